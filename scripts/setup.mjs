@@ -1,0 +1,152 @@
+/**
+ * Everything that a bare clone needs before it can do `purpose` (demo, test, bench, lint): Debian packages,
+ * node_modules, the addons, the compiled TypeScript. Each step is done only where something of it is missing or has
+ * changed, and says what it does on standard error. With VKMEMD_NO_INSTALL=1 the system is never touched.
+ * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const purpose = process.argv[2] ?? 'build';
+const EX_UNAVAILABLE = 69;
+
+const say = (text) => process.stderr.write(`setup: ${text}\n`);
+
+function fail(text, code = 1) {
+  say(text);
+  process.exit(code);
+}
+
+/** Runs a command with its output on standard error; ends the set-up where it fails. */
+function run(what, command, args, options = {}) {
+  const begun = Date.now();
+  say(`${what} …`);
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  if (status !== 0)
+    fail(`${what} failed: ${command} ${args.join(' ')} (${error?.message ?? `exit ${status}`})`);
+  say(`${what}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+const onPath = (command) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
+
+function hasLibrary(name) {
+  const folders = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib'];
+  const triplets = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+  return folders.some(
+    (f) => existsSync(join(f, name)) || existsSync(join(f, triplets[process.arch] ?? '', name)),
+  );
+}
+
+function hasDriver(pattern) {
+  if (purpose !== 'test' && (process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES)) return true;
+  return ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'].some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((file) => pattern.test(file)),
+  );
+}
+
+/** Debian package -> whether what it is needed for is there. */
+const packages = {
+  python3: () => onPath('python3'),
+  make: () => onPath('make'),
+  'g++': () => onPath('g++'),
+  'libvulkan-dev': () => existsSync('/usr/include/vulkan/vulkan.h'),
+  libvulkan1: () => hasLibrary('libvulkan.so.1'),
+  'mesa-vulkan-drivers': () => hasDriver(purpose === 'test' ? /^lvp_icd/ : /\.json$/),
+  ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
+  ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format') }),
+};
+
+function installPackages() {
+  const missing = Object.keys(packages).filter((name) => !packages[name]());
+  if (missing.length === 0) return;
+  const line = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const ask = (why) => fail(`missing: ${missing.join(', ')} (${why}). Run: sudo ${line}`, EX_UNAVAILABLE);
+  if (process.env.VKMEMD_NO_INSTALL === '1') ask('VKMEMD_NO_INSTALL=1 is set');
+  if (!onPath('apt-get')) ask('there is no apt-get here; install what corresponds to these Debian packages');
+  const asRoot = process.getuid?.() === 0;
+  if (!asRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) {
+    ask('neither root nor `sudo -n` is available');
+  }
+  const apt = (what, args) => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const [command, prefix] = asRoot
+      ? ['apt-get', []]
+      : ['sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', 'apt-get']];
+    run(what, command, [...prefix, ...args], { env });
+  };
+  apt('reading the package lists', ['update', '-qq']);
+  apt(`installing ${missing.join(', ')}`, ['install', '-y', '-qq', '--no-install-recommends', ...missing]);
+  const still = missing.filter((name) => !packages[name]());
+  if (still.length > 0) fail(`installed, and still not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
+}
+
+/** All files below `paths` that match, sorted; build output and dependencies left out. */
+function sources(paths, pattern) {
+  const left = new Set(['node_modules', 'dist', 'build', '.git']);
+  const walk = (path) =>
+    readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory()) return left.has(entry.name) ? [] : walk(inner);
+      return pattern.test(entry.name) ? [inner] : [];
+    });
+  return paths.flatMap(walk).sort();
+}
+
+function digest(files, ...more) {
+  const hash = createHash('sha256').update(more.join('\0'));
+  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
+  return hash.digest('hex');
+}
+
+/** Does `work` unless `stamp` says that it was done for these inputs and its result is still there. */
+function once(stamp, inputs, result, work) {
+  const file = join(root, stamp);
+  const done = existsSync(file) && readFileSync(file, 'utf8') === inputs && existsSync(join(root, result));
+  if (done) return;
+  work();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, inputs);
+}
+
+/** Where this Node.js keeps its headers, as npm and node-gyp take it; empty where they must fetch them. */
+function nodeHeaders() {
+  const prefix = dirname(dirname(process.execPath));
+  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? prefix : '';
+}
+
+function buildAddon(folder, name) {
+  const inputs = digest(sources([folder], /\.(cc|h|gyp)$/), process.arch);
+  once(`${folder}/build/.inputs`, inputs, `${folder}/build/Release/${name}.node`, () => {
+    const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
+    const headers = nodeHeaders();
+    const args = ['rebuild', '--loglevel=warn', '-C', folder, ...(headers ? [`--nodedir=${headers}`] : [])];
+    run(`building ${name}`, gyp, args);
+  });
+}
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+if (major < 20) fail(`Node.js 20 or newer is needed, this is ${process.versions.node}`, EX_UNAVAILABLE);
+installPackages();
+once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
+  const headers = nodeHeaders();
+  const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };
+  run('installing node_modules', 'npm', ['ci', '--no-audit', '--no-fund'], { env });
+});
+if (purpose === 'test' && process.arch === 'x64') {
+  const name = `node-linux-${process.arch}`;
+  const inputs = digest(['test/node24/package-lock.json'], process.arch);
+  once('test/node24/node_modules/.vkmemd-inputs', inputs, `test/node24/node_modules/${name}/bin/node`, () => {
+    run('fetching Node.js 24 for the tests', 'npm', ['ci', '--no-audit', '--no-fund', '--prefix', 'test/node24']);
+  });
+}
+buildAddon('proto/native', 'vkmem_proto');
+buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
+const typescript = sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/);
+once('.setup/typescript', digest(typescript, 'v1'), 'daemon/dist/main.js', () => {
+  run('compiling TypeScript', join(root, 'node_modules', '.bin', 'tsc'), ['--build']);
+});
