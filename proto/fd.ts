@@ -1,0 +1,94 @@
+/**
+ * A file descriptor with an owner.
+ *
+ * A bare number says nothing of who must close it, and a number closed twice may by then be somebody else's. So
+ * every fd here is held by one OwnedFd, and whoever holds that closes it, hands it on whole, or take()s the number
+ * out. One that is lost to the collector is closed and reported; one in a terminated worker is closed.
+ */
+
+import { native } from './native.js';
+
+/** What the collector's helper must know without keeping the OwnedFd alive. */
+interface Held {
+  fd: number;
+  purpose: string;
+}
+
+const leaks = new FinalizationRegistry<Held>((held) => {
+  native.closeFd(held.fd);
+  process.emitWarning(`fd ${held.fd} (${held.purpose}) was never closed.`, 'FdLeakWarning');
+});
+
+/** Gives up the number while it stays in the addon's book, for a native call that takes it from there. */
+export const kSurrender = Symbol('vkmem.surrender');
+
+export class OwnedFd {
+  readonly purpose: string;
+  #fd: number;
+
+  /**
+   * @param fd An open descriptor; owned from here on. Nobody else may close it.
+   * @param purpose What it is for, in words for a leak report.
+   * @throws RangeError if `fd` is not a descriptor number.
+   */
+  constructor(fd: number, purpose: string) {
+    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff)
+      throw new RangeError(`${fd} is not an fd (${purpose}).`);
+    this.purpose = purpose;
+    this.#fd = fd;
+    native.ownFd(fd);
+    leaks.register(this, { fd, purpose }, this);
+  }
+
+  /**
+   * The number, borrowed: valid until this is closed or taken.
+   * @throws Error if it is.
+   */
+  get fd(): number {
+    if (this.#fd < 0) throw new Error(`The fd (${this.purpose}) was closed or taken.`);
+    return this.#fd;
+  }
+
+  get open(): boolean {
+    return this.#fd >= 0;
+  }
+
+  /**
+   * Gives up ownership: the caller must close the number, or pass it to something that will.
+   * @throws Error if it was closed or taken.
+   */
+  take(): number {
+    const fd = this[kSurrender]();
+    native.disownFd(fd);
+    return fd;
+  }
+
+  [kSurrender](): number {
+    const fd = this.fd;
+    this.#fd = -1;
+    leaks.unregister(this);
+    return fd;
+  }
+
+  /**
+   * A second descriptor of the same open file description, CLOEXEC, owned by the caller.
+   * @throws KernelError (EMFILE), or Error if this was closed or taken.
+   */
+  dup(purpose = this.purpose): OwnedFd {
+    return new OwnedFd(native.duplicateFd(this.fd), purpose);
+  }
+
+  /** Closes it. Does nothing if it was closed or taken before. */
+  close(): void {
+    if (this.#fd >= 0) native.closeFd(this[kSurrender]());
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Closes every one, for lists that arrive in one message. */
+export function closeAll(fds: Iterable<OwnedFd>): void {
+  for (const fd of fds) fd.close();
+}

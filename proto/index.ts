@@ -1,0 +1,22 @@
+/**
+ * @vkmemd/proto: what the daemon and its clients share.
+ *
+ * errors     the catalogue and the one error class
+ * codec      vkmem.v1 messages to bytes and back; gRPC service definitions
+ * status     faults as google.rpc.Status
+ * contract   constants, names of kinds, lifetimes and access
+ * runtime-dir  where the sockets are
+ * fd, socket, peer, memfd, mapping, eventfd, native   the kernel's part, by the addon
+ */
+export * from './codec.js';
+export * from './contract.js';
+export * from './errors.js';
+export * from './eventfd.js';
+export { closeAll, OwnedFd } from './fd.js';
+export * from './mapping.js';
+export * from './memfd.js';
+export { isKernelError, type KernelError, lockFile } from './native.js';
+export * from './peer.js';
+export * from './runtime-dir.js';
+export * from './socket.js';
+export * from './status.js';

@@ -1,0 +1,104 @@
+/**
+ * Memory with an fd: created sealed, reopened for each grant, asked whether anybody still holds it.
+ *
+ * What makes the last one possible is that every holder but the owner has an open file description of its own,
+ * from reopenMemfd(). A dup() or the owner's own fd sent over a socket shares the owner's and is not seen.
+ */
+
+import { type ErrorCode, VkmemError } from './errors.js';
+import { OwnedFd } from './fd.js';
+import { native, translate, translating } from './native.js';
+
+/** Bits of fcntl(F_GET_SEALS), from linux/fcntl.h. */
+export const SEALS = {
+  SEAL: 0x01,
+  SHRINK: 0x02,
+  GROW: 0x04,
+  WRITE: 0x08,
+  FUTURE_WRITE: 0x10,
+  EXEC: 0x20,
+} as const;
+
+export interface MemfdOptions {
+  /**
+   * Whether further seals are refused (F_SEAL_SEAL). Only an unsealed one can have its writers frozen later, with
+   * addSeals(fd, SEALS.FUTURE_WRITE); until then whoever can write to it can do that too. Default true.
+   */
+  readonly sealed?: boolean;
+}
+
+const NO_MEMORY: Readonly<Record<string, ErrorCode>> = {
+  ENOMEM: 'DEVICE_OUT_OF_MEMORY',
+  ENOSPC: 'DEVICE_OUT_OF_MEMORY',
+  EFBIG: 'DEVICE_OUT_OF_MEMORY',
+};
+
+/**
+ * Reserves `size` bytes of zeroed memory (every page of it, off the event loop), readable and writable by this
+ * user alone (mode 0600), not executable where the kernel can say so, and of a size that nobody can change.
+ * @param name For /proc and debuggers, up to 249 bytes; need not be unique.
+ * @param size Bytes, above 0.
+ * @returns The caller owns the fd.
+ * @throws VkmemError INVALID_SIZE; DEVICE_OUT_OF_MEMORY if the memory is not there, which includes asking for more
+ *   than /proc/meminfo has available, since the kernel would answer that with the OOM killer; INVALID_ARGUMENT for
+ *   the name.
+ * @throws KernelError for all else, such as EMFILE.
+ */
+export async function createMemfd(name: string, size: bigint, options: MemfdOptions = {}): Promise<OwnedFd> {
+  if (size <= 0n) throw new VkmemError('INVALID_SIZE', `size: ${size} bytes.`);
+  if (size >= 1n << 63n) throw new VkmemError('DEVICE_OUT_OF_MEMORY', `size: ${size} bytes.`);
+  if (Buffer.byteLength(name) > 249 || name.includes('\0')) {
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      'name: a memfd has a name of at most 249 bytes and no zero byte.',
+    );
+  }
+  const seals = SEALS.SHRINK | SEALS.GROW | (options.sealed === false ? 0 : SEALS.SEAL);
+  try {
+    return new OwnedFd(await native.createMemfd(name, size, seals), `memfd ${name}`);
+  } catch (error) {
+    throw translate(NO_MEMORY, error);
+  }
+}
+
+/**
+ * The same memory through an open file description of its own, as every grant needs. 'ro' cannot be written
+ * through; whether its holder can reopen it for writing is up to the inode's mode and the seals.
+ * @returns The caller owns the fd.
+ * @throws KernelError from open(): EACCES, EMFILE, EPERM.
+ */
+export function reopenMemfd(fd: OwnedFd, access: 'rw' | 'ro', purpose = fd.purpose): OwnedFd {
+  return new OwnedFd(native.reopenFd(fd.fd, access === 'rw'), purpose);
+}
+
+/**
+ * Whether anybody but this open file description has the memory: open, mapped, or in flight in a socket, in any
+ * process. This process's mappings through `fd` itself do not count.
+ * @param fd Read-write, from createMemfd().
+ * @returns Undefined when the kernel cannot say: not a regular file, or leases are off.
+ */
+export function heldElsewhere(fd: OwnedFd): boolean | undefined {
+  return native.heldElsewhere(fd.fd);
+}
+
+/**
+ * The SEALS that are set.
+ * @throws KernelError EINVAL if the file has no seals, such as a dma-buf.
+ */
+export function readSeals(fd: OwnedFd): number {
+  return native.readSeals(fd.fd);
+}
+
+/**
+ * Sets further SEALS; none can be taken off.
+ * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM).
+ * @throws KernelError EBUSY for WRITE while it is mapped writable; EINVAL if the file has no seals.
+ */
+export function addSeals(fd: OwnedFd, seals: number): void {
+  translating({ EPERM: 'NOT_PERMITTED' }, () => native.addSeals(fd.fd, seals));
+}
+
+/** The file's size in bytes. */
+export function sizeOf(fd: OwnedFd): bigint {
+  return native.fileSize(fd.fd);
+}

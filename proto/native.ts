@@ -1,0 +1,141 @@
+/**
+ * The addon `vkmem_proto`, loaded and typed: raw system calls on raw fd numbers.
+ *
+ * Everything here is for the modules beside this one; only lockFile() is for everybody. A parameter called `taken`
+ * changes owner with the call, whether it fails or not; any other fd is borrowed. A returned fd is the caller's,
+ * and stands in the addon's book of fds that JavaScript owns: what is still in it when a worker is terminated is
+ * closed then. A failed system call throws a KernelError.
+ */
+
+import { createRequire } from 'node:module';
+import { type ErrorCode, VkmemError } from './errors.js';
+import { OwnedFd } from './fd.js';
+
+/** What a failed system call throws: `connect: ENOENT (2), no such file or directory`. */
+export interface KernelError extends Error {
+  readonly syscall: string;
+  /** The errno's name. */
+  readonly code: string;
+  /** The kernel's number, positive. */
+  readonly errno: number;
+}
+
+export interface NativeConnection {
+  open(
+    taken: number,
+    maxMessageBytes: number,
+    maxFds: number,
+    maxQueuedMessages: number,
+    maxQueuedBytes: number,
+    maxQueuedFds: number,
+    onMessage: (data: Buffer, fds: number[] | undefined) => void,
+    onFault: (kind: string) => void,
+    onClose: (kind: string, errno: number, text: string) => void,
+  ): void;
+  /** 0: dropped, 1: sent or queued, 2: no room in the queue. */
+  send(data: Uint8Array, taken: number[] | undefined): 0 | 1 | 2;
+  finish(kind: string, last: Uint8Array | undefined, dropQueued: boolean): void;
+  close(): void;
+  setPaused(paused: boolean): void;
+  keepAlive(keep: boolean): void;
+  queuedMessages(): number;
+}
+
+export interface NativeListener {
+  open(taken: number, onConnection: (fd: number) => void, onError: (error: KernelError) => void): void;
+  close(): void;
+  keepAlive(keep: boolean): void;
+}
+
+export interface NativeEventWatch {
+  open(fd: number, onCount: (count: bigint) => void): void;
+  close(): void;
+  keepAlive(keep: boolean): void;
+}
+
+export interface NativeExitWatch {
+  open(pidfd: number, onExit: () => void): void;
+  close(): void;
+}
+
+export interface Native {
+  readonly Connection: new () => NativeConnection;
+  readonly Listener: new () => NativeListener;
+  readonly EventWatch: new () => NativeEventWatch;
+  readonly ExitWatch: new () => NativeExitWatch;
+  readonly maxFdsPerMessage: number;
+  ownFd(fd: number): void;
+  disownFd(fd: number): void;
+  closeFd(taken: number): void;
+  duplicateFd(fd: number): number;
+  reopenFd(fd: number, writable: boolean): number;
+  fileSize(fd: number): bigint;
+  lockFile(path: string): number | undefined;
+  listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
+  connectTo(path: string): number;
+  socketPair(): [number, number];
+  readPeer(fd: number): {
+    uid: number;
+    gid: number;
+    pid: number;
+    groups: number[];
+    pidfd: number | undefined;
+  };
+  createMemfd(name: string, size: bigint, seals: number): Promise<number>;
+  heldElsewhere(fd: number): boolean | undefined;
+  readSeals(fd: number): number;
+  addSeals(fd: number, seals: number): void;
+  mapFd(fd: number, offset: bigint, length: number, writable: boolean): ArrayBuffer;
+  detach(buffer: ArrayBuffer): boolean;
+  createEventFd(): number;
+  signalEventFd(fd: number, count: bigint): void;
+}
+
+const ADDON = '../native/build/Release/vkmem_proto.node';
+
+function load(): Native {
+  const require = createRequire(import.meta.url);
+  try {
+    return require(ADDON) as Native;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    throw new Error('The native addon vkmem_proto is not built: run `npm run setup`.', { cause: error });
+  }
+}
+
+export const native: Native = load();
+
+export function isKernelError(error: unknown): error is KernelError {
+  return error instanceof Error && 'syscall' in error && 'errno' in error && 'code' in error;
+}
+
+/**
+ * Runs a system call and turns the errnos that `codes` lists into the catalogue's fault; `'*'` stands for all
+ * others. An errno without an entry is thrown as it came: it is not an expected failure.
+ */
+export function translating<T>(codes: Readonly<Record<string, ErrorCode>>, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw translate(codes, error);
+  }
+}
+
+export function translate(codes: Readonly<Record<string, ErrorCode>>, error: unknown): unknown {
+  if (!isKernelError(error)) return error;
+  const code = codes[error.code] ?? codes['*'];
+  if (code === undefined) return error;
+  return new VkmemError(code, `${error.message}.`, { syscall: error.syscall, errno: error.code }, error);
+}
+
+/**
+ * Takes the exclusive lock of the file at `path`, which is made (mode 0600) if it is missing and never removed.
+ * A symbolic link there is refused.
+ * @returns The caller owns the fd; closing it gives the lock up, as does the end of the process. `undefined` when
+ *   another process, or another call in this one, holds the lock.
+ * @throws KernelError from open() or flock().
+ */
+export function lockFile(path: string): OwnedFd | undefined {
+  const fd = native.lockFile(path);
+  return fd === undefined ? undefined : new OwnedFd(fd, `lock ${path}`);
+}

@@ -1,0 +1,85 @@
+#include "addon.h"
+
+#include "watch.h"
+
+namespace vkmem {
+
+Addon::Addon(Napi::Env env) {
+  napi_get_uv_event_loop(env, &loop_);
+  // Registered last of all, so that it runs before the environment gives up its references; until the hook's
+  // handle is removed Node keeps running the loop, which is what lets uv_close() finish.
+  napi_add_async_cleanup_hook(env, OnEnvironmentEnd, this, nullptr);
+}
+
+Addon::~Addon() {
+  for (const int fd : owned_by_js_) ::close(fd);
+}
+
+int Addon::HandOver(UniqueFd fd) {
+  const int number = fd.Release();
+  owned_by_js_.insert(number);
+  return number;
+}
+
+UniqueFd Addon::TakeBack(int fd) {
+  owned_by_js_.erase(fd);
+  return UniqueFd(fd);
+}
+
+void Addon::Leave(Watch* watch) {
+  watches_.erase(watch);
+  if (ending() && watches_.empty()) Finish();
+}
+
+uint8_t* Addon::Scratch(size_t bytes) {
+  if (scratch_.size() < bytes) scratch_.resize(bytes);
+  return scratch_.data();
+}
+
+void Addon::OnEnvironmentEnd(napi_async_cleanup_hook_handle handle, void* self) {
+  Addon* addon = static_cast<Addon*>(self);
+  addon->cleanup_ = handle;
+  if (addon->watches_.empty()) return addon->Finish();
+  // A watch leaves from its close callback, never from within Abandon(): the set stays as it is while it is
+  // walked.
+  for (Watch* watch : addon->watches_) watch->Abandon();
+}
+
+void Addon::Finish() {
+  // Node may free the environment, and this object with it, any time after the removal.
+  napi_remove_async_cleanup_hook(cleanup_);
+}
+
+void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
+                  std::initializer_list<napi_value> arguments) {
+  if (Addon::Of(env).ending() || function.IsEmpty()) return;
+  napi_value result;
+  const napi_status status = napi_make_callback(env, nullptr, env.Global(), function.Value(),
+                                                arguments.size(), arguments.begin(), &result);
+  if (status == napi_ok) return;
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) return;
+  // Nobody below us on the stack can catch: left pending, the exception would surface in some unrelated call.
+  napi_value thrown;
+  if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) napi_fatal_exception(env, thrown);
+}
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Addon(env));
+  ExportConnection(env, exports);
+  ExportEvent(env, exports);
+  ExportExit(env, exports);
+  ExportFd(env, exports);
+  ExportListener(env, exports);
+  ExportMapping(env, exports);
+  ExportMemfd(env, exports);
+  ExportPeer(env, exports);
+  ExportSocket(env, exports);
+  return exports;
+}
+
+}  // namespace vkmem
+
+using vkmem::Init;
+NODE_API_MODULE(vkmem_proto, Init)

@@ -1,0 +1,49 @@
+// One datagram with file descriptors: sendmsg and recvmsg on an AF_UNIX SEQPACKET socket.
+//
+// Receiving offers the kernel room for everything that can come with a datagram: SCM_MAX_FD descriptors and
+// the credentials and pidfd of a socket that somebody set SO_PASSCRED or SO_PASSPIDFD on. So nothing is ever
+// lost by shortage of room; MSG_CTRUNC then means that the fd table is full, and what was installed is in
+// `fds` to be closed. Neither function blocks (MSG_DONTWAIT), raises SIGPIPE or calls JavaScript.
+
+#ifndef VKMEM_PROTO_ANCILLARY_H_
+#define VKMEM_PROTO_ANCILLARY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "unique_fd.h"
+
+namespace vkmem {
+
+// SCM_MAX_FD of include/net/scm.h, which is not exported to user space.
+inline constexpr size_t kMaxFdsPerMessage = 253;
+
+struct Datagram {
+  size_t size = 0;              // bytes put in the buffer
+  bool data_truncated = false;  // the datagram was longer than the buffer
+  bool fds_truncated = false;   // some fds could not be installed
+  FdList fds;                   // all that arrived, CLOEXEC set
+};
+
+// Zero, or the errno.
+int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* datagram);
+
+// Zero, or the errno. The fds stay the caller's: the kernel takes its own references. At most
+// kMaxFdsPerMessage.
+int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds);
+
+// Whether an empty receive was the end of the conversation rather than an empty datagram. SEQPACKET returns 0
+// for both. It is the end if the other side has hung up and nothing with bytes in it is queued; an empty
+// datagram that is sent last, or is followed by empty ones only, passes for the end, which costs its sender
+// nothing.
+bool IsHangup(int socket_fd);
+
+// Throws away what is queued for reading, so that close() does not tell the other side ECONNRESET, an error
+// that overtakes and so hides the messages sent before. Call after shutdown(SHUT_RD), when no more can
+// arrive. No fd that is thrown away enters this process: without a control buffer the kernel drops its
+// reference itself.
+void DiscardUnread(int socket_fd);
+
+}  // namespace vkmem
+
+#endif  // VKMEM_PROTO_ANCILLARY_H_

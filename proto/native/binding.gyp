@@ -1,0 +1,46 @@
+{
+  # vkmem_proto: sockets that carry fds, peer identity, memfd, mappings, eventfd. Needs nothing but libc and Node's headers.
+  'targets': [
+    {
+      'target_name': 'vkmem_proto',
+      'sources': [
+        'addon.cc',
+        'ancillary.cc',
+        'connection.cc',
+        'connection_binding.cc',
+        'event.cc',
+        'exit.cc',
+        'fd.cc',
+        'kernel_error.cc',
+        'listener.cc',
+        'mapping.cc',
+        'memfd.cc',
+        'outbox.cc',
+        'peer.cc',
+        'socket.cc',
+        'watch.cc',
+      ],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        # In a worker that is being terminated nothing can be thrown into JavaScript any more; that is no reason to abort.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+        '_GNU_SOURCE',
+      ],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++17'],
+      'cflags_cc': [
+        '-std=c++20',
+        '-fvisibility=hidden',
+        '-fno-exceptions',
+        '-Wall',
+        '-Wextra',
+        '-Wshadow',
+        '-Werror=all',
+        '-Werror=extra',
+        '-Werror=shadow',
+        # A system header's warnings are not ours to fix.
+        '-isystem <!(node -p "require(\'path\').dirname(require.resolve(\'node-addon-api\'))")',
+      ],
+    },
+  ],
+}

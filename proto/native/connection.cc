@@ -1,0 +1,176 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "addon.h"
+#include "kernel_error.h"
+
+namespace vkmem {
+
+namespace {
+
+constexpr int kMessagesPerWakeup = 16;
+constexpr uint64_t kLingerMilliseconds = 5000;
+constexpr uint64_t kStarvedRetryMilliseconds = 10;
+
+}  // namespace
+
+Connection::Connection(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+
+void Connection::OnReady(int, bool broken) {
+  Napi::HandleScope scope(Env());
+  // The socket is asked directly instead of believing `events`: a failed send or receive is the only way to
+  // learn, and to clear, what EPOLLERR stands for, and a hangup shows as readable and writable alike.
+  if (!outbox_.empty() && !starved_) Flush();
+  if (reading()) {
+    ReadSome();
+  } else if (broken && outbox_.empty()) {
+    int fetched_error;
+    socklen_t size = sizeof fetched_error;
+    getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &fetched_error, &size);
+  }
+  SettleWatch();
+}
+
+void Connection::ReadSome() {
+  for (int i = 0; i < kMessagesPerWakeup && reading(); ++i) {
+    if (!ReadOne()) return;
+  }
+}
+
+bool Connection::ReadOne() {
+  uint8_t* scratch = Addon::Of(Env()).Scratch(max_message_bytes_);
+  Datagram datagram;
+  const int err = ReceiveDatagram(socket_.get(), scratch, max_message_bytes_, &datagram);
+  if (err == EAGAIN) return false;
+  // The other side closed with messages of ours unread. The error is reported once; its own messages are
+  // behind it.
+  if (err == ECONNRESET) {
+    deaf_peer_ = true;
+    outbox_.Clear();
+    return true;
+  }
+  if (err != 0) {
+    Shut("error", err, "recvmsg");
+    return false;
+  }
+  if (datagram.data_truncated) {
+    Fault("message-too-large");
+  } else if (datagram.fds_truncated) {
+    Fault("fds-truncated");
+  } else if (datagram.fds.size() > max_fds_) {
+    Fault("unsolicited-fds");
+  } else if (datagram.size == 0 && datagram.fds.empty() && IsHangup(socket_.get())) {
+    Shut("hangup");
+  } else {
+    Deliver(scratch, &datagram);
+  }
+  return true;
+}
+
+void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
+  Napi::HandleScope scope(Env());
+  napi_value message;
+  // Fails only where no JavaScript can run any more; the datagram's fds are then closed on the way out.
+  if (napi_create_buffer_copy(Env(), datagram->size, data, nullptr, &message) != napi_ok) return;
+  napi_value fds = Env().Undefined();
+  if (!datagram->fds.empty()) {
+    if (napi_create_array_with_length(Env(), datagram->fds.size(), &fds) != napi_ok) return;
+    Addon& addon = Addon::Of(Env());
+    uint32_t at = 0;
+    for (UniqueFd& fd : datagram->fds) {
+      napi_value number;
+      napi_create_int32(Env(), addon.HandOver(std::move(fd)), &number);
+      napi_set_element(Env(), fds, at++, number);
+    }
+  }
+  CallFromLoop(Env(), on_message_, {message, fds});
+}
+
+void Connection::Fault(const char* kind) {
+  state_ = State::kFaulted;
+  CallFromLoop(Env(), on_fault_, {Napi::String::New(Env(), kind)});
+  // JavaScript answers with finish(), or close(). If it threw instead, the peer goes without a goodbye.
+  if (state_ == State::kFaulted) BeginFinish(kind);
+}
+
+void Connection::BeginFinish(const char* kind) {
+  state_ = State::kFinishing;
+  reason_ = kind;
+  shutdown(socket_.get(), SHUT_RD);
+  deadline_ = watch_.NowMilliseconds() + kLingerMilliseconds;
+  Flush();
+  SettleWatch();
+}
+
+void Connection::Flush() {
+  int err = 0;
+  const Outbox::Flushed flushed = outbox_.Flush(socket_.get(), &err);
+  Settle(flushed, err);
+}
+
+void Connection::Settle(Outbox::Flushed flushed, int err) {
+  starved_ = flushed == Outbox::Flushed::kStarved;
+  if (flushed == Outbox::Flushed::kImpossible) return Shut("error", err, "sendmsg");
+  if (flushed == Outbox::Flushed::kHangup) {
+    deaf_peer_ = true;
+    outbox_.Clear();
+  }
+  if (state_ == State::kFinishing && outbox_.empty()) Shut(nullptr);
+}
+
+void Connection::SettleWatch() {
+  if (state_ == State::kClosed || state_ == State::kNew) return;
+  const bool wait_to_write = !outbox_.empty() && !starved_;
+  watch_.Want((reading() ? UV_READABLE : 0) | (wait_to_write ? UV_WRITABLE : 0));
+  if (starved_) {
+    watch_.After(kStarvedRetryMilliseconds);
+  } else if (state_ == State::kFinishing) {
+    const uint64_t now = watch_.NowMilliseconds();
+    watch_.After(now < deadline_ ? deadline_ - now : 0);
+  }
+}
+
+void Connection::OnTimer() {
+  Napi::HandleScope scope(Env());
+  if (state_ == State::kFinishing && watch_.NowMilliseconds() >= deadline_) return Shut(nullptr);
+  starved_ = false;
+  if (!outbox_.empty()) Flush();
+  SettleWatch();
+}
+
+void Connection::Shut(const char* kind, int err, const char* syscall) {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  if (kind != nullptr) reason_ = kind;
+  if (err != 0) {
+    reason_errno_ = err;
+    reason_text_ = std::string(syscall) + ": " + DescribeErrno(err);
+  }
+  outbox_.Clear();
+  watch_.Close();
+  shutdown(socket_.get(), SHUT_RD);
+  DiscardUnread(socket_.get());
+  socket_.Reset();
+}
+
+void Connection::OnAbandon() { Shut("closed"); }
+
+void Connection::OnWatchClosed() {
+  const Napi::Env env = Env();
+  if (!Addon::Of(env).ending()) {
+    Napi::HandleScope scope(env);
+    CallFromLoop(env, on_close_,
+                 {Napi::String::New(env, reason_), Napi::Number::New(env, reason_errno_),
+                  Napi::String::New(env, reason_text_)});
+  }
+  on_message_.Reset();
+  on_fault_.Reset();
+  on_close_.Reset();
+  Unref();
+}
+
+}  // namespace vkmem

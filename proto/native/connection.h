@@ -1,0 +1,90 @@
+// Connection: one end of a SEQPACKET conversation whose messages carry fds.
+//
+//   open --end(), fault--> finishing --all flushed, or 5 s passed--> closed
+//     \------------------- close(), hangup, error -------------------^
+//
+// open: reads at most 16 messages a wakeup, so that one busy peer does not starve the loop; sends at once, or
+// queues. finishing: reads nothing more, flushes the outbox. closed: the fd is closed, JavaScript hears why,
+// once, later.
+//
+// A peer that breaks a limit is faulted: whatever fds came with its message are closed, and it may be sent a
+// goodbye. AF_UNIX makes that subtle. close() with unread messages sets ECONNRESET on the other end, and that
+// error overtakes the goodbye already queued there; so reading is shut down first (the peer then gets EPIPE
+// and can add nothing) and the rest is discarded. Seen from the other end: EPIPE, ECONNRESET and EPOLLERR do
+// not mean that nothing is left to read, so they end sending only; the conversation ends when reading says
+// so.
+
+#ifndef VKMEM_PROTO_CONNECTION_H_
+#define VKMEM_PROTO_CONNECTION_H_
+
+#include <napi.h>
+
+#include <string>
+
+#include "ancillary.h"
+#include "outbox.h"
+#include "unique_fd.h"
+#include "watch.h"
+
+namespace vkmem {
+
+class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owner {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Connection(const Napi::CallbackInfo& info);
+
+  // open(fd taken, maxMessageBytes, maxFds, maxQueuedMessages, maxQueuedBytes, maxQueuedFds,
+  //      onMessage(Buffer, fds[] | undefined), onFault(kind), onClose(kind, errno, text))
+  Napi::Value Open(const Napi::CallbackInfo& info);
+  // send(Uint8Array, fds[] taken | undefined): 0 dropped, 1 sent or queued, 2 no room
+  Napi::Value Send(const Napi::CallbackInfo& info);
+  // finish(kind, last Uint8Array | undefined, drop what is queued)
+  Napi::Value Finish(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+  Napi::Value SetPaused(const Napi::CallbackInfo& info);
+  Napi::Value KeepAlive(const Napi::CallbackInfo& info);
+  Napi::Value QueuedMessages(const Napi::CallbackInfo& info);
+
+  void OnReady(int events, bool broken) override;
+  void OnTimer() override;
+  void OnAbandon() override;
+  void OnWatchClosed() override;
+
+ private:
+  enum class State { kNew, kOpen, kFaulted, kFinishing, kClosed };
+  enum SendResult { kDropped = 0, kAccepted = 1, kNoRoom = 2 };
+
+  bool reading() const { return state_ == State::kOpen && !paused_; }
+  void ReadSome();
+  // False when there is nothing more to read now.
+  bool ReadOne();
+  void Deliver(const uint8_t* data, Datagram* datagram);
+  void Fault(const char* kind);
+  void BeginFinish(const char* kind);
+  void Flush();
+  // What to do after a send: wait for the right thing, or give up.
+  void Settle(Outbox::Flushed flushed, int err);
+  void SettleWatch();
+  void Shut(const char* kind, int err = 0, const char* syscall = nullptr);
+
+  Watch watch_;
+  UniqueFd socket_;
+  Outbox outbox_;
+  Napi::FunctionReference on_message_;
+  Napi::FunctionReference on_fault_;
+  Napi::FunctionReference on_close_;
+  size_t max_message_bytes_ = 0;
+  size_t max_fds_ = 0;
+  State state_ = State::kNew;
+  bool paused_ = false;
+  bool deaf_peer_ = false;  // it reads no more: what we send is dropped
+  bool starved_ = false;    // sending waits for the timer, not for writability
+  uint64_t deadline_ = 0;   // of finishing, in the loop's milliseconds
+  std::string reason_;
+  int reason_errno_ = 0;
+  std::string reason_text_;
+};
+
+}  // namespace vkmem
+
+#endif  // VKMEM_PROTO_CONNECTION_H_

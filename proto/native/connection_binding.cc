@@ -1,0 +1,140 @@
+// What JavaScript may ask of a Connection. The conversation itself is in connection.cc.
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "addon.h"
+#include "connection.h"
+#include "kernel_error.h"
+#include "require.h"
+
+namespace vkmem {
+
+namespace {
+
+// The fds leave JavaScript's book for the list, whatever becomes of the message. Anything that is not a
+// number is passed over: it cannot be owned, and so neither leaked nor closed.
+FdList TakeFds(Addon* addon, Napi::Value value) {
+  FdList taken;
+  if (!value.IsArray()) return taken;
+  const Napi::Array array = value.As<Napi::Array>();
+  const uint32_t count = array.Length();
+  taken.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    int32_t fd = -1;
+    if (napi_get_value_int32(value.Env(), array.Get(i), &fd) == napi_ok && fd >= 0) {
+      taken.push_back(addon->TakeBack(fd));
+    }
+  }
+  return taken;
+}
+
+}  // namespace
+
+Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(socket_fd, 0);
+  UniqueFd owned = Addon::Of(info.Env()).TakeBack(socket_fd);
+  REQUIRE_SIZE(max_message_bytes, 1);
+  REQUIRE_SIZE(max_fds, 2);
+  REQUIRE_SIZE(max_queued_messages, 3);
+  REQUIRE_SIZE(max_queued_bytes, 4);
+  REQUIRE_SIZE(max_queued_fds, 5);
+  REQUIRE_FUNCTION(on_message, 6);
+  REQUIRE_FUNCTION(on_fault, 7);
+  REQUIRE_FUNCTION(on_close, 8);
+  REQUIRE_THAT(state_ == State::kNew, "this", "a connection that was never opened");
+
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(socket_fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+    return ThrowKernelError(info.Env(), "getsockopt", errno);
+  }
+  // A stream has no message boundaries: what is below would read halves of messages.
+  if (type != SOCK_SEQPACKET) return ThrowKernelError(info.Env(), "connection", EPROTOTYPE);
+  const int err = watch_.Open(&Addon::Of(info.Env()), socket_fd);
+  if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
+
+  socket_ = std::move(owned);
+  max_message_bytes_ = static_cast<size_t>(max_message_bytes);
+  max_fds_ = static_cast<size_t>(max_fds);
+  outbox_.SetLimits({static_cast<size_t>(max_queued_messages), static_cast<size_t>(max_queued_bytes),
+                     static_cast<size_t>(max_queued_fds)});
+  on_message_ = Napi::Persistent(on_message);
+  on_fault_ = Napi::Persistent(on_fault);
+  on_close_ = Napi::Persistent(on_close);
+  state_ = State::kOpen;
+  Ref();  // until OnWatchClosed
+  SettleWatch();
+  return info.Env().Undefined();
+}
+
+Napi::Value Connection::Send(const Napi::CallbackInfo& info) {
+  FdList fds = TakeFds(&Addon::Of(info.Env()), info[1]);
+  REQUIRE_BYTES(data, 0);
+  const auto answer = [&](SendResult result) { return Napi::Number::New(info.Env(), result); };
+  if (state_ != State::kOpen || deaf_peer_) return answer(kDropped);
+
+  if (outbox_.empty() && !starved_) {
+    const int err = SendDatagram(socket_.get(), data.data, data.size, fds);
+    if (err == 0) return answer(kAccepted);
+    const Outbox::Flushed judged = Outbox::Judge(err);
+    Settle(judged, err);
+    if (judged == Outbox::Flushed::kHangup || judged == Outbox::Flushed::kImpossible) return answer(kDropped);
+  }
+  if (!outbox_.HasRoomFor(data.size, fds.size())) return answer(kNoRoom);
+  outbox_.Push(data.data, data.size, std::move(fds));
+  SettleWatch();
+  return answer(kAccepted);
+}
+
+Napi::Value Connection::Finish(const Napi::CallbackInfo& info) {
+  REQUIRE_STRING(kind, 0);
+  const bool drop_queued = info[2].ToBoolean().Value();
+  if (state_ != State::kOpen && state_ != State::kFaulted) return info.Env().Undefined();
+  if (drop_queued) outbox_.Clear();
+  if (!info[1].IsUndefined()) {
+    REQUIRE_BYTES(last, 1);
+    if (!deaf_peer_) outbox_.Push(last.data, last.size, {});
+  }
+  BeginFinish(kind.c_str());
+  return info.Env().Undefined();
+}
+
+Napi::Value Connection::Close(const Napi::CallbackInfo& info) {
+  if (state_ != State::kNew) Shut(state_ == State::kFinishing ? nullptr : "closed");
+  return info.Env().Undefined();
+}
+
+Napi::Value Connection::SetPaused(const Napi::CallbackInfo& info) {
+  paused_ = info[0].ToBoolean().Value();
+  SettleWatch();
+  return info.Env().Undefined();
+}
+
+Napi::Value Connection::KeepAlive(const Napi::CallbackInfo& info) {
+  watch_.KeepAlive(info[0].ToBoolean().Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value Connection::QueuedMessages(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(outbox_.size()));
+}
+
+Napi::Function Connection::Define(Napi::Env env) {
+  return DefineClass(
+      env, "Connection",
+      {InstanceMethod<&Connection::Open>("open"), InstanceMethod<&Connection::Send>("send"),
+       InstanceMethod<&Connection::Finish>("finish"), InstanceMethod<&Connection::Close>("close"),
+       InstanceMethod<&Connection::SetPaused>("setPaused"),
+       InstanceMethod<&Connection::KeepAlive>("keepAlive"),
+       InstanceMethod<&Connection::QueuedMessages>("queuedMessages")});
+}
+
+void ExportConnection(Napi::Env env, Napi::Object exports) {
+  exports.Set("Connection", Connection::Define(env));
+  exports.Set("maxFdsPerMessage", Napi::Number::New(env, kMaxFdsPerMessage));
+}
+
+}  // namespace vkmem

@@ -1,0 +1,102 @@
+// Events: an eventfd is a 64-bit counter in the kernel that one process adds to and another waits for.
+//
+// EventWatch reports the counter whenever it is above zero and resets it, so that any number of signals
+// between two turns of the loop come as one call with their sum. The fd is borrowed: its EventFd in
+// TypeScript outlives the watch.
+
+#include <errno.h>
+#include <napi.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+#include "watch.h"
+
+namespace vkmem {
+
+namespace {
+
+class EventWatch final : public Napi::ObjectWrap<EventWatch>, public Watch::Owner {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(
+        env, "EventWatch",
+        {InstanceMethod<&EventWatch::Open>("open"), InstanceMethod<&EventWatch::Close>("close"),
+         InstanceMethod<&EventWatch::KeepAlive>("keepAlive")});
+  }
+
+  explicit EventWatch(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+
+  // open(eventfd borrowed, onCount(bigint))
+  Napi::Value Open(const Napi::CallbackInfo& info) {
+    REQUIRE_FD(event_fd, 0);
+    REQUIRE_FUNCTION(on_count, 1);
+    REQUIRE_THAT(event_fd_ < 0, "this", "an event watch that was never opened");
+    const int err = watch_.Open(&Addon::Of(info.Env()), event_fd);
+    if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
+    event_fd_ = event_fd;
+    on_count_ = Napi::Persistent(on_count);
+    Ref();  // until OnWatchClosed
+    watch_.Want(UV_READABLE);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value Close(const Napi::CallbackInfo& info) {
+    watch_.Close();
+    return info.Env().Undefined();
+  }
+
+  Napi::Value KeepAlive(const Napi::CallbackInfo& info) {
+    watch_.KeepAlive(info[0].ToBoolean().Value());
+    return info.Env().Undefined();
+  }
+
+  void OnReady(int, bool) override {
+    uint64_t count;
+    // A read of fewer or more than 8 bytes does not exist here; EAGAIN means that another reader was faster.
+    if (read(event_fd_, &count, sizeof count) == sizeof count) {
+      Napi::HandleScope scope(Env());
+      CallFromLoop(Env(), on_count_, {Napi::BigInt::New(Env(), count)});
+    }
+    watch_.Want(UV_READABLE);
+  }
+
+  void OnAbandon() override {}
+
+  void OnWatchClosed() override {
+    on_count_.Reset();
+    Unref();
+  }
+
+ private:
+  Watch watch_;
+  Napi::FunctionReference on_count_;
+  int event_fd_ = -1;
+};
+
+// createEventFd(): fd
+Napi::Value CreateEventFd(const Napi::CallbackInfo& info) {
+  UniqueFd created_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!created_fd) return ThrowKernelError(info.Env(), "eventfd", errno);
+  return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(created_fd)));
+}
+
+// signalEventFd(fd borrowed, count bigint)
+Napi::Value SignalEventFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(event_fd, 0);
+  REQUIRE_UINT64(count, 1);
+  if (write(event_fd, &count, sizeof count) < 0) return ThrowKernelError(info.Env(), "write", errno);
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void ExportEvent(Napi::Env env, Napi::Object exports) {
+  exports.Set("EventWatch", EventWatch::Define(env));
+  exports.Set("createEventFd", Napi::Function::New<CreateEventFd>(env, "createEventFd"));
+  exports.Set("signalEventFd", Napi::Function::New<SignalEventFd>(env, "signalEventFd"));
+}
+
+}  // namespace vkmem

@@ -1,0 +1,69 @@
+// Exits: a pidfd becomes readable when its process has ended, whoever still holds the process's sockets.
+//
+// ExitWatch calls back once and then waits for nothing. There is nothing to read: the fd says only that it
+// happened. The fd is borrowed; its owner in TypeScript outlives the watch.
+
+#include <napi.h>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+#include "watch.h"
+
+namespace vkmem {
+
+namespace {
+
+class ExitWatch final : public Napi::ObjectWrap<ExitWatch>, public Watch::Owner {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(
+        env, "ExitWatch",
+        {InstanceMethod<&ExitWatch::Open>("open"), InstanceMethod<&ExitWatch::Close>("close")});
+  }
+
+  explicit ExitWatch(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+
+  // open(pidfd borrowed, onExit())
+  Napi::Value Open(const Napi::CallbackInfo& info) {
+    REQUIRE_FD(pidfd, 0);
+    REQUIRE_FUNCTION(on_exit, 1);
+    REQUIRE_THAT(on_exit_.IsEmpty(), "this", "an exit watch that was never opened");
+    const int err = watch_.Open(&Addon::Of(info.Env()), pidfd);
+    if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
+    on_exit_ = Napi::Persistent(on_exit);
+    Ref();  // until OnWatchClosed
+    // Another process's end is no reason for this one to go on.
+    watch_.KeepAlive(false);
+    watch_.Want(UV_READABLE);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value Close(const Napi::CallbackInfo& info) {
+    watch_.Close();
+    return info.Env().Undefined();
+  }
+
+  void OnReady(int, bool) override {
+    watch_.Want(0);
+    Napi::HandleScope scope(Env());
+    CallFromLoop(Env(), on_exit_, {});
+  }
+
+  void OnAbandon() override {}
+
+  void OnWatchClosed() override {
+    on_exit_.Reset();
+    Unref();
+  }
+
+ private:
+  Watch watch_;
+  Napi::FunctionReference on_exit_;
+};
+
+}  // namespace
+
+void ExportExit(Napi::Env env, Napi::Object exports) { exports.Set("ExitWatch", ExitWatch::Define(env)); }
+
+}  // namespace vkmem

@@ -1,0 +1,98 @@
+// Fds as JavaScript holds them: entering and leaving the book of owned fds, duplicating, reopening, locking.
+//
+// "own" and "disown" only keep the book (addon.h); the number itself is JavaScript's to use. Functions that
+// take an fd away say "taken" in their line, all others borrow.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <napi.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+
+namespace vkmem {
+
+namespace {
+
+Napi::Value HandOver(const Napi::CallbackInfo& info, UniqueFd fd) {
+  return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(fd)));
+}
+
+Napi::Value OwnFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  Addon::Of(info.Env()).Own(fd);
+  return info.Env().Undefined();
+}
+
+Napi::Value DisownFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  Addon::Of(info.Env()).Disown(fd);
+  return info.Env().Undefined();
+}
+
+// closeFd(fd taken)
+Napi::Value CloseFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  Addon::Of(info.Env()).TakeBack(fd).Reset();
+  return info.Env().Undefined();
+}
+
+// duplicateFd(fd): fd. The two share one open file description: its offset, its status flags, its lease.
+Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  // Not below 3: with stdin closed, a copy would become everybody's standard input.
+  UniqueFd copy_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy_fd) return ThrowKernelError(info.Env(), "fcntl", errno);
+  return HandOver(info, std::move(copy_fd));
+}
+
+// reopenFd(fd, writable): fd. A new open file description of the same inode, subject to the inode's mode.
+Napi::Value ReopenFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  const bool writable = info[1].ToBoolean().Value();
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  UniqueFd reopened_fd(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+  if (!reopened_fd) return ThrowKernelError(info.Env(), "open", errno);
+  return HandOver(info, std::move(reopened_fd));
+}
+
+// fileSize(fd): bigint
+Napi::Value FileSize(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  struct stat status;
+  if (fstat(fd, &status) != 0) return ThrowKernelError(info.Env(), "fstat", errno);
+  return Napi::BigInt::New(info.Env(), static_cast<int64_t>(status.st_size));
+}
+
+// lockFile(path): fd, or undefined when another open file description holds the lock. The lock goes with the
+// last fd of ours, so it cannot outlive a crash. The file stays: unlinking it would let two processes lock
+// two inodes.
+Napi::Value LockFile(const Napi::CallbackInfo& info) {
+  REQUIRE_STRING(path, 0);
+  UniqueFd locked_fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!locked_fd) return ThrowKernelError(info.Env(), "open", errno);
+  if (flock(locked_fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return info.Env().Undefined();
+    return ThrowKernelError(info.Env(), "flock", errno);
+  }
+  return HandOver(info, std::move(locked_fd));
+}
+
+}  // namespace
+
+void ExportFd(Napi::Env env, Napi::Object exports) {
+  exports.Set("ownFd", Napi::Function::New<OwnFd>(env, "ownFd"));
+  exports.Set("disownFd", Napi::Function::New<DisownFd>(env, "disownFd"));
+  exports.Set("closeFd", Napi::Function::New<CloseFd>(env, "closeFd"));
+  exports.Set("duplicateFd", Napi::Function::New<DuplicateFd>(env, "duplicateFd"));
+  exports.Set("reopenFd", Napi::Function::New<ReopenFd>(env, "reopenFd"));
+  exports.Set("fileSize", Napi::Function::New<FileSize>(env, "fileSize"));
+  exports.Set("lockFile", Napi::Function::New<LockFile>(env, "lockFile"));
+}
+
+}  // namespace vkmem

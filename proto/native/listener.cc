@@ -1,0 +1,122 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+
+namespace vkmem {
+
+namespace {
+
+constexpr int kAcceptsPerWakeup = 16;
+constexpr uint64_t kRestMilliseconds = 50;
+
+}  // namespace
+
+Listener::Listener(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+
+Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(listening_fd, 0);
+  UniqueFd owned = Addon::Of(info.Env()).TakeBack(listening_fd);
+  REQUIRE_FUNCTION(on_connection, 1);
+  REQUIRE_FUNCTION(on_error, 2);
+  REQUIRE_THAT(!socket_ && !watch_.open(), "this", "a listener that was never opened");
+
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (getsockopt(listening_fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+    return ThrowKernelError(info.Env(), "getsockopt", errno);
+  }
+  if (!listening) return ThrowKernelError(info.Env(), "accept4", EINVAL);
+  const int err = watch_.Open(&Addon::Of(info.Env()), listening_fd);
+  if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
+  socket_ = std::move(owned);
+  on_connection_ = Napi::Persistent(on_connection);
+  on_error_ = Napi::Persistent(on_error);
+  Ref();  // until OnWatchClosed
+  watch_.Want(UV_READABLE);
+  return info.Env().Undefined();
+}
+
+void Listener::OnReady(int, bool) {
+  Napi::HandleScope scope(Env());
+  for (int i = 0; i < kAcceptsPerWakeup && watch_.open(); ++i) {
+    if (!AcceptOne()) break;
+  }
+  watch_.Want(resting_ ? 0 : UV_READABLE);
+  if (resting_) watch_.After(kRestMilliseconds);
+}
+
+bool Listener::AcceptOne() {
+  UniqueFd accepted_fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (accepted_fd) {
+    reported_ = false;
+    Napi::HandleScope scope(Env());
+    const int fd = Addon::Of(Env()).HandOver(std::move(accepted_fd));
+    CallFromLoop(Env(), on_connection_, {Napi::Number::New(Env(), fd)});
+    return true;
+  }
+  const int err = errno;
+  switch (err) {
+    case EAGAIN:
+      return false;
+    // The client gave up while it waited; the next may still be there.
+    case EINTR:
+    case ECONNABORTED:
+      return true;
+    // Out of fds or memory; and anything unforeseen, which is not likely to pass within a turn of the loop
+    // either.
+    default:
+      resting_ = true;
+      Report(err);
+      return false;
+  }
+}
+
+void Listener::Report(int err) {
+  if (std::exchange(reported_, true)) return;
+  CallFromLoop(Env(), on_error_, {KernelError(Env(), "accept4", err).Value()});
+}
+
+void Listener::OnTimer() {
+  resting_ = false;
+  watch_.Want(UV_READABLE);
+}
+
+Napi::Value Listener::Close(const Napi::CallbackInfo& info) {
+  OnAbandon();
+  return info.Env().Undefined();
+}
+
+Napi::Value Listener::KeepAlive(const Napi::CallbackInfo& info) {
+  watch_.KeepAlive(info[0].ToBoolean().Value());
+  return info.Env().Undefined();
+}
+
+void Listener::OnAbandon() {
+  // Out of the epoll set before the close: an inherited listening socket lives on in whoever passed it to us,
+  // and epoll would go on reporting it.
+  watch_.Close();
+  socket_.Reset();
+}
+
+void Listener::OnWatchClosed() {
+  on_connection_.Reset();
+  on_error_.Reset();
+  Unref();
+}
+
+Napi::Function Listener::Define(Napi::Env env) {
+  return DefineClass(env, "Listener",
+                     {InstanceMethod<&Listener::Open>("open"), InstanceMethod<&Listener::Close>("close"),
+                      InstanceMethod<&Listener::KeepAlive>("keepAlive")});
+}
+
+void ExportListener(Napi::Env env, Napi::Object exports) { exports.Set("Listener", Listener::Define(env)); }
+
+}  // namespace vkmem

@@ -1,0 +1,93 @@
+// Peer identity: who connected, as the kernel recorded it at connect(). The other side can neither choose nor
+// later change it; it says who connected, not who holds the socket now.
+//
+// The pid alone is only a number that can be reused. A pidfd names the process itself, but only one that the
+// kernel made from the recorded peer (SO_PEERPIDFD, Linux 6.5) does: pidfd_open(pid) could already name a
+// stranger. So where the option is missing there is none.
+
+#include <errno.h>
+#include <napi.h>
+#include <sys/socket.h>
+
+#include <vector>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+
+namespace vkmem {
+
+namespace {
+
+// From include/uapi/asm-generic/socket.h; younger than the libc headers that the addon must build with.
+constexpr int kSoPeerGroups = 59;
+constexpr int kSoPeerPidfd = 77;
+
+// Zero, or the errno.
+int ReadGroups(int socket_fd, std::vector<gid_t>* groups) {
+  groups->resize(64);
+  for (;;) {
+    socklen_t size = static_cast<socklen_t>(groups->size() * sizeof(gid_t));
+    if (getsockopt(socket_fd, SOL_SOCKET, kSoPeerGroups, groups->data(), &size) == 0) {
+      groups->resize(size / sizeof(gid_t));
+      return 0;
+    }
+    if (errno != ERANGE) return errno;
+    // Too little room: the kernel has left the size that it needs.
+    groups->resize(size / sizeof(gid_t));
+  }
+}
+
+// readPeer(socket fd borrowed): { uid, gid, pid, groups, pidfd | undefined }. JavaScript owns the pidfd.
+Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(socket_fd, 0);
+  const Napi::Env env = info.Env();
+
+  ucred credentials;
+  socklen_t size = sizeof credentials;
+  if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return ThrowKernelError(env, "getsockopt SO_PEERCRED", errno);
+  }
+  // On a socket that is not connected it "succeeds", with ids of -1.
+  if (credentials.uid == static_cast<uid_t>(-1))
+    return ThrowKernelError(env, "getsockopt SO_PEERCRED", ENOTCONN);
+
+  std::vector<gid_t> groups;
+  const int err = ReadGroups(socket_fd, &groups);
+  if (err != 0) return ThrowKernelError(env, "getsockopt SO_PEERGROUPS", err);
+
+  // The kernel sets CLOEXEC on it.
+  int pidfd = -1;
+  size = sizeof pidfd;
+  if (getsockopt(socket_fd, SOL_SOCKET, kSoPeerPidfd, &pidfd, &size) != 0) {
+    // Only these mean that there is none to be had: no such option, no recorded peer, a peer that was already
+    // reaped (ESRCH; EINVAL before 6.9). EMFILE must not pass for one of them.
+    if (errno != ENOPROTOOPT && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
+      return ThrowKernelError(env, "getsockopt SO_PEERPIDFD", errno);
+    }
+    pidfd = -1;
+  }
+  UniqueFd owned_pidfd(pidfd);
+
+  Napi::Array group_list = Napi::Array::New(env, groups.size());
+  for (uint32_t i = 0; i < groups.size(); ++i) group_list.Set(i, Napi::Number::New(env, groups[i]));
+  Napi::Object peer = Napi::Object::New(env);
+  peer.Set("uid", Napi::Number::New(env, credentials.uid));
+  peer.Set("gid", Napi::Number::New(env, credentials.gid));
+  peer.Set("pid", Napi::Number::New(env, credentials.pid));
+  peer.Set("groups", group_list);
+  if (owned_pidfd) {
+    peer.Set("pidfd", Napi::Number::New(env, Addon::Of(env).HandOver(std::move(owned_pidfd))));
+  } else {
+    peer.Set("pidfd", env.Undefined());
+  }
+  return peer;
+}
+
+}  // namespace
+
+void ExportPeer(Napi::Env env, Napi::Object exports) {
+  exports.Set("readPeer", Napi::Function::New<ReadPeer>(env, "readPeer"));
+}
+
+}  // namespace vkmem

@@ -1,0 +1,104 @@
+// Sockets: making the listening and the connected Unix sockets that Listener and Connection then watch.
+//
+// Paths are checked in TypeScript; here a path that does not fit sun_path with its terminating zero is a
+// mistake. Abstract addresses are not offered: they have no mode, so anybody in the network namespace could
+// connect.
+
+#include <errno.h>
+#include <napi.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+
+namespace vkmem {
+
+namespace {
+
+bool Address(const std::string& path, sockaddr_un* address) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address->sun_path || path.find('\0') != std::string::npos)
+    return false;
+  memcpy(address->sun_path, path.data(), path.size());
+  return true;
+}
+
+// listenOn(path, seqpacket, mode, backlog): fd
+Napi::Value ListenOn(const Napi::CallbackInfo& info) {
+  REQUIRE_STRING(path, 0);
+  const bool seqpacket = info[1].ToBoolean().Value();
+  REQUIRE_INT32(mode, 2);
+  REQUIRE_INT32(backlog, 3);
+  sockaddr_un address;
+  REQUIRE_THAT(Address(path, &address), "path", "a path that fits sun_path");
+
+  const int type = (seqpacket ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  UniqueFd listening_fd(socket(AF_UNIX, type, 0));
+  if (!listening_fd) return ThrowKernelError(info.Env(), "socket", errno);
+  // bind() makes the file with the socket inode's own mode less the umask. So the file is never, not for a
+  // moment, more open than asked for; chmod() then gives back what the umask took. Until listen() nobody can
+  // connect.
+  if (fchmod(listening_fd.get(), static_cast<mode_t>(mode)) != 0) {
+    return ThrowKernelError(info.Env(), "fchmod", errno);
+  }
+  if (bind(listening_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    return ThrowKernelError(info.Env(), "bind", errno);
+  }
+  const char* failed = nullptr;
+  if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) {
+    failed = "chmod";
+  } else if (listen(listening_fd.get(), backlog) != 0) {
+    failed = "listen";
+  }
+  if (failed != nullptr) {
+    const int err = errno;
+    unlink(path.c_str());
+    return ThrowKernelError(info.Env(), failed, err);
+  }
+  return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(listening_fd)));
+}
+
+// connectTo(path): fd of a SEQPACKET socket. connect() on AF_UNIX succeeds or fails at once: with the backlog
+// full, a non-blocking socket gets EAGAIN and nothing is in progress.
+Napi::Value ConnectTo(const Napi::CallbackInfo& info) {
+  REQUIRE_STRING(path, 0);
+  sockaddr_un address;
+  REQUIRE_THAT(Address(path, &address), "path", "a path that fits sun_path");
+  UniqueFd connected_fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!connected_fd) return ThrowKernelError(info.Env(), "socket", errno);
+  if (connect(connected_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    return ThrowKernelError(info.Env(), "connect", errno);
+  }
+  return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(connected_fd)));
+}
+
+// socketPair(): [fd, fd], both ends of a SEQPACKET conversation.
+Napi::Value SocketPair(const Napi::CallbackInfo& info) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+    return ThrowKernelError(info.Env(), "socketpair", errno);
+  }
+  Napi::Array both = Napi::Array::New(info.Env(), 2);
+  for (uint32_t i = 0; i < 2; ++i) {
+    both.Set(i, Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(UniqueFd(pair[i]))));
+  }
+  return both;
+}
+
+}  // namespace
+
+void ExportSocket(Napi::Env env, Napi::Object exports) {
+  exports.Set("listenOn", Napi::Function::New<ListenOn>(env, "listenOn"));
+  exports.Set("connectTo", Napi::Function::New<ConnectTo>(env, "connectTo"));
+  exports.Set("socketPair", Napi::Function::New<SocketPair>(env, "socketPair"));
+}
+
+}  // namespace vkmem

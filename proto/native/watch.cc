@@ -1,0 +1,79 @@
+#include "watch.h"
+
+namespace vkmem {
+
+int Watch::Open(Addon* addon, int fd) {
+  // Every way in which uv_poll_init can fail comes before the handle joins the loop: there is nothing to
+  // undo.
+  const int status = uv_poll_init(addon->loop(), &poll_, fd);
+  if (status != 0) return -status;
+  uv_timer_init(addon->loop(), &timer_);
+  poll_.data = this;
+  timer_.data = this;
+  addon_ = addon;
+  handles_to_close_ = 2;
+  open_ = true;
+  addon->Join(this);
+  return 0;
+}
+
+void Watch::Close() {
+  if (!open_) return;
+  open_ = false;
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), OnHandleClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), OnHandleClosed);
+}
+
+void Watch::Abandon() {
+  if (open_) owner_->OnAbandon();
+  Close();
+}
+
+void Watch::Want(int events) {
+  if (!open_ || events == wanted_) return;
+  wanted_ = events;
+  if (events == 0) {
+    uv_poll_stop(&poll_);
+  } else {
+    uv_poll_start(&poll_, events, OnPoll);
+  }
+}
+
+void Watch::After(uint64_t milliseconds) {
+  if (!open_) return;
+  // The loop's clock stands still while callbacks run; a delay counted from a stale "now" would be too short.
+  uv_update_time(timer_.loop);
+  uv_timer_start(&timer_, OnTimeout, milliseconds, 0);
+}
+
+void Watch::CancelTimer() {
+  if (open_) uv_timer_stop(&timer_);
+}
+
+void Watch::KeepAlive(bool keep) {
+  if (!open_) return;
+  uv_handle_t* handles[] = {reinterpret_cast<uv_handle_t*>(&poll_), reinterpret_cast<uv_handle_t*>(&timer_)};
+  for (uv_handle_t* handle : handles) keep ? uv_ref(handle) : uv_unref(handle);
+}
+
+void Watch::OnPoll(uv_poll_t* handle, int status, int events) {
+  Watch* watch = static_cast<Watch*>(handle->data);
+  // libuv turns EPOLLERR into a stopped handle and a negative status that says nothing of the socket's real
+  // error.
+  const bool broken = status < 0;
+  if (broken) watch->wanted_ = 0;
+  watch->owner_->OnReady(events, broken);
+}
+
+void Watch::OnTimeout(uv_timer_t* handle) { static_cast<Watch*>(handle->data)->owner_->OnTimer(); }
+
+void Watch::OnHandleClosed(uv_handle_t* handle) {
+  Watch* watch = static_cast<Watch*>(handle->data);
+  if (--watch->handles_to_close_ > 0) return;
+  // OnWatchClosed may let the collector have the owner, and this with it.
+  Addon* addon = watch->addon_;
+  watch->owner_->OnWatchClosed();
+  addon->Leave(watch);
+}
+
+}  // namespace vkmem

@@ -1,0 +1,141 @@
+/**
+ * Unix sockets that carry fds: Listener accepts with the peer's identity, Connection exchanges SEQPACKET messages.
+ *
+ * One datagram is one message, whole or not at all, with at most 253 fds. An OwnedFd given to send() is gone from
+ * the sender whatever happens; one that comes with a message belongs to the message handler.
+ */
+
+import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
+import { VkmemError } from './errors.js';
+import { kSurrender, OwnedFd } from './fd.js';
+import { type NativeListener, native, translating } from './native.js';
+import { type PeerIdentity, readPeer } from './peer.js';
+
+export * from './connection.js';
+
+/** sockaddr_un.sun_path less its terminating zero. */
+export const MAX_SOCKET_PATH_BYTES = 107;
+
+function checkPath(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes === 0 || bytes > MAX_SOCKET_PATH_BYTES || path.includes('\0')) {
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      `path: a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
+    );
+  }
+}
+
+export interface ListenOptions {
+  readonly type: 'seqpacket' | 'stream';
+  readonly path: string;
+  /** Of the socket file, whatever the umask; in force before anybody can connect. Default 0o660. */
+  readonly mode?: number;
+  /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. Default 1024. */
+  readonly backlog?: number;
+}
+
+export interface ListenerHandlers {
+  /** Owns the fd (non-blocking, CLOEXEC) and the identity's pidfd. */
+  connection(fd: OwnedFd, peer: PeerIdentity): void;
+  /** A connection could not be accepted or identified. The listener carries on. */
+  error(error: Error): void;
+}
+
+export class Listener {
+  readonly #native: NativeListener;
+
+  private constructor(fd: OwnedFd, on: ListenerHandlers) {
+    this.#native = new native.Listener();
+    this.#native.open(
+      fd[kSurrender](),
+      (accepted) => {
+        const connection = new OwnedFd(accepted, 'accepted connection');
+        let peer: PeerIdentity;
+        try {
+          peer = readPeer(connection.fd);
+        } catch (error) {
+          connection.close();
+          on.error(error as Error);
+          return;
+        }
+        on.connection(connection, peer);
+      },
+      (error) => on.error(error),
+    );
+  }
+
+  /**
+   * Makes the socket file, and listens. A stale file at `path` must be removed before, under a lock.
+   * @throws VkmemError INVALID_ARGUMENT if the path is empty or longer than 107 bytes.
+   * @throws KernelError from bind() (EADDRINUSE, EACCES, ENOENT) and the others.
+   */
+  static listen(options: ListenOptions, on: ListenerHandlers): Listener {
+    const { type, path, mode = 0o660, backlog = 1024 } = options;
+    checkPath(path);
+    const fd = native.listenOn(path, type === 'seqpacket', mode, backlog);
+    return new Listener(new OwnedFd(fd, `listening on ${path}`), on);
+  }
+
+  /**
+   * Accepts on a socket that already listens, as inherited from systemd.
+   * @param fd Taken, also on failure. Becomes non-blocking for all its holders.
+   * @throws KernelError if it does not listen.
+   */
+  static adopt(fd: OwnedFd, on: ListenerHandlers): Listener {
+    return new Listener(fd, on);
+  }
+
+  /** Accepts no more and closes the socket. Leaves the file, and connections that were accepted, alone. */
+  close(): void {
+    this.#native.close();
+  }
+
+  /** Lets the process end although this still listens; ref() takes it back. */
+  unref(): this {
+    this.#native.keepAlive(false);
+    return this;
+  }
+
+  ref(): this {
+    this.#native.keepAlive(true);
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Connects to a listening SEQPACKET socket. It succeeds or fails at once.
+ * @throws VkmemError UNAVAILABLE if nobody listens there or too many wait to be accepted (ENOENT, ECONNREFUSED,
+ *   EAGAIN); NOT_PERMITTED if the file's or a directory's mode forbids it; INVALID_ARGUMENT for a path that cannot
+ *   be one, or that leads to a socket of another type.
+ * @throws KernelError for all else, such as EMFILE.
+ */
+export function connectSeqpacket(
+  path: string,
+  handlers: ConnectionHandlers,
+  limits: ConnectionLimits = {},
+): Connection {
+  checkPath(path);
+  const fd = translating(
+    {
+      ENOENT: 'UNAVAILABLE',
+      ECONNREFUSED: 'UNAVAILABLE',
+      EAGAIN: 'UNAVAILABLE',
+      EACCES: 'NOT_PERMITTED',
+      EPERM: 'NOT_PERMITTED',
+      EPROTOTYPE: 'INVALID_ARGUMENT',
+    },
+    () => native.connectTo(path),
+  );
+  return new Connection(new OwnedFd(fd, `connection to ${path}`), handlers, limits);
+}
+
+/** Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both. */
+export function seqpacketPair(): [OwnedFd, OwnedFd] {
+  const [one, other] = native.socketPair();
+  return [new OwnedFd(one, 'socket pair'), new OwnedFd(other, 'socket pair')];
+}

@@ -1,0 +1,90 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from './google/protobuf/Timestamp.js';
+import type { AllocateRequest as _vkmem_v1_AllocateRequest, AllocateRequest__Output as _vkmem_v1_AllocateRequest__Output } from './vkmem/v1/AllocateRequest.js';
+import type { AllocateResponse as _vkmem_v1_AllocateResponse, AllocateResponse__Output as _vkmem_v1_AllocateResponse__Output } from './vkmem/v1/AllocateResponse.js';
+import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v1_Allocation__Output } from './vkmem/v1/Allocation.js';
+import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from './vkmem/v1/AllocationRef.js';
+import type { Copy as _vkmem_v1_Copy, Copy__Output as _vkmem_v1_Copy__Output } from './vkmem/v1/Copy.js';
+import type { Counts as _vkmem_v1_Counts, Counts__Output as _vkmem_v1_Counts__Output } from './vkmem/v1/Counts.js';
+import type { Device as _vkmem_v1_Device, Device__Output as _vkmem_v1_Device__Output } from './vkmem/v1/Device.js';
+import type { DeviceServiceClient as _vkmem_v1_DeviceServiceClient, DeviceServiceDefinition as _vkmem_v1_DeviceServiceDefinition } from './vkmem/v1/DeviceService.js';
+import type { Fill as _vkmem_v1_Fill, Fill__Output as _vkmem_v1_Fill__Output } from './vkmem/v1/Fill.js';
+import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
+import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
+import type { GetAllocationRequest as _vkmem_v1_GetAllocationRequest, GetAllocationRequest__Output as _vkmem_v1_GetAllocationRequest__Output } from './vkmem/v1/GetAllocationRequest.js';
+import type { GetAllocationResponse as _vkmem_v1_GetAllocationResponse, GetAllocationResponse__Output as _vkmem_v1_GetAllocationResponse__Output } from './vkmem/v1/GetAllocationResponse.js';
+import type { GetBudgetRequest as _vkmem_v1_GetBudgetRequest, GetBudgetRequest__Output as _vkmem_v1_GetBudgetRequest__Output } from './vkmem/v1/GetBudgetRequest.js';
+import type { GetBudgetResponse as _vkmem_v1_GetBudgetResponse, GetBudgetResponse__Output as _vkmem_v1_GetBudgetResponse__Output } from './vkmem/v1/GetBudgetResponse.js';
+import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
+import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } from './vkmem/v1/Heap.js';
+import type { HeapBudget as _vkmem_v1_HeapBudget, HeapBudget__Output as _vkmem_v1_HeapBudget__Output } from './vkmem/v1/HeapBudget.js';
+import type { KindReport as _vkmem_v1_KindReport, KindReport__Output as _vkmem_v1_KindReport__Output } from './vkmem/v1/KindReport.js';
+import type { ListAllocationsRequest as _vkmem_v1_ListAllocationsRequest, ListAllocationsRequest__Output as _vkmem_v1_ListAllocationsRequest__Output } from './vkmem/v1/ListAllocationsRequest.js';
+import type { ListAllocationsResponse as _vkmem_v1_ListAllocationsResponse, ListAllocationsResponse__Output as _vkmem_v1_ListAllocationsResponse__Output } from './vkmem/v1/ListAllocationsResponse.js';
+import type { ListDevicesRequest as _vkmem_v1_ListDevicesRequest, ListDevicesRequest__Output as _vkmem_v1_ListDevicesRequest__Output } from './vkmem/v1/ListDevicesRequest.js';
+import type { ListDevicesResponse as _vkmem_v1_ListDevicesResponse, ListDevicesResponse__Output as _vkmem_v1_ListDevicesResponse__Output } from './vkmem/v1/ListDevicesResponse.js';
+import type { MemoryServiceClient as _vkmem_v1_MemoryServiceClient, MemoryServiceDefinition as _vkmem_v1_MemoryServiceDefinition } from './vkmem/v1/MemoryService.js';
+import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from './vkmem/v1/MemoryType.js';
+import type { TransferRequest as _vkmem_v1_TransferRequest, TransferRequest__Output as _vkmem_v1_TransferRequest__Output } from './vkmem/v1/TransferRequest.js';
+import type { TransferResponse as _vkmem_v1_TransferResponse, TransferResponse__Output as _vkmem_v1_TransferResponse__Output } from './vkmem/v1/TransferResponse.js';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  google: {
+    protobuf: {
+      Timestamp: MessageTypeDefinition<_google_protobuf_Timestamp, _google_protobuf_Timestamp__Output>
+    }
+  }
+  vkmem: {
+    v1: {
+      Access: EnumTypeDefinition
+      AllocateRequest: MessageTypeDefinition<_vkmem_v1_AllocateRequest, _vkmem_v1_AllocateRequest__Output>
+      AllocateResponse: MessageTypeDefinition<_vkmem_v1_AllocateResponse, _vkmem_v1_AllocateResponse__Output>
+      Allocation: MessageTypeDefinition<_vkmem_v1_Allocation, _vkmem_v1_Allocation__Output>
+      AllocationRef: MessageTypeDefinition<_vkmem_v1_AllocationRef, _vkmem_v1_AllocationRef__Output>
+      AllocationState: EnumTypeDefinition
+      BudgetSource: EnumTypeDefinition
+      CacheType: EnumTypeDefinition
+      Copy: MessageTypeDefinition<_vkmem_v1_Copy, _vkmem_v1_Copy__Output>
+      Counts: MessageTypeDefinition<_vkmem_v1_Counts, _vkmem_v1_Counts__Output>
+      Device: MessageTypeDefinition<_vkmem_v1_Device, _vkmem_v1_Device__Output>
+      /**
+       * The device and its bytes.
+       */
+      DeviceService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_DeviceServiceClient> & { service: _vkmem_v1_DeviceServiceDefinition }
+      DeviceType: EnumTypeDefinition
+      Fill: MessageTypeDefinition<_vkmem_v1_Fill, _vkmem_v1_Fill__Output>
+      FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
+      FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
+      GetAllocationRequest: MessageTypeDefinition<_vkmem_v1_GetAllocationRequest, _vkmem_v1_GetAllocationRequest__Output>
+      GetAllocationResponse: MessageTypeDefinition<_vkmem_v1_GetAllocationResponse, _vkmem_v1_GetAllocationResponse__Output>
+      GetBudgetRequest: MessageTypeDefinition<_vkmem_v1_GetBudgetRequest, _vkmem_v1_GetBudgetRequest__Output>
+      GetBudgetResponse: MessageTypeDefinition<_vkmem_v1_GetBudgetResponse, _vkmem_v1_GetBudgetResponse__Output>
+      Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
+      Heap: MessageTypeDefinition<_vkmem_v1_Heap, _vkmem_v1_Heap__Output>
+      HeapBudget: MessageTypeDefinition<_vkmem_v1_HeapBudget, _vkmem_v1_HeapBudget__Output>
+      Kind: EnumTypeDefinition
+      KindReport: MessageTypeDefinition<_vkmem_v1_KindReport, _vkmem_v1_KindReport__Output>
+      Lifetime: EnumTypeDefinition
+      ListAllocationsRequest: MessageTypeDefinition<_vkmem_v1_ListAllocationsRequest, _vkmem_v1_ListAllocationsRequest__Output>
+      ListAllocationsResponse: MessageTypeDefinition<_vkmem_v1_ListAllocationsResponse, _vkmem_v1_ListAllocationsResponse__Output>
+      ListDevicesRequest: MessageTypeDefinition<_vkmem_v1_ListDevicesRequest, _vkmem_v1_ListDevicesRequest__Output>
+      ListDevicesResponse: MessageTypeDefinition<_vkmem_v1_ListDevicesResponse, _vkmem_v1_ListDevicesResponse__Output>
+      /**
+       * Allocations, from birth to death, and copies between them.
+       */
+      MemoryService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_MemoryServiceClient> & { service: _vkmem_v1_MemoryServiceDefinition }
+      MemoryType: MessageTypeDefinition<_vkmem_v1_MemoryType, _vkmem_v1_MemoryType__Output>
+      ReadOnlyStrength: EnumTypeDefinition
+      Rung: EnumTypeDefinition
+      TransferRequest: MessageTypeDefinition<_vkmem_v1_TransferRequest, _vkmem_v1_TransferRequest__Output>
+      TransferResponse: MessageTypeDefinition<_vkmem_v1_TransferResponse, _vkmem_v1_TransferResponse__Output>
+    }
+  }
+}
+

@@ -1,0 +1,81 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } from '../../vkmem/v1/Kind.js';
+import type { Lifetime as _vkmem_v1_Lifetime, Lifetime__Output as _vkmem_v1_Lifetime__Output } from '../../vkmem/v1/Lifetime.js';
+import type { AllocationState as _vkmem_v1_AllocationState, AllocationState__Output as _vkmem_v1_AllocationState__Output } from '../../vkmem/v1/AllocationState.js';
+import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * One VkDeviceMemory that the daemon owns.
+ */
+export interface Allocation {
+  /**
+   * Stable for the allocation's life and never used again.
+   */
+  'id'?: (string);
+  /**
+   * Set for LIFETIME_NAMED. Unique among the allocations of one user.
+   */
+  'name'?: (string);
+  /**
+   * The size of the VkDeviceMemory: what was asked for, rounded up to whole pages.
+   */
+  'sizeBytes'?: (number | string | Long);
+  'kinds'?: (_vkmem_v1_Kind)[];
+  'lifetime'?: (_vkmem_v1_Lifetime);
+  'state'?: (_vkmem_v1_AllocationState);
+  'ownerUid'?: (number);
+  'memoryTypeIndex'?: (number);
+  /**
+   * VkMemoryPropertyFlags of the memory type.
+   */
+  'memoryPropertyFlags'?: (number);
+  'heapIndex'?: (number);
+  /**
+   * Whether it is a dedicated allocation (VkMemoryDedicatedAllocateInfo).
+   */
+  'dedicated'?: (boolean);
+  /**
+   * How many grants of it are out.
+   */
+  'grants'?: (number);
+  'createdAt'?: (_google_protobuf_Timestamp | null);
+}
+
+/**
+ * One VkDeviceMemory that the daemon owns.
+ */
+export interface Allocation__Output {
+  /**
+   * Stable for the allocation's life and never used again.
+   */
+  'id': (string);
+  /**
+   * Set for LIFETIME_NAMED. Unique among the allocations of one user.
+   */
+  'name': (string);
+  /**
+   * The size of the VkDeviceMemory: what was asked for, rounded up to whole pages.
+   */
+  'sizeBytes': (Long);
+  'kinds': (_vkmem_v1_Kind__Output)[];
+  'lifetime': (_vkmem_v1_Lifetime__Output);
+  'state': (_vkmem_v1_AllocationState__Output);
+  'ownerUid': (number);
+  'memoryTypeIndex': (number);
+  /**
+   * VkMemoryPropertyFlags of the memory type.
+   */
+  'memoryPropertyFlags': (number);
+  'heapIndex': (number);
+  /**
+   * Whether it is a dedicated allocation (VkMemoryDedicatedAllocateInfo).
+   */
+  'dedicated': (boolean);
+  /**
+   * How many grants of it are out.
+   */
+  'grants': (number);
+  'createdAt': (_google_protobuf_Timestamp__Output | null);
+}

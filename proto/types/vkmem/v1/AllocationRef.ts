@@ -1,0 +1,26 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+
+/**
+ * Names an allocation.
+ */
+export interface AllocationRef {
+  'id'?: (string);
+  /**
+   * Looked up among the caller's own allocations; "UID/NAME" names another user's.
+   */
+  'name'?: (string);
+  'ref'?: "id"|"name";
+}
+
+/**
+ * Names an allocation.
+ */
+export interface AllocationRef__Output {
+  'id'?: (string);
+  /**
+   * Looked up among the caller's own allocations; "UID/NAME" names another user's.
+   */
+  'name'?: (string);
+  'ref'?: "id"|"name";
+}

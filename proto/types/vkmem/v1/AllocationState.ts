@@ -1,0 +1,32 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+/**
+ * Where an allocation is in its life.
+ */
+export const AllocationState = {
+  ALLOCATION_STATE_UNSPECIFIED: 'ALLOCATION_STATE_UNSPECIFIED',
+  ALLOCATION_STATE_LIVE: 'ALLOCATION_STATE_LIVE',
+  /**
+   * Freed by its owner, but still held by somebody's fd or grant: its bytes are not free.
+   */
+  ALLOCATION_STATE_DRAINING: 'ALLOCATION_STATE_DRAINING',
+} as const;
+
+/**
+ * Where an allocation is in its life.
+ */
+export type AllocationState =
+  | 'ALLOCATION_STATE_UNSPECIFIED'
+  | 0
+  | 'ALLOCATION_STATE_LIVE'
+  | 1
+  /**
+   * Freed by its owner, but still held by somebody's fd or grant: its bytes are not free.
+   */
+  | 'ALLOCATION_STATE_DRAINING'
+  | 2
+
+/**
+ * Where an allocation is in its life.
+ */
+export type AllocationState__Output = typeof AllocationState[keyof typeof AllocationState]

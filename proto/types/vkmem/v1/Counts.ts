@@ -1,0 +1,38 @@
+// Original file: proto/vkmem/v1/control.proto
+
+
+/**
+ * What the daemon holds. All are 0 when nobody uses it.
+ */
+export interface Counts {
+  'sessions'?: (number);
+  'allocations'?: (number);
+  'drainingAllocations'?: (number);
+  'grants'?: (number);
+  /**
+   * File descriptors that the daemon keeps open for allocations.
+   */
+  'fds'?: (number);
+  /**
+   * VkDeviceMemory objects that exist.
+   */
+  'deviceMemories'?: (number);
+}
+
+/**
+ * What the daemon holds. All are 0 when nobody uses it.
+ */
+export interface Counts__Output {
+  'sessions': (number);
+  'allocations': (number);
+  'drainingAllocations': (number);
+  'grants': (number);
+  /**
+   * File descriptors that the daemon keeps open for allocations.
+   */
+  'fds': (number);
+  /**
+   * VkDeviceMemory objects that exist.
+   */
+  'deviceMemories': (number);
+}

@@ -1,0 +1,57 @@
+// Original file: proto/vkmem/v1/control.proto
+
+import type { DeviceType as _vkmem_v1_DeviceType, DeviceType__Output as _vkmem_v1_DeviceType__Output } from '../../vkmem/v1/DeviceType.js';
+import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } from '../../vkmem/v1/Heap.js';
+import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from '../../vkmem/v1/MemoryType.js';
+import type { KindReport as _vkmem_v1_KindReport, KindReport__Output as _vkmem_v1_KindReport__Output } from '../../vkmem/v1/KindReport.js';
+import type { Long } from '@grpc/proto-loader';
+
+export interface Device {
+  'name'?: (string);
+  'type'?: (_vkmem_v1_DeviceType);
+  'driverName'?: (string);
+  'driverInfo'?: (string);
+  'driverVersion'?: (number);
+  /**
+   * 16 bytes each (VkPhysicalDeviceIDProperties).
+   */
+  'deviceUuid'?: (Buffer | Uint8Array | string);
+  'driverUuid'?: (Buffer | Uint8Array | string);
+  'apiVersion'?: (string);
+  'heaps'?: (_vkmem_v1_Heap)[];
+  'memoryTypes'?: (_vkmem_v1_MemoryType)[];
+  'kinds'?: (_vkmem_v1_KindReport)[];
+  /**
+   * VkPhysicalDeviceLimits::maxMemoryAllocationCount: the daemon never holds more.
+   */
+  'maxAllocationCount'?: (number);
+  /**
+   * VkPhysicalDeviceMaintenance3Properties::maxMemoryAllocationSize: what the driver promises; more may work.
+   */
+  'maxAllocationSizeBytes'?: (number | string | Long);
+}
+
+export interface Device__Output {
+  'name': (string);
+  'type': (_vkmem_v1_DeviceType__Output);
+  'driverName': (string);
+  'driverInfo': (string);
+  'driverVersion': (number);
+  /**
+   * 16 bytes each (VkPhysicalDeviceIDProperties).
+   */
+  'deviceUuid': (Buffer);
+  'driverUuid': (Buffer);
+  'apiVersion': (string);
+  'heaps': (_vkmem_v1_Heap__Output)[];
+  'memoryTypes': (_vkmem_v1_MemoryType__Output)[];
+  'kinds': (_vkmem_v1_KindReport__Output)[];
+  /**
+   * VkPhysicalDeviceLimits::maxMemoryAllocationCount: the daemon never holds more.
+   */
+  'maxAllocationCount': (number);
+  /**
+   * VkPhysicalDeviceMaintenance3Properties::maxMemoryAllocationSize: what the driver promises; more may work.
+   */
+  'maxAllocationSizeBytes': (Long);
+}

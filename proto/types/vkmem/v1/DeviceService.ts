@@ -1,0 +1,65 @@
+// Original file: proto/vkmem/v1/control.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { GetBudgetRequest as _vkmem_v1_GetBudgetRequest, GetBudgetRequest__Output as _vkmem_v1_GetBudgetRequest__Output } from '../../vkmem/v1/GetBudgetRequest.js';
+import type { GetBudgetResponse as _vkmem_v1_GetBudgetResponse, GetBudgetResponse__Output as _vkmem_v1_GetBudgetResponse__Output } from '../../vkmem/v1/GetBudgetResponse.js';
+import type { ListDevicesRequest as _vkmem_v1_ListDevicesRequest, ListDevicesRequest__Output as _vkmem_v1_ListDevicesRequest__Output } from '../../vkmem/v1/ListDevicesRequest.js';
+import type { ListDevicesResponse as _vkmem_v1_ListDevicesResponse, ListDevicesResponse__Output as _vkmem_v1_ListDevicesResponse__Output } from '../../vkmem/v1/ListDevicesResponse.js';
+
+/**
+ * The device and its bytes.
+ */
+export interface DeviceServiceClient extends grpc.Client {
+  /**
+   * The account of every heap, and what the daemon holds in all.
+   */
+  GetBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  GetBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  GetBudget(argument: _vkmem_v1_GetBudgetRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  GetBudget(argument: _vkmem_v1_GetBudgetRequest, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * The account of every heap, and what the daemon holds in all.
+   */
+  getBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  getBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  getBudget(argument: _vkmem_v1_GetBudgetRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  getBudget(argument: _vkmem_v1_GetBudgetRequest, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Describes the device that this daemon owns.
+   */
+  ListDevices(argument: _vkmem_v1_ListDevicesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  ListDevices(argument: _vkmem_v1_ListDevicesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  ListDevices(argument: _vkmem_v1_ListDevicesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  ListDevices(argument: _vkmem_v1_ListDevicesRequest, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Describes the device that this daemon owns.
+   */
+  listDevices(argument: _vkmem_v1_ListDevicesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  listDevices(argument: _vkmem_v1_ListDevicesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  listDevices(argument: _vkmem_v1_ListDevicesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  listDevices(argument: _vkmem_v1_ListDevicesRequest, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
+  
+}
+
+/**
+ * The device and its bytes.
+ */
+export interface DeviceServiceHandlers extends grpc.UntypedServiceImplementation {
+  /**
+   * The account of every heap, and what the daemon holds in all.
+   */
+  GetBudget: grpc.handleUnaryCall<_vkmem_v1_GetBudgetRequest__Output, _vkmem_v1_GetBudgetResponse>;
+  
+  /**
+   * Describes the device that this daemon owns.
+   */
+  ListDevices: grpc.handleUnaryCall<_vkmem_v1_ListDevicesRequest__Output, _vkmem_v1_ListDevicesResponse>;
+  
+}
+
+export interface DeviceServiceDefinition extends grpc.ServiceDefinition {
+  GetBudget: MethodDefinition<_vkmem_v1_GetBudgetRequest, _vkmem_v1_GetBudgetResponse, _vkmem_v1_GetBudgetRequest__Output, _vkmem_v1_GetBudgetResponse__Output>
+  ListDevices: MethodDefinition<_vkmem_v1_ListDevicesRequest, _vkmem_v1_ListDevicesResponse, _vkmem_v1_ListDevicesRequest__Output, _vkmem_v1_ListDevicesResponse__Output>
+}

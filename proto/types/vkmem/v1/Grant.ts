@@ -1,0 +1,112 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } from '../../vkmem/v1/Kind.js';
+import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Output } from '../../vkmem/v1/Access.js';
+import type { ReadOnlyStrength as _vkmem_v1_ReadOnlyStrength, ReadOnlyStrength__Output as _vkmem_v1_ReadOnlyStrength__Output } from '../../vkmem/v1/ReadOnlyStrength.js';
+import type { CacheType as _vkmem_v1_CacheType, CacheType__Output as _vkmem_v1_CacheType__Output } from '../../vkmem/v1/CacheType.js';
+import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * One handle of one kind, given to one session, with all that its receiver needs to use it.
+ */
+export interface Grant {
+  /**
+   * Names the grant in Release.
+   */
+  'id'?: (number | string | Long);
+  'allocationId'?: (string);
+  'kind'?: (_vkmem_v1_Kind);
+  'access'?: (_vkmem_v1_Access);
+  /**
+   * Set when access is ACCESS_READ_ONLY.
+   */
+  'readOnly'?: (_vkmem_v1_ReadOnlyStrength);
+  /**
+   * How many file descriptors of the datagram belong to this grant; they come in the order of the grants.
+   */
+  'fdCount'?: (number);
+  /**
+   * Where the memory begins in the fd, and how many bytes can be mapped from there. 0 bytes: it cannot be mapped.
+   */
+  'mapOffsetBytes'?: (number | string | Long);
+  'mapSizeBytes'?: (number | string | Long);
+  /**
+   * The fd's own size (fstat); 0 where the fd has none.
+   */
+  'fileSizeBytes'?: (number | string | Long);
+  /**
+   * The exact size that an importer must repeat (VkMemoryAllocateInfo::allocationSize).
+   */
+  'allocationSizeBytes'?: (number | string | Long);
+  /**
+   * The index that an importer must repeat (VkMemoryAllocateInfo::memoryTypeIndex).
+   */
+  'memoryTypeIndex'?: (number);
+  'memoryPropertyFlags'?: (number);
+  'heapIndex'?: (number);
+  'dedicated'?: (boolean);
+  'cacheType'?: (_vkmem_v1_CacheType);
+  /**
+   * VkPhysicalDeviceIDProperties, 16 bytes each. An OPAQUE_FD can be imported only where both are the same.
+   */
+  'deviceUuid'?: (Buffer | Uint8Array | string);
+  'driverUuid'?: (Buffer | Uint8Array | string);
+  /**
+   * VkExternalMemoryHandleTypeFlagBits of the handle; 0 for KIND_MAPPABLE.
+   */
+  'vulkanHandleType'?: (number);
+  'grantedAt'?: (_google_protobuf_Timestamp | null);
+}
+
+/**
+ * One handle of one kind, given to one session, with all that its receiver needs to use it.
+ */
+export interface Grant__Output {
+  /**
+   * Names the grant in Release.
+   */
+  'id': (Long);
+  'allocationId': (string);
+  'kind': (_vkmem_v1_Kind__Output);
+  'access': (_vkmem_v1_Access__Output);
+  /**
+   * Set when access is ACCESS_READ_ONLY.
+   */
+  'readOnly': (_vkmem_v1_ReadOnlyStrength__Output);
+  /**
+   * How many file descriptors of the datagram belong to this grant; they come in the order of the grants.
+   */
+  'fdCount': (number);
+  /**
+   * Where the memory begins in the fd, and how many bytes can be mapped from there. 0 bytes: it cannot be mapped.
+   */
+  'mapOffsetBytes': (Long);
+  'mapSizeBytes': (Long);
+  /**
+   * The fd's own size (fstat); 0 where the fd has none.
+   */
+  'fileSizeBytes': (Long);
+  /**
+   * The exact size that an importer must repeat (VkMemoryAllocateInfo::allocationSize).
+   */
+  'allocationSizeBytes': (Long);
+  /**
+   * The index that an importer must repeat (VkMemoryAllocateInfo::memoryTypeIndex).
+   */
+  'memoryTypeIndex': (number);
+  'memoryPropertyFlags': (number);
+  'heapIndex': (number);
+  'dedicated': (boolean);
+  'cacheType': (_vkmem_v1_CacheType__Output);
+  /**
+   * VkPhysicalDeviceIDProperties, 16 bytes each. An OPAQUE_FD can be imported only where both are the same.
+   */
+  'deviceUuid': (Buffer);
+  'driverUuid': (Buffer);
+  /**
+   * VkExternalMemoryHandleTypeFlagBits of the handle; 0 for KIND_MAPPABLE.
+   */
+  'vulkanHandleType': (number);
+  'grantedAt': (_google_protobuf_Timestamp__Output | null);
+}

@@ -1,0 +1,51 @@
+// Original file: proto/vkmem/v1/handoff.proto
+
+import type { Welcome as _vkmem_v1_Welcome, Welcome__Output as _vkmem_v1_Welcome__Output } from '../../vkmem/v1/Welcome.js';
+import type { AllocateResponse as _vkmem_v1_AllocateResponse, AllocateResponse__Output as _vkmem_v1_AllocateResponse__Output } from '../../vkmem/v1/AllocateResponse.js';
+import type { ClaimResponse as _vkmem_v1_ClaimResponse, ClaimResponse__Output as _vkmem_v1_ClaimResponse__Output } from '../../vkmem/v1/ClaimResponse.js';
+import type { ReleaseResponse as _vkmem_v1_ReleaseResponse, ReleaseResponse__Output as _vkmem_v1_ReleaseResponse__Output } from '../../vkmem/v1/ReleaseResponse.js';
+import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from '../../vkmem/v1/FreeAllocationResponse.js';
+import type { Status as _google_rpc_Status, Status__Output as _google_rpc_Status__Output } from '../../google/rpc/Status.js';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * From the daemon to a client: the answer to the message with the same sequence, in any order.
+ */
+export interface ServerMessage {
+  /**
+   * 0 where it answers no message that could be read.
+   */
+  'sequence'?: (number | string | Long);
+  'fdCount'?: (number);
+  'welcome'?: (_vkmem_v1_Welcome | null);
+  'allocate'?: (_vkmem_v1_AllocateResponse | null);
+  'claim'?: (_vkmem_v1_ClaimResponse | null);
+  'release'?: (_vkmem_v1_ReleaseResponse | null);
+  'free'?: (_vkmem_v1_FreeAllocationResponse | null);
+  /**
+   * google.rpc.Status with a google.rpc.ErrorInfo detail whose reason is the catalogue's code.
+   */
+  'error'?: (_google_rpc_Status | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error";
+}
+
+/**
+ * From the daemon to a client: the answer to the message with the same sequence, in any order.
+ */
+export interface ServerMessage__Output {
+  /**
+   * 0 where it answers no message that could be read.
+   */
+  'sequence': (Long);
+  'fdCount': (number);
+  'welcome'?: (_vkmem_v1_Welcome__Output | null);
+  'allocate'?: (_vkmem_v1_AllocateResponse__Output | null);
+  'claim'?: (_vkmem_v1_ClaimResponse__Output | null);
+  'release'?: (_vkmem_v1_ReleaseResponse__Output | null);
+  'free'?: (_vkmem_v1_FreeAllocationResponse__Output | null);
+  /**
+   * google.rpc.Status with a google.rpc.ErrorInfo detail whose reason is the catalogue's code.
+   */
+  'error'?: (_google_rpc_Status__Output | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error";
+}
