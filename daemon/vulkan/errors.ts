@@ -1,0 +1,72 @@
+/**
+ * From Vulkan's results to the catalogue.
+ *
+ * The addon rejects with an Error that carries `.call` (the function that failed) and `.vkResult` (a VkResult
+ * name, an errno name, or one of the addon's own words, see native/result.h). This is the only place that
+ * decides which catalogue code that is. The reason always keeps call and result, so that a log line is enough to
+ * look the failure up. What is not from the addon (a TypeError, say) is a fault of ours and passes unchanged.
+ */
+import { type ErrorCode, VkmemError } from '@vkmemd/proto';
+
+/** How the addon's rejections look. */
+interface NativeFailure extends Error {
+  readonly call: string;
+  readonly vkResult: string;
+  readonly detail: string;
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  VK_ERROR_OUT_OF_DEVICE_MEMORY: 'DEVICE_OUT_OF_MEMORY',
+  VK_ERROR_OUT_OF_HOST_MEMORY: 'DEVICE_OUT_OF_MEMORY',
+  ENOMEM: 'DEVICE_OUT_OF_MEMORY',
+  VK_ERROR_TOO_MANY_OBJECTS: 'TOO_MANY_ALLOCATIONS',
+  VK_ERROR_DEVICE_LOST: 'DEVICE_LOST',
+  VK_ERROR_INVALID_EXTERNAL_HANDLE: 'KIND_UNSUPPORTED',
+  VK_ERROR_INCOMPATIBLE_DRIVER: 'UNAVAILABLE',
+  LOADER_MISSING: 'UNAVAILABLE',
+  NOT_LISTED: 'KIND_UNSUPPORTED',
+  RANGE: 'INVALID_RANGE',
+  FREED: 'NOT_FOUND',
+};
+
+/** What helps where the code's own sentence does not: the host has no Vulkan. */
+const ADVICE: Readonly<Record<string, string>> = {
+  VK_ERROR_INCOMPATIBLE_DRIVER: noDriver(),
+  LOADER_MISSING: 'Install the Vulkan loader (libvulkan1 on Debian and Ubuntu, vulkan-loader on Fedora).',
+};
+
+/** What to do on a host without any Vulkan device. */
+export function noDriver(): string {
+  const files = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
+  const where = files === undefined ? '' : ` VK_DRIVER_FILES is set to '${files}': check that it exists.`;
+  return (
+    'No Vulkan driver was found: install the one of the GPU\u2019s vendor, ' +
+    `or mesa-vulkan-drivers for a software device.${where}`
+  );
+}
+
+function isNativeFailure(error: unknown): error is NativeFailure {
+  return error instanceof Error && 'vkResult' in error && 'call' in error;
+}
+
+/** The catalogue's error for a rejection of the addon; any other value unchanged. */
+export function translate(error: unknown): unknown {
+  if (!isNativeFailure(error)) return error;
+  const { call, vkResult, detail } = error;
+  const code = CODES[vkResult] ?? 'INTERNAL';
+  const what = `${call}: ${vkResult}${detail === '' ? '' : ` (${detail})`}.`;
+  const advice = ADVICE[vkResult];
+  return new VkmemError(code, advice === undefined ? what : `${advice} ${what}`, { call, vkResult }, error);
+}
+
+/**
+ * Waits for a call of the addon.
+ * @throws VkmemError as `translate` decides.
+ */
+export async function native<T>(pending: Promise<T>): Promise<T> {
+  try {
+    return await pending;
+  } catch (error) {
+    throw translate(error);
+  }
+}

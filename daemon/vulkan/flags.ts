@@ -1,0 +1,38 @@
+/**
+ * The numbers of the Vulkan registry that this folder speaks with, under names.
+ *
+ * Only bits that something here looks at are named. Sources: VkMemoryPropertyFlagBits,
+ * VkExternalMemoryHandleTypeFlagBits and VkExternalMemoryFeatureFlagBits of the Vulkan specification.
+ */
+
+/** VkMemoryPropertyFlagBits. */
+export const MemoryFlag = {
+  DEVICE_LOCAL: 0x1,
+  HOST_VISIBLE: 0x2,
+  HOST_COHERENT: 0x4,
+  HOST_CACHED: 0x8,
+  LAZILY_ALLOCATED: 0x10,
+  PROTECTED: 0x20,
+} as const;
+
+/** VkExternalMemoryHandleTypeFlagBits. */
+export const HandleType = {
+  OPAQUE_FD: 0x1,
+  HOST_ALLOCATION: 0x80,
+} as const;
+
+/** VkExternalMemoryFeatureFlagBits. */
+export const ExternalFeature = { DEDICATED_ONLY: 0x1, EXPORTABLE: 0x2, IMPORTABLE: 0x4 } as const;
+
+/** Extensions that decide what a device offers. */
+export const Extension = {
+  MEMORY_FD: 'VK_KHR_external_memory_fd',
+  MEMORY_HOST: 'VK_EXT_external_memory_host',
+  DMA_BUF: 'VK_EXT_external_memory_dma_buf',
+  RDMA: 'VK_NV_external_memory_rdma',
+} as const;
+
+/** Whether every bit of `wanted` is set in `flags`. */
+export function has(flags: number, wanted: number): boolean {
+  return (flags & wanted) === wanted;
+}

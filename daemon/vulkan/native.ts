@@ -1,0 +1,146 @@
+/**
+ * The native addon `vkmem_vulkan`, typed, and the one place that loads it.
+ *
+ * These are the raw objects: no rules, no catalogue errors, Vulkan's numbers. Bytes are bigint; bits and indices
+ * are number. Every promise rejects with an Error that carries `.call` and `.vkResult` (see errors.ts); an
+ * argument of the wrong type throws a TypeError at once. No call blocks the event loop: the work runs on
+ * libuv's pool (UV_THREADPOOL_SIZE threads, 4 unless set).
+ */
+import { createRequire } from 'node:module';
+import { VkmemError } from '@vkmemd/proto';
+
+export type DeviceType = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other';
+
+/** One memory heap: its size in bytes, and VkMemoryHeapFlagBits. */
+export interface HeapInfo {
+  readonly size: bigint;
+  readonly flags: number;
+}
+
+/** One memory type: VkMemoryPropertyFlagBits, and the heap that it takes from. */
+export interface MemoryTypeInfo {
+  readonly flags: number;
+  readonly heapIndex: number;
+}
+
+/** VkExternalMemoryProperties of one handle type, for buffers that transfers read and write. */
+export interface ExternalInfo {
+  readonly features: number;
+  readonly exportFromImported: number;
+  readonly compatible: number;
+}
+
+/** Limits in bytes, except the count. A limit that the driver does not report is 0. */
+export interface LimitsInfo {
+  readonly maxMemoryAllocationCount: number;
+  readonly maxMemoryAllocationSize: bigint;
+  readonly maxBufferSize: bigint;
+  readonly minImportedHostPointerAlignment: bigint;
+  readonly nonCoherentAtomSize: bigint;
+}
+
+/** What a physical device says about itself. UUIDs are 16 bytes; `index` is its place in the loader's list. */
+export interface DeviceInfo {
+  readonly index: number;
+  readonly name: string;
+  readonly type: DeviceType;
+  readonly apiVersion: string;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly driverId: number;
+  readonly driverName: string;
+  readonly driverInfo: string;
+  readonly driverVersion: number;
+  readonly deviceUuid: Uint8Array;
+  readonly driverUuid: Uint8Array;
+  readonly heaps: readonly HeapInfo[];
+  readonly memoryTypes: readonly MemoryTypeInfo[];
+  readonly extensions: readonly string[];
+  readonly limits: LimitsInfo;
+  readonly externalBuffer: {
+    readonly opaqueFd: ExternalInfo;
+    readonly hostAllocation: ExternalInfo;
+    readonly dmaBuf: ExternalInfo;
+  };
+}
+
+/** What is left of one heap for this process, and what it uses, in bytes (VK_EXT_memory_budget). */
+export interface HeapBudget {
+  readonly budget: bigint;
+  readonly usage: bigint;
+}
+
+/** VkMemoryRequirements: bytes that a buffer takes, its alignment in bytes, and the types it can be bound to. */
+export interface BufferRequirements {
+  readonly size: bigint;
+  readonly alignment: bigint;
+  readonly memoryTypeBits: number;
+}
+
+/** One VkDeviceMemory. */
+export interface NativeMemory {
+  readonly size: bigint;
+  readonly memoryTypeIndex: number;
+  /** A new fd, close-on-exec, that the caller owns. */
+  exportFd(handleType: number): Promise<number>;
+  /** Bytes as the host sees them; only for host-visible, coherent memory that was allocated, not imported. */
+  read(offset: bigint, size: bigint): Promise<ArrayBuffer>;
+  /** Waits for transfers that use the memory, then frees it. */
+  free(): Promise<void>;
+}
+
+/** One VkDevice with one queue. The fds given to it are borrowed: they stay the caller's. */
+export interface NativeDevice {
+  allocate(size: bigint, memoryTypeIndex: number, exportTypes: number): Promise<NativeMemory>;
+  importHost(
+    memfd: number,
+    size: bigint,
+    memoryTypeIndex: number,
+    exportTypes: number,
+  ): Promise<NativeMemory>;
+  importOpaque(fd: number, size: bigint, memoryTypeIndex: number, exportTypes: number): Promise<NativeMemory>;
+  hostTypeBits(memfd: number, size: bigint): Promise<number>;
+  /** Of a transfer buffer of 4096 bytes. */
+  bufferRequirements(handleTypes: number): Promise<BufferRequirements>;
+  fill(memory: NativeMemory, offset: bigint, size: bigint, pattern: number): Promise<void>;
+  copy(
+    source: NativeMemory,
+    sourceOffset: bigint,
+    target: NativeMemory,
+    targetOffset: bigint,
+    size: bigint,
+  ): Promise<void>;
+  memoryBudget(): Promise<HeapBudget[] | undefined>;
+  destroy(): Promise<void>;
+}
+
+export interface NativeModule {
+  enumerate(): Promise<DeviceInfo[]>;
+  /** `window`: the most bytes of one transfer buffer, at least 8192; 0 stands for 1 GiB. */
+  openDevice(index: number, window: bigint): Promise<NativeDevice>;
+}
+
+const ADDON = '../../vulkan/native/build/Release/vkmem_vulkan.node';
+const require = createRequire(import.meta.url);
+let loaded: NativeModule | undefined;
+
+/**
+ * The addon, loaded on first use. Loading touches no driver.
+ * @throws VkmemError UNAVAILABLE when it is not built, or was built for another platform.
+ */
+export function loadNative(): NativeModule {
+  if (loaded === undefined) {
+    try {
+      loaded = require(ADDON) as NativeModule;
+    } catch (cause) {
+      const detail = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+      throw new VkmemError(
+        'UNAVAILABLE',
+        `The Vulkan addon cannot be loaded: run \`npm run setup\` to build it. (${detail})`,
+        {},
+        cause,
+      );
+    }
+  }
+  return loaded;
+}

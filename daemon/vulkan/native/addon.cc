@@ -1,0 +1,64 @@
+// The module vkmem_vulkan: enumerate() and openDevice(), the way in to Vulkan.
+//
+// Model: enumerate(): Promise<DeviceInfo[]> describes every physical device; openDevice(index, window):
+// Promise<VulkanDevice> opens one. Both load libvulkan.so.1 on first use, on a pool thread; loading this
+// module touches no driver.
+// Limits: drivers are found by the loader in the usual way (VK_DRIVER_FILES, /usr/share/vulkan/icd.d), read
+// once per environment.
+#include "addon.h"
+
+#include "args.h"
+#include "device_object.h"
+#include "memory_object.h"
+#include "physical_device.h"
+#include "task.h"
+
+namespace vkmem {
+namespace {
+
+Napi::Value Enumerate(const Napi::CallbackInfo& info) {
+  return Spawn(
+      info.Env(), "vkmem:enumerate",
+      [holder = AddonData::Of(info.Env()).instance]() -> Outcome<std::vector<PhysicalDevice>> {
+        auto instance = holder->Get();
+        if (!instance.ok()) return instance.failure();
+        return DescribeAll(*instance.value());
+      },
+      [](Napi::Env env, std::vector<PhysicalDevice>& devices) {
+        Napi::Array array = Napi::Array::New(env, devices.size());
+        for (uint32_t i = 0; i < devices.size(); i++) array[i] = devices[i].ToJs(env);
+        return array;
+      });
+}
+
+Napi::Value OpenDevice(const Napi::CallbackInfo& info) {
+  Args args(info, "openDevice");
+  const uint32_t index = args.U32("index");
+  const uint64_t window = args.U64("window");
+  if (!args.ok()) return info.Env().Undefined();
+  return Spawn(
+      info.Env(), "vkmem:openDevice",
+      [holder = AddonData::Of(info.Env()).instance, index, window]() -> Outcome<std::shared_ptr<Device>> {
+        auto instance = holder->Get();
+        if (!instance.ok()) return instance.failure();
+        return Device::Open(instance.value(), index, window);
+      },
+      [](Napi::Env env, std::shared_ptr<Device>& device) {
+        return DeviceObject::Make(env, std::move(device));
+      });
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData();
+  data->device_constructor = Napi::Persistent(DeviceObject::Define(env));
+  data->memory_constructor = Napi::Persistent(MemoryObject::Define(env));
+  env.SetInstanceData(data);
+  exports.Set("enumerate", Napi::Function::New<Enumerate>(env, "enumerate"));
+  exports.Set("openDevice", Napi::Function::New<OpenDevice>(env, "openDevice"));
+  return exports;
+}
+
+NODE_API_MODULE(vkmem_vulkan, Init)
+
+}  // namespace
+}  // namespace vkmem

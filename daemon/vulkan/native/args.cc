@@ -1,0 +1,62 @@
+// Argument readers: see args.h.
+#include "args.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+
+#include "memory_object.h"
+
+namespace vkmem {
+
+void Args::Refuse(const char* name, const std::string& expected) {
+  if (!ok_) return;
+  ok_ = false;
+  Napi::TypeError::New(info_.Env(), std::string(call_) + ": " + name + " must be " + expected)
+      .ThrowAsJavaScriptException();
+}
+
+uint32_t Args::U32(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_) return 0;
+  if (value.IsNumber()) {
+    double number = value.As<Napi::Number>().DoubleValue();
+    if (number >= 0 && number <= UINT32_MAX && std::floor(number) == number) {
+      return static_cast<uint32_t>(number);
+    }
+  }
+  Refuse(name, "an unsigned 32-bit number");
+  return 0;
+}
+
+uint64_t Args::U64(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_) return 0;
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    uint64_t number = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (lossless) return number;
+  }
+  Refuse(name, "an unsigned 64-bit bigint");
+  return 0;
+}
+
+UniqueFd Args::DuplicatedFd(const char* name) {
+  uint32_t fd = U32(name);
+  if (!ok_) return UniqueFd();
+  UniqueFd copy = UniqueFd::Duplicate(fd <= INT32_MAX ? static_cast<int>(fd) : -1);
+  if (!copy.ok()) Refuse(name, std::string("an open file descriptor: ") + strerror(errno));
+  return copy;
+}
+
+std::shared_ptr<Memory> Args::MemoryOf(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_) return nullptr;
+  if (!MemoryObject::Is(value)) {
+    Refuse(name, "a VulkanMemory");
+    return nullptr;
+  }
+  return MemoryObject::Unwrap(value.As<Napi::Object>())->core();
+}
+
+}  // namespace vkmem

@@ -1,0 +1,38 @@
+{
+  "targets": [
+    {
+      "target_name": "vkmem_vulkan",
+      "sources": [
+        "addon.cc",
+        "args.cc",
+        "buffer_window.cc",
+        "device.cc",
+        "device_object.cc",
+        "host_mapping.cc",
+        "instance.cc",
+        "memory.cc",
+        "memory_object.cc",
+        "physical_device.cc",
+        "physical_device_js.cc",
+        "result.cc",
+        "transfer.cc"
+      ],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "VK_NO_PROTOTYPES"
+      ],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-Wall",
+        "-Wextra",
+        "-fvisibility=hidden",
+        "-isystem <!(node -p \"require('node:path').resolve(require('node-addon-api').include_dir)\")"
+      ],
+      "libraries": ["-ldl"]
+    }
+  ]
+}

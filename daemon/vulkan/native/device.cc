@@ -1,0 +1,164 @@
+// Opening a device and using its queue: see device.h.
+#include "device.h"
+
+#include <algorithm>
+
+#include "buffer_window.h"
+#include "host_mapping.h"
+
+namespace vkmem {
+namespace {
+
+constexpr uint64_t kLargestWindow = uint64_t{1} << 30;
+
+constexpr const char* kWantedExtensions[] = {
+    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+    VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+    VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+};
+
+// Families with graphics or compute can always transfer and are the least restricted; a family for transfers
+// alone does as well. Returns the number of families if none can.
+uint32_t ChooseFamily(const std::vector<VkQueueFamilyProperties>& families) {
+  for (VkQueueFlags wanted : {VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT, +VK_QUEUE_TRANSFER_BIT}) {
+    for (uint32_t i = 0; i < families.size(); i++) {
+      if ((families[i].queueFlags & wanted) != 0 && families[i].queueCount > 0) return i;
+    }
+  }
+  return static_cast<uint32_t>(families.size());
+}
+
+}  // namespace
+
+Outcome<std::shared_ptr<Device>> Device::Open(std::shared_ptr<Instance> instance, uint32_t index,
+                                              uint64_t window) {
+  auto handles = instance->PhysicalDevices();
+  if (!handles.ok()) return handles.failure();
+  if (index >= handles.value().size()) {
+    return Failure::Own("vkEnumeratePhysicalDevices", kRange, "there is no device of this index");
+  }
+  PhysicalDevice description = PhysicalDevice::Describe(*instance, handles.value()[index], index);
+  std::shared_ptr<Device> device(new Device(std::move(instance), std::move(description)));
+  Status created = device->Create(window);
+  if (!created.ok()) return created.failure();
+  return device;
+}
+
+Status Device::Create(uint64_t window) {
+  window_ = window == 0 ? kLargestWindow : std::min(window, kLargestWindow);
+  if (physical.max_buffer_size != 0) window_ = std::min<uint64_t>(window_, physical.max_buffer_size);
+  window_ = window_ / kGranule * kGranule;
+  // A copy loses up to a granule to alignment at each end, so a window must have more than one.
+  if (window_ < 2 * kGranule) return Failure::Own("openDevice", kRange, "the window is below 8192 bytes");
+
+  family_ = ChooseFamily(physical.families);
+  if (family_ == physical.families.size()) {
+    return Failure::Own("vkGetPhysicalDeviceQueueFamilyProperties", kNotListed,
+                        "no queue family can transfer");
+  }
+
+  std::vector<const char*> extensions;
+  for (const char* name : kWantedExtensions) {
+    if (physical.Has(name)) extensions.push_back(name);
+  }
+  const float priority = 1.0F;
+  VkDeviceQueueCreateInfo queue{};
+  queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
+  queue.queueFamilyIndex = family_;
+  queue.queueCount = 1;
+  queue.pQueuePriorities = &priority;
+  VkDeviceCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
+  info.queueCreateInfoCount = 1;
+  info.pQueueCreateInfos = &queue;
+  info.enabledExtensionCount = static_cast<uint32_t>(extensions.size());
+  info.ppEnabledExtensionNames = extensions.data();
+  VkResult result = instance_->fn.CreateDevice(physical.handle, &info, nullptr, &handle_);
+  if (result != VK_SUCCESS) return Failure::Vk("vkCreateDevice", result);
+
+    // DestroyDevice comes first in the table, so that even a half-filled one can undo the creation.
+#define VKMEM_RESOLVE(name) \
+  fn.name = reinterpret_cast<PFN_vk##name>(instance_->fn.GetDeviceProcAddr(handle_, "vk" #name));
+#define VKMEM_REQUIRE(name) \
+  VKMEM_RESOLVE(name)       \
+  if (fn.name == nullptr) return Failure::Own("vkGetDeviceProcAddr", kNotListed, "vk" #name);
+  VKMEM_DEVICE_FUNCTIONS(VKMEM_REQUIRE)
+  // A loader may hand out a function of an extension that is not enabled: do not ask for those.
+  if (physical.Has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME)) VKMEM_RESOLVE(GetMemoryFdKHR)
+  if (physical.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
+    VKMEM_RESOLVE(GetMemoryHostPointerPropertiesEXT)
+  }
+#undef VKMEM_REQUIRE
+#undef VKMEM_RESOLVE
+  fn.GetDeviceQueue(handle_, family_, 0, &queue_);
+  return Done{};
+}
+
+Device::~Device() {
+  // Nothing can be running: whoever submits holds a reference until its fence has been waited for.
+  if (handle_ != VK_NULL_HANDLE && fn.DestroyDevice != nullptr) fn.DestroyDevice(handle_, nullptr);
+}
+
+Status Device::SubmitAndWait(VkCommandBuffer commands) {
+  VkFenceCreateInfo fence_info{};
+  fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+  VkFence fence = VK_NULL_HANDLE;
+  VkResult result = fn.CreateFence(handle_, &fence_info, nullptr, &fence);
+  if (result != VK_SUCCESS) return Failure::Vk("vkCreateFence", result);
+
+  VkSubmitInfo submit{};
+  submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
+  submit.commandBufferCount = 1;
+  submit.pCommandBuffers = &commands;
+  const char* call = "vkQueueSubmit";
+  {
+    std::lock_guard<std::mutex> lock(queue_mutex_);
+    result = fn.QueueSubmit(queue_, 1, &submit, fence);
+  }
+  if (result == VK_SUCCESS) {
+    call = "vkWaitForFences";
+    // A hang ends as VK_ERROR_DEVICE_LOST by the driver's own watchdog.
+    result = fn.WaitForFences(handle_, 1, &fence, VK_TRUE, UINT64_MAX);
+  }
+  fn.DestroyFence(handle_, fence, nullptr);
+  if (result != VK_SUCCESS) return Failure::Vk(call, result);
+  return Done{};
+}
+
+Outcome<uint32_t> Device::HostTypeBits(int memfd, uint64_t size) {
+  if (fn.GetMemoryHostPointerPropertiesEXT == nullptr) {
+    return Failure::Own("vkGetMemoryHostPointerPropertiesEXT", kNotListed, "VK_EXT_external_memory_host");
+  }
+  auto mapping = HostMapping::Create(memfd, size, physical.min_imported_host_pointer_alignment);
+  if (!mapping.ok()) return mapping.failure();
+  VkMemoryHostPointerPropertiesEXT properties{};
+  properties.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT;
+  VkResult result = fn.GetMemoryHostPointerPropertiesEXT(
+      handle_, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT, mapping.value()->data(), &properties);
+  if (result != VK_SUCCESS) return Failure::Vk("vkGetMemoryHostPointerPropertiesEXT", result);
+  return properties.memoryTypeBits;
+}
+
+Outcome<VkMemoryRequirements> Device::BufferRequirements(VkExternalMemoryHandleTypeFlags handle_types) {
+  auto buffer = TransferBuffer::Create(*this, kGranule, handle_types);
+  if (!buffer.ok()) return buffer.failure();
+  return buffer.value().requirements();
+}
+
+std::vector<HeapBudget> Device::Budget() const {
+  if (!physical.Has(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME)) return {};
+  VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{};
+  budget.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT;
+  VkPhysicalDeviceMemoryProperties2 memory{};
+  memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
+  memory.pNext = &budget;
+  instance_->fn.GetPhysicalDeviceMemoryProperties2(physical.handle, &memory);
+  std::vector<HeapBudget> heaps;
+  for (uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; i++) {
+    heaps.push_back({budget.heapBudget[i], budget.heapUsage[i]});
+  }
+  return heaps;
+}
+
+}  // namespace vkmem

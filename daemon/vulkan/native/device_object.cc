@@ -1,0 +1,185 @@
+// VulkanDevice: see device_object.h.
+#include "device_object.h"
+
+#include "addon.h"
+#include "args.h"
+#include "memory.h"
+#include "memory_object.h"
+#include "task.h"
+#include "transfer.h"
+
+namespace vkmem {
+namespace {
+
+Napi::Value WrapMemory(Napi::Env env, std::shared_ptr<Memory>& memory) {
+  // Moved, so that the JavaScript object alone decides when the memory goes.
+  return MemoryObject::Make(env, std::move(memory));
+}
+
+Napi::Value WrapBits(Napi::Env env, uint32_t& bits) { return Napi::Number::New(env, bits); }
+
+Napi::Value RejectDestroyed(Napi::Env env, const char* call) {
+  return Reject(env, Failure::Own(call, kFreed, "the device is destroyed"));
+}
+
+Napi::Value RejectFreed(Napi::Env env, const char* call) {
+  return Reject(env, Failure::Own(call, kFreed, "the memory is freed"));
+}
+
+}  // namespace
+
+// Reads as: the arguments are good and the device is open, or return.
+#define VKMEM_REQUIRE_OPEN(args, call)           \
+  if (!args.ok()) return info.Env().Undefined(); \
+  if (!core_) return RejectDestroyed(info.Env(), call)
+
+Napi::Function DeviceObject::Define(Napi::Env env) {
+  return DefineClass(
+      env, "VulkanDevice",
+      {InstanceMethod<&DeviceObject::Allocate>("allocate"),
+       InstanceMethod<&DeviceObject::ImportHost>("importHost"),
+       InstanceMethod<&DeviceObject::ImportOpaque>("importOpaque"),
+       InstanceMethod<&DeviceObject::HostTypeBits>("hostTypeBits"),
+       InstanceMethod<&DeviceObject::BufferRequirements>("bufferRequirements"),
+       InstanceMethod<&DeviceObject::Fill>("fill"), InstanceMethod<&DeviceObject::Copy>("copy"),
+       InstanceMethod<&DeviceObject::MemoryBudget>("memoryBudget"),
+       InstanceMethod<&DeviceObject::Destroy>("destroy")});
+}
+
+Napi::Object DeviceObject::Make(Napi::Env env, std::shared_ptr<Device> core) {
+  auto external = Napi::External<std::shared_ptr<Device>>::New(env, &core);
+  return AddonData::Of(env).device_constructor.New({external});
+}
+
+DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  if (!info[0].IsExternal()) {
+    Napi::TypeError::New(info.Env(), "VulkanDevice is made by openDevice").ThrowAsJavaScriptException();
+    return;
+  }
+  core_ = *info[0].As<Napi::External<std::shared_ptr<Device>>>().Data();
+}
+
+Napi::Value DeviceObject::Allocate(const Napi::CallbackInfo& info) {
+  Args args(info, "allocate");
+  const uint64_t size = args.U64("size");
+  const uint32_t type = args.U32("memoryTypeIndex");
+  const uint32_t exports = args.U32("exportTypes");
+  VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
+  return Spawn(
+      info.Env(), "vkmem:allocate",
+      [core = core_, size, type, exports] { return Memory::Allocate(core, size, type, exports); },
+      WrapMemory);
+}
+
+Napi::Value DeviceObject::ImportHost(const Napi::CallbackInfo& info) {
+  Args args(info, "importHost");
+  UniqueFd fd = args.DuplicatedFd("fd");
+  const uint64_t size = args.U64("size");
+  const uint32_t type = args.U32("memoryTypeIndex");
+  const uint32_t exports = args.U32("exportTypes");
+  VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
+  return Spawn(
+      info.Env(), "vkmem:importHost",
+      [core = core_, fd = std::move(fd), size, type, exports]() mutable {
+        return Memory::ImportHost(core, std::move(fd), size, type, exports);
+      },
+      WrapMemory);
+}
+
+Napi::Value DeviceObject::ImportOpaque(const Napi::CallbackInfo& info) {
+  Args args(info, "importOpaque");
+  UniqueFd fd = args.DuplicatedFd("fd");
+  const uint64_t size = args.U64("size");
+  const uint32_t type = args.U32("memoryTypeIndex");
+  const uint32_t exports = args.U32("exportTypes");
+  VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
+  return Spawn(
+      info.Env(), "vkmem:importOpaque",
+      [core = core_, fd = std::move(fd), size, type, exports]() mutable {
+        return Memory::ImportOpaque(core, std::move(fd), size, type, exports);
+      },
+      WrapMemory);
+}
+
+Napi::Value DeviceObject::HostTypeBits(const Napi::CallbackInfo& info) {
+  Args args(info, "hostTypeBits");
+  UniqueFd fd = args.DuplicatedFd("fd");
+  const uint64_t size = args.U64("size");
+  VKMEM_REQUIRE_OPEN(args, "vkGetMemoryHostPointerPropertiesEXT");
+  return Spawn(
+      info.Env(), "vkmem:hostTypeBits",
+      [core = core_, fd = std::move(fd), size] { return core->HostTypeBits(fd.get(), size); }, WrapBits);
+}
+
+Napi::Value DeviceObject::BufferRequirements(const Napi::CallbackInfo& info) {
+  Args args(info, "bufferRequirements");
+  const uint32_t types = args.U32("handleTypes");
+  VKMEM_REQUIRE_OPEN(args, "vkCreateBuffer");
+  return Spawn(
+      info.Env(), "vkmem:bufferRequirements",
+      [core = core_, types] { return core->BufferRequirements(types); },
+      [](Napi::Env env, VkMemoryRequirements& needs) {
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("size", Napi::BigInt::New(env, uint64_t{needs.size}));
+        object.Set("alignment", Napi::BigInt::New(env, uint64_t{needs.alignment}));
+        object.Set("memoryTypeBits", needs.memoryTypeBits);
+        return object;
+      });
+}
+
+Napi::Value DeviceObject::Fill(const Napi::CallbackInfo& info) {
+  Args args(info, "fill");
+  std::shared_ptr<Memory> memory = args.MemoryOf("memory");
+  const uint64_t offset = args.U64("offset");
+  const uint64_t size = args.U64("size");
+  const uint32_t pattern = args.U32("pattern");
+  VKMEM_REQUIRE_OPEN(args, "vkCmdFillBuffer");
+  if (!memory) return RejectFreed(info.Env(), "vkCmdFillBuffer");
+  return Spawn(info.Env(), "vkmem:fill", [memory = std::move(memory), offset, size, pattern] {
+    return vkmem::Fill(memory, offset, size, pattern);
+  });
+}
+
+Napi::Value DeviceObject::Copy(const Napi::CallbackInfo& info) {
+  Args args(info, "copy");
+  std::shared_ptr<Memory> source = args.MemoryOf("source");
+  const uint64_t source_offset = args.U64("sourceOffset");
+  std::shared_ptr<Memory> target = args.MemoryOf("target");
+  const uint64_t target_offset = args.U64("targetOffset");
+  const uint64_t size = args.U64("size");
+  VKMEM_REQUIRE_OPEN(args, "vkCmdCopyBuffer");
+  if (!source || !target) return RejectFreed(info.Env(), "vkCmdCopyBuffer");
+  return Spawn(info.Env(), "vkmem:copy",
+               [source = std::move(source), source_offset, target = std::move(target), target_offset, size] {
+                 return vkmem::Copy(source, source_offset, target, target_offset, size);
+               });
+}
+
+Napi::Value DeviceObject::MemoryBudget(const Napi::CallbackInfo& info) {
+  Args args(info, "memoryBudget");
+  VKMEM_REQUIRE_OPEN(args, "vkGetPhysicalDeviceMemoryProperties2");
+  return Spawn(
+      info.Env(), "vkmem:memoryBudget",
+      [core = core_] { return Outcome<std::vector<HeapBudget>>(core->Budget()); },
+      [](Napi::Env env, std::vector<HeapBudget>& heaps) -> Napi::Value {
+        if (heaps.empty()) return env.Undefined();
+        Napi::Array array = Napi::Array::New(env, heaps.size());
+        for (uint32_t i = 0; i < heaps.size(); i++) {
+          Napi::Object heap = Napi::Object::New(env);
+          heap.Set("budget", Napi::BigInt::New(env, uint64_t{heaps[i].budget}));
+          heap.Set("usage", Napi::BigInt::New(env, uint64_t{heaps[i].usage}));
+          array[i] = heap;
+        }
+        return array;
+      });
+}
+
+Napi::Value DeviceObject::Destroy(const Napi::CallbackInfo& info) {
+  if (!core_) return RejectDestroyed(info.Env(), "vkDestroyDevice");
+  return Spawn(info.Env(), "vkmem:destroy", [core = std::move(core_)]() mutable -> Status {
+    core.reset();
+    return Done{};
+  });
+}
+
+}  // namespace vkmem

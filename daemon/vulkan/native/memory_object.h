@@ -1,0 +1,41 @@
+// The JavaScript object VulkanMemory: one Memory, freed by free() or, failing that, by garbage collection.
+//
+// Model: the object holds the core until free() hands it to a pool thread. Afterwards it is empty and every
+// method refuses it. Made only by the methods of VulkanDevice; `new VulkanMemory()` from JavaScript throws.
+// Limits: memory that is collected without free() is freed on the event loop's thread, which blocks it.
+// JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType): Promise<fd>, read(offset, size):
+// Promise<ArrayBuffer>, free(): Promise<void>.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "memory.h"
+
+namespace vkmem {
+
+class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  static Napi::Object Make(Napi::Env env, std::shared_ptr<Memory> core);
+  static bool Is(const Napi::Value& value);
+
+  explicit MemoryObject(const Napi::CallbackInfo& info);
+
+  // Null once freed.
+  const std::shared_ptr<Memory>& core() const { return core_; }
+
+ private:
+  Napi::Value Size(const Napi::CallbackInfo& info);
+  Napi::Value MemoryTypeIndex(const Napi::CallbackInfo& info);
+  Napi::Value ExportFd(const Napi::CallbackInfo& info);
+  Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value Free(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Memory> core_;
+  uint64_t size_ = 0;
+  uint32_t type_ = 0;
+};
+
+}  // namespace vkmem

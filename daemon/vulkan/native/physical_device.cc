@@ -1,0 +1,125 @@
+// Reading a physical device: see physical_device.h.
+#include "physical_device.h"
+
+#include <algorithm>
+
+namespace vkmem {
+namespace {
+
+std::vector<std::string> ReadExtensions(const Instance& instance, VkPhysicalDevice handle) {
+  std::vector<VkExtensionProperties> found;
+  VkResult result;
+  do {
+    uint32_t count = 0;
+    result = instance.fn.EnumerateDeviceExtensionProperties(handle, nullptr, &count, nullptr);
+    if (result != VK_SUCCESS) return {};
+    found.resize(count);
+    result = instance.fn.EnumerateDeviceExtensionProperties(handle, nullptr, &count, found.data());
+    found.resize(count);
+  } while (result == VK_INCOMPLETE);
+  std::vector<std::string> names;
+  for (const auto& extension : found) names.emplace_back(extension.extensionName);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+VkExternalMemoryProperties ReadExternal(const Instance& instance, VkPhysicalDevice handle,
+                                        VkExternalMemoryHandleTypeFlagBits type) {
+  VkPhysicalDeviceExternalBufferInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO;
+  info.usage = kTransferUsage;
+  info.handleType = type;
+  VkExternalBufferProperties properties{};
+  properties.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES;
+  instance.fn.GetPhysicalDeviceExternalBufferProperties(handle, &info, &properties);
+  return properties.externalMemoryProperties;
+}
+
+// Puts `link` behind the head of a pNext chain.
+template <typename Link>
+void Chain(VkPhysicalDeviceProperties2& head, Link& link) {
+  link.pNext = head.pNext;
+  head.pNext = &link;
+}
+
+}  // namespace
+
+bool PhysicalDevice::Has(const char* extension) const {
+  return std::binary_search(extensions.begin(), extensions.end(), extension);
+}
+
+PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevice handle, uint32_t index) {
+  PhysicalDevice device;
+  device.index = index;
+  device.handle = handle;
+  device.extensions = ReadExtensions(instance, handle);
+
+  VkPhysicalDeviceProperties2 properties{};
+  properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+  instance.fn.GetPhysicalDeviceProperties2(handle, &properties);
+  const uint32_t version = std::min(properties.properties.apiVersion, instance.version());
+
+  VkPhysicalDeviceMaintenance3Properties maintenance3{};
+  maintenance3.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES;
+  VkPhysicalDeviceMaintenance4Properties maintenance4{};
+  maintenance4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES;
+  VkPhysicalDeviceExternalMemoryHostPropertiesEXT host{};
+  host.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT;
+  device.id.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES;
+  device.driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
+
+  properties.pNext = nullptr;
+  Chain(properties, device.id);
+  Chain(properties, maintenance3);
+  if (version >= VK_API_VERSION_1_2 || device.Has(VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) {
+    Chain(properties, device.driver);
+  }
+  if (version >= VK_API_VERSION_1_3 || device.Has(VK_KHR_MAINTENANCE_4_EXTENSION_NAME)) {
+    Chain(properties, maintenance4);
+  }
+  if (device.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) Chain(properties, host);
+  instance.fn.GetPhysicalDeviceProperties2(handle, &properties);
+
+  device.properties = properties.properties;
+  device.id.pNext = nullptr;
+  device.driver.pNext = nullptr;
+  device.max_memory_allocation_size = maintenance3.maxMemoryAllocationSize;
+  device.max_buffer_size = maintenance4.maxBufferSize;
+  device.min_imported_host_pointer_alignment = host.minImportedHostPointerAlignment;
+
+  VkPhysicalDeviceMemoryProperties2 memory{};
+  memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
+  instance.fn.GetPhysicalDeviceMemoryProperties2(handle, &memory);
+  device.memory = memory.memoryProperties;
+
+  uint32_t families = 0;
+  instance.fn.GetPhysicalDeviceQueueFamilyProperties(handle, &families, nullptr);
+  device.families.resize(families);
+  instance.fn.GetPhysicalDeviceQueueFamilyProperties(handle, &families, device.families.data());
+
+  // A handle type may only be asked about if the extension that defines it is there.
+  if (device.Has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME)) {
+    device.opaque_fd = ReadExternal(instance, handle, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT);
+  }
+  if (device.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
+    device.host_allocation =
+        ReadExternal(instance, handle, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
+  }
+  if (device.Has(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME)) {
+    device.dma_buf = ReadExternal(instance, handle, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
+  }
+  return device;
+}
+
+Outcome<std::vector<PhysicalDevice>> DescribeAll(const Instance& instance) {
+  auto handles = instance.PhysicalDevices();
+  if (!handles.ok()) return handles.failure();
+  std::vector<PhysicalDevice> devices;
+  for (uint32_t index = 0; index < handles.value().size(); index++) {
+    PhysicalDevice device = PhysicalDevice::Describe(instance, handles.value()[index], index);
+    if (device.properties.apiVersion >= VK_API_VERSION_1_1) devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+}  // namespace vkmem

@@ -1,0 +1,55 @@
+// What a physical device says about itself, read once into plain values.
+//
+// Model: Describe() asks the driver for identity, limits, heaps, memory types, extensions and, per external
+// handle type, what a buffer for transfers can do with it. Only structures that the device's version or
+// extensions allow are chained. ToJs() (physical_device_js.cc) turns the result into the object whose shape
+// is DeviceInfo in ../native.ts. Limits: only devices of Vulkan 1.1 or newer are described. A limit that the
+// driver does not report is 0.
+#pragma once
+
+#include <napi.h>
+#include <vulkan/vulkan_core.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "instance.h"
+#include "result.h"
+
+namespace vkmem {
+
+// What every buffer of this addon is used for, and what external properties are asked for.
+inline constexpr VkBufferUsageFlags kTransferUsage =
+    VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+
+struct PhysicalDevice {
+  uint32_t index = 0;
+  VkPhysicalDevice handle = VK_NULL_HANDLE;
+  VkPhysicalDeviceProperties properties{};
+  VkPhysicalDeviceIDProperties id{};
+  VkPhysicalDeviceDriverProperties driver{};
+  VkPhysicalDeviceMemoryProperties memory{};
+  std::vector<VkQueueFamilyProperties> families;
+  std::vector<std::string> extensions;
+
+  // Bytes, or 0 where the driver does not say.
+  VkDeviceSize max_memory_allocation_size = 0;
+  VkDeviceSize max_buffer_size = 0;
+  VkDeviceSize min_imported_host_pointer_alignment = 0;
+
+  VkExternalMemoryProperties opaque_fd{};
+  VkExternalMemoryProperties host_allocation{};
+  VkExternalMemoryProperties dma_buf{};
+
+  bool Has(const char* extension) const;
+  Napi::Object ToJs(Napi::Env env) const;
+
+  static PhysicalDevice Describe(const Instance& instance, VkPhysicalDevice handle, uint32_t index);
+};
+
+// Every device that can be described, in the loader's order; `index` counts the ones left out too.
+Outcome<std::vector<PhysicalDevice>> DescribeAll(const Instance& instance);
+
+}  // namespace vkmem

@@ -1,0 +1,77 @@
+// One blocking piece of work off the event loop, and the promise of its outcome.
+//
+// Model: Spawn(env, name, work, finish) runs `work` on a libuv pool thread, where it may block in the driver
+// but must not touch JavaScript; then `finish` turns its value into a JavaScript value on the loop's thread.
+// A Failure rejects the promise instead. `work` and all that it captured are destroyed on the pool thread, so
+// that dropping the last reference to a memory or a device never blocks the loop.
+// Limits: the pool has UV_THREADPOOL_SIZE threads (4 unless set) for the whole process; more tasks than that
+// wait their turn. A task that has begun cannot be cancelled: a worker's end waits for it. If the environment
+// ends first, `finish` is not run and the outcome is destroyed with what it owns.
+#pragma once
+
+#include <napi.h>
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "result.h"
+
+namespace vkmem {
+
+template <typename Work, typename Finish>
+class Task final : public Napi::AsyncWorker {
+  using Result = std::invoke_result_t<Work>;
+
+ public:
+  Task(Napi::Env env, const char* name, Work work, Finish finish)
+      : AsyncWorker(env, name),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        work_(std::move(work)),
+        finish_(std::move(finish)) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  void Execute() override {
+    outcome_.emplace((*work_)());
+    work_.reset();
+  }
+
+  void OnOK() override {
+    if (outcome_->ok()) {
+      deferred_.Resolve(finish_(Env(), outcome_->value()));
+    } else {
+      deferred_.Reject(outcome_->failure().ToError(Env()));
+    }
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::optional<Work> work_;
+  Finish finish_;
+  std::optional<Result> outcome_;
+};
+
+// A promise that is rejected already, for what can be told without any work.
+inline Napi::Value Reject(Napi::Env env, const Failure& failure) {
+  auto deferred = Napi::Promise::Deferred::New(env);
+  deferred.Reject(failure.ToError(env));
+  return deferred.Promise();
+}
+
+// `work`: () -> Outcome<T>. `finish`: (Napi::Env, T&) -> Napi::Value.
+template <typename Work, typename Finish>
+Napi::Value Spawn(Napi::Env env, const char* name, Work work, Finish finish) {
+  auto* task = new Task<Work, Finish>(env, name, std::move(work), std::move(finish));
+  Napi::Promise promise = task->promise();
+  task->Queue();
+  return promise;
+}
+
+// For work that has nothing to return: the promise resolves to undefined.
+template <typename Work>
+Napi::Value Spawn(Napi::Env env, const char* name, Work work) {
+  return Spawn(env, name, std::move(work), [](Napi::Env e, Done&) { return e.Undefined(); });
+}
+
+}  // namespace vkmem
