@@ -1,0 +1,38 @@
+/**
+ * The gRPC methods: which use case answers which method.
+ */
+import type { Decoded } from '@vkmemd/proto';
+import { VkmemError } from '@vkmemd/proto';
+import { allocate } from '../memory/allocate.js';
+import type { Domain } from '../memory/domain.js';
+import { getAllocation, getBudget, listAllocations, listDevices } from '../memory/inspect.js';
+import { free } from '../memory/lifetime.js';
+import type { Caller } from '../memory/policy.js';
+import { transfer } from '../memory/transfer.js';
+
+/** A method's way into the domain. */
+export type Method = (domain: Domain, caller: Caller, request: never) => unknown;
+
+export const MEMORY_METHODS: Record<string, Method> = {
+  Allocate: async (domain, caller, request: Decoded<'AllocateRequest'>) => {
+    if (request.grantKinds.length > 0) {
+      throw new VkmemError(
+        'INVALID_ARGUMENT',
+        'gRPC carries no fds: claim the allocation on the handoff socket.',
+        {
+          field: 'grant_kinds',
+        },
+      );
+    }
+    return (await allocate(domain, caller, request)).response;
+  },
+  GetAllocation: getAllocation,
+  ListAllocations: listAllocations,
+  FreeAllocation: free,
+  Transfer: transfer,
+};
+
+export const DEVICE_METHODS: Record<string, Method> = {
+  ListDevices: listDevices,
+  GetBudget: getBudget,
+};

@@ -1,0 +1,39 @@
+/**
+ * The handoff socket's requests: which use case answers which message.
+ */
+import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { allocate } from '../memory/allocate.js';
+import type { Domain } from '../memory/domain.js';
+import { claim, release } from '../memory/grant.js';
+import { free, requireSession } from '../memory/lifetime.js';
+import type { Caller } from '../memory/policy.js';
+
+/** The body of an answer, and the file descriptors that travel with it; the receiver owns them. */
+export interface Answer {
+  readonly response: Draft<'ServerMessage'>;
+  readonly fds: OwnedFd[];
+}
+
+/** @throws VkmemError whatever the use case refuses with. */
+export async function serve(
+  domain: Domain,
+  caller: Caller,
+  message: Decoded<'ClientMessage'>,
+): Promise<Answer> {
+  if (message.allocate) {
+    const { response, fds } = await allocate(domain, caller, message.allocate);
+    return { response: { allocate: response }, fds };
+  }
+  if (message.claim) {
+    const { response, fds } = await claim(domain, caller, message.claim);
+    return { response: { claim: response }, fds };
+  }
+  if (message.release) {
+    release(domain, requireSession(caller), message.release);
+    return { response: { release: {} }, fds: [] };
+  }
+  if (message.free) {
+    return { response: { free: await free(domain, caller, message.free) }, fds: [] };
+  }
+  throw new VkmemError('PROTOCOL_ERROR', `${message.body} is not a request.`);
+}

@@ -1,0 +1,133 @@
+/**
+ * One allocation: one VkDeviceMemory that the daemon owns, from the moment it exists until its bytes are free.
+ *
+ * It is LIVE until freed and DRAINING from then on: its device memory goes at once (as soon as no transfer or export
+ * uses it), its bytes when nobody holds it any more. Work on the memory runs inside use(), which keeps the device
+ * memory alive until the work is done.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  type Decoded,
+  type KindName,
+  kindToWire,
+  type LifetimeName,
+  timestamp,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { DeviceMemory } from '../vulkan/device.js';
+import type { Charge } from './ledger.js';
+import type { Session } from './session.js';
+
+/** What is fixed when an allocation is made. */
+export interface AllocationTerms {
+  readonly name: string;
+  readonly lifetime: LifetimeName;
+  readonly kinds: readonly KindName[];
+  readonly ownerUid: number;
+  /** The session that it ends with; undefined for NAMED. */
+  readonly owner: Session | undefined;
+}
+
+/** One handle of one kind that was given to one session. */
+export interface GrantRecord {
+  readonly id: bigint;
+  readonly allocation: Allocation;
+  readonly session: Session;
+  readonly kind: KindName;
+  readonly fds: number;
+}
+
+export class Allocation {
+  readonly id = randomUUID();
+  readonly createdAt = Date.now();
+  readonly terms: AllocationTerms;
+  readonly memory: DeviceMemory;
+  readonly charge: Charge;
+  readonly grants = new Set<GrantRecord>();
+  #uses = 0;
+  #idle: (() => void) | undefined;
+  #state: 'LIVE' | 'DRAINING' = 'LIVE';
+  #retired = false;
+  #retirement: Promise<void> | undefined;
+
+  constructor(terms: AllocationTerms, memory: DeviceMemory, charge: Charge) {
+    this.terms = terms;
+    this.memory = memory;
+    this.charge = charge;
+  }
+
+  get state(): 'LIVE' | 'DRAINING' {
+    return this.#state;
+  }
+
+  /** `uid/name`, the key of a NAMED allocation; undefined for SESSION. */
+  get nameKey(): string | undefined {
+    return this.terms.lifetime === 'NAMED' ? `${this.terms.ownerUid}/${this.terms.name}` : undefined;
+  }
+
+  /**
+   * Runs work that needs the device memory; freeing waits for it.
+   * @throws VkmemError NOT_FOUND once the allocation is draining.
+   */
+  async use<T>(work: (memory: DeviceMemory) => Promise<T>): Promise<T> {
+    if (this.#state !== 'LIVE') throw new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`);
+    this.#uses += 1;
+    try {
+      return await work(this.memory);
+    } finally {
+      this.#uses -= 1;
+      if (this.#uses === 0) this.#idle?.();
+    }
+  }
+
+  /**
+   * Gives the allocation up: no new use begins, the device memory is freed when the last one ends. Asked again, it
+   * is the same end that is waited for.
+   */
+  retire(): Promise<void> {
+    this.#retirement ??= this.#retire();
+    return this.#retirement;
+  }
+
+  async #retire(): Promise<void> {
+    this.#state = 'DRAINING';
+    this.charge.drain();
+    if (this.#uses > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await this.memory.freeDevice();
+    this.#retired = true;
+  }
+
+  /** Whether the device memory is gone: from then on only other holders keep the bytes. */
+  get retired(): boolean {
+    return this.#retired;
+  }
+
+  /** Whether any session, or as far as the kernel can tell any process, still holds the memory. */
+  get held(): boolean {
+    return this.grants.size > 0 || this.memory.heldElsewhere() === true;
+  }
+
+  /** The allocation as the contract describes it. */
+  describe(): Decoded<'Allocation'> {
+    const { plan, size, dedicated } = this.memory;
+    return {
+      id: this.id,
+      name: this.terms.name,
+      sizeBytes: size,
+      kinds: this.terms.kinds.map(kindToWire),
+      lifetime: `LIFETIME_${this.terms.lifetime}`,
+      state: `ALLOCATION_STATE_${this.#state}`,
+      ownerUid: this.terms.ownerUid,
+      memoryTypeIndex: plan.memoryTypeIndex,
+      memoryPropertyFlags: plan.propertyFlags,
+      heapIndex: plan.heapIndex,
+      dedicated,
+      grants: this.grants.size,
+      createdAt: timestamp(this.createdAt),
+    };
+  }
+}

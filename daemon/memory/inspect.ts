@@ -1,0 +1,93 @@
+/**
+ * Inspection: what exists, whose it is, and how many bytes are left. Changes nothing.
+ */
+import { type Counts, type Decoded, kindToWire } from '@vkmemd/proto';
+import type { DeviceInfo } from '../vulkan/device.js';
+import type { Domain } from './domain.js';
+import type { Caller } from './policy.js';
+
+/** @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
+export function getAllocation(
+  domain: Domain,
+  caller: Caller,
+  request: Decoded<'GetAllocationRequest'>,
+): Decoded<'GetAllocationResponse'> {
+  return { allocation: domain.registry.find(request.allocation, caller.identity).describe() };
+}
+
+export function listAllocations(domain: Domain, caller: Caller): Decoded<'ListAllocationsResponse'> {
+  const visible = domain.registry.visibleTo(caller.identity);
+  return { allocations: visible.map((allocation) => allocation.describe()) };
+}
+
+export async function getBudget(domain: Domain): Promise<Decoded<'GetBudgetResponse'>> {
+  const heaps = (await domain.budget.heaps()).map((heap) => ({
+    heapIndex: heap.heapIndex,
+    sizeBytes: heap.size,
+    driverBudgetBytes: heap.driverBudget,
+    driverUsageBytes: heap.driverUsage,
+    source: `BUDGET_SOURCE_${heap.source}` as const,
+    liveBytes: heap.live,
+    drainingBytes: heap.draining,
+    reservedBytes: heap.reserved,
+    availableBytes: heap.available,
+  }));
+  return { heaps, counts: counts(domain) };
+}
+
+/** What the daemon holds: all 0 when nobody uses it. */
+export function counts(domain: Domain): Counts {
+  const all = domain.registry.all;
+  return {
+    sessions: domain.sessions.size,
+    allocations: domain.registry.live,
+    drainingAllocations: domain.registry.draining,
+    grants: all.reduce((sum, allocation) => sum + allocation.grants.size, 0),
+    fds: all.reduce((sum, allocation) => sum + allocation.memory.fds, 0),
+    deviceMemories: domain.device.liveMemories,
+  };
+}
+
+export function listDevices(domain: Domain): Decoded<'ListDevicesResponse'> {
+  return {
+    devices: [describeDevice(domain.device.info, domain)],
+    daemonVersion: domain.version,
+    incarnation: domain.sessions.incarnation,
+  };
+}
+
+function describeDevice(info: DeviceInfo, domain: Domain): Decoded<'Device'> {
+  const kinds = [...domain.device.kinds].map(([kind, report]) => ({
+    kind: kindToWire(kind),
+    rung: `RUNG_${report.rung}` as const,
+    via: report.via,
+    reason: report.reason,
+  }));
+  return {
+    name: info.name,
+    type: DEVICE_TYPES[info.type],
+    driverName: info.driverName,
+    driverInfo: info.driverInfo,
+    driverVersion: info.driverVersion,
+    deviceUuid: Buffer.from(info.deviceUuid),
+    driverUuid: Buffer.from(info.driverUuid),
+    apiVersion: info.apiVersion,
+    heaps: info.heaps.map((heap, index) => ({ index, sizeBytes: heap.size, flags: heap.flags })),
+    memoryTypes: info.memoryTypes.map((type, index) => ({
+      index,
+      heapIndex: type.heapIndex,
+      propertyFlags: type.flags,
+    })),
+    kinds,
+    maxAllocationCount: info.limits.maxMemoryAllocationCount,
+    maxAllocationSizeBytes: info.limits.maxMemoryAllocationSize,
+  };
+}
+
+const DEVICE_TYPES = {
+  discrete: 'DEVICE_TYPE_DISCRETE_GPU',
+  integrated: 'DEVICE_TYPE_INTEGRATED_GPU',
+  virtual: 'DEVICE_TYPE_VIRTUAL_GPU',
+  cpu: 'DEVICE_TYPE_CPU',
+  other: 'DEVICE_TYPE_OTHER',
+} as const;

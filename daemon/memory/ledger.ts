@@ -1,0 +1,129 @@
+/**
+ * The ledger: the daemon's own account of bytes, which is the truth; the driver's figures only stand beside it.
+ *
+ * Every allocation has one charge. It is `reserved` while the request runs, `live` once the memory exists,
+ * `draining` when its owner has given it up while somebody still holds it, and `settled` when the bytes are free.
+ * A charge is posted on every account that it concerns (its heap, its owner), so that no account can disagree with
+ * another. Moves are synchronous and only forward; a wrong move is a defect and throws.
+ */
+
+/** Bytes by state, on one account. */
+export interface Balance {
+  readonly reserved: bigint;
+  readonly live: bigint;
+  readonly draining: bigint;
+}
+
+type Column = keyof Balance;
+
+class Account {
+  reserved = 0n;
+  live = 0n;
+  draining = 0n;
+
+  get empty(): boolean {
+    return this.reserved === 0n && this.live === 0n && this.draining === 0n;
+  }
+
+  post(column: Column, bytes: bigint): void {
+    this[column] += bytes;
+    if (this[column] < 0n) throw new Error(`ledger: ${column} would be ${this[column]} bytes`);
+  }
+}
+
+/** What one allocation costs, from its request to the moment its bytes are free. */
+export class Charge {
+  readonly bytes: bigint;
+  readonly heap: number;
+  readonly uid: number;
+  #column: Column | 'settled' = 'reserved';
+  readonly #accounts: readonly Account[];
+  readonly #onSettled: () => void;
+
+  constructor(bytes: bigint, heap: number, uid: number, accounts: readonly Account[], onSettled: () => void) {
+    this.bytes = bytes;
+    this.heap = heap;
+    this.uid = uid;
+    this.#accounts = accounts;
+    this.#onSettled = onSettled;
+    for (const account of accounts) account.post('reserved', bytes);
+  }
+
+  get state(): Column | 'settled' {
+    return this.#column;
+  }
+
+  /** The memory exists. */
+  commit(): void {
+    this.#move('reserved', 'live');
+  }
+
+  /** The owner gave it up. */
+  drain(): void {
+    this.#move('live', 'draining');
+  }
+
+  /** Nobody holds it, or it never came to be: the bytes are free. */
+  settle(): void {
+    if (this.#column === 'settled') throw new Error('ledger: a charge is settled once');
+    for (const account of this.#accounts) account.post(this.#column, -this.bytes);
+    this.#column = 'settled';
+    this.#onSettled();
+  }
+
+  #move(from: Column, to: Column): void {
+    if (this.#column !== from) throw new Error(`ledger: ${this.#column} cannot become ${to}`);
+    for (const account of this.#accounts) {
+      account.post(from, -this.bytes);
+      account.post(to, this.bytes);
+    }
+    this.#column = to;
+  }
+}
+
+/** All accounts of one device. */
+export class Ledger {
+  readonly #heaps: readonly Account[];
+  readonly #owners = new Map<number, Account>();
+
+  /** @param heaps how many heaps the device has. */
+  constructor(heaps: number) {
+    this.#heaps = Array.from({ length: heaps }, () => new Account());
+  }
+
+  /** Charges `bytes` on a heap and on its owner, as reserved. The caller has checked that they may be had. */
+  charge(bytes: bigint, heap: number, uid: number): Charge {
+    const account = this.#heaps[heap];
+    if (!account) throw new Error(`ledger: no heap ${heap}`);
+    const owner = this.#owners.get(uid) ?? new Account();
+    this.#owners.set(uid, owner);
+    return new Charge(bytes, heap, uid, [account, owner], () => {
+      if (owner.empty) this.#owners.delete(uid);
+    });
+  }
+
+  /** Bytes on one heap. */
+  heap(index: number): Balance {
+    return this.#copy(this.#heaps[index]);
+  }
+
+  /** Bytes of one user. */
+  owner(uid: number): Balance {
+    return this.#copy(this.#owners.get(uid));
+  }
+
+  /** Users with anything on their account. */
+  get owners(): readonly number[] {
+    return [...this.#owners.keys()];
+  }
+
+  /** Whether nothing is charged anywhere. */
+  get empty(): boolean {
+    return this.#owners.size === 0 && this.#heaps.every((heap) => heap.empty);
+  }
+
+  #copy(account: Account | undefined): Balance {
+    const { reserved, live, draining } = account ?? new Account();
+    return { reserved, live, draining };
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Lifetime: how allocations end, and the truth about their bytes.
+ *
+ * Free, the end of the owning session and the end of the daemon all do the same: the allocation is retired (nobody
+ * finds it any more, its device memory goes) and drains. Its charge is settled only when no session has a grant of
+ * it and the kernel sees no other holder of its memfd. The kernel gives no notice of the latter, so while such an
+ * allocation drains it is asked again, at growing intervals. Of an OPAQUE_FD the kernel can say nothing: there the
+ * sessions' word counts.
+ */
+import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Allocation } from './allocation.js';
+import type { Domain } from './domain.js';
+import { dropGrant } from './grant.js';
+import type { Caller } from './policy.js';
+import type { Session } from './session.js';
+
+const FIRST_LOOK_MS = 5;
+const LAST_LOOK_MS = 1000;
+
+/**
+ * Gives an allocation up for everybody. The caller's own grants of it go too: it has closed what it held.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED.
+ */
+export async function free(
+  domain: Domain,
+  caller: Caller,
+  request: Decoded<'FreeAllocationRequest'>,
+): Promise<Decoded<'FreeAllocationResponse'>> {
+  const allocation = domain.registry.find(request.allocation, caller.identity);
+  for (const grant of [...allocation.grants]) {
+    if (grant.session === caller.session) dropGrant(grant);
+  }
+  const freed = await freeAllocation(domain, allocation);
+  return { allocation: allocation.describe(), freed };
+}
+
+/** Retires a live allocation. Resolves to whether its bytes are free already. */
+export async function freeAllocation(domain: Domain, allocation: Allocation): Promise<boolean> {
+  domain.registry.retire(allocation);
+  allocation.terms.owner?.owned.delete(allocation);
+  await allocation.retire();
+  return settleIfUnheld(domain, allocation) || look(domain, allocation, FIRST_LOOK_MS);
+}
+
+/** Ends a session: its grants are gone, what it owned is freed. Never throws: nobody is left to be told. */
+export async function endSession(domain: Domain, session: Session): Promise<void> {
+  domain.sessions.close(session);
+  const touched = new Set<Allocation>();
+  for (const grant of [...session.grants.values()]) {
+    dropGrant(grant);
+    touched.add(grant.allocation);
+  }
+  for (const allocation of touched) settleIfUnheld(domain, allocation);
+  const owned = [...session.owned].map((allocation) => freeAllocation(domain, allocation));
+  for (const end of await Promise.allSettled(owned)) {
+    if (end.status === 'rejected')
+      domain.events.fault('an allocation of an ended session could not be freed', end.reason);
+  }
+}
+
+/** Settles a retired allocation that nobody holds. Whether it is gone now. */
+export function settleIfUnheld(domain: Domain, allocation: Allocation): boolean {
+  if (allocation.charge.state === 'settled') return true;
+  if (!allocation.retired || allocation.held) return false;
+  allocation.memory.closeHandles();
+  allocation.charge.settle();
+  domain.registry.remove(allocation);
+  return true;
+}
+
+/** Looks again, later, whether a draining allocation is still held. */
+function look(domain: Domain, allocation: Allocation, afterMs: number): false {
+  const timer = setTimeout(() => {
+    if (settleIfUnheld(domain, allocation)) return;
+    look(domain, allocation, Math.min(afterMs * 2, LAST_LOOK_MS));
+  }, afterMs);
+  // A stopping daemon does not wait for other processes to let go.
+  timer.unref();
+  return false;
+}
+
+/** Frees everything, whoever holds it: the daemon is stopping and no plane serves any more. */
+export async function releaseEverything(domain: Domain): Promise<void> {
+  await Promise.all([...domain.sessions.all].map((session) => endSession(domain, session)));
+  const all = domain.registry.all;
+  const ends = all.map((allocation) =>
+    allocation.state === 'LIVE' ? freeAllocation(domain, allocation) : allocation.retire(),
+  );
+  for (const end of await Promise.allSettled(ends)) {
+    if (end.status === 'rejected')
+      domain.events.fault('an allocation could not be freed at the end', end.reason);
+  }
+  for (const allocation of all) allocation.memory.closeHandles();
+}
+
+/** @throws VkmemError SESSION_REQUIRED where the caller has none. */
+export function requireSession(caller: Caller): Session {
+  if (!caller.session) throw new VkmemError('SESSION_REQUIRED');
+  return caller.session;
+}

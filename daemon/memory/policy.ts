@@ -1,0 +1,50 @@
+/**
+ * Policy: who may do what, decided by what the kernel said of the caller and by nothing that a message says.
+ *
+ * An allocation belongs to a user. The same user may see, claim, copy and free it; operators (root and the daemon's
+ * own user) may do so with every allocation; nobody else may.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { Session } from './session.js';
+
+/** What the kernel said of a peer when its connection was accepted. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+  readonly groups: readonly number[];
+}
+
+/** Who makes a request: a peer, and its session where it has one. */
+export interface Caller {
+  readonly identity: Identity;
+  readonly session: Session | undefined;
+}
+
+const daemonUid = process.getuid?.() ?? -1;
+
+export function isOperator(identity: Identity): boolean {
+  return identity.uid === 0 || identity.uid === daemonUid;
+}
+
+/** Whether the caller may see, claim, copy and free what `ownerUid` owns. */
+export function mayUse(identity: Identity, ownerUid: number): boolean {
+  return identity.uid === ownerUid || isOperator(identity);
+}
+
+/** @throws VkmemError NOT_PERMITTED where mayUse says no. */
+export function requireUse(identity: Identity, ownerUid: number): void {
+  if (mayUse(identity, ownerUid)) return;
+  throw new VkmemError(
+    'NOT_PERMITTED',
+    `It belongs to user ${ownerUid}, the caller is user ${identity.uid}.`,
+  );
+}
+
+/**
+ * Whether the kernel keeps a holder with a read-only fd from opening the memfd again for writing: its mode is 0600,
+ * so it can only be reopened by the daemon's own user and by root.
+ */
+export function readOnlyIsEnforced(identity: Identity): boolean {
+  return !isOperator(identity);
+}

@@ -1,0 +1,56 @@
+/**
+ * Transfers: fills and copies that the device's queue does, between allocations that the caller may use.
+ */
+import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Domain } from './domain.js';
+import type { Caller } from './policy.js';
+import { parseRange } from './request.js';
+
+/** vkCmdFillBuffer writes whole 32-bit words. */
+const FILL_UNIT = 4n;
+
+/**
+ * Fills or copies; resolves when the device has finished and the bytes can be seen through every mapping.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
+ */
+export async function transfer(
+  domain: Domain,
+  caller: Caller,
+  request: Decoded<'TransferRequest'>,
+): Promise<Decoded<'TransferResponse'>> {
+  const begun = process.hrtime.bigint();
+  const sizeBytes = await perform(domain, caller, request);
+  return { sizeBytes, durationNs: process.hrtime.bigint() - begun };
+}
+
+function perform(domain: Domain, caller: Caller, request: Decoded<'TransferRequest'>): Promise<bigint> {
+  if (request.fill) return fill(domain, caller, request.fill);
+  if (request.copy) return copy(domain, caller, request.copy);
+  throw new VkmemError('INVALID_ARGUMENT', 'The request says neither fill nor copy.', { field: 'operation' });
+}
+
+async function fill(domain: Domain, caller: Caller, request: Decoded<'Fill'>): Promise<bigint> {
+  const target = domain.registry.find(request.allocation, caller.identity);
+  const { offsetBytes, sizeBytes } = request;
+  const range = parseRange('fill', offsetBytes, sizeBytes, target.memory.size, FILL_UNIT);
+  await target.use((memory) => domain.device.fill(memory, range.offset, range.size, request.pattern));
+  return range.size;
+}
+
+async function copy(domain: Domain, caller: Caller, request: Decoded<'Copy'>): Promise<bigint> {
+  const source = domain.registry.find(request.source, caller.identity);
+  const target = domain.registry.find(request.destination, caller.identity);
+  const { sourceOffsetBytes, destinationOffsetBytes, sizeBytes } = request;
+  const from = parseRange('source', sourceOffsetBytes, sizeBytes, source.memory.size, 1n);
+  const to = parseRange('destination', destinationOffsetBytes, from.size, target.memory.size, 1n);
+  const apart = from.offset + from.size <= to.offset || to.offset + to.size <= from.offset;
+  if (source === target && !apart) {
+    throw new VkmemError('INVALID_RANGE', 'Source and destination overlap in one allocation.');
+  }
+  await source.use((sourceMemory) =>
+    target.use((targetMemory) =>
+      domain.device.copy(sourceMemory, from.offset, targetMemory, to.offset, from.size),
+    ),
+  );
+  return from.size;
+}

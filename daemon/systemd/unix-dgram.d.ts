@@ -1,0 +1,18 @@
+/** What vkmemd and its tests use of unix-dgram, which ships no types. send() calls back before it returns. */
+declare module 'unix-dgram' {
+  interface UnixDatagramSocket {
+    send(
+      buffer: Buffer,
+      offset: number,
+      length: number,
+      path: string,
+      callback: (error?: Error) => void,
+    ): void;
+    bind(path: string): void;
+    close(): void;
+  }
+  const unixDgram: {
+    createSocket(type: 'unix_dgram', listener?: (message: Buffer) => void): UnixDatagramSocket;
+  };
+  export default unixDgram;
+}
