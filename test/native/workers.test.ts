@@ -1,0 +1,44 @@
+/**
+ * Four worker threads at once, each with sockets, memfds and eventfds of its own; some are terminated in the middle.
+ */
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { openFds, sameFds } from './open-fds.js';
+
+t.test('four at once, two of them terminated midway', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'vkmem-'));
+  const run = async (name: string, terminate: boolean) => {
+    const data = { path: join(directory, name), rounds: terminate ? 1e9 : 2000 };
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data });
+    const exit = new Promise<number>((resolve, reject) => {
+      worker.once('exit', resolve);
+      worker.once('error', reject);
+    });
+    if (terminate) {
+      // Not while Node reads its modules: the fds of those are Node's own, and it leaves them open.
+      await once(worker, 'message');
+      await sleep(Math.random() * 50);
+      await worker.terminate();
+    }
+    return exit;
+  };
+  t.equal(await run('warm', false), 0);
+  const before = openFds();
+  for (let i = 0; i < 3; i++) {
+    const codes = await Promise.all([
+      run(`a${i}`, false),
+      run(`b${i}`, true),
+      run(`c${i}`, false),
+      run(`d${i}`, true),
+    ]);
+    t.strictSame(codes, [0, 1, 0, 1]);
+    await sameFds(t, before);
+  }
+  rmSync(directory, { recursive: true });
+});

@@ -1,0 +1,95 @@
+/**
+ * The codec: what goes in comes out, with 64-bit fields as bigint, and bytes that are no message are refused.
+ */
+
+import {
+  asVkmemError,
+  CATALOGUE,
+  decode,
+  type ErrorCode,
+  encode,
+  errorOf,
+  isErrorCode,
+  packStatus,
+  RETIRED_CODES,
+  runtimeDir,
+  statusOf,
+  unpackStatus,
+  uuidText,
+  VkmemError,
+} from '@vkmemd/proto';
+import t from 'tap';
+import { fc } from '../support/properties.js';
+
+t.test('64-bit fields are bigint, whatever their value', async (t) => {
+  const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
+  const uint64 = fc.bigInt(0n, 2n ** 64n - 1n);
+  fc.assert(
+    fc.property(uint64, int64, fc.nat(), (sequence, sizeBytes, fdCount) => {
+      const bytes = encode('ClientMessage', { sequence, fdCount, allocate: { sizeBytes } });
+      const message = decode('ClientMessage', bytes);
+      return (
+        message.sequence === sequence &&
+        message.allocate?.sizeBytes === sizeBytes &&
+        message.fdCount === fdCount &&
+        message.body === 'allocate'
+      );
+    }),
+  );
+  t.throws(() => encode('ClientMessage', { sequence: 2n ** 64n }), { code: 'INVALID_ARGUMENT' });
+  t.throws(() => encode('ClientMessage', { sequence: -(2n ** 63n) - 1n }), { code: 'INVALID_ARGUMENT' });
+});
+
+t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        return typeof decode('ClientMessage', bytes).sequence === 'bigint';
+      } catch (failure) {
+        return failure instanceof VkmemError && failure.code === 'PROTOCOL_ERROR';
+      }
+    }),
+  );
+  t.pass();
+});
+
+t.test('defaults, enumerators of the future, fields of the future', async (t) => {
+  const empty = decode('ClientMessage', Buffer.alloc(0));
+  t.match(empty, { sequence: 0n, fdCount: 0 });
+  t.equal(empty.body, undefined);
+  const future = decode('AllocateRequest', encode('AllocateRequest', { kinds: [99 as 4, 'KIND_MAPPABLE'] }));
+  t.strictSame([...future.kinds], [99, 'KIND_MAPPABLE']);
+  const unknownField = Buffer.concat([
+    encode('ReleaseRequest', { grantId: 5n }),
+    Buffer.from([0xfa, 1, 1, 65]),
+  ]);
+  t.equal(decode('ReleaseRequest', unknownField).grantId, 5n, 'a field of the future is passed over');
+});
+
+t.test('every code survives the wire', async (t) => {
+  for (const code of Object.keys(CATALOGUE) as ErrorCode[]) {
+    const sent = new VkmemError(code, 'Because.', { size: '7' });
+    const got = unpackStatus(packStatus(sent));
+    t.match(got, { code, reason: 'Because.', metadata: { size: '7' }, message: sent.message }, code);
+    t.notOk(RETIRED_CODES.includes(code), 'a retired code is not used again');
+  }
+  t.notOk(isErrorCode('toString'), 'only codes are codes');
+});
+
+t.test('what another build tells', async (t) => {
+  const status = decode('Status', encode('Status', statusOf(new VkmemError('NOT_FOUND'))));
+  const detail = status.details[0];
+  if (!detail) throw new Error('no detail');
+  detail.value = encode('ErrorInfo', { reason: 'CODE_OF_THE_FUTURE', domain: 'vkmemd', metadata: {} });
+  t.match(errorOf(status), { code: 'INTERNAL', reason: /CODE_OF_THE_FUTURE/ });
+  detail.value = encode('ErrorInfo', { reason: 'NOT_FOUND', domain: 'somebody.else', metadata: {} });
+  t.match(errorOf(status), { code: 'INTERNAL' }, "another domain's codes are not ours");
+  t.match(errorOf({ ...status, details: [] }), { code: 'INTERNAL', reason: /without details/ });
+  const cause = new Error('unforeseen');
+  t.match(asVkmemError(cause), { code: 'INTERNAL', cause });
+  t.equal(
+    uuidText(Buffer.from('00112233445566778899aabbccddeeff', 'hex')),
+    '00112233-4455-6677-8899-aabbccddeeff',
+  );
+  t.equal(runtimeDir('rel', {}), `${process.cwd()}/rel`);
+});

@@ -1,0 +1,109 @@
+/**
+ * The control plane as a foreign client sees it: gRPC stubs made from the schemas, nothing of the client library.
+ */
+import { join } from 'node:path';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  CONTROL_SOCKET,
+  type Decoded,
+  type Draft,
+  SESSION_METADATA,
+  STATUS_METADATA,
+  serviceDefinition,
+  unpackStatus,
+  VkmemError,
+} from '@vkmemd/proto';
+
+/** Method -> [service, request, response]. */
+interface Methods {
+  Allocate: ['MemoryService', 'AllocateRequest', 'AllocateResponse'];
+  GetAllocation: ['MemoryService', 'GetAllocationRequest', 'GetAllocationResponse'];
+  ListAllocations: ['MemoryService', 'ListAllocationsRequest', 'ListAllocationsResponse'];
+  FreeAllocation: ['MemoryService', 'FreeAllocationRequest', 'FreeAllocationResponse'];
+  Transfer: ['MemoryService', 'TransferRequest', 'TransferResponse'];
+  ListDevices: ['DeviceService', 'ListDevicesRequest', 'ListDevicesResponse'];
+  GetBudget: ['DeviceService', 'GetBudgetRequest', 'GetBudgetResponse'];
+}
+
+const SERVICES = { ...serviceDefinition('MemoryService'), ...serviceDefinition('DeviceService') };
+
+export class ControlWire {
+  readonly #client: Client;
+  readonly #metadata = new Metadata();
+
+  /** @param metadata sent with every call. */
+  constructor(runtimeDir: string, metadata: Record<string, string> = {}) {
+    this.#client = new Client(`unix:${join(runtimeDir, CONTROL_SOCKET)}`, credentials.createInsecure());
+    for (const [key, value] of Object.entries(metadata)) this.#metadata.set(key, value);
+  }
+
+  static withToken(runtimeDir: string, token: string): ControlWire {
+    return new ControlWire(runtimeDir, { [SESSION_METADATA]: token });
+  }
+
+  /** @throws VkmemError with the code that the daemon sent; the ServiceError where it sent none. */
+  call<M extends keyof Methods>(method: M, request: Draft<Methods[M][1]>): Promise<Decoded<Methods[M][2]>> {
+    const definition = SERVICES[method];
+    if (!definition) throw new Error(`no method ${method}`);
+    return this.#unary(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      request as object,
+    );
+  }
+
+  /** Sends bytes as they are, whatever they are. */
+  callRaw(method: keyof Methods, bytes: Buffer): Promise<unknown> {
+    const definition = SERVICES[method];
+    if (!definition) throw new Error(`no method ${method}`);
+    return this.#unary(definition.path, () => bytes, definition.responseDeserialize, {});
+  }
+
+  budget(): Promise<Decoded<'GetBudgetResponse'> & { counts: Decoded<'Counts'> }> {
+    return this.call('GetBudget', {}) as Promise<
+      Decoded<'GetBudgetResponse'> & { counts: Decoded<'Counts'> }
+    >;
+  }
+
+  /** For services that are not ours, such as health. */
+  get client(): Client {
+    return this.#client;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #unary<O>(
+    path: string,
+    serialize: (value: object) => Buffer,
+    deserialize: (bytes: Buffer) => object,
+    request: object,
+  ): Promise<O> {
+    return new Promise((resolve, reject) => {
+      const options = { deadline: Date.now() + 30_000 };
+      this.#client.makeUnaryRequest(
+        path,
+        serialize,
+        deserialize,
+        request,
+        this.#metadata,
+        options,
+        (error, value) => {
+          if (error) reject(asTold(error));
+          else resolve(value as O);
+        },
+      );
+    });
+  }
+}
+
+/** The fault that a failed call tells of, checked against the gRPC status it came with. */
+function asTold(error: ServiceError): Error {
+  const details = error.metadata.get(STATUS_METADATA)[0];
+  if (!Buffer.isBuffer(details)) return error;
+  const told = unpackStatus(details);
+  if (told.grpc !== error.code) return new Error(`${told.code} came with gRPC status ${error.code}`);
+  return told instanceof VkmemError ? told : error;
+}

@@ -1,0 +1,156 @@
+/**
+ * A real daemon, as a process of its own, for one test: private runtime folder, on the driver under test.
+ *
+ * When the test ends, whatever it opened must be gone: the counts and every heap's account are back to zero, the
+ * daemon exits 0 on SIGTERM, its sockets are removed.
+ */
+import { deepStrictEqual, equal } from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import type { Counts } from '@vkmemd/proto';
+import type { Test } from 'tap';
+import { ControlWire } from './control-wire.js';
+
+/** The checkout. */
+export const root = fileURLToPath(new URL('../../../', import.meta.url));
+export const daemonProgram = join(root, 'daemon/dist/main.js');
+
+const ICD_FOLDER = '/usr/share/vulkan/icd.d';
+
+/** The driver under test, as the loader's description of it: $VKMEMD_TEST_DRIVER, or Mesa's lavapipe. */
+export function driverUnderTest(): string {
+  return process.env.VKMEMD_TEST_DRIVER ?? lavapipe();
+}
+
+/** The loader's description of Mesa's lavapipe. */
+export function lavapipe(): string {
+  const file = readdirSync(ICD_FOLDER).find((name) => name.startsWith('lvp_icd'));
+  if (!file) throw new Error(`no lavapipe in ${ICD_FOLDER}; install mesa-vulkan-drivers`);
+  return join(ICD_FOLDER, file);
+}
+
+export interface TestDaemon {
+  readonly runtimeDir: string;
+  readonly pid: number;
+  /** What it said when it was ready. */
+  readonly line: string;
+  /** What it logged so far. */
+  readonly log: () => string;
+  /** Sends a signal and resolves to how the process ended. */
+  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+export interface DaemonOptions {
+  readonly runtimeDir?: string;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** The test ends the daemon itself, or leaves it with something on purpose: nothing is asserted at the end. */
+  readonly unchecked?: boolean;
+}
+
+/** Every count that must be zero when nobody uses the daemon. */
+export const NOTHING: Counts = {
+  sessions: 0,
+  allocations: 0,
+  drainingAllocations: 0,
+  grants: 0,
+  fds: 0,
+  deviceMemories: 0,
+};
+
+/** A temporary folder that is removed when the test ends. */
+export function temporaryFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vkmemd-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The environment without what the test runner puts into Node.js processes of its own. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _runner, ...rest } = process.env;
+  return rest;
+}
+
+/** Starts a daemon and waits until it serves. */
+export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise<TestDaemon> {
+  const runtimeDir = options.runtimeDir ?? temporaryFolder(t);
+  const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), ...options.env };
+  const args = [daemonProgram, '--runtime-dir', runtimeDir, ...(options.args ?? [])];
+  const child = spawn(process.execPath, args, { env });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal);
+    return ended;
+  };
+  const line = await firstLine(child, () => log);
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (options.unchecked) await stop();
+    else await checkedStop(runtimeDir, stop, () => log);
+  });
+  return { runtimeDir, pid: child.pid ?? 0, line, log: () => log, stop };
+}
+
+/** Ends the daemon, which must hold nothing and go well. What fails here fails the test, and is printed by us. */
+async function checkedStop(runtimeDir: string, stop: TestDaemon['stop'], log: () => string): Promise<void> {
+  try {
+    try {
+      await requireCounts(runtimeDir, NOTHING);
+    } finally {
+      deepStrictEqual(await stop(), { code: 0, signal: null }, 'the daemon ends well');
+    }
+    equal(existsSync(join(runtimeDir, 'handoff.sock')), false, 'its sockets are gone');
+  } catch (failure) {
+    console.error(failure, log());
+    throw failure;
+  }
+}
+
+async function firstLine(child: ChildProcessWithoutNullStreams, log: () => string): Promise<string> {
+  const lines = createInterface({ input: child.stdout });
+  for await (const line of lines) {
+    lines.close();
+    child.stdout.resume();
+    return line;
+  }
+  throw new Error(`the daemon ended before it was ready: ${log()}`);
+}
+
+/** Asserts that the daemon comes to hold nothing. */
+export async function assertNoLeaks(t: Test, runtimeDir: string): Promise<void> {
+  await assertCounts(t, runtimeDir, NOTHING);
+}
+
+/** Asserts that the daemon comes to hold just so much. */
+export async function assertCounts(t: Test, runtimeDir: string, expected: Partial<Counts>): Promise<void> {
+  await t.resolves(requireCounts(runtimeDir, { ...NOTHING, ...expected }), 'the daemon holds what it should');
+}
+
+/** Waits up to 5 s for the counts; throws where they do not come, or where the heaps' account disagrees. */
+async function requireCounts(runtimeDir: string, expected: Counts): Promise<void> {
+  const control = new ControlWire(runtimeDir);
+  try {
+    let { heaps, counts } = await control.budget();
+    for (const end = Date.now() + 5000; !isDeepStrictEqual({ ...counts }, expected) && Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      ({ heaps, counts } = await control.budget());
+    }
+    deepStrictEqual({ ...counts }, expected, 'counts');
+    if (counts.allocations + counts.drainingAllocations > 0) return;
+    const charged = heaps.filter((heap) => heap.liveBytes + heap.drainingBytes + heap.reservedBytes > 0n);
+    deepStrictEqual(charged, [], 'heaps with bytes charged');
+  } finally {
+    control.close();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The handoff socket as a foreign client sees it: datagrams, sequence numbers and file descriptors, nothing of the
+ * client library, so that a test can also send what no library would.
+ */
+import { join } from 'node:path';
+import {
+  type Connection,
+  connectSeqpacket,
+  type Decoded,
+  type Draft,
+  decode,
+  encode,
+  errorOf,
+  HANDOFF_SOCKET,
+  MAX_MESSAGE_FDS,
+  type OwnedFd,
+  PROTOCOL_VERSION,
+} from '@vkmemd/proto';
+
+/** One datagram of the daemon; the receiver owns the fds. */
+export interface Received {
+  readonly message: Decoded<'ServerMessage'>;
+  readonly fds: OwnedFd[];
+}
+
+export class HandoffWire {
+  readonly connection: Connection;
+  /** Resolves when the daemon has hung up, to every datagram that nobody took before. */
+  readonly closed: Promise<Received[]>;
+  readonly #inbox: Received[] = [];
+  #waiting: (() => void) | undefined;
+  #sequence = 0n;
+  #over = false;
+
+  constructor(runtimeDir: string) {
+    let over: (rest: Received[]) => void = () => {};
+    this.closed = new Promise((resolve) => {
+      over = resolve;
+    });
+    const handlers = {
+      message: (data: Buffer, fds: OwnedFd[]) => {
+        this.#inbox.push({ message: decode('ServerMessage', data), fds });
+        this.#waiting?.();
+      },
+      close: () => {
+        this.#over = true;
+        this.#waiting?.();
+        over(this.#inbox);
+      },
+    };
+    this.connection = connectSeqpacket(join(runtimeDir, HANDOFF_SOCKET), handlers, {
+      maxFds: MAX_MESSAGE_FDS,
+      maxMessageBytes: 1 << 20, // more than the daemon takes, so that a test can send it
+    });
+  }
+
+  /** Connects and says Hello. */
+  static async open(runtimeDir: string): Promise<HandoffWire & { welcome: Decoded<'Welcome'> }> {
+    const wire = new HandoffWire(runtimeDir);
+    const { message } = await wire.ask({ hello: { protocolVersion: PROTOCOL_VERSION, clientName: 'test' } });
+    if (!message.welcome) throw new Error('no welcome');
+    return Object.assign(wire, { welcome: message.welcome });
+  }
+
+  /** Sends one message with the next sequence number. */
+  send(body: Draft<'ClientMessage'>, fds: OwnedFd[] = []): void {
+    this.#sequence += 1n;
+    this.connection.send(
+      encode('ClientMessage', { sequence: this.#sequence, fdCount: fds.length, ...body }),
+      fds,
+    );
+  }
+
+  /** The next datagram. @throws Error where the daemon hangs up instead. */
+  async next(): Promise<Received> {
+    while (this.#inbox.length === 0) {
+      if (this.#over) throw new Error('the daemon hung up');
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+    return this.#inbox.shift() as Received;
+  }
+
+  /** Sends one request and takes its answer. @throws VkmemError the fault it was answered with. */
+  async ask(body: Draft<'ClientMessage'>): Promise<Received> {
+    this.send(body);
+    const received = await this.next();
+    if (received.message.error) throw errorOf(received.message.error);
+    return received;
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+}

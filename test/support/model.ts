@@ -1,0 +1,152 @@
+/**
+ * The model of the daemon that random sequences are checked against, and the real thing beside it.
+ *
+ * The model knows of each allocation its owner, its lifetime, one number that fills it, and who was granted it. It
+ * says how each operation must end: served, or refused with which code.
+ */
+import { deepStrictEqual } from 'node:assert/strict';
+import { type Decoded, type Draft, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { ControlWire } from './control-wire.js';
+import { NOTHING } from './daemon.js';
+import { HandoffWire } from './handoff-wire.js';
+
+/** Everything that is allocated has this size, in bytes. */
+export const SIZE = 8192;
+
+export interface ModelAllocation {
+  readonly key: number;
+  readonly kind: 'MAPPABLE' | 'OPAQUE_FD';
+  /** The session that it ends with; undefined for NAMED. */
+  readonly owner: number | undefined;
+  name: string | undefined;
+  pattern: number;
+  live: boolean;
+  /** Grant -> its session. */
+  readonly grants: Map<number, number>;
+}
+
+export class Model {
+  readonly sessions = new Set<number>();
+  readonly allocations: ModelAllocation[] = [];
+  /** The names of the operations that took place. */
+  readonly performed: string[] = [];
+  nextSession = 0;
+  nextGrant = 0;
+
+  /** What GetBudget must count. A session's held fds are grants; a freed allocation drains while it has any. */
+  counts() {
+    const live = this.allocations.filter((allocation) => allocation.live);
+    const draining = this.allocations.filter(({ live, grants }) => !live && grants.size > 0);
+    const all = [...live, ...draining];
+    return {
+      ...NOTHING,
+      sessions: this.sessions.size,
+      allocations: live.length,
+      drainingAllocations: draining.length,
+      grants: all.reduce((sum, { grants }) => sum + grants.size, 0),
+      fds: all.filter(({ kind }) => kind === 'MAPPABLE').length,
+      deviceMemories: live.length,
+    };
+  }
+
+  byName(name: string): ModelAllocation | undefined {
+    return this.allocations.find((allocation) => allocation.live && allocation.name === name);
+  }
+}
+
+interface HeldGrant {
+  readonly id: bigint;
+  readonly fd: OwnedFd;
+  readonly grant: Decoded<'Grant'>;
+}
+
+/** The daemon's side of a sequence: its sessions, the ids of its allocations, the grants that are held. */
+export class Real {
+  readonly control: ControlWire;
+  readonly wires = new Map<number, HandoffWire>();
+  readonly ids = new Map<number, string>();
+  readonly held = new Map<number, HeldGrant>();
+
+  constructor(runtimeDir: string) {
+    this.control = new ControlWire(runtimeDir);
+    this.#runtimeDir = runtimeDir;
+  }
+
+  readonly #runtimeDir: string;
+
+  async openSession(key: number): Promise<void> {
+    this.wires.set(key, await HandoffWire.open(this.#runtimeDir));
+  }
+
+  wire(key: number): HandoffWire {
+    const wire = this.wires.get(key);
+    if (!wire) throw new Error(`no session ${key}`);
+    return wire;
+  }
+
+  /** Keeps what an answer granted, under a key. */
+  keep(key: number, grant: Decoded<'Grant'> | undefined, fds: OwnedFd[]): void {
+    const [fd] = fds;
+    if (!grant || !fd || fds.length !== 1) throw new Error('one grant with one fd was expected');
+    this.held.set(key, { id: grant.id, fd, grant });
+  }
+
+  /** Lets go of a grant; what its id is. */
+  letGo(key: number): bigint {
+    const held = this.held.get(key);
+    if (!held) throw new Error(`no grant ${key}`);
+    held.fd.close();
+    this.held.delete(key);
+    return held.id;
+  }
+
+  /** The 32-bit words that a MAPPABLE grant shows, as one number where all are the same. */
+  read(key: number): number | 'mixed' {
+    const held = this.held.get(key);
+    if (!held) throw new Error(`no grant ${key}`);
+    const mapping = mapFd(held.fd, { offset: held.grant.mapOffsetBytes, length: SIZE, access: 'ro' });
+    const words = new Uint32Array(mapping.buffer);
+    const [first = 0] = words;
+    const uniform = words.every((word) => word === first);
+    mapping.unmap();
+    return uniform ? first : 'mixed';
+  }
+
+  /** Waits until the daemon's counts are as expected; they settle a moment after a session's end. */
+  async requireCounts(expected: object): Promise<void> {
+    let { counts } = await this.control.budget();
+    const differ = () => JSON.stringify({ ...NOTHING, ...counts }) !== JSON.stringify(expected);
+    for (const end = Date.now() + 3000; differ() && Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      ({ counts } = await this.control.budget());
+    }
+    deepStrictEqual({ ...counts }, expected);
+  }
+
+  /** Closes everything that the sequence left, and frees what is NAMED. */
+  async end(): Promise<void> {
+    for (const { fd } of this.held.values()) fd.close();
+    for (const wire of this.wires.values()) wire.close();
+    for (const { id } of (await this.control.call('ListAllocations', {})).allocations) {
+      await codeOf(this.control.call('FreeAllocation', { allocation: { id } }));
+    }
+  }
+
+  async requireNothing(): Promise<void> {
+    await this.requireCounts(NOTHING);
+    this.control.close();
+  }
+}
+
+/** The code that a request is refused with; undefined where it is served. */
+export async function codeOf(request: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await request;
+    return undefined;
+  } catch (failure) {
+    if (failure instanceof VkmemError) return failure.code;
+    throw failure;
+  }
+}
+
+export type AllocateDraft = Draft<'AllocateRequest'>;

@@ -1,0 +1,33 @@
+/**
+ * Other users, for tests that need one: a part of a test run as another uid in a process of its own.
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { plainEnvironment } from './daemon.js';
+
+/** A user that owns nothing; Debian's `nobody`. */
+export const OTHER_UID = 65_534;
+
+/** Why other users cannot be had here; undefined where they can. */
+export const noOtherUser = process.getuid?.() === 0 ? undefined : 'only root can act as another user';
+
+/** Runs a compiled support program as OTHER_UID; resolves to the JSON that it printed. */
+export function asOtherUser(program: string, args: readonly string[]): Promise<unknown> {
+  const path = fileURLToPath(new URL(program, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], {
+    uid: OTHER_UID,
+    gid: OTHER_UID,
+    env: plainEnvironment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('close', (code) => {
+      if (code === 0) resolve(JSON.parse(output));
+      else reject(new Error(`${program} ended with ${code}`));
+    });
+  });
+}

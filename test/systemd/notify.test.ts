@@ -1,0 +1,54 @@
+/// <reference path="../../daemon/systemd/unix-dgram.d.ts" />
+/**
+ * sd_notify: the manager is told when the daemon serves and when it stops; its socket is nobody else's.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+import unixDgram from 'unix-dgram';
+import { Notifier } from 'vkmemd/dist/systemd/notify.js';
+import { root, startDaemon, temporaryFolder } from '../support/daemon.js';
+
+/** A manager's socket: collects what it is sent. */
+function manager(path: string): { messages: string[]; close(): void } {
+  const messages: string[] = [];
+  const socket = unixDgram.createSocket('unix_dgram', (message) => messages.push(message.toString()));
+  socket.bind(path);
+  return { messages, close: () => socket.close() };
+}
+
+t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
+  const path = join(temporaryFolder(t), 'notify');
+  const { messages, close } = manager(path);
+  t.teardown(close);
+  const { line, stop } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
+  t.strictSame(await stop(), { code: 0, signal: null });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.strictSame(messages, [`READY=1\nSTATUS=${line}`, 'STOPPING=1']);
+});
+
+t.test('addresses', async (t) => {
+  const from = (path: string) => Notifier.fromEnvironment({ NOTIFY_SOCKET: path });
+  t.equal(await Notifier.fromEnvironment({}), undefined, 'nobody asked');
+  await t.rejects(from('@abstract'), /abstract/);
+  await t.rejects(from(`/${'x'.repeat(108)}`), /longer than 107/);
+  const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: join(temporaryFolder(t), 'nobody') };
+  const notifier = await Notifier.fromEnvironment(env);
+  t.equal(env.NOTIFY_SOCKET, undefined, 'no child can speak for the service');
+  t.throws(() => notifier?.send('READY=1'), /did not take READY=1/, 'a manager that is not there');
+});
+
+t.test('the unit', async (t) => {
+  const { error, status, stderr } = spawnSync('systemd-analyze', ['--version'], { encoding: 'utf8' });
+  if (error || status !== 0) {
+    t.pass('systemd understands every line', { skip: `no systemd-analyze: ${error?.message ?? stderr}` });
+    return;
+  }
+  const verified = spawnSync('systemd-analyze', ['verify', join(root, 'systemd/vkmemd.service')], {
+    encoding: 'utf8',
+  });
+  const complaints = verified.stderr
+    .split('\n')
+    .filter((line) => line && !/\/usr\/bin\/vkmemd is not executable/.test(line));
+  t.strictSame(complaints, [], 'systemd understands every line');
+});

@@ -1,0 +1,16 @@
+/**
+ * A worker thread with a device of its own: allocates both kinds, moves bytes, says so, and then either ends by
+ * itself or waits to be terminated, without freeing anything.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+
+const device = await Device.open();
+const source = await device.allocate(1n << 20n, device.plan(['OPAQUE_FD']), 'worker');
+const target = await device.allocate(1n << 20n, device.plan(['MAPPABLE']), 'worker');
+await device.fill(source, 0n, source.size, 7);
+await device.copy(source, 0n, target, 0n, source.size);
+parentPort?.postMessage(device.liveMemories);
+if (workerData === 'busy') {
+  for (;;) await device.copy(source, 0n, target, 0n, source.size);
+}

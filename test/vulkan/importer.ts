@@ -1,0 +1,25 @@
+/**
+ * A peer on the same device: imports the opaque fd that it was started with as fd 3 and tells what is in it.
+ *
+ * Arguments: size in bytes, memory type index. Prints one line of JSON: the sha256 of the bytes, and the UUIDs of
+ * the device and the driver that it used.
+ */
+import { createHash } from 'node:crypto';
+import { OwnedFd, uuidText } from '@vkmemd/proto';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { dispose, readAny } from './support.js';
+
+const [size = '0', memoryTypeIndex = '0'] = process.argv.slice(2);
+const device = await Device.open();
+const plan = { ...device.plan(['OPAQUE_FD']), memoryTypeIndex: Number(memoryTypeIndex) };
+const memory = await device.adopt(BigInt(size), plan, { opaqueFd: new OwnedFd(3, 'imported') });
+const bytes = await readAny(device, memory);
+await dispose(memory);
+await device.close();
+console.log(
+  JSON.stringify({
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    deviceUuid: uuidText(device.info.deviceUuid),
+    driverUuid: uuidText(device.info.driverUuid),
+  }),
+);

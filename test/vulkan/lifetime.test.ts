@@ -1,0 +1,123 @@
+/** Order of ends, many at once, threads, and objects that nobody freed. */
+import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Worker } from 'node:worker_threads';
+import { createMemfd } from '@vkmemd/proto';
+import t from 'tap';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { loadNative } from 'vkmemd/dist/vulkan/native.js';
+import { dispose, lavapipe, needsLavapipe, openFds, readAny, runScript } from './support.js';
+
+if (needsLavapipe) t.plan(0, needsLavapipe);
+else {
+  const device = await Device.open();
+  t.teardown(() => device.close());
+
+  t.test('sixteen allocations at once', async (t) => {
+    const before = openFds();
+    const memories = await Promise.all(
+      Array.from({ length: 16 }, (_, index) =>
+        device.allocate(
+          1n << 20n,
+          device.plan([index % 2 === 0 ? 'MAPPABLE' : 'OPAQUE_FD']),
+          `test-${index}`,
+        ),
+      ),
+    );
+    t.equal(device.liveMemories, 16);
+    await Promise.all(
+      memories.map((memory, index) => device.fill(memory, 0n, memory.size, 0x01010101 * index)),
+    );
+    for (const [index, memory] of memories.entries()) {
+      t.ok(
+        (await readAny(device, memory)).equals(Buffer.alloc(1 << 20, index)),
+        `memory ${index} has its own bytes`,
+      );
+    }
+    await Promise.all(memories.map((memory) => dispose(memory)));
+    t.equal(device.liveMemories, 0);
+    t.equal(openFds(), before);
+  });
+
+  t.test('sizes are whole pages of a heap', async (t) => {
+    const plan = device.plan(['MAPPABLE']);
+    t.equal(device.roundSize(1n), 4096n);
+    t.equal(device.roundSize(4096n), 4096n);
+    t.equal(device.roundSize(4097n), 8192n);
+    await t.rejects(device.allocate(0n, plan, 'test'), { code: 'INVALID_SIZE' });
+    await t.rejects(device.allocate(-4096n, plan, 'test'), { code: 'INVALID_SIZE' });
+    await t.rejects(device.allocate(4095n, plan, 'test'), { code: 'INVALID_SIZE' });
+    const heap = device.info.heaps[0]?.size ?? 0n;
+    await t.rejects(device.allocate(heap + 4096n, plan, 'test'), { code: 'SIZE_ABOVE_MAXIMUM' });
+    t.equal(device.liveMemories, 0);
+  });
+
+  t.test('freeing waits for transfers, and may be asked for twice', async (t) => {
+    const [source, target] = await Promise.all([
+      device.allocate(1n << 26n, device.plan(['OPAQUE_FD']), 'test'),
+      device.allocate(1n << 26n, device.plan(['OPAQUE_FD']), 'test'),
+    ]);
+    const copies = Array.from({ length: 4 }, (_, index) =>
+      index % 2 === 0
+        ? device.copy(source, 0n, target, 0n, source.size)
+        : device.copy(target, 0n, source, 0n, source.size),
+    );
+    const ends = [source.freeDevice(), target.freeDevice(), source.freeDevice()];
+    const settled = await Promise.allSettled(copies);
+    for (const result of settled) {
+      if (result.status === 'rejected') t.match(result.reason, { code: 'NOT_FOUND' }, 'came too late');
+    }
+    await Promise.all(ends);
+    t.equal(device.liveMemories, 0);
+  });
+
+  t.test('a device may be closed before its memories', async (t) => {
+    const other = await Device.open();
+    const memory = await other.allocate(65_536n, other.plan(['OPAQUE_FD']), 'test');
+    await Promise.all([other.close(), other.close()]);
+    await t.rejects(other.allocate(65_536n, memory.plan, 'test'), { code: 'NOT_FOUND' });
+    const { fd } = await memory.export('OPAQUE_FD', 'rw');
+    fd.close();
+    await memory.freeDevice();
+  });
+
+  t.test('memory that is forgotten is freed when it is collected', async (t) => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const mapped = (): boolean => readFileSync('/proc/self/maps', 'utf8').includes('test-forgotten');
+    const raw = await loadNative().openDevice(0, 0n);
+    await (async () => {
+      const memfd = await createMemfd('test-forgotten', 65_536n);
+      await raw.importHost(memfd.fd, 65_536n, 0, 0);
+      memfd.close();
+    })();
+    for (let i = 0; i < 100 && mapped(); i++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    t.equal(mapped(), false);
+    await raw.destroy();
+  });
+
+  t.test('threads have devices of their own and end cleanly in the middle of work', async (t) => {
+    for (const manner of ['idle', 'busy']) {
+      const worker = new Worker(new URL('./device-worker.js', import.meta.url), { workerData: manner });
+      const exited = new Promise<number>((resolve) => worker.once('exit', resolve));
+      const live = await new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      });
+      t.equal(live, 2);
+      if (manner === 'busy') await worker.terminate();
+      t.equal(await exited, manner === 'busy' ? 1 : 0, manner);
+    }
+    const memory = await device.allocate(4096n, device.plan(['OPAQUE_FD']), 'test');
+    await dispose(memory);
+  });
+
+  t.test('a process that frees nothing ends cleanly', async (t) => {
+    const child = await runScript('./report.js', lavapipe ?? '', ['leak']);
+    t.same([child.code, child.signal, child.stderr], [0, null, '']);
+  });
+}

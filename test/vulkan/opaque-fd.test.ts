@@ -1,0 +1,95 @@
+/** OPAQUE_FD memory, handed to a second process with a device of its own. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { uuidText } from '@vkmemd/proto';
+import t from 'tap';
+import { Device, type ExportedHandle } from 'vkmemd/dist/vulkan/device.js';
+import {
+  dispose,
+  lavapipe,
+  needsLavapipe,
+  openFds,
+  readAny,
+  runScript,
+  settledFds,
+  writeMappable,
+} from './support.js';
+
+if (needsLavapipe) t.plan(0, needsLavapipe);
+else {
+  const device = await Device.open();
+  const plan = device.plan(['OPAQUE_FD']);
+  t.teardown(() => device.close());
+
+  /** What another process reads through the handle. */
+  async function importElsewhere(handle: ExportedHandle, size: bigint): Promise<Record<string, string>> {
+    const args = [String(size), String(plan.memoryTypeIndex)];
+    const child = await runScript('./importer.js', lavapipe ?? '', args, [handle.fd.fd]);
+    if (child.code !== 0) throw new Error(`the importer ended with ${child.code}: ${child.stderr}`);
+    return JSON.parse(child.stdout);
+  }
+
+  t.test('is zero when it is new', async (t) => {
+    // Memory that was dirtied and freed before makes a driver that recycles pages show itself.
+    const dirty = await device.allocate(1n << 20n, plan, 'test');
+    await device.fill(dirty, 0n, dirty.size, 0xffffffff);
+    await dispose(dirty);
+    const memory = await device.allocate(1n << 20n, plan, 'test');
+    t.ok((await readAny(device, memory)).equals(Buffer.alloc(1 << 20)));
+    await dispose(memory);
+  });
+
+  t.test('another process imports it and reads the same bytes', async (t) => {
+    const before = openFds();
+    const size = 1n << 20n;
+    const memory = await device.allocate(size, plan, 'test');
+    const staging = await device.allocate(size, device.plan(['MAPPABLE']), 'test');
+    const content = Buffer.alloc(Number(size), 'an opaque handle to the same memory; ');
+    await writeMappable(staging, (bytes) => content.copy(bytes));
+    await device.copy(staging, 0n, memory, 0n, size);
+    await dispose(staging);
+
+    const handle = await memory.export('OPAQUE_FD', 'rw');
+    const seen = await importElsewhere(handle, size);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    t.equal(seen.sha256, sha256);
+    t.equal(seen.deviceUuid, uuidText(device.info.deviceUuid));
+    t.equal(seen.driverUuid, uuidText(device.info.driverUuid));
+
+    await dispose(memory);
+    t.equal(device.liveMemories, 0);
+    t.equal((await importElsewhere(handle, size)).sha256, sha256, 'the fd alone keeps it alive');
+    handle.fd.close();
+    t.equal(await settledFds(before), before);
+  });
+
+  t.test('a handle says what it is, and that it cannot be mapped', async (t) => {
+    const memory = await device.allocate(4096n, plan, 'test');
+    t.equal(memory.fds, 0, 'the daemon keeps none');
+    t.equal(memory.heldElsewhere(), undefined, 'and cannot be told who has it');
+    const handle = await memory.export('OPAQUE_FD', 'ro');
+    t.match(handle, { kind: 'OPAQUE_FD', mapOffset: 0n, mapSize: 0n, handleType: 1, mappable: false });
+    t.ok(handle.fileSize >= 4096n, 'lavapipe\u2019s is a file with a header');
+    const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${handle.fd.fd}`, 'utf8'))?.[1];
+    t.equal(Number.parseInt(flags ?? '0', 8) & 0o2000000, 0o2000000, 'close-on-exec');
+    handle.fd.close();
+    await dispose(memory);
+    await t.rejects(memory.export('OPAQUE_FD', 'rw'), { code: 'NOT_FOUND' });
+  });
+
+  t.test('is adopted with its bytes, and can be exported again', async (t) => {
+    const first = await device.allocate(65_536n, plan, 'test');
+    await device.fill(first, 0n, 65_536n, 0xa5a5a5a5);
+    const { fd } = await first.export('OPAQUE_FD', 'rw');
+    await dispose(first);
+    const second = await device.adopt(65_536n, plan, { opaqueFd: fd });
+    t.equal(fd.open, false, 'taken over');
+    const expected = Buffer.alloc(65_536, 0xa5);
+    t.ok((await readAny(device, second)).equals(expected));
+    const again = await second.export('OPAQUE_FD', 'rw');
+    await dispose(second);
+    const sha256 = createHash('sha256').update(expected).digest('hex');
+    t.equal((await importElsewhere(again, 65_536n)).sha256, sha256);
+    again.fd.close();
+  });
+}

@@ -1,0 +1,99 @@
+/** Which devices there are, and which one a selector names. */
+import { uuidText, VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import type { DeviceInfo } from 'vkmemd/dist/vulkan/native.js';
+import { chooseDevice, driverText, listDevices } from 'vkmemd/dist/vulkan/physical-device.js';
+import { needsLavapipe, runScript } from './support.js';
+
+t.test(
+  'lists the software device with everything that is needed to choose',
+  { skip: needsLavapipe },
+  async (t) => {
+    const devices = await listDevices();
+    t.equal(devices.length, 1);
+    const [info] = devices;
+    if (info === undefined) return;
+    t.match(info.name, /llvmpipe/);
+    t.equal(info.type, 'cpu');
+    t.match(info.apiVersion, /^1\.\d+\.\d+$/);
+    t.match(driverText(info), /Mesa/);
+    t.equal(info.deviceUuid.length, 16);
+    t.equal(info.driverUuid.length, 16);
+    t.ok(info.heaps.every((heap) => heap.size > 0n));
+    t.ok(info.memoryTypes.every((type) => info.heaps[type.heapIndex] !== undefined));
+    t.ok(info.extensions.includes('VK_EXT_external_memory_host'));
+    t.ok(info.limits.maxMemoryAllocationCount >= 4096);
+    t.ok(info.limits.maxMemoryAllocationSize >= 1n << 30n);
+    t.equal(info.limits.minImportedHostPointerAlignment % 4096n, 0n);
+    t.equal(chooseDevice(devices, uuidText(info.deviceUuid)), info, 'by its UUID');
+  },
+);
+
+/** Devices as a machine could have them, in the loader's order. */
+function device(index: number, name: string, type: DeviceInfo['type'], byte: number): DeviceInfo {
+  return {
+    index,
+    name,
+    type,
+    apiVersion: '1.3.0',
+    vendorId: 1,
+    deviceId: 1,
+    driverId: 1,
+    driverName: 'made up',
+    driverInfo: '',
+    driverVersion: 1,
+    deviceUuid: new Uint8Array(16).fill(byte),
+    driverUuid: new Uint8Array(16),
+    heaps: [],
+    memoryTypes: [],
+    extensions: [],
+    limits: {
+      maxMemoryAllocationCount: 4096,
+      maxMemoryAllocationSize: 0n,
+      maxBufferSize: 0n,
+      minImportedHostPointerAlignment: 0n,
+      nonCoherentAtomSize: 1n,
+    },
+    externalBuffer: {
+      opaqueFd: { features: 0, exportFromImported: 0, compatible: 0 },
+      hostAllocation: { features: 0, exportFromImported: 0, compatible: 0 },
+      dmaBuf: { features: 0, exportFromImported: 0, compatible: 0 },
+    },
+  };
+}
+
+t.test('a selector is a UUID, an index or a part of the name', async (t) => {
+  const h200 = device(1, 'NVIDIA H200', 'discrete', 0xab);
+  const second = device(2, 'NVIDIA H200', 'discrete', 0xcd);
+  const cpu = device(0, 'llvmpipe', 'cpu', 0x11);
+  const devices = [h200, second, cpu];
+  t.equal(chooseDevice(devices), h200, 'the first without one');
+  t.equal(chooseDevice(devices, ' '), h200, 'or with an empty one');
+  t.equal(chooseDevice(devices, 'cdcdcdcd-cdcd-cdcd-cdcd-cdcdcdcdcdcd'), second);
+  t.equal(chooseDevice(devices, 'CD'.repeat(16)), second, 'without dashes, in capitals');
+  t.equal(chooseDevice(devices, '0'), cpu, 'the index is the loader\u2019s, not the place in the list');
+  t.equal(chooseDevice(devices, '2'), second);
+  t.equal(chooseDevice(devices, '200'), h200, 'a number that is no index is a part of a name');
+  t.equal(chooseDevice(devices, 'LLVM'), cpu);
+});
+
+t.test('what matches nothing is refused with what there is', async (t) => {
+  const devices = [device(0, 'NVIDIA H200', 'discrete', 0xab)];
+  try {
+    chooseDevice(devices, 'radeon');
+    t.fail('it chose one');
+  } catch (error) {
+    if (!(error instanceof VkmemError)) throw error;
+    t.equal(error.code, 'INVALID_ARGUMENT');
+    t.match(error.reason, /'radeon'.*0: NVIDIA H200 \(discrete, made up, abababab-abab-/);
+  }
+});
+
+t.test('a machine without a driver gets the typed error and advice', { skip: needsLavapipe }, async (t) => {
+  const child = await runScript('./report.js', '/nonexistent/icd.json');
+  t.equal(child.code, 0, child.stderr);
+  const report = JSON.parse(child.stdout);
+  t.equal(report.code, 'UNAVAILABLE');
+  t.match(report.reason, /No Vulkan driver was found: install .*mesa-vulkan-drivers/);
+  t.match(report.reason, /VK_DRIVER_FILES is set to '\/nonexistent\/icd\.json'/);
+});

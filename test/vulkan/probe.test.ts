@@ -1,0 +1,54 @@
+/** What the probes find on drivers that differ, and what plan() makes of it. */
+import t from 'tap';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { needsLavapipe, needsSwiftshader, openFds, runScript, swiftshader } from './support.js';
+
+t.test('on lavapipe', { skip: needsLavapipe }, async (t) => {
+  const device = await Device.open();
+  t.teardown(() => device.close());
+
+  t.same(device.kinds.get('MAPPABLE'), {
+    rung: 'VERIFIED',
+    via: 'memfd+VK_EXT_external_memory_host',
+    reason: '',
+  });
+  t.same(device.kinds.get('OPAQUE_FD'), { rung: 'VERIFIED', via: 'VK_KHR_external_memory_fd', reason: '' });
+  for (const kind of ['DMA_BUF', 'RDMA_ADDRESS'] as const) {
+    const report = device.kinds.get(kind);
+    t.equal(report?.rung, 'UNSUPPORTED');
+    t.match(report?.reason, /this version of vkmemd does not serve it; the driver does not list VK_/);
+  }
+  t.equal(device.together.rung, 'UNSUPPORTED');
+  t.ok(device.probeMilliseconds < 1000, `probing took ${device.probeMilliseconds.toFixed(1)} ms`);
+  t.equal(device.liveMemories, 0, 'the probes are not counted');
+
+  t.match(device.plan(['MAPPABLE']), { memoryTypeIndex: 0, cacheType: 'CACHED', handleTypes: 0 });
+  t.match(device.plan(['OPAQUE_FD']), { memoryTypeIndex: 0, handleTypes: 1 });
+  t.throws(() => device.plan([]), { code: 'KIND_NOT_REQUESTED' });
+  t.throws(() => device.plan(['MAPPABLE', 'RDMA_ADDRESS']), { code: 'KINDS_EXCLUSIVE' });
+  t.throws(() => device.plan(['OPAQUE_FD', 'DMA_BUF']), { code: 'KIND_UNSUPPORTED', reason: /^DMA_BUF: / });
+  t.throws(() => device.plan(['OPAQUE_FD', 'MAPPABLE']), {
+    code: 'KIND_UNSUPPORTED',
+    reason: /HOST_ALLOCATION is not compatible with OPAQUE_FD/,
+  });
+  t.equal(await device.memoryBudget(), undefined, 'no VK_EXT_memory_budget');
+});
+
+t.test('opening and closing leaves no fd behind', { skip: needsLavapipe }, async (t) => {
+  await (await Device.open()).close();
+  const before = openFds();
+  for (let i = 0; i < 3; i++) await (await Device.open('llvmpipe')).close();
+  t.equal(openFds(), before);
+});
+
+t.test('on SwiftShader MAPPABLE is refused with the reason', { skip: needsSwiftshader }, async (t) => {
+  const child = await runScript('./report.js', swiftshader ?? '');
+  t.equal(child.code, 0, child.stderr);
+  const report = JSON.parse(child.stdout);
+  t.match(report.name, /SwiftShader/);
+  t.equal(report.kinds.MAPPABLE.rung, 'UNSUPPORTED');
+  t.match(report.kinds.MAPPABLE.reason, /lists VK_EXT_external_memory_host, but not for buffers/);
+  t.equal(report.kinds.OPAQUE_FD.rung, 'VERIFIED', 'by vkMapMemory, as there is no memfd to look into');
+  t.equal(report.opaqueBytes, 65_536);
+  t.equal(report.together.rung, 'UNSUPPORTED');
+});

@@ -1,0 +1,108 @@
+/**
+ * What the tests of daemon/vulkan share: a software driver, children with a driver of their own, and counting.
+ *
+ * Importing this file points the Vulkan loader at lavapipe before anything asks it for a device, so that a test
+ * runs the same whatever GPU the machine has. `lavapipe` and `swiftshader` are undefined where the driver is not
+ * installed; tests then skip and say so.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { mapFd } from '@vkmemd/proto';
+import type { Device, DeviceMemory } from 'vkmemd/dist/vulkan/device.js';
+
+const ICD_FOLDER = '/usr/share/vulkan/icd.d';
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+function findLavapipe(): string | undefined {
+  if (!existsSync(ICD_FOLDER)) return undefined;
+  const name = readdirSync(ICD_FOLDER).find((file) => file.startsWith('lvp_icd') && file.endsWith('.json'));
+  return name === undefined ? undefined : `${ICD_FOLDER}/${name}`;
+}
+
+export const lavapipe = findLavapipe();
+export const swiftshader = existsSync(SWIFTSHADER) ? SWIFTSHADER : undefined;
+if (lavapipe !== undefined) process.env.VK_DRIVER_FILES = lavapipe;
+
+/** For tap's `skip`: false, or why not. */
+export const needsLavapipe = lavapipe === undefined ? `no lvp_icd*.json in ${ICD_FOLDER}` : false;
+export const needsSwiftshader = swiftshader === undefined ? `no ${SWIFTSHADER}` : false;
+
+/** How many fds this process has open. */
+export function openFds(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** openFds(), once it is at most `before` or half a second has passed: a child's pipes may close a moment late. */
+export async function settledFds(before: number): Promise<number> {
+  for (let i = 0; i < 50 && openFds() > before; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  return openFds();
+}
+
+export interface ChildResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a compiled script beside this one under a driver; `fds` become the child's 3, 4, ... */
+export function runScript(
+  script: string,
+  driver: string,
+  args: readonly string[] = [],
+  fds: readonly number[] = [],
+): Promise<ChildResult> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], {
+    env: { ...process.env, VK_DRIVER_FILES: driver },
+    stdio: ['ignore', 'pipe', 'pipe', ...fds],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+/** A copy of MAPPABLE memory's bytes, read as a client would: from a grant of its own, through mmap. */
+export async function readMappable(memory: DeviceMemory): Promise<Buffer> {
+  const { fd, mapOffset, mapSize } = await memory.export('MAPPABLE', 'ro');
+  using mapping = mapFd(fd, { offset: mapOffset, length: Number(mapSize), access: 'ro' });
+  fd.close();
+  return Buffer.from(Buffer.from(mapping.buffer));
+}
+
+/** Lets a client write into MAPPABLE memory through mmap. */
+export async function writeMappable(memory: DeviceMemory, write: (bytes: Buffer) => void): Promise<void> {
+  const { fd, mapOffset, mapSize } = await memory.export('MAPPABLE', 'rw');
+  using mapping = mapFd(fd, { offset: mapOffset, length: Number(mapSize), access: 'rw' });
+  fd.close();
+  write(Buffer.from(mapping.buffer));
+}
+
+/** The bytes of any memory, by way of a copy into MAPPABLE memory. */
+export async function readAny(device: Device, memory: DeviceMemory): Promise<Buffer> {
+  const staging = await device.allocate(memory.size, device.plan(['MAPPABLE']), 'test-staging');
+  try {
+    await device.copy(memory, 0n, staging, 0n, memory.size);
+    return await readMappable(staging);
+  } finally {
+    await dispose(staging);
+  }
+}
+
+/** Ends memory altogether. */
+export async function dispose(...memories: DeviceMemory[]): Promise<void> {
+  for (const memory of memories) {
+    await memory.freeDevice();
+    memory.closeHandles();
+  }
+}
