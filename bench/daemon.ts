@@ -1,0 +1,97 @@
+/**
+ * The daemon under measurement: the compiled vkmemd as a process of its own, in a runtime folder of its own, on the
+ * device that it chooses by itself.
+ *
+ * It is stopped on every way out: by dispose, which also asserts that nothing is left behind, and otherwise, at the
+ * latest when this process exits, by a SIGKILL.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { connectControl } from '@vkmemd/client';
+import type { Counts } from '@vkmemd/proto';
+
+const PROGRAM = fileURLToPath(new URL('../../daemon/dist/main.js', import.meta.url));
+/** How long the daemon may take to let go of everything, in milliseconds. */
+const SETTLE_MS = 5000;
+
+export class BenchDaemon implements AsyncDisposable {
+  readonly runtimeDir: string;
+  /** The device's name, as the driver says it. */
+  readonly device: string;
+  readonly #child: ChildProcess;
+  readonly #kill: () => void;
+
+  private constructor(child: ChildProcess, runtimeDir: string, device: string, kill: () => void) {
+    this.#child = child;
+    this.runtimeDir = runtimeDir;
+    this.device = device;
+    this.#kill = kill;
+  }
+
+  /**
+   * Starts it and waits until it serves.
+   * @param runtimeDir exists already; the caller removes it.
+   * @throws Error where it ends before it is ready; what it logged is on standard error.
+   */
+  static async start(runtimeDir: string): Promise<BenchDaemon> {
+    const args = [PROGRAM, '--runtime-dir', runtimeDir, '--log-level', 'warn'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const kill = () => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    try {
+      await firstLine(child);
+      const control = connectControl({ runtimeDir });
+      const { devices } = await control.devices().finally(() => control.close());
+      return new BenchDaemon(child, runtimeDir, devices[0]?.name ?? 'unknown', kill);
+    } catch (failure) {
+      kill();
+      throw failure;
+    }
+  }
+
+  /**
+   * Stops it.
+   * @throws Error where it still holds something that was freed, or does not end well.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#assertEmpty();
+      const exit = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      const [code, signal] = await exit;
+      if (code !== 0) throw new Error(`the daemon ended with ${code ?? signal}`);
+    } finally {
+      this.#kill();
+      process.off('exit', this.#kill);
+    }
+  }
+
+  async #assertEmpty(): Promise<void> {
+    const control = connectControl({ runtimeDir: this.runtimeDir });
+    try {
+      const end = Date.now() + SETTLE_MS;
+      let { counts } = await control.budget();
+      while (!isEmpty(counts) && Date.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        ({ counts } = await control.budget());
+      }
+      if (!isEmpty(counts)) throw new Error(`the daemon still holds ${JSON.stringify(counts)}`);
+    } finally {
+      await control.close();
+    }
+  }
+}
+
+const isEmpty = (counts: Counts): boolean => Object.values(counts).every((count) => count === 0);
+
+async function firstLine(child: ChildProcess): Promise<void> {
+  if (!child.stdout) throw new Error('the daemon has no standard output');
+  const lines = createInterface({ input: child.stdout });
+  for await (const _ of lines) {
+    child.stdout.resume();
+    return;
+  }
+  throw new Error('the daemon ended before it was ready');
+}

@@ -1,0 +1,131 @@
+// The floor: what handing memory out costs in C, with no daemon, no driver and no message format in between.
+//
+// Two processes on a SEQPACKET pair. The client sends a datagram of 64 bytes and gets one back with an fd
+// (SCM_RIGHTS); it maps it, writes its first byte, unmaps and closes. The server, in between, by mode:
+//   claim     opens an existing memfd anew (/proc/self/fd/N), as a daemon does for each grant
+//   allocate  makes a memfd: create, ftruncate, fallocate, seal SHRINK|GROW|SEAL
+//
+//   floor claim|allocate ITERATIONS BYTES
+//
+// Writes one latency in nanoseconds a line (CLOCK_MONOTONIC), ITERATIONS of them, after a tenth as many that
+// are not written. One request is under way at a time. Any failure ends it with a message and exit code 1.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { kMessageBytes = 64 };
+
+static int check(int result, const char* what) {
+  if (result >= 0) return result;
+  fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static int new_memfd(off_t bytes) {
+  const int memfd = check(memfd_create("floor", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create");
+  check(ftruncate(memfd, bytes), "ftruncate");
+  check(fallocate(memfd, 0, 0, bytes), "fallocate");
+  check(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), "F_ADD_SEALS");
+  return memfd;
+}
+
+static int reopened(int memfd) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", memfd);
+  return check(open(path, O_RDWR | O_CLOEXEC), "open");
+}
+
+static void send_fd(int socket_fd, const char* data, int fd) {
+  char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = {0};
+  struct iovec bytes = {(void*)data, kMessageBytes};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  check((int)sendmsg(socket_fd, &message, MSG_NOSIGNAL), "sendmsg");
+}
+
+static int receive_fd(int socket_fd, char* data) {
+  char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+  struct iovec bytes = {data, kMessageBytes};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  check((int)recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC), "recvmsg");
+  const struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == NULL || header->cmsg_type != SCM_RIGHTS) {
+    fprintf(stderr, "floor: an answer came without an fd\n");
+    exit(1);
+  }
+  int fd;
+  memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return fd;
+}
+
+static void serve(int socket_fd, int allocates, off_t bytes) {
+  const int memfd = allocates ? -1 : new_memfd(bytes);
+  char data[kMessageBytes];
+  while (check((int)recv(socket_fd, data, sizeof data, 0), "recv") > 0) {
+    const int fd = allocates ? new_memfd(bytes) : reopened(memfd);
+    send_fd(socket_fd, data, fd);
+    close(fd);
+  }
+}
+
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int64_t one_request(int socket_fd, size_t bytes) {
+  char data[kMessageBytes] = {0};
+  const int64_t begun = now_ns();
+  check((int)send(socket_fd, data, sizeof data, MSG_NOSIGNAL), "send");
+  const int fd = receive_fd(socket_fd, data);
+  volatile char* memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) check(-1, "mmap");
+  memory[0] = 1;
+  check(munmap((void*)memory, bytes), "munmap");
+  close(fd);
+  return now_ns() - begun;
+}
+
+int main(int argc, char** argv) {
+  const int allocates = argc == 4 && strcmp(argv[1], "allocate") == 0;
+  const long iterations = argc == 4 ? atol(argv[2]) : 0;
+  const long bytes = argc == 4 ? atol(argv[3]) : 0;
+  if ((!allocates && (argc != 4 || strcmp(argv[1], "claim") != 0)) || iterations < 1 || bytes < 1) {
+    fprintf(stderr, "floor: claim|allocate ITERATIONS BYTES\n");
+    return 1;
+  }
+  int ends[2];
+  check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+  const pid_t server = check(fork(), "fork");
+  if (server == 0) {
+    close(ends[0]);
+    serve(ends[1], allocates, bytes);
+    _exit(0);
+  }
+  close(ends[1]);
+  for (long i = 0; i < iterations / 10; ++i) one_request(ends[0], (size_t)bytes);
+  for (long i = 0; i < iterations; ++i) printf("%lld\n", (long long)one_request(ends[0], (size_t)bytes));
+  close(ends[0]);
+  int status = 0;
+  check(waitpid(server, &status, 0), "waitpid");
+  return status == 0 ? 0 : 1;
+}

@@ -1,0 +1,55 @@
+/**
+ * Allocations as vkmemctl shows them: an object for --json, a row for people.
+ */
+import type { Allocation } from '@vkmemd/proto';
+import { age, type Column, fit, humanBytes, short, table } from './format.js';
+
+/** The part of an id that the table shows and `free` takes. */
+export const SHORT_ID_LENGTH = 8;
+const NAME_WIDTH = 24;
+
+export function allocationObject(allocation: Allocation): object {
+  const { createdAt } = allocation;
+  const ms = createdAt ? Number(createdAt.seconds) * 1000 + Math.floor(createdAt.nanos / 1e6) : undefined;
+  return {
+    id: allocation.id,
+    name: allocation.name || null,
+    sizeBytes: allocation.sizeBytes,
+    kinds: allocation.kinds.map((kind) => short('KIND_', kind)),
+    lifetime: short('LIFETIME_', allocation.lifetime),
+    state: short('ALLOCATION_STATE_', allocation.state),
+    ownerUid: allocation.ownerUid,
+    heapIndex: allocation.heapIndex,
+    memoryTypeIndex: allocation.memoryTypeIndex,
+    memoryPropertyFlags: allocation.memoryPropertyFlags,
+    dedicated: allocation.dedicated,
+    grants: allocation.grants,
+    createdAt: ms === undefined ? null : new Date(ms).toISOString(),
+  };
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: 'ID' },
+  { heading: 'NAME' },
+  { heading: 'SIZE', right: true },
+  { heading: 'KINDS' },
+  { heading: 'STATE' },
+  { heading: 'UID', right: true },
+  { heading: 'GRANTS', right: true },
+  { heading: 'AGE', right: true },
+];
+
+/** At most 100 columns wide for up to two kinds an allocation. */
+export function allocationTable(allocations: readonly Allocation[], nowMs: number): string {
+  const rows = allocations.map((allocation) => [
+    allocation.id.slice(0, SHORT_ID_LENGTH),
+    fit(allocation.name || '-', NAME_WIDTH),
+    humanBytes(allocation.sizeBytes),
+    allocation.kinds.map((kind) => short('KIND_', kind)).join(','),
+    short('ALLOCATION_STATE_', allocation.state).toLowerCase(),
+    String(allocation.ownerUid),
+    String(allocation.grants),
+    age(allocation.createdAt, nowMs),
+  ]);
+  return table(COLUMNS, rows);
+}

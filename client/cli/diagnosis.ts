@@ -1,0 +1,144 @@
+/**
+ * Diagnosis: from the runtime folder to bytes that the device moved, one check after the other.
+ *
+ * Every check really does what a worker would do. One that needs an earlier one is not tried where that failed, and
+ * counts as failed: nothing is called good that was not seen.
+ */
+import { randomFillSync } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { type Device, runtimeDir, VkmemError } from '@vkmemd/proto';
+import { type Client, connect } from '../client.js';
+import type { ControlClient } from '../control.js';
+import { deviceLine } from './device.js';
+import { count, short } from './format.js';
+
+/** One check and what it found. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do about it; '' where it is good. */
+  readonly next: string;
+}
+
+export interface Diagnosis {
+  readonly checks: readonly Check[];
+  readonly devices: readonly Device[];
+  /** Where the figures of the heaps come from; undefined where nobody said. */
+  readonly budgetSource: string | undefined;
+}
+
+const START = 'Start vkmemd (systemctl start vkmemd), or name its folder with --runtime-dir.';
+const JOIN = "Have the operator add you to the socket's group, or run as the daemon's user.";
+const LOG = "Read the daemon's log (journalctl -u vkmemd).";
+const ROUND_TRIP_BYTES = 65_536;
+const GREETING_MS = 5000;
+
+/** What a check found, and what it hands on to the checks that need it. */
+type Found<T> = readonly [detail: string, value: T];
+
+export async function diagnose(folder: string | undefined, control: ControlClient): Promise<Diagnosis> {
+  const checks: Check[] = [];
+  const check = async <T>(
+    name: string,
+    next: string,
+    work: () => Promise<Found<T>>,
+  ): Promise<T | undefined> => {
+    try {
+      const [detail, value] = await work();
+      checks.push({ name, ok: true, detail, next: '' });
+      return value;
+    } catch (failure) {
+      checks.push({ name, ok: false, ...explain(failure, next) });
+      return undefined;
+    }
+  };
+
+  await check('runtime folder', START, async () => runtimeFolder(runtimeDir(folder)));
+  const client = await check('handoff socket', START, () => greet(folder));
+  try {
+    const report = await check('control socket', START, () => askControl(control));
+    const devices = report?.devices ?? [];
+    const device = await check('device', LOG, async () => oneDevice(devices));
+    await check('mappable memory', 'See what the kind says below; another driver may offer it.', async () =>
+      mappable(needed(device, 'device')),
+    );
+    await check('round trip', LOG, () =>
+      roundTrip(needed(client, 'handoff socket'), needed(device, 'device')),
+    );
+    return { checks, devices, budgetSource: report?.budgetSource };
+  } finally {
+    await client?.close();
+  }
+}
+
+/** A check that another one needs was not passed. */
+class NotTried extends Error {}
+
+function needed<T>(value: T | undefined, check: string): T {
+  if (value === undefined) throw new NotTried(`not tried: it needs the ${check}`);
+  return value;
+}
+
+function explain(failure: unknown, next: string): { detail: string; next: string } {
+  if (failure instanceof NotTried) return { detail: failure.message, next: 'See above.' };
+  if (!(failure instanceof VkmemError)) return { detail: String(failure), next };
+  const { code, reason } = failure;
+  const known = code === 'NOT_PERMITTED' ? JOIN : code === 'UNAVAILABLE' ? next : failure.next;
+  return { detail: `${code}: ${reason || failure.message}`, next: known };
+}
+
+function runtimeFolder(path: string): Found<undefined> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new VkmemError('UNAVAILABLE', `There is no folder ${path}.`);
+  }
+  return [path, undefined];
+}
+
+async function greet(folder: string | undefined): Promise<Found<Client>> {
+  const client = await connect({ runtimeDir: folder, clientName: 'vkmemctl doctor', timeoutMs: GREETING_MS });
+  const { id, daemonVersion } = client.session;
+  return [`vkmemd ${daemonVersion} greeted as session ${id}`, client];
+}
+
+async function askControl(
+  control: ControlClient,
+): Promise<Found<{ devices: Device[]; budgetSource: string | undefined }>> {
+  const { devices, daemonVersion } = await control.devices();
+  const { heaps, counts } = await control.budget();
+  const source = heaps[0] && short('BUDGET_SOURCE_', heaps[0].source);
+  const detail = `vkmemd ${daemonVersion} answered; ${count(counts.sessions, 'session')}, ${count(counts.allocations, 'allocation')}`;
+  return [detail, { devices, budgetSource: source }];
+}
+
+function oneDevice([device]: readonly Device[]): Found<Device> {
+  if (!device) throw new NotTried('not tried: the daemon named no device');
+  return [deviceLine(device), device];
+}
+
+function mappable(device: Device): Found<undefined> {
+  const report = device.kinds.find(({ kind }) => kind === 'KIND_MAPPABLE');
+  if (report?.rung !== 'RUNG_VERIFIED') {
+    throw new VkmemError(
+      'NOT_MAPPABLE',
+      report?.reason || 'The daemon did not see bytes pass through a mapping.',
+    );
+  }
+  return [`verified by ${report.via}`, undefined];
+}
+
+/** Bytes written here, copied by the device, and read here again. */
+async function roundTrip(client: Client, device: Device): Promise<Found<undefined>> {
+  const begun = performance.now();
+  const source = await client.allocate({ size: ROUND_TRIP_BYTES });
+  const target = await client.allocate({ size: ROUND_TRIP_BYTES });
+  const { bytes: written } = source.map();
+  const { bytes: read } = target.map();
+  randomFillSync(written);
+  await client.transfer({ copy: { from: source, to: target } });
+  const same = Buffer.compare(written, read) === 0;
+  await Promise.all([source.free(), target.free()]);
+  if (!same) throw new Error('the bytes that the device copied are not the bytes that were written');
+  const ms = (performance.now() - begun).toFixed(1);
+  return [`${ROUND_TRIP_BYTES} bytes mapped, copied by ${device.name} and read back in ${ms} ms`, undefined];
+}

@@ -1,0 +1,40 @@
+/**
+ * vkmemctl doctor: whether a worker on this host would get memory, and if not, what to do.
+ */
+import type { Command } from 'commander';
+import { acting, newCommand } from './command.js';
+import { deviceObject, deviceText } from './device.js';
+import { type Check, diagnose } from './diagnosis.js';
+import { wrap } from './format.js';
+
+const DESCRIPTION = `Check, step by step, whether a worker on this host gets memory: the sockets, the device, its kinds,
+and a small allocation that is mapped, written, copied by the device, read and freed. Exits 1 where a step fails.`;
+
+const NAME_WIDTH = 16;
+/** What is left of 100 columns beside the outcome and the name. */
+const DETAIL_WIDTH = 75;
+const INDENT = ' '.repeat(100 - DETAIL_WIDTH);
+
+function lines({ name, ok, detail, next }: Check): string {
+  const [first = '', ...rest] = [...wrap(detail, DETAIL_WIDTH), ...wrap(next, DETAIL_WIDTH)].filter(Boolean);
+  const head = `${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(NAME_WIDTH)} ${first}`;
+  return [head, ...rest.map((line) => INDENT + line)].join('\n');
+}
+
+export function doctorCommand(): Command {
+  return newCommand('doctor', DESCRIPTION, ['doctor', 'doctor --json', 'doctor --runtime-dir /run/vkmemd'])
+    .summary('check that memory can be had')
+    .action(
+      acting(async ({ runtimeDir, control, print }) => {
+        const { checks, devices, budgetSource } = await diagnose(runtimeDir, control);
+        const ok = checks.every((check) => check.ok);
+        const object = {
+          ok,
+          checks,
+          devices: devices.map((device) => deviceObject(device, budgetSource ?? null)),
+        };
+        print(object, () => [checks.map(lines).join('\n'), ...devices.map(deviceText)].join('\n\n'));
+        if (!ok) process.exitCode = 1;
+      }),
+    );
+}

@@ -1,0 +1,24 @@
+/**
+ * vkmemctl ls: the allocations that the caller may see.
+ */
+import type { Command } from 'commander';
+import { allocationObject, allocationTable } from './allocation.js';
+import { acting, newCommand } from './command.js';
+
+const DESCRIPTION = `List the allocations that you may see, oldest first: your own, and for root and the daemon's user everybody's.
+
+SIZE is what the device holds. A draining allocation was freed, but somebody still holds it: its bytes are not free.
+The ID is shortened; --json has it whole, and 'free' takes either.`;
+
+export function lsCommand(): Command {
+  return newCommand('ls', DESCRIPTION, ['ls', 'ls --json'])
+    .summary('list allocations')
+    .action(
+      acting(async ({ control, print }) => {
+        const allocations = await control.list();
+        print({ allocations: allocations.map(allocationObject) }, () =>
+          allocations.length > 0 ? allocationTable(allocations, Date.now()) : 'No allocations.',
+        );
+      }),
+    );
+}

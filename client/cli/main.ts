@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+/**
+ * vkmemctl: the daemon's memory, from a terminal or a script. One file a command; command.ts has what they share.
+ */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { allocCommand } from './alloc.js';
+import { budgetCommand } from './budget.js';
+import { doctorCommand } from './doctor.js';
+import { freeCommand } from './free.js';
+import { lsCommand } from './ls.js';
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const HELP = `
+Every command takes --json: one JSON object on standard output, sizes in bytes as numbers; a failure is
+{"error":{"code","message","next"}}. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached.
+
+Examples:
+  $ vkmemctl doctor
+  $ vkmemctl alloc frames --size 64M
+  $ vkmemctl ls --json
+  $ vkmemctl free frames`;
+
+// Whoever reads our output may stop at any time, as head does.
+process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+  if (failure.code !== 'EPIPE') throw failure;
+});
+
+await new Command('vkmemctl')
+  .description('Look after the memory of a vkmemd daemon.')
+  .version(version())
+  .option(
+    '--runtime-dir <folder>',
+    "the daemon's (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)",
+  )
+  .addHelpText('after', HELP)
+  .addCommand(doctorCommand())
+  .addCommand(lsCommand())
+  .addCommand(budgetCommand())
+  .addCommand(allocCommand())
+  .addCommand(freeCommand())
+  .parseAsync();

@@ -1,0 +1,179 @@
+/**
+ * Client: one session with the daemon, and the way to everything that it offers.
+ *
+ * The handoff socket carries what has fds (allocate, claim, release, free), the control socket the rest. Whatever is
+ * held in this process ends with close(): maps, fds, the session and what it owns. Where the daemon goes away first,
+ * `closed` resolves, requests are rejected with UNAVAILABLE, and maps and fds stay good until close(): they are the
+ * kernel's. A new session is a new connect(); NAMED allocations are found again by their names.
+ */
+import { join } from 'node:path';
+import {
+  type Allocation,
+  closeAll,
+  type Decoded,
+  HANDOFF_SOCKET,
+  type KindName,
+  PROTOCOL_VERSION,
+  runtimeDir,
+  VkmemError,
+} from '@vkmemd/proto';
+import { checkRef, type Ref } from './arguments.js';
+import { type Answer, HandoffConnection } from './connection/handoff.js';
+import {
+  type BudgetReport,
+  ControlClient,
+  type ControlOptions,
+  DEFAULT_TIMEOUT_MS,
+  type DeviceReport,
+} from './control.js';
+import { Holding } from './holding.js';
+import { type FreeResult, Memory } from './memory.js';
+import {
+  type AllocateOptions,
+  allocateRequest,
+  type ClaimOptions,
+  claimRequest,
+  type TransferOptions,
+} from './requests.js';
+
+export interface ConnectOptions extends ControlOptions {
+  /** The handoff socket itself, in place of the one in the runtime folder. */
+  readonly handoffSocket?: string | undefined;
+  /** For people and logs: what this client is. At most 128 bytes count. Default: the program's name. */
+  readonly clientName?: string | undefined;
+}
+
+/** What the daemon said of the session. */
+export interface SessionInfo {
+  readonly id: bigint;
+  /** A secret: in a gRPC call of the same user, the call acts for this session. */
+  readonly token: string;
+  /** Another value after every start of the daemon. */
+  readonly incarnation: string;
+  readonly daemonVersion: string;
+}
+
+/**
+ * Begins a session.
+ * @throws VkmemError UNAVAILABLE where no daemon listens, or none answers within `timeoutMs`; NOT_PERMITTED where the
+ *   socket's mode forbids it; VERSION_UNSUPPORTED.
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Client> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, clientName = process.title } = options;
+  const handoff = new HandoffConnection(
+    options.handoffSocket ?? join(runtimeDir(options.runtimeDir), HANDOFF_SOCKET),
+  );
+  const timer = setTimeout(() => {
+    handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not greet within ${timeoutMs} ms.`));
+  }, timeoutMs);
+  try {
+    const { message } = await handoff.request('hello', { protocolVersion: PROTOCOL_VERSION, clientName });
+    if (message.protocolVersion !== PROTOCOL_VERSION) {
+      throw new VkmemError('VERSION_UNSUPPORTED', `The daemon speaks ${message.protocolVersion}.`);
+    }
+    return new Client(handoff, message, options);
+  } catch (failure) {
+    handoff.close(new VkmemError('UNAVAILABLE', 'The greeting failed.', {}, failure));
+    throw failure;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export class Client implements AsyncDisposable {
+  readonly session: SessionInfo;
+  /** Resolves when the session has ended, by close() or by the daemon. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #handoff: HandoffConnection;
+  readonly #control: ControlClient;
+  readonly #holdings = new Set<Holding>();
+
+  /** Made by connect(). */
+  constructor(handoff: HandoffConnection, welcome: Decoded<'Welcome'>, options: ControlOptions) {
+    const { sessionId, sessionToken, incarnation, daemonVersion } = welcome;
+    this.session = { id: sessionId, token: sessionToken, incarnation, daemonVersion };
+    this.closed = handoff.closed;
+    this.#handoff = handoff;
+    this.#control = new ControlClient(options, sessionToken);
+  }
+
+  /**
+   * Makes an allocation and, in the same round trip, handles of it.
+   * @param options.grant the kinds to be granted at once, of `kinds`. Default: all of them. Others can be claimed later.
+   * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
+   *   KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async allocate(options: AllocateOptions & { readonly grant?: readonly KindName[] }): Promise<Memory> {
+    const grant = options.grant ?? options.kinds ?? ['MAPPABLE'];
+    return this.#hold(await this.#handoff.request('allocate', allocateRequest(options, grant)), true);
+  }
+
+  /**
+   * Handles of an allocation that exists, such as another process's, by name or id.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE,
+   *   INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async claim(ref: Ref, options: ClaimOptions = {}): Promise<Memory> {
+    return this.#hold(await this.#handoff.request('claim', claimRequest(ref, options)), false);
+  }
+
+  /**
+   * Gives an allocation up for everybody. Of a Memory, its own free() also lets go of what is held here.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async free(ref: Ref): Promise<FreeResult> {
+    return (await this.#handoff.request('free', { allocation: checkRef(ref) })).message;
+  }
+
+  /** @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended. */
+  async get(ref: Ref): Promise<Allocation> {
+    return this.#live.get(ref);
+  }
+
+  async list(): Promise<Allocation[]> {
+    return this.#live.list();
+  }
+
+  async devices(): Promise<DeviceReport> {
+    return this.#live.devices();
+  }
+
+  async budget(): Promise<BudgetReport> {
+    return this.#live.budget();
+  }
+
+  async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
+    return this.#live.transfer(options);
+  }
+
+  /**
+   * Unmaps and closes everything that is held here and ends the session; the daemon frees what the session owned.
+   * Requests under way, and later ones, are rejected with UNAVAILABLE. Does nothing the second time.
+   */
+  async close(): Promise<void> {
+    for (const holding of [...this.#holdings]) holding.drop();
+    this.#handoff.close(new VkmemError('UNAVAILABLE', 'The client was closed.'));
+    await Promise.all([this.#handoff.closed, this.#control.close()]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #live(): ControlClient {
+    const { end } = this.#handoff;
+    if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
+    return this.#control;
+  }
+
+  #hold({ message, fds }: Answer<'allocate' | 'claim'>, made: boolean): Memory {
+    const { allocation, grants } = message;
+    if (!allocation || this.#handoff.end) {
+      closeAll(fds);
+      throw new VkmemError('UNAVAILABLE', this.#handoff.end?.reason);
+    }
+    const holding = new Holding(grants, fds, (gone) => this.#holdings.delete(gone));
+    this.#holdings.add(holding);
+    return new Memory(this.#handoff, allocation, holding, made && allocation.lifetime === 'LIFETIME_SESSION');
+  }
+}

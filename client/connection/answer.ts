@@ -1,0 +1,29 @@
+/**
+ * Whether an answer adds up, before anybody uses what came with it.
+ *
+ * The daemon is trusted with memory, but not to be free of defects: an fd that no grant speaks of would have no
+ * owner, and a grant without its fd would send its user to somebody else's.
+ */
+import { type Decoded, type Grant, VkmemError } from '@vkmemd/proto';
+
+const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
+
+/**
+ * @param fds how many file descriptors came with the datagram.
+ * @throws VkmemError PROTOCOL_ERROR.
+ */
+export function checkAnswer(message: Decoded<'ServerMessage'>, fds: number): void {
+  if (message.fdCount !== fds) throw fault(`fd_count is ${message.fdCount}, and ${fds} came.`);
+  const granting = message.allocate ?? message.claim;
+  const granted = granting ? checkGrants(granting) : 0;
+  if (granted !== fds) throw fault(`The grants speak of ${granted} fds, and ${fds} came.`);
+}
+
+function checkGrants({ allocation, grants }: { allocation: { id: string } | null; grants: Grant[] }): number {
+  if (!allocation) throw fault('The answer describes no allocation.');
+  for (const grant of grants) {
+    if (grant.allocationId === allocation.id) continue;
+    throw fault(`Grant ${grant.id} is of ${grant.allocationId}, the answer of ${allocation.id}.`);
+  }
+  return grants.reduce((sum, { fdCount }) => sum + fdCount, 0);
+}

@@ -1,0 +1,126 @@
+/**
+ * ControlClient: the gRPC services of the control socket. It carries no fds; what it allocates is claimed on the
+ * handoff socket, by name or id.
+ *
+ * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects then. A
+ * call that finds no daemon fails at once with UNAVAILABLE; the next one tries again. With a session's token, calls
+ * act for that session.
+ */
+import { join } from 'node:path';
+import {
+  type Allocation,
+  CONTROL_SOCKET,
+  type Counts,
+  type Decoded,
+  type Device,
+  type HeapBudget,
+  PROTOCOL_VERSION,
+  runtimeDir,
+  SESSION_METADATA,
+  VERSION_METADATA,
+  VkmemError,
+} from '@vkmemd/proto';
+import { checkRef, type Ref } from './arguments.js';
+import { GrpcChannel } from './connection/grpc.js';
+import type { FreeResult } from './memory.js';
+import { type AllocateOptions, allocateRequest, type TransferOptions, transferRequest } from './requests.js';
+
+export interface ControlOptions {
+  /** Default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd. */
+  readonly runtimeDir?: string | undefined;
+  /** The control socket itself, in place of the one in the runtime folder. */
+  readonly controlSocket?: string | undefined;
+  /** Milliseconds that a question (get, list, devices, budget) may take. Default 10 000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The heaps' accounts and what the daemon holds in all. */
+export interface BudgetReport {
+  readonly heaps: HeapBudget[];
+  readonly counts: Counts;
+}
+
+/** The daemon and the devices that it owns. */
+export interface DeviceReport {
+  readonly devices: Device[];
+  readonly daemonVersion: string;
+  readonly incarnation: string;
+}
+
+export const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** Talks to the control socket, without a session. Connects at the first call. */
+export function connectControl(options: ControlOptions = {}): ControlClient {
+  return new ControlClient(options);
+}
+
+export class ControlClient implements AsyncDisposable {
+  readonly #channel: GrpcChannel;
+  readonly #timeoutMs: number;
+
+  /** @param token of the session to act for. */
+  constructor(options: ControlOptions, token?: string) {
+    const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
+    const session = token === undefined ? {} : { [SESSION_METADATA]: token };
+    this.#channel = new GrpcChannel(socket, { [VERSION_METADATA]: String(PROTOCOL_VERSION), ...session });
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  }
+
+  /**
+   * Makes an allocation without handles: NAMED, or with a session's token.
+   * @throws VkmemError whatever the daemon refuses with.
+   */
+  async allocate(options: AllocateOptions): Promise<Allocation> {
+    const { allocation } = await this.#channel.call('Allocate', allocateRequest(options, []));
+    return present(allocation);
+  }
+
+  /** @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */
+  async get(ref: Ref): Promise<Allocation> {
+    const request = { allocation: checkRef(ref) };
+    return present((await this.#channel.call('GetAllocation', request, this.#timeoutMs)).allocation);
+  }
+
+  /** The allocations that the caller may see, live and draining, oldest first. */
+  async list(): Promise<Allocation[]> {
+    return (await this.#channel.call('ListAllocations', {}, this.#timeoutMs)).allocations;
+  }
+
+  /** Gives an allocation up for everybody. @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */
+  async free(ref: Ref): Promise<FreeResult> {
+    return this.#channel.call('FreeAllocation', { allocation: checkRef(ref) });
+  }
+
+  /**
+   * Fills or copies on the device; resolves when the device has finished.
+   * @returns bytes written, and nanoseconds that the device and its driver took.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
+   */
+  async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
+    return this.#channel.call('Transfer', transferRequest(options));
+  }
+
+  async devices(): Promise<DeviceReport> {
+    return this.#channel.call('ListDevices', {}, this.#timeoutMs);
+  }
+
+  async budget(): Promise<BudgetReport> {
+    const { heaps, counts } = await this.#channel.call('GetBudget', {}, this.#timeoutMs);
+    return { heaps, counts: present(counts) };
+  }
+
+  /** Closes the channel; calls under way fail with UNAVAILABLE, and so do later ones. */
+  close(): Promise<void> {
+    return this.#channel.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** A part of an answer that the schema lets be absent and the daemon does not. */
+function present<T>(part: T | null): T {
+  if (part === null) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks what was asked for.');
+  return part;
+}

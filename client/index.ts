@@ -1,0 +1,47 @@
+/**
+ * @vkmemd/client: memory of a GPU host's daemon, in this process.
+ *
+ *   import { connect } from '@vkmemd/client';
+ *   await using client = await connect();
+ *   await using memory = await client.allocate({ size: 64n << 20n, name: 'frames' });
+ *   const { bytes } = memory.map();
+ *
+ * client      connect(), Client: a session
+ * memory      Memory: an allocation with handles; holding: its fds and maps; memory-map: one window
+ * control     ControlClient, connectControl(): the gRPC services, without a session
+ * requests, arguments   what callers ask for, checked
+ * connection/ the two sockets
+ * cli/        vkmemctl
+ *
+ * Sizes and offsets are bytes. Every expected failure is a VkmemError whose `code` stands in CATALOGUE.
+ */
+export {
+  type AccessName,
+  type Allocation,
+  CATALOGUE,
+  type Counts,
+  type Device,
+  type ErrorCode,
+  type Grant,
+  type HeapBudget,
+  KIND_NAMES,
+  type KindName,
+  kindFromWire,
+  type LifetimeName,
+  OwnedFd,
+  uuidText,
+  VkmemError,
+} from '@vkmemd/proto';
+export type { Bytes, Ref } from './arguments.js';
+export { Client, type ConnectOptions, connect, type SessionInfo } from './client.js';
+export {
+  type BudgetReport,
+  ControlClient,
+  type ControlOptions,
+  connectControl,
+  type DeviceReport,
+} from './control.js';
+export type { MapOptions } from './holding.js';
+export { type FreeResult, Memory } from './memory.js';
+export { MemoryMap } from './memory-map.js';
+export type { AllocateOptions, ClaimOptions, TransferOptions } from './requests.js';

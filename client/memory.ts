@@ -1,0 +1,152 @@
+/**
+ * Memory: an allocation that this client was granted handles of.
+ *
+ * It ends by release(), which gives the handles back, or free(), which gives the allocation up for everybody. With
+ * `await using` it ends by itself: an allocation of this client's own session is freed, any other (NAMED, or claimed)
+ * is released. Either way its maps are gone first. The end of the client or of the process does the same as release,
+ * and ends the session's allocations.
+ */
+import {
+  type Allocation,
+  type Decoded,
+  type Grant,
+  type KindName,
+  kindFromWire,
+  type OwnedFd,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { HandoffConnection } from './connection/handoff.js';
+import type { Holding, MapOptions } from './holding.js';
+import type { MemoryMap } from './memory-map.js';
+
+/** What became of a freed allocation: it is draining while somebody still holds it. */
+export type FreeResult = Decoded<'FreeAllocationResponse'>;
+
+/** The pages of a detached buffer go back in the next turn of the event loop. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export class Memory implements AsyncDisposable {
+  /** The allocation as it was when it was granted. */
+  readonly allocation: Allocation;
+  readonly #handoff: HandoffConnection;
+  readonly #holding: Holding;
+  readonly #mine: boolean;
+  #released: Promise<void> | undefined;
+  #freed: Promise<FreeResult> | undefined;
+
+  /** Made by Client. @param mine whether it ends with this client's session. */
+  constructor(handoff: HandoffConnection, allocation: Allocation, holding: Holding, mine: boolean) {
+    this.allocation = allocation;
+    this.#handoff = handoff;
+    this.#holding = holding;
+    this.#mine = mine;
+  }
+
+  /** Stable, and never used again. */
+  get id(): string {
+    return this.allocation.id;
+  }
+
+  /** '' for the lifetime SESSION. */
+  get name(): string {
+    return this.allocation.name;
+  }
+
+  /** Bytes: what was asked for, rounded up to whole pages. */
+  get size(): bigint {
+    return this.allocation.sizeBytes;
+  }
+
+  /** The kinds that it was made for; what was granted of them is in `grants`. */
+  get kinds(): KindName[] {
+    return this.allocation.kinds.map(kindFromWire).filter((kind) => kind !== undefined);
+  }
+
+  /** What was granted, with all that an importer must know (Grant in memory.proto). */
+  get grants(): readonly Grant[] {
+    return this.#holding.grants;
+  }
+
+  /** Whether it was released or freed, or its client closed. */
+  get released(): boolean {
+    return this.#holding.dropped;
+  }
+
+  /**
+   * Maps a window of MAPPABLE memory; any number of them may overlap.
+   * @throws VkmemError INVALID_RANGE outside the allocation, or larger than one ArrayBuffer can be
+   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant; NOT_PERMITTED for 'rw'
+   *   of what was granted read-only; NOT_FOUND once released.
+   */
+  map(options: MapOptions = {}): MemoryMap {
+    return this.#holding.map(options);
+  }
+
+  /**
+   * The fd of one kind, for an importer (Vulkan, CUDA, another process). What has a copy holds the memory: it stays
+   * draining after free() until every copy is closed.
+   * @returns a duplicate, CLOEXEC; the caller owns it. Its take() gives the number to what closes it itself.
+   * @throws VkmemError KIND_NOT_REQUESTED where the kind was not granted, or has no fd; NOT_FOUND once released.
+   */
+  fd(kind: KindName): OwnedFd {
+    return this.#holding.duplicate(kind);
+  }
+
+  /** Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same. */
+  release(): Promise<void> {
+    this.#released ??= this.#release();
+    return this.#released;
+  }
+
+  /**
+   * Releases it and gives the allocation up for everybody. Once; later calls get the same result.
+   * @throws VkmemError NOT_FOUND where somebody else freed it; NOT_PERMITTED; UNAVAILABLE without the daemon.
+   */
+  free(): Promise<FreeResult> {
+    this.#freed ??= this.#free();
+    return this.#freed;
+  }
+
+  /** Frees an allocation of this client's own session, releases any other. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#freed || this.#released || !this.#mine) return void (await (this.#freed ?? this.release()));
+    try {
+      await this.free();
+    } catch (failure) {
+      // It is gone, as it should be: freed by somebody else, or ended with the session.
+      if (!isOneOf(failure, 'NOT_FOUND', 'UNAVAILABLE')) throw failure;
+    }
+  }
+
+  async #release(): Promise<void> {
+    if (!(await this.#letGo())) return;
+    await Promise.all(
+      this.grants.map(async ({ id }) => {
+        try {
+          await this.#handoff.request('release', { grantId: id });
+        } catch (failure) {
+          // The grant is gone already: with the session, or with a free() by this client.
+          if (!isOneOf(failure, 'NOT_FOUND', 'UNAVAILABLE')) throw failure;
+        }
+      }),
+    );
+  }
+
+  async #free(): Promise<FreeResult> {
+    await this.#released;
+    await this.#letGo();
+    const { message } = await this.#handoff.request('free', { allocation: { id: this.id } });
+    return message;
+  }
+
+  /** Whether there was anything to let go. */
+  async #letGo(): Promise<boolean> {
+    if (!this.#holding.drop()) return false;
+    await nextTurn();
+    return true;
+  }
+}
+
+function isOneOf(failure: unknown, ...codes: string[]): boolean {
+  return failure instanceof VkmemError && codes.includes(failure.code);
+}

@@ -1,0 +1,133 @@
+/**
+ * Requests as callers write them, turned into the contract's messages.
+ *
+ * Both planes carry the same messages, so Client and ControlClient share these.
+ */
+import {
+  type AccessName,
+  accessToWire,
+  type Draft,
+  type KindName,
+  kindToWire,
+  type LifetimeName,
+  VkmemError,
+} from '@vkmemd/proto';
+import {
+  type Bytes,
+  checkAccess,
+  checkKinds,
+  checkLifetime,
+  checkName,
+  checkPattern,
+  checkRangePart,
+  checkRef,
+  checkSize,
+  type Ref,
+} from './arguments.js';
+
+/** What a new allocation shall be. */
+export interface AllocateOptions {
+  /** At least 1 byte; rounded up to whole pages. */
+  readonly size: Bytes;
+  /** Every kind that it will ever be granted as. Default: MAPPABLE alone. */
+  readonly kinds?: readonly KindName[];
+  /** Makes it NAMED: 1 to 128 letters, digits, '.', '-' or '_', unique among this user's allocations. */
+  readonly name?: string;
+  /** SESSION ends with this client, NAMED stays until freed. Default: NAMED with a name, SESSION without one. */
+  readonly lifetime?: LifetimeName;
+  /** What the client may do with what it is granted. Default 'rw'. */
+  readonly access?: AccessName;
+}
+
+/** What of an existing allocation to be granted. */
+export interface ClaimOptions {
+  /** Among those it was made for. Default: MAPPABLE alone. */
+  readonly kinds?: readonly KindName[];
+  /** Default 'rw'. */
+  readonly access?: AccessName;
+}
+
+/** A fill or a copy by the device. Offsets default to 0, a size that is left out to the rest, all in bytes. */
+export type TransferOptions =
+  | {
+      /** Writes a 32-bit pattern in the device's byte order; offset and size are multiples of 4. */
+      readonly fill: {
+        readonly to: Ref;
+        readonly offset?: Bytes;
+        readonly size?: Bytes;
+        readonly pattern: number;
+      };
+    }
+  | {
+      readonly copy: {
+        readonly from: Ref;
+        readonly fromOffset?: Bytes;
+        readonly to: Ref;
+        readonly toOffset?: Bytes;
+        readonly size?: Bytes;
+      };
+    };
+
+const DEFAULT_KINDS: readonly KindName[] = ['MAPPABLE'];
+
+/**
+ * @param grant the kinds to be granted in the same reply; none on the control socket.
+ * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME,
+ *   INVALID_ARGUMENT.
+ */
+export function allocateRequest(
+  options: AllocateOptions,
+  grant: readonly KindName[],
+): Draft<'AllocateRequest'> {
+  const { size, kinds = DEFAULT_KINDS, name = '', lifetime, access = 'rw' } = options;
+  return {
+    sizeBytes: checkSize(size),
+    kinds: checkKinds(kinds).map(kindToWire),
+    lifetime: lifetime === undefined ? 'LIFETIME_UNSPECIFIED' : `LIFETIME_${checkLifetime(lifetime)}`,
+    name: checkName(name),
+    grantKinds: grant.length === 0 ? [] : checkKinds(grant).map(kindToWire),
+    access: accessToWire(checkAccess(access)),
+  };
+}
+
+/** @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED. */
+export function claimRequest(ref: Ref, options: ClaimOptions): Draft<'ClaimRequest'> {
+  const { kinds = DEFAULT_KINDS, access = 'rw' } = options;
+  return {
+    allocation: checkRef(ref),
+    kinds: checkKinds(kinds).map(kindToWire),
+    access: accessToWire(checkAccess(access)),
+  };
+}
+
+/** A size of 0 is the wire's word for the rest; a caller who writes it has counted wrong. */
+const sizeOrRest = (size: Bytes | undefined): bigint =>
+  size === undefined ? 0n : checkRangePart('size', size, 1n);
+
+/** @throws VkmemError INVALID_ARGUMENT, INVALID_RANGE. */
+export function transferRequest(options: TransferOptions): Draft<'TransferRequest'> {
+  if ('fill' in options) {
+    const { to, offset = 0n, size, pattern } = options.fill;
+    return {
+      fill: {
+        allocation: checkRef(to),
+        offsetBytes: checkRangePart('offset', offset, 0n),
+        sizeBytes: sizeOrRest(size),
+        pattern: checkPattern(pattern),
+      },
+    };
+  }
+  if (!('copy' in options)) {
+    throw new VkmemError('INVALID_ARGUMENT', 'A transfer is { fill } or { copy }.', { field: 'operation' });
+  }
+  const { from, fromOffset = 0n, to, toOffset = 0n, size } = options.copy;
+  return {
+    copy: {
+      source: checkRef(from),
+      sourceOffsetBytes: checkRangePart('fromOffset', fromOffset, 0n),
+      destination: checkRef(to),
+      destinationOffsetBytes: checkRangePart('toOffset', toOffset, 0n),
+      sizeBytes: sizeOrRest(size),
+    },
+  };
+}

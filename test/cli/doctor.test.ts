@@ -1,0 +1,76 @@
+/**
+ * vkmemctl doctor: with a daemon, without, and with one that stopped half way.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { assertNoLeaks, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { parsed, vkmemctl } from './support.js';
+
+const CHECKS = [
+  'runtime folder',
+  'handoff socket',
+  'control socket',
+  'device',
+  'mappable memory',
+  'round trip',
+];
+
+t.test('all is well', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const { code, stdout, stderr } = await vkmemctl(runtimeDir, 'doctor');
+  t.same({ code, stderr }, { code: 0, stderr: '' });
+  t.equal(stdout.match(/^ok {6}/gm)?.length, CHECKS.length);
+  t.match(stdout, /^KIND +RUNG +HOW, OR WHY NOT\nMAPPABLE +VERIFIED +\S/m);
+  t.ok(Math.max(...stdout.split('\n').map((line) => line.length)) <= 100, 'it fits 100 columns');
+
+  const result = parsed(await vkmemctl(runtimeDir, 'doctor', '--json'));
+  t.same(Object.keys(result), ['ok', 'checks', 'devices']);
+  t.equal(result.ok, true);
+  t.same(
+    result.checks.map((check: { name: string; ok: boolean; next: string }) => [
+      check.name,
+      check.ok,
+      check.next,
+    ]),
+    CHECKS.map((name) => [name, true, '']),
+  );
+  const [device] = result.devices;
+  t.match(device, {
+    name: /llvmpipe/,
+    type: 'CPU',
+    driver: /llvmpipe/,
+    driverVersion: /Mesa/,
+    deviceUuid: /^[0-9a-f-]{36}$/,
+    driverUuid: /^[0-9a-f-]{36}$/,
+    budgetSource: /^(EXT|ESTIMATED)$/,
+  });
+  t.match(device.heaps[0], { index: 0, flags: ['DEVICE_LOCAL'] });
+  t.type(device.heaps[0].sizeBytes, 'number');
+  t.ok(device.memoryTypes[0].flags.includes('HOST_VISIBLE'));
+  t.match(device.kinds.MAPPABLE, { rung: 'VERIFIED', via: /\S/ });
+  t.match(device.kinds.RDMA_ADDRESS, { rung: 'UNSUPPORTED', reason: /\S/ });
+  await assertNoLeaks(t, runtimeDir);
+});
+
+t.test('nobody is there', async (t) => {
+  const folder = join(temporaryFolder(t), 'missing');
+  const { code, stdout } = await vkmemctl(folder, 'doctor');
+  t.equal(code, 1);
+  t.equal(stdout.match(/^FAILED {2}/gm)?.length, CHECKS.length, 'nothing is called good that was not seen');
+  t.match(stdout, /Start vkmemd/);
+  const result = parsed(await vkmemctl(folder, 'doctor', '--json'));
+  t.match(result, { ok: false, devices: [] });
+  t.match(result.checks[0], { ok: false, detail: /There is no folder/, next: /Start vkmemd/ });
+  t.match(result.checks.at(-1), { ok: false, detail: /not tried/ });
+});
+
+t.test('only one socket is there', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { unchecked: true });
+  rmSync(join(runtimeDir, 'handoff.sock'));
+  const result = parsed(await vkmemctl(runtimeDir, 'doctor', '--json'));
+  t.same(
+    result.checks.map((check: { ok: boolean }) => check.ok),
+    [true, false, true, true, true, false],
+  );
+});

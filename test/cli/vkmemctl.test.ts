@@ -1,0 +1,148 @@
+/**
+ * vkmemctl's commands against a real daemon: what they print for people and for programs, and how they end.
+ */
+import t from 'tap';
+import { connected, MIB } from '../client/support.js';
+import { assertCounts, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { parsed, vkmemctl } from './support.js';
+
+const UNKNOWN = '00000000-0000-4000-8000-000000000000';
+
+t.test('alloc, ls, budget, free', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const run = (...args: string[]) => vkmemctl(runtimeDir, ...args);
+  t.same(await run('ls'), { code: 0, stdout: 'No allocations.\n', stderr: '' });
+
+  const made = await run('alloc', 'frames', '--size', '64M', '--kind', 'mappable', '--kind', 'MAPPABLE');
+  t.same({ code: made.code, stderr: made.stderr }, { code: 0, stderr: '' });
+  t.match(made.stdout, /^Allocated frames: 64 MiB, MAPPABLE, id [0-9a-f-]{36}\.\n$/);
+  const second = parsed(await run('alloc', 'weights', '--size', '4096', '--json')).allocation;
+  t.match(second, {
+    name: 'weights',
+    sizeBytes: 4096,
+    kinds: ['MAPPABLE'],
+    lifetime: 'NAMED',
+    state: 'LIVE',
+  });
+  await assertCounts(t, runtimeDir, { allocations: 2, fds: 2, deviceMemories: 2 });
+
+  const list = (await run('ls')).stdout.trimEnd().split('\n');
+  t.match(list[0], /^ID +NAME +SIZE +KINDS +STATE +UID +GRANTS +AGE$/);
+  t.match(list[1], /^[0-9a-f]{8} +frames +64 MiB +MAPPABLE +live +\d+ +0 +\ds$/);
+  t.equal(list.length, 3);
+  const { allocations } = parsed(await run('ls', '--json'));
+  t.same(
+    allocations.map((one: { name: string; sizeBytes: number }) => [one.name, one.sizeBytes]),
+    [
+      ['frames', 64 * MIB],
+      ['weights', 4096],
+    ],
+  );
+  t.match(allocations[0].createdAt, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+
+  const budget = (await run('budget')).stdout;
+  t.match(budget, /^HEAP +SIZE +AVAILABLE +LIVE +DRAINING +RESERVED +DRIVER BUDGET +USAGE +SOURCE\n/);
+  t.match(
+    budget,
+    /\n2 live allocations, 0 draining, 0 sessions, 0 grants, 2 fds, 2 VkDeviceMemory objects\n$/,
+  );
+  const { heaps, counts } = parsed(await run('budget', '--json'));
+  t.equal(heaps[0].liveBytes, 64 * MIB + 4096);
+  t.equal(counts.allocations, 2);
+
+  t.match(await run('free', 'frames'), { code: 0, stdout: 'Freed frames: 64 MiB.\n', stderr: '' });
+  const start = second.id.slice(0, 8);
+  t.match(
+    await run('free', start),
+    { code: 0, stdout: `Freed ${start}: 4 KiB.\n` },
+    'by the id that ls shows',
+  );
+});
+
+t.test('free says what it could not do, and does the rest', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const client = await connected(t, runtimeDir);
+  const memory = await client.allocate({ size: MIB, name: 'held' });
+  await client.allocate({ size: MIB, name: 'loose' }).then((loose) => loose.release());
+  const mixed = await vkmemctl(runtimeDir, 'free', 'nobody', 'held', UNKNOWN, 'loose', '--json');
+  t.equal(mixed.code, 1);
+  t.match(mixed.stderr, /^vkmemctl: NOT_FOUND: .* nobody\. .*\nvkmemctl: NOT_FOUND: .*0000\. .*\n$/);
+  const { freed, error } = parsed(mixed);
+  t.same(
+    freed.map((one: { ref: string; freed: boolean }) => [one.ref, one.freed]),
+    [
+      ['held', false],
+      ['loose', true],
+    ],
+  );
+  t.match(error, { code: 'NOT_FOUND', message: /nobody/, next: /Check the id/ });
+  const list = (await vkmemctl(runtimeDir, 'ls')).stdout;
+  t.match(list, / held +1 MiB +MAPPABLE +draining /);
+  await memory.release();
+  t.match(await vkmemctl(runtimeDir, 'free', 'held'), { code: 1, stdout: '', stderr: /NOT_FOUND/ });
+});
+
+t.test('refusals', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const cases: [string[], string][] = [
+    [['alloc', 'x', '--size', '0'], 'INVALID_SIZE'],
+    [['alloc', 'x', '--size', '-4K'], 'INVALID_SIZE'],
+    [['alloc', 'x', '--size', '64KB'], 'INVALID_SIZE'],
+    [['alloc', 'x', '--size', 'many'], 'INVALID_SIZE'],
+    [['alloc', 'x', '--size', '999999999999T'], 'SIZE_ABOVE_MAXIMUM'],
+    [['alloc', 'x', '--size', '4096T'], 'SIZE_ABOVE_MAXIMUM'],
+    [['alloc', 'x', '--size', '1M', '--kind', 'FLOPPY'], 'KIND_UNSUPPORTED'],
+    [['alloc', 'a b', '--size', '1M'], 'INVALID_NAME'],
+    [['alloc', '', '--size', '1M'], 'INVALID_NAME'],
+    [['free', ''], 'INVALID_ARGUMENT'],
+  ];
+  for (const [args, code] of cases) {
+    const { code: exit, stdout, stderr } = await vkmemctl(runtimeDir, ...args);
+    t.same({ exit, stdout }, { exit: 1, stdout: '' }, args.join(' '));
+    t.match(stderr, new RegExp(`^vkmemctl: ${code}: [^\n]+\n$`));
+  }
+  const json = await vkmemctl(runtimeDir, 'alloc', 'x', '--size', '0', '--json');
+  t.match(parsed(json), { error: { code: 'INVALID_SIZE', message: /0 bytes/, next: /at least 1 byte/ } });
+  t.match(json.stderr, /^vkmemctl: INVALID_SIZE: /, 'people are told too');
+});
+
+t.test('sizes', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const sizes: [string, number][] = [
+    ['4096', 4096],
+    ['4096B', 4096],
+    ['8k', 8192],
+    ['1M', MIB],
+    ['1MiB', MIB],
+    ['3 mib', 3 * MIB],
+  ];
+  for (const [at, [text, bytes]] of sizes.entries()) {
+    const made = parsed(await vkmemctl(runtimeDir, 'alloc', `sized-${at}`, '--size', text, '--json'));
+    t.equal(made.allocation.sizeBytes, bytes, text);
+  }
+  t.equal((await vkmemctl(runtimeDir, 'free', ...sizes.map((_, at) => `sized-${at}`))).code, 0);
+});
+
+t.test('no daemon', async (t) => {
+  const folder = temporaryFolder(t);
+  for (const args of [['ls'], ['budget'], ['alloc', 'x', '--size', '1M'], ['free', 'x']]) {
+    const { code, stdout, stderr } = await vkmemctl(folder, ...args);
+    t.same({ code, stdout }, { code: 69, stdout: '' }, args.join(' '));
+    t.match(stderr, /^vkmemctl: UNAVAILABLE: [^\n]*Check that vkmemd is running[^\n]*\n$/);
+  }
+  const json = await vkmemctl(folder, 'ls', '--json');
+  t.equal(json.code, 69);
+  t.match(parsed(json), { error: { code: 'UNAVAILABLE', next: /running/ } });
+});
+
+t.test('help and version', async (t) => {
+  const folder = temporaryFolder(t);
+  const help = await vkmemctl(folder, '--help');
+  t.equal(help.code, 0);
+  for (const command of ['doctor', 'ls', 'budget', 'alloc', 'free']) {
+    t.match(help.stdout, new RegExp(`^  ${command}\\b`, 'm'));
+    t.match((await vkmemctl(folder, command, '--help')).stdout, /Examples:\n {2}\$ vkmemctl /);
+  }
+  t.match(await vkmemctl(folder, '--version'), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ });
+  t.match(await vkmemctl(folder, 'nonsense'), { code: 1, stdout: '', stderr: /unknown command/ });
+});

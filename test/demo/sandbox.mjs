@@ -1,0 +1,71 @@
+/**
+ * A worker in a bubblewrap sandbox: every namespace its own, so no network and no other process; a read-only system,
+ * this checkout and Node.js; the devices of `--dev` alone (null, zero, random and the like: no GPU node); an empty
+ * environment. Of the host it has nothing but the sockets that it is given, in RUNTIME_FOLDER.
+ *
+ * A worker prints one line of JSON when it is done, and keeps what it has until its standard input ends.
+ */
+import { spawn } from 'node:child_process';
+import { lstatSync, readlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** Where a worker finds its sockets. */
+const RUNTIME_FOLDER = '/run/vkmemd';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const checkout = dirname(dirname(here));
+
+/** /bin and /lib as the host has them: links into /usr, or folders. */
+function systemFolder(path) {
+  const entry = lstatSync(path, { throwIfNoEntry: false });
+  if (!entry) return [];
+  return entry.isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+}
+
+/** The arguments of bwrap, up to the program. @param sockets paths on the host. */
+export function sandboxArguments(sockets) {
+  return [
+    ...['--unshare-all', '--die-with-parent', '--new-session', '--clearenv', '--cap-drop', 'ALL'],
+    ...['--ro-bind', '/usr', '/usr'],
+    ...['/bin', '/sbin', '/lib', '/lib64'].flatMap(systemFolder),
+    ...['--ro-bind-try', '/etc/ld.so.cache', '/etc/ld.so.cache'],
+    ...['--dev', '/dev', '--tmpfs', '/tmp'],
+    ...['--ro-bind', checkout, checkout, '--ro-bind', process.execPath, process.execPath],
+    ...sockets.flatMap((socket) => ['--ro-bind', socket, join(RUNTIME_FOLDER, basename(socket))]),
+    ...['--setenv', 'RUNTIME_DIRECTORY', RUNTIME_FOLDER, '--chdir', checkout],
+  ];
+}
+
+/**
+ * Starts a worker program of this folder.
+ * @returns the child, what it says when it is done (rejected where it ends without), and finish(), which lets it end.
+ */
+export function startWorker(program, operands, sockets) {
+  const command = [...sandboxArguments(sockets), '--', process.execPath, join(here, program), ...operands];
+  const child = spawn('bwrap', command, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    errors += text;
+  });
+  // A worker that has died is told of by its exit.
+  child.stdin.on('error', () => {});
+  const exited = new Promise((resolve) => {
+    child.once('error', (error) => resolve({ error }));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  const said = new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
+    exited.then(({ error, code, signal }) => {
+      const why = error?.code === 'ENOENT' ? 'bubblewrap (bwrap) is not installed' : error?.message;
+      reject(new Error(`${program} ended without a result: ${why ?? errors.trim() ?? code ?? signal}`));
+    });
+  });
+  const finish = async () => {
+    child.stdin.end();
+    const { code } = await exited;
+    if (code !== 0) throw new Error(`${program} ended with ${code}: ${errors.trim()}`);
+  };
+  return { child, said, finish, exited };
+}

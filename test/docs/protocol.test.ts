@@ -1,0 +1,91 @@
+/**
+ * docs/protocol.md is enough to write a client: one that was written from it, and shares no code with ours, gets
+ * memory from a real daemon. The page's error table is the catalogue, and its numbers are the contract's.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  CATALOGUE,
+  ERROR_DOMAIN,
+  GrpcCode,
+  HANDOFF_SOCKET,
+  MAX_MESSAGE_BYTES,
+  MAX_MESSAGE_FDS,
+  MAX_SOCKET_PATH_BYTES,
+  PROTOCOL_VERSION,
+  SESSION_METADATA,
+  STATUS_METADATA,
+  VERSION_METADATA,
+} from '@vkmemd/proto';
+import t from 'tap';
+import { root, startDaemon } from '../support/daemon.js';
+
+/** The page, without the padding of its tables. */
+const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8').replace(/ +\|/g, ' |');
+const PROGRAM = join(root, 'test/docs/independent_client.py');
+
+t.test('the table of errors is the catalogue', async (t) => {
+  const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) ([A-Z_]+) \| (.*) \|$/gm)];
+  const told = rows.map(([, code, number, status, sentence]) => ({ code, number, status, sentence }));
+  const statusName = (grpc: number) => Object.entries(GrpcCode).find(([, number]) => number === grpc)?.[0];
+  const catalogue = Object.entries(CATALOGUE).map(([code, { grpc, sentence }]) => ({
+    code,
+    number: String(grpc),
+    status: statusName(grpc),
+    sentence,
+  }));
+  t.strictSame(told, catalogue, 'every code, in its order, with its status and its sentence');
+});
+
+t.test('the numbers and names are those of the contract', async (t) => {
+  const grouped = (bytes: number) => String(bytes).replace(/\B(?=(?:\d{3})+$)/g, ' ');
+  const limits = readFileSync(join(root, 'daemon/handoff/peer.ts'), 'utf8');
+  const limit = (name: string) => Number(new RegExp(`const ${name} = (\\d+);`).exec(limits)?.[1]);
+  for (const text of [
+    `The handoff protocol, version ${PROTOCOL_VERSION}`,
+    `| 1 to ${grouped(MAX_MESSAGE_BYTES)} |`,
+    `at most ${MAX_MESSAGE_FDS}, one for each kind`,
+    `at most ${MAX_SOCKET_PATH_BYTES} bytes`,
+    `| requests under way on a connection | ${limit('MAX_IN_FLIGHT')};`,
+    `| time for Hello, from \`connect()\` | ${limit('GREETING_MS') / 1000} s |`,
+    `\`${HANDOFF_SOCKET}\``,
+    `\`${SESSION_METADATA}\``,
+    `\`${VERSION_METADATA}\``,
+    `\`${STATUS_METADATA}\``,
+    `\`domain\` \`${ERROR_DOMAIN}\``,
+  ]) {
+    t.ok(page.includes(text), JSON.stringify(text));
+  }
+});
+
+const python = spawnSync('python3', ['--version']);
+const noPython = python.error ? `no python3 here: ${python.error.message}` : false;
+
+t.test('a client written from the page alone', { skip: noPython }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  const { status, stdout, stderr } = spawnSync('python3', [PROGRAM, join(runtimeDir, HANDOFF_SOCKET)], {
+    env,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  t.equal(status, 0, `it ends well ${stderr}`);
+
+  t.strictSame(JSON.parse(stdout || '{}'), {
+    version: PROTOCOL_VERSION,
+    same_incarnation: true,
+    size: 12_288,
+    zeroed: true,
+    // Its user is the daemon's, and could open the memfd anew for writing.
+    read_only: 'ADVISORY',
+    read: 'bytes',
+    write_refused: true,
+    name_taken: 'NAME_TAKEN',
+    not_found: 'NOT_FOUND',
+    freed: true,
+    dropped_by_free: 'NOT_FOUND',
+    before_hello: 'PROTOCOL_ERROR',
+    hung_up: true,
+  });
+});
