@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * vkmemd: the composition root. Joins the device, the domain and the planes, says so in one line, and takes them
  * apart again in the opposite order.
@@ -24,7 +23,13 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
   const folder = RuntimeFolder.claim(options.runtimeDir);
   const undo: (() => Promise<void> | void)[] = [() => folder.release()];
   const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    const failures: unknown[] = [];
+    for (const step of undo.splice(0).reverse()) {
+      await Promise.resolve()
+        .then(step)
+        .catch((failure) => failures.push(failure));
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be taken apart');
   };
   try {
     const device = await Device.open(options.device);
@@ -39,7 +44,7 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
     undo.push(() => control.close());
     return { line: startLine(domain, folder), stop };
   } catch (failure) {
-    await stop();
+    await stop().catch((rest) => log.error({ err: rest }, 'after a failed start'));
     throw failure;
   }
 }

@@ -62,9 +62,23 @@ export const packageDefinition: PackageDefinition = loadSync(
   { includeDirs: [folder], enums: String, defaults: true, oneofs: true },
 );
 
+function bigintOf({ high, low, unsigned }: Long): bigint {
+  if (high === 0) return BigInt(low >>> 0);
+  return (BigInt(unsigned ? high >>> 0 : high) << 32n) | BigInt(low >>> 0);
+}
+
+function longOf(value: bigint): Long {
+  if (value >= 0n && value <= 0x7fff_ffffn) return new Long(Number(value), 0);
+  if (BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value) {
+    throw new VkmemError('INVALID_ARGUMENT', `${value} does not fit 64 bits.`);
+  }
+  const unsigned = value > 0x7fff_ffff_ffff_ffffn;
+  return new Long(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), unsigned);
+}
+
 function fromWire(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  if (Long.isLong(value)) return BigInt(value.toString());
+  if (Long.isLong(value)) return bigintOf(value);
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i += 1) value[i] = fromWire(value[i]);
     return value;
@@ -77,16 +91,15 @@ function fromWire(value: unknown): unknown {
 }
 
 function toWire(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const unsigned = value > 0x7fff_ffff_ffff_ffffn;
-    if (BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value) {
-      throw new VkmemError('INVALID_ARGUMENT', `${value} does not fit 64 bits.`);
-    }
-    return new Long(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), unsigned);
-  }
+  if (typeof value === 'bigint') return longOf(value);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(toWire);
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, toWire(field)]));
+  const wire: Record<string, unknown> = {};
+  for (const name in value) {
+    const field = (value as Record<string, unknown>)[name];
+    wire[name] = typeof field === 'object' || typeof field === 'bigint' ? toWire(field) : field;
+  }
+  return wire;
 }
 
 function definitionOf(name: string): MessageTypeDefinition<object, object> {

@@ -142,7 +142,7 @@ export const CATALOGUE = {
   PROTOCOL_ERROR: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The message does not follow the protocol.',
-    'Compare the client with docs/protocol.md; the connection was closed.',
+    'Compare the client with docs/protocol.md. A handoff connection is closed after it.',
   ),
   VERSION_UNSUPPORTED: entry(
     GrpcCode.FAILED_PRECONDITION,

@@ -135,13 +135,20 @@ installPackages();
 once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
   const headers = nodeHeaders();
   const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };
-  run('installing node_modules', 'npm', ['ci', '--no-audit', '--no-fund'], { env });
+  run('installing node_modules', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { env });
 });
 if (purpose === 'test' && process.arch === 'x64') {
   const name = `node-linux-${process.arch}`;
   const inputs = digest(['test/node24/package-lock.json'], process.arch);
   once('test/node24/node_modules/.vkmemd-inputs', inputs, `test/node24/node_modules/${name}/bin/node`, () => {
-    run('fetching Node.js 24 for the tests', 'npm', ['ci', '--no-audit', '--no-fund', '--prefix', 'test/node24']);
+    run('fetching Node.js 24 for the tests', 'npm', [
+      'ci',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      '--prefix',
+      'test/node24',
+    ]);
   });
 }
 buildAddon('proto/native', 'vkmem_proto');

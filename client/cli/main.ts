@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * vkmemctl: the daemon's memory, from a terminal or a script. One file a command; command.ts has what they share.
  */

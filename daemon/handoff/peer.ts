@@ -29,7 +29,7 @@ import { serve } from './requests.js';
 
 const MAX_IN_FLIGHT = 32;
 const GREETING_MS = 5000;
-const MAX_CLIENT_NAME = 128;
+const MAX_CLIENT_NAME_BYTES = 128;
 
 export class Peer {
   readonly #domain: Domain;
@@ -117,7 +117,10 @@ export class Peer {
       );
     }
     clearTimeout(this.#greeting);
-    const clientName = (hello?.clientName ?? '').slice(0, MAX_CLIENT_NAME);
+    const clientName = hello?.clientName ?? '';
+    if (Buffer.byteLength(clientName) > MAX_CLIENT_NAME_BYTES) {
+      throw new VkmemError('PROTOCOL_ERROR', `client_name has more than ${MAX_CLIENT_NAME_BYTES} bytes.`);
+    }
     const session = this.#domain.sessions.open(this.#identity, clientName);
     this.#session = session;
     this.#send({

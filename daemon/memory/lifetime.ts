@@ -34,9 +34,12 @@ export async function free(
   return { allocation: allocation.describe(), freed };
 }
 
-/** Retires a live allocation. Resolves to whether its bytes are free already. */
+/**
+ * Retires an allocation. Resolves to whether its bytes are free already. Where two ends meet (a request that fails
+ * because its session has just ended), the second waits for the first.
+ */
 export async function freeAllocation(domain: Domain, allocation: Allocation): Promise<boolean> {
-  domain.registry.retire(allocation);
+  if (allocation.state === 'LIVE') domain.registry.retire(allocation);
   allocation.terms.owner?.owned.delete(allocation);
   await allocation.retire();
   return settleIfUnheld(domain, allocation) || look(domain, allocation, FIRST_LOOK_MS);

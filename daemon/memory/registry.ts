@@ -76,7 +76,10 @@ export class Registry {
     if (!ref?.name) {
       throw new VkmemError('INVALID_ARGUMENT', 'The request names no allocation.', { field: 'allocation' });
     }
-    const key = ref.name.includes('/') ? ref.name : `${identity.uid}/${ref.name}`;
+    const slash = ref.name.indexOf('/');
+    // Whether another user has a name is nobody else's business: refused before it is looked up.
+    if (slash >= 0) requireUse(identity, Number(ref.name.slice(0, slash)));
+    const key = slash >= 0 ? ref.name : `${identity.uid}/${ref.name}`;
     const found = this.#byName.get(key);
     return found === 'reserved' ? undefined : found;
   }

@@ -25,21 +25,29 @@ export class DeviceMemory {
   readonly dedicated = false;
   readonly [kNative]: NativeMemory;
   readonly #memfd: OwnedFd | undefined;
+  /** Of memory that was adopted: it keeps the bytes, and is what grants are made of. */
+  readonly #adoptedFd: OwnedFd | undefined;
   readonly #onFreed: () => void;
   #freeing: Promise<void> | undefined;
 
-  /** Takes the memory and the memfd over. `onFreed` is called once, when the device has the bytes back. */
-  constructor(memory: NativeMemory, memfd: OwnedFd | undefined, plan: MemoryPlan, onFreed: () => void) {
+  /** Takes the memory and the handles over. `onFreed` is called once, when the device has the bytes back. */
+  constructor(
+    memory: NativeMemory,
+    handles: { memfd?: OwnedFd; adoptedFd?: OwnedFd },
+    plan: MemoryPlan,
+    onFreed: () => void,
+  ) {
     this.size = memory.size;
     this.plan = plan;
     this[kNative] = memory;
-    this.#memfd = memfd;
+    this.#memfd = handles.memfd;
+    this.#adoptedFd = handles.adoptedFd;
     this.#onFreed = onFreed;
   }
 
-  /** How many fds the daemon itself holds open for it: the memfd, if there is one. */
+  /** How many fds the daemon itself holds open for it: the memfd, or the opaque fd that was adopted. */
   get fds(): number {
-    return this.#memfd?.open ? 1 : 0;
+    return (this.#memfd?.open ? 1 : 0) + (this.#adoptedFd?.open ? 1 : 0);
   }
 
   /**
@@ -54,7 +62,7 @@ export class DeviceMemory {
     if (kind === 'MAPPABLE' && this.#memfd !== undefined) {
       return exportMappable(this.#memfd, access, this.size);
     }
-    if (kind === 'OPAQUE_FD') return exportOpaqueFd(this[kNative]);
+    if (kind === 'OPAQUE_FD') return exportOpaqueFd(this[kNative], this.#adoptedFd);
     throw new VkmemError('KIND_UNSUPPORTED', `${kind} cannot be exported.`, { kind });
   }
 
@@ -63,8 +71,15 @@ export class DeviceMemory {
    * May be called again: every call waits for the same end.
    */
   freeDevice(): Promise<void> {
-    this.#freeing ??= native(this[kNative].free()).then(() => this.#onFreed());
+    this.#freeing ??= this.#free();
     return this.#freeing;
+  }
+
+  async #free(): Promise<void> {
+    await native(this[kNative].free());
+    // An opaque fd keeps the bytes alive by itself.
+    this.#adoptedFd?.close();
+    this.#onFreed();
   }
 
   /**
@@ -78,6 +93,7 @@ export class DeviceMemory {
 
   /** Closes the fds that the daemon holds. What clients hold stays valid. */
   closeHandles(): void {
-    if (this.#memfd?.open) this.#memfd.close();
+    this.#memfd?.close();
+    this.#adoptedFd?.close();
   }
 }

@@ -109,10 +109,10 @@ export class Device {
     this.#requireSize(size, plan);
     if (plan.kinds.includes('MAPPABLE')) {
       const { memory, memfd } = await allocateMappable(this.#native, size, plan, name);
-      return this.#own(new DeviceMemory(memory, memfd, plan, this.#onFreed));
+      return this.#own(new DeviceMemory(memory, { memfd }, plan, this.#onFreed));
     }
     const memory = await allocateOpaqueFd(this.#native, size, plan);
-    return this.#own(new DeviceMemory(memory, undefined, plan, this.#onFreed));
+    return this.#own(new DeviceMemory(memory, {}, plan, this.#onFreed));
   }
 
   /**
@@ -128,12 +128,12 @@ export class Device {
       if (plan.kinds.includes('MAPPABLE') && memfd !== undefined) {
         const { memory } = await adoptMappable(this.#native, memfd, size, plan);
         opaqueFd?.close();
-        return this.#own(new DeviceMemory(memory, memfd, plan, this.#onFreed));
+        return this.#own(new DeviceMemory(memory, { memfd }, plan, this.#onFreed));
       }
       if (!plan.kinds.includes('MAPPABLE') && opaqueFd !== undefined) {
         const memory = await adoptOpaqueFd(this.#native, opaqueFd, size, plan);
         memfd?.close();
-        return this.#own(new DeviceMemory(memory, undefined, plan, this.#onFreed));
+        return this.#own(new DeviceMemory(memory, { adoptedFd: opaqueFd }, plan, this.#onFreed));
       }
       throw new VkmemError('KIND_UNSUPPORTED', `No handle of ${plan.kinds.join(' and ')} memory was kept.`);
     } catch (error) {

@@ -41,7 +41,7 @@ export function noDriver(): string {
   const where = files === undefined ? '' : ` VK_DRIVER_FILES is set to '${files}': check that it exists.`;
   return (
     'No Vulkan driver was found: install the one of the GPU\u2019s vendor, ' +
-    `or mesa-vulkan-drivers for a software device.${where}`
+    `or mesa-vulkan-drivers for a software device; NVIDIA’s also needs libegl1, libx11-6 and libxext6.${where}`
   );
 }
 

@@ -98,7 +98,8 @@ export interface NativeDevice {
     memoryTypeIndex: number,
     exportTypes: number,
   ): Promise<NativeMemory>;
-  importOpaque(fd: number, size: bigint, memoryTypeIndex: number, exportTypes: number): Promise<NativeMemory>;
+  /** What is imported cannot be exported again; keep the fd for that. */
+  importOpaque(fd: number, size: bigint, memoryTypeIndex: number): Promise<NativeMemory>;
   hostTypeBits(memfd: number, size: bigint): Promise<number>;
   /** Of a transfer buffer of 4096 bytes. */
   bufferRequirements(handleTypes: number): Promise<BufferRequirements>;

@@ -34,8 +34,8 @@ export async function allocateOpaqueFd(
 }
 
 /**
- * Imports an opaque fd with what is in it, exportable again. The fd is taken over, closed in any case: the driver
- * has a copy on success. `size` and `plan` must be those it was allocated with; the driver may not notice if
+ * Imports an opaque fd with what is in it. The fd is borrowed, and stays the only way to grant the memory again: an
+ * import cannot be exported. `size` and `plan` must be those it was allocated with; the driver may not notice if
  * they are not.
  * @throws VkmemError KIND_UNSUPPORTED when the driver does not know the handle, or as the driver fails.
  */
@@ -45,19 +45,20 @@ export async function adoptOpaqueFd(
   size: bigint,
   plan: MemoryPlan,
 ): Promise<NativeMemory> {
-  try {
-    return await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex, plan.handleTypes));
-  } finally {
-    fd.close();
-  }
+  return await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex));
 }
 
 /**
- * A new fd for one grant, which the receiver owns.
+ * A new fd for one grant, which the receiver owns: of the fd that was adopted, or exported anew.
  * @throws VkmemError as the driver fails.
  */
-export async function exportOpaqueFd(memory: NativeMemory): Promise<ExportedHandle> {
-  const fd = new OwnedFd(await native(memory.exportFd(HandleType.OPAQUE_FD)), 'grant:OPAQUE_FD');
+export async function exportOpaqueFd(
+  memory: NativeMemory,
+  adopted: OwnedFd | undefined,
+): Promise<ExportedHandle> {
+  const fd =
+    adopted?.dup('grant:OPAQUE_FD') ??
+    new OwnedFd(await native(memory.exportFd(HandleType.OPAQUE_FD)), 'grant:OPAQUE_FD');
   return {
     kind: 'OPAQUE_FD',
     fd,

@@ -110,9 +110,9 @@ async function probeOpaqueFd(
   }
   try {
     const fd = new OwnedFd(await native(memory.exportFd(HandleType.OPAQUE_FD)), 'probe:OPAQUE_FD');
-    const imported = await native(
-      device.importOpaque(fd.fd, size, plan.memoryTypeIndex, plan.handleTypes),
-    ).finally(() => fd.close());
+    const imported = await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex)).finally(() =>
+      fd.close(),
+    );
     try {
       await native(device.fill(memory, 0n, size, 0x5eed0003));
       const sample = await readable(subject, needs, mappable);
@@ -165,9 +165,9 @@ async function probeTogether(
   const plan = planMemory(['MAPPABLE', 'OPAQUE_FD'], info.memoryTypes, needs);
   await using sample = await HostSample.make(device, size, plan);
   const fd = new OwnedFd(await native(sample.memory.exportFd(HandleType.OPAQUE_FD)), 'probe:together');
-  const imported = await native(
-    device.importOpaque(fd.fd, size, plan.memoryTypeIndex, plan.handleTypes),
-  ).finally(() => fd.close());
+  const imported = await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex)).finally(() =>
+    fd.close(),
+  );
   try {
     await native(device.fill(imported, 0n, size, 0x5eed0004));
     return (await sample.holds(0x5eed0004))

@@ -66,7 +66,9 @@ t.test('more than the budget has', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const handoff = await HandoffWire.open(runtimeDir);
   const control = ControlWire.withToken(runtimeDir, handoff.welcome.sessionToken);
-  const [heap] = (await control.budget()).heaps;
+  const sample = await control.call('Allocate', { ...MAPPABLE, sizeBytes: 4096n });
+  await control.call('FreeAllocation', { allocation: { id: sample.allocation?.id ?? '' } });
+  const heap = (await control.budget()).heaps[sample.allocation?.heapIndex ?? 0];
   const request = { ...MAPPABLE, sizeBytes: (heap?.availableBytes ?? 0n) + 4096n };
   t.ok(heap && heap.availableBytes < heap.sizeBytes, 'the budget is less than the heap');
   await t.rejects(handoff.ask({ allocate: request }), { code: 'BUDGET_EXCEEDED' }, 'on the handoff socket');

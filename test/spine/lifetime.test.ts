@@ -47,7 +47,7 @@ t.test('what another session was granted drains until it lets go', async (t) => 
       { freed: false, allocation: { state: 'ALLOCATION_STATE_DRAINING', grants: 1 } },
       kind,
     );
-    const [heap] = (await control.budget()).heaps;
+    const heap = (await control.budget()).heaps[message.free?.allocation?.heapIndex ?? 0];
     t.match(heap, { liveBytes: 0n, drainingBytes: KIB64 }, 'its bytes are draining, not free');
     t.match((await control.call('ListAllocations', {})).allocations, [
       { id, state: 'ALLOCATION_STATE_DRAINING' },

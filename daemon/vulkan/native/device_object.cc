@@ -91,12 +91,11 @@ Napi::Value DeviceObject::ImportOpaque(const Napi::CallbackInfo& info) {
   UniqueFd fd = args.DuplicatedFd("fd");
   const uint64_t size = args.U64("size");
   const uint32_t type = args.U32("memoryTypeIndex");
-  const uint32_t exports = args.U32("exportTypes");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(), "vkmem:importOpaque",
-      [core = core_, fd = std::move(fd), size, type, exports]() mutable {
-        return Memory::ImportOpaque(core, std::move(fd), size, type, exports);
+      [core = core_, fd = std::move(fd), size, type]() mutable {
+        return Memory::ImportOpaque(core, std::move(fd), size, type);
       },
       WrapMemory);
 }

@@ -59,18 +59,17 @@ Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, 
   return memory;
 }
 
-Memory::Made Memory::ImportOpaque(std::shared_ptr<Device> device, UniqueFd fd, uint64_t size, uint32_t type,
-                                  uint32_t export_types) {
+Memory::Made Memory::ImportOpaque(std::shared_ptr<Device> device, UniqueFd fd, uint64_t size, uint32_t type) {
   if (device->fn.GetMemoryFdKHR == nullptr) {
     return Failure::Own("vkAllocateMemory", kNotListed, "VK_KHR_external_memory_fd");
   }
   std::shared_ptr<Memory> memory(
-      new Memory(std::move(device), size, type, export_types | VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT));
+      new Memory(std::move(device), size, type, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT));
   VkImportMemoryFdInfoKHR import{};
   import.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR;
   import.handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT;
   import.fd = fd.get();
-  Status made = memory->Make(&import, export_types);
+  Status made = memory->Make(&import, 0);
   if (!made.ok()) return made.failure();
   // "Importing memory from a file descriptor transfers ownership of it to the implementation", if it
   // succeeds.

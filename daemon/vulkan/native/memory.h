@@ -32,9 +32,10 @@ class Memory {
   // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file).
   static Made ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
                          uint32_t export_types);
-  // `fd` becomes the driver's on success and is closed on failure.
-  static Made ImportOpaque(std::shared_ptr<Device> device, UniqueFd fd, uint64_t size, uint32_t type,
-                           uint32_t export_types);
+  // `fd` becomes the driver's on success and is closed on failure. The memory cannot be exported again: asked
+  // to make an import exportable, NVIDIA's driver (580.159) makes memory of its own and leaves the import
+  // out.
+  static Made ImportOpaque(std::shared_ptr<Device> device, UniqueFd fd, uint64_t size, uint32_t type);
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
