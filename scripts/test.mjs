@@ -46,7 +46,7 @@ function runTests(node, files) {
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-test-'));
   const output = join(folder, 'output.tap');
   try {
-    const tap = join(root, 'node_modules/tap/bin/run.mjs');
+    const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
     const args = [tap, 'run', `--output-file=${output}`, '--reporter=terse', ...files];
     const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit' });
     const parser = new Parser();

@@ -4,7 +4,7 @@
  * These are the raw objects: no rules, no catalogue errors, Vulkan's numbers. Bytes are bigint; bits and indices
  * are number. Every promise rejects with an Error that carries `.call` and `.vkResult` (see errors.ts); an
  * argument of the wrong type throws a TypeError at once. No call blocks the event loop: the work runs on
- * libuv's pool (UV_THREADPOOL_SIZE threads, 4 unless set).
+ * threads of the addon's own, at most 16 at a time.
  */
 import { createRequire } from 'node:module';
 import { VkmemError } from '@vkmemd/proto';

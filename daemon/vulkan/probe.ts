@@ -151,7 +151,11 @@ async function readable(
   return index < 0 ? undefined : VisibleSample.make(device, size, index);
 }
 
-/** An opaque fd of imported host memory must lead to the memfd's own pages. */
+/**
+ * Imported host memory must show the device's writes and give an opaque fd. The fd is not imported here: NVIDIA's
+ * driver (580.159) gives one that CUDA imports, refuses it to Vulkan with VK_ERROR_OUT_OF_DEVICE_MEMORY, and after
+ * that refuses this device every exportable allocation. So the most that is known at start is SUPPORTED.
+ */
 async function probeTogether(
   { device, info, size }: Subject,
   needs: MemoryNeeds,
@@ -164,16 +168,11 @@ async function probeTogether(
   if (refused !== undefined) return unsupported(refused);
   const plan = planMemory(['MAPPABLE', 'OPAQUE_FD'], info.memoryTypes, needs);
   await using sample = await HostSample.make(device, size, plan);
-  const fd = new OwnedFd(await native(sample.memory.exportFd(HandleType.OPAQUE_FD)), 'probe:together');
-  const imported = await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex)).finally(() =>
-    fd.close(),
-  );
-  try {
-    await native(device.fill(imported, 0n, size, 0x5eed0004));
-    return (await sample.holds(0x5eed0004))
-      ? verified(VIA_TOGETHER)
-      : unsupported('the opaque fd did not lead to the pages of the memfd.');
-  } finally {
-    await native(imported.free());
+  await native(device.fill(sample.memory, 0n, size, 0x5eed0004));
+  if (!(await sample.holds(0x5eed0004))) {
+    return unsupported('a mapping of the memfd did not show a device fill once it was exportable too.');
   }
+  const fd = new OwnedFd(await native(sample.memory.exportFd(HandleType.OPAQUE_FD)), 'probe:together');
+  fd.close();
+  return supported(VIA_TOGETHER, 'the driver exports it; what an importer sees is not looked at.');
 }

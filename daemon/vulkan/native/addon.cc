@@ -1,7 +1,7 @@
 // The module vkmem_vulkan: enumerate() and openDevice(), the way in to Vulkan.
 //
 // Model: enumerate(): Promise<DeviceInfo[]> describes every physical device; openDevice(index, window):
-// Promise<VulkanDevice> opens one. Both load libvulkan.so.1 on first use, on a pool thread; loading this
+// Promise<VulkanDevice> opens one. Both load libvulkan.so.1 on first use, on a device thread; loading this
 // module touches no driver.
 // Limits: drivers are found by the loader in the usual way (VK_DRIVER_FILES, /usr/share/vulkan/icd.d), read
 // once per environment.
@@ -18,7 +18,7 @@ namespace {
 
 Napi::Value Enumerate(const Napi::CallbackInfo& info) {
   return Spawn(
-      info.Env(), "vkmem:enumerate",
+      info.Env(),
       [holder = AddonData::Of(info.Env()).instance]() -> Outcome<std::vector<PhysicalDevice>> {
         auto instance = holder->Get();
         if (!instance.ok()) return instance.failure();
@@ -37,7 +37,7 @@ Napi::Value OpenDevice(const Napi::CallbackInfo& info) {
   const uint64_t window = args.U64("window");
   if (!args.ok()) return info.Env().Undefined();
   return Spawn(
-      info.Env(), "vkmem:openDevice",
+      info.Env(),
       [holder = AddonData::Of(info.Env()).instance, index, window]() -> Outcome<std::shared_ptr<Device>> {
         auto instance = holder->Get();
         if (!instance.ok()) return instance.failure();
@@ -49,7 +49,7 @@ Napi::Value OpenDevice(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  auto* data = new AddonData();
+  auto* data = new AddonData(env);
   data->device_constructor = Napi::Persistent(DeviceObject::Define(env));
   data->memory_constructor = Napi::Persistent(MemoryObject::Define(env));
   env.SetInstanceData(data);

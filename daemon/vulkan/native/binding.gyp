@@ -8,6 +8,7 @@
         "buffer_window.cc",
         "device.cc",
         "device_object.cc",
+        "device_threads.cc",
         "host_mapping.cc",
         "instance.cc",
         "memory.cc",

@@ -66,8 +66,7 @@ Napi::Value DeviceObject::Allocate(const Napi::CallbackInfo& info) {
   const uint32_t exports = args.U32("exportTypes");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
-      info.Env(), "vkmem:allocate",
-      [core = core_, size, type, exports] { return Memory::Allocate(core, size, type, exports); },
+      info.Env(), [core = core_, size, type, exports] { return Memory::Allocate(core, size, type, exports); },
       WrapMemory);
 }
 
@@ -79,7 +78,7 @@ Napi::Value DeviceObject::ImportHost(const Napi::CallbackInfo& info) {
   const uint32_t exports = args.U32("exportTypes");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
-      info.Env(), "vkmem:importHost",
+      info.Env(),
       [core = core_, fd = std::move(fd), size, type, exports]() mutable {
         return Memory::ImportHost(core, std::move(fd), size, type, exports);
       },
@@ -93,7 +92,7 @@ Napi::Value DeviceObject::ImportOpaque(const Napi::CallbackInfo& info) {
   const uint32_t type = args.U32("memoryTypeIndex");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
-      info.Env(), "vkmem:importOpaque",
+      info.Env(),
       [core = core_, fd = std::move(fd), size, type]() mutable {
         return Memory::ImportOpaque(core, std::move(fd), size, type);
       },
@@ -106,8 +105,8 @@ Napi::Value DeviceObject::HostTypeBits(const Napi::CallbackInfo& info) {
   const uint64_t size = args.U64("size");
   VKMEM_REQUIRE_OPEN(args, "vkGetMemoryHostPointerPropertiesEXT");
   return Spawn(
-      info.Env(), "vkmem:hostTypeBits",
-      [core = core_, fd = std::move(fd), size] { return core->HostTypeBits(fd.get(), size); }, WrapBits);
+      info.Env(), [core = core_, fd = std::move(fd), size] { return core->HostTypeBits(fd.get(), size); },
+      WrapBits);
 }
 
 Napi::Value DeviceObject::BufferRequirements(const Napi::CallbackInfo& info) {
@@ -115,8 +114,7 @@ Napi::Value DeviceObject::BufferRequirements(const Napi::CallbackInfo& info) {
   const uint32_t types = args.U32("handleTypes");
   VKMEM_REQUIRE_OPEN(args, "vkCreateBuffer");
   return Spawn(
-      info.Env(), "vkmem:bufferRequirements",
-      [core = core_, types] { return core->BufferRequirements(types); },
+      info.Env(), [core = core_, types] { return core->BufferRequirements(types); },
       [](Napi::Env env, VkMemoryRequirements& needs) {
         Napi::Object object = Napi::Object::New(env);
         object.Set("size", Napi::BigInt::New(env, uint64_t{needs.size}));
@@ -134,7 +132,7 @@ Napi::Value DeviceObject::Fill(const Napi::CallbackInfo& info) {
   const uint32_t pattern = args.U32("pattern");
   VKMEM_REQUIRE_OPEN(args, "vkCmdFillBuffer");
   if (!memory) return RejectFreed(info.Env(), "vkCmdFillBuffer");
-  return Spawn(info.Env(), "vkmem:fill", [memory = std::move(memory), offset, size, pattern] {
+  return Spawn(info.Env(), [memory = std::move(memory), offset, size, pattern] {
     return vkmem::Fill(memory, offset, size, pattern);
   });
 }
@@ -148,7 +146,7 @@ Napi::Value DeviceObject::Copy(const Napi::CallbackInfo& info) {
   const uint64_t size = args.U64("size");
   VKMEM_REQUIRE_OPEN(args, "vkCmdCopyBuffer");
   if (!source || !target) return RejectFreed(info.Env(), "vkCmdCopyBuffer");
-  return Spawn(info.Env(), "vkmem:copy",
+  return Spawn(info.Env(),
                [source = std::move(source), source_offset, target = std::move(target), target_offset, size] {
                  return vkmem::Copy(source, source_offset, target, target_offset, size);
                });
@@ -158,8 +156,7 @@ Napi::Value DeviceObject::MemoryBudget(const Napi::CallbackInfo& info) {
   Args args(info, "memoryBudget");
   VKMEM_REQUIRE_OPEN(args, "vkGetPhysicalDeviceMemoryProperties2");
   return Spawn(
-      info.Env(), "vkmem:memoryBudget",
-      [core = core_] { return Outcome<std::vector<HeapBudget>>(core->Budget()); },
+      info.Env(), [core = core_] { return Outcome<std::vector<HeapBudget>>(core->Budget()); },
       [](Napi::Env env, std::vector<HeapBudget>& heaps) -> Napi::Value {
         if (heaps.empty()) return env.Undefined();
         Napi::Array array = Napi::Array::New(env, heaps.size());
@@ -175,7 +172,7 @@ Napi::Value DeviceObject::MemoryBudget(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceObject::Destroy(const Napi::CallbackInfo& info) {
   if (!core_) return RejectDestroyed(info.Env(), "vkDestroyDevice");
-  return Spawn(info.Env(), "vkmem:destroy", [core = std::move(core_)]() mutable -> Status {
+  return Spawn(info.Env(), [core = std::move(core_)]() mutable -> Status {
     core.reset();
     return Done{};
   });

@@ -62,7 +62,7 @@ Napi::Value MemoryObject::ExportFd(const Napi::CallbackInfo& info) {
   if (!args.ok()) return info.Env().Undefined();
   if (!core_) return RejectFreed(info.Env(), "vkGetMemoryFdKHR");
   return Spawn(
-      info.Env(), "vkmem:exportFd",
+      info.Env(),
       [core = core_, type] { return core->Export(static_cast<VkExternalMemoryHandleTypeFlagBits>(type)); },
       [](Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.Release()); });
 }
@@ -74,7 +74,7 @@ Napi::Value MemoryObject::Read(const Napi::CallbackInfo& info) {
   if (!args.ok()) return info.Env().Undefined();
   if (!core_) return RejectFreed(info.Env(), "vkMapMemory");
   return Spawn(
-      info.Env(), "vkmem:read", [core = core_, offset, size] { return core->Read(offset, size); },
+      info.Env(), [core = core_, offset, size] { return core->Read(offset, size); },
       [](Napi::Env env, std::vector<uint8_t>& bytes) {
         Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size());
         std::memcpy(buffer.Data(), bytes.data(), bytes.size());
@@ -84,7 +84,7 @@ Napi::Value MemoryObject::Read(const Napi::CallbackInfo& info) {
 
 Napi::Value MemoryObject::Free(const Napi::CallbackInfo& info) {
   if (!core_) return RejectFreed(info.Env(), "vkFreeMemory");
-  return Spawn(info.Env(), "vkmem:free", [core = std::move(core_)] { return core->Free(); });
+  return Spawn(info.Env(), [core = std::move(core_)] { return core->Free(); });
 }
 
 }  // namespace vkmem

@@ -1,6 +1,6 @@
 // The JavaScript object VulkanMemory: one Memory, freed by free() or, failing that, by garbage collection.
 //
-// Model: the object holds the core until free() hands it to a pool thread. Afterwards it is empty and every
+// Model: the object holds the core until free() hands it to a device thread. Afterwards it is empty and every
 // method refuses it. Made only by the methods of VulkanDevice; `new VulkanMemory()` from JavaScript throws.
 // Limits: memory that is collected without free() is freed on the event loop's thread, which blocks it.
 // JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType): Promise<fd>, read(offset, size):

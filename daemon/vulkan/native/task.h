@@ -1,54 +1,54 @@
 // One blocking piece of work off the event loop, and the promise of its outcome.
 //
-// Model: Spawn(env, name, work, finish) runs `work` on a libuv pool thread, where it may block in the driver
-// but must not touch JavaScript; then `finish` turns its value into a JavaScript value on the loop's thread.
-// A Failure rejects the promise instead. `work` and all that it captured are destroyed on the pool thread, so
+// Model: Spawn(env, work, finish) runs `work` on a device thread, where it may block in the driver but
+// must not touch JavaScript; then `finish` turns its value into a JavaScript value on the loop's thread. A
+// Failure rejects the promise instead. `work` and all that it captured are destroyed on the device thread, so
 // that dropping the last reference to a memory or a device never blocks the loop.
-// Limits: the pool has UV_THREADPOOL_SIZE threads (4 unless set) for the whole process; more tasks than that
-// wait their turn. A task that has begun cannot be cancelled: a worker's end waits for it. If the environment
-// ends first, `finish` is not run and the outcome is destroyed with what it owns.
+// Limits: more tasks than there are device threads wait their turn. A task that has begun cannot be
+// cancelled: the environment's end waits for it. If the environment ends first, `finish` is not run and the
+// outcome is destroyed with what it owns.
 #pragma once
 
 #include <napi.h>
 
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "addon.h"
+#include "device_threads.h"
 #include "result.h"
 
 namespace vkmem {
 
-template <typename Work, typename Finish>
-class Task final : public Napi::AsyncWorker {
+template <typename Work, typename Finisher>
+class Task final : public DeviceThreads::Job {
   using Result = std::invoke_result_t<Work>;
 
  public:
-  Task(Napi::Env env, const char* name, Work work, Finish finish)
-      : AsyncWorker(env, name),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        work_(std::move(work)),
-        finish_(std::move(finish)) {}
+  Task(Napi::Env env, Work work, Finisher finish)
+      : deferred_(Napi::Promise::Deferred::New(env)), work_(std::move(work)), finish_(std::move(finish)) {}
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
-  void Execute() override {
+  void Run() override {
     outcome_.emplace((*work_)());
     work_.reset();
   }
 
-  void OnOK() override {
+  void Finish(Napi::Env env) override {
     if (outcome_->ok()) {
-      deferred_.Resolve(finish_(Env(), outcome_->value()));
+      deferred_.Resolve(finish_(env, outcome_->value()));
     } else {
-      deferred_.Reject(outcome_->failure().ToError(Env()));
+      deferred_.Reject(outcome_->failure().ToError(env));
     }
   }
 
  private:
   Napi::Promise::Deferred deferred_;
   std::optional<Work> work_;
-  Finish finish_;
+  Finisher finish_;
   std::optional<Result> outcome_;
 };
 
@@ -61,17 +61,17 @@ inline Napi::Value Reject(Napi::Env env, const Failure& failure) {
 
 // `work`: () -> Outcome<T>. `finish`: (Napi::Env, T&) -> Napi::Value.
 template <typename Work, typename Finish>
-Napi::Value Spawn(Napi::Env env, const char* name, Work work, Finish finish) {
-  auto* task = new Task<Work, Finish>(env, name, std::move(work), std::move(finish));
+Napi::Value Spawn(Napi::Env env, Work work, Finish finish) {
+  auto task = std::make_unique<Task<Work, Finish>>(env, std::move(work), std::move(finish));
   Napi::Promise promise = task->promise();
-  task->Queue();
+  AddonData::Of(env).threads.Queue(std::move(task));
   return promise;
 }
 
 // For work that has nothing to return: the promise resolves to undefined.
 template <typename Work>
-Napi::Value Spawn(Napi::Env env, const char* name, Work work) {
-  return Spawn(env, name, std::move(work), [](Napi::Env e, Done&) { return e.Undefined(); });
+Napi::Value Spawn(Napi::Env env, Work work) {
+  return Spawn(env, std::move(work), [](Napi::Env e, Done&) { return e.Undefined(); });
 }
 
 }  // namespace vkmem
