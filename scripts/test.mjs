@@ -1,13 +1,14 @@
 /**
  * Runs the tests: all of them under the Node.js that runs this, the spine again under Node 24 where npm could
- * install one. Prints the tests' own report and ends with `N passed, N failed, N skipped`, counted over the single
- * assertions. Arguments are files or folders of test/ to run instead of all (such as `npm test -- test/client`).
+ * install one. Prints a line for each file, what failed in full, what was skipped with its reason, and ends with
+ * `N passed, N failed, N skipped`, counted over the single assertions. Arguments are files or folders of test/ to
+ * run instead of all, such as `npm test -- test/client`.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { Parser } from 'tap-parser';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -23,52 +24,79 @@ function testsIn(path) {
     .sort();
 }
 
-/** Counts assertions, not the summaries of the subtests that hold them. */
-function count(parser) {
-  let summary = false;
-  parser.on('child', (child) => {
-    summary = true;
-    count(child);
-  });
-  parser.on('assert', (result) => {
-    const ofChild = summary;
-    summary = false;
-    if (result.skip || result.todo) tally.skipped += 1;
-    else if (!result.ok && !ofChild) tally.failed += 1;
-    else if (!ofChild) tally.passed += 1;
-  });
-  parser.on('bailout', () => {
-    tally.failed += 1;
-  });
+function printFailure({ fullname, name, diag }) {
+  console.log(`  not ok  ${fullname || name}`);
+  const { source: _source, ...rest } = diag || {};
+  for (const [key, value] of Object.entries(rest)) {
+    const text = typeof value === 'string' ? value : inspect(value, { breakLength: 110 });
+    console.log(`${key}: ${text.trimEnd()}`.replace(/^/gm, '    '));
+  }
 }
 
-function runTests(node, files) {
-  const folder = mkdtempSync(join(tmpdir(), 'vkmemd-test-'));
-  const output = join(folder, 'output.tap');
-  try {
-    const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
-    const args = [tap, 'run', `--output-file=${output}`, '--reporter=terse', ...files];
-    const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit' });
-    const parser = new Parser();
-    count(parser);
-    parser.end(existsSync(output) ? readFileSync(output, 'utf8') : '');
-    if (status !== 0 && tally.failed === 0) tally.failed = 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+/** Counts one assertion, and prints it where it did not simply pass. */
+function countOne(result) {
+  if (result.skip || result.todo) {
+    tally.skipped += 1;
+    console.log(`  skipped  ${result.fullname || result.name}: ${result.skip || result.todo}`);
+  } else if (result.ok) {
+    tally.passed += 1;
+  } else {
+    tally.failed += 1;
+    printFailure(result);
   }
+}
+
+/** Follows a parser; the line that sums up a subtest is no assertion of its own, unless nothing in it failed. */
+function follow(parser, ended = () => {}) {
+  let before;
+  parser.on('child', (child) => {
+    before = tally.failed;
+    follow(child);
+  });
+  parser.on('assert', (result) => {
+    const sumsUp = before !== undefined && !result.skip && !result.todo;
+    if (!sumsUp || (!result.ok && tally.failed === before)) countOne(result);
+    before = undefined;
+    ended(result);
+  });
+  parser.on('bailout', (reason) => countOne({ ok: false, name: `bailed out: ${reason}` }));
+}
+
+/** Runs compiled tests with tap under one Node.js. */
+async function runTests(node, files) {
+  const parser = new Parser();
+  follow(parser, ({ ok, name, time }) => {
+    const took = time === undefined ? '' : ` (${(time / 1000).toFixed(1)} s)`;
+    console.log(
+      `${ok ? 'ok' : 'FAILED'}  ${name.replace('test/dist/', 'test/').replace(/js$/, 'ts')}${took}`,
+    );
+  });
+  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
+  const child = spawn(node, [tap, 'run', '--reporter=tap', ...files], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.pipe(parser);
+  const parsed = new Promise((resolve) => parser.once('complete', resolve));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  await parsed;
+  if (code !== 0 && tally.failed === 0) countOne({ ok: false, name: `tap ended with ${code}` });
 }
 
 const asked = process.argv.slice(2);
 console.log(`# Node.js ${process.version}`);
-runTests(process.execPath, (asked.length > 0 ? asked : ['test']).flatMap(testsIn));
+await runTests(process.execPath, (asked.length > 0 ? asked : ['test']).flatMap(testsIn));
 if (asked.length === 0) {
   const node24 = join(root, 'test/node24/node_modules', `node-linux-${process.arch}`, 'bin/node');
   if (existsSync(node24)) {
     console.log('# Node.js 24: the spine');
-    runTests(node24, testsIn('test/spine'));
+    await runTests(node24, testsIn('test/spine'));
   } else {
-    console.log(`# SKIP the spine under Node.js 24: npm has no node-linux-${process.arch} here`);
-    tally.skipped += 1;
+    countOne({
+      ok: true,
+      name: 'the spine under Node.js 24',
+      skip: `npm has no Node.js for ${process.arch}`,
+    });
   }
 }
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
