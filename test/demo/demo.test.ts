@@ -5,13 +5,13 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { lavapipe, root, temporaryFolder } from '../support/daemon.js';
+import { lavapipe, plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 
 const program = join(root, 'scripts/demo.mjs');
 
 function demo(t: Test, args: readonly string[], extra: NodeJS.ProcessEnv = {}) {
   const folder = temporaryFolder(t);
-  const env = { ...process.env, VK_DRIVER_FILES: lavapipe(), TMPDIR: folder, ...extra };
+  const env = { ...plainEnvironment(), VK_DRIVER_FILES: lavapipe(), TMPDIR: folder, ...extra };
   const child = spawn(process.execPath, [program, ...args], { env });
   let stdout = '';
   let stderr = '';
@@ -60,7 +60,8 @@ t.test('no driver', async (t) => {
 
 t.test('interrupted', async (t) => {
   const { child, ended, left } = demo(t, ['--json']);
-  setTimeout(() => child.kill('SIGINT'), 700);
+  while (left().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGINT');
   const { code, stdout } = await ended;
   t.equal(code, 1);
   t.match(JSON.parse(stdout), { ok: false, error: 'interrupted' });
