@@ -2,6 +2,8 @@
  * vkmemd: the composition root. Joins the device, the domain and the planes, says so in one line, and takes them
  * apart again in the opposite order.
  */
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { asVkmemError } from '@vkmemd/proto';
 import { pino } from 'pino';
 import { ControlServer } from './control/server.js';
@@ -12,6 +14,9 @@ import { type Options, parseOptions, version } from './options.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { Notifier } from './systemd/notify.js';
 import { Device } from './vulkan/device.js';
+
+const MOST_LOG_BYTES = 1 << 20;
+const LOG_FLUSH_MS = 500;
 
 /** A daemon that serves, until stop() has taken it apart. */
 interface Running {
@@ -42,6 +47,7 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
     undo.push(() => handoff.close());
     const control = new ControlServer(domain, folder.controlSocket);
     undo.push(() => control.close());
+    undo.push(() => handoff.stopAccepting());
     return { line: startLine(domain, folder), stop };
   } catch (failure) {
     await stop().catch((rest) => log.error({ err: rest }, 'after a failed start'));
@@ -56,32 +62,47 @@ function startLine({ device, version }: Domain, folder: RuntimeFolder): string {
   return `vkmemd ${version} ready: device ${name} (${type}); driver ${driverName} ${driverInfo}; ${sockets}; kinds ${kinds.join(', ')}`;
 }
 
-const options = parseOptions(process.argv.slice(2));
-const log = pino({ name: 'vkmemd', level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
-try {
+/** Resolves with the first SIGTERM or SIGINT, whenever it comes; later ones change nothing. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
+  });
+}
+
+async function run(options: Options, log: pino.Logger): Promise<void> {
+  const signalled = stopSignal();
   const notifier = await Notifier.fromEnvironment(process.env);
-  const running = await start(options, log);
-  process.stdout.write(`${running.line}\n`);
-  notifier?.send('READY=1', `STATUS=${running.line}`);
-  let stopping = false;
-  const stop = async (signal: string) => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    notifier?.send('STOPPING=1');
+  // A manager that does not listen is no reason to leave the clients.
+  const notify = (...lines: string[]) => {
     try {
-      await running.stop();
+      notifier?.send(...lines);
     } catch (failure) {
-      log.fatal({ err: failure }, 'could not stop cleanly');
-      process.exitCode = 1;
+      log.warn({ err: failure }, 'the service manager was not told');
     }
-    log.info('stopped');
-    process.exit();
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  const running = await start(options, log);
+  process.stdout.on('error', (failure) => log.warn({ err: failure }, 'nobody reads the start line'));
+  process.stdout.write(`${running.line}\n`);
+  notify('READY=1', `STATUS=${running.line}`);
+  log.info({ signal: await signalled }, 'stopping');
+  notify('STOPPING=1');
+  await running.stop();
+  log.info('stopped');
+}
+
+const options = parseOptions(process.argv.slice(2));
+// Never waits for whoever reads the log: what does not fit is dropped.
+const logFile = pino.destination({ dest: 2, sync: false, maxLength: MOST_LOG_BYTES });
+const log = pino({ name: 'vkmemd', level: options.logLevel }, logFile);
+try {
+  await run(options, log);
 } catch (failure) {
-  const error = asVkmemError(failure);
-  log.fatal({ err: failure, code: error.code }, error.message);
+  const { code, reason, message } = asVkmemError(failure);
+  log.debug({ err: failure }, 'failed');
+  process.stderr.write(`vkmemd: ${code}: ${reason || message}\n`);
   process.exitCode = 1;
 }
+logFile.end();
+await Promise.race([once(logFile, 'close'), setTimeout(LOG_FLUSH_MS)]);
+process.exit();

@@ -5,8 +5,8 @@
  * however it ends. Whoever has the lock may remove the sockets that an earlier instance left. The lock file itself
  * stays, since removing it would let two instances hold two locks.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CONTROL_SOCKET, HANDOFF_SOCKET, lockFile, type OwnedFd, VkmemError } from '@vkmemd/proto';
 
 export class RuntimeFolder {
@@ -29,7 +29,7 @@ export class RuntimeFolder {
   static claim(path: string): RuntimeFolder {
     let lock: OwnedFd | undefined;
     try {
-      if (mkdirSync(path, { recursive: true, mode: 0o755 })) chmodSync(path, 0o755);
+      makeFolder(path);
       lock = lockFile(join(path, 'vkmemd.lock'));
     } catch (cause) {
       throw new VkmemError(
@@ -56,4 +56,12 @@ export class RuntimeFolder {
   #removeSockets(): void {
     for (const socket of [this.handoffSocket, this.controlSocket]) rmSync(socket, { force: true });
   }
+}
+
+/** Makes a folder and its parents, 0755 whatever the umask. One by one: all at once, Node.js spins below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
+  chmodSync(path, 0o755);
 }

@@ -174,6 +174,13 @@ export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(CATALOGUE, code);
 }
 
+/** What a fault quotes of a message may be long; an answer must fit a datagram, and a trailer. In characters. */
+const MOST_REASON = 1000;
+const MOST_PARTICULAR = 200;
+
+const clip = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most)}\u2026 (${text.length} characters)`;
+
 /**
  * The one class for every expected failure. `message` is the catalogue's sentence, the reason where there is
  * one, and what to do next; `metadata` carries machine-readable particulars (all strings, as in ErrorInfo).
@@ -185,11 +192,13 @@ export class VkmemError extends Error {
 
   constructor(code: ErrorCode, reason = '', metadata: Record<string, string> = {}, cause?: unknown) {
     const { sentence, next } = CATALOGUE[code];
-    super([sentence, reason, next].filter(Boolean).join(' '), cause === undefined ? {} : { cause });
+    const clipped = clip(reason, MOST_REASON);
+    super([sentence, clipped, next].filter(Boolean).join(' '), cause === undefined ? {} : { cause });
     this.name = 'VkmemError';
     this.code = code;
-    this.reason = reason;
-    this.metadata = metadata;
+    this.reason = clipped;
+    const particulars = Object.entries(metadata).map(([key, value]) => [key, clip(value, MOST_PARTICULAR)]);
+    this.metadata = Object.fromEntries(particulars);
   }
 
   get grpc(): number {

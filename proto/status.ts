@@ -16,6 +16,10 @@ const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo';
 /** Any failure as one of the catalogue: what is not expected becomes INTERNAL and keeps its cause. */
 export function asVkmemError(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
+  const { code } = (failure ?? {}) as { code?: unknown };
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new VkmemError('UNAVAILABLE', `No file descriptor is left (${code}).`, {}, failure);
+  }
   const text = failure instanceof Error ? failure.message : String(failure);
   return new VkmemError('INTERNAL', text, {}, failure);
 }

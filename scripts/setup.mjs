@@ -21,11 +21,12 @@ function fail(text, code = 1) {
   process.exit(code);
 }
 
-/** Runs a command with its output on standard error; ends the set-up where it fails. */
-function run(what, command, args, options = {}) {
+/** Runs a command with its output on standard error; calls `failed`, or ends the set-up, where it fails. */
+function run(what, command, args, { failed, ...options } = {}) {
   const begun = Date.now();
   say(`${what} …`);
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  if (status !== 0 && failed) return failed();
   if (status !== 0)
     fail(`${what} failed: ${command} ${args.join(' ')} (${error?.message ?? `exit ${status}`})`);
   say(`${what}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
@@ -56,7 +57,7 @@ const packages = {
   'g++': () => onPath('g++'),
   'libvulkan-dev': () => existsSync('/usr/include/vulkan/vulkan.h'),
   libvulkan1: () => hasLibrary('libvulkan.so.1'),
-  'mesa-vulkan-drivers': () => hasDriver(purpose === 'test' ? /^lvp_icd/ : /\.json$/),
+  'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/),
   ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format') }),
 };
@@ -72,15 +73,17 @@ function installPackages() {
   if (!asRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) {
     ask('neither root nor `sudo -n` is available');
   }
-  const apt = (what, args) => {
+  const apt = (what, args, failed) => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const [command, prefix] = asRoot
       ? ['apt-get', []]
       : ['sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', 'apt-get']];
-    run(what, command, [...prefix, ...args], { env });
+    run(what, command, [...prefix, ...args], { env, failed });
   };
-  apt('reading the package lists', ['update', '-qq']);
-  apt(`installing ${missing.join(', ')}`, ['install', '-y', '-qq', '--no-install-recommends', ...missing]);
+  // Old lists may do.
+  apt('reading the package lists', ['update', '-qq'], () => say('the package lists could not be read'));
+  const install = ['install', '-y', '-qq', '--no-install-recommends', ...missing];
+  apt(`installing ${missing.join(', ')}`, install, () => ask('apt-get failed, see above'));
   const still = missing.filter((name) => !packages[name]());
   if (still.length > 0) fail(`installed, and still not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
 }

@@ -2,9 +2,11 @@
  * vkmemctl: the daemon's memory, from a terminal or a script. One file a command; command.ts has what they share.
  */
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { VkmemError } from '@vkmemd/proto';
+import { Command, CommanderError } from 'commander';
 import { allocCommand } from './alloc.js';
 import { budgetCommand } from './budget.js';
+import { errorObject } from './command.js';
 import { doctorCommand } from './doctor.js';
 import { freeCommand } from './free.js';
 import { lsCommand } from './ls.js';
@@ -29,7 +31,7 @@ process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
   if (failure.code !== 'EPIPE') throw failure;
 });
 
-await new Command('vkmemctl')
+const program = new Command('vkmemctl')
   .description('Look after the memory of a vkmemd daemon.')
   .version(version())
   .option(
@@ -41,5 +43,17 @@ await new Command('vkmemctl')
   .addCommand(lsCommand())
   .addCommand(budgetCommand())
   .addCommand(allocCommand())
-  .addCommand(freeCommand())
-  .parseAsync();
+  .addCommand(freeCommand());
+for (const command of [program, ...program.commands]) command.exitOverride();
+try {
+  await program.parseAsync();
+} catch (failure) {
+  if (!(failure instanceof CommanderError)) throw failure;
+  process.exitCode = failure.exitCode;
+  if (failure.exitCode !== 0 && process.argv.includes('--json')) {
+    const reason = failure.message.replace(/^error: /, '');
+    process.stdout.write(
+      `${JSON.stringify({ error: errorObject(new VkmemError('INVALID_ARGUMENT', reason)) })}\n`,
+    );
+  }
+}

@@ -127,6 +127,9 @@ function asCatalogued(error: ServiceError): VkmemError {
   const unanswered = UNANSWERED.get(error.code);
   if (unanswered) {
     const [why] = error.details.split(/\.? Resolution note:/);
+    if (/\b(EACCES|EPERM)\b/.test(error.details)) {
+      return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}.`, {}, error);
+    }
     return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.`, {}, error);
   }
   return new VkmemError('INTERNAL', `gRPC status ${error.code}: ${error.details}`, {}, error);

@@ -40,7 +40,7 @@ export class Callers {
   /**
    * @throws VkmemError SESSION_INVALID, STALE_INCARNATION, VERSION_UNSUPPORTED.
    */
-  of(call: { getPeer(): string; metadata: Metadata }): Caller {
+  of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }): Caller {
     const identity = this.#identities.get(call.getPeer());
     if (!identity) throw new Error(`a call came from ${call.getPeer()}, which was not accepted here`);
     const version = call.metadata.get(VERSION_METADATA)[0];
@@ -55,6 +55,6 @@ export class Callers {
     }
     const token = call.metadata.get(SESSION_METADATA)[0];
     const session = token === undefined ? undefined : this.#sessions.byToken(String(token), identity);
-    return { identity, session };
+    return { identity, session, gone: () => call.cancelled || session?.ended === true };
   }
 }

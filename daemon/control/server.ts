@@ -10,7 +10,10 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
   type ServiceDefinition,
+  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -32,10 +35,20 @@ import { DEVICE_METHODS, MEMORY_METHODS, type Method } from './methods.js';
 /** How long a stopping daemon waits for calls under way. */
 const GRACE_MS = 5000;
 const MAX_CONCURRENT_CALLS = 64;
+/** A peer that does not answer a ping within it is gone; so is one that never speaks HTTP/2, or broke off in it. */
+const KEEPALIVE_MS = 5000;
+/** What is larger is not even held until its end; what is larger than MAX_MESSAGE_BYTES is refused all the same. */
+const MOST_RECEIVED_BYTES = 4 * MAX_MESSAGE_BYTES;
 
 export class ControlServer {
   readonly #domain: Domain;
-  readonly #server = new Server({ 'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS });
+  readonly #server = new Server({
+    'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
+    'grpc.max_receive_message_length': MOST_RECEIVED_BYTES,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
+    interceptors: [codedRefusals],
+  });
   readonly #health = new HealthImplementation({ '': 'SERVING' });
   readonly #callers: Callers;
   readonly #listener: Listener;
@@ -94,13 +107,29 @@ export class ControlServer {
       } catch (failure) {
         const error = asVkmemError(failure);
         if (error.code === 'INTERNAL') this.#domain.events.fault(`a ${name} call`, failure);
-        const metadata = new Metadata();
-        metadata.set(STATUS_METADATA, packStatus(error));
-        callback({ code: error.grpc, details: error.message, metadata });
+        callback(toldBy(error));
       }
     };
   }
 }
+
+/** The fault as gRPC carries it. */
+function toldBy(error: VkmemError): { code: number; details: string; metadata: Metadata } {
+  const metadata = new Metadata();
+  metadata.set(STATUS_METADATA, packStatus(error));
+  return { code: error.grpc, details: error.message, metadata };
+}
+
+/** gRPC itself refuses a message above MOST_RECEIVED_BYTES, below all interceptors: its word is given a code here. */
+const codedRefusals: ServerInterceptor = (_method, call) => {
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (told) => {
+    const ours = (told.metadata?.get(STATUS_METADATA).length ?? 0) > 0;
+    if (ours || told.code !== status.RESOURCE_EXHAUSTED) send(told);
+    else send(toldBy(new VkmemError('PROTOCOL_ERROR', `${told.details}.`)));
+  };
+  return new ServerInterceptingCall(call);
+};
 
 /** A deserializer that returns what is wrong with a message instead of throwing it away. */
 function orFault(deserialize: (bytes: Buffer) => object): (bytes: Buffer) => object {

@@ -23,7 +23,7 @@ import {
 } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
 import { endSession } from '../memory/lifetime.js';
-import type { Identity } from '../memory/policy.js';
+import type { Caller, Identity } from '../memory/policy.js';
 import type { Session } from '../memory/session.js';
 import { serve } from './requests.js';
 
@@ -141,16 +141,30 @@ export class Peer {
     if (this.#inFlight === MAX_IN_FLIGHT) this.#connection.pause();
     const { sequence } = message;
     try {
-      const { response, fds } = await serve(this.#domain, { identity: this.#identity, session }, message);
+      const { response, fds } = await serve(this.#domain, this.#caller(session), message);
       this.#send({ sequence, ...response }, fds);
     } catch (failure) {
-      const error = asVkmemError(failure);
-      if (error.code === 'INTERNAL') this.#domain.events.fault(`a ${message.body} request`, failure);
-      this.#send({ sequence, error: statusOf(error) });
+      this.#refuse(sequence, `a ${message.body} request`, failure);
     } finally {
       this.#inFlight -= 1;
       if (this.#inFlight === MAX_IN_FLIGHT - 1 && !this.#idle) this.#connection.resume();
       if (this.#inFlight === 0) this.#idle?.();
+    }
+  }
+
+  #caller(session: Session): Caller {
+    return { identity: this.#identity, session, gone: () => session.ended };
+  }
+
+  #refuse(sequence: bigint, what: string, failure: unknown): void {
+    const error = asVkmemError(failure);
+    if (error.code === 'INTERNAL') this.#domain.events.fault(what, failure);
+    try {
+      this.#send({ sequence, error: statusOf(error) });
+    } catch (unsendable) {
+      // One client's answer that cannot be sent is no reason to leave the others.
+      this.#domain.events.fault(`the refusal of ${what}`, unsendable);
+      this.#connection.close();
     }
   }
 

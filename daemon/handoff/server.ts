@@ -23,14 +23,24 @@ export class HandoffServer {
   }
 
   #accept(fd: OwnedFd, { pidfd, ...identity }: PeerIdentity): void {
-    const peer = new Peer(this.#domain, fd, identity, (gone) => this.#peers.delete(gone));
-    if (pidfd) peer.endWith(pidfd);
-    this.#peers.add(peer);
+    try {
+      const peer = new Peer(this.#domain, fd, identity, (gone) => this.#peers.delete(gone));
+      this.#peers.add(peer);
+      if (pidfd) peer.endWith(pidfd);
+    } catch (failure) {
+      pidfd?.close();
+      fd.close();
+      this.#domain.events.fault('a client could not be served', failure);
+    }
+  }
+
+  stopAccepting(): void {
+    this.#listener.close();
   }
 
   /** Stops accepting; resolves when every request under way is answered. */
   async close(): Promise<void> {
-    this.#listener.close();
+    this.stopAccepting();
     await Promise.all([...this.#peers].map((peer) => peer.finish()));
   }
 }

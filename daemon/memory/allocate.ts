@@ -7,7 +7,7 @@ import type { Domain } from './domain.js';
 import { grantKinds } from './grant.js';
 import type { Charge } from './ledger.js';
 import { freeAllocation } from './lifetime.js';
-import type { Caller } from './policy.js';
+import { type Caller, requirePresent } from './policy.js';
 import { type AllocateTerms, parseAllocate } from './request.js';
 
 /** An answer and the file descriptors that belong to its grants, in their order. The receiver owns them. */
@@ -29,7 +29,7 @@ export async function allocate(
   const wanted = parseAllocate(request);
   const allocation = await make(domain, wanted, termsFor(caller, wanted));
   try {
-    caller.session?.requireAlive();
+    requirePresent(caller);
     const { grants, fds } = await grantKinds(domain, caller, allocation, wanted.grantKinds, wanted.access);
     return { response: { allocation: allocation.describe(), grants }, fds };
   } catch (failure) {

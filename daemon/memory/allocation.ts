@@ -120,7 +120,7 @@ export class Allocation {
       sizeBytes: size,
       kinds: this.terms.kinds.map(kindToWire),
       lifetime: `LIFETIME_${this.terms.lifetime}`,
-      state: `ALLOCATION_STATE_${this.#state}`,
+      state: `ALLOCATION_STATE_${this.charge.state === 'settled' ? 'FREED' : this.#state}`,
       ownerUid: this.terms.ownerUid,
       memoryTypeIndex: plan.memoryTypeIndex,
       memoryPropertyFlags: plan.propertyFlags,

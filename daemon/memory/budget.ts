@@ -31,7 +31,14 @@ export interface BudgetSource {
 }
 
 const atLeastZero = (bytes: bigint): bigint => (bytes < 0n ? 0n : bytes);
-const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+/** What the driver said of a heap, and the bytes that were live when it was asked. */
+interface Sample {
+  readonly budget: bigint;
+  readonly usage: bigint;
+  readonly live: bigint;
+}
 
 export class Budget {
   readonly #device: BudgetSource;
@@ -44,8 +51,8 @@ export class Budget {
 
   /** The account of every heap, with the driver's figures of this moment. */
   async heaps(): Promise<HeapBudget[]> {
-    const fromDriver = await this.#device.memoryBudget();
-    return this.#device.info.heaps.map((_, index) => this.#account(index, fromDriver?.[index]));
+    const sampled = await this.#sample();
+    return this.#device.info.heaps.map((_, index) => this.#account(index, sampled[index]));
   }
 
   /**
@@ -60,8 +67,7 @@ export class Budget {
         maximum_bytes: String(size),
       });
     }
-    const fromDriver = await this.#device.memoryBudget();
-    const { available } = this.#account(heap, fromDriver?.[heap]);
+    const { available } = this.#account(heap, (await this.#sample())[heap]);
     if (bytes > available) {
       throw new VkmemError(
         'BUDGET_EXCEEDED',
@@ -72,23 +78,31 @@ export class Budget {
     return this.#ledger.charge(bytes, heap, uid);
   }
 
-  #account(heapIndex: number, fromDriver: { budget: bigint; usage: bigint } | undefined): HeapBudget {
+  /** The driver's figures per heap, and what was live before they were asked for; empty where it has none. */
+  async #sample(): Promise<readonly Sample[]> {
+    const before = this.#device.info.heaps.map((_, index) => this.#ledger.heap(index).live);
+    const told = (await this.#device.memoryBudget()) ?? [];
+    return told.map(({ budget, usage }, index) => ({ budget, usage, live: before[index] ?? 0n }));
+  }
+
+  #account(heapIndex: number, sampled: Sample | undefined): HeapBudget {
     const { live, draining, reserved } = this.#ledger.heap(heapIndex);
     const size = this.#device.info.heaps[heapIndex]?.size ?? 0n;
-    const driverBudget = fromDriver?.budget ?? (size * 4n) / 5n;
-    const driverUsage = fromDriver?.usage ?? live;
-    // A driver need not count imported host memory, and may count more than ours: the larger figure is used.
-    const used = larger(driverUsage, live) + draining + reserved;
+    const driverBudget = sampled?.budget ?? (size * 4n) / 5n;
+    const driverUsage = sampled?.usage ?? live;
+    // What the process uses beside our allocations. The sample is older than the ledger: only what was live before
+    // it and still is is surely in it. So bytes on the move may count twice for a moment, and never not at all.
+    const foreign = sampled ? atLeastZero(driverUsage - smaller(sampled.live, live)) : 0n;
     return {
       heapIndex,
       size,
       driverBudget,
       driverUsage,
-      source: fromDriver ? 'EXT' : 'ESTIMATED',
+      source: sampled ? 'EXT' : 'ESTIMATED',
       live,
       draining,
       reserved,
-      available: atLeastZero(driverBudget - used),
+      available: atLeastZero(driverBudget - foreign - live - draining - reserved),
     };
   }
 }

@@ -15,6 +15,11 @@ import { Budget } from './budget.js';
 import { Ledger } from './ledger.js';
 import { Registry } from './registry.js';
 import { Sessions } from './session.js';
+import { Turns } from './turns.js';
+
+/** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
+const TRANSFERS_AT_ONCE = 2;
+const TRANSFERS_WAITING = 256;
 
 /** What the domain tells whoever listens; never awaited, never part of a request's result. */
 export interface DomainEvents {
@@ -30,6 +35,7 @@ export class Domain {
   readonly budget: Budget;
   readonly registry = new Registry();
   readonly sessions = new Sessions();
+  readonly transfers = new Turns(TRANSFERS_AT_ONCE, TRANSFERS_WAITING);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;
   #nextGrant = 1n;

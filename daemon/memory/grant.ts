@@ -20,7 +20,7 @@ import type { WithFds } from './allocate.js';
 import type { Allocation, GrantRecord } from './allocation.js';
 import type { Domain } from './domain.js';
 import { settleIfUnheld } from './lifetime.js';
-import { type Caller, readOnlyIsEnforced } from './policy.js';
+import { type Caller, isOperator, readOnlyIsEnforced, requirePresent } from './policy.js';
 import { parseAccess, parseKinds, requireKinds } from './request.js';
 import type { Session } from './session.js';
 
@@ -63,6 +63,7 @@ export async function grantKinds(
   const { session } = caller;
   if (kinds.length === 0) return { grants: [], fds: [] };
   if (!session) throw new VkmemError('SESSION_REQUIRED', 'Only a session can be granted handles.');
+  if (kinds.includes('OPAQUE_FD')) requireTrust(domain, caller);
   const made: GrantRecord[] = [];
   const fds: OwnedFd[] = [];
   try {
@@ -71,7 +72,7 @@ export async function grantKinds(
       for (const kind of kinds) {
         const handle = await memory.export(kind, access);
         fds.push(handle.fd);
-        session.requireAlive();
+        requirePresent(caller);
         const record = { id: domain.nextGrantId(), allocation, session, kind, fds: 1 };
         made.push(record);
         session.grants.set(record.id, record);
@@ -86,6 +87,17 @@ export async function grantKinds(
     for (const fd of fds) fd.close();
     throw failure;
   }
+}
+
+/**
+ * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and believes it when the
+ * memory is freed: whoever can write there can end the daemon. There only operators are granted one.
+ */
+function requireTrust(domain: Domain, { identity }: Caller): void {
+  if (domain.device.info.type !== 'cpu' || isOperator(identity)) return;
+  throw new VkmemError('NOT_PERMITTED', 'On a software device an OPAQUE_FD is for operators only.', {
+    kind: 'OPAQUE_FD',
+  });
 }
 
 /** Takes a grant off both sides. Its bytes are the allocation's business. */

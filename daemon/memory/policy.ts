@@ -19,6 +19,13 @@ export interface Identity {
 export interface Caller {
   readonly identity: Identity;
   readonly session: Session | undefined;
+  /** Whether nobody waits for the answer any more: it was cancelled, or the session has ended. */
+  gone(): boolean;
+}
+
+/** @throws VkmemError UNAVAILABLE where the caller is gone: what would be done is worth nothing to anybody. */
+export function requirePresent(caller: Caller): void {
+  if (caller.gone()) throw new VkmemError('UNAVAILABLE', 'The caller is gone.');
 }
 
 const daemonUid = process.getuid?.() ?? -1;

@@ -25,11 +25,6 @@ export class Session {
     this.token = token;
     this.clientName = clientName;
   }
-
-  /** @throws VkmemError UNAVAILABLE once the session has ended: its request is worth nothing to anybody. */
-  requireAlive(): void {
-    if (this.ended) throw new VkmemError('UNAVAILABLE', `Session ${this.id} has ended.`);
-  }
 }
 
 export class Sessions {

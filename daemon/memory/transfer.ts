@@ -1,17 +1,22 @@
 /**
  * Transfers: fills and copies that the device's queue does, between allocations that the caller may use.
+ *
+ * The queue does one at a time, so transfers take turns, fairly between users; one whose caller has gone by the time
+ * its turn comes is not done. Nothing else waits behind them.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Domain } from './domain.js';
-import type { Caller } from './policy.js';
+import { type Caller, requirePresent } from './policy.js';
 import { parseRange } from './request.js';
+import type { Turns } from './turns.js';
 
 /** vkCmdFillBuffer writes whole 32-bit words. */
 const FILL_UNIT = 4n;
 
 /**
  * Fills or copies; resolves when the device has finished and the bytes can be seen through every mapping.
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST;
+ *   UNAVAILABLE where too many wait already.
  */
 export async function transfer(
   domain: Domain,
@@ -33,7 +38,9 @@ async function fill(domain: Domain, caller: Caller, request: Decoded<'Fill'>): P
   const target = domain.registry.find(request.allocation, caller.identity);
   const { offsetBytes, sizeBytes } = request;
   const range = parseRange('fill', offsetBytes, sizeBytes, target.memory.size, FILL_UNIT);
-  await target.use((memory) => domain.device.fill(memory, range.offset, range.size, request.pattern));
+  await inTurn(domain.transfers, caller, () =>
+    target.use((memory) => domain.device.fill(memory, range.offset, range.size, request.pattern)),
+  );
   return range.size;
 }
 
@@ -47,10 +54,19 @@ async function copy(domain: Domain, caller: Caller, request: Decoded<'Copy'>): P
   if (source === target && !apart) {
     throw new VkmemError('INVALID_RANGE', 'Source and destination overlap in one allocation.');
   }
-  await source.use((sourceMemory) =>
-    target.use((targetMemory) =>
-      domain.device.copy(sourceMemory, from.offset, targetMemory, to.offset, from.size),
+  await inTurn(domain.transfers, caller, () =>
+    source.use((sourceMemory) =>
+      target.use((targetMemory) =>
+        domain.device.copy(sourceMemory, from.offset, targetMemory, to.offset, from.size),
+      ),
     ),
   );
   return from.size;
+}
+
+function inTurn(turns: Turns, caller: Caller, work: () => Promise<void>): Promise<void> {
+  return turns.take(caller.identity.uid, () => {
+    requirePresent(caller);
+    return work();
+  });
 }

@@ -117,6 +117,20 @@ t.test('names and ids', async (t) => {
   control.close();
 });
 
+t.test('long texts are not quoted whole', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const handoff = await HandoffWire.open(runtimeDir);
+  const control = new ControlWire(runtimeDir);
+  const long = { id: 'i'.repeat(40_000) };
+  const name = '\u0001'.repeat(20_000);
+  await t.rejects(handoff.ask({ claim: { allocation: long, ...MAPPABLE } }), { code: 'NOT_FOUND' });
+  await t.rejects(handoff.ask({ allocate: { ...MAPPABLE, sizeBytes: 1n, name } }), { code: 'INVALID_NAME' });
+  await t.rejects(control.call('GetAllocation', { allocation: long }), { code: 'NOT_FOUND' });
+  await t.rejects(control.call('Allocate', { ...MAPPABLE, sizeBytes: 1n, name }), { code: 'INVALID_NAME' });
+  handoff.close();
+  control.close();
+});
+
 t.test('ranges of transfers', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
@@ -222,7 +236,9 @@ t.test('breaches of the protocol', async (t) => {
     { code },
     'no message, by gRPC',
   );
-  await t.rejects(control.callRaw('Allocate', Buffer.alloc(65_537)), { code }, 'too large, by gRPC');
+  for (const size of [65_537, 1 << 20, 5 << 20]) {
+    await t.rejects(control.callRaw('Allocate', Buffer.alloc(size)), { code }, `${size} bytes, by gRPC`);
+  }
   control.close();
 });
 

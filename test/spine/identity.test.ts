@@ -18,10 +18,14 @@ t.test('another user', { skip: noOtherUser ?? false }, async (t) => {
   const wire = await HandoffWire.open(runtimeDir);
   const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds, name: 'mine' } });
   const id = message.allocate?.allocation?.id ?? '';
+  const control = new ControlWire(runtimeDir);
+  const software = (await control.call('ListDevices', {})).devices[0]?.type === 'DEVICE_TYPE_CPU';
+  control.close();
   const args = [runtimeDir, id, 'mine', wire.welcome.sessionToken];
   t.strictSame(
     await asOtherUser('other-user.js', args),
     {
+      opaqueFd: software ? 'NOT_PERMITTED' : 'served',
       claimById: 'NOT_PERMITTED',
       claimByName: 'NOT_PERMITTED',
       free: 'NOT_PERMITTED',

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Draft, mapFd } from '@vkmemd/proto';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { assertCounts, assertNoLeaks, plainEnvironment, startDaemon } from '../support/daemon.js';
+import { assertCounts, assertNoLeaks, plainEnvironment, plainNode, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const KIB64 = 65_536n;
@@ -90,7 +90,7 @@ t.test('the kernel is asked, not the client, whether memory is still held', asyn
 /** Starts a client that goes as far as `step` and then waits; resolves when it is there. */
 async function clientAt(runtimeDir: string, step: string): Promise<ChildProcess> {
   const program = fileURLToPath(new URL('../support/stepwise-client.js', import.meta.url));
-  const child = spawn(process.execPath, [program, runtimeDir, step], {
+  const child = spawn(...plainNode([program, runtimeDir, step]), {
     env: plainEnvironment(),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,7 +1,7 @@
 /**
  * How the daemon starts and stops: without configuration, in a folder of its own, on the device that it was told.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runtimeDir as defaultRuntimeDir, uuidText } from '@vkmemd/proto';
@@ -9,6 +9,7 @@ import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
 import {
   daemonProgram,
+  driverUnderTest,
   lavapipe,
   plainEnvironment,
   startDaemon,
@@ -71,6 +72,7 @@ t.test('a folder that does not exist is made; one that cannot be is refused', as
   const refused = run(['--runtime-dir', file]);
   t.equal(refused.status, 1);
   t.match(refused.stderr, /runtime folder .* cannot be used/);
+  t.equal(run(['--runtime-dir', '/proc/nowhere/at/all']).status, 1, 'and so is one below /proc');
   const long = join(temporaryFolder(t), 'x'.repeat(120));
   mkdirSync(long);
   t.match(run(['--runtime-dir', long]).stderr, /107/, 'a socket path that is too long is said to be');
@@ -114,6 +116,26 @@ t.test('help, version, arguments that mean nothing', async (t) => {
   t.match(run(['--version']).stdout, /^\d+\.\d+\.\d+\n$/);
   t.equal(run(['--no-such-option']).status, 1);
   t.equal(run(['--log-level', 'loud']).status, 1);
+});
+
+t.test('a signal at any moment of the start ends it well', async (t) => {
+  for (const when of ['at once', 'with the start line'] as const) {
+    const runtimeDir = temporaryFolder(t);
+    const child = spawn(process.execPath, [daemonProgram, '--runtime-dir', runtimeDir], {
+      env: { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = new Promise((resolve) => child.once('exit', (...how) => resolve(how)));
+    const lock = join(runtimeDir, 'vkmemd.lock');
+    if (when === 'with the start line') child.stdout.once('data', () => child.kill('SIGTERM'));
+    else {
+      // The lock is the first thing that a start takes.
+      while (!existsSync(lock)) await new Promise((resolve) => setTimeout(resolve, 5));
+      child.kill('SIGTERM');
+    }
+    t.strictSame(await ended, [0, null], `a SIGTERM ${when}`);
+    t.notOk(existsSync(join(runtimeDir, 'handoff.sock')), 'the sockets are gone');
+  }
 });
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

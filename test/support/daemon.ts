@@ -70,7 +70,15 @@ export function temporaryFolder(t: Test): string {
   return folder;
 }
 
-/** The environment without what the test runner puts into Node.js processes of its own. */
+/**
+ * A Node.js program as spawn() takes it, without what the test runner loads into every Node.js process: it puts that
+ * into the environment of whatever is spawned, so `env` takes it out again, and becomes the program.
+ */
+export function plainNode(args: readonly string[]): [string, string[]] {
+  return ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]];
+}
+
+/** The environment without what the test runner put into this process's. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _runner, ...rest } = process.env;
   return rest;
@@ -81,7 +89,7 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   const runtimeDir = options.runtimeDir ?? temporaryFolder(t);
   const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), ...options.env };
   const args = [daemonProgram, '--runtime-dir', runtimeDir, ...(options.args ?? [])];
-  const child = spawn(process.execPath, args, { env });
+  const child = spawn(...plainNode(args), { env });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;

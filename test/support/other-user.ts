@@ -35,7 +35,9 @@ try {
 } catch (failure) {
   reopened = (failure as NodeJS.ErrnoException).code ?? 'refused';
 }
+const opaque = ['KIND_OPAQUE_FD'] as const;
 const answers = {
+  opaqueFd: await attempt(wire.ask({ allocate: { sizeBytes: 4096n, kinds: opaque, grantKinds: opaque } })),
   claimById: await attempt(wire.ask({ claim: { allocation: { id }, kinds } })),
   claimByName: await attempt(wire.ask({ claim: { allocation: { name: `0/${name}` }, kinds } })),
   free: await attempt(wire.ask({ free: { allocation: { id } } })),

@@ -3,7 +3,7 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { plainEnvironment } from './daemon.js';
+import { plainEnvironment, plainNode } from './daemon.js';
 
 /** A user that owns nothing; Debian's `nobody`. */
 export const OTHER_UID = 65_534;
@@ -14,7 +14,7 @@ export const noOtherUser = process.getuid?.() === 0 ? undefined : 'only root can
 /** Runs a compiled support program as OTHER_UID; resolves to the JSON that it printed. */
 export function asOtherUser(program: string, args: readonly string[]): Promise<unknown> {
   const path = fileURLToPath(new URL(program, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args], {
+  const child = spawn(...plainNode([path, ...args]), {
     uid: OTHER_UID,
     gid: OTHER_UID,
     env: plainEnvironment(),

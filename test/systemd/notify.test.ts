@@ -27,6 +27,13 @@ t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
   t.strictSame(messages, [`READY=1\nSTATUS=${line}`, 'STOPPING=1']);
 });
 
+t.test('a manager that does not listen changes nothing', async (t) => {
+  const path = join(temporaryFolder(t), 'nobody');
+  const { stop, log } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
+  t.strictSame(await stop(), { code: 0, signal: null });
+  t.match(log(), /the service manager was not told/);
+});
+
 t.test('addresses', async (t) => {
   const from = (path: string) => Notifier.fromEnvironment({ NOTIFY_SOCKET: path });
   t.equal(await Notifier.fromEnvironment({}), undefined, 'nobody asked');

@@ -15,12 +15,23 @@ DeviceThreads::DeviceThreads(Napi::Env env) : env_(env) {
 
 void DeviceThreads::OnEnvironmentEnd(void* self) { static_cast<DeviceThreads*>(self)->Stop(); }
 
-void DeviceThreads::Queue(std::unique_ptr<Job> job) {
-  if (out_++ == 0) napi_ref_threadsafe_function(env_, finished_);
+void* DeviceThreads::OnThread(void* self) {
+  static_cast<DeviceThreads*>(self)->Work();
+  return nullptr;
+}
+
+bool DeviceThreads::Queue(std::unique_ptr<Job> job) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_ < queued_.size() + 1 && threads_.size() < kMost) {
+    // Where the system gives no more threads, those that there are do the work.
+    pthread_t made;
+    if (pthread_create(&made, nullptr, OnThread, this) == 0) threads_.push_back(made);
+  }
+  if (threads_.empty()) return false;
   queued_.push_back(std::move(job));
-  if (idle_ < queued_.size() && threads_.size() < kMost) threads_.emplace_back([this] { Work(); });
+  if (out_++ == 0) napi_ref_threadsafe_function(env_, finished_);
   wake_.notify_one();
+  return true;
 }
 
 void DeviceThreads::Work() {
@@ -58,9 +69,8 @@ void DeviceThreads::Stop() {
     dropped.swap(queued_);
   }
   wake_.notify_all();
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
+  for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
+  threads_.clear();
 }
 
 }  // namespace vkmem

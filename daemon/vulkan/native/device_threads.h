@@ -9,12 +9,12 @@
 #pragma once
 
 #include <napi.h>
+#include <pthread.h>
 
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 namespace vkmem {
@@ -35,13 +35,14 @@ class DeviceThreads {
   DeviceThreads(const DeviceThreads&) = delete;
   DeviceThreads& operator=(const DeviceThreads&) = delete;
 
-  // From the loop's thread.
-  void Queue(std::unique_ptr<Job> job);
+  // From the loop's thread. False, with the job dropped, if there is no thread and none can be made.
+  bool Queue(std::unique_ptr<Job> job);
 
  private:
   static constexpr size_t kMost = 16;
 
   static void OnEnvironmentEnd(void* self);
+  static void* OnThread(void* self);
   static void OnFinished(napi_env env, napi_value, void* self, void* job);
   void Work();
   void Stop();
@@ -54,7 +55,7 @@ class DeviceThreads {
   std::deque<std::unique_ptr<Job>> queued_;
   size_t idle_ = 0;
   bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::vector<pthread_t> threads_;
 };
 
 }  // namespace vkmem

@@ -64,8 +64,8 @@ template <typename Work, typename Finish>
 Napi::Value Spawn(Napi::Env env, Work work, Finish finish) {
   auto task = std::make_unique<Task<Work, Finish>>(env, std::move(work), std::move(finish));
   Napi::Promise promise = task->promise();
-  AddonData::Of(env).threads.Queue(std::move(task));
-  return promise;
+  if (AddonData::Of(env).threads.Queue(std::move(task))) return promise;
+  return Reject(env, Failure::Vk("pthread_create", VK_ERROR_OUT_OF_HOST_MEMORY));
 }
 
 // For work that has nothing to return: the promise resolves to undefined.

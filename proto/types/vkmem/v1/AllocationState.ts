@@ -10,6 +10,10 @@ export const AllocationState = {
    * Freed by its owner, but still held by somebody's fd or grant: its bytes are not free.
    */
   ALLOCATION_STATE_DRAINING: 'ALLOCATION_STATE_DRAINING',
+  /**
+   * Gone: nobody held it any more. Only the answer to Free says so.
+   */
+  ALLOCATION_STATE_FREED: 'ALLOCATION_STATE_FREED',
 } as const;
 
 /**
@@ -25,6 +29,11 @@ export type AllocationState =
    */
   | 'ALLOCATION_STATE_DRAINING'
   | 2
+  /**
+   * Gone: nobody held it any more. Only the answer to Free says so.
+   */
+  | 'ALLOCATION_STATE_FREED'
+  | 3
 
 /**
  * Where an allocation is in its life.

@@ -4,7 +4,7 @@ import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v
 
 export interface FreeAllocationResponse {
   /**
-   * The allocation as Free left it: draining while somebody still holds it.
+   * The allocation as Free left it: draining while somebody still holds it, freed otherwise.
    */
   'allocation'?: (_vkmem_v1_Allocation | null);
   /**
@@ -15,7 +15,7 @@ export interface FreeAllocationResponse {
 
 export interface FreeAllocationResponse__Output {
   /**
-   * The allocation as Free left it: draining while somebody still holds it.
+   * The allocation as Free left it: draining while somebody still holds it, freed otherwise.
    */
   'allocation': (_vkmem_v1_Allocation__Output | null);
   /**
