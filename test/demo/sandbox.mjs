@@ -59,7 +59,11 @@ export function startWorker(program, operands, sockets) {
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
     exited.then(({ error, code, signal }) => {
       const why = error?.code === 'ENOENT' ? 'bubblewrap (bwrap) is not installed' : error?.message;
-      reject(new Error(`${program} ended without a result: ${why ?? errors.trim() ?? code ?? signal}`));
+      const said = errors.trim();
+      const hint = /uid map|namespace|Operation not permitted/.test(said)
+        ? ' (bubblewrap needs user namespaces: on Ubuntu 24.04 an AppArmor profile for bwrap, or run as root)'
+        : '';
+      reject(new Error(`${program} ended without a result: ${why ?? (said || code || signal)}${hint}`));
     });
   });
   const finish = async () => {
