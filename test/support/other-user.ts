@@ -45,7 +45,9 @@ const answers = {
   freeByGrpc: await attempt(control.call('FreeAllocation', { allocation: { id } })),
   fill: await attempt(control.call('Transfer', { fill: { allocation: { id }, pattern: 1 } })),
   token: await attempt(withToken.call('Allocate', small)),
-  listed: (await control.call('ListAllocations', {})).allocations.map(({ ownerUid }) => ownerUid),
+  listed: [
+    ...new Set((await control.call('ListAllocations', {})).allocations.map(({ ownerUid }) => ownerUid)),
+  ],
   sameNameOfOwn: own.message.allocate?.allocation?.ownerUid,
   readOnly: readOnly.message.claim?.grants[0]?.readOnly,
   reopened,
