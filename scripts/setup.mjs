@@ -59,7 +59,7 @@ const packages = {
   libvulkan1: () => hasLibrary('libvulkan.so.1'),
   'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/),
   ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
-  ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format') }),
+  ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 };
 
 function installPackages() {

@@ -135,6 +135,25 @@ t.test('no daemon', async (t) => {
   t.match(parsed(json), { error: { code: 'UNAVAILABLE', next: /running/ } });
 });
 
+t.test('arguments that mean nothing, for programs too', async (t) => {
+  for (const args of [
+    ['alloc'],
+    ['alloc', 'x'],
+    ['free'],
+    ['nope'],
+    ['ls', '--bogus'],
+    ['budget', 'extra'],
+  ]) {
+    const ended = await vkmemctl('/nowhere', ...args, '--json');
+    t.equal(ended.code, 1, args.join(' '));
+    t.match(parsed(ended), { error: { code: 'INVALID_ARGUMENT', message: /./, next: /./ } });
+    t.match(ended.stderr, /^error: /);
+  }
+  const help = await vkmemctl('/nowhere', 'ls', '--help', '--json');
+  t.equal(help.code, 0);
+  t.match(help.stdout, /^Usage:/, 'help is no failure');
+});
+
 t.test('help and version', async (t) => {
   const folder = temporaryFolder(t);
   const help = await vkmemctl(folder, '--help');
