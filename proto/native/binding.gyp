@@ -35,9 +35,6 @@
         '-Wall',
         '-Wextra',
         '-Wshadow',
-        '-Werror=all',
-        '-Werror=extra',
-        '-Werror=shadow',
         # A system header's warnings are not ours to fix.
         '-isystem <!(node -p "require(\'path\').dirname(require.resolve(\'node-addon-api\'))")',
       ],
