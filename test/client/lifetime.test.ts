@@ -56,6 +56,7 @@ t.test('release and free, once and again', async (t) => {
   t.equal((await client.budget()).counts.drainingAllocations, 1, 'the claim still holds it');
   await claimed.release();
   await t.rejects(claimed.free(), { code: 'NOT_FOUND' }, 'there is nothing left to free');
+  await assertCounts(t, runtimeDir, { sessions: 1 });
   const released = await client.allocate({ size: MIB });
   await released.release();
   t.equal((await client.list()).length, 1, 'SESSION memory that was released lasts as long as the session');
