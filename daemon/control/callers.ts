@@ -30,7 +30,9 @@ export class Callers {
   admit(fd: OwnedFd, identity: Identity): Socket {
     const address = `peer-${this.#next}`;
     this.#next += 1;
-    const socket = new Socket({ fd: fd.take(), readable: true, writable: true });
+    // Taken only once the socket has it: until then the caller closes it.
+    const socket = new Socket({ fd: fd.fd, readable: true, writable: true });
+    fd.take();
     Object.defineProperty(socket, 'remoteAddress', { value: address });
     this.#identities.set(address, identity);
     socket.once('close', () => this.#identities.delete(address));

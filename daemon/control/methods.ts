@@ -1,8 +1,7 @@
 /**
  * The gRPC methods: which use case answers which method.
  */
-import type { Decoded } from '@vkmemd/proto';
-import { VkmemError } from '@vkmemd/proto';
+import { type Decoded, VkmemError } from '@vkmemd/proto';
 import { allocate } from '../memory/allocate.js';
 import type { Domain } from '../memory/domain.js';
 import { getAllocation, getBudget, listAllocations, listDevices } from '../memory/inspect.js';

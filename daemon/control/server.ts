@@ -21,6 +21,8 @@ import {
   asVkmemError,
   Listener,
   MAX_MESSAGE_BYTES,
+  type OwnedFd,
+  type PeerIdentity,
   packageDefinition,
   packStatus,
   STATUS_METADATA,
@@ -66,13 +68,20 @@ export class ControlServer {
     this.#listener = Listener.listen(
       { type: 'stream', path },
       {
-        connection: (fd, { pidfd, ...identity }) => {
-          pidfd?.close();
-          this.#injector.injectConnection(this.#callers.admit(fd, identity));
-        },
+        connection: (fd, peer) => this.#accept(fd, peer),
         error: (cause) => domain.events.fault('the control socket could not accept', cause),
       },
     );
+  }
+
+  #accept(fd: OwnedFd, { pidfd, ...identity }: PeerIdentity): void {
+    pidfd?.close();
+    try {
+      this.#injector.injectConnection(this.#callers.admit(fd, identity));
+    } catch (failure) {
+      fd.close();
+      this.#domain.events.fault('a client could not be served', failure);
+    }
   }
 
   /** Stops accepting; resolves when every call under way is answered, or has been cut off after GRACE_MS. */

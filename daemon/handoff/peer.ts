@@ -61,7 +61,12 @@ export class Peer {
 
   /** Closes the connection when the process that opened it ends, whoever else has the socket. Takes the pidfd. */
   endWith(pidfd: OwnedFd): void {
-    this.#process = new ExitWatch(pidfd, () => this.#connection.close());
+    this.#process = new ExitWatch(pidfd, () => this.close());
+  }
+
+  /** Hangs up at once. */
+  close(): void {
+    this.#connection.close();
   }
 
   /** Stops reading; resolves when every request under way is answered, with the connection closed. */

@@ -5,8 +5,8 @@ import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/prot
 import { allocate } from '../memory/allocate.js';
 import type { Domain } from '../memory/domain.js';
 import { claim, release } from '../memory/grant.js';
-import { free, requireSession } from '../memory/lifetime.js';
-import type { Caller } from '../memory/policy.js';
+import { free } from '../memory/lifetime.js';
+import { type Caller, requireSession } from '../memory/policy.js';
 
 /** The body of an answer, and the file descriptors that travel with it; the receiver owns them. */
 export interface Answer {

@@ -23,11 +23,14 @@ export class HandoffServer {
   }
 
   #accept(fd: OwnedFd, { pidfd, ...identity }: PeerIdentity): void {
+    let peer: Peer | undefined;
     try {
-      const peer = new Peer(this.#domain, fd, identity, (gone) => this.#peers.delete(gone));
+      peer = new Peer(this.#domain, fd, identity, (gone) => this.#peers.delete(gone));
       this.#peers.add(peer);
       if (pidfd) peer.endWith(pidfd);
     } catch (failure) {
+      // Where the peer has the fd already, closing its connection closes it.
+      peer?.close();
       pidfd?.close();
       fd.close();
       this.#domain.events.fault('a client could not be served', failure);

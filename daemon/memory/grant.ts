@@ -20,7 +20,7 @@ import type { WithFds } from './allocate.js';
 import type { Allocation, GrantRecord } from './allocation.js';
 import type { Domain } from './domain.js';
 import { settleIfUnheld } from './lifetime.js';
-import { type Caller, isOperator, readOnlyIsEnforced, requirePresent } from './policy.js';
+import { type Caller, isOperator, readOnlyIsEnforced, requirePresent, requireSession } from './policy.js';
 import { parseAccess, parseKinds, requireKinds } from './request.js';
 import type { Session } from './session.js';
 
@@ -60,9 +60,8 @@ export async function grantKinds(
   kinds: readonly KindName[],
   access: AccessName,
 ): Promise<{ grants: Decoded<'Grant'>[]; fds: OwnedFd[] }> {
-  const { session } = caller;
   if (kinds.length === 0) return { grants: [], fds: [] };
-  if (!session) throw new VkmemError('SESSION_REQUIRED', 'Only a session can be granted handles.');
+  const session = requireSession(caller);
   if (kinds.includes('OPAQUE_FD')) requireTrust(domain, caller);
   const made: GrantRecord[] = [];
   const fds: OwnedFd[] = [];

@@ -7,7 +7,7 @@
  * allocation drains it is asked again, at growing intervals. Of an OPAQUE_FD the kernel can say nothing: there the
  * sessions' word counts.
  */
-import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Decoded } from '@vkmemd/proto';
 import type { Allocation } from './allocation.js';
 import type { Domain } from './domain.js';
 import { dropGrant } from './grant.js';
@@ -94,10 +94,4 @@ export async function releaseEverything(domain: Domain): Promise<void> {
       domain.events.fault('an allocation could not be freed at the end', end.reason);
   }
   for (const allocation of all) allocation.memory.closeHandles();
-}
-
-/** @throws VkmemError SESSION_REQUIRED where the caller has none. */
-export function requireSession(caller: Caller): Session {
-  if (!caller.session) throw new VkmemError('SESSION_REQUIRED');
-  return caller.session;
 }

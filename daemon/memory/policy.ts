@@ -55,3 +55,9 @@ export function requireUse(identity: Identity, ownerUid: number): void {
 export function readOnlyIsEnforced(identity: Identity): boolean {
   return !isOperator(identity);
 }
+
+/** @throws VkmemError SESSION_REQUIRED where the caller has none. */
+export function requireSession(caller: Caller): Session {
+  if (!caller.session) throw new VkmemError('SESSION_REQUIRED', 'Only a session holds grants.');
+  return caller.session;
+}

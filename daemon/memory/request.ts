@@ -4,8 +4,14 @@
  * Both planes carry the same messages, so a fault has the same code on either.
  */
 
-import type { AccessName } from '@vkmemd/proto';
-import { type Decoded, type KindName, kindFromWire, type LifetimeName, VkmemError } from '@vkmemd/proto';
+import {
+  type AccessName,
+  type Decoded,
+  type KindName,
+  kindFromWire,
+  type LifetimeName,
+  VkmemError,
+} from '@vkmemd/proto';
 
 /** What an AllocateRequest asks for. */
 export interface AllocateTerms {
