@@ -5,12 +5,16 @@
  * quietly turn into something else: a fraction of a byte, a number beyond 64 bits, the name of a kind that the
  * schema does not have. What only the daemon can know (names taken, room left, rights) is left to the daemon.
  */
+import { inspect } from 'node:util';
 import {
   type AccessName,
   type AllocationRef,
   KIND_NAMES,
   type KindName,
   type LifetimeName,
+  PROPERTY_FLAG_NAMES,
+  type PropertyFlagName,
+  propertyFlagsToWire,
   VkmemError,
 } from '@vkmemd/proto';
 
@@ -123,21 +127,44 @@ export function checkRef(ref: unknown): AllocationRef {
   );
 }
 
-/** Thirty-two bits, to be written over and over. @throws VkmemError INVALID_ARGUMENT. */
-export function checkPattern(pattern: unknown): number {
-  if (typeof pattern === 'number' && Number.isInteger(pattern) && pattern >= 0 && pattern < 2 ** 32)
-    return pattern;
-  throw new VkmemError(
-    'INVALID_ARGUMENT',
-    `The pattern ${String(pattern)} is no number from 0 to 2^32 - 1.`,
-    {
-      field: 'pattern',
-    },
-  );
+/**
+ * Thirty-two bits: a pattern, Vulkan's flags, or a count.
+ * @param least 0, or 1 for what must not be 0.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
+export function checkUint32(field: string, value: unknown, least: 0 | 1 = 0): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value < 2 ** 32) return value;
+  const reason = `${field}: ${describe(value)} is no number from ${least} to 2^32 - 1.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field });
+}
+
+/**
+ * One of a few words.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
+export function checkWord<T extends string>(field: string, value: unknown, words: readonly T[]): T {
+  const known = words.find((word) => word === value);
+  if (known) return known;
+  const reason = `${field}: there is no ${describe(value)}; there are ${words.join(', ')}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field });
+}
+
+/** VkMemoryPropertyFlags, as names or as their bits. @throws VkmemError INVALID_ARGUMENT. */
+export function checkPropertyFlags(field: string, flags: unknown): number {
+  if (!Array.isArray(flags)) return checkUint32(field, flags);
+  const names: PropertyFlagName[] = flags.map((name) => checkWord(field, name, PROPERTY_FLAG_NAMES));
+  return propertyFlagsToWire(names);
+}
+
+/** The 16 bytes of a UUID. @throws VkmemError INVALID_ARGUMENT. */
+export function checkUuid(field: string, uuid: unknown): Uint8Array {
+  if (uuid instanceof Uint8Array && uuid.length === 16) return uuid;
+  throw new VkmemError('INVALID_ARGUMENT', `${field}: it is not the 16 bytes of a UUID.`, { field });
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'string' && value.length > MAX_NAME_LENGTH
-    ? `${value.length} characters long`
-    : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'string' && value.length > MAX_NAME_LENGTH) return `${value.length} characters long`;
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : inspect(value, { depth: 0, breakLength: Infinity });
 }

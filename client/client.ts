@@ -1,7 +1,7 @@
 /**
  * Client: one session with the daemon, and the way to everything that it offers.
  *
- * The handoff socket carries what has fds (allocate, claim, release, free), the control socket the rest. Whatever is
+ * The handoff socket carries what has fds (allocate, import, claim, release, free), the control socket the rest. Whatever is
  * held in this process ends with close(): maps, fds, the session and what it owns. Where the daemon goes away first,
  * `closed` resolves, requests are rejected with UNAVAILABLE, and maps and fds stay good until close(): they are the
  * kernel's. A new session is a new connect(); NAMED allocations are found again by their names.
@@ -25,8 +25,11 @@ import {
   type ControlOptions,
   DEFAULT_TIMEOUT_MS,
   type DeviceReport,
+  type WatchedBudget,
+  type WatchOptions,
 } from './control.js';
 import { Holding } from './holding.js';
+import { type ImportOptions, importedFd, importRequest } from './import.js';
 import { type FreeResult, Memory } from './memory.js';
 import {
   type AllocateOptions,
@@ -101,11 +104,24 @@ export class Client implements AsyncDisposable {
    * Makes an allocation and, in the same round trip, handles of it.
    * @param options.grant the kinds to be granted at once, of `kinds`. Default: all of them. Others can be claimed later.
    * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
-   *   KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT, UNAVAILABLE.
+   *   NO_MEMORY_TYPE, KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN,
+   *   INVALID_ARGUMENT, UNAVAILABLE.
    */
   async allocate(options: AllocateOptions & { readonly grant?: readonly KindName[] }): Promise<Memory> {
     const grant = options.grant ?? options.kinds ?? ['MAPPABLE'];
     return this.#hold(await this.#handoff.request('allocate', allocateRequest(options, grant)), true);
+  }
+
+  /**
+   * Makes an allocation of memory that this process has already, for the device to use or for others to claim. Whom the
+   * daemon's policy does not name may not. The fd stays the caller's.
+   * @throws VkmemError NOT_PERMITTED, INVALID_HANDLE where the fd is not what it is said to be, or does not fit;
+   *   INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS, NO_MEMORY_TYPE,
+   *   KIND_UNSUPPORTED, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async importMemory(options: ImportOptions): Promise<Memory> {
+    const request = importRequest(options);
+    return this.#hold(await this.#handoff.request('import', request, [importedFd(options.fd)]), true);
   }
 
   /**
@@ -142,6 +158,11 @@ export class Client implements AsyncDisposable {
     return this.#live.budget();
   }
 
+  /** Checked when the first report is asked for. */
+  async *watchBudget(options: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
+    yield* this.#live.watchBudget(options);
+  }
+
   async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
     return this.#live.transfer(options);
   }
@@ -149,11 +170,14 @@ export class Client implements AsyncDisposable {
   /**
    * Unmaps and closes everything that is held here and ends the session; the daemon frees what the session owned.
    * Requests under way, and later ones, are rejected with UNAVAILABLE. Does nothing the second time.
+   * @throws VkmemError NOT_MAPPABLE, when all is closed, as MemoryMap.unmap().
    */
   async close(): Promise<void> {
-    for (const holding of [...this.#holdings]) holding.drop();
+    const dropped = [...this.#holdings].map((holding) => holding.drop());
     this.#handoff.close(new VkmemError('UNAVAILABLE', 'The client was closed.'));
     await Promise.all([this.#handoff.closed, this.#control.close()]);
+    const unended = dropped.find(({ failure }) => failure !== undefined);
+    if (unended) throw unended.failure;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -166,7 +190,7 @@ export class Client implements AsyncDisposable {
     return this.#control;
   }
 
-  #hold({ message, fds }: Answer<'allocate' | 'claim'>, made: boolean): Memory {
+  #hold({ message, fds }: Answer<'allocate' | 'claim' | 'import'>, made: boolean): Memory {
     const { allocation, grants } = message;
     if (!allocation || this.#handoff.end) {
       closeAll(fds);

@@ -40,6 +40,16 @@ export interface BudgetReport {
   readonly counts: Counts;
 }
 
+/** One report of a watched budget: `pressure` is the highest of all heaps. */
+export interface WatchedBudget extends BudgetReport {
+  readonly pressure: HeapBudget['pressure'];
+}
+
+export interface WatchOptions {
+  /** Ends the watch, without an error. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The daemon and the devices that it owns. */
 export interface DeviceReport {
   readonly devices: Device[];
@@ -107,6 +117,18 @@ export class ControlClient implements AsyncDisposable {
   async budget(): Promise<BudgetReport> {
     const { heaps, counts } = await this.#channel.call('GetBudget', {}, this.#timeoutMs);
     return { heaps, counts: present(counts) };
+  }
+
+  /**
+   * The budget at once, and again whenever it has changed, at most 10 times a second, for
+   * `for await (const { heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the
+   * signal aborts; it keeps the process alive. A consumer that is slow gets reports late, not fewer of them.
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes; also once this is closed.
+   */
+  async *watchBudget({ signal }: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
+    for await (const { heaps, counts, pressure } of this.#channel.watch('WatchBudget', {}, signal)) {
+      yield { heaps, counts: present(counts), pressure };
+    }
   }
 
   /** Closes the channel; calls under way fail with UNAVAILABLE, and so do later ones. */

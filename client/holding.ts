@@ -1,5 +1,6 @@
 /**
- * Holding: what this process holds of one allocation, the fds of its grants and the maps made of them.
+ * Holding: what this process holds of one allocation, the fds of its grants and the maps made of them. A grant may have
+ * no fd: that of an RDMA address, which is a number and holds nothing.
  *
  * It says nothing to the daemon. drop() lets go of everything at once and can be called at any time; a map outlives
  * the daemon, whose end takes no fd away, but not its holding.
@@ -8,6 +9,7 @@ import { constants } from 'node:buffer';
 import {
   type AccessName,
   accessToWire,
+  CpuAccess,
   closeAll,
   type Grant,
   type KindName,
@@ -30,6 +32,14 @@ export interface MapOptions {
    * which then no longer follows the memory.
    */
   readonly access?: AccessName;
+}
+
+/** What drop() came to. */
+export interface Dropped {
+  /** False the second time: there was nothing to let go. */
+  readonly held: boolean;
+  /** Where a dma-buf's access could not be ended: the first failure. Everything was let go nevertheless. */
+  readonly failure: unknown;
 }
 
 /** A multiple of every page size that Linux has on the machines this runs on (4, 16 and 64 KiB). */
@@ -63,14 +73,22 @@ export class Holding {
    */
   duplicate(kind: KindName): OwnedFd {
     const found = this.#find(checkKind(kind));
-    if (!found) throw new VkmemError('KIND_NOT_REQUESTED', `No fd of kind ${kind} was granted.`, { kind });
+    if (!found?.fd)
+      throw new VkmemError('KIND_NOT_REQUESTED', `No fd of kind ${kind} was granted.`, { kind });
     return found.fd.dup();
+  }
+
+  /** @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND once dropped. */
+  remoteAddress(): bigint {
+    const found = this.#find('RDMA_ADDRESS');
+    if (found) return found.grant.remoteAddress;
+    throw new VkmemError('KIND_NOT_REQUESTED', 'No RDMA address was granted.', { kind: 'RDMA_ADDRESS' });
   }
 
   /** @throws VkmemError NOT_MAPPABLE, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, NOT_FOUND once dropped. */
   map({ offset = 0n, length, access }: MapOptions): MemoryMap {
     const found = this.#find('MAPPABLE');
-    if (!found || found.grant.mapSizeBytes === 0n) {
+    if (!found?.fd || found.grant.mapSizeBytes === 0n) {
       throw new VkmemError('NOT_MAPPABLE', 'No MAPPABLE grant of it is held.');
     }
     const { grant, fd } = found;
@@ -85,29 +103,41 @@ export class Holding {
       length: range.bytes,
       access: wanted,
     });
-    const map = new MemoryMap(mapping, range.offset, range, (gone) => this.#maps.delete(gone));
-    this.#maps.add(map);
-    return map;
+    try {
+      const cpu = grant.dmaBufSync ? new CpuAccess(fd, wanted) : undefined;
+      const map = new MemoryMap(mapping, cpu, range.offset, range, (gone) => this.#maps.delete(gone));
+      this.#maps.add(map);
+      return map;
+    } catch (failure) {
+      mapping.unmap();
+      throw failure;
+    }
   }
 
-  /**
-   * Unmaps and closes everything; every view has length 0 afterwards. Whether there was anything to let go.
-   */
-  drop(): boolean {
-    if (this.#dropped) return false;
+  /** Unmaps and closes everything, whatever fails; every view has length 0 afterwards. */
+  drop(): Dropped {
+    if (this.#dropped) return { held: false, failure: undefined };
     this.#dropped = true;
-    for (const map of [...this.#maps]) map.unmap();
+    let failure: unknown;
+    for (const map of [...this.#maps]) {
+      try {
+        map.unmap();
+      } catch (unended) {
+        failure ??= unended;
+      }
+    }
     closeAll(this.#fds);
     this.#gone(this);
-    return true;
+    return { held: true, failure };
   }
 
-  #find(kind: KindName): { grant: Grant; fd: OwnedFd } | undefined {
+  /** The first grant of the kind, and its fd where it has one. */
+  #find(kind: KindName): { grant: Grant; fd: OwnedFd | undefined } | undefined {
     if (this.#dropped) throw new VkmemError('NOT_FOUND', 'This memory was released, or its client closed.');
     let at = 0;
     for (const grant of this.grants) {
-      const fd = this.#fds[at];
-      if (grant.kind === kindToWire(kind) && grant.fdCount > 0 && fd) return { grant, fd };
+      if (grant.kind === kindToWire(kind))
+        return { grant, fd: grant.fdCount > 0 ? this.#fds[at] : undefined };
       at += grant.fdCount;
     }
     return undefined;

@@ -9,7 +9,7 @@
  * client      connect(), Client: a session
  * memory      Memory: an allocation with handles; holding: its fds and maps; memory-map: one window
  * control     ControlClient, connectControl(): the gRPC services, without a session
- * requests, arguments   what callers ask for, checked
+ * requests, import, resources, arguments   what callers ask for, checked
  * connection/ the two sockets
  * cli/        vkmemctl
  *
@@ -29,6 +29,8 @@ export {
   kindFromWire,
   type LifetimeName,
   OwnedFd,
+  PROPERTY_FLAG_NAMES,
+  type PropertyFlagName,
   uuidText,
   VkmemError,
 } from '@vkmemd/proto';
@@ -40,8 +42,18 @@ export {
   type ControlOptions,
   connectControl,
   type DeviceReport,
+  type WatchedBudget,
+  type WatchOptions,
 } from './control.js';
 export type { MapOptions } from './holding.js';
+export type { ImportOptions } from './import.js';
 export { type FreeResult, Memory } from './memory.js';
 export { MemoryMap } from './memory-map.js';
 export type { AllocateOptions, ClaimOptions, TransferOptions } from './requests.js';
+export type {
+  BufferOptions,
+  ImageOptions,
+  PropertyFlags,
+  PropertyOptions,
+  ResourceOptions,
+} from './resources.js';

@@ -6,8 +6,13 @@
  * undefined, one written is lost, a method such as set() throws TypeError, and nothing can fault. What another process
  * or the device writes shows at once; nothing here orders it, so tell each other by other means when bytes are
  * complete.
+ *
+ * Where the memory is a dma-buf (`dmaBufSync` of its grant) the device's writes and this process's pass each other only
+ * at set moments: map(), sync() and unmap(). Call sync() after writing and before the device or anybody else is told to
+ * read, and after they have written and before reading here; it may wait for what the device is doing. On any other
+ * memory sync() does nothing, so a program that calls it is right on every device.
  */
-import type { Mapping } from '@vkmemd/proto';
+import type { CpuAccess, Mapping } from '@vkmemd/proto';
 
 export class MemoryMap implements Disposable {
   /** Where the window begins in the allocation, in bytes. */
@@ -15,21 +20,25 @@ export class MemoryMap implements Disposable {
   /** The window; length 0 once unmapped. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #mapping: Mapping;
+  readonly #access: CpuAccess | undefined;
   readonly #gone: (map: MemoryMap) => void;
 
   /**
    * Made by Memory.map().
    * @param mapping owned by the map from here.
-   * @param lead bytes of the mapping before the window.
+   * @param access begun, for a dma-buf; ended at unmap().
+   * @param window its length, and bytes of the mapping before it.
    * @param gone called once, at unmap().
    */
   constructor(
     mapping: Mapping,
+    access: CpuAccess | undefined,
     offset: bigint,
     window: { readonly lead: number; readonly length: number },
     gone: (map: MemoryMap) => void,
   ) {
     this.#mapping = mapping;
+    this.#access = access;
     this.#gone = gone;
     this.offset = offset;
     this.bytes = new Uint8Array(mapping.buffer, window.lead, window.length);
@@ -49,10 +58,27 @@ export class MemoryMap implements Disposable {
     return this.#mapping.mapped;
   }
 
-  /** Takes the window away; does nothing the second time. */
+  /**
+   * On a dma-buf, makes what was written here reach the device, and what the device wrote be seen here. Does nothing on
+   * memory that needs none, and once unmapped.
+   * @throws VkmemError NOT_MAPPABLE where the driver fails; the bytes are then not to be relied on until it succeeds.
+   */
+  sync(): void {
+    if (this.mapped) this.#access?.sync();
+  }
+
+  /**
+   * Takes the window away; does nothing the second time.
+   * @throws VkmemError NOT_MAPPABLE where the driver of a dma-buf fails to end the access: it is unmapped, but what was
+   *   written since the last sync() may not have reached the device.
+   */
   unmap(): void {
-    this.#mapping.unmap();
-    this.#gone(this);
+    try {
+      this.#access?.end();
+    } finally {
+      this.#mapping.unmap();
+      this.#gone(this);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -16,7 +16,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { HandoffConnection } from './connection/handoff.js';
-import type { Holding, MapOptions } from './holding.js';
+import type { Dropped, Holding, MapOptions } from './holding.js';
 import type { MemoryMap } from './memory-map.js';
 
 /** What became of a freed allocation: it is draining while somebody still holds it. */
@@ -75,8 +75,8 @@ export class Memory implements AsyncDisposable {
   /**
    * Maps a window of MAPPABLE memory; any number of them may overlap.
    * @throws VkmemError INVALID_RANGE outside the allocation, or larger than one ArrayBuffer can be
-   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant; NOT_PERMITTED for 'rw'
-   *   of what was granted read-only; NOT_FOUND once released.
+   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant, or where the kernel or
+   *   the driver of a dma-buf refuses; NOT_PERMITTED for 'rw' of what was granted read-only; NOT_FOUND once released.
    */
   map(options: MapOptions = {}): MemoryMap {
     return this.#holding.map(options);
@@ -92,7 +92,19 @@ export class Memory implements AsyncDisposable {
     return this.#holding.duplicate(kind);
   }
 
-  /** Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same. */
+  /**
+   * The address of RDMA_ADDRESS (VkRemoteAddressNV): 64 bits, for a peer device of the daemon's host. It owns nothing,
+   * and is good only as long as the allocation lives: free() and the end of its owner take it away from everybody.
+   * @throws VkmemError KIND_NOT_REQUESTED where it was not granted; NOT_FOUND once released.
+   */
+  get remoteAddress(): bigint {
+    return this.#holding.remoteAddress();
+  }
+
+  /**
+   * Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same.
+   * @throws VkmemError NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
+   */
   release(): Promise<void> {
     this.#released ??= this.#release();
     return this.#released;
@@ -100,7 +112,8 @@ export class Memory implements AsyncDisposable {
 
   /**
    * Releases it and gives the allocation up for everybody. Once; later calls get the same result.
-   * @throws VkmemError NOT_FOUND where somebody else freed it; NOT_PERMITTED; UNAVAILABLE without the daemon.
+   * @throws VkmemError NOT_FOUND where somebody else freed it; NOT_PERMITTED; UNAVAILABLE without the daemon;
+   *   NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
    */
   free(): Promise<FreeResult> {
     this.#freed ??= this.#free();
@@ -119,7 +132,8 @@ export class Memory implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    if (!(await this.#letGo())) return;
+    const { held, failure: unended } = await this.#letGo();
+    if (!held) return;
     await Promise.all(
       this.grants.map(async ({ id }) => {
         try {
@@ -130,20 +144,21 @@ export class Memory implements AsyncDisposable {
         }
       }),
     );
+    if (unended) throw unended;
   }
 
   async #free(): Promise<FreeResult> {
     await this.#released;
-    await this.#letGo();
+    const { failure: unended } = await this.#letGo();
     const { message } = await this.#handoff.request('free', { allocation: { id: this.id } });
+    if (unended) throw unended;
     return message;
   }
 
-  /** Whether there was anything to let go. */
-  async #letGo(): Promise<boolean> {
-    if (!this.#holding.drop()) return false;
-    await nextTurn();
-    return true;
+  async #letGo(): Promise<Dropped> {
+    const dropped = this.#holding.drop();
+    if (dropped.held) await nextTurn();
+    return dropped;
   }
 }
 

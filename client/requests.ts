@@ -18,17 +18,30 @@ import {
   checkKinds,
   checkLifetime,
   checkName,
-  checkPattern,
   checkRangePart,
   checkRef,
   checkSize,
+  checkUint32,
   type Ref,
 } from './arguments.js';
+import {
+  memoryTypeField,
+  type PropertyOptions,
+  propertyFields,
+  type ResourceOptions,
+  resourceFields,
+} from './resources.js';
 
-/** What a new allocation shall be. */
-export interface AllocateOptions {
-  /** At least 1 byte; rounded up to whole pages. */
-  readonly size: Bytes;
+/**
+ * What a new allocation shall be.
+ *
+ * Without properties, memoryTypeIndex, buffer and image the daemon takes the best memory type that the kinds can have.
+ * With a buffer or an image it asks the driver what that needs, dedicates the memory where the driver wants it, and
+ * says so in the allocation (`requirements`, `dedicated`) and in every grant.
+ */
+export interface AllocateOptions extends ResourceOptions {
+  /** At least 1 byte; rounded up to whole pages. With an image it may be left out: as much as the image needs. */
+  readonly size?: Bytes;
   /** Every kind that it will ever be granted as. Default: MAPPABLE alone. */
   readonly kinds?: readonly KindName[];
   /** Makes it NAMED: 1 to 128 letters, digits, '.', '-' or '_', unique among this user's allocations. */
@@ -37,6 +50,10 @@ export interface AllocateOptions {
   readonly lifetime?: LifetimeName;
   /** What the client may do with what it is granted. Default 'rw'. */
   readonly access?: AccessName;
+  /** What the memory type must have, should have and must not have. */
+  readonly properties?: PropertyOptions;
+  /** This memory type and no other, as DeviceReport lists them. */
+  readonly memoryTypeIndex?: number;
 }
 
 /** What of an existing allocation to be granted. */
@@ -79,14 +96,30 @@ export function allocateRequest(
   options: AllocateOptions,
   grant: readonly KindName[],
 ): Draft<'AllocateRequest'> {
-  const { size, kinds = DEFAULT_KINDS, name = '', lifetime, access = 'rw' } = options;
+  const { size, kinds = DEFAULT_KINDS, access = 'rw', image } = options;
   return {
-    sizeBytes: checkSize(size),
+    sizeBytes: size === undefined && image !== undefined ? 0n : checkSize(size),
     kinds: checkKinds(kinds).map(kindToWire),
-    lifetime: lifetime === undefined ? 'LIFETIME_UNSPECIFIED' : `LIFETIME_${checkLifetime(lifetime)}`,
-    name: checkName(name),
+    ...lifetimeFields(options),
     grantKinds: grant.length === 0 ? [] : checkKinds(grant).map(kindToWire),
     access: accessToWire(checkAccess(access)),
+    ...propertyFields(options.properties),
+    ...memoryTypeField(options.memoryTypeIndex),
+    ...resourceFields(options),
+  };
+}
+
+/** How long it lives, and its name. @throws VkmemError INVALID_NAME, INVALID_ARGUMENT. */
+export function lifetimeFields({
+  lifetime,
+  name = '',
+}: {
+  readonly lifetime?: LifetimeName;
+  readonly name?: string;
+}): Pick<Draft<'AllocateRequest'>, 'lifetime' | 'name'> {
+  return {
+    lifetime: lifetime === undefined ? 'LIFETIME_UNSPECIFIED' : `LIFETIME_${checkLifetime(lifetime)}`,
+    name: checkName(name),
   };
 }
 
@@ -113,7 +146,7 @@ export function transferRequest(options: TransferOptions): Draft<'TransferReques
         allocation: checkRef(to),
         offsetBytes: checkRangePart('offset', offset, 0n),
         sizeBytes: sizeOrRest(size),
-        pattern: checkPattern(pattern),
+        pattern: checkUint32('pattern', pattern),
       },
     };
   }

@@ -10,6 +10,7 @@ import { ControlServer } from './control/server.js';
 import { HandoffServer } from './handoff/server.js';
 import { Domain } from './memory/domain.js';
 import { releaseEverything } from './memory/lifetime.js';
+import { Recovery } from './memory/recovery.js';
 import { type Options, parseOptions, version } from './options.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { Notifier } from './systemd/notify.js';
@@ -39,10 +40,14 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
   try {
     const device = await Device.open(options.device);
     undo.push(() => device.close());
-    const domain = new Domain(device, version(), {
-      fault: (what, cause) => log.error({ err: cause }, what),
-    });
+    const events = {
+      fault: (what: string, cause: unknown) => log.error({ err: cause }, what),
+      note: (what: string) => log.warn(what),
+    };
+    const domain = new Domain(device, version(), options, events);
     undo.push(() => releaseEverything(domain));
+    const recovery = new Recovery(domain);
+    undo.push(() => recovery.stop());
     const handoff = new HandoffServer(domain, folder.handoffSocket);
     undo.push(() => handoff.close());
     const control = new ControlServer(domain, folder.controlSocket);

@@ -1,8 +1,9 @@
 /**
  * The contract's constants and the names that programs use for its messages.
  *
- * People and programs write kinds, lifetimes and access without the schema's prefixes ('MAPPABLE', 'NAMED', 'rw');
- * the tables here are the only translation.
+ * People and programs write kinds, lifetimes and access without the schema's prefixes ('MAPPABLE', 'NAMED', 'rw'), and
+ * Vulkan's memory properties without VK_MEMORY_PROPERTY_ and _BIT ('HOST_VISIBLE'); the tables here are the only
+ * translation.
  */
 import type { Decoded } from './codec.js';
 
@@ -45,6 +46,35 @@ export function kindFromWire(kind: unknown): KindName | undefined {
 
 export const accessToWire = (access: AccessName): 'ACCESS_READ_WRITE' | 'ACCESS_READ_ONLY' =>
   access === 'ro' ? 'ACCESS_READ_ONLY' : 'ACCESS_READ_WRITE';
+
+/** Vulkan's memory properties as people write them: VkMemoryPropertyFlagBits, from bit 0. */
+export const PROPERTY_FLAG_NAMES = [
+  'DEVICE_LOCAL',
+  'HOST_VISIBLE',
+  'HOST_COHERENT',
+  'HOST_CACHED',
+  'LAZILY_ALLOCATED',
+  'PROTECTED',
+  'DEVICE_COHERENT_AMD',
+  'DEVICE_UNCACHED_AMD',
+  'RDMA_CAPABLE_NV',
+] as const;
+export type PropertyFlagName = (typeof PROPERTY_FLAG_NAMES)[number];
+
+/** VkMemoryPropertyFlags of names. */
+export function propertyFlagsToWire(names: readonly PropertyFlagName[]): number {
+  return names.reduce((flags, name) => flags | (1 << PROPERTY_FLAG_NAMES.indexOf(name)), 0);
+}
+
+/**
+ * The names of the bits that are set; a bit that has none by its number: 'BIT_9'.
+ * @param names of the bits, from bit 0. Default: of VkMemoryPropertyFlags.
+ */
+export function flagNames(flags: number, names: readonly string[] = PROPERTY_FLAG_NAMES): string[] {
+  return Array.from({ length: 32 }, (_, bit) => bit)
+    .filter((bit) => (flags >>> bit) % 2 === 1)
+    .map((bit) => names[bit] ?? `BIT_${bit}`);
+}
 
 /** google.protobuf.Timestamp of a moment in milliseconds since 1970. */
 export function timestamp(ms: number): { seconds: bigint; nanos: number } {

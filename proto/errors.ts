@@ -94,6 +94,16 @@ export const CATALOGUE = {
     'The kind, or the combination of kinds, cannot be had on this device.',
     'See ListDevices for what each kind offers here, and why not.',
   ),
+  NO_MEMORY_TYPE: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'No memory type of the device fits the request.',
+    'Ask for fewer property flags, or for another type; ListDevices shows the memory types.',
+  ),
+  INVALID_HANDLE: entry(
+    GrpcCode.INVALID_ARGUMENT,
+    'The file descriptor is not what the request says.',
+    'Import what its exporter made, with its size, memory type and UUIDs; docs/kinds.md says what each must be.',
+  ),
   NOT_MAPPABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The memory cannot be mapped by another process.',

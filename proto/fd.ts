@@ -32,12 +32,21 @@ export class OwnedFd {
    * @throws RangeError if `fd` is not a descriptor number.
    */
   constructor(fd: number, purpose: string) {
-    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff)
-      throw new RangeError(`${fd} is not an fd (${purpose}).`);
+    requireNumber(fd, purpose);
     this.purpose = purpose;
     this.#fd = fd;
     native.ownFd(fd);
     leaks.register(this, { fd, purpose }, this);
+  }
+
+  /**
+   * A second descriptor of the same open file description, CLOEXEC, owned by the caller.
+   * @param fd An open descriptor that is somebody else's, and stays theirs.
+   * @throws KernelError (EBADF, EMFILE), or RangeError if `fd` is not a descriptor number.
+   */
+  static duplicateOf(fd: number, purpose: string): OwnedFd {
+    requireNumber(fd, purpose);
+    return new OwnedFd(native.duplicateFd(fd), purpose);
   }
 
   /**
@@ -86,6 +95,11 @@ export class OwnedFd {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function requireNumber(fd: number, purpose: string): void {
+  if (Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff) return;
+  throw new RangeError(`${fd} is not an fd (${purpose}).`);
 }
 
 /** Closes every one, for lists that arrive in one message. */

@@ -6,10 +6,11 @@
  * status     faults as google.rpc.Status
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
- * fd, socket, peer, memfd, mapping, eventfd, native   the kernel's part, by the addon
+ * fd, socket, peer, memfd, mapping, dma-buf, eventfd, native   the kernel's part, by the addon
  */
 export * from './codec.js';
 export * from './contract.js';
+export * from './dma-buf.js';
 export * from './errors.js';
 export * from './eventfd.js';
 export { closeAll, OwnedFd } from './fd.js';

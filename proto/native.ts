@@ -87,6 +87,8 @@ export interface Native {
   addSeals(fd: number, seals: number): void;
   mapFd(fd: number, offset: bigint, length: number, writable: boolean): ArrayBuffer;
   detach(buffer: ArrayBuffer): boolean;
+  /** DMA_BUF_IOCTL_SYNC: begins CPU access, or ends it; it reads always, and writes too if `writing`. */
+  syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
   createEventFd(): number;
   signalEventFd(fd: number, count: bigint): void;
 }

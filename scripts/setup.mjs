@@ -132,6 +132,39 @@ function buildAddon(folder, name) {
   });
 }
 
+/** The Vulkan layer that plays drivers for the tests, and the programs that go with it. */
+function buildFakeLayer() {
+  const folder = 'test/layer';
+  const all = sources([folder], /\.(cc|h)$/);
+  const program = all.filter((file) => file.endsWith('.cc') && dirname(file) === `${folder}/program`);
+  const layer = all.filter((file) => file.endsWith('.cc') && dirname(file) === folder);
+  const filtered = `${folder}/program/filtered.cc`;
+  const inputs = digest([...all, 'daemon/vulkan/native/unique_fd.h'], 'v1', process.arch);
+  once(`${folder}/build/.inputs`, inputs, `${folder}/build/libVkLayer_vkmemd_fake.so`, () => {
+    mkdirSync(join(root, folder, 'build'), { recursive: true });
+    const compile = (name, args) => {
+      const flags = ['-std=c++20', '-O2', '-Wall', '-Wextra', '-o', `${folder}/build/${name}`];
+      run(`building ${name}`, 'g++', [...flags, ...args]);
+    };
+    const own = ['seccomp', 'log', 'calls'].map((name) => `${folder}/${name}.cc`);
+    compile('filtered', [filtered, ...own]);
+    compile('program', [...program.filter((file) => file !== filtered), '-pthread', '-lvulkan']);
+    // Counters and the record of the seccomp filter must outlive the loader's dlclose().
+    const shared = ['-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,nodelete,--no-undefined'];
+    compile('libVkLayer_vkmemd_fake.so', [...shared, ...layer]);
+  });
+}
+
+/** What makes a memfd pass for a dma-buf in a program that is started with it. */
+function buildFakeDmaBuf() {
+  const [source, library] = ['test/native/fake-dma-buf.c', 'test/native/build/libfake_dma_buf.so'];
+  once('test/native/build/.inputs', digest([source], process.arch), library, () => {
+    mkdirSync(join(root, dirname(library)), { recursive: true });
+    const flags = ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra'];
+    run('building the fake dma-buf', 'g++', ['-x', 'c', ...flags, '-o', library, source]);
+  });
+}
+
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 20) fail(`Node.js 20 or newer is needed, this is ${process.versions.node}`, EX_UNAVAILABLE);
 installPackages();
@@ -156,6 +189,10 @@ if (purpose === 'test' && process.arch === 'x64') {
 }
 buildAddon('proto/native', 'vkmem_proto');
 buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
+if (purpose === 'test') {
+  buildFakeDmaBuf();
+  buildFakeLayer();
+}
 const typescript = sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/);
 once('.setup/typescript', digest(typescript, 'v1'), 'daemon/dist/main.js', () => {
   run('compiling TypeScript', join(root, 'node_modules', '.bin', 'tsc'), ['--build']);

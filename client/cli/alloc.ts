@@ -1,39 +1,102 @@
 /**
  * vkmemctl alloc: makes a NAMED allocation, for workers to claim.
  */
-import type { KindName } from '@vkmemd/proto';
+import { type Allocation, flagNames, type KindName, type PropertyFlagName } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import { allocationObject } from './allocation.js';
 import { acting, newCommand } from './command.js';
-import { humanBytes, short } from './format.js';
-import { parseSize } from './size.js';
+import { humanBytes, short, wrap } from './format.js';
+import { parseImage } from './image.js';
+import { parseNumber, parseSize } from './size.js';
 
 const DESCRIPTION = `Make an allocation that stays, without any client, until it is freed.
 
 Other processes of the same user claim it by its name. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB);
-it is rounded up to whole pages. Name every kind that it shall ever be claimed as.`;
+it is rounded up to whole pages. Name every kind that it shall ever be claimed as.
+
+The daemon takes the best memory type that the kinds can have, unless told more: property flags (such as DEVICE_LOCAL,
+HOST_VISIBLE, HOST_CACHED) narrow or direct its choice, --memory-type makes it. With a buffer's usage or an image it
+asks the driver what those need; an image may be without --size, for as much as it needs. IMAGE is a list
+of format=, width= and usage=, and height=, depth=, mipLevels=, arrayLayers=, samples=, flags= (all Vulkan's own
+numbers, decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists memory types.`;
 
 const EXAMPLES = [
   'alloc frames --size 64M --kind MAPPABLE',
-  'alloc weights --size 2GiB --kind MAPPABLE --kind OPAQUE_FD',
+  'alloc weights --size 2GiB --kind OPAQUE_FD --require DEVICE_LOCAL --forbid HOST_VISIBLE',
+  'alloc staging --size 16M --prefer HOST_CACHED --buffer-usage 0x3',
+  'alloc screen --kind OPAQUE_FD --image format=37,width=1920,height=1080,usage=0x13',
 ];
 
-const upper = (kind: string, before: readonly string[] = []): string[] => [...before, kind.toUpperCase()];
+interface Options {
+  readonly size?: string;
+  readonly kind?: KindName[];
+  readonly require?: PropertyFlagName[];
+  readonly prefer?: PropertyFlagName[];
+  readonly forbid?: PropertyFlagName[];
+  readonly memoryType?: string;
+  readonly bufferUsage?: string;
+  readonly image?: string;
+}
+
+const upper = (word: string, before: readonly string[] = []): string[] => [...before, word.toUpperCase()];
+
+/** What was made, for people: of which memory type, and what the driver asked for. */
+function madeText(made: Allocation): string {
+  const { memoryTypeIndex, heapIndex, memoryPropertyFlags, requirements } = made;
+  const kinds = made.kinds.map((each) => short('KIND_', each)).join(',');
+  const flags = flagNames(memoryPropertyFlags).join(' ') || 'no flags';
+  const dedicated = made.dedicated ? 'dedicated' : 'not dedicated';
+  const lines = [
+    `Allocated ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
+    ...wrap(`Memory type ${memoryTypeIndex} of heap ${heapIndex} (${flags}), ${dedicated}.`, 100),
+  ];
+  if (requirements) {
+    const { sizeBytes, alignmentBytes, memoryTypeBits, prefersDedicated, requiresDedicated } = requirements;
+    const types = flagNames(
+      memoryTypeBits,
+      Array.from({ length: 32 }, (_, type) => String(type)),
+    ).join(' ');
+    const wish = requiresDedicated
+      ? 'dedicated memory required'
+      : prefersDedicated && 'dedicated memory preferred';
+    const needs = [`${sizeBytes} bytes`, `aligned to ${alignmentBytes}`, `memory types ${types}`, wish];
+    lines.push(...wrap(`Requirements: ${needs.filter(Boolean).join(', ')}.`, 100));
+  }
+  return lines.join('\n');
+}
 
 export function allocCommand(): Command {
   return newCommand('alloc', DESCRIPTION, EXAMPLES)
     .summary('make a named allocation')
     .argument('<name>', "1 to 128 letters, digits, '.', '-' or '_'")
-    .requiredOption('--size <size>', 'how many bytes')
+    .option('--size <size>', 'how many bytes; required without --image')
     .option('--kind <kind>', 'MAPPABLE (default), OPAQUE_FD, DMA_BUF or RDMA_ADDRESS; may be repeated', upper)
+    .option('--require <flag>', 'the memory type has this property; may be repeated, as the two below', upper)
+    .option('--prefer <flag>', 'has it where there is a choice', upper)
+    .option('--forbid <flag>', 'does not have it', upper)
+    .option('--memory-type <n>', 'this memory type and no other')
+    .option('--buffer-usage <bits>', 'for a buffer: VkBufferUsageFlags, decimal or 0x')
+    .option('--image <image>', 'for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
+    .hook('preAction', (command) => {
+      const { size, image } = command.opts<Options>();
+      if (size !== undefined || image !== undefined) return;
+      command.error("error: required option '--size <size>' not specified, and no --image");
+    })
     .action(
       acting(async ({ control, print }, [name = ''], options) => {
-        const { size, kind = ['MAPPABLE'] } = options as { size: string; kind?: KindName[] };
-        const made = await control.allocate({ name, size: parseSize(size), kinds: kind, lifetime: 'NAMED' });
-        print({ allocation: allocationObject(made) }, () => {
-          const kinds = made.kinds.map((each) => short('KIND_', each)).join(',');
-          return `Allocated ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`;
+        const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image } = options as Options;
+        const { require: required = [], prefer: preferred = [], forbid: forbidden = [] } = options as Options;
+        const made = await control.allocate({
+          name,
+          ...(size !== undefined && { size: parseSize(size) }),
+          kinds: kind,
+          lifetime: 'NAMED',
+          properties: { required, preferred, forbidden },
+          ...(memoryType !== undefined && { memoryTypeIndex: parseNumber('--memory-type', memoryType) }),
+          ...(bufferUsage !== undefined && { buffer: { usage: parseNumber('--buffer-usage', bufferUsage) } }),
+          ...(image !== undefined && { image: parseImage(image) }),
         });
+        print({ allocation: allocationObject(made) }, () => madeText(made));
       }),
     );
 }

@@ -1,7 +1,7 @@
 /**
  * Allocations as vkmemctl shows them: an object for --json, a row for people.
  */
-import type { Allocation } from '@vkmemd/proto';
+import { type Allocation, flagNames } from '@vkmemd/proto';
 import { age, type Column, fit, humanBytes, short, table } from './format.js';
 
 /** The part of an id that the table shows and `free` takes. */
@@ -9,7 +9,7 @@ export const SHORT_ID_LENGTH = 8;
 const NAME_WIDTH = 24;
 
 export function allocationObject(allocation: Allocation): object {
-  const { createdAt } = allocation;
+  const { createdAt, requirements, buffer, image } = allocation;
   const ms = createdAt ? Number(createdAt.seconds) * 1000 + Math.floor(createdAt.nanos / 1e6) : undefined;
   return {
     id: allocation.id,
@@ -22,7 +22,15 @@ export function allocationObject(allocation: Allocation): object {
     heapIndex: allocation.heapIndex,
     memoryTypeIndex: allocation.memoryTypeIndex,
     memoryPropertyFlags: allocation.memoryPropertyFlags,
+    flags: flagNames(allocation.memoryPropertyFlags),
     dedicated: allocation.dedicated,
+    imported: allocation.imported,
+    handleTypes: allocation.handleTypes,
+    requirements: requirements ?? null,
+    buffer: buffer ?? null,
+    image: image
+      ? { ...image, type: short('IMAGE_TYPE_', image.type), tiling: short('IMAGE_TILING_', image.tiling) }
+      : null,
     grants: allocation.grants,
     createdAt: ms === undefined ? null : new Date(ms).toISOString(),
   };

@@ -1,15 +1,27 @@
 /**
- * vkmemctl budget: the account of every heap, and what the daemon holds in all.
+ * vkmemctl budget: the account of every heap, and what the daemon holds in all, once or at every change.
  */
 import type { HeapBudget } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import { acting, newCommand } from './command.js';
+import type { BudgetReport } from '../control.js';
+import { acting, type Context, newCommand } from './command.js';
 import { type Column, count, humanBytes, short, table } from './format.js';
 
 const DESCRIPTION = `Show the account of every heap, and what the daemon holds in all.
 
 LIVE, DRAINING and RESERVED are the daemon's own account; DRIVER BUDGET and USAGE are what the driver says of the
-daemon's process (SOURCE EXT), or an estimate where it says nothing (ESTIMATED). AVAILABLE is what a request can have.`;
+daemon's process (SOURCE EXT), or an estimate where it says nothing (ESTIMATED). AVAILABLE is what a request can have. PRESSURE is how full a heap is,
+by the daemon's thresholds: NORMAL, ELEVATED or CRITICAL.
+
+With --watch the same comes at once and at every change, until it is interrupted (exit code 0); with --json as one
+object a line, with the highest pressure of all heaps.`;
+
+const EXAMPLES = [
+  'budget',
+  'budget --json',
+  'budget --watch',
+  'budget --watch --json | jq --unbuffered .pressure',
+];
 
 const COLUMNS: readonly Column[] = [
   { heading: 'HEAP', right: true },
@@ -21,10 +33,15 @@ const COLUMNS: readonly Column[] = [
   { heading: 'DRIVER BUDGET', right: true },
   { heading: 'USAGE', right: true },
   { heading: 'SOURCE' },
+  { heading: 'PRESSURE' },
 ];
 
 export function heapObject(heap: HeapBudget): object {
-  return { ...heap, source: short('BUDGET_SOURCE_', heap.source) };
+  return {
+    ...heap,
+    source: short('BUDGET_SOURCE_', heap.source),
+    pressure: short('PRESSURE_', heap.pressure),
+  };
 }
 
 function heapRow(heap: HeapBudget): string[] {
@@ -37,26 +54,52 @@ function heapRow(heap: HeapBudget): string[] {
     heap.driverBudgetBytes,
     heap.driverUsageBytes,
   ];
-  return [String(heap.heapIndex), ...bytes.map(humanBytes), short('BUDGET_SOURCE_', heap.source)];
+  const words = [short('BUDGET_SOURCE_', heap.source), short('PRESSURE_', heap.pressure)];
+  return [String(heap.heapIndex), ...bytes.map(humanBytes), ...words];
+}
+
+function budgetText({ heaps, counts }: BudgetReport): string {
+  const { sessions, allocations, drainingAllocations, grants, fds, deviceMemories } = counts;
+  const held = [
+    count(sessions, 'session'),
+    count(grants, 'grant'),
+    count(fds, 'fd'),
+    count(deviceMemories, 'VkDeviceMemory object'),
+  ];
+  const kept = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
+  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[kept, ...held].join(', ')}`;
+}
+
+/** Prints every report until SIGINT, or until nobody reads them any more. */
+async function watch({ control, print }: Context): Promise<void> {
+  const enough = new AbortController();
+  const stop = () => enough.abort();
+  process.once('SIGINT', stop);
+  process.stdout.once('error', stop);
+  let between = '';
+  try {
+    for await (const report of control.watchBudget({ signal: enough.signal })) {
+      const { heaps, counts, pressure } = report;
+      const object = { heaps: heaps.map(heapObject), counts, pressure: short('PRESSURE_', pressure) };
+      print(object, () => `${between}${budgetText(report)}`);
+      between = '\n';
+    }
+  } finally {
+    process.removeListener('SIGINT', stop);
+    process.stdout.removeListener('error', stop);
+  }
 }
 
 export function budgetCommand(): Command {
-  return newCommand('budget', DESCRIPTION, ['budget', 'budget --json'])
+  return newCommand('budget', DESCRIPTION, EXAMPLES)
     .summary('show heaps and what is left of them')
+    .option('--watch', 'again at every change, until interrupted')
     .action(
-      acting(async ({ control, print }) => {
-        const { heaps, counts } = await control.budget();
-        print({ heaps: heaps.map(heapObject), counts }, () => {
-          const { sessions, allocations, drainingAllocations, grants, fds, deviceMemories } = counts;
-          const held = [
-            count(sessions, 'session'),
-            count(grants, 'grant'),
-            count(fds, 'fd'),
-            count(deviceMemories, 'VkDeviceMemory object'),
-          ];
-          const kept = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
-          return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[kept, ...held].join(', ')}`;
-        });
+      acting(async (context, _operands, options) => {
+        if (options.watch) return watch(context);
+        const report = await context.control.budget();
+        const { heaps, counts } = report;
+        context.print({ heaps: heaps.map(heapObject), counts }, () => budgetText(report));
       }),
     );
 }

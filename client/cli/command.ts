@@ -1,7 +1,7 @@
 /**
  * What every command of vkmemctl has in common: the daemon it speaks to, how it prints, how it fails.
  *
- * With --json, standard output is one JSON object, whatever happens. A failure is one line on standard error,
+ * With --json, standard output is one JSON object, whatever happens (of a command that watches, one a line). A failure is one line on standard error,
  * `vkmemctl: CODE: what happened and what to do`, and exit code 69 (EX_UNAVAILABLE) where the daemon cannot be
  * reached, 1 otherwise.
  */
@@ -9,8 +9,8 @@ import { VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';
 import { type ControlClient, connectControl } from '../control.js';
 
-const EXIT_FAILED = 1;
-const EXIT_UNREACHABLE = 69;
+export const EXIT_FAILED = 1;
+export const EXIT_UNREACHABLE = 69;
 
 /** Options of every command. */
 interface Globals {

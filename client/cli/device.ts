@@ -1,39 +1,38 @@
 /**
  * A device as `doctor` shows it: an object for --json, lines for people.
  */
-import { type Device, uuidText } from '@vkmemd/proto';
+import { type Device, flagNames, uuidText } from '@vkmemd/proto';
 import { humanBytes, short, table, wrap } from './format.js';
 
-/** VkMemoryPropertyFlagBits, from bit 0. */
-const PROPERTY_FLAGS = [
-  'DEVICE_LOCAL',
-  'HOST_VISIBLE',
-  'HOST_COHERENT',
-  'HOST_CACHED',
-  'LAZILY_ALLOCATED',
-  'PROTECTED',
-  'DEVICE_COHERENT_AMD',
-  'DEVICE_UNCACHED_AMD',
-  'RDMA_CAPABLE_NV',
-];
 /** VkMemoryHeapFlagBits, from bit 0. */
 const HEAP_FLAGS = ['DEVICE_LOCAL', 'MULTI_INSTANCE'];
 
-/** What is left of 100 columns beside KIND and RUNG. */
+const WIDTH = 100;
+/** What is left of it beside KIND and RUNG, and beside TYPE and HEAP. */
 const REASON_WIDTH = 72;
+const FLAGS_WIDTH = 88;
 
-/** The names of the bits that are set; a bit that has none here by its number. */
-function flagNames(flags: number, names: readonly string[]): string[] {
-  return Array.from({ length: 32 }, (_, bit) => bit)
-    .filter((bit) => (flags >>> bit) % 2 === 1)
-    .map((bit) => names[bit] ?? `BIT_${bit}`);
+/** What KindReport.missing stands for, to people. */
+const MISSING: Record<string, string> = {
+  extension: 'the extension is missing',
+  feature: 'the feature is missing',
+  type: 'no memory type',
+  export: 'the driver does not export it',
+  works: 'offered, but seen not to work',
+};
+
+/** What the daemon says of a device beside the device itself. */
+export interface Standing {
+  /** Of its heaps: 'EXT', 'ESTIMATED', or null where it is not known. */
+  readonly budgetSource: string | null;
+  /** Live VkDeviceMemory objects; null where it is not known. */
+  readonly deviceMemories: number | null;
 }
 
-/** @param budgetSource of its heaps: 'EXT', 'ESTIMATED', or null where it is not known. */
-export function deviceObject(device: Device, budgetSource: string | null): object {
-  const kinds = device.kinds.map(({ kind, rung, via, reason }) => [
+export function deviceObject(device: Device, { budgetSource, deviceMemories }: Standing): object {
+  const kinds = device.kinds.map(({ kind, rung, via, reason, missing }) => [
     short('KIND_', kind),
-    { rung: short('RUNG_', rung), via, reason },
+    { rung: short('RUNG_', rung), via, reason, missing },
   ]);
   return {
     name: device.name,
@@ -50,10 +49,15 @@ export function deviceObject(device: Device, budgetSource: string | null): objec
     memoryTypes: device.memoryTypes.map(({ index, heapIndex, propertyFlags }) => ({
       index,
       heapIndex,
-      flags: flagNames(propertyFlags, PROPERTY_FLAGS),
+      flags: flagNames(propertyFlags),
     })),
     kinds: Object.fromEntries(kinds),
     budgetSource,
+    limits: {
+      maxMemoryAllocationCount: device.maxAllocationCount,
+      maxMemoryAllocationSize: device.maxAllocationSizeBytes,
+      allocations: deviceMemories,
+    },
   };
 }
 
@@ -63,25 +67,29 @@ export function deviceLine(device: Device): string {
   return `${device.name} (${type}), driver ${device.driverName} ${device.driverInfo}`;
 }
 
-/** Heaps, memory types and kinds, at most 100 columns wide. */
-export function deviceText(device: Device): string {
+/** A row for each line that the last cell needs; the cells before it stand in the first. */
+function wrapped(cells: readonly string[], last: string, width: number): string[][] {
+  return wrap(last, width).map((line, at) => [...cells.map((cell) => (at === 0 ? cell : '')), line]);
+}
+
+/** Heaps, memory types, kinds and limits, at most 100 columns wide. */
+export function deviceText(device: Device, { deviceMemories }: Standing): string {
   const heaps = device.heaps.map(({ index, sizeBytes, flags }) => [
     String(index),
     humanBytes(sizeBytes),
     flagNames(flags, HEAP_FLAGS).join(' '),
   ]);
-  const types = device.memoryTypes.map(({ index, heapIndex, propertyFlags }) => [
-    String(index),
-    String(heapIndex),
-    flagNames(propertyFlags, PROPERTY_FLAGS).join(' '),
-  ]);
-  const kinds = device.kinds.flatMap(({ kind, rung, via, reason }) =>
-    wrap([via, reason].filter(Boolean).join('; '), REASON_WIDTH).map((line, at) =>
-      at === 0 ? [short('KIND_', kind), short('RUNG_', rung), line] : ['', '', line],
-    ),
+  const types = device.memoryTypes.flatMap(({ index, heapIndex, propertyFlags }) =>
+    wrapped([String(index), String(heapIndex)], flagNames(propertyFlags).join(' '), FLAGS_WIDTH),
   );
+  const kinds = device.kinds.flatMap(({ kind, rung, via, reason, missing }) => {
+    const how = [via, MISSING[missing] ?? missing, reason].filter(Boolean).join('; ');
+    return wrapped([short('KIND_', kind), short('RUNG_', rung)], how, REASON_WIDTH);
+  });
+  const held = deviceMemories === null ? 'at most' : `${deviceMemories} of at most`;
+  const limits = `Allocations: ${held} ${device.maxAllocationCount}; the driver promises sizes up to ${humanBytes(device.maxAllocationSizeBytes)}, and larger ones are tried`;
   return [
-    ...wrap(`Device ${deviceLine(device)}`, 100),
+    ...wrap(`Device ${deviceLine(device)}`, WIDTH),
     `  device UUID ${uuidText(device.deviceUuid)}, driver UUID ${uuidText(device.driverUuid)}`,
     '',
     table([{ heading: 'HEAP', right: true }, { heading: 'SIZE', right: true }, { heading: 'FLAGS' }], heaps),
@@ -89,5 +97,7 @@ export function deviceText(device: Device): string {
     table([{ heading: 'TYPE', right: true }, { heading: 'HEAP', right: true }, { heading: 'FLAGS' }], types),
     '',
     table([{ heading: 'KIND' }, { heading: 'RUNG' }, { heading: 'HOW, OR WHY NOT' }], kinds),
+    '',
+    ...wrap(limits, WIDTH),
   ].join('\n');
 }

@@ -9,7 +9,7 @@ import { statSync } from 'node:fs';
 import { type Device, runtimeDir, VkmemError } from '@vkmemd/proto';
 import { type Client, connect } from '../client.js';
 import type { ControlClient } from '../control.js';
-import { deviceLine } from './device.js';
+import { deviceLine, type Standing } from './device.js';
 import { count, short } from './format.js';
 
 /** One check and what it found. */
@@ -24,8 +24,9 @@ export interface Check {
 export interface Diagnosis {
   readonly checks: readonly Check[];
   readonly devices: readonly Device[];
-  /** Where the figures of the heaps come from; undefined where nobody said. */
-  readonly budgetSource: string | undefined;
+  readonly standing: Standing;
+  /** False where neither socket was reached. A refusal is an answer. */
+  readonly answered: boolean;
 }
 
 const START = 'Start vkmemd (systemctl start vkmemd), or name its folder with --runtime-dir.';
@@ -34,11 +35,14 @@ const LOG = "Read the daemon's log (journalctl -u vkmemd).";
 const ROUND_TRIP_BYTES = 65_536;
 const GREETING_MS = 5000;
 
+const UNKNOWN: Standing = { budgetSource: null, deviceMemories: null };
+
 /** What a check found, and what it hands on to the checks that need it. */
 type Found<T> = readonly [detail: string, value: T];
 
 export async function diagnose(folder: string | undefined, control: ControlClient): Promise<Diagnosis> {
   const checks: Check[] = [];
+  const unreached = new Set<string>();
   const check = async <T>(
     name: string,
     next: string,
@@ -49,6 +53,7 @@ export async function diagnose(folder: string | undefined, control: ControlClien
       checks.push({ name, ok: true, detail, next: '' });
       return value;
     } catch (failure) {
+      if (failure instanceof VkmemError && failure.code === 'UNAVAILABLE') unreached.add(name);
       checks.push({ name, ok: false, ...explain(failure, next) });
       return undefined;
     }
@@ -66,7 +71,8 @@ export async function diagnose(folder: string | undefined, control: ControlClien
     await check('round trip', LOG, () =>
       roundTrip(needed(client, 'handoff socket'), needed(device, 'device')),
     );
-    return { checks, devices, budgetSource: report?.budgetSource };
+    const answered = !unreached.has('handoff socket') || !unreached.has('control socket');
+    return { checks, devices, standing: report?.standing ?? UNKNOWN, answered };
   } finally {
     await client?.close();
   }
@@ -101,14 +107,12 @@ async function greet(folder: string | undefined): Promise<Found<Client>> {
   return [`vkmemd ${daemonVersion} greeted as session ${id}`, client];
 }
 
-async function askControl(
-  control: ControlClient,
-): Promise<Found<{ devices: Device[]; budgetSource: string | undefined }>> {
+async function askControl(control: ControlClient): Promise<Found<{ devices: Device[]; standing: Standing }>> {
   const { devices, daemonVersion } = await control.devices();
   const { heaps, counts } = await control.budget();
-  const source = heaps[0] && short('BUDGET_SOURCE_', heaps[0].source);
+  const budgetSource = heaps[0] ? short('BUDGET_SOURCE_', heaps[0].source) : null;
   const detail = `vkmemd ${daemonVersion} answered; ${count(counts.sessions, 'session')}, ${count(counts.allocations, 'allocation')}`;
-  return [detail, { devices, budgetSource: source }];
+  return [detail, { devices, standing: { budgetSource, deviceMemories: counts.deviceMemories } }];
 }
 
 function oneDevice([device]: readonly Device[]): Found<Device> {
@@ -124,7 +128,7 @@ function mappable(device: Device): Found<undefined> {
       report?.reason || 'The daemon did not see bytes pass through a mapping.',
     );
   }
-  return [`verified by ${report.via}`, undefined];
+  return [`verified: ${[report.via, report.reason].filter(Boolean).join('; ')}`, undefined];
 }
 
 /** Bytes written here, copied by the device, and read here again. */
@@ -132,11 +136,13 @@ async function roundTrip(client: Client, device: Device): Promise<Found<undefine
   const begun = performance.now();
   const source = await client.allocate({ size: ROUND_TRIP_BYTES });
   const target = await client.allocate({ size: ROUND_TRIP_BYTES });
-  const { bytes: written } = source.map();
-  const { bytes: read } = target.map();
-  randomFillSync(written);
+  const written = source.map();
+  const read = target.map();
+  randomFillSync(written.bytes);
+  written.sync();
   await client.transfer({ copy: { from: source, to: target } });
-  const same = Buffer.compare(written, read) === 0;
+  read.sync();
+  const same = Buffer.compare(written.bytes, read.bytes) === 0;
   await Promise.all([source.free(), target.free()]);
   if (!same) throw new Error('the bytes that the device copied are not the bytes that were written');
   const ms = (performance.now() - begun).toFixed(1);

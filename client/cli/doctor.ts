@@ -2,13 +2,14 @@
  * vkmemctl doctor: whether a worker on this host would get memory, and if not, what to do.
  */
 import type { Command } from 'commander';
-import { acting, newCommand } from './command.js';
+import { acting, EXIT_FAILED, EXIT_UNREACHABLE, newCommand } from './command.js';
 import { deviceObject, deviceText } from './device.js';
 import { type Check, diagnose } from './diagnosis.js';
 import { wrap } from './format.js';
 
 const DESCRIPTION = `Check, step by step, whether a worker on this host gets memory: the sockets, the device, its kinds,
-and a small allocation that is mapped, written, copied by the device, read and freed. Exits 1 where a step fails.`;
+and a small allocation that is mapped, written, copied by the device, read and freed. Exits 1 where a step fails, and
+69 where no daemon answers at all.`;
 
 const NAME_WIDTH = 16;
 /** What is left of 100 columns beside the outcome and the name. */
@@ -26,15 +27,16 @@ export function doctorCommand(): Command {
     .summary('check that memory can be had')
     .action(
       acting(async ({ runtimeDir, control, print }) => {
-        const { checks, devices, budgetSource } = await diagnose(runtimeDir, control);
+        const { checks, devices, standing, answered } = await diagnose(runtimeDir, control);
         const ok = checks.every((check) => check.ok);
         const object = {
           ok,
           checks,
-          devices: devices.map((device) => deviceObject(device, budgetSource ?? null)),
+          devices: devices.map((device) => deviceObject(device, standing)),
         };
-        print(object, () => [checks.map(lines).join('\n'), ...devices.map(deviceText)].join('\n\n'));
-        if (!ok) process.exitCode = 1;
+        const texts = devices.map((device) => deviceText(device, standing));
+        print(object, () => [checks.map(lines).join('\n'), ...texts].join('\n\n'));
+        if (!ok) process.exitCode = answered ? EXIT_FAILED : EXIT_UNREACHABLE;
       }),
     );
 }

@@ -18,7 +18,7 @@ function version(): string {
 
 const HELP = `
 Every command takes --json: one JSON object on standard output, sizes in bytes as numbers; a failure is
-{"error":{"code","message","next"}}. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached.
+{"error":{"code","message","next"}}. 'budget --watch' prints one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached.
 
 Examples:
   $ vkmemctl doctor

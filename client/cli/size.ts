@@ -1,5 +1,6 @@
 /**
- * Sizes as people type them: a whole number, and a unit of 1024s. `64M`, `64MiB` and `65536K` are the same.
+ * Sizes as people type them: a whole number, and a unit of 1024s. `64M`, `64MiB` and `65536K` are the same. And numbers
+ * without a unit: decimal or 0x.
  */
 import { VkmemError } from '@vkmemd/proto';
 
@@ -19,4 +20,15 @@ export function parseSize(text: string): bigint {
     );
   }
   return BigInt(digits) << (POWERS[unit?.toUpperCase() ?? ''] ?? 0n);
+}
+
+/**
+ * @param what it is, as an option's name.
+ * @returns a whole number; that it has 32 bits is checked with the request.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
+export function parseNumber(what: string, text: string): number {
+  if (/^(\d+|0x[0-9a-f]+)$/i.test(text.trim())) return Number(text);
+  const reason = `${what}: ${JSON.stringify(text)} is no number; write 19 or 0x13.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: what });
 }

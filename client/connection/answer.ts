@@ -2,7 +2,8 @@
  * Whether an answer adds up, before anybody uses what came with it.
  *
  * The daemon is trusted with memory, but not to be free of defects: an fd that no grant speaks of would have no
- * owner, and a grant without its fd would send its user to somebody else's.
+ * owner, and a grant without its fd would send its user to somebody else's. A grant may have no fd by its nature: that of
+ * an RDMA address.
  */
 import { type Decoded, type Grant, VkmemError } from '@vkmemd/proto';
 
@@ -14,7 +15,7 @@ const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', r
  */
 export function checkAnswer(message: Decoded<'ServerMessage'>, fds: number): void {
   if (message.fdCount !== fds) throw fault(`fd_count is ${message.fdCount}, and ${fds} came.`);
-  const granting = message.allocate ?? message.claim;
+  const granting = message.allocate ?? message.claim ?? message.import;
   const granted = granting ? checkGrants(granting) : 0;
   if (granted !== fds) throw fault(`The grants speak of ${granted} fds, and ${fds} came.`);
 }

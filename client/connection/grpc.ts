@@ -1,11 +1,19 @@
 /**
- * GrpcChannel: the contract's unary calls over one Unix socket, failing with the catalogue's codes.
+ * GrpcChannel: the contract's calls and streams over one Unix socket, failing with the catalogue's codes.
  *
  * The connection is this channel's alone: grpc-js would otherwise share it with every channel of the process to the
- * same socket, and close() would end nothing. An open channel without calls does not keep the process alive.
+ * same socket, and close() would end nothing. An open channel without calls and streams does not keep the process alive.
  */
 import { resolve } from 'node:path';
-import type { ChannelOptions, Client, Metadata, ServiceDefinition, ServiceError } from '@grpc/grpc-js';
+import type {
+  ChannelOptions,
+  Client,
+  ClientReadableStream,
+  Metadata,
+  MethodDefinition,
+  ServiceDefinition,
+  ServiceError,
+} from '@grpc/grpc-js';
 import {
   type Decoded,
   type Draft,
@@ -24,8 +32,12 @@ const SERVICES = {
   Transfer: 'MemoryService',
   ListDevices: 'DeviceService',
   GetBudget: 'DeviceService',
+  WatchBudget: 'DeviceService',
 } as const;
+/** Those that answer with a stream; all others answer once. */
+type Streaming = 'WatchBudget';
 type Method = keyof typeof SERVICES;
+type Unary = Exclude<Method, Streaming>;
 
 interface Requests extends Record<Method, object> {
   Allocate: Draft<'AllocateRequest'>;
@@ -35,6 +47,7 @@ interface Requests extends Record<Method, object> {
   Transfer: Draft<'TransferRequest'>;
   ListDevices: Draft<'ListDevicesRequest'>;
   GetBudget: Draft<'GetBudgetRequest'>;
+  WatchBudget: Draft<'WatchBudgetRequest'>;
 }
 
 interface Answers extends Record<Method, object> {
@@ -45,6 +58,7 @@ interface Answers extends Record<Method, object> {
   Transfer: Decoded<'TransferResponse'>;
   ListDevices: Decoded<'ListDevicesResponse'>;
   GetBudget: Decoded<'GetBudgetResponse'>;
+  WatchBudget: Decoded<'WatchBudgetResponse'>;
 }
 
 /** What a call needs, once gRPC is loaded. */
@@ -70,6 +84,7 @@ const CHANNEL: ChannelOptions = {
 export class GrpcChannel {
   readonly #socket: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #streams = new Set<ClientReadableStream<object>>();
   #stub: Promise<Stub> | undefined;
   #closed = false;
 
@@ -83,13 +98,9 @@ export class GrpcChannel {
    * @param timeoutMs milliseconds; without it, however long it takes.
    * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer in time.
    */
-  async call<M extends Method>(method: M, request: Requests[M], timeoutMs?: number): Promise<Answers[M]> {
-    if (this.#closed) throw new VkmemError('UNAVAILABLE', 'The client was closed.');
-    this.#stub ??= this.#open();
-    const { client, metadata, services } = await this.#stub;
-    const definition = services[SERVICES[method]][method];
-    if (!definition) throw new VkmemError('INTERNAL', `The contract has no method ${method}.`);
-    const { path, requestSerialize, responseDeserialize } = definition;
+  async call<M extends Unary>(method: M, request: Requests[M], timeoutMs?: number): Promise<Answers[M]> {
+    const { client, metadata, services } = await this.#ready();
+    const { path, requestSerialize, responseDeserialize } = definitionOf(services, method);
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
       const done = (error: ServiceError | null, answer?: object) => {
@@ -100,10 +111,61 @@ export class GrpcChannel {
     });
   }
 
-  /** Calls under way are cut off. */
+  /**
+   * What a stream brings, until the consumer leaves the loop or the signal aborts; the stream is then cancelled.
+   * @throws VkmemError as call(), whenever the daemon fails; UNAVAILABLE where it ends the stream.
+   */
+  async *watch<M extends Streaming>(
+    method: M,
+    request: Requests[M],
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Answers[M], void, undefined> {
+    if (signal?.aborted) return;
+    const { client, metadata, services } = await this.#ready();
+    if (signal?.aborted) return;
+    const { path, requestSerialize, responseDeserialize } = definitionOf(services, method);
+    const stream = client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+    );
+    const cancel = () => stream.cancel();
+    // The loop below gets every error; the one of cancelling may come when nobody is in it any more.
+    stream.on('error', () => {});
+    signal?.addEventListener('abort', cancel, { once: true });
+    this.#streams.add(stream);
+    try {
+      for await (const answer of stream) {
+        if (signal?.aborted) return;
+        yield answer as Answers[M];
+      }
+      throw new VkmemError('UNAVAILABLE', 'The daemon ended the stream.');
+    } catch (failure) {
+      if (signal?.aborted) return;
+      if (this.#closed) throw clientClosed(failure);
+      throw isServiceError(failure) ? asCatalogued(failure) : failure;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      this.#streams.delete(stream);
+      cancel();
+    }
+  }
+
+  /** Calls and streams under way are cut off. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const stream of this.#streams) stream.cancel();
     (await this.#stub)?.client.close();
+  }
+
+  async #ready(): Promise<Stub> {
+    if (this.#closed) throw clientClosed();
+    this.#stub ??= this.#open();
+    const stub = await this.#stub;
+    if (this.#closed) throw clientClosed();
+    return stub;
   }
 
   async #open(): Promise<Stub> {
@@ -119,6 +181,19 @@ export class GrpcChannel {
       },
     };
   }
+}
+
+const clientClosed = (cause?: unknown): VkmemError =>
+  new VkmemError('UNAVAILABLE', 'The client was closed.', {}, cause);
+
+function definitionOf(services: Stub['services'], method: Method): MethodDefinition<object, object> {
+  const definition = services[SERVICES[method]][method];
+  if (!definition) throw new VkmemError('INTERNAL', `The contract has no method ${method}.`);
+  return definition;
+}
+
+function isServiceError(failure: unknown): failure is ServiceError {
+  return failure instanceof Error && 'details' in failure && 'metadata' in failure;
 }
 
 function asCatalogued(error: ServiceError): VkmemError {

@@ -2,7 +2,7 @@
  * The client's end of the handoff socket: requests out, answers back by their sequence, in any order.
  *
  * The daemon reads no more than 32 requests of a session at once; what is asked beyond that waits here, where it
- * costs nothing, instead of in the socket. The connection ends once: closed here, hung up there, or broken by a
+ * costs nothing but the fds that go with it, instead of in the socket. The connection ends once: closed here, hung up there, or broken by a
  * message that does not add up. Then every request under way is rejected, and every later one too; nothing is sent
  * again on a new connection, since the session, and what it owned, is gone.
  */
@@ -30,6 +30,7 @@ const ANSWERS = {
   claim: 'claim',
   release: 'release',
   free: 'free',
+  import: 'import',
 } as const;
 type Request = keyof typeof ANSWERS;
 
@@ -42,6 +43,8 @@ export interface Answer<R extends Request> {
 interface Pending {
   readonly request: Request;
   readonly fields: Draft<'ClientMessage'>;
+  /** Owned by the request until it is sent. */
+  readonly fds: readonly OwnedFd[];
   resolve(answer: Answer<never>): void;
   reject(reason: unknown): void;
 }
@@ -87,12 +90,17 @@ export class HandoffConnection {
 
   /**
    * Asks and waits for the answer.
+   * @param fds go with the request. Taken, always: also where it is never sent.
    * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer does not add up; UNAVAILABLE
    *   where the connection ended before it came.
    */
-  request<R extends Request>(request: R, fields: NonNullable<Draft<'ClientMessage'>[R]>): Promise<Answer<R>> {
+  request<R extends Request>(
+    request: R,
+    fields: NonNullable<Draft<'ClientMessage'>[R]>,
+    fds: readonly OwnedFd[] = [],
+  ): Promise<Answer<R>> {
     return new Promise<Answer<R>>((resolve, reject) => {
-      this.#waiting.push({ request, fields: { [request]: fields }, resolve, reject });
+      this.#waiting.push({ request, fields: { [request]: fields }, fds, resolve, reject });
       this.#pump();
     });
   }
@@ -112,17 +120,20 @@ export class HandoffConnection {
   }
 
   #send(pending: Pending): void {
+    const { fields, fds } = pending;
     if (this.#end) {
+      closeAll(fds);
       pending.reject(new VkmemError('UNAVAILABLE', this.#end.reason, {}, this.#end));
       return;
     }
     const sequence = this.#lastSequence + 1n;
     try {
       // A message that is dropped, since the daemon is going, is rejected by the end that follows.
-      this.#connection.send(encode('ClientMessage', { ...pending.fields, sequence, fdCount: 0 }));
+      this.#connection.send(encode('ClientMessage', { ...fields, sequence, fdCount: fds.length }), fds);
       this.#lastSequence = sequence;
       this.#inFlight.set(sequence, pending);
     } catch (failure) {
+      closeAll(fds);
       pending.reject(failure);
     }
   }
@@ -162,7 +173,10 @@ export class HandoffConnection {
     this.#end = reason;
     const left = [...this.#inFlight.values(), ...this.#waiting.splice(0)];
     this.#inFlight.clear();
-    for (const pending of left) pending.reject(reason);
+    for (const pending of left) {
+      closeAll(pending.fds);
+      pending.reject(reason);
+    }
   }
 }
 

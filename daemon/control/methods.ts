@@ -8,9 +8,18 @@ import { getAllocation, getBudget, listAllocations, listDevices } from '../memor
 import { free } from '../memory/lifetime.js';
 import type { Caller } from '../memory/policy.js';
 import { transfer } from '../memory/transfer.js';
+import { watchBudget } from '../memory/watch.js';
 
 /** A method's way into the domain. */
 export type Method = (domain: Domain, caller: Caller, request: never) => unknown;
+
+/** The same for one that answers again and again, until the signal is aborted; then it throws the signal's reason. */
+export type Stream = (
+  domain: Domain,
+  caller: Caller,
+  request: never,
+  signal: AbortSignal,
+) => AsyncIterable<object>;
 
 export const MEMORY_METHODS: Record<string, Method> = {
   Allocate: async (domain, caller, request: Decoded<'AllocateRequest'>) => {
@@ -34,4 +43,8 @@ export const MEMORY_METHODS: Record<string, Method> = {
 export const DEVICE_METHODS: Record<string, Method> = {
   ListDevices: listDevices,
   GetBudget: getBudget,
+};
+
+export const DEVICE_STREAMS: Record<string, Stream> = {
+  WatchBudget: watchBudget,
 };

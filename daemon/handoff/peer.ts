@@ -9,6 +9,7 @@
 import {
   asVkmemError,
   Connection,
+  closeAll,
   type Decoded,
   type Draft,
   decode,
@@ -30,6 +31,8 @@ import { serve } from './requests.js';
 const MAX_IN_FLIGHT = 32;
 const GREETING_MS = 5000;
 const MAX_CLIENT_NAME_BYTES = 128;
+/** Of an import. */
+const MAX_CLIENT_FDS = 1;
 
 export class Peer {
   readonly #domain: Domain;
@@ -49,11 +52,14 @@ export class Peer {
     this.#identity = identity;
     this.#gone = gone;
     const handlers = {
-      message: (data: Buffer) => this.#receive(data),
+      message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
       fault: (fault: Fault) => this.#goodbye(0n, new VkmemError('PROTOCOL_ERROR', `${fault.kind}.`)),
       close: () => this.#closed(),
     };
-    this.#connection = new Connection(fd, handlers, { maxMessageBytes: MAX_MESSAGE_BYTES, maxFds: 0 });
+    this.#connection = new Connection(fd, handlers, {
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      maxFds: MAX_CLIENT_FDS,
+    });
     this.#greeting = setTimeout(() => {
       this.#drop(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${GREETING_MS} ms.`));
     }, GREETING_MS);
@@ -80,22 +86,27 @@ export class Peer {
     this.#connection.end(this.#goodbye(0n, new VkmemError('UNAVAILABLE', 'The daemon is stopping.')));
   }
 
-  #receive(data: Buffer): void {
+  #receive(data: Buffer, fds: OwnedFd[]): void {
     let sequence = 0n;
     try {
       const message = decode('ClientMessage', data);
       ({ sequence } = message);
-      this.#checkFrame(message);
+      this.#checkFrame(message, fds.length);
       if (!this.#session) this.#greet(message);
-      else void this.#answer(this.#session, message);
+      else void this.#answer(this.#session, message, fds);
     } catch (failure) {
+      closeAll(fds);
       this.#drop(sequence, asVkmemError(failure));
     }
   }
 
-  #checkFrame({ sequence, fdCount, body }: Decoded<'ClientMessage'>): void {
-    if (fdCount !== 0) {
-      throw new VkmemError('PROTOCOL_ERROR', `fd_count is ${fdCount}; no message of a client carries any.`);
+  #checkFrame({ sequence, fdCount, body }: Decoded<'ClientMessage'>, fds: number): void {
+    const expected = body === 'import' ? MAX_CLIENT_FDS : 0;
+    if (fdCount !== fds || fds !== expected) {
+      throw new VkmemError(
+        'PROTOCOL_ERROR',
+        `fd_count is ${fdCount} and ${fds} came; ${body ?? 'a message'} carries ${expected}.`,
+      );
     }
     if (sequence <= this.#lastSequence) {
       throw new VkmemError('PROTOCOL_ERROR', `Sequence ${sequence} follows ${this.#lastSequence}.`);
@@ -141,12 +152,13 @@ export class Peer {
     });
   }
 
-  async #answer(session: Session, message: Decoded<'ClientMessage'>): Promise<void> {
+  /** @param incoming fds of the message; taken over. */
+  async #answer(session: Session, message: Decoded<'ClientMessage'>, incoming: OwnedFd[]): Promise<void> {
     this.#inFlight += 1;
     if (this.#inFlight === MAX_IN_FLIGHT) this.#connection.pause();
     const { sequence } = message;
     try {
-      const { response, fds } = await serve(this.#domain, this.#caller(session), message);
+      const { response, fds } = await serve(this.#domain, this.#caller(session), message, incoming);
       this.#send({ sequence, ...response }, fds);
     } catch (failure) {
       this.#refuse(sequence, `a ${message.body} request`, failure);

@@ -2,7 +2,7 @@
  * The handoff socket's requests: which use case answers which message.
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { allocate } from '../memory/allocate.js';
+import { allocate, importMemory } from '../memory/allocate.js';
 import type { Domain } from '../memory/domain.js';
 import { claim, release } from '../memory/grant.js';
 import { free } from '../memory/lifetime.js';
@@ -14,12 +14,20 @@ export interface Answer {
   readonly fds: OwnedFd[];
 }
 
-/** @throws VkmemError whatever the use case refuses with. */
+/**
+ * @param incoming fds that came with the message: only an import has any; taken over.
+ * @throws VkmemError whatever the use case refuses with.
+ */
 export async function serve(
   domain: Domain,
   caller: Caller,
   message: Decoded<'ClientMessage'>,
+  incoming: readonly OwnedFd[],
 ): Promise<Answer> {
+  if (message.import) {
+    const { response, fds } = await importMemory(domain, caller, message.import, incoming);
+    return { response: { import: response }, fds };
+  }
   if (message.allocate) {
     const { response, fds } = await allocate(domain, caller, message.allocate);
     return { response: { allocate: response }, fds };

@@ -1,14 +1,16 @@
 /**
- * Allocate: policy, name, count, budget, then the device, then the ledger; all of it is undone where a step fails.
+ * Allocate and Import: policy, name, count, budget, then the device, then the ledger; all of it is undone where a
+ * step fails.
  */
-import { type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { closeAll, type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import type { DeviceMemory, MemoryPlan } from '../vulkan/device.js';
 import { Allocation, type AllocationTerms } from './allocation.js';
 import type { Domain } from './domain.js';
 import { grantKinds } from './grant.js';
 import type { Charge } from './ledger.js';
 import { freeAllocation } from './lifetime.js';
-import { type Caller, requirePresent } from './policy.js';
-import { type AllocateTerms, parseAllocate } from './request.js';
+import { type Caller, partyOf, requireImport, requirePresent, requireTrust } from './policy.js';
+import { type OwnerTerms, parseAllocate, parseImport } from './request.js';
 
 /** An answer and the file descriptors that belong to its grants, in their order. The receiver owns them. */
 export interface WithFds<T> {
@@ -16,10 +18,16 @@ export interface WithFds<T> {
   readonly fds: OwnedFd[];
 }
 
+/** How the memory of a request comes to be: what of, and by what call. */
+interface Source {
+  readonly plan: MemoryPlan;
+  make(): Promise<DeviceMemory>;
+}
+
 /**
  * Makes an allocation and, for a caller with a session, grants what it asked for at once.
- * @throws VkmemError any code of request.ts and budget.ts, SESSION_REQUIRED, KINDS_EXCLUSIVE, KIND_UNSUPPORTED,
- *   NAME_TAKEN, TOO_MANY_ALLOCATIONS, DEVICE_OUT_OF_MEMORY, DEVICE_LOST, UNAVAILABLE.
+ * @throws VkmemError any code of request.ts, Planner.plan and budget.ts, SESSION_REQUIRED, NAME_TAKEN,
+ *   TOO_MANY_ALLOCATIONS, DEVICE_OUT_OF_MEMORY, DEVICE_LOST, UNAVAILABLE.
  */
 export async function allocate(
   domain: Domain,
@@ -27,7 +35,50 @@ export async function allocate(
   request: Decoded<'AllocateRequest'>,
 ): Promise<WithFds<Decoded<'AllocateResponse'>>> {
   const wanted = parseAllocate(request);
-  const allocation = await make(domain, wanted, termsFor(caller, wanted));
+  const { device } = domain;
+  return establish(domain, caller, wanted, async () => {
+    const plan = await device.plan(wanted);
+    return { plan, make: () => device.allocate(plan, wanted.name || 'session') };
+  });
+}
+
+/**
+ * Makes an allocation of memory that the caller has already: off unless policy names the caller.
+ * @param fds that came with the message, exactly one; taken over.
+ * @throws VkmemError NOT_PERMITTED, INVALID_HANDLE, PROTOCOL_ERROR, and as allocate().
+ */
+export async function importMemory(
+  domain: Domain,
+  caller: Caller,
+  request: Decoded<'ImportRequest'>,
+  fds: readonly OwnedFd[],
+): Promise<WithFds<Decoded<'ImportResponse'>>> {
+  try {
+    const [fd] = fds;
+    if (!fd || fds.length > 1) {
+      throw new VkmemError('PROTOCOL_ERROR', `An import carries one fd; ${fds.length} came.`);
+    }
+    requireImport(domain.importers, caller.identity);
+    const terms = parseImport(request);
+    if (terms.source === 'OPAQUE_FD') requireTrust(domain.device.info.type, caller.identity);
+    return await establish(domain, caller, terms, async () => {
+      const plan = await domain.device.planImport(terms, fd);
+      return { plan, make: () => domain.device.import(terms, plan, fd.dup('imported')) };
+    });
+  } finally {
+    closeAll(fds);
+  }
+}
+
+async function establish(
+  domain: Domain,
+  caller: Caller,
+  wanted: OwnerTerms,
+  sourceOf: () => Promise<Source>,
+): Promise<WithFds<{ allocation: Decoded<'Allocation'>; grants: Decoded<'Grant'>[] }>> {
+  const terms = termsFor(caller, wanted);
+  const turn = () => make(domain, caller, terms, sourceOf);
+  const allocation = await domain.allocations.take(partyOf(caller), turn);
   try {
     requirePresent(caller);
     const { grants, fds } = await grantKinds(domain, caller, allocation, wanted.grantKinds, wanted.access);
@@ -38,7 +89,7 @@ export async function allocate(
   }
 }
 
-function termsFor(caller: Caller, wanted: AllocateTerms): AllocationTerms {
+function termsFor(caller: Caller, wanted: OwnerTerms): AllocationTerms {
   const { session } = caller;
   if (wanted.lifetime === 'SESSION' && !session) {
     throw new VkmemError('SESSION_REQUIRED', 'The lifetime is SESSION and the call names no session.');
@@ -52,15 +103,21 @@ function termsFor(caller: Caller, wanted: AllocateTerms): AllocationTerms {
   };
 }
 
-async function make(domain: Domain, wanted: AllocateTerms, terms: AllocationTerms): Promise<Allocation> {
-  const plan = domain.device.plan(wanted.kinds);
-  const size = domain.device.roundSize(wanted.size);
+async function make(
+  domain: Domain,
+  caller: Caller,
+  terms: AllocationTerms,
+  sourceOf: () => Promise<Source>,
+): Promise<Allocation> {
+  requirePresent(caller);
   const nameKey = terms.lifetime === 'NAMED' ? `${terms.ownerUid}/${terms.name}` : undefined;
   if (nameKey) domain.registry.reserveName(nameKey);
   let charge: Charge | undefined;
   try {
-    charge = await domain.budget.admit(size, plan.heapIndex, terms.ownerUid);
-    const memory = await countedIn(domain, () => domain.device.allocate(size, plan, terms.name || 'session'));
+    const source = await sourceOf();
+    const { size, heapIndex } = source.plan;
+    charge = await domain.budget.admit(size, heapIndex, terms.ownerUid);
+    const memory = await countedIn(domain, source.make);
     charge.commit();
     const allocation = new Allocation(terms, memory, charge);
     domain.registry.add(allocation);

@@ -16,6 +16,7 @@ import {
 } from '@vkmemd/proto';
 import type { DeviceMemory } from '../vulkan/device.js';
 import type { Charge } from './ledger.js';
+import { describeRequirements, describeResource } from './resource-request.js';
 import type { Session } from './session.js';
 
 /** What is fixed when an allocation is made. */
@@ -106,14 +107,17 @@ export class Allocation {
     return this.#retired;
   }
 
-  /** Whether any session, or as far as the kernel can tell any process, still holds the memory. */
+  /**
+   * Whether any session, or as far as the kernel can tell any process, still holds the memory. What a client imported
+   * is its own: once the device has let go of it, nothing is left to account for but grants.
+   */
   get held(): boolean {
-    return this.grants.size > 0 || this.memory.heldElsewhere() === true;
+    return this.grants.size > 0 || (!this.memory.imported && this.memory.heldElsewhere() === true);
   }
 
   /** The allocation as the contract describes it. */
   describe(): Decoded<'Allocation'> {
-    const { plan, size, dedicated } = this.memory;
+    const { plan, size, dedicated, imported } = this.memory;
     return {
       id: this.id,
       name: this.terms.name,
@@ -128,6 +132,10 @@ export class Allocation {
       dedicated,
       grants: this.grants.size,
       createdAt: timestamp(this.createdAt),
+      imported,
+      handleTypes: plan.handleTypes,
+      requirements: describeRequirements(plan),
+      ...describeResource(plan.resource),
     };
   }
 }

@@ -1,14 +1,20 @@
 /**
  * The budget: how many bytes of each heap a request can still have.
  *
- * VK_EXT_memory_budget says what the daemon's whole process may use and uses (source EXT). Without it the budget is
- * an estimate, four fifths of the heap, with our own account as usage (source ESTIMATED). A driver forgets memory
- * that was freed while an exported fd still holds it, so draining bytes are taken off by us; what is reserved for
- * requests under way is taken off too. Admission asks the driver first and then checks and charges in one
- * synchronous step, so that two requests never pass on the same bytes.
+ * VK_EXT_memory_budget says what the daemon's whole process may use and uses (source EXT). Without it, and for a heap
+ * that the driver leaves out, the budget is an estimate, four fifths of the heap, with our own account as usage
+ * (source ESTIMATED). The driver's figures are shown as they are, and believed only so far: a budget above the heap's
+ * size admits no more than the heap has; a budget of 0, or one that has shrunk below what is used, admits nothing and
+ * takes nothing back.
+ *
+ * A driver forgets memory that was freed while an exported fd still holds it, so draining bytes are taken off by us;
+ * what is reserved for requests under way is taken off too. Admission asks the driver first and then checks and
+ * charges in one synchronous step, so that two requests never pass on the same bytes. Where the driver cannot be
+ * asked, nothing is admitted on a guess: the request fails as the question did. Inspection then shows the estimate.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Charge, Ledger } from './ledger.js';
+import { type Pressure, pressureOf, type Thresholds } from './pressure.js';
 
 /** One heap's account, in bytes. */
 export interface HeapBudget {
@@ -21,6 +27,7 @@ export interface HeapBudget {
   readonly draining: bigint;
   readonly reserved: bigint;
   readonly available: bigint;
+  readonly pressure: Pressure;
 }
 
 /** What the budget needs to know of the device. */
@@ -30,34 +37,56 @@ export interface BudgetSource {
   memoryBudget(): Promise<readonly { budget: bigint; usage: bigint }[] | undefined>;
 }
 
+/** Who is told of a failure that no caller is told of. */
+export interface BudgetEvents {
+  fault(what: string, cause: unknown): void;
+}
+
 const atLeastZero = (bytes: bigint): bigint => (bytes < 0n ? 0n : bytes);
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-/** What the driver said of a heap, and the bytes that were live when it was asked. */
+/** What the driver said of a heap; what was live before it was asked, and what had left by then. */
 interface Sample {
   readonly budget: bigint;
   readonly usage: bigint;
   readonly live: bigint;
+  readonly left: bigint;
 }
 
 export class Budget {
   readonly #device: BudgetSource;
   readonly #ledger: Ledger;
+  readonly #thresholds: Thresholds;
+  readonly #events: BudgetEvents;
+  #failing = false;
 
-  constructor(device: BudgetSource, ledger: Ledger) {
+  constructor(device: BudgetSource, ledger: Ledger, thresholds: Thresholds, events: BudgetEvents) {
     this.#device = device;
     this.#ledger = ledger;
+    this.#thresholds = thresholds;
+    this.#events = events;
   }
 
-  /** The account of every heap, with the driver's figures of this moment. */
+  /**
+   * The account of every heap, with the driver's figures of this moment. Never fails: what the driver does not tell
+   * is estimated, and the first failure of a row is reported.
+   */
   async heaps(): Promise<HeapBudget[]> {
-    const sampled = await this.#sample();
+    let sampled: readonly (Sample | undefined)[] = [];
+    try {
+      sampled = await this.#sample();
+      this.#failing = false;
+    } catch (failure) {
+      if (!this.#failing) this.#events.fault('the driver did not tell its budget: it is estimated', failure);
+      this.#failing = true;
+    }
     return this.#device.info.heaps.map((_, index) => this.#account(index, sampled[index]));
   }
 
   /**
    * Charges `bytes` on a heap, or refuses.
-   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available.
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available; as the
+   *   driver fails where it cannot be asked (DEVICE_LOST).
    */
   async admit(bytes: bigint, heap: number, uid: number): Promise<Charge> {
     const size = this.#device.info.heaps[heap]?.size ?? 0n;
@@ -78,11 +107,14 @@ export class Budget {
     return this.#ledger.charge(bytes, heap, uid);
   }
 
-  /** The driver's figures per heap, and what was live before they were asked for; empty where it has none. */
-  async #sample(): Promise<readonly Sample[]> {
-    const before = this.#device.info.heaps.map((_, index) => this.#ledger.heap(index).live);
+  /** The driver's figures per heap, with the account of before they were asked for; undefined where it has none. */
+  async #sample(): Promise<readonly (Sample | undefined)[]> {
+    const before = this.#device.info.heaps.map((_, index) => ({
+      live: this.#ledger.heap(index).live,
+      left: this.#ledger.leftLive(index),
+    }));
     const told = (await this.#device.memoryBudget()) ?? [];
-    return told.map(({ budget, usage }, index) => ({ budget, usage, live: before[index] ?? 0n }));
+    return before.map((then, index) => told[index] && { ...told[index], ...then });
   }
 
   #account(heapIndex: number, sampled: Sample | undefined): HeapBudget {
@@ -90,9 +122,9 @@ export class Budget {
     const size = this.#device.info.heaps[heapIndex]?.size ?? 0n;
     const driverBudget = sampled?.budget ?? (size * 4n) / 5n;
     const driverUsage = sampled?.usage ?? live;
-    // What the process uses beside our allocations. The sample is older than the ledger: only what was live before
-    // it and still is is surely in it. So bytes on the move may count twice for a moment, and never not at all.
-    const foreign = sampled ? atLeastZero(driverUsage - smaller(sampled.live, live)) : 0n;
+    const limit = smaller(driverBudget, size);
+    const foreign = sampled ? this.#foreign(heapIndex, sampled) : 0n;
+    const available = atLeastZero(limit - foreign - live - draining - reserved);
     return {
       heapIndex,
       size,
@@ -102,7 +134,18 @@ export class Budget {
       live,
       draining,
       reserved,
-      available: atLeastZero(driverBudget - foreign - live - draining - reserved),
+      available,
+      pressure: pressureOf(available, limit, this.#thresholds),
     };
+  }
+
+  /**
+   * What the process uses beside our allocations. The sample is older than the ledger: only what was live before it
+   * and still is is surely in it, so what has left live since, whatever came in its place, is not believed to be. So
+   * bytes on the move may count twice for a moment, and never not at all.
+   */
+  #foreign(heapIndex: number, { usage, live, left }: Sample): bigint {
+    const stillLive = atLeastZero(live - (this.#ledger.leftLive(heapIndex) - left));
+    return atLeastZero(usage - stillLive);
   }
 }

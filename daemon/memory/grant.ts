@@ -15,13 +15,14 @@ import {
   timestamp,
   VkmemError,
 } from '@vkmemd/proto';
-import type { ExportedHandle } from '../vulkan/device.js';
+import { type ExportedHandle, LAYOUT_GENERAL, type MemoryPlan } from '../vulkan/device.js';
 import type { WithFds } from './allocate.js';
 import type { Allocation, GrantRecord } from './allocation.js';
 import type { Domain } from './domain.js';
 import { settleIfUnheld } from './lifetime.js';
-import { type Caller, isOperator, readOnlyIsEnforced, requirePresent, requireSession } from './policy.js';
+import { type Caller, readOnlyIsEnforced, requirePresent, requireSession, requireTrust } from './policy.js';
 import { parseAccess, parseKinds, requireKinds } from './request.js';
+import { describeRequirements, describeResource } from './resource-request.js';
 import type { Session } from './session.js';
 
 /**
@@ -62,7 +63,7 @@ export async function grantKinds(
 ): Promise<{ grants: Decoded<'Grant'>[]; fds: OwnedFd[] }> {
   if (kinds.length === 0) return { grants: [], fds: [] };
   const session = requireSession(caller);
-  if (kinds.includes('OPAQUE_FD')) requireTrust(domain, caller);
+  if (kinds.includes('OPAQUE_FD')) requireTrust(domain.device.info.type, caller.identity);
   const made: GrantRecord[] = [];
   const fds: OwnedFd[] = [];
   try {
@@ -70,9 +71,9 @@ export async function grantKinds(
       const described: Decoded<'Grant'>[] = [];
       for (const kind of kinds) {
         const handle = await memory.export(kind, access);
-        fds.push(handle.fd);
+        if (handle.fd) fds.push(handle.fd);
         requirePresent(caller);
-        const record = { id: domain.nextGrantId(), allocation, session, kind, fds: 1 };
+        const record = { id: domain.nextGrantId(), allocation, session, kind, fds: handle.fd ? 1 : 0 };
         made.push(record);
         session.grants.set(record.id, record);
         allocation.grants.add(record);
@@ -86,17 +87,6 @@ export async function grantKinds(
     for (const fd of fds) fd.close();
     throw failure;
   }
-}
-
-/**
- * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and believes it when the
- * memory is freed: whoever can write there can end the daemon. There only operators are granted one.
- */
-function requireTrust(domain: Domain, { identity }: Caller): void {
-  if (domain.device.info.type !== 'cpu' || isOperator(identity)) return;
-  throw new VkmemError('NOT_PERMITTED', 'On a software device an OPAQUE_FD is for operators only.', {
-    kind: 'OPAQUE_FD',
-  });
 }
 
 /** Takes a grant off both sides. Its bytes are the allocation's business. */
@@ -114,7 +104,8 @@ function describe(
 ): Decoded<'Grant'> {
   const { memory, id } = record.allocation;
   const { plan } = memory;
-  const enforced = record.kind === 'MAPPABLE' && readOnlyIsEnforced(caller.identity);
+  // A dma-buf is the same open file for everybody who has it.
+  const enforced = record.kind === 'MAPPABLE' && !handle.dmaBufSync && readOnlyIsEnforced(caller.identity);
   const strength = enforced ? 'READ_ONLY_STRENGTH_ENFORCED' : 'READ_ONLY_STRENGTH_ADVISORY';
   return {
     id: record.id,
@@ -136,6 +127,20 @@ function describe(
     driverUuid: Buffer.from(domain.device.info.driverUuid),
     vulkanHandleType: handle.handleType,
     grantedAt: timestamp(Date.now()),
+    remoteAddress: handle.remoteAddress,
+    dmaBufSync: handle.dmaBufSync,
+    handleTypes: plan.handleTypes,
+    requirements: describeRequirements(plan),
+    ...toImport(plan),
+  };
+}
+
+/** What an importer must repeat of the resource, and know of an image. */
+function toImport({ resource }: MemoryPlan): Pick<Decoded<'Grant'>, 'buffer' | 'image'> {
+  const { buffer, image } = describeResource(resource);
+  if (!image) return buffer ? { buffer } : {};
+  return {
+    image: { description: image, sameDeviceAndDriver: true, layoutForOtherApis: LAYOUT_GENERAL },
   };
 }
 

@@ -3,8 +3,10 @@
  */
 import { type Counts, type Decoded, kindToWire } from '@vkmemd/proto';
 import type { DeviceInfo } from '../vulkan/device.js';
+import type { HeapBudget } from './budget.js';
 import type { Domain } from './domain.js';
 import type { Caller } from './policy.js';
+import { worst } from './pressure.js';
 
 /** @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
 export function getAllocation(
@@ -21,18 +23,36 @@ export function listAllocations(domain: Domain, caller: Caller): Decoded<'ListAl
 }
 
 export async function getBudget(domain: Domain): Promise<Decoded<'GetBudgetResponse'>> {
-  const heaps = (await domain.budget.heaps()).map((heap) => ({
+  const heaps = (await domain.budget.heaps()).map(describeHeap);
+  return { heaps, counts: counts(domain) };
+}
+
+/** The same, with the highest pressure of all heaps. */
+export async function budgetReport(domain: Domain): Promise<Decoded<'WatchBudgetResponse'>> {
+  const heaps = await domain.budget.heaps();
+  const pressure = `PRESSURE_${worst(heaps.map((heap) => heap.pressure))}` as const;
+  return { heaps: heaps.map(describeHeap), counts: counts(domain), pressure };
+}
+
+function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
+  return {
     heapIndex: heap.heapIndex,
     sizeBytes: heap.size,
-    driverBudgetBytes: heap.driverBudget,
-    driverUsageBytes: heap.driverUsage,
-    source: `BUDGET_SOURCE_${heap.source}` as const,
+    driverBudgetBytes: fitting(heap.driverBudget),
+    driverUsageBytes: fitting(heap.driverUsage),
+    source: `BUDGET_SOURCE_${heap.source}`,
     liveBytes: heap.live,
     drainingBytes: heap.draining,
     reservedBytes: heap.reserved,
     availableBytes: heap.available,
-  }));
-  return { heaps, counts: counts(domain) };
+    pressure: `PRESSURE_${heap.pressure}`,
+  };
+}
+
+/** A driver's VkDeviceSize as the contract's int64: one that says 'no limit' with all bits set says the most there is. */
+function fitting(bytes: bigint): bigint {
+  const most = 0x7fff_ffff_ffff_ffffn;
+  return bytes > most ? most : bytes;
 }
 
 /** What the daemon holds: all 0 when nobody uses it. */
@@ -62,6 +82,7 @@ function describeDevice(info: DeviceInfo, domain: Domain): Decoded<'Device'> {
     rung: `RUNG_${report.rung}` as const,
     via: report.via,
     reason: report.reason,
+    missing: report.missing,
   }));
   return {
     name: info.name,

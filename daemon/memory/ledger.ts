@@ -20,6 +20,8 @@ class Account {
   reserved = 0n;
   live = 0n;
   draining = 0n;
+  /** Bytes that were live once and are not any more, ever: grows only. */
+  leftLive = 0n;
 
   get empty(): boolean {
     return this.reserved === 0n && this.live === 0n && this.draining === 0n;
@@ -27,6 +29,7 @@ class Account {
 
   post(column: Column, bytes: bigint): void {
     this[column] += bytes;
+    if (column === 'live' && bytes < 0n) this.leftLive -= bytes;
     if (this[column] < 0n) throw new Error(`ledger: ${column} would be ${this[column]} bytes`);
   }
 }
@@ -105,6 +108,11 @@ export class Ledger {
   /** Bytes on one heap. */
   heap(index: number): Balance {
     return this.#copy(this.#heaps[index]);
+  }
+
+  /** Bytes on one heap that were live once and are not any more, ever. Two readings tell what left in between. */
+  leftLive(index: number): bigint {
+    return this.#heaps[index]?.leftLive ?? 0n;
   }
 
   /** Bytes of one user. */

@@ -7,6 +7,9 @@
 import { VkmemError } from '@vkmemd/proto';
 import type { Session } from './session.js';
 
+/** Users who may import memory of their own; operators too must be named. */
+export type Importers = ReadonlySet<number>;
+
 /** What the kernel said of a peer when its connection was accepted. */
 export interface Identity {
   readonly uid: number;
@@ -54,6 +57,32 @@ export function requireUse(identity: Identity, ownerUid: number): void {
  */
 export function readOnlyIsEnforced(identity: Identity): boolean {
   return !isOperator(identity);
+}
+
+/** @throws VkmemError NOT_PERMITTED unless the daemon was told that this user may import. */
+export function requireImport(importers: Importers, { uid }: Identity): void {
+  if (importers.has(uid)) return;
+  throw new VkmemError(
+    'NOT_PERMITTED',
+    `User ${uid} may not import memory; vkmemd --allow-import names who may.`,
+  );
+}
+
+/**
+ * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and believes it when the
+ * memory is freed: whoever can write there can end the daemon. There only operators hand such fds over or get one.
+ * @throws VkmemError NOT_PERMITTED.
+ */
+export function requireTrust(deviceType: string, identity: Identity): void {
+  if (deviceType !== 'cpu' || isOperator(identity)) return;
+  throw new VkmemError('NOT_PERMITTED', 'On a software device an OPAQUE_FD is for operators only.', {
+    kind: 'OPAQUE_FD',
+  });
+}
+
+/** Who waits for a turn: the session, or the user where there is none. */
+export function partyOf({ session, identity }: Caller): string {
+  return session ? `session ${session.id}` : `user ${identity.uid}`;
 }
 
 /** @throws VkmemError SESSION_REQUIRED where the caller has none. */

@@ -1,16 +1,22 @@
 /**
  * The registry: every allocation by its id and its name, and the names that requests under way have taken.
  *
- * Draining allocations stay listed until their bytes are free, but can no longer be found.
+ * Draining allocations stay listed until their bytes are free, but can no longer be found. Those that ended because
+ * the device was lost are remembered for a while, so that whoever still names one is told why it is gone.
  */
 import { type AllocationRef, VkmemError } from '@vkmemd/proto';
-import type { Allocation } from './allocation.js';
+import { Allocation } from './allocation.js';
 import { type Identity, mayUse, requireUse } from './policy.js';
+
+/** How many of the allocations that a lost device took are remembered. */
+const MOST_LOST = 4096;
 
 export class Registry {
   readonly #byId = new Map<string, Allocation>();
   readonly #byName = new Map<string, Allocation | 'reserved'>();
   readonly #draining = new Set<Allocation>();
+  /** Ids and names, and whose they were; the longest ago first. */
+  readonly #lost = new Map<string, number>();
 
   get live(): number {
     return this.#byId.size;
@@ -32,6 +38,7 @@ export class Registry {
   reserveName(key: string): void {
     if (this.#byName.has(key)) throw new VkmemError('NAME_TAKEN', `The name is ${key}.`, { name: key });
     this.#byName.set(key, 'reserved');
+    this.#lost.delete(key);
   }
 
   releaseName(key: string): void {
@@ -50,6 +57,15 @@ export class Registry {
     this.#draining.add(allocation);
   }
 
+  /** The allocation is about to be retired, since the device took its memory with it. */
+  lose({ id, nameKey, terms }: Allocation): void {
+    for (const key of nameKey ? [id, nameKey] : [id]) this.#lost.set(key, terms.ownerUid);
+    for (const key of this.#lost.keys()) {
+      if (this.#lost.size <= MOST_LOST) return;
+      this.#lost.delete(key);
+    }
+  }
+
   /** The allocation is gone. */
   remove(allocation: Allocation): void {
     this.#draining.delete(allocation);
@@ -62,25 +78,30 @@ export class Registry {
 
   /**
    * The live allocation that a message names.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED; INVALID_ARGUMENT where it names none.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST; INVALID_ARGUMENT where it names none.
    */
   find(ref: AllocationRef | null | undefined, identity: Identity): Allocation {
-    const allocation = this.#resolve(ref, identity);
-    if (!allocation) throw new VkmemError('NOT_FOUND', `The request names ${ref?.id ?? ref?.name}.`);
-    requireUse(identity, allocation.terms.ownerUid);
-    return allocation;
+    const key = this.#keyOf(ref, identity);
+    const found = this.#byId.get(key) ?? this.#byName.get(key);
+    if (found instanceof Allocation) {
+      requireUse(identity, found.terms.ownerUid);
+      return found;
+    }
+    const owner = this.#lost.get(key);
+    if (owner === undefined) throw new VkmemError('NOT_FOUND', `The request names ${ref?.id ?? ref?.name}.`);
+    requireUse(identity, owner);
+    throw new VkmemError('DEVICE_LOST', `${ref?.id ?? ref?.name} ended with the device that held it.`);
   }
 
-  #resolve(ref: AllocationRef | null | undefined, identity: Identity): Allocation | undefined {
-    if (ref?.id) return this.#byId.get(ref.id);
+  /** An id, or `uid/name`; neither can be mistaken for the other. */
+  #keyOf(ref: AllocationRef | null | undefined, identity: Identity): string {
+    if (ref?.id) return ref.id;
     if (!ref?.name) {
       throw new VkmemError('INVALID_ARGUMENT', 'The request names no allocation.', { field: 'allocation' });
     }
     const slash = ref.name.indexOf('/');
     // Whether another user has a name is nobody else's business: refused before it is looked up.
     if (slash >= 0) requireUse(identity, Number(ref.name.slice(0, slash)));
-    const key = slash >= 0 ? ref.name : `${identity.uid}/${ref.name}`;
-    const found = this.#byName.get(key);
-    return found === 'reserved' ? undefined : found;
+    return slash >= 0 ? ref.name : `${identity.uid}/${ref.name}`;
   }
 }

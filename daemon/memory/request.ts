@@ -3,7 +3,6 @@
  *
  * Both planes carry the same messages, so a fault has the same code on either.
  */
-
 import {
   type AccessName,
   type Decoded,
@@ -12,17 +11,23 @@ import {
   type LifetimeName,
   VkmemError,
 } from '@vkmemd/proto';
+import type { ForeignSource, ImportTerms, MemoryRequest } from '../vulkan/device.js';
+import { parseResource } from './resource-request.js';
 
-/** What an AllocateRequest asks for. */
-export interface AllocateTerms {
-  /** At least 1; not rounded yet. */
-  readonly size: bigint;
+/** What every request for an allocation says of it, however its memory comes to be. */
+export interface OwnerTerms {
   readonly kinds: readonly KindName[];
   readonly grantKinds: readonly KindName[];
   readonly lifetime: LifetimeName;
   readonly name: string;
   readonly access: AccessName;
 }
+
+/** What an AllocateRequest asks for: at least 1 byte, not rounded yet; 0 with an image for what it needs. */
+export type AllocateTerms = OwnerTerms & MemoryRequest;
+
+/** What an ImportRequest says. */
+export type ImportedTerms = OwnerTerms & ImportTerms;
 
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
@@ -31,8 +36,55 @@ const NAME = /^[A-Za-z0-9._-]{1,128}$/;
  */
 export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerms {
   const size = request.sizeBytes;
-  if (size <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
-  const kinds = parseKinds(request.kinds);
+  const resource = parseResource(request.buffer, request.image);
+  const needed = size === 0n && resource?.what === 'image';
+  if (size <= 0n && !needed) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
+  return {
+    ...parseOwner(request, parseKinds(request.kinds)),
+    size,
+    resource,
+    required: request.requiredPropertyFlags,
+    preferred: request.preferredPropertyFlags,
+    forbidden: request.forbiddenPropertyFlags,
+    memoryTypeIndex: request.memoryTypeIndex,
+    access: parseAccess(request.access),
+  };
+}
+
+const SOURCES: Partial<Record<KindName, ForeignSource>> = {
+  OPAQUE_FD: 'OPAQUE_FD',
+  DMA_BUF: 'DMA_BUF',
+  MAPPABLE: 'MEMFD',
+};
+
+/**
+ * @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT.
+ */
+export function parseImport(request: Decoded<'ImportRequest'>): ImportedTerms {
+  if (request.sizeBytes < 0n) throw new VkmemError('INVALID_SIZE', `The request says ${request.sizeBytes}.`);
+  const kind = kindFromWire(request.source);
+  const source = kind && SOURCES[kind];
+  if (!source) {
+    throw new VkmemError('INVALID_ARGUMENT', `Nothing is imported as ${String(request.source)}.`, {
+      field: 'source',
+    });
+  }
+  return {
+    ...parseOwner(request, request.kinds.length > 0 ? parseKinds(request.kinds) : []),
+    source,
+    size: request.sizeBytes,
+    resource: parseResource(request.buffer, request.image),
+    memoryTypeIndex: request.memoryTypeIndex,
+    deviceUuid: request.deviceUuid,
+    driverUuid: request.driverUuid,
+  };
+}
+
+/** What both requests say of the owner and of the grants, in the same fields. */
+function parseOwner(
+  request: Pick<Decoded<'AllocateRequest'>, 'grantKinds' | 'lifetime' | 'name'>,
+  kinds: readonly KindName[],
+): OwnerTerms {
   const grantKinds = request.grantKinds.length > 0 ? parseKinds(request.grantKinds) : [];
   requireKinds(grantKinds, kinds);
   const lifetime = parseLifetime(request.lifetime, request.name);
@@ -42,7 +94,7 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerm
       `The name is ${JSON.stringify(request.name)}, the lifetime ${lifetime}.`,
     );
   }
-  return { size, kinds, grantKinds, lifetime, name: request.name, access: parseAccess(request.access) };
+  return { kinds, grantKinds, lifetime, name: request.name, access: 'rw' };
 }
 
 /**

@@ -65,7 +65,7 @@ async function copy(domain: Domain, caller: Caller, request: Decoded<'Copy'>): P
 }
 
 function inTurn(turns: Turns, caller: Caller, work: () => Promise<void>): Promise<void> {
-  return turns.take(caller.identity.uid, () => {
+  return turns.take(`user ${caller.identity.uid}`, () => {
     requirePresent(caller);
     return work();
   });

@@ -1,87 +1,145 @@
 /**
- * What a driver claims: whether it offers a kind at all, and what it asks of the memory.
+ * What a driver claims: whether it offers a handle type at all, for a resource, and together with others.
  *
  * An extension's name is not enough. SwiftShader lists VK_EXT_external_memory_host without offering it to buffers;
- * the external buffer properties say so (vkGetPhysicalDeviceExternalBufferProperties, for buffers that
- * transfers read and write). A refusal is a sentence for people; undefined means that the driver agrees. Whether
- * the claim is true is for probe.ts to find out.
+ * the external properties say so (vkGetPhysicalDeviceExternalBufferProperties,
+ * vkGetPhysicalDeviceImageFormatProperties2). A Refusal says what is missing; undefined means that the driver agrees.
+ * Whether the claim is true is for probe.ts to find out.
  */
-import { createMemfd } from '@vkmemd/proto';
+import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
-import { Extension, ExternalFeature, HandleType, has } from './flags.js';
-import type { MemoryNeeds } from './memory-types.js';
-import type { DeviceInfo, ExternalInfo, NativeDevice } from './native.js';
+import { Extension, ExternalFeature, HandleType, has, MemoryFlag } from './flags.js';
+import type { Refusal } from './kinds.js';
+import type { DeviceInfo, ExternalInfo, NativeDevice, NativeResource } from './native.js';
 
-const PAGE_BYTES = 4096n;
+/** The handle types by name, with the extension that defines each. */
+const DEFINED_BY = new Map([
+  [HandleType.OPAQUE_FD as number, { name: 'OPAQUE_FD', extension: Extension.MEMORY_FD as string }],
+  [HandleType.DMA_BUF, { name: 'DMA_BUF', extension: Extension.DMA_BUF }],
+  [HandleType.HOST_ALLOCATION, { name: 'HOST_ALLOCATION', extension: Extension.MEMORY_HOST }],
+  [HandleType.RDMA_ADDRESS, { name: 'RDMA_ADDRESS', extension: Extension.RDMA }],
+]);
 
-/** Why a handle type cannot be used by buffers, or undefined if the driver says that it can. */
-function refusal(
-  info: DeviceInfo,
-  extension: string,
-  external: ExternalInfo,
-  wanted: number,
-): string | undefined {
-  if (!info.extensions.includes(extension)) return `the driver does not list ${extension}.`;
-  if (!has(external.features, wanted)) {
-    return `the driver lists ${extension}, but not for buffers (external memory features ${external.features}).`;
-  }
-  if (has(external.features, ExternalFeature.DEDICATED_ONLY)) {
-    return `the driver wants dedicated allocations for ${extension}, which vkmemd does not make.`;
-  }
-  return undefined;
+const nameOf = (handleType: number): string => DEFINED_BY.get(handleType)?.name ?? String(handleType);
+
+/** What a handle type must allow: memory is imported from host pointers, and exported as all the others. */
+const wantedOf = (handleType: number): number =>
+  handleType === HandleType.HOST_ALLOCATION ? ExternalFeature.IMPORTABLE : ExternalFeature.EXPORTABLE;
+
+/** The bits of a set of handle types, one by one. */
+export function bitsOf(handleTypes: number): number[] {
+  return [...DEFINED_BY.keys()].filter((bit) => has(handleTypes, bit));
 }
 
-export const refuseHost = (info: DeviceInfo): string | undefined =>
-  refusal(info, Extension.MEMORY_HOST, info.externalBuffer.hostAllocation, ExternalFeature.IMPORTABLE);
+/** Whether the driver lists what the handle type needs at all, before any resource is looked at. */
+function refuseExtension(info: DeviceInfo, handleType: number): Refusal | undefined {
+  const extension = DEFINED_BY.get(handleType)?.extension ?? '';
+  if (info.extensions.includes(extension)) return undefined;
+  return { missing: 'extension', reason: `the driver does not list ${extension}.` };
+}
 
-export const refuseOpaque = (info: DeviceInfo): string | undefined =>
-  refusal(
-    info,
-    Extension.MEMORY_FD,
-    info.externalBuffer.opaqueFd,
-    ExternalFeature.EXPORTABLE | ExternalFeature.IMPORTABLE,
+function refuseFeatures(handleType: number, { features }: ExternalInfo, what: string): Refusal | undefined {
+  if (has(features, wantedOf(handleType))) return undefined;
+  const { extension } = DEFINED_BY.get(handleType) ?? {};
+  const verb = handleType === HandleType.HOST_ALLOCATION ? 'imported' : 'exported';
+  const reason = `the driver lists ${extension}, but not for ${what} (external memory features ${features}): ${nameOf(handleType)} cannot be ${verb}.`;
+  return { missing: 'export', reason };
+}
+
+/** For buffers that transfers use, as the device described itself when it was listed. */
+export function refuseForBuffers(info: DeviceInfo, handleType: number): Refusal | undefined {
+  return (
+    refuseExtension(info, handleType) ??
+    (handleType === HandleType.RDMA_ADDRESS ? refuseRdma(info) : undefined) ??
+    refuseFeatures(handleType, externalOf(info, handleType), 'buffers')
   );
+}
+
+/** Of VK_NV_external_memory_rdma, beside the extension and the right to export. */
+function refuseRdma(info: DeviceInfo): Refusal | undefined {
+  if (!info.externalMemoryRdma) {
+    return {
+      missing: 'feature',
+      reason: `the driver lists ${Extension.RDMA}, but not its feature externalMemoryRDMA.`,
+    };
+  }
+  if (info.memoryTypes.some(({ flags }) => has(flags, MemoryFlag.RDMA_CAPABLE))) return undefined;
+  return { missing: 'type', reason: 'no memory type has RDMA_CAPABLE.' };
+}
+
+function externalOf({ externalBuffer }: DeviceInfo, handleType: number): ExternalInfo {
+  const { opaqueFd, hostAllocation, dmaBuf, rdmaAddress } = externalBuffer;
+  if (handleType === HandleType.HOST_ALLOCATION) return hostAllocation;
+  if (handleType === HandleType.DMA_BUF) return dmaBuf;
+  return handleType === HandleType.RDMA_ADDRESS ? rdmaAddress : opaqueFd;
+}
+
+/** What the external properties of a set of handle types come to. */
+export interface Claim {
+  readonly refusal: Refusal | undefined;
+  /** Whether memory of one of them must be dedicated to the resource (DEDICATED_ONLY). */
+  readonly dedicatedOnly: boolean;
+}
+
+/** Of buffers that transfers use; nothing is asked of the driver again. */
+export function claimForBuffers(info: DeviceInfo, handleTypes: number): Claim {
+  const external = new Map(bitsOf(handleTypes).map((bit) => [bit, externalOf(info, bit)]));
+  return settle(info, external, 'buffers');
+}
 
 /**
- * Whether memory of an imported host pointer may be asked for an opaque fd. The answer belongs into
- * exportFromImportedHandleTypes or compatibleHandleTypes of HOST_ALLOCATION. Drivers of real GPUs are tried
- * even if they leave the bit out, since they answer what they cannot do with a VkResult; software drivers are
- * not: they have nothing to export behind a pointer that is not theirs, and nothing obliges them to notice.
+ * Of one resource that a client will bind.
+ * @throws VkmemError KIND_UNSUPPORTED where the driver does not have such an image at all; DEVICE_LOST.
  */
-export function refuseTogether(info: DeviceInfo): string | undefined {
-  const { exportFromImported, compatible } = info.externalBuffer.hostAllocation;
-  if (has(exportFromImported | compatible, HandleType.OPAQUE_FD) || info.type !== 'cpu') return undefined;
-  return 'the driver does not export imported host memory: HOST_ALLOCATION is not compatible with OPAQUE_FD.';
-}
-
-/** What memory of each kind must be like on this device. Asks, and makes nothing that stays. */
-export async function readNeeds(device: NativeDevice, info: DeviceInfo): Promise<MemoryNeeds> {
-  const host = refuseHost(info) === undefined;
-  const opaque = refuseOpaque(info) === undefined;
-  const alignment = info.limits.minImportedHostPointerAlignment;
-  const pointer = host ? await readHostBits(device, alignment > PAGE_BYTES ? alignment : PAGE_BYTES) : 0;
-  let unit = PAGE_BYTES;
-  const buffer = async (wanted: boolean, handleTypes: number): Promise<number> => {
-    if (!wanted) return 0;
-    const needs = await native(device.bufferRequirements(handleTypes)).catch(() => undefined);
-    if (needs === undefined) return 0;
-    // A driver that pads its buffers could not reach the last bytes of memory of a smaller multiple.
-    for (const bytes of [needs.size, needs.alignment]) while (unit < bytes) unit *= 2n;
-    return needs.memoryTypeBits;
-  };
-  const both = host && opaque && refuseTogether(info) === undefined;
-  const mappable = pointer & (await buffer(host, HandleType.HOST_ALLOCATION));
-  const opaqueFd = await buffer(opaque, HandleType.OPAQUE_FD);
-  const together = pointer & (await buffer(both, HandleType.HOST_ALLOCATION | HandleType.OPAQUE_FD));
-  while (unit < alignment) unit *= 2n;
-  return { mappable, opaqueFd, together, unit };
-}
-
-async function readHostBits(device: NativeDevice, size: bigint): Promise<number> {
-  const memfd = await createMemfd('vkmemd-probe', size);
-  try {
-    return await device.hostTypeBits(memfd.fd, size).catch(() => 0);
-  } finally {
-    memfd.close();
+export async function claimForResource(
+  device: NativeDevice,
+  info: DeviceInfo,
+  resource: NativeResource,
+  handleTypes: number,
+): Promise<Claim> {
+  const external = new Map<number, ExternalInfo>();
+  for (const bit of bitsOf(handleTypes)) {
+    external.set(bit, await native(device.externalProperties(resource, bit)).catch(notAtAll));
   }
+  return settle(info, external, resource.what === 'image' ? 'such an image' : 'such a buffer');
+}
+
+/** VK_ERROR_FORMAT_NOT_SUPPORTED of a handle type: images like it cannot have that handle type. */
+function notAtAll(error: unknown): ExternalInfo {
+  const known = error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED';
+  if (known) return { features: 0, exportFromImported: 0, compatible: 0 };
+  throw error;
+}
+
+function settle(info: DeviceInfo, external: ReadonlyMap<number, ExternalInfo>, what: string): Claim {
+  const refusals = [...external].map(([bit, found]) => refuseFeatures(bit, found, what));
+  const dedicatedOnly = [...external.values()].some(({ features }) =>
+    has(features, ExternalFeature.DEDICATED_ONLY),
+  );
+  const refusal = refusals.find((found) => found !== undefined) ?? refuseTogether(info, external);
+  return { refusal, dedicatedOnly };
+}
+
+/**
+ * Whether the handle types go together (compatibleHandleTypes). Memory of an imported host pointer is asked for an
+ * opaque fd on real GPUs even if the driver leaves the bit out (NVIDIA's does, and exports it all the same), since
+ * they answer what they cannot do with a VkResult; software drivers are not: they have nothing to export behind a
+ * pointer that is not theirs, and nothing obliges them to notice.
+ */
+function refuseTogether(info: DeviceInfo, external: ReadonlyMap<number, ExternalInfo>): Refusal | undefined {
+  for (const [bit, { compatible, exportFromImported }] of external) {
+    const host = bit === HandleType.HOST_ALLOCATION;
+    const goesWith = host ? compatible | exportFromImported : compatible;
+    const tried = host && info.type !== 'cpu' ? HandleType.OPAQUE_FD : 0;
+    for (const other of external.keys()) {
+      // Which way round the driver says it does not matter where a host pointer is the other one.
+      const skip = other === bit || other === HandleType.HOST_ALLOCATION;
+      if (skip || has(goesWith | tried, other)) continue;
+      const reason = host
+        ? `the driver does not export imported host memory: HOST_ALLOCATION is not compatible with ${nameOf(other)}.`
+        : `the driver says that ${nameOf(bit)} is not compatible with ${nameOf(other)}.`;
+      return { missing: 'export', reason };
+    }
+  }
+  return undefined;
 }

@@ -3,67 +3,109 @@
  *
  * It ends in two steps. freeDevice() gives the VkDeviceMemory back and unmaps the memfd, but keeps the memfd
  * open so that heldElsewhere() can ask the kernel whether a client still has it; closeHandles() lets that go
- * too. Only then does the daemon hold nothing. Memory without a memfd (OPAQUE_FD alone) cannot be asked
- * about: whoever imported it is known to the driver alone.
+ * too. Only then does the daemon hold nothing. Memory of the driver's own cannot be asked about: whoever imported it
+ * is known to the driver alone; nor can memory that a client imported, which is the client's anyway.
+ *
+ * When the device is lost, the VkDeviceMemory goes with it: detach() lets go of it, revive() imports a memfd again,
+ * bytes and all, on the device that took the lost one's place. Until then every use is refused with DEVICE_LOST.
  */
 import { type AccessName, heldElsewhere, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { native } from './errors.js';
+import { exportDmaBuf, exportMappedDmaBuf } from './dma-buf.js';
+import { native, saysLost } from './errors.js';
 import type { ExportedHandle } from './exported-handle.js';
-import { exportMappable } from './mappable.js';
-import type { MemoryPlan } from './memory-types.js';
-import type { NativeMemory } from './native.js';
+import { exportMappable, importMemfd } from './mappable.js';
+import type { NativeDevice, NativeMemory } from './native.js';
 import { exportOpaqueFd } from './opaque-fd.js';
+import type { MemoryPlan } from './planner.js';
+import { exportRdmaAddress } from './rdma-address.js';
 
 /** The raw object inside, for this folder only. */
 export const kNative = Symbol('vkmemd.native');
 
+/** What keeps the bytes, beside the VkDeviceMemory. */
+export interface MemoryHandles {
+  /** Of MAPPABLE memory, and of a client's memfd. */
+  readonly memfd?: OwnedFd;
+  /** Of memory that was imported by an fd: grants are duplicates of it, since an import cannot be exported. */
+  readonly adoptedFd?: OwnedFd;
+  /** Whether a client brought it: it is never MAPPABLE, and its bytes are not the daemon's to account for. */
+  readonly imported?: boolean;
+}
+
+/** Whoever made it, and is told what becomes of it. */
+export interface MemoryOwner {
+  /** The device has the bytes back; once. */
+  freed(): void;
+  /** The driver said that the device is lost. */
+  lost(): void;
+}
+
 export class DeviceMemory {
-  /** Bytes, in whole pages. Importers of an opaque fd repeat it exactly. */
-  readonly size: bigint;
   readonly plan: MemoryPlan;
-  /** Whether it was made with VkMemoryDedicatedAllocateInfo, which importers would have to repeat. */
-  readonly dedicated = false;
-  readonly [kNative]: NativeMemory;
+  readonly imported: boolean;
   readonly #memfd: OwnedFd | undefined;
-  /** Of memory that was adopted: it keeps the bytes, and is what grants are made of. */
   readonly #adoptedFd: OwnedFd | undefined;
-  readonly #onFreed: () => void;
+  readonly #owner: MemoryOwner;
+  #native: NativeMemory | undefined;
+  #releasing: Promise<void> = Promise.resolve();
   #freeing: Promise<void> | undefined;
 
-  /** Takes the memory and the handles over. `onFreed` is called once, when the device has the bytes back. */
-  constructor(
-    memory: NativeMemory,
-    handles: { memfd?: OwnedFd; adoptedFd?: OwnedFd },
-    plan: MemoryPlan,
-    onFreed: () => void,
-  ) {
-    this.size = memory.size;
+  /** Takes the memory and the handles over. */
+  constructor(memory: NativeMemory, handles: MemoryHandles, plan: MemoryPlan, owner: MemoryOwner) {
     this.plan = plan;
-    this[kNative] = memory;
+    this.imported = handles.imported === true;
+    this.#native = memory;
     this.#memfd = handles.memfd;
     this.#adoptedFd = handles.adoptedFd;
-    this.#onFreed = onFreed;
+    this.#owner = owner;
   }
 
-  /** How many fds the daemon itself holds open for it: the memfd, or the opaque fd that was adopted. */
+  /** Bytes. Importers of an opaque fd repeat it exactly. */
+  get size(): bigint {
+    return this.plan.size;
+  }
+
+  /** Whether it was made with VkMemoryDedicatedAllocateInfo, which importers have to repeat. */
+  get dedicated(): boolean {
+    return this.plan.dedicated !== undefined;
+  }
+
+  /** @throws VkmemError DEVICE_LOST while it has no VkDeviceMemory, NOT_FOUND after freeDevice(). */
+  get [kNative](): NativeMemory {
+    if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
+    if (this.#native === undefined) throw new VkmemError('DEVICE_LOST', 'The memory is being made anew.');
+    return this.#native;
+  }
+
+  /** How many fds the daemon itself holds open for it: the memfd, or the fd that was adopted. */
   get fds(): number {
     return (this.#memfd?.open ? 1 : 0) + (this.#adoptedFd?.open ? 1 : 0);
   }
 
   /**
    * A new handle of the kind; the caller owns its fd. The daemon keeps none.
-   * @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND after freeDevice(), or as the driver fails.
+   * @throws VkmemError KIND_NOT_REQUESTED, NOT_MAPPABLE, NOT_FOUND after freeDevice(), or as the driver fails.
    */
   async export(kind: KindName, access: AccessName): Promise<ExportedHandle> {
+    if (kind === 'MAPPABLE' && this.imported) {
+      throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
+    }
     if (!this.plan.kinds.includes(kind)) {
       throw new VkmemError('KIND_NOT_REQUESTED', `It was allocated for ${this.plan.kinds.join(' and ')}.`);
     }
-    if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
-    if (kind === 'MAPPABLE' && this.#memfd !== undefined) {
-      return exportMappable(this.#memfd, access, this.size);
+    try {
+      return await this.#export(kind, access, this[kNative]);
+    } catch (error) {
+      if (saysLost(error)) this.#owner.lost();
+      throw error;
     }
-    if (kind === 'OPAQUE_FD') return exportOpaqueFd(this[kNative], this.#adoptedFd);
-    throw new VkmemError('KIND_UNSUPPORTED', `${kind} cannot be exported.`, { kind });
+  }
+
+  async #export(kind: KindName, access: AccessName, memory: NativeMemory): Promise<ExportedHandle> {
+    if (kind === 'OPAQUE_FD') return exportOpaqueFd(memory, this.#adoptedFd);
+    if (kind === 'DMA_BUF') return exportDmaBuf(memory, this.#adoptedFd);
+    if (kind === 'RDMA_ADDRESS') return exportRdmaAddress(memory);
+    return this.#memfd ? exportMappable(this.#memfd, access, this.size) : exportMappedDmaBuf(memory);
   }
 
   /**
@@ -76,10 +118,37 @@ export class DeviceMemory {
   }
 
   async #free(): Promise<void> {
-    await native(this[kNative].free());
-    // An opaque fd keeps the bytes alive by itself.
+    await this.#release();
+    // The fd of an import keeps the bytes alive by itself, and so does a client's memfd.
     this.#adoptedFd?.close();
-    this.#onFreed();
+    if (this.imported) this.#memfd?.close();
+    this.#owner.freed();
+  }
+
+  /** Every call waits for the same end. */
+  #release(): Promise<void> {
+    const memory = this.#native;
+    this.#native = undefined;
+    if (memory) this.#releasing = native(memory.free());
+    return this.#releasing;
+  }
+
+  /** Lets go of the VkDeviceMemory of a lost device, once nothing uses it. Its handles stay. */
+  async detach(): Promise<void> {
+    if (this.#freeing === undefined) await this.#release();
+  }
+
+  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's. */
+  get survives(): boolean {
+    return this.#memfd !== undefined;
+  }
+
+  /** Makes the VkDeviceMemory anew from the memfd, on another device. @throws VkmemError as the driver fails. */
+  async revive(device: NativeDevice): Promise<void> {
+    if (this.#freeing !== undefined || this.#memfd === undefined) return;
+    const memory = await importMemfd(device, this.#memfd, this.plan);
+    if (this.#freeing === undefined) this.#native = memory;
+    else await native(memory.free());
   }
 
   /**

@@ -1,37 +1,45 @@
 /**
  * The device that the daemon owns: the one object through which the domain reaches Vulkan.
  *
- * Model: open() picks a physical device, opens it and probes what works; plan() turns kinds into a memory type,
- * or says why not; allocate() makes zeroed memory by a plan. It keeps no list of what it made: the ledger is
- * the domain's. One allocation is one VkDeviceMemory.
+ * Model: open() picks a physical device, opens it and probes what works; plan() turns a request into what the memory
+ * is made of, or says why not; allocate() makes zeroed memory by a plan. It keeps no list of what it made: the ledger
+ * is the domain's. One allocation is one VkDeviceMemory. When the driver says that the device is lost, every call is
+ * refused with DEVICE_LOST until reopen() has put a new VkDevice in its place; whoever listens with onLost() does that.
  *
  * In this folder:
- *   device, device-memory, exported-handle     what the domain sees
- *   mappable, opaque-fd                        one file a kind: how it allocates, adopts and exports
- *   physical-device, memory-types, kinds       choosing a device, a memory type, and whether kinds go together
- *   claims, probe, probe-sample                what the driver says, and what is true
- *   native, errors, flags; native/             the addon, its failures as the catalogue's, Vulkan's numbers
+ *   device, device-memory, exported-handle          what the domain sees; live-device: the VkDevice of the moment
+ *   planner, memory-types, resource, imports        what memory is made of
+ *   mappable, opaque-fd, dma-buf, rdma-address      one file a kind: how it is exported, and its probe
+ *   physical-device, kinds                          choosing a device; what is known of a kind
+ *   claims, abilities, probe, probe-sample          what the driver says, and what is true
+ *   foreign-handle                                  a client's own fd, checked
+ *   native, errors, flags; native/                  the addon, its failures as the catalogue's, Vulkan's numbers
  *
  * Limits: it checks no quota, no budget and no allocation count. Every promise may take as long as the driver
  * does; none blocks the event loop.
  */
 import { type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { DeviceMemory, kNative } from './device-memory.js';
+import { DeviceMemory, kNative, type MemoryHandles, type MemoryOwner } from './device-memory.js';
 import { native } from './errors.js';
-import { type KindReport, requireKinds } from './kinds.js';
-import { adoptMappable, allocateMappable } from './mappable.js';
-import { type MemoryPlan, planMemory } from './memory-types.js';
-import { type DeviceInfo, type HeapBudget, loadNative, type NativeDevice } from './native.js';
-import { adoptOpaqueFd, allocateOpaqueFd } from './opaque-fd.js';
+import { HandleType } from './flags.js';
+import { type ImportTerms, importForeign, planImport } from './imports.js';
+import type { KindReport } from './kinds.js';
+import { LiveDevice } from './live-device.js';
+import { allocateMappable, importMemfd } from './mappable.js';
+import type { DeviceInfo, HeapBudget, NativeDevice, NativeMemory } from './native.js';
 import { chooseDevice, listDevices } from './physical-device.js';
-import { type ProbeResult, probe } from './probe.js';
+import type { MemoryPlan, MemoryRequest } from './planner.js';
 
 export type { KindName } from '@vkmemd/proto';
 export { DeviceMemory } from './device-memory.js';
 export type { ExportedHandle } from './exported-handle.js';
+export type { ForeignSource } from './foreign-handle.js';
+export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
-export type { CacheType, MemoryPlan } from './memory-types.js';
-export type { DeviceInfo, HeapBudget } from './native.js';
+export type { CacheType } from './memory-types.js';
+export type { DeviceInfo, HeapBudget, NativeImage, NativeResource, Requirements } from './native.js';
+export type { MemoryPlan, MemoryRequest } from './planner.js';
+export { LAYOUT_GENERAL, type Resource } from './resource.js';
 
 export interface DeviceOptions {
   /** The most bytes of one transfer buffer; at least 8192. Default: 1 GiB, or less if the driver allows less. */
@@ -46,23 +54,12 @@ export interface KeptHandles {
 
 export class Device {
   readonly info: DeviceInfo;
-  readonly kinds: ReadonlyMap<KindName, KindReport>;
-  /** MAPPABLE and OPAQUE_FD on the same memory. */
-  readonly together: KindReport;
-  /** How long the probe at start took. */
-  readonly probeMilliseconds: number;
-  readonly #native: NativeDevice;
-  readonly #found: ProbeResult;
+  readonly #current: LiveDevice;
   #live = 0;
-  #closing: Promise<void> | undefined;
 
-  private constructor(info: DeviceInfo, device: NativeDevice, found: ProbeResult) {
-    this.info = info;
-    this.kinds = found.kinds;
-    this.together = found.together;
-    this.probeMilliseconds = found.milliseconds;
-    this.#native = device;
-    this.#found = found;
+  private constructor(current: LiveDevice) {
+    this.info = current.info;
+    this.#current = current;
   }
 
   /**
@@ -71,13 +68,21 @@ export class Device {
    */
   static async open(selector?: string, options: DeviceOptions = {}): Promise<Device> {
     const info = chooseDevice(await listDevices(), selector);
-    const device = await native(loadNative().openDevice(info.index, options.window ?? 0n));
-    try {
-      return new Device(info, device, await probe(device, info));
-    } catch (error) {
-      await native(device.destroy());
-      throw error;
-    }
+    return new Device(await LiveDevice.open(info, options.window ?? 0n));
+  }
+
+  get kinds(): ReadonlyMap<KindName, KindReport> {
+    return this.#current.found.kinds;
+  }
+
+  /** MAPPABLE and OPAQUE_FD on the same memory. */
+  get together(): KindReport {
+    return this.#current.found.together;
+  }
+
+  /** How long the probe at start took. */
+  get probeMilliseconds(): number {
+    return this.#current.found.milliseconds;
   }
 
   /** How many VkDeviceMemory objects were made here and are not freed. */
@@ -85,57 +90,83 @@ export class Device {
     return this.#live;
   }
 
-  /**
-   * The memory type for memory of these kinds.
-   * @throws VkmemError KIND_NOT_REQUESTED, KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the reason.
-   */
-  plan(kinds: readonly KindName[]): MemoryPlan {
-    requireKinds(kinds, this.kinds, this.together);
-    return planMemory(kinds, this.info.memoryTypes, this.#found.needs);
+  /** Calls `listener` each time the device is found to be lost. */
+  onLost(listener: () => void): void {
+    this.#current.onLost = listener;
   }
 
-  /** `size` rounded up to whole pages, and to what importing host memory and the driver's buffers need. */
-  roundSize(size: bigint): bigint {
-    const { unit } = this.#found.needs;
-    return ((size + unit - 1n) / unit) * unit;
+  /**
+   * What memory for such a request is made of; see Planner.plan.
+   * @throws VkmemError as Planner.plan, DEVICE_LOST.
+   */
+  plan(request: MemoryRequest): Promise<MemoryPlan> {
+    return this.#current.use(({ planner }) => planner.plan(request));
+  }
+
+  /** The same for memory that a client has already. The fd is borrowed. @throws VkmemError as planImport. */
+  planImport(terms: ImportTerms, fd: OwnedFd): Promise<MemoryPlan> {
+    return this.#current.use(({ device, found }) => planImport(device, this.info, found, terms, fd));
   }
 
   /**
    * Makes zeroed memory. `name` shows in /proc/PID/maps of those who map it.
-   * @throws VkmemError INVALID_SIZE when `size` is not positive and rounded; SIZE_ABOVE_MAXIMUM beyond the heap;
-   * DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS, DEVICE_LOST or INTERNAL as the driver fails.
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM beyond the heap; DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
+   *   KIND_UNSUPPORTED, DEVICE_LOST or INTERNAL as the driver fails.
    */
-  async allocate(size: bigint, plan: MemoryPlan, name: string): Promise<DeviceMemory> {
-    this.#requireSize(size, plan);
-    if (plan.kinds.includes('MAPPABLE')) {
-      const { memory, memfd } = await allocateMappable(this.#native, size, plan, name);
-      return this.#own(new DeviceMemory(memory, { memfd }, plan, this.#onFreed));
+  allocate(plan: MemoryPlan, name: string): Promise<DeviceMemory> {
+    return this.#make(plan, async (device) => {
+      if (plan.memfd) return allocateMappable(device, plan, name);
+      const { size, memoryTypeIndex, handleTypes, dedicated } = plan;
+      const memory = await native(device.allocate(size, memoryTypeIndex, handleTypes, dedicated));
+      try {
+        await native(device.zero(memory));
+        return { memory };
+      } catch (error) {
+        await native(memory.free());
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Makes memory of a client's own handle. The fd is taken over, and closed on failure.
+   * @throws VkmemError as allocate().
+   */
+  async import({ source }: ImportTerms, plan: MemoryPlan, fd: OwnedFd): Promise<DeviceMemory> {
+    try {
+      return await this.#make(plan, async (device) => {
+        const memory = await importForeign(device, source, plan, fd);
+        return { memory, imported: true, ...(source === 'MEMFD' ? { memfd: fd } : { adoptedFd: fd }) };
+      });
+    } catch (error) {
+      fd.close();
+      throw error;
     }
-    const memory = await allocateOpaqueFd(this.#native, size, plan);
-    return this.#own(new DeviceMemory(memory, {}, plan, this.#onFreed));
   }
 
   /**
    * Makes memory of handles that outlived their daemon, with the bytes in them: the memfd of MAPPABLE memory, or
-   * the opaque fd of OPAQUE_FD memory. The fds are taken over, and closed on failure. Size and memory type
-   * must be those of the first allocation.
+   * the opaque fd of OPAQUE_FD memory. The fds are taken over, and closed on failure. The plan is that of the first
+   * allocation.
    * @throws VkmemError KIND_UNSUPPORTED when the needed handle is missing, or as allocate().
    */
-  async adopt(size: bigint, plan: MemoryPlan, kept: KeptHandles): Promise<DeviceMemory> {
-    const { memfd, opaqueFd } = kept;
+  async adopt(plan: MemoryPlan, { memfd, opaqueFd }: KeptHandles): Promise<DeviceMemory> {
     try {
-      this.#requireSize(size, plan);
-      if (plan.kinds.includes('MAPPABLE') && memfd !== undefined) {
-        const { memory } = await adoptMappable(this.#native, memfd, size, plan);
-        opaqueFd?.close();
-        return this.#own(new DeviceMemory(memory, { memfd }, plan, this.#onFreed));
-      }
-      if (!plan.kinds.includes('MAPPABLE') && opaqueFd !== undefined) {
-        const memory = await adoptOpaqueFd(this.#native, opaqueFd, size, plan);
-        memfd?.close();
-        return this.#own(new DeviceMemory(memory, { adoptedFd: opaqueFd }, plan, this.#onFreed));
-      }
-      throw new VkmemError('KIND_UNSUPPORTED', `No handle of ${plan.kinds.join(' and ')} memory was kept.`);
+      const made = await this.#make(plan, async (device) => {
+        const { size, memoryTypeIndex, dedicated } = plan;
+        if (plan.memfd && memfd) return { memory: await importMemfd(device, memfd, plan), memfd };
+        if (plan.memfd || !opaqueFd) {
+          throw new VkmemError(
+            'KIND_UNSUPPORTED',
+            `No handle of ${plan.kinds.join(' and ')} memory was kept.`,
+          );
+        }
+        const type = HandleType.OPAQUE_FD;
+        const memory = await native(device.importFd(opaqueFd.fd, type, size, memoryTypeIndex, dedicated));
+        return { memory, adoptedFd: opaqueFd };
+      });
+      (plan.memfd ? opaqueFd : memfd)?.close();
+      return made;
     } catch (error) {
       for (const fd of [memfd, opaqueFd]) if (fd?.open) fd.close();
       throw error;
@@ -144,53 +175,73 @@ export class Device {
 
   /**
    * Writes a 32-bit pattern over `size` bytes from `offset` on, both multiples of 4.
-   * @throws VkmemError INVALID_RANGE, NOT_FOUND when freed meanwhile, DEVICE_LOST.
+   * @throws VkmemError INVALID_RANGE, KIND_UNSUPPORTED where the driver cannot, NOT_FOUND when freed meanwhile,
+   *   DEVICE_LOST.
    */
-  async fill(memory: DeviceMemory, offset: bigint, size: bigint, pattern: number): Promise<void> {
-    await native(this.#native.fill(memory[kNative], offset, size, pattern));
+  fill(memory: DeviceMemory, offset: bigint, size: bigint, pattern: number): Promise<void> {
+    return this.#current.use(({ device }) => native(device.fill(memory[kNative], offset, size, pattern)));
   }
 
-  /**
-   * Copies `size` bytes; ranges of the same memory must not overlap.
-   * @throws VkmemError INVALID_RANGE, NOT_FOUND when freed meanwhile, DEVICE_LOST.
-   */
-  async copy(
+  /** Copies `size` bytes; ranges of the same memory must not overlap. @throws VkmemError as fill(). */
+  copy(
     source: DeviceMemory,
     sourceOffset: bigint,
     target: DeviceMemory,
     targetOffset: bigint,
     size: bigint,
   ): Promise<void> {
-    await native(this.#native.copy(source[kNative], sourceOffset, target[kNative], targetOffset, size));
+    return this.#current.use(({ device }) =>
+      native(device.copy(source[kNative], sourceOffset, target[kNative], targetOffset, size)),
+    );
   }
 
-  /** Bytes per heap, as VK_EXT_memory_budget tells; undefined without it. */
+  /** Bytes per heap, as VK_EXT_memory_budget tells; undefined without it. @throws VkmemError DEVICE_LOST. */
   memoryBudget(): Promise<HeapBudget[] | undefined> {
-    return native(this.#native.memoryBudget());
+    return this.#current.use(({ device }) => native(device.memoryBudget()));
+  }
+
+  /**
+   * Puts a new VkDevice, probed anew, in the place of the lost one, for the same physical device. Every memory of the
+   * lost one has been detached or freed before. The caller revives what survives, and tries again after a failure.
+   * @throws VkmemError as open().
+   */
+  async reopen(): Promise<void> {
+    await this.#current.reopen();
+  }
+
+  /** Brings a detached memory's bytes back, where it survives. @throws VkmemError as the driver fails. */
+  revive(memory: DeviceMemory): Promise<void> {
+    return this.#current.use(({ device }) => memory.revive(device));
   }
 
   /** Lets go of the device. Memories that still live keep it open until they are freed. */
   close(): Promise<void> {
-    this.#closing ??= native(this.#native.destroy());
-    return this.#closing;
+    return this.#current.close();
   }
 
-  #requireSize(size: bigint, plan: MemoryPlan): void {
-    if (size <= 0n || this.roundSize(size) !== size) {
-      throw new VkmemError('INVALID_SIZE', `${size} bytes are not a positive number of whole pages.`);
-    }
-    const heap = this.info.heaps[plan.heapIndex]?.size ?? 0n;
-    if (size > heap) {
-      throw new VkmemError('SIZE_ABOVE_MAXIMUM', `Heap ${plan.heapIndex} has ${heap} bytes.`);
-    }
+  #make(
+    plan: MemoryPlan,
+    work: (device: NativeDevice) => Promise<MemoryHandles & { memory: NativeMemory }>,
+  ): Promise<DeviceMemory> {
+    return this.#current.use(async (opened) => {
+      const heap = this.info.heaps[plan.heapIndex]?.size ?? 0n;
+      if (plan.size > heap) {
+        throw new VkmemError('SIZE_ABOVE_MAXIMUM', `Heap ${plan.heapIndex} has ${heap} bytes.`);
+      }
+      const { memory, ...handles } = await work(opened.device);
+      const owner: MemoryOwner = {
+        freed: () => {
+          this.#live -= 1;
+        },
+        lost: () => this.#current.lose(),
+      };
+      this.#live += 1;
+      const made = new DeviceMemory(memory, handles, plan, owner);
+      if (this.#current.is(opened)) return made;
+      // The device was lost by somebody else while this was made.
+      await made.freeDevice();
+      made.closeHandles();
+      throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was made.');
+    });
   }
-
-  #own(memory: DeviceMemory): DeviceMemory {
-    this.#live += 1;
-    return memory;
-  }
-
-  readonly #onFreed = (): void => {
-    this.#live -= 1;
-  };
 }

@@ -24,9 +24,13 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   VK_ERROR_TOO_MANY_OBJECTS: 'TOO_MANY_ALLOCATIONS',
   VK_ERROR_DEVICE_LOST: 'DEVICE_LOST',
   VK_ERROR_INVALID_EXTERNAL_HANDLE: 'KIND_UNSUPPORTED',
+  VK_ERROR_FORMAT_NOT_SUPPORTED: 'KIND_UNSUPPORTED',
+  VK_ERROR_FRAGMENTATION: 'DEVICE_OUT_OF_MEMORY',
+  VK_ERROR_MEMORY_MAP_FAILED: 'DEVICE_OUT_OF_MEMORY',
   VK_ERROR_INCOMPATIBLE_DRIVER: 'UNAVAILABLE',
   LOADER_MISSING: 'UNAVAILABLE',
   NOT_LISTED: 'KIND_UNSUPPORTED',
+  NOTHING_GIVEN: 'KIND_UNSUPPORTED',
   RANGE: 'INVALID_RANGE',
   FREED: 'NOT_FOUND',
 };
@@ -71,4 +75,9 @@ export async function native<T>(pending: Promise<T>): Promise<T> {
   } catch (error) {
     throw translate(error);
   }
+}
+
+/** Whether it is the driver's word that the device is lost, and not ours that there is none. */
+export function saysLost(error: unknown): boolean {
+  return error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_DEVICE_LOST';
 }

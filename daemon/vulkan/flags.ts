@@ -13,12 +13,17 @@ export const MemoryFlag = {
   HOST_CACHED: 0x8,
   LAZILY_ALLOCATED: 0x10,
   PROTECTED: 0x20,
+  DEVICE_COHERENT_AMD: 0x40,
+  DEVICE_UNCACHED_AMD: 0x80,
+  RDMA_CAPABLE: 0x100,
 } as const;
 
 /** VkExternalMemoryHandleTypeFlagBits. */
 export const HandleType = {
   OPAQUE_FD: 0x1,
   HOST_ALLOCATION: 0x80,
+  DMA_BUF: 0x200,
+  RDMA_ADDRESS: 0x1000,
 } as const;
 
 /** VkExternalMemoryFeatureFlagBits. */

@@ -1,33 +1,51 @@
 /**
  * Kinds, and how far each is known to work on a device.
  *
- * A kind is a way to hand memory out. A rung is a claim with its evidence: UNSUPPORTED (with the reason),
- * SUPPORTED (the driver says so) or VERIFIED (bytes were really moved at start, see probe.ts). `via` names the
- * way it works, in the driver's words; it is empty when the kind does not work.
+ * A kind is a way to hand memory out. A rung is a claim with its evidence: UNSUPPORTED (with the reason, and what is
+ * missing), SUPPORTED (the driver says so) or VERIFIED (bytes were really moved at start, see probe.ts; the reason
+ * says which). `via` names the way it works, in the driver's words; it is empty when the kind does not work.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 
 export type Rung = 'UNSUPPORTED' | 'SUPPORTED' | 'VERIFIED';
+
+/**
+ * What an UNSUPPORTED kind lacks: the driver's extension, its feature, a memory type, the right to export or import,
+ * or nothing of that: it is offered, and was seen not to work.
+ */
+export type Missing = 'extension' | 'feature' | 'type' | 'export' | 'works';
 
 /** What is known about one kind on one device. */
 export interface KindReport {
   readonly rung: Rung;
   /** The mechanism, such as `memfd+VK_EXT_external_memory_host`; '' when UNSUPPORTED. */
   readonly via: string;
-  /** Why it does not work, or why it is not VERIFIED; '' when there is nothing to add. */
+  /** Why it does not work, why it is not VERIFIED, or how it was verified. */
+  readonly reason: string;
+  /** '' unless UNSUPPORTED. */
+  readonly missing: Missing | '';
+}
+
+/** Why something cannot be had. */
+export interface Refusal {
+  readonly missing: Missing;
   readonly reason: string;
 }
 
-export function unsupported(reason: string): KindReport {
-  return { rung: 'UNSUPPORTED', via: '', reason };
+export function unsupported(reason: string, missing: Missing = 'works'): KindReport {
+  return { rung: 'UNSUPPORTED', via: '', reason, missing };
+}
+
+export function refused({ missing, reason }: Refusal): KindReport {
+  return unsupported(reason, missing);
 }
 
 export function supported(via: string, reason: string): KindReport {
-  return { rung: 'SUPPORTED', via, reason };
+  return { rung: 'SUPPORTED', via, reason, missing: '' };
 }
 
-export function verified(via: string): KindReport {
-  return { rung: 'VERIFIED', via, reason: '' };
+export function verified(via: string, how: string): KindReport {
+  return { rung: 'VERIFIED', via, reason: how, missing: '' };
 }
 
 /**
@@ -49,14 +67,20 @@ export function requireKinds(
     throw new VkmemError('KINDS_EXCLUSIVE', 'MAPPABLE and RDMA_ADDRESS need different memory types.');
   }
   for (const kind of kinds) {
-    const report = reports.get(kind) ?? unsupported('unknown kind.');
-    if (report.rung === 'UNSUPPORTED') {
-      throw new VkmemError('KIND_UNSUPPORTED', `${kind}: ${report.reason}`, { kind });
-    }
+    requireSupported(kind, reports.get(kind) ?? unsupported('unknown kind.'));
   }
-  if (kinds.includes('MAPPABLE') && kinds.includes('OPAQUE_FD') && together.rung === 'UNSUPPORTED') {
-    throw new VkmemError('KIND_UNSUPPORTED', `MAPPABLE with OPAQUE_FD: ${together.reason}`, {
-      kind: 'MAPPABLE,OPAQUE_FD',
-    });
+  if (kinds.includes('MAPPABLE') && kinds.includes('OPAQUE_FD')) {
+    requireSupported('MAPPABLE with OPAQUE_FD', together);
   }
+}
+
+function requireSupported(what: string, report: KindReport): void {
+  if (report.rung !== 'UNSUPPORTED') return;
+  throw kindUnsupported(what, report.reason, report.missing);
+}
+
+/** The refusal of a kind, or of kinds together, with what is missing as a particular. */
+export function kindUnsupported(what: string, reason: string, missing: Missing | '' = ''): VkmemError {
+  const particulars = missing === '' ? { kind: what } : { kind: what, missing };
+  return new VkmemError('KIND_UNSUPPORTED', `${what}: ${reason}`, particulars);
 }

@@ -3,16 +3,25 @@
  *
  * The memfd comes first: it is made, filled with pages and sealed against resizing, mapped into this process and
  * imported with VK_EXT_external_memory_host. Device and clients then use the same pages, and nothing of the
- * driver's own (no vkMapMemory, no opaque fd) is ever handed out to be mapped. A new memfd reads as zero.
+ * driver's own (no vkMapMemory, no opaque fd) is ever handed out to be mapped. A new memfd reads as zero. Where that
+ * does not work, a dma-buf that the kernel lets be mapped does (dma-buf.ts).
  *
  * The daemon keeps one fd, the memfd itself. A grant is the memfd reopened, an open file description of its own:
  * its access mode is enforced by the kernel, and the daemon can ask whether anybody else still holds the file.
+ * Memory that a client imported is never MAPPABLE: the client has its fd already.
  */
 import { type AccessName, createMemfd, type OwnedFd, reopenMemfd, sizeOf, VkmemError } from '@vkmemd/proto';
+import { refuseForBuffers } from './claims.js';
 import { native } from './errors.js';
 import type { ExportedHandle } from './exported-handle.js';
-import type { MemoryPlan } from './memory-types.js';
+import { Extension, HandleType } from './flags.js';
+import { type KindReport, refused, unsupported, verified } from './kinds.js';
 import type { NativeDevice, NativeMemory } from './native.js';
+import type { MemoryPlan } from './planner.js';
+import { equalWords, HostSample, type ProbeSubject, words } from './probe-sample.js';
+
+/** What of a plan matters to an import: see MemoryPlan. */
+export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes' | 'dedicated'>;
 
 /** Device memory and the memfd under it, which the holder closes. */
 export interface MappableMemory {
@@ -21,41 +30,37 @@ export interface MappableMemory {
 }
 
 /**
- * Makes a memfd of `size` bytes (a multiple of the import alignment) and imports it. `name` shows in
- * /proc/PID/maps.
+ * Makes a memfd and imports it. `name` shows in /proc/PID/maps.
  * @throws VkmemError DEVICE_OUT_OF_MEMORY and others of the driver; nothing is kept then.
  */
 export async function allocateMappable(
   device: NativeDevice,
-  size: bigint,
-  plan: MemoryPlan,
+  plan: HostPlan,
   name: string,
 ): Promise<MappableMemory> {
-  const memfd = await createMemfd(name, size);
-  return adoptMappable(device, memfd, size, plan);
-}
-
-/**
- * Imports a memfd that already exists with what is in it. The memfd is taken over: closed on failure.
- * @throws VkmemError INVALID_SIZE when the file is not of `size` bytes, or as the driver fails.
- */
-export async function adoptMappable(
-  device: NativeDevice,
-  memfd: OwnedFd,
-  size: bigint,
-  plan: MemoryPlan,
-): Promise<MappableMemory> {
+  const memfd = await createMemfd(name, plan.size);
   try {
-    const found = sizeOf(memfd);
-    if (found !== size) {
-      throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes, the memory ${size}.`);
-    }
-    const memory = await native(device.importHost(memfd.fd, size, plan.memoryTypeIndex, plan.handleTypes));
-    return { memory, memfd };
+    return { memory: await importMemfd(device, memfd, plan), memfd };
   } catch (error) {
     memfd.close();
     throw error;
   }
+}
+
+/**
+ * Imports a memfd that already exists with what is in it. The memfd is borrowed.
+ * @throws VkmemError INVALID_SIZE when the file is not of the plan's size, or as the driver fails.
+ */
+export async function importMemfd(
+  device: NativeDevice,
+  memfd: OwnedFd,
+  { size, memoryTypeIndex, handleTypes, dedicated }: HostPlan,
+): Promise<NativeMemory> {
+  const found = sizeOf(memfd);
+  if (found !== size) {
+    throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes, the memory ${size}.`);
+  }
+  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, dedicated));
 }
 
 /** A new open file description of the memfd, for one grant. The receiver owns its fd. */
@@ -63,10 +68,39 @@ export function exportMappable(memfd: OwnedFd, access: AccessName, size: bigint)
   return {
     kind: 'MAPPABLE',
     fd: reopenMemfd(memfd, access, 'grant:MAPPABLE'),
+    remoteAddress: 0n,
     mapOffset: 0n,
     mapSize: size,
     fileSize: size,
     handleType: 0,
-    mappable: true,
+    dmaBufSync: false,
   };
+}
+
+/** Whether a memfd and the device see one another's writes. @throws VkmemError DEVICE_LOST. */
+export async function probeMemfd(subject: ProbeSubject): Promise<KindReport> {
+  const { device, info, size } = subject;
+  const refusal = refuseForBuffers(info, HandleType.HOST_ALLOCATION);
+  if (refusal !== undefined) return refused(refusal);
+  if (subject.types.memfd === undefined) {
+    return unsupported('no host-visible, coherent memory type can be imported from a mapped memfd.', 'type');
+  }
+  await using first = await HostSample.make(subject, 0);
+  await using second = await HostSample.make(subject, 0);
+
+  await native(device.fill(first.memory, 0n, size, 0x5eed0001));
+  if (!(await first.holds(0x5eed0001))) {
+    return unsupported('a mapping of the memfd did not show a device fill.');
+  }
+  words(first.bytes).forEach((_, index, all) => {
+    all[index] = index ^ 0x5eed0002;
+  });
+  await native(device.copy(first.memory, 0n, second.memory, 0n, size));
+  if (!equalWords(first.bytes, second.bytes)) {
+    return unsupported('the device did not see what was written through a mapping of the memfd.');
+  }
+  return verified(
+    `memfd+${Extension.MEMORY_HOST}`,
+    `${size} bytes that a device fill wrote were read through a mapping, and a device copy read what was written there.`,
+  );
 }

@@ -1,40 +1,21 @@
 /**
- * Choosing a memory type for a set of kinds.
+ * Choosing a memory type.
  *
- * Two filters come before taste: what the driver would import a memfd as (`hostTypeBits`), and what a transfer
- * buffer of the same external handle types can be bound to (`bufferRequirements`). Then:
+ * Filters come before taste: what the driver allows (bit sets of types), what the kinds need of a type, and what the
+ * request requires and forbids. Of what is left, the type with most of the preferred flags wins; then one that the
+ * daemon's own transfers can use; then taste:
  * - MAPPABLE must be host-visible and coherent, so that a client needs no flush; cached types read far faster.
- * - OPAQUE_FD alone prefers memory of the device that the host does not see, then any of the device.
- * Protected and lazily allocated types are never chosen: neither can be filled and copied.
+ * - RDMA_ADDRESS must be RDMA-capable; no other kind takes such a type unless it is asked for.
+ * - All else prefers memory of the device that the host does not see, then any of the device.
+ * Protected and lazily allocated types, and AMD's coherent and uncached ones (which need a feature of their own), are
+ * never chosen. Equals go to the first, as the specification orders types by preference.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
-import { HandleType, has, MemoryFlag } from './flags.js';
+import { has, MemoryFlag } from './flags.js';
 import type { MemoryTypeInfo } from './native.js';
 
 /** How the CPU caches a type: NONE is memory that the host does not see. */
 export type CacheType = 'NONE' | 'CACHED' | 'UNCACHED' | 'WC';
-
-/** What the driver asks of memory: allowed memory types as bit sets, 0 where the kind does not work. */
-export interface MemoryNeeds {
-  readonly mappable: number;
-  readonly opaqueFd: number;
-  /** For memory that is both. */
-  readonly together: number;
-  /** Sizes must be a multiple of so many bytes: a power of two, at least a page. */
-  readonly unit: bigint;
-}
-
-/** What an allocation for a set of kinds is made of. */
-export interface MemoryPlan {
-  readonly kinds: readonly KindName[];
-  readonly memoryTypeIndex: number;
-  readonly heapIndex: number;
-  /** VkMemoryPropertyFlagBits of the type. */
-  readonly propertyFlags: number;
-  readonly cacheType: CacheType;
-  /** VkExternalMemoryHandleTypeFlags that the memory is made exportable as; 0 for MAPPABLE alone. */
-  readonly handleTypes: number;
-}
 
 /** How the CPU sees memory with these VkMemoryPropertyFlagBits. */
 export function cacheTypeOf(flags: number): CacheType {
@@ -43,61 +24,104 @@ export function cacheTypeOf(flags: number): CacheType {
   return has(flags, MemoryFlag.HOST_COHERENT) ? 'WC' : 'UNCACHED';
 }
 
-/** Higher is better; undefined for a type that cannot serve. */
-type Taste = (flags: number) => number | undefined;
+/** What a request says of the memory type. Flags are VkMemoryPropertyFlagBits; absent ones mean none. */
+export interface TypeWishes {
+  readonly required?: number | undefined;
+  readonly preferred?: number | undefined;
+  readonly forbidden?: number | undefined;
+  /** This type and no other. */
+  readonly memoryTypeIndex?: number | undefined;
+}
 
-const forMapping: Taste = (flags) => {
-  if (!has(flags, MemoryFlag.HOST_VISIBLE | MemoryFlag.HOST_COHERENT)) return undefined;
-  return has(flags, MemoryFlag.HOST_CACHED) ? 1 : 0;
-};
+/** What a choice is made from. */
+export interface TypeChoice extends TypeWishes {
+  readonly kinds: readonly KindName[];
+  readonly types: readonly MemoryTypeInfo[];
+  /** The types that the driver allows, and who says so; for the reason where none is left. */
+  readonly allowed: number;
+  readonly allowedBy: string;
+  /** The types that the daemon's transfer buffers can be bound to. */
+  readonly transferable: number;
+}
 
-const forDevice: Taste = (flags) => {
+const MAPPED = MemoryFlag.HOST_VISIBLE | MemoryFlag.HOST_COHERENT;
+const NEVER =
+  MemoryFlag.PROTECTED |
+  MemoryFlag.LAZILY_ALLOCATED |
+  MemoryFlag.DEVICE_COHERENT_AMD |
+  MemoryFlag.DEVICE_UNCACHED_AMD;
+
+/** Every memory type: nothing is known that would narrow the choice. */
+export const ANY_TYPE = 0xffffffff;
+
+const bit = (bits: number, index: number): boolean => ((bits >>> index) & 1) === 1;
+
+function popcount(bits: number): number {
+  let count = 0;
+  for (let left = bits >>> 0; left !== 0; left &= left - 1) count += 1;
+  return count;
+}
+
+/** Higher is better. */
+function taste(kinds: readonly KindName[], flags: number): number {
+  if (kinds.includes('MAPPABLE')) return has(flags, MemoryFlag.HOST_CACHED) ? 1 : 0;
   if (!has(flags, MemoryFlag.DEVICE_LOCAL)) return 0;
   return has(flags, MemoryFlag.HOST_VISIBLE) ? 1 : 2;
-};
+}
 
-/** Cached before uncached: for memory that this process reads through vkMapMemory. */
-export const forReading: Taste = forMapping;
+/** Why a type cannot serve, or undefined. */
+function refuse(index: number, flags: number, choice: TypeChoice): string | undefined {
+  const { kinds, required = 0, forbidden = 0, memoryTypeIndex, allowed, allowedBy } = choice;
+  if (memoryTypeIndex !== undefined && memoryTypeIndex !== index) return 'another type was asked for';
+  if ((flags & NEVER) !== 0) return 'it is protected, lazily allocated, or needs a feature of its own';
+  if (kinds.includes('MAPPABLE') && !has(flags, MAPPED)) return 'it is not host-visible and coherent';
+  if (kinds.includes('RDMA_ADDRESS') && !has(flags, MemoryFlag.RDMA_CAPABLE)) return 'it is not RDMA-capable';
+  if (!has(flags, required)) return `it lacks flags ${hex(required & ~flags)}`;
+  if ((flags & forbidden) !== 0) return `it has flags ${hex(flags & forbidden)}`;
+  return bit(allowed, index) ? undefined : allowedBy;
+}
 
-/** The best type among `bits`, or -1. Equals go to the first, as the specification orders types by preference. */
-export function chooseType(types: readonly MemoryTypeInfo[], bits: number, taste: Taste): number {
+/** RDMA-capable types are for those who ask for them. */
+function unasked(
+  flags: number,
+  { kinds, required = 0, preferred = 0, memoryTypeIndex }: TypeChoice,
+): boolean {
+  const asked = kinds.includes('RDMA_ADDRESS') || memoryTypeIndex !== undefined;
+  return !asked && has(flags, MemoryFlag.RDMA_CAPABLE) && !has(required | preferred, MemoryFlag.RDMA_CAPABLE);
+}
+
+const hex = (flags: number): string => `0x${(flags >>> 0).toString(16)}`;
+
+/**
+ * The index of the best type.
+ * @throws VkmemError NOT_MAPPABLE where MAPPABLE is asked for and no type is left, NO_MEMORY_TYPE otherwise; the
+ *   reason says of each type why not. INVALID_ARGUMENT for an index that the device does not have.
+ */
+export function chooseType(choice: TypeChoice): number {
+  const { types, preferred = 0, transferable, memoryTypeIndex, kinds } = choice;
+  if (memoryTypeIndex !== undefined && memoryTypeIndex >= types.length) {
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      `Memory type ${memoryTypeIndex} was asked for; the device has ${types.length}.`,
+      { field: 'memory_type_index' },
+    );
+  }
   let best = -1;
   let bestScore = -1;
+  const reasons: string[] = [];
   types.forEach(({ flags }, index) => {
-    if ((bits & (1 << index)) === 0) return;
-    if ((flags & (MemoryFlag.PROTECTED | MemoryFlag.LAZILY_ALLOCATED)) !== 0) return;
-    const score = taste(flags);
-    if (score !== undefined && score > bestScore) {
+    const refusal = refuse(index, flags, choice) ?? (unasked(flags, choice) ? 'it is for RDMA' : undefined);
+    if (refusal !== undefined) {
+      if (memoryTypeIndex === undefined || memoryTypeIndex === index) reasons.push(`${index}: ${refusal}`);
+      return;
+    }
+    const score = popcount(flags & preferred) * 8 + (bit(transferable, index) ? 4 : 0) + taste(kinds, flags);
+    if (score > bestScore) {
       best = index;
       bestScore = score;
     }
   });
-  return best;
-}
-
-/**
- * The plan for memory of these kinds, which `requireKinds` has let through.
- * @throws VkmemError KIND_UNSUPPORTED when no memory type serves them.
- */
-export function planMemory(
-  kinds: readonly KindName[],
-  types: readonly MemoryTypeInfo[],
-  needs: MemoryNeeds,
-): MemoryPlan {
-  const mappable = kinds.includes('MAPPABLE');
-  const opaque = kinds.includes('OPAQUE_FD');
-  const allowed = mappable ? (opaque ? needs.together : needs.mappable) : needs.opaqueFd;
-  const index = chooseType(types, allowed, mappable ? forMapping : forDevice);
-  const type = types[index];
-  if (type === undefined) {
-    throw new VkmemError('KIND_UNSUPPORTED', `No memory type of the device serves ${kinds.join(' with ')}.`);
-  }
-  return {
-    kinds: [...new Set(kinds)],
-    memoryTypeIndex: index,
-    heapIndex: type.heapIndex,
-    propertyFlags: type.flags,
-    cacheType: cacheTypeOf(type.flags),
-    handleTypes: opaque ? HandleType.OPAQUE_FD : 0,
-  };
+  if (best >= 0) return best;
+  const code = kinds.includes('MAPPABLE') ? 'NOT_MAPPABLE' : 'NO_MEMORY_TYPE';
+  throw new VkmemError(code, `No memory type serves ${kinds.join(' with ')}: ${reasons.join('; ')}.`);
 }

@@ -23,7 +23,7 @@ export interface MemoryTypeInfo {
   readonly heapIndex: number;
 }
 
-/** VkExternalMemoryProperties of one handle type, for buffers that transfers read and write. */
+/** VkExternalMemoryProperties of one handle type; all 0 where the driver does not know it. */
 export interface ExternalInfo {
   readonly features: number;
   readonly exportFromImported: number;
@@ -57,12 +57,41 @@ export interface DeviceInfo {
   readonly memoryTypes: readonly MemoryTypeInfo[];
   readonly extensions: readonly string[];
   readonly limits: LimitsInfo;
+  /** VkPhysicalDeviceExternalMemoryRDMAFeaturesNV::externalMemoryRDMA; enabled on every device that has it. */
+  readonly externalMemoryRdma: boolean;
+  /** For buffers that transfers read and write; all 0 where the extension that defines the handle type is missing. */
   readonly externalBuffer: {
     readonly opaqueFd: ExternalInfo;
     readonly hostAllocation: ExternalInfo;
     readonly dmaBuf: ExternalInfo;
+    readonly rdmaAddress: ExternalInfo;
   };
 }
+
+/** A buffer to ask about, or to dedicate memory to (VkBufferCreateInfo). `size` in bytes, VkBufferUsageFlags. */
+export interface NativeBuffer {
+  readonly what: 'buffer';
+  readonly size: bigint;
+  readonly usage: number;
+}
+
+/** An image to ask about, or to dedicate memory to: VkImageCreateInfo, in Vulkan's numbers. */
+export interface NativeImage {
+  readonly what: 'image';
+  readonly flags: number;
+  readonly type: number;
+  readonly format: number;
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly mipLevels: number;
+  readonly arrayLayers: number;
+  readonly samples: number;
+  readonly tiling: number;
+  readonly usage: number;
+}
+
+export type NativeResource = NativeBuffer | NativeImage;
 
 /** What is left of one heap for this process, and what it uses, in bytes (VK_EXT_memory_budget). */
 export interface HeapBudget {
@@ -70,11 +99,13 @@ export interface HeapBudget {
   readonly usage: bigint;
 }
 
-/** VkMemoryRequirements: bytes that a buffer takes, its alignment in bytes, and the types it can be bound to. */
-export interface BufferRequirements {
+/** VkMemoryRequirements (bytes, and the types that can be bound) and VkMemoryDedicatedRequirements. */
+export interface Requirements {
   readonly size: bigint;
   readonly alignment: bigint;
   readonly memoryTypeBits: number;
+  readonly prefersDedicated: boolean;
+  readonly requiresDedicated: boolean;
 }
 
 /** One VkDeviceMemory. */
@@ -83,26 +114,58 @@ export interface NativeMemory {
   readonly memoryTypeIndex: number;
   /** A new fd, close-on-exec, that the caller owns. */
   exportFd(handleType: number): Promise<number>;
+  /** vkGetMemoryRemoteAddressNV; the memory was made exportable as that handle type. */
+  remoteAddress(handleType: number): Promise<bigint>;
   /** Bytes as the host sees them; only for host-visible, coherent memory that was allocated, not imported. */
   read(offset: bigint, size: bigint): Promise<ArrayBuffer>;
   /** Waits for transfers that use the memory, then frees it. */
   free(): Promise<void>;
 }
 
-/** One VkDevice with one queue. The fds given to it are borrowed: they stay the caller's. */
+/**
+ * One VkDevice with one queue. The fds given to it are borrowed: they stay the caller's. Memory that is dedicated to
+ * a resource keeps that resource as long as it lives.
+ */
 export interface NativeDevice {
-  allocate(size: bigint, memoryTypeIndex: number, exportTypes: number): Promise<NativeMemory>;
+  allocate(
+    size: bigint,
+    memoryTypeIndex: number,
+    exportTypes: number,
+    dedicated?: NativeResource,
+  ): Promise<NativeMemory>;
   importHost(
     memfd: number,
     size: bigint,
     memoryTypeIndex: number,
     exportTypes: number,
+    dedicated?: NativeResource,
   ): Promise<NativeMemory>;
-  /** What is imported cannot be exported again; keep the fd for that. */
-  importOpaque(fd: number, size: bigint, memoryTypeIndex: number): Promise<NativeMemory>;
+  /** OPAQUE_FD or DMA_BUF. What is imported cannot be exported again; keep the fd for that. */
+  importFd(
+    fd: number,
+    handleType: number,
+    size: bigint,
+    memoryTypeIndex: number,
+    dedicated?: NativeResource,
+  ): Promise<NativeMemory>;
+  /** vkGetMemoryHostPointerPropertiesEXT of a mapping of the memfd. */
   hostTypeBits(memfd: number, size: bigint): Promise<number>;
-  /** Of a transfer buffer of 4096 bytes. */
-  bufferRequirements(handleTypes: number): Promise<BufferRequirements>;
+  /** vkGetMemoryFdPropertiesKHR; not for OPAQUE_FD. */
+  fdTypeBits(fd: number, handleType: number): Promise<number>;
+  /** Of the resource, made with these external handle types and destroyed again. */
+  requirements(resource: NativeResource, handleTypes: number): Promise<Requirements>;
+  /**
+   * External properties of one handle type for such a resource. Of an image that the driver cannot have at all it
+   * rejects with VK_ERROR_FORMAT_NOT_SUPPORTED.
+   */
+  externalProperties(resource: NativeResource, handleType: number): Promise<ExternalInfo>;
+  /**
+   * Zeroes all of it: by a fill; where no transfer buffer can be bound to it, through vkMapMemory; an image's own
+   * memory by clearing every texel, which leaves it in VK_IMAGE_LAYOUT_GENERAL. Rejects with NOT_LISTED where none
+   * of these can be done.
+   */
+  zero(memory: NativeMemory): Promise<void>;
+  /** fill and copy reject with NOT_LISTED on memory that is dedicated to an image. */
   fill(memory: NativeMemory, offset: bigint, size: bigint, pattern: number): Promise<void>;
   copy(
     source: NativeMemory,

@@ -5,73 +5,79 @@
  * each grant. The fd is the driver's: it is never mapped and never called mappable. On lavapipe it is a memfd
  * with a private header, which a client that writes to it would destroy. Importers repeat the exact size
  * and memory type index. Access cannot be narrowed: 'ro' is advisory.
+ *
+ * The probe writes through one handle and reads through an import of the other.
  */
-import { fstatSync } from 'node:fs';
 import { OwnedFd } from '@vkmemd/proto';
+import { refuseForBuffers } from './claims.js';
 import { native } from './errors.js';
-import type { ExportedHandle } from './exported-handle.js';
-import { HandleType } from './flags.js';
-import type { MemoryPlan } from './memory-types.js';
-import type { NativeDevice, NativeMemory } from './native.js';
+import { driverHandle, type ExportedHandle, exportFd } from './exported-handle.js';
+import { Extension, HandleType } from './flags.js';
+import { handleFile } from './foreign-handle.js';
+import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
+import type { NativeMemory } from './native.js';
+import { dedicationOf, type ProbeSubject, readable, whenFull } from './probe-sample.js';
 
-/**
- * Allocates `size` bytes (whole pages) and zeroes them.
- * @throws VkmemError DEVICE_OUT_OF_MEMORY and others of the driver; nothing is kept then.
- */
-export async function allocateOpaqueFd(
-  device: NativeDevice,
-  size: bigint,
-  plan: MemoryPlan,
-): Promise<NativeMemory> {
-  const memory = await native(device.allocate(size, plan.memoryTypeIndex, plan.handleTypes));
-  try {
-    await native(device.fill(memory, 0n, size, 0));
-    return memory;
-  } catch (error) {
-    await native(memory.free());
-    throw error;
-  }
-}
-
-/**
- * Imports an opaque fd with what is in it. The fd is borrowed, and stays the only way to grant the memory again: an
- * import cannot be exported. `size` and `plan` must be those it was allocated with; the driver may not notice if
- * they are not.
- * @throws VkmemError KIND_UNSUPPORTED when the driver does not know the handle, or as the driver fails.
- */
-export async function adoptOpaqueFd(
-  device: NativeDevice,
-  fd: OwnedFd,
-  size: bigint,
-  plan: MemoryPlan,
-): Promise<NativeMemory> {
-  return await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex));
-}
-
-/**
- * A new fd for one grant, which the receiver owns: of the fd that was adopted, or exported anew.
- * @throws VkmemError as the driver fails.
- */
+/** A new fd for one grant, which the receiver owns. @throws VkmemError as the driver fails. */
 export async function exportOpaqueFd(
   memory: NativeMemory,
   adopted: OwnedFd | undefined,
 ): Promise<ExportedHandle> {
-  const fd =
-    adopted?.dup('grant:OPAQUE_FD') ??
-    new OwnedFd(await native(memory.exportFd(HandleType.OPAQUE_FD)), 'grant:OPAQUE_FD');
-  return {
-    kind: 'OPAQUE_FD',
-    fd,
-    mapOffset: 0n,
-    mapSize: 0n,
-    fileSize: fileSize(fd),
-    handleType: HandleType.OPAQUE_FD,
-    mappable: false,
-  };
+  const fd = await exportFd(memory, HandleType.OPAQUE_FD, adopted, 'grant:OPAQUE_FD');
+  return driverHandle('OPAQUE_FD', fd, HandleType.OPAQUE_FD);
 }
 
-/** Some drivers give a file (lavapipe: header and all), others a device node, whose size says nothing. */
-function fileSize(fd: OwnedFd): bigint {
-  const stat = fstatSync(fd.fd, { bigint: true });
-  return stat.isFile() ? stat.size : 0n;
+/** Whether OPAQUE_FD works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
+export function probeOpaqueFd(subject: ProbeSubject): Promise<KindReport> {
+  const type = subject.types.opaqueFd;
+  return probeReimport(subject, HandleType.OPAQUE_FD, Extension.MEMORY_FD, type, async (own) => own);
+}
+
+/**
+ * What is written through an exported memory must be there through an import of its fd.
+ * @param type the exporter's memory type index, or undefined where there is none that serves.
+ * @param typeOf the importer's, by the exporter's and the fd.
+ */
+export async function probeReimport(
+  subject: ProbeSubject,
+  handleType: number,
+  extension: string,
+  type: number | undefined,
+  typeOf: (own: number, fd: OwnedFd) => Promise<number>,
+): Promise<KindReport> {
+  const { device, info, size } = subject;
+  const refusal = refuseForBuffers(info, handleType);
+  if (refusal !== undefined) return refused(refusal);
+  if (type === undefined) return unsupported('no memory type can hold a buffer of the handle type.', 'type');
+  const dedicated = dedicationOf(subject, handleType);
+  const memory = await native(device.allocate(size, type, handleType, dedicated)).catch(whenFull);
+  if (memory === undefined) return supported(extension, 'the device had no memory left for the probe.');
+  const handle = handleType === HandleType.OPAQUE_FD ? 'probe:OPAQUE_FD' : 'probe:DMA_BUF';
+  try {
+    const fd = new OwnedFd(await native(memory.exportFd(handleType)), handle);
+    if (handleType === HandleType.OPAQUE_FD) subject.opaqueFile = handleFile(fd);
+    let imported: NativeMemory;
+    try {
+      const importedType = await typeOf(type, fd);
+      imported = await native(device.importFd(fd.fd, handleType, size, importedType, dedicated));
+    } finally {
+      fd.close();
+    }
+    try {
+      await native(device.fill(memory, 0n, size, 0x5eed0003));
+      const sample = await readable(subject);
+      if (sample === undefined) {
+        return supported(extension, 'imported again, but there is no memory to look at the bytes.');
+      }
+      await using seen = sample;
+      await native(device.copy(imported, 0n, seen.memory, 0n, size));
+      return (await seen.holds(0x5eed0003))
+        ? verified(extension, `${size} bytes that a device fill wrote were read through an import of the fd.`)
+        : unsupported('what was written through one handle was not there through another.');
+    } finally {
+      await native(imported.free());
+    }
+  } finally {
+    await native(memory.free());
+  }
 }

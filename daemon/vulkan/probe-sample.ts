@@ -1,15 +1,41 @@
 /**
- * Small memories that a probe can look into: what the device wrote, seen by this process.
+ * Small memories that a probe makes, and what it can see of them.
  *
- * A HostSample is MAPPABLE memory, seen as a client would see it: through a mapping of the memfd reopened, not
- * through the mapping that the driver imported. A VisibleSample is memory of the driver's own, read by
- * vkMapMemory, for devices without MAPPABLE. Both are disposed of by `await using`.
+ * A HostSample is a memfd imported by the device, seen as a client would see it: through a mapping of the memfd
+ * reopened, not through the mapping that the driver imported. A VisibleSample is memory of the driver's own, read by
+ * vkMapMemory, for devices without host import. Both are disposed of by `await using`.
  */
-import { mapFd, type OwnedFd, reopenMemfd } from '@vkmemd/proto';
+import { mapFd, type OwnedFd, reopenMemfd, VkmemError } from '@vkmemd/proto';
+import { type Abilities, typeFor } from './abilities.js';
 import { native } from './errors.js';
+import { HandleType } from './flags.js';
+import type { HandleFile } from './foreign-handle.js';
 import { allocateMappable } from './mappable.js';
-import type { MemoryPlan } from './memory-types.js';
-import type { NativeDevice, NativeMemory } from './native.js';
+import type { DeviceInfo, NativeDevice, NativeMemory, NativeResource } from './native.js';
+import { sized, TRANSFER } from './resource.js';
+
+/** One device under probe. */
+export interface ProbeSubject {
+  readonly device: NativeDevice;
+  readonly info: DeviceInfo;
+  readonly abilities: Abilities;
+  /** Bytes of each memory that a probe makes. */
+  readonly size: bigint;
+  /** The handle types, as bits, whose memory the driver wants dedicated to a buffer (DEDICATED_ONLY). */
+  readonly dedicatedOnly: number;
+  /** Memory types of the probes' memories; undefined where there is none that serves. */
+  readonly types: {
+    readonly opaqueFd: number | undefined;
+    readonly dmaBuf: number | undefined;
+    readonly mappedDmaBuf: number | undefined;
+    readonly memfd: number | undefined;
+    readonly rdma: number | undefined;
+  };
+  /** Set once device and memfd were seen to share their bytes: samples are memfds from then on. */
+  memfdWorks: boolean;
+  /** Set once an opaque fd was exported: what kind of file it is. */
+  opaqueFile: HandleFile | undefined;
+}
 
 /** Memory that the device can copy into and this process can read. */
 export interface Sample extends AsyncDisposable {
@@ -27,6 +53,16 @@ export function equalWords(a: ArrayBuffer, b: ArrayBuffer): boolean {
   return Buffer.from(a).equals(Buffer.from(b));
 }
 
+/** What memory of a handle type must be dedicated to, where the driver wants it to be. */
+export function dedicationOf(subject: ProbeSubject, handleTypes: number): NativeResource | undefined {
+  return (subject.dedicatedOnly & handleTypes) === 0 ? undefined : sized(TRANSFER, subject.size);
+}
+
+/** A device that is full when the daemon starts still does what its driver says. */
+export function whenFull(error: unknown): undefined {
+  if (!(error instanceof VkmemError) || error.code !== 'DEVICE_OUT_OF_MEMORY') throw error;
+}
+
 /** A memfd imported by the device, and a mapping of it as a client's. */
 export class HostSample implements Sample {
   readonly memory: NativeMemory;
@@ -39,9 +75,16 @@ export class HostSample implements Sample {
     this.#mapping = mapping;
   }
 
-  /** @throws VkmemError as the kernel or the driver fails; nothing is kept then. */
-  static async make(device: NativeDevice, size: bigint, plan: MemoryPlan): Promise<HostSample> {
-    const { memory, memfd } = await allocateMappable(device, size, plan, 'vkmemd-probe');
+  /**
+   * @param handleTypes that it is made exportable as, beside.
+   * @throws VkmemError as the kernel or the driver fails; nothing is kept then.
+   */
+  static async make(subject: ProbeSubject, handleTypes: number): Promise<HostSample> {
+    const { device, size } = subject;
+    const memoryTypeIndex = subject.types.memfd ?? 0;
+    const dedicated = dedicationOf(subject, handleTypes | HandleType.HOST_ALLOCATION);
+    const plan = { size, memoryTypeIndex, handleTypes, dedicated };
+    const { memory, memfd } = await allocateMappable(device, plan, 'vkmemd-probe');
     try {
       const client = reopenMemfd(memfd, 'rw', 'probe:MAPPABLE');
       try {
@@ -73,15 +116,11 @@ export class HostSample implements Sample {
 }
 
 /** Host-visible, coherent memory of the driver's own. */
-export class VisibleSample implements Sample {
+class VisibleSample implements Sample {
   readonly memory: NativeMemory;
 
-  private constructor(memory: NativeMemory) {
+  constructor(memory: NativeMemory) {
     this.memory = memory;
-  }
-
-  static async make(device: NativeDevice, size: bigint, memoryTypeIndex: number): Promise<VisibleSample> {
-    return new VisibleSample(await native(device.allocate(size, memoryTypeIndex, 0)));
   }
 
   async holds(pattern: number): Promise<boolean> {
@@ -91,4 +130,12 @@ export class VisibleSample implements Sample {
   async [Symbol.asyncDispose](): Promise<void> {
     await native(this.memory.free());
   }
+}
+
+/** Memory that the device can copy into and this process can read; undefined when there is none. */
+export async function readable(subject: ProbeSubject): Promise<Sample | undefined> {
+  const { device, info, size, abilities, memfdWorks } = subject;
+  if (memfdWorks) return HostSample.make(subject, 0);
+  const index = typeFor(info, ['MAPPABLE'], abilities.transferBits);
+  return index === undefined ? undefined : new VisibleSample(await native(device.allocate(size, index, 0)));
 }

@@ -1,40 +1,40 @@
 /**
  * What a device can really do, found out at start by moving bytes.
  *
- * A driver's list of extensions is a promise; this checks it. Each kind is asked about first (extension, external
- * buffer properties), then tried on 64 KiB: what one side writes, the other side must read. A failure here is
- * an answer, not an error: the kind is UNSUPPORTED, and the reason says what happened. Only a lost device and
- * one that is full are no answer. The probes run one after another and free all that they made.
+ * A driver's list of extensions is a promise; this checks it. Each kind is asked about first (claims.ts), then tried
+ * on 64 KiB: what one side writes, the other side must read. A failure here is an answer, not an error: the kind is
+ * UNSUPPORTED, and the reason says what happened. Only a lost device and one that is full are no answer. The probes
+ * run one after another and free all that they made. What each does stands with its kind (mappable.ts, opaque-fd.ts,
+ * dma-buf.ts, rdma-address.ts).
  */
 import { type KindName, OwnedFd, VkmemError } from '@vkmemd/proto';
-import { readNeeds, refuseHost, refuseOpaque, refuseTogether } from './claims.js';
+import { type Abilities, readAbilities, typeFor } from './abilities.js';
+import { bitsOf, claimForBuffers } from './claims.js';
+import { probeDmaBuf, probeMappedDmaBuf } from './dma-buf.js';
 import { native } from './errors.js';
 import { Extension, HandleType } from './flags.js';
-import { type KindReport, supported, unsupported, verified } from './kinds.js';
-import { chooseType, forReading, type MemoryNeeds, planMemory } from './memory-types.js';
+import type { HandleFile } from './foreign-handle.js';
+import { type KindReport, supported, unsupported } from './kinds.js';
+import { probeMemfd } from './mappable.js';
 import type { DeviceInfo, NativeDevice } from './native.js';
-import { equalWords, HostSample, type Sample, VisibleSample, words } from './probe-sample.js';
+import { probeOpaqueFd } from './opaque-fd.js';
+import { HostSample, type ProbeSubject } from './probe-sample.js';
+import { probeRdmaAddress } from './rdma-address.js';
 
-/** Bytes of each memory that a probe makes. */
+/** Bytes of each memory that a probe makes, or more where the driver's unit is larger. */
 const PROBE_BYTES = 65_536n;
-const VIA_MAPPABLE = `memfd+${Extension.MEMORY_HOST}`;
-const VIA_TOGETHER = `${VIA_MAPPABLE}+${Extension.MEMORY_FD}`;
 
 /** What the probes found. */
-export interface ProbeResult {
+export interface ProbeResult extends Abilities {
   readonly kinds: ReadonlyMap<KindName, KindReport>;
   /** MAPPABLE and OPAQUE_FD on the same memory. */
   readonly together: KindReport;
-  readonly needs: MemoryNeeds;
+  /** What MAPPABLE memory is; undefined where there is none. */
+  readonly mappableBy: 'memfd' | 'dma-buf' | undefined;
+  /** What kind of file this device's opaque fds are; undefined where it has none. */
+  readonly opaqueFile: HandleFile | undefined;
   /** How long probing took, in milliseconds. */
   readonly milliseconds: number;
-}
-
-/** One device under probe. */
-interface Subject {
-  readonly device: NativeDevice;
-  readonly info: DeviceInfo;
-  readonly size: bigint;
 }
 
 /**
@@ -43,18 +43,47 @@ interface Subject {
  */
 export async function probe(device: NativeDevice, info: DeviceInfo): Promise<ProbeResult> {
   const began = performance.now();
-  const needs = await readNeeds(device, info);
-  const subject = { device, info, size: needs.unit > PROBE_BYTES ? needs.unit : PROBE_BYTES };
-  const mappable = await attempt(() => probeMappable(subject, needs));
-  const opaqueFd = await attempt(() => probeOpaqueFd(subject, needs, mappable));
-  const together = await attempt(() => probeTogether(subject, needs, mappable, opaqueFd));
+  const abilities = await readAbilities(device, info);
+  const subject = subjectOf(device, info, abilities);
+  const byMemfd = await attempt(() => probeMemfd(subject));
+  subject.memfdWorks = byMemfd.rung === 'VERIFIED';
+  const byDmaBuf = subject.memfdWorks ? undefined : await attempt(() => probeMappedDmaBuf(subject));
+  const mappable = byDmaBuf === undefined ? byMemfd : better(byMemfd, byDmaBuf);
+  const mappableBy = mappable.rung === 'UNSUPPORTED' ? undefined : subject.memfdWorks ? 'memfd' : 'dma-buf';
+  const opaqueFd = await attempt(() => probeOpaqueFd(subject));
   const kinds = new Map<KindName, KindReport>([
     ['MAPPABLE', mappable],
     ['OPAQUE_FD', opaqueFd],
-    ['DMA_BUF', unsupported(notServed(info, Extension.DMA_BUF))],
-    ['RDMA_ADDRESS', unsupported(notServed(info, Extension.RDMA))],
+    ['DMA_BUF', await attempt(() => probeDmaBuf(subject))],
+    ['RDMA_ADDRESS', await attempt(() => probeRdmaAddress(subject))],
   ]);
-  return { kinds, together, needs, milliseconds: performance.now() - began };
+  const together = await attempt(() => probeTogether(subject, mappable, opaqueFd));
+  const { opaqueFile } = subject;
+  return { ...abilities, kinds, together, mappableBy, opaqueFile, milliseconds: performance.now() - began };
+}
+
+function subjectOf(device: NativeDevice, info: DeviceInfo, abilities: Abilities): ProbeSubject {
+  const { unit, hostBits, exportBits } = abilities;
+  const bits = (handleType: number): number => exportBits.get(handleType) ?? 0;
+  const dmaBuf = bits(HandleType.DMA_BUF);
+  return {
+    device,
+    info,
+    abilities,
+    size: unit > PROBE_BYTES ? unit : PROBE_BYTES,
+    dedicatedOnly: bitsOf(0xffffffff)
+      .filter((bit) => claimForBuffers(info, bit).dedicatedOnly)
+      .reduce((all, bit) => all | bit, 0),
+    types: {
+      opaqueFd: typeFor(info, ['OPAQUE_FD'], bits(HandleType.OPAQUE_FD)),
+      dmaBuf: typeFor(info, ['DMA_BUF'], dmaBuf),
+      mappedDmaBuf: typeFor(info, ['MAPPABLE'], dmaBuf),
+      memfd: typeFor(info, ['MAPPABLE'], hostBits & bits(HandleType.HOST_ALLOCATION)),
+      rdma: typeFor(info, ['RDMA_ADDRESS'], bits(HandleType.RDMA_ADDRESS)),
+    },
+    memfdWorks: false,
+    opaqueFile: undefined,
+  };
 }
 
 async function attempt(run: () => Promise<KindReport>): Promise<KindReport> {
@@ -67,88 +96,15 @@ async function attempt(run: () => Promise<KindReport>): Promise<KindReport> {
   }
 }
 
-function notServed(info: DeviceInfo, extension: string): string {
-  const listed = info.extensions.includes(extension) ? 'lists' : 'does not list';
-  return `this version of vkmemd does not serve it; the driver ${listed} ${extension}.`;
-}
-
-/** A memfd and the device must see one another's writes. */
-async function probeMappable({ device, info, size }: Subject, needs: MemoryNeeds): Promise<KindReport> {
-  const refused = refuseHost(info);
-  if (refused !== undefined) return unsupported(refused);
-  const plan = planMemory(['MAPPABLE'], info.memoryTypes, needs);
-  await using first = await HostSample.make(device, size, plan);
-  await using second = await HostSample.make(device, size, plan);
-
-  await native(device.fill(first.memory, 0n, size, 0x5eed0001));
-  if (!(await first.holds(0x5eed0001))) {
-    return unsupported('a mapping of the memfd did not show a device fill.');
+/** The way of the two that works, or both reasons. */
+function better(byMemfd: KindReport, byDmaBuf: KindReport): KindReport {
+  if (byDmaBuf.rung !== 'UNSUPPORTED') {
+    return { ...byDmaBuf, reason: `${byDmaBuf.reason} By memfd: ${byMemfd.reason}` };
   }
-  words(first.bytes).forEach((_, index, all) => {
-    all[index] = index ^ 0x5eed0002;
-  });
-  await native(device.copy(first.memory, 0n, second.memory, 0n, size));
-  if (!equalWords(first.bytes, second.bytes)) {
-    return unsupported('the device did not see what was written through a mapping of the memfd.');
-  }
-  return verified(VIA_MAPPABLE);
-}
-
-/** What is written through an exported memory must be there through an import of its fd. */
-async function probeOpaqueFd(
-  subject: Subject,
-  needs: MemoryNeeds,
-  mappable: KindReport,
-): Promise<KindReport> {
-  const { device, info, size } = subject;
-  const refused = refuseOpaque(info);
-  if (refused !== undefined) return unsupported(refused);
-  const plan = planMemory(['OPAQUE_FD'], info.memoryTypes, needs);
-  const memory = await native(device.allocate(size, plan.memoryTypeIndex, plan.handleTypes)).catch(whenFull);
-  if (memory === undefined) {
-    return supported(Extension.MEMORY_FD, 'the device had no memory left for the probe.');
-  }
-  try {
-    const fd = new OwnedFd(await native(memory.exportFd(HandleType.OPAQUE_FD)), 'probe:OPAQUE_FD');
-    const imported = await native(device.importOpaque(fd.fd, size, plan.memoryTypeIndex)).finally(() =>
-      fd.close(),
-    );
-    try {
-      await native(device.fill(memory, 0n, size, 0x5eed0003));
-      const sample = await readable(subject, needs, mappable);
-      if (sample === undefined) {
-        return supported(Extension.MEMORY_FD, 'imported again, but there is no memory to look at the bytes.');
-      }
-      await using seen = sample;
-      await native(device.copy(imported, 0n, seen.memory, 0n, size));
-      return (await seen.holds(0x5eed0003))
-        ? verified(Extension.MEMORY_FD)
-        : unsupported('what was written through one handle was not there through another.');
-    } finally {
-      await native(imported.free());
-    }
-  } finally {
-    await native(memory.free());
-  }
-}
-
-/** A device that is full when the daemon starts still does what its driver says. */
-function whenFull(error: unknown): undefined {
-  if (!(error instanceof VkmemError) || error.code !== 'DEVICE_OUT_OF_MEMORY') throw error;
-}
-
-/** Memory that the device can copy into and this process can read; undefined when there is none. */
-async function readable(
-  { device, info, size }: Subject,
-  needs: MemoryNeeds,
-  mappable: KindReport,
-): Promise<Sample | undefined> {
-  if (mappable.rung === 'VERIFIED') {
-    return HostSample.make(device, size, planMemory(['MAPPABLE'], info.memoryTypes, needs));
-  }
-  const { memoryTypeBits } = await native(device.bufferRequirements(0));
-  const index = chooseType(info.memoryTypes, memoryTypeBits, forReading);
-  return index < 0 ? undefined : VisibleSample.make(device, size, index);
+  return unsupported(
+    `by memfd: ${byMemfd.reason} By dma-buf: ${byDmaBuf.reason}`,
+    byMemfd.missing || 'works',
+  );
 }
 
 /**
@@ -157,22 +113,23 @@ async function readable(
  * that refuses this device every exportable allocation. So the most that is known at start is SUPPORTED.
  */
 async function probeTogether(
-  { device, info, size }: Subject,
-  needs: MemoryNeeds,
+  subject: ProbeSubject,
   mappable: KindReport,
   opaqueFd: KindReport,
 ): Promise<KindReport> {
   if (mappable.rung === 'UNSUPPORTED') return unsupported('MAPPABLE does not work by itself.');
   if (opaqueFd.rung === 'UNSUPPORTED') return unsupported('OPAQUE_FD does not work by itself.');
-  const refused = refuseTogether(info);
-  if (refused !== undefined) return unsupported(refused);
-  const plan = planMemory(['MAPPABLE', 'OPAQUE_FD'], info.memoryTypes, needs);
-  await using sample = await HostSample.make(device, size, plan);
-  await native(device.fill(sample.memory, 0n, size, 0x5eed0004));
+  const base = subject.memfdWorks ? HandleType.HOST_ALLOCATION : HandleType.DMA_BUF;
+  const { refusal } = claimForBuffers(subject.info, base | HandleType.OPAQUE_FD);
+  if (refusal !== undefined) return unsupported(refusal.reason, refusal.missing);
+  const via = `${mappable.via}+${Extension.MEMORY_FD}`;
+  if (!subject.memfdWorks) return supported(via, 'the driver says so; nothing was moved.');
+  await using sample = await HostSample.make(subject, HandleType.OPAQUE_FD);
+  await native(subject.device.fill(sample.memory, 0n, subject.size, 0x5eed0004));
   if (!(await sample.holds(0x5eed0004))) {
     return unsupported('a mapping of the memfd did not show a device fill once it was exportable too.');
   }
   const fd = new OwnedFd(await native(sample.memory.exportFd(HandleType.OPAQUE_FD)), 'probe:together');
   fd.close();
-  return supported(VIA_TOGETHER, 'the driver exports it; what an importer sees is not looked at.');
+  return supported(via, 'the driver exports it; what an importer sees is not looked at.');
 }

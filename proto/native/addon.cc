@@ -68,6 +68,7 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Addon(env));
   ExportConnection(env, exports);
+  ExportDmaBuf(env, exports);
   ExportEvent(env, exports);
   ExportExit(env, exports);
   ExportFd(env, exports);

@@ -74,6 +74,7 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
 
 // Each binding file's part of the exports.
 void ExportConnection(Napi::Env env, Napi::Object exports);
+void ExportDmaBuf(Napi::Env env, Napi::Object exports);
 void ExportEvent(Napi::Env env, Napi::Object exports);
 void ExportExit(Napi::Env env, Napi::Object exports);
 void ExportFd(Napi::Env env, Napi::Object exports);

@@ -8,6 +8,7 @@
         'ancillary.cc',
         'connection.cc',
         'connection_binding.cc',
+        'dma_buf.cc',
         'event.cc',
         'exit.cc',
         'fd.cc',

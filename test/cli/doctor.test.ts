@@ -49,14 +49,19 @@ t.test('all is well', async (t) => {
   t.type(device.heaps[0].sizeBytes, 'number');
   t.ok(device.memoryTypes[0].flags.includes('HOST_VISIBLE'));
   t.match(device.kinds.MAPPABLE, { rung: 'VERIFIED', via: /\S/ });
-  t.match(device.kinds.RDMA_ADDRESS, { rung: 'UNSUPPORTED', reason: /\S/ });
+  t.match(device.kinds.RDMA_ADDRESS, { rung: 'UNSUPPORTED', reason: /\S/, missing: String });
+  t.match(device.limits, {
+    maxMemoryAllocationCount: Number,
+    maxMemoryAllocationSize: Number,
+    allocations: 0,
+  });
   await assertNoLeaks(t, runtimeDir);
 });
 
 t.test('nobody is there', async (t) => {
   const folder = join(temporaryFolder(t), 'missing');
   const { code, stdout } = await vkmemctl(folder, 'doctor');
-  t.equal(code, 1);
+  t.equal(code, 69, 'as every other command');
   t.equal(stdout.match(/^FAILED {2}/gm)?.length, CHECKS.length, 'nothing is called good that was not seen');
   t.match(stdout, /Start vkmemd/);
   const result = parsed(await vkmemctl(folder, 'doctor', '--json'));
@@ -68,7 +73,9 @@ t.test('nobody is there', async (t) => {
 t.test('only one socket is there', async (t) => {
   const { runtimeDir } = await startDaemon(t, { unchecked: true });
   rmSync(join(runtimeDir, 'handoff.sock'));
-  const result = parsed(await vkmemctl(runtimeDir, 'doctor', '--json'));
+  const ended = await vkmemctl(runtimeDir, 'doctor', '--json');
+  t.equal(ended.code, 1, 'a daemon did answer');
+  const result = parsed(ended);
   t.same(
     result.checks.map((check: { ok: boolean }) => check.ok),
     [true, false, true, true, true, false],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { root } from '../support/daemon.js';
 import { type Ended, runNode } from '../support/program.js';
 
-const program = join(root, 'client/dist/cli/main.js');
+export const program = join(root, 'client/dist/cli/main.js');
 
 /** Runs vkmemctl against the daemon in the folder. */
 export function vkmemctl(runtimeDir: string, ...args: readonly string[]): Promise<Ended> {

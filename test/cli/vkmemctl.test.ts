@@ -15,7 +15,8 @@ t.test('alloc, ls, budget, free', async (t) => {
 
   const made = await run('alloc', 'frames', '--size', '64M', '--kind', 'mappable', '--kind', 'MAPPABLE');
   t.same({ code: made.code, stderr: made.stderr }, { code: 0, stderr: '' });
-  t.match(made.stdout, /^Allocated frames: 64 MiB, MAPPABLE, id [0-9a-f-]{36}\.\n$/);
+  t.match(made.stdout, /^Allocated frames: 64 MiB, MAPPABLE, id [0-9a-f-]{36}\.\n/);
+  t.match(made.stdout, /^Memory type \d+ of heap \d+ \(.*HOST_VISIBLE.*\), not dedicated\.\n$/m);
   const second = parsed(await run('alloc', 'weights', '--size', '4096', '--json')).allocation;
   t.match(second, {
     name: 'weights',
@@ -41,7 +42,10 @@ t.test('alloc, ls, budget, free', async (t) => {
   t.match(allocations[0].createdAt, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 
   const budget = (await run('budget')).stdout;
-  t.match(budget, /^HEAP +SIZE +AVAILABLE +LIVE +DRAINING +RESERVED +DRIVER BUDGET +USAGE +SOURCE\n/);
+  t.match(
+    budget,
+    /^HEAP +SIZE +AVAILABLE +LIVE +DRAINING +RESERVED +DRIVER BUDGET +USAGE +SOURCE +PRESSURE\n/,
+  );
   t.match(
     budget,
     /\n2 live allocations, 0 draining, 0 sessions, 0 grants, 2 fds, 2 VkDeviceMemory objects\n$/,
@@ -92,6 +96,13 @@ t.test('refusals', async (t) => {
     [['alloc', 'x', '--size', '999999999999T'], 'SIZE_ABOVE_MAXIMUM'],
     [['alloc', 'x', '--size', '4096T'], 'SIZE_ABOVE_MAXIMUM'],
     [['alloc', 'x', '--size', '1M', '--kind', 'FLOPPY'], 'KIND_UNSUPPORTED'],
+    [['alloc', 'x', '--size', '1M', '--require', 'FAST'], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--size', '1M', '--memory-type', 'two'], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--size', '1M', '--buffer-usage', '0'], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--image', 'format=37,width=8'], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--image', 'format=37,width=8,usage=1,colour=3'], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--image', 'format=37,width=8,usage=1,width=9'], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--image', 'format=37,width=8,usage='], 'INVALID_ARGUMENT'],
     [['alloc', 'a b', '--size', '1M'], 'INVALID_NAME'],
     [['alloc', '', '--size', '1M'], 'INVALID_NAME'],
     [['free', ''], 'INVALID_ARGUMENT'],

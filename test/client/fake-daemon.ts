@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import {
   Connection,
+  closeAll,
   type Decoded,
   type Draft,
   decode,
@@ -16,8 +17,11 @@ import {
 import type { Test } from 'tap';
 import { temporaryFolder } from '../support/daemon.js';
 
-/** What it sends for a request: messages with their fds, raw bytes; nothing at all for an empty list. */
-export type Script = (request: Decoded<'ClientMessage'>) => readonly Reply[];
+/**
+ * What it sends for a request: messages with their fds, raw bytes; nothing at all for an empty list. The fds that came
+ * with the request are closed afterwards, unless the script has taken them.
+ */
+export type Script = (request: Decoded<'ClientMessage'>, fds: readonly OwnedFd[]) => readonly Reply[];
 export interface Reply {
   readonly message: Draft<'ServerMessage'> | Buffer;
   readonly fds?: OwnedFd[];
@@ -58,15 +62,17 @@ export function startFakeDaemon(t: Test, script: Script, greeting: Script = gree
   const runtimeDir = temporaryFolder(t);
   const open = new Set<Connection>();
   const accept = (fd: OwnedFd) => {
-    const connection: Connection = new Connection(fd, {
-      message: (data) => {
+    const handlers = {
+      message: (data: Buffer, received: OwnedFd[]) => {
         const request = decode('ClientMessage', data);
-        for (const { message, fds } of (request.hello ? greeting : script)(request)) {
+        for (const { message, fds } of (request.hello ? greeting : script)(request, received)) {
           connection.send(Buffer.isBuffer(message) ? message : encode('ServerMessage', message), fds);
         }
+        closeAll(received);
       },
       close: () => open.delete(connection),
-    });
+    };
+    const connection: Connection = new Connection(fd, handlers, { maxFds: 1 });
     open.add(connection);
   };
   const listener = Listener.listen(

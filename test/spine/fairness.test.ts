@@ -78,7 +78,7 @@ t.test('a cancelled Allocate keeps nothing', async (t) => {
 });
 
 t.test('turns go round the users', async (t) => {
-  const turns = new Turns(1, 3);
+  const turns = new Turns({ atOnce: 1, atOnceOfOne: 1, waitingOfOne: 3 });
   const order: string[] = [];
   let open: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -88,17 +88,39 @@ t.test('turns go round the users', async (t) => {
     await gate;
     order.push(name);
   };
-  const first = turns.take(1, piece('a1'));
-  const rest = ['a2', 'a3', 'a4'].map((name) => turns.take(1, piece(name)));
-  const other = turns.take(2, piece('b1'));
-  await t.rejects(turns.take(1, piece('a5')), { code: 'UNAVAILABLE' }, 'one user cannot wait without end');
+  const first = turns.take('a', piece('a1'));
+  const rest = ['a2', 'a3', 'a4'].map((name) => turns.take('a', piece(name)));
+  const other = turns.take('b', piece('b1'));
+  await t.rejects(turns.take('a', piece('a5')), { code: 'UNAVAILABLE' }, 'one user cannot wait without end');
   open();
   await Promise.all([first, ...rest, other]);
   t.strictSame(order, ['a1', 'a2', 'b1', 'a3', 'a4']);
-  const failing = turns.take(1, () => Promise.reject(new VkmemError('DEVICE_LOST')));
+  const failing = turns.take('a', () => Promise.reject(new VkmemError('DEVICE_LOST')));
   await t.rejects(failing, { code: 'DEVICE_LOST' });
-  await turns.take(1, piece('last'));
+  await turns.take('a', piece('last'));
   t.equal(order.at(-1), 'last', 'a failure passes the turn on');
+});
+
+t.test('one party has only so many turns at once', async (t) => {
+  const turns = new Turns({ atOnce: 3, atOnceOfOne: 2, waitingOfOne: 9 });
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  const piece = (name: string) => () => {
+    begun.push(name);
+    return new Promise<void>((resolve) => ends.set(name, resolve));
+  };
+  const all = ['a1', 'a2', 'a3', 'b1'].map((name) => turns.take(name.slice(0, 1), piece(name)));
+  await Promise.resolve();
+  t.strictSame(begun, ['a1', 'a2', 'b1'], 'the third of the first party waits, with a place free or not');
+  ends.get('b1')?.();
+  await all[3];
+  t.strictSame(begun, ['a1', 'a2', 'b1'], 'still: its own must end first');
+  ends.get('a1')?.();
+  await all[0];
+  await new Promise((resolve) => setImmediate(resolve));
+  t.strictSame(begun, ['a1', 'a2', 'b1', 'a3']);
+  for (const name of ['a2', 'a3']) ends.get(name)?.();
+  await Promise.all(all);
 });
 
 t.test('a budget sample that is out of date admits nothing twice', async (t) => {
@@ -108,7 +130,12 @@ t.test('a budget sample that is out of date admits nothing twice', async (t) => 
     info: { heaps: [{ size: 100n }] },
     memoryBudget: () => new Promise<{ budget: bigint; usage: bigint }[]>((resolve) => asked.push(resolve)),
   };
-  const budget = new Budget(source, ledger);
+  const budget = new Budget(
+    source,
+    ledger,
+    { elevated: 80, critical: 95 },
+    { fault: (what) => t.fail(what) },
+  );
   const sample = [{ budget: 80n, usage: 40n }];
   const first = budget.admit(30n, 0, 1);
   asked.shift()?.(sample);

@@ -13,8 +13,9 @@ import {
   unpackStatus,
   VkmemError,
 } from '@vkmemd/proto';
+import { Watching } from './watching.js';
 
-/** Method -> [service, request, response]. */
+/** Unary method -> [service, request, response]. */
 interface Methods {
   Allocate: ['MemoryService', 'AllocateRequest', 'AllocateResponse'];
   GetAllocation: ['MemoryService', 'GetAllocationRequest', 'GetAllocationResponse'];
@@ -33,7 +34,10 @@ export class ControlWire {
 
   /** @param metadata sent with every call. */
   constructor(runtimeDir: string, metadata: Record<string, string> = {}) {
-    this.#client = new Client(`unix:${join(runtimeDir, CONTROL_SOCKET)}`, credentials.createInsecure());
+    // A connection of its own: otherwise all clients of a process share one, and its limit on calls.
+    const options = { 'grpc.use_local_subchannel_pool': 1 };
+    const target = `unix:${join(runtimeDir, CONTROL_SOCKET)}`;
+    this.#client = new Client(target, credentials.createInsecure(), options);
     for (const [key, value] of Object.entries(metadata)) this.#metadata.set(key, value);
   }
 
@@ -64,6 +68,22 @@ export class ControlWire {
     return this.call('GetBudget', {}) as Promise<
       Decoded<'GetBudgetResponse'> & { counts: Decoded<'Counts'> }
     >;
+  }
+
+  /** @param bytes to be sent in place of the request. */
+  watchBudget(bytes?: Buffer): Watching {
+    const definition = SERVICES.WatchBudget;
+    if (!definition) throw new Error('no method WatchBudget');
+    const { path, requestSerialize, responseDeserialize } = definition;
+    const serialize = bytes ? () => bytes : requestSerialize;
+    const stream = this.#client.makeServerStreamRequest(
+      path,
+      serialize,
+      responseDeserialize,
+      {},
+      this.#metadata,
+    );
+    return new Watching(stream, asTold);
   }
 
   /** For services that are not ours, such as health. */

@@ -10,9 +10,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs Node.js with these arguments; resolves when it has ended by itself. */
-export function runNode(args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Runs Node.js with these arguments; resolves when it has ended by itself. @param env Default: this process's. */
+export function runNode(args: readonly string[], env = process.env): Promise<Ended> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

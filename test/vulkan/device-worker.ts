@@ -4,10 +4,11 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { make } from './support.js';
 
 const device = await Device.open();
-const source = await device.allocate(1n << 20n, device.plan(['OPAQUE_FD']), 'worker');
-const target = await device.allocate(1n << 20n, device.plan(['MAPPABLE']), 'worker');
+const source = await make(device, 1n << 20n, ['OPAQUE_FD']);
+const target = await make(device, 1n << 20n, ['MAPPABLE']);
 await device.fill(source, 0n, source.size, 7);
 await device.copy(source, 0n, target, 0n, source.size);
 parentPort?.postMessage(device.liveMemories);

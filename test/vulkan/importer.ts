@@ -11,8 +11,12 @@ import { dispose, readAny } from './support.js';
 
 const [size = '0', memoryTypeIndex = '0'] = process.argv.slice(2);
 const device = await Device.open();
-const plan = { ...device.plan(['OPAQUE_FD']), memoryTypeIndex: Number(memoryTypeIndex) };
-const memory = await device.adopt(BigInt(size), plan, { opaqueFd: new OwnedFd(3, 'imported') });
+const wanted = {
+  kinds: ['OPAQUE_FD' as const],
+  size: BigInt(size),
+  memoryTypeIndex: Number(memoryTypeIndex),
+};
+const memory = await device.adopt(await device.plan(wanted), { opaqueFd: new OwnedFd(3, 'imported') });
 const bytes = await readAny(device, memory);
 await dispose(memory);
 await device.close();

@@ -7,7 +7,7 @@ import { createMemfd } from '@vkmemd/proto';
 import t from 'tap';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { loadNative } from 'vkmemd/dist/vulkan/native.js';
-import { dispose, lavapipe, needsLavapipe, openFds, readAny, runScript } from './support.js';
+import { dispose, fdOf, lavapipe, make, needsLavapipe, openFds, readAny, runScript } from './support.js';
 
 if (needsLavapipe) t.plan(0, needsLavapipe);
 else {
@@ -18,11 +18,7 @@ else {
     const before = openFds();
     const memories = await Promise.all(
       Array.from({ length: 16 }, (_, index) =>
-        device.allocate(
-          1n << 20n,
-          device.plan([index % 2 === 0 ? 'MAPPABLE' : 'OPAQUE_FD']),
-          `test-${index}`,
-        ),
+        make(device, 1n << 20n, [index % 2 === 0 ? 'MAPPABLE' : 'OPAQUE_FD']),
       ),
     );
     t.equal(device.liveMemories, 16);
@@ -41,22 +37,24 @@ else {
   });
 
   t.test('sizes are whole pages of a heap', async (t) => {
-    const plan = device.plan(['MAPPABLE']);
-    t.equal(device.roundSize(1n), 4096n);
-    t.equal(device.roundSize(4096n), 4096n);
-    t.equal(device.roundSize(4097n), 8192n);
-    await t.rejects(device.allocate(0n, plan, 'test'), { code: 'INVALID_SIZE' });
-    await t.rejects(device.allocate(-4096n, plan, 'test'), { code: 'INVALID_SIZE' });
-    await t.rejects(device.allocate(4095n, plan, 'test'), { code: 'INVALID_SIZE' });
+    for (const [asked, made] of [
+      [1n, 4096n],
+      [4096n, 4096n],
+      [4097n, 8192n],
+    ] as const) {
+      t.equal((await device.plan({ kinds: ['MAPPABLE'], size: asked })).size, made);
+    }
+    await t.rejects(device.plan({ kinds: ['MAPPABLE'], size: 0n }), { code: 'INVALID_SIZE' });
+    await t.rejects(device.plan({ kinds: ['MAPPABLE'], size: -4096n }), { code: 'INVALID_SIZE' });
     const heap = device.info.heaps[0]?.size ?? 0n;
-    await t.rejects(device.allocate(heap + 4096n, plan, 'test'), { code: 'SIZE_ABOVE_MAXIMUM' });
+    await t.rejects(make(device, heap + 4096n, ['MAPPABLE']), { code: 'SIZE_ABOVE_MAXIMUM' });
     t.equal(device.liveMemories, 0);
   });
 
   t.test('freeing waits for transfers, and may be asked for twice', async (t) => {
     const [source, target] = await Promise.all([
-      device.allocate(1n << 26n, device.plan(['OPAQUE_FD']), 'test'),
-      device.allocate(1n << 26n, device.plan(['OPAQUE_FD']), 'test'),
+      make(device, 1n << 26n, ['OPAQUE_FD']),
+      make(device, 1n << 26n, ['OPAQUE_FD']),
     ]);
     const copies = Array.from({ length: 4 }, (_, index) =>
       index % 2 === 0
@@ -74,10 +72,10 @@ else {
 
   t.test('a device may be closed before its memories', async (t) => {
     const other = await Device.open();
-    const memory = await other.allocate(65_536n, other.plan(['OPAQUE_FD']), 'test');
+    const memory = await make(other, 65_536n, ['OPAQUE_FD']);
     await Promise.all([other.close(), other.close()]);
-    await t.rejects(other.allocate(65_536n, memory.plan, 'test'), { code: 'NOT_FOUND' });
-    const { fd } = await memory.export('OPAQUE_FD', 'rw');
+    await t.rejects(other.allocate(memory.plan, 'test'), { code: 'UNAVAILABLE' });
+    const fd = fdOf(await memory.export('OPAQUE_FD', 'rw'));
     fd.close();
     await memory.freeDevice();
   });
@@ -112,7 +110,7 @@ else {
       if (manner === 'busy') await worker.terminate();
       t.equal(await exited, manner === 'busy' ? 1 : 0, manner);
     }
-    const memory = await device.allocate(4096n, device.plan(['OPAQUE_FD']), 'test');
+    const memory = await make(device, 4096n, ['OPAQUE_FD']);
     await dispose(memory);
   });
 

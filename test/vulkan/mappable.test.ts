@@ -3,16 +3,16 @@ import { fstatSync } from 'node:fs';
 import { mapFd, readSeals, SEALS } from '@vkmemd/proto';
 import t from 'tap';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
-import { dispose, needsLavapipe, openFds, readMappable, writeMappable } from './support.js';
+import { dispose, fdOf, make, needsLavapipe, openFds, readMappable, writeMappable } from './support.js';
 
 if (needsLavapipe) t.plan(0, needsLavapipe);
 else {
   const device = await Device.open();
-  const plan = device.plan(['MAPPABLE']);
+  const plan = await device.plan({ kinds: ['MAPPABLE'], size: 65_536n });
   t.teardown(() => device.close());
 
   t.test('is zero when it is new', async (t) => {
-    const memory = await device.allocate(1n << 20n, plan, 'test');
+    const memory = await make(device, 1n << 20n, ['MAPPABLE']);
     t.ok((await readMappable(memory)).equals(Buffer.alloc(1 << 20)));
     await dispose(memory);
   });
@@ -20,14 +20,14 @@ else {
   t.test('client and device see one another', async (t) => {
     const before = openFds();
     const [source, target] = [
-      await device.allocate(65_536n, plan, 'a'),
-      await device.allocate(65_536n, plan, 'b'),
+      await make(device, 65_536n, ['MAPPABLE']),
+      await make(device, 65_536n, ['MAPPABLE']),
     ];
     await writeMappable(source, (bytes) => bytes.fill('written by a client. '));
     await device.copy(source, 0n, target, 0n, 65_536n);
     t.ok((await readMappable(target)).equals(Buffer.alloc(65_536, 'written by a client. ')));
 
-    const { fd } = await target.export('MAPPABLE', 'rw');
+    const fd = fdOf(await target.export('MAPPABLE', 'rw'));
     const mapping = mapFd(fd, { offset: 0n, length: 65_536, access: 'rw' });
     await device.fill(target, 0n, 65_536n, 0xdeadbeef);
     t.ok(
@@ -42,7 +42,7 @@ else {
   });
 
   t.test('a handle says what it is', async (t) => {
-    const memory = await device.allocate(8192n, plan, 'test');
+    const memory = await make(device, 8192n, ['MAPPABLE']);
     t.equal(memory.fds, 1);
     t.equal(memory.dedicated, false);
     const handle = await memory.export('MAPPABLE', 'rw');
@@ -52,20 +52,21 @@ else {
       mapSize: 8192n,
       fileSize: 8192n,
       handleType: 0,
-      mappable: true,
+      dmaBufSync: false,
+      remoteAddress: 0n,
     });
-    t.equal(fstatSync(handle.fd.fd).mode & 0o777, 0o600);
-    t.equal(readSeals(handle.fd) & (SEALS.SHRINK | SEALS.GROW), SEALS.SHRINK | SEALS.GROW);
+    t.equal(fstatSync(fdOf(handle).fd).mode & 0o777, 0o600);
+    t.equal(readSeals(fdOf(handle)) & (SEALS.SHRINK | SEALS.GROW), SEALS.SHRINK | SEALS.GROW);
     await t.rejects(memory.export('OPAQUE_FD', 'rw'), { code: 'KIND_NOT_REQUESTED' });
-    handle.fd.close();
+    fdOf(handle).close();
     await dispose(memory);
     t.equal(memory.fds, 0);
   });
 
   t.test('is draining for as long as somebody has it', async (t) => {
-    const memory = await device.allocate(65_536n, plan, 'test');
+    const memory = await make(device, 65_536n, ['MAPPABLE']);
     await device.fill(memory, 0n, 65_536n, 42);
-    const { fd } = await memory.export('MAPPABLE', 'rw');
+    const fd = fdOf(await memory.export('MAPPABLE', 'rw'));
     const mapping = mapFd(fd, { offset: 0n, length: 65_536, access: 'rw' });
     await memory.freeDevice();
     t.equal(device.liveMemories, 0, 'the device has its memory back');
@@ -85,18 +86,18 @@ else {
   });
 
   t.test('is adopted with its bytes', async (t) => {
-    const first = await device.allocate(65_536n, plan, 'test');
+    const first = await make(device, 65_536n, ['MAPPABLE']);
     await device.fill(first, 0n, 65_536n, 0x01020304);
-    const { fd } = await first.export('MAPPABLE', 'rw');
+    const fd = fdOf(await first.export('MAPPABLE', 'rw'));
     await dispose(first);
-    const second = await device.adopt(65_536n, plan, { memfd: fd });
+    const second = await device.adopt(plan, { memfd: fd });
     t.ok((await readMappable(second)).equals(Buffer.alloc(65_536, Buffer.of(4, 3, 2, 1))));
     t.equal(second.fds, 1);
 
-    const { fd: other } = await second.export('MAPPABLE', 'rw');
-    await t.rejects(device.adopt(4096n, plan, { memfd: other }), { code: 'INVALID_SIZE' });
+    const other = fdOf(await second.export('MAPPABLE', 'rw'));
+    await t.rejects(device.adopt({ ...plan, size: 4096n }, { memfd: other }), { code: 'INVALID_SIZE' });
     t.equal(other.open, false, 'closed when it could not be adopted');
     await dispose(second);
-    await t.rejects(device.adopt(4096n, plan, {}), { code: 'KIND_UNSUPPORTED' });
+    await t.rejects(device.adopt({ ...plan, size: 4096n }, {}), { code: 'KIND_UNSUPPORTED' });
   });
 }

@@ -1,9 +1,10 @@
 /** Choosing memory types, on tables as drivers have them. */
 import t from 'tap';
 import { MemoryFlag } from 'vkmemd/dist/vulkan/flags.js';
-import { cacheTypeOf, type MemoryNeeds, planMemory } from 'vkmemd/dist/vulkan/memory-types.js';
+import { ANY_TYPE, cacheTypeOf, chooseType, type TypeChoice } from 'vkmemd/dist/vulkan/memory-types.js';
 
-const { DEVICE_LOCAL, HOST_VISIBLE, HOST_COHERENT, HOST_CACHED, PROTECTED } = MemoryFlag;
+const { DEVICE_LOCAL, HOST_VISIBLE, HOST_COHERENT, HOST_CACHED, PROTECTED, LAZILY_ALLOCATED, RDMA_CAPABLE } =
+  MemoryFlag;
 const VISIBLE = HOST_VISIBLE | HOST_COHERENT;
 
 /** As an H200 lists them: system memory, the device's, system memory seen by the host, the device's seen by it. */
@@ -14,46 +15,84 @@ const H200 = [
   { flags: VISIBLE | HOST_CACHED, heapIndex: 1 },
   { flags: DEVICE_LOCAL | VISIBLE, heapIndex: 2 },
 ];
-const H200_NEEDS: MemoryNeeds = { unit: 4096n, mappable: 0b01100, opaqueFd: 0b11111, together: 0b01100 };
+/** Its transfer buffers cannot be bound to the device's memory that the host sees. */
+const TRANSFERABLE = 0b01111;
+
+const choose = (choice: Partial<TypeChoice>): number =>
+  chooseType({
+    kinds: ['OPAQUE_FD'],
+    types: H200,
+    allowed: ANY_TYPE,
+    allowedBy: 'the driver does not allow it',
+    transferable: TRANSFERABLE,
+    ...choice,
+  });
 
 t.test('on a GPU with memory of its own', async (t) => {
-  const mappable = planMemory(['MAPPABLE'], H200, H200_NEEDS);
-  t.match(
-    mappable,
-    { memoryTypeIndex: 3, heapIndex: 1, cacheType: 'CACHED', handleTypes: 0 },
-    'cached first',
-  );
-  const opaque = planMemory(['OPAQUE_FD'], H200, H200_NEEDS);
-  t.match(
-    opaque,
-    { memoryTypeIndex: 1, heapIndex: 0, cacheType: 'NONE', handleTypes: 1 },
-    'unseen by the host',
-  );
-  const both = planMemory(['MAPPABLE', 'OPAQUE_FD', 'MAPPABLE'], H200, H200_NEEDS);
-  t.match(both, { memoryTypeIndex: 3, handleTypes: 1 });
-  t.same(both.kinds, ['MAPPABLE', 'OPAQUE_FD'], 'each kind once');
+  t.equal(choose({ kinds: ['MAPPABLE'], allowed: 0b01100 }), 3, 'cached first');
+  t.equal(choose({}), 1, 'unseen by the host');
+  t.equal(choose({ kinds: ['MAPPABLE', 'OPAQUE_FD'], allowed: 0b01100 }), 3);
 });
 
 t.test('what the driver allows comes before taste', async (t) => {
-  t.equal(planMemory(['MAPPABLE'], H200, { ...H200_NEEDS, mappable: 0b00100 }).cacheType, 'WC');
-  t.equal(planMemory(['OPAQUE_FD'], H200, { ...H200_NEEDS, opaqueFd: 0b11101 }).memoryTypeIndex, 4);
-  t.equal(planMemory(['OPAQUE_FD'], H200, { ...H200_NEEDS, opaqueFd: 0b00101 }).memoryTypeIndex, 0);
-  t.throws(() => planMemory(['MAPPABLE'], H200, { ...H200_NEEDS, mappable: 0b00010 }), {
-    code: 'KIND_UNSUPPORTED',
-  });
-  t.throws(() => planMemory(['OPAQUE_FD'], H200, { ...H200_NEEDS, opaqueFd: 0 }), {
-    code: 'KIND_UNSUPPORTED',
+  t.equal(choose({ kinds: ['MAPPABLE'], allowed: 0b00100 }), 2);
+  t.equal(choose({ allowed: 0b11101, transferable: ANY_TYPE }), 4);
+  t.equal(choose({ allowed: 0b11101 }), 0, 'but one that transfers can use comes first');
+  t.throws(() => choose({ kinds: ['MAPPABLE'], allowed: 0b00010 }), { code: 'NOT_MAPPABLE' });
+  t.throws(() => choose({ allowed: 0 }), {
+    code: 'NO_MEMORY_TYPE',
+    reason: /1: the driver does not allow it/,
   });
 });
 
-t.test('protected memory is never chosen, and the highest type index counts', async (t) => {
+t.test('what the request says of the type', async (t) => {
+  t.equal(choose({ required: HOST_VISIBLE }), 2);
+  t.equal(choose({ required: DEVICE_LOCAL | HOST_VISIBLE }), 4, 'device-local types are not filtered out');
+  t.equal(choose({ preferred: HOST_CACHED }), 3);
+  t.equal(choose({ preferred: DEVICE_LOCAL | VISIBLE }), 4, 'the one with most of the preferred flags');
+  t.equal(choose({ preferred: PROTECTED }), 1, 'a preference that nobody meets changes nothing');
+  t.equal(choose({ forbidden: DEVICE_LOCAL }), 0);
+  t.equal(choose({ memoryTypeIndex: 4 }), 4, 'this and no other');
+  t.equal(choose({ memoryTypeIndex: 0 }), 0);
+  t.throws(() => choose({ memoryTypeIndex: 5 }), {
+    code: 'INVALID_ARGUMENT',
+    metadata: { field: 'memory_type_index' },
+  });
+  t.throws(() => choose({ memoryTypeIndex: 1, forbidden: DEVICE_LOCAL }), {
+    code: 'NO_MEMORY_TYPE',
+    reason: 'No memory type serves OPAQUE_FD: 1: it has flags 0x1.',
+  });
+  t.throws(() => choose({ kinds: ['MAPPABLE'], memoryTypeIndex: 1 }), {
+    code: 'NOT_MAPPABLE',
+    reason: /1: it is not host-visible and coherent/,
+  });
+  t.throws(() => choose({ required: PROTECTED }), { code: 'NO_MEMORY_TYPE' });
+});
+
+t.test('RDMA-capable types are for those who ask for them', async (t) => {
+  const types = [
+    { flags: DEVICE_LOCAL | RDMA_CAPABLE, heapIndex: 0 },
+    { flags: VISIBLE, heapIndex: 1 },
+  ];
+  const all = { types, transferable: ANY_TYPE };
+  t.equal(choose(all), 1);
+  t.equal(choose({ ...all, kinds: ['RDMA_ADDRESS'] }), 0);
+  t.equal(choose({ ...all, required: RDMA_CAPABLE }), 0);
+  t.equal(choose({ ...all, memoryTypeIndex: 0 }), 0);
+  t.throws(() => choose({ ...all, kinds: ['RDMA_ADDRESS'], forbidden: DEVICE_LOCAL }), {
+    code: 'NO_MEMORY_TYPE',
+  });
+});
+
+t.test('protected and lazily allocated memory is never chosen, and the highest index counts', async (t) => {
   const types = [
     { flags: DEVICE_LOCAL | PROTECTED, heapIndex: 0 },
-    ...Array.from({ length: 30 }, () => ({ flags: 0, heapIndex: 1 })),
+    { flags: DEVICE_LOCAL | LAZILY_ALLOCATED, heapIndex: 0 },
+    ...Array.from({ length: 29 }, () => ({ flags: 0, heapIndex: 1 })),
     { flags: DEVICE_LOCAL, heapIndex: 0 },
   ];
-  const bits = { mappable: 0, opaqueFd: 0xffffffff, together: 0, unit: 4096n };
-  t.equal(planMemory(['OPAQUE_FD'], types, bits).memoryTypeIndex, 31);
+  t.equal(choose({ types, transferable: ANY_TYPE }), 31);
+  t.throws(() => choose({ types, memoryTypeIndex: 0 }), { code: 'NO_MEMORY_TYPE', reason: /protected/ });
 });
 
 t.test('cache types', async (t) => {

@@ -7,7 +7,9 @@ import t from 'tap';
 import { Device, type ExportedHandle } from 'vkmemd/dist/vulkan/device.js';
 import {
   dispose,
+  fdOf,
   lavapipe,
+  make,
   needsLavapipe,
   openFds,
   readAny,
@@ -19,23 +21,23 @@ import {
 if (needsLavapipe) t.plan(0, needsLavapipe);
 else {
   const device = await Device.open();
-  const plan = device.plan(['OPAQUE_FD']);
+  const plan = await device.plan({ kinds: ['OPAQUE_FD'], size: 65_536n });
   t.teardown(() => device.close());
 
   /** What another process reads through the handle. */
   async function importElsewhere(handle: ExportedHandle, size: bigint): Promise<Record<string, string>> {
     const args = [String(size), String(plan.memoryTypeIndex)];
-    const child = await runScript('./importer.js', lavapipe ?? '', args, [handle.fd.fd]);
+    const child = await runScript('./importer.js', lavapipe ?? '', args, [fdOf(handle).fd]);
     if (child.code !== 0) throw new Error(`the importer ended with ${child.code}: ${child.stderr}`);
     return JSON.parse(child.stdout);
   }
 
   t.test('is zero when it is new', async (t) => {
     // Memory that was dirtied and freed before makes a driver that recycles pages show itself.
-    const dirty = await device.allocate(1n << 20n, plan, 'test');
+    const dirty = await make(device, 1n << 20n, ['OPAQUE_FD']);
     await device.fill(dirty, 0n, dirty.size, 0xffffffff);
     await dispose(dirty);
-    const memory = await device.allocate(1n << 20n, plan, 'test');
+    const memory = await make(device, 1n << 20n, ['OPAQUE_FD']);
     t.ok((await readAny(device, memory)).equals(Buffer.alloc(1 << 20)));
     await dispose(memory);
   });
@@ -45,8 +47,8 @@ else {
     await new Promise((resolve) => spawn('true').once('close', resolve));
     const before = openFds();
     const size = 1n << 20n;
-    const memory = await device.allocate(size, plan, 'test');
-    const staging = await device.allocate(size, device.plan(['MAPPABLE']), 'test');
+    const memory = await make(device, size, ['OPAQUE_FD']);
+    const staging = await make(device, size, ['MAPPABLE']);
     const content = Buffer.alloc(Number(size), 'an opaque handle to the same memory; ');
     await writeMappable(staging, (bytes) => content.copy(bytes));
     await device.copy(staging, 0n, memory, 0n, size);
@@ -62,30 +64,30 @@ else {
     await dispose(memory);
     t.equal(device.liveMemories, 0);
     t.equal((await importElsewhere(handle, size)).sha256, sha256, 'the fd alone keeps it alive');
-    handle.fd.close();
+    fdOf(handle).close();
     t.equal(await settledFds(before), before);
   });
 
   t.test('a handle says what it is, and that it cannot be mapped', async (t) => {
-    const memory = await device.allocate(4096n, plan, 'test');
+    const memory = await make(device, 4096n, ['OPAQUE_FD']);
     t.equal(memory.fds, 0, 'the daemon keeps none');
     t.equal(memory.heldElsewhere(), undefined, 'and cannot be told who has it');
     const handle = await memory.export('OPAQUE_FD', 'ro');
-    t.match(handle, { kind: 'OPAQUE_FD', mapOffset: 0n, mapSize: 0n, handleType: 1, mappable: false });
+    t.match(handle, { kind: 'OPAQUE_FD', mapOffset: 0n, mapSize: 0n, handleType: 1, dmaBufSync: false });
     t.ok(handle.fileSize >= 4096n, 'lavapipe\u2019s is a file with a header');
-    const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${handle.fd.fd}`, 'utf8'))?.[1];
+    const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fdOf(handle).fd}`, 'utf8'))?.[1];
     t.equal(Number.parseInt(flags ?? '0', 8) & 0o2000000, 0o2000000, 'close-on-exec');
-    handle.fd.close();
+    fdOf(handle).close();
     await dispose(memory);
     await t.rejects(memory.export('OPAQUE_FD', 'rw'), { code: 'NOT_FOUND' });
   });
 
   t.test('is adopted with its bytes, and can be exported again', async (t) => {
-    const first = await device.allocate(65_536n, plan, 'test');
+    const first = await make(device, 65_536n, ['OPAQUE_FD']);
     await device.fill(first, 0n, 65_536n, 0xa5a5a5a5);
-    const { fd } = await first.export('OPAQUE_FD', 'rw');
+    const fd = fdOf(await first.export('OPAQUE_FD', 'rw'));
     await dispose(first);
-    const second = await device.adopt(65_536n, plan, { opaqueFd: fd });
+    const second = await device.adopt(plan, { opaqueFd: fd });
     t.equal(second.fds, 1, 'the fd is kept: an import cannot be exported');
     const expected = Buffer.alloc(65_536, 0xa5);
     t.ok((await readAny(device, second)).equals(expected));
@@ -93,6 +95,6 @@ else {
     await dispose(second);
     const sha256 = createHash('sha256').update(expected).digest('hex');
     t.equal((await importElsewhere(again, 65_536n)).sha256, sha256);
-    again.fd.close();
+    fdOf(again).close();
   });
 }

@@ -54,10 +54,12 @@ function device(index: number, name: string, type: DeviceInfo['type'], byte: num
       minImportedHostPointerAlignment: 0n,
       nonCoherentAtomSize: 1n,
     },
+    externalMemoryRdma: false,
     externalBuffer: {
       opaqueFd: { features: 0, exportFromImported: 0, compatible: 0 },
       hostAllocation: { features: 0, exportFromImported: 0, compatible: 0 },
       dmaBuf: { features: 0, exportFromImported: 0, compatible: 0 },
+      rdmaAddress: { features: 0, exportFromImported: 0, compatible: 0 },
     },
   };
 }

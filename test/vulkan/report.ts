@@ -10,9 +10,12 @@ try {
   const device = await Device.open();
   let opaqueBytes = 0;
   if (device.kinds.get('OPAQUE_FD')?.rung === 'VERIFIED') {
-    const memory = await device.allocate(65_536n, device.plan(['OPAQUE_FD']), 'report');
+    const memory = await device.allocate(
+      await device.plan({ kinds: ['OPAQUE_FD'], size: 65_536n }),
+      'report',
+    );
     const { fd } = await memory.export('OPAQUE_FD', 'rw');
-    fd.close();
+    fd?.close();
     opaqueBytes = Number(memory.size);
     if (!process.argv.includes('leak')) await memory.freeDevice();
   }

@@ -8,8 +8,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { mapFd } from '@vkmemd/proto';
-import type { Device, DeviceMemory } from 'vkmemd/dist/vulkan/device.js';
+import { type KindName, mapFd, type OwnedFd } from '@vkmemd/proto';
+import type { Device, DeviceMemory, ExportedHandle, MemoryRequest } from 'vkmemd/dist/vulkan/device.js';
 
 const ICD_FOLDER = '/usr/share/vulkan/icd.d';
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -72,9 +72,27 @@ export function runScript(
   });
 }
 
+/** Memory for kinds, planned and made. */
+export async function make(
+  device: Device,
+  size: bigint,
+  kinds: readonly KindName[],
+  more: Partial<MemoryRequest> = {},
+): Promise<DeviceMemory> {
+  return device.allocate(await device.plan({ ...more, kinds, size }), 'test');
+}
+
+/** The fd of a handle that has one. */
+export function fdOf({ kind, fd }: ExportedHandle): OwnedFd {
+  if (!fd) throw new Error(`${kind} has no fd`);
+  return fd;
+}
+
 /** A copy of MAPPABLE memory's bytes, read as a client would: from a grant of its own, through mmap. */
 export async function readMappable(memory: DeviceMemory): Promise<Buffer> {
-  const { fd, mapOffset, mapSize } = await memory.export('MAPPABLE', 'ro');
+  const handle = await memory.export('MAPPABLE', 'ro');
+  const fd = fdOf(handle);
+  const { mapOffset, mapSize } = handle;
   using mapping = mapFd(fd, { offset: mapOffset, length: Number(mapSize), access: 'ro' });
   fd.close();
   return Buffer.from(Buffer.from(mapping.buffer));
@@ -82,7 +100,9 @@ export async function readMappable(memory: DeviceMemory): Promise<Buffer> {
 
 /** Lets a client write into MAPPABLE memory through mmap. */
 export async function writeMappable(memory: DeviceMemory, write: (bytes: Buffer) => void): Promise<void> {
-  const { fd, mapOffset, mapSize } = await memory.export('MAPPABLE', 'rw');
+  const handle = await memory.export('MAPPABLE', 'rw');
+  const fd = fdOf(handle);
+  const { mapOffset, mapSize } = handle;
   using mapping = mapFd(fd, { offset: mapOffset, length: Number(mapSize), access: 'rw' });
   fd.close();
   write(Buffer.from(mapping.buffer));
@@ -90,7 +110,7 @@ export async function writeMappable(memory: DeviceMemory, write: (bytes: Buffer)
 
 /** The bytes of any memory, by way of a copy into MAPPABLE memory. */
 export async function readAny(device: Device, memory: DeviceMemory): Promise<Buffer> {
-  const staging = await device.allocate(memory.size, device.plan(['MAPPABLE']), 'test-staging');
+  const staging = await make(device, memory.size, ['MAPPABLE']);
   try {
     await device.copy(memory, 0n, staging, 0n, memory.size);
     return await readMappable(staging);

@@ -1,7 +1,7 @@
 /** Fills and copies: offsets, and windows smaller than what is moved. */
 import t from 'tap';
 import { Device, type DeviceMemory } from 'vkmemd/dist/vulkan/device.js';
-import { dispose, needsLavapipe, readAny, readMappable, writeMappable } from './support.js';
+import { dispose, make, needsLavapipe, readAny, readMappable, writeMappable } from './support.js';
 
 const SIZE = 1 << 20;
 const WINDOW = 65_536;
@@ -16,12 +16,12 @@ if (needsLavapipe) t.plan(0, needsLavapipe);
 else {
   const device = await Device.open(undefined, { window: BigInt(WINDOW) });
   t.teardown(() => device.close());
-  const make = (kind: 'MAPPABLE' | 'OPAQUE_FD'): Promise<DeviceMemory> =>
-    device.allocate(BigInt(SIZE), device.plan([kind]), 'test');
+  const makeOf = (kind: 'MAPPABLE' | 'OPAQUE_FD'): Promise<DeviceMemory> =>
+    make(device, BigInt(SIZE), [kind]);
 
   t.test('a fill touches its range and nothing beside it', async (t) => {
     for (const kind of ['MAPPABLE', 'OPAQUE_FD'] as const) {
-      const memory = await make(kind);
+      const memory = await makeOf(kind);
       // Begins and ends inside a page, across several windows.
       const [offset, size] = [4096 + 20, 5 * WINDOW + 12];
       await device.fill(memory, BigInt(offset), BigInt(size), 0x04030201);
@@ -36,9 +36,9 @@ else {
 
   t.test('a copy crosses windows at any pair of offsets', async (t) => {
     const [source, middle, target] = [
-      await make('MAPPABLE'),
-      await make('OPAQUE_FD'),
-      await make('MAPPABLE'),
+      await makeOf('MAPPABLE'),
+      await makeOf('OPAQUE_FD'),
+      await makeOf('MAPPABLE'),
     ];
     const content = numbered();
     await writeMappable(source, (bytes) => content.copy(bytes));
@@ -62,7 +62,7 @@ else {
   });
 
   t.test('within one memory, if the ranges do not overlap', async (t) => {
-    const memory = await make('MAPPABLE');
+    const memory = await makeOf('MAPPABLE');
     const content = numbered();
     await writeMappable(memory, (bytes) => content.copy(bytes));
     await device.copy(memory, 0n, memory, BigInt(SIZE / 2), BigInt(SIZE / 2));
@@ -73,7 +73,7 @@ else {
   });
 
   t.test('ranges that do not fit are refused', async (t) => {
-    const [memory, other] = [await make('MAPPABLE'), await make('OPAQUE_FD')];
+    const [memory, other] = [await makeOf('MAPPABLE'), await makeOf('OPAQUE_FD')];
     const all = BigInt(SIZE);
     const refused = { code: 'INVALID_RANGE' };
     await t.rejects(device.fill(memory, 0n, all + 4n, 0), refused);

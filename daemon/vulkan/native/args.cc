@@ -9,15 +9,18 @@
 
 namespace vkmem {
 
-void Args::Refuse(const char* name, const std::string& expected) {
+void Args::Refuse(const std::string& name, const std::string& expected) {
   if (!ok_) return;
   ok_ = false;
   Napi::TypeError::New(info_.Env(), std::string(call_) + ": " + name + " must be " + expected)
       .ThrowAsJavaScriptException();
 }
 
-uint32_t Args::U32(const char* name) {
-  Napi::Value value = Next();
+uint32_t Args::U32(const char* name) { return ToU32(Next(), name); }
+
+uint64_t Args::U64(const char* name) { return ToU64(Next(), name); }
+
+uint32_t Args::ToU32(const Napi::Value& value, const std::string& name) {
   if (!ok_) return 0;
   if (value.IsNumber()) {
     double number = value.As<Napi::Number>().DoubleValue();
@@ -29,8 +32,7 @@ uint32_t Args::U32(const char* name) {
   return 0;
 }
 
-uint64_t Args::U64(const char* name) {
-  Napi::Value value = Next();
+uint64_t Args::ToU64(const Napi::Value& value, const std::string& name) {
   if (!ok_) return 0;
   if (value.IsBigInt()) {
     bool lossless = false;

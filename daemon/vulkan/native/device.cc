@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "buffer_window.h"
+#include "external.h"
 #include "host_mapping.h"
 
 namespace vkmem {
@@ -12,16 +12,16 @@ namespace {
 constexpr uint64_t kLargestWindow = uint64_t{1} << 30;
 
 constexpr const char* kWantedExtensions[] = {
-    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
-    VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
-    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,      VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME, VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
     VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
 };
 
-// Families with graphics or compute can always transfer and are the least restricted; a family for transfers
-// alone does as well. Returns the number of families if none can.
+// A family with graphics can clear every image, one with compute all but depth and stencil; both can always
+// transfer and are the least restricted. A family for transfers alone does for the rest. Returns the number
+// of families if none can.
 uint32_t ChooseFamily(const std::vector<VkQueueFamilyProperties>& families) {
-  for (VkQueueFlags wanted : {VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT, +VK_QUEUE_TRANSFER_BIT}) {
+  for (VkQueueFlags wanted : {VK_QUEUE_GRAPHICS_BIT, VK_QUEUE_COMPUTE_BIT, VK_QUEUE_TRANSFER_BIT}) {
     for (uint32_t i = 0; i < families.size(); i++) {
       if ((families[i].queueFlags & wanted) != 0 && families[i].queueCount > 0) return i;
     }
@@ -62,6 +62,10 @@ Status Device::Create(uint64_t window) {
   for (const char* name : kWantedExtensions) {
     if (physical.Has(name)) extensions.push_back(name);
   }
+  VkPhysicalDeviceExternalMemoryRDMAFeaturesNV rdma{};
+  rdma.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_RDMA_FEATURES_NV;
+  rdma.externalMemoryRDMA = VK_TRUE;
+  if (physical.external_memory_rdma) extensions.push_back(VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
   const float priority = 1.0F;
   VkDeviceQueueCreateInfo queue{};
   queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
@@ -70,6 +74,7 @@ Status Device::Create(uint64_t window) {
   queue.pQueuePriorities = &priority;
   VkDeviceCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
+  info.pNext = physical.external_memory_rdma ? &rdma : nullptr;
   info.queueCreateInfoCount = 1;
   info.pQueueCreateInfos = &queue;
   info.enabledExtensionCount = static_cast<uint32_t>(extensions.size());
@@ -85,10 +90,14 @@ Status Device::Create(uint64_t window) {
   if (fn.name == nullptr) return Failure::Own("vkGetDeviceProcAddr", kNotListed, "vk" #name);
   VKMEM_DEVICE_FUNCTIONS(VKMEM_REQUIRE)
   // A loader may hand out a function of an extension that is not enabled: do not ask for those.
-  if (physical.Has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME)) VKMEM_RESOLVE(GetMemoryFdKHR)
+  if (physical.Has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME)) {
+    VKMEM_RESOLVE(GetMemoryFdKHR)
+    VKMEM_RESOLVE(GetMemoryFdPropertiesKHR)
+  }
   if (physical.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
     VKMEM_RESOLVE(GetMemoryHostPointerPropertiesEXT)
   }
+  if (physical.external_memory_rdma) VKMEM_RESOLVE(GetMemoryRemoteAddressNV)
 #undef VKMEM_REQUIRE
 #undef VKMEM_RESOLVE
   fn.GetDeviceQueue(handle_, family_, 0, &queue_);
@@ -100,12 +109,24 @@ Device::~Device() {
   if (handle_ != VK_NULL_HANDLE && fn.DestroyDevice != nullptr) fn.DestroyDevice(handle_, nullptr);
 }
 
+Status Device::Live(const char* call) const {
+  if (lost_) return Failure::Vk(call, VK_ERROR_DEVICE_LOST);
+  return Done{};
+}
+
+Failure Device::Fail(const char* call, VkResult result) {
+  if (result == VK_ERROR_DEVICE_LOST) lost_ = true;
+  return Failure::Vk(call, result);
+}
+
 Status Device::SubmitAndWait(VkCommandBuffer commands) {
+  Status live = Live("vkQueueSubmit");
+  if (!live.ok()) return live;
   VkFenceCreateInfo fence_info{};
   fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
   VkFence fence = VK_NULL_HANDLE;
   VkResult result = fn.CreateFence(handle_, &fence_info, nullptr, &fence);
-  if (result != VK_SUCCESS) return Failure::Vk("vkCreateFence", result);
+  if (result != VK_SUCCESS) return Fail("vkCreateFence", result);
 
   VkSubmitInfo submit{};
   submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
@@ -121,8 +142,14 @@ Status Device::SubmitAndWait(VkCommandBuffer commands) {
     // A hang ends as VK_ERROR_DEVICE_LOST by the driver's own watchdog.
     result = fn.WaitForFences(handle_, 1, &fence, VK_TRUE, UINT64_MAX);
   }
+  if (result != VK_SUCCESS) {
+    // A wait that failed says nothing about the work, nor does a submission that lost the device; what the
+    // commands use is destroyed next. On a lost device this returns (spec, Lost Device).
+    std::lock_guard<std::mutex> lock(queue_mutex_);
+    (void)fn.QueueWaitIdle(queue_);
+  }
   fn.DestroyFence(handle_, fence, nullptr);
-  if (result != VK_SUCCESS) return Failure::Vk(call, result);
+  if (result != VK_SUCCESS) return Fail(call, result);
   return Done{};
 }
 
@@ -130,20 +157,35 @@ Outcome<uint32_t> Device::HostTypeBits(int memfd, uint64_t size) {
   if (fn.GetMemoryHostPointerPropertiesEXT == nullptr) {
     return Failure::Own("vkGetMemoryHostPointerPropertiesEXT", kNotListed, "VK_EXT_external_memory_host");
   }
+  Status live = Live("vkGetMemoryHostPointerPropertiesEXT");
+  if (!live.ok()) return live.failure();
   auto mapping = HostMapping::Create(memfd, size, physical.min_imported_host_pointer_alignment);
   if (!mapping.ok()) return mapping.failure();
   VkMemoryHostPointerPropertiesEXT properties{};
   properties.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT;
   VkResult result = fn.GetMemoryHostPointerPropertiesEXT(
       handle_, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT, mapping.value()->data(), &properties);
-  if (result != VK_SUCCESS) return Failure::Vk("vkGetMemoryHostPointerPropertiesEXT", result);
+  if (result != VK_SUCCESS) return Fail("vkGetMemoryHostPointerPropertiesEXT", result);
   return properties.memoryTypeBits;
 }
 
-Outcome<VkMemoryRequirements> Device::BufferRequirements(VkExternalMemoryHandleTypeFlags handle_types) {
-  auto buffer = TransferBuffer::Create(*this, kGranule, handle_types);
-  if (!buffer.ok()) return buffer.failure();
-  return buffer.value().requirements();
+Outcome<uint32_t> Device::FdTypeBits(int fd, VkExternalMemoryHandleTypeFlagBits type) {
+  if (type != VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT) {
+    return Failure::Own("vkGetMemoryFdPropertiesKHR", kNotListed, "only a dma-buf has properties of its own");
+  }
+  if (const char* missing = MissingFor(physical, type)) {
+    return Failure::Own("vkGetMemoryFdPropertiesKHR", kNotListed, missing);
+  }
+  if (fn.GetMemoryFdPropertiesKHR == nullptr) {
+    return Failure::Own("vkGetMemoryFdPropertiesKHR", kNotListed, "the driver does not have the function");
+  }
+  Status live = Live("vkGetMemoryFdPropertiesKHR");
+  if (!live.ok()) return live.failure();
+  VkMemoryFdPropertiesKHR properties{};
+  properties.sType = VK_STRUCTURE_TYPE_MEMORY_FD_PROPERTIES_KHR;
+  VkResult result = fn.GetMemoryFdPropertiesKHR(handle_, type, fd, &properties);
+  if (result != VK_SUCCESS) return Fail("vkGetMemoryFdPropertiesKHR", result);
+  return properties.memoryTypeBits;
 }
 
 std::vector<HeapBudget> Device::Budget() const {

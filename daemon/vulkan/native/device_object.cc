@@ -1,12 +1,15 @@
-// VulkanDevice: see device_object.h.
+// VulkanDevice, making memory and moving bytes: see device_object.h. Its questions are in
+// device_questions.cc.
 #include "device_object.h"
 
 #include "addon.h"
 #include "args.h"
+#include "guards.h"
 #include "memory.h"
 #include "memory_object.h"
 #include "task.h"
 #include "transfer.h"
+#include "zero.h"
 
 namespace vkmem {
 namespace {
@@ -16,32 +19,20 @@ Napi::Value WrapMemory(Napi::Env env, std::shared_ptr<Memory>& memory) {
   return MemoryObject::Make(env, std::move(memory));
 }
 
-Napi::Value WrapBits(Napi::Env env, uint32_t& bits) { return Napi::Number::New(env, bits); }
-
-Napi::Value RejectDestroyed(Napi::Env env, const char* call) {
-  return Reject(env, Failure::Own(call, kFreed, "the device is destroyed"));
-}
-
-Napi::Value RejectFreed(Napi::Env env, const char* call) {
-  return Reject(env, Failure::Own(call, kFreed, "the memory is freed"));
-}
-
 }  // namespace
-
-// Reads as: the arguments are good and the device is open, or return.
-#define VKMEM_REQUIRE_OPEN(args, call)           \
-  if (!args.ok()) return info.Env().Undefined(); \
-  if (!core_) return RejectDestroyed(info.Env(), call)
 
 Napi::Function DeviceObject::Define(Napi::Env env) {
   return DefineClass(
       env, "VulkanDevice",
       {InstanceMethod<&DeviceObject::Allocate>("allocate"),
        InstanceMethod<&DeviceObject::ImportHost>("importHost"),
-       InstanceMethod<&DeviceObject::ImportOpaque>("importOpaque"),
+       InstanceMethod<&DeviceObject::ImportFd>("importFd"),
        InstanceMethod<&DeviceObject::HostTypeBits>("hostTypeBits"),
-       InstanceMethod<&DeviceObject::BufferRequirements>("bufferRequirements"),
-       InstanceMethod<&DeviceObject::Fill>("fill"), InstanceMethod<&DeviceObject::Copy>("copy"),
+       InstanceMethod<&DeviceObject::FdTypeBits>("fdTypeBits"),
+       InstanceMethod<&DeviceObject::Requirements>("requirements"),
+       InstanceMethod<&DeviceObject::ExternalProperties>("externalProperties"),
+       InstanceMethod<&DeviceObject::Zero>("zero"), InstanceMethod<&DeviceObject::Fill>("fill"),
+       InstanceMethod<&DeviceObject::Copy>("copy"),
        InstanceMethod<&DeviceObject::MemoryBudget>("memoryBudget"),
        InstanceMethod<&DeviceObject::Destroy>("destroy")});
 }
@@ -64,9 +55,13 @@ Napi::Value DeviceObject::Allocate(const Napi::CallbackInfo& info) {
   const uint64_t size = args.U64("size");
   const uint32_t type = args.U32("memoryTypeIndex");
   const uint32_t exports = args.U32("exportTypes");
+  Memory::Dedicated dedicated = args.OptionalResource("dedicated");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
-      info.Env(), [core = core_, size, type, exports] { return Memory::Allocate(core, size, type, exports); },
+      info.Env(),
+      [core = core_, size, type, exports, dedicated] {
+        return Memory::Allocate(core, size, type, exports, dedicated);
+      },
       WrapMemory);
 }
 
@@ -76,52 +71,38 @@ Napi::Value DeviceObject::ImportHost(const Napi::CallbackInfo& info) {
   const uint64_t size = args.U64("size");
   const uint32_t type = args.U32("memoryTypeIndex");
   const uint32_t exports = args.U32("exportTypes");
+  Memory::Dedicated dedicated = args.OptionalResource("dedicated");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, fd = std::move(fd), size, type, exports]() mutable {
-        return Memory::ImportHost(core, std::move(fd), size, type, exports);
+      [core = core_, fd = std::move(fd), size, type, exports, dedicated]() mutable {
+        return Memory::ImportHost(core, std::move(fd), size, type, exports, dedicated);
       },
       WrapMemory);
 }
 
-Napi::Value DeviceObject::ImportOpaque(const Napi::CallbackInfo& info) {
-  Args args(info, "importOpaque");
+Napi::Value DeviceObject::ImportFd(const Napi::CallbackInfo& info) {
+  Args args(info, "importFd");
   UniqueFd fd = args.DuplicatedFd("fd");
+  const auto handle_type = static_cast<VkExternalMemoryHandleTypeFlagBits>(args.U32("handleType"));
   const uint64_t size = args.U64("size");
   const uint32_t type = args.U32("memoryTypeIndex");
+  Memory::Dedicated dedicated = args.OptionalResource("dedicated");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, fd = std::move(fd), size, type]() mutable {
-        return Memory::ImportOpaque(core, std::move(fd), size, type);
+      [core = core_, fd = std::move(fd), handle_type, size, type, dedicated]() mutable {
+        return Memory::ImportFd(core, std::move(fd), handle_type, size, type, dedicated);
       },
       WrapMemory);
 }
 
-Napi::Value DeviceObject::HostTypeBits(const Napi::CallbackInfo& info) {
-  Args args(info, "hostTypeBits");
-  UniqueFd fd = args.DuplicatedFd("fd");
-  const uint64_t size = args.U64("size");
-  VKMEM_REQUIRE_OPEN(args, "vkGetMemoryHostPointerPropertiesEXT");
-  return Spawn(
-      info.Env(), [core = core_, fd = std::move(fd), size] { return core->HostTypeBits(fd.get(), size); },
-      WrapBits);
-}
-
-Napi::Value DeviceObject::BufferRequirements(const Napi::CallbackInfo& info) {
-  Args args(info, "bufferRequirements");
-  const uint32_t types = args.U32("handleTypes");
-  VKMEM_REQUIRE_OPEN(args, "vkCreateBuffer");
-  return Spawn(
-      info.Env(), [core = core_, types] { return core->BufferRequirements(types); },
-      [](Napi::Env env, VkMemoryRequirements& needs) {
-        Napi::Object object = Napi::Object::New(env);
-        object.Set("size", Napi::BigInt::New(env, uint64_t{needs.size}));
-        object.Set("alignment", Napi::BigInt::New(env, uint64_t{needs.alignment}));
-        object.Set("memoryTypeBits", needs.memoryTypeBits);
-        return object;
-      });
+Napi::Value DeviceObject::Zero(const Napi::CallbackInfo& info) {
+  Args args(info, "zero");
+  std::shared_ptr<Memory> memory = args.MemoryOf("memory");
+  VKMEM_REQUIRE_OPEN(args, "vkCmdFillBuffer");
+  if (!memory) return RejectFreed(info.Env(), "vkCmdFillBuffer");
+  return Spawn(info.Env(), [memory = std::move(memory)] { return vkmem::Zero(memory); });
 }
 
 Napi::Value DeviceObject::Fill(const Napi::CallbackInfo& info) {
@@ -150,24 +131,6 @@ Napi::Value DeviceObject::Copy(const Napi::CallbackInfo& info) {
                [source = std::move(source), source_offset, target = std::move(target), target_offset, size] {
                  return vkmem::Copy(source, source_offset, target, target_offset, size);
                });
-}
-
-Napi::Value DeviceObject::MemoryBudget(const Napi::CallbackInfo& info) {
-  Args args(info, "memoryBudget");
-  VKMEM_REQUIRE_OPEN(args, "vkGetPhysicalDeviceMemoryProperties2");
-  return Spawn(
-      info.Env(), [core = core_] { return Outcome<std::vector<HeapBudget>>(core->Budget()); },
-      [](Napi::Env env, std::vector<HeapBudget>& heaps) -> Napi::Value {
-        if (heaps.empty()) return env.Undefined();
-        Napi::Array array = Napi::Array::New(env, heaps.size());
-        for (uint32_t i = 0; i < heaps.size(); i++) {
-          Napi::Object heap = Napi::Object::New(env);
-          heap.Set("budget", Napi::BigInt::New(env, uint64_t{heaps[i].budget}));
-          heap.Set("usage", Napi::BigInt::New(env, uint64_t{heaps[i].usage}));
-          array[i] = heap;
-        }
-        return array;
-      });
 }
 
 Napi::Value DeviceObject::Destroy(const Napi::CallbackInfo& info) {

@@ -2,14 +2,17 @@
 //
 // Model: a thin face. Every method reads its arguments, then hands the core's blocking function to a pool
 // thread and returns a promise. destroy() lets go of the device; memories made from it stay valid and keep
-// the VkDevice alive until the last is freed. Limits: which memory type or handle type makes sense is for the
-// caller to know (../memory-types.ts). JavaScript (bytes are bigint, bits and indices number):
-//   allocate(size, memoryTypeIndex, exportTypes), importHost(fd, size, memoryTypeIndex, exportTypes),
-//   importOpaque(fd, size, memoryTypeIndex, exportTypes): Promise<VulkanMemory>; the fds stay the caller's
-//   hostTypeBits(fd, size): Promise<number>
-//   bufferRequirements(handleTypes): Promise<{size, alignment, memoryTypeBits}>, of a buffer of 4096 bytes
-//   fill(memory, offset, size, pattern), copy(source, sourceOffset, target, targetOffset, size):
-//   Promise<void> memoryBudget(): Promise<{budget, usage}[] | undefined>, destroy(): Promise<void>
+// the VkDevice alive until the last is freed.
+// Limits: which memory type or handle type makes sense is for the caller to know (../memory-types.ts).
+// JavaScript (bytes are bigint, bits and indices number; fds stay the caller's):
+//   allocate(size, memoryTypeIndex, exportTypes, dedicated?): Promise<VulkanMemory>
+//   importHost(fd, size, memoryTypeIndex, exportTypes, dedicated?): Promise<VulkanMemory>
+//   importFd(fd, handleType, size, memoryTypeIndex, dedicated?): Promise<VulkanMemory>
+//   hostTypeBits(fd, size), fdTypeBits(fd, handleType): Promise<number>
+//   requirements(resource, handleTypes), externalProperties(resource, handleType): Promise<object>
+//   zero(memory), fill(memory, offset, size, pattern): Promise<void>
+//   copy(source, sourceOffset, target, targetOffset, size): Promise<void>
+//   memoryBudget(): Promise<{budget, usage}[] | undefined>, destroy(): Promise<void>
 #pragma once
 
 #include <napi.h>
@@ -30,9 +33,12 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  private:
   Napi::Value Allocate(const Napi::CallbackInfo& info);
   Napi::Value ImportHost(const Napi::CallbackInfo& info);
-  Napi::Value ImportOpaque(const Napi::CallbackInfo& info);
+  Napi::Value ImportFd(const Napi::CallbackInfo& info);
   Napi::Value HostTypeBits(const Napi::CallbackInfo& info);
-  Napi::Value BufferRequirements(const Napi::CallbackInfo& info);
+  Napi::Value FdTypeBits(const Napi::CallbackInfo& info);
+  Napi::Value Requirements(const Napi::CallbackInfo& info);
+  Napi::Value ExternalProperties(const Napi::CallbackInfo& info);
+  Napi::Value Zero(const Napi::CallbackInfo& info);
   Napi::Value Fill(const Napi::CallbackInfo& info);
   Napi::Value Copy(const Napi::CallbackInfo& info);
   Napi::Value MemoryBudget(const Napi::CallbackInfo& info);

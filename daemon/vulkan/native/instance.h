@@ -23,10 +23,12 @@ namespace vkmem {
   X(DestroyInstance)                           \
   X(EnumeratePhysicalDevices)                  \
   X(EnumerateDeviceExtensionProperties)        \
+  X(GetPhysicalDeviceFeatures2)                \
   X(GetPhysicalDeviceProperties2)              \
   X(GetPhysicalDeviceMemoryProperties2)        \
   X(GetPhysicalDeviceQueueFamilyProperties)    \
   X(GetPhysicalDeviceExternalBufferProperties) \
+  X(GetPhysicalDeviceImageFormatProperties2)   \
   X(CreateDevice)                              \
   X(GetDeviceProcAddr)
 

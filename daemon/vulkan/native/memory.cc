@@ -2,78 +2,132 @@
 #include "memory.h"
 
 #include <cerrno>
-#include <cstring>
 #include <functional>
+#include <string>
+
+#include "external.h"
 
 namespace vkmem {
 
-Status Memory::Make(const void* import, uint32_t export_types) {
+Status Memory::MakeResource() {
+  if (!dedicated.has_value()) return Done{};
+  auto made = Resource::Create(*device, *dedicated, handle_types);
+  if (!made.ok()) return made.failure();
+  resource_ = std::move(made.value());
+  const Requirements& needs = resource_->requirements();
+  if (!needs.Allows(type)) {
+    return Failure::Own("vkAllocateMemory", kNotListed,
+                        "the dedicated resource cannot use memory of type " + std::to_string(type));
+  }
+  if (needs.memory.size != size) {
+    return Failure::Own("vkAllocateMemory", kRange,
+                        "the dedicated resource takes " + std::to_string(needs.memory.size) +
+                            " bytes, the memory has " + std::to_string(size));
+  }
+  return Done{};
+}
+
+Status Memory::Make(const void* import) {
   if (type >= device->physical.memory.memoryTypeCount) {
     return Failure::Own("vkAllocateMemory", kRange, "there is no memory type of this index");
   }
   if (size == 0) return Failure::Own("vkAllocateMemory", kRange, "the size is 0");
-  VkExportMemoryAllocateInfo exports{};
-  exports.sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO;
-  exports.handleTypes = export_types;
-  exports.pNext = import;
+  Status live = device->Live("vkAllocateMemory");
+  if (!live.ok()) return live;
+  Status listed = RequireHandleTypes(device->physical, "vkAllocateMemory", handle_types);
+  if (!listed.ok()) return listed;
+  Status made = MakeResource();
+  if (!made.ok()) return made;
+
   VkMemoryAllocateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO;
-  info.pNext = export_types == 0 ? import : &exports;
+  info.pNext = import;
   info.allocationSize = size;
   info.memoryTypeIndex = type;
-  VkResult result = device->fn.AllocateMemory(device->handle(), &info, nullptr, &handle_);
-  if (result != VK_SUCCESS) return Failure::Vk("vkAllocateMemory", result);
+  VkExportMemoryAllocateInfo exported{};
+  exported.sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO;
+  exported.handleTypes = export_types;
+  if (export_types != 0) {
+    exported.pNext = info.pNext;
+    info.pNext = &exported;
+  }
+  VkMemoryDedicatedAllocateInfo whole{};
+  whole.sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO;
+  if (resource_ != nullptr) {
+    whole.buffer = resource_->buffer();
+    whole.image = resource_->image();
+    whole.pNext = info.pNext;
+    info.pNext = &whole;
+  }
+  VkDeviceMemory handle = VK_NULL_HANDLE;
+  VkResult result = device->fn.AllocateMemory(device->handle(), &info, nullptr, &handle);
+  if (result != VK_SUCCESS) return device->Fail("vkAllocateMemory", result);
+  handle_ = handle;
   return Done{};
 }
 
+Status Memory::Bind() {
+  if (resource_ == nullptr) return Done{};
+  return resource_->Bind(handle_, 0);
+}
+
 Memory::Made Memory::Allocate(std::shared_ptr<Device> device, uint64_t size, uint32_t type,
-                              uint32_t export_types) {
-  std::shared_ptr<Memory> memory(new Memory(std::move(device), size, type, export_types));
-  Status made = memory->Make(nullptr, export_types);
+                              uint32_t export_types, Dedicated dedicated) {
+  std::shared_ptr<Memory> memory(
+      new Memory(std::move(device), size, type, export_types, 0, std::move(dedicated)));
+  Status made = memory->Make(nullptr);
   if (!made.ok()) return made.failure();
+  Status bound = memory->Bind();
+  if (!bound.ok()) return bound.failure();
   return memory;
 }
 
 Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
-                                uint32_t export_types) {
+                                uint32_t export_types, Dedicated dedicated) {
+  constexpr auto kType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
   const uint64_t alignment = device->physical.min_imported_host_pointer_alignment;
   if (alignment == 0) {
-    return Failure::Own("vkAllocateMemory", kNotListed, "VK_EXT_external_memory_host");
+    return Failure::Own("vkAllocateMemory", kNotListed, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
   }
   if (size % alignment != 0) {
     return Failure::Own("vkAllocateMemory", kRange,
                         "the size is not a multiple of minImportedHostPointerAlignment");
   }
-  std::shared_ptr<Memory> memory(new Memory(
-      std::move(device), size, type, export_types | VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT));
+  std::shared_ptr<Memory> memory(
+      new Memory(std::move(device), size, type, export_types, kType, std::move(dedicated)));
   auto mapping = HostMapping::Create(memfd.get(), size, alignment);
   if (!mapping.ok()) return mapping.failure();
   memory->mapping_ = std::move(mapping.value());
 
   VkImportMemoryHostPointerInfoEXT import{};
   import.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT;
-  import.handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
+  import.handleType = kType;
   import.pHostPointer = memory->mapping_->data();
-  Status made = memory->Make(&import, export_types);
+  Status made = memory->Make(&import);
   if (!made.ok()) return made.failure();
+  Status bound = memory->Bind();
+  if (!bound.ok()) return bound.failure();
   return memory;
 }
 
-Memory::Made Memory::ImportOpaque(std::shared_ptr<Device> device, UniqueFd fd, uint64_t size, uint32_t type) {
-  if (device->fn.GetMemoryFdKHR == nullptr) {
-    return Failure::Own("vkAllocateMemory", kNotListed, "VK_KHR_external_memory_fd");
+Memory::Made Memory::ImportFd(std::shared_ptr<Device> device, UniqueFd fd,
+                              VkExternalMemoryHandleTypeFlagBits handle_type, uint64_t size, uint32_t type,
+                              Dedicated dedicated) {
+  if (handle_type != VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT &&
+      handle_type != VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT) {
+    return Failure::Own("vkAllocateMemory", kNotListed, "an fd is imported as OPAQUE_FD or as DMA_BUF");
   }
   std::shared_ptr<Memory> memory(
-      new Memory(std::move(device), size, type, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT));
+      new Memory(std::move(device), size, type, 0, handle_type, std::move(dedicated)));
   VkImportMemoryFdInfoKHR import{};
   import.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR;
-  import.handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT;
+  import.handleType = handle_type;
   import.fd = fd.get();
-  Status made = memory->Make(&import, 0);
+  Status made = memory->Make(&import);
   if (!made.ok()) return made.failure();
-  // "Importing memory from a file descriptor transfers ownership of it to the implementation", if it
-  // succeeds.
-  fd.Release();
+  (void)fd.Release();
+  Status bound = memory->Bind();
+  if (!bound.ok()) return bound.failure();
   return memory;
 }
 
@@ -82,50 +136,22 @@ Memory::~Memory() { (void)Free(); }
 Status Memory::Free() {
   std::unique_lock<std::shared_mutex> lock(mutex_);
   if (handle_ == VK_NULL_HANDLE) return Failure::Own("vkFreeMemory", kFreed, "the memory is freed already");
+  resource_.reset();
   device->fn.FreeMemory(device->handle(), handle_, nullptr);
   handle_ = VK_NULL_HANDLE;
   mapping_.reset();
   return Done{};
 }
 
-Outcome<UniqueFd> Memory::Export(VkExternalMemoryHandleTypeFlagBits handle_type) {
-  std::shared_lock<std::shared_mutex> lock(mutex_);
-  if (handle_ == VK_NULL_HANDLE) return Failure::Own("vkGetMemoryFdKHR", kFreed, "the memory is freed");
-  if (device->fn.GetMemoryFdKHR == nullptr) {
-    return Failure::Own("vkGetMemoryFdKHR", kNotListed, "VK_KHR_external_memory_fd");
+uint32_t Memory::OutsideFamily() const {
+  constexpr VkExternalMemoryHandleTypeFlags kByOtherDrivers =
+      VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT | VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV;
+  if ((handle_types & ~VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT) == 0) {
+    return VK_QUEUE_FAMILY_IGNORED;
   }
-  VkMemoryGetFdInfoKHR info{};
-  info.sType = VK_STRUCTURE_TYPE_MEMORY_GET_FD_INFO_KHR;
-  info.memory = handle_;
-  info.handleType = handle_type;
-  int raw = -1;
-  VkResult result = device->fn.GetMemoryFdKHR(device->handle(), &info, &raw);
-  if (result != VK_SUCCESS) return Failure::Vk("vkGetMemoryFdKHR", result);
-  UniqueFd fd(raw);
-  // Drivers return it inheritable. A child forked on another thread in between would still get it.
-  if (fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0) return Failure::System("fcntl", errno);
-  return fd;
-}
-
-Outcome<std::vector<uint8_t>> Memory::Read(uint64_t offset, uint64_t length) {
-  // Exclusive: a memory object can be mapped once at a time.
-  std::unique_lock<std::shared_mutex> lock(mutex_);
-  if (handle_ == VK_NULL_HANDLE) return Failure::Own("vkMapMemory", kFreed, "the memory is freed");
-  const VkMemoryPropertyFlags wanted =
-      VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-  if ((device->physical.memory.memoryTypes[type].propertyFlags & wanted) != wanted || mapping_ != nullptr) {
-    return Failure::Own("vkMapMemory", kNotListed, "the memory cannot be mapped in this process");
-  }
-  if (length == 0 || offset > size || length > size - offset) {
-    return Failure::Own("vkMapMemory", kRange, "the range is outside the memory");
-  }
-  void* data = nullptr;
-  VkResult result = device->fn.MapMemory(device->handle(), handle_, offset, length, 0, &data);
-  if (result != VK_SUCCESS) return Failure::Vk("vkMapMemory", result);
-  std::vector<uint8_t> bytes(length);
-  std::memcpy(bytes.data(), data, length);
-  device->fn.UnmapMemory(device->handle(), handle_);
-  return bytes;
+  const bool foreign = (handle_types & kByOtherDrivers) != 0 &&
+                       device->physical.Has(VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
+  return foreign ? VK_QUEUE_FAMILY_FOREIGN_EXT : VK_QUEUE_FAMILY_EXTERNAL;
 }
 
 // Both locks are taken in the order of addresses: two copies in opposite directions with a Free() waiting on

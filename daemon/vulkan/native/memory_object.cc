@@ -5,16 +5,13 @@
 
 #include "addon.h"
 #include "args.h"
+#include "guards.h"
 #include "task.h"
 
 namespace vkmem {
 namespace {
 
 constexpr napi_type_tag kTag = {0x6b9d3a0f52e84c17, 0x9e11c7d8f0a4b263};
-
-Napi::Value RejectFreed(Napi::Env env, const char* call) {
-  return Reject(env, Failure::Own(call, kFreed, "the memory is freed"));
-}
 
 }  // namespace
 
@@ -23,8 +20,9 @@ Napi::Function MemoryObject::Define(Napi::Env env) {
       env, "VulkanMemory",
       {InstanceAccessor<&MemoryObject::Size>("size"),
        InstanceAccessor<&MemoryObject::MemoryTypeIndex>("memoryTypeIndex"),
-       InstanceMethod<&MemoryObject::ExportFd>("exportFd"), InstanceMethod<&MemoryObject::Read>("read"),
-       InstanceMethod<&MemoryObject::Free>("free")});
+       InstanceMethod<&MemoryObject::ExportFd>("exportFd"),
+       InstanceMethod<&MemoryObject::RemoteAddress>("remoteAddress"),
+       InstanceMethod<&MemoryObject::Read>("read"), InstanceMethod<&MemoryObject::Free>("free")});
 }
 
 // The constructor takes its core through an External, which JavaScript has no way to make.
@@ -65,6 +63,19 @@ Napi::Value MemoryObject::ExportFd(const Napi::CallbackInfo& info) {
       info.Env(),
       [core = core_, type] { return core->Export(static_cast<VkExternalMemoryHandleTypeFlagBits>(type)); },
       [](Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.Release()); });
+}
+
+Napi::Value MemoryObject::RemoteAddress(const Napi::CallbackInfo& info) {
+  Args args(info, "remoteAddress");
+  const uint32_t type = args.U32("handleType");
+  if (!args.ok()) return info.Env().Undefined();
+  if (!core_) return RejectFreed(info.Env(), "vkGetMemoryRemoteAddressNV");
+  return Spawn(
+      info.Env(),
+      [core = core_, type] {
+        return core->RemoteAddress(static_cast<VkExternalMemoryHandleTypeFlagBits>(type));
+      },
+      [](Napi::Env env, uint64_t& address) { return Napi::BigInt::New(env, address); });
 }
 
 Napi::Value MemoryObject::Read(const Napi::CallbackInfo& info) {

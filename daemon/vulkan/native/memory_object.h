@@ -3,8 +3,8 @@
 // Model: the object holds the core until free() hands it to a device thread. Afterwards it is empty and every
 // method refuses it. Made only by the methods of VulkanDevice; `new VulkanMemory()` from JavaScript throws.
 // Limits: memory that is collected without free() is freed on the event loop's thread, which blocks it.
-// JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType): Promise<fd>, read(offset, size):
-// Promise<ArrayBuffer>, free(): Promise<void>.
+// JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType): Promise<fd>, remoteAddress(handleType):
+// Promise<bigint>, read(offset, size): Promise<ArrayBuffer>, free(): Promise<void>.
 #pragma once
 
 #include <napi.h>
@@ -30,6 +30,7 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
   Napi::Value Size(const Napi::CallbackInfo& info);
   Napi::Value MemoryTypeIndex(const Napi::CallbackInfo& info);
   Napi::Value ExportFd(const Napi::CallbackInfo& info);
+  Napi::Value RemoteAddress(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value Free(const Napi::CallbackInfo& info);
 

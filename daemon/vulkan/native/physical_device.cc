@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "external.h"
+
 namespace vkmem {
 namespace {
 
@@ -23,16 +25,15 @@ std::vector<std::string> ReadExtensions(const Instance& instance, VkPhysicalDevi
   return names;
 }
 
-VkExternalMemoryProperties ReadExternal(const Instance& instance, VkPhysicalDevice handle,
-                                        VkExternalMemoryHandleTypeFlagBits type) {
-  VkPhysicalDeviceExternalBufferInfo info{};
-  info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO;
-  info.usage = kTransferUsage;
-  info.handleType = type;
-  VkExternalBufferProperties properties{};
-  properties.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES;
-  instance.fn.GetPhysicalDeviceExternalBufferProperties(handle, &info, &properties);
-  return properties.externalMemoryProperties;
+bool ReadRdmaFeature(const Instance& instance, const PhysicalDevice& device) {
+  if (!device.Has(VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME)) return false;
+  VkPhysicalDeviceExternalMemoryRDMAFeaturesNV rdma{};
+  rdma.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_RDMA_FEATURES_NV;
+  VkPhysicalDeviceFeatures2 features{};
+  features.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+  features.pNext = &rdma;
+  instance.fn.GetPhysicalDeviceFeatures2(device.handle, &features);
+  return rdma.externalMemoryRDMA == VK_TRUE;
 }
 
 // Puts `link` behind the head of a pNext chain.
@@ -97,17 +98,15 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   device.families.resize(families);
   instance.fn.GetPhysicalDeviceQueueFamilyProperties(handle, &families, device.families.data());
 
-  // A handle type may only be asked about if the extension that defines it is there.
-  if (device.Has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME)) {
-    device.opaque_fd = ReadExternal(instance, handle, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT);
-  }
-  if (device.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
-    device.host_allocation =
-        ReadExternal(instance, handle, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
-  }
-  if (device.Has(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME)) {
-    device.dma_buf = ReadExternal(instance, handle, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
-  }
+  device.external_memory_rdma = ReadRdmaFeature(instance, device);
+
+  const auto external = [&](VkExternalMemoryHandleTypeFlagBits type) {
+    return ReadBufferProperties(instance, device, kTransferUsage, type);
+  };
+  device.opaque_fd = external(VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT);
+  device.host_allocation = external(VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT);
+  device.dma_buf = external(VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
+  device.rdma_address = external(VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV);
   return device;
 }
 

@@ -1,10 +1,11 @@
 // What a physical device says about itself, read once into plain values.
 //
-// Model: Describe() asks the driver for identity, limits, heaps, memory types, extensions and, per external
-// handle type, what a buffer for transfers can do with it. Only structures that the device's version or
-// extensions allow are chained. ToJs() (physical_device_js.cc) turns the result into the object whose shape
-// is DeviceInfo in ../native.ts. Limits: only devices of Vulkan 1.1 or newer are described. A limit that the
-// driver does not report is 0.
+// Model: Describe() asks the driver for identity, limits, heaps, memory types, extensions, whether memory
+// can have remote addresses (VK_NV_external_memory_rdma) and, per external handle type, what a buffer for
+// transfers can do with it. Only structures that the device's version or extensions allow are chained.
+// ToJs() (physical_device_js.cc) turns the result into the object whose shape is DeviceInfo in
+// ../native.ts.
+// Limits: only devices of Vulkan 1.1 or newer are described. A limit that the driver does not report is 0.
 #pragma once
 
 #include <napi.h>
@@ -42,6 +43,10 @@ struct PhysicalDevice {
   VkExternalMemoryProperties opaque_fd{};
   VkExternalMemoryProperties host_allocation{};
   VkExternalMemoryProperties dma_buf{};
+  VkExternalMemoryProperties rdma_address{};
+
+  // The feature of VK_NV_external_memory_rdma; false where the extension is not listed.
+  bool external_memory_rdma = false;
 
   bool Has(const char* extension) const;
   Napi::Object ToJs(Napi::Env env) const;

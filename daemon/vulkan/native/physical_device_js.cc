@@ -1,5 +1,6 @@
 // A described physical device as a JavaScript object of the shape DeviceInfo in ../native.ts.
 #include "physical_device.h"
+#include "resource_js.h"
 
 namespace vkmem {
 namespace {
@@ -30,14 +31,6 @@ const char* TypeName(VkPhysicalDeviceType type) {
     default:
       return "other";
   }
-}
-
-Napi::Object External(Napi::Env env, const VkExternalMemoryProperties& external) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("features", external.externalMemoryFeatures);
-  object.Set("exportFromImported", external.exportFromImportedHandleTypes);
-  object.Set("compatible", external.compatibleHandleTypes);
-  return object;
 }
 
 Napi::Array Heaps(Napi::Env env, const VkPhysicalDeviceMemoryProperties& memory) {
@@ -73,9 +66,10 @@ Napi::Object PhysicalDevice::ToJs(Napi::Env env) const {
   limits.Set("nonCoherentAtomSize", Bytes(env, properties.limits.nonCoherentAtomSize));
 
   Napi::Object external = Napi::Object::New(env);
-  external.Set("opaqueFd", External(env, opaque_fd));
-  external.Set("hostAllocation", External(env, host_allocation));
-  external.Set("dmaBuf", External(env, dma_buf));
+  external.Set("opaqueFd", vkmem::ToJs(env, opaque_fd));
+  external.Set("hostAllocation", vkmem::ToJs(env, host_allocation));
+  external.Set("dmaBuf", vkmem::ToJs(env, dma_buf));
+  external.Set("rdmaAddress", vkmem::ToJs(env, rdma_address));
 
   Napi::Array names = Napi::Array::New(env, extensions.size());
   for (uint32_t i = 0; i < extensions.size(); i++) names[i] = Napi::String::New(env, extensions[i]);
@@ -97,6 +91,7 @@ Napi::Object PhysicalDevice::ToJs(Napi::Env env) const {
   object.Set("memoryTypes", MemoryTypes(env, memory));
   object.Set("extensions", names);
   object.Set("limits", limits);
+  object.Set("externalMemoryRdma", external_memory_rdma);
   object.Set("externalBuffer", external);
   return object;
 }

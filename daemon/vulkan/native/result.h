@@ -2,8 +2,9 @@
 //
 // Model: every core function returns Outcome<T>, a value or a Failure. A Failure names the call that failed
 // and its result: a VkResult ("VK_ERROR_DEVICE_LOST"), an errno ("ENOMEM"), or one of this addon's own words
-// (kLoaderMissing, kFreed, kNotListed, kRange), and nothing throws. On the JavaScript side it becomes an
-// Error with `.vkResult` and `.call`; which catalogue code that means is decided in ../errors.ts, not here.
+// (kLoaderMissing, kFreed, kNotListed, kNothingGiven, kRange), and nothing throws. On the JavaScript side it
+// becomes an Error with `.vkResult` and `.call`; which catalogue code that means is decided in ../errors.ts,
+// not here.
 #pragma once
 
 #include <napi.h>
@@ -22,6 +23,8 @@ inline constexpr char kLoaderMissing[] = "LOADER_MISSING";
 inline constexpr char kFreed[] = "FREED";
 // The driver does not list what the call needs.
 inline constexpr char kNotListed[] = "NOT_LISTED";
+// The driver said VK_SUCCESS and left out what it should have returned.
+inline constexpr char kNothingGiven[] = "NOTHING_GIVEN";
 // A size, offset or index does not fit what it is applied to.
 inline constexpr char kRange[] = "RANGE";
 

@@ -1,12 +1,13 @@
 // Filling and copying device memory.
 //
-// Model: a transfer goes window by window. For each it makes the buffers, records one command buffer with the
-// barriers around the command, submits it and waits; nothing outlives the call. Memory shared by a handle
-// (OPAQUE_FD) is acquired from VK_QUEUE_FAMILY_EXTERNAL before and released to it after, so that other
-// devices and processes see the bytes; host accesses are ordered by barriers with the HOST stage.
-// Limits: ranges in bytes. Fills need offset and size in multiples of 4 (vkCmdFillBuffer); the two ranges of
-// a copy must not overlap (vkCmdCopyBuffer). What other processes do with the memory meanwhile is not
-// ordered: that is for them to agree on. A failed transfer may have moved a part of the bytes.
+// Model: a transfer goes window by window. For each it makes the buffers (buffer_window.h), records one
+// command buffer with the barriers around the command (commands.h), submits it and waits; nothing outlives
+// the call.
+// Limits: memory that is dedicated to an image is refused with NOT_LISTED, and so is memory dedicated to a
+// buffer without the usage that the transfer needs. Ranges in bytes. Fills need offset and size in
+// multiples of 4 (vkCmdFillBuffer); the two ranges of a copy must not overlap (vkCmdCopyBuffer). What
+// other processes do with the memory meanwhile is not ordered: that is for them to agree on. A failed
+// transfer may have moved a part of the bytes.
 #pragma once
 
 #include <cstdint>

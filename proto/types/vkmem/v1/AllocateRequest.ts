@@ -3,14 +3,19 @@
 import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } from '../../vkmem/v1/Kind.js';
 import type { Lifetime as _vkmem_v1_Lifetime, Lifetime__Output as _vkmem_v1_Lifetime__Output } from '../../vkmem/v1/Lifetime.js';
 import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Output } from '../../vkmem/v1/Access.js';
+import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
+import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
  * Asks for one allocation.
+ * 
+ * Without memory_type_index, buffer and image nothing is known of what the memory is for, as in virtualization: then
+ * every memory type that the kinds can have is open, and the daemon takes the best.
  */
 export interface AllocateRequest {
   /**
-   * At least 1; rounded up to whole pages.
+   * At least 1; rounded up to whole pages. 0 with an image: as much as the image needs.
    */
   'sizeBytes'?: (number | string | Long);
   /**
@@ -30,14 +35,34 @@ export interface AllocateRequest {
    */
   'grantKinds'?: (_vkmem_v1_Kind)[];
   'access'?: (_vkmem_v1_Access);
+  /**
+   * VkMemoryPropertyFlags that the memory type must have, should have, and must not have.
+   */
+  'requiredPropertyFlags'?: (number);
+  'preferredPropertyFlags'?: (number);
+  'forbiddenPropertyFlags'?: (number);
+  /**
+   * This memory type and no other.
+   */
+  'memoryTypeIndex'?: (number);
+  'buffer'?: (_vkmem_v1_BufferDescription | null);
+  'image'?: (_vkmem_v1_ImageDescription | null);
+  '_memoryTypeIndex'?: "memoryTypeIndex";
+  /**
+   * What will be bound to the memory.
+   */
+  'resource'?: "buffer"|"image";
 }
 
 /**
  * Asks for one allocation.
+ * 
+ * Without memory_type_index, buffer and image nothing is known of what the memory is for, as in virtualization: then
+ * every memory type that the kinds can have is open, and the daemon takes the best.
  */
 export interface AllocateRequest__Output {
   /**
-   * At least 1; rounded up to whole pages.
+   * At least 1; rounded up to whole pages. 0 with an image: as much as the image needs.
    */
   'sizeBytes': (Long);
   /**
@@ -57,4 +82,21 @@ export interface AllocateRequest__Output {
    */
   'grantKinds': (_vkmem_v1_Kind__Output)[];
   'access': (_vkmem_v1_Access__Output);
+  /**
+   * VkMemoryPropertyFlags that the memory type must have, should have, and must not have.
+   */
+  'requiredPropertyFlags': (number);
+  'preferredPropertyFlags': (number);
+  'forbiddenPropertyFlags': (number);
+  /**
+   * This memory type and no other.
+   */
+  'memoryTypeIndex'?: (number);
+  'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
+  'image'?: (_vkmem_v1_ImageDescription__Output | null);
+  '_memoryTypeIndex'?: "memoryTypeIndex";
+  /**
+   * What will be bound to the memory.
+   */
+  'resource'?: "buffer"|"image";
 }

@@ -4,6 +4,9 @@ import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } f
 import type { Lifetime as _vkmem_v1_Lifetime, Lifetime__Output as _vkmem_v1_Lifetime__Output } from '../../vkmem/v1/Lifetime.js';
 import type { AllocationState as _vkmem_v1_AllocationState, AllocationState__Output as _vkmem_v1_AllocationState__Output } from '../../vkmem/v1/AllocationState.js';
 import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from '../../vkmem/v1/MemoryRequirements.js';
+import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
+import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -41,6 +44,25 @@ export interface Allocation {
    */
   'grants'?: (number);
   'createdAt'?: (_google_protobuf_Timestamp | null);
+  /**
+   * Whether the memory is a client's own, imported.
+   */
+  'imported'?: (boolean);
+  /**
+   * VkExternalMemoryHandleTypeFlags that a buffer or image bound to the memory must declare
+   * (VkExternalMemoryBufferCreateInfo, VkExternalMemoryImageCreateInfo); 0 for none.
+   */
+  'handleTypes'?: (number);
+  /**
+   * Of the resource below; unset without one.
+   */
+  'requirements'?: (_vkmem_v1_MemoryRequirements | null);
+  'buffer'?: (_vkmem_v1_BufferDescription | null);
+  'image'?: (_vkmem_v1_ImageDescription | null);
+  /**
+   * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
+   */
+  'resource'?: "buffer"|"image";
 }
 
 /**
@@ -78,4 +100,23 @@ export interface Allocation__Output {
    */
   'grants': (number);
   'createdAt': (_google_protobuf_Timestamp__Output | null);
+  /**
+   * Whether the memory is a client's own, imported.
+   */
+  'imported': (boolean);
+  /**
+   * VkExternalMemoryHandleTypeFlags that a buffer or image bound to the memory must declare
+   * (VkExternalMemoryBufferCreateInfo, VkExternalMemoryImageCreateInfo); 0 for none.
+   */
+  'handleTypes': (number);
+  /**
+   * Of the resource below; unset without one.
+   */
+  'requirements': (_vkmem_v1_MemoryRequirements__Output | null);
+  'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
+  'image'?: (_vkmem_v1_ImageDescription__Output | null);
+  /**
+   * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
+   */
+  'resource'?: "buffer"|"image";
 }

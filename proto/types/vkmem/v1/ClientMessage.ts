@@ -5,6 +5,7 @@ import type { AllocateRequest as _vkmem_v1_AllocateRequest, AllocateRequest__Out
 import type { ClaimRequest as _vkmem_v1_ClaimRequest, ClaimRequest__Output as _vkmem_v1_ClaimRequest__Output } from '../../vkmem/v1/ClaimRequest.js';
 import type { ReleaseRequest as _vkmem_v1_ReleaseRequest, ReleaseRequest__Output as _vkmem_v1_ReleaseRequest__Output } from '../../vkmem/v1/ReleaseRequest.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from '../../vkmem/v1/FreeAllocationRequest.js';
+import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from '../../vkmem/v1/ImportRequest.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -16,7 +17,7 @@ export interface ClientMessage {
    */
   'sequence'?: (number | string | Long);
   /**
-   * How many file descriptors this datagram carries.
+   * How many file descriptors this datagram carries: 1 for import, 0 for all others.
    */
   'fdCount'?: (number);
   'hello'?: (_vkmem_v1_Hello | null);
@@ -24,7 +25,8 @@ export interface ClientMessage {
   'claim'?: (_vkmem_v1_ClaimRequest | null);
   'release'?: (_vkmem_v1_ReleaseRequest | null);
   'free'?: (_vkmem_v1_FreeAllocationRequest | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free";
+  'import'?: (_vkmem_v1_ImportRequest | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import";
 }
 
 /**
@@ -36,7 +38,7 @@ export interface ClientMessage__Output {
    */
   'sequence': (Long);
   /**
-   * How many file descriptors this datagram carries.
+   * How many file descriptors this datagram carries: 1 for import, 0 for all others.
    */
   'fdCount': (number);
   'hello'?: (_vkmem_v1_Hello__Output | null);
@@ -44,5 +46,6 @@ export interface ClientMessage__Output {
   'claim'?: (_vkmem_v1_ClaimRequest__Output | null);
   'release'?: (_vkmem_v1_ReleaseRequest__Output | null);
   'free'?: (_vkmem_v1_FreeAllocationRequest__Output | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free";
+  'import'?: (_vkmem_v1_ImportRequest__Output | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import";
 }

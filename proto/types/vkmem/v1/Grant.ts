@@ -5,6 +5,9 @@ import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Ou
 import type { ReadOnlyStrength as _vkmem_v1_ReadOnlyStrength, ReadOnlyStrength__Output as _vkmem_v1_ReadOnlyStrength__Output } from '../../vkmem/v1/ReadOnlyStrength.js';
 import type { CacheType as _vkmem_v1_CacheType, CacheType__Output as _vkmem_v1_CacheType__Output } from '../../vkmem/v1/CacheType.js';
 import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from '../../vkmem/v1/MemoryRequirements.js';
+import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
+import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkmem_v1_ImageImport__Output } from '../../vkmem/v1/ImageImport.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -57,6 +60,28 @@ export interface Grant {
    */
   'vulkanHandleType'?: (number);
   'grantedAt'?: (_google_protobuf_Timestamp | null);
+  /**
+   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns nothing.
+   */
+  'remoteAddress'?: (number | string | Long);
+  /**
+   * The fd is a dma-buf: put DMA_BUF_IOCTL_SYNC before and after each access through a mapping.
+   */
+  'dmaBufSync'?: (boolean);
+  /**
+   * VkExternalMemoryHandleTypeFlags that a buffer or image bound to an import must declare.
+   */
+  'handleTypes'?: (number);
+  /**
+   * Of the resource below, as on the exporter's side; unset without one.
+   */
+  'requirements'?: (_vkmem_v1_MemoryRequirements | null);
+  'buffer'?: (_vkmem_v1_BufferDescription | null);
+  'image'?: (_vkmem_v1_ImageImport | null);
+  /**
+   * What an importer of dedicated memory must repeat (VkMemoryDedicatedAllocateInfo).
+   */
+  'resource'?: "buffer"|"image";
 }
 
 /**
@@ -109,4 +134,26 @@ export interface Grant__Output {
    */
   'vulkanHandleType': (number);
   'grantedAt': (_google_protobuf_Timestamp__Output | null);
+  /**
+   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns nothing.
+   */
+  'remoteAddress': (Long);
+  /**
+   * The fd is a dma-buf: put DMA_BUF_IOCTL_SYNC before and after each access through a mapping.
+   */
+  'dmaBufSync': (boolean);
+  /**
+   * VkExternalMemoryHandleTypeFlags that a buffer or image bound to an import must declare.
+   */
+  'handleTypes': (number);
+  /**
+   * Of the resource below, as on the exporter's side; unset without one.
+   */
+  'requirements': (_vkmem_v1_MemoryRequirements__Output | null);
+  'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
+  'image'?: (_vkmem_v1_ImageImport__Output | null);
+  /**
+   * What an importer of dedicated memory must repeat (VkMemoryDedicatedAllocateInfo).
+   */
+  'resource'?: "buffer"|"image";
 }

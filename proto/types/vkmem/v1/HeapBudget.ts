@@ -1,6 +1,7 @@
 // Original file: proto/vkmem/v1/control.proto
 
 import type { BudgetSource as _vkmem_v1_BudgetSource, BudgetSource__Output as _vkmem_v1_BudgetSource__Output } from '../../vkmem/v1/BudgetSource.js';
+import type { Pressure as _vkmem_v1_Pressure, Pressure__Output as _vkmem_v1_Pressure__Output } from '../../vkmem/v1/Pressure.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface HeapBudget {
@@ -28,6 +29,7 @@ export interface HeapBudget {
    * What a request can still have.
    */
   'availableBytes'?: (number | string | Long);
+  'pressure'?: (_vkmem_v1_Pressure);
 }
 
 export interface HeapBudget__Output {
@@ -55,4 +57,5 @@ export interface HeapBudget__Output {
    * What a request can still have.
    */
   'availableBytes': (Long);
+  'pressure': (_vkmem_v1_Pressure__Output);
 }

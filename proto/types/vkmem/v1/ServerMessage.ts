@@ -6,6 +6,7 @@ import type { ClaimResponse as _vkmem_v1_ClaimResponse, ClaimResponse__Output as
 import type { ReleaseResponse as _vkmem_v1_ReleaseResponse, ReleaseResponse__Output as _vkmem_v1_ReleaseResponse__Output } from '../../vkmem/v1/ReleaseResponse.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from '../../vkmem/v1/FreeAllocationResponse.js';
 import type { Status as _google_rpc_Status, Status__Output as _google_rpc_Status__Output } from '../../google/rpc/Status.js';
+import type { ImportResponse as _vkmem_v1_ImportResponse, ImportResponse__Output as _vkmem_v1_ImportResponse__Output } from '../../vkmem/v1/ImportResponse.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -26,7 +27,8 @@ export interface ServerMessage {
    * google.rpc.Status with a google.rpc.ErrorInfo detail whose reason is the catalogue's code.
    */
   'error'?: (_google_rpc_Status | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error";
+  'import'?: (_vkmem_v1_ImportResponse | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import";
 }
 
 /**
@@ -47,5 +49,6 @@ export interface ServerMessage__Output {
    * google.rpc.Status with a google.rpc.ErrorInfo detail whose reason is the catalogue's code.
    */
   'error'?: (_google_rpc_Status__Output | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error";
+  'import'?: (_vkmem_v1_ImportResponse__Output | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import";
 }

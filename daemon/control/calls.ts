@@ -1,0 +1,98 @@
+/**
+ * A call's way to its use case and back: one request with one answer, or one request with answers until somebody
+ * ends it.
+ *
+ * A stream ends with a fault, always: its caller cancels it or is gone, its session ends, the daemon stops. One
+ * answer of it is on its way at a time. The next one is asked for when that has left for the peer, so a peer that
+ * does not read has one waiting here, and is next told what is true then.
+ */
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { asVkmemError, VkmemError } from '@vkmemd/proto';
+import type { Domain } from '../memory/domain.js';
+import type { Caller } from '../memory/policy.js';
+import type { Callers } from './callers.js';
+import { toldBy } from './faults.js';
+import type { Method, Stream } from './methods.js';
+
+type StreamCall = ServerWritableStream<object, object>;
+
+export class Calls {
+  readonly #domain: Domain;
+  readonly #callers: Callers;
+  /** What ends each stream that is open. */
+  readonly #streams = new Set<AbortController>();
+  #stopped: VkmemError | undefined;
+
+  constructor(domain: Domain, callers: Callers) {
+    this.#domain = domain;
+    this.#callers = callers;
+  }
+
+  unary(name: string, method: Method): handleUnaryCall<object, object> {
+    return async (call, callback) => {
+      try {
+        const caller = this.#begin(call);
+        callback(null, (await method(this.#domain, caller, call.request as never)) as object);
+      } catch (failure) {
+        callback(this.#told(name, failure));
+      }
+    };
+  }
+
+  stream(name: string, method: Stream): handleServerStreamingCall<object, object> {
+    return async (call) => {
+      const end = new AbortController();
+      if (this.#stopped) end.abort(this.#stopped);
+      this.#streams.add(end);
+      call.once('cancelled', () => end.abort(new VkmemError('UNAVAILABLE', 'The caller is gone.')));
+      try {
+        const caller = this.#begin(call);
+        const answers = method(this.#domain, caller, call.request as never, end.signal);
+        for await (const answer of answers) await sent(call, answer, end.signal);
+        call.end();
+      } catch (failure) {
+        // Nobody hears it where the call was cancelled; otherwise gRPC sends it once what was written has left.
+        call.emit('error', this.#told(name, failure));
+      } finally {
+        this.#streams.delete(end);
+      }
+    };
+  }
+
+  /** Ends every stream with the fault, and those that still come. */
+  stop(fault: VkmemError): void {
+    this.#stopped = fault;
+    for (const end of this.#streams) end.abort(fault);
+  }
+
+  /** @throws VkmemError where the request is a fault, or as Callers.of. */
+  #begin(call: ServerUnaryCall<object, object> | StreamCall): Caller {
+    if (call.request instanceof VkmemError) throw call.request;
+    return this.#callers.of(call);
+  }
+
+  #told(name: string, failure: unknown): ReturnType<typeof toldBy> {
+    const error = asVkmemError(failure);
+    if (error.code === 'INTERNAL') this.#domain.events.fault(`a ${name} call`, failure);
+    return toldBy(error);
+  }
+}
+
+/** Resolves when the answer has left for the peer; rejects with the signal's reason, however long that takes. */
+function sent(call: StreamCall, answer: object, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const abandon = () => reject(signal.reason);
+    signal.addEventListener('abort', abandon, { once: true });
+    call.write(answer, (failure: Error | null | undefined) => {
+      signal.removeEventListener('abort', abandon);
+      if (failure) reject(failure);
+      else resolve();
+    });
+  });
+}

@@ -1,0 +1,141 @@
+/**
+ * The buffer or the image of a request, checked before any driver is asked about it.
+ *
+ * What a driver does with a number that Vulkan does not define is undefined, so only what core Vulkan defines and
+ * what this daemon enables passes: no sparse, protected, disjoint or lazily allocated resources, no format of an
+ * extension. Whether the device can have such an image is the driver's to say.
+ * Sources: VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
+ */
+import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { MemoryPlan, NativeResource, Resource } from '../vulkan/device.js';
+
+/** VkBufferUsageFlagBits from TRANSFER_SRC to INDIRECT_BUFFER. */
+const BUFFER_USAGE = 0x1ff;
+/** VkImageUsageFlagBits: transfers, SAMPLED, STORAGE, attachments. */
+const IMAGE_USAGE = 0xbf;
+/** VkImageCreateFlagBits: MUTABLE_FORMAT, CUBE_COMPATIBLE, 2D_ARRAY_, BLOCK_TEXEL_VIEW_, EXTENDED_USAGE, ALIAS. */
+const IMAGE_FLAGS = 0x8 | 0x10 | 0x20 | 0x80 | 0x100 | 0x400;
+const CUBE_COMPATIBLE = 0x10;
+/** VkFormat of Vulkan 1.0. */
+const LAST_FORMAT = 184;
+const MOST_TEXELS = 1 << 20;
+
+const TYPES = { IMAGE_TYPE_UNSPECIFIED: 1, IMAGE_TYPE_1D: 0, IMAGE_TYPE_2D: 1, IMAGE_TYPE_3D: 2 } as const;
+const TILINGS = { IMAGE_TILING_UNSPECIFIED: 0, IMAGE_TILING_OPTIMAL: 0, IMAGE_TILING_LINEAR: 1 } as const;
+
+function invalid(field: string, reason: string): VkmemError {
+  return new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field });
+}
+
+function requireBits(field: string, bits: number, known: number): number {
+  const unknown = (bits & ~known) >>> 0;
+  if (unknown !== 0)
+    throw invalid(field, `bits 0x${unknown.toString(16)} are not among 0x${known.toString(16)}.`);
+  return bits;
+}
+
+/** @throws VkmemError INVALID_ARGUMENT that names the field. */
+export function parseResource(
+  buffer: Decoded<'BufferDescription'> | null | undefined,
+  image: Decoded<'ImageDescription'> | null | undefined,
+): Resource | undefined {
+  if (image) return parseImage(image);
+  if (!buffer) return undefined;
+  if (buffer.usage === 0) throw invalid('buffer.usage', 'is 0.');
+  return { what: 'buffer', usage: requireBits('buffer.usage', buffer.usage, BUFFER_USAGE) };
+}
+
+function parseImage(image: Decoded<'ImageDescription'>): Resource {
+  const type = TYPES[image.type as keyof typeof TYPES];
+  const tiling = TILINGS[image.tiling as keyof typeof TILINGS];
+  if (type === undefined) throw invalid('image.type', `there is no type ${image.type}.`);
+  if (tiling === undefined) throw invalid('image.tiling', `there is no tiling ${image.tiling}.`);
+  if (image.format < 1 || image.format > LAST_FORMAT) {
+    throw invalid('image.format', `${image.format} is not a VkFormat from 1 to ${LAST_FORMAT}.`);
+  }
+  if (image.usage === 0) throw invalid('image.usage', 'is 0.');
+  const parsed = {
+    what: 'image' as const,
+    flags: requireBits('image.flags', image.flags, IMAGE_FLAGS),
+    type,
+    format: image.format,
+    width: image.width,
+    height: image.height || 1,
+    depth: image.depth || 1,
+    mipLevels: image.mipLevels || 1,
+    arrayLayers: image.arrayLayers || 1,
+    samples: image.samples || 1,
+    tiling,
+    usage: requireBits('image.usage', image.usage, IMAGE_USAGE),
+  };
+  requireExtent(parsed);
+  return parsed;
+}
+
+type Image = Extract<Resource, { what: 'image' }>;
+
+function requireExtent({
+  type,
+  width,
+  height,
+  depth,
+  mipLevels,
+  arrayLayers,
+  samples,
+  flags,
+  tiling,
+}: Image): void {
+  const largest = Math.max(width, height, depth);
+  if (width < 1 || largest > MOST_TEXELS || arrayLayers > MOST_TEXELS) {
+    throw invalid(
+      'image.width',
+      `${width} x ${height} x ${depth}, ${arrayLayers} layers: 1 to ${MOST_TEXELS} each.`,
+    );
+  }
+  if (type === TYPES.IMAGE_TYPE_1D && height > 1) throw invalid('image.height', 'a 1D image has 1.');
+  if (type !== TYPES.IMAGE_TYPE_3D && depth > 1)
+    throw invalid('image.depth', 'only a 3D image has more than 1.');
+  if (type === TYPES.IMAGE_TYPE_3D && arrayLayers > 1)
+    throw invalid('image.array_layers', 'a 3D image has 1.');
+  if (mipLevels > Math.floor(Math.log2(largest)) + 1) {
+    throw invalid('image.mip_levels', `${mipLevels} levels are more than ${largest} texels can have.`);
+  }
+  if (samples > 64 || (samples & (samples - 1)) !== 0)
+    throw invalid('image.samples', `${samples} is no power of two up to 64.`);
+  const cube = (flags & CUBE_COMPATIBLE) !== 0;
+  if (cube && (type !== TYPES.IMAGE_TYPE_2D || width !== height || arrayLayers < 6)) {
+    throw invalid('image.flags', 'a cube is a square 2D image with at least 6 layers.');
+  }
+  const plain =
+    type === TYPES.IMAGE_TYPE_2D && mipLevels === 1 && tiling === TILINGS.IMAGE_TILING_OPTIMAL && !cube;
+  if (samples > 1 && !plain) {
+    throw invalid(
+      'image.samples',
+      'more than 1 needs a 2D image with optimal tiling, one level and no cube.',
+    );
+  }
+}
+
+/** What the driver asks of memory for the resource, as the contract describes it; null without one. */
+export function describeRequirements({ requirements }: MemoryPlan): Decoded<'MemoryRequirements'> | null {
+  if (requirements === undefined) return null;
+  const { size, alignment, ...rest } = requirements;
+  return { sizeBytes: size, alignmentBytes: alignment, ...rest };
+}
+
+/** A resource as the contract describes it. */
+export function describeResource(resource: NativeResource | undefined): {
+  buffer?: Decoded<'BufferDescription'>;
+  image?: Decoded<'ImageDescription'>;
+} {
+  if (resource === undefined) return {};
+  if (resource.what === 'buffer') return { buffer: { usage: resource.usage } };
+  const { what: _what, type, tiling, ...rest } = resource;
+  return {
+    image: {
+      ...rest,
+      type: (['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'] as const)[type] ?? 'IMAGE_TYPE_UNSPECIFIED',
+      tiling: tiling === TILINGS.IMAGE_TILING_LINEAR ? 'IMAGE_TILING_LINEAR' : 'IMAGE_TILING_OPTIMAL',
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * DMA_BUF: the kernel's handle for memory that several devices use (VK_EXT_external_memory_dma_buf).
+ *
+ * Exported anew for each grant. "Exported" says nothing of what another device's driver can do with it: NVIDIA's
+ * dma-bufs of device memory, for one, cannot be registered by a NIC. Where the kernel lets a dma-buf be mapped, and
+ * bytes were seen to pass, MAPPABLE memory is granted as one too; its users bracket their accesses with
+ * DMA_BUF_IOCTL_SYNC. Nobody can be asked whether a dma-buf is still held: the sessions' word counts.
+ */
+import { CpuAccess, mapFd, OwnedFd } from '@vkmemd/proto';
+import { refuseForBuffers } from './claims.js';
+import { native } from './errors.js';
+import { driverHandle, type ExportedHandle, exportFd } from './exported-handle.js';
+import { Extension, HandleType } from './flags.js';
+import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
+import type { NativeMemory } from './native.js';
+import { probeReimport } from './opaque-fd.js';
+import { dedicationOf, type ProbeSubject, whenFull, words } from './probe-sample.js';
+
+/** A new fd for one grant, which the receiver owns. @throws VkmemError as the driver fails. */
+export async function exportDmaBuf(
+  memory: NativeMemory,
+  adopted: OwnedFd | undefined,
+): Promise<ExportedHandle> {
+  const fd = await exportFd(memory, HandleType.DMA_BUF, adopted, 'grant:DMA_BUF');
+  return driverHandle('DMA_BUF', fd, HandleType.DMA_BUF);
+}
+
+/** The same as something to mmap. @throws VkmemError as the driver fails. */
+export async function exportMappedDmaBuf(memory: NativeMemory): Promise<ExportedHandle> {
+  const fd = await exportFd(memory, HandleType.DMA_BUF, undefined, 'grant:MAPPABLE');
+  const { size } = memory;
+  return {
+    ...driverHandle('MAPPABLE', fd, 0),
+    mapSize: size,
+    fileSize: size,
+    dmaBufSync: true,
+  };
+}
+
+/** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
+export function probeDmaBuf(subject: ProbeSubject): Promise<KindReport> {
+  const type = subject.types.dmaBuf;
+  return probeReimport(subject, HandleType.DMA_BUF, Extension.DMA_BUF, type, async (own, fd) => {
+    const bits = await native(subject.device.fdTypeBits(fd.fd, HandleType.DMA_BUF));
+    // The exporter's own type where the driver lets it, so that the import is the same memory in every respect.
+    return ((bits >>> own) & 1) === 1 ? own : 31 - Math.clz32(bits);
+  });
+}
+
+/** Whether a dma-buf of host-visible memory can be mapped by a process that has only the fd. */
+export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindReport> {
+  const { device, info, size } = subject;
+  const refusal = refuseForBuffers(info, HandleType.DMA_BUF);
+  if (refusal !== undefined) return refused(refusal);
+  const type = subject.types.mappedDmaBuf;
+  if (type === undefined) return unsupported('no memory type is host-visible and coherent.', 'type');
+  const via = `${Extension.DMA_BUF}+mmap`;
+  const dedicated = dedicationOf(subject, HandleType.DMA_BUF);
+  const memory = await native(device.allocate(size, type, HandleType.DMA_BUF, dedicated)).catch(whenFull);
+  if (memory === undefined) return supported(via, 'the device had no memory left for the probe.');
+  try {
+    const fd = new OwnedFd(await native(memory.exportFd(HandleType.DMA_BUF)), 'probe:DMA_BUF');
+    try {
+      using mapping = mapFd(fd, { offset: 0n, length: Number(size), access: 'rw' });
+      await native(device.fill(memory, 0n, size, 0x5eed0005));
+      const access = new CpuAccess(fd, 'rw');
+      const seen = words(mapping.buffer).every((word) => word === 0x5eed0005);
+      access.end();
+      return seen
+        ? verified(via, `${size} bytes that a device fill wrote were read through a mapping of the dma-buf.`)
+        : unsupported('a mapping of the dma-buf did not show a device fill.');
+    } finally {
+      fd.close();
+    }
+  } finally {
+    await native(memory.free());
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * A client's own fd, looked at before any driver sees it.
+ *
+ * Nothing that the client says of it is believed: the kernel is asked what kind of file it is, how large, how it is
+ * open and how it is sealed. What is wanted of each:
+ * - a memfd is of shared memory (tmpfs), sealed against shrinking and growing but not against writing, open for
+ *   writing (the daemon, often root, could reopen one that is not, and would write for a client who may not), and has
+ *   all of its pages, since a driver that touches one which cannot be had dies of SIGBUS;
+ * - a dma-buf is of the kernel's dma-buf file system, open for writing;
+ * - an opaque fd is the same kind of file as those that this device exports: the same device node, or a regular file
+ *   that is at least as large as the memory. No more can be known of it, which is why both UUIDs must match too.
+ */
+import { fstatSync, readFileSync, statfsSync } from 'node:fs';
+import { type OwnedFd, readSeals, SEALS, VkmemError } from '@vkmemd/proto';
+
+/** What a client says that an fd is. */
+export type ForeignSource = 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
+
+/** f_type of statfs(2), from linux/magic.h. */
+const TMPFS_MAGIC = 0x01021994;
+const DMA_BUF_MAGIC = 0x444d4142;
+const O_ACCMODE = 0o3;
+const O_RDWR = 0o2;
+const STAT_BLOCK_BYTES = 512n;
+/** What file a handle of the driver's is: its st_mode without permissions, and the device node's number. */
+export interface HandleFile {
+  readonly type: bigint;
+  readonly node: bigint;
+}
+
+const S_IFMT = 0o170000n;
+const S_IFREG = 0o100000n;
+
+const invalid = (reason: string): VkmemError => new VkmemError('INVALID_HANDLE', reason);
+
+/** What file the fd is. */
+export function handleFile(fd: OwnedFd): HandleFile {
+  const { mode, rdev } = fstatSync(fd.fd, { bigint: true });
+  return { type: mode & S_IFMT, node: rdev };
+}
+
+/** The file's size in bytes; of a dma-buf, which has none for fstat, what the kernel says of it in /proc. */
+function sizeIn(fd: OwnedFd, info: string): bigint {
+  const told = /^size:\s*(\d+)$/m.exec(info)?.[1];
+  return told === undefined ? fstatSync(fd.fd, { bigint: true }).size : BigInt(told);
+}
+
+/** The kernel's notes on an fd of this process (proc(5), fdinfo). */
+const notes = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
+
+function requireWritable(info: string): void {
+  const flags = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
+  if ((flags & O_ACCMODE) !== O_RDWR) throw invalid('The fd is not open for reading and writing.');
+}
+
+function requireFileSystem(fd: OwnedFd, magic: number, what: string): void {
+  if (statfsSync(`/proc/self/fd/${fd.fd}`).type !== magic) throw invalid(`The fd is no ${what}.`);
+}
+
+function requireSize(found: bigint, wanted: bigint): bigint {
+  if (wanted === 0n || wanted === found) return found;
+  throw new VkmemError('INVALID_SIZE', `The file has ${found} bytes; the request says ${wanted}.`);
+}
+
+/**
+ * @param wanted bytes, or 0 for the file's size.
+ * @param exported the kind of file that this device's opaque fds are; undefined where it has none.
+ * @returns the memory's size in bytes.
+ * @throws VkmemError INVALID_HANDLE with what is wrong, INVALID_SIZE.
+ */
+export function checkForeign(
+  source: ForeignSource,
+  fd: OwnedFd,
+  wanted: bigint,
+  exported: HandleFile | undefined,
+): bigint {
+  const info = notes(fd);
+  if (source === 'OPAQUE_FD') return checkOpaque(fd, wanted, exported);
+  requireWritable(info);
+  if (source === 'DMA_BUF') {
+    requireFileSystem(fd, DMA_BUF_MAGIC, 'dma-buf');
+    return requireSize(sizeIn(fd, info), wanted);
+  }
+  requireFileSystem(fd, TMPFS_MAGIC, 'memfd of shared memory');
+  const size = requireSize(sizeIn(fd, info), wanted);
+  checkMemfd(fd, size);
+  return size;
+}
+
+function checkMemfd(fd: OwnedFd, size: bigint): void {
+  const seals = sealsOf(fd);
+  if ((seals & SEALS.SHRINK) === 0 || (seals & SEALS.GROW) === 0) {
+    throw invalid('The memfd is not sealed with F_SEAL_SHRINK and F_SEAL_GROW.');
+  }
+  if ((seals & (SEALS.WRITE | SEALS.FUTURE_WRITE)) !== 0) {
+    throw invalid('The memfd is sealed against writing; the device writes.');
+  }
+  const { blocks } = fstatSync(fd.fd, { bigint: true });
+  if (blocks * STAT_BLOCK_BYTES < size) {
+    throw invalid(
+      `The memfd has pages for ${blocks * STAT_BLOCK_BYTES} of ${size} bytes: fallocate() the rest.`,
+    );
+  }
+}
+
+/** A file on a tmpfs that is no memfd has no seals: EINVAL. */
+function sealsOf(fd: OwnedFd): number {
+  try {
+    return readSeals(fd);
+  } catch (error) {
+    throw new VkmemError('INVALID_HANDLE', `The fd is no memfd: ${String(error)}.`, {}, error);
+  }
+}
+
+function checkOpaque(fd: OwnedFd, wanted: bigint, exported: HandleFile | undefined): bigint {
+  if (exported === undefined) throw new VkmemError('KIND_UNSUPPORTED', 'The device has no opaque fds.');
+  const { type, node } = handleFile(fd);
+  if (type !== exported.type || node !== exported.node) {
+    throw invalid('The fd is not the kind of file that an OPAQUE_FD of this device is.');
+  }
+  const { size } = fstatSync(fd.fd, { bigint: true });
+  if (type === S_IFREG && size < wanted) {
+    throw new VkmemError('INVALID_SIZE', `The file has ${size} bytes; the request says ${wanted}.`);
+  }
+  return wanted;
+}

@@ -1,0 +1,146 @@
+/**
+ * Imports: memory that a client has already, made the daemon's device's too.
+ *
+ * An import is planned as an allocation is, with the fd in the place of a memory type's choice: an opaque fd brings
+ * its own type and size, which must be repeated exactly; of a dma-buf or a memfd the driver says which types will do.
+ * What is imported cannot be exported by the driver again: it is granted as a duplicate of the fd that came, so only
+ * as what it is. A memfd may be granted as OPAQUE_FD, where both go together. Nothing imported is ever MAPPABLE.
+ */
+import { type KindName, type OwnedFd, uuidText, VkmemError } from '@vkmemd/proto';
+import { native } from './errors.js';
+import { HandleType } from './flags.js';
+import { checkForeign, type ForeignSource } from './foreign-handle.js';
+import { kindUnsupported, requireKinds } from './kinds.js';
+import { importMemfd } from './mappable.js';
+import { cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
+import type { DeviceInfo, NativeDevice, NativeMemory } from './native.js';
+import type { MemoryPlan } from './planner.js';
+import type { ProbeResult } from './probe.js';
+import { type Resource, sized } from './resource.js';
+
+/** What a client says of the memory that its fd is. */
+export interface ImportTerms extends TypeWishes {
+  readonly source: ForeignSource;
+  /** Bytes; 0 for the file's size, where it has one. */
+  readonly size: bigint;
+  /** What it is to be granted as. */
+  readonly kinds: readonly KindName[];
+  /** What the exporter's memory is dedicated to. */
+  readonly resource?: Resource | undefined;
+  /** Of an OPAQUE_FD: 16 bytes each. */
+  readonly deviceUuid: Uint8Array;
+  readonly driverUuid: Uint8Array;
+}
+
+const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
+  OPAQUE_FD: HandleType.OPAQUE_FD,
+  DMA_BUF: HandleType.DMA_BUF,
+  MEMFD: 0,
+};
+
+/**
+ * @param fd borrowed.
+ * @throws VkmemError NOT_MAPPABLE, KIND_UNSUPPORTED, INVALID_HANDLE, INVALID_SIZE, INVALID_ARGUMENT, NO_MEMORY_TYPE.
+ */
+export async function planImport(
+  device: NativeDevice,
+  info: DeviceInfo,
+  found: ProbeResult,
+  terms: ImportTerms,
+  fd: OwnedFd,
+): Promise<MemoryPlan> {
+  const { source, kinds } = terms;
+  requireGrantable(source, kinds, found);
+  if (source === 'OPAQUE_FD') requireSameDevice(info, terms);
+  const size = checkForeign(source, fd, terms.size, found.opaqueFile);
+  if (size <= 0n || (source === 'MEMFD' && size % found.unit !== 0n)) {
+    throw new VkmemError('INVALID_SIZE', `${size} bytes; a memfd must be a multiple of ${found.unit}.`);
+  }
+  const memoryTypeIndex = await typeOf(device, info, found, terms, fd);
+  const { flags, heapIndex } = info.memoryTypes[memoryTypeIndex] ?? { flags: 0, heapIndex: 0 };
+  const resource = terms.resource && sized(terms.resource, size);
+  return {
+    kinds: [...new Set(kinds)],
+    size,
+    memoryTypeIndex,
+    heapIndex,
+    propertyFlags: flags,
+    cacheType: cacheTypeOf(flags),
+    memfd: source === 'MEMFD',
+    handleTypes: kinds.includes('OPAQUE_FD') ? HandleType.OPAQUE_FD : HANDLE_TYPES[source],
+    dedicated: source === 'MEMFD' ? undefined : resource,
+    resource,
+    requirements: undefined,
+  };
+}
+
+/** Makes the memory of a plan. The fd is borrowed. @throws VkmemError as the driver fails. */
+export async function importForeign(
+  device: NativeDevice,
+  source: ForeignSource,
+  plan: MemoryPlan,
+  fd: OwnedFd,
+): Promise<NativeMemory> {
+  if (source === 'MEMFD') return importMemfd(device, fd, plan);
+  const { size, memoryTypeIndex, dedicated } = plan;
+  return native(device.importFd(fd.fd, HANDLE_TYPES[source], size, memoryTypeIndex, dedicated));
+}
+
+function requireGrantable(source: ForeignSource, kinds: readonly KindName[], found: ProbeResult): void {
+  if (kinds.includes('MAPPABLE')) {
+    throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
+  }
+  const own: KindName = source === 'MEMFD' ? 'OPAQUE_FD' : source;
+  const other = kinds.find((kind) => kind !== own);
+  if (other !== undefined) {
+    throw kindUnsupported(other, `what was imported as ${source} can be granted as ${own} only.`, 'export');
+  }
+  if (source !== 'MEMFD') {
+    requireKinds([source], found.kinds, found.together);
+    return;
+  }
+  if (found.mappableBy !== 'memfd') {
+    throw kindUnsupported('MAPPABLE', 'the device cannot import a memfd.', 'export');
+  }
+  if (kinds.length > 0) requireKinds(['MAPPABLE', 'OPAQUE_FD'], found.kinds, found.together);
+}
+
+/** An opaque fd means something to the same device and driver only (VkPhysicalDeviceIDProperties). */
+function requireSameDevice(info: DeviceInfo, { deviceUuid, driverUuid }: ImportTerms): void {
+  const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+  if (same(deviceUuid, info.deviceUuid) && same(driverUuid, info.driverUuid)) return;
+  const { deviceUuid: device, driverUuid: driver } = info;
+  throw new VkmemError(
+    'INVALID_HANDLE',
+    `The exporter's device and driver must be ${uuidText(device)} and ${uuidText(driver)}.`,
+  );
+}
+
+async function typeOf(
+  device: NativeDevice,
+  info: DeviceInfo,
+  found: ProbeResult,
+  terms: ImportTerms,
+  fd: OwnedFd,
+): Promise<number> {
+  const { source, memoryTypeIndex } = terms;
+  if (source === 'OPAQUE_FD' && memoryTypeIndex === undefined) {
+    throw new VkmemError('INVALID_ARGUMENT', "An OPAQUE_FD needs its exporter's memory type index.", {
+      field: 'memory_type_index',
+    });
+  }
+  const allowed =
+    source === 'MEMFD'
+      ? found.hostBits
+      : source === 'DMA_BUF'
+        ? await native(device.fdTypeBits(fd.fd, HandleType.DMA_BUF))
+        : 0xffffffff;
+  return chooseType({
+    ...terms,
+    kinds: source === 'MEMFD' ? ['MAPPABLE'] : [source],
+    types: info.memoryTypes,
+    allowed,
+    allowedBy: 'the driver cannot import the handle as it',
+    transferable: found.transferBits,
+  });
+}

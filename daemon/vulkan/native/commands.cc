@@ -1,0 +1,99 @@
+// Command buffers and their barriers: see commands.h.
+#include "commands.h"
+
+namespace vkmem {
+namespace {
+
+VkBufferMemoryBarrier Whole(VkBuffer buffer) {
+  VkBufferMemoryBarrier barrier{};
+  barrier.sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_BARRIER;
+  barrier.srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
+  barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
+  barrier.buffer = buffer;
+  barrier.size = VK_WHOLE_SIZE;
+  return barrier;
+}
+
+}  // namespace
+
+Commands::~Commands() {
+  if (pool_ != VK_NULL_HANDLE) device_.fn.DestroyCommandPool(device_.handle(), pool_, nullptr);
+}
+
+Status Commands::MakePool() {
+  VkCommandPoolCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
+  // Beginning a buffer of such a pool resets what it held.
+  info.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT | VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
+  info.queueFamilyIndex = device_.family();
+  VkResult result = device_.fn.CreateCommandPool(device_.handle(), &info, nullptr, &pool_);
+  if (result != VK_SUCCESS) {
+    pool_ = VK_NULL_HANDLE;
+    return device_.Fail("vkCreateCommandPool", result);
+  }
+  VkCommandBufferAllocateInfo allocate{};
+  allocate.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
+  allocate.commandPool = pool_;
+  allocate.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+  allocate.commandBufferCount = 1;
+  result = device_.fn.AllocateCommandBuffers(device_.handle(), &allocate, &buffer_);
+  if (result != VK_SUCCESS) return device_.Fail("vkAllocateCommandBuffers", result);
+  return Done{};
+}
+
+Status Commands::Begin() {
+  Status live = device_.Live("vkBeginCommandBuffer");
+  if (!live.ok()) return live;
+  if (pool_ == VK_NULL_HANDLE) {
+    Status made = MakePool();
+    if (!made.ok()) return made;
+  }
+  VkCommandBufferBeginInfo begin{};
+  begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
+  begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
+  VkResult result = device_.fn.BeginCommandBuffer(buffer_, &begin);
+  if (result != VK_SUCCESS) return device_.Fail("vkBeginCommandBuffer", result);
+  return Done{};
+}
+
+void Commands::Acquire(const Memory& memory, VkBuffer buffer) {
+  VkBufferMemoryBarrier barrier = Whole(buffer);
+  barrier.dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  const uint32_t outside = memory.OutsideFamily();
+  if (outside == VK_QUEUE_FAMILY_IGNORED) {
+    barrier.srcAccessMask = VK_ACCESS_HOST_WRITE_BIT;
+    Barrier(VK_PIPELINE_STAGE_HOST_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, barrier);
+    return;
+  }
+  // What the host wrote is visible by the submission itself; and a barrier with the HOST stage may not pass
+  // ownership (VUID-VkBufferMemoryBarrier2-srcStageMask-03851).
+  barrier.srcQueueFamilyIndex = outside;
+  barrier.dstQueueFamilyIndex = device_.family();
+  Barrier(VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, barrier);
+}
+
+void Commands::Release(const Memory& memory, VkBuffer buffer) {
+  VkBufferMemoryBarrier barrier = Whole(buffer);
+  barrier.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
+  barrier.dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT;
+  Barrier(VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, barrier);
+  const uint32_t outside = memory.OutsideFamily();
+  if (outside == VK_QUEUE_FAMILY_IGNORED) return;
+  barrier.dstAccessMask = 0;
+  barrier.srcQueueFamilyIndex = device_.family();
+  barrier.dstQueueFamilyIndex = outside;
+  Barrier(VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, barrier);
+}
+
+Status Commands::Run() {
+  VkResult result = device_.fn.EndCommandBuffer(buffer_);
+  if (result != VK_SUCCESS) return device_.Fail("vkEndCommandBuffer", result);
+  return device_.SubmitAndWait(buffer_);
+}
+
+void Commands::Barrier(VkPipelineStageFlags from, VkPipelineStageFlags to,
+                       const VkBufferMemoryBarrier& barrier) {
+  device_.fn.CmdPipelineBarrier(buffer_, from, to, 0, 0, nullptr, 1, &barrier, 0, nullptr);
+}
+
+}  // namespace vkmem

@@ -1,0 +1,158 @@
+// External memory properties: see external.h.
+#include "external.h"
+
+#include <algorithm>
+
+#include "resource_rules.h"
+
+namespace vkmem {
+namespace {
+
+constexpr char kImageCall[] = "vkGetPhysicalDeviceImageFormatProperties2";
+
+// Whether a number is a format that the device's version of Vulkan has. Those of extensions that are not part
+// of a version are left out, as no device here has them enabled.
+bool IsFormat(VkFormat format, uint32_t version) {
+  const auto within = [format](VkFormat first, VkFormat last) { return format >= first && format <= last; };
+  if (within(VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK)) return true;
+  if (within(VK_FORMAT_G8B8G8R8_422_UNORM, VK_FORMAT_G16_B16_R16_3PLANE_444_UNORM)) return true;
+  return version >= VK_API_VERSION_1_3 &&
+         (within(VK_FORMAT_ASTC_4x4_SFLOAT_BLOCK, VK_FORMAT_ASTC_12x12_SFLOAT_BLOCK) ||
+          within(VK_FORMAT_G8_B8R8_2PLANE_444_UNORM, VK_FORMAT_G16_B16R16_2PLANE_444_UNORM) ||
+          within(VK_FORMAT_A4R4G4B4_UNORM_PACK16, VK_FORMAT_A4B4G4R4_UNORM_PACK16));
+}
+
+// What the driver answers about an image with one handle type; 0 asks about the image alone.
+struct ImageAnswer {
+  VkResult result = VK_SUCCESS;
+  VkImageFormatProperties limits{};
+  VkExternalMemoryProperties external{};
+};
+
+ImageAnswer AskImage(const Device& device, const ImageInfo& image, VkExternalMemoryHandleTypeFlags type) {
+  ImageAnswer answer;
+  const uint32_t version = std::min(device.physical.properties.apiVersion, device.instance().version());
+  if (!IsFormat(image.format, version)) {
+    answer.result = VK_ERROR_FORMAT_NOT_SUPPORTED;
+    return answer;
+  }
+  VkPhysicalDeviceExternalImageFormatInfo shared{};
+  shared.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO;
+  shared.handleType = static_cast<VkExternalMemoryHandleTypeFlagBits>(type);
+  VkPhysicalDeviceImageFormatInfo2 info{};
+  info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2;
+  info.pNext = type == 0 ? nullptr : &shared;
+  info.format = image.format;
+  info.type = image.type;
+  info.tiling = image.tiling;
+  info.usage = image.usage;
+  info.flags = image.flags;
+  VkExternalImageFormatProperties external{};
+  external.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES;
+  VkImageFormatProperties2 properties{};
+  properties.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2;
+  properties.pNext = type == 0 ? nullptr : &external;
+
+  answer.result = device.instance().fn.GetPhysicalDeviceImageFormatProperties2(device.physical.handle, &info,
+                                                                               &properties);
+  answer.limits = properties.imageFormatProperties;
+  answer.external = external.externalMemoryProperties;
+  return answer;
+}
+
+// Which limit the image exceeds, or null.
+const char* Exceeded(const ImageInfo& image, const VkImageFormatProperties& limits) {
+  if (image.extent.width > limits.maxExtent.width) return "the width is above the driver's maxExtent";
+  if (image.extent.height > limits.maxExtent.height) return "the height is above the driver's maxExtent";
+  if (image.extent.depth > limits.maxExtent.depth) return "the depth is above the driver's maxExtent";
+  if (image.mip_levels > limits.maxMipLevels) return "there are more mip levels than the driver has";
+  if (image.array_layers > limits.maxArrayLayers) return "there are more layers than the driver has";
+  if ((image.samples & limits.sampleCounts) == 0) return "the driver does not have this number of samples";
+  return nullptr;
+}
+
+Status Judge(const ImageInfo& image, const ImageAnswer& answer) {
+  if (answer.result != VK_SUCCESS) return Failure::Vk(kImageCall, answer.result);
+  const char* exceeded = Exceeded(image, answer.limits);
+  if (exceeded != nullptr) return Failure::Own(kImageCall, kNotListed, exceeded);
+  return Done{};
+}
+
+}  // namespace
+
+const char* MissingFor(const PhysicalDevice& device, VkExternalMemoryHandleTypeFlagBits type) {
+  const auto unless = [&device](const char* name) { return device.Has(name) ? nullptr : name; };
+  switch (type) {
+    case VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT:
+      return unless(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME);
+    case VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT:
+      return unless(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    case VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT: {
+      // A dma-buf comes and goes by the functions for fds.
+      const char* missing = unless(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
+      return missing != nullptr ? missing : unless(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME);
+    }
+    case VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV:
+      return unless(VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
+    default:
+      return "no handle type that is known here";
+  }
+}
+
+Status RequireHandleTypes(const PhysicalDevice& device, const char* call,
+                          VkExternalMemoryHandleTypeFlags types) {
+  for (VkExternalMemoryHandleTypeFlags rest = types; rest != 0; rest &= rest - 1) {
+    const auto type = static_cast<VkExternalMemoryHandleTypeFlagBits>(rest & ~(rest - 1));
+    if (const char* missing = MissingFor(device, type)) return Failure::Own(call, kNotListed, missing);
+    if (type == VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV && !device.external_memory_rdma) {
+      return Failure::Own(call, kNotListed, "the feature externalMemoryRDMA");
+    }
+  }
+  return Done{};
+}
+
+VkExternalMemoryProperties ReadBufferProperties(const Instance& instance, const PhysicalDevice& device,
+                                                VkBufferUsageFlags usage,
+                                                VkExternalMemoryHandleTypeFlagBits type) {
+  if (MissingFor(device, type) != nullptr) return {};
+  VkPhysicalDeviceExternalBufferInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO;
+  info.usage = usage;
+  info.handleType = type;
+  VkExternalBufferProperties properties{};
+  properties.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES;
+  instance.fn.GetPhysicalDeviceExternalBufferProperties(device.handle, &info, &properties);
+  return properties.externalMemoryProperties;
+}
+
+Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const ResourceInfo& resource,
+                                                   VkExternalMemoryHandleTypeFlagBits type) {
+  if (const auto* buffer = std::get_if<BufferInfo>(&resource)) {
+    Status sound = CheckBuffer(device.physical, *buffer);
+    if (!sound.ok()) return sound.failure();
+    return ReadBufferProperties(device.instance(), device.physical, buffer->usage, type);
+  }
+  const ImageInfo& image = std::get<ImageInfo>(resource);
+  Status sound = CheckImage(image);
+  if (!sound.ok()) return sound.failure();
+  Status offered = RequireImage(device, image, 0);
+  if (!offered.ok()) return offered.failure();
+  if (MissingFor(device.physical, type) != nullptr) return VkExternalMemoryProperties{};
+  ImageAnswer answer = AskImage(device, image, type);
+  if (answer.result == VK_ERROR_FORMAT_NOT_SUPPORTED) return VkExternalMemoryProperties{};
+  Status shared = Judge(image, answer);
+  if (!shared.ok()) return shared.failure();
+  return answer.external;
+}
+
+Status RequireImage(const Device& device, const ImageInfo& image, VkExternalMemoryHandleTypeFlags types) {
+  Status alone = Judge(image, AskImage(device, image, 0));
+  if (!alone.ok()) return alone;
+  for (VkExternalMemoryHandleTypeFlags rest = types; rest != 0; rest &= rest - 1) {
+    Status shared = Judge(image, AskImage(device, image, rest & ~(rest - 1)));
+    if (!shared.ok()) return shared;
+  }
+  return Done{};
+}
+
+}  // namespace vkmem

@@ -1,0 +1,79 @@
+// Resources from JavaScript and what is told about them: see resource_js.h and args.h.
+#include "resource_js.h"
+
+#include <string>
+
+#include "args.h"
+
+namespace vkmem {
+
+Napi::Object ToJs(Napi::Env env, const Requirements& requirements) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("size", Napi::BigInt::New(env, uint64_t{requirements.memory.size}));
+  object.Set("alignment", Napi::BigInt::New(env, uint64_t{requirements.memory.alignment}));
+  object.Set("memoryTypeBits", requirements.memory.memoryTypeBits);
+  object.Set("prefersDedicated", requirements.prefers_dedicated);
+  object.Set("requiresDedicated", requirements.requires_dedicated);
+  return object;
+}
+
+Napi::Object ToJs(Napi::Env env, const VkExternalMemoryProperties& external) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("features", external.externalMemoryFeatures);
+  object.Set("exportFromImported", external.exportFromImportedHandleTypes);
+  object.Set("compatible", external.compatibleHandleTypes);
+  return object;
+}
+
+ResourceInfo Args::Resource(const char* name) {
+  std::optional<ResourceInfo> resource = OptionalResource(name);
+  if (!resource.has_value()) Refuse(name, kResource);
+  return resource.value_or(BufferInfo{});
+}
+
+std::optional<ResourceInfo> Args::OptionalResource(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_ || value.IsUndefined()) return std::nullopt;
+  if (!value.IsObject()) {
+    Refuse(name, kResource);
+    return std::nullopt;
+  }
+  const Napi::Object object = value.As<Napi::Object>();
+  const auto u32 = [&](const char* field) {
+    return ToU32(Field(object, field), std::string(name) + "." + field);
+  };
+  Napi::Value what = Field(object, "what");
+  const std::string kind = ok_ && what.IsString() ? what.As<Napi::String>().Utf8Value() : "";
+  if (kind == "buffer") {
+    BufferInfo buffer;
+    buffer.size = ToU64(Field(object, "size"), std::string(name) + ".size");
+    buffer.usage = u32("usage");
+    return buffer;
+  }
+  if (kind != "image") {
+    Refuse(std::string(name) + ".what", "'buffer' or 'image'");
+    return std::nullopt;
+  }
+  ImageInfo image;
+  image.flags = u32("flags");
+  image.type = static_cast<VkImageType>(u32("type"));
+  image.format = static_cast<VkFormat>(u32("format"));
+  image.extent = {u32("width"), u32("height"), u32("depth")};
+  image.mip_levels = u32("mipLevels");
+  image.array_layers = u32("arrayLayers");
+  image.samples = static_cast<VkSampleCountFlagBits>(u32("samples"));
+  image.tiling = static_cast<VkImageTiling>(u32("tiling"));
+  image.usage = u32("usage");
+  return image;
+}
+
+// A getter of the object's own may throw: that exception is then the answer.
+Napi::Value Args::Field(const Napi::Object& object, const char* name) {
+  if (!ok_) return info_.Env().Undefined();
+  Napi::Value value = object.Get(name);
+  if (!info_.Env().IsExceptionPending()) return value;
+  ok_ = false;
+  return info_.Env().Undefined();
+}
+
+}  // namespace vkmem

@@ -1,0 +1,130 @@
+// Valid usage of described resources: see resource_rules.h.
+#include "resource_rules.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+
+namespace vkmem {
+namespace {
+
+// The usages of Vulkan 1.0; later ones need features or extensions that no device here has enabled.
+constexpr VkBufferUsageFlags kBufferUsages = (VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT << 1) - 1;
+constexpr VkImageUsageFlags kImageUsages = (VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT << 1) - 1;
+constexpr VkImageUsageFlags kAttachmentUsages =
+    VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT |
+    VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT | VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT;
+
+constexpr VkImageCreateFlags kImageFlags =
+    VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT | VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT |
+    VK_IMAGE_CREATE_2D_ARRAY_COMPATIBLE_BIT | VK_IMAGE_CREATE_BLOCK_TEXEL_VIEW_COMPATIBLE_BIT |
+    VK_IMAGE_CREATE_EXTENDED_USAGE_BIT | VK_IMAGE_CREATE_ALIAS_BIT;
+
+Failure Broken(const char* rule) { return Failure::Own("vkCreateImage", kRange, rule); }
+
+Failure Unlisted(const char* call, const char* what, uint32_t bits) {
+  return Failure::Own(
+      call, kNotListed, std::string(what) + " 0x" + [bits] {
+        constexpr char kDigits[] = "0123456789abcdef";
+        std::string text;
+        for (uint32_t rest = bits; rest != 0; rest /= 16) text.insert(text.begin(), kDigits[rest % 16]);
+        return text;
+      }());
+}
+
+Status CheckExtent(const ImageInfo& image) {
+  const VkExtent3D& extent = image.extent;
+  if (extent.width == 0 || extent.height == 0 || extent.depth == 0) return Broken("an extent is 0");
+  switch (image.type) {
+    case VK_IMAGE_TYPE_1D:
+      if (extent.height != 1 || extent.depth != 1) return Broken("a 1D image has height 1 and depth 1");
+      break;
+    case VK_IMAGE_TYPE_2D:
+      if (extent.depth != 1) return Broken("a 2D image has depth 1");
+      break;
+    case VK_IMAGE_TYPE_3D:
+      if (image.array_layers != 1) return Broken("a 3D image has one layer");
+      break;
+    default:
+      return Broken("there is no image type of this number");
+  }
+  // 2^n texels take n + 1 levels: as many as the number has binary digits.
+  const int levels = std::bit_width(std::max({extent.width, extent.height, extent.depth}));
+  if (image.mip_levels == 0 || image.mip_levels > static_cast<uint32_t>(levels)) {
+    return Broken("the number of mip levels is 0 or more than the extent has");
+  }
+  if (image.array_layers == 0) return Broken("the number of layers is 0");
+  return Done{};
+}
+
+Status CheckFlags(const ImageInfo& image) {
+  if ((image.flags & ~kImageFlags) != 0) {
+    return Unlisted("vkCreateImage", "image flags", image.flags & ~kImageFlags);
+  }
+  if ((image.flags & VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT) != 0 &&
+      (image.type != VK_IMAGE_TYPE_2D || image.extent.width != image.extent.height ||
+       image.array_layers < 6)) {
+    return Broken("CUBE_COMPATIBLE wants a square 2D image with six layers or more");
+  }
+  if ((image.flags & VK_IMAGE_CREATE_2D_ARRAY_COMPATIBLE_BIT) != 0 && image.type != VK_IMAGE_TYPE_3D) {
+    return Broken("2D_ARRAY_COMPATIBLE wants a 3D image");
+  }
+  constexpr VkImageCreateFlags kNeedMutable =
+      VK_IMAGE_CREATE_BLOCK_TEXEL_VIEW_COMPATIBLE_BIT | VK_IMAGE_CREATE_EXTENDED_USAGE_BIT;
+  if ((image.flags & kNeedMutable) != 0 && (image.flags & VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT) == 0) {
+    return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE and EXTENDED_USAGE want MUTABLE_FORMAT");
+  }
+  return Done{};
+}
+
+Status CheckSamples(const ImageInfo& image) {
+  if (!std::has_single_bit(static_cast<uint32_t>(image.samples)) || image.samples > VK_SAMPLE_COUNT_64_BIT) {
+    return Broken("the number of samples is no power of two up to 64");
+  }
+  if (image.samples != VK_SAMPLE_COUNT_1_BIT &&
+      (image.type != VK_IMAGE_TYPE_2D || image.mip_levels != 1 || image.tiling != VK_IMAGE_TILING_OPTIMAL ||
+       (image.flags & VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT) != 0)) {
+    return Broken("several samples want a 2D image of optimal tiling with one mip level");
+  }
+  return Done{};
+}
+
+Status CheckUsage(const ImageInfo& image) {
+  if (image.usage == 0) return Broken("the usage is 0");
+  if ((image.usage & ~kImageUsages) != 0) {
+    return Unlisted("vkCreateImage", "image usage", image.usage & ~kImageUsages);
+  }
+  if ((image.usage & VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT) != 0 &&
+      ((image.usage & ~kAttachmentUsages) != 0 || image.usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)) {
+    return Broken("TRANSIENT_ATTACHMENT goes with attachments, and with nothing else");
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Status CheckBuffer(const PhysicalDevice& device, const BufferInfo& buffer) {
+  if (buffer.size == 0) return Failure::Own("vkCreateBuffer", kRange, "the size is 0");
+  if (device.max_buffer_size != 0 && buffer.size > device.max_buffer_size) {
+    return Failure::Own("vkCreateBuffer", kRange, "the size is above maxBufferSize");
+  }
+  if (buffer.usage == 0) return Failure::Own("vkCreateBuffer", kRange, "the usage is 0");
+  if ((buffer.usage & ~kBufferUsages) != 0) {
+    return Unlisted("vkCreateBuffer", "buffer usage", buffer.usage & ~kBufferUsages);
+  }
+  return Done{};
+}
+
+Status CheckImage(const ImageInfo& image) {
+  if (image.format == VK_FORMAT_UNDEFINED) return Broken("the format is UNDEFINED");
+  if (image.tiling != VK_IMAGE_TILING_OPTIMAL && image.tiling != VK_IMAGE_TILING_LINEAR) {
+    return Unlisted("vkCreateImage", "image tiling", image.tiling);
+  }
+  for (const auto check : {CheckExtent, CheckFlags, CheckSamples, CheckUsage}) {
+    Status kept = check(image);
+    if (!kept.ok()) return kept;
+  }
+  return Done{};
+}
+
+}  // namespace vkmem

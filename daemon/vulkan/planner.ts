@@ -1,0 +1,181 @@
+/**
+ * Plans: from what a request wants to how the memory is made, or why it cannot be.
+ *
+ * Where a request describes a buffer or an image, the driver is asked about it: external properties for every handle
+ * type and their combination, memory requirements, and whether the memory must or should be dedicated to it. Without
+ * one nothing is known of what will be bound, as in virtualization, so nothing narrows the choice of memory types;
+ * only a driver that wants all exportable buffers dedicated gets memory dedicated to a transfer buffer.
+ * Plans make nothing that stays: the resource that requirements are asked of is gone again.
+ */
+import { type KindName, VkmemError } from '@vkmemd/proto';
+import { type Claim, claimForBuffers, claimForResource } from './claims.js';
+import { native } from './errors.js';
+import { HandleType } from './flags.js';
+import { kindUnsupported, requireKinds } from './kinds.js';
+import { ANY_TYPE, type CacheType, cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
+import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
+import type { ProbeResult } from './probe.js';
+import { asMade, type Resource, sized, TRANSFER } from './resource.js';
+
+/** What a request says of the memory it wants. */
+export interface MemoryRequest extends TypeWishes {
+  readonly kinds: readonly KindName[];
+  /** Bytes; 0 with an image for as many as it needs. */
+  readonly size: bigint;
+  /** What will be bound to it. */
+  readonly resource?: Resource | undefined;
+}
+
+/** What an allocation is made of. */
+export interface MemoryPlan {
+  readonly kinds: readonly KindName[];
+  /** Bytes of the VkDeviceMemory. */
+  readonly size: bigint;
+  readonly memoryTypeIndex: number;
+  readonly heapIndex: number;
+  /** VkMemoryPropertyFlagBits of the type. */
+  readonly propertyFlags: number;
+  readonly cacheType: CacheType;
+  /** Whether the memory is a memfd that the device imports; otherwise it is the driver's own. */
+  readonly memfd: boolean;
+  /** VkExternalMemoryHandleTypeFlags that the memory is made exportable as; 0 for a memfd that is only mapped. */
+  readonly handleTypes: number;
+  /** What the memory is dedicated to, as it is made. */
+  readonly dedicated: NativeResource | undefined;
+  /** What was described, as it is made, and what the driver asks of memory for it. */
+  readonly resource: NativeResource | undefined;
+  readonly requirements: Requirements | undefined;
+}
+
+const EXPORTED_AS: Readonly<Record<KindName, number>> = {
+  MAPPABLE: 0,
+  OPAQUE_FD: HandleType.OPAQUE_FD,
+  DMA_BUF: HandleType.DMA_BUF,
+  RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
+};
+
+export class Planner {
+  readonly #device: NativeDevice;
+  readonly #info: DeviceInfo;
+  readonly #found: ProbeResult;
+
+  constructor(device: NativeDevice, info: DeviceInfo, found: ProbeResult) {
+    this.#device = device;
+    this.#info = info;
+    this.#found = found;
+  }
+
+  /** `size` rounded up to whole pages, and to what importing host memory and the driver's buffers need. */
+  roundSize(size: bigint): bigint {
+    const { unit } = this.#found;
+    return ((size + unit - 1n) / unit) * unit;
+  }
+
+  /**
+   * @throws VkmemError KIND_NOT_REQUESTED, KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the reason, NOT_MAPPABLE,
+   *   NO_MEMORY_TYPE, INVALID_SIZE, INVALID_ARGUMENT, DEVICE_LOST.
+   */
+  async plan(request: MemoryRequest): Promise<MemoryPlan> {
+    const kinds = [...new Set(request.kinds)];
+    requireKinds(kinds, this.#found.kinds, this.#found.together);
+    const memfd = kinds.includes('MAPPABLE') && this.#found.mappableBy === 'memfd';
+    const handleTypes = this.#exportedAs(kinds);
+    const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
+    const whole = this.roundSize(request.size);
+    const described = request.resource && sized(asMade(request.resource), whole);
+    const { dedicatedOnly } = await this.#claim(kinds, described, declared);
+    const resource = described ?? (dedicatedOnly ? sized(TRANSFER, whole) : undefined);
+    const requirements = resource && (await this.#requirements(resource, declared));
+    const dedicated = requirements !== undefined && this.#isDedicated(requirements, dedicatedOnly, memfd);
+    const size = this.#size(request, requirements, dedicated);
+    const memoryTypeIndex = chooseType({
+      ...request,
+      kinds,
+      types: this.#info.memoryTypes,
+      allowed: (requirements?.memoryTypeBits ?? ANY_TYPE) & (memfd ? this.#found.hostBits : ANY_TYPE),
+      allowedBy: resource
+        ? `the driver does not allow it for the ${resource.what}`
+        : 'the driver does not allow it',
+      transferable: this.#found.transferBits,
+    });
+    const { flags, heapIndex } = this.#info.memoryTypes[memoryTypeIndex] ?? { flags: 0, heapIndex: 0 };
+    return {
+      kinds,
+      size,
+      memoryTypeIndex,
+      heapIndex,
+      propertyFlags: flags,
+      cacheType: cacheTypeOf(flags),
+      memfd,
+      handleTypes,
+      dedicated: dedicated ? resource : undefined,
+      resource,
+      requirements,
+    };
+  }
+
+  /** The handle types that memory of these kinds is exported as. */
+  #exportedAs(kinds: readonly KindName[]): number {
+    const byDmaBuf = kinds.includes('MAPPABLE') && this.#found.mappableBy === 'dma-buf';
+    return kinds.reduce((types, kind) => types | EXPORTED_AS[kind], byDmaBuf ? HandleType.DMA_BUF : 0);
+  }
+
+  async #claim(
+    kinds: readonly KindName[],
+    resource: NativeResource | undefined,
+    declared: number,
+  ): Promise<Claim> {
+    const claim = resource
+      ? await claimForResource(this.#device, this.#info, resource, declared)
+      : claimForBuffers(this.#info, declared);
+    if (claim.refusal)
+      throw kindUnsupported(kinds.join(' with '), claim.refusal.reason, claim.refusal.missing);
+    return claim;
+  }
+
+  /** @throws VkmemError KIND_UNSUPPORTED where the driver cannot make the resource. */
+  async #requirements(resource: NativeResource, declared: number): Promise<Requirements> {
+    try {
+      return await native(this.#device.requirements(resource, declared));
+    } catch (error) {
+      const format =
+        error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED';
+      throw format ? kindUnsupported(resource.what, error.reason) : error;
+    }
+  }
+
+  /**
+   * Where it is required, or preferred. Dedicated memory has exactly the size of its resource's requirements, and a
+   * memfd whole pages: where both cannot be, a preference gives way, and a requirement is a refusal.
+   */
+  #isDedicated(
+    { size, prefersDedicated, requiresDedicated }: Requirements,
+    only: boolean,
+    memfd: boolean,
+  ): boolean {
+    const required = only || requiresDedicated;
+    const fits = !memfd || this.roundSize(size) === size;
+    if (required && !fits) {
+      const reason = `the driver wants it dedicated, with ${size} bytes, which are not whole pages of a memfd.`;
+      throw kindUnsupported('MAPPABLE', reason, 'export');
+    }
+    return required || (prefersDedicated && fits);
+  }
+
+  /** Dedicated memory is as large as its resource needs, to the byte; all other in whole pages. */
+  #size(
+    { size, resource }: MemoryRequest,
+    requirements: Requirements | undefined,
+    dedicated: boolean,
+  ): bigint {
+    const needed = requirements?.size ?? 0n;
+    if (resource?.what === 'image' && size > 0n && size < needed) {
+      throw new VkmemError('INVALID_SIZE', `The image needs ${needed} bytes; ${size} were asked for.`, {
+        required_bytes: String(needed),
+      });
+    }
+    const bytes = dedicated && requirements ? needed : this.roundSize(size > needed ? size : needed);
+    if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
+    return bytes;
+  }
+}

@@ -1,0 +1,32 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+/**
+ * How the texels of an image are laid out (VkImageTiling).
+ */
+export const ImageTiling = {
+  /**
+   * The same as IMAGE_TILING_OPTIMAL.
+   */
+  IMAGE_TILING_UNSPECIFIED: 'IMAGE_TILING_UNSPECIFIED',
+  IMAGE_TILING_OPTIMAL: 'IMAGE_TILING_OPTIMAL',
+  IMAGE_TILING_LINEAR: 'IMAGE_TILING_LINEAR',
+} as const;
+
+/**
+ * How the texels of an image are laid out (VkImageTiling).
+ */
+export type ImageTiling =
+  /**
+   * The same as IMAGE_TILING_OPTIMAL.
+   */
+  | 'IMAGE_TILING_UNSPECIFIED'
+  | 0
+  | 'IMAGE_TILING_OPTIMAL'
+  | 1
+  | 'IMAGE_TILING_LINEAR'
+  | 2
+
+/**
+ * How the texels of an image are laid out (VkImageTiling).
+ */
+export type ImageTiling__Output = typeof ImageTiling[keyof typeof ImageTiling]

@@ -1,0 +1,90 @@
+/**
+ * A fake control socket, for devices and budgets that no test machine has: it serves the schema's DeviceService and
+ * MemoryService with what it is told, and answers UNIMPLEMENTED to the rest.
+ */
+import { join } from 'node:path';
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import {
+  CONTROL_SOCKET,
+  type Decoded,
+  type Draft,
+  packStatus,
+  STATUS_METADATA,
+  serviceDefinition,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Test } from 'tap';
+
+/** A budget's stream, as the daemon's end of it. */
+export type BudgetStream = ServerWritableStream<object, Draft<'WatchBudgetResponse'>>;
+
+/** What it answers. A VkmemError that is thrown is what it refuses with. */
+export interface FakeAnswers {
+  ListDevices?(): Draft<'ListDevicesResponse'>;
+  GetBudget?(): Draft<'GetBudgetResponse'>;
+  WatchBudget?(stream: BudgetStream): void;
+  Allocate?(request: Decoded<'AllocateRequest'>): Draft<'AllocateResponse'>;
+}
+
+export const COUNTS = {
+  sessions: 1,
+  allocations: 2,
+  drainingAllocations: 0,
+  grants: 0,
+  fds: 2,
+  deviceMemories: 3,
+} as const;
+export const HEAP = {
+  heapIndex: 0,
+  sizeBytes: 1n << 30n,
+  driverBudgetBytes: 1n << 29n,
+  source: 'BUDGET_SOURCE_EXT',
+  availableBytes: 1n << 28n,
+  pressure: 'PRESSURE_NORMAL',
+} as const;
+
+/** A refusal as gRPC carries it. */
+export function refusal(error: VkmemError): { code: number; details: string; metadata: Metadata } {
+  const metadata = new Metadata();
+  metadata.set(STATUS_METADATA, packStatus(error));
+  return { code: error.grpc, details: error.message, metadata };
+}
+
+/** Serves until the test ends, or until it is closed. */
+export async function startFakeControl(t: Test, runtimeDir: string, answers: FakeAnswers) {
+  const unary =
+    (answer: (request: never) => object) =>
+    ({ request }: ServerUnaryCall<object, object>, done: (error: object | null, answer?: object) => void) => {
+      try {
+        done(null, answer(request as never));
+      } catch (failure) {
+        if (!(failure instanceof VkmemError)) throw failure;
+        done(refusal(failure));
+      }
+    };
+  const { ListDevices, GetBudget, Allocate, WatchBudget } = answers;
+  const devices = {
+    ...(ListDevices && { ListDevices: unary(ListDevices) }),
+    ...(GetBudget && { GetBudget: unary(GetBudget) }),
+    ...(WatchBudget && { WatchBudget }),
+  };
+  const server = new Server();
+  server.addService(serviceDefinition('DeviceService'), devices as UntypedServiceImplementation);
+  const memory = { ...(Allocate && { Allocate: unary(Allocate) }) };
+  server.addService(serviceDefinition('MemoryService'), memory as UntypedServiceImplementation);
+  await new Promise<void>((resolve, reject) => {
+    const address = `unix:${join(runtimeDir, CONTROL_SOCKET)}`;
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+  t.teardown(() => server.forceShutdown());
+  return { close: () => server.forceShutdown() };
+}

@@ -1,0 +1,81 @@
+// The instances and devices that go through the layer, and the functions of what is below it.
+//
+// Model: every handle that can be dispatched on begins with the loader's table pointer, which a VkInstance
+// shares with its physical devices, and a VkDevice with its queues and command buffers. That pointer finds
+// the Instance or the Device here. Both are shared: a call that found one keeps it while it runs. Limits:
+// handles are 64 bits wide; what the layer below does not have stays null in `next`.
+#pragma once
+
+#include <vulkan/vk_layer.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "calls.h"
+#include "memories.h"
+#include "objects.h"
+
+namespace vkmemd_fake {
+
+struct InstanceNext {
+  PFN_vkGetInstanceProcAddr GetInstanceProcAddr = nullptr;
+#define FAKE_MEMBER(name) PFN_vk##name name = nullptr;
+  FAKE_INSTANCE_CALLS(FAKE_MEMBER)
+#undef FAKE_MEMBER
+};
+
+struct DeviceNext {
+  PFN_vkGetDeviceProcAddr GetDeviceProcAddr = nullptr;
+#define FAKE_MEMBER(name) PFN_vk##name name = nullptr;
+  FAKE_DEVICE_CALLS(FAKE_MEMBER)
+  FAKE_PLAIN_CALLS(FAKE_MEMBER)
+#undef FAKE_MEMBER
+};
+
+struct Instance {
+  VkInstance handle = VK_NULL_HANDLE;
+  InstanceNext next;
+
+  // What is below lists, without anything of the layer's.
+  std::vector<VkExtensionProperties> ExtensionsBelow(VkPhysicalDevice physical) const;
+  VkPhysicalDeviceMemoryProperties MemoryBelow(VkPhysicalDevice physical) const;
+};
+
+struct Device {
+  VkDevice handle = VK_NULL_HANDLE;
+  DeviceNext next;
+  // Of the driver: the layer's own type, where there is one, comes after these.
+  VkPhysicalDeviceMemoryProperties memory_below{};
+  // What the application enabled.
+  bool rdma = false;
+  bool host_import = false;
+
+  Objects objects;
+  Memories memories;
+  // Queues are to be synchronised from outside, so the layer's own waiting excludes submissions.
+  std::mutex submit;
+  std::atomic<bool> lost{false};
+
+  // The driver's type that stands behind a type as the application sees it.
+  uint32_t TypeBelow(uint32_t type) const { return type < memory_below.memoryTypeCount ? type : 0; }
+  bool IsRdmaType(uint32_t type) const { return type >= memory_below.memoryTypeCount; }
+
+  // From now on the device is lost. Waits until nothing runs below: a lost device runs nothing either, and
+  // the application may destroy everything at once.
+  void Lose();
+};
+
+// Of a VkInstance or a VkPhysicalDevice; of a VkDevice, a VkQueue or a VkCommandBuffer.
+std::shared_ptr<Instance> InstanceOf(const void* handle);
+std::shared_ptr<Device> DeviceOf(const void* handle);
+
+void AddInstance(std::shared_ptr<Instance> instance);
+void AddDevice(std::shared_ptr<Device> device);
+// Nothing more is found under the handle.
+std::shared_ptr<Instance> TakeInstance(VkInstance handle);
+std::shared_ptr<Device> TakeDevice(VkDevice handle);
+
+}  // namespace vkmemd_fake

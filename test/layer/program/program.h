@@ -1,0 +1,59 @@
+// A small Vulkan application that does what it is told, to be run on the fake layer by its test.
+//
+// Model: one command a line on standard input, one line of JSON on standard output for each, all values
+// strings. program.cc reads them, device.cc, memory.cc and work.cc serve them. `result` is the first VkResult
+// that is no success, as a number, and `call` what returned it. Limits: the loader's first device, one
+// VkDevice at a time, memories by a name of the test's.
+#pragma once
+
+#include <vulkan/vulkan.h>
+
+#include <concepts>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <string>
+
+// What a command has to say.
+class Answer {
+ public:
+  Answer& With(const char* key, const std::string& value) {
+    text_ += std::string(text_.empty() ? "\"" : ",\"") + key + "\":\"" + value + "\"";
+    return *this;
+  }
+  Answer& With(const char* key, std::integral auto value) { return With(key, std::to_string(value)); }
+  // Notes the first failure; says whether to go on.
+  bool Did(const char* call, VkResult result) {
+    if (result == VK_SUCCESS) return true;
+    if (!failed_) With("call", call).With("result", static_cast<int>(result));
+    failed_ = true;
+    return false;
+  }
+  std::string Line() {
+    if (!failed_) With("result", static_cast<int>(VK_SUCCESS));
+    return "{" + text_ + "}";
+  }
+
+ private:
+  std::string text_;
+  bool failed_ = false;
+};
+
+struct State {
+  VkInstance instance = VK_NULL_HANDLE;
+  VkPhysicalDevice physical = VK_NULL_HANDLE;
+  VkDevice device = VK_NULL_HANDLE;
+  VkQueue queue = VK_NULL_HANDLE;
+  std::map<std::string, VkDeviceMemory> memories;
+
+  template <typename Function>
+  Function Find(const char* name) const {
+    return reinterpret_cast<Function>(vkGetDeviceProcAddr(device, name));
+  }
+};
+
+using Command = std::function<void(State&, std::istream& words, Answer&)>;
+
+void AddDeviceCommands(std::map<std::string, Command>& commands);
+void AddMemoryCommands(std::map<std::string, Command>& commands);
+void AddWorkCommands(std::map<std::string, Command>& commands);

@@ -1,0 +1,152 @@
+/**
+ * Admission, on a scripted driver: however questions, answers and allocations interleave, no more is admitted than
+ * the driver allowed when it looked, and no byte that was in use then is taken for free.
+ */
+import t from 'tap';
+import { Budget } from 'vkmemd/dist/memory/budget.js';
+import { type Charge, Ledger } from 'vkmemd/dist/memory/ledger.js';
+import { fc } from '../support/properties.js';
+
+interface Told {
+  readonly budget: bigint;
+  readonly usage: bigint;
+}
+
+const SIZE = 1000n;
+
+/** A ledger that keeps how much was on its account with each charge, at that moment. */
+class WitnessedLedger extends Ledger {
+  readonly usedWith = new Map<Charge, bigint>();
+
+  override charge(bytes: bigint, heap: number, uid: number): Charge {
+    const charge = super.charge(bytes, heap, uid);
+    const { live, draining, reserved } = this.heap(heap);
+    this.usedWith.set(charge, live + draining + reserved);
+    return charge;
+  }
+}
+
+/** A driver with memory of its own and of others, whose answers are taken and given at moments of our choice. */
+class Scenario {
+  readonly ledger = new WitnessedLedger(1);
+  readonly budget: Budget;
+  told: Told = { budget: SIZE, usage: 0n };
+  foreign = 0n;
+  /** Bytes that the driver counts, by the charge that they belong to. */
+  readonly existing = new Set<Charge>();
+  readonly charges: Charge[] = [];
+  readonly asked: {
+    answer: (told: Told[]) => void;
+    told?: Told;
+    foreign: bigint;
+    admitted: Promise<void>;
+  }[] = [];
+  broken = '';
+  admissions = 0;
+
+  constructor() {
+    const memoryBudget = () =>
+      new Promise<Told[]>((answer) => this.asked.push({ answer, foreign: 0n, admitted: Promise.resolve() }));
+    const source = { info: { heaps: [{ size: SIZE }] }, memoryBudget };
+    const fault = (what: string) => {
+      this.broken = what;
+    };
+    this.budget = new Budget(source, this.ledger, { elevated: 80, critical: 95 }, { fault });
+  }
+
+  request(bytes: bigint): void {
+    const admitted = this.budget.admit(bytes, 0, 1);
+    const question = this.asked.at(-1);
+    if (!question) throw new Error('the driver was not asked');
+    question.admitted = admitted.then(
+      (charge) => {
+        this.charges.push(charge);
+        this.admissions += 1;
+        const { budget = 0n } = question.told ?? {};
+        const limit = budget < SIZE ? budget : SIZE;
+        const used = question.foreign + (this.ledger.usedWith.get(charge) ?? 0n);
+        if (used > limit) this.broken = `${used} are used of ${limit}`;
+      },
+      ({ code }) => {
+        if (code !== 'BUDGET_EXCEEDED') this.broken = `refused with ${code}`;
+      },
+    );
+  }
+
+  /** The driver looks at what there is. */
+  look(pick: number): void {
+    const open = this.asked.filter(({ told }) => !told);
+    const question = open[pick % open.length];
+    if (!question) return;
+    const ours = [...this.existing].reduce((sum, { bytes }) => sum + bytes, 0n);
+    question.told = { ...this.told, usage: this.foreign + ours };
+    question.foreign = this.foreign;
+  }
+
+  /** What it saw arrives: one answer, or all that there are at once. */
+  async deliver(pick: number, all: boolean): Promise<void> {
+    const seen = this.asked.filter(({ told }) => told);
+    const given = all ? seen : seen.slice(pick % Math.max(seen.length, 1)).slice(0, 1);
+    for (const { answer, told } of given) answer(told ? [told] : []);
+    for (const question of given) this.asked.splice(this.asked.indexOf(question), 1);
+    await Promise.all(given.map(({ admitted }) => admitted));
+  }
+
+  /** One allocation goes one step on its way; `fails` lets it end before it began. */
+  step(pick: number, fails: boolean): void {
+    const charge = this.charges[pick % Math.max(this.charges.length, 1)];
+    if (!charge) return;
+    if (charge.state === 'reserved' && fails && !this.existing.has(charge)) charge.settle();
+    else if (charge.state === 'reserved' && !this.existing.has(charge)) this.existing.add(charge);
+    else if (charge.state === 'reserved') charge.commit();
+    else if (charge.state === 'live') charge.drain();
+    else if (this.existing.has(charge)) this.existing.delete(charge);
+    else charge.settle();
+    if (charge.state === 'settled') this.charges.splice(this.charges.indexOf(charge), 1);
+  }
+
+  /** Everything arrives and ends. */
+  async finish(): Promise<void> {
+    while (this.asked.length > 0) {
+      this.look(0);
+      await this.deliver(0, true);
+    }
+    while (this.charges.length > 0) this.step(0, false);
+  }
+}
+
+const bytes = fc.bigInt({ min: 1n, max: 400n });
+const pick = fc.nat(50);
+const command = fc.oneof(
+  bytes.map((size) => (scenario: Scenario) => scenario.request(size)),
+  pick.map((which) => (scenario: Scenario) => scenario.look(which)),
+  fc.tuple(pick, fc.boolean()).map((args) => (scenario: Scenario) => scenario.deliver(...args)),
+  fc.tuple(pick, fc.boolean()).map((args) => (scenario: Scenario) => scenario.step(...args)),
+  fc.tuple(pick, fc.boolean()).map((args) => (scenario: Scenario) => scenario.step(...args)),
+  fc.bigInt({ min: 0n, max: SIZE + 200n }).map((budget) => (scenario: Scenario) => {
+    scenario.told = { budget, usage: 0n };
+  }),
+  fc.bigInt({ min: 0n, max: 300n }).map((foreign) => (scenario: Scenario) => {
+    scenario.foreign = foreign;
+  }),
+);
+
+t.test('no interleaving admits more than the driver allowed', async (t) => {
+  let admissions = 0;
+  const property = fc.asyncProperty(
+    fc.array(command, { minLength: 20, maxLength: 150, size: 'max' }),
+    async (commands) => {
+      const scenario = new Scenario();
+      for (const run of commands) {
+        await run(scenario);
+        if (scenario.broken) throw new Error(scenario.broken);
+      }
+      await scenario.finish();
+      if (scenario.broken) throw new Error(scenario.broken);
+      if (!scenario.ledger.empty) throw new Error('something stayed on the ledger');
+      admissions += scenario.admissions;
+    },
+  );
+  await fc.assert(property, { numRuns: 1000 });
+  t.ok(admissions > 1000, `${admissions} admissions`);
+});

@@ -1,0 +1,36 @@
+/**
+ * The control socket without any gRPC library: HTTP/2 itself, for a client that does not read, or goes without a word.
+ */
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { CONTROL_SOCKET, serviceDefinition } from '@vkmemd/proto';
+
+/** @param window how many bytes of a stream it takes unread; a state of one heap has about 60. */
+export function rawSession(runtimeDir: string, window: number): ClientHttp2Session {
+  return connectHttp2('http://localhost', {
+    createConnection: () => connect(join(runtimeDir, CONTROL_SOCKET)),
+    settings: { initialWindowSize: window },
+  });
+}
+
+/** A WatchBudget call with an empty request. */
+export function rawWatch(session: ClientHttp2Session): ClientHttp2Stream {
+  const path = serviceDefinition('DeviceService').WatchBudget?.path;
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const stream = session.request(headers);
+  stream.end(Buffer.alloc(5));
+  return stream;
+}
+
+/** The messages of a gRPC stream: each after a byte and its length. */
+export function messagesIn(bytes: Buffer): object[] {
+  const { responseDeserialize: read } = serviceDefinition('DeviceService').WatchBudget ?? {};
+  const messages: object[] = [];
+  for (let rest = bytes; read && rest.length >= 5; ) {
+    const end = 5 + rest.readUInt32BE(1);
+    messages.push(read(rest.subarray(5, end)));
+    rest = rest.subarray(end);
+  }
+  return messages;
+}
