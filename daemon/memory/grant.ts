@@ -37,6 +37,9 @@ export async function claim(
   const kinds = parseKinds(request.kinds);
   const access = parseAccess(request.access);
   const allocation = domain.registry.find(request.allocation, caller.identity);
+  if (kinds.includes('MAPPABLE') && allocation.memory.imported) {
+    throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
+  }
   requireKinds(kinds, allocation.terms.kinds);
   const { grants, fds } = await grantKinds(domain, caller, allocation, kinds, access);
   return { response: { allocation: allocation.describe(), grants }, fds };

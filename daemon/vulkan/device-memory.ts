@@ -84,12 +84,9 @@ export class DeviceMemory {
 
   /**
    * A new handle of the kind; the caller owns its fd. The daemon keeps none.
-   * @throws VkmemError KIND_NOT_REQUESTED, NOT_MAPPABLE, NOT_FOUND after freeDevice(), or as the driver fails.
+   * @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND after freeDevice(), DEVICE_LOST, or as the driver fails.
    */
   async export(kind: KindName, access: AccessName): Promise<ExportedHandle> {
-    if (kind === 'MAPPABLE' && this.imported) {
-      throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
-    }
     if (!this.plan.kinds.includes(kind)) {
       throw new VkmemError('KIND_NOT_REQUESTED', `It was allocated for ${this.plan.kinds.join(' and ')}.`);
     }

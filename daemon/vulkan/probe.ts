@@ -47,8 +47,8 @@ export async function probe(device: NativeDevice, info: DeviceInfo): Promise<Pro
   const subject = subjectOf(device, info, abilities);
   const byMemfd = await attempt(() => probeMemfd(subject));
   subject.memfdWorks = byMemfd.rung === 'VERIFIED';
-  const byDmaBuf = subject.memfdWorks ? undefined : await attempt(() => probeMappedDmaBuf(subject));
-  const mappable = byDmaBuf === undefined ? byMemfd : better(byMemfd, byDmaBuf);
+  const byDmaBuf = await attempt(() => probeMappedDmaBuf(subject));
+  const mappable = better(byMemfd, byDmaBuf);
   const mappableBy = mappable.rung === 'UNSUPPORTED' ? undefined : subject.memfdWorks ? 'memfd' : 'dma-buf';
   const opaqueFd = await attempt(() => probeOpaqueFd(subject));
   const kinds = new Map<KindName, KindReport>([
@@ -96,15 +96,16 @@ async function attempt(run: () => Promise<KindReport>): Promise<KindReport> {
   }
 }
 
-/** The way of the two that works, or both reasons. */
+/** The first of the two ways that works, or both reasons. What is said of the other goes with it. */
 function better(byMemfd: KindReport, byDmaBuf: KindReport): KindReport {
+  if (byMemfd.rung !== 'UNSUPPORTED') {
+    const reason = byDmaBuf.missing === 'extension' ? '' : ` By dma-buf: ${byDmaBuf.reason}`;
+    return { ...byMemfd, reason: `${byMemfd.reason}${reason}` };
+  }
   if (byDmaBuf.rung !== 'UNSUPPORTED') {
     return { ...byDmaBuf, reason: `${byDmaBuf.reason} By memfd: ${byMemfd.reason}` };
   }
-  return unsupported(
-    `by memfd: ${byMemfd.reason} By dma-buf: ${byDmaBuf.reason}`,
-    byMemfd.missing || 'works',
-  );
+  return unsupported(`by memfd: ${byMemfd.reason} By dma-buf: ${byDmaBuf.reason}`, byMemfd.missing || 'works');
 }
 
 /**

@@ -1,0 +1,153 @@
+/**
+ * Memory chosen by what a request says of it, and the draft's rules for MAPPABLE, on a driver whose calls are
+ * written down (test/layer, which fakes nothing here).
+ */
+import { connect, VkmemError } from '@vkmemd/client';
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+import { FakeLayer } from '../support/fake-layer.js';
+
+const SIZE = 65_536n;
+/** R8G8B8A8_UNORM, for transfers and sampling. */
+const IMAGE = { format: 37, width: 320, height: 200, usage: 0x7 };
+
+t.test('MAPPABLE keeps the rules of the draft', async (t) => {
+  const layer = new FakeLayer(t);
+  const { runtimeDir } = await startDaemon(t, { env: layer.environment });
+  layer.script();
+  const before = layer.calls().length;
+  await using client = await connect({ runtimeDir });
+  const memory = await client.allocate({ size: SIZE, name: 'draft' });
+  const calls = layer.calls().slice(before);
+  const allocated = calls.filter(({ name }) => name === 'vkAllocateMemory');
+  t.match(allocated, [{ values: { exports: /^0(x0)?$/ }, result: 'VK_SUCCESS' }]);
+  t.equal(memory.grants[0]?.vulkanHandleType, 0, 'no external handle type had to be declared');
+  t.equal(memory.grants[0]?.handleTypes, 0);
+
+  const again = await Promise.all([1, 2, 3].map(() => client.claim({ name: 'draft' })));
+  const views = [memory, memory, ...again].map((each) => each.map().bytes);
+  views[0]?.fill(7);
+  for (const view of views)
+    t.equal(view[view.length - 1], 7, 'any number of grants and maps of the same bytes');
+  const later = layer.calls().slice(before);
+  for (const name of ['vkMapMemory', 'vkGetMemoryFdKHR']) {
+    t.same(
+      later.filter((call) => call.name === name),
+      [],
+      `${name} was not called: nothing is mapped in the daemon, nothing of the driver's is exported`,
+    );
+  }
+  await Promise.all(again.map((each) => each.release()));
+  await memory.free();
+});
+
+t.test('requests say what memory they want', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  const { devices } = await client.devices();
+  const types = devices[0]?.memoryTypes ?? [];
+  for (const { index, propertyFlags } of types) {
+    await using memory = await client.allocate({ size: SIZE, memoryTypeIndex: index });
+    t.match(memory.allocation, { memoryTypeIndex: index, memoryPropertyFlags: propertyFlags });
+  }
+  await using local = await client.allocate({ size: SIZE, properties: { required: ['DEVICE_LOCAL'] } });
+  t.equal(local.allocation.memoryPropertyFlags & 1, 1, 'device-local types are not filtered out');
+  await using preferred = await client.allocate({
+    size: SIZE,
+    properties: { preferred: ['PROTECTED', 'HOST_CACHED'] },
+  });
+  t.equal(preferred.allocation.memoryPropertyFlags & 8, 8);
+  await t.rejects(client.allocate({ size: SIZE, properties: { forbidden: ['HOST_VISIBLE'] } }), {
+    code: 'NOT_MAPPABLE',
+    message: /0: it has flags 0x2/,
+  });
+  const opaque = { size: SIZE, kinds: ['OPAQUE_FD'] as const };
+  await t.rejects(client.allocate({ ...opaque, properties: { required: ['PROTECTED'] } }), {
+    code: 'NO_MEMORY_TYPE',
+  });
+  await t.rejects(client.allocate({ ...opaque, memoryTypeIndex: types.length }), {
+    code: 'INVALID_ARGUMENT',
+    metadata: { field: 'memory_type_index' },
+  });
+});
+
+t.test('a buffer brings its requirements', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using memory = await client.allocate({ size: 1000n, kinds: ['OPAQUE_FD'], buffer: { usage: 0x20 } });
+  t.match(memory.allocation, {
+    sizeBytes: 4096n,
+    buffer: { usage: 0x23 },
+    handleTypes: 1,
+    dedicated: false,
+    requirements: { sizeBytes: 4096n, requiresDedicated: false },
+  });
+  const [grant] = memory.grants;
+  t.match(grant, { buffer: { usage: 0x23 }, handleTypes: 1, vulkanHandleType: 1, image: null });
+  t.equal((grant?.requirements?.memoryTypeBits ?? 0) & 1, 1);
+});
+
+t.test('an image says what its importer repeats', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using memory = await client.allocate({ kinds: ['OPAQUE_FD'], image: IMAGE });
+  const bytes = BigInt(IMAGE.width * IMAGE.height * 4);
+  t.ok(memory.size >= bytes, 'as much as the image needs');
+  t.equal(memory.size % 4096n, 0n);
+  t.match(memory.grants[0], {
+    handleTypes: 1,
+    requirements: { sizeBytes: memory.allocation.requirements?.sizeBytes },
+    image: {
+      description: {
+        ...IMAGE,
+        type: 'IMAGE_TYPE_2D',
+        tiling: 'IMAGE_TILING_OPTIMAL',
+        depth: 1,
+        mipLevels: 1,
+      },
+      sameDeviceAndDriver: true,
+      layoutForOtherApis: 1,
+    },
+  });
+  await using linear = await client.allocate({ image: { ...IMAGE, tiling: 'LINEAR' } });
+  linear.map().bytes.fill(1);
+  await client.transfer({ fill: { to: linear, pattern: 2 } });
+  t.equal(linear.map().bytes[0], 2, 'a linear image can be mapped');
+
+  await t.rejects(client.allocate({ size: 4096n, kinds: ['OPAQUE_FD'], image: IMAGE }), {
+    code: 'INVALID_SIZE',
+    metadata: { required_bytes: String(memory.allocation.requirements?.sizeBytes) },
+  });
+});
+
+t.test('what Vulkan does not define never reaches the driver', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  const wrong: [string, object][] = [
+    ['buffer.usage', { size: SIZE, buffer: { usage: 1 << 20 } }],
+    ['image.format', { image: { ...IMAGE, format: 99_999 } }],
+    ['image.usage', { image: { ...IMAGE, usage: 0x40 } }],
+    ['image.flags', { image: { ...IMAGE, flags: 1 } }],
+    ['image.flags', { image: { ...IMAGE, flags: 0x10 } }],
+    ['image.samples', { image: { ...IMAGE, samples: 3 } }],
+    ['image.samples', { image: { ...IMAGE, samples: 4, mipLevels: 2 } }],
+    ['image.mip_levels', { image: { ...IMAGE, mipLevels: 12 } }],
+    ['image.height', { image: { ...IMAGE, type: '1D' } }],
+    ['image.depth', { image: { ...IMAGE, depth: 2 } }],
+    ['image.array_layers', { image: { ...IMAGE, type: '3D', arrayLayers: 2 } }],
+    ['image.width', { image: { ...IMAGE, width: 1 << 24 } }],
+  ];
+  for (const [field, request] of wrong) {
+    const refusal = await client.allocate(request as never).then(
+      () => undefined,
+      (error) => error,
+    );
+    t.ok(refusal instanceof VkmemError, `${field} is refused`);
+    t.match(refusal, { code: 'INVALID_ARGUMENT', metadata: { field } }, JSON.stringify(request, big));
+  }
+  await t.rejects(client.allocate({ kinds: ['OPAQUE_FD'], image: { ...IMAGE, width: 1 << 20 } }), {
+    code: 'KIND_UNSUPPORTED',
+  });
+});
+
+const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);

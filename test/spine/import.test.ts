@@ -1,0 +1,224 @@
+/**
+ * A client's own memory as an allocation: who may, what is looked at before any driver sees the fd, and what becomes
+ * of it.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Client, connect, type ImportOptions, type Memory } from '@vkmemd/client';
+import { addSeals, createMemfd, mapFd, type OwnedFd, reopenMemfd, SEALS } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { assertCounts, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+
+const SIZE = 65_536n;
+const uid = process.getuid?.() ?? 0;
+/** The fds of a process that are no sockets: connections come and go in their own time. */
+function fdsOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  const targets = readdirSync(folder).map((fd) => readlinkSync(join(folder, fd)));
+  return targets.filter((target) => !target.startsWith('socket:')).sort();
+}
+
+/** A daemon that lets this user import, and a client of it. */
+async function start(t: Test, ...args: string[]) {
+  const daemon = await startDaemon(t, { args: ['--allow-import', String(uid), ...args] });
+  const client = await connect({ runtimeDir: daemon.runtimeDir });
+  t.teardown(() => client.close());
+  return { ...daemon, client };
+}
+
+/** The bytes of any memory, by way of a copy on the device. */
+async function bytesOf(client: Client, memory: Memory): Promise<Buffer> {
+  const copy = await client.allocate({ size: memory.size });
+  await client.transfer({ copy: { from: memory, to: copy } });
+  const bytes = Buffer.from(copy.map().bytes);
+  await copy.free();
+  return bytes;
+}
+
+async function filledMemfd(pattern: number): Promise<OwnedFd> {
+  const memfd = await createMemfd('test', SIZE);
+  using mapping = mapFd(memfd, { offset: 0n, length: Number(SIZE), access: 'rw' });
+  Buffer.from(mapping.buffer).fill(pattern);
+  return memfd;
+}
+
+t.test('nobody may who is not named, not even an operator', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { args: ['--allow-import', '4242'] });
+  await using client = await connect({ runtimeDir });
+  using memfd = await filledMemfd(1);
+  await t.rejects(client.importMemory({ fd: memfd, source: 'MEMFD' }), {
+    code: 'NOT_PERMITTED',
+    message: /--allow-import/,
+  });
+});
+
+t.test('a memfd is the device\u2019s too, in both directions', async (t) => {
+  const { client, pid, runtimeDir } = await start(t);
+  const before = fdsOf(pid);
+  const memfd = await filledMemfd(0x5a);
+  const memory = await client.importMemory({ fd: memfd, source: 'MEMFD', name: 'mine' });
+  t.match(memory.allocation, { imported: true, sizeBytes: SIZE, kinds: [] });
+  t.ok((await bytesOf(client, memory)).equals(Buffer.alloc(Number(SIZE), 0x5a)), 'the device reads it');
+
+  await client.transfer({ fill: { to: memory, pattern: 0x01010101 } });
+  using mapping = mapFd(memfd, { offset: 0n, length: Number(SIZE), access: 'rw' });
+  t.ok(Buffer.from(mapping.buffer).equals(Buffer.alloc(Number(SIZE), 1)), 'and writes it');
+
+  await t.rejects(
+    client.claim({ name: 'mine' }),
+    { code: 'NOT_MAPPABLE' },
+    'imports are not handed out to map',
+  );
+  const { freed } = await memory.free();
+  t.equal(freed, true, 'its bytes are the client\u2019s, which holds them: nothing drains');
+  t.equal(Buffer.from(mapping.buffer)[0], 1, 'and keeps them');
+  memfd.close();
+  await assertCounts(t, runtimeDir, { sessions: 1 });
+  t.same(fdsOf(pid), before, 'the daemon keeps no fd');
+});
+
+t.test('what was granted may be imported once more', async (t) => {
+  const { client } = await start(t);
+  const first = await client.allocate({ size: SIZE });
+  using fd = first.fd('MAPPABLE');
+  const second = await client.importMemory({ fd, source: 'MEMFD' });
+  await client.transfer({ fill: { to: second, pattern: 0x77777777 } });
+  t.equal(first.map().bytes[0], 0x77, 'the same bytes');
+  await second.free();
+  await first.free();
+});
+
+t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing else', async (t) => {
+  const { client } = await start(t);
+  const first = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
+  await client.transfer({ fill: { to: first, pattern: 0x42424242 } });
+  const [grant] = first.grants;
+  if (!grant) throw new Error('no grant');
+  using fd = first.fd('OPAQUE_FD');
+  const { memoryTypeIndex, deviceUuid, driverUuid } = grant;
+  const good: ImportOptions = {
+    fd,
+    source: 'OPAQUE_FD',
+    size: SIZE,
+    memoryTypeIndex,
+    deviceUuid,
+    driverUuid,
+    kinds: ['OPAQUE_FD'],
+  };
+  const second = await client.importMemory(good);
+  t.ok((await bytesOf(client, second)).equals(Buffer.alloc(Number(SIZE), 0x42)));
+  t.match(
+    second.grants,
+    [{ kind: 'KIND_OPAQUE_FD', allocationSizeBytes: SIZE, fdCount: 1 }],
+    'granted again',
+  );
+  using again = second.fd('OPAQUE_FD');
+  t.ok(again.open);
+
+  const other = Buffer.alloc(16, 9);
+  await t.rejects(client.importMemory({ ...good, driverUuid: other }), { code: 'INVALID_HANDLE' });
+  await t.rejects(client.importMemory({ ...good, deviceUuid: other }), { code: 'INVALID_HANDLE' });
+  await t.rejects(client.importMemory({ ...good, memoryTypeIndex: 31 }), { code: 'INVALID_ARGUMENT' });
+  await t.rejects(client.importMemory({ ...good, size: 1n << 40n }), { code: 'INVALID_SIZE' });
+  await t.rejects(client.importMemory({ ...good, kinds: ['MAPPABLE'] }), { code: 'NOT_MAPPABLE' });
+  await t.rejects(client.importMemory({ ...good, kinds: ['DMA_BUF'] }), { code: 'KIND_UNSUPPORTED' });
+  const device = openSync('/dev/null', 'r+');
+  await t.rejects(client.importMemory({ ...good, fd: device }), { code: 'INVALID_HANDLE' });
+  closeSync(device);
+  await second.free();
+  await first.free();
+});
+
+t.test('what is not what it is called never reaches the driver', async (t) => {
+  const { client, pid, runtimeDir } = await start(t);
+  const before = fdsOf(pid);
+  const file = openSync(join(temporaryFolder(t), 'file'), 'w+');
+  const good = await createMemfd('good', SIZE);
+  const open = await createMemfd('open', SIZE, { sealed: false });
+  addSeals(open, SEALS.FUTURE_WRITE);
+  const cases: [string, number, Partial<ImportOptions>, string, RegExp][] = [
+    ['a file', file, {}, 'INVALID_HANDLE', /no memfd/],
+    ['a device', openSync('/dev/zero', 'r+'), {}, 'INVALID_HANDLE', /no memfd/],
+    ['read-only', reopenMemfd(good, 'ro').take(), {}, 'INVALID_HANDLE', /not open for reading and writing/],
+    ['sealed against writing', open.take(), {}, 'INVALID_HANDLE', /sealed against writing/],
+    [
+      'of another size',
+      good.dup().take(),
+      { size: 4096n },
+      'INVALID_SIZE',
+      /65536 bytes; the request says 4096/,
+    ],
+    ['a memfd as a dma-buf', good.dup().take(), { source: 'DMA_BUF' }, 'KIND_UNSUPPORTED', /dma_buf/],
+    ['as DMA_BUF', good.dup().take(), { kinds: ['DMA_BUF'] }, 'KIND_UNSUPPORTED', /OPAQUE_FD only/],
+    ['to be mapped', good.dup().take(), { kinds: ['MAPPABLE'] }, 'NOT_MAPPABLE', /never exported/],
+    ['of a type that is not', good.dup().take(), { memoryTypeIndex: 30 }, 'INVALID_ARGUMENT', /30/],
+  ];
+  for (const [what, fd, more, code, message] of cases) {
+    const refused = client.importMemory({ fd, source: 'MEMFD', ...more });
+    await t.rejects(refused, { code, message }, what);
+    closeSync(fd);
+  }
+  good.close();
+  await assertCounts(t, runtimeDir, { sessions: 1 });
+  t.same(fdsOf(pid), before, 'no fd of a refused import is kept');
+});
+
+t.test('a memfd with holes or without seals is refused', async (t) => {
+  const { client } = await start(t);
+  // Pages that are not there yet may not be to be had, which would end the daemon by SIGBUS.
+  for (const [seals, message] of [
+    [SEALS.SHRINK | SEALS.GROW, /pages for 0 of 65536 bytes/],
+    [SEALS.SHRINK, /F_SEAL_GROW/],
+    [SEALS.GROW, /F_SEAL_SHRINK/],
+  ] as const) {
+    const { fd, end } = await sparseMemfd(seals);
+    await t.rejects(client.importMemory({ fd, source: 'MEMFD' }), { code: 'INVALID_HANDLE', message });
+    closeSync(fd);
+    await end();
+  }
+});
+
+/** A memfd without a page, which our own createMemfd() does not make; held by a process of Python's. */
+async function sparseMemfd(seals: number): Promise<{ fd: number; end: () => Promise<void> }> {
+  const program = [
+    'import fcntl, os, sys',
+    'fd = os.memfd_create("sparse", os.MFD_ALLOW_SEALING)',
+    `os.ftruncate(fd, ${SIZE})`,
+    `fcntl.fcntl(fd, 1033, ${seals})`,
+    'print(fd, flush=True)',
+    'sys.stdin.read()',
+  ];
+  const child = spawn('python3', ['-c', program.join('\n')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'close');
+  const [number] = await once(child.stdout.setEncoding('utf8'), 'data');
+  return {
+    fd: openSync(`/proc/${child.pid}/fd/${Number(number)}`, 'r+'),
+    end: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+t.test('fds that come where none belong end the connection, and are closed', async (t) => {
+  const { pid, runtimeDir } = await start(t);
+  const before = fdsOf(pid);
+  for (const body of [
+    { free: { allocation: { name: 'x' } } },
+    { allocate: { sizeBytes: 1n, kinds: ['KIND_MAPPABLE'] } },
+  ] as const) {
+    const wire = await HandoffWire.open(runtimeDir);
+    wire.send(body, [await createMemfd('stray', 4096n)]);
+    t.match((await wire.next()).message.error, { message: /PROTOCOL|carries 0/ });
+    await wire.closed;
+  }
+  const wire = await HandoffWire.open(runtimeDir);
+  wire.send({ import: { source: 'KIND_MAPPABLE' } });
+  t.match((await wire.next()).message.error, { message: /carries 1/ }, 'and one that lacks its own');
+  await wire.closed;
+  await assertCounts(t, runtimeDir, { sessions: 1 });
+  t.same(fdsOf(pid), before);
+});
