@@ -102,7 +102,7 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
-   * Fills or copies on the device; resolves when the device has finished.
+   * Fills, copies or synchronises on the device; resolves when the device has finished.
    * @returns bytes written, and nanoseconds that the device and its driver took.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
    */

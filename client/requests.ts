@@ -83,7 +83,9 @@ export type TransferOptions =
         readonly toOffset?: Bytes;
         readonly size?: Bytes;
       };
-    };
+    }
+  /** Moves nothing; afterwards importers see what was written through maps before, and the other way round. */
+  | { readonly sync: Ref };
 
 const DEFAULT_KINDS: readonly KindName[] = ['MAPPABLE'];
 
@@ -150,8 +152,11 @@ export function transferRequest(options: TransferOptions): Draft<'TransferReques
       },
     };
   }
+  if ('sync' in options) return { sync: { allocation: checkRef(options.sync) } };
   if (!('copy' in options)) {
-    throw new VkmemError('INVALID_ARGUMENT', 'A transfer is { fill } or { copy }.', { field: 'operation' });
+    throw new VkmemError('INVALID_ARGUMENT', 'A transfer is { fill }, { copy } or { sync }.', {
+      field: 'operation',
+    });
   }
   const { from, fromOffset = 0n, to, toOffset = 0n, size } = options.copy;
   return {

@@ -3,6 +3,9 @@
  * install one. Prints a line for each file, what failed in full, what was skipped with its reason, and ends with
  * `N passed, N failed, N skipped`, counted over the single assertions. Arguments are files or folders of test/ to
  * run instead of all, such as `npm test -- test/client`.
+ *
+ * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at what is
+ * used of the whole GPU. Their figures, comments that begin with `figure: `, are printed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -12,15 +15,17 @@ import { inspect } from 'node:util';
 import { Parser } from 'tap-parser';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const gpuTests = join(root, 'test/dist/gpu');
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
-/** The compiled tests at or below a path inside test/. */
+/** The compiled tests at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
 function testsIn(path) {
   const compiled = join(root, 'test/dist', relative('test', path).replace(/\.ts$/, '.js'));
   if (compiled.endsWith('.js')) return [compiled];
   return readdirSync(compiled, { recursive: true })
     .filter((file) => file.endsWith('.test.js'))
     .map((file) => join(compiled, file))
+    .filter((file) => compiled.startsWith(gpuTests) || !file.startsWith(gpuTests))
     .sort();
 }
 
@@ -59,6 +64,9 @@ function follow(parser, ended = () => {}) {
     before = undefined;
     ended(result);
   });
+  parser.on('comment', (comment) => {
+    if (comment.startsWith('# figure: ')) console.log(`  ${comment.slice(2).trimEnd()}`);
+  });
   parser.on('bailout', (reason) => countOne({ ok: false, name: `bailed out: ${reason}` }));
 }
 
@@ -72,7 +80,8 @@ async function runTests(node, files) {
     );
   });
   const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
-  const child = spawn(node, [tap, 'run', '--reporter=tap', ...files], {
+  const jobs = files.some((file) => file.startsWith(gpuTests)) ? ['--jobs=1'] : [];
+  const child = spawn(node, [tap, 'run', '--reporter=tap', ...jobs, ...files], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

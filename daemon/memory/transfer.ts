@@ -1,5 +1,5 @@
 /**
- * Transfers: fills and copies that the device's queue does, between allocations that the caller may use.
+ * Transfers: fills, copies and synchronisation that the device's queue does, on allocations that the caller may use.
  *
  * The queue does one at a time, so transfers take turns, fairly between users; one whose caller has gone by the time
  * its turn comes is not done. Nothing else waits behind them.
@@ -14,7 +14,7 @@ import type { Turns } from './turns.js';
 const FILL_UNIT = 4n;
 
 /**
- * Fills or copies; resolves when the device has finished and the bytes can be seen through every mapping.
+ * Fills, copies or synchronises; resolves when the device has finished and the bytes can be seen through every mapping.
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST;
  *   UNAVAILABLE where too many wait already.
  */
@@ -31,7 +31,10 @@ export async function transfer(
 function perform(domain: Domain, caller: Caller, request: Decoded<'TransferRequest'>): Promise<bigint> {
   if (request.fill) return fill(domain, caller, request.fill);
   if (request.copy) return copy(domain, caller, request.copy);
-  throw new VkmemError('INVALID_ARGUMENT', 'The request says neither fill nor copy.', { field: 'operation' });
+  if (request.sync) return sync(domain, caller, request.sync);
+  throw new VkmemError('INVALID_ARGUMENT', 'The request says neither fill, copy nor sync.', {
+    field: 'operation',
+  });
 }
 
 async function fill(domain: Domain, caller: Caller, request: Decoded<'Fill'>): Promise<bigint> {
@@ -62,6 +65,12 @@ async function copy(domain: Domain, caller: Caller, request: Decoded<'Copy'>): P
     ),
   );
   return from.size;
+}
+
+async function sync(domain: Domain, caller: Caller, request: Decoded<'Sync'>): Promise<bigint> {
+  const target = domain.registry.find(request.allocation, caller.identity);
+  await inTurn(domain.transfers, caller, () => target.use((memory) => domain.device.sync(memory)));
+  return 0n;
 }
 
 function inTurn(turns: Turns, caller: Caller, work: () => Promise<void>): Promise<void> {

@@ -182,6 +182,16 @@ export class Device {
     return this.#current.use(({ device }) => native(device.fill(memory[kNative], offset, size, pattern)));
   }
 
+  /**
+   * Makes what was written through mappings and by importers visible to one another. Some importers keep what they
+   * read in caches that a CPU's writes do not reach (CUDA, of memory that it takes for the device's own); work that
+   * the device does afterwards empties them.
+   * @throws VkmemError NOT_FOUND when freed meanwhile, DEVICE_LOST.
+   */
+  sync(memory: DeviceMemory): Promise<void> {
+    return this.#current.use(({ device }) => native(device.sync(memory[kNative])));
+  }
+
   /** Copies `size` bytes; ranges of the same memory must not overlap. @throws VkmemError as fill(). */
   copy(
     source: DeviceMemory,

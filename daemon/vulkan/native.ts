@@ -165,6 +165,8 @@ export interface NativeDevice {
    * of these can be done.
    */
   zero(memory: NativeMemory): Promise<void>;
+  /** Moves nothing: what CPUs or other users of the memory wrote before is visible to all of them after it. */
+  sync(memory: NativeMemory): Promise<void>;
   /** fill and copy reject with NOT_LISTED on memory that is dedicated to an image. */
   fill(memory: NativeMemory, offset: bigint, size: bigint, pattern: number): Promise<void>;
   copy(

@@ -105,7 +105,10 @@ function better(byMemfd: KindReport, byDmaBuf: KindReport): KindReport {
   if (byDmaBuf.rung !== 'UNSUPPORTED') {
     return { ...byDmaBuf, reason: `${byDmaBuf.reason} By memfd: ${byMemfd.reason}` };
   }
-  return unsupported(`by memfd: ${byMemfd.reason} By dma-buf: ${byDmaBuf.reason}`, byMemfd.missing || 'works');
+  return unsupported(
+    `by memfd: ${byMemfd.reason} By dma-buf: ${byDmaBuf.reason}`,
+    byMemfd.missing || 'works',
+  );
 }
 
 /**

@@ -33,6 +33,7 @@ import type { ListDevicesResponse as _vkmem_v1_ListDevicesResponse, ListDevicesR
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
 import type { MemoryServiceClient as _vkmem_v1_MemoryServiceClient, MemoryServiceDefinition as _vkmem_v1_MemoryServiceDefinition } from './vkmem/v1/MemoryService.js';
 import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from './vkmem/v1/MemoryType.js';
+import type { Sync as _vkmem_v1_Sync, Sync__Output as _vkmem_v1_Sync__Output } from './vkmem/v1/Sync.js';
 import type { TransferRequest as _vkmem_v1_TransferRequest, TransferRequest__Output as _vkmem_v1_TransferRequest__Output } from './vkmem/v1/TransferRequest.js';
 import type { TransferResponse as _vkmem_v1_TransferResponse, TransferResponse__Output as _vkmem_v1_TransferResponse__Output } from './vkmem/v1/TransferResponse.js';
 import type { WatchBudgetRequest as _vkmem_v1_WatchBudgetRequest, WatchBudgetRequest__Output as _vkmem_v1_WatchBudgetRequest__Output } from './vkmem/v1/WatchBudgetRequest.js';
@@ -99,6 +100,7 @@ export interface ProtoGrpcType {
       Pressure: EnumTypeDefinition
       ReadOnlyStrength: EnumTypeDefinition
       Rung: EnumTypeDefinition
+      Sync: MessageTypeDefinition<_vkmem_v1_Sync, _vkmem_v1_Sync__Output>
       TransferRequest: MessageTypeDefinition<_vkmem_v1_TransferRequest, _vkmem_v1_TransferRequest__Output>
       TransferResponse: MessageTypeDefinition<_vkmem_v1_TransferResponse, _vkmem_v1_TransferResponse__Output>
       WatchBudgetRequest: MessageTypeDefinition<_vkmem_v1_WatchBudgetRequest, _vkmem_v1_WatchBudgetRequest__Output>

@@ -151,3 +151,16 @@ t.test('what Vulkan does not define never reaches the driver', async (t) => {
 });
 
 const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
+
+t.test('a sync moves nothing and needs only the right to the memory', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  for (const kinds of [['MAPPABLE'], ['OPAQUE_FD']] as const) {
+    await using memory = await client.allocate({ size: SIZE, kinds });
+    await client.transfer({ fill: { to: memory, pattern: 3 } });
+    t.match(await client.transfer({ sync: memory }), { sizeBytes: 0n });
+  }
+  await using image = await client.allocate({ kinds: ['OPAQUE_FD'], image: { ...IMAGE, mipLevels: 3 } });
+  t.match(await client.transfer({ sync: image }), { sizeBytes: 0n });
+  await t.rejects(client.transfer({ sync: { name: 'nobody' } }), { code: 'NOT_FOUND' });
+});

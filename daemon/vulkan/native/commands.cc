@@ -85,6 +85,15 @@ void Commands::Release(const Memory& memory, VkBuffer buffer) {
   Barrier(VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, barrier);
 }
 
+void Commands::Publish() {
+  VkMemoryBarrier barrier{};
+  barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+  barrier.srcAccessMask = VK_ACCESS_HOST_WRITE_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
+  barrier.dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
+  const VkPipelineStageFlags all = VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+  device_.fn.CmdPipelineBarrier(buffer_, all, all, 0, 1, &barrier, 0, nullptr, 0, nullptr);
+}
+
 Status Commands::Run() {
   VkResult result = device_.fn.EndCommandBuffer(buffer_);
   if (result != VK_SUCCESS) return device_.Fail("vkEndCommandBuffer", result);

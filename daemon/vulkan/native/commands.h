@@ -29,6 +29,8 @@ class Commands {
   void Acquire(const Memory& memory, VkBuffer buffer);
   // What was written becomes visible to the host and to other devices.
   void Release(const Memory& memory, VkBuffer buffer);
+  // Whatever the host or another user wrote before the submission is visible to all of them after it.
+  void Publish();
   // Submits what was recorded and waits until it has run.
   Status Run();
 

@@ -31,8 +31,8 @@ Napi::Function DeviceObject::Define(Napi::Env env) {
        InstanceMethod<&DeviceObject::FdTypeBits>("fdTypeBits"),
        InstanceMethod<&DeviceObject::Requirements>("requirements"),
        InstanceMethod<&DeviceObject::ExternalProperties>("externalProperties"),
-       InstanceMethod<&DeviceObject::Zero>("zero"), InstanceMethod<&DeviceObject::Fill>("fill"),
-       InstanceMethod<&DeviceObject::Copy>("copy"),
+       InstanceMethod<&DeviceObject::Zero>("zero"), InstanceMethod<&DeviceObject::Sync>("sync"),
+       InstanceMethod<&DeviceObject::Fill>("fill"), InstanceMethod<&DeviceObject::Copy>("copy"),
        InstanceMethod<&DeviceObject::MemoryBudget>("memoryBudget"),
        InstanceMethod<&DeviceObject::Destroy>("destroy")});
 }
@@ -103,6 +103,14 @@ Napi::Value DeviceObject::Zero(const Napi::CallbackInfo& info) {
   VKMEM_REQUIRE_OPEN(args, "vkCmdFillBuffer");
   if (!memory) return RejectFreed(info.Env(), "vkCmdFillBuffer");
   return Spawn(info.Env(), [memory = std::move(memory)] { return vkmem::Zero(memory); });
+}
+
+Napi::Value DeviceObject::Sync(const Napi::CallbackInfo& info) {
+  Args args(info, "sync");
+  std::shared_ptr<Memory> memory = args.MemoryOf("memory");
+  VKMEM_REQUIRE_OPEN(args, "vkCmdFillBuffer");
+  if (!memory) return RejectFreed(info.Env(), "vkCmdFillBuffer");
+  return Spawn(info.Env(), [memory = std::move(memory)] { return vkmem::Sync(memory); });
 }
 
 Napi::Value DeviceObject::Fill(const Napi::CallbackInfo& info) {

@@ -39,6 +39,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value Requirements(const Napi::CallbackInfo& info);
   Napi::Value ExternalProperties(const Napi::CallbackInfo& info);
   Napi::Value Zero(const Napi::CallbackInfo& info);
+  Napi::Value Sync(const Napi::CallbackInfo& info);
   Napi::Value Fill(const Napi::CallbackInfo& info);
   Napi::Value Copy(const Napi::CallbackInfo& info);
   Napi::Value MemoryBudget(const Napi::CallbackInfo& info);

@@ -53,6 +53,16 @@ Status CopyWindow(Commands& commands, const Memory& source, uint64_t source_offs
 
 }  // namespace
 
+Status Sync(std::shared_ptr<Memory> memory) {
+  Memory::Use use(memory, nullptr);
+  if (!use.alive()) return Failure::Own("vkCmdPipelineBarrier", kFreed, "the memory is freed");
+  Commands commands(*memory->device);
+  Status begun = commands.Begin();
+  if (!begun.ok()) return begun;
+  commands.Publish();
+  return commands.Run();
+}
+
 Status Fill(std::shared_ptr<Memory> memory, uint64_t offset, uint64_t size, uint32_t pattern) {
   if (!Inside(*memory, offset, size) || offset % 4 != 0 || size % 4 != 0) {
     return Failure::Own("vkCmdFillBuffer", kRange,

@@ -18,6 +18,10 @@
 
 namespace vkmem {
 
+// Moves nothing: what the host, or another user of the device's memory, wrote before is visible to all after
+// it.
+Status Sync(std::shared_ptr<Memory> memory);
+
 // Writes the 32-bit `pattern` over the range, in the device's byte order.
 Status Fill(std::shared_ptr<Memory> memory, uint64_t offset, uint64_t size, uint32_t pattern);
 

@@ -78,14 +78,14 @@ export interface MemoryServiceClient extends grpc.Client {
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Fills or copies on the device's queue; answers when the device has finished.
+   * Fills, copies or synchronises on the device's queue; answers when the device has finished.
    */
   Transfer(argument: _vkmem_v1_TransferRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
   Transfer(argument: _vkmem_v1_TransferRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
   Transfer(argument: _vkmem_v1_TransferRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
   Transfer(argument: _vkmem_v1_TransferRequest, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Fills or copies on the device's queue; answers when the device has finished.
+   * Fills, copies or synchronises on the device's queue; answers when the device has finished.
    */
   transfer(argument: _vkmem_v1_TransferRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
   transfer(argument: _vkmem_v1_TransferRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
@@ -119,7 +119,7 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   ListAllocations: grpc.handleUnaryCall<_vkmem_v1_ListAllocationsRequest__Output, _vkmem_v1_ListAllocationsResponse>;
   
   /**
-   * Fills or copies on the device's queue; answers when the device has finished.
+   * Fills, copies or synchronises on the device's queue; answers when the device has finished.
    */
   Transfer: grpc.handleUnaryCall<_vkmem_v1_TransferRequest__Output, _vkmem_v1_TransferResponse>;
   

@@ -1,0 +1,222 @@
+"""
+A CUDA process beside the daemon: imports the opaque fds that it was started with (from fd 3 on), and writes, reads
+and copies there. It talks to nobody but its parent.
+
+Protocol: one JSON object a line on standard input, {"do": COMMAND, ...}, answered by one line on standard output,
+{"ok": {...}} or {"error": "..."}. Offsets and sizes are bytes, times milliseconds, words 32 bits in the device's byte
+order. An import is named by its fd. At the end of input it lets everything go and exits 0.
+
+A painted range holds, in its n-th stride, the word plus n, so that a byte in the wrong place is seen to be wrong.
+"""
+
+import hashlib
+import json
+import os
+import statistics
+import sys
+import time
+
+try:
+    from cuda.bindings import driver as cu
+except ImportError:  # cuda-python before 12.3
+    from cuda import cuda as cu
+
+DEDICATED = 0x1  # CUDA_EXTERNAL_MEMORY_DEDICATED
+DEFAULT_STREAM = 0
+READ_BYTES = 16 << 20
+NOISE_BYTES = 64 << 20
+
+
+class Fault(Exception):
+    """CUDA refused something, or the parent asked for what there is not."""
+
+
+def call(name, *args):
+    """Calls the driver; what it returns beside the result code, or None. Raises Fault where it fails."""
+    result, *values = getattr(cu, name)(*args)
+    if int(result) != 0:
+        raise Fault(f"{name}: {getattr(result, 'name', result)}")
+    return values[0] if values else None
+
+
+def now_ms():
+    return time.perf_counter() * 1000
+
+
+def uuid_of(device):
+    return bytes(call("cuDeviceGetUuid", device).bytes).hex()
+
+
+class Imported:
+    """Memory behind an opaque fd. CUDA owns the fd from the import on."""
+
+    def __init__(self, fd, size, dedicated):
+        self.size = size
+        self.pointer = None
+        handle = cu.CUDA_EXTERNAL_MEMORY_HANDLE_DESC()
+        handle.type = cu.CUexternalMemoryHandleType.CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD
+        handle.handle.fd = fd
+        handle.size = size
+        handle.flags = DEDICATED if dedicated else 0
+        self.memory = call("cuImportExternalMemory", handle)
+
+    def map(self):
+        """Maps all of it as a buffer."""
+        view = cu.CUDA_EXTERNAL_MEMORY_BUFFER_DESC()
+        view.offset = 0
+        view.size = self.size
+        self.pointer = int(call("cuExternalMemoryGetMappedBuffer", self.memory, view))
+
+    def describe_image(self, width, height):
+        """Maps it as an image of four 8-bit channels; what CUDA says of its only level."""
+        view = cu.CUDA_EXTERNAL_MEMORY_MIPMAPPED_ARRAY_DESC()
+        view.offset = 0
+        view.numLevels = 1
+        view.arrayDesc.Width = width
+        view.arrayDesc.Height = height
+        view.arrayDesc.Depth = 0
+        view.arrayDesc.NumChannels = 4
+        view.arrayDesc.Format = cu.CUarray_format.CU_AD_FORMAT_UNSIGNED_INT8
+        levels = call("cuExternalMemoryGetMappedMipmappedArray", self.memory, view)
+        try:
+            level = call("cuArray3DGetDescriptor", call("cuMipmappedArrayGetLevel", levels, 0))
+            return {"width": int(level.Width), "height": int(level.Height), "channels": int(level.NumChannels)}
+        finally:
+            call("cuMipmappedArrayDestroy", levels)
+
+    def close(self):
+        if self.pointer is not None:
+            call("cuMemFree", self.pointer)
+        call("cuDestroyExternalMemory", self.memory)
+
+
+class Peer:
+    def __init__(self):
+        self.device = None
+        self.imports = {}
+
+    def open(self, uuid):
+        """Takes the device with this UUID (32 hex digits), and makes its context."""
+        call("cuInit", 0)
+        devices = [call("cuDeviceGet", index) for index in range(call("cuDeviceGetCount"))]
+        match = [device for device in devices if uuid_of(device) == uuid]
+        if not match:
+            raise Fault(f"CUDA has no device {uuid}, only {[uuid_of(device) for device in devices]}")
+        call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", match[0]))
+        self.device = match[0]
+        return {"driver": int(call("cuDriverGetVersion"))}
+
+    def adopt(self, fd, size, dedicated=False, mapped=True):
+        """Imports fd, and maps it as a buffer unless told otherwise."""
+        begun = now_ms()
+        imported = self.imports[fd] = Imported(fd, size, dedicated)
+        between = now_ms()
+        if mapped:
+            imported.map()
+        return {"importMs": between - begun, "mapMs": now_ms() - between}
+
+    def image(self, fd, width, height):
+        return self.imports[fd].describe_image(width, height)
+
+    def range(self, fd, offset, size):
+        """The address of a range, which is inside."""
+        imported = self.imports[fd]
+        if imported.pointer is None or offset < 0 or size < 1 or offset + size > imported.size:
+            raise Fault(f"nothing is mapped at {offset} for {size} bytes of {imported.size}")
+        return imported.pointer + offset
+
+    def paint(self, fd, offset, size, stride, word):
+        at = self.range(fd, offset, size)
+        for index, start in enumerate(range(0, size, stride)):
+            words = min(stride, size - start) // 4
+            call("cuMemsetD32Async", at + start, word + index, words, DEFAULT_STREAM)
+        call("cuCtxSynchronize")
+        return {}
+
+    def check(self, fd, offset, size, stride, word):
+        """How many strides do not hold what paint() wrote with the same arguments."""
+        at = self.range(fd, offset, size)
+        wrong = 0
+        for index, start in enumerate(range(0, size, stride)):
+            length = min(stride, size - start)
+            data = bytearray(length)
+            call("cuMemcpyDtoH", data, at + start, length)
+            wrong += data != (word + index).to_bytes(4, sys.byteorder) * (length // 4)
+        return {"wrong": wrong}
+
+    def digest(self, fd, offset, size):
+        at = self.range(fd, offset, size)
+        digest = hashlib.sha256()
+        for start in range(0, size, READ_BYTES):
+            data = bytearray(min(READ_BYTES, size - start))
+            call("cuMemcpyDtoH", data, at + start, len(data))
+            digest.update(data)
+        return {"sha256": digest.hexdigest()}
+
+    def work(self, fd, offset, size, forMs):
+        """Writes a range and reads it back for so long. `lastMs` is when the last round ended, since 1970."""
+        rounds, wrong = 0, 0
+        end = now_ms() + forMs
+        while now_ms() < end:
+            self.paint(fd, offset, size, size, rounds + 1)
+            wrong += self.check(fd, offset, size, size, rounds + 1)["wrong"]
+            rounds += 1
+        return {"rounds": rounds, "wrong": wrong, "lastMs": time.time() * 1000}
+
+    def bandwidth(self, fd, runs, copies):
+        """Copies half of an import onto its other half, and the same within memory of CUDA's own, by turns: the median
+        time of one copy, over so many runs of so many copies."""
+        half = self.imports[fd].size // 2
+        native = int(call("cuMemAlloc", 2 * half))
+        try:
+            # What is not random may be compressed on its way, in memory that the driver made compressible.
+            noise = os.urandom(min(NOISE_BYTES, half))
+            for start in range(0, half, len(noise)):
+                for at in (self.range(fd, 0, 2 * half), native):
+                    call("cuMemcpyHtoD", at + start, noise, min(len(noise), half - start))
+            places = {"imported": self.range(fd, 0, 2 * half), "native": native}
+            times = {name: [] for name in places}
+            for run in range(runs + 1):
+                for name, at in places.items():
+                    call("cuCtxSynchronize")
+                    begun = now_ms()
+                    for _ in range(copies):
+                        call("cuMemcpyDtoDAsync", at + half, at, half, DEFAULT_STREAM)
+                    call("cuCtxSynchronize")
+                    if run > 0:  # the first only warms up
+                        times[name].append((now_ms() - begun) / copies)
+            return {f"{name}Ms": statistics.median(taken) for name, taken in times.items()}
+        finally:
+            call("cuMemFree", native)
+
+    def close(self, fd):
+        self.imports.pop(fd).close()
+        return {}
+
+    def end(self):
+        for fd in list(self.imports):
+            self.close(fd)
+        if self.device is not None:
+            call("cuDevicePrimaryCtxRelease", self.device)
+
+
+COMMANDS = ["open", "adopt", "image", "paint", "check", "digest", "work", "bandwidth", "close"]
+
+
+def main():
+    peer = Peer()
+    for line in sys.stdin:
+        request = json.loads(line)
+        command = request.pop("do")
+        try:
+            if command not in COMMANDS:
+                raise Fault(f"no command {command}")
+            answer = {"ok": getattr(peer, command)(**request)}
+        except Fault as fault:
+            answer = {"error": str(fault)}
+        print(json.dumps(answer), flush=True)
+    peer.end()
+
+
+if __name__ == "__main__":
+    main()
