@@ -62,9 +62,10 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
 
 function startLine({ device, version }: Domain, folder: RuntimeFolder): string {
   const { name, type, driverName, driverInfo } = device.info;
+  const driver = [driverName, driverInfo].filter(Boolean).join(' ');
   const kinds = [...device.kinds].map(([kind, { rung }]) => `${kind} ${rung}`);
   const sockets = `sockets ${folder.handoffSocket} ${folder.controlSocket}`;
-  return `vkmemd ${version} ready: device ${name} (${type}); driver ${driverName} ${driverInfo}; ${sockets}; kinds ${kinds.join(', ')}`;
+  return `vkmemd ${version} ready: device ${name} (${type}); driver ${driver}; ${sockets}; kinds ${kinds.join(', ')}`;
 }
 
 /** Resolves with the first SIGTERM or SIGINT, whenever it comes; later ones change nothing. */

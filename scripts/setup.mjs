@@ -4,89 +4,13 @@
  * changed, and says what it does on standard error. With VKMEMD_NO_INSTALL=1 the system is never touched.
  * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.
  */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { EX_UNAVAILABLE, fail, root, run } from './command.mjs';
+import { installPackages } from './packages.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const purpose = process.argv[2] ?? 'build';
-const EX_UNAVAILABLE = 69;
-
-const say = (text) => process.stderr.write(`setup: ${text}\n`);
-
-function fail(text, code = 1) {
-  say(text);
-  process.exit(code);
-}
-
-/** Runs a command with its output on standard error; calls `failed`, or ends the set-up, where it fails. */
-function run(what, command, args, { failed, ...options } = {}) {
-  const begun = Date.now();
-  say(`${what} …`);
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
-  if (status !== 0 && failed) return failed();
-  if (status !== 0)
-    fail(`${what} failed: ${command} ${args.join(' ')} (${error?.message ?? `exit ${status}`})`);
-  say(`${what}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
-}
-
-const onPath = (command) =>
-  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
-
-function hasLibrary(name) {
-  const folders = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib'];
-  const triplets = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
-  return folders.some(
-    (f) => existsSync(join(f, name)) || existsSync(join(f, triplets[process.arch] ?? '', name)),
-  );
-}
-
-function hasDriver(pattern) {
-  if (purpose !== 'test' && (process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES)) return true;
-  return ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'].some(
-    (folder) => existsSync(folder) && readdirSync(folder).some((file) => pattern.test(file)),
-  );
-}
-
-/** Debian package -> whether what it is needed for is there. */
-const packages = {
-  python3: () => onPath('python3'),
-  make: () => onPath('make'),
-  'g++': () => onPath('g++'),
-  'libvulkan-dev': () => existsSync('/usr/include/vulkan/vulkan.h'),
-  libvulkan1: () => hasLibrary('libvulkan.so.1'),
-  'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/),
-  ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
-  ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
-};
-
-function installPackages() {
-  const missing = Object.keys(packages).filter((name) => !packages[name]());
-  if (missing.length === 0) return;
-  const line = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
-  const ask = (why) => fail(`missing: ${missing.join(', ')} (${why}). Run: sudo ${line}`, EX_UNAVAILABLE);
-  if (process.env.VKMEMD_NO_INSTALL === '1') ask('VKMEMD_NO_INSTALL=1 is set');
-  if (!onPath('apt-get')) ask('there is no apt-get here; install what corresponds to these Debian packages');
-  const asRoot = process.getuid?.() === 0;
-  if (!asRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) {
-    ask('neither root nor `sudo -n` is available');
-  }
-  const apt = (what, args, failed) => {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const [command, prefix] = asRoot
-      ? ['apt-get', []]
-      : ['sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', 'apt-get']];
-    run(what, command, [...prefix, ...args], { env, failed });
-  };
-  // Old lists may do.
-  apt('reading the package lists', ['update', '-qq'], () => say('the package lists could not be read'));
-  const install = ['install', '-y', '-qq', '--no-install-recommends', ...missing];
-  apt(`installing ${missing.join(', ')}`, install, () => ask('apt-get failed, see above'));
-  const still = missing.filter((name) => !packages[name]());
-  if (still.length > 0) fail(`installed, and still not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
-}
 
 /** All files below `paths` that match, sorted; build output and dependencies left out. */
 function sources(paths, pattern) {
@@ -167,7 +91,7 @@ function buildFakeDmaBuf() {
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 20) fail(`Node.js 20 or newer is needed, this is ${process.versions.node}`, EX_UNAVAILABLE);
-installPackages();
+installPackages(purpose);
 once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
   const headers = nodeHeaders();
   const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };

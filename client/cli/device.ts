@@ -64,7 +64,8 @@ export function deviceObject(device: Device, { budgetSource, deviceMemories }: S
 /** One line that says which device it is. */
 export function deviceLine(device: Device): string {
   const type = short('DEVICE_TYPE_', device.type);
-  return `${device.name} (${type}), driver ${device.driverName} ${device.driverInfo}`;
+  const driver = [device.driverName, device.driverInfo].filter(Boolean).join(' ');
+  return `${device.name} (${type}), driver ${driver}`;
 }
 
 /** A row for each line that the last cell needs; the cells before it stand in the first. */

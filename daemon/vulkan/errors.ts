@@ -28,6 +28,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   VK_ERROR_FRAGMENTATION: 'DEVICE_OUT_OF_MEMORY',
   VK_ERROR_MEMORY_MAP_FAILED: 'DEVICE_OUT_OF_MEMORY',
   VK_ERROR_INCOMPATIBLE_DRIVER: 'UNAVAILABLE',
+  VK_ERROR_INITIALIZATION_FAILED: 'UNAVAILABLE',
   LOADER_MISSING: 'UNAVAILABLE',
   NOT_LISTED: 'KIND_UNSUPPORTED',
   NOTHING_GIVEN: 'KIND_UNSUPPORTED',
@@ -35,9 +36,11 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   FREED: 'NOT_FOUND',
 };
 
-/** What helps where the code's own sentence does not: the host has no Vulkan. */
+/** What helps where the code's own sentence does not: the host has no Vulkan, or no device for it. */
 const ADVICE: Readonly<Record<string, string>> = {
   VK_ERROR_INCOMPATIBLE_DRIVER: noDriver(),
+  VK_ERROR_INITIALIZATION_FAILED:
+    'The Vulkan drivers that are here could not start a device: is their GPU here, and may this user open it?',
   LOADER_MISSING: 'Install the Vulkan loader (libvulkan1 on Debian and Ubuntu, vulkan-loader on Fedora).',
 };
 

@@ -15,7 +15,7 @@ import { kindUnsupported, requireKinds } from './kinds.js';
 import { ANY_TYPE, type CacheType, cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
 import type { ProbeResult } from './probe.js';
-import { asMade, type Resource, sized, TRANSFER } from './resource.js';
+import { asMade, isClearable, type Resource, sized, TRANSFER } from './resource.js';
 
 /** What a request says of the memory it wants. */
 export interface MemoryRequest extends TypeWishes {
@@ -86,7 +86,10 @@ export class Planner {
     const { dedicatedOnly } = await this.#claim(kinds, described, declared);
     const resource = described ?? (dedicatedOnly ? sized(TRANSFER, whole) : undefined);
     const requirements = resource && (await this.#requirements(resource, declared));
-    const dedicated = requirements !== undefined && this.#isDedicated(requirements, dedicatedOnly, memfd);
+    const dedicated =
+      resource !== undefined &&
+      requirements !== undefined &&
+      this.#isDedicated(resource, requirements, dedicatedOnly, memfd);
     const size = this.#size(request, requirements, dedicated);
     const memoryTypeIndex = chooseType({
       ...request,
@@ -146,9 +149,11 @@ export class Planner {
 
   /**
    * Where it is required, or preferred. Dedicated memory has exactly the size of its resource's requirements, and a
-   * memfd whole pages: where both cannot be, a preference gives way, and a requirement is a refusal.
+   * memfd whole pages: where both cannot be, a preference gives way, and a requirement is a refusal. It gives way too
+   * where the memory could not be zeroed then; a memfd is zero.
    */
   #isDedicated(
+    resource: NativeResource,
     { size, prefersDedicated, requiresDedicated }: Requirements,
     only: boolean,
     memfd: boolean,
@@ -159,7 +164,7 @@ export class Planner {
       const reason = `the driver wants it dedicated, with ${size} bytes, which are not whole pages of a memfd.`;
       throw kindUnsupported('MAPPABLE', reason, 'export');
     }
-    return required || (prefersDedicated && fits);
+    return required || (prefersDedicated && fits && (memfd || isClearable(resource)));
   }
 
   /** Dedicated memory is as large as its resource needs, to the byte; all other in whole pages. */

@@ -31,6 +31,14 @@ export function asMade(resource: Resource): Resource {
   return { ...resource, usage: resource.usage | extra };
 }
 
+/** VkFormat from which on images are compressed (VK_FORMAT_BC1_RGB_UNORM_BLOCK). */
+const FIRST_COMPRESSED = 131;
+
+/** Whether memory that is dedicated to it can be zeroed: Vulkan clears no image of a compressed format. */
+export function isClearable(resource: Resource): boolean {
+  return resource.what === 'buffer' || resource.format < FIRST_COMPRESSED;
+}
+
 /** The resource with a size of its own, in bytes; an image has none. */
 export function sized(resource: Resource, size: bigint): NativeResource {
   return resource.what === 'buffer' ? { ...resource, size } : resource;

@@ -87,7 +87,8 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
 /** Starts a daemon and waits until it serves. */
 export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise<TestDaemon> {
   const runtimeDir = options.runtimeDir ?? temporaryFolder(t);
-  const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), ...options.env };
+  const files = options.env?.VK_DRIVER_FILES ?? driverUnderTest();
+  const env = { ...plainEnvironment(), ...options.env, VK_DRIVER_FILES: files };
   const args = [daemonProgram, '--runtime-dir', runtimeDir, ...(options.args ?? [])];
   const child = spawn(...plainNode(args), { env });
   let log = '';

@@ -10,15 +10,24 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs Node.js with these arguments; resolves when it has ended by itself. @param env Default: this process's. */
-export function runNode(args: readonly string[], env = process.env): Promise<Ended> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+/**
+ * Runs Node.js with these arguments; resolves when it has ended by itself.
+ * @param env Default: this process's.
+ * @param fds Borrowed; they are the program's 3, 4, ...
+ */
+export function runNode(
+  args: readonly string[],
+  env = process.env,
+  fds: readonly number[] = [],
+): Promise<Ended> {
+  const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const, ...fds];
+  const child = spawn(process.execPath, args, { stdio, env });
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   return new Promise((resolve, reject) => {

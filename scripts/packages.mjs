@@ -1,0 +1,110 @@
+/**
+ * Debian packages: what a purpose needs of the system, and what its tests can do without. What is missing is
+ * installed; with VKMEMD_NO_INSTALL=1 the system is not touched. The set-up ends where something needed cannot be had.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { EX_UNAVAILABLE, fail, root, run, say } from './command.mjs';
+
+const onPath = (command) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
+
+function hasLibrary(name) {
+  const folders = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib'];
+  const triplets = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+  return folders.some(
+    (f) => existsSync(join(f, name)) || existsSync(join(f, triplets[process.arch] ?? '', name)),
+  );
+}
+
+function hasDriver(pattern, purpose) {
+  if (purpose !== 'test' && (process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES)) return true;
+  return ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'].some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((file) => pattern.test(file)),
+  );
+}
+
+const CHROMIUM = ['vk_swiftshader_icd.json', 'libVkICD_mock_icd.so'].map((f) => `/usr/lib/chromium/${f}`);
+
+/** Debian package -> whether what it is needed for is there. */
+const needed = (purpose) => ({
+  python3: () => onPath('python3'),
+  make: () => onPath('make'),
+  'g++': () => onPath('g++'),
+  'libvulkan-dev': () => existsSync('/usr/include/vulkan/vulkan.h'),
+  libvulkan1: () => hasLibrary('libvulkan.so.1'),
+  'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/, purpose),
+  ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
+  ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
+});
+
+/** The same of what tests skip, and say so, where it cannot be had. Ubuntu, for one, has no such package. */
+const wanted = (purpose) =>
+  purpose === 'test' ? { 'chromium-common': () => CHROMIUM.every((file) => existsSync(file)) } : {};
+
+const missingOf = (list) => Object.keys(list).filter((name) => !list[name]());
+const asRoot = process.getuid?.() === 0;
+
+/** Why nothing can be installed here; undefined where it can. */
+function noInstall() {
+  if (process.env.VKMEMD_NO_INSTALL === '1') return 'VKMEMD_NO_INSTALL=1 is set';
+  if (!onPath('apt-get')) {
+    return 'there is no apt-get here; install what corresponds to these Debian packages';
+  }
+  const may = asRoot || spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
+  return may ? undefined : 'neither root nor `sudo -n` is available';
+}
+
+function apt(what, args, failed) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const [command, prefix] = asRoot
+    ? ['apt-get', []]
+    : ['sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', 'apt-get']];
+  run(what, command, [...prefix, ...args], { env, failed });
+}
+
+let listsRead = false;
+
+/** Calls `failed` where apt-get does not do it. Old package lists may do. */
+function install(names, failed) {
+  const unread = () => say('the package lists could not be read');
+  if (!listsRead) apt('reading the package lists', ['update', '-qq'], unread);
+  listsRead = true;
+  const args = ['install', '-y', '-qq', '--no-install-recommends', ...names];
+  apt(`installing ${names.join(', ')}`, args, failed);
+}
+
+function installNeeded(purpose) {
+  const list = needed(purpose);
+  const missing = missingOf(list);
+  if (missing.length === 0) return;
+  const line = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const ask = (why) => fail(`missing: ${missing.join(', ')} (${why}). Run: sudo ${line}`, EX_UNAVAILABLE);
+  const why = noInstall();
+  if (why) ask(why);
+  install(missing, () => ask('apt-get failed, see above'));
+  const still = missingOf(list);
+  if (still.length > 0) fail(`installed, and still not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
+}
+
+/** Where apt-get fails it is not tried again in this checkout: what a distribution lacks it will lack tomorrow. */
+function installWanted(purpose) {
+  const list = wanted(purpose);
+  const missing = missingOf(list).join(', ');
+  if (missing === '') return;
+  const tried = join(root, '.setup', 'not-installed');
+  const note = (why) => say(`without ${missing} (${why}): the tests skip what needs it`);
+  const why = existsSync(tried) ? `it could not be installed before; see ${tried}` : noInstall();
+  if (why) return note(why);
+  install(missingOf(list), () => note('apt-get failed, see above'));
+  if (missingOf(list).length === 0) return;
+  mkdirSync(dirname(tried), { recursive: true });
+  writeFileSync(tried, `${missing}\nRemove this file to have the set-up try again.\n`);
+}
+
+/** @param purpose what the set-up is for: build, demo, test, bench or lint. */
+export function installPackages(purpose) {
+  installNeeded(purpose);
+  installWanted(purpose);
+}

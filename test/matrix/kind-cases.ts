@@ -1,0 +1,67 @@
+/**
+ * Kinds, alone and together, and sizes: what is asked for when nothing is known of what will be bound.
+ */
+import { equal } from 'node:assert/strict';
+import type { Memory } from '@vkmemd/client';
+import { KIND_NAMES, type KindName } from '@vkmemd/proto';
+import { type Answer, allocation, type Case, SIZE } from './cases.js';
+import type { Seat } from './seat.js';
+import { useAll } from './use.js';
+
+/** Of two kinds or more: what the driver says of them together, which ListDevices does not show. */
+const TOGETHER: readonly Answer[] = ['pass', 'KIND_UNSUPPORTED', 'NO_MEMORY_TYPE', 'NOT_MAPPABLE'];
+
+const pairs = KIND_NAMES.flatMap((one, at) => KIND_NAMES.slice(at + 1).map((other) => [one, other]));
+const sets: readonly (readonly KindName[])[] = [
+  ...KIND_NAMES.map((kind) => [kind]),
+  ...pairs,
+  ['MAPPABLE', 'OPAQUE_FD', 'DMA_BUF'],
+  ['OPAQUE_FD', 'DMA_BUF', 'RDMA_ADDRESS'],
+  KIND_NAMES,
+];
+
+/** The plain cases: a name that is one kind's is what ListDevices is compared with. */
+export function kindCases(): Case[] {
+  return sets.map((kinds) =>
+    allocation(
+      kinds.join(' with '),
+      { kinds, size: SIZE },
+      { may: kinds.length === 1 ? ['pass'] : TOGETHER },
+    ),
+  );
+}
+
+/** The device can be asked to reach every byte: also of what was rounded up. */
+async function useRounded(seat: Seat, memory: Memory): Promise<void> {
+  equal(memory.size % 4096n, 0n, 'whole pages');
+  await useAll(seat, memory, false);
+}
+
+/** Its last bytes only: it may be most of what there is. */
+async function useEnd({ client }: Seat, memory: Memory): Promise<void> {
+  await client.transfer({ fill: { to: memory, offset: memory.size - 4096n, pattern: 1 } });
+  const again = await client.claim(memory, { kinds: memory.kinds });
+  await again.release();
+}
+
+export function sizeCases({ device }: Seat): Case[] {
+  const largest = device.heaps.reduce((most, { sizeBytes }) => (sizeBytes > most ? sizeBytes : most), 0n);
+  const promised = device.maxAllocationSizeBytes + 1n;
+  const unpromised: readonly Answer[] =
+    promised > largest ? ['SIZE_ABOVE_MAXIMUM'] : ['pass', 'DEVICE_OUT_OF_MEMORY', 'BUDGET_EXCEEDED'];
+  return [
+    ...(['MAPPABLE', 'OPAQUE_FD'] as const).flatMap((kind) => [
+      allocation(`1 byte as ${kind}`, { kinds: [kind], size: 1 }, { use: useRounded }),
+      allocation(
+        `more than the largest heap as ${kind}`,
+        { kinds: [kind], size: largest + 1n },
+        { may: ['SIZE_ABOVE_MAXIMUM'] },
+      ),
+    ]),
+    allocation(
+      'more than maxMemoryAllocationSize as OPAQUE_FD',
+      { kinds: ['OPAQUE_FD'], size: promised },
+      { may: unpromised, use: useEnd },
+    ),
+  ];
+}

@@ -1,0 +1,144 @@
+/**
+ * What every case ends as on the drivers that are the same on every machine, and what these are known for.
+ *
+ * A code is a refusal. `*`: seen with Mesa 22.3; another version may do otherwise, and is held to what ListDevices
+ * shows of it. Cases of a buffer or an image as DMA_BUF or RDMA_ADDRESS, and of a memory type by its index, are not
+ * here: what ListDevices shows leaves them one way to end.
+ */
+import { isErrorCode, type KindName } from '@vkmemd/proto';
+import type { Answer } from './cases.js';
+import type { DriverName } from './drivers.js';
+
+export type SoftwareDriver = Exclude<DriverName, 'GPU'>;
+
+/** A driver's rungs: `RUNG`, or `UNSUPPORTED` with what is missing. */
+export const RUNGS: Readonly<Record<SoftwareDriver, Partial<Record<KindName, string>>>> = {
+  // Newer versions of Mesa have dma-bufs on some machines.
+  lavapipe: { MAPPABLE: 'VERIFIED', OPAQUE_FD: 'VERIFIED', RDMA_ADDRESS: 'UNSUPPORTED extension' },
+  SwiftShader: {
+    MAPPABLE: 'UNSUPPORTED export',
+    OPAQUE_FD: 'VERIFIED',
+    DMA_BUF: 'UNSUPPORTED extension',
+    RDMA_ADDRESS: 'UNSUPPORTED extension',
+  },
+  // It lists every extension there is, answers success, and does nothing: the fd that it exports is 1.
+  mock: {
+    MAPPABLE: 'UNSUPPORTED type',
+    OPAQUE_FD: 'UNSUPPORTED works',
+    DMA_BUF: 'UNSUPPORTED export',
+    RDMA_ADDRESS: 'UNSUPPORTED feature',
+  },
+};
+
+/** Where a driver's budgets may come from. */
+export const BUDGET_SOURCES: Readonly<Record<SoftwareDriver, readonly string[]>> = {
+  lavapipe: ['ESTIMATED', 'EXT'],
+  SwiftShader: ['ESTIMATED'],
+  // All of its budgets are 0.
+  mock: ['EXT'],
+};
+
+const TEXT = `
+case                                                       | lavapipe            | SwiftShader          | mock
+MAPPABLE                                                   | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+OPAQUE_FD                                                  | pass                | pass                 | KIND_UNSUPPORTED
+DMA_BUF                                                    | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+RDMA_ADDRESS                                               | KIND_UNSUPPORTED    | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+MAPPABLE with OPAQUE_FD                                    | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+MAPPABLE with DMA_BUF                                      | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+MAPPABLE with RDMA_ADDRESS                                 | KINDS_EXCLUSIVE     | KINDS_EXCLUSIVE      | KINDS_EXCLUSIVE
+OPAQUE_FD with DMA_BUF                                     | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+OPAQUE_FD with RDMA_ADDRESS                                | KIND_UNSUPPORTED    | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+DMA_BUF with RDMA_ADDRESS                                  | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+MAPPABLE with OPAQUE_FD with DMA_BUF                       | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+OPAQUE_FD with DMA_BUF with RDMA_ADDRESS                   | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+MAPPABLE with OPAQUE_FD with DMA_BUF with RDMA_ADDRESS     | KINDS_EXCLUSIVE     | KINDS_EXCLUSIVE      | KINDS_EXCLUSIVE
+1 byte as MAPPABLE                                         | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+more than the largest heap as MAPPABLE                     | SIZE_ABOVE_MAXIMUM  | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+1 byte as OPAQUE_FD                                        | pass                | pass                 | KIND_UNSUPPORTED
+more than the largest heap as OPAQUE_FD                    | SIZE_ABOVE_MAXIMUM  | SIZE_ABOVE_MAXIMUM   | KIND_UNSUPPORTED
+more than maxMemoryAllocationSize as OPAQUE_FD             | SIZE_ABOVE_MAXIMUM* | DEVICE_OUT_OF_MEMORY | KIND_UNSUPPORTED
+required DEVICE_LOCAL as MAPPABLE                          | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+required HOST_VISIBLE as MAPPABLE                          | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+required HOST_CACHED as MAPPABLE                           | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+preferred HOST_CACHED as MAPPABLE                          | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+preferred PROTECTED as MAPPABLE                            | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+forbidden DEVICE_LOCAL as MAPPABLE                         | NOT_MAPPABLE*       | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+forbidden HOST_VISIBLE as MAPPABLE                         | NOT_MAPPABLE*       | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+required DEVICE_LOCAL, forbidden HOST_VISIBLE as MAPPABLE  | NOT_MAPPABLE*       | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+required PROTECTED as MAPPABLE                             | NOT_MAPPABLE*       | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+required and forbidden HOST_VISIBLE as MAPPABLE            | NOT_MAPPABLE*       | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+required DEVICE_LOCAL as OPAQUE_FD                         | pass*               | pass                 | KIND_UNSUPPORTED
+required HOST_VISIBLE as OPAQUE_FD                         | pass*               | pass                 | KIND_UNSUPPORTED
+required HOST_CACHED as OPAQUE_FD                          | pass*               | pass                 | KIND_UNSUPPORTED
+preferred HOST_CACHED as OPAQUE_FD                         | pass*               | pass                 | KIND_UNSUPPORTED
+preferred PROTECTED as OPAQUE_FD                           | pass*               | pass                 | KIND_UNSUPPORTED
+forbidden DEVICE_LOCAL as OPAQUE_FD                        | NO_MEMORY_TYPE*     | NO_MEMORY_TYPE       | KIND_UNSUPPORTED
+forbidden HOST_VISIBLE as OPAQUE_FD                        | NO_MEMORY_TYPE*     | NO_MEMORY_TYPE       | KIND_UNSUPPORTED
+required DEVICE_LOCAL, forbidden HOST_VISIBLE as OPAQUE_FD | NO_MEMORY_TYPE*     | NO_MEMORY_TYPE       | KIND_UNSUPPORTED
+required PROTECTED as OPAQUE_FD                            | NO_MEMORY_TYPE*     | NO_MEMORY_TYPE       | KIND_UNSUPPORTED
+required and forbidden HOST_VISIBLE as OPAQUE_FD           | NO_MEMORY_TYPE*     | NO_MEMORY_TYPE       | KIND_UNSUPPORTED
+a memory type beyond the last as MAPPABLE                  | INVALID_ARGUMENT    | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+a memory type beyond the last as OPAQUE_FD                 | INVALID_ARGUMENT    | INVALID_ARGUMENT     | KIND_UNSUPPORTED
+a buffer for transfers as MAPPABLE                         | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+a buffer of vertices and indices as MAPPABLE               | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+a buffer uniform and storage as MAPPABLE                   | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+a buffer of texels as MAPPABLE                             | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+a buffer for everything as MAPPABLE                        | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+a buffer for transfers as OPAQUE_FD                        | pass                | pass                 | KIND_UNSUPPORTED
+a buffer of vertices and indices as OPAQUE_FD              | pass                | pass                 | KIND_UNSUPPORTED
+a buffer uniform and storage as OPAQUE_FD                  | pass                | pass                 | KIND_UNSUPPORTED
+a buffer of texels as OPAQUE_FD                            | pass                | pass                 | KIND_UNSUPPORTED
+a buffer for everything as OPAQUE_FD                       | pass                | pass                 | KIND_UNSUPPORTED
+image: 2D RGBA8 optimal as MAPPABLE                        | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 2D RGBA8 linear as MAPPABLE                         | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 3D RGBA8 as MAPPABLE                                | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: an array with mips as MAPPABLE                      | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: depth 32F as MAPPABLE                               | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 4 samples as MAPPABLE                               | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: BC1 compressed as MAPPABLE                          | pass*               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 2^20 texels wide as MAPPABLE                        | KIND_UNSUPPORTED    | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 2D RGBA8 optimal as OPAQUE_FD                       | pass*               | pass                 | KIND_UNSUPPORTED
+image: 2D RGBA8 linear as OPAQUE_FD                        | pass*               | pass                 | KIND_UNSUPPORTED
+image: 3D RGBA8 as OPAQUE_FD                               | pass*               | pass                 | KIND_UNSUPPORTED
+image: an array with mips as OPAQUE_FD                     | pass*               | pass                 | KIND_UNSUPPORTED
+image: depth 32F as OPAQUE_FD                              | pass*               | pass                 | KIND_UNSUPPORTED
+image: 4 samples as OPAQUE_FD                              | pass*               | pass                 | KIND_UNSUPPORTED
+image: BC1 compressed as OPAQUE_FD                         | pass*               | pass                 | KIND_UNSUPPORTED
+image: 2^20 texels wide as OPAQUE_FD                       | KIND_UNSUPPORTED    | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 2^21 texels wide                                    | INVALID_ARGUMENT    | INVALID_ARGUMENT     | INVALID_ARGUMENT
+image: too small a size                                    | INVALID_SIZE        | INVALID_SIZE         | KIND_UNSUPPORTED
+import: a memfd                                            | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+import: a memfd, to be mapped                              | NOT_MAPPABLE        | NOT_MAPPABLE         | NOT_MAPPABLE
+import: a memfd, as OPAQUE_FD                              | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+import: a memfd sealed against writing                     | INVALID_HANDLE      | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+import: a MAPPABLE grant, handed back                      | pass                | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+import: an OPAQUE_FD, handed back                          | pass                | pass                 | KIND_UNSUPPORTED
+import: an OPAQUE_FD of an image, handed back              | pass                | pass                 | KIND_UNSUPPORTED
+import: an OPAQUE_FD of another device                     | INVALID_HANDLE      | INVALID_HANDLE       | KIND_UNSUPPORTED
+import: /dev/null, said to be an OPAQUE_FD                 | INVALID_HANDLE      | INVALID_HANDLE       | KIND_UNSUPPORTED
+import: a DMA_BUF, handed back                             | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+import: a memfd, said to be a DMA_BUF                      | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+`;
+
+const [heading = [], ...rows] = TEXT.trim()
+  .split('\n')
+  .map((line) => line.split('|').map((cell) => cell.trim()));
+
+const CELLS = new Map(rows.map(([name = '', ...cells]) => [name, cells]));
+
+/** The names of the cases that the table has. */
+export const TABLED: readonly string[] = [...CELLS.keys()];
+
+/** Whether the table says all of a driver of this version, which it is told in words. */
+export const knows = (driver: SoftwareDriver, driverInfo: string): boolean =>
+  driver !== 'lavapipe' || driverInfo.startsWith('Mesa 22.3');
+
+/** What a case ends as; undefined where the table leaves it to what ListDevices shows. */
+export function tabled(name: string, driver: SoftwareDriver, driverInfo: string): Answer | undefined {
+  const cell = CELLS.get(name)?.[heading.indexOf(driver) - 1];
+  if (cell === undefined || (cell.endsWith('*') && !knows(driver, driverInfo))) return undefined;
+  const answer = cell.replace('*', '');
+  if (answer === 'pass' || isErrorCode(answer)) return answer;
+  throw new Error(`the table says ${cell} of ${name}`);
+}
