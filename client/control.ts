@@ -122,7 +122,8 @@ export class ControlClient implements AsyncDisposable {
   /**
    * The budget at once, and again whenever it has changed, at most 10 times a second, for
    * `for await (const { heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the
-   * signal aborts; it keeps the process alive. A consumer that is slow gets reports late, not fewer of them.
+   * signal aborts; it keeps the process alive. A consumer that is slow gets fewer reports, each the
+   * newest when it is ready for one.
    * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes; also once this is closed.
    */
   async *watchBudget({ signal }: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {

@@ -112,8 +112,8 @@ export class Memory implements AsyncDisposable {
 
   /**
    * Releases it and gives the allocation up for everybody. Once; later calls get the same result.
-   * @throws VkmemError NOT_FOUND where somebody else freed it; NOT_PERMITTED; UNAVAILABLE without the daemon;
-   *   NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
+   * @throws VkmemError NOT_FOUND where somebody else freed it; DEVICE_LOST where it ended with its device;
+   *   NOT_PERMITTED; UNAVAILABLE without the daemon; NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
    */
   free(): Promise<FreeResult> {
     this.#freed ??= this.#free();
@@ -126,14 +126,19 @@ export class Memory implements AsyncDisposable {
     try {
       await this.free();
     } catch (failure) {
-      // It is gone, as it should be: freed by somebody else, or ended with the session.
-      if (!isOneOf(failure, 'NOT_FOUND', 'UNAVAILABLE')) throw failure;
+      // It is gone, as it should be: freed by somebody else, or ended with the session or the device.
+      if (!isOneOf(failure, 'NOT_FOUND', 'DEVICE_LOST', 'UNAVAILABLE')) throw failure;
     }
   }
 
   async #release(): Promise<void> {
     const { held, failure: unended } = await this.#letGo();
     if (!held) return;
+    await this.#giveBack();
+    if (unended) throw unended;
+  }
+
+  async #giveBack(): Promise<void> {
     await Promise.all(
       this.grants.map(async ({ id }) => {
         try {
@@ -144,15 +149,20 @@ export class Memory implements AsyncDisposable {
         }
       }),
     );
-    if (unended) throw unended;
   }
 
   async #free(): Promise<FreeResult> {
     await this.#released;
-    const { failure: unended } = await this.#letGo();
-    const { message } = await this.#handoff.request('free', { allocation: { id: this.id } });
-    if (unended) throw unended;
-    return message;
+    const { held, failure: unended } = await this.#letGo();
+    try {
+      const { message } = await this.#handoff.request('free', { allocation: { id: this.id } });
+      if (unended) throw unended;
+      return message;
+    } catch (failure) {
+      // A Free that is refused takes no grants back; nothing here holds them any more.
+      if (held && failure !== unended) await this.#giveBack();
+      throw failure;
+    }
   }
 
   async #letGo(): Promise<Dropped> {

@@ -22,6 +22,7 @@ import {
   unpackStatus,
   VkmemError,
 } from '@vkmemd/proto';
+import { latestOf } from './latest.js';
 
 /** The methods: whose they are, and what they take and answer. */
 const SERVICES = {
@@ -137,9 +138,9 @@ export class GrpcChannel {
     signal?.addEventListener('abort', cancel, { once: true });
     this.#streams.add(stream);
     try {
-      for await (const answer of stream) {
+      for await (const answer of latestOf<Answers[M]>(stream)) {
         if (signal?.aborted) return;
-        yield answer as Answers[M];
+        yield answer;
       }
       throw new VkmemError('UNAVAILABLE', 'The daemon ended the stream.');
     } catch (failure) {

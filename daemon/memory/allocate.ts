@@ -77,16 +77,18 @@ async function establish(
   sourceOf: () => Promise<Source>,
 ): Promise<WithFds<{ allocation: Decoded<'Allocation'>; grants: Decoded<'Grant'>[] }>> {
   const terms = termsFor(caller, wanted);
-  const turn = () => make(domain, caller, terms, sourceOf);
-  const allocation = await domain.allocations.take(partyOf(caller), turn);
-  try {
-    requirePresent(caller);
-    const { grants, fds } = await grantKinds(domain, caller, allocation, wanted.grantKinds, wanted.access);
-    return { response: { allocation: allocation.describe(), grants }, fds };
-  } catch (failure) {
-    await freeAllocation(domain, allocation);
-    throw failure;
-  }
+  // What is made is granted in the same turn: an export may take its time too.
+  return domain.allocations.take(partyOf(caller), async () => {
+    const allocation = await make(domain, caller, terms, sourceOf);
+    try {
+      requirePresent(caller);
+      const { grants, fds } = await grantKinds(domain, caller, allocation, wanted.grantKinds, wanted.access);
+      return { response: { allocation: allocation.describe(), grants }, fds };
+    } catch (failure) {
+      await freeAllocation(domain, allocation);
+      throw failure;
+    }
+  });
 }
 
 function termsFor(caller: Caller, wanted: OwnerTerms): AllocationTerms {

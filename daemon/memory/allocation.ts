@@ -84,13 +84,14 @@ export class Allocation {
   /**
    * Gives the allocation up: no new use begins, the device memory is freed when the last one ends. Asked again, it
    * is the same end that is waited for.
+   * @param inTurn runs the driver's part when its turn has come.
    */
-  retire(): Promise<void> {
-    this.#retirement ??= this.#retire();
+  retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
+    this.#retirement ??= this.#retire(inTurn);
     return this.#retirement;
   }
 
-  async #retire(): Promise<void> {
+  async #retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     this.#state = 'DRAINING';
     this.charge.drain();
     if (this.#uses > 0) {
@@ -98,7 +99,7 @@ export class Allocation {
         this.#idle = resolve;
       });
     }
-    await this.memory.freeDevice();
+    await inTurn(() => this.memory.freeDevice());
     this.#retired = true;
   }
 

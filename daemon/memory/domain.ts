@@ -24,9 +24,14 @@ import { type TurnLimits, Turns } from './turns.js';
 import { BudgetWatch } from './watch.js';
 
 /** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
-const TRANSFERS: TurnLimits = { atOnce: 2, atOnceOfOne: 2, waitingOfOne: 256 };
-/** Of the addon's 16 threads, so that some are left for what is short; a slow one of a session holds up its own. */
-const ALLOCATIONS: TurnLimits = { atOnce: 12, atOnceOfOne: 2, waitingOfOne: 256 };
+const TRANSFERS: TurnLimits = { atOnce: 2, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 256 };
+/**
+ * Memory that is made or exported. All of these limits together leave some of the addon's 16 threads for what is short;
+ * a slow one of a session holds up its own, and those of one user hold up that user.
+ */
+const ALLOCATIONS: TurnLimits = { atOnce: 9, atOnceOfUser: 6, atOnceOfParty: 2, waitingOfParty: 256 };
+/** Memory that is freed, which nobody can be refused. */
+const FREES: TurnLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
 
 /** What the domain tells whoever listens; never awaited, never part of a request's result. */
 export interface DomainEvents {
@@ -55,6 +60,7 @@ export class Domain {
   readonly sessions = new Sessions();
   readonly transfers = new Turns(TRANSFERS);
   readonly allocations = new Turns(ALLOCATIONS);
+  readonly frees = new Turns(FREES);
   readonly importers: Importers;
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;

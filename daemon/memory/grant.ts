@@ -20,14 +20,21 @@ import type { WithFds } from './allocate.js';
 import type { Allocation, GrantRecord } from './allocation.js';
 import type { Domain } from './domain.js';
 import { settleIfUnheld } from './lifetime.js';
-import { type Caller, readOnlyIsEnforced, requirePresent, requireSession, requireTrust } from './policy.js';
+import {
+  type Caller,
+  partyOf,
+  readOnlyIsEnforced,
+  requirePresent,
+  requireSession,
+  requireTrust,
+} from './policy.js';
 import { parseAccess, parseKinds, requireKinds } from './request.js';
 import { describeRequirements, describeResource } from './resource-request.js';
 import type { Session } from './session.js';
 
 /**
  * Grants kinds of an allocation that exists, by its id or name.
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, DEVICE_LOST.
  */
 export async function claim(
   domain: Domain,
@@ -41,7 +48,10 @@ export async function claim(
     throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
   }
   requireKinds(kinds, allocation.terms.kinds);
-  const { grants, fds } = await grantKinds(domain, caller, allocation, kinds, access);
+  const work = () => grantKinds(domain, caller, allocation, kinds, access);
+  // A driver that takes its time over a session's exports has threads left for the others.
+  const slow = kinds.some((kind) => allocation.memory.asksDriver(kind));
+  const { grants, fds } = await (slow ? domain.allocations.take(partyOf(caller), work) : work());
   return { response: { allocation: allocation.describe(), grants }, fds };
 }
 

@@ -41,8 +41,15 @@ export async function free(
 export async function freeAllocation(domain: Domain, allocation: Allocation): Promise<boolean> {
   if (allocation.state === 'LIVE') domain.registry.retire(allocation);
   allocation.terms.owner?.owned.delete(allocation);
-  await allocation.retire();
+  await retire(domain, allocation);
   return settleIfUnheld(domain, allocation) || look(domain, allocation, FIRST_LOOK_MS);
+}
+
+/** The frees of one owner, of which a driver may make long work, leave threads to the others. */
+function retire(domain: Domain, allocation: Allocation): Promise<void> {
+  const { owner, ownerUid } = allocation.terms;
+  const party = { uid: ownerUid, session: owner?.id };
+  return allocation.retire((work) => domain.frees.take(party, work));
 }
 
 /** Ends a session: its grants are gone, what it owned is freed. Never throws: nobody is left to be told. */
@@ -87,7 +94,7 @@ export async function releaseEverything(domain: Domain): Promise<void> {
   await Promise.all([...domain.sessions.all].map((session) => endSession(domain, session)));
   const all = domain.registry.all;
   const ends = all.map((allocation) =>
-    allocation.state === 'LIVE' ? freeAllocation(domain, allocation) : allocation.retire(),
+    allocation.state === 'LIVE' ? freeAllocation(domain, allocation) : retire(domain, allocation),
   );
   for (const end of await Promise.allSettled(ends)) {
     if (end.status === 'rejected')

@@ -6,6 +6,7 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Session } from './session.js';
+import type { Party } from './turns.js';
 
 /** Users who may import memory of their own; operators too must be named. */
 export type Importers = ReadonlySet<number>;
@@ -80,9 +81,9 @@ export function requireTrust(deviceType: string, identity: Identity): void {
   });
 }
 
-/** Who waits for a turn: the session, or the user where there is none. */
-export function partyOf({ session, identity }: Caller): string {
-  return session ? `session ${session.id}` : `user ${identity.uid}`;
+/** Who waits for a turn. */
+export function partyOf({ session, identity }: Caller): Party {
+  return { uid: identity.uid, session: session?.id };
 }
 
 /** @throws VkmemError SESSION_REQUIRED where the caller has none. */

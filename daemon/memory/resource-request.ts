@@ -15,9 +15,16 @@ const BUFFER_USAGE = 0x1ff;
 const IMAGE_USAGE = 0xbf;
 /** VkImageCreateFlagBits: MUTABLE_FORMAT, CUBE_COMPATIBLE, 2D_ARRAY_, BLOCK_TEXEL_VIEW_, EXTENDED_USAGE, ALIAS. */
 const IMAGE_FLAGS = 0x8 | 0x10 | 0x20 | 0x80 | 0x100 | 0x400;
+const MUTABLE_FORMAT = 0x8;
 const CUBE_COMPATIBLE = 0x10;
+const ARRAY_COMPATIBLE = 0x20;
+const BLOCK_TEXEL_VIEW_COMPATIBLE = 0x80;
+const EXTENDED_USAGE = 0x100;
+/** Of VkImageUsageFlagBits. */
+const STORAGE = 0x8;
 /** VkFormat of Vulkan 1.0. */
 const LAST_FORMAT = 184;
+const FIRST_COMPRESSED = 131;
 const MOST_TEXELS = 1 << 20;
 
 const TYPES = { IMAGE_TYPE_UNSPECIFIED: 1, IMAGE_TYPE_1D: 0, IMAGE_TYPE_2D: 1, IMAGE_TYPE_3D: 2 } as const;
@@ -39,6 +46,7 @@ export function parseResource(
   buffer: Decoded<'BufferDescription'> | null | undefined,
   image: Decoded<'ImageDescription'> | null | undefined,
 ): Resource | undefined {
+  if (image && buffer) throw invalid('resource', 'says both a buffer and an image.');
   if (image) return parseImage(image);
   if (!buffer) return undefined;
   if (buffer.usage === 0) throw invalid('buffer.usage', 'is 0.');
@@ -84,6 +92,8 @@ function requireExtent({
   samples,
   flags,
   tiling,
+  format,
+  usage,
 }: Image): void {
   const largest = Math.max(width, height, depth);
   if (width < 1 || largest > MOST_TEXELS || arrayLayers > MOST_TEXELS) {
@@ -102,9 +112,22 @@ function requireExtent({
   }
   if (samples > 64 || (samples & (samples - 1)) !== 0)
     throw invalid('image.samples', `${samples} is no power of two up to 64.`);
+  if ((flags & ARRAY_COMPATIBLE) !== 0 && type !== TYPES.IMAGE_TYPE_3D) {
+    throw invalid('image.flags', '2D_ARRAY_COMPATIBLE needs a 3D image.');
+  }
+  if ((flags & EXTENDED_USAGE) !== 0 && (flags & MUTABLE_FORMAT) === 0) {
+    throw invalid('image.flags', 'EXTENDED_USAGE needs MUTABLE_FORMAT.');
+  }
   const cube = (flags & CUBE_COMPATIBLE) !== 0;
   if (cube && (type !== TYPES.IMAGE_TYPE_2D || width !== height || arrayLayers < 6)) {
     throw invalid('image.flags', 'a cube is a square 2D image with at least 6 layers.');
+  }
+  if (samples > 1 && (usage & STORAGE) !== 0) {
+    throw invalid('image.samples', 'more than 1 with STORAGE needs a feature that is not enabled.');
+  }
+  const texelView = (flags & BLOCK_TEXEL_VIEW_COMPATIBLE) !== 0;
+  if (texelView && (format < FIRST_COMPRESSED || (flags & MUTABLE_FORMAT) === 0)) {
+    throw invalid('image.flags', 'BLOCK_TEXEL_VIEW_COMPATIBLE needs a compressed format and MUTABLE_FORMAT.');
   }
   const plain =
     type === TYPES.IMAGE_TYPE_2D && mipLevels === 1 && tiling === TILINGS.IMAGE_TILING_OPTIMAL && !cube;

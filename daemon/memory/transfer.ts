@@ -74,7 +74,7 @@ async function sync(domain: Domain, caller: Caller, request: Decoded<'Sync'>): P
 }
 
 function inTurn(turns: Turns, caller: Caller, work: () => Promise<void>): Promise<void> {
-  return turns.take(`user ${caller.identity.uid}`, () => {
+  return turns.take({ uid: caller.identity.uid }, () => {
     requirePresent(caller);
     return work();
   });

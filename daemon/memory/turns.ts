@@ -1,23 +1,53 @@
 /**
- * Turns: long work that must not crowd out the rest. So many pieces run at once, and so many of one party; the others
- * wait. Whose turn is next goes round the parties (users, or sessions), so that one who asks a thousand times delays
- * another by one piece, not by a thousand.
+ * Turns: long work that must not crowd out the rest. So many pieces run at once, so many of one party, and so many of
+ * one user with all its parties; the others wait. Whose turn is next goes round the parties (sessions, or users
+ * themselves), so that one who asks a thousand times delays another by one piece, not by a thousand.
  */
 import { VkmemError } from '@vkmemd/proto';
 
 export interface TurnLimits {
   readonly atOnce: number;
-  /** Of one party. */
-  readonly atOnceOfOne: number;
-  /** Of one party. */
-  readonly waitingOfOne: number;
+  readonly atOnceOfUser: number;
+  readonly atOnceOfParty: number;
+  readonly waitingOfParty: number;
 }
+
+/** Who waits for a turn: a session, or its user where there is none. */
+export interface Party {
+  readonly uid: number;
+  readonly session?: bigint | undefined;
+}
+
+/** Pieces of one party: those that wait, in the order in which they were asked for. */
+interface Queue {
+  readonly uid: number;
+  readonly begins: (() => void)[];
+}
+
+/** How many run, by whatever is counted. */
+class Tally<K> {
+  readonly #running = new Map<K, number>();
+
+  of(key: K): number {
+    return this.#running.get(key) ?? 0;
+  }
+
+  add(key: K, change: 1 | -1): void {
+    const running = this.of(key) + change;
+    if (running > 0) this.#running.set(key, running);
+    else this.#running.delete(key);
+  }
+}
+
+const keyOf = ({ uid, session }: Party): string =>
+  session === undefined ? `user ${uid}` : `session ${session}`;
 
 export class Turns {
   readonly #limits: TurnLimits;
-  /** Per party, in the order in which they asked; a party that was served goes to the end. */
-  readonly #waiting = new Map<string, (() => void)[]>();
-  readonly #runningOf = new Map<string, number>();
+  /** A party that was served goes to the end. */
+  readonly #waiting = new Map<string, Queue>();
+  readonly #ofParty = new Tally<string>();
+  readonly #ofUser = new Tally<number>();
   #running = 0;
 
   constructor(limits: TurnLimits) {
@@ -25,54 +55,51 @@ export class Turns {
   }
 
   /**
-   * Runs `work` when its turn has come; resolves or rejects as it does.
+   * Runs `work` when its turn has come; resolves or rejects as it does. `work` must not take a turn itself.
    * @throws VkmemError UNAVAILABLE where the party has too many waiting.
    */
-  async take<T>(party: string, work: () => Promise<T>): Promise<T> {
-    if (this.#mayBegin(party)) this.#begin(party);
-    else await this.#wait(party);
+  async take<T>(party: Party, work: () => Promise<T>): Promise<T> {
+    const key = keyOf(party);
+    if (this.#mayBegin(key, party.uid)) this.#count(key, party.uid, 1);
+    else await this.#wait(key, party.uid);
     try {
       return await work();
     } finally {
-      this.#end(party);
+      this.#count(key, party.uid, -1);
+      this.#passOn();
     }
   }
 
-  #mayBegin(party: string): boolean {
-    const { atOnce, atOnceOfOne } = this.#limits;
-    return this.#running < atOnce && (this.#runningOf.get(party) ?? 0) < atOnceOfOne;
+  #mayBegin(key: string, uid: number): boolean {
+    const { atOnce, atOnceOfUser, atOnceOfParty } = this.#limits;
+    return (
+      this.#running < atOnce && this.#ofUser.of(uid) < atOnceOfUser && this.#ofParty.of(key) < atOnceOfParty
+    );
   }
 
-  #begin(party: string): void {
-    this.#running += 1;
-    this.#runningOf.set(party, (this.#runningOf.get(party) ?? 0) + 1);
+  #count(key: string, uid: number, change: 1 | -1): void {
+    this.#running += change;
+    this.#ofParty.add(key, change);
+    this.#ofUser.add(uid, change);
   }
 
-  #end(party: string): void {
-    this.#running -= 1;
-    const left = (this.#runningOf.get(party) ?? 1) - 1;
-    if (left > 0) this.#runningOf.set(party, left);
-    else this.#runningOf.delete(party);
-    this.#passOn();
-  }
-
-  #wait(party: string): Promise<void> {
-    const queue = this.#waiting.get(party) ?? [];
-    if (queue.length >= this.#limits.waitingOfOne) {
-      throw new VkmemError('UNAVAILABLE', `${party} has ${queue.length} requests waiting already.`);
+  #wait(key: string, uid: number): Promise<void> {
+    const queue = this.#waiting.get(key) ?? { uid, begins: [] };
+    if (queue.begins.length >= this.#limits.waitingOfParty) {
+      throw new VkmemError('UNAVAILABLE', `${key} has ${queue.begins.length} requests waiting already.`);
     }
-    this.#waiting.set(party, queue);
-    return new Promise((resolve) => queue.push(resolve));
+    this.#waiting.set(key, queue);
+    return new Promise((resolve) => queue.begins.push(resolve));
   }
 
   /** Gives the place to the first piece of the next party that may begin. */
   #passOn(): void {
-    for (const [party, queue] of this.#waiting) {
-      if (!this.#mayBegin(party)) continue;
-      this.#waiting.delete(party);
-      const first = queue.shift();
-      if (queue.length > 0) this.#waiting.set(party, queue);
-      this.#begin(party);
+    for (const [key, queue] of this.#waiting) {
+      if (!this.#mayBegin(key, queue.uid)) continue;
+      this.#waiting.delete(key);
+      const first = queue.begins.shift();
+      if (queue.begins.length > 0) this.#waiting.set(key, queue);
+      this.#count(key, queue.uid, 1);
       first?.();
       return;
     }

@@ -48,6 +48,7 @@ export class DeviceMemory {
   readonly #owner: MemoryOwner;
   #native: NativeMemory | undefined;
   #releasing: Promise<void> = Promise.resolve();
+  #reviving: Promise<void> = Promise.resolve();
   #freeing: Promise<void> | undefined;
 
   /** Takes the memory and the handles over. */
@@ -82,6 +83,11 @@ export class DeviceMemory {
     return (this.#memfd?.open ? 1 : 0) + (this.#adoptedFd?.open ? 1 : 0);
   }
 
+  /** Whether the driver makes a handle of the kind, which may take its time; a memfd or an adopted fd is at hand. */
+  asksDriver(kind: KindName): boolean {
+    return this.#adoptedFd === undefined && !(kind === 'MAPPABLE' && this.#memfd !== undefined);
+  }
+
   /**
    * A new handle of the kind; the caller owns its fd. The daemon keeps none.
    * @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND after freeDevice(), DEVICE_LOST, or as the driver fails.
@@ -90,19 +96,30 @@ export class DeviceMemory {
     if (!this.plan.kinds.includes(kind)) {
       throw new VkmemError('KIND_NOT_REQUESTED', `It was allocated for ${this.plan.kinds.join(' and ')}.`);
     }
+    if (kind === 'MAPPABLE' && this.#memfd) {
+      // Nothing of it needs the device, which may be lost.
+      if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
+      return exportMappable(this.#memfd, access, this.size);
+    }
+    const memory = this[kNative];
+    let handle: ExportedHandle;
     try {
-      return await this.#export(kind, access, this[kNative]);
+      handle = await this.#export(kind, memory);
     } catch (error) {
       if (saysLost(error)) this.#owner.lost();
       throw error;
     }
+    if (this.#native === memory || !this.asksDriver(kind)) return handle;
+    // Of a device that was lost while its driver took its time: nobody could do anything with it.
+    handle.fd?.close();
+    throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was exported.');
   }
 
-  async #export(kind: KindName, access: AccessName, memory: NativeMemory): Promise<ExportedHandle> {
+  async #export(kind: KindName, memory: NativeMemory): Promise<ExportedHandle> {
     if (kind === 'OPAQUE_FD') return exportOpaqueFd(memory, this.#adoptedFd);
     if (kind === 'DMA_BUF') return exportDmaBuf(memory, this.#adoptedFd);
     if (kind === 'RDMA_ADDRESS') return exportRdmaAddress(memory);
-    return this.#memfd ? exportMappable(this.#memfd, access, this.size) : exportMappedDmaBuf(memory);
+    return exportMappedDmaBuf(memory);
   }
 
   /**
@@ -115,6 +132,7 @@ export class DeviceMemory {
   }
 
   async #free(): Promise<void> {
+    await this.#reviving;
     await this.#release();
     // The fd of an import keeps the bytes alive by itself, and so does a client's memfd.
     this.#adoptedFd?.close();
@@ -143,9 +161,16 @@ export class DeviceMemory {
   /** Makes the VkDeviceMemory anew from the memfd, on another device. @throws VkmemError as the driver fails. */
   async revive(device: NativeDevice): Promise<void> {
     if (this.#freeing !== undefined || this.#memfd === undefined) return;
-    const memory = await importMemfd(device, this.#memfd, this.plan);
-    if (this.#freeing === undefined) this.#native = memory;
-    else await native(memory.free());
+    const making = importMemfd(device, this.#memfd, this.plan);
+    // Whoever frees it meanwhile waits for it, and then frees what was made.
+    this.#reviving = making.then(
+      (memory) => {
+        this.#native = memory;
+      },
+      () => {},
+    );
+    await making;
+    await this.#reviving;
   }
 
   /**

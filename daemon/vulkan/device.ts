@@ -8,25 +8,23 @@
  *
  * In this folder:
  *   device, device-memory, exported-handle          what the domain sees; live-device: the VkDevice of the moment
- *   planner, memory-types, resource, imports        what memory is made of
+ *   planner, memory-types, resource, imports        what memory is made of; making: making it
  *   mappable, opaque-fd, dma-buf, rdma-address      one file a kind: how it is exported, and its probe
  *   physical-device, kinds                          choosing a device; what is known of a kind
  *   claims, abilities, probe, probe-sample          what the driver says, and what is true
  *   foreign-handle                                  a client's own fd, checked
  *   native, errors, flags; native/                  the addon, its failures as the catalogue's, Vulkan's numbers
  *
- * Limits: it checks no quota, no budget and no allocation count. Every promise may take as long as the driver
- * does; none blocks the event loop.
+ * Limits: it checks no quota, budget or allocation count. A promise may take as long as the driver does.
  */
 import { type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { DeviceMemory, kNative, type MemoryHandles, type MemoryOwner } from './device-memory.js';
+import { DeviceMemory, kNative, type MemoryOwner } from './device-memory.js';
 import { native } from './errors.js';
-import { HandleType } from './flags.js';
-import { type ImportTerms, importForeign, planImport } from './imports.js';
+import { type ImportTerms, planImport } from './imports.js';
 import type { KindReport } from './kinds.js';
 import { LiveDevice } from './live-device.js';
-import { allocateMappable, importMemfd } from './mappable.js';
-import type { DeviceInfo, HeapBudget, NativeDevice, NativeMemory } from './native.js';
+import { type KeptHandles, type MadeMemory, makeNew, makeOfForeign, makeOfKept } from './making.js';
+import type { DeviceInfo, HeapBudget, NativeDevice } from './native.js';
 import { chooseDevice, listDevices } from './physical-device.js';
 import type { MemoryPlan, MemoryRequest } from './planner.js';
 
@@ -36,6 +34,7 @@ export type { ExportedHandle } from './exported-handle.js';
 export type { ForeignSource } from './foreign-handle.js';
 export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
+export type { KeptHandles } from './making.js';
 export type { CacheType } from './memory-types.js';
 export type { DeviceInfo, HeapBudget, NativeImage, NativeResource, Requirements } from './native.js';
 export type { MemoryPlan, MemoryRequest } from './planner.js';
@@ -44,12 +43,6 @@ export { LAYOUT_GENERAL, type Resource } from './resource.js';
 export interface DeviceOptions {
   /** The most bytes of one transfer buffer; at least 8192. Default: 1 GiB, or less if the driver allows less. */
   readonly window?: bigint;
-}
-
-/** What keeps the bytes of an allocation alive across a restart: see Device.adopt. */
-export interface KeptHandles {
-  readonly memfd?: OwnedFd;
-  readonly opaqueFd?: OwnedFd;
 }
 
 export class Device {
@@ -114,18 +107,7 @@ export class Device {
    *   KIND_UNSUPPORTED, DEVICE_LOST or INTERNAL as the driver fails.
    */
   allocate(plan: MemoryPlan, name: string): Promise<DeviceMemory> {
-    return this.#make(plan, async (device) => {
-      if (plan.memfd) return allocateMappable(device, plan, name);
-      const { size, memoryTypeIndex, handleTypes, dedicated } = plan;
-      const memory = await native(device.allocate(size, memoryTypeIndex, handleTypes, dedicated));
-      try {
-        await native(device.zero(memory));
-        return { memory };
-      } catch (error) {
-        await native(memory.free());
-        throw error;
-      }
-    });
+    return this.#make(plan, (device) => makeNew(device, plan, name));
   }
 
   /**
@@ -134,10 +116,7 @@ export class Device {
    */
   async import({ source }: ImportTerms, plan: MemoryPlan, fd: OwnedFd): Promise<DeviceMemory> {
     try {
-      return await this.#make(plan, async (device) => {
-        const memory = await importForeign(device, source, plan, fd);
-        return { memory, imported: true, ...(source === 'MEMFD' ? { memfd: fd } : { adoptedFd: fd }) };
-      });
+      return await this.#make(plan, (device) => makeOfForeign(device, source, plan, fd));
     } catch (error) {
       fd.close();
       throw error;
@@ -152,19 +131,7 @@ export class Device {
    */
   async adopt(plan: MemoryPlan, { memfd, opaqueFd }: KeptHandles): Promise<DeviceMemory> {
     try {
-      const made = await this.#make(plan, async (device) => {
-        const { size, memoryTypeIndex, dedicated } = plan;
-        if (plan.memfd && memfd) return { memory: await importMemfd(device, memfd, plan), memfd };
-        if (plan.memfd || !opaqueFd) {
-          throw new VkmemError(
-            'KIND_UNSUPPORTED',
-            `No handle of ${plan.kinds.join(' and ')} memory was kept.`,
-          );
-        }
-        const type = HandleType.OPAQUE_FD;
-        const memory = await native(device.importFd(opaqueFd.fd, type, size, memoryTypeIndex, dedicated));
-        return { memory, adoptedFd: opaqueFd };
-      });
+      const made = await this.#make(plan, (device) => makeOfKept(device, plan, { memfd, opaqueFd }));
       (plan.memfd ? opaqueFd : memfd)?.close();
       return made;
     } catch (error) {
@@ -229,10 +196,7 @@ export class Device {
     return this.#current.close();
   }
 
-  #make(
-    plan: MemoryPlan,
-    work: (device: NativeDevice) => Promise<MemoryHandles & { memory: NativeMemory }>,
-  ): Promise<DeviceMemory> {
+  #make(plan: MemoryPlan, work: (device: NativeDevice) => Promise<MadeMemory>): Promise<DeviceMemory> {
     return this.#current.use(async (opened) => {
       const heap = this.info.heaps[plan.heapIndex]?.size ?? 0n;
       if (plan.size > heap) {

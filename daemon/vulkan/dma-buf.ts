@@ -14,7 +14,7 @@ import { Extension, HandleType } from './flags.js';
 import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
 import type { NativeMemory } from './native.js';
 import { probeReimport } from './opaque-fd.js';
-import { dedicationOf, type ProbeSubject, whenFull, words } from './probe-sample.js';
+import { dedicationOf, type ProbeSubject, readable, whenFull, words } from './probe-sample.js';
 
 /** A new fd for one grant, which the receiver owns. @throws VkmemError as the driver fails. */
 export async function exportDmaBuf(
@@ -57,7 +57,7 @@ export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindRepo
   const via = `${Extension.DMA_BUF}+mmap`;
   const dedicated = dedicationOf(subject, HandleType.DMA_BUF);
   const memory = await native(device.allocate(size, type, HandleType.DMA_BUF, dedicated)).catch(whenFull);
-  if (memory === undefined) return supported(via, 'the device had no memory left for the probe.');
+  if (memory === undefined) return unsupported('the device had no memory left for the probe.');
   try {
     const fd = new OwnedFd(await native(memory.exportFd(HandleType.DMA_BUF)), 'probe:DMA_BUF');
     try {
@@ -65,10 +65,21 @@ export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindRepo
       await native(device.fill(memory, 0n, size, 0x5eed0005));
       const access = new CpuAccess(fd, 'rw');
       const seen = words(mapping.buffer).every((word) => word === 0x5eed0005);
+      words(mapping.buffer).fill(0x5eed0006);
       access.end();
-      return seen
-        ? verified(via, `${size} bytes that a device fill wrote were read through a mapping of the dma-buf.`)
-        : unsupported('a mapping of the dma-buf did not show a device fill.');
+      if (!seen) return unsupported('a mapping of the dma-buf did not show a device fill.');
+      const sample = await readable(subject);
+      if (sample === undefined) {
+        return supported(via, 'it maps; there is no memory to look at what the device reads of it.');
+      }
+      await using copy = sample;
+      await native(device.copy(memory, 0n, copy.memory, 0n, size));
+      return (await copy.holds(0x5eed0006))
+        ? verified(
+            via,
+            `${size} bytes that a device fill wrote were read through a mapping of the dma-buf, and a device copy read what was written there.`,
+          )
+        : unsupported('the device did not see what was written through a mapping of the dma-buf.');
     } finally {
       fd.close();
     }

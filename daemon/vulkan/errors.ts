@@ -21,7 +21,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOMEM: 'DEVICE_OUT_OF_MEMORY',
   EMFILE: 'UNAVAILABLE',
   ENFILE: 'UNAVAILABLE',
-  VK_ERROR_TOO_MANY_OBJECTS: 'TOO_MANY_ALLOCATIONS',
+  // Of fds, or of devices: whoever frees allocations is not helped. Of allocations: see codeOf.
+  VK_ERROR_TOO_MANY_OBJECTS: 'UNAVAILABLE',
   VK_ERROR_DEVICE_LOST: 'DEVICE_LOST',
   VK_ERROR_INVALID_EXTERNAL_HANDLE: 'KIND_UNSUPPORTED',
   VK_ERROR_FORMAT_NOT_SUPPORTED: 'KIND_UNSUPPORTED',
@@ -58,11 +59,16 @@ function isNativeFailure(error: unknown): error is NativeFailure {
   return error instanceof Error && 'vkResult' in error && 'call' in error;
 }
 
+function codeOf(call: string, vkResult: string): ErrorCode {
+  if (call === 'vkAllocateMemory' && vkResult === 'VK_ERROR_TOO_MANY_OBJECTS') return 'TOO_MANY_ALLOCATIONS';
+  return CODES[vkResult] ?? 'INTERNAL';
+}
+
 /** The catalogue's error for a rejection of the addon; any other value unchanged. */
 export function translate(error: unknown): unknown {
   if (!isNativeFailure(error)) return error;
   const { call, vkResult, detail } = error;
-  const code = CODES[vkResult] ?? 'INTERNAL';
+  const code = codeOf(call, vkResult);
   const what = `${call}: ${vkResult}${detail === '' ? '' : ` (${detail})`}.`;
   const advice = ADVICE[vkResult];
   return new VkmemError(code, advice === undefined ? what : `${advice} ${what}`, { call, vkResult }, error);

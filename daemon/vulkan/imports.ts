@@ -11,9 +11,8 @@ import { native } from './errors.js';
 import { HandleType } from './flags.js';
 import { checkForeign, type ForeignSource } from './foreign-handle.js';
 import { kindUnsupported, requireKinds } from './kinds.js';
-import { importMemfd } from './mappable.js';
 import { cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
-import type { DeviceInfo, NativeDevice, NativeMemory } from './native.js';
+import type { DeviceInfo, NativeDevice } from './native.js';
 import type { MemoryPlan } from './planner.js';
 import type { ProbeResult } from './probe.js';
 import { type Resource, sized } from './resource.js';
@@ -32,7 +31,8 @@ export interface ImportTerms extends TypeWishes {
   readonly driverUuid: Uint8Array;
 }
 
-const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
+/** What each is imported as; a memfd is none of Vulkan's handles. */
+export const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
   OPAQUE_FD: HandleType.OPAQUE_FD,
   DMA_BUF: HandleType.DMA_BUF,
   MEMFD: 0,
@@ -72,18 +72,6 @@ export async function planImport(
     resource,
     requirements: undefined,
   };
-}
-
-/** Makes the memory of a plan. The fd is borrowed. @throws VkmemError as the driver fails. */
-export async function importForeign(
-  device: NativeDevice,
-  source: ForeignSource,
-  plan: MemoryPlan,
-  fd: OwnedFd,
-): Promise<NativeMemory> {
-  if (source === 'MEMFD') return importMemfd(device, fd, plan);
-  const { size, memoryTypeIndex, dedicated } = plan;
-  return native(device.importFd(fd.fd, HANDLE_TYPES[source], size, memoryTypeIndex, dedicated));
 }
 
 function requireGrantable(source: ForeignSource, kinds: readonly KindName[], found: ProbeResult): void {

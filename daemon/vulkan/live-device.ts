@@ -5,9 +5,10 @@
  * but free what it has. From then on every use is refused, until reopen() has opened and probed the same physical
  * device anew.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { uuidText, VkmemError } from '@vkmemd/proto';
 import { native, saysLost } from './errors.js';
 import { type DeviceInfo, loadNative, type NativeDevice } from './native.js';
+import { listDevices } from './physical-device.js';
 import { Planner } from './planner.js';
 import { type ProbeResult, probe } from './probe.js';
 
@@ -63,8 +64,17 @@ export class LiveDevice {
       return await work(opened);
     } catch (error) {
       if (saysLost(error) && this.is(opened)) this.lose();
+      else if (this.#wasTakenAway(opened, error)) {
+        throw new VkmemError('DEVICE_LOST', 'The device was lost meanwhile.', {}, error);
+      }
       throw error;
     }
+  }
+
+  /** Whether a call failed since the device under it was lost by somebody else's word, and destroyed. */
+  #wasTakenAway(opened: Opened, error: unknown): boolean {
+    const byAddon = error instanceof VkmemError && error.metadata.vkResult !== undefined;
+    return byAddon && !saysLost(error) && !this.is(opened) && this.#closing === undefined;
   }
 
   /** The driver said that the device is lost. */
@@ -85,11 +95,26 @@ export class LiveDevice {
     this.#lost = undefined;
     if (lost) await native(lost.destroy());
     this.#requireWanted();
-    const opened = await openAndProbe(this.info, this.#window);
+    const opened = await openAndProbe(await this.#again(), this.#window);
     if (this.#closing !== undefined) await native(opened.device.destroy());
     this.#requireWanted();
     this.#found = opened.found;
     this.#opened = opened;
+  }
+
+  /**
+   * The same physical device as the loader lists it now: others may have come or gone since.
+   * @throws VkmemError UNAVAILABLE where it is not there.
+   */
+  async #again(): Promise<DeviceInfo> {
+    const same = (await listDevices()).find(
+      ({ deviceUuid }) => Buffer.compare(deviceUuid, this.info.deviceUuid) === 0,
+    );
+    if (same) return same;
+    throw new VkmemError(
+      'UNAVAILABLE',
+      `The device ${uuidText(this.info.deviceUuid)} is not listed any more.`,
+    );
   }
 
   /** Destroys the VkDevice. Memories that still live keep it open until they are freed. */

@@ -21,7 +21,7 @@ import type { MemoryPlan } from './planner.js';
 import { equalWords, HostSample, type ProbeSubject, words } from './probe-sample.js';
 
 /** What of a plan matters to an import: see MemoryPlan. */
-export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes' | 'dedicated'>;
+export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'>;
 
 /** Device memory and the memfd under it, which the holder closes. */
 export interface MappableMemory {
@@ -54,13 +54,13 @@ export async function allocateMappable(
 export async function importMemfd(
   device: NativeDevice,
   memfd: OwnedFd,
-  { size, memoryTypeIndex, handleTypes, dedicated }: HostPlan,
+  { size, memoryTypeIndex, handleTypes }: HostPlan,
 ): Promise<NativeMemory> {
   const found = sizeOf(memfd);
   if (found !== size) {
     throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes, the memory ${size}.`);
   }
-  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, dedicated));
+  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes));
 }
 
 /** A new open file description of the memfd, for one grant. The receiver owns its fd. */
@@ -82,6 +82,11 @@ export async function probeMemfd(subject: ProbeSubject): Promise<KindReport> {
   const { device, info, size } = subject;
   const refusal = refuseForBuffers(info, HandleType.HOST_ALLOCATION);
   if (refusal !== undefined) return refused(refusal);
+  if ((subject.dedicatedOnly & HandleType.HOST_ALLOCATION) !== 0) {
+    // VUID-VkMemoryAllocateInfo-pNext-02806.
+    const reason = 'the driver wants imported host memory dedicated (DEDICATED_ONLY), which Vulkan forbids.';
+    return unsupported(reason, 'export');
+  }
   if (subject.types.memfd === undefined) {
     return unsupported('no host-visible, coherent memory type can be imported from a mapped memfd.', 'type');
   }

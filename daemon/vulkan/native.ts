@@ -138,7 +138,6 @@ export interface NativeDevice {
     size: bigint,
     memoryTypeIndex: number,
     exportTypes: number,
-    dedicated?: NativeResource,
   ): Promise<NativeMemory>;
   /** OPAQUE_FD or DMA_BUF. What is imported cannot be exported again; keep the fd for that. */
   importFd(

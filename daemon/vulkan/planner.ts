@@ -8,7 +8,7 @@
  * Plans make nothing that stays: the resource that requirements are asked of is gone again.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
-import { type Claim, claimForBuffers, claimForResource } from './claims.js';
+import { bitsOf, type Claim, claimForBuffers, claimForResource } from './claims.js';
 import { native } from './errors.js';
 import { HandleType } from './flags.js';
 import { kindUnsupported, requireKinds } from './kinds.js';
@@ -54,6 +54,19 @@ const EXPORTED_AS: Readonly<Record<KindName, number>> = {
   RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
 };
 
+/**
+ * What it means that the addon refuses to ask about a resource, or the driver to make it. RANGE is the addon's word for
+ * what breaks a rule of Vulkan's or a limit.
+ */
+function refusalOf({ what }: NativeResource, error: unknown): unknown {
+  if (!(error instanceof VkmemError)) return error;
+  const { vkResult } = error.metadata;
+  if (vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED') return kindUnsupported(what, error.reason);
+  if (vkResult !== 'RANGE') return error;
+  const code = what === 'buffer' ? 'SIZE_ABOVE_MAXIMUM' : 'INVALID_ARGUMENT';
+  return new VkmemError(code, error.reason, { field: what }, error);
+}
+
 export class Planner {
   readonly #device: NativeDevice;
   readonly #info: DeviceInfo;
@@ -81,6 +94,7 @@ export class Planner {
     const memfd = kinds.includes('MAPPABLE') && this.#found.mappableBy === 'memfd';
     const handleTypes = this.#exportedAs(kinds);
     const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
+    this.#requireHeap(request.size);
     const whole = this.roundSize(request.size);
     const described = request.resource && sized(asMade(request.resource), whole);
     const { dedicatedOnly } = await this.#claim(kinds, described, declared);
@@ -99,7 +113,7 @@ export class Planner {
       allowedBy: resource
         ? `the driver does not allow it for the ${resource.what}`
         : 'the driver does not allow it',
-      transferable: this.#found.transferBits,
+      transferable: this.#transferableAs(declared),
     });
     const { flags, heapIndex } = this.#info.memoryTypes[memoryTypeIndex] ?? { flags: 0, heapIndex: 0 };
     return {
@@ -117,10 +131,30 @@ export class Planner {
     };
   }
 
+  /** What no heap has is asked of no driver. */
+  #requireHeap(size: bigint): void {
+    const largest = this.#info.heaps.reduce((most, heap) => (heap.size > most ? heap.size : most), 0n);
+    if (size <= largest) return;
+    throw new VkmemError(
+      'SIZE_ABOVE_MAXIMUM',
+      `${size} bytes were asked for; the largest heap has ${largest}.`,
+      {
+        requested_bytes: String(size),
+        maximum_bytes: String(largest),
+      },
+    );
+  }
+
   /** The handle types that memory of these kinds is exported as. */
   #exportedAs(kinds: readonly KindName[]): number {
     const byDmaBuf = kinds.includes('MAPPABLE') && this.#found.mappableBy === 'dma-buf';
     return kinds.reduce((types, kind) => types | EXPORTED_AS[kind], byDmaBuf ? HandleType.DMA_BUF : 0);
+  }
+
+  /** The types that transfer buffers of these handle types can be bound to; drivers have fewer than of plain ones. */
+  #transferableAs(declared: number): number {
+    const { transferBits, exportBits } = this.#found;
+    return bitsOf(declared).reduce((bits, type) => bits & (exportBits.get(type) ?? 0), transferBits);
   }
 
   async #claim(
@@ -129,7 +163,9 @@ export class Planner {
     declared: number,
   ): Promise<Claim> {
     const claim = resource
-      ? await claimForResource(this.#device, this.#info, resource, declared)
+      ? await claimForResource(this.#device, this.#info, resource, declared).catch((error) => {
+          throw refusalOf(resource, error);
+        })
       : claimForBuffers(this.#info, declared);
     if (claim.refusal)
       throw kindUnsupported(kinds.join(' with '), claim.refusal.reason, claim.refusal.missing);
@@ -141,30 +177,26 @@ export class Planner {
     try {
       return await native(this.#device.requirements(resource, declared));
     } catch (error) {
-      const format =
-        error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED';
-      throw format ? kindUnsupported(resource.what, error.reason) : error;
+      throw refusalOf(resource, error);
     }
   }
 
   /**
-   * Where it is required, or preferred. Dedicated memory has exactly the size of its resource's requirements, and a
-   * memfd whole pages: where both cannot be, a preference gives way, and a requirement is a refusal. It gives way too
-   * where the memory could not be zeroed then; a memfd is zero.
+   * Where it is required, or preferred. A memfd never is (VUID-VkMemoryAllocateInfo-pNext-02806): there a preference
+   * gives way, and a requirement is a refusal. It gives way too where the memory could not be zeroed then.
    */
   #isDedicated(
     resource: NativeResource,
-    { size, prefersDedicated, requiresDedicated }: Requirements,
+    { prefersDedicated, requiresDedicated }: Requirements,
     only: boolean,
     memfd: boolean,
   ): boolean {
     const required = only || requiresDedicated;
-    const fits = !memfd || this.roundSize(size) === size;
-    if (required && !fits) {
-      const reason = `the driver wants it dedicated, with ${size} bytes, which are not whole pages of a memfd.`;
+    if (memfd && required) {
+      const reason = 'the driver wants it dedicated, which imported host memory cannot be.';
       throw kindUnsupported('MAPPABLE', reason, 'export');
     }
-    return required || (prefersDedicated && fits && (memfd || isClearable(resource)));
+    return required || (prefersDedicated && !memfd && isClearable(resource));
   }
 
   /** Dedicated memory is as large as its resource needs, to the byte; all other in whole pages. */

@@ -8,7 +8,6 @@
 import { mapFd, type OwnedFd, reopenMemfd, VkmemError } from '@vkmemd/proto';
 import { type Abilities, typeFor } from './abilities.js';
 import { native } from './errors.js';
-import { HandleType } from './flags.js';
 import type { HandleFile } from './foreign-handle.js';
 import { allocateMappable } from './mappable.js';
 import type { DeviceInfo, NativeDevice, NativeMemory, NativeResource } from './native.js';
@@ -82,8 +81,7 @@ export class HostSample implements Sample {
   static async make(subject: ProbeSubject, handleTypes: number): Promise<HostSample> {
     const { device, size } = subject;
     const memoryTypeIndex = subject.types.memfd ?? 0;
-    const dedicated = dedicationOf(subject, handleTypes | HandleType.HOST_ALLOCATION);
-    const plan = { size, memoryTypeIndex, handleTypes, dedicated };
+    const plan = { size, memoryTypeIndex, handleTypes };
     const { memory, memfd } = await allocateMappable(device, plan, 'vkmemd-probe');
     try {
       const client = reopenMemfd(memfd, 'rw', 'probe:MAPPABLE');

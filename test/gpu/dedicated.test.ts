@@ -99,3 +99,23 @@ gpuTest('memory for an image', async (t) => {
   await peer.end();
   await session.free(held);
 });
+
+gpuTest('memory dedicated to an image shows nothing of whoever had it before', async (t) => {
+  const { runtimeDir } = await startOnGpu(t);
+  const session = await Session.open(t, runtimeDir);
+  for (let round = 0; round < 3; round++) {
+    const before = await session.allocate(4 * BUFFER_SIZE, ['KIND_OPAQUE_FD']);
+    await session.fill(before, 0xa5a5a5a5);
+    await session.free(before);
+    const image = { ...IMAGE, width: 1000, height: 777, mipLevels: 5, arrayLayers: 4 };
+    const held = await session.allocate(0, ['KIND_OPAQUE_FD'], { image });
+    const grant = grantOf(held);
+    const size = Number(grant.allocationSizeBytes);
+    const peer = await CudaPeer.start(t, grant.deviceUuid, [fdOf(held, 'KIND_OPAQUE_FD')]);
+    await peer.ask('adopt', { size, dedicated: grant.dedicated });
+    const zero = await peer.ask('check', { offset: 0, size, stride: size, word: 0 });
+    t.same(zero, { wrong: 0 }, `texels and what lies between them, dedicated ${grant.dedicated}`);
+    await peer.end();
+    await session.free(held);
+  }
+});

@@ -23,7 +23,7 @@ export const RUNGS: Readonly<Record<SoftwareDriver, Partial<Record<KindName, str
   },
   // It lists every extension there is, answers success, and does nothing: the fd that it exports is 1.
   mock: {
-    MAPPABLE: 'UNSUPPORTED type',
+    MAPPABLE: 'UNSUPPORTED export',
     OPAQUE_FD: 'UNSUPPORTED works',
     DMA_BUF: 'UNSUPPORTED export',
     RDMA_ADDRESS: 'UNSUPPORTED feature',

@@ -78,7 +78,7 @@ t.test('a cancelled Allocate keeps nothing', async (t) => {
 });
 
 t.test('turns go round the users', async (t) => {
-  const turns = new Turns({ atOnce: 1, atOnceOfOne: 1, waitingOfOne: 3 });
+  const turns = new Turns({ atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 3 });
   const order: string[] = [];
   let open: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -88,28 +88,34 @@ t.test('turns go round the users', async (t) => {
     await gate;
     order.push(name);
   };
-  const first = turns.take('a', piece('a1'));
-  const rest = ['a2', 'a3', 'a4'].map((name) => turns.take('a', piece(name)));
-  const other = turns.take('b', piece('b1'));
-  await t.rejects(turns.take('a', piece('a5')), { code: 'UNAVAILABLE' }, 'one user cannot wait without end');
+  const first = turns.take({ uid: 1 }, piece('a1'));
+  const rest = ['a2', 'a3', 'a4'].map((name) => turns.take({ uid: 1 }, piece(name)));
+  const other = turns.take({ uid: 2 }, piece('b1'));
+  await t.rejects(
+    turns.take({ uid: 1 }, piece('a5')),
+    { code: 'UNAVAILABLE' },
+    'one user cannot wait without end',
+  );
   open();
   await Promise.all([first, ...rest, other]);
   t.strictSame(order, ['a1', 'a2', 'b1', 'a3', 'a4']);
-  const failing = turns.take('a', () => Promise.reject(new VkmemError('DEVICE_LOST')));
+  const failing = turns.take({ uid: 1 }, () => Promise.reject(new VkmemError('DEVICE_LOST')));
   await t.rejects(failing, { code: 'DEVICE_LOST' });
-  await turns.take('a', piece('last'));
+  await turns.take({ uid: 1 }, piece('last'));
   t.equal(order.at(-1), 'last', 'a failure passes the turn on');
 });
 
 t.test('one party has only so many turns at once', async (t) => {
-  const turns = new Turns({ atOnce: 3, atOnceOfOne: 2, waitingOfOne: 9 });
+  const turns = new Turns({ atOnce: 3, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: 9 });
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const piece = (name: string) => () => {
     begun.push(name);
     return new Promise<void>((resolve) => ends.set(name, resolve));
   };
-  const all = ['a1', 'a2', 'a3', 'b1'].map((name) => turns.take(name.slice(0, 1), piece(name)));
+  const all = ['a1', 'a2', 'a3', 'b1'].map((name) =>
+    turns.take({ uid: 1, session: BigInt(name.charCodeAt(0)) }, piece(name)),
+  );
   await Promise.resolve();
   t.strictSame(begun, ['a1', 'a2', 'b1'], 'the third of the first party waits, with a place free or not');
   ends.get('b1')?.();
@@ -121,6 +127,29 @@ t.test('one party has only so many turns at once', async (t) => {
   t.strictSame(begun, ['a1', 'a2', 'b1', 'a3']);
   for (const name of ['a2', 'a3']) ends.get(name)?.();
   await Promise.all(all);
+});
+
+t.test('one user has only so many turns at once, however many sessions', async (t) => {
+  const turns = new Turns({ atOnce: 3, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 9 });
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const piece = (name: string) => () => {
+    begun.push(name);
+    return new Promise<void>((resolve) => ends.push(resolve));
+  };
+  const mine = [1n, 2n, 3n].map((session) => turns.take({ uid: 1, session }, piece(`mine ${session}`)));
+  const other = turns.take({ uid: 2, session: 4n }, piece('other'));
+  await Promise.resolve();
+  t.strictSame(begun, ['mine 1', 'mine 2', 'other']);
+  ends[2]?.();
+  await other;
+  t.equal(begun.length, 3, 'the place that is free is nobody else\u2019s of the user');
+  for (const end of ends) end();
+  await Promise.all(mine.slice(0, 2));
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const end of ends) end();
+  await Promise.all(mine);
+  t.equal(begun.at(-1), 'mine 3');
 });
 
 t.test('a budget sample that is out of date admits nothing twice', async (t) => {

@@ -122,7 +122,10 @@ t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing el
   await t.rejects(client.importMemory({ ...good, driverUuid: other }), { code: 'INVALID_HANDLE' });
   await t.rejects(client.importMemory({ ...good, deviceUuid: other }), { code: 'INVALID_HANDLE' });
   await t.rejects(client.importMemory({ ...good, memoryTypeIndex: 31 }), { code: 'INVALID_ARGUMENT' });
-  await t.rejects(client.importMemory({ ...good, size: 1n << 40n }), { code: 'INVALID_SIZE' });
+  await t.rejects(client.importMemory({ ...good, size: 1n << 40n }), {
+    // Where the fd is a device node, which has no size, the heap is what it is compared with.
+    code: /^(INVALID_SIZE|SIZE_ABOVE_MAXIMUM)$/,
+  });
   await t.rejects(client.importMemory({ ...good, kinds: ['MAPPABLE'] }), { code: 'NOT_MAPPABLE' });
   await t.rejects(client.importMemory({ ...good, kinds: ['DMA_BUF'] }), { code: 'KIND_UNSUPPORTED' });
   const device = openSync('/dev/null', 'r+');

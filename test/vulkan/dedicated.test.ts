@@ -5,7 +5,7 @@
  * of the addon can write to: see `soil`.
  */
 import { closeSync, fstatSync, writeSync } from 'node:fs';
-import { createMemfd, mapFd } from '@vkmemd/proto';
+import { createMemfd } from '@vkmemd/proto';
 import t from 'tap';
 import {
   loadNative,
@@ -112,22 +112,6 @@ else {
       }),
     );
     await t.rejects(device.allocate(SIZE, 1, 0, buffer), refusal('RANGE', { detail: /memory type/ }));
-  });
-
-  t.test('a memfd\u2019s memory may be dedicated', async (t) => {
-    using memfd = await createMemfd('test-dedicated', SIZE);
-    t.equal((await device.requirements(buffer, HOST_ALLOCATION)).size, SIZE);
-    const memory = await device.importHost(memfd.fd, SIZE, 0, 0, buffer);
-    await device.fill(memory, 0n, SIZE, 0xffffffff);
-    using mapping = mapFd(memfd, { offset: 0n, length: Number(SIZE), access: 'ro' });
-    const bytes = Buffer.from(mapping.buffer);
-    t.ok(bytes.equals(Buffer.alloc(Number(SIZE), 0xff)));
-    await device.zero(memory);
-    t.ok(bytes.equals(Buffer.alloc(Number(SIZE))));
-    await memory.free();
-    const silent = await device.importHost(memfd.fd, SIZE, 0, 0, { ...buffer, usage: SRC });
-    await t.rejects(device.zero(silent), refusal('NOT_LISTED', { detail: /and it cannot be mapped/ }));
-    await silent.free();
   });
 
   t.test('an image\u2019s memory is cleared, and nothing else', async (t) => {

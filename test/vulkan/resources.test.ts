@@ -86,7 +86,7 @@ else {
 
   t.test('an image that the driver does not have', async (t) => {
     // R4G4_UNORM_PACK8, a format with Y'CbCr planes that lavapipe lacks, and numbers that are no formats.
-    for (const format of [1, 1_000_156_000, 123_456, 2 ** 31 - 2, 2 ** 32 - 1]) {
+    for (const format of [1, 1_000_156_000, 123_456, 2 ** 31 - 2]) {
       const refused = refusal('VK_ERROR_FORMAT_NOT_SUPPORTED', {
         call: 'vkGetPhysicalDeviceImageFormatProperties2',
       });

@@ -34,7 +34,7 @@ Outcome<BufferWindow> BufferWindow::Create(const Memory& memory, uint64_t offset
                                            VkBufferUsageFlagBits usage) {
   if (memory.dedicated.has_value()) return OverDedicated(memory, offset, size, usage);
   uint64_t granule = Device::kGranule;
-  for (;;) {
+  for (bool again = false;; again = true) {
     const uint64_t base = offset / granule * granule;
     auto created = Resource::Create(*memory.device, BufferInfo{offset - base + size, kTransferUsage},
                                     memory.handle_types);
@@ -43,6 +43,10 @@ Outcome<BufferWindow> BufferWindow::Create(const Memory& memory, uint64_t offset
     const Requirements& needs = buffer->requirements();
     if (base % needs.memory.alignment != 0) {
       // The alignment is known only once there is a buffer. It is a power of two, so this happens once.
+      if (again) {
+        return Failure::Own("vkGetBufferMemoryRequirements2", kNotListed,
+                            "the driver's alignment changes from buffer to buffer");
+      }
       granule = needs.memory.alignment;
       continue;
     }

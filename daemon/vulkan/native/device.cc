@@ -2,6 +2,8 @@
 #include "device.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "external.h"
 #include "host_mapping.h"
@@ -10,6 +12,7 @@ namespace vkmem {
 namespace {
 
 constexpr uint64_t kLargestWindow = uint64_t{1} << 30;
+constexpr auto kLongestPause = std::chrono::milliseconds(1000);
 
 constexpr const char* kWantedExtensions[] = {
     VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,      VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
@@ -144,13 +147,25 @@ Status Device::SubmitAndWait(VkCommandBuffer commands) {
   }
   if (result != VK_SUCCESS) {
     // A wait that failed says nothing about the work, nor does a submission that lost the device; what the
-    // commands use is destroyed next. On a lost device this returns (spec, Lost Device).
-    std::lock_guard<std::mutex> lock(queue_mutex_);
-    (void)fn.QueueWaitIdle(queue_);
+    // commands use is destroyed next.
+    if (WaitIdle() == VK_ERROR_DEVICE_LOST && result != VK_ERROR_DEVICE_LOST) {
+      call = "vkQueueWaitIdle";
+      result = VK_ERROR_DEVICE_LOST;
+    }
   }
   fn.DestroyFence(handle_, fence, nullptr);
   if (result != VK_SUCCESS) return Fail(call, result);
   return Done{};
+}
+
+VkResult Device::WaitIdle() {
+  std::lock_guard<std::mutex> lock(queue_mutex_);
+  for (auto pause = std::chrono::milliseconds(1);; pause = std::min(pause * 2, kLongestPause)) {
+    const VkResult idle = fn.QueueWaitIdle(queue_);
+    // On a lost device nothing runs any more (spec, Lost Device). Out of memory, it says nothing.
+    if (idle == VK_SUCCESS || idle == VK_ERROR_DEVICE_LOST) return idle;
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 Outcome<uint32_t> Device::HostTypeBits(int memfd, uint64_t size) {

@@ -115,6 +115,8 @@ class Device {
   static constexpr uint64_t kGranule = 4096;
 
  private:
+  // Blocks until nothing runs on the queue; VK_ERROR_DEVICE_LOST where nothing ever will.
+  VkResult WaitIdle();
   Device(std::shared_ptr<Instance> instance, PhysicalDevice description)
       : physical(std::move(description)), instance_(std::move(instance)) {}
   Status Create(uint64_t window);

@@ -71,12 +71,11 @@ Napi::Value DeviceObject::ImportHost(const Napi::CallbackInfo& info) {
   const uint64_t size = args.U64("size");
   const uint32_t type = args.U32("memoryTypeIndex");
   const uint32_t exports = args.U32("exportTypes");
-  Memory::Dedicated dedicated = args.OptionalResource("dedicated");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, fd = std::move(fd), size, type, exports, dedicated]() mutable {
-        return Memory::ImportHost(core, std::move(fd), size, type, exports, dedicated);
+      [core = core_, fd = std::move(fd), size, type, exports]() mutable {
+        return Memory::ImportHost(core, std::move(fd), size, type, exports);
       },
       WrapMemory);
 }

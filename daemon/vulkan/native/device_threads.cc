@@ -22,6 +22,7 @@ void* DeviceThreads::OnThread(void* self) {
 
 bool DeviceThreads::Queue(std::unique_ptr<Job> job) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_) return false;
   if (idle_ < queued_.size() + 1 && threads_.size() < kMost) {
     // Where the system gives no more threads, those that there are do the work.
     pthread_t made;

@@ -35,7 +35,8 @@ class DeviceThreads {
   DeviceThreads(const DeviceThreads&) = delete;
   DeviceThreads& operator=(const DeviceThreads&) = delete;
 
-  // From the loop's thread. False, with the job dropped, if there is no thread and none can be made.
+  // From the loop's thread. False, with the job dropped, if there is no thread and none can be made, or the
+  // environment is ending.
   bool Queue(std::unique_ptr<Job> job);
 
  private:

@@ -11,14 +11,13 @@ namespace {
 constexpr char kImageCall[] = "vkGetPhysicalDeviceImageFormatProperties2";
 
 // Whether a number is a format that the device's version of Vulkan has. Those of extensions that are not part
-// of a version are left out, as no device here has them enabled.
+// of a version are left out, as no device here has them enabled; so are those of several planes, whose rules
+// nobody here checks.
 bool IsFormat(VkFormat format, uint32_t version) {
   const auto within = [format](VkFormat first, VkFormat last) { return format >= first && format <= last; };
   if (within(VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK)) return true;
-  if (within(VK_FORMAT_G8B8G8R8_422_UNORM, VK_FORMAT_G16_B16_R16_3PLANE_444_UNORM)) return true;
   return version >= VK_API_VERSION_1_3 &&
          (within(VK_FORMAT_ASTC_4x4_SFLOAT_BLOCK, VK_FORMAT_ASTC_12x12_SFLOAT_BLOCK) ||
-          within(VK_FORMAT_G8_B8R8_2PLANE_444_UNORM, VK_FORMAT_G16_B16R16_2PLANE_444_UNORM) ||
           within(VK_FORMAT_A4R4G4B4_UNORM_PACK16, VK_FORMAT_A4B4G4R4_UNORM_PACK16));
 }
 
@@ -133,9 +132,9 @@ Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const R
     return ReadBufferProperties(device.instance(), device.physical, buffer->usage, type);
   }
   const ImageInfo& image = std::get<ImageInfo>(resource);
-  Status sound = CheckImage(image);
+  Status sound = CheckImage(device.physical, image);
   if (!sound.ok()) return sound.failure();
-  Status offered = RequireImage(device, image, 0);
+  auto offered = RequireImage(device, image, 0);
   if (!offered.ok()) return offered.failure();
   if (MissingFor(device.physical, type) != nullptr) return VkExternalMemoryProperties{};
   ImageAnswer answer = AskImage(device, image, type);
@@ -145,14 +144,19 @@ Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const R
   return answer.external;
 }
 
-Status RequireImage(const Device& device, const ImageInfo& image, VkExternalMemoryHandleTypeFlags types) {
-  Status alone = Judge(image, AskImage(device, image, 0));
-  if (!alone.ok()) return alone;
+Outcome<VkDeviceSize> RequireImage(const Device& device, const ImageInfo& image,
+                                   VkExternalMemoryHandleTypeFlags types) {
+  const ImageAnswer alone = AskImage(device, image, 0);
+  Status had = Judge(image, alone);
+  if (!had.ok()) return had.failure();
+  VkDeviceSize most = alone.limits.maxResourceSize;
   for (VkExternalMemoryHandleTypeFlags rest = types; rest != 0; rest &= rest - 1) {
-    Status shared = Judge(image, AskImage(device, image, rest & ~(rest - 1)));
-    if (!shared.ok()) return shared;
+    const ImageAnswer shared = AskImage(device, image, rest & ~(rest - 1));
+    Status also = Judge(image, shared);
+    if (!also.ok()) return also.failure();
+    most = std::min(most, shared.limits.maxResourceSize);
   }
-  return Done{};
+  return most;
 }
 
 }  // namespace vkmem

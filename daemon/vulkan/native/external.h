@@ -36,7 +36,9 @@ VkExternalMemoryProperties ReadBufferProperties(const Instance& instance, const 
 Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const ResourceInfo& resource,
                                                    VkExternalMemoryHandleTypeFlagBits type);
 
-// Whether the driver can have the image, with each of the handle types.
-Status RequireImage(const Device& device, const ImageInfo& image, VkExternalMemoryHandleTypeFlags types);
+// Whether the driver can have the image, with each of the handle types; and the most bytes that it may take
+// then (maxResourceSize), 0 where the driver does not say.
+Outcome<VkDeviceSize> RequireImage(const Device& device, const ImageInfo& image,
+                                   VkExternalMemoryHandleTypeFlags types);
 
 }  // namespace vkmem

@@ -83,7 +83,7 @@ Memory::Made Memory::Allocate(std::shared_ptr<Device> device, uint64_t size, uin
 }
 
 Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
-                                uint32_t export_types, Dedicated dedicated) {
+                                uint32_t export_types) {
   constexpr auto kType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
   const uint64_t alignment = device->physical.min_imported_host_pointer_alignment;
   if (alignment == 0) {
@@ -94,7 +94,7 @@ Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, 
                         "the size is not a multiple of minImportedHostPointerAlignment");
   }
   std::shared_ptr<Memory> memory(
-      new Memory(std::move(device), size, type, export_types, kType, std::move(dedicated)));
+      new Memory(std::move(device), size, type, export_types, kType, std::nullopt));
   auto mapping = HostMapping::Create(memfd.get(), size, alignment);
   if (!mapping.ok()) return mapping.failure();
   memory->mapping_ = std::move(mapping.value());
@@ -105,8 +105,6 @@ Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, 
   import.pHostPointer = memory->mapping_->data();
   Status made = memory->Make(&import);
   if (!made.ok()) return made.failure();
-  Status bound = memory->Bind();
-  if (!bound.ok()) return bound.failure();
   return memory;
 }
 

@@ -38,9 +38,10 @@ class Memory {
   // `size` in bytes; `export_types` are VkExternalMemoryHandleTypeFlags, 0 for memory that is never exported.
   static Made Allocate(std::shared_ptr<Device> device, uint64_t size, uint32_t type, uint32_t export_types,
                        Dedicated dedicated);
-  // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file).
+  // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file). It is never
+  // dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
   static Made ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
-                         uint32_t export_types, Dedicated dedicated);
+                         uint32_t export_types);
   // An OPAQUE_FD or a DMA_BUF; `fd` becomes the driver's on success and is closed on failure. The memory
   // cannot be exported again: asked to make an import exportable, NVIDIA's driver (580.159) makes memory of
   // its own and leaves the import out.
@@ -96,6 +97,8 @@ class Memory {
 
   // Whether vkMapMemory can be called: host-visible, and not imported from a host pointer.
   bool mappable() const;
+  // Whether it was made exportable as this one handle type.
+  bool ExportableAs(VkExternalMemoryHandleTypeFlagBits handle_type) const;
   // The queue family that stands for those who reach the memory through a driver of their own, with which
   // queue ownership is passed: FOREIGN for other drivers (DMA_BUF, RDMA_ADDRESS) where the device knows it,
   // EXTERNAL otherwise, IGNORED where there are none.

@@ -2,6 +2,7 @@
 //
 // Limits: a memory object can be mapped once at a time, so whoever maps it has it alone.
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -21,15 +22,18 @@ Failure NotExportable(const char* call) {
 
 }  // namespace
 
+bool Memory::ExportableAs(VkExternalMemoryHandleTypeFlagBits handle_type) const {
+  const auto wanted = static_cast<VkExternalMemoryHandleTypeFlags>(handle_type);
+  return std::has_single_bit(wanted) && (export_types & wanted) != 0;
+}
+
 Outcome<UniqueFd> Memory::Export(VkExternalMemoryHandleTypeFlagBits handle_type) {
   std::shared_lock<std::shared_mutex> lock(mutex_);
   if (handle_ == VK_NULL_HANDLE) return Failure::Own("vkGetMemoryFdKHR", kFreed, "the memory is freed");
   if (device->fn.GetMemoryFdKHR == nullptr) {
     return Failure::Own("vkGetMemoryFdKHR", kNotListed, VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME);
   }
-  if ((export_types & static_cast<VkExternalMemoryHandleTypeFlags>(handle_type)) == 0) {
-    return NotExportable("vkGetMemoryFdKHR");
-  }
+  if (!ExportableAs(handle_type)) return NotExportable("vkGetMemoryFdKHR");
   Status live = device->Live("vkGetMemoryFdKHR");
   if (!live.ok()) return live.failure();
   VkMemoryGetFdInfoKHR info{};
@@ -58,9 +62,7 @@ Outcome<uint64_t> Memory::RemoteAddress(VkExternalMemoryHandleTypeFlagBits handl
     return Failure::Own(kCall, kNotListed,
                         VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME " with its feature externalMemoryRDMA");
   }
-  if ((export_types & static_cast<VkExternalMemoryHandleTypeFlags>(handle_type)) == 0) {
-    return NotExportable(kCall);
-  }
+  if (!ExportableAs(handle_type)) return NotExportable(kCall);
   Status live = device->Live(kCall);
   if (!live.ok()) return live.failure();
   VkMemoryGetRemoteAddressInfoNV info{};
@@ -115,7 +117,9 @@ Outcome<std::vector<uint8_t>> Memory::Read(uint64_t offset, uint64_t length) {
 Status Memory::ZeroMapped(uint64_t offset) {
   std::unique_lock<std::shared_mutex> lock(mutex_);
   const VkMemoryPropertyFlags flags = device->physical.memory.memoryTypes[type].propertyFlags;
-  for (uint64_t done = offset; done < size;) {
+  // A device's write may share its last atom with the first byte here; all in front of it is zero too.
+  const uint64_t atom = std::max<uint64_t>(1, device->physical.properties.limits.nonCoherentAtomSize);
+  for (uint64_t done = offset / atom * atom; done < size;) {
     // Flushed ranges begin at whole atoms, and end at one or with the memory.
     const uint64_t base = done / kMapped * kMapped;
     const uint64_t length = std::min(kMapped, size - base);

@@ -47,10 +47,12 @@ bool MemoryObject::Is(const Napi::Value& value) {
 }
 
 Napi::Value MemoryObject::Size(const Napi::CallbackInfo& info) {
+  if (!Is(info.This())) return info.Env().Undefined();
   return Napi::BigInt::New(info.Env(), size_);
 }
 
 Napi::Value MemoryObject::MemoryTypeIndex(const Napi::CallbackInfo& info) {
+  if (!Is(info.This())) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), type_);
 }
 

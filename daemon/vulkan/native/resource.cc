@@ -13,6 +13,10 @@ Outcome<std::unique_ptr<Resource>> Resource::Create(Device& device, const Resour
       std::visit([&](const auto& described) { return resource->Make(described, handle_types); }, info);
   if (!made.ok()) return made.failure();
   resource->ReadRequirements();
+  if (resource->most_bytes_ != 0 && resource->requirements_.memory.size > resource->most_bytes_) {
+    return Failure::Own("vkGetImageMemoryRequirements2", kNotListed,
+                        "the image needs more than the driver's maxResourceSize");
+  }
   return resource;
 }
 
@@ -46,15 +50,16 @@ Status Resource::Make(const BufferInfo& buffer, VkExternalMemoryHandleTypeFlags 
 }
 
 Status Resource::Make(const ImageInfo& image, VkExternalMemoryHandleTypeFlags handle_types) {
-  Status sound = CheckImage(image);
+  Status sound = CheckImage(device_.physical, image);
   if (!sound.ok()) return sound;
   Status listed = RequireHandleTypes(device_.physical, "vkCreateImage", handle_types);
   if (!listed.ok()) return listed;
   Status live = device_.Live("vkCreateImage");
   if (!live.ok()) return live;
   // A format or size that the driver does not have may do anything in vkCreateImage.
-  Status offered = RequireImage(device_, image, handle_types);
-  if (!offered.ok()) return offered;
+  auto offered = RequireImage(device_, image, handle_types);
+  if (!offered.ok()) return offered.failure();
+  most_bytes_ = offered.value();
 
   VkExternalMemoryImageCreateInfo external{};
   external.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO;

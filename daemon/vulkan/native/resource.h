@@ -75,6 +75,8 @@ class Resource {
   VkBuffer buffer_ = VK_NULL_HANDLE;
   VkImage image_ = VK_NULL_HANDLE;
   Requirements requirements_;
+  // What the driver lets an image take, in bytes; 0 where it does not say, and for buffers.
+  VkDeviceSize most_bytes_ = 0;
 };
 
 }  // namespace vkmem

@@ -54,15 +54,21 @@ std::optional<ResourceInfo> Args::OptionalResource(const char* name) {
     Refuse(std::string(name) + ".what", "'buffer' or 'image'");
     return std::nullopt;
   }
+  // Vulkan's enumerators are no larger; what is, is no value of the enumeration's type.
+  const auto enumerator = [&](const char* field) {
+    const uint32_t number = u32(field);
+    if (ok_ && number > INT32_MAX) Refuse(std::string(name) + "." + field, "a number of Vulkan's");
+    return ok_ ? number : 0;
+  };
   ImageInfo image;
   image.flags = u32("flags");
-  image.type = static_cast<VkImageType>(u32("type"));
-  image.format = static_cast<VkFormat>(u32("format"));
+  image.type = static_cast<VkImageType>(enumerator("type"));
+  image.format = static_cast<VkFormat>(enumerator("format"));
   image.extent = {u32("width"), u32("height"), u32("depth")};
   image.mip_levels = u32("mipLevels");
   image.array_layers = u32("arrayLayers");
-  image.samples = static_cast<VkSampleCountFlagBits>(u32("samples"));
-  image.tiling = static_cast<VkImageTiling>(u32("tiling"));
+  image.samples = static_cast<VkSampleCountFlagBits>(enumerator("samples"));
+  image.tiling = static_cast<VkImageTiling>(enumerator("tiling"));
   image.usage = u32("usage");
   return image;
 }

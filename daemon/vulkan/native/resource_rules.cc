@@ -74,6 +74,10 @@ Status CheckFlags(const ImageInfo& image) {
   if ((image.flags & kNeedMutable) != 0 && (image.flags & VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT) == 0) {
     return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE and EXTENDED_USAGE want MUTABLE_FORMAT");
   }
+  const bool compressed = image.format >= VK_FORMAT_BC1_RGB_UNORM_BLOCK;
+  if ((image.flags & VK_IMAGE_CREATE_BLOCK_TEXEL_VIEW_COMPATIBLE_BIT) != 0 && !compressed) {
+    return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE wants a compressed format");
+  }
   return Done{};
 }
 
@@ -93,6 +97,9 @@ Status CheckUsage(const ImageInfo& image) {
   if (image.usage == 0) return Broken("the usage is 0");
   if ((image.usage & ~kImageUsages) != 0) {
     return Unlisted("vkCreateImage", "image usage", image.usage & ~kImageUsages);
+  }
+  if ((image.usage & VK_IMAGE_USAGE_STORAGE_BIT) != 0 && image.samples != VK_SAMPLE_COUNT_1_BIT) {
+    return Broken("STORAGE with several samples wants a feature that is not enabled");
   }
   if ((image.usage & VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT) != 0 &&
       ((image.usage & ~kAttachmentUsages) != 0 || image.usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)) {
@@ -115,7 +122,13 @@ Status CheckBuffer(const PhysicalDevice& device, const BufferInfo& buffer) {
   return Done{};
 }
 
-Status CheckImage(const ImageInfo& image) {
+Status CheckImage(const PhysicalDevice& device, const ImageInfo& image) {
+  const VkPhysicalDeviceLimits& limits = device.properties.limits;
+  if ((image.usage & kAttachmentUsages) != 0 && (image.extent.width > limits.maxFramebufferWidth ||
+                                                 image.extent.height > limits.maxFramebufferHeight)) {
+    return Failure::Own("vkCreateImage", kNotListed,
+                        "an attachment is larger than the driver's framebuffers");
+  }
   if (image.format == VK_FORMAT_UNDEFINED) return Broken("the format is UNDEFINED");
   if (image.tiling != VK_IMAGE_TILING_OPTIMAL && image.tiling != VK_IMAGE_TILING_LINEAR) {
     return Unlisted("vkCreateImage", "image tiling", image.tiling);

@@ -15,6 +15,6 @@
 namespace vkmem {
 
 Status CheckBuffer(const PhysicalDevice& device, const BufferInfo& buffer);
-Status CheckImage(const ImageInfo& image);
+Status CheckImage(const PhysicalDevice& device, const ImageInfo& image);
 
 }  // namespace vkmem

@@ -44,6 +44,11 @@ Outcome<Reach> ReachOf(const Memory& memory) {
 
 Status Zero(std::shared_ptr<Memory> memory) {
   if (memory->dedicated.has_value() && std::holds_alternative<ImageInfo>(*memory->dedicated)) {
+    // What lies between texels is nobody's to clear, but may be another's to read: raw, through an export.
+    if (memory->mappable()) {
+      Status zeroed = memory->ZeroMapped(0);
+      if (!zeroed.ok()) return zeroed;
+    }
     return ClearImage(std::move(memory));
   }
   auto found = ReachOf(*memory);

@@ -1,0 +1,150 @@
+/**
+ * Drivers that want exportable memory dedicated to a buffer or an image, or would rather have it so: what is made, what
+ * the grant says of it, and that an importer with a device of its own who repeats it reads the bytes.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import type { Decoded } from '@vkmemd/proto';
+import t from 'tap';
+import { plainEnvironment, plainNode } from '../support/daemon.js';
+import {
+  allocate,
+  claim,
+  type FakeHost,
+  type Granted,
+  onFake,
+  release,
+  reportOn,
+  SIZE,
+  wireKinds,
+} from './support.js';
+
+const TRANSFER = 3;
+const STORAGE = 0x20;
+const kinds = wireKinds('OPAQUE_FD');
+const image = {
+  type: 'IMAGE_TYPE_2D',
+  format: 37, // VK_FORMAT_R8G8B8A8_UNORM
+  width: 33,
+  height: 17,
+  depth: 1,
+  mipLevels: 1,
+  arrayLayers: 1,
+  samples: 1,
+  tiling: 'IMAGE_TILING_OPTIMAL',
+  usage: 4, // SAMPLED
+} as const;
+
+/** What an importer in another process, told only what the grant says, made of the fd. */
+async function importElsewhere({ layer }: FakeHost, { grants, fds }: Granted): Promise<unknown> {
+  const program = fileURLToPath(new URL('./importer.js', import.meta.url));
+  const { allocationSizeBytes, memoryTypeIndex, dedicated, buffer, image } = grants[0] as Decoded<'Grant'>;
+  const told = {
+    size: String(allocationSizeBytes),
+    memoryTypeIndex,
+    dedicated,
+    bufferUsage: buffer?.usage,
+    image: image?.description,
+  };
+  const child = spawn(...plainNode([program, JSON.stringify(told)]), {
+    env: { ...plainEnvironment(), ...layer.environment },
+    stdio: ['ignore', 'pipe', 'inherit', fds[0]?.fd],
+  });
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`the importer ended with ${code}`);
+  return JSON.parse(output);
+}
+
+const sha256 = (size: bigint, byte: number): string =>
+  createHash('sha256')
+    .update(Buffer.alloc(Number(size), byte))
+    .digest('hex');
+
+t.test('a driver that wants exportable buffers dedicated', async (t) => {
+  await onFake(t, ['dedicated_only buffers'], async (host) => {
+    t.match(await reportOn(host, 'OPAQUE_FD'), { rung: 'RUNG_VERIFIED' });
+    t.match(
+      await reportOn(host, 'MAPPABLE'),
+      {
+        rung: 'RUNG_UNSUPPORTED',
+        missing: 'export',
+        reason: /dedicated \(DEDICATED_ONLY\), which Vulkan forbids/,
+      },
+      'what is imported from the host never is',
+    );
+    const wire = await host.session();
+    const cases = {
+      nothing: [undefined, TRANSFER],
+      storage: [{ usage: STORAGE }, STORAGE | TRANSFER],
+    } as const;
+    for (const [what, [buffer, usage]] of Object.entries(cases)) {
+      const made = await allocate(wire, { sizeBytes: SIZE, kinds, ...(buffer && { buffer }) });
+      t.match(made.allocation, { dedicated: true, buffer: { usage } }, `${what} described: it says so`);
+      t.match(made.grants[0], { dedicated: true, buffer: { usage }, allocationSizeBytes: SIZE });
+      await host.fill(made.id, 0x5a5a5a5a);
+      t.match(await importElsewhere(host, made), { dedicated: true, sha256: sha256(SIZE, 0x5a) });
+      await release(made);
+    }
+    const pictured = await allocate(wire, { sizeBytes: 0n, kinds, image });
+    t.match(pictured.allocation, { dedicated: false }, 'images are not');
+    await release(pictured);
+  });
+});
+
+t.test('a driver that wants exportable images dedicated', async (t) => {
+  await onFake(t, ['dedicated_only images'], async (host) => {
+    const wire = await host.session();
+    const pictured = await allocate(wire, { sizeBytes: 0n, kinds, image });
+    t.match(pictured.grants[0], {
+      dedicated: true,
+      image: { description: { ...image, usage: 6 }, sameDeviceAndDriver: true, layoutForOtherApis: 1 },
+    });
+    t.equal(pictured.allocation.sizeBytes, pictured.allocation.requirements?.sizeBytes, 'to the byte');
+    t.match(await importElsewhere(host, pictured), { dedicated: true });
+    await t.rejects(host.fill(pictured.id, 1), { code: 'KIND_UNSUPPORTED' }, 'nobody but its user fills it');
+    await release(pictured);
+    const plain = await allocate(wire, { sizeBytes: SIZE, kinds });
+    t.match(plain.allocation, { dedicated: false, buffer: null }, 'nothing is made up for others');
+    await release(plain);
+  });
+});
+
+t.test('all of them, and every grant says the same', async (t) => {
+  await onFake(t, ['dedicated_only all', 'dma_buf present', 'rdma present'], async (host) => {
+    const wire = await host.session();
+    for (const kind of ['OPAQUE_FD', 'DMA_BUF', 'RDMA_ADDRESS'] as const) {
+      t.not((await reportOn(host, kind)).rung, 'RUNG_UNSUPPORTED', kind);
+      const made = await allocate(wire, { sizeBytes: SIZE, kinds: wireKinds(kind) });
+      t.match(made.allocation, { dedicated: true, buffer: { usage: TRANSFER } });
+      const again = await claim(wire, made.id, kind);
+      t.match(again.grants[0], { dedicated: true, buffer: { usage: TRANSFER } });
+      await host.fill(made.id, 0x21212121);
+      t.ok((await host.bytesOf(wire, made.id, SIZE)).equals(Buffer.alloc(Number(SIZE), 0x21)));
+      for (const fd of again.fds) fd.close();
+      await release(made);
+    }
+  });
+});
+
+t.test('a driver that would rather have it so', async (t) => {
+  await onFake(t, ['prefers_dedicated yes'], async (host) => {
+    const wire = await host.session();
+    const plain = await allocate(wire, { sizeBytes: SIZE, kinds });
+    t.match(plain.allocation, { dedicated: false }, 'of nothing described nothing is preferred');
+    await release(plain);
+    const buffered = await allocate(wire, { sizeBytes: SIZE, kinds, buffer: { usage: STORAGE } });
+    t.match(buffered.grants[0], { dedicated: true, buffer: { usage: STORAGE | TRANSFER } });
+    await host.fill(buffered.id, 0x33333333);
+    t.match(await importElsewhere(host, buffered), { dedicated: true, sha256: sha256(SIZE, 0x33) });
+    await release(buffered);
+    const pictured = await allocate(wire, { sizeBytes: 0n, kinds, image });
+    t.match(pictured.grants[0], { dedicated: true });
+    t.match(await importElsewhere(host, pictured), { dedicated: true });
+    await release(pictured);
+  });
+});

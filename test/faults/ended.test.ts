@@ -1,0 +1,144 @@
+/**
+ * Memory that ends with the device that held it: who names it is told so and nobody else, what was granted of it drains,
+ * and its name can be had again.
+ */
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '@vkmemd/client';
+import t from 'tap';
+import type { HandoffWire } from '../support/handoff-wire.js';
+import { asOtherUser, noOtherUser } from '../support/uid.js';
+import {
+  allocate,
+  claim,
+  type FakeHost,
+  loseDevice,
+  mapped,
+  onFake,
+  refusalOf,
+  release,
+  SIZE,
+  servesAgain,
+  wireKinds,
+} from './support.js';
+
+const mappable = wireKinds('MAPPABLE');
+const opaque = wireKinds('OPAQUE_FD');
+const lost = { code: 'DEVICE_LOST' };
+
+/** Every way to name an allocation, each to its end. */
+async function everyWay(host: FakeHost, wire: HandoffWire, ref: { id: string } | { name: string }) {
+  const { control } = host;
+  const kinds = opaque;
+  return Promise.all(
+    [
+      control.call('GetAllocation', { allocation: ref }),
+      control.call('FreeAllocation', { allocation: ref }),
+      control.call('Transfer', { fill: { allocation: ref, pattern: 1 } }),
+      control.call('Transfer', { copy: { source: ref, destination: ref } }),
+      wire.ask({ claim: { allocation: ref, kinds } }),
+    ].map(async (request) => (await refusalOf(request)).code),
+  );
+}
+
+t.test('other memory ends: who names it is told why, its grants drain', async (t) => {
+  await onFake(t, ['rdma present'], async (host) => {
+    const wire = await host.session();
+    const reader = await host.session();
+    const rdma = wireKinds('RDMA_ADDRESS');
+    const made = await allocate(wire, { sizeBytes: SIZE, kinds: opaque, name: 'opaque' });
+    const held = await claim(reader, made.id, 'OPAQUE_FD');
+    const ungranted = await allocate(wire, {
+      sizeBytes: SIZE,
+      kinds: opaque,
+      grantKinds: [],
+      name: 'ungranted',
+    });
+    const address = await allocate(wire, { sizeBytes: SIZE, kinds: rdma, name: 'address' });
+    await loseDevice(host, 'rdma present');
+    await servesAgain(host);
+    const { heaps, counts } = await host.control.budget();
+    t.match(heaps[0], { liveBytes: 0n, drainingBytes: SIZE * 2n }, 'what was granted drains');
+    t.match(counts, { allocations: 0, drainingAllocations: 2, grants: 3, deviceMemories: 0 });
+    for (const { id, allocation } of [made, ungranted, address]) {
+      const told = Array(5).fill('DEVICE_LOST');
+      t.strictSame(await everyWay(host, wire, { id }), told, `by id: ${allocation.name}`);
+      t.strictSame(await everyWay(host, wire, { name: allocation.name }), told, 'by name');
+    }
+    const listed = (await host.control.call('ListAllocations', {})).allocations;
+    t.strictSame(
+      listed.map(({ name, state }) => [name, state]),
+      [
+        ['opaque', 'ALLOCATION_STATE_DRAINING'],
+        ['address', 'ALLOCATION_STATE_DRAINING'],
+      ],
+    );
+    for (const [session, { grants, fds }] of [
+      [wire, made],
+      [reader, held],
+      [wire, address],
+    ] as const) {
+      for (const fd of fds) fd.close();
+      await session.ask({ release: { grantId: grants[0]?.id ?? 0n } });
+    }
+    t.match((await host.control.budget()).heaps[0], { drainingBytes: 0n });
+    const anew = await allocate(wire, { sizeBytes: SIZE, kinds: opaque, name: 'opaque' });
+    t.not(anew.id, made.id, 'the name is free');
+    await t.rejects(host.free({ id: made.id }), lost, 'the id stays what it was');
+    t.match((await host.control.call('GetAllocation', { allocation: { name: 'opaque' } })).allocation, {
+      id: anew.id,
+    });
+    await release(anew);
+    await t.rejects(host.free({ name: 'opaque' }), { code: 'NOT_FOUND' }, 'that was freed, not lost');
+  });
+});
+
+t.test('a dma-buf that is mapped ends too', async (t) => {
+  const base = ['host_import absent', 'dma_buf present'];
+  await onFake(t, base, async (host) => {
+    const wire = await host.session();
+    const made = await allocate(wire, { sizeBytes: SIZE, kinds: mappable });
+    const view = mapped(made);
+    await loseDevice(host, ...base);
+    await servesAgain(host);
+    await t.rejects(claim(wire, made.id, 'MAPPABLE'), lost);
+    new Uint8Array(view.buffer).fill(1);
+    t.pass('the mapping is the client\u2019s all the same');
+    view.unmap();
+    for (const fd of made.fds) fd.close();
+  });
+});
+
+t.test('the client library lets go of what ended', async (t) => {
+  await onFake(t, [], async (host) => {
+    const client = await connect({ runtimeDir: host.runtimeDir });
+    const freed = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
+    {
+      await using _disposed = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
+      const released = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
+      await loseDevice(host);
+      await servesAgain(host);
+      t.match((await host.control.budget()).counts, { drainingAllocations: 3, grants: 3 });
+      await released.release();
+      await t.rejects(freed.free(), lost);
+    }
+    t.match((await host.control.budget()).counts, { drainingAllocations: 0, grants: 0 }, 'no grant stays');
+    await client.close();
+  });
+});
+
+t.test('another user is told no more than before', { skip: noOtherUser ?? false }, async (t) => {
+  await onFake(t, [], async (host) => {
+    chmodSync(host.runtimeDir, 0o755);
+    for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(host.runtimeDir, socket), 0o666);
+    const wire = await host.session();
+    const made = await allocate(wire, { sizeBytes: SIZE, kinds: opaque, grantKinds: [], name: 'lost' });
+    const ask = () => asOtherUser('../faults/other-user.js', [host.runtimeDir, made.id, 'lost']);
+    const before = await ask();
+    t.strictSame(new Set(Object.values(before as object)), new Set(['NOT_PERMITTED']));
+    await loseDevice(host);
+    await servesAgain(host);
+    t.strictSame(await ask(), before);
+    await t.rejects(host.free({ id: made.id }), lost);
+  });
+});

@@ -1,0 +1,31 @@
+/**
+ * A peer on the same device, with a device of its own: imports the opaque fd that it was started with as fd 3 as its one
+ * argument says, in JSON: size, memoryTypeIndex, and of what it is dedicated to bufferUsage or image. Prints whether the
+ * import was dedicated, and the sha256 of the bytes; of an image none, since an image's memory is its user's alone.
+ */
+import { createHash } from 'node:crypto';
+import { HandleType } from 'vkmemd/dist/vulkan/flags.js';
+import { loadNative, type NativeResource } from 'vkmemd/dist/vulkan/native.js';
+
+const TILINGS: Readonly<Record<string, number>> = { IMAGE_TILING_OPTIMAL: 0, IMAGE_TILING_LINEAR: 1 };
+const told = JSON.parse(process.argv[2] ?? '{}');
+const size = BigInt(told.size);
+
+function resource(): NativeResource | undefined {
+  if (!told.dedicated) return undefined;
+  if (told.bufferUsage !== undefined) return { what: 'buffer', size, usage: told.bufferUsage };
+  const { format, width, height, depth, mipLevels, arrayLayers, samples, usage } = told.image;
+  const tiling = TILINGS[told.image.tiling] ?? 0;
+  const extent = { width, height, depth, mipLevels, arrayLayers };
+  return { what: 'image', flags: told.image.flags ?? 0, type: 1, format, ...extent, samples, tiling, usage };
+}
+
+// The addon itself: such a driver may have no memory that a second device of the daemon's kind could read it by.
+const device = await loadNative().openDevice(0, 0n);
+const dedicated = resource();
+const memory = await device.importFd(3, HandleType.OPAQUE_FD, size, told.memoryTypeIndex, dedicated);
+const bytes = dedicated?.what === 'image' ? undefined : Buffer.from(await memory.read(0n, size));
+const sha256 = bytes && createHash('sha256').update(bytes).digest('hex');
+await memory.free();
+await device.destroy();
+console.log(JSON.stringify({ dedicated: dedicated !== undefined, sha256 }));

@@ -1,0 +1,26 @@
+/**
+ * What another user is told of an allocation: other-user.js RUNTIME_DIR ID NAME prints a code for each way to ask, as
+ * JSON. The name is root's.
+ */
+import { ControlWire } from '../support/control-wire.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { refusalOf } from './support.js';
+
+const [runtimeDir = '', id = '', name = ''] = process.argv.slice(2);
+const wire = await HandoffWire.open(runtimeDir);
+const control = new ControlWire(runtimeDir);
+const told: Record<string, string> = {};
+for (const allocation of [{ id }, { name: `0/${name}` }]) {
+  const asked = {
+    get: () => control.call('GetAllocation', { allocation }),
+    free: () => control.call('FreeAllocation', { allocation }),
+    fill: () => control.call('Transfer', { fill: { allocation, pattern: 1 } }),
+    claim: () => wire.ask({ claim: { allocation, kinds: ['KIND_MAPPABLE'] } }),
+  };
+  for (const [what, request] of Object.entries(asked)) {
+    told[`${what} ${JSON.stringify(allocation)}`] = (await refusalOf(request())).code;
+  }
+}
+wire.close();
+control.close();
+process.stdout.write(JSON.stringify(told));

@@ -1,0 +1,223 @@
+/**
+ * What can go wrong while a lost device is replaced: the device is lost again, cannot be opened, or does not take one of
+ * the survivors; requests of many come meanwhile; the daemon is stopped.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+import { FakeLayer } from '../support/fake-layer.js';
+import type { HandoffWire } from '../support/handoff-wire.js';
+import {
+  allocate,
+  claim,
+  FakeHost,
+  type Granted,
+  loseDevice,
+  mapped,
+  onFake,
+  PAGE,
+  refusalOf,
+  release,
+  SIZE,
+  servesAgain,
+  until,
+  wireKinds,
+} from './support.js';
+
+// Most of the time is spent waiting.
+t.jobs = 3;
+
+const mappable = wireKinds('MAPPABLE');
+const opaque = wireKinds('OPAQUE_FD');
+const lost = 'fail vkQueueSubmit 1 VK_ERROR_DEVICE_LOST';
+
+/** How many times a probe makes a call: what it made at start, before anybody asked for anything. */
+const probes = ({ layer }: FakeHost, call: string): number => layer.calls(call).length;
+
+/** NAMED memory of so many, each filled with its own pattern through a mapping. */
+async function survivors(wire: HandoffWire, count: number): Promise<Granted[]> {
+  const made: Granted[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const one = await allocate(wire, { sizeBytes: SIZE, kinds: mappable, name: `survivor-${i}` });
+    const view = mapped(one);
+    new Uint8Array(view.buffer).fill(i + 1);
+    view.unmap();
+    made.push(one);
+  }
+  return made;
+}
+
+async function intact(host: FakeHost, made: readonly Granted[]): Promise<boolean> {
+  for (const [index, { wire, id }] of made.entries()) {
+    const bytes = await host.bytesOf(wire, id, SIZE);
+    if (!bytes.equals(Buffer.alloc(Number(SIZE), index + 1))) return false;
+  }
+  return true;
+}
+
+t.test('lost again and again', { buffered: true }, async (t) => {
+  await onFake(t, [], async (host) => {
+    const made = await survivors(await host.session(), 2);
+    for (let i = 0; i < 3; i += 1) {
+      await loseDevice(host);
+      await servesAgain(host);
+      t.ok(await intact(host, made));
+    }
+    for (const one of made) await release(one);
+  });
+});
+
+t.test('lost in the middle of its own recovery', { buffered: true }, async (t) => {
+  await onFake(t, [], async (host) => {
+    const submits = probes(host, 'vkQueueSubmit');
+    const allocations = probes(host, 'vkAllocateMemory');
+    const made = await survivors(await host.session(), 3);
+    for (const [where, line] of [
+      ['the first submission of its probe', 'fail vkQueueSubmit 2 VK_ERROR_DEVICE_LOST'],
+      ['its last', `fail vkQueueSubmit ${submits + 1} VK_ERROR_DEVICE_LOST`],
+      ['an allocation of its probe', 'fail vkAllocateMemory 1 VK_ERROR_DEVICE_LOST'],
+      ['its first survivor', `fail vkAllocateMemory ${allocations + 1} VK_ERROR_DEVICE_LOST`],
+      ['its last survivor', `fail vkAllocateMemory ${allocations + 3} VK_ERROR_DEVICE_LOST`],
+    ] as const) {
+      const before = host.layer.calls('vkCreateDevice').length;
+      await loseDevice(host, line);
+      await until(where, () => host.layer.calls('vkCreateDevice').length >= before + 2);
+      await servesAgain(host);
+      t.equal(host.layer.calls('vkCreateDevice').length, before + 2, `by ${where}: opened twice`);
+      t.ok(await intact(host, made), 'and nobody lost a byte');
+    }
+    for (const one of made) await release(one);
+  });
+});
+
+t.test(
+  'a survivor that the new device does not take ends, the others do not',
+  { buffered: true },
+  async (t) => {
+    await onFake(t, [], async (host) => {
+      const allocations = probes(host, 'vkAllocateMemory');
+      const wire = await host.session();
+      const [first, second, third] = await survivors(wire, 3);
+      if (!first || !second || !third) throw new Error('three were made');
+      await loseDevice(host, `fail vkAllocateMemory ${allocations + 2} VK_ERROR_OUT_OF_DEVICE_MEMORY`);
+      await servesAgain(host);
+      await t.rejects(host.fill(second.id, 1), { code: 'DEVICE_LOST' });
+      t.match((await host.control.budget()).counts, { allocations: 2, drainingAllocations: 1 });
+      t.ok(await intact(host, [first]));
+      await host.fill(third.id, 1);
+      for (const fd of second.fds) fd.close();
+      await wire.ask({ release: { grantId: second.grants[0]?.id ?? 0n } });
+      t.match((await host.control.budget()).counts, { drainingAllocations: 0 });
+      await release(first);
+      await release(third);
+    });
+  },
+);
+
+t.test('a device that cannot be opened is tried until it can', { buffered: true }, async (t) => {
+  await onFake(t, ['budget present'], async (host) => {
+    const made = await survivors(await host.session(), 1);
+    const failing = [1, 2, 3].map((n) => `fail vkCreateDevice ${n} VK_ERROR_INITIALIZATION_FAILED`);
+    const watching = host.control.watchBudget();
+    await watching.until(() => true);
+    await loseDevice(host, 'budget present', ...failing);
+    t.match((await host.control.budget()).heaps[0], { source: 'BUDGET_SOURCE_ESTIMATED' }, 'it can be asked');
+    t.match(await refusalOf(host.fill(made[0]?.id ?? '', 1)), { code: 'DEVICE_LOST' });
+    await servesAgain(host);
+    t.equal(host.layer.calls('vkCreateDevice').length, 5, 'at start, three in vain, one more');
+    t.match(host.daemon.log(), /VK_ERROR_INITIALIZATION_FAILED.*could not be opened again/);
+    t.ok(await intact(host, made));
+    for (const one of made) await release(one);
+    watching.clear();
+    await watching.until(({ heaps }) => heaps[0]?.liveBytes === 0n);
+    t.pass('who watches the budget is told on');
+    watching.cancel();
+    await watching.ended;
+  });
+});
+
+t.test('a daemon that is stopped while it tries ends well', { buffered: true }, async (t) => {
+  const cases = {
+    'between two tries': 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED',
+    'in one': 'delay vkCreateDevice 1 1000',
+  };
+  for (const [when, line] of Object.entries(cases)) {
+    const layer = new FakeLayer(t, 'budget present');
+    const daemon = await startDaemon(t, { env: layer.environment });
+    const host = new FakeHost(layer, daemon);
+    const made = await survivors(await host.session(), 1);
+    const ended = await allocate(await host.session(), { sizeBytes: PAGE, kinds: opaque });
+    await loseDevice(host, line);
+    if (when === 'between two tries') {
+      await until('three tries', () => layer.calls('vkCreateDevice').length > 3);
+    }
+    host.close();
+    t.strictSame(await daemon.stop(), { code: 0, signal: null }, when);
+    t.strictSame(layer.leaks(), []);
+    for (const { fds } of [...made, ended]) for (const fd of fds) fd.close();
+  }
+});
+
+/** One of each request, again and again, until told; every one is served, or refused with DEVICE_LOST. */
+async function busy(host: FakeHost, wire: HandoffWire, stop: AbortSignal): Promise<Record<string, number>> {
+  const ends: Record<string, number> = {};
+  const named = (id: string) => ({ source: { id }, destination: { id } });
+  while (!stop.aborted) {
+    for (const kinds of [mappable, opaque]) {
+      let made: Granted | undefined;
+      const steps = [
+        async () => {
+          made = await allocate(wire, { sizeBytes: SIZE, kinds });
+        },
+        async () => {
+          const again = await claim(wire, made?.id ?? '', kinds === mappable ? 'MAPPABLE' : 'OPAQUE_FD');
+          for (const fd of again.fds) fd.close();
+          await wire.ask({ release: { grantId: again.grants[0]?.id ?? 0n } });
+        },
+        () => host.fill(made?.id ?? '', 1),
+        () =>
+          host.control.call('Transfer', {
+            copy: { ...named(made?.id ?? ''), destinationOffsetBytes: PAGE, sizeBytes: PAGE },
+          }),
+        () => host.control.budget(),
+        () => release(made as Granted),
+      ];
+      for (const step of steps) {
+        if (!made && step !== steps[0]) break;
+        const end = await step().then(
+          () => 'served',
+          (failure) => (failure instanceof VkmemError ? failure.code : String(failure)),
+        );
+        ends[end] = (ends[end] ?? 0) + 1;
+      }
+      for (const fd of made?.fds ?? []) fd.close();
+      for (const { id } of made?.grants ?? []) {
+        await wire.ask({ release: { grantId: id } }).catch(() => {});
+      }
+    }
+  }
+  return ends;
+}
+
+t.test('lost while many ask: every request is answered, and nothing stays', { buffered: true }, async (t) => {
+  await onFake(t, [], async (host) => {
+    const stop = new AbortController();
+    const sessions = await Promise.all(Array.from({ length: 6 }, () => host.session()));
+    const all = sessions.map((wire) => busy(host, wire, stop.signal));
+    for (const call of ['vkQueueSubmit', 'vkAllocateMemory', 'vkGetMemoryFdKHR', 'vkWaitForFences']) {
+      for (const nth of [1, 7]) {
+        const before = host.layer.calls('vkCreateDevice').length;
+        host.layer.script(`fail ${call} ${nth} VK_ERROR_DEVICE_LOST`, 'delay vkQueueSubmit 3 20');
+        await until(call, () => host.layer.calls('vkCreateDevice').length > before);
+        await servesAgain(host);
+      }
+    }
+    stop.abort();
+    for (const ends of await Promise.all(all)) {
+      t.strictSame(Object.keys(ends).sort(), ['DEVICE_LOST', 'served'], JSON.stringify(ends));
+    }
+    host.layer.script(lost);
+    await refusalOf(allocate(sessions[0] as HandoffWire, { sizeBytes: PAGE, kinds: opaque }));
+    await servesAgain(host);
+  });
+});
