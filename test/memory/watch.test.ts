@@ -2,6 +2,7 @@
  * Watching the budget, on a scripted question: who is told what and when, that questions never overlap, and that
  * nothing is left when the last watcher has gone.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
@@ -45,6 +46,8 @@ async function collect(
   told: (value: number) => void | Promise<void>,
   who: Parameters<BudgetWatch['follow']>[0] = caller(),
 ): Promise<unknown> {
+  // Many watchers of a test share one.
+  setMaxListeners(0, signal);
   try {
     for await (const { counts } of watch.follow(who, signal)) await told(counts?.sessions ?? -1);
   } catch (failure) {
