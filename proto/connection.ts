@@ -17,6 +17,7 @@ export interface Fault {
     | 'message-too-large' // longer than maxMessageBytes
     | 'fds-truncated' // more fds than this process had room for (EMFILE): some were lost
     | 'unsolicited-fds' // more fds than maxFds
+    | 'fds-refused' // fds, while too many that untrusted peers sent before cannot be closed
     | 'overflow'; // it did not read, and a queue limit was reached
 }
 
@@ -40,6 +41,12 @@ export interface ConnectionLimits {
   readonly maxMessageBytes?: number;
   /** Fds that the other side may send in one message, 0 to 253. Default 0. */
   readonly maxFds?: number;
+  /**
+   * Whether the other side may mean harm by its fds. close() can block for ever where somebody else chose the file: so
+   * they are closed on other threads, and messages with fds are read one at a time, each once the fds of the one before
+   * it are closed or taken. Default false.
+   */
+  readonly untrusted?: boolean;
   /** Messages, bytes and fds that may wait for the other side to read. Defaults 256, 4 MiB, 64. */
   readonly maxQueuedMessages?: number;
   readonly maxQueuedBytes?: number;
@@ -68,6 +75,7 @@ export class Connection {
       limits.maxQueuedMessages ?? 256,
       limits.maxQueuedBytes ?? 4 * 1024 * 1024,
       limits.maxQueuedFds ?? 64,
+      limits.untrusted ?? false,
       (data, raw) => {
         handlers.message(
           data,

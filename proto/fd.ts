@@ -4,9 +4,12 @@
  * A bare number says nothing of who must close it, and a number closed twice may by then be somebody else's. So
  * every fd here is held by one OwnedFd, and whoever holds that closes it, hands it on whole, or take()s the number
  * out. One that is lost to the collector is closed and reported; one in a terminated worker is closed.
+ *
+ * What an untrusted peer sent, and a copy of it, is given to other threads to close (see native/reaper.h): its number is
+ * free a moment later, or whenever that file lets go.
  */
 
-import { native } from './native.js';
+import { type FileStatus, native } from './native.js';
 
 /** What the collector's helper must know without keeping the OwnedFd alive. */
 interface Held {
@@ -105,4 +108,17 @@ function requireNumber(fd: number, purpose: string): void {
 /** Closes every one, for lists that arrive in one message. */
 export function closeAll(fds: Iterable<OwnedFd>): void {
   for (const fd of fds) fd.close();
+}
+
+/** How many fds of untrusted peers are being closed, or wait for it, in this process. */
+export function pendingCloses(): number {
+  return native.pendingCloses();
+}
+
+/**
+ * What file it is, as far as the kernel knows without asking whoever serves the file, who may never answer.
+ * @throws KernelError from statx().
+ */
+export function fileStatus(fd: OwnedFd): FileStatus {
+  return native.fileStatus(fd.fd);
 }

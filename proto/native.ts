@@ -20,6 +20,20 @@ export interface KernelError extends Error {
   readonly errno: number;
 }
 
+/** What the kernel knows of a file already: no file system is asked. */
+export interface FileStatus {
+  /** The file type's bits of st_mode. */
+  readonly type: bigint;
+  /** Bytes. */
+  readonly size: bigint;
+  /** Of 512 bytes. */
+  readonly blocks: bigint;
+  /** st_rdev: which device node it is; 0 for what is none. */
+  readonly node: bigint;
+  /** st_dev: which file system it is on. */
+  readonly device: bigint;
+}
+
 export interface NativeConnection {
   open(
     taken: number,
@@ -28,6 +42,7 @@ export interface NativeConnection {
     maxQueuedMessages: number,
     maxQueuedBytes: number,
     maxQueuedFds: number,
+    untrusted: boolean,
     onMessage: (data: Buffer, fds: number[] | undefined) => void,
     onFault: (kind: string) => void,
     onClose: (kind: string, errno: number, text: string) => void,
@@ -42,7 +57,12 @@ export interface NativeConnection {
 }
 
 export interface NativeListener {
-  open(taken: number, onConnection: (fd: number) => void, onError: (error: KernelError) => void): void;
+  open(
+    taken: number,
+    untrusted: boolean,
+    onConnection: (fd: number) => void,
+    onError: (error: KernelError) => void,
+  ): void;
   close(): void;
   keepAlive(keep: boolean): void;
 }
@@ -70,7 +90,10 @@ export interface Native {
   duplicateFd(fd: number): number;
   reopenFd(fd: number, writable: boolean): number;
   fileSize(fd: number): bigint;
+  fileStatus(fd: number): FileStatus;
   lockFile(path: string): number | undefined;
+  /** Fds of untrusted peers that are being closed, or wait for it. */
+  pendingCloses(): number;
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
   connectTo(path: string): number;
   socketPair(): [number, number];

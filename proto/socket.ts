@@ -33,6 +33,12 @@ export interface ListenOptions {
   readonly mode?: number;
   /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. Default 1024. */
   readonly backlog?: number;
+  /**
+   * Of a SEQPACKET socket: whether who connects may mean harm by the fds that it sends; its connections are to be
+   * untrusted then. Default false. A stream takes no fds where the kernel can say so (Linux 6.16); before that, what
+   * reads it closes them, and may block.
+   */
+  readonly untrusted?: boolean;
 }
 
 export interface ListenerHandlers {
@@ -45,10 +51,11 @@ export interface ListenerHandlers {
 export class Listener {
   readonly #native: NativeListener;
 
-  private constructor(fd: OwnedFd, on: ListenerHandlers) {
+  private constructor(fd: OwnedFd, on: ListenerHandlers, untrusted: boolean) {
     this.#native = new native.Listener();
     this.#native.open(
       fd[kSurrender](),
+      untrusted,
       (accepted) => {
         const connection = new OwnedFd(accepted, 'accepted connection');
         let peer: PeerIdentity;
@@ -71,10 +78,10 @@ export class Listener {
    * @throws KernelError from bind() (EADDRINUSE, EACCES, ENOENT) and the others.
    */
   static listen(options: ListenOptions, on: ListenerHandlers): Listener {
-    const { type, path, mode = 0o660, backlog = 1024 } = options;
+    const { type, path, mode = 0o660, backlog = 1024, untrusted = false } = options;
     checkPath(path);
     const fd = native.listenOn(path, type === 'seqpacket', mode, backlog);
-    return new Listener(new OwnedFd(fd, `listening on ${path}`), on);
+    return new Listener(new OwnedFd(fd, `listening on ${path}`), on, untrusted);
   }
 
   /**
@@ -83,7 +90,7 @@ export class Listener {
    * @throws KernelError if it does not listen.
    */
   static adopt(fd: OwnedFd, on: ListenerHandlers): Listener {
-    return new Listener(fd, on);
+    return new Listener(fd, on, false);
   }
 
   /** Accepts no more and closes the socket. Leaves the file, and connections that were accepted, alone. */

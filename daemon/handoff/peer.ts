@@ -3,7 +3,7 @@
  *
  * Requests run side by side and are answered as they finish; with MAX_IN_FLIGHT of them under way nothing more is
  * read, so that a client waits in its own socket. A message that breaks the protocol is answered and ends the
- * connection; a request that fails is answered and changes nothing. The session ends with the connection, or with
+ * connection; a request that fails is answered and changes nothing. Requests with an fd are read one at a time. The session ends with the connection, or with
  * the process that opened it, whichever is first.
  */
 import {
@@ -34,6 +34,11 @@ const MAX_CLIENT_NAME_BYTES = 128;
 /** Of an import. */
 const MAX_CLIENT_FDS = 1;
 
+function errorOfFault({ kind }: Fault): VkmemError {
+  if (kind !== 'fds-refused') return new VkmemError('PROTOCOL_ERROR', `${kind}.`);
+  return new VkmemError('UNAVAILABLE', 'Too many files that clients sent cannot be closed: none is taken.');
+}
+
 export class Peer {
   readonly #domain: Domain;
   readonly #identity: Identity;
@@ -53,12 +58,13 @@ export class Peer {
     this.#gone = gone;
     const handlers = {
       message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
-      fault: (fault: Fault) => this.#goodbye(0n, new VkmemError('PROTOCOL_ERROR', `${fault.kind}.`)),
+      fault: (fault: Fault) => this.#goodbye(0n, errorOfFault(fault)),
       close: () => this.#closed(),
     };
     this.#connection = new Connection(fd, handlers, {
       maxMessageBytes: MAX_MESSAGE_BYTES,
       maxFds: MAX_CLIENT_FDS,
+      untrusted: true,
     });
     this.#greeting = setTimeout(() => {
       this.#drop(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${GREETING_MS} ms.`));

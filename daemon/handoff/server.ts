@@ -14,7 +14,7 @@ export class HandoffServer {
   constructor(domain: Domain, path: string) {
     this.#domain = domain;
     this.#listener = Listener.listen(
-      { type: 'seqpacket', path },
+      { type: 'seqpacket', path, untrusted: true },
       {
         connection: (fd, peer) => this.#accept(fd, peer),
         error: (cause) => domain.events.fault('the handoff socket could not accept', cause),

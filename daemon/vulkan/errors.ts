@@ -60,6 +60,8 @@ function isNativeFailure(error: unknown): error is NativeFailure {
 }
 
 function codeOf(call: string, vkResult: string): ErrorCode {
+  // A memfd whose owner sealed it against writing after it was looked at.
+  if (call === 'mmap' && vkResult === 'EPERM') return 'INVALID_HANDLE';
   if (call === 'vkAllocateMemory' && vkResult === 'VK_ERROR_TOO_MANY_OBJECTS') return 'TOO_MANY_ALLOCATIONS';
   return CODES[vkResult] ?? 'INTERNAL';
 }

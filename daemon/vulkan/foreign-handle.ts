@@ -8,10 +8,16 @@
  *   all of its pages, since a driver that touches one which cannot be had dies of SIGBUS;
  * - a dma-buf is of the kernel's dma-buf file system, open for writing;
  * - an opaque fd is the same kind of file as those that this device exports: the same device node, or a regular file
- *   that is at least as large as the memory. No more can be known of it, which is why both UUIDs must match too.
+ *   of the same file system that is at least as large as the memory. No more can be known of it, which is why both
+ *   UUIDs must match too.
+ *
+ * Until that is known the file may be one whose server never answers (FUSE), which would stop the daemon. So it is asked
+ * in this order, and nothing but the kernel's own memory answers: the seals, which the kernel has for memfds alone; the
+ * notes in /proc, to which FUSE adds none, and a dma-buf its exporter's name; and fileStatus(). Only of a file that has
+ * passed is the file system asked.
  */
-import { fstatSync, readFileSync, statfsSync } from 'node:fs';
-import { type OwnedFd, readSeals, SEALS, VkmemError } from '@vkmemd/proto';
+import { readFileSync, statfsSync } from 'node:fs';
+import { type FileStatus, fileStatus, type OwnedFd, readSeals, SEALS, VkmemError } from '@vkmemd/proto';
 
 /** What a client says that an fd is. */
 export type ForeignSource = 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
@@ -22,28 +28,21 @@ const DMA_BUF_MAGIC = 0x444d4142;
 const O_ACCMODE = 0o3;
 const O_RDWR = 0o2;
 const STAT_BLOCK_BYTES = 512n;
-/** What file a handle of the driver's is: its st_mode without permissions, and the device node's number. */
-export interface HandleFile {
-  readonly type: bigint;
-  readonly node: bigint;
-}
+/** What file a handle of the driver's is: its st_mode without permissions, the device node's number, its file system. */
+export type HandleFile = Pick<FileStatus, 'type' | 'node' | 'device'>;
 
-const S_IFMT = 0o170000n;
 const S_IFREG = 0o100000n;
 
 const invalid = (reason: string): VkmemError => new VkmemError('INVALID_HANDLE', reason);
 
 /** What file the fd is. */
 export function handleFile(fd: OwnedFd): HandleFile {
-  const { mode, rdev } = fstatSync(fd.fd, { bigint: true });
-  return { type: mode & S_IFMT, node: rdev };
+  const { type, node, device } = fileStatus(fd);
+  return { type, node, device };
 }
 
-/** The file's size in bytes; of a dma-buf, which has none for fstat, what the kernel says of it in /proc. */
-function sizeIn(fd: OwnedFd, info: string): bigint {
-  const told = /^size:\s*(\d+)$/m.exec(info)?.[1];
-  return told === undefined ? fstatSync(fd.fd, { bigint: true }).size : BigInt(told);
-}
+/** Of a dma-buf, which has no size for stat, what the kernel says of it in /proc. */
+const DMA_BUF_NOTES = /^size:\s*(\d+)\n(?:.*\n)*?exp_name:/m;
 
 /** The kernel's notes on an fd of this process (proc(5), fdinfo). */
 const notes = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
@@ -74,36 +73,40 @@ export function checkForeign(
   wanted: bigint,
   exported: HandleFile | undefined,
 ): bigint {
-  const info = notes(fd);
   if (source === 'OPAQUE_FD') return checkOpaque(fd, wanted, exported);
-  requireWritable(info);
-  if (source === 'DMA_BUF') {
-    requireFileSystem(fd, DMA_BUF_MAGIC, 'dma-buf');
-    return requireSize(sizeIn(fd, info), wanted);
-  }
-  requireFileSystem(fd, TMPFS_MAGIC, 'memfd of shared memory');
-  const size = requireSize(sizeIn(fd, info), wanted);
-  checkMemfd(fd, size);
-  return size;
+  return source === 'DMA_BUF' ? checkDmaBuf(fd, wanted) : checkMemfd(fd, wanted);
 }
 
-function checkMemfd(fd: OwnedFd, size: bigint): void {
+function checkDmaBuf(fd: OwnedFd, wanted: bigint): bigint {
+  const info = notes(fd);
+  const size = DMA_BUF_NOTES.exec(info)?.[1];
+  if (size === undefined) throw invalid('The fd is no dma-buf.');
+  requireWritable(info);
+  requireFileSystem(fd, DMA_BUF_MAGIC, 'dma-buf');
+  return requireSize(BigInt(size), wanted);
+}
+
+function checkMemfd(fd: OwnedFd, wanted: bigint): bigint {
   const seals = sealsOf(fd);
+  requireWritable(notes(fd));
+  requireFileSystem(fd, TMPFS_MAGIC, 'memfd of shared memory');
+  const { size: bytes, blocks } = fileStatus(fd);
+  const size = requireSize(bytes, wanted);
   if ((seals & SEALS.SHRINK) === 0 || (seals & SEALS.GROW) === 0) {
     throw invalid('The memfd is not sealed with F_SEAL_SHRINK and F_SEAL_GROW.');
   }
   if ((seals & (SEALS.WRITE | SEALS.FUTURE_WRITE)) !== 0) {
     throw invalid('The memfd is sealed against writing; the device writes.');
   }
-  const { blocks } = fstatSync(fd.fd, { bigint: true });
   if (blocks * STAT_BLOCK_BYTES < size) {
     throw invalid(
       `The memfd has pages for ${blocks * STAT_BLOCK_BYTES} of ${size} bytes: fallocate() the rest.`,
     );
   }
+  return size;
 }
 
-/** A file on a tmpfs that is no memfd has no seals: EINVAL. */
+/** What is neither of shared memory nor of huge pages has no seals: EINVAL. */
 function sealsOf(fd: OwnedFd): number {
   try {
     return readSeals(fd);
@@ -114,11 +117,12 @@ function sealsOf(fd: OwnedFd): number {
 
 function checkOpaque(fd: OwnedFd, wanted: bigint, exported: HandleFile | undefined): bigint {
   if (exported === undefined) throw new VkmemError('KIND_UNSUPPORTED', 'The device has no opaque fds.');
-  const { type, node } = handleFile(fd);
-  if (type !== exported.type || node !== exported.node) {
+  const { type, node, device, size } = fileStatus(fd);
+  // The same device node may be on another file system where the client lives.
+  const elsewhere = type === S_IFREG && device !== exported.device;
+  if (type !== exported.type || node !== exported.node || elsewhere) {
     throw invalid('The fd is not the kind of file that an OPAQUE_FD of this device is.');
   }
-  const { size } = fstatSync(fd.fd, { bigint: true });
   if (type === S_IFREG && size < wanted) {
     throw new VkmemError('INVALID_SIZE', `The file has ${size} bytes; the request says ${wanted}.`);
   }

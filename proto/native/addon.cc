@@ -12,18 +12,28 @@ Addon::Addon(Napi::Env env) {
 }
 
 Addon::~Addon() {
-  for (const int fd : owned_by_js_) ::close(fd);
+  for (auto& [fd, origin] : owned_by_js_) UniqueFd(fd, std::move(origin)).Reset();
 }
 
 int Addon::HandOver(UniqueFd fd) {
+  Origin origin = fd.origin();
   const int number = fd.Release();
-  owned_by_js_.insert(number);
+  owned_by_js_[number] = std::move(origin);
   return number;
 }
 
 UniqueFd Addon::TakeBack(int fd) {
-  owned_by_js_.erase(fd);
-  return UniqueFd(fd);
+  const auto found = owned_by_js_.find(fd);
+  if (found == owned_by_js_.end()) return UniqueFd(fd);
+  Origin origin = std::move(found->second);
+  owned_by_js_.erase(found);
+  return UniqueFd(fd, std::move(origin));
+}
+
+Origin Addon::OriginOfCopy(int fd) const {
+  const auto found = owned_by_js_.find(fd);
+  if (found == owned_by_js_.end() || found->second == nullptr) return nullptr;
+  return std::make_shared<Arrival>();
 }
 
 void Addon::Leave(Watch* watch) {
@@ -72,10 +82,12 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportEvent(env, exports);
   ExportExit(env, exports);
   ExportFd(env, exports);
+  ExportFileStatus(env, exports);
   ExportListener(env, exports);
   ExportMapping(env, exports);
   ExportMemfd(env, exports);
   ExportPeer(env, exports);
+  ExportReaper(env, exports);
   ExportSocket(env, exports);
   return exports;
 }

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -41,10 +42,14 @@ class Addon {
 
   // JavaScript owns the fd from here on.
   int HandOver(UniqueFd fd);
-  void Own(int fd) { owned_by_js_.insert(fd); }
+  // What is in the book already keeps its origin.
+  void Own(int fd) { owned_by_js_.try_emplace(fd); }
   void Disown(int fd) { owned_by_js_.erase(fd); }
   // JavaScript owned the fd; now the caller does.
   UniqueFd TakeBack(int fd);
+  // For a copy of an fd that JavaScript owns: what an untrusted peer sent is as untrusted in a copy. That is
+  // nobody's message, so nobody waits for it.
+  Origin OriginOfCopy(int fd) const;
 
   void Join(Watch* watch) { watches_.insert(watch); }
   void Leave(Watch* watch);
@@ -60,7 +65,7 @@ class Addon {
   void Finish();
 
   uv_loop_t* loop_ = nullptr;
-  std::unordered_set<int> owned_by_js_;
+  std::unordered_map<int, Origin> owned_by_js_;
   std::unordered_set<Watch*> watches_;
   std::vector<uint8_t> scratch_;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
@@ -78,10 +83,12 @@ void ExportDmaBuf(Napi::Env env, Napi::Object exports);
 void ExportEvent(Napi::Env env, Napi::Object exports);
 void ExportExit(Napi::Env env, Napi::Object exports);
 void ExportFd(Napi::Env env, Napi::Object exports);
+void ExportFileStatus(Napi::Env env, Napi::Object exports);
 void ExportListener(Napi::Env env, Napi::Object exports);
 void ExportMapping(Napi::Env env, Napi::Object exports);
 void ExportMemfd(Napi::Env env, Napi::Object exports);
 void ExportPeer(Napi::Env env, Napi::Object exports);
+void ExportReaper(Napi::Env env, Napi::Object exports);
 void ExportSocket(Napi::Env env, Napi::Object exports);
 
 }  // namespace vkmem

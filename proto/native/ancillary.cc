@@ -11,6 +11,7 @@ namespace {
 
 // From include/linux/socket.h; younger than the libc headers that the addon must build with.
 constexpr int kScmPidfd = 0x04;
+constexpr int kSoPassPidfd = 76;
 
 constexpr size_t kRightsSpace = CMSG_SPACE(kMaxFdsPerMessage * sizeof(int));
 constexpr size_t kControlSpace = kRightsSpace + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int));
@@ -18,46 +19,111 @@ constexpr size_t kControlSpace = kRightsSpace + CMSG_SPACE(sizeof(struct ucred))
 // More than the other side can have queued under the default wmem_max: a bound, not a limit that is ever met.
 constexpr int kMostDiscarded = 4096;
 
-void AdoptFds(const cmsghdr* header, FdList* fds) {
+// Room that a control buffer offers for `count` fds and not one more, as CMSG_SPACE might.
+constexpr size_t RoomForFds(size_t count) { return count == 0 ? 0 : CMSG_LEN(count * sizeof(int)); }
+
+void AdoptFds(const cmsghdr* header, const Origin& origin, FdList* fds) {
   const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   const unsigned char* data = CMSG_DATA(header);
   fds->reserve(fds->size() + count);
   for (size_t i = 0; i < count; ++i) {
     int received_fd;
     memcpy(&received_fd, data + i * sizeof(int), sizeof(int));
-    fds->emplace_back(received_fd);
+    fds->emplace_back(received_fd, origin);
   }
 }
 
-}  // namespace
+// recvmsg() that is not interrupted. The size, or a negative errno.
+ssize_t ReceiveMessage(int socket_fd, msghdr* message, int flags) {
+  ssize_t received;
+  do {
+    received = recvmsg(socket_fd, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (received < 0 && errno == EINTR);
+  return received < 0 ? -errno : received;
+}
 
-int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* datagram) {
+int Receive(int socket_fd, int flags, size_t room, const Origin& origin, iovec bytes, Datagram* datagram) {
   alignas(cmsghdr) char control[kControlSpace];
-  iovec bytes = {buffer, capacity};
   msghdr message = {};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-
-  ssize_t received;
-  do {
-    received = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (received < 0 && errno == EINTR);
-  if (received < 0) return errno;
+  message.msg_control = room == 0 ? nullptr : control;
+  message.msg_controllen = room;
+  const ssize_t received = ReceiveMessage(socket_fd, &message, flags);
+  if (received < 0) return static_cast<int>(-received);
 
   datagram->size = static_cast<size_t>(received);
   datagram->data_truncated = (message.msg_flags & MSG_TRUNC) != 0;
   datagram->fds_truncated = (message.msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET) continue;
-    if (header->cmsg_type == SCM_RIGHTS) AdoptFds(header, &datagram->fds);
+    if (header->cmsg_type == SCM_RIGHTS) AdoptFds(header, origin, &datagram->fds);
     if (header->cmsg_type == kScmPidfd) {
       FdList unasked;
-      AdoptFds(header, &unasked);
+      AdoptFds(header, nullptr, &unasked);
     }
   }
   return 0;
+}
+
+// What a look at the next datagram showed, without taking it or any fd.
+struct Sight {
+  ssize_t size;  // or a negative errno
+  bool there;    // with credentials asked for: a datagram, and not the end of the conversation
+  bool has_fds;
+};
+
+Sight Look(int socket_fd) {
+  // Room for credentials and nothing else.
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
+  char byte;
+  iovec bytes = {&byte, sizeof byte};
+  msghdr message = {};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t received = ReceiveMessage(socket_fd, &message, MSG_PEEK);
+  if (received < 0) return {received, false, false};
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  const bool there = header != nullptr && header->cmsg_type == SCM_CREDENTIALS;
+  return {received, there, (message.msg_flags & MSG_CTRUNC) != 0};
+}
+
+void AskForCredentials(int socket_fd, bool ask) {
+  const int wanted = ask ? 1 : 0;
+  setsockopt(socket_fd, SOL_SOCKET, SO_PASSCRED, &wanted, sizeof wanted);
+}
+
+}  // namespace
+
+int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* datagram) {
+  return Receive(socket_fd, 0, kControlSpace, nullptr, {buffer, capacity}, datagram);
+}
+
+int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t most_fds, const Origin& origin,
+                     Datagram* datagram) {
+  const int err = Receive(socket_fd, MSG_PEEK, RoomForFds(most_fds), origin, {buffer, capacity}, datagram);
+  if (err != 0 || datagram->data_truncated || datagram->fds_truncated) return err;
+  // What the kernel drops with the datagram now is held by `datagram` too.
+  char byte;
+  iovec bytes = {&byte, sizeof byte};
+  msghdr rest = {};
+  rest.msg_iov = &bytes;
+  rest.msg_iovlen = 1;
+  ssize_t taken;
+  do {
+    taken = ReceiveMessage(socket_fd, &rest, 0);
+  } while (taken == -ECONNRESET);
+  return taken < 0 ? static_cast<int>(-taken) : 0;
+}
+
+void Harden(int socket_fd) {
+  const int none = 0;
+  AskForCredentials(socket_fd, false);
+  for (const int option : {SO_PASSSEC, kSoPassPidfd}) {
+    setsockopt(socket_fd, SOL_SOCKET, option, &none, sizeof none);
+  }
 }
 
 int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds) {
@@ -100,6 +166,33 @@ bool IsHangup(int socket_fd) {
   if (peeked < 0 && errno == ECONNRESET)
     peeked = recv(socket_fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
   return peeked <= 0;
+}
+
+bool NextHasFds(int socket_fd) {
+  char byte;
+  iovec bytes = {&byte, sizeof byte};
+  msghdr message = {};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  ssize_t received;
+  do {
+    received = ReceiveMessage(socket_fd, &message, MSG_PEEK);
+  } while (received == -ECONNRESET);
+  return received >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+}
+
+bool DiscardFdless(int socket_fd) {
+  // An empty datagram looks like the end, but comes with its sender's credentials.
+  AskForCredentials(socket_fd, true);
+  for (int i = 0; i < kMostDiscarded; ++i) {
+    const Sight next = Look(socket_fd);
+    if (next.has_fds) return false;
+    if (next.size == -ECONNRESET) continue;
+    if (!next.there) return true;
+    char byte;
+    recv(socket_fd, &byte, sizeof byte, MSG_DONTWAIT);
+  }
+  return false;
 }
 
 void DiscardUnread(int socket_fd) {

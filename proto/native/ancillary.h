@@ -28,6 +28,19 @@ struct Datagram {
 // Zero, or the errno.
 int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* datagram);
 
+// The same for a datagram of an untrusted sender, on a socket that was Hardened: at most `most_fds` enter
+// this process, with that origin. One with more stays in the socket (`fds_truncated`), and so does one that
+// is too long. Fds that are dropped by the kernel are closed by whoever made it drop them; so none is dropped
+// here whose last reference that is.
+int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t most_fds, const Origin& origin,
+                     Datagram* datagram);
+
+// For the above: nothing but fds is to come beside the bytes.
+void Harden(int socket_fd);
+
+// Whether fds come with the next datagram of a hardened socket. They stay there.
+bool NextHasFds(int socket_fd);
+
 // Zero, or the errno. The fds stay the caller's: the kernel takes its own references. At most
 // kMaxFdsPerMessage.
 int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds);
@@ -43,6 +56,9 @@ bool IsHangup(int socket_fd);
 // arrive. No fd that is thrown away enters this process: without a control buffer the kernel drops its
 // reference itself.
 void DiscardUnread(int socket_fd);
+
+// The same, as far as the first datagram that has fds: dropping those may block. True if there is none.
+bool DiscardFdless(int socket_fd);
 
 }  // namespace vkmem
 

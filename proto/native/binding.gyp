@@ -12,12 +12,14 @@
         'event.cc',
         'exit.cc',
         'fd.cc',
+        'file_status.cc',
         'kernel_error.cc',
         'listener.cc',
         'mapping.cc',
         'memfd.cc',
         'outbox.cc',
         'peer.cc',
+        'reaper.cc',
         'socket.cc',
         'watch.cc',
       ],
@@ -28,6 +30,8 @@
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         '_GNU_SOURCE',
       ],
+      # The reaper's threads outlive the environments, after the last of which Node would unload it.
+      'ldflags': ['-Wl,-z,nodelete'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++17'],
       'cflags_cc': [
         '-std=c++20',

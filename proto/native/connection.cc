@@ -7,6 +7,7 @@
 
 #include "addon.h"
 #include "kernel_error.h"
+#include "reaper.h"
 
 namespace vkmem {
 
@@ -15,6 +16,7 @@ namespace {
 constexpr int kMessagesPerWakeup = 16;
 constexpr uint64_t kLingerMilliseconds = 5000;
 constexpr uint64_t kStarvedRetryMilliseconds = 10;
+constexpr uint64_t kHeldRetryMilliseconds = 2;
 
 }  // namespace
 
@@ -41,10 +43,28 @@ void Connection::ReadSome() {
   }
 }
 
+bool Connection::HoldsBack() {
+  if (!untrusted_) return false;
+  const bool full = Reaper::Get().Full();
+  if ((!full && arrival_.expired()) || !NextHasFds(socket_.get())) return false;
+  held_ = !full;
+  if (full) Fault("fds-refused");
+  return true;
+}
+
+int Connection::Receive(uint8_t* buffer, Datagram* datagram) {
+  if (!untrusted_) return ReceiveDatagram(socket_.get(), buffer, max_message_bytes_, datagram);
+  const Origin origin = std::make_shared<Arrival>();
+  const int err = ReceiveUntrusted(socket_.get(), buffer, max_message_bytes_, max_fds_, origin, datagram);
+  if (!datagram->fds.empty()) arrival_ = origin;
+  return err;
+}
+
 bool Connection::ReadOne() {
+  if (HoldsBack()) return false;
   uint8_t* scratch = Addon::Of(Env()).Scratch(max_message_bytes_);
   Datagram datagram;
-  const int err = ReceiveDatagram(socket_.get(), scratch, max_message_bytes_, &datagram);
+  const int err = Receive(scratch, &datagram);
   if (err == EAGAIN) return false;
   // The other side closed with messages of ours unread. The error is reported once; its own messages are
   // behind it.
@@ -59,9 +79,9 @@ bool Connection::ReadOne() {
   }
   if (datagram.data_truncated) {
     Fault("message-too-large");
-  } else if (datagram.fds_truncated) {
+  } else if (datagram.fds_truncated && !(untrusted_ && datagram.fds.size() == max_fds_)) {
     Fault("fds-truncated");
-  } else if (datagram.fds.size() > max_fds_) {
+  } else if (datagram.fds_truncated || datagram.fds.size() > max_fds_) {
     Fault("unsolicited-fds");
   } else if (datagram.size == 0 && datagram.fds.empty() && IsHangup(socket_.get())) {
     Shut("hangup");
@@ -131,6 +151,8 @@ void Connection::SettleWatch() {
   } else if (state_ == State::kFinishing) {
     const uint64_t now = watch_.NowMilliseconds();
     watch_.After(now < deadline_ ? deadline_ - now : 0);
+  } else if (held_) {
+    watch_.After(kHeldRetryMilliseconds);
   }
 }
 
@@ -138,6 +160,7 @@ void Connection::OnTimer() {
   Napi::HandleScope scope(Env());
   if (state_ == State::kFinishing && watch_.NowMilliseconds() >= deadline_) return Shut(nullptr);
   starved_ = false;
+  held_ = false;
   if (!outbox_.empty()) Flush();
   SettleWatch();
 }
@@ -153,7 +176,12 @@ void Connection::Shut(const char* kind, int err, const char* syscall) {
   outbox_.Clear();
   watch_.Close();
   shutdown(socket_.get(), SHUT_RD);
-  DiscardUnread(socket_.get());
+  if (untrusted_ && !DiscardFdless(socket_.get())) {
+    shutdown(socket_.get(), SHUT_RDWR);
+    Reaper::Get().TakeUnread(std::move(socket_));
+    return;
+  }
+  if (!untrusted_) DiscardUnread(socket_.get());
   socket_.Reset();
 }
 

@@ -13,12 +13,18 @@
 // and can add nothing) and the rest is discarded. Seen from the other end: EPIPE, ECONNRESET and EPOLLERR do
 // not mean that nothing is left to read, so they end sending only; the conversation ends when reading says
 // so.
+//
+// An untrusted peer may send fds whose close() blocks (reaper.h). At most `max_fds` of one message enter this
+// process, and no message with fds is read while an earlier one's are still open here: it waits in the socket
+// with what follows. Nor is one read while the reaper is full: that ends the connection. A socket with fds
+// left unread goes to the reaper; the peer sees that it is shut down at once.
 
 #ifndef VKMEM_PROTO_CONNECTION_H_
 #define VKMEM_PROTO_CONNECTION_H_
 
 #include <napi.h>
 
+#include <memory>
 #include <string>
 
 #include "ancillary.h"
@@ -34,7 +40,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   explicit Connection(const Napi::CallbackInfo& info);
 
   // open(fd taken, maxMessageBytes, maxFds, maxQueuedMessages, maxQueuedBytes, maxQueuedFds,
-  //      onMessage(Buffer, fds[] | undefined), onFault(kind), onClose(kind, errno, text))
+  //      untrusted, onMessage(Buffer, fds[] | undefined), onFault(kind), onClose(kind, errno, text))
   Napi::Value Open(const Napi::CallbackInfo& info);
   // send(Uint8Array, fds[] taken | undefined): 0 dropped, 1 sent or queued, 2 no room
   Napi::Value Send(const Napi::CallbackInfo& info);
@@ -54,10 +60,13 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   enum class State { kNew, kOpen, kFaulted, kFinishing, kClosed };
   enum SendResult { kDropped = 0, kAccepted = 1, kNoRoom = 2 };
 
-  bool reading() const { return state_ == State::kOpen && !paused_; }
+  bool reading() const { return state_ == State::kOpen && !paused_ && !held_; }
   void ReadSome();
   // False when there is nothing more to read now.
   bool ReadOne();
+  // Whether the next message must stay where it is. It may be a fault, too.
+  bool HoldsBack();
+  int Receive(uint8_t* buffer, Datagram* datagram);
   void Deliver(const uint8_t* data, Datagram* datagram);
   void Fault(const char* kind);
   void BeginFinish(const char* kind);
@@ -75,8 +84,11 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   Napi::FunctionReference on_close_;
   size_t max_message_bytes_ = 0;
   size_t max_fds_ = 0;
+  bool untrusted_ = false;
+  std::weak_ptr<const Arrival> arrival_;  // of the last message with fds
   State state_ = State::kNew;
   bool paused_ = false;
+  bool held_ = false;       // a message with fds waits for the timer, and for earlier fds to be closed
   bool deaf_peer_ = false;  // it reads no more: what we send is dropped
   bool starved_ = false;    // sending waits for the timer, not for writability
   uint64_t deadline_ = 0;   // of finishing, in the loop's milliseconds

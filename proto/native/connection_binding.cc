@@ -41,9 +41,10 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   REQUIRE_SIZE(max_queued_messages, 3);
   REQUIRE_SIZE(max_queued_bytes, 4);
   REQUIRE_SIZE(max_queued_fds, 5);
-  REQUIRE_FUNCTION(on_message, 6);
-  REQUIRE_FUNCTION(on_fault, 7);
-  REQUIRE_FUNCTION(on_close, 8);
+  const bool untrusted = info[6].ToBoolean().Value();
+  REQUIRE_FUNCTION(on_message, 7);
+  REQUIRE_FUNCTION(on_fault, 8);
+  REQUIRE_FUNCTION(on_close, 9);
   REQUIRE_THAT(state_ == State::kNew, "this", "a connection that was never opened");
 
   int type = 0;
@@ -56,7 +57,10 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   const int err = watch_.Open(&Addon::Of(info.Env()), socket_fd);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
 
-  socket_ = std::move(owned);
+  if (untrusted) Harden(socket_fd);
+  untrusted_ = untrusted;
+  // From here on the connection knows whether its close() may block.
+  socket_ = UniqueFd(owned.Release());
   max_message_bytes_ = static_cast<size_t>(max_message_bytes);
   max_fds_ = static_cast<size_t>(max_fds);
   outbox_.SetLimits({static_cast<size_t>(max_queued_messages), static_cast<size_t>(max_queued_bytes),

@@ -35,7 +35,7 @@ Napi::Value DisownFd(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// closeFd(fd taken)
+// closeFd(fd taken). One that an untrusted peer sent is closed a moment later, or when it can be.
 Napi::Value CloseFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   Addon::Of(info.Env()).TakeBack(fd).Reset();
@@ -46,7 +46,7 @@ Napi::Value CloseFd(const Napi::CallbackInfo& info) {
 Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   // Not below 3: with stdin closed, a copy would become everybody's standard input.
-  UniqueFd copy_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  UniqueFd copy_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3), Addon::Of(info.Env()).OriginOfCopy(fd));
   if (!copy_fd) return ThrowKernelError(info.Env(), "fcntl", errno);
   return HandOver(info, std::move(copy_fd));
 }
@@ -56,7 +56,8 @@ Napi::Value ReopenFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   const bool writable = info[1].ToBoolean().Value();
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  UniqueFd reopened_fd(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+  UniqueFd reopened_fd(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC),
+                       Addon::Of(info.Env()).OriginOfCopy(fd));
   if (!reopened_fd) return ThrowKernelError(info.Env(), "open", errno);
   return HandOver(info, std::move(reopened_fd));
 }

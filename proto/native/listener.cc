@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <utility>
 
 #include "addon.h"
 #include "kernel_error.h"
+#include "reaper.h"
 #include "require.h"
 
 namespace vkmem {
@@ -23,8 +25,9 @@ Listener::Listener(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(th
 Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
   REQUIRE_FD(listening_fd, 0);
   UniqueFd owned = Addon::Of(info.Env()).TakeBack(listening_fd);
-  REQUIRE_FUNCTION(on_connection, 1);
-  REQUIRE_FUNCTION(on_error, 2);
+  const bool untrusted = info[1].ToBoolean().Value();
+  REQUIRE_FUNCTION(on_connection, 2);
+  REQUIRE_FUNCTION(on_error, 3);
   REQUIRE_THAT(!socket_ && !watch_.open(), "this", "a listener that was never opened");
 
   int listening = 0;
@@ -35,7 +38,8 @@ Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
   if (!listening) return ThrowKernelError(info.Env(), "accept4", EINVAL);
   const int err = watch_.Open(&Addon::Of(info.Env()), listening_fd);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
-  socket_ = std::move(owned);
+  untrusted_ = untrusted;
+  socket_ = untrusted ? UniqueFd(owned.Release(), std::make_shared<Arrival>()) : std::move(owned);
   on_connection_ = Napi::Persistent(on_connection);
   on_error_ = Napi::Persistent(on_error);
   Ref();  // until OnWatchClosed
@@ -53,7 +57,13 @@ void Listener::OnReady(int, bool) {
 }
 
 bool Listener::AcceptOne() {
-  UniqueFd accepted_fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (untrusted_ && Reaper::Get().Full()) {
+    resting_ = true;
+    Report("close", EBUSY);
+    return false;
+  }
+  UniqueFd accepted_fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK),
+                       untrusted_ ? std::make_shared<Arrival>() : nullptr);
   if (accepted_fd) {
     reported_ = false;
     Napi::HandleScope scope(Env());
@@ -73,14 +83,14 @@ bool Listener::AcceptOne() {
     // either.
     default:
       resting_ = true;
-      Report(err);
+      Report("accept4", err);
       return false;
   }
 }
 
-void Listener::Report(int err) {
+void Listener::Report(const char* syscall, int err) {
   if (std::exchange(reported_, true)) return;
-  CallFromLoop(Env(), on_error_, {KernelError(Env(), "accept4", err).Value()});
+  CallFromLoop(Env(), on_error_, {KernelError(Env(), syscall, err).Value()});
 }
 
 void Listener::OnTimer() {

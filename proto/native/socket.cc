@@ -22,6 +22,9 @@ namespace vkmem {
 
 namespace {
 
+// Linux 6.16; younger than the libc headers that the addon must build with.
+constexpr int kSoPassRights = 83;
+
 bool Address(const std::string& path, sockaddr_un* address) {
   memset(address, 0, sizeof *address);
   address->sun_family = AF_UNIX;
@@ -51,6 +54,12 @@ Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   }
   if (bind(listening_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return ThrowKernelError(info.Env(), "bind", errno);
+  }
+  if (!seqpacket) {
+    // Who reads a stream of bytes has no use for fds, and the kernel would close them in its read(), which
+    // may block (reaper.h). What is set here holds for every connection from its beginning.
+    const int none = 0;
+    setsockopt(listening_fd.get(), SOL_SOCKET, kSoPassRights, &none, sizeof none);
   }
   const char* failed = nullptr;
   if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) {

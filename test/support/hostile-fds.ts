@@ -1,0 +1,103 @@
+/**
+ * A client that sends files whose close() blocks: hostile_fds.py, a process of its own, since whoever closes such a file
+ * last may wait as the daemon must not.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type CONTROL_SOCKET, type Decoded, type Draft, decode, encode, HANDOFF_SOCKET } from '@vkmemd/proto';
+import type { Test } from 'tap';
+import { root } from './daemon.js';
+
+const PROGRAM = join(root, 'test/support/hostile_fds.py');
+
+/** Messages with their sequence numbers, the last one with an fd, unless it says another count. */
+export function datagramsOf(...bodies: readonly Draft<'ClientMessage'>[]): Uint8Array[] {
+  return bodies.map((body, index) =>
+    encode('ClientMessage', {
+      sequence: BigInt(index + 1),
+      fdCount: index === bodies.length - 1 ? 1 : 0,
+      ...body,
+    }),
+  );
+}
+
+export interface Hostility {
+  /** A TCP socket with SO_LINGER and data that nobody reads, or a file whose server answers nobody else. */
+  readonly file: 'lingering' | 'fuse';
+  readonly datagrams: readonly Uint8Array[];
+  /** How many connections do so. Default 1. */
+  readonly count?: number;
+  /** Whether it hangs up at once. Default false. */
+  readonly leave?: boolean;
+  readonly socket?: typeof HANDOFF_SOCKET | typeof CONTROL_SOCKET;
+}
+
+export class HostileClient {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
+  readonly #ended: Promise<unknown>;
+
+  private constructor(child: ChildProcessWithoutNullStreams) {
+    this.#child = child;
+    this.#ended = once(child, 'close');
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Has the files open; or the reason why this machine has none. It ends with the test at the latest. */
+  static async start(t: Test, runtimeDir: string, hostility: Hostility): Promise<HostileClient | string> {
+    const { file, datagrams, count = 1, leave = false, socket = HANDOFF_SOCKET } = hostility;
+    const program = [
+      'python3',
+      PROGRAM,
+      file,
+      join(runtimeDir, socket),
+      String(count),
+      leave ? 'leave' : 'stay',
+    ];
+    const command =
+      file === 'fuse' ? ['unshare', '--mount', '--propagation', 'private', ...program] : program;
+    const hex = datagrams.map((datagram) => Buffer.from(datagram).toString('hex'));
+    const child = spawn(command[0] ?? '', [...command.slice(1), ...hex]);
+    child.stdin.on('error', () => {}); // It may have ended before it is told to.
+    const client = new HostileClient(child);
+    t.teardown(() => client.end());
+    const first = await client.next();
+    return first === 'ready' ? client : `no file of ${file} here: ${first}`;
+  }
+
+  /** What it says next; undefined where it has ended. */
+  async next(): Promise<string | undefined> {
+    const { done, value } = await this.#lines.next();
+    return done ? undefined : value;
+  }
+
+  /**
+   * Sends, while the daemon stands still: so it is the daemon that closes the files last.
+   * @returns 'sent', or how it was refused.
+   */
+  async send(pid: number): Promise<string | undefined> {
+    process.kill(pid, 'SIGSTOP');
+    try {
+      this.#child.stdin.write('go\n');
+      return await this.next();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  }
+
+  /** The daemon's next message; undefined where it has hung up. */
+  async answer(): Promise<Decoded<'ServerMessage'> | undefined> {
+    const line = await this.next();
+    return line === undefined || line === 'over'
+      ? undefined
+      : decode('ServerMessage', Buffer.from(line, 'hex'));
+  }
+
+  /** Ends it: its files let go of whoever closes them. */
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    await this.#ended;
+  }
+}
