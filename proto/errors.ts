@@ -1,10 +1,9 @@
 /**
  * The error catalogue: every fault that vkmemd tells a caller about, in one place.
  *
- * A code is stable for ever: it is what programs branch on, on gRPC (`google.rpc.ErrorInfo.reason`), on the
- * handoff socket and as `.code` in the client library. A retired code stays in RETIRED_CODES and is never
- * given a new meaning. The sentence says what happened, `next` what the caller can do about it.
- * `grpc` is the status of google.rpc.Code that the fault travels under.
+ * A code is stable for ever: it is what programs branch on, on gRPC (`google.rpc.ErrorInfo.reason`), on the handoff
+ * socket and as `.code` in the client library. A retired one stays in RETIRED_CODES and never gets a new meaning.
+ * `next` is what the caller can do about it, `grpc` the google.rpc.Code that the fault travels under.
  */
 
 /** The status numbers of google.rpc.Code that the catalogue uses. */

@@ -11,8 +11,7 @@
  *   planner, memory-types, resource, imports        what memory is made of; making: making it
  *   mappable, opaque-fd, dma-buf, rdma-address      one file a kind: how it is exported, and its probe
  *   physical-device, kinds                          choosing a device; what is known of a kind
- *   claims, abilities, probe, probe-sample          what the driver says, and what is true
- *   foreign-handle                                  a client's own fd, checked
+ *   claims, abilities, probe, probe-sample          what the driver says, and what is true; foreign-handle: of fds
  *   native, errors, flags; native/                  the addon, its failures as the catalogue's, Vulkan's numbers
  *
  * Limits: it checks no quota, budget or allocation count. A promise may take as long as the driver does.

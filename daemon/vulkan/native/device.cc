@@ -146,8 +146,7 @@ Status Device::SubmitAndWait(VkCommandBuffer commands) {
     result = fn.WaitForFences(handle_, 1, &fence, VK_TRUE, UINT64_MAX);
   }
   if (result != VK_SUCCESS) {
-    // A wait that failed says nothing about the work, nor does a submission that lost the device; what the
-    // commands use is destroyed next.
+    // Neither a failed wait nor a submission that lost the device says anything about the work.
     if (WaitIdle() == VK_ERROR_DEVICE_LOST && result != VK_ERROR_DEVICE_LOST) {
       call = "vkQueueWaitIdle";
       result = VK_ERROR_DEVICE_LOST;
