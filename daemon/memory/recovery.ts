@@ -55,9 +55,8 @@ export class Recovery {
     await setImmediate();
     await this.#detachAll();
     const live = registry.all.filter(({ state }) => state === 'LIVE');
-    const [survivors, others] = [true, false].map((survives) =>
-      live.filter(({ memory }) => memory.survives === survives),
-    ) as [Allocation[], Allocation[]];
+    const survivors = live.filter(({ memory }) => memory.survives);
+    const others = live.filter(({ memory }) => !memory.survives);
     await Promise.all(others.map((allocation) => this.#end(allocation)));
     if (!(await this.#reopen())) return;
     let ended = others.length;

@@ -7,7 +7,7 @@
  * Sources: VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import type { MemoryPlan, NativeResource, Resource } from '../vulkan/device.js';
+import { FIRST_COMPRESSED, type MemoryPlan, type NativeResource, type Resource } from '../vulkan/device.js';
 
 /** VkBufferUsageFlagBits from TRANSFER_SRC to INDIRECT_BUFFER. */
 const BUFFER_USAGE = 0x1ff;
@@ -24,7 +24,6 @@ const EXTENDED_USAGE = 0x100;
 const STORAGE = 0x8;
 /** VkFormat of Vulkan 1.0. */
 const LAST_FORMAT = 184;
-const FIRST_COMPRESSED = 131;
 const MOST_TEXELS = 1 << 20;
 
 const TYPES = { IMAGE_TYPE_UNSPECIFIED: 1, IMAGE_TYPE_1D: 0, IMAGE_TYPE_2D: 1, IMAGE_TYPE_3D: 2 } as const;

@@ -37,7 +37,7 @@ export type { KeptHandles } from './making.js';
 export type { CacheType } from './memory-types.js';
 export type { DeviceInfo, HeapBudget, NativeImage, NativeResource, Requirements } from './native.js';
 export type { MemoryPlan, MemoryRequest } from './planner.js';
-export { LAYOUT_GENERAL, type Resource } from './resource.js';
+export { FIRST_COMPRESSED, LAYOUT_GENERAL, type Resource } from './resource.js';
 
 export interface DeviceOptions {
   /** The most bytes of one transfer buffer; at least 8192. Default: 1 GiB, or less if the driver allows less. */

@@ -58,7 +58,8 @@ export async function planImport(
   }
   const memoryTypeIndex = await typeOf(device, info, found, terms, fd);
   const { flags, heapIndex } = info.memoryTypes[memoryTypeIndex] ?? { flags: 0, heapIndex: 0 };
-  const resource = terms.resource && sized(terms.resource, size);
+  // Imported host memory is never dedicated.
+  const resource = source !== 'MEMFD' && terms.resource ? sized(terms.resource, size) : undefined;
   return {
     kinds: [...new Set(kinds)],
     size,
@@ -68,7 +69,7 @@ export async function planImport(
     cacheType: cacheTypeOf(flags),
     memfd: source === 'MEMFD',
     handleTypes: kinds.includes('OPAQUE_FD') ? HandleType.OPAQUE_FD : HANDLE_TYPES[source],
-    dedicated: source === 'MEMFD' ? undefined : resource,
+    dedicated: resource,
     resource,
     requirements: undefined,
   };

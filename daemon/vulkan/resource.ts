@@ -32,7 +32,7 @@ export function asMade(resource: Resource): Resource {
 }
 
 /** VkFormat from which on images are compressed (VK_FORMAT_BC1_RGB_UNORM_BLOCK). */
-const FIRST_COMPRESSED = 131;
+export const FIRST_COMPRESSED = 131;
 
 /** Whether memory that is dedicated to it can be zeroed: Vulkan clears no image of a compressed format. */
 export function isClearable(resource: Resource): boolean {

@@ -78,6 +78,17 @@ t.test('a slow allocation holds up nobody else', { buffered: true }, async (t) =
   });
 });
 
+t.test('nor does a buffer that the driver takes its time to make', { buffered: true }, async (t) => {
+  await onFake(t, [], async (host) => {
+    const wire = await host.session();
+    const request = { allocate: { sizeBytes: SIZE, kinds: opaque, grantKinds: opaque } };
+    const [answer] = await meanwhile(t, host, 'vkCreateBuffer', wire, [request]);
+    t.ok(answer?.message.allocate, 'and it is served');
+    for (const fd of answer?.fds ?? []) fd.close();
+    wire.close();
+  });
+});
+
 t.test('nor do 32 of them, pipelined', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
