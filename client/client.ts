@@ -1,36 +1,26 @@
 /**
  * Client: one session with the daemon, and the way to everything that it offers.
  *
- * The handoff socket carries what has fds (allocate, import, claim, release, free), the control socket the rest. Whatever is
+ * The handoff socket carries what has fds (allocate, import, claim, release, free, publish), the control socket the rest. Whatever is
  * held in this process ends with close(): maps, fds, the session and what it owns. Where the daemon goes away first,
  * `closed` resolves, requests are rejected with UNAVAILABLE, and maps and fds stay good until close(): they are the
  * kernel's. A new session is a new connect(); NAMED allocations are found again by their names.
  */
-import { join } from 'node:path';
-import {
-  type Allocation,
-  closeAll,
-  type Decoded,
-  HANDOFF_SOCKET,
-  type KindName,
-  PROTOCOL_VERSION,
-  runtimeDir,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type Allocation, closeAll, type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
 import { checkRef, type Ref } from './arguments.js';
-import { type Answer, HandoffConnection } from './connection/handoff.js';
+import type { Answer, HandoffConnection } from './connection/handoff.js';
 import {
   type BudgetReport,
   ControlClient,
   type ControlOptions,
-  DEFAULT_TIMEOUT_MS,
   type DeviceReport,
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
 import { Holding } from './holding.js';
 import { type ImportOptions, importedFd, importRequest } from './import.js';
-import { type FreeResult, Memory } from './memory.js';
+import type { InheritedAllocations } from './inherited.js';
+import { type FreeResult, Memory, publish } from './memory.js';
 import {
   type AllocateOptions,
   allocateRequest,
@@ -38,13 +28,10 @@ import {
   claimRequest,
   type TransferOptions,
 } from './requests.js';
+import { endTicket, type MadeTicket, makeTicket, type TicketOptions, type TicketRef } from './tickets.js';
 
-export interface ConnectOptions extends ControlOptions {
-  /** The handoff socket itself, in place of the one in the runtime folder. */
-  readonly handoffSocket?: string | undefined;
-  /** For people and logs: what this client is. At most 128 bytes count. Default: the program's name. */
-  readonly clientName?: string | undefined;
-}
+/** Why an inherited session may be without the control socket. */
+const UNSEEN = 'The session was inherited, and that socket need not be visible here; controlSocket names it';
 
 /** What the daemon said of the session. */
 export interface SessionInfo {
@@ -54,37 +41,14 @@ export interface SessionInfo {
   /** Another value after every start of the daemon. */
   readonly incarnation: string;
   readonly daemonVersion: string;
-}
-
-/**
- * Begins a session.
- * @throws VkmemError UNAVAILABLE where no daemon listens, or none answers within `timeoutMs`; NOT_PERMITTED where the
- *   socket's mode forbids it; VERSION_UNSUPPORTED.
- */
-export async function connect(options: ConnectOptions = {}): Promise<Client> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, clientName = process.title } = options;
-  const handoff = new HandoffConnection(
-    options.handoffSocket ?? join(runtimeDir(options.runtimeDir), HANDOFF_SOCKET),
-  );
-  const timer = setTimeout(() => {
-    handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not greet within ${timeoutMs} ms.`));
-  }, timeoutMs);
-  try {
-    const { message } = await handoff.request('hello', { protocolVersion: PROTOCOL_VERSION, clientName });
-    if (message.protocolVersion !== PROTOCOL_VERSION) {
-      throw new VkmemError('VERSION_UNSUPPORTED', `The daemon speaks ${message.protocolVersion}.`);
-    }
-    return new Client(handoff, message, options);
-  } catch (failure) {
-    handoff.close(new VkmemError('UNAVAILABLE', 'The greeting failed.', {}, failure));
-    throw failure;
-  } finally {
-    clearTimeout(timer);
-  }
+  /** Whether it was begun by another process, or by another program in this one. */
+  readonly inherited: boolean;
 }
 
 export class Client implements AsyncDisposable {
   readonly session: SessionInfo;
+  /** What was made for this process before it began: labels and the ids to claim. Empty where nothing was. */
+  readonly inherited: InheritedAllocations;
   /** Resolves when the session has ended, by close() or by the daemon. Never rejects. */
   readonly closed: Promise<void>;
   readonly #handoff: HandoffConnection;
@@ -92,12 +56,19 @@ export class Client implements AsyncDisposable {
   readonly #holdings = new Set<Holding>();
 
   /** Made by connect(). */
-  constructor(handoff: HandoffConnection, welcome: Decoded<'Welcome'>, options: ControlOptions) {
+  constructor(
+    handoff: HandoffConnection,
+    welcome: Decoded<'Welcome'>,
+    options: ControlOptions,
+    allocations?: InheritedAllocations,
+  ) {
     const { sessionId, sessionToken, incarnation, daemonVersion } = welcome;
-    this.session = { id: sessionId, token: sessionToken, incarnation, daemonVersion };
+    const inherited = allocations !== undefined;
+    this.session = { id: sessionId, token: sessionToken, incarnation, daemonVersion, inherited };
+    this.inherited = allocations ?? new Map();
     this.closed = handoff.closed;
     this.#handoff = handoff;
-    this.#control = new ControlClient(options, sessionToken);
+    this.#control = new ControlClient(options, sessionToken, inherited ? UNSEEN : undefined);
   }
 
   /**
@@ -125,11 +96,12 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Handles of an allocation that exists, such as another process's, by name or id.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE,
-   *   INVALID_ARGUMENT, UNAVAILABLE.
+   * Handles of an allocation that exists, such as another process's, by name or id, or by a ticket.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED,
+   *   BUSY where others have the right first and `waitMs` is over; INVALID_ARGUMENT, UNAVAILABLE; TICKET_INVALID, with `retry_after_ms` in its metadata where this user brought too
+   *   many that were not good.
    */
-  async claim(ref: Ref, options: ClaimOptions = {}): Promise<Memory> {
+  async claim(ref: Ref | TicketRef, options: ClaimOptions = {}): Promise<Memory> {
     return this.#hold(await this.#handoff.request('claim', claimRequest(ref, options)), false);
   }
 
@@ -139,6 +111,29 @@ export class Client implements AsyncDisposable {
    */
   async free(ref: Ref): Promise<FreeResult> {
     return (await this.#handoff.request('free', { allocation: checkRef(ref) })).message;
+  }
+
+  /**
+   * A secret that lets whoever has it claim an allocation of this user.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, QUOTA_EXCEEDED,
+   *   INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async createTicket(ref: Ref, options: TicketOptions = {}): Promise<MadeTicket> {
+    return makeTicket(this.#handoff, ref, options);
+  }
+
+  /** What was claimed with it stays. @throws VkmemError NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE. */
+  async revokeTicket(id: string): Promise<void> {
+    await endTicket(this.#handoff, id);
+  }
+
+  /**
+   * Makes an allocation immutable for all later grants; views that are mapped for writing stay so.
+   * @returns the allocation as it is then.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, BUSY, INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async publish(ref: Ref): Promise<Allocation> {
+    return publish(this.#handoff, ref);
   }
 
   /** @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended. */

@@ -18,12 +18,22 @@ import {
   runtimeDir,
   SESSION_METADATA,
   VERSION_METADATA,
-  VkmemError,
 } from '@vkmemd/proto';
 import { checkRef, type Ref } from './arguments.js';
+import { present } from './connection/answer.js';
 import { GrpcChannel } from './connection/grpc.js';
+import { DEFAULT_TIMEOUT_MS } from './greeting.js';
 import type { FreeResult } from './memory.js';
+import { PolicyCalls } from './policy.js';
 import { type AllocateOptions, allocateRequest, type TransferOptions, transferRequest } from './requests.js';
+import {
+  createTicketRequest,
+  type MadeTicket,
+  madeTicket,
+  revokeTicketRequest,
+  type Ticket,
+  type TicketOptions,
+} from './tickets.js';
 
 export interface ControlOptions {
   /** Default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd. */
@@ -50,6 +60,16 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What became of an allocation, and the allocation as it was then. */
+export interface WatchedAllocation extends Decoded<'WatchAllocationsResponse'> {
+  readonly allocation: Allocation;
+}
+
+export interface WatchAllocationsOptions extends WatchOptions {
+  /** Whether it begins with those that exist. Default false. */
+  readonly existing?: boolean;
+}
+
 /** The daemon and the devices that it owns. */
 export interface DeviceReport {
   readonly devices: Device[];
@@ -57,23 +77,25 @@ export interface DeviceReport {
   readonly incarnation: string;
 }
 
-export const DEFAULT_TIMEOUT_MS = 10_000;
-
 /** Talks to the control socket, without a session. Connects at the first call. */
 export function connectControl(options: ControlOptions = {}): ControlClient {
   return new ControlClient(options);
 }
 
-export class ControlClient implements AsyncDisposable {
+export class ControlClient extends PolicyCalls implements AsyncDisposable {
   readonly #channel: GrpcChannel;
   readonly #timeoutMs: number;
 
-  /** @param token of the session to act for. */
-  constructor(options: ControlOptions, token?: string) {
+  /** @param token of the session to act for. @param unseen what to say where the socket is not reached. */
+  constructor(options: ControlOptions, token?: string, unseen?: string) {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
     const session = token === undefined ? {} : { [SESSION_METADATA]: token };
-    this.#channel = new GrpcChannel(socket, { [VERSION_METADATA]: String(PROTOCOL_VERSION), ...session });
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const headers = { [VERSION_METADATA]: String(PROTOCOL_VERSION), ...session };
+    const channel = new GrpcChannel(socket, headers, unseen);
+    super(channel, timeoutMs);
+    this.#channel = channel;
+    this.#timeoutMs = timeoutMs;
   }
 
   /**
@@ -102,9 +124,18 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
+   * Makes an allocation immutable for all later grants. @returns it, as it is then.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, BUSY, INVALID_ARGUMENT, UNAVAILABLE.
+   */
+  async publish(ref: Ref): Promise<Allocation> {
+    return present((await this.#channel.call('Publish', { allocation: checkRef(ref) })).allocation);
+  }
+
+  /**
    * Fills, copies or synchronises on the device; resolves when the device has finished.
    * @returns bytes written, and nanoseconds that the device and its driver took.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, BUSY, PUBLISHED,
+   *   DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
    */
   async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
     return this.#channel.call('Transfer', transferRequest(options));
@@ -132,6 +163,37 @@ export class ControlClient implements AsyncDisposable {
     }
   }
 
+  /** @throws VkmemError as Client.createTicket. */
+  async createTicket(ref: Ref, options: TicketOptions = {}): Promise<MadeTicket> {
+    return madeTicket(await this.#channel.call('CreateTicket', createTicketRequest(ref, options)));
+  }
+
+  /** What was claimed with it stays. @throws VkmemError NOT_FOUND, INVALID_ARGUMENT. */
+  async revokeTicket(id: string): Promise<void> {
+    await this.#channel.call('RevokeTicket', revokeTicketRequest(id), this.#timeoutMs);
+  }
+
+  /** The tickets that the caller could revoke: those that it made, and those for its allocations. */
+  async listTickets(): Promise<Ticket[]> {
+    return (await this.#channel.call('ListTickets', {}, this.#timeoutMs)).tickets;
+  }
+
+  /**
+   * What becomes of the allocations that the caller may see, each event, in order, for
+   * `for await (const { event, allocation } of control.watchAllocations())`. It lasts, and ends, as watchBudget() does.
+   * FREED comes only when the bytes are free.
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes, and where the consumer is so slow that
+   *   events were lost: begin anew, with `existing`.
+   */
+  async *watchAllocations(
+    options: WatchAllocationsOptions = {},
+  ): AsyncGenerator<WatchedAllocation, void, undefined> {
+    const request = { includeExisting: options.existing === true };
+    for await (const told of this.#channel.watch('WatchAllocations', request, options.signal)) {
+      yield { ...told, allocation: present(told.allocation) };
+    }
+  }
+
   /** Closes the channel; calls under way fail with UNAVAILABLE, and so do later ones. */
   close(): Promise<void> {
     return this.#channel.close();
@@ -140,10 +202,4 @@ export class ControlClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-/** A part of an answer that the schema lets be absent and the daemon does not. */
-function present<T>(part: T | null): T {
-  if (part === null) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks what was asked for.');
-  return part;
 }

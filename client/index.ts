@@ -6,10 +6,12 @@
  *   await using memory = await client.allocate({ size: 64n << 20n, name: 'frames' });
  *   const { bytes } = memory.map();
  *
- * client      connect(), Client: a session
+ * connect, client   connect(), Client: a session
  * memory      Memory: an allocation with handles; holding: its fds and maps; memory-map: one window
+ * inherited, handover  sessions that begin in one program and go on in another; greeting
  * control     ControlClient, connectControl(): the gRPC services, without a session
- * requests, import, resources, arguments   what callers ask for, checked
+ * requests, import, resources, tickets, arguments   what callers ask for, checked
+ * quota, policy  what users may have, and who says so
  * connection/ the two sockets
  * cli/        vkmemctl
  *
@@ -31,24 +33,32 @@ export {
   OwnedFd,
   PROPERTY_FLAG_NAMES,
   type PropertyFlagName,
+  SHARING_NAMES,
+  type SharingName,
   uuidText,
   VkmemError,
 } from '@vkmemd/proto';
 export type { Bytes, Ref } from './arguments.js';
-export { Client, type ConnectOptions, connect, type SessionInfo } from './client.js';
+export { Client, type SessionInfo } from './client.js';
+export { type ConnectOptions, connect } from './connect.js';
 export {
   type BudgetReport,
   ControlClient,
   type ControlOptions,
   connectControl,
   type DeviceReport,
+  type WatchAllocationsOptions,
+  type WatchedAllocation,
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
 export type { MapOptions } from './holding.js';
 export type { ImportOptions } from './import.js';
+export type { InheritedAllocations } from './inherited.js';
 export { type FreeResult, Memory } from './memory.js';
 export { MemoryMap } from './memory-map.js';
+export type { PolicyReport } from './policy.js';
+export type { HeapChange, Quota, QuotaChange, QuotaResult } from './quota.js';
 export type { AllocateOptions, ClaimOptions, TransferOptions } from './requests.js';
 export type {
   BufferOptions,
@@ -57,3 +67,4 @@ export type {
   PropertyOptions,
   ResourceOptions,
 } from './resources.js';
+export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './tickets.js';

@@ -15,9 +15,11 @@ import {
   type OwnedFd,
   VkmemError,
 } from '@vkmemd/proto';
+import { checkRef, type Ref } from './arguments.js';
 import type { HandoffConnection } from './connection/handoff.js';
 import type { Dropped, Holding, MapOptions } from './holding.js';
 import type { MemoryMap } from './memory-map.js';
+import { type MadeTicket, makeTicket, type TicketOptions } from './tickets.js';
 
 /** What became of a freed allocation: it is draining while somebody still holds it. */
 export type FreeResult = Decoded<'FreeAllocationResponse'>;
@@ -101,6 +103,11 @@ export class Memory implements AsyncDisposable {
     return this.#holding.remoteAddress();
   }
 
+  /** A secret that lets whoever has it claim this allocation. @throws VkmemError as Client.createTicket. */
+  async createTicket(options: TicketOptions = {}): Promise<MadeTicket> {
+    return makeTicket(this.#handoff, this, options);
+  }
+
   /**
    * Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same.
    * @throws VkmemError NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
@@ -118,6 +125,11 @@ export class Memory implements AsyncDisposable {
   free(): Promise<FreeResult> {
     this.#freed ??= this.#free();
     return this.#freed;
+  }
+
+  /** Makes the allocation immutable for all later grants. @returns it, as it is then. @throws as Client.publish(). */
+  publish(): Promise<Allocation> {
+    return publish(this.#handoff, { id: this.id });
   }
 
   /** Frees an allocation of this client's own session, releases any other. */
@@ -170,6 +182,13 @@ export class Memory implements AsyncDisposable {
     if (dropped.held) await nextTurn();
     return dropped;
   }
+}
+
+/** @throws VkmemError as Client.publish(). */
+export async function publish(handoff: HandoffConnection, ref: Ref): Promise<Allocation> {
+  const { allocation } = (await handoff.request('publish', { allocation: checkRef(ref) })).message;
+  if (allocation) return allocation;
+  throw new VkmemError('PROTOCOL_ERROR', 'The answer describes no allocation.');
 }
 
 function isOneOf(failure: unknown, ...codes: string[]): boolean {

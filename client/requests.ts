@@ -10,6 +10,8 @@ import {
   type KindName,
   kindToWire,
   type LifetimeName,
+  SHARING_NAMES,
+  type SharingName,
   VkmemError,
 } from '@vkmemd/proto';
 import {
@@ -22,6 +24,8 @@ import {
   checkRef,
   checkSize,
   checkUint32,
+  checkWait,
+  checkWord,
   type Ref,
 } from './arguments.js';
 import {
@@ -31,6 +35,7 @@ import {
   type ResourceOptions,
   resourceFields,
 } from './resources.js';
+import { type TicketRef, ticketClaim } from './tickets.js';
 
 /**
  * What a new allocation shall be.
@@ -54,14 +59,20 @@ export interface AllocateOptions extends ResourceOptions {
   readonly properties?: PropertyOptions;
   /** This memory type and no other, as DeviceReport lists them. */
   readonly memoryTypeIndex?: number;
+  /** Of NAMED memory: who may hold grants at the same time (docs/sharing.md). Default 'SHARED'. */
+  readonly sharing?: SharingName;
+  /** Whether it may be published later: MAPPABLE memory over a memfd only. Default false. */
+  readonly publishable?: boolean;
 }
 
 /** What of an existing allocation to be granted. */
 export interface ClaimOptions {
-  /** Among those it was made for. Default: MAPPABLE alone. */
+  /** Among those it was made for. Default: MAPPABLE alone; with a ticket, what that is for. */
   readonly kinds?: readonly KindName[];
-  /** Default 'rw'. */
+  /** Default 'rw'; with a ticket, what that gives. */
   readonly access?: AccessName;
+  /** Milliseconds to wait for the right, where others have it first (`sharing`). Default 0; at most an hour. */
+  readonly waitMs?: number;
 }
 
 /** A fill or a copy by the device. Offsets default to 0, a size that is left out to the rest, all in bytes. */
@@ -98,7 +109,7 @@ export function allocateRequest(
   options: AllocateOptions,
   grant: readonly KindName[],
 ): Draft<'AllocateRequest'> {
-  const { size, kinds = DEFAULT_KINDS, access = 'rw', image } = options;
+  const { size, kinds = DEFAULT_KINDS, access = 'rw', image, sharing = 'SHARED' } = options;
   return {
     sizeBytes: size === undefined && image !== undefined ? 0n : checkSize(size),
     kinds: checkKinds(kinds).map(kindToWire),
@@ -108,6 +119,8 @@ export function allocateRequest(
     ...propertyFields(options.properties),
     ...memoryTypeField(options.memoryTypeIndex),
     ...resourceFields(options),
+    sharing: `SHARING_${checkWord('sharing', sharing, SHARING_NAMES)}`,
+    publishable: options.publishable === true,
   };
 }
 
@@ -126,10 +139,20 @@ export function lifetimeFields({
 }
 
 /** @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED. */
-export function claimRequest(ref: Ref, options: ClaimOptions): Draft<'ClaimRequest'> {
-  const { kinds = DEFAULT_KINDS, access = 'rw' } = options;
+export function claimRequest(ref: Ref | TicketRef, options: ClaimOptions): Draft<'ClaimRequest'> {
+  if (typeof ref === 'object' && ref !== null && 'ticket' in ref) {
+    const { kinds, access, waitMs = 0 } = options;
+    return {
+      ...ticketClaim(ref),
+      kinds: kinds === undefined ? [] : checkKinds(kinds).map(kindToWire),
+      access: access === undefined ? 'ACCESS_UNSPECIFIED' : accessToWire(checkAccess(access)),
+      waitMs: checkWait(waitMs),
+    };
+  }
+  const { kinds = DEFAULT_KINDS, access = 'rw', waitMs = 0 } = options;
   return {
     allocation: checkRef(ref),
+    waitMs: checkWait(waitMs),
     kinds: checkKinds(kinds).map(kindToWire),
     access: accessToWire(checkAccess(access)),
   };

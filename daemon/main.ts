@@ -4,14 +4,22 @@
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { asVkmemError } from '@vkmemd/proto';
+import { asVkmemError, setMostPendingCloses } from '@vkmemd/proto';
 import { pino } from 'pino';
 import { ControlServer } from './control/server.js';
 import { HandoffServer } from './handoff/server.js';
+import { Hangups } from './hangups.js';
+import { FdBudget, openFiles } from './limits/fd-budget.js';
 import { Domain } from './memory/domain.js';
 import { releaseEverything } from './memory/lifetime.js';
 import { Recovery } from './memory/recovery.js';
+import { requireReservable } from './memory/reservations.js';
 import { type Options, parseOptions, version } from './options.js';
+import { parseApart } from './policy/apart.js';
+import { checkPolicy } from './policy/check.js';
+import { findingText, PolicyError } from './policy/findings.js';
+import { loadPolicy } from './policy/load.js';
+import type { Policy } from './policy/policy.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { Notifier } from './systemd/notify.js';
 import { Device } from './vulkan/device.js';
@@ -22,10 +30,19 @@ const LOG_FLUSH_MS = 500;
 /** A daemon that serves, until stop() has taken it apart. */
 interface Running {
   readonly line: string;
+  /** Reads the policy again. @throws PolicyError, with the old one in force. */
+  reload(): Promise<Policy>;
   stop(): Promise<void>;
 }
 
 async function start(options: Options, log: pino.Logger): Promise<Running> {
+  const readPolicy = async (...where: [typeof parseApart?]) => {
+    const { policy, warnings } = await loadPolicy(options.policy, ...where);
+    for (const warning of warnings) log.warn(`the policy: ${findingText(warning)}`);
+    return policy;
+  };
+  // Before anything is opened: with a policy that has a fault nothing is begun.
+  const policy = await readPolicy();
   const folder = RuntimeFolder.claim(options.runtimeDir);
   const undo: (() => Promise<void> | void)[] = [() => folder.release()];
   const stop = async () => {
@@ -44,7 +61,23 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
       fault: (what: string, cause: unknown) => log.error({ err: cause }, what),
       note: (what: string) => log.warn(what),
     };
-    const domain = new Domain(device, version(), options, events);
+    const { heaps } = device.info;
+    const reservable = (read: Policy) => {
+      requireReservable(read, heaps);
+      return read;
+    };
+    const fds = new FdBudget(openFiles(), policy.limits.reservedFds);
+    setMostPendingCloses(fds.mostPendingCloses);
+    log.info({ fds: fds.capacity, sessions: fds.mostSessions }, 'what RLIMIT_NOFILE allows at most');
+    const domain = new Domain(
+      device,
+      version(),
+      { policy: reservable(policy), readPolicy: async () => reservable(await readPolicy(parseApart)), fds },
+      events,
+    );
+    domain.authority.onReplaced(({ files, rules }) => {
+      log.info({ files, rules: rules.length }, 'the policy was read again and is in force');
+    });
     undo.push(() => releaseEverything(domain));
     const recovery = new Recovery(domain);
     undo.push(() => recovery.stop());
@@ -53,7 +86,7 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
     const control = new ControlServer(domain, folder.controlSocket);
     undo.push(() => control.close());
     undo.push(() => handoff.stopAccepting());
-    return { line: startLine(domain, folder), stop };
+    return { line: startLine(domain, folder), reload: () => domain.reload.run(), stop };
   } catch (failure) {
     await stop().catch((rest) => log.error({ err: rest }, 'after a failed start'));
     throw failure;
@@ -76,8 +109,17 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
+/** What went wrong, a line each: a policy may have several faults. */
+function faultsOf(failure: unknown): string[] {
+  const { code, reason, message } = asVkmemError(failure);
+  const faults =
+    failure instanceof PolicyError ? failure.findings.faults.map(findingText) : [reason || message];
+  return faults.map((fault) => `${code}: ${fault}`);
+}
+
 async function run(options: Options, log: pino.Logger): Promise<void> {
   const signalled = stopSignal();
+  const hangups = new Hangups();
   const notifier = await Notifier.fromEnvironment(process.env);
   // A manager that does not listen is no reason to leave the clients.
   const notify = (...lines: string[]) => {
@@ -91,22 +133,36 @@ async function run(options: Options, log: pino.Logger): Promise<void> {
   process.stdout.on('error', (failure) => log.warn({ err: failure }, 'nobody reads the start line'));
   process.stdout.write(`${running.line}\n`);
   notify('READY=1', `STATUS=${running.line}`);
+  const failed = (failure: unknown) => {
+    const cause = failure instanceof PolicyError ? {} : { err: failure };
+    log.error(
+      { faults: faultsOf(failure), ...cause },
+      'the policy was not replaced: the one before it stays',
+    );
+  };
+  hangups.serve({ reload: running.reload, failed, notify, status: running.line });
   log.info({ signal: await signalled }, 'stopping');
+  hangups.close();
   notify('STOPPING=1');
   await running.stop();
   log.info('stopped');
 }
 
 const options = parseOptions(process.argv.slice(2));
+if (options.checkConfig) {
+  const { well, object, lines } = await checkPolicy(options.policy);
+  const text = options.checkConfig === 'json' ? JSON.stringify(object) : lines.join('\n');
+  await new Promise((resolve) => process.stdout.write(`${text}\n`, resolve));
+  process.exit(well ? 0 : 1);
+}
 // Never waits for whoever reads the log: what does not fit is dropped.
 const logFile = pino.destination({ dest: 2, sync: false, maxLength: MOST_LOG_BYTES });
 const log = pino({ name: 'vkmemd', level: options.logLevel }, logFile);
 try {
   await run(options, log);
 } catch (failure) {
-  const { code, reason, message } = asVkmemError(failure);
   log.debug({ err: failure }, 'failed');
-  process.stderr.write(`vkmemd: ${code}: ${reason || message}\n`);
+  for (const fault of faultsOf(failure)) process.stderr.write(`vkmemd: ${fault}\n`);
   process.exitCode = 1;
 }
 logFile.end();

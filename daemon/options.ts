@@ -11,10 +11,21 @@ export interface Options {
   /** Absolute. */
   readonly runtimeDir: string;
   readonly logLevel: string;
+  /** Where the policy is, and what of it the command line says. */
+  readonly policy: PolicyOptions;
+  /** Only looks at the policy, and says so as text or as JSON; undefined: serves. */
+  readonly checkConfig: 'text' | 'json' | undefined;
+}
+
+export interface PolicyOptions {
+  /** A file that takes the place of all others; undefined for those of the standard places. */
+  readonly config: string | undefined;
+  /** The folder before the standard places. */
+  readonly root: string;
   /** Users who may import memory of their own. */
   readonly importers: ReadonlySet<number>;
   /** From how many percent used on a heap is under ELEVATED and under CRITICAL pressure. */
-  readonly pressure: { readonly elevated: number; readonly critical: number };
+  readonly pressure: { readonly elevated?: number; readonly critical?: number };
 }
 
 /** What commander makes of the arguments. */
@@ -22,10 +33,27 @@ interface Given {
   readonly allowImport: readonly number[];
   readonly device?: string;
   readonly runtimeDir?: string;
+  readonly config?: string;
+  readonly configRoot?: string;
+  readonly checkConfig?: boolean;
+  readonly json?: boolean;
   readonly logLevel: string;
-  readonly pressureElevated: number;
-  readonly pressureCritical: number;
+  readonly pressureElevated?: number;
+  readonly pressureCritical?: number;
 }
+
+const HELP = `
+Stops on SIGTERM or SIGINT: finishes what runs, releases everything, exits 0. Reads its policy again on SIGHUP; one
+with a fault changes nothing.
+
+The policy is what the files in /usr/lib/vkmemd and /etc/vkmemd say, in this order: /usr/lib/vkmemd/*.toml and
+conf.d/*.toml there, /etc/vkmemd/vkmemd.toml, /etc/vkmemd/conf.d/*.toml. None of them is needed.
+
+Examples:
+  $ vkmemd
+  $ vkmemd --check-config
+  $ vkmemd --check-config --config new-policy.toml --json
+  $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd`;
 
 function percent(text: string): number {
   const value = /^\d{1,3}$/.test(text) ? Number(text) : 0;
@@ -56,28 +84,47 @@ export function parseOptions(argv: readonly string[]): Options {
     .addOption(
       new Option('--log-level <level>', 'what is logged on standard error').choices(levels).default('info'),
     )
+    .option('--config <file>', 'a policy file, in place of those in /usr/lib/vkmemd and /etc/vkmemd')
+    .addOption(
+      new Option('--config-root <folder>', 'stands before /usr/lib/vkmemd and /etc/vkmemd').conflicts(
+        'config',
+      ),
+    )
+    .option(
+      '--check-config',
+      'say what the policy is or every fault of it, and exit with 0 or 1; serve nobody',
+    )
+    .option('--json', 'with --check-config: print one JSON object')
     .option('--allow-import <uid>', 'a user who may import memory of its own (fds); may be repeated', uid, [])
     .option(
       '--pressure-elevated <percent>',
-      'of a heap used: from there on its pressure is ELEVATED',
+      "of a heap used: from there on its pressure is ELEVATED (the policy's word on it; default: 80)",
       percent,
-      80,
     )
-    .option('--pressure-critical <percent>', 'and from there on CRITICAL', percent, 95)
-    .addHelpText('after', '\nStops on SIGTERM or SIGINT: finishes what runs, releases everything, exits 0.')
+    .option(
+      '--pressure-critical <percent>',
+      "and from there on CRITICAL (the policy's word on it; default: 95)",
+      percent,
+    )
+    .addHelpText('after', HELP)
     .parse([...argv], { from: 'user' });
   const given = command.opts<Given>();
-  const pressure = { elevated: given.pressureElevated, critical: given.pressureCritical };
-  if (pressure.elevated > pressure.critical) {
-    const { elevated, critical } = pressure;
+  const { pressureElevated: elevated, pressureCritical: critical, checkConfig, json } = given;
+  if (elevated !== undefined && critical !== undefined && elevated > critical) {
     command.error(`error: --pressure-elevated (${elevated}) is above --pressure-critical (${critical})`);
   }
+  if (json && !checkConfig) command.error('error: --json goes with --check-config');
   return {
     device: given.device,
     runtimeDir: runtimeDir(given.runtimeDir),
     logLevel: given.logLevel,
-    importers: new Set(given.allowImport),
-    pressure,
+    policy: {
+      config: given.config,
+      root: given.configRoot ?? '/',
+      importers: new Set(given.allowImport),
+      pressure: { ...(elevated !== undefined && { elevated }), ...(critical !== undefined && { critical }) },
+    },
+    checkConfig: checkConfig ? (json ? 'json' : 'text') : undefined,
   };
 }
 

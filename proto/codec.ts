@@ -107,6 +107,9 @@ function definitionOf(name: string): MessageTypeDefinition<object, object> {
   return definition as MessageTypeDefinition<object, object>;
 }
 
+/** The gRPC services of the control socket. */
+export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService';
+
 /** Encodes one message. */
 export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffer {
   return definitionOf(name).serialize(toWire(message) as object);
@@ -130,7 +133,7 @@ export function decode<N extends MessageName>(name: N, bytes: Uint8Array): Decod
  * A gRPC service whose handlers and clients see bigint, for `Server.addService` and `makeClientConstructor`.
  * @param name such as 'MemoryService'.
  */
-export function serviceDefinition(name: 'MemoryService' | 'DeviceService'): ServiceDefinition {
+export function serviceDefinition(name: ServiceName): ServiceDefinition {
   const service = packageDefinition[`vkmem.v1.${name}`] as ServiceDefinition;
   const wrap = (method: MethodDefinition<object, object>): MethodDefinition<object, object> => ({
     ...method,

@@ -32,8 +32,12 @@ export interface ConnectionHandlers {
   message(data: Buffer, fds: OwnedFd[]): void;
   /** Asked once, before a faulty connection closes, for a last message to the other side. */
   fault?(fault: Fault): Uint8Array | undefined;
-  /** Comes exactly once, last of all, and never from within a method of the connection. */
-  close(reason: CloseReason): void;
+  /**
+   * Comes exactly once, last of all, and never from within a method of the connection.
+   * @param unread with `keepsUnread`: the socket, shut down, where the other side has not received all fds that were
+   *   sent to it. The handler owns it.
+   */
+  close(reason: CloseReason, unread?: OwnedFd): void;
 }
 
 export interface ConnectionLimits {
@@ -47,6 +51,11 @@ export interface ConnectionLimits {
    * it are closed or taken. Default false.
    */
   readonly untrusted?: boolean;
+  /**
+   * Whether the handler of close keeps the socket for as long as fds are unread in it (allRead() tells): they count
+   * against the user's limit until then. Default false.
+   */
+  readonly keepsUnread?: boolean;
   /** Messages, bytes and fds that may wait for the other side to read. Defaults 256, 4 MiB, 64. */
   readonly maxQueuedMessages?: number;
   readonly maxQueuedBytes?: number;
@@ -76,6 +85,7 @@ export class Connection {
       limits.maxQueuedBytes ?? 4 * 1024 * 1024,
       limits.maxQueuedFds ?? 64,
       limits.untrusted ?? false,
+      limits.keepsUnread ?? false,
       (data, raw) => {
         handlers.message(
           data,
@@ -83,8 +93,9 @@ export class Connection {
         );
       },
       (kind) => this.#fault(kind as Fault['kind']),
-      (kind, errno, message) => {
-        handlers.close(kind === 'error' ? { kind, errno, message } : ({ kind } as CloseReason));
+      (kind, errno, message, raw) => {
+        const unread = raw === undefined ? undefined : new OwnedFd(raw, 'closed connection');
+        handlers.close(kind === 'error' ? { kind, errno, message } : ({ kind } as CloseReason), unread);
       },
     );
   }
@@ -92,6 +103,19 @@ export class Connection {
   /** Messages that the other side has not made room for yet. */
   get queuedMessages(): number {
     return this.#native.queuedMessages();
+  }
+
+  /**
+   * Fds that were sent and that the other side may not have received: none once it has read everything, by the
+   * kernel's word.
+   */
+  get unreadFds(): number {
+    return this.#native.unreadFds();
+  }
+
+  /** Whether messages wait here, or more than a quarter of what the socket can hold is unread. */
+  get crowded(): boolean {
+    return this.#native.crowded();
   }
 
   /**
@@ -187,3 +211,6 @@ export class Connection {
     );
   }
 }
+
+/** Whether the other side has read everything that was sent on a socket, or closed its end. @param socket Borrowed. */
+export const allRead = (socket: OwnedFd): boolean => native.unreadBytes(socket.fd) === 0;

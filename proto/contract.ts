@@ -20,6 +20,10 @@ export const VERSION_METADATA = 'vkmem-protocol-version';
 /** The sockets' names inside the runtime folder. */
 export const HANDOFF_SOCKET = 'handoff.sock';
 export const CONTROL_SOCKET = 'control.sock';
+/** The environment variable with the number of the fd that a session is inherited on. */
+export const SESSION_FD_VARIABLE = 'VKMEM_SESSION_FD';
+/** The one with the allocations that were made for the heir: a JSON object of labels and ids. */
+export const ALLOCATIONS_VARIABLE = 'VKMEM_ALLOCATIONS';
 
 export type Allocation = Decoded<'Allocation'>;
 export type Grant = Decoded<'Grant'>;
@@ -35,6 +39,9 @@ export type KindName = (typeof KIND_NAMES)[number];
 export type LifetimeName = 'SESSION' | 'NAMED';
 /** 'rw': read and write; 'ro': read only. */
 export type AccessName = 'rw' | 'ro';
+/** Who may hold grants at the same time: anybody; one to write beside readers; one to write, or readers. */
+export const SHARING_NAMES = ['SHARED', 'ONE_WRITER', 'EXCLUSIVE'] as const;
+export type SharingName = (typeof SHARING_NAMES)[number];
 
 /** A kind as the schema writes it. */
 export const kindToWire = (kind: KindName): `KIND_${KindName}` => `KIND_${kind}`;

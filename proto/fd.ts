@@ -115,6 +115,16 @@ export function pendingCloses(): number {
   return native.pendingCloses();
 }
 
+/** Whether a user has so many of them that no fds are taken from it any more; its connections are better refused. */
+export function tooManyPendingCloses(uid: number): boolean {
+  return native.pendingCloses(uid) >= native.mostPendingClosesOfUser;
+}
+
+/** From how many of all users on nobody who is untrusted is accepted any more. Default 64. */
+export function setMostPendingCloses(most: number): void {
+  native.setMostPendingCloses(most);
+}
+
 /**
  * What file it is, as far as the kernel knows without asking whoever serves the file, who may never answer.
  * @throws KernelError from statx().

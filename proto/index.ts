@@ -6,18 +6,26 @@
  * status     faults as google.rpc.Status
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
- * fd, socket, peer, memfd, mapping, dma-buf, eventfd, native   the kernel's part, by the addon
+ * fd, socket, peer, memfd, mapping, dma-buf, eventfd, program, native   the kernel's part, by the addon
  */
 export * from './codec.js';
 export * from './contract.js';
 export * from './dma-buf.js';
 export * from './errors.js';
 export * from './eventfd.js';
-export { closeAll, fileStatus, OwnedFd, pendingCloses } from './fd.js';
+export {
+  closeAll,
+  fileStatus,
+  OwnedFd,
+  pendingCloses,
+  setMostPendingCloses,
+  tooManyPendingCloses,
+} from './fd.js';
 export * from './mapping.js';
 export * from './memfd.js';
 export { type FileStatus, isKernelError, type KernelError, lockFile } from './native.js';
 export * from './peer.js';
+export * from './program.js';
 export * from './runtime-dir.js';
 export * from './socket.js';
 export * from './status.js';

@@ -5,7 +5,9 @@
  * from reopenMemfd(). A dup() or the owner's own fd sent over a socket shares the owner's and is not seen.
  */
 
+import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, VkmemError } from './errors.js';
+import { EventFd } from './eventfd.js';
 import { OwnedFd } from './fd.js';
 import { native, translate, translating } from './native.js';
 
@@ -96,6 +98,26 @@ export function readSeals(fd: OwnedFd): number {
  */
 export function addSeals(fd: OwnedFd, seals: number): void {
   translating({ EPERM: 'NOT_PERMITTED' }, () => native.addSeals(fd.fd, seals));
+}
+
+/**
+ * Sets further SEALS on a thread of its own: whoever writes to the file can keep that waiting, for as long as it likes.
+ * @param fd Borrowed for the call.
+ * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM); INTERNAL for all else.
+ */
+export function sealMemfd(fd: OwnedFd, seals: number): Promise<void> {
+  const told = EventFd.create();
+  return new Promise<bigint>((resolve) => {
+    told.listen(resolve);
+    native.sealLater(fd.fd, seals, told.fd.fd);
+  })
+    .then((outcome) => {
+      if (outcome === 1n) return;
+      const errno = getSystemErrorName(1 - Number(outcome));
+      const code = errno === 'EPERM' ? 'NOT_PERMITTED' : 'INTERNAL';
+      throw new VkmemError(code, `fcntl F_ADD_SEALS: ${errno}.`, { syscall: 'fcntl F_ADD_SEALS', errno });
+    })
+    .finally(() => told.close());
 }
 
 /** The file's size in bytes. */

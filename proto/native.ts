@@ -43,9 +43,11 @@ export interface NativeConnection {
     maxQueuedBytes: number,
     maxQueuedFds: number,
     untrusted: boolean,
+    keepsUnread: boolean,
     onMessage: (data: Buffer, fds: number[] | undefined) => void,
     onFault: (kind: string) => void,
-    onClose: (kind: string, errno: number, text: string) => void,
+    /** `unread`: the socket, shut down, where the other side has not read all fds. JavaScript owns it. */
+    onClose: (kind: string, errno: number, text: string, unread: number | undefined) => void,
   ): void;
   /** 0: dropped, 1: sent or queued, 2: no room in the queue. */
   send(data: Uint8Array, taken: number[] | undefined): 0 | 1 | 2;
@@ -54,6 +56,8 @@ export interface NativeConnection {
   setPaused(paused: boolean): void;
   keepAlive(keep: boolean): void;
   queuedMessages(): number;
+  unreadFds(): number;
+  crowded(): boolean;
 }
 
 export interface NativeListener {
@@ -92,11 +96,18 @@ export interface Native {
   fileSize(fd: number): bigint;
   fileStatus(fd: number): FileStatus;
   lockFile(path: string): number | undefined;
-  /** Fds of untrusted peers that are being closed, or wait for it. */
-  pendingCloses(): number;
+  /** Fds of untrusted peers that are being closed, or wait for it; of one user, or of all. */
+  pendingCloses(uid?: number): number;
+  /** How many of one user, from which on it is taken no more from. */
+  readonly mostPendingClosesOfUser: number;
+  setMostPendingCloses(most: number): void;
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
   connectTo(path: string): number;
+  /** The same number: of a socket that this process was left with. Taken if it is what it should be, left alone if not. */
+  adoptSocket(fd: number): number;
   socketPair(): [number, number];
+  /** Bytes of messages that were sent on the socket and that nobody has read; what the kernel charges for them. */
+  unreadBytes(fd: number): number;
   readPeer(fd: number): {
     uid: number;
     gid: number;
@@ -104,14 +115,27 @@ export interface Native {
     groups: number[];
     pidfd: number | undefined;
   };
+  hasExited(pidfd: number): boolean;
   createMemfd(name: string, size: bigint, seals: number): Promise<number>;
   heldElsewhere(fd: number): boolean | undefined;
   readSeals(fd: number): number;
   addSeals(fd: number, seals: number): void;
+  /** Adds to the eventfd, when it is done: 1, or 1 + errno. */
+  sealLater(fd: number, seals: number, eventFd: number): void;
   mapFd(fd: number, offset: bigint, length: number, writable: boolean): ArrayBuffer;
   detach(buffer: ArrayBuffer): boolean;
   /** DMA_BUF_IOCTL_SYNC: begins CPU access, or ends it; it reads always, and writes too if `writing`. */
   syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
+  /** Throws, or does not return. @param argv bytes. @param environment 'NAME=VALUE', or 'NAME' of the own; all of it. */
+  becomeProgram(
+    file: string,
+    argv: readonly Uint8Array[],
+    environment: readonly string[] | undefined,
+    sessionFd: number,
+    standardFlags: number,
+  ): void;
+  /** Bit N is set where the standard stream N does not block. */
+  standardFlags(): number;
   createEventFd(): number;
   signalEventFd(fd: number, count: bigint): void;
 }

@@ -32,6 +32,16 @@ export function readPeer(socketFd: number): PeerIdentity {
   return { ...ids, pidfd: pidfd === undefined ? undefined : new OwnedFd(pidfd, `pidfd of ${ids.pid}`) };
 }
 
+/**
+ * Whether the process has ended by now. What was read of a process by its pid before it is known to live was of this
+ * process: a pid is used again only once its process has ended.
+ * @param pidfd Borrowed.
+ * @throws KernelError.
+ */
+export function hasExited(pidfd: OwnedFd): boolean {
+  return native.hasExited(pidfd.fd);
+}
+
 /** Tells when a process has ended; does not keep the own process running. */
 export class ExitWatch {
   readonly #pidfd: OwnedFd;

@@ -116,16 +116,13 @@ export class Listener {
 
 /**
  * Connects to a listening SEQPACKET socket. It succeeds or fails at once.
+ * @returns The caller owns the fd, as a Connection takes it.
  * @throws VkmemError UNAVAILABLE if nobody listens there or too many wait to be accepted (ENOENT, ECONNREFUSED,
  *   EAGAIN); NOT_PERMITTED if the file's or a directory's mode forbids it; INVALID_ARGUMENT for a path that cannot
  *   be one, or that leads to a socket of another type.
  * @throws KernelError for all else, such as EMFILE.
  */
-export function connectSeqpacket(
-  path: string,
-  handlers: ConnectionHandlers,
-  limits: ConnectionLimits = {},
-): Connection {
+export function openSeqpacket(path: string): OwnedFd {
   checkPath(path);
   const fd = translating(
     {
@@ -138,7 +135,30 @@ export function connectSeqpacket(
     },
     () => native.connectTo(path),
   );
-  return new Connection(new OwnedFd(fd, `connection to ${path}`), handlers, limits);
+  return new OwnedFd(fd, `connection to ${path}`);
+}
+
+/** Connects and converses. @throws VkmemError, KernelError as openSeqpacket(). */
+export function connectSeqpacket(
+  path: string,
+  handlers: ConnectionHandlers,
+  limits: ConnectionLimits = {},
+): Connection {
+  return new Connection(openSeqpacket(path), handlers, limits);
+}
+
+/**
+ * Takes a connected SEQPACKET socket that this process was left with, and makes it CLOEXEC.
+ * @param fd its number, which nobody here owns.
+ * @throws VkmemError INVALID_ARGUMENT where it is no such socket; it is left alone then.
+ */
+export function adoptSeqpacket(fd: number): OwnedFd {
+  const wrong = 'INVALID_ARGUMENT';
+  const codes = { EBADF: wrong, ENOTSOCK: wrong, EPROTOTYPE: wrong, ENOTCONN: wrong } as const;
+  return new OwnedFd(
+    translating(codes, () => native.adoptSocket(fd)),
+    'inherited connection',
+  );
 }
 
 /** Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both. */

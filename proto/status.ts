@@ -18,7 +18,7 @@ export function asVkmemError(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
   const { code } = (failure ?? {}) as { code?: unknown };
   if (code === 'EMFILE' || code === 'ENFILE') {
-    return new VkmemError('UNAVAILABLE', `No file descriptor is left (${code}).`, {}, failure);
+    return new VkmemError('TOO_MANY_FILES', `No file descriptor is left (${code}).`, {}, failure);
   }
   const text = failure instanceof Error ? failure.message : String(failure);
   return new VkmemError('INTERNAL', text, {}, failure);

@@ -79,13 +79,12 @@ function buildFakeLayer() {
   });
 }
 
-/** What makes a memfd pass for a dma-buf in a program that is started with it. */
-function buildFakeDmaBuf() {
-  const [source, library] = ['test/native/fake-dma-buf.c', 'test/native/build/libfake_dma_buf.so'];
-  once('test/native/build/.inputs', digest([source], process.arch), library, () => {
+/** What a program is started with (LD_PRELOAD), to answer or to write down some of its system calls. */
+function buildPreloaded(what, source, library) {
+  once(`${library}.inputs`, digest([source], process.arch), library, () => {
     mkdirSync(join(root, dirname(library)), { recursive: true });
     const flags = ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra'];
-    run('building the fake dma-buf', 'g++', ['-x', 'c', ...flags, '-o', library, source]);
+    run(`building ${what}`, 'g++', ['-x', 'c', ...flags, '-o', library, source]);
   });
 }
 
@@ -114,7 +113,9 @@ if (purpose === 'test' && process.arch === 'x64') {
 buildAddon('proto/native', 'vkmem_proto');
 buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
 if (purpose === 'test') {
-  buildFakeDmaBuf();
+  const folder = 'test/native';
+  buildPreloaded('the fake dma-buf', `${folder}/fake-dma-buf.c`, `${folder}/build/libfake_dma_buf.so`);
+  buildPreloaded('the witness of fds', `${folder}/fd-witness.c`, `${folder}/build/libfd_witness.so`);
   buildFakeLayer();
 }
 const typescript = sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/);

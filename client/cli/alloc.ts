@@ -1,7 +1,13 @@
 /**
  * vkmemctl alloc: makes a NAMED allocation, for workers to claim.
  */
-import { type Allocation, flagNames, type KindName, type PropertyFlagName } from '@vkmemd/proto';
+import {
+  type Allocation,
+  flagNames,
+  type KindName,
+  type PropertyFlagName,
+  type SharingName,
+} from '@vkmemd/proto';
 import type { Command } from 'commander';
 import { allocationObject } from './allocation.js';
 import { acting, newCommand } from './command.js';
@@ -18,12 +24,16 @@ The daemon takes the best memory type that the kinds can have, unless told more:
 HOST_VISIBLE, HOST_CACHED) narrow or direct its choice, --memory-type makes it. With a buffer's usage or an image it
 asks the driver what those need; an image may be without --size, for as much as it needs. IMAGE is a list
 of format=, width= and usage=, and height=, depth=, mipLevels=, arrayLayers=, samples=, flags= (all Vulkan's own
-numbers, decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists memory types.`;
+numbers, decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists memory types.
+
+With --sharing one-writer one session at a time may write to it, beside those that read; with exclusive, one may write or
+any number may read. What is --publishable can be made immutable by 'publish'.`;
 
 const EXAMPLES = [
   'alloc frames --size 64M --kind MAPPABLE',
   'alloc weights --size 2GiB --kind OPAQUE_FD --require DEVICE_LOCAL --forbid HOST_VISIBLE',
   'alloc staging --size 16M --prefer HOST_CACHED --buffer-usage 0x3',
+  'alloc model --size 2G --publishable --sharing one-writer',
   'alloc screen --kind OPAQUE_FD --image format=37,width=1920,height=1080,usage=0x13',
 ];
 
@@ -36,6 +46,8 @@ interface Options {
   readonly memoryType?: string;
   readonly bufferUsage?: string;
   readonly image?: string;
+  readonly sharing?: string;
+  readonly publishable?: boolean;
 }
 
 const upper = (word: string, before: readonly string[] = []): string[] => [...before, word.toUpperCase()];
@@ -77,6 +89,8 @@ export function allocCommand(): Command {
     .option('--memory-type <n>', 'this memory type and no other')
     .option('--buffer-usage <bits>', 'for a buffer: VkBufferUsageFlags, decimal or 0x')
     .option('--image <image>', 'for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
+    .option('--sharing <who>', 'shared (default), one-writer or exclusive')
+    .option('--publishable', 'it may be published later')
     .hook('preAction', (command) => {
       const { size, image } = command.opts<Options>();
       if (size !== undefined || image !== undefined) return;
@@ -85,12 +99,15 @@ export function allocCommand(): Command {
     .action(
       acting(async ({ control, print }, [name = ''], options) => {
         const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image } = options as Options;
+        const { sharing = 'shared', publishable = false } = options as Options;
         const { require: required = [], prefer: preferred = [], forbid: forbidden = [] } = options as Options;
         const made = await control.allocate({
           name,
           ...(size !== undefined && { size: parseSize(size) }),
           kinds: kind,
           lifetime: 'NAMED',
+          sharing: sharing.toUpperCase().replaceAll('-', '_') as SharingName,
+          publishable,
           properties: { required, preferred, forbidden },
           ...(memoryType !== undefined && { memoryTypeIndex: parseNumber('--memory-type', memoryType) }),
           ...(bufferUsage !== undefined && { buffer: { usage: parseNumber('--buffer-usage', bufferUsage) } }),

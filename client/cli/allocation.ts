@@ -6,7 +6,10 @@ import { age, type Column, fit, humanBytes, short, table } from './format.js';
 
 /** The part of an id that the table shows and `free` takes. */
 export const SHORT_ID_LENGTH = 8;
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NAME_WIDTH = 24;
+/** Beside the column of sharing. */
+const NARROW_NAME_WIDTH = 16;
 
 export function allocationObject(allocation: Allocation): object {
   const { createdAt, requirements, buffer, image } = allocation;
@@ -31,6 +34,10 @@ export function allocationObject(allocation: Allocation): object {
     image: image
       ? { ...image, type: short('IMAGE_TYPE_', image.type), tiling: short('IMAGE_TILING_', image.tiling) }
       : null,
+    sharing: short('SHARING_', allocation.sharing),
+    publishable: allocation.publishable,
+    published: allocation.published,
+    writerSessionId: allocation.writerSessionId === 0n ? null : allocation.writerSessionId,
     grants: allocation.grants,
     createdAt: ms === undefined ? null : new Date(ms).toISOString(),
   };
@@ -47,17 +54,33 @@ const COLUMNS: readonly Column[] = [
   { heading: 'AGE', right: true },
 ];
 
+/** What has become of it: what is published is live too. */
+function stateText({ state, published }: Allocation): string {
+  if (published && state === 'ALLOCATION_STATE_LIVE') return 'published';
+  return short('ALLOCATION_STATE_', state).toLowerCase();
+}
+
+/** 'shared', 'one', 'excl', and which session writes: 'one:12'. */
+function sharingText({ sharing, writerSessionId }: Allocation): string {
+  const writer = writerSessionId === 0n ? '' : `:${writerSessionId}`;
+  if (sharing === 'SHARING_SHARED') return 'shared';
+  return `${sharing === 'SHARING_ONE_WRITER' ? 'one' : 'excl'}${writer}`;
+}
+
 /** At most 100 columns wide for up to two kinds an allocation. */
 export function allocationTable(allocations: readonly Allocation[], nowMs: number): string {
+  const bounded = allocations.some(({ sharing }) => sharing !== 'SHARING_SHARED');
   const rows = allocations.map((allocation) => [
     allocation.id.slice(0, SHORT_ID_LENGTH),
-    fit(allocation.name || '-', NAME_WIDTH),
+    fit(allocation.name || '-', bounded ? NARROW_NAME_WIDTH : NAME_WIDTH),
     humanBytes(allocation.sizeBytes),
     allocation.kinds.map((kind) => short('KIND_', kind)).join(','),
-    short('ALLOCATION_STATE_', allocation.state).toLowerCase(),
+    stateText(allocation),
     String(allocation.ownerUid),
     String(allocation.grants),
+    ...(bounded ? [sharingText(allocation)] : []),
     age(allocation.createdAt, nowMs),
   ]);
-  return table(COLUMNS, rows);
+  const columns = bounded ? COLUMNS.toSpliced(-1, 0, { heading: 'SHARING' }) : COLUMNS;
+  return table(columns, rows);
 }

@@ -6,12 +6,14 @@ import type { Command } from 'commander';
 import type { BudgetReport } from '../control.js';
 import { acting, type Context, newCommand } from './command.js';
 import { type Column, count, humanBytes, short, table } from './format.js';
+import { untilInterrupted } from './interruptible.js';
 
 const DESCRIPTION = `Show the account of every heap, and what the daemon holds in all.
 
 LIVE, DRAINING and RESERVED are the daemon's own account; DRIVER BUDGET and USAGE are what the driver says of the
 daemon's process (SOURCE EXT), or an estimate where it says nothing (ESTIMATED). AVAILABLE is what a request can have. PRESSURE is how full a heap is,
-by the daemon's thresholds: NORMAL, ELEVATED or CRITICAL.
+by the daemon's thresholds: NORMAL, ELEVATED or CRITICAL. What is guaranteed to users who do not use it yet is available
+to them alone, and not used.
 
 With --watch the same comes at once and at every change, until it is interrupted (exit code 0); with --json as one
 object a line, with the highest pressure of all heaps.`;
@@ -67,27 +69,25 @@ function budgetText({ heaps, counts }: BudgetReport): string {
     count(deviceMemories, 'VkDeviceMemory object'),
   ];
   const kept = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
-  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[kept, ...held].join(', ')}`;
+  const guaranteed = heaps
+    .filter((heap) => heap.guaranteedBytes > 0n)
+    .map(
+      (heap) => `\nGuaranteed on heap ${heap.heapIndex}, and not used: ${humanBytes(heap.guaranteedBytes)}`,
+    );
+  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[kept, ...held].join(', ')}${guaranteed.join('')}`;
 }
 
 /** Prints every report until SIGINT, or until nobody reads them any more. */
 async function watch({ control, print }: Context): Promise<void> {
-  const enough = new AbortController();
-  const stop = () => enough.abort();
-  process.once('SIGINT', stop);
-  process.stdout.once('error', stop);
   let between = '';
-  try {
-    for await (const report of control.watchBudget({ signal: enough.signal })) {
+  await untilInterrupted(async (signal) => {
+    for await (const report of control.watchBudget({ signal })) {
       const { heaps, counts, pressure } = report;
       const object = { heaps: heaps.map(heapObject), counts, pressure: short('PRESSURE_', pressure) };
       print(object, () => `${between}${budgetText(report)}`);
       between = '\n';
     }
-  } finally {
-    process.removeListener('SIGINT', stop);
-    process.stdout.removeListener('error', stop);
-  }
+  });
 }
 
 export function budgetCommand(): Command {

@@ -50,12 +50,16 @@ function report(failure: unknown): VkmemError {
 /** Bytes are JSON numbers: exact up to 2^53, which is 8 PiB. */
 const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
+/** Of the program as a whole, and shown in its help; a command takes it too, since people write it anywhere. */
+const RUNTIME_DIR = new Option('--runtime-dir <folder>').hideHelp();
+
 /** A command with the options that all have. @param description paragraphs; commander breaks their lines. */
 export function newCommand(name: string, description: string, examples: readonly string[]): Command {
   const list = examples.map((example) => `  $ vkmemctl ${example}`).join('\n');
   return new Command(name)
     .description(description.replace(/(?<!\n)\n(?!\n)/g, ' '))
     .addOption(new Option('--json', 'print one JSON object'))
+    .addOption(RUNTIME_DIR)
     .addHelpText('after', `\nExamples:\n${list}`);
 }
 
@@ -69,7 +73,7 @@ export function acting(
       runtimeDir,
       json = false,
       ...options
-    } = command.optsWithGlobals<Globals & Record<string, unknown>>();
+    }: Globals & Record<string, unknown> = { ...command.optsWithGlobals(), ...command.opts() };
     await using control = connectControl({ runtimeDir });
     const context: Context = {
       runtimeDir,

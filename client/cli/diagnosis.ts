@@ -7,7 +7,8 @@
 import { randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { type Device, runtimeDir, VkmemError } from '@vkmemd/proto';
-import { type Client, connect } from '../client.js';
+import type { Client } from '../client.js';
+import { connect } from '../connect.js';
 import type { ControlClient } from '../control.js';
 import { deviceLine, type Standing } from './device.js';
 import { count, short } from './format.js';

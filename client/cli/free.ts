@@ -6,7 +6,7 @@
 import { type Allocation, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { ControlClient } from '../control.js';
-import { allocationObject, SHORT_ID_LENGTH } from './allocation.js';
+import { allocationObject, SHORT_ID_LENGTH, UUID } from './allocation.js';
 import { acting, errorObject, expected, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 
@@ -16,7 +16,6 @@ Nobody can claim them any more. One that somebody still holds drains until the l
 bytes free. Each is named by its name ('frames', or '1000/frames' of user 1000), its id, or the part of the id that
 'ls' shows.`;
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const SHORT_ID = new RegExp(`^[0-9a-f]{${SHORT_ID_LENGTH}}$`);
 
 /** What freeing one of them came to. */

@@ -8,6 +8,8 @@ import { acting, newCommand } from './command.js';
 const DESCRIPTION = `List the allocations that you may see, oldest first: your own, and for root and the daemon's user everybody's.
 
 SIZE is what the device holds. A draining allocation was freed, but somebody still holds it: its bytes are not free.
+What is published can be claimed to read alone. SHARING, shown where it matters, is 'one' where one session at a time may
+write, 'excl' where one may write or others read; the number is the session that has the right to write.
 The ID is shortened; --json has it whole, and 'free' takes either.`;
 
 export function lsCommand(): Command {

@@ -8,8 +8,14 @@ import { allocCommand } from './alloc.js';
 import { budgetCommand } from './budget.js';
 import { errorObject } from './command.js';
 import { doctorCommand } from './doctor.js';
+import { execCommand } from './exec.js';
 import { freeCommand } from './free.js';
 import { lsCommand } from './ls.js';
+import { publishCommand } from './publish.js';
+import { quotaCommand } from './quota.js';
+import { reloadCommand } from './reload.js';
+import { ticketCommand } from './ticket.js';
+import { watchCommand } from './watch.js';
 
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -18,12 +24,13 @@ function version(): string {
 
 const HELP = `
 Every command takes --json: one JSON object on standard output, sizes in bytes as numbers; a failure is
-{"error":{"code","message","next"}}. 'budget --watch' prints one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached.
+{"error":{"code","message","next"}}. 'watch' and 'budget --watch' print one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached; of 'exec', those of what it runs.
 
 Examples:
   $ vkmemctl doctor
   $ vkmemctl alloc frames --size 64M
   $ vkmemctl ls --json
+  $ vkmemctl exec --allocate name=frames,size=64M -- node worker.mjs
   $ vkmemctl free frames`;
 
 // Whoever reads our output may stop at any time, as head does.
@@ -34,6 +41,7 @@ process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
 const program = new Command('vkmemctl')
   .description('Look after the memory of a vkmemd daemon.')
   .version(version())
+  .enablePositionalOptions() // so that the options of what 'exec' runs are left to that
   .option(
     '--runtime-dir <folder>',
     "the daemon's (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)",
@@ -42,9 +50,16 @@ const program = new Command('vkmemctl')
   .addCommand(doctorCommand())
   .addCommand(lsCommand())
   .addCommand(budgetCommand())
+  .addCommand(quotaCommand())
   .addCommand(allocCommand())
-  .addCommand(freeCommand());
-for (const command of [program, ...program.commands]) command.exitOverride();
+  .addCommand(freeCommand())
+  .addCommand(ticketCommand())
+  .addCommand(watchCommand())
+  .addCommand(reloadCommand())
+  .addCommand(publishCommand())
+  .addCommand(execCommand());
+const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
+for (const command of commands) command.exitOverride();
 try {
   await program.parseAsync();
 } catch (failure) {

@@ -28,3 +28,9 @@ function checkGrants({ allocation, grants }: { allocation: { id: string } | null
   }
   return grants.reduce((sum, { fdCount }) => sum + fdCount, 0);
 }
+
+/** A part of an answer that the schema lets be absent and the daemon does not. */
+export function present<T>(part: T | null): T {
+  if (part === null) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks what was asked for.');
+  return part;
+}

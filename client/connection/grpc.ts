@@ -14,15 +14,9 @@ import type {
   ServiceDefinition,
   ServiceError,
 } from '@grpc/grpc-js';
-import {
-  type Decoded,
-  type Draft,
-  STATUS_METADATA,
-  serviceDefinition,
-  unpackStatus,
-  VkmemError,
-} from '@vkmemd/proto';
-import { latestOf } from './latest.js';
+import { type Decoded, type Draft, serviceDefinition, VkmemError } from '@vkmemd/proto';
+import { asCatalogued, isServiceError } from './grpc-faults.js';
+import { eachOf, latestOf } from './latest.js';
 
 /** The methods: whose they are, and what they take and answer. */
 const SERVICES = {
@@ -31,12 +25,22 @@ const SERVICES = {
   ListAllocations: 'MemoryService',
   FreeAllocation: 'MemoryService',
   Transfer: 'MemoryService',
+  CreateTicket: 'MemoryService',
+  RevokeTicket: 'MemoryService',
+  ListTickets: 'MemoryService',
+  WatchAllocations: 'MemoryService',
+  Publish: 'MemoryService',
   ListDevices: 'DeviceService',
   GetBudget: 'DeviceService',
   WatchBudget: 'DeviceService',
+  GetQuota: 'PolicyService',
+  ListQuotas: 'PolicyService',
+  SetQuota: 'PolicyService',
+  ReloadPolicy: 'PolicyService',
 } as const;
-/** Those that answer with a stream; all others answer once. */
-type Streaming = 'WatchBudget';
+/** Those that answer with a stream, and how it is read: the newest state, or every event. All others answer once. */
+const STREAMS = { WatchBudget: latestOf, WatchAllocations: eachOf } as const;
+type Streaming = keyof typeof STREAMS;
 type Method = keyof typeof SERVICES;
 type Unary = Exclude<Method, Streaming>;
 
@@ -46,9 +50,18 @@ interface Requests extends Record<Method, object> {
   ListAllocations: Draft<'ListAllocationsRequest'>;
   FreeAllocation: Draft<'FreeAllocationRequest'>;
   Transfer: Draft<'TransferRequest'>;
+  CreateTicket: Draft<'CreateTicketRequest'>;
+  RevokeTicket: Draft<'RevokeTicketRequest'>;
+  ListTickets: Draft<'ListTicketsRequest'>;
+  WatchAllocations: Draft<'WatchAllocationsRequest'>;
+  Publish: Draft<'PublishRequest'>;
   ListDevices: Draft<'ListDevicesRequest'>;
   GetBudget: Draft<'GetBudgetRequest'>;
   WatchBudget: Draft<'WatchBudgetRequest'>;
+  GetQuota: Draft<'GetQuotaRequest'>;
+  ListQuotas: Draft<'ListQuotasRequest'>;
+  SetQuota: Draft<'SetQuotaRequest'>;
+  ReloadPolicy: Draft<'ReloadPolicyRequest'>;
 }
 
 interface Answers extends Record<Method, object> {
@@ -57,9 +70,18 @@ interface Answers extends Record<Method, object> {
   ListAllocations: Decoded<'ListAllocationsResponse'>;
   FreeAllocation: Decoded<'FreeAllocationResponse'>;
   Transfer: Decoded<'TransferResponse'>;
+  CreateTicket: Decoded<'CreateTicketResponse'>;
+  RevokeTicket: Decoded<'RevokeTicketResponse'>;
+  ListTickets: Decoded<'ListTicketsResponse'>;
+  WatchAllocations: Decoded<'WatchAllocationsResponse'>;
+  Publish: Decoded<'PublishResponse'>;
   ListDevices: Decoded<'ListDevicesResponse'>;
   GetBudget: Decoded<'GetBudgetResponse'>;
   WatchBudget: Decoded<'WatchBudgetResponse'>;
+  GetQuota: Decoded<'GetQuotaResponse'>;
+  ListQuotas: Decoded<'ListQuotasResponse'>;
+  SetQuota: Decoded<'SetQuotaResponse'>;
+  ReloadPolicy: Decoded<'ReloadPolicyResponse'>;
 }
 
 /** What a call needs, once gRPC is loaded. */
@@ -68,13 +90,6 @@ interface Stub {
   readonly metadata: Metadata;
   readonly services: Record<(typeof SERVICES)[Method], ServiceDefinition>;
 }
-
-/** Of google.rpc.Code, those that gRPC itself gives a call which the daemon did not answer. */
-const UNANSWERED = new Map([
-  [1, 'The call was cut off'],
-  [4, 'The answer did not come in time'],
-  [14, 'The control socket was not reached'],
-]);
 
 const CHANNEL: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
@@ -85,14 +100,16 @@ const CHANNEL: ChannelOptions = {
 export class GrpcChannel {
   readonly #socket: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #unseen: string | undefined;
   readonly #streams = new Set<ClientReadableStream<object>>();
   #stub: Promise<Stub> | undefined;
   #closed = false;
 
-  /** @param socket its path. @param headers metadata of every call. */
-  constructor(socket: string, headers: Readonly<Record<string, string>>) {
+  /** @param socket its path. @param headers metadata of every call. @param unseen why it may not be reached. */
+  constructor(socket: string, headers: Readonly<Record<string, string>>, unseen?: string) {
     this.#socket = resolve(socket);
     this.#headers = headers;
+    this.#unseen = unseen;
   }
 
   /**
@@ -105,7 +122,7 @@ export class GrpcChannel {
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
       const done = (error: ServiceError | null, answer?: object) => {
-        if (error) reject(asCatalogued(error));
+        if (error) reject(asCatalogued(error, this.#unseen));
         else fulfil(answer as Answers[M]);
       };
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, done);
@@ -138,7 +155,7 @@ export class GrpcChannel {
     signal?.addEventListener('abort', cancel, { once: true });
     this.#streams.add(stream);
     try {
-      for await (const answer of latestOf<Answers[M]>(stream)) {
+      for await (const answer of STREAMS[method]<Answers[M]>(stream)) {
         if (signal?.aborted) return;
         yield answer;
       }
@@ -146,7 +163,7 @@ export class GrpcChannel {
     } catch (failure) {
       if (signal?.aborted) return;
       if (this.#closed) throw clientClosed(failure);
-      throw isServiceError(failure) ? asCatalogued(failure) : failure;
+      throw isServiceError(failure) ? asCatalogued(failure, this.#unseen) : failure;
     } finally {
       signal?.removeEventListener('abort', cancel);
       this.#streams.delete(stream);
@@ -179,6 +196,7 @@ export class GrpcChannel {
       services: {
         MemoryService: serviceDefinition('MemoryService'),
         DeviceService: serviceDefinition('DeviceService'),
+        PolicyService: serviceDefinition('PolicyService'),
       },
     };
   }
@@ -191,22 +209,4 @@ function definitionOf(services: Stub['services'], method: Method): MethodDefinit
   const definition = services[SERVICES[method]][method];
   if (!definition) throw new VkmemError('INTERNAL', `The contract has no method ${method}.`);
   return definition;
-}
-
-function isServiceError(failure: unknown): failure is ServiceError {
-  return failure instanceof Error && 'details' in failure && 'metadata' in failure;
-}
-
-function asCatalogued(error: ServiceError): VkmemError {
-  const details = error.metadata?.get(STATUS_METADATA)[0];
-  if (details instanceof Uint8Array) return unpackStatus(details);
-  const unanswered = UNANSWERED.get(error.code);
-  if (unanswered) {
-    const [why] = error.details.split(/\.? Resolution note:/);
-    if (/\b(EACCES|EPERM)\b/.test(error.details)) {
-      return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}.`, {}, error);
-    }
-    return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.`, {}, error);
-  }
-  return new VkmemError('INTERNAL', `gRPC status ${error.code}: ${error.details}`, {}, error);
 }

@@ -8,9 +8,8 @@
  */
 import {
   type CloseReason,
-  type Connection,
+  Connection,
   closeAll,
-  connectSeqpacket,
   type Decoded,
   type Draft,
   decode,
@@ -31,6 +30,9 @@ const ANSWERS = {
   release: 'release',
   free: 'free',
   import: 'import',
+  createTicket: 'createTicket',
+  revokeTicket: 'revokeTicket',
+  publish: 'publish',
 } as const;
 type Request = keyof typeof ANSWERS;
 
@@ -61,17 +63,16 @@ export class HandoffConnection {
   #end: VkmemError | undefined;
 
   /**
-   * Connects; nothing is said yet.
-   * @param path of the socket.
-   * @throws VkmemError UNAVAILABLE where nobody listens, NOT_PERMITTED, INVALID_ARGUMENT (connectSeqpacket).
+   * Nothing is said yet.
+   * @param socket connected to the daemon (openSeqpacket, adoptSeqpacket); taken.
    */
-  constructor(path: string) {
+  constructor(socket: OwnedFd) {
     let ended = (): void => {};
     this.closed = new Promise((resolve) => {
       ended = resolve;
     });
-    this.#connection = connectSeqpacket(
-      path,
+    this.#connection = new Connection(
+      socket,
       {
         message: (data, fds) => this.#receive(data, fds),
         close: (reason) => {

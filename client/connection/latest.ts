@@ -1,8 +1,9 @@
 /**
- * The newest of what a stream brings: for states, of which only the last is true.
+ * What a stream brings: the newest of it, for states, of which only the last is true; or each, for events.
  *
- * The stream is read as fast as it comes, however slow the consumer is; what another has replaced by the time that
- * the consumer is ready is never seen by it. So nothing piles up, here or on the way.
+ * For the newest the stream is read as fast as it comes, however slow the consumer is; what another has replaced by the
+ * time that the consumer is ready is never seen by it. So nothing piles up, here or on the way. For each it is read as
+ * the consumer takes it: what it does not take waits on the way, and in the end with the daemon.
  */
 import type { Readable } from 'node:stream';
 
@@ -39,4 +40,9 @@ export async function* latestOf<T>(stream: Readable): AsyncGenerator<T, void, un
       });
     }
   }
+}
+
+/** All of it, in order. Ends with the stream, or fails as it does. */
+export async function* eachOf<T>(stream: Readable): AsyncGenerator<T, void, undefined> {
+  for await (const value of stream) yield value as T;
 }

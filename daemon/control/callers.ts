@@ -14,16 +14,17 @@ import {
   VERSION_METADATA,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Caller, Identity } from '../memory/policy.js';
-import type { Sessions } from '../memory/session.js';
+import type { Caller } from '../memory/caller.js';
+import type { Domain } from '../memory/domain.js';
+import type { Identity } from '../policy/identity.js';
 
 export class Callers {
-  readonly #sessions: Sessions;
+  readonly #domain: Domain;
   readonly #identities = new Map<string, Identity>();
   #next = 1;
 
-  constructor(sessions: Sessions) {
-    this.#sessions = sessions;
+  constructor(domain: Domain) {
+    this.#domain = domain;
   }
 
   /** The accepted connection as a socket that gRPC can serve. Owns the fd. */
@@ -40,11 +41,12 @@ export class Callers {
   }
 
   /**
-   * @throws VkmemError SESSION_INVALID, STALE_INCARNATION, VERSION_UNSUPPORTED.
+   * @throws VkmemError NOT_PERMITTED where the policy does not let the peer connect; SESSION_INVALID, STALE_INCARNATION, VERSION_UNSUPPORTED.
    */
   of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }): Caller {
     const identity = this.#identities.get(call.getPeer());
     if (!identity) throw new Error(`a call came from ${call.getPeer()}, which was not accepted here`);
+    this.#domain.authority.requireConnect(identity);
     const version = call.metadata.get(VERSION_METADATA)[0];
     if (version !== undefined && String(version) !== String(PROTOCOL_VERSION)) {
       throw new VkmemError(
@@ -56,7 +58,7 @@ export class Callers {
       );
     }
     const token = call.metadata.get(SESSION_METADATA)[0];
-    const session = token === undefined ? undefined : this.#sessions.byToken(String(token), identity);
+    const session = token === undefined ? undefined : this.#domain.sessions.byToken(String(token), identity);
     return { identity, session, gone: () => call.cancelled || session?.ended === true };
   }
 }

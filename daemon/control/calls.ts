@@ -13,8 +13,8 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { asVkmemError, VkmemError } from '@vkmemd/proto';
+import type { Caller } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
-import type { Caller } from '../memory/policy.js';
 import type { Callers } from './callers.js';
 import { toldBy } from './faults.js';
 import type { Method, Stream } from './methods.js';

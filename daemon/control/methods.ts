@@ -3,12 +3,17 @@
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import { allocate } from '../memory/allocate.js';
+import type { Caller } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
 import { getAllocation, getBudget, listAllocations, listDevices } from '../memory/inspect.js';
 import { free } from '../memory/lifetime.js';
-import type { Caller } from '../memory/policy.js';
+import { publish } from '../memory/publish.js';
+import { getQuota, listQuotas, setQuota } from '../memory/quota-requests.js';
+import { reloadPolicy } from '../memory/reload.js';
+import { createTicket, listTickets, revokeTicket } from '../memory/ticket-requests.js';
 import { transfer } from '../memory/transfer.js';
 import { watchBudget } from '../memory/watch.js';
+import { watchAllocations } from '../memory/watch-allocations.js';
 
 /** A method's way into the domain. */
 export type Method = (domain: Domain, caller: Caller, request: never) => unknown;
@@ -38,6 +43,10 @@ export const MEMORY_METHODS: Record<string, Method> = {
   ListAllocations: listAllocations,
   FreeAllocation: free,
   Transfer: transfer,
+  CreateTicket: createTicket,
+  RevokeTicket: revokeTicket,
+  ListTickets: listTickets,
+  Publish: publish,
 };
 
 export const DEVICE_METHODS: Record<string, Method> = {
@@ -47,4 +56,15 @@ export const DEVICE_METHODS: Record<string, Method> = {
 
 export const DEVICE_STREAMS: Record<string, Stream> = {
   WatchBudget: watchBudget,
+};
+
+export const MEMORY_STREAMS: Record<string, Stream> = {
+  WatchAllocations: watchAllocations,
+};
+
+export const POLICY_METHODS: Record<string, Method> = {
+  GetQuota: getQuota,
+  ListQuotas: listQuotas,
+  SetQuota: setQuota,
+  ReloadPolicy: (domain, caller) => reloadPolicy(domain, caller),
 };

@@ -7,7 +7,9 @@
  * calls     a call's way to its use case and back
  * callers   who makes a call
  * faults    what went wrong, as gRPC carries it
+ * admission which connections and which calls are refused
  */
+import type { Socket } from 'node:net';
 import {
   Server,
   ServerCredentials,
@@ -20,15 +22,26 @@ import {
   type OwnedFd,
   type PeerIdentity,
   packageDefinition,
+  type ServiceName,
   serviceDefinition,
   VkmemError,
 } from '@vkmemd/proto';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Domain } from '../memory/domain.js';
+import { identityOf } from '../policy/unit.js';
+import { ControlAdmission } from './admission.js';
 import { Callers } from './callers.js';
 import { Calls } from './calls.js';
 import { codedRefusals, MOST_RECEIVED_BYTES, orFault } from './faults.js';
-import { DEVICE_METHODS, DEVICE_STREAMS, MEMORY_METHODS, type Method, type Stream } from './methods.js';
+import {
+  DEVICE_METHODS,
+  DEVICE_STREAMS,
+  MEMORY_METHODS,
+  MEMORY_STREAMS,
+  type Method,
+  POLICY_METHODS,
+  type Stream,
+} from './methods.js';
 
 /** How long a stopping daemon waits for calls under way. */
 const GRACE_MS = 5000;
@@ -38,13 +51,8 @@ const KEEPALIVE_MS = 5000;
 
 export class ControlServer {
   readonly #domain: Domain;
-  readonly #server = new Server({
-    'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
-    'grpc.max_receive_message_length': MOST_RECEIVED_BYTES,
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-    interceptors: [codedRefusals],
-  });
+  readonly #server: Server;
+  readonly #admission: ControlAdmission;
   readonly #health = new HealthImplementation({ '': 'SERVING' });
   readonly #callers: Callers;
   readonly #calls: Calls;
@@ -54,10 +62,20 @@ export class ControlServer {
   /** @param path of the socket; its folder exists and no socket is there. */
   constructor(domain: Domain, path: string) {
     this.#domain = domain;
-    this.#callers = new Callers(domain.sessions);
+    this.#admission = new ControlAdmission(domain);
+    this.#server = new Server({
+      'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
+      'grpc.max_receive_message_length': MOST_RECEIVED_BYTES,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
+      // The first is the innermost: it must see what gRPC itself refuses.
+      interceptors: [codedRefusals, this.#admission.interceptor],
+    });
+    this.#callers = new Callers(domain);
     this.#calls = new Calls(domain, this.#callers);
-    this.#addService('MemoryService', MEMORY_METHODS, {});
+    this.#addService('MemoryService', MEMORY_METHODS, MEMORY_STREAMS);
     this.#addService('DeviceService', DEVICE_METHODS, DEVICE_STREAMS);
+    this.#addService('PolicyService', POLICY_METHODS, {});
     this.#health.addToServer(this.#server);
     new ReflectionService(packageDefinition).addToServer(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -70,11 +88,22 @@ export class ControlServer {
     );
   }
 
-  #accept(fd: OwnedFd, { pidfd, ...identity }: PeerIdentity): void {
-    pidfd?.close();
+  #accept(fd: OwnedFd, peer: PeerIdentity): void {
+    const identity = identityOf(peer, this.#domain.authority.policy);
+    peer.pidfd?.close();
+    const verdict = this.#admission.admit(identity);
+    if (!verdict) {
+      fd.close();
+      return;
+    }
+    let socket: Socket | undefined;
     try {
-      this.#injector.injectConnection(this.#callers.admit(fd, identity));
+      socket = this.#callers.admit(fd, identity);
+      this.#admission.watch(socket.remoteAddress ?? '', socket, verdict);
+      this.#injector.injectConnection(socket);
     } catch (failure) {
+      if (socket) socket.destroy();
+      else this.#admission.abandon(verdict);
       fd.close();
       this.#domain.events.fault('a client could not be served', failure);
     }
@@ -83,7 +112,9 @@ export class ControlServer {
   /** Stops accepting and ends streams; resolves when every call is answered, or has been cut off after GRACE_MS. */
   async close(): Promise<void> {
     this.#listener.close();
-    this.#calls.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
+    const stopping = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
+    this.#calls.stop(stopping);
+    this.#domain.waiting.stop(stopping);
     this.#health.setStatus('', 'NOT_SERVING');
     this.#injector.drain(GRACE_MS);
     await new Promise<void>((resolve) => {
@@ -91,11 +122,7 @@ export class ControlServer {
     });
   }
 
-  #addService(
-    name: 'MemoryService' | 'DeviceService',
-    methods: Record<string, Method>,
-    streams: Record<string, Stream>,
-  ): void {
+  #addService(name: ServiceName, methods: Record<string, Method>, streams: Record<string, Stream>): void {
     this.#health.setStatus(`vkmem.v1.${name}`, 'SERVING');
     const definition = Object.entries(serviceDefinition(name)).map(([key, method]) => [
       key,

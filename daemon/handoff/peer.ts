@@ -1,79 +1,91 @@
 /**
  * One handoff connection: greeting, then requests and their answers, until it hangs up.
  *
- * Requests run side by side and are answered as they finish; with MAX_IN_FLIGHT of them under way nothing more is
- * read, so that a client waits in its own socket. A message that breaks the protocol is answered and ends the
- * connection; a request that fails is answered and changes nothing. Requests with an fd are read one at a time. The session ends with the connection, or with
- * the process that opened it, whichever is first.
+ * Requests run side by side and are answered as they finish, at the pace that the limits allow (pace.ts, credit.ts). A
+ * message that breaks the protocol is answered and ends the connection; a request that fails is answered and changes
+ * nothing. Requests with an fd are read one at a time. The session ends with the connection, or with the process that
+ * opened it, whichever is first. A process that inherited the connection resumes the session: what its predecessor
+ * said is over then, so that the two cannot get each other's answers.
  */
 import {
   asVkmemError,
+  type CloseReason,
   Connection,
   closeAll,
   type Decoded,
   type Draft,
   decode,
-  ExitWatch,
   encode,
   type Fault,
   MAX_MESSAGE_BYTES,
   type OwnedFd,
-  PROTOCOL_VERSION,
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
+import type { Caller } from '../memory/caller.js';
+import { ClientProcess } from '../memory/client-process.js';
 import type { Domain } from '../memory/domain.js';
 import { endSession } from '../memory/lifetime.js';
-import type { Caller, Identity } from '../memory/policy.js';
 import type { Session } from '../memory/session.js';
+import type { Identity } from '../policy/identity.js';
+import type { Place } from './admission.js';
+import { fdsAskedBy } from './credit.js';
+import { errorOfFault, goodbye } from './farewell.js';
+import { checkHello, welcomeTo } from './greeting.js';
+import { Pace } from './pace.js';
 import { serve } from './requests.js';
 
-const MAX_IN_FLIGHT = 32;
-const GREETING_MS = 5000;
-const MAX_CLIENT_NAME_BYTES = 128;
 /** Of an import. */
 const MAX_CLIENT_FDS = 1;
-
-function errorOfFault({ kind }: Fault): VkmemError {
-  if (kind !== 'fds-refused') return new VkmemError('PROTOCOL_ERROR', `${kind}.`);
-  return new VkmemError('UNAVAILABLE', 'Too many files that clients sent cannot be closed: none is taken.');
-}
 
 export class Peer {
   readonly #domain: Domain;
   readonly #identity: Identity;
   readonly #connection: Connection;
   readonly #greeting: NodeJS.Timeout;
-  readonly #gone: (peer: Peer) => void;
-  #process: ExitWatch | undefined;
+  readonly #gone: (peer: Peer, unread: OwnedFd | undefined) => void;
+  readonly #pace: Pace;
+  #process: ClientProcess | undefined;
+  #unwatch: (() => void) | undefined;
   #session: Session | undefined;
   #lastSequence = 0n;
-  #inFlight = 0;
-  #idle: (() => void) | undefined;
 
-  /** @param fd the accepted socket; owned by the peer from here. @param gone called once, when it has hung up. */
-  constructor(domain: Domain, fd: OwnedFd, identity: Identity, gone: (peer: Peer) => void) {
+  /** @param fd owned by the peer from here. @param gone called once; owns the socket where fds are unread in it. */
+  constructor(
+    domain: Domain,
+    fd: OwnedFd,
+    identity: Identity,
+    place: Place,
+    gone: (peer: Peer, unread: OwnedFd | undefined) => void,
+  ) {
     this.#domain = domain;
     this.#identity = identity;
     this.#gone = gone;
     const handlers = {
       message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
-      fault: (fault: Fault) => this.#goodbye(0n, errorOfFault(fault)),
-      close: () => this.#closed(),
+      fault: (fault: Fault) => goodbye(0n, errorOfFault(fault)),
+      close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
     };
+    const { queuedMessages, queuedBytes, handshakeMs } = place.limits;
     this.#connection = new Connection(fd, handlers, {
       maxMessageBytes: MAX_MESSAGE_BYTES,
       maxFds: MAX_CLIENT_FDS,
+      maxQueuedMessages: queuedMessages,
+      maxQueuedBytes: queuedBytes,
+      maxQueuedFds: 0,
       untrusted: true,
+      keepsUnread: true,
     });
+    this.#pace = new Pace(this.#connection, place);
     this.#greeting = setTimeout(() => {
-      this.#drop(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${GREETING_MS} ms.`));
-    }, GREETING_MS);
+      this.#drop(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
+    }, handshakeMs);
   }
 
   /** Closes the connection when the process that opened it ends, whoever else has the socket. Takes the pidfd. */
   endWith(pidfd: OwnedFd): void {
-    this.#process = new ExitWatch(pidfd, () => this.close());
+    this.#process = new ClientProcess(this.#identity.pid, pidfd);
+    this.#unwatch = this.#process.watch(() => this.close());
   }
 
   /** Hangs up at once. */
@@ -83,22 +95,20 @@ export class Peer {
 
   /** Stops reading; resolves when every request under way is answered, with the connection closed. */
   async finish(): Promise<void> {
-    this.#connection.pause();
-    if (this.#inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve;
-      });
-    }
-    this.#connection.end(this.#goodbye(0n, new VkmemError('UNAVAILABLE', 'The daemon is stopping.')));
+    const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
+    await this.#pace.finish(reason);
+    this.#drop(0n, reason);
   }
 
   #receive(data: Buffer, fds: OwnedFd[]): void {
     let sequence = 0n;
+    this.#pace.count();
     try {
       const message = decode('ClientMessage', data);
       ({ sequence } = message);
       this.#checkFrame(message, fds.length);
       if (!this.#session) this.#greet(message);
+      else if (message.hello) this.#resume(this.#session, message);
       else void this.#answer(this.#session, message, fds);
     } catch (failure) {
       closeAll(fds);
@@ -106,7 +116,7 @@ export class Peer {
     }
   }
 
-  #checkFrame({ sequence, fdCount, body }: Decoded<'ClientMessage'>, fds: number): void {
+  #checkFrame({ sequence, fdCount, body, hello }: Decoded<'ClientMessage'>, fds: number): void {
     const expected = body === 'import' ? MAX_CLIENT_FDS : 0;
     if (fdCount !== fds || fds !== expected) {
       throw new VkmemError(
@@ -114,12 +124,14 @@ export class Peer {
         `fd_count is ${fdCount} and ${fds} came; ${body ?? 'a message'} carries ${expected}.`,
       );
     }
-    if (sequence <= this.#lastSequence) {
-      throw new VkmemError('PROTOCOL_ERROR', `Sequence ${sequence} follows ${this.#lastSequence}.`);
+    const resumes = this.#session !== undefined && hello?.resume === true;
+    const before = resumes ? 0n : this.#lastSequence;
+    if (sequence <= before) {
+      throw new VkmemError('PROTOCOL_ERROR', `Sequence ${sequence} follows ${before}.`);
     }
     this.#lastSequence = sequence;
     if (!body) throw new VkmemError('PROTOCOL_ERROR', 'The message has no body that this daemon knows.');
-    if ((body === 'hello') !== !this.#session) {
+    if (!resumes && (body === 'hello') !== !this.#session) {
       throw new VkmemError(
         'PROTOCOL_ERROR',
         this.#session ? 'Hello came twice.' : `${body} came before Hello.`,
@@ -128,55 +140,52 @@ export class Peer {
   }
 
   #greet({ sequence, hello }: Decoded<'ClientMessage'>): void {
-    const version = hello?.protocolVersion;
-    if (version !== PROTOCOL_VERSION) {
+    const clientName = checkHello(hello);
+    this.#domain.authority.requireConnect(this.#identity);
+    clearTimeout(this.#greeting);
+    const session = this.#domain.sessions.open(this.#identity, clientName);
+    session.process = this.#process;
+    this.#session = session;
+    this.#send({ sequence, welcome: welcomeTo(this.#domain, session) });
+  }
+
+  #resume(session: Session, { sequence, hello }: Decoded<'ClientMessage'>): void {
+    const clientName = checkHello(hello);
+    const unread = this.#pace.underWay + this.#connection.queuedMessages;
+    if (unread > 0) {
       throw new VkmemError(
-        'VERSION_UNSUPPORTED',
-        `The client speaks ${version}, the daemon ${PROTOCOL_VERSION}.`,
-        {
-          supported: String(PROTOCOL_VERSION),
-        },
+        'PROTOCOL_ERROR',
+        `Hello would resume a session that waits for ${unread} answers.`,
       );
     }
-    clearTimeout(this.#greeting);
-    const clientName = hello?.clientName ?? '';
-    if (Buffer.byteLength(clientName) > MAX_CLIENT_NAME_BYTES) {
-      throw new VkmemError('PROTOCOL_ERROR', `client_name has more than ${MAX_CLIENT_NAME_BYTES} bytes.`);
-    }
-    const session = this.#domain.sessions.open(this.#identity, clientName);
-    this.#session = session;
-    this.#send({
-      sequence,
-      welcome: {
-        protocolVersion: PROTOCOL_VERSION,
-        incarnation: this.#domain.sessions.incarnation,
-        sessionToken: session.token,
-        sessionId: session.id,
-        daemonVersion: this.#domain.version,
-        maxMessageBytes: MAX_MESSAGE_BYTES,
-      },
-    });
+    session.clientName = clientName;
+    this.#send({ sequence, welcome: welcomeTo(this.#domain, session) });
   }
 
   /** @param incoming fds of the message; taken over. */
   async #answer(session: Session, message: Decoded<'ClientMessage'>, incoming: OwnedFd[]): Promise<void> {
-    this.#inFlight += 1;
-    if (this.#inFlight === MAX_IN_FLIGHT) this.#connection.pause();
     const { sequence } = message;
+    const asked = fdsAskedBy(message, this.#domain.authority.rightsOf(this.#identity).import);
+    let taken = 0;
+    const take = async (count: number) => {
+      await this.#pace.take(count);
+      taken += count;
+    };
+    this.#pace.begin();
     try {
-      const { response, fds } = await serve(this.#domain, this.#caller(session), message, incoming);
+      await take(asked);
+      const { response, fds } = await serve(this.#domain, this.#caller(session, take), message, incoming);
       this.#send({ sequence, ...response }, fds);
     } catch (failure) {
+      closeAll(incoming);
       this.#refuse(sequence, `a ${message.body} request`, failure);
     } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === MAX_IN_FLIGHT - 1 && !this.#idle) this.#connection.resume();
-      if (this.#inFlight === 0) this.#idle?.();
+      this.#pace.end(taken);
     }
   }
 
-  #caller(session: Session): Caller {
-    return { identity: this.#identity, session, gone: () => session.ended };
+  #caller(session: Session, fds: (count: number) => Promise<void>): Caller {
+    return { identity: this.#identity, session, fds, gone: () => session.ended };
   }
 
   #refuse(sequence: bigint, what: string, failure: unknown): void {
@@ -195,18 +204,16 @@ export class Peer {
     this.#connection.send(encode('ServerMessage', { ...message, fdCount: fds.length }), fds);
   }
 
-  #goodbye(sequence: bigint, error: VkmemError): Uint8Array {
-    return encode('ServerMessage', { sequence, error: statusOf(error) });
-  }
-
   #drop(sequence: bigint, error: VkmemError): void {
-    this.#connection.end(this.#goodbye(sequence, error));
+    this.#connection.end(goodbye(sequence, error));
   }
 
-  #closed(): void {
+  #closed(unread: OwnedFd | undefined): void {
     clearTimeout(this.#greeting);
-    this.#process?.close();
-    this.#gone(this);
+    this.#pace.close(new VkmemError('UNAVAILABLE', 'The caller is gone.'));
+    this.#gone(this, unread);
     if (this.#session) void endSession(this.#domain, this.#session);
+    // After the session, whose rights may have to wait for the process.
+    this.#unwatch?.();
   }
 }

@@ -3,10 +3,12 @@
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { allocate, importMemory } from '../memory/allocate.js';
+import { type Caller, requireSession } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
 import { claim, release } from '../memory/grant.js';
 import { free } from '../memory/lifetime.js';
-import { type Caller, requireSession } from '../memory/policy.js';
+import { publish } from '../memory/publish.js';
+import { createTicket, revokeTicket } from '../memory/ticket-requests.js';
 
 /** The body of an answer, and the file descriptors that travel with it; the receiver owns them. */
 export interface Answer {
@@ -42,6 +44,15 @@ export async function serve(
   }
   if (message.free) {
     return { response: { free: await free(domain, caller, message.free) }, fds: [] };
+  }
+  if (message.createTicket) {
+    return { response: { createTicket: createTicket(domain, caller, message.createTicket) }, fds: [] };
+  }
+  if (message.revokeTicket) {
+    return { response: { revokeTicket: revokeTicket(domain, caller, message.revokeTicket) }, fds: [] };
+  }
+  if (message.publish) {
+    return { response: { publish: await publish(domain, caller, message.publish) }, fds: [] };
   }
   throw new VkmemError('PROTOCOL_ERROR', `${message.body} is not a request.`);
 }

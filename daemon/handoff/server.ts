@@ -1,18 +1,25 @@
 /**
  * The handoff plane: listens on a SOCK_SEQPACKET socket and keeps its peers.
  */
-import { Listener, type OwnedFd, type PeerIdentity } from '@vkmemd/proto';
+import { asVkmemError, Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
+import { identityOf } from '../policy/unit.js';
+import { Admission, type Place } from './admission.js';
+import { turnAway } from './farewell.js';
+import { Lingering } from './lingering.js';
 import { Peer } from './peer.js';
 
 export class HandoffServer {
   readonly #domain: Domain;
   readonly #listener: Listener;
   readonly #peers = new Set<Peer>();
+  readonly #lingering = new Lingering();
+  readonly #admission: Admission;
 
   /** @param path of the socket; its folder exists and no socket is there. */
   constructor(domain: Domain, path: string) {
     this.#domain = domain;
+    this.#admission = new Admission(domain);
     this.#listener = Listener.listen(
       { type: 'seqpacket', path, untrusted: true },
       {
@@ -22,18 +29,40 @@ export class HandoffServer {
     );
   }
 
-  #accept(fd: OwnedFd, { pidfd, ...identity }: PeerIdentity): void {
+  #accept(fd: OwnedFd, { pidfd, ...ids }: PeerIdentity): void {
     let peer: Peer | undefined;
+    let place: Place | undefined;
     try {
-      peer = new Peer(this.#domain, fd, identity, (gone) => this.#peers.delete(gone));
+      const identity = identityOf({ pidfd, ...ids }, this.#domain.authority.policy);
+      place = this.#admission.admit(identity);
+      const { leave } = place;
+      peer = new Peer(this.#domain, fd, identity, place, (gone, unread) => {
+        this.#peers.delete(gone);
+        if (unread) this.#lingering.keep(unread, leave);
+        else leave();
+      });
       this.#peers.add(peer);
       if (pidfd) peer.endWith(pidfd);
     } catch (failure) {
-      // Where the peer has the fd already, closing its connection closes it.
-      peer?.close();
       pidfd?.close();
+      if (!place) {
+        this.#refuse(fd, failure);
+        return;
+      }
+      // Where the peer has the fd already, closing its connection closes it, and gives up its place.
+      if (peer) peer.close();
+      else place.leave();
       fd.close();
       this.#domain.events.fault('a client could not be served', failure);
+    }
+  }
+
+  #refuse(fd: OwnedFd, refusal: unknown): void {
+    try {
+      turnAway(fd, asVkmemError(refusal));
+    } catch (failure) {
+      fd.close();
+      this.#domain.events.fault('a client could not be refused', failure);
     }
   }
 
@@ -41,9 +70,11 @@ export class HandoffServer {
     this.#listener.close();
   }
 
-  /** Stops accepting; resolves when every request under way is answered. */
+  /** Stops accepting; resolves when every request under way is answered. Claims that wait are refused. */
   async close(): Promise<void> {
     this.stopAccepting();
+    this.#domain.waiting.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
     await Promise.all([...this.#peers].map((peer) => peer.finish()));
+    this.#lingering.close();
   }
 }

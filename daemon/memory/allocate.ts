@@ -1,15 +1,17 @@
 /**
- * Allocate and Import: policy, name, count, budget, then the device, then the ledger; all of it is undone where a
+ * Allocate and Import: policy, name, quota, budget, count, then the device, then the ledger; all of it is undone where a
  * step fails.
  */
 import { closeAll, type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import type { GiveBack } from '../limits/shares.js';
 import type { DeviceMemory, MemoryPlan } from '../vulkan/device.js';
 import { Allocation, type AllocationTerms } from './allocation.js';
+import { publishEvent } from './allocation-events.js';
+import { type Caller, partyOf, requirePresent } from './caller.js';
 import type { Domain } from './domain.js';
 import { grantKinds } from './grant.js';
 import type { Charge } from './ledger.js';
 import { freeAllocation } from './lifetime.js';
-import { type Caller, partyOf, requireImport, requirePresent, requireTrust } from './policy.js';
 import { type OwnerTerms, parseAllocate, parseImport } from './request.js';
 
 /** An answer and the file descriptors that belong to its grants, in their order. The receiver owns them. */
@@ -27,7 +29,7 @@ interface Source {
 /**
  * Makes an allocation and, for a caller with a session, grants what it asked for at once.
  * @throws VkmemError any code of request.ts, Planner.plan and budget.ts, SESSION_REQUIRED, NAME_TAKEN,
- *   TOO_MANY_ALLOCATIONS, DEVICE_OUT_OF_MEMORY, DEVICE_LOST, UNAVAILABLE.
+ *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, DEVICE_OUT_OF_MEMORY, DEVICE_LOST, UNAVAILABLE.
  */
 export async function allocate(
   domain: Domain,
@@ -58,9 +60,9 @@ export async function importMemory(
     if (!fd || fds.length > 1) {
       throw new VkmemError('PROTOCOL_ERROR', `An import carries one fd; ${fds.length} came.`);
     }
-    requireImport(domain.importers, caller.identity);
+    domain.authority.requireImport(caller.identity);
     const terms = parseImport(request);
-    if (terms.source === 'OPAQUE_FD') requireTrust(domain.device.info.type, caller.identity);
+    if (terms.source === 'OPAQUE_FD') domain.authority.requireTrust(domain.device.info.type, caller.identity);
     return await establish(domain, caller, terms, async () => {
       const plan = await domain.device.planImport(terms, fd);
       return { plan, make: () => domain.device.import(terms, plan, fd.dup('imported')) };
@@ -76,6 +78,8 @@ async function establish(
   wanted: OwnerTerms,
   sourceOf: () => Promise<Source>,
 ): Promise<WithFds<{ allocation: Decoded<'Allocation'>; grants: Decoded<'Grant'>[] }>> {
+  domain.authority.requireKinds(caller.identity, wanted.kinds);
+  domain.authority.requireLifetime(caller.identity, wanted.lifetime);
   const terms = termsFor(caller, wanted);
   // What is made is granted in the same turn: an export may take its time too.
   return domain.allocations.take(partyOf(caller), async () => {
@@ -102,6 +106,8 @@ function termsFor(caller: Caller, wanted: OwnerTerms): AllocationTerms {
     kinds: wanted.kinds,
     ownerUid: caller.identity.uid,
     owner: wanted.lifetime === 'SESSION' ? session : undefined,
+    sharing: wanted.sharing,
+    publishable: wanted.publishable,
   };
 }
 
@@ -115,18 +121,28 @@ async function make(
   const nameKey = terms.lifetime === 'NAMED' ? `${terms.ownerUid}/${terms.name}` : undefined;
   if (nameKey) domain.registry.reserveName(nameKey);
   let charge: Charge | undefined;
+  let fdGiven: GiveBack | undefined;
   try {
+    // Its memfd, or the driver's own.
+    fdGiven = domain.fds.lease(terms.ownerUid, 1);
     const source = await sourceOf();
     const { size, heapIndex } = source.plan;
-    charge = await domain.budget.admit(size, heapIndex, terms.ownerUid);
+    charge = await domain.budget.admit(size, heapIndex, terms.ownerUid, () =>
+      domain.quotas.of(caller.identity).require(size, heapIndex),
+    );
+    charge.whenSettled(fdGiven);
     const memory = await countedIn(domain, source.make);
     charge.commit();
-    const allocation = new Allocation(terms, memory, charge);
+    const allocation = new Allocation(terms, memory, charge, (published) =>
+      publishEvent(domain, 'PUBLISHED', published),
+    );
     domain.registry.add(allocation);
     terms.owner?.owned.add(allocation);
+    publishEvent(domain, 'CREATED', allocation);
     return allocation;
   } catch (failure) {
     charge?.settle();
+    fdGiven?.();
     if (nameKey) domain.registry.releaseName(nameKey);
     throw failure;
   }

@@ -7,17 +7,21 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  type AccessName,
   type Decoded,
   type KindName,
   kindToWire,
   type LifetimeName,
+  type SharingName,
   timestamp,
   VkmemError,
 } from '@vkmemd/proto';
 import type { DeviceMemory } from '../vulkan/device.js';
 import type { Charge } from './ledger.js';
+import { Publication } from './publish.js';
 import { describeRequirements, describeResource } from './resource-request.js';
 import type { Session } from './session.js';
+import { type Hold, Sharing } from './sharing.js';
 
 /** What is fixed when an allocation is made. */
 export interface AllocationTerms {
@@ -25,6 +29,8 @@ export interface AllocationTerms {
   readonly lifetime: LifetimeName;
   readonly kinds: readonly KindName[];
   readonly ownerUid: number;
+  readonly sharing: SharingName;
+  readonly publishable: boolean;
   /** The session that it ends with; undefined for NAMED. */
   readonly owner: Session | undefined;
 }
@@ -35,6 +41,9 @@ export interface GrantRecord {
   readonly allocation: Allocation;
   readonly session: Session;
   readonly kind: KindName;
+  readonly access: AccessName;
+  /** The session's right to it. */
+  readonly hold: Hold;
   readonly fds: number;
 }
 
@@ -45,16 +54,26 @@ export class Allocation {
   readonly memory: DeviceMemory;
   readonly charge: Charge;
   readonly grants = new Set<GrantRecord>();
+  readonly sharing: Sharing;
+  readonly publication: Publication;
   #uses = 0;
   #idle: (() => void) | undefined;
   #state: 'LIVE' | 'DRAINING' = 'LIVE';
   #retired = false;
   #retirement: Promise<void> | undefined;
 
-  constructor(terms: AllocationTerms, memory: DeviceMemory, charge: Charge) {
+  /** @param published called once, when it is published or first seen to be. */
+  constructor(
+    terms: AllocationTerms,
+    memory: DeviceMemory,
+    charge: Charge,
+    published: (allocation: Allocation) => void,
+  ) {
     this.terms = terms;
     this.memory = memory;
     this.charge = charge;
+    this.sharing = new Sharing(terms.sharing);
+    this.publication = new Publication(this, () => published(this));
   }
 
   get state(): 'LIVE' | 'DRAINING' {
@@ -93,6 +112,7 @@ export class Allocation {
 
   async #retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     this.#state = 'DRAINING';
+    this.sharing.end(new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`));
     this.charge.drain();
     if (this.#uses > 0) {
       await new Promise<void>((resolve) => {
@@ -109,11 +129,12 @@ export class Allocation {
   }
 
   /**
-   * Whether any session, or as far as the kernel can tell any process, still holds the memory. What a client imported
+   * Whether any session, or as far as the kernel can tell any process, still holds the memory, or a thread of ours does. What a client imported
    * is its own: once the device has let go of it, nothing is left to account for but grants.
    */
   get held(): boolean {
-    return this.grants.size > 0 || (!this.memory.imported && this.memory.heldElsewhere() === true);
+    if (this.grants.size > 0 || this.publication.sealing) return true;
+    return !this.memory.imported && this.memory.heldElsewhere() === true;
   }
 
   /** The allocation as the contract describes it. */
@@ -137,6 +158,10 @@ export class Allocation {
       handleTypes: plan.handleTypes,
       requirements: describeRequirements(plan),
       ...describeResource(plan.resource),
+      sharing: `SHARING_${this.terms.sharing}`,
+      publishable: this.terms.publishable,
+      published: this.publication.published,
+      writerSessionId: this.sharing.writer?.id ?? 0n,
     };
   }
 }

@@ -8,9 +8,14 @@
  * takes nothing back.
  *
  * A driver forgets memory that was freed while an exported fd still holds it, so draining bytes are taken off by us;
- * what is reserved for requests under way is taken off too. Admission asks the driver first and then checks and
- * charges in one synchronous step, so that two requests never pass on the same bytes. Where the driver cannot be
- * asked, nothing is admitted on a guess: the request fails as the question did. Inspection then shows the estimate.
+ * what is reserved for requests under way is taken off too. What is then left may be guaranteed to users who do not use
+ * it yet (reservations.ts): others cannot have it, and the user itself can have it beside what nobody was promised.
+ * Where less is left than was guaranteed, there is nothing for others, and whoever has a guarantee takes of it first
+ * come, first served.
+ *
+ * Admission asks the driver first and then checks (the user's quota, then the heap) and charges in one synchronous step,
+ * so that two requests never pass on the same bytes. Where the driver cannot be asked, nothing is admitted on a guess:
+ * the request fails as the question did. Inspection then shows the estimate.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Charge, Ledger } from './ledger.js';
@@ -26,9 +31,20 @@ export interface HeapBudget {
   readonly live: bigint;
   readonly draining: bigint;
   readonly reserved: bigint;
+  /** What a user to whom nothing is guaranteed can have. */
   readonly available: bigint;
+  /** Of what is left: kept for users with a reservation, who do not use it yet. */
+  readonly guaranteed: bigint;
   readonly pressure: Pressure;
 }
+
+/** What users with a reservation do not use of it, in bytes. */
+export interface Guarantees {
+  unused(heap: number): bigint;
+  unusedOf(uid: number, heap: number): bigint;
+}
+
+const NO_GUARANTEES: Guarantees = { unused: () => 0n, unusedOf: () => 0n };
 
 /** What the budget needs to know of the device. */
 export interface BudgetSource {
@@ -58,13 +74,21 @@ export class Budget {
   readonly #ledger: Ledger;
   readonly #thresholds: Thresholds;
   readonly #events: BudgetEvents;
+  readonly #guarantees: Guarantees;
   #failing = false;
 
-  constructor(device: BudgetSource, ledger: Ledger, thresholds: Thresholds, events: BudgetEvents) {
+  constructor(
+    device: BudgetSource,
+    ledger: Ledger,
+    thresholds: Thresholds,
+    events: BudgetEvents,
+    guarantees = NO_GUARANTEES,
+  ) {
     this.#device = device;
     this.#ledger = ledger;
     this.#thresholds = thresholds;
     this.#events = events;
+    this.#guarantees = guarantees;
   }
 
   /**
@@ -85,10 +109,11 @@ export class Budget {
 
   /**
    * Charges `bytes` on a heap, or refuses.
-   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available; as the
-   *   driver fails where it cannot be asked (DEVICE_LOST).
+   * @param permit throws where the user may not have so much: asked before the driver is, and again when all is charged.
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available to the user; as
+   *   `permit` throws; as the driver fails where it cannot be asked (DEVICE_LOST).
    */
-  async admit(bytes: bigint, heap: number, uid: number): Promise<Charge> {
+  async admit(bytes: bigint, heap: number, uid: number, permit: () => void = () => {}): Promise<Charge> {
     const size = this.#device.info.heaps[heap]?.size ?? 0n;
     if (bytes > size) {
       throw new VkmemError('SIZE_ABOVE_MAXIMUM', `${bytes} bytes were asked for; heap ${heap} has ${size}.`, {
@@ -96,11 +121,15 @@ export class Budget {
         maximum_bytes: String(size),
       });
     }
-    const { available } = this.#account(heap, (await this.#sample())[heap]);
+    permit();
+    const sampled = (await this.#sample())[heap];
+    permit();
+    const account = this.#account(heap, sampled);
+    const available = account.available + smaller(this.#guarantees.unusedOf(uid, heap), account.guaranteed);
     if (bytes > available) {
       throw new VkmemError(
         'BUDGET_EXCEEDED',
-        `${bytes} bytes were asked for; heap ${heap} has ${available} available.`,
+        `${bytes} bytes were asked for; heap ${heap} has ${available} available to user ${uid}.`,
         { requested_bytes: String(bytes), available_bytes: String(available) },
       );
     }
@@ -124,7 +153,8 @@ export class Budget {
     const driverUsage = sampled?.usage ?? live;
     const limit = smaller(driverBudget, size);
     const foreign = sampled ? this.#foreign(heapIndex, sampled) : 0n;
-    const available = atLeastZero(limit - foreign - live - draining - reserved);
+    const left = atLeastZero(limit - foreign - live - draining - reserved);
+    const guaranteed = smaller(this.#guarantees.unused(heapIndex), left);
     return {
       heapIndex,
       size,
@@ -134,8 +164,9 @@ export class Budget {
       live,
       draining,
       reserved,
-      available,
-      pressure: pressureOf(available, limit, this.#thresholds),
+      available: left - guaranteed,
+      guaranteed,
+      pressure: pressureOf(left, limit, this.#thresholds),
     };
   }
 

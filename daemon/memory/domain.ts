@@ -5,33 +5,53 @@
  * grant      hands memory to a session: claim, release
  * lifetime   free, the end of a session, draining, the end of the daemon
  * transfer   fill and copy on the device
+ * publish    makes an allocation immutable
  * inspect    get, list, budget, devices
+ * quota-requests   what users may have and have: shown, and changed
  * recovery   what becomes of everything when the device is lost
  * watch      the budget, whenever it changes
+ * ticket-requests   tickets: make, revoke, list, claim with one
+ * watch-allocations what becomes of allocations, as it happens
+ * reload     the policy is read again
  *
  * A use case takes the domain, the caller and a request, and returns what the contract answers. None of them knows
  * which plane it was called from.
  */
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Policy } from '../policy/policy.js';
 import type { Device } from '../vulkan/device.js';
+import { Authority } from './authority.js';
 import { Budget } from './budget.js';
+import { Departed } from './departed.js';
 import { budgetReport } from './inspect.js';
 import { Ledger } from './ledger.js';
-import type { Importers } from './policy.js';
-import type { Thresholds } from './pressure.js';
+import { Quotas } from './quotas.js';
 import { Registry } from './registry.js';
+import { Reload } from './reload.js';
 import { Sessions } from './session.js';
+import { Tickets } from './tickets.js';
 import { type TurnLimits, Turns } from './turns.js';
+import { Waiting } from './waiting.js';
 import { BudgetWatch } from './watch.js';
+import { AllocationWatch } from './watch-allocations.js';
 
 /** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
 const TRANSFERS: TurnLimits = { atOnce: 2, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 256 };
 /**
  * Memory that is made or exported. All of these limits together leave some of the addon's 16 threads for what is short;
  * a slow one of a session holds up its own, and those of one user hold up that user.
+ * @param inHand no more than may have fds that are not sent yet.
  */
-const ALLOCATIONS: TurnLimits = { atOnce: 9, atOnceOfUser: 6, atOnceOfParty: 2, waitingOfParty: 256 };
+const allocationsOf = (inHand: number): TurnLimits => {
+  const atOnce = Math.min(9, inHand);
+  const atOnceOfUser = Math.max(1, Math.floor((atOnce * 2) / 3));
+  return { atOnce, atOnceOfUser, atOnceOfParty: Math.min(2, atOnceOfUser), waitingOfParty: 256 };
+};
 /** Memory that is freed, which nobody can be refused. */
 const FREES: TurnLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
+
+/** Seals that are set: writers of the memory can keep each waiting, and with it a thread. */
+const SEALS: TurnLimits = { atOnce: 16, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
 
 /** What the domain tells whoever listens; never awaited, never part of a request's result. */
 export interface DomainEvents {
@@ -43,10 +63,12 @@ export interface DomainEvents {
 
 /** What an operator decides. */
 export interface DomainSettings {
-  /** From how many percent used on a heap is under pressure. */
-  readonly pressure: Thresholds;
-  /** Who may import memory of their own. */
-  readonly importers: Importers;
+  /** Who may do what, until another one replaces it. */
+  readonly policy: Policy;
+  /** Reads the policy anew. */
+  readonly readPolicy: () => Promise<Policy>;
+  /** What there is of file descriptors. */
+  readonly fds: FdBudget;
 }
 
 export class Domain {
@@ -56,24 +78,44 @@ export class Domain {
   readonly ledger: Ledger;
   readonly budget: Budget;
   readonly budgetWatch: BudgetWatch;
-  readonly registry = new Registry();
-  readonly sessions = new Sessions();
+  readonly authority: Authority;
+  readonly reload: Reload;
+  readonly registry: Registry;
+  readonly tickets: Tickets;
+  readonly allocationWatch = new AllocationWatch(this);
+  readonly quotas: Quotas;
+  readonly sessions = new Sessions((identity) => this.quotas.of(identity).take('sessions'));
+  readonly fds: FdBudget;
   readonly transfers = new Turns(TRANSFERS);
-  readonly allocations = new Turns(ALLOCATIONS);
+  readonly allocations: Turns;
   readonly frees = new Turns(FREES);
-  readonly importers: Importers;
+  readonly seals = new Turns(SEALS);
+  readonly departed = new Departed();
+  readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;
   #nextGrant = 1n;
 
   constructor(device: Device, version: string, settings: DomainSettings, events: DomainEvents) {
-    this.importers = settings.importers;
+    this.authority = new Authority(settings.policy);
+    this.reload = new Reload(this.authority, settings.readPolicy);
+    this.registry = new Registry(this.authority);
+    this.fds = settings.fds;
+    this.allocations = new Turns(allocationsOf(settings.fds.inHand));
     this.device = device;
     this.version = version;
     this.events = events;
     this.ledger = new Ledger(device.info.heaps.length);
-    this.budget = new Budget(device, this.ledger, settings.pressure, events);
+    this.quotas = new Quotas(device.info.heaps, this.ledger, this.authority, events);
+    this.budget = new Budget(device, this.ledger, this.authority.thresholds, events, this.quotas);
     this.budgetWatch = new BudgetWatch(() => budgetReport(this));
+    this.tickets = new Tickets(
+      (identity) => {
+        const lease = this.quotas.of(identity).take('tickets');
+        return () => lease.release();
+      },
+      (what) => events.note(what),
+    );
   }
 
   /** Ids of grants are never used again within one incarnation. */

@@ -18,41 +18,74 @@ import {
 import { type ExportedHandle, LAYOUT_GENERAL, type MemoryPlan } from '../vulkan/device.js';
 import type { WithFds } from './allocate.js';
 import type { Allocation, GrantRecord } from './allocation.js';
+import { publishEvent } from './allocation-events.js';
+import { readOnlyIsEnforced } from './authority.js';
+import { type Caller, partyOf, requirePresent, requireSession } from './caller.js';
 import type { Domain } from './domain.js';
 import { settleIfUnheld } from './lifetime.js';
-import {
-  type Caller,
-  partyOf,
-  readOnlyIsEnforced,
-  requirePresent,
-  requireSession,
-  requireTrust,
-} from './policy.js';
-import { parseAccess, parseKinds, requireKinds } from './request.js';
+import { parseAccess, parseKinds, parseWait, requireKinds } from './request.js';
 import { describeRequirements, describeResource } from './resource-request.js';
 import type { Session } from './session.js';
+import type { Hold } from './sharing.js';
+import { claimByTicket } from './ticket-requests.js';
+import { takeNow } from './waiting.js';
 
 /**
- * Grants kinds of an allocation that exists, by its id or name.
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, DEVICE_LOST.
+ * Grants kinds of an allocation that exists, by its id or name or by a ticket, when the session has the right to.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED, BUSY,
+ *   UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID.
  */
 export async function claim(
   domain: Domain,
   caller: Caller,
   request: Decoded<'ClaimRequest'>,
 ): Promise<WithFds<Decoded<'ClaimResponse'>>> {
+  const waitMs = parseWait(request.waitMs);
+  if (request.ticket !== '') {
+    return claimByTicket(domain, caller, request, (...found) => grantFound(domain, caller, waitMs, ...found));
+  }
   const kinds = parseKinds(request.kinds);
   const access = parseAccess(request.access);
-  const allocation = domain.registry.find(request.allocation, caller.identity);
+  const allowed = () => {
+    domain.authority.requireKinds(caller.identity, kinds);
+    return domain.registry.find(request.allocation, caller.identity, { claim: access });
+  };
+  return grantFound(domain, caller, waitMs, allowed(), kinds, access, allowed);
+}
+
+/**
+ * Grants kinds of an allocation that the caller may claim.
+ * @param allowed asked again after a wait, in which the policy, the ticket or the allocation may have gone; throws then.
+ */
+async function grantFound(
+  domain: Domain,
+  caller: Caller,
+  waitMs: number,
+  allocation: Allocation,
+  kinds: readonly KindName[],
+  access: AccessName,
+  allowed: () => unknown,
+): Promise<WithFds<Decoded<'ClaimResponse'>>> {
   if (kinds.includes('MAPPABLE') && allocation.memory.imported) {
     throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
   }
   requireKinds(kinds, allocation.terms.kinds);
-  const work = () => grantKinds(domain, caller, allocation, kinds, access);
-  // A driver that takes its time over a session's exports has threads left for the others.
-  const slow = kinds.some((kind) => allocation.memory.asksDriver(kind));
-  const { grants, fds } = await (slow ? domain.allocations.take(partyOf(caller), work) : work());
-  return { response: { allocation: allocation.describe(), grants }, fds };
+  for (const kind of kinds) allocation.publication.requireGrantable(kind, access);
+  const right = await domain.waiting.right(allocation, requireSession(caller), access, waitMs);
+  try {
+    if (waitMs > 0) {
+      // Room for them was not kept while the claim waited (see the handoff plane).
+      await caller.fds?.(kinds.filter((kind) => kind !== 'RDMA_ADDRESS').length);
+      allowed();
+    }
+    const work = () => grantKinds(domain, caller, allocation, kinds, access, right);
+    // A driver that takes its time over a session's exports has threads left for the others.
+    const slow = kinds.some((kind) => allocation.memory.asksDriver(kind));
+    const { grants, fds } = await (slow ? domain.allocations.take(partyOf(caller), work) : work());
+    return { response: { allocation: allocation.describe(), grants }, fds };
+  } finally {
+    right.drop();
+  }
 }
 
 /**
@@ -66,19 +99,24 @@ export function release(domain: Domain, session: Session, request: Decoded<'Rele
   settleIfUnheld(domain, grant.allocation);
 }
 
-/** Makes the handles; all or none. The caller owns the fds. */
+/**
+ * Makes the handles; all or none. The caller owns the fds.
+ * @param right of the session; taken at once where it is not given.
+ */
 export async function grantKinds(
   domain: Domain,
   caller: Caller,
   allocation: Allocation,
   kinds: readonly KindName[],
   access: AccessName,
+  right?: Hold,
 ): Promise<{ grants: Decoded<'Grant'>[]; fds: OwnedFd[] }> {
   if (kinds.length === 0) return { grants: [], fds: [] };
   const session = requireSession(caller);
-  if (kinds.includes('OPAQUE_FD')) requireTrust(domain.device.info.type, caller.identity);
+  if (kinds.includes('OPAQUE_FD')) domain.authority.requireTrust(domain.device.info.type, caller.identity);
   const made: GrantRecord[] = [];
   const fds: OwnedFd[] = [];
+  const held = right?.again() ?? takeNow(allocation, session, access);
   try {
     const grants = await allocation.use(async (memory) => {
       const described: Decoded<'Grant'>[] = [];
@@ -86,12 +124,16 @@ export async function grantKinds(
         const handle = await memory.export(kind, access);
         if (handle.fd) fds.push(handle.fd);
         requirePresent(caller);
-        const record = { id: domain.nextGrantId(), allocation, session, kind, fds: handle.fd ? 1 : 0 };
+        // It may have been published while the driver took its time.
+        allocation.publication.requireGrantable(kind, access);
+        const id = domain.nextGrantId();
+        const record = { id, allocation, session, kind, access, hold: held.again(), fds: handle.fd ? 1 : 0 };
         made.push(record);
         session.grants.set(record.id, record);
         allocation.grants.add(record);
         described.push(describe(domain, caller, record, handle, access));
       }
+      for (const grant of made) publishEvent(domain, 'GRANTED', allocation, { grant, access });
       return described;
     });
     return { grants, fds };
@@ -99,13 +141,16 @@ export async function grantKinds(
     for (const record of made) dropGrant(record);
     for (const fd of fds) fd.close();
     throw failure;
+  } finally {
+    held.drop();
   }
 }
 
-/** Takes a grant off both sides. Its bytes are the allocation's business. */
+/** Takes a grant off both sides, and the right that came with it. Its bytes are the allocation's business. */
 export function dropGrant(grant: GrantRecord): void {
   grant.session.grants.delete(grant.id);
   grant.allocation.grants.delete(grant);
+  grant.hold.drop();
 }
 
 function describe(
@@ -118,7 +163,9 @@ function describe(
   const { memory, id } = record.allocation;
   const { plan } = memory;
   // A dma-buf is the same open file for everybody who has it.
-  const enforced = record.kind === 'MAPPABLE' && !handle.dmaBufSync && readOnlyIsEnforced(caller.identity);
+  const memfd = record.kind === 'MAPPABLE' && !handle.dmaBufSync;
+  const { published } = record.allocation.publication;
+  const enforced = memfd && (published || readOnlyIsEnforced(caller.identity));
   const strength = enforced ? 'READ_ONLY_STRENGTH_ENFORCED' : 'READ_ONLY_STRENGTH_ADVISORY';
   return {
     id: record.id,

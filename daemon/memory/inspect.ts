@@ -4,8 +4,8 @@
 import { type Counts, type Decoded, kindToWire } from '@vkmemd/proto';
 import type { DeviceInfo } from '../vulkan/device.js';
 import type { HeapBudget } from './budget.js';
+import type { Caller } from './caller.js';
 import type { Domain } from './domain.js';
-import type { Caller } from './policy.js';
 import { worst } from './pressure.js';
 
 /** @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
@@ -14,7 +14,7 @@ export function getAllocation(
   caller: Caller,
   request: Decoded<'GetAllocationRequest'>,
 ): Decoded<'GetAllocationResponse'> {
-  return { allocation: domain.registry.find(request.allocation, caller.identity).describe() };
+  return { allocation: domain.registry.find(request.allocation, caller.identity, 'see').describe() };
 }
 
 export function listAllocations(domain: Domain, caller: Caller): Decoded<'ListAllocationsResponse'> {
@@ -46,6 +46,7 @@ function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
     reservedBytes: heap.reserved,
     availableBytes: heap.available,
     pressure: `PRESSURE_${heap.pressure}`,
+    guaranteedBytes: heap.guaranteed,
   };
 }
 

@@ -9,10 +9,12 @@
  */
 import type { Decoded } from '@vkmemd/proto';
 import type { Allocation } from './allocation.js';
+import { publishEvent } from './allocation-events.js';
+import type { Caller } from './caller.js';
 import type { Domain } from './domain.js';
 import { dropGrant } from './grant.js';
-import type { Caller } from './policy.js';
 import type { Session } from './session.js';
+import { publishSessionEnd } from './session-events.js';
 
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 1000;
@@ -26,7 +28,7 @@ export async function free(
   caller: Caller,
   request: Decoded<'FreeAllocationRequest'>,
 ): Promise<Decoded<'FreeAllocationResponse'>> {
-  const allocation = domain.registry.find(request.allocation, caller.identity);
+  const allocation = domain.registry.find(request.allocation, caller.identity, 'use');
   for (const grant of [...allocation.grants]) {
     if (grant.session === caller.session) dropGrant(grant);
   }
@@ -39,9 +41,14 @@ export async function free(
  * because its session has just ended), the second waits for the first.
  */
 export async function freeAllocation(domain: Domain, allocation: Allocation): Promise<boolean> {
-  if (allocation.state === 'LIVE') domain.registry.retire(allocation);
+  const live = allocation.state === 'LIVE';
+  if (live) domain.registry.retire(allocation);
   allocation.terms.owner?.owned.delete(allocation);
-  await retire(domain, allocation);
+  domain.tickets.endOf(allocation);
+  const retired = retire(domain, allocation);
+  domain.departed.forget(allocation);
+  if (live) publishEvent(domain, 'DRAINING', allocation);
+  await retired;
   return settleIfUnheld(domain, allocation) || look(domain, allocation, FIRST_LOOK_MS);
 }
 
@@ -55,6 +62,9 @@ function retire(domain: Domain, allocation: Allocation): Promise<void> {
 /** Ends a session: its grants are gone, what it owned is freed. Never throws: nobody is left to be told. */
 export async function endSession(domain: Domain, session: Session): Promise<void> {
   domain.sessions.close(session);
+  publishSessionEnd(domain, session);
+  domain.departed.keep(session);
+  domain.waiting.leave(session);
   const touched = new Set<Allocation>();
   for (const grant of [...session.grants.values()]) {
     dropGrant(grant);
@@ -75,6 +85,7 @@ export function settleIfUnheld(domain: Domain, allocation: Allocation): boolean 
   allocation.memory.closeHandles();
   allocation.charge.settle();
   domain.registry.remove(allocation);
+  publishEvent(domain, 'FREED', allocation);
   return true;
 }
 

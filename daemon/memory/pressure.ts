@@ -1,25 +1,24 @@
 /**
  * Pressure: how full a heap is, in three words.
  *
- * Used is everything of the heap's limit that a request cannot have: what is live, what drains, what is reserved, and
- * what the driver counts beside our allocations. The limit is the budget, or the heap's size where that is less. A
+ * Used is what is live, what drains, what requests under way are charged, and what the driver counts beside our
+ * allocations. What is guaranteed to a user who does not use it yet is not used: pressure asks those who hold memory to
+ * give some back, and nobody holds that. The limit is the budget, or the heap's size where that is less. A
  * heap without any limit is as full as can be.
  */
+
+import type { Thresholds } from '../policy/policy.js';
 
 /** In the order of their weight. */
 const LEVELS = ['NORMAL', 'ELEVATED', 'CRITICAL'] as const;
 export type Pressure = (typeof LEVELS)[number];
 
-/** From how many percent used on a heap is called so. 0 < elevated <= critical <= 100, whole numbers. */
-export interface Thresholds {
-  readonly elevated: number;
-  readonly critical: number;
-}
+export type { Thresholds };
 
-/** The pressure on a heap of which `available` bytes of `limit` can still be had. */
-export function pressureOf(available: bigint, limit: bigint, { elevated, critical }: Thresholds): Pressure {
+/** The pressure on a heap of which `left` bytes of `limit` are not used. */
+export function pressureOf(left: bigint, limit: bigint, { elevated, critical }: Thresholds): Pressure {
   if (limit <= 0n) return 'CRITICAL';
-  const usedPercents = (limit - available) * 100n;
+  const usedPercents = (limit - left) * 100n;
   if (usedPercents >= limit * BigInt(critical)) return 'CRITICAL';
   return usedPercents >= limit * BigInt(elevated) ? 'ELEVATED' : 'NORMAL';
 }

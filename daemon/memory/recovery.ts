@@ -125,6 +125,9 @@ export class Recovery {
   async #end(allocation: Allocation): Promise<void> {
     const { events, registry } = this.#domain;
     registry.lose(allocation);
+    allocation.sharing.end(
+      new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} ended with its device.`),
+    );
     await freeAllocation(this.#domain, allocation).catch((failure) => {
       events.fault(`allocation ${allocation.id} could not be freed`, failure);
     });

@@ -5,8 +5,9 @@
  * the device was lost are remembered for a while, so that whoever still names one is told why it is gone.
  */
 import { type AllocationRef, VkmemError } from '@vkmemd/proto';
+import type { Identity } from '../policy/identity.js';
 import { Allocation } from './allocation.js';
-import { type Identity, mayUse, requireUse } from './policy.js';
+import type { Authority, Purpose } from './authority.js';
 
 /** How many of the allocations that a lost device took are remembered. */
 const MOST_LOST = 4096;
@@ -17,6 +18,11 @@ export class Registry {
   readonly #draining = new Set<Allocation>();
   /** Ids and names, and whose they were; the longest ago first. */
   readonly #lost = new Map<string, number>();
+  readonly #authority: Authority;
+
+  constructor(authority: Authority) {
+    this.#authority = authority;
+  }
 
   get live(): number {
     return this.#byId.size;
@@ -73,35 +79,37 @@ export class Registry {
 
   /** The allocations that a caller may see, oldest first. */
   visibleTo(identity: Identity): Allocation[] {
-    return this.all.filter((allocation) => mayUse(identity, allocation.terms.ownerUid));
+    return this.all.filter((allocation) => this.#authority.may(identity, 'see', allocation.terms.ownerUid));
   }
 
   /**
-   * The live allocation that a message names.
+   * The live allocation that a message names, for a caller who may do that with it.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST; INVALID_ARGUMENT where it names none.
    */
-  find(ref: AllocationRef | null | undefined, identity: Identity): Allocation {
-    const key = this.#keyOf(ref, identity);
+  find(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): Allocation {
+    const key = this.#keyOf(ref, identity, purpose);
     const found = this.#byId.get(key) ?? this.#byName.get(key);
     if (found instanceof Allocation) {
-      requireUse(identity, found.terms.ownerUid);
+      // Policy lets others claim what was named for them to find.
+      const named = found.terms.lifetime === 'NAMED' || typeof purpose === 'string';
+      this.#authority.require(identity, named ? purpose : 'use', found.terms.ownerUid);
       return found;
     }
     const owner = this.#lost.get(key);
     if (owner === undefined) throw new VkmemError('NOT_FOUND', `The request names ${ref?.id ?? ref?.name}.`);
-    requireUse(identity, owner);
+    this.#authority.require(identity, purpose, owner);
     throw new VkmemError('DEVICE_LOST', `${ref?.id ?? ref?.name} ended with the device that held it.`);
   }
 
   /** An id, or `uid/name`; neither can be mistaken for the other. */
-  #keyOf(ref: AllocationRef | null | undefined, identity: Identity): string {
+  #keyOf(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): string {
     if (ref?.id) return ref.id;
     if (!ref?.name) {
       throw new VkmemError('INVALID_ARGUMENT', 'The request names no allocation.', { field: 'allocation' });
     }
     const slash = ref.name.indexOf('/');
     // Whether another user has a name is nobody else's business: refused before it is looked up.
-    if (slash >= 0) requireUse(identity, Number(ref.name.slice(0, slash)));
+    if (slash >= 0) this.#authority.require(identity, purpose, Number(ref.name.slice(0, slash)));
     return slash >= 0 ? ref.name : `${identity.uid}/${ref.name}`;
   }
 }

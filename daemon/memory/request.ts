@@ -9,6 +9,8 @@ import {
   type KindName,
   kindFromWire,
   type LifetimeName,
+  SHARING_NAMES,
+  type SharingName,
   VkmemError,
 } from '@vkmemd/proto';
 import type { ForeignSource, ImportTerms, MemoryRequest } from '../vulkan/device.js';
@@ -21,6 +23,8 @@ export interface OwnerTerms {
   readonly lifetime: LifetimeName;
   readonly name: string;
   readonly access: AccessName;
+  readonly sharing: SharingName;
+  readonly publishable: boolean;
 }
 
 /** What an AllocateRequest asks for: at least 1 byte, not rounded yet; 0 with an image for what it needs. */
@@ -29,6 +33,7 @@ export type AllocateTerms = OwnerTerms & MemoryRequest;
 /** What an ImportRequest says. */
 export type ImportedTerms = OwnerTerms & ImportTerms;
 
+const MOST_WAIT_MS = 3_600_000;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
@@ -39,8 +44,14 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerm
   const resource = parseResource(request.buffer, request.image);
   const needed = size === 0n && resource?.what === 'image';
   if (size <= 0n && !needed) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
+  const terms = parseOwner(request, parseKinds(request.kinds));
+  const sharing = parseSharing(request.sharing);
+  if (sharing !== 'SHARED' && terms.lifetime !== 'NAMED') {
+    const reason = `The sharing is ${sharing}, the lifetime ${terms.lifetime}; only NAMED ones have a sharing.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'sharing' });
+  }
   return {
-    ...parseOwner(request, parseKinds(request.kinds)),
+    ...terms,
     size,
     resource,
     required: request.requiredPropertyFlags,
@@ -48,6 +59,8 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerm
     forbidden: request.forbiddenPropertyFlags,
     memoryTypeIndex: request.memoryTypeIndex,
     access: parseAccess(request.access),
+    sharing,
+    publishable: request.publishable,
   };
 }
 
@@ -94,7 +107,15 @@ function parseOwner(
       `The name is ${JSON.stringify(request.name)}, the lifetime ${lifetime}.`,
     );
   }
-  return { kinds, grantKinds, lifetime, name: request.name, access: 'rw' };
+  return {
+    kinds,
+    grantKinds,
+    lifetime,
+    name: request.name,
+    access: 'rw',
+    sharing: 'SHARED',
+    publishable: false,
+  };
 }
 
 /**
@@ -126,6 +147,21 @@ export function parseAccess(access: unknown): AccessName {
   if (access === 'ACCESS_READ_ONLY') return 'ro';
   if (access === 'ACCESS_READ_WRITE' || access === 'ACCESS_UNSPECIFIED') return 'rw';
   throw new VkmemError('INVALID_ARGUMENT', `There is no access ${String(access)}.`, { field: 'access' });
+}
+
+/** How long a claim may wait, in milliseconds. @throws VkmemError INVALID_ARGUMENT above an hour. */
+export function parseWait(waitMs: number): number {
+  if (waitMs <= MOST_WAIT_MS) return waitMs;
+  const reason = `A claim waits ${MOST_WAIT_MS} ms at most; ${waitMs} were asked for.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'wait_ms' });
+}
+
+/** @throws VkmemError INVALID_ARGUMENT for one that this daemon does not know. */
+function parseSharing(sharing: unknown): SharingName {
+  const known = SHARING_NAMES.find((name) => sharing === `SHARING_${name}`);
+  if (known) return known;
+  if (sharing === 'SHARING_UNSPECIFIED') return 'SHARED';
+  throw new VkmemError('INVALID_ARGUMENT', `There is no sharing ${String(sharing)}.`, { field: 'sharing' });
 }
 
 function parseLifetime(lifetime: unknown, name: string): LifetimeName {

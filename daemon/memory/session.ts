@@ -6,17 +6,21 @@
  */
 import { randomBytes } from 'node:crypto';
 import { VkmemError } from '@vkmemd/proto';
+import type { Identity } from '../policy/identity.js';
 import type { Allocation, GrantRecord } from './allocation.js';
-import type { Identity } from './policy.js';
+import type { ClientProcess } from './client-process.js';
+import type { Lease } from './quota.js';
 
 export class Session {
   readonly id: bigint;
   readonly identity: Identity;
   readonly token: string;
-  /** What the client calls itself; for people only. */
-  readonly clientName: string;
+  /** What the client calls itself; for people only. Another one may resume the session. */
+  clientName: string;
   readonly owned = new Set<Allocation>();
   readonly grants = new Map<bigint, GrantRecord>();
+  /** Who opened it; undefined where the kernel cannot name a process surely. */
+  process: ClientProcess | undefined;
   ended = false;
 
   constructor(id: bigint, identity: Identity, token: string, clientName: string) {
@@ -30,9 +34,14 @@ export class Session {
 export class Sessions {
   readonly incarnation: string;
   readonly #live = new Map<string, Session>();
+  /** Each counts for its user as long as it lives. */
+  readonly #leases = new Map<Session, Lease>();
+  readonly #lease: (identity: Identity) => Lease;
   #nextId = 1n;
 
-  constructor() {
+  /** @param lease of the user's quota; throws where it may not have one more. */
+  constructor(lease: (identity: Identity) => Lease) {
+    this.#lease = lease;
     this.incarnation = randomBytes(8).toString('hex');
   }
 
@@ -44,11 +53,14 @@ export class Sessions {
     return this.#live.values();
   }
 
+  /** @throws VkmemError TOO_MANY_SESSIONS where the user has as many as it may. */
   open(identity: Identity, clientName: string): Session {
+    const lease = this.#lease(identity);
     const token = `${this.incarnation}.${randomBytes(24).toString('base64url')}`;
     const session = new Session(this.#nextId, identity, token, clientName);
     this.#nextId += 1n;
     this.#live.set(token, session);
+    this.#leases.set(session, lease);
     return session;
   }
 
@@ -56,6 +68,8 @@ export class Sessions {
   close(session: Session): void {
     session.ended = true;
     this.#live.delete(session.token);
+    this.#leases.get(session)?.release();
+    this.#leases.delete(session);
   }
 
   /**

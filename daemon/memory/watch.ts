@@ -12,8 +12,8 @@
 import { EventEmitter, once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Caller } from './caller.js';
 import type { Domain } from './domain.js';
-import type { Caller } from './policy.js';
 
 export type BudgetReport = Decoded<'WatchBudgetResponse'>;
 

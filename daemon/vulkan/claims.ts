@@ -9,7 +9,7 @@
 import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
 import { Extension, ExternalFeature, HandleType, has, MemoryFlag } from './flags.js';
-import type { Refusal } from './kinds.js';
+import { kindUnsupported, type Refusal } from './kinds.js';
 import type { DeviceInfo, ExternalInfo, NativeDevice, NativeResource } from './native.js';
 
 /** The handle types by name, with the extension that defines each. */
@@ -142,4 +142,17 @@ function refuseTogether(info: DeviceInfo, external: ReadonlyMap<number, External
     }
   }
   return undefined;
+}
+
+/**
+ * What it means that the addon refuses to ask about a resource, or the driver to make it. RANGE is the addon's word for
+ * what breaks a rule of Vulkan's or a limit.
+ */
+export function refusalOf({ what }: NativeResource, error: unknown): unknown {
+  if (!(error instanceof VkmemError)) return error;
+  const { vkResult } = error.metadata;
+  if (vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED') return kindUnsupported(what, error.reason);
+  if (vkResult !== 'RANGE') return error;
+  const code = what === 'buffer' ? 'SIZE_ABOVE_MAXIMUM' : 'INVALID_ARGUMENT';
+  return new VkmemError(code, error.reason, { field: what }, error);
 }

@@ -7,7 +7,8 @@
  * is known to the driver alone; nor can memory that a client imported, which is the client's anyway.
  *
  * When the device is lost, the VkDeviceMemory goes with it: detach() lets go of it, revive() imports a memfd again,
- * bytes and all, on the device that took the lost one's place. Until then every use is refused with DEVICE_LOST.
+ * bytes and all, on the device that took the lost one's place. Until then every use is refused with DEVICE_LOST. The
+ * mapping of the memfd stays meanwhile, since a memfd that was sealed against writers cannot be mapped so again.
  */
 import { type AccessName, heldElsewhere, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { exportDmaBuf, exportMappedDmaBuf } from './dma-buf.js';
@@ -47,6 +48,8 @@ export class DeviceMemory {
   readonly #adoptedFd: OwnedFd | undefined;
   readonly #owner: MemoryOwner;
   #native: NativeMemory | undefined;
+  /** What was detached, with its mapping of the memfd. */
+  #detached: NativeMemory | undefined;
   #releasing: Promise<void> = Promise.resolve();
   #reviving: Promise<void> = Promise.resolve();
   #freeing: Promise<void> | undefined;
@@ -134,6 +137,7 @@ export class DeviceMemory {
   async #free(): Promise<void> {
     await this.#reviving;
     await this.#release();
+    await this.#forgetDetached();
     // The fd of an import keeps the bytes alive by itself, and so does a client's memfd.
     this.#adoptedFd?.close();
     if (this.imported) this.#memfd?.close();
@@ -148,9 +152,23 @@ export class DeviceMemory {
     return this.#releasing;
   }
 
-  /** Lets go of the VkDeviceMemory of a lost device, once nothing uses it. Its handles stay. */
+  /** Lets go of the VkDeviceMemory of a lost device, once nothing uses it. Its handles and its mapping stay. */
   async detach(): Promise<void> {
-    if (this.#freeing === undefined) await this.#release();
+    if (this.#freeing !== undefined) return;
+    const memory = this.#native;
+    this.#native = undefined;
+    if (memory) {
+      if (this.#memfd) this.#detached = memory;
+      this.#releasing = native(memory.detach());
+    }
+    await this.#releasing;
+  }
+
+  /** Unmaps what stayed mapped. */
+  async #forgetDetached(): Promise<void> {
+    const detached = this.#detached;
+    this.#detached = undefined;
+    if (detached) await native(detached.free());
   }
 
   /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's. */
@@ -161,11 +179,12 @@ export class DeviceMemory {
   /** Makes the VkDeviceMemory anew from the memfd, on another device. @throws VkmemError as the driver fails. */
   async revive(device: NativeDevice): Promise<void> {
     if (this.#freeing !== undefined || this.#memfd === undefined) return;
-    const making = importMemfd(device, this.#memfd, this.plan);
+    const making = importMemfd(device, this.#memfd, this.plan, this.#detached);
     // Whoever frees it meanwhile waits for it, and then frees what was made.
     this.#reviving = making.then(
       (memory) => {
         this.#native = memory;
+        return this.#forgetDetached();
       },
       () => {},
     );
@@ -180,6 +199,11 @@ export class DeviceMemory {
    */
   heldElsewhere(): boolean | undefined {
     return this.#memfd?.open ? heldElsewhere(this.#memfd) : undefined;
+  }
+
+  /** The memfd where it may be sealed against writers, borrowed; undefined without one, or once it is closed. */
+  get sealable(): OwnedFd | undefined {
+    return this.plan.publishable && this.#memfd?.open ? this.#memfd : undefined;
   }
 
   /** Closes the fds that the daemon holds. What clients hold stays valid. */

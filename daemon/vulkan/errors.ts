@@ -19,8 +19,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   VK_ERROR_OUT_OF_DEVICE_MEMORY: 'DEVICE_OUT_OF_MEMORY',
   VK_ERROR_OUT_OF_HOST_MEMORY: 'DEVICE_OUT_OF_MEMORY',
   ENOMEM: 'DEVICE_OUT_OF_MEMORY',
-  EMFILE: 'UNAVAILABLE',
-  ENFILE: 'UNAVAILABLE',
+  EMFILE: 'TOO_MANY_FILES',
+  ENFILE: 'TOO_MANY_FILES',
   // Of fds, or of devices: whoever frees allocations is not helped. Of allocations: see codeOf.
   VK_ERROR_TOO_MANY_OBJECTS: 'UNAVAILABLE',
   VK_ERROR_DEVICE_LOST: 'DEVICE_LOST',

@@ -68,6 +68,7 @@ export async function planImport(
     propertyFlags: flags,
     cacheType: cacheTypeOf(flags),
     memfd: source === 'MEMFD',
+    publishable: false,
     handleTypes: kinds.includes('OPAQUE_FD') ? HandleType.OPAQUE_FD : HANDLE_TYPES[source],
     dedicated: resource,
     resource,

@@ -84,3 +84,17 @@ export function kindUnsupported(what: string, reason: string, missing: Missing |
   const particulars = missing === '' ? { kind: what } : { kind: what, missing };
   return new VkmemError('KIND_UNSUPPORTED', `${what}: ${reason}`, particulars);
 }
+
+/**
+ * Refuses to make memory publishable that could not be sealed: only a memfd can.
+ *
+ * @param mappableBy what MAPPABLE memory is on this device.
+ * @throws VkmemError NOT_PUBLISHABLE.
+ */
+export function requirePublishable(kinds: readonly KindName[], mappableBy: string | undefined): void {
+  if (kinds.includes('MAPPABLE') && mappableBy === 'memfd') return;
+  const reason = kinds.includes('MAPPABLE')
+    ? `On this device MAPPABLE memory is a ${mappableBy}, which cannot be sealed.`
+    : `It is for ${kinds.join(', ')}; only MAPPABLE memory can be published.`;
+  throw new VkmemError('NOT_PUBLISHABLE', reason);
+}

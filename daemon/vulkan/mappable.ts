@@ -2,7 +2,8 @@
  * MAPPABLE: memory whose handle a client can mmap.
  *
  * The memfd comes first: it is made, filled with pages and sealed against resizing, mapped into this process and
- * imported with VK_EXT_external_memory_host. Device and clients then use the same pages, and nothing of the
+ * imported with VK_EXT_external_memory_host. One that may be published
+ * is not sealed against further seals yet. Device and clients then use the same pages, and nothing of the
  * driver's own (no vkMapMemory, no opaque fd) is ever handed out to be mapped. A new memfd reads as zero. Where that
  * does not work, a dma-buf that the kernel lets be mapped does (dma-buf.ts).
  *
@@ -21,7 +22,8 @@ import type { MemoryPlan } from './planner.js';
 import { equalWords, HostSample, type ProbeSubject, words } from './probe-sample.js';
 
 /** What of a plan matters to an import: see MemoryPlan. */
-export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'>;
+export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'> &
+  Partial<Pick<MemoryPlan, 'publishable'>>;
 
 /** Device memory and the memfd under it, which the holder closes. */
 export interface MappableMemory {
@@ -38,7 +40,7 @@ export async function allocateMappable(
   plan: HostPlan,
   name: string,
 ): Promise<MappableMemory> {
-  const memfd = await createMemfd(name, plan.size);
+  const memfd = await createMemfd(name, plan.size, { sealed: !plan.publishable });
   try {
     return { memory: await importMemfd(device, memfd, plan), memfd };
   } catch (error) {
@@ -49,18 +51,21 @@ export async function allocateMappable(
 
 /**
  * Imports a memfd that already exists with what is in it. The memfd is borrowed.
+ * @param before its detached memory: one that was sealed against writing cannot be mapped for the device again, so the
+ *   mapping of before is imported.
  * @throws VkmemError INVALID_SIZE when the file is not of the plan's size, or as the driver fails.
  */
 export async function importMemfd(
   device: NativeDevice,
   memfd: OwnedFd,
   { size, memoryTypeIndex, handleTypes }: HostPlan,
+  before?: NativeMemory,
 ): Promise<NativeMemory> {
   const found = sizeOf(memfd);
   if (found !== size) {
     throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes, the memory ${size}.`);
   }
-  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes));
+  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, before));
 }
 
 /** A new open file description of the memfd, for one grant. The receiver owns its fd. */

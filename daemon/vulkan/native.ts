@@ -118,6 +118,8 @@ export interface NativeMemory {
   remoteAddress(handleType: number): Promise<bigint>;
   /** Bytes as the host sees them; only for host-visible, coherent memory that was allocated, not imported. */
   read(offset: bigint, size: bigint): Promise<ArrayBuffer>;
+  /** free(), but the mapping of an imported memfd stays until it was imported again and free() is called too. */
+  detach(): Promise<void>;
   /** Waits for transfers that use the memory, then frees it. */
   free(): Promise<void>;
 }
@@ -133,11 +135,13 @@ export interface NativeDevice {
     exportTypes: number,
     dedicated?: NativeResource,
   ): Promise<NativeMemory>;
+  /** @param before detached memory of the same memfd: its mapping is imported, not one that is made anew. */
   importHost(
     memfd: number,
     size: bigint,
     memoryTypeIndex: number,
     exportTypes: number,
+    before?: NativeMemory,
   ): Promise<NativeMemory>;
   /** OPAQUE_FD or DMA_BUF. What is imported cannot be exported again; keep the fd for that. */
   importFd(

@@ -8,10 +8,10 @@
  * Plans make nothing that stays: the resource that requirements are asked of is gone again.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
-import { bitsOf, type Claim, claimForBuffers, claimForResource } from './claims.js';
+import { bitsOf, type Claim, claimForBuffers, claimForResource, refusalOf } from './claims.js';
 import { native } from './errors.js';
 import { HandleType } from './flags.js';
-import { kindUnsupported, requireKinds } from './kinds.js';
+import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
 import { ANY_TYPE, type CacheType, cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
 import type { ProbeResult } from './probe.js';
@@ -24,6 +24,8 @@ export interface MemoryRequest extends TypeWishes {
   readonly size: bigint;
   /** What will be bound to it. */
   readonly resource?: Resource | undefined;
+  /** Whether it may be sealed against writers later. */
+  readonly publishable?: boolean;
 }
 
 /** What an allocation is made of. */
@@ -38,6 +40,8 @@ export interface MemoryPlan {
   readonly cacheType: CacheType;
   /** Whether the memory is a memfd that the device imports; otherwise it is the driver's own. */
   readonly memfd: boolean;
+  /** Whether seals may be set on the memfd later. */
+  readonly publishable: boolean;
   /** VkExternalMemoryHandleTypeFlags that the memory is made exportable as; 0 for a memfd that is only mapped. */
   readonly handleTypes: number;
   /** What the memory is dedicated to, as it is made. */
@@ -53,19 +57,6 @@ const EXPORTED_AS: Readonly<Record<KindName, number>> = {
   DMA_BUF: HandleType.DMA_BUF,
   RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
 };
-
-/**
- * What it means that the addon refuses to ask about a resource, or the driver to make it. RANGE is the addon's word for
- * what breaks a rule of Vulkan's or a limit.
- */
-function refusalOf({ what }: NativeResource, error: unknown): unknown {
-  if (!(error instanceof VkmemError)) return error;
-  const { vkResult } = error.metadata;
-  if (vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED') return kindUnsupported(what, error.reason);
-  if (vkResult !== 'RANGE') return error;
-  const code = what === 'buffer' ? 'SIZE_ABOVE_MAXIMUM' : 'INVALID_ARGUMENT';
-  return new VkmemError(code, error.reason, { field: what }, error);
-}
 
 export class Planner {
   readonly #device: NativeDevice;
@@ -86,12 +77,13 @@ export class Planner {
 
   /**
    * @throws VkmemError KIND_NOT_REQUESTED, KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the reason, NOT_MAPPABLE,
-   *   NO_MEMORY_TYPE, INVALID_SIZE, INVALID_ARGUMENT, DEVICE_LOST.
+   *   NOT_PUBLISHABLE, NO_MEMORY_TYPE, INVALID_SIZE, INVALID_ARGUMENT, DEVICE_LOST.
    */
   async plan(request: MemoryRequest): Promise<MemoryPlan> {
     const kinds = [...new Set(request.kinds)];
     requireKinds(kinds, this.#found.kinds, this.#found.together);
     const memfd = kinds.includes('MAPPABLE') && this.#found.mappableBy === 'memfd';
+    if (request.publishable) requirePublishable(kinds, this.#found.mappableBy);
     const handleTypes = this.#exportedAs(kinds);
     const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
     this.#requireHeap(request.size);
@@ -124,6 +116,7 @@ export class Planner {
       propertyFlags: flags,
       cacheType: cacheTypeOf(flags),
       memfd,
+      publishable: request.publishable === true,
       handleTypes,
       dedicated: dedicated ? resource : undefined,
       resource,

@@ -33,7 +33,7 @@ UniqueFd Addon::TakeBack(int fd) {
 Origin Addon::OriginOfCopy(int fd) const {
   const auto found = owned_by_js_.find(fd);
   if (found == owned_by_js_.end() || found->second == nullptr) return nullptr;
-  return std::make_shared<Arrival>();
+  return std::make_shared<Arrival>(*found->second);
 }
 
 void Addon::Leave(Watch* watch) {
@@ -80,14 +80,17 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportConnection(env, exports);
   ExportDmaBuf(env, exports);
   ExportEvent(env, exports);
+  ExportExec(env, exports);
   ExportExit(env, exports);
   ExportFd(env, exports);
   ExportFileStatus(env, exports);
+  ExportFlight(env, exports);
   ExportListener(env, exports);
   ExportMapping(env, exports);
   ExportMemfd(env, exports);
   ExportPeer(env, exports);
   ExportReaper(env, exports);
+  ExportSeal(env, exports);
   ExportSocket(env, exports);
   return exports;
 }

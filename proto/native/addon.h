@@ -81,14 +81,17 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
 void ExportConnection(Napi::Env env, Napi::Object exports);
 void ExportDmaBuf(Napi::Env env, Napi::Object exports);
 void ExportEvent(Napi::Env env, Napi::Object exports);
+void ExportExec(Napi::Env env, Napi::Object exports);
 void ExportExit(Napi::Env env, Napi::Object exports);
 void ExportFd(Napi::Env env, Napi::Object exports);
 void ExportFileStatus(Napi::Env env, Napi::Object exports);
+void ExportFlight(Napi::Env env, Napi::Object exports);
 void ExportListener(Napi::Env env, Napi::Object exports);
 void ExportMapping(Napi::Env env, Napi::Object exports);
 void ExportMemfd(Napi::Env env, Napi::Object exports);
 void ExportPeer(Napi::Env env, Napi::Object exports);
 void ExportReaper(Napi::Env env, Napi::Object exports);
+void ExportSeal(Napi::Env env, Napi::Object exports);
 void ExportSocket(Napi::Env env, Napi::Object exports);
 
 }  // namespace vkmem

@@ -126,6 +126,13 @@ void Harden(int socket_fd) {
   }
 }
 
+uid_t PeerUid(int socket_fd) {
+  ucred credentials = {0, static_cast<uid_t>(-1), 0};
+  socklen_t size = sizeof credentials;
+  getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+  return credentials.uid;
+}
+
 int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds) {
   alignas(cmsghdr) char control[kRightsSpace];
   iovec bytes = {const_cast<uint8_t*>(data), size};

@@ -38,6 +38,9 @@ int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t mos
 // For the above: nothing but fds is to come beside the bytes.
 void Harden(int socket_fd);
 
+// The user who connected, as the kernel recorded it.
+uid_t PeerUid(int socket_fd);
+
 // Whether fds come with the next datagram of a hardened socket. They stay there.
 bool NextHasFds(int socket_fd);
 

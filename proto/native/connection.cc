@@ -45,7 +45,7 @@ void Connection::ReadSome() {
 
 bool Connection::HoldsBack() {
   if (!untrusted_) return false;
-  const bool full = Reaper::Get().Full();
+  const bool full = Reaper::Get().FullFor(peer_uid_);
   if ((!full && arrival_.expired()) || !NextHasFds(socket_.get())) return false;
   held_ = !full;
   if (full) Fault("fds-refused");
@@ -54,7 +54,7 @@ bool Connection::HoldsBack() {
 
 int Connection::Receive(uint8_t* buffer, Datagram* datagram) {
   if (!untrusted_) return ReceiveDatagram(socket_.get(), buffer, max_message_bytes_, datagram);
-  const Origin origin = std::make_shared<Arrival>();
+  const Origin origin = std::make_shared<Arrival>(peer_uid_);
   const int err = ReceiveUntrusted(socket_.get(), buffer, max_message_bytes_, max_fds_, origin, datagram);
   if (!datagram->fds.empty()) arrival_ = origin;
   return err;
@@ -129,6 +129,7 @@ void Connection::BeginFinish(const char* kind) {
 void Connection::Flush() {
   int err = 0;
   const Outbox::Flushed flushed = outbox_.Flush(socket_.get(), &err);
+  flight_.Sent(outbox_.TakeSentFds());
   Settle(flushed, err);
 }
 
@@ -175,14 +176,22 @@ void Connection::Shut(const char* kind, int err, const char* syscall) {
   }
   outbox_.Clear();
   watch_.Close();
+  CloseSocket();
+}
+
+void Connection::CloseSocket() {
   shutdown(socket_.get(), SHUT_RD);
-  if (untrusted_ && !DiscardFdless(socket_.get())) {
-    shutdown(socket_.get(), SHUT_RDWR);
-    Reaper::Get().TakeUnread(std::move(socket_));
-    return;
-  }
+  const bool fds_left = untrusted_ && !DiscardFdless(socket_.get());
   if (!untrusted_) DiscardUnread(socket_.get());
-  socket_.Reset();
+  if (keeps_unread_ && flight_.UnreadFds(socket_.get()) > 0) {
+    shutdown(socket_.get(), SHUT_RDWR);
+    kept_ = UniqueFd(socket_.Release(), fds_left ? std::make_shared<Arrival>(peer_uid_) : nullptr);
+  } else if (fds_left) {
+    shutdown(socket_.get(), SHUT_RDWR);
+    Reaper::Get().TakeUnread(std::move(socket_), peer_uid_);
+  } else {
+    socket_.Reset();
+  }
 }
 
 void Connection::OnAbandon() { Shut("closed"); }
@@ -191,10 +200,13 @@ void Connection::OnWatchClosed() {
   const Napi::Env env = Env();
   if (!Addon::Of(env).ending()) {
     Napi::HandleScope scope(env);
+    napi_value kept = env.Undefined();
+    if (kept_) kept = Napi::Number::New(env, Addon::Of(env).HandOver(std::move(kept_)));
     CallFromLoop(env, on_close_,
                  {Napi::String::New(env, reason_), Napi::Number::New(env, reason_errno_),
-                  Napi::String::New(env, reason_text_)});
+                  Napi::String::New(env, reason_text_), kept});
   }
+  kept_.Reset();
   on_message_.Reset();
   on_fault_.Reset();
   on_close_.Reset();

@@ -16,8 +16,11 @@
 //
 // An untrusted peer may send fds whose close() blocks (reaper.h). At most `max_fds` of one message enter this
 // process, and no message with fds is read while an earlier one's are still open here: it waits in the socket
-// with what follows. Nor is one read while the reaper is full: that ends the connection. A socket with fds
-// left unread goes to the reaper; the peer sees that it is shut down at once.
+// with what follows. Nor is one read while the reaper is full for the peer's user: that ends the connection.
+// A socket with fds left unread goes to the reaper; the peer sees that it is shut down at once.
+//
+// What the peer leaves unread of ours counts for as long as it does (flight.h), closed or not. Who must keep
+// account of it asks for the socket then: it is shut down, but handed to JavaScript instead of closed.
 
 #ifndef VKMEM_PROTO_CONNECTION_H_
 #define VKMEM_PROTO_CONNECTION_H_
@@ -28,6 +31,7 @@
 #include <string>
 
 #include "ancillary.h"
+#include "flight.h"
 #include "outbox.h"
 #include "unique_fd.h"
 #include "watch.h"
@@ -40,7 +44,8 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   explicit Connection(const Napi::CallbackInfo& info);
 
   // open(fd taken, maxMessageBytes, maxFds, maxQueuedMessages, maxQueuedBytes, maxQueuedFds,
-  //      untrusted, onMessage(Buffer, fds[] | undefined), onFault(kind), onClose(kind, errno, text))
+  //      untrusted, keepsUnread, onMessage(Buffer, fds[] | undefined), onFault(kind),
+  //      onClose(kind, errno, text, fd of a socket with fds unread | undefined))
   Napi::Value Open(const Napi::CallbackInfo& info);
   // send(Uint8Array, fds[] taken | undefined): 0 dropped, 1 sent or queued, 2 no room
   Napi::Value Send(const Napi::CallbackInfo& info);
@@ -50,6 +55,10 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   Napi::Value SetPaused(const Napi::CallbackInfo& info);
   Napi::Value KeepAlive(const Napi::CallbackInfo& info);
   Napi::Value QueuedMessages(const Napi::CallbackInfo& info);
+  // unreadFds(): fds that were sent and that the peer may not have received
+  Napi::Value UnreadFds(const Napi::CallbackInfo& info);
+  // crowded(): whether messages are queued, or more than a quarter of the socket is unread
+  Napi::Value Crowded(const Napi::CallbackInfo& info);
 
   void OnReady(int events, bool broken) override;
   void OnTimer() override;
@@ -75,16 +84,21 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   void Settle(Outbox::Flushed flushed, int err);
   void SettleWatch();
   void Shut(const char* kind, int err = 0, const char* syscall = nullptr);
+  void CloseSocket();
 
   Watch watch_;
   UniqueFd socket_;
+  UniqueFd kept_;  // the socket once closed, with fds of ours unread in it
   Outbox outbox_;
+  Flight flight_;
   Napi::FunctionReference on_message_;
   Napi::FunctionReference on_fault_;
   Napi::FunctionReference on_close_;
   size_t max_message_bytes_ = 0;
   size_t max_fds_ = 0;
   bool untrusted_ = false;
+  uid_t peer_uid_ = 0;  // of an untrusted peer
+  bool keeps_unread_ = false;
   std::weak_ptr<const Arrival> arrival_;  // of the last message with fds
   State state_ = State::kNew;
   bool paused_ = false;

@@ -42,9 +42,10 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   REQUIRE_SIZE(max_queued_bytes, 4);
   REQUIRE_SIZE(max_queued_fds, 5);
   const bool untrusted = info[6].ToBoolean().Value();
-  REQUIRE_FUNCTION(on_message, 7);
-  REQUIRE_FUNCTION(on_fault, 8);
-  REQUIRE_FUNCTION(on_close, 9);
+  const bool keeps_unread = info[7].ToBoolean().Value();
+  REQUIRE_FUNCTION(on_message, 8);
+  REQUIRE_FUNCTION(on_fault, 9);
+  REQUIRE_FUNCTION(on_close, 10);
   REQUIRE_THAT(state_ == State::kNew, "this", "a connection that was never opened");
 
   int type = 0;
@@ -58,7 +59,9 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
 
   if (untrusted) Harden(socket_fd);
+  peer_uid_ = PeerUid(socket_fd);
   untrusted_ = untrusted;
+  keeps_unread_ = keeps_unread;
   // From here on the connection knows whether its close() may block.
   socket_ = UniqueFd(owned.Release());
   max_message_bytes_ = static_cast<size_t>(max_message_bytes);
@@ -82,6 +85,7 @@ Napi::Value Connection::Send(const Napi::CallbackInfo& info) {
 
   if (outbox_.empty() && !starved_) {
     const int err = SendDatagram(socket_.get(), data.data, data.size, fds);
+    if (err == 0) flight_.Sent(fds.size());
     if (err == 0) return answer(kAccepted);
     const Outbox::Flushed judged = Outbox::Judge(err);
     Settle(judged, err);
@@ -126,6 +130,15 @@ Napi::Value Connection::QueuedMessages(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(outbox_.size()));
 }
 
+Napi::Value Connection::UnreadFds(const Napi::CallbackInfo& info) {
+  const size_t fds = socket_ ? flight_.UnreadFds(socket_.get()) : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(fds));
+}
+
+Napi::Value Connection::Crowded(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), !outbox_.empty() || (socket_ && flight_.Crowded(socket_.get())));
+}
+
 Napi::Function Connection::Define(Napi::Env env) {
   return DefineClass(
       env, "Connection",
@@ -133,7 +146,8 @@ Napi::Function Connection::Define(Napi::Env env) {
        InstanceMethod<&Connection::Finish>("finish"), InstanceMethod<&Connection::Close>("close"),
        InstanceMethod<&Connection::SetPaused>("setPaused"),
        InstanceMethod<&Connection::KeepAlive>("keepAlive"),
-       InstanceMethod<&Connection::QueuedMessages>("queuedMessages")});
+       InstanceMethod<&Connection::QueuedMessages>("queuedMessages"),
+       InstanceMethod<&Connection::UnreadFds>("unreadFds"), InstanceMethod<&Connection::Crowded>("crowded")});
 }
 
 void ExportConnection(Napi::Env env, Napi::Object exports) {

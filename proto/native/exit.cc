@@ -1,9 +1,12 @@
 // Exits: a pidfd becomes readable when its process has ended, whoever still holds the process's sockets.
 //
 // ExitWatch calls back once and then waits for nothing. There is nothing to read: the fd says only that it
-// happened. The fd is borrowed; its owner in TypeScript outlives the watch.
+// happened. The fd is borrowed; its owner in TypeScript outlives the watch. hasExited() asks once, and does
+// not wait.
 
+#include <errno.h>
 #include <napi.h>
+#include <poll.h>
 
 #include "addon.h"
 #include "kernel_error.h"
@@ -62,8 +65,25 @@ class ExitWatch final : public Napi::ObjectWrap<ExitWatch>, public Watch::Owner 
   Napi::FunctionReference on_exit_;
 };
 
+// hasExited(pidfd borrowed): boolean
+Napi::Value HasExited(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(pidfd, 0);
+  pollfd asked = {pidfd, POLLIN, 0};
+  int ready;
+  do {
+    ready = poll(&asked, 1, 0);
+  } while (ready < 0 && errno == EINTR);
+  if (ready < 0) return ThrowKernelError(info.Env(), "poll", errno);
+  // Not an open fd: nobody may take that for a process that lives.
+  if ((asked.revents & POLLNVAL) != 0) return ThrowKernelError(info.Env(), "poll", EBADF);
+  return Napi::Boolean::New(info.Env(), ready > 0);
+}
+
 }  // namespace
 
-void ExportExit(Napi::Env env, Napi::Object exports) { exports.Set("ExitWatch", ExitWatch::Define(env)); }
+void ExportExit(Napi::Env env, Napi::Object exports) {
+  exports.Set("ExitWatch", ExitWatch::Define(env));
+  exports.Set("hasExited", Napi::Function::New<HasExited>(env, "hasExited"));
+}
 
 }  // namespace vkmem

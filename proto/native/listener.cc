@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "addon.h"
+#include "ancillary.h"
 #include "kernel_error.h"
 #include "reaper.h"
 #include "require.h"
@@ -39,7 +40,8 @@ Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
   const int err = watch_.Open(&Addon::Of(info.Env()), listening_fd);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
   untrusted_ = untrusted;
-  socket_ = untrusted ? UniqueFd(owned.Release(), std::make_shared<Arrival>()) : std::move(owned);
+  const uid_t nobody = static_cast<uid_t>(-1);
+  socket_ = untrusted ? UniqueFd(owned.Release(), std::make_shared<Arrival>(nobody)) : std::move(owned);
   on_connection_ = Napi::Persistent(on_connection);
   on_error_ = Napi::Persistent(on_error);
   Ref();  // until OnWatchClosed
@@ -62,10 +64,13 @@ bool Listener::AcceptOne() {
     Report("close", EBUSY);
     return false;
   }
-  UniqueFd accepted_fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK),
-                       untrusted_ ? std::make_shared<Arrival>() : nullptr);
+  UniqueFd accepted_fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (accepted_fd) {
     reported_ = false;
+    if (untrusted_) {
+      const uid_t uid = PeerUid(accepted_fd.get());
+      accepted_fd = UniqueFd(accepted_fd.Release(), std::make_shared<Arrival>(uid));
+    }
     Napi::HandleScope scope(Env());
     const int fd = Addon::Of(Env()).HandOver(std::move(accepted_fd));
     CallFromLoop(Env(), on_connection_, {Napi::Number::New(Env(), fd)});

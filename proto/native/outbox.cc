@@ -2,8 +2,6 @@
 
 #include <errno.h>
 
-#include <utility>
-
 #include "ancillary.h"
 
 namespace vkmem {
@@ -23,6 +21,7 @@ Outbox::Flushed Outbox::Flush(int socket_fd, int* error) {
     const Message& head = messages_.front();
     *error = SendDatagram(socket_fd, head.data.data(), head.data.size(), head.fds);
     if (*error != 0) return Judge(*error);
+    sent_fds_ += head.fds.size();
     Pop();
   }
   return Flushed::kAll;

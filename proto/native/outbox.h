@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "unique_fd.h"
@@ -35,6 +36,8 @@ class Outbox {
   void SetLimits(const OutboxLimits& limits) { limits_ = limits; }
   bool empty() const { return messages_.empty(); }
   size_t size() const { return messages_.size(); }
+  // Fds that Flush() has sent since this was last asked.
+  size_t TakeSentFds() { return std::exchange(sent_fds_, 0); }
 
   bool HasRoomFor(size_t bytes, size_t fds) const;
   // Regardless of the limits: whoever must respect them asks HasRoomFor() first.
@@ -57,6 +60,7 @@ class Outbox {
   std::deque<Message> messages_;
   size_t bytes_ = 0;
   size_t fds_ = 0;
+  size_t sent_fds_ = 0;
 };
 
 }  // namespace vkmem

@@ -8,6 +8,7 @@
 
 #include "addon.h"
 #include "ancillary.h"
+#include "require.h"
 
 namespace vkmem {
 
@@ -25,18 +26,38 @@ Reaper& Reaper::Get() {
   return *reaper;
 }
 
-void Reaper::Take(int owned_fd, Origin origin) { Add({owned_fd, std::move(origin), false}); }
+void Reaper::Take(int owned_fd, Origin origin) {
+  const uid_t uid = origin->uid;
+  Add({owned_fd, uid, std::move(origin), false});
+}
 
-void Reaper::TakeUnread(UniqueFd socket) { Add({socket.Release(), nullptr, true}); }
+void Reaper::TakeUnread(UniqueFd socket, uid_t uid) { Add({socket.Release(), uid, nullptr, true}); }
 
 size_t Reaper::Pending() {
   std::lock_guard<std::mutex> lock(mutex_);
   return pending_;
 }
 
+size_t Reaper::PendingOf(uid_t uid) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = users_.find(uid);
+  return found == users_.end() ? 0 : found->second.pending;
+}
+
+bool Reaper::Full() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return pending_ >= most_pending_;
+}
+
+void Reaper::SetMostPending(size_t most) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  most_pending_ = most;
+}
+
 void Reaper::Add(Item item) {
   std::lock_guard<std::mutex> lock(mutex_);
   ++pending_;
+  ++users_[item.uid].pending;
   waiting_.push_back(std::move(item));
   if (idle_ < waiting_.size() && threads_ < kMost) StartThread();
   wake_.notify_one();
@@ -64,19 +85,30 @@ void* Reaper::OnThread(void* self) {
   return nullptr;
 }
 
+Reaper::Items::iterator Reaper::Next() {
+  auto next = waiting_.begin();
+  while (next != waiting_.end() && users_[next->uid].running >= kMostOfUser) ++next;
+  return next;
+}
+
 void Reaper::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     ++idle_;
-    wake_.wait(lock, [this] { return !waiting_.empty(); });
+    Items::iterator next;
+    wake_.wait(lock, [this, &next] { return (next = Next()) != waiting_.end(); });
     --idle_;
-    Item item = std::move(waiting_.front());
-    waiting_.pop_front();
+    Item item = std::move(*next);
+    waiting_.erase(next);
+    ++users_[item.uid].running;
     lock.unlock();
     Close(item);
     item.origin.reset();
     lock.lock();
     --pending_;
+    User& user = users_[item.uid];
+    --user.running;
+    if (--user.pending == 0) users_.erase(item.uid);
   }
 }
 
@@ -91,12 +123,24 @@ void Reaper::Close(const Item& item) {
   ::close(item.fd);
 }
 
-// pendingCloses(): what the reaper of this process has not closed yet.
+// pendingCloses(uid | undefined): what the reaper of this process has not closed yet, of one user or of all.
 static Napi::Value PendingCloses(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(Reaper::Get().Pending()));
+  if (info[0].IsUndefined())
+    return Napi::Number::New(info.Env(), static_cast<double>(Reaper::Get().Pending()));
+  REQUIRE_SIZE(uid, 0);
+  const size_t pending = Reaper::Get().PendingOf(static_cast<uid_t>(uid));
+  return Napi::Number::New(info.Env(), static_cast<double>(pending));
+}
+
+static Napi::Value SetMostPendingCloses(const Napi::CallbackInfo& info) {
+  REQUIRE_SIZE(most, 0);
+  Reaper::Get().SetMostPending(static_cast<size_t>(most));
+  return info.Env().Undefined();
 }
 
 void ExportReaper(Napi::Env env, Napi::Object exports) {
+  exports.Set("mostPendingClosesOfUser", Napi::Number::New(env, Reaper::kMostOfUser));
+  exports.Set("setMostPendingCloses", Napi::Function::New<SetMostPendingCloses>(env, "setMostPendingCloses"));
   exports.Set("pendingCloses", Napi::Function::New<PendingCloses>(env, "pendingCloses"));
 }
 

@@ -7,15 +7,15 @@
 // A lingering socket is told not to, first; that also happens here, since it waits for the socket's lock.
 //
 // Model: one in a process, for all environments and for ever. A thread is started when there is something to
-// close and no thread is idle; there are at most kMost. A thread that is stuck in close() has freed the fd's
-// number already, so up to kMost such files cost the process no fd. What comes beyond that waits with its
-// number, and Full() says so: then nothing more may be accepted from untrusted peers (listener.h), and no
-// message of theirs with fds (connection.h). Each connection has at most one message's fds and its own socket
-// to leave here, so no more waits than twice the connections that were open at that moment.
+// close and no thread is idle; there are at most kMost, and no user's files have more than kMostOfUser of
+// them. A thread that is stuck in close() has freed the fd's number already. What comes beyond that waits
+// with its number. FullFor() says that a user has reached its share: then no message with fds is taken from
+// it (connection.h). Full() says that all together have too many: then nobody is accepted (listener.h).
 //
-// Limits: nobody is told which peer it was, and one that sticks kMost files keeps all others out until it
-// lets go of them. The threads are detached and hold up no environment's end; exit() ends those that linger,
-// but a process with a thread that FUSE does not answer stays a zombie until its server ends or is aborted
+// Limits: a user who is refused can still leave sockets with files unread in them, which must be closed here,
+// until all are Full(). Four users who act as one have all the threads. The threads are detached and hold up
+// no environment's end; exit() ends those that linger, but a process with a thread that FUSE does not answer
+// stays a zombie until its server ends or is aborted
 // (/sys/fs/fuse/connections). Whoever shares the socket that was sent finds it not lingering any more.
 
 #ifndef VKMEM_PROTO_REAPER_H_
@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <unordered_map>
 
 #include "unique_fd.h"
 
@@ -33,6 +34,7 @@ namespace vkmem {
 class Reaper {
  public:
   static constexpr size_t kMost = 64;
+  static constexpr size_t kMostOfUser = 16;
 
   // The one of this process. Never destroyed: its threads outlive every environment.
   static Reaper& Get();
@@ -40,18 +42,28 @@ class Reaper {
   // Closes the fd. The origin is let go of when that is done.
   void Take(int owned_fd, Origin origin);
   // Discards what is unread in the socket of a conversation that is shut down, then closes it.
-  void TakeUnread(UniqueFd socket);
+  void TakeUnread(UniqueFd socket, uid_t uid);
 
   // What is being closed or waits for it.
   size_t Pending();
-  bool Full() { return Pending() >= kMost; }
+  size_t PendingOf(uid_t uid);
+  bool Full();
+  bool FullFor(uid_t uid) { return Full() || PendingOf(uid) >= kMostOfUser; }
+  // How many may be pending before it is full; kMost where nothing was said.
+  void SetMostPending(size_t most);
 
  private:
   struct Item {
     int fd;
+    uid_t uid;
     Origin origin;
     bool unread;
   };
+  struct User {
+    size_t pending = 0;
+    size_t running = 0;
+  };
+  using Items = std::deque<Item>;
 
   Reaper() = default;
   static void* OnThread(void* self);
@@ -59,11 +71,15 @@ class Reaper {
   void Add(Item item);
   void StartThread();
   void Work();
+  // The first that may be closed now; the end where there is none.
+  Items::iterator Next();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> waiting_;
+  Items waiting_;
+  std::unordered_map<uid_t, User> users_;
   size_t pending_ = 0;
+  size_t most_pending_ = kMost;
   size_t threads_ = 0;
   size_t idle_ = 0;
 };

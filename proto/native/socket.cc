@@ -5,6 +5,7 @@
 // connect.
 
 #include <errno.h>
+#include <fcntl.h>
 #include <napi.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -102,9 +103,34 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   return both;
 }
 
+// adoptSocket(fd): fd, the same number, of a connected SEQPACKET socket that somebody else opened and left to
+// this process. JavaScript owns it from here on. One that is something else stays as it is, and whose it was.
+Napi::Value AdoptSocket(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(inherited_fd, 0);
+  const auto read = [&](int option, int* value) {
+    socklen_t size = sizeof *value;
+    return getsockopt(inherited_fd, SOL_SOCKET, option, value, &size) == 0;
+  };
+  int domain = 0;
+  int type = 0;
+  if (!read(SO_DOMAIN, &domain) || !read(SO_TYPE, &type)) {
+    return ThrowKernelError(info.Env(), "getsockopt", errno);
+  }
+  if (domain != AF_UNIX || type != SOCK_SEQPACKET) return ThrowKernelError(info.Env(), "socket", EPROTOTYPE);
+  sockaddr_un peer;
+  socklen_t size = sizeof peer;
+  if (getpeername(inherited_fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
+    return ThrowKernelError(info.Env(), "getpeername", errno);
+  }
+  // Whatever this process starts must not prolong the session.
+  if (fcntl(inherited_fd, F_SETFD, FD_CLOEXEC) != 0) return ThrowKernelError(info.Env(), "fcntl", errno);
+  return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(UniqueFd(inherited_fd)));
+}
+
 }  // namespace
 
 void ExportSocket(Napi::Env env, Napi::Object exports) {
+  exports.Set("adoptSocket", Napi::Function::New<AdoptSocket>(env, "adoptSocket"));
   exports.Set("listenOn", Napi::Function::New<ListenOn>(env, "listenOn"));
   exports.Set("connectTo", Napi::Function::New<ConnectTo>(env, "connectTo"));
   exports.Set("socketPair", Napi::Function::New<SocketPair>(env, "socketPair"));

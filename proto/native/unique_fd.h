@@ -11,6 +11,7 @@
 #ifndef VKMEM_PROTO_UNIQUE_FD_H_
 #define VKMEM_PROTO_UNIQUE_FD_H_
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <memory>
@@ -19,9 +20,11 @@
 
 namespace vkmem {
 
-// One message that brought fds. It is gone when all of them are closed, or with an owner that was told not to
-// close them.
-struct Arrival {};
+// One message that brought fds, and the user at the other end. It is gone when all of them are closed, or
+// with an owner that was told not to close them.
+struct Arrival {
+  uid_t uid;
+};
 using Origin = std::shared_ptr<const Arrival>;
 
 // Hands the fd to the reaper.

@@ -8,7 +8,10 @@ import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from './vkmem/v1/AllocationRef.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from './vkmem/v1/BufferDescription.js';
 import type { Copy as _vkmem_v1_Copy, Copy__Output as _vkmem_v1_Copy__Output } from './vkmem/v1/Copy.js';
+import type { CountQuota as _vkmem_v1_CountQuota, CountQuota__Output as _vkmem_v1_CountQuota__Output } from './vkmem/v1/CountQuota.js';
 import type { Counts as _vkmem_v1_Counts, Counts__Output as _vkmem_v1_Counts__Output } from './vkmem/v1/Counts.js';
+import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from './vkmem/v1/CreateTicketRequest.js';
+import type { CreateTicketResponse as _vkmem_v1_CreateTicketResponse, CreateTicketResponse__Output as _vkmem_v1_CreateTicketResponse__Output } from './vkmem/v1/CreateTicketResponse.js';
 import type { Device as _vkmem_v1_Device, Device__Output as _vkmem_v1_Device__Output } from './vkmem/v1/Device.js';
 import type { DeviceServiceClient as _vkmem_v1_DeviceServiceClient, DeviceServiceDefinition as _vkmem_v1_DeviceServiceDefinition } from './vkmem/v1/DeviceService.js';
 import type { Fill as _vkmem_v1_Fill, Fill__Output as _vkmem_v1_Fill__Output } from './vkmem/v1/Fill.js';
@@ -18,9 +21,13 @@ import type { GetAllocationRequest as _vkmem_v1_GetAllocationRequest, GetAllocat
 import type { GetAllocationResponse as _vkmem_v1_GetAllocationResponse, GetAllocationResponse__Output as _vkmem_v1_GetAllocationResponse__Output } from './vkmem/v1/GetAllocationResponse.js';
 import type { GetBudgetRequest as _vkmem_v1_GetBudgetRequest, GetBudgetRequest__Output as _vkmem_v1_GetBudgetRequest__Output } from './vkmem/v1/GetBudgetRequest.js';
 import type { GetBudgetResponse as _vkmem_v1_GetBudgetResponse, GetBudgetResponse__Output as _vkmem_v1_GetBudgetResponse__Output } from './vkmem/v1/GetBudgetResponse.js';
+import type { GetQuotaRequest as _vkmem_v1_GetQuotaRequest, GetQuotaRequest__Output as _vkmem_v1_GetQuotaRequest__Output } from './vkmem/v1/GetQuotaRequest.js';
+import type { GetQuotaResponse as _vkmem_v1_GetQuotaResponse, GetQuotaResponse__Output as _vkmem_v1_GetQuotaResponse__Output } from './vkmem/v1/GetQuotaResponse.js';
 import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
 import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } from './vkmem/v1/Heap.js';
 import type { HeapBudget as _vkmem_v1_HeapBudget, HeapBudget__Output as _vkmem_v1_HeapBudget__Output } from './vkmem/v1/HeapBudget.js';
+import type { HeapLimit as _vkmem_v1_HeapLimit, HeapLimit__Output as _vkmem_v1_HeapLimit__Output } from './vkmem/v1/HeapLimit.js';
+import type { HeapQuota as _vkmem_v1_HeapQuota, HeapQuota__Output as _vkmem_v1_HeapQuota__Output } from './vkmem/v1/HeapQuota.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from './vkmem/v1/ImageDescription.js';
 import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkmem_v1_ImageImport__Output } from './vkmem/v1/ImageImport.js';
 import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from './vkmem/v1/ImportRequest.js';
@@ -30,12 +37,29 @@ import type { ListAllocationsRequest as _vkmem_v1_ListAllocationsRequest, ListAl
 import type { ListAllocationsResponse as _vkmem_v1_ListAllocationsResponse, ListAllocationsResponse__Output as _vkmem_v1_ListAllocationsResponse__Output } from './vkmem/v1/ListAllocationsResponse.js';
 import type { ListDevicesRequest as _vkmem_v1_ListDevicesRequest, ListDevicesRequest__Output as _vkmem_v1_ListDevicesRequest__Output } from './vkmem/v1/ListDevicesRequest.js';
 import type { ListDevicesResponse as _vkmem_v1_ListDevicesResponse, ListDevicesResponse__Output as _vkmem_v1_ListDevicesResponse__Output } from './vkmem/v1/ListDevicesResponse.js';
+import type { ListQuotasRequest as _vkmem_v1_ListQuotasRequest, ListQuotasRequest__Output as _vkmem_v1_ListQuotasRequest__Output } from './vkmem/v1/ListQuotasRequest.js';
+import type { ListQuotasResponse as _vkmem_v1_ListQuotasResponse, ListQuotasResponse__Output as _vkmem_v1_ListQuotasResponse__Output } from './vkmem/v1/ListQuotasResponse.js';
+import type { ListTicketsRequest as _vkmem_v1_ListTicketsRequest, ListTicketsRequest__Output as _vkmem_v1_ListTicketsRequest__Output } from './vkmem/v1/ListTicketsRequest.js';
+import type { ListTicketsResponse as _vkmem_v1_ListTicketsResponse, ListTicketsResponse__Output as _vkmem_v1_ListTicketsResponse__Output } from './vkmem/v1/ListTicketsResponse.js';
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
 import type { MemoryServiceClient as _vkmem_v1_MemoryServiceClient, MemoryServiceDefinition as _vkmem_v1_MemoryServiceDefinition } from './vkmem/v1/MemoryService.js';
 import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from './vkmem/v1/MemoryType.js';
+import type { PolicyServiceClient as _vkmem_v1_PolicyServiceClient, PolicyServiceDefinition as _vkmem_v1_PolicyServiceDefinition } from './vkmem/v1/PolicyService.js';
+import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
+import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
+import type { Quota as _vkmem_v1_Quota, Quota__Output as _vkmem_v1_Quota__Output } from './vkmem/v1/Quota.js';
+import type { ReloadPolicyRequest as _vkmem_v1_ReloadPolicyRequest, ReloadPolicyRequest__Output as _vkmem_v1_ReloadPolicyRequest__Output } from './vkmem/v1/ReloadPolicyRequest.js';
+import type { ReloadPolicyResponse as _vkmem_v1_ReloadPolicyResponse, ReloadPolicyResponse__Output as _vkmem_v1_ReloadPolicyResponse__Output } from './vkmem/v1/ReloadPolicyResponse.js';
+import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from './vkmem/v1/RevokeTicketRequest.js';
+import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from './vkmem/v1/RevokeTicketResponse.js';
+import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Output as _vkmem_v1_SetQuotaRequest__Output } from './vkmem/v1/SetQuotaRequest.js';
+import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from './vkmem/v1/SetQuotaResponse.js';
 import type { Sync as _vkmem_v1_Sync, Sync__Output as _vkmem_v1_Sync__Output } from './vkmem/v1/Sync.js';
+import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { TransferRequest as _vkmem_v1_TransferRequest, TransferRequest__Output as _vkmem_v1_TransferRequest__Output } from './vkmem/v1/TransferRequest.js';
 import type { TransferResponse as _vkmem_v1_TransferResponse, TransferResponse__Output as _vkmem_v1_TransferResponse__Output } from './vkmem/v1/TransferResponse.js';
+import type { WatchAllocationsRequest as _vkmem_v1_WatchAllocationsRequest, WatchAllocationsRequest__Output as _vkmem_v1_WatchAllocationsRequest__Output } from './vkmem/v1/WatchAllocationsRequest.js';
+import type { WatchAllocationsResponse as _vkmem_v1_WatchAllocationsResponse, WatchAllocationsResponse__Output as _vkmem_v1_WatchAllocationsResponse__Output } from './vkmem/v1/WatchAllocationsResponse.js';
 import type { WatchBudgetRequest as _vkmem_v1_WatchBudgetRequest, WatchBudgetRequest__Output as _vkmem_v1_WatchBudgetRequest__Output } from './vkmem/v1/WatchBudgetRequest.js';
 import type { WatchBudgetResponse as _vkmem_v1_WatchBudgetResponse, WatchBudgetResponse__Output as _vkmem_v1_WatchBudgetResponse__Output } from './vkmem/v1/WatchBudgetResponse.js';
 
@@ -55,13 +79,17 @@ export interface ProtoGrpcType {
       AllocateRequest: MessageTypeDefinition<_vkmem_v1_AllocateRequest, _vkmem_v1_AllocateRequest__Output>
       AllocateResponse: MessageTypeDefinition<_vkmem_v1_AllocateResponse, _vkmem_v1_AllocateResponse__Output>
       Allocation: MessageTypeDefinition<_vkmem_v1_Allocation, _vkmem_v1_Allocation__Output>
+      AllocationEvent: EnumTypeDefinition
       AllocationRef: MessageTypeDefinition<_vkmem_v1_AllocationRef, _vkmem_v1_AllocationRef__Output>
       AllocationState: EnumTypeDefinition
       BudgetSource: EnumTypeDefinition
       BufferDescription: MessageTypeDefinition<_vkmem_v1_BufferDescription, _vkmem_v1_BufferDescription__Output>
       CacheType: EnumTypeDefinition
       Copy: MessageTypeDefinition<_vkmem_v1_Copy, _vkmem_v1_Copy__Output>
+      CountQuota: MessageTypeDefinition<_vkmem_v1_CountQuota, _vkmem_v1_CountQuota__Output>
       Counts: MessageTypeDefinition<_vkmem_v1_Counts, _vkmem_v1_Counts__Output>
+      CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
+      CreateTicketResponse: MessageTypeDefinition<_vkmem_v1_CreateTicketResponse, _vkmem_v1_CreateTicketResponse__Output>
       Device: MessageTypeDefinition<_vkmem_v1_Device, _vkmem_v1_Device__Output>
       /**
        * The device and its bytes.
@@ -75,9 +103,13 @@ export interface ProtoGrpcType {
       GetAllocationResponse: MessageTypeDefinition<_vkmem_v1_GetAllocationResponse, _vkmem_v1_GetAllocationResponse__Output>
       GetBudgetRequest: MessageTypeDefinition<_vkmem_v1_GetBudgetRequest, _vkmem_v1_GetBudgetRequest__Output>
       GetBudgetResponse: MessageTypeDefinition<_vkmem_v1_GetBudgetResponse, _vkmem_v1_GetBudgetResponse__Output>
+      GetQuotaRequest: MessageTypeDefinition<_vkmem_v1_GetQuotaRequest, _vkmem_v1_GetQuotaRequest__Output>
+      GetQuotaResponse: MessageTypeDefinition<_vkmem_v1_GetQuotaResponse, _vkmem_v1_GetQuotaResponse__Output>
       Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
       Heap: MessageTypeDefinition<_vkmem_v1_Heap, _vkmem_v1_Heap__Output>
       HeapBudget: MessageTypeDefinition<_vkmem_v1_HeapBudget, _vkmem_v1_HeapBudget__Output>
+      HeapLimit: MessageTypeDefinition<_vkmem_v1_HeapLimit, _vkmem_v1_HeapLimit__Output>
+      HeapQuota: MessageTypeDefinition<_vkmem_v1_HeapQuota, _vkmem_v1_HeapQuota__Output>
       ImageDescription: MessageTypeDefinition<_vkmem_v1_ImageDescription, _vkmem_v1_ImageDescription__Output>
       ImageImport: MessageTypeDefinition<_vkmem_v1_ImageImport, _vkmem_v1_ImageImport__Output>
       ImageTiling: EnumTypeDefinition
@@ -91,18 +123,40 @@ export interface ProtoGrpcType {
       ListAllocationsResponse: MessageTypeDefinition<_vkmem_v1_ListAllocationsResponse, _vkmem_v1_ListAllocationsResponse__Output>
       ListDevicesRequest: MessageTypeDefinition<_vkmem_v1_ListDevicesRequest, _vkmem_v1_ListDevicesRequest__Output>
       ListDevicesResponse: MessageTypeDefinition<_vkmem_v1_ListDevicesResponse, _vkmem_v1_ListDevicesResponse__Output>
+      ListQuotasRequest: MessageTypeDefinition<_vkmem_v1_ListQuotasRequest, _vkmem_v1_ListQuotasRequest__Output>
+      ListQuotasResponse: MessageTypeDefinition<_vkmem_v1_ListQuotasResponse, _vkmem_v1_ListQuotasResponse__Output>
+      ListTicketsRequest: MessageTypeDefinition<_vkmem_v1_ListTicketsRequest, _vkmem_v1_ListTicketsRequest__Output>
+      ListTicketsResponse: MessageTypeDefinition<_vkmem_v1_ListTicketsResponse, _vkmem_v1_ListTicketsResponse__Output>
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
       /**
        * Allocations, from birth to death, and copies between them.
        */
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_MemoryServiceClient> & { service: _vkmem_v1_MemoryServiceDefinition }
       MemoryType: MessageTypeDefinition<_vkmem_v1_MemoryType, _vkmem_v1_MemoryType__Output>
+      /**
+       * Who may have how much. Everybody may ask for its own quota; the rest is for operators.
+       */
+      PolicyService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_PolicyServiceClient> & { service: _vkmem_v1_PolicyServiceDefinition }
       Pressure: EnumTypeDefinition
+      PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>
+      PublishResponse: MessageTypeDefinition<_vkmem_v1_PublishResponse, _vkmem_v1_PublishResponse__Output>
+      Quota: MessageTypeDefinition<_vkmem_v1_Quota, _vkmem_v1_Quota__Output>
+      QuotaOutcome: EnumTypeDefinition
       ReadOnlyStrength: EnumTypeDefinition
+      ReloadPolicyRequest: MessageTypeDefinition<_vkmem_v1_ReloadPolicyRequest, _vkmem_v1_ReloadPolicyRequest__Output>
+      ReloadPolicyResponse: MessageTypeDefinition<_vkmem_v1_ReloadPolicyResponse, _vkmem_v1_ReloadPolicyResponse__Output>
+      RevokeTicketRequest: MessageTypeDefinition<_vkmem_v1_RevokeTicketRequest, _vkmem_v1_RevokeTicketRequest__Output>
+      RevokeTicketResponse: MessageTypeDefinition<_vkmem_v1_RevokeTicketResponse, _vkmem_v1_RevokeTicketResponse__Output>
       Rung: EnumTypeDefinition
+      SetQuotaRequest: MessageTypeDefinition<_vkmem_v1_SetQuotaRequest, _vkmem_v1_SetQuotaRequest__Output>
+      SetQuotaResponse: MessageTypeDefinition<_vkmem_v1_SetQuotaResponse, _vkmem_v1_SetQuotaResponse__Output>
+      Sharing: EnumTypeDefinition
       Sync: MessageTypeDefinition<_vkmem_v1_Sync, _vkmem_v1_Sync__Output>
+      Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       TransferRequest: MessageTypeDefinition<_vkmem_v1_TransferRequest, _vkmem_v1_TransferRequest__Output>
       TransferResponse: MessageTypeDefinition<_vkmem_v1_TransferResponse, _vkmem_v1_TransferResponse__Output>
+      WatchAllocationsRequest: MessageTypeDefinition<_vkmem_v1_WatchAllocationsRequest, _vkmem_v1_WatchAllocationsRequest__Output>
+      WatchAllocationsResponse: MessageTypeDefinition<_vkmem_v1_WatchAllocationsResponse, _vkmem_v1_WatchAllocationsResponse__Output>
       WatchBudgetRequest: MessageTypeDefinition<_vkmem_v1_WatchBudgetRequest, _vkmem_v1_WatchBudgetRequest__Output>
       WatchBudgetResponse: MessageTypeDefinition<_vkmem_v1_WatchBudgetResponse, _vkmem_v1_WatchBudgetResponse__Output>
     }

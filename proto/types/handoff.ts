@@ -13,6 +13,8 @@ import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescriptio
 import type { ClaimRequest as _vkmem_v1_ClaimRequest, ClaimRequest__Output as _vkmem_v1_ClaimRequest__Output } from './vkmem/v1/ClaimRequest.js';
 import type { ClaimResponse as _vkmem_v1_ClaimResponse, ClaimResponse__Output as _vkmem_v1_ClaimResponse__Output } from './vkmem/v1/ClaimResponse.js';
 import type { ClientMessage as _vkmem_v1_ClientMessage, ClientMessage__Output as _vkmem_v1_ClientMessage__Output } from './vkmem/v1/ClientMessage.js';
+import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from './vkmem/v1/CreateTicketRequest.js';
+import type { CreateTicketResponse as _vkmem_v1_CreateTicketResponse, CreateTicketResponse__Output as _vkmem_v1_CreateTicketResponse__Output } from './vkmem/v1/CreateTicketResponse.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
 import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
@@ -22,9 +24,14 @@ import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkme
 import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from './vkmem/v1/ImportRequest.js';
 import type { ImportResponse as _vkmem_v1_ImportResponse, ImportResponse__Output as _vkmem_v1_ImportResponse__Output } from './vkmem/v1/ImportResponse.js';
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
+import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
+import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
 import type { ReleaseRequest as _vkmem_v1_ReleaseRequest, ReleaseRequest__Output as _vkmem_v1_ReleaseRequest__Output } from './vkmem/v1/ReleaseRequest.js';
 import type { ReleaseResponse as _vkmem_v1_ReleaseResponse, ReleaseResponse__Output as _vkmem_v1_ReleaseResponse__Output } from './vkmem/v1/ReleaseResponse.js';
+import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from './vkmem/v1/RevokeTicketRequest.js';
+import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from './vkmem/v1/RevokeTicketResponse.js';
 import type { ServerMessage as _vkmem_v1_ServerMessage, ServerMessage__Output as _vkmem_v1_ServerMessage__Output } from './vkmem/v1/ServerMessage.js';
+import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { Welcome as _vkmem_v1_Welcome, Welcome__Output as _vkmem_v1_Welcome__Output } from './vkmem/v1/Welcome.js';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -55,6 +62,8 @@ export interface ProtoGrpcType {
       ClaimRequest: MessageTypeDefinition<_vkmem_v1_ClaimRequest, _vkmem_v1_ClaimRequest__Output>
       ClaimResponse: MessageTypeDefinition<_vkmem_v1_ClaimResponse, _vkmem_v1_ClaimResponse__Output>
       ClientMessage: MessageTypeDefinition<_vkmem_v1_ClientMessage, _vkmem_v1_ClientMessage__Output>
+      CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
+      CreateTicketResponse: MessageTypeDefinition<_vkmem_v1_CreateTicketResponse, _vkmem_v1_CreateTicketResponse__Output>
       FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
       FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
       Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
@@ -68,10 +77,16 @@ export interface ProtoGrpcType {
       Kind: EnumTypeDefinition
       Lifetime: EnumTypeDefinition
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
+      PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>
+      PublishResponse: MessageTypeDefinition<_vkmem_v1_PublishResponse, _vkmem_v1_PublishResponse__Output>
       ReadOnlyStrength: EnumTypeDefinition
       ReleaseRequest: MessageTypeDefinition<_vkmem_v1_ReleaseRequest, _vkmem_v1_ReleaseRequest__Output>
       ReleaseResponse: MessageTypeDefinition<_vkmem_v1_ReleaseResponse, _vkmem_v1_ReleaseResponse__Output>
+      RevokeTicketRequest: MessageTypeDefinition<_vkmem_v1_RevokeTicketRequest, _vkmem_v1_RevokeTicketRequest__Output>
+      RevokeTicketResponse: MessageTypeDefinition<_vkmem_v1_RevokeTicketResponse, _vkmem_v1_RevokeTicketResponse__Output>
       ServerMessage: MessageTypeDefinition<_vkmem_v1_ServerMessage, _vkmem_v1_ServerMessage__Output>
+      Sharing: EnumTypeDefinition
+      Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       Welcome: MessageTypeDefinition<_vkmem_v1_Welcome, _vkmem_v1_Welcome__Output>
     }
   }

@@ -29,7 +29,7 @@ t.test('alloc, ls, budget, free', async (t) => {
 
   const list = (await run('ls')).stdout.trimEnd().split('\n');
   t.match(list[0], /^ID +NAME +SIZE +KINDS +STATE +UID +GRANTS +AGE$/);
-  t.match(list[1], /^[0-9a-f]{8} +frames +64 MiB +MAPPABLE +live +\d+ +0 +\ds$/);
+  t.match(list[1], /^[0-9a-f]{8} +frames +64 MiB +MAPPABLE +live +\d+ +0 +\d+s$/);
   t.equal(list.length, 3);
   const { allocations } = parsed(await run('ls', '--json'));
   t.same(
@@ -169,7 +169,7 @@ t.test('help and version', async (t) => {
   const folder = temporaryFolder(t);
   const help = await vkmemctl(folder, '--help');
   t.equal(help.code, 0);
-  for (const command of ['doctor', 'ls', 'budget', 'alloc', 'free']) {
+  for (const command of ['doctor', 'ls', 'budget', 'alloc', 'free', 'reload']) {
     t.match(help.stdout, new RegExp(`^  ${command}\\b`, 'm'));
     t.match((await vkmemctl(folder, command, '--help')).stdout, /Examples:\n {2}\$ vkmemctl /);
   }

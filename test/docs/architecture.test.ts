@@ -58,7 +58,7 @@ const all = ['proto', 'daemon', 'client'].flatMap(sourcesIn).flatMap(importsOf);
 
 /** The folder of our tree that a path belongs to; undefined for packages and node's own modules. */
 function folderOf(path: string): string | undefined {
-  return /^(proto|client|daemon)(?=\/)(\/(memory|vulkan|systemd|control|handoff|admin|ivshmem)(?=\/))?/.exec(
+  return /^(proto|client|daemon)(?=\/)(\/(limits|memory|policy|vulkan|systemd|control|handoff|admin|ivshmem)(?=\/))?/.exec(
     path,
   )?.[0];
 }
@@ -70,10 +70,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   proto: [],
   client: ['proto'],
   'daemon/vulkan': ['proto'],
-  'daemon/memory': ['daemon/vulkan', 'proto'],
+  'daemon/policy': ['proto'],
+  'daemon/limits': ['proto'],
+  'daemon/memory': ['daemon/limits', 'daemon/policy', 'daemon/vulkan', 'proto'],
   'daemon/systemd': ['proto'],
   daemon: ['proto'],
-  ...Object.fromEntries(PLANES.map((plane) => [plane, ['daemon/memory', 'proto']])),
+  ...Object.fromEntries(
+    PLANES.map((plane) => [plane, ['daemon/limits', 'daemon/memory', 'daemon/policy', 'proto']]),
+  ),
 };
 
 const show = ({ file, target }: Import): string => `${file} imports ${target}`;

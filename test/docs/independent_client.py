@@ -11,7 +11,6 @@ import json
 import mmap
 import os
 import socket
-import struct
 import sys
 
 MAX_MESSAGE_BYTES = 65536
@@ -19,6 +18,7 @@ MAX_MESSAGE_FDS = 4
 KIND_MAPPABLE = 1
 ACCESS_READ_WRITE, ACCESS_READ_ONLY = 1, 2
 STRENGTHS = {0: None, 1: "ENFORCED", 2: "ADVISORY"}
+ID, NAME = 1, 2  # AllocationRef
 
 # Fields of ClientMessage's and ServerMessage's body; a request's answer has the number of the request.
 HELLO, ALLOCATE, CLAIM, RELEASE, FREE, ERROR = 10, 11, 12, 13, 14, 15
@@ -42,10 +42,9 @@ def message(*fields):
             out += varint(number << 3) + varint(value)
             continue
         if isinstance(value, list):
-            value = b"".join(varint(item) for item in value)
-        if isinstance(value, str):
-            value = value.encode()
-        out += varint(number << 3 | 2) + varint(len(value)) + value
+            value = b"".join(map(varint, value))
+        data = value.encode() if isinstance(value, str) else value
+        out += varint(number << 3 | 2) + varint(len(data)) + data
     return out
 
 
@@ -72,10 +71,9 @@ def fields(data):
         elif wire == 2:
             size = read_varint()
             value, at = data[at : at + size], at + size
-        elif wire == 5:
-            (value,), at = struct.unpack_from("<I", data, at), at + 4
-        elif wire == 1:
-            (value,), at = struct.unpack_from("<Q", data, at), at + 8
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            value, at = int.from_bytes(data[at : at + size], "little"), at + size
         else:
             raise ValueError(f"wire type {wire}")
         found.setdefault(number, []).append(value)
@@ -117,16 +115,21 @@ class Grant:
 
 
 class Client:
-    """One connection, and so one session."""
+    """One connection, and so one session: to the socket at `path`, or, without one, what this process inherited."""
 
-    def __init__(self, path, greet=True):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-        self.socket.connect(path)
+    def __init__(self, path=None, greet=True):
+        if path is None:
+            self.socket = socket.socket(fileno=int(os.environ.pop("VKMEM_SESSION_FD")))
+            self.socket.set_inheritable(False)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+            self.socket.connect(path)
         self.sequence = 0
         if greet:
-            welcome, _ = self.ask(HELLO, message((1, 1), (2, "independent client")))
+            welcome, _ = self.ask(HELLO, message((1, 1), (2, "independent client"), (3, int(path is None))))
             self.version = only(welcome, 1)
             self.incarnation = only(welcome, 2, b"").decode()
+            self.session = only(welcome, 4)
 
     def ask(self, body, data):
         """Sends one request; returns its answer's fields and fds, or raises the Fault it was answered with."""
@@ -156,8 +159,8 @@ class Client:
         answer, fds = self.ask(ALLOCATE, request)
         return fields(only(answer, 1)), Grant(only(answer, 2), fds)
 
-    def claim(self, name, access):
-        request = message((1, message((2, name))), (2, [KIND_MAPPABLE]), (3, access))
+    def claim(self, ref, access, by=NAME):
+        request = message((1, message((by, ref))), (2, [KIND_MAPPABLE]), (3, access))
         answer, fds = self.ask(CLAIM, request)
         return Grant(only(answer, 2), fds)
 
@@ -167,9 +170,6 @@ class Client:
     def free(self, name):
         answer, _ = self.ask(FREE, message((1, message((2, name)))))
         return bool(only(answer, 2))
-
-    def close(self):
-        self.socket.close()
 
 
 def code_of(request):
@@ -212,7 +212,7 @@ def story(path):
     seen["before_hello"] = code_of(lambda: hasty.free("independent"))
     seen["hung_up"] = hasty.socket.recv(1) == b""
     for client in (owner, reader, hasty):
-        client.close()
+        client.socket.close()
     return seen
 
 

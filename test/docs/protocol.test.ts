@@ -5,7 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from '@vkmemd/client';
 import {
+  ALLOCATIONS_VARIABLE,
   CATALOGUE,
   ERROR_DOMAIN,
   GrpcCode,
@@ -14,16 +16,21 @@ import {
   MAX_MESSAGE_FDS,
   MAX_SOCKET_PATH_BYTES,
   PROTOCOL_VERSION,
+  SESSION_FD_VARIABLE,
   SESSION_METADATA,
   STATUS_METADATA,
   VERSION_METADATA,
 } from '@vkmemd/proto';
 import t from 'tap';
-import { root, startDaemon } from '../support/daemon.js';
+import { LEAST_IN_FLIGHT } from 'vkmemd/dist/limits/flight.js';
+import { DEFAULT_LIMITS } from 'vkmemd/dist/policy/limits.js';
+import { executed } from '../cli/support.js';
+import { plainEnvironment, root, startDaemon } from '../support/daemon.js';
 
 /** The page, without the padding of its tables. */
 const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8').replace(/ +\|/g, ' |');
 const PROGRAM = join(root, 'test/docs/independent_client.py');
+const HEIR = join(root, 'test/docs/independent_heir.py');
 
 t.test('the table of errors is the catalogue', async (t) => {
   const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) ([A-Z_]+) \| (.*) \|$/gm)];
@@ -40,20 +47,25 @@ t.test('the table of errors is the catalogue', async (t) => {
 
 t.test('the numbers and names are those of the contract', async (t) => {
   const grouped = (bytes: number) => String(bytes).replace(/\B(?=(?:\d{3})+$)/g, ' ');
-  const limits = readFileSync(join(root, 'daemon/handoff/peer.ts'), 'utf8');
-  const limit = (name: string) => Number(new RegExp(`const ${name} = (\\d+);`).exec(limits)?.[1]);
+  const limits = DEFAULT_LIMITS;
   for (const text of [
     `The handoff protocol, version ${PROTOCOL_VERSION}`,
     `| 1 to ${grouped(MAX_MESSAGE_BYTES)} |`,
     `at most ${MAX_MESSAGE_FDS}, one for each kind`,
     `at most ${MAX_SOCKET_PATH_BYTES} bytes`,
-    `| requests under way on a connection | ${limit('MAX_IN_FLIGHT')};`,
-    `| time for Hello, from \`connect()\` | ${limit('GREETING_MS') / 1000} s |`,
+    `| requests under way on a connection | ${limits.messagesInFlight};`,
+    `| ${grouped(limits.requestsPerSecond)}, and ${grouped(limits.requestBurst)} at once;`,
+    `| file descriptors on their way to you | ${limits.fdsInFlight}, or ${LEAST_IN_FLIGHT} `,
+    `| ${limits.queuedMessages} messages, ${limits.queuedBytes >> 20} MiB;`,
+    `| time for Hello, from \`connect()\` | ${limits.handshakeMs / 1000} s |`,
+    `at most ${limits.controlConnectionsOfUser} connections`,
     `\`${HANDOFF_SOCKET}\``,
     `\`${SESSION_METADATA}\``,
     `\`${VERSION_METADATA}\``,
     `\`${STATUS_METADATA}\``,
     `\`domain\` \`${ERROR_DOMAIN}\``,
+    `\`${SESSION_FD_VARIABLE}\``,
+    `\`${ALLOCATIONS_VARIABLE}\``,
   ]) {
     t.ok(page.includes(text), JSON.stringify(text));
   }
@@ -88,4 +100,27 @@ t.test('a client written from the page alone', { skip: noPython }, async (t) => 
     before_hello: 'PROTOCOL_ERROR',
     hung_up: true,
   });
+});
+
+const sandbox = spawnSync('bwrap', ['--ro-bind', '/', '/', '/usr/bin/python3', '--version']);
+const noSandbox = sandbox.status === 0 ? false : 'bwrap or /usr/bin/python3 cannot be run here';
+
+t.test('a client that inherits its session', { skip: noPython || noSandbox }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const allocate = ['--allocate', 'name=frames,size=8K', '--allocate', 'name=own,size=4K,lifetime=session'];
+  const shown = ['--sandbox', '--ro', join(root, 'test/docs')];
+  for (const [text, options] of [
+    ['open', allocate],
+    ['shut', [...shown, ...allocate]],
+  ] as const) {
+    const command = ['--', '/usr/bin/python3', '-B', HEIR, text];
+    const { code, stdout, stderr } = await executed(runtimeDir, [...options, ...command], plainEnvironment());
+    t.equal(code, 0, `it ends well ${stderr}`);
+    const seen = { version: PROTOCOL_VERSION, written: ['frames', 'own'], again: false };
+    t.match(JSON.parse(stdout || '{}'), seen, text);
+    await using client = await connect({ runtimeDir });
+    const memory = await client.claim({ name: 'frames' });
+    t.equal(Buffer.from(memory.map().bytes.subarray(0, 4)).toString(), text, 'what it wrote is there');
+    await memory.free();
+  }
 });

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { type Decoded, type Draft, type KindName, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { assertNoLeaks, startDaemon, type TestDaemon } from '../support/daemon.js';
+import { ANYBODY, assertNoLeaks, startDaemon, type TestDaemon } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
@@ -182,7 +182,7 @@ export async function onFake(
   args: readonly string[] = [],
 ): Promise<void> {
   const layer = new FakeLayer(t, ...lines);
-  const daemon = await startDaemon(t, { env: layer.environment, args });
+  const daemon = await startDaemon(t, { env: layer.environment, args, policy: ANYBODY });
   const host = new FakeHost(layer, daemon);
   // A first connection of each kind, and a first answer, before fds are counted.
   const first = await HandoffWire.open(daemon.runtimeDir);

@@ -3,19 +3,22 @@
  * nothing of them stays.
  */
 import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createMemfd, type Draft, encode, errorOf, PROTOCOL_VERSION } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { assertCounts, assertNoLeaks, startDaemon, type TestDaemon } from '../support/daemon.js';
+import { ANYBODY, assertCounts, assertNoLeaks, startDaemon, type TestDaemon } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { datagramsOf, HostileClient, type Hostility } from '../support/hostile-fds.js';
+import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
+import { startWitnessed } from '../support/witness.js';
 
 const PERMITTED = ['--allow-import', String(process.getuid?.() ?? 0)];
 const HELLO = { hello: { protocolVersion: PROTOCOL_VERSION } };
 const IMPORT = { import: { source: 'KIND_MAPPABLE' } } as const;
 const GARBAGE = Buffer.from([0xff, 0xff, 0xff, 0xff]);
-/** As many as the daemon lets come to this: see proto/native/reaper.h. */
+/** More than the daemon takes from one user: see proto/native/reaper.h. */
 const MOST = 64;
 
 /** A daemon, somebody who asks it for its budget, and how many fds it has when nothing happens. */
@@ -134,8 +137,9 @@ t.test('the daemon ends while something lingers', async (t) => {
   t.strictSame(await daemon.stop(), { code: 0, signal: null });
 });
 
-t.test('as many as the daemon can wait for', async (t) => {
-  const daemon = await startDaemon(t, { args: PERMITTED });
+t.test('as many of one user as the daemon waits for', async (t) => {
+  const daemon = await startDaemon(t, { args: PERMITTED, policy: ANYBODY });
+  openToOthers(daemon.runtimeDir);
   const bystander = await Bystander.of(t, daemon);
   const earlier = await HandoffWire.open(daemon.runtimeDir);
   const importer = await HandoffWire.open(daemon.runtimeDir);
@@ -145,23 +149,46 @@ t.test('as many as the daemon can wait for', async (t) => {
   await bystander.sees(t, MOST + 4, 'all of them wait');
   await bystander.isServed(t);
 
-  const late = new HandoffWire(daemon.runtimeDir);
-  const welcome = late.ask({ hello: { protocolVersion: PROTOCOL_VERSION } });
   const { message } = await earlier.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
   t.ok(message.allocate, 'who is connected is served');
   importer.send(IMPORT, [await createMemfd('test', 4096n)]);
   const refusal = (await importer.next()).message.error;
-  t.equal(refusal && errorOf(refusal).code, 'UNAVAILABLE', 'but nothing that somebody sends is taken');
+  t.equal(refusal && errorOf(refusal).code, 'UNAVAILABLE', 'but nothing that the user sends is taken');
   await importer.closed;
-  t.match(daemon.log(), /EBUSY.*could not accept/, 'nor anybody new, and the operator is told');
-  const first = await Promise.race([welcome, bystander.isServed(t)]);
-  t.equal(first, undefined, 'who comes now waits');
+  const [late] = await new HandoffWire(daemon.runtimeDir).closed;
+  t.match(late?.message.error && errorOf(late.message.error), {
+    code: 'TOO_MANY_FILES',
+    reason: /cannot be closed/,
+  });
+  if (noOtherUser === undefined) {
+    t.equal(await asOtherUser('attempt.js', [daemon.runtimeDir]), 'served', 'other users notice nothing');
+  }
 
+  await client.end();
+  await bystander.sees(t, 3, 'they have let go: what is left is a session and its memory');
+  (await HandoffWire.open(daemon.runtimeDir)).close();
+  t.pass('and the user may come again');
+  earlier.close();
+  await bystander.sees(t, 0, 'nothing is left');
+});
+
+t.test('more than the daemon can wait for', { skip: noOtherUser ?? false }, async (t) => {
+  const daemon = await startWitnessed(t, '', 200);
+  const bystander = await Bystander.of(t, daemon);
+  const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
+  const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true, count: MOST });
+  if (!client) return;
+  await bystander.isServed(t);
+  const late = new HandoffWire(daemon.runtimeDir);
+  const welcome = late.ask({ hello: { protocolVersion: PROTOCOL_VERSION } });
+  t.equal(await Promise.race([welcome, bystander.isServed(t)]), undefined, 'who comes now waits');
+  for (const end = Date.now() + 10_000; !/EBUSY/.test(daemon.log()) && Date.now() < end; ) await sleep(10);
+  t.match(daemon.log(), /EBUSY.*could not accept/, 'and the operator is told');
   await client.end();
   t.ok((await welcome).message.welcome, 'until they let go');
   late.close();
-  earlier.close();
   await bystander.sees(t, 0, 'nothing is left');
+  t.strictSame(daemon.failures(), []);
 });
 
 t.test('a file whose server answers nobody', async (t) => {

@@ -5,14 +5,14 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { assertCounts, startDaemon } from '../support/daemon.js';
+import { ANYBODY, assertCounts, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { asOtherUser, noOtherUser, OTHER_UID } from '../support/uid.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
 t.test('another user', { skip: noOtherUser ?? false }, async (t) => {
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
   const wire = await HandoffWire.open(runtimeDir);
@@ -45,7 +45,7 @@ t.test('another user', { skip: noOtherUser ?? false }, async (t) => {
 });
 
 t.test('a session token makes a gRPC call act for its session', async (t) => {
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const wire = await HandoffWire.open(runtimeDir);
   const control = ControlWire.withToken(runtimeDir, wire.welcome.sessionToken);
   const { allocation } = await control.call('Allocate', { sizeBytes: 4096n, kinds });

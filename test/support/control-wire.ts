@@ -16,17 +16,31 @@ import {
 import { Watching } from './watching.js';
 
 /** Unary method -> [service, request, response]. */
-interface Methods {
+export interface Methods {
   Allocate: ['MemoryService', 'AllocateRequest', 'AllocateResponse'];
   GetAllocation: ['MemoryService', 'GetAllocationRequest', 'GetAllocationResponse'];
   ListAllocations: ['MemoryService', 'ListAllocationsRequest', 'ListAllocationsResponse'];
   FreeAllocation: ['MemoryService', 'FreeAllocationRequest', 'FreeAllocationResponse'];
   Transfer: ['MemoryService', 'TransferRequest', 'TransferResponse'];
+  CreateTicket: ['MemoryService', 'CreateTicketRequest', 'CreateTicketResponse'];
+  RevokeTicket: ['MemoryService', 'RevokeTicketRequest', 'RevokeTicketResponse'];
+  ListTickets: ['MemoryService', 'ListTicketsRequest', 'ListTicketsResponse'];
+  Publish: ['MemoryService', 'PublishRequest', 'PublishResponse'];
   ListDevices: ['DeviceService', 'ListDevicesRequest', 'ListDevicesResponse'];
   GetBudget: ['DeviceService', 'GetBudgetRequest', 'GetBudgetResponse'];
+  GetQuota: ['PolicyService', 'GetQuotaRequest', 'GetQuotaResponse'];
+  ListQuotas: ['PolicyService', 'ListQuotasRequest', 'ListQuotasResponse'];
+  SetQuota: ['PolicyService', 'SetQuotaRequest', 'SetQuotaResponse'];
+  ReloadPolicy: ['PolicyService', 'ReloadPolicyRequest', 'ReloadPolicyResponse'];
 }
 
-const SERVICES = { ...serviceDefinition('MemoryService'), ...serviceDefinition('DeviceService') };
+export type AllocationReport = Decoded<'WatchAllocationsResponse'>;
+
+const SERVICES = {
+  ...serviceDefinition('MemoryService'),
+  ...serviceDefinition('DeviceService'),
+  ...serviceDefinition('PolicyService'),
+};
 
 export class ControlWire {
   readonly #client: Client;
@@ -72,18 +86,11 @@ export class ControlWire {
 
   /** @param bytes to be sent in place of the request. */
   watchBudget(bytes?: Buffer): Watching {
-    const definition = SERVICES.WatchBudget;
-    if (!definition) throw new Error('no method WatchBudget');
-    const { path, requestSerialize, responseDeserialize } = definition;
-    const serialize = bytes ? () => bytes : requestSerialize;
-    const stream = this.#client.makeServerStreamRequest(
-      path,
-      serialize,
-      responseDeserialize,
-      {},
-      this.#metadata,
-    );
-    return new Watching(stream, asTold);
+    return this.#watch('WatchBudget', {}, bytes);
+  }
+
+  watchAllocations(request: Draft<'WatchAllocationsRequest'> = {}): Watching<AllocationReport> {
+    return this.#watch('WatchAllocations', request);
   }
 
   /** For services that are not ours, such as health. */
@@ -93,6 +100,20 @@ export class ControlWire {
 
   close(): void {
     this.#client.close();
+  }
+
+  #watch<R extends object>(method: string, request: object, bytes?: Buffer): Watching<R> {
+    const definition = SERVICES[method];
+    if (!definition) throw new Error(`no method ${method}`);
+    const { path, requestSerialize, responseDeserialize } = definition;
+    const stream = this.#client.makeServerStreamRequest(
+      path,
+      bytes ? () => bytes : requestSerialize,
+      responseDeserialize,
+      request,
+      this.#metadata,
+    );
+    return new Watching(stream, asTold);
   }
 
   #unary<O>(

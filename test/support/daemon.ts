@@ -6,7 +6,7 @@
  */
 import { deepStrictEqual, equal } from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,6 +15,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Counts, HeapBudget } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { ControlWire } from './control-wire.js';
+
+/** A policy that lets every user in whom the socket's mode lets connect. */
+export const ANYBODY = '[[rule]]\nconnect = true\n';
 
 /** The checkout. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -41,6 +44,8 @@ export interface TestDaemon {
   readonly line: string;
   /** What it logged so far. */
   readonly log: () => string;
+  /** The policy's file. */
+  readonly config: string;
   /** Sends a signal and resolves to how the process ended. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
@@ -49,6 +54,12 @@ export interface DaemonOptions {
   readonly runtimeDir?: string;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** The policy, as TOML; without one, nobody but operators and the daemon's group may connect. */
+  readonly policy?: string;
+  /** The folder that the daemon takes for / when it looks for its policy, in place of `policy`. */
+  readonly configRoot?: string;
+  /** Whom it runs as, in place of the test's own user. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** The test ends the daemon itself, or leaves it with something on purpose: nothing is asserted at the end. */
   readonly unchecked?: boolean;
 }
@@ -89,8 +100,14 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   const runtimeDir = options.runtimeDir ?? temporaryFolder(t);
   const files = options.env?.VK_DRIVER_FILES ?? driverUnderTest();
   const env = { ...plainEnvironment(), ...options.env, VK_DRIVER_FILES: files };
-  const args = [daemonProgram, '--runtime-dir', runtimeDir, ...(options.args ?? [])];
-  const child = spawn(...plainNode(args), { env });
+  const folder = temporaryFolder(t);
+  const config = join(folder, 'policy.toml');
+  writeFileSync(config, options.policy ?? '');
+  const source = options.configRoot ? ['--config-root', options.configRoot] : ['--config', config];
+  const args = [daemonProgram, '--runtime-dir', runtimeDir, ...source, ...(options.args ?? [])];
+  const { user } = options;
+  if (user) for (const path of [runtimeDir, folder]) chownSync(path, user.uid, user.gid);
+  const child = spawn(...plainNode(args), { env, ...user });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;
@@ -108,7 +125,7 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
     if (options.unchecked) await stop();
     else await checkedStop(runtimeDir, stop, () => log);
   });
-  return { runtimeDir, pid: child.pid ?? 0, line, log: () => log, stop };
+  return { runtimeDir, pid: child.pid ?? 0, line, log: () => log, config, stop };
 }
 
 /** Ends the daemon, which must hold nothing and go well. What fails here fails the test, and is printed by us. */

@@ -4,8 +4,7 @@
  */
 import { join } from 'node:path';
 import {
-  type Connection,
-  connectSeqpacket,
+  Connection,
   type Decoded,
   type Draft,
   decode,
@@ -14,6 +13,7 @@ import {
   HANDOFF_SOCKET,
   MAX_MESSAGE_FDS,
   type OwnedFd,
+  openSeqpacket,
   PROTOCOL_VERSION,
 } from '@vkmemd/proto';
 
@@ -32,7 +32,8 @@ export class HandoffWire {
   #sequence = 0n;
   #over = false;
 
-  constructor(runtimeDir: string) {
+  /** @param target the daemon's folder, or a connected socket, which is taken. */
+  constructor(target: string | OwnedFd) {
     let over: (rest: Received[]) => void = () => {};
     this.closed = new Promise((resolve) => {
       over = resolve;
@@ -48,16 +49,21 @@ export class HandoffWire {
         over(this.#inbox);
       },
     };
-    this.connection = connectSeqpacket(join(runtimeDir, HANDOFF_SOCKET), handlers, {
+    const socket = typeof target === 'string' ? openSeqpacket(join(target, HANDOFF_SOCKET)) : target;
+    this.connection = new Connection(socket, handlers, {
       maxFds: MAX_MESSAGE_FDS,
       maxMessageBytes: 1 << 20, // more than the daemon takes, so that a test can send it
     });
   }
 
   /** Connects and says Hello. */
-  static async open(runtimeDir: string): Promise<HandoffWire & { welcome: Decoded<'Welcome'> }> {
-    const wire = new HandoffWire(runtimeDir);
-    const { message } = await wire.ask({ hello: { protocolVersion: PROTOCOL_VERSION, clientName: 'test' } });
+  static async open(
+    target: string | OwnedFd,
+    resume = false,
+  ): Promise<HandoffWire & { welcome: Decoded<'Welcome'> }> {
+    const wire = new HandoffWire(target);
+    const hello = { protocolVersion: PROTOCOL_VERSION, clientName: 'test', resume };
+    const { message } = await wire.ask({ hello });
     if (!message.welcome) throw new Error('no welcome');
     return Object.assign(wire, { welcome: message.welcome });
   }

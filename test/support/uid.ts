@@ -2,7 +2,10 @@
  * Other users, for tests that need one: a part of a test run as another uid in a process of its own.
  */
 import { spawn } from 'node:child_process';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CONTROL_SOCKET, HANDOFF_SOCKET } from '@vkmemd/proto';
 import { plainEnvironment, plainNode } from './daemon.js';
 
 /** A user that owns nothing; Debian's `nobody`. */
@@ -10,6 +13,12 @@ export const OTHER_UID = 65_534;
 
 /** Why other users cannot be had here; undefined where they can. */
 export const noOtherUser = process.getuid?.() === 0 ? undefined : 'only root can act as another user';
+
+/** Lets every user reach the sockets of a daemon that root runs. */
+export function openToOthers(runtimeDir: string): void {
+  chmodSync(runtimeDir, 0o755);
+  for (const socket of [HANDOFF_SOCKET, CONTROL_SOCKET]) chmodSync(join(runtimeDir, socket), 0o666);
+}
 
 /** Runs a compiled support program as OTHER_UID; resolves to the JSON that it printed. */
 export function asOtherUser(program: string, args: readonly string[]): Promise<unknown> {

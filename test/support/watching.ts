@@ -1,5 +1,5 @@
 /**
- * One WatchBudget call as a foreign client sees it: what it was told and when, and how it ended.
+ * One call that watches, as a foreign client sees it: what it was told and when, and how it ended.
  */
 import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Decoded } from '@vkmemd/proto';
@@ -8,8 +8,8 @@ export type BudgetReport = Decoded<'WatchBudgetResponse'>;
 
 const PATIENCE_MS = 5000;
 
-export class Watching {
-  readonly reports: BudgetReport[] = [];
+export class Watching<R extends object = BudgetReport> {
+  readonly reports: R[] = [];
   /** When each came, in milliseconds. */
   readonly times: number[] = [];
   /** The fault that the stream ended with; undefined where it ended without. */
@@ -20,7 +20,7 @@ export class Watching {
 
   constructor(stream: ClientReadableStream<object>, asTold: (error: ServiceError) => Error) {
     this.#stream = stream;
-    stream.on('data', (report: BudgetReport) => {
+    stream.on('data', (report: R) => {
       this.reports.push(report);
       this.times.push(performance.now());
       this.#woken();
@@ -36,7 +36,7 @@ export class Watching {
   }
 
   /** The first report, from here on or of those that came, that is as wanted. @throws Error where none comes, or the fault. */
-  async until(wanted: (report: BudgetReport) => boolean): Promise<BudgetReport> {
+  async until(wanted: (report: R) => boolean): Promise<R> {
     const end = performance.now() + PATIENCE_MS;
     for (let index = 0; ; index += 1) {
       while (index >= this.reports.length) {
@@ -57,6 +57,15 @@ export class Watching {
   clear(): void {
     this.reports.length = 0;
     this.times.length = 0;
+  }
+
+  /** Reads nothing more, until resume(). */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
   }
 
   cancel(): void {

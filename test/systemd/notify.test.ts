@@ -1,21 +1,12 @@
-/// <reference path="../../daemon/systemd/unix-dgram.d.ts" />
 /**
  * sd_notify: the manager is told when the daemon serves and when it stops; its socket is nobody else's.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import unixDgram from 'unix-dgram';
 import { Notifier } from 'vkmemd/dist/systemd/notify.js';
 import { root, startDaemon, temporaryFolder } from '../support/daemon.js';
-
-/** A manager's socket: collects what it is sent. */
-function manager(path: string): { messages: string[]; close(): void } {
-  const messages: string[] = [];
-  const socket = unixDgram.createSocket('unix_dgram', (message) => messages.push(message.toString()));
-  socket.bind(path);
-  return { messages, close: () => socket.close() };
-}
+import { manager } from './manager.js';
 
 t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
   const path = join(temporaryFolder(t), 'notify');

@@ -61,4 +61,14 @@ std::shared_ptr<Memory> Args::MemoryOf(const char* name) {
   return MemoryObject::Unwrap(value.As<Napi::Object>())->core();
 }
 
+std::shared_ptr<HostMapping> Args::OptionalMappingOf(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_ || value.IsUndefined()) return nullptr;
+  if (!MemoryObject::Is(value)) {
+    Refuse(name, "a VulkanMemory");
+    return nullptr;
+  }
+  return MemoryObject::Unwrap(value.As<Napi::Object>())->kept();
+}
+
 }  // namespace vkmem

@@ -21,6 +21,7 @@
 
 namespace vkmem {
 
+class HostMapping;
 class Memory;
 
 class Args {
@@ -35,6 +36,8 @@ class Args {
   UniqueFd DuplicatedFd(const char* name);
   // What a VulkanMemory object holds: null, which is no wrong argument, once it is freed.
   std::shared_ptr<Memory> MemoryOf(const char* name);
+  // What a detached VulkanMemory keeps; null where it keeps nothing, or undefined is given.
+  std::shared_ptr<HostMapping> OptionalMappingOf(const char* name);
   // A NativeBuffer or NativeImage of ../native.ts (resource_js.cc); undefined, too, where it is optional.
   ResourceInfo Resource(const char* name);
   std::optional<ResourceInfo> OptionalResource(const char* name);

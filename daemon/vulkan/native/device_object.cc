@@ -71,11 +71,12 @@ Napi::Value DeviceObject::ImportHost(const Napi::CallbackInfo& info) {
   const uint64_t size = args.U64("size");
   const uint32_t type = args.U32("memoryTypeIndex");
   const uint32_t exports = args.U32("exportTypes");
+  std::shared_ptr<HostMapping> before = args.OptionalMappingOf("before");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, fd = std::move(fd), size, type, exports]() mutable {
-        return Memory::ImportHost(core, std::move(fd), size, type, exports);
+      [core = core_, fd = std::move(fd), size, type, exports, before = std::move(before)]() mutable {
+        return Memory::ImportHost(core, std::move(fd), size, type, exports, std::move(before));
       },
       WrapMemory);
 }

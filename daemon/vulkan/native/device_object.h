@@ -6,7 +6,7 @@
 // Limits: which memory type or handle type makes sense is for the caller to know (../memory-types.ts).
 // JavaScript (bytes are bigint, bits and indices number; fds stay the caller's):
 //   allocate(size, memoryTypeIndex, exportTypes, dedicated?): Promise<VulkanMemory>
-//   importHost(fd, size, memoryTypeIndex, exportTypes, dedicated?): Promise<VulkanMemory>
+//   importHost(fd, size, memoryTypeIndex, exportTypes, before?): Promise<VulkanMemory>
 //   importFd(fd, handleType, size, memoryTypeIndex, dedicated?): Promise<VulkanMemory>
 //   hostTypeBits(fd, size), fdTypeBits(fd, handleType): Promise<number>
 //   requirements(resource, handleTypes), externalProperties(resource, handleType): Promise<object>

@@ -25,6 +25,10 @@ class HostMapping {
   HostMapping& operator=(const HostMapping&) = delete;
 
   void* data() const { return data_; }
+  // Whether a driver with that alignment can import so many bytes of it.
+  bool Fits(uint64_t size, uint64_t alignment) const {
+    return size == size_ && reinterpret_cast<uintptr_t>(data_) % alignment == 0;
+  }
 
  private:
   HostMapping(void* data, size_t size) : data_(data), size_(size) {}

@@ -38,10 +38,11 @@ class Memory {
   // `size` in bytes; `export_types` are VkExternalMemoryHandleTypeFlags, 0 for memory that is never exported.
   static Made Allocate(std::shared_ptr<Device> device, uint64_t size, uint32_t type, uint32_t export_types,
                        Dedicated dedicated);
-  // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file). It is never
-  // dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
+  // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file). Where `before` is a
+  // mapping of the same file, that is imported instead: a file that was sealed since (F_SEAL_FUTURE_WRITE)
+  // cannot be mapped for writing again. It is never dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
   static Made ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
-                         uint32_t export_types);
+                         uint32_t export_types, std::shared_ptr<HostMapping> before);
   // An OPAQUE_FD or a DMA_BUF; `fd` becomes the driver's on success and is closed on failure. The memory
   // cannot be exported again: asked to make an import exportable, NVIDIA's driver (580.159) makes memory of
   // its own and leaves the import out.
@@ -95,6 +96,10 @@ class Memory {
   // Likewise; null unless the memory is dedicated.
   const Resource* resource() const { return resource_.get(); }
 
+  // The mapping that was imported, which whoever holds it keeps beyond Free(); null for all other memory.
+  // Not while Free() may run.
+  std::shared_ptr<HostMapping> mapping() const { return mapping_; }
+
   // Whether vkMapMemory can be called: host-visible, and not imported from a host pointer.
   bool mappable() const;
   // Whether it was made exportable as this one handle type.
@@ -122,7 +127,7 @@ class Memory {
 
   VkDeviceMemory handle_ = VK_NULL_HANDLE;
   std::unique_ptr<Resource> resource_;
-  std::unique_ptr<HostMapping> mapping_;
+  std::shared_ptr<HostMapping> mapping_;
   std::shared_mutex mutex_;
 };
 

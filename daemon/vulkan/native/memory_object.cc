@@ -22,7 +22,8 @@ Napi::Function MemoryObject::Define(Napi::Env env) {
        InstanceAccessor<&MemoryObject::MemoryTypeIndex>("memoryTypeIndex"),
        InstanceMethod<&MemoryObject::ExportFd>("exportFd"),
        InstanceMethod<&MemoryObject::RemoteAddress>("remoteAddress"),
-       InstanceMethod<&MemoryObject::Read>("read"), InstanceMethod<&MemoryObject::Free>("free")});
+       InstanceMethod<&MemoryObject::Read>("read"), InstanceMethod<&MemoryObject::Detach>("detach"),
+       InstanceMethod<&MemoryObject::Free>("free")});
 }
 
 // The constructor takes its core through an External, which JavaScript has no way to make.
@@ -95,7 +96,18 @@ Napi::Value MemoryObject::Read(const Napi::CallbackInfo& info) {
       });
 }
 
+Napi::Value MemoryObject::Detach(const Napi::CallbackInfo& info) {
+  if (core_) kept_ = core_->mapping();
+  return Free(info);
+}
+
 Napi::Value MemoryObject::Free(const Napi::CallbackInfo& info) {
+  if (!core_ && kept_) {
+    return Spawn(info.Env(), [kept = std::move(kept_)]() mutable -> Status {
+      kept.reset();
+      return Done{};
+    });
+  }
   if (!core_) return RejectFreed(info.Env(), "vkFreeMemory");
   return Spawn(info.Env(), [core = std::move(core_)] { return core->Free(); });
 }

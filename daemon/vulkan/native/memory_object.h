@@ -1,10 +1,12 @@
 // The JavaScript object VulkanMemory: one Memory, freed by free() or, failing that, by garbage collection.
 //
 // Model: the object holds the core until free() hands it to a device thread. Afterwards it is empty and every
-// method refuses it. Made only by the methods of VulkanDevice; `new VulkanMemory()` from JavaScript throws.
-// Limits: memory that is collected without free() is freed on the event loop's thread, which blocks it.
-// JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType): Promise<fd>, remoteAddress(handleType):
-// Promise<bigint>, read(offset, size): Promise<ArrayBuffer>, free(): Promise<void>.
+// method refuses it. detach() is free() but for the mapping of an imported memfd, which stays here until it
+// is imported again (importHost) and free() lets go of it. Made only by the methods of VulkanDevice; `new
+// VulkanMemory()` from JavaScript throws. Limits: memory that is collected without free() is freed on the
+// event loop's thread, which blocks it. JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType):
+// Promise<fd>, remoteAddress(handleType): Promise<bigint>, read(offset, size): Promise<ArrayBuffer>,
+// detach(): Promise<void>, free(): Promise<void>.
 #pragma once
 
 #include <napi.h>
@@ -25,6 +27,8 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
 
   // Null once freed.
   const std::shared_ptr<Memory>& core() const { return core_; }
+  // Null unless detached.
+  const std::shared_ptr<HostMapping>& kept() const { return kept_; }
 
  private:
   Napi::Value Size(const Napi::CallbackInfo& info);
@@ -32,9 +36,11 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
   Napi::Value ExportFd(const Napi::CallbackInfo& info);
   Napi::Value RemoteAddress(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value Detach(const Napi::CallbackInfo& info);
   Napi::Value Free(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Memory> core_;
+  std::shared_ptr<HostMapping> kept_;
   uint64_t size_ = 0;
   uint32_t type_ = 0;
 };

@@ -5,6 +5,7 @@ import type { Lifetime as _vkmem_v1_Lifetime, Lifetime__Output as _vkmem_v1_Life
 import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Output } from '../../vkmem/v1/Access.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
+import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -47,6 +48,15 @@ export interface AllocateRequest {
   'memoryTypeIndex'?: (number);
   'buffer'?: (_vkmem_v1_BufferDescription | null);
   'image'?: (_vkmem_v1_ImageDescription | null);
+  /**
+   * Other than SHARING_SHARED for LIFETIME_NAMED only.
+   */
+  'sharing'?: (_vkmem_v1_Sharing);
+  /**
+   * Whether Publish may be asked for later: MAPPABLE memory over a memfd only. Until it is published, whoever may write
+   * to such a memfd can also seal it against further writers.
+   */
+  'publishable'?: (boolean);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.
@@ -94,6 +104,15 @@ export interface AllocateRequest__Output {
   'memoryTypeIndex'?: (number);
   'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
+  /**
+   * Other than SHARING_SHARED for LIFETIME_NAMED only.
+   */
+  'sharing': (_vkmem_v1_Sharing__Output);
+  /**
+   * Whether Publish may be asked for later: MAPPABLE memory over a memfd only. Until it is published, whoever may write
+   * to such a memfd can also seal it against further writers.
+   */
+  'publishable': (boolean);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.

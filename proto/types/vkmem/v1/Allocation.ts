@@ -7,6 +7,7 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from '../../vkmem/v1/MemoryRequirements.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
+import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -59,6 +60,16 @@ export interface Allocation {
   'requirements'?: (_vkmem_v1_MemoryRequirements | null);
   'buffer'?: (_vkmem_v1_BufferDescription | null);
   'image'?: (_vkmem_v1_ImageDescription | null);
+  'sharing'?: (_vkmem_v1_Sharing);
+  /**
+   * Whether it was made to be published some time; whether it was.
+   */
+  'publishable'?: (boolean);
+  'published'?: (boolean);
+  /**
+   * The session that has the right to write, of SHARING_ONE_WRITER and SHARING_EXCLUSIVE; 0 for none.
+   */
+  'writerSessionId'?: (number | string | Long);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
@@ -115,6 +126,16 @@ export interface Allocation__Output {
   'requirements': (_vkmem_v1_MemoryRequirements__Output | null);
   'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
+  'sharing': (_vkmem_v1_Sharing__Output);
+  /**
+   * Whether it was made to be published some time; whether it was.
+   */
+  'publishable': (boolean);
+  'published': (boolean);
+  /**
+   * The session that has the right to write, of SHARING_ONE_WRITER and SHARING_EXCLUSIVE; 0 for none.
+   */
+  'writerSessionId': (Long);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

@@ -6,6 +6,9 @@ import type { ClaimRequest as _vkmem_v1_ClaimRequest, ClaimRequest__Output as _v
 import type { ReleaseRequest as _vkmem_v1_ReleaseRequest, ReleaseRequest__Output as _vkmem_v1_ReleaseRequest__Output } from '../../vkmem/v1/ReleaseRequest.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from '../../vkmem/v1/FreeAllocationRequest.js';
 import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from '../../vkmem/v1/ImportRequest.js';
+import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from '../../vkmem/v1/PublishRequest.js';
+import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from '../../vkmem/v1/CreateTicketRequest.js';
+import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from '../../vkmem/v1/RevokeTicketRequest.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -26,7 +29,10 @@ export interface ClientMessage {
   'release'?: (_vkmem_v1_ReleaseRequest | null);
   'free'?: (_vkmem_v1_FreeAllocationRequest | null);
   'import'?: (_vkmem_v1_ImportRequest | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import";
+  'publish'?: (_vkmem_v1_PublishRequest | null);
+  'createTicket'?: (_vkmem_v1_CreateTicketRequest | null);
+  'revokeTicket'?: (_vkmem_v1_RevokeTicketRequest | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket";
 }
 
 /**
@@ -47,5 +53,8 @@ export interface ClientMessage__Output {
   'release'?: (_vkmem_v1_ReleaseRequest__Output | null);
   'free'?: (_vkmem_v1_FreeAllocationRequest__Output | null);
   'import'?: (_vkmem_v1_ImportRequest__Output | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import";
+  'publish'?: (_vkmem_v1_PublishRequest__Output | null);
+  'createTicket'?: (_vkmem_v1_CreateTicketRequest__Output | null);
+  'revokeTicket'?: (_vkmem_v1_RevokeTicketRequest__Output | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket";
 }

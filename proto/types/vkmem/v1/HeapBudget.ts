@@ -26,10 +26,14 @@ export interface HeapBudget {
    */
   'reservedBytes'?: (number | string | Long);
   /**
-   * What a request can still have.
+   * What a request can still have, of a user to whom nothing is guaranteed.
    */
   'availableBytes'?: (number | string | Long);
   'pressure'?: (_vkmem_v1_Pressure);
+  /**
+   * Kept free for users with a reservation, who do not use it yet.
+   */
+  'guaranteedBytes'?: (number | string | Long);
 }
 
 export interface HeapBudget__Output {
@@ -54,8 +58,12 @@ export interface HeapBudget__Output {
    */
   'reservedBytes': (Long);
   /**
-   * What a request can still have.
+   * What a request can still have, of a user to whom nothing is guaranteed.
    */
   'availableBytes': (Long);
   'pressure': (_vkmem_v1_Pressure__Output);
+  /**
+   * Kept free for users with a reservation, who do not use it yet.
+   */
+  'guaranteedBytes': (Long);
 }

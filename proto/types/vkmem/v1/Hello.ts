@@ -13,6 +13,10 @@ export interface Hello {
    * For people and logs: what the client is. At most 128 bytes.
    */
   'clientName'?: (string);
+  /**
+   * The connection was inherited with the session on it: the answer names that session, and sequences begin anew.
+   */
+  'resume'?: (boolean);
 }
 
 /**
@@ -27,4 +31,8 @@ export interface Hello__Output {
    * For people and logs: what the client is. At most 128 bytes.
    */
   'clientName': (string);
+  /**
+   * The connection was inherited with the session on it: the answer names that session, and sequences begin anew.
+   */
+  'resume': (boolean);
 }

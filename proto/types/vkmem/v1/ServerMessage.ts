@@ -7,6 +7,9 @@ import type { ReleaseResponse as _vkmem_v1_ReleaseResponse, ReleaseResponse__Out
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from '../../vkmem/v1/FreeAllocationResponse.js';
 import type { Status as _google_rpc_Status, Status__Output as _google_rpc_Status__Output } from '../../google/rpc/Status.js';
 import type { ImportResponse as _vkmem_v1_ImportResponse, ImportResponse__Output as _vkmem_v1_ImportResponse__Output } from '../../vkmem/v1/ImportResponse.js';
+import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from '../../vkmem/v1/PublishResponse.js';
+import type { CreateTicketResponse as _vkmem_v1_CreateTicketResponse, CreateTicketResponse__Output as _vkmem_v1_CreateTicketResponse__Output } from '../../vkmem/v1/CreateTicketResponse.js';
+import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from '../../vkmem/v1/RevokeTicketResponse.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -28,7 +31,10 @@ export interface ServerMessage {
    */
   'error'?: (_google_rpc_Status | null);
   'import'?: (_vkmem_v1_ImportResponse | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import";
+  'publish'?: (_vkmem_v1_PublishResponse | null);
+  'createTicket'?: (_vkmem_v1_CreateTicketResponse | null);
+  'revokeTicket'?: (_vkmem_v1_RevokeTicketResponse | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket";
 }
 
 /**
@@ -50,5 +56,8 @@ export interface ServerMessage__Output {
    */
   'error'?: (_google_rpc_Status__Output | null);
   'import'?: (_vkmem_v1_ImportResponse__Output | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import";
+  'publish'?: (_vkmem_v1_PublishResponse__Output | null);
+  'createTicket'?: (_vkmem_v1_CreateTicketResponse__Output | null);
+  'revokeTicket'?: (_vkmem_v1_RevokeTicketResponse__Output | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket";
 }

@@ -1,0 +1,78 @@
+/**
+ * vkmemctl watch: what becomes of allocations, as it happens, a line for each event.
+ */
+import { kindFromWire } from '@vkmemd/proto';
+import type { Command } from 'commander';
+import type { WatchedAllocation } from '../control.js';
+import { allocationObject, SHORT_ID_LENGTH } from './allocation.js';
+import { acting, newCommand } from './command.js';
+import { humanBytes, short } from './format.js';
+import { untilInterrupted } from './interruptible.js';
+
+const DESCRIPTION = `Show what becomes of the allocations that you may see, as it happens, until interrupted (exit code 0).
+
+An allocation is created; each handle that is given to a session is granted; it may be published; it is draining once it
+was given up; and freed when nobody holds it any more, which is when its bytes are free. With --existing it begins with
+those that there are.
+
+With --json each event is one object a line. A reader that is too slow ends it (UNAVAILABLE): nothing is left out
+quietly.`;
+
+const EXAMPLES = ['watch', 'watch --existing', 'watch --json | jq --unbuffered .event'];
+
+const EVENT_WIDTH = 9;
+
+function moment({ at }: WatchedAllocation): Date | undefined {
+  return at ? new Date(Number(at.seconds) * 1000 + Math.floor(at.nanos / 1e6)) : undefined;
+}
+
+const accessOf = (access: unknown): string => (access === 'ACCESS_READ_ONLY' ? 'ro' : 'rw');
+
+function eventObject(told: WatchedAllocation): object {
+  const { sequence, event, allocation, grantId, sessionId, kind, access } = told;
+  const given = {
+    id: grantId,
+    sessionId,
+    kind: short('KIND_', kind),
+    access: accessOf(access),
+  };
+  return {
+    sequence,
+    event: short('ALLOCATION_EVENT_', event),
+    at: moment(told)?.toISOString() ?? null,
+    allocation: allocationObject(allocation),
+    grant: grantId === 0n ? null : given,
+  };
+}
+
+function eventLine(told: WatchedAllocation): string {
+  const { event, allocation, grantId, sessionId, kind, access } = told;
+  const words = [
+    moment(told)?.toISOString() ?? '-',
+    short('ALLOCATION_EVENT_', event).toLowerCase().padEnd(EVENT_WIDTH),
+    allocation.id.slice(0, SHORT_ID_LENGTH),
+    allocation.name || '-',
+    humanBytes(allocation.sizeBytes),
+    `uid ${allocation.ownerUid}`,
+  ];
+  if (grantId !== 0n) {
+    const what = kindFromWire(kind) ?? String(kind);
+    words.push(`${what} ${accessOf(access)} to session ${sessionId}`);
+  }
+  return words.join('  ');
+}
+
+export function watchCommand(): Command {
+  return newCommand('watch', DESCRIPTION, EXAMPLES)
+    .summary('show what becomes of allocations')
+    .option('--existing', 'begin with those that there are')
+    .action(
+      acting(async ({ control, print }, _operands, { existing }) => {
+        await untilInterrupted(async (signal) => {
+          for await (const told of control.watchAllocations({ existing: existing === true, signal })) {
+            print(eventObject(told), () => eventLine(told));
+          }
+        });
+      }),
+    );
+}

@@ -1,0 +1,33 @@
+/**
+ * What a gRPC call failed with, as the catalogue has it: the daemon's own word where it answered, and otherwise what kept
+ * it from answering.
+ */
+import type { ServiceError } from '@grpc/grpc-js';
+import { STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
+
+/** Of google.rpc.Code, those that gRPC itself gives a call which the daemon did not answer. */
+const UNANSWERED = new Map([
+  [1, 'The call was cut off'],
+  [4, 'The answer did not come in time'],
+  [14, 'The control socket was not reached'],
+]);
+
+export function isServiceError(failure: unknown): failure is ServiceError {
+  return failure instanceof Error && 'details' in failure && 'metadata' in failure;
+}
+
+/** @param unseen why the socket may not be reached, where that is known. */
+export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
+  const details = error.metadata?.get(STATUS_METADATA)[0];
+  if (details instanceof Uint8Array) return unpackStatus(details);
+  const unanswered = UNANSWERED.get(error.code);
+  if (unanswered) {
+    const [why] = error.details.split(/\.? Resolution note:/);
+    if (/\b(EACCES|EPERM)\b/.test(error.details)) {
+      return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}.`, {}, error);
+    }
+    const hint = unseen === undefined || error.code !== 14 ? '' : ` ${unseen}.`;
+    return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, {}, error);
+  }
+  return new VkmemError('INTERNAL', `gRPC status ${error.code}: ${error.details}`, {}, error);
+}

@@ -1,0 +1,103 @@
+/**
+ * Handover: a session that is begun here for another program, with allocations in it.
+ *
+ * Nothing is granted here, so nothing here holds the memory. hand() makes this process that program: the daemon goes on
+ * seeing the process that connected. Until then the session can be given up again, and what was made with it.
+ */
+import {
+  ALLOCATIONS_VARIABLE,
+  type Allocation,
+  becomeProgram,
+  type Draft,
+  type OwnedFd,
+  openSeqpacket,
+  type Program,
+  SESSION_FD_VARIABLE,
+  VkmemError,
+} from '@vkmemd/proto';
+import { HandoffConnection } from './connection/handoff.js';
+import { greet } from './greeting.js';
+
+export class Handover {
+  readonly #handoff: HandoffConnection;
+  /** A second fd of the connection, which nothing here reads. */
+  readonly #socket: OwnedFd;
+  readonly #allocations = new Map<string, string>();
+  readonly #made: string[] = [];
+
+  private constructor(handoff: HandoffConnection, socket: OwnedFd) {
+    this.#handoff = handoff;
+    this.#socket = socket;
+  }
+
+  /**
+   * Begins the session.
+   * @param path of the handoff socket. @param clientName what the session is called until its heir says.
+   * @throws VkmemError as connect().
+   */
+  static async begin(path: string, clientName: string): Promise<Handover> {
+    const socket = openSeqpacket(path);
+    try {
+      const handoff = new HandoffConnection(socket.dup());
+      await greet(handoff, { clientName });
+      return new Handover(handoff, socket);
+    } catch (failure) {
+      socket.close();
+      throw failure;
+    }
+  }
+
+  /**
+   * Makes an allocation, without handles.
+   * @param label under which the program is told of it. @throws VkmemError as Client.allocate().
+   */
+  async allocate(label: string, request: Draft<'AllocateRequest'>): Promise<Allocation> {
+    const { allocation } = (await this.#handoff.request('allocate', request)).message;
+    if (!allocation) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the allocation.');
+    this.#made.push(allocation.id);
+    this.tell(label, allocation.id);
+    return allocation;
+  }
+
+  /** Tells the program of an allocation that exists. */
+  tell(label: string, id: string): void {
+    this.#allocations.set(label, id);
+  }
+
+  /** The variables of the program's environment. */
+  get variables(): Readonly<Record<string, string>> {
+    return {
+      [SESSION_FD_VARIABLE]: String(this.#socket.fd),
+      [ALLOCATIONS_VARIABLE]: JSON.stringify(Object.fromEntries(this.#allocations)),
+    };
+  }
+
+  /**
+   * Becomes the program. Every answer was read by then.
+   * @throws VkmemError INVALID_ARGUMENT where it cannot be run, as becomeProgram(); UNAVAILABLE where the session has
+   *   ended.
+   */
+  hand(program: Program): never {
+    const { end } = this.#handoff;
+    if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
+    const { variables } = this;
+    const own = program.environment?.filter((entry) => !((/^[^=]*/.exec(entry)?.[0] as string) in variables));
+    const told = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    const environment = own && [...own, ...told];
+    if (!environment) Object.assign(process.env, variables);
+    return becomeProgram({ ...program, environment }, this.#socket);
+  }
+
+  /**
+   * Frees what was made, and ends the session.
+   * @returns what could not be freed, and why.
+   */
+  async giveUp(): Promise<unknown[]> {
+    const frees = this.#made.map((id) => this.#handoff.request('free', { allocation: { id } }));
+    const ends = await Promise.allSettled(frees);
+    this.#socket.close();
+    this.#handoff.close(new VkmemError('UNAVAILABLE', 'The session was given up.'));
+    await this.#handoff.closed;
+    return ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  }
+}

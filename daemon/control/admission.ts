@@ -1,0 +1,118 @@
+/**
+ * Admission of control connections, and the rate of each one's calls.
+ *
+ * A connection has an fd, on its user's account, and a user so many connections, operators excepted. Where one cannot be
+ * had the first call is answered with the fault and the connection is closed; so many connections may wait for that at
+ * a time, and for no longer than a handshake may take. What comes beyond them is closed at once: there is nothing left
+ * to say it with.
+ *
+ * A call above the connection's rate is refused, with the time to wait, before anything of it is read.
+ */
+import type { Socket } from 'node:net';
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { asVkmemError, VkmemError } from '@vkmemd/proto';
+import type { GiveBack } from '../limits/shares.js';
+import { TokenBucket } from '../limits/token-bucket.js';
+import type { Domain } from '../memory/domain.js';
+import type { Identity } from '../policy/identity.js';
+import { toldBy } from './faults.js';
+
+/** For the answer to leave before the connection is closed, in milliseconds. */
+const LAST_WORD_MS = 100;
+
+/** What becomes of an accepted connection: it is served, or refused with the fault. */
+export type Verdict = { readonly giveBack: GiveBack } | { readonly refusal: VkmemError };
+
+interface Conversation {
+  readonly socket: Socket;
+  readonly rate: TokenBucket;
+  readonly refusal: VkmemError | undefined;
+}
+
+export class ControlAdmission {
+  readonly #domain: Domain;
+  /** By the address that the socket was given. */
+  readonly #conversations = new Map<string, Conversation>();
+  readonly #ofUser = new Map<number, number>();
+  #refused = 0;
+
+  constructor(domain: Domain) {
+    this.#domain = domain;
+  }
+
+  /** Decides on a connection; undefined for one that must be closed at once. end() or watch() follows otherwise. */
+  admit(identity: Identity): Verdict | undefined {
+    const { authority, fds } = this.#domain;
+    const { uid } = identity;
+    const most = authority.policy.limits.controlConnectionsOfUser;
+    const connections = this.#ofUser.get(uid) ?? 0;
+    try {
+      if (connections >= most && !authority.isOperator(identity)) {
+        throw new VkmemError('TOO_MANY_SESSIONS', `The user has ${connections} control connections.`, {
+          limit: String(most),
+          whose: 'user',
+        });
+      }
+      const giveBack = fds.lease(uid, 1);
+      this.#ofUser.set(uid, connections + 1);
+      return {
+        giveBack: () => {
+          giveBack();
+          this.#count(uid);
+        },
+      };
+    } catch (failure) {
+      if (this.#refused >= fds.refusals) return undefined;
+      this.#refused += 1;
+      return { refusal: asVkmemError(failure) };
+    }
+  }
+
+  /** The connection is not served after all. */
+  abandon(verdict: Verdict): void {
+    if ('giveBack' in verdict) verdict.giveBack();
+    else this.#refused -= 1;
+  }
+
+  /** Watches over a connection until it is closed. @param address under which its calls come. */
+  watch(address: string, socket: Socket, verdict: Verdict): void {
+    const { requestsPerSecond, requestBurst, handshakeMs } = this.#domain.authority.policy.limits;
+    const refusal = 'refusal' in verdict ? verdict.refusal : undefined;
+    const rate = new TokenBucket(requestsPerSecond, requestBurst);
+    this.#conversations.set(address, { socket, rate, refusal });
+    const timer = refusal && setTimeout(() => socket.destroy(), handshakeMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#conversations.delete(address);
+      this.abandon(verdict);
+    });
+  }
+
+  /** Answers the calls that are refused: of a refused connection, or above the rate. */
+  readonly interceptor: ServerInterceptor = (_method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) => {
+        const conversation = this.#conversations.get(call.getPeer());
+        const fault = conversation && refusalOf(conversation);
+        if (!fault) return next();
+        const answer = () => call.sendStatus(toldBy(fault));
+        next({ onReceiveMetadata: answer, onReceiveMessage() {}, onReceiveHalfClose() {} });
+        if (conversation?.refusal) setTimeout(() => conversation.socket.destroy(), LAST_WORD_MS);
+      },
+    });
+
+  #count(uid: number): void {
+    const connections = (this.#ofUser.get(uid) ?? 0) - 1;
+    if (connections > 0) this.#ofUser.set(uid, connections);
+    else this.#ofUser.delete(uid);
+  }
+}
+
+function refusalOf({ refusal, rate }: Conversation): VkmemError | undefined {
+  if (refusal) return refusal;
+  const wait = rate.tryTake();
+  if (wait === 0) return undefined;
+  return new VkmemError('RATE_LIMITED', `The connection may go on in ${wait} ms.`, {
+    retry_after_ms: String(wait),
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * What both sides say of themselves at the beginning of a session, and again when another process resumes it.
+ */
+import { type Decoded, type Draft, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
+import type { Domain } from '../memory/domain.js';
+import type { Session } from '../memory/session.js';
+
+const MAX_CLIENT_NAME_BYTES = 128;
+
+type Hello = Decoded<'ClientMessage'>['hello'];
+
+/**
+ * @returns what the client calls itself.
+ * @throws VkmemError VERSION_UNSUPPORTED; PROTOCOL_ERROR for a name that is too long.
+ */
+export function checkHello(hello: Hello): string {
+  const version = hello?.protocolVersion;
+  if (version !== PROTOCOL_VERSION) {
+    throw new VkmemError(
+      'VERSION_UNSUPPORTED',
+      `The client speaks ${version}, the daemon ${PROTOCOL_VERSION}.`,
+      {
+        supported: String(PROTOCOL_VERSION),
+      },
+    );
+  }
+  const clientName = hello?.clientName ?? '';
+  if (Buffer.byteLength(clientName) > MAX_CLIENT_NAME_BYTES) {
+    throw new VkmemError('PROTOCOL_ERROR', `client_name has more than ${MAX_CLIENT_NAME_BYTES} bytes.`);
+  }
+  return clientName;
+}
+
+/** The answer to Hello. */
+export function welcomeTo(domain: Domain, session: Session): Draft<'Welcome'> {
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    incarnation: domain.sessions.incarnation,
+    sessionToken: session.token,
+    sessionId: session.id,
+    daemonVersion: domain.version,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * A client's process, watched by all who care for its end: its connection, and those who keep what its ended sessions
+ * may still have mapped. The pidfd is closed when it has exited, or when nobody watches any more.
+ */
+import { ExitWatch, type OwnedFd } from '@vkmemd/proto';
+
+export class ClientProcess {
+  /** Of no other process as long as this one has not exited; 0 for one outside of the daemon's pid namespace. */
+  readonly pid: number;
+  readonly #watch: ExitWatch;
+  readonly #watchers = new Set<() => void>();
+  #exited = false;
+
+  /** @param pidfd as the kernel gave it for the connection; taken. @throws KernelError, with the pidfd closed. */
+  constructor(pid: number, pidfd: OwnedFd) {
+    this.pid = pid;
+    this.#watch = new ExitWatch(pidfd, () => this.#exit());
+  }
+
+  /** Whether it was seen to exit. */
+  get exited(): boolean {
+    return this.#exited;
+  }
+
+  /** Calls `exited` when it has. @returns what ends that; to be called, too, once it has exited. */
+  watch(exited: () => void): () => void {
+    this.#watchers.add(exited);
+    return () => {
+      this.#watchers.delete(exited);
+      if (this.#watchers.size === 0) this.#watch.close();
+    };
+  }
+
+  #exit(): void {
+    this.#exited = true;
+    this.#watch.close();
+    for (const exited of [...this.#watchers]) exited();
+  }
+}

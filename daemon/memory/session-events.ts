@@ -1,0 +1,31 @@
+/**
+ * The end of sessions, told to whoever listens, in the same way as what becomes of allocations (allocation-events.ts):
+ * in the same turn, once for each session, when it has ended and before what it held is given up.
+ */
+import { channel } from 'node:diagnostics_channel';
+import type { Domain } from './domain.js';
+import type { Session } from './session.js';
+
+export const SESSION_CHANNEL = 'vkmemd:session';
+
+export interface SessionEvent {
+  readonly domain: Domain;
+  readonly event: 'ENDED';
+  readonly session: Session;
+}
+
+const sessions = channel(SESSION_CHANNEL);
+
+/** Tells who listens, if anybody does. */
+export function publishSessionEnd(domain: Domain, session: Session): void {
+  if (!sessions.hasSubscribers) return;
+  const told: SessionEvent = { domain, event: 'ENDED', session };
+  sessions.publish(told);
+}
+
+/** Calls the listener at the end of every session of every domain, until what it returns is called. */
+export function onSessionEnd(listener: (event: SessionEvent) => void): () => void {
+  const heard = (told: unknown) => listener(told as SessionEvent);
+  sessions.subscribe(heard);
+  return () => void sessions.unsubscribe(heard);
+}

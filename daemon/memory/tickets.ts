@@ -1,0 +1,142 @@
+/**
+ * The tickets that can be used, by the hash of their secret, by their id and by their allocation.
+ *
+ * Whoever brings a secret is told TICKET_INVALID, in the same words, for one that never was, is used up, expired,
+ * revoked or for somebody else, and for one whose allocation is gone: nothing can be learned from it. Each of these
+ * counts as a wrong guess (guesses.ts). Those that can no longer be used are dropped: used up and revoked ones and
+ * those of an allocation that ends at once, expired ones within a second, by one timer for all.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { Identity } from '../policy/identity.js';
+import type { Allocation } from './allocation.js';
+import { Guesses } from './guesses.js';
+import { hashOf, newSecret, Ticket, type TicketTerms } from './ticket.js';
+
+/** Takes one ticket from the maker's quota; what it returns gives it back. @throws VkmemError QUOTA_EXCEEDED. */
+export type TakeFromQuota = (identity: Identity) => () => void;
+
+/** Between two looks for expired ones, at least and at most. */
+const SHORTEST_MS = 1000;
+const LONGEST_MS = 3_600_000;
+
+interface Clocks {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly guesses?: Guesses;
+}
+
+export class Tickets {
+  /** Each with what gives it back to its maker's quota. */
+  readonly #byId = new Map<string, { readonly ticket: Ticket; readonly giveBack: () => void }>();
+  readonly #byHash = new Map<string, Ticket>();
+  readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
+  readonly #guesses: Guesses;
+  readonly #take: TakeFromQuota;
+  readonly #now: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
+
+  /** @param note tells an operator of wrong guesses. */
+  constructor(take: TakeFromQuota, note: (what: string) => void, clocks: Clocks = { now: Date.now }) {
+    this.#take = take;
+    this.#guesses = clocks.guesses ?? new Guesses(note);
+    this.#now = clocks.now;
+  }
+
+  /** How many there are, expired ones that were not dropped yet among them. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /**
+   * Makes a ticket. Its secret is returned, and known to nobody else.
+   * @throws VkmemError QUOTA_EXCEEDED.
+   */
+  create(maker: Identity, terms: TicketTerms): { secret: string; ticket: Ticket } {
+    const giveBack = this.#take(maker);
+    const secret = newSecret();
+    const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.uid, this.#now());
+    this.#byId.set(ticket.id, { ticket, giveBack });
+    this.#byHash.set(ticket.hash, ticket);
+    const siblings = this.#byAllocation.get(terms.allocation) ?? new Set();
+    this.#byAllocation.set(terms.allocation, siblings.add(ticket));
+    this.#lookAt(ticket.expiresAt);
+    return { secret, ticket };
+  }
+
+  /**
+   * Runs a claim with one use of the ticket that has this secret.
+   * @throws VkmemError TICKET_INVALID, with retry_after_ms in its metadata where the user brought too many that are not
+   *   good; whatever the claim fails with.
+   */
+  async redeem<T>(secret: string, identity: Identity, claim: (ticket: Ticket) => Promise<T>): Promise<T> {
+    const wait = this.#guesses.waitOf(identity.uid);
+    const hash = wait > 0 ? undefined : hashOf(secret);
+    const ticket = hash === undefined ? undefined : this.#byHash.get(hash);
+    if (!ticket?.usable(this.#now()) || !ticket.isFor(identity)) {
+      this.#guesses.count(identity.uid);
+      throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
+    }
+    try {
+      return await ticket.use(async () => claim(ticket));
+    } finally {
+      if (ticket.usedUp) this.end(ticket);
+    }
+  }
+
+  /** Those that could be used now, oldest first. */
+  get usable(): Ticket[] {
+    const now = this.#now();
+    return [...this.#byId.values()].map(({ ticket }) => ticket).filter((ticket) => ticket.usable(now));
+  }
+
+  byId(id: string): Ticket | undefined {
+    return this.#byId.get(id)?.ticket;
+  }
+
+  /** The ticket cannot be used any more; a claim under way goes on. Does nothing the second time. */
+  end(ticket: Ticket): void {
+    const held = this.#byId.get(ticket.id);
+    if (!held) return;
+    this.#byId.delete(ticket.id);
+    this.#byHash.delete(ticket.hash);
+    const { allocation } = ticket.terms;
+    const siblings = this.#byAllocation.get(allocation);
+    siblings?.delete(ticket);
+    if (siblings?.size === 0) this.#byAllocation.delete(allocation);
+    held.giveBack();
+    if (this.#byId.size === 0) this.#rest();
+  }
+
+  /** The allocation ends, and its tickets with it. */
+  endOf(allocation: Allocation): void {
+    for (const ticket of this.#byAllocation.get(allocation) ?? []) this.end(ticket);
+  }
+
+  /** Drops those that have expired. Happens by itself. */
+  expire(): void {
+    this.#rest();
+    const now = this.#now();
+    let earliest = Infinity;
+    for (const { ticket } of [...this.#byId.values()]) {
+      if (ticket.expiresAt <= now) this.end(ticket);
+      else earliest = Math.min(earliest, ticket.expiresAt);
+    }
+    if (earliest < Infinity) this.#lookAt(earliest);
+  }
+
+  #lookAt(expiry: number): void {
+    const now = this.#now();
+    const at = Math.min(Math.max(expiry, now + SHORTEST_MS), now + LONGEST_MS);
+    if (at >= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = at;
+    this.#timer = setTimeout(() => this.expire(), at - now).unref();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dueAt = Infinity;
+  }
+}

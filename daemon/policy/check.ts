@@ -1,0 +1,100 @@
+/**
+ * vkmemd --check-config: what the policy is, or everything that is wrong with it, as lines and as one object. Neither
+ * the device nor the runtime folder is touched, so whatever depends on the heaps' sizes cannot be said here.
+ */
+import { type Finding, findingText, PolicyError } from './findings.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import { loadPolicy, type PolicySettings } from './load.js';
+import type { Policy, Rule } from './policy.js';
+import { type Key, type Keys, LIMIT_KEYS, MATCH_KEYS, RIGHT_KEYS } from './schema.js';
+
+export interface Report {
+  /** Whether the daemon would start with it. */
+  readonly well: boolean;
+  readonly object: object;
+  readonly lines: readonly string[];
+}
+
+const NOTES = [
+  'Whether reserved bytes fit the heaps is known only where the device is: it is not checked here.',
+];
+
+export async function checkPolicy(settings: PolicySettings): Promise<Report> {
+  try {
+    const { policy, warnings } = await loadPolicy(settings);
+    return wellReport(policy, warnings);
+  } catch (failure) {
+    if (!(failure instanceof PolicyError)) throw failure;
+    const { faults, warnings } = failure.findings;
+    const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}: the daemon would refuse this policy.`;
+    return {
+      well: false,
+      object: { well: false, faults: faults.map(findingObject), warnings: warnings.map(findingObject) },
+      lines: [...faults.map(findingText), ...warnings.map(warningText), count],
+    };
+  }
+}
+
+const findingObject = ({ at, what }: Finding) => ({ ...at, message: what });
+const warningText = (warning: Finding) => findingText({ ...warning, what: `warning: ${warning.what}` });
+
+function wellReport(policy: Policy, warnings: readonly Finding[]): Report {
+  const { files, pressure, overcommit } = policy;
+  const rules = policy.rules.map(ruleObject);
+  const limits = limitsObject(policy.limits);
+  const notes = rules.some(({ gives }) => gives.includes(RIGHT_KEYS.reservedBytes.key)) ? NOTES : [];
+  const changed = Object.entries(limitsObject(DEFAULT_LIMITS))
+    .filter(([key, value]) => limits[key] !== value)
+    .map(([key]) => `${key} = ${limits[key]}`);
+  return {
+    well: true,
+    object: {
+      well: true,
+      files,
+      rules,
+      limits,
+      pressure,
+      overcommit,
+      warnings: warnings.map(findingObject),
+      notes,
+    },
+    lines: [
+      files.length === 0 ? 'No files: the defaults are in force.' : 'Files, in their order:',
+      ...files.map((file) => `  ${file}`),
+      rules.length === 0 ? 'No rules but the built-in ones.' : 'Rules, after the built-in ones:',
+      ...rules.map(({ where, matches, gives }) => `  ${where}: ${matchText(matches)}: ${gives.join(', ')}`),
+      `Limits: ${changed.length === 0 ? 'the defaults' : changed.join(', ')}.`,
+      `Pressure: ELEVATED from ${pressure.elevated} % of a heap on, CRITICAL from ${pressure.critical} %.`,
+      `Reservations may ${overcommit ? '' : 'not '}add up to more than a heap.`,
+      ...notes,
+      ...warnings.map(warningText),
+      'The policy is well.',
+    ],
+  };
+}
+
+type Matches = Record<string, readonly (number | string)[]>;
+
+function ruleObject({ where, match, gives }: Rule): { where: string; matches: Matches; gives: string[] } {
+  const { uids, gids, groups, units } = match;
+  const matches: Matches = {
+    ...(uids && { [MATCH_KEYS.uids.key]: [...uids] }),
+    ...(gids && { [MATCH_KEYS.gids.key]: [...gids] }),
+    ...(groups && { [MATCH_KEYS.groups.key]: [...groups] }),
+    ...(units && { [MATCH_KEYS.units.key]: units.map(({ text }) => text) }),
+  };
+  const given = Object.entries<Key<unknown>>(RIGHT_KEYS).filter(([right]) => right in gives);
+  return { where, matches, gives: given.map(([, { key }]) => key) };
+}
+
+function matchText(matches: Matches): string {
+  const parts = Object.entries(matches).map(
+    ([key, values]) => `${key} ${values.join(' or ') || 'of nobody'}`,
+  );
+  return parts.length === 0 ? 'everybody' : parts.join(' and ');
+}
+
+function limitsObject(limits: Limits): Record<string, number> {
+  const keys = Object.entries(LIMIT_KEYS satisfies Keys<Limits>) as [keyof Limits, Key<number>][];
+  return Object.fromEntries(keys.map(([limit, { key }]) => [key, limits[limit]]));
+}

@@ -1,0 +1,112 @@
+/**
+ * Names of users and groups, as ids.
+ *
+ * /etc/passwd and /etc/group are read; whoever is not in them (of a directory service, of systemd's dynamic users) is
+ * asked of the system's name service by `getent`, since Node.js has no call for it. That is done for each name by
+ * itself, when a policy is read: what becomes of a user later is seen by the next reload. A name service that does not
+ * answer is not asked again for the same policy, so that a reload ends.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { quoted } from './findings.js';
+
+/** Of users and of groups, as getent calls them. */
+export type Database = 'passwd' | 'group';
+
+const PATIENCE_MS = 5000;
+/** Neither an option of getent, nor a number, nor what no line of these databases could hold. */
+const NAME = /^(?!\d+$)[^\s:,\p{Cc}-][^\s:,\p{Cc}]{0,255}$/u;
+const WORDS: Readonly<Record<Database, string>> = { passwd: 'user', group: 'group' };
+
+/** The names that are to be looked up. */
+export type Wanted = Readonly<Record<Database, ReadonlySet<string>>>;
+
+/** An id, or why there is none. */
+type Found = number | string;
+
+export class Names {
+  readonly #found: Readonly<Record<Database, ReadonlyMap<string, Found>>>;
+
+  private constructor(found: Readonly<Record<Database, ReadonlyMap<string, Found>>>) {
+    this.#found = found;
+  }
+
+  /** Looks all of them up. Never fails: a name that cannot be found says why. */
+  static async lookUp(wanted: Wanted): Promise<Names> {
+    const [passwd, group] = await Promise.all([
+      lookUp('passwd', wanted.passwd),
+      lookUp('group', wanted.group),
+    ]);
+    return new Names({ passwd, group });
+  }
+
+  /** The id of a name that was looked up; otherwise what is wrong with it, in a sentence's words. */
+  idOf(database: Database, name: string): Found {
+    return this.#found[database].get(name) ?? `${quoted(name)} was not looked up`;
+  }
+}
+
+async function lookUp(database: Database, names: ReadonlySet<string>): Promise<Map<string, Found>> {
+  const found = new Map<string, Found>();
+  const what = WORDS[database];
+  for (const name of names) {
+    if (/^\d+$/.test(name)) found.set(name, `${quoted(name)} is a number in quotes`);
+    else if (!NAME.test(name)) found.set(name, `${quoted(name)} is no ${what}'s name`);
+  }
+  const asked = [...names].filter((name) => !found.has(name));
+  if (asked.length === 0) return found;
+  const listed = idsIn(await textOf(`/etc/${database}`));
+  let silent: string | undefined;
+  for (const name of asked) {
+    const id = listed.get(name);
+    const answer = id ?? silent ?? (await askService(database, name));
+    if (typeof answer === 'string') silent = answer;
+    found.set(
+      name,
+      typeof answer === 'string'
+        ? `the ${what} ${quoted(name)} could not be looked up (${answer})`
+        : (answer ?? `there is no ${what} ${quoted(name)}`),
+    );
+  }
+  return found;
+}
+
+/** Where the file cannot be read, the name service is asked for everybody; it says more than the file's errno. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** name:password:id:... on each line; the first one of a name counts. */
+function idsIn(text: string): Map<string, number> {
+  const ids = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const [name, , id] = line.split(':');
+    if (name && id && /^\d{1,10}$/.test(id) && !ids.has(name)) ids.set(name, Number(id));
+  }
+  return ids;
+}
+
+/** Its id; undefined where nobody is called so; a text where the service did not answer. */
+function askService(database: Database, name: string): Promise<number | string | undefined> {
+  const options = {
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1 << 20,
+    encoding: 'utf8',
+  } as const;
+  return new Promise((resolve) => {
+    execFile('getent', [database, name], options, (failure, output) => {
+      const [line = ''] = output.split('\n');
+      const id = /^[^:]*:[^:]*:(\d{1,10})(?::|$)/.exec(line)?.[1];
+      // 2: getent's own "not found". Whatever else it ends with is no answer.
+      if (!failure && id !== undefined) resolve(Number(id));
+      else if (failure?.code === 2) resolve(undefined);
+      else if (failure?.killed) resolve(`getent did not answer within ${PATIENCE_MS} ms`);
+      else resolve(failure ? `getent: ${failure.code ?? failure.signal}` : 'getent answered with no entry');
+    });
+  });
+}

@@ -1,0 +1,115 @@
+/**
+ * Sizes as a policy writes them: bytes, "64MiB", "50%" of a heap, "share", "unlimited"; for every heap the same, or a
+ * table with terms of their own for some.
+ *
+ * Units are powers of 1024 and are written out: "64M" could be meant either way.
+ */
+import { quoted } from './findings.js';
+import type { ByteTerm, HeapTerms } from './rights.js';
+import type { Table, Value } from './toml.js';
+import { type Context, REFUSED, type Read, type Reader, refuse } from './values.js';
+
+const UNITS: Readonly<Record<string, bigint>> = {
+  KiB: 1n << 10n,
+  MiB: 1n << 20n,
+  GiB: 1n << 30n,
+  TiB: 1n << 40n,
+};
+/** The largest number of bytes that the wire can say. */
+const MOST_BYTES = (1n << 63n) - 1n;
+/** VK_MAX_MEMORY_HEAPS */
+const MOST_HEAPS = 16;
+
+const IN_BYTES = 'bytes, a size such as "64MiB" (KiB, MiB, GiB or TiB)';
+
+/** A number of bytes. */
+function bytesOf(value: Value, context: Context): Read<bigint> {
+  if (value.kind !== 'integer' && value.kind !== 'string') return refuse(value, context);
+  const [, digits, unit = ''] = /^(\d{1,19}) ?([A-Za-z]*)$/.exec(String(value.value)) ?? [];
+  if (digits === undefined) {
+    return refuse(value, context, `${quoted(String(value.value))} is no size`);
+  }
+  const factor = unit === '' ? 1n : UNITS[unit];
+  if (factor === undefined) return refuse(value, context, `${quoted(unit)} is no unit of a size`);
+  const bytes = BigInt(digits) * factor;
+  return bytes <= MOST_BYTES ? bytes : refuse(value, context, `${quoted(String(value.value))} is too large`);
+}
+
+/** Bytes within limits, as a number. */
+export function bytesBetween(least: number, most: number): Reader<number> {
+  return {
+    allowed: `${IN_BYTES}, from ${least} to ${most}`,
+    read: (value, context) => {
+      const bytes = bytesOf(value, context);
+      if (bytes === REFUSED || (bytes >= BigInt(least) && bytes <= BigInt(most))) {
+        return bytes === REFUSED ? REFUSED : Number(bytes);
+      }
+      return refuse(value, context, `${bytes} bytes are too ${bytes < BigInt(least) ? 'few' : 'many'}`);
+    },
+  };
+}
+
+/** Bytes on each heap. */
+export interface HeapsFormat {
+  /** Words that stand for a term. */
+  readonly words: readonly ('share' | 'unlimited')[];
+  /** Of heaps that a table does not name, where it has no `default`. */
+  readonly otherwise: ByteTerm;
+}
+
+function termOf(value: Value, context: Context, { words }: HeapsFormat): Read<ByteTerm> {
+  if (value.kind === 'string') {
+    const word = (['share', 'unlimited'] as const).find((one) => one === value.value);
+    if (word && words.includes(word)) return word;
+    if (word) return refuse(value, context, `"${word}" cannot be kept for anybody`);
+    const percent = /^(\d{1,9}) ?%$/.exec(value.value)?.[1];
+    if (percent !== undefined && Number(percent) > 100) {
+      return refuse(value, context, `${quoted(value.value)} is more than a whole heap`);
+    }
+    if (percent !== undefined) return { percent: Number(percent) };
+  }
+  const bytes = bytesOf(value, context);
+  return bytes === REFUSED ? REFUSED : { bytes };
+}
+
+function tableOf(table: Table, context: Context, format: HeapsFormat): Read<HeapTerms> {
+  let every = format.otherwise;
+  const heaps = new Map<number, ByteTerm>();
+  let refused = false;
+  for (const [key, { at, value }] of table.entries) {
+    const heap = /^(0|[1-9]\d?)$/.test(key) ? Number(key) : Infinity;
+    const term = termOf(value, context, format);
+    if (key !== 'default' && heap >= MOST_HEAPS) {
+      context.problem(at, `${quoted(key)} is no heap`);
+      refused = true;
+    } else if (term === REFUSED) refused = true;
+    else if (key === 'default') every = term;
+    else heaps.set(heap, term);
+  }
+  return refused ? REFUSED : { every, heaps };
+}
+
+export function heapTerms(format: HeapsFormat): Reader<HeapTerms> {
+  const words = format.words.map((one) => `"${one}"`);
+  const terms = [IN_BYTES, 'a percentage of the heap such as "50%"', ...words].join(', ');
+  return {
+    allowed: `${terms}, or a table of them by heap such as { default = "1GiB", 0 = "50%" }`,
+    read: (value, context) => {
+      if (value.kind === 'table') return tableOf(value, context, format);
+      const every = termOf(value, context, format);
+      return every === REFUSED ? REFUSED : { every };
+    },
+  };
+}
+
+/** Whether the first is surely more than the second, whatever the heap's size. */
+export function surelyMore(first: ByteTerm, second: ByteTerm): boolean {
+  if (typeof first === 'string' || typeof second === 'string') return false;
+  if ('bytes' in first && 'bytes' in second) return first.bytes > second.bytes;
+  return 'percent' in first && 'percent' in second && first.percent > second.percent;
+}
+
+/** The heaps on which two rights may differ: those that either names, and 'every' other one. */
+export function termsOn(terms: HeapTerms, heap: number | 'every'): ByteTerm {
+  return heap === 'every' ? terms.every : (terms.heaps?.get(heap) ?? terms.every);
+}

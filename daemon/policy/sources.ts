@@ -1,0 +1,119 @@
+/**
+ * Where a policy's files are, and their bytes.
+ *
+ * Vendors' files come first (/usr/lib/vkmemd, then its conf.d), then the administrator's (/etc/vkmemd/vkmemd.toml, then
+ * conf.d there); within a folder by name, byte by byte. A file of --config takes the place of all. A standard file may
+ * be missing; one that is there and cannot be read is a fault, since a policy with a hole may give more than it should.
+ */
+import { isUtf8 } from 'node:buffer';
+import { constants as modes, type Stats } from 'node:fs';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Findings } from './findings.js';
+import type { Source } from './toml.js';
+
+export interface Sources {
+  /** The one file that is read; undefined for those of the standard places. */
+  readonly config: string | undefined;
+  /** A folder that stands before the standard places. */
+  readonly root: string;
+}
+
+const MOST_BYTES = 1 << 18;
+
+/** All files that there are, in their order. */
+export async function readSources({ config, root }: Sources, findings: Findings): Promise<Source[]> {
+  const files = config === undefined ? await standardFiles(root, findings) : [{ file: config, needed: true }];
+  const sources: Source[] = [];
+  for (const { file, needed } of files) {
+    const text = await textOf(file, needed, findings);
+    if (text !== undefined) sources.push({ file, text });
+  }
+  return sources;
+}
+
+async function standardFiles(root: string, findings: Findings): Promise<{ file: string; needed: boolean }[]> {
+  const [vendor, local] = [join(root, '/usr/lib/vkmemd'), join(root, '/etc/vkmemd')];
+  const main = join(local, 'vkmemd.toml');
+  const listed = async (folder: string) => {
+    const files = await filesIn(folder, findings);
+    return files.map((file) => ({ file, needed: true }));
+  };
+  const beside = (await filesIn(local, findings)).filter((file) => file !== main);
+  for (const file of beside) {
+    findings.warn({ file }, `it is not read; what is meant to be belongs into ${join(local, 'conf.d')}.`);
+  }
+  return [
+    ...(await listed(vendor)),
+    ...(await listed(join(vendor, 'conf.d'))),
+    { file: main, needed: false },
+    ...(await listed(join(local, 'conf.d'))),
+  ];
+}
+
+/** The folder's *.toml, but hidden ones. */
+async function filesIn(folder: string, findings: Findings): Promise<string[]> {
+  try {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
+    return names
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      .map((name) => join(folder, name));
+  } catch (failure) {
+    const { code } = failure as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') findings.fault({ file: folder }, `the folder cannot be read: ${code}.`);
+    return [];
+  }
+}
+
+/** @param needed whether it is a fault that there is none. */
+async function textOf(file: string, needed: boolean, findings: Findings): Promise<string | undefined> {
+  let bytes: Buffer;
+  try {
+    // A FIFO without a writer must not be waited for.
+    await using handle = await open(file, modes.O_RDONLY | modes.O_NONBLOCK | modes.O_NOCTTY);
+    const status = await handle.stat();
+    const wrong = unreadable(status);
+    if (wrong) findings.fault({ file }, wrong);
+    if (wrong) return undefined;
+    if ((status.mode & 0o002) !== 0 && status.isFile()) {
+      findings.warn({ file }, 'everybody may write it, and so decide who may do what.');
+    }
+    bytes = await bytesOf(handle);
+  } catch (failure) {
+    const { code } = failure as NodeJS.ErrnoException;
+    if (needed || code !== 'ENOENT')
+      findings.fault({ file }, `the file cannot be read: ${code ?? String(failure)}.`);
+    return undefined;
+  }
+  if (bytes.length > MOST_BYTES) {
+    findings.fault({ file }, `the file is too large; allowed: at most ${MOST_BYTES} bytes.`);
+    return undefined;
+  }
+  if (isUtf8(bytes)) return bytes.toString('utf8').replace(/^\ufeff/, '');
+  const lines = bytes.toString('latin1').split('\n');
+  const line = lines.findIndex((one) => !isUtf8(Buffer.from(one, 'latin1')));
+  const column = Buffer.from(lines[line] ?? '', 'latin1')
+    .toString('utf8')
+    .indexOf('\ufffd');
+  findings.fault({ file, line: line + 1, column: column + 1 }, 'this is no UTF-8; allowed: TOML in UTF-8.');
+  return undefined;
+}
+
+/** A character device is read too: /dev/null is a policy that says nothing. */
+function unreadable(status: Stats): string | undefined {
+  if (status.isFile() || status.isCharacterDevice()) return undefined;
+  return 'the file cannot be read: it is no regular file.';
+}
+
+/** At most one byte more than a policy may have. */
+async function bytesOf(handle: FileHandle): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  while (length <= MOST_BYTES) {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(65_536));
+    if (bytesRead === 0) break;
+    parts.push(buffer.subarray(0, bytesRead));
+    length += bytesRead;
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,166 @@
+/**
+ * What stands behind a policy's keys: booleans, whole numbers, words, lists of them, users and groups, patterns.
+ *
+ * A reader says what it allows, in words that faults and the documentation share, and turns a value into what the
+ * policy is made of, or tells every fault of it and returns REFUSED.
+ */
+import { type Place, quoted } from './findings.js';
+import type { Database, Names } from './names.js';
+import { nearest } from './nearest.js';
+import type { Value } from './toml.js';
+import { UnitPattern } from './unit.js';
+
+export const REFUSED = Symbol('refused');
+export type Read<T> = T | typeof REFUSED;
+
+/** What readers have besides the value. */
+export interface Context {
+  readonly names: Names;
+  problem(at: Place, what: string): void;
+}
+
+export interface Reader<T> {
+  readonly allowed: string;
+  /** Where names stand behind the key, whose: they are looked up before anything is read. */
+  readonly names?: Database;
+  read(value: Value, context: Context): Read<T>;
+}
+
+const KINDS: Readonly<Record<Value['kind'], string>> = {
+  string: 'a string',
+  integer: 'a whole number',
+  boolean: 'a boolean',
+  float: 'a fraction',
+  date: 'a date',
+  list: 'a list',
+  table: 'a table',
+};
+
+/** A value as a fault shows it. */
+function plainly(value: Value): string {
+  if (value.kind === 'list' || value.kind === 'table') return 'this';
+  return value.kind === 'string' ? quoted(value.value) : String(value.value);
+}
+
+/** '"many" is a string'. */
+export const shown = (value: Value): string => `${plainly(value)} is ${KINDS[value.kind]}`;
+
+export function refuse(value: Value, { problem }: Context, what = shown(value)): typeof REFUSED {
+  problem(value.at, what);
+  return REFUSED;
+}
+
+export const boolean: Reader<boolean> = {
+  allowed: 'true or false',
+  read: (value, context) => (value.kind === 'boolean' ? value.value : refuse(value, context)),
+};
+
+/** A whole number within limits, both included. */
+export function whole(least: number, most: number): Reader<number> {
+  return {
+    allowed: `a whole number from ${least} to ${most}`,
+    read: (value, context) => {
+      if (value.kind !== 'integer') return refuse(value, context);
+      const fits = value.value >= BigInt(least) && value.value <= BigInt(most);
+      if (fits) return Number(value.value);
+      return refuse(value, context, `${value.value} is too ${value.value < least ? 'small' : 'large'}`);
+    },
+  };
+}
+
+/** A count, or no limit. */
+export function countOrUnlimited(most: number): Reader<number | undefined> {
+  const count = whole(0, most);
+  return {
+    allowed: `${count.allowed}, or "unlimited"`,
+    read: (value, context) =>
+      value.kind === 'string' && value.value === 'unlimited' ? undefined : count.read(value, context),
+  };
+}
+
+/** One of some words. */
+export function word<W extends string>(words: readonly W[]): Reader<W> {
+  return {
+    allowed: words.map((one) => `"${one}"`).join(' or '),
+    read: (value, context) => {
+      if (value.kind !== 'string') return refuse(value, context);
+      const found = words.find((one) => one === value.value);
+      const near = nearest(value.value, words);
+      const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
+      return found ?? refuse(value, context, `${quoted(value.value)} is unknown${hint}`);
+    },
+  };
+}
+
+/** A list without repetitions; one element may stand without its brackets. */
+export function setOf<T>(one: Reader<T>, allowed: string, same: (item: T) => unknown): Reader<readonly T[]> {
+  return {
+    allowed,
+    ...(one.names && { names: one.names }),
+    read: (value, context) => {
+      const items = value.kind === 'list' ? value.items : [value];
+      const found = new Map<unknown, T>();
+      let refused = false;
+      for (const item of items) {
+        const read = one.read(item, context);
+        if (read === REFUSED) refused = true;
+        else if (found.has(same(read))) {
+          refuse(item, context, `${plainly(item)} is given twice`);
+          refused = true;
+        } else found.set(same(read), read);
+      }
+      return refused ? REFUSED : [...found.values()];
+    },
+  };
+}
+
+/** The same as a set. */
+export function asSet<T>({ read, ...list }: Reader<readonly T[]>): Reader<ReadonlySet<T>> {
+  return {
+    ...list,
+    read: (value, context) => {
+      const items = read(value, context);
+      return items === REFUSED ? REFUSED : new Set(items);
+    },
+  };
+}
+
+/** Any of some words. */
+export function words<W extends string>(known: readonly W[]): Reader<ReadonlySet<W>> {
+  return asSet(setOf(word(known), `a list of ${known.map((one) => `"${one}"`).join(', ')}`, (item) => item));
+}
+
+/** (uid_t)-1 is nobody's id. */
+const MOST_ID = 0xfffffffe;
+
+/** Ids of users or of groups, by number or name. */
+export function ids(names: Database): Reader<ReadonlySet<number>> {
+  const what = names === 'passwd' ? 'user' : 'group';
+  const number = whole(0, MOST_ID);
+  const one: Reader<number> = {
+    allowed: '',
+    names,
+    read: (value, context) => {
+      if (value.kind !== 'string') return number.read(value, context);
+      const id = context.names.idOf(names, value.value);
+      return typeof id === 'number' ? id : refuse(value, context, id);
+    },
+  };
+  const allowed = `a ${what}'s name, or its number from 0 to ${MOST_ID}, or a list of them`;
+  return asSet(setOf(one, allowed, (id) => id));
+}
+
+/** Patterns over the names of systemd's units. */
+export const unitPatterns: Reader<readonly UnitPattern[]> = setOf(
+  {
+    allowed: '',
+    read: (value, context) => {
+      if (value.kind !== 'string') return refuse(value, context);
+      return (
+        UnitPattern.of(value.value) ?? refuse(value, context, `no unit's name is ${quoted(value.value)}`)
+      );
+    },
+  },
+  'a unit\'s name such as "worker@*.service", in which * stands for anything and ? for one character, or a list of them',
+  ({ text }) => text,
+);

@@ -1,0 +1,67 @@
+/**
+ * What is odd about a policy that has no fault: it does nothing wrong, but probably not what was meant.
+ */
+import { release } from 'node:os';
+import type { Findings } from './findings.js';
+import type { Policy } from './policy.js';
+import type { ReadRule } from './read.js';
+
+/** The first kernel that makes a pidfd of a socket's peer. */
+const WITH_PEER_PIDFD = [6, 5] as const;
+
+export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
+  for (const rule of rules) warnOfRule(rule, findings);
+  warnOfReservations(rules, policy, findings);
+  const asks = rules.find(({ rule }) => rule.match.units !== undefined);
+  if (asks && !saysUnits(release())) {
+    findings.warn(asks.at, `this kernel (${release()}) cannot say units surely: such rules match nobody.`);
+  }
+  if (!policy.rightsOf({ uid: 0, gid: 0, pid: 0, groups: [] }).connect) {
+    const at = rules.findLast(({ rule }) => rule.gives.connect === false)?.at;
+    if (at) findings.warn(at, 'root may not connect, and so not operate this daemon.');
+  }
+}
+
+function warnOfRule({ at, rule: { match, gives } }: ReadRule, findings: Findings): void {
+  const never = (why: string) => findings.warn(at, `the rule can never match: ${why}.`);
+  const { uids, gids, groups, units } = match;
+  for (const [key, set] of Object.entries({ uid: uids?.size, gid: gids?.size, group: groups?.size })) {
+    if (set === 0) never(`${key} is empty`);
+  }
+  if (units?.length === 0) never('unit is empty');
+  else if (units?.every(({ neverFits }) => neverFits)) {
+    never(`a unit's name ends with its type, such as ".service", and "${units[0]?.text}" does not`);
+  }
+  if (Object.keys(gives).length === 0) findings.warn(at, 'the rule gives nothing.');
+  if (gives.connect === false && gives.operator) {
+    findings.warn(at, 'the rule makes operators of those whom it does not let connect.');
+  }
+  if (gives.reservedBytes && !uids) {
+    const users = Object.keys(match).length === 0 ? 'everybody' : 'whoever matches';
+    findings.warn(at, `bytes are kept for ${users}, each: how many users that will be cannot be known.`);
+  }
+}
+
+/** Percentages add up whatever the heap's size; bytes can be compared only where the device is. */
+function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
+  const last = new Map<number, { percent: number; at: ReadRule['at'] }>();
+  for (const { at, rule } of rules) {
+    const every = rule.gives.reservedBytes?.every;
+    if (every === undefined) continue;
+    const percent = typeof every === 'object' && 'percent' in every ? every.percent : 0;
+    for (const uid of rule.match.uids ?? []) last.set(uid, { percent, at });
+  }
+  const kept = [...last.values()];
+  const sum = kept.reduce((all, { percent }) => all + percent, 0);
+  const at = kept.findLast(({ percent }) => percent > 0)?.at;
+  if (sum > 100 && at && !policy.overcommit) {
+    findings.warn(at, `with this rule ${sum} % of a heap are kept; overcommit = true would allow that.`);
+  }
+}
+
+/** @param kernel as uname says it, such as 6.1.0-18-amd64. */
+export function saysUnits(kernel: string): boolean {
+  const [major = 0, minor = 0] = kernel.split('.').map(Number);
+  const [leastMajor, leastMinor] = WITH_PEER_PIDFD;
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
+}

@@ -1,0 +1,170 @@
+// Exec: this process becomes another program, and takes the socket of a session with it.
+//
+// The kernel keeps what it knows the process by: its pid, its pidfds, who waits for it. What Node.js has
+// changed for itself is put back to what a program expects to begin with: signals that Node ignores, its
+// signal mask, standard streams that it has marked close-on-exec or made non-blocking. All other fds are
+// closed by the kernel, whatever they are. Two things cannot be put back, since Node keeps no note of them:
+// signals that were ignored when this process began (Node has made that the default), and the soft limit of
+// open files (Node has raised it to the hard one).
+
+#include <errno.h>
+#include <fcntl.h>
+#include <napi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon.h"
+#include "kernel_error.h"
+#include "require.h"
+
+namespace vkmem {
+
+namespace {
+
+// From linux/close_range.h (Linux 5.11); younger than the libc headers that the addon must build with.
+constexpr long kCloseRange = 436;
+constexpr unsigned kCloseOnExec = 1U << 2;
+constexpr int kStandardFds = 3;
+
+int SetFlag(int fd, int get, int set, int flag, bool on) {
+  const int flags = fcntl(fd, get);
+  if (flags < 0) return errno;
+  const int wanted = on ? flags | flag : flags & ~flag;
+  return wanted == flags || fcntl(fd, set, wanted) == 0 ? 0 : errno;
+}
+
+int SetCloseOnExec(int fd, bool on) { return SetFlag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on); }
+int SetNonBlocking(int fd, bool on) { return SetFlag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on); }
+
+// The signals as a new program has them, as long as this lives: a failed exec puts Node's back.
+class PlainSignals {
+ public:
+  PlainSignals() {
+    struct sigaction action;
+    for (int number = 1; number < NSIG; ++number) {
+      if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+      ignored_.emplace_back(number, action);
+      struct sigaction plain = {};
+      plain.sa_handler = SIG_DFL;
+      sigaction(number, &plain, nullptr);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, &mask_);
+  }
+  ~PlainSignals() {
+    for (const auto& [number, action] : ignored_) sigaction(number, &action, nullptr);
+    pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+  PlainSignals(const PlainSignals&) = delete;
+  PlainSignals& operator=(const PlainSignals&) = delete;
+
+ private:
+  std::vector<std::pair<int, struct sigaction>> ignored_;
+  sigset_t mask_;
+};
+
+// Strings as exec wants them: pointers, and a null pointer behind the last.
+class StringList {
+ public:
+  void Add(std::string text) { texts_.push_back(std::move(text)); }
+  char** pointers() {
+    pointers_.clear();
+    for (std::string& text : texts_) pointers_.push_back(text.data());
+    pointers_.push_back(nullptr);
+    return pointers_.data();
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<char*> pointers_;
+};
+
+// Bytes, since what came with the command line need not be UTF-8.
+bool ReadArguments(Napi::Value value, StringList* list) {
+  if (!value.IsArray() || value.As<Napi::Array>().Length() == 0) return false;
+  const Napi::Array array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    Bytes bytes;
+    if (!ReadBytes(array.Get(i), &bytes)) return false;
+    list->Add(std::string(reinterpret_cast<const char*>(bytes.data), bytes.size));
+  }
+  return true;
+}
+
+// 'NAME=VALUE', or 'NAME' for what the environment has by that name, byte for byte, if anything.
+bool ReadEnvironment(Napi::Value value, StringList* list) {
+  if (!value.IsArray()) return false;
+  const Napi::Array array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array.Get(i);
+    if (!item.IsString()) return false;
+    std::string entry = item.As<Napi::String>().Utf8Value();
+    if (entry.find('=') == std::string::npos) {
+      const char* own = getenv(entry.c_str());
+      if (own == nullptr) continue;
+      entry += '=';
+      entry += own;
+    }
+    list->Add(std::move(entry));
+  }
+  return true;
+}
+
+// becomeProgram(file, argv, environment | undefined, fd borrowed, standardFlags): never returns, or throws.
+Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  REQUIRE_STRING(file, 0);
+  StringList arguments;
+  REQUIRE_THAT(ReadArguments(info[1], &arguments), "argv", "a list of one Uint8Array or more");
+  StringList environment;
+  const bool own = info[2].IsUndefined();
+  REQUIRE_THAT(own || ReadEnvironment(info[2], &environment), "environment", "a list of strings");
+  REQUIRE_FD(session_fd, 3);
+  REQUIRE_INT32(standard_flags, 4);
+
+  if (syscall(kCloseRange, static_cast<unsigned>(kStandardFds), ~0U, kCloseOnExec) != 0) {
+    return ThrowKernelError(env, "close_range", errno);
+  }
+  for (int fd = 0; fd < kStandardFds; ++fd) {
+    SetCloseOnExec(fd, false);
+    SetNonBlocking(fd, (standard_flags & (1 << fd)) != 0);
+  }
+  // The open file description is the heir's alone from now on: it begins as any socket does.
+  int err = SetNonBlocking(session_fd, false);
+  if (err == 0) err = SetCloseOnExec(session_fd, false);
+  if (err != 0) return ThrowKernelError(env, "fcntl", err);
+  {
+    const PlainSignals plain;
+    execvpe(file.c_str(), arguments.pointers(), own ? environ : environment.pointers());
+    err = errno;
+  }
+  SetCloseOnExec(session_fd, true);
+  return ThrowKernelError(env, "exec", err);
+}
+
+// standardFlags(): bit N is set where the standard stream N does not block.
+Napi::Value StandardFlags(const Napi::CallbackInfo& info) {
+  int nonblocking = 0;
+  for (int fd = 0; fd < kStandardFds; ++fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK) != 0) nonblocking |= 1 << fd;
+  }
+  return Napi::Number::New(info.Env(), nonblocking);
+}
+
+}  // namespace
+
+void ExportExec(Napi::Env env, Napi::Object exports) {
+  exports.Set("becomeProgram", Napi::Function::New<BecomeProgram>(env, "becomeProgram"));
+  exports.Set("standardFlags", Napi::Function::New<StandardFlags>(env, "standardFlags"));
+}
+
+}  // namespace vkmem

@@ -1,0 +1,8 @@
+// Original file: proto/vkmem/v1/control.proto
+
+
+export interface ListTicketsRequest {
+}
+
+export interface ListTicketsRequest__Output {
+}

@@ -1,0 +1,111 @@
+// Original file: proto/vkmem/v1/control.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { GetQuotaRequest as _vkmem_v1_GetQuotaRequest, GetQuotaRequest__Output as _vkmem_v1_GetQuotaRequest__Output } from '../../vkmem/v1/GetQuotaRequest.js';
+import type { GetQuotaResponse as _vkmem_v1_GetQuotaResponse, GetQuotaResponse__Output as _vkmem_v1_GetQuotaResponse__Output } from '../../vkmem/v1/GetQuotaResponse.js';
+import type { ListQuotasRequest as _vkmem_v1_ListQuotasRequest, ListQuotasRequest__Output as _vkmem_v1_ListQuotasRequest__Output } from '../../vkmem/v1/ListQuotasRequest.js';
+import type { ListQuotasResponse as _vkmem_v1_ListQuotasResponse, ListQuotasResponse__Output as _vkmem_v1_ListQuotasResponse__Output } from '../../vkmem/v1/ListQuotasResponse.js';
+import type { ReloadPolicyRequest as _vkmem_v1_ReloadPolicyRequest, ReloadPolicyRequest__Output as _vkmem_v1_ReloadPolicyRequest__Output } from '../../vkmem/v1/ReloadPolicyRequest.js';
+import type { ReloadPolicyResponse as _vkmem_v1_ReloadPolicyResponse, ReloadPolicyResponse__Output as _vkmem_v1_ReloadPolicyResponse__Output } from '../../vkmem/v1/ReloadPolicyResponse.js';
+import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Output as _vkmem_v1_SetQuotaRequest__Output } from '../../vkmem/v1/SetQuotaRequest.js';
+import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from '../../vkmem/v1/SetQuotaResponse.js';
+
+/**
+ * Who may have how much. Everybody may ask for its own quota; the rest is for operators.
+ */
+export interface PolicyServiceClient extends grpc.Client {
+  /**
+   * What one user may have, and has.
+   */
+  GetQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  GetQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  GetQuota(argument: _vkmem_v1_GetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  GetQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * What one user may have, and has.
+   */
+  getQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  getQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  getQuota(argument: _vkmem_v1_GetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  getQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * The same of every user who has anything, or was given something.
+   */
+  ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  ListQuotas(argument: _vkmem_v1_ListQuotasRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  ListQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * The same of every user who has anything, or was given something.
+   */
+  listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  listQuotas(argument: _vkmem_v1_ListQuotasRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  listQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused whole; the old one stays.
+   */
+  ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused whole; the old one stays.
+   */
+  reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Changes what one user may have, until the daemon ends.
+   */
+  SetQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  SetQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  SetQuota(argument: _vkmem_v1_SetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  SetQuota(argument: _vkmem_v1_SetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Changes what one user may have, until the daemon ends.
+   */
+  setQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _vkmem_v1_SetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _vkmem_v1_SetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  
+}
+
+/**
+ * Who may have how much. Everybody may ask for its own quota; the rest is for operators.
+ */
+export interface PolicyServiceHandlers extends grpc.UntypedServiceImplementation {
+  /**
+   * What one user may have, and has.
+   */
+  GetQuota: grpc.handleUnaryCall<_vkmem_v1_GetQuotaRequest__Output, _vkmem_v1_GetQuotaResponse>;
+  
+  /**
+   * The same of every user who has anything, or was given something.
+   */
+  ListQuotas: grpc.handleUnaryCall<_vkmem_v1_ListQuotasRequest__Output, _vkmem_v1_ListQuotasResponse>;
+  
+  /**
+   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused whole; the old one stays.
+   */
+  ReloadPolicy: grpc.handleUnaryCall<_vkmem_v1_ReloadPolicyRequest__Output, _vkmem_v1_ReloadPolicyResponse>;
+  
+  /**
+   * Changes what one user may have, until the daemon ends.
+   */
+  SetQuota: grpc.handleUnaryCall<_vkmem_v1_SetQuotaRequest__Output, _vkmem_v1_SetQuotaResponse>;
+  
+}
+
+export interface PolicyServiceDefinition extends grpc.ServiceDefinition {
+  GetQuota: MethodDefinition<_vkmem_v1_GetQuotaRequest, _vkmem_v1_GetQuotaResponse, _vkmem_v1_GetQuotaRequest__Output, _vkmem_v1_GetQuotaResponse__Output>
+  ListQuotas: MethodDefinition<_vkmem_v1_ListQuotasRequest, _vkmem_v1_ListQuotasResponse, _vkmem_v1_ListQuotasRequest__Output, _vkmem_v1_ListQuotasResponse__Output>
+  ReloadPolicy: MethodDefinition<_vkmem_v1_ReloadPolicyRequest, _vkmem_v1_ReloadPolicyResponse, _vkmem_v1_ReloadPolicyRequest__Output, _vkmem_v1_ReloadPolicyResponse__Output>
+  SetQuota: MethodDefinition<_vkmem_v1_SetQuotaRequest, _vkmem_v1_SetQuotaResponse, _vkmem_v1_SetQuotaRequest__Output, _vkmem_v1_SetQuotaResponse__Output>
+}

@@ -1,0 +1,28 @@
+// Original file: proto/vkmem/v1/control.proto
+
+import type { QuotaOutcome as _vkmem_v1_QuotaOutcome, QuotaOutcome__Output as _vkmem_v1_QuotaOutcome__Output } from '../../vkmem/v1/QuotaOutcome.js';
+import type { Quota as _vkmem_v1_Quota, Quota__Output as _vkmem_v1_Quota__Output } from '../../vkmem/v1/Quota.js';
+
+export interface SetQuotaResponse {
+  'outcome'?: (_vkmem_v1_QuotaOutcome);
+  /**
+   * As it is now.
+   */
+  'quota'?: (_vkmem_v1_Quota | null);
+  /**
+   * Of CONFLICT: what contradicts what.
+   */
+  'reason'?: (string);
+}
+
+export interface SetQuotaResponse__Output {
+  'outcome': (_vkmem_v1_QuotaOutcome__Output);
+  /**
+   * As it is now.
+   */
+  'quota': (_vkmem_v1_Quota__Output | null);
+  /**
+   * Of CONFLICT: what contradicts what.
+   */
+  'reason': (string);
+}

@@ -1,0 +1,16 @@
+// Original file: proto/vkmem/v1/control.proto
+
+
+export interface WatchAllocationsRequest {
+  /**
+   * Whether the stream begins with a CREATED for each allocation that exists already.
+   */
+  'includeExisting'?: (boolean);
+}
+
+export interface WatchAllocationsRequest__Output {
+  /**
+   * Whether the stream begins with a CREATED for each allocation that exists already.
+   */
+  'includeExisting': (boolean);
+}

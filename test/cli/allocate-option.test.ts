@@ -1,0 +1,70 @@
+/**
+ * What people write behind `vkmemctl exec --allocate`, turned into requests, and every mistake in it.
+ */
+import { join } from 'node:path';
+import t from 'tap';
+import { root } from '../support/daemon.js';
+
+/** Not exported by the package: it is vkmemctl's own. */
+const { parseAllWanted } = (await import(join(root, 'client/dist/cli/allocate-option.js'))) as {
+  parseAllWanted(texts: readonly string[]): object[];
+};
+const one = (text: string) => parseAllWanted([text])[0];
+
+t.test('requests', async (t) => {
+  t.match(one('name=frames,size=64M'), {
+    label: 'frames',
+    orExisting: false,
+    request: {
+      sizeBytes: 64n << 20n,
+      kinds: ['KIND_MAPPABLE'],
+      grantKinds: [],
+      lifetime: 'LIFETIME_NAMED',
+      name: 'frames',
+      sharing: 'SHARING_UNSPECIFIED',
+      publishable: false,
+    },
+  });
+  t.match(one(' size=1 , name=a.b-c_D9,lifetime=Session'), {
+    label: 'a.b-c_D9',
+    request: { sizeBytes: 1n, lifetime: 'LIFETIME_SESSION', name: '' },
+  });
+  t.match(one('name=x,size=1,kind=mappable+OPAQUE_FD,sharing=one-writer,publishable,if-exists=claim'), {
+    orExisting: true,
+    request: {
+      kinds: ['KIND_MAPPABLE', 'KIND_OPAQUE_FD'],
+      sharing: 'SHARING_ONE_WRITER',
+      publishable: true,
+    },
+  });
+  t.match(one('name=x,size=1,publishable=false'), { request: { publishable: false } });
+  t.equal(parseAllWanted([]).length, 0);
+});
+
+t.test('mistakes', async (t) => {
+  const cases: [string, string][] = [
+    ['name=x', 'INVALID_ARGUMENT'],
+    ['size=1M', 'INVALID_ARGUMENT'],
+    ['', 'INVALID_ARGUMENT'],
+    ['frames', 'INVALID_ARGUMENT'],
+    ['name=,size=1M', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,colour=red', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,size=2M', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,lifetime=forever', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,sharing=some', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,publishable=perhaps', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,if-exists=free', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,if-exists=claim,lifetime=session', 'INVALID_ARGUMENT'],
+    ['name=a b,size=1M', 'INVALID_NAME'],
+    ['name=0/frames,size=1M', 'INVALID_NAME'],
+    ['name=x,size=1MB', 'INVALID_SIZE'],
+    ['name=x,size=0', 'INVALID_SIZE'],
+    ['name=x,size=9999999999G', 'SIZE_ABOVE_MAXIMUM'],
+    ['name=x,size=1M,kind=paper', 'KIND_UNSUPPORTED'],
+    ['name=x,size=1M,kind=mappable+', 'KIND_UNSUPPORTED'],
+  ];
+  for (const [text, code] of cases) t.throws(() => one(text), { code }, text);
+  const twice = () => parseAllWanted(['name=x,size=1', 'name=y,size=1', 'name=x,size=2,lifetime=session']);
+  t.throws(twice, { code: 'INVALID_ARGUMENT', reason: /two of the name x/ });
+});

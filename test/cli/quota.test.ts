@@ -1,0 +1,75 @@
+/**
+ * vkmemctl quota against a real daemon: what it prints for people and for programs, and how it ends.
+ */
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+import { parsed, vkmemctl } from './support.js';
+
+const UID = '4000000000';
+
+t.test('quota', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const run = (...args: string[]) => vkmemctl(runtimeDir, 'quota', ...args);
+  t.same(await run('--all'), { code: 0, stdout: 'Nobody has anything.\n', stderr: '' });
+  const own = parsed(await run('--json')).quota;
+  t.match(own, { uid: process.getuid?.(), revision: 1, overridden: false, sessions: { used: 0 } });
+  t.same(own.heaps[0], { heapIndex: 0, limitBytes: null, usedBytes: 0, overageBytes: 0, reservedBytes: 0 });
+
+  const changes = ['--set', 'heap0=16GiB', '--reserve', '0=4K', '--allocations', '5', '--sessions', '0'];
+  const applied = await run(UID, ...changes);
+  t.match(applied, { code: 0, stderr: '' });
+  const lines = applied.stdout.trimEnd().split('\n');
+  t.match(lines[0], /^ +UID +REVISION +SAID BY +WHAT +LIMIT +USED +OVERAGE +RESERVED$/);
+  t.match(lines[1], /^4000000000 +2 +operator +heap 0 +16 GiB +0 B +0 B +4 KiB$/);
+  t.match(applied.stdout, /^4000000000 +2 +operator +allocations +5 +0 +0$/m);
+  t.match(applied.stdout, /^4000000000 +2 +operator +sessions +0 +0 +0$/m);
+  t.equal((await run('--all')).stdout, applied.stdout);
+  t.equal((await run(UID)).stdout, applied.stdout);
+  t.match((await vkmemctl(runtimeDir, 'budget')).stdout, /\nGuaranteed on heap 0, and not used: 4 KiB\n$/);
+
+  const conflict = await run(UID, '--set', 'heap0=4095', '--json');
+  t.equal(conflict.code, 1);
+  t.match(
+    conflict.stderr,
+    /^vkmemctl: CONFLICT: Nothing was changed\. 4096 bytes of heap 0 would be reserved, .*\n$/,
+  );
+  t.match(parsed(conflict), {
+    outcome: 'CONFLICT',
+    reason: /^4096 bytes/,
+    quota: { revision: 2, heaps: [{ limitBytes: 2 ** 34 }] },
+  });
+  t.match(parsed(await run(UID, '--reset', '--json')), { outcome: 'APPLIED', quota: { revision: 3 } });
+  t.same(parsed(await run('--all', '--json')), { quotas: [] });
+});
+
+t.test('a table fits a terminal', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const most = String(2 ** 32 - 1);
+  const huge = ['--set', 'heap0=8191T', '--allocations', most, '--tickets', most];
+  const { stdout } = await vkmemctl(runtimeDir, 'quota', most, ...huge);
+  const wide = stdout.split('\n').filter((line) => line.length > 100);
+  t.strictSame(wide, []);
+  t.match(stdout, / 8\.0 PiB /);
+});
+
+t.test('refusals', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const refused = async (...args: string[]) => {
+    const { code, stderr } = await vkmemctl(runtimeDir, 'quota', ...args);
+    t.equal(code, 1, args.join(' '));
+    return stderr;
+  };
+  t.match(await refused('root'), /^vkmemctl: INVALID_ARGUMENT: .*"root" is no number/);
+  t.match(await refused('--sessions', '5'), /^vkmemctl: INVALID_ARGUMENT: .* A change is of one UID\./);
+  t.match(await refused(UID, '--all'), /^vkmemctl: INVALID_ARGUMENT: .* Either a UID or --all\./);
+  t.match(await refused(UID, '--set', '16GiB'), /INVALID_ARGUMENT: .* write heap0=16GiB\./);
+  t.match(await refused(UID, '--set', 'heap0=16GB'), /^vkmemctl: INVALID_SIZE: /);
+  t.match(
+    await refused(UID, '--reset', '--sessions', '1'),
+    /INVALID_ARGUMENT: .* is not changed otherwise\./,
+  );
+  t.match(await vkmemctl(runtimeDir, 'quota', '--help'), {
+    code: 0,
+    stdout: /vkmemctl quota 1000 --reset\n/,
+  });
+});

@@ -1,0 +1,160 @@
+/**
+ * connect() in a process that was left a session: where it looks, what it takes, and what it refuses.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { connect } from '@vkmemd/client';
+import {
+  ALLOCATIONS_VARIABLE,
+  HANDOFF_SOCKET,
+  openSeqpacket,
+  SESSION_FD_VARIABLE,
+  seqpacketPair,
+} from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { isCloexec, openFds, sameFds } from '../native/open-fds.js';
+import { assertCounts, assertNoLeaks, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { PAGE } from './support.js';
+
+/** Puts variables into the environment, for one test. */
+function setVariables(t: Test, variables: Readonly<Record<string, string>>): void {
+  Object.assign(process.env, variables);
+  t.teardown(() => {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  });
+}
+
+/** A session with one allocation of its own, and the number of an fd of its socket that nobody here owns. */
+async function bequeathed(runtimeDir: string) {
+  const socket = openSeqpacket(join(runtimeDir, HANDOFF_SOCKET));
+  const fd = socket.dup().take();
+  const wire = await HandoffWire.open(socket);
+  const { message } = await wire.ask({ allocate: { kinds: ['KIND_MAPPABLE'], sizeBytes: BigInt(PAGE) } });
+  wire.connection.pause();
+  return { wire, fd, id: message.allocate?.allocation?.id ?? '' };
+}
+
+t.test('the session of the environment', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const before = openFds();
+  const { wire, fd, id } = await bequeathed(runtimeDir);
+  const own = join(runtimeDir, HANDOFF_SOCKET);
+  setVariables(t, {
+    [SESSION_FD_VARIABLE]: String(fd),
+    [ALLOCATIONS_VARIABLE]: JSON.stringify({ scratch: id }),
+    RUNTIME_DIRECTORY: temporaryFolder(t),
+  });
+  for (const options of [{ runtimeDir }, { handoffSocket: own }]) {
+    await using other = await connect(options);
+    t.equal(other.session.inherited, false, `${Object.keys(options)} goes before it`);
+    t.equal(other.inherited.size, 0);
+  }
+
+  const client = await connect();
+  t.match(client.session, { inherited: true, id: wire.welcome.sessionId, token: wire.welcome.sessionToken });
+  t.strictSame([...client.inherited], [['scratch', id]]);
+  t.ok(isCloexec(fd), 'no child gets it by mistake');
+  t.strictSame([process.env[SESSION_FD_VARIABLE], process.env[ALLOCATIONS_VARIABLE]], [undefined, undefined]);
+  await t.rejects(connect(), { code: 'UNAVAILABLE' }, 'a second one looks in the runtime folder');
+
+  const memory = await client.claim({ id: client.inherited.get('scratch') ?? '' });
+  memory.map().bytes.fill(7);
+  await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
+  await t.rejects(client.budget(), {
+    code: 'UNAVAILABLE',
+    reason: /control socket was not reached.*session was inherited.*controlSocket/,
+  });
+  await client.close();
+  wire.close();
+  await assertNoLeaks(t, runtimeDir);
+  await sameFds(t, before);
+});
+
+t.test('a session by its fd, with a control socket', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const { wire, fd, id } = await bequeathed(runtimeDir);
+  setVariables(t, { [SESSION_FD_VARIABLE]: '99', [ALLOCATIONS_VARIABLE]: '{"other":"x"}' });
+  await using client = await connect({ sessionFd: fd, runtimeDir });
+  t.match(client.session, { inherited: true, id: wire.welcome.sessionId });
+  t.equal(client.inherited.size, 0, 'what the environment says is of another fd');
+  t.equal(process.env[SESSION_FD_VARIABLE], '99', 'and stays');
+  t.match(await client.get({ id }), { id, lifetime: 'LIFETIME_SESSION' });
+  t.equal((await client.budget()).counts.sessions, 1);
+  wire.close();
+});
+
+t.test('by the number that the environment has too', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const { wire, fd, id } = await bequeathed(runtimeDir);
+  setVariables(t, { [SESSION_FD_VARIABLE]: String(fd), [ALLOCATIONS_VARIABLE]: JSON.stringify({ a: id }) });
+  await using client = await connect({ sessionFd: fd });
+  t.strictSame([...client.inherited], [['a', id]]);
+  t.equal(process.env[SESSION_FD_VARIABLE], undefined);
+  wire.close();
+});
+
+t.test('what is no session', async (t) => {
+  const before = openFds();
+  const file = openSync('/dev/null', 'r');
+  const unconnected = createServer().listen(join(temporaryFolder(t), 'stream.sock'));
+  const listening = (unconnected as unknown as { _handle: { fd: number } })._handle.fd;
+  const cases: [string, string, RegExp][] = [
+    ['nonsense', '{}', /is not the number of an fd/],
+    ['-1', '{}', /is not the number of an fd/],
+    ['9999999999', '{}', /is not an fd/],
+    ['1048575', '{}', /1048575 is no connected session \(getsockopt: EBADF/],
+    [String(file), '{}', /is no connected session \(getsockopt: ENOTSOCK/],
+    [String(listening), '{}', /is no connected session \(socket: EPROTOTYPE/],
+    ['1048575', '{', /is not JSON/],
+    ['1048575', '[]', /no object of labels and ids/],
+    ['1048575', '{"frames":7}', /no object of labels and ids/],
+    ['1048575', 'null', /no object of labels and ids/],
+  ];
+  for (const [fd, allocations, reason] of cases) {
+    setVariables(t, { [SESSION_FD_VARIABLE]: fd, [ALLOCATIONS_VARIABLE]: allocations });
+    await t.rejects(connect(), { code: 'INVALID_ARGUMENT', reason }, `${fd} with ${allocations}`);
+    t.equal(process.env[SESSION_FD_VARIABLE], fd, 'nothing was taken');
+  }
+  for (const sessionFd of [-1, 1.5, Number.NaN, 2 ** 31]) {
+    await t.rejects(connect({ sessionFd }), {
+      code: 'INVALID_ARGUMENT',
+      reason: /sessionFd: .* is not an fd/,
+    });
+  }
+  closeSync(file);
+  await new Promise((resolve) => unconnected.close(resolve));
+  await sameFds(t, before);
+});
+
+t.test('one whose daemon has gone', async (t) => {
+  const before = openFds();
+  const [one, other] = seqpacketPair();
+  other.close();
+  await t.rejects(connect({ sessionFd: one.take() }), { code: 'UNAVAILABLE' });
+  await sameFds(t, before);
+});
+
+t.test('a worker thread does not take the session of the environment', async (t) => {
+  const before = openFds();
+  const [one, other] = seqpacketPair();
+  const client = new URL(import.meta.resolve('@vkmemd/client')).href;
+  const script = `import { parentPort } from 'node:worker_threads';
+    const { connect } = await import(${JSON.stringify(client)});
+    parentPort.postMessage(await connect().catch(({ code, message }) => ({ code, message })));`;
+  const env = {
+    ...process.env,
+    [SESSION_FD_VARIABLE]: String(one.fd),
+    RUNTIME_DIRECTORY: temporaryFolder(t),
+  };
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { env });
+  const answer = await new Promise((resolve, reject) =>
+    worker.once('message', resolve).once('error', reject),
+  );
+  t.match(answer, { code: 'UNAVAILABLE', message: /ENOENT/ });
+  await worker.terminate();
+  for (const fd of [one, other]) fd.close();
+  await sameFds(t, before);
+});

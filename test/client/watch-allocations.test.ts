@@ -1,0 +1,65 @@
+/**
+ * watchAllocations(): every event, as long as somebody takes them.
+ */
+import { connectControl, type WatchedAllocation } from '@vkmemd/client';
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+import { connected, PAGE } from './support.js';
+
+const told = ({ event, allocation }: WatchedAllocation): string =>
+  `${String(event).replace('ALLOCATION_EVENT_', '')} ${allocation.name}`;
+
+t.test('each event, in order, until the consumer has enough', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using control = connectControl({ runtimeDir });
+  const client = await connected(t, runtimeDir);
+  await control.allocate({ size: PAGE, name: 'before' });
+  const seen: string[] = [];
+  let work: Promise<unknown> | undefined;
+  for await (const event of control.watchAllocations({ existing: true })) {
+    t.equal(event.sequence, BigInt(seen.length + 1));
+    seen.push(told(event));
+    if (told(event) === 'FREED during') break;
+    work ??= (async () => {
+      await using memory = await client.allocate({ size: PAGE, name: 'during' });
+      await memory.free();
+    })();
+    // A consumer that takes its time gets each of them all the same.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await work;
+  t.same(seen, ['CREATED before', 'CREATED during', 'GRANTED during', 'DRAINING during', 'FREED during']);
+  await control.free({ name: 'before' });
+});
+
+t.test('until its signal aborts, or this end is closed', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const control = connectControl({ runtimeDir });
+  await control.allocate({ size: PAGE, name: 'there' });
+  const enough = new AbortController();
+  const watch = control.watchAllocations({ existing: true, signal: enough.signal });
+  t.match((await watch.next()).value, { event: 'ALLOCATION_EVENT_CREATED', allocation: { name: 'there' } });
+  const next = watch.next();
+  enough.abort();
+  t.same(await next, { done: true, value: undefined });
+  for await (const _ of control.watchAllocations({ signal: enough.signal })) t.fail('it was aborted before');
+
+  const cut = control.watchAllocations({ existing: true });
+  await cut.next();
+  const refused = t.rejects(cut.next(), { code: 'UNAVAILABLE', reason: 'The client was closed.' });
+  await control.close();
+  await refused;
+  await using after = connectControl({ runtimeDir });
+  await after.free({ name: 'there' });
+});
+
+t.test('until the daemon goes', async (t) => {
+  const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
+  await using control = connectControl({ runtimeDir });
+  await control.allocate({ size: PAGE, name: 'there' });
+  const watch = control.watchAllocations({ existing: true });
+  await watch.next();
+  const refused = t.rejects(watch.next(), { code: 'UNAVAILABLE', reason: 'The daemon is stopping.' });
+  await stop();
+  await refused;
+});

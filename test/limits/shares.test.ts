@@ -1,0 +1,104 @@
+/**
+ * The counts behind the limits: shares with a quarter kept, the budget of fds, fds in flight, tokens.
+ */
+import t from 'tap';
+import { FdBudget } from 'vkmemd/dist/limits/fd-budget.js';
+import { FlightPool } from 'vkmemd/dist/limits/flight.js';
+import { Shares } from 'vkmemd/dist/limits/shares.js';
+import { TokenBucket } from 'vkmemd/dist/limits/token-bucket.js';
+
+t.test('one user takes all it can get', async (t) => {
+  const shares = new Shares(() => 32);
+  const mine = Array.from({ length: 24 }, () => shares.take(1, 1));
+  t.ok(mine.every((taken) => typeof taken === 'function'));
+  t.equal(shares.take(1, 1), 'user', 'the last quarter is not for it');
+  t.equal(shares.mostOf(1), 24);
+  for (let uid = 2; uid < 5; uid += 1) {
+    t.type(shares.take(uid, 2), 'function', 'those who have none get some');
+    t.equal(shares.take(uid, 1), 'user', 'but few');
+  }
+  t.type(shares.take(9, 2), 'function');
+  t.equal(shares.take(9, 1), 'daemon', 'until there is nothing left');
+  const [first, second] = mine;
+  if (typeof first === 'function') {
+    first();
+    first();
+  }
+  t.equal(shares.total, 31, 'what is given back twice counts once');
+  t.equal(shares.take(1, 1), 'user', 'and is for the others');
+  t.type(shares.take(8, 1), 'function');
+  if (typeof second === 'function') second();
+  t.equal(shares.of(1), 22);
+});
+
+t.test('what there is can change', async (t) => {
+  let capacity = 8;
+  const shares = new Shares(() => capacity);
+  const six = shares.take(1, 6);
+  capacity = 4;
+  t.equal(shares.take(2, 1), 'daemon');
+  if (typeof six === 'function') six();
+  t.type(shares.take(2, 1), 'function');
+  t.strictSame([shares.total, shares.of(1)], [1, 0]);
+});
+
+t.test('fds against RLIMIT_NOFILE', async (t) => {
+  const small = new FdBudget({ most: 64, open: 22 }, 32);
+  t.equal(small.capacity, 64 - 22 - 2 - 10 - small.inHand * 4, 'a small limit has a small reserve');
+  t.ok(small.capacity >= 20 && small.inHand >= 1);
+  const large = new FdBudget({ most: 65_536, open: 22 }, 32);
+  t.equal(large.capacity, 65_536 - 22 - 2 - 32 - 9 * 4);
+  t.ok(large.mostSessions >= 10_000, 'the service has enough for 10 000 sessions');
+  const none = new FdBudget({ most: 32, open: 30 }, 32);
+  t.equal(none.capacity, 0);
+  t.throws(() => none.lease(1, 1), { code: 'TOO_MANY_FILES', metadata: { limit: '0', whose: 'daemon' } });
+  const taken: (() => void)[] = [];
+  t.throws(
+    () => {
+      for (;;) taken.push(small.lease(1, 1));
+    },
+    { code: 'TOO_MANY_FILES', metadata: { whose: 'user' } },
+  );
+  t.equal(small.leased, Math.ceil((small.capacity * 3) / 4));
+  small.lease(2, 4)();
+  for (const giveBack of taken) giveBack();
+  t.equal(small.leased, 0);
+});
+
+t.test('fds in flight never add up to more than the kernel takes', async (t) => {
+  const pool = new FlightPool(64);
+  t.equal(pool.mostSessions, 16);
+  const greedy = pool.join(1);
+  t.equal(greedy?.allowance, 4);
+  t.equal(greedy?.raise(16), true);
+  t.equal(greedy?.raise(21), false, 'a user takes no more than a quarter beyond what is its sessions\u2019');
+  t.equal(greedy?.allowance, 16, 'and keeps what it has');
+  greedy?.lower(9);
+  t.equal(greedy?.allowance, 9);
+  greedy?.lower(1);
+  t.equal(greedy?.allowance, 4, 'never less than one message');
+  for (const uid of [1, 2, 3]) pool.join(uid)?.raise(16);
+  t.equal(pool.promised, 40, 'the common half is used up before the third');
+  while (pool.join(4)) t.ok(pool.promised <= 64, `${pool.promised} are promised`);
+  t.equal(pool.promised, 64, 'each has room for a message of its own');
+  t.equal(greedy?.raise(5), false, 'and nobody for more');
+  greedy?.leave();
+  greedy?.leave();
+  t.equal(pool.promised, 60);
+});
+
+t.test('tokens', async (t) => {
+  const reading = new TokenBucket(1000, 3, 0);
+  t.strictSame([reading.take(0), reading.take(0)], [0, 0]);
+  t.equal(reading.take(0), 1, 'the last one: the next is there in a millisecond');
+  t.equal(reading.take(0), 2, 'a debt takes longer');
+  t.equal(reading.take(100), 0, 'and is over');
+  t.strictSame([reading.take(100), reading.take(100)], [0, 1], 'it holds no more than the burst');
+  const refusing = new TokenBucket(1000, 2, 0);
+  t.strictSame(
+    [1, 2, 3, 4].map(() => refusing.tryTake(0)),
+    [0, 0, 1, 1],
+    'what is refused costs nothing',
+  );
+  t.equal(refusing.tryTake(1), 0);
+});

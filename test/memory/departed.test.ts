@@ -1,0 +1,140 @@
+/**
+ * Rights of sessions that have ended, where the kernel gave no pidfd: on memory that says who holds it, and on memory
+ * that does not; and how many of them a user may have.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
+import { Departed } from 'vkmemd/dist/memory/departed.js';
+import { Session } from 'vkmemd/dist/memory/session.js';
+import { Sharing } from 'vkmemd/dist/memory/sharing.js';
+import { Waiting } from 'vkmemd/dist/memory/waiting.js';
+
+/** As much of an allocation as matters here. */
+class Fake {
+  readonly sharing = new Sharing('ONE_WRITER');
+  readonly id = 'fake';
+  readonly state = 'LIVE';
+  held: boolean | undefined = true;
+  looks = 0;
+  readonly memory = {
+    heldElsewhere: () => {
+      this.looks += 1;
+      return this.held;
+    },
+  };
+
+  get allocation(): Allocation {
+    return this as unknown as Allocation;
+  }
+}
+
+let sessions = 0n;
+
+function session(uid = 1000): Session {
+  sessions += 1n;
+  return new Session(sessions, { uid, gid: uid, pid: 7, groups: [] }, `token ${sessions}`, 'test');
+}
+
+/** A session with a grant to write. */
+function writer(fake: Fake, kind: 'MAPPABLE' | 'OPAQUE_FD' = 'MAPPABLE', uid = 1000): Session {
+  const one = session(uid);
+  const hold = fake.sharing.take(one, 'rw');
+  if (!hold) throw new Error('the right is not free');
+  const record = {
+    id: 1n,
+    allocation: fake.allocation,
+    session: one,
+    kind,
+    access: 'rw' as const,
+    hold,
+    fds: 1,
+  };
+  one.grants.set(1n, record);
+  return one;
+}
+
+/** As lifetime.ts ends it. */
+function end(departed: Departed, one: Session): void {
+  departed.keep(one);
+  for (const { hold } of one.grants.values()) hold.drop();
+  one.grants.clear();
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+t.test('what the kernel sees of a memfd decides', async (t) => {
+  const fake = new Fake();
+  const departed = new Departed();
+  const waiting = new Waiting(departed);
+  end(departed, writer(fake));
+  t.equal(departed.size, 1);
+  const next = session();
+  await t.rejects(waiting.right(fake.allocation, next, 'rw', 0), { code: 'BUSY' });
+  const wait = waiting.right(fake.allocation, next, 'rw', 60_000);
+  await until(() => fake.looks > 3);
+  t.equal(waiting.size, 1, 'held as it is, it stays');
+  fake.held = false;
+  t.ok(await wait, 'and passes on when nobody holds it any more');
+  t.equal(departed.size, 0);
+  const { looks } = fake;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.equal(fake.looks, looks, 'nobody asks any more');
+});
+
+t.test('where the kernel cannot say, it stays as long as the allocation', async (t) => {
+  const departed = new Departed();
+  const silent = new Fake();
+  silent.held = undefined;
+  end(departed, writer(silent));
+  await until(() => silent.looks > 3);
+  t.equal(departed.size, 1);
+  departed.forget(silent.allocation);
+  t.equal(departed.size, 0);
+  t.equal(silent.sharing.writer, undefined);
+
+  const driver = new Fake();
+  driver.held = false;
+  end(departed, writer(driver, 'OPAQUE_FD'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal(departed.size, 1, 'another kind of grant is not seen at the memfd');
+  departed.forget(driver.allocation);
+});
+
+t.test('a process is known by its pidfd, not by its number', async (t) => {
+  const fake = new Fake();
+  const departed = new Departed();
+  end(departed, writer(fake));
+  t.equal(departed.takeOver(session(), fake.allocation, 'rw'), undefined, 'the same pid says nothing');
+  departed.forget(fake.allocation);
+});
+
+t.test('a user has so many', async (t) => {
+  const departed = new Departed();
+  const waiting = new Waiting(departed);
+  const fakes = Array.from({ length: 64 }, () => new Fake());
+  for (const fake of fakes) end(departed, writer(fake));
+  const fake = new Fake();
+  await t.rejects(waiting.right(fake.allocation, session(), 'ro', 0), { code: 'UNAVAILABLE' });
+  t.ok(await waiting.right(fake.allocation, session(2000), 'ro', 0), 'another user is not touched');
+  const shared = { sharing: new Sharing('SHARED') } as Allocation;
+  t.ok(await waiting.right(shared, session(), 'rw', 0), 'nor is what has no rights');
+  for (const each of fakes) departed.forget(each.allocation);
+  t.equal(departed.size, 0);
+});
+
+t.test('waiting that is stopped', async (t) => {
+  const fake = new Fake();
+  const waiting = new Waiting(new Departed());
+  writer(fake);
+  const stopping = new VkmemError('UNAVAILABLE', 'stopping');
+  const wait = t.rejects(waiting.right(fake.allocation, session(), 'rw', 60_000), stopping);
+  const never = t.rejects(waiting.unlessStopped(new Promise(() => {})), stopping);
+  t.equal(await waiting.unlessStopped(Promise.resolve(1)), 1);
+  waiting.stop(stopping);
+  await Promise.all([wait, never]);
+  await t.rejects(waiting.right(fake.allocation, session(), 'rw', 1), stopping, 'and later ones');
+  t.equal(waiting.size, 0);
+});

@@ -1,0 +1,99 @@
+/**
+ * What is granted of memory that is published, on a memfd of the test's own: other kinds, other people's seals, a writer
+ * that keeps the kernel from sealing.
+ */
+import { addSeals, createMemfd, KIND_NAMES, type OwnedFd, SEALS } from '@vkmemd/proto';
+import t from 'tap';
+import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
+import { Publication } from 'vkmemd/dist/memory/publish.js';
+import { Sharing } from 'vkmemd/dist/memory/sharing.js';
+
+function publication(
+  sealable: OwnedFd | undefined,
+  told = () => {},
+): { publication: Publication; sharing: Sharing } {
+  const sharing = new Sharing('ONE_WRITER');
+  const allocation = { id: 'one', memory: { sealable }, sharing } as unknown as Allocation;
+  return { publication: new Publication(allocation, told), sharing };
+}
+
+t.test('every kind until then, and MAPPABLE to read afterwards', async (t) => {
+  using memfd = await createMemfd('test', 4096n, { sealed: false });
+  let told = 0;
+  const { publication: one, sharing } = publication(memfd, () => {
+    told += 1;
+  });
+  const granted = () =>
+    KIND_NAMES.flatMap((kind) =>
+      (['rw', 'ro'] as const)
+        .filter((access) => {
+          try {
+            one.requireGrantable(kind, access);
+            return true;
+          } catch (failure) {
+            t.match(failure, { code: 'PUBLISHED' });
+            return false;
+          }
+        })
+        .map((access) => `${kind} ${access}`),
+    );
+  t.equal(granted().length, 8);
+  const holder = { id: 1n };
+  sharing.take(holder, 'rw');
+  const wait = t.rejects(sharing.wait({ id: 2n }, 'rw').hold, { code: 'PUBLISHED' });
+  await one.publish();
+  await wait;
+  t.strictSame(granted(), ['MAPPABLE ro']);
+  await t.rejects(
+    one.write(async () => {}),
+    { code: 'PUBLISHED' },
+  );
+  await one.publish();
+  t.equal(told, 1, 'told once');
+});
+
+t.test('two at once, and one that somebody else seals meanwhile', async (t) => {
+  using memfd = await createMemfd('test', 4096n, { sealed: false });
+  const { publication: one } = publication(memfd);
+  await Promise.all([one.publish(), one.publish(), one.publish()]);
+  t.equal(one.published, true);
+  t.equal(one.sealing, false);
+
+  using other = await createMemfd('test', 4096n, { sealed: false });
+  const { publication: raced } = publication(other);
+  const publishing = raced.publish();
+  t.equal(raced.sealing, true, 'the memory is kept as long as it is being sealed');
+  try {
+    addSeals(other, SEALS.FUTURE_WRITE | SEALS.SEAL);
+  } catch {
+    // The other thread was faster.
+  }
+  await publishing;
+  t.equal(raced.published, true);
+
+  using refused = await createMemfd('test', 4096n, { sealed: true });
+  await t.rejects(publication(refused).publication.publish(), { code: 'NOT_PUBLISHABLE' });
+  await t.rejects(publication(undefined).publication.publish(), { code: 'NOT_FOUND' }, 'freed meanwhile');
+});
+
+t.test('it waits for writes that have begun', async (t) => {
+  using memfd = await createMemfd('test', 4096n, { sealed: false });
+  const { publication: one } = publication(memfd);
+  let finish = () => {};
+  const write = one.write(
+    () =>
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      }),
+  );
+  let over = false;
+  const publishing = one.publish().then(() => {
+    over = true;
+  });
+  while (!one.published) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(over, false);
+  finish();
+  await Promise.all([write, publishing]);
+  t.equal(over, true);
+});

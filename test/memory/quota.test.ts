@@ -1,0 +1,140 @@
+/**
+ * Quotas without a device: what the policy gives comes to numbers, limits hold, and nothing is left of a user who is
+ * gone.
+ */
+import t from 'tap';
+import { type Balance, Ledger } from 'vkmemd/dist/memory/ledger.js';
+import {
+  bytes,
+  Host,
+  heapOf,
+  LET_IN,
+  OPERATOR_UID,
+  peer,
+  policyOf,
+  rule,
+  SIZE,
+  settled,
+} from '../support/quotas.js';
+
+const [ANN, BEN, CLEO] = [peer(101), peer(102), peer(103)];
+
+t.test('what the policy gives comes to numbers', async (t) => {
+  const heaps = new Map([[1, { percent: 12.5 }]]);
+  const policy = policyOf([
+    LET_IN,
+    rule({ maxBytes: { every: { bytes: 300n }, heaps }, maxAllocations: 2, maxTickets: undefined }, 101),
+    rule({ maxBytes: { every: 'unlimited' }, maxSessions: 0 }, 102),
+  ]);
+  const { quotas } = new Host(policy, 2);
+  t.strictSame(quotas.of(ANN).describe(), {
+    uid: 101,
+    revision: 1n,
+    heaps: [
+      { heapIndex: 0, limitBytes: 300n, usedBytes: 0n, overageBytes: 0n, reservedBytes: 0n },
+      { heapIndex: 1, limitBytes: 125n, usedBytes: 0n, overageBytes: 0n, reservedBytes: 0n },
+    ],
+    allocations: { limit: 2, used: 0, overage: 0 },
+    sessions: { limit: 1024, used: 0, overage: 0 },
+    tickets: { used: 0, overage: 0 },
+    overridden: false,
+  });
+  t.notOk('limitBytes' in (heapOf(quotas.of(BEN)) ?? {}), 'no limit is none that is shown');
+  t.throws(() => quotas.of(BEN).take('sessions'), {
+    code: 'TOO_MANY_SESSIONS',
+    metadata: { scope: 'user', limit: '0', used: '0' },
+  });
+  await settled();
+  t.strictSame(quotas.all, [], 'who has nothing is not remembered');
+});
+
+t.test('bytes and allocations are charged by the ledger, whatever becomes of them', async (t) => {
+  const host = new Host(policyOf([LET_IN, rule({ maxBytes: bytes(300n), maxAllocations: 2 }, 101)]), 2);
+  const first = await host.admit(ANN, 200n);
+  await t.rejects(host.admit(ANN, 101n), {
+    code: 'QUOTA_EXCEEDED',
+    metadata: { heap: '0', requested_bytes: '101', limit_bytes: '300', used_bytes: '200' },
+  });
+  (await host.admit(ANN, 100n)).settle();
+  first.commit();
+  const other = await host.admit(ANN, 300n, 1);
+  const used = () => host.quotas.of(ANN).describe();
+  t.match(used(), { heaps: [{ usedBytes: 200n }, { usedBytes: 300n }], allocations: { used: 2 } });
+  await t.rejects(host.admit(ANN, 1n), {
+    code: 'QUOTA_EXCEEDED',
+    metadata: { what: 'allocations', limit: '2' },
+  });
+  other.settle();
+  first.drain();
+  t.match(
+    used(),
+    { heaps: [{ usedBytes: 200n }, { usedBytes: 0n }], allocations: { used: 1 } },
+    'draining counts',
+  );
+  await t.rejects(host.admit(ANN, 101n), { code: 'QUOTA_EXCEEDED' });
+  first.settle();
+  t.match(used(), { heaps: [{ usedBytes: 0n }, { usedBytes: 0n }], allocations: { used: 0 } });
+  t.ok(host.ledger.empty);
+  t.strictSame([host.ledger.owners, host.faults], [[], []]);
+});
+
+t.test('requests that run at the same time never pass on the same bytes', async (t) => {
+  const host = new Host(policyOf([LET_IN, rule({ maxBytes: bytes(300n) }, 101)]));
+  const ends = await Promise.allSettled([
+    host.admit(ANN, 200n),
+    host.admit(ANN, 200n),
+    host.admit(ANN, 100n),
+  ]);
+  t.strictSame(
+    ends.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  for (const end of ends) if (end.status === 'fulfilled') end.value.settle();
+});
+
+t.test('a share of the heap for each user who is there, and one for who comes next', async (t) => {
+  const host = new Host(policyOf([LET_IN]));
+  const limit = (identity = ANN) => heapOf(host.quotas.of(identity))?.limitBytes;
+  t.equal(limit(), SIZE / 2n, 'who asks is counted, there or not');
+  const charge = await host.admit(ANN, 500n);
+  t.equal(limit(), SIZE / 2n);
+  await t.rejects(host.admit(ANN, 1n), { code: 'QUOTA_EXCEEDED' });
+  const session = host.quotas.of(BEN).take('sessions');
+  t.strictSame([limit(BEN), limit(CLEO)], [SIZE / 3n, SIZE / 4n]);
+  t.match(
+    heapOf(host.quotas.of(ANN)),
+    { limitBytes: 333n, usedBytes: 500n, overageBytes: 167n },
+    'nothing is taken',
+  );
+  const operator = host.quotas.of(peer(OPERATOR_UID)).take('sessions');
+  t.equal(limit(), SIZE / 3n, 'operators do not count');
+  t.equal(limit(peer(OPERATOR_UID)), undefined);
+  session.release();
+  t.equal(limit(), SIZE / 2n);
+  operator.release();
+  charge.settle();
+});
+
+t.test('leases are given back once, and nothing is left of who is gone', async (t) => {
+  const host = new Host(policyOf([LET_IN]));
+  const [session, ticket] = [host.quotas.of(ANN).take('sessions'), host.quotas.of(ANN).take('tickets')];
+  t.match(host.quotas.of(ANN).describe(), { sessions: { used: 1 }, tickets: { used: 1 } });
+  session.release();
+  t.throws(() => session.release(), /given back twice/);
+  t.equal(host.quotas.all.length, 1);
+  const last = host.quotas.of(ANN);
+  ticket.release();
+  t.strictSame([host.quotas.all, host.faults], [[], []]);
+  t.throws(() => last.take('tickets'), /was dropped, and used again/, 'a defect is told');
+});
+
+t.test('an account that is not zero when its user is gone is told of, and thrown at nobody', async (t) => {
+  class Wrong extends Ledger {
+    override owner(uid: number, heap?: number): Balance {
+      return { ...super.owner(uid, heap), live: 5n };
+    }
+  }
+  const host = new Host(policyOf([LET_IN]), 1, new Wrong(1));
+  host.quotas.of(ANN).take('sessions').release();
+  t.strictSame(host.faults, ['user 101 is gone, and its quota is not zero']);
+});

@@ -1,0 +1,114 @@
+/**
+ * Reservations without a device: what is kept for whom, and policies that a device cannot keep.
+ */
+
+import t from 'tap';
+import { requireReservable } from 'vkmemd/dist/memory/reservations.js';
+import { UnitPattern } from 'vkmemd/dist/policy/unit.js';
+import { bytes, Host, heapOf, LET_IN, peer, policyOf, rule, SIZE, settled } from '../support/quotas.js';
+
+const [ANN, BEN] = [peer(101), peer(102)];
+
+t.test('what is reserved is kept', async (t) => {
+  const host = new Host(
+    policyOf([LET_IN, rule({ reservedBytes: bytes(400n) }, 101), rule({ maxBytes: { every: 'unlimited' } })]),
+  );
+  const budget = async () => (await host.budget.heaps())[0];
+  t.match(
+    await budget(),
+    { available: 600n, guaranteed: 400n, pressure: 'NORMAL' },
+    'its user is not there yet',
+  );
+  t.match(
+    host.quotas.all.map((quota) => quota.describe()),
+    [{ uid: 101, heaps: [{ reservedBytes: 400n }] }],
+  );
+  await t.rejects(host.admit(BEN, 601n), { code: 'BUDGET_EXCEEDED', metadata: { available_bytes: '600' } });
+  const ben = await host.admit(BEN, 600n);
+  t.match(
+    await budget(),
+    { available: 0n, guaranteed: 400n, pressure: 'NORMAL' },
+    'what is not used is not used',
+  );
+  await t.rejects(host.admit(BEN, 1n), { code: 'BUDGET_EXCEEDED' });
+  const ann = await host.admit(ANN, 300n);
+  t.match(await budget(), { available: 0n, guaranteed: 100n, pressure: 'ELEVATED' });
+  await t.rejects(host.admit(ANN, 101n), { code: 'BUDGET_EXCEEDED', metadata: { available_bytes: '100' } });
+  ben.settle();
+  const more = await host.admit(ANN, 700n);
+  t.match(
+    await budget(),
+    { available: 0n, guaranteed: 0n },
+    'its user may have what nobody was promised, too',
+  );
+  ann.settle();
+  t.match(await budget(), { available: 300n, guaranteed: 0n }, 'it uses more than is kept for it');
+  more.settle();
+  t.match(await budget(), { available: 600n, guaranteed: 400n });
+});
+
+t.test('a share is never less than what is kept', async (t) => {
+  const host = new Host(policyOf([LET_IN, rule({ reservedBytes: bytes(800n) }, 101)]));
+  t.match(heapOf(host.quotas.of(ANN)), { limitBytes: 800n, reservedBytes: 800n });
+  (await host.admit(ANN, 800n)).settle();
+});
+
+t.test('what rules by unit reserve counts when somebody comes, and only as far as it is free', async (t) => {
+  const units = [UnitPattern.of('render*.service')].filter((unit) => unit !== undefined);
+  const byUnit = { where: 'test', match: { units }, gives: { reservedBytes: bytes(700n) } };
+  const rules = [LET_IN, rule({ reservedBytes: bytes(400n) }, 101), byUnit];
+  const host = new Host(policyOf(rules));
+  const [renderer, other] = [peer(102, { unit: 'render.service' }), peer(102)];
+  const kept = (identity = renderer) => heapOf(host.quotas.of(identity))?.reservedBytes;
+  t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
+  const session = host.quotas.of(renderer).take('sessions');
+  t.equal(kept(), 600n, 'what nobody else was promised');
+  t.equal(kept(peer(103, { unit: 'render.service' })), 0n, 'for who came first');
+  await settled();
+  t.equal(kept(ANN), 400n, 'and nobody else has less');
+  t.equal(kept(other), 0n, 'its process of another unit was asked last');
+  t.equal(kept(), 600n);
+  session.release();
+  t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
+
+  const boundless = rule({ maxBytes: { every: 'unlimited' } });
+  const over = new Host(policyOf([...rules, boundless], { overcommit: true }));
+  const held = over.quotas.of(renderer).take('sessions');
+  t.match(
+    heapOf(over.quotas.of(renderer)),
+    { reservedBytes: 700n },
+    'with overcommit everybody is promised all of it',
+  );
+  t.match((await over.budget.heaps())[0], { available: 0n, guaranteed: SIZE });
+  const charge = await over.admit(ANN, 400n);
+  await t.rejects(
+    over.admit(ANN, 1n),
+    { code: 'BUDGET_EXCEEDED' },
+    'beyond its own, what is kept for others',
+  );
+  await t.rejects(over.admit(renderer, 700n), { code: 'BUDGET_EXCEEDED' }, 'it is there only once');
+  charge.settle();
+  held.release();
+});
+
+t.test('policies that this device cannot keep', async (t) => {
+  const heaps = [{ size: SIZE }, { size: 500n }];
+  const reserve = (uid: number, every: bigint) => rule({ reservedBytes: bytes(every) }, uid);
+  const fits = policyOf([LET_IN, reserve(101, 200n), reserve(102, 300n)]);
+  requireReservable(fits, heaps);
+  const much = [LET_IN, reserve(101, 200n), reserve(102, 301n)];
+  t.throws(() => requireReservable(policyOf(much), heaps), {
+    code: 'POLICY_INVALID',
+    reason: /^On this device 501 bytes are reserved of heap 1, which has 500/,
+  });
+  requireReservable(policyOf(much, { overcommit: true }), heaps);
+  const later = [...much, rule({ reservedBytes: bytes(1n) }, 102)];
+  requireReservable(policyOf(later), heaps);
+  const crossed = [LET_IN, reserve(101, 200n), rule({ maxBytes: bytes(199n) }, 101)];
+  t.throws(() => requireReservable(policyOf(crossed, { overcommit: true }), heaps), {
+    code: 'POLICY_INVALID',
+    reason: /user 101 is reserved 200 bytes of heap 0 and may have 199/,
+  });
+  requireReservable(policyOf([reserve(101, 200n)]), heaps);
+  t.pass('a user whom only its group lets in may be reserved bytes');
+});

@@ -1,0 +1,40 @@
+/**
+ * A table of tickets on a clock of the test's, with a quota that counts and notes that are kept.
+ */
+import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
+import { Guesses } from 'vkmemd/dist/memory/guesses.js';
+import type { TicketTerms } from 'vkmemd/dist/memory/ticket.js';
+import { Tickets } from 'vkmemd/dist/memory/tickets.js';
+
+export const user = (uid: number) => ({ uid, gid: uid, pid: 1, groups: [] });
+export const MAKER = user(1);
+export const CLAIMANT = user(2);
+
+/** As much of an allocation as a ticket looks at. */
+export const fakeAllocation = (): Allocation => ({ id: 'a', state: 'LIVE' }) as unknown as Allocation;
+
+/** A table whose clock stands where the test puts it. */
+export function table() {
+  const clock = { now: 1_000_000 };
+  const quota = { taken: 0 };
+  const notes: string[] = [];
+  const take = () => {
+    quota.taken += 1;
+    return () => {
+      quota.taken -= 1;
+    };
+  };
+  const note = (what: string) => void notes.push(what);
+  const guesses = new Guesses(note, () => clock.now);
+  const tickets = new Tickets(take, note, { now: () => clock.now, guesses });
+  const terms = (changes: Partial<TicketTerms> = {}): TicketTerms => ({
+    allocation: fakeAllocation(),
+    kinds: ['MAPPABLE'],
+    access: 'ro',
+    uses: 1,
+    validMs: 10_000,
+    forUid: undefined,
+    ...changes,
+  });
+  return { clock, quota, notes, guesses, tickets, terms };
+}

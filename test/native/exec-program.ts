@@ -1,0 +1,23 @@
+/**
+ * Becomes another program, with one end of a socket pair as its session.
+ * Usage: exec-program.js ENVIRONMENT FILE [ARG...], ENVIRONMENT a JSON array or null; what becomes of a failure is printed.
+ */
+import { readFileSync } from 'node:fs';
+import { becomeProgram, seqpacketPair, VkmemError } from '@vkmemd/proto';
+
+const [environment = 'null', file = '', ...args] = process.argv.slice(2);
+/** The masks of signals, of this thread. */
+const signals = () => readFileSync('/proc/thread-self/status', 'utf8').match(/^Sig(Blk|Ign|Cgt):.*$/gm);
+
+const [session] = seqpacketPair();
+process.env.SESSION = String(session.fd);
+// Node makes what it writes to non-blocking where that is a pipe; it must not stay so.
+process.stdout.on('error', () => {});
+const before = signals();
+try {
+  becomeProgram({ file, args, environment: JSON.parse(environment) ?? undefined }, session);
+} catch (failure) {
+  if (!(failure instanceof VkmemError)) throw failure;
+  const same = JSON.stringify(before) === JSON.stringify(signals());
+  process.stdout.write(JSON.stringify({ code: failure.code, errno: failure.metadata.errno, same }));
+}

@@ -1,0 +1,145 @@
+/**
+ * vkmemd --check-config: what it says, how it ends, and that it touches neither device nor runtime folder. And a
+ * daemon that was given a policy with a fault does not start.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { daemonProgram, plainEnvironment, temporaryFolder } from '../support/daemon.js';
+import { folderOf, MAIN } from './support.js';
+
+/** Runs vkmemd to its end, on a machine without any driver. */
+function vkmemd(...args: readonly string[]) {
+  const env = { ...plainEnvironment(), VK_DRIVER_FILES: '/nonexistent.json' };
+  return spawnSync(process.execPath, [daemonProgram, ...args], { encoding: 'utf8', env, timeout: 30_000 });
+}
+
+const GOOD = `overcommit = true
+limits.sessions = 100
+[pressure]
+elevated = 70
+[[rule]]
+uid = ["root", 5]
+unit = "worker@*.service"
+connect = true
+reserved_bytes = "10%"
+`;
+const BAD = '[[rule]]\nuid = -1\nconnect = 1\n';
+
+t.test('a policy that is well', async (t) => {
+  const root = folderOf(t, { [MAIN]: GOOD, '/etc/vkmemd/conf.d/a.toml': '[[rule]]\nmax_tickets = 4\n' });
+  const runtimeDir = join(temporaryFolder(t), 'never-made');
+  const args = ['--check-config', '--config-root', root, '--runtime-dir', runtimeDir, '--allow-import', '9'];
+  const { status, stdout, stderr } = vkmemd(...args, '--pressure-critical', '90');
+  t.equal(status, 0);
+  t.equal(stderr, '');
+  const main = join(root, MAIN);
+  t.strictSame(
+    stdout.split('\n').filter((line) => !/this kernel/.test(line)),
+    [
+      'Files, in their order:',
+      `  ${main}`,
+      `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}`,
+      'Rules, after the built-in ones:',
+      `  ${main}:5: uid 0 or 5 and unit worker@*.service: connect, reserved_bytes`,
+      `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}:1: everybody: max_tickets`,
+      '  --allow-import: uid 9: import',
+      'Limits: sessions = 100.',
+      'Pressure: ELEVATED from 70 % of a heap on, CRITICAL from 90 %.',
+      'Reservations may add up to more than a heap.',
+      'Whether reserved bytes fit the heaps is known only where the device is: it is not checked here.',
+      'The policy is well.',
+      '',
+    ],
+  );
+  t.notOk(existsSync(runtimeDir), 'no runtime folder was made');
+  const object = JSON.parse(vkmemd(...args, '--json').stdout);
+  t.match(object, {
+    well: true,
+    files: [main, join(root, '/etc/vkmemd/conf.d/a.toml')],
+    rules: [
+      {
+        where: `${main}:5`,
+        matches: { uid: [0, 5], unit: ['worker@*.service'] },
+        gives: ['connect', 'reserved_bytes'],
+      },
+      { matches: {}, gives: ['max_tickets'] },
+      { where: '--allow-import', matches: { uid: [9] }, gives: ['import'] },
+    ],
+    limits: { sessions: 100, messages_in_flight: 32 },
+    pressure: { elevated: 70, critical: 95 },
+    overcommit: true,
+  });
+  t.equal(object.notes.length, 1);
+});
+
+t.test('no files at all', async (t) => {
+  const { status, stdout } = vkmemd('--check-config', '--config-root', temporaryFolder(t));
+  t.equal(status, 0);
+  t.match(
+    stdout,
+    /^No files: the defaults are in force\.\nNo rules but the built-in ones\.\nLimits: the defaults\./,
+  );
+});
+
+t.test('warnings are no faults', async (t) => {
+  const root = folderOf(t, { [MAIN]: '[[rule]]\nuid = []\nconnect = true\n' });
+  const { status, stdout } = vkmemd('--check-config', '--config-root', root);
+  t.equal(status, 0);
+  t.match(stdout, `${join(root, MAIN)}:1:3: warning: the rule can never match: uid is empty.\n`);
+  const { warnings } = JSON.parse(vkmemd('--check-config', '--config-root', root, '--json').stdout);
+  t.strictSame(warnings, [
+    { file: join(root, MAIN), line: 1, column: 3, message: 'the rule can never match: uid is empty.' },
+  ]);
+});
+
+t.test('a policy with faults', async (t) => {
+  const root = folderOf(t, { [MAIN]: BAD });
+  const file = join(root, MAIN);
+  const { status, stdout } = vkmemd('--check-config', '--config-root', root);
+  t.equal(status, 1);
+  const lines = stdout.split('\n');
+  t.equal(lines.length, 4);
+  t.match(lines[0], `${file}:2:7: uid: -1 is too small; allowed: `);
+  t.match(lines[1], `${file}:3:11: connect: 1 is a whole number; allowed: true or false.`);
+  t.equal(lines[2], '2 faults: the daemon would refuse this policy.');
+  const json = vkmemd('--check-config', '--config-root', root, '--json');
+  t.equal(json.status, 1);
+  t.match(JSON.parse(json.stdout), {
+    well: false,
+    faults: [
+      { file, line: 2, column: 7, message: /^uid: -1 is too small/ },
+      { file, line: 3, column: 11, message: /^connect: 1/ },
+    ],
+  });
+});
+
+t.test('a daemon does not start with one', async (t) => {
+  const root = folderOf(t, { [MAIN]: BAD });
+  const runtimeDir = join(temporaryFolder(t), 'never-made');
+  for (const source of [
+    ['--config-root', root],
+    ['--config', join(root, MAIN)],
+  ]) {
+    const { status, stderr } = vkmemd('--runtime-dir', runtimeDir, ...source);
+    t.equal(status, 1);
+    t.match(
+      stderr,
+      /^vkmemd: POLICY_INVALID: .*vkmemd\.toml:2:7: uid: .*\nvkmemd: POLICY_INVALID: .*:3:11: connect: .*\n$/,
+    );
+  }
+  const { status, stderr } = vkmemd('--runtime-dir', runtimeDir, '--config', '/nowhere.toml');
+  t.equal(status, 1);
+  t.equal(stderr, 'vkmemd: POLICY_INVALID: /nowhere.toml: the file cannot be read: ENOENT.\n');
+  t.notOk(existsSync(runtimeDir), 'and has begun nothing');
+});
+
+t.test('options that do not go together', async (t) => {
+  t.match(vkmemd('--json'), { status: 1, stderr: /--json goes with --check-config/ });
+  t.match(vkmemd('--config', 'a', '--config-root', 'b'), { status: 1, stderr: /cannot be used with/ });
+  const root = folderOf(t, {});
+  const crossed = vkmemd('--check-config', '--config-root', root, '--pressure-elevated', '97');
+  t.match(crossed, { status: 1, stdout: /^--pressure-elevated: elevated \(97\) is above critical \(95\)/ });
+  t.match(vkmemd('--help').stdout, /\/etc\/vkmemd\/conf\.d\/\*\.toml[\s\S]*Examples:\n/);
+});

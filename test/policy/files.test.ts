@@ -1,0 +1,211 @@
+/**
+ * Where a policy's files are, in what order they are read, and what becomes of those that cannot be.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { findingText } from 'vkmemd/dist/policy/findings.js';
+import { loadPolicy } from 'vkmemd/dist/policy/load.js';
+import { asUser } from '../support/as-user.js';
+import { noOtherUser } from '../support/uid.js';
+import { faultsOf, folderOf, MAIN, policyOf, settings } from './support.js';
+
+const rule = (uid: number) => `[[rule]]\nuid = ${uid}\nmax_tickets = ${uid}\n`;
+
+t.test('the order of the files', async (t) => {
+  const files = [
+    '/usr/lib/vkmemd/20-more.toml',
+    '/usr/lib/vkmemd/vkmemd.toml',
+    '/usr/lib/vkmemd/conf.d/90-last.toml',
+    MAIN,
+    '/etc/vkmemd/conf.d/10-a.toml',
+    '/etc/vkmemd/conf.d/9-b.toml',
+    '/etc/vkmemd/conf.d/B.toml',
+    '/etc/vkmemd/conf.d/a.toml',
+  ];
+  const unread = [
+    '/etc/vkmemd/conf.d/.hidden.toml',
+    '/etc/vkmemd/conf.d/note.txt',
+    '/etc/vkmemd/conf.d/a.toml~',
+  ];
+  const texts = files.map((file, index) => [file, rule(index + 1)] as const);
+  const broken = unread.map((file) => [file, 'no TOML'] as const);
+  const root = folderOf(t, Object.fromEntries([...texts, ...broken].reverse()));
+  const { policy, warnings } = await loadPolicy(settings(root));
+  t.strictSame(
+    policy.files,
+    files.map((file) => join(root, file)),
+  );
+  t.strictSame(
+    policy.rules.map(({ gives }) => gives.maxTickets),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  t.equal(policy.rules[3]?.where, join(root, `${MAIN}:1`));
+  t.strictSame(warnings, []);
+});
+
+t.test('later settings replace earlier ones, rules are added', async (t) => {
+  const root = folderOf(t, {
+    '/usr/lib/vkmemd/vkmemd.toml': `overcommit = true\n[limits]\nsessions = 5\nrequest_burst = 7\n[pressure]\nelevated = 99\n${rule(1)}`,
+    [MAIN]: `overcommit = false\nlimits.sessions = 6\npressure = { elevated = 50, critical = 60 }\n${rule(2)}`,
+  });
+  const { policy } = await loadPolicy(settings(root));
+  t.equal(policy.overcommit, false);
+  t.match(policy.limits, { sessions: 6, requestBurst: 7, queuedMessages: 256 });
+  t.strictSame(policy.pressure, { elevated: 50, critical: 60 });
+  t.equal(policy.rules.length, 2);
+  const given = await loadPolicy(settings(root, { pressure: { critical: 70 }, importers: new Set([9]) }));
+  t.strictSame(
+    given.policy.pressure,
+    { elevated: 50, critical: 70 },
+    "the command line's word is the last one",
+  );
+  t.strictSame(given.policy.rules.at(-1), {
+    where: '--allow-import',
+    match: { uids: new Set([9]) },
+    gives: { import: true },
+  });
+  t.match(await faultsOf(root, { pressure: { critical: 40 } }), [
+    /vkmemd\.toml:3:25: elevated \(50\) is above/,
+  ]);
+});
+
+t.test('no file is needed, but that of --config', async (t) => {
+  const root = folderOf(t, {});
+  const { policy } = await loadPolicy(settings(root));
+  t.strictSame([policy.files, policy.rules], [[], []]);
+  const config = join(root, 'other.toml');
+  t.strictSame(await faultsOf(root, { config }), ['/other.toml: the file cannot be read: ENOENT.']);
+  writeFileSync(config, rule(3));
+  mkdirSync(join(root, 'etc/vkmemd'), { recursive: true });
+  writeFileSync(join(root, MAIN), 'no TOML');
+  t.strictSame(
+    (await loadPolicy(settings(root, { config }))).policy.files,
+    [config],
+    'it takes the place of all',
+  );
+  t.strictSame((await loadPolicy(settings(root, { config: '/dev/null' }))).policy.rules, []);
+});
+
+t.test('what is there and cannot be read is a fault', async (t) => {
+  const root = folderOf(t, { '/etc/vkmemd/conf.d/ok.toml': rule(1) });
+  const conf = join(root, 'etc/vkmemd/conf.d');
+  mkdirSync(join(root, MAIN), { recursive: true });
+  symlinkSync('/nowhere', join(conf, 'dangling.toml'));
+  symlinkSync('/dev/zero', join(conf, 'endless.toml'));
+  spawnSync('mkfifo', [join(conf, 'fifo.toml')]);
+  writeFileSync(join(conf, 'latin1.toml'), Buffer.from('a = 1\n# ue: \xfc\n', 'latin1'));
+  writeFileSync(join(root, 'usr'), '');
+  t.strictSame(
+    (await faultsOf(root)).sort(),
+    [
+      `${MAIN}: the file cannot be read: it is no regular file.`,
+      '/etc/vkmemd/conf.d/dangling.toml: the file cannot be read: ENOENT.',
+      '/etc/vkmemd/conf.d/endless.toml: the file is too large; allowed: at most 262144 bytes.',
+      '/etc/vkmemd/conf.d/fifo.toml: the file cannot be read: it is no regular file.',
+      '/etc/vkmemd/conf.d/latin1.toml:2:7: this is no UTF-8; allowed: TOML in UTF-8.',
+      '/usr/lib/vkmemd/conf.d: the folder cannot be read: ENOTDIR.',
+      '/usr/lib/vkmemd: the folder cannot be read: ENOTDIR.',
+    ].sort(),
+  );
+});
+
+t.test('what may not be read', { skip: noOtherUser ?? false }, async (t) => {
+  const root = folderOf(t, { [MAIN]: rule(1), '/etc/vkmemd/conf.d/a.toml': rule(1) });
+  chmodSync(root, 0o755);
+  chmodSync(join(root, MAIN), 0o600);
+  chmodSync(join(root, 'etc/vkmemd/conf.d'), 0o700);
+  const told = await asUser({ uid: 65_534, gid: 65_534, groups: [] }, 'check-config.js', [root]);
+  t.strictSame(told, [
+    '/etc/vkmemd/conf.d: the folder cannot be read: EACCES.',
+    '/etc/vkmemd/vkmemd.toml: the file cannot be read: EACCES.',
+  ]);
+});
+
+t.test('names of users and groups', async (t) => {
+  const [, name = '', id] = /^([^:\n]+):[^:]*:([1-9]\d*):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
+  const { policy } = await policyOf(
+    t,
+    `[[rule]]\nuid = ["root", "${name}"]\ngroup = "root"\nclaim_from = "${name}"\n`,
+  );
+  t.strictSame(policy.rules[0]?.match, { uids: new Set([0, Number(id)]), groups: new Set([0]) });
+  t.strictSame(policy.rules[0]?.gives, { claimFrom: new Set([Number(id)]) });
+});
+
+t.test('who is not in the files is asked of the name service', async (t) => {
+  const folder = folderOf(t, {});
+  const path = process.env.PATH;
+  t.teardown(() => {
+    process.env.PATH = path;
+  });
+  const service = (script: string) => {
+    writeFileSync(join(folder, 'getent'), `#!/bin/sh\necho "$@" >>${folder}/asked\n${script}\n`, {
+      mode: 0o755,
+    });
+    process.env.PATH = `${folder}:${path}`;
+  };
+  service('case $2 in far-*) echo "$2:x:4242:4343::/:/bin/sh";; *) exit 2;; esac');
+  const root = folderOf(t, {
+    [MAIN]: '[[rule]]\nuid = ["far-away", "root"]\ngid = "far-group"\nclaim_from = "far-away"\n',
+  });
+  const { policy } = await loadPolicy(settings(root));
+  t.strictSame(policy.rules[0]?.match, { uids: new Set([4242, 0]), gids: new Set([4242]) });
+  const asked = readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n').sort();
+  t.strictSame(asked, ['group far-group', 'passwd far-away'], 'each once, and nobody who is in the files');
+
+  service('exit 1');
+  const silent = folderOf(t, { [MAIN]: '[[rule]]\nuid = ["far-away", "farther", "root"]\n' });
+  t.match(await faultsOf(silent), [
+    /:2:8: uid: the user "far-away" could not be looked up \(getent: 1\)/,
+    /:2:20: uid: the user "farther" could not be looked up/,
+  ]);
+  service('kill -9 $$');
+  t.match(await faultsOf(silent), [/could not be looked up \(getent: SIGKILL\)/, /farther/]);
+  process.env.PATH = '/nowhere';
+  t.match(await faultsOf(silent), [/could not be looked up \(getent: ENOENT\)/, /farther/]);
+});
+
+t.test('what is odd', async (t) => {
+  const root = folderOf(t, { [MAIN]: rule(1), '/etc/vkmemd/mine.toml': 'no TOML' });
+  chmodSync(join(root, MAIN), 0o666);
+  const { warnings } = await loadPolicy(settings(root));
+  t.strictSame(
+    warnings.map((warning) => findingText(warning).replaceAll(root, '')),
+    [
+      '/etc/vkmemd/mine.toml: it is not read; what is meant to be belongs into /etc/vkmemd/conf.d.',
+      '/etc/vkmemd/vkmemd.toml: everybody may write it, and so decide who may do what.',
+    ],
+  );
+  const oddities = async (text: string) =>
+    (await policyOf(t, text)).warnings
+      .filter(({ what }) => !/this kernel/.test(what))
+      .map(({ at, what }) => `${at.line}:${at.column} ${what}`);
+  t.match(await oddities('[[rule]]\nuid = []\nconnect = true\n'), [
+    '1:3 the rule can never match: uid is empty.',
+  ]);
+  t.match(await oddities('[[rule]]\nunit = "sshd"\nconnect = true\n'), [
+    /^1:3 the rule can never match: a unit's name ends/,
+  ]);
+  t.strictSame(
+    await oddities('[[rule]]\nunit = ["sshd", "ssh*"]\nconnect = true\n'),
+    [],
+    'one of them may fit',
+  );
+  t.match(await oddities('\n[[rule]]\nuid = 5\n'), ['2:3 the rule gives nothing.']);
+  t.match(await oddities('[[rule]]\nconnect = false\n'), [/^1:3 root may not connect/]);
+  t.match(await oddities('[[rule]]\nconnect = false\noperator = true\n'), [
+    /makes operators of those/,
+    /root may not/,
+  ]);
+  t.match(await oddities('[[rule]]\nreserved_bytes = "1MiB"\n'), [/kept for everybody, each/]);
+  t.match(await oddities('[[rule]]\ngroup = 5\nreserved_bytes = "1MiB"\n'), [
+    /kept for whoever matches, each/,
+  ]);
+  const most = (over: string) =>
+    `${over}[[rule]]\nuid = [5, 6]\nreserved_bytes = "50%"\n[[rule]]\nuid = 7\nreserved_bytes = "1%"\n`;
+  t.match(await oddities(most('')), [
+    '4:3 with this rule 101 % of a heap are kept; overcommit = true would allow that.',
+  ]);
+  t.strictSame(await oddities(most('overcommit = true\n')), []);
+});

@@ -1,0 +1,203 @@
+/**
+ * A reload, by SIGHUP, by gRPC and by vkmemctl: all of it or nothing, and from then on new rights for sessions that
+ * exist.
+ */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectControl } from '@vkmemd/client';
+import { VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import { Authority } from 'vkmemd/dist/memory/authority.js';
+import { Reload } from 'vkmemd/dist/memory/reload.js';
+import { Policy } from 'vkmemd/dist/policy/policy.js';
+import { parsed, vkmemctl } from '../cli/support.js';
+import { asUser } from '../support/as-user.js';
+import { ControlWire } from '../support/control-wire.js';
+import { ANYBODY, startDaemon, type TestDaemon, temporaryFolder } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { noOtherUser, OTHER_UID } from '../support/uid.js';
+import { manager } from '../systemd/manager.js';
+
+const kinds = ['KIND_MAPPABLE'] as const;
+const small = { sizeBytes: 4096n, kinds };
+const BAD = '[[rule]]\nconnect = "yes"\nuid = -1\n';
+const NO_KINDS = '[[rule]]\nuid = 0\nkinds = []\n';
+
+/** Waits until it is so; fails after 10 s. */
+async function until(so: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !so(); ) {
+    if (Date.now() > end) throw new Error('it never came to that');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** How often the daemon has logged it. */
+const logged = ({ log }: TestDaemon, what: RegExp) => [...log().matchAll(new RegExp(what, 'g'))].length;
+const IN_FORCE = /was read again and is in force/;
+const REFUSED = /was not replaced/;
+
+t.test('SIGHUP', async (t) => {
+  const socket = join(temporaryFolder(t), 'notify');
+  const { messages, close } = manager(socket);
+  t.teardown(close);
+  const daemon = await startDaemon(t, { env: { NOTIFY_SOCKET: socket } });
+  const wire = await HandoffWire.open(daemon.runtimeDir);
+  const held = await wire.ask({ allocate: { ...small, grantKinds: kinds } });
+  writeFileSync(daemon.config, NO_KINDS);
+  process.kill(daemon.pid, 'SIGHUP');
+  await until(() => logged(daemon, IN_FORCE) === 1);
+  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'from the next request on');
+  const id = held.message.allocate?.allocation?.id ?? '';
+  t.ok((await wire.ask({ free: { allocation: { id } } })).message.free, 'the session stays, and what it had');
+
+  writeFileSync(daemon.config, BAD);
+  process.kill(daemon.pid, 'SIGHUP');
+  await until(() => logged(daemon, REFUSED) === 1);
+  t.match(daemon.log(), /policy\.toml:2:11: connect: .*policy\.toml:3:7: uid: /, 'every fault is in the log');
+  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'the old one stays');
+
+  writeFileSync(daemon.config, '');
+  process.kill(daemon.pid, 'SIGHUP');
+  await until(() => logged(daemon, IN_FORCE) === 2);
+  t.ok((await wire.ask({ allocate: small })).message.allocate, 'and a good one is used again');
+  for (const fd of held.fds) fd.close();
+  wire.close();
+  await until(() => messages.length === 7);
+  t.match(messages, [
+    /^READY=1\nSTATUS=vkmemd .* ready/,
+    /^RELOADING=1\nMONOTONIC_USEC=\d+$/,
+    /^READY=1\nSTATUS=vkmemd .* ready/,
+    /^RELOADING=1\n/,
+    /^READY=1\nSTATUS=The policy was not read again/,
+    /^RELOADING=1\n/,
+    /^READY=1\nSTATUS=vkmemd .* ready/,
+  ]);
+});
+
+t.test('ReloadPolicy', async (t) => {
+  const daemon = await startDaemon(t, { policy: ANYBODY });
+  const { runtimeDir, config } = daemon;
+  const control = new ControlWire(runtimeDir);
+  const wire = await HandoffWire.open(runtimeDir);
+  t.match(await control.call('ReloadPolicy', {}), { files: [config], rules: 1 });
+  writeFileSync(config, `${ANYBODY}${NO_KINDS}`);
+  t.match(await control.call('ReloadPolicy', {}), { files: [config], rules: 2 });
+  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' });
+  await t.rejects(control.call('Allocate', { ...small, name: 'x' }), { code: 'NOT_PERMITTED' });
+  writeFileSync(config, BAD);
+  await t.rejects(control.call('ReloadPolicy', {}), {
+    code: 'POLICY_INVALID',
+    reason: new RegExp(`^${config}:2:11: connect: .*\n${config}:3:7: uid: `),
+    metadata: { faults: '2', place: `${config}:2:11` },
+  });
+  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'the old one stays');
+  writeFileSync(config, ANYBODY);
+  await Promise.all(Array.from({ length: 20 }, () => control.call('ReloadPolicy', {})));
+  t.ok((await wire.ask({ allocate: small })).message.allocate);
+  wire.close();
+  control.close();
+});
+
+t.test('who may not connect any more', async (t) => {
+  const { runtimeDir, config, pid, ...daemon } = await startDaemon(t);
+  const wire = await HandoffWire.open(runtimeDir);
+  const control = new ControlWire(runtimeDir);
+  writeFileSync(config, '[[rule]]\nuid = 0\nconnect = false\n');
+  await control.call('ReloadPolicy', {});
+  await t.rejects(HandoffWire.open(runtimeDir), { code: 'NOT_PERMITTED' });
+  await t.rejects(control.call('ListAllocations', {}), { code: 'NOT_PERMITTED' }, 'each call asks again');
+  t.ok(
+    (await wire.ask({ allocate: small })).message.allocate,
+    'a session that exists goes on by its other rights',
+  );
+  writeFileSync(config, '');
+  process.kill(pid, 'SIGHUP');
+  await until(() => [...daemon.log().matchAll(/is in force/g)].length === 2);
+  t.ok(await control.call('ListAllocations', {}));
+  wire.close();
+  control.close();
+});
+
+t.test('thresholds of pressure', async (t) => {
+  const { runtimeDir, config } = await startDaemon(t, { policy: '[pressure]\nelevated = 1\ncritical = 1\n' });
+  const control = new ControlWire(runtimeDir);
+  const wire = await HandoffWire.open(runtimeDir);
+  const size = (await control.budget()).heaps[0]?.sizeBytes ?? 0n;
+  await wire.ask({ allocate: { ...small, sizeBytes: size / 50n } });
+  const pressure = async () => (await control.budget()).heaps[0]?.pressure;
+  t.equal(await pressure(), 'PRESSURE_CRITICAL');
+  writeFileSync(config, '[pressure]\nelevated = 1\n');
+  await control.call('ReloadPolicy', {});
+  t.equal(await pressure(), 'PRESSURE_ELEVATED');
+  writeFileSync(config, '');
+  await control.call('ReloadPolicy', {});
+  t.equal(await pressure(), 'PRESSURE_NORMAL');
+  wire.close();
+  control.close();
+});
+
+t.test('it is for operators', { skip: noOtherUser ?? false }, async (t) => {
+  const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
+  chmodSync(runtimeDir, 0o755);
+  for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
+  const visit = () => asUser({ uid: OTHER_UID, gid: OTHER_UID, groups: [] }, 'visitor.js', [runtimeDir]);
+  t.match(await visit(), { hello: 'served', reload: 'NOT_PERMITTED' });
+  writeFileSync(config, `${ANYBODY}[[rule]]\nuid = ${OTHER_UID}\noperator = true\n`);
+  await using control = connectControl({ runtimeDir });
+  t.strictSame({ ...(await control.reloadPolicy()) }, { files: [config], rules: 2 });
+  t.match(await visit(), { hello: 'served', reload: 'served' }, 'whoever the policy makes one');
+});
+
+t.test('vkmemctl reload', async (t) => {
+  const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
+  const told = await vkmemctl(runtimeDir, 'reload');
+  t.strictSame(told, {
+    code: 0,
+    stdout: `ORDER  FILE\n    1  ${config}\n\nThe policy is in force: 1 file, 1 rule.\n`,
+    stderr: '',
+  });
+  t.strictSame(parsed(await vkmemctl(runtimeDir, 'reload', '--json')), { files: [config], rules: 1 });
+  writeFileSync(config, BAD);
+  const refused = await vkmemctl(runtimeDir, 'reload', '--json');
+  t.equal(refused.code, 1);
+  t.match(
+    refused.stderr,
+    `${config}:2:11: connect: "yes" is a string; allowed: true or false.\n${config}:3:7: uid: `,
+  );
+  t.match(parsed(refused), { error: { code: 'POLICY_INVALID', next: /--check-config/ } });
+});
+
+t.test('one at a time, and none is missed', async (t) => {
+  const policy = () => new Policy({ rules: [] });
+  const authority = new Authority(policy());
+  const reads: ((outcome: Policy | VkmemError) => void)[] = [];
+  const reload = new Reload(authority, () => {
+    return new Promise((resolve, reject) => {
+      reads.push((outcome) => (outcome instanceof Policy ? resolve(outcome) : reject(outcome)));
+    });
+  });
+  const told: Policy[] = [];
+  authority.onReplaced((replaced) => told.push(replaced));
+  const settled = async () => new Promise((resolve) => setImmediate(resolve));
+  const first = reload.run();
+  await settled();
+  const [second, third] = [reload.run(), reload.run()];
+  await settled();
+  t.equal(reads.length, 1, 'the second waits for the first');
+  const bad = new VkmemError('POLICY_INVALID');
+  reads[0]?.(bad);
+  await t.rejects(first, { code: 'POLICY_INVALID' });
+  await settled();
+  t.equal(reads.length, 2, 'and reads again: what the files say may be new');
+  const good = policy();
+  reads[1]?.(good);
+  t.equal(await second, good);
+  t.equal(await third, good, 'which all share who asked meanwhile');
+  t.equal(authority.policy, good);
+  const later = reload.run();
+  await settled();
+  const last = policy();
+  reads[2]?.(last);
+  t.equal(await later, last);
+  t.strictSame(told, [good, last], 'whoever listens is told of those that are in force');
+});

@@ -1,0 +1,49 @@
+/**
+ * Policies of a test: files in a folder that stands for /, and what the daemon's own reader makes of them.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Test } from 'tap';
+import { findingText, PolicyError } from 'vkmemd/dist/policy/findings.js';
+import type { Identity } from 'vkmemd/dist/policy/identity.js';
+import { type LoadedPolicy, loadPolicy, type PolicySettings } from 'vkmemd/dist/policy/load.js';
+import { temporaryFolder } from '../support/daemon.js';
+
+/** Where /etc/vkmemd/vkmemd.toml is. */
+export const MAIN = '/etc/vkmemd/vkmemd.toml';
+
+/** Writes files, by their paths below a folder of the test. */
+export function folderOf(t: Test, files: Readonly<Record<string, string>>): string {
+  const root = temporaryFolder(t);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+/** What the command line says where it says nothing of the policy. */
+export function settings(root: string, more: Partial<PolicySettings> = {}): PolicySettings {
+  return { config: undefined, root, importers: new Set(), pressure: {}, ...more };
+}
+
+/** The policy of one file. */
+export async function policyOf(t: Test, text: string): Promise<LoadedPolicy> {
+  return loadPolicy(settings(folderOf(t, { [MAIN]: text })));
+}
+
+/** Every fault of the files, without the folder that they are in; none where they are well. */
+export async function faultsOf(root: string, more: Partial<PolicySettings> = {}): Promise<string[]> {
+  try {
+    await loadPolicy(settings(root, more));
+    return [];
+  } catch (failure) {
+    if (!(failure instanceof PolicyError)) throw failure;
+    return failure.findings.faults.map((fault) => findingText(fault).replace(root, ''));
+  }
+}
+
+/** A peer, as the kernel would describe it. */
+export function peer(uid: number, more: Partial<Identity> = {}): Identity {
+  return { uid, gid: uid, pid: 1, groups: [], ...more };
+}

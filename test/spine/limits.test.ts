@@ -1,0 +1,167 @@
+/**
+ * Limits as a client meets them: how many there may be, how long they may say nothing, how fast they may ask. Each
+ * refusal is a typed error and then the end; what only slows down loses nothing.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { errorOf, PROTOCOL_VERSION } from '@vkmemd/proto';
+import t from 'tap';
+import { ControlWire } from '../support/control-wire.js';
+import { ANYBODY, assertCounts, plainEnvironment, plainNode, startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
+
+const kinds = ['KIND_MAPPABLE'] as const;
+const HELLO = { hello: { protocolVersion: PROTOCOL_VERSION } };
+const limits = (...lines: readonly string[]) => ['[limits]', ...lines, ANYBODY].join('\n');
+
+/** What a new connection is told: 'served', or the code of the fault, after which the daemon hangs up. */
+async function attempt(runtimeDir: string, kept: HandoffWire[]): Promise<string> {
+  const wire = new HandoffWire(runtimeDir);
+  wire.send(HELLO);
+  const { message } = await wire.next();
+  if (!message.error) {
+    kept.push(wire);
+    return 'served';
+  }
+  await wire.closed;
+  return message.sequence === 0n ? errorOf(message.error).code : 'an answer';
+}
+
+t.test('as many sessions as there may be', { skip: noOtherUser ?? false }, async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: limits('sessions = 8') });
+  openToOthers(runtimeDir);
+  const kept: HandoffWire[] = [];
+  const told: string[] = [];
+  for (let i = 0; i < 10; i += 1) told.push(await attempt(runtimeDir, kept));
+  t.strictSame(
+    told,
+    [...Array(6).fill('served'), ...Array(4).fill('TOO_MANY_SESSIONS')],
+    'one user has three quarters',
+  );
+  t.equal(await asOtherUser('attempt.js', [runtimeDir]), 'served', 'another one has its first');
+  await assertCounts(t, runtimeDir, { sessions: 6 });
+  kept.shift()?.close();
+  await assertCounts(t, runtimeDir, { sessions: 5 });
+  t.equal(await attempt(runtimeDir, kept), 'served', 'a place that was given up can be had');
+  for (const wire of kept) wire.close();
+});
+
+t.test('who connects and says nothing', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: limits('handshake_ms = 300') });
+  const silent = new HandoffWire(runtimeDir);
+  const [last] = await silent.closed;
+  const told = last?.message.error && errorOf(last.message.error);
+  t.match(told, { code: 'PROTOCOL_ERROR', reason: /Hello.*300 ms/ });
+  const half = new HandoffWire(runtimeDir);
+  half.connection.send(Buffer.from([0x08]));
+  const [answer] = await half.closed;
+  t.equal(answer?.message.error && errorOf(answer.message.error).code, 'PROTOCOL_ERROR', 'half a message');
+  const wire = await HandoffWire.open(runtimeDir);
+  await sleep(600);
+  t.ok(
+    (await wire.ask({ allocate: { sizeBytes: 4096n, kinds } })).message.allocate,
+    'after Hello it is over',
+  );
+  wire.close();
+});
+
+t.test('more requests a second than there may be', async (t) => {
+  const { runtimeDir } = await startDaemon(t, {
+    policy: limits('requests_per_second = 20', 'request_burst = 20'),
+  });
+  const wire = await HandoffWire.open(runtimeDir);
+  const other = await HandoffWire.open(runtimeDir);
+  const begun = performance.now();
+  for (let i = 0; i < 60; i += 1) wire.send({ release: { grantId: 77n } });
+  await other.ask({ allocate: { sizeBytes: 4096n, kinds } });
+  const alone = performance.now() - begun;
+  for (let i = 0; i < 60; i += 1) {
+    const { message } = await wire.next();
+    if (!message.error || errorOf(message.error).code !== 'NOT_FOUND') t.fail('an answer is missing');
+  }
+  const all = performance.now() - begun;
+  t.ok(all > 1500, `60 answers took ${all.toFixed(0)} ms: nothing is lost, and nothing refused`);
+  t.ok(alone < all, 'who asks little does not wait');
+  wire.close();
+  other.close();
+
+  const control = new ControlWire(runtimeDir);
+  const answers = await Promise.allSettled(Array.from({ length: 60 }, () => control.budget()));
+  const refusals = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
+  t.ok(refusals.length > 0, `${refusals.length} of 60 calls at once are refused`);
+  const waits = refusals.map(({ code, metadata }) => `${code} ${Number(metadata.retry_after_ms) > 0}`);
+  t.strictSame([...new Set(waits)], ['RATE_LIMITED true'], 'each is told how long to wait');
+  await sleep(Math.max(...refusals.map(({ metadata }) => Number(metadata.retry_after_ms))));
+  t.ok(await control.budget(), 'and then is served');
+  control.close();
+});
+
+t.test('as many control connections as a user may have', { skip: noOtherUser ?? false }, async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: limits('control_connections_per_user = 3') });
+  openToOthers(runtimeDir);
+  t.strictSame(
+    await asOtherUser('attempt.js', [runtimeDir, 'control', '5']),
+    ['served', 'served', 'served', 'TOO_MANY_SESSIONS', 'TOO_MANY_SESSIONS'],
+    'the first call of each further one is answered with the fault',
+  );
+  const mine = Array.from({ length: 5 }, () => new ControlWire(runtimeDir));
+  for (const control of mine) t.ok(await control.budget(), 'operators are not held to it');
+  for (const control of mine) control.close();
+});
+
+t.test('connections that are refused go without being asked', async (t) => {
+  const { runtimeDir } = await startDaemon(t, {
+    policy: `[limits]\nhandshake_ms = 300\ncontrol_connections_per_user = 0\n[[rule]]\nuid = 0\noperator = false\n${ANYBODY}`,
+    unchecked: true,
+  });
+  const sockets = Array.from({ length: 20 }, () => connect(join(runtimeDir, 'control.sock')));
+  await Promise.all(sockets.map((socket) => once(socket.on('error', () => {}).resume(), 'close')));
+  t.pass('all of them are closed, though none has said a word');
+});
+
+/** Of a process, as /proc says it. */
+const stateOf = (pid = 0) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
+
+t.test('a stopped client with fds unread', async (t) => {
+  const { runtimeDir, pid } = await startDaemon(t);
+  const openFds = () => readdirSync(`/proc/${pid}/fd`).length;
+  const owner = await HandoffWire.open(runtimeDir);
+  await owner.ask({ allocate: { sizeBytes: 4096n, kinds, name: 'shared' } });
+  const control = new ControlWire(runtimeDir);
+  const sees = async (what: string, holds: () => boolean | Promise<boolean>) => {
+    const end = Date.now() + 20_000;
+    while (!(await holds()) && Date.now() < end) await sleep(10);
+    t.ok(await holds(), what);
+  };
+  const counts = async () => (await control.budget()).counts;
+  for (const ending of ['stays', 'is dropped']) {
+    const before = (await counts()) && openFds();
+    const program = fileURLToPath(new URL('../support/stopped-client.js', import.meta.url));
+    const args = [program, runtimeDir, 'shared', '10', ...(ending === 'stays' ? [] : ['breach'])];
+    const child = spawn(...plainNode(args), { env: plainEnvironment() });
+    t.teardown(() => child.kill('SIGKILL'));
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    t.equal((await lines.next()).value, 'asked');
+    await sees('its answers lie in its socket', async () => (await counts()).grants === 10);
+    child.stdin.write('stop\n');
+    await sees('it stands still', () => stateOf(child.pid) === 'T');
+    if (ending === 'is dropped') {
+      await sees('its session has ended', async () => (await counts()).sessions === 1);
+      await sees('but the socket is kept', () => openFds() === before + 1);
+    }
+    child.kill('SIGCONT');
+    t.equal((await lines.next()).value, '10 fds', 'it reads them when it goes on');
+    await once(child, 'close');
+    await sees('then nothing is left of it', () => openFds() === before);
+  }
+  await owner.ask({ free: { allocation: { name: 'shared' } } });
+  owner.close();
+  control.close();
+});

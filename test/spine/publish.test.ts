@@ -1,0 +1,125 @@
+/**
+ * Publish: what is granted before and after, what is refused, and who else may have sealed the memory.
+ */
+import { connect, connectControl } from '@vkmemd/client';
+import { addSeals, mapFd, SEALS } from '@vkmemd/proto';
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+
+const SIZE = 65_536;
+const PATIENCE_MS = 60_000;
+
+t.test('before and after', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const memory = await client.allocate({ size: SIZE, name: 'model', publishable: true });
+  t.match(memory.allocation, { publishable: true, published: false });
+  const { bytes } = memory.map();
+  bytes.fill(1);
+  using old = memory.fd('MAPPABLE');
+
+  const published = await memory.publish();
+  t.match(published, { id: memory.id, published: true });
+  t.match(await other.get(memory), { published: true });
+  bytes.fill(2);
+  t.equal(bytes[0], 2, 'what was mapped for writing before stays so');
+  t.throws(() => memory.map(), { code: 'NOT_MAPPABLE' }, 'nothing else can be, by an fd of before either');
+  t.throws(() => mapFd(old, { offset: 0n, length: SIZE, access: 'rw' }), { code: 'NOT_MAPPABLE' });
+
+  await t.rejects(other.claim(memory), { code: 'PUBLISHED' });
+  await t.rejects(client.claim(memory), { code: 'PUBLISHED' }, 'to the owner too');
+  const reader = await other.claim(memory, { access: 'ro' });
+  t.match(reader.grants, [{ access: 'ACCESS_READ_ONLY', readOnly: 'READ_ONLY_STRENGTH_ENFORCED' }]);
+  t.equal(reader.map({ access: 'ro' }).bytes[0], 2);
+
+  await using copy = await client.allocate({ size: SIZE });
+  await t.rejects(client.transfer({ fill: { to: memory, pattern: 1 } }), { code: 'PUBLISHED' });
+  await t.rejects(client.transfer({ copy: { from: copy, to: memory } }), { code: 'PUBLISHED' });
+  await client.transfer({ copy: { from: memory, to: copy } });
+  t.equal(copy.map().bytes[SIZE - 1], 2, 'it can be copied from');
+  await client.transfer({ sync: memory });
+  t.match(await client.publish({ name: 'model' }), { published: true }, 'published twice is published');
+  await using control = connectControl({ runtimeDir });
+  t.match(await control.publish({ name: 'model' }), { published: true }, 'on either socket');
+  await reader.release();
+  await memory.free();
+});
+
+t.test('what cannot be published', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await t.rejects(client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'], publishable: true }), {
+    code: 'NOT_PUBLISHABLE',
+    message: /only MAPPABLE/,
+  });
+  const { heaps } = await client.budget();
+  t.ok(
+    heaps.every(({ liveBytes, reservedBytes }) => liveBytes + reservedBytes === 0n),
+    'nothing was charged',
+  );
+  await using plain = await client.allocate({ size: SIZE });
+  await t.rejects(plain.publish(), { code: 'NOT_PUBLISHABLE', message: /not allocated/ });
+  await t.rejects(client.publish({ name: 'nothing' }), { code: 'NOT_FOUND' });
+  await using sealed = await client.allocate({ size: SIZE, publishable: true });
+  using fd = sealed.fd('MAPPABLE');
+  addSeals(fd, SEALS.SEAL);
+  await t.rejects(sealed.publish(), { code: 'NOT_PUBLISHABLE', message: /sealed it/ });
+  await (await client.claim(sealed)).release();
+  t.match(await client.get(sealed), { published: false }, 'it stays what it was');
+});
+
+t.test('a client that seals it itself', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using memory = await client.allocate({ size: SIZE, publishable: true });
+  using fd = memory.fd('MAPPABLE');
+  t.throws(() => addSeals(fd, SEALS.WRITE), { code: 'EBUSY' }, 'the device\u2019s own mapping stays');
+  addSeals(fd, SEALS.FUTURE_WRITE);
+  await t.rejects(client.claim(memory), { code: 'PUBLISHED' }, 'has published it');
+  await t.rejects(client.transfer({ fill: { to: memory, pattern: 1 } }), { code: 'PUBLISHED' });
+  t.match(await client.get(memory), { published: true });
+  t.match(await memory.publish(), { published: true });
+  const reader = await client.claim(memory, { access: 'ro' });
+  t.match(reader.grants, [{ readOnly: 'READ_ONLY_STRENGTH_ENFORCED' }]);
+  await reader.release();
+});
+
+t.test('the session that writes publishes, no other', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const options = { size: SIZE, name: 'model', publishable: true, sharing: 'ONE_WRITER' } as const;
+  const memory = await client.allocate(options);
+  await t.rejects(other.publish(memory), { code: 'BUSY' });
+  const wait = t.rejects(other.claim(memory, { waitMs: PATIENCE_MS }), { code: 'PUBLISHED' });
+  await client.budget();
+  await memory.publish();
+  await wait;
+  t.pass('who waits to write waits in vain');
+  const reader = await other.claim(memory, { access: 'ro' });
+  t.equal(reader.grants.length, 1);
+  await reader.release();
+  await memory.free();
+});
+
+t.test('requests and transfers side by side with it', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  for (let round = 0; round < 8; round += 1) {
+    const memory = await client.allocate({ size: 16 * SIZE, publishable: true, name: `round-${round}` });
+    const fills = [1, 2, 3].map((pattern) =>
+      client.transfer({ fill: { to: memory, pattern } }).catch(({ code }) => code),
+    );
+    await new Promise((resolve) => setTimeout(resolve, round));
+    await client.publish(memory);
+    const before = Buffer.from(memory.map({ access: 'ro' }).bytes);
+    const codes = (await Promise.all(fills)).filter((code) => typeof code === 'string');
+    t.ok(
+      codes.every((code) => code === 'PUBLISHED'),
+      codes.join(),
+    );
+    t.ok(before.equals(memory.map({ access: 'ro' }).bytes), 'nothing is written once Publish has answered');
+    await memory.free();
+  }
+});

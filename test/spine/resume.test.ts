@@ -1,0 +1,134 @@
+/**
+ * Sessions that go on in another process, on the wire: Hello with `resume` on a connection that has a session.
+ */
+import { join } from 'node:path';
+import {
+  closeAll,
+  encode,
+  errorOf,
+  HANDOFF_SOCKET,
+  type OwnedFd,
+  openSeqpacket,
+  PROTOCOL_VERSION,
+} from '@vkmemd/proto';
+import t from 'tap';
+import { assertCounts, startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+
+const MIB = 1024n * 1024n;
+const HELLO = { protocolVersion: PROTOCOL_VERSION, clientName: 'heir' };
+const MAPPABLE = { kinds: ['KIND_MAPPABLE'], grantKinds: ['KIND_MAPPABLE'] } as const;
+
+/** A session, and a second fd of its socket, as an heir would have. */
+async function bequeathed(runtimeDir: string) {
+  const socket = openSeqpacket(join(runtimeDir, HANDOFF_SOCKET));
+  const left = socket.dup();
+  const first = await HandoffWire.open(socket);
+  return { first, left };
+}
+
+/** Two who read one socket would take each other's answers. */
+function heirOf(first: HandoffWire, left: OwnedFd): Promise<Awaited<ReturnType<typeof HandoffWire.open>>> {
+  first.connection.pause();
+  return HandoffWire.open(left, true);
+}
+
+t.test('the same session, with sequences anew', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const { first, left } = await bequeathed(runtimeDir);
+  const { message, fds } = await first.ask({ allocate: { ...MAPPABLE, sizeBytes: MIB } });
+  const [grant] = message.allocate?.grants ?? [];
+  await t.rejects(first.ask({ release: { grantId: 99n } }), { code: 'NOT_FOUND' });
+
+  const heir = await heirOf(first, left);
+  t.strictSame(heir.welcome, (first as typeof heir).welcome, 'id, token and incarnation are the same');
+  await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
+  const id = message.allocate?.allocation?.id ?? '';
+  const claimed = await heir.ask({ claim: { allocation: { id }, kinds: ['KIND_MAPPABLE'] } });
+  t.equal(claimed.message.sequence, 2n, 'the second message of the heir, although the session had three');
+  t.equal(claimed.fds.length, 1, 'what the session owns is the heir’s to claim');
+  await heir.ask({ release: { grantId: grant?.id ?? 0n } });
+  closeAll([...fds, ...claimed.fds]);
+  heir.send({ hello: { ...HELLO, resume: true } });
+  t.match((await heir.next()).message, { sequence: 4n, welcome: { sessionId: heir.welcome.sessionId } });
+  first.close();
+  heir.close();
+});
+
+t.test('where there is no session yet, resume begins one', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const wire = await HandoffWire.open(openSeqpacket(join(runtimeDir, HANDOFF_SOCKET)), true);
+  t.match(wire.welcome, { protocolVersion: PROTOCOL_VERSION, sessionToken: /./ });
+  await assertCounts(t, runtimeDir, { sessions: 1 });
+  wire.close();
+});
+
+t.test('what no heir may do', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const cases: [string, (wire: HandoffWire) => void, object][] = [
+    [
+      'Hello again without resume',
+      (wire) => wire.send({ hello: HELLO }),
+      { code: 'PROTOCOL_ERROR', sequence: 2n },
+    ],
+    [
+      'another version',
+      (wire) => wire.send({ hello: { ...HELLO, protocolVersion: 99, resume: true } }),
+      { code: 'VERSION_UNSUPPORTED', sequence: 2n },
+    ],
+    [
+      'a name without end',
+      (wire) => wire.send({ hello: { ...HELLO, clientName: 'n'.repeat(129), resume: true } }),
+      { code: 'PROTOCOL_ERROR', sequence: 2n },
+    ],
+    [
+      'sequence 0',
+      (wire) =>
+        wire.connection.send(encode('ClientMessage', { sequence: 0n, hello: { ...HELLO, resume: true } })),
+      { code: 'PROTOCOL_ERROR', sequence: 0n },
+    ],
+  ];
+  for (const [what, act, expected] of cases) {
+    const wire = await HandoffWire.open(runtimeDir);
+    act(wire);
+    const { message } = await wire.next();
+    const error = message.error;
+    t.match({ sequence: message.sequence, code: codeOf(error) }, expected, what);
+    t.strictSame(await wire.closed, [], `${what}: the connection ends`);
+  }
+});
+
+t.test('while requests are under way', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const wire = await HandoffWire.open(runtimeDir);
+  wire.send({ allocate: { ...MAPPABLE, sizeBytes: 64n * MIB } });
+  wire.send({ hello: { ...HELLO, resume: true } });
+  const received = [await wire.next(), ...(await wire.closed)];
+  const last = received.at(-1)?.message;
+  t.match({ sequence: last?.sequence, code: codeOf(last?.error) }, { sequence: 3n, code: 'PROTOCOL_ERROR' });
+  for (const { fds } of received) closeAll(fds);
+});
+
+t.test('while answers wait to be read', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const wire = await HandoffWire.open(runtimeDir);
+  wire.connection.pause();
+  // More than the kernel holds for a socket, and fewer than the daemon stores.
+  for (let i = 0; i < 400; i += 1) wire.send({ release: { grantId: 99n } });
+  wire.send({ hello: { ...HELLO, resume: true } });
+  // The daemon has read it all by then: it reads at least one message of each who sends in every turn of its loop.
+  const other = await HandoffWire.open(runtimeDir);
+  for (let turns = 400; wire.connection.queuedMessages > 0 || turns > 0; turns -= 1) {
+    other.send({ release: { grantId: 99n } });
+    await other.next();
+  }
+  other.close();
+  wire.connection.resume();
+  const expected = { sequence: 402n, code: 'PROTOCOL_ERROR' };
+  let last = await wire.next();
+  for (const rest = await wire.closed; rest.length > 0; ) last = rest.shift() ?? last;
+  t.match({ sequence: last.message.sequence, code: codeOf(last.message.error) }, expected);
+});
+
+type Failure = Awaited<ReturnType<HandoffWire['next']>>['message']['error'];
+const codeOf = (error: Failure | undefined): string | undefined => (error ? errorOf(error).code : undefined);

@@ -1,0 +1,72 @@
+/**
+ * A client that writes to what is to be published, and sees to it that its write() never ends: sealing waits for it in the
+ * kernel, and nobody else in the daemon does.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { connect } from '@vkmemd/client';
+import t from 'tap';
+import { root, startDaemon } from '../support/daemon.js';
+
+const PROGRAM = join(root, 'test/support/stuck_writer.py');
+const command = ['--mount', '--propagation', 'private', 'python3', PROGRAM];
+
+t.test('publishing waits for it alone', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const memory = await client.allocate({ size: 65_536, name: 'stuck', publishable: true });
+  using fd = memory.fd('MAPPABLE');
+  const writer = spawn('unshare', command, { stdio: ['pipe', 'pipe', 'ignore', fd.fd] });
+  const { value: first } = await createInterface({ input: writer.stdout as NodeJS.ReadableStream })
+    [Symbol.asyncIterator]()
+    .next();
+  const ended = once(writer, 'exit');
+  if (first !== 'stuck') {
+    await memory.free();
+    return void t.pass(`no such file here: ${first}`, { skip: true });
+  }
+  let published = false;
+  const publishing = memory.publish().then(() => {
+    published = true;
+  });
+  await using mine = await other.allocate({ size: 65_536, publishable: true });
+  t.match(await mine.publish(), { published: true }, 'others are served, and publish');
+  t.match(await client.get(memory), { published: false });
+  await (await other.claim(memory)).release();
+  t.equal(published, false);
+
+  writer.stdin?.end();
+  await ended;
+  await publishing;
+  t.match(await client.get(memory), { published: true }, 'done when the write has ended');
+  fd.close();
+  await memory.free();
+});
+
+t.test('a daemon that stops meanwhile answers', async (t) => {
+  const daemon = await startDaemon(t);
+  const client = await connect({ runtimeDir: daemon.runtimeDir });
+  const memory = await client.allocate({ size: 65_536, name: 'stuck', publishable: true });
+  using fd = memory.fd('MAPPABLE');
+  const writer = spawn('unshare', command, { stdio: ['pipe', 'pipe', 'ignore', fd.fd] });
+  const { value: first } = await createInterface({ input: writer.stdout as NodeJS.ReadableStream })
+    [Symbol.asyncIterator]()
+    .next();
+  const ended = once(writer, 'exit');
+  if (first === 'stuck') {
+    const publishing = t.rejects(memory.publish(), { code: 'UNAVAILABLE' });
+    await client.list();
+    const stopped = daemon.stop();
+    await publishing;
+    writer.stdin?.end();
+    await ended;
+    t.strictSame(await stopped, { code: 0, signal: null }, 'and ends when the write has ended');
+  } else {
+    t.pass(`no such file here: ${first}`, { skip: true });
+    await memory.free();
+  }
+  await client.close();
+});

@@ -1,0 +1,62 @@
+/**
+ * What the tests of tickets share: a daemon with something to make tickets for, and users to bring them.
+ */
+import type { Test } from 'tap';
+import { ControlWire } from '../support/control-wire.js';
+import { startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { openToAll, Tenant } from '../support/tenant.js';
+import { noOtherUser, OTHER_UID } from '../support/uid.js';
+
+export const kinds = ['KIND_MAPPABLE'] as const;
+export const opaque = ['KIND_OPAQUE_FD'] as const;
+export const SMALL = { sizeBytes: 4096n, kinds };
+export const [HOLDER, OTHER, NARROW] = [OTHER_UID, 65_533, 65_532];
+/** What a ticket that is not good is told, whatever is wrong with it. */
+export const INVALID = { code: 'TICKET_INVALID', reason: '', metadata: {} };
+
+/** Everybody may connect; one user gets no MAPPABLE memory, and one of the two others may make few tickets. */
+const POLICY = `
+[[rule]]
+connect = true
+
+[[rule]]
+uid = ${NARROW}
+kinds = ["DMA_BUF"]
+
+[[rule]]
+uid = ${HOLDER}
+max_tickets = 2
+`;
+
+export const skip = noOtherUser ?? false;
+
+/** A daemon with an allocation that begins with `dcba`, root's, and tenants. */
+export async function start(t: Test, ...uids: number[]) {
+  const daemon = await startDaemon(t, { policy: POLICY });
+  const { runtimeDir } = daemon;
+  openToAll(runtimeDir);
+  const owner = await HandoffWire.open(runtimeDir);
+  const control = new ControlWire(runtimeDir);
+  await control.call('Allocate', { ...SMALL, name: 'frames' });
+  const allocation = { name: 'frames' };
+  await control.call('Transfer', { fill: { allocation, pattern: 0x61626364, sizeBytes: 4n } });
+  const tenants: Tenant[] = [];
+  for (const uid of uids) tenants.push(await Tenant.start(t, runtimeDir, uid));
+  const end = async () => {
+    for (const tenant of tenants) await tenant.end();
+    await control.call('FreeAllocation', { allocation });
+    t.strictSame(await control.call('ListTickets', {}), { tickets: [] }, 'tickets end with their allocation');
+    owner.close();
+    control.close();
+  };
+  return { daemon, runtimeDir, owner, control, allocation, tenants: tenants as [Tenant, Tenant], end };
+}
+
+/** Waits until it is so. @throws Error where it does not come to that. */
+export async function until(wanted: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await wanted()); tries += 1) {
+    if (tries > 200) throw new Error('it does not come to that');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Rights to one allocation, with real processes: a right goes with a Release, or with the process of its session; not with
+ * its socket alone.
+ */
+import { readdirSync, readlinkSync } from 'node:fs';
+import t from 'tap';
+import { assertCounts } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import {
+  claim,
+  finish,
+  NAME,
+  PATIENCE_MS,
+  ref,
+  release,
+  start,
+  stateOf,
+  writerOf,
+} from '../support/rights.js';
+import { WriterProcess } from '../support/writer.js';
+
+const pidfdsOf = (pid: number): number =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).includes('pidfd');
+    } catch {
+      return false; // closed meanwhile
+    }
+  }).length;
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !(await holds()); ) {
+    if (Date.now() > end) throw new Error(`still not so: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+t.test('a writer that is killed', async (t) => {
+  const host = await start(t, 'SHARING_ONE_WRITER');
+  const writer = await WriterProcess.start(t, host.runtimeDir, NAME);
+  t.equal(await writer.tell('claim rw'), 'ok');
+  const wire = await HandoffWire.open(host.runtimeDir);
+  const wait = claim(wire, 'rw', PATIENCE_MS);
+  t.equal(await stateOf(host, wait), 'waits');
+  await writer.kill();
+  t.ok(await wait, 'passes its right on');
+  await finish(host, wire);
+});
+
+t.test('a writer that is stopped, that hangs up, that connects anew', async (t) => {
+  const host = await start(t, 'SHARING_ONE_WRITER');
+  const writer = await WriterProcess.start(t, host.runtimeDir, NAME);
+  t.equal(await writer.tell('claim rw'), 'ok');
+  const session = await writerOf(host);
+  const wire = await HandoffWire.open(host.runtimeDir);
+  const wait = claim(wire, 'rw', PATIENCE_MS);
+  writer.signal('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  t.equal(await stateOf(host, wait), 'waits', 'one that is stopped keeps it');
+  writer.signal('SIGCONT');
+  t.equal(await writer.tell('hang-up'), 'ok');
+  await assertCounts(t, host.runtimeDir, { sessions: 1, allocations: 1, fds: 1, deviceMemories: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  t.equal(await stateOf(host, wait), 'waits', 'one that hangs up and lives keeps it');
+  t.equal(await writerOf(host), session, 'in the name of its session');
+  t.equal(await writer.tell('write 5'), 'ok', 'since it can still write');
+  await t.rejects(host.control.call('Transfer', { fill: { allocation: ref, pattern: 1 } }), { code: 'BUSY' });
+
+  t.equal(await writer.tell('connect'), 'ok');
+  t.equal(await writer.tell('claim rw'), 'ok', 'connected anew it has it again, before those who wait');
+  t.not(await writerOf(host), session);
+  t.equal(await stateOf(host, wait), 'waits');
+  t.equal(await writer.tell('release'), 'ok');
+  await release(wire, await wait);
+  t.equal(await writer.tell('claim rw'), 'ok');
+  t.equal(await writer.tell('hang-up'), 'ok');
+  const second = claim(wire, 'rw', PATIENCE_MS);
+  t.equal(await stateOf(host, second), 'waits');
+  await writer.kill();
+  t.ok(await second, 'and passes it on when its process has ended');
+  await finish(host, wire);
+});
+
+t.test('what is kept for a process that lives on is gone with it, or with the allocation', async (t) => {
+  const host = await start(t, 'SHARING_EXCLUSIVE');
+  const before = pidfdsOf(host.pid);
+  const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
+  t.equal(await reader.tell('claim ro'), 'ok');
+  await until('one pidfd', () => pidfdsOf(host.pid) === before + 1);
+  t.equal(await reader.tell('hang-up'), 'ok');
+  await assertCounts(t, host.runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
+  t.equal(pidfdsOf(host.pid), before + 1, 'the process is watched');
+  const wire = await HandoffWire.open(host.runtimeDir);
+  await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'readers by the same rules');
+  t.ok(await claim(wire, 'ro'));
+  wire.close();
+  await until('this process is watched too', async () => {
+    const { counts } = await host.control.budget();
+    return counts.sessions === 0;
+  });
+  await host.control.call('FreeAllocation', { allocation: ref });
+  await until('no pidfd', () => pidfdsOf(host.pid) === before);
+  t.pass('the allocation has ended');
+  await reader.kill();
+});

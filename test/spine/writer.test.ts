@@ -1,0 +1,154 @@
+/**
+ * Rights to one allocation, on the wire: who waits for whom, in which order, and what ends a wait.
+ */
+import { connect } from '@vkmemd/client';
+import t from 'tap';
+import { ControlWire } from '../support/control-wire.js';
+import { startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import {
+  claim,
+  claimOf,
+  finish,
+  five,
+  kinds,
+  NAME,
+  PATIENCE_MS,
+  ref,
+  release,
+  start,
+  stateOf,
+  writerOf,
+} from '../support/rights.js';
+
+t.test('three that wait get it in their order; one that hangs up does not', async (t) => {
+  const host = await start(t, 'SHARING_ONE_WRITER');
+  const wires = await five(host);
+  const [first, second, gone, third, reader] = wires;
+  const grant = await claim(first, 'rw');
+  const again = await claim(first, 'rw');
+  const { sessionId } = first.welcome;
+  t.equal(await writerOf(host), sessionId);
+  await t.rejects(claim(second, 'rw'), {
+    code: 'BUSY',
+    metadata: { writer_session_id: String(sessionId), holders: '1' },
+  });
+  const order: string[] = [];
+  const waits: Promise<bigint>[] = [];
+  for (const [name, wire] of Object.entries({ second, gone, third })) {
+    const wait = claim(wire, 'rw', PATIENCE_MS);
+    wait.then(
+      () => order.push(name),
+      () => {},
+    );
+    waits.push(wait);
+    t.equal(await stateOf(host, wait), 'waits');
+  }
+  t.ok(await claim(reader, 'ro'), 'readers need not wait');
+  gone.close();
+  await t.rejects(waits[1] as Promise<bigint>, 'it hung up');
+  await release(first, grant);
+  t.equal(await stateOf(host, waits[0] as Promise<bigint>), 'waits', 'it was granted twice');
+  await release(first, again);
+  await release(second, (await waits[0]) ?? 0n);
+  await release(third, (await waits[2]) ?? 0n);
+  t.strictSame(order, ['second', 'third']);
+  t.equal(await writerOf(host), 0n);
+  await finish(host, ...wires);
+});
+
+t.test('time that is over, and how long one may wait', async (t) => {
+  const host = await start(t, 'SHARING_ONE_WRITER');
+  const [writer, other] = [await HandoffWire.open(host.runtimeDir), await HandoffWire.open(host.runtimeDir)];
+  await claim(writer, 'rw');
+  const begun = performance.now();
+  await t.rejects(claim(other, 'rw', 200), { code: 'BUSY' });
+  t.ok(performance.now() - begun >= 199, 'it waited that long');
+  await t.rejects(claim(other, 'rw', 3_600_001), {
+    code: 'INVALID_ARGUMENT',
+    metadata: { field: 'wait_ms' },
+  });
+  for (let i = 0; i < 16; i += 1) other.send({ claim: claimOf('rw', PATIENCE_MS) });
+  await t.rejects(claim(other, 'rw', PATIENCE_MS), { code: 'UNAVAILABLE' }, 'a session waits 16 times');
+  t.ok(await claim(other, 'ro'), 'and has room for other requests');
+  await finish(host, writer, other);
+});
+
+t.test('what ends while others wait: the allocation, the daemon', async (t) => {
+  const host = await start(t, 'SHARING_ONE_WRITER');
+  const [writer, other] = [await HandoffWire.open(host.runtimeDir), await HandoffWire.open(host.runtimeDir)];
+  await claim(writer, 'rw');
+  const wait = claim(other, 'rw', PATIENCE_MS);
+  await stateOf(host, wait);
+  await host.control.call('FreeAllocation', { allocation: ref });
+  await t.rejects(wait, { code: 'NOT_FOUND' });
+  await host.control.call('Allocate', { sizeBytes: 4096n, kinds, name: NAME, sharing: 'SHARING_EXCLUSIVE' });
+  await claim(writer, 'ro');
+  const second = claim(other, 'rw', PATIENCE_MS);
+  t.equal(await stateOf(host, second), 'waits');
+  const ended = host.stop();
+  await t.rejects(second, { code: 'UNAVAILABLE' }, 'a stopping daemon does not wait for it');
+  t.strictSame(await ended, { code: 0, signal: null });
+});
+
+t.test('EXCLUSIVE: readers or a writer', async (t) => {
+  const host = await start(t, 'SHARING_EXCLUSIVE');
+  const wires = await five(host);
+  const [a, b, c, d] = wires;
+  const reads = [await claim(a, 'ro'), await claim(b, 'ro')] as const;
+  await t.rejects(claim(c, 'rw'), { code: 'BUSY', metadata: { writer_session_id: '0', holders: '2' } });
+  const write = claim(c, 'rw', PATIENCE_MS);
+  await stateOf(host, write);
+  await t.rejects(claim(d, 'ro'), { code: 'BUSY' }, 'a reader does not go by a writer that waits');
+  const read = claim(d, 'ro', PATIENCE_MS);
+  await stateOf(host, read);
+  await release(a, reads[0]);
+  await release(b, reads[1]);
+  const grant = await write;
+  t.equal(await stateOf(host, read), 'waits');
+  await release(c, grant);
+  await read;
+  const upgrade = await claim(d, 'rw');
+  t.ok(upgrade, 'alone, a reader may write too');
+  await finish(host, ...wires);
+});
+
+t.test('transfers have rights too', async (t) => {
+  const host = await start(t, 'SHARING_EXCLUSIVE');
+  const writer = await HandoffWire.open(host.runtimeDir);
+  const own = ControlWire.withToken(host.runtimeDir, writer.welcome.sessionToken);
+  const { allocation } = await host.control.call('Allocate', { sizeBytes: 4096n, kinds, name: 'other' });
+  const other = { id: allocation?.id ?? '' };
+  const grant = await claim(writer, 'rw');
+  const fill = { fill: { allocation: ref, pattern: 1 } };
+  await t.rejects(host.control.call('Transfer', fill), { code: 'BUSY' });
+  await t.rejects(host.control.call('Transfer', { copy: { source: other, destination: ref } }), {
+    code: 'BUSY',
+  });
+  await t.rejects(host.control.call('Transfer', { copy: { source: ref, destination: other } }), {
+    code: 'BUSY',
+  });
+  await t.resolves(own.call('Transfer', fill), 'but for the session that has it');
+  await release(writer, grant);
+  await t.resolves(host.control.call('Transfer', fill), 'or when nobody has');
+  t.equal(await writerOf(host), 0n);
+  own.close();
+  await host.control.call('FreeAllocation', { allocation: other });
+  await finish(host, writer);
+});
+
+t.test('only NAMED memory has a sharing; Allocate takes the right that it grants', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  await t.rejects(client.allocate({ size: 4096, sharing: 'EXCLUSIVE' }), { code: 'INVALID_ARGUMENT' });
+  const memory = await client.allocate({ size: 4096, name: NAME, sharing: 'ONE_WRITER' });
+  t.equal((await client.get(memory)).writerSessionId, client.session.id);
+  await t.rejects(other.claim(memory), { code: 'BUSY' });
+  const wait = other.claim(memory, { waitMs: PATIENCE_MS });
+  await client.budget();
+  await memory.release();
+  const second = await wait;
+  t.equal(second.allocation.writerSessionId, other.session.id);
+  await second.free();
+});

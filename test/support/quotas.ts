@@ -1,0 +1,72 @@
+/**
+ * Quotas on heaps of a size of our choice, with a driver that has no budget of its own: everything that heaps have can
+ * be used.
+ */
+import { Authority } from 'vkmemd/dist/memory/authority.js';
+import { Budget } from 'vkmemd/dist/memory/budget.js';
+import { type Charge, Ledger } from 'vkmemd/dist/memory/ledger.js';
+import type { Quota } from 'vkmemd/dist/memory/quota.js';
+import { Quotas } from 'vkmemd/dist/memory/quotas.js';
+import type { Identity } from 'vkmemd/dist/policy/identity.js';
+import { Policy, type PolicyTerms, type Rule } from 'vkmemd/dist/policy/policy.js';
+
+/** Of each heap, in bytes. */
+export const SIZE = 1000n;
+export const OPERATOR_UID = 7;
+
+/** A process of a user, of no group and no unit that the daemon knows. */
+export const peer = (uid: number, more: Partial<Identity> = {}): Identity => ({
+  uid,
+  gid: uid,
+  pid: 1,
+  groups: [],
+  ...more,
+});
+
+/** So many bytes of every heap. */
+export const bytes = (number: bigint) => ({ every: { bytes: number } });
+
+/** One heap of a quota, as it is shown. */
+export const heapOf = (quota: Quota, index = 0) => quota.describe().heaps[index];
+
+/** Resolves when what was only asked about has been forgotten. */
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A rule for users by their uid alone; for everybody without one. */
+export const rule = (gives: Rule['gives'], ...uids: readonly number[]): Rule => ({
+  where: 'test',
+  match: uids.length > 0 ? { uids: new Set(uids) } : {},
+  gives,
+});
+
+export const LET_IN = rule({ connect: true });
+
+/** A policy, for a daemon whose own user is OPERATOR_UID. */
+export const policyOf = (rules: readonly Rule[], more: Partial<PolicyTerms> = {}): Policy =>
+  new Policy({ rules, ...more }, { uid: OPERATOR_UID, gid: OPERATOR_UID });
+
+/** Everything that a quota needs, without a device. */
+export class Host {
+  readonly ledger: Ledger;
+  readonly authority: Authority;
+  readonly quotas: Quotas;
+  readonly budget: Budget;
+  readonly faults: string[] = [];
+
+  constructor(policy: Policy, heaps = 1, ledger = new Ledger(heaps)) {
+    this.ledger = ledger;
+    this.authority = new Authority(policy);
+    const info = { heaps: Array.from({ length: heaps }, () => ({ size: SIZE })) };
+    const events = { fault: (what: string) => this.faults.push(what) };
+    this.quotas = new Quotas(info.heaps, this.ledger, this.authority, events);
+    const memoryBudget = async () =>
+      info.heaps.map((_, heap) => ({ budget: SIZE, usage: this.ledger.heap(heap).live }));
+    const thresholds = { elevated: 80, critical: 95 };
+    this.budget = new Budget({ info, memoryBudget }, this.ledger, thresholds, events, this.quotas);
+  }
+
+  /** As a request for memory does it. */
+  admit(identity: Identity, bytes: bigint, heap = 0): Promise<Charge> {
+    return this.budget.admit(bytes, heap, identity.uid, () => this.quotas.of(identity).require(bytes, heap));
+  }
+}

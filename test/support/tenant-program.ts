@@ -1,0 +1,58 @@
+/**
+ * The program of a tenant (tenant.ts): opens a session, then does what each line of standard input says, and answers
+ * each with one line or, where it asked for more, with as many. What it was granted is held until it frees it or ends.
+ *
+ * Argument: the runtime folder.
+ */
+import { createInterface } from 'node:readline';
+import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { ControlWire } from './control-wire.js';
+import { HandoffWire } from './handoff-wire.js';
+
+const [runtimeDir = ''] = process.argv.slice(2);
+const kinds = ['KIND_MAPPABLE'] as const;
+
+const texts = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
+
+async function tell(work: Promise<object>): Promise<void> {
+  const answer = await work.catch((failure: unknown) => {
+    if (!(failure instanceof VkmemError)) throw failure;
+    return { code: failure.code, metadata: failure.metadata };
+  });
+  process.stdout.write(`${JSON.stringify(answer, texts)}\n`);
+}
+
+const opening = HandoffWire.open(runtimeDir);
+await tell(opening.then(() => ({})));
+const wire = await opening.catch(() => process.exit());
+const control = new ControlWire(runtimeDir);
+const uid = process.getuid?.() ?? 0;
+const held = new Map<string, OwnedFd[]>();
+
+async function allocate(size: string, name = ''): Promise<object> {
+  const request = { sizeBytes: BigInt(size), kinds, name, grantKinds: kinds };
+  const { message, fds } = await wire.ask({ allocate: request });
+  const id = message.allocate?.allocation?.id ?? '';
+  held.set(id, fds);
+  return { id };
+}
+
+async function free(id: string): Promise<object> {
+  closeAll(held.get(id) ?? []);
+  held.delete(id);
+  const { message } = await wire.ask({ free: { allocation: { id } } });
+  return { freed: message.free?.freed };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [what, ...words] = JSON.parse(line) as string[];
+  const [first = ''] = words;
+  if (what === 'allocate') await tell(allocate(first, words[1]));
+  else if (what === 'together') {
+    const named = words.map((size, at) => ({ sizeBytes: BigInt(size), kinds, name: `together-${at}` }));
+    await Promise.all(named.map((request) => tell(control.call('Allocate', request).then(() => ({})))));
+  } else if (what === 'free') await tell(free(first));
+  else if (what === 'quota') await tell(control.call('GetQuota', first ? { uid: Number(first) } : {}));
+  else if (what === 'list') await tell(control.call('ListQuotas', {}));
+  else await tell(control.call('SetQuota', { uid, expectedRevision: 1n, sessions: 100 }));
+}

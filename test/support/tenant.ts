@@ -1,0 +1,145 @@
+/**
+ * Tenants: users other than the test's, each in a process of its own that does what the test tells it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  CONTROL_SOCKET,
+  type Decoded,
+  type Draft,
+  HANDOFF_SOCKET,
+  isErrorCode,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Test } from 'tap';
+import type { AllocationReport, Methods } from './control-wire.js';
+import { plainEnvironment, plainNode } from './daemon.js';
+
+/** What a tenant is told to do. */
+export type Order =
+  | { readonly ask: Draft<'ClientMessage'> }
+  | { readonly call: keyof Methods; readonly request: object }
+  | Guess
+  | { readonly watched: true }
+  | { readonly end: true };
+
+/** A ticket to be brought so many times without waiting, and one to be brought right after. */
+export interface Guess {
+  readonly guess: number;
+  readonly ticket: string;
+  readonly then: string;
+}
+
+/** How often each answer came, and the metadata of the last refusal; undefined where the last was served. */
+export interface Guessed {
+  readonly told: ReadonlyMap<string, number>;
+  readonly last: Readonly<Record<string, string>> | undefined;
+}
+
+/** What became of it. */
+export interface Answer {
+  readonly message?: Decoded<'ServerMessage'>;
+  readonly seen?: readonly Seen[];
+  readonly answer?: unknown;
+  readonly failure?: { code: string; reason: string; message: string; metadata: Record<string, string> };
+}
+
+/** What a tenant can do with an fd: the bytes that it reads, and what refuses to be written through. */
+export interface Seen {
+  text: string;
+  write: string;
+  reopen: string;
+}
+
+/** Lets every user reach the sockets; who gets in is the policy's to say. */
+export function openToAll(runtimeDir: string): void {
+  chmodSync(runtimeDir, 0o755);
+  for (const socket of [HANDOFF_SOCKET, CONTROL_SOCKET]) chmodSync(join(runtimeDir, socket), 0o666);
+}
+
+export class Tenant {
+  readonly #child: ChildProcess;
+
+  readonly #gone: Promise<never>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#gone = once(child, 'exit').then(() => {
+      throw new Error('the tenant is gone');
+    });
+    // Whoever waits for an answer is told.
+    this.#gone.catch(() => {});
+  }
+
+  /** Begins a session as that user, who watches allocations from now on; it ends with end(), or with the test. */
+  static async start(t: Test, runtimeDir: string, uid: number): Promise<Tenant> {
+    const path = fileURLToPath(new URL('tenant-process.js', import.meta.url));
+    const child = spawn(...plainNode([path, runtimeDir]), {
+      uid,
+      gid: uid,
+      env: plainEnvironment(),
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const tenant = new Tenant(child);
+    await tenant.#answer();
+    return tenant;
+  }
+
+  /** One request of its session. @throws VkmemError what it was refused with. */
+  async ask(
+    body: Draft<'ClientMessage'>,
+  ): Promise<{ message: Decoded<'ServerMessage'>; seen: readonly Seen[] }> {
+    const { message, seen = [] } = await this.#order({ ask: body });
+    if (!message) throw new Error('no message');
+    return { message, seen };
+  }
+
+  /** One gRPC call. @throws VkmemError what it was refused with. */
+  async call<M extends keyof Methods>(
+    method: M,
+    request: Draft<Methods[M][1]>,
+  ): Promise<Decoded<Methods[M][2]>> {
+    const { answer } = await this.#order({ call: method, request: request as object });
+    return answer as Decoded<Methods[M][2]>;
+  }
+
+  async guess(guess: number, ticket: string, then: string): Promise<Guessed> {
+    return (await this.#order({ guess, ticket, then })).answer as Guessed;
+  }
+
+  /** What its watch of the allocations has brought so far. */
+  async watched(): Promise<AllocationReport[]> {
+    return (await this.#order({ watched: true })).answer as AllocationReport[];
+  }
+
+  async end(): Promise<void> {
+    const gone = once(this.#child, 'exit');
+    this.#child.send({ end: true });
+    await gone;
+  }
+
+  /** One after the other: answers are known by their order. */
+  async #order(order: Order): Promise<Answer> {
+    const answered = this.#last.then(() => {
+      this.#child.send(order);
+      return this.#answer();
+    });
+    this.#last = answered.catch(() => {});
+    const answer = await answered;
+    const { failure } = answer;
+    if (!failure) return answer;
+    const { code, reason, metadata } = failure;
+    throw isErrorCode(code) ? new VkmemError(code, reason, metadata) : new Error(failure.message);
+  }
+
+  async #answer(): Promise<Answer> {
+    const [answer] = await Promise.race([once(this.#child, 'message'), this.#gone]);
+    return answer as Answer;
+  }
+}

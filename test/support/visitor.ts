@@ -1,0 +1,41 @@
+/**
+ * What a policy gives whoever runs this: one answer for each attempt, printed as JSON.
+ *
+ * Argument: the runtime folder.
+ */
+import { type Draft, VkmemError } from '@vkmemd/proto';
+import { ControlWire } from './control-wire.js';
+import { HandoffWire } from './handoff-wire.js';
+
+const [runtimeDir = ''] = process.argv.slice(2);
+const kinds = ['KIND_MAPPABLE'] as const;
+
+/** The code that an attempt is refused with; 'served' where it is not. */
+async function attempt(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return 'served';
+  } catch (failure) {
+    return failure instanceof VkmemError ? failure.code : String(failure);
+  }
+}
+
+const control = new ControlWire(runtimeDir);
+const wire = new HandoffWire(runtimeDir);
+const hello = await attempt(wire.ask({ hello: { protocolVersion: 1, clientName: 'visitor' } }));
+const allocated = async (request: Draft<'AllocateRequest'>) => {
+  const answer = await attempt(wire.ask({ allocate: { sizeBytes: 4096n, kinds, ...request } }));
+  if (answer === 'served' && request.name) await wire.ask({ free: { allocation: { name: request.name } } });
+  return answer;
+};
+const answers = {
+  hello,
+  ...(hello === 'served'
+    ? { session: await allocated({}), named: await allocated({ name: `visitor-${process.pid}` }) }
+    : { closed: (await wire.closed).length === 0 }),
+  list: await attempt(control.call('ListAllocations', {})),
+  reload: await attempt(control.call('ReloadPolicy', {})),
+};
+wire.close();
+control.close();
+process.stdout.write(JSON.stringify(answers));

@@ -1,0 +1,46 @@
+/**
+ * A daemon with few file descriptors and no privileges, and what failed in it because they were used up.
+ */
+import { chownSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { ANYBODY, root, startDaemon, type TestDaemon, temporaryFolder } from './daemon.js';
+import { OTHER_UID } from './uid.js';
+
+const LIBRARY = join(root, 'test/native/build/libfd_witness.so');
+
+/** So many that a few sessions can work, and that a handful of fds in flight makes a difference. */
+export const FEW_FDS = 64;
+
+export interface Witnessed extends TestDaemon {
+  /** Calls that failed with EMFILE, ENFILE or ETOOMANYREFS, each with its errno. */
+  failures(): string[];
+  /** Fds that it has open. */
+  open(): number;
+  /** Processor time that it has used, in milliseconds. */
+  cpuMs(): number;
+}
+
+/** @param policy in addition to one that lets everybody in. */
+export async function startWitnessed(t: Test, policy = '', mostFds = FEW_FDS): Promise<Witnessed> {
+  if (!existsSync(LIBRARY)) throw new Error(`there is no ${LIBRARY}: run \`node scripts/setup.mjs test\``);
+  const log = join(temporaryFolder(t), 'failures');
+  writeFileSync(log, '');
+  for (const path of [join(log, '..'), log]) chownSync(path, OTHER_UID, OTHER_UID);
+  const daemon = await startDaemon(t, {
+    user: { uid: OTHER_UID, gid: OTHER_UID },
+    policy: `${policy}\n${ANYBODY}`,
+    env: { LD_PRELOAD: LIBRARY, FD_WITNESS_LOG: log, FD_WITNESS_MOST: String(mostFds) },
+  });
+  return {
+    ...daemon,
+    failures: () => readFileSync(log, 'utf8').split('\n').filter(Boolean),
+    open: () => readdirSync(`/proc/${daemon.pid}/fd`).length,
+    cpuMs: () => {
+      // The program's name may have spaces in it; utime and stime are the 12th and 13th after it, in ticks of 10 ms.
+      const [, after = ''] = readFileSync(`/proc/${daemon.pid}/stat`, 'utf8').split(') ');
+      const fields = after.split(' ');
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    },
+  };
+}
