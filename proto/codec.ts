@@ -97,7 +97,10 @@ function toWire(value: unknown): unknown {
   const wire: Record<string, unknown> = {};
   for (const name in value) {
     const field = (value as Record<string, unknown>)[name];
-    wire[name] = typeof field === 'object' || typeof field === 'bigint' ? toWire(field) : field;
+    const put = typeof field === 'object' || typeof field === 'bigint' ? toWire(field) : field;
+    // A map may have this key like any other; assigned to, it would not become one.
+    if (name !== '__proto__') wire[name] = put;
+    else Object.defineProperty(wire, name, { value: put, enumerable: true });
   }
   return wire;
 }

@@ -66,14 +66,15 @@ int Receive(int socket_fd, int flags, size_t room, const Origin& origin, iovec b
   return 0;
 }
 
-// What a look at the next datagram showed, without taking it or any fd.
+// What a look at the next datagram showed, which installs no fd of it.
 struct Sight {
   ssize_t size;  // or a negative errno
   bool there;    // with credentials asked for: a datagram, and not the end of the conversation
   bool has_fds;
 };
 
-Sight Look(int socket_fd) {
+// An empty datagram looks like the end, but comes with its sender's credentials where they are asked for.
+Sight Look(int socket_fd, int flags) {
   // Room for credentials and nothing else.
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
   char byte;
@@ -83,7 +84,7 @@ Sight Look(int socket_fd) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const ssize_t received = ReceiveMessage(socket_fd, &message, MSG_PEEK);
+  const ssize_t received = ReceiveMessage(socket_fd, &message, flags);
   if (received < 0) return {received, false, false};
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   const bool there = header != nullptr && header->cmsg_type == SCM_CREDENTIALS;
@@ -167,12 +168,16 @@ bool IsHangup(int socket_fd) {
   pollfd state = {socket_fd, POLLRDHUP, 0};
   if (poll(&state, 1, 0) <= 0) return false;
   if ((state.revents & (POLLRDHUP | POLLHUP)) == 0) return false;
-  char byte;
-  ssize_t peeked = recv(socket_fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+  // Nothing more can arrive, so nothing comes with credentials that did not ask for them.
+  int asked = 0;
+  socklen_t size = sizeof asked;
+  getsockopt(socket_fd, SOL_SOCKET, SO_PASSCRED, &asked, &size);
+  AskForCredentials(socket_fd, true);
+  Sight next = Look(socket_fd, MSG_PEEK);
   // A pending ECONNRESET is reported before the messages that are still there, and once.
-  if (peeked < 0 && errno == ECONNRESET)
-    peeked = recv(socket_fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
-  return peeked <= 0;
+  if (next.size == -ECONNRESET) next = Look(socket_fd, MSG_PEEK);
+  AskForCredentials(socket_fd, asked != 0);
+  return !next.there;
 }
 
 bool NextHasFds(int socket_fd) {
@@ -189,10 +194,9 @@ bool NextHasFds(int socket_fd) {
 }
 
 bool DiscardFdless(int socket_fd) {
-  // An empty datagram looks like the end, but comes with its sender's credentials.
   AskForCredentials(socket_fd, true);
   for (int i = 0; i < kMostDiscarded; ++i) {
-    const Sight next = Look(socket_fd);
+    const Sight next = Look(socket_fd, MSG_PEEK);
     if (next.has_fds) return false;
     if (next.size == -ECONNRESET) continue;
     if (!next.there) return true;
@@ -203,14 +207,12 @@ bool DiscardFdless(int socket_fd) {
 }
 
 void DiscardUnread(int socket_fd) {
-  char byte;
+  AskForCredentials(socket_fd, true);
   for (int i = 0; i < kMostDiscarded; ++i) {
-    const ssize_t received = recv(socket_fd, &byte, sizeof byte, MSG_DONTWAIT);
-    if (received > 0) continue;
-    // An error is the socket's own pending one, which is fetched by reading it: look again. A zero is an
-    // empty datagram or the end, and only a peek past it tells.
-    if (received < 0 && errno == EAGAIN) return;
-    if (received == 0 && IsHangup(socket_fd)) return;
+    const Sight taken = Look(socket_fd, 0);
+    // An error but this is the socket's own pending one, which is fetched by reading it: look again.
+    if (taken.size == -EAGAIN) return;
+    if (taken.size >= 0 && !taken.there) return;
   }
 }
 

@@ -49,15 +49,14 @@ bool NextHasFds(int socket_fd);
 int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds);
 
 // Whether an empty receive was the end of the conversation rather than an empty datagram. SEQPACKET returns 0
-// for both. It is the end if the other side has hung up and nothing with bytes in it is queued; an empty
-// datagram that is sent last, or is followed by empty ones only, passes for the end, which costs its sender
-// nothing.
+// for both. It is the end if the other side has hung up and nothing is queued; an empty datagram that is sent
+// last passes for the end, which costs its sender nothing.
 bool IsHangup(int socket_fd);
 
 // Throws away what is queued for reading, so that close() does not tell the other side ECONNRESET, an error
 // that overtakes and so hides the messages sent before. Call after shutdown(SHUT_RD), when no more can
-// arrive. No fd that is thrown away enters this process: without a control buffer the kernel drops its
-// reference itself.
+// arrive. No fd that is thrown away enters this process: without room for it the kernel drops its reference
+// itself.
 void DiscardUnread(int socket_fd);
 
 // The same, as far as the first datagram that has fds: dropping those may block. True if there is none.

@@ -45,10 +45,12 @@ void Connection::ReadSome() {
 
 bool Connection::HoldsBack() {
   if (!untrusted_) return false;
-  const bool full = Reaper::Get().FullFor(peer_uid_);
-  if ((!full && arrival_.expired()) || !NextHasFds(socket_.get())) return false;
-  held_ = !full;
-  if (full) Fault("fds-refused");
+  const bool waits = !arrival_.expired();
+  if ((!waits && !Reaper::Get().FullFor(peer_uid_)) || !NextHasFds(socket_.get())) return false;
+  // A reaper that is full of this peer's own last fds is no reason to end the conversation: those are waited
+  // for.
+  held_ = waits;
+  if (!waits) Fault("fds-refused");
   return true;
 }
 

@@ -16,8 +16,9 @@
 //
 // An untrusted peer may send fds whose close() blocks (reaper.h). At most `max_fds` of one message enter this
 // process, and no message with fds is read while an earlier one's are still open here: it waits in the socket
-// with what follows. Nor is one read while the reaper is full for the peer's user: that ends the connection.
-// A socket with fds left unread goes to the reaper; the peer sees that it is shut down at once.
+// with what follows. Nor is one read while the reaper is full for the peer's user for another reason: that
+// ends the connection. A socket with fds left unread goes to the reaper; the peer sees that it is shut down
+// at once.
 //
 // What the peer leaves unread of ours counts for as long as it does (flight.h), closed or not. Who must keep
 // account of it asks for the socket then: it is shut down, but handed to JavaScript instead of closed.

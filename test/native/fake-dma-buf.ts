@@ -27,7 +27,8 @@ export async function runOnFake(
   const log = join(temporaryFolder(t), 'calls');
   const ended = await runNode(args, {
     ...plainEnvironment(),
-    LD_PRELOAD: LIBRARY,
+    // A sanitizer that this process runs under must come first.
+    LD_PRELOAD: [process.env.LD_PRELOAD, LIBRARY].filter(Boolean).join(':'),
     FAKE_DMA_BUF_LOG: log,
     FAKE_DMA_BUF_ERRNOS: errnos.join(','),
   });

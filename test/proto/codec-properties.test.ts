@@ -1,0 +1,158 @@
+/**
+ * Properties of the codec: every message of the contract comes back as it went in, and whatever bytes come, they are a
+ * message or a PROTOCOL_ERROR. Messages are made from the schemas (test/support/schema-messages.ts).
+ */
+import { deepStrictEqual, ok } from 'node:assert/strict';
+import { type Draft, decode, encode, type MessageName, packageDefinition, VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import { fc } from '../support/properties.js';
+import { type AnyMessage, messageNames, messagesOf } from '../support/schema-messages.js';
+
+const ROUND_TRIPS = 100; // of each message
+const MANGLED = 4000;
+const MOST_BYTES = 65_536;
+/** What comes from outside, and what holds most of what there is. */
+const LABORIOUS = [
+  'ClientMessage',
+  'ServerMessage',
+  'AllocateRequest',
+  'ListAllocationsResponse',
+  'ErrorInfo',
+];
+const HANGS_MS = 30_000;
+
+const pack = (name: string, message: AnyMessage): Buffer =>
+  encode(name as MessageName, message as Draft<MessageName>);
+const unpack = (name: string, bytes: Uint8Array): AnyMessage =>
+  decode(name as MessageName, bytes) as AnyMessage;
+
+/** Whether a field of this value need not be carried: it is what its absence means. */
+function isDefault(value: unknown): boolean {
+  if (typeof value === 'string') return value === '' || value.endsWith('_UNSPECIFIED');
+  if (value instanceof Uint8Array) return value.length === 0;
+  if (Array.isArray(value)) return value.length === 0;
+  return !value;
+}
+
+/** The message without what need not be said. A field of a oneof is carried even if it is zero. */
+function sparse(message: AnyMessage): AnyMessage {
+  const chosen = new Set(Object.values(message).filter((value) => typeof value === 'string'));
+  return Object.fromEntries(
+    Object.entries(message).filter(([name, value]) => chosen.has(name) || !isDefault(value)),
+  );
+}
+
+/**
+ * Decodes bytes of anybody's; undefined where they are no message. What is one must survive being encoded again,
+ * and then be the same bytes every time.
+ */
+function examine(name: string, bytes: Uint8Array): AnyMessage | undefined {
+  let message: AnyMessage;
+  try {
+    message = unpack(name, bytes);
+  } catch (failure) {
+    ok(failure instanceof VkmemError, `${name}: ${String(failure)}`);
+    deepStrictEqual(failure.code, 'PROTOCOL_ERROR');
+    return undefined;
+  }
+  const again = pack(name, message);
+  deepStrictEqual(unpack(name, again), message, `${name} after encoding it again`);
+  deepStrictEqual(pack(name, unpack(name, again)), again, `the bytes of ${name}`);
+  return message;
+}
+
+t.test('the messages are those of the codec', async (t) => {
+  const known = Object.entries(packageDefinition)
+    .filter(([, { format }]) => String(format).endsWith(' DescriptorProto'))
+    .map(([name]) => name)
+    .filter((name) => !name.startsWith('google.protobuf.'));
+  t.strictSame(messageNames, known.map((name) => name.replace(/^.*\./, '')).sort());
+  t.ok(messageNames.length > 35, `${messageNames.length} messages`);
+});
+
+t.test('each comes back as it went in', async (t) => {
+  for (const name of messageNames) {
+    const roundTrips = fc.property(messagesOf(name), (message) => {
+      deepStrictEqual(unpack(name, pack(name, message)), message);
+      deepStrictEqual(unpack(name, pack(name, sparse(message))), message, 'without what need not be said');
+    });
+    fc.assert(roundTrips, { numRuns: ROUND_TRIPS });
+    t.pass(name);
+  }
+});
+
+const anyName = fc.constantFrom(...messageNames);
+const anyBytes = fc.uint8Array({ maxLength: 300 });
+
+/** A message's bytes with something done to them. */
+const mangled = anyName.chain((name) =>
+  fc
+    .tuple(messagesOf(name), fc.nat(), fc.nat(12), fc.uint8Array({ maxLength: 12 }))
+    .map(([message, where, removed, added]) => {
+      const bytes = pack(name, message);
+      const at = where % (bytes.length + 1);
+      return [name, Buffer.concat([bytes.subarray(0, at), added, bytes.subarray(at + removed)])] as const;
+    }),
+);
+
+/** Fields that may exist or not, of all wire types, with more or fewer bytes than they say. */
+const fields = fc
+  .array(
+    fc.tuple(
+      fc.integer({ min: 0, max: 30 }),
+      fc.integer({ min: 0, max: 7 }),
+      fc.uint8Array({ maxLength: 12 }),
+    ),
+    { maxLength: 30 },
+  )
+  .map((list) =>
+    Buffer.concat(
+      list.map(([number, type, bytes]) =>
+        Buffer.from([(number % 16) * 8 + type, ...(type === 2 ? [bytes.length] : []), ...bytes]),
+      ),
+    ),
+  );
+
+t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
+  for (const [what, arbitrary] of [
+    ['any bytes', fc.tuple(anyName, anyBytes)],
+    ['fields', fc.tuple(anyName, fields)],
+    ['a mangled message', mangled],
+  ] as const) {
+    let messages = 0;
+    const property = fc.property(arbitrary, ([name, bytes]) => {
+      if (examine(name, bytes)) messages += 1;
+    });
+    fc.assert(property, { numRuns: MANGLED });
+    t.ok(messages > 0 && messages < MANGLED, `${what}: ${messages} of ${MANGLED} were messages`);
+  }
+});
+
+t.test('as many bytes as a datagram has, made to be laborious', async (t) => {
+  const filled = (...bytes: number[]) => Buffer.alloc(MOST_BYTES, Buffer.from(bytes));
+  /** A field that holds a field that holds a field. */
+  const nested = () => {
+    const parts: Buffer[] = [];
+    for (let size = MOST_BYTES - 4; size > 4; size -= 4) {
+      parts.push(Buffer.from([0x5a, 0x80 | (size & 0x7f), 0x80 | ((size >> 7) & 0x7f), size >> 14]));
+    }
+    return Buffer.concat(parts);
+  };
+  const begun = performance.now();
+  for (const [what, bytes] of [
+    ['groups in groups', filled(0xfb, 0x01)],
+    ['groups that end', filled(0xfb, 0x01, 0xfc, 0x01)],
+    ['fields in fields', nested()],
+    ['empty allocations', filled(0x0a, 0x00)],
+    ['empty sub-messages', filled(0x5a, 0x00)],
+    ['enumerators', Buffer.concat([Buffer.from([0x22, 0xfd, 0xff, 0x03]), Buffer.alloc(MOST_BYTES - 3, 1)])],
+    ['a length beyond the end', filled(0x0a, 0xff, 0xff, 0xff, 0xff, 0x07)],
+    ['a number without end', filled(0xff)],
+    ['zeros', filled(0)],
+  ] as const) {
+    const taken = LABORIOUS.filter((name) => examine(name, bytes) !== undefined);
+    t.pass(`${what}: ${taken.join(', ') || 'nothing'} can be read from that`);
+  }
+  const took = performance.now() - begun;
+  t.ok(took < HANGS_MS, `none hangs (${took.toFixed(0)} ms in all)`);
+});
