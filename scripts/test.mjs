@@ -5,7 +5,8 @@
  * run instead of all, such as `npm test -- test/client`.
  *
  * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at what is
- * used of the whole GPU. Their figures, comments that begin with `figure: `, are printed.
+ * used of the whole GPU. Those of test/chaos run by themselves when all others have, one file at a time, since they
+ * measure how long victims wait. Figures, comments that begin with `figure: `, are printed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -16,6 +17,9 @@ import { Parser } from 'tap-parser';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const gpuTests = join(root, 'test/dist/gpu');
+const chaosTests = join(root, 'test/dist/chaos');
+/** Whether a test wants the machine to itself. */
+const alone = (file) => file.startsWith(gpuTests) || file.startsWith(chaosTests);
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** The compiled tests at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
@@ -70,8 +74,13 @@ function follow(parser, ended = () => {}) {
   parser.on('bailout', (reason) => countOne({ ok: false, name: `bailed out: ${reason}` }));
 }
 
-/** Runs compiled tests with tap under one Node.js. */
+/** Runs compiled tests with tap under one Node.js; first those that share the machine. */
 async function runTests(node, files) {
+  const together = files.filter((file) => !alone(file));
+  for (const some of [together, files.filter(alone)]) if (some.length > 0) await runTap(node, some);
+}
+
+async function runTap(node, files) {
   const parser = new Parser();
   follow(parser, ({ ok, name, time }) => {
     const took = time === undefined ? '' : ` (${(time / 1000).toFixed(1)} s)`;
@@ -80,7 +89,7 @@ async function runTests(node, files) {
     );
   });
   const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
-  const jobs = files.some((file) => file.startsWith(gpuTests)) ? ['--jobs=1'] : [];
+  const jobs = files.some(alone) ? ['--jobs=1'] : [];
   const child = spawn(node, [tap, 'run', '--reporter=tap', ...jobs, ...files], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -33,7 +33,7 @@ export class FakeLayer {
   readonly folder: string;
 
   /** Removed when the test ends. Made before a daemon that uses it, it outlives the daemon. */
-  constructor(t: Test, ...lines: readonly string[]) {
+  constructor(t: Pick<Test, 'teardown'>, ...lines: readonly string[]) {
     if (!existsSync(join(folder, 'build/libVkLayer_vkmemd_fake.so'))) {
       throw new Error('the fake layer is not built; run `node scripts/setup.mjs test`');
     }

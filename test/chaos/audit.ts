@@ -1,0 +1,142 @@
+/**
+ * Audit: what the daemon says that it holds, against what the kernel says that it has.
+ *
+ * Everybody rests for a moment, and both are asked until two answers of the daemon are the same with the kernel's in
+ * between; so they are of one moment. Then
+ *   - every allocation's bytes stand in the heaps' accounts, and nothing else does;
+ *   - each MAPPABLE allocation is one memfd of that size among the daemon's fds, and there is no other memfd;
+ *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are kept free for it;
+ *   - every fd of the daemon is one that it had when nobody used it, a memfd, a connection's socket or pidfd, or the pidfd
+ *     of a process that kept a right to write when its connection ended.
+ * Of the clients the kernel says whether processes of two users have the same memfd: nobody's memory is another's.
+ */
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { type ControlClient, connectControl } from '@vkmemd/client';
+import { CONTROL_SOCKET, HANDOFF_SOCKET, VkmemError } from '@vkmemd/proto';
+import { type Account, type Beginning, disagreements } from './account.js';
+import { Breach } from './behaviour.js';
+import type { ChaosDaemon } from './daemon.js';
+import { acceptedAt, filesOf, memoryFilesOf, memoryHeldBy, processes } from './proc.js';
+import { rest } from './rest.js';
+import { mayShare } from './tenants.js';
+
+/** How long both are asked for one moment. */
+const MOST_MS = 6000;
+
+/** A process that is not the daemon's, and its user. */
+export interface Outsider {
+  readonly pid: number;
+  readonly uid: number;
+}
+
+export class Auditor {
+  readonly control: ControlClient;
+  readonly #daemon: ChaosDaemon;
+  #begin: Beginning = { sockets: 0, others: 0 };
+
+  private constructor(daemon: ChaosDaemon) {
+    this.#daemon = daemon;
+    this.control = connectControl({ runtimeDir: daemon.runtimeDir, timeoutMs: 20_000 });
+  }
+
+  /** Sees what a daemon has that nobody uses but the auditor. */
+  static async begin(daemon: ChaosDaemon): Promise<Auditor> {
+    const auditor = new Auditor(daemon);
+    await auditor.control.budget();
+    const account = await auditor.#look();
+    const sockets = account.sockets - account.control - account.handoff;
+    auditor.#begin = { sockets, others: account.others };
+    return auditor;
+  }
+
+  /** @throws Breach where the daemon does not answer. */
+  async #ask(): Promise<Pick<Account, 'budget' | 'allocations' | 'quotas' | 'tickets'>> {
+    try {
+      const { control } = this;
+      return {
+        budget: await control.budget(),
+        allocations: await control.list(),
+        quotas: await control.quotas(),
+        tickets: (await control.listTickets()).length,
+      };
+    } catch (failure) {
+      throw failure instanceof VkmemError
+        ? new Breach(`an operator was refused: ${failure.message}`)
+        : failure;
+    }
+  }
+
+  async #look(): Promise<Account> {
+    const { pid, runtimeDir } = this.#daemon;
+    const asked = await this.#ask();
+    const files = filesOf(pid);
+    const count = (pattern: RegExp) => files.filter(({ link }) => pattern.test(link)).length;
+    const inodes = new Set(files.map(({ link }) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
+    const accepted = (name: string) =>
+      [...acceptedAt(join(runtimeDir, name))].filter((inode) => inodes.has(inode)).length;
+    const memory = memoryFilesOf(pid);
+    const [sockets, pidfds] = [count(/^socket:/), count(/pidfd/)];
+    return {
+      ...asked,
+      memory,
+      sockets,
+      pidfds,
+      others: files.length - sockets - pidfds - count(/^\/memfd:/),
+      handoff: accepted(HANDOFF_SOCKET),
+      control: accepted(CONTROL_SOCKET),
+    };
+  }
+
+  /** The account of one moment; undefined where there was none in time. */
+  async account(): Promise<Account | undefined> {
+    let before = await this.#look();
+    for (const end = Date.now() + MOST_MS; Date.now() < end; ) {
+      await rest(20);
+      const after = await this.#look();
+      if (isDeepStrictEqual(before, after)) return after;
+      before = after;
+    }
+    return undefined;
+  }
+
+  /** @returns what does not add up. */
+  check(account: Account): string[] {
+    return disagreements(account, this.#begin);
+  }
+
+  /** @returns what is left, where nothing should be. */
+  nothing(account: Account): string[] {
+    const { counts } = account.budget;
+    const left = Object.entries(counts).filter(([, count]) => count !== 0);
+    const texts = left.map(([what, count]) => `${count} ${what}`);
+    if (account.handoff > 0) texts.push(`${account.handoff} handoff connections`);
+    if (account.tickets > 0) texts.push(`${account.tickets} tickets`);
+    for (const { uid, sessions } of account.quotas) {
+      if (sessions?.used) texts.push(`${sessions.used} sessions on the quota of user ${uid}`);
+    }
+    if (account.pidfds > 0) texts.push(`${account.pidfds} pidfds`);
+    // The auditor's own is one.
+    if (account.control > 1) texts.push(`${account.control - 1} control connections`);
+    return [...texts, ...this.check(account)];
+  }
+
+  async close(): Promise<void> {
+    await this.control.close();
+  }
+}
+
+/** Memfds that processes of two users have, open or mapped, whom the policy lets share none, in words. Nobody needs to rest for that. */
+export function sharedMemory(outsiders: readonly Outsider[]): string[] {
+  const holders = new Map<bigint, Set<number>>();
+  const all = [...processes()];
+  for (const { pid, uid } of outsiders) {
+    const started = all.filter(([, { parent }]) => parent === pid).map(([child]) => child);
+    for (const inode of [pid, ...started].flatMap((holder) => [...memoryHeldBy(holder)])) {
+      holders.set(inode, (holders.get(inode) ?? new Set()).add(uid));
+    }
+  }
+  const denied = (uids: Set<number>) => [...uids].some((one) => [...uids].some((two) => !mayShare(one, two)));
+  const shared = [...holders].filter(([, uids]) => denied(uids));
+  return shared.map(([inode, uids]) => `memfd ${inode} is held by users ${[...uids].join(' and ')}`);
+}

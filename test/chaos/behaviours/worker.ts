@@ -1,0 +1,57 @@
+/**
+ * A client that does nothing wrong, until it is killed, stopped, or leaves without a word: allocate, write, claim,
+ * release, free, in its own names and without.
+ */
+import { mapFd, OwnedFd } from '@vkmemd/proto';
+import type { Behaviour } from '../behaviour.js';
+import { allocateOwn, type Granted, grantedOf, refusalOf } from '../stage.js';
+
+interface WorkerParams {
+  readonly rounds: number;
+  readonly pages: number;
+  /** Empty: SESSION memory. Another worker of the user may have the name. */
+  readonly memory: string;
+  readonly keepsFd: boolean;
+  readonly frees: boolean;
+  readonly [more: string]: string | number | boolean;
+}
+
+const kinds = ['KIND_MAPPABLE'] as const;
+
+function write({ fds: [fd], size }: Granted, bytes: Buffer): void {
+  if (!fd) throw new Error('nothing was granted');
+  const mapping = mapFd(fd, { offset: 0n, length: size, access: 'rw' });
+  new Uint8Array(mapping.buffer).set(bytes);
+  mapping.unmap();
+}
+
+export const worker: Behaviour<WorkerParams> = {
+  name: 'worker',
+  weight: 6,
+  plan: (random) => ({
+    rounds: random.between(1, 8),
+    pages: random.pick([1, 1, 4, 16, 64, 256]),
+    memory: random.chance(0.3) ? `w${random.below(4)}` : '',
+    keepsFd: random.chance(0.3),
+    frees: random.chance(0.7),
+  }),
+  async perform(stage, { rounds, pages, memory, keepsFd, frees }, random) {
+    const wire = await stage.greet();
+    for (let round = 0; round < rounds; round += 1) {
+      if (memory !== '') await refusalOf(wire.ask({ free: { allocation: { name: memory } } }));
+      const own = await allocateOwn(stage, wire, pages, memory === '' ? {} : { name: memory });
+      write(own, random.bytes(own.size));
+      const claimed = grantedOf(await wire.ask({ claim: { allocation: { id: own.id }, kinds } }));
+      for (const fd of claimed.fds) {
+        // Somebody has it still, though the session says that it does not: the memory drains until he lets go.
+        if (keepsFd) stage.leave(OwnedFd.duplicateOf(fd.fd, 'kept'), random.between(1, 3000));
+        fd.close();
+      }
+      await wire.ask({ release: { grantId: claimed.grants[0]?.id ?? 0n } });
+      if (frees) await wire.ask({ free: { allocation: { id: own.id } } });
+      for (const fd of own.fds) fd.close();
+    }
+    if (memory !== '') await refusalOf(wire.ask({ free: { allocation: { name: memory } } }));
+    return 'worked';
+  },
+};

@@ -1,0 +1,100 @@
+/**
+ * Companion: a process that the harness starts, as another user where it can, and that the guardian knows; one that has
+ * messages speaks JSON lines.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { plainEnvironment } from '../support/daemon.js';
+import type { Guardian } from './guardian.js';
+import { listen, tell } from './messages.js';
+
+/** Whom a process runs as. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface CompanionOptions {
+  readonly args: readonly string[];
+  /** Undefined: whoever we are. */
+  readonly user: User | undefined;
+  /**
+   * Whether it runs only while a processor has nothing else to do (SCHED_IDLE). Attackers do: they shall harm by what they
+   * ask for, and not by the time that they take from the processes that are measured.
+   */
+  readonly idle?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** How a process ended. */
+export interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A compiled program of this folder. */
+export const programOf = (name: string): string =>
+  fileURLToPath(new URL(`programs/${name}.js`, import.meta.url));
+
+export class Companion {
+  readonly pid: number;
+  readonly ended: Promise<End>;
+  readonly #child: ChildProcess;
+  #errors = '';
+
+  /** @throws Error where it cannot be started. */
+  constructor(guardian: Guardian, { args, user, idle = false, env = {} }: CompanionOptions) {
+    // chrt becomes the program.
+    const [command, before] = idle ? ['chrt', ['--idle', '0', process.execPath]] : [process.execPath, []];
+    this.#child = spawn(command, [...before, ...args], {
+      ...user,
+      env: { ...plainEnvironment(), ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    if (this.#child.pid === undefined) throw new Error(`${command} could not be started`);
+    this.pid = this.#child.pid;
+    guardian.watch(this.pid);
+    this.ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        guardian.forget(this.pid);
+        resolve({ code, signal });
+      });
+    });
+    this.#child.stdin?.on('error', () => {}); // It may have been killed before it heard everything.
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = (this.#errors + text).slice(-1 << 16);
+    });
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The end of what it wrote to standard error. */
+  get errors(): string {
+    return this.#errors;
+  }
+
+  get output(): NodeJS.ReadableStream | null {
+    return this.#child.stdout;
+  }
+
+  get log(): NodeJS.ReadableStream | null {
+    return this.#child.stderr;
+  }
+
+  tell<M>(message: M): void {
+    if (this.#child.stdin?.writable) tell(this.#child.stdin, message);
+  }
+
+  /** Calls `heard` for each message from now on; resolves when it has ended, and all of them were heard. */
+  async listen<M>(heard: (message: M) => void): Promise<void> {
+    if (this.#child.stdout) await listen(this.#child.stdout, heard);
+    await this.ended;
+  }
+
+  /** Does nothing once it has ended. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.alive) process.kill(this.pid, signal);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Interference: what befalls everybody at once, as the seed has it. The daemon is stopped for up to a second, and a
+ * scripted driver is slow or fails.
+ */
+import type { Action } from './behaviour.js';
+import type { ChaosDaemon } from './daemon.js';
+import { Driver } from './driver.js';
+import type { Gate } from './gate.js';
+import type { Random } from './random.js';
+import { rest } from './rest.js';
+
+/** Long enough in between that there is something to measure. */
+const BETWEEN_STOPS_MS = [12_000, 24_000] as const;
+const BETWEEN_FAULTS_MS = [400, 1500] as const;
+const MOST_STOPPED_MS = 1000;
+
+export class Interference {
+  readonly #gate: Gate;
+  readonly #began: (action: Action) => void;
+  readonly #pace: number;
+  readonly #over = new AbortController();
+
+  /** @param pace divides the time in between. */
+  constructor(gate: Gate, began: (action: Action) => void, pace = 1) {
+    this.#gate = gate;
+    this.#began = began;
+    this.#pace = pace;
+  }
+
+  /** Stops the daemon again and again, until end() or so many times. */
+  async stopDaemon(daemon: ChaosDaemon, random: Random, most: number): Promise<void> {
+    await this.#each('daemon', random, BETWEEN_STOPS_MS, most, (drawn) => {
+      const forMs = drawn.between(20, MOST_STOPPED_MS);
+      return { name: 'stop', params: { forMs }, work: () => daemon.freeze(forMs) };
+    });
+  }
+
+  /** Has the driver go wrong again and again. */
+  async disturbDriver(driver: Driver, random: Random, most: number): Promise<void> {
+    await this.#each('driver', random, BETWEEN_FAULTS_MS, most, (drawn) => {
+      const line = Driver.plan(drawn);
+      return { name: 'fault', params: { line }, work: async () => driver.disturb(line) };
+    });
+  }
+
+  end(): void {
+    this.#over.abort();
+  }
+
+  async #each(
+    actor: string,
+    random: Random,
+    [least, longest]: readonly [number, number],
+    most: number,
+    draw: (random: Random) => Pick<Action, 'name' | 'params'> & { work(): Promise<void> },
+  ): Promise<void> {
+    for (let number = 1; number <= most && !this.#over.signal.aborted; number += 1) {
+      const drawn = random.fork(`${actor}/${number}`);
+      const { name, params, work } = draw(drawn);
+      await rest(drawn.between(least, longest) / this.#pace, this.#over.signal);
+      if (this.#over.signal.aborted) return;
+      await this.#gate.pass(async () => {
+        this.#began({ actor, number, name, params });
+        await work();
+      });
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What the harness makes of what it has seen: latencies and accounts that are right, and each way in which they are not.
+ */
+import type { BudgetReport } from '@vkmemd/client';
+import t from 'tap';
+import { type Account, disagreements } from './account.js';
+import { Latencies } from './latencies.js';
+import { REQUESTS, type Request, type Sample } from './messages.js';
+import { crowded, sharesBetween, ticks } from './processor.js';
+import { growth } from './resident.js';
+
+/** So many of each request, one every 5 ms; each takes 100 us, but of one in fifty the pings and the rest take longer. */
+function samples(fromMs: number, count: number, slowUs = 100, slowPingUs = 100): Sample[] {
+  const slow = (request: Request) => (request === 'ping' ? slowPingUs : slowUs);
+  return Array.from({ length: count }, (_, i) =>
+    REQUESTS.map((request): Sample => [request, fromMs + i * 5, i % 50 === 0 ? slow(request) : 100]),
+  ).flat();
+}
+
+/** One victim after a second of quiet at 100 us. */
+function afterQuiet(): Latencies {
+  const latencies = new Latencies(1);
+  latencies.add(0, samples(0, 200));
+  latencies.settle(0, 1000);
+  return latencies;
+}
+
+t.test('latencies', async (t) => {
+  const good = afterQuiet();
+  good.add(0, samples(10_000, 800, 480));
+  t.strictSame(good.judge(14_000, [], false), [], 'not five times as long');
+  t.strictSame(good.windows, { judged: 1, stopped: 0, starved: 0, sparse: 0 });
+  t.match(
+    good.courses().find(({ request }) => request === 'claim'),
+    { quietP99: 100, worstRatio: 4.8, worstP99: 480 },
+  );
+
+  const bad = afterQuiet();
+  bad.add(0, samples(10_000, 800, 520));
+  const slow = bad.judge(14_000, [], false);
+  t.strictSame(
+    slow.map(({ request }) => request),
+    ['allocate', 'claim', 'release', 'free', 'get', 'ticket', 'redeem'],
+    'all requests, but not the pings',
+  );
+  t.match(slow[0], { victim: 0, ratio: 5.2, p99: 520, pingRatio: 1 });
+});
+
+t.test('windows that say nothing of the daemon', async (t) => {
+  const stopped = afterQuiet();
+  stopped.add(0, samples(10_000, 800, 9000, 9000));
+  t.strictSame(stopped.judge(14_000, [{ fromMs: 9000, toMs: 9600 }], false), [], 'it has only just gone on');
+  t.strictSame(stopped.windows, { judged: 0, stopped: 1, starved: 0, sparse: 0 });
+
+  const starved = afterQuiet();
+  starved.add(0, samples(10_000, 800, 9000, 9000));
+  t.strictSame(starved.judge(14_000, [{ fromMs: 1, toMs: 2 }], false), [], 'an idle process took as long');
+  t.strictSame(starved.windows, { judged: 0, stopped: 0, starved: 1, sparse: 0 });
+
+  const busy = afterQuiet();
+  busy.add(0, samples(10_000, 800, 9000));
+  t.strictSame(busy.judge(14_000, [], true), [], 'others had the machine');
+  t.strictSame(busy.windows, { judged: 0, stopped: 0, starved: 1, sparse: 0 });
+
+  const resting = afterQuiet();
+  resting.add(0, samples(10_000, 20, 9000));
+  t.strictSame(resting.judge(14_000, [], false), [], 'it hardly asked');
+  t.strictSame(resting.windows, { judged: 0, stopped: 0, starved: 0, sparse: 1 });
+
+  const few = new Latencies(1);
+  few.add(0, samples(0, 20));
+  t.throws(() => few.settle(0, 1000), /only 20 times allocate/);
+});
+
+t.test('who has had the processors', async (t) => {
+  const before = { all: 1000, idle: 100, own: 50 };
+  const shares = (idle: number, own: number) =>
+    sharesBetween(before, { all: 1400, idle: 100 + idle, own: 50 + own });
+  t.strictSame(shares(100, 300), { idle: 0.25, foreign: 0 });
+  t.strictSame(shares(100, 100), { idle: 0.25, foreign: 0.5 });
+  t.notOk(crowded(shares(100, 100)), 'there is some left');
+  t.notOk(crowded(shares(0, 400)), 'it was all ours');
+  t.ok(crowded(shares(20, 280)), 'others had a quarter of it, and nothing was left');
+
+  const [one, began] = [ticks(), process.cpuUsage()];
+  while (process.cpuUsage(began).user < 200_000);
+  const other = ticks();
+  t.ok(other.own - one.own >= 10, `${other.own - one.own} ticks of 10 ms are ours after 200 ms of it`);
+  t.ok(other.all - one.all >= other.own - one.own, 'of all there are no fewer');
+});
+
+const HEAP = { liveBytes: 8192n, drainingBytes: 4096n, reservedBytes: 0n, guaranteedBytes: 5000n };
+const COUNTS = { sessions: 2, allocations: 2, drainingAllocations: 1, grants: 1, fds: 2, deviceMemories: 2 };
+const MAPPABLE = { kinds: ['KIND_MAPPABLE'], imported: false, sizeBytes: 4096n, ownerUid: 1000 };
+
+/** What a user has who has all of it, and what one has who has nothing and 5000 bytes reserved. */
+const quotas = (heap: object = {}, allocations = 3, tickets = 2) => [
+  {
+    uid: 1000,
+    heaps: [{ usedBytes: 12_288n, reservedBytes: 100n, ...heap }],
+    allocations: { used: allocations },
+    tickets: { used: tickets },
+  },
+  {
+    uid: 1001,
+    heaps: [{ usedBytes: 0n, reservedBytes: 5000n }],
+    allocations: { used: 0 },
+    tickets: { used: 0 },
+  },
+];
+
+/** Two memfds and a dma-buf's memory, two sessions, a connection that has not said Hello, and the auditor. */
+function account(changes: object = {}, counts: object = {}, heap: object = {}): Account {
+  const budget = {
+    heaps: [{ ...HEAP, ...heap }],
+    counts: { ...COUNTS, ...counts },
+  } as unknown as BudgetReport;
+  return {
+    budget,
+    allocations: [MAPPABLE, MAPPABLE, { ...MAPPABLE, kinds: ['KIND_DMA_BUF'] }],
+    quotas: quotas(),
+    tickets: 2,
+    memory: [
+      { inode: 1n, size: 4096n, allocated: 4096n },
+      { inode: 2n, size: 4096n, allocated: 0n },
+    ],
+    sockets: 7,
+    pidfds: 3,
+    others: 16,
+    handoff: 3,
+    control: 1,
+    ...changes,
+  } as unknown as Account;
+}
+
+t.test('accounts', async (t) => {
+  const begin = { sockets: 3, others: 16 };
+  t.strictSame(disagreements(account(), begin), [], 'all of it adds up');
+  const wrong: [Account, RegExp][] = [
+    [account({}, {}, { liveBytes: 0n }), /bytes charged, and bytes of allocations: 4096 and 12288/],
+    [account({}, {}, { reservedBytes: 1n }), /reserved/],
+    [account({}, { allocations: 3 }), /allocations counted, and listed: 4 and 3/],
+    [account({}, { fds: 3 }), /fds counted, and memfds in \/proc: 3 and 2/],
+    [account({ memory: [{ size: 4096n }, { size: 8192n }] }), /mappable allocations, and of memfds/],
+    [account({ memory: [{ size: 4096n, allocated: 8192n }, { size: 4096n }] }), /more than its size/],
+    [account({ sockets: 8 }), /sockets, and connections: 5 and 4/],
+    [account({ pidfds: 2 }), /2 pidfds of 3 connections/],
+    [account({ quotas: quotas({ usedBytes: 8192n }) }), /bytes on the quota of user 1000.*: 8192 and 12288/],
+    [account({ quotas: quotas({}, 2) }), /allocations on the quota of user 1000, and its own: 2 and 3/],
+    [account({ quotas: quotas({}, 3, 1) }), /tickets on quotas, and listed: 1 and 2/],
+    [account({}, {}, { guaranteedBytes: 0n }), /bytes guaranteed, and .*: 0 and 5000/],
+    [account({ others: 17 }), /other fds, and those at the beginning: 17 and 16/],
+    [account({}, { sessions: 4 }), /4 sessions on 3 connections/],
+  ];
+  for (const [looked, text] of wrong) {
+    const found = disagreements(looked, begin);
+    t.equal(found.length, 1, String(text));
+    t.match(found[0], text);
+  }
+});
+
+t.test('resident memory', async (t) => {
+  const resident = (total: number) => ({ total, anonymous: total, file: 0, shared: 0 });
+  t.equal(growth(resident(1000), resident(1100)), undefined);
+  t.match(growth(resident(1000), resident(1101)), /grew from 1000 kB .* to 1101 kB/);
+});

@@ -1,0 +1,158 @@
+/**
+ * Latencies: how long victims' requests take while the daemon is left alone, and whether it stays so under attack.
+ *
+ * For each victim and each request the p99 of a window that slides by a second is compared with the p99 of quiet. A
+ * window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So is one in
+ * which the machine had no time, for then it says nothing of the daemon: where the p99 of pings has grown to STARVED
+ * times, the same victim's questions to a process that does nothing else; or where others had the processors (processor.ts). How many windows that leaves is reported.
+ */
+import type { Interval } from './daemon.js';
+import { now, REQUESTS, type Request, type Sample } from './messages.js';
+
+export const WINDOW_MS = 4000;
+export const STEP_MS = 1000;
+/** The invariant. */
+export const MOST_RATIO = 5;
+/** From there on a window is the machine's. */
+const STARVED = 3;
+/** The first and the last hundredth of fewer say nothing. */
+const FEWEST = 100;
+/** After it went on, what has piled up is served first. */
+const AFTER_STOP_MS = 500;
+
+/** The value below which `share` (0 to 1) of the values lie; NaN of none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** One request of one victim, all through a run. Microseconds. */
+export interface Course {
+  readonly victim: number;
+  readonly request: Request;
+  readonly quietP99: number;
+  /** Of the windows that count. */
+  readonly worstP99: number;
+  readonly worstRatio: number;
+  readonly medianRatio: number;
+}
+
+/** A window that broke the invariant. */
+export interface Slow {
+  readonly victim: number;
+  readonly request: Request;
+  readonly ratio: number;
+  readonly p99: number;
+  readonly pingRatio: number;
+}
+
+/** One victim's samples of one request, as they come. */
+class Series {
+  readonly ratios: number[] = [];
+  quietP99 = Number.NaN;
+  worstP99 = Number.NaN;
+  #samples: Sample[] = [];
+
+  add(sample: Sample): void {
+    this.#samples.push(sample);
+  }
+
+  between(fromMs: number, toMs: number): number[] {
+    return this.#samples.filter(([, began]) => began >= fromMs && began < toMs).map(([, , us]) => us);
+  }
+
+  forget(beforeMs: number): void {
+    this.#samples = this.#samples.filter(([, began]) => began >= beforeMs);
+  }
+}
+
+export class Latencies {
+  /**
+   * Windows, of each victim: judged; left out for a stop of the daemon, for the machine's sake, or since the victim asked
+   * too little, as it does while all rest for an audit.
+   */
+  readonly windows = { judged: 0, stopped: 0, starved: 0, sparse: 0 };
+  readonly #victims: Readonly<Record<Request, Series>>[];
+  readonly #heardMs: number[];
+
+  constructor(victims: number) {
+    const fresh = () => Object.fromEntries(REQUESTS.map((request) => [request, new Series()]));
+    this.#victims = Array.from({ length: victims }, () => fresh() as Record<Request, Series>);
+    this.#heardMs = this.#victims.map(() => 0);
+  }
+
+  add(victim: number, samples: readonly Sample[]): void {
+    this.#heardMs[victim] = now();
+    for (const sample of samples) this.#victims[victim]?.[sample[0]].add(sample);
+  }
+
+  /** When each victim last told of an answer that it got. */
+  get heardMs(): readonly number[] {
+    return this.#heardMs;
+  }
+
+  /** Takes what came in between for quiet. @throws Error where that is too little. */
+  settle(fromMs: number, toMs: number): void {
+    for (const victim of this.#victims) {
+      for (const [request, series] of Object.entries(victim)) {
+        const quiet = series.between(fromMs, toMs);
+        if (quiet.length < FEWEST) throw new Error(`only ${quiet.length} times ${request} in quiet`);
+        series.quietP99 = quantile(quiet, 0.99);
+      }
+    }
+  }
+
+  /**
+   * Judges the window that ends at `toMs`.
+   * @param busy whether others had the machine.
+   * @returns where it breaks the invariant.
+   */
+  judge(toMs: number, stops: readonly Interval[], busy: boolean): Slow[] {
+    const fromMs = toMs - WINDOW_MS;
+    const stood = stops.some((stop) => stop.fromMs < toMs && stop.toMs + AFTER_STOP_MS > fromMs);
+    const slow: Slow[] = [];
+    for (const [index, victim] of this.#victims.entries()) {
+      const pings = victim.ping.between(fromMs, toMs);
+      const pingRatio = quantile(pings, 0.99) / victim.ping.quietP99;
+      if (stood) this.windows.stopped += 1;
+      else if (pings.length < FEWEST) this.windows.sparse += 1;
+      else if (busy || pingRatio > STARVED) this.windows.starved += 1;
+      else {
+        this.windows.judged += 1;
+        slow.push(...this.#judge(index, victim, fromMs, toMs, pingRatio));
+      }
+      for (const series of Object.values(victim)) series.forget(fromMs);
+    }
+    return slow;
+  }
+
+  #judge(
+    index: number,
+    victim: Readonly<Record<Request, Series>>,
+    fromMs: number,
+    toMs: number,
+    pingRatio: number,
+  ): Slow[] {
+    return REQUESTS.flatMap((request) => {
+      const series = victim[request];
+      const values = series.between(fromMs, toMs);
+      if (values.length < FEWEST) return [];
+      const p99 = quantile(values, 0.99);
+      const ratio = p99 / series.quietP99;
+      series.ratios.push(ratio);
+      if (!(p99 <= series.worstP99)) series.worstP99 = p99;
+      const broken = ratio > MOST_RATIO && request !== 'ping';
+      return broken ? [{ victim: index, request, ratio, p99, pingRatio }] : [];
+    });
+  }
+
+  courses(): Course[] {
+    return this.#victims.flatMap((victim, index) =>
+      REQUESTS.map((request) => {
+        const { ratios, quietP99, worstP99 } = victim[request];
+        const medianRatio = quantile(ratios, 0.5);
+        return { victim: index, request, quietP99, worstP99, worstRatio: quantile(ratios, 1), medianRatio };
+      }),
+    );
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The chaos harness: clients that lie, hang and die, against one daemon, and what must hold nevertheless.
+ *
+ *   npm run --silent chaos -- --seed 1 --minutes 2 [--driver fake] [--json]
+ *
+ * It starts a daemon of its own in a folder of its own and leaves nothing behind. Progress goes to standard error, the
+ * report to standard output; the exit code is 1 where an invariant was broken, 2 where the harness itself failed.
+ */
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { behaviours } from './behaviours/index.js';
+import { DRIVERS, type DriverName } from './driver.js';
+import { Guardian } from './guardian.js';
+import { reportOf, table } from './report.js';
+import { type RunOptions, run } from './run.js';
+import { asRoot } from './tenants.js';
+
+const HELP = `npm run --silent chaos -- [options]
+
+  --seed TEXT      what is left to chance comes from it; default: the time
+  --minutes M      how long, with warm-up and quiet; default 2
+  --driver NAME    ${DRIVERS.join(' or ')}; default lavapipe
+  --only A,B       these behaviours alone, of
+                   ${behaviours.map(({ name }) => name).join(', ')}
+  --actions N      in place of minutes: N actions of each attacker, and no latencies
+  --log FILE       writes every action, actor by actor; the same for the same seed and options
+  --json           one JSON object in place of a table
+  --help
+
+As root, the daemon, victims and attackers are different users; otherwise what needs others is left out.`;
+
+const usage = (text: string): never => {
+  process.stderr.write(`chaos: ${text}\n\n${HELP}\n`);
+  process.exit(64);
+};
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  return Number.isFinite(value) && value > 0 ? value : usage(`--${name}: ${text} is no positive number`);
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string' },
+        minutes: { type: 'string' },
+        driver: { type: 'string' },
+        only: { type: 'string' },
+        actions: { type: 'string' },
+        log: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }).values;
+  } catch (failure) {
+    return usage((failure as Error).message);
+  }
+}
+
+const given = parse();
+if (given.help) {
+  process.stdout.write(`${HELP}\n`);
+  process.exit(0);
+}
+const driver = DRIVERS.find((name): name is DriverName => name === (given.driver ?? 'lavapipe'));
+if (!driver) usage(`there is no driver ${given.driver}`);
+const only = given.only?.split(',') ?? [];
+for (const name of only) {
+  if (!behaviours.some((behaviour) => behaviour.name === name)) usage(`there is no behaviour ${name}`);
+}
+
+const guardian = new Guardian();
+const folder = mkdtempSync(join(tmpdir(), 'vkmemd-chaos-'));
+// Other users pass through it.
+chmodSync(folder, 0o711);
+guardian.willRemove(folder);
+const options: RunOptions = {
+  seed: given.seed ?? String(Date.now()),
+  driver: driver as DriverName,
+  minutes: positive('minutes', given.minutes ?? '2'),
+  actions: given.actions === undefined ? undefined : positive('actions', given.actions),
+  only,
+  folder,
+  guardian,
+  logged: given.log !== undefined,
+  say: (text) => void process.stderr.write(`chaos: ${text}\n`),
+};
+options.say(`seed ${options.seed}${asRoot ? '' : '; not root: nobody here is another user'}`);
+// The guardian ends what is left when this process is gone.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
+try {
+  const result = await run(options);
+  const report = reportOf(options, result);
+  if (given.log !== undefined) writeFileSync(given.log, result.chronicle.log());
+  process.stdout.write(`${given.json ? JSON.stringify(report) : table(report)}\n`);
+  process.exitCode = report.held ? 0 : 1;
+} catch (failure) {
+  process.stderr.write(`chaos: seed ${options.seed}: the harness failed: ${(failure as Error).stack}\n`);
+  process.exitCode = 2;
+} finally {
+  await guardian.close();
+}

@@ -1,0 +1,50 @@
+/**
+ * What the harness and its programs say to each other: JSON, one line each, on the programs' standard input and output.
+ */
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import type { Action } from './behaviour.js';
+import type { Prey, Scene } from './stage.js';
+
+/** To an attacker. */
+export type ToAttacker = { readonly scene: Scene; readonly seed: string } | { readonly action: Action };
+
+/** From an attacker. */
+export type FromAttacker =
+  | { readonly ready: true }
+  | { readonly begun: number }
+  | { readonly done: number; readonly outcome: string }
+  | { readonly breach: string; readonly done: number }
+  /** A fault of the harness itself. */
+  | { readonly failed: string };
+
+/** To a victim: 'end' gives everything back. */
+export type ToVictim = { readonly do: 'work' | 'pause' | 'end' };
+
+/** What a victim asks for; a ping asks an idle process of its own, and not the daemon. */
+export const REQUESTS = ['allocate', 'claim', 'release', 'free', 'get', 'ticket', 'redeem', 'ping'] as const;
+export type Request = (typeof REQUESTS)[number];
+
+/** One request: which, when it began (CLOCK_MONOTONIC, ms), and how long it took (us). */
+export type Sample = readonly [request: Request, beganMs: number, us: number];
+
+export type FromVictim =
+  | { readonly ready: Prey }
+  | { readonly samples: readonly Sample[] }
+  | { readonly paused: true }
+  | { readonly ended: true; readonly verified: number; readonly refused: Readonly<Record<string, number>> }
+  | { readonly breach: string }
+  | { readonly failed: string };
+
+/** Now, on the clock that all processes share (CLOCK_MONOTONIC), in milliseconds. */
+export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+export function tell<M>(stream: Writable, message: M): void {
+  stream.write(`${JSON.stringify(message)}\n`);
+}
+
+/** Calls `heard` for each message, and resolves when there will be none any more. */
+export async function listen<M>(stream: Readable, heard: (message: M) => void): Promise<void> {
+  const lines = createInterface({ input: stream });
+  for await (const line of lines) heard(JSON.parse(line) as M);
+}

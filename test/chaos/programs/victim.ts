@@ -1,0 +1,196 @@
+/**
+ * A victim: a client that does nothing wrong, by the client library, and measures how long each request takes.
+ *
+ * It has one NAMED allocation all the time, whose bytes it claims and checks again and again, and makes, shares with
+ * itself, checks and frees others. New memory must read as zero, and every byte as it was written; what it frees must
+ * be free at once, since nobody else may have it. Between its requests it asks an idle process (programs/echo.ts) the
+ * same way: what that takes longer is the machine's doing, and not the daemon's. It watches its allocations, and must be
+ * told of no other's, and of each its whole life.
+ *
+ * Arguments: the runtime folder, a seed, the name of its memory, whether the driver fails at times.
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type Client, connect, connectControl, type Memory, VkmemError } from '@vkmemd/client';
+import { Connection, seqpacketPair } from '@vkmemd/proto';
+import { Lives } from '../lives.js';
+import { type FromVictim, listen, type Request, type Sample, type ToVictim, tell } from '../messages.js';
+import { Random } from '../random.js';
+import { rest } from '../rest.js';
+
+const NAMED_BYTES = 1 << 16;
+const REPORT_MS = 200;
+/** What a driver that fails at times may make of a request. */
+const EXPECTED = ['DEVICE_OUT_OF_MEMORY', 'TOO_MANY_ALLOCATIONS', 'DEVICE_LOST'];
+
+const [runtimeDir = '', seed = '', name = '', fails = ''] = process.argv.slice(2);
+const say = (message: FromVictim): void => tell(process.stdout, message);
+const random = new Random(seed);
+const written = random.fork('frames').bytes(NAMED_BYTES);
+const samples: Sample[] = [];
+const refused: Record<string, number> = {};
+let verified = 0;
+let doing: ToVictim['do'] = 'pause';
+/** Whether somebody waits to hear that it has paused. */
+let asked = false;
+
+/** The idle process, asked and answered by datagrams of a few bytes. */
+class Echo {
+  readonly #connection: Connection;
+  #answered: (() => void) | undefined;
+
+  constructor() {
+    const [mine, its] = seqpacketPair();
+    const program = fileURLToPath(new URL('echo.js', import.meta.url));
+    spawn(process.execPath, [program], { stdio: ['ignore', 'ignore', 'inherit', its.fd] }).unref();
+    its.close();
+    this.#connection = new Connection(mine, { message: () => this.#answered?.(), close: () => {} });
+  }
+
+  ping(): Promise<void> {
+    const answered = new Promise<void>((resolve) => {
+      this.#answered = resolve;
+    });
+    this.#connection.send(Buffer.alloc(64));
+    return answered;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+async function timed<T>(request: Request, work: () => Promise<T>): Promise<T> {
+  const began = process.hrtime.bigint();
+  const result = await work();
+  samples.push([request, Number(began) / 1e6, Number(process.hrtime.bigint() - began) / 1000]);
+  return result;
+}
+
+function check(memory: Memory, expected: Buffer, what: string): void {
+  const map = memory.map();
+  const same = Buffer.from(map.buffer, map.bytes.byteOffset, map.length).equals(expected);
+  map.unmap();
+  verified += expected.length;
+  if (!same) say({ breach: `${what} does not have the bytes that were written` });
+}
+
+async function write(memory: Memory, bytes: Buffer): Promise<void> {
+  const map = memory.map();
+  map.bytes.set(bytes);
+  map.unmap();
+}
+
+/** Memory of this session alone: made, written, seen by another grant, given back. */
+async function ownMemory(client: Client): Promise<void> {
+  const bytes = random.bytes(16_384 * random.pick([1, 1, 1, 4]));
+  const memory = await timed('allocate', () => client.allocate({ size: bytes.length }));
+  check(memory, Buffer.alloc(bytes.length), 'new memory');
+  await write(memory, bytes);
+  const again = await timed('claim', () => client.claim({ id: memory.id }));
+  check(again, bytes, 'SESSION memory');
+  await timed('release', () => again.release());
+  check(memory, bytes, 'SESSION memory');
+  const { freed } = await timed('free', () => memory.free());
+  if (!freed) say({ breach: 'freed memory is still held by somebody' });
+}
+
+/** The NAMED memory, as a process finds it that has just come. */
+async function namedMemory(client: Client): Promise<void> {
+  const frames = await timed('claim', () => client.claim({ name }, { access: 'ro' }));
+  check(frames, written, 'NAMED memory');
+  await timed('release', () => frames.release());
+  const { ownerUid } = await timed('get', () => client.get({ name }));
+  if (ownerUid !== process.getuid?.()) say({ breach: `its memory is said to be user ${ownerUid}'s` });
+}
+
+/** The NAMED memory, by a ticket that is made for it. */
+async function ticket(client: Client): Promise<void> {
+  const { secret } = await timed('ticket', () =>
+    client.createTicket({ name }, { forUid: process.getuid?.() ?? 0 }),
+  );
+  const frames = await timed('redeem', () => client.claim({ ticket: secret }));
+  check(frames, written, 'memory by a ticket');
+  await timed('release', () => frames.release());
+}
+
+async function work(client: Client, echo: Echo): Promise<void> {
+  for (let round = 0; ; round += 1) {
+    if (doing === 'end') return;
+    if (doing === 'pause') {
+      if (asked) say({ paused: true });
+      asked = false;
+      await rest(1);
+      continue;
+    }
+    await timed('ping', () => echo.ping());
+    try {
+      await [namedMemory, ownMemory, ticket][round % 3]?.(client);
+    } catch (failure) {
+      if (!(failure instanceof VkmemError)) throw failure;
+      refused[failure.code] = (refused[failure.code] ?? 0) + 1;
+      if (fails !== 'yes' || !EXPECTED.includes(failure.code)) say({ breach: `was refused: ${failure}` });
+      await rest(10);
+    }
+    await rest(random.between(2, 5));
+  }
+}
+
+function report(): void {
+  if (samples.length > 0) say({ samples: samples.splice(0) });
+}
+
+async function main(): Promise<void> {
+  const client = await connect({ runtimeDir, clientName: 'victim' });
+  const control = connectControl({ runtimeDir });
+  const echo = new Echo();
+  const frames = await client.allocate({ size: NAMED_BYTES, name });
+  await write(frames, written);
+  const timer = setInterval(report, REPORT_MS);
+  const uid = process.getuid?.() ?? -1;
+  const mine = await client.createTicket({ name }, { forUid: uid, uses: 1_000_000 });
+  const anybodys = await client.createTicket({ name }, { uses: 1000 });
+  await client.revokeTicket(anybodys.ticket.id);
+  const watching = new Lives(uid, (what) => say({ breach: what })).watch(control, frames.id);
+  say({
+    ready: {
+      pid: process.pid,
+      uid,
+      name,
+      id: frames.id,
+      token: client.session.token,
+      grantId: String(frames.grants[0]?.id ?? 0n),
+      ticket: mine.secret,
+      ticketId: mine.ticket.id,
+      revoked: anybodys.secret,
+    },
+  });
+  const working = work(client, echo);
+  client.closed.then(() => {
+    if (doing !== 'end') say({ breach: 'its session was ended by the daemon' });
+  });
+  await working;
+  check(frames, written, 'NAMED memory');
+  clearInterval(timer);
+  report();
+  await frames.free();
+  await client.close();
+  await watching;
+  await control.close();
+  echo.close();
+  say({ ended: true, verified, refused });
+}
+
+/** Nothing that it does may be refused; all else is a fault of its own. */
+function failed(failure: unknown): void {
+  if (failure instanceof VkmemError) say({ breach: `was refused: ${failure}` });
+  else say({ failed: failure instanceof Error ? (failure.stack ?? failure.message) : String(failure) });
+}
+
+process.on('uncaughtException', failed);
+void listen<ToVictim>(process.stdin, (message) => {
+  doing = message.do;
+  asked = doing === 'pause';
+}).then(() => process.exit(1)); // The harness is gone.
+await main().catch(failed);
+process.exit(0);

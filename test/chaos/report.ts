@@ -1,0 +1,119 @@
+/**
+ * What a run has shown, for people or as one JSON object.
+ */
+import { type Course, MOST_RATIO, quantile } from './latencies.js';
+import type { Result, RunOptions } from './run.js';
+
+export interface Report {
+  readonly seed: string;
+  readonly driver: string;
+  readonly device: string;
+  readonly minutes: number | undefined;
+  readonly held: boolean;
+  /** Why not. */
+  readonly breaches: readonly string[];
+  /** What began last, where something was broken. */
+  readonly lastActions: readonly string[];
+  readonly actions: number;
+  readonly outcomes: Result['chronicle']['outcomes'];
+  readonly latencies: readonly Course[];
+  readonly windows: Result['latencies']['windows'];
+  /** The share of the processors' time that others had: the windows' median, and their most. */
+  readonly foreign: { readonly median: number; readonly most: number } | null;
+  readonly audits: Result['audits'];
+  readonly stops: number;
+  /** Of the victims, how many bytes they have compared, and what was refused. */
+  readonly verifiedBytes: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly left: number;
+  readonly resident: Result['resident'] | null;
+  readonly faults: Result['faults'];
+}
+
+export function reportOf(options: RunOptions, result: Result): Report {
+  const { seed, driver, minutes, actions } = options;
+  const { chronicle, latencies, victims } = result;
+  const refused: Record<string, number> = {};
+  for (const [code, count] of victims.flatMap((victim) => Object.entries(victim.refused))) {
+    refused[code] = (refused[code] ?? 0) + count;
+  }
+  const held = chronicle.breaches.length === 0;
+  return {
+    seed,
+    driver,
+    device: result.device,
+    minutes: actions === undefined ? minutes : undefined,
+    held,
+    breaches: chronicle.breaches,
+    lastActions: held ? [] : chronicle.lastActions,
+    actions: chronicle.actions,
+    outcomes: chronicle.outcomes,
+    latencies: actions === undefined ? latencies.courses() : [],
+    windows: latencies.windows,
+    foreign:
+      result.foreign.length > 0
+        ? { median: quantile(result.foreign, 0.5), most: quantile(result.foreign, 1) }
+        : null,
+    audits: result.audits,
+    stops: result.stops,
+    verifiedBytes: victims.reduce((sum, { verified }) => sum + verified, 0),
+    refused,
+    left: result.left,
+    resident: result.resident ?? null,
+    faults: result.faults,
+  };
+}
+
+const columns = (first: string, ...rest: readonly (string | number)[]): string =>
+  [first.padEnd(22), ...rest.map((value) => String(value).padStart(12))].join('').trimEnd();
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+function latencyTable({ latencies, windows, foreign }: Report): string[] {
+  if (latencies.length === 0) return [];
+  const rows = latencies.map(({ victim, request, quietP99, worstP99, worstRatio, medianRatio }) =>
+    columns(
+      `${request} of victim ${victim}`,
+      Math.round(quietP99),
+      Math.round(worstP99),
+      `${medianRatio.toFixed(2)} x`,
+      `${worstRatio.toFixed(2)} x`,
+    ),
+  );
+  const { judged, stopped, starved, sparse } = windows;
+  return [
+    columns('p99', 'quiet us', 'worst us', 'median', 'worst'),
+    ...rows,
+    `windows: ${judged} judged against ${MOST_RATIO} x; left out: ${stopped} for stops of the daemon, ${starved} for the machine's sake, ${sparse} with too few requests`,
+    ...(foreign
+      ? [`others had ${percent(foreign.median)} of the processors' time, ${percent(foreign.most)} at most`]
+      : []),
+  ];
+}
+
+const listed = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([what, count]) => `${what} ${count}`)
+    .join('; ');
+
+/** Lines for people. */
+export function table(report: Report): string {
+  const { audits, resident, outcomes, refused, faults } = report;
+  return [
+    `seed ${report.seed}; ${report.device}; ${report.actions} actions; the daemon stopped ${report.stops} times`,
+    ...Object.entries(outcomes).map(([name, counts]) => `  ${name.padEnd(18)} ${listed(counts)}`),
+    ...latencyTable(report),
+    `audits: ${audits.done} done, ${audits.unsettled} without a moment of rest`,
+    `victims: ${report.verifiedBytes} bytes compared; refused: ${listed(refused) || 'nothing'}`,
+    `left behind by name and freed: ${report.left}`,
+    ...(resident
+      ? [
+          `resident: ${resident.begin.total} kB, ${resident.end.total} kB at the end, ${resident.peakKb} kB at most`,
+        ]
+      : []),
+    ...Object.entries(faults).map(([fault, count]) => `the daemon logged ${count} times: ${fault}`),
+    ...report.lastActions.map((action) => `  ${action}`),
+    ...report.breaches.map((breach) => `BROKEN: ${breach}`),
+    report.held ? 'every invariant held' : `seed ${report.seed}: ${report.breaches.length} broken`,
+  ].join('\n');
+}

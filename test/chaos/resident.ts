@@ -1,0 +1,59 @@
+/**
+ * The daemon's resident memory, where it begins and where it ends.
+ *
+ * A fresh process grows whatever it does: V8 sizes its heap by what it has seen, the driver makes its pools, the C
+ * library its arenas. So the beginning is taken after a warm-up that lasts until the most that was seen has stopped
+ * growing, with nobody there any more; the end is taken the same way. What is between is what the daemon has kept.
+ */
+import type { ChaosDaemon } from './daemon.js';
+import { type Resident, residentOf } from './proc.js';
+import { rest } from './rest.js';
+
+/** How much more resident memory there may be at the end: a tenth. */
+const MOST_GROWN = 1.1;
+/** Stopped growing: so little in so long. */
+const SETTLED = 1.01;
+const SETTLED_MS = 6000;
+/** The kernel counts in portions: the least of some looks. */
+const LOOKS = 10;
+const LOOK_MS = 100;
+
+/** Resolves when it has stopped growing under the attack that is on, but not before `leastMs` and by `mostMs`. */
+export async function untilSettled(
+  { pid }: ChaosDaemon,
+  leastMs: number,
+  mostMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const began = Date.now();
+  let most = 0;
+  let grew = began;
+  while (!signal.aborted && Date.now() < began + mostMs) {
+    const { total } = residentOf(pid);
+    if (total > most * SETTLED) {
+      most = total;
+      grew = Date.now();
+    }
+    if (Date.now() - began >= leastMs && Date.now() - grew >= SETTLED_MS) return;
+    await rest(200, signal);
+  }
+}
+
+/** With nobody there. */
+export async function residentAtRest({ pid }: ChaosDaemon): Promise<Resident> {
+  let least = residentOf(pid);
+  for (let look = 0; look < LOOKS; look += 1) {
+    await rest(LOOK_MS);
+    const resident = residentOf(pid);
+    if (resident.total < least.total) least = resident;
+  }
+  return least;
+}
+
+/** What is wrong with how it grew; undefined where nothing is. */
+export function growth(begin: Resident, end: Resident): string | undefined {
+  if (end.total <= begin.total * MOST_GROWN) return undefined;
+  const text = ({ total, anonymous, file, shared }: Resident) =>
+    `${total} kB (anonymous ${anonymous}, files ${file}, shared ${shared})`;
+  return `resident memory grew from ${text(begin)} to ${text(end)}`;
+}

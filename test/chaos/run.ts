@@ -1,0 +1,215 @@
+/**
+ * One run: a daemon, its clients, and what must hold of them.
+ *
+ *   warm-up   the same attack as later, so that heaps and pools have the size that they come to; then everybody goes,
+ *             what the daemon holds must be zero, and its resident memory is taken for where it began
+ *   quiet     victims alone: how long their requests take
+ *   attack    victims and attackers; latencies are judged, the account is audited
+ *   end       the attackers are killed, as they are; the victims give everything back; all must be zero again
+ *
+ * A run of so many actions has no warm-up and no quiet: it is for what was done, not for how long that took.
+ */
+import { type Ended, endAll } from './aftermath.js';
+import { Auditor } from './audit.js';
+import { Chronicle } from './chronicle.js';
+import { ChaosDaemon } from './daemon.js';
+import { Driver, type DriverName } from './driver.js';
+import { Fleet } from './fleet.js';
+import type { Guardian } from './guardian.js';
+import { Interference } from './interference.js';
+import { Latencies } from './latencies.js';
+import { now } from './messages.js';
+import type { Resident } from './proc.js';
+import { Random } from './random.js';
+import { growth, residentAtRest, untilSettled } from './resident.js';
+import { rest } from './rest.js';
+import { asRoot, DAEMON_USER, policy, VICTIM_UIDS } from './tenants.js';
+import { Watch, type Watched } from './watch.js';
+
+export interface RunOptions {
+  readonly seed: string;
+  readonly driver: DriverName;
+  readonly minutes: number;
+  /** In place of minutes: how many actions each attacker does. */
+  readonly actions: number | undefined;
+  /** Names of behaviours; all where it is empty. */
+  readonly only: readonly string[];
+  /** A folder that exists, and is removed by somebody else. */
+  readonly folder: string;
+  readonly guardian: Guardian;
+  /** Whether the log of actions is kept. */
+  readonly logged: boolean;
+  say(text: string): void;
+}
+
+/** What came of it. */
+export interface Result extends Ended {
+  readonly device: string;
+  readonly chronicle: Chronicle;
+  readonly latencies: Latencies;
+  readonly audits: Watch['audits'];
+  readonly foreign: Watch['foreign'];
+  /** How often the daemon was stopped. */
+  readonly stops: number;
+  readonly resident:
+    | { readonly begin: Resident; readonly end: Resident; readonly peakKb: number }
+    | undefined;
+  /** What the daemon logged as failures. */
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+/** Shares of the whole time. */
+const WARM_UP = { least: 1 / 6, most: 2 / 5 };
+const QUIET = { share: 1 / 8, mostMs: 15_000 };
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+
+/** @throws Error where the harness itself is at fault. */
+export async function run(options: RunOptions): Promise<Result> {
+  const { guardian, folder, seed, only, logged, say } = options;
+  const user = asRoot ? DAEMON_USER : undefined;
+  const driver = Driver.open(options.driver, user, (path) => guardian.willRemove(path));
+  const env = driver.environment;
+  const daemon = await ChaosDaemon.start(guardian, { folder, user, policy: policy(), env });
+  say(`the daemon serves, on ${daemon.device}`);
+  const chronicle = new Chronicle(logged);
+  let ending = false;
+  void daemon.ended.then(({ code, signal }) => {
+    if (!ending) chronicle.fail(`the daemon ended with ${code ?? signal}: ${daemon.errors}`);
+  });
+  const auditor = await Auditor.begin(daemon);
+  const fleet = new Fleet({ guardian, daemon, driver, chronicle, seed, only });
+  const latencies = new Latencies(VICTIM_UIDS.length);
+  const acts = new Acts(options, driver, { daemon, auditor, fleet, chronicle, latencies });
+  const result = await acts.play();
+  await auditor.close();
+  ending = true;
+  const { code, signal } = await daemon.stop();
+  if (code !== 0) chronicle.record(`the daemon ended with ${code ?? signal}`);
+  for (const leak of driver.leaks()) chronicle.record(`the driver: ${leak}`);
+  // Where the driver does as it should, the daemon has nothing to log as a failure, whatever clients do.
+  if (!driver.scripted) for (const fault of daemon.faults.keys()) chronicle.record(`it logged: ${fault}`);
+  return { ...result, faults: Object.fromEntries(daemon.faults) };
+}
+
+/** The acts of a run, one after the other. */
+class Acts {
+  readonly #options: RunOptions;
+  readonly #driver: Driver;
+  readonly #watched: Watched;
+  readonly #watch: Watch;
+
+  constructor(options: RunOptions, driver: Driver, watched: Watched) {
+    this.#options = options;
+    this.#driver = driver;
+    this.#watched = watched;
+    this.#watch = new Watch(watched);
+  }
+
+  async play(): Promise<Omit<Result, 'faults'>> {
+    const { actions } = this.#options;
+    if (actions === undefined) return this.#inTime();
+    const { fleet } = this.#watched;
+    await fleet.beginVictims(() => {});
+    await this.#attack('attack', () => fleet.attacking, { most: actions });
+    return this.#result(await this.#end(), undefined);
+  }
+
+  async #inTime(): Promise<Omit<Result, 'faults'>> {
+    const { minutes, say } = this.#options;
+    const { fleet, daemon, chronicle } = this.#watched;
+    const wholeMs = minutes * 60_000;
+    const began = Date.now();
+    say('warming up');
+    await fleet.beginVictims(() => {});
+    await this.#attack('warm-up', (signal) =>
+      untilSettled(daemon, wholeMs * WARM_UP.least, wholeMs * WARM_UP.most, signal),
+    );
+    const warm = await this.#end();
+    if (chronicle.brokenOff) return this.#result(warm, undefined);
+    const begin = await residentAtRest(daemon);
+    const quietMs = Math.min(wholeMs * QUIET.share, QUIET.mostMs);
+    say(`victims alone for ${seconds(quietMs)}; ${begin.total} kB are resident`);
+    await this.#quiet(quietMs);
+    const attackMs = Math.max(began + wholeMs - Date.now(), wholeMs / 4);
+    say(`attacking for ${seconds(attackMs)}`);
+    await this.#attack('attack', (signal) => rest(attackMs, signal), { judged: true });
+    const ended = await this.#end();
+    if (chronicle.brokenOff) return this.#result(ended, undefined);
+    const end = await residentAtRest(daemon);
+    say(`${end.total} kB are resident`);
+    const grew = growth(begin, end);
+    if (grew) chronicle.record(grew);
+    return this.#result(ended, { begin, end, peakKb: this.#watch.peakKb });
+  }
+
+  #result(ended: Ended, resident: Result['resident']): Omit<Result, 'faults'> {
+    const { daemon, chronicle, latencies } = this.#watched;
+    const stops = daemon.stops.length;
+    return {
+      ...ended,
+      device: daemon.device,
+      chronicle,
+      latencies,
+      audits: this.#watch.audits,
+      foreign: this.#watch.foreign,
+      stops,
+      resident,
+    };
+  }
+
+  /** Measures victims alone; they go on afterwards. */
+  async #quiet(ms: number): Promise<void> {
+    const { fleet, latencies, chronicle } = this.#watched;
+    await fleet.beginVictims((victim, samples) => latencies.add(victim, samples));
+    // Their first requests are compiled while they run.
+    await rest(ms / 4);
+    const fromMs = now();
+    await Promise.race([rest((ms * 3) / 4), chronicle.broken]);
+    const toMs = now();
+    await rest(500);
+    if (!chronicle.brokenOff) latencies.settle(fromMs, toMs);
+  }
+
+  /**
+   * @param enough resolves when it has lasted long enough, or the signal says that it is over.
+   * @param most of each attacker's actions.
+   * @param judged whether latencies are.
+   */
+  async #attack(
+    act: string,
+    enough: (signal: AbortSignal) => Promise<unknown>,
+    { most = Number.POSITIVE_INFINITY, judged = false } = {},
+  ): Promise<void> {
+    const { fleet, daemon, chronicle } = this.#watched;
+    if (chronicle.brokenOff) return;
+    const fail = (failure: unknown) => chronicle.broke(failure);
+    const random = new Random(this.#options.seed).fork(act);
+    const bounded = Number.isFinite(most);
+    const interference = new Interference(fleet.gate, (action) => chronicle.began(action), bounded ? 8 : 1);
+    const disturbed = [interference.stopDaemon(daemon, random, Math.ceil(most / 10))];
+    if (this.#driver.scripted) disturbed.push(interference.disturbDriver(this.#driver, random, most));
+    const interfering = Promise.all(disturbed).catch(fail);
+    fleet.beginAttackers(act, most);
+    const over = new AbortController();
+    const watching = this.#watch.run(judged, over.signal).catch(fail);
+    const lasting = bounded ? Promise.all([fleet.attacking, interfering]) : enough(over.signal);
+    await Promise.race([lasting, chronicle.broken]);
+    interference.end();
+    over.abort();
+    await Promise.all([watching, interfering]);
+    this.#driver.disturb('');
+  }
+
+  async #end(): Promise<Ended> {
+    const { fleet, auditor, chronicle } = this.#watched;
+    try {
+      return await endAll(fleet, auditor, chronicle);
+    } catch (failure) {
+      chronicle.broke(failure);
+      return { victims: [], left: 0 };
+    } finally {
+      chronicle.requireSound();
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Victim: the harness's side of programs/victim.ts.
+ */
+import { Breach } from './behaviour.js';
+import { Companion, programOf, type User } from './companion.js';
+import type { Guardian } from './guardian.js';
+import type { FromVictim, Sample, ToVictim } from './messages.js';
+import type { Prey } from './stage.js';
+
+/** How long it may be at one request, on however busy a machine. */
+const MOST_SILENT_MS = 30_000;
+
+export interface VictimSetting {
+  readonly guardian: Guardian;
+  readonly user: User | undefined;
+  readonly runtimeDir: string;
+  readonly seed: string;
+  /** The name of its memory. */
+  readonly memory: string;
+  readonly driverFails: boolean;
+  sampled(samples: readonly Sample[]): void;
+  /** It has met what must not be, or ended by itself. */
+  broke(reason: Error): void;
+}
+
+/** What it says at its end. */
+export interface VictimEnd {
+  /** Bytes that it has compared. */
+  readonly verified: number;
+  /** Requests that failed as they may, by their codes. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+export class Victim {
+  readonly prey: Prey;
+  readonly #companion: Companion;
+  readonly #heard: Heard;
+
+  private constructor(companion: Companion, heard: Heard, prey: Prey) {
+    this.#companion = companion;
+    this.#heard = heard;
+    this.prey = prey;
+  }
+
+  /** Resolves when it has its memory, and does nothing yet. */
+  static async start(setting: VictimSetting): Promise<Victim> {
+    const { guardian, user, runtimeDir, seed, memory, driverFails } = setting;
+    const args = [programOf('victim'), runtimeDir, seed, memory, driverFails ? 'yes' : 'no'];
+    const companion = new Companion(guardian, { args, user });
+    const heard = new Heard();
+    const all = companion.listen<FromVictim>((message) => {
+      if ('samples' in message) setting.sampled(message.samples);
+      else if ('breach' in message) setting.broke(new Breach(`a victim: ${message.breach}`));
+      else if ('failed' in message) setting.broke(new Error(`a victim failed: ${message.failed}`));
+      else heard.settle(message);
+    });
+    void all.then(async () => {
+      const { code, signal } = await companion.ended;
+      const breach = new Breach(`a victim ended with ${code ?? signal}: ${companion.errors}`);
+      heard.over(breach);
+      if (!heard.done) setting.broke(breach);
+    });
+    const message = await heard.next();
+    if (!('ready' in message)) throw new Error('a victim did not begin');
+    return new Victim(companion, heard, message.ready);
+  }
+
+  work(): void {
+    this.#companion.tell<ToVictim>({ do: 'work' });
+  }
+
+  /** Resolves between two of its requests. */
+  async pause(): Promise<void> {
+    this.#companion.tell<ToVictim>({ do: 'pause' });
+    await this.#heard.next();
+  }
+
+  /** Has it give everything back and go. */
+  async end(): Promise<VictimEnd> {
+    this.#heard.done = true;
+    this.#companion.tell<ToVictim>({ do: 'end' });
+    const message = await this.#heard.next();
+    await this.#companion.ended;
+    if (!('ended' in message)) throw new Error('a victim did not end');
+    return message;
+  }
+}
+
+type Answer = Extract<FromVictim, { ready: Prey } | { paused: true } | { ended: true }>;
+
+/** What it said in answer, one at a time. */
+class Heard {
+  done = false;
+  #waiting: { resolve(message: Answer): void; reject(reason: Error): void } | undefined;
+
+  async next(): Promise<Answer> {
+    const late = setTimeout(() => {
+      this.over(new Breach(`a victim had no answer for ${MOST_SILENT_MS} ms`));
+    }, MOST_SILENT_MS);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#waiting = { resolve, reject };
+      });
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  settle(message: Answer): void {
+    this.#waiting?.resolve(message);
+    this.#waiting = undefined;
+  }
+
+  over(reason: Breach): void {
+    this.#waiting?.reject(reason);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The watch: while everybody acts, looks once a second for memory that two users have and judges latencies, and audits
+ * every few seconds.
+ *
+ * For an audit everybody rests: attackers between two actions, with whatever they have left open, and victims between
+ * two requests.
+ */
+import { type Auditor, sharedMemory } from './audit.js';
+import type { Chronicle } from './chronicle.js';
+import type { ChaosDaemon } from './daemon.js';
+import type { Fleet } from './fleet.js';
+import { type Latencies, STEP_MS, WINDOW_MS } from './latencies.js';
+import { now } from './messages.js';
+import { residentOf } from './proc.js';
+import { crowded, type Shares, sharesBetween, type Ticks, ticks } from './processor.js';
+import { rest } from './rest.js';
+
+const AUDIT_MS = 5000;
+/** Victims tell in portions what they have measured. */
+const TOLD_AFTER_MS = 500;
+/** How long a victim may be without any answer, on however busy a machine. */
+const MOST_SILENT_MS = 10_000;
+
+export interface Watched {
+  readonly daemon: ChaosDaemon;
+  readonly auditor: Auditor;
+  readonly fleet: Fleet;
+  readonly latencies: Latencies;
+  readonly chronicle: Chronicle;
+}
+
+export class Watch {
+  /** How often the account was checked, and how often no moment was found to check it at. */
+  readonly audits = { done: 0, unsettled: 0 };
+  /** The most resident memory that was seen. */
+  peakKb = 0;
+  /** Of each window, the share of the processors' time that others had. */
+  readonly foreign: number[] = [];
+  readonly #watched: Watched;
+  readonly #ticks: { readonly atMs: number; readonly ticks: Ticks }[] = [];
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  /** @param judged whether latencies are. */
+  async run(judged: boolean, signal: AbortSignal): Promise<void> {
+    const { daemon, fleet, chronicle } = this.#watched;
+    const began = now();
+    let audited = began;
+    while (!signal.aborted) {
+      await rest(STEP_MS, signal);
+      if (signal.aborted) return;
+      this.peakKb = Math.max(this.peakKb, residentOf(daemon.pid).total);
+      for (const shared of sharedMemory(fleet.outsiders())) chronicle.fail(shared);
+      const toMs = now() - TOLD_AFTER_MS;
+      const shares = this.#processors(toMs - WINDOW_MS);
+      if (judged && toMs - WINDOW_MS > began) this.#judge(toMs, shares);
+      if (judged) this.#listen(Math.max(began, audited, daemon.stops.at(-1)?.toMs ?? 0));
+      if (now() - audited < AUDIT_MS) continue;
+      await this.audit();
+      audited = now();
+    }
+  }
+
+  #judge(toMs: number, shares: Shares): void {
+    const { daemon, latencies, chronicle } = this.#watched;
+    this.foreign.push(shares.foreign);
+    const slow = latencies.judge(toMs, daemon.stops, crowded(shares));
+    for (const { victim, request, ratio, p99, pingRatio } of slow) {
+      const [times, machine] = [ratio.toFixed(1), pingRatio.toFixed(1)];
+      const what = `p99 of ${request} of victim ${victim} was ${times} times its quiet value`;
+      chronicle.record(`${what} (${Math.round(p99)} us); an idle process's ${machine} times`);
+    }
+  }
+
+  /** @param sinceMs from then on nothing has kept victims from asking. */
+  #listen(sinceMs: number): void {
+    const { latencies, chronicle } = this.#watched;
+    for (const [victim, heardMs] of latencies.heardMs.entries()) {
+      const silentMs = now() - Math.max(heardMs, sinceMs);
+      if (silentMs > MOST_SILENT_MS) {
+        chronicle.fail(`victim ${victim} has had no answer for ${Math.round(silentMs)} ms`);
+      }
+    }
+  }
+
+  /** Who has had the processors since about then. */
+  #processors(sinceMs: number): Shares {
+    const last = { atMs: now(), ticks: ticks() };
+    this.#ticks.push(last);
+    while ((this.#ticks[1]?.atMs ?? Number.POSITIVE_INFINITY) < sinceMs) this.#ticks.shift();
+    return sharesBetween((this.#ticks[0] ?? last).ticks, last.ticks);
+  }
+
+  async audit(): Promise<void> {
+    const { auditor, fleet, chronicle } = this.#watched;
+    try {
+      await fleet.rest();
+      const account = await auditor.account();
+      if (account) {
+        this.audits.done += 1;
+        for (const wrong of auditor.check(account)) chronicle.fail(wrong);
+      } else {
+        this.audits.unsettled += 1;
+      }
+    } finally {
+      fleet.resume();
+    }
+  }
+}
