@@ -138,28 +138,28 @@ export class Client implements AsyncDisposable {
 
   /** @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended. */
   async get(ref: Ref): Promise<Allocation> {
-    return this.#live.get(ref);
+    return this.control.get(ref);
   }
 
   async list(): Promise<Allocation[]> {
-    return this.#live.list();
+    return this.control.list();
   }
 
   async devices(): Promise<DeviceReport> {
-    return this.#live.devices();
+    return this.control.devices();
   }
 
   async budget(): Promise<BudgetReport> {
-    return this.#live.budget();
+    return this.control.budget();
   }
 
   /** Checked when the first report is asked for. */
   async *watchBudget(options: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
-    yield* this.#live.watchBudget(options);
+    yield* this.control.watchBudget(options);
   }
 
   async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
-    return this.#live.transfer(options);
+    return this.control.transfer(options);
   }
 
   /**
@@ -179,7 +179,12 @@ export class Client implements AsyncDisposable {
     return this.close();
   }
 
-  get #live(): ControlClient {
+  /**
+   * All that the control socket offers, for this session: what is not here too, such as quotas, the list of tickets and
+   * watchAllocations(). It ends with this client.
+   * @throws VkmemError UNAVAILABLE once the session has ended.
+   */
+  get control(): ControlClient {
     const { end } = this.#handoff;
     if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
     return this.#control;

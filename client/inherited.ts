@@ -42,7 +42,7 @@ export function takeInherited(options: InheritOptions): InheritedSession | undef
   const told = isMainThread ? process.env[SESSION_FD_VARIABLE] : undefined;
   if (sessionFd === undefined && (!told || handoffSocket !== undefined || runtimeDir !== undefined)) return;
   const fd = sessionFd ?? parseFd(told ?? '');
-  const ours = told !== undefined && told === String(fd);
+  const ours = told !== undefined && (sessionFd === undefined || told === String(fd));
   const allocations = ours ? parseAllocations(process.env[ALLOCATIONS_VARIABLE]) : new Map<string, string>();
   const socket = adopt(fd, ours ? SESSION_FD_VARIABLE : 'sessionFd');
   if (ours) {

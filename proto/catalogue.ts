@@ -91,7 +91,7 @@ export const CATALOGUE = {
   INVALID_ARGUMENT: entry(
     GrpcCode.INVALID_ARGUMENT,
     'A field of the request has a value that means nothing here.',
-    'Compare the request with the schema; the reason names the field.',
+    'Mend what the reason names; the schema, or --help, says what may stand there.',
   ),
   KINDS_EXCLUSIVE: entry(
     GrpcCode.INVALID_ARGUMENT,
@@ -135,8 +135,8 @@ export const CATALOGUE = {
   ),
   NOT_PERMITTED: entry(
     GrpcCode.PERMISSION_DENIED,
-    'The caller may not do this with the allocation.',
-    'Act as its owner, or ask the owner or the operator.',
+    'The caller may not do this.',
+    'Ask the owner of the memory, or the operator, whose policy says who may do what.',
   ),
   BUSY: entry(
     GrpcCode.ABORTED,

@@ -16,6 +16,9 @@ export * from './connection.js';
 /** sockaddr_un.sun_path less its terminating zero. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
+/** What to say to whom a socket's mode keeps out. */
+export const SOCKET_IS_SHUT = "The socket is open to the daemon's user and group alone.";
+
 function checkPath(path: string): void {
   const bytes = Buffer.byteLength(path);
   if (bytes === 0 || bytes > MAX_SOCKET_PATH_BYTES || path.includes('\0')) {
@@ -124,18 +127,26 @@ export class Listener {
  */
 export function openSeqpacket(path: string): OwnedFd {
   checkPath(path);
-  const fd = translating(
-    {
-      ENOENT: 'UNAVAILABLE',
-      ECONNREFUSED: 'UNAVAILABLE',
-      EAGAIN: 'UNAVAILABLE',
-      EACCES: 'NOT_PERMITTED',
-      EPERM: 'NOT_PERMITTED',
-      EPROTOTYPE: 'INVALID_ARGUMENT',
-    },
-    () => native.connectTo(path),
-  );
-  return new OwnedFd(fd, `connection to ${path}`);
+  const codes = {
+    ENOENT: 'UNAVAILABLE',
+    ECONNREFUSED: 'UNAVAILABLE',
+    EAGAIN: 'UNAVAILABLE',
+    EACCES: 'NOT_PERMITTED',
+    EPERM: 'NOT_PERMITTED',
+    EPROTOTYPE: 'INVALID_ARGUMENT',
+  } as const;
+  try {
+    const fd = translating(codes, () => native.connectTo(path));
+    return new OwnedFd(fd, `connection to ${path}`);
+  } catch (failure) {
+    if (!(failure instanceof VkmemError) || failure.code !== 'NOT_PERMITTED') throw failure;
+    throw new VkmemError(
+      failure.code,
+      `${failure.reason} ${SOCKET_IS_SHUT}`,
+      failure.metadata,
+      failure.cause,
+    );
+  }
 }
 
 /** Connects and converses. @throws VkmemError, KernelError as openSeqpacket(). */

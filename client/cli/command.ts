@@ -40,7 +40,8 @@ export function expected(failure: unknown): VkmemError {
   throw failure;
 }
 
-function report(failure: unknown): VkmemError {
+/** Says what went wrong on standard error, and has the program exit with its code. @returns the failure. */
+export function report(failure: unknown): VkmemError {
   const error = expected(failure);
   process.stderr.write(`vkmemctl: ${error.code}: ${error.message}\n`);
   process.exitCode = error.code === 'UNAVAILABLE' ? EXIT_UNREACHABLE : EXIT_FAILED;

@@ -91,7 +91,8 @@ function explain(failure: unknown, next: string): { detail: string; next: string
   if (failure instanceof NotTried) return { detail: failure.message, next: 'See above.' };
   if (!(failure instanceof VkmemError)) return { detail: String(failure), next };
   const { code, reason } = failure;
-  const known = code === 'NOT_PERMITTED' ? JOIN : code === 'UNAVAILABLE' ? next : failure.next;
+  const shut = code === 'NOT_PERMITTED' && /\b(EACCES|EPERM)\b/.test(reason);
+  const known = shut ? JOIN : code === 'UNAVAILABLE' ? next : failure.next;
   return { detail: `${code}: ${reason || failure.message}`, next: known };
 }
 

@@ -20,7 +20,8 @@ const DESCRIPTION = `Run CMD with a session of the daemon that it inherits, and 
 CMD finds the connected socket on the fd $VKMEM_SESSION_FD, where the client library's connect() takes it up without
 any path, and in $VKMEM_ALLOCATIONS the ids of its allocations, as a JSON object. It has standard input, output and
 error and no other fd. It takes the place of vkmemctl: same process, its own exit code, and signals reach it. The
-session ends with it, whoever else has the fd.
+session ends with it, whoever else has the fd, or when the client library that took it up is closed: it is for one program,
+CMD or one that CMD starts.
 
 ALLOCATION is a list of name= and size=, and kind= (MAPPABLE by default; several as MAPPABLE+OPAQUE_FD), lifetime=
 (named or session), sharing= (shared, one-writer or exclusive), publishable, and if-exists=claim, to use the allocation
@@ -75,7 +76,10 @@ async function provide(handover: Handover, control: ControlClient, wanted: Wante
   try {
     await handover.allocate(wanted.label, wanted.request);
   } catch (failure) {
-    if (!wanted.orExisting || expected(failure).code !== 'NAME_TAKEN') throw failure;
+    const { code, reason } = expected(failure);
+    if (code !== 'NAME_TAKEN') throw failure;
+    if (!wanted.orExisting)
+      throw new VkmemError(code, `${reason} With if-exists=claim CMD is told of that one.`, {}, failure);
     const existing = await control.get({ name: wanted.label });
     requireFit(wanted, existing);
     handover.tell(wanted.label, existing.id);

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { allocationObject, allocationTable } from './allocation.js';
 import { acting, newCommand } from './command.js';
 
-const DESCRIPTION = `List the allocations that you may see, oldest first: your own, and for root and the daemon's user everybody's.
+const DESCRIPTION = `List the allocations that you may see, oldest first: your own, and everybody's for operators and whom the policy lets see others.
 
 SIZE is what the device holds. A draining allocation was freed, but somebody still holds it: its bytes are not free.
 What is published can be claimed to read alone. SHARING, shown where it matters, is 'one' where one session at a time may

@@ -6,7 +6,7 @@ import { VkmemError } from '@vkmemd/proto';
 import { Command, CommanderError } from 'commander';
 import { allocCommand } from './alloc.js';
 import { budgetCommand } from './budget.js';
-import { errorObject } from './command.js';
+import { EXIT_FAILED, errorObject, report } from './command.js';
 import { doctorCommand } from './doctor.js';
 import { execCommand } from './exec.js';
 import { freeCommand } from './free.js';
@@ -33,9 +33,11 @@ Examples:
   $ vkmemctl exec --allocate name=frames,size=64M -- node worker.mjs
   $ vkmemctl free frames`;
 
-// Whoever reads our output may stop at any time, as head does.
+// Whoever reads our output may stop at any time, as head does. All else is a failure, such as a full disk.
 process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
-  if (failure.code !== 'EPIPE') throw failure;
+  if (failure.code === 'EPIPE') return;
+  process.stderr.write(`vkmemctl: standard output: ${failure.message}\n`);
+  process.exitCode = EXIT_FAILED;
 });
 
 const program = new Command('vkmemctl')
@@ -59,16 +61,20 @@ const program = new Command('vkmemctl')
   .addCommand(publishCommand())
   .addCommand(execCommand());
 const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-for (const command of commands) command.exitOverride();
+// What is wrong with the command line is told below, as every failure is.
+for (const command of commands) command.exitOverride().configureOutput({ outputError: () => {} });
 try {
   await program.parseAsync();
 } catch (failure) {
   if (!(failure instanceof CommanderError)) throw failure;
   process.exitCode = failure.exitCode;
-  if (failure.exitCode !== 0 && process.argv.includes('--json')) {
-    const reason = failure.message.replace(/^error: /, '');
-    process.stdout.write(
-      `${JSON.stringify({ error: errorObject(new VkmemError('INVALID_ARGUMENT', reason)) })}\n`,
-    );
+  if (failure.exitCode !== 0 && failure.code !== 'commander.help') {
+    const reason = failure.message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.?$/, '.');
+    const error = report(new VkmemError('INVALID_ARGUMENT', reason));
+    if (process.argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ error: errorObject(error) })}\n`);
   }
 }

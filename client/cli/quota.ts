@@ -15,13 +15,15 @@ above a limit that was lowered: nothing is taken back, and nothing more is given
 cannot have it. A share of a heap changes as users come and go.
 
 With an option that sets something, an operator changes the quota of UID until the daemon ends; what is not named stays
-as it is, and --reset goes back to what the policy says. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB). What
-contradicts itself or others' reservations is a conflict: nothing is changed, and the exit code is 1.`;
+as it is, and --reset goes back to what the policy says. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB). Every change gives the quota another
+REVISION. Where it has another one than --if-revision says (STALE), or what is asked contradicts itself or others'
+reservations (CONFLICT), nothing is changed, and the exit code is 1.`;
 
 const EXAMPLES = [
   'quota',
   'quota --all --json',
   'quota 1000 --set heap0=16GiB --reserve heap0=1GiB --sessions 8',
+  'quota 1000 --allocations 100 --if-revision 3',
   'quota 1000 --reset',
 ];
 
@@ -44,6 +46,7 @@ interface Options {
   readonly sessions?: string;
   readonly tickets?: string;
   readonly reset?: boolean;
+  readonly ifRevision?: string;
 }
 
 const COUNTS = ['allocations', 'sessions', 'tickets'] as const;
@@ -108,15 +111,22 @@ function heapChanges({ set = [], reserve = [] }: Options): HeapChange[] {
 function changeOf(options: Options): Omit<QuotaChange, 'uid'> | undefined {
   const heaps = heapChanges(options);
   const given = COUNTS.filter((what) => options[what] !== undefined);
-  if (heaps.length + given.length === 0 && !options.reset) return undefined;
+  const { reset, ifRevision } = options;
+  if (heaps.length + given.length === 0 && !reset) {
+    if (ifRevision === undefined) return undefined;
+    throw new VkmemError('INVALID_ARGUMENT', '--if-revision is for a change.', { field: '--if-revision' });
+  }
   const counts = given.map((what) => [what, parseNumber(`--${what}`, options[what] ?? '')]);
-  return { heaps, ...Object.fromEntries(counts), reset: options.reset };
+  const expectedRevision =
+    ifRevision === undefined ? undefined : BigInt(parseNumber('--if-revision', ifRevision));
+  return { heaps, ...Object.fromEntries(counts), reset, expectedRevision };
 }
 
 function tell({ print }: Context, { outcome, quota, reason }: QuotaResult): void {
   print({ outcome, reason, quota: quotaObject(quota) }, () => table(COLUMNS, rows(quota)));
   if (outcome === 'APPLIED') return;
-  const why = outcome === 'STALE' ? 'It changes all the time; try again.' : reason;
+  const why =
+    outcome === 'STALE' ? `It has revision ${quota.revision} by now; look at it and try again.` : reason;
   process.stderr.write(`vkmemctl: ${outcome}: Nothing was changed. ${why}\n`);
   process.exitCode = EXIT_FAILED;
 }
@@ -132,6 +142,7 @@ export function quotaCommand(): Command {
     .option('--sessions <n>', 'the most sessions')
     .option('--tickets <n>', 'the most tickets')
     .option('--reset', 'go back to what the policy says')
+    .option('--if-revision <n>', 'only if the quota still has this revision')
     .action(
       acting(async (context, [operand], given) => {
         const { control, print } = context;

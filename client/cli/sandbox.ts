@@ -2,7 +2,7 @@
  * The sandbox of `exec --sandbox`: bubblewrap, with the system's programs and libraries to read and nothing else.
  *
  * Every namespace is the sandbox's own: no network, no other process, no capability. Of files there are /usr and what
- * leads into it, an empty /tmp, a /dev without devices of the host, a /proc of its own, and what --ro and --rw name;
+ * leads into it, an empty /tmp, a /dev without devices of the host, a /proc of its own to read, and what --ro and --rw name;
  * of /etc only what finds libraries and the default commands. The environment is empty but for a few variables. CMD has
  * the session's fd; bubblewrap, which is the session's process, keeps none.
  */
@@ -48,9 +48,9 @@ export function sandboxed(command: string, args: Program['args'], options: Sandb
       ...['--ro-bind', '/usr', '/usr'],
       ...SYSTEM.flatMap(systemFolder),
       ...ETC.flatMap((path) => ['--ro-bind-try', path, path]),
-      ...['--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp'],
-      ...ro.flatMap((path) => ['--ro-bind', path, path]),
-      ...rw.flatMap((path) => ['--bind', path, path]),
+      // Without being writable: much of /proc, such as the kernel's settings, obeys user 0 without any capability.
+      ...['--dev', '/dev', '--proc', '/proc', '--remount-ro', '/proc', '--tmpfs', '/tmp'],
+      ...binds(ro, rw),
       ...['--chdir', cwd, '--', command, ...args],
     ],
     environment: [...variables.values()],
@@ -61,6 +61,15 @@ function systemFolder(path: string): string[] {
   const entry = lstatSync(path, { throwIfNoEntry: false });
   if (!entry) return [];
   return entry.isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+}
+
+/** What is within another comes behind it, which would hide it otherwise. */
+function binds(ro: readonly string[], rw: readonly string[]): string[] {
+  const all = [
+    ...ro.map((path) => ['--ro-bind', path, path] as const),
+    ...rw.map((path) => ['--bind', path, path] as const),
+  ];
+  return all.sort(([, one], [, other]) => one.length - other.length).flat();
 }
 
 function present(option: string, path: string): string {

@@ -3,7 +3,7 @@
  * it from answering.
  */
 import type { ServiceError } from '@grpc/grpc-js';
-import { STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
+import { SOCKET_IS_SHUT, STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
 
 /** Of google.rpc.Code, those that gRPC itself gives a call which the daemon did not answer. */
 const UNANSWERED = new Map([
@@ -22,9 +22,9 @@ export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
   if (details instanceof Uint8Array) return unpackStatus(details);
   const unanswered = UNANSWERED.get(error.code);
   if (unanswered) {
-    const [why] = error.details.split(/\.? Resolution note:/);
+    const [why] = error.details.replace(/^.*Last error: (Error: )?/, '').split(/\.? Resolution note:/);
     if (/\b(EACCES|EPERM)\b/.test(error.details)) {
-      return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}.`, {}, error);
+      return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}. ${SOCKET_IS_SHUT}`, {}, error);
     }
     const hint = unseen === undefined || error.code !== 14 ? '' : ` ${unseen}.`;
     return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, {}, error);

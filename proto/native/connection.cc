@@ -192,6 +192,8 @@ void Connection::CloseSocket() {
     shutdown(socket_.get(), SHUT_RDWR);
     Reaper::Get().TakeUnread(std::move(socket_), peer_uid_);
   } else {
+    // Other processes may have this end too, where it was inherited: it is over for all of them.
+    shutdown(socket_.get(), SHUT_RDWR);
     socket_.Reset();
   }
 }

@@ -1,11 +1,19 @@
 /**
  * vkmemctl doctor: with a daemon, without, and with one that stopped half way.
  */
-import { rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { assertNoLeaks, startDaemon, temporaryFolder } from '../support/daemon.js';
-import { parsed, vkmemctl } from './support.js';
+import {
+  assertNoLeaks,
+  plainEnvironment,
+  plainNode,
+  startDaemon,
+  temporaryFolder,
+} from '../support/daemon.js';
+import { noOtherUser, OTHER_UID, openToOthers } from '../support/uid.js';
+import { parsed, program, vkmemctl } from './support.js';
 
 const CHECKS = [
   'runtime folder',
@@ -68,6 +76,26 @@ t.test('nobody is there', async (t) => {
   t.match(result, { ok: false, devices: [] });
   t.match(result.checks[0], { ok: false, detail: /There is no folder/, next: /Start vkmemd/ });
   t.match(result.checks.at(-1), { ok: false, detail: /not tried/ });
+});
+
+t.test('somebody who may not', { skip: noOtherUser ?? false }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  chmodSync(runtimeDir, 0o755);
+  const asked = () => {
+    const [node, args] = plainNode([program, '--runtime-dir', runtimeDir, 'doctor', '--json']);
+    const user = { uid: OTHER_UID, gid: OTHER_UID };
+    const { status, stdout } = spawnSync(node, args, { ...user, env: plainEnvironment(), encoding: 'utf8' });
+    const [, handoff, control] = JSON.parse(stdout).checks;
+    return { status, handoff, control };
+  };
+  const mode = {
+    detail: /NOT_PERMITTED: .*EACCES.* open to the daemon's user and group/,
+    next: /add you to the socket's group/,
+  };
+  t.match(asked(), { status: 1, handoff: mode, control: mode }, 'by the sockets');
+  openToOthers(runtimeDir);
+  const policy = { detail: /NOT_PERMITTED: The policy does not let/, next: /the operator, whose policy/ };
+  t.match(asked(), { status: 1, handoff: policy, control: policy }, 'by the policy');
 });
 
 t.test('only one socket is there', async (t) => {

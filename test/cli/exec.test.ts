@@ -98,7 +98,11 @@ t.test('a name that is taken', async (t) => {
   const { id } = parsed(await vkmemctl(runtimeDir, 'alloc', 'frames', '--size', '64K', '--json')).allocation;
   const run = (allocate: string) =>
     executed(runtimeDir, ['--allocate', allocate, ...shell('echo $VKMEM_ALLOCATIONS')]);
-  t.match(await run('name=frames,size=64K'), { code: 1, stdout: '', stderr: /^vkmemctl: NAME_TAKEN: / });
+  t.match(await run('name=frames,size=64K'), {
+    code: 1,
+    stdout: '',
+    stderr: /^vkmemctl: NAME_TAKEN: .* With if-exists=claim CMD is told of that one\./,
+  });
   const claimed = await run('name=frames,size=60K,if-exists=claim');
   t.match(claimed, { code: 0, stderr: '' });
   t.strictSame(JSON.parse(claimed.stdout), { frames: id }, 'the one that was there');

@@ -38,7 +38,14 @@ t.test('quota', async (t) => {
     reason: /^4096 bytes/,
     quota: { revision: 2, heaps: [{ limitBytes: 2 ** 34 }] },
   });
-  t.match(parsed(await run(UID, '--reset', '--json')), { outcome: 'APPLIED', quota: { revision: 3 } });
+  const stale = await run(UID, '--reset', '--if-revision', '1', '--json');
+  t.match(stale, {
+    code: 1,
+    stderr: /^vkmemctl: STALE: Nothing was changed\. It has revision 2 by now; .*\n$/,
+  });
+  t.match(parsed(stale), { outcome: 'STALE', quota: { revision: 2, overridden: true } });
+  const reset = await run(UID, '--reset', '--if-revision', '2', '--json');
+  t.match(parsed(reset), { outcome: 'APPLIED', quota: { revision: 3 } });
   t.same(parsed(await run('--all', '--json')), { quotas: [] });
 });
 
@@ -64,6 +71,7 @@ t.test('refusals', async (t) => {
   t.match(await refused(UID, '--all'), /^vkmemctl: INVALID_ARGUMENT: .* Either a UID or --all\./);
   t.match(await refused(UID, '--set', '16GiB'), /INVALID_ARGUMENT: .* write heap0=16GiB\./);
   t.match(await refused(UID, '--set', 'heap0=16GB'), /^vkmemctl: INVALID_SIZE: /);
+  t.match(await refused(UID, '--if-revision', '1'), /INVALID_ARGUMENT: .* --if-revision is for a change\./);
   t.match(
     await refused(UID, '--reset', '--sessions', '1'),
     /INVALID_ARGUMENT: .* is not changed otherwise\./,

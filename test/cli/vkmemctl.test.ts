@@ -1,10 +1,17 @@
 /**
  * vkmemctl's commands against a real daemon: what they print for people and for programs, and how they end.
  */
+import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { connected, MIB } from '../client/support.js';
-import { assertCounts, startDaemon, temporaryFolder } from '../support/daemon.js';
-import { parsed, vkmemctl } from './support.js';
+import {
+  assertCounts,
+  plainEnvironment,
+  plainNode,
+  startDaemon,
+  temporaryFolder,
+} from '../support/daemon.js';
+import { parsed, program, vkmemctl } from './support.js';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
@@ -158,11 +165,29 @@ t.test('arguments that mean nothing, for programs too', async (t) => {
     const ended = await vkmemctl('/nowhere', ...args, '--json');
     t.equal(ended.code, 1, args.join(' '));
     t.match(parsed(ended), { error: { code: 'INVALID_ARGUMENT', message: /./, next: /./ } });
-    t.match(ended.stderr, /^error: /);
+    t.match(
+      ended.stderr,
+      /^vkmemctl: INVALID_ARGUMENT: [^\n]+\. Mend what the reason names; [^\n]+--help[^\n]+\n$/,
+    );
   }
+  t.match(await vkmemctl('/nowhere', 'lss'), {
+    code: 1,
+    stdout: '',
+    stderr: /unknown command 'lss' \(Did you mean ls\?\)\./,
+  });
+  t.match(await vkmemctl('/nowhere', 'ticket'), { code: 1, stdout: '', stderr: /^Usage: vkmemctl ticket/ });
   const help = await vkmemctl('/nowhere', 'ls', '--help', '--json');
   t.equal(help.code, 0);
   t.match(help.stdout, /^Usage:/, 'help is no failure');
+});
+
+t.test('output that nobody takes', async (t) => {
+  const [node, args] = plainNode([program, '--help']);
+  const sh = (script: string) =>
+    spawnSync('sh', ['-c', script, 'sh', node, ...args], { env: plainEnvironment(), encoding: 'utf8' });
+  t.match(sh('{ "$@"; echo $? >&2; } | true'), { stderr: '0\n' }, 'who reads may stop at any time');
+  const full = sh('"$@" > /dev/full');
+  t.match(full, { status: 1, stderr: /^vkmemctl: standard output: ENOSPC[^\n]+\n$/ });
 });
 
 t.test('help and version', async (t) => {

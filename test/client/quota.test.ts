@@ -22,6 +22,9 @@ t.test('its own, and those of others', async (t) => {
   t.strictSame(await control.quota(uid), own);
   t.strictSame(await control.quotas(), [own]);
   t.match(await control.quota(UID), { uid: UID, heaps: [{ usedBytes: 0n }] });
+  t.strictSame(await client.control.quota(), own, 'with the session, too');
+  await client.close();
+  t.throws(() => client.control, { code: 'UNAVAILABLE' }, 'which has ended');
 });
 
 t.test('changes', async (t) => {

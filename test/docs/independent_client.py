@@ -20,8 +20,11 @@ ACCESS_READ_WRITE, ACCESS_READ_ONLY = 1, 2
 STRENGTHS = {0: None, 1: "ENFORCED", 2: "ADVISORY"}
 ID, NAME = 1, 2  # AllocationRef
 
-# Fields of ClientMessage's and ServerMessage's body; a request's answer has the number of the request.
-HELLO, ALLOCATE, CLAIM, RELEASE, FREE, ERROR = 10, 11, 12, 13, 14, 15
+# Fields of ClientMessage's body, and of ServerMessage's; up to FREE an answer has the number of its request.
+HELLO, ALLOCATE, CLAIM, RELEASE, FREE = 10, 11, 12, 13, 14
+PUBLISH, CREATE_TICKET, REVOKE_TICKET = 16, 17, 18
+ANSWERS = {PUBLISH: 17, CREATE_TICKET: 18, REVOKE_TICKET: 19}
+ERROR = 15
 
 
 def varint(value):
@@ -133,14 +136,20 @@ class Client:
 
     def ask(self, body, data):
         """Sends one request; returns its answer's fields and fds, or raises the Fault it was answered with."""
+        self.send(body, data)
+        return self.answer(body)
+
+    def send(self, body, data):
         self.sequence += 1
         self.socket.send(message((1, self.sequence), (body, data)))
+
+    def answer(self, body):
         answer, fds = self.receive()
         if ERROR in answer:
             raise Fault(only(answer, ERROR), only(answer, 1))
         if only(answer, 1) != self.sequence or only(answer, 2) != len(fds):
             raise ValueError("the answer has another sequence, or other fds than it says")
-        return fields(only(answer, body, b"")), fds
+        return fields(only(answer, ANSWERS.get(body, body), b"")), fds
 
     def receive(self):
         room = socket.CMSG_SPACE(MAX_MESSAGE_FDS * array.array("i").itemsize)

@@ -30,6 +30,7 @@ import { plainEnvironment, root, startDaemon } from '../support/daemon.js';
 /** The page, without the padding of its tables. */
 const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8').replace(/ +\|/g, ' |');
 const PROGRAM = join(root, 'test/docs/independent_client.py');
+const SHARER = join(root, 'test/docs/independent_sharer.py');
 const HEIR = join(root, 'test/docs/independent_heir.py');
 
 t.test('the table of errors is the catalogue', async (t) => {
@@ -99,6 +100,30 @@ t.test('a client written from the page alone', { skip: noPython }, async (t) => 
     dropped_by_free: 'NOT_FOUND',
     before_hello: 'PROTOCOL_ERROR',
     hung_up: true,
+  });
+});
+
+t.test('tickets, turns and publishing, from the page alone', { skip: noPython }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const { status, stdout, stderr } = spawnSync('python3', ['-B', SHARER, join(runtimeDir, HANDOFF_SOCKET)], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  t.equal(status, 0, `it ends well ${stderr}`);
+  t.strictSame(JSON.parse(stdout || '{}'), {
+    more_than_it_gives: 'NOT_PERMITTED',
+    by_ticket: 'seen',
+    used_up: 'TICKET_INVALID',
+    revoked: 'TICKET_INVALID',
+    revoked_twice: 'NOT_FOUND',
+    published: true,
+    to_write: 'PUBLISHED',
+    strength: 'ENFORCED',
+    old_view: 'late',
+    refused: 'BUSY',
+    waited_in_vain: 'BUSY',
+    granted_in_turn: true,
+    unpublishable: 'NOT_PUBLISHABLE',
   });
 });
 
