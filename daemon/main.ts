@@ -26,6 +26,8 @@ import { Device } from './vulkan/device.js';
 
 const MOST_LOG_BYTES = 1 << 20;
 const LOG_FLUSH_MS = 500;
+/** Of a policy's faults in one line of the log, which is dropped where it is larger than MOST_LOG_BYTES. */
+const MOST_LOGGED_FAULTS = 100;
 
 /** A daemon that serves, until stop() has taken it apart. */
 interface Running {
@@ -135,10 +137,9 @@ async function run(options: Options, log: pino.Logger): Promise<void> {
   notify('READY=1', `STATUS=${running.line}`);
   const failed = (failure: unknown) => {
     const cause = failure instanceof PolicyError ? {} : { err: failure };
-    log.error(
-      { faults: faultsOf(failure), ...cause },
-      'the policy was not replaced: the one before it stays',
-    );
+    const faults = faultsOf(failure);
+    const [count, shown] = [faults.length, faults.slice(0, MOST_LOGGED_FAULTS)];
+    log.error({ count, faults: shown, ...cause }, 'the policy was not replaced: the one before it stays');
   };
   hangups.serve({ reload: running.reload, failed, notify, status: running.line });
   log.info({ signal: await signalled }, 'stopping');
@@ -152,6 +153,10 @@ const options = parseOptions(process.argv.slice(2));
 if (options.checkConfig) {
   const { well, object, lines } = await checkPolicy(options.policy);
   const text = options.checkConfig === 'json' ? JSON.stringify(object) : lines.join('\n');
+  // Whoever reads may have seen enough: the exit status says the rest.
+  process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+    if (failure.code !== 'EPIPE') throw failure;
+  });
   await new Promise((resolve) => process.stdout.write(`${text}\n`, resolve));
   process.exit(well ? 0 : 1);
 }

@@ -6,17 +6,21 @@
  * a time, and for no longer than a handshake may take. What comes beyond them is closed at once: there is nothing left
  * to say it with.
  *
- * A call above the connection's rate is refused, with the time to wait, before anything of it is read.
+ * A call above the connection's rate is refused, with the time to wait, before anything of it is read. Calls of one user
+ * begin some at a time, whatever their connections are, so that all the others have their turn between them.
  */
 import type { Socket } from 'node:net';
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { asVkmemError, VkmemError } from '@vkmemd/proto';
+import { Rounds } from '../limits/rounds.js';
 import type { GiveBack } from '../limits/shares.js';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Domain } from '../memory/domain.js';
 import type { Identity } from '../policy/identity.js';
 import { toldBy } from './faults.js';
 
+/** Of all of its connections, in one turn of the event loop: a call costs as much as some requests of a session. */
+const CALLS_OF_USER = 4;
 /** For the answer to leave before the connection is closed, in milliseconds. */
 const LAST_WORD_MS = 100;
 
@@ -24,6 +28,7 @@ const LAST_WORD_MS = 100;
 export type Verdict = { readonly giveBack: GiveBack } | { readonly refusal: VkmemError };
 
 interface Conversation {
+  readonly uid: number;
   readonly socket: Socket;
   readonly rate: TokenBucket;
   readonly refusal: VkmemError | undefined;
@@ -34,6 +39,7 @@ export class ControlAdmission {
   /** By the address that the socket was given. */
   readonly #conversations = new Map<string, Conversation>();
   readonly #ofUser = new Map<number, number>();
+  readonly #rounds = new Rounds(CALLS_OF_USER);
   #refused = 0;
 
   constructor(domain: Domain) {
@@ -75,11 +81,11 @@ export class ControlAdmission {
   }
 
   /** Watches over a connection until it is closed. @param address under which its calls come. */
-  watch(address: string, socket: Socket, verdict: Verdict): void {
+  watch(address: string, socket: Socket, { uid }: Identity, verdict: Verdict): void {
     const { requestsPerSecond, requestBurst, handshakeMs } = this.#domain.authority.policy.limits;
     const refusal = 'refusal' in verdict ? verdict.refusal : undefined;
     const rate = new TokenBucket(requestsPerSecond, requestBurst);
-    this.#conversations.set(address, { socket, rate, refusal });
+    this.#conversations.set(address, { uid, socket, rate, refusal });
     const timer = refusal && setTimeout(() => socket.destroy(), handshakeMs);
     socket.once('close', () => {
       clearTimeout(timer);
@@ -93,11 +99,15 @@ export class ControlAdmission {
     new ServerInterceptingCall(call, {
       start: (next) => {
         const conversation = this.#conversations.get(call.getPeer());
-        const fault = conversation && refusalOf(conversation);
-        if (!fault) return next();
-        const answer = () => call.sendStatus(toldBy(fault));
-        next({ onReceiveMetadata: answer, onReceiveMessage() {}, onReceiveHalfClose() {} });
-        if (conversation?.refusal) setTimeout(() => conversation.socket.destroy(), LAST_WORD_MS);
+        if (!conversation) return next();
+        const begin = () => {
+          const fault = refusalOf(conversation);
+          if (!fault) return next();
+          const answer = () => call.sendStatus(toldBy(fault));
+          next({ onReceiveMetadata: answer, onReceiveMessage() {}, onReceiveHalfClose() {} });
+          if (conversation.refusal) setTimeout(() => conversation.socket.destroy(), LAST_WORD_MS);
+        };
+        if (this.#rounds.mayGoOn(conversation.uid, begin)) begin();
       },
     });
 

@@ -1,9 +1,9 @@
 /**
  * The gRPC methods: which use case answers which method.
  */
-import { type Decoded, VkmemError } from '@vkmemd/proto';
+import { type Decoded, encode, VkmemError } from '@vkmemd/proto';
 import { allocate } from '../memory/allocate.js';
-import type { Caller } from '../memory/caller.js';
+import { type Caller, partyOf } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
 import { getAllocation, getBudget, listAllocations, listDevices } from '../memory/inspect.js';
 import { free } from '../memory/lifetime.js';
@@ -15,7 +15,7 @@ import { transfer } from '../memory/transfer.js';
 import { watchBudget } from '../memory/watch.js';
 import { watchAllocations } from '../memory/watch-allocations.js';
 
-/** A method's way into the domain. */
+/** A method's way into the domain, to an answer or to its bytes. */
 export type Method = (domain: Domain, caller: Caller, request: never) => unknown;
 
 /** The same for one that answers again and again, until the signal is aborted; then it throws the signal's reason. */
@@ -40,7 +40,15 @@ export const MEMORY_METHODS: Record<string, Method> = {
     return (await allocate(domain, caller, request)).response;
   },
   GetAllocation: getAllocation,
-  ListAllocations: listAllocations,
+  // Encoded a part at a time, too: parts of a repeated field one after the other are the whole.
+  ListAllocations: (domain, caller) =>
+    domain.lists.take(partyOf(caller), async () => {
+      const parts: Buffer[] = [];
+      for await (const part of listAllocations(domain, caller)) {
+        parts.push(encode('ListAllocationsResponse', part));
+      }
+      return Buffer.concat(parts);
+    }),
   FreeAllocation: free,
   Transfer: transfer,
   CreateTicket: createTicket,

@@ -49,6 +49,10 @@ const MAX_CONCURRENT_CALLS = 64;
 /** A peer that does not answer a ping within it is gone; so is one that never speaks HTTP/2, or broke off in it. */
 const KEEPALIVE_MS = 5000;
 
+/** A serializer that leaves alone what is encoded already. */
+const unlessBytes = (serialize: (answer: object) => Buffer) => (answer: object) =>
+  Buffer.isBuffer(answer) ? answer : serialize(answer);
+
 export class ControlServer {
   readonly #domain: Domain;
   readonly #server: Server;
@@ -99,7 +103,7 @@ export class ControlServer {
     let socket: Socket | undefined;
     try {
       socket = this.#callers.admit(fd, identity);
-      this.#admission.watch(socket.remoteAddress ?? '', socket, verdict);
+      this.#admission.watch(socket.remoteAddress ?? '', socket, identity, verdict);
       this.#injector.injectConnection(socket);
     } catch (failure) {
       if (socket) socket.destroy();
@@ -126,7 +130,11 @@ export class ControlServer {
     this.#health.setStatus(`vkmem.v1.${name}`, 'SERVING');
     const definition = Object.entries(serviceDefinition(name)).map(([key, method]) => [
       key,
-      { ...method, requestDeserialize: orFault(method.requestDeserialize) },
+      {
+        ...method,
+        requestDeserialize: orFault(method.requestDeserialize),
+        responseSerialize: unlessBytes(method.responseSerialize),
+      },
     ]);
     const unary = Object.entries(methods).map(([key, method]) => [key, this.#calls.unary(key, method)]);
     const streaming = Object.entries(streams).map(([key, stream]) => [key, this.#calls.stream(key, stream)]);

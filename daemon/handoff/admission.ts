@@ -3,20 +3,30 @@
  *
  * A place is what a connection needs until it has ended, and until what was sent to it is received: one of the sessions
  * that there may be, its fds in this process, its room for fds in flight. It is held from accept() on: whoever
- * connects and says nothing has one until the handshake's time is over.
+ * connects and says nothing has one until the handshake's time is over. So a user has no more places than twice the
+ * sessions that it may have, and a few: one that may have few sessions, or none, cannot take what the others need by
+ * connections that are none yet, or no more.
  */
 import { tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
 import { FDS_OF_SESSION, tooManyFiles } from '../limits/fd-budget.js';
 import type { Flight } from '../limits/flight.js';
+import { Rounds } from '../limits/rounds.js';
 import { type GiveBack, Shares } from '../limits/shares.js';
 import type { Domain } from '../memory/domain.js';
 import type { Identity } from '../policy/identity.js';
 import type { Limits } from '../policy/limits.js';
 
+/** Of all of its connections, in one turn of the event loop. */
+const REQUESTS_OF_USER = 8;
+/** Places of a user that may have no session at all. */
+const LEAST_PLACES = 8;
+
 export interface Place {
   /** Those of when it connected. */
   readonly limits: Limits;
   readonly flight: Flight;
+  /** A request was read: whether the connection may read on now; else `goOn` is called when it may. */
+  mayGoOn(goOn: () => void): boolean;
   /** Gives it back; later calls do nothing. */
   leave(): void;
 }
@@ -24,6 +34,7 @@ export interface Place {
 export class Admission {
   readonly #domain: Domain;
   readonly #sessions: Shares;
+  readonly #rounds = new Rounds(REQUESTS_OF_USER);
 
   constructor(domain: Domain) {
     this.#domain = domain;
@@ -35,6 +46,11 @@ export class Admission {
     const { authority, fds } = this.#domain;
     const { uid } = identity;
     if (tooManyPendingCloses(uid)) throw tooManyStuck();
+    const places = this.#placesOf(identity);
+    if (this.#sessions.of(uid) >= places) {
+      const reason = `The user has ${places} connections, most of which are no sessions.`;
+      throw new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(places), whose: 'user' });
+    }
     const session = this.#sessions.take(uid, 1);
     if (typeof session === 'string') throw this.#tooManySessions(uid, session);
     const taken: GiveBack[] = [session];
@@ -45,11 +61,24 @@ export class Admission {
       const flight = fds.flight.join(uid);
       if (!flight) throw tooManyFiles(fds.flight.mostSessions, 'daemon');
       taken.push(() => flight.leave());
-      return { limits: authority.policy.limits, flight, leave: () => giveBack(taken) };
+      return {
+        limits: authority.policy.limits,
+        flight,
+        mayGoOn: (goOn) => this.#rounds.mayGoOn(uid, goOn),
+        leave: () => giveBack(taken),
+      };
     } catch (failure) {
       giveBack(taken);
       throw failure;
     }
+  }
+
+  /** How many the user may have. SetQuota's word comes before the policy's. */
+  #placesOf(identity: Identity): number {
+    const { authority, quotas } = this.#domain;
+    const { connect, maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
+    const sessions = quotas.byUid(identity.uid).change?.sessions ?? maxSessions;
+    return LEAST_PLACES + (connect ? 2 * sessions : 0);
   }
 
   #tooManySessions(uid: number, whose: 'daemon' | 'user'): VkmemError {

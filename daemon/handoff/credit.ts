@@ -9,6 +9,8 @@
  *
  * With much unread in the socket no such request begins either, so that its answer finds room there: no answer with
  * fds is ever queued in this process.
+ *
+ * One answer may carry more than the client may have on its way: such a request begins once nothing else is.
  */
 import type { Connection, Decoded, VkmemError } from '@vkmemd/proto';
 import { MAX_MESSAGE_FDS } from '@vkmemd/proto';
@@ -41,7 +43,7 @@ export class FdCredit {
   constructor(unread: Unread, flight: Flight, most: number, eased: () => void) {
     this.#unread = unread;
     this.#flight = flight;
-    this.#most = Math.max(most, LEAST_IN_FLIGHT);
+    this.#most = most;
     this.#eased = eased;
   }
 
@@ -119,7 +121,8 @@ export class FdCredit {
   #has(fds: number): boolean {
     if (this.#unread.crowded) return false;
     const wanted = this.#underWay + this.#unread.unreadFds + fds;
-    return wanted <= this.#flight.allowance || (wanted <= this.#most && this.#flight.raise(wanted));
+    if (wanted > this.#most && wanted > fds) return false;
+    return wanted <= this.#flight.allowance || this.#flight.raise(wanted);
   }
 }
 

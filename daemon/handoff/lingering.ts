@@ -24,6 +24,8 @@ export class Lingering {
   /** Keeps the socket, which it takes, until everything in it is read; then calls `received`. */
   keep(socket: OwnedFd, received: () => void): void {
     this.#sockets.set(socket, received);
+    // A look that is near anyway is not put off: otherwise many that come one after the other would put it off for ever.
+    if (this.#sockets.size > 1 && this.#delay === FIRST_LOOK_MS) return;
     this.#delay = FIRST_LOOK_MS;
     clearTimeout(this.#timer);
     this.#lookLater();

@@ -1,30 +1,35 @@
 /**
  * Pace: how fast one client's requests are read and begun.
  *
- * Nothing is read while as many requests as there may be are under way, while the client has used up its rate, or while
- * it leaves so many answers unread that one with fds under way might find no room. It waits in its own socket then,
- * nothing is lost, and nobody is told. What stops reading also hides a hang-up, until it passes; all of these do, and
- * the end of the client's process is seen all the same.
+ * Nothing is read while as many requests as there may be are under way, while the client has used up its rate, while its
+ * user has had its part of a turn of the event loop (rounds.ts), or while it leaves so many answers unread that one
+ * with fds under way might find no room. It waits in its own socket then, nothing is lost, and nobody is told. What
+ * stops reading also hides a hang-up, until it passes; all of these do, and the end of the client's process is seen all
+ * the same.
  */
 import type { Connection, VkmemError } from '@vkmemd/proto';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Place } from './admission.js';
 import { FdCredit } from './credit.js';
 
-type Reason = 'under way' | 'rate' | 'unread' | 'end';
+type Reason = 'under way' | 'rate' | 'round' | 'unread' | 'end';
 
 export class Pace {
   readonly #connection: Connection;
   readonly #most: number;
   readonly #credit: FdCredit;
   readonly #rate: TokenBucket;
+  readonly #place: Place;
+  readonly #nextRound = () => this.#goOn('round');
   readonly #reasons = new Set<Reason>();
   #timer: NodeJS.Timeout | undefined;
   #underWay = 0;
   #idle: (() => void) | undefined;
 
-  constructor(connection: Connection, { limits, flight }: Place) {
+  constructor(connection: Connection, place: Place) {
+    const { limits, flight } = place;
     this.#connection = connection;
+    this.#place = place;
     this.#most = limits.messagesInFlight;
     this.#rate = new TokenBucket(limits.requestsPerSecond, limits.requestBurst);
     this.#credit = new FdCredit(connection, flight, limits.fdsInFlight, () => {
@@ -39,6 +44,7 @@ export class Pace {
 
   /** A message came. */
   count(): void {
+    if (!this.#place.mayGoOn(this.#nextRound)) this.#hold('round');
     const wait = this.#rate.take();
     if (this.#credit.waiting > 0) this.#credit.look();
     if (wait === 0 || this.#reasons.has('rate')) return;

@@ -53,6 +53,9 @@ const FREES: TurnLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitin
 /** Seals that are set: writers of the memory can keep each waiting, and with it a thread. */
 const SEALS: TurnLimits = { atOnce: 16, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
 
+/** Lists of what there is, which are long where there is much: one at a time, in turns of users and sessions. */
+const LISTS: TurnLimits = { atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 64 };
+
 /** What the domain tells whoever listens; never awaited, never part of a request's result. */
 export interface DomainEvents {
   /** A failure that no caller is there to be told of. */
@@ -90,6 +93,7 @@ export class Domain {
   readonly allocations: Turns;
   readonly frees = new Turns(FREES);
   readonly seals = new Turns(SEALS);
+  readonly lists = new Turns(LISTS);
   readonly departed = new Departed();
   readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */

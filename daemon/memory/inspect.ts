@@ -1,10 +1,11 @@
 /**
  * Inspection: what exists, whose it is, and how many bytes are left. Changes nothing.
  */
+import { setImmediate } from 'node:timers/promises';
 import { type Counts, type Decoded, kindToWire } from '@vkmemd/proto';
 import type { DeviceInfo } from '../vulkan/device.js';
 import type { HeapBudget } from './budget.js';
-import type { Caller } from './caller.js';
+import { type Caller, requirePresent } from './caller.js';
 import type { Domain } from './domain.js';
 import { worst } from './pressure.js';
 
@@ -17,9 +18,25 @@ export function getAllocation(
   return { allocation: domain.registry.find(request.allocation, caller.identity, 'see').describe() };
 }
 
-export function listAllocations(domain: Domain, caller: Caller): Decoded<'ListAllocationsResponse'> {
+/** How many allocations are described before others have the event loop: about a millisecond. */
+const SLICE = 64;
+
+/**
+ * The allocations that the caller may see, oldest first, some at a time: of thousands, all at once would keep everybody
+ * waiting. What ends meanwhile is left out.
+ * @throws VkmemError UNAVAILABLE where the caller is gone.
+ */
+export async function* listAllocations(
+  domain: Domain,
+  caller: Caller,
+): AsyncGenerator<Decoded<'ListAllocationsResponse'>> {
   const visible = domain.registry.visibleTo(caller.identity);
-  return { allocations: visible.map((allocation) => allocation.describe()) };
+  for (let at = 0; at < visible.length; at += SLICE) {
+    requirePresent(caller);
+    const slice = visible.slice(at, at + SLICE).filter(({ charge }) => charge.state !== 'settled');
+    yield { allocations: slice.map((allocation) => allocation.describe()) };
+    await setImmediate();
+  }
 }
 
 export async function getBudget(domain: Domain): Promise<Decoded<'GetBudgetResponse'>> {

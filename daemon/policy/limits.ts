@@ -14,7 +14,7 @@ export interface Limits {
   /** Requests a second of one session, on average, and how many may come at once. */
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
-  /** From connect() to Hello, in milliseconds. */
+  /** From accept() to Hello, in milliseconds. */
   readonly handshakeMs: number;
   /** gRPC connections of one user. */
   readonly controlConnectionsOfUser: number;

@@ -33,10 +33,9 @@ export class Names {
 
   /** Looks all of them up. Never fails: a name that cannot be found says why. */
   static async lookUp(wanted: Wanted): Promise<Names> {
-    const [passwd, group] = await Promise.all([
-      lookUp('passwd', wanted.passwd),
-      lookUp('group', wanted.group),
-    ]);
+    // One after the other: each question has fds open, and a daemon that serves may have few left.
+    const passwd = await lookUp('passwd', wanted.passwd);
+    const group = await lookUp('group', wanted.group);
     return new Names({ passwd, group });
   }
 

@@ -5,8 +5,8 @@
  * daemon's own user are operators unless a rule says otherwise. Where no rule of a file lets anybody connect, members
  * of the daemon's group (whose socket it is) are tenants; where one does, only those whom the rules let in get in.
  *
- * A rule that lets a peer in, or makes it an operator, gives it first what tenants and operators have by default, and
- * then what it says itself.
+ * The first rule that lets a peer in, or makes it an operator, gives it what tenants and operators have by default, and
+ * then what it says itself. Whoever was shut out and is let in again has what it had.
  */
 import type { Identity } from './identity.js';
 import { inGroup } from './identity.js';
@@ -90,11 +90,14 @@ export class Policy {
   /** What the rules give a peer. */
   rightsOf(identity: Identity): Rights {
     let rights = NO_RIGHTS;
+    let [letIn, raised] = [false, false];
     for (const { match, gives } of [...this.#builtIn, ...this.rules]) {
       if (!matches(match, identity)) continue;
-      const letIn = gives.connect && !rights.connect ? TENANT : {};
-      const raised = gives.operator && !rights.operator ? OPERATOR : {};
-      rights = { ...rights, ...letIn, ...raised, ...gives };
+      const asTenant = gives.connect && !letIn ? TENANT : {};
+      const asOperator = gives.operator && !raised ? OPERATOR : {};
+      rights = { ...rights, ...asTenant, ...asOperator, ...gives };
+      raised ||= gives.operator === true;
+      letIn ||= raised || gives.connect === true;
     }
     return rights;
   }

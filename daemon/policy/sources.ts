@@ -4,10 +4,11 @@
  * Vendors' files come first (/usr/lib/vkmemd, then its conf.d), then the administrator's (/etc/vkmemd/vkmemd.toml, then
  * conf.d there); within a folder by name, byte by byte. A file of --config takes the place of all. A standard file may
  * be missing; one that is there and cannot be read is a fault, since a policy with a hole may give more than it should.
+ * A link that leads nowhere is there.
  */
 import { isUtf8 } from 'node:buffer';
 import { constants as modes, type Stats } from 'node:fs';
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Findings } from './findings.js';
 import type { Source } from './toml.js';
@@ -35,6 +36,7 @@ export async function readSources({ config, root }: Sources, findings: Findings)
 async function standardFiles(root: string, findings: Findings): Promise<{ file: string; needed: boolean }[]> {
   const [vendor, local] = [join(root, '/usr/lib/vkmemd'), join(root, '/etc/vkmemd')];
   const main = join(local, 'vkmemd.toml');
+  if (!(await isThere(root))) findings.fault({ file: root }, 'the folder cannot be read: ENOENT.');
   const listed = async (folder: string) => {
     const files = await filesIn(folder, findings);
     return files.map((file) => ({ file, needed: true }));
@@ -60,8 +62,20 @@ async function filesIn(folder: string, findings: Findings): Promise<string[]> {
       .map((name) => join(folder, name));
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') findings.fault({ file: folder }, `the folder cannot be read: ${code}.`);
+    if (code !== 'ENOENT' || (await isThere(folder))) {
+      findings.fault({ file: folder }, `the folder cannot be read: ${code}.`);
+    }
     return [];
+  }
+}
+
+/** Whether there is something of that name, even a link that leads nowhere. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (failure) {
+    return (failure as NodeJS.ErrnoException).code !== 'ENOENT';
   }
 }
 
@@ -81,8 +95,9 @@ async function textOf(file: string, needed: boolean, findings: Findings): Promis
     bytes = await bytesOf(handle);
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (needed || code !== 'ENOENT')
+    if (needed || code !== 'ENOENT' || (await isThere(file))) {
       findings.fault({ file }, `the file cannot be read: ${code ?? String(failure)}.`);
+    }
     return undefined;
   }
   if (bytes.length > MOST_BYTES) {

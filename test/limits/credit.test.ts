@@ -54,6 +54,26 @@ t.test('what has no credit waits, in its order, until everything is read', async
   t.equal(client.pool.promised, 4, 'what it had from the others is given back when it has read');
 });
 
+t.test('less than one answer can carry', async (t) => {
+  const client = new Client(1);
+  const { credit } = client;
+  t.equal(credit.take(4), undefined, 'an answer with more begins where nothing else is on its way');
+  client.send(4);
+  const waits = credit.take(1);
+  t.ok(waits);
+  client.unreadFds = 0;
+  await waits;
+  t.ok(credit.take(1), 'and one of them at a time');
+  client.send(1);
+  await sleep(20);
+  t.equal(credit.waiting, 1);
+  client.unreadFds = 0;
+  await sleep(300);
+  t.equal(credit.waiting, 0);
+  client.send(1);
+  credit.close(new VkmemError('UNAVAILABLE', 'over'));
+});
+
 t.test('with much unread nothing begins that could find no room', async (t) => {
   const client = new Client(16);
   const { credit } = client;

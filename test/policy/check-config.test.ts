@@ -115,6 +115,18 @@ t.test('a policy with faults', async (t) => {
   });
 });
 
+t.test('whoever reads may stop reading', async (t) => {
+  const root = folderOf(t, { [MAIN]: '[[rule]]\n'.repeat(1500) });
+  const script = '"$@" | head -n 1; echo "$PIPESTATUS"';
+  const command = [process.execPath, daemonProgram, '--check-config', '--config-root', root];
+  const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', ...command], {
+    encoding: 'utf8',
+    env: plainEnvironment(),
+    timeout: 30_000,
+  });
+  t.strictSame([stdout, stderr], ['Files, in their order:\n0\n', '']);
+});
+
 t.test('a daemon does not start with one', async (t) => {
   const root = folderOf(t, { [MAIN]: BAD });
   const runtimeDir = join(temporaryFolder(t), 'never-made');

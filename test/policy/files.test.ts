@@ -2,8 +2,8 @@
  * Where a policy's files are, in what order they are read, and what becomes of those that cannot be.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { findingText } from 'vkmemd/dist/policy/findings.js';
 import { loadPolicy } from 'vkmemd/dist/policy/load.js';
@@ -111,6 +111,21 @@ t.test('what is there and cannot be read is a fault', async (t) => {
   );
 });
 
+t.test('a link that leads nowhere is there', async (t) => {
+  const link = (path: string) => {
+    const root = folderOf(t, { '/etc/vkmemd/conf.d-before/a.toml': rule(1) });
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    symlinkSync('/nowhere', join(root, path));
+    return faultsOf(root);
+  };
+  t.strictSame(await link(MAIN), [`${MAIN}: the file cannot be read: ENOENT.`]);
+  for (const folder of ['/etc/vkmemd/conf.d', '/usr/lib/vkmemd', '/usr/lib/vkmemd/conf.d']) {
+    t.strictSame(await link(folder), [`${folder}: the folder cannot be read: ENOENT.`]);
+  }
+  const nowhere = join(folderOf(t, {}), 'none');
+  t.strictSame(await faultsOf(nowhere), [': the folder cannot be read: ENOENT.'], 'nor is a folder missed');
+});
+
 t.test('what may not be read', { skip: noOtherUser ?? false }, async (t) => {
   const root = folderOf(t, { [MAIN]: rule(1), '/etc/vkmemd/conf.d/a.toml': rule(1) });
   chmodSync(root, 0o755);
@@ -121,49 +136,6 @@ t.test('what may not be read', { skip: noOtherUser ?? false }, async (t) => {
     '/etc/vkmemd/conf.d: the folder cannot be read: EACCES.',
     '/etc/vkmemd/vkmemd.toml: the file cannot be read: EACCES.',
   ]);
-});
-
-t.test('names of users and groups', async (t) => {
-  const [, name = '', id] = /^([^:\n]+):[^:]*:([1-9]\d*):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
-  const { policy } = await policyOf(
-    t,
-    `[[rule]]\nuid = ["root", "${name}"]\ngroup = "root"\nclaim_from = "${name}"\n`,
-  );
-  t.strictSame(policy.rules[0]?.match, { uids: new Set([0, Number(id)]), groups: new Set([0]) });
-  t.strictSame(policy.rules[0]?.gives, { claimFrom: new Set([Number(id)]) });
-});
-
-t.test('who is not in the files is asked of the name service', async (t) => {
-  const folder = folderOf(t, {});
-  const path = process.env.PATH;
-  t.teardown(() => {
-    process.env.PATH = path;
-  });
-  const service = (script: string) => {
-    writeFileSync(join(folder, 'getent'), `#!/bin/sh\necho "$@" >>${folder}/asked\n${script}\n`, {
-      mode: 0o755,
-    });
-    process.env.PATH = `${folder}:${path}`;
-  };
-  service('case $2 in far-*) echo "$2:x:4242:4343::/:/bin/sh";; *) exit 2;; esac');
-  const root = folderOf(t, {
-    [MAIN]: '[[rule]]\nuid = ["far-away", "root"]\ngid = "far-group"\nclaim_from = "far-away"\n',
-  });
-  const { policy } = await loadPolicy(settings(root));
-  t.strictSame(policy.rules[0]?.match, { uids: new Set([4242, 0]), gids: new Set([4242]) });
-  const asked = readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n').sort();
-  t.strictSame(asked, ['group far-group', 'passwd far-away'], 'each once, and nobody who is in the files');
-
-  service('exit 1');
-  const silent = folderOf(t, { [MAIN]: '[[rule]]\nuid = ["far-away", "farther", "root"]\n' });
-  t.match(await faultsOf(silent), [
-    /:2:8: uid: the user "far-away" could not be looked up \(getent: 1\)/,
-    /:2:20: uid: the user "farther" could not be looked up/,
-  ]);
-  service('kill -9 $$');
-  t.match(await faultsOf(silent), [/could not be looked up \(getent: SIGKILL\)/, /farther/]);
-  process.env.PATH = '/nowhere';
-  t.match(await faultsOf(silent), [/could not be looked up \(getent: ENOENT\)/, /farther/]);
 });
 
 t.test('what is odd', async (t) => {

@@ -74,6 +74,14 @@ t.test('SIGHUP', async (t) => {
   ]);
 });
 
+t.test('a file that is nothing but faults', async (t) => {
+  const daemon = await startDaemon(t);
+  writeFileSync(daemon.config, Array.from({ length: 20_000 }, (_, line) => `k${line} = 1\n`).join(''));
+  process.kill(daemon.pid, 'SIGHUP');
+  await until(() => logged(daemon, REFUSED) === 1);
+  t.match(daemon.log(), /"count":20000,.*policy\.toml:100:1: /, 'is not too much for the log');
+});
+
 t.test('ReloadPolicy', async (t) => {
   const daemon = await startDaemon(t, { policy: ANYBODY });
   const { runtimeDir, config } = daemon;

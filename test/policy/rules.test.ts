@@ -99,6 +99,28 @@ max_tickets = 3
   t.equal('maxSessions' in rights && rights.maxSessions, undefined, 'unlimited');
 });
 
+t.test('who is let in again has what it had', async (t) => {
+  const { policy } = await policyOf(
+    t,
+    `[[rule]]
+connect = true
+kinds = "MAPPABLE"
+max_tickets = 2
+[[rule]]
+uid = [0, 5]
+connect = false
+operator = false
+[[rule]]
+uid = [0, 5]
+connect = true
+`,
+  );
+  const rights = policy.rightsOf(peer(5));
+  t.match(rights, { connect: true, operator: false, maxTickets: 2 });
+  t.strictSame([...rights.kinds], ['MAPPABLE'], 'the defaults of tenants are given once');
+  t.match(policy.rightsOf(peer(0)), { connect: true, maxBytes: { every: 'unlimited' }, maxTickets: 2 });
+});
+
 t.test('sizes', async (t) => {
   const every = async (size: string) => {
     const { policy } = await policyOf(t, `[[rule]]\nuid = 5\nmax_bytes = ${size}\n`);

@@ -53,6 +53,24 @@ t.test('as many sessions as there may be', { skip: noOtherUser ?? false }, async
   for (const wire of kept) wire.close();
 });
 
+t.test('connections that are no sessions', { skip: noOtherUser ?? false }, async (t) => {
+  const policy = `[limits]\nhandshake_ms = 60000\n[[rule]]\nuid = 0\nmax_sessions = 3\n${ANYBODY}`;
+  const { runtimeDir } = await startDaemon(t, { policy });
+  const silent = Array.from({ length: 14 }, () => new HandoffWire(runtimeDir));
+  const over = new HandoffWire(runtimeDir);
+  const [last] = await over.closed;
+  const told = last?.message.error && errorOf(last.message.error);
+  t.match(told, { code: 'TOO_MANY_SESSIONS', metadata: { limit: '14', whose: 'user' } });
+  openToOthers(runtimeDir);
+  t.equal(await asOtherUser('attempt.js', [runtimeDir]), 'served', 'another user is not concerned');
+  for (const wire of silent) wire.close();
+  const kept: HandoffWire[] = [];
+  const tells = async () => attempt(runtimeDir, kept);
+  for (let served = false; !served; ) served = (await tells()) === 'served';
+  t.strictSame([await tells(), await tells()], ['served', 'served'], 'as many sessions as it may have');
+  for (const wire of kept) wire.close();
+});
+
 t.test('who connects and says nothing', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: limits('handshake_ms = 300') });
   const silent = new HandoffWire(runtimeDir);
