@@ -9,8 +9,13 @@ export * from './catalogue.js';
 const MOST_REASON = 1000;
 const MOST_PARTICULAR = 200;
 
-const clip = (text: string, most: number): string =>
-  text.length <= most ? text : `${text.slice(0, most)}\u2026 (${text.length} characters)`;
+/** Half a character, such as a cut leaves or a peer may send: gRPC throws where it is to carry one. */
+const HALVES = /\p{Surrogate}/gu;
+
+const clip = (text: string, most: number): string => {
+  const clipped = text.length <= most ? text : `${text.slice(0, most)}\u2026 (${text.length} characters)`;
+  return clipped.replace(HALVES, '\ufffd');
+};
 
 /**
  * The one class for every expected failure. `message` is the catalogue's sentence, the reason where there is

@@ -5,7 +5,8 @@
  * that there may be, its fds in this process, its room for fds in flight. It is held from accept() on: whoever
  * connects and says nothing has one until the handshake's time is over. So a user has no more places than twice the
  * sessions that it may have, and a few: one that may have few sessions, or none, cannot take what the others need by
- * connections that are none yet, or no more.
+ * connections that are none yet, or no more. The pidfd alone may be watched for longer (departed.ts), and is given back
+ * by itself.
  */
 import { tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
 import { FDS_OF_SESSION, tooManyFiles } from '../limits/fd-budget.js';
@@ -27,8 +28,10 @@ export interface Place {
   readonly flight: Flight;
   /** A request was read: whether the connection may read on now; else `goOn` is called when it may. */
   mayGoOn(goOn: () => void): boolean;
-  /** Gives it back; later calls do nothing. */
+  /** Gives it back, but for the pidfd; later calls do nothing. */
   leave(): void;
+  /** The pidfd is closed, or there is none. */
+  readonly forgetProcess: GiveBack;
 }
 
 export class Admission {
@@ -54,10 +57,12 @@ export class Admission {
     const session = this.#sessions.take(uid, 1);
     if (typeof session === 'string') throw this.#tooManySessions(uid, session);
     const taken: GiveBack[] = [session];
+    let forgetProcess: GiveBack = () => {};
     try {
       // The fd of an import is one more, for those who may.
       const importing = authority.rightsOf(identity).import ? 1 : 0;
-      taken.push(fds.lease(uid, FDS_OF_SESSION + importing));
+      taken.push(fds.lease(uid, FDS_OF_SESSION - 1 + importing));
+      forgetProcess = fds.lease(uid, 1);
       const flight = fds.flight.join(uid);
       if (!flight) throw tooManyFiles(fds.flight.mostSessions, 'daemon');
       taken.push(() => flight.leave());
@@ -66,9 +71,10 @@ export class Admission {
         flight,
         mayGoOn: (goOn) => this.#rounds.mayGoOn(uid, goOn),
         leave: () => giveBack(taken),
+        forgetProcess,
       };
     } catch (failure) {
-      giveBack(taken);
+      giveBack([...taken, forgetProcess]);
       throw failure;
     }
   }

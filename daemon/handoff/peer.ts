@@ -46,7 +46,7 @@ export class Peer {
   readonly #gone: (peer: Peer, unread: OwnedFd | undefined) => void;
   readonly #pace: Pace;
   #process: ClientProcess | undefined;
-  #unwatch: (() => void) | undefined;
+  #unwatch: () => void;
   #session: Session | undefined;
   #lastSequence = 0n;
 
@@ -67,6 +67,7 @@ export class Peer {
       close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
     };
     const { queuedMessages, queuedBytes, handshakeMs } = place.limits;
+    this.#unwatch = place.forgetProcess;
     this.#connection = new Connection(fd, handlers, {
       maxMessageBytes: MAX_MESSAGE_BYTES,
       maxFds: MAX_CLIENT_FDS,
@@ -84,7 +85,7 @@ export class Peer {
 
   /** Closes the connection when the process that opened it ends, whoever else has the socket. Takes the pidfd. */
   endWith(pidfd: OwnedFd): void {
-    this.#process = new ClientProcess(this.#identity.pid, pidfd);
+    this.#process = new ClientProcess(this.#identity.pid, pidfd, this.#unwatch);
     this.#unwatch = this.#process.watch(() => this.close());
   }
 
@@ -214,6 +215,6 @@ export class Peer {
     this.#gone(this, unread);
     if (this.#session) void endSession(this.#domain, this.#session);
     // After the session, whose rights may have to wait for the process.
-    this.#unwatch?.();
+    this.#unwatch();
   }
 }

@@ -51,7 +51,10 @@ export class HandoffServer {
       }
       // Where the peer has the fd already, closing its connection closes it, and gives up its place.
       if (peer) peer.close();
-      else place.leave();
+      else {
+        place.leave();
+        place.forgetProcess();
+      }
       fd.close();
       this.#domain.events.fault('a client could not be served', failure);
     }

@@ -16,6 +16,7 @@ import {
   timestamp,
   VkmemError,
 } from '@vkmemd/proto';
+import type { GiveBack } from '../limits/shares.js';
 import type { DeviceMemory } from '../vulkan/device.js';
 import type { Charge } from './ledger.js';
 import { Publication } from './publish.js';
@@ -44,6 +45,8 @@ export interface GrantRecord {
   readonly access: AccessName;
   /** The session's right to it. */
   readonly hold: Hold;
+  /** Takes it off its user's count. */
+  readonly uncount: GiveBack;
   readonly fds: number;
 }
 
@@ -85,12 +88,17 @@ export class Allocation {
     return this.terms.lifetime === 'NAMED' ? `${this.terms.ownerUid}/${this.terms.name}` : undefined;
   }
 
+  /** @throws VkmemError NOT_FOUND once it is draining. */
+  requireLive(): void {
+    if (this.#state !== 'LIVE') throw new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`);
+  }
+
   /**
    * Runs work that needs the device memory; freeing waits for it.
    * @throws VkmemError NOT_FOUND once the allocation is draining.
    */
   async use<T>(work: (memory: DeviceMemory) => Promise<T>): Promise<T> {
-    if (this.#state !== 'LIVE') throw new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`);
+    this.requireLive();
     this.#uses += 1;
     try {
       return await work(this.memory);

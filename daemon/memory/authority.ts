@@ -13,6 +13,12 @@ import type { Rights } from '../policy/rights.js';
 /** What somebody wants of an allocation: to see it, to be granted it, or to do anything with it. */
 export type Purpose = 'see' | { readonly claim: AccessName } | 'use';
 
+/** Whose an allocation is, and of what lifetime; without that, one that has a name. */
+export interface Owned {
+  readonly ownerUid: number;
+  readonly lifetime?: LifetimeName;
+}
+
 const daemonUid = process.geteuid?.() ?? -1;
 
 export class Authority {
@@ -66,22 +72,22 @@ export class Authority {
     return this.rightsOf(identity).operator;
   }
 
-  /** Whether the caller may do that with what `ownerUid` owns. */
-  may(identity: Identity, purpose: Purpose, ownerUid: number): boolean {
+  /** Whether the caller may do that with an allocation. Whom policy lets claim, it lets claim what was named, and see that. */
+  may(identity: Identity, purpose: Purpose, { ownerUid, lifetime = 'NAMED' }: Owned): boolean {
     const rights = this.rightsOf(identity);
     if (identity.uid === ownerUid || rights.operator) return true;
     if (purpose === 'use') return false;
-    const claims = rights.claimFrom.has(ownerUid);
+    const claims = lifetime === 'NAMED' && rights.claimFrom.has(ownerUid);
     if (purpose === 'see') return rights.seeOthers || claims;
     return claims && (purpose.claim === 'ro' || rights.claimAccess === 'rw');
   }
 
   /** @throws VkmemError NOT_PERMITTED where may() says no. */
-  require(identity: Identity, purpose: Purpose, ownerUid: number): void {
-    if (this.may(identity, purpose, ownerUid)) return;
+  require(identity: Identity, purpose: Purpose, owned: Owned): void {
+    if (this.may(identity, purpose, owned)) return;
     throw new VkmemError(
       'NOT_PERMITTED',
-      `It belongs to user ${ownerUid}, the caller is user ${identity.uid}.`,
+      `It belongs to user ${owned.ownerUid}, the caller is user ${identity.uid}.`,
     );
   }
 

@@ -1,19 +1,26 @@
 /**
  * A client's process, watched by all who care for its end: its connection, and those who keep what its ended sessions
- * may still have mapped. The pidfd is closed when it has exited, or when nobody watches any more.
+ * may still have mapped. The pidfd is closed when it has exited, or when nobody watches any more, and counts as one of the
+ * daemon's until then, however long its connection has been gone.
  */
 import { ExitWatch, type OwnedFd } from '@vkmemd/proto';
+import type { GiveBack } from '../limits/shares.js';
 
 export class ClientProcess {
   /** Of no other process as long as this one has not exited; 0 for one outside of the daemon's pid namespace. */
   readonly pid: number;
   readonly #watch: ExitWatch;
   readonly #watchers = new Set<() => void>();
+  readonly #closed: GiveBack;
   #exited = false;
 
-  /** @param pidfd as the kernel gave it for the connection; taken. @throws KernelError, with the pidfd closed. */
-  constructor(pid: number, pidfd: OwnedFd) {
+  /**
+   * @param pidfd as the kernel gave it for the connection; taken. @param closed called once it is closed.
+   * @throws KernelError, with the pidfd closed.
+   */
+  constructor(pid: number, pidfd: OwnedFd, closed: GiveBack) {
     this.pid = pid;
+    this.#closed = closed;
     this.#watch = new ExitWatch(pidfd, () => this.#exit());
   }
 
@@ -27,13 +34,18 @@ export class ClientProcess {
     this.#watchers.add(exited);
     return () => {
       this.#watchers.delete(exited);
-      if (this.#watchers.size === 0) this.#watch.close();
+      if (this.#watchers.size === 0) this.#close();
     };
   }
 
   #exit(): void {
     this.#exited = true;
-    this.#watch.close();
+    this.#close();
     for (const exited of [...this.#watchers]) exited();
+  }
+
+  #close(): void {
+    this.#watch.close();
+    this.#closed();
   }
 }

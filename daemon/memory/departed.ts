@@ -6,8 +6,9 @@
  * Linux 6.5) it stays until the kernel sees no holder of the memfd but the daemon, for which it is asked at growing
  * intervals; where it cannot say, for what was granted as anything but a memfd, it stays as long as the allocation.
  *
- * A process that connects anew takes its own right over, when it asks for one that is as good. Departed sessions are no
- * sessions any more, and hold no grants; a user has at most MOST_OF_USER of them, each with one pidfd.
+ * A process that connects anew has its own right lent while it claims one that is as good: what it is granted takes the
+ * place of the old one, and where the claim fails, the old one stays, since what is mapped does. Departed sessions are
+ * no sessions any more, and hold no grants; a user has at most MOST_OF_USER of them, each with one pidfd.
  */
 import { type AccessName, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from './allocation.js';
@@ -20,10 +21,17 @@ const LAST_LOOK_MS = 1000;
 
 /** What one departed session has of one allocation. */
 interface Rights {
-  readonly holds: Hold[];
+  /** None while they are lent. */
+  holds: Hold[];
   readonly writes: boolean;
   /** Whether all of it was granted as a memfd, of which the kernel says who holds it. */
   readonly visible: boolean;
+}
+
+/** Rights of earlier sessions of a process, which one that claims has meanwhile. */
+export interface Loan {
+  /** The claim is over: they end where it was granted what is as good, and go back where it was not. */
+  settle(): void;
 }
 
 /** What ends the watch for the process, and the rights that go then. */
@@ -69,21 +77,42 @@ export class Departed {
   }
 
   /**
-   * A process that asks for a right gives up what earlier sessions of it had, where it asks for no less.
-   * @returns the right, where one of those had it.
+   * A process that asks for a right has what earlier sessions of it had, where it asks for no less.
+   * @returns undefined where they had nothing.
    */
-  takeOver(session: Session, allocation: Allocation, access: AccessName): Hold | undefined {
+  lend(session: Session, allocation: Allocation, access: AccessName): Loan | undefined {
     const pid = session.process?.pid ?? 0;
     if (pid === 0) return undefined;
-    let hold: Hold | undefined;
+    const lent: (() => void)[] = [];
     for (const [departed, { rights }] of this.#entries) {
       const had = rights.get(allocation);
       const same = departed.process?.pid === pid && !departed.process.exited;
-      if (!had || !same || (had.writes && access === 'ro')) continue;
-      hold ??= allocation.sharing.inherit(departed, session, access);
-      this.#drop(departed, allocation);
+      if (!had || !same || had.holds.length === 0 || (had.writes && access === 'ro')) continue;
+      lent.push(this.#lend(departed, session, allocation, had));
     }
-    return hold;
+    if (lent.length === 0) return undefined;
+    return {
+      settle: () => {
+        for (const settle of lent.splice(0)) settle();
+      },
+    };
+  }
+
+  /** @returns what settles it. */
+  #lend(departed: Session, session: Session, allocation: Allocation, had: Rights): () => void {
+    const { sharing, grants } = allocation;
+    const least = had.writes ? 'rw' : 'ro';
+    const hold = sharing.inherit(departed, session, least);
+    for (const own of had.holds.splice(0)) own.drop();
+    return () => {
+      const granted = [...grants].some(
+        (grant) => grant.session === session && (!had.writes || grant.access === 'rw'),
+      );
+      const stays = this.#entries.get(departed)?.rights.get(allocation) === had;
+      if (granted) this.#drop(departed, allocation);
+      else if (stays) had.holds = [sharing.inherit(session, departed, least)];
+      hold.drop();
+    };
   }
 
   /** The allocation ends, and its rights with it. */

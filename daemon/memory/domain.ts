@@ -23,6 +23,7 @@ import type { Device } from '../vulkan/device.js';
 import { Authority } from './authority.js';
 import { Budget } from './budget.js';
 import { Departed } from './departed.js';
+import { GrantCount } from './grant-count.js';
 import { budgetReport } from './inspect.js';
 import { Ledger } from './ledger.js';
 import { Quotas } from './quotas.js';
@@ -50,8 +51,11 @@ const allocationsOf = (inHand: number): TurnLimits => {
 /** Memory that is freed, which nobody can be refused. */
 const FREES: TurnLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
 
-/** Seals that are set: writers of the memory can keep each waiting, and with it a thread. */
-const SEALS: TurnLimits = { atOnce: 16, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
+/**
+ * Seals that are set: writers of the memory can keep each waiting, and with it a thread and fds on its user's account. So a
+ * user has few, and it takes many users who act as one to keep the others waiting.
+ */
+const SEALS: TurnLimits = { atOnce: 64, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
 
 /** Lists of what there is, which are long where there is much: one at a time, in turns of users and sessions. */
 const LISTS: TurnLimits = { atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 64 };
@@ -95,6 +99,7 @@ export class Domain {
   readonly seals = new Turns(SEALS);
   readonly lists = new Turns(LISTS);
   readonly departed = new Departed();
+  readonly grantCount = new GrantCount();
   readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;

@@ -33,7 +33,7 @@ import { takeNow } from './waiting.js';
 /**
  * Grants kinds of an allocation that exists, by its id or name or by a ticket, when the session has the right to.
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED, BUSY,
- *   UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID.
+ *   UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED for more grants than there may be.
  */
 export async function claim(
   domain: Domain,
@@ -124,10 +124,12 @@ export async function grantKinds(
         const handle = await memory.export(kind, access);
         if (handle.fd) fds.push(handle.fd);
         requirePresent(caller);
-        // It may have been published while the driver took its time.
+        // It may have been freed or published while the driver took its time.
+        allocation.requireLive();
         allocation.publication.requireGrantable(kind, access);
-        const id = domain.nextGrantId();
-        const record = { id, allocation, session, kind, access, hold: held.again(), fds: handle.fd ? 1 : 0 };
+        const uncount = domain.grantCount.take(session.identity.uid);
+        const [id, hold] = [domain.nextGrantId(), held.again()];
+        const record = { id, allocation, session, kind, access, hold, uncount, fds: handle.fd ? 1 : 0 };
         made.push(record);
         session.grants.set(record.id, record);
         allocation.grants.add(record);
@@ -151,6 +153,7 @@ export function dropGrant(grant: GrantRecord): void {
   grant.session.grants.delete(grant.id);
   grant.allocation.grants.delete(grant);
   grant.hold.drop();
+  grant.uncount();
 }
 
 function describe(

@@ -23,6 +23,8 @@ import { type Caller, partyOf } from './caller.js';
 import type { Domain } from './domain.js';
 import { busy } from './waiting.js';
 
+/** Of the thread that sets seals: the memfd, and both ends of what it tells. */
+const FDS_OF_SEALING = 3;
 const NO_WRITERS = SEALS.FUTURE_WRITE | SEALS.WRITE;
 
 /** Whether one allocation is published, and what keeps it from being. */
@@ -60,9 +62,15 @@ export class Publication {
     return memfd ? readSeals(memfd) : 0;
   }
 
-  /** @throws VkmemError PUBLISHED for what would let its holder write to what is published. */
+  /**
+   * @throws VkmemError PUBLISHED for what would let its holder write to what is published; BUSY for a writer of memory
+   *   that has one at most, while it is being sealed: who publishes was told that nobody else writes.
+   */
   requireGrantable(kind: KindName, access: AccessName): void {
-    if ((access === 'rw' || kind !== 'MAPPABLE') && this.published) throw refusal(this.#allocation);
+    if (access === 'ro' && kind === 'MAPPABLE') return;
+    if (this.published) throw refusal(this.#allocation);
+    if (access === 'ro' || !this.sealing || this.#allocation.sharing.mode === 'SHARED') return;
+    throw new VkmemError('BUSY', `Allocation ${this.#allocation.id} is being published.`);
   }
 
   /** Runs a device's write; publishing waits for it. @throws VkmemError PUBLISHED. */
@@ -112,7 +120,7 @@ function refusal({ id }: Allocation): VkmemError {
 /**
  * Makes an allocation immutable for all later grants. Asked again, the answer is the same.
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY where another session has the right
- *   to write; UNAVAILABLE when the daemon stops, or too many wait.
+ *   to write; UNAVAILABLE when the daemon stops, or too many wait; TOO_MANY_FILES.
  */
 export async function publish(
   domain: Domain,
@@ -123,10 +131,23 @@ export async function publish(
   if (!allocation.terms.publishable) {
     throw new VkmemError('NOT_PUBLISHABLE', 'It was not allocated to be published.');
   }
-  const { writer } = allocation.sharing;
-  if (!allocation.publication.published && writer && writer !== caller.session) throw busy(allocation);
+  requireNoOtherWriter(allocation, caller);
   // A client that writes to the memfd can keep the seals waiting; a stopping daemon does not wait with them.
-  const sealed = domain.seals.take(partyOf(caller), () => allocation.publication.publish());
+  const sealed = domain.seals.take(partyOf(caller), async () => {
+    requireNoOtherWriter(allocation, caller);
+    const giveBack = domain.fds.lease(caller.identity.uid, FDS_OF_SEALING);
+    try {
+      await allocation.publication.publish();
+    } finally {
+      giveBack();
+    }
+  });
   await domain.waiting.unlessStopped(sealed);
   return { allocation: allocation.describe() };
+}
+
+/** @throws VkmemError BUSY, unless it is published already. */
+function requireNoOtherWriter(allocation: Allocation, { session }: Caller): void {
+  const { writer } = allocation.sharing;
+  if (writer && writer !== session && !allocation.publication.published) throw busy(allocation);
 }

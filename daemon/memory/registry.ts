@@ -11,6 +11,8 @@ import type { Authority, Purpose } from './authority.js';
 
 /** How many of the allocations that a lost device took are remembered. */
 const MOST_LOST = 4096;
+/** `uid/name`, as the keys of names are written. */
+const SCOPED = /^(0|[1-9]\d{0,9})\//;
 
 export class Registry {
   readonly #byId = new Map<string, Allocation>();
@@ -79,7 +81,7 @@ export class Registry {
 
   /** The allocations that a caller may see, oldest first. */
   visibleTo(identity: Identity): Allocation[] {
-    return this.all.filter((allocation) => this.#authority.may(identity, 'see', allocation.terms.ownerUid));
+    return this.all.filter((allocation) => this.#authority.may(identity, 'see', allocation.terms));
   }
 
   /**
@@ -90,26 +92,31 @@ export class Registry {
     const key = this.#keyOf(ref, identity, purpose);
     const found = this.#byId.get(key) ?? this.#byName.get(key);
     if (found instanceof Allocation) {
-      // Policy lets others claim what was named for them to find.
-      const named = found.terms.lifetime === 'NAMED' || typeof purpose === 'string';
-      this.#authority.require(identity, named ? purpose : 'use', found.terms.ownerUid);
+      this.#authority.require(identity, purpose, found.terms);
       return found;
     }
     const owner = this.#lost.get(key);
-    if (owner === undefined) throw new VkmemError('NOT_FOUND', `The request names ${ref?.id ?? ref?.name}.`);
-    this.#authority.require(identity, purpose, owner);
+    if (owner === undefined) throw notFound(ref);
+    this.#authority.require(identity, purpose, { ownerUid: owner });
     throw new VkmemError('DEVICE_LOST', `${ref?.id ?? ref?.name} ended with the device that held it.`);
   }
 
   /** An id, or `uid/name`; neither can be mistaken for the other. */
   #keyOf(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): string {
+    // A name in the place of an id would be looked up before anybody asked whose it is.
+    if (ref?.id?.includes('/')) throw notFound(ref);
     if (ref?.id) return ref.id;
     if (!ref?.name) {
       throw new VkmemError('INVALID_ARGUMENT', 'The request names no allocation.', { field: 'allocation' });
     }
-    const slash = ref.name.indexOf('/');
+    if (!ref.name.includes('/')) return `${identity.uid}/${ref.name}`;
+    const [, uid] = SCOPED.exec(ref.name) ?? [];
+    if (uid === undefined) throw notFound(ref);
     // Whether another user has a name is nobody else's business: refused before it is looked up.
-    if (slash >= 0) this.#authority.require(identity, purpose, Number(ref.name.slice(0, slash)));
-    return slash >= 0 ? ref.name : `${identity.uid}/${ref.name}`;
+    this.#authority.require(identity, purpose, { ownerUid: Number(uid) });
+    return ref.name;
   }
 }
+
+const notFound = (ref: AllocationRef | null | undefined): VkmemError =>
+  new VkmemError('NOT_FOUND', `The request names ${ref?.id ?? ref?.name}.`);

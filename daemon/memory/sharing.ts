@@ -99,8 +99,9 @@ export class Sharing {
   }
 
   /** The right that another holder has, for one who stands in for it and will have it dropped. */
-  inherit(from: Holder, holder: Holder, access: AccessName): Hold | undefined {
-    return this.#covers(from, access) ? this.#hold(holder, access) : undefined;
+  inherit(from: Holder, holder: Holder, access: AccessName): Hold {
+    if (!this.#covers(from, access)) throw new Error('sharing: nobody hands on a right that it has not');
+    return this.#hold(holder, access);
   }
 
   /** Nobody gets the right to write any more. */
@@ -164,9 +165,15 @@ export class Sharing {
   #drop(holder: Holder, held: Held, access: AccessName): void {
     held[access] -= 1;
     if (held[access] > 0) return;
-    if (this.#writer === holder && held.rw === 0) this.#writer = undefined;
     if (held.rw + held.ro === 0) this.#held.delete(holder);
+    if (this.#writer === holder && held.rw === 0) this.#writer = this.#anyWriter();
     this.#passOn();
+  }
+
+  /** Who else writes: only one that handed its right on (inherit) while it holds it too. */
+  #anyWriter(): Holder | undefined {
+    for (const [holder, { rw }] of this.#held) if (rw > 0) return holder;
+    return undefined;
   }
 
   /** Lets everybody go whose turn it is. */

@@ -100,7 +100,7 @@ export async function claimByTicket(
     const claimed = kinds ?? terms.kinds;
     const allowed = () => {
       domain.authority.requireKinds(identity, claimed);
-      if (domain.tickets.byId(ticket.id) !== ticket) throw new VkmemError('TICKET_INVALID');
+      domain.tickets.requireStanding(ticket);
     };
     allowed();
     return grant(terms.allocation, claimed, access ?? terms.access, allowed);
@@ -108,7 +108,7 @@ export async function claimByTicket(
 }
 
 function mayRevoke({ authority }: Domain, identity: Identity, { ownerUid, terms }: Ticket): boolean {
-  return identity.uid === ownerUid || authority.may(identity, 'use', terms.allocation.terms.ownerUid);
+  return identity.uid === ownerUid || authority.may(identity, 'use', terms.allocation.terms);
 }
 
 function upTo(most: number, field: string, value: number): number {

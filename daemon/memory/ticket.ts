@@ -48,17 +48,20 @@ export class Ticket {
   readonly hash: string;
   /** Who made it. */
   readonly ownerUid: number;
-  /** Milliseconds since 1970. */
+  /** By a clock that nobody sets: setting the date makes no ticket longer or shorter. */
   readonly expiresAt: number;
+  /** What that is as a date when it is made, for people. In milliseconds since 1970. */
+  readonly #expiryDate: number;
   #usesLeft: number;
   #underWay = 0;
 
-  /** @param now milliseconds since 1970. */
-  constructor(terms: TicketTerms, hash: string, ownerUid: number, now: number) {
+  /** @param now milliseconds of the clock that nobody sets. @param date milliseconds since 1970. */
+  constructor(terms: TicketTerms, hash: string, ownerUid: number, now: number, date: number) {
     this.terms = terms;
     this.hash = hash;
     this.ownerUid = ownerUid;
     this.expiresAt = now + terms.validMs;
+    this.#expiryDate = date + terms.validMs;
     this.#usesLeft = terms.uses;
   }
 
@@ -99,7 +102,7 @@ export class Ticket {
       kinds: kinds.map(kindToWire),
       access: accessToWire(access),
       usesLeft: this.#usesLeft,
-      expiresAt: timestamp(this.expiresAt),
+      expiresAt: timestamp(this.#expiryDate),
       ...(forUid !== undefined && { forUid }),
       ownerUid: this.ownerUid,
     };

@@ -20,10 +20,14 @@ const SHORTEST_MS = 1000;
 const LONGEST_MS = 3_600_000;
 
 interface Clocks {
-  /** Milliseconds since 1970. */
+  /** Milliseconds of one that never goes back, and that nobody sets. */
   readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly date: () => number;
   readonly guesses?: Guesses;
 }
+
+const CLOCKS: Clocks = { now: () => performance.now(), date: Date.now };
 
 export class Tickets {
   /** Each with what gives it back to its maker's quota. */
@@ -33,14 +37,16 @@ export class Tickets {
   readonly #guesses: Guesses;
   readonly #take: TakeFromQuota;
   readonly #now: () => number;
+  readonly #date: () => number;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
 
   /** @param note tells an operator of wrong guesses. */
-  constructor(take: TakeFromQuota, note: (what: string) => void, clocks: Clocks = { now: Date.now }) {
+  constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS) {
     this.#take = take;
     this.#guesses = clocks.guesses ?? new Guesses(note);
     this.#now = clocks.now;
+    this.#date = clocks.date;
   }
 
   /** How many there are, expired ones that were not dropped yet among them. */
@@ -55,7 +61,7 @@ export class Tickets {
   create(maker: Identity, terms: TicketTerms): { secret: string; ticket: Ticket } {
     const giveBack = this.#take(maker);
     const secret = newSecret();
-    const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.uid, this.#now());
+    const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.uid, this.#now(), this.#date());
     this.#byId.set(ticket.id, { ticket, giveBack });
     this.#byHash.set(ticket.hash, ticket);
     const siblings = this.#byAllocation.get(terms.allocation) ?? new Set();
@@ -92,6 +98,12 @@ export class Tickets {
 
   byId(id: string): Ticket | undefined {
     return this.#byId.get(id)?.ticket;
+  }
+
+  /** Whether a claim with it that had to wait may go on. @throws VkmemError TICKET_INVALID. */
+  requireStanding(ticket: Ticket): void {
+    if (this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
+    throw new VkmemError('TICKET_INVALID');
   }
 
   /** The ticket cannot be used any more; a claim under way goes on. Does nothing the second time. */

@@ -33,18 +33,30 @@ export class Waiting {
   }
 
   /**
-   * A session's right to write or to read.
+   * A session's right to write or to read. Drop it when the claim is over, granted or not.
    * @param waitMs 0 to be refused at once.
    * @throws VkmemError as above.
    */
   async right(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
-    const { sharing } = allocation;
-    if (sharing.mode !== 'SHARED') {
-      this.#departed.requireRoom(session.identity.uid);
-      const own = this.#departed.takeOver(session, allocation, access);
-      if (own) return own;
+    if (allocation.sharing.mode === 'SHARED') return takeNow(allocation, session, access);
+    const own = this.#departed.lend(session, allocation, access);
+    if (!own) this.#departed.requireRoom(session.identity.uid);
+    try {
+      const hold = await this.#right(allocation, session, access, waitMs);
+      if (!own) return hold;
+      const drop = () => {
+        hold.drop();
+        own.settle();
+      };
+      return { again: () => hold.again(), drop };
+    } catch (failure) {
+      own?.settle();
+      throw failure;
     }
-    const hold = sharing.take(session, access);
+  }
+
+  async #right(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+    const hold = allocation.sharing.take(session, access);
     if (hold) return hold;
     if (waitMs === 0) throw busy(allocation);
     if (this.#stopped) throw this.#stopped;

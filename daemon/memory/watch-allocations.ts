@@ -102,7 +102,7 @@ export class AllocationWatch {
   }
 
   #sees({ identity }: Watcher, { terms }: Allocation): boolean {
-    return this.#domain.authority.may(identity, 'see', terms.ownerUid);
+    return this.#domain.authority.may(identity, 'see', terms);
   }
 
   #tell(event: AllocationEvent): void {

@@ -134,7 +134,8 @@ export interface ProtoGrpcType {
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_MemoryServiceClient> & { service: _vkmem_v1_MemoryServiceDefinition }
       MemoryType: MessageTypeDefinition<_vkmem_v1_MemoryType, _vkmem_v1_MemoryType__Output>
       /**
-       * Who may have how much. Everybody may ask for its own quota; the rest is for operators.
+       * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
+       * operators.
        */
       PolicyService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_PolicyServiceClient> & { service: _vkmem_v1_PolicyServiceDefinition }
       Pressure: EnumTypeDefinition

@@ -2,9 +2,10 @@
  * Rights of sessions that have ended, where the kernel gave no pidfd: on memory that says who holds it, and on memory
  * that does not; and how many of them a user may have.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { type AccessName, type KindName, type SharingName, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
+import type { Allocation, GrantRecord } from 'vkmemd/dist/memory/allocation.js';
+import type { ClientProcess } from 'vkmemd/dist/memory/client-process.js';
 import { Departed } from 'vkmemd/dist/memory/departed.js';
 import { Session } from 'vkmemd/dist/memory/session.js';
 import { Sharing } from 'vkmemd/dist/memory/sharing.js';
@@ -12,11 +13,17 @@ import { Waiting } from 'vkmemd/dist/memory/waiting.js';
 
 /** As much of an allocation as matters here. */
 class Fake {
-  readonly sharing = new Sharing('ONE_WRITER');
+  readonly sharing: Sharing;
   readonly id = 'fake';
   readonly state = 'LIVE';
+  readonly grants = new Set<GrantRecord>();
   held: boolean | undefined = true;
   looks = 0;
+
+  constructor(mode: SharingName = 'ONE_WRITER') {
+    this.sharing = new Sharing(mode);
+  }
+
   readonly memory = {
     heldElsewhere: () => {
       this.looks += 1;
@@ -36,23 +43,26 @@ function session(uid = 1000): Session {
   return new Session(sessions, { uid, gid: uid, pid: 7, groups: [] }, `token ${sessions}`, 'test');
 }
 
-/** A session with a grant to write. */
-function writer(fake: Fake, kind: 'MAPPABLE' | 'OPAQUE_FD' = 'MAPPABLE', uid = 1000): Session {
-  const one = session(uid);
-  const hold = fake.sharing.take(one, 'rw');
+/** A session with a grant. */
+function holder(fake: Fake, access: AccessName, kind: KindName = 'MAPPABLE'): Session {
+  const one = session();
+  const hold = fake.sharing.take(one, access);
   if (!hold) throw new Error('the right is not free');
-  const record = {
-    id: 1n,
-    allocation: fake.allocation,
-    session: one,
-    kind,
-    access: 'rw' as const,
-    hold,
-    fds: 1,
-  };
-  one.grants.set(1n, record);
+  one.grants.set(1n, { ...grantOf(fake, one), access, kind, hold });
   return one;
 }
+
+const writer = (fake: Fake, kind?: KindName): Session => holder(fake, 'rw', kind);
+
+const grantOf = (fake: Fake, session: Session): Omit<GrantRecord, 'hold'> => ({
+  id: 1n,
+  allocation: fake.allocation,
+  session,
+  kind: 'MAPPABLE',
+  access: 'rw',
+  uncount: () => {},
+  fds: 1,
+});
 
 /** As lifetime.ts ends it. */
 function end(departed: Departed, one: Session): void {
@@ -107,8 +117,59 @@ t.test('a process is known by its pidfd, not by its number', async (t) => {
   const fake = new Fake();
   const departed = new Departed();
   end(departed, writer(fake));
-  t.equal(departed.takeOver(session(), fake.allocation, 'rw'), undefined, 'the same pid says nothing');
+  t.equal(departed.lend(session(), fake.allocation, 'rw'), undefined, 'the same pid says nothing');
   departed.forget(fake.allocation);
+});
+
+t.test('a claim that fails takes nothing from what is mapped', async (t) => {
+  const fake = new Fake();
+  const departed = new Departed();
+  const waiting = new Waiting(departed);
+  const process = { pid: 7, exited: false, watch: () => () => {} } as unknown as ClientProcess;
+  const before = Object.assign(writer(fake), { process });
+  end(departed, before);
+  const anew = Object.assign(session(), { process });
+  for (const waitMs of [0, 60_000]) {
+    const right = await waiting.right(fake.allocation, anew, 'rw', waitMs);
+    t.equal(fake.sharing.writer, anew, 'before all others');
+    right.drop();
+    t.equal(fake.sharing.writer, before, 'nothing was granted: it goes back');
+    await t.rejects(waiting.right(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
+  }
+  const right = await waiting.right(fake.allocation, anew, 'rw', 0);
+  const record = { ...grantOf(fake, anew), hold: right.again() };
+  fake.grants.add(record);
+  right.drop();
+  t.same([departed.size, fake.sharing.writer], [0, anew], 'once something is granted, that counts');
+  record.hold.drop();
+  t.equal(fake.sharing.writer, undefined);
+});
+
+t.test('nor does a wait that ends in vain, or the end of the process meanwhile', async (t) => {
+  const fake = new Fake('EXCLUSIVE');
+  const departed = new Departed();
+  const waiting = new Waiting(departed);
+  let exit = () => {};
+  const watch = (exited: () => void) => {
+    exit = exited;
+    return () => {};
+  };
+  const process = { pid: 7, exited: false, watch } as unknown as ClientProcess;
+  const reading = fake.sharing.take(session(2000), 'ro');
+  end(departed, Object.assign(holder(fake, 'ro'), { process }));
+  const anew = Object.assign(session(), { process });
+  const wait = t.rejects(waiting.right(fake.allocation, anew, 'rw', 60_000), { code: 'UNAVAILABLE' });
+  waiting.leave(anew);
+  await wait;
+  reading?.drop();
+  t.equal(fake.sharing.holders, 1, 'what it had mapped to read');
+  await t.rejects(waiting.right(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
+
+  const right = await waiting.right(fake.allocation, Object.assign(session(), { process }), 'rw', 0);
+  exit();
+  t.equal(departed.size, 0);
+  right.drop();
+  t.equal(fake.sharing.holders, 0, 'of a process that has ended nothing is left');
 });
 
 t.test('a user has so many', async (t) => {

@@ -63,6 +63,13 @@ t.test('two at once, and one that somebody else seals meanwhile', async (t) => {
   const { publication: raced } = publication(other);
   const publishing = raced.publish();
   t.equal(raced.sealing, true, 'the memory is kept as long as it is being sealed');
+  // PUBLISHED, where the thread is faster.
+  t.throws(
+    () => raced.requireGrantable('MAPPABLE', 'rw'),
+    { code: /^(BUSY|PUBLISHED)$/ },
+    'nobody comes between',
+  );
+  t.doesNotThrow(() => raced.requireGrantable('MAPPABLE', 'ro'));
   try {
     addSeals(other, SEALS.FUTURE_WRITE | SEALS.SEAL);
   } catch {

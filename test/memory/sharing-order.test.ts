@@ -113,9 +113,10 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         for (const asked of left) {
           asked.state = 'over';
           asked.hold?.drop();
+          // One at a time: who gets a right because of it is looked at with what it has then.
+          await settled();
+          check();
         }
-        await settled();
-        check();
       }
       if (sharing.waiting + sharing.holders > 0) throw new Error('somebody was forgotten');
     });

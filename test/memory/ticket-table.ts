@@ -15,7 +15,7 @@ export const fakeAllocation = (): Allocation => ({ id: 'a', state: 'LIVE' }) as 
 
 /** A table whose clock stands where the test puts it. */
 export function table() {
-  const clock = { now: 1_000_000 };
+  const clock = { now: 1_000_000, date: 0 };
   const quota = { taken: 0 };
   const notes: string[] = [];
   const take = () => {
@@ -26,7 +26,11 @@ export function table() {
   };
   const note = (what: string) => void notes.push(what);
   const guesses = new Guesses(note, () => clock.now);
-  const tickets = new Tickets(take, note, { now: () => clock.now, guesses });
+  const tickets = new Tickets(take, note, {
+    now: () => clock.now,
+    date: () => clock.now + clock.date,
+    guesses,
+  });
   const terms = (changes: Partial<TicketTerms> = {}): TicketTerms => ({
     allocation: fakeAllocation(),
     kinds: ['MAPPABLE'],

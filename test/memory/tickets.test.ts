@@ -54,6 +54,25 @@ t.test('whatever is wrong with it, it is the same', async (t) => {
   await tickets.redeem(forAnother.secret, user(3), async ({ id }) => t.equal(id, forAnother.ticket.id));
 });
 
+t.test('setting the date makes none longer or shorter', async (t) => {
+  const { clock, tickets, terms } = table();
+  const { secret, ticket } = tickets.create(MAKER, terms({ uses: 3 }));
+  const told = ticket.describe().expiresAt;
+  for (const date of [1e12, -1e12]) {
+    clock.date = date;
+    tickets.expire();
+    await tickets.redeem(secret, CLAIMANT, async () => {});
+    t.strictSame(ticket.describe().expiresAt, told);
+  }
+  tickets.requireStanding(ticket);
+  clock.now += 10_000;
+  await t.rejects(
+    tickets.redeem(secret, CLAIMANT, async () => {}),
+    invalid,
+  );
+  t.throws(() => tickets.requireStanding(ticket), invalid, 'nor does a claim that waited go on');
+});
+
 t.test('expired ones are dropped by themselves, and a quota gets back what it gave', async (t) => {
   const { clock, quota, tickets, terms } = table();
   const allocation = fakeAllocation();

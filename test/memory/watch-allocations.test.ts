@@ -6,6 +6,7 @@ import { channel } from 'node:diagnostics_channel';
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
 import { ALLOCATION_CHANNEL, publishEvent } from 'vkmemd/dist/memory/allocation-events.js';
+import type { Owned } from 'vkmemd/dist/memory/authority.js';
 import type { Domain } from 'vkmemd/dist/memory/domain.js';
 import type { Session } from 'vkmemd/dist/memory/session.js';
 import { publishSessionEnd, SESSION_CHANNEL } from 'vkmemd/dist/memory/session-events.js';
@@ -18,7 +19,7 @@ const fake = (name: string, ownerUid = 1, state = 'LIVE'): Allocation =>
 
 /** A domain in which users see their own. */
 function domainWith(...existing: Allocation[]) {
-  const may = ({ uid }: { uid: number }, _purpose: unknown, owner: number) => uid === owner;
+  const may = ({ uid }: { uid: number }, _purpose: unknown, { ownerUid }: Owned) => uid === ownerUid;
   const registry = {
     visibleTo: ({ uid }: { uid: number }) => existing.filter((one) => one.terms.ownerUid === uid),
   };

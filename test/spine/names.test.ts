@@ -86,6 +86,16 @@ t.test(
         await refused(stranger.ask({ createTicket: { allocation: { name: `${OWNER}/${name}` } } })),
       );
     }
+    for (const ref of ['id', 'name'] as const) {
+      for (const scope of ref === 'id'
+        ? [OWNER, STRANGER]
+        : [`0${OWNER}`, ` ${OWNER}`, '', 'a', '-1', '1e1']) {
+        const refusal = await refused(
+          stranger.call('GetAllocation', { allocation: { [ref]: `${scope}/frames` } }),
+        );
+        t.match(refusal, /^NOT_FOUND/, `what is no ${ref} names nothing, whoever has it: ${scope}`);
+      }
+    }
     t.equal(new Set(refusals).size, 1, `a name that is there is refused as one that is not: ${refusals[0]}`);
     t.match(refusals[0], /^NOT_PERMITTED/);
     const { allocations } = await stranger.call('ListAllocations', {});
@@ -141,6 +151,13 @@ t.test('whom the policy lets claim', { skip: noOtherUser ?? false }, async (t) =
     await t.rejects(who.ask({ claim }), { code: 'NOT_PERMITTED' }, 'what has no name is not for others');
     const events = (await who.watched()).map(({ event, allocation }) => `${event} ${allocation?.name}`);
     t.ok(events.includes('ALLOCATION_EVENT_CREATED frames'), 'what it may claim it sees');
+    t.notOk(events.includes('ALLOCATION_EVENT_CREATED '), 'and nothing else');
+    const { allocations } = await who.call('ListAllocations', {});
+    t.strictSame(
+      allocations.map((listed) => listed.name),
+      ['frames'],
+    );
+    await t.rejects(who.call('GetAllocation', { allocation: session }), { code: 'NOT_PERMITTED' });
   }
   await owner.ask({ free: { allocation: { id } } });
   for (const tenant of [reader, writer, owner]) await tenant.end();

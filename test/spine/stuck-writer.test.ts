@@ -46,6 +46,41 @@ t.test('publishing waits for it alone', async (t) => {
   await memory.free();
 });
 
+t.test('nobody becomes the writer meanwhile', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const sizes = { size: 65_536, publishable: true, sharing: 'ONE_WRITER' } as const;
+  const memories = await Promise.all(['a', 'b', 'late'].map((name) => client.allocate({ ...sizes, name })));
+  const late = memories[2] as (typeof memories)[number];
+  const writers = [];
+  for (const memory of memories.slice(0, 2)) {
+    using fd = memory.fd('MAPPABLE');
+    const writer = spawn('unshare', command, { stdio: ['pipe', 'pipe', 'ignore', fd.fd] });
+    const lines = createInterface({ input: writer.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+    writers.push({ writer, first: (await lines.next()).value, ended: once(writer, 'exit') });
+  }
+  if (writers.some(({ first }) => first !== 'stuck')) {
+    for (const memory of memories) await memory.free();
+    return void t.pass('no such file here', { skip: true });
+  }
+  // One session has two turns at a time: the third waits for one of them.
+  const publishing = memories.map((memory) => memory.publish());
+  const refused = t.rejects(publishing[2] as Promise<unknown>, { code: 'BUSY' });
+  await client.list();
+  for (const memory of memories) await memory.release();
+  await t.rejects(other.claim({ name: 'a' }), { code: 'BUSY' }, 'not while the seals are set');
+  await other.claim(late);
+  for (const { writer, ended } of writers) {
+    writer.stdin?.end();
+    await ended;
+  }
+  await Promise.all(publishing.slice(0, 2));
+  await refused;
+  t.match(await client.get(late), { published: false, writerSessionId: other.session.id });
+  for (const name of ['a', 'b', 'late']) await other.free({ name });
+});
+
 t.test('a daemon that stops meanwhile answers', async (t) => {
   const daemon = await startDaemon(t);
   const client = await connect({ runtimeDir: daemon.runtimeDir });

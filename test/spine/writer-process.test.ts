@@ -81,6 +81,26 @@ t.test('a writer that is stopped, that hangs up, that connects anew', async (t) 
   await finish(host, wire);
 });
 
+t.test('a right that was kept stays where the claim that would take its place fails', async (t) => {
+  const host = await start(t, 'SHARING_EXCLUSIVE');
+  const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
+  t.equal(await reader.tell('claim ro'), 'ok');
+  t.equal(await reader.tell('hang-up'), 'ok');
+  const wire = await HandoffWire.open(host.runtimeDir);
+  const other = await claim(wire, 'ro');
+  t.equal(await reader.tell('connect'), 'ok');
+  t.equal(await reader.tell('claim rw'), 'BUSY', 'it does not read alone');
+  t.equal(await reader.tell('claim rw 100'), 'BUSY');
+  await release(wire, other);
+  await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'it has the memory mapped still');
+  t.equal(await reader.tell('claim rw'), 'ok', 'and may write when it is alone');
+  t.ok(await writerOf(host));
+  t.equal(await reader.tell('release'), 'ok');
+  t.ok(await claim(wire, 'rw'), 'what it said of its last session counts for those before');
+  await finish(host, wire);
+  await reader.kill();
+});
+
 t.test('what is kept for a process that lives on is gone with it, or with the allocation', async (t) => {
   const host = await start(t, 'SHARING_EXCLUSIVE');
   const before = pidfdsOf(host.pid);

@@ -16,7 +16,7 @@ export const AllocationEvent = {
    */
   ALLOCATION_EVENT_DRAINING: 'ALLOCATION_EVENT_DRAINING',
   /**
-   * Nobody holds it any more: its bytes are free.
+   * Nobody holds it any more, as the kernel says of memfds and the sessions of everything else: its bytes are free.
    */
   ALLOCATION_EVENT_FREED: 'ALLOCATION_EVENT_FREED',
 } as const;
@@ -42,7 +42,7 @@ export type AllocationEvent =
   | 'ALLOCATION_EVENT_DRAINING'
   | 4
   /**
-   * Nobody holds it any more: its bytes are free.
+   * Nobody holds it any more, as the kernel says of memfds and the sessions of everything else: its bytes are free.
    */
   | 'ALLOCATION_EVENT_FREED'
   | 5

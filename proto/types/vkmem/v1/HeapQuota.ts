@@ -17,7 +17,7 @@ export interface HeapQuota {
    */
   'overageBytes'?: (number | string | Long);
   /**
-   * Guaranteed to the user: others cannot have it.
+   * Kept for the user, used or not: others cannot have it.
    */
   'reservedBytes'?: (number | string | Long);
   '_limitBytes'?: "limitBytes";
@@ -38,7 +38,7 @@ export interface HeapQuota__Output {
    */
   'overageBytes': (Long);
   /**
-   * Guaranteed to the user: others cannot have it.
+   * Kept for the user, used or not: others cannot have it.
    */
   'reservedBytes': (Long);
   '_limitBytes'?: "limitBytes";

@@ -12,7 +12,8 @@ import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Out
 import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from '../../vkmem/v1/SetQuotaResponse.js';
 
 /**
- * Who may have how much. Everybody may ask for its own quota; the rest is for operators.
+ * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
+ * operators.
  */
 export interface PolicyServiceClient extends grpc.Client {
   /**
@@ -78,7 +79,8 @@ export interface PolicyServiceClient extends grpc.Client {
 }
 
 /**
- * Who may have how much. Everybody may ask for its own quota; the rest is for operators.
+ * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
+ * operators.
  */
 export interface PolicyServiceHandlers extends grpc.UntypedServiceImplementation {
   /**

@@ -7,7 +7,8 @@ import type { Long } from '@grpc/proto-loader';
 export interface Quota {
   'uid'?: (number);
   /**
-   * Another one after every change of what the user may have.
+   * Another one after every SetQuota that was applied, and every policy that gives the user something else. What a share
+   * comes to as users come and go, and what rules give to this or that process of the user, changes without it.
    */
   'revision'?: (number | string | Long);
   'heaps'?: (_vkmem_v1_HeapQuota)[];
@@ -23,7 +24,8 @@ export interface Quota {
 export interface Quota__Output {
   'uid': (number);
   /**
-   * Another one after every change of what the user may have.
+   * Another one after every SetQuota that was applied, and every policy that gives the user something else. What a share
+   * comes to as users come and go, and what rules give to this or that process of the user, changes without it.
    */
   'revision': (Long);
   'heaps': (_vkmem_v1_HeapQuota__Output)[];

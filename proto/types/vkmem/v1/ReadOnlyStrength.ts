@@ -9,7 +9,7 @@ export const ReadOnlyStrength = {
    */
   READ_ONLY_STRENGTH_UNSPECIFIED: 'READ_ONLY_STRENGTH_UNSPECIFIED',
   /**
-   * The holder cannot write, whatever it does.
+   * The handle does not write, and the kernel lets its holder have no other by it: docs/sharing.md.
    */
   READ_ONLY_STRENGTH_ENFORCED: 'READ_ONLY_STRENGTH_ENFORCED',
   /**
@@ -28,7 +28,7 @@ export type ReadOnlyStrength =
   | 'READ_ONLY_STRENGTH_UNSPECIFIED'
   | 0
   /**
-   * The holder cannot write, whatever it does.
+   * The handle does not write, and the kernel lets its holder have no other by it: docs/sharing.md.
    */
   | 'READ_ONLY_STRENGTH_ENFORCED'
   | 1

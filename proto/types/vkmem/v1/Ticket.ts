@@ -16,6 +16,9 @@ export interface Ticket {
   'kinds'?: (_vkmem_v1_Kind)[];
   'access'?: (_vkmem_v1_Access);
   'usesLeft'?: (number);
+  /**
+   * The date of that when the ticket was made: setting the clock moves neither.
+   */
   'expiresAt'?: (_google_protobuf_Timestamp | null);
   'forUid'?: (number);
   /**
@@ -37,6 +40,9 @@ export interface Ticket__Output {
   'kinds': (_vkmem_v1_Kind__Output)[];
   'access': (_vkmem_v1_Access__Output);
   'usesLeft': (number);
+  /**
+   * The date of that when the ticket was made: setting the clock moves neither.
+   */
   'expiresAt': (_google_protobuf_Timestamp__Output | null);
   'forUid'?: (number);
   /**

@@ -1,0 +1,42 @@
+/**
+ * Text that a fault quotes, whatever it is: characters that a cut halves, halves of characters, controls. gRPC carries a
+ * fault's sentence in a trailer, and throws where that cannot be.
+ */
+import t from 'tap';
+import { ControlWire } from '../support/control-wire.js';
+import { ANYBODY, startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+
+const kinds = ['KIND_MAPPABLE'] as const;
+const LONG = ['x', '\u0000', '\u0001', '"', '%', '\u{1f600}', '\u20ac', '\ud83d', '\ude00'].flatMap((text) =>
+  // So that whatever is cut at, something is halved.
+  ['', 'x', 'xx'].map((before) => before + text.repeat(10_000)),
+);
+/** Field 1, an AllocationRef, with field 2, its name: the bytes of half a character, which no encoder writes. */
+const HALF = Buffer.from([0x0a, 0x05, 0x12, 0x03, 0xed, 0xa0, 0xbd]);
+
+t.test('is answered on either socket', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+  const control = new ControlWire(runtimeDir);
+  const wire = await HandoffWire.open(runtimeDir);
+  const answers = new Set<string>();
+  const told = async (work: Promise<unknown>) => {
+    const code = await work.then(
+      () => 'served',
+      (failure) => String(failure.code),
+    );
+    answers.add(code);
+  };
+  for (const text of [...LONG, '\ud83d', '\ude00\ud83d']) {
+    await told(control.call('GetAllocation', { allocation: { name: text } }));
+    await told(control.call('GetAllocation', { allocation: { id: text } }));
+    await told(control.call('RevokeTicket', { ticketId: text }));
+    await told(control.call('Allocate', { sizeBytes: 1n, kinds, name: text }));
+    await told(wire.ask({ claim: { allocation: { name: text }, kinds } }));
+    await told(wire.ask({ allocate: { sizeBytes: 1n, kinds, name: text } }));
+  }
+  await told(control.callRaw('GetAllocation', HALF));
+  t.strictSame([...answers].sort(), ['INVALID_NAME', 'NOT_FOUND']);
+  wire.close();
+  control.close();
+});
