@@ -9,14 +9,14 @@
 import type { Interval } from './daemon.js';
 import { now, REQUESTS, type Request, type Sample } from './messages.js';
 
-export const WINDOW_MS = 4000;
+export const WINDOW_MS = 8000;
 export const STEP_MS = 1000;
 /** The invariant. */
 export const MOST_RATIO = 5;
 /** From there on a window is the machine's. */
 const STARVED = 3;
-/** The first and the last hundredth of fewer say nothing. */
-const FEWEST = 100;
+/** The last hundredth of fewer is one request, which says nothing of the others. */
+const FEWEST = 200;
 /** After it went on, what has piled up is served first. */
 const AFTER_STOP_MS = 500;
 
@@ -89,6 +89,12 @@ export class Latencies {
   /** When each victim last told of an answer that it got. */
   get heardMs(): readonly number[] {
     return this.#heardMs;
+  }
+
+  /** Whether enough of each request came since then. */
+  enough(fromMs: number): boolean {
+    const all = this.#victims.flatMap((victim) => Object.values(victim));
+    return all.every((series) => series.between(fromMs, now()).length >= FEWEST);
   }
 
   /** Takes what came in between for quiet. @throws Error where that is too little. */

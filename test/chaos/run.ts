@@ -165,7 +165,10 @@ class Acts {
     // Their first requests are compiled while they run.
     await rest(ms / 4);
     const fromMs = now();
-    await Promise.race([rest((ms * 3) / 4), chronicle.broken]);
+    // On a slow machine it takes longer until enough was asked.
+    for (const most = fromMs + ms * 4; !chronicle.brokenOff && now() < most; await rest(200)) {
+      if (now() > fromMs + (ms * 3) / 4 && latencies.enough(fromMs)) break;
+    }
     const toMs = now();
     await rest(500);
     if (!chronicle.brokenOff) latencies.settle(fromMs, toMs);
