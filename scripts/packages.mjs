@@ -3,8 +3,9 @@
  * installed; with VKMEMD_NO_INSTALL=1 the system is not touched. The set-up ends where something needed cannot be had.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { clangWithFuzzer } from './clang.mjs';
 import { EX_UNAVAILABLE, fail, root, run, say } from './command.mjs';
 
 const onPath = (command) =>
@@ -39,9 +40,14 @@ const needed = (purpose) => ({
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
-/** The same of what tests skip, and say so, where it cannot be had. Ubuntu, for one, has no such package. */
+/** The same of what tests skip, and say so, where it cannot be had. Ubuntu, for one, has no chromium-common. */
 const wanted = (purpose) =>
-  purpose === 'test' ? { 'chromium-common': () => CHROMIUM.every((file) => existsSync(file)) } : {};
+  purpose === 'test'
+    ? {
+        'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
+        'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
+      }
+    : {};
 
 const missingOf = (list) => Object.keys(list).filter((name) => !list[name]());
 const asRoot = process.getuid?.() === 0;
@@ -91,16 +97,20 @@ function installNeeded(purpose) {
 /** Where apt-get fails it is not tried again in this checkout: what a distribution lacks it will lack tomorrow. */
 function installWanted(purpose) {
   const list = wanted(purpose);
-  const missing = missingOf(list).join(', ');
-  if (missing === '') return;
   const tried = join(root, '.setup', 'not-installed');
-  const note = (why) => say(`without ${missing} (${why}): the tests skip what needs it`);
-  const why = existsSync(tried) ? `it could not be installed before; see ${tried}` : noInstall();
-  if (why) return note(why);
-  install(missingOf(list), () => note('apt-get failed, see above'));
-  if (missingOf(list).length === 0) return;
-  mkdirSync(dirname(tried), { recursive: true });
-  writeFileSync(tried, `${missing}\nRemove this file to have the set-up try again.\n`);
+  for (const names of missingOf(list)) {
+    const note = (why) => say(`without ${names} (${why}): the tests skip what needs it`);
+    const before = existsSync(tried) && readFileSync(tried, 'utf8').split('\n').includes(names);
+    const why = before ? `it could not be installed before; remove ${tried} to try again` : noInstall();
+    if (why) {
+      note(why);
+      continue;
+    }
+    install(names.split(' '), () => note('apt-get failed, see above'));
+    if (list[names]()) continue;
+    mkdirSync(dirname(tried), { recursive: true });
+    appendFileSync(tried, `${names}\n`);
+  }
 }
 
 /** @param purpose what the set-up is for: build, demo, test, bench or lint. */

@@ -4,47 +4,14 @@
  * changed, and says what it does on standard error. With VKMEMD_NO_INSTALL=1 the system is never touched.
  * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run } from './command.mjs';
+import { digest, nodeHeaders, once, sources } from './inputs.mjs';
 import { installPackages } from './packages.mjs';
+import { buildSanitized } from './sanitized.mjs';
 
 const purpose = process.argv[2] ?? 'build';
-
-/** All files below `paths` that match, sorted; build output and dependencies left out. */
-function sources(paths, pattern) {
-  const left = new Set(['node_modules', 'dist', 'build', '.git']);
-  const walk = (path) =>
-    readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => {
-      const inner = join(path, entry.name);
-      if (entry.isDirectory()) return left.has(entry.name) ? [] : walk(inner);
-      return pattern.test(entry.name) ? [inner] : [];
-    });
-  return paths.flatMap(walk).sort();
-}
-
-function digest(files, ...more) {
-  const hash = createHash('sha256').update(more.join('\0'));
-  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
-  return hash.digest('hex');
-}
-
-/** Does `work` unless `stamp` says that it was done for these inputs and its result is still there. */
-function once(stamp, inputs, result, work) {
-  const file = join(root, stamp);
-  const done = existsSync(file) && readFileSync(file, 'utf8') === inputs && existsSync(join(root, result));
-  if (done) return;
-  work();
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, inputs);
-}
-
-/** Where this Node.js keeps its headers, as npm and node-gyp take it; empty where they must fetch them. */
-function nodeHeaders() {
-  const prefix = dirname(dirname(process.execPath));
-  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? prefix : '';
-}
 
 function buildAddon(folder, name) {
   const inputs = digest(sources([folder], /\.(cc|h|gyp)$/), process.arch);
@@ -117,6 +84,7 @@ if (purpose === 'test') {
   buildPreloaded('the fake dma-buf', `${folder}/fake-dma-buf.c`, `${folder}/build/libfake_dma_buf.so`);
   buildPreloaded('the witness of fds', `${folder}/fd-witness.c`, `${folder}/build/libfd_witness.so`);
   buildFakeLayer();
+  buildSanitized();
 }
 const typescript = sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/);
 once('.setup/typescript', digest(typescript, 'v1'), 'daemon/dist/main.js', () => {

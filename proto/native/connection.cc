@@ -185,17 +185,11 @@ void Connection::CloseSocket() {
   shutdown(socket_.get(), SHUT_RD);
   const bool fds_left = untrusted_ && !DiscardFdless(socket_.get());
   if (!untrusted_) DiscardUnread(socket_.get());
-  if (keeps_unread_ && flight_.UnreadFds(socket_.get()) > 0) {
-    shutdown(socket_.get(), SHUT_RDWR);
-    kept_ = UniqueFd(socket_.Release(), fds_left ? std::make_shared<Arrival>(peer_uid_) : nullptr);
-  } else if (fds_left) {
-    shutdown(socket_.get(), SHUT_RDWR);
-    Reaper::Get().TakeUnread(std::move(socket_), peer_uid_);
-  } else {
-    // Other processes may have this end too, where it was inherited: it is over for all of them.
-    shutdown(socket_.get(), SHUT_RDWR);
-    socket_.Reset();
-  }
+  const bool kept = keeps_unread_ && flight_.UnreadFds(socket_.get()) > 0;
+  // Other processes may have this end too, where it was inherited: it is over for all of them.
+  shutdown(socket_.get(), SHUT_RDWR);
+  UniqueFd ended(socket_.Release(), fds_left ? std::make_shared<Arrival>(peer_uid_, true) : nullptr);
+  if (kept) kept_ = std::move(ended);
 }
 
 void Connection::OnAbandon() { Shut("closed"); }

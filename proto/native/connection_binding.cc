@@ -41,8 +41,8 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   REQUIRE_SIZE(max_queued_messages, 3);
   REQUIRE_SIZE(max_queued_bytes, 4);
   REQUIRE_SIZE(max_queued_fds, 5);
-  const bool untrusted = info[6].ToBoolean().Value();
-  const bool keeps_unread = info[7].ToBoolean().Value();
+  REQUIRE_BOOLEAN(untrusted, 6);
+  REQUIRE_BOOLEAN(keeps_unread, 7);
   REQUIRE_FUNCTION(on_message, 8);
   REQUIRE_FUNCTION(on_fault, 9);
   REQUIRE_FUNCTION(on_close, 10);
@@ -99,7 +99,7 @@ Napi::Value Connection::Send(const Napi::CallbackInfo& info) {
 
 Napi::Value Connection::Finish(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(kind, 0);
-  const bool drop_queued = info[2].ToBoolean().Value();
+  REQUIRE_BOOLEAN(drop_queued, 2);
   if (state_ != State::kOpen && state_ != State::kFaulted) return info.Env().Undefined();
   if (drop_queued) outbox_.Clear();
   if (!info[1].IsUndefined()) {
@@ -116,13 +116,15 @@ Napi::Value Connection::Close(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Connection::SetPaused(const Napi::CallbackInfo& info) {
-  paused_ = info[0].ToBoolean().Value();
+  REQUIRE_BOOLEAN(paused, 0);
+  paused_ = paused;
   SettleWatch();
   return info.Env().Undefined();
 }
 
 Napi::Value Connection::KeepAlive(const Napi::CallbackInfo& info) {
-  watch_.KeepAlive(info[0].ToBoolean().Value());
+  REQUIRE_BOOLEAN(keep, 0);
+  watch_.KeepAlive(keep);
   return info.Env().Undefined();
 }
 

@@ -22,8 +22,8 @@ namespace {
 // syncDmaBuf(fd borrowed, end, writing)
 Napi::Value SyncDmaBuf(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
-  const bool end = info[1].ToBoolean().Value();
-  const bool writing = info[2].ToBoolean().Value();
+  REQUIRE_BOOLEAN(end, 1);
+  REQUIRE_BOOLEAN(writing, 2);
   dma_buf_sync sync = {};
   sync.flags =
       (end ? DMA_BUF_SYNC_END : DMA_BUF_SYNC_START) | (writing ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ);

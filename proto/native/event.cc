@@ -49,7 +49,8 @@ class EventWatch final : public Napi::ObjectWrap<EventWatch>, public Watch::Owne
   }
 
   Napi::Value KeepAlive(const Napi::CallbackInfo& info) {
-    watch_.KeepAlive(info[0].ToBoolean().Value());
+    REQUIRE_BOOLEAN(keep, 0);
+    watch_.KeepAlive(keep);
     return info.Env().Undefined();
   }
 

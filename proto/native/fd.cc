@@ -54,7 +54,7 @@ Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
 // reopenFd(fd, writable): fd. A new open file description of the same inode, subject to the inode's mode.
 Napi::Value ReopenFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
-  const bool writable = info[1].ToBoolean().Value();
+  REQUIRE_BOOLEAN(writable, 1);
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   UniqueFd reopened_fd(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC),
                        Addon::Of(info.Env()).OriginOfCopy(fd));

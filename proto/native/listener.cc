@@ -26,7 +26,7 @@ Listener::Listener(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(th
 Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
   REQUIRE_FD(listening_fd, 0);
   UniqueFd owned = Addon::Of(info.Env()).TakeBack(listening_fd);
-  const bool untrusted = info[1].ToBoolean().Value();
+  REQUIRE_BOOLEAN(untrusted, 1);
   REQUIRE_FUNCTION(on_connection, 2);
   REQUIRE_FUNCTION(on_error, 3);
   REQUIRE_THAT(!socket_ && !watch_.open(), "this", "a listener that was never opened");
@@ -109,7 +109,8 @@ Napi::Value Listener::Close(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Listener::KeepAlive(const Napi::CallbackInfo& info) {
-  watch_.KeepAlive(info[0].ToBoolean().Value());
+  REQUIRE_BOOLEAN(keep, 0);
+  watch_.KeepAlive(keep);
   return info.Env().Undefined();
 }
 

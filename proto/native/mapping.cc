@@ -31,7 +31,7 @@ Napi::Value MapFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   REQUIRE_INT64(offset, 1);
   REQUIRE_SIZE(length, 2);
-  const bool writable = info[3].ToBoolean().Value();
+  REQUIRE_BOOLEAN(writable, 3);
   const size_t size = static_cast<size_t>(length);
 
   // Without MAP_NORESERVE a private mapping is charged in full against the overcommit limit, as though all of

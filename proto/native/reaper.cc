@@ -28,10 +28,8 @@ Reaper& Reaper::Get() {
 
 void Reaper::Take(int owned_fd, Origin origin) {
   const uid_t uid = origin->uid;
-  Add({owned_fd, uid, std::move(origin), false});
+  Add({owned_fd, uid, std::move(origin)});
 }
-
-void Reaper::TakeUnread(UniqueFd socket, uid_t uid) { Add({socket.Release(), uid, nullptr, true}); }
 
 size_t Reaper::Pending() {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -113,7 +111,7 @@ void Reaper::Work() {
 }
 
 void Reaper::Close(const Item& item) {
-  if (item.unread) {
+  if (item.origin->unread) {
     DiscardUnread(item.fd);
   } else {
     const linger none = {0, 0};

@@ -41,8 +41,6 @@ class Reaper {
 
   // Closes the fd. The origin is let go of when that is done.
   void Take(int owned_fd, Origin origin);
-  // Discards what is unread in the socket of a conversation that is shut down, then closes it.
-  void TakeUnread(UniqueFd socket, uid_t uid);
 
   // What is being closed or waits for it.
   size_t Pending();
@@ -57,7 +55,6 @@ class Reaper {
     int fd;
     uid_t uid;
     Origin origin;
-    bool unread;
   };
   struct User {
     size_t pending = 0;

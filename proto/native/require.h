@@ -5,8 +5,9 @@
 //
 // declares and fills `socket_fd` and `path`, or throws a TypeError that names the argument and returns. They
 // catch mistakes of our own TypeScript, so they check the type and nothing more: ranges that a caller can get
-// wrong are checked where the error catalogue is. They fit functions that return Napi::Value and call their
-// argument `info`.
+// wrong are checked where the error catalogue is. Nothing is converted: where JavaScript can run no more, in
+// a worker that is being terminated, that fails, and node-addon-api aborts the process over the empty value
+// that it then has. They fit functions that return Napi::Value and call their argument `info`.
 
 #ifndef VKMEM_PROTO_REQUIRE_H_
 #define VKMEM_PROTO_REQUIRE_H_
@@ -53,6 +54,10 @@ inline bool ReadBytes(Napi::Value value, Bytes* bytes) {
 #define REQUIRE_FD(name, at) \
   REQUIRE_INT32(name, at);   \
   REQUIRE_THAT(name >= 0, #name, "a file descriptor")
+
+#define REQUIRE_BOOLEAN(name, at) \
+  bool name;                      \
+  REQUIRE_THAT(napi_get_value_bool(info.Env(), info[at], &name) == napi_ok, #name, "a boolean")
 
 // A size or a count: a whole number that a double holds exactly.
 #define REQUIRE_SIZE(name, at) \

@@ -38,7 +38,7 @@ bool Address(const std::string& path, sockaddr_un* address) {
 // listenOn(path, seqpacket, mode, backlog): fd
 Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(path, 0);
-  const bool seqpacket = info[1].ToBoolean().Value();
+  REQUIRE_BOOLEAN(seqpacket, 1);
   REQUIRE_INT32(mode, 2);
   REQUIRE_INT32(backlog, 3);
   sockaddr_un address;

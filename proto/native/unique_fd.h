@@ -23,7 +23,10 @@ namespace vkmem {
 // One message that brought fds, and the user at the other end. It is gone when all of them are closed, or
 // with an owner that was told not to close them.
 struct Arrival {
+  explicit Arrival(uid_t sender, bool left_unread = false) : uid(sender), unread(left_unread) {}
   uid_t uid;
+  // The fd is the socket of a conversation that is shut down: what is unread in it is discarded first.
+  bool unread;
 };
 using Origin = std::shared_ptr<const Arrival>;
 

@@ -42,3 +42,17 @@ t.test('four at once, two of them terminated midway', async (t) => {
   }
   rmSync(directory, { recursive: true });
 });
+
+t.test('terminated in the middle of a call, where JavaScript can run no more', async (t) => {
+  const terminated = async () => {
+    const worker = new Worker(new URL('./calling-worker.js', import.meta.url));
+    await once(worker, 'message');
+    return worker.terminate();
+  };
+  await terminated();
+  const before = openFds();
+  for (let i = 0; i < 3; i++) {
+    t.strictSame(await Promise.all([terminated(), terminated(), terminated(), terminated()]), [1, 1, 1, 1]);
+  }
+  await sameFds(t, before);
+});

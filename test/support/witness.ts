@@ -30,7 +30,12 @@ export async function startWitnessed(t: Test, policy = '', mostFds = FEW_FDS): P
   const daemon = await startDaemon(t, {
     user: { uid: OTHER_UID, gid: OTHER_UID },
     policy: `${policy}\n${ANYBODY}`,
-    env: { LD_PRELOAD: LIBRARY, FD_WITNESS_LOG: log, FD_WITNESS_MOST: String(mostFds) },
+    env: {
+      // A sanitizer that this process runs under must come first.
+      LD_PRELOAD: [process.env.LD_PRELOAD, LIBRARY].filter(Boolean).join(':'),
+      FD_WITNESS_LOG: log,
+      FD_WITNESS_MOST: String(mostFds),
+    },
   });
   return {
     ...daemon,

@@ -1,0 +1,41 @@
+/**
+ * What the set-up builds is built once: a stamp beside the result keeps a digest of what it was built from.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root } from './command.mjs';
+
+/** All files below `paths` that match, sorted; build output and dependencies left out. */
+export function sources(paths, pattern) {
+  const left = new Set(['node_modules', 'dist', 'build', '.git']);
+  const walk = (path) =>
+    readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory()) return left.has(entry.name) ? [] : walk(inner);
+      return pattern.test(entry.name) ? [inner] : [];
+    });
+  return paths.flatMap(walk).sort();
+}
+
+export function digest(files, ...more) {
+  const hash = createHash('sha256').update(more.join('\0'));
+  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
+  return hash.digest('hex');
+}
+
+/** Does `work` unless `stamp` says that it was done for these inputs and its result is still there. */
+export function once(stamp, inputs, result, work) {
+  const file = join(root, stamp);
+  const done = existsSync(file) && readFileSync(file, 'utf8') === inputs && existsSync(join(root, result));
+  if (done) return;
+  work();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, inputs);
+}
+
+/** Where this Node.js keeps its headers, as npm and node-gyp take it; empty where they must fetch them. */
+export function nodeHeaders() {
+  const prefix = dirname(dirname(process.execPath));
+  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? prefix : '';
+}

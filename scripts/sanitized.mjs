@@ -1,0 +1,93 @@
+/**
+ * The addons once more, with AddressSanitizer and UndefinedBehaviorSanitizer, for test/sanitizers; and the fuzzer of
+ * their receive path, for test/fuzz. All of it stays below test/sanitizers/build and test/fuzz/build.
+ */
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { clangWithFuzzer } from './clang.mjs';
+import { root, run, say } from './command.mjs';
+import { digest, nodeHeaders, once, sources } from './inputs.mjs';
+
+const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+// Inlined, each of Node-API's many small functions would be instrumented wherever it is called: that takes the
+// compiler twice as long, and shows less of where a fault is.
+const FLAGS = ['-O1', '-g1', '-fno-inline', '-fno-omit-frame-pointer', ...SANITIZE];
+// Where both are shared objects, the second takes the first one's functions for its own, and where its reports go is lost.
+const LINK = [SANITIZE[0], '-static-libubsan', '-Wl,--exclude-libs,ALL'];
+
+/** What a Connection consists of. */
+const RECEIVE_PATH = [
+  ...['addon', 'ancillary', 'connection', 'connection_binding'],
+  ...['flight', 'kernel_error', 'outbox', 'reaper', 'watch'],
+];
+
+/** Builds an addon from a copy of its sources, so that the usual one stays as it is. */
+function buildAddon(folder, name) {
+  const copy = `test/sanitizers/build/${folder}`;
+  const files = sources([folder], /\.(cc|h|gyp)$/);
+  const inputs = digest(files, ...FLAGS, ...LINK, process.arch);
+  once(`${copy}/.inputs`, inputs, `${copy}/build/Release/${name}.node`, () => {
+    mkdirSync(join(root, copy), { recursive: true });
+    for (const old of readdirSync(join(root, copy))) {
+      if (old !== 'build') rmSync(join(root, copy, old), { recursive: true });
+    }
+    for (const file of files) {
+      const target = join(root, 'test/sanitizers/build', file);
+      cpSync(join(root, file), target, { preserveTimestamps: true });
+    }
+    const headers = nodeHeaders();
+    const gyp = join(root, 'node_modules/.bin/node-gyp');
+    const args = ['configure', 'build', '--loglevel=warn', '-C', copy, `--jobs=${availableParallelism()}`];
+    const env = { ...process.env, CXXFLAGS: FLAGS.join(' '), LDFLAGS: LINK.join(' ') };
+    run(`building ${name} with sanitizers`, gyp, headers ? [...args, `--nodedir=${headers}`] : args, { env });
+  });
+}
+
+/** What shows that a fault would be seen. */
+function buildFault() {
+  const source = 'test/sanitizers/fault.cc';
+  const library = 'test/sanitizers/build/libfault.so';
+  once(`${library}.inputs`, digest([source], ...FLAGS, ...LINK, process.arch), library, () => {
+    const args = ['-std=c++20', '-Wall', '-Wextra', '-shared', '-fPIC', ...FLAGS, ...LINK];
+    run('building a fault with sanitizers', 'g++', [...args, '-o', library, source]);
+  });
+}
+
+/** The receive path of proto/native with a fake of Node.js: see test/fuzz/receive.cc. */
+function buildFuzzer() {
+  const clang = clangWithFuzzer();
+  if (!clang) return say('without a clang++ that has libFuzzer: test/fuzz is skipped');
+  const own = sources(['test/fuzz'], /\.(cc|h)$/);
+  const addon = sources(['proto/native'], /\.(cc|h)$/);
+  const compiled = [
+    ...RECEIVE_PATH.map((name) => `proto/native/${name}.cc`),
+    ...own.filter((file) => file.endsWith('.cc')),
+  ];
+  const folder = 'test/fuzz/build';
+  const fromThere = (path) => relative(folder, path);
+  const include = ['test/fuzz', 'test/fuzz/fake-node', 'proto/native'].map((path) => `-I${fromThere(path)}`);
+  // As Node.js compiles addons. With RTTI, UndefinedBehaviorSanitizer would look at types by way of a pipe, which there
+  // is none for when fds are short.
+  const language = ['-std=c++20', '-D_GNU_SOURCE', '-fno-exceptions', '-fno-rtti'];
+  // Addon's Init belongs to Node.js, which there is none of here.
+  const warnings = ['-Wall', '-Wextra', '-Wshadow', '-Wno-unused-function'];
+  const sanitize = ['-fsanitize=fuzzer', ...SANITIZE];
+  const flags = [...language, ...warnings, '-O1', '-g1', '-fno-omit-frame-pointer', ...sanitize, ...include];
+  const inputs = digest([...own, ...addon], clang, ...flags, process.arch);
+  once(`${folder}/.inputs`, inputs, `${folder}/receive`, () => {
+    mkdirSync(join(root, folder), { recursive: true });
+    const options = { cwd: join(root, folder) };
+    const compile = `printf '%s\\0' "$@" | xargs -0 -n 1 -P ${availableParallelism()} ${clang} ${flags.join(' ')} -c`;
+    run('compiling the fuzzer', 'sh', ['-c', compile, 'sh', ...compiled.map(fromThere)], options);
+    const objects = compiled.map((file) => `${basename(file, '.cc')}.o`);
+    run('linking the fuzzer', clang, [...sanitize, '-pthread', '-o', 'receive', ...objects], options);
+  });
+}
+
+export function buildSanitized() {
+  buildAddon('proto/native', 'vkmem_proto');
+  buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
+  buildFault();
+  buildFuzzer();
+}

@@ -1,0 +1,76 @@
+/**
+ * The fuzzer of the addon's receive path (receive.cc): the kept corpus, then VKMEMD_FUZZ_SECONDS (60) of new inputs made
+ * from it. What it finds stays in a temporary folder; an input that fails is in the failure's text, to be kept by hand
+ * (CONTRIBUTING.md says how).
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import t, { type Test } from 'tap';
+import { plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
+
+const PROGRAM = join(root, 'test/fuzz/build/receive');
+const CORPUS = join(root, 'test/fuzz/corpus/receive');
+const SECONDS = Number(process.env.VKMEMD_FUZZ_SECONDS ?? 60);
+/** An input takes a millisecond; one that takes this long hangs. */
+const HANG_SECONDS = 30;
+const GRACE_MS = 120_000;
+const LAST_LINES = 100;
+
+t.setTimeout(SECONDS * 1000 + GRACE_MS);
+const skip =
+  !existsSync(PROGRAM) && 'it is not built: no clang++ with libFuzzer was there, nor could be installed';
+
+interface Run {
+  readonly code: number | string | null;
+  readonly output: string;
+  /** The input that failed, if one did. */
+  readonly input: Buffer | undefined;
+}
+
+/** Runs it in a folder of its own, where it leaves what it finds. */
+function fuzz(t: Test, options: readonly string[]): Promise<Run> {
+  const folder = temporaryFolder(t);
+  const found = join(folder, 'found');
+  mkdirSync(found);
+  const own = [`-artifact_prefix=${folder}/failed-`, `-timeout=${HANG_SECONDS}`, '-print_final_stats=1'];
+  const env = { ...plainEnvironment(), ASAN_OPTIONS: 'quarantine_size_mb=64' };
+  const child = spawn(PROGRAM, [...own, ...options, found, CORPUS], { cwd: folder, env });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  return new Promise((resolve, reject) => {
+    t.teardown(() => child.kill('SIGKILL'));
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      const failed = readdirSync(folder).find((name) => name.startsWith('failed-'));
+      const input = failed === undefined ? undefined : readFileSync(join(folder, failed));
+      resolve({ code: code ?? signal, output, input });
+    });
+  });
+}
+
+/** Asserts that no input failed. How to run one that did once more is in what is said about it. */
+function requireNoFailure(t: Test, what: string, { code, output, input }: Run): void {
+  const again = `echo '${input?.toString('base64')}' | base64 -d > failed && ${relative(root, PROGRAM)} failed`;
+  t.equal(code, 0, what, {
+    ...(input && { again }),
+    ...(code !== 0 && { output: output.split('\n').slice(-LAST_LINES).join('\n') }),
+  });
+}
+
+t.test('no input makes the receive path fail', { skip, timeout: SECONDS * 1000 + GRACE_MS }, async (t) => {
+  const kept = readdirSync(CORPUS);
+  t.ok(kept.length > 10, `${kept.length} inputs are kept`);
+  requireNoFailure(t, 'the kept ones', await fuzz(t, ['-runs=0']));
+  if (SECONDS === 0) return;
+
+  const run = await fuzz(t, [`-max_total_time=${SECONDS}`, '-max_len=600']);
+  requireNoFailure(t, `${SECONDS} s of others`, run);
+  const executed = Number(/number_of_executed_units: (\d+)/.exec(run.output)?.[1] ?? 0);
+  t.ok(executed > 10 * kept.length, 'they were many');
+  t.comment(`figure: ${executed} inputs, ${Math.round(executed / SECONDS)} a second`);
+});

@@ -1,0 +1,15 @@
+/**
+ * A worker thread that calls what takes a boolean, and nothing else, until it is terminated. It posts `running` first.
+ */
+import { parentPort } from 'node:worker_threads';
+import { Connection, seqpacketPair } from '@vkmemd/proto';
+
+const [one] = seqpacketPair();
+const connection = new Connection(one, { message() {}, close() {} });
+parentPort?.postMessage('running');
+for (;;) {
+  connection.pause();
+  connection.unref();
+  connection.resume();
+  connection.ref();
+}
