@@ -57,7 +57,11 @@ function buildFault() {
 /** The receive path of proto/native with a fake of Node.js: see test/fuzz/receive.cc. */
 function buildFuzzer() {
   const clang = clangWithFuzzer();
-  if (!clang) return say('without a clang++ that has libFuzzer: test/fuzz is skipped');
+  if (!clang) {
+    // One that was built of other sources shows nothing.
+    rmSync(join(root, 'test/fuzz/build'), { recursive: true, force: true });
+    return say('without a clang++ that has libFuzzer: test/fuzz is skipped');
+  }
   const own = sources(['test/fuzz'], /\.(cc|h)$/);
   const addon = sources(['proto/native'], /\.(cc|h)$/);
   const compiled = [
