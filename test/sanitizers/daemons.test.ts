@@ -1,11 +1,11 @@
 /**
- * Real daemons under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts): what users do, what comes in from
- * outside, and clients whose files hang.
+ * Real daemons under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts): what users do, and what comes in from
+ * outside.
  */
 import t from 'tap';
 import { testSanitized } from './sanitized.js';
 
-const FILES = ['main-job', 'import', 'hostile-fds'];
+const FILES = ['main-job', 'import'];
 
 testSanitized(
   t,
