@@ -9,14 +9,14 @@
 import type { Interval } from './daemon.js';
 import { now, REQUESTS, type Request, type Sample } from './messages.js';
 
-export const WINDOW_MS = 8000;
+export const WINDOW_MS = 4000;
 export const STEP_MS = 1000;
 /** The invariant. */
 export const MOST_RATIO = 5;
 /** From there on a window is the machine's. */
 const STARVED = 3;
 /** The last hundredth of fewer is one request, which says nothing of the others. */
-const FEWEST = 200;
+const FEWEST = 100;
 /** After it went on, what has piled up is served first. */
 const AFTER_STOP_MS = 500;
 
