@@ -1,12 +1,13 @@
 /**
  * The daemon under attack: the compiled vkmemd, unchanged, in a runtime folder of its own, as a user of its own where the
- * harness is root. It can be stopped for a while, and is watched: its end, and what it logs as a fault, are never right.
+ * harness is root. It can be stopped for a while, made to collect its garbage (programs/collector.ts, loaded beside it),
+ * and is watched: its end, and what it logs as a fault, are never right.
  */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { daemonProgram } from '../support/daemon.js';
-import { Companion, type End, type User } from './companion.js';
+import { Companion, type End, programOf, type User } from './companion.js';
 import type { Guardian } from './guardian.js';
 import { now } from './messages.js';
 import { rest } from './rest.js';
@@ -37,9 +38,17 @@ export class ChaosDaemon {
   /** What it logged as failures: text -> how often. */
   readonly faults = new Map<string, number>();
   readonly #companion: Companion;
+  /** What it writes to standard output. */
+  readonly #lines: AsyncIterator<string>;
 
-  private constructor(companion: Companion, runtimeDir: string, device: string) {
+  private constructor(
+    companion: Companion,
+    lines: AsyncIterator<string>,
+    runtimeDir: string,
+    device: string,
+  ) {
     this.#companion = companion;
+    this.#lines = lines;
     this.runtimeDir = runtimeDir;
     this.device = device;
     const log = companion.log;
@@ -55,15 +64,25 @@ export class ChaosDaemon {
     const config = join(folder, 'vkmemd.toml');
     writeFileSync(config, policy);
     const companion = new Companion(guardian, {
-      args: [daemonProgram, '--runtime-dir', runtimeDir, '--log-level', 'warn', '--config', config],
+      args: [
+        '--import',
+        programOf('collector'),
+        daemonProgram,
+        '--runtime-dir',
+        runtimeDir,
+        '--log-level',
+        'warn',
+        '--config',
+        config,
+      ],
       user,
       env: { ...env, HOME: runtimeDir },
     });
     if (!companion.output) throw new Error('the daemon has no standard output');
-    for await (const line of createInterface({ input: companion.output })) {
-      companion.output.resume();
-      return new ChaosDaemon(companion, runtimeDir, /device (.*?);/.exec(line)?.[1] ?? 'unknown');
-    }
+    const lines = createInterface({ input: companion.output })[Symbol.asyncIterator]();
+    const { value: line, done } = await lines.next();
+    if (!done)
+      return new ChaosDaemon(companion, lines, runtimeDir, /device (.*?);/.exec(line)?.[1] ?? 'unknown');
     throw new Error(`the daemon did not start: ${companion.errors}`);
   }
 
@@ -78,6 +97,14 @@ export class ChaosDaemon {
   /** Its last words. */
   get errors(): string {
     return this.#companion.errors;
+  }
+
+  /** Has it collect its garbage, so that what is resident is what it keeps. */
+  async collect(): Promise<void> {
+    this.#companion.tell('collect');
+    const { value: line } = await this.#lines.next();
+    if (line !== 'collected')
+      throw new Error(`the daemon could not collect its garbage: ${line ?? 'it ended'}`);
   }
 
   /** Stops it as it is, and lets it go on. */

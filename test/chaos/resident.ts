@@ -1,9 +1,10 @@
 /**
  * The daemon's resident memory, where it begins and where it ends.
  *
- * A fresh process grows whatever it does: V8 sizes its heap by what it has seen, the driver makes its pools, the C
- * library its arenas. So the beginning is taken after a warm-up that lasts until the most that was seen has stopped
- * growing, with nobody there any more; the end is taken the same way. What is between is what the daemon has kept.
+ * A fresh process grows whatever it does: the driver makes its pools, the C library its arenas, V8 its code. So the
+ * beginning is taken after a warm-up that lasts until the most that was seen has stopped growing, with nobody there any
+ * more; the end is taken the same way. Before each, the daemon collects its garbage: how much of that there is at one
+ * moment, and the size that V8 gave its heap for it, differ by more than a tenth. What is between is what it has kept.
  */
 import type { ChaosDaemon } from './daemon.js';
 import { type Resident, residentOf } from './proc.js';
@@ -40,7 +41,9 @@ export async function untilSettled(
 }
 
 /** With nobody there. */
-export async function residentAtRest({ pid }: ChaosDaemon): Promise<Resident> {
+export async function residentAtRest(daemon: ChaosDaemon): Promise<Resident> {
+  const { pid } = daemon;
+  await daemon.collect();
   let least = residentOf(pid);
   for (let look = 0; look < LOOKS; look += 1) {
     await rest(LOOK_MS);
