@@ -5,6 +5,7 @@
  * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.
  */
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run } from './command.mjs';
 import { digest, nodeHeaders, once, sources } from './inputs.mjs';
@@ -18,7 +19,15 @@ function buildAddon(folder, name) {
   once(`${folder}/build/.inputs`, inputs, `${folder}/build/Release/${name}.node`, () => {
     const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
     const headers = nodeHeaders();
-    const args = ['rebuild', '--loglevel=warn', '-C', folder, ...(headers ? [`--nodedir=${headers}`] : [])];
+    const jobs = `--jobs=${availableParallelism()}`;
+    const args = [
+      'rebuild',
+      '--loglevel=warn',
+      '-C',
+      folder,
+      jobs,
+      ...(headers ? [`--nodedir=${headers}`] : []),
+    ];
     run(`building ${name}`, gyp, args);
   });
 }
