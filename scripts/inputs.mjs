@@ -24,12 +24,12 @@ export function digest(files, ...more) {
   return hash.digest('hex');
 }
 
-/** Does `work` unless `stamp` says that it was done for these inputs and its result is still there. */
-export function once(stamp, inputs, result, work) {
+/** Does `work`, which may take its time, unless `stamp` says that it was done for these inputs and its result is still there. */
+export async function once(stamp, inputs, result, work) {
   const file = join(root, stamp);
   const done = existsSync(file) && readFileSync(file, 'utf8') === inputs && existsSync(join(root, result));
   if (done) return;
-  work();
+  await work();
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, inputs);
 }

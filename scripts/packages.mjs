@@ -62,26 +62,26 @@ function noInstall() {
   return may ? undefined : 'neither root nor `sudo -n` is available';
 }
 
-function apt(what, args, failed) {
+async function apt(what, args, failed) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const [command, prefix] = asRoot
     ? ['apt-get', []]
     : ['sudo', ['-n', 'DEBIAN_FRONTEND=noninteractive', 'apt-get']];
-  run(what, command, [...prefix, ...args], { env, failed });
+  await run(what, command, [...prefix, ...args], { env, failed });
 }
 
 let listsRead = false;
 
 /** Calls `failed` where apt-get does not do it. Old package lists may do. */
-function install(names, failed) {
+async function install(names, failed) {
   const unread = () => say('the package lists could not be read');
-  if (!listsRead) apt('reading the package lists', ['update', '-qq'], unread);
+  if (!listsRead) await apt('reading the package lists', ['update', '-qq'], unread);
   listsRead = true;
   const args = ['install', '-y', '-qq', '--no-install-recommends', ...names];
-  apt(`installing ${names.join(', ')}`, args, failed);
+  await apt(`installing ${names.join(', ')}`, args, failed);
 }
 
-function installNeeded(purpose) {
+async function installNeeded(purpose) {
   const list = needed(purpose);
   const missing = missingOf(list);
   if (missing.length === 0) return;
@@ -89,13 +89,13 @@ function installNeeded(purpose) {
   const ask = (why) => fail(`missing: ${missing.join(', ')} (${why}). Run: sudo ${line}`, EX_UNAVAILABLE);
   const why = noInstall();
   if (why) ask(why);
-  install(missing, () => ask('apt-get failed, see above'));
+  await install(missing, () => ask('apt-get failed, see above'));
   const still = missingOf(list);
   if (still.length > 0) fail(`installed, and still not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
 }
 
 /** Where apt-get fails it is not tried again in this checkout: what a distribution lacks it will lack tomorrow. */
-function installWanted(purpose) {
+async function installWanted(purpose) {
   const list = wanted(purpose);
   const tried = join(root, '.setup', 'not-installed');
   for (const names of missingOf(list)) {
@@ -106,7 +106,7 @@ function installWanted(purpose) {
       note(why);
       continue;
     }
-    install(names.split(' '), () => note('apt-get failed, see above'));
+    await install(names.split(' '), () => note('apt-get failed, see above'));
     if (list[names]()) continue;
     mkdirSync(dirname(tried), { recursive: true });
     appendFileSync(tried, `${names}\n`);
@@ -114,7 +114,7 @@ function installWanted(purpose) {
 }
 
 /** @param purpose what the set-up is for: build, demo, test, bench or lint. */
-export function installPackages(purpose) {
-  installNeeded(purpose);
-  installWanted(purpose);
+export async function installPackages(purpose) {
+  await installNeeded(purpose);
+  await installWanted(purpose);
 }

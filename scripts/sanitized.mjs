@@ -2,7 +2,7 @@
  * The addons once more, with AddressSanitizer and UndefinedBehaviorSanitizer, for test/sanitizers; and the fuzzer of
  * their receive path, for test/fuzz. All of it stays below test/sanitizers/build and test/fuzz/build.
  */
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { clangWithFuzzer } from './clang.mjs';
@@ -22,40 +22,46 @@ const RECEIVE_PATH = [
   ...['flight', 'kernel_error', 'outbox', 'reaper', 'watch'],
 ];
 
-/** Builds an addon from a copy of its sources, so that the usual one stays as it is. */
-function buildAddon(folder, name) {
+/**
+ * Builds an addon from a copy of its sources, so that the usual one stays as it is; all of them as one, since most of what
+ * the compiler would do for each is Node-API's header again.
+ */
+async function buildAddon(folder, name) {
   const copy = `test/sanitizers/build/${folder}`;
   const files = sources([folder], /\.(cc|h|gyp)$/);
   const inputs = digest(files, ...FLAGS, ...LINK, process.arch);
-  once(`${copy}/.inputs`, inputs, `${copy}/build/Release/${name}.node`, () => {
+  await once(`${copy}/.inputs`, inputs, `${copy}/build/Release/${name}.node`, () => {
     mkdirSync(join(root, copy), { recursive: true });
     for (const old of readdirSync(join(root, copy))) {
       if (old !== 'build') rmSync(join(root, copy, old), { recursive: true });
     }
-    for (const file of files) {
-      const target = join(root, 'test/sanitizers/build', file);
-      cpSync(join(root, file), target, { preserveTimestamps: true });
-    }
+    for (const file of files) cpSync(join(root, file), join(root, 'test/sanitizers/build', file));
+    const binding = join(root, copy, 'binding.gyp');
+    const [list, names] = /["']sources["']: \[([^\]]*)\]/.exec(readFileSync(binding, 'utf8'));
+    const all = [...names.matchAll(/["'](.*?)["']/g)].map(([, file]) => `#include "${file}"\n`);
+    writeFileSync(join(root, copy, 'all.cc'), all.join(''));
+    writeFileSync(binding, readFileSync(binding, 'utf8').replace(list, `"sources": ["all.cc"]`));
     const headers = nodeHeaders();
     const gyp = join(root, 'node_modules/.bin/node-gyp');
-    const args = ['configure', 'build', '--loglevel=warn', '-C', copy, `--jobs=${availableParallelism()}`];
+    const args = ['configure', 'build', '--loglevel=warn', '-C', copy];
     const env = { ...process.env, CXXFLAGS: FLAGS.join(' '), LDFLAGS: LINK.join(' ') };
-    run(`building ${name} with sanitizers`, gyp, headers ? [...args, `--nodedir=${headers}`] : args, { env });
+    const whole = headers ? [...args, `--nodedir=${headers}`] : args;
+    return run(`building ${name} with sanitizers`, gyp, whole, { env });
   });
 }
 
 /** What shows that a fault would be seen. */
-function buildFault() {
+async function buildFault() {
   const source = 'test/sanitizers/fault.cc';
   const library = 'test/sanitizers/build/libfault.so';
-  once(`${library}.inputs`, digest([source], ...FLAGS, ...LINK, process.arch), library, () => {
+  await once(`${library}.inputs`, digest([source], ...FLAGS, ...LINK, process.arch), library, () => {
     const args = ['-std=c++20', '-Wall', '-Wextra', '-shared', '-fPIC', ...FLAGS, ...LINK];
-    run('building a fault with sanitizers', 'g++', [...args, '-o', library, source]);
+    return run('building a fault with sanitizers', 'g++', [...args, '-o', library, source]);
   });
 }
 
 /** The receive path of proto/native with a fake of Node.js: see test/fuzz/receive.cc. */
-function buildFuzzer() {
+async function buildFuzzer() {
   const clang = clangWithFuzzer();
   if (!clang) {
     // One that was built of other sources shows nothing.
@@ -79,19 +85,21 @@ function buildFuzzer() {
   const sanitize = ['-fsanitize=fuzzer', ...SANITIZE];
   const flags = [...language, ...warnings, '-O1', '-g1', '-fno-omit-frame-pointer', ...sanitize, ...include];
   const inputs = digest([...own, ...addon], clang, ...flags, process.arch);
-  once(`${folder}/.inputs`, inputs, `${folder}/receive`, () => {
+  await once(`${folder}/.inputs`, inputs, `${folder}/receive`, async () => {
     mkdirSync(join(root, folder), { recursive: true });
     const options = { cwd: join(root, folder) };
     const compile = `printf '%s\\0' "$@" | xargs -0 -n 1 -P ${availableParallelism()} ${clang} ${flags.join(' ')} -c`;
-    run('compiling the fuzzer', 'sh', ['-c', compile, 'sh', ...compiled.map(fromThere)], options);
+    await run('compiling the fuzzer', 'sh', ['-c', compile, 'sh', ...compiled.map(fromThere)], options);
     const objects = compiled.map((file) => `${basename(file, '.cc')}.o`);
-    run('linking the fuzzer', clang, [...sanitize, '-pthread', '-o', 'receive', ...objects], options);
+    await run('linking the fuzzer', clang, [...sanitize, '-pthread', '-o', 'receive', ...objects], options);
   });
 }
 
-export function buildSanitized() {
-  buildAddon('proto/native', 'vkmem_proto');
-  buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
-  buildFault();
-  buildFuzzer();
+export async function buildSanitized() {
+  await Promise.all([
+    buildAddon('proto/native', 'vkmem_proto'),
+    buildAddon('daemon/vulkan/native', 'vkmem_vulkan'),
+    buildFault(),
+    buildFuzzer(),
+  ]);
 }

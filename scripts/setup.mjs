@@ -14,9 +14,9 @@ import { buildSanitized } from './sanitized.mjs';
 
 const purpose = process.argv[2] ?? 'build';
 
-function buildAddon(folder, name) {
+async function buildAddon(folder, name) {
   const inputs = digest(sources([folder], /\.(cc|h|gyp)$/), process.arch);
-  once(`${folder}/build/.inputs`, inputs, `${folder}/build/Release/${name}.node`, () => {
+  await once(`${folder}/build/.inputs`, inputs, `${folder}/build/Release/${name}.node`, () => {
     const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
     const headers = nodeHeaders();
     const jobs = `--jobs=${availableParallelism()}`;
@@ -28,74 +28,84 @@ function buildAddon(folder, name) {
       jobs,
       ...(headers ? [`--nodedir=${headers}`] : []),
     ];
-    run(`building ${name}`, gyp, args);
+    return run(`building ${name}`, gyp, args);
   });
 }
 
 /** The Vulkan layer that plays drivers for the tests, and the programs that go with it. */
-function buildFakeLayer() {
+async function buildFakeLayer() {
   const folder = 'test/layer';
   const all = sources([folder], /\.(cc|h)$/);
   const program = all.filter((file) => file.endsWith('.cc') && dirname(file) === `${folder}/program`);
   const layer = all.filter((file) => file.endsWith('.cc') && dirname(file) === folder);
   const filtered = `${folder}/program/filtered.cc`;
   const inputs = digest([...all, 'daemon/vulkan/native/unique_fd.h'], 'v1', process.arch);
-  once(`${folder}/build/.inputs`, inputs, `${folder}/build/libVkLayer_vkmemd_fake.so`, () => {
+  await once(`${folder}/build/.inputs`, inputs, `${folder}/build/libVkLayer_vkmemd_fake.so`, async () => {
     mkdirSync(join(root, folder, 'build'), { recursive: true });
     const compile = (name, args) => {
       const flags = ['-std=c++20', '-O2', '-Wall', '-Wextra', '-o', `${folder}/build/${name}`];
-      run(`building ${name}`, 'g++', [...flags, ...args]);
+      return run(`building ${name}`, 'g++', [...flags, ...args]);
     };
     const own = ['seccomp', 'log', 'calls'].map((name) => `${folder}/${name}.cc`);
-    compile('filtered', [filtered, ...own]);
-    compile('program', [...program.filter((file) => file !== filtered), '-pthread', '-lvulkan']);
     // Counters and the record of the seccomp filter must outlive the loader's dlclose().
     const shared = ['-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,nodelete,--no-undefined'];
-    compile('libVkLayer_vkmemd_fake.so', [...shared, ...layer]);
+    await Promise.all([
+      compile('libVkLayer_vkmemd_fake.so', [...shared, ...layer]),
+      compile('filtered', [filtered, ...own]),
+      compile('program', [...program.filter((file) => file !== filtered), '-pthread', '-lvulkan']),
+    ]);
   });
 }
 
 /** What a program is started with (LD_PRELOAD), to answer or to write down some of its system calls. */
-function buildPreloaded(what, source, library) {
-  once(`${library}.inputs`, digest([source], process.arch), library, () => {
+async function buildPreloaded(what, source, library) {
+  await once(`${library}.inputs`, digest([source], process.arch), library, () => {
     mkdirSync(join(root, dirname(library)), { recursive: true });
     const flags = ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra'];
-    run(`building ${what}`, 'g++', ['-x', 'c', ...flags, '-o', library, source]);
+    return run(`building ${what}`, 'g++', ['-x', 'c', ...flags, '-o', library, source]);
   });
+}
+
+/** Node.js 24, for a part of the tests. */
+async function fetchNode() {
+  if (process.arch !== 'x64') return;
+  const inputs = digest(['test/node24/package-lock.json'], process.arch);
+  const node = `test/node24/node_modules/node-linux-${process.arch}/bin/node`;
+  await once('test/node24/node_modules/.vkmemd-inputs', inputs, node, () => {
+    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', 'test/node24'];
+    return run('fetching Node.js 24 for the tests', 'npm', args);
+  });
+}
+
+async function compileTypeScript() {
+  const inputs = digest(
+    sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/),
+    'v1',
+  );
+  await once('.setup/typescript', inputs, 'daemon/dist/main.js', () =>
+    run('compiling TypeScript', join(root, 'node_modules', '.bin', 'tsc'), ['--build']),
+  );
 }
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 20) fail(`Node.js 20 or newer is needed, this is ${process.versions.node}`, EX_UNAVAILABLE);
-installPackages(purpose);
-once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
+await installPackages(purpose);
+await once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
   const headers = nodeHeaders();
   const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };
-  run('installing node_modules', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { env });
-});
-if (purpose === 'test' && process.arch === 'x64') {
-  const name = `node-linux-${process.arch}`;
-  const inputs = digest(['test/node24/package-lock.json'], process.arch);
-  once('test/node24/node_modules/.vkmemd-inputs', inputs, `test/node24/node_modules/${name}/bin/node`, () => {
-    run('fetching Node.js 24 for the tests', 'npm', [
-      'ci',
-      '--no-audit',
-      '--no-fund',
-      '--loglevel=error',
-      '--prefix',
-      'test/node24',
-    ]);
+  return run('installing node_modules', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    env,
   });
-}
-buildAddon('proto/native', 'vkmem_proto');
-buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
-if (purpose === 'test') {
-  const folder = 'test/native';
-  buildPreloaded('the fake dma-buf', `${folder}/fake-dma-buf.c`, `${folder}/build/libfake_dma_buf.so`);
-  buildPreloaded('the witness of fds', `${folder}/fd-witness.c`, `${folder}/build/libfd_witness.so`);
-  buildFakeLayer();
-  buildSanitized();
-}
-const typescript = sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/);
-once('.setup/typescript', digest(typescript, 'v1'), 'daemon/dist/main.js', () => {
-  run('compiling TypeScript', join(root, 'node_modules', '.bin', 'tsc'), ['--build']);
 });
+// Each takes all processors.
+await buildAddon('proto/native', 'vkmem_proto');
+await buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
+const native = 'test/native';
+const forTests = [
+  () => buildSanitized(),
+  () => buildFakeLayer(),
+  () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
+  () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
+  () => fetchNode(),
+];
+await Promise.all([compileTypeScript, ...(purpose === 'test' ? forTests : [])].map((work) => work()));

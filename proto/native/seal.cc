@@ -29,7 +29,7 @@ namespace vkmem {
 namespace {
 
 // A call or two deep. Sanitizers and thread-local data need more than the system's least.
-constexpr size_t kStackBytes = 256 << 10;
+constexpr size_t kCallStackBytes = 256 << 10;
 
 struct Sealing {
   UniqueFd memfd;
@@ -55,7 +55,7 @@ int StartThread(Sealing* sealing) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_attr_setstacksize(&attributes, kCallStackBytes);
   // The process's signals are for other threads: inherited by the new one, and given back here.
   sigset_t all;
   sigset_t before;
