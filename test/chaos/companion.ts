@@ -48,7 +48,7 @@ export class Companion {
     const [command, before] = idle ? ['chrt', ['--idle', '0', process.execPath]] : [process.execPath, []];
     this.#child = spawn(command, [...before, ...args], {
       ...user,
-      env: { ...plainEnvironment(), ...env },
+      env: { ...plainEnvironment(), ...env, ...guardian.environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     if (this.#child.pid === undefined) throw new Error(`${command} could not be started`);

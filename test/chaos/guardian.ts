@@ -3,22 +3,27 @@
  * whatever it has made, even where the harness itself is killed. Nothing is started without it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+/** In the environment of whatever is started, and of what that starts. */
+export const MARK = 'VKMEMD_CHAOS';
+
 export class Guardian {
+  /** What they are known by, in case that one was started and not told of. */
+  readonly environment: NodeJS.ProcessEnv = { [MARK]: randomUUID() };
   readonly #child: ChildProcess;
 
   constructor() {
     const program = fileURLToPath(new URL('programs/guardian.js', import.meta.url));
     // In a session of its own, so that a Ctrl-C at the harness's terminal is not for it.
-    this.#child = spawn(process.execPath, [program], {
+    this.#child = spawn(process.execPath, [program, `${MARK}=${this.environment[MARK]}`], {
       stdio: ['pipe', 'ignore', 'inherit'],
       detached: true,
     });
   }
 
-  /** What such a process starts itself must end with it. */
   watch(pid: number): void {
     this.#say(`+${pid}`);
   }

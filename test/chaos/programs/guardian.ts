@@ -1,9 +1,16 @@
 /**
  * Ends what the harness leaves, however the harness ends: reads what there is (`+PID` a process, `-PID` no longer,
- * `folder PATH`) until its standard input ends, then kills the processes and removes the folders.
+ * `folder PATH`) until its standard input ends, then kills the processes and removes the folders. What nobody told of,
+ * since its parent was killed at that moment, has the mark in its environment: the one argument.
  */
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+
+const QUIET_LOOKS = 3;
+const LOOK_MS = 50;
+/** One that the kernel does not let go of shall not hold up the end. */
+const MOST_LOOKS = 200;
 
 const processes = new Set<number>();
 const folders = new Set<string>();
@@ -15,11 +22,35 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (line.startsWith('-')) processes.delete(Number(line.slice(1)));
   else folders.add(line.replace('folder ', ''));
 }
-for (const pid of processes) {
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (failure) {
     if ((failure as NodeJS.ErrnoException).code !== 'ESRCH') console.error(failure);
   }
+}
+
+/** Every process that was started with the mark. */
+function marked(): number[] {
+  const mark = `${process.argv[2]}\0`;
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!(pid > 0)) return false;
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark);
+      } catch {
+        return false; // another user's, or gone
+      }
+    });
+}
+
+for (const pid of processes) kill(pid);
+// One that is being started while this looks may show at the second look only.
+for (let looks = 0, quiet = 0; quiet < QUIET_LOOKS && looks < MOST_LOOKS; looks += 1) {
+  const left = marked();
+  for (const pid of left) kill(pid);
+  quiet = left.length === 0 ? quiet + 1 : 0;
+  await setTimeout(LOOK_MS);
 }
 for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
