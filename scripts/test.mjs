@@ -5,8 +5,8 @@
  * run instead of all, such as `npm test -- test/client`.
  *
  * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at what is
- * used of the whole GPU. Those of test/chaos run by themselves when all others have, one file at a time, since they
- * measure how long victims wait. Figures, comments that begin with `figure: `, are printed.
+ * used of the whole GPU. Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since it measures how
+ * long victims wait. Figures, comments that begin with `figure: `, are printed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -17,19 +17,11 @@ import { Parser } from 'tap-parser';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const gpuTests = join(root, 'test/dist/gpu');
-const chaosTests = join(root, 'test/dist/chaos');
+const chaosRuns = join(root, 'test/dist/chaos/chaos.test.js');
 /** Whether a test wants the machine to itself. */
-const alone = (file) => file.startsWith(gpuTests) || file.startsWith(chaosTests);
+const alone = (file) => file.startsWith(gpuTests) || file === chaosRuns;
 /** Of the spine, what shows how the daemon and its addons get on with Node.js: sockets, streams, processes, fds, memory. */
-const ON_NODE_24 = [
-  'main-job',
-  'bad-input',
-  'import',
-  'resume',
-  'few-fds',
-  'watch-allocations',
-  'writer-process',
-];
+const ON_NODE_24 = ['main-job', 'import', 'few-fds', 'writer-process'];
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** The compiled tests at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
