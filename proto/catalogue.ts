@@ -5,22 +5,7 @@
  * socket and as `.code` in the client library. A retired one stays in RETIRED_CODES and never gets a new meaning.
  * `next` is what the caller can do about it, `grpc` the google.rpc.Code that the fault travels under.
  */
-
-/** The status numbers of google.rpc.Code that the catalogue uses. */
-export const GrpcCode = {
-  INVALID_ARGUMENT: 3,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  UNAUTHENTICATED: 16,
-} as const;
+import { GrpcCode } from './grpc-code.js';
 
 /** One line of the catalogue. */
 export interface CatalogueEntry {
@@ -167,6 +152,11 @@ export const CATALOGUE = {
     GrpcCode.UNAVAILABLE,
     'The Vulkan device was lost.',
     'Try again; memory that only the device held is gone.',
+  ),
+  DEGRADED: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'The allocation outlived a restart of the daemon, and the device does not have it.',
+    'Claim what is kept of it, such as its memfd, and copy it from there; the device may get it back later.',
   ),
   SESSION_REQUIRED: entry(
     GrpcCode.FAILED_PRECONDITION,

@@ -57,6 +57,11 @@ export interface AllocateRequest {
    * to such a memfd can also seal it against further writers.
    */
   'publishable'?: (boolean);
+  /**
+   * Chosen by the client, at most 64 bytes: where an allocate of the same session with the same id succeeded before,
+   * nothing new is made, and what it made is answered and granted again. For retries after the daemon restarted.
+   */
+  'requestId'?: (string);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.
@@ -113,6 +118,11 @@ export interface AllocateRequest__Output {
    * to such a memfd can also seal it against further writers.
    */
   'publishable': (boolean);
+  /**
+   * Chosen by the client, at most 64 bytes: where an allocate of the same session with the same id succeeded before,
+   * nothing new is made, and what it made is answered and granted again. For retries after the daemon restarted.
+   */
+  'requestId': (string);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.

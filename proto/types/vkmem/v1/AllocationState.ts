@@ -14,6 +14,11 @@ export const AllocationState = {
    * Gone: nobody held it any more. Only the answer to Free says so.
    */
   ALLOCATION_STATE_FREED: 'ALLOCATION_STATE_FREED',
+  /**
+   * It outlived a restart of the daemon, but its device does not have it: it can be claimed and freed, and the device cannot
+   * use it. The daemon goes on trying to give it back.
+   */
+  ALLOCATION_STATE_DEGRADED: 'ALLOCATION_STATE_DEGRADED',
 } as const;
 
 /**
@@ -34,6 +39,12 @@ export type AllocationState =
    */
   | 'ALLOCATION_STATE_FREED'
   | 3
+  /**
+   * It outlived a restart of the daemon, but its device does not have it: it can be claimed and freed, and the device cannot
+   * use it. The daemon goes on trying to give it back.
+   */
+  | 'ALLOCATION_STATE_DEGRADED'
+  | 4
 
 /**
  * Where an allocation is in its life.

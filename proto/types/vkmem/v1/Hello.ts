@@ -1,5 +1,6 @@
 // Original file: proto/vkmem/v1/handoff.proto
 
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * The first message of a client.
@@ -17,6 +18,15 @@ export interface Hello {
    * The connection was inherited with the session on it: the answer names that session, and sequences begin anew.
    */
   'resume'?: (boolean);
+  /**
+   * The token of a session that the same process had before the daemon restarted: where the daemon still has that session,
+   * with what it owns and was granted, this connection goes on with it.
+   */
+  'sessionToken'?: (string);
+  /**
+   * With session_token: the grants that the client has. Others, whose answers never reached it, are taken back.
+   */
+  'grantIds'?: (number | string | Long)[];
 }
 
 /**
@@ -35,4 +45,13 @@ export interface Hello__Output {
    * The connection was inherited with the session on it: the answer names that session, and sequences begin anew.
    */
   'resume': (boolean);
+  /**
+   * The token of a session that the same process had before the daemon restarted: where the daemon still has that session,
+   * with what it owns and was granted, this connection goes on with it.
+   */
+  'sessionToken': (string);
+  /**
+   * With session_token: the grants that the client has. Others, whose answers never reached it, are taken back.
+   */
+  'grantIds': (Long)[];
 }

@@ -18,6 +18,10 @@ export interface Welcome {
   'sessionId'?: (number | string | Long);
   'daemonVersion'?: (string);
   'maxMessageBytes'?: (number);
+  /**
+   * Whether it is the session of Hello's token, under its old id. Otherwise it is a new one, and the old one is gone.
+   */
+  'restored'?: (boolean);
 }
 
 /**
@@ -36,4 +40,8 @@ export interface Welcome__Output {
   'sessionId': (Long);
   'daemonVersion': (string);
   'maxMessageBytes': (number);
+  /**
+   * Whether it is the session of Hello's token, under its old id. Otherwise it is a new one, and the old one is gone.
+   */
+  'restored': (boolean);
 }
