@@ -4,6 +4,7 @@
 import { CATALOGUE, type ErrorCode } from './catalogue.js';
 
 export * from './catalogue.js';
+export * from './grpc-code.js';
 
 /** What a fault quotes of a message may be long; an answer must fit a datagram, and a trailer. In characters. */
 const MOST_REASON = 1000;
