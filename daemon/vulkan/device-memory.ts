@@ -6,61 +6,58 @@
  * too. Only then does the daemon hold nothing. Memory of the driver's own cannot be asked about: whoever imported it
  * is known to the driver alone; nor can memory that a client imported, which is the client's anyway.
  *
- * When the device is lost, the VkDeviceMemory goes with it: detach() lets go of it, revive() imports a memfd again,
- * bytes and all, on the device that took the lost one's place. Until then every use is refused with DEVICE_LOST. The
- * mapping of the memfd stays meanwhile, since a memfd that was sealed against writers cannot be mapped so again.
+ * When the device is lost, the VkDeviceMemory goes with it (attachment.ts), and where a memfd or another fd keeps the
+ * bytes it comes back.
  */
-import { type AccessName, heldElsewhere, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { exportDmaBuf, exportMappedDmaBuf } from './dma-buf.js';
-import { native, saysLost } from './errors.js';
-import type { ExportedHandle } from './exported-handle.js';
-import { exportMappable, importMemfd } from './mappable.js';
+import {
+  type AccessName,
+  closeAll,
+  heldElsewhere,
+  type KindName,
+  type OwnedFd,
+  VkmemError,
+} from '@vkmemd/proto';
+import { Attachment } from './attachment.js';
+import { saysLost } from './errors.js';
+import { type ExportedHandle, exportEach, exportFd, handleOf, TYPE_OF_KIND } from './exported-handle.js';
+import { reimport } from './making.js';
+import { exportMappable } from './mappable.js';
+import {
+  duplicatesOf,
+  type KeptHandles,
+  keptOf,
+  type MemoryHandles,
+  type MemoryOwner,
+} from './memory-handles.js';
 import type { NativeDevice, NativeMemory } from './native.js';
-import { exportOpaqueFd } from './opaque-fd.js';
 import type { MemoryPlan } from './planner.js';
 import { exportRdmaAddress } from './rdma-address.js';
 
 /** The raw object inside, for this folder only. */
 export const kNative = Symbol('vkmemd.native');
 
-/** What keeps the bytes, beside the VkDeviceMemory. */
-export interface MemoryHandles {
-  /** Of MAPPABLE memory, and of a client's memfd. */
-  readonly memfd?: OwnedFd;
-  /** Of memory that was imported by an fd: grants are duplicates of it, since an import cannot be exported. */
-  readonly adoptedFd?: OwnedFd;
-  /** Whether a client brought it: it is never MAPPABLE, and its bytes are not the daemon's to account for. */
-  readonly imported?: boolean;
-}
-
-/** Whoever made it, and is told what becomes of it. */
-export interface MemoryOwner {
-  /** The device has the bytes back; once. */
-  freed(): void;
-  /** The driver said that the device is lost. */
-  lost(): void;
-}
-
 export class DeviceMemory {
   readonly plan: MemoryPlan;
   readonly imported: boolean;
-  readonly #memfd: OwnedFd | undefined;
-  readonly #adoptedFd: OwnedFd | undefined;
+  readonly #handles: MemoryHandles;
   readonly #owner: MemoryOwner;
-  #native: NativeMemory | undefined;
-  /** What was detached, with its mapping of the memfd. */
-  #detached: NativeMemory | undefined;
-  #releasing: Promise<void> = Promise.resolve();
-  #reviving: Promise<void> = Promise.resolve();
+  readonly #attachment: Attachment;
   #freeing: Promise<void> | undefined;
 
-  /** Takes the memory and the handles over. */
-  constructor(memory: NativeMemory, handles: MemoryHandles, plan: MemoryPlan, owner: MemoryOwner) {
+  /**
+   * Takes the memory and the handles over.
+   * @param memory why there is none where its handles outlived their daemon, and the device does not take them.
+   */
+  constructor(
+    memory: NativeMemory | VkmemError,
+    handles: MemoryHandles,
+    plan: MemoryPlan,
+    owner: MemoryOwner,
+  ) {
     this.plan = plan;
     this.imported = handles.imported === true;
-    this.#native = memory;
-    this.#memfd = handles.memfd;
-    this.#adoptedFd = handles.adoptedFd;
+    this.#attachment = new Attachment(memory);
+    this.#handles = handles;
     this.#owner = owner;
   }
 
@@ -74,21 +71,25 @@ export class DeviceMemory {
     return this.plan.dedicated !== undefined;
   }
 
-  /** @throws VkmemError DEVICE_LOST while it has no VkDeviceMemory, NOT_FOUND after freeDevice(). */
-  get [kNative](): NativeMemory {
-    if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
-    if (this.#native === undefined) throw new VkmemError('DEVICE_LOST', 'The memory is being made anew.');
-    return this.#native;
+  /** Why the device does not have it, though its bytes are kept; undefined where it does. */
+  get degraded(): VkmemError | undefined {
+    return this.#attachment.degraded;
   }
 
-  /** How many fds the daemon itself holds open for it: the memfd, or the fd that was adopted. */
+  /** @throws VkmemError DEVICE_LOST or DEGRADED while it has no VkDeviceMemory, NOT_FOUND after freeDevice(). */
+  get [kNative](): NativeMemory {
+    this.#requireKept();
+    return this.#attachment.memory;
+  }
+
+  /** How many fds the daemon itself holds open for it: the memfd, or what was adopted. */
   get fds(): number {
-    return (this.#memfd?.open ? 1 : 0) + (this.#adoptedFd?.open ? 1 : 0);
+    return [...keptOf(this.#handles).values()].filter(({ open }) => open).length;
   }
 
   /** Whether the driver makes a handle of the kind, which may take its time; a memfd or an adopted fd is at hand. */
   asksDriver(kind: KindName): boolean {
-    return this.#adoptedFd === undefined && !(kind === 'MAPPABLE' && this.#memfd !== undefined);
+    return this.#handles.adopted === undefined && !(kind === 'MAPPABLE' && this.#handles.memfd !== undefined);
   }
 
   /**
@@ -99,12 +100,15 @@ export class DeviceMemory {
     if (!this.plan.kinds.includes(kind)) {
       throw new VkmemError('KIND_NOT_REQUESTED', `It was allocated for ${this.plan.kinds.join(' and ')}.`);
     }
-    if (kind === 'MAPPABLE' && this.#memfd) {
+    if (kind === 'MAPPABLE' && this.#handles.memfd) {
       // Nothing of it needs the device, which may be lost.
-      if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
-      return exportMappable(this.#memfd, access, this.size);
+      this.#requireKept();
+      return exportMappable(this.#handles.memfd, access, this.size);
     }
+    const kept = this.#handles.adopted?.get(TYPE_OF_KIND[kind]);
+    if (kept && this.degraded) return handleOf(kind, kept.dup(`grant:${kind}`), this.size);
     const memory = this[kNative];
+    if (kept) return handleOf(kind, kept.dup(`grant:${kind}`), this.size);
     let handle: ExportedHandle;
     try {
       handle = await this.#export(kind, memory);
@@ -112,17 +116,19 @@ export class DeviceMemory {
       if (saysLost(error)) this.#owner.lost();
       throw error;
     }
-    if (this.#native === memory || !this.asksDriver(kind)) return handle;
+    if (this.#attachment.is(memory)) return handle;
     // Of a device that was lost while its driver took its time: nobody could do anything with it.
     handle.fd?.close();
     throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was exported.');
   }
 
   async #export(kind: KindName, memory: NativeMemory): Promise<ExportedHandle> {
-    if (kind === 'OPAQUE_FD') return exportOpaqueFd(memory, this.#adoptedFd);
-    if (kind === 'DMA_BUF') return exportDmaBuf(memory, this.#adoptedFd);
     if (kind === 'RDMA_ADDRESS') return exportRdmaAddress(memory);
-    return exportMappedDmaBuf(memory);
+    return handleOf(kind, await exportFd(kind, memory), this.size);
+  }
+
+  #requireKept(): void {
+    if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
   }
 
   /**
@@ -135,61 +141,42 @@ export class DeviceMemory {
   }
 
   async #free(): Promise<void> {
-    await this.#reviving;
-    await this.#release();
-    await this.#forgetDetached();
+    await this.#attachment.free();
     // The fd of an import keeps the bytes alive by itself, and so does a client's memfd.
-    this.#adoptedFd?.close();
-    if (this.imported) this.#memfd?.close();
+    closeAll(this.#handles.adopted?.values() ?? []);
+    if (this.imported) this.#handles.memfd?.close();
     this.#owner.freed();
-  }
-
-  /** Every call waits for the same end. */
-  #release(): Promise<void> {
-    const memory = this.#native;
-    this.#native = undefined;
-    if (memory) this.#releasing = native(memory.free());
-    return this.#releasing;
   }
 
   /** Lets go of the VkDeviceMemory of a lost device, once nothing uses it. Its handles and its mapping stay. */
   async detach(): Promise<void> {
-    if (this.#freeing !== undefined) return;
-    const memory = this.#native;
-    this.#native = undefined;
-    if (memory) {
-      if (this.#memfd) this.#detached = memory;
-      this.#releasing = native(memory.detach());
-    }
-    await this.#releasing;
+    if (this.#freeing === undefined) await this.#attachment.detach(this.#handles.memfd !== undefined);
   }
 
-  /** Unmaps what stayed mapped. */
-  async #forgetDetached(): Promise<void> {
-    const detached = this.#detached;
-    this.#detached = undefined;
-    if (detached) await native(detached.free());
-  }
-
-  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's. */
+  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's, or kept. */
   get survives(): boolean {
-    return this.#memfd !== undefined;
+    return this.#handles.memfd !== undefined || this.degraded !== undefined;
   }
 
-  /** Makes the VkDeviceMemory anew from the memfd, on another device. @throws VkmemError as the driver fails. */
+  /**
+   * What keeps its bytes when this process is gone: duplicates, the caller's, by handle type, 0 being the memfd.
+   * Empty where nothing does: an address owns no memory.
+   * @throws VkmemError as the driver fails.
+   */
+  async keep(): Promise<KeptHandles> {
+    if (this.fds > 0) return duplicatesOf(this.#handles);
+    try {
+      return await exportEach(this.plan.kinds, this[kNative]);
+    } catch (failure) {
+      if (saysLost(failure)) this.#owner.lost();
+      throw failure;
+    }
+  }
+
+  /** Makes the VkDeviceMemory anew of what was kept, on another device. @throws VkmemError as the driver fails. */
   async revive(device: NativeDevice): Promise<void> {
-    if (this.#freeing !== undefined || this.#memfd === undefined) return;
-    const making = importMemfd(device, this.#memfd, this.plan, this.#detached);
-    // Whoever frees it meanwhile waits for it, and then frees what was made.
-    this.#reviving = making.then(
-      (memory) => {
-        this.#native = memory;
-        return this.#forgetDetached();
-      },
-      () => {},
-    );
-    await making;
-    await this.#reviving;
+    if (this.#freeing !== undefined) return;
+    await this.#attachment.revive((before) => reimport(device, this.plan, keptOf(this.#handles), before));
   }
 
   /**
@@ -198,17 +185,16 @@ export class DeviceMemory {
    * may count.
    */
   heldElsewhere(): boolean | undefined {
-    return this.#memfd?.open ? heldElsewhere(this.#memfd) : undefined;
+    return this.#handles.memfd?.open ? heldElsewhere(this.#handles.memfd) : undefined;
   }
 
   /** The memfd where it may be sealed against writers, borrowed; undefined without one, or once it is closed. */
   get sealable(): OwnedFd | undefined {
-    return this.plan.publishable && this.#memfd?.open ? this.#memfd : undefined;
+    return this.plan.publishable && this.#handles.memfd?.open ? this.#handles.memfd : undefined;
   }
 
   /** Closes the fds that the daemon holds. What clients hold stays valid. */
   closeHandles(): void {
-    this.#memfd?.close();
-    this.#adoptedFd?.close();
+    closeAll(keptOf(this.#handles).values());
   }
 }

@@ -16,13 +16,14 @@
  *
  * Limits: it checks no quota, budget or allocation count. A promise may take as long as the driver does.
  */
-import { type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { DeviceMemory, kNative, type MemoryOwner } from './device-memory.js';
+import { closeAll, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { DeviceMemory, kNative } from './device-memory.js';
 import { native } from './errors.js';
 import { type ImportTerms, planImport } from './imports.js';
 import type { KindReport } from './kinds.js';
 import { LiveDevice } from './live-device.js';
-import { type KeptHandles, type MadeMemory, makeNew, makeOfForeign, makeOfKept } from './making.js';
+import { type MadeMemory, makeNew, makeOfForeign, makeOfKept } from './making.js';
+import type { KeptHandles, MemoryOwner } from './memory-handles.js';
 import type { DeviceInfo, HeapBudget, NativeDevice } from './native.js';
 import { chooseDevice, listDevices } from './physical-device.js';
 import type { MemoryPlan, MemoryRequest } from './planner.js';
@@ -33,7 +34,7 @@ export type { ExportedHandle } from './exported-handle.js';
 export type { ForeignSource } from './foreign-handle.js';
 export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
-export type { KeptHandles } from './making.js';
+export type { KeptHandles } from './memory-handles.js';
 export type { CacheType } from './memory-types.js';
 export type { DeviceInfo, HeapBudget, NativeImage, NativeResource, Requirements } from './native.js';
 export type { MemoryPlan, MemoryRequest } from './planner.js';
@@ -123,18 +124,16 @@ export class Device {
   }
 
   /**
-   * Makes memory of handles that outlived their daemon, with the bytes in them: the memfd of MAPPABLE memory, or
-   * the opaque fd of OPAQUE_FD memory. The fds are taken over, and closed on failure. The plan is that of the first
-   * allocation.
-   * @throws VkmemError KIND_UNSUPPORTED when the needed handle is missing, or as allocate().
+   * Makes memory of handles that outlived their daemon (DeviceMemory.keep), with the bytes in them. Where the device does
+   * not take them, the memory is `degraded`, and revive() tries again. The fds are taken over, and closed on failure.
+   * @param plan that of the first allocation. @param imported whether a client brought it.
+   * @throws VkmemError KIND_UNSUPPORTED when the needed handle is missing; SIZE_ABOVE_MAXIMUM; DEVICE_LOST.
    */
-  async adopt(plan: MemoryPlan, { memfd, opaqueFd }: KeptHandles): Promise<DeviceMemory> {
+  async adopt(plan: MemoryPlan, kept: KeptHandles, imported = false): Promise<DeviceMemory> {
     try {
-      const made = await this.#make(plan, (device) => makeOfKept(device, plan, { memfd, opaqueFd }));
-      (plan.memfd ? opaqueFd : memfd)?.close();
-      return made;
+      return await this.#make(plan, (device) => makeOfKept(device, plan, kept, imported));
     } catch (error) {
-      for (const fd of [memfd, opaqueFd]) if (fd?.open) fd.close();
+      closeAll(kept.values());
       throw error;
     }
   }

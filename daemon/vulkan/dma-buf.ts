@@ -9,33 +9,10 @@
 import { CpuAccess, mapFd, OwnedFd } from '@vkmemd/proto';
 import { refuseForBuffers } from './claims.js';
 import { native } from './errors.js';
-import { driverHandle, type ExportedHandle, exportFd } from './exported-handle.js';
 import { Extension, HandleType } from './flags.js';
 import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
-import type { NativeMemory } from './native.js';
 import { probeReimport } from './opaque-fd.js';
 import { dedicationOf, type ProbeSubject, readable, whenFull, words } from './probe-sample.js';
-
-/** A new fd for one grant, which the receiver owns. @throws VkmemError as the driver fails. */
-export async function exportDmaBuf(
-  memory: NativeMemory,
-  adopted: OwnedFd | undefined,
-): Promise<ExportedHandle> {
-  const fd = await exportFd(memory, HandleType.DMA_BUF, adopted, 'grant:DMA_BUF');
-  return driverHandle('DMA_BUF', fd, HandleType.DMA_BUF);
-}
-
-/** The same as something to mmap. @throws VkmemError as the driver fails. */
-export async function exportMappedDmaBuf(memory: NativeMemory): Promise<ExportedHandle> {
-  const fd = await exportFd(memory, HandleType.DMA_BUF, undefined, 'grant:MAPPABLE');
-  const { size } = memory;
-  return {
-    ...driverHandle('MAPPABLE', fd, 0),
-    mapSize: size,
-    fileSize: size,
-    dmaBufSync: true,
-  };
-}
 
 /** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
 export function probeDmaBuf(subject: ProbeSubject): Promise<KindReport> {

@@ -5,8 +5,9 @@
  * until every copy of it, and every mapping or import made from it, is gone. An address owns nothing.
  */
 import { fstatSync } from 'node:fs';
-import { type KindName, OwnedFd } from '@vkmemd/proto';
+import { closeAll, type KindName, OwnedFd } from '@vkmemd/proto';
 import { native } from './errors.js';
+import { HandleType } from './flags.js';
 import type { NativeMemory } from './native.js';
 
 export interface ExportedHandle {
@@ -27,6 +28,20 @@ export interface ExportedHandle {
   readonly dmaBufSync: boolean;
 }
 
+/** The handle type that a kind travels as, where the memory is no memfd. */
+export const TYPE_OF_KIND: Readonly<Record<KindName, number>> = {
+  MAPPABLE: HandleType.DMA_BUF,
+  OPAQUE_FD: HandleType.OPAQUE_FD,
+  DMA_BUF: HandleType.DMA_BUF,
+  RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
+};
+
+/** A handle of a kind that is an fd at hand. Takes the fd. @param size of the memory, in bytes. */
+export function handleOf(kind: KindName, fd: OwnedFd, size: bigint): ExportedHandle {
+  if (kind !== 'MAPPABLE') return driverHandle(kind, fd, TYPE_OF_KIND[kind]);
+  return { ...driverHandle(kind, fd, 0), mapSize: size, fileSize: size, dmaBufSync: true };
+}
+
 /** A handle of a kind, as the driver gives it: nothing of it can be mapped. */
 export function driverHandle(kind: KindName, fd: OwnedFd, handleType: number): ExportedHandle {
   return {
@@ -41,17 +56,30 @@ export function driverHandle(kind: KindName, fd: OwnedFd, handleType: number): E
   };
 }
 
+/** An fd for one grant, of its handle type, exported anew. The receiver owns it. @throws VkmemError as the driver fails. */
+export async function exportFd(kind: KindName, memory: NativeMemory): Promise<OwnedFd> {
+  return new OwnedFd(await native(memory.exportFd(TYPE_OF_KIND[kind])), `grant:${kind}`);
+}
+
 /**
- * An fd for one grant, which the receiver owns: a duplicate of the one that was adopted, or exported anew.
- * @throws VkmemError as the driver fails.
+ * One fd of each handle type that the kinds travel as; the caller's.
+ * @throws VkmemError as the driver fails, with none left open.
  */
-export async function exportFd(
+export async function exportEach(
+  kinds: readonly KindName[],
   memory: NativeMemory,
-  handleType: number,
-  adopted: OwnedFd | undefined,
-  purpose: string,
-): Promise<OwnedFd> {
-  return adopted?.dup(purpose) ?? new OwnedFd(await native(memory.exportFd(handleType)), purpose);
+): Promise<Map<number, OwnedFd>> {
+  const made = new Map<number, OwnedFd>();
+  try {
+    for (const kind of kinds) {
+      const type = TYPE_OF_KIND[kind];
+      if (kind !== 'RDMA_ADDRESS' && !made.has(type)) made.set(type, await exportFd(kind, memory));
+    }
+  } catch (failure) {
+    closeAll(made.values());
+    throw failure;
+  }
+  return made;
 }
 
 /** Some drivers give a file (lavapipe: header and all), others a device node, whose size says nothing. */

@@ -4,24 +4,19 @@
  * until it has succeeded, and are then the memory's (MemoryHandles).
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
-import type { MemoryHandles } from './device-memory.js';
 import { native } from './errors.js';
 import { HandleType } from './flags.js';
 import type { ForeignSource } from './foreign-handle.js';
 import { HANDLE_TYPES } from './imports.js';
 import { allocateMappable, importMemfd } from './mappable.js';
+import type { KeptHandles, MemoryHandles } from './memory-handles.js';
 import type { NativeDevice, NativeMemory } from './native.js';
 import type { MemoryPlan } from './planner.js';
 
 /** Device memory, and what keeps its bytes beside it. */
 export interface MadeMemory extends MemoryHandles {
-  readonly memory: NativeMemory;
-}
-
-/** What keeps the bytes of an allocation alive across a restart. */
-export interface KeptHandles {
-  readonly memfd?: OwnedFd | undefined;
-  readonly opaqueFd?: OwnedFd | undefined;
+  /** Why there is none, where it was kept and the device does not take it. */
+  readonly memory: NativeMemory | VkmemError;
 }
 
 /** New memory, zero. `name` is the memfd's, for people. @throws VkmemError as the kernel or the driver fails. */
@@ -46,21 +41,53 @@ export async function makeOfForeign(
   fd: OwnedFd,
 ): Promise<MadeMemory> {
   if (source === 'MEMFD') return { memory: await importMemfd(device, fd, plan), memfd: fd, imported: true };
-  return { memory: await importFd(device, HANDLE_TYPES[source], plan, fd), adoptedFd: fd, imported: true };
+  return {
+    memory: await importFd(device, HANDLE_TYPES[source], plan, fd),
+    adopted: new Map([[HANDLE_TYPES[source], fd]]),
+    imported: true,
+  };
 }
 
-/** Memory of an earlier daemon's. @throws VkmemError KIND_UNSUPPORTED where the needed handle is missing. */
+/**
+ * Memory of an earlier daemon's, with the bytes in it. Where the device does not take it, it is kept all the same.
+ * @param imported whether a client brought it.
+ * @throws VkmemError KIND_UNSUPPORTED where the needed handle is missing; INVALID_SIZE; DEVICE_LOST.
+ */
 export async function makeOfKept(
   device: NativeDevice,
   plan: MemoryPlan,
-  { memfd, opaqueFd }: KeptHandles,
+  kept: KeptHandles,
+  imported: boolean,
 ): Promise<MadeMemory> {
-  if (plan.memfd && memfd) return { memory: await importMemfd(device, memfd, plan), memfd };
-  if (plan.memfd || !opaqueFd) {
+  const memfd = kept.get(0);
+  const handles = memfd ? { memfd, imported } : { adopted: kept, imported };
+  if (plan.memfd !== (memfd !== undefined) || kept.size === 0) {
     throw new VkmemError('KIND_UNSUPPORTED', `No handle of ${plan.kinds.join(' and ')} memory was kept.`);
   }
-  const memory = await importFd(device, HandleType.OPAQUE_FD, plan, opaqueFd);
-  return { memory, adoptedFd: opaqueFd };
+  try {
+    return { memory: await reimport(device, plan, kept), ...handles };
+  } catch (failure) {
+    // A file of another size is not what was kept.
+    const fatal = !(failure instanceof VkmemError) || ['DEVICE_LOST', 'INVALID_SIZE'].includes(failure.code);
+    if (fatal) throw failure;
+    return { memory: failure, ...handles };
+  }
+}
+
+/** @param before what was detached of the same memory. @throws VkmemError as the driver fails. */
+export async function reimport(
+  device: NativeDevice,
+  plan: MemoryPlan,
+  kept: KeptHandles,
+  before?: NativeMemory,
+): Promise<NativeMemory> {
+  const memfd = kept.get(0);
+  if (memfd) return importMemfd(device, memfd, plan, before);
+  // An opaque fd brings everything with it; of a dma-buf the driver has to make out what it is.
+  const type = kept.has(HandleType.OPAQUE_FD) ? HandleType.OPAQUE_FD : HandleType.DMA_BUF;
+  const fd = kept.get(type);
+  if (!fd) throw new VkmemError('KIND_UNSUPPORTED', 'No handle was kept that a device could import.');
+  return importFd(device, type, plan, fd);
 }
 
 function importFd(

@@ -11,21 +11,11 @@
 import { OwnedFd } from '@vkmemd/proto';
 import { refuseForBuffers } from './claims.js';
 import { native } from './errors.js';
-import { driverHandle, type ExportedHandle, exportFd } from './exported-handle.js';
 import { Extension, HandleType } from './flags.js';
 import { handleFile } from './foreign-handle.js';
 import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
 import type { NativeMemory } from './native.js';
 import { dedicationOf, type ProbeSubject, readable, whenFull } from './probe-sample.js';
-
-/** A new fd for one grant, which the receiver owns. @throws VkmemError as the driver fails. */
-export async function exportOpaqueFd(
-  memory: NativeMemory,
-  adopted: OwnedFd | undefined,
-): Promise<ExportedHandle> {
-  const fd = await exportFd(memory, HandleType.OPAQUE_FD, adopted, 'grant:OPAQUE_FD');
-  return driverHandle('OPAQUE_FD', fd, HandleType.OPAQUE_FD);
-}
 
 /** Whether OPAQUE_FD works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
 export function probeOpaqueFd(subject: ProbeSubject): Promise<KindReport> {

@@ -90,14 +90,14 @@ else {
     await device.fill(first, 0n, 65_536n, 0x01020304);
     const fd = fdOf(await first.export('MAPPABLE', 'rw'));
     await dispose(first);
-    const second = await device.adopt(plan, { memfd: fd });
+    const second = await device.adopt(plan, new Map([[0, fd]]));
     t.ok((await readMappable(second)).equals(Buffer.alloc(65_536, Buffer.of(4, 3, 2, 1))));
     t.equal(second.fds, 1);
 
     const other = fdOf(await second.export('MAPPABLE', 'rw'));
-    await t.rejects(device.adopt({ ...plan, size: 4096n }, { memfd: other }), { code: 'INVALID_SIZE' });
+    await t.rejects(device.adopt({ ...plan, size: 4096n }, new Map([[0, other]])), { code: 'INVALID_SIZE' });
     t.equal(other.open, false, 'closed when it could not be adopted');
     await dispose(second);
-    await t.rejects(device.adopt({ ...plan, size: 4096n }, {}), { code: 'KIND_UNSUPPORTED' });
+    await t.rejects(device.adopt({ ...plan, size: 4096n }, new Map()), { code: 'KIND_UNSUPPORTED' });
   });
 }
