@@ -158,6 +158,11 @@ export const CATALOGUE = {
     'The allocation outlived a restart of the daemon, and the device does not have it.',
     'Claim what is kept of it, such as its memfd, and copy it from there; the device may get it back later.',
   ),
+  LEDGER_UNREADABLE: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'What an earlier start of the daemon wrote down of its allocations cannot be read.',
+    'Start the version that wrote it; or give the memory up, and remove the folder that is named.',
+  ),
   SESSION_REQUIRED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The call needs a session to own what it makes.',

@@ -2,8 +2,11 @@
  * What both sides say of themselves at the beginning of a session, and again when another process resumes it.
  */
 import { type Decoded, type Draft, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
+import type { ClientProcess } from '../memory/client-process.js';
 import type { Domain } from '../memory/domain.js';
+import { keepGrants } from '../memory/grant.js';
 import type { Session } from '../memory/session.js';
+import type { Identity } from '../policy/identity.js';
 
 const MAX_CLIENT_NAME_BYTES = 128;
 
@@ -31,8 +34,29 @@ export function checkHello(hello: Hello): string {
   return clientName;
 }
 
+/**
+ * The session that Hello begins, or goes on with where it outlived its daemon: then the grants that the client does not
+ * have are taken back.
+ * @throws VkmemError TOO_MANY_SESSIONS, NOT_PERMITTED.
+ */
+export function beginSession(
+  domain: Domain,
+  identity: Identity,
+  process: ClientProcess | undefined,
+  hello: Hello,
+): { readonly session: Session; readonly restored: boolean } {
+  const clientName = checkHello(hello);
+  domain.authority.requireConnect(identity);
+  const before = hello?.sessionToken ? domain.sessions.wake(hello.sessionToken, identity) : undefined;
+  const session = before ?? domain.sessions.open(identity, clientName);
+  session.clientName = clientName;
+  session.process = process ?? session.process;
+  if (before) keepGrants(domain, before, new Set(hello?.grantIds));
+  return { session, restored: before !== undefined };
+}
+
 /** The answer to Hello. */
-export function welcomeTo(domain: Domain, session: Session): Draft<'Welcome'> {
+export function welcomeTo(domain: Domain, session: Session, restored = false): Draft<'Welcome'> {
   return {
     protocolVersion: PROTOCOL_VERSION,
     incarnation: domain.sessions.incarnation,
@@ -40,5 +64,6 @@ export function welcomeTo(domain: Domain, session: Session): Draft<'Welcome'> {
     sessionId: session.id,
     daemonVersion: domain.version,
     maxMessageBytes: MAX_MESSAGE_BYTES,
+    restored,
   };
 }

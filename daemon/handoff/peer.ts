@@ -31,12 +31,11 @@ import type { Identity } from '../policy/identity.js';
 import type { Place } from './admission.js';
 import { fdsAskedBy } from './credit.js';
 import { errorOfFault, goodbye } from './farewell.js';
-import { checkHello, welcomeTo } from './greeting.js';
+import { beginSession, checkHello, welcomeTo } from './greeting.js';
 import { Pace } from './pace.js';
 import { serve } from './requests.js';
 
-/** Of an import. */
-const MAX_CLIENT_FDS = 1;
+const MAX_CLIENT_FDS = 1; // of an import
 
 export class Peer {
   readonly #domain: Domain;
@@ -49,6 +48,7 @@ export class Peer {
   #unwatch: () => void;
   #session: Session | undefined;
   #lastSequence = 0n;
+  #parting = false;
 
   /** @param fd owned by the peer from here. @param gone called once; owns the socket where fds are unread in it. */
   constructor(
@@ -64,7 +64,7 @@ export class Peer {
     const handlers = {
       message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
       fault: (fault: Fault) => goodbye(0n, errorOfFault(fault)),
-      close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
+      close: (reason: CloseReason, unread?: OwnedFd) => this.#closed(reason, unread),
     };
     const { queuedMessages, queuedBytes, handshakeMs } = place.limits;
     this.#unwatch = place.forgetProcess;
@@ -96,6 +96,8 @@ export class Peer {
 
   /** Stops reading; resolves when every request under way is answered, with the connection closed. */
   async finish(): Promise<void> {
+    // What outlives the daemon does not end with this connection.
+    this.#parting = this.#domain.persistence.keeps;
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     await this.#pace.finish(reason);
     this.#drop(0n, reason);
@@ -141,13 +143,10 @@ export class Peer {
   }
 
   #greet({ sequence, hello }: Decoded<'ClientMessage'>): void {
-    const clientName = checkHello(hello);
-    this.#domain.authority.requireConnect(this.#identity);
+    const { session, restored } = beginSession(this.#domain, this.#identity, this.#process, hello);
     clearTimeout(this.#greeting);
-    const session = this.#domain.sessions.open(this.#identity, clientName);
-    session.process = this.#process;
     this.#session = session;
-    this.#send({ sequence, welcome: welcomeTo(this.#domain, session) });
+    this.#send({ sequence, welcome: welcomeTo(this.#domain, session, restored) });
   }
 
   #resume(session: Session, { sequence, hello }: Decoded<'ClientMessage'>): void {
@@ -209,11 +208,12 @@ export class Peer {
     this.#connection.end(goodbye(sequence, error));
   }
 
-  #closed(unread: OwnedFd | undefined): void {
+  #closed(reason: CloseReason, unread: OwnedFd | undefined): void {
     clearTimeout(this.#greeting);
     this.#pace.close(new VkmemError('UNAVAILABLE', 'The caller is gone.'));
     this.#gone(this, unread);
-    if (this.#session) void endSession(this.#domain, this.#session);
+    const stays = this.#parting && reason.kind === 'closed' && !this.#process?.exited;
+    if (this.#session && !stays) void endSession(this.#domain, this.#session);
     // After the session, whose rights may have to wait for the process.
     this.#unwatch();
   }

@@ -83,16 +83,28 @@ async function establish(
   const terms = termsFor(caller, wanted);
   // What is made is granted in the same turn: an export may take its time too.
   return domain.allocations.take(partyOf(caller), async () => {
-    const allocation = await make(domain, caller, terms, sourceOf);
+    const before = madeBefore(terms);
+    const allocation = before ?? (await make(domain, caller, terms, sourceOf));
     try {
+      if (!before) await domain.persistence.made(allocation);
       requirePresent(caller);
       const { grants, fds } = await grantKinds(domain, caller, allocation, wanted.grantKinds, wanted.access);
       return { response: { allocation: allocation.describe(), grants }, fds };
     } catch (failure) {
-      await freeAllocation(domain, allocation);
+      if (!before) await freeAllocation(domain, allocation);
       throw failure;
     }
   });
+}
+
+/**
+ * What the same request of the session made, when it was asked before and the answer may have been lost.
+ * @throws VkmemError BUSY while it is being made.
+ */
+function madeBefore({ maker, requestId }: AllocationTerms): Allocation | undefined {
+  const made = maker?.made.get(requestId);
+  if (made === 'being made') throw new VkmemError('BUSY', `Request ${requestId} is under way.`);
+  return made;
 }
 
 function termsFor(caller: Caller, wanted: OwnerTerms): AllocationTerms {
@@ -106,6 +118,8 @@ function termsFor(caller: Caller, wanted: OwnerTerms): AllocationTerms {
     kinds: wanted.kinds,
     ownerUid: caller.identity.uid,
     owner: wanted.lifetime === 'SESSION' ? session : undefined,
+    maker: wanted.requestId === '' ? undefined : session,
+    requestId: wanted.requestId,
     sharing: wanted.sharing,
     publishable: wanted.publishable,
   };
@@ -120,6 +134,7 @@ async function make(
   requirePresent(caller);
   const nameKey = terms.lifetime === 'NAMED' ? `${terms.ownerUid}/${terms.name}` : undefined;
   if (nameKey) domain.registry.reserveName(nameKey);
+  terms.maker?.made.set(terms.requestId, 'being made');
   let charge: Charge | undefined;
   let fdGiven: GiveBack | undefined;
   try {
@@ -138,9 +153,11 @@ async function make(
     );
     domain.registry.add(allocation);
     terms.owner?.owned.add(allocation);
+    terms.maker?.made.set(terms.requestId, allocation);
     publishEvent(domain, 'CREATED', allocation);
     return allocation;
   } catch (failure) {
+    terms.maker?.made.delete(terms.requestId);
     charge?.settle();
     fdGiven?.();
     if (nameKey) domain.registry.releaseName(nameKey);

@@ -34,6 +34,16 @@ export interface AllocationTerms {
   readonly publishable: boolean;
   /** The session that it ends with; undefined for NAMED. */
   readonly owner: Session | undefined;
+  /** The session whose request made it, as far as that had an id, by which it may ask again; '' for none. */
+  readonly maker: Session | undefined;
+  readonly requestId: string;
+}
+
+/** Of one that outlived its daemon. */
+export interface Origin {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
 }
 
 /** One handle of one kind that was given to one session. */
@@ -51,8 +61,8 @@ export interface GrantRecord {
 }
 
 export class Allocation {
-  readonly id = randomUUID();
-  readonly createdAt = Date.now();
+  readonly id: string;
+  readonly createdAt: number;
   readonly terms: AllocationTerms;
   readonly memory: DeviceMemory;
   readonly charge: Charge;
@@ -71,7 +81,10 @@ export class Allocation {
     memory: DeviceMemory,
     charge: Charge,
     published: (allocation: Allocation) => void,
+    origin: Origin = { id: randomUUID(), createdAt: Date.now() },
   ) {
+    this.id = origin.id;
+    this.createdAt = origin.createdAt;
     this.terms = terms;
     this.memory = memory;
     this.charge = charge;
@@ -145,6 +158,11 @@ export class Allocation {
     return !this.memory.imported && this.memory.heldElsewhere() === true;
   }
 
+  #stateName(): 'LIVE' | 'DRAINING' | 'FREED' | 'DEGRADED' {
+    if (this.charge.state === 'settled') return 'FREED';
+    return this.#state === 'LIVE' && this.memory.degraded ? 'DEGRADED' : this.#state;
+  }
+
   /** The allocation as the contract describes it. */
   describe(): Decoded<'Allocation'> {
     const { plan, size, dedicated, imported } = this.memory;
@@ -154,7 +172,7 @@ export class Allocation {
       sizeBytes: size,
       kinds: this.terms.kinds.map(kindToWire),
       lifetime: `LIFETIME_${this.terms.lifetime}`,
-      state: `ALLOCATION_STATE_${this.charge.state === 'settled' ? 'FREED' : this.#state}`,
+      state: `ALLOCATION_STATE_${this.#stateName()}`,
       ownerUid: this.terms.ownerUid,
       memoryTypeIndex: plan.memoryTypeIndex,
       memoryPropertyFlags: plan.propertyFlags,

@@ -9,6 +9,7 @@ import type { GiveBack } from '../limits/shares.js';
 export class ClientProcess {
   /** Of no other process as long as this one has not exited; 0 for one outside of the daemon's pid namespace. */
   readonly pid: number;
+  readonly #pidfd: OwnedFd;
   readonly #watch: ExitWatch;
   readonly #watchers = new Set<() => void>();
   readonly #closed: GiveBack;
@@ -21,7 +22,13 @@ export class ClientProcess {
   constructor(pid: number, pidfd: OwnedFd, closed: GiveBack) {
     this.pid = pid;
     this.#closed = closed;
+    this.#pidfd = pidfd;
     this.#watch = new ExitWatch(pidfd, () => this.#exit());
+  }
+
+  /** A pidfd of it, the caller's; undefined once nobody watches it. */
+  pidfd(): OwnedFd | undefined {
+    return this.#pidfd.open ? this.#pidfd.dup() : undefined;
   }
 
   /** Whether it was seen to exit. */

@@ -42,6 +42,12 @@ interface Entry {
 
 export class Departed {
   readonly #entries = new Map<Session, Entry>();
+  readonly #forgotten: (session: Session) => void;
+
+  /** @param forgotten called when the last right of a departed session has ended. */
+  constructor(forgotten: (session: Session) => void = () => {}) {
+    this.#forgotten = forgotten;
+  }
 
   /** How many departed sessions still have rights. */
   get size(): number {
@@ -56,9 +62,12 @@ export class Departed {
     throw new VkmemError('UNAVAILABLE', reason);
   }
 
-  /** The session ends: keeps its rights, before its grants are dropped, unless its process was seen to exit. */
-  keep(session: Session): void {
-    if (session.process?.exited) return;
+  /**
+   * The session ends: keeps its rights, before its grants are dropped, unless its process was seen to exit.
+   * @returns whether there were any to keep.
+   */
+  keep(session: Session): boolean {
+    if (session.process?.exited) return false;
     const rights = new Map<Allocation, Rights>();
     for (const { allocation, kind, access, hold } of session.grants.values()) {
       if (allocation.sharing.mode === 'SHARED' || allocation.state !== 'LIVE') continue;
@@ -69,11 +78,12 @@ export class Departed {
         visible: visible && kind === 'MAPPABLE',
       });
     }
-    if (rights.size === 0) return;
+    if (rights.size === 0) return false;
     const entry: Entry = { rights, unwatch: () => {} };
     this.#entries.set(session, entry);
     if (session.process) entry.unwatch = session.process.watch(() => this.#forget(session));
     else entry.unwatch = looking(() => this.#look(session, entry));
+    return true;
   }
 
   /**
@@ -139,6 +149,7 @@ export class Departed {
     this.#entries.delete(session);
     entry?.unwatch();
     for (const { holds } of entry?.rights.values() ?? []) for (const hold of holds) hold.drop();
+    if (entry) this.#forgotten(session);
   }
 }
 

@@ -26,6 +26,7 @@ import { Departed } from './departed.js';
 import { GrantCount } from './grant-count.js';
 import { budgetReport } from './inspect.js';
 import { Ledger } from './ledger.js';
+import { NOTHING_KEPT, type Persistence } from './persistence.js';
 import { Quotas } from './quotas.js';
 import { Registry } from './registry.js';
 import { Reload } from './reload.js';
@@ -76,6 +77,8 @@ export interface DomainSettings {
   readonly readPolicy: () => Promise<Policy>;
   /** What there is of file descriptors. */
   readonly fds: FdBudget;
+  /** What outlives this process; default: nothing. */
+  readonly persistence?: Persistence;
 }
 
 export class Domain {
@@ -93,12 +96,13 @@ export class Domain {
   readonly quotas: Quotas;
   readonly sessions = new Sessions((identity) => this.quotas.of(identity).take('sessions'));
   readonly fds: FdBudget;
+  readonly persistence: Persistence;
   readonly transfers = new Turns(TRANSFERS);
   readonly allocations: Turns;
   readonly frees = new Turns(FREES);
   readonly seals = new Turns(SEALS);
   readonly lists = new Turns(LISTS);
-  readonly departed = new Departed();
+  readonly departed = new Departed((session) => this.persistence.departed(session));
   readonly grantCount = new GrantCount();
   readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */
@@ -110,6 +114,7 @@ export class Domain {
     this.reload = new Reload(this.authority, settings.readPolicy);
     this.registry = new Registry(this.authority);
     this.fds = settings.fds;
+    this.persistence = settings.persistence ?? NOTHING_KEPT;
     this.allocations = new Turns(allocationsOf(settings.fds.inHand));
     this.device = device;
     this.version = version;
@@ -125,6 +130,11 @@ export class Domain {
       },
       (what) => events.note(what),
     );
+  }
+
+  /** The ids up to this one are taken, by grants that outlived their daemon. */
+  skipGrantIds(last: bigint): void {
+    if (last >= this.#nextGrant) this.#nextGrant = last + 1n;
   }
 
   /** Ids of grants are never used again within one incarnation. */

@@ -5,26 +5,15 @@
  * session takes it back. Each MAPPABLE grant is an open file description of its own, so that the kernel can say
  * whether it is still held.
  */
-import {
-  type AccessName,
-  accessToWire,
-  type Decoded,
-  type KindName,
-  kindToWire,
-  type OwnedFd,
-  timestamp,
-  VkmemError,
-} from '@vkmemd/proto';
-import { type ExportedHandle, LAYOUT_GENERAL, type MemoryPlan } from '../vulkan/device.js';
+import { type AccessName, type Decoded, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { WithFds } from './allocate.js';
 import type { Allocation, GrantRecord } from './allocation.js';
 import { publishEvent } from './allocation-events.js';
-import { readOnlyIsEnforced } from './authority.js';
 import { type Caller, partyOf, requirePresent, requireSession } from './caller.js';
 import type { Domain } from './domain.js';
+import { describeGrant } from './grant-description.js';
 import { settleIfUnheld } from './lifetime.js';
 import { parseAccess, parseKinds, parseWait, requireKinds } from './request.js';
-import { describeRequirements, describeResource } from './resource-request.js';
 import type { Session } from './session.js';
 import type { Hold } from './sharing.js';
 import { claimByTicket } from './ticket-requests.js';
@@ -95,8 +84,17 @@ async function grantFound(
 export function release(domain: Domain, session: Session, request: Decoded<'ReleaseRequest'>): void {
   const grant = session.grants.get(request.grantId);
   if (!grant) throw new VkmemError('NOT_FOUND', `The session has no grant ${request.grantId}.`);
-  dropGrant(grant);
+  dropGrant(domain, grant);
   settleIfUnheld(domain, grant.allocation);
+}
+
+/** Takes back what a session has beside these: grants whose answers were lost on their way. */
+export function keepGrants(domain: Domain, session: Session, ids: ReadonlySet<bigint>): void {
+  const lost = [...session.grants.values()].filter(({ id }) => !ids.has(id));
+  domain.persistence.together(() => {
+    for (const grant of lost) dropGrant(domain, grant);
+  });
+  for (const { allocation } of lost) settleIfUnheld(domain, allocation);
 }
 
 /**
@@ -133,14 +131,17 @@ export async function grantKinds(
         made.push(record);
         session.grants.set(record.id, record);
         allocation.grants.add(record);
-        described.push(describe(domain, caller, record, handle, access));
+        described.push(describeGrant(domain, caller, record, handle, access));
       }
+      await domain.persistence.granted(made);
+      requirePresent(caller);
+      allocation.requireLive();
       for (const grant of made) publishEvent(domain, 'GRANTED', allocation, { grant, access });
       return described;
     });
     return { grants, fds };
   } catch (failure) {
-    for (const record of made) dropGrant(record);
+    for (const record of made) dropGrant(domain, record);
     for (const fd of fds) fd.close();
     throw failure;
   } finally {
@@ -149,67 +150,10 @@ export async function grantKinds(
 }
 
 /** Takes a grant off both sides, and the right that came with it. Its bytes are the allocation's business. */
-export function dropGrant(grant: GrantRecord): void {
+export function dropGrant(domain: Domain, grant: GrantRecord): void {
   grant.session.grants.delete(grant.id);
   grant.allocation.grants.delete(grant);
   grant.hold.drop();
   grant.uncount();
+  domain.persistence.dropped(grant);
 }
-
-function describe(
-  domain: Domain,
-  caller: Caller,
-  record: GrantRecord,
-  handle: ExportedHandle,
-  access: AccessName,
-): Decoded<'Grant'> {
-  const { memory, id } = record.allocation;
-  const { plan } = memory;
-  // A dma-buf is the same open file for everybody who has it.
-  const memfd = record.kind === 'MAPPABLE' && !handle.dmaBufSync;
-  const { published } = record.allocation.publication;
-  const enforced = memfd && (published || readOnlyIsEnforced(caller.identity));
-  const strength = enforced ? 'READ_ONLY_STRENGTH_ENFORCED' : 'READ_ONLY_STRENGTH_ADVISORY';
-  return {
-    id: record.id,
-    allocationId: id,
-    kind: kindToWire(record.kind),
-    access: accessToWire(access),
-    readOnly: access === 'ro' ? strength : 'READ_ONLY_STRENGTH_UNSPECIFIED',
-    fdCount: record.fds,
-    mapOffsetBytes: handle.mapOffset,
-    mapSizeBytes: handle.mapSize,
-    fileSizeBytes: handle.fileSize,
-    allocationSizeBytes: memory.size,
-    memoryTypeIndex: plan.memoryTypeIndex,
-    memoryPropertyFlags: plan.propertyFlags,
-    heapIndex: plan.heapIndex,
-    dedicated: memory.dedicated,
-    cacheType: CACHE_TYPES[plan.cacheType],
-    deviceUuid: Buffer.from(domain.device.info.deviceUuid),
-    driverUuid: Buffer.from(domain.device.info.driverUuid),
-    vulkanHandleType: handle.handleType,
-    grantedAt: timestamp(Date.now()),
-    remoteAddress: handle.remoteAddress,
-    dmaBufSync: handle.dmaBufSync,
-    handleTypes: plan.handleTypes,
-    requirements: describeRequirements(plan),
-    ...toImport(plan),
-  };
-}
-
-/** What an importer must repeat of the resource, and know of an image. */
-function toImport({ resource }: MemoryPlan): Pick<Decoded<'Grant'>, 'buffer' | 'image'> {
-  const { buffer, image } = describeResource(resource);
-  if (!image) return buffer ? { buffer } : {};
-  return {
-    image: { description: image, sameDeviceAndDriver: true, layoutForOtherApis: LAYOUT_GENERAL },
-  };
-}
-
-const CACHE_TYPES = {
-  NONE: 'CACHE_TYPE_NONE',
-  CACHED: 'CACHE_TYPE_CACHED',
-  UNCACHED: 'CACHE_TYPE_UNCACHED',
-  WC: 'CACHE_TYPE_WRITE_COMBINED',
-} as const;

@@ -30,7 +30,7 @@ export async function free(
 ): Promise<Decoded<'FreeAllocationResponse'>> {
   const allocation = domain.registry.find(request.allocation, caller.identity, 'use');
   for (const grant of [...allocation.grants]) {
-    if (grant.session === caller.session) dropGrant(grant);
+    if (grant.session === caller.session) dropGrant(domain, grant);
   }
   const freed = await freeAllocation(domain, allocation);
   return { allocation: allocation.describe(), freed };
@@ -44,10 +44,14 @@ export async function freeAllocation(domain: Domain, allocation: Allocation): Pr
   const live = allocation.state === 'LIVE';
   if (live) domain.registry.retire(allocation);
   allocation.terms.owner?.owned.delete(allocation);
+  allocation.terms.maker?.made.delete(allocation.terms.requestId);
   domain.tickets.endOf(allocation);
   const retired = retire(domain, allocation);
   domain.departed.forget(allocation);
-  if (live) publishEvent(domain, 'DRAINING', allocation);
+  if (live) {
+    domain.persistence.draining(allocation);
+    publishEvent(domain, 'DRAINING', allocation);
+  }
   await retired;
   return settleIfUnheld(domain, allocation) || look(domain, allocation, FIRST_LOOK_MS);
 }
@@ -63,13 +67,16 @@ function retire(domain: Domain, allocation: Allocation): Promise<void> {
 export async function endSession(domain: Domain, session: Session): Promise<void> {
   domain.sessions.close(session);
   publishSessionEnd(domain, session);
-  domain.departed.keep(session);
+  const leavesRights = domain.departed.keep(session);
   domain.waiting.leave(session);
   const touched = new Set<Allocation>();
-  for (const grant of [...session.grants.values()]) {
-    dropGrant(grant);
-    touched.add(grant.allocation);
-  }
+  domain.persistence.together(() => {
+    domain.persistence.ended(session, leavesRights);
+    for (const grant of [...session.grants.values()]) {
+      dropGrant(domain, grant);
+      touched.add(grant.allocation);
+    }
+  });
   for (const allocation of touched) settleIfUnheld(domain, allocation);
   const owned = [...session.owned].map((allocation) => freeAllocation(domain, allocation));
   for (const end of await Promise.allSettled(owned)) {
@@ -85,6 +92,7 @@ export function settleIfUnheld(domain: Domain, allocation: Allocation): boolean 
   allocation.memory.closeHandles();
   allocation.charge.settle();
   domain.registry.remove(allocation);
+  domain.persistence.gone(allocation);
   publishEvent(domain, 'FREED', allocation);
   return true;
 }
@@ -98,6 +106,16 @@ function look(domain: Domain, allocation: Allocation, afterMs: number): false {
   // A stopping daemon does not wait for other processes to let go.
   timer.unref();
   return false;
+}
+
+/** Lets go of everything and ends nothing: it outlives the daemon, which is stopping. */
+export async function leaveEverything(domain: Domain): Promise<void> {
+  const all = domain.registry.all;
+  for (const end of await Promise.allSettled(all.map(({ memory }) => memory.freeDevice()))) {
+    if (end.status === 'rejected')
+      domain.events.fault('an allocation could not be let go at the end', end.reason);
+  }
+  for (const allocation of all) allocation.memory.closeHandles();
 }
 
 /** Frees everything, whoever holds it: the daemon is stopping and no plane serves any more. */

@@ -25,6 +25,8 @@ export interface OwnerTerms {
   readonly access: AccessName;
   readonly sharing: SharingName;
   readonly publishable: boolean;
+  /** '' for none. */
+  readonly requestId: string;
 }
 
 /** What an AllocateRequest asks for: at least 1 byte, not rounded yet; 0 with an image for what it needs. */
@@ -34,6 +36,7 @@ export type AllocateTerms = OwnerTerms & MemoryRequest;
 export type ImportedTerms = OwnerTerms & ImportTerms;
 
 const MOST_WAIT_MS = 3_600_000;
+const MOST_REQUEST_ID_BYTES = 64;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
@@ -61,6 +64,7 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerm
     access: parseAccess(request.access),
     sharing,
     publishable: request.publishable,
+    requestId: parseRequestId(request.requestId),
   };
 }
 
@@ -115,6 +119,7 @@ function parseOwner(
     access: 'rw',
     sharing: 'SHARED',
     publishable: false,
+    requestId: '',
   };
 }
 
@@ -154,6 +159,12 @@ export function parseWait(waitMs: number): number {
   if (waitMs <= MOST_WAIT_MS) return waitMs;
   const reason = `A claim waits ${MOST_WAIT_MS} ms at most; ${waitMs} were asked for.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'wait_ms' });
+}
+
+function parseRequestId(id: string): string {
+  if (Buffer.byteLength(id) <= MOST_REQUEST_ID_BYTES) return id;
+  const reason = `The request_id has more than ${MOST_REQUEST_ID_BYTES} bytes.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'request_id' });
 }
 
 /** @throws VkmemError INVALID_ARGUMENT for one that this daemon does not know. */

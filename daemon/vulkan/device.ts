@@ -22,7 +22,7 @@ import { native } from './errors.js';
 import { type ImportTerms, planImport } from './imports.js';
 import type { KindReport } from './kinds.js';
 import { LiveDevice } from './live-device.js';
-import { type MadeMemory, makeNew, makeOfForeign, makeOfKept } from './making.js';
+import { type AdoptTerms, type MadeMemory, makeNew, makeOfForeign, makeOfKept } from './making.js';
 import type { KeptHandles, MemoryOwner } from './memory-handles.js';
 import type { DeviceInfo, HeapBudget, NativeDevice } from './native.js';
 import { chooseDevice, listDevices } from './physical-device.js';
@@ -106,16 +106,15 @@ export class Device {
    * @throws VkmemError SIZE_ABOVE_MAXIMUM beyond the heap; DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
    *   KIND_UNSUPPORTED, DEVICE_LOST or INTERNAL as the driver fails.
    */
-  allocate(plan: MemoryPlan, name: string): Promise<DeviceMemory> {
+  async allocate(plan: MemoryPlan, name: string): Promise<DeviceMemory> {
+    this.#requireFits(plan);
     return this.#make(plan, (device) => makeNew(device, plan, name));
   }
 
-  /**
-   * Makes memory of a client's own handle. The fd is taken over, and closed on failure.
-   * @throws VkmemError as allocate().
-   */
+  /** Makes memory of a client's own handle. The fd is taken over, and closed on failure. @throws VkmemError as allocate(). */
   async import({ source }: ImportTerms, plan: MemoryPlan, fd: OwnedFd): Promise<DeviceMemory> {
     try {
+      this.#requireFits(plan);
       return await this.#make(plan, (device) => makeOfForeign(device, source, plan, fd));
     } catch (error) {
       fd.close();
@@ -124,14 +123,13 @@ export class Device {
   }
 
   /**
-   * Makes memory of handles that outlived their daemon (DeviceMemory.keep), with the bytes in them. Where the device does
-   * not take them, the memory is `degraded`, and revive() tries again. The fds are taken over, and closed on failure.
-   * @param plan that of the first allocation. @param imported whether a client brought it.
-   * @throws VkmemError KIND_UNSUPPORTED when the needed handle is missing; SIZE_ABOVE_MAXIMUM; DEVICE_LOST.
+   * Makes memory of handles that outlived their daemon (DeviceMemory.keep), bytes and all. Where the device does not take
+   * them it is `degraded`, and revive() tries again. The fds are taken over, and closed on failure.
+   * @throws VkmemError KIND_UNSUPPORTED when the needed handle is missing; INVALID_SIZE; DEVICE_LOST.
    */
-  async adopt(plan: MemoryPlan, kept: KeptHandles, imported = false): Promise<DeviceMemory> {
+  async adopt(plan: MemoryPlan, kept: KeptHandles, terms: AdoptTerms = {}): Promise<DeviceMemory> {
     try {
-      return await this.#make(plan, (device) => makeOfKept(device, plan, kept, imported));
+      return await this.#make(plan, (device) => makeOfKept(device, plan, kept, terms));
     } catch (error) {
       closeAll(kept.values());
       throw error;
@@ -194,12 +192,13 @@ export class Device {
     return this.#current.close();
   }
 
+  #requireFits({ size, heapIndex }: MemoryPlan): void {
+    const heap = this.info.heaps[heapIndex]?.size ?? 0n;
+    if (size > heap) throw new VkmemError('SIZE_ABOVE_MAXIMUM', `Heap ${heapIndex} has ${heap} bytes.`);
+  }
+
   #make(plan: MemoryPlan, work: (device: NativeDevice) => Promise<MadeMemory>): Promise<DeviceMemory> {
     return this.#current.use(async (opened) => {
-      const heap = this.info.heaps[plan.heapIndex]?.size ?? 0n;
-      if (plan.size > heap) {
-        throw new VkmemError('SIZE_ABOVE_MAXIMUM', `Heap ${plan.heapIndex} has ${heap} bytes.`);
-      }
       const { memory, ...handles } = await work(opened.device);
       const owner: MemoryOwner = {
         freed: () => {

@@ -19,6 +19,14 @@ export interface MadeMemory extends MemoryHandles {
   readonly memory: NativeMemory | VkmemError;
 }
 
+/** What is known of memory that outlived its daemon. */
+export interface AdoptTerms {
+  /** Whether a client brought it. */
+  readonly imported?: boolean;
+  /** Why the device shall not be asked to take it. */
+  readonly refused?: VkmemError | undefined;
+}
+
 /** New memory, zero. `name` is the memfd's, for people. @throws VkmemError as the kernel or the driver fails. */
 export async function makeNew(device: NativeDevice, plan: MemoryPlan, name: string): Promise<MadeMemory> {
   if (plan.memfd) return allocateMappable(device, plan, name);
@@ -50,20 +58,20 @@ export async function makeOfForeign(
 
 /**
  * Memory of an earlier daemon's, with the bytes in it. Where the device does not take it, it is kept all the same.
- * @param imported whether a client brought it.
  * @throws VkmemError KIND_UNSUPPORTED where the needed handle is missing; INVALID_SIZE; DEVICE_LOST.
  */
 export async function makeOfKept(
   device: NativeDevice,
   plan: MemoryPlan,
   kept: KeptHandles,
-  imported: boolean,
+  { imported = false, refused }: AdoptTerms,
 ): Promise<MadeMemory> {
   const memfd = kept.get(0);
   const handles = memfd ? { memfd, imported } : { adopted: kept, imported };
   if (plan.memfd !== (memfd !== undefined) || kept.size === 0) {
     throw new VkmemError('KIND_UNSUPPORTED', `No handle of ${plan.kinds.join(' and ')} memory was kept.`);
   }
+  if (refused) return { memory: refused, ...handles };
   try {
     return { memory: await reimport(device, plan, kept), ...handles };
   } catch (failure) {

@@ -1,0 +1,48 @@
+/**
+ * Persistence: what the domain says, so that allocations, sessions and grants outlive this process (daemon/store).
+ *
+ * Each call is made where the thing has happened in memory and nobody was answered yet. What it says is kept when it
+ * returns, or its promise resolves. A daemon that nobody keeps anything for has NOTHING_KEPT: then all ends with it.
+ */
+import type { Allocation, GrantRecord } from './allocation.js';
+import type { Session } from './session.js';
+
+export interface Persistence {
+  /** Whether anything outlives this process. */
+  readonly keeps: boolean;
+
+  /**
+   * The allocation exists. It outlives this process from when this resolves, as long as its owner does.
+   * @throws VkmemError TOO_MANY_FILES where no more can be kept, or as the driver fails; nothing is kept then.
+   */
+  made(allocation: Allocation): Promise<void>;
+
+  /** Its owner gave it up, and it drains. */
+  draining(allocation: Allocation): void;
+
+  /** Its bytes are free. */
+  gone(allocation: Allocation): void;
+
+  /** Before the answer that carries them. @throws VkmemError as made(). */
+  granted(grants: readonly GrantRecord[]): Promise<void>;
+  dropped(grant: GrantRecord): void;
+
+  /** The session has ended; as far as it left rights behind, departed() follows when they have ended too. */
+  ended(session: Session, leavesRights: boolean): void;
+  departed(session: Session): void;
+
+  /** Does all that `work` says at once. */
+  together(work: () => void): void;
+}
+
+export const NOTHING_KEPT: Persistence = {
+  keeps: false,
+  made: async () => {},
+  draining() {},
+  gone() {},
+  granted: async () => {},
+  dropped() {},
+  ended() {},
+  departed() {},
+  together: (work) => work(),
+};

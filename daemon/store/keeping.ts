@@ -1,0 +1,197 @@
+/**
+ * Keeping: how allocations, sessions and grants outlive this process. Fds go into the fd store, what they are into the
+ * ledger file.
+ *
+ * The order is such that a kill at any instruction leaves what the next start can tell apart. An allocation is kept from
+ * when it is written down, after its fds were put; fds that are not written down belong to an allocation that nobody was
+ * told of, and are let go. It is crossed out before its fds are removed; so fds without a line are let go there too. A
+ * session is kept once it has something to lose, its process's pidfd first.
+ */
+import { closeAll, type OwnedFd } from '@vkmemd/proto';
+import type { Allocation, GrantRecord } from '../memory/allocation.js';
+import type { Persistence } from '../memory/persistence.js';
+import type { Session } from '../memory/session.js';
+import { failpoint } from './failpoint.js';
+import type { FdStore } from './fd-store.js';
+import type { LedgerFile } from './ledger-file.js';
+import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
+
+/**
+ * Under which names fds are kept: 's' and a session's id, 'a' and a number of its own for an allocation. All names together
+ * are one variable of the next start's environment, so they are short.
+ */
+export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
+const nameOfAllocation = (number: number): string => `a${number.toString(36)}`;
+const numberOf = (name: string): number =>
+  /^a[0-9a-z]{1,10}$/.test(name) ? Number.parseInt(name.slice(1), 36) : 0;
+
+export class Keeping implements Persistence {
+  readonly keeps = true;
+  readonly #ledger: LedgerFile;
+  readonly #fds: FdStore;
+  readonly #fault: (what: string, cause: unknown) => void;
+  /** Of what is kept. */
+  readonly #names = new Set<string>();
+  /** The names of allocations, by their ids. */
+  readonly #allocations = new Map<string, string>();
+  #lastNumber = 0;
+  /** Those that are written down, from when that began. */
+  readonly #sessions = new Map<Session, Promise<void>>();
+  /** The grants of departed sessions that stay with them. */
+  readonly #departed = new Map<Session, bigint[]>();
+
+  /** @param fault tells of what nobody is there to be told of. */
+  constructor(ledger: LedgerFile, fds: FdStore, fault: (what: string, cause: unknown) => void) {
+    this.#ledger = ledger;
+    this.#fds = fds;
+    this.#fault = fault;
+  }
+
+  async made(allocation: Allocation): Promise<void> {
+    const handles = await allocation.memory.keep();
+    try {
+      const { owner, maker } = allocation.terms;
+      // What cannot outlive the process has nothing that a client could ask for again.
+      if (handles.size === 0) return;
+      for (const session of new Set([owner, maker])) if (session) await this.#write(session);
+      const name = nameOfAllocation(this.#lastNumber + 1);
+      this.adopt(name, allocation.id);
+      failpoint('made:nothing');
+      await this.#put(name, [...handles.values()]);
+      failpoint('made:stored');
+      if (allocation.charge.state === 'settled') return this.release(name);
+      this.#ledger.allocations.put(allocation.id, recordOf(allocation, name, [...handles.keys()]));
+      failpoint('made:written');
+    } finally {
+      closeAll(handles.values());
+    }
+  }
+
+  draining({ id, state }: Allocation): void {
+    const record = this.#ledger.allocations.get(id);
+    if (record) this.#ledger.allocations.put(id, { ...record, state });
+    failpoint('draining:written');
+  }
+
+  gone({ id }: Pick<Allocation, 'id'>): void {
+    failpoint('gone:nothing');
+    this.#ledger.allocations.remove(id);
+    failpoint('gone:written');
+    const name = this.#allocations.get(id);
+    this.#allocations.delete(id);
+    if (name !== undefined) this.release(name);
+  }
+
+  async granted(grants: readonly GrantRecord[]): Promise<void> {
+    const [first] = grants;
+    if (!first) return;
+    await this.#write(first.session);
+    // The session may have ended meanwhile, and its grants with it.
+    const there = grants.filter(({ id, session }) => session.grants.has(id));
+    this.together(() => {
+      for (const grant of there) this.#ledger.grants.put(grant.id, grantRecordOf(grant));
+    });
+    failpoint('granted:written');
+  }
+
+  dropped({ id, session, allocation }: GrantRecord): void {
+    const stays = allocation.sharing.mode !== 'SHARED' && allocation.state === 'LIVE';
+    const left = this.#departed.get(session);
+    if (left && stays) left.push(id);
+    else this.#ledger.grants.remove(id);
+  }
+
+  ended(session: Session, leavesRights: boolean): void {
+    if (!this.#sessions.has(session)) return;
+    if (!leavesRights) {
+      this.#cross(session);
+      return;
+    }
+    this.#departed.set(session, []);
+    const record = this.#ledger.sessions.get(session.id);
+    if (record) this.#ledger.sessions.put(session.id, { ...record, departed: true });
+  }
+
+  departed(session: Session): void {
+    const grants = this.#departed.get(session) ?? [];
+    this.#departed.delete(session);
+    this.together(() => {
+      for (const grant of grants) this.#ledger.grants.remove(grant);
+      this.#cross(session);
+    });
+  }
+
+  together(work: () => void): void {
+    this.#ledger.together(work);
+  }
+
+  /** The name is in use from now on, or still is since an earlier start. @param id of the allocation, if it is one's. */
+  adopt(name: string, id?: string): void {
+    this.#names.add(name);
+    if (id !== undefined) this.#allocations.set(id, name);
+    this.#lastNumber = Math.max(this.#lastNumber, numberOf(name));
+  }
+
+  /** The same of a session; @param departed where it has ended with rights. */
+  adoptSession(session: Session, departed: boolean): void {
+    this.#sessions.set(session, Promise.resolve());
+    if (departed) this.#departed.set(session, []);
+  }
+
+  /** Lets go of what is kept under the name. */
+  release(name: string): void {
+    if (!this.#names.delete(name)) return;
+    this.#fds
+      .remove(name)
+      .catch((failure) => this.#fault(`what was kept as ${name} could not be let go`, failure));
+  }
+
+  /** Resolves when all that was said has reached who keeps it. */
+  async close(): Promise<void> {
+    await this.#fds.settled();
+    this.#fds.close();
+    await this.#ledger.close();
+  }
+
+  /** Once. Of one without a pidfd nobody could say later whether its process lives: it ends with this process. */
+  #write(session: Session): Promise<void> {
+    const known = this.#sessions.get(session);
+    if (known) return known;
+    const writing = this.#keep(session);
+    this.#sessions.set(session, writing);
+    writing.catch(() => this.#sessions.delete(session));
+    return writing;
+  }
+
+  async #keep(session: Session): Promise<void> {
+    const pidfd = session.process?.pidfd();
+    const name = nameOfSession(session.id);
+    try {
+      if (pidfd) {
+        this.adopt(name);
+        await this.#put(name, [pidfd]);
+      }
+      failpoint('session:stored');
+      if (session.ended) this.#cross(session);
+      else this.#ledger.sessions.put(session.id, sessionRecordOf(session, pidfd !== undefined));
+    } finally {
+      pidfd?.close();
+    }
+  }
+
+  #cross(session: Session): void {
+    this.#sessions.delete(session);
+    this.#ledger.sessions.remove(session.id);
+    this.release(nameOfSession(session.id));
+  }
+
+  /** @throws VkmemError TOO_MANY_FILES; nothing has the name then. */
+  async #put(name: string, fds: readonly OwnedFd[]): Promise<void> {
+    try {
+      await this.#fds.put(name, fds);
+    } catch (failure) {
+      this.release(name);
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The ledger on disk: LMDB in a folder of the runtime directory, which is a tmpfs that outlives the service's restarts
+ * and not the host's. Nothing is synced: what was written is in the kernel's page cache, which a process that is killed
+ * cannot take back, and a host that goes down takes the memory with it anyway. A write is a transaction: after a kill at
+ * any instruction the file is as it was before it, or after it.
+ */
+import { mkdirSync } from 'node:fs';
+import { VkmemError } from '@vkmemd/proto';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import {
+  type AllocationRecord,
+  type DeviceRecord,
+  type SessionRecord,
+  type StoredGrant,
+  VERSION,
+} from './records.js';
+
+const DEVICE = 'device';
+
+/** One kind of record, by id. */
+export class Table<K extends string | bigint, R> {
+  readonly #database: Database<R, string>;
+
+  constructor(database: Database<R, string>) {
+    this.#database = database;
+  }
+
+  put(id: K, record: R): void {
+    this.#database.putSync(String(id), record);
+  }
+
+  get(id: K): R | undefined {
+    return this.#database.get(String(id));
+  }
+
+  /** Does nothing where there is none. */
+  remove(id: K): void {
+    this.#database.removeSync(String(id));
+  }
+
+  get all(): R[] {
+    return [...this.#database.getRange()].map(({ value }) => value);
+  }
+}
+
+export class LedgerFile {
+  readonly allocations: Table<string, AllocationRecord>;
+  readonly sessions: Table<bigint, SessionRecord>;
+  readonly grants: Table<bigint, StoredGrant>;
+  readonly #root: RootDatabase<DeviceRecord, string>;
+
+  private constructor(root: RootDatabase<DeviceRecord, string>) {
+    this.#root = root;
+    this.allocations = new Table(root.openDB<AllocationRecord, string>({ name: 'allocations' }));
+    this.sessions = new Table(root.openDB<SessionRecord, string>({ name: 'sessions' }));
+    this.grants = new Table(root.openDB<StoredGrant, string>({ name: 'grants' }));
+  }
+
+  /**
+   * @param folder made where it does not exist, for this user alone.
+   * @throws VkmemError LEDGER_UNREADABLE where what is there cannot be read, or was written by another version.
+   */
+  static open(folder: string): LedgerFile {
+    let root: RootDatabase<DeviceRecord, string>;
+    try {
+      mkdirSync(folder, { mode: 0o700, recursive: true });
+      root = open<DeviceRecord, string>({ path: `${folder}/ledger.mdb`, noSync: true, maxDbs: 8 });
+      const found = root.get(DEVICE);
+      if (found === undefined || found.version === VERSION) return new LedgerFile(root);
+      void root.close();
+    } catch (cause) {
+      throw new VkmemError('LEDGER_UNREADABLE', `${folder}: ${String(cause)}.`, {}, cause);
+    }
+    throw new VkmemError('LEDGER_UNREADABLE', `${folder} was written by another version of vkmemd.`);
+  }
+
+  /** Which device it was written for; undefined in a new one. */
+  get device(): DeviceRecord | undefined {
+    return this.#root.get(DEVICE);
+  }
+
+  set device(record: DeviceRecord) {
+    this.#root.putSync(DEVICE, record);
+  }
+
+  /** All that `work` writes is one transaction. */
+  together(work: () => void): void {
+    this.#root.transactionSync(work);
+  }
+
+  close(): Promise<void> {
+    return this.#root.close();
+  }
+}

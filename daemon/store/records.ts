@@ -1,0 +1,71 @@
+/**
+ * What is written down of allocations, sessions and grants, so that the next start knows what the fds are that it is
+ * handed back. Plain values, as LMDB keeps them; another VERSION is written where one of them changes its meaning.
+ */
+import type { AccessName, KindName } from '@vkmemd/proto';
+import type { Allocation, AllocationTerms, GrantRecord } from '../memory/allocation.js';
+import { type Session, tokenHash } from '../memory/session.js';
+import type { Identity } from '../policy/identity.js';
+import type { MemoryPlan } from '../vulkan/device.js';
+
+export const VERSION = 1;
+
+/** Which device the memory is of. */
+export interface DeviceRecord {
+  readonly version: number;
+  readonly deviceUuid: Uint8Array;
+  readonly driverUuid: Uint8Array;
+}
+
+export interface AllocationRecord {
+  readonly id: string;
+  /** Under which its fds are kept. */
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly state: 'LIVE' | 'DRAINING';
+  readonly terms: Omit<AllocationTerms, 'owner' | 'maker'>;
+  /** Ids of sessions. */
+  readonly owner: bigint | undefined;
+  readonly maker: bigint | undefined;
+  readonly plan: MemoryPlan;
+  readonly imported: boolean;
+  /** Of the fds that are kept, in their order: the handle type, 0 for a memfd. */
+  readonly types: readonly number[];
+}
+
+export interface SessionRecord {
+  readonly id: bigint;
+  readonly identity: Identity;
+  readonly tokenHash: string;
+  readonly clientName: string;
+  /** Whether its process's pidfd is kept. */
+  readonly watched: boolean;
+  /** Whether it has ended, and left rights that its process may still use. */
+  readonly departed: boolean;
+}
+
+export interface StoredGrant {
+  readonly id: bigint;
+  readonly allocation: string;
+  readonly session: bigint;
+  readonly kind: KindName;
+  readonly access: AccessName;
+  readonly fds: number;
+}
+
+export function recordOf(allocation: Allocation, name: string, types: readonly number[]): AllocationRecord {
+  const { id, createdAt, state, memory } = allocation;
+  const { owner, maker, ...terms } = allocation.terms;
+  const { plan, imported } = memory;
+  return { id, name, createdAt, state, terms, owner: owner?.id, maker: maker?.id, plan, imported, types };
+}
+
+export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {
+  const { id, identity, token, clientName } = session;
+  return { id, identity, tokenHash: tokenHash(token), clientName, watched, departed: false };
+}
+
+export function grantRecordOf({ id, allocation, session, kind, access, fds }: GrantRecord): StoredGrant {
+  return { id, allocation: allocation.id, session: session.id, kind, access, fds };
+}

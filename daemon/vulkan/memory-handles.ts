@@ -1,0 +1,35 @@
+/**
+ * What there is of one memory beside its VkDeviceMemory: the fds that keep its bytes, and who is told what becomes of it.
+ */
+import type { OwnedFd } from '@vkmemd/proto';
+
+/** What keeps the bytes, beside the VkDeviceMemory. */
+export interface MemoryHandles {
+  /** Of MAPPABLE memory, and of a client's memfd. */
+  readonly memfd?: OwnedFd;
+  /** Of memory that was imported by an fd: grants are duplicates, since an import cannot be exported. By handle type. */
+  readonly adopted?: ReadonlyMap<number, OwnedFd>;
+  /** Whether a client brought it: it is never MAPPABLE, and its bytes are not the daemon's to account for. */
+  readonly imported?: boolean;
+}
+
+/** What keeps the bytes of an allocation when its daemon is gone, by handle type; 0 is a memfd. */
+export type KeptHandles = ReadonlyMap<number, OwnedFd>;
+
+/** All of them that there are, by handle type. */
+export function keptOf({ memfd, adopted }: MemoryHandles): KeptHandles {
+  return new Map<number, OwnedFd>(memfd ? [[0, memfd]] : adopted);
+}
+
+/** Duplicates of them all, the caller's. */
+export function duplicatesOf(handles: MemoryHandles): KeptHandles {
+  return new Map([...keptOf(handles)].map(([type, fd]) => [type, fd.dup('kept')]));
+}
+
+/** Whoever made it, and is told what becomes of it. */
+export interface MemoryOwner {
+  /** The device has the bytes back; once. */
+  freed(): void;
+  /** The driver said that the device is lost. */
+  lost(): void;
+}
