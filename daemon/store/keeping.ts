@@ -11,7 +11,7 @@ import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import type { Allocation, GrantRecord } from '../memory/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
-import { failpoint } from './failpoint.js';
+import { failpoint } from '#failpoint';
 import type { FdStore } from './fd-store.js';
 import type { LedgerFile } from './ledger-file.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';

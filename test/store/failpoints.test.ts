@@ -1,0 +1,64 @@
+/**
+ * A daemon that is killed at each step of making, granting and freeing: afterwards an allocation exists, with its bytes
+ * and its line in the ledger, or is gone, and nothing of it is left anywhere.
+ */
+import type { OwnedFd } from '@vkmemd/proto';
+import t from 'tap';
+import { type Greeted, Kept, until } from '../support/kept.js';
+import { budget, holds, kinds, list, nothingLeft } from './support.js';
+
+/** Where it dies, and whether what was being made is there afterwards. */
+const MAKING = [
+  ['session:stored', false],
+  ['made:nothing', false],
+  ['made:stored', false],
+  ['made:written', true],
+  ['granted:written', true],
+] as const;
+const FREEING = ['draining:written', 'gone:nothing', 'gone:written'] as const;
+
+/** Asks, and waits until the daemon is gone and serves again. */
+async function dieAt(kept: Kept, wire: Greeted, point: string, body: object): Promise<void> {
+  const pid = await until('a daemon', () => kept.pid);
+  kept.failAt(point);
+  wire.send(body);
+  await wire.closed;
+  await kept.gone(pid);
+  await kept.serving();
+}
+
+t.test('while it is made', async (t) => {
+  const kept = await Kept.start(t);
+  for (const [point, exists] of MAKING) {
+    const wire = await kept.open();
+    const request = { sizeBytes: 8192n, kinds, grantKinds: kinds, requestId: point };
+    await dieAt(kept, wire, point, { allocate: request });
+    const before = await list(kept);
+    t.equal(before.length, exists ? 1 : 0, `${point}: it ${exists ? 'exists' : 'does not'}`);
+    const token = wire.welcome.sessionToken;
+    const again = await kept.open({ token, grantIds: [] });
+    t.equal(again.welcome.restored, exists, 'a session that has something is there');
+    const { message, fds } = await again.ask({ allocate: request });
+    const [fd] = fds as [OwnedFd];
+    t.equal(message.allocate?.allocation?.id ?? '', before[0]?.id ?? message.allocate?.allocation?.id);
+    t.ok(holds({ id: '', grantId: 0n, fd }, 0), 'asked again, there is one, and its bytes are zero');
+    t.equal((await budget(kept)).counts?.allocations, 1);
+    t.equal((await budget(kept)).counts?.grants, 1);
+    fd.close();
+    again.close();
+    wire.close();
+    await nothingLeft(t, kept);
+  }
+});
+
+t.test('while it is freed', async (t) => {
+  const kept = await Kept.start(t);
+  for (const point of FREEING) {
+    const wire = await kept.open();
+    const { message } = await wire.ask({ allocate: { sizeBytes: 8192n, kinds, name: 'one' } });
+    const id = message.allocate?.allocation?.id ?? '';
+    await dieAt(kept, wire, point, { free: { allocation: { id } } });
+    wire.close();
+    await nothingLeft(t, kept);
+  }
+});

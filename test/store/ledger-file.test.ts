@@ -1,0 +1,67 @@
+/**
+ * The ledger file: what is written is there for the next start, and what cannot be read stops that.
+ */
+import { spawnSync } from 'node:child_process';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
+import { plainEnvironment, plainNode, temporaryFolder } from '../support/daemon.js';
+
+const uuid = Buffer.alloc(16, 7);
+const device = { version: 1, deviceUuid: uuid, driverUuid: uuid };
+const session = {
+  id: 7n,
+  identity: { uid: 1, gid: 2, pid: 3, groups: [4], unit: undefined },
+  tokenHash: 'hash',
+  clientName: 'test',
+  watched: true,
+  departed: false,
+};
+
+t.test('what was written is there again', async (t) => {
+  const folder = join(temporaryFolder(t), 'state');
+  const first = LedgerFile.open(folder);
+  t.equal(statSync(folder).mode & 0o777, 0o700, 'for this user alone');
+  t.equal(first.device, undefined);
+  first.device = device;
+  first.sessions.put(7n, session);
+  first.sessions.put(8n, { ...session, id: 8n });
+  first.sessions.remove(8n);
+  first.sessions.remove(9n);
+  await first.close();
+  const second = LedgerFile.open(folder);
+  t.match(second.device, { version: 1 });
+  t.strictSame(second.sessions.all, [session]);
+  t.strictSame(second.sessions.get(7n), session);
+  t.throws(() =>
+    second.together(() => {
+      second.sessions.remove(7n);
+      throw new Error('in the middle');
+    }),
+  );
+  t.strictSame(second.sessions.all, [session], 'all of a transaction, or nothing');
+  await second.close();
+});
+
+t.test('what was written before a kill is there', async (t) => {
+  const folder = temporaryFolder(t);
+  const program = fileURLToPath(new URL('programs/killed-writer.js', import.meta.url));
+  const { signal } = spawnSync(...plainNode([program, folder]), { env: plainEnvironment() });
+  t.equal(signal, 'SIGKILL');
+  const ledger = LedgerFile.open(folder);
+  t.equal(ledger.sessions.all.length, 1000);
+  await ledger.close();
+});
+
+t.test('what cannot be read', async (t) => {
+  const folder = temporaryFolder(t);
+  const ledger = LedgerFile.open(folder);
+  ledger.device = { ...device, version: 2 };
+  await ledger.close();
+  t.throws(() => LedgerFile.open(folder), { code: 'LEDGER_UNREADABLE', message: /another version/ });
+  const broken = temporaryFolder(t);
+  writeFileSync(join(broken, 'ledger.mdb'), Buffer.alloc(65_536, 0x5a));
+  t.throws(() => LedgerFile.open(broken), { code: 'LEDGER_UNREADABLE' });
+});

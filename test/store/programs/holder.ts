@@ -1,0 +1,10 @@
+/**
+ * A client that has memory of its session and memory that stays, says so, and waits to be killed.
+ */
+import { connect } from '@vkmemd/client';
+
+const client = await connect({ runtimeDir: process.argv[2] ?? '' });
+await client.allocate({ size: 4096n });
+await client.allocate({ size: 4096n, name: 'stays' });
+process.stdout.write('ready\n');
+setInterval(() => {}, 1 << 30);

@@ -1,0 +1,161 @@
+/**
+ * What outlives a daemon that is killed, or restarted: allocations with their bytes, sessions of processes that live, and
+ * their grants; and what does not.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { plainEnvironment, plainNode } from '../support/daemon.js';
+import { Kept } from '../support/kept.js';
+import { allocate, budget, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
+
+const HOLDER = fileURLToPath(new URL('programs/holder.js', import.meta.url));
+
+for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
+  t.test(`${signal}: NAMED and SESSION memory, its bytes, its grants`, async (t) => {
+    const kept = await Kept.start(t);
+    const wire = await kept.open();
+    const named = await allocate(wire, 0x11, { name: 'frames' });
+    const own = await allocate(wire, 0x22);
+    const before = await list(kept);
+    const bytes = (await budget(kept)).heaps;
+    await kept.kill(signal);
+    t.ok(holds(named, 0x11) && holds(own, 0x22), 'what is mapped stays while there is no daemon');
+    const incarnation = await kept.serving();
+    t.not(incarnation, wire.welcome.incarnation);
+    t.strictSame(await list(kept), before, 'the allocations are what they were');
+    t.strictSame(
+      (await budget(kept)).heaps.map(({ liveBytes }) => liveBytes),
+      bytes.map(({ liveBytes }) => liveBytes),
+    );
+    const token = wire.welcome.sessionToken;
+    const again = await kept.open({ token, grantIds: [named.grantId, own.grantId] });
+    t.match(again.welcome, { restored: true, sessionId: wire.welcome.sessionId, incarnation });
+    const third = await claim(again, { name: 'frames' });
+    t.ok(holds(third, 0x11), 'what is claimed has the bytes');
+    t.ok(third.grantId > own.grantId, 'under an id that was never used');
+    for (const { grantId, fd } of [named, own, third]) {
+      await again.ask({ release: { grantId } });
+      fd.close();
+    }
+    await again.ask({ free: { allocation: { id: named.id } } });
+    again.close();
+    wire.close();
+    await nothingLeft(t, kept);
+  });
+}
+
+t.test('a process that ends while there is no daemon takes its session with it', async (t) => {
+  const kept = await Kept.start(t);
+  const holder = spawn(...plainNode([HOLDER, kept.runtimeDir]), {
+    env: plainEnvironment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
+  t.equal((await list(kept)).length, 2);
+  process.kill(kept.keeper, 'SIGSTOP');
+  await kept.kill();
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  process.kill(kept.keeper, 'SIGCONT');
+  await kept.serving();
+  t.strictSame(
+    (await list(kept)).map(({ name }) => name),
+    ['stays'],
+    'NAMED memory stays',
+  );
+  await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'stays' } }));
+  await nothingLeft(t, kept);
+});
+
+t.test('who does not come back, and who comes with less', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const own = await allocate(wire, 0x33);
+  const other = await allocate(wire, 0x44);
+  const token = wire.welcome.sessionToken;
+  await kept.kill();
+  await kept.serving();
+  const stranger = await kept.open({ token: `${token.slice(0, -1)}!`, grantIds: [] });
+  t.match(stranger.welcome, { restored: false }, 'another token');
+  t.equal((await budget(kept)).counts?.sessions, 2, 'the session sleeps');
+  const again = await kept.open({ token, grantIds: [other.grantId] });
+  t.equal(again.welcome.restored, true);
+  t.equal((await budget(kept)).counts?.grants, 1, 'the grant that it does not have is taken back');
+  const second = await kept.open({ token, grantIds: [] });
+  t.equal(second.welcome.restored, false, 'a session has one connection');
+  await t.rejects(again.ask({ release: { grantId: own.grantId } }), { code: 'NOT_FOUND' });
+  for (const { fd } of [own, other]) fd.close();
+  for (const connection of [stranger, again, second, wire]) connection.close();
+  await nothingLeft(t, kept);
+});
+
+t.test('a request with an id is answered again', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const first = await allocate(wire, 0x55, { requestId: 'one' });
+  const same = await allocate(wire, 0x56, { requestId: 'one' });
+  t.equal(same.id, first.id, 'before a restart');
+  await kept.kill();
+  await kept.serving();
+  const again = await kept.open({ token: wire.welcome.sessionToken, grantIds: [] });
+  const third = await allocate(again, 0x57, { requestId: 'one' });
+  t.equal(third.id, first.id, 'and after');
+  t.equal((await list(kept)).length, 1);
+  const another = await allocate(again, 0x58, { requestId: 'two' });
+  t.not(another.id, first.id);
+  await again.ask({ free: { allocation: { id: first.id } } });
+  t.not(
+    (await allocate(again, 0x59, { requestId: 'one' })).id,
+    first.id,
+    'once it is freed, it is asked anew',
+  );
+  const long = again.ask({ allocate: { sizeBytes: 1n, kinds, requestId: 'x'.repeat(65) } });
+  await t.rejects(long, { code: 'INVALID_ARGUMENT' });
+  for (const { fd } of [first, same, third, another]) fd.close();
+  again.close();
+  wire.close();
+});
+
+t.test('what drains goes on draining', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const held = await allocate(wire, 0x66, { name: 'drains' });
+  const fd = held.fd.dup('kept on');
+  await wire.ask({ free: { allocation: { id: held.id } } });
+  held.fd.close();
+  t.equal((await budget(kept)).counts?.drainingAllocations, 1);
+  await kept.kill();
+  await kept.serving();
+  const { counts, heaps } = await budget(kept);
+  t.match(counts, { drainingAllocations: 1, allocations: 0 });
+  t.equal(heaps[0]?.drainingBytes, 8192n, 'its bytes are not free');
+  fd.close();
+  wire.close();
+  await nothingLeft(t, kept);
+});
+
+t.test('the right to write outlives the daemon', async (t) => {
+  const kept = await Kept.start(t);
+  const writer = await kept.open();
+  const held = await allocate(writer, 0x77, { name: 'one', sharing: 'SHARING_EXCLUSIVE' } as object);
+  await kept.kill();
+  await kept.serving();
+  const other = await kept.open();
+  const wanted = { claim: { allocation: { name: 'one' }, kinds } };
+  await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'of a session that sleeps');
+  const again = await kept.open({ token: writer.welcome.sessionToken, grantIds: [held.grantId] });
+  await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'and of one that came back');
+  again.close();
+  writer.close();
+  await kept.kill();
+  await kept.serving();
+  const third = await kept.open();
+  await t.rejects(third.ask(wanted), { code: 'BUSY' }, 'and of one that ended, while its process lives');
+  await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'one' } }));
+  held.fd.close();
+  other.close();
+  third.close();
+  await nothingLeft(t, kept);
+});

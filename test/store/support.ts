@@ -1,0 +1,85 @@
+/**
+ * What tests of restarts ask for: allocations with bytes in them, read back by who claims them, and the daemon's counts.
+ */
+import { type Decoded, mapFd, type OwnedFd } from '@vkmemd/proto';
+import type { Test } from 'tap';
+import { ControlWire } from '../support/control-wire.js';
+import { type Greeted, type Kept, until } from '../support/kept.js';
+
+export const kinds = ['KIND_MAPPABLE'] as const;
+
+/** Runs `work` with a control connection of its own. */
+export async function controlled<T>(kept: Kept, work: (control: ControlWire) => Promise<T>): Promise<T> {
+  const control = new ControlWire(kept.runtimeDir);
+  try {
+    return await work(control);
+  } finally {
+    control.close();
+  }
+}
+
+export const list = (kept: Kept): Promise<Decoded<'Allocation'>[]> =>
+  controlled(kept, async (control) => (await control.call('ListAllocations', {})).allocations);
+
+export const budget = (kept: Kept): Promise<Decoded<'GetBudgetResponse'>> =>
+  controlled(kept, (control) => control.call('GetBudget', {}));
+
+export interface Held {
+  readonly id: string;
+  readonly grantId: bigint;
+  readonly fd: OwnedFd;
+}
+
+/** Allocates and is granted it as MAPPABLE, with the byte all over it. */
+export async function allocate(
+  wire: Greeted,
+  byte: number,
+  { name = '', requestId = '', sizeBytes = 8192n, ...more } = {},
+): Promise<Held> {
+  const { message, fds } = await wire.ask({
+    allocate: { sizeBytes, kinds, grantKinds: kinds, name, requestId, ...more },
+  });
+  const [fd] = fds;
+  const [grant] = message.allocate?.grants ?? [];
+  if (!fd || !grant || !message.allocate?.allocation) throw new Error('nothing was granted');
+  const mapping = mapFd(fd, { offset: 0n, length: Number(sizeBytes), access: 'rw' });
+  new Uint8Array(mapping.buffer).fill(byte);
+  mapping.unmap();
+  return { id: message.allocate.allocation.id, grantId: grant.id, fd };
+}
+
+/** Claims it to read. */
+export async function claim(wire: Greeted, allocation: { id?: string; name?: string }): Promise<Held> {
+  const { message, fds } = await wire.ask({ claim: { allocation, kinds, access: 'ACCESS_READ_ONLY' } });
+  const [fd] = fds;
+  const [grant] = message.claim?.grants ?? [];
+  if (!fd || !grant) throw new Error('nothing was granted');
+  return { id: grant.allocationId, grantId: grant.id, fd };
+}
+
+/** Whether every byte of it is this one. */
+export function holds({ fd }: Held, byte: number, size = 8192): boolean {
+  const mapping = mapFd(fd, { offset: 0n, length: size, access: 'ro' });
+  const same = new Uint8Array(mapping.buffer).every((found) => found === byte);
+  mapping.unmap();
+  return same;
+}
+
+/** That nothing is left, in the daemon and in the keeper. */
+export async function nothingLeft(t: Test, kept: Kept): Promise<void> {
+  const counts = await until('counts of zero', async () => {
+    const { counts, heaps } = await budget(kept);
+    const bytes = heaps.reduce((sum, { liveBytes, drainingBytes }) => sum + liveBytes + drainingBytes, 0n);
+    const all = Object.values(counts ?? {}).reduce((sum: number, count) => sum + Number(count), 0);
+    return all === 0 && bytes === 0n ? counts : undefined;
+  }).catch(async (failure) => {
+    t.comment(JSON.stringify((await budget(kept)).counts));
+    throw failure;
+  });
+  t.ok(counts, 'nothing is left in the daemon');
+  await until(`a keeper with nothing\n${kept.log}`, () => {
+    const { memory, processes } = kept.keptFds;
+    return memory + processes === 0 ? true : undefined;
+  });
+  t.pass('nothing is left in the keeper');
+}

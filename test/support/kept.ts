@@ -1,0 +1,158 @@
+/**
+ * A daemon under its keeper (`vkmemd --keeper`), to be killed and started again: what outlives it, and what does not.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Test } from 'tap';
+import { ControlWire } from './control-wire.js';
+import { daemonProgram, driverUnderTest, plainEnvironment, plainNode, temporaryFolder } from './daemon.js';
+import { HandoffWire } from './handoff-wire.js';
+
+const PATIENCE_MS = 60_000;
+
+export interface KeptOptions {
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** TOML. */
+  readonly policy?: string;
+}
+
+export type Greeted = HandoffWire & { welcome: Decoded<'Welcome'> };
+
+/** Looks every few milliseconds until it is there. */
+export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`it never came: ${what}`);
+}
+
+export class Kept {
+  readonly runtimeDir: string;
+  /** Where a failpoint is named (daemon/store/failing.ts). */
+  readonly failpoint: string;
+  readonly keeper: number;
+  readonly ended: Promise<number | null>;
+  #log = '';
+
+  private constructor(t: Test, options: KeptOptions) {
+    this.runtimeDir = temporaryFolder(t);
+    const folder = temporaryFolder(t);
+    this.failpoint = join(folder, 'failpoint');
+    const policy = join(folder, 'policy.toml');
+    writeFileSync(policy, options.policy ?? '');
+    const args = [daemonProgram, '--keeper', '--runtime-dir', this.runtimeDir, '--config', policy];
+    const env = {
+      ...plainEnvironment(),
+      VK_DRIVER_FILES: driverUnderTest(),
+      VKMEMD_TEST_FAILPOINT: this.failpoint,
+      ...options.env,
+    };
+    const node = plainNode(['--conditions=vkmemd-test', ...args, ...(options.args ?? [])]);
+    const child = spawn(...node, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (child.pid === undefined) throw new Error('the keeper could not be started');
+    this.keeper = child.pid;
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#log = (this.#log + text).slice(-1 << 16);
+    });
+    createInterface({ input: child.stdout }).on('line', () => {});
+    this.ended = new Promise((resolve) => {
+      child.once('exit', resolve);
+    });
+    t.teardown(async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await this.ended;
+    });
+  }
+
+  static async start(t: Test, options: KeptOptions = {}): Promise<Kept> {
+    const kept = new Kept(t, options);
+    await kept.serving();
+    return kept;
+  }
+
+  /** The end of what both wrote to standard error. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** The daemon's; undefined while there is none. */
+  get pid(): number | undefined {
+    try {
+      const children = readFileSync(`/proc/${this.keeper}/task/${this.keeper}/children`, 'utf8');
+      return Number(children.trim().split(' ')[0]) || undefined;
+    } catch {
+      return undefined; // The keeper has ended.
+    }
+  }
+
+  /** Kills the daemon, not its keeper, and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const pid = await until('a daemon to kill', () => this.pid);
+    process.kill(pid, signal);
+    await this.gone(pid);
+  }
+
+  /** Waits until a process is another one than this. */
+  async gone(pid: number): Promise<void> {
+    await until('its end', () => (this.pid === pid ? undefined : true));
+  }
+
+  /** Waits until it serves, and returns its incarnation. */
+  async serving(): Promise<string> {
+    const control = new ControlWire(this.runtimeDir);
+    try {
+      return await until(`a daemon that serves\n${this.#log}`, async () => {
+        try {
+          return (await control.call('ListDevices', {})).incarnation;
+        } catch (failure) {
+          if (failure instanceof VkmemError && failure.code === 'UNAVAILABLE') return undefined;
+          throw failure;
+        }
+      });
+    } finally {
+      control.close();
+    }
+  }
+
+  /** Connects, as who has no session yet, or as who had one before the daemon restarted. */
+  async open(before?: { readonly token: string; readonly grantIds: readonly bigint[] }): Promise<Greeted> {
+    const wire = await until('a connection', () => {
+      try {
+        return new HandoffWire(this.runtimeDir);
+      } catch {
+        return undefined;
+      }
+    });
+    const { token: sessionToken, grantIds } = before ?? { token: '', grantIds: [] };
+    const { message } = await wire.ask({
+      hello: { protocolVersion: 1, clientName: 'test', sessionToken, grantIds },
+    });
+    if (!message.welcome) throw new Error('no welcome');
+    return Object.assign(wire, { welcome: message.welcome });
+  }
+
+  /** What the keeper has open of memory files and processes. */
+  get keptFds(): { readonly memory: number; readonly processes: number } {
+    const links = readdirSync(`/proc/${this.keeper}/fd`).flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/${this.keeper}/fd/${fd}`)];
+      } catch {
+        return []; // It was closed meanwhile.
+      }
+    });
+    const count = (pattern: RegExp) => links.filter((link) => pattern.test(link)).length;
+    return { memory: count(/^\/memfd:/), processes: count(/pidfd/) };
+  }
+
+  /** Has the daemon die at a failpoint, once. */
+  failAt(name: string): void {
+    closeSync(openSync(this.failpoint, 'w'));
+    writeFileSync(this.failpoint, name);
+  }
+}
