@@ -8,10 +8,10 @@
  * session is kept once it has something to lose, its process's pidfd first.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
+import { failpoint } from '#failpoint';
 import type { Allocation, GrantRecord } from '../memory/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
-import { failpoint } from '#failpoint';
 import type { FdStore } from './fd-store.js';
 import type { LedgerFile } from './ledger-file.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';

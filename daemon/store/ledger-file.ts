@@ -4,7 +4,7 @@
  * cannot take back, and a host that goes down takes the memory with it anyway. A write is a transaction: after a kill at
  * any instruction the file is as it was before it, or after it.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import {
@@ -16,6 +16,9 @@ import {
 } from './records.js';
 
 const DEVICE = 'device';
+const FILE = 'ledger.mdb';
+/** MDB_MAGIC, behind the header of the first page. */
+const MAGIC = { at: 16, value: 0xbeefc0de };
 
 /** One kind of record, by id. */
 export class Table<K extends string | bigint, R> {
@@ -64,7 +67,8 @@ export class LedgerFile {
     let root: RootDatabase<DeviceRecord, string>;
     try {
       mkdirSync(folder, { mode: 0o700, recursive: true });
-      root = open<DeviceRecord, string>({ path: `${folder}/ledger.mdb`, noSync: true, maxDbs: 8 });
+      requireLmdb(`${folder}/${FILE}`);
+      root = open<DeviceRecord, string>({ path: `${folder}/${FILE}`, noSync: true, maxDbs: 8 });
       const found = root.get(DEVICE);
       if (found === undefined || found.version === VERSION) return new LedgerFile(root);
       void root.close();
@@ -91,4 +95,19 @@ export class LedgerFile {
   close(): Promise<void> {
     return this.#root.close();
   }
+}
+
+/** What is no file of its own LMDB does not survive. @throws Error. */
+function requireLmdb(path: string): void {
+  if (!existsSync(path)) return;
+  const header = Buffer.alloc(MAGIC.at + 4);
+  const fd = openSync(path, 'r');
+  try {
+    const read = readSync(fd, header, 0, header.length, 0);
+    // An empty one was made and not written to yet.
+    if (read === 0 || header.readUInt32LE(MAGIC.at) === MAGIC.value) return;
+  } finally {
+    closeSync(fd);
+  }
+  throw new Error(`${path} is no ledger`);
 }
