@@ -18,7 +18,7 @@ import {
 const DEVICE = 'device';
 const FILE = 'ledger.mdb';
 /** MDB_MAGIC, behind the header of the first page. */
-const MAGIC = { at: 16, value: 0xbeefc0de };
+const MAGIC = { at: 24, value: 0xbeefc0de };
 
 /** One kind of record, by id. */
 export class Table<K extends string | bigint, R> {
