@@ -15,7 +15,7 @@ export interface Reloading {
   /** Tells the service manager, where there is one. */
   notify(...assignments: string[]): void;
   /** What the manager shows while all is well. */
-  readonly status: string;
+  status(): string;
 }
 
 export class Hangups {
@@ -47,7 +47,7 @@ export class Hangups {
     tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
     try {
       await reloading.reload();
-      tell('READY=1', `STATUS=${reloading.status}`);
+      tell('READY=1', `STATUS=${reloading.status()}`);
     } catch (failure) {
       reloading.failed(failure);
       tell('READY=1', 'STATUS=The policy was not read again, since it has a fault; the one before it stays.');

@@ -2,16 +2,16 @@
  * vkmemd: the composition root. Joins the device, the domain and the planes, says so in one line, and takes them
  * apart again in the opposite order.
  */
-import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
-import { asVkmemError, setMostPendingCloses } from '@vkmemd/proto';
-import { pino } from 'pino';
+import { asVkmemError, setMostPendingCloses, uuidText } from '@vkmemd/proto';
+import type { pino } from 'pino';
 import { ControlServer } from './control/server.js';
+import { type Handed, takeHanded } from './handed.js';
 import { HandoffServer } from './handoff/server.js';
 import { Hangups } from './hangups.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
+import { DegradedRetry } from './memory/degraded.js';
 import { Domain } from './memory/domain.js';
-import { releaseEverything } from './memory/lifetime.js';
+import { leaveEverything, releaseEverything } from './memory/lifetime.js';
 import { Recovery } from './memory/recovery.js';
 import { requireReservable } from './memory/reservations.js';
 import { type Options, parseOptions, version } from './options.js';
@@ -21,32 +21,41 @@ import { findingText, PolicyError } from './policy/findings.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { RuntimeFolder } from './runtime-folder.js';
-import { Notifier } from './systemd/notify.js';
+import { Survival } from './store/survival.js';
+import { logHappenings } from './systemd/happenings.js';
+import { openLog } from './systemd/log.js';
+import { Manager } from './systemd/manager.js';
 import { Device } from './vulkan/device.js';
 
-const MOST_LOG_BYTES = 1 << 20;
-const LOG_FLUSH_MS = 500;
-/** Of a policy's faults in one line of the log, which is dropped where it is larger than MOST_LOG_BYTES. */
+/** EX_CONFIG of sysexits.h: the same policy would be refused again. */
+const EX_CONFIG = 78;
+/** Of a policy's faults in one line of the log, which is dropped, or cut, where it is too long. */
 const MOST_LOGGED_FAULTS = 100;
 
 /** A daemon that serves, until stop() has taken it apart. */
 interface Running {
   readonly line: string;
+  readonly domain: Domain;
   /** Reads the policy again. @throws PolicyError, with the old one in force. */
   reload(): Promise<Policy>;
   stop(): Promise<void>;
 }
 
-async function start(options: Options, log: pino.Logger): Promise<Running> {
+/** @param handed taken over. */
+async function start(options: Options, logger: pino.Logger, handed: Handed): Promise<Running> {
+  const { activation, store, kept } = handed;
+  const socketGroups = activation.groups(process.getegid?.() ?? -1);
   const readPolicy = async (...where: [typeof parseApart?]) => {
-    const { policy, warnings } = await loadPolicy(options.policy, ...where);
-    for (const warning of warnings) log.warn(`the policy: ${findingText(warning)}`);
+    const { policy, warnings } = await loadPolicy({ ...options.policy, socketGroups }, ...where);
+    for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
     return policy;
   };
   // Before anything is opened: with a policy that has a fault nothing is begun.
   const policy = await readPolicy();
-  const folder = RuntimeFolder.claim(options.runtimeDir);
-  const undo: (() => Promise<void> | void)[] = [() => folder.release()];
+  const { handoff: ofHandoff, control: ofControl } = activation;
+  const elsewhere = { handoff: ofHandoff?.path, control: ofControl?.path };
+  const folder = RuntimeFolder.claim(options.runtimeDir, elsewhere);
+  const undo: (() => Promise<void> | void)[] = [() => activation.close(), () => folder.release()];
   const stop = async () => {
     const failures: unknown[] = [];
     for (const step of undo.splice(0).reverse()) {
@@ -59,6 +68,8 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
   try {
     const device = await Device.open(options.device);
     undo.push(() => device.close());
+    const log = logger.child({ device: uuidText(device.info.deviceUuid) });
+    log.info('the device is open');
     const events = {
       fault: (what: string, cause: unknown) => log.error({ err: cause }, what),
       note: (what: string) => log.warn(what),
@@ -68,29 +79,40 @@ async function start(options: Options, log: pino.Logger): Promise<Running> {
       requireReservable(read, heaps);
       return read;
     };
+    const survival = store && Survival.open(folder.path, store, kept, events.fault);
+    if (survival) undo.push(() => survival.close());
     const fds = new FdBudget(openFiles(), policy.limits.reservedFds);
     setMostPendingCloses(fds.mostPendingCloses);
     log.info({ fds: fds.capacity, sessions: fds.mostSessions }, 'what RLIMIT_NOFILE allows at most');
     const domain = new Domain(
       device,
       version(),
-      { policy: reservable(policy), readPolicy: async () => reservable(await readPolicy(parseApart)), fds },
+      {
+        policy: reservable(policy),
+        readPolicy: async () => reservable(await readPolicy(parseApart)),
+        fds,
+        persistence: survival?.keeping,
+      },
       events,
     );
     domain.authority.onReplaced(({ files, rules }) => {
       log.info({ files, rules: rules.length }, 'the policy was read again and is in force');
     });
-    undo.push(() => releaseEverything(domain));
+    undo.push(logHappenings(log), () => (survival ? leaveEverything(domain) : releaseEverything(domain)));
+    if (survival)
+      log.info(await survival.restore(domain), 'what outlived the daemon before this one is back');
     const recovery = new Recovery(domain);
     undo.push(() => recovery.stop());
-    const handoff = new HandoffServer(domain, folder.handoffSocket);
+    const degraded = new DegradedRetry(domain);
+    undo.push(() => degraded.stop());
+    const handoff = new HandoffServer(domain, ofHandoff?.fd ?? folder.handoffSocket);
     undo.push(() => handoff.close());
-    const control = new ControlServer(domain, folder.controlSocket);
+    const control = new ControlServer(domain, ofControl?.fd ?? folder.controlSocket);
     undo.push(() => control.close());
     undo.push(() => handoff.stopAccepting());
-    return { line: startLine(domain, folder), reload: () => domain.reload.run(), stop };
+    return { line: startLine(domain, folder), domain, reload: () => domain.reload.run(), stop };
   } catch (failure) {
-    await stop().catch((rest) => log.error({ err: rest }, 'after a failed start'));
+    await stop().catch((rest) => logger.error({ err: rest }, 'after a failed start'));
     throw failure;
   }
 }
@@ -122,29 +144,23 @@ function faultsOf(failure: unknown): string[] {
 async function run(options: Options, log: pino.Logger): Promise<void> {
   const signalled = stopSignal();
   const hangups = new Hangups();
-  const notifier = await Notifier.fromEnvironment(process.env);
-  // A manager that does not listen is no reason to leave the clients.
-  const notify = (...lines: string[]) => {
-    try {
-      notifier?.send(...lines);
-    } catch (failure) {
-      log.warn({ err: failure }, 'the service manager was not told');
-    }
-  };
-  const running = await start(options, log);
+  const handed = takeHanded(process.env, log);
+  const manager = await Manager.fromEnvironment(process.env, log);
+  const running = await start(options, log, handed);
   process.stdout.on('error', (failure) => log.warn({ err: failure }, 'nobody reads the start line'));
   process.stdout.write(`${running.line}\n`);
-  notify('READY=1', `STATUS=${running.line}`);
+  manager.ready(running.domain);
   const failed = (failure: unknown) => {
     const cause = failure instanceof PolicyError ? {} : { err: failure };
     const faults = faultsOf(failure);
     const [count, shown] = [faults.length, faults.slice(0, MOST_LOGGED_FAULTS)];
     log.error({ count, faults: shown, ...cause }, 'the policy was not replaced: the one before it stays');
   };
-  hangups.serve({ reload: running.reload, failed, notify, status: running.line });
+  const notify = (...lines: string[]) => manager.tell(...lines);
+  hangups.serve({ reload: running.reload, failed, notify, status: () => manager.status });
   log.info({ signal: await signalled }, 'stopping');
   hangups.close();
-  notify('STOPPING=1');
+  manager.stopping();
   await running.stop();
   log.info('stopped');
 }
@@ -160,16 +176,13 @@ if (options.checkConfig) {
   await new Promise((resolve) => process.stdout.write(`${text}\n`, resolve));
   process.exit(well ? 0 : 1);
 }
-// Never waits for whoever reads the log: what does not fit is dropped.
-const logFile = pino.destination({ dest: 2, sync: false, maxLength: MOST_LOG_BYTES });
-const log = pino({ name: 'vkmemd', level: options.logLevel }, logFile);
+const { log, end } = await openLog(options.logLevel, process.env);
 try {
   await run(options, log);
 } catch (failure) {
   log.debug({ err: failure }, 'failed');
   for (const fault of faultsOf(failure)) process.stderr.write(`vkmemd: ${fault}\n`);
-  process.exitCode = 1;
+  process.exitCode = failure instanceof PolicyError ? EX_CONFIG : 1;
 }
-logFile.end();
-await Promise.race([once(logFile, 'close'), setTimeout(LOG_FLUSH_MS)]);
+await end();
 process.exit();

@@ -40,7 +40,14 @@ interface Given {
   readonly logLevel: string;
   readonly pressureElevated?: number;
   readonly pressureCritical?: number;
+  readonly keeper?: boolean;
+  readonly keeperMax?: string;
+  readonly keeperWatchdog?: string;
+  readonly keeperStopTimeout?: string;
 }
+
+/** EX_USAGE of sysexits.h: by it a manager knows that starting again is of no use. */
+const USAGE = 64;
 
 const HELP = `
 Stops on SIGTERM or SIGINT: finishes what runs, releases everything, exits 0. Reads its policy again on SIGHUP; one
@@ -53,7 +60,8 @@ Examples:
   $ vkmemd
   $ vkmemd --check-config
   $ vkmemd --check-config --config new-policy.toml --json
-  $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd`;
+  $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd
+  $ vkmemd --keeper --keeper-watchdog 30`;
 
 function percent(text: string): number {
   const value = /^\d{1,3}$/.test(text) ? Number(text) : 0;
@@ -106,12 +114,27 @@ export function parseOptions(argv: readonly string[]): Options {
       "and from there on CRITICAL (the policy's word on it; default: 95)",
       percent,
     )
+    .option(
+      '--keeper',
+      'where there is no systemd: start vkmemd as a child, keep its memory while it is restarted',
+    )
+    .option('--keeper-max <fds>', 'how many fds the keeper keeps at most (default: 16384)')
+    .option('--keeper-watchdog <seconds>', 'abort a child that says nothing for so long (default: never)')
+    .option('--keeper-stop-timeout <seconds>', 'kill a child that has not stopped by then (default: 90)')
     .addHelpText('after', HELP)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE))
     .parse([...argv], { from: 'user' });
   const given = command.opts<Given>();
   const { pressureElevated: elevated, pressureCritical: critical, checkConfig, json } = given;
   if (elevated !== undefined && critical !== undefined && elevated > critical) {
     command.error(`error: --pressure-elevated (${elevated}) is above --pressure-critical (${critical})`);
+  }
+  // The program vkmemd has begun as the keeper where it is one, and taken these out.
+  const { keeper, keeperMax, keeperWatchdog, keeperStopTimeout } = given;
+  if (keeper || (keeperMax ?? keeperWatchdog ?? keeperStopTimeout) !== undefined) {
+    command.error(
+      'error: --keeper and what belongs to it go together, with the program vkmemd, and with no --check-config',
+    );
   }
   if (json && !checkConfig) command.error('error: --json goes with --check-config');
   return {

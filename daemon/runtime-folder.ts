@@ -4,29 +4,41 @@
  * A lock on `vkmemd.lock` says that an instance lives in the folder; the kernel drops it when the process ends,
  * however it ends. Whoever has the lock may remove the sockets that an earlier instance left. The lock file itself
  * stays, since removing it would let two instances hold two locks.
+ *
+ * Sockets that the service manager listens on are the manager's: they may be in another folder, and nobody here makes or
+ * removes them.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CONTROL_SOCKET, HANDOFF_SOCKET, lockFile, type OwnedFd, VkmemError } from '@vkmemd/proto';
+
+/** Where the sockets are that are made elsewhere. */
+export interface Elsewhere {
+  readonly handoff?: string | undefined;
+  readonly control?: string | undefined;
+}
 
 export class RuntimeFolder {
   readonly path: string;
   readonly handoffSocket: string;
   readonly controlSocket: string;
   readonly #lock: OwnedFd;
+  /** Those that are made here. */
+  readonly #sockets: readonly string[];
 
-  private constructor(path: string, lock: OwnedFd) {
+  private constructor(path: string, lock: OwnedFd, { handoff, control }: Elsewhere) {
     this.path = path;
-    this.handoffSocket = join(path, HANDOFF_SOCKET);
-    this.controlSocket = join(path, CONTROL_SOCKET);
+    this.handoffSocket = handoff ?? join(path, HANDOFF_SOCKET);
+    this.controlSocket = control ?? join(path, CONTROL_SOCKET);
     this.#lock = lock;
+    this.#sockets = [...(handoff ? [] : [this.handoffSocket]), ...(control ? [] : [this.controlSocket])];
   }
 
   /**
-   * Makes the folder where it does not exist, locks it and removes stale sockets.
+   * Makes the folder where it does not exist, locks it and removes stale sockets, but for those of `elsewhere`.
    * @throws VkmemError UNAVAILABLE where another instance lives there, or the folder cannot be made or written.
    */
-  static claim(path: string): RuntimeFolder {
+  static claim(path: string, elsewhere: Elsewhere = {}): RuntimeFolder {
     let lock: OwnedFd | undefined;
     try {
       makeFolder(path);
@@ -42,19 +54,19 @@ export class RuntimeFolder {
     if (!lock) {
       throw new VkmemError('UNAVAILABLE', `Another vkmemd lives in ${path}; choose another --runtime-dir.`);
     }
-    const folder = new RuntimeFolder(path, lock);
+    const folder = new RuntimeFolder(path, lock, elsewhere);
     folder.#removeSockets();
     return folder;
   }
 
-  /** Removes the sockets and lets the next instance in. */
+  /** Removes the sockets that were made here, and lets the next instance in. */
   release(): void {
     this.#removeSockets();
     this.#lock.close();
   }
 
   #removeSockets(): void {
-    for (const socket of [this.handoffSocket, this.controlSocket]) rmSync(socket, { force: true });
+    for (const socket of this.#sockets) rmSync(socket, { force: true });
   }
 }
 

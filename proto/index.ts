@@ -6,10 +6,13 @@
  * status     faults as google.rpc.Status
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
- * fd, socket, peer, memfd, mapping, dma-buf, eventfd, program, native   the kernel's part, by the addon
+ * fd, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native
+ *            the kernel's part, by the addon
  */
 export * from './codec.js';
 export * from './contract.js';
+export * from './datagram.js';
+export * from './datagram-queue.js';
 export * from './dma-buf.js';
 export * from './errors.js';
 export * from './eventfd.js';
@@ -21,6 +24,8 @@ export {
   setMostPendingCloses,
   tooManyPendingCloses,
 } from './fd.js';
+export * from './inherited.js';
+export * from './keeping.js';
 export * from './mapping.js';
 export * from './memfd.js';
 export { type FileStatus, isKernelError, type KernelError, lockFile } from './native.js';

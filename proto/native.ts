@@ -71,6 +71,26 @@ export interface NativeListener {
   keepAlive(keep: boolean): void;
 }
 
+export interface NativeDatagramReceiver {
+  open(
+    taken: number,
+    maxBytes: number,
+    /** `truncated`: bit 0 for bytes that are missing, bit 1 for fds. `pid` is 0 where the kernel did not say. */
+    onMessage: (
+      data: Buffer,
+      fds: number[] | undefined,
+      pid: number,
+      uid: number,
+      gid: number,
+      truncated: number,
+    ) => void,
+    onError: (error: KernelError) => void,
+  ): void;
+  drain(): void;
+  close(): void;
+  keepAlive(keep: boolean): void;
+}
+
 export interface NativeEventWatch {
   open(fd: number, onCount: (count: bigint) => void): void;
   close(): void;
@@ -85,12 +105,15 @@ export interface NativeExitWatch {
 export interface Native {
   readonly Connection: new () => NativeConnection;
   readonly Listener: new () => NativeListener;
+  readonly DatagramReceiver: new () => NativeDatagramReceiver;
   readonly EventWatch: new () => NativeEventWatch;
   readonly ExitWatch: new () => NativeExitWatch;
   readonly maxFdsPerMessage: number;
   ownFd(fd: number): void;
   disownFd(fd: number): void;
   closeFd(taken: number): void;
+  /** The same number, CLOEXEC: of an fd that this process was started with. */
+  inheritFd(fd: number): number;
   duplicateFd(fd: number): number;
   reopenFd(fd: number, writable: boolean): number;
   fileSize(fd: number): bigint;
@@ -101,11 +124,20 @@ export interface Native {
   /** How many of one user, from which on it is taken no more from. */
   readonly mostPendingClosesOfUser: number;
   setMostPendingCloses(most: number): void;
+  /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that it is bound to or ''. */
+  listeningSocket(fd: number): { family: number; type: number; listening: number; path: string };
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
   connectTo(path: string): number;
   /** The same number: of a socket that this process was left with. Taken if it is what it should be, left alone if not. */
   adoptSocket(fd: number): number;
   socketPair(): [number, number];
+  datagramSocket(): number;
+  /** @param address A path, or '@' and an abstract name, here and below. */
+  bindDatagram(address: string, mode: number): number;
+  /** False: not now. */
+  sendDatagram(socket: number, address: string, data: Uint8Array, fds: readonly number[]): boolean;
+  sameFile(one: number, other: number): boolean;
+  endWithParent(signal: number): void;
   /** Bytes of messages that were sent on the socket and that nobody has read; what the kernel charges for them. */
   unreadBytes(fd: number): number;
   readPeer(fd: number): {

@@ -44,6 +44,9 @@ export interface ListenOptions {
   readonly untrusted?: boolean;
 }
 
+/** A path where nobody listens yet, or a socket of the right type that does, which is taken over. */
+export type ListenPlace = string | OwnedFd;
+
 export interface ListenerHandlers {
   /** Owns the fd (non-blocking, CLOEXEC) and the identity's pidfd. */
   connection(fd: OwnedFd, peer: PeerIdentity): void;
@@ -90,10 +93,17 @@ export class Listener {
   /**
    * Accepts on a socket that already listens, as inherited from systemd.
    * @param fd Taken, also on failure. Becomes non-blocking for all its holders.
+   * @param untrusted as in ListenOptions.
    * @throws KernelError if it does not listen.
    */
-  static adopt(fd: OwnedFd, on: ListenerHandlers): Listener {
-    return new Listener(fd, on, false);
+  static adopt(fd: OwnedFd, on: ListenerHandlers, untrusted = false): Listener {
+    return new Listener(fd, on, untrusted);
+  }
+
+  /** Takes up a socket that already listens, or makes one at a path. @throws as adopt() and listen(). */
+  static at(place: ListenPlace, options: Omit<ListenOptions, 'path'>, on: ListenerHandlers): Listener {
+    if (typeof place === 'string') return Listener.listen({ ...options, path: place }, on);
+    return Listener.adopt(place, on, options.untrusted);
   }
 
   /** Accepts no more and closes the socket. Leaves the file, and connections that were accepted, alone. */

@@ -46,6 +46,7 @@ const wanted = (purpose) =>
     ? {
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
+        systemd: () => onPath('systemd-analyze'),
       }
     : {};
 

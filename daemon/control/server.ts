@@ -19,6 +19,7 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import {
   Listener,
+  type ListenPlace,
   type OwnedFd,
   type PeerIdentity,
   packageDefinition,
@@ -63,8 +64,8 @@ export class ControlServer {
   readonly #listener: Listener;
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
 
-  /** @param path of the socket; its folder exists and no socket is there. */
-  constructor(domain: Domain, path: string) {
+  /** @param place a path whose folder exists and where no socket is; or a socket that listens, taken over. */
+  constructor(domain: Domain, place: ListenPlace) {
     this.#domain = domain;
     this.#admission = new ControlAdmission(domain);
     this.#server = new Server({
@@ -83,8 +84,9 @@ export class ControlServer {
     this.#health.addToServer(this.#server);
     new ReflectionService(packageDefinition).addToServer(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#listener = Listener.listen(
-      { type: 'stream', path },
+    this.#listener = Listener.at(
+      place,
+      { type: 'stream' },
       {
         connection: (fd, peer) => this.#accept(fd, peer),
         error: (cause) => domain.events.fault('the control socket could not accept', cause),

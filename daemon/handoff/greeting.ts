@@ -5,6 +5,7 @@ import { type Decoded, type Draft, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, VkmemErr
 import type { ClientProcess } from '../memory/client-process.js';
 import type { Domain } from '../memory/domain.js';
 import { keepGrants } from '../memory/grant.js';
+import { beginSession } from '../memory/lifetime.js';
 import type { Session } from '../memory/session.js';
 import type { Identity } from '../policy/identity.js';
 
@@ -39,7 +40,7 @@ export function checkHello(hello: Hello): string {
  * have are taken back.
  * @throws VkmemError TOO_MANY_SESSIONS, NOT_PERMITTED.
  */
-export function beginSession(
+export function sessionFor(
   domain: Domain,
   identity: Identity,
   process: ClientProcess | undefined,
@@ -48,7 +49,7 @@ export function beginSession(
   const clientName = checkHello(hello);
   domain.authority.requireConnect(identity);
   const before = hello?.sessionToken ? domain.sessions.wake(hello.sessionToken, identity) : undefined;
-  const session = before ?? domain.sessions.open(identity, clientName);
+  const session = before ?? beginSession(domain, identity, clientName, process);
   session.clientName = clientName;
   session.process = process ?? session.process;
   if (before) keepGrants(domain, before, new Set(hello?.grantIds));

@@ -31,7 +31,7 @@ import type { Identity } from '../policy/identity.js';
 import type { Place } from './admission.js';
 import { fdsAskedBy } from './credit.js';
 import { errorOfFault, goodbye } from './farewell.js';
-import { beginSession, checkHello, welcomeTo } from './greeting.js';
+import { checkHello, sessionFor, welcomeTo } from './greeting.js';
 import { Pace } from './pace.js';
 import { serve } from './requests.js';
 
@@ -143,7 +143,7 @@ export class Peer {
   }
 
   #greet({ sequence, hello }: Decoded<'ClientMessage'>): void {
-    const { session, restored } = beginSession(this.#domain, this.#identity, this.#process, hello);
+    const { session, restored } = sessionFor(this.#domain, this.#identity, this.#process, hello);
     clearTimeout(this.#greeting);
     this.#session = session;
     this.#send({ sequence, welcome: welcomeTo(this.#domain, session, restored) });

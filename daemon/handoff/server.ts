@@ -1,7 +1,14 @@
 /**
  * The handoff plane: listens on a SOCK_SEQPACKET socket and keeps its peers.
  */
-import { asVkmemError, Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
+import {
+  asVkmemError,
+  Listener,
+  type ListenPlace,
+  type OwnedFd,
+  type PeerIdentity,
+  VkmemError,
+} from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
 import { identityOf } from '../policy/unit.js';
 import { Admission, type Place } from './admission.js';
@@ -16,12 +23,13 @@ export class HandoffServer {
   readonly #lingering = new Lingering();
   readonly #admission: Admission;
 
-  /** @param path of the socket; its folder exists and no socket is there. */
-  constructor(domain: Domain, path: string) {
+  /** @param place a path whose folder exists and where no socket is; or a socket that listens, taken over. */
+  constructor(domain: Domain, place: ListenPlace) {
     this.#domain = domain;
     this.#admission = new Admission(domain);
-    this.#listener = Listener.listen(
-      { type: 'seqpacket', path, untrusted: true },
+    this.#listener = Listener.at(
+      place,
+      { type: 'seqpacket', untrusted: true },
       {
         connection: (fd, peer) => this.#accept(fd, peer),
         error: (cause) => domain.events.fault('the handoff socket could not accept', cause),

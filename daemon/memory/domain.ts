@@ -78,7 +78,7 @@ export interface DomainSettings {
   /** What there is of file descriptors. */
   readonly fds: FdBudget;
   /** What outlives this process; default: nothing. */
-  readonly persistence?: Persistence;
+  readonly persistence?: Persistence | undefined;
 }
 
 export class Domain {

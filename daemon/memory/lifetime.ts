@@ -8,13 +8,15 @@
  * sessions' word counts.
  */
 import type { Decoded } from '@vkmemd/proto';
+import type { Identity } from '../policy/identity.js';
 import type { Allocation } from './allocation.js';
 import { publishEvent } from './allocation-events.js';
 import type { Caller } from './caller.js';
+import type { ClientProcess } from './client-process.js';
 import type { Domain } from './domain.js';
 import { dropGrant } from './grant.js';
 import type { Session } from './session.js';
-import { publishSessionEnd } from './session-events.js';
+import { publishSessionBegin, publishSessionEnd } from './session-events.js';
 
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 1000;
@@ -63,6 +65,22 @@ function retire(domain: Domain, allocation: Allocation): Promise<void> {
   return allocation.retire((work) => domain.frees.take(party, work));
 }
 
+/**
+ * @param process who opened it, where the kernel can name it.
+ * @throws VkmemError TOO_MANY_SESSIONS.
+ */
+export function beginSession(
+  domain: Domain,
+  identity: Identity,
+  clientName: string,
+  process?: ClientProcess,
+): Session {
+  const session = domain.sessions.open(identity, clientName);
+  session.process = process;
+  publishSessionBegin(domain, session);
+  return session;
+}
+
 /** Ends a session: its grants are gone, what it owned is freed. Never throws: nobody is left to be told. */
 export async function endSession(domain: Domain, session: Session): Promise<void> {
   domain.sessions.close(session);
@@ -88,13 +106,30 @@ export async function endSession(domain: Domain, session: Session): Promise<void
 /** Settles a retired allocation that nobody holds. Whether it is gone now. */
 export function settleIfUnheld(domain: Domain, allocation: Allocation): boolean {
   if (allocation.charge.state === 'settled') return true;
-  if (!allocation.retired || allocation.held) return false;
+  if (!allocation.retired) return false;
+  forgetUnheld(domain, allocation);
+  if (allocation.held) return false;
   allocation.memory.closeHandles();
   allocation.charge.settle();
   domain.registry.remove(allocation);
   domain.persistence.gone(allocation);
   publishEvent(domain, 'FREED', allocation);
   return true;
+}
+
+/**
+ * A session that sleeps cannot say what it has given up since its daemon ended; of a memfd that nobody gets any more the
+ * kernel can.
+ */
+function forgetUnheld(domain: Domain, allocation: Allocation): void {
+  const asleep = [...allocation.grants].filter(
+    ({ session, kind }) => session.sleeping && kind === 'MAPPABLE',
+  );
+  if (asleep.length === 0 || allocation.memory.heldElsewhere() !== false) return;
+  for (const grant of asleep) {
+    dropGrant(domain, grant);
+    if (grant.session.idle) void endSession(domain, grant.session);
+  }
 }
 
 /** Looks again, later, whether a draining allocation is still held. */

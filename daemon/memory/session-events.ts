@@ -1,6 +1,7 @@
 /**
- * The end of sessions, told to whoever listens, in the same way as what becomes of allocations (allocation-events.ts):
- * in the same turn, once for each session, when it has ended and before what it held is given up.
+ * The beginning and the end of sessions, told to whoever listens, in the same way as what becomes of allocations
+ * (allocation-events.ts): in the same turn, once each; of the end, when the session has ended and before what it held is
+ * given up.
  */
 import { channel } from 'node:diagnostics_channel';
 import type { Domain } from './domain.js';
@@ -10,22 +11,38 @@ export const SESSION_CHANNEL = 'vkmemd:session';
 
 export interface SessionEvent {
   readonly domain: Domain;
-  readonly event: 'ENDED';
+  readonly event: 'BEGUN' | 'ENDED';
   readonly session: Session;
 }
 
 const sessions = channel(SESSION_CHANNEL);
 
+function publish(domain: Domain, event: SessionEvent['event'], session: Session): void {
+  if (!sessions.hasSubscribers) return;
+  const told: SessionEvent = { domain, event, session };
+  sessions.publish(told);
+}
+
+/** Tells who listens, if anybody does. */
+export function publishSessionBegin(domain: Domain, session: Session): void {
+  publish(domain, 'BEGUN', session);
+}
+
 /** Tells who listens, if anybody does. */
 export function publishSessionEnd(domain: Domain, session: Session): void {
-  if (!sessions.hasSubscribers) return;
-  const told: SessionEvent = { domain, event: 'ENDED', session };
-  sessions.publish(told);
+  publish(domain, 'ENDED', session);
+}
+
+/** Calls the listener with both of every session of every domain, until what it returns is called. */
+export function onSessionEvent(listener: (event: SessionEvent) => void): () => void {
+  const heard = (told: unknown) => listener(told as SessionEvent);
+  sessions.subscribe(heard);
+  return () => void sessions.unsubscribe(heard);
 }
 
 /** Calls the listener at the end of every session of every domain, until what it returns is called. */
 export function onSessionEnd(listener: (event: SessionEvent) => void): () => void {
-  const heard = (told: unknown) => listener(told as SessionEvent);
-  sessions.subscribe(heard);
-  return () => void sessions.unsubscribe(heard);
+  return onSessionEvent((told) => {
+    if (told.event === 'ENDED') listener(told);
+  });
 }

@@ -52,6 +52,11 @@ export class Session {
     this.token = token;
     this.clientName = clientName;
   }
+
+  /** Whether it has nothing that it could come back for. */
+  get idle(): boolean {
+    return this.owned.size + this.grants.size + this.made.size === 0;
+  }
 }
 
 export class Sessions {

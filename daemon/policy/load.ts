@@ -6,7 +6,7 @@
  */
 import { type Finding, Findings, type Place, PolicyError } from './findings.js';
 import { Names } from './names.js';
-import { DEFAULT_PRESSURE, Policy, type Rule, type Thresholds } from './policy.js';
+import { DEFAULT_PRESSURE, Policy, type Rule, self, type Thresholds } from './policy.js';
 import { type FileTerms, namesIn, readFile } from './read.js';
 import { readSources, type Sources } from './sources.js';
 import { type Parsed, parse, type Source, type Table } from './toml.js';
@@ -17,6 +17,8 @@ export interface PolicySettings extends Sources {
   /** Users who may import memory of their own. */
   readonly importers: ReadonlySet<number>;
   readonly pressure: Partial<Thresholds>;
+  /** Of the sockets, whose members may connect where no rule says who may. Default: the daemon's own. */
+  readonly socketGroups?: ReadonlySet<number>;
 }
 
 export interface LoadedPolicy {
@@ -42,13 +44,14 @@ export async function loadPolicy(
   const terms = roots.map((root) => readFile(root, names, findings));
   const pressure = pressureOf(terms, settings.pressure, complete ? findings : undefined);
   const rules = terms.flatMap(({ rules }) => rules);
-  const policy = new Policy({
+  const said = {
     rules: [...rules.map(({ rule }) => rule), ...importRule(settings.importers)],
     limits: Object.assign({}, ...terms.map(({ limits }) => limits)),
     pressure,
     overcommit: terms.findLast(({ overcommit }) => overcommit !== undefined)?.overcommit ?? false,
     files: sources.map(({ file }) => file),
-  });
+  };
+  const policy = new Policy(said, { ...self(), socketGroups: settings.socketGroups });
   // Where a fault has kept something from being read, what is left looks odder than it is.
   if (findings.faults.length === 0) warnOf(rules, policy, findings);
   findings.sort(policy.files);

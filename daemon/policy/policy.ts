@@ -3,7 +3,8 @@
  *
  * Every rule that matches a peer is applied, in order: first the built-in ones, then those of the files. Root and the
  * daemon's own user are operators unless a rule says otherwise. Where no rule of a file lets anybody connect, members
- * of the daemon's group (whose socket it is) are tenants; where one does, only those whom the rules let in get in.
+ * of the sockets' group (the daemon's own, where it made them) are tenants; where one does, only those whom the rules
+ * let in get in.
  *
  * The first rule that lets a peer in, or makes it an operator, gives it what tenants and operators have by default, and
  * then what it says itself. Whoever was shut out and is let in again has what it had.
@@ -56,6 +57,8 @@ export interface PolicyTerms {
 export interface Self {
   readonly uid: number;
   readonly gid: number;
+  /** Of its sockets. Default: its own, as it makes them. */
+  readonly socketGroups?: ReadonlySet<number> | undefined;
 }
 
 export const self = (): Self => ({ uid: process.geteuid?.() ?? -1, gid: process.getegid?.() ?? -1 });
@@ -80,7 +83,7 @@ export class Policy {
     const operators: Rule = { where: 'built in', match: { uids: new Set([0, daemon.uid]) }, gives: OPERATOR };
     const members: Rule = {
       where: 'built in',
-      match: { groups: new Set([daemon.gid]) },
+      match: { groups: daemon.socketGroups ?? new Set([daemon.gid]) },
       gives: { ...TENANT, connect: true },
     };
     const named = rules.some(({ gives }) => gives.connect);

@@ -15,6 +15,7 @@ import type { Domain } from '../memory/domain.js';
 import { dropGrant } from '../memory/grant.js';
 import { endSession, freeAllocation } from '../memory/lifetime.js';
 import { Session } from '../memory/session.js';
+import { publishSessionBegin } from '../memory/session-events.js';
 import { type Keeping, nameOfSession } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
 import { otherDevice, planAnew } from './other-device.js';
@@ -104,6 +105,7 @@ export class Restoring {
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
     session.process = process;
     if (record.departed) this.#departed.push(session);
+    else publishSessionBegin(this.#domain, session);
     this.#sessions.set(id, session);
     this.#keeping.adoptSession(session, record.departed);
   }
@@ -140,6 +142,7 @@ export class Restoring {
     owner?.owned.add(allocation);
     maker?.made.set(terms.requestId, allocation);
     this.#allocations.set(id, allocation);
+    publishEvent(this.#domain, 'CREATED', allocation);
     if (ends) this.#ending.push(allocation);
     else if (memory.degraded)
       this.#domain.events.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
@@ -175,8 +178,10 @@ export class Restoring {
     }
   }
 
-  /** It ends with its process, unless that comes back first. */
+  /** It ends with its process, unless that comes back first; at once where there is nothing to come back for. */
   #watchOver(session: Session): void {
+    if (session.idle) void endSession(this.#domain, session);
+    if (session.ended) return;
     session.sleeping = session.process?.watch(() => void endSession(this.#domain, session));
   }
 

@@ -1,13 +1,11 @@
 /**
  * Tells systemd how the service is (sd_notify): datagrams of VARIABLE=value lines to $NOTIFY_SOCKET.
  *
- * unix-dgram sends them. It keeps the process alive while its socket is open, cuts long paths short without a word
- * and cannot reach abstract sockets; so it is opened for each message, and such addresses are refused here.
+ * unix-dgram sends them. It keeps the process alive while its socket is open, so that is opened for each message.
  */
-type Dgram = typeof import('unix-dgram').default;
+import { requireAddress } from './address.js';
 
-/** sizeof(sockaddr_un.sun_path), with its final zero. */
-const MAX_PATH = 108;
+type Dgram = typeof import('unix-dgram').default;
 
 export class Notifier {
   readonly #path: string;
@@ -27,10 +25,7 @@ export class Notifier {
     const path = env.NOTIFY_SOCKET;
     delete env.NOTIFY_SOCKET;
     if (!path) return undefined;
-    if (!path.startsWith('/'))
-      throw new Error(`NOTIFY_SOCKET=${path} is not a path; abstract sockets cannot be reached`);
-    if (Buffer.byteLength(path) >= MAX_PATH)
-      throw new Error(`NOTIFY_SOCKET is longer than ${MAX_PATH - 1} bytes`);
+    requireAddress('NOTIFY_SOCKET', path);
     // Its binary fits one version of Node.js only: loaded where it is needed, it can hinder nobody else.
     return new Notifier(path, (await import('unix-dgram')).default);
   }

@@ -111,7 +111,7 @@ export class Device {
     return this.#make(plan, (device) => makeNew(device, plan, name));
   }
 
-  /** Makes memory of a client's own handle. The fd is taken over, and closed on failure. @throws VkmemError as allocate(). */
+  /** Makes memory of a client's own handle. The fd is taken over, also on failure. @throws VkmemError as allocate(). */
   async import({ source }: ImportTerms, plan: MemoryPlan, fd: OwnedFd): Promise<DeviceMemory> {
     try {
       this.#requireFits(plan);
@@ -123,8 +123,8 @@ export class Device {
   }
 
   /**
-   * Makes memory of handles that outlived their daemon (DeviceMemory.keep), bytes and all. Where the device does not take
-   * them it is `degraded`, and revive() tries again. The fds are taken over, and closed on failure.
+   * Makes memory of handles that outlived their daemon (DeviceMemory.keep), or `degraded` memory where the device does
+   * not take them, until revive() succeeds. The fds are taken over, and closed on failure.
    * @throws VkmemError KIND_UNSUPPORTED when the needed handle is missing; INVALID_SIZE; DEVICE_LOST.
    */
   async adopt(plan: MemoryPlan, kept: KeptHandles, terms: AdoptTerms = {}): Promise<DeviceMemory> {
@@ -146,9 +146,8 @@ export class Device {
   }
 
   /**
-   * Makes what was written through mappings and by importers visible to one another. Some importers keep what they
-   * read in caches that a CPU's writes do not reach (CUDA, of memory that it takes for the device's own); work that
-   * the device does afterwards empties them.
+   * Makes what was written through mappings and by importers visible to one another. Some importers' caches (CUDA's, of
+   * memory that it takes for the device's own) are not reached by a CPU's writes; work that the device does empties them.
    * @throws VkmemError NOT_FOUND when freed meanwhile, DEVICE_LOST.
    */
   sync(memory: DeviceMemory): Promise<void> {
@@ -173,10 +172,14 @@ export class Device {
     return this.#current.use(({ device }) => native(device.memoryBudget()));
   }
 
+  /** Resolves when the threads of the device still answer, a lost one's too. @throws VkmemError as the driver fails. */
+  answer(): Promise<void> {
+    return this.#current.answer();
+  }
+
   /**
-   * Puts a new VkDevice, probed anew, in the place of the lost one, for the same physical device. Every memory of the
-   * lost one has been detached or freed before. The caller revives what survives, and tries again after a failure.
-   * @throws VkmemError as open().
+   * Puts a new VkDevice, probed anew, in the place of the lost one, whose memories were all detached or freed before. The
+   * caller revives what survives, and tries again after a failure. @throws VkmemError as open().
    */
   async reopen(): Promise<void> {
     await this.#current.reopen();

@@ -71,6 +71,24 @@ export class LiveDevice {
     }
   }
 
+  /**
+   * Resolves when a thread of the device has answered: with what the driver says of memory, which every allocation asks
+   * too; and while the device is lost, with nothing but that it had its turn.
+   * @throws VkmemError as the driver fails.
+   */
+  async answer(): Promise<void> {
+    const opened = this.#opened;
+    if (opened) {
+      try {
+        await native(opened.device.memoryBudget());
+        return;
+      } catch (error) {
+        if (this.is(opened)) throw error;
+      }
+    }
+    await native(loadNative().answer());
+  }
+
   /** Whether a call failed since the device under it was lost by somebody else's word, and destroyed. */
   #wasTakenAway(opened: Opened, error: unknown): boolean {
     const byAddon = error instanceof VkmemError && error.metadata.vkResult !== undefined;

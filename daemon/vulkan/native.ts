@@ -184,6 +184,8 @@ export interface NativeDevice {
 }
 
 export interface NativeModule {
+  /** Resolves when a thread has had its turn. The driver has no part in it. */
+  answer(): Promise<void>;
   enumerate(): Promise<DeviceInfo[]>;
   /** `window`: the most bytes of one transfer buffer, at least 8192; 0 stands for 1 GiB. */
   openDevice(index: number, window: bigint): Promise<NativeDevice>;

@@ -78,6 +78,8 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Addon(env));
   ExportConnection(env, exports);
+  ExportDatagram(env, exports);
+  ExportDatagramReceiver(env, exports);
   ExportDmaBuf(env, exports);
   ExportEvent(env, exports);
   ExportExec(env, exports);
@@ -85,6 +87,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportFd(env, exports);
   ExportFileStatus(env, exports);
   ExportFlight(env, exports);
+  ExportKeeping(env, exports);
   ExportListener(env, exports);
   ExportMapping(env, exports);
   ExportMemfd(env, exports);

@@ -79,6 +79,8 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
 
 // Each binding file's part of the exports.
 void ExportConnection(Napi::Env env, Napi::Object exports);
+void ExportDatagram(Napi::Env env, Napi::Object exports);
+void ExportDatagramReceiver(Napi::Env env, Napi::Object exports);
 void ExportDmaBuf(Napi::Env env, Napi::Object exports);
 void ExportEvent(Napi::Env env, Napi::Object exports);
 void ExportExec(Napi::Env env, Napi::Object exports);
@@ -86,6 +88,7 @@ void ExportExit(Napi::Env env, Napi::Object exports);
 void ExportFd(Napi::Env env, Napi::Object exports);
 void ExportFileStatus(Napi::Env env, Napi::Object exports);
 void ExportFlight(Napi::Env env, Napi::Object exports);
+void ExportKeeping(Napi::Env env, Napi::Object exports);
 void ExportListener(Napi::Env env, Napi::Object exports);
 void ExportMapping(Napi::Env env, Napi::Object exports);
 void ExportMemfd(Napi::Env env, Napi::Object exports);

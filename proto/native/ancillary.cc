@@ -58,6 +58,7 @@ int Receive(int socket_fd, int flags, size_t room, const Origin& origin, iovec b
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET) continue;
     if (header->cmsg_type == SCM_RIGHTS) AdoptFds(header, origin, &datagram->fds);
+    if (header->cmsg_type == SCM_CREDENTIALS) memcpy(&datagram->sender, CMSG_DATA(header), sizeof(ucred));
     if (header->cmsg_type == kScmPidfd) {
       FdList unasked;
       AdoptFds(header, nullptr, &unasked);
@@ -134,12 +135,17 @@ uid_t PeerUid(int socket_fd) {
   return credentials.uid;
 }
 
-int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds) {
+int SendDatagram(int socket_fd, const UnixAddress* to, const uint8_t* data, size_t size,
+                 const std::vector<int>& fds) {
   alignas(cmsghdr) char control[kRightsSpace];
   iovec bytes = {const_cast<uint8_t*>(data), size};
   msghdr message = {};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
+  if (to != nullptr) {
+    message.msg_name = const_cast<sockaddr_un*>(&to->address);
+    message.msg_namelen = to->size;
+  }
   if (!fds.empty()) {
     if (fds.size() > kMaxFdsPerMessage) return EINVAL;
     message.msg_control = control;
@@ -150,12 +156,7 @@ int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& 
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    unsigned char* out = CMSG_DATA(header);
-    for (const UniqueFd& fd : fds) {
-      const int number = fd.get();
-      memcpy(out, &number, sizeof number);
-      out += sizeof number;
-    }
+    memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   }
   ssize_t sent;
   do {

@@ -3,13 +3,18 @@
 // Receiving offers the kernel room for everything that can come with a datagram: SCM_MAX_FD descriptors and
 // the credentials and pidfd of a socket that somebody set SO_PASSCRED or SO_PASSPIDFD on. So nothing is ever
 // lost by shortage of room; MSG_CTRUNC then means that the fd table is full, and what was installed is in
-// `fds` to be closed. Neither function blocks (MSG_DONTWAIT), raises SIGPIPE or calls JavaScript.
+// `fds` to be closed. No function here blocks (MSG_DONTWAIT), raises SIGPIPE or calls JavaScript. SOCK_DGRAM
+// sockets are served by the same two; they alone name whom they send to.
 
 #ifndef VKMEM_PROTO_ANCILLARY_H_
 #define VKMEM_PROTO_ANCILLARY_H_
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "unique_fd.h"
 
@@ -23,6 +28,14 @@ struct Datagram {
   bool data_truncated = false;  // the datagram was longer than the buffer
   bool fds_truncated = false;   // some fds could not be installed
   FdList fds;                   // all that arrived, CLOEXEC set
+  // Who sent it, where the receiver has SO_PASSCRED.
+  ucred sender = {0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
+};
+
+// An address of a Unix socket, as bind() and sendto() take it.
+struct UnixAddress {
+  sockaddr_un address;
+  socklen_t size;
 };
 
 // Zero, or the errno.
@@ -44,9 +57,16 @@ uid_t PeerUid(int socket_fd);
 // Whether fds come with the next datagram of a hardened socket. They stay there.
 bool NextHasFds(int socket_fd);
 
-// Zero, or the errno. The fds stay the caller's: the kernel takes its own references. At most
-// kMaxFdsPerMessage.
-int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds);
+// Zero, or the errno. The fds are borrowed: the kernel takes its own references. At most kMaxFdsPerMessage.
+// `to` is null where the socket is connected.
+int SendDatagram(int socket_fd, const UnixAddress* to, const uint8_t* data, size_t size,
+                 const std::vector<int>& fds);
+
+inline int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds) {
+  std::vector<int> numbers;
+  for (const UniqueFd& fd : fds) numbers.push_back(fd.get());
+  return SendDatagram(socket_fd, nullptr, data, size, numbers);
+}
 
 // Whether an empty receive was the end of the conversation rather than an empty datagram. SEQPACKET returns 0
 // for both. It is the end if the other side has hung up and nothing is queued; an empty datagram that is sent

@@ -42,6 +42,17 @@ Napi::Value CloseFd(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// inheritFd(fd): fd, the same number, which whoever started this process left open. JavaScript owns it from
+// here on, and whatever this process starts does not have it.
+Napi::Value InheritFd(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(inherited_fd, 0);
+  const int flags = fcntl(inherited_fd, F_GETFD);
+  if (flags < 0 || fcntl(inherited_fd, F_SETFD, flags | FD_CLOEXEC) != 0) {
+    return ThrowKernelError(info.Env(), "fcntl", errno);
+  }
+  return HandOver(info, UniqueFd(inherited_fd));
+}
+
 // duplicateFd(fd): fd. The two share one open file description: its offset, its status flags, its lease.
 Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
@@ -90,6 +101,7 @@ void ExportFd(Napi::Env env, Napi::Object exports) {
   exports.Set("ownFd", Napi::Function::New<OwnFd>(env, "ownFd"));
   exports.Set("disownFd", Napi::Function::New<DisownFd>(env, "disownFd"));
   exports.Set("closeFd", Napi::Function::New<CloseFd>(env, "closeFd"));
+  exports.Set("inheritFd", Napi::Function::New<InheritFd>(env, "inheritFd"));
   exports.Set("duplicateFd", Napi::Function::New<DuplicateFd>(env, "duplicateFd"));
   exports.Set("reopenFd", Napi::Function::New<ReopenFd>(env, "reopenFd"));
   exports.Set("fileSize", Napi::Function::New<FileSize>(env, "fileSize"));

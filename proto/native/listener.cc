@@ -18,8 +18,15 @@ namespace {
 
 constexpr int kAcceptsPerWakeup = 16;
 constexpr uint64_t kRestMilliseconds = 50;
+// Linux 6.16; younger than the libc headers that the addon must build with.
+constexpr int kSoPassRights = 83;
 
 }  // namespace
+
+void TakeNoFds(int listening_fd) {
+  const int none = 0;
+  setsockopt(listening_fd, SOL_SOCKET, kSoPassRights, &none, sizeof none);
+}
 
 Listener::Listener(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
 
@@ -37,6 +44,12 @@ Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
     return ThrowKernelError(info.Env(), "getsockopt", errno);
   }
   if (!listening) return ThrowKernelError(info.Env(), "accept4", EINVAL);
+  int type = 0;
+  size = sizeof type;
+  if (getsockopt(listening_fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM) {
+    // One that was inherited may have listened without.
+    TakeNoFds(listening_fd);
+  }
   const int err = watch_.Open(&Addon::Of(info.Env()), listening_fd);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
   untrusted_ = untrusted;

@@ -47,6 +47,10 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   bool reported_ = false;
 };
 
+// Who reads a stream of bytes has no use for fds, and the kernel would close them in its read(), which may
+// block (reaper.h). Holds for connections that are made from now on, where the kernel can (Linux 6.16).
+void TakeNoFds(int listening_fd);
+
 }  // namespace vkmem
 
 #endif  // VKMEM_PROTO_LISTENER_H_

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <napi.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,14 +18,12 @@
 
 #include "addon.h"
 #include "kernel_error.h"
+#include "listener.h"
 #include "require.h"
 
 namespace vkmem {
 
 namespace {
-
-// Linux 6.16; younger than the libc headers that the addon must build with.
-constexpr int kSoPassRights = 83;
 
 bool Address(const std::string& path, sockaddr_un* address) {
   memset(address, 0, sizeof *address);
@@ -56,12 +55,8 @@ Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   if (bind(listening_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return ThrowKernelError(info.Env(), "bind", errno);
   }
-  if (!seqpacket) {
-    // Who reads a stream of bytes has no use for fds, and the kernel would close them in its read(), which
-    // may block (reaper.h). What is set here holds for every connection from its beginning.
-    const int none = 0;
-    setsockopt(listening_fd.get(), SOL_SOCKET, kSoPassRights, &none, sizeof none);
-  }
+  // What is set before listen() holds for every connection.
+  if (!seqpacket) TakeNoFds(listening_fd.get());
   const char* failed = nullptr;
   if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) {
     failed = "chmod";
@@ -127,10 +122,42 @@ Napi::Value AdoptSocket(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(UniqueFd(inherited_fd)));
 }
 
+// listeningSocket(fd): { family, type, listening, path }, of whatever socket it is. `path` is empty where it
+// has none.
+Napi::Value ListeningSocket(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(socket_fd, 0);
+  Napi::Object found = Napi::Object::New(info.Env());
+  const struct {
+    const char* name;
+    int option;
+  } asked[] = {{"family", SO_DOMAIN}, {"type", SO_TYPE}, {"listening", SO_ACCEPTCONN}};
+  for (const auto& [name, option] : asked) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    if (getsockopt(socket_fd, SOL_SOCKET, option, &value, &size) != 0) {
+      return ThrowKernelError(info.Env(), "getsockopt", errno);
+    }
+    found.Set(name, Napi::Number::New(info.Env(), value));
+  }
+  // One byte more than the kernel fills, so that a path as long as can be has its zero too.
+  struct {
+    sockaddr_un address;
+    char zero;
+  } own = {};
+  socklen_t size = sizeof own.address;
+  if (getsockname(socket_fd, reinterpret_cast<sockaddr*>(&own.address), &size) != 0) {
+    return ThrowKernelError(info.Env(), "getsockname", errno);
+  }
+  const bool named = own.address.sun_family == AF_UNIX && size > offsetof(sockaddr_un, sun_path);
+  found.Set("path", Napi::String::New(info.Env(), named ? own.address.sun_path : ""));
+  return found;
+}
+
 }  // namespace
 
 void ExportSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("adoptSocket", Napi::Function::New<AdoptSocket>(env, "adoptSocket"));
+  exports.Set("listeningSocket", Napi::Function::New<ListeningSocket>(env, "listeningSocket"));
   exports.Set("listenOn", Napi::Function::New<ListenOn>(env, "listenOn"));
   exports.Set("connectTo", Napi::Function::New<ConnectTo>(env, "connectTo"));
   exports.Set("socketPair", Napi::Function::New<SocketPair>(env, "socketPair"));

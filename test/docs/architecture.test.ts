@@ -19,6 +19,7 @@ interface Import {
 
 const OUR_PACKAGES: Readonly<Record<string, string>> = {
   '@vkmemd/proto': 'proto/index.js',
+  '@vkmemd/proto/kernel': 'proto/kernel.js',
   '@vkmemd/client': 'client/index.js',
   vkmemd: 'daemon/main.js',
 };
@@ -58,7 +59,7 @@ const all = ['proto', 'daemon', 'client'].flatMap(sourcesIn).flatMap(importsOf);
 
 /** The folder of our tree that a path belongs to; undefined for packages and node's own modules. */
 function folderOf(path: string): string | undefined {
-  return /^(proto|client|daemon)(?=\/)(\/(limits|memory|policy|vulkan|systemd|control|handoff|admin|ivshmem)(?=\/))?/.exec(
+  return /^(proto|client|daemon)(?=\/)(\/(limits|memory|policy|vulkan|systemd|store|keeper|control|handoff|admin|ivshmem)(?=\/))?/.exec(
     path,
   )?.[0];
 }
@@ -73,7 +74,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'daemon/policy': ['proto'],
   'daemon/limits': ['proto'],
   'daemon/memory': ['daemon/limits', 'daemon/policy', 'daemon/vulkan', 'proto'],
-  'daemon/systemd': ['proto'],
+  'daemon/systemd': ['daemon/memory', 'daemon/store', 'proto'],
+  'daemon/store': ['daemon/limits', 'daemon/memory', 'daemon/policy', 'daemon/vulkan', 'proto'],
+  'daemon/keeper': ['proto'],
   daemon: ['proto'],
   ...Object.fromEntries(
     PLANES.map((plane) => [plane, ['daemon/limits', 'daemon/memory', 'daemon/policy', 'proto']]),

@@ -135,21 +135,21 @@ t.test('a daemon does not start with one', async (t) => {
     ['--config', join(root, MAIN)],
   ]) {
     const { status, stderr } = vkmemd('--runtime-dir', runtimeDir, ...source);
-    t.equal(status, 1);
+    t.equal(status, 78);
     t.match(
       stderr,
       /^vkmemd: POLICY_INVALID: .*vkmemd\.toml:2:7: uid: .*\nvkmemd: POLICY_INVALID: .*:3:11: connect: .*\n$/,
     );
   }
   const { status, stderr } = vkmemd('--runtime-dir', runtimeDir, '--config', '/nowhere.toml');
-  t.equal(status, 1);
+  t.equal(status, 78);
   t.equal(stderr, 'vkmemd: POLICY_INVALID: /nowhere.toml: the file cannot be read: ENOENT.\n');
   t.notOk(existsSync(runtimeDir), 'and has begun nothing');
 });
 
 t.test('options that do not go together', async (t) => {
-  t.match(vkmemd('--json'), { status: 1, stderr: /--json goes with --check-config/ });
-  t.match(vkmemd('--config', 'a', '--config-root', 'b'), { status: 1, stderr: /cannot be used with/ });
+  t.match(vkmemd('--json'), { status: 64, stderr: /--json goes with --check-config/ });
+  t.match(vkmemd('--config', 'a', '--config-root', 'b'), { status: 64, stderr: /cannot be used with/ });
   const root = folderOf(t, {});
   const crossed = vkmemd('--check-config', '--config-root', root, '--pressure-elevated', '97');
   t.match(crossed, { status: 1, stdout: /^--pressure-elevated: elevated \(97\) is above critical \(95\)/ });

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
-import { Kept } from '../support/kept.js';
+import { Kept, until } from '../support/kept.js';
 import { allocate, budget, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
 
 const HOLDER = fileURLToPath(new URL('programs/holder.js', import.meta.url));
@@ -54,11 +54,14 @@ t.test('a process that ends while there is no daemon takes its session with it',
   });
   await once(holder.stdout, 'data');
   t.equal((await list(kept)).length, 2);
+  const pid = await until('a daemon', () => kept.pid);
+  // So that there is none when the holder ends.
   process.kill(kept.keeper, 'SIGSTOP');
-  await kept.kill();
+  process.kill(pid, 'SIGKILL');
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   process.kill(kept.keeper, 'SIGCONT');
+  await kept.gone(pid);
   await kept.serving();
   t.strictSame(
     (await list(kept)).map(({ name }) => name),
@@ -106,16 +109,14 @@ t.test('a request with an id is answered again', async (t) => {
   const another = await allocate(again, 0x58, { requestId: 'two' });
   t.not(another.id, first.id);
   await again.ask({ free: { allocation: { id: first.id } } });
-  t.not(
-    (await allocate(again, 0x59, { requestId: 'one' })).id,
-    first.id,
-    'once it is freed, it is asked anew',
-  );
+  const fourth = await allocate(again, 0x59, { requestId: 'one' });
+  t.not(fourth.id, first.id, 'once it is freed, it is asked anew');
   const long = again.ask({ allocate: { sizeBytes: 1n, kinds, requestId: 'x'.repeat(65) } });
   await t.rejects(long, { code: 'INVALID_ARGUMENT' });
-  for (const { fd } of [first, same, third, another]) fd.close();
+  for (const { fd } of [first, same, third, another, fourth]) fd.close();
   again.close();
   wire.close();
+  await nothingLeft(t, kept);
 });
 
 t.test('what drains goes on draining', async (t) => {
@@ -149,6 +150,7 @@ t.test('the right to write outlives the daemon', async (t) => {
   await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'and of one that came back');
   again.close();
   writer.close();
+  await until('its end', async () => ((await budget(kept)).counts?.sessions === 1 ? true : undefined));
   await kept.kill();
   await kept.serving();
   const third = await kept.open();

@@ -5,13 +5,16 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Decoded } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { ControlWire } from './control-wire.js';
-import { daemonProgram, driverUnderTest, plainEnvironment, plainNode, temporaryFolder } from './daemon.js';
+import { driverUnderTest, plainEnvironment, plainNode, root, temporaryFolder } from './daemon.js';
 import { HandoffWire } from './handoff-wire.js';
 
+const PROGRAM = join(root, 'daemon/bin/vkmemd.js');
 const PATIENCE_MS = 60_000;
+/** Where nobody listens. */
+const GRPC_UNAVAILABLE = 14;
 
 export interface KeptOptions {
   readonly args?: readonly string[];
@@ -46,7 +49,7 @@ export class Kept {
     this.failpoint = join(folder, 'failpoint');
     const policy = join(folder, 'policy.toml');
     writeFileSync(policy, options.policy ?? '');
-    const args = [daemonProgram, '--keeper', '--runtime-dir', this.runtimeDir, '--config', policy];
+    const args = [PROGRAM, '--keeper', '--runtime-dir', this.runtimeDir, '--config', policy];
     const env = {
       ...plainEnvironment(),
       VK_DRIVER_FILES: driverUnderTest(),
@@ -105,19 +108,19 @@ export class Kept {
 
   /** Waits until it serves, and returns its incarnation. */
   async serving(): Promise<string> {
-    const control = new ControlWire(this.runtimeDir);
-    try {
-      return await until(`a daemon that serves\n${this.#log}`, async () => {
-        try {
-          return (await control.call('ListDevices', {})).incarnation;
-        } catch (failure) {
-          if (failure instanceof VkmemError && failure.code === 'UNAVAILABLE') return undefined;
-          throw failure;
-        }
-      });
-    } finally {
-      control.close();
-    }
+    return until(`a daemon that serves\n${this.#log}`, async () => {
+      // A new one each time, since gRPC waits longer from try to try.
+      const control = new ControlWire(this.runtimeDir);
+      try {
+        return (await control.call('ListDevices', {})).incarnation;
+      } catch (failure) {
+        const { code } = failure as { code?: unknown };
+        if (code === 'UNAVAILABLE' || code === GRPC_UNAVAILABLE) return undefined;
+        throw failure;
+      } finally {
+        control.close();
+      }
+    });
   }
 
   /** Connects, as who has no session yet, or as who had one before the daemon restarted. */

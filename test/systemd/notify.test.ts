@@ -1,11 +1,10 @@
 /**
  * sd_notify: the manager is told when the daemon serves and when it stops; its socket is nobody else's.
  */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { Notifier } from 'vkmemd/dist/systemd/notify.js';
-import { root, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { manager } from './manager.js';
 
 t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
@@ -15,7 +14,8 @@ t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
   const { line, stop } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
   t.strictSame(await stop(), { code: 0, signal: null });
   await new Promise((resolve) => setTimeout(resolve, 50));
-  t.strictSame(messages, [`READY=1\nSTATUS=${line}`, 'STOPPING=1']);
+  const device = /device (.*) \(\w+\); driver/.exec(line)?.[1];
+  t.strictSame(messages, [`READY=1\nSTATUS=0 allocations, 0 B, 0 sessions; device ${device}`, 'STOPPING=1']);
 });
 
 t.test('a manager that does not listen changes nothing', async (t) => {
@@ -34,19 +34,4 @@ t.test('addresses', async (t) => {
   const notifier = await Notifier.fromEnvironment(env);
   t.equal(env.NOTIFY_SOCKET, undefined, 'no child can speak for the service');
   t.throws(() => notifier?.send('READY=1'), /did not take READY=1/, 'a manager that is not there');
-});
-
-t.test('the unit', async (t) => {
-  const { error, status, stderr } = spawnSync('systemd-analyze', ['--version'], { encoding: 'utf8' });
-  if (error || status !== 0) {
-    t.pass('systemd understands every line', { skip: `no systemd-analyze: ${error?.message ?? stderr}` });
-    return;
-  }
-  const verified = spawnSync('systemd-analyze', ['verify', join(root, 'systemd/vkmemd.service')], {
-    encoding: 'utf8',
-  });
-  const complaints = verified.stderr
-    .split('\n')
-    .filter((line) => line && !/\/usr\/bin\/vkmemd is not executable/.test(line));
-  t.strictSame(complaints, [], 'systemd understands every line');
 });

@@ -31,6 +31,11 @@ Napi::Value Enumerate(const Napi::CallbackInfo& info) {
       });
 }
 
+// answer(): resolves when a device thread has had its turn. The driver has no part in it.
+Napi::Value Answer(const Napi::CallbackInfo& info) {
+  return Spawn(info.Env(), []() -> Outcome<Done> { return Done{}; });
+}
+
 Napi::Value OpenDevice(const Napi::CallbackInfo& info) {
   Args args(info, "openDevice");
   const uint32_t index = args.U32("index");
@@ -54,6 +59,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   data->memory_constructor = Napi::Persistent(MemoryObject::Define(env));
   env.SetInstanceData(data);
   exports.Set("enumerate", Napi::Function::New<Enumerate>(env, "enumerate"));
+  exports.Set("answer", Napi::Function::New<Answer>(env, "answer"));
   exports.Set("openDevice", Napi::Function::New<OpenDevice>(env, "openDevice"));
   return exports;
 }

@@ -1,0 +1,30 @@
+/**
+ * A keeper with another child than the daemon: node keeper.js <folder> <settings as JSON> <program>
+ */
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Keeper } from 'vkmemd/dist/keeper/keeper.js';
+import { KeptFds } from 'vkmemd/dist/keeper/kept-fds.js';
+import { Manager } from 'vkmemd/dist/keeper/manager.js';
+import { DEFAULTS, type Settings } from 'vkmemd/dist/keeper/settings.js';
+
+const [folder = '', given = '{}', program = ''] = process.argv.slice(2);
+const log = pino({ name: 'keeper' }, pino.destination({ dest: 2, sync: true }));
+const said: Settings = { ...DEFAULTS, ...JSON.parse(given) };
+const manager = new Manager(process.env, (err) => log.warn({ err }, 'the service manager was not told'));
+const settings = { ...said, watchdogMs: said.watchdogMs ?? manager.watchdogMs };
+const keeper = new Keeper(
+  { file: process.execPath, args: [program] },
+  join(folder, 'notify'),
+  new KeptFds(settings.most),
+  manager,
+  settings,
+  log,
+);
+process.on('SIGTERM', () => keeper.stop());
+process.on('SIGHUP', () => keeper.signal('SIGHUP'));
+process.on('SIGUSR2', () => keeper.restart());
+const status = await keeper.run();
+keeper.close();
+manager.close();
+process.exit(status);

@@ -1,0 +1,171 @@
+/**
+ * Datagrams with fds between processes that are not connected: who sent them, what comes with them, and what happens
+ * where there is no room.
+ */
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  closeAll,
+  DatagramQueue,
+  DatagramReceiver,
+  DatagramSender,
+  EventFd,
+  MAX_DATAGRAM_FDS,
+  OwnedFd,
+  type ReceivedDatagram,
+  sameFile,
+} from '@vkmemd/proto';
+import t from 'tap';
+import { isCloexec, openFds, sameFds, until } from './open-fds.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'vkmem-'));
+t.teardown(() => rmSync(directory, { recursive: true }));
+let next = 0;
+const freshPath = () => join(directory, `d${next++}`);
+
+/** A receiver that keeps what it receives. */
+function collect(address: string, maxBytes?: number) {
+  const received: ReceivedDatagram[] = [];
+  const error = (failure: Error) => {
+    throw failure;
+  };
+  const receiver = DatagramReceiver.bind(
+    address,
+    { message: (datagram) => received.push(datagram), error },
+    maxBytes === undefined ? {} : { maxBytes },
+  );
+  return { received, receiver };
+}
+
+const some = (count: number) =>
+  Array.from({ length: count }, () => new OwnedFd(openSync('/dev/null', 'r'), 'test'));
+
+t.test('bytes, fds and the sender arrive, by a path and by an abstract name', async (t) => {
+  for (const address of [freshPath(), `@vkmem-test-${process.pid}`]) {
+    const before = openFds();
+    const { received, receiver } = collect(address);
+    if (address.startsWith('/')) t.equal(statSync(address).mode & 0o777, 0o600, 'for its own user alone');
+    using sender = new DatagramSender(address);
+    const fds = some(MAX_DATAGRAM_FDS);
+    t.ok(sender.send(Buffer.from('many'), fds));
+    t.ok(
+      fds.every(({ open }) => open),
+      'fds are borrowed',
+    );
+    t.ok(sender.send(Buffer.alloc(0)), 'an empty one is one, too');
+    await until(() => received.length === 2);
+    const [many, empty] = received as [ReceivedDatagram, ReceivedDatagram];
+    t.equal(many.data.toString(), 'many');
+    t.equal(many.fds.length, MAX_DATAGRAM_FDS);
+    t.ok(
+      many.fds.every(({ fd }) => isCloexec(fd) && fstatSync(fd).isCharacterDevice()),
+      'each is the file, and CLOEXEC',
+    );
+    t.strictSame(many.sender, { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() });
+    t.strictSame(many.truncated, { data: false, fds: false });
+    t.strictSame([empty.data.length, empty.fds.length, empty.sender.pid], [0, 0, process.pid]);
+    closeAll([...fds, ...many.fds]);
+    receiver.close();
+    sender.close();
+    await sameFds(t, before);
+  }
+});
+
+t.test('what is too long says so, and its fds are owned', async (t) => {
+  const before = openFds();
+  const { received, receiver } = collect(freshPath().replace(/d\d+$/, 'short'), 4);
+  using sender = new DatagramSender(join(directory, 'short'));
+  const fds = some(2);
+  sender.send(Buffer.from('12345'), fds);
+  sender.send(Buffer.from('1234'));
+  await until(() => received.length === 2);
+  t.match(received, [
+    { data: Buffer.from('1234'), truncated: { data: true, fds: false } },
+    { truncated: { data: false, fds: false } },
+  ]);
+  t.equal(received[0]?.fds.length, 2);
+  closeAll([...fds, ...(received[0]?.fds ?? [])]);
+  receiver.close();
+  sender.close();
+  await sameFds(t, before);
+});
+
+t.test('a full queue is told apart, and waited for in order', async (t) => {
+  const before = openFds();
+  const address = freshPath();
+  const { received, receiver } = collect(address);
+  using sender = new DatagramSender(address);
+  let sent = 0;
+  // The receiver has its turn only when this has ended.
+  while (sender.send(Buffer.from('x'))) sent += 1;
+  t.ok(sent > 0 && sent < 10_000, `${sent} find room`);
+  using queue = new DatagramQueue(address);
+  const [fd] = some(1) as [OwnedFd];
+  const numbers = Array.from({ length: 500 }, (_, at) => String(at));
+  await Promise.all(numbers.map((number) => queue.send(number, [fd])));
+  await until(() => received.length === sent + numbers.length);
+  t.strictSame(
+    received.slice(sent).map(({ data }) => data.toString()),
+    numbers,
+    'none is lost, none overtakes',
+  );
+  closeAll([fd, ...received.flatMap(({ fds }) => fds)]);
+  receiver.close();
+  sender.close();
+  queue.close();
+  await t.rejects(queue.send('late'), { code: 'UNAVAILABLE' });
+  await sameFds(t, before);
+});
+
+t.test('a queue that is closed gives up what waits', async (t) => {
+  const address = freshPath();
+  const { receiver } = collect(address);
+  const queue = new DatagramQueue(address);
+  const outcomes = Promise.allSettled(Array.from({ length: 1000 }, () => queue.send('x')));
+  queue.close();
+  const rejected = (await outcomes).filter(({ status }) => status === 'rejected');
+  t.ok(rejected.length > 0, `${rejected.length} had not left`);
+  t.match(rejected[0], { reason: { code: 'UNAVAILABLE' } });
+  receiver.close();
+});
+
+t.test('drain receives all that was sent, at once', async (t) => {
+  const address = freshPath();
+  const { received, receiver } = collect(address);
+  using sender = new DatagramSender(address);
+  let sent = 0;
+  while (sender.send(Buffer.from(String(sent)))) sent += 1;
+  t.equal(received.length, 0);
+  receiver.drain();
+  t.equal(received.length, sent);
+  receiver.close();
+  t.throws(() => sender.send(Buffer.from('x')), { code: 'UNAVAILABLE' }, 'nobody receives');
+});
+
+t.test('addresses that are none', async (t) => {
+  for (const address of ['', '@', 'a\0b', `/${'x'.repeat(107)}`]) {
+    t.throws(() => new DatagramSender(address), { code: 'INVALID_ARGUMENT' });
+    t.throws(() => collect(address), { code: 'INVALID_ARGUMENT' });
+  }
+  using sender = new DatagramSender(freshPath());
+  t.throws(() => sender.send(Buffer.from('x')), { code: 'UNAVAILABLE' });
+  const taken = freshPath();
+  const { receiver } = collect(taken);
+  t.throws(() => collect(taken), { code: 'EADDRINUSE' });
+  receiver.close();
+});
+
+t.test('one open file, and two of one inode', async (t) => {
+  const [one, other] = some(2) as [OwnedFd, OwnedFd];
+  const copy = one.dup();
+  t.equal(sameFile(one, copy), true);
+  t.equal(sameFile(one, other), false, 'opened twice');
+  const events = [EventFd.create(), EventFd.create()] as const;
+  t.equal(sameFile(events[0].fd, events[1].fd), false, 'kinds of file that share an inode');
+  t.equal(sameFile(one, events[0].fd), false);
+  for (const event of events) event.close();
+  closeAll([other, copy]);
+  const number = one.take();
+  closeSync(number);
+});

@@ -1,0 +1,163 @@
+/**
+ * The journal's native protocol, to a real datagram socket in journald's place: what an entry is made of, what does not
+ * fit, a journal that is full or gone; and a daemon whose standard error is the journal.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { fstatSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { entryOf } from 'vkmemd/dist/systemd/entry.js';
+import { encodeEntry, isJournal, Journal, MOST_VALUE_BYTES } from 'vkmemd/dist/systemd/journal.js';
+import { until } from '../faults/support.js';
+import {
+  daemonProgram,
+  driverUnderTest,
+  plainEnvironment,
+  plainNode,
+  temporaryFolder,
+} from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { manager } from './manager.js';
+
+/** A datagram taken apart, as journald does. */
+function decoded(entry: Buffer): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < entry.length; ) {
+    const line = entry.indexOf('\n', at);
+    const text = entry.toString('utf8', at, line);
+    const equals = text.indexOf('=');
+    if (equals > 0) {
+      fields[text.slice(0, equals)] = text.slice(equals + 1);
+      at = line + 1;
+      continue;
+    }
+    const length = Number(entry.readBigUInt64LE(line + 1));
+    fields[text] = entry.toString('utf8', line + 9, line + 9 + length);
+    at = line + 9 + length + 1;
+  }
+  return fields;
+}
+
+t.test('an entry', async (t) => {
+  t.equal(encodeEntry({ MESSAGE: 'one', PRIORITY: '6' }).toString(), 'MESSAGE=one\nPRIORITY=6\n');
+  const lines = encodeEntry({ MESSAGE: 'a\nb', PRIORITY: '6' });
+  const length = '\u0003\0\0\0\0\0\0\0';
+  t.equal(lines.toString('latin1'), `MESSAGE\n${length}a\nb\nPRIORITY=6\n`, 'with a newline');
+  const long = decoded(encodeEntry({ MESSAGE: 'é'.repeat(MOST_VALUE_BYTES) })).MESSAGE ?? '';
+  t.ok(Buffer.byteLength(long) <= MOST_VALUE_BYTES);
+  t.match(long, /^é+… \(cut\)$/, 'too long, cut between two characters');
+});
+
+t.test('a line of the log', async (t) => {
+  const line = (fields: object) =>
+    entryOf(`${JSON.stringify({ level: 30, time: 1, pid: 2, name: 'vkmemd', ...fields })}\n`);
+  t.strictSame(line({ msg: 'stopped' }), {
+    MESSAGE: 'stopped',
+    PRIORITY: '6',
+    SYSLOG_IDENTIFIER: 'vkmemd',
+  });
+  const fields = { session: '4', uid: 1000, allocation: 'a-b', code: 'BUSY', device: 'uuid', bytes: '7' };
+  t.strictSame(line({ level: 20, msg: 'made', ...fields }), {
+    MESSAGE: 'made (session=4 uid=1000 allocation=a-b code=BUSY bytes=7)',
+    PRIORITY: '7',
+    SYSLOG_IDENTIFIER: 'vkmemd',
+    VKMEMD_SESSION: '4',
+    VKMEMD_UID: '1000',
+    VKMEMD_ALLOCATION: 'a-b',
+    VKMEMD_CODE: 'BUSY',
+    VKMEMD_DEVICE: 'uuid',
+  });
+  const err = { type: 'VkmemError', message: 'why', stack: 'why\n  at', code: 'INTERNAL' };
+  t.match(line({ level: 50, msg: 'failed', err }), {
+    MESSAGE: 'failed: why',
+    PRIORITY: '3',
+    VKMEMD_CODE: 'INTERNAL',
+    VKMEMD_STACK: 'why\n  at',
+  });
+  t.equal(line({ level: 60 }).PRIORITY, '2');
+  t.equal(line({ level: 40 }).PRIORITY, '4');
+  t.equal(entryOf('no JSON\n').MESSAGE, 'no JSON');
+});
+
+t.test('a journal that is there, full, and gone', async (t) => {
+  const path = join(temporaryFolder(t), 'socket');
+  const { messages, close } = manager(path);
+  const journal = await Journal.open(path);
+  t.teardown(() => journal.close());
+  journal.send({ MESSAGE: 'a\nb' });
+  await until('it came', () => messages.length === 1);
+  t.strictSame(decoded(Buffer.from(messages[0] ?? '')), { MESSAGE: 'a\nb' });
+  // Nobody reads in this turn of the event loop.
+  t.throws(() => {
+    for (let sent = 0; sent < 100_000; sent += 1) journal.send({ MESSAGE: String(sent) });
+  }, /did not take an entry/);
+  const full: Record<string, string> = {};
+  for (let field = 0; field < 10; field += 1) full[`FIELD${field}`] = 'x'.repeat(MOST_VALUE_BYTES + 1);
+  await until('there is room again', () => messages.includes('MESSAGE=0\n'));
+  journal.send(full);
+  close();
+  t.throws(() => journal.send({ MESSAGE: 'c' }), /did not take an entry/);
+  await t.rejects(Journal.open('relative'), /not a path/);
+});
+
+t.test('whether standard error is the journal', async (t) => {
+  const fd = openSync('/dev/null', 'w');
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  t.equal(isJournal(fd, { JOURNAL_STREAM: `${dev}:${ino}` }), true);
+  t.equal(isJournal(fd, { JOURNAL_STREAM: `${dev}:${ino + 1n}` }), false, 'somebody has redirected it');
+  t.equal(isJournal(fd, {}), false);
+});
+
+/** In a mount namespace of its own, with the folder $1 where journald has its socket, runs the rest. */
+const IN_PLACE = `mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind "$1" /run/systemd/journal &&
+shift && JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) && export JOURNAL_STREAM && exec "$@"`;
+const UNSHARE = ['--mount', '--propagation', 'private', 'sh', '-c', IN_PLACE, 'sh'];
+
+/** Why there is no such namespace here; false where there is. */
+function refused(folder: string): string | false {
+  const { status, stderr, error } = spawnSync('unshare', [...UNSHARE, folder, 'true'], { encoding: 'utf8' });
+  return status === 0 ? false : `no mount namespace: ${error?.message ?? stderr}`;
+}
+
+t.test('a daemon whose standard error is the journal', async (t) => {
+  const folder = temporaryFolder(t);
+  const skip = refused(folder);
+  if (skip) {
+    t.pass('the journal has it', { skip });
+    return;
+  }
+  const runtimeDir = join(folder, 'run');
+  mkdirSync(runtimeDir);
+  const { messages, close } = manager(join(folder, 'socket'));
+  const args = ['--runtime-dir', runtimeDir, '--config', '/dev/null', '--log-level', 'debug'];
+  const [node, nodeArgs] = plainNode([daemonProgram, ...args]);
+  const child = spawn('unshare', [...UNSHARE, folder, node, ...nodeArgs], {
+    env: { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() },
+  });
+  let plain = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    plain += text;
+  });
+  const ended = new Promise<unknown[]>((resolve) => child.once('close', (...how) => resolve(how)));
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  const entries = () => messages.map((message) => decoded(Buffer.from(message)));
+  const entry = async (text: RegExp) => {
+    await until(String(text), () => entries().some(({ MESSAGE = '' }) => text.test(MESSAGE)));
+    return entries().find(({ MESSAGE = '' }) => text.test(MESSAGE));
+  };
+  const wire = await HandoffWire.open(runtimeDir);
+  const uid = String(process.getuid?.());
+  t.match(await entry(/the device is open/), { VKMEMD_DEVICE: /^[0-9a-f-]{36}$/, PRIORITY: '6' });
+  t.match(await entry(/a session has begun/), { VKMEMD_SESSION: '1', VKMEMD_UID: uid, PRIORITY: '7' });
+  const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
+  const id = message.allocate?.allocation?.id;
+  t.match(await entry(/an allocation was made/), { VKMEMD_ALLOCATION: id, VKMEMD_SESSION: '1' });
+  wire.close();
+  await entry(/a session has ended/);
+  t.match(await entry(/an allocation is free/), { VKMEMD_ALLOCATION: id });
+  t.equal(plain, '', 'and standard error has nothing');
+  close();
+  child.kill('SIGTERM');
+  t.strictSame(await ended, [0, null], 'a journal that is gone ends nobody');
+  t.match(plain, /"msg":"stopped"/, 'what it did not take is on standard error');
+});

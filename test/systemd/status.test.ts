@@ -1,0 +1,84 @@
+/**
+ * STATUS=: what the manager shows of the daemon's work, when that changes, and not more often than once a second.
+ */
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import t from 'tap';
+import type { Domain } from 'vkmemd/dist/memory/domain.js';
+import type { Session } from 'vkmemd/dist/memory/session.js';
+import { publishSessionBegin, publishSessionEnd } from 'vkmemd/dist/memory/session-events.js';
+import { StatusLine, statusText } from 'vkmemd/dist/systemd/status.js';
+import { until } from '../faults/support.js';
+import { startDaemon, temporaryFolder } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { manager } from './manager.js';
+
+t.test('a daemon at work', async (t) => {
+  const path = join(temporaryFolder(t), 'notify');
+  const { messages, close } = manager(path);
+  t.teardown(close);
+  const { runtimeDir } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
+  const says = (text: string) =>
+    until(text, () => messages.at(-1)?.startsWith(`STATUS=${text}; device llvmpipe`) ?? false);
+  const wire = await HandoffWire.open(runtimeDir);
+  await says('0 allocations, 0 B, 1 session');
+  const sizeBytes = 3n << 19n;
+  const kinds = ['KIND_MAPPABLE'] as const;
+  const { message } = await wire.ask({ allocate: { sizeBytes, kinds, name: 'status' } });
+  await says('1 allocation, 1.5 MiB, 1 session');
+  const id = message.allocate?.allocation?.id ?? '';
+  const held = await wire.ask({ claim: { allocation: { id }, kinds } });
+  const other = await HandoffWire.open(runtimeDir);
+  await other.ask({ free: { allocation: { id } } });
+  await says('0 allocations, 0 B, 1.5 MiB draining, 2 sessions');
+  for (const fd of held.fds) fd.close();
+  wire.close();
+  other.close();
+  await says('0 allocations, 0 B, 0 sessions');
+});
+
+/** As much of a domain as a status looks at. */
+function domainWith(sessions: { size: number }): Domain {
+  const device = { info: { name: 'a device', heaps: [{}] } };
+  const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
+  return { registry: { live: 0 }, sessions, ledger, device } as unknown as Domain;
+}
+
+t.test('not more than once a second, and only what is new', async (t) => {
+  const sessions = { size: 0 };
+  const domain = domainWith(sessions);
+  const begun = performance.now();
+  const sent: string[] = [];
+  const status = new StatusLine(domain, (line) => sent.push(line));
+  const most = () => Math.floor((performance.now() - begun) / 1000);
+  while (sent.length < 2) {
+    sessions.size += 1;
+    publishSessionBegin(domain, {} as Session);
+    await setTimeout(10);
+    t.ok(sent.length <= most(), `${sent.length} lines`) || t.bailout();
+  }
+  sessions.size -= 1;
+  publishSessionEnd(domain, {} as Session);
+  sessions.size += 1;
+  publishSessionBegin(domain, {} as Session);
+  await setTimeout(1100);
+  t.equal(sent.at(-1), status.text, 'the last word is what is so');
+  const count = sent.length;
+  publishSessionBegin(domain, {} as Session);
+  await setTimeout(1100);
+  t.equal(sent.length, count, 'nothing changed, nothing is said');
+  status.close();
+  sessions.size += 1;
+  publishSessionBegin(domain, {} as Session);
+  await setTimeout(1100);
+  t.equal(sent.length, count, 'nor after the end');
+});
+
+t.test('in words', async (t) => {
+  const figures = { allocations: 3, bytes: 3n << 29n, drainingBytes: 0n, sessions: 2, device: 'x' };
+  t.equal(statusText(figures), '3 allocations, 1.5 GiB, 2 sessions; device x');
+  t.equal(
+    statusText({ ...figures, bytes: 1023n, drainingBytes: 2n << 40n }),
+    '3 allocations, 1023 B, 2 TiB draining, 2 sessions; device x',
+  );
+});

@@ -1,0 +1,103 @@
+/**
+ * The units as systemd reads them: it understands every line, and how much of the system each service could reach is
+ * little (systemd-analyze security, without a running systemd). The template is the service, but for the device's name.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { root } from '../support/daemon.js';
+
+const folder = join(root, 'systemd');
+const units = readdirSync(folder).filter((name) => /\.(service|socket)$/.test(name));
+const services = units.filter((name) => name.endsWith('.service'));
+/** In tenths, as --threshold= takes it: 1.0. */
+const MOST_EXPOSED = '10';
+
+const analyze = (...args: string[]) => spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+
+/** Why systemd cannot be asked; false where it can. */
+function unavailable(): string | false {
+  const { error, status, stderr } = analyze('--version');
+  return error || status !== 0 ? `no systemd-analyze: ${error?.message ?? stderr}` : false;
+}
+
+const skip = unavailable();
+
+const textOf = (unit: string): string => readFileSync(join(folder, unit), 'utf8');
+
+/** The lines that mean something. */
+const linesOf = (text: string): string[] =>
+  text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+
+t.test('systemd understands every line', { skip }, async (t) => {
+  const paths = units.map((unit) => join(folder, unit));
+  const { stderr } = analyze('verify', '--man=no', ...paths);
+  const complaints = stderr
+    .split('\n')
+    .filter((line) => line && !/\/usr\/bin\/vkmem(d|ctl) is not executable/.test(line));
+  t.strictSame(complaints, []);
+});
+
+t.test('how exposed each service is', { skip }, async (t) => {
+  t.ok(services.length >= 3);
+  for (const service of services) {
+    const { status, stdout, stderr } = analyze(
+      'security',
+      '--offline=true',
+      `--threshold=${MOST_EXPOSED}`,
+      '--no-pager',
+      join(folder, service),
+    );
+    const overall = /Overall exposure level.*: (\d+\.\d)/.exec(stdout)?.[1];
+    t.equal(status, 0, `${service}: ${overall ?? stderr}`);
+    t.ok(Number(overall) <= 1, `${service} is exposed by ${overall}, of 1.0 at most`);
+  }
+});
+
+t.test('every directive that is left out is explained', { skip }, async (t) => {
+  for (const service of services) {
+    const { stdout } = analyze('security', '--offline=true', '--no-pager', join(folder, service));
+    const missed = [...stdout.matchAll(/^✗ (\w+)=/gm)].map(([, name = '']) => name);
+    const text = textOf(service);
+    // Of these there is nothing to be left out: they are set, as narrow as they can be.
+    const set = missed.filter((name) => linesOf(text).some((line) => line.startsWith(`${name}=`)));
+    const explained = [...text.matchAll(/^#.*$/gm)].join('\n');
+    const unexplained = missed.filter((name) => !set.includes(name) && !explained.includes(`${name}=`));
+    t.strictSame(unexplained, [], service);
+  }
+});
+
+t.test('the template is the service, of one device', async (t) => {
+  const plain = linesOf(textOf('vkmemd.service'));
+  const template = linesOf(textOf('vkmemd@.service')).map((line) =>
+    line
+      .replaceAll('@%i.socket', '.socket')
+      .replace(' --device %i', '')
+      .replace('vkmemd/%i/', 'vkmemd/')
+      .replace(' of device %i', ''),
+  );
+  t.strictSame(template, plain);
+});
+
+t.test('each socket has the name that the daemon knows it by', async (t) => {
+  const kinds = { handoff: 'ListenSequentialPacket', control: 'ListenStream', admin: 'ListenStream' };
+  for (const [plane, listen] of Object.entries(kinds)) {
+    for (const [at, instance, path] of [
+      ['', '', '/run/vkmemd'],
+      ['@', '@%i', '/run/vkmemd/%i'],
+    ]) {
+      const lines = linesOf(textOf(`vkmemd-${plane}${at}.socket`));
+      for (const line of [
+        `${listen}=${path}/${plane}.sock`,
+        `FileDescriptorName=${plane}`,
+        `Service=vkmemd${instance}.service`,
+        'SocketMode=0660',
+        'SocketGroup=vkmem',
+        'RemoveOnStop=yes',
+      ]) {
+        t.ok(lines.includes(line), `vkmemd-${plane}${at}.socket: ${line}`);
+      }
+    }
+  }
+});
