@@ -27,17 +27,9 @@ import { openLog } from './systemd/log.js';
 import { Manager } from './systemd/manager.js';
 import { Device } from './vulkan/device.js';
 
-<<<<<<< main
 /** EX_CONFIG of sysexits.h: the same policy would be refused again. */
 const EX_CONFIG = 78;
 /** Of a policy's faults in one line of the log, which is dropped, or cut, where it is too long. */
-=======
-const MOST_LOG_BYTES = 1 << 20;
-const LOG_FLUSH_MS = 500;
-/** EX_CONFIG of sysexits.h: the same policy would be refused again. */
-const EX_CONFIG = 78;
-/** Of a policy's faults in one line of the log, which is dropped where it is larger than MOST_LOG_BYTES. */
->>>>>>> theirs
 const MOST_LOGGED_FAULTS = 100;
 
 /** A daemon that serves, until stop() has taken it apart. */

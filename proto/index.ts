@@ -6,12 +6,8 @@
  * status     faults as google.rpc.Status
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
-<<<<<<< main
  * fd, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native
  *            the kernel's part, by the addon
-=======
- * fd, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native   the kernel's part, by the addon
->>>>>>> theirs
  */
 export * from './codec.js';
 export * from './contract.js';
@@ -28,10 +24,7 @@ export {
   setMostPendingCloses,
   tooManyPendingCloses,
 } from './fd.js';
-<<<<<<< main
 export * from './inherited.js';
-=======
->>>>>>> theirs
 export * from './keeping.js';
 export * from './mapping.js';
 export * from './memfd.js';

@@ -93,7 +93,7 @@ export class Child {
     this.pid = started.pid;
     this.ended = new Promise((resolve) => {
       // After a failed start 'exit' may or may not come too; the first counts.
-      started.once('error', (failure) => resolve({ code: null, signal: null, failure }));
+      started.on('error', (failure) => resolve({ code: null, signal: null, failure }));
       started.once('exit', (code, signal) => {
         this.#over = true;
         clearTimeout(this.#killing);

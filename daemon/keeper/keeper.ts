@@ -32,9 +32,11 @@ export class Keeper {
   readonly #log: Logger;
   readonly #address: string;
   readonly #receiver: DatagramReceiver;
-  readonly #stopped = new AbortController();
+  #stopped = false;
   #child: Child | undefined;
   #restart = false;
+  /** Ends the time before the next child. */
+  #waiting = new AbortController();
 
   /**
    * @param address Where it is spoken to: a path at which nothing is, in a folder that is nobody else's.
@@ -67,7 +69,7 @@ export class Keeper {
     let delay = firstDelayMs;
     for (let start = 1; ; start += 1) {
       const ended = await this.#runOne(start);
-      if (this.#stopped.signal.aborted) return statusOf(ended);
+      if (this.#stopped) return statusOf(ended);
       if (start === 1 && (ended.code === EX_USAGE || ended.code === EX_CONFIG)) return ended.code;
       if ((ended.readyMs ?? 0) >= soundMs) delay = firstDelayMs;
       const wait = this.#restart ? 0 : delay;
@@ -79,15 +81,17 @@ export class Keeper {
         'the daemon ended: it is started again',
       );
       this.#manager.status('The daemon ended and is started again.');
-      await sleep(wait, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
-      if (this.#stopped.signal.aborted) return 0;
+      this.#waiting = new AbortController();
+      await sleep(wait, undefined, { signal: this.#waiting.signal }).catch(() => undefined);
+      if (this.#stopped) return 0;
     }
   }
 
   /** Ends it all: run() resolves when the child has ended. */
   stop(): void {
-    if (this.#stopped.signal.aborted) return;
-    this.#stopped.abort();
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#waiting.abort();
     this.#manager.stopping();
     this.#child?.stop();
   }
@@ -96,6 +100,7 @@ export class Keeper {
   restart(): void {
     this.#restart = this.#child !== undefined;
     this.#child?.stop();
+    this.#waiting.abort();
   }
 
   /** Passes a signal on. */
@@ -146,7 +151,10 @@ export class Keeper {
       // A BARRIER's too: that it is closed is the answer.
       closeAll(fds);
     }
+    const before = child.readyMs;
     child.heard(notice);
+    if (before === undefined && child.readyMs !== undefined)
+      this.#log.info({ child: child.pid }, 'the daemon is ready');
     this.#manager.passOn(notice);
   }
 }

@@ -9,11 +9,8 @@
  * so fds whose names would be beyond that are not kept either, since no child could be started any more.
  */
 import { fstatSync } from 'node:fs';
-import { closeAll, type OwnedFd, sameFile } from '@vkmemd/proto/kernel';
+import { closeAll, isFdName, MOST_FD_NAME_BYTES, type OwnedFd, sameFile } from '@vkmemd/proto/kernel';
 
-/** MAX_ARG_STRLEN, less the variable's own name and the final zero. */
-const MOST_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1;
-const NAME = /^[\x20-\x39\x3b-\x7e]{1,255}$/;
 const UNNAMED = 'stored';
 
 export interface Kept {
@@ -47,7 +44,7 @@ export class KeptFds {
 
   /** @param fds Taken: those that are not kept are closed. */
   add(given: string | undefined, fds: readonly OwnedFd[]): Added {
-    const name = given !== undefined && NAME.test(given) ? given : UNNAMED;
+    const name = given !== undefined && isFdName(given) ? given : UNNAMED;
     const added = { kept: 0, known: 0, dropped: 0 };
     for (const fd of fds) {
       const became = this.#addOne({ name, fd });
@@ -81,7 +78,7 @@ export class KeptFds {
     const alike = this.#alike(kept.fd);
     for (const { fd } of alike) if (sameFile(fd, kept.fd)) return 'known';
     const bytes = kept.name.length + 1;
-    if (this.#kept.size >= this.most || this.#nameBytes + bytes > MOST_NAME_BYTES) return 'dropped';
+    if (this.#kept.size >= this.most || this.#nameBytes + bytes > MOST_FD_NAME_BYTES) return 'dropped';
     this.#kept.add(kept);
     alike.add(kept);
     this.#byInode.set(inodeOf(kept.fd), alike);

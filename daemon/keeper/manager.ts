@@ -57,12 +57,15 @@ export class Manager {
   }
 }
 
-/** The fds that this process was started with for it to serve, with their names; owned by the caller. */
+/**
+ * The fds that this process was started with for it to serve, with their names; owned by the caller. They get other
+ * numbers, and CLOEXEC: no child is to have them but by what is handed to it.
+ */
 export function inheritedFds(env: NodeJS.ProcessEnv): { name: string; fd: OwnedFd }[] {
   if (env.LISTEN_PID !== String(process.pid) || !/^\d{1,6}$/.test(env.LISTEN_FDS ?? '')) return [];
   const names = env.LISTEN_FDNAMES?.split(':') ?? [];
-  return Array.from({ length: Number(env.LISTEN_FDS) }, (_, at) => ({
-    name: names[at] || 'unknown',
-    fd: new OwnedFd(3 + at, 'handed to the keeper'),
-  }));
+  return Array.from({ length: Number(env.LISTEN_FDS) }, (_, at) => {
+    using passed = new OwnedFd(3 + at, 'handed to the keeper');
+    return { name: names[at] || 'unknown', fd: passed.dup() };
+  });
 }

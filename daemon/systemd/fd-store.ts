@@ -9,18 +9,14 @@
 import {
   Connection,
   DatagramQueue,
+  isFdName,
   MAX_DATAGRAM_FDS,
+  MOST_FD_NAME_BYTES,
   type OwnedFd,
   seqpacketPair,
   VkmemError,
 } from '@vkmemd/proto';
 import type { FdStore } from '../store/fd-store.js';
-
-/** What one entry of the environment may have (MAX_ARG_STRLEN), less the variable's own name and final zero. */
-const MOST_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1;
-
-/** As systemd takes them: printable, and no separator of LISTEN_FDNAMES. */
-const NAME = /^[\x20-\x39\x3b-\x7e]{1,255}$/;
 
 /**
  * How many fds the manager says that it keeps, and 0 where it says nothing. $FDSTORE is systemd's word (since 254);
@@ -118,9 +114,9 @@ export class NotifyFdStore implements FdStore {
 
   #requireRoom(name: string, count: number): void {
     const bytes = this.#nameBytes + count * (name.length + 1);
-    if (this.#kept + count <= this.capacity && bytes <= MOST_NAME_BYTES) return;
+    if (this.#kept + count <= this.capacity && bytes <= MOST_FD_NAME_BYTES) return;
     const why =
-      this.#kept + count > this.capacity ? `${this.capacity} fds` : `names of ${MOST_NAME_BYTES} bytes`;
+      this.#kept + count > this.capacity ? `${this.capacity} fds` : `names of ${MOST_FD_NAME_BYTES} bytes`;
     throw new VkmemError('TOO_MANY_FILES', `The fd store keeps no more than ${why}.`, {
       kept: String(this.#kept),
       capacity: String(this.capacity),
@@ -140,7 +136,7 @@ export class NotifyFdStore implements FdStore {
 }
 
 function requireName(name: string): void {
-  if (NAME.test(name)) return;
+  if (isFdName(name)) return;
   throw new VkmemError(
     'INVALID_NAME',
     'What is kept in the fd store has a name of 1 to 255 ASCII characters, no colon.',

@@ -93,7 +93,7 @@ export class StatusLine {
   /** What has happened is not over in this turn: the figures are looked at in a later one. */
   #changed(): void {
     if (this.#timer) return;
-    const wait = Math.max(0, this.#at + LEAST_MS - performance.now());
+    const wait = Math.max(0, Math.ceil(this.#at + LEAST_MS - performance.now()));
     this.#timer = setTimeout(() => this.#tell(), wait);
     this.#timer.unref();
   }

@@ -21,8 +21,8 @@ namespace vkmem {
 
 namespace {
 
-constexpr int kMessagesPerWakeup = 64;
-constexpr uint64_t kRestMilliseconds = 50;
+constexpr int kDatagramsPerWakeup = 64;
+constexpr uint64_t kReceiverRestMilliseconds = 50;
 constexpr int kDataTruncated = 1;
 constexpr int kFdsTruncated = 2;
 
@@ -77,11 +77,11 @@ class DatagramReceiver final : public Napi::ObjectWrap<DatagramReceiver>, public
 
   void OnReady(int, bool) override {
     Napi::HandleScope scope(Env());
-    for (int i = 0; i < kMessagesPerWakeup && watch_.open(); ++i) {
+    for (int i = 0; i < kDatagramsPerWakeup && watch_.open(); ++i) {
       if (!ReceiveOne()) break;
     }
     watch_.Want(resting_ ? 0 : UV_READABLE);
-    if (resting_) watch_.After(kRestMilliseconds);
+    if (resting_) watch_.After(kReceiverRestMilliseconds);
   }
 
   void OnTimer() override {

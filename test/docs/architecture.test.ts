@@ -74,13 +74,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'daemon/policy': ['proto'],
   'daemon/limits': ['proto'],
   'daemon/memory': ['daemon/limits', 'daemon/policy', 'daemon/vulkan', 'proto'],
-<<<<<<< main
   'daemon/systemd': ['daemon/memory', 'daemon/store', 'proto'],
   'daemon/store': ['daemon/limits', 'daemon/memory', 'daemon/policy', 'daemon/vulkan', 'proto'],
-=======
-  'daemon/systemd': ['daemon/store', 'proto'],
-  'daemon/store': ['proto'],
->>>>>>> theirs
   'daemon/keeper': ['proto'],
   daemon: ['proto'],
   ...Object.fromEntries(

@@ -1,6 +1,7 @@
 /**
  * When the keeper starts its child again, when it ends it, and when it ends itself.
  */
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -52,13 +53,22 @@ t.test('stopping while no child runs', async (t) => {
 });
 
 t.test('a child that does not stop is killed', async (t) => {
-  const keeper = startKeeper(t, { stopMs: 200 });
+  const keeper = startKeeper(t, { stopMs: 2000 });
   const { pid } = await keeper.begun();
   await keeper.order({ deaf: true });
   keeper.process.kill('SIGTERM');
   await keeper.next((said) => (said.heard === 'SIGTERM' ? true : undefined));
   t.strictSame(await keeper.ended, { code: 137, signal: null });
   t.notOk(alive(pid));
+});
+
+t.test('SIGUSR2 ends the wait for another child', async (t) => {
+  const keeper = startKeeper(t, { firstDelayMs: 60_000 });
+  const first = await keeper.begun();
+  await keeper.order({ exit: 1 });
+  await until(() => keeper.logged(AGAIN).length === 1);
+  keeper.process.kill('SIGUSR2');
+  t.not((await keeper.begun()).pid, first.pid);
 });
 
 t.test('SIGHUP is passed on; SIGUSR2 is another child at once, with what was kept', async (t) => {
@@ -129,4 +139,25 @@ t.test('a manager above is told as if the keeper were the service', async (t) =>
       'STOPPING=1',
     ],
   );
+});
+
+t.test('what the keeper was handed itself is kept for each child', async (t) => {
+  const file = join(temporaryFolder(t), 'file');
+  writeFileSync(file, 'handed');
+  const before = `exec 3<${file} 4<${file}; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=one:two;`;
+  const keeper = startKeeper(t, {}, {}, before);
+  const kept = [
+    ['one', 'handed'],
+    ['two', 'handed'],
+  ];
+  const first = await keeper.begun();
+  t.strictSame([...first.kept].sort(), kept);
+  t.equal(first.mine, true);
+  process.kill(first.pid, 'SIGKILL');
+  const second = await keeper.begun();
+  t.strictSame([...second.kept].sort(), kept);
+  const files = readdirSync(`/proc/${second.pid}/fd`).map((fd) =>
+    readlinkSync(`/proc/${second.pid}/fd/${fd}`),
+  );
+  t.equal(files.filter((path) => path === file).length, 2, 'and handed on once each');
 });

@@ -49,10 +49,18 @@ export interface Kept {
 /** Fast, where the keeper's own times are for people. */
 const FAST: Partial<Settings> = { firstDelayMs: 20, longestDelayMs: 80, abortMs: 300, stopMs: 10_000 };
 
-export function startKeeper(t: Test, settings: Partial<Settings> = {}, env: NodeJS.ProcessEnv = {}): Kept {
+/** @param before What a shell does before it becomes the keeper. */
+export function startKeeper(
+  t: Test,
+  settings: Partial<Settings> = {},
+  env: NodeJS.ProcessEnv = {},
+  before = '',
+): Kept {
   const folder = temporaryFolder(t);
   const args = [program('keeper'), folder, JSON.stringify({ ...FAST, ...settings }), program('child')];
-  const keeper = spawn(...plainNode(args), { env: { ...plainEnvironment(), ...env } });
+  const [command, rest] = plainNode(args);
+  const shell = ['-c', `${before} exec "$@"`, 'bash', command, ...rest];
+  const keeper = spawn('bash', shell, { env: { ...plainEnvironment(), ...env } });
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     keeper.once('exit', (code, signal) => resolve({ code, signal }));
   });

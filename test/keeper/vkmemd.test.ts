@@ -80,6 +80,7 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
   keeper.kill('SIGUSR2');
   const third = await serving(3);
   t.match(log, /^the new one$/m);
+  t.equal(log.match(/the daemon is ready/g)?.length, 3, 'the keeper heard it each time');
   keeper.kill('SIGTERM');
   t.strictSame(await ended, { code: 0, signal: null });
   t.notOk([first, second, third].some(alive), 'no process is left');

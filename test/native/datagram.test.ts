@@ -2,44 +2,27 @@
  * Datagrams with fds between processes that are not connected: who sent them, what comes with them, and what happens
  * where there is no room.
  */
-import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   closeAll,
   DatagramQueue,
-  DatagramReceiver,
   DatagramSender,
   EventFd,
   MAX_DATAGRAM_FDS,
-  OwnedFd,
+  type OwnedFd,
   type ReceivedDatagram,
   sameFile,
 } from '@vkmemd/proto';
 import t from 'tap';
+import { collect, some } from './datagrams.js';
 import { isCloexec, openFds, sameFds, until } from './open-fds.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vkmem-'));
 t.teardown(() => rmSync(directory, { recursive: true }));
 let next = 0;
 const freshPath = () => join(directory, `d${next++}`);
-
-/** A receiver that keeps what it receives. */
-function collect(address: string, maxBytes?: number) {
-  const received: ReceivedDatagram[] = [];
-  const error = (failure: Error) => {
-    throw failure;
-  };
-  const receiver = DatagramReceiver.bind(
-    address,
-    { message: (datagram) => received.push(datagram), error },
-    maxBytes === undefined ? {} : { maxBytes },
-  );
-  return { received, receiver };
-}
-
-const some = (count: number) =>
-  Array.from({ length: count }, () => new OwnedFd(openSync('/dev/null', 'r'), 'test'));
 
 t.test('bytes, fds and the sender arrive, by a path and by an abstract name', async (t) => {
   for (const address of [freshPath(), `@vkmem-test-${process.pid}`]) {

@@ -50,12 +50,13 @@ t.test('not more than once a second, and only what is new', async (t) => {
   const begun = performance.now();
   const sent: string[] = [];
   const status = new StatusLine(domain, (line) => sent.push(line));
-  const most = () => Math.floor((performance.now() - begun) / 1000);
+  // Timers count whole milliseconds, so one may be early by as much.
+  const most = () => Math.floor((performance.now() - begun + 5) / 1000);
   while (sent.length < 2) {
     sessions.size += 1;
     publishSessionBegin(domain, {} as Session);
     await setTimeout(10);
-    t.ok(sent.length <= most(), `${sent.length} lines`) || t.bailout();
+    if (sent.length > most()) throw new Error(`${sent.length} lines too early`);
   }
   sessions.size -= 1;
   publishSessionEnd(domain, {} as Session);

@@ -3,10 +3,11 @@
  * little (systemd-analyze security, without a running systemd). The template is the service, but for the device's name.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { root } from '../support/daemon.js';
+import { root, temporaryFolder } from '../support/daemon.js';
+import { noOtherUser } from '../support/uid.js';
 
 const folder = join(root, 'systemd');
 const units = readdirSync(folder).filter((name) => /\.(service|socket)$/.test(name));
@@ -101,3 +102,33 @@ t.test('each socket has the name that the daemon knows it by', async (t) => {
     }
   }
 });
+
+t.test(
+  'users, groups and the folder, on an empty root',
+  { skip: skip || noOtherUser || false },
+  async (t) => {
+    const empty = temporaryFolder(t);
+    mkdirSync(join(empty, 'etc'));
+    const run = (command: string, ...args: string[]) => {
+      const { status, stderr } = spawnSync(command, [`--root=${empty}`, ...args], { encoding: 'utf8' });
+      t.equal(status, 0, `${command}: ${stderr}`);
+    };
+    run('systemd-sysusers', join(folder, 'sysusers.d/vkmemd.conf'));
+    run('systemd-tmpfiles', '--create', join(folder, 'tmpfiles.d/vkmemd.conf'));
+    const lines = (file: string) => readFileSync(join(empty, 'etc', file), 'utf8').split('\n');
+    const groups = lines('group').map((line) => line.split(':')[0]);
+    t.strictSame(
+      ['vkmem', 'vkmemd', 'video', 'render'].filter((group) => !groups.includes(group)),
+      [],
+      'every group that the units name',
+    );
+    const daemon = lines('passwd').find((line) => line.startsWith('vkmemd:'));
+    t.match(daemon, /:\/usr\/sbin\/nologin$/, 'a user that nobody logs in as');
+    t.match(
+      lines('group').find((line) => line.startsWith('vkmem:')),
+      /:$/,
+      'with nobody in the group yet',
+    );
+    t.match(statSync(join(empty, 'run/vkmemd')), { uid: 0, gid: 0, mode: 0o40755 });
+  },
+);

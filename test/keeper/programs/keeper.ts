@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Keeper } from 'vkmemd/dist/keeper/keeper.js';
 import { KeptFds } from 'vkmemd/dist/keeper/kept-fds.js';
-import { Manager } from 'vkmemd/dist/keeper/manager.js';
+import { inheritedFds, Manager } from 'vkmemd/dist/keeper/manager.js';
 import { DEFAULTS, type Settings } from 'vkmemd/dist/keeper/settings.js';
 
 const [folder = '', given = '{}', program = ''] = process.argv.slice(2);
@@ -13,10 +13,12 @@ const log = pino({ name: 'keeper' }, pino.destination({ dest: 2, sync: true }));
 const said: Settings = { ...DEFAULTS, ...JSON.parse(given) };
 const manager = new Manager(process.env, (err) => log.warn({ err }, 'the service manager was not told'));
 const settings = { ...said, watchdogMs: said.watchdogMs ?? manager.watchdogMs };
+const fds = new KeptFds(settings.most);
+for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
 const keeper = new Keeper(
   { file: process.execPath, args: [program] },
   join(folder, 'notify'),
-  new KeptFds(settings.most),
+  fds,
   manager,
   settings,
   log,
