@@ -11,6 +11,7 @@ import {
   type Allocation,
   CONTROL_SOCKET,
   type Counts,
+  DEVICE_HEALTH,
   type Decoded,
   type Device,
   type HeapBudget,
@@ -22,6 +23,7 @@ import {
 import { checkRef, type Ref } from './arguments.js';
 import { present } from './connection/answer.js';
 import { GrpcChannel } from './connection/grpc.js';
+import { HEALTH_CHECK } from './connection/health.js';
 import { DEFAULT_TIMEOUT_MS } from './greeting.js';
 import type { FreeResult } from './memory.js';
 import { PolicyCalls } from './policy.js';
@@ -161,6 +163,11 @@ export class ControlClient extends PolicyCalls implements AsyncDisposable {
     for await (const { heaps, counts, pressure } of this.#channel.watch('WatchBudget', {}, signal)) {
       yield { heaps, counts: present(counts), pressure };
     }
+  }
+
+  /** Whether the daemon has its device; not while that was lost and is not there again. @throws VkmemError UNAVAILABLE. */
+  deviceServes(): Promise<boolean> {
+    return this.#channel.callAs(HEALTH_CHECK, DEVICE_HEALTH, this.#timeoutMs);
   }
 
   /** @throws VkmemError as Client.createTicket. */

@@ -4,6 +4,8 @@
  */
 import { asVkmemError, setMostPendingCloses, uuidText } from '@vkmemd/proto';
 import type { pino } from 'pino';
+import { parseListenAddress } from './admin/listen-address.js';
+import { AdminServer } from './admin/server.js';
 import { ControlServer } from './control/server.js';
 import { type Handed, takeHanded } from './handed.js';
 import { HandoffServer } from './handoff/server.js';
@@ -50,10 +52,11 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
     for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
     return policy;
   };
-  // Before anything is opened: with a policy that has a fault nothing is begun.
+  // Before anything is opened: with an option or a policy that has a fault nothing is begun.
+  const addresses = options.adminListen.map(parseListenAddress);
   const policy = await readPolicy();
-  const { handoff: ofHandoff, control: ofControl } = activation;
-  const elsewhere = { handoff: ofHandoff?.path, control: ofControl?.path };
+  const { handoff: ofHandoff, control: ofControl, admin: ofAdmin } = activation;
+  const elsewhere = { handoff: ofHandoff?.path, control: ofControl?.path, admin: ofAdmin?.path };
   const folder = RuntimeFolder.claim(options.runtimeDir, elsewhere);
   const undo: (() => Promise<void> | void)[] = [() => activation.close(), () => folder.release()];
   const stop = async () => {
@@ -105,23 +108,42 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
     undo.push(() => recovery.stop());
     const degraded = new DegradedRetry(domain);
     undo.push(() => degraded.stop());
+    const connections: Record<string, () => number> = {};
+    // The first that begins and the last that ends: it tells of the others.
+    const adminSocket = ofAdmin?.fd ?? folder.adminSocket;
+    const admin = await AdminServer.open(domain, adminSocket, addresses, { recovery, connections });
+    undo.push(() => admin.close());
     const handoff = new HandoffServer(domain, ofHandoff?.fd ?? folder.handoffSocket);
+    connections.handoff = () => handoff.connections;
     undo.push(() => handoff.close());
     const control = new ControlServer(domain, ofControl?.fd ?? folder.controlSocket);
+    connections.control = () => control.connections;
+    control.deviceServes = recovery.serving;
+    recovery.onChange = (serving) => {
+      control.deviceServes = serving;
+    };
     undo.push(() => control.close());
     undo.push(() => handoff.stopAccepting());
-    return { line: startLine(domain, folder), domain, reload: () => domain.reload.run(), stop };
+    undo.push(() => admin.enter('STOPPING'));
+    admin.enter('SERVING');
+    const line = startLine(domain, folder, admin.addresses);
+    return { line, domain, reload: () => domain.reload.run(), stop };
   } catch (failure) {
     await stop().catch((rest) => logger.error({ err: rest }, 'after a failed start'));
     throw failure;
   }
 }
 
-function startLine({ device, version }: Domain, folder: RuntimeFolder): string {
+function startLine(
+  { device, version }: Domain,
+  { handoffSocket, controlSocket, adminSocket }: RuntimeFolder,
+  addresses: readonly string[],
+): string {
   const { name, type, driverName, driverInfo } = device.info;
   const driver = [driverName, driverInfo].filter(Boolean).join(' ');
   const kinds = [...device.kinds].map(([kind, { rung }]) => `${kind} ${rung}`);
-  const sockets = `sockets ${folder.handoffSocket} ${folder.controlSocket}`;
+  const urls = addresses.map((address) => `http://${address}`);
+  const sockets = ['sockets', handoffSocket, controlSocket, adminSocket, ...urls].join(' ');
   return `vkmemd ${version} ready: device ${name} (${type}); driver ${driver}; ${sockets}; kinds ${kinds.join(', ')}`;
 }
 

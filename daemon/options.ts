@@ -11,6 +11,8 @@ export interface Options {
   /** Absolute. */
   readonly runtimeDir: string;
   readonly logLevel: string;
+  /** Addresses and ports to serve health and metrics on by TCP, as they were written. */
+  readonly adminListen: readonly string[];
   /** Where the policy is, and what of it the command line says. */
   readonly policy: PolicyOptions;
   /** Only looks at the policy, and says so as text or as JSON; undefined: serves. */
@@ -30,6 +32,7 @@ export interface PolicyOptions {
 
 /** What commander makes of the arguments. */
 interface Given {
+  readonly adminListen: readonly string[];
   readonly allowImport: readonly number[];
   readonly device?: string;
   readonly runtimeDir?: string;
@@ -105,6 +108,12 @@ export function parseOptions(argv: readonly string[]): Options {
     .option('--json', 'with --check-config: print one JSON object')
     .option('--allow-import <uid>', 'a user who may import memory of its own (fds); may be repeated', uid, [])
     .option(
+      '--admin-listen <address>',
+      'serve health and metrics by TCP too, to anybody on this host: 127.0.0.1:9464, [::1]:9464; may be repeated',
+      (text: string, before: readonly string[]) => [...before, text],
+      [],
+    )
+    .option(
       '--pressure-elevated <percent>',
       "of a heap used: from there on its pressure is ELEVATED (the policy's word on it; default: 80)",
       percent,
@@ -141,6 +150,7 @@ export function parseOptions(argv: readonly string[]): Options {
     device: given.device,
     runtimeDir: runtimeDir(given.runtimeDir),
     logLevel: given.logLevel,
+    adminListen: given.adminListen,
     policy: {
       config: given.config,
       root: given.configRoot ?? '/',

@@ -10,28 +10,41 @@
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CONTROL_SOCKET, HANDOFF_SOCKET, lockFile, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import {
+  ADMIN_SOCKET,
+  CONTROL_SOCKET,
+  HANDOFF_SOCKET,
+  lockFile,
+  type OwnedFd,
+  VkmemError,
+} from '@vkmemd/proto';
 
 /** Where the sockets are that are made elsewhere. */
 export interface Elsewhere {
   readonly handoff?: string | undefined;
   readonly control?: string | undefined;
+  readonly admin?: string | undefined;
 }
 
 export class RuntimeFolder {
   readonly path: string;
   readonly handoffSocket: string;
   readonly controlSocket: string;
+  readonly adminSocket: string;
   readonly #lock: OwnedFd;
   /** Those that are made here. */
   readonly #sockets: readonly string[];
 
-  private constructor(path: string, lock: OwnedFd, { handoff, control }: Elsewhere) {
+  private constructor(path: string, lock: OwnedFd, { handoff, control, admin }: Elsewhere) {
     this.path = path;
     this.handoffSocket = handoff ?? join(path, HANDOFF_SOCKET);
     this.controlSocket = control ?? join(path, CONTROL_SOCKET);
+    this.adminSocket = admin ?? join(path, ADMIN_SOCKET);
     this.#lock = lock;
-    this.#sockets = [...(handoff ? [] : [this.handoffSocket]), ...(control ? [] : [this.controlSocket])];
+    const given = [handoff, control, admin];
+    this.#sockets = [this.handoffSocket, this.controlSocket, this.adminSocket].filter(
+      (socket) => !given.includes(socket),
+    );
   }
 
   /**

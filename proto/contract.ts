@@ -17,9 +17,12 @@ export const MAX_MESSAGE_FDS = 4;
 export const SESSION_METADATA = 'vkmem-session';
 /** The gRPC metadata key of the protocol version that a client was built for; where it is absent, this one. */
 export const VERSION_METADATA = 'vkmem-protocol-version';
+/** What gRPC's health service calls the device: it serves, or was lost and is not there again. */
+export const DEVICE_HEALTH = 'device';
 /** The sockets' names inside the runtime folder. */
 export const HANDOFF_SOCKET = 'handoff.sock';
 export const CONTROL_SOCKET = 'control.sock';
+export const ADMIN_SOCKET = 'admin.sock';
 /** The environment variable with the number of the fd that a session is inherited on. */
 export const SESSION_FD_VARIABLE = 'VKMEM_SESSION_FD';
 /** The one with the allocations that were made for the heir: a JSON object of labels and ids. */

@@ -6,7 +6,6 @@
  * and stands in the addon's book of fds that JavaScript owns: what is still in it when a worker is terminated is
  * closed then. A failed system call throws a KernelError.
  */
-
 import { createRequire } from 'node:module';
 import { type ErrorCode, VkmemError } from './errors.js';
 import { OwnedFd } from './fd.js';
@@ -212,8 +211,7 @@ export function translate(codes: Readonly<Record<string, ErrorCode>>, error: unk
 /**
  * Takes the exclusive lock of the file at `path`, which is made (mode 0600) if it is missing and never removed.
  * A symbolic link there is refused.
- * @returns The caller owns the fd; closing it gives the lock up, as does the end of the process. `undefined` when
- *   another process, or another call in this one, holds the lock.
+ * @returns The caller owns the fd; closing it, or the end of the process, gives the lock up. Undefined when it is held.
  * @throws KernelError from open() or flock().
  */
 export function lockFile(path: string): OwnedFd | undefined {

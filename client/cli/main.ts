@@ -14,6 +14,7 @@ import { lsCommand } from './ls.js';
 import { publishCommand } from './publish.js';
 import { quotaCommand } from './quota.js';
 import { reloadCommand } from './reload.js';
+import { statusCommand } from './status.js';
 import { ticketCommand } from './ticket.js';
 import { watchCommand } from './watch.js';
 
@@ -27,6 +28,7 @@ Every command takes --json: one JSON object on standard output, sizes in bytes a
 {"error":{"code","message","next"}}. 'watch' and 'budget --watch' print one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached; of 'exec', those of what it runs.
 
 Examples:
+  $ vkmemctl status
   $ vkmemctl doctor
   $ vkmemctl alloc frames --size 64M
   $ vkmemctl ls --json
@@ -49,6 +51,7 @@ const program = new Command('vkmemctl')
     "the daemon's (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)",
   )
   .addHelpText('after', HELP)
+  .addCommand(statusCommand())
   .addCommand(doctorCommand())
   .addCommand(lsCommand())
   .addCommand(budgetCommand())

@@ -16,6 +16,7 @@ import type {
 } from '@grpc/grpc-js';
 import { type Decoded, type Draft, serviceDefinition, VkmemError } from '@vkmemd/proto';
 import { asCatalogued, isServiceError } from './grpc-faults.js';
+import type { MethodShape } from './health.js';
 import { eachOf, latestOf } from './latest.js';
 
 /** The methods: whose they are, and what they take and answer. */
@@ -117,13 +118,19 @@ export class GrpcChannel {
    * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer in time.
    */
   async call<M extends Unary>(method: M, request: Requests[M], timeoutMs?: number): Promise<Answers[M]> {
-    const { client, metadata, services } = await this.#ready();
-    const { path, requestSerialize, responseDeserialize } = definitionOf(services, method);
+    const { services } = await this.#ready();
+    return (await this.callAs(definitionOf(services, method), request, timeoutMs)) as Answers[M];
+  }
+
+  /** The same for a method of whatever service. */
+  async callAs<Q, A>(definition: MethodShape<Q, A>, request: Q, timeoutMs?: number): Promise<A> {
+    const { client, metadata } = await this.#ready();
+    const { path, requestSerialize, responseDeserialize } = definition;
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
-      const done = (error: ServiceError | null, answer?: object) => {
+      const done = (error: ServiceError | null, answer?: A) => {
         if (error) reject(asCatalogued(error, this.#unseen));
-        else fulfil(answer as Answers[M]);
+        else fulfil(answer as A);
       };
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, done);
     });

@@ -16,6 +16,7 @@ import { Rounds } from '../limits/rounds.js';
 import type { GiveBack } from '../limits/shares.js';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Domain } from '../memory/domain.js';
+import { publishRequest } from '../memory/request-events.js';
 import type { Identity } from '../policy/identity.js';
 import { toldBy } from './faults.js';
 
@@ -44,6 +45,11 @@ export class ControlAdmission {
 
   constructor(domain: Domain) {
     this.#domain = domain;
+  }
+
+  /** Connections that there are now, those that are only refused among them. */
+  get connections(): number {
+    return this.#conversations.size;
   }
 
   /** Decides on a connection; undefined for one that must be closed at once. end() or watch() follows otherwise. */
@@ -103,7 +109,10 @@ export class ControlAdmission {
         const begin = () => {
           const fault = refusalOf(conversation);
           if (!fault) return next();
-          const answer = () => call.sendStatus(toldBy(fault));
+          const answer = () => {
+            call.sendStatus(toldBy(fault));
+            publishRequest(this.#domain, 'control', 'connection', fault.code);
+          };
           next({ onReceiveMetadata: answer, onReceiveMessage() {}, onReceiveHalfClose() {} });
           if (conversation.refusal) setTimeout(() => conversation.socket.destroy(), LAST_WORD_MS);
         };

@@ -12,9 +12,10 @@ import type {
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
-import { asVkmemError, VkmemError } from '@vkmemd/proto';
+import { asVkmemError, type ErrorCode, VkmemError } from '@vkmemd/proto';
 import type { Caller } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
+import { beginRequest, publishRequest } from '../memory/request-events.js';
 import type { Callers } from './callers.js';
 import { toldBy } from './faults.js';
 import type { Method, Stream } from './methods.js';
@@ -35,11 +36,16 @@ export class Calls {
 
   unary(name: string, method: Method): handleUnaryCall<object, object> {
     return async (call, callback) => {
+      const answered = beginRequest(this.#domain, 'control', name);
+      let caller: Caller | undefined;
       try {
-        const caller = this.#begin(call);
+        caller = this.#begin(call);
         callback(null, (await method(this.#domain, caller, call.request as never)) as object);
+        answered('OK', caller);
       } catch (failure) {
-        callback(this.#told(name, failure));
+        const error = this.#expected(name, failure);
+        callback(toldBy(error));
+        answered(error.code, caller);
       }
     };
   }
@@ -50,16 +56,23 @@ export class Calls {
       if (this.#stopped) end.abort(this.#stopped);
       this.#streams.add(end);
       call.once('cancelled', () => end.abort(new VkmemError('UNAVAILABLE', 'The caller is gone.')));
+      let caller: Caller | undefined;
+      let code: ErrorCode | 'OK' = 'OK';
       try {
-        const caller = this.#begin(call);
+        caller = this.#begin(call);
         const answers = method(this.#domain, caller, call.request as never, end.signal);
         for await (const answer of answers) await sent(call, answer, end.signal);
         call.end();
       } catch (failure) {
         // Nobody hears it where the call was cancelled; otherwise gRPC sends it once what was written has left.
-        call.emit('error', this.#told(name, failure));
+        const error = this.#expected(name, failure);
+        // Whoever ends its own stream has had what it wanted.
+        code = call.cancelled ? 'OK' : error.code;
+        call.emit('error', toldBy(error));
       } finally {
         this.#streams.delete(end);
+        // A stream lasts as long as its caller likes: that is no latency.
+        publishRequest(this.#domain, 'control', name, code, caller);
       }
     };
   }
@@ -76,10 +89,10 @@ export class Calls {
     return this.#callers.of(call);
   }
 
-  #told(name: string, failure: unknown): ReturnType<typeof toldBy> {
+  #expected(name: string, failure: unknown): VkmemError {
     const error = asVkmemError(failure);
     if (error.code === 'INTERNAL') this.#domain.events.fault(`a ${name} call`, failure);
-    return toldBy(error);
+    return error;
   }
 }
 

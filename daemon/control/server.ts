@@ -18,6 +18,7 @@ import {
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import {
+  DEVICE_HEALTH,
   Listener,
   type ListenPlace,
   type OwnedFd,
@@ -58,7 +59,7 @@ export class ControlServer {
   readonly #domain: Domain;
   readonly #server: Server;
   readonly #admission: ControlAdmission;
-  readonly #health = new HealthImplementation({ '': 'SERVING' });
+  readonly #health = new HealthImplementation({ '': 'SERVING', [DEVICE_HEALTH]: 'SERVING' });
   readonly #callers: Callers;
   readonly #calls: Calls;
   readonly #listener: Listener;
@@ -113,6 +114,15 @@ export class ControlServer {
       fd.close();
       this.#domain.events.fault('a client could not be served', failure);
     }
+  }
+
+  /** Whether the device is there, for gRPC's health service: it is told of as a service of that name. */
+  set deviceServes(serving: boolean) {
+    this.#health.setStatus(DEVICE_HEALTH, serving ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  get connections(): number {
+    return this.#admission.connections;
   }
 
   /** Stops accepting and ends streams; resolves when every call is answered, or has been cut off after GRACE_MS. */

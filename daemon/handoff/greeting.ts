@@ -6,6 +6,7 @@ import type { ClientProcess } from '../memory/client-process.js';
 import type { Domain } from '../memory/domain.js';
 import { keepGrants } from '../memory/grant.js';
 import { beginSession } from '../memory/lifetime.js';
+import { publishRequest } from '../memory/request-events.js';
 import type { Session } from '../memory/session.js';
 import type { Identity } from '../policy/identity.js';
 
@@ -56,8 +57,9 @@ export function sessionFor(
   return { session, restored: before !== undefined };
 }
 
-/** The answer to Hello. */
+/** The answer to Hello, which is told of as answered. */
 export function welcomeTo(domain: Domain, session: Session, restored = false): Draft<'Welcome'> {
+  publishRequest(domain, 'handoff', 'hello', 'OK', { identity: session.identity, session });
   return {
     protocolVersion: PROTOCOL_VERSION,
     incarnation: domain.sessions.incarnation,

@@ -15,6 +15,7 @@ import {
   type Decoded,
   type Draft,
   decode,
+  type ErrorCode,
   encode,
   type Fault,
   MAX_MESSAGE_BYTES,
@@ -22,10 +23,10 @@ import {
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Caller } from '../memory/caller.js';
 import { ClientProcess } from '../memory/client-process.js';
 import type { Domain } from '../memory/domain.js';
 import { endSession } from '../memory/lifetime.js';
+import { beginRequest, publishRequest } from '../memory/request-events.js';
 import type { Session } from '../memory/session.js';
 import type { Identity } from '../policy/identity.js';
 import type { Place } from './admission.js';
@@ -94,10 +95,9 @@ export class Peer {
     this.#connection.close();
   }
 
-  /** Stops reading; resolves when every request under way is answered, with the connection closed. */
+  /** Stops reading; resolves when all under way is answered, with the connection closed. */
   async finish(): Promise<void> {
-    // What outlives the daemon does not end with this connection.
-    this.#parting = this.#domain.persistence.keeps;
+    this.#parting = this.#domain.persistence.keeps; // What outlives the daemon does not end with this connection.
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     await this.#pace.finish(reason);
     this.#drop(0n, reason);
@@ -162,7 +162,7 @@ export class Peer {
     this.#send({ sequence, welcome: welcomeTo(this.#domain, session) });
   }
 
-  /** @param incoming fds of the message; taken over. */
+  /** Takes the fds of the message over. */
   async #answer(session: Session, message: Decoded<'ClientMessage'>, incoming: OwnedFd[]): Promise<void> {
     const { sequence } = message;
     const asked = fdsAskedBy(message, this.#domain.authority.rightsOf(this.#identity).import);
@@ -171,24 +171,23 @@ export class Peer {
       await this.#pace.take(count);
       taken += count;
     };
+    const caller = { identity: this.#identity, session, fds: take, gone: () => session.ended };
+    const answered = beginRequest(this.#domain, 'handoff', message.body ?? 'message');
     this.#pace.begin();
     try {
       await take(asked);
-      const { response, fds } = await serve(this.#domain, this.#caller(session, take), message, incoming);
+      const { response, fds } = await serve(this.#domain, caller, message, incoming);
       this.#send({ sequence, ...response }, fds);
+      answered('OK', caller);
     } catch (failure) {
       closeAll(incoming);
-      this.#refuse(sequence, `a ${message.body} request`, failure);
+      answered(this.#refuse(sequence, `a ${message.body} request`, failure), caller);
     } finally {
       this.#pace.end(taken);
     }
   }
 
-  #caller(session: Session, fds: (count: number) => Promise<void>): Caller {
-    return { identity: this.#identity, session, fds, gone: () => session.ended };
-  }
-
-  #refuse(sequence: bigint, what: string, failure: unknown): void {
+  #refuse(sequence: bigint, what: string, failure: unknown): ErrorCode {
     const error = asVkmemError(failure);
     if (error.code === 'INTERNAL') this.#domain.events.fault(what, failure);
     try {
@@ -198,6 +197,7 @@ export class Peer {
       this.#domain.events.fault(`the refusal of ${what}`, unsendable);
       this.#connection.close();
     }
+    return error.code;
   }
 
   #send(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): void {
@@ -206,6 +206,7 @@ export class Peer {
 
   #drop(sequence: bigint, error: VkmemError): void {
     this.#connection.end(goodbye(sequence, error));
+    publishRequest(this.#domain, 'handoff', 'connection', error.code, { identity: this.#identity });
   }
 
   #closed(reason: CloseReason, unread: OwnedFd | undefined): void {
@@ -214,7 +215,6 @@ export class Peer {
     this.#gone(this, unread);
     const stays = this.#parting && reason.kind === 'closed' && !this.#process?.exited;
     if (this.#session && !stays) void endSession(this.#domain, this.#session);
-    // After the session, whose rights may have to wait for the process.
-    this.#unwatch();
+    this.#unwatch(); // after the session, whose rights may have to wait for the process
   }
 }

@@ -10,6 +10,8 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
+import { publishRequest } from '../memory/request-events.js';
+import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { Admission, type Place } from './admission.js';
 import { turnAway } from './farewell.js';
@@ -40,8 +42,9 @@ export class HandoffServer {
   #accept(fd: OwnedFd, { pidfd, ...ids }: PeerIdentity): void {
     let peer: Peer | undefined;
     let place: Place | undefined;
+    let identity: Identity | undefined;
     try {
-      const identity = identityOf({ pidfd, ...ids }, this.#domain.authority.policy);
+      identity = identityOf({ pidfd, ...ids }, this.#domain.authority.policy);
       place = this.#admission.admit(identity);
       const { leave } = place;
       peer = new Peer(this.#domain, fd, identity, place, (gone, unread) => {
@@ -54,7 +57,7 @@ export class HandoffServer {
     } catch (failure) {
       pidfd?.close();
       if (!place) {
-        this.#refuse(fd, failure);
+        this.#refuse(fd, failure, identity);
         return;
       }
       // Where the peer has the fd already, closing its connection closes it, and gives up its place.
@@ -68,13 +71,20 @@ export class HandoffServer {
     }
   }
 
-  #refuse(fd: OwnedFd, refusal: unknown): void {
+  #refuse(fd: OwnedFd, refusal: unknown, identity: Identity | undefined): void {
     try {
-      turnAway(fd, asVkmemError(refusal));
+      const error = asVkmemError(refusal);
+      turnAway(fd, error);
+      publishRequest(this.#domain, 'handoff', 'connection', error.code, identity && { identity });
     } catch (failure) {
       fd.close();
       this.#domain.events.fault('a client could not be refused', failure);
     }
+  }
+
+  /** Connections that there are now, of those that were admitted. */
+  get connections(): number {
+    return this.#peers.size;
   }
 
   stopAccepting(): void {

@@ -15,8 +15,8 @@ import { MAX_MESSAGE_FDS, pendingCloses, VkmemError } from '@vkmemd/proto';
 import { FlightPool } from './flight.js';
 import { type GiveBack, Shares } from './shares.js';
 
-/** The sockets that the daemon listens on, which are opened after the count. */
-const LISTENING = 2;
+/** The Unix sockets that the daemon listens on, which are opened after the count. */
+const LISTENING = 3;
 /** The reserve is no more than this part of RLIMIT_NOFILE. */
 const MOST_RESERVED = 1 / 6;
 /** A session's socket and pidfd. */

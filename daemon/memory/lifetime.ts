@@ -66,15 +66,17 @@ function retire(domain: Domain, allocation: Allocation): Promise<void> {
 }
 
 /**
+ * Begins the session of a peer.
  * @param process who opened it, where the kernel can name it.
- * @throws VkmemError TOO_MANY_SESSIONS.
+ * @throws VkmemError NOT_PERMITTED where the policy does not let it connect, TOO_MANY_SESSIONS.
  */
 export function beginSession(
   domain: Domain,
   identity: Identity,
   clientName: string,
-  process?: ClientProcess,
+  process: ClientProcess | undefined,
 ): Session {
+  domain.authority.requireConnect(identity);
   const session = domain.sessions.open(identity, clientName);
   session.process = process;
   publishSessionBegin(domain, session);

@@ -30,13 +30,24 @@ export class Recovery {
   /** Failures in a row, to open the device or to keep it. */
   #failures = 0;
   #servingSince = performance.now();
+  /** Losses that are not recovered from yet. */
+  #losses = 0;
+  /** Called when the device serves no more, and when it does again. It must not throw. */
+  onChange: (serving: boolean) => void = () => {};
 
   /** Watches over the domain's device. */
   constructor(domain: Domain) {
     this.#domain = domain;
     domain.device.onLost(() => {
+      this.#losses += 1;
+      this.onChange(false);
       this.#running = (this.#running ?? Promise.resolve()).then(() => this.#recover());
     });
+  }
+
+  /** Whether the device is there, with everything on it that survived. */
+  get serving(): boolean {
+    return this.#losses === 0;
   }
 
   /** Tries no more; resolves when what is under way has ended. */
@@ -47,6 +58,12 @@ export class Recovery {
 
   /** Never throws: nobody waits for it. */
   async #recover(): Promise<void> {
+    await this.#recoverOnce();
+    this.#losses -= 1;
+    if (this.serving && !this.#stopping.signal.aborted) this.onChange(true);
+  }
+
+  async #recoverOnce(): Promise<void> {
     const { events, registry } = this.#domain;
     const begun = performance.now();
     events.note('the device is lost; it is being opened again');

@@ -5,7 +5,7 @@
  * One reload runs at a time. Whoever asks while one runs is answered by the one after it, which all who ask meanwhile
  * share: each of them sees what the files said after it had asked.
  */
-import type { Draft } from '@vkmemd/proto';
+import { asVkmemError, type Draft, type VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../policy/policy.js';
 import type { Authority } from './authority.js';
 import type { Caller } from './caller.js';
@@ -18,11 +18,17 @@ export class Reload {
   #running: Promise<unknown> = Promise.resolve();
   /** The one that begins when that has ended. */
   #next: Promise<Policy> | undefined;
+  #failure: VkmemError | undefined;
 
   /** @param read reads everything anew, or fails with what is wrong. */
   constructor(authority: Authority, read: () => Promise<Policy>) {
     this.#authority = authority;
     this.#read = read;
+  }
+
+  /** Why the last reload that ended changed nothing; undefined where it did, or there was none. */
+  get failure(): VkmemError | undefined {
+    return this.#failure;
   }
 
   /**
@@ -40,9 +46,15 @@ export class Reload {
   async #after(before: Promise<unknown>): Promise<Policy> {
     await before;
     this.#next = undefined;
-    const policy = await this.#read();
-    this.#authority.replace(policy);
-    return policy;
+    try {
+      const policy = await this.#read();
+      this.#authority.replace(policy);
+      this.#failure = undefined;
+      return policy;
+    } catch (failure) {
+      this.#failure = asVkmemError(failure);
+      throw failure;
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The beginning and the end of sessions, told to whoever listens, in the same way as what becomes of allocations
- * (allocation-events.ts): in the same turn, once each; of the end, when the session has ended and before what it held is
- * given up.
+ * (allocation-events.ts): in the same turn, once each for each session. BEGUN is told when it can be used, ENDED when it
+ * has ended and before what it held is given up.
  */
 import { channel } from 'node:diagnostics_channel';
 import type { Domain } from './domain.js';
@@ -24,25 +24,20 @@ function publish(domain: Domain, event: SessionEvent['event'], session: Session)
 }
 
 /** Tells who listens, if anybody does. */
-export function publishSessionBegin(domain: Domain, session: Session): void {
+export const publishSessionBegin = (domain: Domain, session: Session): void =>
   publish(domain, 'BEGUN', session);
-}
-
-/** Tells who listens, if anybody does. */
-export function publishSessionEnd(domain: Domain, session: Session): void {
+export const publishSessionEnd = (domain: Domain, session: Session): void =>
   publish(domain, 'ENDED', session);
-}
 
-/** Calls the listener with both of every session of every domain, until what it returns is called. */
+/** Calls the listener at the beginning and the end of every session of every domain, until what it returns is called. */
 export function onSessionEvent(listener: (event: SessionEvent) => void): () => void {
   const heard = (told: unknown) => listener(told as SessionEvent);
   sessions.subscribe(heard);
   return () => void sessions.unsubscribe(heard);
 }
 
-/** Calls the listener at the end of every session of every domain, until what it returns is called. */
-export function onSessionEnd(listener: (event: SessionEvent) => void): () => void {
-  return onSessionEvent((told) => {
+/** The same, at the end alone. */
+export const onSessionEnd = (listener: (event: SessionEvent) => void): (() => void) =>
+  onSessionEvent((told) => {
     if (told.event === 'ENDED') listener(told);
   });
-}

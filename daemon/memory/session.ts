@@ -32,6 +32,8 @@ export interface Sleeper {
 export class Session {
   readonly id: bigint;
   readonly identity: Identity;
+  /** Milliseconds since 1970. */
+  readonly beganAt = Date.now();
   /** Another one after each restart of the daemon. */
   token: string;
   /** What the client calls itself; for people only. Another one may resume the session. */

@@ -73,7 +73,6 @@ export class Device {
     return this.#current.found.together;
   }
 
-  /** How long the probe at start took. */
   get probeMilliseconds(): number {
     return this.#current.found.milliseconds;
   }

@@ -115,6 +115,12 @@ t.test('what each part may use of others', async (t) => {
     );
   t.strictSame([...packagesOf('daemon/memory/')], [], 'the domain uses no package: no socket, no gRPC');
   t.strictSame([...packagesOf('daemon/vulkan/')], [], 'nor does the device');
+  const measuring = all.filter(({ target }) => ['fastify', 'prom-client'].includes(target));
+  t.strictSame(
+    measuring.filter(({ file }) => !file.startsWith('daemon/admin/')).map(show),
+    [],
+    'only the admin plane measures anything',
+  );
   t.strictSame([...packagesOf('proto/')], ['@grpc/proto-loader'], 'the contract needs its codec');
 
   const manifest = (path: string): Record<string, string> => {

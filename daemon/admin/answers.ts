@@ -1,0 +1,85 @@
+/**
+ * What went wrong, as HTTP carries it: the catalogue's code, message and what to do next, as a JSON object, under the
+ * status that fits the code.
+ *
+ * What Node.js or fastify refuse by themselves (bytes that are no HTTP, headers that are too large, a parameter that the
+ * schema does not know) is given a code of the catalogue on its way out.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { asVkmemError, CATALOGUE, type ErrorCode, GrpcCode, VkmemError } from '@vkmemd/proto';
+import type { FastifyError, FastifyReply } from 'fastify';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** As google.rpc.Code says which HTTP status stands for which code; what is not here is a bad request. */
+const STATUSES: Readonly<Record<number, number>> = {
+  [GrpcCode.NOT_FOUND]: 404,
+  [GrpcCode.ALREADY_EXISTS]: 409,
+  [GrpcCode.PERMISSION_DENIED]: 403,
+  [GrpcCode.RESOURCE_EXHAUSTED]: 429,
+  [GrpcCode.ABORTED]: 409,
+  [GrpcCode.UNIMPLEMENTED]: 501,
+  [GrpcCode.INTERNAL]: 500,
+  [GrpcCode.UNAVAILABLE]: 503,
+  [GrpcCode.UNAUTHENTICATED]: 401,
+};
+
+export const statusOfCode = (code: ErrorCode): number => STATUSES[CATALOGUE[code].grpc] ?? 400;
+
+/** The body of every refusal. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly next: string;
+}
+
+export const refusalOf = ({ code, message, next }: VkmemError | Refusal): Refusal => ({
+  code,
+  message,
+  next,
+});
+
+/**
+ * The failure of a request as one of the catalogue's. What is not known to be the client's fault is a defect of ours.
+ */
+export function faultOf(failure: FastifyError | Error): VkmemError {
+  const { statusCode, validation } = failure as Partial<FastifyError>;
+  if (validation) return new VkmemError('INVALID_ARGUMENT', `${failure.message}.`);
+  if (!(failure instanceof VkmemError) && statusCode !== undefined && statusCode < 500) {
+    return new VkmemError('PROTOCOL_ERROR', `${failure.message}.`);
+  }
+  return asVkmemError(failure);
+}
+
+export function refuse(
+  reply: FastifyReply,
+  error: VkmemError | Refusal,
+  status = statusOfCode(error.code),
+): FastifyReply {
+  const wait = error instanceof VkmemError ? error.metadata.retry_after_ms : undefined;
+  if (wait !== undefined) reply.header('retry-after', String(Math.ceil(Number(wait) / 1000)));
+  return reply
+    .code(status)
+    .type(JSON_TYPE)
+    .send(JSON.stringify(refusalOf(error)));
+}
+
+/** Answers what could not even be read as a request, and closes the connection. */
+export function refuseUnread(socket: Duplex, failure: Error): void {
+  const { code, reason } = failure as NodeJS.ErrnoException & { reason?: string };
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  const error = new VkmemError('PROTOCOL_ERROR', `It is no request: ${reason ?? failure.message}.`);
+  const body = JSON.stringify(refusalOf(error));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `content-type: ${JSON_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

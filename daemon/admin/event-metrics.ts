@@ -1,0 +1,63 @@
+/**
+ * What happens, counted as it is told: requests and how they were answered, how long that took, sessions, allocations.
+ */
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { onAllocationEvent } from '../memory/allocation-events.js';
+import type { Domain } from '../memory/domain.js';
+import { onRequest } from '../memory/request-events.js';
+import { onSessionEvent } from '../memory/session-events.js';
+
+/** In seconds: from a claim of what is there already to memory that a driver has to zero. */
+const BUCKETS = [
+  0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+  10,
+];
+
+/** Counts what becomes of the domain, until what is returned is called. */
+export function countEvents(registry: Registry, domain: Domain): () => void {
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'vkmemd_requests_total',
+    help: 'Requests answered, by the code they were answered with; OK where they were served.',
+    labelNames: ['plane', 'operation', 'code'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'vkmemd_request_duration_seconds',
+    help: 'From a request read to its answer sent, whatever the answer; streams are left out.',
+    labelNames: ['plane', 'operation'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const sessions = new Counter({
+    name: 'vkmemd_session_events_total',
+    help: 'Sessions that began and that ended.',
+    labelNames: ['event'],
+    registers,
+  });
+  const allocations = new Counter({
+    name: 'vkmemd_allocation_events_total',
+    help: 'What became of allocations.',
+    labelNames: ['event'],
+    registers,
+  });
+  for (const event of ['BEGUN', 'ENDED']) sessions.inc({ event }, 0);
+  for (const event of ['CREATED', 'GRANTED', 'PUBLISHED', 'DRAINING', 'FREED']) allocations.inc({ event }, 0);
+  const stops = [
+    onRequest((told) => {
+      if (told.domain !== domain) return;
+      const { plane, operation, code, durationMs } = told;
+      requests.inc({ plane, operation, code });
+      if (durationMs !== undefined) durations.observe({ plane, operation }, durationMs / 1000);
+    }),
+    onSessionEvent((told) => {
+      if (told.domain === domain) sessions.inc({ event: told.event });
+    }),
+    onAllocationEvent((told) => {
+      if (told.domain === domain) allocations.inc({ event: told.event });
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}

@@ -1,0 +1,28 @@
+/**
+ * /healthz and /readyz: whether the process lives, and whether it serves.
+ *
+ * /healthz is answered by the event loop alone and asks nothing else: whoever gets no answer has a daemon that hangs.
+ * /readyz is 200 while the daemon can do what it is for, and 503 with every reason while it cannot.
+ */
+import { Type } from 'typebox';
+import type { App } from './pages.js';
+import type { Readiness } from './readiness.js';
+import { REFUSAL } from './schemas.js';
+
+const HEALTH = Type.Object({ status: Type.Literal('ok') }, { additionalProperties: false });
+
+const READINESS = Type.Object(
+  { ready: Type.Boolean(), reasons: Type.Array(REFUSAL), warnings: Type.Array(REFUSAL) },
+  { additionalProperties: false },
+);
+
+export function addHealth(app: App, readiness: Readiness): void {
+  app.get('/healthz', { config: { access: 'anybody' }, schema: { response: { 200: HEALTH } } }, async () => ({
+    status: 'ok' as const,
+  }));
+  const response = { 200: READINESS, 503: READINESS };
+  app.get('/readyz', { config: { access: 'public' }, schema: { response } }, async (_request, reply) => {
+    const { ready, reasons, warnings } = readiness.report();
+    return reply.code(ready ? 200 : 503).send({ ready, reasons: [...reasons], warnings: [...warnings] });
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * The process: processor time, memory, files, when it began, and how well its event loop keeps up.
+ *
+ * The names that begin with process_ are those that Prometheus' own client libraries have. The loop's delay is measured
+ * by a timer that should fire every SAMPLE_MS: how much later it did, of all samples since the last scrape. Who has more
+ * than one scraper should look at the counters of active and idle time, which no scrape changes.
+ */
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+const SAMPLE_MS = 20;
+const QUANTILES = [0.5, 0.9, 0.99, 1];
+
+export class ProcessMetrics {
+  readonly #delays: IntervalHistogram;
+  readonly #mostFiles: number;
+  readonly #gauges: Readonly<Record<'memory' | 'open' | 'delay', Gauge>>;
+  readonly #counters: Readonly<Record<'processor' | 'active' | 'idle', Counter>>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const gauge = (name: string, help: string, labelNames: string[] = []) =>
+      new Gauge({ name, help, labelNames, registers });
+    const counter = (name: string, help: string) => new Counter({ name, help, registers });
+    this.#gauges = {
+      memory: gauge('process_resident_memory_bytes', 'Resident memory size in bytes.'),
+      open: gauge('process_open_fds', 'Number of open file descriptors.'),
+      delay: gauge(
+        'vkmemd_event_loop_delay_seconds',
+        'How late a timer fired, of all samples since the last scrape; quantile 1 is the most.',
+        ['quantile'],
+      ),
+    };
+    this.#counters = {
+      processor: counter('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.'),
+      active: counter('vkmemd_event_loop_active_seconds_total', 'Time in which the event loop worked.'),
+      idle: counter('vkmemd_event_loop_idle_seconds_total', 'Time in which it waited.'),
+    };
+    const began = gauge(
+      'process_start_time_seconds',
+      'Start time of the process since unix epoch in seconds.',
+    );
+    began.set(performance.timeOrigin / 1000);
+    this.#mostFiles = mostFiles();
+    gauge('process_max_fds', 'Maximum number of open file descriptors.').set(this.#mostFiles);
+    this.#delays = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+    this.#delays.enable();
+  }
+
+  async look(): Promise<void> {
+    const { user, system } = process.cpuUsage();
+    const { active, idle } = performance.eventLoopUtilization();
+    const { processor, active: worked, idle: waited } = this.#counters;
+    for (const [counter, seconds] of [
+      [processor, (user + system) / 1e6],
+      [worked, active / 1e3],
+      [waited, idle / 1e3],
+    ] as const) {
+      counter.reset();
+      counter.inc(seconds);
+    }
+    this.#gauges.memory.set(process.memoryUsage.rss());
+    for (const quantile of QUANTILES) this.#gauges.delay.set({ quantile }, this.#delay(quantile));
+    this.#delays.reset();
+    // One of those that are listed is the listing's own.
+    this.#gauges.open.set((await readdir('/proc/self/fd')).length - 1);
+  }
+
+  close(): void {
+    this.#delays.disable();
+  }
+
+  /** The samples are from one firing to the next: what is beyond the interval is the delay. */
+  #delay(quantile: number): number {
+    if (this.#delays.count === 0) return 0;
+    const nanoseconds = this.#delays.percentile(quantile * 100);
+    return Math.max(0, nanoseconds / 1e9 - SAMPLE_MS / 1e3);
+  }
+}
+
+/** RLIMIT_NOFILE, the soft limit, which Node.js has raised as far as it may by now. */
+function mostFiles(): number {
+  const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
+}

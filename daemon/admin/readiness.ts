@@ -1,0 +1,49 @@
+/**
+ * Readiness: whether the daemon can serve what it is for, and if not, why not.
+ *
+ * It is ready while it serves on its sockets, has its device and everything on it, and does not stop. What an operator
+ * should look at, and keeps nobody from being served, is a warning: a policy that could not be read again, say.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { Domain } from '../memory/domain.js';
+import type { Recovery } from '../memory/recovery.js';
+import { type Refusal, refusalOf } from './answers.js';
+
+export type Stage = 'STARTING' | 'SERVING' | 'STOPPING';
+
+export interface ReadinessReport {
+  readonly ready: boolean;
+  /** Why it is not; empty where it is. */
+  readonly reasons: readonly Refusal[];
+  readonly warnings: readonly Refusal[];
+}
+
+export class Readiness {
+  /** Set by whoever starts and stops the daemon. */
+  stage: Stage = 'STARTING';
+  readonly #domain: Domain;
+  readonly #recovery: Pick<Recovery, 'serving'>;
+
+  constructor(domain: Domain, recovery: Pick<Recovery, 'serving'>) {
+    this.#domain = domain;
+    this.#recovery = recovery;
+  }
+
+  report(): ReadinessReport {
+    const reasons: VkmemError[] = [];
+    if (this.stage !== 'SERVING') {
+      const what = this.stage === 'STARTING' ? 'starting' : 'stopping';
+      reasons.push(new VkmemError('UNAVAILABLE', `The daemon is ${what}.`));
+    }
+    if (!this.#recovery.serving) {
+      reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
+    }
+    const { failure } = this.#domain.reload;
+    const warnings = failure ? [failure] : [];
+    return {
+      ready: reasons.length === 0,
+      reasons: reasons.map(refusalOf),
+      warnings: warnings.map(refusalOf),
+    };
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The schemas of the JSON pages: what an answer has, and nothing else of it is ever written; what a query may say.
+ *
+ * 64-bit numbers (bytes, ids, Vulkan's versions of drivers) are decimal strings: JSON's numbers are exact to 2^53 only in
+ * most programs. Times are ISO 8601 in UTC. Words are the contract's, without their prefixes.
+ */
+import { type Static, Type } from 'typebox';
+
+const closed = { additionalProperties: false } as const;
+
+/** A whole number of up to 64 bits. */
+const Decimal = Type.String({ pattern: '^-?[0-9]+$' });
+const Count = Type.Integer({ minimum: 0 });
+
+export const REFUSAL = Type.Object(
+  { code: Type.String(), message: Type.String(), next: Type.String() },
+  closed,
+);
+
+const KIND_REPORT = Type.Object(
+  {
+    kind: Type.String(),
+    rung: Type.String(),
+    via: Type.String(),
+    reason: Type.String(),
+    missing: Type.String(),
+  },
+  closed,
+);
+
+const DEVICE = Type.Object(
+  {
+    name: Type.String(),
+    type: Type.String(),
+    driverName: Type.String(),
+    driverInfo: Type.String(),
+    driverVersion: Type.Integer(),
+    apiVersion: Type.String(),
+    deviceUuid: Type.String(),
+    driverUuid: Type.String(),
+    heaps: Type.Array(Type.Object({ index: Count, sizeBytes: Decimal, flags: Count }, closed)),
+    memoryTypes: Type.Array(Type.Object({ index: Count, heapIndex: Count, propertyFlags: Count }, closed)),
+    kinds: Type.Array(KIND_REPORT),
+    maxAllocationCount: Count,
+    maxAllocationSizeBytes: Decimal,
+  },
+  closed,
+);
+
+export const DEVICES = Type.Object(
+  { daemonVersion: Type.String(), incarnation: Type.String(), devices: Type.Array(DEVICE) },
+  closed,
+);
+
+const HEAP_BUDGET = Type.Object(
+  {
+    heapIndex: Count,
+    source: Type.String(),
+    pressure: Type.String(),
+    sizeBytes: Decimal,
+    driverBudgetBytes: Decimal,
+    driverUsageBytes: Decimal,
+    liveBytes: Decimal,
+    drainingBytes: Decimal,
+    reservedBytes: Decimal,
+    availableBytes: Decimal,
+    guaranteedBytes: Decimal,
+  },
+  closed,
+);
+
+const COUNTS = Type.Object(
+  {
+    sessions: Count,
+    allocations: Count,
+    drainingAllocations: Count,
+    grants: Count,
+    fds: Count,
+    deviceMemories: Count,
+  },
+  closed,
+);
+
+export const BUDGET = Type.Object({ heaps: Type.Array(HEAP_BUDGET), counts: COUNTS }, closed);
+
+export const ALLOCATION = Type.Object(
+  {
+    id: Type.String(),
+    /** Empty for the lifetime SESSION. */
+    name: Type.String(),
+    ownerUid: Count,
+    /** Null for the lifetime NAMED. */
+    ownerSessionId: Type.Union([Decimal, Type.Null()]),
+    state: Type.String(),
+    lifetime: Type.String(),
+    kinds: Type.Array(Type.String()),
+    sizeBytes: Decimal,
+    heapIndex: Count,
+    memoryTypeIndex: Count,
+    grants: Count,
+    sharing: Type.String(),
+    dedicated: Type.Boolean(),
+    imported: Type.Boolean(),
+    published: Type.Boolean(),
+    createdAt: Type.String({ format: 'date-time' }),
+  },
+  closed,
+);
+
+export const SESSION = Type.Object(
+  {
+    id: Decimal,
+    uid: Count,
+    gid: Count,
+    pid: Type.Integer(),
+    /** Null where none is known. */
+    unit: Type.Union([Type.String(), Type.Null()]),
+    /** What the client calls itself. */
+    clientName: Type.String(),
+    beganAt: Type.String({ format: 'date-time' }),
+    /** Allocations that end with it, and their bytes. */
+    allocations: Count,
+    bytes: Decimal,
+    grants: Count,
+  },
+  closed,
+);
+
+/** What follows a page, to be said as `after`; null on the last one. */
+const Next = Type.Union([Type.String(), Type.Null()]);
+
+export const ALLOCATIONS = Type.Object({ allocations: Type.Array(ALLOCATION), next: Next }, closed);
+export const SESSIONS = Type.Object({ sessions: Type.Array(SESSION), next: Next }, closed);
+
+export type DevicesJson = Static<typeof DEVICES>;
+export type BudgetJson = Static<typeof BUDGET>;
+export type AllocationJson = Static<typeof ALLOCATION>;
+export type SessionJson = Static<typeof SESSION>;
+
+export const NO_QUERY = Type.Object({}, closed);
+
+/** @param after the pattern of what a page's `next` says. */
+export const pageQuery = (after: string) =>
+  Type.Object(
+    {
+      /** 1 to 500, in digits, as it stands in the query. */
+      limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|[1-4][0-9]{2}|500)$' })),
+      after: Type.Optional(Type.String({ pattern: after })),
+    },
+    closed,
+  );

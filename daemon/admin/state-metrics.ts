@@ -1,0 +1,156 @@
+/**
+ * What there is, looked at when somebody asks: heaps, allocations, grants, sessions, connections, fds, readiness.
+ *
+ * The look is set down in one go once all of it is taken, and of many allocations some at a time, so that nobody waits for it.
+ * Where the driver does not tell its budget in time, the heaps are left out of that look rather than shown as they were.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { KIND_NAMES, uuidText } from '@vkmemd/proto';
+import { Gauge, type Registry } from 'prom-client';
+import type { HeapBudget } from '../memory/budget.js';
+import type { Domain } from '../memory/domain.js';
+import { inTime } from './in-time.js';
+import type { Shown } from './pages.js';
+
+/** How many allocations are looked at before others have the event loop. */
+const SLICE = 1024;
+
+/** What a heap has, by the end of the metric's name. */
+const HEAP_BYTES: readonly [name: string, help: string, of: (heap: HeapBudget) => bigint][] = [
+  ['size', 'Size of the heap.', (heap) => heap.size],
+  ['driver_budget', 'What the driver lets the daemon use, or an estimate.', (heap) => heap.driverBudget],
+  ['driver_usage', 'What the driver says the daemon uses, or its own account.', (heap) => heap.driverUsage],
+  ['live', 'Bytes of live allocations.', (heap) => heap.live],
+  ['draining', 'Bytes that were freed and are still held.', (heap) => heap.draining],
+  ['reserved', 'Bytes of requests under way.', (heap) => heap.reserved],
+  ['guaranteed', 'Bytes kept for users with a reservation who do not use it yet.', (heap) => heap.guaranteed],
+  ['available', 'Bytes that a user without a reservation can have.', (heap) => heap.available],
+];
+
+const PRESSURES = ['NORMAL', 'ELEVATED', 'CRITICAL'];
+
+/** Sums by labels: each in a series of its own. */
+class Tally {
+  readonly #sums = new Map<string, [labels: Record<string, string>, sum: number]>();
+
+  add(labels: Record<string, string>, count = 1): void {
+    const key = JSON.stringify(labels);
+    const sum = this.#sums.get(key);
+    if (sum) sum[1] += count;
+    else this.#sums.set(key, [labels, count]);
+  }
+
+  showOn(gauge: Gauge): void {
+    gauge.reset();
+    for (const [labels, sum] of this.#sums.values()) gauge.set(labels, sum);
+  }
+}
+
+export class StateMetrics {
+  readonly #domain: Domain;
+  readonly #shown: Shown;
+  readonly #gauge: (name: string, help: string, labelNames?: string[]) => Gauge;
+  readonly #heapBytes: readonly (readonly [Gauge, (heap: HeapBudget) => bigint])[];
+  readonly #estimated: Gauge;
+  readonly #pressure: Gauge;
+  readonly #tallies: Readonly<Record<'allocations' | 'kinds' | 'grants' | 'connections', Gauge>>;
+  readonly #numbers: readonly (readonly [Gauge, () => number])[];
+  readonly #device: string;
+
+  constructor(registry: Registry, domain: Domain, shown: Shown) {
+    this.#domain = domain;
+    this.#shown = shown;
+    this.#gauge = (name, help, labelNames = []) =>
+      new Gauge({ name: `vkmemd_${name}`, help, labelNames, registers: [registry] });
+    this.#device = uuidText(domain.device.info.deviceUuid);
+    this.#sayWhatIsFixed();
+    const heap = ['device', 'heap'];
+    this.#heapBytes = HEAP_BYTES.map(([name, help, of]) => [
+      this.#gauge(`heap_${name}_bytes`, help, heap),
+      of,
+    ]);
+    this.#estimated = this.#gauge(
+      'heap_budget_estimated',
+      '1 where the driver does not tell the budget.',
+      heap,
+    );
+    this.#pressure = this.#gauge('heap_pressure', '1 for the pressure that the heap is under.', [
+      ...heap,
+      'pressure',
+    ]);
+    this.#tallies = {
+      allocations: this.#gauge('allocations', 'Allocations there are.', ['state', 'lifetime']),
+      kinds: this.#gauge('allocations_with_kind', 'Live allocations that can be handed out as a kind.', [
+        'kind',
+      ]),
+      grants: this.#gauge('grants', 'Grants that sessions have.', ['kind']),
+      connections: this.#gauge('connections', 'Connections there are.', ['plane']),
+    };
+    const { sessions, device, fds, tickets } = domain;
+    this.#numbers = [
+      [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(shown.readiness.report().ready)],
+      [this.#gauge('sessions', 'Sessions there are.'), () => sessions.size],
+      [this.#gauge('tickets', 'Tickets that can be used.'), () => tickets.size],
+      [this.#gauge('device_memories', 'VkDeviceMemory objects.'), () => device.liveMemories],
+      [this.#gauge('fds_leased', 'File descriptors that were promised.'), () => fds.leased],
+      [this.#gauge('fds_leasable', 'File descriptors that can be promised in all.'), () => fds.capacity],
+    ];
+  }
+
+  #sayWhatIsFixed(): void {
+    const { version, device } = this.#domain;
+    const { name, type, driverName, driverInfo } = device.info;
+    this.#gauge('build_info', 'Always 1; the version of the daemon.', ['version', 'node']).set(
+      { version, node: process.versions.node },
+      1,
+    );
+    const labels = { device: this.#device, name, type, driver: driverName, driver_info: driverInfo };
+    this.#gauge('device_info', 'Always 1; the device.', Object.keys(labels)).set(labels, 1);
+  }
+
+  async look(): Promise<void> {
+    const heaps = inTime('The driver has not told its budget', this.#domain.budget.heaps()).catch(() => []);
+    const { allocations, kinds, grants } = await this.#count();
+    this.#showHeaps(await heaps);
+    allocations.showOn(this.#tallies.allocations);
+    kinds.showOn(this.#tallies.kinds);
+    grants.showOn(this.#tallies.grants);
+    for (const [plane, count] of Object.entries(this.#shown.connections())) {
+      this.#tallies.connections.set({ plane }, count);
+    }
+    for (const [gauge, number] of this.#numbers) gauge.set(number());
+  }
+
+  #showHeaps(heaps: readonly HeapBudget[]): void {
+    for (const [gauge] of this.#heapBytes) gauge.reset();
+    this.#estimated.reset();
+    this.#pressure.reset();
+    for (const heap of heaps) {
+      const labels = { device: this.#device, heap: String(heap.heapIndex) };
+      for (const [gauge, of] of this.#heapBytes) gauge.set(labels, Number(of(heap)));
+      this.#estimated.set(labels, heap.source === 'ESTIMATED' ? 1 : 0);
+      for (const pressure of PRESSURES) {
+        this.#pressure.set({ ...labels, pressure }, heap.pressure === pressure ? 1 : 0);
+      }
+    }
+  }
+
+  async #count(): Promise<Record<'allocations' | 'kinds' | 'grants', Tally>> {
+    const [allocations, kinds, grants] = [new Tally(), new Tally(), new Tally()];
+    for (const state of ['LIVE', 'DRAINING']) {
+      for (const lifetime of ['SESSION', 'NAMED']) allocations.add({ state, lifetime }, 0);
+    }
+    for (const tally of [kinds, grants]) for (const kind of KIND_NAMES) tally.add({ kind }, 0);
+    const { all } = this.#domain.registry;
+    for (let at = 0; at < all.length; at += SLICE) {
+      if (at > 0) await setImmediate();
+      for (const { state, terms, charge, grants: given } of all.slice(at, at + SLICE)) {
+        if (charge.state === 'settled') continue;
+        allocations.add({ state, lifetime: terms.lifetime });
+        if (state === 'LIVE') for (const kind of terms.kinds) kinds.add({ kind });
+        for (const { kind } of given) grants.add({ kind });
+      }
+    }
+    return { allocations, kinds, grants };
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Who may have which page: operators on the Unix socket, by what the kernel says of them and the policy of the moment;
+ * whoever is on this host by TCP, where it is configured, and then only what says nothing of anybody.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import t from 'tap';
+import { parseListenAddress } from 'vkmemd/dist/admin/listen-address.js';
+import { ControlWire } from '../support/control-wire.js';
+import { ANYBODY, daemonProgram, plainEnvironment, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { asOtherUser, noOtherUser, OTHER_UID } from '../support/uid.js';
+import { adminSocket, get, parseMetrics } from './support.js';
+
+const PAGES = [
+  '/healthz',
+  '/readyz',
+  '/metrics',
+  '/api/v1/devices',
+  '/api/v1/budget',
+  '/api/v1/allocations',
+  '/api/v1/sessions',
+  '/none',
+];
+const skip = noOtherUser ?? false;
+const OPERATOR = `${ANYBODY}[[rule]]\nuid = ${OTHER_UID}\noperator = true\n`;
+
+const asking = (runtimeDir: string) => asOtherUser('../admin/get-program.js', [runtimeDir, ...PAGES]);
+
+t.test('operators, and nobody else but for /healthz', { skip }, async (t) => {
+  const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
+  chmodSync(runtimeDir, 0o755);
+  chmodSync(adminSocket(runtimeDir), 0o666);
+  const denied = PAGES.slice(1).map((page) => [page, [403, 'NOT_PERMITTED']]);
+  t.strictSame(
+    await asking(runtimeDir),
+    { '/healthz': [200, null], ...Object.fromEntries(denied) },
+    'a tenant is told that the daemon lives, not even which pages there are',
+  );
+  const control = new ControlWire(runtimeDir);
+  writeFileSync(config, OPERATOR);
+  await control.call('ReloadPolicy', {});
+  const served = Object.fromEntries(PAGES.map((page) => [page, [200, null]]));
+  t.strictSame(
+    await asking(runtimeDir),
+    { ...served, '/none': [404, 'NOT_FOUND'] },
+    'an operator by the policy',
+  );
+  writeFileSync(config, '[[rule]]\nuid = 0\noperator = false\n');
+  await control.call('ReloadPolicy', {});
+  t.match((await get(runtimeDir, '/metrics')).json(), { code: 'NOT_PERMITTED' }, 'root who is none');
+  control.close();
+});
+
+t.test('a reload holds from the next request of a connection on', { skip }, async (t) => {
+  const { runtimeDir, config } = await startDaemon(t);
+  const socket = connect(adminSocket(runtimeDir)).setEncoding('utf8');
+  const ask = async () => {
+    socket.write('GET /api/v1/sessions HTTP/1.1\r\nHost: any\r\n\r\n');
+    let text = '';
+    while (!text.includes('}')) text += await new Promise<string>((resolve) => socket.once('data', resolve));
+    return text;
+  };
+  t.match(await ask(), /^HTTP\/1\.1 200 /);
+  writeFileSync(config, '[[rule]]\nuid = 0\noperator = false\n');
+  const control = new ControlWire(runtimeDir);
+  await control.call('ReloadPolicy', {});
+  t.match(await ask(), /^HTTP\/1\.1 403 /);
+  socket.destroy();
+  control.close();
+});
+
+/** The sockets of a process that listen for TCP, by inode. */
+function listening(pid: number): number {
+  const inodes = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+    } catch {
+      return undefined; // closed meanwhile
+    }
+  });
+  const rows = ['tcp', 'tcp6'].flatMap((file) =>
+    readFileSync(`/proc/${pid}/net/${file}`, 'utf8').split('\n'),
+  );
+  const LISTEN = '0A';
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === LISTEN && inodes.includes(inode)).length;
+}
+
+t.test('TCP only where it is configured', async (t) => {
+  const { pid } = await startDaemon(t);
+  t.equal(listening(pid), 0);
+});
+
+t.test('what TCP serves', async (t) => {
+  const args = ['--admin-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.2:0'];
+  const { line, pid, runtimeDir } = await startDaemon(t, { args });
+  const [, one = '', two = ''] = / (http:\/\/127\.0\.0\.1:\d+) (http:\/\/127\.0\.0\.2:\d+);/.exec(line) ?? [];
+  t.equal(listening(pid), 2, line);
+  for (const target of [one, two]) {
+    const told = await Promise.all(PAGES.map(async (page) => (await get(target, page)).status));
+    t.strictSame(told, [200, 200, 200, 403, 403, 403, 403, 403], 'nothing that is about anybody');
+  }
+  t.ok(parseMetrics((await get(one, '/metrics')).text).has('vkmemd_ready'));
+  const names = {
+    localhost: 200,
+    'localhost:9464': 200,
+    '[::1]:1': 200,
+    'example.org': 403,
+    '127.0.0.1.example.org': 403,
+  };
+  for (const [host, status] of Object.entries(names)) {
+    t.equal((await get(one, '/metrics', { headers: { host } })).status, status, `Host: ${host}`);
+  }
+  t.equal((await get(runtimeDir, '/api/v1/sessions')).status, 200, 'the Unix socket serves all the same');
+});
+
+t.test('addresses', async (t) => {
+  t.strictSame(parseListenAddress('127.0.0.1:9464'), { host: '127.0.0.1', port: 9464 });
+  t.strictSame(parseListenAddress('127.1.2.3:0'), { host: '127.1.2.3', port: 0 });
+  t.strictSame(parseListenAddress('[::1]:9464'), { host: '::1', port: 9464 });
+  t.strictSame(parseListenAddress('[0:0:0:0:0:0:0:1]:1').port, 1);
+  for (const text of [
+    '',
+    ':9464',
+    '9464',
+    '127.0.0.1',
+    '127.0.0.1:',
+    '127.0.0.1:65536',
+    '127.0.0.1:-1',
+    '0.0.0.0:9464',
+    '[::]:9464',
+    '::1:9464',
+    '10.0.0.1:9464',
+    '[fe80::1]:9464',
+    '[::ffff:127.0.0.1]:9464',
+    'localhost:9464',
+    'example.org:9464',
+    '127.1:80',
+    '[127.0.0.1]:80',
+    '127.0.0.1:80 ',
+    '127.0.0.1:0x50',
+    '1127.0.0.1:80',
+    '128.0.0.1:80',
+  ]) {
+    t.throws(
+      () => parseListenAddress(text),
+      { code: 'INVALID_ARGUMENT', metadata: { field: 'admin-listen' } },
+      text,
+    );
+  }
+});
+
+t.test('an address that cannot be had keeps the daemon from starting', async (t) => {
+  const { line } = await startDaemon(t, { args: ['--admin-listen', '127.0.0.1:0'] });
+  const [, taken = ''] = / http:\/\/(127\.0\.0\.1:\d+);/.exec(line) ?? [];
+  for (const [address, said] of [
+    ['0.0.0.0:9464', /^vkmemd: INVALID_ARGUMENT: 0\.0\.0\.0:9464: Only addresses of this host/],
+    [taken, /^vkmemd: UNAVAILABLE: The admin plane cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/],
+  ] as const) {
+    const folder = temporaryFolder(t);
+    const args = [daemonProgram, '--runtime-dir', folder, '--config-root', folder, '--admin-listen', address];
+    const ended = spawnSync(process.execPath, args, {
+      encoding: 'utf8',
+      env: plainEnvironment(),
+      timeout: 60_000,
+    });
+    t.equal(ended.status, 1);
+    t.match(
+      ended.stderr.split('\n').find((text) => text.startsWith('vkmemd: ')),
+      said,
+    );
+    t.strictSame(
+      readdirSync(folder).filter((name) => name.endsWith('.sock')),
+      [],
+      'and leaves no socket',
+    );
+  }
+});

@@ -1,0 +1,16 @@
+/**
+ * Another user who asks the admin plane: prints each page's status and code (of a fault) as JSON.
+ *
+ * Arguments: the runtime folder, and pages.
+ */
+import { get } from './support.js';
+
+const [runtimeDir = '', ...pages] = process.argv.slice(2);
+const told: Record<string, [status: number, code: string | undefined]> = {};
+for (const page of pages) {
+  const { status, text } = await get(runtimeDir, page, {
+    headers: { 'x-remote-user': 'root', authorization: 'Basic cm9vdDo=' },
+  });
+  told[page] = [status, text.startsWith('{') ? JSON.parse(text).code : undefined];
+}
+process.stdout.write(JSON.stringify(told));

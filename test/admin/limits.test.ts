@@ -1,0 +1,123 @@
+/**
+ * What the admin plane lets a client take: so many connections, so much time, so many requests. Whoever is refused is
+ * told, others are served all the while, and in the end nothing is left.
+ */
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { ANYBODY, startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { adminSocket, get, scrape } from './support.js';
+
+const REQUEST = 'GET /healthz HTTP/1.1\r\nHost: any\r\n\r\n';
+const OPERATORS = 16;
+
+const open = (runtimeDir: string): Socket =>
+  connect({ path: adminSocket(runtimeDir), allowHalfOpen: true })
+    .setEncoding('utf8')
+    .on('error', () => {});
+
+/** Everything that comes until the daemon hangs up. */
+async function rest(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (part: string) => {
+    text += part;
+  });
+  // The daemon's end of it is what counts.
+  socket.once('end', () => socket.destroy());
+  await once(socket, 'close');
+  return text;
+}
+
+/** Sends a request and takes its answer, which has a JSON body. */
+async function ask(socket: Socket): Promise<string> {
+  socket.write(REQUEST);
+  let text = '';
+  while (!text.includes('}')) text += await new Promise<string>((resolve) => socket.once('data', resolve));
+  return text;
+}
+
+t.test('as many connections as a user may have', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: `[limits]\nhandshake_ms = 60000\n${ANYBODY}` });
+  const kept = Array.from({ length: OPERATORS }, () => open(runtimeDir));
+  for (const socket of kept) t.match(await ask(socket), /^HTTP\/1\.1 200 /);
+  const over = open(runtimeDir);
+  over.write(REQUEST);
+  const told = await rest(over);
+  t.match(told, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
+  t.match(told, /connection: close\r\n/i);
+  t.match(told, '"code":"TOO_MANY_SESSIONS"');
+  // Of those who do not even ask, a few may stay for a while; the others are closed without a word.
+  const silent = Array.from({ length: 30 }, () => open(runtimeDir));
+  const ended = await Promise.race([
+    Promise.all(silent.slice(8).map(rest)),
+    sleep(30_000, 'too long', { ref: false }),
+  ]);
+  t.strictSame(new Set(ended), new Set(['']), 'closed without a word');
+  const wire = await HandoffWire.open(runtimeDir);
+  wire.close();
+  t.match(await ask(kept[0] as Socket), /^HTTP\/1\.1 200 /, 'what is served goes on');
+  for (const socket of [...kept, ...silent]) socket.destroy();
+  let leased = -1;
+  for (let i = 0; i < 500 && leased !== 1; i += 1) {
+    leased = await scrape(runtimeDir).then(
+      (value) => value('vkmemd_fds_leased'),
+      () => -1, // refused as yet
+    );
+  }
+  t.equal(leased, 1, 'every fd is given back but that of who looks');
+});
+
+t.test('bytes do not buy time', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: `[limits]\nhandshake_ms = 600\n${ANYBODY}` });
+  const silent = open(runtimeDir);
+  const slow = open(runtimeDir);
+  const half = open(runtimeDir);
+  const unread = open(runtimeDir).pause();
+  half.write(REQUEST.slice(0, 20));
+  unread.write(REQUEST);
+  const dripping = setInterval(() => slow.write('x'), 50);
+  slow.write('GET /healthz HTTP/1.1\r\nHost: ');
+  t.strictSame(
+    await Promise.all([rest(silent), rest(slow), rest(half)]),
+    ['', '', ''],
+    'closed all the same',
+  );
+  clearInterval(dripping);
+  unread.destroy();
+  t.equal((await get(runtimeDir, '/healthz')).status, 200, 'others are served');
+});
+
+t.test('more requests than there may be', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const socket = open(runtimeDir);
+  const last = REQUEST.replace('Host', 'Connection: close\r\nHost');
+  socket.write(REQUEST.repeat(199) + last);
+  const text = await rest(socket);
+  const told = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
+  t.equal(told.length, 200, 'each is answered');
+  const served = told.filter((status) => status === '200').length;
+  t.ok(served >= 100 && served < 200, `${served} of them with what was asked for`);
+  t.match(
+    text,
+    /HTTP\/1\.1 429 [^{]*retry-after: 1\r\n[^{]*{"code":"RATE_LIMITED"/,
+    'the others with when to come again',
+  );
+  t.equal((await get(runtimeDir, '/healthz')).status, 200);
+});
+
+t.test('a stopping daemon waits for nobody who asks nothing', async (t) => {
+  const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
+  const idle = open(runtimeDir);
+  await ask(idle);
+  const silent = open(runtimeDir);
+  const half = open(runtimeDir);
+  half.write(REQUEST.slice(0, 20));
+  await get(runtimeDir, '/metrics');
+  const ends = [idle, silent, half].map(rest);
+  t.strictSame(await stop(), { code: 0, signal: null });
+  t.strictSame(await Promise.all(ends), ['', '', '']);
+  t.notOk(existsSync(adminSocket(runtimeDir)), 'and removes its socket');
+});

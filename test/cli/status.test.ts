@@ -1,0 +1,74 @@
+/**
+ * vkmemctl status: for a member of the daemon's group too; with its device, while that is lost, and with no daemon at all.
+ */
+import { chmodSync } from 'node:fs';
+import t from 'tap';
+import { allocate, loseDevice, onFake, PAGE, release, servesAgain, wireKinds } from '../faults/support.js';
+import { asUser } from '../support/as-user.js';
+import { startDaemon, temporaryFolder } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { noOtherUser, OTHER_UID } from '../support/uid.js';
+import { parsed, vkmemctl } from './support.js';
+
+const PROGRAM = '../../../client/dist/cli/main.js';
+
+t.test('what it shows', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const wire = await HandoffWire.open(runtimeDir);
+  await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: wireKinds('MAPPABLE') } });
+  const { code, stdout, stderr } = await vkmemctl(runtimeDir, 'status');
+  t.match([code, stderr], [0, '']);
+  t.match(
+    stdout,
+    /^vkmemd \d+\.\d+\.\d+ is ready\nDevice llvmpipe .*\n1 session, 0 grants, 1 live allocation, 0 draining\n/,
+  );
+  t.match(
+    stdout,
+    /\nHEAP +SIZE +AVAILABLE +LIVE +DRAINING +PRESSURE\n +0 +\S+ GiB +.* 64 KiB +0 B +NORMAL\n$/,
+  );
+  t.match(parsed(await vkmemctl(runtimeDir, 'status', '--json')), {
+    ready: true,
+    reasons: [],
+    version: /^\d+\.\d+\.\d+$/,
+    incarnation: wire.welcome.incarnation,
+    devices: [{ name: /llvmpipe/, type: 'CPU' }],
+    heaps: [{ heapIndex: 0, liveBytes: 65_536, drainingBytes: 0, pressure: 'NORMAL' }],
+    counts: { sessions: 1, allocations: 1, drainingAllocations: 0, grants: 0 },
+  });
+  wire.close();
+});
+
+t.test("a member of the daemon's group", { skip: noOtherUser ?? false }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  chmodSync(runtimeDir, 0o755);
+  const member = { uid: OTHER_UID, gid: OTHER_UID, groups: [process.getgid?.() ?? 0] };
+  const args = ['--runtime-dir', runtimeDir, 'status', '--json'];
+  t.match(await asUser(member, PROGRAM, args), { ready: true, counts: { sessions: 0 } });
+  await t.rejects(
+    asUser({ ...member, groups: [] }, PROGRAM, args),
+    /ended with 1/,
+    'the socket lets nobody else in',
+  );
+});
+
+t.test('a daemon without its device, and none', async (t) => {
+  await onFake(t, [], async (host) => {
+    const wire = await host.session();
+    const kept = await allocate(wire, { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') });
+    await loseDevice(host, 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED');
+    const { code, stdout } = await vkmemctl(host.runtimeDir, 'status');
+    t.equal(code, 1);
+    t.match(stdout, /^vkmemd \S+ is not ready: DEVICE_LOST: .*\nDevice /);
+    const told = await vkmemctl(host.runtimeDir, 'status', '--json');
+    t.match(
+      [told.code, parsed(told)],
+      [1, { ready: false, reasons: [{ code: 'DEVICE_LOST' }], counts: { allocations: 1 } }],
+    );
+    host.layer.script();
+    await servesAgain(host);
+    t.match(parsed(await vkmemctl(host.runtimeDir, 'status', '--json')), { ready: true, reasons: [] });
+    await release(kept);
+  });
+  const nobody = await vkmemctl(temporaryFolder(t), 'status', '--json');
+  t.match([nobody.code, parsed(nobody)], [69, { error: { code: 'UNAVAILABLE' } }]);
+});
