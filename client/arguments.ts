@@ -165,6 +165,13 @@ export function checkWait(waitMs: unknown): number {
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'waitMs' });
 }
 
+/** How long to try to reach the daemon again, in milliseconds. @throws VkmemError INVALID_ARGUMENT. */
+export function checkReconnect(reconnectMs: unknown): number {
+  if (typeof reconnectMs === 'number' && reconnectMs >= 0) return reconnectMs;
+  const reason = `reconnectMs: ${describe(reconnectMs)} is no number of milliseconds.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'reconnectMs' });
+}
+
 /** The 16 bytes of a UUID. @throws VkmemError INVALID_ARGUMENT. */
 export function checkUuid(field: string, uuid: unknown): Uint8Array {
   if (uuid instanceof Uint8Array && uuid.length === 16) return uuid;

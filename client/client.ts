@@ -2,13 +2,22 @@
  * Client: one session with the daemon, and the way to everything that it offers.
  *
  * The handoff socket carries what has fds (allocate, import, claim, release, free, publish), the control socket the rest. Whatever is
- * held in this process ends with close(): maps, fds, the session and what it owns. Where the daemon goes away first,
- * `closed` resolves, requests are rejected with UNAVAILABLE, and maps and fds stay good until close(): they are the
- * kernel's. A new session is a new connect(); NAMED allocations are found again by their names.
+ * held in this process ends with close(): maps, fds, the session and what it owns.
+ *
+ * Where the daemon goes away first, as in a restart, maps and fds stay good: they are the kernel's. The client connects
+ * again by itself (`reconnecting`, `reconnected`), for `reconnectMs` milliseconds, and requests wait for that. With
+ * `restored` the session goes on as if nothing had been; without, it is a new one, in which NAMED allocations may be
+ * found by their names. What was under way and may have been done is rejected with UNAVAILABLE. Once it is over for
+ * good, `disconnected` is emitted, `closed` resolves and every request is rejected with UNAVAILABLE.
+ *
+ * While requests wait or memory is held, trying to connect keeps the process alive as a connection does; otherwise not.
  */
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { type Allocation, closeAll, type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
 import { checkRef, type Ref } from './arguments.js';
-import type { Answer, HandoffConnection } from './connection/handoff.js';
+import type { Link } from './connection/link.js';
+import type { Answer } from './connection/request.js';
 import {
   type BudgetReport,
   ControlClient,
@@ -17,7 +26,7 @@ import {
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
-import { Holding } from './holding.js';
+import { Holdings } from './holdings.js';
 import { type ImportOptions, importedFd, importRequest } from './import.js';
 import type { InheritedAllocations } from './inherited.js';
 import { type FreeResult, Memory, publish } from './memory.js';
@@ -28,47 +37,37 @@ import {
   claimRequest,
   type TransferOptions,
 } from './requests.js';
+import type { ClientEvents, SessionInfo } from './session.js';
 import { endTicket, type MadeTicket, makeTicket, type TicketOptions, type TicketRef } from './tickets.js';
 
 /** Why an inherited session may be without the control socket. */
 const UNSEEN = 'The session was inherited, and that socket need not be visible here; controlSocket names it';
 
-/** What the daemon said of the session. */
-export interface SessionInfo {
-  readonly id: bigint;
-  /** A secret: in a gRPC call of the same user, the call acts for this session. */
-  readonly token: string;
-  /** Another value after every start of the daemon. */
-  readonly incarnation: string;
-  readonly daemonVersion: string;
-  /** Whether it was begun by another process, or by another program in this one. */
-  readonly inherited: boolean;
-}
-
-export class Client implements AsyncDisposable {
-  readonly session: SessionInfo;
+export class Client extends EventEmitter<ClientEvents> implements AsyncDisposable {
   /** What was made for this process before it began: labels and the ids to claim. Empty where nothing was. */
   readonly inherited: InheritedAllocations;
-  /** Resolves when the session has ended, by close() or by the daemon. Never rejects. */
+  /** Resolves when it is over for good: by close(), or without the daemon. Never rejects. */
   readonly closed: Promise<void>;
-  readonly #handoff: HandoffConnection;
+  readonly #link: Link;
   readonly #control: ControlClient;
-  readonly #holdings = new Set<Holding>();
+  readonly #holdings = new Holdings();
 
   /** Made by connect(). */
-  constructor(
-    handoff: HandoffConnection,
-    welcome: Decoded<'Welcome'>,
-    options: ControlOptions,
-    allocations?: InheritedAllocations,
-  ) {
-    const { sessionId, sessionToken, incarnation, daemonVersion } = welcome;
-    const inherited = allocations !== undefined;
-    this.session = { id: sessionId, token: sessionToken, incarnation, daemonVersion, inherited };
+  constructor(link: Link, options: ControlOptions, allocations?: InheritedAllocations) {
+    super();
     this.inherited = allocations ?? new Map();
-    this.closed = handoff.closed;
-    this.#handoff = handoff;
-    this.#control = new ControlClient(options, sessionToken, inherited ? UNSEEN : undefined);
+    this.closed = link.closed;
+    this.#link = link;
+    this.#control = new ControlClient(options, link, allocations ? UNSEEN : undefined);
+    link.serve({
+      held: (era) => this.#holdings.grantsOf(era),
+      tell: ([name, told]) => this.emit(name, told as never),
+    });
+  }
+
+  /** The session as it is now: a reconnection changes its token and its incarnation, and without `restored` its id. */
+  get session(): SessionInfo {
+    return this.#link.session;
   }
 
   /**
@@ -80,7 +79,9 @@ export class Client implements AsyncDisposable {
    */
   async allocate(options: AllocateOptions & { readonly grant?: readonly KindName[] }): Promise<Memory> {
     const grant = options.grant ?? options.kinds ?? ['MAPPABLE'];
-    return this.#hold(await this.#handoff.request('allocate', allocateRequest(options, grant)), true);
+    // By its id the daemon knows it again, where it is asked once more after a restart.
+    const request = { ...allocateRequest(options, grant), requestId: randomUUID() };
+    return this.#hold(await this.#link.request('allocate', request), true);
   }
 
   /**
@@ -92,7 +93,7 @@ export class Client implements AsyncDisposable {
    */
   async importMemory(options: ImportOptions): Promise<Memory> {
     const request = importRequest(options);
-    return this.#hold(await this.#handoff.request('import', request, [importedFd(options.fd)]), true);
+    return this.#hold(await this.#link.request('import', request, [importedFd(options.fd)]), true);
   }
 
   /**
@@ -102,7 +103,7 @@ export class Client implements AsyncDisposable {
    *   many that were not good.
    */
   async claim(ref: Ref | TicketRef, options: ClaimOptions = {}): Promise<Memory> {
-    return this.#hold(await this.#handoff.request('claim', claimRequest(ref, options)), false);
+    return this.#hold(await this.#link.request('claim', claimRequest(ref, options)), false);
   }
 
   /**
@@ -110,7 +111,7 @@ export class Client implements AsyncDisposable {
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async free(ref: Ref): Promise<FreeResult> {
-    return (await this.#handoff.request('free', { allocation: checkRef(ref) })).message;
+    return (await this.#link.request('free', { allocation: checkRef(ref) })).message;
   }
 
   /**
@@ -119,12 +120,12 @@ export class Client implements AsyncDisposable {
    *   INVALID_ARGUMENT, UNAVAILABLE.
    */
   async createTicket(ref: Ref, options: TicketOptions = {}): Promise<MadeTicket> {
-    return makeTicket(this.#handoff, ref, options);
+    return makeTicket(this.#link, ref, options);
   }
 
   /** What was claimed with it stays. @throws VkmemError NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE. */
   async revokeTicket(id: string): Promise<void> {
-    await endTicket(this.#handoff, id);
+    await endTicket(this.#link, id);
   }
 
   /**
@@ -133,7 +134,7 @@ export class Client implements AsyncDisposable {
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, BUSY, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async publish(ref: Ref): Promise<Allocation> {
-    return publish(this.#handoff, ref);
+    return publish(this.#link, ref);
   }
 
   /** @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended. */
@@ -164,14 +165,14 @@ export class Client implements AsyncDisposable {
 
   /**
    * Unmaps and closes everything that is held here and ends the session; the daemon frees what the session owned.
-   * Requests under way, and later ones, are rejected with UNAVAILABLE. Does nothing the second time.
+   * Requests under way, and later ones, are rejected with UNAVAILABLE. While the connection is being made again that ends
+   * at once, and the daemon learns of it from the end of this process. Does nothing the second time.
    * @throws VkmemError NOT_MAPPABLE, when all is closed, as MemoryMap.unmap().
    */
   async close(): Promise<void> {
-    const dropped = [...this.#holdings].map((holding) => holding.drop());
-    this.#handoff.close(new VkmemError('UNAVAILABLE', 'The client was closed.'));
-    await Promise.all([this.#handoff.closed, this.#control.close()]);
-    const unended = dropped.find(({ failure }) => failure !== undefined);
+    const unended = this.#holdings.drop();
+    const closed = this.#link.close(new VkmemError('UNAVAILABLE', 'The client was closed.'));
+    await Promise.all([closed, this.#control.close()]);
     if (unended) throw unended.failure;
   }
 
@@ -185,19 +186,19 @@ export class Client implements AsyncDisposable {
    * @throws VkmemError UNAVAILABLE once the session has ended.
    */
   get control(): ControlClient {
-    const { end } = this.#handoff;
+    const { end } = this.#link;
     if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
     return this.#control;
   }
 
   #hold({ message, fds }: Answer<'allocate' | 'claim' | 'import'>, made: boolean): Memory {
     const { allocation, grants } = message;
-    if (!allocation || this.#handoff.end) {
+    if (!allocation || this.#link.end) {
       closeAll(fds);
-      throw new VkmemError('UNAVAILABLE', this.#handoff.end?.reason);
+      throw new VkmemError('UNAVAILABLE', this.#link.end?.reason);
     }
-    const holding = new Holding(grants, fds, (gone) => this.#holdings.delete(gone));
-    this.#holdings.add(holding);
-    return new Memory(this.#handoff, allocation, holding, made && allocation.lifetime === 'LIFETIME_SESSION');
+    const handoff = this.#link.bound();
+    const holding = this.#holdings.add(handoff.era, grants, fds);
+    return new Memory(handoff, allocation, holding, made && allocation.lifetime === 'LIFETIME_SESSION');
   }
 }

@@ -1,10 +1,12 @@
 /**
  * connect(): how a session begins, or goes on in another program.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { HANDOFF_SOCKET, openSeqpacket, runtimeDir } from '@vkmemd/proto';
+import { checkReconnect } from './arguments.js';
 import { Client } from './client.js';
 import { HandoffConnection } from './connection/handoff.js';
+import { Link } from './connection/link.js';
 import type { ControlOptions } from './control.js';
 import { greet } from './greeting.js';
 import { takeInherited } from './inherited.js';
@@ -21,18 +23,23 @@ export interface ConnectOptions extends ControlOptions {
   readonly clientName?: string | undefined;
 }
 
+/** A restart, with its stop, its start and what it imports again, should be over by then. */
+const DEFAULT_RECONNECT_MS = 60_000;
+
 /**
- * Begins a session, or goes on with the one that this process was left with (`vkmemctl exec`).
+ * Begins a session, or goes on with the one that this process was left with (`vkmemctl exec`), which is the only one that
+ * does not outlast a restart of the daemon.
  * @throws VkmemError UNAVAILABLE where no daemon listens, or none answers within `timeoutMs`; NOT_PERMITTED where the
  *   socket's mode forbids it; VERSION_UNSUPPORTED; INVALID_ARGUMENT where what was inherited is no session.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { timeoutMs, clientName = process.title, handoffSocket, runtimeDir: folder } = options;
+  const wanted = checkReconnect(options.reconnectMs ?? DEFAULT_RECONNECT_MS);
   const inherited = takeInherited(options);
-  const socket =
-    inherited?.socket ?? openSeqpacket(handoffSocket ?? join(runtimeDir(folder), HANDOFF_SOCKET));
-  const handoff = new HandoffConnection(socket);
-  const resume = inherited !== undefined;
-  const welcome = await greet(handoff, { clientName, resume, timeoutMs });
-  return new Client(handoff, welcome, options, inherited?.allocations);
+  const path = inherited ? undefined : resolve(handoffSocket ?? join(runtimeDir(folder), HANDOFF_SOCKET));
+  const reconnectMs = inherited ? 0 : wanted;
+  const handoff = new HandoffConnection(inherited?.socket ?? openSeqpacket(path ?? ''));
+  const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
+  const link = new Link(handoff, welcome, { path, clientName, reconnectMs });
+  return new Client(link, { ...options, reconnectMs }, inherited?.allocations);
 }

@@ -2,9 +2,10 @@
  * ControlClient: the gRPC services of the control socket. It carries no fds; what it allocates is claimed on the
  * handoff socket, by name or id.
  *
- * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects then. A
- * call that finds no daemon fails at once with UNAVAILABLE; the next one tries again. With a session's token, calls
- * act for that session.
+ * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects then. With a
+ * session's token, calls act for that session. A call that finds no daemon fails at once with UNAVAILABLE; the next one
+ * tries again. With `reconnectMs`, as that of a Client, it outlasts a restart of the daemon where that is harmless
+ * (connection/steady.ts).
  */
 import { join } from 'node:path';
 import {
@@ -17,13 +18,13 @@ import {
   type HeapBudget,
   PROTOCOL_VERSION,
   runtimeDir,
-  SESSION_METADATA,
   VERSION_METADATA,
 } from '@vkmemd/proto';
-import { checkRef, type Ref } from './arguments.js';
+import { checkReconnect, checkRef, type Ref } from './arguments.js';
 import { present } from './connection/answer.js';
 import { GrpcChannel } from './connection/grpc.js';
 import { HEALTH_CHECK } from './connection/health.js';
+import { type Acting, actingFor, SteadyChannel } from './connection/steady.js';
 import { DEFAULT_TIMEOUT_MS } from './greeting.js';
 import type { FreeResult } from './memory.js';
 import { PolicyCalls } from './policy.js';
@@ -44,6 +45,11 @@ export interface ControlOptions {
   readonly controlSocket?: string | undefined;
   /** Milliseconds that a question (get, list, devices, budget) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds to try to reach a daemon again that was there, such as one that restarts; 0 for not at all. Default
+   * 60 000 for connect(), 0 for connectControl(). What asks only is asked again, and watchBudget() goes on.
+   */
+  readonly reconnectMs?: number | undefined;
 }
 
 /** The heaps' accounts and what the daemon holds in all. */
@@ -85,16 +91,16 @@ export function connectControl(options: ControlOptions = {}): ControlClient {
 }
 
 export class ControlClient extends PolicyCalls implements AsyncDisposable {
-  readonly #channel: GrpcChannel;
+  readonly #channel: SteadyChannel;
   readonly #timeoutMs: number;
 
-  /** @param token of the session to act for. @param unseen what to say where the socket is not reached. */
-  constructor(options: ControlOptions, token?: string, unseen?: string) {
+  /** @param session to act for, or its token. @param unseen what to say where the socket is not reached. */
+  constructor(options: ControlOptions, session?: string | Acting, unseen?: string) {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
-    const session = token === undefined ? {} : { [SESSION_METADATA]: token };
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const headers = { [VERSION_METADATA]: String(PROTOCOL_VERSION), ...session };
-    const channel = new GrpcChannel(socket, headers, unseen);
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const acting = typeof session === 'string' ? actingFor(session) : session;
+    const grpc = new GrpcChannel(socket, { [VERSION_METADATA]: String(PROTOCOL_VERSION) }, unseen);
+    const channel = new SteadyChannel(grpc, acting, checkReconnect(options.reconnectMs ?? 0));
     super(channel, timeoutMs);
     this.#channel = channel;
     this.#timeoutMs = timeoutMs;
@@ -157,7 +163,8 @@ export class ControlClient extends PolicyCalls implements AsyncDisposable {
    * `for await (const { heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the
    * signal aborts; it keeps the process alive. A consumer that is slow gets fewer reports, each the
    * newest when it is ready for one.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes; also once this is closed.
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes and does not come back within
+   *   `reconnectMs`; also once this is closed.
    */
   async *watchBudget({ signal }: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
     for await (const { heaps, counts, pressure } of this.#channel.watch('WatchBudget', {}, signal)) {
@@ -187,10 +194,10 @@ export class ControlClient extends PolicyCalls implements AsyncDisposable {
 
   /**
    * What becomes of the allocations that the caller may see, each event, in order, for
-   * `for await (const { event, allocation } of control.watchAllocations())`. It lasts, and ends, as watchBudget() does.
-   * FREED comes only when the bytes are free.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes, and where the consumer is so slow that
-   *   events were lost: begin anew, with `existing`.
+   * `for await (const { event, allocation } of control.watchAllocations())`. It lasts until the consumer leaves the loop or
+   * the signal aborts. FREED comes only when the bytes are free.
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes, also if it comes back, and where the
+   *   consumer is so slow that events were lost: begin anew, with `existing`.
    */
   async *watchAllocations(
     options: WatchAllocationsOptions = {},

@@ -1,5 +1,5 @@
 /**
- * Hello and Welcome: how a session begins, and how an inherited one goes on.
+ * Hello and Welcome: how a session begins, and how an inherited one goes on, or one whose connection was lost.
  */
 import { type Decoded, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
 import type { HandoffConnection } from './connection/handoff.js';
@@ -11,6 +11,9 @@ export interface Greeting {
   readonly clientName: string;
   /** Whether the connection came with a session on it. */
   readonly resume?: boolean;
+  /** Of the session that shall go on, where the daemon still has it, and the grants that are held of it. */
+  readonly sessionToken?: string;
+  readonly grantIds?: readonly bigint[];
   readonly timeoutMs?: number | undefined;
 }
 
@@ -20,12 +23,20 @@ export interface Greeting {
  *   NOT_PERMITTED; PROTOCOL_ERROR.
  */
 export async function greet(handoff: HandoffConnection, greeting: Greeting): Promise<Decoded<'Welcome'>> {
-  const { clientName, resume = false, timeoutMs = DEFAULT_TIMEOUT_MS } = greeting;
+  const { clientName, resume = false, sessionToken = '', timeoutMs = DEFAULT_TIMEOUT_MS } = greeting;
   const timer = setTimeout(() => {
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not greet within ${timeoutMs} ms.`));
   }, timeoutMs);
+  // The connection keeps the process alive, or is not meant to.
+  timer.unref();
   try {
-    const hello = { protocolVersion: PROTOCOL_VERSION, clientName, resume };
+    const hello = {
+      protocolVersion: PROTOCOL_VERSION,
+      clientName,
+      resume,
+      sessionToken,
+      grantIds: [...(greeting.grantIds ?? [])],
+    };
     const { message } = await handoff.request('hello', hello);
     if (message.protocolVersion !== PROTOCOL_VERSION) {
       throw new VkmemError('VERSION_UNSUPPORTED', `The daemon speaks ${message.protocolVersion}.`);

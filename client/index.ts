@@ -7,12 +7,13 @@
  *   const { bytes } = memory.map();
  *
  * connect, client   connect(), Client: a session
- * memory      Memory: an allocation with handles; holding: its fds and maps; memory-map: one window
+ * memory      Memory: an allocation with handles; holding, holdings: its fds and maps; memory-map: one window
+ * session     what a client knows of its session, and the events of its connection
  * inherited, handover  sessions that begin in one program and go on in another; greeting
  * control     ControlClient, connectControl(): the gRPC services, without a session
  * requests, import, resources, tickets, arguments   what callers ask for, checked
  * quota, policy  what users may have, and who says so
- * connection/ the two sockets
+ * connection/ the two sockets: handoff and grpc, one connection; link and steady, what outlives it
  * cli/        vkmemctl
  *
  * Sizes and offsets are bytes. Every expected failure is a VkmemError whose `code` stands in CATALOGUE.
@@ -39,7 +40,7 @@ export {
   VkmemError,
 } from '@vkmemd/proto';
 export type { Bytes, Ref } from './arguments.js';
-export { Client, type SessionInfo } from './client.js';
+export { Client } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
 export {
   type BudgetReport,
@@ -67,4 +68,5 @@ export type {
   PropertyOptions,
   ResourceOptions,
 } from './resources.js';
+export type { ClientEvents, Reconnected, SessionInfo } from './session.js';
 export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './tickets.js';

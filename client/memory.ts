@@ -5,6 +5,9 @@
  * `await using` it ends by itself: an allocation of this client's own session is freed, any other (NAMED, or claimed)
  * is released. Either way its maps are gone first. The end of the client or of the process does the same as release,
  * and ends the session's allocations.
+ *
+ * It outlives a restart of the daemon where its session does. Where that is gone (`reconnected` with `restored` false) its
+ * maps and fds stay good, and whatever it would ask of the daemon is STALE_INCARNATION.
  */
 import {
   type Allocation,
@@ -16,7 +19,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { checkRef, type Ref } from './arguments.js';
-import type { HandoffConnection } from './connection/handoff.js';
+import type { Requester } from './connection/request.js';
 import type { Dropped, Holding, MapOptions } from './holding.js';
 import type { MemoryMap } from './memory-map.js';
 import { type MadeTicket, makeTicket, type TicketOptions } from './tickets.js';
@@ -30,14 +33,14 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 export class Memory implements AsyncDisposable {
   /** The allocation as it was when it was granted. */
   readonly allocation: Allocation;
-  readonly #handoff: HandoffConnection;
+  readonly #handoff: Requester;
   readonly #holding: Holding;
   readonly #mine: boolean;
   #released: Promise<void> | undefined;
   #freed: Promise<FreeResult> | undefined;
 
-  /** Made by Client. @param mine whether it ends with this client's session. */
-  constructor(handoff: HandoffConnection, allocation: Allocation, holding: Holding, mine: boolean) {
+  /** Made by Client. @param handoff bound to its session. @param mine whether it ends with this client's session. */
+  constructor(handoff: Requester, allocation: Allocation, holding: Holding, mine: boolean) {
     this.allocation = allocation;
     this.#handoff = handoff;
     this.#holding = holding;
@@ -110,7 +113,8 @@ export class Memory implements AsyncDisposable {
 
   /**
    * Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same.
-   * @throws VkmemError NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
+   * @throws VkmemError, when all is done: NOT_MAPPABLE, as MemoryMap.unmap(); STALE_INCARNATION where there was nobody to
+   *   tell, since its session is gone.
    */
   release(): Promise<void> {
     this.#released ??= this.#release();
@@ -120,7 +124,9 @@ export class Memory implements AsyncDisposable {
   /**
    * Releases it and gives the allocation up for everybody. Once; later calls get the same result.
    * @throws VkmemError NOT_FOUND where somebody else freed it; DEVICE_LOST where it ended with its device;
-   *   NOT_PERMITTED; UNAVAILABLE without the daemon; NOT_MAPPABLE, when all is done, as MemoryMap.unmap().
+   *   NOT_PERMITTED; UNAVAILABLE without the daemon; STALE_INCARNATION where its session is gone; NOT_MAPPABLE, when all
+   *   is done, as MemoryMap.unmap(). Where the connection was lost before the answer came, `freed` may be false of
+   *   what is free.
    */
   free(): Promise<FreeResult> {
     this.#freed ??= this.#free();
@@ -134,12 +140,13 @@ export class Memory implements AsyncDisposable {
 
   /** Frees an allocation of this client's own session, releases any other. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#freed || this.#released || !this.#mine) return void (await (this.#freed ?? this.release()));
+    const ended = this.#freed || this.#released || !this.#mine;
     try {
-      await this.free();
+      await (ended ? (this.#freed ?? this.release()) : this.free());
     } catch (failure) {
       // It is gone, as it should be: freed by somebody else, or ended with the session or the device.
-      if (!isOneOf(failure, 'NOT_FOUND', 'DEVICE_LOST', 'UNAVAILABLE')) throw failure;
+      const gone = ended ? [] : ['NOT_FOUND', 'DEVICE_LOST', 'UNAVAILABLE'];
+      if (!isOneOf(failure, 'STALE_INCARNATION', ...gone)) throw failure;
     }
   }
 
@@ -172,7 +179,8 @@ export class Memory implements AsyncDisposable {
       return message;
     } catch (failure) {
       // A Free that is refused takes no grants back; nothing here holds them any more.
-      if (held && failure !== unended) await this.#giveBack();
+      const told = held && failure !== unended && !isOneOf(failure, 'STALE_INCARNATION');
+      if (told) await this.#giveBack();
       throw failure;
     }
   }
@@ -185,7 +193,7 @@ export class Memory implements AsyncDisposable {
 }
 
 /** @throws VkmemError as Client.publish(). */
-export async function publish(handoff: HandoffConnection, ref: Ref): Promise<Allocation> {
+export async function publish(handoff: Requester, ref: Ref): Promise<Allocation> {
   const { allocation } = (await handoff.request('publish', { allocation: checkRef(ref) })).message;
   if (allocation) return allocation;
   throw new VkmemError('PROTOCOL_ERROR', 'The answer describes no allocation.');

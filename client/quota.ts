@@ -6,7 +6,7 @@
  */
 import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
 import { type Bytes, checkRangePart, checkUint32 } from './arguments.js';
-import type { GrpcChannel } from './connection/grpc.js';
+import type { SteadyChannel } from './connection/steady.js';
 
 /** What a user may have and has. A limit is undefined where there is none of the user's own. */
 export type Quota = Decoded<'Quota'>;
@@ -52,7 +52,7 @@ export const checkUid = (uid: unknown): number => checkUint32('uid', uid);
 
 /** @throws VkmemError whatever the daemon refuses with; INVALID_ARGUMENT. */
 export async function setQuotaOn(
-  channel: GrpcChannel,
+  channel: SteadyChannel,
   change: QuotaChange,
   timeoutMs: number,
 ): Promise<QuotaResult> {

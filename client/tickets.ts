@@ -14,7 +14,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { checkAccess, checkKinds, checkRef, checkUint32, type Ref } from './arguments.js';
-import type { HandoffConnection } from './connection/handoff.js';
+import type { Requester } from './connection/request.js';
 
 /** A ticket that can still be used, without its secret. */
 export type Ticket = Decoded<'Ticket'>;
@@ -62,11 +62,7 @@ export function createTicketRequest(ref: Ref, options: TicketOptions): Draft<'Cr
 }
 
 /** Has a ticket made on the handoff socket. @throws VkmemError as Client.createTicket. */
-export async function makeTicket(
-  handoff: HandoffConnection,
-  ref: Ref,
-  options: TicketOptions,
-): Promise<MadeTicket> {
+export async function makeTicket(handoff: Requester, ref: Ref, options: TicketOptions): Promise<MadeTicket> {
   const { message } = await handoff.request('createTicket', createTicketRequest(ref, options));
   return madeTicket(message);
 }
@@ -83,7 +79,7 @@ export function revokeTicketRequest(id: unknown): Draft<'RevokeTicketRequest'> {
 }
 
 /** Has a ticket revoked on the handoff socket. @throws VkmemError as Client.revokeTicket. */
-export async function endTicket(handoff: HandoffConnection, id: string): Promise<void> {
+export async function endTicket(handoff: Requester, id: string): Promise<void> {
   await handoff.request('revokeTicket', revokeTicketRequest(id));
 }
 

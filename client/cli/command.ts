@@ -3,7 +3,7 @@
  *
  * With --json, standard output is one JSON object, whatever happens (of a command that watches, one a line). A failure is one line on standard error,
  * `vkmemctl: CODE: what happened and what to do`, and exit code 69 (EX_UNAVAILABLE) where the daemon cannot be
- * reached, 1 otherwise.
+ * reached, 1 otherwise. No command waits for a daemon that is away: whoever runs one can run it again.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';

@@ -104,7 +104,9 @@ function runtimeFolder(path: string): Found<undefined> {
 }
 
 async function greet(folder: string | undefined): Promise<Found<Client>> {
-  const client = await connect({ runtimeDir: folder, clientName: 'vkmemctl doctor', timeoutMs: GREETING_MS });
+  // A daemon that goes meanwhile is a finding, and not waited for.
+  const patience = { timeoutMs: GREETING_MS, reconnectMs: 0 };
+  const client = await connect({ runtimeDir: folder, clientName: 'vkmemctl doctor', ...patience });
   const { id, daemonVersion } = client.session;
   return [`vkmemd ${daemonVersion} greeted as session ${id}`, client];
 }

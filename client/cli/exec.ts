@@ -21,7 +21,7 @@ CMD finds the connected socket on the fd $VKMEM_SESSION_FD, where the client lib
 any path, and in $VKMEM_ALLOCATIONS the ids of its allocations, as a JSON object. It has standard input, output and
 error and no other fd. It takes the place of vkmemctl: same process, its own exit code, and signals reach it. The
 session ends with it, whoever else has the fd, or when the client library that took it up is closed: it is for one program,
-CMD or one that CMD starts.
+CMD or one that CMD starts. Where the daemon restarts, CMD keeps what it has mapped, and has no connection any more.
 
 ALLOCATION is a list of name= and size=, and kind= (MAPPABLE by default; several as MAPPABLE+OPAQUE_FD), lifetime=
 (named or session), sharing= (shared, one-writer or exclusive), publishable, and if-exists=claim, to use the allocation

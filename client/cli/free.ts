@@ -36,9 +36,12 @@ async function freeOne(control: ControlClient, ref: string): Promise<Freed> {
   }
 }
 
-/** The one live allocation whose id begins so; undefined where there is none. */
+/** What can be freed: what drains was. */
+const FREEABLE: readonly unknown[] = ['ALLOCATION_STATE_LIVE', 'ALLOCATION_STATE_DEGRADED'];
+
+/** The one allocation that can be freed and whose id begins so; undefined where there is none. */
 async function wholeId(control: ControlClient, start: string): Promise<string | undefined> {
-  const live = (await control.list()).filter(({ state }) => state === 'ALLOCATION_STATE_LIVE');
+  const live = (await control.list()).filter(({ state }) => FREEABLE.includes(state));
   const [found, another] = live.filter(({ id }) => id.startsWith(start));
   if (another)
     throw new VkmemError('INVALID_ARGUMENT', `More than one id begins with ${start}; name it whole.`);

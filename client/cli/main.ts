@@ -25,7 +25,7 @@ function version(): string {
 
 const HELP = `
 Every command takes --json: one JSON object on standard output, sizes in bytes as numbers; a failure is
-{"error":{"code","message","next"}}. 'watch' and 'budget --watch' print one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached; of 'exec', those of what it runs.
+{"error":{"code","message","next"}}. 'watch' and 'budget --watch' print one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached (no command waits for one that restarts); of 'exec', those of what it runs.
 
 Examples:
   $ vkmemctl status

@@ -15,8 +15,8 @@ An allocation is created; each handle that is given to a session is granted; it 
 was given up; and freed when nobody holds it any more, which is when its bytes are free. With --existing it begins with
 those that there are.
 
-With --json each event is one object a line. A reader that is too slow ends it (UNAVAILABLE): nothing is left out
-quietly.`;
+With --json each event is one object a line. A reader that is too slow ends it, and so does a daemon that goes, also if it
+comes back (UNAVAILABLE): nothing is left out quietly. Begin anew with --existing.`;
 
 const EXAMPLES = ['watch', 'watch --existing', 'watch --json | jq --unbuffered .event'];
 

@@ -12,11 +12,18 @@ const UNANSWERED = new Map([
   [14, 'The control socket was not reached'],
 ]);
 
+/** Of a call that never left this process: there was no connection to send it on. */
+const UNSENT = /No connection established|ENOENT|ECONNREFUSED/;
+
 export function isServiceError(failure: unknown): failure is ServiceError {
   return failure instanceof Error && 'details' in failure && 'metadata' in failure;
 }
 
-/** @param unseen why the socket may not be reached, where that is known. */
+/**
+ * With the metadata `retryable`, and whether it can have been done (`outcome`: `not-done` or `unknown`), where the daemon
+ * was not reached, or cut it off.
+ * @param unseen why the socket may not be reached, where that is known.
+ */
 export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
   const details = error.metadata?.get(STATUS_METADATA)[0];
   if (details instanceof Uint8Array) return unpackStatus(details);
@@ -27,7 +34,9 @@ export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
       return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}. ${SOCKET_IS_SHUT}`, {}, error);
     }
     const hint = unseen === undefined || error.code !== 14 ? '' : ` ${unseen}.`;
-    return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, {}, error);
+    const outcome = UNSENT.test(error.details) ? 'not-done' : 'unknown';
+    const told = error.code === 4 ? {} : { retryable: 'true', outcome };
+    return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, told, error);
   }
   return new VkmemError('INTERNAL', `gRPC status ${error.code}: ${error.details}`, {}, error);
 }

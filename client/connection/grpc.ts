@@ -3,6 +3,7 @@
  *
  * The connection is this channel's alone: grpc-js would otherwise share it with every channel of the process to the
  * same socket, and close() would end nothing. An open channel without calls and streams does not keep the process alive.
+ * One that lost its connection tries again within a second: gRPC would take up to two minutes, and fail all calls till then.
  */
 import { resolve } from 'node:path';
 import type {
@@ -14,76 +15,14 @@ import type {
   ServiceDefinition,
   ServiceError,
 } from '@grpc/grpc-js';
-import { type Decoded, type Draft, serviceDefinition, VkmemError } from '@vkmemd/proto';
+import { SESSION_METADATA, serviceDefinition, VkmemError } from '@vkmemd/proto';
 import { asCatalogued, isServiceError } from './grpc-faults.js';
 import type { MethodShape } from './health.js';
 import { eachOf, latestOf } from './latest.js';
+import { type Answers, type Method, type Requests, SERVICES, type Streaming, type Unary } from './methods.js';
 
-/** The methods: whose they are, and what they take and answer. */
-const SERVICES = {
-  Allocate: 'MemoryService',
-  GetAllocation: 'MemoryService',
-  ListAllocations: 'MemoryService',
-  FreeAllocation: 'MemoryService',
-  Transfer: 'MemoryService',
-  CreateTicket: 'MemoryService',
-  RevokeTicket: 'MemoryService',
-  ListTickets: 'MemoryService',
-  WatchAllocations: 'MemoryService',
-  Publish: 'MemoryService',
-  ListDevices: 'DeviceService',
-  GetBudget: 'DeviceService',
-  WatchBudget: 'DeviceService',
-  GetQuota: 'PolicyService',
-  ListQuotas: 'PolicyService',
-  SetQuota: 'PolicyService',
-  ReloadPolicy: 'PolicyService',
-} as const;
-/** Those that answer with a stream, and how it is read: the newest state, or every event. All others answer once. */
+/** How a stream is read: the newest state, or every event. */
 const STREAMS = { WatchBudget: latestOf, WatchAllocations: eachOf } as const;
-type Streaming = keyof typeof STREAMS;
-type Method = keyof typeof SERVICES;
-type Unary = Exclude<Method, Streaming>;
-
-interface Requests extends Record<Method, object> {
-  Allocate: Draft<'AllocateRequest'>;
-  GetAllocation: Draft<'GetAllocationRequest'>;
-  ListAllocations: Draft<'ListAllocationsRequest'>;
-  FreeAllocation: Draft<'FreeAllocationRequest'>;
-  Transfer: Draft<'TransferRequest'>;
-  CreateTicket: Draft<'CreateTicketRequest'>;
-  RevokeTicket: Draft<'RevokeTicketRequest'>;
-  ListTickets: Draft<'ListTicketsRequest'>;
-  WatchAllocations: Draft<'WatchAllocationsRequest'>;
-  Publish: Draft<'PublishRequest'>;
-  ListDevices: Draft<'ListDevicesRequest'>;
-  GetBudget: Draft<'GetBudgetRequest'>;
-  WatchBudget: Draft<'WatchBudgetRequest'>;
-  GetQuota: Draft<'GetQuotaRequest'>;
-  ListQuotas: Draft<'ListQuotasRequest'>;
-  SetQuota: Draft<'SetQuotaRequest'>;
-  ReloadPolicy: Draft<'ReloadPolicyRequest'>;
-}
-
-interface Answers extends Record<Method, object> {
-  Allocate: Decoded<'AllocateResponse'>;
-  GetAllocation: Decoded<'GetAllocationResponse'>;
-  ListAllocations: Decoded<'ListAllocationsResponse'>;
-  FreeAllocation: Decoded<'FreeAllocationResponse'>;
-  Transfer: Decoded<'TransferResponse'>;
-  CreateTicket: Decoded<'CreateTicketResponse'>;
-  RevokeTicket: Decoded<'RevokeTicketResponse'>;
-  ListTickets: Decoded<'ListTicketsResponse'>;
-  WatchAllocations: Decoded<'WatchAllocationsResponse'>;
-  Publish: Decoded<'PublishResponse'>;
-  ListDevices: Decoded<'ListDevicesResponse'>;
-  GetBudget: Decoded<'GetBudgetResponse'>;
-  WatchBudget: Decoded<'WatchBudgetResponse'>;
-  GetQuota: Decoded<'GetQuotaResponse'>;
-  ListQuotas: Decoded<'ListQuotasResponse'>;
-  SetQuota: Decoded<'SetQuotaResponse'>;
-  ReloadPolicy: Decoded<'ReloadPolicyResponse'>;
-}
 
 /** What a call needs, once gRPC is loaded. */
 interface Stub {
@@ -95,6 +34,8 @@ interface Stub {
 const CHANNEL: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 1000,
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
 };
 
@@ -113,18 +54,33 @@ export class GrpcChannel {
     this.#unseen = unseen;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /**
-   * @param timeoutMs milliseconds; without it, however long it takes.
+   * @param token of the session to act for. @param timeoutMs milliseconds; without it, however long it takes.
    * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer in time.
    */
-  async call<M extends Unary>(method: M, request: Requests[M], timeoutMs?: number): Promise<Answers[M]> {
+  async call<M extends Unary>(
+    method: M,
+    request: Requests[M],
+    token: string | undefined,
+    timeoutMs?: number,
+  ): Promise<Answers[M]> {
     const { services } = await this.#ready();
-    return (await this.callAs(definitionOf(services, method), request, timeoutMs)) as Answers[M];
+    return (await this.callAs(definitionOf(services, method), request, token, timeoutMs)) as Answers[M];
   }
 
   /** The same for a method of whatever service. */
-  async callAs<Q, A>(definition: MethodShape<Q, A>, request: Q, timeoutMs?: number): Promise<A> {
-    const { client, metadata } = await this.#ready();
+  async callAs<Q, A>(
+    definition: MethodShape<Q, A>,
+    request: Q,
+    token: string | undefined,
+    timeoutMs?: number,
+  ): Promise<A> {
+    const { client, ...stub } = await this.#ready();
+    const metadata = actingFor(stub.metadata, token);
     const { path, requestSerialize, responseDeserialize } = definition;
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
@@ -143,10 +99,11 @@ export class GrpcChannel {
   async *watch<M extends Streaming>(
     method: M,
     request: Requests[M],
+    token: string | undefined,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Answers[M], void, undefined> {
     if (signal?.aborted) return;
-    const { client, metadata, services } = await this.#ready();
+    const { client, services, ...stub } = await this.#ready();
     if (signal?.aborted) return;
     const { path, requestSerialize, responseDeserialize } = definitionOf(services, method);
     const stream = client.makeServerStreamRequest(
@@ -154,7 +111,7 @@ export class GrpcChannel {
       requestSerialize,
       responseDeserialize,
       request,
-      metadata,
+      actingFor(stub.metadata, token),
     );
     const cancel = () => stream.cancel();
     // The loop below gets every error; the one of cancelling may come when nobody is in it any more.
@@ -207,6 +164,13 @@ export class GrpcChannel {
       },
     };
   }
+}
+
+function actingFor(metadata: Metadata, token: string | undefined): Metadata {
+  if (token === undefined) return metadata;
+  const own = metadata.clone();
+  own.set(SESSION_METADATA, token);
+  return own;
 }
 
 const clientClosed = (cause?: unknown): VkmemError =>

@@ -3,8 +3,8 @@
  *
  * The daemon reads no more than 32 requests of a session at once; what is asked beyond that waits here, where it
  * costs nothing but the fds that go with it, instead of in the socket. The connection ends once: closed here, hung up there, or broken by a
- * message that does not add up. Then every request under way is rejected, and every later one too; nothing is sent
- * again on a new connection, since the session, and what it owned, is gone.
+ * message that does not add up. What is left then, under way or waiting, is rejected, as every later request is; or
+ * handed to whoever may ask it again on another connection (link.ts).
  */
 import {
   type CloseReason,
@@ -21,39 +21,19 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { checkAnswer } from './answer.js';
-
-/** The requests, by the name of their field in ClientMessage, and the field of ServerMessage that answers each. */
-const ANSWERS = {
-  hello: 'welcome',
-  allocate: 'allocate',
-  claim: 'claim',
-  release: 'release',
-  free: 'free',
-  import: 'import',
-  createTicket: 'createTicket',
-  revokeTicket: 'revokeTicket',
-  publish: 'publish',
-} as const;
-type Request = keyof typeof ANSWERS;
-
-/** An answer and the file descriptors of its grants, in their order. The receiver owns them. */
-export interface Answer<R extends Request> {
-  readonly message: NonNullable<Decoded<'ServerMessage'>[(typeof ANSWERS)[R]]>;
-  readonly fds: OwnedFd[];
-}
-
-interface Pending {
-  readonly request: Request;
-  readonly fields: Draft<'ClientMessage'>;
-  /** Owned by the request until it is sent. */
-  readonly fds: readonly OwnedFd[];
-  resolve(answer: Answer<never>): void;
-  reject(reason: unknown): void;
-}
+import {
+  ANSWERS,
+  type Answer,
+  type Heir,
+  type Pending,
+  type Request,
+  type Requester,
+  rejectAll,
+} from './request.js';
 
 const MAX_IN_FLIGHT = 32;
 
-export class HandoffConnection {
+export class HandoffConnection implements Requester {
   /** Resolves when the connection has ended, for whatever reason. Never rejects. */
   readonly closed: Promise<void>;
   readonly #connection: Connection;
@@ -61,6 +41,7 @@ export class HandoffConnection {
   readonly #waiting: Pending[] = [];
   #lastSequence = 0n;
   #end: VkmemError | undefined;
+  #heir: Heir = rejectAll;
 
   /**
    * Nothing is said yet.
@@ -76,7 +57,7 @@ export class HandoffConnection {
       {
         message: (data, fds) => this.#receive(data, fds),
         close: (reason) => {
-          this.#fail(new VkmemError('UNAVAILABLE', describeEnd(reason)));
+          this.#fail(endOf(reason));
           ended();
         },
       },
@@ -89,21 +70,34 @@ export class HandoffConnection {
     return this.#end;
   }
 
-  /**
-   * Asks and waits for the answer.
-   * @param fds go with the request. Taken, always: also where it is never sent.
-   * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer does not add up; UNAVAILABLE
-   *   where the connection ended before it came.
-   */
   request<R extends Request>(
     request: R,
     fields: NonNullable<Draft<'ClientMessage'>[R]>,
     fds: readonly OwnedFd[] = [],
   ): Promise<Answer<R>> {
     return new Promise<Answer<R>>((resolve, reject) => {
-      this.#waiting.push({ request, fields: { [request]: fields }, fds, resolve, reject });
-      this.#pump();
+      this.ask({ request, fields: { [request]: fields }, fds, asked: 0, resolve, reject });
     });
+  }
+
+  /** Asks what may have been asked before, and settles it. */
+  ask(pending: Pending): void {
+    this.#waiting.push(pending);
+    this.#pump();
+  }
+
+  /** Has somebody else see to what is left at the end, in place of its rejection. */
+  bequeath(heir: Heir): void {
+    this.#heir = heir;
+  }
+
+  /** Lets the process end although this is still open; ref() takes it back. */
+  unref(): void {
+    this.#connection.unref();
+  }
+
+  ref(): void {
+    this.#connection.ref();
   }
 
   /** Ends the connection and with it the session; requests under way are rejected with `reason`. */
@@ -132,6 +126,7 @@ export class HandoffConnection {
       // A message that is dropped, since the daemon is going, is rejected by the end that follows.
       this.#connection.send(encode('ClientMessage', { ...fields, sequence, fdCount: fds.length }), fds);
       this.#lastSequence = sequence;
+      pending.asked += 1;
       this.#inFlight.set(sequence, pending);
     } catch (failure) {
       closeAll(fds);
@@ -174,16 +169,18 @@ export class HandoffConnection {
     this.#end = reason;
     const left = [...this.#inFlight.values(), ...this.#waiting.splice(0)];
     this.#inFlight.clear();
-    for (const pending of left) {
-      closeAll(pending.fds);
-      pending.reject(reason);
-    }
+    this.#heir(left, reason);
   }
 }
 
-function describeEnd(reason: CloseReason): string {
-  if (reason.kind === 'hangup') return 'The daemon hung up.';
-  if (reason.kind === 'error') return `The connection failed: ${reason.message}.`;
-  if (reason.kind === 'closed') return 'The connection was closed.';
-  return `The daemon broke a limit of the protocol: ${reason.kind}.`;
+/** UNAVAILABLE where another connection may do better. */
+function endOf(reason: CloseReason): VkmemError {
+  if (reason.kind === 'hangup') return new VkmemError('UNAVAILABLE', 'The daemon hung up.');
+  if (reason.kind === 'error')
+    return new VkmemError('UNAVAILABLE', `The connection failed: ${reason.message}.`);
+  if (reason.kind === 'closed') return new VkmemError('UNAVAILABLE', 'The connection was closed.');
+  // The first for want of fds in this process, the other since the daemon stands still.
+  const passing = reason.kind === 'fds-truncated' || reason.kind === 'overflow';
+  const code = passing ? 'UNAVAILABLE' : 'PROTOCOL_ERROR';
+  return new VkmemError(code, `A limit of the protocol was broken: ${reason.kind}.`);
 }

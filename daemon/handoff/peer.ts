@@ -65,7 +65,7 @@ export class Peer {
     const handlers = {
       message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
       fault: (fault: Fault) => goodbye(0n, errorOfFault(fault)),
-      close: (reason: CloseReason, unread?: OwnedFd) => this.#closed(reason, unread),
+      close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
     };
     const { queuedMessages, queuedBytes, handshakeMs } = place.limits;
     this.#unwatch = place.forgetProcess;
@@ -97,9 +97,10 @@ export class Peer {
 
   /** Stops reading; resolves when all under way is answered, with the connection closed. */
   async finish(): Promise<void> {
-    this.#parting = this.#domain.persistence.keeps; // What outlives the daemon does not end with this connection.
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     await this.#pace.finish(reason);
+    // What outlives the daemon does not end with a connection that the daemon ends.
+    this.#parting = this.#domain.persistence.keeps;
     this.#drop(0n, reason);
   }
 
@@ -209,11 +210,11 @@ export class Peer {
     publishRequest(this.#domain, 'handoff', 'connection', error.code, { identity: this.#identity });
   }
 
-  #closed(reason: CloseReason, unread: OwnedFd | undefined): void {
+  #closed(unread: OwnedFd | undefined): void {
     clearTimeout(this.#greeting);
     this.#pace.close(new VkmemError('UNAVAILABLE', 'The caller is gone.'));
     this.#gone(this, unread);
-    const stays = this.#parting && reason.kind === 'closed' && !this.#process?.exited;
+    const stays = this.#parting && !this.#process?.exited;
     if (this.#session && !stays) void endSession(this.#domain, this.#session);
     this.#unwatch(); // after the session, whose rights may have to wait for the process
   }

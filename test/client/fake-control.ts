@@ -25,12 +25,19 @@ import type { Test } from 'tap';
 /** A budget's stream, as the daemon's end of it. */
 export type BudgetStream = ServerWritableStream<object, Draft<'WatchBudgetResponse'>>;
 
+/** One of allocations' events. */
+export type AllocationStream = ServerWritableStream<object, Draft<'WatchAllocationsResponse'>>;
+
 /** What it answers. A VkmemError that is thrown is what it refuses with. */
 export interface FakeAnswers {
   ListDevices?(): Draft<'ListDevicesResponse'>;
-  GetBudget?(): Draft<'GetBudgetResponse'>;
+  GetBudget?(request: object, metadata: Metadata): Draft<'GetBudgetResponse'>;
   WatchBudget?(stream: BudgetStream): void;
   Allocate?(request: Decoded<'AllocateRequest'>): Draft<'AllocateResponse'>;
+  ListAllocations?(): Draft<'ListAllocationsResponse'>;
+  FreeAllocation?(request: Decoded<'FreeAllocationRequest'>): Draft<'FreeAllocationResponse'>;
+  Transfer?(): Draft<'TransferResponse'>;
+  WatchAllocations?(stream: AllocationStream): void;
 }
 
 export const COUNTS = {
@@ -60,16 +67,20 @@ export function refusal(error: VkmemError): { code: number; details: string; met
 /** Serves until the test ends, or until it is closed. */
 export async function startFakeControl(t: Test, runtimeDir: string, answers: FakeAnswers) {
   const unary =
-    (answer: (request: never) => object) =>
-    ({ request }: ServerUnaryCall<object, object>, done: (error: object | null, answer?: object) => void) => {
+    (answer: (request: never, metadata: Metadata) => object) =>
+    (
+      { request, metadata }: ServerUnaryCall<object, object>,
+      done: (error: object | null, answer?: object) => void,
+    ) => {
       try {
-        done(null, answer(request as never));
+        done(null, answer(request as never, metadata));
       } catch (failure) {
         if (!(failure instanceof VkmemError)) throw failure;
         done(refusal(failure));
       }
     };
-  const { ListDevices, GetBudget, Allocate, WatchBudget } = answers;
+  const { ListDevices, GetBudget, Allocate, Transfer, WatchBudget, WatchAllocations } = answers;
+  const { ListAllocations, FreeAllocation } = answers;
   const devices = {
     ...(ListDevices && { ListDevices: unary(ListDevices) }),
     ...(GetBudget && { GetBudget: unary(GetBudget) }),
@@ -77,7 +88,13 @@ export async function startFakeControl(t: Test, runtimeDir: string, answers: Fak
   };
   const server = new Server();
   server.addService(serviceDefinition('DeviceService'), devices as UntypedServiceImplementation);
-  const memory = { ...(Allocate && { Allocate: unary(Allocate) }) };
+  const memory = {
+    ...(Allocate && { Allocate: unary(Allocate) }),
+    ...(Transfer && { Transfer: unary(Transfer) }),
+    ...(ListAllocations && { ListAllocations: unary(ListAllocations) }),
+    ...(FreeAllocation && { FreeAllocation: unary(FreeAllocation) }),
+    ...(WatchAllocations && { WatchAllocations }),
+  };
   server.addService(serviceDefinition('MemoryService'), memory as UntypedServiceImplementation);
   await new Promise<void>((resolve, reject) => {
     const address = `unix:${join(runtimeDir, CONTROL_SOCKET)}`;

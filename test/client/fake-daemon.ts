@@ -89,5 +89,11 @@ export function startFakeDaemon(t: Test, script: Script, greeting: Script = gree
     listener.close();
     for (const connection of open) connection.close();
   });
-  return { runtimeDir };
+  return {
+    runtimeDir,
+    /** Hangs up on all who are connected; listens on. */
+    hangUp: () => {
+      for (const connection of open) connection.close();
+    },
+  };
 }

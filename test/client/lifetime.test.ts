@@ -85,7 +85,7 @@ t.test('close', async (t) => {
 
 t.test('the daemon is killed', async (t) => {
   const daemon = await startDaemon(t, { unchecked: true });
-  const client = await connected(t, daemon.runtimeDir);
+  const client = await connected(t, daemon.runtimeDir, { reconnectMs: 0 });
   const memory = await client.allocate({ size: MIB, name: 'left' });
   const { bytes } = memory.map();
   bytes[0] = 1;
@@ -111,7 +111,7 @@ t.test('the daemon is killed', async (t) => {
 
 t.test('the daemon stops while memory is held', async (t) => {
   const daemon = await startDaemon(t, { unchecked: true });
-  const client = await connected(t, daemon.runtimeDir);
+  const client = await connected(t, daemon.runtimeDir, { reconnectMs: 0 });
   await client.allocate({ size: MIB });
   t.same(await daemon.stop(), { code: 0, signal: null });
   await client.closed;

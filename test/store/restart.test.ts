@@ -5,11 +5,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { closeAll } from '@vkmemd/proto';
 import t from 'tap';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
 import { Kept, until } from '../support/kept.js';
 import { allocate, budget, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
 
+const DEPARTED = fileURLToPath(new URL('programs/departed.js', import.meta.url));
 const HOLDER = fileURLToPath(new URL('programs/holder.js', import.meta.url));
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
@@ -148,16 +150,23 @@ t.test('the right to write outlives the daemon', async (t) => {
   await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'of a session that sleeps');
   const again = await kept.open({ token: writer.welcome.sessionToken, grantIds: [held.grantId] });
   await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'and of one that came back');
-  again.close();
-  writer.close();
-  await until('its end', async () => ((await budget(kept)).counts?.sessions === 1 ? true : undefined));
+  await again.ask({ release: { grantId: held.grantId } });
+  held.fd.close();
+  const departed = spawn(...plainNode([DEPARTED, kept.runtimeDir, 'one']), {
+    env: plainEnvironment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(departed.stdout, 'data');
+  await until('its end', async () => ((await budget(kept)).counts?.sessions === 2 ? true : undefined));
   await kept.kill();
   await kept.serving();
   const third = await kept.open();
   await t.rejects(third.ask(wanted), { code: 'BUSY' }, 'and of one that ended, while its process lives');
+  departed.kill('SIGKILL');
+  const { fds } = await third.ask({ claim: { ...wanted.claim, waitMs: 60_000 } });
+  t.equal(fds.length, 1, 'until that ends');
+  closeAll(fds);
   await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'one' } }));
-  held.fd.close();
-  other.close();
-  third.close();
+  for (const connection of [writer, again, other, third]) connection.close();
   await nothingLeft(t, kept);
 });

@@ -26,7 +26,7 @@ t.test('it serves on what it was given', async (t) => {
   await manager.listening();
   const line = await manager.start();
   const paths = BOTH.map(({ file }) => join(manager.folder, file));
-  t.match(line, `sockets ${paths.join(' ')};`, 'and says where that is');
+  t.ok(line.includes(`sockets ${paths.join(' ')} `), 'and says where that is');
   const wire = await HandoffWire.open(manager.folder);
   const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
   t.ok(message.allocate?.allocation);

@@ -1,0 +1,186 @@
+/**
+ * The control socket over a restart: what only asks is asked again, what acts says that it may have been done, a budget's
+ * watch goes on and one of allocations ends. Both sockets are fakes.
+ */
+import { once } from 'node:events';
+import { type Client, connectControl } from '@vkmemd/client';
+import { SESSION_METADATA, VkmemError } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { ScriptedDaemon } from '../support/scripted-daemon.js';
+import { COUNTS, type FakeAnswers, HEAP, startFakeControl } from './fake-control.js';
+import { connected } from './support.js';
+
+const budget = { heaps: [HEAP], counts: COUNTS };
+const REPORT = { ...budget, pressure: 'PRESSURE_NORMAL' as const };
+
+/** Both sockets, and a client that has asked by gRPC before. */
+async function start(t: Test, answers: FakeAnswers, client: { reconnectMs?: number } = {}) {
+  const daemon = new ScriptedDaemon(t);
+  const serve = () => startFakeControl(t, daemon.runtimeDir, { GetBudget: () => budget, ...answers });
+  const control = await serve();
+  const made = await connected(t, daemon.runtimeDir, client);
+  await made.budget();
+  return { daemon, serve, control, client: made };
+}
+
+const tokenOf = (metadata: { get(key: string): unknown[] }) => String(metadata.get(SESSION_METADATA)[0]);
+
+t.test('what only asks', async (t) => {
+  const { daemon, serve, control, client } = await start(t, {});
+  daemon.crash();
+  control.close();
+  const asked = [client.budget(), client.budget()];
+  await once(client, 'reconnecting');
+  const meanwhile = client.budget();
+  daemon.start();
+  await once(client, 'reconnected');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await serve();
+  for (const { counts } of await Promise.all([...asked, meanwhile])) t.match(counts, COUNTS);
+});
+
+t.test('what acts', async (t) => {
+  let transfers = 0;
+  const { daemon, serve, control, client } = await start(t, {
+    Transfer: () => {
+      transfers += 1;
+      daemon.crash();
+      control.close();
+      return {};
+    },
+  });
+  const fill = { to: { id: 'x' }, pattern: 1 };
+  const told = { retryable: 'true', outcome: 'unknown' };
+  await t.rejects(client.transfer({ fill }), { code: 'UNAVAILABLE', metadata: told });
+  t.equal(transfers, 1, 'it is not asked again');
+  daemon.start();
+  await serve();
+  t.ok(await client.budget());
+});
+
+t.test('the daemon that began anew is seen on this socket first', async (t) => {
+  const tokens: string[] = [];
+  const { daemon, client } = await start(t, {
+    GetBudget: (_request, metadata) => {
+      tokens.push(tokenOf(metadata));
+      if (tokens.length === 2) {
+        setImmediate(() => daemon.restart());
+        throw new VkmemError('STALE_INCARNATION');
+      }
+      return budget;
+    },
+  });
+  const { token } = client.session;
+  t.ok(await client.budget());
+  t.same(
+    tokens,
+    [token, token, client.session.token],
+    'the call waits, and acts for the session that is restored',
+  );
+  t.not(client.session.token, token);
+});
+
+t.test('a token that is refused for good', async (t) => {
+  const { client } = await start(t, {
+    Transfer: () => {
+      throw new VkmemError('SESSION_INVALID');
+    },
+  });
+  await t.rejects(client.transfer({ sync: { id: 'x' } }), { code: 'SESSION_INVALID' });
+});
+
+t.test('watchBudget goes on', async (t) => {
+  const { daemon, serve, control, client } = await start(t, {
+    WatchBudget: (stream) => stream.write(REPORT),
+  });
+  const enough = new AbortController();
+  const watch = client.watchBudget({ signal: enough.signal });
+  t.equal((await watch.next()).value?.pressure, 'PRESSURE_NORMAL');
+  const next = watch.next();
+  daemon.crash();
+  control.close();
+  await once(client, 'reconnecting');
+  daemon.start();
+  await serve();
+  t.equal((await next).value?.pressure, 'PRESSURE_NORMAL', 'with a report of the daemon that came');
+  const last = watch.next();
+  daemon.crash();
+  await once(client, 'reconnecting');
+  enough.abort();
+  t.same(await last, { done: true, value: undefined }, 'and ends at once, also while nobody is there');
+});
+
+t.test('a watch that was quiet for longer than is waited goes on too', async (t) => {
+  const answers: FakeAnswers = { WatchBudget: (stream) => stream.write(REPORT) };
+  const { daemon, serve, control, client } = await start(t, answers, { reconnectMs: 5000 });
+  await client.allocate({ size: 1 });
+  const watch = client.watchBudget();
+  await watch.next();
+  const next = watch.next();
+  await new Promise((resolve) => setTimeout(resolve, 5500));
+  daemon.crash();
+  control.close();
+  await once(client, 'reconnecting');
+  daemon.start();
+  await serve();
+  t.equal((await next).value?.pressure, 'PRESSURE_NORMAL');
+});
+
+t.test('watchAllocations ends', async (t) => {
+  const { daemon, control, client } = await start(t, {
+    WatchAllocations: (stream) => stream.write({ sequence: 1n, allocation: { id: 'x' } }),
+  });
+  const watch = client.control.watchAllocations();
+  t.equal((await watch.next()).value?.allocation.id, 'x');
+  const refused = t.rejects(watch.next(), {
+    code: 'UNAVAILABLE',
+    reason: /Events may have been missed: begin anew/,
+    metadata: { retryable: 'true' },
+  });
+  daemon.crash();
+  control.close();
+  await refused;
+});
+
+t.test('close() while calls wait', async (t) => {
+  const { daemon, control, client } = await start(t, { WatchBudget: (stream) => stream.write(REPORT) });
+  const watch = client.watchBudget();
+  await watch.next();
+  daemon.crash();
+  control.close();
+  const closed = { code: 'UNAVAILABLE' };
+  const ends: Promise<unknown>[] = [client.budget(), client.transfer({ sync: { id: 'x' } }), watch.next()];
+  const refused = ends.map((end) => t.rejects(() => end, closed));
+  await once(client, 'reconnecting');
+  await client.close();
+  await Promise.all(refused);
+});
+
+t.test('given up', async (t) => {
+  const { daemon, control, client } = await start(t, {}, { reconnectMs: 200 });
+  // What is held keeps this process alive.
+  await client.allocate({ size: 1 });
+  daemon.crash();
+  control.close();
+  await t.rejects(client.budget(), { code: 'UNAVAILABLE' });
+  await client.closed;
+});
+
+t.test('a socket that was never there is not waited for', async (t) => {
+  const daemon = new ScriptedDaemon(t);
+  const client: Client = await connected(t, daemon.runtimeDir);
+  await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /ENOENT/ });
+});
+
+t.test('without a session', async (t) => {
+  const { daemon, serve, control } = await start(t, {});
+  await using once = connectControl({ runtimeDir: daemon.runtimeDir });
+  await using patient = connectControl({ runtimeDir: daemon.runtimeDir, reconnectMs: 60_000 });
+  await Promise.all([once.budget(), patient.budget()]);
+  control.close();
+  await t.rejects(once.budget(), { code: 'UNAVAILABLE', metadata: { retryable: 'true' } }, 'by default once');
+  const asked = patient.budget();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await serve();
+  t.match((await asked).counts, COUNTS);
+});

@@ -1,0 +1,179 @@
+/**
+ * How reconnecting ends: given up, refused, closed; and what it keeps alive meanwhile.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { connect } from '@vkmemd/client';
+import { statusOf, VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import { openFds, sameFds } from '../native/open-fds.js';
+import { temporaryFolder } from '../support/daemon.js';
+import { ScriptedDaemon } from '../support/scripted-daemon.js';
+import { startFakeDaemon } from './fake-daemon.js';
+import { staged, write } from './reconnect-support.js';
+import { connected, runProgram } from './support.js';
+
+t.test('given up', (t) =>
+  staged(
+    t,
+    async (client, daemon) => {
+      const memory = await client.allocate({ size: 1 });
+      const { bytes } = write(memory, 4);
+      daemon.restores = false;
+      daemon.crash();
+      const over = once(client, 'disconnected');
+      await once(client, 'reconnecting');
+      const told = { retryable: 'true', outcome: 'not-done' };
+      const refused = t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE', metadata: told });
+      t.match(await over, [{ code: 'UNAVAILABLE', reason: /did not come back within 300 ms.*ENOENT/ }]);
+      await Promise.all([refused, client.closed]);
+      await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'later ones');
+      await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /did not come back/ });
+      t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'what is held stays good');
+      await memory.release();
+      daemon.start();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      t.equal(daemon.hellos.length, 1, 'nobody comes back later');
+    },
+    { reconnectMs: 300 },
+  ),
+);
+
+t.test('not tried', (t) =>
+  staged(
+    t,
+    async (client, daemon) => {
+      client.on('reconnecting', () => t.fail('it is not to'));
+      daemon.deed = ({ body }) => (body === 'allocate' ? 'crash' : 'answer');
+      daemon.restores = false;
+      const over = once(client, 'disconnected');
+      const told = { retryable: 'true', outcome: 'unknown' };
+      await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE', metadata: told });
+      await Promise.all([over, client.closed]);
+    },
+    { reconnectMs: 0 },
+  ),
+);
+
+for (const code of ['NOT_PERMITTED', 'VERSION_UNSUPPORTED', 'PROTOCOL_ERROR'] as const) {
+  t.test(`refused with ${code}`, async (t) => {
+    let greetings = 0;
+    const { runtimeDir, hangUp } = startFakeDaemon(
+      t,
+      () => [],
+      ({ sequence }) => {
+        greetings += 1;
+        const error = statusOf(new VkmemError(code));
+        return [{ message: { sequence, ...(greetings === 1 ? WELCOME : { error }) } }];
+      },
+    );
+    const client = await connected(t, runtimeDir);
+    hangUp();
+    const [reason] = await once(client, 'disconnected');
+    t.equal(reason.code, code);
+    await client.closed;
+    t.equal(greetings, 2, 'once is enough');
+    await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' });
+  });
+}
+const WELCOME = { welcome: { protocolVersion: 1, sessionId: 1n, sessionToken: 'x', incarnation: 'x' } };
+
+t.test('refused for want of room is tried again', async (t) => {
+  let greetings = 0;
+  const { runtimeDir, hangUp } = startFakeDaemon(
+    t,
+    () => [],
+    ({ sequence }) => {
+      greetings += 1;
+      const error = statusOf(new VkmemError('TOO_MANY_SESSIONS'));
+      return [{ message: { sequence, ...(greetings === 2 ? { error } : WELCOME) } }];
+    },
+  );
+  const client = await connected(t, runtimeDir);
+  hangUp();
+  await once(client, 'reconnected');
+  t.equal(greetings, 3);
+});
+
+t.test('closed', async (t) => {
+  for (const greeted of [false, true]) {
+    await staged(t, async (client, daemon) => {
+      client.on('disconnected', () => t.fail('who closes is not told'));
+      const memory = await client.allocate({ size: 1 });
+      const { bytes } = write(memory, 1);
+      daemon.deed = ({ body }) => (body === 'hello' ? 'ignore' : 'answer');
+      daemon.restores = false;
+      daemon.crash();
+      await once(client, 'reconnecting');
+      if (greeted) daemon.start();
+      while (greeted && daemon.seen.at(-1) !== 'hello') await new Promise(setImmediate);
+      const asked = t.rejects(client.allocate({ size: 1 }), {
+        code: 'UNAVAILABLE',
+        reason: 'The client was closed.',
+      });
+      await Promise.all([client.close(), asked]);
+      await client.closed;
+      t.equal(bytes.length, 0, greeted ? 'in the greeting' : 'between two attempts');
+    });
+  }
+});
+
+t.test('a process', async (t) => {
+  const daemon = new ScriptedDaemon(t);
+  const end = (what: string) => runProgram('reconnect-worker.js', [daemon.runtimeDir, what]);
+  const crashing = async (what: string) => {
+    const seen = daemon.seen.length;
+    const ended = end(what);
+    const wanted = what === 'idle' ? 1 : 2;
+    while (daemon.seen.length < seen + wanted) await new Promise((resolve) => setTimeout(resolve, 5));
+    daemon.crash();
+    return ended;
+  };
+  t.match(
+    await crashing('idle'),
+    { code: 0, stdout: 'reconnecting' },
+    'that holds nothing may end meanwhile',
+  );
+  daemon.start();
+  const holding = crashing('holds');
+  while (daemon.listening) await new Promise((resolve) => setTimeout(resolve, 5));
+  // Longer than a process takes to end that has nothing to do.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  daemon.start();
+  t.match(await holding, { code: 0, stdout: 'reconnecting reconnected' }, 'that holds memory does not');
+});
+
+t.test(
+  'a worker thread has a session that comes back, and one that is terminated leaves nothing',
+  async (t) => {
+    const before = openFds();
+    const daemon = new ScriptedDaemon(t);
+    const client = new URL(import.meta.resolve('@vkmemd/client')).href;
+    const script = `import { parentPort, workerData } from 'node:worker_threads';
+    const { connect } = await import(${JSON.stringify(client)});
+    const client = await connect({ runtimeDir: workerData });
+    const memory = await client.allocate({ size: 1 });
+    const { bytes } = memory.map();
+    for (const event of ['reconnecting', 'reconnected']) {
+      client.on(event, () => parentPort.postMessage(event + ' ' + bytes.length));
+    }
+    parentPort.postMessage('ready');`;
+    const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+    const worker = new Worker(url, { workerData: daemon.runtimeDir });
+    t.same(await once(worker, 'message'), ['ready']);
+    daemon.restart();
+    t.same(await once(worker, 'message'), ['reconnecting 65536']);
+    t.same(await once(worker, 'message'), ['reconnected 65536']);
+    daemon.crash();
+    t.same(await once(worker, 'message'), ['reconnecting 65536']);
+    await worker.terminate();
+    await sameFds(t, before);
+  },
+);
+
+t.test('what is no time', async (t) => {
+  for (const reconnectMs of [-1, Number.NaN, '5' as never]) {
+    const refused = { code: 'INVALID_ARGUMENT', metadata: { field: 'reconnectMs' } };
+    await t.rejects(connect({ runtimeDir: temporaryFolder(t), reconnectMs }), refused);
+  }
+});

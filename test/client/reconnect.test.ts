@@ -1,0 +1,166 @@
+/**
+ * A daemon that crashes and comes back with its sessions, at each moment of a conversation: nothing is lost, made twice
+ * or kept by mistake. The daemon is a fake.
+ */
+import { once } from 'node:events';
+import t from 'tap';
+import { comeBack, doOnce, staged, write } from './reconnect-support.js';
+
+t.test('while nothing is asked', (t) =>
+  staged(t, async (client, daemon) => {
+    const { session } = client;
+    const memory = await client.allocate({ size: 1 });
+    const { bytes } = write(memory, 7);
+    const released = await client.allocate({ size: 1 });
+    await released.release();
+    daemon.crash();
+    const [reason] = await once(client, 'reconnecting');
+    t.match(reason, { code: 'UNAVAILABLE', reason: 'The daemon hung up.' });
+    bytes[0] = 8;
+    t.same([bytes[0], bytes[1], memory.map().bytes[0]], [8, 7, 8], 'views stay, and new ones can be made');
+    daemon.start();
+    const [how] = await once(client, 'reconnected');
+    t.match(how, { restored: true, incarnation: 'incarnation-2' });
+    t.ok(how.downMs >= 0 && how.downMs < 60_000, `${how.downMs} ms`);
+    t.match(daemon.hellos.at(-1), {
+      sessionToken: session.token,
+      grantIds: memory.grants.map(({ id }) => id),
+    });
+    t.equal(client.session.id, session.id);
+    t.equal(client.session.incarnation, 'incarnation-2');
+    t.not(client.session.token, session.token);
+    await using again = await client.claim(memory);
+    t.same([again.map().bytes[0], bytes[1]], [8, 7]);
+    t.same(daemon.counts, { sessions: 1, allocations: 2, grants: 2 });
+    await again.release();
+    t.same(await memory.free(), { allocation: null, freed: true });
+    t.equal(bytes.length, 0);
+    t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 0 });
+  }),
+);
+
+for (const deed of ['crash', 'do-and-crash'] as const) {
+  t.test(`an allocate: ${deed}`, (t) =>
+    staged(t, async (client, daemon) => {
+      doOnce(daemon, 'allocate', deed);
+      const asked = client.allocate({ size: 1 });
+      await comeBack(client, daemon);
+      const memory = await asked;
+      write(memory, 1);
+      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 }, 'it was made once');
+      t.same(daemon.hellos.at(-1)?.grantIds, [], 'the grant of the lost answer was not held');
+    }),
+  );
+
+  t.test(`a claim: ${deed}`, (t) =>
+    staged(t, async (client, daemon) => {
+      const memory = await client.allocate({ size: 1 });
+      doOnce(daemon, 'claim', deed);
+      const refused = t.rejects(client.claim(memory), {
+        code: 'UNAVAILABLE',
+        metadata: { retryable: 'true', outcome: 'unknown' },
+      });
+      await comeBack(client, daemon);
+      await refused;
+      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 }, 'what was granted is taken back');
+      await (await client.claim(memory)).release();
+    }),
+  );
+
+  t.test(`a release: ${deed}`, (t) =>
+    staged(t, async (client, daemon) => {
+      const memory = await client.allocate({ size: 1 });
+      doOnce(daemon, 'release', deed);
+      const released = memory.release();
+      await comeBack(client, daemon);
+      await released;
+      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 0 });
+      t.equal(daemon.seen.filter((body) => body === 'release').length, 1, 'it is not asked again');
+    }),
+  );
+
+  t.test(`a free: ${deed}`, (t) =>
+    staged(t, async (client, daemon) => {
+      const memory = await client.allocate({ size: 1 });
+      doOnce(daemon, 'free', deed);
+      const freed = memory.free();
+      await comeBack(client, daemon);
+      const done = deed === 'do-and-crash';
+      t.same(await freed, { allocation: null, freed: !done }, 'done; whether others hold it is not known');
+      t.same(daemon.counts, { sessions: 1, allocations: 0, grants: 0 });
+    }),
+  );
+
+  t.test(`a greeting: ${deed}`, (t) =>
+    staged(t, async (client, daemon) => {
+      const memory = await client.allocate({ size: 1 });
+      const { bytes } = write(memory, 3);
+      daemon.restart();
+      doOnce(daemon, 'hello', deed);
+      await once(client, 'reconnecting');
+      const asked = client.claim(memory);
+      while (daemon.listening) await new Promise(setImmediate);
+      daemon.start();
+      const [how] = await once(client, 'reconnected');
+      t.equal(how.restored, true);
+      t.same([(await asked).map().bytes[0], bytes[0]], [3, 3]);
+      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 2 });
+    }),
+  );
+}
+
+t.test('more than is asked at once: what was never sent is asked, in its order', (t) =>
+  staged(t, async (client, daemon) => {
+    const memory = await client.allocate({ size: 1 });
+    let asked = 0;
+    daemon.deed = ({ body }) => {
+      if (body !== 'claim') return 'answer';
+      asked += 1;
+      return asked === 32 ? 'crash' : 'ignore';
+    };
+    const claims = Array.from({ length: 50 }, () => client.claim(memory));
+    const outcomes = Promise.allSettled(claims);
+    await once(client, 'reconnecting');
+    daemon.deed = () => 'answer';
+    daemon.start();
+    const settled = await outcomes;
+    const lost = settled.slice(0, 32);
+    t.ok(lost.every((end) => end.status === 'rejected' && end.reason.metadata.outcome === 'unknown'));
+    t.ok(
+      settled.slice(32).every(({ status }) => status === 'fulfilled'),
+      'the other 18',
+    );
+    t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 19 });
+  }),
+);
+
+t.test('what is asked meanwhile waits', (t) =>
+  staged(t, async (client, daemon) => {
+    const memory = await client.allocate({ size: 1 });
+    daemon.crash();
+    await once(client, 'reconnecting');
+    const asked = [client.allocate({ size: 1 }), client.claim(memory)];
+    const released = memory.release();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    t.equal(daemon.seen.length, 2, 'nobody was there to ask');
+    daemon.start();
+    await Promise.all([...asked, released]);
+    t.same(daemon.counts, { sessions: 1, allocations: 2, grants: 2 });
+  }),
+);
+
+t.test('again and again', (t) =>
+  staged(t, async (client, daemon) => {
+    const memory = await client.allocate({ size: 1 });
+    const { bytes } = write(memory, 9);
+    for (let round = 0; round < 10; round += 1) {
+      daemon.restart();
+      if (round % 2 === 0) daemon.restart();
+      const made = await client.allocate({ size: 1 });
+      await made.free();
+    }
+    t.equal(bytes[100], 9);
+    t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 });
+    t.equal(client.session.id, 1n);
+  }),
+);
