@@ -44,11 +44,15 @@ export function gpuTest(name: string, body: (t: Test) => Promise<void>): void {
   t.test(name, { skip: missing(), timeout: TIMEOUT_MS }, body);
 }
 
-/** A daemon on the GPU. */
-export function startOnGpu(t: Test, options: DaemonOptions = {}): Promise<TestDaemon> {
-  // The driver under test is this one; there need not be another on such a machine.
+/** The driver under test is the GPU's; there need not be another on such a machine. */
+export function useGpu(): void {
   const driver = nvidiaDriver();
   if (driver) process.env.VKMEMD_TEST_DRIVER = driver;
+}
+
+/** A daemon on the GPU. */
+export function startOnGpu(t: Test, options: DaemonOptions = {}): Promise<TestDaemon> {
+  useGpu();
   return startDaemon(t, options);
 }
 
