@@ -39,6 +39,7 @@ export function allocationObject(allocation: Allocation): object {
     published: allocation.published,
     writerSessionId: allocation.writerSessionId === 0n ? null : allocation.writerSessionId,
     grants: allocation.grants,
+    kept: allocation.kept,
     createdAt: ms === undefined ? null : new Date(ms).toISOString(),
   };
 }

@@ -8,6 +8,7 @@ import { allocCommand } from './alloc.js';
 import { budgetCommand } from './budget.js';
 import { EXIT_FAILED, errorObject, report } from './command.js';
 import { doctorCommand } from './doctor.js';
+import { drainCommand } from './drain.js';
 import { execCommand } from './exec.js';
 import { freeCommand } from './free.js';
 import { lsCommand } from './ls.js';
@@ -60,6 +61,7 @@ const program = new Command('vkmemctl')
   .addCommand(freeCommand())
   .addCommand(ticketCommand())
   .addCommand(watchCommand())
+  .addCommand(drainCommand())
   .addCommand(reloadCommand())
   .addCommand(publishCommand())
   .addCommand(execCommand());

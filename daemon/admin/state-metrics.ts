@@ -86,10 +86,14 @@ export class StateMetrics {
       grants: this.#gauge('grants', 'Grants that sessions have.', ['kind']),
       connections: this.#gauge('connections', 'Connections there are.', ['plane']),
     };
-    const { sessions, device, fds, tickets } = domain;
+    const { sessions, device, fds, tickets, persistence } = domain;
     this.#numbers = [
       [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(shown.readiness.report().ready)],
       [this.#gauge('sessions', 'Sessions there are.'), () => sessions.size],
+      [
+        this.#gauge('restarts_survived', 'Restarts of the daemon that were outlived.'),
+        () => persistence.restarts,
+      ],
       [this.#gauge('tickets', 'Tickets that can be used.'), () => tickets.size],
       [this.#gauge('device_memories', 'VkDeviceMemory objects.'), () => device.liveMemories],
       [this.#gauge('fds_leased', 'File descriptors that were promised.'), () => fds.leased],
@@ -137,16 +141,17 @@ export class StateMetrics {
 
   async #count(): Promise<Record<'allocations' | 'kinds' | 'grants', Tally>> {
     const [allocations, kinds, grants] = [new Tally(), new Tally(), new Tally()];
-    for (const state of ['LIVE', 'DRAINING']) {
+    for (const state of ['LIVE', 'DEGRADED', 'DRAINING']) {
       for (const lifetime of ['SESSION', 'NAMED']) allocations.add({ state, lifetime }, 0);
     }
     for (const tally of [kinds, grants]) for (const kind of KIND_NAMES) tally.add({ kind }, 0);
     const { all } = this.#domain.registry;
     for (let at = 0; at < all.length; at += SLICE) {
       if (at > 0) await setImmediate();
-      for (const { state, terms, charge, grants: given } of all.slice(at, at + SLICE)) {
+      for (const { state, terms, memory, charge, grants: given } of all.slice(at, at + SLICE)) {
         if (charge.state === 'settled') continue;
-        allocations.add({ state, lifetime: terms.lifetime });
+        const lost = state === 'LIVE' && memory.degraded !== undefined;
+        allocations.add({ state: lost ? 'DEGRADED' : state, lifetime: terms.lifetime });
         if (state === 'LIVE') for (const kind of terms.kinds) kinds.add({ kind });
         for (const { kind } of given) grants.add({ kind });
       }

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lockFile, type OwnedFd } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
+import { STATE_FOLDER } from '../store/state-folder.js';
 import { EX_USAGE, Keeper } from './keeper.js';
 import { KeptFds } from './kept-fds.js';
 import { inheritedFds, Manager } from './manager.js';
@@ -66,6 +67,8 @@ async function run(log: pino.Logger): Promise<number> {
     keeper.close();
     manager.close();
     rmSync(address, { force: true });
+    // The fds are gone, and with them what it says.
+    rmSync(join(runtimeFolder, STATE_FOLDER), { recursive: true, force: true });
     lock.close();
   }
 }

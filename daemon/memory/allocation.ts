@@ -68,6 +68,8 @@ export class Allocation {
   readonly charge: Charge;
   readonly grants = new Set<GrantRecord>();
   readonly sharing: Sharing;
+  /** Whether it outlives the daemon's restart. */
+  kept = false;
   readonly publication: Publication;
   #uses = 0;
   #idle: (() => void) | undefined;
@@ -188,6 +190,7 @@ export class Allocation {
       publishable: this.terms.publishable,
       published: this.publication.published,
       writerSessionId: this.sharing.writer?.id ?? 0n,
+      kept: this.kept,
     };
   }
 }

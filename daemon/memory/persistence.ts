@@ -11,6 +11,9 @@ export interface Persistence {
   /** Whether anything outlives this process. */
   readonly keeps: boolean;
 
+  /** How many restarts of the daemon what there is has outlived, or could have. */
+  readonly restarts: number;
+
   /**
    * The allocation exists. It outlives this process from when this resolves, as long as its owner does.
    * @throws VkmemError TOO_MANY_FILES where no more can be kept, or as the driver fails; nothing is kept then.
@@ -37,6 +40,7 @@ export interface Persistence {
 
 export const NOTHING_KEPT: Persistence = {
   keeps: false,
+  restarts: 0,
   made: async () => {},
   draining() {},
   gone() {},

@@ -27,6 +27,7 @@ const numberOf = (name: string): number =>
 
 export class Keeping implements Persistence {
   readonly keeps = true;
+  #restarts = 0;
   readonly #ledger: LedgerFile;
   readonly #fds: FdStore;
   readonly #fault: (what: string, cause: unknown) => void;
@@ -61,6 +62,7 @@ export class Keeping implements Persistence {
       failpoint('made:stored');
       if (allocation.charge.state === 'settled') return this.release(name);
       this.#ledger.allocations.put(allocation.id, recordOf(allocation, name, [...handles.keys()]));
+      allocation.kept = true;
       failpoint('made:written');
     } finally {
       closeAll(handles.values());
@@ -123,6 +125,15 @@ export class Keeping implements Persistence {
 
   together(work: () => void): void {
     this.#ledger.together(work);
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** One more start of the daemon goes on with what there was. */
+  survived(before: number): void {
+    this.#restarts = before + 1;
   }
 
   /** The name is in use from now on, or still is since an earlier start. @param id of the allocation, if it is one's. */

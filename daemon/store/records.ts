@@ -15,6 +15,8 @@ export interface DeviceRecord {
   readonly version: number;
   readonly deviceUuid: Uint8Array;
   readonly driverUuid: Uint8Array;
+  /** How many times the daemon was started anew with it. */
+  readonly restarts: number;
 }
 
 export interface AllocationRecord {

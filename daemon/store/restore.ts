@@ -69,7 +69,9 @@ export class Restoring {
       throw failure;
     }
     const { deviceUuid, driverUuid } = device.info;
-    this.#ledger.device = { version: VERSION, deviceUuid, driverUuid };
+    const before = this.#ledger.device;
+    if (before) this.#keeping.survived(before.restarts);
+    this.#ledger.device = { version: VERSION, deviceUuid, driverUuid, restarts: this.#keeping.restarts };
     const unknown = [...this.#fds.keys()];
     for (const name of unknown) this.#letGo(name);
     await Promise.all(this.#ending.map((allocation) => freeAllocation(this.#domain, allocation)));
@@ -143,6 +145,7 @@ export class Restoring {
     maker?.made.set(terms.requestId, allocation);
     this.#allocations.set(id, allocation);
     publishEvent(this.#domain, 'CREATED', allocation);
+    allocation.kept = true;
     if (ends) this.#ending.push(allocation);
     else if (memory.degraded)
       this.#domain.events.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);

@@ -9,9 +9,7 @@ import type { FdStore } from './fd-store.js';
 import { Keeping } from './keeping.js';
 import { LedgerFile } from './ledger-file.js';
 import { type Restored, Restoring } from './restore.js';
-
-/** In the runtime folder. */
-export const STATE_FOLDER = 'state';
+import { STATE_FOLDER } from './state-folder.js';
 
 export class Survival {
   readonly keeping: Keeping;

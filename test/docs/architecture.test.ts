@@ -76,7 +76,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'daemon/memory': ['daemon/limits', 'daemon/policy', 'daemon/vulkan', 'proto'],
   'daemon/systemd': ['daemon/memory', 'daemon/store', 'proto'],
   'daemon/store': ['daemon/limits', 'daemon/memory', 'daemon/policy', 'daemon/vulkan', 'proto'],
-  'daemon/keeper': ['proto'],
+  'daemon/keeper': ['daemon/store', 'proto'],
   daemon: ['proto'],
   ...Object.fromEntries(
     PLANES.map((plane) => [plane, ['daemon/limits', 'daemon/memory', 'daemon/policy', 'proto']]),

@@ -10,7 +10,7 @@ import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { plainEnvironment, plainNode, temporaryFolder } from '../support/daemon.js';
 
 const uuid = Buffer.alloc(16, 7);
-const device = { version: 1, deviceUuid: uuid, driverUuid: uuid };
+const device = { version: 1, deviceUuid: uuid, driverUuid: uuid, restarts: 3 };
 const session = {
   id: 7n,
   identity: { uid: 1, gid: 2, pid: 3, groups: [4], unit: undefined },

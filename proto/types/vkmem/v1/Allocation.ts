@@ -71,6 +71,10 @@ export interface Allocation {
    */
   'writerSessionId'?: (number | string | Long);
   /**
+   * Whether it outlives a restart of the daemon, as long as its owner does; never an end of the daemon for good.
+   */
+  'kept'?: (boolean);
+  /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
   'resource'?: "buffer"|"image";
@@ -136,6 +140,10 @@ export interface Allocation__Output {
    * The session that has the right to write, of SHARING_ONE_WRITER and SHARING_EXCLUSIVE; 0 for none.
    */
   'writerSessionId': (Long);
+  /**
+   * Whether it outlives a restart of the daemon, as long as its owner does; never an end of the daemon for good.
+   */
+  'kept': (boolean);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

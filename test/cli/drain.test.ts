@@ -1,0 +1,46 @@
+/**
+ * vkmemctl drain: what would be lost with the daemon, of one that nothing outlives and of one under its keeper.
+ */
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { Kept } from '../support/kept.js';
+import { parsed, vkmemctl } from './support.js';
+
+const kinds = ['KIND_MAPPABLE'] as const;
+
+t.test('with nobody who keeps anything', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const none = await vkmemctl(runtimeDir, 'drain');
+  t.match([none.code, none.stdout], [0, 'Nothing would be lost.\n']);
+  const wire = await HandoffWire.open(runtimeDir);
+  await wire.ask({ allocate: { sizeBytes: 65_536n, kinds } });
+  const { code, stdout } = await vkmemctl(runtimeDir, 'drain');
+  t.equal(code, 0);
+  t.match(stdout, /A stop for good would lose 1 allocation, 64 KiB, of 1 user\./);
+  t.match(stdout, /A restart would lose 1 allocation, 64 KiB\./);
+  const waited = await vkmemctl(runtimeDir, 'drain', '--wait', '1s', '--json');
+  t.equal(waited.code, 1, 'something is left');
+  t.match(parsed(waited), {
+    stop: { allocations: 1, bytes: 65_536 },
+    restart: { allocations: 1 },
+    left: [{ kept: false }],
+  });
+  const waiting = vkmemctl(runtimeDir, 'drain', '--wait', '1m');
+  wire.close();
+  t.match(await waiting, { code: 0, stdout: 'Nothing would be lost.\n' }, 'it waits until nothing is left');
+  t.match(await vkmemctl(runtimeDir, 'drain', '--wait', 'long'), { code: 1, stderr: /INVALID_ARGUMENT/ });
+});
+
+t.test('under a keeper', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  await wire.ask({ allocate: { sizeBytes: 65_536n, kinds, name: 'frames' } });
+  const { stdout } = await vkmemctl(kept.runtimeDir, 'drain');
+  t.match(
+    stdout,
+    /A stop for good would lose 1 allocation, 64 KiB, of 1 user\.\nA restart would lose nothing\.\n/,
+  );
+  await wire.ask({ free: { allocation: { name: 'frames' } } });
+  wire.close();
+});

@@ -1,0 +1,101 @@
+/**
+ * Memory that outlives its daemon while the device does not take it: of another device or driver, or sealed against
+ * writers; it can be claimed and freed, and the device cannot use it. And what the operator sees of restarts.
+ */
+import { join } from 'node:path';
+import t from 'tap';
+import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
+import { get } from '../admin/support.js';
+import { Kept, until } from '../support/kept.js';
+import { allocate, budget, claim, controlled, holds, list, nothingLeft } from './support.js';
+
+const OPAQUE = ['KIND_OPAQUE_FD'] as const;
+
+/** Kills the daemon, does something while there is none, and waits until the next one serves. */
+async function between(kept: Kept, work: () => Promise<void>): Promise<void> {
+  const pid = await until('a daemon', () => kept.pid);
+  process.kill(kept.keeper, 'SIGSTOP');
+  process.kill(pid, 'SIGKILL');
+  await work();
+  process.kill(kept.keeper, 'SIGCONT');
+  await kept.gone(pid);
+  await kept.serving();
+}
+
+t.test('another driver than before', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const mapped = await allocate(wire, 0x21, { name: 'mapped' });
+  await wire.ask({ release: { grantId: mapped.grantId } });
+  mapped.fd.close();
+  await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
+  await between(kept, async () => {
+    const ledger = LedgerFile.open(join(kept.runtimeDir, 'state'));
+    const { device } = ledger;
+    if (!device) throw new Error('nothing was written');
+    ledger.device = { ...device, driverUuid: Buffer.alloc(16, 1) };
+    await ledger.close();
+  });
+  const states = Object.fromEntries((await list(kept)).map(({ name, state }) => [name, state]));
+  t.strictSame(states, { mapped: 'ALLOCATION_STATE_LIVE', opaque: 'ALLOCATION_STATE_DEGRADED' });
+  t.match(kept.log, /The driver was 01010101-/, 'the operator is told');
+  const again = await kept.open();
+  const held = await claim(again, { name: 'mapped' });
+  t.ok(holds(held, 0x21), 'host memory has its bytes');
+  held.fd.close();
+  const { fds } = await again.ask({ claim: { allocation: { name: 'opaque' }, kinds: OPAQUE } });
+  t.equal(fds.length, 1, 'the fd that is kept is granted');
+  for (const fd of fds) fd.close();
+  const fill = { fill: { allocation: { name: 'opaque' }, pattern: 1 } };
+  await t.rejects(
+    controlled(kept, (control) => control.call('Transfer', fill)),
+    { code: 'DEGRADED' },
+    'the device does not have it',
+  );
+  for (const name of ['mapped', 'opaque']) {
+    await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name } }));
+  }
+  again.close();
+  wire.close();
+  await nothingLeft(t, kept);
+});
+
+t.test('published memory', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const held = await allocate(wire, 0x31, { name: 'model', publishable: true } as object);
+  await wire.ask({ publish: { allocation: { name: 'model' } } });
+  await kept.kill();
+  await kept.serving();
+  const [allocation] = await list(kept);
+  t.match(allocation, { state: 'ALLOCATION_STATE_DEGRADED', published: true, kept: true });
+  const again = await kept.open();
+  const second = await claim(again, { name: 'model' });
+  t.ok(holds(second, 0x31), 'it is granted to read, bytes and all');
+  const rw = { allocation: { name: 'model' }, kinds: ['KIND_MAPPABLE'] as const };
+  await t.rejects(again.ask({ claim: rw }), { code: 'PUBLISHED' }, 'and not to write');
+  for (const { fd } of [held, second]) fd.close();
+  await again.ask({ free: { allocation: { name: 'model' } } });
+  again.close();
+  wire.close();
+  await nothingLeft(t, kept);
+});
+
+t.test('what an operator sees', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
+  t.equal((await list(kept))[0]?.kept, true);
+  for (const restarts of [1, 2]) {
+    await kept.kill();
+    await kept.serving();
+    const { text } = await get(kept.runtimeDir, '/metrics');
+    t.match(text, new RegExp(`^vkmemd_restarts_survived ${restarts}$`, 'm'));
+    t.match(text, /^vkmemd_allocations\{.*state="LIVE".*\} 1$/m);
+  }
+  t.match((await budget(kept)).counts, { allocations: 1, sessions: 0 });
+  t.match(kept.log, /what outlived the daemon before this one is back/);
+  await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'opaque' } }));
+  wire.close();
+  await nothingLeft(t, kept);
+});
