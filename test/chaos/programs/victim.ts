@@ -141,7 +141,8 @@ function report(): void {
 }
 
 async function main(): Promise<void> {
-  const client = await connect({ runtimeDir, clientName: 'victim' });
+  // That the daemon ends a session is a breach: a client that comes back would hide it.
+  const client = await connect({ runtimeDir, clientName: 'victim', reconnectMs: 0 });
   const control = connectControl({ runtimeDir });
   const echo = new Echo();
   const frames = await client.allocate({ size: NAMED_BYTES, name });
