@@ -99,8 +99,7 @@ export class Peer {
   async finish(): Promise<void> {
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     await this.#pace.finish(reason);
-    // What outlives the daemon does not end with a connection that the daemon ends.
-    this.#parting = this.#domain.persistence.keeps;
+    this.#parting = this.#domain.persistence.keeps; // then the session goes on without its connection
     this.#drop(0n, reason);
   }
 

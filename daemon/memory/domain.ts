@@ -129,6 +129,8 @@ export class Domain {
         return () => lease.release();
       },
       (what) => events.note(what),
+      undefined,
+      this.persistence.standing,
     );
   }
 

@@ -5,7 +5,15 @@
  * returns, or its promise resolves. A daemon that nobody keeps anything for has NOTHING_KEPT: then all ends with it.
  */
 import type { Allocation, GrantRecord } from './allocation.js';
+import type { Change } from './quota-terms.js';
 import type { Session } from './session.js';
+import type { TicketBook } from './tickets.js';
+
+/** What has no fds. */
+export interface Standing extends TicketBook {
+  /** What an operator gave a user, or takes back, at run time. */
+  quotaChanged(uid: number, change: Change | undefined): void;
+}
 
 export interface Persistence {
   /** Whether anything outlives this process. */
@@ -34,6 +42,8 @@ export interface Persistence {
   ended(session: Session, leavesRights: boolean): void;
   departed(session: Session): void;
 
+  readonly standing: Standing;
+
   /** Does all that `work` says at once. */
   together(work: () => void): void;
 }
@@ -48,5 +58,6 @@ export const NOTHING_KEPT: Persistence = {
   dropped() {},
   ended() {},
   departed() {},
+  standing: { ticketChanged() {}, ticketEnded() {}, quotaChanged() {} },
   together: (work) => work(),
 };

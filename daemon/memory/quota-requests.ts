@@ -44,6 +44,7 @@ export function setQuota(
   const reason = domain.quotas.conflict(quota, next);
   if (reason !== undefined) return answer('CONFLICT', quota, reason);
   quota.set(next);
+  domain.persistence.standing.quotaChanged(quota.uid, next);
   return answer('APPLIED', quota);
 }
 

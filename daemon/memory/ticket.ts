@@ -42,27 +42,41 @@ export interface TicketTerms {
   readonly forUid: number | undefined;
 }
 
+/** Of one that outlived its daemon: what is left of it. */
+export interface TicketOrigin {
+  readonly id: string;
+  readonly usesLeft: number;
+}
+
 export class Ticket {
-  readonly id = randomUUID();
+  readonly id: string;
   readonly terms: TicketTerms;
   readonly hash: string;
   /** Who made it. */
   readonly ownerUid: number;
   /** By a clock that nobody sets: setting the date makes no ticket longer or shorter. */
   readonly expiresAt: number;
-  /** What that is as a date when it is made, for people. In milliseconds since 1970. */
-  readonly #expiryDate: number;
+  /** What that is as a date when it is made, for people, and for the next start. In milliseconds since 1970. */
+  readonly expiryDate: number;
   #usesLeft: number;
   #underWay = 0;
 
   /** @param now milliseconds of the clock that nobody sets. @param date milliseconds since 1970. */
-  constructor(terms: TicketTerms, hash: string, ownerUid: number, now: number, date: number) {
+  constructor(
+    terms: TicketTerms,
+    hash: string,
+    ownerUid: number,
+    now: number,
+    date: number,
+    origin: TicketOrigin = { id: randomUUID(), usesLeft: terms.uses },
+  ) {
+    this.id = origin.id;
     this.terms = terms;
     this.hash = hash;
     this.ownerUid = ownerUid;
     this.expiresAt = now + terms.validMs;
-    this.#expiryDate = date + terms.validMs;
-    this.#usesLeft = terms.uses;
+    this.expiryDate = date + terms.validMs;
+    this.#usesLeft = origin.usesLeft;
   }
 
   /** Whether it could be used now, by somebody. */
@@ -74,19 +88,26 @@ export class Ticket {
     return this.terms.forUid === undefined || this.terms.forUid === uid;
   }
 
+  get usesLeft(): number {
+    return this.#usesLeft;
+  }
+
   /** Whether its last use was taken, and nothing is under way that could give one back. */
   get usedUp(): boolean {
     return this.#usesLeft === 0 && this.#underWay === 0;
   }
 
-  /** Runs a claim with one use of it, which comes back where the claim fails. */
-  async use<T>(claim: () => Promise<T>): Promise<T> {
+  /** Runs a claim with one use of it, which comes back where the claim fails. @param changed told of both. */
+  async use<T>(claim: () => Promise<T>, changed: () => void): Promise<T> {
     this.#usesLeft -= 1;
     this.#underWay += 1;
+    // Before the claim: a use that a crash takes is better lost than there twice.
+    changed();
     try {
       return await claim();
     } catch (failure) {
       this.#usesLeft += 1;
+      changed();
       throw failure;
     } finally {
       this.#underWay -= 1;
@@ -102,7 +123,7 @@ export class Ticket {
       kinds: kinds.map(kindToWire),
       access: accessToWire(access),
       usesLeft: this.#usesLeft,
-      expiresAt: timestamp(this.#expiryDate),
+      expiresAt: timestamp(this.expiryDate),
       ...(forUid !== undefined && { forUid }),
       ownerUid: this.ownerUid,
     };

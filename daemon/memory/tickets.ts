@@ -10,10 +10,26 @@ import { VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../policy/identity.js';
 import type { Allocation } from './allocation.js';
 import { Guesses } from './guesses.js';
-import { hashOf, newSecret, Ticket, type TicketTerms } from './ticket.js';
+import { hashOf, newSecret, Ticket, type TicketOrigin, type TicketTerms } from './ticket.js';
 
 /** Takes one ticket from the maker's quota; what it returns gives it back. @throws VkmemError QUOTA_EXCEEDED. */
 export type TakeFromQuota = (identity: Identity) => () => void;
+
+/** Is told of each ticket that is made, used or given a use back, and of its end. */
+export interface TicketBook {
+  ticketChanged(ticket: Ticket): void;
+  ticketEnded(ticket: Ticket): void;
+}
+
+/** What is known of one that outlived its daemon. */
+export interface KeptTicket extends TicketOrigin {
+  readonly hash: string;
+  readonly ownerUid: number;
+  /** Milliseconds since 1970. */
+  readonly expiryDate: number;
+}
+
+const NO_BOOK: TicketBook = { ticketChanged() {}, ticketEnded() {} };
 
 /** Between two looks for expired ones, at least and at most. */
 const SHORTEST_MS = 1000;
@@ -36,14 +52,16 @@ export class Tickets {
   readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
   readonly #guesses: Guesses;
   readonly #take: TakeFromQuota;
+  readonly #book: TicketBook;
   readonly #now: () => number;
   readonly #date: () => number;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
 
   /** @param note tells an operator of wrong guesses. */
-  constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS) {
+  constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS, book = NO_BOOK) {
     this.#take = take;
+    this.#book = book;
     this.#guesses = clocks.guesses ?? new Guesses(note);
     this.#now = clocks.now;
     this.#date = clocks.date;
@@ -62,12 +80,25 @@ export class Tickets {
     const giveBack = this.#take(maker);
     const secret = newSecret();
     const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.uid, this.#now(), this.#date());
+    this.#add(ticket, giveBack);
+    this.#book.ticketChanged(ticket);
+    return { secret, ticket };
+  }
+
+  /** One that outlived its daemon, until the date when it was to expire. */
+  restore(terms: Omit<TicketTerms, 'validMs'>, kept: KeptTicket, giveBack: () => void): void {
+    const date = this.#date();
+    const left = { ...terms, validMs: Math.max(0, kept.expiryDate - date) };
+    this.#add(new Ticket(left, kept.hash, kept.ownerUid, this.#now(), date, kept), giveBack);
+  }
+
+  #add(ticket: Ticket, giveBack: () => void): void {
+    const { allocation } = ticket.terms;
     this.#byId.set(ticket.id, { ticket, giveBack });
     this.#byHash.set(ticket.hash, ticket);
-    const siblings = this.#byAllocation.get(terms.allocation) ?? new Set();
-    this.#byAllocation.set(terms.allocation, siblings.add(ticket));
+    const siblings = this.#byAllocation.get(allocation) ?? new Set();
+    this.#byAllocation.set(allocation, siblings.add(ticket));
     this.#lookAt(ticket.expiresAt);
-    return { secret, ticket };
   }
 
   /**
@@ -84,7 +115,13 @@ export class Tickets {
       throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
     }
     try {
-      return await ticket.use(async () => claim(ticket));
+      return await ticket.use(
+        async () => claim(ticket),
+        () => {
+          // It may have been revoked meanwhile.
+          if (this.byId(ticket.id) === ticket) this.#book.ticketChanged(ticket);
+        },
+      );
     } finally {
       if (ticket.usedUp) this.end(ticket);
     }
@@ -117,6 +154,7 @@ export class Tickets {
     siblings?.delete(ticket);
     if (siblings?.size === 0) this.#byAllocation.delete(allocation);
     held.giveBack();
+    this.#book.ticketEnded(ticket);
     if (this.#byId.size === 0) this.#rest();
   }
 

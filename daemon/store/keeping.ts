@@ -15,6 +15,7 @@ import type { Session } from '../memory/session.js';
 import type { FdStore } from './fd-store.js';
 import type { LedgerFile } from './ledger-file.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
+import { StandingBook } from './standing.js';
 
 /**
  * Under which names fds are kept: 's' and a session's id, 'a' and a number of its own for an allocation. All names together
@@ -27,6 +28,7 @@ const numberOf = (name: string): number =>
 
 export class Keeping implements Persistence {
   readonly keeps = true;
+  readonly standing: StandingBook;
   #restarts = 0;
   readonly #ledger: LedgerFile;
   readonly #fds: FdStore;
@@ -44,6 +46,7 @@ export class Keeping implements Persistence {
   /** @param fault tells of what nobody is there to be told of. */
   constructor(ledger: LedgerFile, fds: FdStore, fault: (what: string, cause: unknown) => void) {
     this.#ledger = ledger;
+    this.standing = new StandingBook(ledger);
     this.#fds = fds;
     this.#fault = fault;
   }

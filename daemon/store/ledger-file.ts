@@ -10,8 +10,10 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import {
   type AllocationRecord,
   type DeviceRecord,
+  type QuotaRecord,
   type SessionRecord,
   type StoredGrant,
+  type TicketRecord,
   VERSION,
 } from './records.js';
 
@@ -50,6 +52,8 @@ export class LedgerFile {
   readonly allocations: Table<string, AllocationRecord>;
   readonly sessions: Table<bigint, SessionRecord>;
   readonly grants: Table<bigint, StoredGrant>;
+  readonly tickets: Table<string, TicketRecord>;
+  readonly quotas: Table<bigint, QuotaRecord>;
   readonly #root: RootDatabase<DeviceRecord, string>;
 
   private constructor(root: RootDatabase<DeviceRecord, string>) {
@@ -57,6 +61,8 @@ export class LedgerFile {
     this.allocations = new Table(root.openDB<AllocationRecord, string>({ name: 'allocations' }));
     this.sessions = new Table(root.openDB<SessionRecord, string>({ name: 'sessions' }));
     this.grants = new Table(root.openDB<StoredGrant, string>({ name: 'grants' }));
+    this.tickets = new Table(root.openDB<TicketRecord, string>({ name: 'tickets' }));
+    this.quotas = new Table(root.openDB<QuotaRecord, string>({ name: 'quotas' }));
   }
 
   /**

@@ -4,7 +4,9 @@
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { Allocation, AllocationTerms, GrantRecord } from '../memory/allocation.js';
+import type { Change } from '../memory/quota-terms.js';
 import { type Session, tokenHash } from '../memory/session.js';
+import type { TicketTerms } from '../memory/ticket.js';
 import type { Identity } from '../policy/identity.js';
 import type { MemoryPlan } from '../vulkan/device.js';
 
@@ -54,6 +56,26 @@ export interface StoredGrant {
   readonly kind: KindName;
   readonly access: AccessName;
   readonly fds: number;
+}
+
+export interface TicketRecord {
+  readonly id: string;
+  readonly hash: string;
+  readonly ownerUid: number;
+  /** Milliseconds since 1970. */
+  readonly expiryDate: number;
+  readonly usesLeft: number;
+  readonly terms: Omit<TicketTerms, 'allocation'>;
+  readonly allocation: string;
+}
+
+/** What SetQuota changed. */
+export interface QuotaRecord {
+  readonly uid: number;
+  /** Heaps and bytes. */
+  readonly limits: readonly (readonly [number, bigint])[];
+  readonly reserved: readonly (readonly [number, bigint])[];
+  readonly counts: Omit<Change, 'limits' | 'reserved'>;
 }
 
 export function recordOf(allocation: Allocation, name: string, types: readonly number[]): AllocationRecord {

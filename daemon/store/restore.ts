@@ -20,6 +20,7 @@ import { type Keeping, nameOfSession } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, type SessionRecord, VERSION } from './records.js';
+import { restoreStanding } from './standing.js';
 
 /** What came of it. */
 export interface Restored {
@@ -64,6 +65,7 @@ export class Restoring {
       const records = this.#ledger.allocations.all.sort((a, b) => a.createdAt - b.createdAt);
       for (const record of records) await this.#restoreAllocation(record, refused);
       this.#restoreGrants();
+      restoreStanding(this.#domain, this.#ledger, this.#allocations);
     } catch (failure) {
       for (const fds of this.#fds.values()) closeAll(fds);
       throw failure;

@@ -1,0 +1,96 @@
+/**
+ * What stands beside memory, and outlives this process too: tickets, by the hash of their secrets, and what SetQuota
+ * changed. Nothing of it has fds.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { Allocation } from '../memory/allocation.js';
+import type { Domain } from '../memory/domain.js';
+import type { Standing } from '../memory/persistence.js';
+import type { Change } from '../memory/quota-terms.js';
+import type { Ticket } from '../memory/ticket.js';
+import type { LedgerFile } from './ledger-file.js';
+import type { QuotaRecord, TicketRecord } from './records.js';
+
+export class StandingBook implements Standing {
+  readonly #ledger: LedgerFile;
+
+  constructor(ledger: LedgerFile) {
+    this.#ledger = ledger;
+  }
+
+  ticketChanged(ticket: Ticket): void {
+    const { id, hash, ownerUid, expiryDate, usesLeft } = ticket;
+    const { allocation, ...terms } = ticket.terms;
+    // Of what does not outlive this process nobody could claim anything later.
+    if (!allocation.kept) return;
+    const record: TicketRecord = {
+      id,
+      hash,
+      ownerUid,
+      expiryDate,
+      usesLeft,
+      terms,
+      allocation: allocation.id,
+    };
+    this.#ledger.tickets.put(id, record);
+  }
+
+  ticketEnded({ id }: Ticket): void {
+    this.#ledger.tickets.remove(id);
+  }
+
+  quotaChanged(uid: number, change: Change | undefined): void {
+    if (!change) {
+      this.#ledger.quotas.remove(BigInt(uid));
+      return;
+    }
+    const { limits, reserved, ...counts } = change;
+    this.#ledger.quotas.put(BigInt(uid), { uid, limits: [...limits], reserved: [...reserved], counts });
+  }
+}
+
+/** Tickets of allocations that are there again, and quotas as they were changed, where the policy still lets them be. */
+export function restoreStanding(
+  domain: Domain,
+  ledger: LedgerFile,
+  allocations: ReadonlyMap<string, Allocation>,
+): void {
+  for (const record of ledger.quotas.all) restoreQuota(domain, ledger, record);
+  for (const { id, allocation: of, hash, ownerUid, expiryDate, usesLeft, terms } of ledger.tickets.all) {
+    const allocation = allocations.get(of);
+    if (!allocation || expiryDate <= Date.now() || usesLeft <= 0) {
+      ledger.tickets.remove(id);
+      continue;
+    }
+    const giveBack = counted(domain, ownerUid);
+    const whole = { ...terms, allocation };
+    domain.tickets.restore(whole, { id, hash, ownerUid, expiryDate, usesLeft }, giveBack);
+  }
+}
+
+function restoreQuota(
+  domain: Domain,
+  ledger: LedgerFile,
+  { uid, limits, reserved, counts }: QuotaRecord,
+): void {
+  const change: Change = { limits: new Map(limits), reserved: new Map(reserved), ...counts };
+  const quota = domain.quotas.byUid(uid);
+  const conflict = domain.quotas.conflict(quota, change);
+  if (conflict === undefined) {
+    quota.set(change);
+    return;
+  }
+  ledger.quotas.remove(BigInt(uid));
+  domain.events.note(`what SetQuota gave user ${uid} is in conflict, and gone: ${conflict}`);
+}
+
+/** What is there already is not refused any more. */
+function counted(domain: Domain, uid: number): () => void {
+  try {
+    const lease = domain.quotas.byUid(uid).take('tickets');
+    return () => lease.release();
+  } catch (refusal) {
+    if (!(refusal instanceof VkmemError)) throw refusal;
+    return () => {};
+  }
+}
