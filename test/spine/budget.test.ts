@@ -203,11 +203,11 @@ t.test('thresholds that mean nothing', async (t) => {
     ['critical', '95.5'],
   ]) {
     const { status, stderr } = run(`--pressure-${name}=${value}`);
-    t.equal(status, 1);
+    t.equal(status, 64);
     t.match(stderr, new RegExp(`--pressure-${name} .*'${value}' is invalid.*whole number from 1 to 100`));
   }
   const crossed = run('--pressure-elevated', '90', '--pressure-critical', '85');
-  t.equal(crossed.status, 1);
+  t.equal(crossed.status, 64);
   t.match(crossed.stderr, /--pressure-elevated \(90\) is above --pressure-critical \(85\)/);
   const { stdout } = run('--help');
   t.match(stdout, /--pressure-elevated <percent>[^-]*default: 80/);

@@ -114,8 +114,8 @@ t.test('help, version, arguments that mean nothing', async (t) => {
   t.equal(help.status, 0);
   for (const option of ['--device', '--runtime-dir', '--log-level', 'SIGTERM']) t.match(help.stdout, option);
   t.match(run(['--version']).stdout, /^\d+\.\d+\.\d+\n$/);
-  t.equal(run(['--no-such-option']).status, 1);
-  t.equal(run(['--log-level', 'loud']).status, 1);
+  t.equal(run(['--no-such-option']).status, 64);
+  t.equal(run(['--log-level', 'loud']).status, 64);
 });
 
 t.test('a signal at any moment of the start ends it well', async (t) => {
