@@ -37,6 +37,7 @@ const needed = (purpose) => ({
   libvulkan1: () => hasLibrary('libvulkan.so.1'),
   'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/, purpose),
   ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
+  ...(purpose === 'package' && { 'dpkg-dev': () => onPath('dpkg-shlibdeps') }),
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
@@ -46,6 +47,8 @@ const wanted = (purpose) =>
     ? {
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
+        'dpkg-dev': () => onPath('dpkg-shlibdeps'),
+        groff: () => onPath('groff'),
         systemd: () => onPath('systemd-analyze'),
       }
     : {};
@@ -114,7 +117,7 @@ async function installWanted(purpose) {
   }
 }
 
-/** @param purpose what the set-up is for: build, demo, test, bench or lint. */
+/** @param purpose what the set-up is for: build, demo, test, bench, lint or package. */
 export async function installPackages(purpose) {
   await installNeeded(purpose);
   await installWanted(purpose);

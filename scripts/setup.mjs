@@ -1,5 +1,5 @@
 /**
- * Everything that a bare clone needs before it can do `purpose` (demo, test, bench, lint): Debian packages,
+ * Everything that a bare clone needs before it can do `purpose` (demo, test, bench, lint, package): Debian packages,
  * node_modules, the addons, the compiled TypeScript. Each step is done only where something of it is missing or has
  * changed, and says what it does on standard error. With VKMEMD_NO_INSTALL=1 the system is never touched.
  * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.

@@ -6,9 +6,10 @@
  *
  * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at what is
  * used of the whole GPU. Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since it measures how
- * long victims wait. Figures, comments that begin with `figure: `, are printed.
+ * long victims wait. The Debian package is built before its tests, each of which would build it otherwise. Figures,
+ * comments that begin with `figure: `, are printed.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,7 @@ import { Parser } from 'tap-parser';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const gpuTests = join(root, 'test/dist/gpu');
 const chaosRuns = join(root, 'test/dist/chaos/chaos.test.js');
+const packageTests = join(root, 'test/dist/package');
 /** Whether a test wants the machine to itself. */
 const alone = (file) => file.startsWith(gpuTests) || file === chaosRuns;
 /** Of the spine, what shows how the daemon and its addons get on with Node.js: sockets, streams, processes, fds, memory. */
@@ -105,7 +107,12 @@ async function runTap(node, files) {
 
 const asked = process.argv.slice(2);
 console.log(`# Node.js ${process.version}`);
-await runTests(process.execPath, (asked.length > 0 ? asked : ['test']).flatMap(testsIn));
+const files = (asked.length > 0 ? asked : ['test']).flatMap(testsIn);
+if (files.some((file) => file.startsWith(packageTests))) {
+  // Where it cannot be built, its tests say why.
+  spawnSync(process.execPath, [join(root, 'scripts/package.mjs')], { stdio: ['ignore', 2, 2] });
+}
+await runTests(process.execPath, files);
 if (asked.length === 0) {
   const node24 = join(root, 'test/node24/node_modules', `node-linux-${process.arch}`, 'bin/node');
   if (existsSync(node24)) {

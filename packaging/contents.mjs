@@ -1,0 +1,138 @@
+/**
+ * What the package installs, laid out in a staging folder as it will be below /.
+ *
+ * The three parts and what they depend on are in /usr/lib/vkmemd, as the checkout has them side by side, but compiled:
+ * neither sources nor tests, nor what only tests load. A compiled file is taken where its source is, so what an earlier
+ * build left in dist stays away.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { root } from '../scripts/command.mjs';
+import { sources } from '../scripts/inputs.mjs';
+import { manualPages } from './man.mjs';
+import { copyModules, moduleFiles } from './modules.mjs';
+
+export const LIBRARY = 'usr/lib/vkmemd';
+const DOC = 'usr/share/doc/vkmemd';
+export const ADDONS = [
+  'proto/native/build/Release/vkmem_proto.node',
+  'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
+];
+const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/bin/vkmemctl.js' };
+/** Failpoints are for tests alone. */
+const FOR_TESTS = 'daemon/dist/store/failing.js';
+const PAGES = ['operations', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security', 'keeper', 'kinds'];
+
+/** The compiled files of the three parts. */
+export function compiledFiles() {
+  return sources(['proto', 'daemon', 'client'], /(?<!\.d)\.ts$/)
+    .map((file) => file.replace(/^(\w+)\/(.*)\.ts$/, '$1/dist/$2.js'))
+    .filter((file) => file !== FOR_TESTS);
+}
+
+/** All that decides what the package is, but for node_modules, which the lock file does. */
+export function inputs() {
+  const own = sources(['packaging', 'systemd'], /./);
+  const pages = PAGES.map((name) => `docs/${name}.md`);
+  const manifests = ['package.json', ...['proto', 'daemon', 'client'].map((part) => `${part}/package.json`)];
+  const rest = ['package-lock.json', 'CHANGELOG.md', 'scripts/package.mjs', ...Object.values(PROGRAMS)];
+  const schemas = sources(['proto'], /\.proto$/);
+  return [...compiledFiles(), ...ADDONS, ...own, ...pages, ...manifests, ...rest, ...schemas];
+}
+
+/** A manifest without what only a checkout has a use for. */
+function installedManifest(part) {
+  const {
+    devDependencies: _,
+    files: _files,
+    types: _types,
+    ...manifest
+  } = JSON.parse(readFileSync(join(root, part, 'package.json'), 'utf8'));
+  const plain = (entry) => (typeof entry === 'object' ? entry.default : entry);
+  for (const field of ['exports', 'imports']) {
+    if (!manifest[field]) continue;
+    const entries = Object.entries(manifest[field]).map(([name, entry]) => [name, plain(entry)]);
+    manifest[field] = Object.fromEntries(entries);
+  }
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+/** The policy of docs/policy.md, as a file to copy. */
+function examplePolicy() {
+  const [, example] = /^```toml\n([\s\S]*?)```/m.exec(readFileSync(join(root, 'docs/policy.md'), 'utf8'));
+  return `# An example, which nothing reads here: see vkmemd.toml(5).\n${example}`;
+}
+
+/** @param about version and date; @param documents name -> text, of those that the control data brings. */
+export function stage(folder, about, documents) {
+  const put = (path, content) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  };
+  const copy = (path, to) => put(to, readFileSync(join(root, path)));
+  const link = (path, target) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    symlinkSync(target, join(folder, path));
+  };
+  for (const file of [...compiledFiles(), ...ADDONS, ...sources(['proto'], /\.proto$/)]) {
+    copy(file, `${LIBRARY}/${file}`);
+  }
+  for (const part of ['proto', 'daemon', 'client']) {
+    put(`${LIBRARY}/${part}/package.json`, installedManifest(part));
+  }
+  copyModules(join(folder, LIBRARY));
+  for (const part of ['proto', 'client']) link(`${LIBRARY}/node_modules/@vkmemd/${part}`, `../../${part}`);
+  for (const [name, program] of Object.entries(PROGRAMS)) {
+    copy(program, `${LIBRARY}/${program}`);
+    link(`usr/bin/${name}`, `../lib/vkmemd/${program}`);
+  }
+  for (const file of sources(['systemd'], /\.(service|socket)$/)) {
+    copy(file, `usr/lib/systemd/system/${file.slice('systemd/'.length)}`);
+  }
+  for (const kind of ['sysusers.d', 'tmpfiles.d'])
+    copy(`systemd/${kind}/vkmemd.conf`, `usr/lib/${kind}/vkmemd.conf`);
+  mkdirSync(join(folder, 'etc/vkmemd/conf.d'), { recursive: true });
+  for (const [name, text] of manualPages(about)) {
+    put(`usr/share/man/man${name.at(-1)}/${name}.gz`, gzipSync(text, { level: 9 }));
+  }
+  for (const name of PAGES) copy(`docs/${name}.md`, `${DOC}/${name}.md`);
+  put(`${DOC}/examples/vkmemd.toml`, examplePolicy());
+  for (const [name, text] of documents)
+    put(`${DOC}/${name}`, name.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
+  const addons = [...ADDONS, ...moduleFiles().filter((file) => file.endsWith('.node'))];
+  execFileSync('strip', ['--strip-unneeded', ...addons.map((file) => join(folder, LIBRARY, file))]);
+}
+
+/** Every path below a folder, the folders before what is in them. */
+export function walk(folder, within = '') {
+  return readdirSync(join(folder, within), { withFileTypes: true })
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(within, entry.name);
+      return [{ path, entry }, ...(entry.isDirectory() ? walk(folder, path) : [])];
+    });
+}
+
+/** Gives everything the mode that it is installed with, whatever the umask and the checkout say, and one date. */
+export function normalise(folder, seconds) {
+  const executable = (path) =>
+    Object.values(PROGRAMS).some((program) => path === `${LIBRARY}/${program}`) ||
+    /^DEBIAN\/p(re|ost)/.test(path);
+  for (const { path, entry } of [...walk(folder)].reverse()) {
+    const file = join(folder, path);
+    if (!entry.isSymbolicLink()) chmodSync(file, entry.isDirectory() || executable(path) ? 0o755 : 0o644);
+    lutimesSync(file, seconds, seconds);
+  }
+  chmodSync(folder, 0o755);
+  lutimesSync(folder, seconds, seconds);
+}

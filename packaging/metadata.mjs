@@ -1,0 +1,153 @@
+/**
+ * What dpkg is told of the package: its control file and scripts, checksums, the changelog and whose work it contains.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../scripts/command.mjs';
+import { LIBRARY, walk } from './contents.mjs';
+import { licences } from './modules.mjs';
+
+const MAINTAINER = 'The vkmemd maintainers <vkmemd@localhost>';
+const SCRIPTS = ['postinst', 'prerm', 'postrm'];
+
+const DESCRIPTION = `Vulkan memory daemon
+ vkmemd owns a GPU host's Vulkan device and every allocation on it, and hands
+ memory to other processes, most of them sandboxed and without any GPU access:
+ they ask over a Unix socket and get a file descriptor.
+ .
+ This package has the daemon with its systemd units, vkmemctl to look after it,
+ and the client library for Node.js.`;
+
+/** The one release of Node.js that all addons can be loaded by: unix-dgram's is of the one that built it. */
+function nodeDependency() {
+  const major = Number(process.versions.node.split('.')[0]);
+  return `nodejs (>= ${major}), nodejs (<< ${major + 1}~)`;
+}
+
+/** The system's libraries that addons are linked with, in the versions that have what they call. */
+function libraryDependencies(addons) {
+  const folder = mkdtempSync(join(tmpdir(), 'vkmemd-shlibs-'));
+  try {
+    mkdirSync(join(folder, 'debian'));
+    writeFileSync(join(folder, 'debian/control'), 'Source: vkmemd\n\nPackage: vkmemd\nArchitecture: any\n');
+    // Node.js itself has what they call of Node-API.
+    const args = ['-O', '--warnings=0', ...addons.map((file) => `-e${file}`)];
+    const said = execFileSync('dpkg-shlibdeps', args, {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return said.trim().replace(/^shlibs:Depends=/, '');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export const architecture = () => execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+
+/** In KiB, as Debian counts: every file by itself, and 1 for whatever else there is. */
+export function installedSize(folder) {
+  const sizes = walk(folder).map(({ path, entry }) =>
+    entry.isFile() ? Math.ceil(lstatSync(join(folder, path)).size / 1024) : 1,
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Writes DEBIAN/ into a staging folder that is complete otherwise. */
+export function writeControl(folder, { version }) {
+  const files = walk(folder).filter(({ entry }) => entry.isFile());
+  const addons = files.filter(({ path }) => path.endsWith('.node')).map(({ path }) => join(folder, path));
+  const control = `Package: vkmemd
+Version: ${version}
+Architecture: ${architecture()}
+Maintainer: ${MAINTAINER}
+Installed-Size: ${installedSize(folder)}
+Pre-Depends: init-system-helpers (>= 1.54~)
+Depends: ${nodeDependency()}, libvulkan1, ${libraryDependencies(addons)}, systemd (>= 252) | systemd-standalone-sysusers, systemd (>= 252) | systemd-standalone-tmpfiles
+Recommends: mesa-vulkan-drivers
+Suggests: bubblewrap
+Section: admin
+Priority: optional
+Description: ${DESCRIPTION}
+`;
+  const sums = files.map(({ path }) => {
+    const sum = createHash('md5')
+      .update(readFileSync(join(folder, path)))
+      .digest('hex');
+    return `${sum}  ${path}\n`;
+  });
+  mkdirSync(join(folder, 'DEBIAN'));
+  writeFileSync(join(folder, 'DEBIAN/control'), control);
+  writeFileSync(join(folder, 'DEBIAN/md5sums'), sums.join(''));
+  for (const name of SCRIPTS) {
+    writeFileSync(join(folder, 'DEBIAN', name), readFileSync(join(root, 'packaging/debian', name)));
+  }
+}
+
+/** CHANGELOG.md as Debian has it: an entry for each version, the date that of the commit. */
+export function debianChangelog(seconds) {
+  const date = new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
+  const [, ...entries] = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m);
+  return entries
+    .map((entry) => {
+      const [title, ...lines] = entry.trimEnd().split('\n');
+      const items = lines
+        .filter(Boolean)
+        .map((line) => line.replace(/^- /, '  * ').replace(/^ {2}(?! ?\*)/, '    '));
+      const version = title.split(',')[0];
+      return `vkmemd (${version}) unstable; urgency=medium\n\n${items.join('\n')}\n\n -- ${MAINTAINER}  ${date}\n`;
+    })
+    .join('\n');
+}
+
+/** How the terms of a licence begin, after whose work it is. */
+const TERMS = {
+  MIT: 'Permission is hereby granted',
+  ISC: 'Permission to use, copy',
+  'BSD-3-Clause': 'Redistribution and use',
+};
+
+/** The terms of a licence, as one of the packages that has it words them: not each brings them. */
+function termsOf(licence) {
+  const begin = TERMS[licence];
+  const [worded] = licences()
+    .filter(({ license, words }) => license === licence && words.includes(begin))
+    .sort((one, other) => one.words.length - other.words.length);
+  if (!begin || !worded) throw new Error(`no package has the words of the licence ${licence}`);
+  const { words } = worded;
+  return words
+    .slice(words.indexOf(begin))
+    .trimEnd()
+    .split('\n')
+    .map((line) => ` ${line.trim() || '.'}`)
+    .join('\n');
+}
+
+/** Whose work the package contains, in Debian's form for programs to read. */
+export function copyright() {
+  const stanzas = licences().map(({ path, name, version, license, holders }) => {
+    const lines = holders.map((holder) => ` ${holder}`).join('\n');
+    return `Files: ${LIBRARY}/${path}/*\nCopyright:\n${lines}\nLicense: ${license}\nComment: ${name} ${version}`;
+  });
+  const others = [...new Set(licences().map(({ license }) => license))].filter(
+    (name) => name !== 'Apache-2.0',
+  );
+  const texts = others.sort().map((name) => `License: ${name}\n${termsOf(name)}`);
+  return `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: vkmemd
+
+Files: *
+Copyright: The vkmemd authors
+License: Apache-2.0
+
+${stanzas.join('\n\n')}
+
+License: Apache-2.0
+ On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.
+
+${texts.join('\n\n')}
+`;
+}

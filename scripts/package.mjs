@@ -1,0 +1,83 @@
+/**
+ * The Debian package: dist-package/vkmemd_VERSION_ARCH.deb, of what is compiled and built already, by Debian's own tools.
+ * Built once for the same inputs; `--output FOLDER` builds it anew, there. Prints the package's path.
+ *
+ * Two builds of one checkout are the same byte for byte: every date is that of the last commit, or $SOURCE_DATE_EPOCH.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { normalise, inputs as packaged, stage } from '../packaging/contents.mjs';
+import {
+  architecture,
+  copyright,
+  debianChangelog,
+  installedSize,
+  writeControl,
+} from '../packaging/metadata.mjs';
+import { fail, root, run, say } from './command.mjs';
+import { digest, once } from './inputs.mjs';
+
+const FOLDER = 'dist-package';
+
+/** Seconds since 1970. */
+function sourceDate() {
+  const said = process.env.SOURCE_DATE_EPOCH ?? lastCommit();
+  if (!/^\d{1,11}$/.test(said)) fail(`SOURCE_DATE_EPOCH is '${said}', and not seconds since 1970`);
+  return Number(said);
+}
+
+function lastCommit() {
+  try {
+    const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync('git', ['log', '-1', '--format=%ct'], options).trim();
+  } catch {
+    return fail('there is no commit to take the date from: set SOURCE_DATE_EPOCH');
+  }
+}
+
+const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** Builds it into a folder, under a name that appears when it is whole. */
+async function build(into, name, about) {
+  const work = mkdtempSync(join(tmpdir(), 'vkmemd-package-'));
+  try {
+    const tree = join(work, 'tree');
+    const documents = new Map([
+      ['copyright', copyright()],
+      ['changelog.gz', debianChangelog(about.seconds)],
+    ]);
+    stage(tree, about, documents);
+    writeControl(tree, about);
+    normalise(tree, about.seconds);
+    const made = join(work, name);
+    const env = { ...process.env, SOURCE_DATE_EPOCH: String(about.seconds) };
+    // One thread, since with more of them xz divides its input by how many there are.
+    const args = ['--root-owner-group', '-Zxz', '--threads-max=1', '--build', tree, made];
+    await run('building the package', 'dpkg-deb', args, { env });
+    mkdirSync(into, { recursive: true });
+    const unfinished = join(into, `.${name}.${process.pid}`);
+    copyFileSync(made, unfinished);
+    renameSync(unfinished, join(into, name));
+    rmSync(join(tree, 'DEBIAN'), { recursive: true });
+    const [size, installed] = [statSync(made).size, installedSize(tree) * 1024];
+    say(`${name}: ${mib(size)}, installed ${mib(installed)}`);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+const { output } = parseArgs({ options: { output: { type: 'string' } } }).values;
+const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
+const seconds = sourceDate();
+const about = { version, seconds, date: new Date(seconds * 1000).toISOString().slice(0, 10) };
+const name = `vkmemd_${version}_${architecture()}.deb`;
+const into = output === undefined ? join(root, FOLDER) : resolve(output);
+if (output !== undefined) await build(into, name, about);
+else {
+  const stamp = digest(packaged(), 'v1', process.version, String(seconds));
+  await once(`${FOLDER}/.inputs`, stamp, join(FOLDER, name), () => build(into, name, about));
+}
+process.stdout.write(`${join(into, name)}\n`);

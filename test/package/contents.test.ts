@@ -1,0 +1,154 @@
+/**
+ * What is in the Debian package: all that the programs need and nothing that only their development does; modes, owners
+ * and dates that do not depend on who built it, nor any other byte. From where it is unpacked the programs run.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import t from 'tap';
+import { plainEnvironment, root } from '../support/daemon.js';
+import { builtPackage, field, listed, noPackage, unpacked } from './support.js';
+
+const LIBRARY = '/usr/lib/vkmemd';
+
+t.test('what it is made of', { skip: noPackage, timeout: 300_000 }, async (t) => {
+  const all = listed();
+  const paths = new Set(all.map(({ path }) => path));
+  const units = readdirSync(join(root, 'systemd')).filter((name) => /\.(service|socket)$/.test(name));
+  for (const path of [
+    ...units.map((unit) => `/usr/lib/systemd/system/${unit}`),
+    '/usr/lib/sysusers.d/vkmemd.conf',
+    '/usr/lib/tmpfiles.d/vkmemd.conf',
+    '/usr/share/man/man8/vkmemd.8.gz',
+    '/usr/share/man/man1/vkmemctl.1.gz',
+    '/usr/share/man/man5/vkmemd.toml.5.gz',
+    '/usr/share/doc/vkmemd/copyright',
+    '/usr/share/doc/vkmemd/changelog.gz',
+    '/usr/share/doc/vkmemd/examples/vkmemd.toml',
+    '/etc/vkmemd/conf.d/',
+    `${LIBRARY}/proto/native/build/Release/vkmem_proto.node`,
+    `${LIBRARY}/daemon/vulkan/native/build/Release/vkmem_vulkan.node`,
+    `${LIBRARY}/proto/vkmem/v1/handoff.proto`,
+    `${LIBRARY}/daemon/dist/store/failpoint.js`,
+  ]) {
+    t.ok(paths.has(path), path);
+  }
+  const links = new Map(all.map(({ path, target }) => [path, target]));
+  t.equal(links.get('/usr/bin/vkmemd'), '../lib/vkmemd/daemon/bin/vkmemd.js');
+  t.equal(links.get('/usr/bin/vkmemctl'), '../lib/vkmemd/client/bin/vkmemctl.js');
+  const outside = all.filter(
+    ({ path }) => !/^\/(usr\/(bin|lib|share)?|etc\/vkmemd|$|etc\/$|usr\/$)/.test(path),
+  );
+  t.strictSame(outside, [], 'nothing anywhere else');
+});
+
+t.test('and what it is not', { skip: noPackage, timeout: 300_000 }, async (t) => {
+  const all = listed();
+  const sources = all.filter(({ path }) => /\.(ts|map|cc|h|gyp|tsbuildinfo|test\.js)$/.test(path));
+  t.strictSame(sources, [], 'no sources, types, maps');
+  const tests = all.filter(({ path }) => /\/(store\/failing\.js|tests?\/|\.package-lock\.json)/.test(path));
+  t.strictSame(tests, [], 'no tests, nor what only they load');
+  const odd = all.filter(({ path }) => /\/\.|\/vkmemd\/(conf\.d\/)?[^/]*\.toml$/.test(path));
+  t.strictSame(odd, [], 'no hidden file, and no policy');
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const packages = new Set(
+    all.map(({ path }) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/package\.json$/.exec(path)?.[1]),
+  );
+  t.strictSame(
+    Object.keys(devDependencies).filter((name) => packages.has(name)),
+    [],
+    'no package for development',
+  );
+  t.ok(
+    packages.has('fastify') && packages.has('lmdb') && packages.has('@grpc/grpc-js'),
+    'but those to run it',
+  );
+});
+
+t.test('whoever builds it, and wherever', { skip: noPackage, timeout: 300_000 }, async (t) => {
+  const all = listed();
+  t.strictSame(
+    all.filter(({ owner }) => owner !== 'root/root'),
+    [],
+    'everything is root’s',
+  );
+  const odd = all.filter(({ mode, path, target }) => {
+    if (target !== undefined) return false;
+    const program = /\/bin\/vkmem(d|ctl)\.js$/.test(path);
+    return mode !== (mode.startsWith('d') ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--');
+  });
+  t.strictSame(odd, [], 'and everybody may read it');
+  t.equal(new Set(all.map(({ date }) => date)).size, 1, 'of one date');
+  const folder = unpacked();
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((path) => join(folder, path))
+    .filter((path) => lstatSync(path).isFile());
+  const { registry } = JSON.parse(
+    execFileSync('npm', ['config', 'list', '--json'], {
+      encoding: 'utf8',
+      cwd: root,
+      env: plainEnvironment(),
+    }),
+  );
+  const { host } = new URL(registry);
+  for (const text of [root.replace(/\/$/, ''), '"_resolved"', host]) {
+    // Packages name the public registry in what they say of themselves.
+    if (text === 'registry.npmjs.org') continue;
+    const naming = files.filter((file) => readFileSync(file).includes(text));
+    t.strictSame(naming, [], `no file names ${text === host ? 'where packages came from' : text}`);
+  }
+});
+
+t.test('what dpkg is told', { skip: noPackage, timeout: 300_000 }, async (t) => {
+  const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
+  const [major] = process.versions.node.split('.').map(Number);
+  t.equal(field('Package'), 'vkmemd');
+  t.equal(field('Version'), version);
+  t.equal(field('Architecture'), execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim());
+  const depends = field('Depends').split(', ');
+  t.ok(depends.includes(`nodejs (>= ${major})`) && depends.includes(`nodejs (<< ${(major ?? 0) + 1}~)`));
+  t.ok(depends.includes('libvulkan1'));
+  t.ok(depends.some((one) => /^libc6 \(>= 2\.\d+\)$/.test(one)));
+  t.match(field('Description'), /^Vulkan memory daemon\n {1,2}\S/);
+  const folder = unpacked();
+  const scripts = join(folder, 'DEBIAN');
+  execFileSync('dpkg-deb', ['--control', builtPackage(), scripts]);
+  t.strictSame(readdirSync(scripts).sort(), ['control', 'md5sums', 'postinst', 'postrm', 'prerm']);
+  const { status, stdout } = spawnSync('md5sum', ['--quiet', '--check', 'DEBIAN/md5sums'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  t.equal(status, 0, stdout);
+  for (const script of ['postinst', 'postrm', 'prerm']) {
+    t.equal(spawnSync('sh', ['-n', join(scripts, script)]).status, 0, `${script} is a script`);
+  }
+  for (const unit of ['vkmemd.service', 'vkmemd@.service']) {
+    const text = readFileSync(join(folder, 'usr/lib/systemd/system', unit), 'utf8');
+    const [, kept] = /^FileDescriptorStoreMax=(\d+)$/m.exec(text) ?? [];
+    const [, told] = /^Environment=VKMEMD_FDSTORE_MAX=(\d+)$/m.exec(text) ?? [];
+    t.ok(Number(kept) > 0 && kept === told, `${unit}: the daemon is told how many fds are kept for it`);
+  }
+  const changelog = gunzipSync(readFileSync(join(folder, 'usr/share/doc/vkmemd/changelog.gz'))).toString();
+  t.match(changelog, new RegExp(`^vkmemd \\(${version}\\) \\w+; urgency=`));
+  t.match(changelog, /\n -- .* <.*> {2}\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\n/);
+});
+
+t.test('it runs from there', { skip: noPackage, timeout: 300_000 }, async (t) => {
+  const folder = unpacked();
+  const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
+  for (const program of ['vkmemd', 'vkmemctl']) {
+    const { stdout, stderr } = spawnSync(join(folder, 'usr/bin', program), ['--version'], {
+      encoding: 'utf8',
+      env: plainEnvironment(),
+    });
+    t.equal(stdout, `${version}\n`, stderr);
+  }
+  const example = join(folder, 'usr/share/doc/vkmemd/examples/vkmemd.toml');
+  const { status, stdout, stderr } = spawnSync(
+    join(folder, 'usr/bin/vkmemd'),
+    ['--check-config', '--config', example],
+    { encoding: 'utf8', env: plainEnvironment() },
+  );
+  t.equal(status, 0, `the example is a policy: ${stdout}${stderr}`);
+});
