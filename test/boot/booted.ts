@@ -1,0 +1,196 @@
+/**
+ * Booted: systemd as process 1 of namespaces of its own (boot.sh), with the units as they are installed (given.ts).
+ *
+ * Users: `worker` is a member of vkmem, `stranger` is not. What runs in it has a control group of its own on the host, by
+ * which it is found. At the end all of that is gone: the processes, their mounts, the control group and the folder.
+ */
+import { equal, ok } from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { plainEnvironment, root } from '../support/daemon.js';
+import { until } from '../support/kept.js';
+import { writeGiven } from './given.js';
+import { apart, ownGroup, removeGroups } from './namespaces.js';
+import { NODE, TREE } from './places.js';
+
+const PATH = 'PATH=/usr/sbin:/usr/bin:/sbin:/bin';
+export const SERVICE = 'vkmemd.service';
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Booted {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'vkmemd-boot-'));
+  readonly #group: string;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+  #said = '';
+
+  private constructor(more: string) {
+    this.#group = join(ownGroup() ?? '', `${this.#folder.split('/').at(-1)}`);
+    for (const name of ['given', 'root']) mkdirSync(join(this.#folder, name));
+    mkdirSync(this.#group);
+    writeGiven(join(this.#folder, 'given'), more);
+    const script = join(root, 'test/boot/boot.sh');
+    const [place, given] = [join(this.#folder, 'root'), join(this.#folder, 'given')];
+    const args = apart(this.#group, script, place, given, root, process.execPath);
+    this.#child = spawn('sh', args, { env: plainEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const say = (text: Buffer) => {
+      this.#said = (this.#said + text).slice(-1 << 14);
+    };
+    this.#child.stdout?.on('data', say);
+    this.#child.stderr?.on('data', say);
+    this.#exited = new Promise((resolve) => this.#child.once('close', () => resolve()));
+  }
+
+  /** Boots it, and waits until the sockets listen. @param more lines of [Service] for the daemon. */
+  static async start(t: Test, more = ''): Promise<Booted> {
+    const booted = new Booted(more);
+    t.teardown(() => booted.#end());
+    await until(`a system that has booted: ${booted.#said}`, async () => {
+      if (booted.#child.exitCode !== null) throw new Error(`it did not boot: ${booted.#said}`);
+      if (booted.#init === undefined) return undefined;
+      const { stdout } = await booted.run('systemctl', 'is-active', 'boot.target');
+      return stdout.trim() === 'active' || waited();
+    });
+    return booted;
+  }
+
+  /** Process 1's number outside. */
+  get #init(): number | undefined {
+    const { pid } = this.#child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return Number(children) || undefined;
+  }
+
+  /** Where a path of it is outside. */
+  path(inside: string): string {
+    return `/proc/${this.#init}/root${inside}`;
+  }
+
+  /** Runs a command in it, as root. */
+  run(...command: string[]): Promise<Ran> {
+    // The runner of the tests puts itself into the environment of whatever is spawned.
+    const args = ['--target', String(this.#init), '--all', 'env', '-i', PATH, ...command];
+    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (status) => resolve({ status, stdout, stderr }));
+    });
+  }
+
+  runAs(user: string, ...command: string[]): Promise<Ran> {
+    return this.run('setpriv', '--reuid', user, '--regid', user, '--init-groups', ...command);
+  }
+
+  vkmemctl(user: string, ...args: string[]): Promise<Ran> {
+    return this.runAs(user, NODE, `${TREE}/client/bin/vkmemctl.js`, ...args);
+  }
+
+  /** @throws Error where it fails. @returns what it printed. */
+  async systemctl(...args: string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.run('systemctl', ...args);
+    if (status !== 0) throw new Error(`systemctl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** Properties of a unit, by name. */
+  async show<K extends string>(unit: string, ...names: K[]): Promise<Record<K, string>> {
+    const text = await this.systemctl('show', `--property=${names.join(',')}`, unit);
+    const pairs = text
+      .trim()
+      .split('\n')
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
+    return Object.fromEntries(pairs) as Record<K, string>;
+  }
+
+  /** Entries of the journal with these matches (FIELD=value). */
+  async journal(...matches: string[]): Promise<Record<string, string>[]> {
+    const { stdout } = await this.run('journalctl', '--output=json', '--no-pager', '--sync').then(() =>
+      this.run('journalctl', '--output=json', '--no-pager', ...matches),
+    );
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, string>);
+  }
+
+  /** The processes of a unit, by their numbers outside. */
+  pids(unit = SERVICE): number[] {
+    try {
+      const text = readFileSync(join(this.#group, 'system.slice', unit, 'cgroup.procs'), 'utf8');
+      return text.split('\n').filter(Boolean).map(Number);
+    } catch {
+      return []; // The group comes and goes with the unit.
+    }
+  }
+
+  /** Sends the daemon a signal. @returns when, in milliseconds of CLOCK_MONOTONIC. */
+  signal(signal: NodeJS.Signals): number {
+    const [pid] = this.pids();
+    ok(pid, 'there is a daemon');
+    const now = monotonic();
+    process.kill(pid, signal);
+    return now;
+  }
+
+  /** Waits until another run of the daemon is ready. @returns when it was, in milliseconds of CLOCK_MONOTONIC. */
+  async ready(before: string): Promise<number> {
+    return until('another daemon that is ready', async () => {
+      const names = ['ActiveState', 'InvocationID', 'ActiveEnterTimestampMonotonic'] as const;
+      const { ActiveState, InvocationID, ActiveEnterTimestampMonotonic } = await this.show(SERVICE, ...names);
+      if (ActiveState !== 'active' || InvocationID === before) return waited();
+      return Number(ActiveEnterTimestampMonotonic) / 1000;
+    });
+  }
+
+  /** Waits until systemd keeps nothing for the daemon. */
+  async emptyStore(): Promise<void> {
+    await until('an empty fd store', async () => {
+      const { NFileDescriptorStore } = await this.show(SERVICE, 'NFileDescriptorStore');
+      return NFileDescriptorStore === '0' || waited();
+    });
+  }
+
+  /** Lines of a drop-in for the daemon; in force from its next start. */
+  async dropIn(name: string, lines: string): Promise<void> {
+    writeFileSync(this.path(`/etc/systemd/system/${SERVICE}.d/${name}.conf`), `[Service]\n${lines}`);
+    await this.systemctl('daemon-reload');
+  }
+
+  /** Kills all of it; nothing is left. */
+  async #end(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+    await until('an empty control group', () => {
+      const events = readFileSync(join(this.#group, 'cgroup.events'), 'utf8');
+      return events.includes('populated 0') || undefined;
+    });
+    removeGroups(this.#group);
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+    equal(mounts.includes(this.#folder), false, 'nothing is mounted');
+    // It was only ever something to mount on.
+    rmdirSync(join(this.#folder, 'root'));
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Asking systemd takes its time from what is asked about. */
+const waited = async (): Promise<undefined> => pause(100, undefined);
+
+/** In milliseconds of CLOCK_MONOTONIC, as systemd has it. */
+export const monotonic = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;

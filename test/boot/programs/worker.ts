@@ -1,0 +1,207 @@
+/**
+ * Worker: a program with memory of its own, NAMED and of its session, that works without end: it writes, verifies what it
+ * and others wrote, allocates, claims what others named, and frees. Usage: worker.js NUMBER.
+ *
+ * It is told what to do in lines of JSON on a socket (crew.ts): to be at work with so many others, to rest, after which it
+ * says what it believes there is and what it has seen, or to end. A request that a restart of the daemon left undone it
+ * makes again. Each other failure is said, and is one of the test's.
+ */
+import { connect as connectSocket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Client, connect, type Memory, VkmemError } from '@vkmemd/client';
+import type { Order, Report } from '../crew.js';
+import { ORDERS } from '../places.js';
+import { randomOf } from '../random.js';
+import { blocksOf, wordsOf, wrongWordsOfOther } from './pattern.js';
+import { Written } from './written.js';
+
+const OWN_BYTES = 1 << 18;
+const TEMPORARY_BYTES = 1 << 16;
+const SLOTS = 2;
+const NAMED_TAG = 1;
+const REST_MS = 40;
+const WRITTEN_BY_THEN_MS = 30_000;
+
+const number = Number(process.argv[2]);
+const random = randomOf(number + 1);
+const among = (count: number): number => Math.floor(random() * count);
+const monotonic = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
+const nameOf = (worker: number): string => `worker-${worker}`;
+const temporaryOf = (worker: number, slot: number): string => `temporary-${worker}-${slot}`;
+
+class Worker {
+  readonly #client: Client;
+  readonly #own: Written[] = [];
+  readonly #temporary: (Written | undefined)[] = new Array(SLOTS).fill(undefined);
+  readonly #report = { wrong: 0, unrestored: 0, verified: 0, requests: 0, failures: [] as string[] };
+  #absences: Report['absences'][number][] = [];
+  /** Since when nothing was answered. */
+  #lostAt: number | undefined;
+  #workers = 0;
+
+  private constructor(client: Client) {
+    this.#client = client;
+    client.on('reconnecting', () => {
+      this.#lostAt ??= monotonic();
+    });
+    client.on('reconnected', ({ restored }) => {
+      if (!restored) this.#report.unrestored += 1;
+    });
+    client.on('disconnected', (reason) => this.#report.failures.push(`disconnected: ${String(reason)}`));
+  }
+
+  static async begin(): Promise<Worker> {
+    const client = await connect({ clientName: nameOf(number), runtimeDir: '/run/vkmemd' });
+    const worker = new Worker(client);
+    for (const name of [nameOf(number), '']) {
+      const options = { name, bytes: OWN_BYTES, writer: number, tag: NAMED_TAG };
+      worker.#own.push(await worker.#persistently(() => Written.allocate(client, options)));
+    }
+    return worker;
+  }
+
+  /** Works until there is another order. */
+  async work(workers: number, ordered: AbortSignal): Promise<void> {
+    this.#workers = workers;
+    const deeds = [
+      () => this.#write(),
+      () => this.#verify(),
+      () => this.#look(),
+      () => this.#replace(),
+      () => this.#peek(),
+    ];
+    while (!ordered.aborted) {
+      try {
+        await deeds[among(deeds.length)]?.();
+      } catch (failure) {
+        this.#report.failures.push(failure instanceof Error ? String(failure.stack) : String(failure));
+      }
+      await pause(REST_MS * random());
+    }
+  }
+
+  /** Verifies everything, and says what it believes there is. */
+  async rest(): Promise<Report> {
+    this.#verify();
+    const held = [...this.#own, ...this.#temporary].filter((written) => written !== undefined);
+    const allocations = held.map(({ memory }) => ({ id: memory.id, bytes: String(memory.size) }));
+    const listed = await this.#persistently(() => this.#client.list());
+    const known = new Set(listed.map(({ id }) => id));
+    const missing = allocations.filter(({ id }) => !known.has(id)).length;
+    const absences = this.#absences;
+    this.#absences = [];
+    return { number, ...this.#report, missing, allocations, absences };
+  }
+
+  async end(): Promise<void> {
+    for (const written of [...this.#own, ...this.#temporary]) {
+      await written?.free();
+    }
+    await this.#client.close();
+  }
+
+  #write(): void {
+    const written = this.#own[among(this.#own.length)];
+    if (written) for (let left = 4; left > 0; left -= 1) written.write(among(written.blocks));
+  }
+
+  #verify(): void {
+    for (const written of [...this.#own, ...this.#temporary]) {
+      this.#report.wrong += written?.wrong ?? 0;
+      this.#report.verified += Number(written?.memory.size ?? 0n);
+    }
+  }
+
+  /** At what another worker has for as long as it lives. */
+  async #look(): Promise<void> {
+    const other = among(this.#workers);
+    const memory = await this.#persistently(() =>
+      this.#client.claim({ name: nameOf(other) }, { access: 'ro' }),
+    );
+    await this.#verifyOther(memory, other, NAMED_TAG, true);
+    await this.#persistently(() => memory.release());
+  }
+
+  /** The same of what it has for a moment, or not. */
+  async #peek(): Promise<void> {
+    const [other, slot] = [among(this.#workers), among(SLOTS)];
+    let memory: Memory;
+    try {
+      const name = temporaryOf(other, slot);
+      memory = await this.#persistently(() => this.#client.claim({ name }, { access: 'ro' }));
+    } catch (failure) {
+      if (failure instanceof VkmemError && failure.code === 'NOT_FOUND') return;
+      throw failure;
+    }
+    await this.#verifyOther(memory, other, slot, false);
+    await this.#persistently(() => memory.release());
+  }
+
+  /** @param all whether all of it was written when it was named. */
+  async #verifyOther(memory: Memory, other: number, tag: number, all: boolean): Promise<void> {
+    const words = wordsOf(memory.map().bytes);
+    for (let at = 0; at < blocksOf(words); at += 1) {
+      const end = monotonic() + WRITTEN_BY_THEN_MS;
+      let wrong = wrongWordsOfOther(words, at, other, tag);
+      while (wrong === undefined && all && monotonic() < end) {
+        await pause(1);
+        wrong = wrongWordsOfOther(words, at, other, tag);
+      }
+      if (wrong === undefined && all) wrong = 1;
+      this.#report.wrong += wrong ?? 0;
+    }
+    this.#report.verified += words.byteLength;
+  }
+
+  /** Frees what is in a slot, or puts something there. */
+  async #replace(): Promise<void> {
+    const slot = among(SLOTS);
+    const there = this.#temporary[slot];
+    if (there) {
+      this.#temporary[slot] = undefined;
+      this.#report.wrong += there.wrong;
+      await this.#persistently(() => there.free());
+      return;
+    }
+    const name = random() < 0.5 ? temporaryOf(number, slot) : '';
+    const options = { name, bytes: TEMPORARY_BYTES, writer: number, tag: slot };
+    this.#temporary[slot] = await this.#persistently(() => Written.allocate(this.#client, options));
+  }
+
+  /** Asks until it is answered, where it may be asked again. */
+  async #persistently<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const answer = await ask();
+        this.#report.requests += 1;
+        if (this.#lostAt !== undefined) this.#absences.push({ from: this.#lostAt, to: monotonic() });
+        this.#lostAt = undefined;
+        return answer;
+      } catch (failure) {
+        const again = failure instanceof VkmemError && failure.code === 'UNAVAILABLE';
+        if (!again || failure.metadata.retryable !== 'true') throw failure;
+      }
+    }
+  }
+}
+
+const worker = await Worker.begin();
+const socket = connectSocket(`${ORDERS}/orders.sock`);
+const say = (report: unknown) => socket.write(`${JSON.stringify(report)}\n`);
+say({ number });
+let ordered = new AbortController();
+let working = Promise.resolve();
+for await (const line of createInterface({ input: socket })) {
+  const { order, workers } = JSON.parse(line) as Order;
+  ordered.abort();
+  await working;
+  ordered = new AbortController();
+  if (order === 'work') working = worker.work(workers, ordered.signal);
+  if (order === 'rest') say(await worker.rest());
+  if (order === 'end') {
+    await worker.end();
+    say({ number });
+    socket.end();
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Fifty times SIGKILL at moments that look random, in starts as well as in service, under twenty workers that write, verify,
+ * allocate, claim each other's memory and free: no byte is lost, none is wrong, and what they believe there is, there is.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import t from 'tap';
+import { until } from '../support/kept.js';
+import { Booted, SERVICE } from './booted.js';
+import { Crew } from './crew.js';
+import { figure } from './figures.js';
+import { unbootable } from './namespaces.js';
+import { randomOf } from './random.js';
+
+const WORKERS = 20;
+const KILLS = 50;
+const KILLS_TO_AUDIT = 10;
+/** Of the kills, how many come in service. */
+const IN_SERVICE = 0.2;
+const LONGEST_IN_SERVICE_MS = 600;
+const LONGEST_IN_START_MS = 1200;
+const SEED = Number(process.env.VKMEMD_TEST_SEED ?? 20_261_121);
+
+t.setTimeout(300_000);
+t.test('fifty kills', { skip: unbootable(), timeout: 300_000 }, async (t) => {
+  t.comment(`seed ${SEED} (VKMEMD_TEST_SEED)`);
+  const random = randomOf(SEED);
+  const booted = await Booted.start(t, 'RestartSec=0\n');
+  const crew = await Crew.start(t, booted, WORKERS);
+  await crew.audit(t, 'at first');
+  crew.work();
+
+  const [readyTimes, absences]: [number[], number[]] = [[], []];
+  let before = '';
+  let killedAt = 0;
+  let inStart = 0;
+  const ready = async () => {
+    const at = await booted.ready(before);
+    if (killedAt > 0) readyTimes.push(at - killedAt);
+  };
+  for (let kills = 1; kills <= KILLS; kills += 1) {
+    const inService = random() < IN_SERVICE || kills % KILLS_TO_AUDIT === 1;
+    if (inService) await ready();
+    // The others come at any moment of a start, where that takes no longer than this.
+    await pause(random() * (inService ? LONGEST_IN_SERVICE_MS : LONGEST_IN_START_MS));
+    await until('a daemon to kill', () => booted.pids().length > 0 || undefined);
+    const { ActiveState, InvocationID } = await booted.show(SERVICE, 'ActiveState', 'InvocationID');
+    if (ActiveState !== 'active') inStart += 1;
+    before = InvocationID;
+    killedAt = booted.signal('SIGKILL');
+    if (kills % KILLS_TO_AUDIT > 0) continue;
+    await ready();
+    killedAt = 0;
+    const reports = await crew.audit(t, `${kills} kills`);
+    absences.push(...reports.flatMap(({ absences }) => absences.map(({ from, to }) => to - from)));
+    crew.work();
+  }
+  t.ok(inStart > KILLS / 10 && inStart < KILLS, `${inStart} of the kills came in a start`);
+  figure(t, 'from a SIGKILL to ready', readyTimes);
+  figure(t, 'a worker without service, through one or several', absences);
+  await crew.end();
+  const { ids, live, counts } = await crew.has();
+  t.strictSame({ ids, live }, { ids: [], live: 0n });
+  t.match(counts, {
+    sessions: 0,
+    allocations: 0,
+    drainingAllocations: 0,
+    grants: 0,
+    fds: 0,
+    deviceMemories: 0,
+  });
+  await booted.emptyStore();
+});

@@ -1,0 +1,96 @@
+/**
+ * Workers go on while the daemon is restarted, killed, aborted, hangs, or is replaced by a newer build, under the units as
+ * they are installed: no byte is lost, none is wrong, no session ends, and what they believe there is, there is.
+ */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Booted, monotonic, SERVICE } from './booted.js';
+import { Crew } from './crew.js';
+import { figure } from './figures.js';
+import { programIn } from './given.js';
+import { unbootable } from './namespaces.js';
+import { TREE } from './places.js';
+
+/** One sandboxed, the others not. */
+const WORKERS = 4;
+const NEXT = '/opt/next';
+
+t.setTimeout(300_000);
+t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) => {
+  const booted = await Booted.start(t, 'WatchdogSec=3s\n');
+  const crew = await Crew.start(t, booted, WORKERS);
+  await crew.audit(t, 'at first');
+  crew.work();
+
+  /** Has it ended, by `end`, and waits until the next is ready and every worker is at work again. */
+  const survives = async (t: Test, what: string, end: () => Promise<number> | number) => {
+    const { InvocationID: before } = await booted.show(SERVICE, 'InvocationID');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const at = await end();
+    const ready = await booted.ready(before);
+    const reports = await crew.audit(t, what);
+    const absences = reports.flatMap(({ absences }) => absences.map(({ to }) => to - at));
+    t.equal(absences.length, WORKERS, `${what}: each worker noticed, once`);
+    figure(t, `${what}: ready`, [ready - at]);
+    figure(t, `${what}: without service`, absences);
+    crew.work();
+  };
+
+  await t.test('systemctl restart', (t) =>
+    survives(t, 'restart', async () => {
+      const at = monotonic();
+      await booted.systemctl('restart', SERVICE);
+      return at;
+    }),
+  );
+  await t.test('SIGKILL', (t) => survives(t, 'SIGKILL', () => booted.signal('SIGKILL')));
+  await t.test('SIGABRT', (t) => survives(t, 'SIGABRT', () => booted.signal('SIGABRT')));
+  await t.test('a daemon that hangs', async (t) => {
+    await survives(t, 'watchdog', () => booted.signal('SIGSTOP'));
+    const said = await booted.journal('UNIT=vkmemd.service', 'PRIORITY=3');
+    t.ok(
+      said.some(({ MESSAGE }) => MESSAGE?.includes('Watchdog timeout')),
+      'the journal says why',
+    );
+  });
+  await t.test('a newer build', async (t) => {
+    await nextBuild(booted);
+    await survives(t, 'upgrade', async () => {
+      await booted.dropIn('next', programIn(NEXT));
+      const at = monotonic();
+      await booted.systemctl('restart', SERVICE);
+      return at;
+    });
+    t.match((await booted.vkmemctl('worker', 'status')).stdout, /^vkmemd 0\.1\.0-next is ready/);
+  });
+
+  const restores = await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`, 'SYSLOG_IDENTIFIER=vkmemd');
+  const back = restores.filter(({ MESSAGE }) => MESSAGE?.startsWith('what outlived the daemon'));
+  t.equal(back.length, 6, 'each start says what it found');
+  t.match(back.at(-1)?.MESSAGE, /degraded=0 sessions=4 .*lost=\[\]/);
+  await crew.end();
+  const { ids, counts } = await crew.has();
+  t.strictSame(ids, []);
+  t.match(counts, {
+    sessions: 0,
+    allocations: 0,
+    drainingAllocations: 0,
+    grants: 0,
+    fds: 0,
+    deviceMemories: 0,
+  });
+  await booted.emptyStore();
+  t.pass('the fd store is empty');
+});
+
+/** A build of another version, with an addon and a proto of its own. */
+async function nextBuild(booted: Booted): Promise<void> {
+  const [from, to] = [booted.path(TREE), booted.path(NEXT)];
+  for (const part of ['daemon', 'proto']) cpSync(join(from, part), join(to, part), { recursive: true });
+  await booted.run('mkdir', `${NEXT}/node_modules`);
+  await booted.run('mount', '--bind', `${TREE}/node_modules`, `${NEXT}/node_modules`);
+  const path = join(to, 'daemon/package.json');
+  const described = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
+  writeFileSync(path, JSON.stringify({ ...described, version: `${described.version}-next` }));
+}
