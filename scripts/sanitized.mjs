@@ -43,10 +43,10 @@ async function buildAddon(folder, name) {
     writeFileSync(binding, readFileSync(binding, 'utf8').replace(list, `"sources": ["all.cc"]`));
     const headers = nodeHeaders();
     const gyp = join(root, 'node_modules/.bin/node-gyp');
-    const args = ['configure', 'build', '--loglevel=warn', '-C', copy];
+    const nodedir = headers ? [`--nodedir=${headers}`] : [];
+    const args = ['configure', 'build', '--loglevel=warn', '-C', copy, ...nodedir];
     const env = { ...process.env, CXXFLAGS: FLAGS.join(' '), LDFLAGS: LINK.join(' ') };
-    const whole = headers ? [...args, `--nodedir=${headers}`] : args;
-    return run(`building ${name} with sanitizers`, gyp, whole, { env });
+    return run(`building ${name} with sanitizers`, gyp, args, { env });
   });
 }
 

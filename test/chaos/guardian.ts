@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** In the environment of whatever is started, and of what that starts. */
-export const MARK = 'VKMEMD_CHAOS';
+const MARK = 'VKMEMD_CHAOS';
 
 export class Guardian {
   /** What they are known by, in case that one was started and not told of. */

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { plainEnvironment, plainNode, temporaryFolder } from '../support/daemon.js';
 import { behaviours } from './behaviours/index.js';
+import { programOf } from './companion.js';
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 
@@ -42,6 +43,17 @@ function processesWith(word: string): string[] {
     }
   });
 }
+
+t.test('an attacker that nobody hears any more ends', async (t) => {
+  // Its input goes on: that there is nobody to answer must be enough.
+  const child = spawn(...plainNode([programOf('attacker')]), {
+    env: plainEnvironment(),
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.teardown(() => void child.kill('SIGKILL'));
+  child.stdout.destroy();
+  t.strictSame(await once(child, 'exit'), [1, null]);
+});
 
 t.test('a harness that is killed leaves nothing', async (t) => {
   const folder = temporaryFolder(t);

@@ -43,6 +43,14 @@ export function tell<M>(stream: Writable, message: M): void {
   stream.write(`${JSON.stringify(message)}\n`);
 }
 
+/**
+ * Ends a program when nobody hears it any more, since its harness is gone. As an uncaught exception, which the programs
+ * tell of, it would be told of for ever.
+ */
+export function endUnheard(): void {
+  process.stdout.on('error', () => process.exit(1));
+}
+
 /** Calls `heard` for each message, and resolves when there will be none any more. */
 export async function listen<M>(stream: Readable, heard: (message: M) => void): Promise<void> {
   const lines = createInterface({ input: stream });

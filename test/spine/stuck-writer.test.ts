@@ -62,7 +62,8 @@ t.test('nobody becomes the writer meanwhile', async (t) => {
   }
   if (writers.some(({ first }) => first !== 'stuck')) {
     for (const memory of memories) await memory.free();
-    return void t.pass('no such file here', { skip: true });
+    const [why] = writers.map(({ first }) => first).filter((first) => first !== 'stuck');
+    return void t.pass(`no such file here: ${why}`, { skip: true });
   }
   // One session has two turns at a time: the third waits for one of them.
   const publishing = memories.map((memory) => memory.publish());

@@ -4,7 +4,7 @@
  */
 import { type Action, Breach } from '../behaviour.js';
 import { behaviours } from '../behaviours/index.js';
-import { type FromAttacker, listen, type ToAttacker, tell } from '../messages.js';
+import { endUnheard, type FromAttacker, listen, type ToAttacker, tell } from '../messages.js';
 import { streamOf } from '../plan.js';
 import { Random } from '../random.js';
 import { Leftovers, type Scene, Stage, wordFor } from '../stage.js';
@@ -36,6 +36,7 @@ function failed(failure: unknown): void {
   say({ failed: failure instanceof Error ? (failure.stack ?? failure.message) : String(failure) });
 }
 
+endUnheard();
 process.on('uncaughtException', failed);
 say({ ready: true });
 await listen<ToAttacker>(process.stdin, (message) => {

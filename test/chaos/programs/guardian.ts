@@ -22,6 +22,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (line.startsWith('-')) processes.delete(Number(line.slice(1)));
   else folders.add(line.replace('folder ', ''));
 }
+
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

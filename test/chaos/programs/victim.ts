@@ -14,7 +14,15 @@ import { fileURLToPath } from 'node:url';
 import { type Client, connect, connectControl, type Memory, VkmemError } from '@vkmemd/client';
 import { Connection, seqpacketPair } from '@vkmemd/proto';
 import { Lives } from '../lives.js';
-import { type FromVictim, listen, type Request, type Sample, type ToVictim, tell } from '../messages.js';
+import {
+  endUnheard,
+  type FromVictim,
+  listen,
+  type Request,
+  type Sample,
+  type ToVictim,
+  tell,
+} from '../messages.js';
 import { Random } from '../random.js';
 import { rest } from '../rest.js';
 
@@ -188,6 +196,7 @@ function failed(failure: unknown): void {
   else say({ failed: failure instanceof Error ? (failure.stack ?? failure.message) : String(failure) });
 }
 
+endUnheard();
 process.on('uncaughtException', failed);
 void listen<ToVictim>(process.stdin, (message) => {
   doing = message.do;
