@@ -4,16 +4,18 @@
 import type { BudgetReport } from '@vkmemd/client';
 import t from 'tap';
 import { type Account, disagreements } from './account.js';
-import { Latencies } from './latencies.js';
+import { mostByChance } from './chance.js';
+import { Latencies, type Slow } from './latencies.js';
 import { REQUESTS, type Request, type Sample } from './messages.js';
 import { crowded, sharesBetween, ticks } from './processor.js';
 import { growth } from './resident.js';
+import { slowness } from './watch.js';
 
-/** So many of each request, one every 5 ms; each takes 100 us, but of one in fifty the pings and the rest take longer. */
-function samples(fromMs: number, count: number, slowUs = 100, slowPingUs = 100): Sample[] {
+/** So many of each request, one every 5 ms; each takes 100 us, but each `nth` of the pings and of the rest longer. */
+function samples(fromMs: number, count: number, slowUs = 100, slowPingUs = 100, nth = 20): Sample[] {
   const slow = (request: Request) => (request === 'ping' ? slowPingUs : slowUs);
   return Array.from({ length: count }, (_, i) =>
-    REQUESTS.map((request): Sample => [request, fromMs + i * 5, i % 50 === 0 ? slow(request) : 100]),
+    REQUESTS.map((request): Sample => [request, fromMs + i * 5, i % nth === 0 ? slow(request) : 100]),
   ).flat();
 }
 
@@ -35,6 +37,8 @@ t.test('latencies', async (t) => {
     { quietP99: 100, worstRatio: 4.8, worstP99: 480 },
   );
 
+  t.strictSame(good.overall(), []);
+
   const bad = afterQuiet();
   bad.add(0, samples(10_000, 800, 520));
   const slow = bad.judge(14_000, [], false);
@@ -43,7 +47,24 @@ t.test('latencies', async (t) => {
     ['allocate', 'claim', 'release', 'free', 'get', 'ticket', 'redeem'],
     'all requests, but not the pings',
   );
-  t.match(slow[0], { victim: 0, ratio: 5.2, p99: 520, pingRatio: 1 });
+  t.strictSame(slow[0], { victim: 0, request: 'allocate', requests: 800, slower: 40, pingRatio: 1 });
+  t.match(slowness(slow[0] as Slow), /^40 of 800 times allocate of victim 0 .* p99 was 1\.0 times$/);
+  t.strictSame(bad.overall()[0], { victim: 0, request: 'allocate', requests: 800, slower: 40 });
+});
+
+t.test('what chance explains in a window, but not in all of them', async (t) => {
+  const few = afterQuiet();
+  few.add(0, samples(10_000, 1000, 520, 100, 60));
+  t.strictSame(few.judge(14_000, [], false), [], '14 of 800');
+  t.strictSame(few.judge(15_000, [], false), []);
+  t.match(few.overall()[0], { requests: 1000, slower: 17 }, 'each counted once');
+
+  const seldom = afterQuiet();
+  seldom.add(0, samples(10_000, 800, 9000, 100, 100));
+  t.strictSame(seldom.judge(14_000, [], false), [], 'one in a hundred');
+  t.strictSame(seldom.overall(), []);
+
+  t.strictSame([100, 200, 800].map(mostByChance), [8, 12, 24]);
 });
 
 t.test('windows that say nothing of the daemon', async (t) => {

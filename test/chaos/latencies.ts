@@ -1,11 +1,13 @@
 /**
  * Latencies: how long victims' requests take while the daemon is left alone, and whether it stays so under attack.
  *
- * For each victim and each request the p99 of a window that slides by a second is compared with the p99 of quiet. A
- * window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So is one in
+ * For each victim and each request the p99 must stay within MOST_RATIO times the p99 of quiet: over the whole attack, and
+ * in each window that slides by a second, where more are slower than chance explains (chance.ts). A window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So is one in
  * which the machine had no time, for then it says nothing of the daemon: where the p99 of pings has grown to STARVED
- * times, the same victim's questions to a process that does nothing else; or where others had the processors (processor.ts). How many windows that leaves is reported.
+ * times, the same victim's questions to a process that does nothing else; or where
+ * others had the processors (processor.ts). How many windows that leaves is reported.
  */
+import { mostByChance } from './chance.js';
 import type { Interval } from './daemon.js';
 import { now, REQUESTS, type Request, type Sample } from './messages.js';
 
@@ -13,6 +15,7 @@ export const WINDOW_MS = 4000;
 export const STEP_MS = 1000;
 /** The invariant. */
 export const MOST_RATIO = 5;
+const P99 = 0.99;
 /** From there on a window is the machine's. */
 const STARVED = 3;
 /** The last hundredth of fewer is one request, which says nothing of the others. */
@@ -37,13 +40,15 @@ export interface Course {
   readonly medianRatio: number;
 }
 
-/** A window that broke the invariant. */
+/** Requests that broke the invariant. */
 export interface Slow {
   readonly victim: number;
   readonly request: Request;
-  readonly ratio: number;
-  readonly p99: number;
-  readonly pingRatio: number;
+  /** So many of so many took longer than MOST_RATIO times the p99 of quiet. */
+  readonly slower: number;
+  readonly requests: number;
+  /** Of pings, in a window: what the machine was like. */
+  readonly pingRatio?: number;
 }
 
 /** One victim's samples of one request, as they come. */
@@ -51,6 +56,9 @@ class Series {
   readonly ratios: number[] = [];
   quietP99 = Number.NaN;
   worstP99 = Number.NaN;
+  /** Of the requests in windows that were judged, each counted once. */
+  readonly judged = { requests: 0, slower: 0 };
+  judgedToMs = Number.NEGATIVE_INFINITY;
   #samples: Sample[] = [];
 
   add(sample: Sample): void {
@@ -59,6 +67,12 @@ class Series {
 
   between(fromMs: number, toMs: number): number[] {
     return this.#samples.filter(([, began]) => began >= fromMs && began < toMs).map(([, , us]) => us);
+  }
+
+  /** Of so many requests so many took too long. */
+  count(fromMs: number, toMs: number): { requests: number; slower: number } {
+    const values = this.between(fromMs, toMs);
+    return { requests: values.length, slower: values.filter((us) => us > this.quietP99 * MOST_RATIO).length };
   }
 
   forget(beforeMs: number): void {
@@ -103,7 +117,7 @@ export class Latencies {
       for (const [request, series] of Object.entries(victim)) {
         const quiet = series.between(fromMs, toMs);
         if (quiet.length < FEWEST) throw new Error(`only ${quiet.length} times ${request} in quiet`);
-        series.quietP99 = quantile(quiet, 0.99);
+        series.quietP99 = quantile(quiet, P99);
       }
     }
   }
@@ -119,7 +133,7 @@ export class Latencies {
     const slow: Slow[] = [];
     for (const [index, victim] of this.#victims.entries()) {
       const pings = victim.ping.between(fromMs, toMs);
-      const pingRatio = quantile(pings, 0.99) / victim.ping.quietP99;
+      const pingRatio = quantile(pings, P99) / victim.ping.quietP99;
       if (stood) this.windows.stopped += 1;
       else if (pings.length < FEWEST) this.windows.sparse += 1;
       else if (busy || pingRatio > STARVED) this.windows.starved += 1;
@@ -143,13 +157,30 @@ export class Latencies {
       const series = victim[request];
       const values = series.between(fromMs, toMs);
       if (values.length < FEWEST) return [];
-      const p99 = quantile(values, 0.99);
-      const ratio = p99 / series.quietP99;
-      series.ratios.push(ratio);
+      const p99 = quantile(values, P99);
+      series.ratios.push(p99 / series.quietP99);
       if (!(p99 <= series.worstP99)) series.worstP99 = p99;
-      const broken = ratio > MOST_RATIO && request !== 'ping';
-      return broken ? [{ victim: index, request, ratio, p99, pingRatio }] : [];
+      if (request === 'ping') return [];
+      // Windows overlap; what is new in this one is its end.
+      const added = series.count(Math.max(fromMs, series.judgedToMs), toMs);
+      series.judgedToMs = toMs;
+      series.judged.requests += added.requests;
+      series.judged.slower += added.slower;
+      const counts = series.count(fromMs, toMs);
+      const broken = counts.slower > mostByChance(counts.requests);
+      return broken ? [{ victim: index, request, ...counts, pingRatio }] : [];
     });
+  }
+
+  /** Judges all that was judged in windows, together. */
+  overall(): Slow[] {
+    return this.#victims.flatMap((victim, index) =>
+      REQUESTS.flatMap((request) => {
+        const { requests, slower } = victim[request].judged;
+        const broken = requests >= FEWEST && slower > requests * (1 - P99);
+        return broken ? [{ victim: index, request, requests, slower }] : [];
+      }),
+    );
   }
 
   courses(): Course[] {

@@ -24,7 +24,7 @@ import { Random } from './random.js';
 import { growth, residentAtRest, untilSettled } from './resident.js';
 import { rest } from './rest.js';
 import { asRoot, DAEMON_USER, policy, VICTIM_UIDS } from './tenants.js';
-import { Watch, type Watched } from './watch.js';
+import { slowness, Watch, type Watched } from './watch.js';
 
 export interface RunOptions {
   readonly seed: string;
@@ -134,6 +134,7 @@ class Acts {
     const attackMs = Math.max(began + wholeMs - Date.now(), wholeMs / 4);
     say(`attacking for ${seconds(attackMs)}`);
     await this.#attack('attack', (signal) => rest(attackMs, signal), { judged: true });
+    for (const slow of this.#watched.latencies.overall()) chronicle.record(slowness(slow));
     const ended = await this.#end();
     if (chronicle.brokenOff) return this.#result(ended, undefined);
     const end = await residentAtRest(daemon);

@@ -9,7 +9,7 @@ import { type Auditor, sharedMemory } from './audit.js';
 import type { Chronicle } from './chronicle.js';
 import type { ChaosDaemon } from './daemon.js';
 import type { Fleet } from './fleet.js';
-import { type Latencies, STEP_MS, WINDOW_MS } from './latencies.js';
+import { type Latencies, MOST_RATIO, type Slow, STEP_MS, WINDOW_MS } from './latencies.js';
 import { now } from './messages.js';
 import { residentOf } from './proc.js';
 import { crowded, type Shares, sharesBetween, type Ticks, ticks } from './processor.js';
@@ -20,6 +20,13 @@ const AUDIT_MS = 5000;
 const TOLD_AFTER_MS = 500;
 /** How long a victim may be without any answer, on however busy a machine. */
 const MOST_SILENT_MS = 10_000;
+
+/** What to say of it. */
+export function slowness({ victim, request, requests, slower, pingRatio }: Slow): string {
+  const when =
+    pingRatio === undefined ? '' : ` in 4 s; an idle process's p99 was ${pingRatio.toFixed(1)} times`;
+  return `${slower} of ${requests} times ${request} of victim ${victim} took longer than ${MOST_RATIO} times the p99 of quiet${when}`;
+}
 
 export interface Watched {
   readonly daemon: ChaosDaemon;
@@ -67,11 +74,7 @@ export class Watch {
     const { daemon, latencies, chronicle } = this.#watched;
     this.foreign.push(shares.foreign);
     const slow = latencies.judge(toMs, daemon.stops, crowded(shares));
-    for (const { victim, request, ratio, p99, pingRatio } of slow) {
-      const [times, machine] = [ratio.toFixed(1), pingRatio.toFixed(1)];
-      const what = `p99 of ${request} of victim ${victim} was ${times} times its quiet value`;
-      chronicle.record(`${what} (${Math.round(p99)} us); an idle process's ${machine} times`);
-    }
+    for (const one of slow) chronicle.record(slowness(one));
   }
 
   /** @param sinceMs from then on nothing has kept victims from asking. */
