@@ -33,7 +33,7 @@ export class BenchDaemon implements AsyncDisposable {
   /**
    * Starts it and waits until it serves.
    * @param runtimeDir exists already; the caller removes it.
-   * @throws Error where it ends before it is ready; what it logged is on standard error.
+   * @throws Error where it ends before it is ready; what it logged is shown.
    */
   static async start(runtimeDir: string): Promise<BenchDaemon> {
     const args = [PROGRAM, '--runtime-dir', runtimeDir, '--log-level', 'warn'];
@@ -41,7 +41,7 @@ export class BenchDaemon implements AsyncDisposable {
     const kill = () => void child.kill('SIGKILL');
     process.once('exit', kill);
     try {
-      await firstLine(child);
+      await startLine(child);
       const control = connectControl({ runtimeDir });
       const { devices } = await control.devices().finally(() => control.close());
       return new BenchDaemon(child, runtimeDir, devices[0]?.name ?? 'unknown', kill);
@@ -86,12 +86,12 @@ export class BenchDaemon implements AsyncDisposable {
 
 const isEmpty = (counts: Counts): boolean => Object.values(counts).every((count) => count === 0);
 
-async function firstLine(child: ChildProcess): Promise<void> {
-  if (!child.stdout) throw new Error('the daemon has no standard output');
-  const lines = createInterface({ input: child.stdout });
-  for await (const _ of lines) {
-    child.stdout.resume();
-    return;
-  }
-  throw new Error('the daemon ended before it was ready');
+/** Resolves when it says that it is ready; shows all else that it says. */
+function startLine({ stdout }: ChildProcess): Promise<void> {
+  if (!stdout) throw new Error('the daemon has no standard output');
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: stdout });
+    lines.on('line', (line) => (/"msg":"vkmemd \S+ ready: /.test(line) ? resolve() : console.error(line)));
+    lines.once('close', () => reject(new Error('the daemon ended before it was ready')));
+  });
 }

@@ -10,6 +10,7 @@ import { ControlServer } from './control/server.js';
 import { type Handed, takeHanded } from './handed.js';
 import { HandoffServer } from './handoff/server.js';
 import { Hangups } from './hangups.js';
+import { answerInquiry } from './inquiry.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
 import { DegradedRetry } from './memory/degraded.js';
 import { Domain } from './memory/domain.js';
@@ -18,15 +19,15 @@ import { Recovery } from './memory/recovery.js';
 import { requireReservable } from './memory/reservations.js';
 import { type Options, parseOptions, version } from './options.js';
 import { parseApart } from './policy/apart.js';
-import { checkPolicy } from './policy/check.js';
 import { findingText, PolicyError } from './policy/findings.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { Survival } from './store/survival.js';
 import { logHappenings } from './systemd/happenings.js';
-import { openLog } from './systemd/log.js';
+import { type Log, openLog } from './systemd/log.js';
 import { Manager } from './systemd/manager.js';
+import { SHIPPED } from './systemd/unit-settings.js';
 import { Device } from './vulkan/device.js';
 
 /** EX_CONFIG of sysexits.h: the same policy would be refused again. */
@@ -84,7 +85,11 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
     };
     const survival = store && Survival.open(folder.path, store, kept, events.fault);
     if (survival) undo.push(() => survival.close());
-    const fds = new FdBudget(openFiles(), policy.limits.reservedFds);
+    const { storedFds: wanted, reservedFds } = policy.limits;
+    if (store && wanted > Math.max(store.capacity, SHIPPED.storedFds)) {
+      log.warn({ keeps: store.capacity, wanted }, 'fewer fds are kept than the policy says: stored_fds');
+    }
+    const fds = new FdBudget(openFiles(), reservedFds);
     setMostPendingCloses(fds.mostPendingCloses);
     log.info({ fds: fds.capacity, sessions: fds.mostSessions }, 'what RLIMIT_NOFILE allows at most');
     const domain = new Domain(
@@ -163,14 +168,13 @@ function faultsOf(failure: unknown): string[] {
   return faults.map((fault) => `${code}: ${fault}`);
 }
 
-async function run(options: Options, log: pino.Logger): Promise<void> {
+async function run(options: Options, { log, say }: Log): Promise<void> {
   const signalled = stopSignal();
   const hangups = new Hangups();
   const handed = takeHanded(process.env, log);
   const manager = await Manager.fromEnvironment(process.env, log);
   const running = await start(options, log, handed);
-  process.stdout.on('error', (failure) => log.warn({ err: failure }, 'nobody reads the start line'));
-  process.stdout.write(`${running.line}\n`);
+  say(running.line);
   manager.ready(running.domain);
   const failed = (failure: unknown) => {
     const cause = failure instanceof PolicyError ? {} : { err: failure };
@@ -187,24 +191,21 @@ async function run(options: Options, log: pino.Logger): Promise<void> {
   log.info('stopped');
 }
 
-const options = parseOptions(process.argv.slice(2));
-if (options.checkConfig) {
-  const { well, object, lines } = await checkPolicy(options.policy);
-  const text = options.checkConfig === 'json' ? JSON.stringify(object) : lines.join('\n');
-  // Whoever reads may have seen enough: the exit status says the rest.
-  process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
-    if (failure.code !== 'EPIPE') throw failure;
-  });
-  await new Promise((resolve) => process.stdout.write(`${text}\n`, resolve));
-  process.exit(well ? 0 : 1);
+/** What there is to say of a failed start, a line each. @returns the status to exit with. */
+function refuse(failure: unknown): number {
+  for (const fault of faultsOf(failure)) process.stderr.write(`vkmemd: ${fault}\n`);
+  return failure instanceof PolicyError ? EX_CONFIG : 1;
 }
-const { log, end } = await openLog(options.logLevel, process.env);
+
+const options = parseOptions(process.argv.slice(2));
+const answered = await answerInquiry(options).catch(refuse);
+if (answered !== undefined) process.exit(answered);
+const log = await openLog(options.logLevel, process.env);
 try {
   await run(options, log);
 } catch (failure) {
-  log.debug({ err: failure }, 'failed');
-  for (const fault of faultsOf(failure)) process.stderr.write(`vkmemd: ${fault}\n`);
-  process.exitCode = failure instanceof PolicyError ? EX_CONFIG : 1;
+  log.log.debug({ err: failure }, 'failed');
+  process.exitCode = refuse(failure);
 }
-await end();
+await log.end();
 process.exit();

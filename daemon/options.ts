@@ -17,6 +17,8 @@ export interface Options {
   readonly policy: PolicyOptions;
   /** Only looks at the policy, and says so as text or as JSON; undefined: serves. */
   readonly checkConfig: 'text' | 'json' | undefined;
+  /** Only says what a unit has to give the daemon for that policy. */
+  readonly unitSettings: boolean;
 }
 
 export interface PolicyOptions {
@@ -39,6 +41,7 @@ interface Given {
   readonly config?: string;
   readonly configRoot?: string;
   readonly checkConfig?: boolean;
+  readonly unitSettings?: boolean;
   readonly json?: boolean;
   readonly logLevel: string;
   readonly pressureElevated?: number;
@@ -63,6 +66,7 @@ Examples:
   $ vkmemd
   $ vkmemd --check-config
   $ vkmemd --check-config --config new-policy.toml --json
+  $ vkmemd --unit-settings > /etc/systemd/system/vkmemd.service.d/50-sized.conf
   $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd
   $ vkmemd --keeper --keeper-watchdog 30`;
 
@@ -93,7 +97,9 @@ export function parseOptions(argv: readonly string[]): Options {
       'where the sockets are made (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)',
     )
     .addOption(
-      new Option('--log-level <level>', 'what is logged on standard error').choices(levels).default('info'),
+      new Option('--log-level <level>', 'what is logged: to the journal, or as JSON on standard output')
+        .choices(levels)
+        .default('info'),
     )
     .option('--config <file>', 'a policy file, in place of those in /usr/lib/vkmemd and /etc/vkmemd')
     .addOption(
@@ -104,6 +110,12 @@ export function parseOptions(argv: readonly string[]): Options {
     .option(
       '--check-config',
       'say what the policy is or every fault of it, and exit with 0 or 1; serve nobody',
+    )
+    .addOption(
+      new Option(
+        '--unit-settings',
+        'print the drop-in for a systemd unit that the policy asks for, and exit; serve nobody',
+      ).conflicts('checkConfig'),
     )
     .option('--json', 'with --check-config: print one JSON object')
     .option('--allow-import <uid>', 'a user who may import memory of its own (fds); may be repeated', uid, [])
@@ -142,7 +154,7 @@ export function parseOptions(argv: readonly string[]): Options {
   const { keeper, keeperMax, keeperWatchdog, keeperStopTimeout } = given;
   if (keeper || (keeperMax ?? keeperWatchdog ?? keeperStopTimeout) !== undefined) {
     command.error(
-      'error: --keeper and what belongs to it go together, with the program vkmemd, and with no --check-config',
+      'error: --keeper and what belongs to it go together, with the program vkmemd, and with nothing that serves nobody',
     );
   }
   if (json && !checkConfig) command.error('error: --json goes with --check-config');
@@ -158,6 +170,7 @@ export function parseOptions(argv: readonly string[]): Options {
       pressure: { ...(elevated !== undefined && { elevated }), ...(critical !== undefined && { critical }) },
     },
     checkConfig: checkConfig ? (json ? 'json' : 'text') : undefined,
+    unitSettings: given.unitSettings === true,
   };
 }
 

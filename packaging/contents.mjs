@@ -23,6 +23,7 @@ import { manualPages } from './man.mjs';
 import { copyModules, moduleFiles } from './modules.mjs';
 
 export const LIBRARY = 'usr/lib/vkmemd';
+const GENERATOR = 'usr/lib/systemd/system-generators/vkmemd-generator';
 const DOC = 'usr/share/doc/vkmemd';
 export const ADDONS = [
   'proto/native/build/Release/vkmem_proto.node',
@@ -99,6 +100,7 @@ export function stage(folder, about, documents) {
   for (const file of sources(['systemd'], /\.(service|socket)$/)) {
     copy(file, `usr/lib/systemd/system/${file.slice('systemd/'.length)}`);
   }
+  copy('systemd/vkmemd-generator', GENERATOR);
   for (const kind of ['sysusers.d', 'tmpfiles.d'])
     copy(`systemd/${kind}/vkmemd.conf`, `usr/lib/${kind}/vkmemd.conf`);
   mkdirSync(join(folder, 'etc/vkmemd/conf.d'), { recursive: true });
@@ -127,6 +129,7 @@ export function walk(folder, within = '') {
 export function normalise(folder, seconds) {
   const executable = (path) =>
     Object.values(PROGRAMS).some((program) => path === `${LIBRARY}/${program}`) ||
+    path === GENERATOR ||
     /^DEBIAN\/p(re|ost)/.test(path);
   for (const { path, entry } of [...walk(folder)].reverse()) {
     const file = join(folder, path);

@@ -53,7 +53,12 @@ async function startDaemon(runtimeDir) {
   };
   undo.push(stop);
   let serving = false;
-  const ready = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
+  const ready = new Promise((resolve) => {
+    // All else that it logs is a warning.
+    createInterface({ input: child.stdout }).on('line', (line) =>
+      /"msg":"vkmemd \S+ ready: /.test(line) ? resolve() : console.error(line),
+    );
+  });
   const ended = exited.then((how) =>
     Promise.reject(new Error(`the daemon ended with ${how} before it was ready`)),
   );

@@ -17,6 +17,9 @@ export function takenBack(pending: Pending, told: ReadonlySet<bigint>): boolean 
   return pending.request === 'release' && !told.has(BigInt(id ?? 0));
 }
 
+/** Whether a session that is not the one that was to ask it may ask it: it was never sent, and is bound to none. */
+export const anyonesToAsk = ({ asked, era }: Pending): boolean => asked === 0 && era === undefined;
+
 /** Ends a request that the session before this one made, and that means nothing to this one. */
 export function disown(pending: Pending): void {
   const gone = new VkmemError('UNAVAILABLE', 'The daemon no longer has the session that asked.');

@@ -4,14 +4,14 @@
  * Where the connection ends and nobody closed it, the link makes another to the same path and has the session go on,
  * where the daemon still has it (`restored`). What was asked and not answered is then asked again, if that is harmless
  * (an Allocate has its id, of a Free NOT_FOUND means done) or it was never sent; of a Release nothing is left to do where
- * the greeting no longer told of the grant. All else ends with UNAVAILABLE, and says whether it can have been done.
+ * the greeting no longer told of the grant. Another session is asked what was never sent and belongs to none. All else ends with UNAVAILABLE, and says whether it can have been done.
  *
  * Each session that is not restored begins another era. What belongs to one (bound()) is not asked in the next, where the
  * same number may be somebody else's grant.
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { type ClientEvent, type SessionInfo, sessionInfo } from '../session.js';
-import { askable, disown, pendingOf, stale, takenBack } from './again.js';
+import { anyonesToAsk, askable, disown, pendingOf, stale, takenBack } from './again.js';
 import type { HandoffConnection } from './handoff.js';
 import { type Found, passes, Reconnection } from './reconnection.js';
 import {
@@ -177,8 +177,9 @@ export class Link implements Requester {
     const [left, waiting] = [this.#left.splice(0), this.#waiting.splice(0)];
     this.#newChange();
     this.#tell(['reconnected', { restored, incarnation, downMs }]);
-    if (!restored) for (const pending of left.splice(0)) disown(pending);
-    for (const pending of [...left, ...waiting]) {
+    const again = restored ? left : left.filter(anyonesToAsk);
+    for (const pending of left) if (!again.includes(pending)) disown(pending);
+    for (const pending of [...again, ...waiting]) {
       if (restored && takenBack(pending, told)) pending.resolve({ message: {}, fds: [] } as never);
       else this.#put(pending);
     }

@@ -74,7 +74,7 @@ async function run(log: pino.Logger): Promise<number> {
 }
 
 // Never waits for whoever reads the log: what does not fit is dropped.
-const logFile = pino.destination({ dest: 2, sync: false, maxLength: MOST_LOG_BYTES });
+const logFile = pino.destination({ dest: 1, sync: false, maxLength: MOST_LOG_BYTES });
 const log = pino({ name: 'vkmemd-keeper' }, logFile);
 let status = 1;
 try {

@@ -20,6 +20,8 @@ export interface Limits {
   readonly controlConnectionsOfUser: number;
   /** File descriptors that are kept out of every promise, for the driver and for refusing politely. */
   readonly reservedFds: number;
+  /** File descriptors that a service manager is to keep for the daemon: what its unit is sized by. */
+  readonly storedFds: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -33,4 +35,5 @@ export const DEFAULT_LIMITS: Limits = {
   handshakeMs: 5000,
   controlConnectionsOfUser: 64,
   reservedFds: 32,
+  storedFds: 8192,
 };

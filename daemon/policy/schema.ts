@@ -21,6 +21,8 @@ const key = <T>(name: string, reader: Reader<T>): Key<T> => ({ key: name, reader
 
 /** More than any machine has of sessions, requests or fds. */
 const MANY = 1_000_000;
+/** Of more the names do not fit what a process may be started with (systemd/fd-store.ts). */
+const MOST_STORED = 16_384;
 const MOST_COUNT = 0xffffffff;
 const LIFETIMES: readonly LifetimeName[] = ['SESSION', 'NAMED'];
 
@@ -61,6 +63,7 @@ export const LIMIT_KEYS: Keys<Limits> = {
   handshakeMs: key('handshake_ms', whole(10, 600_000)),
   controlConnectionsOfUser: key('control_connections_per_user', whole(0, MANY)),
   reservedFds: key('reserved_fds', whole(8, MANY)),
+  storedFds: key('stored_fds', whole(1, MOST_STORED)),
 };
 
 /** [pressure] */

@@ -1,8 +1,8 @@
 /**
  * The log: to the journal by its own protocol, where standard error is the journal; otherwise, and for what the journal
- * does not take, a line of JSON each on standard error.
+ * does not take, a line of JSON each on standard output, which has nothing else.
  *
- * Nothing waits for whoever reads: of what standard error does not take, MOST_BYTES wait, and what is more is dropped.
+ * Nothing waits for whoever reads: of what standard output does not take, MOST_BYTES wait, and what is more is dropped.
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
@@ -12,10 +12,13 @@ import { isJournal, Journal } from './journal.js';
 
 const MOST_BYTES = 1 << 20;
 const FLUSH_MS = 500;
+const STANDARD_OUTPUT = 1;
 const STANDARD_ERROR = 2;
 
 export interface Log {
   readonly log: pino.Logger;
+  /** Says something at whatever level. */
+  say(text: string): void;
   /** Says no more; resolves when what was said is written, or nobody has taken it for FLUSH_MS. */
   end(): Promise<void>;
 }
@@ -25,8 +28,8 @@ export interface Log {
  * @param journalPath where journald listens. Default: where systemd has it.
  */
 export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath?: string): Promise<Log> {
-  const plain = pino.destination({ dest: STANDARD_ERROR, sync: false, maxLength: MOST_BYTES });
-  // Standard error is gone, and there is nobody else to tell of it.
+  const plain = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MOST_BYTES });
+  // Standard output is gone, and there is nobody else to tell of it.
   plain.on('error', () => {});
   let journal: Journal | undefined;
   let why: unknown;
@@ -47,7 +50,8 @@ export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath
     plain.write(line);
   };
   const log = pino({ name: IDENTIFIER, level }, { write });
-  if (why !== undefined) log.warn({ err: why }, 'the journal is written to as to any standard error');
+  const always = pino({ name: IDENTIFIER, level: 'info' }, { write });
+  if (why !== undefined) log.warn({ err: why }, 'the journal is written to as to any standard output');
   const end = async () => {
     journal?.close();
     journal = undefined;
@@ -55,5 +59,5 @@ export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath
     plain.end();
     await Promise.race([closed, setTimeout(FLUSH_MS)]);
   };
-  return { log, end };
+  return { log, say: (text) => always.info(text), end };
 }

@@ -6,7 +6,7 @@
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { daemonProgram } from '../support/daemon.js';
+import { daemonProgram, startLineOf } from '../support/daemon.js';
 import { Companion, type End, programOf, type User } from './companion.js';
 import type { Guardian } from './guardian.js';
 import { now } from './messages.js';
@@ -15,6 +15,8 @@ import { rest } from './rest.js';
 const MOST_STOPPING_MS = 20_000;
 /** From pino: what is logged at this level is a failure. */
 const ERROR_LEVEL = 50;
+/** How its collector's lines begin. */
+const COLLECTOR = 'collector: ';
 
 export interface ChaosDaemonOptions {
   /** A folder that exists; others may pass through. */
@@ -33,26 +35,33 @@ export interface Interval {
 
 export class ChaosDaemon {
   readonly runtimeDir: string;
-  readonly device: string;
+  device = 'unknown';
   readonly stops: Interval[] = [];
   /** What it logged as failures: text -> how often. */
   readonly faults = new Map<string, number>();
   readonly #companion: Companion;
-  /** What it writes to standard output. */
-  readonly #lines: AsyncIterator<string>;
+  readonly #started: Promise<string | undefined>;
+  #collected: (answer: string) => void = () => {};
 
-  private constructor(
-    companion: Companion,
-    lines: AsyncIterator<string>,
-    runtimeDir: string,
-    device: string,
-  ) {
+  private constructor(companion: Companion, runtimeDir: string) {
     this.#companion = companion;
-    this.#lines = lines;
     this.runtimeDir = runtimeDir;
-    this.device = device;
-    const log = companion.log;
-    if (log) createInterface({ input: log }).on('line', (line) => this.#note(line));
+    const { log, output } = companion;
+    if (!log || !output) throw new Error('the daemon has no standard output');
+    createInterface({ input: log }).on('line', (line) => this.#note(line));
+    const lines = createInterface({ input: output });
+    this.#started = new Promise((resolve) => {
+      lines.on('line', (line) => {
+        const said = startLineOf(line);
+        if (said !== undefined) resolve(said);
+        else if (line.startsWith(COLLECTOR)) this.#collected(line.slice(COLLECTOR.length));
+        else this.#note(line);
+      });
+      lines.once('close', () => {
+        resolve(undefined);
+        this.#collected('it ended');
+      });
+    });
   }
 
   /** Resolves when it serves. */
@@ -78,12 +87,11 @@ export class ChaosDaemon {
       user,
       env: { ...env, HOME: runtimeDir },
     });
-    if (!companion.output) throw new Error('the daemon has no standard output');
-    const lines = createInterface({ input: companion.output })[Symbol.asyncIterator]();
-    const { value: line, done } = await lines.next();
-    if (!done)
-      return new ChaosDaemon(companion, lines, runtimeDir, /device (.*?);/.exec(line)?.[1] ?? 'unknown');
-    throw new Error(`the daemon did not start: ${companion.errors}`);
+    const daemon = new ChaosDaemon(companion, runtimeDir);
+    const line = await daemon.#started;
+    if (line === undefined) throw new Error(`the daemon did not start: ${companion.errors}`);
+    daemon.device = /device (.*?);/.exec(line)?.[1] ?? daemon.device;
+    return daemon;
   }
 
   get pid(): number {
@@ -101,10 +109,11 @@ export class ChaosDaemon {
 
   /** Has it collect its garbage, so that what is resident is what it keeps. */
   async collect(): Promise<void> {
-    this.#companion.tell('collect');
-    const { value: line } = await this.#lines.next();
-    if (line !== 'collected')
-      throw new Error(`the daemon could not collect its garbage: ${line ?? 'it ended'}`);
+    const answer = await new Promise<string>((resolve) => {
+      this.#collected = resolve;
+      this.#companion.tell('collect');
+    });
+    if (answer !== 'done') throw new Error(`the daemon could not collect its garbage: ${answer}`);
   }
 
   /** Stops it as it is, and lets it go on. */

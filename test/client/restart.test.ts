@@ -28,7 +28,9 @@ t.test('SIGKILL, and another daemon in its place', async (t) => {
   const reconnected = once(client, 'reconnected');
   const pending = Array.from({ length: 100 }, () => client.allocate({ size: 4096 }));
   const outcomes = Promise.allSettled(pending);
+  const lost = once(client, 'reconnecting');
   await first.stop('SIGKILL');
+  await lost;
   const meanwhile = client.allocate({ size: MIB });
   const read = client.devices();
   await startDaemon(t, { runtimeDir });

@@ -8,7 +8,14 @@ import { createInterface } from 'node:readline';
 import t from 'tap';
 import { until } from '../native/open-fds.js';
 import { ControlWire } from '../support/control-wire.js';
-import { driverUnderTest, plainEnvironment, plainNode, root, temporaryFolder } from '../support/daemon.js';
+import {
+  driverUnderTest,
+  plainEnvironment,
+  plainNode,
+  root,
+  startLineOf,
+  temporaryFolder,
+} from '../support/daemon.js';
 import { alive } from './support.js';
 
 const PROGRAM = join(root, 'daemon/bin/vkmemd.js');
@@ -53,11 +60,14 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
     await ended;
   });
   let log = '';
-  keeper.stderr.setEncoding('utf8').on('data', (text: string) => {
-    log += text;
-  });
   const ready: string[] = [];
-  createInterface({ input: keeper.stdout }).on('line', (line) => ready.push(line));
+  for (const input of [keeper.stdout, keeper.stderr]) {
+    createInterface({ input }).on('line', (line) => {
+      log += `${line}\n`;
+      const said = startLineOf(line);
+      if (said) ready.push(said);
+    });
+  }
   const serving = async (count: number) => {
     await until(() => ready.length === count, 60_000);
     t.equal(await sessionsOf(runtimeDir), 0, 'it serves');
@@ -104,7 +114,7 @@ t.test('what makes no keeper', async (t) => {
     stderr:
       'vkmemd: To keep 16384 fds takes RLIMIT_NOFILE of 16896, and it is 4000: raise it, or lower --keeper-max.\n',
   });
-  t.match(run([...at, '--check-config']), { status: 64, stderr: /no --check-config/ });
+  t.match(run([...at, '--check-config']), { status: 64, stderr: /nothing that serves nobody/ });
   t.match(run(['--keeper-max', '5']), { status: 64, stderr: /--keeper and what belongs to it go together/ });
   t.match(run(['--keeper', '--help']), { status: 0, stdout: /--keeper-stop-timeout/ });
   t.notOk(existsSync(runtimeDir));

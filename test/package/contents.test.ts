@@ -18,6 +18,7 @@ t.test('what it is made of', { skip: noPackage, timeout: 300_000 }, async (t) =>
   const units = readdirSync(join(root, 'systemd')).filter((name) => /\.(service|socket)$/.test(name));
   for (const path of [
     ...units.map((unit) => `/usr/lib/systemd/system/${unit}`),
+    '/usr/lib/systemd/system-generators/vkmemd-generator',
     '/usr/lib/sysusers.d/vkmemd.conf',
     '/usr/lib/tmpfiles.d/vkmemd.conf',
     '/usr/share/man/man8/vkmemd.8.gz',

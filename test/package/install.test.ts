@@ -122,6 +122,21 @@ t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
     t.equal(enabled, 'enabled\nenabled\ndisabled\n', 'stays so');
   });
 
+  await t.test('a policy that sizes the units', async (t) => {
+    const sizes = () => [property('FileDescriptorStoreMax'), property('LimitNOFILE')];
+    const inForce = (policy: string) => {
+      done('sh', '-c', `echo '${policy}' > /etc/vkmemd/conf.d/sizes.toml; systemctl daemon-reload`);
+      return sizes();
+    };
+    const shipped = sizes();
+    t.strictSame(shipped, ['8192', '65536']);
+    t.strictSame(inForce('limits = { stored_fds = 9000, sessions = 20_000 }'), ['9000', '82944']);
+    done('systemctl', 'restart', 'vkmemd.service');
+    t.match(pattern('compare'), { bytes: 4 << 20, wrong: -1 });
+    t.strictSame(inForce('limits = { stored_fds = 9e9 }'), shipped, 'with a fault they are as they were');
+    t.strictSame(inForce('limits = { queued_messages = 100 }'), shipped);
+  });
+
   await t.test('removed', async (t) => {
     done('sh', '-c', 'echo overcommit = true > /etc/vkmemd/vkmemd.toml');
     done('dpkg', '--remove', 'vkmemd');

@@ -4,6 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { runtimeDir as defaultRuntimeDir, uuidText } from '@vkmemd/proto';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
@@ -13,6 +14,7 @@ import {
   lavapipe,
   plainEnvironment,
   startDaemon,
+  startLineOf,
   temporaryFolder,
 } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
@@ -127,7 +129,9 @@ t.test('a signal at any moment of the start ends it well', async (t) => {
     });
     const ended = new Promise((resolve) => child.once('exit', (...how) => resolve(how)));
     const lock = join(runtimeDir, 'vkmemd.lock');
-    if (when === 'with the start line') child.stdout.once('data', () => child.kill('SIGTERM'));
+    const lines = createInterface({ input: child.stdout });
+    if (when === 'with the start line')
+      lines.on('line', (line) => startLineOf(line) && child.kill('SIGTERM'));
     else {
       // The lock is the first thing that a start takes.
       while (!existsSync(lock)) await new Promise((resolve) => setTimeout(resolve, 5));

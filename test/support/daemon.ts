@@ -109,9 +109,10 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   if (user) for (const path of [runtimeDir, folder]) chownSync(path, user.uid, user.gid);
   const child = spawn(...plainNode(args), { env, ...user });
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    log += text;
-  });
+  const note = (line: string) => {
+    log += `${line}\n`;
+  };
+  createInterface({ input: child.stderr }).on('line', note);
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
@@ -119,7 +120,7 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
     child.kill(signal);
     return ended;
   };
-  const line = await firstLine(child, () => log);
+  const line = await startLine(child, note, () => log);
   t.teardown(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     if (options.unchecked) await stop();
@@ -143,14 +144,27 @@ async function checkedStop(runtimeDir: string, stop: TestDaemon['stop'], log: ()
   }
 }
 
-async function firstLine(child: ChildProcessWithoutNullStreams, log: () => string): Promise<string> {
-  const lines = createInterface({ input: child.stdout });
-  for await (const line of lines) {
-    lines.close();
-    child.stdout.resume();
-    return line;
-  }
-  throw new Error(`the daemon ended before it was ready: ${log()}`);
+/** What a daemon says once it serves, from a line of its log; undefined from any other line. */
+export function startLineOf(line: string): string | undefined {
+  const said = /"msg":("vkmemd \S+ ready: .*?[^\\]")/.exec(line)?.[1];
+  return said && JSON.parse(said);
+}
+
+/** Resolves to it. @param note is told all other lines of standard output, now and later. */
+function startLine(
+  child: ChildProcessWithoutNullStreams,
+  note: (line: string) => void,
+  log: () => string,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => {
+      const said = startLineOf(line);
+      if (said === undefined) note(line);
+      else resolve(said);
+    });
+    lines.once('close', () => reject(new Error(`the daemon ended before it was ready: ${log()}`)));
+  });
 }
 
 /** Asserts that the daemon comes to hold nothing. */

@@ -60,10 +60,11 @@ export class Kept {
     const child = spawn(...node, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     if (child.pid === undefined) throw new Error('the keeper could not be started');
     this.keeper = child.pid;
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#log = (this.#log + text).slice(-1 << 16);
-    });
-    createInterface({ input: child.stdout }).on('line', () => {});
+    for (const input of [child.stdout, child.stderr]) {
+      createInterface({ input }).on('line', (line) => {
+        this.#log = `${this.#log}${line}\n`.slice(-1 << 16);
+      });
+    }
     this.ended = new Promise((resolve) => {
       child.once('exit', resolve);
     });
@@ -79,7 +80,7 @@ export class Kept {
     return kept;
   }
 
-  /** The end of what both wrote to standard error. */
+  /** The end of what both logged. */
   get log(): string {
     return this.#log;
   }

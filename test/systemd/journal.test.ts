@@ -135,16 +135,18 @@ t.test('a daemon whose standard error is the journal', async (t) => {
     env: { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() },
   });
   let plain = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    plain += text;
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      plain += text;
+    });
+  }
   const ended = new Promise<unknown[]>((resolve) => child.once('close', (...how) => resolve(how)));
-  await new Promise((resolve) => child.stdout.once('data', resolve));
   const entries = () => messages.map((message) => decoded(Buffer.from(message)));
   const entry = async (text: RegExp) => {
     await until(String(text), () => entries().some(({ MESSAGE = '' }) => text.test(MESSAGE)));
     return entries().find(({ MESSAGE = '' }) => text.test(MESSAGE));
   };
+  await entry(/^vkmemd \S+ ready: device /);
   const wire = await HandoffWire.open(runtimeDir);
   const uid = String(process.getuid?.());
   t.match(await entry(/the device is open/), { VKMEMD_DEVICE: /^[0-9a-f-]{36}$/, PRIORITY: '6' });
@@ -155,9 +157,9 @@ t.test('a daemon whose standard error is the journal', async (t) => {
   wire.close();
   await entry(/a session has ended/);
   t.match(await entry(/an allocation is free/), { VKMEMD_ALLOCATION: id });
-  t.equal(plain, '', 'and standard error has nothing');
+  t.equal(plain, '', 'and nothing is written anywhere else');
   close();
   child.kill('SIGTERM');
   t.strictSame(await ended, [0, null], 'a journal that is gone ends nobody');
-  t.match(plain, /"msg":"stopped"/, 'what it did not take is on standard error');
+  t.match(plain, /"msg":"stopped"/, 'what it did not take is on standard output');
 });

@@ -12,6 +12,7 @@ import {
   plainEnvironment,
   plainNode,
   root,
+  startLineOf,
   temporaryFolder,
 } from '../support/daemon.js';
 
@@ -66,7 +67,12 @@ export class SocketManager {
       this.#log += text;
     });
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
-      this.#lines.push(line);
+      const said = line.startsWith('{') ? startLineOf(line) : line;
+      if (said === undefined) {
+        this.#log += `${line}\n`;
+        return;
+      }
+      this.#lines.push(said);
       this.#arrived();
     });
     const over = new Promise((resolve) => this.#child.once('close', resolve));

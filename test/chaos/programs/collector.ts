@@ -13,6 +13,6 @@ session.connect();
 (process.stdin as Partial<Socket>).unref?.();
 createInterface({ input: process.stdin }).on('line', () => {
   session.post('HeapProfiler.collectGarbage', (failure) => {
-    process.stdout.write(`${failure ? failure.message : 'collected'}\n`);
+    process.stdout.write(`collector: ${failure ? failure.message : 'done'}\n`);
   });
 });
