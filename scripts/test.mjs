@@ -24,6 +24,12 @@ const packageTests = join(root, 'test/dist/package');
 const alone = (file) => file.startsWith(gpuTests) || file === chaosRuns;
 /** Of the spine, what shows how the daemon and its addons get on with Node.js: sockets, streams, processes, fds, memory. */
 const ON_NODE_24 = ['main-job', 'import', 'few-fds', 'writer-process'];
+/** How many files run at once. */
+const JOBS = 2;
+/** For tap: of a test that says nothing of its own. */
+const TIMEOUT_S = 120;
+/** Of a file that does not end by itself. */
+const KILLED_AFTER_MS = 900_000;
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** The compiled tests at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
@@ -37,72 +43,99 @@ function testsIn(path) {
     .sort();
 }
 
-function printFailure({ fullname, name, diag }) {
-  console.log(`  not ok  ${fullname || name}`);
+/** What a failure is, for people, a line each. */
+function failureLines({ fullname, name, diag }) {
   const { source: _source, ...rest } = diag || {};
-  for (const [key, value] of Object.entries(rest)) {
+  const details = Object.entries(rest).flatMap(([key, value]) => {
     const text = typeof value === 'string' ? value : inspect(value, { breakLength: 110 });
-    console.log(`${key}: ${text.trimEnd()}`.replace(/^/gm, '    '));
+    return `${key}: ${text.trimEnd()}`.replace(/^/gm, '    ');
+  });
+  return [`  not ok  ${fullname || name}`, ...details];
+}
+
+/** The results of one file. */
+class Results {
+  failed = 0;
+  /** What there is to say of it. */
+  lines = [];
+
+  /** Counts one assertion, and says so where it did not simply pass. */
+  count(result) {
+    if (result.skip || result.todo) {
+      tally.skipped += 1;
+      this.lines.push(`  skipped  ${result.fullname || result.name}: ${result.skip || result.todo}`);
+    } else if (result.ok) {
+      tally.passed += 1;
+    } else {
+      tally.failed += 1;
+      this.failed += 1;
+      this.lines.push(...failureLines(result));
+    }
+  }
+
+  /** Follows a parser; the line that sums up a subtest is no assertion of its own, unless nothing in it failed. */
+  follow(parser) {
+    let before;
+    parser.on('child', (child) => {
+      before = this.failed;
+      this.follow(child);
+    });
+    parser.on('assert', (result) => {
+      const sumsUp = before !== undefined && !result.skip && !result.todo;
+      if (!sumsUp || (!result.ok && this.failed === before)) this.count(result);
+      before = undefined;
+    });
+    parser.on('comment', (comment) => {
+      if (comment.startsWith('# figure: ')) this.lines.push(`  ${comment.slice(2).trimEnd()}`);
+    });
+    parser.on('bailout', (reason) => this.count({ ok: false, name: `bailed out: ${reason}` }));
   }
 }
 
-/** Counts one assertion, and prints it where it did not simply pass. */
-function countOne(result) {
-  if (result.skip || result.todo) {
-    tally.skipped += 1;
-    console.log(`  skipped  ${result.fullname || result.name}: ${result.skip || result.todo}`);
-  } else if (result.ok) {
-    tally.passed += 1;
-  } else {
-    tally.failed += 1;
-    printFailure(result);
-  }
-}
-
-/** Follows a parser; the line that sums up a subtest is no assertion of its own, unless nothing in it failed. */
-function follow(parser, ended = () => {}) {
-  let before;
-  parser.on('child', (child) => {
-    before = tally.failed;
-    follow(child);
-  });
-  parser.on('assert', (result) => {
-    const sumsUp = before !== undefined && !result.skip && !result.todo;
-    if (!sumsUp || (!result.ok && tally.failed === before)) countOne(result);
-    before = undefined;
-    ended(result);
-  });
-  parser.on('comment', (comment) => {
-    if (comment.startsWith('# figure: ')) console.log(`  ${comment.slice(2).trimEnd()}`);
-  });
-  parser.on('bailout', (reason) => countOne({ ok: false, name: `bailed out: ${reason}` }));
-}
-
-/** Runs compiled tests with tap under one Node.js; first those that share the machine. */
+/** Runs compiled tests under one Node.js; first those that share the machine. */
 async function runTests(node, files) {
-  const together = files.filter((file) => !alone(file));
-  for (const some of [together, files.filter(alone)]) if (some.length > 0) await runTap(node, some);
+  await inTurns(
+    JOBS,
+    node,
+    files.filter((file) => !alone(file)),
+  );
+  await inTurns(1, node, files.filter(alone));
 }
 
-async function runTap(node, files) {
-  const parser = new Parser();
-  follow(parser, ({ ok, name, time }) => {
-    const took = time === undefined ? '' : ` (${(time / 1000).toFixed(1)} s)`;
-    console.log(
-      `${ok ? 'ok' : 'FAILED'}  ${name.replace('test/dist/', 'test/').replace(/js$/, 'ts')}${took}`,
-    );
-  });
-  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
-  const jobs = files.some(alone) ? ['--jobs=1'] : [];
-  const child = spawn(node, [tap, 'run', '--reporter=tap', ...jobs, ...files], {
+async function inTurns(jobs, node, files) {
+  const waiting = [...files];
+  const work = async () => {
+    for (let file = waiting.shift(); file; file = waiting.shift()) await runFile(node, file);
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+}
+
+/**
+ * Runs one file. Not by `tap run`, which loads itself into each process that a test starts (NODE_OPTIONS): most of these
+ * are daemons and clients, and would take twice the time.
+ */
+async function runFile(node, file) {
+  const name = relative(root, file);
+  const parser = new Parser({ name });
+  const results = new Results();
+  results.follow(parser);
+  const began = performance.now();
+  const child = spawn(node, [file], {
     cwd: root,
+    env: { ...process.env, TAP: '1', TAP_TIMEOUT: String(TIMEOUT_S) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  child.stdout.pipe(parser);
+  const killing = setTimeout(() => child.kill('SIGKILL'), KILLED_AFTER_MS);
   const parsed = new Promise((resolve) => parser.once('complete', resolve));
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  await parsed;
-  if (code !== 0 && tally.failed === 0) countOne({ ok: false, name: `tap ended with ${code}` });
+  child.stdout.pipe(parser);
+  const how = await new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)));
+  clearTimeout(killing);
+  const { plan } = await parsed;
+  if (plan.skipAll) results.count({ skip: plan.comment, name });
+  if (how !== 0 && results.failed === 0) results.count({ ok: false, name: `${name} ended with ${how}` });
+  const shown = name.replace('test/dist/', 'test/').replace(/js$/, 'ts');
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  console.log([...results.lines, `${results.failed ? 'FAILED' : 'ok'}  ${shown} (${seconds} s)`].join('\n'));
 }
 
 const asked = process.argv.slice(2);
@@ -122,11 +155,8 @@ if (asked.length === 0) {
       ON_NODE_24.map((name) => join(root, `test/dist/spine/${name}.test.js`)),
     );
   } else {
-    countOne({
-      ok: true,
-      name: 'what is tested under Node.js 24 too',
-      skip: `npm has no Node.js for ${process.arch}`,
-    });
+    tally.skipped += 1;
+    console.log(`  skipped  what is tested under Node.js 24 too: npm has no Node.js for ${process.arch}`);
   }
 }
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);

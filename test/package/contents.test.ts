@@ -76,7 +76,7 @@ t.test('whoever builds it, and wherever', { skip: noPackage, timeout: 300_000 },
   );
   const odd = all.filter(({ mode, path, target }) => {
     if (target !== undefined) return false;
-    const program = /\/bin\/vkmem(d|ctl)\.js$/.test(path);
+    const program = /\/(bin\/vkmem(d|ctl)\.js|vkmemd-generator)$/.test(path);
     return mode !== (mode.startsWith('d') ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--');
   });
   t.strictSame(odd, [], 'and everybody may read it');
