@@ -34,8 +34,7 @@ Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size,
   const uintptr_t start = reinterpret_cast<uintptr_t>(range);
   const uintptr_t aligned = (start + alignment - 1) / alignment * alignment;
   const uintptr_t end = start + reserved;
-  void* data =
-      mmap(reinterpret_cast<void*>(aligned), size, protection, MAP_SHARED | MAP_FIXED, fd, 0);
+  void* data = mmap(reinterpret_cast<void*>(aligned), size, protection, MAP_SHARED | MAP_FIXED, fd, 0);
   if (data == MAP_FAILED) {
     const int error = errno;
     munmap(range, reserved);
