@@ -5,7 +5,8 @@
  * held in this process ends with close(): maps, fds, the session and what it owns.
  *
  * Where the daemon goes away first, as in a restart, maps and fds stay good: they are the kernel's. The client connects
- * again by itself (`reconnecting`, `reconnected`), for `reconnectMs` milliseconds, and requests wait for that. With
+ * again by itself (`reconnecting`, `reconnected`), for as long as it has made or holds memory, otherwise for `reconnectMs`
+ * milliseconds; that is how long requests wait in either case. With
  * `restored` the session goes on as if nothing had been; without, it is a new one, in which NAMED allocations may be
  * found by their names. What was under way and may have been done is rejected with UNAVAILABLE. Once it is over for
  * good, `disconnected` is emitted, `closed` resolves and every request is rejected with UNAVAILABLE.

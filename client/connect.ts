@@ -27,8 +27,8 @@ export interface ConnectOptions extends ControlOptions {
 const DEFAULT_RECONNECT_MS = 60_000;
 
 /**
- * Begins a session, or goes on with the one that this process was left with (`vkmemctl exec`), which is the only one that
- * does not outlast a restart of the daemon.
+ * Begins a session, or goes on with the one that this process was left with (`vkmemctl exec`), which outlasts a restart of
+ * the daemon only where $VKMEM_SESSION_PATH says how to connect again.
  * @throws VkmemError UNAVAILABLE where no daemon listens, or none answers within `timeoutMs`; NOT_PERMITTED where the
  *   socket's mode forbids it; VERSION_UNSUPPORTED; INVALID_ARGUMENT where what was inherited is no session.
  */
@@ -36,10 +36,17 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { timeoutMs, clientName = process.title, handoffSocket, runtimeDir: folder } = options;
   const wanted = checkReconnect(options.reconnectMs ?? DEFAULT_RECONNECT_MS);
   const inherited = takeInherited(options);
-  const path = inherited ? undefined : resolve(handoffSocket ?? join(runtimeDir(folder), HANDOFF_SOCKET));
-  const reconnectMs = inherited ? 0 : wanted;
+  const path = inherited
+    ? inherited.path
+    : resolve(handoffSocket ?? join(runtimeDir(folder), HANDOFF_SOCKET));
+  const reconnectMs = path === undefined ? 0 : wanted;
   const handoff = new HandoffConnection(inherited?.socket ?? openSeqpacket(path ?? ''));
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
-  const link = new Link(handoff, welcome, { path, clientName, reconnectMs });
+  const link = new Link(handoff, welcome, {
+    path,
+    clientName,
+    reconnectMs,
+    inherited: inherited !== undefined,
+  });
   return new Client(link, { ...options, reconnectMs }, inherited?.allocations);
 }

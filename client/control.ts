@@ -46,8 +46,8 @@ export interface ControlOptions {
   /** Milliseconds that a question (get, list, devices, budget) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds to try to reach a daemon again that was there, such as one that restarts; 0 for not at all. Default
-   * 60 000 for connect(), 0 for connectControl(). What asks only is asked again, and watchBudget() goes on.
+   * Milliseconds that requests wait for a daemon that was there, such as one that restarts; 0 for not at all, and then it is
+   * not looked for. A session that has memory is gone back to for longer. Default 60 000 for connect(), 0 for connectControl(). What asks only is asked again, and watchBudget() goes on.
    */
   readonly reconnectMs?: number | undefined;
 }

@@ -14,6 +14,9 @@ export interface Greeting {
   /** Of the session that shall go on, where the daemon still has it, and the grants that are held of it. */
   readonly sessionToken?: string;
   readonly grantIds?: readonly bigint[];
+  /** In place of grantIds: all of them are held. */
+  readonly keepAllGrants?: boolean;
+  /** Infinity for as long as the connection stands. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -24,11 +27,12 @@ export interface Greeting {
  */
 export async function greet(handoff: HandoffConnection, greeting: Greeting): Promise<Decoded<'Welcome'>> {
   const { clientName, resume = false, sessionToken = '', timeoutMs = DEFAULT_TIMEOUT_MS } = greeting;
-  const timer = setTimeout(() => {
+  const late = () => {
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not greet within ${timeoutMs} ms.`));
-  }, timeoutMs);
+  };
+  const timer = Number.isFinite(timeoutMs) ? setTimeout(late, timeoutMs) : undefined;
   // The connection keeps the process alive, or is not meant to.
-  timer.unref();
+  timer?.unref();
   try {
     const hello = {
       protocolVersion: PROTOCOL_VERSION,
@@ -36,6 +40,7 @@ export async function greet(handoff: HandoffConnection, greeting: Greeting): Pro
       resume,
       sessionToken,
       grantIds: [...(greeting.grantIds ?? [])],
+      keepAllGrants: greeting.keepAllGrants ?? false,
     };
     const { message } = await handoff.request('hello', hello);
     if (message.protocolVersion !== PROTOCOL_VERSION) {

@@ -4,6 +4,8 @@
  * Nothing is granted here, so nothing here holds the memory. hand() makes this process that program: the daemon goes on
  * seeing the process that connected. Until then the session can be given up again, and what was made with it.
  */
+
+import { resolve } from 'node:path';
 import {
   ALLOCATIONS_VARIABLE,
   type Allocation,
@@ -13,19 +15,22 @@ import {
   openSeqpacket,
   type Program,
   SESSION_FD_VARIABLE,
+  SESSION_PATH_VARIABLE,
   VkmemError,
 } from '@vkmemd/proto';
 import { HandoffConnection } from './connection/handoff.js';
 import { greet } from './greeting.js';
 
 export class Handover {
+  readonly #path: string;
   readonly #handoff: HandoffConnection;
   /** A second fd of the connection, which nothing here reads. */
   readonly #socket: OwnedFd;
   readonly #allocations = new Map<string, string>();
   readonly #made: string[] = [];
 
-  private constructor(handoff: HandoffConnection, socket: OwnedFd) {
+  private constructor(path: string, handoff: HandoffConnection, socket: OwnedFd) {
+    this.#path = path;
     this.#handoff = handoff;
     this.#socket = socket;
   }
@@ -40,7 +45,7 @@ export class Handover {
     try {
       const handoff = new HandoffConnection(socket.dup());
       await greet(handoff, { clientName });
-      return new Handover(handoff, socket);
+      return new Handover(path, handoff, socket);
     } catch (failure) {
       socket.close();
       throw failure;
@@ -64,9 +69,10 @@ export class Handover {
     this.#allocations.set(label, id);
   }
 
-  /** The variables of the program's environment. */
-  get variables(): Readonly<Record<string, string>> {
+  /** The variables of the program's environment. @param sees whether it sees the socket's path. */
+  #variables(sees: boolean): Readonly<Record<string, string>> {
     return {
+      ...(sees && { [SESSION_PATH_VARIABLE]: resolve(this.#path) }),
       [SESSION_FD_VARIABLE]: String(this.#socket.fd),
       [ALLOCATIONS_VARIABLE]: JSON.stringify(Object.fromEntries(this.#allocations)),
     };
@@ -74,13 +80,14 @@ export class Handover {
 
   /**
    * Becomes the program. Every answer was read by then.
+   * @param sees whether it sees the path of the socket, by which it can connect again after a restart of the daemon.
    * @throws VkmemError INVALID_ARGUMENT where it cannot be run, as becomeProgram(); UNAVAILABLE where the session has
    *   ended.
    */
-  hand(program: Program): never {
+  hand(program: Program, sees: boolean): never {
     const { end } = this.#handoff;
     if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
-    const { variables } = this;
+    const variables = this.#variables(sees);
     const own = program.environment?.filter((entry) => !((/^[^=]*/.exec(entry)?.[0] as string) in variables));
     const told = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
     const environment = own && [...own, ...told];

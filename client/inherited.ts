@@ -2,7 +2,7 @@
  * A session that this process was left with: `vkmemctl exec`, or any parent, connected before this program began.
  *
  * The socket is an fd whose number stands in $VKMEM_SESSION_FD; $VKMEM_ALLOCATIONS says which allocations were made for
- * this process. Whoever takes the session takes both variables out of the environment, so that neither a child nor a
+ * this process, $VKMEM_SESSION_PATH where the socket can be connected to again. Whoever takes the session takes these variables out of the environment, so that neither a child nor a
  * second connect() takes it again. A worker thread has a copy of the environment: there the fd must be named.
  */
 import { isMainThread } from 'node:worker_threads';
@@ -11,6 +11,7 @@ import {
   adoptSeqpacket,
   type OwnedFd,
   SESSION_FD_VARIABLE,
+  SESSION_PATH_VARIABLE,
   VkmemError,
 } from '@vkmemd/proto';
 
@@ -20,6 +21,8 @@ export type InheritedAllocations = ReadonlyMap<string, string>;
 export interface InheritedSession {
   /** Owned by the receiver. */
   readonly socket: OwnedFd;
+  /** Of the handoff socket; undefined where nothing was said. */
+  readonly path: string | undefined;
   /** Empty where nothing was said. */
   readonly allocations: InheritedAllocations;
 }
@@ -44,12 +47,14 @@ export function takeInherited(options: InheritOptions): InheritedSession | undef
   const fd = sessionFd ?? parseFd(told ?? '');
   const ours = told !== undefined && (sessionFd === undefined || told === String(fd));
   const allocations = ours ? parseAllocations(process.env[ALLOCATIONS_VARIABLE]) : new Map<string, string>();
+  const path = (ours && process.env[SESSION_PATH_VARIABLE]) || undefined;
   const socket = adopt(fd, ours ? SESSION_FD_VARIABLE : 'sessionFd');
   if (ours) {
     delete process.env[SESSION_FD_VARIABLE];
     delete process.env[ALLOCATIONS_VARIABLE];
+    delete process.env[SESSION_PATH_VARIABLE];
   }
-  return { socket, allocations };
+  return { socket, path, allocations };
 }
 
 function adopt(fd: number, field: string): OwnedFd {

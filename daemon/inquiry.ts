@@ -2,10 +2,10 @@
  * Inquiries: what vkmemd is asked about its policy without serving anybody. Neither the device nor the runtime folder is
  * touched.
  */
+import { unitSettingsText } from './limits/unit-settings.js';
 import type { Options } from './options.js';
 import { checkPolicy } from './policy/check.js';
 import { loadPolicy } from './policy/load.js';
-import { unitSettingsText } from './systemd/unit-settings.js';
 
 /**
  * Answers on standard output.

@@ -27,7 +27,6 @@ import { Survival } from './store/survival.js';
 import { logHappenings } from './systemd/happenings.js';
 import { type Log, openLog } from './systemd/log.js';
 import { Manager } from './systemd/manager.js';
-import { SHIPPED } from './systemd/unit-settings.js';
 import { Device } from './vulkan/device.js';
 
 /** EX_CONFIG of sysexits.h: the same policy would be refused again. */
@@ -85,11 +84,7 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
     };
     const survival = store && Survival.open(folder.path, store, kept, events.fault);
     if (survival) undo.push(() => survival.close());
-    const { storedFds: wanted, reservedFds } = policy.limits;
-    if (store && wanted > Math.max(store.capacity, SHIPPED.storedFds)) {
-      log.warn({ keeps: store.capacity, wanted }, 'fewer fds are kept than the policy says: stored_fds');
-    }
-    const fds = new FdBudget(openFiles(), reservedFds);
+    const fds = new FdBudget(openFiles([...kept.values()].flat().length), policy.limits.reservedFds);
     setMostPendingCloses(fds.mostPendingCloses);
     log.info({ fds: fds.capacity, sessions: fds.mostSessions }, 'what RLIMIT_NOFILE allows at most');
     const domain = new Domain(
@@ -107,26 +102,28 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
       log.info({ files, rules: rules.length }, 'the policy was read again and is in force');
     });
     undo.push(logHappenings(log), () => (survival ? leaveEverything(domain) : releaseEverything(domain)));
+    const connections: Record<string, () => number> = {};
+    const state = { serving: true };
+    // The first that begins and the last that ends: it tells of the others.
+    const adminSocket = ofAdmin?.fd ?? folder.adminSocket;
+    const admin = await AdminServer.open(domain, adminSocket, addresses, { recovery: state, connections });
+    undo.push(() => admin.close());
     if (survival)
       log.info(await survival.restore(domain), 'what outlived the daemon before this one is back');
     const recovery = new Recovery(domain);
     undo.push(() => recovery.stop());
     const degraded = new DegradedRetry(domain);
     undo.push(() => degraded.stop());
-    const connections: Record<string, () => number> = {};
-    // The first that begins and the last that ends: it tells of the others.
-    const adminSocket = ofAdmin?.fd ?? folder.adminSocket;
-    const admin = await AdminServer.open(domain, adminSocket, addresses, { recovery, connections });
-    undo.push(() => admin.close());
     const handoff = new HandoffServer(domain, ofHandoff?.fd ?? folder.handoffSocket);
     connections.handoff = () => handoff.connections;
     undo.push(() => handoff.close());
     const control = new ControlServer(domain, ofControl?.fd ?? folder.controlSocket);
     connections.control = () => control.connections;
-    control.deviceServes = recovery.serving;
     recovery.onChange = (serving) => {
+      state.serving = serving;
       control.deviceServes = serving;
     };
+    recovery.onChange(recovery.serving);
     undo.push(() => control.close());
     undo.push(() => handoff.stopAccepting());
     undo.push(() => admin.enter('STOPPING'));

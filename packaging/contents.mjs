@@ -32,7 +32,10 @@ export const ADDONS = [
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/bin/vkmemctl.js' };
 /** Failpoints are for tests alone. */
 const FOR_TESTS = 'daemon/dist/store/failing.js';
-const PAGES = ['operations', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security', 'keeper', 'kinds'];
+const PAGES = [
+  ...['operations', 'survival', 'keeper', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
+  ...['kinds', 'sharing', 'tickets', 'protocol', 'verified'],
+];
 
 /** The compiled files of the three parts. */
 export function compiledFiles() {

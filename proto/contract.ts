@@ -25,6 +25,8 @@ export const CONTROL_SOCKET = 'control.sock';
 export const ADMIN_SOCKET = 'admin.sock';
 /** The environment variable with the number of the fd that a session is inherited on. */
 export const SESSION_FD_VARIABLE = 'VKMEM_SESSION_FD';
+/** The one with the path of the session's socket, where the heir can see it and may so connect again. */
+export const SESSION_PATH_VARIABLE = 'VKMEM_SESSION_PATH';
 /** The one with the allocations that were made for the heir: a JSON object of labels and ids. */
 export const ALLOCATIONS_VARIABLE = 'VKMEM_ALLOCATIONS';
 

@@ -7,9 +7,10 @@ import { native } from './native.js';
 
 /**
  * What the names of all fds that one process is handed may have, in bytes, each with a separator: they come in one
- * variable, $LISTEN_FDNAMES, of which the kernel takes no more (MAX_ARG_STRLEN). With more no process can be started.
+ * variable, $LISTEN_FDNAMES, of which the kernel takes no more (MAX_ARG_STRLEN). With more no process can be started. Some
+ * of them are left for the names of sockets, which come in the same variable.
  */
-export const MOST_FD_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1;
+export const MOST_FD_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1 - 256;
 
 /** Whether an fd can be kept under the name, as systemd has it: 1 to 255 printable ASCII characters, no colon. */
 export function isFdName(name: string): boolean {

@@ -4,13 +4,14 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Allocation } from '@vkmemd/proto';
 import type { Command } from 'commander';
+import type { ControlClient } from '../control.js';
 import { allocationObject, allocationTable } from './allocation.js';
 import { acting, EXIT_FAILED, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 import { count, humanBytes } from './format.js';
 
-const DESCRIPTION = `Show what would be lost if the daemon were stopped for good: every allocation that you may see.
-Operators see all.
+const DESCRIPTION = `Show what would be lost if the daemon were stopped for good: every allocation that you may see, but for
+those that were freed and drain. Operators see all.
 
 A restart (systemctl restart, a crash, an upgrade) loses nothing of what is kept; those that are not (KEPT is no: there
 is nothing of them that could be, such as an RDMA address, or no fd store at all) end with a restart as well.
@@ -32,8 +33,13 @@ const summaryOf = (allocations: readonly Allocation[]) => {
   };
 };
 
+/** What somebody still owns: what drains was given up, and is whoever's holds it. */
+async function owned(control: ControlClient): Promise<Allocation[]> {
+  return (await control.list()).filter(({ state }) => state !== 'ALLOCATION_STATE_DRAINING');
+}
+
 function textOf(allocations: readonly Allocation[]): string {
-  if (allocations.length === 0) return 'Nothing would be lost.';
+  if (allocations.length === 0) return 'Nothing that you may see would be lost.';
   const { stop, restart, owners } = summaryOf(allocations);
   const lost = ({ allocations: lines, bytes }: typeof stop) =>
     `${count(lines, 'allocation')}, ${humanBytes(bytes)}`;
@@ -56,10 +62,10 @@ export function drainCommand(): Command {
     .action(
       acting(async ({ control, print }, _operands, { wait }) => {
         const until = typeof wait === 'string' ? Date.now() + parseSeconds('--wait', wait) * 1000 : 0;
-        let allocations = await control.list();
+        let allocations = await owned(control);
         while (allocations.length > 0 && Date.now() < until) {
           await setTimeout(LOOK_MS);
-          allocations = await control.list();
+          allocations = await owned(control);
         }
         print({ ...summaryOf(allocations), left: allocations.map(allocationObject) }, () =>
           textOf(allocations),

@@ -21,7 +21,8 @@ CMD finds the connected socket on the fd $VKMEM_SESSION_FD, where the client lib
 any path, and in $VKMEM_ALLOCATIONS the ids of its allocations, as a JSON object. It has standard input, output and
 error and no other fd. It takes the place of vkmemctl: same process, its own exit code, and signals reach it. The
 session ends with it, whoever else has the fd, or when the client library that took it up is closed: it is for one program,
-CMD or one that CMD starts. Where the daemon restarts, CMD keeps what it has mapped, and has no connection any more.
+CMD or one that CMD starts. Where the daemon restarts, CMD keeps what it has mapped, and the client library
+connects again to $VKMEM_SESSION_PATH; in a sandbox, which sees no path, there is no connection any more.
 
 ALLOCATION is a list of name= and size=, and kind= (MAPPABLE by default; several as MAPPABLE+OPAQUE_FD), lifetime=
 (named or session), sharing= (shared, one-writer or exclusive), publishable, and if-exists=claim, to use the allocation
@@ -106,7 +107,7 @@ async function run(context: Context, operands: readonly string[], options: Optio
   const handover = await Handover.begin(path, basename(operands[0] ?? '').slice(0, MOST_NAME));
   try {
     for (const wanted of all) await provide(handover, context.control, wanted);
-    handover.hand(program);
+    handover.hand(program, options.sandbox !== true);
   } catch (failure) {
     for (const left of await handover.giveUp()) context.fail(left);
     throw described(failure, options.sandbox);

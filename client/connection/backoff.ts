@@ -21,10 +21,13 @@ export class Backoff {
     return Math.max(0, this.#end - performance.now());
   }
 
-  /** @returns milliseconds to wait before the next attempt; undefined where the time is over. */
-  next(): number | undefined {
+  /**
+   * @param goesOn whether there are attempts after the time is over as well.
+   * @returns milliseconds to wait before the next attempt; undefined where the time is over.
+   */
+  next(goesOn = false): number | undefined {
     const first = this.#most === 0;
-    const { left } = this;
+    const left = goesOn ? MOST_MS : this.left;
     if (left === 0 && !first) return undefined;
     const wait = Math.min(Math.random() * this.#most, left);
     this.#most = first ? FIRST_MS : Math.min(2 * this.#most, MOST_MS);

@@ -2,16 +2,18 @@
  * Link: the session's way to the daemon, which outlives its connection.
  *
  * Where the connection ends and nobody closed it, the link makes another to the same path and has the session go on,
- * where the daemon still has it (`restored`). What was asked and not answered is then asked again, if that is harmless
- * (an Allocate has its id, of a Free NOT_FOUND means done) or it was never sent; of a Release nothing is left to do where
- * the greeting no longer told of the grant. Another session is asked what was never sent and belongs to none. All else ends with UNAVAILABLE, and says whether it can have been done.
+ * where the daemon still has it (`restored`). What was asked and not answered is then asked again, where that is harmless
+ * (again.ts); all else ends with UNAVAILABLE, and says whether it can have been done. Requests wait for `reconnectMs`. A
+ * session that has memory is gone back to for as long as there is hope: its daemon may take its time, and would let go of
+ * what nobody comes back for. Without any, `reconnectMs` is all.
  *
  * Each session that is not restored begins another era. What belongs to one (bound()) is not asked in the next, where the
  * same number may be somebody else's grant.
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { type ClientEvent, type SessionInfo, sessionInfo } from '../session.js';
-import { anyonesToAsk, askable, disown, pendingOf, stale, takenBack } from './again.js';
+import { askable, pendingOf, stale, toAsk } from './again.js';
+import { Backlog } from './backlog.js';
 import type { HandoffConnection } from './handoff.js';
 import { type Found, passes, Reconnection } from './reconnection.js';
 import {
@@ -25,16 +27,18 @@ import {
 } from './request.js';
 
 export interface LinkOptions {
-  /** Of the handoff socket; undefined for an inherited session, whose connection is not made again. */
+  /** Of the handoff socket; undefined where it cannot be seen, and the connection is not made again. */
   readonly path: string | undefined;
+  /** Whether the session was begun by another program, which may have made memory in it. */
+  readonly inherited: boolean;
   readonly clientName: string;
-  /** How long to try to reach the daemon again; 0 for not at all. */
+  /** How long requests wait for the daemon to be there again; 0 for not at all, and then it is not looked for. */
   readonly reconnectMs: number;
 }
 
 /** Whom the link serves. */
 export interface LinkOwner {
-  /** The grants of an era that are held. */
+  /** Grants. */
   held(era: object): bigint[];
   /** Is told later, never from within a method of the link. */
   tell(event: ClientEvent): void;
@@ -50,10 +54,9 @@ export class Link implements Requester {
   #session: SessionInfo;
   #era: object = {};
   #absence: Reconnection | undefined;
-  /** Asked before the connection was lost, and to be asked again. */
-  #left: Pending[] = [];
-  /** Asked since. */
-  #waiting: Pending[] = [];
+  readonly #backlog: Backlog;
+  /** Whether the session may own memory, whoever holds it. */
+  #owns: boolean;
   #end: VkmemError | undefined;
   #change!: Promise<void>;
   #turn = (): void => {};
@@ -64,7 +67,9 @@ export class Link implements Requester {
       this.#over = resolve;
     });
     this.#options = options;
-    this.#session = sessionInfo(welcome, options.path === undefined);
+    this.#session = sessionInfo(welcome, options.inherited);
+    this.#backlog = new Backlog(options.reconnectMs);
+    this.#owns = options.inherited;
     this.#connection = connection;
     this.#newChange();
     connection.bequeath((left, reason) => this.#lost(left, reason));
@@ -103,10 +108,11 @@ export class Link implements Requester {
   ): Promise<Answer<R>> {
     return new Promise<Answer<R>>((resolve, reject) => {
       const pending = pendingOf(request, fields, fds, era, { resolve, reject });
+      this.#owns ||= request === 'allocate' || request === 'import';
       if (this.#end) refuse(pending, new VkmemError('UNAVAILABLE', this.#end.reason, {}, this.#end));
       else if (!this.#absence) this.#put(pending);
       else {
-        this.#waiting.push(pending);
+        this.#backlog.add(pending);
         this.#absence.keepAlive();
       }
     });
@@ -139,19 +145,18 @@ export class Link implements Requester {
     }
     const { path, clientName, reconnectMs } = this.#options;
     if (path === undefined || reconnectMs === 0 || !passes(reason)) {
-      this.#left.push(...left);
+      this.#backlog.leave(left);
       this.#giveUp(reason);
       return;
     }
     this.#connection.close(reason);
-    for (const pending of left) {
-      if (askable(pending)) this.#left.push(pending);
-      else refuse(pending, unanswered(pending, reason));
-    }
+    this.#backlog.leave(left.filter(askable));
+    for (const pending of left) if (!askable(pending)) refuse(pending, unanswered(pending, reason));
     const held = () => this.#owner.held(this.#era);
-    const keepsAlive = this.#left.length > 0 || held().length > 0;
+    const goesOn = () => this.#owns || held().length > 0;
+    const keepsAlive = !this.#backlog.empty || held().length > 0;
     const absence = new Reconnection(
-      { path, clientName, token: this.#session.token, reconnectMs, held },
+      { path, clientName, token: this.#session.token, reconnectMs, held, goesOn },
       keepsAlive,
     );
     this.#absence = absence;
@@ -172,17 +177,17 @@ export class Link implements Requester {
     this.#absence = undefined;
     this.#connection = handoff;
     handoff.bequeath((left, reason) => this.#lost(left, reason));
-    this.#session = sessionInfo(welcome, false);
-    if (!restored) this.#era = {};
-    const [left, waiting] = [this.#left.splice(0), this.#waiting.splice(0)];
+    this.#session = sessionInfo(welcome, this.#options.inherited && restored);
+    if (!restored) {
+      this.#era = {};
+      this.#owns = false;
+    }
+    const backlog = this.#backlog.take();
     this.#newChange();
     this.#tell(['reconnected', { restored, incarnation, downMs }]);
-    const again = restored ? left : left.filter(anyonesToAsk);
-    for (const pending of left) if (!again.includes(pending)) disown(pending);
-    for (const pending of [...again, ...waiting]) {
-      if (restored && takenBack(pending, told)) pending.resolve({ message: {}, fds: [] } as never);
-      else this.#put(pending);
-    }
+    const asked = toAsk(backlog, restored, told);
+    this.#owns ||= asked.length > 0;
+    for (const pending of asked) this.#put(pending);
   }
 
   #giveUp(reason: VkmemError): void {
@@ -195,7 +200,7 @@ export class Link implements Requester {
     if (this.#end) return;
     this.#end = reason;
     this.#absence = undefined;
-    for (const pending of [...this.#left.splice(0), ...this.#waiting.splice(0)]) settle(pending, reason);
+    for (const pending of Object.values(this.#backlog.take()).flat()) settle(pending, reason);
     this.#connection.closed.then(this.#over);
     this.#newChange();
   }

@@ -2,7 +2,7 @@
  * Reconnection: the attempts to have the daemon greet again, after a connection was lost.
  *
  * The daemon is told the session's token and the grants that are held, so that it can go on with that session where it
- * still has it; more grants than a message has room for cannot be gone on with, and a new session is begun. An attempt that got through to the socket is not given up before the time is over: the daemon may be
+ * still has it; where these are more than a message has room for, that it shall take none back. An attempt that got through to the socket is not given up before the time is over, and never by who has something to lose: the daemon may be
  * starting, and would find the session's client gone where it comes to read the greeting. What cannot pass with time
  * (the policy, the version, a breach of the protocol) ends the attempts at once.
  */
@@ -26,7 +26,10 @@ export interface Absent {
   readonly clientName: string;
   /** Of the session that was. */
   readonly token: string;
+  /** How long to try, unless it goes on. */
   readonly reconnectMs: number;
+  /** Whether there is more to lose than time, whenever it is asked. */
+  goesOn(): boolean;
   /** The grants that are held, whenever it is asked. */
   held(): bigint[];
 }
@@ -34,8 +37,8 @@ export interface Absent {
 export interface Found {
   readonly handoff: HandoffConnection;
   readonly welcome: Decoded<'Welcome'>;
-  /** The grants that the daemon was told of. */
-  readonly told: ReadonlySet<bigint>;
+  /** The grants that the daemon was told of; undefined where it keeps them all. */
+  readonly told: ReadonlySet<bigint> | undefined;
 }
 
 /** Whether another attempt may do better. EMFILE and the like pass too. */
@@ -83,7 +86,8 @@ export class Reconnection {
    */
   async run(): Promise<Found> {
     let last: unknown;
-    for (let wait = this.#backoff.next(); wait !== undefined; wait = this.#backoff.next()) {
+    const next = () => this.#backoff.next(this.#absent.goesOn());
+    for (let wait = next(); wait !== undefined; wait = next()) {
       await this.#sleep(wait);
       if (this.#stopped) throw this.#stopped;
       try {
@@ -119,16 +123,17 @@ export class Reconnection {
   }
 
   async #attempt(): Promise<Found> {
-    const { path, clientName, token, held } = this.#absent;
+    const { path, clientName, token: sessionToken, held } = this.#absent;
     const handoff = new HandoffConnection(openSeqpacket(path));
     this.#handoff = handoff;
     if (!this.#keepsAlive) handoff.unref();
-    const session = { sessionToken: token, grantIds: held() };
-    const before = fits(session) ? session : { grantIds: [] };
-    const timeoutMs = Math.max(1, this.#backoff.left);
+    const grantIds = held();
+    const whole = fits({ sessionToken, grantIds });
+    const before = whole ? { sessionToken, grantIds } : { sessionToken, keepAllGrants: true };
+    const timeoutMs = this.#absent.goesOn() ? Number.POSITIVE_INFINITY : Math.max(1, this.#backoff.left);
     const welcome = await greet(handoff, { clientName, ...before, timeoutMs });
     handoff.ref();
-    return { handoff, welcome, told: new Set(before.grantIds) };
+    return { handoff, welcome, told: whole ? new Set(grantIds) : undefined };
   }
 
   #sleep(ms: number): Promise<void> {

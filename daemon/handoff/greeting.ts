@@ -53,7 +53,7 @@ export function sessionFor(
   const session = before ?? beginSession(domain, identity, clientName, process);
   session.clientName = clientName;
   session.process = process ?? session.process;
-  if (before) keepGrants(domain, before, new Set(hello?.grantIds));
+  if (before && !hello?.keepAllGrants) keepGrants(domain, before, new Set(hello?.grantIds));
   return { session, restored: before !== undefined };
 }
 

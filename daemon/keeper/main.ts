@@ -75,6 +75,8 @@ async function run(log: pino.Logger): Promise<number> {
 
 // Never waits for whoever reads the log: what does not fit is dropped.
 const logFile = pino.destination({ dest: 1, sync: false, maxLength: MOST_LOG_BYTES });
+// Nobody is left to tell, and what is kept is worth more than the log.
+logFile.on('error', () => {});
 const log = pino({ name: 'vkmemd-keeper' }, logFile);
 let status = 1;
 try {
@@ -88,6 +90,11 @@ try {
     log.fatal({ err: failure }, 'the keeper failed');
   }
 }
+const closed = once(logFile, 'close').then(
+  () => true,
+  () => true,
+);
 logFile.end();
-await Promise.race([once(logFile, 'close'), sleep(LOG_FLUSH_MS)]);
+// Where nobody reads, pino would wait for that when the process exits.
+if (!(await Promise.race([closed, sleep(LOG_FLUSH_MS, false)]))) logFile.flushSync = () => {};
 process.exit(status);

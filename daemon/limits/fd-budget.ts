@@ -33,11 +33,12 @@ export interface OpenFiles {
   readonly open: number;
 }
 
-export function openFiles(): OpenFiles {
+/** @param leased how many of the open ones will be leased like any other. */
+export function openFiles(leased = 0): OpenFiles {
   const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   // One of those that are listed is the listing's own.
   const most = soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
-  return { most, open: readdirSync('/proc/self/fd').length - 1 };
+  return { most, open: readdirSync('/proc/self/fd').length - 1 - leased };
 }
 
 export class FdBudget {

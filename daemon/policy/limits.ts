@@ -20,7 +20,7 @@ export interface Limits {
   readonly controlConnectionsOfUser: number;
   /** File descriptors that are kept out of every promise, for the driver and for refusing politely. */
   readonly reservedFds: number;
-  /** File descriptors that a service manager is to keep for the daemon: what its unit is sized by. */
+  /** File descriptors that a service manager keeps for the daemon; fewer where it says so. */
   readonly storedFds: number;
 }
 
@@ -35,5 +35,5 @@ export const DEFAULT_LIMITS: Limits = {
   handshakeMs: 5000,
   controlConnectionsOfUser: 64,
   reservedFds: 32,
-  storedFds: 8192,
+  storedFds: 16_384,
 };

@@ -17,6 +17,7 @@ import {
 import { ANYBODY, startDaemon } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { HandoffWire } from '../support/handoff-wire.js';
+import { Kept, until as untilThere } from '../support/kept.js';
 import { get, scrape } from './support.js';
 
 const ready = { ready: true, reasons: [], warnings: [] };
@@ -71,6 +72,25 @@ t.test('a policy that could not be read again', async (t) => {
     await control.call('ReloadPolicy', {});
     t.match((await get(runtimeDir, '/readyz')).json(), ready);
   });
+});
+
+t.test('a daemon that imports what outlived the one before it', async (t) => {
+  const layer = new FakeLayer(t);
+  const kept = await Kept.start(t, { env: layer.environment });
+  const wire = await kept.open();
+  await wire.ask({ allocate: { sizeBytes: PAGE, kinds: wireKinds('OPAQUE_FD'), name: 'kept' } });
+  layer.script('delay vkAllocateMemory * 400');
+  await kept.kill();
+  await untilThere('that it is starting', async () => {
+    const answer = await get(kept.runtimeDir, '/readyz').catch(() => undefined);
+    return answer?.status === 503 && /is starting/.test(JSON.stringify(answer.json())) ? true : undefined;
+  });
+  layer.script('');
+  await kept.serving();
+  t.match((await get(kept.runtimeDir, '/readyz')).json(), ready);
+  const again = await kept.open();
+  await again.ask({ free: { allocation: { name: 'kept' } } });
+  for (const open of [wire, again]) open.close();
 });
 
 t.test('a daemon that stops', async (t) => {

@@ -117,10 +117,12 @@ t.test('more grants than a greeting has room for', async (t) => {
   ]) {
     const held = () => Array.from({ length: count ?? 0 }, (_, at) => 2n ** 62n + BigInt(at));
     const absent = { path, clientName: 'c'.repeat(128), token: 'token', reconnectMs: 60_000, held };
-    const { welcome, handoff } = await new Reconnection(absent, true).run();
+    const goesOn = () => true;
+    const { welcome, handoff } = await new Reconnection({ ...absent, goesOn }, true).run();
     t.equal(welcome.restored, false);
     t.equal(daemon.hellos.at(-1)?.grantIds.length, told, `${count} grants`);
-    t.equal(daemon.hellos.at(-1)?.sessionToken, told ? 'token' : '');
+    t.equal(daemon.hellos.at(-1)?.sessionToken, 'token');
+    t.equal(daemon.hellos.at(-1)?.keepAllGrants, told === 0, 'too many: none is to be taken back');
     handoff.close(new Error('enough'));
   }
 });

@@ -158,12 +158,12 @@ t.test('close() while calls wait', async (t) => {
 
 t.test('given up', async (t) => {
   const { daemon, control, client } = await start(t, {}, { reconnectMs: 200 });
-  // What is held keeps this process alive.
+  // What is held keeps this process alive, and the session hoping.
   await client.allocate({ size: 1 });
   daemon.crash();
   control.close();
   await t.rejects(client.budget(), { code: 'UNAVAILABLE' });
-  await client.closed;
+  await client.close();
 });
 
 t.test('a socket that was never there is not waited for', async (t) => {

@@ -13,29 +13,53 @@ import { startFakeDaemon } from './fake-daemon.js';
 import { staged, write } from './reconnect-support.js';
 import { connected, runProgram } from './support.js';
 
-t.test('given up', (t) =>
+t.test('given up by who has no memory', (t) =>
   staged(
     t,
     async (client, daemon) => {
-      const memory = await client.allocate({ size: 1 });
-      const { bytes } = write(memory, 4);
       daemon.restores = false;
       daemon.crash();
       const over = once(client, 'disconnected');
       await once(client, 'reconnecting');
       const told = { retryable: 'true', outcome: 'not-done' };
-      const refused = t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE', metadata: told });
+      const refused = t.rejects(client.claim({ name: 'x' }), { code: 'UNAVAILABLE', metadata: told });
       t.match(await over, [{ code: 'UNAVAILABLE', reason: /did not come back within 300 ms.*ENOENT/ }]);
       await Promise.all([refused, client.closed]);
       await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'later ones');
       await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /did not come back/ });
-      t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'what is held stays good');
-      await memory.release();
       daemon.start();
       await new Promise((resolve) => setTimeout(resolve, 100));
       t.equal(daemon.hellos.length, 1, 'nobody comes back later');
     },
     { reconnectMs: 300 },
+  ),
+);
+
+t.test('not given up by who has some', (t) =>
+  staged(
+    t,
+    async (client, daemon) => {
+      client.on('disconnected', () => t.fail('it is not over'));
+      const memory = await client.allocate({ size: 1 });
+      const { bytes } = write(memory, 4);
+      daemon.crash();
+      await once(client, 'reconnecting');
+      const told = { retryable: 'true', outcome: 'not-done' };
+      const late = { code: 'UNAVAILABLE', reason: /did not come back within 100 ms/, metadata: told };
+      await t.rejects(client.claim({ name: 'x' }), late, 'but requests wait no longer');
+      await t.rejects(client.allocate({ size: 1 }), late, 'each of them');
+      t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'what is held stays good');
+      daemon.deed = ({ body }) => (body === 'hello' ? 'ignore' : 'answer');
+      daemon.start();
+      while (daemon.seen.at(-1) !== 'hello') await new Promise(setImmediate);
+      await t.rejects(client.allocate({ size: 1 }), late, 'nor for a daemon that has still to come to them');
+      t.equal(daemon.seen.at(-1), 'hello', 'whom the greeting waits for');
+      daemon.deed = () => 'answer';
+      daemon.restart();
+      t.match(await once(client, 'reconnected'), [{ restored: true }]);
+      await memory.free();
+    },
+    { reconnectMs: 100 },
   ),
 );
 

@@ -84,7 +84,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the parts are joined. */
-const ROOT = ['daemon/main.ts', 'daemon/handed.ts'];
+const ROOT = ['daemon/main.ts', 'daemon/handed.ts', 'daemon/inquiry.ts'];
 
 const show = ({ file, target }: Import): string => `${file} imports ${target}`;
 

@@ -210,6 +210,6 @@ t.test('thresholds that mean nothing', async (t) => {
   t.equal(crossed.status, 64);
   t.match(crossed.stderr, /--pressure-elevated \(90\) is above --pressure-critical \(85\)/);
   const { stdout } = run('--help');
-  t.match(stdout, /--pressure-elevated <percent>[^-]*default: 80/);
-  t.match(stdout, /--pressure-critical <percent>[^-]*default: 95/);
+  t.match(stdout, /--pressure-elevated <percent>[^-]*default:\s+80/);
+  t.match(stdout, /--pressure-critical <percent>[^-]*default:\s+95/);
 });

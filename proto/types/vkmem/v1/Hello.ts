@@ -27,6 +27,10 @@ export interface Hello {
    * With session_token: the grants that the client has. Others, whose answers never reached it, are taken back.
    */
   'grantIds'?: (number | string | Long)[];
+  /**
+   * With session_token, in place of grant_ids, where these do not fit the message: no grant is taken back.
+   */
+  'keepAllGrants'?: (boolean);
 }
 
 /**
@@ -54,4 +58,8 @@ export interface Hello__Output {
    * With session_token: the grants that the client has. Others, whose answers never reached it, are taken back.
    */
   'grantIds': (Long)[];
+  /**
+   * With session_token, in place of grant_ids, where these do not fit the message: no grant is taken back.
+   */
+  'keepAllGrants': (boolean);
 }
