@@ -20,8 +20,9 @@ namespace {
 // F_DUPFD_QUERY of linux/fcntl.h (Linux 6.10); younger than the libc headers that the addon must build with.
 constexpr int kDupfdQuery = 1024 + 3;
 
-// sameFile(fd, fd): whether both are one open file description. Where the kernel cannot be asked (before 6.10, in
-// a sandbox that refuses kcmp) it says no: one file kept twice costs an fd, one that is not kept is lost.
+// sameFile(fd, fd): whether both are one open file description. Where the kernel cannot be asked
+// (before 6.10, in a sandbox that refuses kcmp) it says no: one file kept twice costs an fd, one that is not
+// kept is lost.
 Napi::Value SameFile(const Napi::CallbackInfo& info) {
   REQUIRE_FD(one_fd, 0);
   REQUIRE_FD(other_fd, 1);
