@@ -21,9 +21,6 @@ export const SEALS = {
   EXEC: 0x20,
 } as const;
 
-/** Those with which the kernel refuses whoever would open it anew to write, or map it so. */
-export const NO_WRITERS = SEALS.FUTURE_WRITE | SEALS.WRITE;
-
 export interface MemfdOptions {
   /**
    * Whether further seals are refused (F_SEAL_SEAL). Only an unsealed one can have its writers frozen later, with

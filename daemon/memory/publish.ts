@@ -13,7 +13,6 @@ import {
   type AccessName,
   type Decoded,
   type KindName,
-  NO_WRITERS,
   readSeals,
   SEALS,
   sealMemfd,
@@ -26,6 +25,7 @@ import { busy } from './waiting.js';
 
 /** Of the thread that sets seals: the memfd, and both ends of what it tells. */
 const FDS_OF_SEALING = 3;
+const NO_WRITERS = SEALS.FUTURE_WRITE | SEALS.WRITE;
 
 /** Whether one allocation is published, and what keeps it from being. */
 export class Publication {

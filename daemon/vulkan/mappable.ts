@@ -11,16 +11,7 @@
  * its access mode is enforced by the kernel, and the daemon can ask whether anybody else still holds the file.
  * Memory that a client imported is never MAPPABLE: the client has its fd already.
  */
-import {
-  type AccessName,
-  createMemfd,
-  NO_WRITERS,
-  type OwnedFd,
-  readSeals,
-  reopenMemfd,
-  sizeOf,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type AccessName, createMemfd, type OwnedFd, reopenMemfd, sizeOf, VkmemError } from '@vkmemd/proto';
 import { refuseForBuffers } from './claims.js';
 import { native } from './errors.js';
 import type { ExportedHandle } from './exported-handle.js';
@@ -60,23 +51,21 @@ export async function allocateMappable(
 
 /**
  * Imports a memfd that already exists with what is in it. The memfd is borrowed.
- * One of ours that is published, and so sealed against writers, is mapped to be read alone; whoever would have the device
- * write to it is refused before (memory/publish.ts). What drivers make of that is theirs.
- * @param before its detached memory, whose mapping is imported.
+ * @param before its detached memory: one that was sealed against writing cannot be mapped for the device again, so the
+ *   mapping of before is imported.
  * @throws VkmemError INVALID_SIZE when the file is not of the plan's size, or as the driver fails.
  */
 export async function importMemfd(
   device: NativeDevice,
   memfd: OwnedFd,
-  { size, memoryTypeIndex, handleTypes, publishable }: HostPlan,
+  { size, memoryTypeIndex, handleTypes }: HostPlan,
   before?: NativeMemory,
 ): Promise<NativeMemory> {
   const found = sizeOf(memfd);
   if (found !== size) {
     throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes, the memory ${size}.`);
   }
-  const readOnly = publishable === true && (readSeals(memfd) & NO_WRITERS) !== 0;
-  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, before, readOnly));
+  return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, before));
 }
 
 /** A new open file description of the memfd, for one grant. The receiver owns its fd. */

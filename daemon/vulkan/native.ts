@@ -135,17 +135,13 @@ export interface NativeDevice {
     exportTypes: number,
     dedicated?: NativeResource,
   ): Promise<NativeMemory>;
-  /**
-   * @param before detached memory of the same memfd: its mapping is imported, not one that is made anew.
-   * @param readOnly maps it to be read alone: nothing may have the device write to it.
-   */
+  /** @param before detached memory of the same memfd: its mapping is imported, not one that is made anew. */
   importHost(
     memfd: number,
     size: bigint,
     memoryTypeIndex: number,
     exportTypes: number,
     before?: NativeMemory,
-    readOnly?: boolean,
   ): Promise<NativeMemory>;
   /** OPAQUE_FD or DMA_BUF. What is imported cannot be exported again; keep the fd for that. */
   importFd(

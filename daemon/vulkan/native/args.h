@@ -32,8 +32,6 @@ class Args {
 
   uint32_t U32(const char* name);
   uint64_t U64(const char* name);
-  // False where undefined is given.
-  bool OptionalFlag(const char* name);
   // A descriptor of the caller's, duplicated: what the caller does with its own afterwards does not matter.
   UniqueFd DuplicatedFd(const char* name);
   // What a VulkanMemory object holds: null, which is no wrong argument, once it is freed.

@@ -173,8 +173,7 @@ Outcome<uint32_t> Device::HostTypeBits(int memfd, uint64_t size) {
   }
   Status live = Live("vkGetMemoryHostPointerPropertiesEXT");
   if (!live.ok()) return live.failure();
-  auto mapping = HostMapping::Create(memfd, size, physical.min_imported_host_pointer_alignment,
-                                     HostMapping::Mode::kReadWrite);
+  auto mapping = HostMapping::Create(memfd, size, physical.min_imported_host_pointer_alignment);
   if (!mapping.ok()) return mapping.failure();
   VkMemoryHostPointerPropertiesEXT properties{};
   properties.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT;

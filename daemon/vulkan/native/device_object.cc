@@ -72,13 +72,11 @@ Napi::Value DeviceObject::ImportHost(const Napi::CallbackInfo& info) {
   const uint32_t type = args.U32("memoryTypeIndex");
   const uint32_t exports = args.U32("exportTypes");
   std::shared_ptr<HostMapping> before = args.OptionalMappingOf("before");
-  const auto mode =
-      args.OptionalFlag("readOnly") ? HostMapping::Mode::kReadOnly : HostMapping::Mode::kReadWrite;
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, fd = std::move(fd), size, type, exports, before = std::move(before), mode]() mutable {
-        return Memory::ImportHost(core, std::move(fd), size, type, exports, std::move(before), mode);
+      [core = core_, fd = std::move(fd), size, type, exports, before = std::move(before)]() mutable {
+        return Memory::ImportHost(core, std::move(fd), size, type, exports, std::move(before));
       },
       WrapMemory);
 }

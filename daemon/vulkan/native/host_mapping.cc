@@ -9,17 +9,15 @@
 
 namespace vkmem {
 
-Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size, uint64_t alignment,
-                                                          Mode mode) {
+Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size, uint64_t alignment) {
   struct stat about;
   if (fstat(fd, &about) != 0) return Failure::System("fstat", errno);
   if (size == 0 || static_cast<uint64_t>(about.st_size) < size) {
     return Failure::Own("mmap", kRange, "the file has fewer bytes than the memory to be imported");
   }
-  const int protection = mode == Mode::kReadOnly ? PROT_READ : PROT_READ | PROT_WRITE;
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   if (alignment <= page) {
-    void* data = mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+    void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) return Failure::System("mmap", errno);
     return std::unique_ptr<HostMapping>(new HostMapping(data, size));
   }
@@ -34,7 +32,8 @@ Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size,
   const uintptr_t start = reinterpret_cast<uintptr_t>(range);
   const uintptr_t aligned = (start + alignment - 1) / alignment * alignment;
   const uintptr_t end = start + reserved;
-  void* data = mmap(reinterpret_cast<void*>(aligned), size, protection, MAP_SHARED | MAP_FIXED, fd, 0);
+  void* data =
+      mmap(reinterpret_cast<void*>(aligned), size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
   if (data == MAP_FAILED) {
     const int error = errno;
     munmap(range, reserved);

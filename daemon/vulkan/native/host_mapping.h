@@ -1,4 +1,4 @@
-// A memfd mapped into this process, shared, for a driver to import.
+// A memfd mapped into this process, shared and writable, for a driver to import.
 //
 // Model: the mapping is what VK_EXT_external_memory_host imports. It starts at a multiple of `alignment`
 // (minImportedHostPointerAlignment) and is unmapped when the object goes, which must be after vkFreeMemory.
@@ -17,12 +17,9 @@ namespace vkmem {
 
 class HostMapping {
  public:
-  // A file that is sealed against writers can be mapped to be read alone.
-  enum class Mode { kReadWrite, kReadOnly };
-
   // Borrows `fd`. `alignment` is a power of two. Fails with RANGE if the file is too short, or with mmap's
   // errno.
-  static Outcome<std::unique_ptr<HostMapping>> Create(int fd, uint64_t size, uint64_t alignment, Mode mode);
+  static Outcome<std::unique_ptr<HostMapping>> Create(int fd, uint64_t size, uint64_t alignment);
   ~HostMapping();
   HostMapping(const HostMapping&) = delete;
   HostMapping& operator=(const HostMapping&) = delete;

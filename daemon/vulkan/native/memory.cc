@@ -83,8 +83,7 @@ Memory::Made Memory::Allocate(std::shared_ptr<Device> device, uint64_t size, uin
 }
 
 Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
-                                uint32_t export_types, std::shared_ptr<HostMapping> before,
-                                HostMapping::Mode mode) {
+                                uint32_t export_types, std::shared_ptr<HostMapping> before) {
   constexpr auto kType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
   const uint64_t alignment = device->physical.min_imported_host_pointer_alignment;
   if (alignment == 0) {
@@ -99,7 +98,7 @@ Memory::Made Memory::ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, 
   if (before != nullptr && before->Fits(size, alignment)) {
     memory->mapping_ = std::move(before);
   } else {
-    auto mapping = HostMapping::Create(memfd.get(), size, alignment, mode);
+    auto mapping = HostMapping::Create(memfd.get(), size, alignment);
     if (!mapping.ok()) return mapping.failure();
     memory->mapping_ = std::move(mapping.value());
   }

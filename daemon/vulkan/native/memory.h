@@ -40,10 +40,9 @@ class Memory {
                        Dedicated dedicated);
   // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file). Where `before` is a
   // mapping of the same file, that is imported instead: a file that was sealed since (F_SEAL_FUTURE_WRITE)
-  // cannot be mapped for writing again; mapped read-only, the device may read it and never write. It is never
-  // dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
+  // cannot be mapped for writing again. It is never dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
   static Made ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
-                         uint32_t export_types, std::shared_ptr<HostMapping> before, HostMapping::Mode mode);
+                         uint32_t export_types, std::shared_ptr<HostMapping> before);
   // An OPAQUE_FD or a DMA_BUF; `fd` becomes the driver's on success and is closed on failure. The memory
   // cannot be exported again: asked to make an import exportable, NVIDIA's driver (580.159) makes memory of
   // its own and leaves the import out.
