@@ -107,6 +107,8 @@ export class Domain {
   readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;
+  /** Whether it was left to outlive the daemon: nothing of it ends any more, and nothing can be asked about. */
+  left = false;
   #nextGrant = 1n;
 
   constructor(device: Device, version: string, settings: DomainSettings, events: DomainEvents) {

@@ -108,7 +108,7 @@ export async function endSession(domain: Domain, session: Session): Promise<void
 /** Settles a retired allocation that nobody holds. Whether it is gone now. */
 export function settleIfUnheld(domain: Domain, allocation: Allocation): boolean {
   if (allocation.charge.state === 'settled') return true;
-  if (!allocation.retired) return false;
+  if (!allocation.retired || domain.left) return false;
   forgetUnheld(domain, allocation);
   if (allocation.held) return false;
   allocation.memory.closeHandles();
@@ -137,7 +137,7 @@ function forgetUnheld(domain: Domain, allocation: Allocation): void {
 /** Looks again, later, whether a draining allocation is still held. */
 function look(domain: Domain, allocation: Allocation, afterMs: number): false {
   const timer = setTimeout(() => {
-    if (settleIfUnheld(domain, allocation)) return;
+    if (domain.left || settleIfUnheld(domain, allocation)) return;
     look(domain, allocation, Math.min(afterMs * 2, LAST_LOOK_MS));
   }, afterMs);
   // A stopping daemon does not wait for other processes to let go.
@@ -145,8 +145,9 @@ function look(domain: Domain, allocation: Allocation, afterMs: number): false {
   return false;
 }
 
-/** Lets go of everything and ends nothing: it outlives the daemon, which is stopping. */
+/** Lets go of everything and ends nothing: it outlives the daemon, which is stopping. What drains, drains on in the next. */
 export async function leaveEverything(domain: Domain): Promise<void> {
+  domain.left = true;
   const all = domain.registry.all;
   for (const end of await Promise.allSettled(all.map(({ memory }) => memory.freeDevice()))) {
     if (end.status === 'rejected')
