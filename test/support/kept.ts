@@ -52,6 +52,8 @@ export class Kept {
   readonly runtimeDir: string;
   /** Where a failpoint is named (daemon/store/failing.ts). */
   readonly failpoint: string;
+  /** The policy's file. */
+  readonly policy: string;
   readonly keeper: number;
   readonly ended: Promise<number | null>;
   #log = '';
@@ -60,9 +62,9 @@ export class Kept {
     this.runtimeDir = temporaryFolder(t);
     const folder = temporaryFolder(t);
     this.failpoint = join(folder, 'failpoint');
-    const policy = join(folder, 'policy.toml');
-    writeFileSync(policy, options.policy ?? '');
-    const args = [PROGRAM, '--keeper', '--runtime-dir', this.runtimeDir, '--config', policy];
+    this.policy = join(folder, 'policy.toml');
+    writeFileSync(this.policy, options.policy ?? '');
+    const args = [PROGRAM, '--keeper', '--runtime-dir', this.runtimeDir, '--config', this.policy];
     const env = {
       ...plainEnvironment(),
       VK_DRIVER_FILES: driverUnderTest(),
