@@ -63,7 +63,8 @@ export class Keeping implements Persistence {
       failpoint('made:nothing');
       await this.#put(name, [...handles.values()]);
       failpoint('made:stored');
-      if (allocation.charge.state === 'settled') return this.release(name);
+      // It may have ended meanwhile.
+      if (allocation.charge.state === 'settled' || !this.#names.has(name)) return this.release(name);
       this.#ledger.allocations.put(allocation.id, recordOf(allocation, name, [...handles.keys()]));
       allocation.kept = true;
       failpoint('made:written');
@@ -78,13 +79,13 @@ export class Keeping implements Persistence {
     failpoint('draining:written');
   }
 
-  gone({ id }: Pick<Allocation, 'id'>): void {
+  gone({ id }: Pick<Allocation, 'id'>): Promise<void> | undefined {
     failpoint('gone:nothing');
     this.#ledger.allocations.remove(id);
     failpoint('gone:written');
     const name = this.#allocations.get(id);
     this.#allocations.delete(id);
-    if (name !== undefined) this.release(name);
+    return name === undefined ? undefined : this.letGo(name);
   }
 
   async granted(grants: readonly GrantRecord[]): Promise<void> {
@@ -155,9 +156,17 @@ export class Keeping implements Persistence {
   /** Lets go of what is kept under the name. */
   release(name: string): void {
     if (!this.#names.delete(name)) return;
-    this.#fds
-      .remove(name)
-      .catch((failure) => this.#fault(`what was kept as ${name} could not be let go`, failure));
+    this.#fds.remove(name).catch((failure) => this.#notLetGo(name, failure));
+  }
+
+  /** The same; resolves when the manager has closed it, or is not there to be asked. */
+  async letGo(name: string): Promise<void> {
+    this.release(name);
+    await this.#fds.settled().catch((failure) => this.#notLetGo(name, failure));
+  }
+
+  #notLetGo(name: string, failure: unknown): void {
+    this.#fault(`what was kept as ${name} could not be let go`, failure);
   }
 
   /** Resolves when all that was said has reached who keeps it. */

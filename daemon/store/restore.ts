@@ -75,7 +75,7 @@ export class Restoring {
     if (before) this.#keeping.survived(before.restarts);
     this.#ledger.device = { version: VERSION, deviceUuid, driverUuid, restarts: this.#keeping.restarts };
     const unknown = [...this.#fds.keys()];
-    for (const name of unknown) this.#letGo(name);
+    await Promise.all(unknown.map((name) => this.#letGo(name)));
     await Promise.all(this.#ending.map((allocation) => freeAllocation(this.#domain, allocation)));
     for (const session of this.#sessions.values()) this.#watchOver(session);
     const live = registry.all.filter(({ state }) => state === 'LIVE');
@@ -122,7 +122,7 @@ export class Restoring {
     if (fds.length !== types.length) {
       closeAll(fds);
       this.#lost.push(id);
-      this.#keeping.gone(record);
+      await this.#keeping.gone(record);
       return;
     }
     const owner = this.#awake(record.owner);
@@ -196,10 +196,10 @@ export class Restoring {
     return fds;
   }
 
-  #letGo(name: string): void {
+  #letGo(name: string): Promise<void> {
     const fds = this.#takeFds(name);
     this.#keeping.adopt(name);
     closeAll(fds);
-    this.#keeping.release(name);
+    return this.#keeping.letGo(name);
   }
 }

@@ -163,6 +163,31 @@ t.test('what drains is not forgotten while the daemon stops', async (t) => {
   await nothingLeft(t, kept);
 });
 
+t.test('bytes are not free while the keeper has them', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const [first, second] = [await allocate(wire, 0x68), await allocate(wire, 0x69)];
+  first.fd.close();
+  second.fd.close();
+  process.kill(kept.keeper, 'SIGSTOP');
+  for (const { id } of [first, second]) wire.send({ free: { allocation: { id } } });
+  for (const { message } of [await wire.next(), await wire.next()]) {
+    t.match(message.free, { freed: false, allocation: { state: 'ALLOCATION_STATE_DRAINING' } });
+  }
+  t.match((await budget(kept)).counts, { drainingAllocations: 2, allocations: 0 });
+  process.kill(kept.keeper, 'SIGCONT');
+  await until('bytes that are free', async () =>
+    (await budget(kept)).counts?.drainingAllocations === 0 ? true : undefined,
+  );
+  const third = await allocate(wire, 0x6a);
+  third.fd.close();
+  const { message } = await wire.ask({ free: { allocation: { id: third.id } } });
+  t.match(message.free, { freed: true, allocation: { state: 'ALLOCATION_STATE_FREED' } });
+  t.equal(kept.keptFds.memory, 0, 'and when the answer is there, the keeper has nothing');
+  wire.close();
+  await nothingLeft(t, kept);
+});
+
 t.test('the right to write outlives the daemon', async (t) => {
   const kept = await Kept.start(t);
   const writer = await kept.open();
