@@ -20,7 +20,7 @@ export interface Limits {
   readonly controlConnectionsOfUser: number;
   /** File descriptors that are kept out of every promise, for the driver and for refusing politely. */
   readonly reservedFds: number;
-  /** File descriptors that a service manager is to keep for the daemon: what its unit is sized by. */
+  /** File descriptors that the daemon has its service manager keep: what its unit is sized by, too. */
   readonly storedFds: number;
 }
 

@@ -15,11 +15,12 @@ import { dropGrant } from '../memory/grant.js';
 import { endSession, freeAllocation } from '../memory/lifetime.js';
 import { Session } from '../memory/session.js';
 import { publishSessionBegin } from '../memory/session-events.js';
-import { type Keeping, nameOfSession } from './keeping.js';
+import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, type SessionRecord, VERSION } from './records.js';
 import { restoreQuotas, restoreTickets } from './standing.js';
+import { nameOfSession } from './stored-fds.js';
 
 /** What came of it. */
 export interface Restored {
@@ -94,7 +95,7 @@ export class Restoring {
     sessions.skipIds(record.id);
     const name = nameOfSession(record.id);
     const fds = this.#takeFds(name);
-    if (fds.length > 0) this.#keeping.adopt(name);
+    if (fds.length > 0) this.#keeping.adopt(name, record.identity.uid, fds.length);
     const [pidfd, ...more] = fds;
     closeAll(more);
     if (!pidfd || hasExited(pidfd)) {
@@ -118,7 +119,7 @@ export class Restoring {
     const { id, name, plan, types, imported, terms } = record;
     const { device, ledger, registry } = this.#domain;
     const fds = this.#takeFds(name);
-    if (fds.length > 0) this.#keeping.adopt(name, id);
+    if (fds.length > 0) this.#keeping.adopt(name, terms.ownerUid, fds.length, id);
     if (fds.length !== types.length) {
       closeAll(fds);
       this.#lost.push(id);
@@ -198,7 +199,6 @@ export class Restoring {
 
   #letGo(name: string): Promise<void> {
     const fds = this.#takeFds(name);
-    this.#keeping.adopt(name);
     closeAll(fds);
     return this.#keeping.letGo(name);
   }
