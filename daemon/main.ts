@@ -2,6 +2,7 @@
  * vkmemd: the composition root. Joins the device, the domain and the planes, says so in one line, and takes them
  * apart again in the opposite order.
  */
+import { release } from 'node:os';
 import { asVkmemError, setMostPendingCloses, uuidText } from '@vkmemd/proto';
 import type { pino } from 'pino';
 import { parseListenAddress } from './admin/listen-address.js';
@@ -22,6 +23,7 @@ import { parseApart } from './policy/apart.js';
 import { findingText, PolicyError } from './policy/findings.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
+import { hasPeerPidfd } from './policy/warnings.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { Survival } from './store/survival.js';
 import { logHappenings } from './systemd/happenings.js';
@@ -82,9 +84,13 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
       requireReservable(read, heaps);
       return read;
     };
-    const survival = store && Survival.open(folder.path, store, kept, events.fault);
+    const { storedFds, reservedFds } = policy.limits;
+    const survival = store && Survival.open(folder.path, store, storedFds, kept, events.fault);
     if (survival) undo.push(() => survival.close());
-    const fds = new FdBudget(openFiles([...kept.values()].flat().length), policy.limits.reservedFds);
+    if (survival && !hasPeerPidfd(release())) {
+      log.warn(`this kernel (${release()}) makes no pidfd of a peer: SESSION memory ends with the daemon`);
+    }
+    const fds = new FdBudget(openFiles([...kept.values()].flat().length), reservedFds);
     setMostPendingCloses(fds.mostPendingCloses);
     log.info({ fds: fds.capacity, sessions: fds.mostSessions }, 'what RLIMIT_NOFILE allows at most');
     const domain = new Domain(

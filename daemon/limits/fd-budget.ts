@@ -94,6 +94,11 @@ export class FdBudget {
     if (typeof lease !== 'string') return lease;
     throw tooManyFiles(lease === 'user' ? this.#shares.mostOf(uid) : this.capacity, lease);
   }
+
+  /** The same of what outlived its daemon, which is open already. */
+  count(uid: number, fds: number): GiveBack {
+    return this.#shares.count(uid, fds);
+  }
 }
 
 /** @param limit of fds. */

@@ -52,6 +52,11 @@ export class Shares {
   take(uid: number, count: number): GiveBack | Whose {
     if (this.#total + count > this.capacity) return 'daemon';
     if (this.of(uid) + count > this.mostOf(uid)) return 'user';
+    return this.count(uid, count);
+  }
+
+  /** The same of what is there already: it counts, above every limit too, and nothing more is given until it is below. */
+  count(uid: number, count: number): GiveBack {
     this.#add(uid, count);
     let taken = true;
     return () => {

@@ -70,6 +70,8 @@ export class Allocation {
   readonly sharing: Sharing;
   /** Whether it outlives the daemon's restart. */
   kept = false;
+  /** Once nobody holds it but who keeps it: resolves when that has let go, and its bytes are free. */
+  going: Promise<void> | undefined;
   readonly publication: Publication;
   #uses = 0;
   #idle: (() => void) | undefined;

@@ -94,7 +94,7 @@ export class Domain {
   readonly tickets: Tickets;
   readonly allocationWatch = new AllocationWatch(this);
   readonly quotas: Quotas;
-  readonly sessions = new Sessions((identity) => this.quotas.of(identity).take('sessions'));
+  readonly sessions: Sessions;
   readonly fds: FdBudget;
   readonly persistence: Persistence;
   readonly transfers = new Turns(TRANSFERS);
@@ -107,6 +107,8 @@ export class Domain {
   readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;
+  /** Whether it was left to outlive the daemon: nothing of it ends any more, and nothing can be asked about. */
+  left = false;
   #nextGrant = 1n;
 
   constructor(device: Device, version: string, settings: DomainSettings, events: DomainEvents) {
@@ -121,6 +123,7 @@ export class Domain {
     this.events = events;
     this.ledger = new Ledger(device.info.heaps.length);
     this.quotas = new Quotas(device.info.heaps, this.ledger, this.authority, events);
+    this.sessions = new Sessions(this.quotas);
     this.budget = new Budget(device, this.ledger, this.authority.thresholds, events, this.quotas);
     this.budgetWatch = new BudgetWatch(() => budgetReport(this));
     this.tickets = new Tickets(

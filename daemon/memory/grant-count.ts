@@ -28,4 +28,9 @@ export class GrantCount {
         : `There are ${limit} grants that nobody released.`;
     throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'grants', limit: String(limit), whose: taken });
   }
+
+  /** The same of one that outlived its daemon, which nobody is refused. */
+  count(uid: number): GiveBack {
+    return this.#shares.count(uid, 1);
+  }
 }

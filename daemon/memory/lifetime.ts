@@ -3,10 +3,11 @@
  *
  * Free, the end of the owning session and the end of the daemon all do the same: the allocation is retired (nobody
  * finds it any more, its device memory goes) and drains. Its charge is settled only when no session has a grant of
- * it and the kernel sees no other holder of its memfd. The kernel gives no notice of the latter, so while such an
+ * it, the kernel sees no other holder of its memfd, and whoever kept it for the next daemon has let go of it. The kernel gives no notice of the latter, so while such an
  * allocation drains it is asked again, at growing intervals. Of an OPAQUE_FD the kernel can say nothing: there the
  * sessions' word counts.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
 import type { Identity } from '../policy/identity.js';
 import type { Allocation } from './allocation.js';
@@ -20,6 +21,8 @@ import { publishSessionBegin, publishSessionEnd } from './session-events.js';
 
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 1000;
+/** What an answer waits for those who keep fds: from then on the allocation drains, as any other that is held. */
+const LONGEST_WAIT_MS = 1000;
 
 /**
  * Gives an allocation up for everybody. The caller's own grants of it go too: it has closed what it held.
@@ -55,7 +58,7 @@ export async function freeAllocation(domain: Domain, allocation: Allocation): Pr
     publishEvent(domain, 'DRAINING', allocation);
   }
   await retired;
-  return settleIfUnheld(domain, allocation) || look(domain, allocation, FIRST_LOOK_MS);
+  return (await settleSoon(domain, allocation)) || look(domain, allocation, FIRST_LOOK_MS);
 }
 
 /** The frees of one owner, of which a driver may make long work, leave threads to the others. */
@@ -105,18 +108,37 @@ export async function endSession(domain: Domain, session: Session): Promise<void
   }
 }
 
-/** Settles a retired allocation that nobody holds. Whether it is gone now. */
+/**
+ * Settles a retired allocation that nobody holds; where it was kept, later, when that has ended. Whether it is gone now.
+ */
 export function settleIfUnheld(domain: Domain, allocation: Allocation): boolean {
   if (allocation.charge.state === 'settled') return true;
-  if (!allocation.retired) return false;
+  if (!allocation.retired || allocation.going || domain.left) return false;
   forgetUnheld(domain, allocation);
   if (allocation.held) return false;
   allocation.memory.closeHandles();
+  allocation.going = domain.persistence.gone(allocation)?.then(() => settle(domain, allocation));
+  if (allocation.going) return false;
+  settle(domain, allocation);
+  return true;
+}
+
+/** The same; waits a little for who kept it. */
+async function settleSoon(domain: Domain, allocation: Allocation): Promise<boolean> {
+  if (settleIfUnheld(domain, allocation)) return true;
+  if (!allocation.going) return false;
+  const patience = new AbortController();
+  const waited = sleep(LONGEST_WAIT_MS, undefined, { signal: patience.signal, ref: false });
+  await Promise.race([allocation.going, waited]);
+  patience.abort();
+  waited.catch(() => {}); // as it was told
+  return allocation.charge.state === 'settled';
+}
+
+function settle(domain: Domain, allocation: Allocation): void {
   allocation.charge.settle();
   domain.registry.remove(allocation);
-  domain.persistence.gone(allocation);
   publishEvent(domain, 'FREED', allocation);
-  return true;
 }
 
 /**
@@ -137,7 +159,7 @@ function forgetUnheld(domain: Domain, allocation: Allocation): void {
 /** Looks again, later, whether a draining allocation is still held. */
 function look(domain: Domain, allocation: Allocation, afterMs: number): false {
   const timer = setTimeout(() => {
-    if (settleIfUnheld(domain, allocation)) return;
+    if (domain.left || allocation.going || settleIfUnheld(domain, allocation)) return;
     look(domain, allocation, Math.min(afterMs * 2, LAST_LOOK_MS));
   }, afterMs);
   // A stopping daemon does not wait for other processes to let go.
@@ -145,8 +167,9 @@ function look(domain: Domain, allocation: Allocation, afterMs: number): false {
   return false;
 }
 
-/** Lets go of everything and ends nothing: it outlives the daemon, which is stopping. */
+/** Lets go of everything and ends nothing: it outlives the daemon, which is stopping. What drains, drains on in the next. */
 export async function leaveEverything(domain: Domain): Promise<void> {
+  domain.left = true;
   const all = domain.registry.all;
   for (const end of await Promise.allSettled(all.map(({ memory }) => memory.freeDevice()))) {
     if (end.status === 'rejected')

@@ -31,8 +31,11 @@ export interface Persistence {
   /** Its owner gave it up, and it drains. */
   draining(allocation: Allocation): void;
 
-  /** Its bytes are free. */
-  gone(allocation: Allocation): void;
+  /**
+   * Nobody else holds it any more. Resolves when whoever kept it has let go too: its bytes are free then. Undefined where
+   * it was not kept, and they are already. Never rejects.
+   */
+  gone(allocation: Allocation): Promise<void> | undefined;
 
   /** Before the answer that carries them. @throws VkmemError as made(). */
   granted(grants: readonly GrantRecord[]): Promise<void>;
@@ -53,7 +56,7 @@ export const NOTHING_KEPT: Persistence = {
   restarts: 0,
   made: async () => {},
   draining() {},
-  gone() {},
+  gone: () => undefined,
   granted: async () => {},
   dropped() {},
   ended() {},

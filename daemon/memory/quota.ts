@@ -127,6 +127,11 @@ export class Quota {
   /** @throws VkmemError TOO_MANY_SESSIONS, QUOTA_EXCEEDED for tickets, where the user may not have one more. */
   take(what: Leased): Lease {
     this.#requireOneMore(what);
+    return this.count(what);
+  }
+
+  /** Of one that outlived its daemon: nobody is refused what is there, so it counts above the limit too. */
+  count(what: Leased): Lease {
     this.#leased[what] += 1;
     this.#around.moved(this);
     let held = true;

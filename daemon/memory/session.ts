@@ -12,13 +12,18 @@ import { VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../policy/identity.js';
 import type { Allocation, GrantRecord } from './allocation.js';
 import type { ClientProcess } from './client-process.js';
-import type { Lease } from './quota.js';
+import type { Lease, Quota } from './quota.js';
 
 /** What is kept of a token's secret part, which is random enough that nobody finds another one with this hash. */
 export const tokenHash = (token: string): string =>
   createHash('sha256').update(secretOf(token)).digest('base64url');
 
 const secretOf = (token: string): string => token.slice(token.indexOf('.') + 1);
+
+/** What users may have, by their peers. */
+interface SessionQuotas {
+  of(identity: Identity): Pick<Quota, 'take' | 'count'>;
+}
 
 /** Of a session that outlived its daemon. */
 export interface Sleeper {
@@ -68,12 +73,11 @@ export class Sessions {
   readonly #asleep = new Map<string, Session>();
   /** Each counts for its user as long as it lives. */
   readonly #leases = new Map<Session, Lease>();
-  readonly #lease: (identity: Identity) => Lease;
+  readonly #quotas: SessionQuotas;
   #nextId = 1n;
 
-  /** @param lease of the user's quota; throws where it may not have one more. */
-  constructor(lease: (identity: Identity) => Lease) {
-    this.#lease = lease;
+  constructor(quotas: SessionQuotas) {
+    this.#quotas = quotas;
     this.incarnation = randomBytes(8).toString('hex');
   }
 
@@ -87,7 +91,7 @@ export class Sessions {
 
   /** @throws VkmemError TOO_MANY_SESSIONS where the user has as many as it may. */
   open(identity: Identity, clientName: string): Session {
-    const lease = this.#lease(identity);
+    const lease = this.#quotas.of(identity).take('sessions');
     const session = new Session(this.#nextId, identity, this.#newToken(), clientName);
     this.#nextId += 1n;
     this.#live.set(session.token, session);
@@ -106,11 +110,7 @@ export class Sessions {
     session.process = process;
     this.skipIds(id);
     this.#asleep.set(hash, session);
-    try {
-      this.#leases.set(session, this.#lease(identity));
-    } catch (refusal) {
-      if (!(refusal instanceof VkmemError)) throw refusal;
-    }
+    this.#leases.set(session, this.#quotas.of(identity).count('sessions'));
     return session;
   }
 

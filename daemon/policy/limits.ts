@@ -20,7 +20,7 @@ export interface Limits {
   readonly controlConnectionsOfUser: number;
   /** File descriptors that are kept out of every promise, for the driver and for refusing politely. */
   readonly reservedFds: number;
-  /** File descriptors that a service manager keeps for the daemon; fewer where it says so. */
+  /** File descriptors that the daemon has its service manager keep, at most. */
   readonly storedFds: number;
 }
 

@@ -13,7 +13,7 @@ export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Fin
   for (const rule of rules) warnOfRule(rule, findings);
   warnOfReservations(rules, policy, findings);
   const asks = rules.find(({ rule }) => rule.match.units !== undefined);
-  if (asks && !saysUnits(release())) {
+  if (asks && !hasPeerPidfd(release())) {
     findings.warn(asks.at, `this kernel (${release()}) cannot say units surely: such rules match nobody.`);
   }
   if (!policy.rightsOf({ uid: 0, gid: 0, pid: 0, groups: [] }).connect) {
@@ -59,8 +59,8 @@ function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings
   }
 }
 
-/** @param kernel as uname says it, such as 6.1.0-18-amd64. */
-export function saysUnits(kernel: string): boolean {
+/** Whether a session's process can be known surely. @param kernel as uname says it, such as 6.1.0-18-amd64. */
+export function hasPeerPidfd(kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
   const [leastMajor, leastMinor] = WITH_PEER_PIDFD;
   return major > leastMajor || (major === leastMajor && minor >= leastMinor);

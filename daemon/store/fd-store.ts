@@ -23,7 +23,11 @@ export interface FdStore {
   put(name: string, fds: readonly OwnedFd[]): Promise<void>;
   /** All that are kept under the name, once messages before it are through. */
   remove(name: string): Promise<void>;
-  /** Resolves when the manager has dealt with everything before it (sd_notify's BARRIER=1). */
+  /**
+   * Resolves when the manager has dealt with everything before it (sd_notify's BARRIER=1). Cheap: all who ask while one
+   * is on its way share the next one. systemd may close what it let go of a moment later, on a thread of its own.
+   * @throws VkmemError UNAVAILABLE where nobody receives, or this was closed.
+   */
   settled(): Promise<void>;
   /** What has not left yet is given up: its promises are rejected with UNAVAILABLE. */
   close(): void;

@@ -7,48 +7,33 @@
  * told of, and are let go. It is crossed out before its fds are removed; so fds without a line are let go there too. A
  * session is kept once it has something to lose, its process's pidfd first.
  */
-import { closeAll, type OwnedFd } from '@vkmemd/proto';
+import { closeAll } from '@vkmemd/proto';
 import { failpoint } from '#failpoint';
 import type { Allocation, GrantRecord } from '../memory/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
-import type { FdStore } from './fd-store.js';
 import type { LedgerFile } from './ledger-file.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
 import { StandingBook } from './standing.js';
-
-/**
- * Under which names fds are kept: 's' and a session's id, 'a' and a number of its own for an allocation. All names together
- * are one variable of the next start's environment, so they are short.
- */
-export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
-const nameOfAllocation = (number: number): string => `a${number.toString(36)}`;
-const numberOf = (name: string): number =>
-  /^a[0-9a-z]{1,10}$/.test(name) ? Number.parseInt(name.slice(1), 36) : 0;
+import { nameOfSession, type StoredFds } from './stored-fds.js';
 
 export class Keeping implements Persistence {
   readonly keeps = true;
   readonly standing: StandingBook;
   #restarts = 0;
   readonly #ledger: LedgerFile;
-  readonly #fds: FdStore;
-  readonly #fault: (what: string, cause: unknown) => void;
-  /** Of what is kept. */
-  readonly #names = new Set<string>();
+  readonly #fds: StoredFds;
   /** The names of allocations, by their ids. */
   readonly #allocations = new Map<string, string>();
-  #lastNumber = 0;
-  /** Those that are written down, from when that began. */
-  readonly #sessions = new Map<Session, Promise<void>>();
+  /** Those that are written down, from when that began: whether the next start can tell that its process lives. */
+  readonly #sessions = new Map<Session, Promise<boolean>>();
   /** The grants of departed sessions that stay with them. */
   readonly #departed = new Map<Session, bigint[]>();
 
-  /** @param fault tells of what nobody is there to be told of. */
-  constructor(ledger: LedgerFile, fds: FdStore, fault: (what: string, cause: unknown) => void) {
+  constructor(ledger: LedgerFile, fds: StoredFds) {
     this.#ledger = ledger;
     this.standing = new StandingBook(ledger);
     this.#fds = fds;
-    this.#fault = fault;
   }
 
   async made(allocation: Allocation): Promise<void> {
@@ -57,15 +42,17 @@ export class Keeping implements Persistence {
       const { owner, maker } = allocation.terms;
       // What cannot outlive the process has nothing that a client could ask for again.
       if (handles.size === 0) return;
-      for (const session of new Set([owner, maker])) if (session) await this.#write(session);
-      const name = nameOfAllocation(this.#lastNumber + 1);
-      this.adopt(name, allocation.id);
+      if (maker) await this.#write(maker);
+      const outlives = owner ? await this.#write(owner) : true;
+      const name = this.#fds.nextName();
+      this.#allocations.set(allocation.id, name);
       failpoint('made:nothing');
-      await this.#put(name, [...handles.values()]);
+      await this.#fds.put(name, allocation.terms.ownerUid, [...handles.values()]);
       failpoint('made:stored');
-      if (allocation.charge.state === 'settled') return this.release(name);
+      // It may have ended meanwhile.
+      if (allocation.charge.state === 'settled' || !this.#fds.has(name)) return this.release(name);
       this.#ledger.allocations.put(allocation.id, recordOf(allocation, name, [...handles.keys()]));
-      allocation.kept = true;
+      allocation.kept = outlives;
       failpoint('made:written');
     } finally {
       closeAll(handles.values());
@@ -78,13 +65,13 @@ export class Keeping implements Persistence {
     failpoint('draining:written');
   }
 
-  gone({ id }: Pick<Allocation, 'id'>): void {
+  gone({ id }: Pick<Allocation, 'id'>): Promise<void> | undefined {
     failpoint('gone:nothing');
     this.#ledger.allocations.remove(id);
     failpoint('gone:written');
     const name = this.#allocations.get(id);
     this.#allocations.delete(id);
-    if (name !== undefined) this.release(name);
+    return name === undefined ? undefined : this.#fds.letGo(name);
   }
 
   async granted(grants: readonly GrantRecord[]): Promise<void> {
@@ -139,36 +126,37 @@ export class Keeping implements Persistence {
     this.#restarts = before + 1;
   }
 
-  /** The name is in use from now on, or still is since an earlier start. @param id of the allocation, if it is one's. */
-  adopt(name: string, id?: string): void {
-    this.#names.add(name);
+  /** A user's fds have the name, since an earlier start. @param id of the allocation, if it is one's. */
+  adopt(name: string, uid: number, fds: number, id?: string): void {
+    this.#fds.adopt(name, uid, fds);
     if (id !== undefined) this.#allocations.set(id, name);
-    this.#lastNumber = Math.max(this.#lastNumber, numberOf(name));
   }
 
   /** The same of a session; @param departed where it has ended with rights. */
   adoptSession(session: Session, departed: boolean): void {
-    this.#sessions.set(session, Promise.resolve());
+    this.#sessions.set(session, Promise.resolve(true));
     if (departed) this.#departed.set(session, []);
   }
 
   /** Lets go of what is kept under the name. */
   release(name: string): void {
-    if (!this.#names.delete(name)) return;
-    this.#fds
-      .remove(name)
-      .catch((failure) => this.#fault(`what was kept as ${name} could not be let go`, failure));
+    this.#fds.release(name);
+  }
+
+  /** The same of fds that nothing was written down of; resolves when it is done. */
+  letGo(name: string): Promise<void> {
+    this.#fds.adopt(name);
+    return this.#fds.letGo(name);
   }
 
   /** Resolves when all that was said has reached who keeps it. */
   async close(): Promise<void> {
-    await this.#fds.settled();
-    this.#fds.close();
+    await this.#fds.close();
     await this.#ledger.close();
   }
 
   /** Once. Of one without a pidfd nobody could say later whether its process lives: it ends with this process. */
-  #write(session: Session): Promise<void> {
+  #write(session: Session): Promise<boolean> {
     const known = this.#sessions.get(session);
     if (known) return known;
     const writing = this.#keep(session);
@@ -177,17 +165,15 @@ export class Keeping implements Persistence {
     return writing;
   }
 
-  async #keep(session: Session): Promise<void> {
+  async #keep(session: Session): Promise<boolean> {
     const pidfd = session.process?.pidfd();
     const name = nameOfSession(session.id);
     try {
-      if (pidfd) {
-        this.adopt(name);
-        await this.#put(name, [pidfd]);
-      }
+      if (pidfd) await this.#fds.put(name, session.identity.uid, [pidfd]);
       failpoint('session:stored');
       if (session.ended) this.#cross(session);
       else this.#ledger.sessions.put(session.id, sessionRecordOf(session, pidfd !== undefined));
+      return pidfd !== undefined;
     } finally {
       pidfd?.close();
     }
@@ -197,15 +183,5 @@ export class Keeping implements Persistence {
     this.#sessions.delete(session);
     this.#ledger.sessions.remove(session.id);
     this.release(nameOfSession(session.id));
-  }
-
-  /** @throws VkmemError TOO_MANY_FILES; nothing has the name then. */
-  async #put(name: string, fds: readonly OwnedFd[]): Promise<void> {
-    try {
-      await this.#fds.put(name, fds);
-    } catch (failure) {
-      this.release(name);
-      throw failure;
-    }
   }
 }

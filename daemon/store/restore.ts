@@ -7,7 +7,6 @@
  * fds are kept, and it is tried again. Fds that nothing is written down of, and lines whose fds are gone, are let go.
  */
 import { closeAll, hasExited, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import type { GiveBack } from '../limits/shares.js';
 import { Allocation } from '../memory/allocation.js';
 import { publishEvent } from '../memory/allocation-events.js';
 import { ClientProcess } from '../memory/client-process.js';
@@ -16,11 +15,12 @@ import { dropGrant } from '../memory/grant.js';
 import { endSession, freeAllocation } from '../memory/lifetime.js';
 import { Session } from '../memory/session.js';
 import { publishSessionBegin } from '../memory/session-events.js';
-import { type Keeping, nameOfSession } from './keeping.js';
+import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, type SessionRecord, VERSION } from './records.js';
-import { restoreStanding } from './standing.js';
+import { restoreQuotas, restoreTickets } from './standing.js';
+import { nameOfSession } from './stored-fds.js';
 
 /** What came of it. */
 export interface Restored {
@@ -61,11 +61,12 @@ export class Restoring {
     const refused = otherDevice(device.info, this.#ledger.device);
     if (refused) this.#domain.events.note(refused.reason);
     try {
+      restoreQuotas(this.#domain, this.#ledger);
       for (const record of this.#ledger.sessions.all) this.#restoreSession(record);
       const records = this.#ledger.allocations.all.sort((a, b) => a.createdAt - b.createdAt);
       for (const record of records) await this.#restoreAllocation(record, refused);
       this.#restoreGrants();
-      restoreStanding(this.#domain, this.#ledger, this.#allocations);
+      restoreTickets(this.#domain, this.#ledger, this.#allocations);
     } catch (failure) {
       for (const fds of this.#fds.values()) closeAll(fds);
       throw failure;
@@ -75,7 +76,7 @@ export class Restoring {
     if (before) this.#keeping.survived(before.restarts);
     this.#ledger.device = { version: VERSION, deviceUuid, driverUuid, restarts: this.#keeping.restarts };
     const unknown = [...this.#fds.keys()];
-    for (const name of unknown) this.#letGo(name);
+    await Promise.all(unknown.map((name) => this.#letGo(name)));
     await Promise.all(this.#ending.map((allocation) => freeAllocation(this.#domain, allocation)));
     for (const session of this.#sessions.values()) this.#watchOver(session);
     const live = registry.all.filter(({ state }) => state === 'LIVE');
@@ -94,7 +95,7 @@ export class Restoring {
     sessions.skipIds(record.id);
     const name = nameOfSession(record.id);
     const fds = this.#takeFds(name);
-    if (fds.length > 0) this.#keeping.adopt(name);
+    if (fds.length > 0) this.#keeping.adopt(name, record.identity.uid, fds.length);
     const [pidfd, ...more] = fds;
     closeAll(more);
     if (!pidfd || hasExited(pidfd)) {
@@ -104,7 +105,7 @@ export class Restoring {
       return;
     }
     const { id, identity, tokenHash, clientName } = record;
-    const process = new ClientProcess(identity.pid, pidfd, this.#leased(identity.uid));
+    const process = new ClientProcess(identity.pid, pidfd, this.#domain.fds.count(identity.uid, 1));
     const asleep = { id, identity, tokenHash, clientName, process };
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
     session.process = process;
@@ -118,11 +119,11 @@ export class Restoring {
     const { id, name, plan, types, imported, terms } = record;
     const { device, ledger, registry } = this.#domain;
     const fds = this.#takeFds(name);
-    if (fds.length > 0) this.#keeping.adopt(name, id);
+    if (fds.length > 0) this.#keeping.adopt(name, terms.ownerUid, fds.length, id);
     if (fds.length !== types.length) {
       closeAll(fds);
       this.#lost.push(id);
-      this.#keeping.gone(record);
+      await this.#keeping.gone(record);
       return;
     }
     const owner = this.#awake(record.owner);
@@ -137,7 +138,7 @@ export class Restoring {
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, terms.ownerUid);
     charge.commit();
-    charge.whenSettled(this.#leased(terms.ownerUid, types.length));
+    charge.whenSettled(this.#domain.fds.count(terms.ownerUid, types.length));
     const maker = this.#awake(record.maker);
     const published = (allocation: Allocation) => publishEvent(this.#domain, 'PUBLISHED', allocation);
     const allocation = new Allocation({ ...terms, owner, maker }, memory, charge, published, record);
@@ -169,7 +170,7 @@ export class Restoring {
         this.#ledger.grants.remove(record.id);
         continue;
       }
-      const uncount = orNothing(() => grantCount.take(session.identity.uid));
+      const uncount = grantCount.count(session.identity.uid);
       const grant = { ...record, allocation, session, hold, uncount };
       session.grants.set(grant.id, grant);
       allocation.grants.add(grant);
@@ -196,24 +197,9 @@ export class Restoring {
     return fds;
   }
 
-  #letGo(name: string): void {
+  #letGo(name: string): Promise<void> {
     const fds = this.#takeFds(name);
-    this.#keeping.adopt(name);
     closeAll(fds);
-    this.#keeping.release(name);
-  }
-
-  /** What is there already counts, and is not refused any more. */
-  #leased(uid: number, fds = 1): GiveBack {
-    return orNothing(() => this.#domain.fds.lease(uid, fds));
-  }
-}
-
-function orNothing(take: () => GiveBack): GiveBack {
-  try {
-    return take();
-  } catch (refusal) {
-    if (!(refusal instanceof VkmemError)) throw refusal;
-    return () => {};
+    return this.#keeping.letGo(name);
   }
 }

@@ -2,12 +2,12 @@
  * What stands beside memory, and outlives this process too: tickets, by the hash of their secrets, and what SetQuota
  * changed. Nothing of it has fds.
  */
-import { VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation.js';
 import type { Domain } from '../memory/domain.js';
 import type { Standing } from '../memory/persistence.js';
 import type { Change } from '../memory/quota-terms.js';
 import type { Ticket } from '../memory/ticket.js';
+import type { Identity } from '../policy/identity.js';
 import type { LedgerFile } from './ledger-file.js';
 import type { QuotaRecord, TicketRecord } from './records.js';
 
@@ -49,22 +49,27 @@ export class StandingBook implements Standing {
   }
 }
 
-/** Tickets of allocations that are there again, and quotas as they were changed, where the policy still lets them be. */
-export function restoreStanding(
+/** Quotas as they were changed, where the policy still lets them be: before anything that they may let users have. */
+export function restoreQuotas(domain: Domain, ledger: LedgerFile): void {
+  const peers = new Map(ledger.sessions.all.map(({ identity }) => [identity.uid, identity]));
+  for (const record of ledger.quotas.all) restoreQuota(domain, ledger, record, peers.get(record.uid));
+}
+
+/** Tickets of allocations that are there again. */
+export function restoreTickets(
   domain: Domain,
   ledger: LedgerFile,
   allocations: ReadonlyMap<string, Allocation>,
 ): void {
-  for (const record of ledger.quotas.all) restoreQuota(domain, ledger, record);
   for (const { id, allocation: of, hash, ownerUid, expiryDate, usesLeft, terms } of ledger.tickets.all) {
     const allocation = allocations.get(of);
     if (!allocation || expiryDate <= Date.now() || usesLeft <= 0) {
       ledger.tickets.remove(id);
       continue;
     }
-    const giveBack = counted(domain, ownerUid);
+    const lease = domain.quotas.byUid(ownerUid).count('tickets');
     const whole = { ...terms, allocation };
-    domain.tickets.restore(whole, { id, hash, ownerUid, expiryDate, usesLeft }, giveBack);
+    domain.tickets.restore(whole, { id, hash, ownerUid, expiryDate, usesLeft }, () => lease.release());
   }
 }
 
@@ -72,9 +77,11 @@ function restoreQuota(
   domain: Domain,
   ledger: LedgerFile,
   { uid, limits, reserved, counts }: QuotaRecord,
+  peer: Identity | undefined,
 ): void {
   const change: Change = { limits: new Map(limits), reserved: new Map(reserved), ...counts };
-  const quota = domain.quotas.byUid(uid);
+  // By the rules for the user's processes, where some may be there still.
+  const quota = peer ? domain.quotas.of(peer) : domain.quotas.byUid(uid);
   const conflict = domain.quotas.conflict(quota, change);
   if (conflict === undefined) {
     quota.set(change);
@@ -82,15 +89,4 @@ function restoreQuota(
   }
   ledger.quotas.remove(BigInt(uid));
   domain.events.note(`what SetQuota gave user ${uid} is in conflict, and gone: ${conflict}`);
-}
-
-/** What is there already is not refused any more. */
-function counted(domain: Domain, uid: number): () => void {
-  try {
-    const lease = domain.quotas.byUid(uid).take('tickets');
-    return () => lease.release();
-  } catch (refusal) {
-    if (!(refusal instanceof VkmemError)) throw refusal;
-    return () => {};
-  }
 }

@@ -10,6 +10,7 @@ import { Keeping } from './keeping.js';
 import { LedgerFile } from './ledger-file.js';
 import { type Restored, Restoring } from './restore.js';
 import { STATE_FOLDER } from './state-folder.js';
+import { StoredFds } from './stored-fds.js';
 
 export class Survival {
   readonly keeping: Keeping;
@@ -24,6 +25,7 @@ export class Survival {
 
   /**
    * @param runtimeDir which the daemon has to itself.
+   * @param most fds that the policy lets it put there.
    * @param handed what the fd store handed back, by name; taken.
    * @param fault tells of what nobody is there to be told of.
    * @throws VkmemError LEDGER_UNREADABLE; the fd store still has everything then.
@@ -31,12 +33,13 @@ export class Survival {
   static open(
     runtimeDir: string,
     fds: FdStore,
+    most: number,
     handed: Map<string, OwnedFd[]>,
     fault: (what: string, cause: unknown) => void,
   ): Survival {
     try {
       const ledger = LedgerFile.open(join(runtimeDir, STATE_FOLDER));
-      return new Survival(ledger, new Keeping(ledger, fds, fault), handed);
+      return new Survival(ledger, new Keeping(ledger, new StoredFds(fds, most, fault)), handed);
     } catch (failure) {
       for (const some of handed.values()) closeAll(some);
       fds.close();

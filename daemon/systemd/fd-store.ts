@@ -37,6 +37,10 @@ export class NotifyFdStore implements FdStore {
   #kept = 0;
   #nameBytes = 0;
   readonly #barriers = new Set<Connection>();
+  /** The barrier that is on its way; never rejects. */
+  #running: Promise<void> | undefined;
+  /** The one that begins when that has come back. */
+  #next: Promise<void> | undefined;
 
   /**
    * @param address $NOTIFY_SOCKET.
@@ -80,7 +84,25 @@ export class NotifyFdStore implements FdStore {
     this.#count(name, -kept);
   }
 
-  async settled(): Promise<void> {
+  settled(): Promise<void> {
+    if (!this.#running) return this.#begin();
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    const barrier = this.#barrier();
+    const done = () => {
+      this.#running = undefined;
+    };
+    this.#running = barrier.then(done, done); // a failure is told to those who asked
+    return barrier;
+  }
+
+  async #barrier(): Promise<void> {
     // The manager closes its end when it comes to the message.
     const [ours, theirs] = seqpacketPair();
     try {

@@ -31,6 +31,23 @@ t.test('one user takes all it can get', async (t) => {
   t.equal(shares.of(1), 22);
 });
 
+t.test('what is there already counts, and nothing more is given until it is below', async (t) => {
+  const shares = new Shares(() => 8);
+  const [most, rest] = [shares.count(1, 7), shares.count(1, 3)];
+  t.equal(shares.of(1), 10);
+  t.equal(shares.take(2, 1), 'daemon');
+  most();
+  most();
+  t.equal(shares.total, 3);
+  t.type(shares.take(2, 1), 'function');
+  rest();
+  const fds = new FdBudget({ most: 256, open: 20 }, 32);
+  const giveBack = fds.count(1, 1000);
+  t.throws(() => fds.lease(2, 1), { code: 'TOO_MANY_FILES' });
+  giveBack();
+  fds.lease(2, 1)();
+});
+
 t.test('what there is can change', async (t) => {
   let capacity = 8;
   const shares = new Shares(() => capacity);

@@ -14,5 +14,8 @@ t.test('a user that releases nothing is refused; others are not', async (t) => {
   const others = [2, 3, 4, 5].flatMap((uid) => Array.from({ length: 4 }, () => count.take(uid)));
   t.throws(() => count.take(6), { code: 'QUOTA_EXCEEDED', metadata: { limit: '64', whose: 'daemon' } });
   for (const uncount of [...mine, ...others]) uncount();
+  const outlived = Array.from({ length: 70 }, () => count.count(1));
+  t.throws(() => count.take(2), { code: 'QUOTA_EXCEEDED' }, 'those of an earlier daemon count, however many');
+  for (const uncount of outlived) uncount();
   count.take(1)();
 });

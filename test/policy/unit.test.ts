@@ -10,7 +10,7 @@ import { hasExited, Listener, type OwnedFd, type PeerIdentity } from '@vkmemd/pr
 import t, { type Test } from 'tap';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
 import { identityOf, UnitPattern, unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
-import { saysUnits } from 'vkmemd/dist/policy/warnings.js';
+import { hasPeerPidfd } from 'vkmemd/dist/policy/warnings.js';
 import { asUser } from '../support/as-user.js';
 import { controlGroup, MOVED } from '../support/control-group.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
@@ -97,8 +97,8 @@ t.test('patterns', async (t) => {
 });
 
 t.test('kernels that can say', async (t) => {
-  for (const old of ['6.1.0-18-amd64', '5.15.0', '6.4.99']) t.equal(saysUnits(old), false, old);
-  for (const young of ['6.5.0-rc1', '6.18.44-fc', '7.0', '10.1.2']) t.equal(saysUnits(young), true, young);
+  for (const old of ['6.1.0-18-amd64', '5.15.0', '6.4.99']) t.equal(hasPeerPidfd(old), false, old);
+  for (const young of ['6.5.0-rc1', '6.18.44-fc', '7.0', '10.1.2']) t.equal(hasPeerPidfd(young), true, young);
 });
 
 const asking = new Policy({ rules: [{ where: 'test', match: { units: [] }, gives: {} }] });

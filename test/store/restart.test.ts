@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { closeAll } from '@vkmemd/proto';
 import t from 'tap';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
-import { Kept, until } from '../support/kept.js';
+import { Kept, openOf, until } from '../support/kept.js';
 import { allocate, budget, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
 
 const DEPARTED = fileURLToPath(new URL('programs/departed.js', import.meta.url));
@@ -136,6 +136,54 @@ t.test('what drains goes on draining', async (t) => {
   const draining = heaps.reduce((sum, heap) => sum + heap.drainingBytes, 0n);
   t.equal(draining, 8192n, 'its bytes are not free');
   fd.close();
+  wire.close();
+  await nothingLeft(t, kept);
+});
+
+t.test('what drains is not forgotten while the daemon stops', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const held = await allocate(wire, 0x67);
+  const fd = held.fd.dup('kept on');
+  await wire.ask({ free: { allocation: { id: held.id } } });
+  held.fd.close();
+  const pid = await until('a daemon', () => kept.pid);
+  // The daemon waits for it at its end.
+  process.kill(kept.keeper, 'SIGSTOP');
+  process.kill(pid, 'SIGTERM');
+  await until('a daemon that let go of its memfds', () => (openOf(pid).memory === 0 ? true : undefined));
+  // Longer than the longest wait from look to look.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  process.kill(kept.keeper, 'SIGCONT');
+  await kept.gone(pid);
+  await kept.serving();
+  t.match((await budget(kept)).counts, { drainingAllocations: 1, allocations: 0 });
+  fd.close();
+  wire.close();
+  await nothingLeft(t, kept);
+});
+
+t.test('bytes are not free while the keeper has them', async (t) => {
+  const kept = await Kept.start(t);
+  const wire = await kept.open();
+  const [first, second] = [await allocate(wire, 0x68), await allocate(wire, 0x69)];
+  first.fd.close();
+  second.fd.close();
+  process.kill(kept.keeper, 'SIGSTOP');
+  for (const { id } of [first, second]) wire.send({ free: { allocation: { id } } });
+  for (const { message } of [await wire.next(), await wire.next()]) {
+    t.match(message.free, { freed: false, allocation: { state: 'ALLOCATION_STATE_DRAINING' } });
+  }
+  t.match((await budget(kept)).counts, { drainingAllocations: 2, allocations: 0 });
+  process.kill(kept.keeper, 'SIGCONT');
+  await until('bytes that are free', async () =>
+    (await budget(kept)).counts?.drainingAllocations === 0 ? true : undefined,
+  );
+  const third = await allocate(wire, 0x6a);
+  third.fd.close();
+  const { message } = await wire.ask({ free: { allocation: { id: third.id } } });
+  t.match(message.free, { freed: true, allocation: { state: 'ALLOCATION_STATE_FREED' } });
+  t.equal(kept.keptFds.memory, 0, 'and when the answer is there, the keeper has nothing');
   wire.close();
   await nothingLeft(t, kept);
 });

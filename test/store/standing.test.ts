@@ -1,6 +1,7 @@
 /**
  * What outlives a daemon beside memory: tickets, with the uses that they have left, and quotas as they were changed.
  */
+import { writeFileSync } from 'node:fs';
 import { closeAll } from '@vkmemd/proto';
 import t from 'tap';
 import { Kept } from '../support/kept.js';
@@ -61,5 +62,43 @@ t.test('quotas', async (t) => {
     heaps: [{ heapIndex: 0, limitBytes: 1n << 20n }],
   });
   t.match(await quota(12_346), { overridden: false }, 'what was taken back stays so');
+  await nothingLeft(t, kept);
+});
+
+t.test('what is there counts, above what the user may have now too', async (t) => {
+  const policy = (sessions: number) =>
+    `[[rule]]\nuid = 0\nmax_sessions = ${sessions}\nmax_tickets = ${sessions}\n`;
+  const kept = await Kept.start(t, { policy: policy(2) });
+  const quota = async () => (await controlled(kept, (control) => control.call('GetQuota', { uid: 0 }))).quota;
+  const expectedRevision = (await quota())?.revision ?? 0n;
+  await controlled(kept, (control) =>
+    control.call('SetQuota', { uid: 0, expectedRevision, sessions: 4, tickets: 4 }),
+  );
+  const wires = await Promise.all(Array.from({ length: 4 }, () => kept.open()));
+  const named = await Promise.all(wires.map((wire, at) => allocate(wire, at, { name: `frames-${at}` })));
+  for (const { id } of named) {
+    await controlled(kept, (control) =>
+      control.call('CreateTicket', { allocation: { id }, uses: 1, validSeconds: 600 }),
+    );
+  }
+  await kept.kill();
+  await kept.serving();
+  const four = { limit: 4, used: 4, overage: 0 };
+  t.match(await quota(), { sessions: four, tickets: four }, 'by what SetQuota gave');
+  await t.rejects(kept.open(), { code: 'TOO_MANY_SESSIONS' });
+  const revision = (await quota())?.revision ?? 0n;
+  await controlled(kept, (control) =>
+    control.call('SetQuota', { uid: 0, expectedRevision: revision, reset: true }),
+  );
+  writeFileSync(kept.policy, policy(3));
+  await kept.kill();
+  await kept.serving();
+  const over = { limit: 3, used: 4, overage: 1 };
+  t.match(await quota(), { sessions: over, tickets: over }, 'and by a policy that gives less');
+  for (const { id, fd } of named) {
+    fd.close();
+    await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { id } }));
+  }
+  for (const wire of wires) wire.close();
   await nothingLeft(t, kept);
 });

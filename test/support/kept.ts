@@ -35,10 +35,25 @@ export async function until<T>(what: string, look: () => Promise<T | undefined> 
   throw new Error(`it never came: ${what}`);
 }
 
+/** What a process has open of memory files and processes. */
+export function openOf(pid: number): { readonly memory: number; readonly processes: number } {
+  const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // It was closed meanwhile.
+    }
+  });
+  const count = (pattern: RegExp) => links.filter((link) => pattern.test(link)).length;
+  return { memory: count(/^\/memfd:/), processes: count(/pidfd/) };
+}
+
 export class Kept {
   readonly runtimeDir: string;
   /** Where a failpoint is named (daemon/store/failing.ts). */
   readonly failpoint: string;
+  /** The policy's file. */
+  readonly policy: string;
   readonly keeper: number;
   readonly ended: Promise<number | null>;
   #log = '';
@@ -47,9 +62,9 @@ export class Kept {
     this.runtimeDir = temporaryFolder(t);
     const folder = temporaryFolder(t);
     this.failpoint = join(folder, 'failpoint');
-    const policy = join(folder, 'policy.toml');
-    writeFileSync(policy, options.policy ?? '');
-    const args = [PROGRAM, '--keeper', '--runtime-dir', this.runtimeDir, '--config', policy];
+    this.policy = join(folder, 'policy.toml');
+    writeFileSync(this.policy, options.policy ?? '');
+    const args = [PROGRAM, '--keeper', '--runtime-dir', this.runtimeDir, '--config', this.policy];
     const env = {
       ...plainEnvironment(),
       VK_DRIVER_FILES: driverUnderTest(),
@@ -143,15 +158,7 @@ export class Kept {
 
   /** What the keeper has open of memory files and processes. */
   get keptFds(): { readonly memory: number; readonly processes: number } {
-    const links = readdirSync(`/proc/${this.keeper}/fd`).flatMap((fd) => {
-      try {
-        return [readlinkSync(`/proc/${this.keeper}/fd/${fd}`)];
-      } catch {
-        return []; // It was closed meanwhile.
-      }
-    });
-    const count = (pattern: RegExp) => links.filter((link) => pattern.test(link)).length;
-    return { memory: count(/^\/memfd:/), processes: count(/pidfd/) };
+    return openOf(this.keeper);
   }
 
   /** Has the daemon die at a failpoint, once. */

@@ -1,0 +1,123 @@
+/**
+ * Who has how much of the fd store, and what of it outlives the daemon: users, and sessions whose process nobody knows, in
+ * this process, with a real device; and what the policy says (`stored_fds`), in a daemon.
+ */
+import { join } from 'node:path';
+import { closeAll, DatagramReceiver, type Decoded, decode, encode } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
+import { allocate as allocateFor } from 'vkmemd/dist/memory/allocate.js';
+import { Domain } from 'vkmemd/dist/memory/domain.js';
+import { beginSession, endSession, free } from 'vkmemd/dist/memory/lifetime.js';
+import { Survival } from 'vkmemd/dist/store/survival.js';
+import { NotifyFdStore } from 'vkmemd/dist/systemd/fd-store.js';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
+import { Kept } from '../support/kept.js';
+import { LET_IN, peer, policyOf } from '../support/quotas.js';
+import { allocate, kinds, list, nothingLeft } from './support.js';
+
+process.env.VK_DRIVER_FILES = driverUnderTest();
+
+const requestOf = (name: string): Decoded<'AllocateRequest'> =>
+  decode('AllocateRequest', encode('AllocateRequest', { sizeBytes: 4096n, kinds, name }));
+
+/** A domain whose fds go to a manager that closes them, of which the policy lets `most` be kept. */
+async function storing(t: Test, most: number) {
+  const address = join(temporaryFolder(t), 'notify');
+  const on = {
+    message: ({ fds }: { fds: Parameters<typeof closeAll>[0] }) => closeAll(fds),
+    error(failure: Error) {
+      throw failure;
+    },
+  };
+  const receiver = DatagramReceiver.bind(address, on);
+  const device = await Device.open();
+  const faults: string[] = [];
+  const fault = (what: string) => faults.push(what);
+  const store = new NotifyFdStore(address, 1000);
+  const survival = Survival.open(temporaryFolder(t), store, most, new Map(), fault);
+  const policy = policyOf([LET_IN]);
+  const fds = new FdBudget(openFiles(), 32);
+  const settings = { policy, readPolicy: async () => policy, fds, persistence: survival.keeping };
+  const domain = new Domain(device, '0.0.0', settings, { fault, note() {} });
+  const end = async () => {
+    await survival.close();
+    await device.close();
+    receiver.close();
+    t.strictSame(faults, []);
+    t.ok(domain.ledger.empty);
+  };
+  return { domain, store, end };
+}
+
+t.test('one user takes all it can get', async (t) => {
+  const { domain, store, end } = await storing(t, 16);
+  const callerOf = (uid: number) => ({ identity: peer(uid), session: undefined, gone: () => false });
+  const [one, other] = [callerOf(1), callerOf(2)];
+  const make = (caller: typeof one, at: number) => allocateFor(domain, caller, requestOf(`frames-${at}`));
+  for (let at = 0; at < 12; at += 1) await make(one, at);
+  await t.rejects(make(one, 12), { code: 'TOO_MANY_FILES', metadata: { limit: '12', whose: 'user' } });
+  for (let at = 0; at < 4; at += 1) await make(other, at);
+  await t.rejects(make(other, 4), { code: 'TOO_MANY_FILES', metadata: { limit: '16', whose: 'daemon' } });
+  t.equal(store.kept, 16);
+  const freeOf = (caller: typeof one, at: number) =>
+    free(domain, caller, {
+      allocation: { id: '', name: `frames-${at}` },
+    } as Decoded<'FreeAllocationRequest'>);
+  t.match(await freeOf(one, 0), { freed: true });
+  await t.rejects(
+    make(one, 0),
+    { code: 'TOO_MANY_FILES', metadata: { whose: 'user' } },
+    'what it gives back is for the others',
+  );
+  for (let at = 1; at < 12; at += 1) await freeOf(one, at);
+  for (let at = 0; at < 4; at += 1) await freeOf(other, at);
+  t.equal(store.kept, 0);
+  await end();
+});
+
+t.test('memory of a session whose process nobody knows', async (t) => {
+  const { domain, end } = await storing(t, 16);
+  const identity = peer(1);
+  const session = beginSession(domain, identity, 'test', undefined);
+  const caller = { identity, session, gone: () => false };
+  const { response: own } = await allocateFor(domain, caller, requestOf(''));
+  t.match(
+    own.allocation,
+    { lifetime: 'LIFETIME_SESSION', kept: false },
+    'it ends with the daemon, and says so',
+  );
+  const { response: named } = await allocateFor(domain, caller, requestOf('frames'));
+  t.match(named.allocation, { lifetime: 'LIFETIME_NAMED', kept: true });
+  await endSession(domain, session);
+  await free(domain, caller, { allocation: { id: named.allocation?.id, name: '' } } as never);
+  await end();
+});
+
+t.test('what the policy says, through a restart', async (t) => {
+  const kept = await Kept.start(t, { policy: '[limits]\nstored_fds = 8\n' });
+  const wire = await kept.open();
+  // Of eight, six; one is the session's process.
+  for (let at = 0; at < 5; at += 1) {
+    const { fd, grantId } = await allocate(wire, at, { name: `frames-${at}` });
+    fd.close();
+    await wire.ask({ release: { grantId } });
+  }
+  const more = { allocate: { sizeBytes: 4096n, kinds, name: 'more' } };
+  const refusal = { code: 'TOO_MANY_FILES', metadata: { limit: '6', whose: 'user' } };
+  await t.rejects(wire.ask(more), refusal);
+  await kept.kill();
+  await kept.serving();
+  t.equal((await list(kept)).length, 5);
+  const again = await kept.open();
+  // The session that had nothing left has ended: there is room for one.
+  await again.ask(more);
+  const another = { allocate: { sizeBytes: 4096n, kinds, name: 'another' } };
+  await t.rejects(again.ask(another), refusal, 'what was there counts');
+  await again.ask({ free: { allocation: { name: 'more' } } });
+  for (let at = 0; at < 5; at += 1) await again.ask({ free: { allocation: { name: `frames-${at}` } } });
+  again.close();
+  wire.close();
+  await nothingLeft(t, kept);
+});
