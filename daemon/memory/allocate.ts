@@ -5,6 +5,7 @@
 import { closeAll, type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
 import type { DeviceMemory, MemoryPlan } from '../vulkan/device.js';
+import { ownFile } from '../vulkan/foreign-handle.js';
 import { Allocation, type AllocationTerms } from './allocation.js';
 import { publishEvent } from './allocation-events.js';
 import { type Caller, partyOf, requirePresent } from './caller.js';
@@ -13,6 +14,7 @@ import { grantKinds } from './grant.js';
 import type { Charge } from './ledger.js';
 import { freeAllocation } from './lifetime.js';
 import { type OwnerTerms, parseAllocate, parseImport } from './request.js';
+import { requireNoTwin } from './twins.js';
 
 /** An answer and the file descriptors that belong to its grants, in their order. The receiver owns them. */
 export interface WithFds<T> {
@@ -65,7 +67,7 @@ export async function importMemory(
     if (terms.source === 'OPAQUE_FD') domain.authority.requireTrust(domain.device.info.type, caller.identity);
     return await establish(domain, caller, terms, async () => {
       const plan = await domain.device.planImport(terms, fd);
-      return { plan, make: () => domain.device.import(terms, plan, fd.dup('imported')) };
+      return { plan, make: () => domain.device.import(terms, plan, ownFile(fd, terms.source)) };
     });
   } finally {
     closeAll(fds);
@@ -147,6 +149,9 @@ async function make(
     );
     charge.whenSettled(fdGiven);
     const memory = await countedIn(domain, source.make);
+    // Where there is none it goes on in this turn, so that of two at a time one is seen.
+    const refused = requireNoTwin(domain, memory);
+    if (refused) await refused;
     charge.commit();
     const allocation = new Allocation(terms, memory, charge, (published) =>
       publishEvent(domain, 'PUBLISHED', published),

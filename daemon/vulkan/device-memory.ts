@@ -15,6 +15,7 @@ import {
   heldElsewhere,
   type KindName,
   type OwnedFd,
+  sameFile,
   VkmemError,
 } from '@vkmemd/proto';
 import { Attachment } from './attachment.js';
@@ -24,6 +25,7 @@ import { reimport } from './making.js';
 import { exportMappable } from './mappable.js';
 import {
   duplicatesOf,
+  foreignOf,
   type KeptHandles,
   keptOf,
   type MemoryHandles,
@@ -186,6 +188,12 @@ export class DeviceMemory {
    */
   heldElsewhere(): boolean | undefined {
     return this.#handles.memfd?.open ? heldElsewhere(this.#handles.memfd) : undefined;
+  }
+
+  /** Whether both are one open file of a client's. */
+  sharesFile(other: DeviceMemory): boolean {
+    const theirs = foreignOf(other.#handles);
+    return foreignOf(this.#handles).some((fd) => theirs.some((their) => sameFile(fd, their)));
   }
 
   /** The memfd where it may be sealed against writers, borrowed; undefined without one, or once it is closed. */

@@ -17,7 +17,16 @@
  * passed is the file system asked.
  */
 import { readFileSync, statfsSync } from 'node:fs';
-import { type FileStatus, fileStatus, type OwnedFd, readSeals, SEALS, VkmemError } from '@vkmemd/proto';
+import {
+  type FileStatus,
+  fileStatus,
+  isKernelError,
+  type OwnedFd,
+  readSeals,
+  reopenMemfd,
+  SEALS,
+  VkmemError,
+} from '@vkmemd/proto';
 
 /** What a client says that an fd is. */
 export type ForeignSource = 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
@@ -34,6 +43,21 @@ export type HandleFile = Pick<FileStatus, 'type' | 'node' | 'device'>;
 const S_IFREG = 0o100000n;
 
 const invalid = (reason: string): VkmemError => new VkmemError('INVALID_HANDLE', reason);
+
+/**
+ * A duplicate, the caller's, that is an open file of its own where that can be had: of a regular file that we may open.
+ * @param fd as checkForeign() has passed it.
+ */
+export function ownFile(fd: OwnedFd, source: ForeignSource): OwnedFd {
+  if (source === 'DMA_BUF' || fileStatus(fd).type !== S_IFREG) return fd.dup('imported');
+  try {
+    return reopenMemfd(fd, 'rw', 'imported');
+  } catch (refusal) {
+    // Of another user, who lets nobody else open it.
+    if (!isKernelError(refusal)) throw refusal;
+    return fd.dup('imported');
+  }
+}
 
 /** What file the fd is. */
 export function handleFile(fd: OwnedFd): HandleFile {

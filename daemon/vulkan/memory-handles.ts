@@ -21,6 +21,12 @@ export function keptOf({ memfd, adopted }: MemoryHandles): KeptHandles {
   return new Map<number, OwnedFd>(memfd ? [[0, memfd]] : adopted);
 }
 
+/** Those that are open and came from outside, where whoever sent them may have them too. */
+export function foreignOf({ memfd, adopted, imported }: MemoryHandles): OwnedFd[] {
+  const all = [...(adopted?.values() ?? []), ...(memfd && imported ? [memfd] : [])];
+  return all.filter(({ open }) => open);
+}
+
 /** Duplicates of them all, the caller's. */
 export function duplicatesOf(handles: MemoryHandles): KeptHandles {
   return new Map([...keptOf(handles)].map(([type, fd]) => [type, fd.dup('kept')]));
