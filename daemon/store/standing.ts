@@ -2,7 +2,6 @@
  * What stands beside memory, and outlives this process too: tickets, by the hash of their secrets, and what SetQuota
  * changed. Nothing of it has fds.
  */
-import { VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation.js';
 import type { Domain } from '../memory/domain.js';
 import type { Standing } from '../memory/persistence.js';
@@ -10,6 +9,7 @@ import type { Change } from '../memory/quota-terms.js';
 import type { Ticket } from '../memory/ticket.js';
 import type { LedgerFile } from './ledger-file.js';
 import type { QuotaRecord, TicketRecord } from './records.js';
+import { unrefused } from './unrefused.js';
 
 export class StandingBook implements Standing {
   readonly #ledger: LedgerFile;
@@ -62,7 +62,10 @@ export function restoreStanding(
       ledger.tickets.remove(id);
       continue;
     }
-    const giveBack = counted(domain, ownerUid);
+    const giveBack = unrefused(() => {
+      const lease = domain.quotas.byUid(ownerUid).take('tickets');
+      return () => lease.release();
+    });
     const whole = { ...terms, allocation };
     domain.tickets.restore(whole, { id, hash, ownerUid, expiryDate, usesLeft }, giveBack);
   }
@@ -82,15 +85,4 @@ function restoreQuota(
   }
   ledger.quotas.remove(BigInt(uid));
   domain.events.note(`what SetQuota gave user ${uid} is in conflict, and gone: ${conflict}`);
-}
-
-/** What is there already is not refused any more. */
-function counted(domain: Domain, uid: number): () => void {
-  try {
-    const lease = domain.quotas.byUid(uid).take('tickets');
-    return () => lease.release();
-  } catch (refusal) {
-    if (!(refusal instanceof VkmemError)) throw refusal;
-    return () => {};
-  }
 }

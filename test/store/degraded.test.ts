@@ -3,25 +3,12 @@
  * freed, and the device cannot use it. Published memory, which the device may only read. And what the operator sees of
  * restarts.
  */
-import { join } from 'node:path';
 import t from 'tap';
-import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { get } from '../admin/support.js';
-import { Kept, until } from '../support/kept.js';
-import { allocate, budget, claim, controlled, holds, list, nothingLeft } from './support.js';
+import { Kept } from '../support/kept.js';
+import { allocate, budget, claim, controlled, holds, list, nothingLeft, rewritten } from './support.js';
 
 const OPAQUE = ['KIND_OPAQUE_FD'] as const;
-
-/** Kills the daemon, does something while there is none, and waits until the next one serves. */
-async function between(kept: Kept, work: () => Promise<void>): Promise<void> {
-  const pid = await until('a daemon', () => kept.pid);
-  process.kill(kept.keeper, 'SIGSTOP');
-  process.kill(pid, 'SIGKILL');
-  await work();
-  process.kill(kept.keeper, 'SIGCONT');
-  await kept.gone(pid);
-  await kept.serving();
-}
 
 t.test('another driver than before', async (t) => {
   const kept = await Kept.start(t);
@@ -30,12 +17,10 @@ t.test('another driver than before', async (t) => {
   await wire.ask({ release: { grantId: mapped.grantId } });
   mapped.fd.close();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
-  await between(kept, async () => {
-    const ledger = LedgerFile.open(join(kept.runtimeDir, 'state'));
+  await rewritten(kept, (ledger) => {
     const { device } = ledger;
     if (!device) throw new Error('nothing was written');
     ledger.device = { ...device, driverUuid: Buffer.alloc(16, 1) };
-    await ledger.close();
   });
   const states = Object.fromEntries((await list(kept)).map(({ name, state }) => [name, state]));
   t.strictSame(states, { mapped: 'ALLOCATION_STATE_LIVE', opaque: 'ALLOCATION_STATE_DEGRADED' });

@@ -1,0 +1,30 @@
+/**
+ * The fds that the fd store handed back, by name, each until it is taken. What nobody takes nothing was written down of.
+ */
+import { closeAll, type OwnedFd } from '@vkmemd/proto';
+
+export class HandedFds {
+  readonly #fds: Map<string, OwnedFd[]>;
+
+  /** @param fds taken. */
+  constructor(fds: Map<string, OwnedFd[]>) {
+    this.#fds = fds;
+  }
+
+  /** Those that nobody has taken. */
+  get names(): string[] {
+    return [...this.#fds.keys()];
+  }
+
+  /** All of the name, the caller's from now on; none where there are none. */
+  take(name: string): OwnedFd[] {
+    const fds = this.#fds.get(name) ?? [];
+    this.#fds.delete(name);
+    return fds;
+  }
+
+  /** Closes what nobody has taken. */
+  close(): void {
+    for (const name of this.names) closeAll(this.take(name));
+  }
+}
