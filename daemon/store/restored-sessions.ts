@@ -86,16 +86,19 @@ export class RestoredSessions {
       session.ended = true;
       const leaves = this.#domain.departed.keep(session);
       for (const grant of [...session.grants.values()]) dropGrant(this.#domain, grant);
-      if (!leaves) this.#keeping.departed(session);
+      if (leaves) continue;
+      this.#keeping.departed(session);
+      session.process?.letGo();
     }
   }
 
   /** Each ends with its process, unless that comes back first; at once where there is nothing to come back for. */
   watchOver(): void {
     for (const session of this.#sessions.values()) {
-      if (session.idle) void endSession(this.#domain, session);
-      if (session.ended) continue;
-      session.sleeping = session.process?.watch(() => void endSession(this.#domain, session));
+      const { process } = session;
+      session.sleeping = process?.watch(() => void endSession(this.#domain, session));
+      // Whoever exited before was watched by nobody.
+      if (session.idle || process?.exited) void endSession(this.#domain, session);
     }
   }
 }
