@@ -153,9 +153,9 @@ export class DeviceMemory {
     if (this.#freeing === undefined) await this.#attachment.detach(this.#handles.memfd !== undefined);
   }
 
-  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's, or kept. */
+  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's. */
   get survives(): boolean {
-    return this.#handles.memfd !== undefined || this.degraded !== undefined;
+    return this.#handles.memfd !== undefined;
   }
 
   /**
