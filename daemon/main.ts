@@ -83,7 +83,7 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
       requireReservable(read, heaps);
       return read;
     };
-    const survival = store && Survival.open(folder.path, store, kept, events.fault);
+    const survival = store && Survival.open(folder.path, device.info, store, kept, events.fault);
     if (survival) undo.push(() => survival.close());
     const { storedFds: wanted, reservedFds } = policy.limits;
     if (store && wanted > Math.max(store.capacity, SHIPPED.storedFds)) {

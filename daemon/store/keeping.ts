@@ -14,7 +14,7 @@ import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
 import type { FdStore } from './fd-store.js';
 import type { LedgerFile } from './ledger-file.js';
-import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
+import { grantRecordOf, type MadeBy, recordOf, sessionRecordOf } from './records.js';
 import { StandingBook } from './standing.js';
 
 /**
@@ -31,6 +31,7 @@ export class Keeping implements Persistence {
   readonly standing: StandingBook;
   #restarts = 0;
   readonly #ledger: LedgerFile;
+  readonly #device: MadeBy;
   readonly #fds: FdStore;
   readonly #fault: (what: string, cause: unknown) => void;
   /** Of what is kept. */
@@ -43,9 +44,15 @@ export class Keeping implements Persistence {
   /** The grants of departed sessions that stay with them. */
   readonly #departed = new Map<Session, bigint[]>();
 
-  /** @param fault tells of what nobody is there to be told of. */
-  constructor(ledger: LedgerFile, fds: FdStore, fault: (what: string, cause: unknown) => void) {
+  /** @param device that there is now. @param fault tells of what nobody is there to be told of. */
+  constructor(
+    ledger: LedgerFile,
+    { deviceUuid, driverUuid }: MadeBy,
+    fds: FdStore,
+    fault: (what: string, cause: unknown) => void,
+  ) {
     this.#ledger = ledger;
+    this.#device = { deviceUuid, driverUuid };
     this.standing = new StandingBook(ledger);
     this.#fds = fds;
     this.#fault = fault;
@@ -64,7 +71,10 @@ export class Keeping implements Persistence {
       await this.#put(name, [...handles.values()]);
       failpoint('made:stored');
       if (allocation.charge.state === 'settled') return this.release(name);
-      this.#ledger.allocations.put(allocation.id, recordOf(allocation, name, [...handles.keys()]));
+      this.#ledger.allocations.put(
+        allocation.id,
+        recordOf(allocation, this.#device, name, [...handles.keys()]),
+      );
       allocation.kept = true;
       failpoint('made:written');
     } finally {

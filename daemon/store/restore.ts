@@ -12,6 +12,7 @@ import { Allocation } from '../memory/allocation.js';
 import { publishEvent } from '../memory/allocation-events.js';
 import type { Domain } from '../memory/domain.js';
 import { freeAllocation } from '../memory/lifetime.js';
+import type { MemoryPlan } from '../vulkan/device.js';
 import { HandedFds } from './handed-fds.js';
 import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
@@ -44,6 +45,8 @@ export class Restoring {
   readonly #allocations = new Map<string, Allocation>();
   readonly #ending: Allocation[] = [];
   readonly #lost: string[] = [];
+  /** What was said of other devices, once each. */
+  readonly #changes = new Set<string>();
 
   /** @param fds what was handed over, by name; taken. */
   constructor(domain: Domain, ledger: LedgerFile, keeping: Keeping, fds: Map<string, OwnedFd[]>) {
@@ -56,23 +59,20 @@ export class Restoring {
 
   /** @throws VkmemError DEVICE_LOST, with everything kept as it was; the next start tries again. */
   async run(): Promise<Restored> {
-    const { registry, device } = this.#domain;
-    const refused = otherDevice(device.info, this.#ledger.device);
-    if (refused) this.#domain.events.note(refused.reason);
+    const { registry } = this.#domain;
     try {
       for (const record of this.#ledger.sessions.all) this.#sessions.restore(record);
       const records = this.#ledger.allocations.all.sort((a, b) => a.createdAt - b.createdAt);
-      for (const record of records) await this.#restoreAllocation(record, refused);
+      for (const record of records) await this.#restoreAllocation(record);
       this.#restoreGrants();
       restoreStanding(this.#domain, this.#ledger, this.#allocations);
     } catch (failure) {
       this.#handed.close();
       throw failure;
     }
-    const { deviceUuid, driverUuid } = device.info;
-    const before = this.#ledger.device;
+    const before = this.#ledger.head;
     if (before) this.#keeping.survived(before.restarts);
-    this.#ledger.device = { version: VERSION, deviceUuid, driverUuid, restarts: this.#keeping.restarts };
+    this.#ledger.head = { version: VERSION, restarts: this.#keeping.restarts };
     const unknown = this.#handed.names;
     for (const name of unknown) this.#letGo(name);
     await Promise.all(this.#ending.map((allocation) => freeAllocation(this.#domain, allocation)));
@@ -88,7 +88,7 @@ export class Restoring {
     };
   }
 
-  async #restoreAllocation(record: AllocationRecord, refused: VkmemError | undefined): Promise<void> {
+  async #restoreAllocation(record: AllocationRecord): Promise<void> {
     const { id, name, plan, types, imported, terms } = record;
     const { device, ledger, registry } = this.#domain;
     const owner = this.#sessions.awake(record.owner, terms.ownerUid);
@@ -104,11 +104,10 @@ export class Restoring {
     const ends = record.state === 'DRAINING' || (terms.lifetime === 'SESSION' && !owner);
     const kept = new Map(types.map((type, index) => [type, fds[index] as OwnedFd]));
     const gone = ends ? new VkmemError('DEGRADED', 'Its owner is gone.') : undefined;
-    const ours = gone || !refused ? plan : await planAnew(device, plan);
-    const memory = await device.adopt(ours ?? plan, kept, {
-      imported,
-      refused: gone ?? (ours ? undefined : refused),
-    });
+    const other = gone ? undefined : otherDevice(device.info, record.madeBy);
+    const anew = other && (await this.#planAnew(record, other));
+    const refused = gone ?? (anew ? undefined : other);
+    const memory = await device.adopt(anew ?? plan, kept, { imported, refused });
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, terms.ownerUid);
     charge.commit();
@@ -125,6 +124,18 @@ export class Restoring {
     if (ends) this.#ending.push(allocation);
     else if (memory.degraded)
       this.#domain.events.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
+  }
+
+  /** How this device has host memory from now on, as is written down; undefined where it cannot. */
+  async #planAnew(record: AllocationRecord, { reason }: VkmemError): Promise<MemoryPlan | undefined> {
+    const { device, events } = this.#domain;
+    if (!this.#changes.has(reason)) events.note(reason);
+    this.#changes.add(reason);
+    const plan = await planAnew(device, record.plan);
+    const { deviceUuid, driverUuid } = device.info;
+    if (plan)
+      this.#ledger.allocations.put(record.id, { ...record, plan, madeBy: { deviceUuid, driverUuid } });
+    return plan;
   }
 
   #restoreGrants(): void {

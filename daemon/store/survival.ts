@@ -8,6 +8,7 @@ import type { Domain } from '../memory/domain.js';
 import type { FdStore } from './fd-store.js';
 import { Keeping } from './keeping.js';
 import { LedgerFile } from './ledger-file.js';
+import type { MadeBy } from './records.js';
 import { type Restored, Restoring } from './restore.js';
 import { STATE_FOLDER } from './state-folder.js';
 
@@ -24,19 +25,21 @@ export class Survival {
 
   /**
    * @param runtimeDir which the daemon has to itself.
+   * @param device that there is now.
    * @param handed what the fd store handed back, by name; taken.
    * @param fault tells of what nobody is there to be told of.
    * @throws VkmemError LEDGER_UNREADABLE; the fd store still has everything then.
    */
   static open(
     runtimeDir: string,
+    device: MadeBy,
     fds: FdStore,
     handed: Map<string, OwnedFd[]>,
     fault: (what: string, cause: unknown) => void,
   ): Survival {
     try {
       const ledger = LedgerFile.open(join(runtimeDir, STATE_FOLDER));
-      return new Survival(ledger, new Keeping(ledger, fds, fault), handed);
+      return new Survival(ledger, new Keeping(ledger, device, fds, fault), handed);
     } catch (failure) {
       for (const some of handed.values()) closeAll(some);
       fds.close();

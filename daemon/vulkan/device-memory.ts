@@ -76,6 +76,11 @@ export class DeviceMemory {
     return this.#attachment.degraded;
   }
 
+  /** Whether it is degraded for as long as this device is the one there is: revive() must not be called. */
+  get refused(): boolean {
+    return this.#handles.refused === true;
+  }
+
   /** @throws VkmemError DEVICE_LOST or DEGRADED while it has no VkDeviceMemory, NOT_FOUND after freeDevice(). */
   get [kNative](): NativeMemory {
     this.#requireKept();
