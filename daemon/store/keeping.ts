@@ -14,17 +14,9 @@ import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
 import type { FdStore } from './fd-store.js';
 import type { LedgerFile } from './ledger-file.js';
+import { nameOfFd, nameOfSession, numberOf } from './names.js';
 import { grantRecordOf, type MadeBy, recordOf, sessionRecordOf } from './records.js';
 import { StandingBook } from './standing.js';
-
-/**
- * Under which names fds are kept: 's' and a session's id, 'a' and a number of its own for an allocation. All names together
- * are one variable of the next start's environment, so they are short.
- */
-export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
-const nameOfAllocation = (number: number): string => `a${number.toString(36)}`;
-const numberOf = (name: string): number =>
-  /^a[0-9a-z]{1,10}$/.test(name) ? Number.parseInt(name.slice(1), 36) : 0;
 
 export class Keeping implements Persistence {
   readonly keeps = true;
@@ -37,7 +29,7 @@ export class Keeping implements Persistence {
   /** Of what is kept. */
   readonly #names = new Set<string>();
   /** The names of allocations, by their ids. */
-  readonly #allocations = new Map<string, string>();
+  readonly #allocations = new Map<string, string[]>();
   #lastNumber = 0;
   /** Those that are written down, from when that began. */
   readonly #sessions = new Map<Session, Promise<void>>();
@@ -65,18 +57,19 @@ export class Keeping implements Persistence {
       // What cannot outlive the process has nothing that a client could ask for again.
       if (handles.size === 0) return;
       for (const session of new Set([owner, maker])) if (session) await this.#write(session);
-      const name = nameOfAllocation(this.#lastNumber + 1);
-      this.adopt(name, allocation.id);
+      const number = this.#lastNumber + 1;
+      const fds = [...handles.keys()].map((type, index) => ({ name: nameOfFd(number, index), type }));
+      for (const { name } of fds) this.adopt(name, allocation.id);
       failpoint('made:nothing');
-      await this.#put(name, [...handles.values()]);
+      for (const { name, type } of fds) await this.#put(name, handles.get(type) as OwnedFd);
       failpoint('made:stored');
-      if (allocation.charge.state === 'settled') return this.release(name);
-      this.#ledger.allocations.put(
-        allocation.id,
-        recordOf(allocation, this.#device, name, [...handles.keys()]),
-      );
+      if (allocation.charge.state === 'settled') return this.#releaseAll(allocation);
+      this.#ledger.allocations.put(allocation.id, recordOf(allocation, this.#device, fds));
       allocation.kept = true;
       failpoint('made:written');
+    } catch (failure) {
+      this.#releaseAll(allocation);
+      throw failure;
     } finally {
       closeAll(handles.values());
     }
@@ -88,13 +81,11 @@ export class Keeping implements Persistence {
     failpoint('draining:written');
   }
 
-  gone({ id }: Pick<Allocation, 'id'>): void {
+  gone(allocation: Pick<Allocation, 'id'>): void {
     failpoint('gone:nothing');
-    this.#ledger.allocations.remove(id);
+    this.#ledger.allocations.remove(allocation.id);
     failpoint('gone:written');
-    const name = this.#allocations.get(id);
-    this.#allocations.delete(id);
-    if (name !== undefined) this.release(name);
+    this.#releaseAll(allocation);
   }
 
   async granted(grants: readonly GrantRecord[]): Promise<void> {
@@ -152,7 +143,7 @@ export class Keeping implements Persistence {
   /** The name is in use from now on, or still is since an earlier start. @param id of the allocation, if it is one's. */
   adopt(name: string, id?: string): void {
     this.#names.add(name);
-    if (id !== undefined) this.#allocations.set(id, name);
+    if (id !== undefined) this.#allocations.set(id, [...(this.#allocations.get(id) ?? []), name]);
     this.#lastNumber = Math.max(this.#lastNumber, numberOf(name));
   }
 
@@ -193,7 +184,7 @@ export class Keeping implements Persistence {
     try {
       if (pidfd) {
         this.adopt(name);
-        await this.#put(name, [pidfd]);
+        await this.#put(name, pidfd);
       }
       failpoint('session:stored');
       if (session.ended) this.#cross(session);
@@ -209,10 +200,16 @@ export class Keeping implements Persistence {
     this.release(nameOfSession(session.id));
   }
 
+  #releaseAll({ id }: Pick<Allocation, 'id'>): void {
+    const names = this.#allocations.get(id) ?? [];
+    this.#allocations.delete(id);
+    for (const name of names) this.release(name);
+  }
+
   /** @throws VkmemError TOO_MANY_FILES; nothing has the name then. */
-  async #put(name: string, fds: readonly OwnedFd[]): Promise<void> {
+  async #put(name: string, fd: OwnedFd): Promise<void> {
     try {
-      await this.#fds.put(name, fds);
+      await this.#fds.put(name, [fd]);
     } catch (failure) {
       this.release(name);
       throw failure;

@@ -25,10 +25,15 @@ export interface MadeBy {
   readonly driverUuid: Uint8Array;
 }
 
+/** One fd that is kept, under a name of its own: what has the same name is handed back in any order. */
+export interface FdRecord {
+  readonly name: string;
+  /** The handle type, 0 for a memfd. */
+  readonly type: number;
+}
+
 export interface AllocationRecord {
   readonly id: string;
-  /** Under which its fds are kept. */
-  readonly name: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly state: 'LIVE' | 'DRAINING';
@@ -40,8 +45,7 @@ export interface AllocationRecord {
   /** For which the plan is. */
   readonly madeBy: MadeBy;
   readonly imported: boolean;
-  /** Of the fds that are kept, in their order: the handle type, 0 for a memfd. */
-  readonly types: readonly number[];
+  readonly fds: readonly FdRecord[];
 }
 
 export interface SessionRecord {
@@ -84,17 +88,12 @@ export interface QuotaRecord {
   readonly counts: Omit<Change, 'limits' | 'reserved'>;
 }
 
-export function recordOf(
-  allocation: Allocation,
-  madeBy: MadeBy,
-  name: string,
-  types: readonly number[],
-): AllocationRecord {
+export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly FdRecord[]): AllocationRecord {
   const { id, createdAt, state, memory } = allocation;
   const { owner, maker, ...terms } = allocation.terms;
   const { plan, imported } = memory;
   const who = { owner: owner?.id, maker: maker?.id };
-  return { id, name, createdAt, state, terms, ...who, plan, madeBy, imported, types };
+  return { id, createdAt, state, terms, ...who, plan, madeBy, imported, fds };
 }
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {

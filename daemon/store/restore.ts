@@ -89,20 +89,18 @@ export class Restoring {
   }
 
   async #restoreAllocation(record: AllocationRecord): Promise<void> {
-    const { id, name, plan, types, imported, terms } = record;
+    const { id, plan, imported, terms } = record;
     const { device, ledger, registry } = this.#domain;
     const owner = this.#sessions.awake(record.owner, terms.ownerUid);
     const maker = this.#sessions.awake(record.maker, terms.ownerUid);
-    const fds = this.#handed.take(name);
-    if (fds.length > 0) this.#keeping.adopt(name, id);
-    if (fds.length !== types.length) {
-      closeAll(fds);
+    for (const { name } of record.fds) this.#keeping.adopt(name, id);
+    const kept = this.#handed.takeEach(record.fds);
+    if (!kept) {
       this.#lost.push(id);
       this.#keeping.gone(record);
       return;
     }
     const ends = record.state === 'DRAINING' || (terms.lifetime === 'SESSION' && !owner);
-    const kept = new Map(types.map((type, index) => [type, fds[index] as OwnedFd]));
     const gone = ends ? new VkmemError('DEGRADED', 'Its owner is gone.') : undefined;
     const other = gone ? undefined : otherDevice(device.info, record.madeBy);
     const anew = other && (await this.#planAnew(record, other));
@@ -111,7 +109,7 @@ export class Restoring {
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, terms.ownerUid);
     charge.commit();
-    charge.whenSettled(this.#leased(terms.ownerUid, types.length));
+    charge.whenSettled(this.#leased(terms.ownerUid, kept.size));
     const published = (allocation: Allocation) => publishEvent(this.#domain, 'PUBLISHED', allocation);
     const allocation = new Allocation({ ...terms, owner, maker }, memory, charge, published, record);
     if (allocation.nameKey && !ends) registry.reserveName(allocation.nameKey);

@@ -12,8 +12,9 @@ import { endSession } from '../memory/lifetime.js';
 import { Session } from '../memory/session.js';
 import { publishSessionBegin } from '../memory/session-events.js';
 import type { HandedFds } from './handed-fds.js';
-import { type Keeping, nameOfSession } from './keeping.js';
+import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
+import { nameOfSession } from './names.js';
 import type { SessionRecord } from './records.js';
 import { unrefused } from './unrefused.js';
 
