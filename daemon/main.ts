@@ -85,7 +85,7 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
       return read;
     };
     const { storedFds, reservedFds } = policy.limits;
-    const survival = store && Survival.open(folder.path, store, storedFds, kept, events.fault);
+    const survival = store && Survival.open(folder.path, device.info, store, storedFds, kept, events.fault);
     if (survival) undo.push(() => survival.close());
     if (survival && !hasPeerPidfd(release())) {
       log.warn(`this kernel (${release()}) makes no pidfd of a peer: SESSION memory ends with the daemon`);

@@ -41,8 +41,13 @@ export class ClientProcess {
     this.#watchers.add(exited);
     return () => {
       this.#watchers.delete(exited);
-      if (this.#watchers.size === 0) this.#close();
+      this.letGo();
     };
+  }
+
+  /** Of one that nobody has begun to watch, the pidfd is closed; otherwise nothing happens. */
+  letGo(): void {
+    if (this.#watchers.size === 0) this.#close();
   }
 
   #exit(): void {

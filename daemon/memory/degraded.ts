@@ -1,6 +1,7 @@
 /**
  * What outlived its daemon, and the device did not take, is offered to it again, at growing intervals, for as long as
- * there is any: a driver may be short of memory for a while.
+ * there is any: a driver may be short of memory for a while. What another device or driver made is not offered: it would
+ * mean nothing to this one, which may not survive it.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Allocation } from './allocation.js';
@@ -23,9 +24,11 @@ export class DegradedRetry {
     this.#wait(firstWaitMs);
   }
 
-  /** What is degraded now. */
+  /** What is degraded now, and may be taken some time. */
   get #degraded(): Allocation[] {
-    return this.#domain.registry.all.filter(({ state, memory }) => state === 'LIVE' && memory.degraded);
+    return this.#domain.registry.all.filter(
+      ({ state, memory }) => state === 'LIVE' && memory.degraded && !memory.refused,
+    );
   }
 
   /** Tries no more; resolves when what is under way has ended. */

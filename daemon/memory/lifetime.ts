@@ -49,7 +49,9 @@ export async function freeAllocation(domain: Domain, allocation: Allocation): Pr
   const live = allocation.state === 'LIVE';
   if (live) domain.registry.retire(allocation);
   allocation.terms.owner?.owned.delete(allocation);
-  allocation.terms.maker?.made.delete(allocation.terms.requestId);
+  const { maker, requestId } = allocation.terms;
+  // Of one that drained before a restart it may be another one's by now.
+  if (maker?.made.get(requestId) === allocation) maker.made.delete(requestId);
   domain.tickets.endOf(allocation);
   const retired = retire(domain, allocation);
   domain.departed.forget(allocation);

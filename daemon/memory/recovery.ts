@@ -5,7 +5,7 @@
  * DEVICE_LOST, the rest goes on, claims of MAPPABLE memory over a memfd among it. Every allocation lets go of its
  * device memory. What is not made of a memfd ends: it drains until its holders let go, and whoever names it is told
  * DEVICE_LOST. Then the device is opened again, and what is made of a memfd is imported again, with its bytes, its
- * grants and its name: its clients' mappings never knew. Where the device cannot be opened, or is lost once more,
+ * grants and its name: its clients' mappings never knew. What is degraded stays so (degraded.ts). Where the device cannot be opened, or is lost once more,
  * it is tried again, at growing intervals, for as long as the daemon runs.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
@@ -72,8 +72,10 @@ export class Recovery {
     await setImmediate();
     await this.#detachAll();
     const live = registry.all.filter(({ state }) => state === 'LIVE');
-    const survivors = live.filter(({ memory }) => memory.survives);
-    const others = live.filter(({ memory }) => !memory.survives);
+    // What the device did not have before is not its to lose: DegradedRetry goes on with it.
+    const had = live.filter(({ memory }) => !memory.degraded);
+    const survivors = had.filter(({ memory }) => memory.survives);
+    const others = had.filter(({ memory }) => !memory.survives);
     await Promise.all(others.map((allocation) => this.#end(allocation)));
     if (!(await this.#reopen())) return;
     let ended = others.length;

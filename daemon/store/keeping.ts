@@ -7,31 +7,35 @@
  * told of, and are let go. It is crossed out before its fds are removed; so fds without a line are let go there too. A
  * session is kept once it has something to lose, its process's pidfd first.
  */
-import { closeAll } from '@vkmemd/proto';
+import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import { failpoint } from '#failpoint';
 import type { Allocation, GrantRecord } from '../memory/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
 import type { LedgerFile } from './ledger-file.js';
-import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
+import { nameOfFd, nameOfSession } from './names.js';
+import { grantRecordOf, type MadeBy, recordOf, sessionRecordOf } from './records.js';
 import { StandingBook } from './standing.js';
-import { nameOfSession, type StoredFds } from './stored-fds.js';
+import type { StoredFds } from './stored-fds.js';
 
 export class Keeping implements Persistence {
   readonly keeps = true;
   readonly standing: StandingBook;
   #restarts = 0;
   readonly #ledger: LedgerFile;
+  readonly #device: MadeBy;
   readonly #fds: StoredFds;
   /** The names of allocations, by their ids. */
-  readonly #allocations = new Map<string, string>();
+  readonly #allocations = new Map<string, string[]>();
   /** Those that are written down, from when that began: whether the next start can tell that its process lives. */
   readonly #sessions = new Map<Session, Promise<boolean>>();
   /** The grants of departed sessions that stay with them. */
   readonly #departed = new Map<Session, bigint[]>();
 
-  constructor(ledger: LedgerFile, fds: StoredFds) {
+  /** @param device that there is now. */
+  constructor(ledger: LedgerFile, { deviceUuid, driverUuid }: MadeBy, fds: StoredFds) {
     this.#ledger = ledger;
+    this.#device = { deviceUuid, driverUuid };
     this.standing = new StandingBook(ledger);
     this.#fds = fds;
   }
@@ -44,14 +48,26 @@ export class Keeping implements Persistence {
       if (handles.size === 0) return;
       if (maker) await this.#write(maker);
       const outlives = owner ? await this.#write(owner) : true;
-      const name = this.#fds.nextName();
-      this.#allocations.set(allocation.id, name);
-      failpoint('made:nothing');
-      await this.#fds.put(name, allocation.terms.ownerUid, [...handles.values()]);
-      failpoint('made:stored');
+      const number = this.#fds.nextNumber();
+      const fds = [...handles.keys()].map((type, index) => ({ name: nameOfFd(number, index), type }));
+      const names = fds.map(({ name }) => name);
+      this.#allocations.set(allocation.id, names);
+      try {
+        failpoint('made:nothing');
+        for (const { name, type } of fds) {
+          await this.#fds.put(name, allocation.terms.ownerUid, [handles.get(type) as OwnedFd]);
+        }
+        failpoint('made:stored');
+      } catch (failure) {
+        for (const name of names) this.release(name);
+        throw failure;
+      }
       // It may have ended meanwhile.
-      if (allocation.charge.state === 'settled' || !this.#fds.has(name)) return this.release(name);
-      this.#ledger.allocations.put(allocation.id, recordOf(allocation, name, [...handles.keys()]));
+      if (allocation.charge.state === 'settled' || !names.every((name) => this.#fds.has(name))) {
+        for (const name of names) this.release(name);
+        return;
+      }
+      this.#ledger.allocations.put(allocation.id, recordOf(allocation, this.#device, fds));
       allocation.kept = outlives;
       failpoint('made:written');
     } finally {
@@ -69,9 +85,9 @@ export class Keeping implements Persistence {
     failpoint('gone:nothing');
     this.#ledger.allocations.remove(id);
     failpoint('gone:written');
-    const name = this.#allocations.get(id);
+    const names = this.#allocations.get(id);
     this.#allocations.delete(id);
-    return name === undefined ? undefined : this.#fds.letGo(name);
+    return names && this.#fds.letGo(names);
   }
 
   async granted(grants: readonly GrantRecord[]): Promise<void> {
@@ -129,7 +145,7 @@ export class Keeping implements Persistence {
   /** A user's fds have the name, since an earlier start. @param id of the allocation, if it is one's. */
   adopt(name: string, uid: number, fds: number, id?: string): void {
     this.#fds.adopt(name, uid, fds);
-    if (id !== undefined) this.#allocations.set(id, name);
+    if (id !== undefined) this.#allocations.set(id, [...(this.#allocations.get(id) ?? []), name]);
   }
 
   /** The same of a session; @param departed where it has ended with rights. */
@@ -146,7 +162,7 @@ export class Keeping implements Persistence {
   /** The same of fds that nothing was written down of; resolves when it is done. */
   letGo(name: string): Promise<void> {
     this.#fds.adopt(name);
-    return this.#fds.letGo(name);
+    return this.#fds.letGo([name]);
   }
 
   /** Resolves when all that was said has reached who keeps it. */

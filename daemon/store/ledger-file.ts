@@ -9,7 +9,7 @@ import { VkmemError } from '@vkmemd/proto';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import {
   type AllocationRecord,
-  type DeviceRecord,
+  type HeadRecord,
   type QuotaRecord,
   type SessionRecord,
   type StoredGrant,
@@ -17,7 +17,7 @@ import {
   VERSION,
 } from './records.js';
 
-const DEVICE = 'device';
+const HEAD = 'head';
 const FILE = 'ledger.mdb';
 /** MDB_MAGIC, behind the header of the first page. */
 const MAGIC = { at: 24, value: 0xbeefc0de };
@@ -54,9 +54,9 @@ export class LedgerFile {
   readonly grants: Table<bigint, StoredGrant>;
   readonly tickets: Table<string, TicketRecord>;
   readonly quotas: Table<bigint, QuotaRecord>;
-  readonly #root: RootDatabase<DeviceRecord, string>;
+  readonly #root: RootDatabase<HeadRecord, string>;
 
-  private constructor(root: RootDatabase<DeviceRecord, string>) {
+  private constructor(root: RootDatabase<HeadRecord, string>) {
     this.#root = root;
     this.allocations = new Table(root.openDB<AllocationRecord, string>({ name: 'allocations' }));
     this.sessions = new Table(root.openDB<SessionRecord, string>({ name: 'sessions' }));
@@ -70,12 +70,12 @@ export class LedgerFile {
    * @throws VkmemError LEDGER_UNREADABLE where what is there cannot be read, or was written by another version.
    */
   static open(folder: string): LedgerFile {
-    let root: RootDatabase<DeviceRecord, string>;
+    let root: RootDatabase<HeadRecord, string>;
     try {
       mkdirSync(folder, { mode: 0o700, recursive: true });
       requireLmdb(`${folder}/${FILE}`);
-      root = open<DeviceRecord, string>({ path: `${folder}/${FILE}`, noSync: true, maxDbs: 8 });
-      const found = root.get(DEVICE);
+      root = open<HeadRecord, string>({ path: `${folder}/${FILE}`, noSync: true, maxDbs: 8 });
+      const found = root.get(HEAD);
       if (found === undefined || found.version === VERSION) return new LedgerFile(root);
       void root.close();
     } catch (cause) {
@@ -84,13 +84,13 @@ export class LedgerFile {
     throw new VkmemError('LEDGER_UNREADABLE', `${folder} was written by another version of vkmemd.`);
   }
 
-  /** Which device it was written for; undefined in a new one. */
-  get device(): DeviceRecord | undefined {
-    return this.#root.get(DEVICE);
+  /** Undefined in a new one. */
+  get head(): HeadRecord | undefined {
+    return this.#root.get(HEAD);
   }
 
-  set device(record: DeviceRecord) {
-    this.#root.putSync(DEVICE, record);
+  set head(record: HeadRecord) {
+    this.#root.putSync(HEAD, record);
   }
 
   /** All that `work` writes is one transaction. */

@@ -5,11 +5,10 @@
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import type { Device, DeviceInfo, MemoryPlan } from '../vulkan/device.js';
-import type { DeviceRecord } from './records.js';
+import type { MadeBy } from './records.js';
 
-/** Why the driver's own memory cannot be imported; undefined where nothing has changed. */
-export function otherDevice(info: DeviceInfo, before: DeviceRecord | undefined): VkmemError | undefined {
-  if (!before) return undefined;
+/** Why memory of the driver's own cannot be imported; undefined where it is of this very device and driver. */
+export function otherDevice(info: DeviceInfo, before: MadeBy): VkmemError | undefined {
   for (const [what, uuid] of [
     ['device', 'deviceUuid'],
     ['driver', 'driverUuid'],

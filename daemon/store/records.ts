@@ -10,21 +10,30 @@ import type { TicketTerms } from '../memory/ticket.js';
 import type { Identity } from '../policy/identity.js';
 import type { MemoryPlan } from '../vulkan/device.js';
 
-export const VERSION = 1;
+export const VERSION = 2;
 
-/** Which device the memory is of. */
-export interface DeviceRecord {
+/** Of the ledger as a whole. */
+export interface HeadRecord {
   readonly version: number;
-  readonly deviceUuid: Uint8Array;
-  readonly driverUuid: Uint8Array;
   /** How many times the daemon was started anew with it. */
   readonly restarts: number;
 }
 
+/** Which device and driver memory is of (VkPhysicalDeviceIDProperties); 16 bytes each. */
+export interface MadeBy {
+  readonly deviceUuid: Uint8Array;
+  readonly driverUuid: Uint8Array;
+}
+
+/** One fd that is kept, under a name of its own: what has the same name is handed back in any order. */
+export interface FdRecord {
+  readonly name: string;
+  /** The handle type, 0 for a memfd. */
+  readonly type: number;
+}
+
 export interface AllocationRecord {
   readonly id: string;
-  /** Under which its fds are kept. */
-  readonly name: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly state: 'LIVE' | 'DRAINING';
@@ -33,9 +42,10 @@ export interface AllocationRecord {
   readonly owner: bigint | undefined;
   readonly maker: bigint | undefined;
   readonly plan: MemoryPlan;
+  /** For which the plan is. */
+  readonly madeBy: MadeBy;
   readonly imported: boolean;
-  /** Of the fds that are kept, in their order: the handle type, 0 for a memfd. */
-  readonly types: readonly number[];
+  readonly fds: readonly FdRecord[];
 }
 
 export interface SessionRecord {
@@ -78,11 +88,12 @@ export interface QuotaRecord {
   readonly counts: Omit<Change, 'limits' | 'reserved'>;
 }
 
-export function recordOf(allocation: Allocation, name: string, types: readonly number[]): AllocationRecord {
+export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly FdRecord[]): AllocationRecord {
   const { id, createdAt, state, memory } = allocation;
   const { owner, maker, ...terms } = allocation.terms;
   const { plan, imported } = memory;
-  return { id, name, createdAt, state, terms, owner: owner?.id, maker: maker?.id, plan, imported, types };
+  const who = { owner: owner?.id, maker: maker?.id };
+  return { id, createdAt, state, terms, ...who, plan, madeBy, imported, fds };
 }
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {

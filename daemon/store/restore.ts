@@ -6,21 +6,19 @@
  * nobody holds them. Then the grants, with the rights that came with them. What the device does not take is degraded: the
  * fds are kept, and it is tried again. Fds that nothing is written down of, and lines whose fds are gone, are let go.
  */
-import { closeAll, hasExited, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { Allocation } from '../memory/allocation.js';
 import { publishEvent } from '../memory/allocation-events.js';
-import { ClientProcess } from '../memory/client-process.js';
 import type { Domain } from '../memory/domain.js';
-import { dropGrant } from '../memory/grant.js';
-import { endSession, freeAllocation } from '../memory/lifetime.js';
-import { Session } from '../memory/session.js';
-import { publishSessionBegin } from '../memory/session-events.js';
+import { freeAllocation } from '../memory/lifetime.js';
+import type { MemoryPlan } from '../vulkan/device.js';
+import { HandedFds } from './handed-fds.js';
 import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
 import { otherDevice, planAnew } from './other-device.js';
-import { type AllocationRecord, type SessionRecord, VERSION } from './records.js';
+import { type AllocationRecord, VERSION } from './records.js';
+import { RestoredSessions } from './restored-sessions.js';
 import { restoreQuotas, restoreTickets } from './standing.js';
-import { nameOfSession } from './stored-fds.js';
 
 /** What came of it. */
 export interface Restored {
@@ -40,45 +38,44 @@ export class Restoring {
   readonly #domain: Domain;
   readonly #ledger: LedgerFile;
   readonly #keeping: Keeping;
-  readonly #fds: Map<string, OwnedFd[]>;
-  readonly #sessions = new Map<bigint, Session>();
-  readonly #departed: Session[] = [];
+  readonly #handed: HandedFds;
+  readonly #sessions: RestoredSessions;
   readonly #allocations = new Map<string, Allocation>();
   readonly #ending: Allocation[] = [];
   readonly #lost: string[] = [];
+  /** What was said of other devices, once each. */
+  readonly #changes = new Set<string>();
 
   /** @param fds what was handed over, by name; taken. */
   constructor(domain: Domain, ledger: LedgerFile, keeping: Keeping, fds: Map<string, OwnedFd[]>) {
     this.#domain = domain;
     this.#ledger = ledger;
     this.#keeping = keeping;
-    this.#fds = fds;
+    this.#handed = new HandedFds(fds);
+    this.#sessions = new RestoredSessions(domain, ledger, keeping, this.#handed);
   }
 
   /** @throws VkmemError DEVICE_LOST, with everything kept as it was; the next start tries again. */
   async run(): Promise<Restored> {
-    const { registry, device } = this.#domain;
-    const refused = otherDevice(device.info, this.#ledger.device);
-    if (refused) this.#domain.events.note(refused.reason);
+    const { registry } = this.#domain;
     try {
       restoreQuotas(this.#domain, this.#ledger);
-      for (const record of this.#ledger.sessions.all) this.#restoreSession(record);
+      for (const record of this.#ledger.sessions.all) this.#sessions.restore(record);
       const records = this.#ledger.allocations.all.sort((a, b) => a.createdAt - b.createdAt);
-      for (const record of records) await this.#restoreAllocation(record, refused);
+      for (const record of records) await this.#restoreAllocation(record);
       this.#restoreGrants();
       restoreTickets(this.#domain, this.#ledger, this.#allocations);
     } catch (failure) {
-      for (const fds of this.#fds.values()) closeAll(fds);
+      this.#handed.close();
       throw failure;
     }
-    const { deviceUuid, driverUuid } = device.info;
-    const before = this.#ledger.device;
+    const before = this.#ledger.head;
     if (before) this.#keeping.survived(before.restarts);
-    this.#ledger.device = { version: VERSION, deviceUuid, driverUuid, restarts: this.#keeping.restarts };
-    const unknown = [...this.#fds.keys()];
+    this.#ledger.head = { version: VERSION, restarts: this.#keeping.restarts };
+    const unknown = this.#handed.names;
     await Promise.all(unknown.map((name) => this.#letGo(name)));
     await Promise.all(this.#ending.map((allocation) => freeAllocation(this.#domain, allocation)));
-    for (const session of this.#sessions.values()) this.#watchOver(session);
+    this.#sessions.watchOver();
     const live = registry.all.filter(({ state }) => state === 'LIVE');
     return {
       allocations: live.length,
@@ -90,62 +87,34 @@ export class Restoring {
     };
   }
 
-  #restoreSession(record: SessionRecord): void {
-    const { sessions } = this.#domain;
-    sessions.skipIds(record.id);
-    const name = nameOfSession(record.id);
-    const fds = this.#takeFds(name);
-    if (fds.length > 0) this.#keeping.adopt(name, record.identity.uid, fds.length);
-    const [pidfd, ...more] = fds;
-    closeAll(more);
-    if (!pidfd || hasExited(pidfd)) {
-      pidfd?.close();
-      this.#ledger.sessions.remove(record.id);
-      this.#keeping.release(name);
-      return;
-    }
-    const { id, identity, tokenHash, clientName } = record;
-    const process = new ClientProcess(identity.pid, pidfd, this.#domain.fds.count(identity.uid, 1));
-    const asleep = { id, identity, tokenHash, clientName, process };
-    const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
-    session.process = process;
-    if (record.departed) this.#departed.push(session);
-    else publishSessionBegin(this.#domain, session);
-    this.#sessions.set(id, session);
-    this.#keeping.adoptSession(session, record.departed);
-  }
-
-  async #restoreAllocation(record: AllocationRecord, refused: VkmemError | undefined): Promise<void> {
-    const { id, name, plan, types, imported, terms } = record;
+  async #restoreAllocation(record: AllocationRecord): Promise<void> {
+    const { id, plan, imported, terms } = record;
     const { device, ledger, registry } = this.#domain;
-    const fds = this.#takeFds(name);
-    if (fds.length > 0) this.#keeping.adopt(name, terms.ownerUid, fds.length, id);
-    if (fds.length !== types.length) {
-      closeAll(fds);
+    const owner = this.#sessions.awake(record.owner, terms.ownerUid);
+    const maker = this.#sessions.awake(record.maker, terms.ownerUid);
+    for (const { name } of record.fds) this.#keeping.adopt(name, terms.ownerUid, 1, id);
+    const kept = this.#handed.takeEach(record.fds);
+    if (!kept) {
       this.#lost.push(id);
       await this.#keeping.gone(record);
       return;
     }
-    const owner = this.#awake(record.owner);
     const ends = record.state === 'DRAINING' || (terms.lifetime === 'SESSION' && !owner);
-    const kept = new Map(types.map((type, index) => [type, fds[index] as OwnedFd]));
     const gone = ends ? new VkmemError('DEGRADED', 'Its owner is gone.') : undefined;
-    const ours = gone || !refused ? plan : await planAnew(device, plan);
-    const memory = await device.adopt(ours ?? plan, kept, {
-      imported,
-      refused: gone ?? (ours ? undefined : refused),
-    });
+    const other = gone ? undefined : otherDevice(device.info, record.madeBy);
+    const anew = other && (await this.#planAnew(record, other));
+    const refused = gone ?? (anew ? undefined : other);
+    const memory = await device.adopt(anew ?? plan, kept, { imported, refused });
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, terms.ownerUid);
     charge.commit();
-    charge.whenSettled(this.#domain.fds.count(terms.ownerUid, types.length));
-    const maker = this.#awake(record.maker);
+    charge.whenSettled(this.#domain.fds.count(terms.ownerUid, kept.size));
     const published = (allocation: Allocation) => publishEvent(this.#domain, 'PUBLISHED', allocation);
     const allocation = new Allocation({ ...terms, owner, maker }, memory, charge, published, record);
     if (allocation.nameKey && !ends) registry.reserveName(allocation.nameKey);
     registry.add(allocation);
     owner?.owned.add(allocation);
-    maker?.made.set(terms.requestId, allocation);
+    if (!ends) maker?.made.set(terms.requestId, allocation);
     this.#allocations.set(id, allocation);
     publishEvent(this.#domain, 'CREATED', allocation);
     allocation.kept = true;
@@ -154,17 +123,23 @@ export class Restoring {
       this.#domain.events.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
   }
 
-  /** A session that has not ended. */
-  #awake(id: bigint | undefined): Session | undefined {
-    const session = id === undefined ? undefined : this.#sessions.get(id);
-    return session && !this.#departed.includes(session) ? session : undefined;
+  /** How this device has host memory from now on, as is written down; undefined where it cannot. */
+  async #planAnew(record: AllocationRecord, { reason }: VkmemError): Promise<MemoryPlan | undefined> {
+    const { device, events } = this.#domain;
+    if (!this.#changes.has(reason)) events.note(reason);
+    this.#changes.add(reason);
+    const plan = await planAnew(device, record.plan);
+    const { deviceUuid, driverUuid } = device.info;
+    if (plan)
+      this.#ledger.allocations.put(record.id, { ...record, plan, madeBy: { deviceUuid, driverUuid } });
+    return plan;
   }
 
   #restoreGrants(): void {
-    const { grantCount, departed } = this.#domain;
+    const { grantCount } = this.#domain;
     for (const { allocation: of, session: to, ...record } of this.#ledger.grants.all) {
       this.#domain.skipGrantIds(record.id);
-      const [allocation, session] = [this.#allocations.get(of), this.#sessions.get(to)];
+      const [allocation, session] = [this.#allocations.get(of), this.#sessions.byId(to)];
       const hold = session && allocation?.sharing.take(session, record.access);
       if (!allocation || !session || !hold) {
         this.#ledger.grants.remove(record.id);
@@ -175,31 +150,11 @@ export class Restoring {
       session.grants.set(grant.id, grant);
       allocation.grants.add(grant);
     }
-    for (const session of this.#departed) {
-      this.#sessions.delete(session.id);
-      session.ended = true;
-      const leaves = departed.keep(session);
-      for (const grant of [...session.grants.values()]) dropGrant(this.#domain, grant);
-      if (!leaves) this.#keeping.departed(session);
-    }
-  }
-
-  /** It ends with its process, unless that comes back first; at once where there is nothing to come back for. */
-  #watchOver(session: Session): void {
-    if (session.idle) void endSession(this.#domain, session);
-    if (session.ended) return;
-    session.sleeping = session.process?.watch(() => void endSession(this.#domain, session));
-  }
-
-  #takeFds(name: string): OwnedFd[] {
-    const fds = this.#fds.get(name) ?? [];
-    this.#fds.delete(name);
-    return fds;
+    this.#sessions.depart();
   }
 
   #letGo(name: string): Promise<void> {
-    const fds = this.#takeFds(name);
-    closeAll(fds);
+    closeAll(this.#handed.take(name));
     return this.#keeping.letGo(name);
   }
 }

@@ -3,21 +3,14 @@
  *
  * The store is one for everybody: no more goes into it than the policy says (`stored_fds`) and the manager takes, and the
  * last quarter of that is for users who have few (limits/shares.ts). What an earlier daemon left counts as well.
- *
- * Names are 's' and a session's id, 'a' and a number of its own for an allocation. All together they are one variable of the
- * next start's environment, so they are short.
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { type GiveBack, Shares } from '../limits/shares.js';
 import type { FdStore } from './fd-store.js';
+import { numberOf } from './names.js';
 
 /** A user who has that much can work. */
 const FEW = 4;
-
-export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
-const nameOfAllocation = (number: number): string => `a${number.toString(36)}`;
-const numberOf = (name: string): number =>
-  /^a[0-9a-z]{1,10}$/.test(name) ? Number.parseInt(name.slice(1), 36) : 0;
 
 export class StoredFds {
   readonly #store: FdStore;
@@ -39,10 +32,10 @@ export class StoredFds {
     return this.#names.has(name);
   }
 
-  /** For one more allocation. */
-  nextName(): string {
+  /** For the names of one more allocation. */
+  nextNumber(): number {
     this.#lastNumber += 1;
-    return nameOfAllocation(this.#lastNumber);
+    return this.#lastNumber;
   }
 
   /** The name is still in use since an earlier start, for so many fds of a user; of nobody's where nothing is known of it. */
@@ -73,10 +66,10 @@ export class StoredFds {
     this.#store.remove(name).then(giveBack, (failure) => this.#notLetGo(name, failure));
   }
 
-  /** The same; resolves when the manager has closed it, or is not there to be asked. */
-  async letGo(name: string): Promise<void> {
-    this.release(name);
-    await this.#store.settled().catch((failure) => this.#notLetGo(name, failure));
+  /** The same of several; resolves when the manager has closed them, or is not there to be asked. */
+  async letGo(names: readonly string[]): Promise<void> {
+    for (const name of names) this.release(name);
+    await this.#store.settled().catch((failure) => this.#notLetGo(names.join(', '), failure));
   }
 
   /** Resolves when the manager has dealt with everything. */

@@ -8,6 +8,7 @@ import type { Domain } from '../memory/domain.js';
 import type { FdStore } from './fd-store.js';
 import { Keeping } from './keeping.js';
 import { LedgerFile } from './ledger-file.js';
+import type { MadeBy } from './records.js';
 import { type Restored, Restoring } from './restore.js';
 import { STATE_FOLDER } from './state-folder.js';
 import { StoredFds } from './stored-fds.js';
@@ -25,13 +26,14 @@ export class Survival {
 
   /**
    * @param runtimeDir which the daemon has to itself.
-   * @param most fds that the policy lets it put there.
+   * @param device that there is now. @param most fds that the policy lets it put there.
    * @param handed what the fd store handed back, by name; taken.
    * @param fault tells of what nobody is there to be told of.
    * @throws VkmemError LEDGER_UNREADABLE; the fd store still has everything then.
    */
   static open(
     runtimeDir: string,
+    device: MadeBy,
     fds: FdStore,
     most: number,
     handed: Map<string, OwnedFd[]>,
@@ -39,7 +41,8 @@ export class Survival {
   ): Survival {
     try {
       const ledger = LedgerFile.open(join(runtimeDir, STATE_FOLDER));
-      return new Survival(ledger, new Keeping(ledger, new StoredFds(fds, most, fault)), handed);
+      const stored = new StoredFds(fds, most, fault);
+      return new Survival(ledger, new Keeping(ledger, device, stored), handed);
     } catch (failure) {
       for (const some of handed.values()) closeAll(some);
       fds.close();

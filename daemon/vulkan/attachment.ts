@@ -52,6 +52,8 @@ export class Attachment {
 
   /** Lets go of that of a lost device, once nothing uses it. @param mapped whether its mapping stays. */
   async detach(mapped: boolean): Promise<void> {
+    // What is being imported on the lost device goes with it.
+    await this.#reviving;
     const memory = this.#memory;
     this.#memory = undefined;
     if (memory) {

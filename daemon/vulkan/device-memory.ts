@@ -78,6 +78,11 @@ export class DeviceMemory {
     return this.#attachment.degraded;
   }
 
+  /** Whether it is degraded for as long as this device is the one there is: revive() must not be called. */
+  get refused(): boolean {
+    return this.#handles.refused === true;
+  }
+
   /** @throws VkmemError DEVICE_LOST or DEGRADED while it has no VkDeviceMemory, NOT_FOUND after freeDevice(). */
   get [kNative](): NativeMemory {
     this.#requireKept();
@@ -155,9 +160,9 @@ export class DeviceMemory {
     if (this.#freeing === undefined) await this.#attachment.detach(this.#handles.memfd !== undefined);
   }
 
-  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's, or kept. */
+  /** Whether revive() can bring its bytes back after its device is lost: they are a memfd's. */
   get survives(): boolean {
-    return this.#handles.memfd !== undefined || this.degraded !== undefined;
+    return this.#handles.memfd !== undefined;
   }
 
   /**

@@ -71,7 +71,7 @@ export async function makeOfKept(
   if (plan.memfd !== (memfd !== undefined) || kept.size === 0) {
     throw new VkmemError('KIND_UNSUPPORTED', `No handle of ${plan.kinds.join(' and ')} memory was kept.`);
   }
-  if (refused) return { memory: refused, ...handles };
+  if (refused) return { memory: refused, ...handles, refused: true };
   try {
     return { memory: await reimport(device, plan, kept), ...handles };
   } catch (failure) {

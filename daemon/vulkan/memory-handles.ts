@@ -11,6 +11,8 @@ export interface MemoryHandles {
   readonly adopted?: ReadonlyMap<number, OwnedFd>;
   /** Whether a client brought it: it is never MAPPABLE, and its bytes are not the daemon's to account for. */
   readonly imported?: boolean;
+  /** Whether this device is never to be asked to take it, such as what another driver made. */
+  readonly refused?: boolean;
 }
 
 /** What keeps the bytes of an allocation when its daemon is gone, by handle type; 0 is a memfd. */

@@ -2,25 +2,13 @@
  * Memory that outlives its daemon while the device does not take it: of another device or driver, or sealed against
  * writers; it can be claimed and freed, and the device cannot use it. And what the operator sees of restarts.
  */
-import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { get } from '../admin/support.js';
-import { Kept, until } from '../support/kept.js';
-import { allocate, budget, claim, controlled, holds, list, nothingLeft } from './support.js';
+import { Kept } from '../support/kept.js';
+import { allocate, budget, claim, controlled, holds, list, nothingLeft, rewritten } from './support.js';
 
 const OPAQUE = ['KIND_OPAQUE_FD'] as const;
-
-/** Kills the daemon, does something while there is none, and waits until the next one serves. */
-async function between(kept: Kept, work: () => Promise<void>): Promise<void> {
-  const pid = await until('a daemon', () => kept.pid);
-  process.kill(kept.keeper, 'SIGSTOP');
-  process.kill(pid, 'SIGKILL');
-  await work();
-  process.kill(kept.keeper, 'SIGCONT');
-  await kept.gone(pid);
-  await kept.serving();
-}
 
 t.test('another driver than before', async (t) => {
   const kept = await Kept.start(t);
@@ -29,15 +17,28 @@ t.test('another driver than before', async (t) => {
   await wire.ask({ release: { grantId: mapped.grantId } });
   mapped.fd.close();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
-  await between(kept, async () => {
-    const ledger = LedgerFile.open(join(kept.runtimeDir, 'state'));
-    const { device } = ledger;
-    if (!device) throw new Error('nothing was written');
-    ledger.device = { ...device, driverUuid: Buffer.alloc(16, 1) };
-    await ledger.close();
+  await rewritten(kept, ({ allocations }) => {
+    for (const record of allocations.all) {
+      const madeBy = { ...record.madeBy, driverUuid: Buffer.alloc(16, 1) };
+      // Another device's types and heaps are others too.
+      const plan = { ...record.plan, memoryTypeIndex: 31, heapIndex: 15 };
+      allocations.put(record.id, { ...record, madeBy, plan: record.plan.memfd ? plan : record.plan });
+    }
   });
-  const states = Object.fromEntries((await list(kept)).map(({ name, state }) => [name, state]));
-  t.strictSame(states, { mapped: 'ALLOCATION_STATE_LIVE', opaque: 'ALLOCATION_STATE_DEGRADED' });
+  for (const restart of ['the first', 'the second']) {
+    const states = Object.fromEntries((await list(kept)).map(({ name, state }) => [name, state]));
+    const expected = { mapped: 'ALLOCATION_STATE_LIVE', opaque: 'ALLOCATION_STATE_DEGRADED' };
+    t.strictSame(states, expected, `after ${restart} restart`);
+    await rewritten(kept, ({ allocations }) => {
+      const { mapped, opaque } = Object.fromEntries(allocations.all.map((one) => [one.terms.name, one]));
+      t.not(mapped?.plan.memoryTypeIndex, 31, 'host memory is planned for the driver that there is');
+      t.not(mapped?.madeBy.driverUuid[0], 1, 'and is its own');
+      t.equal(opaque?.madeBy.driverUuid[0], 1, 'the rest is what it was');
+    });
+  }
+  // Whatever is offered again is offered within this time.
+  await setTimeout(2000);
+  t.match((await list(kept)).find(({ name }) => name === 'opaque')?.state, 'ALLOCATION_STATE_DEGRADED');
   t.match(kept.log, /The driver was 01010101-/, 'the operator is told');
   const again = await kept.open();
   const held = await claim(again, { name: 'mapped' });

@@ -9,8 +9,7 @@ import t from 'tap';
 import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { plainEnvironment, plainNode, temporaryFolder } from '../support/daemon.js';
 
-const uuid = Buffer.alloc(16, 7);
-const device = { version: 1, deviceUuid: uuid, driverUuid: uuid, restarts: 3 };
+const head = { version: 2, restarts: 3 };
 const session = {
   id: 7n,
   identity: { uid: 1, gid: 2, pid: 3, groups: [4], unit: undefined },
@@ -24,15 +23,15 @@ t.test('what was written is there again', async (t) => {
   const folder = join(temporaryFolder(t), 'state');
   const first = LedgerFile.open(folder);
   t.equal(statSync(folder).mode & 0o777, 0o700, 'for this user alone');
-  t.equal(first.device, undefined);
-  first.device = device;
+  t.equal(first.head, undefined);
+  first.head = head;
   first.sessions.put(7n, session);
   first.sessions.put(8n, { ...session, id: 8n });
   first.sessions.remove(8n);
   first.sessions.remove(9n);
   await first.close();
   const second = LedgerFile.open(folder);
-  t.match(second.device, { version: 1 });
+  t.strictSame(second.head, head);
   t.strictSame(second.sessions.all, [session]);
   t.strictSame(second.sessions.get(7n), session);
   t.throws(() =>
@@ -58,7 +57,7 @@ t.test('what was written before a kill is there', async (t) => {
 t.test('what cannot be read', async (t) => {
   const folder = temporaryFolder(t);
   const ledger = LedgerFile.open(folder);
-  ledger.device = { ...device, version: 2 };
+  ledger.head = { ...head, version: 1 };
   await ledger.close();
   t.throws(() => LedgerFile.open(folder), { code: 'LEDGER_UNREADABLE', message: /another version/ });
   const broken = temporaryFolder(t);

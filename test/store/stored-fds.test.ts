@@ -36,7 +36,7 @@ async function storing(t: Test, most: number) {
   const faults: string[] = [];
   const fault = (what: string) => faults.push(what);
   const store = new NotifyFdStore(address, 1000);
-  const survival = Survival.open(temporaryFolder(t), store, most, new Map(), fault);
+  const survival = Survival.open(temporaryFolder(t), device.info, store, most, new Map(), fault);
   const policy = policyOf([LET_IN]);
   const fds = new FdBudget(openFiles(), 32);
   const settings = { policy, readPolicy: async () => policy, fds, persistence: survival.keeping };

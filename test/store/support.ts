@@ -1,8 +1,10 @@
 /**
  * What tests of restarts ask for: allocations with bytes in them, read back by who claims them, and the daemon's counts.
  */
+import { join } from 'node:path';
 import { type Decoded, mapFd, type OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
+import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { ControlWire } from '../support/control-wire.js';
 import { type Greeted, type Kept, until } from '../support/kept.js';
 
@@ -82,4 +84,24 @@ export async function nothingLeft(t: Test, kept: Kept): Promise<void> {
     return memory + processes === 0 ? true : undefined;
   });
   t.pass('nothing is left in the keeper');
+}
+
+/** Kills the daemon, does something while there is none, and waits until the next one serves. */
+export async function between(kept: Kept, work: () => Promise<void>): Promise<void> {
+  const pid = await until('a daemon', () => kept.pid);
+  process.kill(kept.keeper, 'SIGSTOP');
+  process.kill(pid, 'SIGKILL');
+  await work();
+  process.kill(kept.keeper, 'SIGCONT');
+  await kept.gone(pid);
+  await kept.serving();
+}
+
+/** The same, with something else in the ledger. */
+export function rewritten(kept: Kept, change: (ledger: LedgerFile) => void): Promise<void> {
+  return between(kept, async () => {
+    const ledger = LedgerFile.open(join(kept.runtimeDir, 'state'));
+    change(ledger);
+    await ledger.close();
+  });
 }
