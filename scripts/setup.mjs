@@ -39,11 +39,11 @@ async function buildFakeLayer() {
   const program = all.filter((file) => file.endsWith('.cc') && dirname(file) === `${folder}/program`);
   const layer = all.filter((file) => file.endsWith('.cc') && dirname(file) === folder);
   const filtered = `${folder}/program/filtered.cc`;
-  const inputs = digest([...all, 'daemon/vulkan/native/unique_fd.h'], 'v1', process.arch);
+  const inputs = digest([...all, 'daemon/vulkan/native/unique_fd.h'], 'v2', process.arch);
   await once(`${folder}/build/.inputs`, inputs, `${folder}/build/libVkLayer_vkmemd_fake.so`, async () => {
     mkdirSync(join(root, folder, 'build'), { recursive: true });
     const compile = (name, args) => {
-      const flags = ['-std=c++20', '-O2', '-Wall', '-Wextra', '-o', `${folder}/build/${name}`];
+      const flags = ['-std=c++20', '-O1', '-Wall', '-Wextra', '-o', `${folder}/build/${name}`];
       return run(`building ${name}`, 'g++', [...flags, ...args]);
     };
     const own = ['seccomp', 'log', 'calls'].map((name) => `${folder}/${name}.cc`);
@@ -90,6 +90,14 @@ async function compileTypeScript() {
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 20) fail(`Node.js 20 or newer is needed, this is ${process.versions.node}`, EX_UNAVAILABLE);
 await installPackages(purpose);
+const native = 'test/native';
+/** What needs a compiler and nothing of npm's: a processor is idle while npm installs. */
+const plain = [
+  () => buildFakeLayer(),
+  () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
+  () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
+];
+const early = Promise.all((purpose === 'test' ? plain : []).map((work) => work()));
 await once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
   const headers = nodeHeaders();
   const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };
@@ -100,12 +108,9 @@ await once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_m
 // Each takes all processors.
 await buildAddon('proto/native', 'vkmem_proto');
 await buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
-const native = 'test/native';
-const forTests = [
-  () => buildSanitized(),
-  () => buildFakeLayer(),
-  () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
-  () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
-  () => fetchNode(),
-];
-await Promise.all([compileTypeScript, ...(purpose === 'test' ? forTests : [])].map((work) => work()));
+const forTests = [() => buildSanitized(), () => fetchNode()];
+await Promise.all([
+  early,
+  compileTypeScript(),
+  ...(purpose === 'test' ? forTests : []).map((work) => work()),
+]);

@@ -16,7 +16,6 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import {
   DEVICE_HEALTH,
   Listener,
@@ -44,6 +43,7 @@ import {
   POLICY_METHODS,
   type Stream,
 } from './methods.js';
+import { addReflection } from './reflection.js';
 
 /** How long a stopping daemon waits for calls under way. */
 const GRACE_MS = 5000;
@@ -83,7 +83,7 @@ export class ControlServer {
     this.#addService('DeviceService', DEVICE_METHODS, DEVICE_STREAMS);
     this.#addService('PolicyService', POLICY_METHODS, {});
     this.#health.addToServer(this.#server);
-    new ReflectionService(packageDefinition).addToServer(this.#server);
+    addReflection(this.#server, packageDefinition);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = Listener.at(
       place,

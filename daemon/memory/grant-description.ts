@@ -19,6 +19,7 @@ export function describeGrant(
 ): Decoded<'Grant'> {
   const { memory, id } = record.allocation;
   const { plan } = memory;
+  const { deviceUuid, driverUuid } = memory.madeBy ?? domain.device.info;
   // A dma-buf is the same open file for everybody who has it.
   const memfd = record.kind === 'MAPPABLE' && !handle.dmaBufSync;
   const { published } = record.allocation.publication;
@@ -40,8 +41,8 @@ export function describeGrant(
     heapIndex: plan.heapIndex,
     dedicated: memory.dedicated,
     cacheType: CACHE_TYPES[plan.cacheType],
-    deviceUuid: Buffer.from(domain.device.info.deviceUuid),
-    driverUuid: Buffer.from(domain.device.info.driverUuid),
+    deviceUuid: Buffer.from(deviceUuid),
+    driverUuid: Buffer.from(driverUuid),
     vulkanHandleType: handle.handleType,
     grantedAt: timestamp(Date.now()),
     remoteAddress: handle.remoteAddress,

@@ -12,9 +12,10 @@ import { failpoint } from '#failpoint';
 import type { Allocation, GrantRecord } from '../memory/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
+import type { MadeBy } from '../vulkan/device.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfFd, nameOfSession } from './names.js';
-import { grantRecordOf, type MadeBy, recordOf, sessionRecordOf } from './records.js';
+import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
 import { StandingBook } from './standing.js';
 import type { StoredFds } from './stored-fds.js';
 

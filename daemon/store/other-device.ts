@@ -4,8 +4,7 @@
  * (VkPhysicalDeviceIDProperties); a memfd is the host's, and any device may import it.
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
-import type { Device, DeviceInfo, MemoryPlan } from '../vulkan/device.js';
-import type { MadeBy } from './records.js';
+import type { Device, DeviceInfo, MadeBy, MemoryPlan } from '../vulkan/device.js';
 
 /** Why memory of the driver's own cannot be imported; undefined where it is of this very device and driver. */
 export function otherDevice(info: DeviceInfo, before: MadeBy): VkmemError | undefined {

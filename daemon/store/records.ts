@@ -8,7 +8,7 @@ import type { Change } from '../memory/quota-terms.js';
 import { type Session, tokenHash } from '../memory/session.js';
 import type { TicketTerms } from '../memory/ticket.js';
 import type { Identity } from '../policy/identity.js';
-import type { MemoryPlan } from '../vulkan/device.js';
+import type { MadeBy, MemoryPlan } from '../vulkan/device.js';
 
 export const VERSION = 2;
 
@@ -17,12 +17,6 @@ export interface HeadRecord {
   readonly version: number;
   /** How many times the daemon was started anew with it. */
   readonly restarts: number;
-}
-
-/** Which device and driver memory is of (VkPhysicalDeviceIDProperties); 16 bytes each. */
-export interface MadeBy {
-  readonly deviceUuid: Uint8Array;
-  readonly driverUuid: Uint8Array;
 }
 
 /** One fd that is kept, under a name of its own: what has the same name is handed back in any order. */

@@ -104,7 +104,11 @@ export class Restoring {
     const other = gone ? undefined : otherDevice(device.info, record.madeBy);
     const anew = other && (await this.#planAnew(record, other));
     const refused = gone ?? (anew ? undefined : other);
-    const memory = await device.adopt(anew ?? plan, kept, { imported, refused });
+    const memory = await device.adopt(anew ?? plan, kept, {
+      imported,
+      refused,
+      madeBy: anew ? undefined : other && record.madeBy,
+    });
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, terms.ownerUid);
     charge.commit();

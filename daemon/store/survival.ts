@@ -5,10 +5,10 @@
 import { join } from 'node:path';
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
+import type { MadeBy } from '../vulkan/device.js';
 import type { FdStore } from './fd-store.js';
 import { Keeping } from './keeping.js';
 import { LedgerFile } from './ledger-file.js';
-import type { MadeBy } from './records.js';
 import { type Restored, Restoring } from './restore.js';
 import { STATE_FOLDER } from './state-folder.js';
 import { StoredFds } from './stored-fds.js';

@@ -28,6 +28,7 @@ import {
   foreignOf,
   type KeptHandles,
   keptOf,
+  type MadeBy,
   type MemoryHandles,
   type MemoryOwner,
 } from './memory-handles.js';
@@ -81,6 +82,11 @@ export class DeviceMemory {
   /** Whether it is degraded for as long as this device is the one there is: revive() must not be called. */
   get refused(): boolean {
     return this.#handles.refused === true;
+  }
+
+  /** Which other device or driver it is of; undefined where it is of this one, or the host's. */
+  get madeBy(): MadeBy | undefined {
+    return this.#handles.madeBy;
   }
 
   /** @throws VkmemError DEVICE_LOST or DEGRADED while it has no VkDeviceMemory, NOT_FOUND after freeDevice(). */

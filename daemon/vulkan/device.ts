@@ -34,7 +34,7 @@ export type { ExportedHandle } from './exported-handle.js';
 export type { ForeignSource } from './foreign-handle.js';
 export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
-export type { KeptHandles } from './memory-handles.js';
+export type { KeptHandles, MadeBy } from './memory-handles.js';
 export type { CacheType } from './memory-types.js';
 export type { DeviceInfo, HeapBudget, NativeImage, NativeResource, Requirements } from './native.js';
 export type { MemoryPlan, MemoryRequest } from './planner.js';

@@ -9,7 +9,7 @@ import { HandleType } from './flags.js';
 import type { ForeignSource } from './foreign-handle.js';
 import { HANDLE_TYPES } from './imports.js';
 import { allocateMappable, importMemfd } from './mappable.js';
-import type { KeptHandles, MemoryHandles } from './memory-handles.js';
+import type { KeptHandles, MadeBy, MemoryHandles } from './memory-handles.js';
 import type { NativeDevice, NativeMemory } from './native.js';
 import type { MemoryPlan } from './planner.js';
 
@@ -25,6 +25,8 @@ export interface AdoptTerms {
   readonly imported?: boolean;
   /** Why the device shall not be asked to take it. */
   readonly refused?: VkmemError | undefined;
+  /** Which other device or driver it is of, if it is. */
+  readonly madeBy?: MadeBy | undefined;
 }
 
 /** New memory, zero. `name` is the memfd's, for people. @throws VkmemError as the kernel or the driver fails. */
@@ -64,14 +66,14 @@ export async function makeOfKept(
   device: NativeDevice,
   plan: MemoryPlan,
   kept: KeptHandles,
-  { imported = false, refused }: AdoptTerms,
+  { imported = false, refused, madeBy }: AdoptTerms,
 ): Promise<MadeMemory> {
   const memfd = kept.get(0);
   const handles = memfd ? { memfd, imported } : { adopted: kept, imported };
   if (plan.memfd !== (memfd !== undefined) || kept.size === 0) {
     throw new VkmemError('KIND_UNSUPPORTED', `No handle of ${plan.kinds.join(' and ')} memory was kept.`);
   }
-  if (refused) return { memory: refused, ...handles, refused: true };
+  if (refused) return { memory: refused, ...handles, refused: true, madeBy };
   try {
     return { memory: await reimport(device, plan, kept), ...handles };
   } catch (failure) {

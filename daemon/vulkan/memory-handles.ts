@@ -3,6 +3,12 @@
  */
 import type { OwnedFd } from '@vkmemd/proto';
 
+/** Which device and driver memory is of (VkPhysicalDeviceIDProperties); 16 bytes each. */
+export interface MadeBy {
+  readonly deviceUuid: Uint8Array;
+  readonly driverUuid: Uint8Array;
+}
+
 /** What keeps the bytes, beside the VkDeviceMemory. */
 export interface MemoryHandles {
   /** Of MAPPABLE memory, and of a client's memfd. */
@@ -13,6 +19,8 @@ export interface MemoryHandles {
   readonly imported?: boolean;
   /** Whether this device is never to be asked to take it, such as what another driver made. */
   readonly refused?: boolean;
+  /** Of another device or driver than there is now: that one. */
+  readonly madeBy?: MadeBy | undefined;
 }
 
 /** What keeps the bytes of an allocation when its daemon is gone, by handle type; 0 is a memfd. */

@@ -44,8 +44,9 @@ t.test('another driver than before', async (t) => {
   const held = await claim(again, { name: 'mapped' });
   t.ok(holds(held, 0x21), 'host memory has its bytes');
   held.fd.close();
-  const { fds } = await again.ask({ claim: { allocation: { name: 'opaque' }, kinds: OPAQUE } });
+  const { message, fds } = await again.ask({ claim: { allocation: { name: 'opaque' }, kinds: OPAQUE } });
   t.equal(fds.length, 1, 'the fd that is kept is granted');
+  t.equal(message.claim?.grants[0]?.driverUuid[0], 1, 'and who has it is told whose it is');
   for (const fd of fds) fd.close();
   const fill = { fill: { allocation: { name: 'opaque' }, pattern: 1 } };
   await t.rejects(
