@@ -5,6 +5,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { NOTHING } from '../support/daemon.js';
 import { Booted, monotonic, SERVICE } from './booted.js';
 import { Crew } from './crew.js';
 import { figure } from './figures.js';
@@ -73,14 +74,7 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
   await crew.end();
   const { ids, counts } = await crew.has();
   t.strictSame(ids, []);
-  t.match(counts, {
-    sessions: 0,
-    allocations: 0,
-    drainingAllocations: 0,
-    grants: 0,
-    fds: 0,
-    deviceMemories: 0,
-  });
+  t.match(counts, NOTHING);
   await booted.emptyStore();
   t.pass('the fd store is empty');
 });
