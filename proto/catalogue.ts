@@ -63,6 +63,16 @@ export const CATALOGUE = {
     'The size is larger than the heap it would come from.',
     'Ask for less; ListDevices shows the size of each heap.',
   ),
+  SIZE_NOT_POWER_OF_TWO: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'The size is not a power of two, as that of a PCI BAR must be.',
+    'Allocate with the hint power_of_two (vkmemctl alloc --power-of-two), which rounds the size up.',
+  ),
+  HUGE_PAGES_UNAVAILABLE: entry(
+    GrpcCode.RESOURCE_EXHAUSTED,
+    'The host has not enough free huge pages of that size.',
+    'Ask for the system\u2019s own pages, or have the operator set more aside (vm.nr_hugepages).',
+  ),
   INVALID_NAME: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The name, or its absence, does not fit the lifetime asked for.',
@@ -117,6 +127,21 @@ export const CATALOGUE = {
     GrpcCode.ALREADY_EXISTS,
     'An allocation of this owner already has the name.',
     'Claim the existing one, free it, or choose another name.',
+  ),
+  ALREADY_SERVED: entry(
+    GrpcCode.ALREADY_EXISTS,
+    'The allocation is offered to virtual machines already.',
+    'Use the socket that there is (vkmemctl vm ls), or end the offer first.',
+  ),
+  TOO_MANY_PEERS: entry(
+    GrpcCode.RESOURCE_EXHAUSTED,
+    'No peer id is left for one more connection.',
+    'Disconnect others; ids come free when those have gone who saw them leave.',
+  ),
+  VMM_REFUSED: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'The virtual machine monitor refused, or did not answer as expected.',
+    'Mend what the reason names; nothing of it is left in the machine or the daemon.',
   ),
   NOT_PERMITTED: entry(
     GrpcCode.PERMISSION_DENIED,

@@ -111,7 +111,7 @@ function definitionOf(name: string): MessageTypeDefinition<object, object> {
 }
 
 /** The gRPC services of the control socket. */
-export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService';
+export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService' | 'IvshmemService';
 
 /** Encodes one message. */
 export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffer {

@@ -10,10 +10,16 @@ import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescriptio
 import type { Copy as _vkmem_v1_Copy, Copy__Output as _vkmem_v1_Copy__Output } from './vkmem/v1/Copy.js';
 import type { CountQuota as _vkmem_v1_CountQuota, CountQuota__Output as _vkmem_v1_CountQuota__Output } from './vkmem/v1/CountQuota.js';
 import type { Counts as _vkmem_v1_Counts, Counts__Output as _vkmem_v1_Counts__Output } from './vkmem/v1/Counts.js';
+import type { CreateSignalRequest as _vkmem_v1_CreateSignalRequest, CreateSignalRequest__Output as _vkmem_v1_CreateSignalRequest__Output } from './vkmem/v1/CreateSignalRequest.js';
+import type { CreateSignalResponse as _vkmem_v1_CreateSignalResponse, CreateSignalResponse__Output as _vkmem_v1_CreateSignalResponse__Output } from './vkmem/v1/CreateSignalResponse.js';
 import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from './vkmem/v1/CreateTicketRequest.js';
 import type { CreateTicketResponse as _vkmem_v1_CreateTicketResponse, CreateTicketResponse__Output as _vkmem_v1_CreateTicketResponse__Output } from './vkmem/v1/CreateTicketResponse.js';
 import type { Device as _vkmem_v1_Device, Device__Output as _vkmem_v1_Device__Output } from './vkmem/v1/Device.js';
 import type { DeviceServiceClient as _vkmem_v1_DeviceServiceClient, DeviceServiceDefinition as _vkmem_v1_DeviceServiceDefinition } from './vkmem/v1/DeviceService.js';
+import type { EndEntrustedRequest as _vkmem_v1_EndEntrustedRequest, EndEntrustedRequest__Output as _vkmem_v1_EndEntrustedRequest__Output } from './vkmem/v1/EndEntrustedRequest.js';
+import type { EndEntrustedResponse as _vkmem_v1_EndEntrustedResponse, EndEntrustedResponse__Output as _vkmem_v1_EndEntrustedResponse__Output } from './vkmem/v1/EndEntrustedResponse.js';
+import type { EntrustRequest as _vkmem_v1_EntrustRequest, EntrustRequest__Output as _vkmem_v1_EntrustRequest__Output } from './vkmem/v1/EntrustRequest.js';
+import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Output as _vkmem_v1_EntrustResponse__Output } from './vkmem/v1/EntrustResponse.js';
 import type { Fill as _vkmem_v1_Fill, Fill__Output as _vkmem_v1_Fill__Output } from './vkmem/v1/Fill.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
@@ -32,18 +38,28 @@ import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__
 import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkmem_v1_ImageImport__Output } from './vkmem/v1/ImageImport.js';
 import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from './vkmem/v1/ImportRequest.js';
 import type { ImportResponse as _vkmem_v1_ImportResponse, ImportResponse__Output as _vkmem_v1_ImportResponse__Output } from './vkmem/v1/ImportResponse.js';
+import type { IvshmemPeer as _vkmem_v1_IvshmemPeer, IvshmemPeer__Output as _vkmem_v1_IvshmemPeer__Output } from './vkmem/v1/IvshmemPeer.js';
+import type { IvshmemServer as _vkmem_v1_IvshmemServer, IvshmemServer__Output as _vkmem_v1_IvshmemServer__Output } from './vkmem/v1/IvshmemServer.js';
+import type { IvshmemServiceClient as _vkmem_v1_IvshmemServiceClient, IvshmemServiceDefinition as _vkmem_v1_IvshmemServiceDefinition } from './vkmem/v1/IvshmemService.js';
+import type { JoinIvshmemRequest as _vkmem_v1_JoinIvshmemRequest, JoinIvshmemRequest__Output as _vkmem_v1_JoinIvshmemRequest__Output } from './vkmem/v1/JoinIvshmemRequest.js';
+import type { JoinIvshmemResponse as _vkmem_v1_JoinIvshmemResponse, JoinIvshmemResponse__Output as _vkmem_v1_JoinIvshmemResponse__Output } from './vkmem/v1/JoinIvshmemResponse.js';
 import type { KindReport as _vkmem_v1_KindReport, KindReport__Output as _vkmem_v1_KindReport__Output } from './vkmem/v1/KindReport.js';
 import type { ListAllocationsRequest as _vkmem_v1_ListAllocationsRequest, ListAllocationsRequest__Output as _vkmem_v1_ListAllocationsRequest__Output } from './vkmem/v1/ListAllocationsRequest.js';
 import type { ListAllocationsResponse as _vkmem_v1_ListAllocationsResponse, ListAllocationsResponse__Output as _vkmem_v1_ListAllocationsResponse__Output } from './vkmem/v1/ListAllocationsResponse.js';
 import type { ListDevicesRequest as _vkmem_v1_ListDevicesRequest, ListDevicesRequest__Output as _vkmem_v1_ListDevicesRequest__Output } from './vkmem/v1/ListDevicesRequest.js';
 import type { ListDevicesResponse as _vkmem_v1_ListDevicesResponse, ListDevicesResponse__Output as _vkmem_v1_ListDevicesResponse__Output } from './vkmem/v1/ListDevicesResponse.js';
+import type { ListIvshmemRequest as _vkmem_v1_ListIvshmemRequest, ListIvshmemRequest__Output as _vkmem_v1_ListIvshmemRequest__Output } from './vkmem/v1/ListIvshmemRequest.js';
+import type { ListIvshmemResponse as _vkmem_v1_ListIvshmemResponse, ListIvshmemResponse__Output as _vkmem_v1_ListIvshmemResponse__Output } from './vkmem/v1/ListIvshmemResponse.js';
 import type { ListQuotasRequest as _vkmem_v1_ListQuotasRequest, ListQuotasRequest__Output as _vkmem_v1_ListQuotasRequest__Output } from './vkmem/v1/ListQuotasRequest.js';
 import type { ListQuotasResponse as _vkmem_v1_ListQuotasResponse, ListQuotasResponse__Output as _vkmem_v1_ListQuotasResponse__Output } from './vkmem/v1/ListQuotasResponse.js';
 import type { ListTicketsRequest as _vkmem_v1_ListTicketsRequest, ListTicketsRequest__Output as _vkmem_v1_ListTicketsRequest__Output } from './vkmem/v1/ListTicketsRequest.js';
 import type { ListTicketsResponse as _vkmem_v1_ListTicketsResponse, ListTicketsResponse__Output as _vkmem_v1_ListTicketsResponse__Output } from './vkmem/v1/ListTicketsResponse.js';
+import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from './vkmem/v1/MemoryHints.js';
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
 import type { MemoryServiceClient as _vkmem_v1_MemoryServiceClient, MemoryServiceDefinition as _vkmem_v1_MemoryServiceDefinition } from './vkmem/v1/MemoryService.js';
 import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from './vkmem/v1/MemoryType.js';
+import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
+import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
 import type { PolicyServiceClient as _vkmem_v1_PolicyServiceClient, PolicyServiceDefinition as _vkmem_v1_PolicyServiceDefinition } from './vkmem/v1/PolicyService.js';
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
 import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
@@ -52,8 +68,12 @@ import type { ReloadPolicyRequest as _vkmem_v1_ReloadPolicyRequest, ReloadPolicy
 import type { ReloadPolicyResponse as _vkmem_v1_ReloadPolicyResponse, ReloadPolicyResponse__Output as _vkmem_v1_ReloadPolicyResponse__Output } from './vkmem/v1/ReloadPolicyResponse.js';
 import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from './vkmem/v1/RevokeTicketRequest.js';
 import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from './vkmem/v1/RevokeTicketResponse.js';
+import type { ServeIvshmemRequest as _vkmem_v1_ServeIvshmemRequest, ServeIvshmemRequest__Output as _vkmem_v1_ServeIvshmemRequest__Output } from './vkmem/v1/ServeIvshmemRequest.js';
+import type { ServeIvshmemResponse as _vkmem_v1_ServeIvshmemResponse, ServeIvshmemResponse__Output as _vkmem_v1_ServeIvshmemResponse__Output } from './vkmem/v1/ServeIvshmemResponse.js';
 import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Output as _vkmem_v1_SetQuotaRequest__Output } from './vkmem/v1/SetQuotaRequest.js';
 import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from './vkmem/v1/SetQuotaResponse.js';
+import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemRequest__Output as _vkmem_v1_StopIvshmemRequest__Output } from './vkmem/v1/StopIvshmemRequest.js';
+import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from './vkmem/v1/StopIvshmemResponse.js';
 import type { Sync as _vkmem_v1_Sync, Sync__Output as _vkmem_v1_Sync__Output } from './vkmem/v1/Sync.js';
 import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { TransferRequest as _vkmem_v1_TransferRequest, TransferRequest__Output as _vkmem_v1_TransferRequest__Output } from './vkmem/v1/TransferRequest.js';
@@ -88,6 +108,8 @@ export interface ProtoGrpcType {
       Copy: MessageTypeDefinition<_vkmem_v1_Copy, _vkmem_v1_Copy__Output>
       CountQuota: MessageTypeDefinition<_vkmem_v1_CountQuota, _vkmem_v1_CountQuota__Output>
       Counts: MessageTypeDefinition<_vkmem_v1_Counts, _vkmem_v1_Counts__Output>
+      CreateSignalRequest: MessageTypeDefinition<_vkmem_v1_CreateSignalRequest, _vkmem_v1_CreateSignalRequest__Output>
+      CreateSignalResponse: MessageTypeDefinition<_vkmem_v1_CreateSignalResponse, _vkmem_v1_CreateSignalResponse__Output>
       CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
       CreateTicketResponse: MessageTypeDefinition<_vkmem_v1_CreateTicketResponse, _vkmem_v1_CreateTicketResponse__Output>
       Device: MessageTypeDefinition<_vkmem_v1_Device, _vkmem_v1_Device__Output>
@@ -96,6 +118,10 @@ export interface ProtoGrpcType {
        */
       DeviceService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_DeviceServiceClient> & { service: _vkmem_v1_DeviceServiceDefinition }
       DeviceType: EnumTypeDefinition
+      EndEntrustedRequest: MessageTypeDefinition<_vkmem_v1_EndEntrustedRequest, _vkmem_v1_EndEntrustedRequest__Output>
+      EndEntrustedResponse: MessageTypeDefinition<_vkmem_v1_EndEntrustedResponse, _vkmem_v1_EndEntrustedResponse__Output>
+      EntrustRequest: MessageTypeDefinition<_vkmem_v1_EntrustRequest, _vkmem_v1_EntrustRequest__Output>
+      EntrustResponse: MessageTypeDefinition<_vkmem_v1_EntrustResponse, _vkmem_v1_EntrustResponse__Output>
       Fill: MessageTypeDefinition<_vkmem_v1_Fill, _vkmem_v1_Fill__Output>
       FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
       FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
@@ -116,6 +142,14 @@ export interface ProtoGrpcType {
       ImageType: EnumTypeDefinition
       ImportRequest: MessageTypeDefinition<_vkmem_v1_ImportRequest, _vkmem_v1_ImportRequest__Output>
       ImportResponse: MessageTypeDefinition<_vkmem_v1_ImportResponse, _vkmem_v1_ImportResponse__Output>
+      IvshmemPeer: MessageTypeDefinition<_vkmem_v1_IvshmemPeer, _vkmem_v1_IvshmemPeer__Output>
+      IvshmemServer: MessageTypeDefinition<_vkmem_v1_IvshmemServer, _vkmem_v1_IvshmemServer__Output>
+      /**
+       * Allocations that virtual machines see as QEMU's ivshmem device.
+       */
+      IvshmemService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_IvshmemServiceClient> & { service: _vkmem_v1_IvshmemServiceDefinition }
+      JoinIvshmemRequest: MessageTypeDefinition<_vkmem_v1_JoinIvshmemRequest, _vkmem_v1_JoinIvshmemRequest__Output>
+      JoinIvshmemResponse: MessageTypeDefinition<_vkmem_v1_JoinIvshmemResponse, _vkmem_v1_JoinIvshmemResponse__Output>
       Kind: EnumTypeDefinition
       KindReport: MessageTypeDefinition<_vkmem_v1_KindReport, _vkmem_v1_KindReport__Output>
       Lifetime: EnumTypeDefinition
@@ -123,16 +157,21 @@ export interface ProtoGrpcType {
       ListAllocationsResponse: MessageTypeDefinition<_vkmem_v1_ListAllocationsResponse, _vkmem_v1_ListAllocationsResponse__Output>
       ListDevicesRequest: MessageTypeDefinition<_vkmem_v1_ListDevicesRequest, _vkmem_v1_ListDevicesRequest__Output>
       ListDevicesResponse: MessageTypeDefinition<_vkmem_v1_ListDevicesResponse, _vkmem_v1_ListDevicesResponse__Output>
+      ListIvshmemRequest: MessageTypeDefinition<_vkmem_v1_ListIvshmemRequest, _vkmem_v1_ListIvshmemRequest__Output>
+      ListIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ListIvshmemResponse, _vkmem_v1_ListIvshmemResponse__Output>
       ListQuotasRequest: MessageTypeDefinition<_vkmem_v1_ListQuotasRequest, _vkmem_v1_ListQuotasRequest__Output>
       ListQuotasResponse: MessageTypeDefinition<_vkmem_v1_ListQuotasResponse, _vkmem_v1_ListQuotasResponse__Output>
       ListTicketsRequest: MessageTypeDefinition<_vkmem_v1_ListTicketsRequest, _vkmem_v1_ListTicketsRequest__Output>
       ListTicketsResponse: MessageTypeDefinition<_vkmem_v1_ListTicketsResponse, _vkmem_v1_ListTicketsResponse__Output>
+      MemoryHints: MessageTypeDefinition<_vkmem_v1_MemoryHints, _vkmem_v1_MemoryHints__Output>
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
       /**
        * Allocations, from birth to death, and copies between them.
        */
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_MemoryServiceClient> & { service: _vkmem_v1_MemoryServiceDefinition }
       MemoryType: MessageTypeDefinition<_vkmem_v1_MemoryType, _vkmem_v1_MemoryType__Output>
+      OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
+      OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
       /**
        * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
        * operators.
@@ -149,9 +188,13 @@ export interface ProtoGrpcType {
       RevokeTicketRequest: MessageTypeDefinition<_vkmem_v1_RevokeTicketRequest, _vkmem_v1_RevokeTicketRequest__Output>
       RevokeTicketResponse: MessageTypeDefinition<_vkmem_v1_RevokeTicketResponse, _vkmem_v1_RevokeTicketResponse__Output>
       Rung: EnumTypeDefinition
+      ServeIvshmemRequest: MessageTypeDefinition<_vkmem_v1_ServeIvshmemRequest, _vkmem_v1_ServeIvshmemRequest__Output>
+      ServeIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ServeIvshmemResponse, _vkmem_v1_ServeIvshmemResponse__Output>
       SetQuotaRequest: MessageTypeDefinition<_vkmem_v1_SetQuotaRequest, _vkmem_v1_SetQuotaRequest__Output>
       SetQuotaResponse: MessageTypeDefinition<_vkmem_v1_SetQuotaResponse, _vkmem_v1_SetQuotaResponse__Output>
       Sharing: EnumTypeDefinition
+      StopIvshmemRequest: MessageTypeDefinition<_vkmem_v1_StopIvshmemRequest, _vkmem_v1_StopIvshmemRequest__Output>
+      StopIvshmemResponse: MessageTypeDefinition<_vkmem_v1_StopIvshmemResponse, _vkmem_v1_StopIvshmemResponse__Output>
       Sync: MessageTypeDefinition<_vkmem_v1_Sync, _vkmem_v1_Sync__Output>
       Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       TransferRequest: MessageTypeDefinition<_vkmem_v1_TransferRequest, _vkmem_v1_TransferRequest__Output>

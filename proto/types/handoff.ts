@@ -13,8 +13,14 @@ import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescriptio
 import type { ClaimRequest as _vkmem_v1_ClaimRequest, ClaimRequest__Output as _vkmem_v1_ClaimRequest__Output } from './vkmem/v1/ClaimRequest.js';
 import type { ClaimResponse as _vkmem_v1_ClaimResponse, ClaimResponse__Output as _vkmem_v1_ClaimResponse__Output } from './vkmem/v1/ClaimResponse.js';
 import type { ClientMessage as _vkmem_v1_ClientMessage, ClientMessage__Output as _vkmem_v1_ClientMessage__Output } from './vkmem/v1/ClientMessage.js';
+import type { CreateSignalRequest as _vkmem_v1_CreateSignalRequest, CreateSignalRequest__Output as _vkmem_v1_CreateSignalRequest__Output } from './vkmem/v1/CreateSignalRequest.js';
+import type { CreateSignalResponse as _vkmem_v1_CreateSignalResponse, CreateSignalResponse__Output as _vkmem_v1_CreateSignalResponse__Output } from './vkmem/v1/CreateSignalResponse.js';
 import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from './vkmem/v1/CreateTicketRequest.js';
 import type { CreateTicketResponse as _vkmem_v1_CreateTicketResponse, CreateTicketResponse__Output as _vkmem_v1_CreateTicketResponse__Output } from './vkmem/v1/CreateTicketResponse.js';
+import type { EndEntrustedRequest as _vkmem_v1_EndEntrustedRequest, EndEntrustedRequest__Output as _vkmem_v1_EndEntrustedRequest__Output } from './vkmem/v1/EndEntrustedRequest.js';
+import type { EndEntrustedResponse as _vkmem_v1_EndEntrustedResponse, EndEntrustedResponse__Output as _vkmem_v1_EndEntrustedResponse__Output } from './vkmem/v1/EndEntrustedResponse.js';
+import type { EntrustRequest as _vkmem_v1_EntrustRequest, EntrustRequest__Output as _vkmem_v1_EntrustRequest__Output } from './vkmem/v1/EntrustRequest.js';
+import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Output as _vkmem_v1_EntrustResponse__Output } from './vkmem/v1/EntrustResponse.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
 import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
@@ -23,14 +29,25 @@ import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__
 import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkmem_v1_ImageImport__Output } from './vkmem/v1/ImageImport.js';
 import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from './vkmem/v1/ImportRequest.js';
 import type { ImportResponse as _vkmem_v1_ImportResponse, ImportResponse__Output as _vkmem_v1_ImportResponse__Output } from './vkmem/v1/ImportResponse.js';
+import type { IvshmemPeer as _vkmem_v1_IvshmemPeer, IvshmemPeer__Output as _vkmem_v1_IvshmemPeer__Output } from './vkmem/v1/IvshmemPeer.js';
+import type { IvshmemServer as _vkmem_v1_IvshmemServer, IvshmemServer__Output as _vkmem_v1_IvshmemServer__Output } from './vkmem/v1/IvshmemServer.js';
+import type { JoinIvshmemRequest as _vkmem_v1_JoinIvshmemRequest, JoinIvshmemRequest__Output as _vkmem_v1_JoinIvshmemRequest__Output } from './vkmem/v1/JoinIvshmemRequest.js';
+import type { JoinIvshmemResponse as _vkmem_v1_JoinIvshmemResponse, JoinIvshmemResponse__Output as _vkmem_v1_JoinIvshmemResponse__Output } from './vkmem/v1/JoinIvshmemResponse.js';
+import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from './vkmem/v1/MemoryHints.js';
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
+import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
+import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
 import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
 import type { ReleaseRequest as _vkmem_v1_ReleaseRequest, ReleaseRequest__Output as _vkmem_v1_ReleaseRequest__Output } from './vkmem/v1/ReleaseRequest.js';
 import type { ReleaseResponse as _vkmem_v1_ReleaseResponse, ReleaseResponse__Output as _vkmem_v1_ReleaseResponse__Output } from './vkmem/v1/ReleaseResponse.js';
 import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from './vkmem/v1/RevokeTicketRequest.js';
 import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from './vkmem/v1/RevokeTicketResponse.js';
+import type { ServeIvshmemRequest as _vkmem_v1_ServeIvshmemRequest, ServeIvshmemRequest__Output as _vkmem_v1_ServeIvshmemRequest__Output } from './vkmem/v1/ServeIvshmemRequest.js';
+import type { ServeIvshmemResponse as _vkmem_v1_ServeIvshmemResponse, ServeIvshmemResponse__Output as _vkmem_v1_ServeIvshmemResponse__Output } from './vkmem/v1/ServeIvshmemResponse.js';
 import type { ServerMessage as _vkmem_v1_ServerMessage, ServerMessage__Output as _vkmem_v1_ServerMessage__Output } from './vkmem/v1/ServerMessage.js';
+import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemRequest__Output as _vkmem_v1_StopIvshmemRequest__Output } from './vkmem/v1/StopIvshmemRequest.js';
+import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from './vkmem/v1/StopIvshmemResponse.js';
 import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { Welcome as _vkmem_v1_Welcome, Welcome__Output as _vkmem_v1_Welcome__Output } from './vkmem/v1/Welcome.js';
 
@@ -62,8 +79,14 @@ export interface ProtoGrpcType {
       ClaimRequest: MessageTypeDefinition<_vkmem_v1_ClaimRequest, _vkmem_v1_ClaimRequest__Output>
       ClaimResponse: MessageTypeDefinition<_vkmem_v1_ClaimResponse, _vkmem_v1_ClaimResponse__Output>
       ClientMessage: MessageTypeDefinition<_vkmem_v1_ClientMessage, _vkmem_v1_ClientMessage__Output>
+      CreateSignalRequest: MessageTypeDefinition<_vkmem_v1_CreateSignalRequest, _vkmem_v1_CreateSignalRequest__Output>
+      CreateSignalResponse: MessageTypeDefinition<_vkmem_v1_CreateSignalResponse, _vkmem_v1_CreateSignalResponse__Output>
       CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
       CreateTicketResponse: MessageTypeDefinition<_vkmem_v1_CreateTicketResponse, _vkmem_v1_CreateTicketResponse__Output>
+      EndEntrustedRequest: MessageTypeDefinition<_vkmem_v1_EndEntrustedRequest, _vkmem_v1_EndEntrustedRequest__Output>
+      EndEntrustedResponse: MessageTypeDefinition<_vkmem_v1_EndEntrustedResponse, _vkmem_v1_EndEntrustedResponse__Output>
+      EntrustRequest: MessageTypeDefinition<_vkmem_v1_EntrustRequest, _vkmem_v1_EntrustRequest__Output>
+      EntrustResponse: MessageTypeDefinition<_vkmem_v1_EntrustResponse, _vkmem_v1_EntrustResponse__Output>
       FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
       FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
       Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
@@ -74,9 +97,16 @@ export interface ProtoGrpcType {
       ImageType: EnumTypeDefinition
       ImportRequest: MessageTypeDefinition<_vkmem_v1_ImportRequest, _vkmem_v1_ImportRequest__Output>
       ImportResponse: MessageTypeDefinition<_vkmem_v1_ImportResponse, _vkmem_v1_ImportResponse__Output>
+      IvshmemPeer: MessageTypeDefinition<_vkmem_v1_IvshmemPeer, _vkmem_v1_IvshmemPeer__Output>
+      IvshmemServer: MessageTypeDefinition<_vkmem_v1_IvshmemServer, _vkmem_v1_IvshmemServer__Output>
+      JoinIvshmemRequest: MessageTypeDefinition<_vkmem_v1_JoinIvshmemRequest, _vkmem_v1_JoinIvshmemRequest__Output>
+      JoinIvshmemResponse: MessageTypeDefinition<_vkmem_v1_JoinIvshmemResponse, _vkmem_v1_JoinIvshmemResponse__Output>
       Kind: EnumTypeDefinition
       Lifetime: EnumTypeDefinition
+      MemoryHints: MessageTypeDefinition<_vkmem_v1_MemoryHints, _vkmem_v1_MemoryHints__Output>
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
+      OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
+      OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
       PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>
       PublishResponse: MessageTypeDefinition<_vkmem_v1_PublishResponse, _vkmem_v1_PublishResponse__Output>
       ReadOnlyStrength: EnumTypeDefinition
@@ -84,8 +114,12 @@ export interface ProtoGrpcType {
       ReleaseResponse: MessageTypeDefinition<_vkmem_v1_ReleaseResponse, _vkmem_v1_ReleaseResponse__Output>
       RevokeTicketRequest: MessageTypeDefinition<_vkmem_v1_RevokeTicketRequest, _vkmem_v1_RevokeTicketRequest__Output>
       RevokeTicketResponse: MessageTypeDefinition<_vkmem_v1_RevokeTicketResponse, _vkmem_v1_RevokeTicketResponse__Output>
+      ServeIvshmemRequest: MessageTypeDefinition<_vkmem_v1_ServeIvshmemRequest, _vkmem_v1_ServeIvshmemRequest__Output>
+      ServeIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ServeIvshmemResponse, _vkmem_v1_ServeIvshmemResponse__Output>
       ServerMessage: MessageTypeDefinition<_vkmem_v1_ServerMessage, _vkmem_v1_ServerMessage__Output>
       Sharing: EnumTypeDefinition
+      StopIvshmemRequest: MessageTypeDefinition<_vkmem_v1_StopIvshmemRequest, _vkmem_v1_StopIvshmemRequest__Output>
+      StopIvshmemResponse: MessageTypeDefinition<_vkmem_v1_StopIvshmemResponse, _vkmem_v1_StopIvshmemResponse__Output>
       Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       Welcome: MessageTypeDefinition<_vkmem_v1_Welcome, _vkmem_v1_Welcome__Output>
     }

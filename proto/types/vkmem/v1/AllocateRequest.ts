@@ -6,6 +6,7 @@ import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Ou
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
+import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from '../../vkmem/v1/MemoryHints.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -62,6 +63,7 @@ export interface AllocateRequest {
    * nothing new is made, and what it made is answered and granted again. For retries after the daemon restarted.
    */
   'requestId'?: (string);
+  'hints'?: (_vkmem_v1_MemoryHints | null);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.
@@ -123,6 +125,7 @@ export interface AllocateRequest__Output {
    * nothing new is made, and what it made is answered and granted again. For retries after the daemon restarted.
    */
   'requestId': (string);
+  'hints': (_vkmem_v1_MemoryHints__Output | null);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.

@@ -8,6 +8,7 @@ import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirem
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
+import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from '../../vkmem/v1/MemoryHints.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -74,6 +75,10 @@ export interface Allocation {
    * Whether it outlives a restart of the daemon, as long as its owner does; never an end of the daemon for good.
    */
   'kept'?: (boolean);
+  /**
+   * As they were asked for.
+   */
+  'hints'?: (_vkmem_v1_MemoryHints | null);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
@@ -144,6 +149,10 @@ export interface Allocation__Output {
    * Whether it outlives a restart of the daemon, as long as its owner does; never an end of the daemon for good.
    */
   'kept': (boolean);
+  /**
+   * As they were asked for.
+   */
+  'hints': (_vkmem_v1_MemoryHints__Output | null);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

@@ -1,0 +1,44 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * One connection: a virtual machine, or a worker of the host.
+ */
+export interface IvshmemPeer {
+  /**
+   * What others ring it by, 0 to 65535. Not used again while anybody is connected who saw it leave.
+   */
+  'id'?: (number);
+  'uid'?: (number);
+  /**
+   * 0 where the kernel did not say.
+   */
+  'pid'?: (number);
+  /**
+   * The session that has its grant.
+   */
+  'sessionId'?: (number | string | Long);
+  'joinedAt'?: (_google_protobuf_Timestamp | null);
+}
+
+/**
+ * One connection: a virtual machine, or a worker of the host.
+ */
+export interface IvshmemPeer__Output {
+  /**
+   * What others ring it by, 0 to 65535. Not used again while anybody is connected who saw it leave.
+   */
+  'id': (number);
+  'uid': (number);
+  /**
+   * 0 where the kernel did not say.
+   */
+  'pid': (number);
+  /**
+   * The session that has its grant.
+   */
+  'sessionId': (Long);
+  'joinedAt': (_google_protobuf_Timestamp__Output | null);
+}

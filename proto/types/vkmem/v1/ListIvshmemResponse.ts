@@ -1,0 +1,11 @@
+// Original file: proto/vkmem/v1/control.proto
+
+import type { IvshmemServer as _vkmem_v1_IvshmemServer, IvshmemServer__Output as _vkmem_v1_IvshmemServer__Output } from '../../vkmem/v1/IvshmemServer.js';
+
+export interface ListIvshmemResponse {
+  'servers'?: (_vkmem_v1_IvshmemServer)[];
+}
+
+export interface ListIvshmemResponse__Output {
+  'servers': (_vkmem_v1_IvshmemServer__Output)[];
+}

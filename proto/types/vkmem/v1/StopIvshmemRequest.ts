@@ -1,0 +1,17 @@
+// Original file: proto/vkmem/v1/memory.proto
+
+import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from '../../vkmem/v1/AllocationRef.js';
+
+/**
+ * Ends the offer: the socket is closed, and every connection. What was mapped stays mapped.
+ */
+export interface StopIvshmemRequest {
+  'allocation'?: (_vkmem_v1_AllocationRef | null);
+}
+
+/**
+ * Ends the offer: the socket is closed, and every connection. What was mapped stays mapped.
+ */
+export interface StopIvshmemRequest__Output {
+  'allocation': (_vkmem_v1_AllocationRef__Output | null);
+}
