@@ -17,6 +17,8 @@ export const ANSWERS = {
   createTicket: 'createTicket',
   revokeTicket: 'revokeTicket',
   publish: 'publish',
+  entrust: 'entrust',
+  endEntrusted: 'endEntrusted',
 } as const;
 export type Request = keyof typeof ANSWERS;
 

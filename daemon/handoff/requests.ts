@@ -5,6 +5,7 @@ import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/prot
 import { allocate, importMemory } from '../memory/allocate.js';
 import { type Caller, requireSession } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
+import { endEntrusted, entrust } from '../memory/entrust.js';
 import { claim, release } from '../memory/grant.js';
 import { free } from '../memory/lifetime.js';
 import { publish } from '../memory/publish.js';
@@ -17,7 +18,7 @@ export interface Answer {
 }
 
 /**
- * @param incoming fds that came with the message: only an import has any; taken over.
+ * @param incoming fds that came with the message (frame.ts); taken over.
  * @throws VkmemError whatever the use case refuses with.
  */
 export async function serve(
@@ -53,6 +54,13 @@ export async function serve(
   }
   if (message.publish) {
     return { response: { publish: await publish(domain, caller, message.publish) }, fds: [] };
+  }
+  if (message.entrust) {
+    return { response: { entrust: await entrust(domain, caller, message.entrust, incoming) }, fds: [] };
+  }
+  if (message.endEntrusted) {
+    await endEntrusted(domain, caller, message.endEntrusted);
+    return { response: { endEntrusted: {} }, fds: [] };
   }
   throw new VkmemError('PROTOCOL_ERROR', `${message.body} is not a request.`);
 }
