@@ -136,18 +136,8 @@ export class Listener {
  * @throws KernelError for all else, such as EMFILE.
  */
 export function openSeqpacket(path: string): OwnedFd {
-  checkPath(path);
-  const codes = {
-    ENOENT: 'UNAVAILABLE',
-    ECONNREFUSED: 'UNAVAILABLE',
-    EAGAIN: 'UNAVAILABLE',
-    EACCES: 'NOT_PERMITTED',
-    EPERM: 'NOT_PERMITTED',
-    EPROTOTYPE: 'INVALID_ARGUMENT',
-  } as const;
   try {
-    const fd = translating(codes, () => native.connectTo(path));
-    return new OwnedFd(fd, `connection to ${path}`);
+    return open(path, true);
   } catch (failure) {
     if (!(failure instanceof VkmemError) || failure.code !== 'NOT_PERMITTED') throw failure;
     throw new VkmemError(
@@ -157,6 +147,23 @@ export function openSeqpacket(path: string): OwnedFd {
       failure.cause,
     );
   }
+}
+
+/** The same to a stream socket, as an FdStream takes it. @throws VkmemError, KernelError as openSeqpacket(). */
+export const openStream = (path: string): OwnedFd => open(path, false);
+
+function open(path: string, seqpacket: boolean): OwnedFd {
+  checkPath(path);
+  const codes = {
+    ENOENT: 'UNAVAILABLE',
+    ECONNREFUSED: 'UNAVAILABLE',
+    EAGAIN: 'UNAVAILABLE',
+    EACCES: 'NOT_PERMITTED',
+    EPERM: 'NOT_PERMITTED',
+    EPROTOTYPE: 'INVALID_ARGUMENT',
+  } as const;
+  const fd = translating(codes, () => native.connectTo(path, seqpacket));
+  return new OwnedFd(fd, `connection to ${path}`);
 }
 
 /** Connects and converses. @throws VkmemError, KernelError as openSeqpacket(). */
@@ -184,6 +191,6 @@ export function adoptSeqpacket(fd: number): OwnedFd {
 
 /** Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both. */
 export function seqpacketPair(): [OwnedFd, OwnedFd] {
-  const [one, other] = native.socketPair();
+  const [one, other] = native.socketPair(true);
   return [new OwnedFd(one, 'socket pair'), new OwnedFd(other, 'socket pair')];
 }
