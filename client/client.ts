@@ -29,7 +29,8 @@ import {
 import { Holdings } from './holdings.js';
 import { type ImportOptions, importedFd, importRequest } from './import.js';
 import type { InheritedAllocations } from './inherited.js';
-import { type FreeResult, Memory, publish } from './memory.js';
+import { type FreeResult, Memory } from './memory.js';
+import { publish } from './publish.js';
 import {
   type AllocateOptions,
   allocateRequest,
@@ -136,6 +137,11 @@ export class Client extends Wakeups implements AsyncDisposable {
    */
   async publish(ref: Ref): Promise<Allocation> {
     return publish(this.#link, ref);
+  }
+
+  /** What Memory.entrust() moved to this session was given back. @throws VkmemError NOT_FOUND, UNAVAILABLE. */
+  async endEntrusted(sessionId: bigint): Promise<void> {
+    await this.#link.request('endEntrusted', { sessionId });
   }
 
   /** @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended. */

@@ -1,16 +1,20 @@
 /**
  * Handover: a session that is begun here for another program, with allocations in it.
  *
- * Nothing is granted here, so nothing here holds the memory. hand() makes this process that program: the daemon goes on
- * seeing the process that connected. Until then the session can be given up again, and what was made with it.
+ * hand() makes this process that program: the daemon goes on seeing the process that connected. Until then the session can
+ * be given up again, and what was made with it. Grants that the program is to have as fds are claimed here, and these
+ * go with it; it knows nothing of the session then, which ends with it all the same. Nothing else is granted here.
  */
 
 import { resolve } from 'node:path';
 import {
+  type AccessName,
   ALLOCATIONS_VARIABLE,
   type Allocation,
   becomeProgram,
+  closeAll,
   type Draft,
+  type Grant,
   type OwnedFd,
   openSeqpacket,
   type Program,
@@ -18,8 +22,17 @@ import {
   SESSION_PATH_VARIABLE,
   VkmemError,
 } from '@vkmemd/proto';
+import { checkRef, type Ref } from './arguments.js';
 import { HandoffConnection } from './connection/handoff.js';
 import { greet } from './greeting.js';
+import { claimRequest } from './requests.js';
+
+/** What the program gets an fd of. */
+export interface Claimed {
+  readonly allocation: Allocation;
+  readonly grant: Grant;
+  readonly fd: number;
+}
 
 export class Handover {
   readonly #path: string;
@@ -28,6 +41,7 @@ export class Handover {
   readonly #socket: OwnedFd;
   readonly #allocations = new Map<string, string>();
   readonly #made: string[] = [];
+  readonly #claimed: OwnedFd[] = [];
 
   private constructor(path: string, handoff: HandoffConnection, socket: OwnedFd) {
     this.#path = path;
@@ -64,6 +78,35 @@ export class Handover {
     return allocation;
   }
 
+  /**
+   * Claims MAPPABLE memory for the program, which gets its fd.
+   * @param ref an allocation's, or the label of one that was made here.
+   * @returns the fd's number, here and there, and what was granted. @throws VkmemError as Client.claim().
+   */
+  async claim(ref: Ref, access: AccessName): Promise<Claimed> {
+    const made = 'name' in ref && ref.name !== undefined ? this.#allocations.get(ref.name) : undefined;
+    const options = { kinds: ['MAPPABLE'], access } as const;
+    const { message, fds } = await this.#handoff.request(
+      'claim',
+      claimRequest(made === undefined ? ref : { id: made }, options),
+    );
+    this.#claimed.push(...fds);
+    const [[grant], [fd]] = [message.grants, fds];
+    if (!message.allocation || !grant || !fd)
+      throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the grant.');
+    return { allocation: message.allocation, grant, fd: fd.fd };
+  }
+
+  /**
+   * Joins an ivshmem server for the program, which gets the connection.
+   * @returns the fd's number, here and there. @throws VkmemError as Client.joinIvshmem().
+   */
+  async joinIvshmem(ref: Ref): Promise<number> {
+    const { fds } = await this.#handoff.request('joinIvshmem', { allocation: checkRef(ref) });
+    this.#claimed.push(...fds);
+    return (fds[0] as OwnedFd).fd; // as was checked
+  }
+
   /** Tells the program of an allocation that exists. */
   tell(label: string, id: string): void {
     this.#allocations.set(label, id);
@@ -92,7 +135,7 @@ export class Handover {
     const told = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
     const environment = own && [...own, ...told];
     if (!environment) Object.assign(process.env, variables);
-    return becomeProgram({ ...program, environment }, this.#socket);
+    return becomeProgram({ ...program, environment }, this.#socket, this.#claimed);
   }
 
   /**
@@ -102,7 +145,7 @@ export class Handover {
   async giveUp(): Promise<unknown[]> {
     const frees = this.#made.map((id) => this.#handoff.request('free', { allocation: { id } }));
     const ends = await Promise.allSettled(frees);
-    this.#socket.close();
+    closeAll([...this.#claimed, this.#socket]);
     this.#handoff.close(new VkmemError('UNAVAILABLE', 'The session was given up.'));
     await this.#handoff.closed;
     return ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));

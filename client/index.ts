@@ -34,6 +34,7 @@ export {
   kindFromWire,
   type LifetimeName,
   OwnedFd,
+  openPidfd,
   PROPERTY_FLAG_NAMES,
   type PropertyFlagName,
   SHARING_NAMES,

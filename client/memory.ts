@@ -18,10 +18,10 @@ import {
   type OwnedFd,
   VkmemError,
 } from '@vkmemd/proto';
-import { checkRef, type Ref } from './arguments.js';
 import type { Requester } from './connection/request.js';
 import type { Dropped, Holding, MapOptions } from './holding.js';
 import type { MemoryMap } from './memory-map.js';
+import { publish } from './publish.js';
 import { type MadeTicket, makeTicket, type TicketOptions } from './tickets.js';
 
 /** What became of a freed allocation: it is draining while somebody still holds it. */
@@ -38,6 +38,7 @@ export class Memory implements AsyncDisposable {
   readonly #mine: boolean;
   #released: Promise<void> | undefined;
   #freed: Promise<FreeResult> | undefined;
+  #entrusted: Promise<bigint> | undefined;
 
   /** Made by Client. @param handoff bound to its session. @param mine whether it ends with this client's session. */
   constructor(handoff: Requester, allocation: Allocation, holding: Holding, mine: boolean) {
@@ -138,6 +139,29 @@ export class Memory implements AsyncDisposable {
     return publish(this.#handoff, { id: this.id });
   }
 
+  /**
+   * Another process was given the fds, and has the grants from now on: they are a session's that ends with it. Here only
+   * fds and maps are left, which release() lets go of. Once; later calls get the same result.
+   * @param pidfd of the process (openPidfd()); borrowed.
+   * @returns the session's id, for Client.endEntrusted(). @throws VkmemError INVALID_HANDLE where that is no process that lives; NOT_FOUND once released; BUSY, TOO_MANY_SESSIONS,
+   *   TOO_MANY_FILES, UNAVAILABLE, STALE_INCARNATION.
+   */
+  entrust(pidfd: OwnedFd): Promise<bigint> {
+    this.#entrusted ??= this.#entrust(pidfd);
+    return this.#entrusted;
+  }
+
+  async #entrust(pidfd: OwnedFd): Promise<bigint> {
+    try {
+      if (this.released) throw new VkmemError('NOT_FOUND', 'This memory was released.');
+      const grantIds = this.grants.map(({ id }) => id);
+      return (await this.#handoff.request('entrust', { grantIds }, [pidfd.dup()])).message.sessionId;
+    } catch (failure) {
+      this.#entrusted = undefined;
+      throw failure;
+    }
+  }
+
   /** Frees an allocation of this client's own session, releases any other. */
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = this.#freed || this.#released || !this.#mine;
@@ -158,6 +182,7 @@ export class Memory implements AsyncDisposable {
   }
 
   async #giveBack(): Promise<void> {
+    if (await this.#entrusted?.catch(() => undefined)) return;
     await Promise.all(
       this.grants.map(async ({ id }) => {
         try {
@@ -190,13 +215,6 @@ export class Memory implements AsyncDisposable {
     if (dropped.held) await nextTurn();
     return dropped;
   }
-}
-
-/** @throws VkmemError as Client.publish(). */
-export async function publish(handoff: Requester, ref: Ref): Promise<Allocation> {
-  const { allocation } = (await handoff.request('publish', { allocation: checkRef(ref) })).message;
-  if (allocation) return allocation;
-  throw new VkmemError('PROTOCOL_ERROR', 'The answer describes no allocation.');
 }
 
 function isOneOf(failure: unknown, ...codes: string[]): boolean {

@@ -168,6 +168,7 @@ export interface Native {
     pidfd: number | undefined;
   };
   hasExited(pidfd: number): boolean;
+  openPidfd(pid: number): number;
   createMemfd(name: string, size: bigint, seals: number): Promise<number>;
   heldElsewhere(fd: number): boolean | undefined;
   readSeals(fd: number): number;
@@ -178,12 +179,12 @@ export interface Native {
   detach(buffer: ArrayBuffer): boolean;
   /** DMA_BUF_IOCTL_SYNC: begins CPU access, or ends it; it reads always, and writes too if `writing`. */
   syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
-  /** Throws, or does not return. @param argv bytes. @param environment 'NAME=VALUE', or 'NAME' of the own; all of it. */
+  /** Throws, or does not return. @param argv bytes. @param environment 'NAME=VALUE', or 'NAME' of the own; all of it. @param fds borrowed, a socket first. */
   becomeProgram(
     file: string,
     argv: readonly Uint8Array[],
     environment: readonly string[] | undefined,
-    sessionFd: number,
+    fds: readonly number[],
     standardFlags: number,
   ): void;
   /** Bit N is set where the standard stream N does not block. */

@@ -5,8 +5,12 @@
  * socket later acts under it. It is read once, at accept, and charged and authorised by.
  */
 
+import { readFileSync, readlinkSync } from 'node:fs';
 import { OwnedFd } from './fd.js';
 import { type NativeExitWatch, native } from './native.js';
+
+/** How the kernel names one, before Linux 6.9 and since. No file that has a path is named so. */
+const PIDFD = /^(anon_inode:\[pidfd\]|pidfd:\[\d+\])$/;
 
 export interface PeerIdentity {
   /** Effective ids at connect(), in this user namespace; 65534 for ids that have no mapping here. */
@@ -40,6 +44,27 @@ export function readPeer(socketFd: number): PeerIdentity {
  */
 export function hasExited(pidfd: OwnedFd): boolean {
   return native.hasExited(pidfd.fd);
+}
+
+/**
+ * A pidfd by the number alone. It is surely of the process that is meant where that one is known to live afterwards, as by
+ * hasExited() of another pidfd of it, or by what it answers.
+ * @returns The caller owns the fd.
+ * @throws KernelError ESRCH where there is no such process, EINVAL for one that is only a thread; EMFILE.
+ */
+export function openPidfd(pid: number): OwnedFd {
+  return new OwnedFd(native.openPidfd(pid), `pidfd of ${pid}`);
+}
+
+/**
+ * The pid of a pidfd, in the pid namespace of this process; nothing is asked of whoever made the file.
+ * @param pidfd Borrowed; any file.
+ * @returns 0 for a process outside of the namespace, -1 for one that was reaped; undefined where it is no pidfd.
+ */
+export function pidOf(pidfd: OwnedFd): number | undefined {
+  if (!PIDFD.test(readlinkSync(`/proc/self/fd/${pidfd.fd}`))) return undefined;
+  const [, pid] = /^Pid:\s*(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd.fd}`, 'utf8')) ?? [];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /** Tells when a process has ended; does not keep the own process running. */

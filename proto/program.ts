@@ -1,7 +1,8 @@
 /**
- * Another program in the place of this one: the same process, with the socket of a session and nothing else of ours.
+ * Another program in the place of this one: the same process, with the socket of a session, the fds that it is given, and
+ * nothing else of ours.
  *
- * The program has the standard streams, the session's fd (blocking, inheritable) and no other; signals are as a
+ * The program has the standard streams, the session's fd (blocking, inheritable), those and no other; signals are as a
  * program expects them. What Node.js keeps no note of stays as it made it: signals that were ignored when it began are
  * at their default, and the soft limit of open files is at the hard one.
  */
@@ -26,14 +27,19 @@ export interface Program {
 
 /**
  * Ends this program and begins the other. Whatever is in flight here is lost.
- * @param session is inherited, under the number that it has; borrowed.
+ * @param session is inherited, under the number that it has; borrowed. @param given the same; their flags stay as they are.
  * @throws VkmemError INVALID_ARGUMENT where there is no such program, or it cannot be run; `metadata.errno` says why (as
  *   execve: ENOENT, EACCES). This program goes on then, with every fd but the standard ones CLOEXEC.
  */
-export function becomeProgram({ file, args, environment }: Program, session: OwnedFd): never {
+export function becomeProgram(
+  { file, args, environment }: Program,
+  session: OwnedFd,
+  given: readonly OwnedFd[] = [],
+): never {
   const argv = [file, ...args].map((arg) => (typeof arg === 'string' ? Buffer.from(arg) : arg));
   try {
-    native.becomeProgram(file, argv, environment, session.fd, STANDARD_FLAGS);
+    const fds = [session, ...given].map(({ fd }) => fd);
+    native.becomeProgram(file, argv, environment, fds, STANDARD_FLAGS);
   } catch (error) {
     if (!isKernelError(error)) throw error;
     const { syscall, code } = error;

@@ -55,10 +55,10 @@ interface Options {
   readonly env?: string[];
 }
 
-const another = (word: string, before: readonly string[] = []): string[] => [...before, word];
+export const another = (word: string, before: readonly string[] = []): string[] => [...before, word];
 
 /** The last arguments of this process as they came, which need not be UTF-8; as text where that cannot be told. */
-function rawArguments(args: readonly string[]): (string | Uint8Array)[] {
+export function rawArguments(args: readonly string[]): (string | Uint8Array)[] {
   if (!existsSync(COMMAND_LINE)) return [...args];
   const all = readFileSync(COMMAND_LINE, 'latin1').split('\0').slice(0, -1);
   const raw = all.slice(all.length - args.length).map((arg) => Buffer.from(arg, 'latin1'));
@@ -73,7 +73,8 @@ function programOf(operands: readonly string[], options: Options): Program {
   throw new VkmemError('INVALID_ARGUMENT', '--ro, --rw and --env are for --sandbox.', { field: 'sandbox' });
 }
 
-async function provide(handover: Handover, control: ControlClient, wanted: Wanted): Promise<void> {
+/** Makes an allocation for the command, or tells it of the one that there is. */
+export async function provide(handover: Handover, control: ControlClient, wanted: Wanted): Promise<void> {
   try {
     await handover.allocate(wanted.label, wanted.request);
   } catch (failure) {
@@ -100,11 +101,15 @@ function described(failure: unknown, sandbox = false): unknown {
   return new VkmemError('INVALID_ARGUMENT', reason, {}, failure);
 }
 
+/** Begins the session of a command. */
+export function beginFor(command: string, folder: string | undefined): Promise<Handover> {
+  return Handover.begin(join(runtimeDir(folder), HANDOFF_SOCKET), basename(command).slice(0, MOST_NAME));
+}
+
 async function run(context: Context, operands: readonly string[], options: Options): Promise<void> {
   const all = parseAllWanted(options.allocate ?? []);
   const program = programOf(operands, options);
-  const path = join(runtimeDir(context.runtimeDir), HANDOFF_SOCKET);
-  const handover = await Handover.begin(path, basename(operands[0] ?? '').slice(0, MOST_NAME));
+  const handover = await beginFor(operands[0] ?? '', context.runtimeDir);
   try {
     for (const wanted of all) await provide(handover, context.control, wanted);
     handover.hand(program, options.sandbox !== true);
@@ -113,6 +118,22 @@ async function run(context: Context, operands: readonly string[], options: Optio
     throw described(failure, options.sandbox);
   }
 }
+
+/** An action that becomes a command, and exits as env(1) does where it cannot. */
+export const becoming = (
+  work: (context: Context, operands: readonly string[], options: Record<string, unknown>) => Promise<void>,
+) =>
+  acting(async (context, operands, options) => {
+    try {
+      await work(context, operands, options);
+    } catch (failure) {
+      const exitCode = failure instanceof VkmemError ? exitCodeOf(failure) : undefined;
+      if (exitCode === undefined) throw failure;
+      context.fail(failure);
+      context.print({ error: errorObject(expected(failure)) }, () => '');
+      process.exitCode = exitCode;
+    }
+  });
 
 export function execCommand(): Command {
   return newCommand('exec', DESCRIPTION, EXAMPLES)
@@ -129,17 +150,5 @@ export function execCommand(): Command {
     .option('--rw <path>', 'to read and write', another)
     .option('--env <variable>', 'NAME=VALUE, or NAME for the value here', another)
     .passThroughOptions()
-    .action(
-      acting(async (context, operands, options) => {
-        try {
-          await run(context, operands, options as Options);
-        } catch (failure) {
-          const exitCode = failure instanceof VkmemError ? exitCodeOf(failure) : undefined;
-          if (exitCode === undefined) throw failure;
-          context.fail(failure);
-          context.print({ error: errorObject(expected(failure)) }, () => '');
-          process.exitCode = exitCode;
-        }
-      }),
-    );
+    .action(becoming((context, operands, options) => run(context, operands, options as Options)));
 }

@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { ivshmemCommand } from './vm-ivshmem.js';
 import { vmLsCommand } from './vm-ls.js';
+import { vmRunCommand } from './vm-run.js';
 import { vmStopCommand } from './vm-stop.js';
 
 const ABOUT = `Give virtual machines memory of the daemon: describe it to a backend, offer it as QEMU's ivshmem device, start QEMU
@@ -13,8 +14,10 @@ export function vmCommand(): Command {
   return new Command('vm')
     .description(ABOUT.replace(/(?<!\n)\n(?!\n)/g, ' '))
     .summary('memory for virtual machines')
+    .enablePositionalOptions() // as the whole program has it
     .addHelpText('after', '\nExamples:\n  $ vkmemctl vm ivshmem frames --vectors 2\n  $ vkmemctl vm ls')
     .addCommand(ivshmemCommand())
     .addCommand(vmLsCommand())
+    .addCommand(vmRunCommand())
     .addCommand(vmStopCommand());
 }

@@ -20,6 +20,8 @@ export const ANSWERS = {
   joinIvshmem: 'joinIvshmem',
   createSignal: 'createSignal',
   openSignal: 'openSignal',
+  entrust: 'entrust',
+  endEntrusted: 'endEntrusted',
 } as const;
 export type Request = keyof typeof ANSWERS;
 

@@ -32,11 +32,10 @@ import type { Identity } from '../policy/identity.js';
 import type { Place } from './admission.js';
 import { fdsAskedBy } from './credit.js';
 import { errorOfFault, goodbye } from './farewell.js';
+import { checkFds, MAX_CLIENT_FDS } from './frame.js';
 import { checkHello, sessionFor, welcomeTo } from './greeting.js';
 import { Pace } from './pace.js';
 import { serve } from './requests.js';
-
-const MAX_CLIENT_FDS = 1; // of an import
 
 export class Peer {
   readonly #domain: Domain;
@@ -109,7 +108,8 @@ export class Peer {
     try {
       const message = decode('ClientMessage', data);
       ({ sequence } = message);
-      this.#checkFrame(message, fds.length);
+      checkFds(message, fds.length);
+      this.#checkFrame(message);
       if (!this.#session) this.#greet(message);
       else if (message.hello) this.#resume(this.#session, message);
       else void this.#answer(this.#session, message, fds);
@@ -119,14 +119,7 @@ export class Peer {
     }
   }
 
-  #checkFrame({ sequence, fdCount, body, hello }: Decoded<'ClientMessage'>, fds: number): void {
-    const expected = body === 'import' ? MAX_CLIENT_FDS : 0;
-    if (fdCount !== fds || fds !== expected) {
-      throw new VkmemError(
-        'PROTOCOL_ERROR',
-        `fd_count is ${fdCount} and ${fds} came; ${body ?? 'a message'} carries ${expected}.`,
-      );
-    }
+  #checkFrame({ sequence, body, hello }: Decoded<'ClientMessage'>): void {
     const resumes = this.#session !== undefined && hello?.resume === true;
     const before = resumes ? 0n : this.#lastSequence;
     if (sequence <= before) {

@@ -5,6 +5,7 @@ import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/prot
 import { allocate, importMemory } from '../memory/allocate.js';
 import { type Caller, requireSession } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
+import { endEntrusted, entrust } from '../memory/entrust.js';
 import { claim, release } from '../memory/grant.js';
 import { joinIvshmem } from '../memory/ivshmem-join.js';
 import { serveIvshmem } from '../memory/ivshmem-requests.js';
@@ -20,7 +21,7 @@ export interface Answer {
 }
 
 /**
- * @param incoming fds that came with the message: only an import has any; taken over.
+ * @param incoming fds that came with the message (frame.ts); taken over.
  * @throws VkmemError whatever the use case refuses with.
  */
 export async function serve(
@@ -71,6 +72,13 @@ export async function serve(
   if (message.openSignal) {
     const { response, fds } = openSignal(domain, caller, message.openSignal);
     return { response: { openSignal: response }, fds };
+  }
+  if (message.entrust) {
+    return { response: { entrust: await entrust(domain, caller, message.entrust, incoming) }, fds: [] };
+  }
+  if (message.endEntrusted) {
+    await endEntrusted(domain, caller, message.endEntrusted);
+    return { response: { endEntrusted: {} }, fds: [] };
   }
   throw new VkmemError('PROTOCOL_ERROR', `${message.body} is not a request.`);
 }

@@ -55,6 +55,9 @@ export interface Persistence {
    */
   gone(allocation: Allocation): Promise<void> | undefined;
 
+  /** The session is there and has nothing yet, but will. @throws VkmemError as made(). */
+  begun(session: Session): Promise<void>;
+
   /** Before the answer that carries them. @throws VkmemError as made(). */
   granted(grants: readonly GrantRecord[]): Promise<void>;
   dropped(grant: GrantRecord): void;
@@ -77,6 +80,7 @@ export const NOTHING_KEPT: Persistence = {
   made: async () => {},
   draining() {},
   gone: () => undefined,
+  begun: async () => {},
   granted: async () => {},
   dropped() {},
   ended() {},

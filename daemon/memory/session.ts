@@ -5,7 +5,8 @@
  * daemon's incarnation, so that a token from before a restart is told apart from one that never was.
  *
  * A session that outlived its daemon sleeps until its process connects again, and shows the token of before, or ends. It
- * counts as any other meanwhile.
+ * counts as any other meanwhile. One whose grants were entrusted to a process that knows nothing of it (entrust.ts) sleeps
+ * from the beginning.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { VkmemError } from '@vkmemd/proto';
@@ -32,6 +33,7 @@ export interface Sleeper {
   readonly tokenHash: string;
   readonly clientName: string;
   readonly process: ClientProcess | undefined;
+  readonly entrusted: boolean;
 }
 
 export class Session {
@@ -51,6 +53,8 @@ export class Session {
   process: ClientProcess | undefined;
   /** What watches over it while it sleeps; called when it does no more. */
   sleeping: (() => void) | undefined;
+  /** Whether nobody speaks for it, and its process was only given what it was granted. */
+  entrusted = false;
   ended = false;
 
   constructor(id: bigint, identity: Identity, token: string, clientName: string) {
@@ -105,9 +109,10 @@ export class Sessions {
   }
 
   /** Goes on with a session of before, which nobody can take from its user: not for another limit either. */
-  restore({ id, identity, tokenHash: hash, clientName, process }: Sleeper): Session {
+  restore({ id, identity, tokenHash: hash, clientName, process, entrusted }: Sleeper): Session {
     const session = new Session(id, identity, '', clientName);
     session.process = process;
+    session.entrusted = entrusted;
     this.skipIds(id);
     this.#asleep.set(hash, session);
     this.#leases.set(session, this.#quotas.of(identity).count('sessions'));

@@ -104,6 +104,18 @@ export class Sharing {
     return this.#hold(holder, access);
   }
 
+  /**
+   * Whether a holder may hand on so many of its rights and keep the others, which another one then has them beside.
+   * @param parting how many of each.
+   */
+  canPart(holder: Holder, parting: Readonly<Held>): boolean {
+    const held = this.#held.get(holder);
+    if (!held) return true;
+    const [writes, reads] = [held.rw - parting.rw, held.ro - parting.ro];
+    if (this.mode === 'ONE_WRITER') return writes === 0 || parting.rw === 0;
+    return writes + reads === 0 || writes + parting.rw === 0;
+  }
+
   /** Nobody gets the right to write any more. */
   refuseWriters(fault: VkmemError): void {
     this.#refuse(({ access }) => access === 'rw', fault);

@@ -94,6 +94,10 @@ export class Keeping implements Persistence {
     return names && this.#fds.letGo(names);
   }
 
+  async begun(session: Session): Promise<void> {
+    await this.#write(session);
+  }
+
   async granted(grants: readonly GrantRecord[]): Promise<void> {
     const [first] = grants;
     if (!first) return;

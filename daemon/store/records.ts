@@ -52,6 +52,8 @@ export interface SessionRecord {
   readonly watched: boolean;
   /** Whether it has ended, and left rights that its process may still use. */
   readonly departed: boolean;
+  /** Whether nobody speaks for it; not written of others. */
+  readonly entrusted?: true;
 }
 
 export interface StoredGrant {
@@ -116,7 +118,8 @@ export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly F
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {
   const { id, identity, token, clientName } = session;
-  return { id, identity, tokenHash: tokenHash(token), clientName, watched, departed: false };
+  const entrusted = session.entrusted && ({ entrusted: true } as const);
+  return { id, identity, tokenHash: tokenHash(token), clientName, watched, departed: false, ...entrusted };
 }
 
 export function grantRecordOf({ id, allocation, session, kind, access, fds }: GrantRecord): StoredGrant {

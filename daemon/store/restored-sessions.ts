@@ -53,9 +53,9 @@ export class RestoredSessions {
       this.#keeping.release(name);
       return;
     }
-    const { id, identity, tokenHash, clientName } = record;
+    const { id, identity, tokenHash, clientName, entrusted = false } = record;
     const process = new ClientProcess(identity.pid, pidfd, budget.count(identity.uid, 1));
-    const asleep = { id, identity, tokenHash, clientName, process };
+    const asleep = { id, identity, tokenHash, clientName, process, entrusted };
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
     session.process = process;
     if (record.departed) this.#departed.add(session);

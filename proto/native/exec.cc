@@ -1,4 +1,4 @@
-// Exec: this process becomes another program, and takes the socket of a session with it.
+// Exec: this process becomes another program, and takes the socket of a session with it, and fds of memory.
 //
 // The kernel keeps what it knows the process by: its pid, its pidfds, who waits for it. What Node.js has
 // changed for itself is put back to what a program expects to begin with: signals that Node ignores, its
@@ -99,6 +99,17 @@ bool ReadArguments(Napi::Value value, StringList* list) {
   return true;
 }
 
+bool ReadFds(Napi::Value value, std::vector<int>* fds) {
+  if (!value.IsArray()) return false;
+  const Napi::Array array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array.Get(i);
+    if (!item.IsNumber() || item.As<Napi::Number>().Int32Value() < 0) return false;
+    fds->push_back(item.As<Napi::Number>().Int32Value());
+  }
+  return !fds->empty();
+}
+
 // 'NAME=VALUE', or 'NAME' for what the environment has by that name, byte for byte, if anything.
 bool ReadEnvironment(Napi::Value value, StringList* list) {
   if (!value.IsArray()) return false;
@@ -118,7 +129,18 @@ bool ReadEnvironment(Napi::Value value, StringList* list) {
   return true;
 }
 
-// becomeProgram(file, argv, environment | undefined, fd borrowed, standardFlags): never returns, or throws.
+// Inheritable, or as before.
+int SetInheritable(const std::vector<int>& fds, bool on) {
+  int failed = 0;
+  for (const int fd : fds) {
+    const int err = SetCloseOnExec(fd, !on);
+    if (failed == 0) failed = err;
+  }
+  return failed;
+}
+
+// becomeProgram(file, argv, environment | undefined, fds borrowed, standardFlags): never returns, or throws.
+// The first fd is the session's socket.
 Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   REQUIRE_STRING(file, 0);
@@ -127,7 +149,8 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   StringList environment;
   const bool own = info[2].IsUndefined();
   REQUIRE_THAT(own || ReadEnvironment(info[2], &environment), "environment", "a list of strings");
-  REQUIRE_FD(session_fd, 3);
+  std::vector<int> fds;
+  REQUIRE_THAT(ReadFds(info[3], &fds), "fds", "a list of one fd or more");
   REQUIRE_INT32(standard_flags, 4);
 
   if (syscall(kCloseRange, static_cast<unsigned>(kStandardFds), ~0U, kCloseOnExec) != 0) {
@@ -138,15 +161,15 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
     SetNonBlocking(fd, (standard_flags & (1 << fd)) != 0);
   }
   // The open file description is the heir's alone from now on: it begins as any socket does.
-  int err = SetNonBlocking(session_fd, false);
-  if (err == 0) err = SetCloseOnExec(session_fd, false);
+  int err = SetNonBlocking(fds.front(), false);
+  if (err == 0) err = SetInheritable(fds, true);
   if (err != 0) return ThrowKernelError(env, "fcntl", err);
   {
     const PlainSignals plain;
     execvpe(file.c_str(), arguments.pointers(), own ? environ : environment.pointers());
     err = errno;
   }
-  SetCloseOnExec(session_fd, true);
+  SetInheritable(fds, false);
   return ThrowKernelError(env, "exec", err);
 }
 
