@@ -32,10 +32,11 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
     this.#own = new EventFd(own);
     this.#other = new EventFd(other);
     this.#closed = closed;
-    this.on('newListener', (event) => {
+    const all = this as EventEmitter<Record<string, unknown[]>>;
+    all.on('newListener', (event) => {
       if (event === 'ring' && this.#open && this.listenerCount('ring') === 0) this.#listen();
     });
-    this.on('removeListener', (event) => {
+    all.on('removeListener', (event) => {
       if (event === 'ring' && this.listenerCount('ring') === 0) this.#own.unlisten();
     });
   }

@@ -86,12 +86,13 @@ export function ivshmemCommand(): Command {
     .option('--vectors <n>', 'interrupt vectors, 1 to 64 (default: 1)')
     .option('--path <path>', 'make a symbolic link to the socket there')
     .option('--fd', 'run a command that inherits a connection')
-    .passThroughOptions()
     .action(
       acting(async (context, [ref = '', ...operands], options) => {
         const { vectors = '1', path, fd = false } = options as Options;
         if (fd === (operands.length === 0) || (fd && path !== undefined)) {
-          const reason = fd ? '--fd: it takes a command, and no --path.' : 'A command is for --fd.';
+          const reason = fd
+            ? '--fd: it takes a command, and no --path.'
+            : 'A command is for --fd, behind --.';
           throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'fd' });
         }
         const { control, print } = context;
