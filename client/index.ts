@@ -11,7 +11,7 @@
  * session     what a client knows of its session, and the events of its connection
  * inherited, handover  sessions that begin in one program and go on in another; greeting
  * control     ControlClient, connectControl(): the gRPC services, without a session
- * requests, import, resources, tickets, arguments   what callers ask for, checked
+ * requests, import, resources, hints, tickets, arguments   what callers ask for, checked
  * quota, policy  what users may have, and who says so
  * connection/ the two sockets: handoff and grpc, one connection; link and steady, what outlives it
  * cli/        vkmemctl
@@ -53,6 +53,7 @@ export {
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
+export type { HintOptions } from './hints.js';
 export type { MapOptions } from './holding.js';
 export type { ImportOptions } from './import.js';
 export type { InheritedAllocations } from './inherited.js';

@@ -6,7 +6,7 @@
  * status     faults as google.rpc.Status
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
- * fd, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native
+ * fd, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, huge-pages, mapping, dma-buf, eventfd, program, native
  *            the kernel's part, by the addon
  */
 export * from './codec.js';
@@ -24,6 +24,7 @@ export {
   setMostPendingCloses,
   tooManyPendingCloses,
 } from './fd.js';
+export * from './huge-pages.js';
 export * from './inherited.js';
 export * from './keeping.js';
 export * from './mapping.js';
