@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import { type ErrorCode, VkmemError } from './errors.js';
 import { OwnedFd } from './fd.js';
+import type { NativeMemoryCalls } from './native-memory.js';
 
 /** What a failed system call throws: `connect: ENOENT (2), no such file or directory`. */
 export interface KernelError extends Error {
@@ -121,7 +122,7 @@ export interface NativeExitWatch {
   close(): void;
 }
 
-export interface Native {
+export interface Native extends NativeMemoryCalls {
   readonly Connection: new () => NativeConnection;
   readonly Listener: new () => NativeListener;
   readonly DatagramReceiver: new () => NativeDatagramReceiver;

@@ -2,6 +2,7 @@
  * vkmemctl vm: memory for virtual machines. One file a subcommand.
  */
 import { Command } from 'commander';
+import { vmDescribeCommand } from './vm-describe.js';
 import { ivshmemCommand } from './vm-ivshmem.js';
 import { vmLsCommand } from './vm-ls.js';
 import { vmRunCommand } from './vm-run.js';
@@ -19,5 +20,6 @@ export function vmCommand(): Command {
     .addCommand(ivshmemCommand())
     .addCommand(vmLsCommand())
     .addCommand(vmRunCommand())
-    .addCommand(vmStopCommand());
+    .addCommand(vmStopCommand())
+    .addCommand(vmDescribeCommand());
 }
