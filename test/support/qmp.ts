@@ -46,7 +46,9 @@ export class Qmp extends EventEmitter {
    */
   static async open(socket: Socket): Promise<Qmp> {
     const qmp = new Qmp(socket);
+    // The first is answered by a thread of its own, the second by the main loop, which begins when the devices are made.
     await qmp.execute('qmp_capabilities');
+    await qmp.execute('query-status');
     return qmp;
   }
 
