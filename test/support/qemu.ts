@@ -36,19 +36,24 @@ export const noQemu =
       ? undefined
       : `${QEMU} is not installed`;
 
-/** How a guest's processor is run where there is one: by KVM where the processor has it, or emulated. */
-export function guestAccelerator(): 'kvm' | 'tcg' {
+/**
+ * How a guest's processor is run where there is one: by KVM where the processor has it, or emulated. Where the machine has an
+ * IOMMU, KVM leaves that to QEMU's interrupt controller.
+ */
+export function guestAccelerator(): GuestAccelerator {
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
-    return /\b(vmx|svm)\b/.test(readFileSync('/proc/cpuinfo', 'utf8')) ? 'kvm' : 'tcg';
+    return /\b(vmx|svm)\b/.test(readFileSync('/proc/cpuinfo', 'utf8')) ? 'kvm,kernel-irqchip=split' : 'tcg';
   } catch {
     return 'tcg';
   }
 }
 
+export type GuestAccelerator = 'kvm' | 'kvm,kernel-irqchip=split' | 'tcg';
+
 export interface QemuOptions {
   /** What runs a guest. Default: none does, and the machine has a qtest. */
-  readonly guest?: 'tcg' | 'kvm';
+  readonly guest?: GuestAccelerator;
   /** What follows `-machine`. Default: pc, whose PCI bus takes devices while it runs. */
   readonly machine?: string;
   /** Memory of the guest, in MiB. Default: 16. */
