@@ -12,6 +12,8 @@
  * inherited, handover  sessions that begin in one program and go on in another; greeting
  * control     ControlClient, connectControl(): the gRPC services, without a session
  * requests, import, resources, tickets, arguments   what callers ask for, checked
+ * wakeups     how sessions wake each other: signal, two eventfds; ivshmem-peer, beside virtual machines
+ * ivshmem-calls  what virtual machines are offered
  * quota, policy  what users may have, and who says so
  * connection/ the two sockets: handoff and grpc, one connection; link and steady, what outlives it
  * cli/        vkmemctl
@@ -56,6 +58,8 @@ export {
 export type { MapOptions } from './holding.js';
 export type { ImportOptions } from './import.js';
 export type { InheritedAllocations } from './inherited.js';
+export type { IvshmemServer } from './ivshmem-calls.js';
+export { IvshmemPeer, type IvshmemPeerEvents } from './ivshmem-peer.js';
 export { type FreeResult, Memory } from './memory.js';
 export { MemoryMap } from './memory-map.js';
 export type { PolicyReport } from './policy.js';
@@ -69,4 +73,5 @@ export type {
   ResourceOptions,
 } from './resources.js';
 export type { ClientEvents, Reconnected, SessionInfo } from './session.js';
+export { type MadeSignal, Signal, type SignalEvents } from './signal.js';
 export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './tickets.js';

@@ -6,7 +6,8 @@
  * status     faults as google.rpc.Status
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
- * fd, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native
+ * ivshmem    the words of QEMU's ivshmem protocol
+ * fd, fd-stream, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native
  *            the kernel's part, by the addon
  */
 export * from './codec.js';
@@ -24,7 +25,9 @@ export {
   setMostPendingCloses,
   tooManyPendingCloses,
 } from './fd.js';
+export * from './fd-stream.js';
 export * from './inherited.js';
+export * from './ivshmem.js';
 export * from './keeping.js';
 export * from './mapping.js';
 export * from './memfd.js';

@@ -59,6 +59,26 @@ export interface NativeConnection {
   crowded(): boolean;
 }
 
+export interface NativeFdStream {
+  open(
+    taken: number,
+    /** 0: whatever comes ends it, unread. */
+    maxBytes: number,
+    maxFds: number,
+    untrusted: boolean,
+    onData: (data: Buffer, fds: number[] | undefined) => void,
+    onDrain: () => void,
+    onClose: (kind: string, errno: number, text: string) => void,
+  ): void;
+  /** The fd is borrowed; -1 for none. 0: dropped, 1: sent or kept, 2: no room, and onDrain comes. */
+  send(data: Uint8Array, fd: number): 0 | 1 | 2;
+  /** What the kernel charges for what was sent and not read. */
+  unreadBytes(): number;
+  /** Without hanging up, the conversation goes on for whoever else has the socket. */
+  close(hangUp: boolean): void;
+  keepAlive(keep: boolean): void;
+}
+
 export interface NativeListener {
   open(
     taken: number,
@@ -105,6 +125,7 @@ export interface Native {
   readonly Connection: new () => NativeConnection;
   readonly Listener: new () => NativeListener;
   readonly DatagramReceiver: new () => NativeDatagramReceiver;
+  readonly FdStream: new () => NativeFdStream;
   readonly EventWatch: new () => NativeEventWatch;
   readonly ExitWatch: new () => NativeExitWatch;
   readonly maxFdsPerMessage: number;
@@ -126,10 +147,10 @@ export interface Native {
   /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that it is bound to or ''. */
   listeningSocket(fd: number): { family: number; type: number; listening: number; path: string };
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
-  connectTo(path: string): number;
+  connectTo(path: string, seqpacket: boolean): number;
   /** The same number: of a socket that this process was left with. Taken if it is what it should be, left alone if not. */
   adoptSocket(fd: number): number;
-  socketPair(): [number, number];
+  socketPair(seqpacket: boolean): [number, number];
   datagramSocket(): number;
   /** @param address A path, or '@' and an abstract name, here and below. */
   bindDatagram(address: string, mode: number): number;

@@ -44,6 +44,12 @@ export interface ListenOptions {
   readonly untrusted?: boolean;
 }
 
+/** Makes the socket file, and listens; the caller's, and nobody accepts yet. @throws as Listener.listen(). */
+export function listenAt({ type, path, mode = 0o660, backlog = 1024 }: ListenOptions): OwnedFd {
+  checkPath(path);
+  return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
+}
+
 /** A path where nobody listens yet, or a socket of the right type that does, which is taken over. */
 export type ListenPlace = string | OwnedFd;
 
@@ -84,10 +90,7 @@ export class Listener {
    * @throws KernelError from bind() (EADDRINUSE, EACCES, ENOENT) and the others.
    */
   static listen(options: ListenOptions, on: ListenerHandlers): Listener {
-    const { type, path, mode = 0o660, backlog = 1024, untrusted = false } = options;
-    checkPath(path);
-    const fd = native.listenOn(path, type === 'seqpacket', mode, backlog);
-    return new Listener(new OwnedFd(fd, `listening on ${path}`), on, untrusted);
+    return new Listener(listenAt(options), on, options.untrusted ?? false);
   }
 
   /**
@@ -136,18 +139,8 @@ export class Listener {
  * @throws KernelError for all else, such as EMFILE.
  */
 export function openSeqpacket(path: string): OwnedFd {
-  checkPath(path);
-  const codes = {
-    ENOENT: 'UNAVAILABLE',
-    ECONNREFUSED: 'UNAVAILABLE',
-    EAGAIN: 'UNAVAILABLE',
-    EACCES: 'NOT_PERMITTED',
-    EPERM: 'NOT_PERMITTED',
-    EPROTOTYPE: 'INVALID_ARGUMENT',
-  } as const;
   try {
-    const fd = translating(codes, () => native.connectTo(path));
-    return new OwnedFd(fd, `connection to ${path}`);
+    return open(path, true);
   } catch (failure) {
     if (!(failure instanceof VkmemError) || failure.code !== 'NOT_PERMITTED') throw failure;
     throw new VkmemError(
@@ -157,6 +150,23 @@ export function openSeqpacket(path: string): OwnedFd {
       failure.cause,
     );
   }
+}
+
+/** The same to a stream socket, as an FdStream takes it. @throws VkmemError, KernelError as openSeqpacket(). */
+export const openStream = (path: string): OwnedFd => open(path, false);
+
+function open(path: string, seqpacket: boolean): OwnedFd {
+  checkPath(path);
+  const codes = {
+    ENOENT: 'UNAVAILABLE',
+    ECONNREFUSED: 'UNAVAILABLE',
+    EAGAIN: 'UNAVAILABLE',
+    EACCES: 'NOT_PERMITTED',
+    EPERM: 'NOT_PERMITTED',
+    EPROTOTYPE: 'INVALID_ARGUMENT',
+  } as const;
+  const fd = translating(codes, () => native.connectTo(path, seqpacket));
+  return new OwnedFd(fd, `connection to ${path}`);
 }
 
 /** Connects and converses. @throws VkmemError, KernelError as openSeqpacket(). */
@@ -184,6 +194,6 @@ export function adoptSeqpacket(fd: number): OwnedFd {
 
 /** Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both. */
 export function seqpacketPair(): [OwnedFd, OwnedFd] {
-  const [one, other] = native.socketPair();
+  const [one, other] = native.socketPair(true);
   return [new OwnedFd(one, 'socket pair'), new OwnedFd(other, 'socket pair')];
 }

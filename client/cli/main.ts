@@ -17,6 +17,7 @@ import { quotaCommand } from './quota.js';
 import { reloadCommand } from './reload.js';
 import { statusCommand } from './status.js';
 import { ticketCommand } from './ticket.js';
+import { vmCommand } from './vm.js';
 import { watchCommand } from './watch.js';
 
 function version(): string {
@@ -64,7 +65,8 @@ const program = new Command('vkmemctl')
   .addCommand(drainCommand())
   .addCommand(reloadCommand())
   .addCommand(publishCommand())
-  .addCommand(execCommand());
+  .addCommand(execCommand())
+  .addCommand(vmCommand());
 const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 // What is wrong with the command line is told below, as every failure is.
 for (const command of commands) command.exitOverride().configureOutput({ outputError: () => {} });

@@ -194,6 +194,7 @@ export class Allocation {
       published: this.publication.published,
       writerSessionId: this.sharing.writer?.id ?? 0n,
       kept: this.kept,
+      hints: null,
     };
   }
 }

@@ -86,6 +86,7 @@ void ExportEvent(Napi::Env env, Napi::Object exports);
 void ExportExec(Napi::Env env, Napi::Object exports);
 void ExportExit(Napi::Env env, Napi::Object exports);
 void ExportFd(Napi::Env env, Napi::Object exports);
+void ExportFdStream(Napi::Env env, Napi::Object exports);
 void ExportFileStatus(Napi::Env env, Napi::Object exports);
 void ExportFlight(Napi::Env env, Napi::Object exports);
 void ExportKeeping(Napi::Env env, Napi::Object exports);

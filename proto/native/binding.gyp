@@ -15,6 +15,7 @@
         'exec.cc',
         'exit.cc',
         'fd.cc',
+        'fd_stream.cc',
         'file_status.cc',
         'flight.cc',
         'keeping.cc',

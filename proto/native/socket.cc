@@ -34,6 +34,10 @@ bool Address(const std::string& path, sockaddr_un* address) {
   return true;
 }
 
+int TypeOf(bool seqpacket) {
+  return (seqpacket ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+}
+
 // listenOn(path, seqpacket, mode, backlog): fd
 Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(path, 0);
@@ -43,8 +47,7 @@ Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   sockaddr_un address;
   REQUIRE_THAT(Address(path, &address), "path", "a path that fits sun_path");
 
-  const int type = (seqpacket ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  UniqueFd listening_fd(socket(AF_UNIX, type, 0));
+  UniqueFd listening_fd(socket(AF_UNIX, TypeOf(seqpacket), 0));
   if (!listening_fd) return ThrowKernelError(info.Env(), "socket", errno);
   // bind() makes the file with the socket inode's own mode less the umask. So the file is never, not for a
   // moment, more open than asked for; chmod() then gives back what the umask took. Until listen() nobody can
@@ -71,13 +74,14 @@ Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(listening_fd)));
 }
 
-// connectTo(path): fd of a SEQPACKET socket. connect() on AF_UNIX succeeds or fails at once: with the backlog
+// connectTo(path, seqpacket): fd. connect() on AF_UNIX succeeds or fails at once: with the backlog
 // full, a non-blocking socket gets EAGAIN and nothing is in progress.
 Napi::Value ConnectTo(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(path, 0);
+  REQUIRE_BOOLEAN(seqpacket, 1);
   sockaddr_un address;
   REQUIRE_THAT(Address(path, &address), "path", "a path that fits sun_path");
-  UniqueFd connected_fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd connected_fd(socket(AF_UNIX, TypeOf(seqpacket), 0));
   if (!connected_fd) return ThrowKernelError(info.Env(), "socket", errno);
   if (connect(connected_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return ThrowKernelError(info.Env(), "connect", errno);
@@ -85,10 +89,11 @@ Napi::Value ConnectTo(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(connected_fd)));
 }
 
-// socketPair(): [fd, fd], both ends of a SEQPACKET conversation.
+// socketPair(seqpacket): [fd, fd], both ends of a conversation.
 Napi::Value SocketPair(const Napi::CallbackInfo& info) {
+  REQUIRE_BOOLEAN(seqpacket, 0);
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+  if (socketpair(AF_UNIX, TypeOf(seqpacket), 0, pair) != 0) {
     return ThrowKernelError(info.Env(), "socketpair", errno);
   }
   Napi::Array both = Napi::Array::New(info.Env(), 2);
