@@ -173,7 +173,6 @@ export class Allocation {
     return {
       id: this.id,
       name: this.terms.name,
-      hints: null,
       sizeBytes: size,
       kinds: this.terms.kinds.map(kindToWire),
       lifetime: `LIFETIME_${this.terms.lifetime}`,
