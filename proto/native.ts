@@ -170,16 +170,6 @@ export interface Native extends NativeMemoryCalls {
   };
   hasExited(pidfd: number): boolean;
   openPidfd(pid: number): number;
-  createMemfd(name: string, size: bigint, seals: number): Promise<number>;
-  heldElsewhere(fd: number): boolean | undefined;
-  readSeals(fd: number): number;
-  addSeals(fd: number, seals: number): void;
-  /** Adds to the eventfd, when it is done: 1, or 1 + errno. */
-  sealLater(fd: number, seals: number, eventFd: number): void;
-  mapFd(fd: number, offset: bigint, length: number, writable: boolean): ArrayBuffer;
-  detach(buffer: ArrayBuffer): boolean;
-  /** DMA_BUF_IOCTL_SYNC: begins CPU access, or ends it; it reads always, and writes too if `writing`. */
-  syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
   /** Throws, or does not return. @param argv bytes. @param environment 'NAME=VALUE', or 'NAME' of the own; all of it. @param fds borrowed, a socket first. */
   becomeProgram(
     file: string,

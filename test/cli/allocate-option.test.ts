@@ -38,6 +38,17 @@ t.test('requests', async (t) => {
     },
   });
   t.match(one('name=x,size=1,publishable=false'), { request: { publishable: false } });
+  t.match(one('name=x,size=1,power-of-two,align=64K,prefault=TRUE,huge-pages=2M,reopenable=false'), {
+    request: {
+      hints: {
+        powerOfTwo: true,
+        alignmentBytes: 65_536n,
+        prefault: true,
+        hugePageBytes: 2n << 20n,
+        reopenable: false,
+      },
+    },
+  });
   t.equal(parseAllWanted([]).length, 0);
 });
 
@@ -54,6 +65,9 @@ t.test('mistakes', async (t) => {
     ['name=x,size=1M,lifetime=forever', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,sharing=some', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,publishable=perhaps', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,prefault=perhaps', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,align', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,align=3K5', 'INVALID_SIZE'],
     ['name=x,size=1M,if-exists=free', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,if-exists=claim,lifetime=session', 'INVALID_ARGUMENT'],
     ['name=a b,size=1M', 'INVALID_NAME'],

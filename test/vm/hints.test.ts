@@ -1,6 +1,6 @@
 /**
  * Hints: what they make of sizes, what they promise, whom they let write, where they are refused, and that they outlive the
- * daemon. Huge pages are tried where the host has some to give.
+ * daemon. Huge pages have a test of their own.
  */
 import { fstatSync } from 'node:fs';
 import { type AllocateOptions, type Client, connectControl, type Memory } from '@vkmemd/client';
@@ -13,7 +13,6 @@ import { Kept } from '../support/kept.js';
 import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
 
 const HUGE = 2n << 20n;
-const HUGE_PAGES = 4n;
 
 interface Refusal {
   readonly code: string;
@@ -39,9 +38,6 @@ t.test('hints', async (t) => {
     reopening(t, client, runtimeDir),
   );
   await t.test('as people ask for them', (t) => asked(t, runtimeDir));
-  const free = freeHugePages(HUGE) ?? 0n;
-  const skip = free < HUGE_PAGES && `the host has ${free} huge pages of 2 MiB free, not ${HUGE_PAGES}`;
-  await t.test('huge pages', { skip }, (t) => hugePages(t, client));
 });
 
 async function sizes(t: Test, client: Client): Promise<void> {
@@ -188,40 +184,6 @@ async function asked(t: Test, runtimeDir: string): Promise<void> {
     stderr: /INVALID_ARGUMENT: .*huge_page_bytes/,
   });
   t.match(await run('free', 'bar', 'plain'), { code: 0 });
-}
-
-async function hugePages(t: Test, client: Client): Promise<void> {
-  const memory = await client.allocate({
-    size: HUGE + 1n,
-    name: 'huge',
-    publishable: true,
-    hints: { hugePages: '2M', prefault: true },
-  });
-  t.equal(memory.size, 2n * HUGE, 'whole pages');
-  t.match(fileOf(memory), { bytes: Number(2n * HUGE), allocated: Number(2n * HUGE) });
-  using all = memory.map();
-  t.ok(
-    all.bytes.every((byte) => byte === 0),
-    'zero',
-  );
-  const window = memory.map({ offset: HUGE + 12_345n, length: 10 });
-  window.bytes[0] = 42;
-  t.equal(all.bytes[Number(HUGE) + 12_345], 42, 'a window anywhere');
-  window.unmap();
-  const reading = memory.map({ access: 'ro' });
-  reading.bytes[0] = 3;
-  t.equal(all.bytes[0], 0, 'a stray write stays in a copy');
-  reading.unmap();
-  await client.transfer({ fill: { to: memory, pattern: 0x01010101 } });
-  t.equal(all.bytes[Number(HUGE)], 1, 'the device writes to them');
-  all.unmap();
-  await memory.release();
-  await client.publish({ name: 'huge' });
-  await using published = await client.claim({ name: 'huge' }, { access: 'ro' });
-  t.equal(published.map({ length: 4 }).bytes[3], 1);
-  const copy = published.fd('MAPPABLE');
-  t.equal((await published.free()).freed, false, 'who has the fd is seen');
-  copy.close();
 }
 
 t.test('hints outlive the daemon', async (t) => {

@@ -1,0 +1,76 @@
+/**
+ * Signals: two sessions that wake each other, without the daemon once both have their eventfds.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '@vkmemd/client';
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+
+t.test('two sides wake each other', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using one = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const { signal, secret } = await one.createSignal();
+  signal.ring();
+  signal.ring();
+  const opened = await other.openSignal(secret);
+  t.same(await opened.wait(), 2n, 'rings from before it was opened are there, counted');
+  const rung = signal.wait();
+  opened.ring();
+  t.same(await rung, 1n, 'and the other way round');
+  const events: bigint[] = [];
+  opened.on('ring', (count) => events.push(count));
+  for (let at = 0; at < 3; at += 1) {
+    signal.ring();
+    while (events.reduce((sum, count) => sum + count, 0n) < BigInt(at + 1)) await sleep(1);
+  }
+  t.same(
+    events.reduce((sum, count) => sum + count, 0n),
+    3n,
+    'no ring is lost',
+  );
+  await t.rejects(other.openSignal(secret), { code: 'TICKET_INVALID' }, 'a secret is good once');
+  await t.rejects(other.openSignal('a guess'), { code: 'TICKET_INVALID' });
+
+  const abort = new AbortController();
+  const waiting = t.rejects(
+    signal.wait({ signal: abort.signal }),
+    { name: 'AbortError' },
+    'a wait can be ended',
+  );
+  abort.abort();
+  await waiting;
+  const ended = t.rejects(signal.wait(), { code: 'NOT_FOUND' }, 'closing ends what waits');
+  signal.close();
+  await ended;
+  t.throws(() => signal.ring(), { code: 'NOT_FOUND' });
+  opened.ring();
+  t.pass('the other side can ring on; nobody hears it');
+});
+
+t.test('what is not opened ends with its session', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using other = await connect({ runtimeDir });
+  const one = await connect({ runtimeDir });
+  const made = await Promise.all(Array.from({ length: 64 }, () => one.createSignal()));
+  await t.rejects(one.createSignal(), { code: 'QUOTA_EXCEEDED' }, 'there are at most 64 that nobody opened');
+  const opened = await other.openSignal(made[0]?.secret ?? '');
+  made[1]?.signal.ring();
+  await one.createSignal();
+  await one.close();
+  await t.rejects(other.openSignal(made[1]?.secret ?? ''), { code: 'TICKET_INVALID' });
+  opened.ring();
+  t.pass('what was opened goes on');
+});
+
+t.test('a signal outlives the daemon', async (t) => {
+  const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
+  await using one = await connect({ runtimeDir, reconnectMs: 0 });
+  await using other = await connect({ runtimeDir, reconnectMs: 0 });
+  const { signal, secret } = await one.createSignal();
+  const opened = await other.openSignal(secret);
+  await stop('SIGKILL');
+  const rung = opened.wait();
+  signal.ring();
+  t.same(await rung, 1n, 'nobody but the two has a part in it');
+});

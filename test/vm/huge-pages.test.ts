@@ -1,0 +1,58 @@
+/**
+ * Memory of huge pages, where the host has some to give: mapped in windows, by the device, across a restart, published, and
+ * looked after until its last holder is gone.
+ */
+import { fstatSync } from 'node:fs';
+import { freeHugePages } from '@vkmemd/proto';
+import t from 'tap';
+import { connected } from '../client/support.js';
+import { Kept, until } from '../support/kept.js';
+
+const HUGE = 2n << 20n;
+/** Two for the memory, and as many for what a map for reading keeps for copies. */
+const NEEDED = 4n;
+
+const free = freeHugePages(HUGE) ?? 0n;
+const skip = free < NEEDED && `the host has ${free} huge pages of 2 MiB free, not ${NEEDED}`;
+
+t.test('huge pages', { skip }, async (t) => {
+  const kept = await Kept.start(t);
+  const client = await connected(t, kept.runtimeDir);
+  const memory = await client.allocate({
+    size: HUGE + 1n,
+    name: 'huge',
+    publishable: true,
+    hints: { hugePages: '2M', prefault: true },
+  });
+  t.equal(memory.size, 2n * HUGE, 'whole pages');
+  using fd = memory.fd('MAPPABLE');
+  const { size, blocks } = fstatSync(fd.fd);
+  t.same([size, blocks * 512], [Number(memory.size), Number(memory.size)], 'all there');
+  fd.close();
+  using all = memory.map();
+  t.ok(
+    all.bytes.every((byte) => byte === 0),
+    'zero',
+  );
+  const window = memory.map({ offset: HUGE + 12_345n, length: 10 });
+  window.bytes[0] = 42;
+  t.equal(all.bytes[Number(HUGE) + 12_345], 42, 'a window anywhere');
+  window.unmap();
+  const reading = memory.map({ access: 'ro' });
+  reading.bytes[0] = 3;
+  t.equal(all.bytes[0], 0, 'a stray write stays in a copy');
+  reading.unmap();
+  await client.transfer({ fill: { to: memory, pattern: 0x01010101 } });
+  t.equal(all.bytes[Number(HUGE)], 1, 'the device writes to them');
+  all.unmap();
+  await memory.release();
+  await kept.kill();
+  await kept.serving();
+  t.match(await client.publish({ name: 'huge' }), { hints: { hugePageBytes: HUGE }, published: true });
+  await using published = await client.claim({ name: 'huge' }, { access: 'ro' });
+  t.equal(published.map({ length: 4 }).bytes[3], 1);
+  const copy = published.fd('MAPPABLE');
+  t.equal((await published.free()).freed, false, 'who has the fd is seen');
+  copy.close();
+  await until('all pages to be free', () => (freeHugePages(HUGE) === free ? true : undefined));
+});
