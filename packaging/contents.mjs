@@ -34,7 +34,7 @@ const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/bin/vkmemct
 const FOR_TESTS = 'daemon/dist/store/failing.js';
 const PAGES = [
   ...['operations', 'survival', 'keeper', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
-  ...['kinds', 'sharing', 'tickets', 'protocol', 'verified'],
+  ...['kinds', 'sharing', 'tickets', 'virtualization', 'protocol', 'verified'],
 ];
 
 /** The compiled files of the three parts. */

@@ -24,9 +24,15 @@ import {
   undo,
 } from './demonstration.mjs';
 
+function argument(name) {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
 const NAME = 'ball';
 const SIZE = '64M';
-const MILLISECONDS = 2000;
+/** For each size: `--ms N`. */
+const MILLISECONDS = Number(argument('--ms') ?? 2000);
 const MESSAGES = [64, 64 * 1024, 4 * 1024 * 1024];
 /** The guest takes a few seconds to boot where it is emulated. */
 const PATIENCE_MS = 120_000;
@@ -126,7 +132,9 @@ async function playPingPong() {
     `$ qemu-system-x86_64 -accel ${accelerator} -kernel vmlinuz -initrd initramfs -device ivshmem-doorbell,...`,
   );
   const test = { teardown: (step) => undo.push(step) };
-  const guest = await startGuest(test, { path: server.path, vectors: 1, command: ['pong', peer] });
+  const starting = startGuest(test, { path: server.path, vectors: 1, command: ['pong', peer] });
+  undo.push(() => starting.catch(() => {})); // What has begun by then is undone next.
+  const guest = await starting;
   const ended = guestEnd(guest);
   const play = async () => {
     const messages = [];

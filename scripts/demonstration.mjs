@@ -114,7 +114,8 @@ export async function demonstrate(name, work, text) {
     process.exitCode = 1;
   } finally {
     stopping = true;
-    for (const step of undo.splice(0).reverse()) {
+    // What is still being started adds to it.
+    for (let step = undo.pop(); step; step = undo.pop()) {
       try {
         await step();
       } catch (failure) {

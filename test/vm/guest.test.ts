@@ -1,21 +1,21 @@
 /**
  * A real guest with a kernel of its own and a worker in a sandbox have one allocation: each writes all 64 MiB, rings the
- * other's doorbell, and reads what the other wrote, to the last bit. Nobody polls, and no byte goes by a socket.
+ * other's doorbell, and reads what the other wrote, to the last bit. Nobody polls, and no byte goes by a socket. It is done
+ * by the command lines of docs/virtualization.md, "Try it", as they are.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import t from 'tap';
-import { execute, parsed, vkmemctl } from '../cli/support.js';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import t, { type Test } from 'tap';
 import { root, startDaemon } from '../support/daemon.js';
-import { noGuest, startGuest } from '../support/guest.js';
+import { noGuest } from '../support/guest.js';
+import { type CommandLine, commandLines, readersEnvironment } from '../support/page.js';
 
-// Of no type, since it is plain JavaScript, as the worker is.
-// @ts-expect-error
-const { fill, sum } = await import('../../vm/pattern.mjs');
+// Plain JavaScript, as the worker is.
+const { fill, sum } = await import(`${root}/test/vm/pattern.mjs`);
 
 const BYTES = 64 << 20;
-const HOST_SEED = 20_260;
-const GUEST_SEED = 77_911;
+/** As the page has them. */
+const SEEDS = { worker: 5, guest: 7 };
+const DEMO = 'npm run demo:vm';
 const noBwrap =
   spawnSync('bwrap', ['--ro-bind', '/', '/', 'true']).status === 0 ? undefined : 'bwrap cannot be run here';
 
@@ -25,37 +25,70 @@ function sumOf(seed: number): string {
   return sum(words);
 }
 
-t.test('64 MiB each way', { skip: noGuest ?? noBwrap ?? false }, async (t) => {
-  const { runtimeDir } = await startDaemon(t);
-  t.match(await vkmemctl(runtimeDir, 'alloc', 'shared', '--size', '64M'), { code: 0 });
-  const { server } = parsed(
-    await vkmemctl(runtimeDir, 'vm', 'ivshmem', 'shared', '--vectors', '1', '--json'),
-  );
+interface Running {
+  readonly child: ChildProcess;
+  /** Resolves when it has said something. */
+  readonly said: Promise<void>;
+  /** How it ended, and the lines that it printed. */
+  readonly ended: Promise<{ code: number | null; stdout: string[]; stderr: string }>;
+}
 
-  const program = join(root, 'test/vm/exchange.mjs');
-  const sandbox = ['--sandbox', '--ro', root, '--ro', process.execPath];
-  const memory = ['--allocate', 'name=shared,size=64M,if-exists=claim'];
-  const command = [process.execPath, program, 'shared', String(HOST_SEED)];
-  const worker = execute(runtimeDir, [...sandbox, ...memory, '--', ...command]);
-  t.teardown(() => worker.child.kill());
-  const { peer } = await worker.said;
-  const guest = await startGuest(t, {
-    path: server.path,
-    vectors: 1,
-    command: ['exchange', peer, GUEST_SEED],
+function start(t: Test, { command }: CommandLine, env: NodeJS.ProcessEnv): Running {
+  // A process group of its own, so that all of it can be ended.
+  const child = spawn('sh', ['-c', command], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
+  t.teardown(() => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL');
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const said = new Promise<void>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      resolve();
+    });
+    child.once('close', () => resolve());
+  });
+  const ended = new Promise<Awaited<Running['ended']>>((resolve) => {
+    child.once('close', (code) => resolve({ code, stdout: stdout.split(/\r?\n/).filter(Boolean), stderr }));
+  });
+  return { child, said, ended };
+}
 
-  t.match(await guest.ended, { code: 0, errors: '' }, 'the guest turns its machine off');
-  if (!guest.output.includes('guest: done')) throw new Error(`the guest said: ${guest.output}`);
-  t.match(await worker.ended, { code: 0, stderr: '' });
-  const told = (await worker.ended).stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const [hosts, guests] = [sumOf(HOST_SEED), sumOf(GUEST_SEED)];
-  t.strictSame(told, [{ peer }, { wrote: hosts }, { read: guests }]);
-  const lines = guest.output.split('\r\n').filter((line) => line.startsWith('guest: '));
-  t.match(lines[0], /^guest: peer \d+, 67108864 bytes$/);
-  t.strictSame(lines.slice(1), [`guest: read ${hosts}`, `guest: wrote ${guests}`, 'guest: done']);
-  t.match(await vkmemctl(runtimeDir, 'free', 'shared'), { code: 0 });
+t.test('64 MiB each way', { skip: noGuest ?? noBwrap ?? false }, async (t) => {
+  const lines = commandLines('virtualization.md').get('Try it') ?? [];
+  t.equal(lines[0]?.command, DEMO, 'which another test runs');
+  const { runtimeDir } = await startDaemon(t);
+  const env = readersEnvironment(runtimeDir);
+  const behind: [CommandLine, Running][] = [];
+  for (const line of lines.slice(1)) {
+    const running = start(t, line, env);
+    if (line.background) {
+      behind.push([line, running]);
+      await running.said;
+      continue;
+    }
+    const { code, stdout, stderr } = await running.ended;
+    t.strictSame({ code, stderr }, { code: 0, stderr: '' }, line.command);
+    if (line.output.length === 0) continue;
+    const guests = stdout.filter((each) => each.startsWith('guest: '));
+    t.strictSame(guests, line.output, 'the guest says what the page says');
+    const [hosts, guest] = [sumOf(SEEDS.worker), sumOf(SEEDS.guest)];
+    t.match(guests, [/^guest: peer/, `guest: read ${hosts}`, `guest: wrote ${guest}`, 'guest: done']);
+  }
+  t.equal(behind.length, 1, 'the worker runs beside');
+  for (const [line, { ended }] of behind) {
+    const { code, stdout, stderr } = await ended;
+    t.strictSame({ code, stderr }, { code: 0, stderr: '' }, line.command);
+    t.strictSame(stdout.slice(0, line.output.length), line.output);
+    const told = stdout.map((each) => JSON.parse(each));
+    t.strictSame(told, [{ peer: 0 }, { wrote: sumOf(SEEDS.worker) }, { read: sumOf(SEEDS.guest) }]);
+  }
 });

@@ -118,10 +118,14 @@ int main(int count, char** arguments) {
   struct ivshmem own = take_ivshmem();
   printf("guest: peer %u, %zu bytes\n", position(&own), own.bytes);
   fflush(stdout);
-  if (strcmp(arguments[1], "pong") == 0)
+  uint32_t seed = count > 3 ? strtoul(arguments[3], NULL, 10) : 1;
+  if (strcmp(arguments[1], "pong") == 0) {
     pong(&own, peer);
-  else
-    exchange(&own, peer, count > 3 ? strtoul(arguments[3], NULL, 10) : 1);
+  } else {
+    errno = EINVAL;
+    require(strcmp(arguments[1], "exchange") == 0, arguments[1]);
+    exchange(&own, peer, seed);
+  }
   printf("guest: done\n");
   end();
 }

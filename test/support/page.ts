@@ -1,0 +1,52 @@
+/**
+ * The command lines of a page of docs/, for tests to run as they are: what follows `$ ` in blocks that are marked `console`,
+ * with the lines that continue it, and what the page shows of its output.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { plainEnvironment, root } from './daemon.js';
+
+export interface CommandLine {
+  /** For a shell; without the `&` at its end. */
+  readonly command: string;
+  /** Whether the reader goes on while it runs. */
+  readonly background: boolean;
+  /** What the page shows of it, by lines. */
+  readonly output: readonly string[];
+}
+
+/** What is below each heading of the second level, in the page's order. */
+function sections(page: string): [heading: string, text: string][] {
+  const [, ...parts] = `\n${page}`.split(/^## /m);
+  return parts.map((part) => [part.slice(0, part.indexOf('\n')), part]);
+}
+
+function linesOf(block: string): CommandLine[] {
+  const [, ...commands] = `\n${block}`.split(/^\$ /m);
+  return commands.map((text) => {
+    const [, command = '', rest = ''] = /^((?:.*\\\n)*.*)\n?([\s\S]*)$/.exec(text) ?? [];
+    const background = command.endsWith(' &');
+    return {
+      command: background ? command.slice(0, -2) : command,
+      background,
+      output: rest.split('\n').filter(Boolean),
+    };
+  });
+}
+
+/** The command lines of a page, by the heading that they are below. Headings without any are left out. */
+export function commandLines(name: string): ReadonlyMap<string, CommandLine[]> {
+  const page = readFileSync(join(root, 'docs', name), 'utf8');
+  const all = sections(page).map(([heading, text]) => {
+    const blocks = [...text.matchAll(/^```console\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block);
+    return [heading, blocks.flatMap(linesOf)] as const;
+  });
+  return new Map(all.filter(([, lines]) => lines.length > 0));
+}
+
+/** What a reader has: our programs on the PATH, and the daemon's folder in RUNTIME_DIRECTORY. Command lines run in the checkout. */
+export function readersEnvironment(runtimeDir: string): NodeJS.ProcessEnv {
+  const { PATH = '', ...rest } = plainEnvironment();
+  const folders = [join(root, 'node_modules/.bin'), dirname(process.execPath), PATH];
+  return { ...rest, PATH: folders.join(':'), RUNTIME_DIRECTORY: runtimeDir };
+}
