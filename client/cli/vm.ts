@@ -2,6 +2,8 @@
  * vkmemctl vm: memory for virtual machines. One file a subcommand.
  */
 import { Command } from 'commander';
+import { vmAttachCommand } from './vm-attach.js';
+import { vmDetachCommand } from './vm-detach.js';
 import { vmRunCommand } from './vm-run.js';
 
 const ABOUT = `Give virtual machines memory of the daemon: describe it to a backend, offer it as QEMU's ivshmem device, start QEMU
@@ -12,5 +14,7 @@ export function vmCommand(): Command {
     .description(ABOUT.replace(/(?<!\n)\n(?!\n)/g, ' '))
     .summary('memory for virtual machines')
     .enablePositionalOptions() // as the whole program has it
-    .addCommand(vmRunCommand());
+    .addCommand(vmRunCommand())
+    .addCommand(vmAttachCommand())
+    .addCommand(vmDetachCommand());
 }
