@@ -13,7 +13,7 @@ import { Qmp } from '../qmp.js';
 import { UUID } from './allocation.js';
 import { acting, type Context, newCommand } from './command.js';
 import { humanBytes } from './format.js';
-import { backendOf, deviceOf, FORMS } from './qemu-arguments.js';
+import { backendOf, deviceOf, FORMS, requireFit } from './qemu-arguments.js';
 
 const DESCRIPTION = `Add an allocation to a virtual machine that runs, over QEMU's monitor.
 
@@ -67,6 +67,7 @@ async function attach(context: Context, name: string, options: Options): Promise
   const [grant] = memory.grants;
   if (!grant || grant.dmaBufSync || grant.mapOffsetBytes !== 0n)
     throw new VkmemError('NOT_MAPPABLE', `${name} is no file that QEMU can open: its memory is a dma-buf's.`);
+  requireFit(form, name, memory.size);
   const session = await memory.entrust(pidfd);
   const device = options.id ?? `vkmem-${memory.name || memory.id}`;
   try {

@@ -7,7 +7,7 @@ import { connect } from '../connect.js';
 import { listPlugged, type Plugged, unplug } from '../plugged.js';
 import { Qmp } from '../qmp.js';
 import { UUID } from './allocation.js';
-import { acting, type Context, newCommand } from './command.js';
+import { acting, type Context, expected, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 
 const DESCRIPTION = `Take an allocation away from a virtual machine that runs, where 'vm attach' added it.
@@ -31,23 +31,30 @@ interface Options {
   readonly timeout: string;
 }
 
+/** By the device's id, or the allocation's; what was freed has its name no more, but in the device's. */
 async function find({ control }: Context, qmp: Qmp, name: string): Promise<Plugged> {
   const all = await listPlugged(qmp);
-  const named = all.filter(
-    ({ allocation, device }) => allocation === name || device === name || device === `vkmem-${name}`,
-  );
-  const found = named.length > 0 || UUID.test(name) ? named : await ofName();
+  const exact = all.filter(({ allocation, device }) => allocation === name || device === name);
+  const found = exact.length > 0 || UUID.test(name) ? exact : await named();
   const [first, another] = found;
   if (another) {
-    const ids = found.map(({ device, backend }) => device ?? backend).join(', ');
+    const ids = found
+      .map(({ device, backend }) => device ?? backend)
+      .sort()
+      .join(', ');
     throw new VkmemError('INVALID_ARGUMENT', `${name} is in the machine more than once: name one of ${ids}.`);
   }
   if (first) return first;
   throw new VkmemError('NOT_FOUND', `${name} is not in this machine.`);
 
-  async function ofName(): Promise<Plugged[]> {
-    const { id } = await control.get({ name });
-    return all.filter(({ allocation }) => allocation === id);
+  async function named(): Promise<Plugged[]> {
+    try {
+      const { id } = await control.get({ name });
+      return all.filter(({ allocation }) => allocation === id);
+    } catch (failure) {
+      if (expected(failure).code !== 'NOT_FOUND') throw failure;
+      return all.filter(({ device }) => device === `vkmem-${name}`);
+    }
   }
 }
 
