@@ -14,7 +14,6 @@
  * While requests wait or memory is held, trying to connect keeps the process alive as a connection does; otherwise not.
  */
 import { randomUUID } from 'node:crypto';
-import { EventEmitter } from 'node:events';
 import { type Allocation, closeAll, type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
 import { checkRef, type Ref } from './arguments.js';
 import type { Link } from './connection/link.js';
@@ -39,13 +38,14 @@ import {
   claimRequest,
   type TransferOptions,
 } from './requests.js';
-import type { ClientEvents, SessionInfo } from './session.js';
+import type { SessionInfo } from './session.js';
 import { endTicket, type MadeTicket, makeTicket, type TicketOptions, type TicketRef } from './tickets.js';
+import { Wakeups } from './wakeups.js';
 
 /** Why an inherited session may be without the control socket. */
 const UNSEEN = 'The session was inherited, and that socket need not be visible here; controlSocket names it';
 
-export class Client extends EventEmitter<ClientEvents> implements AsyncDisposable {
+export class Client extends Wakeups implements AsyncDisposable {
   /** What was made for this process before it began: labels and the ids to claim. Empty where nothing was. */
   readonly inherited: InheritedAllocations;
   /** Resolves when it is over for good: by close(), or without the daemon. Never rejects. */
@@ -56,7 +56,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
 
   /** Made by connect(). */
   constructor(link: Link, options: ControlOptions, allocations?: InheritedAllocations) {
-    super();
+    super(link);
     this.inherited = allocations ?? new Map();
     this.closed = link.closed;
     this.#link = link;
@@ -177,6 +177,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    * @throws VkmemError NOT_MAPPABLE, when all is closed, as MemoryMap.unmap().
    */
   async close(): Promise<void> {
+    this.endWakeups();
     const unended = this.#holdings.drop();
     const closed = this.#link.close(new VkmemError('UNAVAILABLE', 'The client was closed.'));
     await Promise.all([closed, this.#control.close()]);

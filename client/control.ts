@@ -26,8 +26,8 @@ import { GrpcChannel } from './connection/grpc.js';
 import { HEALTH_CHECK } from './connection/health.js';
 import { type Acting, actingFor, SteadyChannel } from './connection/steady.js';
 import { DEFAULT_TIMEOUT_MS } from './greeting.js';
+import { IvshmemCalls } from './ivshmem-calls.js';
 import type { FreeResult } from './memory.js';
-import { PolicyCalls } from './policy.js';
 import { type AllocateOptions, allocateRequest, type TransferOptions, transferRequest } from './requests.js';
 import {
   createTicketRequest,
@@ -90,7 +90,7 @@ export function connectControl(options: ControlOptions = {}): ControlClient {
   return new ControlClient(options);
 }
 
-export class ControlClient extends PolicyCalls implements AsyncDisposable {
+export class ControlClient extends IvshmemCalls implements AsyncDisposable {
   readonly #channel: SteadyChannel;
   readonly #timeoutMs: number;
 

@@ -22,7 +22,7 @@ import {
   SESSION_PATH_VARIABLE,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Ref } from './arguments.js';
+import { checkRef, type Ref } from './arguments.js';
 import { HandoffConnection } from './connection/handoff.js';
 import { greet } from './greeting.js';
 import { claimRequest } from './requests.js';
@@ -95,6 +95,16 @@ export class Handover {
     if (!message.allocation || !grant || !fd)
       throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the grant.');
     return { allocation: message.allocation, grant, fd: fd.fd };
+  }
+
+  /**
+   * Joins an ivshmem server for the program, which gets the connection.
+   * @returns the fd's number, here and there. @throws VkmemError as Client.joinIvshmem().
+   */
+  async joinIvshmem(ref: Ref): Promise<number> {
+    const { fds } = await this.#handoff.request('joinIvshmem', { allocation: checkRef(ref) });
+    this.#claimed.push(...fds);
+    return (fds[0] as OwnedFd).fd; // as was checked
   }
 
   /** Tells the program of an allocation that exists. */

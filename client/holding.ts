@@ -12,6 +12,7 @@ import {
   CpuAccess,
   closeAll,
   type Grant,
+  hugePageOf,
   type KindName,
   kindToWire,
   mapFd,
@@ -42,7 +43,9 @@ export interface Dropped {
   readonly failure: unknown;
 }
 
-/** A multiple of every page size that Linux has on the machines this runs on (4, 16 and 64 KiB). */
+/**
+ * A multiple of every page size that Linux has on the machines this runs on (4, 16 and 64 KiB); huge pages may be larger.
+ */
 const PAGE_BYTES = 65_536n;
 const LARGEST_BUFFER = BigInt(constants.MAX_LENGTH);
 
@@ -97,7 +100,9 @@ export class Holding {
     if (wanted === 'rw' && granted === 'ro') {
       throw new VkmemError('NOT_PERMITTED', 'It was granted read-only; claim it with access rw to write.');
     }
-    const range = windowOf(grant.mapSizeBytes, offset, length);
+    const huge = hugePageOf(fd);
+    const page = huge > PAGE_BYTES ? huge : PAGE_BYTES;
+    const range = windowOf(grant.mapSizeBytes, offset, length, page);
     const mapping = mapFd(fd, {
       offset: grant.mapOffsetBytes + range.page,
       length: range.bytes,
@@ -153,18 +158,19 @@ interface Window {
   readonly bytes: number;
 }
 
-function windowOf(size: bigint, from: Bytes, wanted: Bytes | undefined): Window {
+/** @param page windows are mapped from multiples of it on. */
+function windowOf(size: bigint, from: Bytes, wanted: Bytes | undefined, page: bigint): Window {
   const offset = checkRangePart('offset', from, 0n);
   const length = wanted === undefined ? size - offset : checkRangePart('length', wanted, 1n);
   if (length <= 0n || offset + length > size) {
     throw new VkmemError('INVALID_RANGE', `${length} bytes at ${offset} are not inside ${size} bytes.`);
   }
-  const lead = offset % PAGE_BYTES;
+  const lead = offset % page;
   const bytes = lead + length;
   if (bytes > LARGEST_BUFFER) {
     throw new VkmemError(
       'INVALID_RANGE',
-      `A window of ${length} bytes is larger than one ArrayBuffer can be; map windows of at most ${LARGEST_BUFFER} bytes, offset modulo ${PAGE_BYTES} included.`,
+      `A window of ${length} bytes is larger than one ArrayBuffer can be; map windows of at most ${LARGEST_BUFFER} bytes, offset modulo ${page} included.`,
       { maximum_bytes: String(LARGEST_BUFFER) },
     );
   }

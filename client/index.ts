@@ -11,7 +11,10 @@
  * session     what a client knows of its session, and the events of its connection
  * inherited, handover  sessions that begin in one program and go on in another; greeting
  * control     ControlClient, connectControl(): the gRPC services, without a session
- * requests, import, resources, tickets, arguments   what callers ask for, checked
+ * wakeups     how sessions wake each other: signal, two eventfds; ivshmem-peer, beside virtual machines
+ * ivshmem-calls  what virtual machines are offered
+ * requests, import, resources, hints, tickets, arguments   what callers ask for, checked
+ * backend, qemu-options  memory for virtual machines: what a backend needs to know, and QEMU's words for it
  * quota, policy  what users may have, and who says so
  * connection/ the two sockets: handoff and grpc, one connection; link and steady, what outlives it
  * cli/        vkmemctl
@@ -41,6 +44,15 @@ export {
   VkmemError,
 } from '@vkmemd/proto';
 export type { Bytes, Ref } from './arguments.js';
+export {
+  type BackendCacheType,
+  type BackendObject,
+  type BackendUuid,
+  describeForBackend,
+  RUTABAGA_HANDLE_TYPES,
+  type RutabagaDescription,
+  type RutabagaHandleType,
+} from './backend.js';
 export { Client } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
 export {
@@ -54,12 +66,23 @@ export {
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
+export type { HintOptions } from './hints.js';
 export type { MapOptions } from './holding.js';
 export type { ImportOptions } from './import.js';
 export type { InheritedAllocations } from './inherited.js';
+export type { IvshmemServer } from './ivshmem-calls.js';
+export { IvshmemPeer, type IvshmemPeerEvents } from './ivshmem-peer.js';
 export { type FreeResult, Memory } from './memory.js';
 export { MemoryMap } from './memory-map.js';
 export type { PolicyReport } from './policy.js';
+export {
+  QEMU_DEVICES,
+  type QemuDevice,
+  type QemuOptions,
+  type QemuOptionsFor,
+  qemuDoorbell,
+  qemuOptions,
+} from './qemu-options.js';
 export type { HeapChange, Quota, QuotaChange, QuotaResult } from './quota.js';
 export type { AllocateOptions, ClaimOptions, TransferOptions } from './requests.js';
 export type {
@@ -70,4 +93,5 @@ export type {
   ResourceOptions,
 } from './resources.js';
 export type { ClientEvents, Reconnected, SessionInfo } from './session.js';
+export { type MadeSignal, Signal, type SignalEvents } from './signal.js';
 export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './tickets.js';

@@ -28,6 +28,7 @@ import {
   checkWord,
   type Ref,
 } from './arguments.js';
+import { type HintOptions, hintFields } from './hints.js';
 import {
   memoryTypeField,
   type PropertyOptions,
@@ -45,7 +46,7 @@ import { type TicketRef, ticketClaim } from './tickets.js';
  * says so in the allocation (`requirements`, `dedicated`) and in every grant.
  */
 export interface AllocateOptions extends ResourceOptions {
-  /** At least 1 byte; rounded up to whole pages. With an image it may be left out: as much as the image needs. */
+  /** At least 1 byte; rounded up to whole pages, and as `hints` say. With an image it may be left out: as much as the image needs. */
   readonly size?: Bytes;
   /** Every kind that it will ever be granted as. Default: MAPPABLE alone. */
   readonly kinds?: readonly KindName[];
@@ -63,6 +64,8 @@ export interface AllocateOptions extends ResourceOptions {
   readonly sharing?: SharingName;
   /** Whether it may be published later: MAPPABLE memory over a memfd only. Default false. */
   readonly publishable?: boolean;
+  /** What a virtual machine needs of it (docs/virtualization.md). */
+  readonly hints?: HintOptions;
 }
 
 /** What of an existing allocation to be granted. */
@@ -121,6 +124,7 @@ export function allocateRequest(
     ...resourceFields(options),
     sharing: `SHARING_${checkWord('sharing', sharing, SHARING_NAMES)}`,
     publishable: options.publishable === true,
+    ...hintFields(options.hints),
   };
 }
 

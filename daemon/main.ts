@@ -12,6 +12,7 @@ import { type Handed, takeHanded } from './handed.js';
 import { HandoffServer } from './handoff/server.js';
 import { Hangups } from './hangups.js';
 import { answerInquiry } from './inquiry.js';
+import { IvshmemPlane } from './ivshmem/server.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
 import { DegradedRetry } from './memory/degraded.js';
 import { Domain } from './memory/domain.js';
@@ -114,14 +115,18 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
     const adminSocket = ofAdmin?.fd ?? folder.adminSocket;
     const admin = await AdminServer.open(domain, adminSocket, addresses, { recovery: state, connections });
     undo.push(() => admin.close());
+    const ivshmem = new IvshmemPlane(domain, folder.ivshmemFolder);
+    undo.push(() => ivshmem.close());
     if (survival)
       log.info(await survival.restore(domain), 'what outlived the daemon before this one is back');
+    ivshmem.sweep();
     const recovery = new Recovery(domain);
     undo.push(() => recovery.stop());
     const degraded = new DegradedRetry(domain);
     undo.push(() => degraded.stop());
     const handoff = new HandoffServer(domain, ofHandoff?.fd ?? folder.handoffSocket);
     connections.handoff = () => handoff.connections;
+    connections.ivshmem = () => ivshmem.connections;
     undo.push(() => handoff.close());
     const control = new ControlServer(domain, ofControl?.fd ?? folder.controlSocket);
     connections.control = () => control.connections;

@@ -23,6 +23,8 @@ export const DEVICE_HEALTH = 'device';
 export const HANDOFF_SOCKET = 'handoff.sock';
 export const CONTROL_SOCKET = 'control.sock';
 export const ADMIN_SOCKET = 'admin.sock';
+/** The folder of the sockets for virtual machines. */
+export const IVSHMEM_FOLDER = 'ivshmem';
 /** The environment variable with the number of the fd that a session is inherited on. */
 export const SESSION_FD_VARIABLE = 'VKMEM_SESSION_FD';
 /** The one with the path of the session's socket, where the heir can see it and may so connect again. */

@@ -7,7 +7,7 @@
  * contract   constants, names of kinds, lifetimes and access
  * runtime-dir  where the sockets are
  * ivshmem    the words of QEMU's ivshmem protocol
- * fd, fd-stream, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, mapping, dma-buf, eventfd, program, native
+ * fd, fd-stream, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, huge-pages, mapping, dma-buf, eventfd, program, native
  *            the kernel's part, by the addon
  */
 export * from './codec.js';
@@ -26,6 +26,7 @@ export {
   tooManyPendingCloses,
 } from './fd.js';
 export * from './fd-stream.js';
+export * from './huge-pages.js';
 export * from './inherited.js';
 export * from './ivshmem.js';
 export * from './keeping.js';

@@ -14,7 +14,7 @@ import type { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
 
 export interface MapOptions {
-  /** Bytes from the file's start; a multiple of the page size. */
+  /** Bytes from the file's start; a multiple of the page size, and of the file's huge pages where it has them. */
   readonly offset: bigint;
   /** Bytes, 1 to buffer.constants.MAX_LENGTH, within the file. */
   readonly length: number;
@@ -61,13 +61,19 @@ class FdMapping implements Mapping {
   }
 }
 
+/** Bytes of each of the huge pages that the file is made of; 0n where it has the system's own. */
+export function hugePageOf(fd: OwnedFd): bigint {
+  return native.hugePageOf(fd.fd);
+}
+
 /**
  * Maps a range of the file. Map only files that are sealed against shrinking (readSeals), or that the kernel never
  * shrinks: touching a page beyond the end of a file that someone truncated kills the process with SIGBUS.
  * @param fd Borrowed for the call.
  * @throws VkmemError INVALID_RANGE if the range is empty, too long, unaligned or outside the file; NOT_MAPPABLE,
  *   with the errno, if the kernel or the driver behind the fd refuses. A driver may refuse 'ro' alone, since it is
- *   a private mapping.
+ *   a private mapping. HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages where as many are not free: they are kept for
+ *   copies, as long as it is mapped.
  */
 export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {
   const { offset, length, access } = options;
@@ -77,8 +83,10 @@ export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {
       `length: ${length} is not within 1 to ${constants.MAX_LENGTH} bytes.`,
     );
   }
-  if (offset < 0n || offset % PAGE_BYTES !== 0n) {
-    throw new VkmemError('INVALID_RANGE', `offset: ${offset} is not a multiple of ${PAGE_BYTES} bytes.`);
+  const huge = hugePageOf(fd);
+  const page = huge > PAGE_BYTES ? huge : PAGE_BYTES;
+  if (offset < 0n || offset % page !== 0n) {
+    throw new VkmemError('INVALID_RANGE', `offset: ${offset} is not a multiple of ${page} bytes.`);
   }
   // A device has no size to compare with; its driver checks the range.
   const file = fstatSync(fd.fd, { bigint: true });
@@ -88,7 +96,8 @@ export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {
       `${length} bytes at ${offset} reach beyond the file's ${file.size} bytes.`,
     );
   }
-  const buffer = translating({ '*': 'NOT_MAPPABLE' }, () =>
+  const enomem = huge > 0n && access === 'ro' ? 'HUGE_PAGES_UNAVAILABLE' : 'NOT_MAPPABLE';
+  const buffer = translating({ '*': 'NOT_MAPPABLE', ENOMEM: enomem }, () =>
     native.mapFd(fd.fd, offset, length, access === 'rw'),
   );
   return new FdMapping(buffer);

@@ -9,7 +9,8 @@ import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, VkmemError } from './errors.js';
 import { EventFd } from './eventfd.js';
 import { OwnedFd } from './fd.js';
-import { native, translate, translating } from './native.js';
+import { freeHugePages } from './huge-pages.js';
+import { isKernelError, native, translate, translating } from './native.js';
 
 /** Bits of fcntl(F_GET_SEALS), from linux/fcntl.h. */
 export const SEALS = {
@@ -27,6 +28,12 @@ export interface MemfdOptions {
    * addSeals(fd, SEALS.FUTURE_WRITE); until then whoever can write to it can do that too. Default true.
    */
   readonly sealed?: boolean;
+  /** Bytes of the huge pages that it is made of; `size` is a multiple. Default 0n: the system's own pages. */
+  readonly hugePageBytes?: bigint;
+  /** Whether its pages are zeroed and in memory at the end, too, not just reserved. Default false. */
+  readonly populated?: boolean;
+  /** Whether every user who has an fd of it may open it anew (mode 0666), for writing too. Default false. */
+  readonly reopenable?: boolean;
 }
 
 const NO_MEMORY: Readonly<Record<string, ErrorCode>> = {
@@ -35,15 +42,18 @@ const NO_MEMORY: Readonly<Record<string, ErrorCode>> = {
   EFBIG: 'DEVICE_OUT_OF_MEMORY',
 };
 
+/** ENODEV: the kernel has none of that size. EINVAL: it has no huge pages at all. */
+const NO_HUGE_PAGES: readonly string[] = ['ENOMEM', 'ENOSPC', 'ENODEV', 'EINVAL'];
+
 /**
  * Reserves `size` bytes of zeroed memory (every page of it, off the event loop), readable and writable by this
- * user alone (mode 0600), not executable where the kernel can say so, and of a size that nobody can change.
+ * user alone (mode 0600, unless it is `reopenable`), not executable where the kernel can say so, and of a size that nobody can change.
  * @param name For /proc and debuggers, up to 249 bytes; need not be unique.
  * @param size Bytes, above 0.
  * @returns The caller owns the fd.
  * @throws VkmemError INVALID_SIZE; DEVICE_OUT_OF_MEMORY if the memory is not there, which includes asking for more
- *   than /proc/meminfo has available, since the kernel would answer that with the OOM killer; INVALID_ARGUMENT for
- *   the name.
+ *   than /proc/meminfo has available, since the kernel would answer that with the OOM killer; HUGE_PAGES_UNAVAILABLE
+ *   with how many are free and needed; INVALID_ARGUMENT for the name.
  * @throws KernelError for all else, such as EMFILE.
  */
 export async function createMemfd(name: string, size: bigint, options: MemfdOptions = {}): Promise<OwnedFd> {
@@ -55,12 +65,43 @@ export async function createMemfd(name: string, size: bigint, options: MemfdOpti
       'name: a memfd has a name of at most 249 bytes and no zero byte.',
     );
   }
+  const { hugePageBytes = 0n, populated = false, reopenable = false } = options;
+  if (hugePageBytes > 0n) requireHugePages(hugePageBytes, size);
   const seals = SEALS.SHRINK | SEALS.GROW | (options.sealed === false ? 0 : SEALS.SEAL);
+  const mode = reopenable ? 0o666 : 0o600;
   try {
-    return new OwnedFd(await native.createMemfd(name, size, seals), `memfd ${name}`);
+    const fd = await native.createMemfd(name, size, seals, mode, hugePageBytes, populated);
+    return new OwnedFd(fd, `memfd ${name}`);
   } catch (error) {
+    if (hugePageBytes > 0n && isKernelError(error) && NO_HUGE_PAGES.includes(error.code)) {
+      throw noHugePages(hugePageBytes, size, freeHugePages(hugePageBytes), error);
+    }
     throw translate(NO_MEMORY, error);
   }
+}
+
+/** The kernel would take all that there are before it found that they do not suffice. */
+function requireHugePages(page: bigint, size: bigint): void {
+  if (size % page !== 0n) {
+    throw new VkmemError('INVALID_SIZE', `size: ${size} bytes are not whole huge pages of ${page}.`);
+  }
+  const free = freeHugePages(page);
+  if (free !== undefined && free * page < size) throw noHugePages(page, size, free);
+}
+
+function noHugePages(page: bigint, size: bigint, free: bigint | undefined, cause?: unknown): VkmemError {
+  const needed = size / page;
+  const found = free === undefined ? 'the kernel does not give that many' : `${free} are free`;
+  return new VkmemError(
+    'HUGE_PAGES_UNAVAILABLE',
+    `${needed} huge pages of ${page} bytes are needed; ${found}.`,
+    {
+      huge_page_bytes: String(page),
+      needed_pages: String(needed),
+      ...(free !== undefined && { free_pages: String(free) }),
+    },
+    cause,
+  );
 }
 
 /**

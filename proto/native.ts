@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import { type ErrorCode, VkmemError } from './errors.js';
 import { OwnedFd } from './fd.js';
+import type { NativeMemoryCalls } from './native-memory.js';
 
 /** What a failed system call throws: `connect: ENOENT (2), no such file or directory`. */
 export interface KernelError extends Error {
@@ -121,7 +122,7 @@ export interface NativeExitWatch {
   close(): void;
 }
 
-export interface Native {
+export interface Native extends NativeMemoryCalls {
   readonly Connection: new () => NativeConnection;
   readonly Listener: new () => NativeListener;
   readonly DatagramReceiver: new () => NativeDatagramReceiver;
@@ -169,16 +170,6 @@ export interface Native {
   };
   hasExited(pidfd: number): boolean;
   openPidfd(pid: number): number;
-  createMemfd(name: string, size: bigint, seals: number): Promise<number>;
-  heldElsewhere(fd: number): boolean | undefined;
-  readSeals(fd: number): number;
-  addSeals(fd: number, seals: number): void;
-  /** Adds to the eventfd, when it is done: 1, or 1 + errno. */
-  sealLater(fd: number, seals: number, eventFd: number): void;
-  mapFd(fd: number, offset: bigint, length: number, writable: boolean): ArrayBuffer;
-  detach(buffer: ArrayBuffer): boolean;
-  /** DMA_BUF_IOCTL_SYNC: begins CPU access, or ends it; it reads always, and writes too if `writing`. */
-  syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
   /** Throws, or does not return. @param argv bytes. @param environment 'NAME=VALUE', or 'NAME' of the own; all of it. @param fds borrowed, a socket first. */
   becomeProgram(
     file: string,

@@ -44,6 +44,12 @@ export interface ListenOptions {
   readonly untrusted?: boolean;
 }
 
+/** Makes the socket file, and listens; the caller's, and nobody accepts yet. @throws as Listener.listen(). */
+export function listenAt({ type, path, mode = 0o660, backlog = 1024 }: ListenOptions): OwnedFd {
+  checkPath(path);
+  return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
+}
+
 /** A path where nobody listens yet, or a socket of the right type that does, which is taken over. */
 export type ListenPlace = string | OwnedFd;
 
@@ -84,10 +90,7 @@ export class Listener {
    * @throws KernelError from bind() (EADDRINUSE, EACCES, ENOENT) and the others.
    */
   static listen(options: ListenOptions, on: ListenerHandlers): Listener {
-    const { type, path, mode = 0o660, backlog = 1024, untrusted = false } = options;
-    checkPath(path);
-    const fd = native.listenOn(path, type === 'seqpacket', mode, backlog);
-    return new Listener(new OwnedFd(fd, `listening on ${path}`), on, untrusted);
+    return new Listener(listenAt(options), on, options.untrusted ?? false);
   }
 
   /**

@@ -26,6 +26,7 @@ function hasDriver(pattern, purpose) {
   );
 }
 
+const hasQemu = () => onPath('qemu-system-x86_64');
 const CHROMIUM = ['vk_swiftshader_icd.json', 'libVkICD_mock_icd.so'].map((f) => `/usr/lib/chromium/${f}`);
 
 /** Debian package -> whether what it is needed for is there. */
@@ -36,7 +37,8 @@ const needed = (purpose) => ({
   'libvulkan-dev': () => existsSync('/usr/include/vulkan/vulkan.h'),
   libvulkan1: () => hasLibrary('libvulkan.so.1'),
   'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/, purpose),
-  ...(['demo', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
+  ...(['demo', 'demo-vm', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
+  ...(purpose === 'demo-vm' && { 'qemu-system-x86': hasQemu }),
   ...(purpose === 'package' && { 'dpkg-dev': () => onPath('dpkg-shlibdeps') }),
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
@@ -48,6 +50,7 @@ const wanted = (purpose) =>
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
         'dpkg-dev': () => onPath('dpkg-shlibdeps'),
+        ...(process.arch === 'x64' && { 'qemu-system-x86': hasQemu }),
         groff: () => onPath('groff'),
         systemd: () => onPath('systemd-analyze'),
       }
@@ -117,7 +120,7 @@ async function installWanted(purpose) {
   }
 }
 
-/** @param purpose what the set-up is for: build, demo, test, bench, lint or package. */
+/** @param purpose what the set-up is for: build, demo, demo-vm, test, bench, lint or package. */
 export async function installPackages(purpose) {
   await installNeeded(purpose);
   await installWanted(purpose);

@@ -1,5 +1,5 @@
 /**
- * Everything that a bare clone needs before it can do `purpose` (demo, test, bench, lint, package): Debian packages,
+ * Everything that a bare clone needs before it can do `purpose` (demo, demo-vm, test, bench, lint, package): Debian packages,
  * node_modules, the addons, the compiled TypeScript. Each step is done only where something of it is missing or has
  * changed, and says what it does on standard error. With VKMEMD_NO_INSTALL=1 the system is never touched.
  * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.
@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run } from './command.mjs';
+import { buildGuest } from './guest.mjs';
 import { digest, nodeHeaders, once, sources } from './inputs.mjs';
 import { installPackages } from './packages.mjs';
 import { buildSanitized } from './sanitized.mjs';
@@ -97,7 +98,8 @@ const plain = [
   () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
   () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
 ];
-const early = Promise.all((purpose === 'test' ? plain : []).map((work) => work()));
+const forPurpose = { test: [...plain, buildGuest], 'demo-vm': [buildGuest] };
+const early = Promise.all((forPurpose[purpose] ?? []).map((work) => work()));
 await once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
   const headers = nodeHeaders();
   const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };

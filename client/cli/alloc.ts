@@ -12,6 +12,7 @@ import type { Command } from 'commander';
 import { allocationObject } from './allocation.js';
 import { acting, newCommand } from './command.js';
 import { humanBytes, short, wrap } from './format.js';
+import { type HintWords, hintsText, parseHints } from './hints.js';
 import { parseImage } from './image.js';
 import { parseNumber, parseSize } from './size.js';
 
@@ -27,7 +28,12 @@ of format=, width= and usage=, and height=, depth=, mipLevels=, arrayLayers=, sa
 numbers, decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists memory types.
 
 With --sharing one-writer one session at a time may write to it, beside those that read; with exclusive, one may write or
-any number may read. What is --publishable can be made immutable by 'publish'.`;
+any number may read. What is --publishable can be made immutable by 'publish'.
+
+For virtual machines: --power-of-two and --align round the size up, as PCI BARs need it. The other hints are for MAPPABLE
+memory over a memfd: --prefault has every page there at once, --huge-pages takes pages of 2M or 1G that the host has set
+aside, and --reopenable lets whoever has an fd open it anew, for writing too, as QEMU's memory-backend-file does. That
+weakens read-only grants: they hold by their holder's word alone then.`;
 
 const EXAMPLES = [
   'alloc frames --size 64M --kind MAPPABLE',
@@ -35,9 +41,10 @@ const EXAMPLES = [
   'alloc staging --size 16M --prefer HOST_CACHED --buffer-usage 0x3',
   'alloc model --size 2G --publishable --sharing one-writer',
   'alloc screen --kind OPAQUE_FD --image format=37,width=1920,height=1080,usage=0x13',
+  'alloc bar --size 64M --power-of-two --prefault --reopenable',
 ];
 
-interface Options {
+interface Options extends HintWords {
   readonly size?: string;
   readonly kind?: KindName[];
   readonly require?: PropertyFlagName[];
@@ -62,6 +69,8 @@ function madeText(made: Allocation): string {
     `Allocated ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
     ...wrap(`Memory type ${memoryTypeIndex} of heap ${heapIndex} (${flags}), ${dedicated}.`, 100),
   ];
+  const hints = hintsText(made);
+  if (hints) lines.push(`Hints: ${hints}.`);
   if (requirements) {
     const { sizeBytes, alignmentBytes, memoryTypeBits, prefersDedicated, requiresDedicated } = requirements;
     const types = flagNames(
@@ -91,6 +100,11 @@ export function allocCommand(): Command {
     .option('--image <image>', 'for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
     .option('--sharing <who>', 'shared (default), one-writer or exclusive')
     .option('--publishable', 'it may be published later')
+    .option('--power-of-two', 'the size is rounded up to a power of two')
+    .option('--align <size>', 'the size is rounded up to a multiple: a power of two, at most 1G')
+    .option('--prefault', 'every page is there when it is made')
+    .option('--huge-pages <size>', 'of huge pages of that size: 2M, 1G, or what else the host has')
+    .option('--reopenable', 'who has an fd may open it anew, also to write')
     .hook('preAction', (command) => {
       const { size, image } = command.opts<Options>();
       if (size !== undefined || image !== undefined) return;
@@ -101,6 +115,7 @@ export function allocCommand(): Command {
         const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image } = options as Options;
         const { sharing = 'shared', publishable = false } = options as Options;
         const { require: required = [], prefer: preferred = [], forbid: forbidden = [] } = options as Options;
+        const hints = parseHints(options as Options);
         const made = await control.allocate({
           name,
           ...(size !== undefined && { size: parseSize(size) }),
@@ -109,6 +124,7 @@ export function allocCommand(): Command {
           sharing: sharing.toUpperCase().replaceAll('-', '_') as SharingName,
           publishable,
           properties: { required, preferred, forbidden },
+          ...(hints && { hints }),
           ...(memoryType !== undefined && { memoryTypeIndex: parseNumber('--memory-type', memoryType) }),
           ...(bufferUsage !== undefined && { buffer: { usage: parseNumber('--buffer-usage', bufferUsage) } }),
           ...(image !== undefined && { image: parseImage(image) }),

@@ -5,9 +5,12 @@
 import { type Allocation, type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
 import { checkKinds, checkWord } from '../arguments.js';
 import { allocateRequest } from '../requests.js';
+import { lackedHints, parseFlag, parseHints } from './hints.js';
 import { parseSize } from './size.js';
 
-const KEYS = ['name', 'size', 'kind', 'lifetime', 'sharing', 'publishable', 'if-exists'] as const;
+const FLAGS = ['publishable', 'power-of-two', 'prefault', 'reopenable'] as const;
+const VALUED = ['name', 'size', 'kind', 'lifetime', 'sharing', 'if-exists', 'align', 'huge-pages'] as const;
+const KEYS = [...VALUED, ...FLAGS];
 type Key = (typeof KEYS)[number];
 
 const LABEL = /^[A-Za-z0-9._-]{1,128}$/;
@@ -29,7 +32,7 @@ export function parseWanted(text: string): Wanted {
     const key = KEYS.find((known) => known === name);
     if (!key) throw wrong(`${JSON.stringify(part)} is no key; there are ${KEYS.join(', ')}.`);
     if (said.has(key)) throw wrong(`${key} comes twice.`);
-    if (value === '' && key !== 'publishable') throw wrong(`${key} has no value.`);
+    if (value === '' && !FLAGS.some((flag) => flag === key)) throw wrong(`${key} has no value.`);
     said.set(key, value);
   }
   const word = <T extends string>(key: Key, words: readonly T[], otherwise: T): T =>
@@ -44,13 +47,20 @@ export function parseWanted(text: string): Wanted {
   if (orExisting && lifetime === 'SESSION') throw wrong('with lifetime=session nothing of that name exists.');
   const kinds = checkKinds(upper(said.get('kind') ?? 'MAPPABLE').split('+'));
   const named = lifetime === 'NAMED' ? { name: label } : {};
+  const hints = parseHints({
+    powerOfTwo: parseFlag('power-of-two', said.get('power-of-two')),
+    align: said.get('align'),
+    prefault: parseFlag('prefault', said.get('prefault')),
+    hugePages: said.get('huge-pages'),
+    reopenable: parseFlag('reopenable', said.get('reopenable')),
+  });
+  const wanted = { size: parseSize(size), kinds, lifetime, ...named, ...(hints && { hints }) };
   const request: Draft<'AllocateRequest'> = {
-    ...allocateRequest({ size: parseSize(size), kinds, lifetime, ...named }, []),
+    ...allocateRequest(wanted, []),
     sharing: said.has('sharing')
       ? (`SHARING_${word('sharing', SHARING_NAMES, 'SHARED')}` as const)
       : 'SHARING_UNSPECIFIED',
-    publishable:
-      word('publishable', ['TRUE', 'FALSE'], said.has('publishable') ? 'TRUE' : 'FALSE') === 'TRUE',
+    publishable: parseFlag('publishable', said.get('publishable')),
   };
   return { label, request, orExisting };
 }
@@ -64,7 +74,7 @@ export function parseAllWanted(texts: readonly string[]): Wanted[] {
 }
 
 /**
- * That an allocation which has the name already is as good as the one that is wanted: no smaller, of all the kinds.
+ * That an allocation which has the name already is as good as the one that is wanted: no smaller, of all the kinds, with all the hints.
  * @throws VkmemError NAME_TAKEN, with what it lacks.
  */
 export function requireFit({ label, request }: Wanted, existing: Allocation): void {
@@ -76,6 +86,7 @@ export function requireFit({ label, request }: Wanted, existing: Allocation): vo
     ),
     request.sharing !== 'SHARING_UNSPECIFIED' && sharing !== request.sharing && `its sharing is ${sharing}`,
     request.publishable && !existing.publishable && 'it cannot be published',
+    ...lackedHints(request.hints, existing),
   ].filter((lack) => lack !== false && lack !== undefined);
   if (lacks.length > 0) throw new VkmemError('NAME_TAKEN', `${label} exists, but ${lacks.join(', ')}.`);
 }

@@ -3,6 +3,7 @@
  */
 import { type Allocation, flagNames } from '@vkmemd/proto';
 import { age, type Column, fit, humanBytes, short, table } from './format.js';
+import { hintsObject } from './hints.js';
 
 /** The part of an id that the table shows and `free` takes. */
 export const SHORT_ID_LENGTH = 8;
@@ -40,6 +41,7 @@ export function allocationObject(allocation: Allocation): object {
     writerSessionId: allocation.writerSessionId === 0n ? null : allocation.writerSessionId,
     grants: allocation.grants,
     kept: allocation.kept,
+    hints: hintsObject(allocation),
     createdAt: ms === undefined ? null : new Date(ms).toISOString(),
   };
 }

@@ -25,8 +25,8 @@ CMD or one that CMD starts. Where the daemon restarts, CMD keeps what it has map
 connects again to $VKMEM_SESSION_PATH; in a sandbox, which sees no path, there is no connection any more.
 
 ALLOCATION is a list of name= and size=, and kind= (MAPPABLE by default; several as MAPPABLE+OPAQUE_FD), lifetime=
-(named or session), sharing= (shared, one-writer or exclusive), publishable, and if-exists=claim, to use the allocation
-that has the name already, where it fits. A named one stays when CMD has ended, until it is freed; with lifetime=session
+(named or session), sharing= (shared, one-writer or exclusive), publishable, the hints of 'alloc' (power-of-two, align=,
+prefault, huge-pages=, reopenable), and if-exists=claim, to use the allocation that has the name already, where it fits. A named one stays when CMD has ended, until it is freed; with lifetime=session
 it ends with the session, and its name is for CMD alone.
 
 With --sandbox CMD sees no network, no other process and no file but the system's programs and libraries (/usr), an

@@ -3,8 +3,12 @@
  */
 import { Command } from 'commander';
 import { vmAttachCommand } from './vm-attach.js';
+import { vmDescribeCommand } from './vm-describe.js';
 import { vmDetachCommand } from './vm-detach.js';
+import { ivshmemCommand } from './vm-ivshmem.js';
+import { vmLsCommand } from './vm-ls.js';
 import { vmRunCommand } from './vm-run.js';
+import { vmStopCommand } from './vm-stop.js';
 
 const ABOUT = `Give virtual machines memory of the daemon: describe it to a backend, offer it as QEMU's ivshmem device, start QEMU
 with it, or add it to one that runs.`;
@@ -14,7 +18,12 @@ export function vmCommand(): Command {
     .description(ABOUT.replace(/(?<!\n)\n(?!\n)/g, ' '))
     .summary('memory for virtual machines')
     .enablePositionalOptions() // as the whole program has it
+    .addHelpText('after', '\nExamples:\n  $ vkmemctl vm ivshmem frames --vectors 2\n  $ vkmemctl vm ls')
+    .addCommand(ivshmemCommand())
+    .addCommand(vmLsCommand())
     .addCommand(vmRunCommand())
     .addCommand(vmAttachCommand())
-    .addCommand(vmDetachCommand());
+    .addCommand(vmDetachCommand())
+    .addCommand(vmStopCommand())
+    .addCommand(vmDescribeCommand());
 }

@@ -9,6 +9,9 @@ import { type Decoded, type Grant, VkmemError } from '@vkmemd/proto';
 
 const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
 
+/** Fds of answers without grants. */
+const FDS_OF: Readonly<Record<string, number>> = { joinIvshmem: 1, createSignal: 2, openSignal: 2 };
+
 /**
  * @param fds how many file descriptors came with the datagram.
  * @throws VkmemError PROTOCOL_ERROR.
@@ -16,8 +19,8 @@ const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', r
 export function checkAnswer(message: Decoded<'ServerMessage'>, fds: number): void {
   if (message.fdCount !== fds) throw fault(`fd_count is ${message.fdCount}, and ${fds} came.`);
   const granting = message.allocate ?? message.claim ?? message.import;
-  const granted = granting ? checkGrants(granting) : 0;
-  if (granted !== fds) throw fault(`The grants speak of ${granted} fds, and ${fds} came.`);
+  const due = granting ? checkGrants(granting) : (FDS_OF[message.body ?? ''] ?? 0);
+  if (due !== fds) throw fault(`The answer speaks of ${due} fds, and ${fds} came.`);
 }
 
 function checkGrants({ allocation, grants }: { allocation: { id: string } | null; grants: Grant[] }): number {

@@ -161,6 +161,7 @@ export class GrpcChannel {
         MemoryService: serviceDefinition('MemoryService'),
         DeviceService: serviceDefinition('DeviceService'),
         PolicyService: serviceDefinition('PolicyService'),
+        IvshmemService: serviceDefinition('IvshmemService'),
       },
     };
   }

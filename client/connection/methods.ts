@@ -22,6 +22,9 @@ export const SERVICES = {
   ListQuotas: 'PolicyService',
   SetQuota: 'PolicyService',
   ReloadPolicy: 'PolicyService',
+  ServeIvshmem: 'IvshmemService',
+  ListIvshmem: 'IvshmemService',
+  StopIvshmem: 'IvshmemService',
 } as const;
 /** Those that answer with a stream. All others answer once. */
 export type Streaming = 'WatchBudget' | 'WatchAllocations';
@@ -37,6 +40,7 @@ const READS: readonly Method[] = [
   'GetBudget',
   'GetQuota',
   'ListQuotas',
+  'ListIvshmem',
 ];
 
 export const isRead = (method: Method): boolean => READS.includes(method);
@@ -59,6 +63,9 @@ export interface Requests extends Record<Method, object> {
   ListQuotas: Draft<'ListQuotasRequest'>;
   SetQuota: Draft<'SetQuotaRequest'>;
   ReloadPolicy: Draft<'ReloadPolicyRequest'>;
+  ServeIvshmem: Draft<'ServeIvshmemRequest'>;
+  ListIvshmem: Draft<'ListIvshmemRequest'>;
+  StopIvshmem: Draft<'StopIvshmemRequest'>;
 }
 
 export interface Answers extends Record<Method, object> {
@@ -79,4 +86,7 @@ export interface Answers extends Record<Method, object> {
   ListQuotas: Decoded<'ListQuotasResponse'>;
   SetQuota: Decoded<'SetQuotaResponse'>;
   ReloadPolicy: Decoded<'ReloadPolicyResponse'>;
+  ServeIvshmem: Decoded<'ServeIvshmemResponse'>;
+  ListIvshmem: Decoded<'ListIvshmemResponse'>;
+  StopIvshmem: Decoded<'StopIvshmemResponse'>;
 }

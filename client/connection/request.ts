@@ -17,6 +17,9 @@ export const ANSWERS = {
   createTicket: 'createTicket',
   revokeTicket: 'revokeTicket',
   publish: 'publish',
+  joinIvshmem: 'joinIvshmem',
+  createSignal: 'createSignal',
+  openSignal: 'openSignal',
   entrust: 'entrust',
   endEntrusted: 'endEntrusted',
 } as const;

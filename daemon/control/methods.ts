@@ -6,6 +6,7 @@ import { allocate } from '../memory/allocate.js';
 import { type Caller, partyOf } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
 import { getAllocation, getBudget, listAllocations, listDevices } from '../memory/inspect.js';
+import { listIvshmem, serveIvshmem, stopIvshmem } from '../memory/ivshmem-requests.js';
 import { free } from '../memory/lifetime.js';
 import { publish } from '../memory/publish.js';
 import { getQuota, listQuotas, setQuota } from '../memory/quota-requests.js';
@@ -68,6 +69,12 @@ export const DEVICE_STREAMS: Record<string, Stream> = {
 
 export const MEMORY_STREAMS: Record<string, Stream> = {
   WatchAllocations: watchAllocations,
+};
+
+export const IVSHMEM_METHODS: Record<string, Method> = {
+  ServeIvshmem: serveIvshmem,
+  ListIvshmem: listIvshmem,
+  StopIvshmem: stopIvshmem,
 };
 
 export const POLICY_METHODS: Record<string, Method> = {

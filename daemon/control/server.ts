@@ -37,6 +37,7 @@ import { codedRefusals, MOST_RECEIVED_BYTES, orFault } from './faults.js';
 import {
   DEVICE_METHODS,
   DEVICE_STREAMS,
+  IVSHMEM_METHODS,
   MEMORY_METHODS,
   MEMORY_STREAMS,
   type Method,
@@ -82,6 +83,7 @@ export class ControlServer {
     this.#addService('MemoryService', MEMORY_METHODS, MEMORY_STREAMS);
     this.#addService('DeviceService', DEVICE_METHODS, DEVICE_STREAMS);
     this.#addService('PolicyService', POLICY_METHODS, {});
+    this.#addService('IvshmemService', IVSHMEM_METHODS, {});
     this.#health.addToServer(this.#server);
     addReflection(this.#server, packageDefinition);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());

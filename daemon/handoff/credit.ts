@@ -126,15 +126,20 @@ export class FdCredit {
   }
 }
 
+/** Of requests whose answers always carry as many. */
+const FDS_OF: Readonly<Record<string, number>> = { joinIvshmem: 1, createSignal: 2, openSignal: 2 };
+
 /** The most fds that the answer to a request can carry. @param mayImport where not, an import is refused at once. */
 export function fdsAskedBy(
-  { allocate, claim, import: imported }: Decoded<'ClientMessage'>,
+  { allocate, claim, import: imported, body }: Decoded<'ClientMessage'>,
   mayImport: boolean,
 ): number {
   // It must not wait: it has an fd open that nobody has promised it.
   if (imported && !mayImport) return 0;
   // What may wait for others must not keep the session's credit: it is taken when the wait is over (Caller.fds).
   if (claim && claim.waitMs > 0) return 0;
+  const asked = FDS_OF[body ?? ''];
+  if (asked !== undefined) return asked;
   // The ticket says which.
   if (claim?.ticket && claim.kinds.length === 0) return MAX_MESSAGE_FDS;
   const kinds = allocate?.grantKinds ?? claim?.kinds ?? imported?.grantKinds ?? [];

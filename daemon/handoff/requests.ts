@@ -7,8 +7,11 @@ import { type Caller, requireSession } from '../memory/caller.js';
 import type { Domain } from '../memory/domain.js';
 import { endEntrusted, entrust } from '../memory/entrust.js';
 import { claim, release } from '../memory/grant.js';
+import { joinIvshmem } from '../memory/ivshmem-join.js';
+import { serveIvshmem } from '../memory/ivshmem-requests.js';
 import { free } from '../memory/lifetime.js';
 import { publish } from '../memory/publish.js';
+import { createSignal, openSignal } from '../memory/signal-requests.js';
 import { createTicket, revokeTicket } from '../memory/ticket-requests.js';
 
 /** The body of an answer, and the file descriptors that travel with it; the receiver owns them. */
@@ -54,6 +57,21 @@ export async function serve(
   }
   if (message.publish) {
     return { response: { publish: await publish(domain, caller, message.publish) }, fds: [] };
+  }
+  if (message.serveIvshmem) {
+    return { response: { serveIvshmem: await serveIvshmem(domain, caller, message.serveIvshmem) }, fds: [] };
+  }
+  if (message.joinIvshmem) {
+    const { response, fds } = await joinIvshmem(domain, caller, message.joinIvshmem);
+    return { response: { joinIvshmem: response }, fds };
+  }
+  if (message.createSignal) {
+    const { response, fds } = createSignal(domain, caller);
+    return { response: { createSignal: response }, fds };
+  }
+  if (message.openSignal) {
+    const { response, fds } = openSignal(domain, caller, message.openSignal);
+    return { response: { openSignal: response }, fds };
   }
   if (message.entrust) {
     return { response: { entrust: await entrust(domain, caller, message.entrust, incoming) }, fds: [] };

@@ -18,6 +18,7 @@ import {
 } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
 import type { DeviceMemory } from '../vulkan/device.js';
+import { describeHints } from './hint-request.js';
 import type { Charge } from './ledger.js';
 import { Publication } from './publish.js';
 import { describeRequirements, describeResource } from './resource-request.js';
@@ -193,7 +194,7 @@ export class Allocation {
       published: this.publication.published,
       writerSessionId: this.sharing.writer?.id ?? 0n,
       kept: this.kept,
-      hints: null,
+      hints: describeHints(plan.hints),
     };
   }
 }

@@ -142,8 +142,9 @@ export class Authority {
 
 /**
  * Whether the kernel keeps a holder with a read-only fd from opening the memfd again for writing: its mode is 0600,
- * so only the daemon's own user and root can, whatever the policy says. Capabilities that a process of another user has, or
- * gets after it has connected, are not looked at: docs/sharing.md. What is published needs none of this (publish.ts).
+ * so only the daemon's own user and root can, whatever the policy says. Of one that was made reopenable it keeps nobody.
+ * Capabilities that a process of another user has, or gets after it has connected, are not looked at: docs/sharing.md. What
+ * is published needs none of this (publish.ts).
  */
 export function readOnlyIsEnforced({ uid }: Identity): boolean {
   return uid !== 0 && uid !== daemonUid;

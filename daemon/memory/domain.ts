@@ -13,6 +13,8 @@
  * ticket-requests   tickets: make, revoke, list, claim with one
  * watch-allocations what becomes of allocations, as it happens
  * reload     the policy is read again
+ * ivshmem-requests, ivshmem-join   memory offered to virtual machines: serve, list, stop, join
+ * signal-requests   eventfds for two sessions
  *
  * A use case takes the domain, the caller and a request, and returns what the contract answers. None of them knows
  * which plane it was called from.
@@ -25,12 +27,14 @@ import { Budget } from './budget.js';
 import { Departed } from './departed.js';
 import { GrantCount } from './grant-count.js';
 import { budgetReport } from './inspect.js';
+import { IvshmemServers } from './ivshmem-servers.js';
 import { Ledger } from './ledger.js';
 import { NOTHING_KEPT, type Persistence } from './persistence.js';
 import { Quotas } from './quotas.js';
 import { Registry } from './registry.js';
 import { Reload } from './reload.js';
 import { Sessions } from './session.js';
+import { Signals } from './signals.js';
 import { Tickets } from './tickets.js';
 import { type TurnLimits, Turns } from './turns.js';
 import { Waiting } from './waiting.js';
@@ -104,6 +108,8 @@ export class Domain {
   readonly lists = new Turns(LISTS);
   readonly departed = new Departed((session) => this.persistence.departed(session));
   readonly grantCount = new GrantCount();
+  readonly ivshmem = new IvshmemServers();
+  readonly signals: Signals;
   readonly waiting = new Waiting(this.departed);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;
@@ -116,6 +122,7 @@ export class Domain {
     this.reload = new Reload(this.authority, settings.readPolicy);
     this.registry = new Registry(this.authority);
     this.fds = settings.fds;
+    this.signals = new Signals(settings.fds);
     this.persistence = settings.persistence ?? NOTHING_KEPT;
     this.allocations = new Turns(allocationsOf(settings.fds.inHand));
     this.device = device;

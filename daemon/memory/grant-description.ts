@@ -23,7 +23,8 @@ export function describeGrant(
   // A dma-buf is the same open file for everybody who has it.
   const memfd = record.kind === 'MAPPABLE' && !handle.dmaBufSync;
   const { published } = record.allocation.publication;
-  const enforced = memfd && (published || readOnlyIsEnforced(caller.identity));
+  const closed = !plan.hints?.reopenable && readOnlyIsEnforced(caller.identity);
+  const enforced = memfd && (published || closed);
   const strength = enforced ? 'READ_ONLY_STRENGTH_ENFORCED' : 'READ_ONLY_STRENGTH_ADVISORY';
   return {
     id: record.id,

@@ -16,6 +16,7 @@ import type { Caller } from './caller.js';
 import type { ClientProcess } from './client-process.js';
 import type { Domain } from './domain.js';
 import { dropGrant } from './grant.js';
+import { endServer } from './ivshmem-requests.js';
 import type { Session } from './session.js';
 import { publishSessionBegin, publishSessionEnd } from './session-events.js';
 
@@ -53,6 +54,8 @@ export async function freeAllocation(domain: Domain, allocation: Allocation): Pr
   // Of one that drained before a restart it may be another one's by now.
   if (maker?.made.get(requestId) === allocation) maker.made.delete(requestId);
   domain.tickets.endOf(allocation);
+  const offered = domain.ivshmem.of(allocation);
+  if (offered) endServer(domain, offered);
   const retired = retire(domain, allocation);
   domain.departed.forget(allocation);
   if (live) {
@@ -94,6 +97,7 @@ export async function endSession(domain: Domain, session: Session): Promise<void
   publishSessionEnd(domain, session);
   const leavesRights = domain.departed.keep(session);
   domain.waiting.leave(session);
+  domain.signals.endOf(session);
   const touched = new Set<Allocation>();
   domain.persistence.together(() => {
     domain.persistence.ended(session, leavesRights);

@@ -4,7 +4,9 @@
  * Each call is made where the thing has happened in memory and nobody was answered yet. What it says is kept when it
  * returns, or its promise resolves. A daemon that nobody keeps anything for has NOTHING_KEPT: then all ends with it.
  */
+import type { OwnedFd } from '@vkmemd/proto';
 import type { Allocation, GrantRecord } from './allocation.js';
+import type { IvshmemPeer, IvshmemServer } from './ivshmem-server.js';
 import type { Change } from './quota-terms.js';
 import type { Session } from './session.js';
 import type { TicketBook } from './tickets.js';
@@ -13,6 +15,22 @@ import type { TicketBook } from './tickets.js';
 export interface Standing extends TicketBook {
   /** What an operator gave a user, or takes back, at run time. */
   quotaChanged(uid: number, change: Change | undefined): void;
+}
+
+/** A peer that nobody was told of yet. */
+export type JoiningPeer = Pick<IvshmemPeer, 'id' | 'session' | 'doorbells' | 'joinedAt'>;
+
+/** What virtual machines are offered, and who is connected. */
+export interface IvshmemBook {
+  /** The allocation is offered to virtual machines. @param socket that listens; borrowed until it resolves. */
+  served(server: IvshmemServer, socket: OwnedFd): Promise<void>;
+  unserved(server: IvshmemServer): void;
+  /** Before anybody is told of the peer; it has not been told all. @param socket borrowed until it resolves. */
+  joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void>;
+  /** Whether all that the peer was to be told is in its socket. */
+  settled(server: IvshmemServer, id: number, settled: boolean): void;
+  /** Before anybody is told. */
+  left(server: IvshmemServer, id: number): void;
 }
 
 export interface Persistence {
@@ -48,6 +66,8 @@ export interface Persistence {
   ended(session: Session, leavesRights: boolean): void;
   departed(session: Session): void;
 
+  readonly ivshmem: IvshmemBook;
+
   readonly standing: Standing;
 
   /** Does all that `work` says at once. */
@@ -65,6 +85,7 @@ export const NOTHING_KEPT: Persistence = {
   dropped() {},
   ended() {},
   departed() {},
+  ivshmem: { served: async () => {}, unserved() {}, joining: async () => {}, settled() {}, left() {} },
   standing: { ticketChanged() {}, ticketEnded() {}, quotaChanged() {} },
   together: (work) => work(),
 };

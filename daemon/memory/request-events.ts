@@ -13,7 +13,7 @@ import type { Domain } from './domain.js';
 export const REQUEST_CHANNEL = 'vkmemd:request';
 
 /** The planes that serve requests. */
-export type Plane = 'handoff' | 'control';
+export type Plane = 'handoff' | 'control' | 'ivshmem';
 /** Who asked, as far as that is known. */
 export type Asker = Partial<Pick<Caller, 'identity' | 'session'>>;
 

@@ -14,6 +14,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { ForeignSource, ImportTerms, MemoryRequest } from '../vulkan/device.js';
+import { parseHints } from './hint-request.js';
 import { parseResource } from './resource-request.js';
 
 /** What every request for an allocation says of it, however its memory comes to be. */
@@ -40,7 +41,8 @@ const MOST_REQUEST_ID_BYTES = 64;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
- * @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT.
+ * @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT,
+ *   HUGE_PAGES_UNAVAILABLE.
  */
 export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerms {
   const size = request.sizeBytes;
@@ -64,6 +66,7 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): AllocateTerm
     access: parseAccess(request.access),
     sharing,
     publishable: request.publishable,
+    hints: parseHints(request.hints),
     requestId: parseRequestId(request.requestId),
   };
 }

@@ -107,13 +107,11 @@ export class Tickets {
    *   good; whatever the claim fails with.
    */
   async redeem<T>(secret: string, identity: Identity, claim: (ticket: Ticket) => Promise<T>): Promise<T> {
-    const wait = this.#guesses.waitOf(identity.uid);
-    const hash = wait > 0 ? undefined : hashOf(secret);
-    const ticket = hash === undefined ? undefined : this.#byHash.get(hash);
-    if (!ticket?.usable(this.#now()) || !ticket.isFor(identity)) {
-      this.#guesses.count(identity.uid);
-      throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
-    }
+    const ticket = this.guessed(identity, () => {
+      const hash = hashOf(secret);
+      const known = hash === undefined ? undefined : this.#byHash.get(hash);
+      return known?.usable(this.#now()) && known.isFor(identity) ? known : undefined;
+    });
     try {
       return await ticket.use(
         async () => claim(ticket),
@@ -125,6 +123,18 @@ export class Tickets {
     } finally {
       if (ticket.usedUp) this.end(ticket);
     }
+  }
+
+  /**
+   * Looks a secret up, of whatever it is, unless the user brought too many that are not good.
+   * @throws VkmemError TICKET_INVALID, as redeem().
+   */
+  guessed<T>({ uid }: Identity, find: () => T | undefined): T {
+    const wait = this.#guesses.waitOf(uid);
+    const found = wait > 0 ? undefined : find();
+    if (found !== undefined) return found;
+    this.#guesses.count(uid);
+    throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
   }
 
   /** Those that could be used now, oldest first. */

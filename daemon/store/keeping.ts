@@ -13,6 +13,7 @@ import type { Allocation, GrantRecord } from '../memory/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session.js';
 import type { MadeBy } from '../vulkan/device.js';
+import { KeptIvshmem } from './kept-ivshmem.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfFd, nameOfSession } from './names.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
@@ -22,6 +23,7 @@ import type { StoredFds } from './stored-fds.js';
 export class Keeping implements Persistence {
   readonly keeps = true;
   readonly standing: StandingBook;
+  readonly ivshmem: KeptIvshmem;
   #restarts = 0;
   readonly #ledger: LedgerFile;
   readonly #device: MadeBy;
@@ -39,6 +41,7 @@ export class Keeping implements Persistence {
     this.#device = { deviceUuid, driverUuid };
     this.standing = new StandingBook(ledger);
     this.#fds = fds;
+    this.ivshmem = new KeptIvshmem(ledger, fds);
   }
 
   async made(allocation: Allocation): Promise<void> {

@@ -10,7 +10,9 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import {
   type AllocationRecord,
   type HeadRecord,
+  type PeerRecord,
   type QuotaRecord,
+  type ServerRecord,
   type SessionRecord,
   type StoredGrant,
   type TicketRecord,
@@ -54,6 +56,9 @@ export class LedgerFile {
   readonly grants: Table<bigint, StoredGrant>;
   readonly tickets: Table<string, TicketRecord>;
   readonly quotas: Table<bigint, QuotaRecord>;
+  readonly servers: Table<string, ServerRecord>;
+  /** By the allocation's id and the peer's. */
+  readonly peers: Table<string, PeerRecord>;
   readonly #root: RootDatabase<HeadRecord, string>;
 
   private constructor(root: RootDatabase<HeadRecord, string>) {
@@ -63,6 +68,8 @@ export class LedgerFile {
     this.grants = new Table(root.openDB<StoredGrant, string>({ name: 'grants' }));
     this.tickets = new Table(root.openDB<TicketRecord, string>({ name: 'tickets' }));
     this.quotas = new Table(root.openDB<QuotaRecord, string>({ name: 'quotas' }));
+    this.servers = new Table(root.openDB<ServerRecord, string>({ name: 'servers' }));
+    this.peers = new Table(root.openDB<PeerRecord, string>({ name: 'peers' }));
   }
 
   /**
@@ -74,7 +81,7 @@ export class LedgerFile {
     try {
       mkdirSync(folder, { mode: 0o700, recursive: true });
       requireLmdb(`${folder}/${FILE}`);
-      root = open<HeadRecord, string>({ path: `${folder}/${FILE}`, noSync: true, maxDbs: 8 });
+      root = open<HeadRecord, string>({ path: `${folder}/${FILE}`, noSync: true, maxDbs: 16 });
       const found = root.get(HEAD);
       if (found === undefined || found.version === VERSION) return new LedgerFile(root);
       void root.close();

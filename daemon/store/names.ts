@@ -1,10 +1,13 @@
 /**
  * Under which names fds are kept: 's' and a session's id; 'a' and a number of its own for an allocation, 'b' and the same for
- * its second fd. All names together are one variable of the next start's environment, so they are short.
+ * its second fd; 'v' and one for what virtual machines are connected by. All names together are one variable of the next start's environment, so they are short.
  * What is kept under one name is handed back in any order, so each fd has one of its own.
  */
 export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
 export const nameOfFd = (number: number, index: number): string => `${'ab'[index]}${number.toString(36)}`;
-/** The number of an allocation's fd; 0 for any other name. */
+/** Of an ivshmem server or one of its peers: 0 is its socket, those above are the doorbells of a peer. */
+export const nameOfIvshmem = (number: number, index: number): string =>
+  `v${number.toString(36)}.${index.toString(36)}`;
+/** The number in the name of a fd that was numbered; 0 for any other name. */
 export const numberOf = (name: string): number =>
-  /^[ab][0-9a-z]{1,10}$/.test(name) ? Number.parseInt(name.slice(1), 36) : 0;
+  Number.parseInt(/^[abv]([0-9a-z]{1,10})(?:\.[0-9a-z]{1,2})?$/.exec(name)?.[1] ?? '0', 36);

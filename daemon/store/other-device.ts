@@ -24,10 +24,10 @@ export function otherDevice(info: DeviceInfo, before: MadeBy): VkmemError | unde
  * @throws VkmemError DEVICE_LOST.
  */
 export async function planAnew(device: Device, before: MemoryPlan): Promise<MemoryPlan | undefined> {
-  const { kinds, size, publishable, memfd } = before;
+  const { kinds, size, publishable, memfd, hints } = before;
   if (!memfd) return undefined;
   try {
-    const plan = await device.plan({ kinds, size, publishable });
+    const plan = await device.plan({ kinds, size, publishable, hints });
     return plan.memfd && plan.size === size ? plan : undefined;
   } catch (refusal) {
     if (refusal instanceof VkmemError && refusal.code !== 'DEVICE_LOST') return undefined;

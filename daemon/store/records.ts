@@ -4,6 +4,7 @@
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { Allocation, AllocationTerms, GrantRecord } from '../memory/allocation.js';
+import type { ServerTerms } from '../memory/ivshmem-server.js';
 import type { Change } from '../memory/quota-terms.js';
 import { type Session, tokenHash } from '../memory/session.js';
 import type { TicketTerms } from '../memory/ticket.js';
@@ -82,6 +83,29 @@ export interface QuotaRecord {
   readonly limits: readonly (readonly [number, bigint])[];
   readonly reserved: readonly (readonly [number, bigint])[];
   readonly counts: Omit<Change, 'limits' | 'reserved'>;
+}
+
+/** An allocation that is offered to virtual machines. */
+export interface ServerRecord {
+  readonly allocation: string;
+  readonly terms: ServerTerms;
+  /** Of its socket. */
+  readonly name: string;
+  /** The lowest peer id that was never given. */
+  readonly nextId: number;
+}
+
+/** One that is connected to it. */
+export interface PeerRecord {
+  readonly allocation: string;
+  readonly id: number;
+  readonly session: bigint;
+  /** Milliseconds since 1970. */
+  readonly joinedAt: number;
+  /** Of its socket, and of its doorbells. */
+  readonly names: readonly string[];
+  /** Whether it was told all there was to tell. */
+  readonly settled: boolean;
 }
 
 export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly FdRecord[]): AllocationRecord {

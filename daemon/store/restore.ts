@@ -17,6 +17,7 @@ import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, VERSION } from './records.js';
+import { restoreIvshmem } from './restored-ivshmem.js';
 import { RestoredSessions } from './restored-sessions.js';
 import { restoreQuotas, restoreTickets } from './standing.js';
 
@@ -65,6 +66,13 @@ export class Restoring {
       for (const record of records) await this.#restoreAllocation(record);
       this.#restoreGrants();
       restoreTickets(this.#domain, this.#ledger, this.#allocations);
+      restoreIvshmem(this.#domain, {
+        ledger: this.#ledger,
+        keeping: this.#keeping.ivshmem,
+        handed: this.#handed,
+        sessions: this.#sessions,
+        allocations: this.#allocations,
+      });
     } catch (failure) {
       this.#handed.close();
       throw failure;

@@ -8,7 +8,7 @@
  *
  * In this folder:
  *   device, device-memory, exported-handle          what the domain sees; live-device: the VkDevice of the moment
- *   planner, memory-types, resource, imports        what memory is made of; making: making it
+ *   planner, memory-types, hints, resource, imports what memory is made of; making: making it
  *   mappable, opaque-fd, dma-buf, rdma-address      one file a kind: how it is exported, and its probe
  *   physical-device, kinds                          choosing a device; what is known of a kind
  *   claims, abilities, probe, probe-sample          what the driver says, and what is true; foreign-handle: of fds

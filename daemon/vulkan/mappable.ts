@@ -3,7 +3,7 @@
  *
  * The memfd comes first: it is made, filled with pages and sealed against resizing, mapped into this process and
  * imported with VK_EXT_external_memory_host. One that may be published
- * is not sealed against further seals yet. Device and clients then use the same pages, and nothing of the
+ * is not sealed against further seals yet; hints.ts says what else it may be. Device and clients then use the same pages, and nothing of the
  * driver's own (no vkMapMemory, no opaque fd) is ever handed out to be mapped. A new memfd reads as zero. Where that
  * does not work, a dma-buf that the kernel lets be mapped does (dma-buf.ts).
  *
@@ -23,7 +23,7 @@ import { equalWords, HostSample, type ProbeSubject, words } from './probe-sample
 
 /** What of a plan matters to an import: see MemoryPlan. */
 export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'> &
-  Partial<Pick<MemoryPlan, 'publishable'>>;
+  Partial<Pick<MemoryPlan, 'publishable' | 'hints'>>;
 
 /** Device memory and the memfd under it, which the holder closes. */
 export interface MappableMemory {
@@ -33,14 +33,22 @@ export interface MappableMemory {
 
 /**
  * Makes a memfd and imports it. `name` shows in /proc/PID/maps.
- * @throws VkmemError DEVICE_OUT_OF_MEMORY and others of the driver; nothing is kept then.
+ * @throws VkmemError DEVICE_OUT_OF_MEMORY, HUGE_PAGES_UNAVAILABLE and others of the driver; nothing is kept then.
  */
 export async function allocateMappable(
   device: NativeDevice,
   plan: HostPlan,
   name: string,
 ): Promise<MappableMemory> {
-  const memfd = await createMemfd(name, plan.size, { sealed: !plan.publishable });
+  const { publishable, hints } = plan;
+  const memfd = await createMemfd(name, plan.size, {
+    sealed: !publishable,
+    ...(hints && {
+      hugePageBytes: hints.hugePage,
+      populated: hints.prefault,
+      reopenable: hints.reopenable,
+    }),
+  });
   try {
     return { memory: await importMemfd(device, memfd, plan), memfd };
   } catch (error) {

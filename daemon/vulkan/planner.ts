@@ -11,6 +11,7 @@ import { type KindName, VkmemError } from '@vkmemd/proto';
 import { bitsOf, type Claim, claimForBuffers, claimForResource, refusalOf } from './claims.js';
 import { native } from './errors.js';
 import { HandleType } from './flags.js';
+import { boundsSize, type Hints, requireHinted, roundFor } from './hints.js';
 import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
 import { ANY_TYPE, type CacheType, cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
@@ -26,6 +27,7 @@ export interface MemoryRequest extends TypeWishes {
   readonly resource?: Resource | undefined;
   /** Whether it may be sealed against writers later. */
   readonly publishable?: boolean;
+  readonly hints?: Hints | undefined;
 }
 
 /** What an allocation is made of. */
@@ -42,6 +44,8 @@ export interface MemoryPlan {
   readonly memfd: boolean;
   /** Whether seals may be set on the memfd later. */
   readonly publishable: boolean;
+  /** As they were asked for; undefined for none. */
+  readonly hints?: Hints | undefined;
   /** VkExternalMemoryHandleTypeFlags that the memory is made exportable as; 0 for a memfd that is only mapped. */
   readonly handleTypes: number;
   /** What the memory is dedicated to, as it is made. */
@@ -69,10 +73,9 @@ export class Planner {
     this.#found = found;
   }
 
-  /** `size` rounded up to whole pages, and to what importing host memory and the driver's buffers need. */
-  roundSize(size: bigint): bigint {
-    const { unit } = this.#found;
-    return ((size + unit - 1n) / unit) * unit;
+  /** `size` rounded up to whole pages, to what importing host memory and the driver's buffers need, and to the hints. */
+  roundSize(size: bigint, hints?: Hints): bigint {
+    return roundFor(size, this.#found.unit, hints);
   }
 
   /**
@@ -84,10 +87,12 @@ export class Planner {
     requireKinds(kinds, this.#found.kinds, this.#found.together);
     const memfd = kinds.includes('MAPPABLE') && this.#found.mappableBy === 'memfd';
     if (request.publishable) requirePublishable(kinds, this.#found.mappableBy);
+    requireHinted(request.hints, kinds, this.#found.mappableBy);
     const handleTypes = this.#exportedAs(kinds);
     const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
     this.#requireHeap(request.size);
-    const whole = this.roundSize(request.size);
+    const whole = this.roundSize(request.size, request.hints);
+    if (request.hints) this.#requireHeap(whole);
     const described = request.resource && sized(asMade(request.resource), whole);
     const { dedicatedOnly } = await this.#claim(kinds, described, declared);
     const resource = described ?? (dedicatedOnly ? sized(TRANSFER, whole) : undefined);
@@ -95,7 +100,7 @@ export class Planner {
     const dedicated =
       resource !== undefined &&
       requirements !== undefined &&
-      this.#isDedicated(resource, requirements, dedicatedOnly, memfd);
+      this.#isDedicated(resource, requirements, dedicatedOnly, memfd, request.hints);
     const size = this.#size(request, requirements, dedicated);
     const memoryTypeIndex = chooseType({
       ...request,
@@ -117,6 +122,7 @@ export class Planner {
       cacheType: cacheTypeOf(flags),
       memfd,
       publishable: request.publishable === true,
+      hints: request.hints,
       handleTypes,
       dedicated: dedicated ? resource : undefined,
       resource,
@@ -128,14 +134,9 @@ export class Planner {
   #requireHeap(size: bigint): void {
     const largest = this.#info.heaps.reduce((most, heap) => (heap.size > most ? heap.size : most), 0n);
     if (size <= largest) return;
-    throw new VkmemError(
-      'SIZE_ABOVE_MAXIMUM',
-      `${size} bytes were asked for; the largest heap has ${largest}.`,
-      {
-        requested_bytes: String(size),
-        maximum_bytes: String(largest),
-      },
-    );
+    const reason = `${size} bytes were asked for; the largest heap has ${largest}.`;
+    const particulars = { requested_bytes: String(size), maximum_bytes: String(largest) };
+    throw new VkmemError('SIZE_ABOVE_MAXIMUM', reason, particulars);
   }
 
   /** The handle types that memory of these kinds is exported as. */
@@ -176,25 +177,32 @@ export class Planner {
 
   /**
    * Where it is required, or preferred. A memfd never is (VUID-VkMemoryAllocateInfo-pNext-02806): there a preference
-   * gives way, and a requirement is a refusal. It gives way too where the memory could not be zeroed then.
+   * gives way, and a requirement is a refusal; so where the hints want another size than the resource's. A preference
+   * gives way too where the memory could not be zeroed then.
    */
   #isDedicated(
     resource: NativeResource,
-    { prefersDedicated, requiresDedicated }: Requirements,
+    { prefersDedicated, requiresDedicated, size }: Requirements,
     only: boolean,
     memfd: boolean,
+    hints: Hints | undefined,
   ): boolean {
     const required = only || requiresDedicated;
+    const misfits = boundsSize(hints) && roundFor(size, 1n, hints) !== size;
+    if (required && misfits) {
+      const reason = `the driver wants it dedicated, with ${size} bytes exactly, and the hints do not let it.`;
+      throw kindUnsupported(resource.what, reason, 'export');
+    }
     if (memfd && required) {
       const reason = 'the driver wants it dedicated, which imported host memory cannot be.';
       throw kindUnsupported('MAPPABLE', reason, 'export');
     }
-    return required || (prefersDedicated && !memfd && isClearable(resource));
+    return required || (prefersDedicated && !memfd && !misfits && isClearable(resource));
   }
 
   /** Dedicated memory is as large as its resource needs, to the byte; all other in whole pages. */
   #size(
-    { size, resource }: MemoryRequest,
+    { size, resource, hints }: MemoryRequest,
     requirements: Requirements | undefined,
     dedicated: boolean,
   ): bigint {
@@ -204,7 +212,7 @@ export class Planner {
         required_bytes: String(needed),
       });
     }
-    const bytes = dedicated && requirements ? needed : this.roundSize(size > needed ? size : needed);
+    const bytes = dedicated && requirements ? needed : this.roundSize(size > needed ? size : needed, hints);
     if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
     return bytes;
   }

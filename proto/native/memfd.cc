@@ -1,12 +1,14 @@
 // Memfds: memory that has an fd, of a size that nobody can change.
 //
 // Creating one costs as long as the kernel needs to provide every page, so it happens on a thread of libuv's
-// pool. The order is: create, mode 0600, size, reserve, seal, reopen. The last step is what makes
+// pool. The order is: create, mode, size, reserve, seal, reopen. The last step is what makes
 // heldElsewhere() work. A file from memfd_create() is not counted in its inode's count of writers, one that
 // was open()ed is; and the kernel grants a write lease only if the writers and readers that it counts are the
 // asking file alone. Measured on 6.18: with the first file closed and each grant reopened, a lease is refused
 // while any grant is open in any process, mapped, or in flight in a socket, and granted again once all are
-// gone.
+// gone. With huge pages (hugetlbfs) all of that is the same.
+//
+// Reserved pages are zeroed when they are first touched; populating does that at once.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,10 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <string>
 
 #include "addon.h"
@@ -28,6 +33,12 @@ namespace {
 
 // Linux 6.3; younger than the libc headers that the addon must build with.
 constexpr unsigned kMfdNoexecSeal = 0x0008U;
+// Where the logarithm of a huge page's size stands in the flags (linux/memfd.h).
+constexpr unsigned kMfdHugeShift = 26;
+// Linux 5.14.
+constexpr int kMadvPopulateWrite = 23;
+// What is populated at a time: whoever else of this process maps memory waits for no longer than that.
+constexpr size_t kPopulatedAtOnce = size_t{64} << 20;
 
 struct Failure {
   const char* syscall = nullptr;
@@ -54,28 +65,79 @@ int64_t AvailableBytes() {
   return known ? kilobytes * 1024 : -1;
 }
 
-UniqueFd Create(const std::string& name, int64_t size, int seals, Failure* failure) {
+// What a new memfd shall be.
+struct Wanted {
+  std::string name;
+  int64_t size;
+  int seals;
+  int mode;
+  // 0 for the system's own pages.
+  int64_t huge_page;
+  bool populate;
+};
+
+// One piece of a mapping; its pages are reserved, so that none can be missing. Returns an errno, or 0.
+int PopulatePiece(char* data, size_t length) {
+  int populated;
+  do {
+    populated = madvise(data, length, kMadvPopulateWrite);
+  } while (populated != 0 && errno == EINTR);
+  if (populated == 0) return 0;
+  if (errno != EINVAL) return errno;
+  // An older kernel: touched, the pages come just as well.
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  for (size_t at = 0; at < length; at += page) (void)*static_cast<volatile char*>(data + at);
+  return 0;
+}
+
+// Has every page of the file there, zeroed and in memory. Returns an errno, or 0.
+int Populate(int fd, size_t size) {
+  void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (mapped == MAP_FAILED) return errno;
+  int err = 0;
+  for (size_t at = 0; at < size && err == 0; at += kPopulatedAtOnce) {
+    err = PopulatePiece(static_cast<char*>(mapped) + at, std::min(kPopulatedAtOnce, size - at));
+  }
+  munmap(mapped, size);
+  return err;
+}
+
+UniqueFd Create(const Wanted& wanted, Failure* failure) {
+  const int64_t size = wanted.size;
   const auto fail = [failure](const char* syscall, int err) {
     *failure = {syscall, err};
     return UniqueFd();
   };
-  // Asked for more than there is, fallocate() on a memfd does not fail: it wakes the OOM killer.
-  const int64_t available = AvailableBytes();
+  // Asked for more than there is, fallocate() on a memfd does not fail: it wakes the OOM killer. Huge pages
+  // were set aside before: of them there are enough, or ENOSPC.
+  const int64_t available = wanted.huge_page > 0 ? -1 : AvailableBytes();
   if (available >= 0 && size > available) return fail("fallocate", ENOMEM);
 
-  constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  UniqueFd first_fd(memfd_create(name.c_str(), flags | kMfdNoexecSeal));
+  unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  if (wanted.huge_page > 0) {
+    const int logarithm = std::countr_zero(static_cast<uint64_t>(wanted.huge_page));
+    flags |= MFD_HUGETLB | static_cast<unsigned>(logarithm) << kMfdHugeShift;
+  }
+  const char* const name = wanted.name.c_str();
+  UniqueFd first_fd(memfd_create(name, flags | kMfdNoexecSeal));
   // Before 6.3 the flag is unknown; the file is then executable, as all memfds were.
-  if (!first_fd && errno == EINVAL) first_fd.Reset(memfd_create(name.c_str(), flags));
+  if (!first_fd && errno == EINVAL) first_fd.Reset(memfd_create(name, flags));
   if (!first_fd) return fail("memfd_create", errno);
-  if (fchmod(first_fd.get(), 0600) != 0) return fail("fchmod", errno);
+  if (fchmod(first_fd.get(), static_cast<mode_t>(wanted.mode)) != 0) return fail("fchmod", errno);
   if (ftruncate(first_fd.get(), size) != 0) return fail("ftruncate", errno);
   int reserved;
   do {
     reserved = fallocate(first_fd.get(), 0, 0, size);
   } while (reserved != 0 && errno == EINTR);
   if (reserved != 0) return fail("fallocate", errno);
-  if (fcntl(first_fd.get(), F_ADD_SEALS, seals) != 0) return fail("fcntl F_ADD_SEALS", errno);
+  if (wanted.populate) {
+    const int err = Populate(first_fd.get(), static_cast<size_t>(size));
+    if (err != 0) return fail("madvise", err);
+    struct stat status;
+    if (fstat(first_fd.get(), &status) != 0) return fail("fstat", errno);
+    if (static_cast<int64_t>(status.st_blocks) * 512 < size) return fail("fallocate", ENOSPC);
+  }
+  if (fcntl(first_fd.get(), F_ADD_SEALS, wanted.seals) != 0) return fail("fcntl F_ADD_SEALS", errno);
 
   const std::string path = "/proc/self/fd/" + std::to_string(first_fd.get());
   UniqueFd counted_fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
@@ -85,12 +147,11 @@ UniqueFd Create(const std::string& name, int64_t size, int seals, Failure* failu
 
 class CreateWork final : public Napi::AsyncWorker {
  public:
-  CreateWork(Napi::Env env, std::string name, int64_t size, int seals)
-      : AsyncWorker(env), deferred_(env), name_(std::move(name)), size_(size), seals_(seals) {}
+  CreateWork(Napi::Env env, Wanted wanted) : AsyncWorker(env), deferred_(env), wanted_(std::move(wanted)) {}
   Napi::Promise promise() const { return deferred_.Promise(); }
 
  protected:
-  void Execute() override { created_fd_ = Create(name_, size_, seals_, &failure_); }
+  void Execute() override { created_fd_ = Create(wanted_, &failure_); }
 
   void OnOK() override {
     if (!created_fd_) return deferred_.Reject(KernelError(Env(), failure_.syscall, failure_.err).Value());
@@ -99,19 +160,21 @@ class CreateWork final : public Napi::AsyncWorker {
 
  private:
   Napi::Promise::Deferred deferred_;
-  const std::string name_;
-  const int64_t size_;
-  const int seals_;
+  const Wanted wanted_;
   UniqueFd created_fd_;
   Failure failure_;
 };
 
-// createMemfd(name, size bigint, seals): Promise<fd>
+// createMemfd(name, size bigint, seals, mode, hugePage bigint, populate): Promise<fd>
 Napi::Value CreateMemfd(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(name, 0);
   REQUIRE_INT64(size, 1);
   REQUIRE_INT32(seals, 2);
-  CreateWork* work = new CreateWork(info.Env(), name, size, seals);  // deletes itself when done
+  REQUIRE_INT32(mode, 3);
+  REQUIRE_INT64(huge_page, 4);
+  REQUIRE_BOOLEAN(populate, 5);
+  CreateWork* work =
+      new CreateWork(info.Env(), {name, size, seals, mode, huge_page, populate});  // deletes itself
   work->Queue();
   return work->promise();
 }

@@ -3,11 +3,19 @@
 
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 namespace vkmem {
+
+namespace {
+
+// f_type of statfs(2), from linux/magic.h. Such a file is mapped and unmapped in whole huge pages.
+constexpr uint32_t kHugetlbfsMagic = 0x958458f6;
+
+}  // namespace
 
 Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size, uint64_t alignment) {
   struct stat about;
@@ -15,15 +23,18 @@ Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size,
   if (size == 0 || static_cast<uint64_t>(about.st_size) < size) {
     return Failure::Own("mmap", kRange, "the file has fewer bytes than the memory to be imported");
   }
-  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  struct statfs file_system;
+  if (fstatfs(fd, &file_system) != 0) return Failure::System("fstatfs", errno);
+  const bool huge = static_cast<uint32_t>(file_system.f_type) == kHugetlbfsMagic;
+  const uint64_t page = static_cast<uint64_t>(huge ? file_system.f_bsize : sysconf(_SC_PAGESIZE));
   if (alignment <= page) {
     void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) return Failure::System("mmap", errno);
     return std::unique_ptr<HostMapping>(new HostMapping(data, size));
   }
 
-  // The kernel aligns to pages only: reserve enough to hold an aligned range, map over it, give back the
-  // rest.
+  // The kernel aligns to the file's pages only: reserve enough to hold an aligned range, map over it, give
+  // back the rest.
   const uint64_t whole = (size + page - 1) / page * page;
   const uint64_t reserved = whole + alignment;
   if (reserved < size) return Failure::Own("mmap", kRange, "the size does not fit the address space");

@@ -26,7 +26,7 @@ export interface ClientMessage {
    */
   'sequence'?: (number | string | Long);
   /**
-   * How many file descriptors this datagram carries: 1 for import and entrust, 0 or 1 for serve_ivshmem, 0 for all others.
+   * How many file descriptors this datagram carries: 1 for import and entrust, 0 for all others.
    */
   'fdCount'?: (number);
   'hello'?: (_vkmem_v1_Hello | null);
@@ -56,7 +56,7 @@ export interface ClientMessage__Output {
    */
   'sequence': (Long);
   /**
-   * How many file descriptors this datagram carries: 1 for import and entrust, 0 or 1 for serve_ivshmem, 0 for all others.
+   * How many file descriptors this datagram carries: 1 for import and entrust, 0 for all others.
    */
   'fdCount': (number);
   'hello'?: (_vkmem_v1_Hello__Output | null);

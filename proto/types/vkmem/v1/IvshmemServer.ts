@@ -17,10 +17,9 @@ export interface IvshmemServer {
   'sizeBytes'?: (number | string | Long);
   'vectors'?: (number);
   /**
-   * Where the socket is; whether the daemon made it, and removes it.
+   * Where the socket is.
    */
   'path'?: (string);
-  'ownPath'?: (boolean);
   /**
    * Who is connected now, by their ids.
    */
@@ -41,10 +40,9 @@ export interface IvshmemServer__Output {
   'sizeBytes': (Long);
   'vectors': (number);
   /**
-   * Where the socket is; whether the daemon made it, and removes it.
+   * Where the socket is.
    */
   'path': (string);
-  'ownPath': (boolean);
   /**
    * Who is connected now, by their ids.
    */

@@ -29,14 +29,14 @@ export interface IvshmemServiceClient extends grpc.Client {
   listIvshmem(argument: _vkmem_v1_ListIvshmemRequest, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Offers an allocation, on a socket in the daemon's runtime folder.
+   * Offers an allocation on a socket in the daemon's runtime folder.
    */
   ServeIvshmem(argument: _vkmem_v1_ServeIvshmemRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ServeIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ServeIvshmem(argument: _vkmem_v1_ServeIvshmemRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ServeIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ServeIvshmem(argument: _vkmem_v1_ServeIvshmemRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ServeIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ServeIvshmem(argument: _vkmem_v1_ServeIvshmemRequest, callback: grpc.requestCallback<_vkmem_v1_ServeIvshmemResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Offers an allocation, on a socket in the daemon's runtime folder.
+   * Offers an allocation on a socket in the daemon's runtime folder.
    */
   serveIvshmem(argument: _vkmem_v1_ServeIvshmemRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ServeIvshmemResponse__Output>): grpc.ClientUnaryCall;
   serveIvshmem(argument: _vkmem_v1_ServeIvshmemRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ServeIvshmemResponse__Output>): grpc.ClientUnaryCall;
@@ -70,7 +70,7 @@ export interface IvshmemServiceHandlers extends grpc.UntypedServiceImplementatio
   ListIvshmem: grpc.handleUnaryCall<_vkmem_v1_ListIvshmemRequest__Output, _vkmem_v1_ListIvshmemResponse>;
   
   /**
-   * Offers an allocation, on a socket in the daemon's runtime folder.
+   * Offers an allocation on a socket in the daemon's runtime folder.
    */
   ServeIvshmem: grpc.handleUnaryCall<_vkmem_v1_ServeIvshmemRequest__Output, _vkmem_v1_ServeIvshmemResponse>;
   

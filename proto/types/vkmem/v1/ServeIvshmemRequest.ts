@@ -16,11 +16,6 @@ export interface ServeIvshmemRequest {
    * Interrupt vectors of every peer, 1 to 64.
    */
   'vectors'?: (number);
-  /**
-   * Handoff socket, with one fd: a Unix stream socket of the client's that listens; this is where, for people. Without an
-   * fd it is unset, and the daemon makes the socket in its runtime folder.
-   */
-  'path'?: (string);
 }
 
 /**
@@ -37,9 +32,4 @@ export interface ServeIvshmemRequest__Output {
    * Interrupt vectors of every peer, 1 to 64.
    */
   'vectors': (number);
-  /**
-   * Handoff socket, with one fd: a Unix stream socket of the client's that listens; this is where, for people. Without an
-   * fd it is unset, and the daemon makes the socket in its runtime folder.
-   */
-  'path': (string);
 }

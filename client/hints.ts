@@ -1,0 +1,59 @@
+/**
+ * Hints as callers write them, turned into the contract's message: what a virtual machine needs of memory beside its size.
+ */
+import { type Draft, VkmemError } from '@vkmemd/proto';
+import { type Bytes, checkSize } from './arguments.js';
+
+/** All but the first two are for MAPPABLE memory over a memfd. What cannot be had is refused, never left out. */
+export interface HintOptions {
+  /** The size is rounded up to a power of two, as that of a PCI BAR must be. */
+  readonly powerOfTwo?: boolean;
+  /** The size is rounded up to a multiple of it: a power of two, at most 1 GiB. The memory begins at the start of its fd. */
+  readonly alignment?: Bytes;
+  /** Every page is there and zeroed when the answer comes. A mapping has its page tables filled by use, as ever. */
+  readonly prefault?: boolean;
+  /** Of huge pages of so many bytes, which the host has set aside. */
+  readonly hugePages?: '2M' | '1G' | Bytes;
+  /**
+   * Whoever has an fd of it may open it anew through /proc, as QEMU's memory-backend-file does, also for writing: what is
+   * granted read-only is ADVISORY then.
+   */
+  readonly reopenable?: boolean;
+}
+
+const HUGE_PAGES: Readonly<Record<string, bigint>> = { '2M': 1n << 21n, '1G': 1n << 30n };
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+export function hintFields(hints: HintOptions | undefined): Pick<Draft<'AllocateRequest'>, 'hints'> {
+  if (hints === undefined) return {};
+  if (typeof hints !== 'object' || hints === null) throw wrong('hints', hints, 'an object');
+  const { powerOfTwo, alignment, prefault, hugePages, reopenable } = hints;
+  return {
+    hints: {
+      powerOfTwo: flag('powerOfTwo', powerOfTwo),
+      alignmentBytes: alignment === undefined ? 0n : bytes('alignment', alignment),
+      prefault: flag('prefault', prefault),
+      hugePageBytes:
+        hugePages === undefined ? 0n : bytes('hugePages', HUGE_PAGES[String(hugePages)] ?? hugePages),
+      reopenable: flag('reopenable', reopenable),
+    },
+  };
+}
+
+function flag(field: string, value: boolean | undefined): boolean {
+  if (value === undefined || typeof value === 'boolean') return value === true;
+  throw wrong(`hints.${field}`, value, 'true or false');
+}
+
+function bytes(field: string, value: Bytes | string): bigint {
+  if (typeof value === 'string') throw wrong(`hints.${field}`, value, 'a number of bytes');
+  try {
+    return checkSize(value);
+  } catch (failure) {
+    throw wrong(`hints.${field}`, value, 'a number of bytes', failure);
+  }
+}
+
+function wrong(field: string, value: unknown, wanted: string, cause?: unknown): VkmemError {
+  return new VkmemError('INVALID_ARGUMENT', `${field}: ${String(value)} is not ${wanted}.`, { field }, cause);
+}

@@ -1,0 +1,177 @@
+/**
+ * IvshmemPeer: this process among the peers of an ivshmem server, beside virtual machines and other workers.
+ *
+ * To a machine it is a peer like any other: guests ring it by writing its id and a vector to the doorbell register of their
+ * device, and it rings them, whose device then raises that interrupt. Rings go from process to process, by eventfds; the
+ * daemon says only who is there. Where that restarts nothing is noticed.
+ *
+ * It keeps the process alive until close(), as a server does.
+ */
+import { EventEmitter } from 'node:events';
+import {
+  closeAll,
+  EventFd,
+  FdStream,
+  IVSHMEM_MEMORY,
+  IVSHMEM_VERSION,
+  type OwnedFd,
+  VkmemError,
+  type Word,
+  WordReader,
+} from '@vkmemd/proto';
+
+export interface IvshmemPeerEvents {
+  /** Somebody rang this peer, so many times since the last event of the vector. */
+  interrupt: [vector: number, count: bigint];
+  /** Another peer can be rung now. */
+  join: [id: number];
+  leave: [id: number];
+  /** The daemon ended the connection: nobody who joins later is heard of. Those who are there can still be rung. */
+  disconnected: [reason: VkmemError];
+}
+
+export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disposable {
+  /** What others ring it by. */
+  readonly id: number;
+  /** Of every peer. */
+  readonly vectors: number;
+  readonly #stream: FdStream;
+  readonly #reader = new WordReader();
+  readonly #doorbells = new Map<number, EventFd[]>();
+  readonly #closed: (peer: IvshmemPeer) => void;
+  #told = 0;
+  #ready: (() => void) | undefined;
+  #failed: ((reason: VkmemError) => void) | undefined;
+  #open = true;
+
+  private constructor(socket: OwnedFd, id: number, vectors: number, closed: (peer: IvshmemPeer) => void) {
+    super();
+    this.id = id;
+    this.vectors = vectors;
+    this.#closed = closed;
+    const handlers = {
+      data: (bytes: Buffer, fds: OwnedFd[]) => this.#receive(bytes, fds),
+      close: () => this.#fail(new VkmemError('UNAVAILABLE', 'The daemon ended the connection.')),
+    };
+    this.#stream = new FdStream(socket, handlers, { maxFds: 1 });
+  }
+
+  /**
+   * Made by Client; resolves when the peer has heard of all who are there.
+   * @param socket taken. @throws VkmemError UNAVAILABLE, PROTOCOL_ERROR.
+   */
+  static async join(
+    socket: OwnedFd,
+    id: number,
+    vectors: number,
+    closed: (peer: IvshmemPeer) => void,
+  ): Promise<IvshmemPeer> {
+    const peer = new IvshmemPeer(socket, id, vectors, closed);
+    await new Promise<void>((resolve, reject) => {
+      peer.#ready = resolve;
+      peer.#failed = (reason) => {
+        peer.close();
+        reject(reason);
+      };
+    });
+    return peer;
+  }
+
+  /** The ids of the others that are there now, in ascending order. */
+  get peers(): number[] {
+    return [...this.#doorbells]
+      .filter(([id, doorbells]) => id !== this.id && doorbells.length === this.vectors)
+      .map(([id]) => id)
+      .sort((a, b) => a - b);
+  }
+
+  /**
+   * Interrupts a peer. What was written to the memory before is seen by whoever is interrupted.
+   * @param vector 0 to `vectors` - 1.
+   * @throws VkmemError NOT_FOUND where no such peer is there, or this one was closed; INVALID_ARGUMENT for a vector that there is not.
+   */
+  ring(id: number, vector = 0): void {
+    const doorbells = this.#doorbells.get(id);
+    if (!doorbells) throw new VkmemError('NOT_FOUND', `No peer ${id} is there.`);
+    const doorbell = doorbells[vector];
+    if (!doorbell) {
+      const reason = `vector: ${vector} is not within 0 to ${this.vectors - 1}.`;
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vector' });
+    }
+    doorbell.signal();
+  }
+
+  /** Leaves; the others are told. Does nothing the second time. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#stream.close();
+    for (const doorbells of this.#doorbells.values()) for (const doorbell of doorbells) doorbell.close();
+    this.#doorbells.clear();
+    this.#closed(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #receive(bytes: Buffer, fds: OwnedFd[]): void {
+    let words: Word[] = [];
+    try {
+      words = this.#reader.read(bytes, fds);
+      for (const word of words) this.#hear(word);
+    } catch (failure) {
+      closeAll(fds);
+      this.#stream.close();
+      if (!(failure instanceof VkmemError)) throw failure;
+      this.#fail(failure);
+    }
+  }
+
+  /** The words of the handshake come in this order; anything else is a peer that comes or goes. */
+  #hear({ value, fd }: Word): void {
+    this.#told += 1;
+    if (this.#told === 1) expect('the version', value === IVSHMEM_VERSION && !fd);
+    else if (this.#told === 2) expect('the id', value === BigInt(this.id) && !fd);
+    else if (this.#told === 3) {
+      expect('the memory', value === IVSHMEM_MEMORY && fd !== undefined);
+      // Whoever joins by the client library has its own grant of it.
+      fd?.close();
+    } else if (fd) this.#meet(Number(value), new EventFd(fd));
+    else this.#part(Number(value));
+  }
+
+  #meet(id: number, doorbell: EventFd): void {
+    const doorbells = this.#doorbells.get(id) ?? [];
+    if (doorbells.length >= this.vectors) {
+      doorbell.close();
+      throw new VkmemError('PROTOCOL_ERROR', `Peer ${id} has more than ${this.vectors} vectors.`);
+    }
+    this.#doorbells.set(id, [...doorbells, doorbell]);
+    const vector = doorbells.length;
+    if (id === this.id) doorbell.listen((count) => this.emit('interrupt', vector, count));
+    if (vector + 1 < this.vectors) return;
+    if (id !== this.id) this.emit('join', id);
+    else {
+      this.#ready?.();
+      this.#failed = undefined;
+    }
+  }
+
+  #part(id: number): void {
+    const doorbells = this.#doorbells.get(id);
+    if (!doorbells || id === this.id) return;
+    this.#doorbells.delete(id);
+    for (const doorbell of doorbells) doorbell.close();
+    this.emit('leave', id);
+  }
+
+  #fail(reason: VkmemError): void {
+    if (this.#failed) this.#failed(reason);
+    else if (this.#open) this.emit('disconnected', reason);
+  }
+}
+
+function expect(what: string, holds: boolean): void {
+  if (!holds) throw new VkmemError('PROTOCOL_ERROR', `The daemon sent something else in place of ${what}.`);
+}

@@ -1,0 +1,163 @@
+/**
+ * The way to one ivshmem peer: words that are sent at once, or wait until the peer has made room.
+ *
+ * Nobody waits for it but itself. It is hung up on where it has not read its handshake, or made room for what waits, within the
+ * time that a handshake may take; where more waits than anybody may leave unread; and where it says anything, which no
+ * client of this protocol does.
+ *
+ * Fds count as in flight until the peer has read them (limits/flight.ts): where there is no room for more of them, words with
+ * fds wait too.
+ */
+import { encodeWord, FdStream, type OwnedFd } from '@vkmemd/proto';
+import type { Flight } from '../limits/flight.js';
+import type { Lent, PeerLink } from '../memory/ivshmem-server.js';
+import type { LinkEvents } from '../memory/ivshmem-servers.js';
+
+/** Words: twice what a newcomer is told of 64 others with 64 vectors. */
+const MOST_WAITING = 8192;
+const FIRST_LOOK_MS = 5;
+const LAST_LOOK_MS = 250;
+
+interface Waiting {
+  readonly value: bigint;
+  readonly lent: Lent | undefined;
+}
+
+export class IvshmemLink implements PeerLink {
+  readonly #stream: FdStream;
+  readonly #flight: Flight;
+  readonly #events: LinkEvents;
+  readonly #patienceMs: number;
+  readonly #waiting: Waiting[] = [];
+  #flying = 0;
+  /** By when the peer must have read, or made room; undefined where nothing is asked of it. */
+  #deadline: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #delay = FIRST_LOOK_MS;
+  #gone = false;
+
+  /**
+   * @param socket taken. @param fresh whether it still has a handshake to read. @param patienceMs for that.
+   * @throws KernelError.
+   */
+  constructor(socket: OwnedFd, flight: Flight, events: LinkEvents, patienceMs: number, fresh: boolean) {
+    this.#flight = flight;
+    this.#events = events;
+    this.#patienceMs = patienceMs;
+    const handlers = {
+      data: () => {},
+      drain: () => this.#flush(),
+      close: () => this.hangUp(),
+    };
+    this.#stream = new FdStream(socket, handlers, { maxBytes: 0, untrusted: true });
+    if (!fresh) return;
+    this.#deadline = performance.now() + patienceMs;
+    this.#lookLater();
+  }
+
+  get settled(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  tell(value: bigint, lent?: Lent): void {
+    if (this.#gone) return;
+    if (this.settled && this.#send(value, lent?.fd)) return;
+    if (this.#gone) return;
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.hangUp();
+      return;
+    }
+    lent?.hold();
+    this.#waiting.push({ value, lent });
+    if (this.#waiting.length > 1) return;
+    this.#deadline ??= performance.now() + this.#patienceMs;
+    this.#events.settled(false);
+    this.#lookLater();
+  }
+
+  hangUp(): void {
+    if (this.#end()) {
+      this.#stream.close();
+      this.#events.gone();
+    }
+  }
+
+  leave(): void {
+    if (this.#end()) this.#stream.leave();
+  }
+
+  /** False where it had ended. */
+  #end(): boolean {
+    if (this.#gone) return false;
+    this.#gone = true;
+    clearTimeout(this.#timer);
+    for (const { lent } of this.#waiting.splice(0)) lent?.letGo();
+    this.#flight.leave();
+    return true;
+  }
+
+  /** Whether it was sent, or need not be. */
+  #send(value: bigint, fd: OwnedFd | undefined): boolean {
+    if (fd && !this.#mayFly()) return false;
+    try {
+      const outcome = this.#stream.send(encodeWord(value), fd);
+      if (fd && outcome === 'sent') {
+        this.#flying += 1;
+        this.#lookLater();
+      }
+      return outcome !== 'full';
+    } catch {
+      // A socket that cannot be sent on is of no use to its peer; reading would say why only later.
+      this.hangUp();
+      return true;
+    }
+  }
+
+  #mayFly(): boolean {
+    if (this.#stream.allRead) this.#flying = 0;
+    return this.#flight.raise(this.#flying + 1);
+  }
+
+  #flush(): void {
+    const waited = this.#waiting.length;
+    for (let next = this.#waiting[0]; next && !this.#gone; next = this.#waiting[0]) {
+      if (!this.#send(next.value, next.lent?.fd)) break;
+      if (this.#gone) return;
+      this.#waiting.shift();
+      next.lent?.letGo();
+    }
+    if (this.#gone || waited === this.#waiting.length) return;
+    this.#deadline = performance.now() + this.#patienceMs;
+    if (this.settled) this.#events.settled(true);
+  }
+
+  /** The kernel gives no notice of what was read. */
+  #lookLater(): void {
+    if (this.#timer || this.#gone) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+    }, this.#delay);
+    // A stopping daemon does not wait for peers that do not read.
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    if (!this.settled) this.#flush();
+    if (this.#gone) return;
+    const read = this.settled && this.#stream.allRead;
+    if (read) {
+      this.#flying = 0;
+      this.#flight.lower(0);
+      this.#deadline = undefined;
+      this.#delay = FIRST_LOOK_MS;
+      return;
+    }
+    if (this.#deadline !== undefined && performance.now() > this.#deadline) {
+      this.hangUp();
+      return;
+    }
+    this.#delay = Math.min(this.#delay * 2, LAST_LOOK_MS);
+    this.#lookLater();
+  }
+}

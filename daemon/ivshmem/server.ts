@@ -1,0 +1,140 @@
+/**
+ * The ivshmem plane: a Unix stream socket for each allocation that is offered to virtual machines, and the connections to it.
+ *
+ * Whoever connects is identified by the kernel, joins at once or is hung up on: the protocol has no word for a refusal,
+ * which is told to the operator instead. Sockets are files of the runtime folder's `ivshmem`, named by the allocations'
+ * ids; anybody can connect, since whom the memory was granted to is what is asked.
+ *
+ * link   the way to one peer
+ */
+import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
+import {
+  asVkmemError,
+  Listener,
+  listenAt,
+  type OwnedFd,
+  type PeerIdentity,
+  streamPair,
+  tooManyPendingCloses,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Allocation } from '../memory/allocation.js';
+import { ClientProcess } from '../memory/client-process.js';
+import type { Domain } from '../memory/domain.js';
+import { join } from '../memory/ivshmem-join.js';
+import { endServer } from '../memory/ivshmem-requests.js';
+import type { IvshmemServer, PeerLink } from '../memory/ivshmem-server.js';
+import type { IvshmemSockets, LinkEvents } from '../memory/ivshmem-servers.js';
+import { publishRequest } from '../memory/request-events.js';
+import type { Session } from '../memory/session.js';
+import { identityOf } from '../policy/unit.js';
+import { IvshmemLink } from './link.js';
+
+/** Anybody: whom the memory was granted to decides. */
+const MODE = 0o666;
+const FOLDER_MODE = 0o755;
+const BACKLOG = 64;
+
+export class IvshmemPlane implements IvshmemSockets {
+  readonly #domain: Domain;
+  readonly #folder: string;
+  readonly #listeners = new Map<IvshmemServer, Listener>();
+
+  /** @param folder of the sockets; made where it is missing. */
+  constructor(domain: Domain, folder: string) {
+    this.#domain = domain;
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, FOLDER_MODE);
+    domain.ivshmem.sockets = this;
+  }
+
+  /** Removes what an earlier daemon left and nobody listens on any more. */
+  sweep(): void {
+    const kept = new Set(this.#domain.ivshmem.all.map(({ terms }) => terms.path));
+    for (const name of readdirSync(this.#folder)) {
+      const path = joinPath(this.#folder, name);
+      if (!kept.has(path)) rmSync(path, { force: true });
+    }
+  }
+
+  listen({ id }: Allocation): { readonly path: string; readonly socket: OwnedFd } {
+    const path = joinPath(this.#folder, `${id}.sock`);
+    rmSync(path, { force: true });
+    return { path, socket: listenAt({ type: 'stream', path, mode: MODE, backlog: BACKLOG }) };
+  }
+
+  serve(server: IvshmemServer, socket: OwnedFd): void {
+    const listener = Listener.adopt(
+      socket,
+      {
+        connection: (fd, peer) => void this.#accept(server, fd, peer),
+        error: (cause) => this.#domain.events.fault('an ivshmem socket could not accept', cause),
+      },
+      true,
+    );
+    this.#listeners.set(server, listener);
+  }
+
+  unserve(server: IvshmemServer): void {
+    this.#listeners.get(server)?.close();
+    this.#listeners.delete(server);
+    rmSync(server.terms.path, { force: true });
+  }
+
+  connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink {
+    const { fds, authority } = this.#domain;
+    const flight = fds.flight.join(session.identity.uid);
+    if (!flight) throw new VkmemError('TOO_MANY_FILES', 'Too many fds are in flight.', { whose: 'daemon' });
+    return new IvshmemLink(socket, flight, events, authority.policy.limits.handshakeMs, fresh);
+  }
+
+  pair(): [OwnedFd, OwnedFd] {
+    return streamPair();
+  }
+
+  /** Never rejects. */
+  async #accept(server: IvshmemServer, socket: OwnedFd, { pidfd, ...ids }: PeerIdentity): Promise<void> {
+    let identity: ReturnType<typeof identityOf> | undefined;
+    let code: ReturnType<typeof asVkmemError>['code'] | 'OK' = 'OK';
+    try {
+      identity = identityOf({ pidfd, ...ids }, this.#domain.authority.policy);
+      const process = this.#processOf(identity.uid, ids.pid, pidfd);
+      await join(this.#domain, server, { identity, process }, socket);
+    } catch (failure) {
+      socket.close();
+      pidfd?.close();
+      const error = asVkmemError(failure);
+      code = error.code;
+      if (code === 'INTERNAL') this.#domain.events.fault('an ivshmem peer could not join', failure);
+    }
+    publishRequest(this.#domain, 'ivshmem', 'join', code, identity && { identity });
+  }
+
+  /** Takes the pidfd. @throws VkmemError TOO_MANY_FILES. */
+  #processOf(uid: number, pid: number, pidfd: OwnedFd | undefined): ClientProcess | undefined {
+    if (tooManyPendingCloses(uid)) {
+      throw new VkmemError('TOO_MANY_FILES', 'Too many files that the user sent cannot be closed.', {
+        whose: 'user',
+      });
+    }
+    return pidfd && new ClientProcess(pid, pidfd, this.#domain.fds.lease(uid, 1));
+  }
+
+  /** Peers that are connected. */
+  get connections(): number {
+    return this.#domain.ivshmem.all.reduce((sum, { peers }) => sum + peers.length, 0);
+  }
+
+  /** Accepts nobody any more. What outlives the daemon goes on in the next one; all else ends. */
+  close(): void {
+    const { ivshmem, persistence } = this.#domain;
+    for (const server of ivshmem.all) {
+      if (!persistence.keeps) endServer(this.#domain, server);
+      for (const { link } of server.peers) link.leave();
+    }
+    for (const listener of this.#listeners.values()) listener.close();
+    this.#listeners.clear();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * One allocation that is offered to virtual machines, and who is connected: the ivshmem protocol's server, without its
+ * socket (daemon/ivshmem).
+ *
+ * Whoever joins is told everything at once: the version, its id, the memory, all who are there, and its own doorbells; all
+ * others are told of it in the same turn. Links queue what a peer has no room for: nobody waits for another one.
+ */
+import {
+  type Decoded,
+  IVSHMEM_MEMORY,
+  IVSHMEM_VERSION,
+  type OwnedFd,
+  timestamp,
+  type VkmemError,
+} from '@vkmemd/proto';
+import type { Allocation } from './allocation.js';
+import type { Doorbells } from './doorbells.js';
+import { PeerIds } from './peer-ids.js';
+import type { Session } from './session.js';
+
+/** An fd that is lent to a link until it has sent it, or never will. */
+export interface Lent {
+  readonly fd: OwnedFd;
+  hold(): void;
+  letGo(): void;
+}
+
+/** The way to one peer. */
+export interface PeerLink {
+  /** Says one word, now or when there is room. */
+  tell(value: bigint, lent?: Lent): void;
+  /** Whether all that was said is in the peer's socket. */
+  readonly settled: boolean;
+  hangUp(): void;
+  /** Gives the connection up here, where somebody else keeps it. */
+  leave(): void;
+}
+
+export interface IvshmemPeer {
+  readonly id: number;
+  /** The session that has its grant; it ends with the connection. */
+  readonly session: Session;
+  readonly doorbells: Doorbells;
+  readonly link: PeerLink;
+  /** Called when it has left. */
+  readonly forget: () => void;
+  /** Milliseconds since 1970. */
+  readonly joinedAt: number;
+}
+
+/** What is said of one when it is made. */
+export interface ServerTerms {
+  readonly vectors: number;
+  /** Where its socket is. */
+  readonly path: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+export class IvshmemServer {
+  readonly allocation: Allocation;
+  readonly terms: ServerTerms;
+  readonly ids = new PeerIds();
+  readonly #peers = new Map<number, IvshmemPeer>();
+  readonly #closed: () => void;
+  #ended: VkmemError | undefined;
+
+  /** @param closed called once, when it has ended. */
+  constructor(allocation: Allocation, terms: ServerTerms, closed: () => void) {
+    this.allocation = allocation;
+    this.terms = terms;
+    this.#closed = closed;
+  }
+
+  get peers(): readonly IvshmemPeer[] {
+    return [...this.#peers.values()];
+  }
+
+  /** Why nobody can join any more. */
+  get ended(): VkmemError | undefined {
+    return this.#ended;
+  }
+
+  end(reason: VkmemError): void {
+    if (this.#ended) return;
+    this.#ended = reason;
+    this.#closed();
+  }
+
+  /** Tells the newcomer all there is, and all others of it. @param memory lent as any fd. */
+  join(peer: IvshmemPeer, memory: Lent): void {
+    const { id, link } = peer;
+    const others = this.peers;
+    this.#peers.set(id, peer);
+    link.tell(IVSHMEM_VERSION);
+    link.tell(BigInt(id));
+    link.tell(IVSHMEM_MEMORY, memory);
+    for (const other of others) announce(other, link);
+    announce(peer, link);
+    for (const other of others) announce(peer, other.link);
+  }
+
+  /** One that joined before this process began: everybody knows. */
+  restore(peer: IvshmemPeer): void {
+    this.#peers.set(peer.id, peer);
+  }
+
+  /** Tells those who stay. False where it had left before. */
+  leave({ id }: Pick<IvshmemPeer, 'id'>): boolean {
+    if (!this.#peers.delete(id)) return false;
+    this.ids.leave(id);
+    this.tellOfLeave(id);
+    return true;
+  }
+
+  tellOfLeave(id: number): void {
+    for (const { link } of this.#peers.values()) link.tell(BigInt(id));
+  }
+
+  describe(): Decoded<'IvshmemServer'> {
+    const { id, terms, memory } = this.allocation;
+    const { vectors, path, createdAt } = this.terms;
+    return {
+      allocationId: id,
+      allocationName: terms.name,
+      ownerUid: terms.ownerUid,
+      sizeBytes: memory.size,
+      vectors,
+      path,
+      peers: this.peers.map(describePeer),
+      createdAt: timestamp(createdAt),
+    };
+  }
+}
+
+function announce({ id, doorbells }: IvshmemPeer, to: PeerLink): void {
+  for (const fd of doorbells.fds) {
+    to.tell(BigInt(id), { fd, hold: () => doorbells.hold(), letGo: () => doorbells.letGo() });
+  }
+}
+
+function describePeer({ id, session, joinedAt }: IvshmemPeer): Decoded<'IvshmemPeer'> {
+  const { uid, pid } = session.identity;
+  return { id, uid, pid, sessionId: session.id, joinedAt: timestamp(joinedAt) };
+}

@@ -1,0 +1,98 @@
+/**
+ * The guest of the tests of virtual machines and of `npm run demo:vm`: Debian's kernel for clouds, taken out of its package
+ * into test/vm/build and never installed, and an initramfs with our one program and the modules of VFIO. Where it cannot
+ * be had, the set-up says why and goes on: the tests skip what needs it, the demonstration says so.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { root, run, say } from './command.mjs';
+import { archive } from './cpio.mjs';
+import { digest, once } from './inputs.mjs';
+
+const BUILD = 'test/vm/build';
+const PROGRAM = ['init.c', 'ivshmem.c'].map((file) => `test/vm/guest/${file}`);
+/** A package that depends on the newest kernel of its kind. */
+const NEWEST = 'linux-image-cloud-amd64';
+/** In the order in which they need each other. */
+const MODULES = ['irqbypass', 'vfio', 'vfio_virqfd', 'vfio_iommu_type1', 'vfio-pci-core', 'vfio-pci'];
+
+/** The kernel's package; undefined where the package lists know of none. */
+function kernelPackage() {
+  const { stdout } = spawnSync('apt-cache', ['show', '--no-all-versions', NEWEST], { encoding: 'utf8' });
+  return /^Depends: (linux-image-[^\s,]+)/m.exec(stdout ?? '')?.[1];
+}
+
+/** Files of a folder and all below it. */
+const below = (folder) =>
+  readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((each) => each.isFile())
+    .map((each) => join(each.parentPath ?? each.path, each.name));
+
+async function fetchKernel() {
+  const without = (why) => say(`without a kernel for guests (${why}): the tests skip what needs one`);
+  const name = kernelPackage();
+  if (!name) return without(`apt-cache knows no ${NEWEST}`);
+  const folder = join(root, BUILD, 'package');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  let failed = false;
+  const note = () => {
+    failed = true;
+  };
+  // As a user of its own apt-get could not write here.
+  const sandbox = process.getuid?.() === 0 ? ['-o', 'APT::Sandbox::User=root'] : [];
+  await run(`fetching ${name}`, 'apt-get', [...sandbox, '-qq', 'download', name], {
+    cwd: folder,
+    failed: note,
+  });
+  const [packed] = readdirSync(folder);
+  if (failed || !packed) return without('it could not be fetched, see above');
+  await run(`unpacking ${packed}`, 'dpkg', ['-x', packed, '.'], { cwd: folder, failed: note });
+  const files = failed ? [] : below(folder);
+  const found = [
+    files.find((file) => basename(file).startsWith('vmlinuz-')),
+    ...MODULES.map((module) => files.find((file) => basename(file) === `${module}.ko`)),
+  ];
+  if (found.includes(undefined)) without(`${packed} is not put together as that of Debian 12`);
+  else {
+    for (const [at, module] of MODULES.entries()) {
+      copyFileSync(found[at + 1], join(root, BUILD, `${module}.ko`));
+    }
+    renameSync(found[0], join(root, BUILD, 'vmlinuz'));
+  }
+  rmSync(folder, { recursive: true });
+}
+
+async function buildInitramfs() {
+  const init = `${BUILD}/init`;
+  const flags = ['-static', '-O2', '-Wall', '-Wextra', '-o', init];
+  await run("building the guest's program", 'gcc', [...flags, ...PROGRAM]);
+  const modules = MODULES.map((module) => readFileSync(join(root, BUILD, `${module}.ko`)));
+  const files = [
+    ['init', readFileSync(join(root, init)), 0o755],
+    ['modules', undefined, 0o755],
+    ...modules.map((bytes, at) => [`modules/${at}.ko`, bytes, 0o644]),
+  ];
+  writeFileSync(join(root, BUILD, 'initramfs'), archive(files));
+}
+
+/** Makes test/vm/build/vmlinuz and test/vm/build/initramfs, or says why not. */
+export async function buildGuest() {
+  if (process.arch !== 'x64') return;
+  const kernel = `${BUILD}/vmlinuz`;
+  await once(`${BUILD}/.kernel`, digest([], NEWEST, ...MODULES), kernel, fetchKernel);
+  const modules = MODULES.map((module) => `${BUILD}/${module}.ko`);
+  if (!existsSync(join(root, kernel))) return; // It was said why.
+  const inputs = digest([...PROGRAM, 'test/vm/guest/ivshmem.h', 'scripts/cpio.mjs', ...modules]);
+  await once(`${BUILD}/.initramfs`, inputs, `${BUILD}/initramfs`, buildInitramfs);
+}

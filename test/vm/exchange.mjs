@@ -1,0 +1,17 @@
+/**
+ * The host's side of an exchange with a guest: waits until the guest is there, fills the memory from a seed, rings; when
+ * rung, sums up what the guest has made of it.
+ * Usage: exchange.mjs NAME SEED
+ */
+import { fill, sum } from './pattern.mjs';
+import { tell, Worker } from './worker.mjs';
+
+const [name, seed] = process.argv.slice(2);
+const worker = await Worker.join(name);
+await worker.rung();
+fill(worker.words, Number(seed));
+tell({ wrote: sum(worker.words) });
+worker.ring();
+await worker.rung();
+tell({ read: sum(worker.words) });
+await worker.leave();

@@ -1,0 +1,35 @@
+/**
+ * A backend of another user: claims by tickets, to read, and tells what it was granted, what it maps, and what becomes of
+ * opening the fd anew for writing.
+ *
+ * node other-backend.js RUNTIME_DIR SECRET...
+ */
+import { openSync, writeSync } from 'node:fs';
+import { connect, describeForBackend } from '@vkmemd/client';
+import { mapFd, type OwnedFd } from '@vkmemd/proto';
+
+const [runtimeDir = '', ...secrets] = process.argv.slice(2);
+
+/** 'written', or why not. */
+function rewritten({ fd }: OwnedFd): string {
+  try {
+    writeSync(openSync(`/proc/self/fd/${fd}`, 'r+'), Buffer.of(99), 0, 1, 1);
+    return 'written';
+  } catch (failure) {
+    const { syscall, code } = failure as NodeJS.ErrnoException;
+    return `${syscall} ${code}`;
+  }
+}
+
+await using client = await connect({ runtimeDir, clientName: 'other backend' });
+const told: object[] = [];
+for (const ticket of secrets) {
+  await using memory = await client.claim({ ticket });
+  for (const { fd, offset, size, access, readOnly, reopenable } of describeForBackend(memory)) {
+    using mapping = mapFd(fd, { offset, length: Number(size), access });
+    const [first] = new Uint8Array(mapping.buffer);
+    told.push({ access, readOnly, reopenable, first, again: rewritten(fd) });
+    fd.close();
+  }
+}
+process.stdout.write(JSON.stringify(told));

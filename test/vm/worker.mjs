@@ -1,0 +1,56 @@
+/**
+ * What the sandboxed workers that speak with a guest have in common: a session that they inherit, memory that they know by
+ * name, and a place among the peers of its ivshmem server. They print a line of JSON for each thing there is to tell.
+ */
+import { connect } from '@vkmemd/client';
+
+export const tell = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
+
+export class Worker {
+  /** The memory in words of 32 bits. */
+  words;
+  #client;
+  #peer;
+  #rung = 0;
+  #wake = () => {};
+
+  constructor(client, peer, map) {
+    this.#client = client;
+    this.#peer = peer;
+    this.words = new Uint32Array(map.bytes.buffer, map.bytes.byteOffset, map.length / 4);
+    peer.on('interrupt', () => {
+      this.#rung += 1;
+      this.#wake();
+    });
+  }
+
+  /** Joins, and tells its id, by which a guest is to ring it. */
+  static async join(name) {
+    const client = await connect();
+    const map = (await client.claim({ name })).map();
+    const peer = await client.joinIvshmem({ name });
+    tell({ peer: peer.id });
+    return new Worker(client, peer, map);
+  }
+
+  /** Waits until it is rung. Each side rings only in answer to the other, so there is one ring at a time. */
+  async rung() {
+    while (this.#rung === 0) {
+      await new Promise((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#rung -= 1;
+  }
+
+  /** Rings the guest, the one other peer. */
+  ring() {
+    const [guest] = this.#peer.peers;
+    this.#peer.ring(guest, 0);
+  }
+
+  async leave() {
+    this.#peer.close();
+    await this.#client.close();
+  }
+}
