@@ -108,17 +108,22 @@ t.test('a machine whose RAM and devices are the daemon’s', { skip: noQemu ?? f
   await t.test('as a user who cannot open it anew', { skip: noOtherUser ?? false }, async (t) => {
     openToOthers(runtimeDir);
     chmodSync(runtimeDir, 0o755);
-    const others = await new Promise<string>((resolve) => {
-      const args = ['--allocate', 'name=own,size=1M,lifetime=session', '--dimm', 'own', '--', QEMU];
-      const node = plainNode([program, '--runtime-dir', runtimeDir, 'vm', 'run', ...args]);
-      const child = spawn(...node, { env: plainEnvironment(), uid: OTHER_UID, gid: OTHER_UID });
-      let said = '';
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
+    const said = (more: string) =>
+      new Promise<string>((resolve) => {
+        const own = `name=own,size=1M,lifetime=session${more}`;
+        const args = ['--dry-run', '--allocate', own, '--dimm', 'own', '--', QEMU];
+        const node = plainNode([program, '--runtime-dir', runtimeDir, 'vm', 'run', ...args]);
+        const child = spawn(...node, { env: plainEnvironment(), uid: OTHER_UID, gid: OTHER_UID });
+        let said = '';
+        for (const output of [child.stdout, child.stderr]) {
+          output.setEncoding('utf8').on('data', (text: string) => {
+            said += text;
+          });
+        }
+        child.once('close', () => resolve(said));
       });
-      child.once('close', () => resolve(said));
-    });
-    t.match(others, /NOT_PERMITTED.*own: user 65534 cannot open it anew.*reopenable/);
+    t.match(await said(''), /NOT_PERMITTED.*own: user 65534 cannot open it anew.*reopenable/);
+    t.match(await said(',reopenable'), /^qemu-system-x86_64 -object .* -device pc-dimm,memdev=vkmem-own,/);
   });
 
   await weights.free();
