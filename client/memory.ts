@@ -141,10 +141,9 @@ export class Memory implements AsyncDisposable {
 
   /**
    * Another process was given the fds, and has the grants from now on: they are a session's that ends with it. Here only
-   * fds and maps are left, which release() lets go of. Once; later calls get the same result.
-   * @param pidfd of the process (openPidfd()); borrowed.
-   * @returns the session's id, for Client.endEntrusted(). @throws VkmemError INVALID_HANDLE where that is no process that lives; NOT_FOUND once released; BUSY, TOO_MANY_SESSIONS,
-   *   TOO_MANY_FILES, UNAVAILABLE, STALE_INCARNATION.
+   * fds and maps are left, which release() lets go of. Once. @param pidfd of the process (openPidfd()); borrowed.
+   * @returns the session's id, for endEntrusted(). @throws VkmemError INVALID_HANDLE, NOT_FOUND, BUSY,
+   *   TOO_MANY_SESSIONS, TOO_MANY_FILES, UNAVAILABLE, STALE_INCARNATION.
    */
   entrust(pidfd: OwnedFd): Promise<bigint> {
     this.#entrusted ??= this.#entrust(pidfd);
@@ -153,7 +152,6 @@ export class Memory implements AsyncDisposable {
 
   async #entrust(pidfd: OwnedFd): Promise<bigint> {
     try {
-      if (this.released) throw new VkmemError('NOT_FOUND', 'This memory was released.');
       const grantIds = this.grants.map(({ id }) => id);
       return (await this.#handoff.request('entrust', { grantIds }, [pidfd.dup()])).message.sessionId;
     } catch (failure) {

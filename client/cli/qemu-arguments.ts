@@ -2,8 +2,8 @@
  * QEMU's options for memory that it opens by /proc/self/fd, in every form that a guest can see it in.
  *
  * As QEMU 7.2 takes them: options that come twice are joined, so these come behind the user's own and change nothing of
- * them. Guest RAM needs no -m, whose default is the backend's size. What is plugged in beside it needs -m with slots and
- * maxmem, which is worked out here unless the user's own -m says it.
+ * them. Guest RAM needs no -m, whose default is the backend's size, but where that says maxmem. What is plugged in beside it
+ * needs -m with slots and maxmem, which is worked out here unless the user's own -m says it.
  */
 import { VkmemError } from '@vkmemd/proto';
 
@@ -46,6 +46,15 @@ export function deviceOf(form: Form, memdev: string, id: string): Record<string,
   return form === 'nvdimm-ro' ? { ...device, unarmed: true } : device;
 }
 
+/**
+ * That QEMU survives it: of a BAR of another size it only says so once it aborts, also in a machine that runs.
+ * @throws VkmemError SIZE_NOT_POWER_OF_TWO.
+ */
+export function requireFit(form: Form, name: string, size: bigint): void {
+  if (form !== 'ivshmem' || (size & (size - 1n)) === 0n) return;
+  throw new VkmemError('SIZE_NOT_POWER_OF_TWO', `${name} has ${size} bytes.`, { size_bytes: String(size) });
+}
+
 const written = (properties: Record<string, unknown>): string =>
   Object.entries(properties)
     .map(([key, value]) => `${key}=${value === true ? 'on' : String(value)}`)
@@ -74,14 +83,18 @@ export function qemuArguments(given: readonly Given[], own: readonly string[]): 
 
 const DEFAULT_RAM = 128n << 20n;
 const UNITS = 'BKMGT';
+/** Whether -m says how much RAM there is. */
+const SIZED = /(^|,)(size=)?\d/;
 
 function roomFor(given: readonly Given[], own: readonly string[]): string[] {
   const plugged = given.filter(({ form }) => FORMS[form].plugged);
   const said = own.filter((_, at) => /^--?m$/.test(own[at - 1] ?? '')).join(',');
-  if (plugged.length === 0 || said.includes('maxmem=')) return [];
-  const ram = given.find(({ form }) => form === 'ram')?.size ?? ramOf(said);
-  const most = plugged.reduce((sum, { size }) => sum + size, ram);
-  return ['-m', `slots=${plugged.length},maxmem=${most}B`];
+  const ram = given.find(({ form }) => form === 'ram')?.size;
+  const size = ram !== undefined && !SIZED.test(said) ? [`size=${ram}B`] : [];
+  if (said.includes('maxmem=')) return size.length > 0 ? ['-m', ...size] : [];
+  if (plugged.length === 0) return [];
+  const most = plugged.reduce((sum, { size }) => sum + size, ram ?? ramOf(said));
+  return ['-m', [...size, `slots=${plugged.length}`, `maxmem=${most}B`].join(',')];
 }
 
 /** Bytes, as -m says them: MiB without a unit. */

@@ -12,7 +12,7 @@ import { parseAllWanted } from './allocate-option.js';
 import { UUID } from './allocation.js';
 import { type Context, newCommand } from './command.js';
 import { another, becoming, beginFor, provide, rawArguments } from './exec.js';
-import { FORMS, type Form, type Given, qemuArguments } from './qemu-arguments.js';
+import { FORMS, type Form, type Given, qemuArguments, requireFit } from './qemu-arguments.js';
 
 const DESCRIPTION = `Run QEMU with memory of the daemon, which it inherits as fds.
 
@@ -84,6 +84,7 @@ async function give(claims: Claims, options: Options): Promise<Given[]> {
     for (const name of wanted[form] ?? []) {
       const { access } = FORMS[form];
       const claimed = await claims.of(name, access);
+      requireFit(form, name, claimed.allocation.sizeBytes);
       requireOpenable(name, claimed, access);
       const id = `vkmem-${name.replaceAll('/', '.')}`;
       if (given.some((other) => other.id === id))

@@ -2,7 +2,9 @@
  * vkmemctl vm: memory for virtual machines. One file a subcommand.
  */
 import { Command } from 'commander';
+import { vmAttachCommand } from './vm-attach.js';
 import { vmDescribeCommand } from './vm-describe.js';
+import { vmDetachCommand } from './vm-detach.js';
 import { ivshmemCommand } from './vm-ivshmem.js';
 import { vmLsCommand } from './vm-ls.js';
 import { vmRunCommand } from './vm-run.js';
@@ -20,6 +22,8 @@ export function vmCommand(): Command {
     .addCommand(ivshmemCommand())
     .addCommand(vmLsCommand())
     .addCommand(vmRunCommand())
+    .addCommand(vmAttachCommand())
+    .addCommand(vmDetachCommand())
     .addCommand(vmStopCommand())
     .addCommand(vmDescribeCommand());
 }

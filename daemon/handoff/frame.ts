@@ -8,8 +8,8 @@ type Message = Decoded<'ClientMessage'>;
 /** The most that one message may have. */
 export const MAX_CLIENT_FDS = 1;
 
-/** Of those that may have any: what was imported, a process, a socket that the client made itself. */
-const FDS: Readonly<Record<string, readonly number[]>> = { import: [1], entrust: [1], serveIvshmem: [0, 1] };
+/** Of those that may have any: what was imported, a process. */
+const FDS: Readonly<Record<string, readonly number[]>> = { import: [1], entrust: [1] };
 
 /** @param came with the datagram. @throws VkmemError PROTOCOL_ERROR. */
 export function checkFds({ body, fdCount }: Message, came: number): void {

@@ -5,7 +5,7 @@
  * ends with the connection or with the process, whichever is first; so what a virtual machine was given counts for its
  * user, and drains when it is gone, as any grant does.
  */
-import { type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { type Decoded, hasExited, type OwnedFd, openPidfd, VkmemError } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
 import type { Identity } from '../policy/identity.js';
 import type { WithFds } from './allocate.js';
@@ -152,12 +152,23 @@ export async function joinIvshmem(
   }
 }
 
-/** The process of a session, for another one of it. @throws VkmemError TOO_MANY_FILES. */
+/**
+ * The process of a session, for another one of it, by a pidfd of its own: whoever keeps fds keeps the same open file once.
+ * @throws VkmemError TOO_MANY_FILES.
+ */
 function sameProcess(domain: Domain, { identity, process }: Session): ClientProcess | undefined {
-  if (!process || process.exited) return undefined;
+  using known = process?.pidfd();
+  if (!process || !known || process.pid === 0) return undefined;
   const uncount = domain.fds.lease(identity.uid, 1);
-  const pidfd = process.pidfd();
-  if (pidfd) return new ClientProcess(process.pid, pidfd, uncount);
+  try {
+    const pidfd = openPidfd(process.pid);
+    // As long as it has not, the number is no other process's.
+    if (!hasExited(known)) return new ClientProcess(process.pid, pidfd, uncount);
+    pidfd.close();
+  } catch (failure) {
+    uncount();
+    throw failure;
+  }
   uncount();
   return undefined;
 }

@@ -70,7 +70,11 @@ function restorePeer(domain: Domain, found: Found, server: IvshmemServer, record
   const fds = takeAll(found, record);
   const [socket, ...doorbells] = fds;
   if (!socket || !session || session.ended || !record.settled || doorbells.length !== vectors) {
-    const why = !session ? 'its session did not' : !record.settled ? 'it was not told all' : 'fds are missing';
+    const why = !session
+      ? 'its session did not'
+      : !record.settled
+        ? 'it was not told all'
+        : 'fds are missing';
     domain.events.note(`ivshmem peer ${id} of ${record.allocation} did not outlive the daemon: ${why}`);
     drop(domain, found, record, fds);
     return false;

@@ -1,0 +1,143 @@
+/**
+ * vkmemctl vm attach and detach, with a real QEMU: what it was given counts as its own, and nothing of it stays behind.
+ */
+
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { openPidfd } from '@vkmemd/client';
+import t, { type Test } from 'tap';
+import { parsed, vkmemctl } from '../cli/support.js';
+import { connected, MIB } from '../client/support.js';
+import { assertCounts, assertNoLeaks, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { until } from '../support/kept.js';
+import { fdsOf, listPlugged, Monitor, noQemu, plugIn, startMachine, stop, unplug } from './machine.js';
+
+const CYCLES = 200;
+
+/** A socket whose other side does as it is told. */
+async function impostor(t: Test, speak: (socket: Socket) => void): Promise<string> {
+  const path = join(temporaryFolder(t), 'qmp.sock');
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    speak(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return path;
+}
+
+t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
+  const { runtimeDir, pid } = await startDaemon(t);
+  const machine = await startMachine(t, '-m', '128M,slots=2,maxmem=1G', '-machine', 'nvdimm=on');
+  const client = await connected(t, runtimeDir);
+  const memory = await client.allocate({ name: 'frames', size: 2 * MIB });
+  const ctl = (...args: string[]) => vkmemctl(runtimeDir, 'vm', ...args, '--qmp', machine.qmp);
+  /** The client of the test and its memory are there all along. */
+  const mine = { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 };
+
+  await t.test('sees memory that is added, and lets go of it', async (t) => {
+    memory.map().bytes.fill(0x5a);
+    const attached = parsed(await ctl('attach', 'frames', '--as', 'dimm', '--json'));
+    t.match(attached, { device: 'vkmem-frames', form: 'dimm', access: 'rw', pid: machine.child.pid });
+    await assertCounts(t, runtimeDir, { ...mine, sessions: 2, grants: 2 });
+    const monitor = await machine.monitor();
+    const [{ data }] = (await monitor.execute('query-memory-devices')) as [{ data: { addr: number } }];
+    const seen = await monitor.execute('human-monitor-command', { 'command-line': `xp /1xw ${data.addr}` });
+    t.match(seen, /0x5a5a5a5a/, 'what a worker wrote is in the guest’s memory');
+    t.strictSame(await monitor.execute('query-fdsets'), [], 'QEMU keeps no fd for us');
+    monitor.close();
+    const again = await ctl('attach', 'frames', '--as', 'dimm', '--json');
+    t.equal(parsed(again).error.code, 'VMM_REFUSED');
+    t.match(again.stderr, /Duplicate device ID/, 'in QEMU’s own words');
+    const waited = await ctl('detach', 'frames', '--timeout', '1s');
+    t.match(waited.stderr, /VMM_REFUSED.*has to let go of vkmem-frames/, 'no guest is there to let go');
+    await assertCounts(t, runtimeDir, { ...mine, sessions: 2, grants: 2 });
+  });
+
+  await t.test('reads memory that it may not write', async (t) => {
+    t.equal((await ctl('attach', 'frames', '--as', 'nvdimm-ro', '--id', 'ro')).code, 0);
+    const wrong = await ctl('attach', 'frames', '--as', 'nvdimm-ro', '--access', 'rw');
+    t.match(wrong.stderr, /INVALID_ARGUMENT/);
+    t.match((await ctl('detach', 'frames')).stderr, /more than once: name one of ro, vkmem-frames/);
+    const odd = await client.allocate({ name: 'odd', size: 3 * MIB });
+    const unfit = await ctl('attach', 'odd');
+    t.match(unfit.stderr, /SIZE_NOT_POWER_OF_TWO/, 'QEMU would abort');
+    await odd.free();
+    await assertCounts(t, runtimeDir, { ...mine, sessions: 3, grants: 3 });
+  });
+
+  await t.test(`${CYCLES} times there and back leave no fd`, async (t) => {
+    t.equal((await ctl('attach', 'frames', '--id', 'bar')).code, 0);
+    const detached = ctl('detach', 'bar');
+    await machine.letGo();
+    t.match(await detached, { code: 0, stdout: /^Detached bar from process/ });
+    const monitor = await machine.monitor();
+    const cycle = async () => {
+      const granted = await client.claim({ name: 'frames' });
+      const pidfd = openPidfd(machine.child.pid ?? 0);
+      const fd = granted.fd('MAPPABLE');
+      const [allocation, session] = [granted.id, await granted.entrust(pidfd)];
+      const backend = { size: granted.size, share: true };
+      const device = { driver: 'ivshmem-plain', id: 'bar' };
+      await plugIn(monitor, { allocation, session, fd, backend, device });
+      for (const own of [fd, pidfd]) own.close();
+      await granted.release();
+      const found = (await listPlugged(monitor)).find(({ device }) => device === 'bar');
+      const unplugged = unplug(monitor, found, 10_000);
+      await machine.letGo();
+      await unplugged;
+      await client.endEntrusted(session);
+    };
+    await cycle();
+    const fds = () => [fdsOf(machine.child.pid), fdsOf(pid), fdsOf(process.pid)].join();
+    const before = fds();
+    for (let at = 1; at < CYCLES; at += 1) await cycle();
+    await t.resolves(until('as many fds as before', () => (fds() === before ? true : undefined)));
+    monitor.close();
+    await assertCounts(t, runtimeDir, { ...mine, sessions: 3, grants: 3 });
+  });
+
+  await t.test('that is killed has nothing any more', async (t) => {
+    t.equal((await memory.free()).freed, false);
+    await assertCounts(t, runtimeDir, { sessions: 3, drainingAllocations: 1, grants: 2, fds: 1 });
+    await stop(machine.child);
+    await assertCounts(t, runtimeDir, { sessions: 1 });
+  });
+});
+
+t.test('what is no machine is told as that, and nothing stays', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const client = await connected(t, runtimeDir);
+  const memory = await client.allocate({ name: 'frames', size: MIB, grant: [] });
+  const attach = async (qmp: string, name = 'frames') =>
+    (await vkmemctl(runtimeDir, 'vm', 'attach', name, '--qmp', qmp)).stderr;
+  const greeting = '{"QMP": {"version": {}, "capabilities": []}}\n';
+  const mute = await impostor(t, () => {});
+  await t.rejects(Monitor.connect(mute, 200), { code: 'VMM_REFUSED', message: /a greeting did not come/ });
+  const babble = await impostor(t, (socket) => socket.write('SSH-2.0-OpenSSH\r\n'));
+  const polite = await impostor(t, (socket) => {
+    socket.write(greeting);
+    socket.on('data', (said) => {
+      const { id, execute } = JSON.parse(String(said));
+      if (execute === 'qmp_capabilities') socket.write(`{"return": {}, "id": ${id}}\n`);
+      else socket.destroy(); // as one that dies in the middle
+    });
+  });
+  const [absent, garbage, hangup, unknown] = await Promise.all([
+    attach(join(runtimeDir, 'nobody.sock')),
+    attach(babble),
+    attach(polite),
+    attach(polite, 'nothing'),
+  ]);
+  t.match(absent, /VMM_REFUSED.*nobody\.sock: .*ENOENT/);
+  t.match(garbage, /VMM_REFUSED.*it said "SSH-2\.0-OpenSSH/);
+  t.match(hangup, /VMM_REFUSED.*it hung up/);
+  t.match(unknown, /NOT_FOUND/);
+  await memory.free();
+  await client.close();
+  await assertNoLeaks(t, runtimeDir);
+});

@@ -1,0 +1,141 @@
+/**
+ * Entrusted grants: what another process was given counts as long as it lives, whatever becomes of who gave it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openPidfd } from '@vkmemd/client';
+import { createMemfd, type Draft, errorOf, type OwnedFd } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { connected, MIB } from '../client/support.js';
+import { allocate, budget, nothingLeft } from '../store/support.js';
+import { ANYBODY, assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { Kept, until } from '../support/kept.js';
+import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
+
+/** A process that knows nothing of any daemon, and ends with the test. */
+function stranger(t: Test, stdio: readonly (number | 'ignore')[] = []): ChildProcess & { pid: number } {
+  const child = spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', ...stdio] });
+  t.teardown(() => child.kill('SIGKILL'));
+  if (child.pid === undefined) throw new Error('there is no sleep(1)');
+  return child as ChildProcess & { pid: number };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+/** The code that a message with fds is refused with. */
+async function refusal(wire: HandoffWire, body: Draft<'ClientMessage'>, fds: OwnedFd[]): Promise<string> {
+  wire.send(body, fds);
+  const { message } = await wire.next();
+  return message.error ? errorOf(message.error).code : 'served';
+}
+
+t.test('a grant outlasts who claimed it, and ends with the process that has it', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+  const client = await connected(t, runtimeDir);
+  const maker = await connected(t, runtimeDir);
+
+  await t.test('freed, it drains until that process has exited', async (t) => {
+    await maker.allocate({ name: 'frames', size: MIB, grant: [] });
+    const memory = await client.claim({ name: 'frames' });
+    const fd = memory.fd('MAPPABLE');
+    const child = stranger(t, [fd.fd]);
+    fd.close();
+    const pidfd = openPidfd(child.pid);
+    const id = await memory.entrust(pidfd);
+    pidfd.close();
+    t.ok(id > client.session.id);
+    await memory.release();
+    await assertCounts(t, runtimeDir, { sessions: 3, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
+    t.equal((await maker.free({ name: 'frames' })).freed, false);
+    await assertCounts(t, runtimeDir, { sessions: 3, drainingAllocations: 1, grants: 1, fds: 1 });
+    await ended(child);
+    await assertCounts(t, runtimeDir, { sessions: 2 });
+  });
+
+  await t.test('the right to write goes with it, and comes back when it is given back', async (t) => {
+    await maker.allocate({ name: 'one', size: MIB, sharing: 'ONE_WRITER', grant: [] });
+    const memory = await client.claim({ name: 'one' });
+    const another = await client.claim({ name: 'one' });
+    const pidfd = openPidfd(stranger(t).pid);
+    t.teardown(() => pidfd.close());
+    await t.rejects(memory.entrust(pidfd), { code: 'BUSY' }, 'one of two writers cannot leave the other');
+    await another.release();
+    const session = await memory.entrust(pidfd);
+    await memory.release();
+    t.equal((await maker.get({ name: 'one' })).writerSessionId, session);
+    await t.rejects(client.claim({ name: 'one' }), { code: 'BUSY' });
+    await client.endEntrusted(session);
+    await (await client.claim({ name: 'one' })).release();
+    t.equal((await maker.free({ name: 'one' })).freed, true);
+  });
+
+  await t.test('what is refused moves nothing', async (t) => {
+    const made = await maker.allocate({ name: 'kept', size: MIB, grant: [] });
+    const wire = await HandoffWire.open(runtimeDir);
+    const kinds = ['KIND_MAPPABLE'] as const;
+    const claimed = await wire.ask({ claim: { allocation: { name: 'kept' }, kinds } });
+    for (const fd of claimed.fds) fd.close();
+    const grantId = claimed.message.claim?.grants[0]?.id ?? 0n;
+    const child = stranger(t);
+    const living = () => openPidfd(child.pid);
+    const dead = stranger(t);
+    const gone = openPidfd(dead.pid);
+    await ended(dead);
+    const good = { entrust: { grantIds: [grantId] } };
+    t.equal(await refusal(wire, good, [await createMemfd('not a process', 4096n)]), 'INVALID_HANDLE');
+    t.equal(await refusal(wire, good, [gone]), 'INVALID_HANDLE');
+    t.equal(await refusal(wire, { entrust: { grantIds: [grantId, 999n] } }, [living()]), 'NOT_FOUND');
+    t.equal(await refusal(wire, { entrust: { grantIds: [] } }, [living()]), 'INVALID_ARGUMENT');
+    const own = wire.welcome.sessionId;
+    t.equal(await refusal(wire, { endEntrusted: { sessionId: own } }, []), 'NOT_FOUND', 'not entrusted');
+    await assertCounts(t, runtimeDir, { sessions: 3, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
+
+    wire.send(good, [living()]);
+    const session = (await wire.next()).message.entrust?.sessionId ?? 0n;
+    t.equal(await refusal(wire, { release: { grantId } }, []), 'NOT_FOUND', 'it is another session’s now');
+    if (noOtherUser === undefined) {
+      openToOthers(runtimeDir);
+      t.equal(await asOtherUser('../vm/stranger.js', [runtimeDir, String(session)]), 'NOT_FOUND');
+    } else t.comment(noOtherUser);
+    await wire.ask({ endEntrusted: { sessionId: session } });
+    t.equal(await refusal(wire, good, []), 'PROTOCOL_ERROR', 'without a process');
+    await wire.closed;
+    await made.free();
+  });
+
+  await client.close();
+  await maker.close();
+  await assertNoLeaks(t, runtimeDir);
+});
+
+t.test('it goes on over a restart of the daemon, and ends with the process even then', async (t) => {
+  const kept = await Kept.start(t);
+  const child = stranger(t);
+  const wire = await kept.open();
+  const held = await allocate(wire, 7, { name: 'frames' });
+  held.fd.close();
+  wire.send({ entrust: { grantIds: [held.grantId] } }, [openPidfd(child.pid)]);
+  const session = (await wire.next()).message.entrust?.sessionId ?? 0n;
+  wire.close();
+  await kept.kill();
+  await kept.serving();
+  const counts = async () => (await budget(kept)).counts;
+  t.match(await counts(), { sessions: 1, grants: 1 });
+
+  const later = await kept.open();
+  const token = `${later.welcome.incarnation}.${session}`;
+  t.not(later.welcome.sessionId, session);
+  const thief = await kept.open({ token, grantIds: [] });
+  t.notOk(thief.welcome.restored, 'nobody takes it up');
+  thief.close();
+  await ended(child);
+  await until('the end of the session', async () => ((await counts())?.grants === 0 ? true : undefined));
+  await later.ask({ free: { allocation: { name: 'frames' } } });
+  later.close();
+  await nothingLeft(t, kept);
+});
