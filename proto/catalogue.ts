@@ -5,18 +5,9 @@
  * socket and as `.code` in the client library. A retired one stays in RETIRED_CODES and never gets a new meaning.
  * `next` is what the caller can do about it, `grpc` the google.rpc.Code that the fault travels under.
  */
+import { type CatalogueEntry, entry } from './catalogue-entry.js';
 import { GrpcCode } from './grpc-code.js';
 
-/** One line of the catalogue. */
-export interface CatalogueEntry {
-  readonly grpc: number;
-  readonly sentence: string;
-  readonly next: string;
-}
-
-const entry = (grpc: number, sentence: string, next: string): CatalogueEntry => ({ grpc, sentence, next });
-
-/** Code -> its gRPC status, its sentence and what to do next. */
 export const CATALOGUE = {
   QUOTA_EXCEEDED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
@@ -141,7 +132,7 @@ export const CATALOGUE = {
   VMM_REFUSED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The virtual machine monitor refused, or did not answer as expected.',
-    'Mend what the reason names; nothing of it is left in the machine or the daemon.',
+    'Mend what the reason names, and try again; what was begun is undone, and what was to end is as it was.',
   ),
   NOT_PERMITTED: entry(
     GrpcCode.PERMISSION_DENIED,
@@ -227,13 +218,3 @@ export const CATALOGUE = {
 
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof CATALOGUE;
-
-/** Codes that once existed. None may appear in CATALOGUE again. */
-export const RETIRED_CODES: readonly string[] = [];
-
-/** `google.rpc.ErrorInfo.domain` of every fault of ours. */
-export const ERROR_DOMAIN = 'vkmemd';
-
-export function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(CATALOGUE, code);
-}

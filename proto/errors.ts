@@ -4,6 +4,17 @@
 import { CATALOGUE, type ErrorCode } from './catalogue.js';
 
 export * from './catalogue.js';
+export type { CatalogueEntry } from './catalogue-entry.js';
+
+/** Codes that once existed. None may appear in CATALOGUE again. */
+export const RETIRED_CODES: readonly string[] = [];
+
+/** `google.rpc.ErrorInfo.domain` of every fault of ours. */
+export const ERROR_DOMAIN = 'vkmemd';
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(CATALOGUE, code);
+}
 export * from './grpc-code.js';
 
 /** What a fault quotes of a message may be long; an answer must fit a datagram, and a trailer. In characters. */

@@ -7,7 +7,7 @@
  *
  * link   the way to one peer
  */
-import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import {
   asVkmemError,
@@ -41,19 +41,17 @@ export class IvshmemPlane implements IvshmemSockets {
   readonly #folder: string;
   readonly #listeners = new Map<IvshmemServer, Listener>();
 
-  /** @param folder of the sockets; made where it is missing. */
+  /** @param folder of the sockets; made with the first of them. */
   constructor(domain: Domain, folder: string) {
     this.#domain = domain;
     this.#folder = folder;
-    mkdirSync(folder, { recursive: true });
-    chmodSync(folder, FOLDER_MODE);
     domain.ivshmem.sockets = this;
   }
 
   /** Removes what an earlier daemon left and nobody listens on any more. */
   sweep(): void {
     const kept = new Set(this.#domain.ivshmem.all.map(({ terms }) => terms.path));
-    for (const name of readdirSync(this.#folder)) {
+    for (const name of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
       const path = joinPath(this.#folder, name);
       if (!kept.has(path)) rmSync(path, { force: true });
     }
@@ -61,7 +59,18 @@ export class IvshmemPlane implements IvshmemSockets {
 
   listen({ id }: Allocation): { readonly path: string; readonly socket: OwnedFd } {
     const path = joinPath(this.#folder, `${id}.sock`);
-    rmSync(path, { force: true });
+    try {
+      mkdirSync(this.#folder, { recursive: true });
+      chmodSync(this.#folder, FOLDER_MODE);
+      rmSync(path, { force: true });
+    } catch (cause) {
+      throw new VkmemError(
+        'UNAVAILABLE',
+        `The folder of sockets cannot be used: ${String(cause)}.`,
+        {},
+        cause,
+      );
+    }
     return { path, socket: listenAt({ type: 'stream', path, mode: MODE, backlog: BACKLOG }) };
   }
 
