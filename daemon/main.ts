@@ -115,7 +115,7 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
     const adminSocket = ofAdmin?.fd ?? folder.adminSocket;
     const admin = await AdminServer.open(domain, adminSocket, addresses, { recovery: state, connections });
     undo.push(() => admin.close());
-    const ivshmem = new IvshmemPlane(domain, folder.ivshmemFolder);
+    const ivshmem = new IvshmemPlane(domain, options.ivshmemDir);
     undo.push(() => ivshmem.close());
     if (survival)
       log.info(await survival.restore(domain), 'what outlived the daemon before this one is back');

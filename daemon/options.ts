@@ -2,7 +2,7 @@
  * The command line of vkmemd.
  */
 import { readFileSync } from 'node:fs';
-import { runtimeDir } from '@vkmemd/proto';
+import { ivshmemDir, runtimeDir } from '@vkmemd/proto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 export interface Options {
@@ -10,6 +10,8 @@ export interface Options {
   readonly device: string | undefined;
   /** Absolute. */
   readonly runtimeDir: string;
+  /** Of the sockets for virtual machines. */
+  readonly ivshmemDir: string;
   readonly logLevel: string;
   /** Addresses and ports to serve health and metrics on by TCP, as they were written. */
   readonly adminListen: readonly string[];
@@ -161,6 +163,7 @@ export function parseOptions(argv: readonly string[]): Options {
   return {
     device: given.device,
     runtimeDir: runtimeDir(given.runtimeDir),
+    ivshmemDir: ivshmemDir(given.runtimeDir),
     logLevel: given.logLevel,
     adminListen: given.adminListen,
     policy: {

@@ -14,7 +14,6 @@ import {
   ADMIN_SOCKET,
   CONTROL_SOCKET,
   HANDOFF_SOCKET,
-  IVSHMEM_FOLDER,
   lockFile,
   type OwnedFd,
   VkmemError,
@@ -32,8 +31,6 @@ export class RuntimeFolder {
   readonly handoffSocket: string;
   readonly controlSocket: string;
   readonly adminSocket: string;
-  /** Of the sockets for virtual machines. */
-  readonly ivshmemFolder: string;
   readonly #lock: OwnedFd;
   /** Those that are made here. */
   readonly #sockets: readonly string[];
@@ -43,7 +40,6 @@ export class RuntimeFolder {
     this.handoffSocket = handoff ?? join(path, HANDOFF_SOCKET);
     this.controlSocket = control ?? join(path, CONTROL_SOCKET);
     this.adminSocket = admin ?? join(path, ADMIN_SOCKET);
-    this.ivshmemFolder = join(path, IVSHMEM_FOLDER);
     this.#lock = lock;
     const given = [handoff, control, admin];
     this.#sockets = [this.handoffSocket, this.controlSocket, this.adminSocket].filter(

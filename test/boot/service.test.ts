@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { until } from '../support/kept.js';
-import { Booted, SERVICE } from './booted.js';
+import { Booted, NODE, SERVICE } from './booted.js';
 import { unbootable } from './namespaces.js';
 
 /** EX_UNAVAILABLE: nobody listens. */
@@ -64,6 +64,28 @@ t.test('the service', { skip: unbootable(), timeout: 300_000 }, async (t) => {
       (await booted.journal(`VKMEMD_ALLOCATION=${one}`)).length > 0,
       'what became of it can be searched for',
     );
+  });
+
+  await t.test('virtual machines find their socket, before a crash and after it', async (t) => {
+    const offered = await booted.vkmemctl('worker', 'vm', 'ivshmem', 'frames', '--json');
+    t.equal(offered.status, 0, offered.stderr);
+    const { path } = (JSON.parse(offered.stdout) as { server: { path: string } }).server;
+    t.match(path, /^\/run\/vkmemd\/ivshmem\/[0-9a-f-]{36}\.sock$/);
+    const visit = `require('net').connect(process.argv[1]).once('data', (told) => {
+      console.log(told.length > 0); process.exit();
+    }).once('end', () => { console.log('hung up'); process.exit(); })`;
+    const visited = async (user: string) => (await booted.runAs(user, NODE, '-e', visit, path)).stdout.trim();
+    t.equal(await visited('worker'), 'true', 'its user is let in');
+    t.equal(await visited('stranger'), 'hung up', 'nobody else is');
+    const { InvocationID: before } = await booted.show(SERVICE, 'InvocationID');
+    booted.signal('SIGKILL');
+    await booted.ready(before);
+    t.equal(await visited('worker'), 'true', 'the socket is where it was');
+    t.equal((await booted.vkmemctl('worker', 'vm', 'stop', 'frames')).status, 0);
+    await until('only the memory is kept', async () => {
+      const { NFileDescriptorStore } = await booted.show(SERVICE, 'NFileDescriptorStore');
+      return NFileDescriptorStore === '1' || undefined;
+    });
   });
 
   await t.test('with a fault in the policy it waits, with all memory, until that is mended', async (t) => {

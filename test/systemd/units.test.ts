@@ -75,7 +75,7 @@ t.test('the template is the service, of one device', async (t) => {
     line
       .replaceAll('@%i.socket', '.socket')
       .replace(' --device %i', '')
-      .replace('vkmemd/%i/', 'vkmemd/')
+      .replaceAll('vkmemd/%i/', 'vkmemd/')
       .replace(' of device %i', ''),
   );
   t.strictSame(template, plain);
