@@ -5,8 +5,9 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { until } from '../support/kept.js';
-import { Booted, NODE, SERVICE } from './booted.js';
+import { Booted, SERVICE } from './booted.js';
 import { unbootable } from './namespaces.js';
+import { NODE } from './places.js';
 
 /** EX_UNAVAILABLE: nobody listens. */
 const NOBODY = 69;
