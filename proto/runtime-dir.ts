@@ -1,6 +1,7 @@
 /**
  * Where the sockets are. The daemon makes the folder, clients look for it, both by the same order:
- * an explicit folder, $RUNTIME_DIRECTORY (systemd's, its first entry), $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd.
+ * an explicit folder, $RUNTIME_DIRECTORY (systemd's, its first entry but for the folder
+ * of sockets for virtual machines), $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd.
  */
 import { basename, join, resolve } from 'node:path';
 import { IVSHMEM_FOLDER } from './contract.js';
@@ -8,7 +9,8 @@ import { IVSHMEM_FOLDER } from './contract.js';
 /** The runtime folder, absolute. */
 export function runtimeDir(explicit?: string, env: NodeJS.ProcessEnv = process.env): string {
   if (explicit) return resolve(explicit);
-  const fromSystemd = env.RUNTIME_DIRECTORY?.split(':')[0];
+  // systemd sorts them.
+  const fromSystemd = env.RUNTIME_DIRECTORY?.split(':').find((entry) => basename(entry) !== IVSHMEM_FOLDER);
   if (fromSystemd) return fromSystemd;
   return env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, 'vkmemd') : '/run/vkmemd';
 }

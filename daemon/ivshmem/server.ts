@@ -35,6 +35,7 @@ import { IvshmemLink } from './link.js';
 const MODE = 0o666;
 const FOLDER_MODE = 0o755;
 const BACKLOG = 64;
+const SUFFIX = '.sock';
 
 export class IvshmemPlane implements IvshmemSockets {
   readonly #domain: Domain;
@@ -53,12 +54,12 @@ export class IvshmemPlane implements IvshmemSockets {
     const kept = new Set(this.#domain.ivshmem.all.map(({ terms }) => terms.path));
     for (const name of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
       const path = joinPath(this.#folder, name);
-      if (!kept.has(path)) rmSync(path, { force: true });
+      if (name.endsWith(SUFFIX) && !kept.has(path)) rmSync(path, { force: true });
     }
   }
 
   listen({ id }: Allocation): { readonly path: string; readonly socket: OwnedFd } {
-    const path = joinPath(this.#folder, `${id}.sock`);
+    const path = joinPath(this.#folder, `${id}${SUFFIX}`);
     try {
       mkdirSync(this.#folder, { recursive: true });
       chmodSync(this.#folder, FOLDER_MODE);
