@@ -1,0 +1,52 @@
+/**
+ * vkmemctl vm ivshmem --fd: QEMU gets a connection in place of a path, as one that sees no path can.
+ */
+import { connect } from '@vkmemd/client';
+import t from 'tap';
+import { vkmemctl } from '../cli/support.js';
+import { root, startDaemon } from '../support/daemon.js';
+import { IvshmemGuest } from '../support/ivshmem-guest.js';
+import { until } from '../support/kept.js';
+import { noQemu, QEMU, Qemu } from '../support/qemu.js';
+
+t.test('a machine with a connection that it inherited', { skip: noQemu ?? false }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  const memory = await client.allocate({ name: 'frames', size: 1n << 20n });
+  const program = [process.execPath, `${root}/client/bin/vkmemctl.js`, '--runtime-dir', runtimeDir];
+  const offer = ['vm', 'ivshmem', 'frames', '--vectors', '2', '--fd', '--', QEMU];
+  const device = ['-chardev', 'socket,id=c,fd={fd}', '-device', 'ivshmem-doorbell,chardev=c,vectors=2'];
+  const start = () => Qemu.start(t, device, { command: [...program, ...offer] });
+  const machine = await start();
+  const guest = await IvshmemGuest.of(machine);
+  const worker = await client.joinIvshmem({ id: memory.id });
+  const rung = new Promise((resolve) => worker.once('interrupt', resolve));
+  await guest.ring(worker.id, 0);
+  t.same(await rung, 0, 'it is a peer as any other');
+  const [server] = await client.control.listIvshmem();
+  t.strictSame(
+    server?.peers.map(({ id, pid }) => [id, pid]),
+    [
+      [0, machine.pid],
+      [1, process.pid],
+    ],
+    'whose process is QEMU',
+  );
+  const other = await start();
+  t.same(await (await IvshmemGuest.of(other)).position(), 2, 'what is offered already is joined');
+  await machine.kill();
+  await other.kill();
+  await until('both have left', async () => {
+    const [{ peers } = { peers: [] }] = await client.control.listIvshmem();
+    return peers.length === 1 || undefined;
+  });
+  await memory.free();
+
+  const wrong = await vkmemctl(runtimeDir, 'vm', 'ivshmem', 'frames', '--fd');
+  t.match(wrong, { code: 1, stderr: /INVALID_ARGUMENT.*--fd/ });
+  t.match(await vkmemctl(runtimeDir, 'vm', 'ivshmem', 'frames', '--', 'true'), { code: 1, stderr: /--fd/ });
+  t.match(await vkmemctl(runtimeDir, 'vm', 'ivshmem', 'missing', '--fd', '--', 'true'), {
+    code: 1,
+    stderr: /NOT_FOUND/,
+  });
+});
