@@ -239,7 +239,11 @@ t.test('what the control plane tells', async (t) => {
   const health = new HealthClient(control.client);
   t.equal(await health.status(''), 'SERVING');
   t.equal(await health.status('vkmem.v1.MemoryService'), 'SERVING');
-  t.match(await health.reflectedServices(), ['vkmem.v1.DeviceService', 'vkmem.v1.MemoryService']);
+  t.match(await health.reflectedServices(), [
+    'vkmem.v1.DeviceService',
+    'vkmem.v1.IvshmemService',
+    'vkmem.v1.MemoryService',
+  ]);
   wire.close();
   await assertCounts(t, runtimeDir, {});
   await t.rejects(
