@@ -18,10 +18,10 @@ namespace vkmem {
 namespace {
 
 constexpr int kChunksPerWakeup = 16;
-constexpr uint64_t kStarvedRetryMilliseconds = 10;
+constexpr uint64_t kStreamRetryMilliseconds = 10;
 
 // Whether a failed send may succeed a moment later, without the socket becoming writable for it.
-bool IsStarved(int err) { return err == ETOOMANYREFS || err == ENOBUFS || err == ENOMEM; }
+bool IsPassing(int err) { return err == ETOOMANYREFS || err == ENOBUFS || err == ENOMEM; }
 
 }  // namespace
 
@@ -81,7 +81,7 @@ Napi::Value FdStream::Send(const Napi::CallbackInfo& info) {
     deaf_ = true;
     return answer(kDropped);
   }
-  if (err != EAGAIN && !IsStarved(err)) return ThrowKernelError(info.Env(), "sendmsg", err);
+  if (err != EAGAIN && !IsPassing(err)) return ThrowKernelError(info.Env(), "sendmsg", err);
   full_ = true;
   starved_ = err != EAGAIN;
   SettleWatch();
@@ -118,7 +118,7 @@ void FdStream::FlushRest() {
   } else if (taken == -EPIPE || taken == -ECONNRESET) {
     deaf_ = true;
     rest_.clear();
-  } else if (IsStarved(static_cast<int>(-taken))) {
+  } else if (IsPassing(static_cast<int>(-taken))) {
     starved_ = true;
   } else if (taken != -EAGAIN) {
     Shut("error", static_cast<int>(-taken), "sendmsg");
@@ -200,7 +200,7 @@ void FdStream::SettleWatch() {
   if (!socket_) return;
   const bool waits = full_ || !rest_.empty();
   watch_.Want(UV_READABLE | (waits && !starved_ ? UV_WRITABLE : 0));
-  if (waits && starved_) watch_.After(kStarvedRetryMilliseconds);
+  if (waits && starved_) watch_.After(kStreamRetryMilliseconds);
 }
 
 void FdStream::Shut(const char* kind, int err, const char* syscall) {
