@@ -21,7 +21,7 @@ import {
 } from '@vkmemd/proto';
 
 export interface IvshmemPeerEvents {
-  /** Somebody rang this peer, so many times since the last event of the vector. */
+  /** Somebody rang this peer, so many times since the last event of the vector. What comes while nobody listens is kept. */
   interrupt: [vector: number, count: bigint];
   /** Another peer can be rung now. */
   join: [id: number];
@@ -49,6 +49,14 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     this.id = id;
     this.vectors = vectors;
     this.#closed = closed;
+    const all = this as EventEmitter<Record<string, unknown[]>>;
+    all.on('newListener', (event) => {
+      if (event === 'interrupt' && this.listenerCount('interrupt') === 0) this.#listen();
+    });
+    all.on('removeListener', (event) => {
+      if (event !== 'interrupt' || this.listenerCount('interrupt') > 0) return;
+      for (const doorbell of this.#doorbells.get(this.id) ?? []) doorbell.unlisten();
+    });
     const handlers = {
       data: (bytes: Buffer, fds: OwnedFd[]) => this.#receive(bytes, fds),
       close: () => this.#fail(new VkmemError('UNAVAILABLE', 'The daemon ended the connection.')),
@@ -98,7 +106,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
       const reason = `vector: ${vector} is not within 0 to ${this.vectors - 1}.`;
       throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vector' });
     }
-    doorbell.signal();
+    doorbell.ring();
   }
 
   /** Leaves; the others are told. Does nothing the second time. */
@@ -148,13 +156,18 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
       throw new VkmemError('PROTOCOL_ERROR', `Peer ${id} has more than ${this.vectors} vectors.`);
     }
     this.#doorbells.set(id, [...doorbells, doorbell]);
-    const vector = doorbells.length;
-    if (id === this.id) doorbell.listen((count) => this.emit('interrupt', vector, count));
-    if (vector + 1 < this.vectors) return;
+    if (doorbells.length + 1 < this.vectors) return;
     if (id !== this.id) this.emit('join', id);
     else {
       this.#ready?.();
       this.#failed = undefined;
+    }
+  }
+
+  /** Rings that come while nobody listens are kept. */
+  #listen(): void {
+    for (const [vector, doorbell] of (this.#doorbells.get(this.id) ?? []).entries()) {
+      doorbell.listen((count) => this.emit('interrupt', vector, count));
     }
   }
 

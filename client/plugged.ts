@@ -38,7 +38,7 @@ type Step = () => Promise<unknown>;
 
 /**
  * Adds it. Where a step fails, those before it are undone.
- * @throws VkmemError VMM_REFUSED, with what could not be undone in its text.
+ * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata where that could not be undone, and stays.
  */
 export async function plugIn(qmp: Qmp, { allocation, session, fd, ...plug }: Plug): Promise<void> {
   const id = `vkmem-${allocation}-${session}`;
@@ -61,12 +61,16 @@ export async function plugIn(qmp: Qmp, { allocation, session, fd, ...plug }: Plu
     const left = await Promise.allSettled(undo.map((step) => step()));
     // What is the same failure again has ended with the machine, or with the conversation.
     const stuck = left.flatMap((end) =>
-      end.status === 'rejected' && end.reason !== failure ? [String((end.reason as Error).message)] : [],
+      end.status === 'rejected' && end.reason !== failure ? [reasonOf(end.reason)] : [],
     );
     if (stuck.length === 0 || !(failure instanceof VkmemError)) throw failure;
-    throw new VkmemError(failure.code, `${failure.reason} Not undone: ${stuck.join('; ')}`, {}, failure);
+    const reason = `${failure.reason} Not undone, and so still the machine's: ${stuck.join(' ')}`;
+    throw new VkmemError(failure.code, reason, { backend: id }, failure);
   }
 }
+
+const reasonOf = (failure: unknown): string =>
+  failure instanceof VkmemError ? failure.reason : String(failure);
 
 /** All that is plugged in of the daemon's memory. @throws VkmemError VMM_REFUSED. */
 export async function listPlugged(qmp: Qmp): Promise<Plugged[]> {
@@ -79,7 +83,7 @@ export async function listPlugged(qmp: Qmp): Promise<Plugged[]> {
   const devices = new Map<unknown, string>();
   for (const device of await names(qmp, DEVICES)) {
     const path = `${DEVICES}/${device}`;
-    const properties = (await qmp.execute('qom-list', { path })) as { name?: unknown }[];
+    const properties = await qmp.list('qom-list', { path });
     if (!properties.some(({ name }) => name === 'memdev')) continue;
     devices.set(await qmp.execute('qom-get', { path, property: 'memdev' }), device);
   }
@@ -109,7 +113,7 @@ export async function unplug(qmp: Qmp, { backend, device }: Plugged, timeoutMs: 
 }
 
 async function names(qmp: Qmp, path: string): Promise<string[]> {
-  const listed = (await qmp.execute('qom-list', { path })) as { name?: unknown; type?: unknown }[];
+  const listed = await qmp.list('qom-list', { path });
   return listed.flatMap(({ name, type }) =>
     typeof name === 'string' && String(type).startsWith('child<') ? [name] : [],
   );

@@ -28,9 +28,6 @@ export interface QemuOptionsFor {
   readonly id: string;
 }
 
-/** Hot-plugged memory comes in whole blocks of it on x86. */
-const DIMM_BYTES = 2n << 20n;
-
 /**
  * @param about as describeForBackend() gives it; its fd is not looked at.
  * @returns undefined for what QEMU cannot map from an fd: anything but a memfd.
@@ -51,15 +48,14 @@ export function qemuOptions(
   const device = (name: QemuDevice, ...more: string[]) =>
     [`${name},id=${id}-dev,memdev=${id}`, ...more].join(',');
   const plain = !readOnly && (about.size & (about.size - 1n)) === 0n;
-  const dimm = about.size % DIMM_BYTES === 0n;
   return {
     object: backend.join(','),
     devices: {
       // Its BAR must be a power of two, and the guest may write to it.
       ...(plain && { 'ivshmem-plain': device('ivshmem-plain') }),
-      ...(!readOnly && dimm && { 'pc-dimm': device('pc-dimm') }),
-      ...(!readOnly && dimm && { 'virtio-pmem-pci': device('virtio-pmem-pci') }),
-      ...(dimm && { nvdimm: readOnly ? device('nvdimm', 'unarmed=on') : device('nvdimm') }),
+      ...(!readOnly && { 'pc-dimm': device('pc-dimm') }),
+      ...(!readOnly && { 'virtio-pmem-pci': device('virtio-pmem-pci') }),
+      nvdimm: readOnly ? device('nvdimm', 'unarmed=on') : device('nvdimm'),
     },
   };
 }

@@ -101,14 +101,18 @@ export class Qmp {
     }
     const { error, return: returned } = await answered;
     if (error === undefined) return returned;
-    const said = (error as Fields).desc;
-    throw new VkmemError(
-      'VMM_REFUSED',
-      `${command}: ${typeof said === 'string' ? said.replace(/\.$/, '') : 'refused'}.`,
-      {
-        command,
-      },
-    );
+    const said = (error as Fields | null)?.desc;
+    const words = typeof said === 'string' ? printable(said).replace(/\.$/, '') : 'refused';
+    throw new VkmemError('VMM_REFUSED', `${command}: ${words}.`, { command });
+  }
+
+  /** The same of a command that returns a list of objects. @throws VkmemError VMM_REFUSED, also where it returns none. */
+  async list(command: string, fields: Fields = {}): Promise<Fields[]> {
+    const returned = await this.execute(command, fields);
+    const isList =
+      Array.isArray(returned) && returned.every((one) => typeof one === 'object' && one !== null);
+    if (isList) return returned as Fields[];
+    throw new VkmemError('VMM_REFUSED', `${command}: the answer is no list.`, { command });
   }
 
   /**
@@ -116,8 +120,8 @@ export class Qmp {
    * @returns its data. @throws VkmemError VMM_REFUSED where the time is over, or the conversation.
    */
   async event(name: string, wanted: (data: Fields) => boolean, timeoutMs: number): Promise<Fields> {
-    const takes = (message: Fields) => message.event === name && wanted(message.data as Fields);
-    return (await this.#next(takes, timeoutMs, name)).data as Fields;
+    const takes = ({ event, data }: Fields) => event === name && wanted((data ?? {}) as Fields);
+    return ((await this.#next(takes, timeoutMs, name)).data ?? {}) as Fields;
   }
 
   /** Hangs up; whoever waits is told. */
@@ -174,6 +178,9 @@ export class Qmp {
 
 /** Sizes are JSON's numbers: exact up to 8 PiB. */
 const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
+
+/** What somebody else says, without what a terminal would obey. */
+const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').slice(0, 500);
 
 const describe = (reason: CloseReason): string => (reason.kind === 'error' ? reason.message : reason.kind);
 

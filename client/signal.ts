@@ -47,7 +47,7 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
    */
   ring(): void {
     this.#require();
-    this.#other.signal();
+    this.#other.ring();
   }
 
   /**

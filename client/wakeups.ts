@@ -5,7 +5,7 @@
  * eventfds that go from process to process: they work on while the daemon is away, and end with the client here.
  */
 import { EventEmitter } from 'node:events';
-import type { OwnedFd } from '@vkmemd/proto';
+import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { checkRef, type Ref } from './arguments.js';
 import { present } from './connection/answer.js';
 import type { Requester } from './connection/request.js';
@@ -16,6 +16,7 @@ import { type MadeSignal, Signal } from './signal.js';
 export class Wakeups extends EventEmitter<ClientEvents> {
   readonly #handoff: Requester;
   readonly #open = new Set<Signal | IvshmemPeer>();
+  #ended = false;
 
   constructor(handoff: Requester) {
     super();
@@ -50,11 +51,16 @@ export class Wakeups extends EventEmitter<ClientEvents> {
       this.#open.delete(gone),
     );
     this.#open.add(peer);
+    if (this.#ended) {
+      peer.close();
+      throw new VkmemError('UNAVAILABLE', 'The client was closed.');
+    }
     return peer;
   }
 
-  /** Closes what is open. */
+  /** Closes what is open, and what still comes. */
   protected endWakeups(): void {
+    this.#ended = true;
     for (const wakeup of [...this.#open]) wakeup.close();
   }
 
@@ -62,6 +68,8 @@ export class Wakeups extends EventEmitter<ClientEvents> {
   #signal([own, other]: readonly OwnedFd[]): Signal {
     const signal = new Signal(own as OwnedFd, other as OwnedFd, (gone) => this.#open.delete(gone));
     this.#open.add(signal);
-    return signal;
+    if (!this.#ended) return signal;
+    signal.close();
+    throw new VkmemError('UNAVAILABLE', 'The client was closed.');
   }
 }

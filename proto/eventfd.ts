@@ -5,7 +5,7 @@
 
 import { VkmemError } from './errors.js';
 import { OwnedFd } from './fd.js';
-import { type NativeEventWatch, native } from './native.js';
+import { isKernelError, type NativeEventWatch, native } from './native.js';
 
 /** The counter's largest value; one that is this full takes no more until it is read. */
 export const EVENTFD_MAX = 0xffff_ffff_ffff_fffen;
@@ -34,6 +34,15 @@ export class EventFd {
       throw new VkmemError('INVALID_ARGUMENT', `n: ${n} is not within 1 to ${EVENTFD_MAX}.`);
     }
     native.signalEventFd(this.fd.fd, n);
+  }
+
+  /** Wakes whoever listens, also where it was woken so often already that nothing can be added. */
+  ring(): void {
+    try {
+      this.signal();
+    } catch (failure) {
+      if (!isKernelError(failure) || failure.code !== 'EAGAIN') throw failure;
+    }
   }
 
   /**

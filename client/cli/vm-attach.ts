@@ -20,7 +20,8 @@ const DESCRIPTION = `Add an allocation to a virtual machine that runs, over QEMU
 PATH is the Unix socket of QEMU's machine protocol (-qmp unix:PATH,server=on,wait=off), which serves one client at a
 time. NAME is the allocation's name ('1000/frames' of user 1000) or id. The guest sees it as a PCI device's BAR (ivshmem,
 the default, whose size must be a power of two), as RAM (dimm) or as persistent memory (pmem, or nvdimm-ro to read only).
-For all but ivshmem QEMU must have been started with slots and maxmem in its -m, for nvdimm-ro with -machine nvdimm=on.
+On a machine q35 ivshmem and pmem need --bus with the id of a free pcie-root-port, since its own bus takes nothing while it
+runs. For all but ivshmem QEMU must have been started with slots and maxmem in its -m, for nvdimm-ro with -machine nvdimm=on.
 
 The grant is a session's that lasts as long as the process that listens on PATH, or until 'vm detach'. QEMU opens the memory
 anew: as another user than the daemon's it can do so only with memory that was allocated to be reopenable. What it refuses
@@ -29,7 +30,7 @@ is VMM_REFUSED, in its own words, and nothing of it stays.`;
 const EXAMPLES = [
   'vm attach --qmp /run/vm1/qmp.sock frames',
   'vm attach --qmp /run/vm1/qmp.sock weights --as nvdimm-ro',
-  'vm attach --qmp /run/vm1/qmp.sock frames --access ro --id frames0 --json',
+  'vm attach --qmp /run/vm1/qmp.sock frames --bus rp0 --id frames0 --json',
 ];
 
 const HOT = ['ivshmem', 'dimm', 'pmem', 'nvdimm-ro'] as const;
@@ -40,6 +41,7 @@ interface Options {
   readonly as: string;
   readonly access?: string;
   readonly id?: string;
+  readonly bus?: string;
 }
 
 /** The process that listens on the monitor's socket; the caller owns it. */
@@ -57,6 +59,10 @@ async function attach(context: Context, name: string, options: Options): Promise
   const access: AccessName = checkWord('--access', options.access ?? FORMS[form].access, ['ro', 'rw']);
   if (form === 'nvdimm-ro' && access === 'rw')
     throw new VkmemError('INVALID_ARGUMENT', '--access: as nvdimm-ro it is read only.', { field: 'access' });
+  if (form === 'ivshmem' && access === 'ro') {
+    const reason = '--access: the guest can write to an ivshmem device; nvdimm-ro is what it can only read.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'access' });
+  }
   if (options.id !== undefined && !DEVICE_ID.test(options.id))
     throw new VkmemError('INVALID_ARGUMENT', `--id: ${JSON.stringify(options.id)} is no id of QEMU's.`);
   await using client = await connect({ ...dirOf(context), clientName: 'vkmemctl vm attach', reconnectMs: 0 });
@@ -80,17 +86,24 @@ async function attach(context: Context, name: string, options: Options): Promise
       session,
       fd,
       backend: access === 'ro' ? { ...backend, readonly: true } : backend,
-      device: properties,
+      device: options.bus === undefined ? properties : { ...properties, bus: options.bus },
     };
     await plugIn(qmp, plug);
   } catch (failure) {
-    await client.endEntrusted(session);
+    // What could not be undone is the machine's still, and 'vm detach' finds it.
+    const stays = failure instanceof VkmemError && failure.metadata.backend !== undefined;
+    if (!stays) await client.endEntrusted(session).catch(unlessGone);
     throw explained(failure);
   }
   const attached = { allocation: memory.id, name: memory.name || null, device, form, access };
   context.print({ ...attached, sizeBytes: memory.size, session, pid: qmp.peer.pid }, () => {
     return `Attached ${name} (${humanBytes(memory.size)}) to process ${qmp.peer.pid} as ${device}.`;
   });
+}
+
+/** Its session ends with the machine. */
+function unlessGone(failure: unknown): void {
+  if (!(failure instanceof VkmemError) || failure.code !== 'NOT_FOUND') throw failure;
 }
 
 const dirOf = ({ runtimeDir }: Context) => (runtimeDir === undefined ? {} : { runtimeDir });
@@ -109,6 +122,10 @@ export function vmAttachCommand(): Command {
     .requiredOption('--qmp <path>', "the monitor's socket")
     .addOption(new Option('--as <form>', 'how the guest sees it').choices(HOT).default('ivshmem'))
     .addOption(new Option('--access <access>', 'default: rw, but of nvdimm-ro').choices(['ro', 'rw']))
+    .option(
+      '--bus <id>',
+      "where the device goes, in QEMU; q35 needs a pcie-root-port's (default: QEMU's choice)",
+    )
     .option('--id <id>', "the device's, in QEMU (default: vkmem- and the name)")
     .action(acting((context, [name = ''], options) => attach(context, name, options as unknown as Options)));
 }

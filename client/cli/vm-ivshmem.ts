@@ -4,14 +4,16 @@
  * The daemon's socket is the one that there is; --path makes a symbolic link to it, since no daemon should make files where
  * its client says. With --fd a command gets a connection in place of a path.
  */
-import { lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { HANDOFF_SOCKET, runtimeDir, VkmemError } from '@vkmemd/proto';
+import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import { Handover } from '../handover.js';
+import type { Ref } from '../arguments.js';
+import type { ControlClient } from '../control.js';
 import type { IvshmemServer } from '../ivshmem-calls.js';
+import { qemuDoorbell } from '../qemu-options.js';
 import { UUID } from './allocation.js';
-import { acting, type Context, newCommand } from './command.js';
+import { type Context, newCommand } from './command.js';
+import { becoming, beginFor, rawArguments } from './exec.js';
 import { humanBytes } from './format.js';
 import { parseNumber } from './size.js';
 import { serverObject } from './vm-ls.js';
@@ -22,7 +24,8 @@ The allocation is named by its name or its id; it is MAPPABLE and its size a pow
 worker, is interrupted by the others through as many vectors. Who connects must own the allocation or hold a grant to write to
 it. The socket is there until the allocation is freed, or 'vm stop'.
 
-PATH becomes a symbolic link to the socket. With --fd it is not for a path: CMD takes the place of vkmemctl, with a connection of
+PATH becomes a symbolic link to the socket, also of an offer that there is, and is left behind by its end; one that leads nowhere any more is
+replaced. With --fd it is not for a path: CMD takes the place of vkmemctl, with a connection of
 its own, whose number stands for {fd} in its arguments; an allocation that is not offered yet is, until it is freed or stopped.`;
 
 const EXAMPLES = [
@@ -38,25 +41,29 @@ interface Options {
 }
 
 const PLACE = '{fd}';
+/** Where such links of ours lead: to a socket named by its allocation. */
+const SOCKET = /\/ivshmem\/[0-9a-f-]{36}\.sock$/;
 
 /** What QEMU's command line needs. */
-function serverText(
-  { allocationName, allocationId, sizeBytes, vectors, path }: IvshmemServer,
-  at: string,
-): string {
-  const named = allocationName || allocationId;
-  return [
-    `Offered ${named}: ${humanBytes(sizeBytes)}, ${vectors} ${vectors === 1 ? 'vector' : 'vectors'}, at ${at || path}`,
-    `  -chardev socket,id=${named},path=${at || path} -device ivshmem-doorbell,chardev=${named},vectors=${vectors}`,
-  ].join('\n');
+function serverText(server: IvshmemServer, at: string): string {
+  const { allocationName, allocationId, sizeBytes, vectors } = server;
+  const { chardev, device } = qemuDoorbell(at, vectors, `vkmem-${allocationName || allocationId}`);
+  const offered = `${humanBytes(sizeBytes)}, ${vectors} ${vectors === 1 ? 'vector' : 'vectors'}, at ${at}`;
+  return `Offered ${allocationName || allocationId}: ${offered}\n  -chardev ${chardev} -device ${device}`;
 }
 
-/** Makes the link, in place of one of ours that leads nowhere any more. @throws VkmemError INVALID_ARGUMENT. */
-function link(path: string, socket: string): void {
+/** That a link can be made there, in place of one of ours that leads nowhere any more. @throws VkmemError INVALID_ARGUMENT. */
+function requireFree(path: string): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there?.isSymbolicLink() && readlinkSync(path).endsWith('.sock')) rmSync(path);
-  else if (there) throw new VkmemError('INVALID_ARGUMENT', `--path: ${path} exists.`, { field: 'path' });
+  if (!there) return;
+  const stale = there.isSymbolicLink() && SOCKET.test(readlinkSync(path)) && !existsSync(path);
+  if (!stale) throw new VkmemError('INVALID_ARGUMENT', `--path: ${path} exists.`, { field: 'path' });
+}
+
+function link(path: string, socket: string): void {
+  requireFree(path);
   try {
+    rmSync(path, { force: true });
     symlinkSync(socket, path);
   } catch (cause) {
     throw new VkmemError('INVALID_ARGUMENT', `--path: ${String(cause)}.`, { field: 'path' }, cause);
@@ -64,18 +71,64 @@ function link(path: string, socket: string): void {
 }
 
 /** Becomes the command, with a connection. Returns only by throwing. */
-async function hand(context: Context, ref: string, operands: readonly string[]): Promise<never> {
+async function hand(context: Context, ref: Ref, operands: readonly string[]): Promise<never> {
   const [file = '', ...args] = operands;
-  const path = join(runtimeDir(context.runtimeDir), HANDOFF_SOCKET);
-  const handover = await Handover.begin(path, basename(file).slice(0, 42));
+  const handover = await beginFor(file, context.runtimeDir);
   try {
-    const fd = await handover.joinIvshmem(UUID.test(ref) ? { id: ref } : { name: ref });
-    const told = args.map((arg) => arg.replaceAll(PLACE, String(fd)));
+    const fd = String(await handover.joinIvshmem(ref));
+    const told = rawArguments(args).map((arg) => {
+      const text = Buffer.from(arg).toString('latin1');
+      return text.includes(PLACE) ? Buffer.from(text.replaceAll(PLACE, fd), 'latin1') : arg;
+    });
     return handover.hand({ file, args: told }, true);
   } catch (failure) {
     for (const left of await handover.giveUp()) context.fail(left);
     throw failure;
   }
+}
+
+/** The offer that there is, as long as it is the one that is asked for. @throws VkmemError. */
+async function existing(
+  control: ControlClient,
+  ref: Ref,
+  vectors: number | undefined,
+): Promise<IvshmemServer> {
+  const { id } = await control.get(ref);
+  const server = (await control.listIvshmem()).find(({ allocationId }) => allocationId === id);
+  if (!server) throw new VkmemError('NOT_FOUND', `The offer of ${id} has ended meanwhile.`);
+  if (vectors === undefined || vectors === server.vectors) return server;
+  const reason = `--vectors: it is offered with ${server.vectors} already.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' });
+}
+
+async function offer(context: Context, operands: readonly string[], options: Options): Promise<void> {
+  const { control, print } = context;
+  const [name = '', ...command] = operands;
+  const { path, fd = false } = options;
+  const wrong = (reason: string) => new VkmemError('INVALID_ARGUMENT', reason, { field: 'fd' });
+  if (fd && path !== undefined) throw wrong('--fd and --path: it is one or the other.');
+  if (fd && command.length === 0) throw wrong('--fd: it takes a command, behind --.');
+  if (!fd && command.length > 0) throw wrong('A command is for --fd, behind --.');
+  const vectors = options.vectors === undefined ? undefined : parseNumber('--vectors', options.vectors);
+  const ref = UUID.test(name) ? { id: name } : { name };
+  if (path !== undefined) requireFree(path);
+  let made = true;
+  const server = await control.serveIvshmem(ref, { vectors: vectors ?? 1 }).catch((failure) => {
+    const there = failure instanceof VkmemError && failure.code === 'ALREADY_SERVED';
+    if (!there || (!fd && path === undefined)) throw failure;
+    made = false;
+    return existing(control, ref, vectors);
+  });
+  try {
+    if (fd) await hand(context, ref, command);
+    if (path !== undefined) link(path, server.path);
+  } catch (failure) {
+    // What this command began is nobody's.
+    if (made) await control.stopIvshmem({ id: server.allocationId });
+    throw failure;
+  }
+  const told = { server: { ...serverObject(server), link: path ?? null } };
+  print(told, () => serverText(server, path ?? server.path));
 }
 
 export function ivshmemCommand(): Command {
@@ -86,31 +139,5 @@ export function ivshmemCommand(): Command {
     .option('--vectors <n>', 'interrupt vectors, 1 to 64 (default: 1)')
     .option('--path <path>', 'make a symbolic link to the socket there')
     .option('--fd', 'run a command that inherits a connection')
-    .action(
-      acting(async (context, [ref = '', ...operands], options) => {
-        const { vectors = '1', path, fd = false } = options as Options;
-        if (fd === (operands.length === 0) || (fd && path !== undefined)) {
-          const reason = fd
-            ? '--fd: it takes a command, and no --path.'
-            : 'A command is for --fd, behind --.';
-          throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'fd' });
-        }
-        const { control, print } = context;
-        const named = UUID.test(ref) ? { id: ref } : { name: ref };
-        let server: IvshmemServer | undefined;
-        try {
-          server = await control.serveIvshmem(named, { vectors: parseNumber('--vectors', vectors) });
-        } catch (failure) {
-          const offered = failure instanceof VkmemError && failure.code === 'ALREADY_SERVED';
-          if (!fd || !offered) throw failure;
-        }
-        if (fd) await hand(context, ref, operands);
-        if (!server) return;
-        if (path !== undefined) link(path, server.path);
-        const { path: socket } = server;
-        print({ server: { ...serverObject(server), link: path ?? null, path: socket } }, () =>
-          serverText(server, path ?? ''),
-        );
-      }),
-    );
+    .action(becoming((context, operands, options) => offer(context, operands, options as Options)));
 }

@@ -34,6 +34,8 @@ export class IvshmemLink implements PeerLink {
   #deadline: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #delay = FIRST_LOOK_MS;
+  /** Whether the handshake is still to be read. */
+  #fresh: boolean;
   #gone = false;
 
   /**
@@ -44,6 +46,7 @@ export class IvshmemLink implements PeerLink {
     this.#flight = flight;
     this.#events = events;
     this.#patienceMs = patienceMs;
+    this.#fresh = fresh;
     const handlers = {
       data: () => {},
       drain: () => this.#flush(),
@@ -151,6 +154,8 @@ export class IvshmemLink implements PeerLink {
       this.#flight.lower(0);
       this.#deadline = undefined;
       this.#delay = FIRST_LOOK_MS;
+      if (this.#fresh) this.#events.read();
+      this.#fresh = false;
       return;
     }
     if (this.#deadline !== undefined && performance.now() > this.#deadline) {

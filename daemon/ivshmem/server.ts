@@ -97,7 +97,12 @@ export class IvshmemPlane implements IvshmemSockets {
     const { fds, authority } = this.#domain;
     const flight = fds.flight.join(session.identity.uid);
     if (!flight) throw new VkmemError('TOO_MANY_FILES', 'Too many fds are in flight.', { whose: 'daemon' });
-    return new IvshmemLink(socket, flight, events, authority.policy.limits.handshakeMs, fresh);
+    try {
+      return new IvshmemLink(socket, flight, events, authority.policy.limits.handshakeMs, fresh);
+    } catch (failure) {
+      flight.leave();
+      throw failure;
+    }
   }
 
   pair(): [OwnedFd, OwnedFd] {
@@ -140,6 +145,8 @@ export class IvshmemPlane implements IvshmemSockets {
   /** Accepts nobody any more. What outlives the daemon goes on in the next one; all else ends. */
   close(): void {
     const { ivshmem, persistence } = this.#domain;
+    // Who is joining meanwhile is told nothing, and nobody is told of it.
+    ivshmem.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
     for (const server of ivshmem.all) {
       if (!persistence.keeps) endServer(this.#domain, server);
       for (const { link } of server.peers) link.leave();

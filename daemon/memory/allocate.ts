@@ -40,6 +40,8 @@ export async function allocate(
 ): Promise<WithFds<Decoded<'AllocateResponse'>>> {
   const wanted = parseAllocate(request);
   const { device } = domain;
+  if (wanted.hints && wanted.hints.hugePage > 0n)
+    domain.authority.requireTrust(device.info.type, caller.identity, 'memory on huge pages');
   return establish(domain, caller, wanted, async () => {
     const plan = await device.plan(wanted);
     return { plan, make: () => device.allocate(plan, wanted.name || 'session') };

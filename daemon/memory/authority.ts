@@ -129,14 +129,14 @@ export class Authority {
 
   /**
    * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and believes it when the
-   * memory is freed: whoever can write there can end the daemon. There only operators hand such fds over or get one.
-   * @throws VkmemError NOT_PERMITTED.
+   * memory is freed: whoever can write there can end the daemon. There only operators hand such fds over or get one. The
+   * same of huge pages, which whoever can write can take out of a memfd: a driver that touches one then ends.
+   * @param what they would have. @throws VkmemError NOT_PERMITTED.
    */
-  requireTrust(deviceType: string, identity: Identity): void {
+  requireTrust(deviceType: string, identity: Identity, what = 'an OPAQUE_FD'): void {
     if (deviceType !== 'cpu' || this.isOperator(identity)) return;
-    throw new VkmemError('NOT_PERMITTED', 'On a software device an OPAQUE_FD is for operators only.', {
-      kind: 'OPAQUE_FD',
-    });
+    const kind = what === 'an OPAQUE_FD' ? { kind: 'OPAQUE_FD' } : {};
+    throw new VkmemError('NOT_PERMITTED', `On a software device ${what} is for operators only.`, kind);
   }
 }
 

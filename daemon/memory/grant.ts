@@ -12,12 +12,16 @@ import { publishEvent } from './allocation-events.js';
 import { type Caller, partyOf, requirePresent, requireSession } from './caller.js';
 import type { Domain } from './domain.js';
 import { describeGrant } from './grant-description.js';
+import { onHugePages } from './hint-request.js';
 import { settleIfUnheld } from './lifetime.js';
 import { parseAccess, parseKinds, parseWait, requireKinds } from './request.js';
 import type { Session } from './session.js';
 import type { Hold } from './sharing.js';
 import { claimByTicket } from './ticket-requests.js';
 import { takeNow } from './waiting.js';
+
+/** To whom it is for. */
+const HUGE_PAGES = 'memory on huge pages';
 
 /**
  * Grants kinds of an allocation that exists, by its id or name or by a ticket, when the session has the right to.
@@ -111,7 +115,10 @@ export async function grantKinds(
 ): Promise<{ grants: Decoded<'Grant'>[]; fds: OwnedFd[] }> {
   if (kinds.length === 0) return { grants: [], fds: [] };
   const session = requireSession(caller);
-  if (kinds.includes('OPAQUE_FD')) domain.authority.requireTrust(domain.device.info.type, caller.identity);
+  const { type } = domain.device.info;
+  if (kinds.includes('OPAQUE_FD')) domain.authority.requireTrust(type, caller.identity);
+  if (access === 'rw' && onHugePages(allocation.memory))
+    domain.authority.requireTrust(type, caller.identity, HUGE_PAGES);
   const made: GrantRecord[] = [];
   const fds: OwnedFd[] = [];
   const held = right?.again() ?? takeNow(allocation, session, access);

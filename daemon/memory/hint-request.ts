@@ -3,6 +3,7 @@
  * for is seen when the memory is planned and made.
  */
 import { type Decoded, hugePageSizes, VkmemError } from '@vkmemd/proto';
+import type { DeviceMemory } from '../vulkan/device.js';
 import type { Hints } from '../vulkan/hints.js';
 
 const MOST_ALIGNMENT = 1n << 30n;
@@ -49,3 +50,7 @@ export function describeHints(hints: Hints | undefined): Decoded<'Allocation'>['
   const { alignment: alignmentBytes, hugePage: hugePageBytes, powerOfTwo, prefault, reopenable } = hints;
   return { powerOfTwo, alignmentBytes, prefault, hugePageBytes, reopenable };
 }
+
+/** Whether the memory is on huge pages, which whoever can write to it can take out of it. */
+export const onHugePages = ({ plan }: Pick<DeviceMemory, 'plan'>): boolean =>
+  (plan.hints?.hugePage ?? 0n) > 0n;

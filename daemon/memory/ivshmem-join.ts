@@ -58,10 +58,11 @@ export async function join(
   try {
     requireMayJoin(domain, server, identity);
     requireOfferable(allocation);
+    server.requireRoom(identity.uid);
     const uncount = domain.fds.lease(identity.uid, 1);
     undo.push(uncount);
     const session = beginSession(domain, identity, `ivshmem of ${allocation.id}`, process);
-    undo.push(() => void (session.ended || endSession(domain, session)));
+    undo.push(() => void endSession(domain, session));
     const fd = await granted(domain, server, session);
     undo.push(() => fd.close());
     const doorbells = Doorbells.make(terms.vectors, domain.fds.lease(identity.uid, terms.vectors));
@@ -69,8 +70,11 @@ export async function join(
     id = ids.take();
     const kept = { id, session, doorbells, joinedAt: Date.now() };
     await domain.persistence.ivshmem.joining(server, kept, socket);
-    if (server.ended) throw server.ended;
-    if (session.ended) throw new VkmemError('UNAVAILABLE', 'The process that connected is gone.');
+    const over = domain.ivshmem.stopped ?? server.ended;
+    if (over) throw over;
+    if (session.ended || process?.exited) {
+      throw new VkmemError('UNAVAILABLE', 'The process that connected is gone.');
+    }
     const link = domain.ivshmem.sockets.connect(
       session,
       socket,
@@ -111,6 +115,7 @@ export function events(domain: Domain, server: IvshmemServer, peer: () => Ivshme
   return {
     gone: () => leave(domain, server, peer()),
     settled: (now) => domain.persistence.ivshmem.settled(server, peer().id, now),
+    read: () => domain.persistence.ivshmem.read(server, peer().id),
   };
 }
 
@@ -121,7 +126,7 @@ function leave(domain: Domain, server: IvshmemServer, { id, session, doorbells, 
   if (!server.leave({ id })) return;
   doorbells.letGo();
   forget();
-  if (!session.ended) void endSession(domain, session);
+  void endSession(domain, session);
 }
 
 /**

@@ -8,6 +8,7 @@ import { type Decoded, MOST_VECTORS, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from './allocation.js';
 import type { Caller } from './caller.js';
 import type { Domain } from './domain.js';
+import { onHugePages } from './hint-request.js';
 import { IvshmemServer } from './ivshmem-server.js';
 import { requireKinds } from './request.js';
 
@@ -78,6 +79,11 @@ export function requireOfferable(allocation: Allocation): void {
   }
   if (sharing.mode !== 'SHARED') {
     const reason = `Its sharing is ${sharing.mode}; every virtual machine can write.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
+  }
+  if (onHugePages(memory)) {
+    const reason =
+      'Whoever can write to memory on huge pages can take pages away from those who have it mapped.';
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
   }
   publication.requireGrantable('MAPPABLE', 'rw');

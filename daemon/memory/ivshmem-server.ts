@@ -11,12 +11,20 @@ import {
   IVSHMEM_VERSION,
   type OwnedFd,
   timestamp,
-  type VkmemError,
+  VkmemError,
 } from '@vkmemd/proto';
+import { TokenBucket } from '../limits/token-bucket.js';
 import type { Allocation } from './allocation.js';
 import type { Doorbells } from './doorbells.js';
 import { PeerIds } from './peer-ids.js';
 import type { Session } from './session.js';
+
+/** Each tells all others when it comes and when it goes. */
+const MOST_PEERS = 256;
+/** Of all peers: a newcomer is told of each in a word, which may have to wait for it (daemon/ivshmem/link.ts). */
+const MOST_DOORBELLS = 8000;
+/** Of one user: ids are many, not without end (peer-ids.ts). */
+const JOINS = { perSecond: 4, burst: 512 };
 
 /** An fd that is lent to a link until it has sent it, or never will. */
 export interface Lent {
@@ -62,6 +70,8 @@ export class IvshmemServer {
   readonly terms: ServerTerms;
   readonly ids = new PeerIds();
   readonly #peers = new Map<number, IvshmemPeer>();
+  /** How often users join. */
+  readonly #rates = new Map<number, TokenBucket>();
   readonly #closed: () => void;
   #ended: VkmemError | undefined;
 
@@ -87,6 +97,22 @@ export class IvshmemServer {
     this.#closed();
   }
 
+  /** @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and why nobody can join any more. */
+  requireRoom(uid: number): void {
+    if (this.#ended) throw this.#ended;
+    const words = (this.#peers.size + 1) * this.terms.vectors;
+    if (this.#peers.size >= MOST_PEERS || words > MOST_DOORBELLS) {
+      const most = Math.min(MOST_PEERS, Math.floor(MOST_DOORBELLS / this.terms.vectors));
+      throw new VkmemError('TOO_MANY_PEERS', `There may be ${most} peers with so many vectors.`);
+    }
+    const rate = this.#rates.get(uid) ?? new TokenBucket(JOINS.perSecond, JOINS.burst);
+    this.#rates.set(uid, rate);
+    const wait = rate.tryTake();
+    if (wait === 0) return;
+    const told = { retry_after_ms: String(wait) };
+    throw new VkmemError('RATE_LIMITED', `The user may join again in ${wait} ms.`, told);
+  }
+
   /** Tells the newcomer all there is, and all others of it. @param memory lent as any fd. */
   join(peer: IvshmemPeer, memory: Lent): void {
     const { id, link } = peer;
@@ -95,9 +121,18 @@ export class IvshmemServer {
     link.tell(IVSHMEM_VERSION);
     link.tell(BigInt(id));
     link.tell(IVSHMEM_MEMORY, memory);
-    for (const other of others) announce(other, link);
-    announce(peer, link);
-    for (const other of others) announce(peer, other.link);
+    for (const other of others) this.#announce(other, link);
+    this.#announce(peer, link);
+    for (const other of others) this.#announce(peer, other.link);
+  }
+
+  /** Says a peer's doorbells, unless it has been hung up on meanwhile. */
+  #announce(peer: IvshmemPeer, to: PeerLink): void {
+    const { id, doorbells } = peer;
+    const lent = { hold: () => doorbells.hold(), letGo: () => doorbells.letGo() };
+    for (const fd of doorbells.fds) {
+      if (this.#peers.get(id) === peer) to.tell(BigInt(id), { fd, ...lent });
+    }
   }
 
   /** One that joined before this process began: everybody knows. */
@@ -105,11 +140,11 @@ export class IvshmemServer {
     this.#peers.set(peer.id, peer);
   }
 
-  /** Tells those who stay. False where it had left before. */
+  /** Tells those who stay, unless all are to go. False where it had left before. */
   leave({ id }: Pick<IvshmemPeer, 'id'>): boolean {
     if (!this.#peers.delete(id)) return false;
     this.ids.leave(id);
-    this.tellOfLeave(id);
+    if (!this.#ended) this.tellOfLeave(id);
     return true;
   }
 
@@ -130,12 +165,6 @@ export class IvshmemServer {
       peers: this.peers.map(describePeer),
       createdAt: timestamp(createdAt),
     };
-  }
-}
-
-function announce({ id, doorbells }: IvshmemPeer, to: PeerLink): void {
-  for (const fd of doorbells.fds) {
-    to.tell(BigInt(id), { fd, hold: () => doorbells.hold(), letGo: () => doorbells.letGo() });
   }
 }
 

@@ -13,6 +13,8 @@ export interface LinkEvents {
   gone(): void;
   /** Whether all that was said is in the peer's socket, when that changes. */
   settled(now: boolean): void;
+  /** Once, when the peer has read its handshake. */
+  read(): void;
 }
 
 /** Who makes sockets and speaks on them. */
@@ -25,7 +27,7 @@ export interface IvshmemSockets {
   unserve(server: IvshmemServer): void;
   /**
    * The way to one peer.
-   * @param socket taken, but where it fails. @param fresh whether it was told nothing yet.
+   * @param socket taken, but where it fails. @param fresh whether it has its handshake still to read.
    * @throws VkmemError TOO_MANY_FILES.
    */
   connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink;
@@ -36,6 +38,7 @@ export interface IvshmemSockets {
 export class IvshmemServers {
   readonly #servers = new Map<Allocation, IvshmemServer | 'being made'>();
   #sockets: IvshmemSockets | undefined;
+  #stopped: VkmemError | undefined;
 
   /** From now on there are sockets. */
   set sockets(sockets: IvshmemSockets) {
@@ -46,6 +49,16 @@ export class IvshmemServers {
   get sockets(): IvshmemSockets {
     if (this.#sockets) return this.#sockets;
     throw new VkmemError('UNAVAILABLE', 'The daemon is starting.');
+  }
+
+  /** Why nobody joins any server any more. */
+  get stopped(): VkmemError | undefined {
+    return this.#stopped;
+  }
+
+  /** The daemon ends. */
+  stop(reason: VkmemError): void {
+    this.#stopped = reason;
   }
 
   /** Oldest first. */

@@ -93,6 +93,7 @@ export function beginSession(
 
 /** Ends a session: its grants are gone, what it owned is freed. Never throws: nobody is left to be told. */
 export async function endSession(domain: Domain, session: Session): Promise<void> {
+  if (session.ended) return;
   domain.sessions.close(session);
   publishSessionEnd(domain, session);
   const leavesRights = domain.departed.keep(session);

@@ -29,6 +29,8 @@ export interface IvshmemBook {
   joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void>;
   /** Whether all that the peer was to be told is in its socket. */
   settled(server: IvshmemServer, id: number, settled: boolean): void;
+  /** The peer has read its handshake. */
+  read(server: IvshmemServer, id: number): void;
   /** Before anybody is told. */
   left(server: IvshmemServer, id: number): void;
 }
@@ -85,7 +87,14 @@ export const NOTHING_KEPT: Persistence = {
   dropped() {},
   ended() {},
   departed() {},
-  ivshmem: { served: async () => {}, unserved() {}, joining: async () => {}, settled() {}, left() {} },
+  ivshmem: {
+    served: async () => {},
+    unserved() {},
+    joining: async () => {},
+    settled() {},
+    read() {},
+    left() {},
+  },
   standing: { ticketChanged() {}, ticketEnded() {}, quotaChanged() {} },
   together: (work) => work(),
 };

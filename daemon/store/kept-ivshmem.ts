@@ -7,7 +7,7 @@
  * out before the others hear of it: at a kill in between they go without, which is better than to hear it twice
  * (memory/peer-ids.ts).
  */
-import type { OwnedFd } from '@vkmemd/proto';
+import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { IvshmemServer } from '../memory/ivshmem-server.js';
 import type { IvshmemBook, JoiningPeer } from '../memory/persistence.js';
 import type { LedgerFile } from './ledger-file.js';
@@ -15,93 +15,129 @@ import { nameOfIvshmem } from './names.js';
 import type { PeerRecord, ServerRecord } from './records.js';
 import type { StoredFds } from './stored-fds.js';
 
-const keyOf = (allocation: string, id: number): string => `${allocation}/${id}`;
+const keyOf = ({ server, id }: Pick<PeerRecord, 'server' | 'id'>): string => `${server}/${id}`;
 
 export class KeptIvshmem implements IvshmemBook {
   readonly #ledger: LedgerFile;
   readonly #fds: StoredFds;
+  /** What is written down, and under which names. */
+  readonly #servers = new Map<IvshmemServer, ServerRecord>();
 
   constructor(ledger: LedgerFile, fds: StoredFds) {
     this.#ledger = ledger;
     this.#fds = fds;
   }
 
-  async served({ allocation, terms, ids }: IvshmemServer, socket: OwnedFd): Promise<void> {
+  async served(server: IvshmemServer, socket: OwnedFd): Promise<void> {
+    const { allocation, terms, ids } = server;
     if (!allocation.kept) return;
     const name = nameOfIvshmem(this.#fds.nextNumber(), 0);
     await this.#fds.put(name, allocation.terms.ownerUid, [socket]);
-    this.#ledger.servers.put(allocation.id, { allocation: allocation.id, terms, name, nextId: ids.next });
+    const record = { allocation: allocation.id, terms, name, nextId: ids.next };
+    this.#servers.set(server, record);
+    this.#ledger.servers.put(name, record);
   }
 
-  unserved({ allocation }: IvshmemServer): void {
-    const record = this.#ledger.servers.get(allocation.id);
-    if (record) this.forget(record);
+  unserved(server: IvshmemServer): void {
+    const record = this.#servers.get(server);
+    if (!record) return;
+    this.#servers.delete(server);
+    const peers = server.peers.flatMap(
+      ({ id }) => this.#ledger.peers.get(keyOf({ server: record.name, id })) ?? [],
+    );
+    this.#ledger.together(() => {
+      this.#ledger.servers.remove(record.name);
+      for (const peer of peers) this.#ledger.peers.remove(keyOf(peer));
+    });
+    for (const name of [record.name, ...peers.flatMap(({ names }) => names)]) this.#fds.release(name);
   }
 
   async joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void> {
-    const { id, session, doorbells, joinedAt } = peer;
-    const served = this.#ledger.servers.get(server.allocation.id);
-    // The grant has written its session down, where that can be kept.
-    const watched = this.#ledger.sessions.get(session.id)?.watched;
-    if (!served || !watched) return;
-    const number = this.#fds.nextNumber();
-    const names: string[] = [];
-    const { uid } = session.identity;
-    try {
-      const all = [socket, ...doorbells.fds].map(async (fd, index) => {
-        const name = nameOfIvshmem(number, index);
-        await this.#fds.put(name, uid, [fd]);
-        names[index] = name;
-      });
-      const failed = (await Promise.allSettled(all)).find((end) => end.status === 'rejected');
-      if (failed) throw failed.reason;
-    } catch (failure) {
-      for (const name of names.filter(Boolean)) this.#fds.release(name);
-      throw failure;
+    const { session, doorbells } = peer;
+    const served = this.#servers.get(server);
+    if (!served) return;
+    // The grant has written its session down. Without a pidfd it does not outlive this process, but its id is known.
+    const watched = this.#ledger.sessions.get(session.id)?.watched === true;
+    const names = watched ? await this.#put(session.identity.uid, [socket, ...doorbells.fds]) : [];
+    if (this.#servers.get(server) === served) {
+      this.#write(server, served, peer, names);
+      return;
     }
+    for (const name of names) this.#fds.release(name);
+    throw new VkmemError('NOT_FOUND', 'The offer has ended meanwhile.');
+  }
+
+  #write(server: IvshmemServer, served: ServerRecord, peer: JoiningPeer, names: readonly string[]): void {
+    const { id, session, joinedAt } = peer;
+    const record = { ...served, nextId: server.ids.next };
+    const joined = {
+      server: served.name,
+      id,
+      session: session.id,
+      joinedAt,
+      names,
+      settled: false,
+      read: false,
+    };
+    this.#servers.set(server, record);
     this.#ledger.together(() => {
-      this.#ledger.servers.put(served.allocation, { ...served, nextId: server.ids.next });
-      const { allocation } = served;
-      this.#ledger.peers.put(keyOf(allocation, id), {
-        allocation,
-        id,
-        session: session.id,
-        joinedAt,
-        names,
-        settled: false,
-      });
+      this.#ledger.servers.put(served.name, record);
+      this.#ledger.peers.put(keyOf(joined), joined);
     });
   }
 
-  settled({ allocation }: IvshmemServer, id: number, settled: boolean): void {
-    const key = keyOf(allocation.id, id);
-    const record = this.#ledger.peers.get(key);
-    if (record && record.settled !== settled) this.#ledger.peers.put(key, { ...record, settled });
+  /** All or none. @returns their names. @throws VkmemError TOO_MANY_FILES. */
+  async #put(uid: number, fds: readonly OwnedFd[]): Promise<string[]> {
+    const number = this.#fds.nextNumber();
+    const names = fds.map((_, index) => nameOfIvshmem(number, index));
+    const ends = await Promise.allSettled(
+      names.map((name, at) => this.#fds.put(name, uid, fds.slice(at, at + 1))),
+    );
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (!failed) return names;
+    for (const [at, name] of names.entries()) if (ends[at]?.status === 'fulfilled') this.#fds.release(name);
+    throw failed.reason;
   }
 
-  left({ allocation }: IvshmemServer, id: number): void {
-    const record = this.#ledger.peers.get(keyOf(allocation.id, id));
+  settled(server: IvshmemServer, id: number, settled: boolean): void {
+    const record = this.#peer(server, id);
+    if (record && record.settled !== settled) this.#ledger.peers.put(keyOf(record), { ...record, settled });
+  }
+
+  read(server: IvshmemServer, id: number): void {
+    const record = this.#peer(server, id);
+    if (record) this.#ledger.peers.put(keyOf(record), { ...record, read: true });
+  }
+
+  left(server: IvshmemServer, id: number): void {
+    const record = this.#peer(server, id);
     if (record) this.forgetPeer(record);
   }
 
-  /** Their fds are still kept, since an earlier start. */
-  adopt({ name }: Pick<ServerRecord, 'name'>, uid: number): void {
-    this.#fds.adopt(name, uid, 1);
+  #peer(server: IvshmemServer, id: number): PeerRecord | undefined {
+    const served = this.#servers.get(server);
+    return served && this.#ledger.peers.get(keyOf({ server: served.name, id }));
   }
 
-  adoptPeer({ names }: PeerRecord, uid: number): void {
+  /** It goes on since an earlier start. */
+  restored(server: IvshmemServer, record: ServerRecord): void {
+    this.#servers.set(server, record);
+  }
+
+  /** What has the names is still kept, since an earlier start. */
+  adopt(names: readonly string[], uid: number): void {
     for (const name of names) this.#fds.adopt(name, uid, 1);
   }
 
   /** Nobody has any use for it any more. */
-  forgetPeer({ allocation, id, names }: PeerRecord): void {
-    this.#ledger.peers.remove(keyOf(allocation, id));
-    for (const name of names) this.#fds.release(name);
+  forgetPeer(record: PeerRecord): void {
+    this.#ledger.peers.remove(keyOf(record));
+    for (const name of record.names) this.#fds.release(name);
   }
 
   /** The same of a server. */
-  forget({ allocation, name }: ServerRecord): void {
-    this.#ledger.servers.remove(allocation);
+  forget({ name }: ServerRecord): void {
+    this.#ledger.servers.remove(name);
     this.#fds.release(name);
   }
 }

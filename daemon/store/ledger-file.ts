@@ -57,7 +57,7 @@ export class LedgerFile {
   readonly tickets: Table<string, TicketRecord>;
   readonly quotas: Table<bigint, QuotaRecord>;
   readonly servers: Table<string, ServerRecord>;
-  /** By the allocation's id and the peer's. */
+  /** By the server's name and the peer's id. */
   readonly peers: Table<string, PeerRecord>;
   readonly #root: RootDatabase<HeadRecord, string>;
 

@@ -8,6 +8,7 @@ export const nameOfFd = (number: number, index: number): string => `${'ab'[index
 /** Of an ivshmem server or one of its peers: 0 is its socket, those above are the doorbells of a peer. */
 export const nameOfIvshmem = (number: number, index: number): string =>
   `v${number.toString(36)}.${index.toString(36)}`;
+export const isOfIvshmem = (name: string): boolean => name.startsWith('v');
 /** The number in the name of a fd that was numbered; 0 for any other name. */
 export const numberOf = (name: string): number =>
   Number.parseInt(/^[abv]([0-9a-z]{1,10})(?:\.[0-9a-z]{1,2})?$/.exec(name)?.[1] ?? '0', 36);

@@ -89,7 +89,7 @@ export interface QuotaRecord {
 export interface ServerRecord {
   readonly allocation: string;
   readonly terms: ServerTerms;
-  /** Of its socket. */
+  /** Of its socket, and its own. */
   readonly name: string;
   /** The lowest peer id that was never given. */
   readonly nextId: number;
@@ -97,15 +97,18 @@ export interface ServerRecord {
 
 /** One that is connected to it. */
 export interface PeerRecord {
-  readonly allocation: string;
+  /** The server's name. */
+  readonly server: string;
   readonly id: number;
   readonly session: bigint;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
-  /** Of its socket, and of its doorbells. */
+  /** Of its socket, and of its doorbells; none where it does not outlive the daemon. */
   readonly names: readonly string[];
   /** Whether it was told all there was to tell. */
   readonly settled: boolean;
+  /** Whether it has read its handshake. */
+  readonly read: boolean;
 }
 
 export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly FdRecord[]): AllocationRecord {

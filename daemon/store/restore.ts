@@ -15,9 +15,10 @@ import type { MemoryPlan } from '../vulkan/device.js';
 import { HandedFds } from './handed-fds.js';
 import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';
+import { isOfIvshmem } from './names.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, VERSION } from './records.js';
-import { restoreIvshmem } from './restored-ivshmem.js';
+import { hangUpAll, restoreIvshmem } from './restored-ivshmem.js';
 import { RestoredSessions } from './restored-sessions.js';
 import { restoreQuotas, restoreTickets } from './standing.js';
 
@@ -166,7 +167,9 @@ export class Restoring {
   }
 
   #letGo(name: string): Promise<void> {
-    closeAll(this.#handed.take(name));
+    const fds = this.#handed.take(name);
+    if (isOfIvshmem(name)) hangUpAll(fds);
+    else closeAll(fds);
     return this.#keeping.letGo(name);
   }
 }

@@ -4,18 +4,21 @@
  *
  * Hung up on is who was not told all when the daemon ended, and whose session did not outlive it; the others are told.
  */
-import { closeAll, FdStream, type OwnedFd } from '@vkmemd/proto';
+import { closeAll, FdStream, fileStatus, type OwnedFd } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation.js';
 import type { Domain } from '../memory/domain.js';
 import { Doorbells } from '../memory/doorbells.js';
 import { events } from '../memory/ivshmem-join.js';
-import { type IvshmemPeer, IvshmemServer } from '../memory/ivshmem-server.js';
+import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem-server.js';
 import { endSession } from '../memory/lifetime.js';
 import type { HandedFds } from './handed-fds.js';
 import type { KeptIvshmem } from './kept-ivshmem.js';
 import type { LedgerFile } from './ledger-file.js';
 import type { PeerRecord, ServerRecord } from './records.js';
 import type { RestoredSessions } from './restored-sessions.js';
+
+/** The file type's bits of a socket. */
+const S_IFSOCK = 0o140000n;
 
 /** What is there of earlier starts. */
 interface Found {
@@ -28,11 +31,15 @@ interface Found {
 
 /** In one turn of the event loop: nobody joins in between. */
 export function restoreIvshmem(domain: Domain, found: Found): void {
-  const peers = found.ledger.peers.all;
-  for (const record of found.ledger.servers.all) {
-    const own = peers.filter(({ allocation }) => allocation === record.allocation);
+  const { keeping, ledger, sessions } = found;
+  const [servers, peers] = [ledger.servers.all, ledger.peers.all];
+  for (const { names, session } of peers) keeping.adopt(names, sessions.byId(session)?.identity.uid ?? 0);
+  for (const record of servers) {
+    const own = peers.filter(({ server }) => server === record.name);
     restoreServer(domain, found, record, own);
   }
+  const known = new Set(servers.map(({ name }) => name));
+  for (const peer of peers) if (!known.has(peer.server)) drop(domain, found, peer, takeAll(found, peer));
 }
 
 function restoreServer(
@@ -44,8 +51,7 @@ function restoreServer(
   const { handed, keeping, allocations } = found;
   const allocation = allocations.get(record.allocation);
   const uid = allocation?.terms.ownerUid ?? 0;
-  keeping.adopt(record, uid);
-  for (const peer of peers) keeping.adoptPeer(peer, found.sessions.byId(peer.session)?.identity.uid ?? uid);
+  keeping.adopt([record.name], uid);
   const [socket, ...more] = handed.take(record.name);
   closeAll(more);
   if (!socket || allocation?.state !== 'LIVE') {
@@ -55,6 +61,7 @@ function restoreServer(
     return;
   }
   const server = new IvshmemServer(allocation, record.terms, domain.fds.count(uid, 1));
+  keeping.restored(server, record);
   const missing = peers.filter((peer) => !restorePeer(domain, found, server, peer));
   server.ids.restored(record.nextId);
   domain.ivshmem.restore(server);
@@ -69,20 +76,23 @@ function restorePeer(domain: Domain, found: Found, server: IvshmemServer, record
   const session = found.sessions.byId(record.session);
   const fds = takeAll(found, record);
   const [socket, ...doorbells] = fds;
-  if (!socket || !session || session.ended || !record.settled || doorbells.length !== vectors) {
-    const why = !session
-      ? 'its session did not'
-      : !record.settled
-        ? 'it was not told all'
-        : 'fds are missing';
-    domain.events.note(`ivshmem peer ${id} of ${record.allocation} did not outlive the daemon: ${why}`);
+  const giveUp = (why: string) => {
+    domain.events.note(`ivshmem peer ${id} of ${server.allocation.id} did not outlive the daemon: ${why}`);
     drop(domain, found, record, fds);
     return false;
-  }
+  };
+  if (!session || session.ended || session.process?.exited) return giveUp('its session did not');
+  if (!record.settled) return giveUp('it was not told all');
+  if (!socket || doorbells.length !== vectors) return giveUp('fds are missing');
   const { uid } = session.identity;
-  server.ids.restore(id);
   const told = events(domain, server, () => peer);
-  const link = domain.ivshmem.sockets.connect(session, socket, told, false);
+  let link: PeerLink;
+  try {
+    link = domain.ivshmem.sockets.connect(session, socket, told, !record.read);
+  } catch (failure) {
+    return giveUp(String(failure));
+  }
+  server.ids.restore(id);
   const ends = [session.process?.watch(() => link.hangUp()), domain.fds.count(uid, 1)];
   const peer: IvshmemPeer = {
     id,
@@ -103,18 +113,21 @@ function takeAll({ handed }: Found, { names }: PeerRecord): OwnedFd[] {
   return names.flatMap((name) => handed.take(name).slice(0, 1));
 }
 
+/**
+ * Closes sockets and doorbells of peers, hanging up on the former, whoever keeps another copy. What a peer sent on one is not closed here,
+ * since that may block.
+ */
+export function hangUpAll(fds: readonly OwnedFd[]): void {
+  for (const fd of fds.filter(({ open }) => open)) {
+    if (fileStatus(fd).type !== S_IFSOCK) fd.close();
+    else new FdStream(fd, { data() {}, close() {} }, { maxBytes: 0, untrusted: true }).close();
+  }
+}
+
 /** Hangs up on a peer that cannot go on. @param fds taken; the first may be its socket. */
 function drop(domain: Domain, found: Found, record: PeerRecord, fds: readonly OwnedFd[]): void {
   found.keeping.forgetPeer(record);
   const session = found.sessions.byId(record.session);
-  if (session && !session.ended) void endSession(domain, session);
-  const [socket, ...doorbells] = fds;
-  closeAll(doorbells);
-  if (!socket) return;
-  try {
-    // Whoever keeps another copy of it does not keep the peer waiting.
-    new FdStream(socket, { data() {}, close() {} }, { maxBytes: 0, untrusted: true }).close();
-  } catch (failure) {
-    domain.events.fault('a connection of before could not be ended', failure);
-  }
+  if (session) void endSession(domain, session);
+  hangUpAll(fds);
 }

@@ -3,10 +3,17 @@
 // EventWatch reports the counter whenever it is above zero and resets it, so that any number of signals
 // between two turns of the loop come as one call with their sum. The fd is borrowed: its EventFd in
 // TypeScript outlives the watch.
+//
+// Whoever else has the eventfd may mean harm: whether its calls block is a flag of the open file, which all
+// have in common. So reading says for itself that it does not wait, and before writing the flag is set again
+// and room is looked for. Who takes both away in the very moment in between holds the writer up.
 
 #include <errno.h>
+#include <fcntl.h>
 #include <napi.h>
+#include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "addon.h"
@@ -56,8 +63,9 @@ class EventWatch final : public Napi::ObjectWrap<EventWatch>, public Watch::Owne
 
   void OnReady(int, bool) override {
     uint64_t count;
+    iovec whole = {&count, sizeof count};
     // A read of fewer or more than 8 bytes does not exist here; EAGAIN means that another reader was faster.
-    if (read(event_fd_, &count, sizeof count) == sizeof count) {
+    if (preadv2(event_fd_, &whole, 1, -1, RWF_NOWAIT) == sizeof count) {
       Napi::HandleScope scope(Env());
       CallFromLoop(Env(), on_count_, {Napi::BigInt::New(Env(), count)});
     }
@@ -88,6 +96,10 @@ Napi::Value CreateEventFd(const Napi::CallbackInfo& info) {
 Napi::Value SignalEventFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(event_fd, 0);
   REQUIRE_UINT64(count, 1);
+  const int flags = fcntl(event_fd, F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) == 0) fcntl(event_fd, F_SETFL, flags | O_NONBLOCK);
+  pollfd room = {event_fd, POLLOUT, 0};
+  if (poll(&room, 1, 0) == 0) return ThrowKernelError(info.Env(), "write", EAGAIN);
   if (write(event_fd, &count, sizeof count) < 0) return ThrowKernelError(info.Env(), "write", errno);
   return info.Env().Undefined();
 }

@@ -63,6 +63,10 @@ t.test('machines go on through a restart', { skip: noQemu ?? false }, async (t) 
   t.strictSame(await wire.told(1), ['4']);
 
   const silent = new SilentVmm(path);
+  await until('it is among the peers', async () => {
+    const [server] = await client.control.listIvshmem();
+    return server?.peers.length === 4 || undefined;
+  });
   await between(kept, async () => {});
   await until('the one who read nothing is given up', async () => {
     const [server] = await client.control.listIvshmem();

@@ -1,10 +1,12 @@
 /**
  * vkmemctl vm ivshmem --fd: QEMU gets a connection in place of a path, as one that sees no path can.
  */
+import { readlinkSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { vkmemctl } from '../cli/support.js';
-import { root, startDaemon } from '../support/daemon.js';
+import { root, startDaemon, temporaryFolder } from '../support/daemon.js';
 import { IvshmemGuest } from '../support/ivshmem-guest.js';
 import { until } from '../support/kept.js';
 import { noQemu, QEMU, Qemu } from '../support/qemu.js';
@@ -49,4 +51,32 @@ t.test('a machine with a connection that it inherited', { skip: noQemu ?? false 
     code: 1,
     stderr: /NOT_FOUND/,
   });
+});
+
+t.test('a link to the socket', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const folder = temporaryFolder(t);
+  await using client = await connect({ runtimeDir });
+  await client.allocate({ name: 'frames', size: 1n << 20n });
+  const offer = (...more: string[]) => vkmemctl(runtimeDir, 'vm', 'ivshmem', 'frames', ...more);
+  const servers = () => client.control.listIvshmem();
+  const [foreign, own] = [join(folder, 'foreign.sock'), join(folder, 'own.sock')];
+  symlinkSync('/nowhere/somebody.sock', foreign);
+  t.match(await offer('--path', foreign), { code: 1, stderr: /INVALID_ARGUMENT.*exists/ });
+  t.equal(readlinkSync(foreign), '/nowhere/somebody.sock', "somebody else's is left alone");
+  t.match(await offer('--path', join(folder, 'none/x.sock')), { code: 1, stderr: /ENOENT/ });
+  t.match(await offer('--fd', '--', 'no-such-command'), { code: 127 });
+  t.strictSame(await servers(), [], 'a command that fails leaves no offer behind');
+
+  t.match(await offer('--vectors', '3'), { code: 0 });
+  t.match(await offer(), { code: 1, stderr: /ALREADY_SERVED/ });
+  t.match(await offer('--path', own, '--vectors', '2'), { code: 1, stderr: /offered with 3/ });
+  t.match(await offer('--path', own), { code: 0 });
+  t.equal(readlinkSync(own), (await servers())[0]?.path, 'an offer that is there is linked to');
+  t.match(await offer('--path', own), { code: 1, stderr: /exists/ }, 'a link that leads somewhere stays');
+  await client.free({ name: 'frames' });
+  await client.allocate({ name: 'frames', size: 1n << 20n });
+  t.match(await offer('--path', own), { code: 0 }, 'one that leads nowhere any more is replaced');
+  t.equal(readlinkSync(own), (await servers())[0]?.path);
+  await client.free({ name: 'frames' });
 });

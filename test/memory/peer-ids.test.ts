@@ -1,0 +1,64 @@
+/**
+ * Ids of ivshmem peers: the lowest first, and never one that somebody who is there saw leave.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { PeerIds } from 'vkmemd/dist/memory/peer-ids.js';
+
+t.test('an id comes back when everybody has gone who saw it leave', async (t) => {
+  const ids = new PeerIds();
+  t.strictSame([ids.take(), ids.take(), ids.take()], [0, 1, 2]);
+  ids.leave(1);
+  t.equal(ids.take(), 3, 'not while 0 and 2 are there');
+  ids.leave(0);
+  t.equal(ids.take(), 4, 'nor while 2 is');
+  ids.leave(2);
+  t.equal(ids.take(), 1, '3 and 4 came later');
+  ids.leave(1, false);
+  t.equal(ids.take(), 1, 'nobody had heard of it');
+  for (const id of [1, 3, 4]) ids.leave(id);
+  t.equal(ids.take(), 0, 'all begins anew when nobody is there');
+});
+
+t.test('what was before a restart is taken as seen by all who are there', async (t) => {
+  const ids = new PeerIds();
+  ids.restore(2);
+  ids.restored(5);
+  t.equal(ids.take(), 5);
+  ids.leave(2);
+  t.equal(ids.take(), 0, 'whoever came after it has seen none of them');
+});
+
+t.test('there are 65536 while one stays', async (t) => {
+  const ids = new PeerIds();
+  ids.take();
+  for (let id = 1; id <= 65_535; id += 1) ids.leave(ids.take());
+  t.throws(() => ids.take(), { code: 'TOO_MANY_PEERS' });
+  ids.leave(0);
+  t.equal(ids.take(), 0);
+});
+
+t.test('whatever comes and goes', async (t) => {
+  const step = fc.record({ join: fc.boolean(), which: fc.nat(1000) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const ids = new PeerIds();
+      const there = new Map<number, Set<number>>();
+      for (const { join, which } of steps) {
+        const present = [...there.keys()];
+        if (join || present.length === 0) {
+          const id = ids.take();
+          for (const seen of there.values()) if (seen.has(id)) throw new Error(`${id} was seen to leave`);
+          if (there.has(id)) throw new Error(`${id} is there`);
+          there.set(id, new Set());
+          continue;
+        }
+        const gone = present[which % present.length] as number;
+        there.delete(gone);
+        for (const seen of there.values()) seen.add(gone);
+        ids.leave(gone);
+      }
+    }),
+  );
+  t.pass('nobody who is there has seen an id leave that is given again');
+});

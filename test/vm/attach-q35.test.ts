@@ -1,0 +1,30 @@
+/**
+ * vkmemctl vm attach to a machine q35, whose own bus takes nothing while it runs, and what it refuses.
+ */
+import { connect } from '@vkmemd/client';
+import t from 'tap';
+import { vkmemctl } from '../cli/support.js';
+import { startDaemon } from '../support/daemon.js';
+import { until } from '../support/kept.js';
+import { noQemu, startMachine, stop } from './machine.js';
+
+t.test('a machine q35', { skip: noQemu ?? false }, async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  const memory = await client.allocate({ name: 'frames', size: 1n << 20n });
+  const machine = await startMachine(t, '-S', '-machine', 'q35', '-device', 'pcie-root-port,id=rp0,slot=1');
+  const attach = (...more: string[]) =>
+    vkmemctl(runtimeDir, 'vm', 'attach', 'frames', '--qmp', machine.qmp, ...more);
+  const grants = async () => (await client.get({ name: 'frames' })).grants;
+  const before = await grants();
+
+  t.match(await attach(), { code: 1, stderr: /VMM_REFUSED.*does not support hotplugging/ });
+  t.match(await attach('--bus', 'nobody'), { code: 1, stderr: /VMM_REFUSED.*nobody/ });
+  t.match(await attach('--access', 'ro'), { code: 1, stderr: /INVALID_ARGUMENT.*guest can write/ });
+  t.equal(await grants(), before, 'what is refused leaves no grant');
+  t.match(await attach('--bus', 'rp0'), { code: 0 });
+  t.equal(await grants(), before + 1);
+  await stop(machine.child);
+  await until('its grant is gone', async () => (await grants()) === before || undefined);
+  await memory.free();
+});
