@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
+import { until } from '../support/kept.js';
 
 t.test('two sides wake each other', async (t) => {
   const { runtimeDir } = await startDaemon(t);
@@ -58,6 +59,8 @@ t.test('what is not opened ends with its session', async (t) => {
   made[1]?.signal.ring();
   await one.createSignal();
   await one.close();
+  // The daemon hears of that in its own time.
+  await until('its session is over', async () => (await other.budget()).counts.sessions === 1 || undefined);
   await t.rejects(other.openSignal(made[1]?.secret ?? ''), { code: 'TICKET_INVALID' });
   opened.ring();
   t.pass('what was opened goes on');
