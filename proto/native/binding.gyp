@@ -16,6 +16,7 @@
         'exit.cc',
         'fd.cc',
         'fd_stream.cc',
+        'fd_stream_binding.cc',
         'file_status.cc',
         'flight.cc',
         'keeping.cc',

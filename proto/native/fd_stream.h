@@ -45,6 +45,8 @@ class FdStream final : public Napi::ObjectWrap<FdStream>, public Watch::Owner {
  private:
   enum SendResult { kDropped = 0, kAccepted = 1, kNoRoom = 2 };
 
+  // Whether a failed send may succeed a moment later, without the socket becoming writable for it.
+  static bool IsPassing(int err);
   // What sendmsg() took, or a negative errno.
   ssize_t Put(const uint8_t* data, size_t size, int fd);
   void FlushRest();
