@@ -8,7 +8,6 @@ import type { Domain } from '../memory/domain.js';
 import { endEntrusted, entrust } from '../memory/entrust.js';
 import { claim, release } from '../memory/grant.js';
 import { joinIvshmem } from '../memory/ivshmem-join.js';
-import { serveIvshmem } from '../memory/ivshmem-requests.js';
 import { free } from '../memory/lifetime.js';
 import { publish } from '../memory/publish.js';
 import { createSignal, openSignal } from '../memory/signal-requests.js';
@@ -57,9 +56,6 @@ export async function serve(
   }
   if (message.publish) {
     return { response: { publish: await publish(domain, caller, message.publish) }, fds: [] };
-  }
-  if (message.serveIvshmem) {
-    return { response: { serveIvshmem: await serveIvshmem(domain, caller, message.serveIvshmem) }, fds: [] };
   }
   if (message.joinIvshmem) {
     const { response, fds } = await joinIvshmem(domain, caller, message.joinIvshmem);

@@ -8,15 +8,24 @@
  * Fds count as in flight until the peer has read them (limits/flight.ts): where there is no room for more of them, words with
  * fds wait too.
  */
-import { encodeWord, FdStream, type OwnedFd } from '@vkmemd/proto';
+import { type CloseReason, encodeWord, FdStream, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Flight } from '../limits/flight.js';
-import type { Lent, PeerLink } from '../memory/ivshmem-server.js';
+import type { PeerLink } from '../memory/ivshmem-server.js';
 import type { LinkEvents } from '../memory/ivshmem-servers.js';
+import type { Lent } from '../memory/shared-fds.js';
 
 /** Words: twice what a newcomer is told of 64 others with 64 vectors. */
 const MOST_WAITING = 8192;
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 250;
+
+const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
+
+/** Undefined of a peer that just leaves. */
+function faultOf(reason: CloseReason): VkmemError | undefined {
+  if (reason.kind === 'hangup' || reason.kind === 'closed') return undefined;
+  return fault(reason.kind === 'error' ? reason.message : 'It said something.');
+}
 
 interface Waiting {
   readonly value: bigint;
@@ -50,7 +59,7 @@ export class IvshmemLink implements PeerLink {
     const handlers = {
       data: () => {},
       drain: () => this.#flush(),
-      close: () => this.hangUp(),
+      close: (reason: CloseReason) => this.hangUp(faultOf(reason)),
     };
     this.#stream = new FdStream(socket, handlers, { maxBytes: 0, untrusted: true });
     if (!fresh) return;
@@ -67,7 +76,7 @@ export class IvshmemLink implements PeerLink {
     if (this.settled && this.#send(value, lent?.fd)) return;
     if (this.#gone) return;
     if (this.#waiting.length >= MOST_WAITING) {
-      this.hangUp();
+      this.hangUp(fault(`It left ${MOST_WAITING} words unread.`));
       return;
     }
     lent?.hold();
@@ -78,10 +87,11 @@ export class IvshmemLink implements PeerLink {
     this.#lookLater();
   }
 
-  hangUp(): void {
+  /** @param failure what the peer did, or what failed. */
+  hangUp(failure?: unknown): void {
     if (this.#end()) {
       this.#stream.close();
-      this.#events.gone();
+      this.#events.gone(failure);
     }
   }
 
@@ -109,9 +119,9 @@ export class IvshmemLink implements PeerLink {
         this.#lookLater();
       }
       return outcome !== 'full';
-    } catch {
-      // A socket that cannot be sent on is of no use to its peer; reading would say why only later.
-      this.hangUp();
+    } catch (failure) {
+      // A socket that cannot be sent on is of no use to its peer.
+      this.hangUp(failure);
       return true;
     }
   }
@@ -148,8 +158,8 @@ export class IvshmemLink implements PeerLink {
   #look(): void {
     if (!this.settled) this.#flush();
     if (this.#gone) return;
-    const read = this.settled && this.#stream.allRead;
-    if (read) {
+    const read = this.#stream.allRead;
+    if (read && this.settled) {
       this.#flying = 0;
       this.#flight.lower(0);
       this.#deadline = undefined;
@@ -158,8 +168,10 @@ export class IvshmemLink implements PeerLink {
       this.#fresh = false;
       return;
     }
+    // Who has read everything waits for room for fds in flight, which others have taken.
+    if (read) this.#deadline = performance.now() + this.#patienceMs;
     if (this.#deadline !== undefined && performance.now() > this.#deadline) {
-      this.hangUp();
+      this.hangUp(fault(`It did not read within ${this.#patienceMs} ms.`));
       return;
     }
     this.#delay = Math.min(this.#delay * 2, LAST_LOOK_MS);

@@ -3,7 +3,7 @@
  * may still have mapped. The pidfd is closed when it has exited, or when nobody watches any more, and counts as one of the
  * daemon's until then, however long its connection has been gone.
  */
-import { ExitWatch, type OwnedFd } from '@vkmemd/proto';
+import { ExitWatch, hasExited, type OwnedFd, openPidfd } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
 
 export class ClientProcess {
@@ -17,13 +17,18 @@ export class ClientProcess {
 
   /**
    * @param pidfd as the kernel gave it for the connection; taken. @param closed called once it is closed.
-   * @throws KernelError, with the pidfd closed.
+   * @throws KernelError, with the pidfd closed and `closed` called.
    */
   constructor(pid: number, pidfd: OwnedFd, closed: GiveBack) {
     this.pid = pid;
     this.#closed = closed;
     this.#pidfd = pidfd;
-    this.#watch = new ExitWatch(pidfd, () => this.#exit());
+    try {
+      this.#watch = new ExitWatch(pidfd, () => this.#exit());
+    } catch (failure) {
+      closed();
+      throw failure;
+    }
   }
 
   /** A pidfd of it, the caller's; undefined once nobody watches it. */
@@ -60,4 +65,16 @@ export class ClientProcess {
     this.#watch.close();
     this.#closed();
   }
+}
+
+/**
+ * A pidfd of a process that is no copy of the one that is known: an open file of its own.
+ * @param known Borrowed: as long as its process has not exited, the number is no other's.
+ * @returns the caller's; undefined where the process has exited. @throws KernelError from pidfd_open().
+ */
+export function anotherPidfd(known: OwnedFd, pid: number): OwnedFd | undefined {
+  const pidfd = openPidfd(pid);
+  if (!hasExited(known)) return pidfd;
+  pidfd.close();
+  return undefined;
 }

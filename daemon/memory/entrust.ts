@@ -10,18 +10,10 @@
  * Limits: that the process has the fds is the client's word. The process must be one that this daemon's pid namespace
  * shows. One of many threads is meant as a whole.
  */
-import {
-  type Decoded,
-  hasExited,
-  isKernelError,
-  type OwnedFd,
-  openPidfd,
-  pidOf,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type Decoded, hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
 import type { Allocation, GrantRecord } from './allocation.js';
 import { type Caller, requirePresent, requireSession } from './caller.js';
-import { ClientProcess } from './client-process.js';
+import { anotherPidfd, ClientProcess } from './client-process.js';
 import type { Domain } from './domain.js';
 import { dropGrant } from './grant.js';
 import { beginSession, endSession, settleIfUnheld } from './lifetime.js';
@@ -115,18 +107,15 @@ function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readon
   if (!sent || pid === undefined) throw new VkmemError('INVALID_HANDLE', 'The fd is no pidfd.');
   if (pid === 0) throw new VkmemError('INVALID_HANDLE', 'The daemon cannot see the process of the pidfd.');
   if (pid < 0 || hasExited(sent)) throw notAlive();
-  let pidfd: OwnedFd;
+  let pidfd: OwnedFd | undefined;
   try {
-    pidfd = openPidfd(pid);
+    pidfd = anotherPidfd(sent, pid);
   } catch (error) {
     if (!isKernelError(error) || error.code === 'EMFILE' || error.code === 'ENFILE') throw error;
     throw new VkmemError('INVALID_HANDLE', `${error.message}.`, {}, error);
   }
-  // As long as it had not, the number was no other process's.
-  const exited = hasExited(sent);
   sent.close();
-  if (!exited) return { pid, pidfd };
-  pidfd.close();
+  if (pidfd) return { pid, pidfd };
   throw notAlive();
 }
 

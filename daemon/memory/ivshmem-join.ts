@@ -5,20 +5,21 @@
  * ends with the connection or with the process, whichever is first; so what a virtual machine was given counts for its
  * user, and drains when it is gone, as any grant does.
  */
-import { type Decoded, hasExited, type OwnedFd, openPidfd, VkmemError } from '@vkmemd/proto';
+import { asVkmemError, type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
 import type { Identity } from '../policy/identity.js';
 import type { WithFds } from './allocate.js';
 import { type Caller, requireSession } from './caller.js';
-import { ClientProcess } from './client-process.js';
+import { anotherPidfd, ClientProcess } from './client-process.js';
 import type { Domain } from './domain.js';
-import { Doorbells } from './doorbells.js';
 import { grantKinds } from './grant.js';
 import { requireOfferable, serverOf } from './ivshmem-requests.js';
-import type { IvshmemPeer, IvshmemServer } from './ivshmem-server.js';
+import type { IvshmemPeer, IvshmemServer, PeerLink } from './ivshmem-server.js';
 import type { LinkEvents } from './ivshmem-servers.js';
 import { beginSession, endSession } from './lifetime.js';
+import { publishRequest } from './request-events.js';
 import type { Session } from './session.js';
+import { SharedFds } from './shared-fds.js';
 
 /** Who connects. */
 export interface Joiner {
@@ -54,52 +55,50 @@ export async function join(
 ): Promise<IvshmemPeer> {
   const { allocation, terms, ids } = server;
   const undo: GiveBack[] = [() => socket.close(), () => process?.letGo()];
-  let id: number | undefined;
+  let link: PeerLink | undefined;
   try {
     requireMayJoin(domain, server, identity);
     requireOfferable(allocation);
-    server.requireRoom(identity.uid);
+    const id = server.admit(identity.uid);
+    undo.push(() => ids.leave(id, false));
     const uncount = domain.fds.lease(identity.uid, 1);
     undo.push(uncount);
     const session = beginSession(domain, identity, `ivshmem of ${allocation.id}`, process);
     undo.push(() => void endSession(domain, session));
-    const fd = await granted(domain, server, session);
-    undo.push(() => fd.close());
-    const doorbells = Doorbells.make(terms.vectors, domain.fds.lease(identity.uid, terms.vectors));
+    const memory = new SharedFds([await granted(domain, server, session)]);
+    undo.push(() => memory.letGo());
+    const doorbells = SharedFds.eventFds(terms.vectors, domain.fds.lease(identity.uid, terms.vectors));
     undo.push(() => doorbells.letGo());
-    id = ids.take();
     const kept = { id, session, doorbells, joinedAt: Date.now() };
     await domain.persistence.ivshmem.joining(server, kept, socket);
-    const over = domain.ivshmem.stopped ?? server.ended;
-    if (over) throw over;
-    if (session.ended || process?.exited) {
-      throw new VkmemError('UNAVAILABLE', 'The process that connected is gone.');
-    }
-    const link = domain.ivshmem.sockets.connect(
-      session,
-      socket,
-      events(domain, server, () => peer),
-      true,
-    );
-    const unwatch = process?.watch(() => link.hangUp());
-    const forget = () => {
-      unwatch?.();
-      uncount();
-    };
-    const peer: IvshmemPeer = { ...kept, link, forget };
-    const memory = new Doorbells([fd], () => {});
-    server.join(peer, { fd, hold: () => memory.hold(), letGo: () => memory.letGo() });
-    memory.letGo();
-    if (link.settled) domain.persistence.ivshmem.settled(server, id, true);
+    undo.push(() => domain.persistence.ivshmem.left(server, id));
+    requireStillThere(domain, server, session, process);
+    const told = events(domain, server, () => peer);
+    link = domain.ivshmem.sockets.connect(session, socket, told, true);
+    const ends = [process?.watch(() => peer.link.hangUp()), uncount];
+    const peer: IvshmemPeer = { ...kept, link, forget: () => ends.map((end) => end?.()) };
+    server.join(peer, memory);
+    if (link.settled) told.settled(true);
     return peer;
   } catch (failure) {
-    if (id !== undefined) {
-      ids.leave(id, false);
-      domain.persistence.ivshmem.left(server, id);
-    }
-    for (const step of undo.reverse()) step();
+    // What has a link ends with that.
+    if (link) link.hangUp();
+    else for (const step of undo.reverse()) step();
     throw failure;
   }
+}
+
+/** @throws VkmemError for what has ended while the peer was joining. */
+function requireStillThere(
+  domain: Domain,
+  server: IvshmemServer,
+  session: Session,
+  process: ClientProcess | undefined,
+): void {
+  const over = domain.ivshmem.stopped ?? server.ended;
+  if (over) throw over;
+  if (!session.ended && !process?.exited) return;
+  throw new VkmemError('UNAVAILABLE', 'The process that connected is gone.');
 }
 
 async function granted(domain: Domain, { allocation }: IvshmemServer, session: Session): Promise<OwnedFd> {
@@ -113,7 +112,15 @@ async function granted(domain: Domain, { allocation }: IvshmemServer, session: S
 /** What a link tells of its peer. */
 export function events(domain: Domain, server: IvshmemServer, peer: () => IvshmemPeer): LinkEvents {
   return {
-    gone: () => leave(domain, server, peer()),
+    gone: (failure) => {
+      const { session } = peer();
+      if (failure) {
+        const { code } = asVkmemError(failure);
+        if (code === 'INTERNAL') domain.events.fault('an ivshmem peer was hung up on', failure);
+        publishRequest(domain, 'ivshmem', 'connection', code, { identity: session.identity, session });
+      }
+      leave(domain, server, peer());
+    },
     settled: (now) => domain.persistence.ivshmem.settled(server, peer().id, now),
     read: () => domain.persistence.ivshmem.read(server, peer().id),
   };
@@ -166,10 +173,8 @@ function sameProcess(domain: Domain, { identity, process }: Session): ClientProc
   if (!process || !known || process.pid === 0) return undefined;
   const uncount = domain.fds.lease(identity.uid, 1);
   try {
-    const pidfd = openPidfd(process.pid);
-    // As long as it has not, the number is no other process's.
-    if (!hasExited(known)) return new ClientProcess(process.pid, pidfd, uncount);
-    pidfd.close();
+    const pidfd = anotherPidfd(known, process.pid);
+    if (pidfd) return new ClientProcess(process.pid, pidfd, uncount);
   } catch (failure) {
     uncount();
     throw failure;

@@ -5,19 +5,12 @@
  * Whoever joins is told everything at once: the version, its id, the memory, all who are there, and its own doorbells; all
  * others are told of it in the same turn. Links queue what a peer has no room for: nobody waits for another one.
  */
-import {
-  type Decoded,
-  IVSHMEM_MEMORY,
-  IVSHMEM_VERSION,
-  type OwnedFd,
-  timestamp,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type Decoded, IVSHMEM_MEMORY, IVSHMEM_VERSION, timestamp, VkmemError } from '@vkmemd/proto';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Allocation } from './allocation.js';
-import type { Doorbells } from './doorbells.js';
 import { PeerIds } from './peer-ids.js';
 import type { Session } from './session.js';
+import type { Lent, SharedFds } from './shared-fds.js';
 
 /** Each tells all others when it comes and when it goes. */
 const MOST_PEERS = 256;
@@ -26,16 +19,9 @@ const MOST_DOORBELLS = 8000;
 /** Of one user: ids are many, not without end (peer-ids.ts). */
 const JOINS = { perSecond: 4, burst: 512 };
 
-/** An fd that is lent to a link until it has sent it, or never will. */
-export interface Lent {
-  readonly fd: OwnedFd;
-  hold(): void;
-  letGo(): void;
-}
-
 /** The way to one peer. */
 export interface PeerLink {
-  /** Says one word, now or when there is room. */
+  /** Says one word, now or when there is room; until then it holds what is lent. */
   tell(value: bigint, lent?: Lent): void;
   /** Whether all that was said is in the peer's socket. */
   readonly settled: boolean;
@@ -48,7 +34,8 @@ export interface IvshmemPeer {
   readonly id: number;
   /** The session that has its grant; it ends with the connection. */
   readonly session: Session;
-  readonly doorbells: Doorbells;
+  /** Eventfds, one for each vector. */
+  readonly doorbells: SharedFds;
   readonly link: PeerLink;
   /** Called when it has left. */
   readonly forget: () => void;
@@ -97,30 +84,32 @@ export class IvshmemServer {
     this.#closed();
   }
 
-  /** @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and why nobody can join any more. */
-  requireRoom(uid: number): void {
+  /** An id for one more peer of a user. @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and why nobody can join any more. */
+  admit(uid: number): number {
     if (this.#ended) throw this.#ended;
-    const words = (this.#peers.size + 1) * this.terms.vectors;
-    if (this.#peers.size >= MOST_PEERS || words > MOST_DOORBELLS) {
+    // Those who are joining have an id.
+    const peers = this.ids.size;
+    if (peers >= MOST_PEERS || (peers + 1) * this.terms.vectors > MOST_DOORBELLS) {
       const most = Math.min(MOST_PEERS, Math.floor(MOST_DOORBELLS / this.terms.vectors));
       throw new VkmemError('TOO_MANY_PEERS', `There may be ${most} peers with so many vectors.`);
     }
     const rate = this.#rates.get(uid) ?? new TokenBucket(JOINS.perSecond, JOINS.burst);
     this.#rates.set(uid, rate);
     const wait = rate.tryTake();
-    if (wait === 0) return;
+    if (wait === 0) return this.ids.take();
     const told = { retry_after_ms: String(wait) };
     throw new VkmemError('RATE_LIMITED', `The user may join again in ${wait} ms.`, told);
   }
 
-  /** Tells the newcomer all there is, and all others of it. @param memory lent as any fd. */
-  join(peer: IvshmemPeer, memory: Lent): void {
+  /** Tells the newcomer all there is, and all others of it. @param memory one fd, let go of here. */
+  join(peer: IvshmemPeer, memory: SharedFds): void {
     const { id, link } = peer;
     const others = this.peers;
     this.#peers.set(id, peer);
     link.tell(IVSHMEM_VERSION);
     link.tell(BigInt(id));
-    link.tell(IVSHMEM_MEMORY, memory);
+    link.tell(IVSHMEM_MEMORY, memory.lent[0]);
+    memory.letGo();
     for (const other of others) this.#announce(other, link);
     this.#announce(peer, link);
     for (const other of others) this.#announce(peer, other.link);
@@ -128,10 +117,8 @@ export class IvshmemServer {
 
   /** Says a peer's doorbells, unless it has been hung up on meanwhile. */
   #announce(peer: IvshmemPeer, to: PeerLink): void {
-    const { id, doorbells } = peer;
-    const lent = { hold: () => doorbells.hold(), letGo: () => doorbells.letGo() };
-    for (const fd of doorbells.fds) {
-      if (this.#peers.get(id) === peer) to.tell(BigInt(id), { fd, ...lent });
+    for (const lent of peer.doorbells.lent) {
+      if (this.#peers.get(peer.id) === peer) to.tell(BigInt(peer.id), lent);
     }
   }
 

@@ -9,8 +9,8 @@ import type { Session } from './session.js';
 
 /** What becomes of a link. */
 export interface LinkEvents {
-  /** Once, when its peer is gone, or was hung up on. */
-  gone(): void;
+  /** Once, when its peer is gone, or was hung up on. @param failure where it broke a rule, or could not be spoken to. */
+  gone(failure?: unknown): void;
   /** Whether all that was said is in the peer's socket, when that changes. */
   settled(now: boolean): void;
   /** Once, when the peer has read its handshake. */

@@ -21,6 +21,11 @@ export class PeerIds {
   #next = 0;
   #clock = 0;
 
+  /** How many are in use. */
+  get size(): number {
+    return this.#joined.size;
+  }
+
   /** The lowest that was never given since everybody had gone. */
   get next(): number {
     return this.#next;

@@ -58,7 +58,9 @@ export class KeptIvshmem implements IvshmemBook {
     if (!served) return;
     // The grant has written its session down. Without a pidfd it does not outlive this process, but its id is known.
     const watched = this.#ledger.sessions.get(session.id)?.watched === true;
-    const names = watched ? await this.#put(session.identity.uid, [socket, ...doorbells.fds]) : [];
+    const names = watched
+      ? await this.#put(session.identity.uid, [socket, ...doorbells.lent.map(({ fd }) => fd)])
+      : [];
     if (this.#servers.get(server) === served) {
       this.#write(server, served, peer, names);
       return;

@@ -7,10 +7,10 @@
 import { closeAll, FdStream, fileStatus, type OwnedFd } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation.js';
 import type { Domain } from '../memory/domain.js';
-import { Doorbells } from '../memory/doorbells.js';
 import { events } from '../memory/ivshmem-join.js';
 import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem-server.js';
 import { endSession } from '../memory/lifetime.js';
+import { SharedFds } from '../memory/shared-fds.js';
 import type { HandedFds } from './handed-fds.js';
 import type { KeptIvshmem } from './kept-ivshmem.js';
 import type { LedgerFile } from './ledger-file.js';
@@ -97,7 +97,7 @@ function restorePeer(domain: Domain, found: Found, server: IvshmemServer, record
   const peer: IvshmemPeer = {
     id,
     session,
-    doorbells: new Doorbells(doorbells, domain.fds.count(uid, vectors)),
+    doorbells: new SharedFds(doorbells, domain.fds.count(uid, vectors)),
     link,
     forget: () => {
       for (const end of ends) end?.();

@@ -9,7 +9,6 @@ import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from '../../vkmem/v1/PublishRequest.js';
 import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from '../../vkmem/v1/CreateTicketRequest.js';
 import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from '../../vkmem/v1/RevokeTicketRequest.js';
-import type { ServeIvshmemRequest as _vkmem_v1_ServeIvshmemRequest, ServeIvshmemRequest__Output as _vkmem_v1_ServeIvshmemRequest__Output } from '../../vkmem/v1/ServeIvshmemRequest.js';
 import type { JoinIvshmemRequest as _vkmem_v1_JoinIvshmemRequest, JoinIvshmemRequest__Output as _vkmem_v1_JoinIvshmemRequest__Output } from '../../vkmem/v1/JoinIvshmemRequest.js';
 import type { CreateSignalRequest as _vkmem_v1_CreateSignalRequest, CreateSignalRequest__Output as _vkmem_v1_CreateSignalRequest__Output } from '../../vkmem/v1/CreateSignalRequest.js';
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from '../../vkmem/v1/OpenSignalRequest.js';
@@ -38,13 +37,12 @@ export interface ClientMessage {
   'publish'?: (_vkmem_v1_PublishRequest | null);
   'createTicket'?: (_vkmem_v1_CreateTicketRequest | null);
   'revokeTicket'?: (_vkmem_v1_RevokeTicketRequest | null);
-  'serveIvshmem'?: (_vkmem_v1_ServeIvshmemRequest | null);
   'joinIvshmem'?: (_vkmem_v1_JoinIvshmemRequest | null);
   'createSignal'?: (_vkmem_v1_CreateSignalRequest | null);
   'openSignal'?: (_vkmem_v1_OpenSignalRequest | null);
   'entrust'?: (_vkmem_v1_EntrustRequest | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedRequest | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"serveIvshmem"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
 }
 
 /**
@@ -68,11 +66,10 @@ export interface ClientMessage__Output {
   'publish'?: (_vkmem_v1_PublishRequest__Output | null);
   'createTicket'?: (_vkmem_v1_CreateTicketRequest__Output | null);
   'revokeTicket'?: (_vkmem_v1_RevokeTicketRequest__Output | null);
-  'serveIvshmem'?: (_vkmem_v1_ServeIvshmemRequest__Output | null);
   'joinIvshmem'?: (_vkmem_v1_JoinIvshmemRequest__Output | null);
   'createSignal'?: (_vkmem_v1_CreateSignalRequest__Output | null);
   'openSignal'?: (_vkmem_v1_OpenSignalRequest__Output | null);
   'entrust'?: (_vkmem_v1_EntrustRequest__Output | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedRequest__Output | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"serveIvshmem"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
 }

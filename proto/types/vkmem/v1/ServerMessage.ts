@@ -10,7 +10,6 @@ import type { ImportResponse as _vkmem_v1_ImportResponse, ImportResponse__Output
 import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from '../../vkmem/v1/PublishResponse.js';
 import type { CreateTicketResponse as _vkmem_v1_CreateTicketResponse, CreateTicketResponse__Output as _vkmem_v1_CreateTicketResponse__Output } from '../../vkmem/v1/CreateTicketResponse.js';
 import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from '../../vkmem/v1/RevokeTicketResponse.js';
-import type { ServeIvshmemResponse as _vkmem_v1_ServeIvshmemResponse, ServeIvshmemResponse__Output as _vkmem_v1_ServeIvshmemResponse__Output } from '../../vkmem/v1/ServeIvshmemResponse.js';
 import type { JoinIvshmemResponse as _vkmem_v1_JoinIvshmemResponse, JoinIvshmemResponse__Output as _vkmem_v1_JoinIvshmemResponse__Output } from '../../vkmem/v1/JoinIvshmemResponse.js';
 import type { CreateSignalResponse as _vkmem_v1_CreateSignalResponse, CreateSignalResponse__Output as _vkmem_v1_CreateSignalResponse__Output } from '../../vkmem/v1/CreateSignalResponse.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from '../../vkmem/v1/OpenSignalResponse.js';
@@ -40,13 +39,12 @@ export interface ServerMessage {
   'publish'?: (_vkmem_v1_PublishResponse | null);
   'createTicket'?: (_vkmem_v1_CreateTicketResponse | null);
   'revokeTicket'?: (_vkmem_v1_RevokeTicketResponse | null);
-  'serveIvshmem'?: (_vkmem_v1_ServeIvshmemResponse | null);
   'joinIvshmem'?: (_vkmem_v1_JoinIvshmemResponse | null);
   'createSignal'?: (_vkmem_v1_CreateSignalResponse | null);
   'openSignal'?: (_vkmem_v1_OpenSignalResponse | null);
   'entrust'?: (_vkmem_v1_EntrustResponse | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedResponse | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"serveIvshmem"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
 }
 
 /**
@@ -71,11 +69,10 @@ export interface ServerMessage__Output {
   'publish'?: (_vkmem_v1_PublishResponse__Output | null);
   'createTicket'?: (_vkmem_v1_CreateTicketResponse__Output | null);
   'revokeTicket'?: (_vkmem_v1_RevokeTicketResponse__Output | null);
-  'serveIvshmem'?: (_vkmem_v1_ServeIvshmemResponse__Output | null);
   'joinIvshmem'?: (_vkmem_v1_JoinIvshmemResponse__Output | null);
   'createSignal'?: (_vkmem_v1_CreateSignalResponse__Output | null);
   'openSignal'?: (_vkmem_v1_OpenSignalResponse__Output | null);
   'entrust'?: (_vkmem_v1_EntrustResponse__Output | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedResponse__Output | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"serveIvshmem"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
 }
