@@ -34,7 +34,6 @@ import { IvshmemLink } from './link.js';
 /** Anybody: whom the memory was granted to decides. */
 const MODE = 0o666;
 const FOLDER_MODE = 0o755;
-const BACKLOG = 64;
 const SUFFIX = '.sock';
 
 export class IvshmemPlane implements IvshmemSockets {
@@ -72,7 +71,7 @@ export class IvshmemPlane implements IvshmemSockets {
         cause,
       );
     }
-    return { path, socket: listenAt({ type: 'stream', path, mode: MODE, backlog: BACKLOG }) };
+    return { path, socket: listenAt({ type: 'stream', path, mode: MODE }) };
   }
 
   serve(server: IvshmemServer, socket: OwnedFd): void {
