@@ -6,7 +6,8 @@
  * whoever asks the machine, without a note anywhere else. A backend that a device uses cannot be taken away, and a device
  * goes when the guest has let go of it, if ever.
  */
-import { type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { type AccessName, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { backendProperties, deviceProperties, type QemuDevice, type QemuProperties } from './qemu-options.js';
 import type { Qmp } from './qmp.js';
 
 const BACKEND = /^vkmem-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{1,19})$/;
@@ -27,10 +28,13 @@ export interface Plug {
   readonly allocation: string;
   readonly session: bigint;
   readonly fd: OwnedFd;
-  /** Of memory-backend-file, but for its name and path. */
-  readonly backend: Readonly<Record<string, unknown>>;
-  /** Of the device, but for its backend; its `id` among them. */
-  readonly device: Readonly<Record<string, unknown>>;
+  readonly size: bigint;
+  readonly access: AccessName;
+  readonly driver: QemuDevice;
+  /** The device's id. */
+  readonly device: string;
+  /** More of its properties, such as its bus. */
+  readonly place?: QemuProperties;
 }
 
 /** Undone in the opposite order where a later one fails. */
@@ -51,12 +55,13 @@ export async function plugIn(qmp: Qmp, { allocation, session, fd, ...plug }: Plu
       throw new VkmemError('VMM_REFUSED', 'add-fd: the answer names no fd.');
     const remove = () => qmp.execute('remove-fd', { 'fdset-id': set, fd: number });
     undo.push(remove);
-    const path = { 'mem-path': `/proc/self/fd/${number}` };
-    await qmp.execute('object-add', { 'qom-type': 'memory-backend-file', id, ...plug.backend, ...path });
+    const backend = backendProperties(id, Number(number), plug);
+    await qmp.execute('object-add', { 'qom-type': 'memory-backend-file', ...backend });
     undo.unshift(() => qmp.execute('object-del', { id }));
     undo.pop();
     await remove();
-    await qmp.execute('device_add', { ...plug.device, memdev: id });
+    const { driver, device, access, place } = plug;
+    await qmp.execute('device_add', { driver, ...deviceProperties(driver, device, id, access), ...place });
   } catch (failure) {
     const left = await Promise.allSettled(undo.map((step) => step()));
     // What is the same failure again has ended with the machine, or with the conversation.

@@ -7,6 +7,7 @@
  * read-only, published; the daemon's own user and root may open each. (QEMU's documentation: "Inter-VM Shared Memory
  * device", docs/nvdimm.txt, "virtio pmem".)
  */
+import type { AccessName } from '@vkmemd/proto';
 import type { BackendObject } from './backend.js';
 
 /** The ways into a machine: as ivshmem's BAR 2, as memory that is plugged in, as persistent memory. */
@@ -28,6 +29,41 @@ export interface QemuOptionsFor {
   readonly id: string;
 }
 
+/** Properties by their names; what stands first is written first. */
+export type QemuProperties = Readonly<Record<string, string | number | bigint | boolean>>;
+
+/** As the command line has them. */
+export const written = (properties: QemuProperties): string =>
+  Object.entries(properties)
+    .map(([key, value]) => `${key}=${value === true ? 'on' : String(value)}`)
+    .join(',');
+
+/** Of memory-backend-file. @param fd its number in QEMU's process. @param size bytes, all of the file. */
+export function backendProperties(
+  id: string,
+  fd: number | string,
+  { size, access }: { readonly size: bigint; readonly access: AccessName },
+): QemuProperties {
+  const properties = { id, 'mem-path': `/proc/self/fd/${fd}`, size, share: true };
+  return access === 'ro' ? { ...properties, readonly: true } : properties;
+}
+
+/** Of a device, by its backend; an nvdimm that is only read says so to its guest. */
+export function deviceProperties(
+  device: QemuDevice,
+  id: string,
+  memdev: string,
+  access: AccessName,
+): QemuProperties {
+  return device === 'nvdimm' && access === 'ro' ? { id, memdev, unarmed: true } : { id, memdev };
+}
+
+/** Whether QEMU can make it of memory of this size and access: its BAR is a power of two, and a guest writes to all but an nvdimm. */
+export function takes(device: QemuDevice, size: bigint, access: AccessName): boolean {
+  if (access === 'ro') return device === 'nvdimm';
+  return device !== 'ivshmem-plain' || (size & (size - 1n)) === 0n;
+}
+
 /**
  * @param about as describeForBackend() gives it; its fd is not looked at.
  * @returns undefined for what QEMU cannot map from an fd: anything but a memfd.
@@ -36,27 +72,17 @@ export function qemuOptions(
   about: Omit<BackendObject, 'fd'>,
   { fd, id }: QemuOptionsFor,
 ): QemuOptions | undefined {
+  const { access, size } = about;
   if (about.mapSize === 0n || about.dmaBufSync || about.offset !== 0n) return undefined;
-  const readOnly = about.access === 'ro';
-  const backend = [
-    `memory-backend-file,id=${id}`,
-    `mem-path=/proc/self/fd/${fd}`,
-    `size=${about.size}`,
-    'share=on',
-    ...(readOnly ? ['readonly=on'] : []),
-  ];
-  const device = (name: QemuDevice, ...more: string[]) =>
-    [`${name},id=${id}-dev,memdev=${id}`, ...more].join(',');
-  const plain = !readOnly && (about.size & (about.size - 1n)) === 0n;
+  const devices = QEMU_DEVICES.filter((device) => takes(device, size, access));
   return {
-    object: backend.join(','),
-    devices: {
-      // Its BAR must be a power of two, and the guest may write to it.
-      ...(plain && { 'ivshmem-plain': device('ivshmem-plain') }),
-      ...(!readOnly && { 'pc-dimm': device('pc-dimm') }),
-      ...(!readOnly && { 'virtio-pmem-pci': device('virtio-pmem-pci') }),
-      nvdimm: readOnly ? device('nvdimm', 'unarmed=on') : device('nvdimm'),
-    },
+    object: `memory-backend-file,${written(backendProperties(id, fd, about))}`,
+    devices: Object.fromEntries(
+      devices.map((device) => [
+        device,
+        `${device},${written(deviceProperties(device, `${id}-dev`, id, access))}`,
+      ]),
+    ),
   };
 }
 

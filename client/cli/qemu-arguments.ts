@@ -6,14 +6,15 @@
  * needs -m with slots and maxmem, which is worked out here unless the user's own -m says it.
  */
 import { VkmemError } from '@vkmemd/proto';
+import { backendProperties, deviceProperties, takes, written } from '../qemu-options.js';
 
-/** The ways a guest can see memory, and whether it may write there. */
+/** The ways a guest can see memory, the device for it, which RAM has none of, and whether the guest may write there. */
 export const FORMS = {
-  ram: { access: 'rw', plugged: false, machine: '' },
-  dimm: { access: 'rw', plugged: true, machine: '' },
-  pmem: { access: 'rw', plugged: true, machine: '' },
-  'nvdimm-ro': { access: 'ro', plugged: true, machine: 'nvdimm=on' },
-  ivshmem: { access: 'rw', plugged: false, machine: '' },
+  ram: { access: 'rw', device: undefined, plugged: false, machine: '' },
+  dimm: { access: 'rw', device: 'pc-dimm', plugged: true, machine: '' },
+  pmem: { access: 'rw', device: 'virtio-pmem-pci', plugged: true, machine: '' },
+  'nvdimm-ro': { access: 'ro', device: 'nvdimm', plugged: true, machine: 'nvdimm=on' },
+  ivshmem: { access: 'rw', device: 'ivshmem-plain', plugged: false, machine: '' },
 } as const;
 export type Form = keyof typeof FORMS;
 
@@ -27,38 +28,15 @@ export interface Given {
   readonly size: bigint;
 }
 
-/** Properties of the backend, in the order in which people write them. */
-export function backendOf({ form, id, fd, size }: Given): Record<string, string | number | bigint | boolean> {
-  const properties = { id, 'mem-path': `/proc/self/fd/${fd}`, size, share: true };
-  return FORMS[form].access === 'ro' ? { ...properties, readonly: true } : properties;
-}
-
-/** Properties of the device, which guest RAM has none of; the first is what -device begins with. */
-export function deviceOf(form: Form, memdev: string, id: string): Record<string, string | boolean> {
-  const drivers = {
-    dimm: 'pc-dimm',
-    pmem: 'virtio-pmem-pci',
-    'nvdimm-ro': 'nvdimm',
-    ivshmem: 'ivshmem-plain',
-  };
-  if (form === 'ram') throw new Error('guest RAM is no device');
-  const device = { driver: drivers[form], memdev, id };
-  return form === 'nvdimm-ro' ? { ...device, unarmed: true } : device;
-}
-
 /**
  * That QEMU survives it: of a BAR of another size it only says so once it aborts, also in a machine that runs.
  * @throws VkmemError SIZE_NOT_POWER_OF_TWO.
  */
 export function requireFit(form: Form, name: string, size: bigint): void {
-  if (form !== 'ivshmem' || (size & (size - 1n)) === 0n) return;
+  const { device, access } = FORMS[form];
+  if (!device || takes(device, size, access)) return;
   throw new VkmemError('SIZE_NOT_POWER_OF_TWO', `${name} has ${size} bytes.`, { size_bytes: String(size) });
 }
-
-const written = (properties: Record<string, unknown>): string =>
-  Object.entries(properties)
-    .map(([key, value]) => `${key}=${value === true ? 'on' : String(value)}`)
-    .join(',');
 
 /**
  * What comes behind the user's own options.
@@ -70,13 +48,16 @@ export function qemuArguments(given: readonly Given[], own: readonly string[]): 
     ...(FORMS[form].machine ? [FORMS[form].machine] : []),
   ]);
   return [
-    ...given.flatMap((each) => ['-object', `memory-backend-file,${written(backendOf(each))}`]),
+    ...given.flatMap(({ form, id, fd, size }) => {
+      const { access } = FORMS[form];
+      return ['-object', `memory-backend-file,${written(backendProperties(id, fd, { size, access }))}`];
+    }),
     ...(machine.length > 0 ? ['-machine', [...new Set(machine)].join(',')] : []),
     ...roomFor(given, own),
     ...given.flatMap(({ form, id }) => {
-      if (form === 'ram') return [];
-      const { driver, ...properties } = deviceOf(form, id, `${id}-device`);
-      return ['-device', `${driver},${written(properties)}`];
+      const { device, access } = FORMS[form];
+      if (!device) return [];
+      return ['-device', `${device},${written(deviceProperties(device, `${id}-dev`, id, access))}`];
     }),
   ];
 }

@@ -13,7 +13,7 @@ import { Qmp } from '../qmp.js';
 import { UUID } from './allocation.js';
 import { acting, type Context, newCommand } from './command.js';
 import { humanBytes } from './format.js';
-import { backendOf, deviceOf, FORMS, requireFit } from './qemu-arguments.js';
+import { FORMS, requireFit } from './qemu-arguments.js';
 
 const DESCRIPTION = `Add an allocation to a virtual machine that runs, over QEMU's monitor.
 
@@ -78,17 +78,9 @@ async function attach(context: Context, name: string, options: Options): Promise
   const device = options.id ?? `vkmem-${memory.name || memory.id}`;
   try {
     using fd = memory.fd('MAPPABLE');
-    const given = { form, id: '', fd: 0, size: memory.size };
-    const { id: _id, 'mem-path': _path, ...backend } = backendOf(given);
-    const { memdev: _memdev, ...properties } = deviceOf(form, '', device);
-    const plug = {
-      allocation: memory.id,
-      session,
-      fd,
-      backend: access === 'ro' ? { ...backend, readonly: true } : backend,
-      device: options.bus === undefined ? properties : { ...properties, bus: options.bus },
-    };
-    await plugIn(qmp, plug);
+    const place = options.bus === undefined ? {} : { bus: options.bus };
+    const plug = { allocation: memory.id, session, fd, size: memory.size, access };
+    await plugIn(qmp, { ...plug, driver: FORMS[form].device, device, place });
   } catch (failure) {
     // What could not be undone is the machine's still, and 'vm detach' finds it.
     const stays = failure instanceof VkmemError && failure.metadata.backend !== undefined;

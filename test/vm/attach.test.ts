@@ -81,9 +81,8 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
       const pidfd = openPidfd(machine.child.pid ?? 0);
       const fd = granted.fd('MAPPABLE');
       const [allocation, session] = [granted.id, await granted.entrust(pidfd)];
-      const backend = { size: granted.size, share: true };
-      const device = { driver: 'ivshmem-plain', id: 'bar' };
-      await plugIn(monitor, { allocation, session, fd, backend, device });
+      const plug = { allocation, session, fd, size: granted.size, access: 'rw' };
+      await plugIn(monitor, { ...plug, driver: 'ivshmem-plain', device: 'bar' });
       for (const own of [fd, pidfd]) own.close();
       await granted.release();
       const found = (await listPlugged(monitor)).find(({ device }) => device === 'bar');

@@ -123,7 +123,10 @@ t.test('a machine whose RAM and devices are the daemon’s', { skip: noQemu ?? f
         child.once('close', () => resolve(said));
       });
     t.match(await said(''), /NOT_PERMITTED.*own: user 65534 cannot open it anew.*reopenable/);
-    t.match(await said(',reopenable'), /^qemu-system-x86_64 -object .* -device pc-dimm,memdev=vkmem-own,/);
+    t.match(
+      await said(',reopenable'),
+      /^qemu-system-x86_64 -object .* -device pc-dimm,id=vkmem-own-dev,memdev=vkmem-own\s/,
+    );
   });
 
   await weights.free();
