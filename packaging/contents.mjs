@@ -29,7 +29,7 @@ export const ADDONS = [
   'proto/native/build/Release/vkmem_proto.node',
   'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
 ];
-const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/bin/vkmemctl.js' };
+const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
 /** Failpoints are for tests alone. */
 const FOR_TESTS = 'daemon/dist/store/failing.js';
 const PAGES = [
@@ -37,10 +37,14 @@ const PAGES = [
   ...['kinds', 'sharing', 'tickets', 'virtualization', 'protocol', 'verified'],
 ];
 
+/** Folders of npm workspaces that are installed. */
+const PARTS = ['proto', 'daemon', 'client/typescript'];
+
+const compiled = (part, file) => `${part}/dist/${file.slice(part.length + 1, -'.ts'.length)}.js`;
+
 /** The compiled files of the three parts. */
 export function compiledFiles() {
-  return sources(['proto', 'daemon', 'client'], /(?<!\.d)\.ts$/)
-    .map((file) => file.replace(/^(\w+)\/(.*)\.ts$/, '$1/dist/$2.js'))
+  return PARTS.flatMap((part) => sources([part], /(?<!\.d)\.ts$/).map((file) => compiled(part, file)))
     .filter((file) => file !== FOR_TESTS);
 }
 
@@ -48,7 +52,7 @@ export function compiledFiles() {
 export function inputs() {
   const own = sources(['packaging', 'systemd'], /./);
   const pages = PAGES.map((name) => `docs/${name}.md`);
-  const manifests = ['package.json', ...['proto', 'daemon', 'client'].map((part) => `${part}/package.json`)];
+  const manifests = ['package.json', ...PARTS.map((part) => `${part}/package.json`)];
   const rest = ['package-lock.json', 'CHANGELOG.md', 'scripts/package.mjs', ...Object.values(PROGRAMS)];
   const schemas = sources(['proto'], /\.proto$/);
   return [...compiledFiles(), ...ADDONS, ...own, ...pages, ...manifests, ...rest, ...schemas];
@@ -91,11 +95,12 @@ export function stage(folder, about, documents) {
   for (const file of [...compiledFiles(), ...ADDONS, ...sources(['proto'], /\.proto$/)]) {
     copy(file, `${LIBRARY}/${file}`);
   }
-  for (const part of ['proto', 'daemon', 'client']) {
+  for (const part of PARTS) {
     put(`${LIBRARY}/${part}/package.json`, installedManifest(part));
   }
   copyModules(join(folder, LIBRARY));
-  for (const part of ['proto', 'client']) link(`${LIBRARY}/node_modules/@vkmemd/${part}`, `../../${part}`);
+  link(`${LIBRARY}/node_modules/@vkmemd/proto`, '../../proto');
+  link(`${LIBRARY}/node_modules/@vkmemd/client`, '../../client/typescript');
   for (const [name, program] of Object.entries(PROGRAMS)) {
     copy(program, `${LIBRARY}/${program}`);
     link(`usr/bin/${name}`, `../lib/vkmemd/${program}`);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { root } from '../scripts/command.mjs';
 import { code, entry, inline, literal, page, roffOf } from './roff.mjs';
 
-const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/bin/vkmemctl.js' };
+const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
 
 /** What the program says of itself and of each of its commands: the command's words, joined -> its help. */
 function helpsOf(program) {

@@ -10,13 +10,13 @@
  * fd, fd-stream, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, huge-pages, mapping, dma-buf, eventfd, program, native
  *            the kernel's part, by the addon
  */
-export * from './codec.js';
-export * from './contract.js';
-export * from './datagram.js';
-export * from './datagram-queue.js';
-export * from './dma-buf.js';
-export * from './errors.js';
-export * from './eventfd.js';
+export * from './contract/codec.js';
+export * from './contract/names.js';
+export * from './kernel/datagram.js';
+export * from './kernel/datagram-queue.js';
+export * from './kernel/dma-buf.js';
+export * from './contract/errors.js';
+export * from './kernel/eventfd.js';
 export {
   closeAll,
   fileStatus,
@@ -24,17 +24,17 @@ export {
   pendingCloses,
   setMostPendingCloses,
   tooManyPendingCloses,
-} from './fd.js';
-export * from './fd-stream.js';
-export * from './huge-pages.js';
-export * from './inherited.js';
-export * from './ivshmem.js';
-export * from './keeping.js';
-export * from './mapping.js';
-export * from './memfd.js';
-export { type FileStatus, isKernelError, type KernelError, lockFile } from './native.js';
-export * from './peer.js';
-export * from './program.js';
-export * from './runtime-dir.js';
-export * from './socket.js';
-export * from './status.js';
+} from './kernel/fd.js';
+export * from './kernel/fd-stream.js';
+export * from './kernel/huge-pages.js';
+export * from './kernel/inherited.js';
+export * from './contract/ivshmem.js';
+export * from './kernel/keeping.js';
+export * from './kernel/mapping.js';
+export * from './kernel/memfd.js';
+export { type FileStatus, isKernelError, type KernelError, lockFile } from './kernel/native.js';
+export * from './kernel/peer.js';
+export * from './kernel/program.js';
+export * from './contract/runtime-dir.js';
+export * from './kernel/socket.js';
+export * from './contract/status.js';

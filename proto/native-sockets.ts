@@ -2,7 +2,7 @@
  * What the addon has on the event loop: conversations, listeners, datagrams, and what waits for an eventfd or the end of a
  * process. Each is opened once; a parameter called `taken` changes owner with the call, any other fd is borrowed.
  */
-import type { KernelError } from './native.js';
+import type { KernelError } from './kernel/native.js';
 
 export interface NativeConnection {
   open(

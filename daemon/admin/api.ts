@@ -6,7 +6,7 @@
  * page before said as `next`. It names a place in the order, not a thing, so it stays good when that is gone: whoever
  * follows it sees each thing that is there all the time exactly once.
  */
-import type { Allocation } from '../memory/allocation.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Domain } from '../memory/domain.js';
 import type { App } from './pages.js';
 import * as schemas from './schemas.js';

@@ -2,10 +2,10 @@
  * What happens, counted as it is told: requests and how they were answered, how long that took, sessions, allocations.
  */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { onAllocationEvent } from '../memory/allocation-events.js';
+import { onAllocationEvent } from '../memory/allocation/events.js';
 import type { Domain } from '../memory/domain.js';
-import { onRequest } from '../memory/request-events.js';
-import { onSessionEvent } from '../memory/session-events.js';
+import { onRequest } from '../requests/events.js';
+import { onSessionEvent } from '../memory/session/events.js';
 
 /** In seconds: from a claim of what is there already to memory that a driver has to zero. */
 const BUCKETS = [

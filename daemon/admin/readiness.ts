@@ -6,7 +6,7 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
-import type { Recovery } from '../memory/recovery.js';
+import type { Recovery } from '../memory/allocation/recovery.js';
 import { type Refusal, refusalOf } from './answers.js';
 
 export type Stage = 'STARTING' | 'SERVING' | 'STOPPING';

@@ -17,7 +17,7 @@
 import { createServer, Socket, type Server as TcpServer } from 'node:net';
 import { Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
-import type { Recovery } from '../memory/recovery.js';
+import type { Recovery } from '../memory/allocation/recovery.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { addressText, type ListenAddress } from './listen-address.js';

@@ -7,7 +7,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { KIND_NAMES, uuidText } from '@vkmemd/proto';
 import { Gauge, type Registry } from 'prom-client';
-import type { HeapBudget } from '../memory/budget.js';
+import type { HeapBudget } from '../memory/accounting/budget.js';
 import type { Domain } from '../memory/domain.js';
 import { inTime } from './in-time.js';
 import type { Shown } from './pages.js';

@@ -2,10 +2,10 @@
  * Views: what there is, as the JSON pages write it, by the schemas of schemas.ts.
  */
 import { uuidText } from '@vkmemd/proto';
-import type { Allocation } from '../memory/allocation.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Domain } from '../memory/domain.js';
-import { getBudget, listDevices } from '../memory/inspect.js';
-import type { Session } from '../memory/session.js';
+import { getBudget, listDevices } from '../requests/inspect.js';
+import type { Session } from '../memory/session/session.js';
 import { inTime } from './in-time.js';
 import type * as schemas from './schemas.js';
 

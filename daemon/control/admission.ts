@@ -16,7 +16,7 @@ import { Rounds } from '../limits/rounds.js';
 import type { GiveBack } from '../limits/shares.js';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Domain } from '../memory/domain.js';
-import { publishRequest } from '../memory/request-events.js';
+import { publishRequest } from '../requests/events.js';
 import type { Identity } from '../policy/identity.js';
 import { toldBy } from './faults.js';
 

@@ -14,7 +14,7 @@ import {
   VERSION_METADATA,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Caller } from '../memory/caller.js';
+import type { Caller } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
 import type { Identity } from '../policy/identity.js';
 

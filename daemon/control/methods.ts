@@ -2,19 +2,19 @@
  * The gRPC methods: which use case answers which method.
  */
 import { type Decoded, encode, VkmemError } from '@vkmemd/proto';
-import { allocate } from '../memory/allocate.js';
-import { type Caller, partyOf } from '../memory/caller.js';
+import { allocate } from '../requests/allocate.js';
+import { type Caller, partyOf } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
-import { getAllocation, getBudget, listAllocations, listDevices } from '../memory/inspect.js';
-import { listIvshmem, serveIvshmem, stopIvshmem } from '../memory/ivshmem-requests.js';
-import { free } from '../memory/lifetime.js';
-import { publish } from '../memory/publish.js';
-import { getQuota, listQuotas, setQuota } from '../memory/quota-requests.js';
+import { getAllocation, getBudget, listAllocations, listDevices } from '../requests/inspect.js';
+import { listIvshmem, serveIvshmem, stopIvshmem } from '../requests/serve-ivshmem.js';
+import { free } from '../memory/allocation/draining.js';
+import { publish } from '../memory/allocation/publication.js';
+import { getQuota, listQuotas, setQuota } from '../requests/quotas.js';
 import { reloadPolicy } from '../memory/reload.js';
-import { createTicket, listTickets, revokeTicket } from '../memory/ticket-requests.js';
-import { transfer } from '../memory/transfer.js';
-import { watchBudget } from '../memory/watch.js';
-import { watchAllocations } from '../memory/watch-allocations.js';
+import { createTicket, listTickets, revokeTicket } from '../requests/tickets.js';
+import { transfer } from '../requests/transfer.js';
+import { watchBudget } from '../memory/watch/watch.js';
+import { watchAllocations } from '../memory/watch/watch-allocations.js';
 
 /** A method's way into the domain, to an answer or to its bytes. */
 export type Method = (domain: Domain, caller: Caller, request: never) => unknown;

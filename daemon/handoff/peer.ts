@@ -23,11 +23,11 @@ import {
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
-import { ClientProcess } from '../memory/client-process.js';
+import { ClientProcess } from '../memory/session/client-process.js';
 import type { Domain } from '../memory/domain.js';
-import { endSession } from '../memory/lifetime.js';
-import { beginRequest, publishRequest } from '../memory/request-events.js';
-import type { Session } from '../memory/session.js';
+import { endSession } from '../memory/allocation/draining.js';
+import { beginRequest, publishRequest } from '../requests/events.js';
+import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
 import type { Place } from './admission.js';
 import { fdsAskedBy } from './credit.js';

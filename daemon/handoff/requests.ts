@@ -2,16 +2,16 @@
  * The handoff socket's requests: which use case answers which message.
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { allocate, importMemory } from '../memory/allocate.js';
-import { type Caller, requireSession } from '../memory/caller.js';
+import { allocate, importMemory } from '../requests/allocate.js';
+import { type Caller, requireSession } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
-import { endEntrusted, entrust } from '../memory/entrust.js';
-import { claim, release } from '../memory/grant.js';
-import { joinIvshmem } from '../memory/ivshmem-join.js';
-import { free } from '../memory/lifetime.js';
-import { publish } from '../memory/publish.js';
-import { createSignal, openSignal } from '../memory/signal-requests.js';
-import { createTicket, revokeTicket } from '../memory/ticket-requests.js';
+import { endEntrusted, entrust } from '../requests/entrust.js';
+import { claim, release } from '../memory/grant/grant.js';
+import { joinIvshmem } from '../requests/join-ivshmem.js';
+import { free } from '../memory/allocation/draining.js';
+import { publish } from '../memory/allocation/publication.js';
+import { createSignal, openSignal } from '../requests/signals.js';
+import { createTicket, revokeTicket } from '../requests/tickets.js';
 
 /** The body of an answer, and the file descriptors that travel with it; the receiver owns them. */
 export interface Answer {

@@ -10,7 +10,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
-import { publishRequest } from '../memory/request-events.js';
+import { publishRequest } from '../requests/events.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { Admission, type Place } from './admission.js';

@@ -10,9 +10,9 @@
  */
 import { type CloseReason, encodeWord, FdStream, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Flight } from '../limits/flight.js';
-import type { PeerLink } from '../memory/ivshmem-server.js';
-import type { LinkEvents } from '../memory/ivshmem-servers.js';
-import type { Lent } from '../memory/shared-fds.js';
+import type { PeerLink } from '../memory/ivshmem/server.js';
+import type { LinkEvents } from '../memory/ivshmem/servers.js';
+import type { Lent } from '../memory/ivshmem/shared-fds.js';
 
 /** Words: twice what a newcomer is told of 64 others with 64 vectors. */
 const MOST_WAITING = 8192;

@@ -19,15 +19,15 @@ import {
   tooManyPendingCloses,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Allocation } from '../memory/allocation.js';
-import { ClientProcess } from '../memory/client-process.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
+import { ClientProcess } from '../memory/session/client-process.js';
 import type { Domain } from '../memory/domain.js';
-import { join } from '../memory/ivshmem-join.js';
-import { endServer } from '../memory/ivshmem-requests.js';
-import type { IvshmemServer, PeerLink } from '../memory/ivshmem-server.js';
-import type { IvshmemSockets, LinkEvents } from '../memory/ivshmem-servers.js';
-import { publishRequest } from '../memory/request-events.js';
-import type { Session } from '../memory/session.js';
+import { join } from '../requests/join-ivshmem.js';
+import { endServer } from '../requests/serve-ivshmem.js';
+import type { IvshmemServer, PeerLink } from '../memory/ivshmem/server.js';
+import type { IvshmemSockets, LinkEvents } from '../memory/ivshmem/servers.js';
+import { publishRequest } from '../requests/events.js';
+import type { Session } from '../memory/session/session.js';
 import { identityOf } from '../policy/unit.js';
 import { IvshmemLink } from './link.js';
 

@@ -5,11 +5,11 @@
  * returns, or its promise resolves. A daemon that nobody keeps anything for has NOTHING_KEPT: then all ends with it.
  */
 import type { OwnedFd } from '@vkmemd/proto';
-import type { Allocation, GrantRecord } from './allocation.js';
-import type { IvshmemPeer, IvshmemServer } from './ivshmem-server.js';
-import type { Change } from './quota-terms.js';
-import type { Session } from './session.js';
-import type { TicketBook } from './tickets.js';
+import type { Allocation, GrantRecord } from './allocation/allocation.js';
+import type { IvshmemPeer, IvshmemServer } from './ivshmem/server.js';
+import type { Change } from './accounting/terms.js';
+import type { Session } from './session/session.js';
+import type { TicketBook } from './ticket/tickets.js';
 
 /** What has no fds. */
 export interface Standing extends TicketBook {

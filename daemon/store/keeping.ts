@@ -9,9 +9,9 @@
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import { failpoint } from '#failpoint';
-import type { Allocation, GrantRecord } from '../memory/allocation.js';
+import type { Allocation, GrantRecord } from '../memory/allocation/allocation.js';
 import type { Persistence } from '../memory/persistence.js';
-import type { Session } from '../memory/session.js';
+import type { Session } from '../memory/session/session.js';
 import type { MadeBy } from '../vulkan/device.js';
 import { KeptIvshmem } from './kept-ivshmem.js';
 import type { LedgerFile } from './ledger-file.js';

@@ -8,7 +8,7 @@
  * (memory/peer-ids.ts).
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
-import type { IvshmemServer } from '../memory/ivshmem-server.js';
+import type { IvshmemServer } from '../memory/ivshmem/server.js';
 import type { IvshmemBook, JoiningPeer } from '../memory/persistence.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfIvshmem } from './names.js';

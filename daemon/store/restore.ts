@@ -7,10 +7,10 @@
  * fds are kept, and it is tried again. Fds that nothing is written down of, and lines whose fds are gone, are let go.
  */
 import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { Allocation } from '../memory/allocation.js';
-import { publishEvent } from '../memory/allocation-events.js';
+import { Allocation } from '../memory/allocation/allocation.js';
+import { publishEvent } from '../memory/allocation/events.js';
 import type { Domain } from '../memory/domain.js';
-import { freeAllocation } from '../memory/lifetime.js';
+import { freeAllocation } from '../memory/allocation/draining.js';
 import type { MemoryPlan } from '../vulkan/device.js';
 import { HandedFds } from './handed-fds.js';
 import type { Keeping } from './keeping.js';

@@ -5,12 +5,12 @@
  * Hung up on is who was not told all when the daemon ended, and whose session did not outlive it; the others are told.
  */
 import { closeAll, FdStream, fileStatus, type OwnedFd } from '@vkmemd/proto';
-import type { Allocation } from '../memory/allocation.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Domain } from '../memory/domain.js';
-import { events } from '../memory/ivshmem-join.js';
-import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem-server.js';
-import { endSession } from '../memory/lifetime.js';
-import { SharedFds } from '../memory/shared-fds.js';
+import { events } from '../requests/join-ivshmem.js';
+import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem/server.js';
+import { endSession } from '../memory/allocation/draining.js';
+import { SharedFds } from '../memory/ivshmem/shared-fds.js';
 import type { HandedFds } from './handed-fds.js';
 import type { KeptIvshmem } from './kept-ivshmem.js';
 import type { LedgerFile } from './ledger-file.js';

@@ -5,12 +5,12 @@
  * Limits: a process may exit at any moment of the restoring; who is not watched over yet ends when that begins.
  */
 import { closeAll, hasExited } from '@vkmemd/proto';
-import { ClientProcess } from '../memory/client-process.js';
+import { ClientProcess } from '../memory/session/client-process.js';
 import type { Domain } from '../memory/domain.js';
-import { dropGrant } from '../memory/grant.js';
-import { endSession } from '../memory/lifetime.js';
-import { Session } from '../memory/session.js';
-import { publishSessionBegin } from '../memory/session-events.js';
+import { dropGrant } from '../memory/grant/grant.js';
+import { endSession } from '../memory/allocation/draining.js';
+import { Session } from '../memory/session/session.js';
+import { publishSessionBegin } from '../memory/session/events.js';
 import type { HandedFds } from './handed-fds.js';
 import type { Keeping } from './keeping.js';
 import type { LedgerFile } from './ledger-file.js';

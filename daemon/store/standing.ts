@@ -2,11 +2,11 @@
  * What stands beside memory, and outlives this process too: tickets, by the hash of their secrets, and what SetQuota
  * changed. Nothing of it has fds.
  */
-import type { Allocation } from '../memory/allocation.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Domain } from '../memory/domain.js';
 import type { Standing } from '../memory/persistence.js';
-import type { Change } from '../memory/quota-terms.js';
-import type { Ticket } from '../memory/ticket.js';
+import type { Change } from '../memory/accounting/terms.js';
+import type { Ticket } from '../memory/ticket/ticket.js';
 import type { Identity } from '../policy/identity.js';
 import type { LedgerFile } from './ledger-file.js';
 import type { QuotaRecord, TicketRecord } from './records.js';

@@ -6,8 +6,8 @@
  * nothing is done for them.
  */
 import type { pino } from 'pino';
-import { type AllocationEvent, onAllocationEvent } from '../memory/allocation-events.js';
-import { onSessionEvent, type SessionEvent } from '../memory/session-events.js';
+import { type AllocationEvent, onAllocationEvent } from '../memory/allocation/events.js';
+import { onSessionEvent, type SessionEvent } from '../memory/session/events.js';
 
 const SESSION_TEXT = { BEGUN: 'a session has begun', ENDED: 'a session has ended' } as const;
 const ALLOCATION_TEXT = {

@@ -5,9 +5,9 @@
  * line is due: at most once a second, and only where the line is another one than before. An operator who needs more
  * asks vkmemctl.
  */
-import { onAllocationEvent } from '../memory/allocation-events.js';
+import { onAllocationEvent } from '../memory/allocation/events.js';
 import type { Domain } from '../memory/domain.js';
-import { onSessionEvent } from '../memory/session-events.js';
+import { onSessionEvent } from '../memory/session/events.js';
 
 const LEAST_MS = 1000;
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

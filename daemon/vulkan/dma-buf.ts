@@ -12,7 +12,7 @@ import { native } from './errors.js';
 import { Extension, HandleType } from './flags.js';
 import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
 import { probeReimport } from './opaque-fd.js';
-import { dedicationOf, type ProbeSubject, readable, whenFull, words } from './probe-sample.js';
+import { dedicationOf, type ProbeSubject, readable, whenFull, words } from './probe/sample.js';
 
 /** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
 export function probeDmaBuf(subject: ProbeSubject): Promise<KindReport> {

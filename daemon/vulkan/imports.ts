@@ -14,7 +14,7 @@ import { kindUnsupported, requireKinds } from './kinds.js';
 import { cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice } from './native.js';
 import type { MemoryPlan } from './planner.js';
-import type { ProbeResult } from './probe.js';
+import type { ProbeResult } from './probe/probe.js';
 import { type Resource, sized } from './resource.js';
 
 /** What a client says of the memory that its fd is. */

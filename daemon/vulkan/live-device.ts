@@ -10,7 +10,7 @@ import { native, saysLost } from './errors.js';
 import { type DeviceInfo, loadNative, type NativeDevice } from './native.js';
 import { listDevices } from './physical-device.js';
 import { Planner } from './planner.js';
-import { type ProbeResult, probe } from './probe.js';
+import { type ProbeResult, probe } from './probe/probe.js';
 
 /** A VkDevice and what was found of it. */
 export interface Opened {

@@ -19,7 +19,7 @@ import { Extension, HandleType } from './flags.js';
 import { type KindReport, refused, unsupported, verified } from './kinds.js';
 import type { NativeDevice, NativeMemory } from './native.js';
 import type { MemoryPlan } from './planner.js';
-import { equalWords, HostSample, type ProbeSubject, words } from './probe-sample.js';
+import { equalWords, HostSample, type ProbeSubject, words } from './probe/sample.js';
 
 /** What of a plan matters to an import: see MemoryPlan. */
 export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'> &

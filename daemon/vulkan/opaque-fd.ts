@@ -15,7 +15,7 @@ import { Extension, HandleType } from './flags.js';
 import { handleFile } from './foreign-handle.js';
 import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
 import type { NativeMemory } from './native.js';
-import { dedicationOf, type ProbeSubject, readable, whenFull } from './probe-sample.js';
+import { dedicationOf, type ProbeSubject, readable, whenFull } from './probe/sample.js';
 
 /** Whether OPAQUE_FD works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
 export function probeOpaqueFd(subject: ProbeSubject): Promise<KindReport> {

@@ -15,7 +15,7 @@ import { boundsSize, type Hints, requireHinted, roundFor } from './hints.js';
 import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
 import { ANY_TYPE, type CacheType, cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
-import type { ProbeResult } from './probe.js';
+import type { ProbeResult } from './probe/probe.js';
 import { asMade, isClearable, type Resource, sized, TRANSFER } from './resource.js';
 
 /** What a request says of the memory it wants. */

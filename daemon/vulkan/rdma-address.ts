@@ -14,7 +14,7 @@ import type { ExportedHandle } from './exported-handle.js';
 import { Extension, HandleType } from './flags.js';
 import { type KindReport, refused, supported, unsupported } from './kinds.js';
 import type { NativeMemory } from './native.js';
-import { dedicationOf, type ProbeSubject, whenFull } from './probe-sample.js';
+import { dedicationOf, type ProbeSubject, whenFull } from './probe/sample.js';
 
 /** The address, for one grant. @throws VkmemError as the driver fails. */
 export async function exportRdmaAddress(memory: NativeMemory): Promise<ExportedHandle> {

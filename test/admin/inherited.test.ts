@@ -11,7 +11,7 @@ import t from 'tap';
 import { AdminServer } from 'vkmemd/dist/admin/server.js';
 import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
 import { Domain } from 'vkmemd/dist/memory/domain.js';
-import { REQUEST_CHANNEL } from 'vkmemd/dist/memory/request-events.js';
+import { REQUEST_CHANNEL } from 'vkmemd/dist/requests/events.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { until } from '../faults/support.js';

@@ -98,7 +98,7 @@ export class Booted {
   }
 
   vkmemctl(user: string, ...args: string[]): Promise<Ran> {
-    return this.runAs(user, NODE, `${TREE}/client/bin/vkmemctl.js`, ...args);
+    return this.runAs(user, NODE, `${TREE}/client/typescript/bin/vkmemctl.js`, ...args);
   }
 
   /** @throws Error where it fails. @returns what it printed. */

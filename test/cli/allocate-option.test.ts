@@ -6,7 +6,7 @@ import t from 'tap';
 import { root } from '../support/daemon.js';
 
 /** Not exported by the package: it is vkmemctl's own. */
-const { parseAllWanted } = (await import(join(root, 'client/dist/cli/allocate-option.js'))) as {
+const { parseAllWanted } = (await import(join(root, 'client/typescript/dist/cli/allocate-option.js'))) as {
   parseAllWanted(texts: readonly string[]): object[];
 };
 const one = (text: string) => parseAllWanted([text])[0];

@@ -13,7 +13,7 @@ import { program } from './support.js';
 
 const COMMAND = `
   import { once } from 'node:events';
-  const { connect } = await import(${JSON.stringify(join(root, 'client/dist/index.js'))});
+  const { connect } = await import(${JSON.stringify(join(root, 'client/typescript/dist/index.js'))});
   const client = await connect();
   const id = client.inherited.get('frames');
   const memory = await client.claim({ id });

@@ -10,7 +10,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 import { noOtherUser, OTHER_UID } from '../support/uid.js';
 import { parsed, vkmemctl } from './support.js';
 
-const PROGRAM = '../../../client/dist/cli/main.js';
+const PROGRAM = '../../../client/typescript/dist/cli/main.js';
 
 t.test('what it shows', async (t) => {
   const { runtimeDir } = await startDaemon(t);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { root } from '../support/daemon.js';
 
-const { Backoff, pause } = (await import(join(root, 'client/dist/connection/backoff.js'))) as {
+const { Backoff, pause } = (await import(join(root, 'client/typescript/dist/connection/backoff.js'))) as {
   Backoff: new (forMs: number) => { readonly left: number; next(): number | undefined };
   pause(ms: number, signals: readonly AbortSignal[], sooner?: Promise<unknown>): Promise<void>;
 };

@@ -130,7 +130,7 @@ t.test('what each part may use of others', async (t) => {
     const { dependencies } = JSON.parse(readFileSync(join(root, path), 'utf8'));
     return dependencies as Record<string, string>;
   };
-  const installed = { ...manifest('client/package.json'), ...manifest('proto/package.json') };
+  const installed = { ...manifest('client/typescript/package.json'), ...manifest('proto/package.json') };
   for (const server of [
     'vkmemd',
     'fastify',
@@ -141,7 +141,7 @@ t.test('what each part may use of others', async (t) => {
   ]) {
     t.notOk(server in installed, `a client installs no ${server}`);
   }
-  const undeclared = [...packagesOf('client/')].filter((name) => !(name in manifest('client/package.json')));
+  const undeclared = [...packagesOf('client/')].filter((name) => !(name in manifest('client/typescript/package.json')));
   t.strictSame(undeclared, [], 'a client declares what it imports');
   const native = readdirSync(join(root, 'proto/native')).filter((name) => /\.(cc|h|gyp)$/.test(name));
   const vulkan = native.filter((name) =>

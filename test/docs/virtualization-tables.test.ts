@@ -18,7 +18,7 @@ import { root } from '../support/daemon.js';
 /** The page, without the padding of its tables. */
 const page = readFileSync(join(root, 'docs/virtualization.md'), 'utf8').replace(/ +\|/g, ' |');
 /** Not exported by the package: it is vkmemctl's own. */
-const { allocCommand } = (await import(join(root, 'client/dist/cli/alloc.js'))) as {
+const { allocCommand } = (await import(join(root, 'client/typescript/dist/cli/alloc.js'))) as {
   allocCommand(): { options: { long: string; flags: string }[] };
 };
 

@@ -3,8 +3,8 @@
  * the driver allowed when it looked, and no byte that was in use then is taken for free.
  */
 import t from 'tap';
-import { Budget } from 'vkmemd/dist/memory/budget.js';
-import { type Charge, Ledger } from 'vkmemd/dist/memory/ledger.js';
+import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
+import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
 import { fc } from '../support/properties.js';
 
 interface Told {

@@ -3,8 +3,8 @@
  * be had.
  */
 import t from 'tap';
-import { Budget } from 'vkmemd/dist/memory/budget.js';
-import { type Charge, Ledger } from 'vkmemd/dist/memory/ledger.js';
+import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
+import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
 
 interface Told {
   readonly budget: bigint;

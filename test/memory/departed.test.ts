@@ -4,12 +4,12 @@
  */
 import { type AccessName, type KindName, type SharingName, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import type { Allocation, GrantRecord } from 'vkmemd/dist/memory/allocation.js';
-import type { ClientProcess } from 'vkmemd/dist/memory/client-process.js';
-import { Departed } from 'vkmemd/dist/memory/departed.js';
-import { Session } from 'vkmemd/dist/memory/session.js';
-import { Sharing } from 'vkmemd/dist/memory/sharing.js';
-import { Waiting } from 'vkmemd/dist/memory/waiting.js';
+import type { Allocation, GrantRecord } from 'vkmemd/dist/memory/allocation/allocation.js';
+import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
+import { Departed } from 'vkmemd/dist/memory/grant/orphaned-locks.js';
+import { Session } from 'vkmemd/dist/memory/session/session.js';
+import { Sharing } from 'vkmemd/dist/memory/grant/access-lock.js';
+import { Waiting } from 'vkmemd/dist/memory/grant/claim-queue.js';
 
 /** As much of an allocation as matters here. */
 class Fake {

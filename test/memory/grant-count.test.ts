@@ -2,7 +2,7 @@
  * Grants that nobody releases: there are so many, and one user leaves something to the others.
  */
 import t from 'tap';
-import { GrantCount } from 'vkmemd/dist/memory/grant-count.js';
+import { GrantCount } from 'vkmemd/dist/memory/grant/count.js';
 
 t.test('a user that releases nothing is refused; others are not', async (t) => {
   const count = new GrantCount(64);

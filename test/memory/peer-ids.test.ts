@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { PeerIds } from 'vkmemd/dist/memory/peer-ids.js';
+import { PeerIds } from 'vkmemd/dist/memory/ivshmem/peer-ids.js';
 
 t.test('an id comes back when everybody has gone who saw it leave', async (t) => {
   const ids = new PeerIds();

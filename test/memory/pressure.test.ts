@@ -1,6 +1,6 @@
 /** Pressure on a heap, by thresholds. */
 import t from 'tap';
-import { pressureOf, worst } from 'vkmemd/dist/memory/pressure.js';
+import { pressureOf, worst } from 'vkmemd/dist/memory/accounting/pressure.js';
 
 const usual = { elevated: 80, critical: 95 };
 

@@ -4,9 +4,9 @@
  */
 import { addSeals, createMemfd, KIND_NAMES, type OwnedFd, SEALS } from '@vkmemd/proto';
 import t from 'tap';
-import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
-import { Publication } from 'vkmemd/dist/memory/publish.js';
-import { Sharing } from 'vkmemd/dist/memory/sharing.js';
+import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
+import { Publication } from 'vkmemd/dist/memory/allocation/publication.js';
+import { Sharing } from 'vkmemd/dist/memory/grant/access-lock.js';
 
 function publication(
   sealable: OwnedFd | undefined,

@@ -2,7 +2,7 @@
  * Changes of quotas without a device: by an operator and by another policy, each under another revision.
  */
 import t from 'tap';
-import type { Change } from 'vkmemd/dist/memory/quota-terms.js';
+import type { Change } from 'vkmemd/dist/memory/accounting/terms.js';
 import { bytes, Host, LET_IN, peer, policyOf, rule, SIZE, settled } from '../support/quotas.js';
 
 const [ANN, BEN] = [peer(101), peer(102)];

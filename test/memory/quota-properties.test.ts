@@ -3,9 +3,9 @@
  * its limit, nobody eats what is kept for another, requests that could be served are, and in the end all is zero.
  */
 import t from 'tap';
-import { type Charge, Ledger } from 'vkmemd/dist/memory/ledger.js';
-import type { Lease } from 'vkmemd/dist/memory/quota.js';
-import { type Change, merged } from 'vkmemd/dist/memory/quota-terms.js';
+import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
+import type { Lease } from 'vkmemd/dist/memory/accounting/quota.js';
+import { type Change, merged } from 'vkmemd/dist/memory/accounting/terms.js';
 import { fc } from '../support/properties.js';
 import { atLeastZero, Model, policy, sum, UIDS } from '../support/quota-model.js';
 import { Host, peer, SIZE } from '../support/quotas.js';

@@ -3,7 +3,7 @@
  * gone.
  */
 import t from 'tap';
-import { type Balance, Ledger } from 'vkmemd/dist/memory/ledger.js';
+import { type Balance, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
 import {
   bytes,
   Host,

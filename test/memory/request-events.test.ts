@@ -8,7 +8,7 @@ import {
   onRequest,
   publishRequest,
   type RequestEvent,
-} from 'vkmemd/dist/memory/request-events.js';
+} from 'vkmemd/dist/requests/events.js';
 
 const domain = {} as Domain;
 

@@ -3,7 +3,7 @@
  */
 
 import t from 'tap';
-import { requireReservable } from 'vkmemd/dist/memory/reservations.js';
+import { requireReservable } from 'vkmemd/dist/memory/accounting/reservations.js';
 import { UnitPattern } from 'vkmemd/dist/policy/unit.js';
 import { bytes, Host, heapOf, LET_IN, peer, policyOf, rule, SIZE, settled } from '../support/quotas.js';
 

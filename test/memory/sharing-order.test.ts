@@ -4,7 +4,7 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import { type Hold, type Holder, Sharing, type Wait } from 'vkmemd/dist/memory/sharing.js';
+import { type Hold, type Holder, Sharing, type Wait } from 'vkmemd/dist/memory/grant/access-lock.js';
 import { fc } from '../support/properties.js';
 
 const holder = (id: number): Holder => ({ id: BigInt(id) });

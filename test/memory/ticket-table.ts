@@ -1,10 +1,10 @@
 /**
  * A table of tickets on a clock of the test's, with a quota that counts and notes that are kept.
  */
-import type { Allocation } from 'vkmemd/dist/memory/allocation.js';
-import { Guesses } from 'vkmemd/dist/memory/guesses.js';
-import type { TicketTerms } from 'vkmemd/dist/memory/ticket.js';
-import { Tickets } from 'vkmemd/dist/memory/tickets.js';
+import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
+import { Guesses } from 'vkmemd/dist/memory/ticket/guesses.js';
+import type { TicketTerms } from 'vkmemd/dist/memory/ticket/ticket.js';
+import { Tickets } from 'vkmemd/dist/memory/ticket/tickets.js';
 
 export const user = (uid: number) => ({ uid, gid: uid, pid: 1, groups: [] });
 export const MAKER = user(1);

@@ -5,8 +5,8 @@
 import { inspect } from 'node:util';
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import type { TicketTerms } from 'vkmemd/dist/memory/ticket.js';
-import { Tickets } from 'vkmemd/dist/memory/tickets.js';
+import type { TicketTerms } from 'vkmemd/dist/memory/ticket/ticket.js';
+import { Tickets } from 'vkmemd/dist/memory/ticket/tickets.js';
 import { fc } from '../support/properties.js';
 import { CLAIMANT, fakeAllocation, MAKER, table, user } from './ticket-table.js';
 

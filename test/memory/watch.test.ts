@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import { type BudgetReport, BudgetWatch } from 'vkmemd/dist/memory/watch.js';
+import { type BudgetReport, BudgetWatch } from 'vkmemd/dist/memory/watch/watch.js';
 
 /** A report that differs from others by one number. */
 const report = (sessions: number): BudgetReport => ({

@@ -37,7 +37,7 @@ t.test('what it is made of', { skip: noPackage, timeout: 300_000 }, async (t) =>
   }
   const links = new Map(all.map(({ path, target }) => [path, target]));
   t.equal(links.get('/usr/bin/vkmemd'), '../lib/vkmemd/daemon/bin/vkmemd.js');
-  t.equal(links.get('/usr/bin/vkmemctl'), '../lib/vkmemd/client/bin/vkmemctl.js');
+  t.equal(links.get('/usr/bin/vkmemctl'), '../lib/vkmemd/client/typescript/bin/vkmemctl.js');
   const outside = all.filter(
     ({ path }) => !/^\/(usr\/(bin|lib|share)?|etc\/vkmemd|$|etc\/$|usr\/$)/.test(path),
   );

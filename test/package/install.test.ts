@@ -12,7 +12,7 @@ const FILE = '/opt/vkmemd.deb';
 const SOCKETS = ['vkmemd-handoff.socket', 'vkmemd-control.socket', 'vkmemd-admin.socket'];
 /** Fills, or compares, what the name stands for, by the library that the package installs. */
 const PATTERN = `
-  import { connect } from '/usr/lib/vkmemd/client/dist/index.js';
+  import { connect } from '/usr/lib/vkmemd/client/typescript/dist/index.js';
   const [what, name] = process.argv.slice(1);
   const client = await connect();
   const memory = await client.claim({ name, access: what === 'fill' ? 'rw' : 'ro' });

@@ -16,11 +16,11 @@ const ADDONS = [
 ];
 const COPIED = [
   'package.json',
-  ...['proto', 'daemon', 'client'].flatMap((each) => [`${each}/package.json`, `${each}/dist`]),
+  ...['proto', 'daemon', 'client/typescript'].flatMap((each) => [`${each}/package.json`, `${each}/dist`]),
   'test/dist',
 ];
 const LINKED = [
-  ...['proto/vkmem', 'proto/google', 'client/bin', 'daemon/bin', 'systemd'],
+  ...['proto/vkmem', 'proto/google', 'client/typescript/bin', 'daemon/bin', 'systemd'],
   ...['test/native/build', 'test/layer', 'test/support'],
 ];
 

@@ -232,7 +232,7 @@ t.test('the control socket takes no fds', async (t) => {
   if (typeof client === 'string') throw new Error(client);
   const answer = await client.send(daemon.pid);
   if (answer === 'sent') {
-    // Its kernel is older than 6.16 and cannot refuse them: see ListenOptions.untrusted in proto/socket.ts.
+    // Its kernel is older than 6.16 and cannot refuse them: see ListenOptions.untrusted in proto/kernel/socket.ts.
     await client.end();
     t.plan(0, 'this kernel has no SO_PASSRIGHTS');
     return;

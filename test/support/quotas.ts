@@ -3,10 +3,10 @@
  * be used.
  */
 import { Authority } from 'vkmemd/dist/memory/authority.js';
-import { Budget } from 'vkmemd/dist/memory/budget.js';
-import { type Charge, Ledger } from 'vkmemd/dist/memory/ledger.js';
-import type { Quota } from 'vkmemd/dist/memory/quota.js';
-import { Quotas } from 'vkmemd/dist/memory/quotas.js';
+import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
+import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
+import type { Quota } from 'vkmemd/dist/memory/accounting/quota.js';
+import { Quotas } from 'vkmemd/dist/memory/accounting/quotas.js';
 import type { Identity } from 'vkmemd/dist/policy/identity.js';
 import { Policy, type PolicyTerms, type Rule } from 'vkmemd/dist/policy/policy.js';
 

@@ -22,13 +22,13 @@ export interface Qmp {
   execute(command: string, fields?: Readonly<Record<string, unknown>>, fd?: OwnedFd): Promise<unknown>;
   close(): void;
 }
-const qmp = (await import(join(root, 'client/dist/qmp.js'))) as {
+const qmp = (await import(join(root, 'client/typescript/dist/vm/qmp.js'))) as {
   Qmp: { connect(path: string, timeoutMs?: number): Promise<Qmp> };
 };
 export const { Qmp: Monitor } = qmp;
 
 type Fields = Readonly<Record<string, unknown>>;
-const plugged = (await import(join(root, 'client/dist/plugged.js'))) as {
+const plugged = (await import(join(root, 'client/typescript/dist/vm/hotplug.js'))) as {
   plugIn(qmp: Qmp, plug: Fields): Promise<void>;
   listPlugged(qmp: Qmp): Promise<{ readonly device: string | undefined }[]>;
   unplug(qmp: Qmp, plugged: unknown, timeoutMs: number): Promise<void>;

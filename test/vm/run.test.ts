@@ -19,7 +19,7 @@ import {
 import { noOtherUser, OTHER_UID, openToOthers } from '../support/uid.js';
 import { noQemu, QEMU, Sockets, stop } from './machine.js';
 
-const { qemuArguments } = (await import(join(root, 'client/dist/cli/qemu-arguments.js'))) as {
+const { qemuArguments } = (await import(join(root, 'client/typescript/dist/cli/qemu-arguments.js'))) as {
   qemuArguments(given: readonly object[], own: readonly string[]): string[];
 };
 

@@ -1,0 +1,143 @@
+/**
+ * vkmemctl vm ivshmem: offers an allocation to virtual machines as QEMU's ivshmem device.
+ *
+ * The daemon's socket is the one that there is; --path makes a symbolic link to it, since no daemon should make files where
+ * its client says. With --fd a command gets a connection in place of a path.
+ */
+import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { VkmemError } from '@vkmemd/proto';
+import type { Command } from 'commander';
+import type { Ref } from '../request/arguments.js';
+import type { ControlClient } from '../control.js';
+import type { IvshmemServer } from '../ivshmem-calls.js';
+import { qemuDoorbell } from '../vm/qemu-options.js';
+import { UUID } from './allocation.js';
+import { type Context, newCommand } from './command.js';
+import { becoming, beginFor, rawArguments } from './exec.js';
+import { humanBytes } from './format.js';
+import { parseNumber } from './size.js';
+import { serverObject } from './vm-ls.js';
+
+const DESCRIPTION = `Offer an allocation to virtual machines as QEMU's ivshmem device, on a socket of the daemon.
+
+The allocation is named by its name or its id; it is MAPPABLE and its size a power of two (alloc --power-of-two). Every peer, a machine or a
+worker, is interrupted by the others through as many vectors. Who connects must own the allocation or hold a grant to write to
+it. The socket is there until the allocation is freed, or 'vm stop'.
+
+PATH becomes a symbolic link to the socket, also of an offer that there is, and is left behind by its end; one that leads nowhere any more is
+replaced. With --fd it is not for a path: CMD takes the place of vkmemctl, with a connection of
+its own, whose number stands for {fd} in its arguments; an allocation that is not offered yet is, until it is freed or stopped.`;
+
+const EXAMPLES = [
+  'vm ivshmem frames --vectors 2',
+  'vm ivshmem frames --path ./frames.sock',
+  'vm ivshmem frames --fd -- qemu-system-x86_64 -chardev socket,id=shm,fd={fd} -device ivshmem-doorbell,chardev=shm,vectors=1',
+];
+
+interface Options {
+  readonly vectors?: string;
+  readonly path?: string;
+  readonly fd?: boolean;
+}
+
+const PLACE = '{fd}';
+/** Where such links of ours lead: to a socket named by its allocation. */
+const SOCKET = /\/ivshmem\/[0-9a-f-]{36}\.sock$/;
+
+/** What QEMU's command line needs. */
+function serverText(server: IvshmemServer, at: string): string {
+  const { allocationName, allocationId, sizeBytes, vectors } = server;
+  const { chardev, device } = qemuDoorbell(at, vectors, `vkmem-${allocationName || allocationId}`);
+  const offered = `${humanBytes(sizeBytes)}, ${vectors} ${vectors === 1 ? 'vector' : 'vectors'}, at ${at}`;
+  return `Offered ${allocationName || allocationId}: ${offered}\n  -chardev ${chardev} -device ${device}`;
+}
+
+/** That a link can be made there, in place of one of ours that leads nowhere any more. @throws VkmemError INVALID_ARGUMENT. */
+function requireFree(path: string): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (!there) return;
+  const stale = there.isSymbolicLink() && SOCKET.test(readlinkSync(path)) && !existsSync(path);
+  if (!stale) throw new VkmemError('INVALID_ARGUMENT', `--path: ${path} exists.`, { field: 'path' });
+}
+
+function link(path: string, socket: string): void {
+  requireFree(path);
+  try {
+    rmSync(path, { force: true });
+    symlinkSync(socket, path);
+  } catch (cause) {
+    throw new VkmemError('INVALID_ARGUMENT', `--path: ${String(cause)}.`, { field: 'path' }, cause);
+  }
+}
+
+/** Becomes the command, with a connection. Returns only by throwing. */
+async function hand(context: Context, ref: Ref, operands: readonly string[]): Promise<never> {
+  const [file = '', ...args] = operands;
+  const handover = await beginFor(file, context.runtimeDir);
+  try {
+    const fd = String(await handover.joinIvshmem(ref));
+    const told = rawArguments(args).map((arg) => {
+      const text = Buffer.from(arg).toString('latin1');
+      return text.includes(PLACE) ? Buffer.from(text.replaceAll(PLACE, fd), 'latin1') : arg;
+    });
+    return handover.hand({ file, args: told }, true);
+  } catch (failure) {
+    for (const left of await handover.giveUp()) context.fail(left);
+    throw failure;
+  }
+}
+
+/** The offer that there is, as long as it is the one that is asked for. @throws VkmemError. */
+async function existing(
+  control: ControlClient,
+  ref: Ref,
+  vectors: number | undefined,
+): Promise<IvshmemServer> {
+  const { id } = await control.get(ref);
+  const server = (await control.listIvshmem()).find(({ allocationId }) => allocationId === id);
+  if (!server) throw new VkmemError('NOT_FOUND', `The offer of ${id} has ended meanwhile.`);
+  if (vectors === undefined || vectors === server.vectors) return server;
+  const reason = `--vectors: it is offered with ${server.vectors} already.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' });
+}
+
+async function offer(context: Context, operands: readonly string[], options: Options): Promise<void> {
+  const { control, print } = context;
+  const [name = '', ...command] = operands;
+  const { path, fd = false } = options;
+  const wrong = (reason: string) => new VkmemError('INVALID_ARGUMENT', reason, { field: 'fd' });
+  if (fd && path !== undefined) throw wrong('--fd and --path: it is one or the other.');
+  if (fd && command.length === 0) throw wrong('--fd: it takes a command, behind --.');
+  if (!fd && command.length > 0) throw wrong('A command is for --fd, behind --.');
+  const vectors = options.vectors === undefined ? undefined : parseNumber('--vectors', options.vectors);
+  const ref = UUID.test(name) ? { id: name } : { name };
+  if (path !== undefined) requireFree(path);
+  let made = true;
+  const server = await control.serveIvshmem(ref, { vectors: vectors ?? 1 }).catch((failure) => {
+    const there = failure instanceof VkmemError && failure.code === 'ALREADY_SERVED';
+    if (!there || (!fd && path === undefined)) throw failure;
+    made = false;
+    return existing(control, ref, vectors);
+  });
+  try {
+    if (fd) await hand(context, ref, command);
+    if (path !== undefined) link(path, server.path);
+  } catch (failure) {
+    // What this command began is nobody's.
+    if (made) await control.stopIvshmem({ id: server.allocationId });
+    throw failure;
+  }
+  const told = { server: { ...serverObject(server), link: path ?? null } };
+  print(told, () => serverText(server, path ?? server.path));
+}
+
+export function ivshmemCommand(): Command {
+  return newCommand('ivshmem', DESCRIPTION, EXAMPLES)
+    .summary("offer an allocation as QEMU's ivshmem device")
+    .argument('<name-or-id>', 'the allocation')
+    .argument('[cmd...]', 'with --fd: the command, and its arguments')
+    .option('--vectors <n>', 'interrupt vectors, 1 to 64 (default: 1)')
+    .option('--path <path>', 'make a symbolic link to the socket there')
+    .option('--fd', 'run a command that inherits a connection')
+    .action(becoming((context, operands, options) => offer(context, operands, options as Options)));
+}

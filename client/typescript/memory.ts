@@ -1,0 +1,220 @@
+/**
+ * Memory: an allocation that this client was granted handles of.
+ *
+ * It ends by release(), which gives the handles back, or free(), which gives the allocation up for everybody. With
+ * `await using` it ends by itself: an allocation of this client's own session is freed, any other (NAMED, or claimed)
+ * is released. Either way its maps are gone first. The end of the client or of the process does the same as release,
+ * and ends the session's allocations.
+ *
+ * It outlives a restart of the daemon where its session does. Where that is gone (`reconnected` with `restored` false) its
+ * maps and fds stay good, and whatever it would ask of the daemon is STALE_INCARNATION.
+ */
+import {
+  type Allocation,
+  type Decoded,
+  type Grant,
+  type KindName,
+  kindFromWire,
+  type OwnedFd,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Requester } from './connection/request.js';
+import type { Dropped, Holding, MapOptions } from './mapping/holding.js';
+import type { MemoryMap } from './mapping/memory-map.js';
+import { publish } from './publish.js';
+import { type MadeTicket, makeTicket, type TicketOptions } from './request/tickets.js';
+
+/** What became of a freed allocation: it is draining while somebody still holds it. */
+export type FreeResult = Decoded<'FreeAllocationResponse'>;
+
+/** The pages of a detached buffer go back in the next turn of the event loop. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export class Memory implements AsyncDisposable {
+  /** The allocation as it was when it was granted. */
+  readonly allocation: Allocation;
+  readonly #handoff: Requester;
+  readonly #holding: Holding;
+  readonly #mine: boolean;
+  #released: Promise<void> | undefined;
+  #freed: Promise<FreeResult> | undefined;
+  #entrusted: Promise<bigint> | undefined;
+
+  /** Made by Client. @param handoff bound to its session. @param mine whether it ends with this client's session. */
+  constructor(handoff: Requester, allocation: Allocation, holding: Holding, mine: boolean) {
+    this.allocation = allocation;
+    this.#handoff = handoff;
+    this.#holding = holding;
+    this.#mine = mine;
+  }
+
+  /** Stable, and never used again. */
+  get id(): string {
+    return this.allocation.id;
+  }
+
+  /** '' for the lifetime SESSION. */
+  get name(): string {
+    return this.allocation.name;
+  }
+
+  /** Bytes: what was asked for, rounded up to whole pages. */
+  get size(): bigint {
+    return this.allocation.sizeBytes;
+  }
+
+  /** The kinds that it was made for; what was granted of them is in `grants`. */
+  get kinds(): KindName[] {
+    return this.allocation.kinds.map(kindFromWire).filter((kind) => kind !== undefined);
+  }
+
+  /** What was granted, with all that an importer must know (Grant in memory.proto). */
+  get grants(): readonly Grant[] {
+    return this.#holding.grants;
+  }
+
+  /** Whether it was released or freed, or its client closed. */
+  get released(): boolean {
+    return this.#holding.dropped;
+  }
+
+  /**
+   * Maps a window of MAPPABLE memory; any number of them may overlap.
+   * @throws VkmemError INVALID_RANGE outside the allocation, or larger than one ArrayBuffer can be
+   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant, or where the kernel or
+   *   the driver of a dma-buf refuses; NOT_PERMITTED for 'rw' of what was granted read-only; NOT_FOUND once released.
+   */
+  map(options: MapOptions = {}): MemoryMap {
+    return this.#holding.map(options);
+  }
+
+  /**
+   * The fd of one kind, for an importer (Vulkan, CUDA, another process). What has a copy holds the memory: it stays
+   * draining after free() until every copy is closed.
+   * @returns a duplicate, CLOEXEC; the caller owns it. Its take() gives the number to what closes it itself.
+   * @throws VkmemError KIND_NOT_REQUESTED where the kind was not granted, or has no fd; NOT_FOUND once released.
+   */
+  fd(kind: KindName): OwnedFd {
+    return this.#holding.duplicate(kind);
+  }
+
+  /**
+   * The address of RDMA_ADDRESS (VkRemoteAddressNV): 64 bits, for a peer device of the daemon's host. It owns nothing,
+   * and is good only as long as the allocation lives: free() and the end of its owner take it away from everybody.
+   * @throws VkmemError KIND_NOT_REQUESTED where it was not granted; NOT_FOUND once released.
+   */
+  get remoteAddress(): bigint {
+    return this.#holding.remoteAddress();
+  }
+
+  /** A secret that lets whoever has it claim this allocation. @throws VkmemError as Client.createTicket. */
+  async createTicket(options: TicketOptions = {}): Promise<MadeTicket> {
+    return makeTicket(this.#handoff, this, options);
+  }
+
+  /**
+   * Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same.
+   * @throws VkmemError, when all is done: NOT_MAPPABLE, as MemoryMap.unmap(); STALE_INCARNATION where there was nobody to
+   *   tell, since its session is gone.
+   */
+  release(): Promise<void> {
+    this.#released ??= this.#release();
+    return this.#released;
+  }
+
+  /**
+   * Releases it and gives the allocation up for everybody. Once; later calls get the same result.
+   * @throws VkmemError NOT_FOUND where somebody else freed it; DEVICE_LOST where it ended with its device;
+   *   NOT_PERMITTED; UNAVAILABLE without the daemon; STALE_INCARNATION where its session is gone; NOT_MAPPABLE, when all
+   *   is done, as MemoryMap.unmap(). Where the connection was lost before the answer came, `freed` may be false of
+   *   what is free.
+   */
+  free(): Promise<FreeResult> {
+    this.#freed ??= this.#free();
+    return this.#freed;
+  }
+
+  /** Makes the allocation immutable for all later grants. @returns it, as it is then. @throws as Client.publish(). */
+  publish(): Promise<Allocation> {
+    return publish(this.#handoff, { id: this.id });
+  }
+
+  /**
+   * Another process was given the fds, and has the grants from now on: they are a session's that ends with it. Here only
+   * fds and maps are left, which release() lets go of. Once. @param pidfd of the process (openPidfd()); borrowed.
+   * @returns the session's id, for endEntrusted(). @throws VkmemError INVALID_HANDLE, NOT_FOUND, BUSY,
+   *   TOO_MANY_SESSIONS, TOO_MANY_FILES, UNAVAILABLE, STALE_INCARNATION.
+   */
+  entrust(pidfd: OwnedFd): Promise<bigint> {
+    this.#entrusted ??= this.#entrust(pidfd);
+    return this.#entrusted;
+  }
+
+  async #entrust(pidfd: OwnedFd): Promise<bigint> {
+    try {
+      const grantIds = this.grants.map(({ id }) => id);
+      return (await this.#handoff.request('entrust', { grantIds }, [pidfd.dup()])).message.sessionId;
+    } catch (failure) {
+      this.#entrusted = undefined;
+      throw failure;
+    }
+  }
+
+  /** Frees an allocation of this client's own session, releases any other. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = this.#freed || this.#released || !this.#mine;
+    try {
+      await (ended ? (this.#freed ?? this.release()) : this.free());
+    } catch (failure) {
+      // It is gone, as it should be: freed by somebody else, or ended with the session or the device.
+      const gone = ended ? [] : ['NOT_FOUND', 'DEVICE_LOST', 'UNAVAILABLE'];
+      if (!isOneOf(failure, 'STALE_INCARNATION', ...gone)) throw failure;
+    }
+  }
+
+  async #release(): Promise<void> {
+    const { held, failure: unended } = await this.#letGo();
+    if (!held) return;
+    await this.#giveBack();
+    if (unended) throw unended;
+  }
+
+  async #giveBack(): Promise<void> {
+    if (await this.#entrusted?.catch(() => undefined)) return;
+    await Promise.all(
+      this.grants.map(async ({ id }) => {
+        try {
+          await this.#handoff.request('release', { grantId: id });
+        } catch (failure) {
+          // The grant is gone already: with the session, or with a free() by this client.
+          if (!isOneOf(failure, 'NOT_FOUND', 'UNAVAILABLE')) throw failure;
+        }
+      }),
+    );
+  }
+
+  async #free(): Promise<FreeResult> {
+    await this.#released;
+    const { held, failure: unended } = await this.#letGo();
+    try {
+      const { message } = await this.#handoff.request('free', { allocation: { id: this.id } });
+      if (unended) throw unended;
+      return message;
+    } catch (failure) {
+      // A Free that is refused takes no grants back; nothing here holds them any more.
+      const told = held && failure !== unended && !isOneOf(failure, 'STALE_INCARNATION');
+      if (told) await this.#giveBack();
+      throw failure;
+    }
+  }
+
+  async #letGo(): Promise<Dropped> {
+    const dropped = this.#holding.drop();
+    if (dropped.held) await nextTurn();
+    return dropped;
+  }
+}
+
+function isOneOf(failure: unknown, ...codes: string[]): boolean {
+  return failure instanceof VkmemError && codes.includes(failure.code);
+}

@@ -1,0 +1,113 @@
+/**
+ * Quotas as callers ask for them: what a user may have and has, and changes of it, checked before anything is sent.
+ *
+ * A change is meant for one revision of a quota. Who names none wants it whatever the quota is: it is read first, and
+ * where it changed in between, once more.
+ */
+import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
+import { type Bytes, checkRangePart, checkUint32 } from './arguments.js';
+import type { SteadyChannel } from '../connection/steady.js';
+
+/** What a user may have and has. A limit is undefined where there is none of the user's own. */
+export type Quota = Decoded<'Quota'>;
+
+/** Of one heap, in bytes; what is not set stays as it is. */
+export interface HeapChange {
+  readonly heap: number;
+  /** The most that the user may hold. */
+  readonly limit?: Bytes | undefined;
+  /** What is kept for the user. */
+  readonly reserved?: Bytes | undefined;
+}
+
+/** What is not set stays as it is. */
+export interface QuotaChange {
+  readonly uid: number;
+  /** Of the quota that it is meant for; without it, of whatever it is. */
+  readonly expectedRevision?: bigint | undefined;
+  readonly heaps?: readonly HeapChange[] | undefined;
+  /** The most that the user may have of each. */
+  readonly allocations?: number | undefined;
+  readonly sessions?: number | undefined;
+  readonly tickets?: number | undefined;
+  /** Goes back to what the policy says; nothing else may be set then. */
+  readonly reset?: boolean | undefined;
+}
+
+export interface QuotaResult {
+  /** STALE: the quota is of another revision; CONFLICT: it contradicts itself or others' reservations. Nothing was done. */
+  readonly outcome: 'APPLIED' | 'STALE' | 'CONFLICT';
+  /** As it is now. */
+  readonly quota: Quota;
+  /** Of CONFLICT: what contradicts what. */
+  readonly reason: string;
+}
+
+const OUTCOMES = ['APPLIED', 'STALE', 'CONFLICT'] as const;
+/** How often a change for any revision is tried. */
+const MOST_TRIES = 5;
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+export const checkUid = (uid: unknown): number => checkUint32('uid', uid);
+
+/** @throws VkmemError whatever the daemon refuses with; INVALID_ARGUMENT. */
+export async function setQuotaOn(
+  channel: SteadyChannel,
+  change: QuotaChange,
+  timeoutMs: number,
+): Promise<QuotaResult> {
+  const request = requestOf(change);
+  const set = async (expectedRevision: bigint) =>
+    resultOf(await channel.call('SetQuota', { ...request, expectedRevision }, timeoutMs));
+  if (change.expectedRevision !== undefined) return set(change.expectedRevision);
+  const { quota } = await channel.call('GetQuota', { uid: change.uid }, timeoutMs);
+  let result = await set(quota?.revision ?? 0n);
+  for (let tries = 1; result.outcome === 'STALE' && tries < MOST_TRIES; tries += 1) {
+    result = await set(result.quota.revision);
+  }
+  return result;
+}
+
+function requestOf({ uid, expectedRevision, heaps, reset, ...rest }: QuotaChange): Draft<'SetQuotaRequest'> {
+  if (expectedRevision !== undefined && typeof expectedRevision !== 'bigint') {
+    const reason = `expectedRevision: ${String(expectedRevision)} is no bigint.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'expectedRevision' });
+  }
+  return {
+    uid: checkUid(uid),
+    heaps: (heaps ?? []).map(heapOf),
+    ...counted('allocations', rest.allocations),
+    ...counted('sessions', rest.sessions),
+    ...counted('tickets', rest.tickets),
+    reset: reset === true,
+  };
+}
+
+function heapOf({ heap, limit, reserved }: HeapChange): Draft<'HeapLimit'> {
+  return {
+    heapIndex: checkUint32('heap', heap),
+    ...(limit !== undefined && { limitBytes: bytesOf('limit', limit) }),
+    ...(reserved !== undefined && { reservedBytes: bytesOf('reserved', reserved) }),
+  };
+}
+
+/** @throws VkmemError INVALID_ARGUMENT, the code that the daemon has for it. */
+function bytesOf(field: string, bytes: unknown): bigint {
+  try {
+    return checkRangePart(field, bytes, 0n);
+  } catch (failure) {
+    if (!(failure instanceof VkmemError)) throw failure;
+    throw new VkmemError('INVALID_ARGUMENT', failure.reason, { field }, failure);
+  }
+}
+
+const counted = (what: 'allocations' | 'sessions' | 'tickets', count: unknown) =>
+  count === undefined ? {} : { [what]: checkUint32(what, count) };
+
+function resultOf({ outcome, quota, reason }: Decoded<'SetQuotaResponse'>): QuotaResult {
+  const known = OUTCOMES.find((name) => `QUOTA_OUTCOME_${name}` === outcome);
+  if (!known || !quota) {
+    throw new VkmemError('PROTOCOL_ERROR', `The answer has no outcome that is known: ${String(outcome)}.`);
+  }
+  return { outcome: known, quota, reason };
+}

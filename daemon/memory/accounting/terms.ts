@@ -1,0 +1,82 @@
+/**
+ * What one user may have: the terms of the policy as numbers for the heaps of this device, and what SetQuota changed
+ * of them.
+ *
+ * A percentage is one of the heap's size, never of the driver's budget, which moves. A share stays a share: what it comes
+ * to depends on who is there. What a change does not name stays with the policy, and moves with it.
+ */
+import type { ByteTerm, HeapTerms, Rights } from '../../policy/rights.js';
+
+/** The most bytes on one heap: a number, a share of it, or only what the heap has. */
+export type Limit = bigint | 'share' | 'unlimited';
+
+export interface Terms {
+  /** For each heap. */
+  readonly limits: readonly Limit[];
+  /** For each heap: bytes that are to be kept for the user. */
+  readonly reserved: readonly bigint[];
+  /** Counts; undefined for no limit of the user's own. */
+  readonly allocations: number | undefined;
+  readonly sessions: number | undefined;
+  readonly tickets: number | undefined;
+}
+
+/** What was changed at run time: by heap, and counts; what is not named was not. */
+export interface Change {
+  readonly limits: ReadonlyMap<number, bigint>;
+  readonly reserved: ReadonlyMap<number, bigint>;
+  readonly allocations?: number | undefined;
+  readonly sessions?: number | undefined;
+  readonly tickets?: number | undefined;
+}
+
+/** The terms that rights come to. @param sizes of the heaps, in bytes. */
+export function termsOf(rights: Rights, sizes: readonly bigint[]): Terms {
+  const { maxBytes, reservedBytes, maxAllocations, maxSessions, maxTickets } = rights;
+  const limits = sizes.map((size, heap) => limitOf(termOn(maxBytes, heap), size));
+  const asked = sizes.map((size, heap) => limitOf(termOn(reservedBytes, heap), size));
+  return {
+    limits,
+    reserved: asked.map((bytes) => (typeof bytes === 'bigint' ? bytes : 0n)),
+    allocations: maxAllocations,
+    sessions: maxSessions,
+    tickets: maxTickets,
+  };
+}
+
+const termOn = ({ every, heaps }: HeapTerms, heap: number): ByteTerm => heaps?.get(heap) ?? every;
+
+function limitOf(term: ByteTerm, size: bigint): Limit {
+  if (typeof term === 'string') return term;
+  if ('bytes' in term) return term.bytes;
+  return (size * BigInt(Math.round(term.percent * 1000))) / 100_000n;
+}
+
+/** The terms with a change on top of them. */
+export function changed(terms: Terms, change: Change | undefined): Terms {
+  if (!change) return terms;
+  return {
+    limits: terms.limits.map((limit, heap) => change.limits.get(heap) ?? limit),
+    reserved: terms.reserved.map((bytes, heap) => change.reserved.get(heap) ?? bytes),
+    allocations: change.allocations ?? terms.allocations,
+    sessions: change.sessions ?? terms.sessions,
+    tickets: change.tickets ?? terms.tickets,
+  };
+}
+
+/** One change after another: what the later one names counts. */
+export function merged(earlier: Change | undefined, later: Change): Change {
+  return {
+    limits: new Map([...(earlier?.limits ?? []), ...later.limits]),
+    reserved: new Map([...(earlier?.reserved ?? []), ...later.reserved]),
+    allocations: later.allocations ?? earlier?.allocations,
+    sessions: later.sessions ?? earlier?.sessions,
+    tickets: later.tickets ?? earlier?.tickets,
+  };
+}
+
+/** What is to be kept on a heap: bytes that the user may never hold need not be. */
+export function keptOn({ limits, reserved }: Terms, heap: number): bigint {
+  const [limit = 'unlimited', bytes = 0n] = [limits[heap], reserved[heap]];
+  return typeof limit === 'bigint' && limit < bytes ? limit : bytes;
+}

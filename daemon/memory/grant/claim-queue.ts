@@ -1,0 +1,128 @@
+/**
+ * Waiting for rights: claims of allocations that others have the right to, each with its time limit.
+ *
+ * A claim that waits has no turn, no grant and no fd; it is a place in the allocation's queue (sharing.ts) and a timer.
+ * It ends with the right, or is refused: when its time is over (BUSY), when its session or the daemon ends
+ * (UNAVAILABLE), when the allocation does (NOT_FOUND, DEVICE_LOST), when that is published (PUBLISHED). A session has
+ * at most MOST_OF_SESSION of them, so that its other requests, such as the Release that others wait for, are read.
+ */
+import { type AccessName, VkmemError } from '@vkmemd/proto';
+import type { Allocation } from '../allocation/allocation.js';
+import type { Departed } from './orphaned-locks.js';
+import type { Session } from '../session/session.js';
+import type { Hold, Holder } from './access-lock.js';
+
+/** Less than the requests that a connection may have under way. */
+const MOST_OF_SESSION = 16;
+
+type Refuse = (fault: VkmemError) => void;
+
+export class Waiting {
+  readonly #departed: Departed;
+  readonly #sessions = new Map<Session, Set<Refuse>>();
+  readonly #stops = new Set<Refuse>();
+  #stopped: VkmemError | undefined;
+
+  constructor(departed: Departed) {
+    this.#departed = departed;
+  }
+
+  /** How many claims wait. */
+  get size(): number {
+    return [...this.#sessions.values()].reduce((sum, waits) => sum + waits.size, 0);
+  }
+
+  /**
+   * A session's right to write or to read. Drop it when the claim is over, granted or not.
+   * @param waitMs 0 to be refused at once.
+   * @throws VkmemError as above.
+   */
+  async right(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+    if (allocation.sharing.mode === 'SHARED') return takeNow(allocation, session, access);
+    const own = this.#departed.lend(session, allocation, access);
+    if (!own) this.#departed.requireRoom(session.identity.uid);
+    try {
+      const hold = await this.#right(allocation, session, access, waitMs);
+      if (!own) return hold;
+      const drop = () => {
+        hold.drop();
+        own.settle();
+      };
+      return { again: () => hold.again(), drop };
+    } catch (failure) {
+      own?.settle();
+      throw failure;
+    }
+  }
+
+  async #right(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+    const hold = allocation.sharing.take(session, access);
+    if (hold) return hold;
+    if (waitMs === 0) throw busy(allocation);
+    if (this.#stopped) throw this.#stopped;
+    return this.#wait(allocation, session, access, waitMs);
+  }
+
+  async #wait(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+    const waits = this.#sessions.get(session) ?? new Set();
+    if (waits.size >= MOST_OF_SESSION) {
+      throw new VkmemError('UNAVAILABLE', `${waits.size} claims of the session wait already.`);
+    }
+    const { hold, refuse } = allocation.sharing.wait(session, access);
+    const timer = setTimeout(() => refuse(busy(allocation)), waitMs);
+    waits.add(refuse);
+    this.#sessions.set(session, waits);
+    try {
+      return await hold;
+    } finally {
+      clearTimeout(timer);
+      waits.delete(refuse);
+      if (waits.size === 0) this.#sessions.delete(session);
+    }
+  }
+
+  /** What work comes to that a client may keep waiting. @throws VkmemError UNAVAILABLE where the daemon stops first. */
+  async unlessStopped<T>(work: Promise<T>): Promise<T> {
+    let refuse: Refuse = () => {};
+    const stop = new Promise<never>((_, reject) => {
+      refuse = reject;
+    });
+    this.#stops.add(refuse);
+    if (this.#stopped) refuse(this.#stopped);
+    try {
+      return await Promise.race([work, stop]);
+    } finally {
+      this.#stops.delete(refuse);
+    }
+  }
+
+  /** The session has ended. */
+  leave(session: Session): void {
+    const fault = new VkmemError('UNAVAILABLE', 'The session has ended.');
+    for (const refuse of [...(this.#sessions.get(session) ?? [])]) refuse(fault);
+  }
+
+  /** The daemon stops: nobody waits any more, now and later. */
+  stop(fault: VkmemError): void {
+    this.#stopped = fault;
+    for (const refuse of [...this.#stops]) refuse(fault);
+    for (const waits of [...this.#sessions.values()]) for (const refuse of [...waits]) refuse(fault);
+  }
+}
+
+/** @throws VkmemError BUSY where the right cannot be had at once. */
+export function takeNow(allocation: Allocation, holder: Holder, access: AccessName): Hold {
+  const hold = allocation.sharing.take(holder, access);
+  if (hold) return hold;
+  throw busy(allocation);
+}
+
+/** The refusal of a right that others have. */
+export function busy({ id, sharing }: Allocation): VkmemError {
+  const { mode, writer, holders, waiting } = sharing;
+  const who = writer ? `session ${writer.id} writes` : `${holders} read`;
+  return new VkmemError('BUSY', `Allocation ${id} is ${mode}: ${who}, ${waiting} wait.`, {
+    writer_session_id: String(writer?.id ?? 0n),
+    holders: String(holders),
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * Who makes a request, whatever plane it came by.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { Identity } from '../../policy/identity.js';
+import type { Session } from './session.js';
+import type { Party } from '../../limits/turns.js';
+
+/** A peer, and its session where it has one. */
+export interface Caller {
+  readonly identity: Identity;
+  readonly session: Session | undefined;
+  /** Resolves when so many more fds of an answer may be made; absent where a plane carries none. */
+  readonly fds?: (count: number) => Promise<void>;
+  /** Whether nobody waits for the answer any more: it was cancelled, or the session has ended. */
+  gone(): boolean;
+}
+
+/** @throws VkmemError UNAVAILABLE where the caller is gone: what would be done is worth nothing to anybody. */
+export function requirePresent(caller: Caller): void {
+  if (caller.gone()) throw new VkmemError('UNAVAILABLE', 'The caller is gone.');
+}
+
+/** @throws VkmemError SESSION_REQUIRED where the caller has none. */
+export function requireSession(caller: Caller): Session {
+  if (!caller.session) throw new VkmemError('SESSION_REQUIRED', 'Only a session holds grants.');
+  return caller.session;
+}
+
+/** Who waits for a turn. */
+export function partyOf({ session, identity }: Caller): Party {
+  return { uid: identity.uid, session: session?.id };
+}

@@ -1,0 +1,92 @@
+/**
+ * Signals: two eventfds for two sessions to wake each other by, each until it is opened.
+ *
+ * Who makes one gets both eventfds, and a secret; who shows the secret gets them in the other order. From then on they are the
+ * two processes' own, whatever becomes of the daemon. One that nobody has opened ends with the session that made it.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { closeAll, EventFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import type { FdBudget } from '../../limits/fd-budget.js';
+import type { GiveBack } from '../../limits/shares.js';
+import type { Session } from './session.js';
+
+/** That a session may have unopened. */
+const MOST_OF_SESSION = 64;
+const EVENTFDS = 2;
+
+interface Signal {
+  readonly session: Session;
+  /** For whoever opens it: to wait on, and to ring. */
+  readonly fds: readonly OwnedFd[];
+  readonly closed: GiveBack;
+}
+
+const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+
+export class Signals {
+  readonly #budget: FdBudget;
+  /** By the hash of its secret: what is looked up then says nothing of how much of a guess was right. */
+  readonly #unopened = new Map<string, Signal>();
+  readonly #bySession = new Map<Session, Set<string>>();
+
+  constructor(budget: FdBudget) {
+    this.#budget = budget;
+  }
+
+  /** How many nobody has opened. */
+  get size(): number {
+    return this.#unopened.size;
+  }
+
+  /** @returns both eventfds, the caller's: to wait on, and to ring. @throws VkmemError TOO_MANY_FILES, QUOTA_EXCEEDED. */
+  create(session: Session): { readonly secret: string; readonly fds: OwnedFd[] } {
+    const own = this.#bySession.get(session) ?? new Set();
+    if (own.size >= MOST_OF_SESSION) {
+      const reason = `The session has ${MOST_OF_SESSION} signals that nobody has opened.`;
+      throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'signals', limit: String(MOST_OF_SESSION) });
+    }
+    const closed = this.#budget.lease(session.identity.uid, EVENTFDS);
+    const made: OwnedFd[] = [];
+    const copies: OwnedFd[] = [];
+    try {
+      while (made.length < EVENTFDS) made.push(EventFd.create().fd);
+      for (const fd of made) copies.push(fd.dup('signal'));
+    } catch (failure) {
+      closeAll([...made, ...copies]);
+      closed();
+      throw failure;
+    }
+    const secret = randomBytes(16).toString('base64url');
+    const hash = hashOf(secret);
+    this.#unopened.set(hash, { session, fds: made.reverse(), closed });
+    this.#bySession.set(session, own.add(hash));
+    return { secret, fds: copies };
+  }
+
+  /** Once. @returns both eventfds, the caller's; undefined where none waits for the secret. */
+  open(secret: string): OwnedFd[] | undefined {
+    const hash = hashOf(secret);
+    const signal = this.#unopened.get(hash);
+    if (!signal) return undefined;
+    this.#forget(hash, signal);
+    return [...signal.fds];
+  }
+
+  /** The session has ended. */
+  endOf(session: Session): void {
+    for (const hash of this.#bySession.get(session) ?? []) {
+      const signal = this.#unopened.get(hash);
+      if (!signal) continue;
+      this.#forget(hash, signal);
+      closeAll(signal.fds);
+    }
+  }
+
+  #forget(hash: string, { session, closed }: Signal): void {
+    this.#unopened.delete(hash);
+    const own = this.#bySession.get(session);
+    own?.delete(hash);
+    if (own?.size === 0) this.#bySession.delete(session);
+    closed();
+  }
+}

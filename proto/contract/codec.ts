@@ -1,0 +1,151 @@
+/**
+ * The one codec of both planes: vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
+ *
+ * The schemas are loaded once (proto-loader); it represents 64-bit fields as Long objects, which this file alone
+ * turns into bigint on the way in and takes as bigint or number on the way out. Enums are their names; an
+ * enumerator that this build does not know stays a number, so that a receiver can say what it got. A field that a
+ * message does not carry has its default, an absent sub-message is null or undefined.
+ */
+import { fileURLToPath } from 'node:url';
+import {
+  Long,
+  loadSync,
+  type MessageTypeDefinition,
+  type MethodDefinition,
+  type PackageDefinition,
+  type ServiceDefinition,
+} from '@grpc/proto-loader';
+import { VkmemError } from './errors.js';
+import type { ProtoGrpcType as Control } from '../types/control.js';
+import type { ProtoGrpcType as Handoff } from '../types/handoff.js';
+import type { ProtoGrpcType as Rpc } from '../types/status.js';
+
+type Definitions = Control['vkmem']['v1'] & Handoff['vkmem']['v1'] & Rpc['google']['rpc'];
+type Messages = {
+  [N in keyof Definitions]: Definitions[N] extends MessageTypeDefinition<infer I, infer O> ? [I, O] : never;
+};
+/** The name of a message, without its package. */
+export type MessageName = {
+  [N in keyof Messages]: Messages[N] extends never ? never : N;
+}[keyof Messages];
+
+/** A decoded message type with bigint where the schema has a 64-bit integer. */
+export type WithBigint<T> = T extends Long
+  ? bigint
+  : T extends Uint8Array | string | number | boolean | null | undefined
+    ? T
+    : T extends readonly (infer U)[]
+      ? WithBigint<U>[]
+      : { [K in keyof T]: WithBigint<T[K]> };
+
+/** A message to be encoded: every field optional, bigint or number where the schema has a 64-bit integer. */
+export type Encodable<T> = object extends T
+  ? { readonly [K in keyof T]: Encodable<T[K]> }
+  : Long extends T
+    ? bigint | number | Extract<T, undefined | null>
+    : T extends Uint8Array | string | number | boolean | null | undefined
+      ? T
+      : T extends readonly (infer U)[]
+        ? readonly Encodable<U>[]
+        : { readonly [K in keyof T]: Encodable<T[K]> };
+
+/** Message `N` as decode() returns it. */
+export type Decoded<N extends MessageName> = WithBigint<Messages[N][1]>;
+/** Message `N` as encode() takes it. */
+export type Draft<N extends MessageName> = Encodable<Messages[N][0]>;
+
+const folder = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Every definition of the contract, as reflection services want it. */
+export const packageDefinition: PackageDefinition = loadSync(
+  ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', 'google/rpc/status.proto'],
+  { includeDirs: [folder], enums: String, defaults: true, oneofs: true },
+);
+
+function bigintOf({ high, low, unsigned }: Long): bigint {
+  if (high === 0) return BigInt(low >>> 0);
+  return (BigInt(unsigned ? high >>> 0 : high) << 32n) | BigInt(low >>> 0);
+}
+
+function longOf(value: bigint): Long {
+  if (value >= 0n && value <= 0x7fff_ffffn) return new Long(Number(value), 0);
+  if (BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value) {
+    throw new VkmemError('INVALID_ARGUMENT', `${value} does not fit 64 bits.`);
+  }
+  const unsigned = value > 0x7fff_ffff_ffff_ffffn;
+  return new Long(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), unsigned);
+}
+
+function fromWire(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (Long.isLong(value)) return bigintOf(value);
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) value[i] = fromWire(value[i]);
+    return value;
+  }
+  const fields = value as Record<string, unknown>;
+  for (const name of Object.keys(fields)) {
+    if (typeof fields[name] === 'object') fields[name] = fromWire(fields[name]);
+  }
+  return fields;
+}
+
+function toWire(value: unknown): unknown {
+  if (typeof value === 'bigint') return longOf(value);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(toWire);
+  const wire: Record<string, unknown> = {};
+  for (const name in value) {
+    const field = (value as Record<string, unknown>)[name];
+    const put = typeof field === 'object' || typeof field === 'bigint' ? toWire(field) : field;
+    // A map may have this key like any other; assigned to, it would not become one.
+    if (name !== '__proto__') wire[name] = put;
+    else Object.defineProperty(wire, name, { value: put, enumerable: true });
+  }
+  return wire;
+}
+
+function definitionOf(name: string): MessageTypeDefinition<object, object> {
+  const definition = packageDefinition[`vkmem.v1.${name}`] ?? packageDefinition[`google.rpc.${name}`];
+  return definition as MessageTypeDefinition<object, object>;
+}
+
+/** The gRPC services of the control socket. */
+export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService' | 'IvshmemService';
+
+/** Encodes one message. */
+export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffer {
+  return definitionOf(name).serialize(toWire(message) as object);
+}
+
+/**
+ * Decodes one message that somebody else sent.
+ * @throws VkmemError PROTOCOL_ERROR where the bytes are not that message.
+ */
+export function decode<N extends MessageName>(name: N, bytes: Uint8Array): Decoded<N> {
+  let message: object;
+  try {
+    message = definitionOf(name).deserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch (cause) {
+    throw new VkmemError('PROTOCOL_ERROR', `The bytes are not a ${name}: ${String(cause)}.`, {}, cause);
+  }
+  return fromWire(message) as Decoded<N>;
+}
+
+/**
+ * A gRPC service whose handlers and clients see bigint, for `Server.addService` and `makeClientConstructor`.
+ * @param name such as 'MemoryService'.
+ */
+export function serviceDefinition(name: ServiceName): ServiceDefinition {
+  const service = packageDefinition[`vkmem.v1.${name}`] as ServiceDefinition;
+  const wrap = (method: MethodDefinition<object, object>): MethodDefinition<object, object> => ({
+    ...method,
+    requestSerialize: (value) => method.requestSerialize(toWire(value) as object),
+    requestDeserialize: (bytes) => fromWire(method.requestDeserialize(bytes)) as object,
+    responseSerialize: (value) => method.responseSerialize(toWire(value) as object),
+    responseDeserialize: (bytes) => fromWire(method.responseDeserialize(bytes)) as object,
+  });
+  return Object.fromEntries(
+    Object.entries(service).map(([method, definition]) => [method, wrap(definition)]),
+  );
+}
