@@ -8,17 +8,16 @@ import type { pino } from 'pino';
 import { parseListenAddress } from './admin/listen-address.js';
 import { AdminServer } from './admin/server.js';
 import { ControlServer } from './control/server.js';
-import { type Handed, takeHanded } from './handed.js';
 import { HandoffServer } from './handoff/server.js';
-import { Hangups } from './hangups.js';
+import { type InheritedResources, inheritResources } from './inherited-resources.js';
 import { answerInquiry } from './inquiry.js';
 import { IvshmemPlane } from './ivshmem/server.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
+import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
-import { Domain } from './memory/domain.js';
 import { leaveEverything, releaseEverything } from './memory/allocation/draining.js';
 import { Recovery } from './memory/allocation/recovery.js';
-import { requireReservable } from './memory/accounting/reservations.js';
+import { Domain } from './memory/domain.js';
 import { type Options, parseOptions, version } from './options.js';
 import { parseApart } from './policy/apart.js';
 import { findingText, PolicyError } from './policy/findings.js';
@@ -26,7 +25,8 @@ import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { hasPeerPidfd } from './policy/warnings.js';
 import { RuntimeFolder } from './runtime-folder.js';
-import { Survival } from './store/survival.js';
+import { SighupHandler } from './sighup.js';
+import { PersistentState } from './store/persistent-state.js';
 import { logHappenings } from './systemd/happenings.js';
 import { type Log, openLog } from './systemd/log.js';
 import { Manager } from './systemd/manager.js';
@@ -35,7 +35,7 @@ import { Device } from './vulkan/device.js';
 /** EX_CONFIG of sysexits.h: the same policy would be refused again. */
 const EX_CONFIG = 78;
 /** Of a policy's faults in one line of the log, which is dropped, or cut, where it is too long. */
-const MOST_LOGGED_FAULTS = 100;
+const MAX_LOGGED_FAULTS = 100;
 
 /** A daemon that serves, until stop() has taken it apart. */
 interface Running {
@@ -47,7 +47,7 @@ interface Running {
 }
 
 /** @param handed taken over. */
-async function start(options: Options, logger: pino.Logger, handed: Handed): Promise<Running> {
+async function start(options: Options, logger: pino.Logger, handed: InheritedResources): Promise<Running> {
   const { activation, store, kept } = handed;
   const socketGroups = activation.groups(process.getegid?.() ?? -1);
   const readPolicy = async (...where: [typeof parseApart?]) => {
@@ -86,14 +86,15 @@ async function start(options: Options, logger: pino.Logger, handed: Handed): Pro
       return read;
     };
     const { storedFds, reservedFds } = policy.limits;
-    const survival = store && Survival.open(folder.path, device.info, store, storedFds, kept, events.fault);
+    const survival =
+      store && PersistentState.open(folder.path, device.info, store, storedFds, kept, events.fault);
     if (survival) undo.push(() => survival.close());
     if (survival && !hasPeerPidfd(release())) {
       log.warn(`this kernel (${release()}) makes no pidfd of a peer: SESSION memory ends with the daemon`);
     }
     const fds = new FdBudget(openFiles([...kept.values()].flat().length), reservedFds);
-    setMostPendingCloses(fds.mostPendingCloses);
-    log.info({ fds: fds.capacity, sessions: fds.mostSessions }, 'what RLIMIT_NOFILE allows at most');
+    setMostPendingCloses(fds.maxPendingCloses);
+    log.info({ fds: fds.capacity, sessions: fds.maxSessions }, 'what RLIMIT_NOFILE allows at most');
     const domain = new Domain(
       device,
       version(),
@@ -178,8 +179,8 @@ function faultsOf(failure: unknown): string[] {
 
 async function run(options: Options, { log, say }: Log): Promise<void> {
   const signalled = stopSignal();
-  const hangups = new Hangups();
-  const handed = takeHanded(process.env, log);
+  const hangups = new SighupHandler();
+  const handed = inheritResources(process.env, log);
   const manager = await Manager.fromEnvironment(process.env, log);
   const running = await start(options, log, handed);
   say(running.line);
@@ -187,7 +188,7 @@ async function run(options: Options, { log, say }: Log): Promise<void> {
   const failed = (failure: unknown) => {
     const cause = failure instanceof PolicyError ? {} : { err: failure };
     const faults = faultsOf(failure);
-    const [count, shown] = [faults.length, faults.slice(0, MOST_LOGGED_FAULTS)];
+    const [count, shown] = [faults.length, faults.slice(0, MAX_LOGGED_FAULTS)];
     log.error({ count, faults: shown, ...cause }, 'the policy was not replaced: the one before it stays');
   };
   const notify = (...lines: string[]) => manager.tell(...lines);

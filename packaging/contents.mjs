@@ -44,8 +44,9 @@ const compiled = (part, file) => `${part}/dist/${file.slice(part.length + 1, -'.
 
 /** The compiled files of the three parts. */
 export function compiledFiles() {
-  return PARTS.flatMap((part) => sources([part], /(?<!\.d)\.ts$/).map((file) => compiled(part, file)))
-    .filter((file) => file !== FOR_TESTS);
+  return PARTS.flatMap((part) => sources([part], /(?<!\.d)\.ts$/).map((file) => compiled(part, file))).filter(
+    (file) => file !== FOR_TESTS,
+  );
 }
 
 /** All that decides what the package is, but for node_modules, which the lock file does. */

@@ -11,11 +11,14 @@
  *            the kernel's part, by the addon
  */
 export * from './contract/codec.js';
+export * from './contract/errors.js';
+export * from './contract/ivshmem.js';
 export * from './contract/names.js';
+export * from './contract/runtime-dir.js';
+export * from './contract/status.js';
 export * from './kernel/datagram.js';
 export * from './kernel/datagram-queue.js';
 export * from './kernel/dma-buf.js';
-export * from './contract/errors.js';
 export * from './kernel/eventfd.js';
 export {
   closeAll,
@@ -28,13 +31,10 @@ export {
 export * from './kernel/fd-stream.js';
 export * from './kernel/huge-pages.js';
 export * from './kernel/inherited.js';
-export * from './contract/ivshmem.js';
 export * from './kernel/keeping.js';
 export * from './kernel/mapping.js';
 export * from './kernel/memfd.js';
 export { type FileStatus, isKernelError, type KernelError, lockFile } from './kernel/native.js';
 export * from './kernel/peer.js';
 export * from './kernel/program.js';
-export * from './contract/runtime-dir.js';
 export * from './kernel/socket.js';
-export * from './contract/status.js';

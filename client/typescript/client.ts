@@ -15,9 +15,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Allocation, closeAll, type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
-import { checkRef, type Ref } from './request/arguments.js';
+import type { InheritedAllocations } from './connection/inherited.js';
 import type { Link } from './connection/link.js';
 import type { Answer } from './connection/request.js';
+import type { SessionInfo } from './connection/session.js';
 import {
   type BudgetReport,
   ControlClient,
@@ -26,11 +27,11 @@ import {
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
-import { Holdings } from './mapping/holdings.js';
-import { type ImportOptions, importedFd, importRequest } from './request/import.js';
-import type { InheritedAllocations } from './connection/inherited.js';
+import { MappedGrants } from './mapping/mapped-grants.js';
 import { type FreeResult, Memory } from './memory.js';
 import { publish } from './publish.js';
+import { checkRef, type Ref } from './request/arguments.js';
+import { type ImportOptions, importedFd, importRequest } from './request/import.js';
 import {
   type AllocateOptions,
   allocateRequest,
@@ -38,8 +39,13 @@ import {
   claimRequest,
   type TransferOptions,
 } from './request/requests.js';
-import type { SessionInfo } from './connection/session.js';
-import { endTicket, type MadeTicket, makeTicket, type TicketOptions, type TicketRef } from './request/tickets.js';
+import {
+  endTicket,
+  type MadeTicket,
+  makeTicket,
+  type TicketOptions,
+  type TicketRef,
+} from './request/tickets.js';
 import { Wakeups } from './wakeups.js';
 
 /** Why an inherited session may be without the control socket. */
@@ -52,7 +58,7 @@ export class Client extends Wakeups implements AsyncDisposable {
   readonly closed: Promise<void>;
   readonly #link: Link;
   readonly #control: ControlClient;
-  readonly #holdings = new Holdings();
+  readonly #holdings = new MappedGrants();
 
   /** Made by connect(). */
   constructor(link: Link, options: ControlOptions, allocations?: InheritedAllocations) {
@@ -62,7 +68,7 @@ export class Client extends Wakeups implements AsyncDisposable {
     this.#link = link;
     this.#control = new ControlClient(options, link, allocations ? UNSEEN : undefined);
     link.serve({
-      held: (era) => this.#holdings.grantsOf(era),
+      held: (epoch) => this.#holdings.grantsOf(epoch),
       tell: ([name, told]) => this.emit(name, told as never),
     });
   }
@@ -206,7 +212,7 @@ export class Client extends Wakeups implements AsyncDisposable {
       throw new VkmemError('UNAVAILABLE', this.#link.end?.reason);
     }
     const handoff = this.#link.bound();
-    const holding = this.#holdings.add(handoff.era, grants, fds);
+    const holding = this.#holdings.add(handoff.epoch, grants, fds);
     return new Memory(handoff, allocation, holding, made && allocation.lifetime === 'LIFETIME_SESSION');
   }
 }

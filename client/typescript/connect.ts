@@ -3,13 +3,13 @@
  */
 import { join, resolve } from 'node:path';
 import { HANDOFF_SOCKET, openSeqpacket, runtimeDir } from '@vkmemd/proto';
-import { checkReconnect } from './request/arguments.js';
 import { Client } from './client.js';
 import { HandoffConnection } from './connection/handoff.js';
-import { Link } from './connection/link.js';
-import type { ControlOptions } from './control.js';
 import { greet } from './connection/hello.js';
 import { takeInherited } from './connection/inherited.js';
+import { Link } from './connection/link.js';
+import type { ControlOptions } from './control.js';
+import { checkReconnect } from './request/arguments.js';
 
 export interface ConnectOptions extends ControlOptions {
   /** The handoff socket itself, in place of the one in the runtime folder. */

@@ -20,15 +20,20 @@ import {
   runtimeDir,
   VERSION_METADATA,
 } from '@vkmemd/proto';
-import { checkReconnect, checkRef, type Ref } from './request/arguments.js';
 import { present } from './connection/answer.js';
 import { GrpcChannel } from './connection/grpc.js';
 import { HEALTH_CHECK } from './connection/health.js';
-import { type Acting, actingFor, SteadyChannel } from './connection/steady.js';
 import { DEFAULT_TIMEOUT_MS } from './connection/hello.js';
+import { RetryingChannel, type SessionRef, sessionRefFor } from './connection/retrying-channel.js';
 import { IvshmemCalls } from './ivshmem-calls.js';
 import type { FreeResult } from './memory.js';
-import { type AllocateOptions, allocateRequest, type TransferOptions, transferRequest } from './request/requests.js';
+import { checkReconnect, checkRef, type Ref } from './request/arguments.js';
+import {
+  type AllocateOptions,
+  allocateRequest,
+  type TransferOptions,
+  transferRequest,
+} from './request/requests.js';
 import {
   createTicketRequest,
   type MadeTicket,
@@ -91,16 +96,16 @@ export function connectControl(options: ControlOptions = {}): ControlClient {
 }
 
 export class ControlClient extends IvshmemCalls implements AsyncDisposable {
-  readonly #channel: SteadyChannel;
+  readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
 
   /** @param session to act for, or its token. @param unseen what to say where the socket is not reached. */
-  constructor(options: ControlOptions, session?: string | Acting, unseen?: string) {
+  constructor(options: ControlOptions, session?: string | SessionRef, unseen?: string) {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-    const acting = typeof session === 'string' ? actingFor(session) : session;
+    const acting = typeof session === 'string' ? sessionRefFor(session) : session;
     const grpc = new GrpcChannel(socket, { [VERSION_METADATA]: String(PROTOCOL_VERSION) }, unseen);
-    const channel = new SteadyChannel(grpc, acting, checkReconnect(options.reconnectMs ?? 0));
+    const channel = new RetryingChannel(grpc, acting, checkReconnect(options.reconnectMs ?? 0));
     super(channel, timeoutMs);
     this.#channel = channel;
     this.#timeoutMs = timeoutMs;

@@ -43,18 +43,10 @@ export {
   uuidText,
   VkmemError,
 } from '@vkmemd/proto';
-export type { Bytes, Ref } from './request/arguments.js';
-export {
-  type BackendCacheType,
-  type BackendObject,
-  type BackendUuid,
-  describeForBackend,
-  RUTABAGA_HANDLE_TYPES,
-  type RutabagaDescription,
-  type RutabagaHandleType,
-} from './vm/backend.js';
 export { Client } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
+export type { InheritedAllocations } from './connection/inherited.js';
+export type { ClientEvents, Reconnected, SessionInfo } from './connection/session.js';
 export {
   type BudgetReport,
   ControlClient,
@@ -66,23 +58,14 @@ export {
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
-export type { HintOptions } from './request/hints.js';
-export type { MapOptions } from './mapping/holding.js';
-export type { ImportOptions } from './request/import.js';
-export type { InheritedAllocations } from './connection/inherited.js';
 export type { IvshmemServer } from './ivshmem-calls.js';
-export { IvshmemPeer, type IvshmemPeerEvents } from './vm/ivshmem-peer.js';
-export { type FreeResult, Memory } from './memory.js';
+export type { MapOptions } from './mapping/mapped-grant.js';
 export { MemoryMap } from './mapping/memory-map.js';
+export { type FreeResult, Memory } from './memory.js';
 export type { PolicyReport } from './policy.js';
-export {
-  QEMU_DEVICES,
-  type QemuDevice,
-  type QemuOptions,
-  type QemuOptionsFor,
-  qemuDoorbell,
-  qemuOptions,
-} from './vm/qemu-options.js';
+export type { Bytes, Ref } from './request/arguments.js';
+export type { HintOptions } from './request/hints.js';
+export type { ImportOptions } from './request/import.js';
 export type { HeapChange, Quota, QuotaChange, QuotaResult } from './request/quota.js';
 export type { AllocateOptions, ClaimOptions, TransferOptions } from './request/requests.js';
 export type {
@@ -92,6 +75,23 @@ export type {
   PropertyOptions,
   ResourceOptions,
 } from './request/resources.js';
-export type { ClientEvents, Reconnected, SessionInfo } from './connection/session.js';
-export { type MadeSignal, Signal, type SignalEvents } from './signal.js';
 export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './request/tickets.js';
+export { type MadeSignal, Signal, type SignalEvents } from './signal.js';
+export {
+  type BackendCacheType,
+  type BackendObject,
+  type BackendUuid,
+  describeForBackend,
+  RUTABAGA_HANDLE_TYPES,
+  type RutabagaDescription,
+  type RutabagaHandleType,
+} from './vm/backend.js';
+export { IvshmemPeer, type IvshmemPeerEvents } from './vm/ivshmem-peer.js';
+export {
+  QEMU_DEVICES,
+  type QemuDevice,
+  type QemuOptions,
+  type QemuOptionsFor,
+  qemuDoorbell,
+  qemuOptions,
+} from './vm/qemu-options.js';

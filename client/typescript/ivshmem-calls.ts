@@ -2,9 +2,9 @@
  * IvshmemCalls: which allocations virtual machines are offered as QEMU's ivshmem device. A part of ControlClient.
  */
 import type { Decoded } from '@vkmemd/proto';
-import { checkRef, checkUint32, type Ref } from './request/arguments.js';
 import { present } from './connection/answer.js';
 import { PolicyCalls } from './policy.js';
+import { checkRef, checkUint32, type Ref } from './request/arguments.js';
 
 /** One allocation that is offered: where, and who is connected. */
 export type IvshmemServer = Decoded<'IvshmemServer'>;

@@ -19,7 +19,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { Requester } from './connection/request.js';
-import type { Dropped, Holding, MapOptions } from './mapping/holding.js';
+import type { Dropped, MapOptions, MappedGrant } from './mapping/mapped-grant.js';
 import type { MemoryMap } from './mapping/memory-map.js';
 import { publish } from './publish.js';
 import { type MadeTicket, makeTicket, type TicketOptions } from './request/tickets.js';
@@ -34,14 +34,14 @@ export class Memory implements AsyncDisposable {
   /** The allocation as it was when it was granted. */
   readonly allocation: Allocation;
   readonly #handoff: Requester;
-  readonly #holding: Holding;
+  readonly #holding: MappedGrant;
   readonly #mine: boolean;
   #released: Promise<void> | undefined;
   #freed: Promise<FreeResult> | undefined;
   #entrusted: Promise<bigint> | undefined;
 
   /** Made by Client. @param handoff bound to its session. @param mine whether it ends with this client's session. */
-  constructor(handoff: Requester, allocation: Allocation, holding: Holding, mine: boolean) {
+  constructor(handoff: Requester, allocation: Allocation, holding: MappedGrant, mine: boolean) {
     this.allocation = allocation;
     this.#handoff = handoff;
     this.#holding = holding;

@@ -2,7 +2,7 @@
  * PolicyCalls: who may have how much, and the policy that says so. A part of ControlClient.
  */
 import { present } from './connection/answer.js';
-import type { SteadyChannel } from './connection/steady.js';
+import type { RetryingChannel } from './connection/retrying-channel.js';
 import { checkUid, type Quota, type QuotaChange, type QuotaResult, setQuotaOn } from './request/quota.js';
 
 /** The policy in force: the files that were read, in their order, and how many rules they and the command line have. */
@@ -12,11 +12,11 @@ export interface PolicyReport {
 }
 
 export class PolicyCalls {
-  protected readonly channel: SteadyChannel;
+  protected readonly channel: RetryingChannel;
   /** Milliseconds that a question may take. */
   protected readonly timeoutMs: number;
 
-  constructor(channel: SteadyChannel, timeoutMs: number) {
+  constructor(channel: RetryingChannel, timeoutMs: number) {
     this.channel = channel;
     this.timeoutMs = timeoutMs;
   }

@@ -2,8 +2,8 @@
  * Publishing, for whoever asks for it: the client for any allocation, Memory for its own.
  */
 import { type Allocation, VkmemError } from '@vkmemd/proto';
-import { checkRef, type Ref } from './request/arguments.js';
 import type { Requester } from './connection/request.js';
+import { checkRef, type Ref } from './request/arguments.js';
 
 /** @throws VkmemError as Client.publish(). */
 export async function publish(handoff: Requester, ref: Ref): Promise<Allocation> {

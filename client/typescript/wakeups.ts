@@ -6,12 +6,12 @@
  */
 import { EventEmitter } from 'node:events';
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { checkRef, type Ref } from './request/arguments.js';
 import { present } from './connection/answer.js';
 import type { Requester } from './connection/request.js';
-import { IvshmemPeer } from './vm/ivshmem-peer.js';
 import type { ClientEvents } from './connection/session.js';
+import { checkRef, type Ref } from './request/arguments.js';
 import { type MadeSignal, Signal } from './signal.js';
+import { IvshmemPeer } from './vm/ivshmem-peer.js';
 
 export class Wakeups extends EventEmitter<ClientEvents> {
   readonly #handoff: Requester;

@@ -4,8 +4,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { onAllocationEvent } from '../memory/allocation/events.js';
 import type { Domain } from '../memory/domain.js';
-import { onRequest } from '../requests/events.js';
 import { onSessionEvent } from '../memory/session/events.js';
+import { onRequest } from '../requests/events.js';
 
 /** In seconds: from a claim of what is there already to memory that a driver has to zero. */
 const BUCKETS = [

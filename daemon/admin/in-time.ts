@@ -3,17 +3,17 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 
-const MOST_MS = 2000;
+const MAX_MS = 2000;
 
 /**
  * Resolves or rejects as the answer does. What comes too late is nobody's any more, its failure too.
- * @throws VkmemError UNAVAILABLE where it does not come within MOST_MS.
+ * @throws VkmemError UNAVAILABLE where it does not come within MAX_MS.
  */
 export function inTime<T>(what: string, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new VkmemError('UNAVAILABLE', `${what} within ${MOST_MS} ms.`));
-    }, MOST_MS);
+      reject(new VkmemError('UNAVAILABLE', `${what} within ${MAX_MS} ms.`));
+    }, MAX_MS);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -9,18 +9,18 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import { VkmemError } from '@vkmemd/proto';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Domain } from '../memory/domain.js';
+import { type AdminConnections, IDLE_MS, type Visitor } from './admin-connections.js';
 import { faultOf, refuse, refuseUnread } from './answers.js';
 import { addApi } from './api.js';
 import { addHealth } from './health.js';
 import { namesThisHost } from './listen-address.js';
 import { addMetrics } from './metrics.js';
 import type { Readiness } from './readiness.js';
-import { IDLE_MS, type Visitor, type Visitors } from './visitors.js';
 
 /** Of a request's line and headers. */
-const MOST_HEADER_BYTES = 8192;
+const MAX_HEADER_BYTES = 8192;
 /** Of a path that is quoted back, in characters. */
-const MOST_QUOTED = 200;
+const MAX_QUOTED = 200;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,7 +32,7 @@ declare module 'fastify' {
 /** What the pages show beside the domain. */
 export interface Shown {
   readonly readiness: Readiness;
-  readonly visitors: Visitors;
+  readonly visitors: AdminConnections;
   connections(): Readonly<Record<string, number>>;
 }
 
@@ -41,7 +41,7 @@ export type App = ReturnType<typeof makeApp>;
 
 function makeApp(domain: Domain) {
   const app = fastify({
-    http: { maxHeaderSize: MOST_HEADER_BYTES },
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
     clientErrorHandler: (failure, socket) => refuseUnread(socket, failure),
     frameworkErrors: (failure, _request, reply) => void refuse(reply as FastifyReply, faultOf(failure)),
     // The deadlines are the visitors' own, which bytes do not extend.
@@ -56,7 +56,7 @@ function makeApp(domain: Domain) {
     return refuse(reply, error);
   });
   app.setNotFoundHandler((request, reply) => {
-    const message = `There is no page ${request.url.slice(0, MOST_QUOTED)}.`;
+    const message = `There is no page ${request.url.slice(0, MAX_QUOTED)}.`;
     return refuse(reply, { code: 'NOT_FOUND', message, next: 'See docs/admin.md for those that there are.' });
   });
   return app;

@@ -15,7 +15,7 @@ const QUANTILES = [0.5, 0.9, 0.99, 1];
 
 export class ProcessMetrics {
   readonly #delays: IntervalHistogram;
-  readonly #mostFiles: number;
+  readonly #maxFiles: number;
   readonly #gauges: Readonly<Record<'memory' | 'open' | 'delay', Gauge>>;
   readonly #counters: Readonly<Record<'processor' | 'active' | 'idle', Counter>>;
 
@@ -43,8 +43,8 @@ export class ProcessMetrics {
       'Start time of the process since unix epoch in seconds.',
     );
     began.set(performance.timeOrigin / 1000);
-    this.#mostFiles = mostFiles();
-    gauge('process_max_fds', 'Maximum number of open file descriptors.').set(this.#mostFiles);
+    this.#maxFiles = maxFiles();
+    gauge('process_max_fds', 'Maximum number of open file descriptors.').set(this.#maxFiles);
     this.#delays = monitorEventLoopDelay({ resolution: SAMPLE_MS });
     this.#delays.enable();
   }
@@ -81,7 +81,7 @@ export class ProcessMetrics {
 }
 
 /** RLIMIT_NOFILE, the soft limit, which Node.js has raised as far as it may by now. */
-function mostFiles(): number {
+function maxFiles(): number {
   const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
 }

@@ -5,8 +5,8 @@
  * should look at, and keeps nobody from being served, is a warning: a policy that could not be read again, say.
  */
 import { VkmemError } from '@vkmemd/proto';
-import type { Domain } from '../memory/domain.js';
 import type { Recovery } from '../memory/allocation/recovery.js';
+import type { Domain } from '../memory/domain.js';
 import { type Refusal, refusalOf } from './answers.js';
 
 export type Stage = 'STARTING' | 'SERVING' | 'STOPPING';

@@ -16,14 +16,14 @@
  */
 import { createServer, Socket, type Server as TcpServer } from 'node:net';
 import { Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
-import type { Domain } from '../memory/domain.js';
 import type { Recovery } from '../memory/allocation/recovery.js';
+import type { Domain } from '../memory/domain.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
+import { AdminConnections } from './admin-connections.js';
 import { addressText, type ListenAddress } from './listen-address.js';
 import { makePages, type Pages } from './pages.js';
 import { Readiness, type Stage } from './readiness.js';
-import { Visitors } from './visitors.js';
 
 /** How long a stopping daemon waits for answers under way, in milliseconds. */
 const GRACE_MS = 1000;
@@ -41,12 +41,12 @@ export interface Sources {
 export class AdminServer {
   readonly #domain: Domain;
   readonly #readiness: Readiness;
-  readonly #visitors: Visitors;
+  readonly #visitors: AdminConnections;
   readonly #pages: Pages;
   readonly #tcp: TcpServer[] = [];
   #listener: Listener | undefined;
 
-  private constructor(domain: Domain, readiness: Readiness, visitors: Visitors, pages: Pages) {
+  private constructor(domain: Domain, readiness: Readiness, visitors: AdminConnections, pages: Pages) {
     this.#domain = domain;
     this.#readiness = readiness;
     this.#visitors = visitors;
@@ -65,7 +65,7 @@ export class AdminServer {
     addresses: readonly ListenAddress[],
     { recovery, connections }: Sources,
   ): Promise<AdminServer> {
-    const visitors = new Visitors(domain);
+    const visitors = new AdminConnections(domain);
     const readiness = new Readiness(domain, recovery);
     const counts = () => {
       const others = Object.entries(connections).map(([plane, count]) => [plane, count()]);

@@ -4,8 +4,8 @@
 import { uuidText } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Domain } from '../memory/domain.js';
-import { getBudget, listDevices } from '../requests/inspect.js';
 import type { Session } from '../memory/session/session.js';
+import { getBudget, listDevices } from '../requests/inspect.js';
 import { inTime } from './in-time.js';
 import type * as schemas from './schemas.js';
 

@@ -12,12 +12,12 @@
 import type { Socket } from 'node:net';
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { asVkmemError, VkmemError } from '@vkmemd/proto';
-import { Rounds } from '../limits/rounds.js';
+import { PerTickLimit } from '../limits/per-tick-limit.js';
 import type { GiveBack } from '../limits/shares.js';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Domain } from '../memory/domain.js';
-import { publishRequest } from '../requests/events.js';
 import type { Identity } from '../policy/identity.js';
+import { publishRequest } from '../requests/events.js';
 import { toldBy } from './faults.js';
 
 /** Of all of its connections, in one turn of the event loop: a call costs as much as some requests of a session. */
@@ -40,7 +40,7 @@ export class ControlAdmission {
   /** By the address that the socket was given. */
   readonly #conversations = new Map<string, Conversation>();
   readonly #ofUser = new Map<number, number>();
-  readonly #rounds = new Rounds(CALLS_OF_USER);
+  readonly #rounds = new PerTickLimit(CALLS_OF_USER);
   #refused = 0;
 
   constructor(domain: Domain) {
@@ -56,12 +56,12 @@ export class ControlAdmission {
   admit(identity: Identity): Verdict | undefined {
     const { authority, fds } = this.#domain;
     const { uid } = identity;
-    const most = authority.policy.limits.controlConnectionsOfUser;
+    const max = authority.policy.limits.controlConnectionsOfUser;
     const connections = this.#ofUser.get(uid) ?? 0;
     try {
-      if (connections >= most && !authority.isOperator(identity)) {
+      if (connections >= max && !authority.isOperator(identity)) {
         throw new VkmemError('TOO_MANY_SESSIONS', `The user has ${connections} control connections.`, {
-          limit: String(most),
+          limit: String(max),
           whose: 'user',
         });
       }

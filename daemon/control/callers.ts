@@ -14,8 +14,8 @@ import {
   VERSION_METADATA,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Caller } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
+import type { Caller } from '../memory/session/caller.js';
 import type { Identity } from '../policy/identity.js';
 
 export class Callers {

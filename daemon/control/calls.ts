@@ -13,8 +13,8 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { asVkmemError, type ErrorCode, VkmemError } from '@vkmemd/proto';
-import type { Caller } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
+import type { Caller } from '../memory/session/caller.js';
 import { beginRequest, publishRequest } from '../requests/events.js';
 import type { Callers } from './callers.js';
 import { toldBy } from './faults.js';

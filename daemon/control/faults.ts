@@ -8,7 +8,7 @@ import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from
 import { MAX_MESSAGE_BYTES, packStatus, STATUS_METADATA, VkmemError } from '@vkmemd/proto';
 
 /** What is larger is not even held until its end; what is larger than MAX_MESSAGE_BYTES is refused all the same. */
-export const MOST_RECEIVED_BYTES = 4 * MAX_MESSAGE_BYTES;
+export const MAX_RECEIVED_BYTES = 4 * MAX_MESSAGE_BYTES;
 
 /** The fault as gRPC carries it. */
 export function toldBy(error: VkmemError): { code: number; details: string; metadata: Metadata } {
@@ -17,7 +17,7 @@ export function toldBy(error: VkmemError): { code: number; details: string; meta
   return { code: error.grpc, details: error.message, metadata };
 }
 
-/** gRPC itself refuses a message above MOST_RECEIVED_BYTES, below all interceptors: its word is given a code here. */
+/** gRPC itself refuses a message above MAX_RECEIVED_BYTES, below all interceptors: its word is given a code here. */
 export const codedRefusals: ServerInterceptor = (_method, call) => {
   const send = call.sendStatus.bind(call);
   call.sendStatus = (told) => {

@@ -2,19 +2,19 @@
  * The gRPC methods: which use case answers which method.
  */
 import { type Decoded, encode, VkmemError } from '@vkmemd/proto';
-import { allocate } from '../requests/allocate.js';
-import { type Caller, partyOf } from '../memory/session/caller.js';
-import type { Domain } from '../memory/domain.js';
-import { getAllocation, getBudget, listAllocations, listDevices } from '../requests/inspect.js';
-import { listIvshmem, serveIvshmem, stopIvshmem } from '../requests/serve-ivshmem.js';
 import { free } from '../memory/allocation/draining.js';
 import { publish } from '../memory/allocation/publication.js';
-import { getQuota, listQuotas, setQuota } from '../requests/quotas.js';
+import type { Domain } from '../memory/domain.js';
 import { reloadPolicy } from '../memory/reload.js';
-import { createTicket, listTickets, revokeTicket } from '../requests/tickets.js';
-import { transfer } from '../requests/transfer.js';
+import { type Caller, partyOf } from '../memory/session/caller.js';
 import { watchBudget } from '../memory/watch/watch.js';
 import { watchAllocations } from '../memory/watch/watch-allocations.js';
+import { allocate } from '../requests/allocate.js';
+import { getAllocation, getBudget, listAllocations, listDevices } from '../requests/inspect.js';
+import { getQuota, listQuotas, setQuota } from '../requests/quotas.js';
+import { listIvshmem, serveIvshmem, stopIvshmem } from '../requests/serve-ivshmem.js';
+import { createTicket, listTickets, revokeTicket } from '../requests/tickets.js';
+import { transfer } from '../requests/transfer.js';
 
 /** A method's way into the domain, to an answer or to its bytes. */
 export type Method = (domain: Domain, caller: Caller, request: never) => unknown;
@@ -43,7 +43,7 @@ export const MEMORY_METHODS: Record<string, Method> = {
   GetAllocation: getAllocation,
   // Encoded a part at a time, too: parts of a repeated field one after the other are the whole.
   ListAllocations: (domain, caller) =>
-    domain.lists.take(partyOf(caller), async () => {
+    domain.lists.run(partyOf(caller), async () => {
       const parts: Buffer[] = [];
       for await (const part of listAllocations(domain, caller)) {
         parts.push(encode('ListAllocationsResponse', part));

@@ -33,7 +33,7 @@ import { identityOf } from '../policy/unit.js';
 import { ControlAdmission } from './admission.js';
 import { Callers } from './callers.js';
 import { Calls } from './calls.js';
-import { codedRefusals, MOST_RECEIVED_BYTES, orFault } from './faults.js';
+import { codedRefusals, MAX_RECEIVED_BYTES, orFault } from './faults.js';
 import {
   DEVICE_METHODS,
   DEVICE_STREAMS,
@@ -72,7 +72,7 @@ export class ControlServer {
     this.#admission = new ControlAdmission(domain);
     this.#server = new Server({
       'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
-      'grpc.max_receive_message_length': MOST_RECEIVED_BYTES,
+      'grpc.max_receive_message_length': MAX_RECEIVED_BYTES,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
       // The first is the innermost: it must see what gRPC itself refuses.
@@ -132,7 +132,7 @@ export class ControlServer {
     this.#listener.close();
     const stopping = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     this.#calls.stop(stopping);
-    this.#domain.waiting.stop(stopping);
+    this.#domain.claimQueue.stop(stopping);
     this.#health.setStatus('', 'NOT_SERVING');
     this.#injector.drain(GRACE_MS);
     await new Promise<void>((resolve) => {

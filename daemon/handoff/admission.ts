@@ -10,8 +10,8 @@
  */
 import { tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
 import { FDS_OF_SESSION, tooManyFiles } from '../limits/fd-budget.js';
-import type { Flight } from '../limits/flight.js';
-import { Rounds } from '../limits/rounds.js';
+import type { InFlightFds } from '../limits/in-flight-fds.js';
+import { PerTickLimit } from '../limits/per-tick-limit.js';
 import { type GiveBack, Shares } from '../limits/shares.js';
 import type { Domain } from '../memory/domain.js';
 import type { Identity } from '../policy/identity.js';
@@ -20,12 +20,12 @@ import type { Limits } from '../policy/limits.js';
 /** Of all of its connections, in one turn of the event loop. */
 const REQUESTS_OF_USER = 8;
 /** Places of a user that may have no session at all. */
-const LEAST_PLACES = 8;
+const MIN_PLACES = 8;
 
 export interface Place {
   /** Those of when it connected. */
   readonly limits: Limits;
-  readonly flight: Flight;
+  readonly flight: InFlightFds;
   /** A request was read: whether the connection may read on now; else `goOn` is called when it may. */
   mayGoOn(goOn: () => void): boolean;
   /** Gives it back, but for the pidfd; later calls do nothing. */
@@ -37,7 +37,7 @@ export interface Place {
 export class Admission {
   readonly #domain: Domain;
   readonly #sessions: Shares;
-  readonly #rounds = new Rounds(REQUESTS_OF_USER);
+  readonly #rounds = new PerTickLimit(REQUESTS_OF_USER);
 
   constructor(domain: Domain) {
     this.#domain = domain;
@@ -64,7 +64,7 @@ export class Admission {
       taken.push(fds.lease(uid, FDS_OF_SESSION - 1 + importing));
       forgetProcess = fds.lease(uid, 1);
       const flight = fds.flight.join(uid);
-      if (!flight) throw tooManyFiles(fds.flight.mostSessions, 'daemon');
+      if (!flight) throw tooManyFiles(fds.flight.maxSessions, 'daemon');
       taken.push(() => flight.leave());
       return {
         limits: authority.policy.limits,
@@ -84,11 +84,11 @@ export class Admission {
     const { authority, quotas } = this.#domain;
     const { connect, maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
     const sessions = quotas.byUid(identity.uid).change?.sessions ?? maxSessions;
-    return LEAST_PLACES + (connect ? 2 * sessions : 0);
+    return MIN_PLACES + (connect ? 2 * sessions : 0);
   }
 
   #tooManySessions(uid: number, whose: 'daemon' | 'user'): VkmemError {
-    const limit = whose === 'user' ? this.#sessions.mostOf(uid) : this.#sessions.capacity;
+    const limit = whose === 'user' ? this.#sessions.maxOf(uid) : this.#sessions.capacity;
     const reason =
       whose === 'user'
         ? `The user has as many as may be while few are left; that is ${limit} now.`

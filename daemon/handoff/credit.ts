@@ -14,7 +14,7 @@
  */
 import type { Connection, Decoded, VkmemError } from '@vkmemd/proto';
 import { MAX_MESSAGE_FDS } from '@vkmemd/proto';
-import { type Flight, LEAST_IN_FLIGHT } from '../limits/flight.js';
+import { type InFlightFds, MIN_IN_FLIGHT } from '../limits/in-flight-fds.js';
 
 const FIRST_LOOK_MS = 1;
 const LAST_LOOK_MS = 250;
@@ -30,8 +30,8 @@ interface Waiting {
 
 export class FdCredit {
   readonly #unread: Unread;
-  readonly #flight: Flight;
-  readonly #most: number;
+  readonly #flight: InFlightFds;
+  readonly #max: number;
   readonly #eased: () => void;
   readonly #waiting: Waiting[] = [];
   #underWay = 0;
@@ -39,11 +39,11 @@ export class FdCredit {
   #delay = FIRST_LOOK_MS;
   #closed: VkmemError | undefined;
 
-  /** @param most of fds. @param eased called after each look. */
-  constructor(unread: Unread, flight: Flight, most: number, eased: () => void) {
+  /** @param max of fds. @param eased called after each look. */
+  constructor(unread: Unread, flight: InFlightFds, max: number, eased: () => void) {
     this.#unread = unread;
     this.#flight = flight;
-    this.#most = most;
+    this.#max = max;
     this.#eased = eased;
   }
 
@@ -78,7 +78,7 @@ export class FdCredit {
   settle(fds: number): void {
     this.#underWay -= fds;
     if (this.#waiting.length > 0) this.look();
-    else if (this.#flight.allowance > LEAST_IN_FLIGHT) this.#lookLater();
+    else if (this.#flight.allowance > MIN_IN_FLIGHT) this.#lookLater();
   }
 
   /** Lets begin what may. */
@@ -100,8 +100,7 @@ export class FdCredit {
       this.#timer = undefined;
       this.#delay = Math.min(this.#delay * 2, LAST_LOOK_MS);
       this.look();
-      if (this.#waiting.length > 0 || this.#flight.allowance > LEAST_IN_FLIGHT || this.tight)
-        this.#lookLater();
+      if (this.#waiting.length > 0 || this.#flight.allowance > MIN_IN_FLIGHT || this.tight) this.#lookLater();
       else this.#delay = FIRST_LOOK_MS;
     }, this.#delay);
   }
@@ -121,7 +120,7 @@ export class FdCredit {
   #has(fds: number): boolean {
     if (this.#unread.crowded) return false;
     const wanted = this.#underWay + this.#unread.unreadFds + fds;
-    if (wanted > this.#most && wanted > fds) return false;
+    if (wanted > this.#max && wanted > fds) return false;
     return wanted <= this.#flight.allowance || this.#flight.raise(wanted);
   }
 }

@@ -2,13 +2,13 @@
  * What both sides say of themselves at the beginning of a session, and again when another process resumes it.
  */
 import { type Decoded, type Draft, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
-import type { ClientProcess } from '../memory/session/client-process.js';
+import { beginSession } from '../memory/allocation/draining.js';
 import type { Domain } from '../memory/domain.js';
 import { keepGrants } from '../memory/grant/grant.js';
-import { beginSession } from '../memory/allocation/draining.js';
-import { publishRequest } from '../requests/events.js';
+import type { ClientProcess } from '../memory/session/client-process.js';
 import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
+import { publishRequest } from '../requests/events.js';
 
 const MAX_CLIENT_NAME_BYTES = 128;
 

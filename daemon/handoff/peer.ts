@@ -23,18 +23,18 @@ import {
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
-import { ClientProcess } from '../memory/session/client-process.js';
-import type { Domain } from '../memory/domain.js';
 import { endSession } from '../memory/allocation/draining.js';
-import { beginRequest, publishRequest } from '../requests/events.js';
+import type { Domain } from '../memory/domain.js';
+import { ClientProcess } from '../memory/session/client-process.js';
 import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
+import { beginRequest, publishRequest } from '../requests/events.js';
 import type { Place } from './admission.js';
 import { fdsAskedBy } from './credit.js';
-import { errorOfFault, goodbye } from './farewell.js';
 import { checkFds, MAX_CLIENT_FDS } from './frame.js';
 import { checkHello, sessionFor, welcomeTo } from './greeting.js';
-import { Pace } from './pace.js';
+import { ReadThrottle } from './read-throttle.js';
+import { errorOfFault, goodbye } from './reject.js';
 import { serve } from './requests.js';
 
 export class Peer {
@@ -43,7 +43,7 @@ export class Peer {
   readonly #connection: Connection;
   readonly #greeting: NodeJS.Timeout;
   readonly #gone: (peer: Peer, unread: OwnedFd | undefined) => void;
-  readonly #pace: Pace;
+  readonly #pace: ReadThrottle;
   #process: ClientProcess | undefined;
   #unwatch: () => void;
   #session: Session | undefined;
@@ -77,7 +77,7 @@ export class Peer {
       untrusted: true,
       keepsUnread: true,
     });
-    this.#pace = new Pace(this.#connection, place);
+    this.#pace = new ReadThrottle(this.#connection, place);
     this.#greeting = setTimeout(() => {
       this.#drop(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
     }, handshakeMs);

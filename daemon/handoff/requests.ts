@@ -2,14 +2,14 @@
  * The handoff socket's requests: which use case answers which message.
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { allocate, importMemory } from '../requests/allocate.js';
-import { type Caller, requireSession } from '../memory/session/caller.js';
-import type { Domain } from '../memory/domain.js';
-import { endEntrusted, entrust } from '../requests/entrust.js';
-import { claim, release } from '../memory/grant/grant.js';
-import { joinIvshmem } from '../requests/join-ivshmem.js';
 import { free } from '../memory/allocation/draining.js';
 import { publish } from '../memory/allocation/publication.js';
+import type { Domain } from '../memory/domain.js';
+import { claim, release } from '../memory/grant/grant.js';
+import { type Caller, requireSession } from '../memory/session/caller.js';
+import { allocate, importMemory } from '../requests/allocate.js';
+import { endEntrusted, entrust } from '../requests/entrust.js';
+import { joinIvshmem } from '../requests/join-ivshmem.js';
 import { createSignal, openSignal } from '../requests/signals.js';
 import { createTicket, revokeTicket } from '../requests/tickets.js';
 

@@ -10,13 +10,13 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { Domain } from '../memory/domain.js';
-import { publishRequest } from '../requests/events.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
+import { publishRequest } from '../requests/events.js';
 import { Admission, type Place } from './admission.js';
-import { turnAway } from './farewell.js';
 import { Lingering } from './lingering.js';
 import { Peer } from './peer.js';
+import { reject } from './reject.js';
 
 export class HandoffServer {
   readonly #domain: Domain;
@@ -74,7 +74,7 @@ export class HandoffServer {
   #refuse(fd: OwnedFd, refusal: unknown, identity: Identity | undefined): void {
     try {
       const error = asVkmemError(refusal);
-      turnAway(fd, error);
+      reject(fd, error);
       publishRequest(this.#domain, 'handoff', 'connection', error.code, identity && { identity });
     } catch (failure) {
       fd.close();
@@ -94,7 +94,7 @@ export class HandoffServer {
   /** Stops accepting; resolves when every request under way is answered. Claims that wait are refused. */
   async close(): Promise<void> {
     this.stopAccepting();
-    this.#domain.waiting.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
+    this.#domain.claimQueue.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
     await Promise.all([...this.#peers].map((peer) => peer.finish()));
     this.#lingering.close();
   }

@@ -9,13 +9,13 @@
  * fds wait too.
  */
 import { type CloseReason, encodeWord, FdStream, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import type { Flight } from '../limits/flight.js';
+import type { InFlightFds } from '../limits/in-flight-fds.js';
 import type { PeerLink } from '../memory/ivshmem/server.js';
 import type { LinkEvents } from '../memory/ivshmem/servers.js';
 import type { Lent } from '../memory/ivshmem/shared-fds.js';
 
 /** Words: twice what a newcomer is told of 64 others with 64 vectors. */
-const MOST_WAITING = 8192;
+const MAX_WAITING = 8192;
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 250;
 
@@ -34,7 +34,7 @@ interface Waiting {
 
 export class IvshmemLink implements PeerLink {
   readonly #stream: FdStream;
-  readonly #flight: Flight;
+  readonly #flight: InFlightFds;
   readonly #events: LinkEvents;
   readonly #patienceMs: number;
   readonly #waiting: Waiting[] = [];
@@ -51,7 +51,7 @@ export class IvshmemLink implements PeerLink {
    * @param socket taken. @param fresh whether it still has a handshake to read. @param patienceMs for that.
    * @throws KernelError.
    */
-  constructor(socket: OwnedFd, flight: Flight, events: LinkEvents, patienceMs: number, fresh: boolean) {
+  constructor(socket: OwnedFd, flight: InFlightFds, events: LinkEvents, patienceMs: number, fresh: boolean) {
     this.#flight = flight;
     this.#events = events;
     this.#patienceMs = patienceMs;
@@ -75,8 +75,8 @@ export class IvshmemLink implements PeerLink {
     if (this.#gone) return;
     if (this.settled && this.#send(value, lent?.fd)) return;
     if (this.#gone) return;
-    if (this.#waiting.length >= MOST_WAITING) {
-      this.hangUp(fault(`It left ${MOST_WAITING} words unread.`));
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.hangUp(fault(`It left ${MAX_WAITING} words unread.`));
       return;
     }
     lent?.hold();

@@ -20,15 +20,15 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import { ClientProcess } from '../memory/session/client-process.js';
 import type { Domain } from '../memory/domain.js';
-import { join } from '../requests/join-ivshmem.js';
-import { endServer } from '../requests/serve-ivshmem.js';
 import type { IvshmemServer, PeerLink } from '../memory/ivshmem/server.js';
 import type { IvshmemSockets, LinkEvents } from '../memory/ivshmem/servers.js';
-import { publishRequest } from '../requests/events.js';
+import { ClientProcess } from '../memory/session/client-process.js';
 import type { Session } from '../memory/session/session.js';
 import { identityOf } from '../policy/unit.js';
+import { publishRequest } from '../requests/events.js';
+import { join } from '../requests/join-ivshmem.js';
+import { endServer } from '../requests/serve-ivshmem.js';
 import { IvshmemLink } from './link.js';
 
 /** Anybody: whom the memory was granted to decides. */

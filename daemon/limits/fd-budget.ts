@@ -12,24 +12,24 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { MAX_MESSAGE_FDS, pendingCloses, VkmemError } from '@vkmemd/proto';
-import { FlightPool } from './flight.js';
+import { InFlightFdsPool } from './in-flight-fds.js';
 import { type GiveBack, Shares } from './shares.js';
 
 /** The Unix sockets that the daemon listens on, which are opened after the count. */
 const LISTENING = 3;
 /** The reserve is no more than this part of RLIMIT_NOFILE. */
-const MOST_RESERVED = 1 / 6;
+const MAX_RESERVED = 1 / 6;
 /** A session's socket and pidfd. */
 export const FDS_OF_SESSION = 2;
 /** A user who has that much can work. */
 const FEW = 4;
 /** Requests that have fds in hand at once, where there are fds enough. */
-const MOST_IN_HAND = 9;
+const MAX_IN_HAND = 9;
 
 /** What the kernel says of this process. */
 export interface OpenFiles {
   /** RLIMIT_NOFILE, the soft limit. */
-  readonly most: number;
+  readonly max: number;
   readonly open: number;
 }
 
@@ -37,25 +37,25 @@ export interface OpenFiles {
 export function openFiles(leased = 0): OpenFiles {
   const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   // One of those that are listed is the listing's own.
-  const most = soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
-  return { most, open: readdirSync('/proc/self/fd').length - 1 - leased };
+  const max = soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
+  return { max, open: readdirSync('/proc/self/fd').length - 1 - leased };
 }
 
 export class FdBudget {
   /** Requests that may have fds in hand at once. */
   readonly inHand: number;
   /** Fds on their way to clients: the kernel counts them against the same number. */
-  readonly flight: FlightPool;
+  readonly flight: InFlightFdsPool;
   readonly #reserve: number;
   readonly #promised: number;
   readonly #shares: Shares;
 
   /** @param reserved how many the operator wants kept out of everything. */
-  constructor({ most, open }: OpenFiles, reserved: number) {
-    this.#reserve = Math.min(reserved, Math.floor(most * MOST_RESERVED));
-    const spare = most - open - LISTENING - this.#reserve;
-    this.inHand = Math.max(1, Math.min(Math.floor(spare / 4 / MAX_MESSAGE_FDS), MOST_IN_HAND));
-    this.flight = new FlightPool(most);
+  constructor({ max, open }: OpenFiles, reserved: number) {
+    this.#reserve = Math.min(reserved, Math.floor(max * MAX_RESERVED));
+    const spare = max - open - LISTENING - this.#reserve;
+    this.inHand = Math.max(1, Math.min(Math.floor(spare / 4 / MAX_MESSAGE_FDS), MAX_IN_HAND));
+    this.flight = new InFlightFdsPool(max);
     this.#promised = spare - this.inHand * MAX_MESSAGE_FDS;
     this.#shares = new Shares(() => this.#promised - pendingCloses(), FEW);
   }
@@ -66,8 +66,8 @@ export class FdBudget {
   }
 
   /** How many sessions that is enough for. */
-  get mostSessions(): number {
-    return Math.min(this.flight.mostSessions, Math.floor(this.capacity / FDS_OF_SESSION));
+  get maxSessions(): number {
+    return Math.min(this.flight.maxSessions, Math.floor(this.capacity / FDS_OF_SESSION));
   }
 
   /** How many are. */
@@ -76,7 +76,7 @@ export class FdBudget {
   }
 
   /** How many fds that clients sent may wait to be closed: what waits has none to offer the others. */
-  get mostPendingCloses(): number {
+  get maxPendingCloses(): number {
     return Math.max(1, Math.floor(this.#promised / 4));
   }
 
@@ -92,7 +92,7 @@ export class FdBudget {
   lease(uid: number, fds: number): GiveBack {
     const lease = this.#shares.take(uid, fds);
     if (typeof lease !== 'string') return lease;
-    throw tooManyFiles(lease === 'user' ? this.#shares.mostOf(uid) : this.capacity, lease);
+    throw tooManyFiles(lease === 'user' ? this.#shares.maxOf(uid) : this.capacity, lease);
   }
 
   /** The same of what outlived its daemon, which is open already. */

@@ -40,7 +40,7 @@ export class Shares {
   }
 
   /** What the user may have while the others have what they have. */
-  mostOf(uid: number): number {
+  maxOf(uid: number): number {
     const { capacity } = this;
     const few = Math.max(this.#atLeastFew, Math.floor(capacity * FEW));
     const others = this.#total - this.of(uid);
@@ -51,7 +51,7 @@ export class Shares {
   /** Takes `count` for the user; or says whose limit that is above. */
   take(uid: number, count: number): GiveBack | Whose {
     if (this.#total + count > this.capacity) return 'daemon';
-    if (this.of(uid) + count > this.mostOf(uid)) return 'user';
+    if (this.of(uid) + count > this.maxOf(uid)) return 'user';
     return this.count(uid, count);
   }
 

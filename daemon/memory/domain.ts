@@ -19,51 +19,52 @@
  * A use case takes the domain, the caller and a request, and returns what the contract answers. None of them knows
  * which plane it was called from.
  */
+
+import { FairScheduler, type SchedulerLimits } from '../limits/fair-scheduler.js';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Policy } from '../policy/policy.js';
-import type { Device } from '../vulkan/device.js';
-import { Authority } from './authority.js';
-import { Budget } from './accounting/budget.js';
-import { Departed } from './grant/orphaned-locks.js';
-import { GrantCount } from './grant/count.js';
 import { budgetReport } from '../requests/inspect.js';
-import { IvshmemServers } from './ivshmem/servers.js';
+import type { Device } from '../vulkan/device.js';
+import { Budget } from './accounting/budget.js';
 import { Ledger } from './accounting/ledger.js';
-import { NOTHING_KEPT, type Persistence } from './persistence.js';
 import { Quotas } from './accounting/quotas.js';
 import { Registry } from './allocation/registry.js';
+import { Authority } from './authority.js';
+import { ClaimQueue } from './grant/claim-queue.js';
+import { GrantCount } from './grant/count.js';
+import { OrphanedLocks } from './grant/orphaned-locks.js';
+import { IvshmemServers } from './ivshmem/servers.js';
+import { NOTHING_KEPT, type Persistence } from './persistence.js';
 import { Reload } from './reload.js';
 import { Sessions } from './session/session.js';
 import { Signals } from './session/signals.js';
 import { Tickets } from './ticket/tickets.js';
-import { type TurnLimits, Turns } from '../limits/turns.js';
-import { Waiting } from './grant/claim-queue.js';
 import { BudgetWatch } from './watch/watch.js';
 import { AllocationWatch } from './watch/watch-allocations.js';
 
 /** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
-const TRANSFERS: TurnLimits = { atOnce: 2, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 256 };
+const TRANSFERS: SchedulerLimits = { atOnce: 2, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 256 };
 /**
  * Memory that is made or exported. All of these limits together leave some of the addon's 16 threads for what is short;
  * a slow one of a session holds up its own, and those of one user hold up that user.
  * @param inHand no more than may have fds that are not sent yet.
  */
-const allocationsOf = (inHand: number): TurnLimits => {
+const allocationsOf = (inHand: number): SchedulerLimits => {
   const atOnce = Math.min(9, inHand);
   const atOnceOfUser = Math.max(1, Math.floor((atOnce * 2) / 3));
   return { atOnce, atOnceOfUser, atOnceOfParty: Math.min(2, atOnceOfUser), waitingOfParty: 256 };
 };
 /** Memory that is freed, which nobody can be refused. */
-const FREES: TurnLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
+const FREES: SchedulerLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
 
 /**
  * Seals that are set: writers of the memory can keep each waiting, and with it a thread and fds on its user's account. So a
  * user has few, and it takes many users who act as one to keep the others waiting.
  */
-const SEALS: TurnLimits = { atOnce: 64, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
+const SEALS: SchedulerLimits = { atOnce: 64, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
 
 /** Lists of what there is, which are long where there is much: one at a time, in turns of users and sessions. */
-const LISTS: TurnLimits = { atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 64 };
+const LISTS: SchedulerLimits = { atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 64 };
 
 /** What the domain tells whoever listens; never awaited, never part of a request's result. */
 export interface DomainEvents {
@@ -101,16 +102,16 @@ export class Domain {
   readonly sessions: Sessions;
   readonly fds: FdBudget;
   readonly persistence: Persistence;
-  readonly transfers = new Turns(TRANSFERS);
-  readonly allocations: Turns;
-  readonly frees = new Turns(FREES);
-  readonly seals = new Turns(SEALS);
-  readonly lists = new Turns(LISTS);
-  readonly departed = new Departed((session) => this.persistence.departed(session));
+  readonly transfers = new FairScheduler(TRANSFERS);
+  readonly allocations: FairScheduler;
+  readonly frees = new FairScheduler(FREES);
+  readonly seals = new FairScheduler(SEALS);
+  readonly lists = new FairScheduler(LISTS);
+  readonly orphanedLocks = new OrphanedLocks((session) => this.persistence.departed(session));
   readonly grantCount = new GrantCount();
   readonly ivshmem = new IvshmemServers();
   readonly signals: Signals;
-  readonly waiting = new Waiting(this.departed);
+  readonly claimQueue = new ClaimQueue(this.orphanedLocks);
   /** Allocate requests under way: their device memories count against the device's limit already. */
   pending = 0;
   /** Whether it was left to outlive the daemon: nothing of it ends any more, and nothing can be asked about. */
@@ -124,7 +125,7 @@ export class Domain {
     this.fds = settings.fds;
     this.signals = new Signals(settings.fds);
     this.persistence = settings.persistence ?? NOTHING_KEPT;
-    this.allocations = new Turns(allocationsOf(settings.fds.inHand));
+    this.allocations = new FairScheduler(allocationsOf(settings.fds.inHand));
     this.device = device;
     this.version = version;
     this.events = events;

@@ -5,14 +5,14 @@
  * returns, or its promise resolves. A daemon that nobody keeps anything for has NOTHING_KEPT: then all ends with it.
  */
 import type { OwnedFd } from '@vkmemd/proto';
+import type { Change } from './accounting/terms.js';
 import type { Allocation, GrantRecord } from './allocation/allocation.js';
 import type { IvshmemPeer, IvshmemServer } from './ivshmem/server.js';
-import type { Change } from './accounting/terms.js';
 import type { Session } from './session/session.js';
-import type { TicketBook } from './ticket/tickets.js';
+import type { TicketJournal } from './ticket/tickets.js';
 
 /** What has no fds. */
-export interface Standing extends TicketBook {
+export interface Journal extends TicketJournal {
   /** What an operator gave a user, or takes back, at run time. */
   quotaChanged(uid: number, change: Change | undefined): void;
 }
@@ -21,7 +21,7 @@ export interface Standing extends TicketBook {
 export type JoiningPeer = Pick<IvshmemPeer, 'id' | 'session' | 'doorbells' | 'joinedAt'>;
 
 /** What virtual machines are offered, and who is connected. */
-export interface IvshmemBook {
+export interface IvshmemJournal {
   /** The allocation is offered to virtual machines. @param socket that listens; borrowed until it resolves. */
   served(server: IvshmemServer, socket: OwnedFd): Promise<void>;
   unserved(server: IvshmemServer): void;
@@ -68,9 +68,9 @@ export interface Persistence {
   ended(session: Session, leavesRights: boolean): void;
   departed(session: Session): void;
 
-  readonly ivshmem: IvshmemBook;
+  readonly ivshmem: IvshmemJournal;
 
-  readonly standing: Standing;
+  readonly standing: Journal;
 
   /** Does all that `work` says at once. */
   together(work: () => void): void;

@@ -8,8 +8,8 @@
 import { asVkmemError, type Draft, type VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../policy/policy.js';
 import type { Authority } from './authority.js';
-import type { Caller } from './session/caller.js';
 import type { Domain } from './domain.js';
+import type { Caller } from './session/caller.js';
 
 export class Reload {
   readonly #authority: Authority;

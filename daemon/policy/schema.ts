@@ -22,8 +22,8 @@ const key = <T>(name: string, reader: Reader<T>): Key<T> => ({ key: name, reader
 /** More than any machine has of sessions, requests or fds. */
 const MANY = 1_000_000;
 /** Of more the names do not fit what a process may be started with (systemd/fd-store.ts). */
-const MOST_STORED = 16_384;
-const MOST_COUNT = 0xffffffff;
+const MAX_STORED = 16_384;
+const MAX_COUNT = 0xffffffff;
 const LIFETIMES: readonly LifetimeName[] = ['SESSION', 'NAMED'];
 
 /** Whom a rule is for. */
@@ -46,9 +46,9 @@ export const RIGHT_KEYS: Keys<Rights> = {
   claimAccess: key('claim_access', word(['ro', 'rw'])),
   maxBytes: key('max_bytes', heapTerms({ words: ['share', 'unlimited'], otherwise: 'share' })),
   reservedBytes: key('reserved_bytes', heapTerms({ words: [], otherwise: { bytes: 0n } })),
-  maxAllocations: key('max_allocations', countOrUnlimited(MOST_COUNT)),
-  maxSessions: key('max_sessions', countOrUnlimited(MOST_COUNT)),
-  maxTickets: key('max_tickets', countOrUnlimited(MOST_COUNT)),
+  maxAllocations: key('max_allocations', countOrUnlimited(MAX_COUNT)),
+  maxSessions: key('max_sessions', countOrUnlimited(MAX_COUNT)),
+  maxTickets: key('max_tickets', countOrUnlimited(MAX_COUNT)),
 };
 
 /** [limits] */
@@ -63,7 +63,7 @@ export const LIMIT_KEYS: Keys<Limits> = {
   handshakeMs: key('handshake_ms', whole(10, 600_000)),
   controlConnectionsOfUser: key('control_connections_per_user', whole(0, MANY)),
   reservedFds: key('reserved_fds', whole(8, MANY)),
-  storedFds: key('stored_fds', whole(1, MOST_STORED)),
+  storedFds: key('stored_fds', whole(1, MAX_STORED)),
 };
 
 /** [pressure] */

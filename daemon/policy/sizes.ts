@@ -16,9 +16,9 @@ const UNITS: Readonly<Record<string, bigint>> = {
   TiB: 1n << 40n,
 };
 /** The largest number of bytes that the wire can say. */
-const MOST_BYTES = (1n << 63n) - 1n;
+const MAX_BYTES = (1n << 63n) - 1n;
 /** VK_MAX_MEMORY_HEAPS */
-const MOST_HEAPS = 16;
+const MAX_HEAPS = 16;
 
 const IN_BYTES = 'bytes, a size such as "64MiB" (KiB, MiB, GiB or TiB)';
 
@@ -32,16 +32,16 @@ function bytesOf(value: Value, context: Context): Read<bigint> {
   const factor = unit === '' ? 1n : UNITS[unit];
   if (factor === undefined) return refuse(value, context, `${quoted(unit)} is no unit of a size`);
   const bytes = BigInt(digits) * factor;
-  return bytes <= MOST_BYTES ? bytes : refuse(value, context, `${quoted(String(value.value))} is too large`);
+  return bytes <= MAX_BYTES ? bytes : refuse(value, context, `${quoted(String(value.value))} is too large`);
 }
 
 /** Bytes within limits, as a number. */
-export function bytesBetween(least: number, most: number): Reader<number> {
+export function bytesBetween(least: number, max: number): Reader<number> {
   return {
-    allowed: `${IN_BYTES}, from ${least} to ${most}`,
+    allowed: `${IN_BYTES}, from ${least} to ${max}`,
     read: (value, context) => {
       const bytes = bytesOf(value, context);
-      if (bytes === REFUSED || (bytes >= BigInt(least) && bytes <= BigInt(most))) {
+      if (bytes === REFUSED || (bytes >= BigInt(least) && bytes <= BigInt(max))) {
         return bytes === REFUSED ? REFUSED : Number(bytes);
       }
       return refuse(value, context, `${bytes} bytes are too ${bytes < BigInt(least) ? 'few' : 'many'}`);
@@ -79,7 +79,7 @@ function tableOf(table: Table, context: Context, format: HeapsFormat): Read<Heap
   for (const [key, { at, value }] of table.entries) {
     const heap = /^(0|[1-9]\d?)$/.test(key) ? Number(key) : Infinity;
     const term = termOf(value, context, format);
-    if (key !== 'default' && heap >= MOST_HEAPS) {
+    if (key !== 'default' && heap >= MAX_HEAPS) {
       context.problem(at, `${quoted(key)} is no heap`);
       refused = true;
     } else if (term === REFUSED) refused = true;

@@ -20,7 +20,7 @@ export interface Sources {
   readonly root: string;
 }
 
-const MOST_BYTES = 1 << 18;
+const MAX_BYTES = 1 << 18;
 
 /** All files that there are, in their order. */
 export async function readSources({ config, root }: Sources, findings: Findings): Promise<Source[]> {
@@ -100,8 +100,8 @@ async function textOf(file: string, needed: boolean, findings: Findings): Promis
     }
     return undefined;
   }
-  if (bytes.length > MOST_BYTES) {
-    findings.fault({ file }, `the file is too large; allowed: at most ${MOST_BYTES} bytes.`);
+  if (bytes.length > MAX_BYTES) {
+    findings.fault({ file }, `the file is too large; allowed: at most ${MAX_BYTES} bytes.`);
     return undefined;
   }
   if (isUtf8(bytes)) return bytes.toString('utf8').replace(/^\ufeff/, '');
@@ -124,7 +124,7 @@ function unreadable(status: Stats): string | undefined {
 async function bytesOf(handle: FileHandle): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
-  while (length <= MOST_BYTES) {
+  while (length <= MAX_BYTES) {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(65_536));
     if (bytesRead === 0) break;
     parts.push(buffer.subarray(0, bytesRead));

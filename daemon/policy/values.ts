@@ -56,12 +56,12 @@ export const boolean: Reader<boolean> = {
 };
 
 /** A whole number within limits, both included. */
-export function whole(least: number, most: number): Reader<number> {
+export function whole(least: number, max: number): Reader<number> {
   return {
-    allowed: `a whole number from ${least} to ${most}`,
+    allowed: `a whole number from ${least} to ${max}`,
     read: (value, context) => {
       if (value.kind !== 'integer') return refuse(value, context);
-      const fits = value.value >= BigInt(least) && value.value <= BigInt(most);
+      const fits = value.value >= BigInt(least) && value.value <= BigInt(max);
       if (fits) return Number(value.value);
       return refuse(value, context, `${value.value} is too ${value.value < least ? 'small' : 'large'}`);
     },
@@ -69,8 +69,8 @@ export function whole(least: number, most: number): Reader<number> {
 }
 
 /** A count, or no limit. */
-export function countOrUnlimited(most: number): Reader<number | undefined> {
-  const count = whole(0, most);
+export function countOrUnlimited(max: number): Reader<number | undefined> {
+  const count = whole(0, max);
   return {
     allowed: `${count.allowed}, or "unlimited"`,
     read: (value, context) =>
@@ -131,12 +131,12 @@ export function words<W extends string>(known: readonly W[]): Reader<ReadonlySet
 }
 
 /** (uid_t)-1 is nobody's id. */
-const MOST_ID = 0xfffffffe;
+const MAX_ID = 0xfffffffe;
 
 /** Ids of users or of groups, by number or name. */
 export function ids(names: Database): Reader<ReadonlySet<number>> {
   const what = names === 'passwd' ? 'user' : 'group';
-  const number = whole(0, MOST_ID);
+  const number = whole(0, MAX_ID);
   const one: Reader<number> = {
     allowed: '',
     names,
@@ -146,7 +146,7 @@ export function ids(names: Database): Reader<ReadonlySet<number>> {
       return typeof id === 'number' ? id : refuse(value, context, id);
     },
   };
-  const allowed = `a ${what}'s name, or its number from 0 to ${MOST_ID}, or a list of them`;
+  const allowed = `a ${what}'s name, or its number from 0 to ${MAX_ID}, or a list of them`;
   return asSet(setOf(one, allowed, (id) => id));
 }
 

@@ -4,17 +4,17 @@
  */
 import { closeAll, type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
-import type { DeviceMemory, MemoryPlan } from '../vulkan/device.js';
-import { ownFile } from '../vulkan/foreign-handle.js';
+import type { Charge } from '../memory/accounting/ledger.js';
 import { Allocation, type AllocationTerms } from '../memory/allocation/allocation.js';
+import { freeAllocation } from '../memory/allocation/draining.js';
 import { publishEvent } from '../memory/allocation/events.js';
-import { type Caller, partyOf, requirePresent } from '../memory/session/caller.js';
+import { requireImportedOnce } from '../memory/allocation/imported-once.js';
 import type { Domain } from '../memory/domain.js';
 import { grantKinds } from '../memory/grant/grant.js';
-import type { Charge } from '../memory/accounting/ledger.js';
-import { freeAllocation } from '../memory/allocation/draining.js';
+import { type Caller, partyOf, requirePresent } from '../memory/session/caller.js';
+import type { DeviceMemory, MemoryPlan } from '../vulkan/device.js';
+import { ownFile } from '../vulkan/foreign-handle.js';
 import { type OwnerTerms, parseAllocate, parseImport } from './parse.js';
-import { requireNoTwin } from '../memory/allocation/imported-once.js';
 
 /** An answer and the file descriptors that belong to its grants, in their order. The receiver owns them. */
 export interface WithFds<T> {
@@ -86,7 +86,7 @@ async function establish(
   domain.authority.requireLifetime(caller.identity, wanted.lifetime);
   const terms = termsFor(caller, wanted);
   // What is made is granted in the same turn: an export may take its time too.
-  return domain.allocations.take(partyOf(caller), async () => {
+  return domain.allocations.run(partyOf(caller), async () => {
     const before = madeBefore(terms);
     const allocation = before ?? (await make(domain, caller, terms, sourceOf));
     try {
@@ -152,7 +152,7 @@ async function make(
     charge.whenSettled(fdGiven);
     const memory = await countedIn(domain, source.make);
     // Where there is none it goes on in this turn, so that of two at a time one is seen.
-    const refused = requireNoTwin(domain, memory);
+    const refused = requireImportedOnce(domain, memory);
     if (refused) await refused;
     charge.commit();
     const allocation = new Allocation(terms, memory, charge, (published) =>

@@ -12,13 +12,13 @@
  */
 import { type Decoded, hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
 import type { Allocation, GrantRecord } from '../memory/allocation/allocation.js';
+import { beginSession, endSession, settleIfUnheld } from '../memory/allocation/draining.js';
+import type { Domain } from '../memory/domain.js';
+import type { LockRef } from '../memory/grant/access-lock.js';
+import { dropGrant } from '../memory/grant/grant.js';
 import { type Caller, requirePresent, requireSession } from '../memory/session/caller.js';
 import { anotherPidfd, ClientProcess } from '../memory/session/client-process.js';
-import type { Domain } from '../memory/domain.js';
-import { dropGrant } from '../memory/grant/grant.js';
-import { beginSession, endSession, settleIfUnheld } from '../memory/allocation/draining.js';
 import type { Session } from '../memory/session/session.js';
-import type { Hold } from '../memory/grant/access-lock.js';
 
 /**
  * Moves grants of the caller's session to a new one, which ends with the process.
@@ -149,7 +149,7 @@ function move(grant: GrantRecord, heir: Session): GrantRecord {
   allocation.grants.add(moved);
   return moved;
 
-  function handOn({ session, hold }: GrantRecord, to: Session): Hold {
+  function handOn({ session, hold }: GrantRecord, to: Session): LockRef {
     if (allocation.sharing.mode === 'SHARED') return hold;
     const inherited = allocation.sharing.inherit(session, to, access);
     hold.drop();

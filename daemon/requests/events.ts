@@ -7,8 +7,8 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import type { ErrorCode } from '@vkmemd/proto';
-import type { Caller } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
+import type { Caller } from '../memory/session/caller.js';
 
 export const REQUEST_CHANNEL = 'vkmemd:request';
 

@@ -3,11 +3,11 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { type Counts, type Decoded, kindToWire } from '@vkmemd/proto';
-import type { DeviceInfo } from '../vulkan/device.js';
 import type { HeapBudget } from '../memory/accounting/budget.js';
-import { type Caller, requirePresent } from '../memory/session/caller.js';
-import type { Domain } from '../memory/domain.js';
 import { worst } from '../memory/accounting/pressure.js';
+import type { Domain } from '../memory/domain.js';
+import { type Caller, requirePresent } from '../memory/session/caller.js';
+import type { DeviceInfo } from '../vulkan/device.js';
 
 /** @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
 export function getAllocation(
@@ -69,8 +69,8 @@ function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
 
 /** A driver's VkDeviceSize as the contract's int64: one that says 'no limit' with all bits set says the most there is. */
 function fitting(bytes: bigint): bigint {
-  const most = 0x7fff_ffff_ffff_ffffn;
-  return bytes > most ? most : bytes;
+  const max = 0x7fff_ffff_ffff_ffffn;
+  return bytes > max ? max : bytes;
 }
 
 /** What the daemon holds: all 0 when nobody uses it. */

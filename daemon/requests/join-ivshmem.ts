@@ -7,19 +7,19 @@
  */
 import { asVkmemError, type Decoded, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { GiveBack } from '../limits/shares.js';
-import type { Identity } from '../policy/identity.js';
-import type { WithFds } from './allocate.js';
-import { type Caller, requireSession } from '../memory/session/caller.js';
-import { anotherPidfd, ClientProcess } from '../memory/session/client-process.js';
+import { beginSession, endSession } from '../memory/allocation/draining.js';
 import type { Domain } from '../memory/domain.js';
 import { grantKinds } from '../memory/grant/grant.js';
-import { requireOfferable, serverOf } from './serve-ivshmem.js';
 import type { IvshmemPeer, IvshmemServer, PeerLink } from '../memory/ivshmem/server.js';
 import type { LinkEvents } from '../memory/ivshmem/servers.js';
-import { beginSession, endSession } from '../memory/allocation/draining.js';
-import { publishRequest } from './events.js';
-import type { Session } from '../memory/session/session.js';
 import { SharedFds } from '../memory/ivshmem/shared-fds.js';
+import { type Caller, requireSession } from '../memory/session/caller.js';
+import { anotherPidfd, ClientProcess } from '../memory/session/client-process.js';
+import type { Session } from '../memory/session/session.js';
+import type { Identity } from '../policy/identity.js';
+import type { WithFds } from './allocate.js';
+import { publishRequest } from './events.js';
+import { requireOfferable, serverOf } from './serve-ivshmem.js';
 
 /** Who connects. */
 export interface Joiner {

@@ -6,7 +6,7 @@ import { type Decoded, hugePageSizes, VkmemError } from '@vkmemd/proto';
 import type { DeviceMemory } from '../vulkan/device.js';
 import type { Hints } from '../vulkan/hints.js';
 
-const MOST_ALIGNMENT = 1n << 30n;
+const MAX_ALIGNMENT = 1n << 30n;
 
 const isPowerOfTwo = (bytes: bigint): boolean => bytes > 0n && (bytes & (bytes - 1n)) === 0n;
 
@@ -17,8 +17,8 @@ const isPowerOfTwo = (bytes: bigint): boolean => bytes > 0n && (bytes & (bytes -
 export function parseHints(hints: Decoded<'AllocateRequest'>['hints']): Hints | undefined {
   if (!hints) return undefined;
   const { powerOfTwo, alignmentBytes: alignment, prefault, hugePageBytes: hugePage, reopenable } = hints;
-  if (alignment !== 0n && (!isPowerOfTwo(alignment) || alignment > MOST_ALIGNMENT)) {
-    throw invalid('alignment_bytes', `${alignment} is no power of two up to ${MOST_ALIGNMENT}.`);
+  if (alignment !== 0n && (!isPowerOfTwo(alignment) || alignment > MAX_ALIGNMENT)) {
+    throw invalid('alignment_bytes', `${alignment} is no power of two up to ${MAX_ALIGNMENT}.`);
   }
   if (hugePage !== 0n) requireHugePage(hugePage);
   const asked = powerOfTwo || alignment > 0n || prefault || hugePage > 0n || reopenable;

@@ -24,7 +24,7 @@ const EXTENDED_USAGE = 0x100;
 const STORAGE = 0x8;
 /** VkFormat of Vulkan 1.0. */
 const LAST_FORMAT = 184;
-const MOST_TEXELS = 1 << 20;
+const MAX_TEXELS = 1 << 20;
 
 const TYPES = { IMAGE_TYPE_UNSPECIFIED: 1, IMAGE_TYPE_1D: 0, IMAGE_TYPE_2D: 1, IMAGE_TYPE_3D: 2 } as const;
 const TILINGS = { IMAGE_TILING_UNSPECIFIED: 0, IMAGE_TILING_OPTIMAL: 0, IMAGE_TILING_LINEAR: 1 } as const;
@@ -95,10 +95,10 @@ function requireExtent({
   usage,
 }: Image): void {
   const largest = Math.max(width, height, depth);
-  if (width < 1 || largest > MOST_TEXELS || arrayLayers > MOST_TEXELS) {
+  if (width < 1 || largest > MAX_TEXELS || arrayLayers > MAX_TEXELS) {
     throw invalid(
       'image.width',
-      `${width} x ${height} x ${depth}, ${arrayLayers} layers: 1 to ${MOST_TEXELS} each.`,
+      `${width} x ${height} x ${depth}, ${arrayLayers} layers: 1 to ${MAX_TEXELS} each.`,
     );
   }
   if (type === TYPES.IMAGE_TYPE_1D && height > 1) throw invalid('image.height', 'a 1D image has 1.');

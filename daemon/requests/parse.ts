@@ -36,8 +36,8 @@ export type AllocateTerms = OwnerTerms & MemoryRequest;
 /** What an ImportRequest says. */
 export type ImportedTerms = OwnerTerms & ImportTerms;
 
-const MOST_WAIT_MS = 3_600_000;
-const MOST_REQUEST_ID_BYTES = 64;
+const MAX_WAIT_MS = 3_600_000;
+const MAX_REQUEST_ID_BYTES = 64;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
@@ -159,14 +159,14 @@ export function parseAccess(access: unknown): AccessName {
 
 /** How long a claim may wait, in milliseconds. @throws VkmemError INVALID_ARGUMENT above an hour. */
 export function parseWait(waitMs: number): number {
-  if (waitMs <= MOST_WAIT_MS) return waitMs;
-  const reason = `A claim waits ${MOST_WAIT_MS} ms at most; ${waitMs} were asked for.`;
+  if (waitMs <= MAX_WAIT_MS) return waitMs;
+  const reason = `A claim waits ${MAX_WAIT_MS} ms at most; ${waitMs} were asked for.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'wait_ms' });
 }
 
 function parseRequestId(id: string): string {
-  if (Buffer.byteLength(id) <= MOST_REQUEST_ID_BYTES) return id;
-  const reason = `The request_id has more than ${MOST_REQUEST_ID_BYTES} bytes.`;
+  if (Buffer.byteLength(id) <= MAX_REQUEST_ID_BYTES) return id;
+  const reason = `The request_id has more than ${MAX_REQUEST_ID_BYTES} bytes.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'request_id' });
 }
 

@@ -5,10 +5,10 @@
  * request on, until the daemon ends or it is taken back; what it does not name stays as it is.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import type { Caller } from '../memory/session/caller.js';
-import type { Domain } from '../memory/domain.js';
 import type { Quota } from '../memory/accounting/quota.js';
 import { type Change, merged } from '../memory/accounting/terms.js';
+import type { Domain } from '../memory/domain.js';
+import type { Caller } from '../memory/session/caller.js';
 
 /** @throws VkmemError NOT_PERMITTED for another user's, where the caller may not see others. */
 export function getQuota(

@@ -4,13 +4,13 @@
  * What QEMU cannot survive is refused here: a size that is no power of two ends it (pci_register_bar). Every peer can
  * write, so memory with a writer at a time, or that was published, is not offered.
  */
-import { type Decoded, MOST_VECTORS, VkmemError } from '@vkmemd/proto';
+import { type Decoded, MAX_VECTORS, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Caller } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
-import { onHugePages } from './parse-hints.js';
 import { IvshmemServer } from '../memory/ivshmem/server.js';
+import type { Caller } from '../memory/session/caller.js';
 import { requireKinds } from './parse.js';
+import { onHugePages } from './parse-hints.js';
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE, PUBLISHED,
@@ -22,8 +22,8 @@ export async function serveIvshmem(
   request: Decoded<'ServeIvshmemRequest'>,
 ): Promise<Decoded<'ServeIvshmemResponse'>> {
   const { vectors } = request;
-  if (vectors < 1 || vectors > MOST_VECTORS) {
-    const reason = `vectors: ${vectors} is not within 1 to ${MOST_VECTORS}.`;
+  if (vectors < 1 || vectors > MAX_VECTORS) {
+    const reason = `vectors: ${vectors} is not within 1 to ${MAX_VECTORS}.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' });
   }
   const allocation = domain.registry.find(request.allocation, identity, 'use');

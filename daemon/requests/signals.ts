@@ -2,9 +2,9 @@
  * Use cases: make a signal, open one. A guess of a secret counts as a guess of a ticket's does.
  */
 import type { Decoded } from '@vkmemd/proto';
-import type { WithFds } from './allocate.js';
-import { type Caller, requireSession } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
+import { type Caller, requireSession } from '../memory/session/caller.js';
+import type { WithFds } from './allocate.js';
 
 /** @throws VkmemError SESSION_REQUIRED, QUOTA_EXCEEDED, TOO_MANY_FILES. */
 export function createSignal(domain: Domain, caller: Caller): WithFds<Decoded<'CreateSignalResponse'>> {

@@ -5,18 +5,18 @@
  * policy must give it the kinds that it claims: a ticket hands on what its maker owns, not what the policy withholds.
  */
 import { type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
+import type { Allocation } from '../memory/allocation/allocation.js';
+import type { Domain } from '../memory/domain.js';
+import type { Caller } from '../memory/session/caller.js';
+import type { Ticket, TicketTerms } from '../memory/ticket/ticket.js';
 import type { Identity } from '../policy/identity.js';
 import type { WithFds } from './allocate.js';
-import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Caller } from '../memory/session/caller.js';
-import type { Domain } from '../memory/domain.js';
 import { parseAccess, parseKinds, requireKinds } from './parse.js';
-import type { Ticket, TicketTerms } from '../memory/ticket/ticket.js';
 
 const DEFAULT_USES = 1;
-const MOST_USES = 1_000_000;
+const MAX_USES = 1_000_000;
 const DEFAULT_SECONDS = 3600;
-const MOST_SECONDS = 30 * 24 * 3600;
+const MAX_SECONDS = 30 * 24 * 3600;
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_ARGUMENT,
@@ -29,8 +29,8 @@ export function createTicket(
 ): Decoded<'CreateTicketResponse'> {
   const given = request.kinds.length > 0 ? parseKinds(request.kinds) : undefined;
   const access = request.access === 'ACCESS_UNSPECIFIED' ? 'ro' : parseAccess(request.access);
-  const uses = upTo(MOST_USES, 'uses', request.uses || DEFAULT_USES);
-  const seconds = upTo(MOST_SECONDS, 'valid_seconds', request.validSeconds || DEFAULT_SECONDS);
+  const uses = upTo(MAX_USES, 'uses', request.uses || DEFAULT_USES);
+  const seconds = upTo(MAX_SECONDS, 'valid_seconds', request.validSeconds || DEFAULT_SECONDS);
   const allocation = domain.registry.find(request.allocation, identity, 'use');
   const kinds = given ?? allocation.terms.kinds;
   if (kinds.length === 0) throw new VkmemError('KIND_NOT_REQUESTED', 'It was allocated for no kind.');
@@ -111,7 +111,7 @@ function mayRevoke({ authority }: Domain, identity: Identity, { ownerUid, terms 
   return identity.uid === ownerUid || authority.may(identity, 'use', terms.allocation.terms);
 }
 
-function upTo(most: number, field: string, value: number): number {
-  if (value <= most) return value;
-  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${value} is more than ${most}.`, { field });
+function upTo(max: number, field: string, value: number): number {
+  if (value <= max) return value;
+  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${value} is more than ${max}.`, { field });
 }

@@ -6,14 +6,14 @@
  * its caller's session or by itself (sharing.ts); it waits for none.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import type { DeviceMemory } from '../vulkan/device.js';
+import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import { type Caller, requirePresent } from '../memory/session/caller.js';
 import type { Domain } from '../memory/domain.js';
-import { parseRange } from './parse.js';
 import type { Holder } from '../memory/grant/access-lock.js';
-import type { Turns } from '../limits/turns.js';
 import { takeNow } from '../memory/grant/claim-queue.js';
+import { type Caller, requirePresent } from '../memory/session/caller.js';
+import type { DeviceMemory } from '../vulkan/device.js';
+import { parseRange } from './parse.js';
 
 /** vkCmdFillBuffer writes whole 32-bit words. */
 const FILL_UNIT = 4n;
@@ -111,8 +111,8 @@ async function reading(
   }
 }
 
-function inTurn(turns: Turns, caller: Caller, work: () => Promise<void>): Promise<void> {
-  return turns.take({ uid: caller.identity.uid }, () => {
+function inTurn(turns: FairScheduler, caller: Caller, work: () => Promise<void>): Promise<void> {
+  return turns.run({ uid: caller.identity.uid }, () => {
     requirePresent(caller);
     return work();
   });

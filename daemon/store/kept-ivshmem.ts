@@ -9,7 +9,7 @@
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { IvshmemServer } from '../memory/ivshmem/server.js';
-import type { IvshmemBook, JoiningPeer } from '../memory/persistence.js';
+import type { IvshmemJournal, JoiningPeer } from '../memory/persistence.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfIvshmem } from './names.js';
 import type { PeerRecord, ServerRecord } from './records.js';
@@ -17,7 +17,7 @@ import type { StoredFds } from './stored-fds.js';
 
 const keyOf = ({ server, id }: Pick<PeerRecord, 'server' | 'id'>): string => `${server}/${id}`;
 
-export class KeptIvshmem implements IvshmemBook {
+export class KeptIvshmem implements IvshmemJournal {
   readonly #ledger: LedgerFile;
   readonly #fds: StoredFds;
   /** What is written down, and under which names. */

@@ -3,9 +3,9 @@
  * handed back. Plain values, as LMDB keeps them; another VERSION is written where one of them changes its meaning.
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
+import type { Change } from '../memory/accounting/terms.js';
 import type { Allocation, AllocationTerms, GrantRecord } from '../memory/allocation/allocation.js';
 import type { ServerTerms } from '../memory/ivshmem/server.js';
-import type { Change } from '../memory/accounting/terms.js';
 import { type Session, tokenHash } from '../memory/session/session.js';
 import type { TicketTerms } from '../memory/ticket/ticket.js';
 import type { Identity } from '../policy/identity.js';

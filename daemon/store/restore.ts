@@ -8,19 +8,19 @@
  */
 import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { Allocation } from '../memory/allocation/allocation.js';
+import { freeAllocation } from '../memory/allocation/draining.js';
 import { publishEvent } from '../memory/allocation/events.js';
 import type { Domain } from '../memory/domain.js';
-import { freeAllocation } from '../memory/allocation/draining.js';
 import type { MemoryPlan } from '../vulkan/device.js';
-import { HandedFds } from './handed-fds.js';
-import type { Keeping } from './keeping.js';
+import { InheritedFds } from './inherited-fds.js';
 import type { LedgerFile } from './ledger-file.js';
 import { isOfIvshmem } from './names.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, VERSION } from './records.js';
 import { hangUpAll, restoreIvshmem } from './restored-ivshmem.js';
 import { RestoredSessions } from './restored-sessions.js';
-import { restoreQuotas, restoreTickets } from './standing.js';
+import { restoreQuotas, restoreTickets } from './state-journal.js';
+import type { StateWriter } from './state-writer.js';
 
 /** What came of it. */
 export interface Restored {
@@ -36,11 +36,11 @@ export interface Restored {
   readonly lost: readonly string[];
 }
 
-export class Restoring {
+export class Restore {
   readonly #domain: Domain;
   readonly #ledger: LedgerFile;
-  readonly #keeping: Keeping;
-  readonly #handed: HandedFds;
+  readonly #keeping: StateWriter;
+  readonly #handed: InheritedFds;
   readonly #sessions: RestoredSessions;
   readonly #allocations = new Map<string, Allocation>();
   readonly #ending: Allocation[] = [];
@@ -49,11 +49,11 @@ export class Restoring {
   readonly #changes = new Set<string>();
 
   /** @param fds what was handed over, by name; taken. */
-  constructor(domain: Domain, ledger: LedgerFile, keeping: Keeping, fds: Map<string, OwnedFd[]>) {
+  constructor(domain: Domain, ledger: LedgerFile, keeping: StateWriter, fds: Map<string, OwnedFd[]>) {
     this.#domain = domain;
     this.#ledger = ledger;
     this.#keeping = keeping;
-    this.#handed = new HandedFds(fds);
+    this.#handed = new InheritedFds(fds);
     this.#sessions = new RestoredSessions(domain, ledger, keeping, this.#handed);
   }
 

@@ -6,12 +6,12 @@
  */
 import { closeAll, FdStream, fileStatus, type OwnedFd } from '@vkmemd/proto';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Domain } from '../memory/domain.js';
-import { events } from '../requests/join-ivshmem.js';
-import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem/server.js';
 import { endSession } from '../memory/allocation/draining.js';
+import type { Domain } from '../memory/domain.js';
+import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem/server.js';
 import { SharedFds } from '../memory/ivshmem/shared-fds.js';
-import type { HandedFds } from './handed-fds.js';
+import { events } from '../requests/join-ivshmem.js';
+import type { InheritedFds } from './inherited-fds.js';
 import type { KeptIvshmem } from './kept-ivshmem.js';
 import type { LedgerFile } from './ledger-file.js';
 import type { PeerRecord, ServerRecord } from './records.js';
@@ -24,7 +24,7 @@ const S_IFSOCK = 0o140000n;
 interface Found {
   readonly ledger: LedgerFile;
   readonly keeping: KeptIvshmem;
-  readonly handed: HandedFds;
+  readonly handed: InheritedFds;
   readonly sessions: RestoredSessions;
   readonly allocations: ReadonlyMap<string, Allocation>;
 }

@@ -5,28 +5,28 @@
  * Limits: a process may exit at any moment of the restoring; who is not watched over yet ends when that begins.
  */
 import { closeAll, hasExited } from '@vkmemd/proto';
-import { ClientProcess } from '../memory/session/client-process.js';
+import { endSession } from '../memory/allocation/draining.js';
 import type { Domain } from '../memory/domain.js';
 import { dropGrant } from '../memory/grant/grant.js';
-import { endSession } from '../memory/allocation/draining.js';
-import { Session } from '../memory/session/session.js';
+import { ClientProcess } from '../memory/session/client-process.js';
 import { publishSessionBegin } from '../memory/session/events.js';
-import type { HandedFds } from './handed-fds.js';
-import type { Keeping } from './keeping.js';
+import { Session } from '../memory/session/session.js';
+import type { InheritedFds } from './inherited-fds.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfSession } from './names.js';
 import type { SessionRecord } from './records.js';
+import type { StateWriter } from './state-writer.js';
 
 export class RestoredSessions {
   readonly #domain: Domain;
   readonly #ledger: LedgerFile;
-  readonly #keeping: Keeping;
-  readonly #handed: HandedFds;
+  readonly #keeping: StateWriter;
+  readonly #handed: InheritedFds;
   readonly #sessions = new Map<bigint, Session>();
   /** Those of them that had ended. */
   readonly #departed = new Set<Session>();
 
-  constructor(domain: Domain, ledger: LedgerFile, keeping: Keeping, handed: HandedFds) {
+  constructor(domain: Domain, ledger: LedgerFile, keeping: StateWriter, handed: InheritedFds) {
     this.#domain = domain;
     this.#ledger = ledger;
     this.#keeping = keeping;
@@ -83,7 +83,7 @@ export class RestoredSessions {
     for (const session of this.#departed) {
       this.#sessions.delete(session.id);
       session.ended = true;
-      const leaves = this.#domain.departed.keep(session);
+      const leaves = this.#domain.orphanedLocks.keep(session);
       for (const grant of [...session.grants.values()]) dropGrant(this.#domain, grant);
       if (leaves) continue;
       this.#keeping.departed(session);

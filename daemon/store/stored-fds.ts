@@ -20,10 +20,10 @@ export class StoredFds {
   readonly #names = new Map<string, GiveBack>();
   #lastNumber = 0;
 
-  /** @param most fds. @param fault tells of what nobody is there to be told of. */
-  constructor(store: FdStore, most: number, fault: (what: string, cause: unknown) => void) {
+  /** @param max fds. @param fault tells of what nobody is there to be told of. */
+  constructor(store: FdStore, max: number, fault: (what: string, cause: unknown) => void) {
     this.#store = store;
-    this.#shares = new Shares(() => Math.min(store.capacity, most), FEW);
+    this.#shares = new Shares(() => Math.min(store.capacity, max), FEW);
     this.#fault = fault;
   }
 
@@ -81,7 +81,7 @@ export class StoredFds {
   #take(uid: number, fds: number): GiveBack {
     const taken = this.#shares.take(uid, fds);
     if (typeof taken !== 'string') return taken;
-    const limit = taken === 'user' ? this.#shares.mostOf(uid) : this.#shares.capacity;
+    const limit = taken === 'user' ? this.#shares.maxOf(uid) : this.#shares.capacity;
     const reason =
       taken === 'user'
         ? `The fd store keeps no more than ${limit} fds of user ${uid} while it has few left.`

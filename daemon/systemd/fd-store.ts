@@ -11,7 +11,7 @@ import {
   DatagramQueue,
   isFdName,
   MAX_DATAGRAM_FDS,
-  MOST_FD_NAME_BYTES,
+  MAX_FD_NAME_BYTES,
   type OwnedFd,
   seqpacketPair,
   VkmemError,
@@ -136,9 +136,9 @@ export class NotifyFdStore implements FdStore {
 
   #requireRoom(name: string, count: number): void {
     const bytes = this.#nameBytes + count * (name.length + 1);
-    if (this.#kept + count <= this.capacity && bytes <= MOST_FD_NAME_BYTES) return;
+    if (this.#kept + count <= this.capacity && bytes <= MAX_FD_NAME_BYTES) return;
     const why =
-      this.#kept + count > this.capacity ? `${this.capacity} fds` : `names of ${MOST_FD_NAME_BYTES} bytes`;
+      this.#kept + count > this.capacity ? `${this.capacity} fds` : `names of ${MAX_FD_NAME_BYTES} bytes`;
     throw new VkmemError('TOO_MANY_FILES', `The fd store keeps no more than ${why}.`, {
       kept: String(this.#kept),
       capacity: String(this.capacity),

@@ -2,7 +2,7 @@
  * The journal's native protocol: one datagram an entry, of FIELD=value lines, to journald's socket. A value with a newline
  * in it goes in binary: the field's name, a newline, the value's length in 8 bytes, little-endian, the value, a newline.
  *
- * A datagram has its limits, so a value longer than MOST_VALUE_BYTES is cut, and ends with a mark that says so; an entry of
+ * A datagram has its limits, so a value longer than MAX_VALUE_BYTES is cut, and ends with a mark that says so; an entry of
  * a dozen such values fits the buffer that Linux gives a socket by default. unix-dgram sends without ever waiting: a
  * journal that is full or gone is a failure, which the caller sees.
  */
@@ -15,7 +15,7 @@ type Socket = ReturnType<Dgram['createSocket']>;
 export const JOURNAL_SOCKET = '/run/systemd/journal/socket';
 
 /** Of one value, in bytes of UTF-8. */
-export const MOST_VALUE_BYTES = 16_384;
+export const MAX_VALUE_BYTES = 16_384;
 const CUT = '… (cut)';
 
 /** Field -> value; a field's name has capitals, digits and underscores, and begins with a letter. */
@@ -47,9 +47,9 @@ export function encodeEntry(fields: Fields): Buffer {
 }
 
 function cut(value: Buffer): Buffer {
-  if (value.length <= MOST_VALUE_BYTES) return value;
+  if (value.length <= MAX_VALUE_BYTES) return value;
   const mark = Buffer.from(CUT);
-  let end = MOST_VALUE_BYTES - mark.length;
+  let end = MAX_VALUE_BYTES - mark.length;
   // Not within a character: its later bytes are 10xxxxxx.
   while (((value[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return Buffer.concat([value.subarray(0, end), mark]);

@@ -12,7 +12,7 @@ export type ListenFds = Map<string, OwnedFd[]>;
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3;
 /** As many as an fd can number. */
-const MOST = 0x7fffffff - FIRST;
+const MAX = 0x7fffffff - FIRST;
 /** Of an fd whose name the manager does not say, and of one that it cannot say. */
 export const UNNAMED = 'unknown';
 
@@ -28,22 +28,22 @@ export function takeListenFds(env: NodeJS.ProcessEnv, pid: number = process.pid)
   if (forWhom === undefined || wholeNumber('LISTEN_PID', forWhom) !== pid || count === undefined) {
     return new Map();
   }
-  const most = wholeNumber('LISTEN_FDS', count);
+  const max = wholeNumber('LISTEN_FDS', count);
   const named = names ? names.split(':') : [];
-  if (named.length > most) {
-    throw wrong(`LISTEN_FDNAMES has ${named.length} names, and LISTEN_FDS is ${most}.`);
+  if (named.length > max) {
+    throw wrong(`LISTEN_FDNAMES has ${named.length} names, and LISTEN_FDS is ${max}.`);
   }
   const taken: OwnedFd[] = [];
   try {
     // From the last on: where there are fewer than was said, nothing has been touched that is somebody else's.
-    for (let at = most - 1; at >= 0; at -= 1) {
+    for (let at = max - 1; at >= 0; at -= 1) {
       taken.unshift(takeInheritedFd(FIRST + at, `passed as ${named[at] || UNNAMED}`));
     }
   } catch (failure) {
     closeAll(taken);
     if (!(failure instanceof VkmemError)) throw failure;
-    const fd = FIRST + most - 1 - taken.length;
-    throw wrong(`LISTEN_FDS is ${most}, and fd ${fd} is not open.`, failure);
+    const fd = FIRST + max - 1 - taken.length;
+    throw wrong(`LISTEN_FDS is ${max}, and fd ${fd} is not open.`, failure);
   }
   const found: ListenFds = new Map();
   for (const [at, fd] of taken.entries()) {
@@ -54,9 +54,9 @@ export function takeListenFds(env: NodeJS.ProcessEnv, pid: number = process.pid)
 }
 
 function wholeNumber(variable: string, text: string): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : MOST + 1;
-  if (value <= MOST) return value;
-  throw wrong(`${variable}=${text} is not a whole number up to ${MOST}.`);
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : MAX + 1;
+  if (value <= MAX) return value;
+  throw wrong(`${variable}=${text} is not a whole number up to ${MAX}.`);
 }
 
 function wrong(reason: string, cause?: unknown): VkmemError {

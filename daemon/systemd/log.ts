@@ -2,7 +2,7 @@
  * The log: to the journal by its own protocol, where standard error is the journal; otherwise, and for what the journal
  * does not take, a line of JSON each on standard output, which has nothing else.
  *
- * Nothing waits for whoever reads: of what standard output does not take, MOST_BYTES wait, and what is more is dropped.
+ * Nothing waits for whoever reads: of what standard output does not take, MAX_BYTES wait, and what is more is dropped.
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { entryOf, IDENTIFIER } from './entry.js';
 import { isJournal, Journal } from './journal.js';
 
-const MOST_BYTES = 1 << 20;
+const MAX_BYTES = 1 << 20;
 const FLUSH_MS = 500;
 const STANDARD_OUTPUT = 1;
 const STANDARD_ERROR = 2;
@@ -28,7 +28,7 @@ export interface Log {
  * @param journalPath where journald listens. Default: where systemd has it.
  */
 export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath?: string): Promise<Log> {
-  const plain = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MOST_BYTES });
+  const plain = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MAX_BYTES });
   // Standard output is gone, and there is nobody else to tell of it.
   plain.on('error', () => {});
   let journal: Journal | undefined;

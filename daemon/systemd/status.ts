@@ -9,7 +9,7 @@ import { onAllocationEvent } from '../memory/allocation/events.js';
 import type { Domain } from '../memory/domain.js';
 import { onSessionEvent } from '../memory/session/events.js';
 
-const LEAST_MS = 1000;
+const MIN_MS = 1000;
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 export interface Figures {
@@ -93,7 +93,7 @@ export class StatusLine {
   /** What has happened is not over in this turn: the figures are looked at in a later one. */
   #changed(): void {
     if (this.#timer) return;
-    const wait = Math.max(0, Math.ceil(this.#at + LEAST_MS - performance.now()));
+    const wait = Math.max(0, Math.ceil(this.#at + MIN_MS - performance.now()));
     this.#timer = setTimeout(() => this.#tell(), wait);
     this.#timer.unref();
   }

@@ -27,7 +27,7 @@ function powerOfTwoFor(size: bigint): bigint {
  */
 export function roundFor(size: bigint, unit: bigint, hints: Hints | undefined): bigint {
   const steps = hints ? [unit, hints.alignment, hints.hugePage] : [unit];
-  const step = steps.reduce((most, bytes) => (bytes > most ? bytes : most));
+  const step = steps.reduce((max, bytes) => (bytes > max ? bytes : max));
   const whole = ((size + step - 1n) / step) * step;
   return hints?.powerOfTwo ? powerOfTwoFor(whole) : whole;
 }

@@ -132,7 +132,7 @@ export class Planner {
 
   /** What no heap has is asked of no driver. */
   #requireHeap(size: bigint): void {
-    const largest = this.#info.heaps.reduce((most, heap) => (heap.size > most ? heap.size : most), 0n);
+    const largest = this.#info.heaps.reduce((max, heap) => (heap.size > max ? heap.size : max), 0n);
     if (size <= largest) return;
     const reason = `${size} bytes were asked for; the largest heap has ${largest}.`;
     const particulars = { requested_bytes: String(size), maximum_bytes: String(largest) };

@@ -15,10 +15,10 @@ import {
   type PackageDefinition,
   type ServiceDefinition,
 } from '@grpc/proto-loader';
-import { VkmemError } from './errors.js';
 import type { ProtoGrpcType as Control } from '../types/control.js';
 import type { ProtoGrpcType as Handoff } from '../types/handoff.js';
 import type { ProtoGrpcType as Rpc } from '../types/status.js';
+import { VkmemError } from './errors.js';
 
 type Definitions = Control['vkmem']['v1'] & Handoff['vkmem']['v1'] & Rpc['google']['rpc'];
 type Messages = {

@@ -3,8 +3,8 @@
  */
 import { CATALOGUE, type ErrorCode } from './catalogue.js';
 
-export * from './catalogue.js';
 export type { CatalogueEntry } from '../catalogue-entry.js';
+export * from './catalogue.js';
 
 /** Codes that once existed. None may appear in CATALOGUE again. */
 export const RETIRED_CODES: readonly string[] = [];
@@ -18,14 +18,14 @@ export function isErrorCode(code: string): code is ErrorCode {
 export * from '../grpc-code.js';
 
 /** What a fault quotes of a message may be long; an answer must fit a datagram, and a trailer. In characters. */
-const MOST_REASON = 1000;
-const MOST_PARTICULAR = 200;
+const MAX_REASON = 1000;
+const MAX_PARTICULAR = 200;
 
 /** Half a character, such as a cut leaves or a peer may send: gRPC throws where it is to carry one. */
 const HALVES = /\p{Surrogate}/gu;
 
-const clip = (text: string, most: number): string => {
-  const clipped = text.length <= most ? text : `${text.slice(0, most)}\u2026 (${text.length} characters)`;
+const clip = (text: string, max: number): string => {
+  const clipped = text.length <= max ? text : `${text.slice(0, max)}\u2026 (${text.length} characters)`;
   return clipped.replace(HALVES, '\ufffd');
 };
 
@@ -40,12 +40,12 @@ export class VkmemError extends Error {
 
   constructor(code: ErrorCode, reason = '', metadata: Record<string, string> = {}, cause?: unknown) {
     const { sentence, next } = CATALOGUE[code];
-    const clipped = clip(reason, MOST_REASON);
+    const clipped = clip(reason, MAX_REASON);
     super([sentence, clipped, next].filter(Boolean).join(' '), cause === undefined ? {} : { cause });
     this.name = 'VkmemError';
     this.code = code;
     this.reason = clipped;
-    const particulars = Object.entries(metadata).map(([key, value]) => [key, clip(value, MOST_PARTICULAR)]);
+    const particulars = Object.entries(metadata).map(([key, value]) => [key, clip(value, MAX_PARTICULAR)]);
     this.metadata = Object.fromEntries(particulars);
   }
 

@@ -7,14 +7,15 @@
  * order of its vectors, whoever was there first and the peer itself last. Later the same for whoever joins, and an id
  * without an fd for whoever leaves.
  */
-import { VkmemError } from './errors.js';
+
 import type { OwnedFd } from '../kernel/fd.js';
+import { VkmemError } from './errors.js';
 
 export const IVSHMEM_VERSION = 0n;
 /** With the fd of the memory. */
 export const IVSHMEM_MEMORY = -1n;
-export const MOST_PEER_ID = 65_535;
-export const MOST_VECTORS = 64;
+export const MAX_PEER_ID = 65_535;
+export const MAX_VECTORS = 64;
 const WORD_BYTES = 8;
 
 /** One word, as it travels. */

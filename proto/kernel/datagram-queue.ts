@@ -5,8 +5,8 @@
  * 1 ms, then 2, up to 32. Nothing is given up but by close(), or by an error, which is that message's own.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DatagramSender } from './datagram.js';
 import { VkmemError } from '../contract/errors.js';
+import { DatagramSender } from './datagram.js';
 import type { OwnedFd } from './fd.js';
 
 const FIRST_WAIT_MS = 1;

@@ -117,12 +117,12 @@ export function pendingCloses(): number {
 
 /** Whether a user has so many of them that no fds are taken from it any more; its connections are better refused. */
 export function tooManyPendingCloses(uid: number): boolean {
-  return native.pendingCloses(uid) >= native.mostPendingClosesOfUser;
+  return native.pendingCloses(uid) >= native.maxPendingClosesOfUser;
 }
 
 /** From how many of all users on nobody who is untrusted is accepted any more. Default 64. */
-export function setMostPendingCloses(most: number): void {
-  native.setMostPendingCloses(most);
+export function setMostPendingCloses(max: number): void {
+  native.setMostPendingCloses(max);
 }
 
 /**

@@ -10,7 +10,7 @@ import { native } from './native.js';
  * variable, $LISTEN_FDNAMES, of which the kernel takes no more (MAX_ARG_STRLEN). With more no process can be started. Some
  * of them are left for the names of sockets, which come in the same variable.
  */
-export const MOST_FD_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1 - 256;
+export const MAX_FD_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1 - 256;
 
 /** Whether an fd can be kept under the name, as systemd has it: 1 to 255 printable ASCII characters, no colon. */
 export function isFdName(name: string): boolean {

@@ -8,7 +8,6 @@
  */
 import { createRequire } from 'node:module';
 import { type ErrorCode, VkmemError } from '../contract/errors.js';
-import { OwnedFd } from './fd.js';
 import type { NativeMemoryCalls } from '../native-memory.js';
 import type {
   NativeConnection,
@@ -18,6 +17,7 @@ import type {
   NativeFdStream,
   NativeListener,
 } from '../native-sockets.js';
+import { OwnedFd } from './fd.js';
 
 export type * from '../native-sockets.js';
 
@@ -65,8 +65,8 @@ export interface Native extends NativeMemoryCalls {
   /** Fds of untrusted peers that are being closed, or wait for it; of one user, or of all. */
   pendingCloses(uid?: number): number;
   /** How many of one user, from which on it is taken no more from. */
-  readonly mostPendingClosesOfUser: number;
-  setMostPendingCloses(most: number): void;
+  readonly maxPendingClosesOfUser: number;
+  setMostPendingCloses(max: number): void;
   /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that it is bound to or ''. */
   listeningSocket(fd: number): { family: number; type: number; listening: number; path: string };
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;

@@ -5,8 +5,8 @@
  * the sender whatever happens; one that comes with a message belongs to the message handler.
  */
 
-import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
 import { VkmemError } from '../contract/errors.js';
+import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
 import { kSurrender, OwnedFd } from './fd.js';
 import { type NativeListener, native, translating } from './native.js';
 import { type PeerIdentity, readPeer } from './peer.js';

@@ -12,7 +12,7 @@ import { rest } from './rest.js';
 import type { Scene } from './stage.js';
 
 /** How long an action may take, at most, on a busy machine; far beyond what any is planned to. */
-const MOST_MS = 30_000;
+const MAX_MS = 30_000;
 
 export interface AttackerEvents {
   began(action: Action): void;
@@ -58,8 +58,8 @@ export class Attacker {
    * Acts until stop() or, where `most` is given, so many times.
    * @throws Breach; Error where the harness itself is at fault.
    */
-  async run(most = Number.POSITIVE_INFINITY): Promise<void> {
-    for (let acted = 0; acted < most && !this.#stopping && !this.#plan.empty; acted += 1) {
+  async run(max = Number.POSITIVE_INFINITY): Promise<void> {
+    for (let acted = 0; acted < max && !this.#stopping && !this.#plan.empty; acted += 1) {
       await this.#setting.gate.pass(() => this.#act(this.#plan.next()));
     }
   }
@@ -160,8 +160,8 @@ async function meet(companion: Companion, { afterMs, signal, forMs = 0, end = fa
 function tooLate({ name, actor, number }: Action, signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const timer = setTimeout(() => {
-      reject(new Breach(`${name} (${actor}, ${number}) had no answer for ${MOST_MS} ms`));
-    }, MOST_MS);
+      reject(new Breach(`${name} (${actor}, ${number}) had no answer for ${MAX_MS} ms`));
+    }, MAX_MS);
     signal.addEventListener('abort', () => clearTimeout(timer));
   });
 }

@@ -22,7 +22,7 @@ import { rest } from './rest.js';
 import { mayShare } from './tenants.js';
 
 /** How long both are asked for one moment. */
-const MOST_MS = 6000;
+const MAX_MS = 6000;
 
 /** A process that is not the daemon's, and its user. */
 export interface Outsider {
@@ -91,7 +91,7 @@ export class Auditor {
   /** The account of one moment; undefined where there was none in time. */
   async account(): Promise<Account | undefined> {
     let before = await this.#look();
-    for (const end = Date.now() + MOST_MS; Date.now() < end; ) {
+    for (const end = Date.now() + MAX_MS; Date.now() < end; ) {
       await rest(20);
       const after = await this.#look();
       if (isDeepStrictEqual(before, after)) return after;

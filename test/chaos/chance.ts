@@ -11,12 +11,12 @@ const SHARE = 0.01;
 /** How likely a window of a daemon at that limit may be found fault with: of thousands of windows, none. */
 const MISTAKEN = 1e-6;
 
-const most: number[] = [];
+const max: number[] = [];
 
 /** The largest count that chance explains, of `requests` requests. */
-export function mostByChance(requests: number): number {
-  most[requests] ??= compute(requests);
-  return most[requests];
+export function maxByChance(requests: number): number {
+  max[requests] ??= compute(requests);
+  return max[requests];
 }
 
 function compute(requests: number): number {

@@ -12,7 +12,7 @@ import type { Guardian } from './guardian.js';
 import { now } from './messages.js';
 import { rest } from './rest.js';
 
-const MOST_STOPPING_MS = 20_000;
+const MAX_STOPPING_MS = 20_000;
 /** From pino: what is logged at this level is a failure. */
 const ERROR_LEVEL = 50;
 /** How its collector's lines begin. */
@@ -128,7 +128,7 @@ export class ChaosDaemon {
   /** Ends it as its service manager does: it is killed where it does not go. */
   async stop(): Promise<End> {
     this.#companion.signal('SIGTERM');
-    const killing = setTimeout(() => this.#companion.signal('SIGKILL'), MOST_STOPPING_MS);
+    const killing = setTimeout(() => this.#companion.signal('SIGKILL'), MAX_STOPPING_MS);
     const end = await this.ended;
     clearTimeout(killing);
     return end;

@@ -65,7 +65,7 @@ export class Fleet {
    * Lets the attackers loose, until killAttackers() or `most` actions of each.
    * @param act names the plan: another act, other actions.
    */
-  beginAttackers(act: string, most: number): void {
+  beginAttackers(act: string, max: number): void {
     const { guardian, daemon, driver, chronicle, seed, only } = this.#setting;
     const random = new Random(seed).fork(act);
     const prey = this.#victims.map((victim) => victim.prey);
@@ -90,7 +90,7 @@ export class Fleet {
       return new Attacker(plan, setting);
     });
     const runs = this.#attackers.map((attacker) =>
-      attacker.run(most).catch((failure) => chronicle.broke(failure)),
+      attacker.run(max).catch((failure) => chronicle.broke(failure)),
     );
     this.#attacking = Promise.all(runs).then(() => {});
   }

@@ -12,7 +12,7 @@ import { rest } from './rest.js';
 /** Long enough in between that there is something to measure. */
 const BETWEEN_STOPS_MS = [12_000, 24_000] as const;
 const BETWEEN_FAULTS_MS = [400, 1500] as const;
-const MOST_STOPPED_MS = 1000;
+const MAX_STOPPED_MS = 1000;
 
 export class Interference {
   readonly #gate: Gate;
@@ -28,16 +28,16 @@ export class Interference {
   }
 
   /** Stops the daemon again and again, until end() or so many times. */
-  async stopDaemon(daemon: ChaosDaemon, random: Random, most: number): Promise<void> {
-    await this.#each('daemon', random, BETWEEN_STOPS_MS, most, (drawn) => {
-      const forMs = drawn.between(20, MOST_STOPPED_MS);
+  async stopDaemon(daemon: ChaosDaemon, random: Random, max: number): Promise<void> {
+    await this.#each('daemon', random, BETWEEN_STOPS_MS, max, (drawn) => {
+      const forMs = drawn.between(20, MAX_STOPPED_MS);
       return { name: 'stop', params: { forMs }, work: () => daemon.freeze(forMs) };
     });
   }
 
   /** Has the driver go wrong again and again. */
-  async disturbDriver(driver: Driver, random: Random, most: number): Promise<void> {
-    await this.#each('driver', random, BETWEEN_FAULTS_MS, most, (drawn) => {
+  async disturbDriver(driver: Driver, random: Random, max: number): Promise<void> {
+    await this.#each('driver', random, BETWEEN_FAULTS_MS, max, (drawn) => {
       const line = Driver.plan(drawn);
       return { name: 'fault', params: { line }, work: async () => driver.disturb(line) };
     });
@@ -51,10 +51,10 @@ export class Interference {
     actor: string,
     random: Random,
     [least, longest]: readonly [number, number],
-    most: number,
+    max: number,
     draw: (random: Random) => Pick<Action, 'name' | 'params'> & { work(): Promise<void> },
   ): Promise<void> {
-    for (let number = 1; number <= most && !this.#over.signal.aborted; number += 1) {
+    for (let number = 1; number <= max && !this.#over.signal.aborted; number += 1) {
       const drawn = random.fork(`${actor}/${number}`);
       const { name, params, work } = draw(drawn);
       await rest(drawn.between(least, longest) / this.#pace, this.#over.signal);

@@ -4,7 +4,7 @@
 import type { BudgetReport } from '@vkmemd/client';
 import t from 'tap';
 import { type Account, disagreements } from './account.js';
-import { mostByChance } from './chance.js';
+import { maxByChance } from './chance.js';
 import { Latencies, type Slow } from './latencies.js';
 import { REQUESTS, type Request, type Sample } from './messages.js';
 import { crowded, sharesBetween, ticks } from './processor.js';
@@ -64,7 +64,7 @@ t.test('what chance explains in a window, but not in all of them', async (t) => 
   t.strictSame(seldom.judge(14_000, [], false), [], 'one in a hundred');
   t.strictSame(seldom.overall(), []);
 
-  t.strictSame([100, 200, 800].map(mostByChance), [8, 12, 24]);
+  t.strictSame([100, 200, 800].map(maxByChance), [8, 12, 24]);
 });
 
 t.test('windows that say nothing of the daemon', async (t) => {

@@ -1,20 +1,20 @@
 /**
  * Latencies: how long victims' requests take while the daemon is left alone, and whether it stays so under attack.
  *
- * For each victim and each request the p99 must stay within MOST_RATIO times the p99 of quiet: over the whole attack, and
+ * For each victim and each request the p99 must stay within MAX_RATIO times the p99 of quiet: over the whole attack, and
  * in each window that slides by a second, where more are slower than chance explains (chance.ts). A window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So is one in
  * which the machine had no time, for then it says nothing of the daemon: where the p99 of pings has grown to STARVED
  * times, the same victim's questions to a process that does nothing else; or where
  * others had the processors (processor.ts). How many windows that leaves is reported.
  */
-import { mostByChance } from './chance.js';
+import { maxByChance } from './chance.js';
 import type { Interval } from './daemon.js';
 import { now, REQUESTS, type Request, type Sample } from './messages.js';
 
 export const WINDOW_MS = 4000;
 export const STEP_MS = 1000;
 /** The invariant. */
-export const MOST_RATIO = 5;
+export const MAX_RATIO = 5;
 const P99 = 0.99;
 /** From there on a window is the machine's. */
 const STARVED = 3;
@@ -44,7 +44,7 @@ export interface Course {
 export interface Slow {
   readonly victim: number;
   readonly request: Request;
-  /** So many of so many took longer than MOST_RATIO times the p99 of quiet. */
+  /** So many of so many took longer than MAX_RATIO times the p99 of quiet. */
   readonly slower: number;
   readonly requests: number;
   /** Of pings, in a window: what the machine was like. */
@@ -72,7 +72,7 @@ class Series {
   /** Of so many requests so many took too long. */
   count(fromMs: number, toMs: number): { requests: number; slower: number } {
     const values = this.between(fromMs, toMs);
-    return { requests: values.length, slower: values.filter((us) => us > this.quietP99 * MOST_RATIO).length };
+    return { requests: values.length, slower: values.filter((us) => us > this.quietP99 * MAX_RATIO).length };
   }
 
   forget(beforeMs: number): void {
@@ -167,7 +167,7 @@ export class Latencies {
       series.judged.requests += added.requests;
       series.judged.slower += added.slower;
       const counts = series.count(fromMs, toMs);
-      const broken = counts.slower > mostByChance(counts.requests);
+      const broken = counts.slower > maxByChance(counts.requests);
       return broken ? [{ victim: index, request, ...counts, pingRatio }] : [];
     });
   }

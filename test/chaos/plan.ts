@@ -10,7 +10,7 @@ import type { Random } from './random.js';
 /** How many actions end in a kill, and how many are stopped for a while. */
 const KILLED = 0.12;
 const STOPPED = 0.08;
-const MOST_STOPPED_MS = 1000;
+const MAX_STOPPED_MS = 1000;
 /** What somebody does who may not connect, beside what it alone does. */
 const OUTSIDE = ['connect-storm', 'garbage', 'half-handshake', 'lengths'];
 
@@ -61,5 +61,5 @@ function fateOf(random: Random): Fate | undefined {
   const afterMs = random.pick([0, 1, 2, 5, 10, 20, 50, 100, 200]);
   if (random.chance(KILLED)) return { afterMs, signal: 'SIGKILL' };
   if (!random.chance(STOPPED)) return undefined;
-  return { afterMs, signal: 'SIGSTOP', forMs: random.between(20, MOST_STOPPED_MS), end: random.chance(0.5) };
+  return { afterMs, signal: 'SIGSTOP', forMs: random.between(20, MAX_STOPPED_MS), end: random.chance(0.5) };
 }

@@ -23,8 +23,8 @@ export interface Shares {
 }
 
 /** From there on others are in the way: so much is theirs, and so little is left. */
-const MOST_FOREIGN = 0.15;
-const LEAST_IDLE = 0.15;
+const MAX_FOREIGN = 0.15;
+const MIN_IDLE = 0.15;
 
 /** Whether `pid` is `ancestor`, or was started by it or by one that it started. */
 function descends(all: Map<number, ProcessState>, pid: number, ancestor: number): boolean {
@@ -53,4 +53,4 @@ export function sharesBetween(before: Ticks, after: Ticks): Shares {
 }
 
 /** Whether somebody else had the machine. */
-export const crowded = ({ foreign, idle }: Shares): boolean => foreign > MOST_FOREIGN && idle < LEAST_IDLE;
+export const crowded = ({ foreign, idle }: Shares): boolean => foreign > MAX_FOREIGN && idle < MIN_IDLE;

@@ -31,8 +31,8 @@ export class Random {
   }
 
   /** A whole number from `least` to `most`, both included. */
-  between(least: number, most: number): number {
-    return least + this.below(most - least + 1);
+  between(least: number, max: number): number {
+    return least + this.below(max - least + 1);
   }
 
   chance(share: number): boolean {

@@ -1,7 +1,7 @@
 /**
  * What a run has shown, for people or as one JSON object.
  */
-import { type Course, MOST_RATIO, quantile } from './latencies.js';
+import { type Course, MAX_RATIO, quantile } from './latencies.js';
 import type { Result, RunOptions } from './run.js';
 
 export interface Report {
@@ -19,7 +19,7 @@ export interface Report {
   readonly latencies: readonly Course[];
   readonly windows: Result['latencies']['windows'];
   /** The share of the processors' time that others had: the windows' median, and their most. */
-  readonly foreign: { readonly median: number; readonly most: number } | null;
+  readonly foreign: { readonly median: number; readonly max: number } | null;
   readonly audits: Result['audits'];
   readonly stops: number;
   /** Of the victims, how many bytes they have compared, and what was refused. */
@@ -52,7 +52,7 @@ export function reportOf(options: RunOptions, result: Result): Report {
     windows: latencies.windows,
     foreign:
       result.foreign.length > 0
-        ? { median: quantile(result.foreign, 0.5), most: quantile(result.foreign, 1) }
+        ? { median: quantile(result.foreign, 0.5), max: quantile(result.foreign, 1) }
         : null,
     audits: result.audits,
     stops: result.stops,
@@ -84,9 +84,9 @@ function latencyTable({ latencies, windows, foreign }: Report): string[] {
   return [
     columns('p99', 'quiet us', 'worst us', 'median', 'worst'),
     ...rows,
-    `windows: ${judged} judged against ${MOST_RATIO} x; left out: ${stopped} for stops of the daemon, ${starved} for the machine's sake, ${sparse} with too few requests`,
+    `windows: ${judged} judged against ${MAX_RATIO} x; left out: ${stopped} for stops of the daemon, ${starved} for the machine's sake, ${sparse} with too few requests`,
     ...(foreign
-      ? [`others had ${percent(foreign.median)} of the processors' time, ${percent(foreign.most)} at most`]
+      ? [`others had ${percent(foreign.median)} of the processors' time, ${percent(foreign.max)} at most`]
       : []),
   ];
 }

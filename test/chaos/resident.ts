@@ -11,7 +11,7 @@ import { type Resident, residentOf } from './proc.js';
 import { rest } from './rest.js';
 
 /** How much more resident memory there may be at the end: a tenth. */
-const MOST_GROWN = 1.1;
+const MAX_GROWN = 1.1;
 /** Stopped growing: so little in so long. */
 const SETTLED = 1.01;
 const SETTLED_MS = 6000;
@@ -23,16 +23,16 @@ const LOOK_MS = 100;
 export async function untilSettled(
   { pid }: ChaosDaemon,
   leastMs: number,
-  mostMs: number,
+  maxMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const began = Date.now();
-  let most = 0;
+  let max = 0;
   let grew = began;
-  while (!signal.aborted && Date.now() < began + mostMs) {
+  while (!signal.aborted && Date.now() < began + maxMs) {
     const { total } = residentOf(pid);
-    if (total > most * SETTLED) {
-      most = total;
+    if (total > max * SETTLED) {
+      max = total;
       grew = Date.now();
     }
     if (Date.now() - began >= leastMs && Date.now() - grew >= SETTLED_MS) return;
@@ -55,7 +55,7 @@ export async function residentAtRest(daemon: ChaosDaemon): Promise<Resident> {
 
 /** What is wrong with how it grew; undefined where nothing is. */
 export function growth(begin: Resident, end: Resident): string | undefined {
-  if (end.total <= begin.total * MOST_GROWN) return undefined;
+  if (end.total <= begin.total * MAX_GROWN) return undefined;
   const text = ({ total, anonymous, file, shared }: Resident) =>
     `${total} kB (anonymous ${anonymous}, files ${file}, shared ${shared})`;
   return `resident memory grew from ${text(begin)} to ${text(end)}`;

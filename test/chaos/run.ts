@@ -59,8 +59,8 @@ export interface Result extends Ended {
 }
 
 /** Shares of the whole time. */
-const WARM_UP = { least: 1 / 6, most: 2 / 5 };
-const QUIET = { share: 1 / 8, mostMs: 15_000 };
+const WARM_UP = { least: 1 / 6, max: 2 / 5 };
+const QUIET = { share: 1 / 8, maxMs: 15_000 };
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
@@ -111,7 +111,7 @@ class Acts {
     if (actions === undefined) return this.#inTime();
     const { fleet } = this.#watched;
     await fleet.beginVictims(() => {});
-    await this.#attack('attack', () => fleet.attacking, { most: actions });
+    await this.#attack('attack', () => fleet.attacking, { max: actions });
     return this.#result(await this.#end(), undefined);
   }
 
@@ -123,12 +123,12 @@ class Acts {
     say('warming up');
     await fleet.beginVictims(() => {});
     await this.#attack('warm-up', (signal) =>
-      untilSettled(daemon, wholeMs * WARM_UP.least, wholeMs * WARM_UP.most, signal),
+      untilSettled(daemon, wholeMs * WARM_UP.least, wholeMs * WARM_UP.max, signal),
     );
     const warm = await this.#end();
     if (chronicle.brokenOff) return this.#result(warm, undefined);
     const begin = await residentAtRest(daemon);
-    const quietMs = Math.min(wholeMs * QUIET.share, QUIET.mostMs);
+    const quietMs = Math.min(wholeMs * QUIET.share, QUIET.maxMs);
     say(`victims alone for ${seconds(quietMs)}; ${begin.total} kB are resident`);
     await this.#quiet(quietMs);
     const attackMs = Math.max(began + wholeMs - Date.now(), wholeMs / 4);
@@ -167,7 +167,7 @@ class Acts {
     await rest(ms / 4);
     const fromMs = now();
     // On a slow machine it takes longer until enough was asked.
-    for (const most = fromMs + ms * 4; !chronicle.brokenOff && now() < most; await rest(200)) {
+    for (const max = fromMs + ms * 4; !chronicle.brokenOff && now() < max; await rest(200)) {
       if (now() > fromMs + (ms * 3) / 4 && latencies.enough(fromMs)) break;
     }
     const toMs = now();
@@ -183,18 +183,18 @@ class Acts {
   async #attack(
     act: string,
     enough: (signal: AbortSignal) => Promise<unknown>,
-    { most = Number.POSITIVE_INFINITY, judged = false } = {},
+    { max = Number.POSITIVE_INFINITY, judged = false } = {},
   ): Promise<void> {
     const { fleet, daemon, chronicle } = this.#watched;
     if (chronicle.brokenOff) return;
     const fail = (failure: unknown) => chronicle.broke(failure);
     const random = new Random(this.#options.seed).fork(act);
-    const bounded = Number.isFinite(most);
+    const bounded = Number.isFinite(max);
     const interference = new Interference(fleet.gate, (action) => chronicle.began(action), bounded ? 8 : 1);
-    const disturbed = [interference.stopDaemon(daemon, random, Math.ceil(most / 10))];
-    if (this.#driver.scripted) disturbed.push(interference.disturbDriver(this.#driver, random, most));
+    const disturbed = [interference.stopDaemon(daemon, random, Math.ceil(max / 10))];
+    if (this.#driver.scripted) disturbed.push(interference.disturbDriver(this.#driver, random, max));
     const interfering = Promise.all(disturbed).catch(fail);
-    fleet.beginAttackers(act, most);
+    fleet.beginAttackers(act, max);
     const over = new AbortController();
     const watching = this.#watch.run(judged, over.signal).catch(fail);
     const lasting = bounded ? Promise.all([fleet.attacking, interfering]) : enough(over.signal);

@@ -20,7 +20,7 @@ import { ControlWire } from '../support/control-wire.js';
 import { HandoffWire, type Received } from '../support/handoff-wire.js';
 import { Breach } from './behaviour.js';
 
-const MOST_LEFT = 24;
+const MAX_LEFT = 24;
 
 /** A victim as somebody knows it who has seen more than he should: all its secrets. */
 export interface Prey {
@@ -61,7 +61,7 @@ export class Leftovers {
     const timer = setTimeout(() => this.#close(thing), forMs);
     this.#timers.set(thing, timer.unref());
     const [oldest] = this.#timers.keys();
-    if (this.#timers.size > MOST_LEFT && oldest) this.#close(oldest);
+    if (this.#timers.size > MAX_LEFT && oldest) this.#close(oldest);
   }
 
   #close(thing: Closable): void {

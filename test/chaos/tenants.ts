@@ -24,7 +24,7 @@ const STRANGER = 60_914;
 export const ATTACKER_UIDS = [GIVER, TAKER, CONFINED, GIVER, TAKER, STRANGER];
 
 /** What each attacking user may hold. */
-export const MOST = { bytes: 96n << 20n, allocations: 600, sessions: 256, tickets: 40 };
+export const MAX = { bytes: 96n << 20n, allocations: 600, sessions: 256, tickets: 40 };
 
 const RULES = `
 [[rule]] # victims
@@ -35,10 +35,10 @@ reserved_bytes = "16MiB"
 [[rule]] # attackers
 uid = [${GIVER}, ${TAKER}, ${CONFINED}]
 connect = true
-max_bytes = ${MOST.bytes}
-max_allocations = ${MOST.allocations}
-max_sessions = ${MOST.sessions}
-max_tickets = ${MOST.tickets}
+max_bytes = ${MAX.bytes}
+max_allocations = ${MAX.allocations}
+max_sessions = ${MAX.sessions}
+max_tickets = ${MAX.tickets}
 
 [[rule]]
 uid = ${TAKER}

@@ -8,7 +8,7 @@ import type { FromVictim, Sample, ToVictim } from './messages.js';
 import type { Prey } from './stage.js';
 
 /** How long it may be at one request, on however busy a machine. */
-const MOST_SILENT_MS = 30_000;
+const MAX_SILENT_MS = 30_000;
 
 export interface VictimSetting {
   readonly guardian: Guardian;
@@ -95,8 +95,8 @@ class Heard {
 
   async next(): Promise<Answer> {
     const late = setTimeout(() => {
-      this.over(new Breach(`a victim had no answer for ${MOST_SILENT_MS} ms`));
-    }, MOST_SILENT_MS);
+      this.over(new Breach(`a victim had no answer for ${MAX_SILENT_MS} ms`));
+    }, MAX_SILENT_MS);
     try {
       return await new Promise((resolve, reject) => {
         this.#waiting = { resolve, reject };

@@ -9,7 +9,7 @@ import { type Auditor, sharedMemory } from './audit.js';
 import type { Chronicle } from './chronicle.js';
 import type { ChaosDaemon } from './daemon.js';
 import type { Fleet } from './fleet.js';
-import { type Latencies, MOST_RATIO, type Slow, STEP_MS, WINDOW_MS } from './latencies.js';
+import { type Latencies, MAX_RATIO, type Slow, STEP_MS, WINDOW_MS } from './latencies.js';
 import { now } from './messages.js';
 import { residentOf } from './proc.js';
 import { crowded, type Shares, sharesBetween, type Ticks, ticks } from './processor.js';
@@ -19,13 +19,13 @@ const AUDIT_MS = 5000;
 /** Victims tell in portions what they have measured. */
 const TOLD_AFTER_MS = 500;
 /** How long a victim may be without any answer, on however busy a machine. */
-const MOST_SILENT_MS = 10_000;
+const MAX_SILENT_MS = 10_000;
 
 /** What to say of it. */
 export function slowness({ victim, request, requests, slower, pingRatio }: Slow): string {
   const when =
     pingRatio === undefined ? '' : ` in 4 s; an idle process's p99 was ${pingRatio.toFixed(1)} times`;
-  return `${slower} of ${requests} times ${request} of victim ${victim} took longer than ${MOST_RATIO} times the p99 of quiet${when}`;
+  return `${slower} of ${requests} times ${request} of victim ${victim} took longer than ${MAX_RATIO} times the p99 of quiet${when}`;
 }
 
 export interface Watched {
@@ -82,7 +82,7 @@ export class Watch {
     const { latencies, chronicle } = this.#watched;
     for (const [victim, heardMs] of latencies.heardMs.entries()) {
       const silentMs = now() - Math.max(heardMs, sinceMs);
-      if (silentMs > MOST_SILENT_MS) {
+      if (silentMs > MAX_SILENT_MS) {
         chronicle.fail(`victim ${victim} has had no answer for ${Math.round(silentMs)} ms`);
       }
     }

@@ -51,9 +51,9 @@ t.test('quota', async (t) => {
 
 t.test('a table fits a terminal', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  const most = String(2 ** 32 - 1);
-  const huge = ['--set', 'heap0=8191T', '--allocations', most, '--tickets', most];
-  const { stdout } = await vkmemctl(runtimeDir, 'quota', most, ...huge);
+  const max = String(2 ** 32 - 1);
+  const huge = ['--set', 'heap0=8191T', '--allocations', max, '--tickets', max];
+  const { stdout } = await vkmemctl(runtimeDir, 'quota', max, ...huge);
   const wide = stdout.split('\n').filter((line) => line.length > 100);
   t.strictSame(wide, []);
   t.match(stdout, / 8\.0 PiB /);

@@ -12,7 +12,7 @@ import { startDaemon } from '../support/daemon.js';
 import { IvshmemWire } from '../support/ivshmem-wire.js';
 import { until } from '../support/kept.js';
 
-const MOST_PEERS = 256;
+const MAX_PEERS = 256;
 const MORE = 20;
 
 /** What came with a word: after version, id and memory two of the worker's own doorbells, then two of the wire's. */
@@ -68,14 +68,14 @@ t.test('a full server refuses one more, and nobody else', async (t) => {
   const { path } = await client.control.serveIvshmem({ name: 'frames' });
   const count = async () => (await client.control.listIvshmem())[0]?.peers.length;
   // All at once: those who are joining count.
-  const sockets = Array.from({ length: MOST_PEERS + MORE }, () => connectTo(path).resume());
+  const sockets = Array.from({ length: MAX_PEERS + MORE }, () => connectTo(path).resume());
   let refused = 0;
   for (const socket of sockets) socket.once('close', () => (refused += 1));
   await until('all have been dealt with', async () => {
-    return ((await count()) === MOST_PEERS && refused === MORE) || undefined;
+    return ((await count()) === MAX_PEERS && refused === MORE) || undefined;
   });
   await t.rejects(client.joinIvshmem({ name: 'frames' }), { code: 'TOO_MANY_PEERS' });
-  t.equal(await count(), MOST_PEERS);
+  t.equal(await count(), MAX_PEERS);
   await client.free({ name: 'frames' });
   await until('all are hung up on at the end', () => refused === sockets.length || undefined);
   await client.close();

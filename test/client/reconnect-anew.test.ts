@@ -103,7 +103,9 @@ t.test('an allocate that was asked again, and then lost with its session', (t) =
 );
 
 t.test('more grants than a greeting has room for', async (t) => {
-  const { Reconnection } = (await import(join(root, 'client/typescript/dist/connection/reconnection.js'))) as {
+  const { Reconnection } = (await import(
+    join(root, 'client/typescript/dist/connection/reconnection.js')
+  )) as {
     Reconnection: new (
       absent: object,
       keepsAlive: boolean,

@@ -76,7 +76,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'daemon/memory': ['daemon/limits', 'daemon/policy', 'daemon/vulkan', 'proto'],
   'daemon/systemd': ['daemon/memory', 'daemon/store', 'proto'],
   'daemon/store': ['daemon/limits', 'daemon/memory', 'daemon/policy', 'daemon/vulkan', 'proto'],
-  'daemon/keeper': ['daemon/store', 'proto'],
+  'daemon/supervisor': ['daemon/store', 'proto'],
   daemon: ['proto'],
   ...Object.fromEntries(
     PLANES.map((plane) => [plane, ['daemon/limits', 'daemon/memory', 'daemon/policy', 'proto']]),
@@ -84,7 +84,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the parts are joined. */
-const ROOT = ['daemon/main.ts', 'daemon/handed.ts', 'daemon/inquiry.ts'];
+const ROOT = ['daemon/main.ts', 'daemon/inherited-resources.ts', 'daemon/inquiry.ts'];
 
 const show = ({ file, target }: Import): string => `${file} imports ${target}`;
 
@@ -141,7 +141,9 @@ t.test('what each part may use of others', async (t) => {
   ]) {
     t.notOk(server in installed, `a client installs no ${server}`);
   }
-  const undeclared = [...packagesOf('client/')].filter((name) => !(name in manifest('client/typescript/package.json')));
+  const undeclared = [...packagesOf('client/')].filter(
+    (name) => !(name in manifest('client/typescript/package.json')),
+  );
   t.strictSame(undeclared, [], 'a client declares what it imports');
   const native = readdirSync(join(root, 'proto/native')).filter((name) => /\.(cc|h|gyp)$/.test(name));
   const vulkan = native.filter((name) =>

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { LEAST_IN_FLIGHT } from 'vkmemd/dist/limits/flight.js';
+import { MIN_IN_FLIGHT } from 'vkmemd/dist/limits/in-flight-fds.js';
 import { DEFAULT_LIMITS } from 'vkmemd/dist/policy/limits.js';
 import { root } from '../support/daemon.js';
 
@@ -21,9 +21,9 @@ t.test('every limit with its default', async (t) => {
 });
 
 t.test('the arithmetic', async (t) => {
-  t.match(page, `each session has room for ${LEAST_IN_FLIGHT},`);
-  t.match(page, `LimitNOFILE=${DEFAULT_LIMITS.sessions * LEAST_IN_FLIGHT}`);
+  t.match(page, `each session has room for ${MIN_IN_FLIGHT},`);
+  t.match(page, `LimitNOFILE=${DEFAULT_LIMITS.sessions * MIN_IN_FLIGHT}`);
   const unit = readFileSync(join(root, 'systemd/vkmemd.service'), 'utf8');
-  const most = Number(/^LimitNOFILE=(\d+)$/m.exec(unit)?.[1]);
-  t.ok(most >= DEFAULT_LIMITS.sessions * LEAST_IN_FLIGHT, 'the service has enough for all of its sessions');
+  const max = Number(/^LimitNOFILE=(\d+)$/m.exec(unit)?.[1]);
+  t.ok(max >= DEFAULT_LIMITS.sessions * MIN_IN_FLIGHT, 'the service has enough for all of its sessions');
 });

@@ -22,7 +22,7 @@ import {
   VERSION_METADATA,
 } from '@vkmemd/proto';
 import t from 'tap';
-import { LEAST_IN_FLIGHT } from 'vkmemd/dist/limits/flight.js';
+import { MIN_IN_FLIGHT } from 'vkmemd/dist/limits/in-flight-fds.js';
 import { DEFAULT_LIMITS } from 'vkmemd/dist/policy/limits.js';
 import { executed } from '../cli/support.js';
 import { plainEnvironment, root, startDaemon } from '../support/daemon.js';
@@ -56,7 +56,7 @@ t.test('the numbers and names are those of the contract', async (t) => {
     `at most ${MAX_SOCKET_PATH_BYTES} bytes`,
     `| requests under way on a connection | ${limits.messagesInFlight};`,
     `| ${grouped(limits.requestsPerSecond)}, and ${grouped(limits.requestBurst)} at once;`,
-    `| file descriptors on their way to you | ${limits.fdsInFlight}, or ${LEAST_IN_FLIGHT} `,
+    `| file descriptors on their way to you | ${limits.fdsInFlight}, or ${MIN_IN_FLIGHT} `,
     `| ${limits.queuedMessages} messages, ${limits.queuedBytes >> 20} MiB;`,
     `| time for Hello, from \`connect()\` | ${limits.handshakeMs / 1000} s |`,
     `at most ${limits.controlConnectionsOfUser} connections`,

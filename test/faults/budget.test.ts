@@ -39,8 +39,8 @@ t.test('a budget of 0 admits nothing, and takes nothing back', async (t) => {
 });
 
 t.test('a budget above the heap is shown, and admits no more than the heap has', async (t) => {
-  const most = 2n ** 64n - 1n;
-  await onFake(t, [`budget 0 ${most} live`], async (host) => {
+  const max = 2n ** 64n - 1n;
+  await onFake(t, [`budget 0 ${max} live`], async (host) => {
     const wire = await host.session();
     const { sizeBytes, availableBytes, driverBudgetBytes, pressure } = await heap(host);
     t.equal(availableBytes, sizeBytes);

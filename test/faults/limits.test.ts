@@ -4,18 +4,18 @@
 import t from 'tap';
 import { allocate, type Granted, onFake, PAGE, refusalOf, release, SIZE, wireKinds } from './support.js';
 
-const MOST = 5;
-const limited = `limit maxMemoryAllocationCount ${MOST}`;
-const tooMany = { code: 'TOO_MANY_ALLOCATIONS', metadata: { limit: String(MOST) } };
+const MAX = 5;
+const limited = `limit maxMemoryAllocationCount ${MAX}`;
+const tooMany = { code: 'TOO_MANY_ALLOCATIONS', metadata: { limit: String(MAX) } };
 
 t.test('one more than the device allows is refused, and the driver is not asked', async (t) => {
   await onFake(t, [limited], async (host) => {
-    t.match((await host.control.call('ListDevices', {})).devices, [{ maxAllocationCount: MOST }]);
+    t.match((await host.control.call('ListDevices', {})).devices, [{ maxAllocationCount: MAX }]);
     const wire = await host.session();
     for (const kind of ['MAPPABLE', 'OPAQUE_FD'] as const) {
       const request = { sizeBytes: PAGE, kinds: wireKinds(kind) };
       const made: Granted[] = [];
-      for (let i = 0; i < MOST; i += 1) made.push(await allocate(wire, request));
+      for (let i = 0; i < MAX; i += 1) made.push(await allocate(wire, request));
       const asked = host.layer.calls('vkAllocateMemory').length;
       t.match(await refusalOf(allocate(wire, request)), tooMany, kind);
       await t.rejects(host.control.call('Allocate', { ...request, name: 'x' }), tooMany, 'nor by gRPC');
@@ -31,12 +31,12 @@ t.test('one more than the device allows is refused, and the driver is not asked'
 
 t.test('what is under way counts', async (t) => {
   await onFake(t, [limited], async (host) => {
-    const sessions = await Promise.all(Array.from({ length: MOST + 2 }, () => host.session()));
+    const sessions = await Promise.all(Array.from({ length: MAX + 2 }, () => host.session()));
     host.layer.script(limited, 'delay vkAllocateMemory * 100');
     const request = { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') };
     const ends = await Promise.allSettled(sessions.map((wire) => allocate(wire, request)));
     const made = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
-    t.equal(made.length, MOST);
+    t.equal(made.length, MAX);
     for (const end of ends) if (end.status === 'rejected') t.match(end.reason, tooMany);
     const calls = host.layer.calls('vkAllocateMemory');
     t.ok(
@@ -55,7 +55,7 @@ t.test('what drains does not count: the driver has it back', async (t) => {
     const drained = await allocate(other, { sizeBytes: PAGE, kinds, name: 'draining' });
     await host.free({ name: 'draining' });
     const made: Granted[] = [];
-    for (let i = 0; i < MOST; i += 1) made.push(await allocate(wire, { sizeBytes: PAGE, kinds }));
+    for (let i = 0; i < MAX; i += 1) made.push(await allocate(wire, { sizeBytes: PAGE, kinds }));
     t.match(await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds })), tooMany);
     for (const fd of drained.fds) fd.close();
     await other.ask({ release: { grantId: drained.grants[0]?.id ?? 0n } });

@@ -86,11 +86,11 @@ t.test('budgets', async (t) => {
   await onFake(t, ['budget present'], async (program, layer) => {
     const { heap, ...device } = await program.must('describe');
     t.ok(lists(device, BUDGET));
-    const most = (BigInt(heap ?? 0) / 10n) * 9n;
-    t.match(await program.must('budget'), { budget: String(most), usage: '0' });
+    const max = (BigInt(heap ?? 0) / 10n) * 9n;
+    t.match(await program.must('budget'), { budget: String(max), usage: '0' });
     await program.must('open 0');
     await program.must('allocate a 65536 0 0');
-    t.match(await program.must('budget'), { budget: String(most), usage: '65536' }, 'what is live is in use');
+    t.match(await program.must('budget'), { budget: String(max), usage: '65536' }, 'what is live is in use');
     const above = String(BigInt(heap ?? 0) * 2n);
     for (const [budget, usage] of [
       ['0', 'live'],

@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { FdCredit } from 'vkmemd/dist/handoff/credit.js';
-import { FlightPool } from 'vkmemd/dist/limits/flight.js';
+import { InFlightFdsPool } from 'vkmemd/dist/limits/in-flight-fds.js';
 
 /** A client that has received nothing of what is sent to it, until the test says so. */
 class Client {
   unreadFds = 0;
   crowded = false;
   eased = 0;
-  readonly pool = new FlightPool(64);
+  readonly pool = new InFlightFdsPool(64);
   readonly credit: FdCredit;
 
-  constructor(most: number) {
+  constructor(max: number) {
     const flight = this.pool.join(1);
     if (!flight) throw new Error('no room');
-    this.credit = new FdCredit(this, flight, most, () => {
+    this.credit = new FdCredit(this, flight, max, () => {
       this.eased += 1;
     });
   }

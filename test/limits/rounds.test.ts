@@ -4,13 +4,13 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import { Rounds } from 'vkmemd/dist/limits/rounds.js';
+import { PerTickLimit } from 'vkmemd/dist/limits/per-tick-limit.js';
 import { ControlWire } from '../support/control-wire.js';
 import { startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 t.test('so many of one user in one turn', async (t) => {
-  const rounds = new Rounds(3);
+  const rounds = new PerTickLimit(3);
   const gone: number[] = [];
   const bring = (uid: number, what: number) => {
     const goOn = () => gone.push(what);

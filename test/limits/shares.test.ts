@@ -3,7 +3,7 @@
  */
 import t from 'tap';
 import { FdBudget } from 'vkmemd/dist/limits/fd-budget.js';
-import { FlightPool } from 'vkmemd/dist/limits/flight.js';
+import { InFlightFdsPool } from 'vkmemd/dist/limits/in-flight-fds.js';
 import { Shares } from 'vkmemd/dist/limits/shares.js';
 import { TokenBucket } from 'vkmemd/dist/limits/token-bucket.js';
 
@@ -12,7 +12,7 @@ t.test('one user takes all it can get', async (t) => {
   const mine = Array.from({ length: 24 }, () => shares.take(1, 1));
   t.ok(mine.every((taken) => typeof taken === 'function'));
   t.equal(shares.take(1, 1), 'user', 'the last quarter is not for it');
-  t.equal(shares.mostOf(1), 24);
+  t.equal(shares.maxOf(1), 24);
   for (let uid = 2; uid < 5; uid += 1) {
     t.type(shares.take(uid, 2), 'function', 'those who have none get some');
     t.equal(shares.take(uid, 1), 'user', 'but few');
@@ -33,15 +33,15 @@ t.test('one user takes all it can get', async (t) => {
 
 t.test('what is there already counts, and nothing more is given until it is below', async (t) => {
   const shares = new Shares(() => 8);
-  const [most, rest] = [shares.count(1, 7), shares.count(1, 3)];
+  const [max, rest] = [shares.count(1, 7), shares.count(1, 3)];
   t.equal(shares.of(1), 10);
   t.equal(shares.take(2, 1), 'daemon');
-  most();
-  most();
+  max();
+  max();
   t.equal(shares.total, 3);
   t.type(shares.take(2, 1), 'function');
   rest();
-  const fds = new FdBudget({ most: 256, open: 20 }, 32);
+  const fds = new FdBudget({ max: 256, open: 20 }, 32);
   const giveBack = fds.count(1, 1000);
   t.throws(() => fds.lease(2, 1), { code: 'TOO_MANY_FILES' });
   giveBack();
@@ -60,13 +60,13 @@ t.test('what there is can change', async (t) => {
 });
 
 t.test('fds against RLIMIT_NOFILE', async (t) => {
-  const small = new FdBudget({ most: 64, open: 22 }, 32);
+  const small = new FdBudget({ max: 64, open: 22 }, 32);
   t.equal(small.capacity, 64 - 22 - 3 - 10 - small.inHand * 4, 'a small limit has a small reserve');
   t.ok(small.capacity >= 20 && small.inHand >= 1);
-  const large = new FdBudget({ most: 65_536, open: 22 }, 32);
+  const large = new FdBudget({ max: 65_536, open: 22 }, 32);
   t.equal(large.capacity, 65_536 - 22 - 3 - 32 - 9 * 4);
-  t.ok(large.mostSessions >= 10_000, 'the service has enough for 10 000 sessions');
-  const none = new FdBudget({ most: 32, open: 30 }, 32);
+  t.ok(large.maxSessions >= 10_000, 'the service has enough for 10 000 sessions');
+  const none = new FdBudget({ max: 32, open: 30 }, 32);
   t.equal(none.capacity, 0);
   t.throws(() => none.lease(1, 1), { code: 'TOO_MANY_FILES', metadata: { limit: '0', whose: 'daemon' } });
   const taken: (() => void)[] = [];
@@ -83,8 +83,8 @@ t.test('fds against RLIMIT_NOFILE', async (t) => {
 });
 
 t.test('fds in flight never add up to more than the kernel takes', async (t) => {
-  const pool = new FlightPool(64);
-  t.equal(pool.mostSessions, 16);
+  const pool = new InFlightFdsPool(64);
+  t.equal(pool.maxSessions, 16);
   const greedy = pool.join(1);
   t.equal(greedy?.allowance, 4);
   t.equal(greedy?.raise(16), true);

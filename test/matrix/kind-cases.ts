@@ -45,7 +45,7 @@ async function useEnd({ client }: Seat, memory: Memory): Promise<void> {
 }
 
 export function sizeCases({ device }: Seat): Case[] {
-  const largest = device.heaps.reduce((most, { sizeBytes }) => (sizeBytes > most ? sizeBytes : most), 0n);
+  const largest = device.heaps.reduce((max, { sizeBytes }) => (sizeBytes > max ? sizeBytes : max), 0n);
   const promised = device.maxAllocationSizeBytes + 1n;
   const unpromised: readonly Answer[] =
     promised > largest ? ['SIZE_ABOVE_MAXIMUM'] : ['pass', 'DEVICE_OUT_OF_MEMORY', 'BUDGET_EXCEEDED'];

@@ -5,8 +5,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
-import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
 import type { Domain } from 'vkmemd/dist/memory/domain.js';
+import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
 import { listAllocations } from 'vkmemd/dist/requests/inspect.js';
 import { ControlWire } from '../support/control-wire.js';
 import { startDaemon } from '../support/daemon.js';

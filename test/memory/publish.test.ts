@@ -6,13 +6,13 @@ import { addSeals, createMemfd, KIND_NAMES, type OwnedFd, SEALS } from '@vkmemd/
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { Publication } from 'vkmemd/dist/memory/allocation/publication.js';
-import { Sharing } from 'vkmemd/dist/memory/grant/access-lock.js';
+import { AccessLock } from 'vkmemd/dist/memory/grant/access-lock.js';
 
 function publication(
   sealable: OwnedFd | undefined,
   told = () => {},
-): { publication: Publication; sharing: Sharing } {
-  const sharing = new Sharing('ONE_WRITER');
+): { publication: Publication; sharing: AccessLock } {
+  const sharing = new AccessLock('ONE_WRITER');
   const allocation = { id: 'one', memory: { sealable }, sharing } as unknown as Allocation;
   return { publication: new Publication(allocation, told), sharing };
 }

@@ -3,12 +3,7 @@
  */
 import t from 'tap';
 import type { Domain } from 'vkmemd/dist/memory/domain.js';
-import {
-  beginRequest,
-  onRequest,
-  publishRequest,
-  type RequestEvent,
-} from 'vkmemd/dist/requests/events.js';
+import { beginRequest, onRequest, publishRequest, type RequestEvent } from 'vkmemd/dist/requests/events.js';
 
 const domain = {} as Domain;
 

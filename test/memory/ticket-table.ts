@@ -2,7 +2,7 @@
  * A table of tickets on a clock of the test's, with a quota that counts and notes that are kept.
  */
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
-import { Guesses } from 'vkmemd/dist/memory/ticket/guesses.js';
+import { FailedTicketAttempts } from 'vkmemd/dist/memory/ticket/failed-attempts.js';
 import type { TicketTerms } from 'vkmemd/dist/memory/ticket/ticket.js';
 import { Tickets } from 'vkmemd/dist/memory/ticket/tickets.js';
 
@@ -25,7 +25,7 @@ export function table() {
     };
   };
   const note = (what: string) => void notes.push(what);
-  const guesses = new Guesses(note, () => clock.now);
+  const guesses = new FailedTicketAttempts(note, () => clock.now);
   const tickets = new Tickets(take, note, {
     now: () => clock.now,
     date: () => clock.now + clock.date,

@@ -8,8 +8,8 @@ import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { ALLOCATION_CHANNEL, publishEvent } from 'vkmemd/dist/memory/allocation/events.js';
 import type { Owned } from 'vkmemd/dist/memory/authority.js';
 import type { Domain } from 'vkmemd/dist/memory/domain.js';
-import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { publishSessionEnd, SESSION_CHANNEL } from 'vkmemd/dist/memory/session/events.js';
+import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { AllocationWatch } from 'vkmemd/dist/memory/watch/watch-allocations.js';
 import { user } from './ticket-table.js';
 

@@ -150,11 +150,11 @@ t.test('overflow: a peer that does not read is cut off, and the queued fds are c
         return undefined;
       },
     });
-    let most = 0;
+    let max = 0;
     while (server.connection.send(Buffer.alloc(20_000), nullFds(1))) {
-      most = Math.max(most, server.connection.queuedMessages);
+      max = Math.max(max, server.connection.queuedMessages);
     }
-    t.ok(most >= 3 && most <= 8, `${most} messages were queued`);
+    t.ok(max >= 3 && max <= 8, `${max} messages were queued`);
     t.strictSame(server.closes, [], 'close never comes from within send');
     await until(() => server.closed);
     t.strictSame(faults, [{ kind: 'overflow' }]);

@@ -7,17 +7,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { Connection, pendingCloses, seqpacketPair, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { fc } from '../support/properties.js';
-import {
-  closeFiles,
-  content,
-  copies,
-  End,
-  fdsUpTo,
-  MOST_BYTES,
-  MOST_FDS,
-  rawPeer,
-  sizes,
-} from './framing.js';
+import { closeFiles, content, copies, End, fdsUpTo, MAX_BYTES, MAX_FDS, rawPeer, sizes } from './framing.js';
 import { openFds, sameFds, until } from './open-fds.js';
 
 const CONVERSATIONS = 150;
@@ -37,7 +27,7 @@ async function nothingLeft(before: number): Promise<void> {
 
 const step = fc.record({
   from: fc.constantFrom(0 as const, 1 as const),
-  message: fc.record({ size: sizes(1, MOST_BYTES), fds: fdsUpTo(MOST_FDS) }),
+  message: fc.record({ size: sizes(1, MAX_BYTES), fds: fdsUpTo(MAX_FDS) }),
   after: fc.constantFrom('nothing', 'nothing', 'turn', 'wait', 'pause', 'resume', 'release'),
   to: fc.constantFrom(0 as const, 1 as const),
 });
@@ -57,7 +47,7 @@ for (const untrusted of [false, true]) {
         list.filter((each) => each.from === from).map(({ message }) => message),
       );
       const [one, other] = seqpacketPair();
-      const limits = { ...EVERYTHING, maxFds: MOST_FDS };
+      const limits = { ...EVERYTHING, maxFds: MAX_FDS };
       const ends = [
         new End(one, sent[1] ?? [], limits),
         new End(other, sent[0] ?? [], { ...limits, untrusted }, keep),
@@ -89,8 +79,8 @@ for (const untrusted of [false, true]) {
   });
 
   const limits = fc.record({
-    maxMessageBytes: sizes(1, MOST_BYTES),
-    maxFds: fc.oneof(fc.constantFrom(0, 1, 4), fc.nat(MOST_FDS)),
+    maxMessageBytes: sizes(1, MAX_BYTES),
+    maxFds: fc.oneof(fc.constantFrom(0, 1, 4), fc.nat(MAX_FDS)),
   });
   const breaches = limits.chain(({ maxMessageBytes, maxFds }) =>
     fc.record({
@@ -98,7 +88,7 @@ for (const untrusted of [false, true]) {
       messages: fc.array(
         fc.record({
           size: sizes(0, maxMessageBytes, 10),
-          fds: fc.oneof(fdsUpTo(maxFds), fdsUpTo(Math.min(maxFds + 2, MOST_FDS))),
+          fds: fc.oneof(fdsUpTo(maxFds), fdsUpTo(Math.min(maxFds + 2, MAX_FDS))),
         }),
         { maxLength: 8, size: 'max' },
       ),
@@ -142,9 +132,9 @@ for (const untrusted of [false, true]) {
 t.test('what may not be sent is refused, and its fds are closed', async (t) => {
   const before = openFds();
   const attempt = fc.record({
-    maxMessageBytes: fc.integer({ min: 1, max: MOST_BYTES }),
-    size: fc.oneof(fc.constantFrom(0, 1), fc.nat(MOST_BYTES + 5)),
-    fds: fc.oneof(fdsUpTo(3), fdsUpTo(MOST_FDS + 3)),
+    maxMessageBytes: fc.integer({ min: 1, max: MAX_BYTES }),
+    size: fc.oneof(fc.constantFrom(0, 1), fc.nat(MAX_BYTES + 5)),
+    fds: fc.oneof(fdsUpTo(3), fdsUpTo(MAX_FDS + 3)),
   });
   let refused = 0;
   const refusal = fc.asyncProperty(attempt, async ({ maxMessageBytes, ...message }) => {
@@ -157,7 +147,7 @@ t.test('what may not be sent is refused, and its fds are closed', async (t) => {
     );
     const { size, fds } = message;
     const send = () => connection.send(content(0, size), copies(message));
-    if (size === 0 || size > maxMessageBytes || fds.length > MOST_FDS) {
+    if (size === 0 || size > maxMessageBytes || fds.length > MAX_FDS) {
       throws(send, (failure) => failure instanceof VkmemError && failure.code === 'INVALID_ARGUMENT');
       refused += 1;
     } else {

@@ -18,8 +18,8 @@ import type fastCheck from 'fast-check';
 import { root } from '../support/daemon.js';
 import { fc } from '../support/properties.js';
 
-export const MOST_BYTES = 65_536;
-export const MOST_FDS = 253;
+export const MAX_BYTES = 65_536;
+export const MAX_FDS = 253;
 /** More bytes than any message here has. */
 const NOISE_BYTES = 80_000;
 const DISTINCT = 997;
@@ -55,11 +55,11 @@ export function closeFiles(): void {
 }
 
 /** Sizes up to `most`, and a few beyond; the edges and small ones more often. */
-export const sizes = (least: number, most: number, beyond = 0): fastCheck.Arbitrary<number> =>
+export const sizes = (least: number, max: number, beyond = 0): fastCheck.Arbitrary<number> =>
   fc
     .oneof(
-      fc.constantFrom(least, least + 1, most - 1, most, most + beyond),
-      fc.integer({ min: least, max: most + beyond }),
+      fc.constantFrom(least, least + 1, max - 1, max, max + beyond),
+      fc.integer({ min: least, max: max + beyond }),
       fc.integer({ min: least, max: 300 }),
     )
     .map((size) => Math.max(least, size));
@@ -67,11 +67,11 @@ export const sizes = (least: number, most: number, beyond = 0): fastCheck.Arbitr
 const file = fc.nat(files.length - 1);
 
 /** The fds of a message: few, as a rule. */
-export const fdsUpTo = (most: number): fastCheck.Arbitrary<number[]> =>
+export const fdsUpTo = (max: number): fastCheck.Arbitrary<number[]> =>
   fc.oneof(
-    { weight: 5, arbitrary: fc.array(file, { maxLength: Math.min(3, most) }) },
-    { weight: 1, arbitrary: fc.array(file, { maxLength: most, size: 'max' }) },
-    { weight: 1, arbitrary: fc.array(file, { minLength: most, maxLength: most, size: 'max' }) },
+    { weight: 5, arbitrary: fc.array(file, { maxLength: Math.min(3, max) }) },
+    { weight: 1, arbitrary: fc.array(file, { maxLength: max, size: 'max' }) },
+    { weight: 1, arbitrary: fc.array(file, { minLength: max, maxLength: max, size: 'max' }) },
   );
 
 /** One end. What it finds wrong it throws at whoever asks it next. */
@@ -151,14 +151,14 @@ const addon = createRequire(import.meta.url)(join(root, 'proto/native/build/Rele
 export function rawPeer(fd: OwnedFd, heard: (text: string | undefined) => void): RawConnection {
   const raw = new addon.Connection();
   const nothing = () => {};
-  const most = 1 << 28;
+  const max = 1 << 28;
   raw.open(
     fd.take(),
-    MOST_BYTES,
+    MAX_BYTES,
     0,
-    most,
-    most,
-    most,
+    max,
+    max,
+    max,
     false,
     false,
     (data: Buffer) => heard(data.toString()),

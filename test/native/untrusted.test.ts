@@ -1,6 +1,6 @@
 /**
  * What an untrusted peer sends: one message with fds at a time, no more fds than are allowed, and each of them, with its
- * copies, closed by the reaper. That nobody waits for one that blocks is shown on a daemon (test/spine/hostile-fds).
+ * copies, closed by the reaper. That nobody waits for one that blocks is shown on a daemon (test/daemon/hostile-fds).
  */
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -80,7 +80,7 @@ t.test('messages with fds come one at a time, others at once', async (t) => {
 
 t.test('what breaks a limit stays outside', async (t) => {
   const before = openFds();
-  const most = before.size + 6; // two connections and what the event loop needs
+  const max = before.size + 6; // two connections and what the event loop needs
   for (const [what, size, count, limits, kind] of [
     ['two of one', 1, 2, { maxFds: 1 }, 'unsolicited-fds'],
     ['253 of three', 1, 253, { maxFds: 3 }, 'unsolicited-fds'],
@@ -98,7 +98,7 @@ t.test('what breaks a limit stays outside', async (t) => {
     t.strictSame({ messages, heard }, { messages: [], heard: ['goodbye'] });
     await until(() => pendingCloses() === 0);
     peer.close();
-    t.ok(openFds().size <= most, 'none of them is left');
+    t.ok(openFds().size <= max, 'none of them is left');
   }
   await sameFds(t, before);
 });

@@ -174,10 +174,10 @@ t.test('what is odd', async (t) => {
   t.match(await oddities('[[rule]]\ngroup = 5\nreserved_bytes = "1MiB"\n'), [
     /kept for whoever matches, each/,
   ]);
-  const most = (over: string) =>
+  const max = (over: string) =>
     `${over}[[rule]]\nuid = [5, 6]\nreserved_bytes = "50%"\n[[rule]]\nuid = 7\nreserved_bytes = "1%"\n`;
-  t.match(await oddities(most('')), [
+  t.match(await oddities(max('')), [
     '4:3 with this rule 101 % of a heap are kept; overcommit = true would allow that.',
   ]);
-  t.strictSame(await oddities(most('overcommit = true\n')), []);
+  t.strictSame(await oddities(max('overcommit = true\n')), []);
 });

@@ -10,7 +10,7 @@ import { type AnyMessage, messageNames, messagesOf } from '../support/schema-mes
 
 const ROUND_TRIPS = 100; // of each message
 const MANGLED = 4000;
-const MOST_BYTES = 65_536;
+const MAX_BYTES = 65_536;
 /** What comes from outside, and what holds most of what there is. */
 const LABORIOUS = [
   'ClientMessage',
@@ -129,11 +129,11 @@ t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
 });
 
 t.test('as many bytes as a datagram has, made to be laborious', async (t) => {
-  const filled = (...bytes: number[]) => Buffer.alloc(MOST_BYTES, Buffer.from(bytes));
+  const filled = (...bytes: number[]) => Buffer.alloc(MAX_BYTES, Buffer.from(bytes));
   /** A field that holds a field that holds a field. */
   const nested = () => {
     const parts: Buffer[] = [];
-    for (let size = MOST_BYTES - 4; size > 4; size -= 4) {
+    for (let size = MAX_BYTES - 4; size > 4; size -= 4) {
       parts.push(Buffer.from([0x5a, 0x80 | (size & 0x7f), 0x80 | ((size >> 7) & 0x7f), size >> 14]));
     }
     return Buffer.concat(parts);
@@ -145,7 +145,7 @@ t.test('as many bytes as a datagram has, made to be laborious', async (t) => {
     ['fields in fields', nested()],
     ['empty allocations', filled(0x0a, 0x00)],
     ['empty sub-messages', filled(0x5a, 0x00)],
-    ['enumerators', Buffer.concat([Buffer.from([0x22, 0xfd, 0xff, 0x03]), Buffer.alloc(MOST_BYTES - 3, 1)])],
+    ['enumerators', Buffer.concat([Buffer.from([0x22, 0xfd, 0xff, 0x03]), Buffer.alloc(MAX_BYTES - 3, 1)])],
     ['a length beyond the end', filled(0x0a, 0xff, 0xff, 0xff, 0xff, 0x07)],
     ['a number without end', filled(0xff)],
     ['zeros', filled(0)],

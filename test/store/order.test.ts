@@ -6,9 +6,9 @@ import { fstatSync } from 'node:fs';
 import { closeAll, createMemfd, type OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
 import type { FdStore } from 'vkmemd/dist/store/fd-store.js';
-import { HandedFds } from 'vkmemd/dist/store/handed-fds.js';
-import { Keeping } from 'vkmemd/dist/store/keeping.js';
+import { InheritedFds } from 'vkmemd/dist/store/inherited-fds.js';
 import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
+import { StateWriter } from 'vkmemd/dist/store/state-writer.js';
 import { StoredFds } from 'vkmemd/dist/store/stored-fds.js';
 import { temporaryFolder } from '../support/daemon.js';
 
@@ -42,7 +42,7 @@ t.test('two fds of one allocation', async (t) => {
   const uuid = Buffer.alloc(16, 7);
   const fault = (what: string) => t.fail(what);
   const stored = new StoredFds(store, 100, fault);
-  const keeping = new Keeping(ledger, { deviceUuid: uuid, driverUuid: uuid }, stored);
+  const keeping = new StateWriter(ledger, { deviceUuid: uuid, driverUuid: uuid }, stored);
   const fds = new Map<number, OwnedFd>();
   for (const type of [1, 0x200]) fds.set(type, await createMemfd(`type ${type}`, 4096n));
   const expected = [...fds].map(([type, fd]) => [type, inode(fd)]);
@@ -63,7 +63,7 @@ t.test('two fds of one allocation', async (t) => {
     names.every((name) => name.length === 2),
     `names are short: ${names}`,
   );
-  const again = new HandedFds(new Map(store.handed)).takeEach(record?.fds ?? []);
+  const again = new InheritedFds(new Map(store.handed)).takeEach(record?.fds ?? []);
   const found = [...(again ?? [])].map(([type, fd]) => [type, inode(fd)]);
   t.strictSame(found, expected);
   await keeping.gone({ id: 'two' });

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { closeAll, DatagramReceiver, type Decoded, decode, encode } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
-import { allocate as allocateFor } from 'vkmemd/dist/requests/allocate.js';
-import { Domain } from 'vkmemd/dist/memory/domain.js';
 import { beginSession, endSession, free } from 'vkmemd/dist/memory/allocation/draining.js';
-import { Survival } from 'vkmemd/dist/store/survival.js';
+import { Domain } from 'vkmemd/dist/memory/domain.js';
+import { allocate as allocateFor } from 'vkmemd/dist/requests/allocate.js';
+import { PersistentState } from 'vkmemd/dist/store/persistent-state.js';
 import { NotifyFdStore } from 'vkmemd/dist/systemd/fd-store.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
@@ -23,7 +23,7 @@ const requestOf = (name: string): Decoded<'AllocateRequest'> =>
   decode('AllocateRequest', encode('AllocateRequest', { sizeBytes: 4096n, kinds, name }));
 
 /** A domain whose fds go to a manager that closes them, of which the policy lets `most` be kept. */
-async function storing(t: Test, most: number) {
+async function storing(t: Test, max: number) {
   const address = join(temporaryFolder(t), 'notify');
   const on = {
     message: ({ fds }: { fds: Parameters<typeof closeAll>[0] }) => closeAll(fds),
@@ -36,7 +36,7 @@ async function storing(t: Test, most: number) {
   const faults: string[] = [];
   const fault = (what: string) => faults.push(what);
   const store = new NotifyFdStore(address, 1000);
-  const survival = Survival.open(temporaryFolder(t), device.info, store, most, new Map(), fault);
+  const survival = PersistentState.open(temporaryFolder(t), device.info, store, max, new Map(), fault);
   const policy = policyOf([LET_IN]);
   const fds = new FdBudget(openFiles(), 32);
   const settings = { policy, readPolicy: async () => policy, fds, persistence: survival.keeping };

@@ -5,10 +5,10 @@
 import { LET_IN, OPERATOR_UID, policyOf, rule, SIZE } from './quotas.js';
 
 export const UIDS = [101, 102, 103, OPERATOR_UID] as const;
-const MOST_OF_103 = 3;
+const MAX_OF_103 = 3;
 export const policy = policyOf([
   LET_IN,
-  rule({ maxBytes: { every: { bytes: 700n } }, maxAllocations: MOST_OF_103 }, 103),
+  rule({ maxBytes: { every: { bytes: 700n } }, maxAllocations: MAX_OF_103 }, 103),
   rule({ reservedBytes: { every: { bytes: 200n } } }, 102),
 ]);
 
@@ -71,7 +71,7 @@ export class Model {
   verdict(uid: number, bytes: bigint): string {
     const user = this.user(uid);
     if (bytes > SIZE) return 'SIZE_ABOVE_MAXIMUM';
-    if (uid === 103 && user.charges >= MOST_OF_103) return 'QUOTA_EXCEEDED';
+    if (uid === 103 && user.charges >= MAX_OF_103) return 'QUOTA_EXCEEDED';
     if (user.used + bytes > this.limitOf(uid)) return 'QUOTA_EXCEEDED';
     const own = bytes <= this.unused(uid) && bytes <= this.left;
     return own || bytes <= this.left - this.unusedOfOthers(uid) ? 'served' : 'BUDGET_EXCEEDED';

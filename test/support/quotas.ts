@@ -2,11 +2,12 @@
  * Quotas on heaps of a size of our choice, with a driver that has no budget of its own: everything that heaps have can
  * be used.
  */
-import { Authority } from 'vkmemd/dist/memory/authority.js';
+
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
 import type { Quota } from 'vkmemd/dist/memory/accounting/quota.js';
 import { Quotas } from 'vkmemd/dist/memory/accounting/quotas.js';
+import { Authority } from 'vkmemd/dist/memory/authority.js';
 import type { Identity } from 'vkmemd/dist/policy/identity.js';
 import { Policy, type PolicyTerms, type Rule } from 'vkmemd/dist/policy/policy.js';
 

@@ -22,7 +22,7 @@ export interface Witnessed extends TestDaemon {
 }
 
 /** @param policy in addition to one that lets everybody in. */
-export async function startWitnessed(t: Test, policy = '', mostFds = FEW_FDS): Promise<Witnessed> {
+export async function startWitnessed(t: Test, policy = '', maxFds = FEW_FDS): Promise<Witnessed> {
   if (!existsSync(LIBRARY)) throw new Error(`there is no ${LIBRARY}: run \`node scripts/setup.mjs test\``);
   const log = join(temporaryFolder(t), 'failures');
   writeFileSync(log, '');
@@ -34,7 +34,7 @@ export async function startWitnessed(t: Test, policy = '', mostFds = FEW_FDS): P
       // A sanitizer that this process runs under must come first.
       LD_PRELOAD: [process.env.LD_PRELOAD, LIBRARY].filter(Boolean).join(':'),
       FD_WITNESS_LOG: log,
-      FD_WITNESS_MOST: String(mostFds),
+      FD_WITNESS_MOST: String(maxFds),
     },
   });
   return {

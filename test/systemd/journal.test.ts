@@ -7,7 +7,7 @@ import { fstatSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { entryOf } from 'vkmemd/dist/systemd/entry.js';
-import { encodeEntry, isJournal, Journal, MOST_VALUE_BYTES } from 'vkmemd/dist/systemd/journal.js';
+import { encodeEntry, isJournal, Journal, MAX_VALUE_BYTES } from 'vkmemd/dist/systemd/journal.js';
 import { until } from '../faults/support.js';
 import {
   daemonProgram,
@@ -43,8 +43,8 @@ t.test('an entry', async (t) => {
   const lines = encodeEntry({ MESSAGE: 'a\nb', PRIORITY: '6' });
   const length = '\u0003\0\0\0\0\0\0\0';
   t.equal(lines.toString('latin1'), `MESSAGE\n${length}a\nb\nPRIORITY=6\n`, 'with a newline');
-  const long = decoded(encodeEntry({ MESSAGE: 'é'.repeat(MOST_VALUE_BYTES) })).MESSAGE ?? '';
-  t.ok(Buffer.byteLength(long) <= MOST_VALUE_BYTES);
+  const long = decoded(encodeEntry({ MESSAGE: 'é'.repeat(MAX_VALUE_BYTES) })).MESSAGE ?? '';
+  t.ok(Buffer.byteLength(long) <= MAX_VALUE_BYTES);
   t.match(long, /^é+… \(cut\)$/, 'too long, cut between two characters');
 });
 
@@ -92,7 +92,7 @@ t.test('a journal that is there, full, and gone', async (t) => {
     for (let sent = 0; sent < 100_000; sent += 1) journal.send({ MESSAGE: String(sent) });
   }, /did not take an entry/);
   const full: Record<string, string> = {};
-  for (let field = 0; field < 10; field += 1) full[`FIELD${field}`] = 'x'.repeat(MOST_VALUE_BYTES + 1);
+  for (let field = 0; field < 10; field += 1) full[`FIELD${field}`] = 'x'.repeat(MAX_VALUE_BYTES + 1);
   await until('there is room again', () => messages.includes('MESSAGE=0\n'));
   journal.send(full);
   close();

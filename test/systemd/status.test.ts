@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import type { Domain } from 'vkmemd/dist/memory/domain.js';
-import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { publishSessionBegin, publishSessionEnd } from 'vkmemd/dist/memory/session/events.js';
+import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { StatusLine, statusText } from 'vkmemd/dist/systemd/status.js';
 import { until } from '../faults/support.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
@@ -51,12 +51,12 @@ t.test('not more than once a second, and only what is new', async (t) => {
   const sent: string[] = [];
   const status = new StatusLine(domain, (line) => sent.push(line));
   // Timers count whole milliseconds, so one may be early by as much.
-  const most = () => Math.floor((performance.now() - begun + 5) / 1000);
+  const max = () => Math.floor((performance.now() - begun + 5) / 1000);
   while (sent.length < 2) {
     sessions.size += 1;
     publishSessionBegin(domain, {} as Session);
     await setTimeout(10);
-    if (sent.length > most()) throw new Error(`${sent.length} lines too early`);
+    if (sent.length > max()) throw new Error(`${sent.length} lines too early`);
   }
   sessions.size -= 1;
   publishSessionEnd(domain, {} as Session);

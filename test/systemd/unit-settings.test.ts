@@ -52,9 +52,9 @@ t.test('never less than the units have, which is all that may be stored', async 
 t.test('enough for the sessions that there may be', async (t) => {
   for (const sessions of [100, 10_000, 50_000, 200_000]) {
     const limits = { ...DEFAULT_LIMITS, sessions };
-    const most = openFilesFor(limits);
-    const budget = new FdBudget({ most, open: 60 }, limits.reservedFds);
-    t.ok(budget.mostSessions >= sessions, `${most} files, ${budget.mostSessions} sessions`);
+    const max = openFilesFor(limits);
+    const budget = new FdBudget({ max, open: 60 }, limits.reservedFds);
+    t.ok(budget.maxSessions >= sessions, `${max} files, ${budget.maxSessions} sessions`);
   }
   t.equal(openFilesFor({ ...DEFAULT_LIMITS, sessions: 1_000_000 }), 1 << 20, 'what the kernel allows');
 });

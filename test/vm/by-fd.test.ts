@@ -15,7 +15,12 @@ t.test('a machine with a connection that it inherited', { skip: noQemu ?? false 
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   const memory = await client.allocate({ name: 'frames', size: 1n << 20n });
-  const program = [process.execPath, `${root}/client/typescript/bin/vkmemctl.js`, '--runtime-dir', runtimeDir];
+  const program = [
+    process.execPath,
+    `${root}/client/typescript/bin/vkmemctl.js`,
+    '--runtime-dir',
+    runtimeDir,
+  ];
   const offer = ['vm', 'ivshmem', 'frames', '--vectors', '2', '--fd', '--', QEMU];
   const device = ['-chardev', 'socket,id=c,fd={fd}', '-device', 'ivshmem-doorbell,chardev=c,vectors=2'];
   const start = () => Qemu.start(t, device, { command: [...program, ...offer] });

@@ -106,7 +106,7 @@ async function refusals(t: Test, client: Client): Promise<void> {
     await t.rejects(client.allocate(options), refusal, what);
   }
   const { heaps } = await client.budget();
-  const largest = heaps.reduce((most, { sizeBytes }) => (sizeBytes > most ? sizeBytes : most), 0n);
+  const largest = heaps.reduce((max, { sizeBytes }) => (sizeBytes > max ? sizeBytes : max), 0n);
   const above = { size: largest - 1n, hints: { alignment: 1n << 30n, powerOfTwo: true } };
   if ((largest & (largest - 1n)) !== 0n) {
     await t.rejects(

@@ -9,8 +9,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { HANDOFF_SOCKET, type Program, runtimeDir, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import type { ControlClient } from '../control.js';
 import { Handover } from '../connection/handover.js';
+import type { ControlClient } from '../control.js';
 import { parseAllWanted, requireFit, type Wanted } from './allocate-option.js';
 import { acting, type Context, errorObject, expected, newCommand } from './command.js';
 import { sandboxed } from './sandbox.js';
@@ -44,7 +44,7 @@ const EXAMPLES = [
 const EXIT_CANNOT_RUN = 126;
 const EXIT_NOT_FOUND = 127;
 /** In UTF-16 units, none of which is more than 3 of the 128 bytes that a client's name may have. */
-const MOST_NAME = 42;
+const MAX_NAME = 42;
 const COMMAND_LINE = '/proc/self/cmdline';
 
 interface Options {
@@ -103,7 +103,7 @@ function described(failure: unknown, sandbox = false): unknown {
 
 /** Begins the session of a command. */
 export function beginFor(command: string, folder: string | undefined): Promise<Handover> {
-  return Handover.begin(join(runtimeDir(folder), HANDOFF_SOCKET), basename(command).slice(0, MOST_NAME));
+  return Handover.begin(join(runtimeDir(folder), HANDOFF_SOCKET), basename(command).slice(0, MAX_NAME));
 }
 
 async function run(context: Context, operands: readonly string[], options: Options): Promise<void> {

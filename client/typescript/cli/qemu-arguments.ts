@@ -74,8 +74,8 @@ function roomFor(given: readonly Given[], own: readonly string[]): string[] {
   const size = ram !== undefined && !SIZED.test(said) ? [`size=${ram}B`] : [];
   if (said.includes('maxmem=')) return size.length > 0 ? ['-m', ...size] : [];
   if (plugged.length === 0) return [];
-  const most = plugged.reduce((sum, { size }) => sum + size, ram ?? ramOf(said));
-  return ['-m', [...size, `slots=${plugged.length}`, `maxmem=${most}B`].join(',')];
+  const max = plugged.reduce((sum, { size }) => sum + size, ram ?? ramOf(said));
+  return ['-m', [...size, `slots=${plugged.length}`, `maxmem=${max}B`].join(',')];
 }
 
 /** Bytes, as -m says them: MiB without a unit. */

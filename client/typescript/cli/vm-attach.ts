@@ -6,8 +6,8 @@
  */
 import { type AccessName, type OwnedFd, openPidfd, VkmemError } from '@vkmemd/proto';
 import { type Command, Option } from 'commander';
-import { checkWord } from '../request/arguments.js';
 import { connect } from '../connect.js';
+import { checkWord } from '../request/arguments.js';
 import { plugIn } from '../vm/hotplug.js';
 import { Qmp } from '../vm/qmp.js';
 import { UUID } from './allocation.js';

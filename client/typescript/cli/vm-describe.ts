@@ -3,8 +3,8 @@
  */
 import { flagNames, type KindName } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import { type BackendObject, describeForBackend } from '../vm/backend.js';
 import { connect } from '../connect.js';
+import { type BackendObject, describeForBackend } from '../vm/backend.js';
 import { type QemuOptions, qemuOptions } from '../vm/qemu-options.js';
 import { UUID } from './allocation.js';
 import { acting, newCommand } from './command.js';

@@ -24,7 +24,7 @@ const EXAMPLES = [
 
 const DEFAULT_TIMEOUT = '10s';
 /** What a timer can be set to. */
-const MOST_MS = 0x7fffffff;
+const MAX_MS = 0x7fffffff;
 
 interface Options {
   readonly qmp: string;
@@ -59,7 +59,7 @@ async function find({ control }: Context, qmp: Qmp, name: string): Promise<Plugg
 }
 
 async function detach(context: Context, name: string, { qmp: path, timeout }: Options): Promise<void> {
-  const timeoutMs = Math.min(parseSeconds('--timeout', timeout) * 1000, MOST_MS);
+  const timeoutMs = Math.min(parseSeconds('--timeout', timeout) * 1000, MAX_MS);
   const { runtimeDir } = context;
   await using client = await connect({
     ...(runtimeDir === undefined ? {} : { runtimeDir }),

@@ -7,9 +7,9 @@
 import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import type { Ref } from '../request/arguments.js';
 import type { ControlClient } from '../control.js';
 import type { IvshmemServer } from '../ivshmem-calls.js';
+import type { Ref } from '../request/arguments.js';
 import { qemuDoorbell } from '../vm/qemu-options.js';
 import { UUID } from './allocation.js';
 import { type Context, newCommand } from './command.js';

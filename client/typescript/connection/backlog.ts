@@ -14,13 +14,13 @@ export interface Waited {
 }
 
 export class Backlog {
-  readonly #mostMs: number;
+  readonly #maxMs: number;
   #left: Pending[] = [];
   #waiting: Pending[] = [];
 
-  /** @param mostMs how long each waits. */
-  constructor(mostMs: number) {
-    this.#mostMs = mostMs;
+  /** @param maxMs how long each waits. */
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
   }
 
   get empty(): boolean {
@@ -44,17 +44,17 @@ export class Backlog {
   }
 
   #limit(some: readonly Pending[]): void {
-    if (this.#mostMs >= ENDLESS_MS) return;
+    if (this.#maxMs >= ENDLESS_MS) return;
     const late = () => {
       const here = new Set([...this.#left, ...this.#waiting]);
       const over = new Set(some.filter((pending) => here.has(pending)));
       if (over.size === 0) return;
       const without = (pending: Pending) => !over.has(pending);
       [this.#left, this.#waiting] = [this.#left.filter(without), this.#waiting.filter(without)];
-      const reason = new VkmemError('UNAVAILABLE', `The daemon did not come back within ${this.#mostMs} ms.`);
+      const reason = new VkmemError('UNAVAILABLE', `The daemon did not come back within ${this.#maxMs} ms.`);
       for (const pending of over) refuse(pending, unanswered(pending, reason));
     };
     // What keeps the process alive is the way back to the daemon.
-    setTimeout(late, this.#mostMs).unref();
+    setTimeout(late, this.#maxMs).unref();
   }
 }

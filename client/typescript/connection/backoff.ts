@@ -5,11 +5,11 @@
  * wait is any part of that (full jitter): a daemon that comes back is not met by all of its clients in the same instant.
  */
 const FIRST_MS = 50;
-const MOST_MS = 2000;
+const MAX_MS = 2000;
 
 export class Backoff {
   readonly #end: number;
-  #most = 0;
+  #max = 0;
 
   /** @param forMs how long attempts may begin, from now. */
   constructor(forMs: number) {
@@ -26,11 +26,11 @@ export class Backoff {
    * @returns milliseconds to wait before the next attempt; undefined where the time is over.
    */
   next(goesOn = false): number | undefined {
-    const first = this.#most === 0;
-    const left = goesOn ? MOST_MS : this.left;
+    const first = this.#max === 0;
+    const left = goesOn ? MAX_MS : this.left;
     if (left === 0 && !first) return undefined;
-    const wait = Math.min(Math.random() * this.#most, left);
-    this.#most = first ? FIRST_MS : Math.min(2 * this.#most, MOST_MS);
+    const wait = Math.min(Math.random() * this.#max, left);
+    this.#max = first ? FIRST_MS : Math.min(2 * this.#max, MAX_MS);
     return wait;
   }
 }

@@ -24,7 +24,7 @@ import { checkAnswer } from './answer.js';
 import {
   ANSWERS,
   type Answer,
-  type Heir,
+  type ConnectionLost,
   type Pending,
   type Request,
   type Requester,
@@ -41,7 +41,7 @@ export class HandoffConnection implements Requester {
   readonly #waiting: Pending[] = [];
   #lastSequence = 0n;
   #end: VkmemError | undefined;
-  #heir: Heir = rejectAll;
+  #heir: ConnectionLost = rejectAll;
 
   /**
    * Nothing is said yet.
@@ -87,7 +87,7 @@ export class HandoffConnection implements Requester {
   }
 
   /** Has somebody else see to what is left at the end, in place of its rejection. */
-  bequeath(heir: Heir): void {
+  onConnectionLost(heir: ConnectionLost): void {
     this.#heir = heir;
   }
 

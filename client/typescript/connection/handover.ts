@@ -23,9 +23,9 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { checkRef, type Ref } from '../request/arguments.js';
+import { claimRequest } from '../request/requests.js';
 import { HandoffConnection } from './handoff.js';
 import { greet } from './hello.js';
-import { claimRequest } from '../request/requests.js';
 
 /** What the program gets an fd of. */
 export interface Claimed {

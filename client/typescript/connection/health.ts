@@ -16,14 +16,14 @@ const SERVICE = 0x0a;
 const STATUS = 0x08;
 const SERVING = 1;
 /** A length that one byte says. */
-const MOST_NAME_BYTES = 127;
+const MAX_NAME_BYTES = 127;
 
 /** Asks by the name of the service. */
 export const HEALTH_CHECK: MethodShape<string, boolean> = {
   path: '/grpc.health.v1.Health/Check',
   requestSerialize: (service) => {
     const name = Buffer.from(service);
-    if (name.length > MOST_NAME_BYTES) throw new RangeError(`${service} is no service's name`);
+    if (name.length > MAX_NAME_BYTES) throw new RangeError(`${service} is no service's name`);
     return Buffer.concat([Buffer.from([SERVICE, name.length]), name]);
   },
   responseDeserialize: (bytes) => bytes[0] === STATUS && bytes[1] === SERVING,

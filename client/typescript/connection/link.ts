@@ -11,8 +11,6 @@
  * same number may be somebody else's grant.
  */
 import { type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { type ClientEvent, type SessionInfo, sessionInfo } from './session.js';
-import { askable, pendingOf, stale, toAsk } from './again.js';
 import { Backlog } from './backlog.js';
 import type { HandoffConnection } from './handoff.js';
 import { type Found, passes, Reconnection } from './reconnection.js';
@@ -25,6 +23,8 @@ import {
   rejectAll,
   unanswered,
 } from './request.js';
+import { isRetryable, pendingOf, stale, toAsk } from './retry.js';
+import { type ClientEvent, type SessionInfo, sessionInfo } from './session.js';
 
 export interface LinkOptions {
   /** Of the handoff socket; undefined where it cannot be seen, and the connection is not made again. */
@@ -39,7 +39,7 @@ export interface LinkOptions {
 /** Whom the link serves. */
 export interface LinkOwner {
   /** Grants. */
-  held(era: object): bigint[];
+  held(epoch: object): bigint[];
   /** Is told later, never from within a method of the link. */
   tell(event: ClientEvent): void;
 }
@@ -52,7 +52,7 @@ export class Link implements Requester {
   #owner: LinkOwner = { held: () => [], tell: () => {} };
   #connection: HandoffConnection;
   #session: SessionInfo;
-  #era: object = {};
+  #epoch: object = {};
   #absence: Reconnection | undefined;
   readonly #backlog: Backlog;
   /** Whether the session may own memory, whoever holds it. */
@@ -72,7 +72,7 @@ export class Link implements Requester {
     this.#owns = options.inherited;
     this.#connection = connection;
     this.#newChange();
-    connection.bequeath((left, reason) => this.#lost(left, reason));
+    connection.onConnectionLost((left, reason) => this.#lost(left, reason));
   }
 
   get session(): SessionInfo {
@@ -99,15 +99,15 @@ export class Link implements Requester {
     this.#owner = owner;
   }
 
-  /** @param era that it belongs to, by bound(). */
+  /** @param epoch that it belongs to, by bound(). */
   request<R extends Request>(
     request: R,
     fields: NonNullable<Draft<'ClientMessage'>[R]>,
     fds: readonly OwnedFd[] = [],
-    era?: object,
+    epoch?: object,
   ): Promise<Answer<R>> {
     return new Promise<Answer<R>>((resolve, reject) => {
-      const pending = pendingOf(request, fields, fds, era, { resolve, reject });
+      const pending = pendingOf(request, fields, fds, epoch, { resolve, reject });
       this.#owns ||= request === 'allocate' || request === 'import';
       if (this.#end) refuse(pending, new VkmemError('UNAVAILABLE', this.#end.reason, {}, this.#end));
       else if (!this.#absence) this.#put(pending);
@@ -119,9 +119,9 @@ export class Link implements Requester {
   }
 
   /** This era, and who asks for what belongs to it: STALE_INCARNATION in a later one. */
-  bound(): Requester & { readonly era: object } {
-    const era = this.#era;
-    return { era, request: (request, fields, fds) => this.request(request, fields, fds, era) };
+  bound(): Requester & { readonly epoch: object } {
+    const epoch = this.#epoch;
+    return { epoch, request: (request, fields, fds) => this.request(request, fields, fds, epoch) };
   }
 
   /** Ends the session; requests without an answer are rejected with `reason`. Resolves when nothing is open any more. */
@@ -134,7 +134,7 @@ export class Link implements Requester {
 
   /** Asks it on the connection that there is, unless it belongs to a session that is not. */
   #put(pending: Pending): void {
-    if (pending.era === undefined || pending.era === this.#era) this.#connection.ask(pending);
+    if (pending.epoch === undefined || pending.epoch === this.#epoch) this.#connection.ask(pending);
     else refuse(pending, stale());
   }
 
@@ -150,9 +150,9 @@ export class Link implements Requester {
       return;
     }
     this.#connection.close(reason);
-    this.#backlog.leave(left.filter(askable));
-    for (const pending of left) if (!askable(pending)) refuse(pending, unanswered(pending, reason));
-    const held = () => this.#owner.held(this.#era);
+    this.#backlog.leave(left.filter(isRetryable));
+    for (const pending of left) if (!isRetryable(pending)) refuse(pending, unanswered(pending, reason));
+    const held = () => this.#owner.held(this.#epoch);
     const goesOn = () => this.#owns || held().length > 0;
     const keepsAlive = !this.#backlog.empty || held().length > 0;
     const absence = new Reconnection(
@@ -176,10 +176,10 @@ export class Link implements Requester {
     const { restored, incarnation } = welcome;
     this.#absence = undefined;
     this.#connection = handoff;
-    handoff.bequeath((left, reason) => this.#lost(left, reason));
+    handoff.onConnectionLost((left, reason) => this.#lost(left, reason));
     this.#session = sessionInfo(welcome, this.#options.inherited && restored);
     if (!restored) {
-      this.#era = {};
+      this.#epoch = {};
       this.#owns = false;
     }
     const backlog = this.#backlog.take();

@@ -16,9 +16,9 @@ import {
   openSeqpacket,
   VkmemError,
 } from '@vkmemd/proto';
-import { greet } from './hello.js';
 import { Backoff } from './backoff.js';
 import { HandoffConnection } from './handoff.js';
+import { greet } from './hello.js';
 
 export interface Absent {
   /** Of the handoff socket. */

@@ -53,7 +53,7 @@ export interface Pending {
   /** Owned by the request until it is sent. */
   readonly fds: readonly OwnedFd[];
   /** The session that it belongs to, where it means nothing in another one. */
-  readonly era?: object | undefined;
+  readonly epoch?: object | undefined;
   /** How often it was sent, on whichever connection. */
   asked: number;
   resolve(answer: Answer<never>): void;
@@ -61,7 +61,7 @@ export interface Pending {
 }
 
 /** What takes the requests that are left when a connection ends; it settles each, and closes its fds. */
-export type Heir = (left: readonly Pending[], reason: VkmemError) => void;
+export type ConnectionLost = (left: readonly Pending[], reason: VkmemError) => void;
 
 /** What a request without an answer ends with. A connection's end that nothing can mend is told as it is. */
 export function unanswered({ asked }: Pending, reason: VkmemError): VkmemError {
@@ -76,6 +76,6 @@ export function refuse(pending: Pending, failure: VkmemError): void {
   pending.reject(failure);
 }
 
-export const rejectAll: Heir = (left, reason) => {
+export const rejectAll: ConnectionLost = (left, reason) => {
   for (const pending of left) refuse(pending, reason);
 };

@@ -31,7 +31,7 @@ export type Ref = { readonly id: string } | { readonly name: string };
 const END_OF_INT64 = 2n ** 63n;
 /** Longer than any name or id can be, and far shorter than a datagram. */
 const MAX_NAME_LENGTH = 256;
-const MOST_WAIT_MS = 3_600_000;
+const MAX_WAIT_MS = 3_600_000;
 
 function wholeBytes(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value;
@@ -160,7 +160,7 @@ export function checkPropertyFlags(field: string, flags: unknown): number {
 /** How long a claim waits, in milliseconds. @throws VkmemError INVALID_ARGUMENT. */
 export function checkWait(waitMs: unknown): number {
   const wait = checkUint32('waitMs', waitMs);
-  if (wait <= MOST_WAIT_MS) return wait;
+  if (wait <= MAX_WAIT_MS) return wait;
   const reason = `waitMs: ${wait} is more than an hour.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'waitMs' });
 }

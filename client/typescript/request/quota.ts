@@ -5,8 +5,8 @@
  * where it changed in between, once more.
  */
 import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
+import type { RetryingChannel } from '../connection/retrying-channel.js';
 import { type Bytes, checkRangePart, checkUint32 } from './arguments.js';
-import type { SteadyChannel } from '../connection/steady.js';
 
 /** What a user may have and has. A limit is undefined where there is none of the user's own. */
 export type Quota = Decoded<'Quota'>;
@@ -45,14 +45,14 @@ export interface QuotaResult {
 
 const OUTCOMES = ['APPLIED', 'STALE', 'CONFLICT'] as const;
 /** How often a change for any revision is tried. */
-const MOST_TRIES = 5;
+const MAX_TRIES = 5;
 
 /** @throws VkmemError INVALID_ARGUMENT. */
 export const checkUid = (uid: unknown): number => checkUint32('uid', uid);
 
 /** @throws VkmemError whatever the daemon refuses with; INVALID_ARGUMENT. */
 export async function setQuotaOn(
-  channel: SteadyChannel,
+  channel: RetryingChannel,
   change: QuotaChange,
   timeoutMs: number,
 ): Promise<QuotaResult> {
@@ -62,7 +62,7 @@ export async function setQuotaOn(
   if (change.expectedRevision !== undefined) return set(change.expectedRevision);
   const { quota } = await channel.call('GetQuota', { uid: change.uid }, timeoutMs);
   let result = await set(quota?.revision ?? 0n);
-  for (let tries = 1; result.outcome === 'STALE' && tries < MOST_TRIES; tries += 1) {
+  for (let tries = 1; result.outcome === 'STALE' && tries < MAX_TRIES; tries += 1) {
     result = await set(result.quota.revision);
   }
   return result;

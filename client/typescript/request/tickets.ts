@@ -13,8 +13,8 @@ import {
   kindToWire,
   VkmemError,
 } from '@vkmemd/proto';
-import { checkAccess, checkKinds, checkRef, checkUint32, type Ref } from './arguments.js';
 import type { Requester } from '../connection/request.js';
+import { checkAccess, checkKinds, checkRef, checkUint32, type Ref } from './arguments.js';
 
 /** A ticket that can still be used, without its secret. */
 export type Ticket = Decoded<'Ticket'>;

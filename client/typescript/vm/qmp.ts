@@ -20,7 +20,7 @@ import {
 } from '@vkmemd/proto';
 
 const ANSWER_MS = 10_000;
-const MOST_BYTES = 1 << 24;
+const MAX_BYTES = 1 << 24;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -154,7 +154,7 @@ export class Qmp {
   #read(bytes: Buffer, fds: OwnedFd[]): void {
     closeAll(fds); // none were asked for
     this.#text += this.#pieces.decode(bytes, { stream: true });
-    if (this.#text.length > MOST_BYTES) this.#fail('it sends a line without an end');
+    if (this.#text.length > MAX_BYTES) this.#fail('it sends a line without an end');
     for (let end = this.#text.indexOf('\n'); end >= 0 && !this.#end; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);

@@ -12,7 +12,7 @@ const asSeen = (uid: number): Identity => ({ uid, gid: -1, pid: 0, groups: [] })
 const uidAlone = ({ uids, gids, groups, units }: Match): boolean =>
   uids !== undefined && !gids && !groups && !units;
 
-export function rightsOfStranger(policy: Policy, uid: number): Rights {
+export function defaultRights(policy: Policy, uid: number): Rights {
   const rights = policy.rightsOf(asSeen(uid));
   if (rights.connect) return rights;
   const tenant = { ...rights, ...TENANT };
@@ -23,5 +23,5 @@ export function rightsOfStranger(policy: Policy, uid: number): Rights {
 export function namedUsers(policy: Policy, sizes: readonly bigint[]): Map<number, Terms> {
   const naming = policy.rules.filter(({ match, gives }) => gives.reservedBytes && uidAlone(match));
   const uids = new Set(naming.flatMap(({ match }) => [...(match.uids ?? [])]));
-  return new Map([...uids].map((uid) => [uid, termsOf(rightsOfStranger(policy, uid), sizes)]));
+  return new Map([...uids].map((uid) => [uid, termsOf(defaultRights(policy, uid), sizes)]));
 }

@@ -16,11 +16,11 @@ import type { Policy } from '../../policy/policy.js';
 import type { Rights } from '../../policy/rights.js';
 import type { Authority } from '../authority.js';
 import type { BudgetEvents, Guarantees } from './budget.js';
+import { defaultRights, namedUsers } from './default-rights.js';
 import type { Ledger } from './ledger.js';
 import { Quota, type Surroundings } from './quota.js';
-import { type Change, changed, type Terms, termsOf } from './terms.js';
 import { claimOn, Reservations } from './reservations.js';
-import { namedUsers, rightsOfStranger } from './default-rights.js';
+import { type Change, changed, type Terms, termsOf } from './terms.js';
 
 export class Quotas implements Surroundings, Guarantees {
   readonly sizes: readonly bigint[];
@@ -145,7 +145,7 @@ export class Quotas implements Surroundings, Guarantees {
   /** Whether the policy gives something else than before. */
   #evaluate(quota: Quota): boolean {
     const peer = this.#peers.get(quota.uid);
-    const rights = peer ? this.#authority.rightsOf(peer) : rightsOfStranger(this.#policy, quota.uid);
+    const rights = peer ? this.#authority.rightsOf(peer) : defaultRights(this.#policy, quota.uid);
     const turned = quota.operator !== rights.operator;
     quota.operator = rights.operator;
     const another = quota.follow(this.#termsOf(rights));
@@ -160,7 +160,7 @@ export class Quotas implements Surroundings, Guarantees {
   }
 
   #termsOfStranger(uid: number): Terms {
-    return this.#named.get(uid) ?? termsOf(rightsOfStranger(this.#policy, uid), this.sizes);
+    return this.#named.get(uid) ?? termsOf(defaultRights(this.#policy, uid), this.sizes);
   }
 
   #dropIfIdle(quota: Quota): void {

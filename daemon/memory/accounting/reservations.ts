@@ -15,9 +15,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../../policy/policy.js';
+import { namedUsers } from './default-rights.js';
 import type { Ledger } from './ledger.js';
 import { keptOn, type Terms } from './terms.js';
-import { namedUsers } from './default-rights.js';
 
 /** What one user claims of one heap, by who said so; in the order in which it is given. */
 export type Claim = readonly [set: bigint, named: bigint, matched: bigint];

@@ -17,13 +17,13 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { GiveBack } from '../../limits/shares.js';
-import type { DeviceMemory } from '../../vulkan/device.js';
 import { describeHints } from '../../requests/parse-hints.js';
-import type { Charge } from '../accounting/ledger.js';
-import { Publication } from './publication.js';
 import { describeRequirements, describeResource } from '../../requests/parse-resource.js';
+import type { DeviceMemory } from '../../vulkan/device.js';
+import type { Charge } from '../accounting/ledger.js';
+import { AccessLock, type LockRef } from '../grant/access-lock.js';
 import type { Session } from '../session/session.js';
-import { type Hold, Sharing } from '../grant/access-lock.js';
+import { Publication } from './publication.js';
 
 /** What is fixed when an allocation is made. */
 export interface AllocationTerms {
@@ -55,7 +55,7 @@ export interface GrantRecord {
   readonly kind: KindName;
   readonly access: AccessName;
   /** The session's right to it. */
-  readonly hold: Hold;
+  readonly hold: LockRef;
   /** Takes it off its user's count. */
   readonly uncount: GiveBack;
   readonly fds: number;
@@ -68,7 +68,7 @@ export class Allocation {
   readonly memory: DeviceMemory;
   readonly charge: Charge;
   readonly grants = new Set<GrantRecord>();
-  readonly sharing: Sharing;
+  readonly sharing: AccessLock;
   /** Whether it outlives the daemon's restart. */
   kept = false;
   /** Once nobody holds it but who keeps it: resolves when that has let go, and its bytes are free. */
@@ -93,7 +93,7 @@ export class Allocation {
     this.terms = terms;
     this.memory = memory;
     this.charge = charge;
-    this.sharing = new Sharing(terms.sharing);
+    this.sharing = new AccessLock(terms.sharing);
     this.publication = new Publication(this, () => published(this));
   }
 

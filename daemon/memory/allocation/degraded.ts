@@ -4,8 +4,8 @@
  * mean nothing to this one, which may not survive it.
  */
 import { VkmemError } from '@vkmemd/proto';
-import type { Allocation } from './allocation.js';
 import type { Domain } from '../domain.js';
+import type { Allocation } from './allocation.js';
 
 const FIRST_WAIT_MS = 1000;
 const LAST_WAIT_MS = 60_000;

@@ -10,15 +10,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
-import type { Allocation } from './allocation.js';
-import { publishEvent } from './events.js';
-import type { Caller } from '../session/caller.js';
-import type { ClientProcess } from '../session/client-process.js';
+import { endServer } from '../../requests/serve-ivshmem.js';
 import type { Domain } from '../domain.js';
 import { dropGrant } from '../grant/grant.js';
-import { endServer } from '../../requests/serve-ivshmem.js';
-import type { Session } from '../session/session.js';
+import type { Caller } from '../session/caller.js';
+import type { ClientProcess } from '../session/client-process.js';
 import { publishSessionBegin, publishSessionEnd } from '../session/events.js';
+import type { Session } from '../session/session.js';
+import type { Allocation } from './allocation.js';
+import { publishEvent } from './events.js';
 
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 1000;
@@ -57,7 +57,7 @@ export async function freeAllocation(domain: Domain, allocation: Allocation): Pr
   const offered = domain.ivshmem.of(allocation);
   if (offered) endServer(domain, offered);
   const retired = retire(domain, allocation);
-  domain.departed.forget(allocation);
+  domain.orphanedLocks.forget(allocation);
   if (live) {
     domain.persistence.draining(allocation);
     publishEvent(domain, 'DRAINING', allocation);
@@ -70,7 +70,7 @@ export async function freeAllocation(domain: Domain, allocation: Allocation): Pr
 function retire(domain: Domain, allocation: Allocation): Promise<void> {
   const { owner, ownerUid } = allocation.terms;
   const party = { uid: ownerUid, session: owner?.id };
-  return allocation.retire((work) => domain.frees.take(party, work));
+  return allocation.retire((work) => domain.frees.run(party, work));
 }
 
 /**
@@ -96,8 +96,8 @@ export async function endSession(domain: Domain, session: Session): Promise<void
   if (session.ended) return;
   domain.sessions.close(session);
   publishSessionEnd(domain, session);
-  const leavesRights = domain.departed.keep(session);
-  domain.waiting.leave(session);
+  const leavesRights = domain.orphanedLocks.keep(session);
+  domain.claimQueue.leave(session);
   domain.signals.endOf(session);
   const touched = new Set<Allocation>();
   domain.persistence.together(() => {

@@ -12,8 +12,8 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import type { AccessName } from '@vkmemd/proto';
-import type { Allocation, GrantRecord } from './allocation.js';
 import type { Domain } from '../domain.js';
+import type { Allocation, GrantRecord } from './allocation.js';
 
 export const ALLOCATION_CHANNEL = 'vkmemd:allocation';
 

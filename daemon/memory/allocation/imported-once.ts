@@ -16,7 +16,7 @@ import type { Domain } from '../domain.js';
  * The memory was just made; it is freed where it is refused. Resolves in the same turn where nothing has the file.
  * @throws VkmemError INVALID_HANDLE where another allocation has the same open file, and both were to be kept.
  */
-export function requireNoTwin(domain: Domain, memory: DeviceMemory): Promise<void> | undefined {
+export function requireImportedOnce(domain: Domain, memory: DeviceMemory): Promise<void> | undefined {
   if (!memory.imported || !domain.persistence.keeps) return undefined;
   const twin = domain.registry.all.find((other) => other.memory.sharesFile(memory));
   return twin && refuse(memory, twin.id);

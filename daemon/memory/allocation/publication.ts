@@ -18,10 +18,10 @@ import {
   sealMemfd,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Allocation } from './allocation.js';
-import { type Caller, partyOf } from '../session/caller.js';
 import type { Domain } from '../domain.js';
 import { busy } from '../grant/claim-queue.js';
+import { type Caller, partyOf } from '../session/caller.js';
+import type { Allocation } from './allocation.js';
 
 /** Of the thread that sets seals: the memfd, and both ends of what it tells. */
 const FDS_OF_SEALING = 3;
@@ -133,7 +133,7 @@ export async function publish(
   }
   requireNoOtherWriter(allocation, caller);
   // A client that writes to the memfd can keep the seals waiting; a stopping daemon does not wait with them.
-  const sealed = domain.seals.take(partyOf(caller), async () => {
+  const sealed = domain.seals.run(partyOf(caller), async () => {
     requireNoOtherWriter(allocation, caller);
     const giveBack = domain.fds.lease(caller.identity.uid, FDS_OF_SEALING);
     try {
@@ -142,7 +142,7 @@ export async function publish(
       giveBack();
     }
   });
-  await domain.waiting.unlessStopped(sealed);
+  await domain.claimQueue.unlessStopped(sealed);
   return { allocation: allocation.describe() };
 }
 

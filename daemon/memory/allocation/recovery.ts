@@ -10,8 +10,8 @@
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
-import type { Allocation } from './allocation.js';
 import type { Domain } from '../domain.js';
+import type { Allocation } from './allocation.js';
 import { freeAllocation } from './draining.js';
 
 const FIRST_WAIT_MS = 100;
@@ -19,7 +19,7 @@ const LAST_WAIT_MS = 10_000;
 /** A device that has served so long was lost for a reason of its own, not for that of the time before. */
 const CALM_MS = 60_000;
 /** An allocation whose import loses the device so often is given up, so that the others have one. */
-const MOST_TRIES = 3;
+const MAX_TRIES = 3;
 
 export class Recovery {
   readonly #domain: Domain;
@@ -133,7 +133,7 @@ export class Recovery {
       const lostAgain = failure instanceof VkmemError && failure.code === 'DEVICE_LOST';
       const tries = (this.#tries.get(allocation) ?? 0) + 1;
       this.#tries.set(allocation, tries);
-      if (lostAgain && tries < MOST_TRIES) return 'lost again';
+      if (lostAgain && tries < MAX_TRIES) return 'lost again';
       events.fault(`allocation ${allocation.id} could not be imported again`, failure);
       await this.#end(allocation);
       return lostAgain ? 'lost again' : 'ended';

@@ -6,11 +6,11 @@
  */
 import { type AllocationRef, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
-import { Allocation } from './allocation.js';
 import type { Authority, Purpose } from '../authority.js';
+import { Allocation } from './allocation.js';
 
 /** How many of the allocations that a lost device took are remembered. */
-const MOST_LOST = 4096;
+const MAX_LOST = 4096;
 /** `uid/name`, as the keys of names are written. */
 const SCOPED = /^(0|[1-9]\d{0,9})\//;
 
@@ -69,7 +69,7 @@ export class Registry {
   lose({ id, nameKey, terms }: Allocation): void {
     for (const key of nameKey ? [id, nameKey] : [id]) this.#lost.set(key, terms.ownerUid);
     for (const key of this.#lost.keys()) {
-      if (this.#lost.size <= MOST_LOST) return;
+      if (this.#lost.size <= MAX_LOST) return;
       this.#lost.delete(key);
     }
   }

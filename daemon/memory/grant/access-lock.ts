@@ -19,16 +19,16 @@ export interface Holder {
 }
 
 /** A right, held once. */
-export interface Hold {
+export interface LockRef {
   /** Holds it once more. */
-  again(): Hold;
+  retain(): LockRef;
   /** Once; later calls do nothing. */
   drop(): void;
 }
 
 /** A place in the queue. */
 export interface Wait {
-  readonly hold: Promise<Hold>;
+  readonly hold: Promise<LockRef>;
   /** Gives the place up: `hold` is rejected. Does nothing once it has come. */
   refuse(fault: unknown): void;
 }
@@ -36,16 +36,16 @@ export interface Wait {
 interface Waiter {
   readonly holder: Holder;
   readonly access: AccessName;
-  readonly resolve: (hold: Hold) => void;
+  readonly resolve: (hold: LockRef) => void;
   readonly reject: (fault: unknown) => void;
 }
 
 /** How many times one holder has each right. */
 type Held = Record<AccessName, number>;
 
-const UNBOUNDED: Hold = { again: () => UNBOUNDED, drop: () => {} };
+const UNBOUNDED: LockRef = { retain: () => UNBOUNDED, drop: () => {} };
 
-export class Sharing {
+export class AccessLock {
   readonly mode: SharingName;
   readonly #held = new Map<Holder, Held>();
   #queue: Waiter[] = [];
@@ -74,7 +74,7 @@ export class Sharing {
    * The right, where it can be had at once and nobody comes first.
    * @throws VkmemError the fault that end() gave.
    */
-  take(holder: Holder, access: AccessName): Hold | undefined {
+  take(holder: Holder, access: AccessName): LockRef | undefined {
     if (this.mode === 'SHARED') return UNBOUNDED;
     if (this.#ended) throw this.#ended;
     if (this.#covers(holder, access)) return this.#hold(holder, access);
@@ -90,7 +90,7 @@ export class Sharing {
   wait(holder: Holder, access: AccessName): Wait {
     if (this.#ended) throw this.#ended;
     let waiter: Waiter | undefined;
-    const hold = new Promise<Hold>((resolve, reject) => {
+    const hold = new Promise<LockRef>((resolve, reject) => {
       waiter = { holder, access, resolve, reject };
       this.#queue.push(waiter);
     });
@@ -99,7 +99,7 @@ export class Sharing {
   }
 
   /** The right that another holder has, for one who stands in for it and will have it dropped. */
-  inherit(from: Holder, holder: Holder, access: AccessName): Hold {
+  inherit(from: Holder, holder: Holder, access: AccessName): LockRef {
     if (!this.#covers(from, access)) throw new Error('sharing: nobody hands on a right that it has not');
     return this.#hold(holder, access);
   }
@@ -158,14 +158,14 @@ export class Sharing {
     return this.mode === 'EXCLUSIVE' && access === 'rw' && this.#held.has(holder);
   }
 
-  #hold(holder: Holder, access: AccessName): Hold {
+  #hold(holder: Holder, access: AccessName): LockRef {
     const held = this.#held.get(holder) ?? { rw: 0, ro: 0 };
     held[access] += 1;
     this.#held.set(holder, held);
     if (access === 'rw') this.#writer = holder;
     let dropped = false;
     return {
-      again: () => this.#hold(holder, access),
+      retain: () => this.#hold(holder, access),
       drop: () => {
         if (dropped) return;
         dropped = true;

@@ -4,26 +4,26 @@
  * A claim that waits has no turn, no grant and no fd; it is a place in the allocation's queue (sharing.ts) and a timer.
  * It ends with the right, or is refused: when its time is over (BUSY), when its session or the daemon ends
  * (UNAVAILABLE), when the allocation does (NOT_FOUND, DEVICE_LOST), when that is published (PUBLISHED). A session has
- * at most MOST_OF_SESSION of them, so that its other requests, such as the Release that others wait for, are read.
+ * at most MAX_OF_SESSION of them, so that its other requests, such as the Release that others wait for, are read.
  */
 import { type AccessName, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
-import type { Departed } from './orphaned-locks.js';
 import type { Session } from '../session/session.js';
-import type { Hold, Holder } from './access-lock.js';
+import type { Holder, LockRef } from './access-lock.js';
+import type { OrphanedLocks } from './orphaned-locks.js';
 
 /** Less than the requests that a connection may have under way. */
-const MOST_OF_SESSION = 16;
+const MAX_OF_SESSION = 16;
 
 type Refuse = (fault: VkmemError) => void;
 
-export class Waiting {
-  readonly #departed: Departed;
+export class ClaimQueue {
+  readonly #departed: OrphanedLocks;
   readonly #sessions = new Map<Session, Set<Refuse>>();
   readonly #stops = new Set<Refuse>();
   #stopped: VkmemError | undefined;
 
-  constructor(departed: Departed) {
+  constructor(departed: OrphanedLocks) {
     this.#departed = departed;
   }
 
@@ -37,7 +37,12 @@ export class Waiting {
    * @param waitMs 0 to be refused at once.
    * @throws VkmemError as above.
    */
-  async right(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+  async acquire(
+    allocation: Allocation,
+    session: Session,
+    access: AccessName,
+    waitMs: number,
+  ): Promise<LockRef> {
     if (allocation.sharing.mode === 'SHARED') return takeNow(allocation, session, access);
     const own = this.#departed.lend(session, allocation, access);
     if (!own) this.#departed.requireRoom(session.identity.uid);
@@ -48,14 +53,19 @@ export class Waiting {
         hold.drop();
         own.settle();
       };
-      return { again: () => hold.again(), drop };
+      return { retain: () => hold.retain(), drop };
     } catch (failure) {
       own?.settle();
       throw failure;
     }
   }
 
-  async #right(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+  async #right(
+    allocation: Allocation,
+    session: Session,
+    access: AccessName,
+    waitMs: number,
+  ): Promise<LockRef> {
     const hold = allocation.sharing.take(session, access);
     if (hold) return hold;
     if (waitMs === 0) throw busy(allocation);
@@ -63,9 +73,14 @@ export class Waiting {
     return this.#wait(allocation, session, access, waitMs);
   }
 
-  async #wait(allocation: Allocation, session: Session, access: AccessName, waitMs: number): Promise<Hold> {
+  async #wait(
+    allocation: Allocation,
+    session: Session,
+    access: AccessName,
+    waitMs: number,
+  ): Promise<LockRef> {
     const waits = this.#sessions.get(session) ?? new Set();
-    if (waits.size >= MOST_OF_SESSION) {
+    if (waits.size >= MAX_OF_SESSION) {
       throw new VkmemError('UNAVAILABLE', `${waits.size} claims of the session wait already.`);
     }
     const { hold, refuse } = allocation.sharing.wait(session, access);
@@ -111,7 +126,7 @@ export class Waiting {
 }
 
 /** @throws VkmemError BUSY where the right cannot be had at once. */
-export function takeNow(allocation: Allocation, holder: Holder, access: AccessName): Hold {
+export function takeNow(allocation: Allocation, holder: Holder, access: AccessName): LockRef {
   const hold = allocation.sharing.take(holder, access);
   if (hold) return hold;
   throw busy(allocation);

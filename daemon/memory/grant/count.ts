@@ -7,21 +7,21 @@ import { VkmemError } from '@vkmemd/proto';
 import { type GiveBack, Shares } from '../../limits/shares.js';
 
 /** Less than 500 bytes each. */
-const MOST = 1 << 18;
+const MAX = 1 << 18;
 
 export class GrantCount {
   readonly #shares: Shares;
 
-  /** @param most of them. */
-  constructor(most = MOST) {
-    this.#shares = new Shares(() => most);
+  /** @param max of them. */
+  constructor(max = MAX) {
+    this.#shares = new Shares(() => max);
   }
 
   /** Counts one more, until it is given back. @throws VkmemError QUOTA_EXCEEDED. */
   take(uid: number): GiveBack {
     const taken = this.#shares.take(uid, 1);
     if (typeof taken !== 'string') return taken;
-    const limit = taken === 'user' ? this.#shares.mostOf(uid) : this.#shares.capacity;
+    const limit = taken === 'user' ? this.#shares.maxOf(uid) : this.#shares.capacity;
     const reason =
       taken === 'user'
         ? `User ${uid} has ${this.#shares.of(uid)} grants that it did not release.`

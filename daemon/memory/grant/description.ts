@@ -2,12 +2,12 @@
  * What a grant says of itself: everything that whoever has its handle needs to know, to map or to import it.
  */
 import { type AccessName, accessToWire, type Decoded, kindToWire, timestamp } from '@vkmemd/proto';
+import { describeRequirements, describeResource } from '../../requests/parse-resource.js';
 import { type ExportedHandle, LAYOUT_GENERAL, type MemoryPlan } from '../../vulkan/device.js';
 import type { GrantRecord } from '../allocation/allocation.js';
 import { readOnlyIsEnforced } from '../authority.js';
-import type { Caller } from '../session/caller.js';
 import type { Domain } from '../domain.js';
-import { describeRequirements, describeResource } from '../../requests/parse-resource.js';
+import type { Caller } from '../session/caller.js';
 
 /** The grant as the contract describes it. @param handle what was exported for it. */
 export function describeGrant(

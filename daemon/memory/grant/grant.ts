@@ -7,18 +7,18 @@
  */
 import { type AccessName, type Decoded, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { WithFds } from '../../requests/allocate.js';
-import type { Allocation, GrantRecord } from '../allocation/allocation.js';
-import { publishEvent } from '../allocation/events.js';
-import { type Caller, partyOf, requirePresent, requireSession } from '../session/caller.js';
-import type { Domain } from '../domain.js';
-import { describeGrant } from './description.js';
-import { onHugePages } from '../../requests/parse-hints.js';
-import { settleIfUnheld } from '../allocation/draining.js';
 import { parseAccess, parseKinds, parseWait, requireKinds } from '../../requests/parse.js';
-import type { Session } from '../session/session.js';
-import type { Hold } from './access-lock.js';
+import { onHugePages } from '../../requests/parse-hints.js';
 import { claimByTicket } from '../../requests/tickets.js';
+import type { Allocation, GrantRecord } from '../allocation/allocation.js';
+import { settleIfUnheld } from '../allocation/draining.js';
+import { publishEvent } from '../allocation/events.js';
+import type { Domain } from '../domain.js';
+import { type Caller, partyOf, requirePresent, requireSession } from '../session/caller.js';
+import type { Session } from '../session/session.js';
+import type { LockRef } from './access-lock.js';
 import { takeNow } from './claim-queue.js';
+import { describeGrant } from './description.js';
 
 /** To whom it is for. */
 const HUGE_PAGES = 'memory on huge pages';
@@ -64,7 +64,7 @@ async function grantFound(
   }
   requireKinds(kinds, allocation.terms.kinds);
   for (const kind of kinds) allocation.publication.requireGrantable(kind, access);
-  const right = await domain.waiting.right(allocation, requireSession(caller), access, waitMs);
+  const right = await domain.claimQueue.acquire(allocation, requireSession(caller), access, waitMs);
   try {
     if (waitMs > 0) {
       // Room for them was not kept while the claim waited (see the handoff plane).
@@ -74,7 +74,7 @@ async function grantFound(
     const work = () => grantKinds(domain, caller, allocation, kinds, access, right);
     // A driver that takes its time over a session's exports has threads left for the others.
     const slow = kinds.some((kind) => allocation.memory.asksDriver(kind));
-    const { grants, fds } = await (slow ? domain.allocations.take(partyOf(caller), work) : work());
+    const { grants, fds } = await (slow ? domain.allocations.run(partyOf(caller), work) : work());
     return { response: { allocation: allocation.describe(), grants }, fds };
   } finally {
     right.drop();
@@ -111,7 +111,7 @@ export async function grantKinds(
   allocation: Allocation,
   kinds: readonly KindName[],
   access: AccessName,
-  right?: Hold,
+  right?: LockRef,
 ): Promise<{ grants: Decoded<'Grant'>[]; fds: OwnedFd[] }> {
   if (kinds.length === 0) return { grants: [], fds: [] };
   const session = requireSession(caller);
@@ -121,7 +121,7 @@ export async function grantKinds(
     domain.authority.requireTrust(type, caller.identity, HUGE_PAGES);
   const made: GrantRecord[] = [];
   const fds: OwnedFd[] = [];
-  const held = right?.again() ?? takeNow(allocation, session, access);
+  const held = right?.retain() ?? takeNow(allocation, session, access);
   try {
     const grants = await allocation.use(async (memory) => {
       const described: Decoded<'Grant'>[] = [];
@@ -133,7 +133,7 @@ export async function grantKinds(
         allocation.requireLive();
         allocation.publication.requireGrantable(kind, access);
         const uncount = domain.grantCount.take(session.identity.uid);
-        const [id, hold] = [domain.nextGrantId(), held.again()];
+        const [id, hold] = [domain.nextGrantId(), held.retain()];
         const record = { id, allocation, session, kind, access, hold, uncount, fds: handle.fd ? 1 : 0 };
         made.push(record);
         session.grants.set(record.id, record);

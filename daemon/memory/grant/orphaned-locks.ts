@@ -8,21 +8,21 @@
  *
  * A process that connects anew has its own right lent while it claims one that is as good: what it is granted takes the
  * place of the old one, and where the claim fails, the old one stays, since what is mapped does. Departed sessions are
- * no sessions any more, and hold no grants; a user has at most MOST_OF_USER of them, each with one pidfd.
+ * no sessions any more, and hold no grants; a user has at most MAX_OF_USER of them, each with one pidfd.
  */
 import { type AccessName, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Session } from '../session/session.js';
-import type { Hold } from './access-lock.js';
+import type { LockRef } from './access-lock.js';
 
-const MOST_OF_USER = 64;
+const MAX_OF_USER = 64;
 const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 1000;
 
 /** What one departed session has of one allocation. */
 interface Rights {
   /** None while they are lent. */
-  holds: Hold[];
+  holds: LockRef[];
   readonly writes: boolean;
   /** Whether all of it was granted as a memfd, of which the kernel says who holds it. */
   readonly visible: boolean;
@@ -40,7 +40,7 @@ interface Entry {
   unwatch: () => void;
 }
 
-export class Departed {
+export class OrphanedLocks {
   readonly #entries = new Map<Session, Entry>();
   readonly #forgotten: (session: Session) => void;
 
@@ -57,7 +57,7 @@ export class Departed {
   /** @throws VkmemError UNAVAILABLE where the user has so many that no more rights are given to it. */
   requireRoom(uid: number): void {
     const departed = [...this.#entries.keys()].filter(({ identity }) => identity.uid === uid).length;
-    if (departed < MOST_OF_USER) return;
+    if (departed < MAX_OF_USER) return;
     const reason = `${departed} sessions of user ${uid} ended with rights while their processes go on.`;
     throw new VkmemError('UNAVAILABLE', reason);
   }
@@ -73,7 +73,7 @@ export class Departed {
       if (allocation.sharing.mode === 'SHARED' || allocation.state !== 'LIVE') continue;
       const { holds = [], writes = false, visible = true } = rights.get(allocation) ?? {};
       rights.set(allocation, {
-        holds: [...holds, hold.again()],
+        holds: [...holds, hold.retain()],
         writes: writes || access === 'rw',
         visible: visible && kind === 'MAPPABLE',
       });

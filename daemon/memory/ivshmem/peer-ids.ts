@@ -8,7 +8,7 @@
  *
  * Limits: while one and the same peer stays, there are as many joins as ids.
  */
-import { MOST_PEER_ID, VkmemError } from '@vkmemd/proto';
+import { MAX_PEER_ID, VkmemError } from '@vkmemd/proto';
 
 export class PeerIds {
   /** Those who are there and when they came, the oldest first. */
@@ -34,7 +34,7 @@ export class PeerIds {
   /** @throws VkmemError TOO_MANY_PEERS. */
   take(): number {
     const id = this.#free.shift() ?? this.#next;
-    if (id > MOST_PEER_ID) throw new VkmemError('TOO_MANY_PEERS', `There were ${MOST_PEER_ID + 1} ids.`);
+    if (id > MAX_PEER_ID) throw new VkmemError('TOO_MANY_PEERS', `There were ${MAX_PEER_ID + 1} ids.`);
     if (id === this.#next) this.#next += 1;
     this.#join(id);
     return id;

@@ -8,14 +8,14 @@
 import { type Decoded, IVSHMEM_MEMORY, IVSHMEM_VERSION, timestamp, VkmemError } from '@vkmemd/proto';
 import { TokenBucket } from '../../limits/token-bucket.js';
 import type { Allocation } from '../allocation/allocation.js';
-import { PeerIds } from './peer-ids.js';
 import type { Session } from '../session/session.js';
+import { PeerIds } from './peer-ids.js';
 import type { Lent, SharedFds } from './shared-fds.js';
 
 /** Each tells all others when it comes and when it goes. */
-const MOST_PEERS = 256;
+const MAX_PEERS = 256;
 /** Of all peers: a newcomer is told of each in a word, which may have to wait for it (daemon/ivshmem/link.ts). */
-const MOST_DOORBELLS = 8000;
+const MAX_DOORBELLS = 8000;
 /** Of one user: ids are many, not without end (peer-ids.ts). */
 const JOINS = { perSecond: 4, burst: 512 };
 
@@ -89,9 +89,9 @@ export class IvshmemServer {
     if (this.#ended) throw this.#ended;
     // Those who are joining have an id.
     const peers = this.ids.size;
-    if (peers >= MOST_PEERS || (peers + 1) * this.terms.vectors > MOST_DOORBELLS) {
-      const most = Math.min(MOST_PEERS, Math.floor(MOST_DOORBELLS / this.terms.vectors));
-      throw new VkmemError('TOO_MANY_PEERS', `There may be ${most} peers with so many vectors.`);
+    if (peers >= MAX_PEERS || (peers + 1) * this.terms.vectors > MAX_DOORBELLS) {
+      const max = Math.min(MAX_PEERS, Math.floor(MAX_DOORBELLS / this.terms.vectors));
+      throw new VkmemError('TOO_MANY_PEERS', `There may be ${max} peers with so many vectors.`);
     }
     const rate = this.#rates.get(uid) ?? new TokenBucket(JOINS.perSecond, JOINS.burst);
     this.#rates.set(uid, rate);

@@ -4,8 +4,8 @@
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
-import type { IvshmemServer, PeerLink } from './server.js';
 import type { Session } from '../session/session.js';
+import type { IvshmemServer, PeerLink } from './server.js';
 
 /** What becomes of a link. */
 export interface LinkEvents {

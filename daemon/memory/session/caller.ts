@@ -2,9 +2,9 @@
  * Who makes a request, whatever plane it came by.
  */
 import { VkmemError } from '@vkmemd/proto';
+import type { Party } from '../../limits/fair-scheduler.js';
 import type { Identity } from '../../policy/identity.js';
 import type { Session } from './session.js';
-import type { Party } from '../../limits/turns.js';
 
 /** A peer, and its session where it has one. */
 export interface Caller {

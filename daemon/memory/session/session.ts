@@ -11,9 +11,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
+import type { Lease, Quota } from '../accounting/quota.js';
 import type { Allocation, GrantRecord } from '../allocation/allocation.js';
 import type { ClientProcess } from './client-process.js';
-import type { Lease, Quota } from '../accounting/quota.js';
 
 /** What is kept of a token's secret part, which is random enough that nobody finds another one with this hash. */
 export const tokenHash = (token: string): string =>

@@ -11,7 +11,7 @@ import type { GiveBack } from '../../limits/shares.js';
 import type { Session } from './session.js';
 
 /** That a session may have unopened. */
-const MOST_OF_SESSION = 64;
+const MAX_OF_SESSION = 64;
 const EVENTFDS = 2;
 
 interface Signal {
@@ -41,9 +41,9 @@ export class Signals {
   /** @returns both eventfds, the caller's: to wait on, and to ring. @throws VkmemError TOO_MANY_FILES, QUOTA_EXCEEDED. */
   create(session: Session): { readonly secret: string; readonly fds: OwnedFd[] } {
     const own = this.#bySession.get(session) ?? new Set();
-    if (own.size >= MOST_OF_SESSION) {
-      const reason = `The session has ${MOST_OF_SESSION} signals that nobody has opened.`;
-      throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'signals', limit: String(MOST_OF_SESSION) });
+    if (own.size >= MAX_OF_SESSION) {
+      const reason = `The session has ${MAX_OF_SESSION} signals that nobody has opened.`;
+      throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'signals', limit: String(MAX_OF_SESSION) });
     }
     const closed = this.#budget.lease(session.identity.uid, EVENTFDS);
     const made: OwnedFd[] = [];

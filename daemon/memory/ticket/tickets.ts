@@ -9,14 +9,14 @@
 import { VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import type { Allocation } from '../allocation/allocation.js';
-import { Guesses } from './guesses.js';
+import { FailedTicketAttempts } from './failed-attempts.js';
 import { hashOf, newSecret, Ticket, type TicketOrigin, type TicketTerms } from './ticket.js';
 
 /** Takes one ticket from the maker's quota; what it returns gives it back. @throws VkmemError QUOTA_EXCEEDED. */
 export type TakeFromQuota = (identity: Identity) => () => void;
 
 /** Is told of each ticket that is made, used or given a use back, and of its end. */
-export interface TicketBook {
+export interface TicketJournal {
   ticketChanged(ticket: Ticket): void;
   ticketEnded(ticket: Ticket): void;
 }
@@ -29,7 +29,7 @@ export interface KeptTicket extends TicketOrigin {
   readonly expiryDate: number;
 }
 
-const NO_BOOK: TicketBook = { ticketChanged() {}, ticketEnded() {} };
+const NO_BOOK: TicketJournal = { ticketChanged() {}, ticketEnded() {} };
 
 /** Between two looks for expired ones, at least and at most. */
 const SHORTEST_MS = 1000;
@@ -40,7 +40,7 @@ interface Clocks {
   readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly date: () => number;
-  readonly guesses?: Guesses;
+  readonly guesses?: FailedTicketAttempts;
 }
 
 const CLOCKS: Clocks = { now: () => performance.now(), date: Date.now };
@@ -50,9 +50,9 @@ export class Tickets {
   readonly #byId = new Map<string, { readonly ticket: Ticket; readonly giveBack: () => void }>();
   readonly #byHash = new Map<string, Ticket>();
   readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
-  readonly #guesses: Guesses;
+  readonly #guesses: FailedTicketAttempts;
   readonly #take: TakeFromQuota;
-  readonly #book: TicketBook;
+  readonly #book: TicketJournal;
   readonly #now: () => number;
   readonly #date: () => number;
   #timer: NodeJS.Timeout | undefined;
@@ -62,7 +62,7 @@ export class Tickets {
   constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS, book = NO_BOOK) {
     this.#take = take;
     this.#book = book;
-    this.#guesses = clocks.guesses ?? new Guesses(note);
+    this.#guesses = clocks.guesses ?? new FailedTicketAttempts(note);
     this.#now = clocks.now;
     this.#date = clocks.date;
   }

@@ -8,15 +8,15 @@
 import { accessToWire, type Decoded, kindToWire, timestamp, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
 import { type AllocationEvent, onAllocationEvent } from '../allocation/events.js';
-import type { Caller } from '../session/caller.js';
 import type { Domain } from '../domain.js';
-import type { Session } from '../session/session.js';
+import type { Caller } from '../session/caller.js';
 import { onSessionEnd } from '../session/events.js';
-import { type Told, Watcher, WatchingUser } from './watcher.js';
+import type { Session } from '../session/session.js';
+import { type WatchEvent, Watcher, WatchingUser } from './watcher.js';
 
 type Message = Decoded<'WatchAllocationsResponse'>;
 
-const MOST_WATCHERS = 64;
+const MAX_WATCHERS = 64;
 
 export class AllocationWatch {
   readonly #domain: Domain;
@@ -36,7 +36,7 @@ export class AllocationWatch {
   /**
    * What becomes of the allocations that the caller may see, until the signal is aborted.
    * @param existing whether it begins with those that exist.
-   * @throws VkmemError UNAVAILABLE where the user has MOST_WATCHERS already, or this one fell behind; SESSION_INVALID
+   * @throws VkmemError UNAVAILABLE where the user has MAX_WATCHERS already, or this one fell behind; SESSION_INVALID
    *   when the caller's session has ended; the signal's reason when that is aborted.
    */
   async *follow(caller: Caller, existing: boolean, signal: AbortSignal): AsyncGenerator<Message, never> {
@@ -53,7 +53,7 @@ export class AllocationWatch {
     }
   }
 
-  async #next(watcher: Watcher, signal: AbortSignal): Promise<Told> {
+  async #next(watcher: Watcher, signal: AbortSignal): Promise<WatchEvent> {
     for (;;) {
       signal.throwIfAborted();
       const told = this.#existing(watcher) ?? watcher.take();
@@ -62,7 +62,7 @@ export class AllocationWatch {
     }
   }
 
-  #existing(watcher: Watcher): Told | undefined {
+  #existing(watcher: Watcher): WatchEvent | undefined {
     for (;;) {
       const allocation = watcher.takeExisting();
       if (!allocation) return undefined;
@@ -75,8 +75,8 @@ export class AllocationWatch {
   #join(caller: Caller, existing: boolean): Watcher {
     const { identity, session } = caller;
     const user = this.#users.get(identity.uid) ?? new WatchingUser();
-    if (user.watchers.size >= MOST_WATCHERS) {
-      throw new VkmemError('UNAVAILABLE', `User ${identity.uid} watches ${MOST_WATCHERS} times already.`);
+    if (user.watchers.size >= MAX_WATCHERS) {
+      throw new VkmemError('UNAVAILABLE', `User ${identity.uid} watches ${MAX_WATCHERS} times already.`);
     }
     if (session?.ended) throw sessionEnded();
     const seen = existing ? this.#domain.registry.visibleTo(identity) : [];
@@ -108,7 +108,7 @@ export class AllocationWatch {
   #tell(event: AllocationEvent): void {
     if (event.domain !== this.#domain) return;
     const { allocation } = event;
-    let told: Told | undefined;
+    let told: WatchEvent | undefined;
     for (const { watchers } of this.#users.values()) {
       for (const watcher of watchers) {
         if (watcher.awaits(allocation)) {
@@ -130,7 +130,7 @@ export class AllocationWatch {
 
 const sessionEnded = (): VkmemError => new VkmemError('SESSION_INVALID', 'The session has ended.');
 
-function describe({ event, at, allocation, given }: Omit<AllocationEvent, 'domain'>): Told {
+function describe({ event, at, allocation, given }: Omit<AllocationEvent, 'domain'>): WatchEvent {
   return {
     event: `ALLOCATION_EVENT_${event}`,
     at: timestamp(at),

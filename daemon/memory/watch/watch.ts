@@ -7,19 +7,19 @@
  * nothing piles up, however slow it is. A question that takes long delays the next one; two never run side by side.
  *
  * Limits: a change is seen within a tick, and within two by a watcher who has just come; one that is undone within a
- * tick is not seen. Watchers are few (MOST_WATCHERS a user): comparing states costs nothing that matters.
+ * tick is not seen. Watchers are few (MAX_WATCHERS a user): comparing states costs nothing that matters.
  */
 import { EventEmitter, once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import type { Caller } from '../session/caller.js';
 import type { Domain } from '../domain.js';
+import type { Caller } from '../session/caller.js';
 
 export type BudgetReport = Decoded<'WatchBudgetResponse'>;
 
 /** Between two messages to a watcher: 10 of them take no less than a second, even if each timer is 1 ms early. */
 const TICK_MS = 101;
-const MOST_WATCHERS = 64;
+const MAX_WATCHERS = 64;
 
 export class BudgetWatch {
   readonly #look: () => Promise<BudgetReport>;
@@ -47,7 +47,7 @@ export class BudgetWatch {
 
   /**
    * The state now, and then each time it is another one, until the signal is aborted.
-   * @throws VkmemError UNAVAILABLE where the user has MOST_WATCHERS already; SESSION_INVALID when the caller's
+   * @throws VkmemError UNAVAILABLE where the user has MAX_WATCHERS already; SESSION_INVALID when the caller's
    *   session has ended; the signal's reason when that is aborted.
    */
   async *follow({ identity, session }: Caller, signal: AbortSignal): AsyncGenerator<BudgetReport, never> {
@@ -71,7 +71,7 @@ export class BudgetWatch {
 
   #join(uid: number): void {
     const watchers = this.#watchers.get(uid) ?? 0;
-    if (watchers >= MOST_WATCHERS) {
+    if (watchers >= MAX_WATCHERS) {
       throw new VkmemError('UNAVAILABLE', `User ${uid} watches the budget ${watchers} times already.`);
     }
     this.#watchers.set(uid, watchers + 1);

@@ -16,11 +16,11 @@ import type { Caller } from '../session/caller.js';
 import type { Session } from '../session/session.js';
 
 /** A message before it has its number in a stream; watchers share it. */
-export type Told = Omit<Decoded<'WatchAllocationsResponse'>, 'sequence'>;
+export type WatchEvent = Omit<Decoded<'WatchAllocationsResponse'>, 'sequence'>;
 
 /** Events that wait for one watcher, and for all watchers of one user. */
-const MOST_WAITING = 1024;
-const MOST_WAITING_OF_USER = 8192;
+const MAX_WAITING = 1024;
+const MAX_WAITING_OF_USER = 8192;
 
 /** The watchers of one user. */
 export class WatchingUser {
@@ -35,7 +35,7 @@ export class Watcher {
   /** What existed when it came, and was not told of yet. */
   readonly #existing: Set<Allocation>;
   readonly #nextExisting: Iterator<Allocation>;
-  #waiting: Told[] = [];
+  #waiting: WatchEvent[] = [];
   #fault: VkmemError | undefined;
   #wake: () => void = () => {};
 
@@ -66,9 +66,9 @@ export class Watcher {
   }
 
   /** Puts an event where it waits, or ends whoever is too far behind. */
-  push(told: Told): void {
-    if (this.#waiting.length >= MOST_WAITING) this.#fallBehind();
-    if (this.user.waiting >= MOST_WAITING_OF_USER) {
+  push(told: WatchEvent): void {
+    if (this.#waiting.length >= MAX_WAITING) this.#fallBehind();
+    if (this.user.waiting >= MAX_WAITING_OF_USER) {
       const slower = (one: Watcher, other: Watcher) =>
         other.#waiting.length > one.#waiting.length ? other : one;
       [...this.user.watchers].reduce(slower, this).#fallBehind();
@@ -80,7 +80,7 @@ export class Watcher {
   }
 
   /** The oldest that waits. @throws VkmemError what it was ended with. */
-  take(): Told | undefined {
+  take(): WatchEvent | undefined {
     if (this.#fault) throw this.#fault;
     const told = this.#waiting.shift();
     if (told) this.user.waiting -= 1;

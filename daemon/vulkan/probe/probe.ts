@@ -18,8 +18,8 @@ import { type KindReport, supported, unsupported } from '../kinds.js';
 import { probeMemfd } from '../mappable.js';
 import type { DeviceInfo, NativeDevice } from '../native.js';
 import { probeOpaqueFd } from '../opaque-fd.js';
-import { HostSample, type ProbeSubject } from './sample.js';
 import { probeRdmaAddress } from '../rdma-address.js';
+import { HostSample, type ProbeSubject } from './sample.js';
 
 /** Bytes of each memory that a probe makes, or more where the driver's unit is larger. */
 const PROBE_BYTES = 65_536n;

@@ -5,7 +5,7 @@
 import { type Behaviour, Breach } from '../behaviour.js';
 import { rest } from '../rest.js';
 import { refusalOf, type Stage } from '../stage.js';
-import { MOST } from '../tenants.js';
+import { MAX } from '../tenants.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
@@ -13,13 +13,13 @@ async function checkQuota(stage: Stage): Promise<void> {
   const { quota } = await stage.control().call('GetQuota', {});
   if (!quota) throw new Error('an answer describes no quota');
   const used: readonly [string, bigint, bigint][] = [
-    ...quota.heaps.map(({ usedBytes }) => ['bytes', usedBytes, MOST.bytes] as [string, bigint, bigint]),
-    ['allocations', BigInt(quota.allocations?.used ?? 0), BigInt(MOST.allocations)],
-    ['sessions', BigInt(quota.sessions?.used ?? 0), BigInt(MOST.sessions)],
-    ['tickets', BigInt(quota.tickets?.used ?? 0), BigInt(MOST.tickets)],
+    ...quota.heaps.map(({ usedBytes }) => ['bytes', usedBytes, MAX.bytes] as [string, bigint, bigint]),
+    ['allocations', BigInt(quota.allocations?.used ?? 0), BigInt(MAX.allocations)],
+    ['sessions', BigInt(quota.sessions?.used ?? 0), BigInt(MAX.sessions)],
+    ['tickets', BigInt(quota.tickets?.used ?? 0), BigInt(MAX.tickets)],
   ];
-  for (const [what, count, most] of used) {
-    if (count > most) throw new Breach(`a user has ${count} ${what} of ${most}`);
+  for (const [what, count, max] of used) {
+    if (count > max) throw new Breach(`a user has ${count} ${what} of ${max}`);
   }
 }
 

@@ -10,7 +10,7 @@ import { setTimeout } from 'node:timers/promises';
 const QUIET_LOOKS = 3;
 const LOOK_MS = 50;
 /** One that the kernel does not let go of shall not hold up the end. */
-const MOST_LOOKS = 200;
+const MAX_LOOKS = 200;
 
 const processes = new Set<number>();
 const folders = new Set<string>();
@@ -48,7 +48,7 @@ function marked(): number[] {
 
 for (const pid of processes) kill(pid);
 // One that is being started while this looks may show at the second look only.
-for (let looks = 0, quiet = 0; quiet < QUIET_LOOKS && looks < MOST_LOOKS; looks += 1) {
+for (let looks = 0, quiet = 0; quiet < QUIET_LOOKS && looks < MAX_LOOKS; looks += 1) {
   const left = marked();
   for (const pid of left) kill(pid);
   quiet = left.length === 0 ? quiet + 1 : 0;

@@ -1,0 +1,28 @@
+/**
+ * The last message to a peer: why the daemon hangs up.
+ */
+import {
+  Connection,
+  encode,
+  type Fault,
+  MAX_MESSAGE_BYTES,
+  type OwnedFd,
+  statusOf,
+  VkmemError,
+} from '@vkmemd/proto';
+
+/** @param sequence of the message that ended the conversation; 0 where no message did. */
+export const goodbye = (sequence: bigint, error: VkmemError): Uint8Array =>
+  encode('ServerMessage', { sequence, error: statusOf(error) });
+
+/** What a peer is told whose connection found it at fault. */
+export function errorOfFault({ kind }: Fault): VkmemError {
+  if (kind !== 'fds-refused') return new VkmemError('PROTOCOL_ERROR', `${kind}.`);
+  return new VkmemError('UNAVAILABLE', 'Too many files that the user sent cannot be closed: none is taken.');
+}
+
+/** Refuses an accepted connection, of which nothing is read. Takes the socket. */
+export function reject(socket: OwnedFd, refusal: VkmemError): void {
+  const limits = { maxMessageBytes: MAX_MESSAGE_BYTES, untrusted: true };
+  new Connection(socket, { message() {}, close() {} }, limits).end(goodbye(0n, refusal));
+}

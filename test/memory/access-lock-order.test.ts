@@ -1,0 +1,125 @@
+/**
+ * Everything that can happen to the rights to one allocation: never two writers, never a reader beside one that is alone,
+ * nobody out of order, nobody forgotten.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import t from 'tap';
+import { AccessLock, type Holder, type LockRef, type Wait } from 'vkmemd/dist/memory/grant/access-lock.js';
+import { fc } from '../support/properties.js';
+
+const holder = (id: number): Holder => ({ id: BigInt(id) });
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** One right that was asked for. */
+interface Asked {
+  readonly who: number;
+  readonly access: 'rw' | 'ro';
+  hold: LockRef | undefined;
+  state: 'waits' | 'has' | 'over';
+}
+
+const operation = fc.oneof(
+  fc.record({
+    kind: fc.constant('ask' as const),
+    who: fc.nat(4),
+    access: fc.constantFrom('rw' as const, 'ro' as const),
+  }),
+  fc.record({ kind: fc.constant('drop' as const), which: fc.nat(30) }),
+  fc.record({ kind: fc.constant('refuse' as const), which: fc.nat(30) }),
+  fc.record({ kind: fc.constant('again' as const), which: fc.nat(30) }),
+);
+
+for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
+  t.test(`${mode}: whatever happens`, async (t) => {
+    const property = fc.asyncProperty(fc.array(operation, { maxLength: 40 }), async (operations) => {
+      const sharing = new AccessLock(mode);
+      const people = Array.from({ length: 5 }, (_, id) => holder(id + 1));
+      const all: (Asked & { refuse?: Wait['refuse'] })[] = [];
+      const those = (state: Asked['state']) => all.filter((asked) => asked.state === state);
+      let broken = '';
+      const check = () => {
+        if (broken !== '') throw new Error(broken);
+        const has = those('has');
+        const writers = new Set(has.filter(({ access }) => access === 'rw').map(({ who }) => who));
+        const holders = new Set(has.map(({ who }) => who));
+        if (writers.size > 1) throw new Error('two write');
+        if (mode === 'EXCLUSIVE' && writers.size === 1 && holders.size > 1)
+          throw new Error('read and written');
+        const [writer] = writers;
+        if (sharing.writer !== (writer === undefined ? undefined : people[writer])) throw new Error('writer');
+        if (sharing.holders !== holders.size)
+          throw new Error(`${sharing.holders} of ${holders.size} holders`);
+        const waits = those('waits');
+        if (sharing.waiting !== waits.length) throw new Error('waiting');
+        if (waits.length > 0 && holders.size === 0) throw new Error('they wait for nobody');
+        const [first] = waits;
+        if (mode === 'ONE_WRITER' && first && writer === undefined) throw new Error('waits for no writer');
+      };
+      const ask = (who: number, access: 'rw' | 'ro') => {
+        const person = people[who] as Holder;
+        const waitedBefore = those('waits').filter((other) => other.who !== who);
+        const hadOne = those('has').some((other) => other.who === who);
+        const hold = sharing.take(person, access);
+        const asked: Asked & { refuse?: Wait['refuse'] } = {
+          who,
+          access,
+          hold,
+          state: hold ? 'has' : 'waits',
+        };
+        all.push(asked);
+        if (hold) {
+          const queues = mode === 'EXCLUSIVE' || access === 'rw';
+          if (queues && waitedBefore.length > 0 && !hadOne) throw new Error('went by those who waited');
+          return;
+        }
+        const wait = sharing.wait(person, access);
+        asked.refuse = wait.refuse;
+        wait.hold.then(
+          (given) => {
+            asked.hold = given;
+            asked.state = 'has';
+            const earlier = all.slice(0, all.indexOf(asked)).filter((other) => other.state === 'waits');
+            const passed = earlier.filter((other) => other.who !== asked.who);
+            const has = (each: number) => those('has').some((other) => other !== asked && other.who === each);
+            // Who has a right already may go by others; nobody else does.
+            if (passed.length > 0 && !has(asked.who)) broken = 'out of order';
+          },
+          () => {
+            asked.state = 'over';
+          },
+        );
+      };
+      for (const step of operations) {
+        if (step.kind === 'ask') ask(step.who, step.access);
+        const has = those('has');
+        const waits = those('waits');
+        if (step.kind === 'drop' && has.length > 0) {
+          const asked = has[step.which % has.length] as Asked;
+          asked.state = 'over';
+          asked.hold?.drop();
+        }
+        if (step.kind === 'again' && has.length > 0) {
+          const { who, access, hold } = has[step.which % has.length] as Asked;
+          all.push({ who, access, hold: hold?.retain(), state: 'has' });
+        }
+        if (step.kind === 'refuse' && waits.length > 0) {
+          all[all.indexOf(waits[step.which % waits.length] as Asked)]?.refuse?.(new VkmemError('BUSY'));
+        }
+        await settled();
+        check();
+      }
+      // Nobody is forgotten: when everybody lets go, everybody gets it once.
+      for (let left = those('has'); left.length > 0; left = those('has')) {
+        for (const asked of left) {
+          asked.state = 'over';
+          asked.hold?.drop();
+          // One at a time: who gets a right because of it is looked at with what it has then.
+          await settled();
+          check();
+        }
+      }
+      if (sharing.waiting + sharing.holders > 0) throw new Error('somebody was forgotten');
+    });
+    await t.resolves(fc.assert(property, { numRuns: 400 }));
+  });
+}
