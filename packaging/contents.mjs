@@ -33,7 +33,7 @@ const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/
 /** Failpoints are for tests alone. */
 const FOR_TESTS = 'daemon/dist/store/failing.js';
 const PAGES = [
-  ...['operations', 'survival', 'keeper', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
+  ...['operations', 'survival', 'supervisor', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
   ...['kinds', 'sharing', 'tickets', 'virtualization', 'protocol', 'verified'],
 ];
 

@@ -1,5 +1,5 @@
 /**
- * Runs the tests: all of them under the Node.js that runs this, a part of the spine again under Node 24 where npm could
+ * Runs the tests: all of them under the Node.js that runs this, a part of test/daemon again under Node 24 where npm could
  * install one. Prints a line for each file, what failed in full, what was skipped with its reason, and ends with
  * `N passed, N failed, N skipped`, counted over the single assertions. Arguments are files or folders of test/ to
  * run instead of all, such as `npm test -- test/client`.
@@ -22,7 +22,7 @@ const chaosRuns = join(root, 'test/dist/chaos/chaos.test.js');
 const packageTests = join(root, 'test/dist/package');
 /** Whether a test wants the machine to itself. */
 const alone = (file) => file.startsWith(gpuTests) || file === chaosRuns;
-/** Of the spine, what shows how the daemon and its addons get on with Node.js: sockets, streams, processes, fds, memory. */
+/** Of test/daemon, what shows how the daemon and its addons get on with Node.js: sockets, streams, processes, fds, memory. */
 const ON_NODE_24 = ['main-job', 'import', 'few-fds', 'writer-process'];
 /** How many files run at once. */
 const JOBS = 2;
@@ -152,7 +152,7 @@ if (asked.length === 0) {
     console.log('# Node.js 24: where it could matter');
     await runTests(
       node24,
-      ON_NODE_24.map((name) => join(root, `test/dist/spine/${name}.test.js`)),
+      ON_NODE_24.map((name) => join(root, `test/dist/daemon/${name}.test.js`)),
     );
   } else {
     tally.skipped += 1;

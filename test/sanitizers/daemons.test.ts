@@ -9,5 +9,5 @@ const FILES = ['main-job', 'import'];
 
 testSanitized(
   t,
-  FILES.map((name) => `spine/${name}.test.js`),
+  FILES.map((name) => `daemon/${name}.test.js`),
 );

@@ -119,7 +119,7 @@ function testFile(t: Test, folder: string, file: string): void {
 }
 
 /**
- * Tests for compiled test files, such as 'native' for all of a folder or 'spine/import.test.js'.
+ * Tests for compiled test files, such as 'native' for all of a folder or 'daemon/import.test.js'.
  * @returns the copy of the workspace that they run on.
  */
 export function testSanitized(t: Test, paths: readonly string[]): string {
