@@ -1,0 +1,123 @@
+/**
+ * DisposableStack and AsyncDisposableStack of ECMAScript 2026, for Node.js versions that lack them (before 24).
+ *
+ * Clean-up everywhere is a Disposable: what opens something puts it onto a stack, and `move()` hands the whole stack on
+ * once nothing can fail any more. The last that was put on is disposed first; each is, even where another one fails.
+ */
+
+type Callback = () => unknown;
+
+/** @throws SuppressedError's shape, an AggregateError, where more than one fails; else what failed. */
+function rethrow(failures: readonly unknown[]): void {
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, 'several could not be disposed');
+}
+
+class ShimStack {
+  #callbacks: Callback[] = [];
+  #disposed = false;
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  use<T extends Disposable | AsyncDisposable | null | undefined>(resource: T): T {
+    const dispose =
+      (resource as Disposable | undefined)?.[Symbol.dispose] ??
+      (resource as AsyncDisposable | undefined)?.[Symbol.asyncDispose];
+    if (resource) this.defer(() => dispose?.call(resource));
+    return resource;
+  }
+
+  adopt<T>(value: T, dispose: (value: T) => unknown): T {
+    this.defer(() => dispose(value));
+    return value;
+  }
+
+  defer(callback: Callback): void {
+    if (this.#disposed) throw new ReferenceError('The stack is disposed.');
+    this.#callbacks.push(callback);
+  }
+
+  move(): this {
+    const moved = new (this.constructor as new () => this)();
+    for (const callback of this.take()) moved.defer(callback);
+    return moved;
+  }
+
+  protected take(): Callback[] {
+    if (this.#disposed) return [];
+    this.#disposed = true;
+    return this.#callbacks.splice(0);
+  }
+}
+
+class SyncShim extends ShimStack {
+  readonly [Symbol.toStringTag] = 'DisposableStack';
+
+  dispose(): void {
+    const failures: unknown[] = [];
+    for (const callback of this.take().reverse()) {
+      try {
+        callback();
+      } catch (failure) {
+        failures.push(failure);
+      }
+    }
+    rethrow(failures);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+class AsyncShim extends ShimStack {
+  readonly [Symbol.toStringTag] = 'AsyncDisposableStack';
+
+  async disposeAsync(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const callback of this.take().reverse()) {
+      try {
+        await callback();
+      } catch (failure) {
+        failures.push(failure);
+      }
+    }
+    rethrow(failures);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.disposeAsync();
+  }
+}
+
+type Stack = globalThis.DisposableStack;
+type AsyncStack = globalThis.AsyncDisposableStack;
+const known = globalThis as unknown as {
+  readonly DisposableStack?: new () => Stack;
+  readonly AsyncDisposableStack?: new () => AsyncStack;
+};
+
+/** Node's own where it has one. */
+export const DisposableStack = known.DisposableStack ?? (SyncShim as unknown as new () => Stack);
+export type DisposableStack = Stack;
+/** Node's own where it has one. */
+export const AsyncDisposableStack =
+  known.AsyncDisposableStack ?? (AsyncShim as unknown as new () => AsyncStack);
+export type AsyncDisposableStack = AsyncStack;
+
+/** A Disposable that calls `dispose` once, however often it is disposed. */
+export function disposable(dispose: () => void): Disposable {
+  let disposed = false;
+  return {
+    [Symbol.dispose]() {
+      if (disposed) return;
+      disposed = true;
+      dispose();
+    },
+  };
+}
+
+/** What holds nothing. */
+export const NOTHING_HELD: Disposable = { [Symbol.dispose]() {} };
