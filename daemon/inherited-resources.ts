@@ -1,37 +1,45 @@
 /**
- * What whoever started this process handed to it: the sockets that it listens on in the daemon's place, and an fd store
- * with what was kept there before. Without an fd store nothing outlives this process.
+ * Resources that this process inherits from the service manager that started it: the sockets that the manager
+ * listens on in the daemon's place, and an fd store with the fds that earlier daemons stored. Without an fd
+ * store all memory ends with this process.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import type { pino } from 'pino';
 import type { FdStore } from './store/fd-store.js';
 import { Activation } from './systemd/activation.js';
 import { fdStoreCapacity, NotifyFdStore } from './systemd/fd-store.js';
-import { takeListenFds } from './systemd/listen-fds.js';
+import { inheritListenFds } from './systemd/listen-fds.js';
 
-export interface InheritedResources {
+export interface InheritedResources extends Disposable {
   readonly activation: Activation;
   readonly store: FdStore | undefined;
-  /** By name. Whoever takes them owns them. */
-  readonly kept: Map<string, OwnedFd[]>;
+  /** The stored fds by name; empty without an fd store. Disposing closes those that are still open. */
+  readonly storedFds: Map<string, OwnedFd[]>;
 }
 
 /**
- * Takes its variables out of `env`, but for NOTIFY_SOCKET.
- * @throws VkmemError INVALID_ARGUMENT where they make no sense, or a socket is not what its plane needs.
+ * Removes the manager's variables from `env`, except NOTIFY_SOCKET.
+ * @throws VkmemError INVALID_ARGUMENT where they are invalid, or a socket does not match its plane.
  */
 export function inheritResources(env: NodeJS.ProcessEnv, log: pino.Logger): InheritedResources {
   const capacity = fdStoreCapacity(env);
-  const activation = new Activation(takeListenFds(env));
-  const kept = new Map([...activation.others].map(([name, fds]) => [name, [...fds]]));
+  const activation = new Activation(inheritListenFds(env));
+  const storedFds = new Map([...activation.others].map(([name, fds]) => [name, [...fds]]));
   const address = env.NOTIFY_SOCKET;
   if (address && capacity > 0) {
-    const names = [...kept].flatMap(([name, fds]) => fds.map(() => name));
-    return { activation, store: new NotifyFdStore(address, capacity, names), kept };
+    const names = [...storedFds].flatMap(([name, fds]) => fds.map(() => name));
+    const store = new NotifyFdStore(address, capacity, names);
+    const dispose = () => {
+      store.close();
+      for (const fds of storedFds.values()) closeAll(fds);
+      activation[Symbol.dispose]();
+    };
+    return { activation, store, storedFds, [Symbol.dispose]: dispose };
   }
-  for (const [fdName, fds] of kept) {
-    log.warn({ fdName, fds: fds.length }, 'fds that nobody here knows were passed, and are closed');
+  for (const [fdName, fds] of storedFds) {
+    log.warn({ fdName, fds: fds.length }, 'fds with an unknown name were passed, and are closed');
     closeAll(fds);
   }
-  return { activation, store: undefined, kept: new Map() };
+  const dispose = () => activation[Symbol.dispose]();
+  return { activation, store: undefined, storedFds: new Map(), [Symbol.dispose]: dispose };
 }

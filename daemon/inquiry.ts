@@ -1,6 +1,6 @@
 /**
- * Inquiries: what vkmemd is asked about its policy without serving anybody. Neither the device nor the runtime folder is
- * touched.
+ * Inquiries: the options that print something about the policy and exit. Neither the device nor the runtime folder is
+ * opened.
  */
 import { unitSettingsText } from './limits/unit-settings.js';
 import type { Options } from './options.js';
@@ -8,9 +8,9 @@ import { checkPolicy } from './policy/check.js';
 import { loadPolicy } from './policy/load.js';
 
 /**
- * Answers on standard output.
- * @returns the status to exit with; undefined where nothing was asked.
- * @throws PolicyError for the settings of a unit, where the policy has a fault.
+ * Prints the answer to standard output.
+ * @returns the exit status; undefined where the options contain no inquiry.
+ * @throws PolicyError for --unit-settings, where the policy has a fault.
  */
 export async function answerInquiry({
   policy,
@@ -19,16 +19,16 @@ export async function answerInquiry({
 }: Options): Promise<number | undefined> {
   if (checkConfig) {
     const { well, object, lines } = await checkPolicy(policy);
-    await say(checkConfig === 'json' ? JSON.stringify(object) : lines.join('\n'));
+    await print(checkConfig === 'json' ? JSON.stringify(object) : lines.join('\n'));
     return well ? 0 : 1;
   }
   if (!unitSettings) return undefined;
-  await say(unitSettingsText((await loadPolicy(policy)).policy.limits));
+  await print(unitSettingsText((await loadPolicy(policy)).policy.limits));
   return 0;
 }
 
-async function say(text: string): Promise<void> {
-  // Whoever reads may have seen enough: the exit status says the rest.
+async function print(text: string): Promise<void> {
+  // A reader may close the pipe before the end, as head(1) does. That is no failure: the exit status is the answer.
   process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
     if (failure.code !== 'EPIPE') throw failure;
   });

@@ -1,40 +1,41 @@
 /**
- * The command line of vkmemd.
+ * The command line of vkmemd, but for the supervisor's options (supervisor/settings.ts): here they are only
+ * in the help.
  */
-import { readFileSync } from 'node:fs';
 import { ivshmemDir, runtimeDir } from '@vkmemd/proto';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { version } from './version.js';
 
 export interface Options {
-  /** UUID, index or part of the name; undefined: the best device there is. */
+  /** UUID, index or part of the name; undefined: the best device. */
   readonly device: string | undefined;
   /** Absolute. */
   readonly runtimeDir: string;
-  /** Of the sockets for virtual machines. */
+  /** The folder of the sockets for virtual machines, absolute. */
   readonly ivshmemDir: string;
   readonly logLevel: string;
-  /** Addresses and ports to serve health and metrics on by TCP, as they were written. */
+  /** TCP addresses with ports to serve health and metrics on, as given. */
   readonly adminListen: readonly string[];
-  /** Where the policy is, and what of it the command line says. */
+  /** Where the policy is read from, and the parts of it that the command line sets. */
   readonly policy: PolicyOptions;
-  /** Only looks at the policy, and says so as text or as JSON; undefined: serves. */
+  /** Checks the policy, prints the result as text or as JSON, and exits; undefined: serves. */
   readonly checkConfig: 'text' | 'json' | undefined;
-  /** Only says what a unit has to give the daemon for that policy. */
+  /** Prints the settings that a systemd unit needs for the policy, and exits. */
   readonly unitSettings: boolean;
 }
 
 export interface PolicyOptions {
-  /** A file that takes the place of all others; undefined for those of the standard places. */
+  /** A file that replaces all others; undefined: the files of the standard folders. */
   readonly config: string | undefined;
-  /** The folder before the standard places. */
+  /** Prefix of the standard folders. */
   readonly root: string;
-  /** Users who may import memory of their own. */
+  /** Uids of the users who may import memory of their own. */
   readonly importers: ReadonlySet<number>;
-  /** From how many percent used on a heap is under ELEVATED and under CRITICAL pressure. */
+  /** Percentage of a heap in use from which its pressure is ELEVATED, and CRITICAL. */
   readonly pressure: { readonly elevated?: number; readonly critical?: number };
 }
 
-/** What commander makes of the arguments. */
+/** The arguments as commander parses them. */
 interface Given {
   readonly adminListen: readonly string[];
   readonly allowImport: readonly number[];
@@ -48,21 +49,17 @@ interface Given {
   readonly logLevel: string;
   readonly pressureElevated?: number;
   readonly pressureCritical?: number;
-  readonly keeper?: boolean;
-  readonly keeperMax?: string;
-  readonly keeperWatchdog?: string;
-  readonly keeperStopTimeout?: string;
 }
 
-/** EX_USAGE of sysexits.h: by it a manager knows that starting again is of no use. */
-const USAGE = 64;
+/** EX_USAGE of sysexits.h, by which a manager recognizes that another start would fail again. */
+const EX_USAGE = 64;
 
 const HELP = `
-Stops on SIGTERM or SIGINT: finishes what runs, releases everything, exits 0. Reads its policy again on SIGHUP; one
-with a fault changes nothing.
+Stops on SIGTERM or SIGINT: finishes running requests, releases everything, exits with 0. Reloads its policy on SIGHUP; a
+policy with a fault changes nothing.
 
-The policy is what the files in /usr/lib/vkmemd and /etc/vkmemd say, in this order: /usr/lib/vkmemd/*.toml and
-conf.d/*.toml there, /etc/vkmemd/vkmemd.toml, /etc/vkmemd/conf.d/*.toml. None of them is needed.
+The policy is read from these files, in this order: /usr/lib/vkmemd/*.toml, /usr/lib/vkmemd/conf.d/*.toml,
+/etc/vkmemd/vkmemd.toml, /etc/vkmemd/conf.d/*.toml. All of them are optional.
 
 Examples:
   $ vkmemd
@@ -70,7 +67,7 @@ Examples:
   $ vkmemd --check-config --config new-policy.toml --json
   $ vkmemd --unit-settings > /etc/systemd/system/vkmemd.service.d/50-sized.conf
   $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd
-  $ vkmemd --keeper --keeper-watchdog 30`;
+  $ vkmemd --supervisor --supervisor-watchdog 30`;
 
 function percent(text: string): number {
   const value = /^\d{1,3}$/.test(text) ? Number(text) : 0;
@@ -78,13 +75,7 @@ function percent(text: string): number {
   return value;
 }
 
-/** The daemon's version, from its package. */
-export function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
-/** Reads the arguments; prints help, the version or what is wrong with them, and exits, where that is asked for. */
+/** Parses the arguments. Prints help, the version or an error, and exits, where the arguments ask for it or are invalid. */
 export function parseOptions(argv: readonly string[]): Options {
   const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
   const command = new Command('vkmemd')
@@ -96,67 +87,73 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .option(
       '--runtime-dir <folder>',
-      'where the sockets are made (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)',
-    )
-    .addOption(
-      new Option('--log-level <level>', 'what is logged: to the journal, or as JSON on standard output')
-        .choices(levels)
-        .default('info'),
-    )
-    .option('--config <file>', 'a policy file, in place of those in /usr/lib/vkmemd and /etc/vkmemd')
-    .addOption(
-      new Option('--config-root <folder>', 'stands before /usr/lib/vkmemd and /etc/vkmemd').conflicts(
-        'config',
-      ),
-    )
-    .option(
-      '--check-config',
-      'say what the policy is or every fault of it, and exit with 0 or 1; serve nobody',
+      'folder of the sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)',
     )
     .addOption(
       new Option(
+        '--log-level <level>',
+        'minimum level of the log, which goes to the journal, or as JSON to standard output',
+      )
+        .choices(levels)
+        .default('info'),
+    )
+    .option('--config <file>', 'policy file, in place of those in /usr/lib/vkmemd and /etc/vkmemd')
+    .addOption(
+      new Option('--config-root <folder>', 'prefix of /usr/lib/vkmemd and /etc/vkmemd').conflicts('config'),
+    )
+    .option('--check-config', 'print the policy or all of its faults, and exit with 0 or 1, without serving')
+    .addOption(
+      new Option(
         '--unit-settings',
-        'print the drop-in for a systemd unit that the policy asks for, and exit; serve nobody',
+        'print the drop-in that the policy requires for a systemd unit, and exit, without serving',
       ).conflicts('checkConfig'),
     )
     .option('--json', 'with --check-config: print one JSON object')
-    .option('--allow-import <uid>', 'a user who may import memory of its own (fds); may be repeated', uid, [])
+    .option('--allow-import <uid>', 'user who may import memory of its own (fds); may be repeated', uid, [])
     .option(
       '--admin-listen <address>',
-      'serve health and metrics by TCP too, to anybody on this host: 127.0.0.1:9464, [::1]:9464; may be repeated',
+      'serve health and metrics on TCP too, to every user of this host: 127.0.0.1:9464, [::1]:9464; may be repeated',
       (text: string, before: readonly string[]) => [...before, text],
       [],
     )
     .option(
       '--pressure-elevated <percent>',
-      "of a heap used: from there on its pressure is ELEVATED (the policy's word on it; default: 80)",
+      'percentage of a heap in use from which its pressure is ELEVATED (overrides the policy; default: 80)',
       percent,
     )
     .option(
       '--pressure-critical <percent>',
-      "and from there on CRITICAL (the policy's word on it; default: 95)",
+      'percentage of a heap in use from which its pressure is CRITICAL (overrides the policy; default: 95)',
       percent,
     )
     .option(
-      '--keeper',
-      'where there is no systemd: start vkmemd as a child, keep its memory while it is restarted',
+      '--supervisor',
+      'without systemd: start vkmemd as a child, start it again when it ends, and hold its fds meanwhile',
     )
-    .option('--keeper-max <fds>', 'how many fds the keeper keeps at most (default: 16384)')
-    .option('--keeper-watchdog <seconds>', 'abort a child that says nothing for so long (default: never)')
-    .option('--keeper-stop-timeout <seconds>', 'kill a child that has not stopped by then (default: 90)')
+    .option('--supervisor-max <fds>', 'maximum number of fds that the supervisor stores (default: 16384)')
+    .option(
+      '--supervisor-watchdog <seconds>',
+      'abort a child that does not respond for this time (default: never)',
+    )
+    .option('--supervisor-stop-timeout <seconds>', 'kill a child that has not stopped by then (default: 90)')
+    .addOption(new Option('--keeper').hideHelp())
+    .addOption(new Option('--keeper-max <fds>').hideHelp())
+    .addOption(new Option('--keeper-watchdog <seconds>').hideHelp())
+    .addOption(new Option('--keeper-stop-timeout <seconds>').hideHelp())
     .addHelpText('after', HELP)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE))
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EX_USAGE))
     .parse([...argv], { from: 'user' });
   const given = command.opts<Given>();
   const { pressureElevated: elevated, pressureCritical: critical, checkConfig, json } = given;
   if (elevated !== undefined && critical !== undefined && elevated > critical) {
     command.error(`error: --pressure-elevated (${elevated}) is above --pressure-critical (${critical})`);
   }
-  // The program vkmemd has begun as the keeper where it is one, and taken these out.
-  const { keeper, keeperMax, keeperWatchdog, keeperStopTimeout } = given;
-  if (keeper || (keeperMax ?? keeperWatchdog ?? keeperStopTimeout) !== undefined) {
+  // With --supervisor, bin/vkmemd.js runs the supervisor, which takes its options out. The old names, --keeper and those
+  // that begin with it, are accepted for one release.
+  const ofSupervisor = Object.keys(given).filter((name) => /^(supervisor|keeper)/.test(name));
+  if (ofSupervisor.length > 0) {
     command.error(
-      'error: --keeper and what belongs to it go together, with the program vkmemd, and with nothing that serves nobody',
+      'error: --supervisor and its options go together; they cannot be used with an option that prints and exits',
     );
   }
   if (json && !checkConfig) command.error('error: --json goes with --check-config');
@@ -177,7 +174,7 @@ export function parseOptions(argv: readonly string[]): Options {
   };
 }
 
-/** Collects the user ids of an option that may be repeated. */
+/** Collects the user ids of a repeatable option. */
 function uid(text: string, before: readonly number[]): readonly number[] {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffffffff) {
     throw new InvalidArgumentError('It is a user id, a whole number.');

@@ -1,12 +1,12 @@
 /**
- * The runtime folder: where the sockets are, held by one daemon at a time.
+ * The runtime folder: the folder of the sockets, used by one daemon at a time.
  *
- * A lock on `vkmemd.lock` says that an instance lives in the folder; the kernel drops it when the process ends,
- * however it ends. Whoever has the lock may remove the sockets that an earlier instance left. The lock file itself
- * stays, since removing it would let two instances hold two locks.
+ * A daemon holds the lock on `vkmemd.lock` in the folder; the kernel releases it when the process ends, for
+ * any reason. The holder of the lock may remove the sockets that an earlier daemon left. The lock file itself
+ * is never removed: two daemons could then each hold a lock.
  *
- * Sockets that the service manager listens on are the manager's: they may be in another folder, and nobody here makes or
- * removes them.
+ * Sockets that the service manager listens on are made and removed by the manager, and may be in another
+ * folder.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,23 +19,23 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 
-/** Where the sockets are that are made elsewhere. */
-export interface Elsewhere {
+/** The paths of the sockets that the service manager listens on. */
+export interface ActivatedPaths {
   readonly handoff?: string | undefined;
   readonly control?: string | undefined;
   readonly admin?: string | undefined;
 }
 
-export class RuntimeFolder {
+export class RuntimeFolder implements Disposable {
   readonly path: string;
   readonly handoffSocket: string;
   readonly controlSocket: string;
   readonly adminSocket: string;
   readonly #lock: OwnedFd;
-  /** Those that are made here. */
+  /** The sockets that this daemon makes. */
   readonly #sockets: readonly string[];
 
-  private constructor(path: string, lock: OwnedFd, { handoff, control, admin }: Elsewhere) {
+  private constructor(path: string, lock: OwnedFd, { handoff, control, admin }: ActivatedPaths) {
     this.path = path;
     this.handoffSocket = handoff ?? join(path, HANDOFF_SOCKET);
     this.controlSocket = control ?? join(path, CONTROL_SOCKET);
@@ -48,32 +48,30 @@ export class RuntimeFolder {
   }
 
   /**
-   * Makes the folder where it does not exist, locks it and removes stale sockets, but for those of `elsewhere`.
-   * @throws VkmemError UNAVAILABLE where another instance lives there, or the folder cannot be made or written.
+   * Makes the folder where it does not exist, locks it, and removes stale sockets except those of
+   * `activated`.
+   * @throws VkmemError UNAVAILABLE where another daemon uses it, or the folder cannot be made or written.
    */
-  static claim(path: string, elsewhere: Elsewhere = {}): RuntimeFolder {
+  static claim(path: string, activated: ActivatedPaths = {}): RuntimeFolder {
     let lock: OwnedFd | undefined;
     try {
       makeFolder(path);
       lock = lockFile(join(path, 'vkmemd.lock'));
+      if (lock) {
+        const folder = new RuntimeFolder(path, lock, activated);
+        folder.#removeSockets();
+        return folder;
+      }
     } catch (cause) {
-      throw new VkmemError(
-        'UNAVAILABLE',
-        `The runtime folder ${path} cannot be used: ${String(cause)}.`,
-        {},
-        cause,
-      );
+      lock?.close();
+      const reason = `The runtime folder ${path} cannot be used: ${String(cause)}.`;
+      throw new VkmemError('UNAVAILABLE', reason, {}, cause);
     }
-    if (!lock) {
-      throw new VkmemError('UNAVAILABLE', `Another vkmemd lives in ${path}; choose another --runtime-dir.`);
-    }
-    const folder = new RuntimeFolder(path, lock, elsewhere);
-    folder.#removeSockets();
-    return folder;
+    throw new VkmemError('UNAVAILABLE', `Another vkmemd lives in ${path}; choose another --runtime-dir.`);
   }
 
-  /** Removes the sockets that were made here, and lets the next instance in. */
-  release(): void {
+  /** Removes the sockets that this daemon made, and releases the lock. */
+  [Symbol.dispose](): void {
     this.#removeSockets();
     this.#lock.close();
   }
@@ -83,7 +81,10 @@ export class RuntimeFolder {
   }
 }
 
-/** Makes a folder and its parents, 0755 whatever the umask. One by one: all at once, Node.js spins below /proc. */
+/**
+ * Makes a folder and its parents, with mode 0755 whatever the umask. One by one: a recursive mkdir of Node.js
+ * never returns for a path below /proc.
+ */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));

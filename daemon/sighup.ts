@@ -1,56 +1,60 @@
 /**
- * SIGHUP: the policy is read again, and the service manager told when that begins and ends (sd_notify's RELOADING=1
- * and READY=1, as Type=notify-reload waits for them). A reload that fails ends with READY=1 too: the daemon serves on
- * by the policy that it has, and says so.
+ * SIGHUP: the policy is reloaded, and the service manager is notified of the reload's begin and end (sd_notify's RELOADING=1
+ * and READY=1, which Type=notify-reload waits for). A failed reload ends with READY=1 too: the policy in force stays, and
+ * the status line says so.
  *
- * A SIGHUP that comes before the daemon serves is kept until then, since the policy may have been read already; one
- * that comes while it stops means nothing any more. Neither ends the process, as it would without a handler.
+ * A SIGHUP before the daemon serves is deferred until then, because the policy may have been read already. One that
+ * arrives while the daemon stops is ignored. Neither ends the process, as SIGHUP does without a handler.
  */
 
-/** What a reload needs, once the daemon serves. */
-export interface Reloading {
+/** What a reload calls, once the daemon serves. */
+export interface ReloadHandlers {
   reload(): Promise<unknown>;
-  /** Tells of a reload that failed. */
+  /** The reload failed. */
   failed(failure: unknown): void;
-  /** Tells the service manager, where there is one. */
+  /** Notifies the service manager, where there is one. */
   notify(...assignments: string[]): void;
-  /** What the manager shows while all is well. */
+  /** The status line to send after a successful reload. */
   status(): string;
 }
 
-export class SighupHandler {
-  #serving: Reloading | undefined;
-  #kept = false;
+export class SighupHandler implements Disposable {
+  #handlers: ReloadHandlers | undefined;
+  #deferred = false;
 
   constructor() {
     process.on('SIGHUP', () => {
-      if (this.#serving) void this.#reload(this.#serving);
-      else this.#kept = true;
+      if (this.#handlers) void this.#reload(this.#handlers);
+      else this.#deferred = true;
     });
   }
 
-  serve(reloading: Reloading): void {
-    this.#serving = reloading;
-    if (this.#kept) void this.#reload(reloading);
+  /** The daemon serves: each SIGHUP reloads the policy, beginning with a deferred one. */
+  serve(handlers: ReloadHandlers): void {
+    this.#handlers = handlers;
+    if (this.#deferred) void this.#reload(handlers);
   }
 
-  /** Later ones change nothing, and nobody is told of one under way. */
-  close(): void {
-    this.#serving = undefined;
+  /** Ignores every later SIGHUP, and notifies the manager no more of a reload under way. */
+  [Symbol.dispose](): void {
+    this.#handlers = undefined;
   }
 
-  async #reload(reloading: Reloading): Promise<void> {
-    const tell = (...assignments: string[]) => {
-      if (this.#serving) reloading.notify(...assignments);
+  async #reload(handlers: ReloadHandlers): Promise<void> {
+    const notify = (...assignments: string[]) => {
+      if (this.#handlers) handlers.notify(...assignments);
     };
-    // CLOCK_MONOTONIC, as the manager counts.
-    tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    // MONOTONIC_USEC is CLOCK_MONOTONIC, which hrtime reads too.
+    notify('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
     try {
-      await reloading.reload();
-      tell('READY=1', `STATUS=${reloading.status()}`);
+      await handlers.reload();
+      notify('READY=1', `STATUS=${handlers.status()}`);
     } catch (failure) {
-      reloading.failed(failure);
-      tell('READY=1', 'STATUS=The policy was not read again, since it has a fault; the one before it stays.');
+      handlers.failed(failure);
+      notify(
+        'READY=1',
+        'STATUS=The policy was not read again, since it has a fault; the one before it stays.',
+      );
     }
   }
 }

@@ -1,9 +1,9 @@
 /**
- * What the package installs, laid out in a staging folder as it will be below /.
+ * The package's contents, in a staging folder that is laid out as /.
  *
- * The three parts and what they depend on are in /usr/lib/vkmemd, as the checkout has them side by side, but compiled:
- * neither sources nor tests, nor what only tests load. A compiled file is taken where its source is, so what an earlier
- * build left in dist stays away.
+ * The three parts and their dependencies are in /usr/lib/vkmemd, side by side as in the checkout, but compiled: without sources,
+ * tests, and files that only tests load. Only compiled files whose source exists are copied, so files that an earlier build
+ * left in dist are not.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -30,7 +30,7 @@ export const ADDONS = [
   'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
 ];
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
-/** Failpoints are for tests alone. */
+/** Failpoints are for tests only. */
 const FOR_TESTS = 'daemon/dist/store/failing.js';
 const PAGES = [
   ...['operations', 'survival', 'supervisor', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
@@ -49,7 +49,7 @@ export function compiledFiles() {
   );
 }
 
-/** All that decides what the package is, but for node_modules, which the lock file does. */
+/** All inputs of the package, except node_modules, which the lock file determines. */
 export function inputs() {
   const own = sources(['packaging', 'systemd'], /./);
   const pages = PAGES.map((name) => `docs/${name}.md`);
@@ -59,7 +59,7 @@ export function inputs() {
   return [...compiledFiles(), ...ADDONS, ...own, ...pages, ...manifests, ...rest, ...schemas];
 }
 
-/** A manifest without what only a checkout has a use for. */
+/** A manifest without the fields that only a checkout needs. */
 function installedManifest(part) {
   const {
     devDependencies: _,
@@ -79,10 +79,10 @@ function installedManifest(part) {
 /** The policy of docs/policy.md, as a file to copy. */
 function examplePolicy() {
   const [, example] = /^```toml\n([\s\S]*?)```/m.exec(readFileSync(join(root, 'docs/policy.md'), 'utf8'));
-  return `# An example, which nothing reads here: see vkmemd.toml(5).\n${example}`;
+  return `# An example, which no program reads here: see vkmemd.toml(5).\n${example}`;
 }
 
-/** @param about version and date; @param documents name -> text, of those that the control data brings. */
+/** @param about version and date; @param documents name -> text of the documents that metadata.mjs makes. */
 export function stage(folder, about, documents) {
   const put = (path, content) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
@@ -124,7 +124,7 @@ export function stage(folder, about, documents) {
   execFileSync('strip', ['--strip-unneeded', ...addons.map((file) => join(folder, LIBRARY, file))]);
 }
 
-/** Every path below a folder, the folders before what is in them. */
+/** Every path below a folder, each folder before its contents. */
 export function walk(folder, within = '') {
   return readdirSync(join(folder, within), { withFileTypes: true })
     .sort((one, other) => (one.name < other.name ? -1 : 1))
@@ -134,7 +134,7 @@ export function walk(folder, within = '') {
     });
 }
 
-/** Gives everything the mode that it is installed with, whatever the umask and the checkout say, and one date. */
+/** Sets the installed modes, whatever the umask and the checkout's modes, and one date for all files. */
 export function normalise(folder, seconds) {
   const executable = (path) =>
     Object.values(PROGRAMS).some((program) => path === `${LIBRARY}/${program}`) ||

@@ -1,6 +1,6 @@
 /**
- * Loaded into a program before it begins (node --import): in place of reading its arguments it prints its own help and
- * that of each of its commands, as JSON, [[words, help], ...], unbroken lines, and ends.
+ * Loaded into a program before it starts (node --import): in place of parsing its arguments the program prints its own help and
+ * that of each of its commands, as JSON, [[words, help], ...], without line breaks within a paragraph, and exits.
  */
 import { Command } from 'commander';
 
@@ -21,7 +21,7 @@ const helps = (command, words) => [
 ];
 
 function printHelps() {
-  // Written when it returns: to a pipe or a file Node.js writes at once.
+  // Node.js writes to a pipe or a file synchronously, so the text is complete at the exit.
   process.stdout.write(JSON.stringify(helps(this, [])));
   process.exit();
 }

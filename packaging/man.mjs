@@ -1,6 +1,6 @@
 /**
- * The manual pages. vkmemd(8) and vkmemctl(1) are what the programs' own help says, then the sections of packaging/man,
- * which say what help has no room for; vkmemd.toml(5) is docs/policy.md.
+ * The manual pages. vkmemd(8) and vkmemctl(1) consist of the programs' own help and the sections of packaging/man;
+ * vkmemd.toml(5) is docs/policy.md.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,14 +10,14 @@ import { code, entry, inline, literal, page, roffOf } from './roff.mjs';
 
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
 
-/** What the program says of itself and of each of its commands: the command's words, joined -> its help. */
+/** The help of the program and of each of its commands: the command's words, joined -> its help. */
 function helpsOf(program) {
   const { NODE_OPTIONS: _ours, ...env } = process.env;
   const args = ['--import', new URL('help.mjs', import.meta.url).href, join(root, PROGRAMS[program])];
   return new Map(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env })));
 }
 
-/** The help in its parts: usage, paragraphs, lists of terms by their heading, what follows those, examples. */
+/** The parts of a help text: usage, paragraphs, lists of terms by their heading, paragraphs after those, examples. */
 function parseHelp(help) {
   const parts = { usage: '', before: [], lists: new Map(), after: [], examples: [] };
   for (const text of help.trimEnd().split('\n\n')) {
@@ -85,7 +85,7 @@ function programRoff(program) {
   ].join('\n');
 }
 
-/** docs/policy.md, without its title and what it says of the repository. */
+/** docs/policy.md, without its title and its references to the repository. */
 function policyRoff() {
   const markdown = readFileSync(join(root, 'docs/policy.md'), 'utf8')
     .replace(/^# .*\n/, '## Description\n')
@@ -101,7 +101,7 @@ export function manualPages(about) {
   ];
   return new Map([
     made('vkmemd', 8, "own a host's Vulkan memory and hand it to other processes", programRoff('vkmemd')),
-    made('vkmemctl', 1, 'look after the memory of a vkmemd daemon', programRoff('vkmemctl')),
+    made('vkmemctl', 1, 'manage the memory of a vkmemd daemon', programRoff('vkmemctl')),
     made('vkmemd.toml', 5, 'who may connect to vkmemd, and what they may do and have', policyRoff()),
   ]);
 }

@@ -1,5 +1,5 @@
 /**
- * What dpkg is told of the package: its control file and scripts, checksums, the changelog and whose work it contains.
+ * The package's metadata for dpkg: control file and scripts, checksums, the changelog and the copyright file.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,22 +18,22 @@ const DESCRIPTION = `Vulkan memory daemon
  memory to other processes, most of them sandboxed and without any GPU access:
  they ask over a Unix socket and get a file descriptor.
  .
- This package has the daemon with its systemd units, vkmemctl to look after it,
+ This package has the daemon with its systemd units, vkmemctl to manage it,
  and the client library for Node.js.`;
 
-/** The one release of Node.js that all addons can be loaded by: unix-dgram's is of the one that built it. */
+/** The major version of Node.js that can load all addons: unix-dgram's fits only the one that it was built with. */
 function nodeDependency() {
   const major = Number(process.versions.node.split('.')[0]);
   return `nodejs (>= ${major}), nodejs (<< ${major + 1}~)`;
 }
 
-/** The system's libraries that addons are linked with, in the versions that have what they call. */
+/** The system libraries that addons are linked with, in the versions that export the symbols they use. */
 function libraryDependencies(addons) {
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-shlibs-'));
   try {
     mkdirSync(join(folder, 'debian'));
     writeFileSync(join(folder, 'debian/control'), 'Source: vkmemd\n\nPackage: vkmemd\nArchitecture: any\n');
-    // Node.js itself has what they call of Node-API.
+    // Node-API's symbols are exported by Node.js itself, not by a library.
     const args = ['-O', '--warnings=0', ...addons.map((file) => `-e${file}`)];
     const said = execFileSync('dpkg-shlibdeps', args, {
       cwd: folder,
@@ -48,7 +48,7 @@ function libraryDependencies(addons) {
 
 export const architecture = () => execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
 
-/** In KiB, as Debian counts: every file by itself, and 1 for whatever else there is. */
+/** In KiB, as Debian defines it: each file rounded up, and 1 for each entry of another type. */
 export function installedSize(folder) {
   const sizes = walk(folder).map(({ path, entry }) =>
     entry.isFile() ? Math.ceil(lstatSync(join(folder, path)).size / 1024) : 1,
@@ -56,7 +56,7 @@ export function installedSize(folder) {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Writes DEBIAN/ into a staging folder that is complete otherwise. */
+/** Writes DEBIAN/ into a staging folder that has all other files. */
 export function writeControl(folder, { version }) {
   const files = walk(folder).filter(({ entry }) => entry.isFile());
   const addons = files.filter(({ path }) => path.endsWith('.node')).map(({ path }) => join(folder, path));
@@ -87,7 +87,7 @@ Description: ${DESCRIPTION}
   }
 }
 
-/** CHANGELOG.md as Debian has it: an entry for each version, the date that of the commit. */
+/** CHANGELOG.md in Debian's format: an entry per version, with the date of the commit. */
 export function debianChangelog(seconds) {
   const date = new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
   const [, ...entries] = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m);
@@ -103,14 +103,14 @@ export function debianChangelog(seconds) {
     .join('\n');
 }
 
-/** How the terms of a licence begin, after whose work it is. */
+/** The beginning of a licence's terms, after the copyright notice. */
 const TERMS = {
   MIT: 'Permission is hereby granted',
   ISC: 'Permission to use, copy',
   'BSD-3-Clause': 'Redistribution and use',
 };
 
-/** The terms of a licence, as one of the packages that has it words them: not each brings them. */
+/** The terms of a licence, from a package that contains them: not every package with that licence does. */
 function termsOf(licence) {
   const begin = TERMS[licence];
   const [worded] = licences()
@@ -126,7 +126,7 @@ function termsOf(licence) {
     .join('\n');
 }
 
-/** Whose work the package contains, in Debian's form for programs to read. */
+/** The copyright file, in Debian's machine-readable format. */
 export function copyright() {
   const stanzas = licences().map(({ path, name, version, license, holders }) => {
     const lines = holders.map((holder) => ` ${holder}`).join('\n');

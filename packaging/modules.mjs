@@ -1,24 +1,25 @@
 /**
- * What of node_modules the installed programs need: the packages that the lock file has for them, and of each what Node.js
- * loads, with its licence. What a package ships for its own development, for compilers or for other systems stays away.
+ * The part of node_modules that the installed programs need: the packages that the lock file lists for them, and of each the
+ * files that Node.js loads, with the licence. Files for a package's own development, for compilers and for other systems are
+ * left out.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from '../scripts/command.mjs';
 
-/** Dependencies by name alone: types, and headers that addons are built with. */
+/** Dependencies that no program loads: types, and headers that addons are built with. */
 const NOT_AT_RUN_TIME = ['@types/node', 'undici-types', 'node-addon-api', 'nan'];
 const LOADED = /\.(js|cjs|mjs|json|node|proto|txt)$/;
 const LICENCE = /^(licen[cs]e|copying|notice)/i;
-/** At the top of a package: what its authors work with. Tests may be anywhere. */
+/** Development folders at the top of a package. Tests may be at any depth. */
 const DEVELOPMENT = /^(bench|benchmarks?|docs?|examples?|node_modules)$/;
 const TESTS = /^(tests?|__tests__)$/;
 const DEVELOPMENT_FILE =
   /^(package-lock|tsconfig.*|tslint|\.eslintrc|\.taprc.*)\.json$|\.(test|spec)\.[cm]?js$|\.d\.[cm]?ts$/;
-/** An addon for another C library, or for one release of Node.js where there is one for all. */
+/** An addon for another C library, or for one version of Node.js where the package has one for all. */
 const FOREIGN_ADDON = /\.musl\.node$|\.abi\d+\./;
 
-/** The lock file's folders that are on disk and needed to run the programs, sorted. */
+/** The folders of the lock file that are installed and needed at run time, sorted. */
 export function runtimePackages() {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   return Object.entries(packages)
@@ -44,10 +45,10 @@ function filesOf(folder, within = '') {
   });
 }
 
-/** What node-gyp leaves beside an addon that it has built. */
+/** Build output of node-gyp other than the addon. */
 const leftBehind = (path) => path.startsWith('build/') && !/^build\/Release\/[^/]*\.node$/.test(path);
 
-/** All files of the packages that are needed, as paths of the checkout. */
+/** All needed files of these packages, as paths in the checkout. */
 export function moduleFiles() {
   return runtimePackages().flatMap((path) => {
     const files = filesOf(join(root, path));
@@ -56,7 +57,7 @@ export function moduleFiles() {
   });
 }
 
-/** Copies them below a folder, where they are found by the programs beside them. */
+/** Copies them below a folder, in which the programs' module resolution finds them. */
 export function copyModules(folder) {
   for (const file of moduleFiles()) {
     mkdirSync(join(folder, dirname(file)), { recursive: true });
@@ -64,7 +65,7 @@ export function copyModules(folder) {
   }
 }
 
-/** Name, version and licence of each package, the words of that where it has them, and the folder that it is in. */
+/** Name, version, licence and folder of each package, with the licence's text where the package contains it. */
 export function licences() {
   return runtimePackages().map((path) => {
     const { name, version, license, author } = JSON.parse(

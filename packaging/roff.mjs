@@ -1,11 +1,11 @@
 /**
- * Markdown as a manual page: the part of Markdown that this repository's pages are written in, as roff with the macros
- * of man(7). A table becomes a list, one entry a row, since a terminal is too narrow for its columns.
+ * Markdown as a manual page: the subset of Markdown that this repository's pages use, as roff with the macros of man(7). A
+ * table becomes a list, one entry per row, because a terminal is too narrow for its columns.
  *
  * Limits: inline code, bold, links (their text stays) and the backslash; lists of one level; no pictures, no HTML.
  */
 
-/** Text that roff takes literally. Every minus is one that can be searched for and copied. */
+/** Text, escaped for roff. Each hyphen becomes a minus, which can be searched for and copied. */
 export function literal(text) {
   return text
     .replaceAll('\\', '\\(rs')
@@ -36,7 +36,7 @@ export function inline(text) {
 
 export const code = (lines) => ['.PP', '.RS 4', '.nf', ...lines.map(literal), '.fi', '.RE'];
 
-/** A term and what it is. */
+/** A term and its description. */
 export const entry = (term, text) => ['.TP', term, text === '' ? '\\&' : text];
 
 const cellsOf = (row) =>
@@ -49,11 +49,11 @@ function table([heading, , ...rows]) {
   const [, ...headings] = cellsOf(heading);
   return rows.flatMap((row) => {
     const [term, ...cells] = cellsOf(row);
-    // The last column explains; the others are figures.
-    const told = cells.map((cell, at) =>
+    // The last column is the description; the others are values.
+    const values = cells.map((cell, at) =>
       at === cells.length - 1 ? inline(cell) : `${inline(headings[at])}: ${inline(cell)}`,
     );
-    return entry(inline(term), [told.at(-1), ...told.slice(0, -1)].join('\n.br\n'));
+    return entry(inline(term), [values.at(-1), ...values.slice(0, -1)].join('\n.br\n'));
   });
 }
 
@@ -62,7 +62,7 @@ function item(text) {
   return [`.IP ${mark === '-' ? '\\(bu' : mark} 4`, inline(rest.replace(/\n +/g, '\n'))];
 }
 
-/** One block: lines without an empty one between them, but in fenced code. */
+/** One block: consecutive lines, or fenced code with its empty lines. */
 function block(lines) {
   const [first] = lines;
   const [, marks, heading] = /^(#+) (.*)$/.exec(first) ?? [];
@@ -84,7 +84,7 @@ function block(lines) {
   return ['.PP', inline(lines.join('\n'))];
 }
 
-/** The page's blocks, in their order. */
+/** The page's blocks, in order. */
 function blocksOf(markdown) {
   const blocks = [[]];
   let fenced = false;
@@ -107,6 +107,6 @@ export function roffOf(markdown) {
  */
 export function page({ name, section, date, version, summary }, body) {
   const title = `.TH ${name.toUpperCase()} ${section} ${date} "vkmemd ${version}" "vkmemd"`;
-  // Lines are filled, and neither justified nor hyphenated: what stands here is often to be copied.
+  // Neither justified nor hyphenated: readers copy text from the page.
   return `${title}\n.nh\n.ad l\n.SH NAME\n${literal(`${name} - ${summary}`)}\n${body}\n`;
 }

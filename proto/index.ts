@@ -1,14 +1,10 @@
 /**
  * @vkmemd/proto: what the daemon and its clients share.
  *
- * errors     the catalogue and the one error class
- * codec      vkmem.v1 messages to bytes and back; gRPC service definitions
- * status     faults as google.rpc.Status
- * contract   constants, names of kinds, lifetimes and access
- * runtime-dir  where the sockets are
- * ivshmem    the words of QEMU's ivshmem protocol
- * fd, fd-stream, inherited, socket, datagram, datagram-queue, keeping, peer, memfd, huge-pages, mapping, dma-buf, eventfd, program, native
- *            the kernel's part, by the addon
+ * contract/  names and constants, the table of requests, the codec of vkmem.v1 messages, the error catalogue
+ *            and its form on the wire, where the sockets are, QEMU's ivshmem protocol
+ * kernel/    system calls by the addon: file descriptors, sockets, memfds, mappings, peers, programs;
+ *            clean-up with Disposables, and polling
  */
 export * from './contract/codec.js';
 export * from './contract/errors.js';
@@ -25,18 +21,21 @@ export * from './kernel/eventfd.js';
 export {
   closeAll,
   fileStatus,
+  lockFile,
   OwnedFd,
   pendingCloses,
-  setMostPendingCloses,
+  sameFile,
+  setMaxPendingCloses,
   tooManyPendingCloses,
 } from './kernel/fd.js';
+export * from './kernel/fd-store.js';
 export * from './kernel/fd-stream.js';
 export * from './kernel/huge-pages.js';
 export * from './kernel/inherited.js';
-export * from './kernel/keeping.js';
 export * from './kernel/mapping.js';
 export * from './kernel/memfd.js';
-export { type FileStatus, isKernelError, type KernelError, lockFile } from './kernel/native.js';
+export { type FileStatus, isKernelError, type KernelError } from './kernel/native.js';
+export * from './kernel/parent.js';
 export * from './kernel/peer.js';
 export * from './kernel/poll.js';
 export * from './kernel/program.js';

@@ -1,5 +1,6 @@
 /**
- * Style and hygiene: biome, clang-format, buf, and the repository's own rules. Fails on the first that finds fault.
+ * Style and hygiene: biome, clang-format, buf, the arrows between the folders, and the repository's own rules. Runs all
+ * of them, and fails where one does.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -24,6 +25,7 @@ function check(what, command, args, options = {}) {
 check('biome', bin('biome'), ['check', '--error-on-warnings', '.']);
 check('buf', bin('buf'), ['lint'], { cwd: join(root, 'proto') });
 check('buf format', bin('buf'), ['format', '--diff', '--exit-code'], { cwd: join(root, 'proto') });
+check('arrows', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'daemon', 'client', 'proto']);
 const native = tracked.filter((file) => /\.(cc|h|c)$/.test(file));
 check('clang-format', 'clang-format', ['--dry-run', '--Werror', ...native]);
 

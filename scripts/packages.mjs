@@ -1,6 +1,6 @@
 /**
  * Debian packages: what a purpose needs of the system, and what its tests can do without. What is missing is
- * installed; with VKMEMD_NO_INSTALL=1 the system is not touched. The set-up ends where something needed cannot be had.
+ * installed; with VKMEMD_NO_INSTALL=1 the system is not touched. The set-up ends where something needed is not available.
  */
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ const needed = (purpose) => ({
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
-/** The same of what tests skip, and say so, where it cannot be had. Ubuntu, for one, has no chromium-common. */
+/** The same of what tests skip, and say so, where it is not available. Ubuntu, for one, has no chromium-common. */
 const wanted = (purpose) =>
   purpose === 'test'
     ? {

@@ -1,24 +1,37 @@
 /**
- * Client: one session with the daemon, and the way to everything that it offers.
+ * Client: one session with the daemon, with all requests of both sockets.
  *
- * The handoff socket carries what has fds (allocate, import, claim, release, free, publish), the control socket the rest. Whatever is
- * held in this process ends with close(): maps, fds, the session and what it owns.
+ * The handoff socket carries the requests with fds (allocate, import, claim, release, free, publish), the
+ * control socket all others. close() ends everything that this process holds: maps, fds, the session and what
+ * it owns.
  *
- * Where the daemon goes away first, as in a restart, maps and fds stay good: they are the kernel's. The client connects
- * again by itself (`reconnecting`, `reconnected`), for as long as it has made or holds memory, otherwise for `reconnectMs`
- * milliseconds; that is how long requests wait in either case. With
- * `restored` the session goes on as if nothing had been; without, it is a new one, in which NAMED allocations may be
- * found by their names. What was under way and may have been done is rejected with UNAVAILABLE. Once it is over for
- * good, `disconnected` is emitted, `closed` resolves and every request is rejected with UNAVAILABLE.
+ * Where the daemon ends first, as in a restart, maps and fds stay good: they are the kernel's. The client
+ * reconnects by itself (`reconnecting`, `reconnected`), without a limit while it has made or holds memory,
+ * otherwise for `reconnectMs` milliseconds; requests wait for that time in either case. With `restored` the
+ * session continues unchanged; otherwise it is a new one, in which NAMED allocations are found by their
+ * names. Requests without an answer are sent again where that is safe (connection/retry.ts); others are
+ * rejected with UNAVAILABLE. When the client gives up, `disconnected` is emitted, `closed` resolves and every
+ * request is rejected with UNAVAILABLE.
  *
- * While requests wait or memory is held, trying to connect keeps the process alive as a connection does; otherwise not.
+ * While requests wait or memory is held, reconnecting keeps the process alive as a connection does; otherwise
+ * not.
  */
 import { randomUUID } from 'node:crypto';
-import { type Allocation, closeAll, type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
+import { EventEmitter } from 'node:events';
+import {
+  type Allocation,
+  closeAll,
+  type Decoded,
+  type KindName,
+  type OwnedFd,
+  VkmemError,
+} from '@vkmemd/proto';
+import { present } from './connection/answer.js';
+import type { HandoffConnection } from './connection/handoff.js';
 import type { InheritedAllocations } from './connection/inherited.js';
-import type { Link } from './connection/link.js';
-import type { Answer } from './connection/request.js';
-import type { SessionInfo } from './connection/session.js';
+import { Link, type LinkOptions } from './connection/link.js';
+import type { Answer, Requester } from './connection/request.js';
+import type { ClientEvents, SessionInfo } from './connection/session.js';
 import {
   type BudgetReport,
   ControlClient,
@@ -29,7 +42,6 @@ import {
 } from './control.js';
 import { MappedGrants } from './mapping/mapped-grants.js';
 import { type FreeResult, Memory } from './memory.js';
-import { publish } from './publish.js';
 import { checkRef, type Ref } from './request/arguments.js';
 import { type ImportOptions, importedFd, importRequest } from './request/import.js';
 import {
@@ -37,6 +49,7 @@ import {
   allocateRequest,
   type ClaimOptions,
   claimRequest,
+  publish,
   type TransferOptions,
 } from './request/requests.js';
 import {
@@ -46,84 +59,190 @@ import {
   type TicketOptions,
   type TicketRef,
 } from './request/tickets.js';
-import { Wakeups } from './wakeups.js';
+import { type MadeSignal, Signal } from './signal.js';
+import { IvshmemPeer } from './vm/ivshmem-peer.js';
 
 /** Why an inherited session may be without the control socket. */
 const UNSEEN = 'The session was inherited, and that socket need not be visible here; controlSocket names it';
 
-export class Client extends Wakeups implements AsyncDisposable {
-  /** What was made for this process before it began: labels and the ids to claim. Empty where nothing was. */
+const clientClosed = (): VkmemError => new VkmemError('UNAVAILABLE', 'The client was closed.');
+
+/** The signals and ivshmem peers of a client, which close with it. */
+class OpenEnds implements Disposable {
+  readonly #ends = new Set<Disposable>();
+  #disposed = false;
+
+  /** @returns it. @throws VkmemError UNAVAILABLE where the client is closed; it is disposed then. */
+  add<T extends Disposable>(end: T): T {
+    if (this.#disposed) {
+      end[Symbol.dispose]();
+      throw clientClosed();
+    }
+    this.#ends.add(end);
+    return end;
+  }
+
+  /** To be called when one closes. */
+  readonly removed = (end: Disposable): void => {
+    this.#ends.delete(end);
+  };
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    for (const end of [...this.#ends]) end[Symbol.dispose]();
+  }
+}
+
+/**
+ * Signals: two sessions wake each other by eventfds, without polling. The eventfds work while the daemon is
+ * away, and close with the client.
+ */
+export class ClientSignals {
+  readonly #handoff: Requester;
+  readonly #open: OpenEnds;
+
+  /** Made by Client. */
+  constructor(handoff: Requester, open: OpenEnds) {
+    this.#handoff = handoff;
+    this.#open = open;
+  }
+
+  /**
+   * Makes a signal: this side of it, and a secret with which another session opens the other side, once.
+   * @throws VkmemError QUOTA_EXCEEDED where the session has 64 that nobody has opened; TOO_MANY_FILES,
+   *   UNAVAILABLE.
+   */
+  async create(): Promise<MadeSignal> {
+    const { message, fds } = await this.#handoff.request('CreateSignal', {});
+    return { signal: this.#signal(fds), secret: message.secret };
+  }
+
+  /** @throws VkmemError TICKET_INVALID where no signal has the secret; UNAVAILABLE. */
+  async open(secret: string): Promise<Signal> {
+    const { fds } = await this.#handoff.request('OpenSignal', { secret });
+    return this.#signal(fds);
+  }
+
+  /** @param fds two, as was checked. */
+  #signal([own, other]: readonly OwnedFd[]): Signal {
+    return this.#open.add(new Signal(own as OwnedFd, other as OwnedFd, this.#open.removed));
+  }
+}
+
+/** This process as a peer of ivshmem servers, beside virtual machines and other workers. */
+export class ClientIvshmem {
+  readonly #handoff: Requester;
+  readonly #open: OpenEnds;
+
+  /** Made by Client. */
+  constructor(handoff: Requester, open: OpenEnds) {
+    this.#handoff = handoff;
+    this.#open = open;
+  }
+
+  /**
+   * Joins the peers of an allocation that is served to virtual machines (`control.ivshmem.serve()`). The
+   * memory itself is claimed as any other.
+   * @throws VkmemError NOT_FOUND where it is not served; NOT_PERMITTED where the user neither owns it nor
+   *   holds a grant to write to it; PUBLISHED, TOO_MANY_PEERS, TOO_MANY_SESSIONS, TOO_MANY_FILES,
+   *   QUOTA_EXCEEDED, UNAVAILABLE.
+   */
+  async join(ref: Ref): Promise<IvshmemPeer> {
+    const { message, fds } = await this.#handoff.request('JoinIvshmem', { allocation: checkRef(ref) });
+    const { vectors } = present(message.server);
+    const [socket] = fds as [OwnedFd]; // as was checked
+    return this.#open.add(await IvshmemPeer.join(socket, message.peerId, vectors, this.#open.removed));
+  }
+}
+
+export class Client extends EventEmitter<ClientEvents> implements AsyncDisposable {
+  readonly signals: ClientSignals;
+  readonly ivshmem: ClientIvshmem;
+  /** The allocations that were made for this process before it began: label -> id to claim. */
   readonly inherited: InheritedAllocations;
-  /** Resolves when it is over for good: by close(), or without the daemon. Never rejects. */
+  /** Resolves when the client has ended: closed, or given up. Never rejects. */
   readonly closed: Promise<void>;
   readonly #link: Link;
   readonly #control: ControlClient;
-  readonly #holdings = new MappedGrants();
+  readonly #mappedGrants = new MappedGrants();
+  readonly #open = new OpenEnds();
 
-  /** Made by connect(). */
-  constructor(link: Link, options: ControlOptions, allocations?: InheritedAllocations) {
-    super(link);
-    this.inherited = allocations ?? new Map();
-    this.closed = link.closed;
-    this.#link = link;
-    this.#control = new ControlClient(options, link, allocations ? UNSEEN : undefined);
-    link.serve({
-      held: (epoch) => this.#holdings.grantsOf(epoch),
-      tell: ([name, told]) => this.emit(name, told as never),
+  /** Made by connect(). @param begun a connection on which the daemon has answered Hello, and its answer. */
+  constructor(
+    begun: { readonly handoff: HandoffConnection; readonly welcome: Decoded<'Welcome'> },
+    linkOptions: LinkOptions,
+    options: ControlOptions,
+    allocations?: InheritedAllocations,
+  ) {
+    super();
+    this.#link = new Link(begun.handoff, begun.welcome, linkOptions, {
+      grantIds: (epoch) => this.#mappedGrants.grantIdsOf(epoch),
+      emit: ([name, argument]) => this.emit(name, argument as never),
     });
+    this.#control = new ControlClient(options, this.#link, allocations ? UNSEEN : undefined);
+    this.signals = new ClientSignals(this.#link, this.#open);
+    this.ivshmem = new ClientIvshmem(this.#link, this.#open);
+    this.inherited = allocations ?? new Map();
+    this.closed = this.#link.closed;
   }
 
-  /** The session as it is now: a reconnection changes its token and its incarnation, and without `restored` its id. */
+  /**
+   * The session as it is now: a reconnection changes its token and its incarnation, and without `restored`
+   * its id.
+   */
   get session(): SessionInfo {
     return this.#link.session;
   }
 
   /**
    * Makes an allocation and, in the same round trip, handles of it.
-   * @param options.grant the kinds to be granted at once, of `kinds`. Default: all of them. Others can be claimed later.
-   * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
-   *   NO_MEMORY_TYPE, KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN,
-   *   INVALID_ARGUMENT, UNAVAILABLE.
+   * @param options.grant the kinds to be granted at once, of `kinds`. Default: all of them. Others can be
+   *   claimed later.
+   * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY,
+   *   TOO_MANY_ALLOCATIONS, NO_MEMORY_TYPE, KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED,
+   *   INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async allocate(options: AllocateOptions & { readonly grant?: readonly KindName[] }): Promise<Memory> {
     const grant = options.grant ?? options.kinds ?? ['MAPPABLE'];
-    // By its id the daemon knows it again, where it is asked once more after a restart.
+    // The daemon recognises a repeated request by its id.
     const request = { ...allocateRequest(options, grant), requestId: randomUUID() };
-    return this.#hold(await this.#link.request('allocate', request), true);
+    return this.#memoryOf(await this.#link.request('Allocate', request), true);
   }
 
   /**
-   * Makes an allocation of memory that this process has already, for the device to use or for others to claim. Whom the
-   * daemon's policy does not name may not. The fd stays the caller's.
-   * @throws VkmemError NOT_PERMITTED, INVALID_HANDLE where the fd is not what it is said to be, or does not fit;
-   *   INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS, NO_MEMORY_TYPE,
-   *   KIND_UNSUPPORTED, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT, UNAVAILABLE.
+   * Makes an allocation of memory that this process has already, for the device to use or for others to
+   * claim. The policy must allow the user to import. The fd stays the caller's.
+   * @throws VkmemError NOT_PERMITTED, INVALID_HANDLE where the fd is not what it is said to be, or does not
+   *   fit; INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
+   *   NO_MEMORY_TYPE, KIND_UNSUPPORTED, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT,
+   *   UNAVAILABLE.
    */
   async importMemory(options: ImportOptions): Promise<Memory> {
     const request = importRequest(options);
-    return this.#hold(await this.#link.request('import', request, [importedFd(options.fd)]), true);
+    return this.#memoryOf(await this.#link.request('Import', request, [importedFd(options.fd)]), true);
   }
 
   /**
    * Handles of an allocation that exists, such as another process's, by name or id, or by a ticket.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED,
-   *   BUSY where others have the right first and `waitMs` is over; INVALID_ARGUMENT, UNAVAILABLE; TICKET_INVALID, with `retry_after_ms` in its metadata where this user brought too
-   *   many that were not good.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE,
+   *   PUBLISHED, BUSY where other sessions have the access and `waitMs` is over; INVALID_ARGUMENT,
+   *   UNAVAILABLE; TICKET_INVALID, with `retry_after_ms` in its metadata after too many failed attempts of
+   *   this user.
    */
   async claim(ref: Ref | TicketRef, options: ClaimOptions = {}): Promise<Memory> {
-    return this.#hold(await this.#link.request('claim', claimRequest(ref, options)), false);
+    return this.#memoryOf(await this.#link.request('Claim', claimRequest(ref, options)), false);
   }
 
   /**
-   * Gives an allocation up for everybody. Of a Memory, its own free() also lets go of what is held here.
+   * Frees an allocation. The free() of a Memory also closes what is held here.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async free(ref: Ref): Promise<FreeResult> {
-    return (await this.#link.request('free', { allocation: checkRef(ref) })).message;
+    return (await this.#link.request('Free', { allocation: checkRef(ref) })).message;
   }
 
   /**
-   * A secret that lets whoever has it claim an allocation of this user.
+   * A secret with which any process can claim an allocation of this user.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, QUOTA_EXCEEDED,
    *   INVALID_ARGUMENT, UNAVAILABLE.
    */
@@ -145,12 +264,14 @@ export class Client extends Wakeups implements AsyncDisposable {
     return publish(this.#link, ref);
   }
 
-  /** What Memory.entrust() moved to this session was given back. @throws VkmemError NOT_FOUND, UNAVAILABLE. */
+  /** Ends a session that Memory.entrust() made, and its grants. @throws VkmemError NOT_FOUND, UNAVAILABLE. */
   async endEntrusted(sessionId: bigint): Promise<void> {
-    await this.#link.request('endEntrusted', { sessionId });
+    await this.#link.request('EndEntrusted', { sessionId });
   }
 
-  /** @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended. */
+  /**
+   * @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended.
+   */
   async get(ref: Ref): Promise<Allocation> {
     return this.control.get(ref);
   }
@@ -177,15 +298,15 @@ export class Client extends Wakeups implements AsyncDisposable {
   }
 
   /**
-   * Unmaps and closes everything that is held here and ends the session; the daemon frees what the session owned.
-   * Requests under way, and later ones, are rejected with UNAVAILABLE. While the connection is being made again that ends
-   * at once, and the daemon learns of it from the end of this process. Does nothing the second time.
+   * Unmaps and closes everything that is held here and ends the session; the daemon frees what the session
+   * owned. Requests under way, and later ones, are rejected with UNAVAILABLE. Reconnecting ends at once, and
+   * the daemon then notices it by the end of this process. Does nothing the second time.
    * @throws VkmemError NOT_MAPPABLE, when all is closed, as MemoryMap.unmap().
    */
   async close(): Promise<void> {
-    this.endWakeups();
-    const unended = this.#holdings.drop();
-    const closed = this.#link.close(new VkmemError('UNAVAILABLE', 'The client was closed.'));
+    this.#open[Symbol.dispose]();
+    const unended = this.#mappedGrants.drop();
+    const closed = this.#link.close(clientClosed());
     await Promise.all([closed, this.#control.close()]);
     if (unended) throw unended.failure;
   }
@@ -195,8 +316,8 @@ export class Client extends Wakeups implements AsyncDisposable {
   }
 
   /**
-   * All that the control socket offers, for this session: what is not here too, such as quotas, the list of tickets and
-   * watchAllocations(). It ends with this client.
+   * The control socket, acting for this session: also for requests that Client lacks, such as quotas, the
+   * list of tickets and watchAllocations(). It closes with this client.
    * @throws VkmemError UNAVAILABLE once the session has ended.
    */
   get control(): ControlClient {
@@ -205,14 +326,14 @@ export class Client extends Wakeups implements AsyncDisposable {
     return this.#control;
   }
 
-  #hold({ message, fds }: Answer<'allocate' | 'claim' | 'import'>, made: boolean): Memory {
+  #memoryOf({ message, fds }: Answer<'Allocate' | 'Claim' | 'Import'>, made: boolean): Memory {
     const { allocation, grants } = message;
     if (!allocation || this.#link.end) {
       closeAll(fds);
       throw new VkmemError('UNAVAILABLE', this.#link.end?.reason);
     }
     const handoff = this.#link.bound();
-    const holding = this.#holdings.add(handoff.epoch, grants, fds);
-    return new Memory(handoff, allocation, holding, made && allocation.lifetime === 'LIFETIME_SESSION');
+    const mappedGrant = this.#mappedGrants.add(handoff.epoch, grants, fds);
+    return new Memory(handoff, allocation, mappedGrant, made && allocation.lifetime === 'LIFETIME_SESSION');
   }
 }

@@ -4,9 +4,10 @@
  *
  * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects then. With a
  * session's token, calls act for that session. A call that finds no daemon fails at once with UNAVAILABLE; the next one
- * tries again. With `reconnectMs`, as that of a Client, it outlasts a restart of the daemon where that is harmless
- * (connection/steady.ts).
+ * tries again. With `reconnectMs`, as that of a Client, calls that can be repeated outlast a restart of the daemon
+ * (connection/retrying-channel.ts).
  */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import {
   type Allocation,
@@ -25,9 +26,9 @@ import { GrpcChannel } from './connection/grpc.js';
 import { HEALTH_CHECK } from './connection/health.js';
 import { DEFAULT_TIMEOUT_MS } from './connection/hello.js';
 import { RetryingChannel, type SessionRef, sessionRefFor } from './connection/retrying-channel.js';
-import { IvshmemCalls } from './ivshmem-calls.js';
 import type { FreeResult } from './memory.js';
-import { checkReconnect, checkRef, type Ref } from './request/arguments.js';
+import { checkReconnect, checkRef, checkUint32, type Ref } from './request/arguments.js';
+import { checkUid, type Quota, type QuotaChange, type QuotaResult, setQuotaOn } from './request/quota.js';
 import {
   type AllocateOptions,
   allocateRequest,
@@ -51,13 +52,14 @@ export interface ControlOptions {
   /** Milliseconds that a question (get, list, devices, budget) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds that requests wait for a daemon that was there, such as one that restarts; 0 for not at all, and then it is
-   * not looked for. A session that has memory is gone back to for longer. Default 60 000 for connect(), 0 for connectControl(). What asks only is asked again, and watchBudget() goes on.
+   * Milliseconds that requests wait for a daemon that was reached before, such as one that restarts; 0: not at all, and the
+   * client does not reconnect. A session that has memory is resumed without a limit. Default 60 000 for connect(), 0 for
+   * connectControl(). Calls that can be repeated are, and watchBudget() continues.
    */
   readonly reconnectMs?: number | undefined;
 }
 
-/** The heaps' accounts and what the daemon holds in all. */
+/** The heaps' accounts and the daemon's counts. */
 export interface BudgetReport {
   readonly heaps: HeapBudget[];
   readonly counts: Counts;
@@ -73,13 +75,13 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What became of an allocation, and the allocation as it was then. */
+/** An event of an allocation, and the allocation as it was then. */
 export interface WatchedAllocation extends Decoded<'WatchAllocationsResponse'> {
   readonly allocation: Allocation;
 }
 
 export interface WatchAllocationsOptions extends WatchOptions {
-  /** Whether it begins with those that exist. Default false. */
+  /** Whether the allocations that exist come first. Default false. */
   readonly existing?: boolean;
 }
 
@@ -90,25 +92,113 @@ export interface DeviceReport {
   readonly incarnation: string;
 }
 
+/** The policy in force: the files that were read, in order, and the number of rules in them and on the command line. */
+export interface PolicyReport {
+  readonly files: string[];
+  readonly rules: number;
+}
+
+/** An allocation that is served to virtual machines: its socket, and the peers connected to it. */
+export type IvshmemServer = Decoded<'IvshmemServer'>;
+
+/** Quotas, and the policy that sets them. */
+export class ControlPolicy {
+  readonly #channel: RetryingChannel;
+  readonly #timeoutMs: number;
+
+  /** Made by ControlClient. @param timeoutMs milliseconds that a request may take. */
+  constructor(channel: RetryingChannel, timeoutMs: number) {
+    this.#channel = channel;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** The limits and the usage of a user; of the caller without a uid. @throws VkmemError NOT_PERMITTED for another's. */
+  async getQuota(uid?: number): Promise<Quota> {
+    const request = uid === undefined ? {} : { uid: checkUid(uid) };
+    return present((await this.#channel.call('GetQuota', request, this.#timeoutMs)).quota);
+  }
+
+  /** The same for every user that uses anything or has a limit, by uid. @throws VkmemError NOT_PERMITTED. */
+  async listQuotas(): Promise<Quota[]> {
+    return (await this.#channel.call('ListQuotas', {}, this.#timeoutMs)).quotas;
+  }
+
+  /**
+   * Changes the limits of a user until the daemon ends. Without `expectedRevision` the quota is read first, and the
+   * change is repeated a few times if the quota changed in between.
+   * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT. A stale or conflicting change
+   *   is an answer, not an error.
+   */
+  setQuota(change: QuotaChange): Promise<QuotaResult> {
+    return setQuotaOn(this.#channel, change, this.#timeoutMs);
+  }
+
+  /**
+   * Has the daemon read its policy again, as SIGHUP does. For operators.
+   * @throws VkmemError NOT_PERMITTED; POLICY_INVALID, with the faults as its reason and the old policy in force.
+   */
+  async reload(): Promise<PolicyReport> {
+    return this.#channel.call('ReloadPolicy', {});
+  }
+}
+
+/** Allocations that virtual machines use as QEMU's ivshmem device. */
+export class ControlIvshmem {
+  readonly #channel: RetryingChannel;
+  readonly #timeoutMs: number;
+
+  /** Made by ControlClient. @param timeoutMs milliseconds that a request may take. */
+  constructor(channel: RetryingChannel, timeoutMs: number) {
+    this.#channel = channel;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Serves an allocation on a Unix socket in the daemon's folder, for `-chardev socket,path=` and
+   * `-device ivshmem-doorbell`, until the allocation is freed.
+   * @param vectors interrupt vectors of every peer, 1 to 64; the device's must be the same.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE, PUBLISHED,
+   *   ALREADY_SERVED, TOO_MANY_FILES, INVALID_ARGUMENT.
+   */
+  async serve(ref: Ref, { vectors = 1 }: { readonly vectors?: number } = {}): Promise<IvshmemServer> {
+    const request = { allocation: checkRef(ref), vectors: checkUint32('vectors', vectors) };
+    return present((await this.#channel.call('ServeIvshmem', request)).server);
+  }
+
+  /** The servers of the allocations that the caller may see, oldest first. */
+  async list(): Promise<IvshmemServer[]> {
+    return (await this.#channel.call('ListIvshmem', {}, this.#timeoutMs)).servers;
+  }
+
+  /** Disconnects every peer. What is mapped stays mapped. @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
+  async stop(ref: Ref): Promise<void> {
+    await this.#channel.call('StopIvshmem', { allocation: checkRef(ref) });
+  }
+}
+
 /** Talks to the control socket, without a session. Connects at the first call. */
 export function connectControl(options: ControlOptions = {}): ControlClient {
   return new ControlClient(options);
 }
 
-export class ControlClient extends IvshmemCalls implements AsyncDisposable {
+export class ControlClient implements AsyncDisposable {
+  readonly policy: ControlPolicy;
+  readonly ivshmem: ControlIvshmem;
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
+  readonly #inSession: boolean;
 
-  /** @param session to act for, or its token. @param unseen what to say where the socket is not reached. */
+  /** @param session to act for, or its token. @param unseen added to the error where the socket is not reached. */
   constructor(options: ControlOptions, session?: string | SessionRef, unseen?: string) {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-    const acting = typeof session === 'string' ? sessionRefFor(session) : session;
+    const sessionRef = typeof session === 'string' ? sessionRefFor(session) : session;
     const grpc = new GrpcChannel(socket, { [VERSION_METADATA]: String(PROTOCOL_VERSION) }, unseen);
-    const channel = new RetryingChannel(grpc, acting, checkReconnect(options.reconnectMs ?? 0));
-    super(channel, timeoutMs);
-    this.#channel = channel;
+    this.#channel = new RetryingChannel(grpc, sessionRef, checkReconnect(options.reconnectMs ?? 0));
     this.#timeoutMs = timeoutMs;
+    this.#inSession = session !== undefined;
+    this.policy = new ControlPolicy(this.#channel, timeoutMs);
+    this.ivshmem = new ControlIvshmem(this.#channel, timeoutMs);
   }
 
   /**
@@ -116,7 +206,10 @@ export class ControlClient extends IvshmemCalls implements AsyncDisposable {
    * @throws VkmemError whatever the daemon refuses with.
    */
   async allocate(options: AllocateOptions): Promise<Allocation> {
-    const { allocation } = await this.#channel.call('Allocate', allocateRequest(options, []));
+    // In a session the daemon recognises a repeated request by its id.
+    const requestId = this.#inSession ? randomUUID() : '';
+    const request = { ...allocateRequest(options, []), requestId };
+    const { allocation } = await this.#channel.call('Allocate', request);
     return present(allocation);
   }
 
@@ -131,9 +224,9 @@ export class ControlClient extends IvshmemCalls implements AsyncDisposable {
     return (await this.#channel.call('ListAllocations', {}, this.#timeoutMs)).allocations;
   }
 
-  /** Gives an allocation up for everybody. @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */
+  /** Frees an allocation. @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */
   async free(ref: Ref): Promise<FreeResult> {
-    return this.#channel.call('FreeAllocation', { allocation: checkRef(ref) });
+    return this.#channel.call('Free', { allocation: checkRef(ref) });
   }
 
   /**
@@ -168,7 +261,7 @@ export class ControlClient extends IvshmemCalls implements AsyncDisposable {
    * `for await (const { heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the
    * signal aborts; it keeps the process alive. A consumer that is slow gets fewer reports, each the
    * newest when it is ready for one.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes and does not come back within
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends and is not reached again within
    *   `reconnectMs`; also once this is closed.
    */
   async *watchBudget({ signal }: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
@@ -177,7 +270,7 @@ export class ControlClient extends IvshmemCalls implements AsyncDisposable {
     }
   }
 
-  /** Whether the daemon has its device; not while that was lost and is not there again. @throws VkmemError UNAVAILABLE. */
+  /** Whether the daemon has its device: not while that is lost. @throws VkmemError UNAVAILABLE. */
   deviceServes(): Promise<boolean> {
     return this.#channel.callAs(HEALTH_CHECK, DEVICE_HEALTH, this.#timeoutMs);
   }
@@ -198,18 +291,18 @@ export class ControlClient extends IvshmemCalls implements AsyncDisposable {
   }
 
   /**
-   * What becomes of the allocations that the caller may see, each event, in order, for
+   * Every event of the allocations that the caller may see, in order, for
    * `for await (const { event, allocation } of control.watchAllocations())`. It lasts until the consumer leaves the loop or
    * the signal aborts. FREED comes only when the bytes are free.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or goes, also if it comes back, and where the
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends, also if it restarts, and where the
    *   consumer is so slow that events were lost: begin anew, with `existing`.
    */
   async *watchAllocations(
     options: WatchAllocationsOptions = {},
   ): AsyncGenerator<WatchedAllocation, void, undefined> {
     const request = { includeExisting: options.existing === true };
-    for await (const told of this.#channel.watch('WatchAllocations', request, options.signal)) {
-      yield { ...told, allocation: present(told.allocation) };
+    for await (const event of this.#channel.watch('WatchAllocations', request, options.signal)) {
+      yield { ...event, allocation: present(event.allocation) };
     }
   }
 

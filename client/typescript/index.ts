@@ -6,17 +6,15 @@
  *   await using memory = await client.allocate({ size: 64n << 20n, name: 'frames' });
  *   const { bytes } = memory.map();
  *
- * connect, client   connect(), Client: a session
- * memory      Memory: an allocation with handles; holding, holdings: its fds and maps; memory-map: one window
- * session     what a client knows of its session, and the events of its connection
- * inherited, handover  sessions that begin in one program and go on in another; greeting
- * control     ControlClient, connectControl(): the gRPC services, without a session
- * wakeups     how sessions wake each other: signal, two eventfds; ivshmem-peer, beside virtual machines
- * ivshmem-calls  what virtual machines are offered
- * requests, import, resources, hints, tickets, arguments   what callers ask for, checked
- * backend, qemu-options  memory for virtual machines: what a backend needs to know, and QEMU's words for it
- * quota, policy  what users may have, and who says so
- * connection/ the two sockets: handoff and grpc, one connection; link and steady, what outlives it
+ * connect, client   connect(), Client: a session, its signals and its ivshmem peers
+ * control     ControlClient, connectControl(): the gRPC services, without a session; policy and ivshmem
+ * memory      Memory: an allocation with handles
+ * signal      Signal: two sessions wake each other by eventfds
+ * mapping/    the fds and maps of grants, and one window of memory
+ * request/    options of callers, checked and turned into the contract's messages
+ * connection/ the two sockets: handoff and grpc, one connection; link and retrying-channel, over several; sessions that
+ *             one program begins for another (handover, inherited)
+ * vm/         memory for virtual machines: descriptions for backends, QEMU's options, hotplug, ivshmem peers
  * cli/        vkmemctl
  *
  * Sizes and offsets are bytes. Every expected failure is a VkmemError whose `code` stands in CATALOGUE.
@@ -43,26 +41,28 @@ export {
   uuidText,
   VkmemError,
 } from '@vkmemd/proto';
-export { Client } from './client.js';
+export { Client, type ClientIvshmem, type ClientSignals } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
 export type { InheritedAllocations } from './connection/inherited.js';
 export type { ClientEvents, Reconnected, SessionInfo } from './connection/session.js';
 export {
   type BudgetReport,
   ControlClient,
+  type ControlIvshmem,
   type ControlOptions,
+  type ControlPolicy,
   connectControl,
   type DeviceReport,
+  type IvshmemServer,
+  type PolicyReport,
   type WatchAllocationsOptions,
   type WatchedAllocation,
   type WatchedBudget,
   type WatchOptions,
 } from './control.js';
-export type { IvshmemServer } from './ivshmem-calls.js';
 export type { MapOptions } from './mapping/mapped-grant.js';
 export { MemoryMap } from './mapping/memory-map.js';
 export { type FreeResult, Memory } from './memory.js';
-export type { PolicyReport } from './policy.js';
 export type { Bytes, Ref } from './request/arguments.js';
 export type { HintOptions } from './request/hints.js';
 export type { ImportOptions } from './request/import.js';

@@ -1,13 +1,13 @@
 /**
  * Memory: an allocation that this client was granted handles of.
  *
- * It ends by release(), which gives the handles back, or free(), which gives the allocation up for everybody. With
- * `await using` it ends by itself: an allocation of this client's own session is freed, any other (NAMED, or claimed)
- * is released. Either way its maps are gone first. The end of the client or of the process does the same as release,
- * and ends the session's allocations.
+ * It ends by release(), which releases the handles, or free(), which frees the allocation. With `await using`
+ * it ends by itself: an allocation of this client's own session is freed, any other (NAMED, or claimed) is
+ * released. Either way its maps are gone first. The end of the client or of the process does the same as
+ * release, and ends the session's allocations.
  *
- * It outlives a restart of the daemon where its session does. Where that is gone (`reconnected` with `restored` false) its
- * maps and fds stay good, and whatever it would ask of the daemon is STALE_INCARNATION.
+ * It outlives a restart of the daemon where its session does. Where that is gone (`reconnected` with
+ * `restored` false) its maps and fds stay good, and whatever it would ask of the daemon is STALE_INCARNATION.
  */
 import {
   type Allocation,
@@ -21,30 +21,33 @@ import {
 import type { Requester } from './connection/request.js';
 import type { Dropped, MapOptions, MappedGrant } from './mapping/mapped-grant.js';
 import type { MemoryMap } from './mapping/memory-map.js';
-import { publish } from './publish.js';
+import { publish } from './request/requests.js';
 import { type MadeTicket, makeTicket, type TicketOptions } from './request/tickets.js';
 
-/** What became of a freed allocation: it is draining while somebody still holds it. */
+/** The state of a freed allocation: it is draining while a process still holds it. */
 export type FreeResult = Decoded<'FreeAllocationResponse'>;
 
-/** The pages of a detached buffer go back in the next turn of the event loop. */
+/** The pages of a detached buffer are freed in the next turn of the event loop. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class Memory implements AsyncDisposable {
   /** The allocation as it was when it was granted. */
   readonly allocation: Allocation;
   readonly #handoff: Requester;
-  readonly #holding: MappedGrant;
+  readonly #mappedGrant: MappedGrant;
   readonly #mine: boolean;
   #released: Promise<void> | undefined;
   #freed: Promise<FreeResult> | undefined;
   #entrusted: Promise<bigint> | undefined;
 
-  /** Made by Client. @param handoff bound to its session. @param mine whether it ends with this client's session. */
-  constructor(handoff: Requester, allocation: Allocation, holding: MappedGrant, mine: boolean) {
+  /**
+   * Made by Client.
+   * @param handoff bound to its session. @param mine whether it ends with this client's session.
+   */
+  constructor(handoff: Requester, allocation: Allocation, mappedGrant: MappedGrant, mine: boolean) {
     this.allocation = allocation;
     this.#handoff = handoff;
-    this.#holding = holding;
+    this.#mappedGrant = mappedGrant;
     this.#mine = mine;
   }
 
@@ -70,52 +73,55 @@ export class Memory implements AsyncDisposable {
 
   /** What was granted, with all that an importer must know (Grant in memory.proto). */
   get grants(): readonly Grant[] {
-    return this.#holding.grants;
+    return this.#mappedGrant.grants;
   }
 
   /** Whether it was released or freed, or its client closed. */
   get released(): boolean {
-    return this.#holding.dropped;
+    return this.#mappedGrant.dropped;
   }
 
   /**
    * Maps a window of MAPPABLE memory; any number of them may overlap.
    * @throws VkmemError INVALID_RANGE outside the allocation, or larger than one ArrayBuffer can be
-   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant, or where the kernel or
-   *   the driver of a dma-buf refuses; NOT_PERMITTED for 'rw' of what was granted read-only; NOT_FOUND once released.
+   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant, or where the
+   *   kernel or the driver of a dma-buf refuses; NOT_PERMITTED for 'rw' of what was granted read-only;
+   *   NOT_FOUND once released.
    */
   map(options: MapOptions = {}): MemoryMap {
-    return this.#holding.map(options);
+    return this.#mappedGrant.map(options);
   }
 
   /**
-   * The fd of one kind, for an importer (Vulkan, CUDA, another process). What has a copy holds the memory: it stays
-   * draining after free() until every copy is closed.
+   * The fd of one kind, for an importer (Vulkan, CUDA, another process). What has a copy holds the memory: it
+   * stays draining after free() until every copy is closed.
    * @returns a duplicate, CLOEXEC; the caller owns it. Its take() gives the number to what closes it itself.
-   * @throws VkmemError KIND_NOT_REQUESTED where the kind was not granted, or has no fd; NOT_FOUND once released.
+   * @throws VkmemError KIND_NOT_REQUESTED where the kind was not granted, or has no fd; NOT_FOUND once
+   *   released.
    */
   fd(kind: KindName): OwnedFd {
-    return this.#holding.duplicate(kind);
+    return this.#mappedGrant.duplicate(kind);
   }
 
   /**
-   * The address of RDMA_ADDRESS (VkRemoteAddressNV): 64 bits, for a peer device of the daemon's host. It owns nothing,
-   * and is good only as long as the allocation lives: free() and the end of its owner take it away from everybody.
+   * The address of RDMA_ADDRESS (VkRemoteAddressNV): 64 bits, for a peer device of the daemon's host. It owns
+   * nothing, and is good only as long as the allocation lives: free() and the end of its owner take it away
+   * from everybody.
    * @throws VkmemError KIND_NOT_REQUESTED where it was not granted; NOT_FOUND once released.
    */
   get remoteAddress(): bigint {
-    return this.#holding.remoteAddress();
+    return this.#mappedGrant.remoteAddress();
   }
 
-  /** A secret that lets whoever has it claim this allocation. @throws VkmemError as Client.createTicket. */
+  /** A secret with which any process can claim this allocation. @throws VkmemError as Client.createTicket. */
   async createTicket(options: TicketOptions = {}): Promise<MadeTicket> {
     return makeTicket(this.#handoff, this, options);
   }
 
   /**
-   * Unmaps everything, closes the fds and tells the daemon. Once; later calls wait for the same.
-   * @throws VkmemError, when all is done: NOT_MAPPABLE, as MemoryMap.unmap(); STALE_INCARNATION where there was nobody to
-   *   tell, since its session is gone.
+   * Unmaps everything, closes the fds and releases the grants. Once; later calls wait for the same.
+   * @throws VkmemError, when all is done: NOT_MAPPABLE, as MemoryMap.unmap(); STALE_INCARNATION where its
+   *   session, and so its grants, had ended.
    */
   release(): Promise<void> {
     this.#released ??= this.#release();
@@ -123,25 +129,29 @@ export class Memory implements AsyncDisposable {
   }
 
   /**
-   * Releases it and gives the allocation up for everybody. Once; later calls get the same result.
+   * Releases it and frees the allocation. Once; later calls get the same result.
    * @throws VkmemError NOT_FOUND where somebody else freed it; DEVICE_LOST where it ended with its device;
-   *   NOT_PERMITTED; UNAVAILABLE without the daemon; STALE_INCARNATION where its session is gone; NOT_MAPPABLE, when all
-   *   is done, as MemoryMap.unmap(). Where the connection was lost before the answer came, `freed` may be false of
-   *   what is free.
+   *   NOT_PERMITTED; UNAVAILABLE without the daemon; STALE_INCARNATION where its session is gone;
+   *   NOT_MAPPABLE, when all is done, as MemoryMap.unmap(). Where the connection was lost before the answer
+   *   came, `freed` may be false of what is free.
    */
   free(): Promise<FreeResult> {
     this.#freed ??= this.#free();
     return this.#freed;
   }
 
-  /** Makes the allocation immutable for all later grants. @returns it, as it is then. @throws as Client.publish(). */
+  /**
+   * Makes the allocation immutable for all later grants.
+   * @returns it, as it is then. @throws as Client.publish().
+   */
   publish(): Promise<Allocation> {
     return publish(this.#handoff, { id: this.id });
   }
 
   /**
-   * Another process was given the fds, and has the grants from now on: they are a session's that ends with it. Here only
-   * fds and maps are left, which release() lets go of. Once. @param pidfd of the process (openPidfd()); borrowed.
+   * Moves the grants to another process, which has got the fds: they belong to a session that ends with that
+   * process. Fds and maps here stay until release(). Once.
+   * @param pidfd of the process (openPidfd()); borrowed.
    * @returns the session's id, for endEntrusted(). @throws VkmemError INVALID_HANDLE, NOT_FOUND, BUSY,
    *   TOO_MANY_SESSIONS, TOO_MANY_FILES, UNAVAILABLE, STALE_INCARNATION.
    */
@@ -153,7 +163,7 @@ export class Memory implements AsyncDisposable {
   async #entrust(pidfd: OwnedFd): Promise<bigint> {
     try {
       const grantIds = this.grants.map(({ id }) => id);
-      return (await this.#handoff.request('entrust', { grantIds }, [pidfd.dup()])).message.sessionId;
+      return (await this.#handoff.request('Entrust', { grantIds }, [pidfd.dup()])).message.sessionId;
     } catch (failure) {
       this.#entrusted = undefined;
       throw failure;
@@ -173,18 +183,18 @@ export class Memory implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    const { held, failure: unended } = await this.#letGo();
+    const { held, failure: unended } = await this.#unmapAll();
     if (!held) return;
-    await this.#giveBack();
+    await this.#releaseGrants();
     if (unended) throw unended;
   }
 
-  async #giveBack(): Promise<void> {
+  async #releaseGrants(): Promise<void> {
     if (await this.#entrusted?.catch(() => undefined)) return;
     await Promise.all(
       this.grants.map(async ({ id }) => {
         try {
-          await this.#handoff.request('release', { grantId: id });
+          await this.#handoff.request('Release', { grantId: id });
         } catch (failure) {
           // The grant is gone already: with the session, or with a free() by this client.
           if (!isOneOf(failure, 'NOT_FOUND', 'UNAVAILABLE')) throw failure;
@@ -195,21 +205,21 @@ export class Memory implements AsyncDisposable {
 
   async #free(): Promise<FreeResult> {
     await this.#released;
-    const { held, failure: unended } = await this.#letGo();
+    const { held, failure: unended } = await this.#unmapAll();
     try {
-      const { message } = await this.#handoff.request('free', { allocation: { id: this.id } });
+      const { message } = await this.#handoff.request('Free', { allocation: { id: this.id } });
       if (unended) throw unended;
       return message;
     } catch (failure) {
-      // A Free that is refused takes no grants back; nothing here holds them any more.
-      const told = held && failure !== unended && !isOneOf(failure, 'STALE_INCARNATION');
-      if (told) await this.#giveBack();
+      // A refused Free ends no grants; nothing here holds them any more.
+      const granted = held && failure !== unended && !isOneOf(failure, 'STALE_INCARNATION');
+      if (granted) await this.#releaseGrants();
       throw failure;
     }
   }
 
-  async #letGo(): Promise<Dropped> {
-    const dropped = this.#holding.drop();
+  async #unmapAll(): Promise<Dropped> {
+    const dropped = this.#mappedGrant.drop();
     if (dropped.held) await nextTurn();
     return dropped;
   }

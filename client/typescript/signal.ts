@@ -1,8 +1,8 @@
 /**
- * Signal: one of two sides that wake each other, without polling and without the daemon: it made the two eventfds, and has no
- * part in them any more.
+ * Signal: one of two sides that wake each other without polling. The daemon made the two eventfds and takes no part in
+ * the ringing.
  *
- * Rings are counted: those that come before the other side gets to it are one event, with their number.
+ * Rings are counted: those that come before the other side reads them are one event, with their number.
  */
 import { EventEmitter } from 'node:events';
 import { EventFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -15,23 +15,23 @@ export interface SignalEvents {
 /** A new signal, and what opens its other side. */
 export interface MadeSignal {
   readonly signal: Signal;
-  /** Good for one Client.openSignal(). To be passed on over a channel that you trust. */
+  /** Good for one client.signals.open(). To be passed on over a channel that you trust. */
   readonly secret: string;
 }
 
 export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   readonly #own: EventFd;
   readonly #other: EventFd;
-  readonly #closed: (signal: Signal) => void;
+  readonly #onClose: (signal: Signal) => void;
   readonly #waiting = new Set<() => void>();
   #open = true;
 
-  /** Made by Client. @param own to wait on. @param other to ring. Both taken. @param closed called once. */
-  constructor(own: OwnedFd, other: OwnedFd, closed: (signal: Signal) => void) {
+  /** Made by Client. @param own to wait on. @param other to ring. Both taken. @param onClose called once. */
+  constructor(own: OwnedFd, other: OwnedFd, onClose: (signal: Signal) => void) {
     super();
     this.#own = new EventFd(own);
     this.#other = new EventFd(other);
-    this.#closed = closed;
+    this.#onClose = onClose;
     const all = this as EventEmitter<Record<string, unknown[]>>;
     all.on('newListener', (event) => {
       if (event === 'ring' && this.#open && this.listenerCount('ring') === 0) this.#listen();
@@ -42,7 +42,7 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   }
 
   /**
-   * Wakes the other side. What was written to shared memory before is seen by whoever was woken.
+   * Wakes the other side. What was written to shared memory before is seen by the side that was woken.
    * @throws VkmemError NOT_FOUND once this is closed.
    */
   ring(): void {
@@ -51,7 +51,7 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   }
 
   /**
-   * Waits until the other side rings. While nobody waits or listens, rings are kept, and the process is free to end.
+   * Waits until the other side rings. While nothing waits or listens, rings are counted, and the process may end.
    * @returns how many times it rang since it was last asked. @throws VkmemError NOT_FOUND once this is closed.
    */
   wait({ signal }: { readonly signal?: AbortSignal } = {}): Promise<bigint> {
@@ -76,14 +76,14 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
     });
   }
 
-  /** Closes both eventfds here. The other side is not told. Does nothing the second time. */
+  /** Closes both eventfds here. The other side does not notice. Does nothing the second time. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     for (const ended of [...this.#waiting]) ended();
     this.#own.close();
     this.#other.close();
-    this.#closed(this);
+    this.#onClose(this);
   }
 
   [Symbol.dispose](): void {

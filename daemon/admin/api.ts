@@ -3,12 +3,17 @@
  * schemas.ts. No secret is in any of them: of a session everything but its token.
  *
  * Allocations and sessions come in pages, oldest first: `limit` of them, after the one that `after` names, which is what the
- * page before said as `next`. It names a place in the order, not a thing, so it stays good when that is gone: whoever
- * follows it sees each thing that is there all the time exactly once.
+ * page before said as `next`. It names a place in the order, not a thing, so it stays good when that is gone: a reader
+ * that follows it sees each thing that exists all the time exactly once.
  */
+
+import type { BudgetReports } from '../memory/accounting/report.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Domain } from '../memory/domain.js';
-import type { App } from './pages.js';
+import type { Registry } from '../memory/allocation/registry.js';
+import type { Grants } from '../memory/grant/grants.js';
+import type { Sessions } from '../memory/session/session.js';
+import type { Device } from '../vulkan/device.js';
+import type { App } from './app.js';
 import * as schemas from './schemas.js';
 import { allocationView, budgetView, devicesView, sessionView } from './views.js';
 
@@ -17,22 +22,32 @@ const DEFAULT_LIMIT = 100;
 const ALLOCATION_QUERY = schemas.pageQuery('^[0-9]{1,16}\\.[0-9a-f-]{36}$');
 const SESSION_QUERY = schemas.pageQuery('^[0-9]{1,19}$');
 
-export function addApi(app: App, domain: Domain): void {
+/** What the pages are read from. */
+export interface ApiSources {
+  readonly version: string;
+  readonly device: Device;
+  readonly reports: BudgetReports;
+  readonly registry: Registry;
+  readonly grants: Grants;
+  readonly sessions: Sessions;
+}
+
+export function addApi(app: App, sources: ApiSources): void {
   app.get(
     '/api/v1/devices',
     { schema: { querystring: schemas.NO_QUERY, response: { 200: schemas.DEVICES } } },
-    async () => devicesView(domain),
+    async () => devicesView(sources),
   );
   app.get(
     '/api/v1/budget',
     { schema: { querystring: schemas.NO_QUERY, response: { 200: schemas.BUDGET } } },
-    async () => budgetView(domain),
+    async () => budgetView(sources.reports),
   );
   app.get(
     '/api/v1/allocations',
     { schema: { querystring: ALLOCATION_QUERY, response: { 200: schemas.ALLOCATIONS } } },
     async ({ query }) => {
-      const { all } = domain.registry;
+      const { all } = sources.registry;
       const [found, next] = cut(inOrder(all, placeOf, query.after), query.limit, placeOf);
       return { allocations: found.map(allocationView), next };
     },
@@ -42,9 +57,9 @@ export function addApi(app: App, domain: Domain): void {
     { schema: { querystring: SESSION_QUERY, response: { 200: schemas.SESSIONS } } },
     async ({ query }) => {
       const after = BigInt(query.after ?? 0);
-      const rest = [...domain.sessions.all].filter(({ id }) => id > after);
+      const rest = [...sources.sessions.all].filter(({ id }) => id > after);
       const [found, next] = cut(rest, query.limit, ({ id }) => String(id));
-      return { sessions: found.map(sessionView), next };
+      return { sessions: found.map((session) => sessionView(session, sources)), next };
     },
   );
 }

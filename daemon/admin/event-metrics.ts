@@ -1,11 +1,12 @@
 /**
- * What happens, counted as it is told: requests and how they were answered, how long that took, sessions, allocations.
+ * Events, counted: requests and how they were answered, how long that took, sessions, allocations.
  */
+import { DisposableStack } from '@vkmemd/proto';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { onAllocationEvent } from '../memory/allocation/events.js';
-import type { Domain } from '../memory/domain.js';
-import { onSessionEvent } from '../memory/session/events.js';
-import { onRequest } from '../requests/events.js';
+import type { AllocationEvents } from '../memory/allocation/events.js';
+import { onEvent } from '../memory/event-channel.js';
+import type { SessionEvents } from '../memory/session/events.js';
+import type { RequestEvents } from '../requests/events.js';
 
 /** In seconds: from a claim of what is there already to memory that a driver has to zero. */
 const BUCKETS = [
@@ -13,8 +14,14 @@ const BUCKETS = [
   10,
 ];
 
-/** Counts what becomes of the domain, until what is returned is called. */
-export function countEvents(registry: Registry, domain: Domain): () => void {
+export interface EventSources {
+  readonly requestEvents: RequestEvents;
+  readonly sessionEvents: SessionEvents;
+  readonly allocationEvents: AllocationEvents;
+}
+
+/** Counts events until the result is disposed. */
+export function countEvents(registry: Registry, sources: EventSources): Disposable {
   const registers = [registry];
   const requests = new Counter({
     name: 'vkmemd_requests_total',
@@ -43,21 +50,14 @@ export function countEvents(registry: Registry, domain: Domain): () => void {
   });
   for (const event of ['BEGUN', 'ENDED']) sessions.inc({ event }, 0);
   for (const event of ['CREATED', 'GRANTED', 'PUBLISHED', 'DRAINING', 'FREED']) allocations.inc({ event }, 0);
-  const stops = [
-    onRequest((told) => {
-      if (told.domain !== domain) return;
-      const { plane, operation, code, durationMs } = told;
+  const counting = new DisposableStack();
+  counting.use(
+    onEvent(sources.requestEvents, ({ plane, operation, code, durationMs }) => {
       requests.inc({ plane, operation, code });
       if (durationMs !== undefined) durations.observe({ plane, operation }, durationMs / 1000);
     }),
-    onSessionEvent((told) => {
-      if (told.domain === domain) sessions.inc({ event: told.event });
-    }),
-    onAllocationEvent((told) => {
-      if (told.domain === domain) allocations.inc({ event: told.event });
-    }),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
+  );
+  counting.use(onEvent(sources.sessionEvents, ({ event }) => sessions.inc({ event })));
+  counting.use(onEvent(sources.allocationEvents, ({ event }) => allocations.inc({ event })));
+  return counting;
 }

@@ -1,11 +1,11 @@
 /**
  * /healthz and /readyz: whether the process lives, and whether it serves.
  *
- * /healthz is answered by the event loop alone and asks nothing else: whoever gets no answer has a daemon that hangs.
+ * /healthz is answered by the event loop alone and asks nothing else: no answer means that the daemon hangs.
  * /readyz is 200 while the daemon can do what it is for, and 503 with every reason while it cannot.
  */
 import { Type } from 'typebox';
-import type { App } from './pages.js';
+import type { App } from './app.js';
 import type { Readiness } from './readiness.js';
 import { REFUSAL } from './schemas.js';
 

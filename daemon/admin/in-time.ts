@@ -1,5 +1,5 @@
 /**
- * An answer that may not come: a driver that hangs must not keep whoever looks after the daemon from seeing the rest.
+ * An answer that may not come: a driver that hangs must not prevent an operator from seeing the rest.
  */
 import { VkmemError } from '@vkmemd/proto';
 

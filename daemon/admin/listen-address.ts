@@ -1,8 +1,8 @@
 /**
- * Where the admin plane listens for TCP, if it is told to: an address of this host alone, and a port.
+ * Where the admin plane listens for TCP, if it is configured to: an address of this host alone, and a port.
  *
- * TCP says nothing of who is at the other end, so what is served there anybody on the host can read, and nobody else:
- * an address that is not a loopback one is refused, and so is a name, which may mean anything.
+ * TCP says nothing of who is at the other end, so what is served there anybody on the host can read, and
+ * nobody else: an address that is not a loopback one is refused, and so is a name, which may mean anything.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { VkmemError } from '@vkmemd/proto';
@@ -35,8 +35,8 @@ export const addressText = ({ host, port }: ListenAddress): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /**
- * Whether the Host header of a request that came by TCP names this host. A web page of another site could otherwise have
- * a browser on this host read the answers, by a name that it lets point here.
+ * Whether the Host header of a request that came by TCP names this host. A web page of another site could
+ * otherwise have a browser on this host read the answers, by a name that it lets point here.
  */
 export function namesThisHost(header: string | undefined): boolean {
   const name = (header ?? '').replace(/:\d*$/, '');

@@ -1,20 +1,20 @@
 /**
  * /metrics: what is measured, as Prometheus reads it, and as OpenMetrics where the scraper asks for that.
  *
- * What there is, is looked at when it is asked for (state-metrics.ts, process-metrics.ts); what happens is counted as it is
- * told on the channels of node:diagnostics_channel (event-metrics.ts). The domain and the planes know of neither. No label
- * has a user, a session or a name in it: there are as many series as the device, the schema and the catalogue have words.
+ * State is read when it is asked for (state-metrics.ts, process-metrics.ts); events are counted as they
+ * happen (event-metrics.ts). The core and the other planes know of neither. No label has a user, a session or
+ * a name in it: there are as many series as the device, the schema and the catalogue have words.
  *
- * Scrapes that come together are one, and there is one in EVERY_MS at most: whoever asks all the time waits, and costs the
- * others little. A scrape is never older than the request for it. docs/metrics.md lists everything.
+ * Scrapes that come together are one, and there is one in EVERY_MS at most: a client that asks all the time waits,
+ * and costs the others little. A scrape is never older than the request for it. docs/metrics.md lists
+ * everything.
  */
 import { setTimeout } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import type { Domain } from '../memory/domain.js';
-import { countEvents } from './event-metrics.js';
-import type { App, Shown } from './pages.js';
+import type { App } from './app.js';
+import { countEvents, type EventSources } from './event-metrics.js';
 import { ProcessMetrics } from './process-metrics.js';
-import { StateMetrics } from './state-metrics.js';
+import { StateMetrics, type StateSources } from './state-metrics.js';
 
 /** Between the beginnings of two looks, in milliseconds. */
 const EVERY_MS = 50;
@@ -22,35 +22,37 @@ const EVERY_MS = 50;
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
-export class Metrics {
+export interface MetricSources extends StateSources, EventSources {}
+
+export class Metrics implements Disposable {
   readonly #registry = new Registry();
   readonly #state: StateMetrics;
   readonly #process: ProcessMetrics;
-  readonly #stopCounting: () => void;
+  readonly #counting: Disposable;
   /** The look that has begun last, which never rejects, and when it did. */
   #last: Promise<unknown> = Promise.resolve();
   #begun = Number.NEGATIVE_INFINITY;
   /** The one that has not begun. */
   #next: Promise<string> | undefined;
 
-  /** Counts from now on, until close(). */
-  constructor(domain: Domain, shown: Shown) {
-    this.#state = new StateMetrics(this.#registry, domain, shown);
+  /** Counts from now on, until it is disposed. */
+  constructor(sources: MetricSources) {
+    this.#state = new StateMetrics(this.#registry, sources);
     this.#process = new ProcessMetrics(this.#registry);
-    this.#stopCounting = countEvents(this.#registry, domain);
+    this.#counting = countEvents(this.#registry, sources);
   }
 
   /** Everything, as Prometheus' text. */
   text(): Promise<string> {
     if (!this.#next) {
       this.#next = this.#lookAfter(this.#last);
-      this.#last = this.#next.catch(() => {}); // told to those who asked
+      this.#last = this.#next.catch(() => {}); // reported to the callers
     }
     return this.#next;
   }
 
-  close(): void {
-    this.#stopCounting();
+  [Symbol.dispose](): void {
+    this.#counting[Symbol.dispose]();
     this.#process.close();
   }
 
@@ -66,8 +68,8 @@ export class Metrics {
 }
 
 /**
- * The same in OpenMetrics: counters are declared without their `_total`, nothing is empty, and the end is marked.
- * prom-client can do so too, but renames its counters for good when it does.
+ * The same in OpenMetrics: counters are declared without their `_total`, nothing is empty, and the end is
+ * marked. prom-client can do so too, but renames its counters for good when it does.
  */
 export function asOpenMetrics(text: string): string {
   const counters = [...text.matchAll(/^# TYPE (\w+)_total counter$/gm)].map(([, name]) => name);
@@ -89,9 +91,9 @@ export function wantsOpenMetrics(accept: string | undefined): boolean {
   return open > 0 && open >= weightOf('text/plain');
 }
 
-/** Serves the page; the metrics are to be closed. */
-export function addMetrics(app: App, domain: Domain, shown: Shown): Metrics {
-  const metrics = new Metrics(domain, shown);
+/** Serves the page; the metrics are to be disposed. */
+export function addMetrics(app: App, sources: MetricSources): Metrics {
+  const metrics = new Metrics(sources);
   app.get('/metrics', { config: { access: 'public' } }, async ({ headers }, reply) => {
     const text = await metrics.text();
     const open = wantsOpenMetrics(headers.accept);

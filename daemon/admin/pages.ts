@@ -5,84 +5,58 @@
  * A page says for whom it is in its route's config: 'anybody' who can connect, 'operators' (who have it by TCP too, where
  * nobody is known, if it is 'public'), or operators on the Unix socket alone, which is what holds where nothing is said.
  */
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { VkmemError } from '@vkmemd/proto';
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Domain } from '../memory/domain.js';
-import { type AdminConnections, IDLE_MS, type Visitor } from './admin-connections.js';
-import { faultOf, refuse, refuseUnread } from './answers.js';
-import { addApi } from './api.js';
+import type { FastifyRequest } from 'fastify';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Authority } from '../memory/authority.js';
+import type { Reporter } from '../memory/reporter.js';
+import type { AdminConnection, AdminConnections } from './admin-connections.js';
+import { refuse } from './answers.js';
+import { type ApiSources, addApi } from './api.js';
+import { makeApp } from './app.js';
 import { addHealth } from './health.js';
 import { namesThisHost } from './listen-address.js';
-import { addMetrics } from './metrics.js';
+import { addMetrics, type MetricSources } from './metrics.js';
 import type { Readiness } from './readiness.js';
 
-/** Of a request's line and headers. */
-const MAX_HEADER_BYTES = 8192;
-/** Of a path that is quoted back, in characters. */
-const MAX_QUOTED = 200;
+/** What the pages show. */
+export type PageSources = ApiSources &
+  Omit<MetricSources, 'readiness' | 'connectionCounts'> & {
+    readonly authority: Authority;
+    readonly fds: FdBudget;
+    readonly reporter: Reporter;
+  };
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Who may have the page: see the header of pages.ts. */
-    readonly access?: 'anybody' | 'public' | 'operators';
-  }
-}
-
-/** What the pages show beside the domain. */
-export interface Shown {
-  readonly readiness: Readiness;
-  readonly visitors: AdminConnections;
-  connections(): Readonly<Record<string, number>>;
-}
+type Collaborators = PageSources &
+  MetricSources & {
+    readonly readiness: Readiness;
+    readonly connections: AdminConnections;
+  };
 
 export type Pages = Awaited<ReturnType<typeof makePages>>;
-export type App = ReturnType<typeof makeApp>;
 
-function makeApp(domain: Domain) {
-  const app = fastify({
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
-    clientErrorHandler: (failure, socket) => refuseUnread(socket, failure),
-    frameworkErrors: (failure, _request, reply) => void refuse(reply as FastifyReply, faultOf(failure)),
-    // The deadlines are the visitors' own, which bytes do not extend.
-    keepAliveTimeout: IDLE_MS,
-    requestTimeout: 0,
-    return503OnClosing: false,
-  }).withTypeProvider<TypeBoxTypeProvider>();
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
-  app.setErrorHandler<Error>((failure, request, reply) => {
-    const error = faultOf(failure);
-    if (error.code === 'INTERNAL') domain.events.fault(`a request of ${request.routeOptions.url}`, failure);
-    return refuse(reply, error);
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const message = `There is no page ${request.url.slice(0, MAX_QUOTED)}.`;
-    return refuse(reply, { code: 'NOT_FOUND', message, next: 'See docs/admin.md for those that there are.' });
-  });
-  return app;
-}
-
-export async function makePages(domain: Domain, shown: Shown) {
-  const app = makeApp(domain);
+export async function makePages(collaborators: Collaborators) {
+  const { authority, connections, readiness, reporter } = collaborators;
+  const app = makeApp(reporter);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
-    const visitor = shown.visitors.of(request.raw.socket);
-    await shown.visitors.turn(visitor);
-    const fault = faultIn(domain, visitor, request);
+    const connection = connections.of(request.raw.socket);
+    await connections.turn(connection);
+    const fault = faultIn(authority, connection, request);
     if (!fault) return;
     // What comes as its body is not read.
     if (fault.closes) reply.header('connection', 'close');
     if (fault.status === 405) reply.header('allow', 'GET, HEAD');
     return refuse(reply, fault.error, fault.status);
   });
-  addHealth(app, shown.readiness);
-  const metrics = addMetrics(app, domain, shown);
-  addApi(app, domain);
+  addHealth(app, readiness);
+  const metrics = addMetrics(app, collaborators);
+  addApi(app, collaborators);
   await app.ready();
   return {
     server: app.server,
     close: async () => {
-      metrics.close();
+      metrics[Symbol.dispose]();
       await app.close();
     },
   };
@@ -90,8 +64,8 @@ export async function makePages(domain: Domain, shown: Shown) {
 
 /** Why a request is refused before anything of its page is done. */
 function faultIn(
-  domain: Domain,
-  { identity, refusal, rate }: Visitor,
+  authority: Authority,
+  { identity, refusal, rate }: AdminConnection,
   { method, headers, routeOptions }: FastifyRequest,
 ): { error: VkmemError; status?: number; closes?: true } | undefined {
   if (refusal) return { error: refusal };
@@ -114,7 +88,7 @@ function faultIn(
   }
   const { access = 'operators' } = routeOptions.config;
   if (identity) {
-    if (access === 'anybody' || domain.authority.isOperator(identity)) return undefined;
+    if (access === 'anybody' || authority.isOperator(identity)) return undefined;
     return { error: notForThem(`This is for operators; the caller is user ${identity.uid}.`) };
   }
   if (!namesThisHost(headers.host)) return { error: notForThem('The Host header names another host.') };

@@ -6,7 +6,7 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Recovery } from '../memory/allocation/recovery.js';
-import type { Domain } from '../memory/domain.js';
+import type { Reload } from '../memory/reload.js';
 import { type Refusal, refusalOf } from './answers.js';
 
 export type Stage = 'STARTING' | 'SERVING' | 'STOPPING';
@@ -18,14 +18,19 @@ export interface ReadinessReport {
   readonly warnings: readonly Refusal[];
 }
 
+interface Collaborators {
+  readonly reload: Pick<Reload, 'failure'>;
+  readonly recovery: Pick<Recovery, 'serving'>;
+}
+
 export class Readiness {
-  /** Set by whoever starts and stops the daemon. */
+  /** Set by what starts and stops the daemon. */
   stage: Stage = 'STARTING';
-  readonly #domain: Domain;
+  readonly #reload: Pick<Reload, 'failure'>;
   readonly #recovery: Pick<Recovery, 'serving'>;
 
-  constructor(domain: Domain, recovery: Pick<Recovery, 'serving'>) {
-    this.#domain = domain;
+  constructor({ reload, recovery }: Collaborators) {
+    this.#reload = reload;
     this.#recovery = recovery;
   }
 
@@ -38,7 +43,7 @@ export class Readiness {
     if (!this.#recovery.serving) {
       reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
     }
-    const { failure } = this.#domain.reload;
+    const { failure } = this.#reload;
     const warnings = failure ? [failure] : [];
     return {
       ready: reasons.length === 0,

@@ -3,11 +3,12 @@
  *
  * Connections are accepted by listeners of our own, which know who is at the other end, and handed to the HTTP server as
  * sockets. On the Unix socket everything is for operators but /healthz, by the policy of the moment of each request; on TCP,
- * which names nobody, there are /healthz, /readyz and /metrics alone, for whoever is on this host. Everything is read only:
+ * which names nobody, there are /healthz, /readyz and /metrics alone, for every process of this host. Everything is read only:
  * GET and HEAD, without a body.
  *
- * visitors   the connections: whose, how many, how long
- * pages      the HTTP server, and what holds for every page
+ * connections  whose, how many, how long
+ * app        the HTTP server
+ * pages      what holds for every page
  * answers    faults as HTTP
  * readiness  whether the daemon can serve, and why not
  * health     /healthz and /readyz
@@ -17,12 +18,12 @@
 import { createServer, Socket, type Server as TcpServer } from 'node:net';
 import { Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
 import type { Recovery } from '../memory/allocation/recovery.js';
-import type { Domain } from '../memory/domain.js';
+import type { Reload } from '../memory/reload.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { AdminConnections } from './admin-connections.js';
 import { addressText, type ListenAddress } from './listen-address.js';
-import { makePages, type Pages } from './pages.js';
+import { makePages, type PageSources, type Pages } from './pages.js';
 import { Readiness, type Stage } from './readiness.js';
 
 /** How long a stopping daemon waits for answers under way, in milliseconds. */
@@ -31,53 +32,54 @@ const GRACE_MS = 1000;
 /** A Unix socket: the path where it is made, whose folder exists; or one that listens already, which is taken. */
 export type Where = string | OwnedFd;
 
-/** What is shown and is not the domain's. */
-export interface Sources {
+type Collaborators = PageSources & {
+  readonly reload: Pick<Reload, 'failure'>;
   readonly recovery: Pick<Recovery, 'serving'>;
-  /** How many connections each plane has now; planes may come later than this one. */
-  readonly connections: Readonly<Record<string, () => number>>;
-}
+  /** How many connections each of the other planes has now. */
+  readonly connectionCounts: () => Readonly<Record<string, number>>;
+};
 
-export class AdminServer {
-  readonly #domain: Domain;
+export class AdminServer implements AsyncDisposable {
+  readonly #with: Collaborators;
   readonly #readiness: Readiness;
-  readonly #visitors: AdminConnections;
+  readonly #connections: AdminConnections;
   readonly #pages: Pages;
   readonly #tcp: TcpServer[] = [];
   #listener: Listener | undefined;
 
-  private constructor(domain: Domain, readiness: Readiness, visitors: AdminConnections, pages: Pages) {
-    this.#domain = domain;
+  private constructor(
+    collaborators: Collaborators,
+    readiness: Readiness,
+    connections: AdminConnections,
+    pages: Pages,
+  ) {
+    this.#with = collaborators;
     this.#readiness = readiness;
-    this.#visitors = visitors;
+    this.#connections = connections;
     this.#pages = pages;
     // Before fastify has it: a header must be set before the answer is.
-    pages.server.prependListener('request', (request, response) => visitors.begin(request, response));
+    pages.server.prependListener('request', (request, response) => connections.begin(request, response));
   }
 
   /**
-   * @param addresses to listen on beside the Unix socket. @param sources what is shown beside the domain.
-   * @throws VkmemError UNAVAILABLE where one of them cannot be had; KernelError where the socket cannot.
+   * @param addresses to listen on beside the Unix socket.
+   * @throws VkmemError UNAVAILABLE where one of them cannot be listened on; KernelError where the socket cannot.
    */
   static async open(
-    domain: Domain,
+    collaborators: Collaborators,
     where: Where,
     addresses: readonly ListenAddress[],
-    { recovery, connections }: Sources,
   ): Promise<AdminServer> {
-    const visitors = new AdminConnections(domain);
-    const readiness = new Readiness(domain, recovery);
-    const counts = () => {
-      const others = Object.entries(connections).map(([plane, count]) => [plane, count()]);
-      return { ...Object.fromEntries(others), admin: visitors.size };
-    };
-    const pages = await makePages(domain, { readiness, visitors, connections: counts });
-    const admin = new AdminServer(domain, readiness, visitors, pages);
+    const connections = new AdminConnections(collaborators);
+    const readiness = new Readiness(collaborators);
+    const connectionCounts = () => ({ ...collaborators.connectionCounts(), admin: connections.size });
+    const pages = await makePages({ ...collaborators, readiness, connections, connectionCounts });
+    const admin = new AdminServer(collaborators, readiness, connections, pages);
     try {
       admin.#listen(where);
       for (const address of addresses) await admin.#listenTcp(address);
     } catch (failure) {
-      await admin.close();
+      await admin[Symbol.asyncDispose]();
       throw failure;
     }
     return admin;
@@ -98,17 +100,17 @@ export class AdminServer {
   }
 
   /** Stops listening and closes what is idle; resolves when the rest is answered, or has been cut off after GRACE_MS. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#listener?.close();
     for (const server of this.#tcp) server.close();
-    await this.#visitors.close(GRACE_MS);
+    await this.#connections.close(GRACE_MS);
     await this.#pages.close();
   }
 
   #listen(where: Where): void {
     const handlers = {
       connection: (fd: OwnedFd, peer: PeerIdentity) => this.#accept(fd, peer),
-      error: (cause: Error) => this.#domain.events.fault('the admin socket could not accept', cause),
+      error: (cause: Error) => this.#with.reporter.fault('the admin socket could not accept', cause),
     };
     if (typeof where === 'string')
       this.#listener = Listener.listen({ type: 'stream', path: where }, handlers);
@@ -116,7 +118,7 @@ export class AdminServer {
   }
 
   #accept(fd: OwnedFd, peer: PeerIdentity): void {
-    const identity = identityOf(peer, this.#domain.authority.policy);
+    const identity = identityOf(peer, this.#with.authority.policy);
     peer.pidfd?.close();
     this.#serve(identity, () => {
       // Taken only once the socket has it: until then it is closed here.
@@ -139,7 +141,7 @@ export class AdminServer {
       server.listen({ ...address, exclusive: true }, resolve);
     });
     server.removeAllListeners('error');
-    server.on('error', (cause) => this.#domain.events.fault('the admin plane could not accept', cause));
+    server.on('error', (cause) => this.#with.reporter.fault('the admin plane could not accept', cause));
     this.#tcp.push(server);
   }
 
@@ -147,11 +149,11 @@ export class AdminServer {
   #serve(identity: Identity | undefined, open: () => Socket): boolean {
     let socket: Socket | undefined;
     try {
-      socket = this.#visitors.enter(identity, open);
+      socket = this.#connections.enter(identity, open);
       if (socket) this.#pages.server.emit('connection', socket);
     } catch (failure) {
       socket?.destroy();
-      this.#domain.events.fault('a client of the admin plane could not be served', failure);
+      this.#with.reporter.fault('a client of the admin plane could not be served', failure);
       return false;
     }
     return socket !== undefined;

@@ -1,16 +1,22 @@
 /**
- * What there is, looked at when somebody asks: heaps, allocations, grants, sessions, connections, fds, readiness.
+ * State, read when it is asked for: heaps, allocations, grants, sessions, connections, fds, readiness.
  *
- * The look is set down in one go once all of it is taken, and of many allocations some at a time, so that nobody waits for it.
- * Where the driver does not tell its budget in time, the heaps are left out of that look rather than shown as they were.
+ * All of it is set at once when it has been read, and of many allocations some are read at a time, so that no request waits
+ * for it. Where the driver does not answer in time, the heaps are left out rather than shown as they were.
  */
 import { setImmediate } from 'node:timers/promises';
 import { KIND_NAMES, uuidText } from '@vkmemd/proto';
 import { Gauge, type Registry } from 'prom-client';
-import type { HeapBudget } from '../memory/accounting/budget.js';
-import type { Domain } from '../memory/domain.js';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Budget, HeapBudget } from '../memory/accounting/budget.js';
+import type { Registry as Allocations } from '../memory/allocation/registry.js';
+import type { Grants } from '../memory/grant/grants.js';
+import type { Persistence } from '../memory/persistence.js';
+import type { Sessions } from '../memory/session/session.js';
+import type { Tickets } from '../memory/ticket/tickets.js';
+import type { Device } from '../vulkan/device.js';
 import { inTime } from './in-time.js';
-import type { Shown } from './pages.js';
+import type { Readiness } from './readiness.js';
 
 /** How many allocations are looked at before others have the event loop. */
 const SLICE = 1024;
@@ -22,7 +28,7 @@ const HEAP_BYTES: readonly [name: string, help: string, of: (heap: HeapBudget) =
   ['driver_usage', 'What the driver says the daemon uses, or its own account.', (heap) => heap.driverUsage],
   ['live', 'Bytes of live allocations.', (heap) => heap.live],
   ['draining', 'Bytes that were freed and are still held.', (heap) => heap.draining],
-  ['reserved', 'Bytes of requests under way.', (heap) => heap.reserved],
+  ['reserved', 'Bytes of requests under way.', (heap) => heap.pending],
   ['guaranteed', 'Bytes kept for users with a reservation who do not use it yet.', (heap) => heap.guaranteed],
   ['available', 'Bytes that a user without a reservation can have.', (heap) => heap.available],
 ];
@@ -46,9 +52,23 @@ class Tally {
   }
 }
 
+/** What the state is read from. */
+export interface StateSources {
+  readonly version: string;
+  readonly device: Pick<Device, 'info' | 'liveMemories'>;
+  readonly budget: Pick<Budget, 'heaps'>;
+  readonly registry: Pick<Allocations, 'all'>;
+  readonly grants: Pick<Grants, 'kindsOf'>;
+  readonly sessions: Pick<Sessions, 'size'>;
+  readonly fds: Pick<FdBudget, 'leased' | 'capacity'>;
+  readonly tickets: Pick<Tickets, 'size'>;
+  readonly persistence: Pick<Persistence, 'restarts'>;
+  readonly readiness: Pick<Readiness, 'report'>;
+  readonly connectionCounts: () => Readonly<Record<string, number>>;
+}
+
 export class StateMetrics {
-  readonly #domain: Domain;
-  readonly #shown: Shown;
+  readonly #sources: StateSources;
   readonly #gauge: (name: string, help: string, labelNames?: string[]) => Gauge;
   readonly #heapBytes: readonly (readonly [Gauge, (heap: HeapBudget) => bigint])[];
   readonly #estimated: Gauge;
@@ -57,13 +77,12 @@ export class StateMetrics {
   readonly #numbers: readonly (readonly [Gauge, () => number])[];
   readonly #device: string;
 
-  constructor(registry: Registry, domain: Domain, shown: Shown) {
-    this.#domain = domain;
-    this.#shown = shown;
+  constructor(registry: Registry, sources: StateSources) {
+    this.#sources = sources;
     this.#gauge = (name, help, labelNames = []) =>
       new Gauge({ name: `vkmemd_${name}`, help, labelNames, registers: [registry] });
-    this.#device = uuidText(domain.device.info.deviceUuid);
-    this.#sayWhatIsFixed();
+    this.#device = uuidText(sources.device.info.deviceUuid);
+    this.#setConstants();
     const heap = ['device', 'heap'];
     this.#heapBytes = HEAP_BYTES.map(([name, help, of]) => [
       this.#gauge(`heap_${name}_bytes`, help, heap),
@@ -86,9 +105,9 @@ export class StateMetrics {
       grants: this.#gauge('grants', 'Grants that sessions have.', ['kind']),
       connections: this.#gauge('connections', 'Connections there are.', ['plane']),
     };
-    const { sessions, device, fds, tickets, persistence } = domain;
+    const { sessions, device, fds, tickets, persistence } = sources;
     this.#numbers = [
-      [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(shown.readiness.report().ready)],
+      [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(sources.readiness.report().ready)],
       [this.#gauge('sessions', 'Sessions there are.'), () => sessions.size],
       [
         this.#gauge('restarts_survived', 'Restarts of the daemon that were outlived.'),
@@ -101,8 +120,8 @@ export class StateMetrics {
     ];
   }
 
-  #sayWhatIsFixed(): void {
-    const { version, device } = this.#domain;
+  #setConstants(): void {
+    const { version, device } = this.#sources;
     const { name, type, driverName, driverInfo } = device.info;
     this.#gauge('build_info', 'Always 1; the version of the daemon.', ['version', 'node']).set(
       { version, node: process.versions.node },
@@ -113,13 +132,13 @@ export class StateMetrics {
   }
 
   async look(): Promise<void> {
-    const heaps = inTime('The driver has not told its budget', this.#domain.budget.heaps()).catch(() => []);
+    const heaps = inTime('The driver has not told its budget', this.#sources.budget.heaps()).catch(() => []);
     const { allocations, kinds, grants } = await this.#count();
     this.#showHeaps(await heaps);
     allocations.showOn(this.#tallies.allocations);
     kinds.showOn(this.#tallies.kinds);
     grants.showOn(this.#tallies.grants);
-    for (const [plane, count] of Object.entries(this.#shown.connections())) {
+    for (const [plane, count] of Object.entries(this.#sources.connectionCounts())) {
       this.#tallies.connections.set({ plane }, count);
     }
     for (const [gauge, number] of this.#numbers) gauge.set(number());
@@ -145,15 +164,16 @@ export class StateMetrics {
       for (const lifetime of ['SESSION', 'NAMED']) allocations.add({ state, lifetime }, 0);
     }
     for (const tally of [kinds, grants]) for (const kind of KIND_NAMES) tally.add({ kind }, 0);
-    const { all } = this.#domain.registry;
+    const { all } = this.#sources.registry;
     for (let at = 0; at < all.length; at += SLICE) {
       if (at > 0) await setImmediate();
-      for (const { state, terms, memory, charge, grants: given } of all.slice(at, at + SLICE)) {
+      for (const allocation of all.slice(at, at + SLICE)) {
+        const { state, terms, memory, charge } = allocation;
         if (charge.state === 'settled') continue;
         const lost = state === 'LIVE' && memory.degraded !== undefined;
         allocations.add({ state: lost ? 'DEGRADED' : state, lifetime: terms.lifetime });
         if (state === 'LIVE') for (const kind of terms.kinds) kinds.add({ kind });
-        for (const { kind } of given) grants.add({ kind });
+        for (const kind of this.#sources.grants.kindsOf(allocation)) grants.add({ kind });
       }
     }
     return { allocations, kinds, grants };

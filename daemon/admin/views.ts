@@ -1,19 +1,22 @@
 /**
- * Views: what there is, as the JSON pages write it, by the schemas of schemas.ts.
+ * Views: the state as the JSON pages write it, by the schemas of schemas.ts.
  */
 import { uuidText } from '@vkmemd/proto';
+import type { BudgetReports } from '../memory/accounting/report.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Domain } from '../memory/domain.js';
+import type { Registry } from '../memory/allocation/registry.js';
+import type { Grants } from '../memory/grant/grants.js';
 import type { Session } from '../memory/session/session.js';
-import { getBudget, listDevices } from '../requests/inspect.js';
+import { shownUid } from '../policy/tenant.js';
+import { describeDevices } from '../requests/list-devices.js';
 import { inTime } from './in-time.js';
 import type * as schemas from './schemas.js';
 
 /** An enumerator of the contract without its type's name. */
 const short = (prefix: string, value: unknown): string => String(value).replace(prefix, '');
 
-export function devicesView(domain: Domain): schemas.DevicesJson {
-  const { devices, daemonVersion, incarnation } = listDevices(domain);
+export function devicesView(sources: Parameters<typeof describeDevices>[0]): schemas.DevicesJson {
+  const { devices, daemonVersion, incarnation } = describeDevices(sources);
   return {
     daemonVersion,
     incarnation,
@@ -33,9 +36,9 @@ export function devicesView(domain: Domain): schemas.DevicesJson {
   };
 }
 
-/** @throws VkmemError UNAVAILABLE where the driver does not tell its budget in time. */
-export async function budgetView(domain: Domain): Promise<schemas.BudgetJson> {
-  const { heaps, counts } = await inTime('The driver has not told its budget', getBudget(domain));
+/** @throws VkmemError UNAVAILABLE where the driver does not report its budget in time. */
+export async function budgetView(reports: BudgetReports): Promise<schemas.BudgetJson> {
+  const { heaps, counts } = await inTime('The driver has not told its budget', reports.now());
   if (!counts) throw new Error('a budget without counts');
   return {
     heaps: heaps.map((heap) => ({
@@ -61,7 +64,7 @@ export function allocationView(allocation: Allocation): schemas.AllocationJson {
   return {
     id,
     name: terms.name,
-    ownerUid: terms.ownerUid,
+    ownerUid: shownUid(terms.tenant),
     ownerSessionId: terms.owner ? String(terms.owner.id) : null,
     state,
     lifetime: terms.lifetime,
@@ -69,23 +72,21 @@ export function allocationView(allocation: Allocation): schemas.AllocationJson {
     sizeBytes: String(size),
     heapIndex: plan.heapIndex,
     memoryTypeIndex: plan.memoryTypeIndex,
-    grants: grants.size,
+    grants,
     sharing: terms.sharing,
     dedicated,
     imported,
-    published: publication.published,
+    published: publication?.published ?? false,
     createdAt: new Date(createdAt).toISOString(),
   };
 }
 
-export function sessionView({
-  id,
-  identity,
-  clientName,
-  beganAt,
-  owned,
-  grants,
-}: Session): schemas.SessionJson {
+export function sessionView(
+  session: Session,
+  { registry, grants }: { readonly registry: Registry; readonly grants: Grants },
+): schemas.SessionJson {
+  const { id, identity, clientName, beganAt } = session;
+  const owned = registry.ownedBy(session);
   let bytes = 0n;
   for (const { memory } of owned) bytes += memory.size;
   return {
@@ -98,6 +99,6 @@ export function sessionView({
     beganAt: new Date(beganAt).toISOString(),
     allocations: owned.size,
     bytes: String(bytes),
-    grants: grants.size,
+    grants: grants.sizeOf(session),
   };
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-// Committed, so that npm can link it before anything is built. Chooses the program: the keeper must not load the daemon.
-const ENDS = ['--help', '-h', '--version', '-V', '--check-config', '--unit-settings'];
-const serves = (option) => !ENDS.includes(option);
+// Committed, so that npm can link it before anything is built. Selects the program: the supervisor must not load the daemon.
+// --keeper and VKMEMD_KEEPER are the old names, accepted for one release (docs/supervisor.md).
+const SUPERVISOR = ['--supervisor', '--keeper'];
+const ONE_SHOT = ['--help', '-h', '--version', '-V', '--check-config', '--unit-settings'];
 const args = process.argv.slice(2);
-if (args.includes('--keeper') && args.every(serves)) {
-  await import('../dist/keeper/main.js');
+const given = (options) => args.some((arg) => options.includes(arg));
+if (given(SUPERVISOR) && !given(ONE_SHOT)) {
+  await import('../dist/supervisor/main.js');
 } else {
-  if (process.env.VKMEMD_KEEPER !== undefined) {
-    const { beginAsChild } = await import('../dist/keeper/begin.js');
+  if ((process.env.VKMEMD_SUPERVISOR ?? process.env.VKMEMD_KEEPER) !== undefined) {
+    const { beginAsChild } = await import('../dist/supervisor/environment.js');
     beginAsChild(process.env);
   }
   await import('../dist/main.js');

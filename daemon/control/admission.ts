@@ -1,63 +1,80 @@
 /**
  * Admission of control connections, and the rate of each one's calls.
  *
- * A connection has an fd, on its user's account, and a user so many connections, operators excepted. Where one cannot be
- * had the first call is answered with the fault and the connection is closed; so many connections may wait for that at
- * a time, and for no longer than a handshake may take. What comes beyond them is closed at once: there is nothing left
- * to say it with.
+ * A connection has an fd on its user's account, and a user has a limited number of connections, operators
+ * excepted. Of a connection above a limit the first call is answered with the fault, then it is closed; a
+ * limited number of connections wait for that at a time, each no longer than a handshake may take. What comes
+ * beyond them is closed at once: no fd is left to send the reason with.
  *
- * A call above the connection's rate is refused, with the time to wait, before anything of it is read. Calls of one user
- * begin some at a time, whatever their connections are, so that all the others have their turn between them.
+ * A call above the connection's rate is refused, with the time to wait, before anything of it is read. Calls
+ * of one user begin a few at a time, over all of its connections, so that other users are served between
+ * them.
  */
 import type { Socket } from 'node:net';
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
-import { asVkmemError, VkmemError } from '@vkmemd/proto';
+import { asVkmemError, DisposableStack, disposable, VkmemError } from '@vkmemd/proto';
+import type { FdBudget } from '../limits/fd-budget.js';
 import { PerTickLimit } from '../limits/per-tick-limit.js';
-import type { GiveBack } from '../limits/shares.js';
 import { TokenBucket } from '../limits/token-bucket.js';
-import type { Domain } from '../memory/domain.js';
+import type { Authority } from '../memory/authority.js';
 import type { Identity } from '../policy/identity.js';
-import { publishRequest } from '../requests/events.js';
-import { toldBy } from './faults.js';
+import type { Tenant } from '../policy/tenant.js';
+import { publishRequest, type RequestEvents } from '../requests/events.js';
+import { grpcFault } from './faults.js';
 
-/** Of all of its connections, in one turn of the event loop: a call costs as much as some requests of a session. */
-const CALLS_OF_USER = 4;
+/**
+ * Calls that begin in one turn of the event loop, over all connections of a user: each costs some handoff
+ * requests.
+ */
+const CALLS_PER_TICK = 4;
 /** For the answer to leave before the connection is closed, in milliseconds. */
 const LAST_WORD_MS = 100;
 
-/** What becomes of an accepted connection: it is served, or refused with the fault. */
-export type Verdict = { readonly giveBack: GiveBack } | { readonly refusal: VkmemError };
+/** Disposed when an accepted connection has ended, or is not served after all. */
+export interface Visit extends Disposable {
+  /** What its calls are refused with; undefined of a connection that is served. */
+  readonly refusal: VkmemError | undefined;
+}
 
 interface Conversation {
-  readonly uid: number;
+  readonly tenant: Tenant;
   readonly socket: Socket;
   readonly rate: TokenBucket;
   readonly refusal: VkmemError | undefined;
 }
 
+interface Collaborators {
+  readonly authority: Authority;
+  readonly fds: FdBudget;
+  readonly requestEvents: RequestEvents;
+}
+
 export class ControlAdmission {
-  readonly #domain: Domain;
+  readonly #with: Collaborators;
   /** By the address that the socket was given. */
   readonly #conversations = new Map<string, Conversation>();
-  readonly #ofUser = new Map<number, number>();
-  readonly #rounds = new PerTickLimit(CALLS_OF_USER);
+  readonly #ofTenant = new Map<string, number>();
+  readonly #ticks = new PerTickLimit(CALLS_PER_TICK);
   #refused = 0;
 
-  constructor(domain: Domain) {
-    this.#domain = domain;
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
   }
 
-  /** Connections that there are now, those that are only refused among them. */
+  /** Connections that have not ended, including those that are only refused. */
   get connections(): number {
     return this.#conversations.size;
   }
 
-  /** Decides on a connection; undefined for one that must be closed at once. end() or watch() follows otherwise. */
-  admit(identity: Identity): Verdict | undefined {
-    const { authority, fds } = this.#domain;
-    const { uid } = identity;
+  /**
+   * Decides on a connection; undefined for one that must be closed at once. The caller disposes it, or
+   * watch() does.
+   */
+  admit(identity: Identity): Visit | undefined {
+    const { authority, fds } = this.#with;
+    const { tenant } = identity;
     const max = authority.policy.limits.controlConnectionsOfUser;
-    const connections = this.#ofUser.get(uid) ?? 0;
+    const connections = this.#ofTenant.get(tenant.key) ?? 0;
     try {
       if (connections >= max && !authority.isOperator(identity)) {
         throw new VkmemError('TOO_MANY_SESSIONS', `The user has ${connections} control connections.`, {
@@ -65,38 +82,35 @@ export class ControlAdmission {
           whose: 'user',
         });
       }
-      const giveBack = fds.lease(uid, 1);
-      this.#ofUser.set(uid, connections + 1);
-      return {
-        giveBack: () => {
-          giveBack();
-          this.#count(uid);
-        },
-      };
+      const held = new DisposableStack();
+      held.use(fds.lease(tenant, 1));
+      this.#ofTenant.set(tenant.key, connections + 1);
+      held.defer(() => this.#releaseConnection(tenant));
+      return { refusal: undefined, [Symbol.dispose]: () => held.dispose() };
     } catch (failure) {
       if (this.#refused >= fds.refusals) return undefined;
       this.#refused += 1;
-      return { refusal: asVkmemError(failure) };
+      const refused = disposable(() => {
+        this.#refused -= 1;
+      });
+      return { refusal: asVkmemError(failure), [Symbol.dispose]: () => refused[Symbol.dispose]() };
     }
   }
 
-  /** The connection is not served after all. */
-  abandon(verdict: Verdict): void {
-    if ('giveBack' in verdict) verdict.giveBack();
-    else this.#refused -= 1;
-  }
-
-  /** Watches over a connection until it is closed. @param address under which its calls come. */
-  watch(address: string, socket: Socket, { uid }: Identity, verdict: Verdict): void {
-    const { requestsPerSecond, requestBurst, handshakeMs } = this.#domain.authority.policy.limits;
-    const refusal = 'refusal' in verdict ? verdict.refusal : undefined;
+  /**
+   * Watches a connection until it is closed.
+   * @param address under which its calls come. @param visit taken.
+   */
+  watch(address: string, socket: Socket, { tenant }: Identity, visit: Visit): void {
+    const { requestsPerSecond, requestBurst, handshakeMs } = this.#with.authority.policy.limits;
+    const { refusal } = visit;
     const rate = new TokenBucket(requestsPerSecond, requestBurst);
-    this.#conversations.set(address, { uid, socket, rate, refusal });
+    this.#conversations.set(address, { tenant, socket, rate, refusal });
     const timer = refusal && setTimeout(() => socket.destroy(), handshakeMs);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#conversations.delete(address);
-      this.abandon(verdict);
+      visit[Symbol.dispose]();
     });
   }
 
@@ -110,20 +124,22 @@ export class ControlAdmission {
           const fault = refusalOf(conversation);
           if (!fault) return next();
           const answer = () => {
-            call.sendStatus(toldBy(fault));
-            publishRequest(this.#domain, 'control', 'connection', fault.code);
+            call.sendStatus(grpcFault(fault));
+            publishRequest(this.#with.requestEvents, 'control', 'connection', fault.code);
           };
           next({ onReceiveMetadata: answer, onReceiveMessage() {}, onReceiveHalfClose() {} });
           if (conversation.refusal) setTimeout(() => conversation.socket.destroy(), LAST_WORD_MS);
         };
-        if (this.#rounds.mayGoOn(conversation.uid, begin)) begin();
+        const tick = this.#ticks.take(conversation.tenant);
+        if (tick) void tick.then(begin);
+        else begin();
       },
     });
 
-  #count(uid: number): void {
-    const connections = (this.#ofUser.get(uid) ?? 0) - 1;
-    if (connections > 0) this.#ofUser.set(uid, connections);
-    else this.#ofUser.delete(uid);
+  #releaseConnection({ key }: Tenant): void {
+    const connections = (this.#ofTenant.get(key) ?? 0) - 1;
+    if (connections > 0) this.#ofTenant.set(key, connections);
+    else this.#ofTenant.delete(key);
   }
 }
 

@@ -14,17 +14,23 @@ import {
   VERSION_METADATA,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Domain } from '../memory/domain.js';
+import type { Authority } from '../memory/authority.js';
 import type { Caller } from '../memory/session/caller.js';
+import type { Sessions } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
 
+interface Collaborators {
+  readonly authority: Authority;
+  readonly sessions: Sessions;
+}
+
 export class Callers {
-  readonly #domain: Domain;
+  readonly #with: Collaborators;
   readonly #identities = new Map<string, Identity>();
   #next = 1;
 
-  constructor(domain: Domain) {
-    this.#domain = domain;
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
   }
 
   /** The accepted connection as a socket that gRPC can serve. Owns the fd. */
@@ -46,7 +52,7 @@ export class Callers {
   of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }): Caller {
     const identity = this.#identities.get(call.getPeer());
     if (!identity) throw new Error(`a call came from ${call.getPeer()}, which was not accepted here`);
-    this.#domain.authority.requireConnect(identity);
+    this.#with.authority.requireConnect(identity);
     const version = call.metadata.get(VERSION_METADATA)[0];
     if (version !== undefined && String(version) !== String(PROTOCOL_VERSION)) {
       throw new VkmemError(
@@ -58,7 +64,7 @@ export class Callers {
       );
     }
     const token = call.metadata.get(SESSION_METADATA)[0];
-    const session = token === undefined ? undefined : this.#domain.sessions.byToken(String(token), identity);
+    const session = token === undefined ? undefined : this.#with.sessions.byToken(String(token), identity);
     return { identity, session, gone: () => call.cancelled || session?.ended === true };
   }
 }

@@ -1,10 +1,10 @@
 /**
- * A call's way to its use case and back: one request with one answer, or one request with answers until somebody
- * ends it.
+ * A call's way to its handler and back: one request with one answer, or one request with answers until
+ * somebody ends it.
  *
- * A stream ends with a fault, always: its caller cancels it or is gone, its session ends, the daemon stops. One
- * answer of it is on its way at a time. The next one is asked for when that has left for the peer, so a peer that
- * does not read has one waiting here, and is next told what is true then.
+ * A stream ends with a fault, always: its caller cancels it or is gone, its session ends, the daemon stops.
+ * One answer of it is on its way at a time. The next one is asked for when that has left for the peer, so a
+ * peer that does not read has one waiting here, and gets the present state next.
  */
 import type {
   handleServerStreamingCall,
@@ -12,45 +12,65 @@ import type {
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
-import { asVkmemError, type ErrorCode, VkmemError } from '@vkmemd/proto';
-import type { Domain } from '../memory/domain.js';
+import {
+  asVkmemError,
+  closeAll,
+  type ErrorCode,
+  type RequestName,
+  type StreamRequest,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Reporter } from '../memory/reporter.js';
 import type { Caller } from '../memory/session/caller.js';
-import { beginRequest, publishRequest } from '../requests/events.js';
+import { beginRequest, publishRequest, type RequestEvents } from '../requests/events.js';
+import type { Handler, StreamHandler } from '../requests/handler.js';
 import type { Callers } from './callers.js';
-import { toldBy } from './faults.js';
-import type { Method, Stream } from './methods.js';
+import { grpcFault } from './faults.js';
 
 type StreamCall = ServerWritableStream<object, object>;
 
+interface Collaborators {
+  readonly reporter: Reporter;
+  readonly requestEvents: RequestEvents;
+}
+
 export class Calls {
-  readonly #domain: Domain;
+  readonly #reporter: Reporter;
+  readonly #events: RequestEvents;
   readonly #callers: Callers;
   /** What ends each stream that is open. */
   readonly #streams = new Set<AbortController>();
   #stopped: VkmemError | undefined;
 
-  constructor(domain: Domain, callers: Callers) {
-    this.#domain = domain;
+  constructor({ reporter, requestEvents }: Collaborators, callers: Callers) {
+    this.#reporter = reporter;
+    this.#events = requestEvents;
     this.#callers = callers;
   }
 
-  unary(name: string, method: Method): handleUnaryCall<object, object> {
+  /** @param name of the method, as events have it. */
+  unary<N extends RequestName>(name: string, handler: Handler<N>): handleUnaryCall<object, object> {
     return async (call, callback) => {
-      const answered = beginRequest(this.#domain, 'control', name);
+      const answered = beginRequest(this.#events, 'control', name);
       let caller: Caller | undefined;
       try {
         caller = this.#begin(call);
-        callback(null, (await method(this.#domain, caller, call.request as never)) as object);
+        const { response, fds } = await handler(caller, call.request as never, []);
+        closeAll(fds); // gRPC carries none
+        callback(null, response as object);
         answered('OK', caller);
       } catch (failure) {
         const error = this.#expected(name, failure);
-        callback(toldBy(error));
+        callback(grpcFault(error));
         answered(error.code, caller);
       }
     };
   }
 
-  stream(name: string, method: Stream): handleServerStreamingCall<object, object> {
+  stream<N extends StreamRequest>(
+    name: string,
+    handler: StreamHandler<N>,
+  ): handleServerStreamingCall<object, object> {
     return async (call) => {
       const end = new AbortController();
       if (this.#stopped) end.abort(this.#stopped);
@@ -60,19 +80,19 @@ export class Calls {
       let code: ErrorCode | 'OK' = 'OK';
       try {
         caller = this.#begin(call);
-        const answers = method(this.#domain, caller, call.request as never, end.signal);
-        for await (const answer of answers) await sent(call, answer, end.signal);
+        const answers = handler(caller, call.request as never, end.signal);
+        for await (const answer of answers) await sent(call, answer as object, end.signal);
         call.end();
       } catch (failure) {
         // Nobody hears it where the call was cancelled; otherwise gRPC sends it once what was written has left.
         const error = this.#expected(name, failure);
         // Whoever ends its own stream has had what it wanted.
         code = call.cancelled ? 'OK' : error.code;
-        call.emit('error', toldBy(error));
+        call.emit('error', grpcFault(error));
       } finally {
         this.#streams.delete(end);
         // A stream lasts as long as its caller likes: that is no latency.
-        publishRequest(this.#domain, 'control', name, code, caller);
+        publishRequest(this.#events, 'control', name, code, caller);
       }
     };
   }
@@ -91,12 +111,14 @@ export class Calls {
 
   #expected(name: string, failure: unknown): VkmemError {
     const error = asVkmemError(failure);
-    if (error.code === 'INTERNAL') this.#domain.events.fault(`a ${name} call`, failure);
+    if (error.code === 'INTERNAL') this.#reporter.fault(`a ${name} call`, failure);
     return error;
   }
 }
 
-/** Resolves when the answer has left for the peer; rejects with the signal's reason, however long that takes. */
+/**
+ * Resolves when the answer has left for the peer; rejects with the signal's reason, however long that takes.
+ */
 function sent(call: StreamCall, answer: object, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();

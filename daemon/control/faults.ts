@@ -1,5 +1,5 @@
 /**
- * What went wrong, as gRPC carries it: the catalogue's code in every answer, whoever finds the fault.
+ * Faults as gRPC carries them: the catalogue's code in every answer, wherever the fault is found.
  *
  * A request that is no valid message, or too large, reaches its handler as the fault it is, so that its answer is
  * made as any other. What gRPC refuses by itself is given a code on its way out.
@@ -11,7 +11,7 @@ import { MAX_MESSAGE_BYTES, packStatus, STATUS_METADATA, VkmemError } from '@vkm
 export const MAX_RECEIVED_BYTES = 4 * MAX_MESSAGE_BYTES;
 
 /** The fault as gRPC carries it. */
-export function toldBy(error: VkmemError): { code: number; details: string; metadata: Metadata } {
+export function grpcFault(error: VkmemError): { code: number; details: string; metadata: Metadata } {
   const metadata = new Metadata();
   metadata.set(STATUS_METADATA, packStatus(error));
   return { code: error.grpc, details: error.message, metadata };
@@ -20,10 +20,10 @@ export function toldBy(error: VkmemError): { code: number; details: string; meta
 /** gRPC itself refuses a message above MAX_RECEIVED_BYTES, below all interceptors: its word is given a code here. */
 export const codedRefusals: ServerInterceptor = (_method, call) => {
   const send = call.sendStatus.bind(call);
-  call.sendStatus = (told) => {
-    const ours = (told.metadata?.get(STATUS_METADATA).length ?? 0) > 0;
-    if (ours || told.code !== status.RESOURCE_EXHAUSTED) send(told);
-    else send(toldBy(new VkmemError('PROTOCOL_ERROR', `${told.details}.`)));
+  call.sendStatus = (answer) => {
+    const ours = (answer.metadata?.get(STATUS_METADATA).length ?? 0) > 0;
+    if (ours || answer.code !== status.RESOURCE_EXHAUSTED) send(answer);
+    else send(grpcFault(new VkmemError('PROTOCOL_ERROR', `${answer.details}.`)));
   };
   return new ServerInterceptingCall(call);
 };

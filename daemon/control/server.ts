@@ -3,9 +3,10 @@
  *
  * The connections are accepted by our listener, which reads the peer's identity, and handed to gRPC as sockets.
  *
- * methods   which use case answers which method
- * calls     a call's way to its use case and back
- * callers   who makes a call
+ * The table of requests (proto/contract/requests.ts) says which handler answers which method.
+ *
+ * calls     a call's way to its handler and back
+ * callers   the caller of each call
  * faults    what went wrong, as gRPC carries it
  * admission which connections and which calls are refused
  */
@@ -23,27 +24,25 @@ import {
   type OwnedFd,
   type PeerIdentity,
   packageDefinition,
+  requestsOf,
   type ServiceName,
   serviceDefinition,
   VkmemError,
 } from '@vkmemd/proto';
 import { HealthImplementation } from 'grpc-health-check';
-import type { Domain } from '../memory/domain.js';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Authority } from '../memory/authority.js';
+import type { ClaimQueue } from '../memory/grant/claim-queue.js';
+import type { Reporter } from '../memory/reporter.js';
+import type { Sessions } from '../memory/session/session.js';
 import { identityOf } from '../policy/unit.js';
+import type { RequestEvents } from '../requests/events.js';
+import type { Handler, StreamHandler } from '../requests/handler.js';
+import type { Handlers, StreamHandlers } from '../requests/handlers.js';
 import { ControlAdmission } from './admission.js';
 import { Callers } from './callers.js';
 import { Calls } from './calls.js';
 import { codedRefusals, MAX_RECEIVED_BYTES, orFault } from './faults.js';
-import {
-  DEVICE_METHODS,
-  DEVICE_STREAMS,
-  IVSHMEM_METHODS,
-  MEMORY_METHODS,
-  MEMORY_STREAMS,
-  type Method,
-  POLICY_METHODS,
-  type Stream,
-} from './methods.js';
 import { addReflection } from './reflection.js';
 
 /** How long a stopping daemon waits for calls under way. */
@@ -56,20 +55,28 @@ const KEEPALIVE_MS = 5000;
 const unlessBytes = (serialize: (answer: object) => Buffer) => (answer: object) =>
   Buffer.isBuffer(answer) ? answer : serialize(answer);
 
-export class ControlServer {
-  readonly #domain: Domain;
+interface Collaborators {
+  readonly authority: Authority;
+  readonly fds: FdBudget;
+  readonly sessions: Sessions;
+  readonly claimQueue: ClaimQueue;
+  readonly reporter: Reporter;
+  readonly requestEvents: RequestEvents;
+}
+
+export class ControlServer implements AsyncDisposable {
+  readonly #with: Collaborators;
   readonly #server: Server;
   readonly #admission: ControlAdmission;
   readonly #health = new HealthImplementation({ '': 'SERVING', [DEVICE_HEALTH]: 'SERVING' });
   readonly #callers: Callers;
   readonly #calls: Calls;
-  readonly #listener: Listener;
+  #listener: Listener | undefined;
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
 
-  /** @param place a path whose folder exists and where no socket is; or a socket that listens, taken over. */
-  constructor(domain: Domain, place: ListenPlace) {
-    this.#domain = domain;
-    this.#admission = new ControlAdmission(domain);
+  constructor(collaborators: Collaborators, handlers: Handlers & StreamHandlers) {
+    this.#with = collaborators;
+    this.#admission = new ControlAdmission(collaborators);
     this.#server = new Server({
       'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
       'grpc.max_receive_message_length': MAX_RECEIVED_BYTES,
@@ -78,47 +85,53 @@ export class ControlServer {
       // The first is the innermost: it must see what gRPC itself refuses.
       interceptors: [codedRefusals, this.#admission.interceptor],
     });
-    this.#callers = new Callers(domain);
-    this.#calls = new Calls(domain, this.#callers);
-    this.#addService('MemoryService', MEMORY_METHODS, MEMORY_STREAMS);
-    this.#addService('DeviceService', DEVICE_METHODS, DEVICE_STREAMS);
-    this.#addService('PolicyService', POLICY_METHODS, {});
-    this.#addService('IvshmemService', IVSHMEM_METHODS, {});
+    this.#callers = new Callers(collaborators);
+    this.#calls = new Calls(collaborators, this.#callers);
+    const services = new Set(requestsOf('control').map(([, { service }]) => service as ServiceName));
+    for (const service of services) this.#addService(service, handlers);
     this.#health.addToServer(this.#server);
     addReflection(this.#server, packageDefinition);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+  }
+
+  /**
+   * Serves from now on.
+   * @param place a path whose folder exists and where no socket is; or a socket that listens, taken.
+   * @throws KernelError.
+   */
+  listen(place: ListenPlace): void {
     this.#listener = Listener.at(
       place,
       { type: 'stream' },
       {
         connection: (fd, peer) => this.#accept(fd, peer),
-        error: (cause) => domain.events.fault('the control socket could not accept', cause),
+        error: (cause) => this.#with.reporter.fault('the control socket could not accept', cause),
       },
     );
   }
 
   #accept(fd: OwnedFd, peer: PeerIdentity): void {
-    const identity = identityOf(peer, this.#domain.authority.policy);
+    const identity = identityOf(peer, this.#with.authority.policy);
     peer.pidfd?.close();
-    const verdict = this.#admission.admit(identity);
-    if (!verdict) {
+    const visit = this.#admission.admit(identity);
+    if (!visit) {
       fd.close();
       return;
     }
     let socket: Socket | undefined;
     try {
       socket = this.#callers.admit(fd, identity);
-      this.#admission.watch(socket.remoteAddress ?? '', socket, identity, verdict);
+      this.#admission.watch(socket.remoteAddress ?? '', socket, identity, visit);
       this.#injector.injectConnection(socket);
     } catch (failure) {
       if (socket) socket.destroy();
-      else this.#admission.abandon(verdict);
+      else visit[Symbol.dispose]();
       fd.close();
-      this.#domain.events.fault('a client could not be served', failure);
+      this.#with.reporter.fault('a client could not be served', failure);
     }
   }
 
-  /** Whether the device is there, for gRPC's health service: it is told of as a service of that name. */
+  /** Whether the device is there, for gRPC's health service: it is a service of that name there. */
   set deviceServes(serving: boolean) {
     this.#health.setStatus(DEVICE_HEALTH, serving ? 'SERVING' : 'NOT_SERVING');
   }
@@ -128,11 +141,11 @@ export class ControlServer {
   }
 
   /** Stops accepting and ends streams; resolves when every call is answered, or has been cut off after GRACE_MS. */
-  async close(): Promise<void> {
-    this.#listener.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener?.close();
     const stopping = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     this.#calls.stop(stopping);
-    this.#domain.claimQueue.stop(stopping);
+    this.#with.claimQueue.stop(stopping);
     this.#health.setStatus('', 'NOT_SERVING');
     this.#injector.drain(GRACE_MS);
     await new Promise<void>((resolve) => {
@@ -140,7 +153,7 @@ export class ControlServer {
     });
   }
 
-  #addService(name: ServiceName, methods: Record<string, Method>, streams: Record<string, Stream>): void {
+  #addService(name: ServiceName, handlers: Handlers & StreamHandlers): void {
     this.#health.setStatus(`vkmem.v1.${name}`, 'SERVING');
     const definition = Object.entries(serviceDefinition(name)).map(([key, method]) => [
       key,
@@ -150,11 +163,18 @@ export class ControlServer {
         responseSerialize: unlessBytes(method.responseSerialize),
       },
     ]);
-    const unary = Object.entries(methods).map(([key, method]) => [key, this.#calls.unary(key, method)]);
-    const streaming = Object.entries(streams).map(([key, stream]) => [key, this.#calls.stream(key, stream)]);
+    const served = requestsOf('control')
+      .filter(([, { service }]) => service === name)
+      .map(([request, { method = '', shape }]) => {
+        const handler = handlers[request as keyof typeof handlers] as Handler<never> & StreamHandler<never>;
+        return [
+          method,
+          shape === 'stream' ? this.#calls.stream(method, handler) : this.#calls.unary(method, handler),
+        ];
+      });
     this.#server.addService(
       Object.fromEntries(definition) as ServiceDefinition,
-      Object.fromEntries([...unary, ...streaming]) as UntypedServiceImplementation,
+      Object.fromEntries(served) as UntypedServiceImplementation,
     );
   }
 }

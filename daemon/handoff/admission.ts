@@ -1,107 +1,102 @@
 /**
  * Admission: whether there is room for one more connection, before anything of it is read.
  *
- * A place is what a connection needs until it has ended, and until what was sent to it is received: one of the sessions
- * that there may be, its fds in this process, its room for fds in flight. It is held from accept() on: whoever
- * connects and says nothing has one until the handshake's time is over. So a user has no more places than twice the
- * sessions that it may have, and a few: one that may have few sessions, or none, cannot take what the others need by
- * connections that are none yet, or no more. The pidfd alone may be watched for longer (departed.ts), and is given back
- * by itself.
+ * A place is what a connection needs until it has ended and what was sent to it is received: one of the
+ * sessions, its fds in this process, its room for fds in flight. It is held from accept() on: a peer that
+ * connects and says nothing holds one until the handshake's time is over. A user has at most twice as many
+ * places as sessions that it may have, and a few more: one that may have few sessions, or none, cannot take
+ * what the others need by connections without one. Only the pidfd may be watched for longer
+ * (memory/session/client-process.ts); its lease is a Disposable of its own.
  */
-import { tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
-import { FDS_OF_SESSION, tooManyFiles } from '../limits/fd-budget.js';
+import { DisposableStack, tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
+import { FDS_OF_SESSION, type FdBudget, tooManyFiles } from '../limits/fd-budget.js';
 import type { InFlightFds } from '../limits/in-flight-fds.js';
 import { PerTickLimit } from '../limits/per-tick-limit.js';
-import { type GiveBack, Shares } from '../limits/shares.js';
-import type { Domain } from '../memory/domain.js';
+import { Shares } from '../limits/shares.js';
+import type { Quotas } from '../memory/accounting/quotas.js';
+import type { Authority } from '../memory/authority.js';
 import type { Identity } from '../policy/identity.js';
 import type { Limits } from '../policy/limits.js';
+import type { Tenant } from '../policy/tenant.js';
 
-/** Of all of its connections, in one turn of the event loop. */
-const REQUESTS_OF_USER = 8;
+/** Requests that begin in one turn of the event loop, over all connections of a user. */
+const REQUESTS_PER_TICK = 8;
 /** Places of a user that may have no session at all. */
 const MIN_PLACES = 8;
 
-export interface Place {
+/** What a connection holds; disposing it releases everything but the lease of its process. */
+export interface Place extends Disposable {
+  readonly tenant: Tenant;
   /** Those of when it connected. */
   readonly limits: Limits;
-  readonly flight: InFlightFds;
-  /** A request was read: whether the connection may read on now; else `goOn` is called when it may. */
-  mayGoOn(goOn: () => void): boolean;
-  /** Gives it back, but for the pidfd; later calls do nothing. */
-  leave(): void;
-  /** The pidfd is closed, or there is none. */
-  readonly forgetProcess: GiveBack;
+  readonly inFlight: InFlightFds;
+  /** Of all connections. */
+  readonly ticks: PerTickLimit;
+  /** The lease of the pidfd; disposed once that is closed, or where there is none. */
+  readonly process: Disposable;
+}
+
+interface Collaborators {
+  readonly authority: Authority;
+  readonly fds: FdBudget;
+  readonly quotas: Quotas;
 }
 
 export class Admission {
-  readonly #domain: Domain;
+  readonly #with: Collaborators;
   readonly #sessions: Shares;
-  readonly #rounds = new PerTickLimit(REQUESTS_OF_USER);
+  readonly #ticks = new PerTickLimit(REQUESTS_PER_TICK);
 
-  constructor(domain: Domain) {
-    this.#domain = domain;
-    this.#sessions = new Shares(() => domain.authority.policy.limits.sessions);
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+    this.#sessions = new Shares(() => collaborators.authority.policy.limits.sessions);
   }
 
-  /** @throws VkmemError TOO_MANY_SESSIONS; TOO_MANY_FILES, also where files that the user sent cannot be closed. */
+  /**
+   * @throws VkmemError TOO_MANY_SESSIONS; TOO_MANY_FILES, also where files that the user sent cannot be
+   *   closed.
+   */
   admit(identity: Identity): Place {
-    const { authority, fds } = this.#domain;
-    const { uid } = identity;
-    if (tooManyPendingCloses(uid)) throw tooManyStuck();
+    const { authority, fds } = this.#with;
+    const { uid, tenant } = identity;
+    if (tooManyPendingCloses(uid)) {
+      const reason = 'Too many files that the user sent cannot be closed.';
+      throw new VkmemError('TOO_MANY_FILES', reason, { whose: 'user' });
+    }
     const places = this.#placesOf(identity);
-    if (this.#sessions.of(uid) >= places) {
-      const reason = `The user has ${places} connections, most of which are no sessions.`;
+    if (this.#sessions.of(tenant) >= places) {
+      const reason = `The user has ${places} connections, most of them without a session.`;
       throw new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(places), whose: 'user' });
     }
-    const session = this.#sessions.take(uid, 1);
-    if (typeof session === 'string') throw this.#tooManySessions(uid, session);
-    const taken: GiveBack[] = [session];
-    let forgetProcess: GiveBack = () => {};
-    try {
-      // The fd of an import is one more, for those who may.
-      const importing = authority.rightsOf(identity).import ? 1 : 0;
-      taken.push(fds.lease(uid, FDS_OF_SESSION - 1 + importing));
-      forgetProcess = fds.lease(uid, 1);
-      const flight = fds.flight.join(uid);
-      if (!flight) throw tooManyFiles(fds.flight.maxSessions, 'daemon');
-      taken.push(() => flight.leave());
-      return {
-        limits: authority.policy.limits,
-        flight,
-        mayGoOn: (goOn) => this.#rounds.mayGoOn(uid, goOn),
-        leave: () => giveBack(taken),
-        forgetProcess,
-      };
-    } catch (failure) {
-      giveBack([...taken, forgetProcess]);
-      throw failure;
-    }
+    const session = this.#sessions.take(tenant, 1);
+    if (typeof session === 'string') throw this.#tooManySessions(tenant, session);
+    using undo = new DisposableStack();
+    undo.use(session);
+    // The fd of an import is one more, for peers that may import.
+    const importing = authority.rightsOf(identity).import ? 1 : 0;
+    undo.use(fds.lease(tenant, FDS_OF_SESSION - 1 + importing));
+    const inFlight = undo.use(fds.inFlight.join(tenant));
+    if (!inFlight) throw tooManyFiles(fds.inFlight.maxSessions, 'daemon');
+    const process = fds.lease(tenant, 1);
+    const held = undo.move();
+    const { limits } = authority.policy;
+    return { tenant, limits, inFlight, ticks: this.#ticks, process, [Symbol.dispose]: () => held.dispose() };
   }
 
-  /** How many the user may have. SetQuota's word comes before the policy's. */
+  /** How many the user may have. A quota that was set by SetQuota precedes the policy's. */
   #placesOf(identity: Identity): number {
-    const { authority, quotas } = this.#domain;
+    const { authority, quotas } = this.#with;
     const { connect, maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
-    const sessions = quotas.byUid(identity.uid).change?.sessions ?? maxSessions;
+    const sessions = quotas.ofTenant(identity.tenant).change?.sessions ?? maxSessions;
     return MIN_PLACES + (connect ? 2 * sessions : 0);
   }
 
-  #tooManySessions(uid: number, whose: 'daemon' | 'user'): VkmemError {
-    const limit = whose === 'user' ? this.#sessions.maxOf(uid) : this.#sessions.capacity;
+  #tooManySessions(tenant: Tenant, whose: 'daemon' | 'user'): VkmemError {
+    const limit = whose === 'user' ? this.#sessions.maxOf(tenant) : this.#sessions.capacity;
     const reason =
       whose === 'user'
-        ? `The user has as many as may be while few are left; that is ${limit} now.`
-        : `There are ${limit}.`;
+        ? `The user has reached its fair-share limit of sessions (${limit}).`
+        : `The daemon has reached its limit of sessions (${limit}).`;
     return new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(limit), whose });
   }
-}
-
-function tooManyStuck(): VkmemError {
-  const reason = 'Too many files that the user sent cannot be closed.';
-  return new VkmemError('TOO_MANY_FILES', reason, { whose: 'user' });
-}
-
-function giveBack(taken: GiveBack[]): void {
-  for (const back of taken.splice(0)) back();
 }

@@ -1,11 +1,13 @@
 /**
- * One handoff connection: greeting, then requests and their answers, until it hangs up.
+ * One handoff connection: greeting, then requests and their answers, until it ends.
  *
- * Requests run side by side and are answered as they finish, at the pace that the limits allow (pace.ts, credit.ts). A
- * message that breaks the protocol is answered and ends the connection; a request that fails is answered and changes
- * nothing. Requests with an fd are read one at a time. The session ends with the connection, or with the process that
- * opened it, whichever is first. A process that inherited the connection resumes the session: what its predecessor
- * said is over then, so that the two cannot get each other's answers.
+ * A datagram is decoded, enters the gate (gate.ts), is served, and its answer is encoded and sent with its
+ * fds. Requests run side by side and are answered as they finish. A message that breaks the protocol is
+ * answered and ends the connection; a request that fails is answered and changes nothing. An answer that
+ * cannot be sent ends the connection: its client would wait for it, with grants that it does not know of.
+ * Requests with an fd are read one at a time. The session ends with the connection, or with the process that
+ * opened it, whichever is first. A process that inherited the connection resumes the session: its
+ * predecessor's requests must be answered by then, so that neither gets the other's answers.
  */
 import {
   asVkmemError,
@@ -15,51 +17,69 @@ import {
   type Decoded,
   type Draft,
   decode,
-  type ErrorCode,
   encode,
   type Fault,
+  MAX_CLIENT_FDS,
   MAX_MESSAGE_BYTES,
   type OwnedFd,
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
-import { endSession } from '../memory/allocation/draining.js';
-import type { Domain } from '../memory/domain.js';
+import type { Authority } from '../memory/authority.js';
+import type { Persistence } from '../memory/persistence.js';
+import type { Reporter } from '../memory/reporter.js';
 import { ClientProcess } from '../memory/session/client-process.js';
+import type { SessionLifecycle } from '../memory/session/lifecycle.js';
 import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
-import { beginRequest, publishRequest } from '../requests/events.js';
+import { beginRequest, publishRequest, type RequestEvents } from '../requests/events.js';
+import type { Handler } from '../requests/handler.js';
+import type { Handlers } from '../requests/handlers.js';
+import type { Greetings } from '../requests/hello.js';
 import type { Place } from './admission.js';
-import { fdsAskedBy } from './credit.js';
-import { checkFds, MAX_CLIENT_FDS } from './frame.js';
-import { checkHello, sessionFor, welcomeTo } from './greeting.js';
-import { ReadThrottle } from './read-throttle.js';
+import { type Entry, Gate } from './gate.js';
 import { errorOfFault, goodbye } from './reject.js';
-import { serve } from './requests.js';
+
+type Message = Decoded<'ClientMessage'>;
+
+/** What a connection works with. */
+export interface PeerCollaborators {
+  readonly authority: Authority;
+  readonly lifecycle: SessionLifecycle;
+  readonly persistence: Persistence;
+  readonly reporter: Reporter;
+  readonly requestEvents: RequestEvents;
+  readonly greetings: Greetings;
+  readonly handlers: Handlers;
+}
 
 export class Peer {
-  readonly #domain: Domain;
+  readonly #with: PeerCollaborators;
   readonly #identity: Identity;
   readonly #connection: Connection;
   readonly #greeting: NodeJS.Timeout;
   readonly #gone: (peer: Peer, unread: OwnedFd | undefined) => void;
-  readonly #pace: ReadThrottle;
+  readonly #place: Place;
+  readonly #gate: Gate;
   #process: ClientProcess | undefined;
-  #unwatch: () => void;
+  #watch: Disposable;
   #session: Session | undefined;
-  #lastSequence = 0n;
   #parting = false;
 
-  /** @param fd owned by the peer from here. @param gone called once; owns the socket where fds are unread in it. */
+  /**
+   * @param fd owned by the peer from here. @param place whose `process` is disposed here, with the pidfd.
+   * @param gone called once, when the connection has ended; owns the socket where fds are unread in it.
+   */
   constructor(
-    domain: Domain,
+    collaborators: PeerCollaborators,
     fd: OwnedFd,
     identity: Identity,
     place: Place,
     gone: (peer: Peer, unread: OwnedFd | undefined) => void,
   ) {
-    this.#domain = domain;
+    this.#with = collaborators;
     this.#identity = identity;
+    this.#place = place;
     this.#gone = gone;
     const handlers = {
       message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
@@ -67,7 +87,7 @@ export class Peer {
       close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
     };
     const { queuedMessages, queuedBytes, handshakeMs } = place.limits;
-    this.#unwatch = place.forgetProcess;
+    this.#watch = place.process;
     this.#connection = new Connection(fd, handlers, {
       maxMessageBytes: MAX_MESSAGE_BYTES,
       maxFds: MAX_CLIENT_FDS,
@@ -77,19 +97,22 @@ export class Peer {
       untrusted: true,
       keepsUnread: true,
     });
-    this.#pace = new ReadThrottle(this.#connection, place);
+    this.#gate = new Gate(this.#connection, place);
     this.#greeting = setTimeout(() => {
-      this.#drop(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
+      this.#endWith(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
     }, handshakeMs);
   }
 
-  /** Closes the connection when the process that opened it ends, whoever else has the socket. Takes the pidfd. */
+  /**
+   * Closes the connection when the process that opened it exits, also where another one has the socket. Takes
+   * the pidfd.
+   */
   endWith(pidfd: OwnedFd): void {
-    this.#process = new ClientProcess(this.#identity.pid, pidfd, this.#unwatch);
-    this.#unwatch = this.#process.watch(() => this.close());
+    this.#process = new ClientProcess(this.#identity.pid, pidfd, this.#place.process);
+    this.#watch = this.#process.watch(() => this.close());
   }
 
-  /** Hangs up at once. */
+  /** Closes the connection at once. */
   close(): void {
     this.#connection.close();
   }
@@ -97,117 +120,110 @@ export class Peer {
   /** Stops reading; resolves when all under way is answered, with the connection closed. */
   async finish(): Promise<void> {
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
-    await this.#pace.finish(reason);
-    this.#parting = this.#domain.persistence.keeps; // then the session goes on without its connection
-    this.#drop(0n, reason);
+    await this.#gate.finish(reason);
+    this.#parting = this.#with.persistence.persists; // then the session outlives its connection
+    this.#endWith(0n, reason);
   }
 
   #receive(data: Buffer, fds: OwnedFd[]): void {
     let sequence = 0n;
-    this.#pace.count();
     try {
       const message = decode('ClientMessage', data);
-      ({ sequence } = message);
-      checkFds(message, fds.length);
-      this.#checkFrame(message);
-      if (!this.#session) this.#greet(message);
-      else if (message.hello) this.#resume(this.#session, message);
-      else void this.#answer(this.#session, message, fds);
+      sequence = message.sequence;
+      const permitted = !message.import || this.#with.authority.rightsOf(this.#identity).import;
+      const entry = this.#gate.enter(message, fds.length, permitted);
+      if (message.hello) this.#greet(sequence, message.hello, entry);
+      else if (this.#session) void this.#answer(this.#session, message, fds, entry);
     } catch (failure) {
       closeAll(fds);
-      this.#drop(sequence, asVkmemError(failure));
+      this.#endWith(sequence, asVkmemError(failure));
     }
   }
 
-  #checkFrame({ sequence, body, hello }: Decoded<'ClientMessage'>): void {
-    const resumes = this.#session !== undefined && hello?.resume === true;
-    const before = resumes ? 0n : this.#lastSequence;
-    if (sequence <= before) {
-      throw new VkmemError('PROTOCOL_ERROR', `Sequence ${sequence} follows ${before}.`);
+  /**
+   * Begins a session, or resumes the one that this connection has.
+   * @throws VkmemError where that ends the connection.
+   */
+  #greet(sequence: bigint, hello: NonNullable<Message['hello']>, entry: Entry): void {
+    using _entered = entry;
+    const { greetings, requestEvents } = this.#with;
+    const unread = this.#session ? this.#gate.underWay - 1 + this.#connection.queuedMessages : 0;
+    if (unread > 0) {
+      const reason = `Hello would resume a session that waits for ${unread} answers.`;
+      throw new VkmemError('PROTOCOL_ERROR', reason);
     }
-    this.#lastSequence = sequence;
-    if (!body) throw new VkmemError('PROTOCOL_ERROR', 'The message has no body that this daemon knows.');
-    if (!resumes && (body === 'hello') !== !this.#session) {
-      throw new VkmemError(
-        'PROTOCOL_ERROR',
-        this.#session ? 'Hello came twice.' : `${body} came before Hello.`,
-      );
-    }
-  }
-
-  #greet({ sequence, hello }: Decoded<'ClientMessage'>): void {
-    const { session, restored } = sessionFor(this.#domain, this.#identity, this.#process, hello);
+    const { session, welcome } = this.#session
+      ? greetings.resume(this.#session, hello)
+      : greetings.begin(this.#identity, this.#process, hello);
     clearTimeout(this.#greeting);
     this.#session = session;
-    this.#send({ sequence, welcome: welcomeTo(this.#domain, session, restored) });
+    publishRequest(requestEvents, 'handoff', 'hello', 'OK', { identity: this.#identity, session });
+    this.#send({ sequence, welcome });
   }
 
-  #resume(session: Session, { sequence, hello }: Decoded<'ClientMessage'>): void {
-    const clientName = checkHello(hello);
-    const unread = this.#pace.underWay + this.#connection.queuedMessages;
-    if (unread > 0) {
-      throw new VkmemError(
-        'PROTOCOL_ERROR',
-        `Hello would resume a session that waits for ${unread} answers.`,
-      );
-    }
-    session.clientName = clientName;
-    this.#send({ sequence, welcome: welcomeTo(this.#domain, session) });
-  }
-
-  /** Takes the fds of the message over. */
-  async #answer(session: Session, message: Decoded<'ClientMessage'>, incoming: OwnedFd[]): Promise<void> {
-    const { sequence } = message;
-    const asked = fdsAskedBy(message, this.#domain.authority.rightsOf(this.#identity).import);
-    let taken = 0;
-    const take = async (count: number) => {
-      await this.#pace.take(count);
-      taken += count;
-    };
-    const caller = { identity: this.#identity, session, fds: take, gone: () => session.ended };
-    const answered = beginRequest(this.#domain, 'handoff', message.body ?? 'message');
-    this.#pace.begin();
+  /** Takes the fds of the message. */
+  async #answer(session: Session, message: Message, incoming: OwnedFd[], entry: Entry): Promise<void> {
+    const { sequence, body = 'message' } = message;
+    const { reporter, requestEvents } = this.#with;
+    const fds = async (count: number) => entry.more(count);
+    const caller = { identity: this.#identity, session, fds, gone: () => session.ended };
+    const answered = beginRequest(requestEvents, 'handoff', body);
     try {
-      await take(asked);
-      const { response, fds } = await serve(this.#domain, caller, message, incoming);
-      this.#send({ sequence, ...response }, fds);
-      answered('OK', caller);
+      if (entry.ready) await entry.ready;
+      const { name, row } = entry;
+      const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
+      const answer = await handler(caller, message[row.body] as never, incoming);
+      answered(this.#respond(sequence, { [row.answer]: answer.response }, answer.fds) ?? 'OK', caller);
     } catch (failure) {
       closeAll(incoming);
-      answered(this.#refuse(sequence, `a ${message.body} request`, failure), caller);
+      const error = asVkmemError(failure);
+      if (error.code === 'INTERNAL') reporter.fault(`a ${body} request`, failure);
+      answered(this.#respond(sequence, { error: statusOf(error) }) ?? error.code, caller);
     } finally {
-      this.#pace.end(taken);
+      entry[Symbol.dispose]();
     }
   }
 
-  #refuse(sequence: bigint, what: string, failure: unknown): ErrorCode {
-    const error = asVkmemError(failure);
-    if (error.code === 'INTERNAL') this.#domain.events.fault(what, failure);
+  /**
+   * Sends an answer; where that fails, ends the connection.
+   * @param fds taken. @returns why it was not sent.
+   */
+  #respond(sequence: bigint, body: Draft<'ServerMessage'>, fds: OwnedFd[] = []): 'INTERNAL' | undefined {
     try {
-      this.#send({ sequence, error: statusOf(error) });
-    } catch (unsendable) {
-      // One client's answer that cannot be sent is no reason to leave the others.
-      this.#domain.events.fault(`the refusal of ${what}`, unsendable);
-      this.#connection.close();
+      this.#send({ sequence, ...body }, fds);
+      return undefined;
+    } catch (failure) {
+      this.#with.reporter.fault('an answer could not be sent', failure);
+      this.#endWith(sequence, new VkmemError('INTERNAL', 'The answer could not be sent.'));
+      return 'INTERNAL';
     }
-    return error.code;
   }
 
+  /** @param fds taken, also where it throws. */
   #send(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): void {
-    this.#connection.send(encode('ServerMessage', { ...message, fdCount: fds.length }), fds);
+    let data: Buffer;
+    try {
+      data = encode('ServerMessage', { ...message, fdCount: fds.length });
+    } catch (failure) {
+      closeAll(fds);
+      throw failure;
+    }
+    this.#connection.send(data, fds);
   }
 
-  #drop(sequence: bigint, error: VkmemError): void {
+  #endWith(sequence: bigint, error: VkmemError): void {
     this.#connection.end(goodbye(sequence, error));
-    publishRequest(this.#domain, 'handoff', 'connection', error.code, { identity: this.#identity });
+    publishRequest(this.#with.requestEvents, 'handoff', 'connection', error.code, {
+      identity: this.#identity,
+    });
   }
 
   #closed(unread: OwnedFd | undefined): void {
     clearTimeout(this.#greeting);
-    this.#pace.close(new VkmemError('UNAVAILABLE', 'The caller is gone.'));
+    this.#gate[Symbol.dispose]();
     this.#gone(this, unread);
     const stays = this.#parting && !this.#process?.exited;
-    if (this.#session && !stays) void endSession(this.#domain, this.#session);
-    this.#unwatch(); // after the session, whose rights may have to wait for the process
+    if (this.#session && !stays) void this.#with.lifecycle.end(this.#session);
+    this.#watch[Symbol.dispose](); // after the session, whose locks may have to wait for the process
   }
 }

@@ -9,32 +9,47 @@ import {
   type PeerIdentity,
   VkmemError,
 } from '@vkmemd/proto';
-import type { Domain } from '../memory/domain.js';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Quotas } from '../memory/accounting/quotas.js';
+import type { ClaimQueue } from '../memory/grant/claim-queue.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { publishRequest } from '../requests/events.js';
 import { Admission, type Place } from './admission.js';
 import { Lingering } from './lingering.js';
-import { Peer } from './peer.js';
+import { Peer, type PeerCollaborators } from './peer.js';
 import { reject } from './reject.js';
 
-export class HandoffServer {
-  readonly #domain: Domain;
-  readonly #listener: Listener;
+interface Collaborators extends PeerCollaborators {
+  readonly fds: FdBudget;
+  readonly quotas: Quotas;
+  readonly claimQueue: ClaimQueue;
+}
+
+export class HandoffServer implements AsyncDisposable {
+  readonly #with: Collaborators;
+  #listener: Listener | undefined;
   readonly #peers = new Set<Peer>();
   readonly #lingering = new Lingering();
   readonly #admission: Admission;
 
-  /** @param place a path whose folder exists and where no socket is; or a socket that listens, taken over. */
-  constructor(domain: Domain, place: ListenPlace) {
-    this.#domain = domain;
-    this.#admission = new Admission(domain);
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+    this.#admission = new Admission(collaborators);
+  }
+
+  /**
+   * Serves from now on.
+   * @param place a path whose folder exists and where no socket is; or a socket that listens, taken.
+   * @throws KernelError.
+   */
+  listen(place: ListenPlace): void {
     this.#listener = Listener.at(
       place,
       { type: 'seqpacket', untrusted: true },
       {
         connection: (fd, peer) => this.#accept(fd, peer),
-        error: (cause) => domain.events.fault('the handoff socket could not accept', cause),
+        error: (cause) => this.#with.reporter.fault('the handoff socket could not accept', cause),
       },
     );
   }
@@ -44,13 +59,13 @@ export class HandoffServer {
     let place: Place | undefined;
     let identity: Identity | undefined;
     try {
-      identity = identityOf({ pidfd, ...ids }, this.#domain.authority.policy);
-      place = this.#admission.admit(identity);
-      const { leave } = place;
-      peer = new Peer(this.#domain, fd, identity, place, (gone, unread) => {
+      identity = identityOf({ pidfd, ...ids }, this.#with.authority.policy);
+      const admitted = this.#admission.admit(identity);
+      place = admitted;
+      peer = new Peer(this.#with, fd, identity, admitted, (gone, unread) => {
         this.#peers.delete(gone);
-        if (unread) this.#lingering.keep(unread, leave);
-        else leave();
+        if (unread) this.#lingering.add(unread, admitted);
+        else admitted[Symbol.dispose]();
       });
       this.#peers.add(peer);
       if (pidfd) peer.endWith(pidfd);
@@ -60,14 +75,14 @@ export class HandoffServer {
         this.#refuse(fd, failure, identity);
         return;
       }
-      // Where the peer has the fd already, closing its connection closes it, and gives up its place.
+      // Where the peer has the fd already, closing its connection closes it, and disposes its place.
       if (peer) peer.close();
       else {
-        place.leave();
-        place.forgetProcess();
+        place[Symbol.dispose]();
+        place.process[Symbol.dispose]();
       }
       fd.close();
-      this.#domain.events.fault('a client could not be served', failure);
+      this.#with.reporter.fault('a client could not be served', failure);
     }
   }
 
@@ -75,27 +90,27 @@ export class HandoffServer {
     try {
       const error = asVkmemError(refusal);
       reject(fd, error);
-      publishRequest(this.#domain, 'handoff', 'connection', error.code, identity && { identity });
+      publishRequest(this.#with.requestEvents, 'handoff', 'connection', error.code, identity && { identity });
     } catch (failure) {
       fd.close();
-      this.#domain.events.fault('a client could not be refused', failure);
+      this.#with.reporter.fault('a client could not be refused', failure);
     }
   }
 
-  /** Connections that there are now, of those that were admitted. */
+  /** Connections that were admitted and have not ended. */
   get connections(): number {
     return this.#peers.size;
   }
 
   stopAccepting(): void {
-    this.#listener.close();
+    this.#listener?.close();
   }
 
   /** Stops accepting; resolves when every request under way is answered. Claims that wait are refused. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.stopAccepting();
-    this.#domain.claimQueue.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
+    this.#with.claimQueue.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
     await Promise.all([...this.#peers].map((peer) => peer.finish()));
-    this.#lingering.close();
+    this.#lingering[Symbol.dispose]();
   }
 }

@@ -4,6 +4,7 @@
  * themselves), so that one who asks a thousand times delays another by one piece, not by a thousand.
  */
 import { VkmemError } from '@vkmemd/proto';
+import type { Sharer } from './shares.js';
 
 export interface SchedulerLimits {
   readonly atOnce: number;
@@ -12,15 +13,15 @@ export interface SchedulerLimits {
   readonly waitingOfParty: number;
 }
 
-/** Who waits for a turn: a session, or its user where there is none. */
+/** Who waits for a turn: a session, or its tenant where there is none. */
 export interface Party {
-  readonly uid: number;
+  readonly tenant: Sharer;
   readonly session?: bigint | undefined;
 }
 
 /** Pieces of one party: those that wait, in the order in which they were asked for. */
 interface Queue {
-  readonly uid: number;
+  readonly tenant: Sharer;
   readonly begins: (() => void)[];
 }
 
@@ -39,15 +40,15 @@ class Tally<K> {
   }
 }
 
-const keyOf = ({ uid, session }: Party): string =>
-  session === undefined ? `user ${uid}` : `session ${session}`;
+const keyOf = ({ tenant, session }: Party): string =>
+  session === undefined ? `user ${tenant.key}` : `session ${session}`;
 
 export class FairScheduler {
   readonly #limits: SchedulerLimits;
   /** A party that was served goes to the end. */
   readonly #waiting = new Map<string, Queue>();
   readonly #ofParty = new Tally<string>();
-  readonly #ofUser = new Tally<number>();
+  readonly #ofTenant = new Tally<string>();
   #running = 0;
 
   constructor(limits: SchedulerLimits) {
@@ -60,31 +61,33 @@ export class FairScheduler {
    */
   async run<T>(party: Party, work: () => Promise<T>): Promise<T> {
     const key = keyOf(party);
-    if (this.#mayBegin(key, party.uid)) this.#count(key, party.uid, 1);
-    else await this.#wait(key, party.uid);
+    if (this.#mayBegin(key, party.tenant)) this.#count(key, party.tenant, 1);
+    else await this.#wait(key, party.tenant);
     try {
       return await work();
     } finally {
-      this.#count(key, party.uid, -1);
+      this.#count(key, party.tenant, -1);
       this.#passOn();
     }
   }
 
-  #mayBegin(key: string, uid: number): boolean {
+  #mayBegin(key: string, tenant: Sharer): boolean {
     const { atOnce, atOnceOfUser, atOnceOfParty } = this.#limits;
     return (
-      this.#running < atOnce && this.#ofUser.of(uid) < atOnceOfUser && this.#ofParty.of(key) < atOnceOfParty
+      this.#running < atOnce &&
+      this.#ofTenant.of(tenant.key) < atOnceOfUser &&
+      this.#ofParty.of(key) < atOnceOfParty
     );
   }
 
-  #count(key: string, uid: number, change: 1 | -1): void {
+  #count(key: string, tenant: Sharer, change: 1 | -1): void {
     this.#running += change;
     this.#ofParty.add(key, change);
-    this.#ofUser.add(uid, change);
+    this.#ofTenant.add(tenant.key, change);
   }
 
-  #wait(key: string, uid: number): Promise<void> {
-    const queue = this.#waiting.get(key) ?? { uid, begins: [] };
+  #wait(key: string, tenant: Sharer): Promise<void> {
+    const queue = this.#waiting.get(key) ?? { tenant, begins: [] };
     if (queue.begins.length >= this.#limits.waitingOfParty) {
       throw new VkmemError('UNAVAILABLE', `${key} has ${queue.begins.length} requests waiting already.`);
     }
@@ -95,11 +98,11 @@ export class FairScheduler {
   /** Gives the place to the first piece of the next party that may begin. */
   #passOn(): void {
     for (const [key, queue] of this.#waiting) {
-      if (!this.#mayBegin(key, queue.uid)) continue;
+      if (!this.#mayBegin(key, queue.tenant)) continue;
       this.#waiting.delete(key);
       const first = queue.begins.shift();
       if (queue.begins.length > 0) this.#waiting.set(key, queue);
-      this.#count(key, queue.uid, 1);
+      this.#count(key, queue.tenant, 1);
       first?.();
       return;
     }

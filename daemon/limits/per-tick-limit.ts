@@ -1,62 +1,69 @@
 /**
- * Rounds: how many requests of one user are begun in one turn of the event loop, over all of its connections.
+ * A limit per tick: how many requests of one user begin in one turn of the event loop, over all of its
+ * connections.
  *
- * Whoever has many connections with requests in all of them would otherwise have as many begun before anybody else is
- * looked at. Once a user has had its part, what it brings waits, and the first that waited go on in the next turn. So
- * others wait for a few requests of each user, not for all that there are.
+ * A user with requests in many connections would otherwise have all of them begun before any other user is
+ * served. Once a user has reached the limit, its further requests wait, and the first of them continue in the
+ * next turn. So others wait for a few requests of each user, not for all of them.
  *
- * Limits: it counts requests, not what they cost; what is long of them has turns of its own (memory/turns.ts).
+ * Limits: it counts requests, not their cost; long work waits in queues of its own (fair-scheduler.ts).
  */
+import type { Sharer } from './shares.js';
 
 interface User {
-  /** What it brought in this turn. */
-  brought: number;
-  /** What goes on later, in the order in which it came. */
-  readonly waiting: Set<() => void>;
+  /** Requests that came in this turn. */
+  came: number;
+  /** Resolves what waits, in the order in which it came. */
+  readonly waiting: (() => void)[];
 }
 
 export class PerTickLimit {
-  readonly #maxOfUser: number;
-  readonly #users = new Map<number, User>();
-  #next: NodeJS.Immediate | undefined;
+  readonly #max: number;
+  readonly #users = new Map<string, User>();
+  #scheduled = false;
+  readonly #tick = (): void => {
+    this.#scheduled = false;
+    for (const [key, user] of this.#users) {
+      if (user.waiting.length === 0) this.#users.delete(key);
+      user.came = 0;
+      for (const proceed of user.waiting.splice(0, this.#max)) proceed();
+    }
+    this.#schedule();
+  };
 
-  /** @param maxOfUser in one turn: so many of what it brings then, and so many of what waited. */
-  constructor(maxOfUser: number) {
-    this.#maxOfUser = maxOfUser;
+  /** @param max requests of one user in one turn: so many new ones, and so many that waited. */
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** Users who bring something, or have something waiting. */
+  /** Users with requests in this turn, or waiting. */
   get size(): number {
     return this.#users.size;
   }
 
   /**
-   * The user brought one more. Whether it may go on now; else `goOn` is called when it may.
-   * @param goOn does nothing where that has no meaning any more: nobody takes it back.
+   * Counts one request of the user.
+   * @returns Undefined where the user has room left in this turn; else what resolves in the turn in which it
+   *   has. The request that reaches the limit waits too.
    */
-  mayGoOn(uid: number, goOn: () => void): boolean {
-    const user = this.#users.get(uid) ?? { brought: 0, waiting: new Set() };
-    this.#users.set(uid, user);
-    this.#next ??= setImmediate(() => this.#begin());
-    user.brought += 1;
-    if (user.brought < this.#maxOfUser) return true;
-    user.waiting.add(goOn);
-    return false;
+  take({ key }: Sharer): Promise<void> | undefined {
+    let user = this.#users.get(key);
+    if (!user) {
+      user = { came: 0, waiting: [] };
+      this.#users.set(key, user);
+    }
+    user.came += 1;
+    this.#schedule();
+    if (user.came < this.#max) return undefined;
+    const { waiting } = user;
+    return new Promise((resolve) => {
+      waiting.push(resolve);
+    });
   }
 
-  /** A turn begins. */
-  #begin(): void {
-    for (const [uid, user] of this.#users) {
-      if (user.brought === 0 && user.waiting.size === 0) this.#users.delete(uid);
-      user.brought = 0;
-      let left = this.#maxOfUser;
-      for (const goOn of user.waiting) {
-        if (left === 0) break;
-        left -= 1;
-        user.waiting.delete(goOn);
-        goOn();
-      }
-    }
-    this.#next = this.#users.size > 0 ? setImmediate(() => this.#begin()) : undefined;
+  #schedule(): void {
+    if (this.#scheduled || this.#users.size === 0) return;
+    this.#scheduled = true;
+    setImmediate(this.#tick);
   }
 }

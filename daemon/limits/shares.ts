@@ -1,26 +1,31 @@
 /**
- * Shares: so much there is of a thing for everybody together, and who has how much of it.
+ * Shares: the capacity of one thing, and how much of it each tenant has.
  *
- * The last quarter is kept for users who have few: one who takes all it can get leaves the others something to begin
- * with. It is a rule for tenants that know nothing of one another, not against many users who act as one.
+ * The last quarter is kept for tenants that have few: one that takes as much as it can leaves the others
+ * something to begin with. The rule is for tenants that know nothing of one another, not against many
+ * that act as one.
  */
+
+/** Whom limits are counted for: a tenant (policy/tenant.ts). */
+export interface Sharer {
+  readonly key: string;
+  /** For people. */
+  readonly name: string;
+}
 
 /** Whose limit is reached. */
 export type Whose = 'daemon' | 'user';
 
-/** What was taken; given back once, later calls do nothing. */
-export type GiveBack = () => void;
-
-/** How much of the whole counts as few. */
+/** How much of the capacity counts as few. */
 const FEW = 1 / 16;
 
 export class Shares {
   readonly #capacity: () => number;
   readonly #atLeastFew: number;
-  readonly #taken = new Map<number, number>();
+  readonly #taken = new Map<string, number>();
   #total = 0;
 
-  /** @param capacity how much there is; may change. @param atLeastFew what is few, however little there is. */
+  /** @param capacity may change. @param atLeastFew what counts as few, however small the capacity. */
   constructor(capacity: () => number, atLeastFew = 1) {
     this.#capacity = capacity;
     this.#atLeastFew = atLeastFew;
@@ -30,45 +35,47 @@ export class Shares {
     return Math.max(0, Math.floor(this.#capacity()));
   }
 
-  /** What all have together. */
+  /** What all tenants have together. */
   get total(): number {
     return this.#total;
   }
 
-  of(uid: number): number {
-    return this.#taken.get(uid) ?? 0;
+  of({ key }: Sharer): number {
+    return this.#taken.get(key) ?? 0;
   }
 
-  /** What the user may have while the others have what they have. */
-  maxOf(uid: number): number {
+  /** What the tenant may have while the others have what they have. */
+  maxOf(tenant: Sharer): number {
     const { capacity } = this;
     const few = Math.max(this.#atLeastFew, Math.floor(capacity * FEW));
-    const others = this.#total - this.of(uid);
+    const others = this.#total - this.of(tenant);
     const beyondFew = Math.ceil((capacity * 3) / 4) - others;
     return Math.max(0, Math.min(Math.max(beyondFew, few), capacity - others));
   }
 
-  /** Takes `count` for the user; or says whose limit that is above. */
-  take(uid: number, count: number): GiveBack | Whose {
+  /** Takes `count` for the tenant, until it is disposed; or says whose limit is reached. */
+  take(tenant: Sharer, count: number): Disposable | Whose {
     if (this.#total + count > this.capacity) return 'daemon';
-    if (this.of(uid) + count > this.maxOf(uid)) return 'user';
-    return this.count(uid, count);
+    if (this.of(tenant) + count > this.maxOf(tenant)) return 'user';
+    return this.count(tenant, count);
   }
 
-  /** The same of what is there already: it counts, above every limit too, and nothing more is given until it is below. */
-  count(uid: number, count: number): GiveBack {
-    this.#add(uid, count);
-    let taken = true;
-    return () => {
-      if (taken) this.#add(uid, -count);
-      taken = false;
+  /** Counts what exists already, above every limit too; nothing more is given until the sum is below the limit. */
+  count(tenant: Sharer, count: number): Disposable {
+    this.#add(tenant, count);
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (held) this.#add(tenant, -count);
+        held = false;
+      },
     };
   }
 
-  #add(uid: number, count: number): void {
+  #add(tenant: Sharer, count: number): void {
     this.#total += count;
-    const sum = this.of(uid) + count;
-    if (sum > 0) this.#taken.set(uid, sum);
-    else this.#taken.delete(uid);
+    const sum = this.of(tenant) + count;
+    if (sum > 0) this.#taken.set(tenant.key, sum);
+    else this.#taken.delete(tenant.key);
   }
 }

@@ -1,8 +1,9 @@
 /**
- * A token bucket: so many requests at once, and so many a second from then on.
+ * A token bucket: a burst of requests at once, and a number of requests a second from then on.
  *
- * It holds tokens up to the burst and gains them with time. A request takes one even where there is none: whoever
- * reads requests stops reading then, for as long as the debt lasts; whoever answers calls refuses them instead.
+ * It holds tokens up to the burst and gains them with time. take() takes one even where none is left: the
+ * reader of requests then stops reading until the debt is over. tryTake() takes none then: the call is
+ * refused.
  */
 export class TokenBucket {
   readonly #perMs: number;
@@ -18,14 +19,14 @@ export class TokenBucket {
     this.#counted = now;
   }
 
-  /** Takes one. For how many milliseconds there is none from now on; 0 where there is. */
+  /** Takes one. @returns for how many milliseconds none is left from now on; 0 where one is. */
   take(now = performance.now()): number {
     this.#tokens = this.#at(now) - 1;
     this.#counted = now;
     return this.#wait();
   }
 
-  /** Takes one if there is one: 0; else leaves it and says in how many milliseconds there will be. */
+  /** Takes one where one is left. @returns 0 then; else in how many milliseconds one will be. */
   tryTake(now = performance.now()): number {
     this.#tokens = this.#at(now);
     this.#counted = now;

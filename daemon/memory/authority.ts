@@ -1,21 +1,22 @@
 /**
  * Authority: whether a caller may do what it asks for, by what the kernel said of it and by the policy of now.
  *
- * An allocation belongs to a user. The same user may see, claim, copy and free it; operators may do so with every
- * allocation; others may see it, or claim it, where the policy says so. A reload holds from the next request on: what
- * was granted before stays granted.
+ * An allocation belongs to a tenant. The same tenant may see, claim, copy and free it; operators may do so with every
+ * allocation; other tenants may see it, or claim it, where the policy says so. A reload holds from the next request on:
+ * what was granted before stays granted.
  */
 import { type AccessName, type KindName, type LifetimeName, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../policy/identity.js';
 import type { Policy, Thresholds } from '../policy/policy.js';
 import type { Rights } from '../policy/rights.js';
+import { sameTenant, type Tenant } from '../policy/tenant.js';
 
-/** What somebody wants of an allocation: to see it, to be granted it, or to do anything with it. */
+/** What a caller wants of an allocation: to see it, to be granted it, or to do anything with it. */
 export type Purpose = 'see' | { readonly claim: AccessName } | 'use';
 
-/** Whose an allocation is, and of what lifetime; without that, one that has a name. */
+/** Whose an allocation is, and of what lifetime; without a lifetime, NAMED. */
 export interface Owned {
-  readonly ownerUid: number;
+  readonly tenant: Tenant;
   readonly lifetime?: LifetimeName;
 }
 
@@ -34,7 +35,7 @@ export class Authority {
     return this.#policy;
   }
 
-  /** When a heap is under pressure, by the policy of the moment in which it is asked. */
+  /** When a heap is under pressure, by the policy in force when it is read. */
   get thresholds(): Thresholds {
     const current = () => this.#policy.pressure;
     return {
@@ -47,14 +48,14 @@ export class Authority {
     };
   }
 
-  /** From now on another policy holds. */
+  /** Puts another policy in force. */
   replace(policy: Policy): void {
     this.#policy = policy;
     this.#known = new WeakMap();
     for (const listener of this.#listeners) listener(policy);
   }
 
-  /** Whoever keeps something by the policy is told when another one holds. It must not throw. */
+  /** Calls the listener, which must not throw, when another policy is in force. */
   onReplaced(listener: (policy: Policy) => void): void {
     this.#listeners.push(listener);
   }
@@ -72,12 +73,12 @@ export class Authority {
     return this.rightsOf(identity).operator;
   }
 
-  /** Whether the caller may do that with an allocation. Whom policy lets claim, it lets claim what was named, and see that. */
-  may(identity: Identity, purpose: Purpose, { ownerUid, lifetime = 'NAMED' }: Owned): boolean {
+  /** Whether the caller may do that with an allocation. A right to claim covers NAMED allocations, and lets see them. */
+  may(identity: Identity, purpose: Purpose, { tenant, lifetime = 'NAMED' }: Owned): boolean {
     const rights = this.rightsOf(identity);
-    if (identity.uid === ownerUid || rights.operator) return true;
+    if (identity.tenant.key === tenant.key || rights.operator) return true;
     if (purpose === 'use') return false;
-    const claims = lifetime === 'NAMED' && rights.claimFrom.has(ownerUid);
+    const claims = lifetime === 'NAMED' && tenant.uid !== undefined && rights.claimFrom.has(tenant.uid);
     if (purpose === 'see') return rights.seeOthers || claims;
     return claims && (purpose.claim === 'ro' || rights.claimAccess === 'rw');
   }
@@ -87,7 +88,7 @@ export class Authority {
     if (this.may(identity, purpose, owned)) return;
     throw new VkmemError(
       'NOT_PERMITTED',
-      `It belongs to user ${owned.ownerUid}, the caller is user ${identity.uid}.`,
+      `It belongs to user ${owned.tenant.name}, the caller is user ${identity.tenant.name}.`,
     );
   }
 
@@ -101,6 +102,23 @@ export class Authority {
   requireOperator(identity: Identity): void {
     if (this.isOperator(identity)) return;
     throw new VkmemError('NOT_PERMITTED', `This is for operators; the caller is user ${identity.uid}.`);
+  }
+
+  /** @throws VkmemError NOT_PERMITTED where the caller may not see what others have. */
+  requireSight(identity: Identity): void {
+    const { operator, seeOthers } = this.rightsOf(identity);
+    if (operator || seeOthers) return;
+    throw new VkmemError('NOT_PERMITTED', `User ${identity.uid} may see no quota but its own.`);
+  }
+
+  /** Whether the caller may end a ticket: its maker, and any caller that may use its allocation. */
+  mayRevoke(
+    identity: Identity,
+    ticket: { readonly tenant: Tenant; readonly terms: { readonly allocation: { readonly terms: Owned } } },
+  ): boolean {
+    return (
+      sameTenant(identity.tenant, ticket.tenant) || this.may(identity, 'use', ticket.terms.allocation.terms)
+    );
   }
 
   /** @throws VkmemError NOT_PERMITTED for a kind that the caller may not have. */
@@ -128,10 +146,11 @@ export class Authority {
   }
 
   /**
-   * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and believes it when the
-   * memory is freed: whoever can write there can end the daemon. There only operators hand such fds over or get one. The
-   * same of huge pages, which whoever can write can take out of a memfd: a driver that touches one then ends.
-   * @param what they would have. @throws VkmemError NOT_PERMITTED.
+   * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and trusts it when the memory
+   * is freed: a process that can write there can crash the daemon. On such a device only operators import or are granted
+   * an OPAQUE_FD. The same holds for huge pages: a process that can write to the memfd can punch holes into it, and a
+   * driver that touches one then crashes.
+   * @param what is asked for. @throws VkmemError NOT_PERMITTED.
    */
   requireTrust(deviceType: string, identity: Identity, what = 'an OPAQUE_FD'): void {
     if (deviceType !== 'cpu' || this.isOperator(identity)) return;
@@ -141,10 +160,10 @@ export class Authority {
 }
 
 /**
- * Whether the kernel keeps a holder with a read-only fd from opening the memfd again for writing: its mode is 0600,
- * so only the daemon's own user and root can, whatever the policy says. Of one that was made reopenable it keeps nobody.
- * Capabilities that a process of another user has, or gets after it has connected, are not looked at: docs/sharing.md. What
- * is published needs none of this (publish.ts).
+ * Whether the kernel keeps a holder of a read-only fd from opening the memfd again for writing: its mode is 0600, so only
+ * the daemon's own user and root can, whatever the policy says. One that was made reopenable anybody can. Capabilities of
+ * a process of another user are not looked at: docs/sharing.md. Published memory needs none of this
+ * (allocation/publication.ts).
  */
 export function readOnlyIsEnforced({ uid }: Identity): boolean {
   return uid !== 0 && uid !== daemonUid;

@@ -1,50 +1,60 @@
 /**
- * Persistence: what the domain says, so that allocations, sessions and grants outlive this process (daemon/store).
+ * Persistence: records allocations, sessions and grants, so that they outlive this process (daemon/store).
  *
- * Each call is made where the thing has happened in memory and nobody was answered yet. What it says is kept when it
- * returns, or its promise resolves. A daemon that nobody keeps anything for has NOTHING_KEPT: then all ends with it.
+ * Each method is called after the change in memory and before the request is answered. The change is
+ * persisted when the method returns, or its promise resolves. A daemon without an fd store has NOT_PERSISTED:
+ * everything ends with it.
  */
 import type { OwnedFd } from '@vkmemd/proto';
+import type { Tenant } from '../policy/tenant.js';
 import type { Change } from './accounting/terms.js';
-import type { Allocation, GrantRecord } from './allocation/allocation.js';
+import type { Allocation } from './allocation/allocation.js';
+import type { GrantRecord } from './grant/record.js';
 import type { IvshmemPeer, IvshmemServer } from './ivshmem/server.js';
 import type { Session } from './session/session.js';
 import type { TicketJournal } from './ticket/tickets.js';
 
-/** What has no fds. */
-export interface Journal extends TicketJournal {
-  /** What an operator gave a user, or takes back, at run time. */
-  quotaChanged(uid: number, change: Change | undefined): void;
+/** Records what SetQuota changed. */
+export interface QuotaJournal {
+  /** @param change of all so far; undefined where it was reset. */
+  quotaChanged(tenant: Tenant, change: Change | undefined): void;
 }
 
-/** A peer that nobody was told of yet. */
+/** Records what has no fds. */
+export interface Journal extends TicketJournal, QuotaJournal {}
+
+/** A peer that was not announced yet. */
 export type JoiningPeer = Pick<IvshmemPeer, 'id' | 'session' | 'doorbells' | 'joinedAt'>;
 
-/** What virtual machines are offered, and who is connected. */
+/** Records the allocations that are offered to virtual machines, and their connections. */
 export interface IvshmemJournal {
-  /** The allocation is offered to virtual machines. @param socket that listens; borrowed until it resolves. */
+  /**
+   * The allocation is offered to virtual machines.
+   * @param socket that listens; borrowed until it resolves.
+   */
   served(server: IvshmemServer, socket: OwnedFd): Promise<void>;
   unserved(server: IvshmemServer): void;
-  /** Before anybody is told of the peer; it has not been told all. @param socket borrowed until it resolves. */
+  /** The peer joins. Called before it is announced to any other. @param socket borrowed until it resolves. */
   joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void>;
-  /** Whether all that the peer was to be told is in its socket. */
+  /** Whether every word for the peer is in its socket. */
   settled(server: IvshmemServer, id: number, settled: boolean): void;
   /** The peer has read its handshake. */
   read(server: IvshmemServer, id: number): void;
-  /** Before anybody is told. */
+  /** The peer left. Called before that is announced. */
   left(server: IvshmemServer, id: number): void;
 }
 
 export interface Persistence {
   /** Whether anything outlives this process. */
-  readonly keeps: boolean;
+  readonly persists: boolean;
 
-  /** How many restarts of the daemon what there is has outlived, or could have. */
+  /** How many times the daemon has restarted with this state. */
   readonly restarts: number;
 
   /**
-   * The allocation exists. It outlives this process from when this resolves, as long as its owner does.
-   * @throws VkmemError TOO_MANY_FILES where no more can be kept, or as the driver fails; nothing is kept then.
+   * The allocation exists. Once this resolves, it outlives this process, as long as its owner does.
+   * @throws VkmemError TOO_MANY_FILES where the fd store is full, or as the driver fails; nothing is
+   *   persisted then.
    */
   made(allocation: Allocation): Promise<void>;
 
@@ -52,32 +62,32 @@ export interface Persistence {
   draining(allocation: Allocation): void;
 
   /**
-   * Nobody else holds it any more. Resolves when whoever kept it has let go too: its bytes are free then. Undefined where
-   * it was not kept, and they are already. Never rejects.
+   * No other process holds it any more. Resolves when the fd store has released it as well: its bytes are
+   * free then. Undefined where it was not persisted: its bytes are free already. Never rejects.
    */
   gone(allocation: Allocation): Promise<void> | undefined;
 
-  /** The session is there and has nothing yet, but will. @throws VkmemError as made(). */
+  /** The session exists, and is about to own something. @throws VkmemError as made(). */
   begun(session: Session): Promise<void>;
 
   /** Before the answer that carries them. @throws VkmemError as made(). */
   granted(grants: readonly GrantRecord[]): Promise<void>;
   dropped(grant: GrantRecord): void;
 
-  /** The session has ended; as far as it left rights behind, departed() follows when they have ended too. */
-  ended(session: Session, leavesRights: boolean): void;
-  departed(session: Session): void;
+  /** The session has ended. Where it left orphaned locks, locksReleased() follows once they are released. */
+  ended(session: Session, leavesLocks: boolean): void;
+  locksReleased(session: Session): void;
 
   readonly ivshmem: IvshmemJournal;
 
-  readonly standing: Journal;
+  readonly journal: Journal;
 
-  /** Does all that `work` says at once. */
+  /** Persists all changes that `work` makes in one transaction. */
   together(work: () => void): void;
 }
 
-export const NOTHING_KEPT: Persistence = {
-  keeps: false,
+export const NOT_PERSISTED: Persistence = {
+  persists: false,
   restarts: 0,
   made: async () => {},
   draining() {},
@@ -86,7 +96,7 @@ export const NOTHING_KEPT: Persistence = {
   granted: async () => {},
   dropped() {},
   ended() {},
-  departed() {},
+  locksReleased() {},
   ivshmem: {
     served: async () => {},
     unserved() {},
@@ -95,6 +105,6 @@ export const NOTHING_KEPT: Persistence = {
     read() {},
     left() {},
   },
-  standing: { ticketChanged() {}, ticketEnded() {}, quotaChanged() {} },
+  journal: { ticketChanged() {}, ticketEnded() {}, quotaChanged() {} },
   together: (work) => work(),
 };

@@ -1,15 +1,13 @@
 /**
- * Reload: the policy is read again, whole, and only where all of it is well does it replace the one in force. What
- * was granted stays granted; from the next request on the new rights hold.
+ * Reload: the policy is read again, whole, and only where all of it is well does it replace the one in force.
+ * What was granted stays granted; from the next request on the new rights hold.
  *
- * One reload runs at a time. Whoever asks while one runs is answered by the one after it, which all who ask meanwhile
- * share: each of them sees what the files said after it had asked.
+ * One reload runs at a time. Whoever asks while one runs is answered by the one after it, which all who ask
+ * meanwhile share: each of them sees what the files said after it had asked.
  */
-import { asVkmemError, type Draft, type VkmemError } from '@vkmemd/proto';
+import { asVkmemError, type VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../policy/policy.js';
 import type { Authority } from './authority.js';
-import type { Domain } from './domain.js';
-import type { Caller } from './session/caller.js';
 
 export class Reload {
   readonly #authority: Authority;
@@ -38,7 +36,7 @@ export class Reload {
   run(): Promise<Policy> {
     if (!this.#next) {
       this.#next = this.#after(this.#running);
-      this.#running = this.#next.catch(() => {}); // told to those who asked
+      this.#running = this.#next.catch(() => {}); // reported to the callers
     }
     return this.#next;
   }
@@ -56,14 +54,4 @@ export class Reload {
       throw failure;
     }
   }
-}
-
-/** @throws VkmemError NOT_PERMITTED for whoever is no operator; POLICY_INVALID. */
-export async function reloadPolicy(
-  domain: Domain,
-  { identity }: Caller,
-): Promise<Draft<'ReloadPolicyResponse'>> {
-  domain.authority.requireOperator(identity);
-  const { files, rules } = await domain.reload.run();
-  return { files: [...files], rules: rules.length };
 }

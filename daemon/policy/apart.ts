@@ -1,13 +1,13 @@
 /**
- * Parsing in a thread of its own, which lasts as long as the parsing does: whatever it takes, the event loop goes on.
+ * Parsing in a worker thread that lasts as long as the parsing, so that it does not block the event loop.
  */
 import { Worker } from 'node:worker_threads';
 import type { Parsed, Source } from './toml.js';
 
-/** What a Worker is given; without what a debugger or a test runner has put into the process's own arguments. */
+/** No execArgv: the process's own may be a debugger's or a test runner's. */
 const OPTIONS = { execArgv: [] };
 
-/** Every source's tree, in their order. @throws Error where the thread fails. */
+/** The trees of the sources, in the same order. @throws Error where the thread fails. */
 export function parseApart(sources: readonly Source[]): Promise<Parsed[]> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./parser.js', import.meta.url), { ...OPTIONS, workerData: sources });

@@ -1,6 +1,6 @@
 /**
- * vkmemd --check-config: what the policy is, or everything that is wrong with it, as lines and as one object. Neither
- * the device nor the runtime folder is touched, so whatever depends on the heaps' sizes cannot be said here.
+ * vkmemd --check-config: the policy, or all of its faults, as lines and as one object. Neither the device nor
+ * the runtime folder is opened, so what depends on the sizes of heaps is not checked.
  */
 import { type Finding, findingText, PolicyError } from './findings.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -15,9 +15,7 @@ export interface Report {
   readonly lines: readonly string[];
 }
 
-const NOTES = [
-  'Whether reserved bytes fit the heaps is known only where the device is: it is not checked here.',
-];
+const NOTES = ['Whether reserved bytes fit the heaps is not checked: that needs the device.'];
 
 export async function checkPolicy(settings: PolicySettings): Promise<Report> {
   try {
@@ -68,7 +66,7 @@ function wellReport(policy: Policy, warnings: readonly Finding[]): Report {
       `Reservations may ${overcommit ? '' : 'not '}add up to more than a heap.`,
       ...notes,
       ...warnings.map(warningText),
-      'The policy is well.',
+      'The policy is valid.',
     ],
   };
 }

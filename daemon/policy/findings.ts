@@ -1,10 +1,12 @@
 /**
- * Findings: what is wrong with a policy (faults, which keep it from being used) and what is odd about it (warnings),
- * each with its place. All of them are collected before anything is said, so that one look mends everything.
+ * Findings: the faults of a policy (which make it invalid) and the warnings about it, each with its place.
+ * All of them are collected and reported together, so that they can be fixed in one go.
  */
 import { VkmemError } from '@vkmemd/proto';
 
-/** Lines and columns count from 1; a column counts UTF-16 units, as most editors do. Absent: the file as a whole. */
+/**
+ * Lines and columns count from 1, columns in UTF-16 units, as in most editors. Absent: the file as a whole.
+ */
 export interface Place {
   readonly file: string;
   readonly line?: number;
@@ -28,7 +30,7 @@ export class Findings {
     this.warnings.push({ at, what });
   }
 
-  /** In the order in which somebody reads the files. */
+  /** Sorts by file, line and column. @param files In the order in which they are read. */
   sort(files: readonly string[]): void {
     const before = ({ at: a }: Finding, { at: b }: Finding) =>
       files.indexOf(a.file) - files.indexOf(b.file) ||
@@ -39,7 +41,7 @@ export class Findings {
   }
 }
 
-/** FILE:LINE:COLUMN, or as much of it as is known. */
+/** FILE:LINE:COLUMN, or as many of these as are known. */
 export function placeText({ file, line, column }: Place): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
@@ -49,13 +51,13 @@ export function findingText({ at, what }: Finding): string {
   return `${placeText(at)}: ${what}`;
 }
 
-/** What a file says, quoted for a finding: one line, and not much of it. */
+/** Text of a file, quoted for a finding: at most 60 characters, in one line. */
 export function quoted(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 60)}…` : text;
   return JSON.stringify(short);
 }
 
-/** POLICY_INVALID with every fault; the reason that a caller is sent has as many as fit. */
+/** POLICY_INVALID with all faults; the reason in an answer has as many as fit. */
 export class PolicyError extends VkmemError {
   readonly findings: Findings;
 

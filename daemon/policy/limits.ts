@@ -1,26 +1,27 @@
 /**
- * Limits: what holds for everybody, whoever they are. All of them keep one client from taking what the others need.
+ * Limits that hold for all peers alike, so that one client cannot use up what the others need.
  */
+
 export interface Limits {
-  /** Handoff sessions in all. */
+  /** Handoff sessions of all clients. */
   readonly sessions: number;
-  /** Requests of one session that may be under way; more wait in its socket. */
+  /** Requests of one session under way; more stay in its socket. */
   readonly messagesInFlight: number;
-  /** File descriptors on their way to one session that it has not received yet. */
+  /** File descriptors sent to one session that it has not received yet. */
   readonly fdsInFlight: number;
-  /** Bytes and messages that wait for one session to read. */
+  /** Bytes and messages queued for one session. */
   readonly queuedBytes: number;
   readonly queuedMessages: number;
-  /** Requests a second of one session, on average, and how many may come at once. */
+  /** Requests a second of one session: the average rate, and the burst. */
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
   /** From accept() to Hello, in milliseconds. */
   readonly handshakeMs: number;
   /** gRPC connections of one user. */
   readonly controlConnectionsOfUser: number;
-  /** File descriptors that are kept out of every promise, for the driver and for refusing politely. */
+  /** File descriptors that are never leased: for the driver, and for answers that refuse a request. */
   readonly reservedFds: number;
-  /** File descriptors that the daemon has its service manager keep, at most. */
+  /** Maximum of file descriptors in the service manager's fd store. */
   readonly storedFds: number;
 }
 

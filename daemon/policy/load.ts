@@ -1,8 +1,8 @@
 /**
- * Load: the policy of all files and of the command line, or everything that is wrong with it.
+ * Loading: the policy of all files and of the command line, or all of its faults.
  *
- * Later files' settings replace earlier ones', their rules come after; what the command line says comes last of all.
- * Files are all read before any of them is judged, and all are judged before anything is said.
+ * Settings of later files replace those of earlier ones, and their rules come after; the command line comes
+ * last. All files are read before any is checked, and all are checked before anything is reported.
  */
 import { type Finding, Findings, type Place, PolicyError } from './findings.js';
 import { Names } from './names.js';
@@ -12,12 +12,15 @@ import { readSources, type Sources } from './sources.js';
 import { type Parsed, parse, type Source, type Table } from './toml.js';
 import { warnOf } from './warnings.js';
 
-/** What the command line says. */
+/** The settings of the command line. */
 export interface PolicySettings extends Sources {
-  /** Users who may import memory of their own. */
+  /** The uids that may import memory. */
   readonly importers: ReadonlySet<number>;
   readonly pressure: Partial<Thresholds>;
-  /** Of the sockets, whose members may connect where no rule says who may. Default: the daemon's own. */
+  /**
+   * The sockets' groups, whose members may connect where no rule allows any peer. Default: the daemon's own
+   * group.
+   */
   readonly socketGroups?: ReadonlySet<number>;
 }
 
@@ -27,8 +30,9 @@ export interface LoadedPolicy {
 }
 
 /**
- * @param parsing Where the files are parsed. Default: here, while nobody waits for anything else.
- * @throws PolicyError with every fault.
+ * @param parsing How the files are parsed. Default: on this thread, which suits a daemon that does not serve
+ *   yet.
+ * @throws PolicyError with all faults.
  */
 export async function loadPolicy(
   settings: PolicySettings,
@@ -52,7 +56,7 @@ export async function loadPolicy(
     files: sources.map(({ file }) => file),
   };
   const policy = new Policy(said, { ...self(), socketGroups: settings.socketGroups });
-  // Where a fault has kept something from being read, what is left looks odder than it is.
+  // With faults a part of the policy is missing, and warnings about the rest could be wrong.
   if (findings.faults.length === 0) warnOf(rules, policy, findings);
   findings.sort(policy.files);
   if (findings.faults.length > 0) throw new PolicyError(findings);
@@ -67,15 +71,15 @@ function allNames(roots: readonly Table[]) {
   };
 }
 
-/** --allow-import is a rule after all others. */
+/** --allow-import as a rule, after all others. */
 function importRule(importers: ReadonlySet<number>): Rule[] {
   if (importers.size === 0) return [];
   return [{ where: '--allow-import', match: { uids: importers }, gives: { import: true } }];
 }
 
 /**
- * The thresholds in force. They are checked together: one may stand in a file and the other elsewhere.
- * @param findings undefined where a file could not be read, which may be the one that mends it.
+ * The thresholds in force. They are checked together, since they may be set in different files.
+ * @param findings Undefined where a file could not be read: it could have set a valid threshold.
  */
 function pressureOf(
   terms: readonly FileTerms[],

@@ -1,27 +1,27 @@
 /**
- * Names of users and groups, as ids.
+ * Names of users and groups, resolved to ids.
  *
- * /etc/passwd and /etc/group are read; whoever is not in them (of a directory service, of systemd's dynamic users) is
- * asked of the system's name service by `getent`, since Node.js has no call for it. That is done for each name by
- * itself, when a policy is read: what becomes of a user later is seen by the next reload. A name service that does not
- * answer is not asked again for the same policy, so that a reload ends.
+ * /etc/passwd and /etc/group are read; other names (of a directory service, of systemd's dynamic users) are
+ * looked up in the system's name service with `getent`, since Node.js has no call for it. Each name is looked
+ * up when a policy is read; later changes take effect at the next reload. A name service that does not answer
+ * is not asked again for the same policy, so that a reload ends.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { quoted } from './findings.js';
 
-/** Of users and of groups, as getent calls them. */
+/** The databases of users and of groups, as getent names them. */
 export type Database = 'passwd' | 'group';
 
-const PATIENCE_MS = 5000;
-/** Neither an option of getent, nor a number, nor what no line of these databases could hold. */
+const TIMEOUT_MS = 5000;
+/** Neither an option of getent, nor a number, nor characters that these databases cannot hold. */
 const NAME = /^(?!\d+$)[^\s:,\p{Cc}-][^\s:,\p{Cc}]{0,255}$/u;
 const WORDS: Readonly<Record<Database, string>> = { passwd: 'user', group: 'group' };
 
-/** The names that are to be looked up. */
+/** The names to look up. */
 export type Wanted = Readonly<Record<Database, ReadonlySet<string>>>;
 
-/** An id, or why there is none. */
+/** An id, or why none was found. */
 type Found = number | string;
 
 export class Names {
@@ -31,15 +31,15 @@ export class Names {
     this.#found = found;
   }
 
-  /** Looks all of them up. Never fails: a name that cannot be found says why. */
+  /** Looks up all names. Never fails: idOf() says why a name has no id. */
   static async lookUp(wanted: Wanted): Promise<Names> {
-    // One after the other: each question has fds open, and a daemon that serves may have few left.
+    // One after the other: each getent uses fds, and a daemon that serves may have few left.
     const passwd = await lookUp('passwd', wanted.passwd);
     const group = await lookUp('group', wanted.group);
     return new Names({ passwd, group });
   }
 
-  /** The id of a name that was looked up; otherwise what is wrong with it, in a sentence's words. */
+  /** The id of a name that was looked up; otherwise the reason, as a part of a sentence. */
   idOf(database: Database, name: string): Found {
     return this.#found[database].get(name) ?? `${quoted(name)} was not looked up`;
   }
@@ -70,7 +70,10 @@ async function lookUp(database: Database, names: ReadonlySet<string>): Promise<M
   return found;
 }
 
-/** Where the file cannot be read, the name service is asked for everybody; it says more than the file's errno. */
+/**
+ * Where the file cannot be read, all names are asked of the name service, whose error says more than the
+ * file's errno.
+ */
 async function textOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
@@ -79,7 +82,7 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-/** name:password:id:... on each line; the first one of a name counts. */
+/** Parses lines of name:password:id:...; the first line of a name counts. */
 function idsIn(text: string): Map<string, number> {
   const ids = new Map<string, number>();
   for (const line of text.split('\n')) {
@@ -89,10 +92,10 @@ function idsIn(text: string): Map<string, number> {
   return ids;
 }
 
-/** Its id; undefined where nobody is called so; a text where the service did not answer. */
+/** The name's id; undefined where the name does not exist; a text where the service did not answer. */
 function askService(database: Database, name: string): Promise<number | string | undefined> {
   const options = {
-    timeout: PATIENCE_MS,
+    timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
     maxBuffer: 1 << 20,
     encoding: 'utf8',
@@ -101,10 +104,10 @@ function askService(database: Database, name: string): Promise<number | string |
     execFile('getent', [database, name], options, (failure, output) => {
       const [line = ''] = output.split('\n');
       const id = /^[^:]*:[^:]*:(\d{1,10})(?::|$)/.exec(line)?.[1];
-      // 2: getent's own "not found". Whatever else it ends with is no answer.
+      // getent exits with 2 for a name that does not exist; any other failure is no answer.
       if (!failure && id !== undefined) resolve(Number(id));
       else if (failure?.code === 2) resolve(undefined);
-      else if (failure?.killed) resolve(`getent did not answer within ${PATIENCE_MS} ms`);
+      else if (failure?.killed) resolve(`getent did not answer within ${TIMEOUT_MS} ms`);
       else resolve(failure ? `getent: ${failure.code ?? failure.signal}` : 'getent answered with no entry');
     });
   });

@@ -1,8 +1,8 @@
 /**
- * Nearest: which of the known words somebody probably meant who wrote an unknown one.
+ * The known word that an unknown one is probably a misspelling of.
  */
 
-/** How many letters must be put in, left out, changed, or swapped with their neighbour to make one word the other. */
+/** The edit distance with swaps (optimal string alignment). */
 function distance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, at) => at);
@@ -26,12 +26,12 @@ function distance(from: string, to: string): number {
   return last[to.length] ?? Infinity;
 }
 
-/** Letters and digits in lower case: 'Max-Bytes' is meant for 'max_bytes'. */
+/** Letters and digits in lower case: 'Max-Bytes' is compared as 'max_bytes' is. */
 const plain = (word: string): string => word.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-/** The known word that is near enough to be meant; undefined where none is. */
+/** The known word that is similar enough; undefined where none is. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  // A word much longer than all of these is near none, and comparing costs its length.
+  // Longer than any known word: it is similar to none, and comparing costs its length.
   if (word.length > 40) return undefined;
   const [best] = known
     .map((candidate) => ({ candidate, far: distance(plain(word), plain(candidate)) }))
@@ -40,7 +40,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best?.candidate;
 }
 
-/** 'did you mean "x"?' after an unknown word; nothing where no known one is near. */
+/** ' Did you mean x?' after an unknown word; '' where no known word is similar. */
 export function meant(word: string, known: readonly string[]): string {
   const found = nearest(word, known);
   return found === undefined ? '' : ` Did you mean ${found}?`;

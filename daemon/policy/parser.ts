@@ -1,5 +1,6 @@
 /**
- * The program of the parser's thread: apart.ts starts it. Trees are plain objects, and travel as they are.
+ * The program of the parser's worker thread, which apart.ts starts. Trees are plain objects, which structured
+ * clone copies.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { parse, type Source } from './toml.js';

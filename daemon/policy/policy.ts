@@ -1,32 +1,39 @@
 /**
- * Policy: the rules in their order, and the limits that hold for everybody. It never changes; a reload makes another.
+ * Policy: the rules in their order, and the limits that hold for all peers. It is immutable; a reload creates
+ * another.
  *
- * Every rule that matches a peer is applied, in order: first the built-in ones, then those of the files. Root and the
- * daemon's own user are operators unless a rule says otherwise. Where no rule of a file lets anybody connect, members
- * of the sockets' group (the daemon's own, where it made them) are tenants; where one does, only those whom the rules
- * let in get in.
+ * Every rule that matches a peer is applied, in order: first the built-in rules, then those of the files.
+ * Root and the daemon's own user are operators unless a rule says otherwise. Where no rule of a file allows
+ * any peer to connect, members of the sockets' group (the daemon's own group, where it created them) are
+ * tenants; where one does, only peers that a rule allows may connect.
  *
- * The first rule that lets a peer in, or makes it an operator, gives it what tenants and operators have by default, and
- * then what it says itself. Whoever was shut out and is let in again has what it had.
+ * The first rule that allows a peer to connect, or makes it an operator, gives it the default rights of
+ * tenants or operators, and then its own. A peer that a rule excludes and a later rule allows again keeps the
+ * rights it had.
  */
-import type { Identity } from './identity.js';
-import { inGroup } from './identity.js';
+import { inGroup, type PeerCredentials } from './identity.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
-import type { UnitPattern } from './unit.js';
+import type { UnitPattern } from './unit-pattern.js';
 
-/** Whom a rule is for: everything that is set must fit, and one of each set. With nothing set, everybody. */
+/**
+ * The peers that a rule is for: every field that is set must match, with one of its values. With none set,
+ * all peers.
+ */
 export interface Match {
   readonly uids?: ReadonlySet<number>;
   /** The peer's own group. */
   readonly gids?: ReadonlySet<number>;
   /** Its own group or a supplementary one. */
   readonly groups?: ReadonlySet<number>;
-  /** A peer whose unit is not known fits none. */
+  /** A peer whose unit is unknown matches none. */
   readonly units?: readonly UnitPattern[];
 }
 
-/** From how many percent used on a heap is called so. 0 < elevated <= critical <= 100, whole numbers. */
+/**
+ * The percentages of a heap in use from which on pressure is ELEVATED and CRITICAL. 0 < elevated <= critical
+ * <= 100.
+ */
 export interface Thresholds {
   readonly elevated: number;
   readonly critical: number;
@@ -35,17 +42,16 @@ export interface Thresholds {
 export const DEFAULT_PRESSURE: Thresholds = { elevated: 80, critical: 95 };
 
 export interface Rule {
-  /** For people: where it stands. */
+  /** FILE:LINE of the rule, for people. */
   readonly where: string;
   readonly match: Match;
   readonly gives: Partial<Rights>;
 }
 
-/** What the files say. */
+/** The contents of the files. */
 export interface PolicyTerms {
   readonly rules: readonly Rule[];
   readonly limits?: Partial<Limits>;
-  /** When a heap is under pressure. */
   readonly pressure?: Partial<Thresholds>;
   /** Whether reservations may add up to more than a heap. */
   readonly overcommit?: boolean;
@@ -53,11 +59,11 @@ export interface PolicyTerms {
   readonly files?: readonly string[];
 }
 
-/** Who the daemon itself is. */
+/** The daemon's own identity. */
 export interface Self {
   readonly uid: number;
   readonly gid: number;
-  /** Of its sockets. Default: its own, as it makes them. */
+  /** The groups of its sockets. Default: its own group. */
   readonly socketGroups?: ReadonlySet<number> | undefined;
 }
 
@@ -90,12 +96,12 @@ export class Policy {
     this.#builtIn = named ? [operators] : [members, operators];
   }
 
-  /** What the rules give a peer. */
-  rightsOf(identity: Identity): Rights {
+  /** The rights that the rules give a peer. */
+  rightsOf(peer: PeerCredentials): Rights {
     let rights = NO_RIGHTS;
     let [letIn, raised] = [false, false];
     for (const { match, gives } of [...this.#builtIn, ...this.rules]) {
-      if (!matches(match, identity)) continue;
+      if (!matches(match, peer)) continue;
       const asTenant = gives.connect && !letIn ? TENANT : {};
       const asOperator = gives.operator && !raised ? OPERATOR : {};
       rights = { ...rights, ...asTenant, ...asOperator, ...gives };
@@ -105,16 +111,16 @@ export class Policy {
     return rights;
   }
 
-  /** Whether any rule asks for the unit of a peer. */
+  /** Whether any rule matches by unit. */
   get asksForUnits(): boolean {
     return this.rules.some(({ match }) => match.units !== undefined);
   }
 }
 
-function matches({ uids, gids, groups, units }: Match, identity: Identity): boolean {
-  const { uid, gid, unit } = identity;
+function matches({ uids, gids, groups, units }: Match, peer: PeerCredentials): boolean {
+  const { uid, gid, unit } = peer;
   if (uids && !uids.has(uid)) return false;
   if (gids && !gids.has(gid)) return false;
-  if (groups && ![...groups].some((group) => inGroup(identity, group))) return false;
+  if (groups && ![...groups].some((group) => inGroup(peer, group))) return false;
   return !units || (unit !== undefined && units.some((pattern) => pattern.test(unit)));
 }

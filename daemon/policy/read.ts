@@ -1,5 +1,5 @@
 /**
- * One file's tree, read by the schema: what it says, and every fault of it.
+ * Reading one file's tree by the schema: its settings and rules, and all of its faults.
  */
 import { type Findings, type Place, placeText, quoted } from './findings.js';
 import type { Limits } from './limits.js';
@@ -22,18 +22,18 @@ import { surelyMore, termsOn } from './sizes.js';
 import type { Entry, Table, Value } from './toml.js';
 import { REFUSED, shown } from './values.js';
 
-/** A rule, and where it stands. */
+/** A rule and its place. */
 export interface ReadRule {
   readonly at: Place;
   readonly rule: Rule;
 }
 
-/** What one file says. */
+/** The settings and rules of one file. */
 export interface FileTerms {
   readonly overcommit: boolean | undefined;
   readonly limits: Partial<Limits>;
   readonly pressure: Partial<Thresholds>;
-  /** Where the thresholds stand. */
+  /** The places of the thresholds. */
   readonly pressureAt: ReadonlyMap<keyof Thresholds, Place>;
   readonly rules: readonly ReadRule[];
 }
@@ -54,7 +54,7 @@ export function namesIn(root: Table): Wanted {
   return wanted;
 }
 
-/** A list's items; what is no list is one of itself. */
+/** The items of a list; another value is its own only item. */
 function itemsOf(value: Value | undefined): readonly Value[] {
   if (value === undefined) return [];
   return value.kind === 'list' ? value.items : [value];
@@ -92,7 +92,7 @@ class FileReader {
     };
   }
 
-  /** [name], which may be missing. */
+  /** The table [name], which may be missing. */
   #section<T>(root: Table, name: string, keys: Keys<T>): { terms: Partial<T>; table?: Table } {
     const entry = root.entries.get(name);
     if (!entry) return { terms: {} };
@@ -126,7 +126,7 @@ class FileReader {
     return { at: table.at, rule: { where, match, gives } };
   }
 
-  /** What cannot be had cannot be kept either. */
+  /** A user cannot have more bytes reserved than max_bytes allows. */
   #checkReservation(table: Table, { maxBytes, reservedBytes }: Partial<Rights>): void {
     const entry = table.entries.get(RIGHT_KEYS.reservedBytes.key);
     if (!entry || !maxBytes || !reservedBytes) return;
@@ -140,7 +140,7 @@ class FileReader {
     const where = above === 'every' ? '' : ` on heap ${above}`;
     this.#findings.fault(
       entry.value.at,
-      `reserved_bytes: more is kept${where} than max_bytes lets the user have; allowed: at most max_bytes.`,
+      `reserved_bytes: more is reserved${where} than max_bytes allows; allowed: at most max_bytes.`,
     );
   }
 
@@ -152,7 +152,7 @@ class FileReader {
     }
   }
 
-  /** What the table says of these keys; what was refused is left out. */
+  /** The values of these keys; values with faults are left out. */
   #keys<T>(table: Table, keys: Keys<T>): Partial<T> {
     const terms: Partial<T> = {};
     for (const [part, { key, reader }] of Object.entries(keys) as [keyof T, Key<T[keyof T]>][]) {

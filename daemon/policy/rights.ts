@@ -1,43 +1,43 @@
 /**
- * Rights: what a peer may do, and how much it may have. Rules give them, one after the other; what a later one says
- * of a right takes the place of what an earlier one said.
+ * Rights: what a peer may do, and how much it may have. Rules give them in order; a later rule's value of a
+ * right replaces an earlier one's.
  */
 import { type AccessName, KIND_NAMES, type KindName, type LifetimeName } from '@vkmemd/proto';
 
 /** A number of bytes on one heap. */
 export type ByteTerm =
   | { readonly bytes: bigint }
-  /** Of the heap's size. */
+  /** A percentage of the heap's size. */
   | { readonly percent: number }
-  /** With n users there, the heap's size by n + 1: one share is always left for who comes next. */
+  /** With n users present, the heap's size divided by n + 1: one share is always left for the next user. */
   | 'share'
   | 'unlimited';
 
-/** Bytes on each heap: `every`, but for heaps that have a term of their own. */
+/** Bytes on each heap: `every`, except for heaps with a term of their own. */
 export interface HeapTerms {
   readonly every: ByteTerm;
   readonly heaps?: ReadonlyMap<number, ByteTerm>;
 }
 
 export interface Rights {
-  /** Without it a connection is refused. */
+  /** Without it connections are refused. */
   readonly connect: boolean;
-  /** May see, use and free what belongs to anybody, and change quotas and the policy. */
+  /** May see, use and free every user's allocations, and change quotas and the policy. */
   readonly operator: boolean;
-  /** May see others' allocations, their names and sizes. */
+  /** May see other users' allocations, with names and sizes. */
   readonly seeOthers: boolean;
-  /** May make allocations of memory of its own. */
+  /** May import memory. */
   readonly import: boolean;
   readonly kinds: ReadonlySet<KindName>;
   readonly lifetimes: ReadonlySet<LifetimeName>;
-  /** Users whose NAMED allocations it may claim, and with what access at most. */
+  /** The uids whose NAMED allocations it may claim, and the maximum access to them. */
   readonly claimFrom: ReadonlySet<number>;
   readonly claimAccess: AccessName;
-  /** The most bytes that the user may hold on each heap, draining ones included. */
+  /** The maximum bytes that the user may hold on each heap, draining ones included. */
   readonly maxBytes: HeapTerms;
-  /** Bytes that are kept for the user: 'share' and 'unlimited' mean nothing here. */
+  /** Bytes reserved for the user; never 'share' or 'unlimited'. */
   readonly reservedBytes: HeapTerms;
-  /** Counts; undefined for no limit of the user's own. */
+  /** Counts; undefined for no limit. */
   readonly maxAllocations: number | undefined;
   readonly maxSessions: number | undefined;
   readonly maxTickets: number | undefined;
@@ -45,7 +45,7 @@ export interface Rights {
 
 const NO_BYTES: HeapTerms = { every: { bytes: 0n } };
 
-/** Of a peer that no rule matches. */
+/** The rights of a peer that no rule matches. */
 export const NO_RIGHTS: Rights = {
   connect: false,
   operator: false,
@@ -64,7 +64,7 @@ export const NO_RIGHTS: Rights = {
 
 const EVERYTHING = { kinds: new Set(KIND_NAMES), lifetimes: new Set<LifetimeName>(['SESSION', 'NAMED']) };
 
-/** Of operators, where no rule says otherwise. Import is off for them too. */
+/** The default rights of operators. They may not import either. */
 export const OPERATOR: Partial<Rights> = {
   ...EVERYTHING,
   connect: true,
@@ -76,7 +76,7 @@ export const OPERATOR: Partial<Rights> = {
   maxTickets: undefined,
 };
 
-/** What a rule that lets a peer connect gives, where neither it nor one before it says otherwise. */
+/** The default rights of tenants, which the first rule that allows a peer to connect gives. */
 export const TENANT: Partial<Rights> = {
   ...EVERYTHING,
   maxBytes: { every: 'share' },

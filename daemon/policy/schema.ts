@@ -1,6 +1,7 @@
 /**
- * The schema: every key of a policy's file, what it allows, and what of the policy it is. The documentation's tables
- * are held to it by a test, and the compiler holds it to rights and limits: none of them is without a key.
+ * The schema: every key of a policy file, the values that it allows, and the part of the policy that it sets.
+ * A test compares the documentation's tables with it, and the compiler checks that every right and limit has
+ * a key.
  */
 import { KIND_NAMES, type LifetimeName } from '@vkmemd/proto';
 import type { Limits } from './limits.js';
@@ -19,14 +20,14 @@ export type Keys<T> = { readonly [Part in keyof T]-?: Key<T[Part]> };
 
 const key = <T>(name: string, reader: Reader<T>): Key<T> => ({ key: name, reader });
 
-/** More than any machine has of sessions, requests or fds. */
+/** More sessions, requests or fds than any machine has. */
 const MANY = 1_000_000;
-/** Of more the names do not fit what a process may be started with (systemd/fd-store.ts). */
+/** The names of more do not fit into a process's environment (systemd/fd-store.ts). */
 const MAX_STORED = 16_384;
 const MAX_COUNT = 0xffffffff;
 const LIFETIMES: readonly LifetimeName[] = ['SESSION', 'NAMED'];
 
-/** Whom a rule is for. */
+/** The peers that a rule matches. */
 export const MATCH_KEYS: Keys<{ [Part in keyof Match]-?: NonNullable<Match[Part]> }> = {
   uids: key('uid', ids('passwd')),
   gids: key('gid', ids('group')),
@@ -34,7 +35,7 @@ export const MATCH_KEYS: Keys<{ [Part in keyof Match]-?: NonNullable<Match[Part]
   units: key('unit', unitPatterns),
 };
 
-/** What a rule gives. */
+/** The rights that a rule gives. */
 export const RIGHT_KEYS: Keys<Rights> = {
   connect: key('connect', boolean),
   operator: key('operator', boolean),
@@ -72,13 +73,13 @@ export const PRESSURE_KEYS: Keys<Thresholds> = {
   critical: key('critical', whole(1, 100)),
 };
 
-/** What stands outside of all tables. */
+/** Keys outside of all tables. */
 export const TOP_KEYS: Keys<{ overcommit: boolean }> = { overcommit: key('overcommit', boolean) };
 
 /** The tables themselves. */
 export const TABLES = ['limits', 'pressure', 'rule'] as const;
 
-/** The names of a schema's keys, in their order. */
+/** The names of a schema's keys, in order. */
 export function namesOf<T>(keys: Keys<T>): string[] {
   return Object.values<Key<unknown>>(keys).map((one) => one.key);
 }

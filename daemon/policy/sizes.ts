@@ -1,8 +1,8 @@
 /**
- * Sizes as a policy writes them: bytes, "64MiB", "50%" of a heap, "share", "unlimited"; for every heap the same, or a
- * table with terms of their own for some.
+ * Sizes as a policy writes them: bytes, "64MiB", "50%" of a heap, "share", "unlimited"; the same for every
+ * heap, or a table with a term for each heap.
  *
- * Units are powers of 1024 and are written out: "64M" could be meant either way.
+ * Units are powers of 1024 and must be written as KiB, MiB, GiB or TiB: "64M" would be ambiguous.
  */
 import { quoted } from './findings.js';
 import type { ByteTerm, HeapTerms } from './rights.js';
@@ -15,7 +15,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
   GiB: 1n << 30n,
   TiB: 1n << 40n,
 };
-/** The largest number of bytes that the wire can say. */
+/** The largest number of bytes on the wire. */
 const MAX_BYTES = (1n << 63n) - 1n;
 /** VK_MAX_MEMORY_HEAPS */
 const MAX_HEAPS = 16;
@@ -35,7 +35,7 @@ function bytesOf(value: Value, context: Context): Read<bigint> {
   return bytes <= MAX_BYTES ? bytes : refuse(value, context, `${quoted(String(value.value))} is too large`);
 }
 
-/** Bytes within limits, as a number. */
+/** A size from `least` to `max` bytes, both included. */
 export function bytesBetween(least: number, max: number): Reader<number> {
   return {
     allowed: `${IN_BYTES}, from ${least} to ${max}`,
@@ -49,11 +49,11 @@ export function bytesBetween(least: number, max: number): Reader<number> {
   };
 }
 
-/** Bytes on each heap. */
+/** How bytes on each heap may be written. */
 export interface HeapsFormat {
-  /** Words that stand for a term. */
+  /** Words that are allowed as a term. */
   readonly words: readonly ('share' | 'unlimited')[];
-  /** Of heaps that a table does not name, where it has no `default`. */
+  /** The term of heaps that a table does not name, where it has no `default`. */
   readonly otherwise: ByteTerm;
 }
 
@@ -61,7 +61,7 @@ function termOf(value: Value, context: Context, { words }: HeapsFormat): Read<By
   if (value.kind === 'string') {
     const word = (['share', 'unlimited'] as const).find((one) => one === value.value);
     if (word && words.includes(word)) return word;
-    if (word) return refuse(value, context, `"${word}" cannot be kept for anybody`);
+    if (word) return refuse(value, context, `"${word}" cannot be reserved`);
     const percent = /^(\d{1,9}) ?%$/.exec(value.value)?.[1];
     if (percent !== undefined && Number(percent) > 100) {
       return refuse(value, context, `${quoted(value.value)} is more than a whole heap`);
@@ -102,14 +102,14 @@ export function heapTerms(format: HeapsFormat): Reader<HeapTerms> {
   };
 }
 
-/** Whether the first is surely more than the second, whatever the heap's size. */
+/** Whether the first is more than the second for every size of the heap. */
 export function surelyMore(first: ByteTerm, second: ByteTerm): boolean {
   if (typeof first === 'string' || typeof second === 'string') return false;
   if ('bytes' in first && 'bytes' in second) return first.bytes > second.bytes;
   return 'percent' in first && 'percent' in second && first.percent > second.percent;
 }
 
-/** The heaps on which two rights may differ: those that either names, and 'every' other one. */
+/** The term of a heap; `every` is that of all heaps without a term of their own. */
 export function termsOn(terms: HeapTerms, heap: number | 'every'): ByteTerm {
   return heap === 'every' ? terms.every : (terms.heaps?.get(heap) ?? terms.every);
 }

@@ -1,10 +1,10 @@
 /**
- * Where a policy's files are, and their bytes.
+ * The files of a policy, and their bytes.
  *
- * Vendors' files come first (/usr/lib/vkmemd, then its conf.d), then the administrator's (/etc/vkmemd/vkmemd.toml, then
- * conf.d there); within a folder by name, byte by byte. A file of --config takes the place of all. A standard file may
- * be missing; one that is there and cannot be read is a fault, since a policy with a hole may give more than it should.
- * A link that leads nowhere is there.
+ * The vendor's files come first (/usr/lib/vkmemd, then its conf.d), then the administrator's
+ * (/etc/vkmemd/vkmemd.toml, then conf.d there); within a folder sorted by name, byte by byte. A file of
+ * --config replaces all of them. A standard file may be missing; one that exists and cannot be read is a
+ * fault, since an incomplete policy may give too many rights. A dangling link counts as existing.
  */
 import { isUtf8 } from 'node:buffer';
 import { constants as modes, type Stats } from 'node:fs';
@@ -14,15 +14,15 @@ import type { Findings } from './findings.js';
 import type { Source } from './toml.js';
 
 export interface Sources {
-  /** The one file that is read; undefined for those of the standard places. */
+  /** The only file to read; undefined for the standard files. */
   readonly config: string | undefined;
-  /** A folder that stands before the standard places. */
+  /** A folder that the standard paths are below. */
   readonly root: string;
 }
 
 const MAX_BYTES = 1 << 18;
 
-/** All files that there are, in their order. */
+/** All files that exist, in order. Faults and warnings go to `findings`. */
 export async function readSources({ config, root }: Sources, findings: Findings): Promise<Source[]> {
   const files = config === undefined ? await standardFiles(root, findings) : [{ file: config, needed: true }];
   const sources: Source[] = [];
@@ -36,14 +36,14 @@ export async function readSources({ config, root }: Sources, findings: Findings)
 async function standardFiles(root: string, findings: Findings): Promise<{ file: string; needed: boolean }[]> {
   const [vendor, local] = [join(root, '/usr/lib/vkmemd'), join(root, '/etc/vkmemd')];
   const main = join(local, 'vkmemd.toml');
-  if (!(await isThere(root))) findings.fault({ file: root }, 'the folder cannot be read: ENOENT.');
+  if (!(await exists(root))) findings.fault({ file: root }, 'the folder cannot be read: ENOENT.');
   const listed = async (folder: string) => {
     const files = await filesIn(folder, findings);
     return files.map((file) => ({ file, needed: true }));
   };
   const beside = (await filesIn(local, findings)).filter((file) => file !== main);
   for (const file of beside) {
-    findings.warn({ file }, `it is not read; what is meant to be belongs into ${join(local, 'conf.d')}.`);
+    findings.warn({ file }, `the file is not read; to use it, move it to ${join(local, 'conf.d')}.`);
   }
   return [
     ...(await listed(vendor)),
@@ -53,7 +53,7 @@ async function standardFiles(root: string, findings: Findings): Promise<{ file: 
   ];
 }
 
-/** The folder's *.toml, but hidden ones. */
+/** The folder's *.toml files, without hidden ones. */
 async function filesIn(folder: string, findings: Findings): Promise<string[]> {
   try {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
@@ -62,15 +62,15 @@ async function filesIn(folder: string, findings: Findings): Promise<string[]> {
       .map((name) => join(folder, name));
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' || (await isThere(folder))) {
+    if (code !== 'ENOENT' || (await exists(folder))) {
       findings.fault({ file: folder }, `the folder cannot be read: ${code}.`);
     }
     return [];
   }
 }
 
-/** Whether there is something of that name, even a link that leads nowhere. */
-async function isThere(path: string): Promise<boolean> {
+/** Whether the path exists, even as a dangling link. */
+async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;
@@ -79,23 +79,23 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** @param needed whether it is a fault that there is none. */
+/** @param needed Whether a missing file is a fault. */
 async function textOf(file: string, needed: boolean, findings: Findings): Promise<string | undefined> {
   let bytes: Buffer;
   try {
-    // A FIFO without a writer must not be waited for.
+    // O_NONBLOCK: opening a FIFO without a writer would block.
     await using handle = await open(file, modes.O_RDONLY | modes.O_NONBLOCK | modes.O_NOCTTY);
     const status = await handle.stat();
     const wrong = unreadable(status);
     if (wrong) findings.fault({ file }, wrong);
     if (wrong) return undefined;
     if ((status.mode & 0o002) !== 0 && status.isFile()) {
-      findings.warn({ file }, 'everybody may write it, and so decide who may do what.');
+      findings.warn({ file }, 'the file is world-writable: every user can change the policy.');
     }
     bytes = await bytesOf(handle);
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (needed || code !== 'ENOENT' || (await isThere(file))) {
+    if (needed || code !== 'ENOENT' || (await exists(file))) {
       findings.fault({ file }, `the file cannot be read: ${code ?? String(failure)}.`);
     }
     return undefined;
@@ -114,13 +114,13 @@ async function textOf(file: string, needed: boolean, findings: Findings): Promis
   return undefined;
 }
 
-/** A character device is read too: /dev/null is a policy that says nothing. */
+/** A character device is allowed: /dev/null is an empty policy. */
 function unreadable(status: Stats): string | undefined {
   if (status.isFile() || status.isCharacterDevice()) return undefined;
   return 'the file cannot be read: it is no regular file.';
 }
 
-/** At most one byte more than a policy may have. */
+/** Reads the file, up to one chunk more than MAX_BYTES. */
 async function bytesOf(handle: FileHandle): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;

@@ -1,16 +1,16 @@
 /**
- * TOML 1.0 as a tree of values that know where they stand.
+ * TOML 1.0 as a tree of values with their places.
  *
- * The parser ends at the first place where a text is no TOML: such a file has one fault, and nothing of it is read.
- * The parser takes its time, some milliseconds for each KiB: a daemon that serves has it work in a thread of its own
- * (apart.ts), which the tree can leave as it is.
+ * The parser stops at the first syntax error: such a file has one fault, and nothing of it is used. The
+ * parser needs some milliseconds for each KiB: a daemon that serves parses in a worker thread (apart.ts), to
+ * which the tree can be copied.
  *
- * `[table]`, `[[table]]`, dotted keys and inline tables are only ways of writing; in the tree they look the same.
+ * `[table]`, `[[table]]`, dotted keys and inline tables differ in syntax only; in the tree they are the same.
  */
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { Finding, Place } from './findings.js';
 
-/** A text, and the file it is of. */
+/** A file and its text. */
 export interface Source {
   readonly file: string;
   readonly text: string;
@@ -36,15 +36,15 @@ export type Value =
   | (At & { readonly kind: 'string'; readonly value: string })
   | (At & { readonly kind: 'integer'; readonly value: bigint })
   | (At & { readonly kind: 'boolean'; readonly value: boolean })
-  /** Nothing of a policy is a fraction or a date; as it was written. */
+  /** Not used by any key of a policy; as written. */
   | (At & { readonly kind: 'float' | 'date'; readonly value: string });
 
-/** A key, where it stands, and its value. */
+/** A key's place, and its value. */
 export interface Entry extends At {
   readonly value: Value;
 }
 
-/** The tree of a text, or why it has none. */
+/** The tree of a text, or its syntax error. */
 export type Parsed = { readonly root: Table } | { readonly fault: Finding };
 
 export function parse({ file, text }: Source): Parsed {
@@ -55,13 +55,13 @@ export function parse({ file, text }: Source): Parsed {
       const what = `this is no TOML: ${failure.message}.`;
       return { fault: { at: { file, ...whereMissing(text, failure) }, what } };
     }
-    // Of the stack: the parser calls itself for what is inside of something.
+    // A stack overflow: the parser is recursive.
     if (failure instanceof RangeError) return { fault: { at: { file }, what: 'it is nested too deeply.' } };
     throw failure;
   }
 }
 
-/** The place of a syntax fault. For what is missing at a line's end the parser names the line after it. */
+/** The place of a syntax error. For something missing at the end of a line the parser names the next line. */
 function whereMissing(text: string, { index, lineNumber, column, message }: ParseError): Omit<Place, 'file'> {
   const before = text.slice(0, index).trimEnd();
   const ended = text.slice(before.length, index).includes('\n');
@@ -78,7 +78,7 @@ class Tree {
     this.#file = file;
   }
 
-  /** The parser has seen to it that no key is given twice and no table is what it cannot be. */
+  /** The parser has refused keys that are given twice and tables that conflict with other values. */
   table(program: AST.TOMLProgram): Table {
     const root = this.#empty({ file: this.#file, line: 1, column: 1 });
     for (const part of program.body[0].body) {
@@ -91,7 +91,7 @@ class Tree {
     return root;
   }
 
-  /** The table of a header, [a.b] or [[a]], made where it is not there yet. */
+  /** The table of a header, [a.b] or [[a]], created where it does not exist yet. */
   #open(root: Table, { key, resolvedKey }: AST.TOMLTable): Table {
     const places = key.keys.map((part) => this.#at(part));
     let at = root.at;

@@ -1,19 +1,19 @@
 /**
- * What stands behind a policy's keys: booleans, whole numbers, words, lists of them, users and groups, patterns.
+ * The values of a policy's keys: booleans, whole numbers, words, lists of them, users and groups, patterns.
  *
- * A reader says what it allows, in words that faults and the documentation share, and turns a value into what the
- * policy is made of, or tells every fault of it and returns REFUSED.
+ * A reader says what it allows, in a text that faults and the documentation share, and converts a value for
+ * the policy, or reports every fault of it and returns REFUSED.
  */
 import { type Place, quoted } from './findings.js';
 import type { Database, Names } from './names.js';
 import { nearest } from './nearest.js';
 import type { Value } from './toml.js';
-import { UnitPattern } from './unit.js';
+import { UnitPattern } from './unit-pattern.js';
 
 export const REFUSED = Symbol('refused');
 export type Read<T> = T | typeof REFUSED;
 
-/** What readers have besides the value. */
+/** What readers get besides the value. */
 export interface Context {
   readonly names: Names;
   problem(at: Place, what: string): void;
@@ -21,7 +21,7 @@ export interface Context {
 
 export interface Reader<T> {
   readonly allowed: string;
-  /** Where names stand behind the key, whose: they are looked up before anything is read. */
+  /** The database of the names that the key allows: they are looked up before anything is read. */
   readonly names?: Database;
   read(value: Value, context: Context): Read<T>;
 }
@@ -36,7 +36,7 @@ const KINDS: Readonly<Record<Value['kind'], string>> = {
   table: 'a table',
 };
 
-/** A value as a fault shows it. */
+/** A value as shown in a fault. */
 function plainly(value: Value): string {
   if (value.kind === 'list' || value.kind === 'table') return 'this';
   return value.kind === 'string' ? quoted(value.value) : String(value.value);
@@ -55,7 +55,7 @@ export const boolean: Reader<boolean> = {
   read: (value, context) => (value.kind === 'boolean' ? value.value : refuse(value, context)),
 };
 
-/** A whole number within limits, both included. */
+/** A whole number from `least` to `max`, both included. */
 export function whole(least: number, max: number): Reader<number> {
   return {
     allowed: `a whole number from ${least} to ${max}`,
@@ -92,7 +92,7 @@ export function word<W extends string>(words: readonly W[]): Reader<W> {
   };
 }
 
-/** A list without repetitions; one element may stand without its brackets. */
+/** A list without duplicates; one element may be written without brackets. */
 export function setOf<T>(one: Reader<T>, allowed: string, same: (item: T) => unknown): Reader<readonly T[]> {
   return {
     allowed,
@@ -130,10 +130,10 @@ export function words<W extends string>(known: readonly W[]): Reader<ReadonlySet
   return asSet(setOf(word(known), `a list of ${known.map((one) => `"${one}"`).join(', ')}`, (item) => item));
 }
 
-/** (uid_t)-1 is nobody's id. */
+/** (uid_t)-1 is not a valid id. */
 const MAX_ID = 0xfffffffe;
 
-/** Ids of users or of groups, by number or name. */
+/** Ids of users or groups, by number or name. */
 export function ids(names: Database): Reader<ReadonlySet<number>> {
   const what = names === 'passwd' ? 'user' : 'group';
   const number = whole(0, MAX_ID);
@@ -150,7 +150,7 @@ export function ids(names: Database): Reader<ReadonlySet<number>> {
   return asSet(setOf(one, allowed, (id) => id));
 }
 
-/** Patterns over the names of systemd's units. */
+/** Patterns over the names of systemd units. */
 export const unitPatterns: Reader<readonly UnitPattern[]> = setOf(
   {
     allowed: '',

@@ -1,12 +1,12 @@
 /**
- * What is odd about a policy that has no fault: it does nothing wrong, but probably not what was meant.
+ * Warnings about a valid policy that probably does not do what was intended.
  */
 import { release } from 'node:os';
 import type { Findings } from './findings.js';
 import type { Policy } from './policy.js';
 import type { ReadRule } from './read.js';
 
-/** The first kernel that makes a pidfd of a socket's peer. */
+/** The first kernel with SO_PEERPIDFD. */
 const WITH_PEER_PIDFD = [6, 5] as const;
 
 export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
@@ -14,11 +14,14 @@ export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Fin
   warnOfReservations(rules, policy, findings);
   const asks = rules.find(({ rule }) => rule.match.units !== undefined);
   if (asks && !hasPeerPidfd(release())) {
-    findings.warn(asks.at, `this kernel (${release()}) cannot say units surely: such rules match nobody.`);
+    findings.warn(
+      asks.at,
+      `this kernel (${release()}) has no SO_PEERPIDFD, which rules by unit need: they match no peer.`,
+    );
   }
   if (!policy.rightsOf({ uid: 0, gid: 0, pid: 0, groups: [] }).connect) {
     const at = rules.findLast(({ rule }) => rule.gives.connect === false)?.at;
-    if (at) findings.warn(at, 'root may not connect, and so not operate this daemon.');
+    if (at) findings.warn(at, 'root may not connect, so it cannot operate this daemon.');
   }
 }
 
@@ -34,15 +37,15 @@ function warnOfRule({ at, rule: { match, gives } }: ReadRule, findings: Findings
   }
   if (Object.keys(gives).length === 0) findings.warn(at, 'the rule gives nothing.');
   if (gives.connect === false && gives.operator) {
-    findings.warn(at, 'the rule makes operators of those whom it does not let connect.');
+    findings.warn(at, 'the rule makes operators of peers that it does not allow to connect.');
   }
   if (gives.reservedBytes && !uids) {
-    const users = Object.keys(match).length === 0 ? 'everybody' : 'whoever matches';
-    findings.warn(at, `bytes are kept for ${users}, each: how many users that will be cannot be known.`);
+    const users = Object.keys(match).length === 0 ? 'every user' : 'every user that matches';
+    findings.warn(at, `bytes are reserved for ${users}: their number is not known in advance.`);
   }
 }
 
-/** Percentages add up whatever the heap's size; bytes can be compared only where the device is. */
+/** Only percentages are added up: bytes can be compared only with the sizes of the device's heaps. */
 function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
   const last = new Map<number, { percent: number; at: ReadRule['at'] }>();
   for (const { at, rule } of rules) {
@@ -51,15 +54,15 @@ function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings
     const percent = typeof every === 'object' && 'percent' in every ? every.percent : 0;
     for (const uid of rule.match.uids ?? []) last.set(uid, { percent, at });
   }
-  const kept = [...last.values()];
-  const sum = kept.reduce((all, { percent }) => all + percent, 0);
-  const at = kept.findLast(({ percent }) => percent > 0)?.at;
+  const reserved = [...last.values()];
+  const sum = reserved.reduce((all, { percent }) => all + percent, 0);
+  const at = reserved.findLast(({ percent }) => percent > 0)?.at;
   if (sum > 100 && at && !policy.overcommit) {
-    findings.warn(at, `with this rule ${sum} % of a heap are kept; overcommit = true would allow that.`);
+    findings.warn(at, `with this rule ${sum} % of a heap are reserved; overcommit = true would allow that.`);
   }
 }
 
-/** Whether a session's process can be known surely. @param kernel as uname says it, such as 6.1.0-18-amd64. */
+/** Whether the kernel has SO_PEERPIDFD. @param kernel As uname(2) reports it, such as 6.1.0-18-amd64. */
 export function hasPeerPidfd(kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
   const [leastMajor, leastMinor] = WITH_PEER_PIDFD;

@@ -1,9 +1,8 @@
 /**
- * Hints of a request, checked, and as an allocation shows them again. Whether the device and the host can do what they ask
- * for is seen when the memory is planned and made.
+ * Hints of a request, checked. Whether the device and the host can do what they ask for is seen when the memory is planned
+ * and made.
  */
 import { type Decoded, hugePageSizes, VkmemError } from '@vkmemd/proto';
-import type { DeviceMemory } from '../vulkan/device.js';
 import type { Hints } from '../vulkan/hints.js';
 
 const MAX_ALIGNMENT = 1n << 30n;
@@ -43,14 +42,3 @@ function requireHugePage(bytes: bigint): void {
 function invalid(field: string, reason: string): VkmemError {
   return new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field: `hints.${field}` });
 }
-
-/** As they were asked for; null for none. */
-export function describeHints(hints: Hints | undefined): Decoded<'Allocation'>['hints'] {
-  if (!hints) return null;
-  const { alignment: alignmentBytes, hugePage: hugePageBytes, powerOfTwo, prefault, reopenable } = hints;
-  return { powerOfTwo, alignmentBytes, prefault, hugePageBytes, reopenable };
-}
-
-/** Whether the memory is on huge pages, which whoever can write to it can take out of it. */
-export const onHugePages = ({ plan }: Pick<DeviceMemory, 'plan'>): boolean =>
-  (plan.hints?.hugePage ?? 0n) > 0n;

@@ -7,7 +7,7 @@
  * Sources: VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import { FIRST_COMPRESSED, type MemoryPlan, type NativeResource, type Resource } from '../vulkan/device.js';
+import { FIRST_COMPRESSED, type Resource } from '../vulkan/device.js';
 
 /** VkBufferUsageFlagBits from TRANSFER_SRC to INDIRECT_BUFFER. */
 const BUFFER_USAGE = 0x1ff;
@@ -136,28 +136,4 @@ function requireExtent({
       'more than 1 needs a 2D image with optimal tiling, one level and no cube.',
     );
   }
-}
-
-/** What the driver asks of memory for the resource, as the contract describes it; null without one. */
-export function describeRequirements({ requirements }: MemoryPlan): Decoded<'MemoryRequirements'> | null {
-  if (requirements === undefined) return null;
-  const { size, alignment, ...rest } = requirements;
-  return { sizeBytes: size, alignmentBytes: alignment, ...rest };
-}
-
-/** A resource as the contract describes it. */
-export function describeResource(resource: NativeResource | undefined): {
-  buffer?: Decoded<'BufferDescription'>;
-  image?: Decoded<'ImageDescription'>;
-} {
-  if (resource === undefined) return {};
-  if (resource.what === 'buffer') return { buffer: { usage: resource.usage } };
-  const { what: _what, type, tiling, ...rest } = resource;
-  return {
-    image: {
-      ...rest,
-      type: (['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'] as const)[type] ?? 'IMAGE_TYPE_UNSPECIFIED',
-      tiling: tiling === TILINGS.IMAGE_TILING_LINEAR ? 'IMAGE_TILING_LINEAR' : 'IMAGE_TILING_OPTIMAL',
-    },
-  };
 }

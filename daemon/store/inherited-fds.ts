@@ -1,5 +1,5 @@
 /**
- * The fds that the fd store handed back, by name, each until it is taken. What nobody takes nothing was written down of.
+ * The fds inherited from the fd store, by name, each until it is removed. Those that remain have no record.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import type { FdRecord } from './records.js';
@@ -7,29 +7,32 @@ import type { FdRecord } from './records.js';
 export class InheritedFds {
   readonly #fds: Map<string, OwnedFd[]>;
 
-  /** @param fds taken. */
+  /** @param fds owned from here. */
   constructor(fds: Map<string, OwnedFd[]>) {
     this.#fds = fds;
   }
 
-  /** Those that nobody has taken. */
+  /** The names that were not removed yet. */
   get names(): string[] {
     return [...this.#fds.keys()];
   }
 
-  /** All of the name, the caller's from now on; none where there are none. */
-  take(name: string): OwnedFd[] {
+  /** Removes the fds of the name. The caller owns them; empty where there are none. */
+  remove(name: string): OwnedFd[] {
     const fds = this.#fds.get(name) ?? [];
     this.#fds.delete(name);
     return fds;
   }
 
-  /** One of each name, by handle type, the caller's; undefined where one is missing, with none left open. */
-  takeEach(records: readonly FdRecord[]): Map<number, OwnedFd> | undefined {
-    const taken = records.map(({ name }) => this.take(name));
+  /**
+   * Removes one fd of each name, by handle type, for the caller; undefined where one is missing, with all
+   * closed.
+   */
+  removeEach(records: readonly FdRecord[]): Map<number, OwnedFd> | undefined {
+    const removed = records.map(({ name }) => this.remove(name));
     const found = new Map<number, OwnedFd>();
     for (const [index, { type }] of records.entries()) {
-      const [fd, ...more] = taken[index] ?? [];
+      const [fd, ...more] = removed[index] ?? [];
       if (fd) found.set(type, fd);
       closeAll(more);
     }
@@ -38,8 +41,8 @@ export class InheritedFds {
     return undefined;
   }
 
-  /** Closes what nobody has taken. */
+  /** Closes those that were not removed. */
   close(): void {
-    for (const name of this.names) closeAll(this.take(name));
+    for (const name of this.names) closeAll(this.remove(name));
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The ledger on disk: LMDB in a folder of the runtime directory, which is a tmpfs that outlives the service's restarts
- * and not the host's. Nothing is synced: what was written is in the kernel's page cache, which a process that is killed
- * cannot take back, and a host that goes down takes the memory with it anyway. A write is a transaction: after a kill at
- * any instruction the file is as it was before it, or after it.
+ * and not the host's. Nothing is synced: what was written is in the kernel's page cache, which survives a kill of the
+ * process, and a host that goes down loses the memory anyway. A write is a transaction: after a kill at any instruction
+ * the file is as it was before the write, or after it.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
@@ -18,26 +18,31 @@ import {
   type TicketRecord,
   VERSION,
 } from './records.js';
+import { fromVersion2 } from './upgrade.js';
 
 const HEAD = 'head';
 const FILE = 'ledger.mdb';
 /** MDB_MAGIC, behind the header of the first page. */
 const MAGIC = { at: 24, value: 0xbeefc0de };
 
-/** One kind of record, by id. */
-export class Table<K extends string | bigint, R> {
-  readonly #database: Database<R, string>;
+/** A record as it is written. */
+type Stored<R> = R & { readonly version: number };
 
-  constructor(database: Database<R, string>) {
+/** One kind of record, by id. */
+export class Table<K extends string | bigint, R extends object> {
+  readonly #database: Database<Stored<R>, string>;
+
+  constructor(database: Database<Stored<R>, string>) {
     this.#database = database;
   }
 
   put(id: K, record: R): void {
-    this.#database.putSync(String(id), record);
+    this.#database.putSync(String(id), { ...record, version: VERSION });
   }
 
   get(id: K): R | undefined {
-    return this.#database.get(String(id));
+    const stored = this.#database.get(String(id));
+    return stored && unversioned(stored);
   }
 
   /** Does nothing where there is none. */
@@ -46,8 +51,33 @@ export class Table<K extends string | bigint, R> {
   }
 
   get all(): R[] {
-    return [...this.#database.getRange()].map(({ value }) => value);
+    return [...this.#database.getRange()].map(({ value }) => unversioned(value));
   }
+
+  /**
+   * Writes records of an earlier version in today's form; one that cannot be read is removed.
+   * @param idOf under which it is written then. @returns the ids of those that were removed.
+   */
+  upgrade<O>(upgraded: (record: O) => R, idOf: (record: R) => K | undefined = () => undefined): string[] {
+    const unreadable: string[] = [];
+    for (const { key, value } of [...this.#database.getRange()]) {
+      if (value?.version === VERSION) continue;
+      let record: R | undefined;
+      try {
+        record = upgraded(value as unknown as O);
+      } catch {
+        unreadable.push(key);
+      }
+      const id = String((record && idOf(record)) ?? key);
+      if (!record || id !== key) this.#database.removeSync(key);
+      if (record) this.#database.putSync(id, { ...record, version: VERSION });
+    }
+    return unreadable;
+  }
+}
+
+function unversioned<R extends object>({ version: _, ...record }: Stored<R>): R {
+  return record as unknown as R;
 }
 
 export class LedgerFile {
@@ -55,40 +85,56 @@ export class LedgerFile {
   readonly sessions: Table<bigint, SessionRecord>;
   readonly grants: Table<bigint, StoredGrant>;
   readonly tickets: Table<string, TicketRecord>;
-  readonly quotas: Table<bigint, QuotaRecord>;
+  /** By the tenant's key. */
+  readonly quotas: Table<string, QuotaRecord>;
   readonly servers: Table<string, ServerRecord>;
   /** By the server's name and the peer's id. */
   readonly peers: Table<string, PeerRecord>;
   readonly #root: RootDatabase<HeadRecord, string>;
+  #unreadable: readonly string[] = [];
 
   private constructor(root: RootDatabase<HeadRecord, string>) {
     this.#root = root;
-    this.allocations = new Table(root.openDB<AllocationRecord, string>({ name: 'allocations' }));
-    this.sessions = new Table(root.openDB<SessionRecord, string>({ name: 'sessions' }));
-    this.grants = new Table(root.openDB<StoredGrant, string>({ name: 'grants' }));
-    this.tickets = new Table(root.openDB<TicketRecord, string>({ name: 'tickets' }));
-    this.quotas = new Table(root.openDB<QuotaRecord, string>({ name: 'quotas' }));
-    this.servers = new Table(root.openDB<ServerRecord, string>({ name: 'servers' }));
-    this.peers = new Table(root.openDB<PeerRecord, string>({ name: 'peers' }));
+    const table = <K extends string | bigint, R extends object>(name: string) =>
+      new Table<K, R>(root.openDB<Stored<R>, string>({ name }));
+    this.allocations = table('allocations');
+    this.sessions = table('sessions');
+    this.grants = table('grants');
+    this.tickets = table('tickets');
+    this.quotas = table('quotas');
+    this.servers = table('servers');
+    this.peers = table('peers');
   }
 
   /**
+   * Opens the ledger; one of version 2 is written anew in today's form.
    * @param folder made where it does not exist, for this user alone.
-   * @throws VkmemError LEDGER_UNREADABLE where what is there cannot be read, or was written by another version.
+   * @throws VkmemError LEDGER_UNREADABLE where it cannot be read, or was written by another version.
    */
   static open(folder: string): LedgerFile {
-    let root: RootDatabase<HeadRecord, string>;
+    let root: RootDatabase<HeadRecord, string> | undefined;
     try {
       mkdirSync(folder, { mode: 0o700, recursive: true });
       requireLmdb(`${folder}/${FILE}`);
       root = open<HeadRecord, string>({ path: `${folder}/${FILE}`, noSync: true, maxDbs: 16 });
       const found = root.get(HEAD);
       if (found === undefined || found.version === VERSION) return new LedgerFile(root);
+      if (found.version === 2) {
+        const ledger = new LedgerFile(root);
+        ledger.#upgrade(found);
+        return ledger;
+      }
       void root.close();
     } catch (cause) {
+      void root?.close();
       throw new VkmemError('LEDGER_UNREADABLE', `${folder}: ${String(cause)}.`, {}, cause);
     }
     throw new VkmemError('LEDGER_UNREADABLE', `${folder} was written by another version of vkmemd.`);
+  }
+
+  /** Ids of records that could not be upgraded, and were removed. */
+  get unreadable(): readonly string[] {
+    return this.#unreadable;
   }
 
   /** Undefined in a new one. */
@@ -107,6 +153,22 @@ export class LedgerFile {
 
   close(): Promise<void> {
     return this.#root.close();
+  }
+
+  /** From version 2, in one transaction: a kill leaves it as it was, or upgraded. */
+  #upgrade(head: HeadRecord): void {
+    this.together(() => {
+      this.#unreadable = [
+        ...this.allocations.upgrade(fromVersion2.allocations),
+        ...this.sessions.upgrade(fromVersion2.sessions),
+        ...this.grants.upgrade((record: StoredGrant) => record),
+        ...this.tickets.upgrade(fromVersion2.tickets),
+        ...this.quotas.upgrade(fromVersion2.quotas, ({ tenant }) => tenant),
+        ...this.servers.upgrade((record: ServerRecord) => record),
+        ...this.peers.upgrade((record: PeerRecord) => record),
+      ];
+      this.head = { ...head, version: VERSION };
+    });
   }
 }
 

@@ -1,7 +1,13 @@
 /**
- * Under which names fds are kept: 's' and a session's id; 'a' and a number of its own for an allocation, 'b' and the same for
- * its second fd; 'v' and one for what virtual machines are connected by. All names together are one variable of the next start's environment, so they are short.
- * What is kept under one name is handed back in any order, so each fd has one of its own.
+ * The folder of the ledger in the runtime folder. It is removed when the fd store releases its fds for good.
+ */
+export const STATE_FOLDER = 'state';
+
+/**
+ * The names under which fds are stored: 's' and a session's id; 'a' and a number of its own for an
+ * allocation, 'b' and the same for its second fd; 'v' and one for what virtual machines are connected by. All
+ * names together are one variable of the next start's environment, so they are short. Fds of one name are
+ * inherited in any order, so each fd has a name of its own.
  */
 export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
 export const nameOfFd = (number: number, index: number): string => `${'ab'[index]}${number.toString(36)}`;

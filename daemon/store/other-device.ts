@@ -1,12 +1,14 @@
 /**
- * What becomes of memory when the device, or the driver, is another one than before: a GPU that was replaced, an upgrade
- * of the driver. What the driver made means something to the same device and driver alone
+ * What becomes of memory when the device, or the driver, is another one than before: a GPU that was replaced,
+ * an upgrade of the driver. What the driver made means something to the same device and driver alone
  * (VkPhysicalDeviceIDProperties); a memfd is the host's, and any device may import it.
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import type { Device, DeviceInfo, MadeBy, MemoryPlan } from '../vulkan/device.js';
 
-/** Why memory of the driver's own cannot be imported; undefined where it is of this very device and driver. */
+/**
+ * Why memory of the driver's own cannot be imported; undefined where it is of this very device and driver.
+ */
 export function otherDevice(info: DeviceInfo, before: MadeBy): VkmemError | undefined {
   for (const [what, uuid] of [
     ['device', 'deviceUuid'],
@@ -20,7 +22,8 @@ export function otherDevice(info: DeviceInfo, before: MadeBy): VkmemError | unde
 }
 
 /**
- * How another device has what is kept in a memfd; undefined where it cannot, or the memory was the driver's own.
+ * How another device can import what is stored in a memfd; undefined where it cannot, or the memory was the
+ * driver's own.
  * @throws VkmemError DEVICE_LOST.
  */
 export async function planAnew(device: Device, before: MemoryPlan): Promise<MemoryPlan | undefined> {

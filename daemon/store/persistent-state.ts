@@ -1,34 +1,33 @@
 /**
- * Survival: the fd store and the ledger of one daemon, joined: what was kept before is restored, and what there is from
- * now on is kept, until the daemon ends; or there is no fd store, and nothing outlives the daemon.
+ * The persistent state of one daemon: its fd store and its ledger. What an earlier daemon persisted is
+ * restored, and everything made from now on is persisted.
  */
 import { join } from 'node:path';
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
-import type { Domain } from '../memory/domain.js';
 import type { MadeBy } from '../vulkan/device.js';
 import type { FdStore } from './fd-store.js';
 import { LedgerFile } from './ledger-file.js';
-import { Restore, type Restored } from './restore.js';
-import { STATE_FOLDER } from './state-folder.js';
+import { STATE_FOLDER } from './names.js';
+import { Restore, type Restored, type RestoreTargets } from './restore.js';
 import { StateWriter } from './state-writer.js';
 import { StoredFds } from './stored-fds.js';
 
-export class PersistentState {
-  readonly keeping: StateWriter;
+export class PersistentState implements AsyncDisposable {
+  readonly writer: StateWriter;
   readonly #ledger: LedgerFile;
-  readonly #handed: Map<string, OwnedFd[]>;
+  readonly #inherited: Map<string, OwnedFd[]>;
 
-  private constructor(ledger: LedgerFile, keeping: StateWriter, handed: Map<string, OwnedFd[]>) {
+  private constructor(ledger: LedgerFile, writer: StateWriter, inherited: Map<string, OwnedFd[]>) {
     this.#ledger = ledger;
-    this.keeping = keeping;
-    this.#handed = handed;
+    this.writer = writer;
+    this.#inherited = inherited;
   }
 
   /**
    * @param runtimeDir which the daemon has to itself.
-   * @param device that there is now. @param max fds that the policy lets it put there.
-   * @param handed what the fd store handed back, by name; taken.
-   * @param fault tells of what nobody is there to be told of.
+   * @param device the present one. @param max fds that the policy lets it put there.
+   * @param inherited fds of the fd store, by name; owned from here.
+   * @param fault reports a failure that no caller gets.
    * @throws VkmemError LEDGER_UNREADABLE; the fd store still has everything then.
    */
   static open(
@@ -36,28 +35,30 @@ export class PersistentState {
     device: MadeBy,
     fds: FdStore,
     max: number,
-    handed: Map<string, OwnedFd[]>,
+    inherited: Map<string, OwnedFd[]>,
     fault: (what: string, cause: unknown) => void,
   ): PersistentState {
     try {
       const ledger = LedgerFile.open(join(runtimeDir, STATE_FOLDER));
+      const { unreadable } = ledger;
+      if (unreadable.length > 0) fault('the ledger had records that cannot be read', unreadable);
       const stored = new StoredFds(fds, max, fault);
-      return new PersistentState(ledger, new StateWriter(ledger, device, stored), handed);
+      return new PersistentState(ledger, new StateWriter(ledger, device, stored), inherited);
     } catch (failure) {
-      for (const some of handed.values()) closeAll(some);
+      for (const some of inherited.values()) closeAll(some);
       fds.close();
       throw failure;
     }
   }
 
-  /** Once, before anybody is served. @throws VkmemError DEVICE_LOST, with everything kept as it was. */
-  restore(domain: Domain): Promise<Restored> {
-    return new Restore(domain, this.#ledger, this.keeping, this.#handed).run();
+  /** Once, before anybody is served. @throws VkmemError DEVICE_LOST, with everything stored as it was. */
+  restore(targets: RestoreTargets): Promise<Restored> {
+    return new Restore(targets, this.#ledger, this.writer, this.#inherited).run();
   }
 
-  /** Resolves when everything that was said has reached who keeps it. */
-  async close(): Promise<void> {
-    for (const some of this.#handed.values()) closeAll(some);
-    await this.keeping.close();
+  /** Resolves when everything that is to be stored has reached the fd store. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const some of this.#inherited.values()) closeAll(some);
+    await this.writer.close();
   }
 }

@@ -1,17 +1,21 @@
 /**
- * What is written down of allocations, sessions and grants, so that the next start knows what the fds are that it is
- * handed back. Plain values, as LMDB keeps them; another VERSION is written where one of them changes its meaning.
+ * The records of allocations, sessions and grants, which describe the fds that the next start inherits. Plain
+ * values, as LMDB stores them, each with the version of its format (ledger-file.ts writes it). A tenant is
+ * written as its key. VERSION changes where a record changes its meaning; upgrade.ts reads records of before.
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { Change } from '../memory/accounting/terms.js';
-import type { Allocation, AllocationTerms, GrantRecord } from '../memory/allocation/allocation.js';
+import type { Allocation, AllocationTerms } from '../memory/allocation/allocation.js';
+import type { GrantRecord } from '../memory/grant/record.js';
 import type { ServerTerms } from '../memory/ivshmem/server.js';
 import { type Session, tokenHash } from '../memory/session/session.js';
-import type { TicketTerms } from '../memory/ticket/ticket.js';
-import type { Identity } from '../policy/identity.js';
+import type { TicketTerms } from '../memory/ticket/tickets.js';
+import type { Identity, PeerCredentials } from '../policy/identity.js';
+import { tenantOfKey } from '../policy/tenant.js';
 import type { MadeBy, MemoryPlan } from '../vulkan/device.js';
 
-export const VERSION = 2;
+/** 3: tenants by key. 2: users by uid. */
+export const VERSION = 3;
 
 /** Of the ledger as a whole. */
 export interface HeadRecord {
@@ -20,7 +24,7 @@ export interface HeadRecord {
   readonly restarts: number;
 }
 
-/** One fd that is kept, under a name of its own: what has the same name is handed back in any order. */
+/** One stored fd, under a name of its own: fds of one name are inherited in any order. */
 export interface FdRecord {
   readonly name: string;
   /** The handle type, 0 for a memfd. */
@@ -32,7 +36,8 @@ export interface AllocationRecord {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly state: 'LIVE' | 'DRAINING';
-  readonly terms: Omit<AllocationTerms, 'owner' | 'maker'>;
+  readonly tenant: string;
+  readonly terms: Omit<AllocationTerms, 'tenant' | 'owner' | 'maker'>;
   /** Ids of sessions. */
   readonly owner: bigint | undefined;
   readonly maker: bigint | undefined;
@@ -45,12 +50,13 @@ export interface AllocationRecord {
 
 export interface SessionRecord {
   readonly id: bigint;
-  readonly identity: Identity;
+  readonly tenant: string;
+  readonly identity: PeerCredentials;
   readonly tokenHash: string;
   readonly clientName: string;
-  /** Whether its process's pidfd is kept. */
+  /** Whether its process's pidfd is stored. */
   readonly watched: boolean;
-  /** Whether it has ended, and left rights that its process may still use. */
+  /** Whether it has ended with orphaned locks. The field's name is part of the format on disk. */
   readonly departed: boolean;
   /** Whether nobody speaks for it; not written of others. */
   readonly entrusted?: true;
@@ -68,7 +74,7 @@ export interface StoredGrant {
 export interface TicketRecord {
   readonly id: string;
   readonly hash: string;
-  readonly ownerUid: number;
+  readonly tenant: string;
   /** Milliseconds since 1970. */
   readonly expiryDate: number;
   readonly usesLeft: number;
@@ -78,7 +84,7 @@ export interface TicketRecord {
 
 /** What SetQuota changed. */
 export interface QuotaRecord {
-  readonly uid: number;
+  readonly tenant: string;
   /** Heaps and bytes. */
   readonly limits: readonly (readonly [number, bigint])[];
   readonly reserved: readonly (readonly [number, bigint])[];
@@ -105,7 +111,7 @@ export interface PeerRecord {
   readonly joinedAt: number;
   /** Of its socket, and of its doorbells; none where it does not outlive the daemon. */
   readonly names: readonly string[];
-  /** Whether it was told all there was to tell. */
+  /** Whether every word for it was in its socket. */
   readonly settled: boolean;
   /** Whether it has read its handshake. */
   readonly read: boolean;
@@ -113,17 +119,25 @@ export interface PeerRecord {
 
 export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly FdRecord[]): AllocationRecord {
   const { id, createdAt, state, memory } = allocation;
-  const { owner, maker, ...terms } = allocation.terms;
+  const { tenant, owner, maker, ...terms } = allocation.terms;
   const { plan, imported } = memory;
   const who = { owner: owner?.id, maker: maker?.id };
-  return { id, createdAt, state, terms, ...who, plan, madeBy, imported, fds };
+  return { id, createdAt, state, tenant: tenant.key, terms, ...who, plan, madeBy, imported, fds };
 }
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {
-  const { id, identity, token, clientName } = session;
+  const { id, token, clientName } = session;
+  const { tenant, ...identity } = session.identity;
   const entrusted = session.entrusted && ({ entrusted: true } as const);
-  return { id, identity, tokenHash: tokenHash(token), clientName, watched, departed: false, ...entrusted };
+  const who = { tenant: tenant.key, identity };
+  return { id, ...who, tokenHash: tokenHash(token), clientName, watched, departed: false, ...entrusted };
 }
+
+/** The identity of the session's peer. */
+export const identityOf = ({ identity, tenant }: SessionRecord): Identity => ({
+  ...identity,
+  tenant: tenantOfKey(tenant),
+});
 
 export function grantRecordOf({ id, allocation, session, kind, access, fds }: GrantRecord): StoredGrant {
   return { id, allocation: allocation.id, session: session.id, kind, access, fds };

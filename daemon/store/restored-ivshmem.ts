@@ -1,18 +1,21 @@
 /**
- * Restoring what virtual machines are connected by: sockets listen again where they did, and connections go on where they were,
- * with the same ids and doorbells. A machine notices nothing.
+ * Restores ivshmem servers and their peers: sockets listen at the same paths, and connections continue with
+ * the same ids and doorbells. A virtual machine notices nothing.
  *
- * Hung up on is who was not told all when the daemon ended, and whose session did not outlive it; the others are told.
+ * A peer that was not settled when the daemon ended, or whose session did not outlive it, is hung up on, and
+ * its leave is announced to the others.
  */
-import { closeAll, FdStream, fileStatus, type OwnedFd } from '@vkmemd/proto';
+import { closeAll, DisposableStack, FdStream, fileStatus, NOTHING_HELD, type OwnedFd } from '@vkmemd/proto';
+import type { FdBudget } from '../limits/fd-budget.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import { endSession } from '../memory/allocation/draining.js';
-import type { Domain } from '../memory/domain.js';
+import type { IvshmemJoining } from '../memory/ivshmem/joining.js';
 import { type IvshmemPeer, IvshmemServer, type PeerLink } from '../memory/ivshmem/server.js';
+import type { IvshmemServers } from '../memory/ivshmem/servers.js';
 import { SharedFds } from '../memory/ivshmem/shared-fds.js';
-import { events } from '../requests/join-ivshmem.js';
+import type { Reporter } from '../memory/reporter.js';
+import type { SessionLifecycle } from '../memory/session/lifecycle.js';
 import type { InheritedFds } from './inherited-fds.js';
-import type { KeptIvshmem } from './kept-ivshmem.js';
+import type { IvshmemWriter } from './ivshmem-writer.js';
 import type { LedgerFile } from './ledger-file.js';
 import type { PeerRecord, ServerRecord } from './records.js';
 import type { RestoredSessions } from './restored-sessions.js';
@@ -20,102 +23,110 @@ import type { RestoredSessions } from './restored-sessions.js';
 /** The file type's bits of a socket. */
 const S_IFSOCK = 0o140000n;
 
-/** What is there of earlier starts. */
+/** Where servers and peers are restored. */
+export interface IvshmemTargets {
+  readonly ivshmem: IvshmemServers;
+  readonly joining: IvshmemJoining;
+  readonly fds: FdBudget;
+  readonly lifecycle: SessionLifecycle;
+  readonly reporter: Reporter;
+}
+
+/** The state of an earlier start. */
 interface Found {
   readonly ledger: LedgerFile;
-  readonly keeping: KeptIvshmem;
-  readonly handed: InheritedFds;
+  readonly writer: IvshmemWriter;
+  readonly inherited: InheritedFds;
   readonly sessions: RestoredSessions;
   readonly allocations: ReadonlyMap<string, Allocation>;
 }
 
 /** In one turn of the event loop: nobody joins in between. */
-export function restoreIvshmem(domain: Domain, found: Found): void {
-  const { keeping, ledger, sessions } = found;
+export function restoreIvshmem(targets: IvshmemTargets, found: Found): void {
+  const { writer, ledger, sessions } = found;
   const [servers, peers] = [ledger.servers.all, ledger.peers.all];
-  for (const { names, session } of peers) keeping.adopt(names, sessions.byId(session)?.identity.uid ?? 0);
+  for (const { names, session } of peers) writer.adopt(names, sessions.byId(session)?.identity.tenant);
   for (const record of servers) {
     const own = peers.filter(({ server }) => server === record.name);
-    restoreServer(domain, found, record, own);
+    restoreServer(targets, found, record, own);
   }
   const known = new Set(servers.map(({ name }) => name));
-  for (const peer of peers) if (!known.has(peer.server)) drop(domain, found, peer, takeAll(found, peer));
+  for (const peer of peers)
+    if (!known.has(peer.server)) hangUpPeer(targets, found, peer, removeFds(found, peer));
 }
 
 function restoreServer(
-  domain: Domain,
+  targets: IvshmemTargets,
   found: Found,
   record: ServerRecord,
   peers: readonly PeerRecord[],
 ): void {
-  const { handed, keeping, allocations } = found;
+  const { inherited, writer, allocations } = found;
   const allocation = allocations.get(record.allocation);
-  const uid = allocation?.terms.ownerUid ?? 0;
-  keeping.adopt([record.name], uid);
-  const [socket, ...more] = handed.take(record.name);
+  writer.adopt([record.name], allocation?.terms.tenant);
+  const [socket, ...more] = inherited.remove(record.name);
   closeAll(more);
   if (!socket || allocation?.state !== 'LIVE') {
     socket?.close();
-    keeping.forget(record);
-    for (const peer of peers) drop(domain, found, peer, takeAll(found, peer));
+    writer.removeServer(record);
+    for (const peer of peers) hangUpPeer(targets, found, peer, removeFds(found, peer));
     return;
   }
-  const server = new IvshmemServer(allocation, record.terms, domain.fds.count(uid, 1));
-  keeping.restored(server, record);
-  const missing = peers.filter((peer) => !restorePeer(domain, found, server, peer));
+  const server = new IvshmemServer(allocation, record.terms, targets.fds.count(allocation.terms.tenant, 1));
+  writer.restored(server, record);
+  const missing = peers.filter((peer) => !restorePeer(targets, found, server, peer));
   server.ids.restored(record.nextId);
-  domain.ivshmem.restore(server);
-  domain.ivshmem.sockets.serve(server, socket);
-  for (const { id } of missing) server.tellOfLeave(id);
+  targets.ivshmem.restore(server, socket, targets.joining.accept);
+  for (const { id } of missing) server.announceLeave(id);
 }
 
-/** Whether it is there. */
-function restorePeer(domain: Domain, found: Found, server: IvshmemServer, record: PeerRecord): boolean {
+/** @returns whether the peer continues. */
+function restorePeer(
+  targets: IvshmemTargets,
+  found: Found,
+  server: IvshmemServer,
+  record: PeerRecord,
+): boolean {
   const { id, joinedAt } = record;
   const { vectors } = server.terms;
   const session = found.sessions.byId(record.session);
-  const fds = takeAll(found, record);
+  const fds = removeFds(found, record);
   const [socket, ...doorbells] = fds;
   const giveUp = (why: string) => {
-    domain.events.note(`ivshmem peer ${id} of ${server.allocation.id} did not outlive the daemon: ${why}`);
-    drop(domain, found, record, fds);
+    targets.reporter.note(`ivshmem peer ${id} of ${server.allocation.id} did not outlive the daemon: ${why}`);
+    hangUpPeer(targets, found, record, fds);
     return false;
   };
   if (!session || session.ended || session.process?.exited) return giveUp('its session did not');
-  if (!record.settled) return giveUp('it was not told all');
+  if (!record.settled) return giveUp('not every word for it was in its socket');
   if (!socket || doorbells.length !== vectors) return giveUp('fds are missing');
-  const { uid } = session.identity;
-  const told = events(domain, server, () => peer);
+  const { tenant } = session.identity;
+  let peer: IvshmemPeer | undefined;
+  const events = targets.joining.linkEvents(server, () => peer);
   let link: PeerLink;
   try {
-    link = domain.ivshmem.sockets.connect(session, socket, told, !record.read);
+    link = targets.ivshmem.sockets.connect(session, socket, events, !record.read);
   } catch (failure) {
     return giveUp(String(failure));
   }
   server.ids.restore(id);
-  const ends = [session.process?.watch(() => link.hangUp()), domain.fds.count(uid, 1)];
-  const peer: IvshmemPeer = {
-    id,
-    session,
-    doorbells: new SharedFds(doorbells, domain.fds.count(uid, vectors)),
-    link,
-    forget: () => {
-      for (const end of ends) end?.();
-    },
-    joinedAt,
-  };
+  const held = new DisposableStack();
+  held.use(session.process?.watch(() => link.hangUp()) ?? NOTHING_HELD);
+  held.use(targets.fds.count(tenant, 1));
+  const shared = new SharedFds(doorbells, targets.fds.count(tenant, vectors));
+  peer = { id, session, doorbells: shared, link, held, joinedAt };
   server.restore(peer);
   return true;
 }
 
-/** Its socket and its doorbells, as far as they are there. */
-function takeAll({ handed }: Found, { names }: PeerRecord): OwnedFd[] {
-  return names.flatMap((name) => handed.take(name).slice(0, 1));
+/** Its socket and its doorbells, as far as they were inherited. */
+function removeFds({ inherited }: Found, { names }: PeerRecord): OwnedFd[] {
+  return names.flatMap((name) => inherited.remove(name).slice(0, 1));
 }
 
 /**
- * Closes sockets and doorbells of peers, hanging up on the former, whoever keeps another copy. What a peer sent on one is not closed here,
- * since that may block.
+ * Closes sockets and doorbells of peers; sockets are shut down for holders of other copies too. What a peer
+ * sent on one is not closed here, since that may block.
  */
 export function hangUpAll(fds: readonly OwnedFd[]): void {
   for (const fd of fds.filter(({ open }) => open)) {
@@ -124,10 +135,15 @@ export function hangUpAll(fds: readonly OwnedFd[]): void {
   }
 }
 
-/** Hangs up on a peer that cannot go on. @param fds taken; the first may be its socket. */
-function drop(domain: Domain, found: Found, record: PeerRecord, fds: readonly OwnedFd[]): void {
-  found.keeping.forgetPeer(record);
+/** Hangs up on a peer that cannot continue. @param fds closed here; the first may be its socket. */
+function hangUpPeer(
+  targets: IvshmemTargets,
+  found: Found,
+  record: PeerRecord,
+  fds: readonly OwnedFd[],
+): void {
+  found.writer.removePeer(record);
   const session = found.sessions.byId(record.session);
-  if (session) void endSession(domain, session);
+  if (session) void targets.lifecycle.end(session);
   hangUpAll(fds);
 }

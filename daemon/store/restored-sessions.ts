@@ -1,36 +1,50 @@
 /**
- * Sessions that outlived their daemon: those whose processes live. They sleep until these come back, or end with them. Of
- * a session that had ended before, and left rights (departed.ts), the rights are there again, as long as its process is.
+ * Sessions that outlived their daemon: those whose processes live. They sleep until their processes
+ * reconnect, or end with them. The orphaned locks of a session that had ended before
+ * (memory/grant/orphaned-locks.ts) are restored as long as its process lives.
  *
- * Limits: a process may exit at any moment of the restoring; who is not watched over yet ends when that begins.
+ * Limits: a process may exit at any moment of the restore; its session ends once the watch of its process
+ * begins.
  */
 import { closeAll, hasExited } from '@vkmemd/proto';
-import { endSession } from '../memory/allocation/draining.js';
-import type { Domain } from '../memory/domain.js';
-import { dropGrant } from '../memory/grant/grant.js';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Grants } from '../memory/grant/grants.js';
+import type { OrphanedLocks } from '../memory/grant/orphaned-locks.js';
 import { ClientProcess } from '../memory/session/client-process.js';
-import { publishSessionBegin } from '../memory/session/events.js';
-import { Session } from '../memory/session/session.js';
+import type { SessionEvents } from '../memory/session/events.js';
+import type { SessionLifecycle } from '../memory/session/lifecycle.js';
+import { Session, type Sessions } from '../memory/session/session.js';
+import { sameTenant, type Tenant } from '../policy/tenant.js';
 import type { InheritedFds } from './inherited-fds.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfSession } from './names.js';
-import type { SessionRecord } from './records.js';
+import { identityOf, type SessionRecord } from './records.js';
 import type { StateWriter } from './state-writer.js';
 
-export class RestoredSessions {
-  readonly #domain: Domain;
-  readonly #ledger: LedgerFile;
-  readonly #keeping: StateWriter;
-  readonly #handed: InheritedFds;
-  readonly #sessions = new Map<bigint, Session>();
-  /** Those of them that had ended. */
-  readonly #departed = new Set<Session>();
+/** Where sessions are restored. */
+export interface SessionTargets {
+  readonly sessions: Sessions;
+  readonly sessionEvents: SessionEvents;
+  readonly lifecycle: SessionLifecycle;
+  readonly grants: Grants;
+  readonly orphanedLocks: OrphanedLocks;
+  readonly fds: FdBudget;
+}
 
-  constructor(domain: Domain, ledger: LedgerFile, keeping: StateWriter, handed: InheritedFds) {
-    this.#domain = domain;
+export class RestoredSessions {
+  readonly #with: SessionTargets;
+  readonly #ledger: LedgerFile;
+  readonly #writer: StateWriter;
+  readonly #inherited: InheritedFds;
+  readonly #sessions = new Map<bigint, Session>();
+  /** Those of them that had ended with orphaned locks. */
+  readonly #ended = new Set<Session>();
+
+  constructor(targets: SessionTargets, ledger: LedgerFile, writer: StateWriter, inherited: InheritedFds) {
+    this.#with = targets;
     this.#ledger = ledger;
-    this.#keeping = keeping;
-    this.#handed = handed;
+    this.#writer = writer;
+    this.#inherited = inherited;
   }
 
   /** How many there are. */
@@ -38,30 +52,31 @@ export class RestoredSessions {
     return this.#sessions.size;
   }
 
-  /** As it was written down; crossed out where its process has exited. */
+  /** Restores a session from its record; removes the record where its process has exited. */
   restore(record: SessionRecord): void {
-    const { sessions, fds: budget } = this.#domain;
+    const { sessions, sessionEvents, fds: budget } = this.#with;
     sessions.skipIds(record.id);
     const name = nameOfSession(record.id);
-    const fds = this.#handed.take(name);
-    if (fds.length > 0) this.#keeping.adopt(name, record.identity.uid, fds.length);
+    const fds = this.#inherited.remove(name);
+    const identity = identityOf(record);
+    if (fds.length > 0) this.#writer.adopt(name, identity.tenant, fds.length);
     const [pidfd, ...more] = fds;
     closeAll(more);
     if (!pidfd || hasExited(pidfd)) {
       pidfd?.close();
       this.#ledger.sessions.remove(record.id);
-      this.#keeping.release(name);
+      this.#writer.release(name);
       return;
     }
-    const { id, identity, tokenHash, clientName, entrusted = false } = record;
-    const process = new ClientProcess(identity.pid, pidfd, budget.count(identity.uid, 1));
+    const { id, tokenHash, clientName, entrusted = false } = record;
+    const process = new ClientProcess(identity.pid, pidfd, budget.count(identity.tenant, 1));
     const asleep = { id, identity, tokenHash, clientName, process, entrusted };
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
     session.process = process;
-    if (record.departed) this.#departed.add(session);
-    else publishSessionBegin(this.#domain, session);
+    if (record.departed) this.#ended.add(session);
+    else if (sessionEvents.hasSubscribers) sessionEvents.publish({ event: 'BEGUN', session });
     this.#sessions.set(id, session);
-    this.#keeping.adoptSession(session, record.departed);
+    this.#writer.adoptSession(session, record.departed);
   }
 
   /** One that is there, ended or not. */
@@ -69,35 +84,30 @@ export class RestoredSessions {
     return this.#sessions.get(id);
   }
 
-  /** One of this user that has not ended. Its id is of no other session any more. */
-  awake(id: bigint | undefined, uid: number): Session | undefined {
+  /** One of this tenant that has not ended. Its id is of no other session any more. */
+  awake(id: bigint | undefined, tenant: Tenant): Session | undefined {
     if (id === undefined) return undefined;
-    this.#domain.sessions.skipIds(id);
+    this.#with.sessions.skipIds(id);
     const session = this.#sessions.get(id);
-    const ended = session && this.#departed.has(session);
-    return session?.identity.uid === uid && !ended ? session : undefined;
+    const ended = session && this.#ended.has(session);
+    return session && sameTenant(session.identity.tenant, tenant) && !ended ? session : undefined;
   }
 
-  /** Once grants are there: those that had ended leave their rights again. */
-  depart(): void {
-    for (const session of this.#departed) {
+  /** Orphans the locks of sessions that had ended. Called once all grants are restored. */
+  orphanLocks(): void {
+    for (const session of this.#ended) {
       this.#sessions.delete(session.id);
       session.ended = true;
-      const leaves = this.#domain.orphanedLocks.keep(session);
-      for (const grant of [...session.grants.values()]) dropGrant(this.#domain, grant);
+      const leaves = this.#with.orphanedLocks.retain(session);
+      for (const grant of this.#with.grants.ofSession(session)) this.#with.grants.drop(grant);
       if (leaves) continue;
-      this.#keeping.departed(session);
-      session.process?.letGo();
+      this.#writer.locksReleased(session);
+      session.process?.closeUnwatched();
     }
   }
 
-  /** Each ends with its process, unless that comes back first; at once where there is nothing to come back for. */
+  /** Ends each session with its process, unless that reconnects first; at once where the session is idle. */
   watchOver(): void {
-    for (const session of this.#sessions.values()) {
-      const { process } = session;
-      session.sleeping = process?.watch(() => void endSession(this.#domain, session));
-      // Whoever exited before was watched by nobody.
-      if (session.idle || process?.exited) void endSession(this.#domain, session);
-    }
+    for (const session of this.#sessions.values()) this.#with.lifecycle.watchSleeping(session);
   }
 }

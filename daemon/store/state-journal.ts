@@ -1,16 +1,18 @@
 /**
- * What stands beside memory, and outlives this process too: tickets, by the hash of their secrets, and what SetQuota
- * changed. Nothing of it has fds.
+ * What outlives this process beside memory and has no fds: tickets, by the hash of their secrets, and what SetQuota
+ * changed.
  */
 
+import type { Quotas } from '../memory/accounting/quotas.js';
 import type { Change } from '../memory/accounting/terms.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Domain } from '../memory/domain.js';
 import type { Journal } from '../memory/persistence.js';
-import type { Ticket } from '../memory/ticket/ticket.js';
+import type { Reporter } from '../memory/reporter.js';
+import type { Ticket, Tickets } from '../memory/ticket/tickets.js';
 import type { Identity } from '../policy/identity.js';
+import { type Tenant, tenantOfKey } from '../policy/tenant.js';
 import type { LedgerFile } from './ledger-file.js';
-import type { QuotaRecord, TicketRecord } from './records.js';
+import { identityOf, type QuotaRecord, type TicketRecord } from './records.js';
 
 export class StateJournal implements Journal {
   readonly #ledger: LedgerFile;
@@ -20,14 +22,14 @@ export class StateJournal implements Journal {
   }
 
   ticketChanged(ticket: Ticket): void {
-    const { id, hash, ownerUid, expiryDate, usesLeft } = ticket;
+    const { id, hash, tenant, expiryDate, usesLeft } = ticket;
     const { allocation, ...terms } = ticket.terms;
-    // Of what does not outlive this process nobody could claim anything later.
-    if (!allocation.kept) return;
+    // Memory that does not outlive this process cannot be claimed later.
+    if (!allocation.persisted) return;
     const record: TicketRecord = {
       id,
       hash,
-      ownerUid,
+      tenant: tenant.key,
       expiryDate,
       usesLeft,
       terms,
@@ -40,54 +42,67 @@ export class StateJournal implements Journal {
     this.#ledger.tickets.remove(id);
   }
 
-  quotaChanged(uid: number, change: Change | undefined): void {
+  quotaChanged({ key }: Tenant, change: Change | undefined): void {
     if (!change) {
-      this.#ledger.quotas.remove(BigInt(uid));
+      this.#ledger.quotas.remove(key);
       return;
     }
     const { limits, reserved, ...counts } = change;
-    this.#ledger.quotas.put(BigInt(uid), { uid, limits: [...limits], reserved: [...reserved], counts });
+    this.#ledger.quotas.put(key, { tenant: key, limits: [...limits], reserved: [...reserved], counts });
   }
 }
 
-/** Quotas as they were changed, where the policy still lets them be: before anything that they may let users have. */
-export function restoreQuotas(domain: Domain, ledger: LedgerFile): void {
-  const peers = new Map(ledger.sessions.all.map(({ identity }) => [identity.uid, identity]));
-  for (const record of ledger.quotas.all) restoreQuota(domain, ledger, record, peers.get(record.uid));
+/** Where quotas are restored. */
+export interface QuotaTargets {
+  readonly quotas: Quotas;
+  readonly reporter: Reporter;
 }
 
-/** Tickets of allocations that are there again. */
+/** Where tickets are restored. */
+export interface TicketTargets {
+  readonly quotas: Quotas;
+  readonly tickets: Tickets;
+}
+
+/** Quotas as they were changed, as far as the policy allows: before anything that they let tenants have. */
+export function restoreQuotas(targets: QuotaTargets, ledger: LedgerFile): void {
+  const peers = new Map(ledger.sessions.all.map((record) => [record.tenant, identityOf(record)]));
+  for (const record of ledger.quotas.all) restoreQuota(targets, ledger, record, peers.get(record.tenant));
+}
+
+/** Tickets of allocations that were restored. */
 export function restoreTickets(
-  domain: Domain,
+  { quotas, tickets }: TicketTargets,
   ledger: LedgerFile,
   allocations: ReadonlyMap<string, Allocation>,
 ): void {
-  for (const { id, allocation: of, hash, ownerUid, expiryDate, usesLeft, terms } of ledger.tickets.all) {
+  for (const { allocation: of, terms, ...record } of ledger.tickets.all) {
     const allocation = allocations.get(of);
-    if (!allocation || expiryDate <= Date.now() || usesLeft <= 0) {
-      ledger.tickets.remove(id);
+    if (!allocation || record.expiryDate <= Date.now() || record.usesLeft <= 0) {
+      ledger.tickets.remove(record.id);
       continue;
     }
-    const lease = domain.quotas.byUid(ownerUid).count('tickets');
-    const whole = { ...terms, allocation };
-    domain.tickets.restore(whole, { id, hash, ownerUid, expiryDate, usesLeft }, () => lease.release());
+    const tenant = tenantOfKey(record.tenant);
+    const counted = quotas.ofTenant(tenant).count('tickets');
+    tickets.restore({ ...terms, allocation }, { ...record, tenant }, counted);
   }
 }
 
 function restoreQuota(
-  domain: Domain,
+  { quotas, reporter }: QuotaTargets,
   ledger: LedgerFile,
-  { uid, limits, reserved, counts }: QuotaRecord,
+  { tenant: key, limits, reserved, counts }: QuotaRecord,
   peer: Identity | undefined,
 ): void {
   const change: Change = { limits: new Map(limits), reserved: new Map(reserved), ...counts };
-  // By the rules for the user's processes, where some may be there still.
-  const quota = peer ? domain.quotas.of(peer) : domain.quotas.byUid(uid);
-  const conflict = domain.quotas.conflict(quota, change);
+  const tenant = tenantOfKey(key);
+  // By the rules for the tenant's processes, where one may still be running.
+  const quota = peer ? quotas.of(peer) : quotas.ofTenant(tenant);
+  const conflict = quotas.conflict(quota, change);
   if (conflict === undefined) {
     quota.set(change);
     return;
   }
-  ledger.quotas.remove(BigInt(uid));
-  domain.events.note(`what SetQuota gave user ${uid} is in conflict, and gone: ${conflict}`);
+  ledger.quotas.remove(key);
+  reporter.note(`what SetQuota gave user ${tenant.name} is in conflict, and gone: ${conflict}`);
 }

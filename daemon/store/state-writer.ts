@@ -1,19 +1,22 @@
 /**
- * Keeping: how allocations, sessions and grants outlive this process. Fds go into the fd store, what they are into the
- * ledger file.
+ * Persists allocations, sessions and grants, so that they outlive this process: fds in the fd store, records
+ * in the ledger file.
  *
- * The order is such that a kill at any instruction leaves what the next start can tell apart. An allocation is kept from
- * when it is written down, after its fds were put; fds that are not written down belong to an allocation that nobody was
- * told of, and are let go. It is crossed out before its fds are removed; so fds without a line are let go there too. A
- * session is kept once it has something to lose, its process's pidfd first.
+ * The order lets the next start distinguish every case after a kill at any instruction. An allocation is
+ * persisted once its record is written, after its fds were stored; fds without a record belong to an
+ * allocation whose request was never answered, and are released. Its record is removed before its fds are, so
+ * fds without a record are released there too. A session is persisted with the first thing that it owns, its
+ * process's pidfd first.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import { failpoint } from '#failpoint';
-import type { Allocation, GrantRecord } from '../memory/allocation/allocation.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
+import type { GrantRecord } from '../memory/grant/record.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Session } from '../memory/session/session.js';
+import type { Tenant } from '../policy/tenant.js';
 import type { MadeBy } from '../vulkan/device.js';
-import { KeptIvshmem } from './kept-ivshmem.js';
+import { IvshmemWriter } from './ivshmem-writer.js';
 import type { LedgerFile } from './ledger-file.js';
 import { nameOfFd, nameOfSession } from './names.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
@@ -21,34 +24,36 @@ import { StateJournal } from './state-journal.js';
 import type { StoredFds } from './stored-fds.js';
 
 export class StateWriter implements Persistence {
-  readonly keeps = true;
-  readonly standing: StateJournal;
-  readonly ivshmem: KeptIvshmem;
+  readonly persists = true;
+  readonly journal: StateJournal;
+  readonly ivshmem: IvshmemWriter;
   #restarts = 0;
   readonly #ledger: LedgerFile;
   readonly #device: MadeBy;
   readonly #fds: StoredFds;
   /** The names of allocations, by their ids. */
   readonly #allocations = new Map<string, string[]>();
-  /** Those that are written down, from when that began: whether the next start can tell that its process lives. */
+  /**
+   * Persisted sessions, from the start of the write: whether the next start can watch the session's process.
+   */
   readonly #sessions = new Map<Session, Promise<boolean>>();
-  /** The grants of departed sessions that stay with them. */
-  readonly #departed = new Map<Session, bigint[]>();
+  /** Ended sessions with orphaned locks, and the grants whose records stay as long as the locks do. */
+  readonly #orphaned = new Map<Session, bigint[]>();
 
-  /** @param device that there is now. */
+  /** @param device the present one. */
   constructor(ledger: LedgerFile, { deviceUuid, driverUuid }: MadeBy, fds: StoredFds) {
     this.#ledger = ledger;
     this.#device = { deviceUuid, driverUuid };
-    this.standing = new StateJournal(ledger);
+    this.journal = new StateJournal(ledger);
     this.#fds = fds;
-    this.ivshmem = new KeptIvshmem(ledger, fds);
+    this.ivshmem = new IvshmemWriter(ledger, fds);
   }
 
   async made(allocation: Allocation): Promise<void> {
-    const handles = await allocation.memory.keep();
+    const handles = await allocation.memory.persistentHandles();
     try {
       const { owner, maker } = allocation.terms;
-      // What cannot outlive the process has nothing that a client could ask for again.
+      // Memory without such handles cannot be claimed after a restart.
       if (handles.size === 0) return;
       if (maker) await this.#write(maker);
       const outlives = owner ? await this.#write(owner) : true;
@@ -59,7 +64,7 @@ export class StateWriter implements Persistence {
       try {
         failpoint('made:nothing');
         for (const { name, type } of fds) {
-          await this.#fds.put(name, allocation.terms.ownerUid, [handles.get(type) as OwnedFd]);
+          await this.#fds.put(name, allocation.terms.tenant, [handles.get(type) as OwnedFd]);
         }
         failpoint('made:stored');
       } catch (failure) {
@@ -72,7 +77,7 @@ export class StateWriter implements Persistence {
         return;
       }
       this.#ledger.allocations.put(allocation.id, recordOf(allocation, this.#device, fds));
-      allocation.kept = outlives;
+      allocation.persisted = outlives;
       failpoint('made:written');
     } finally {
       closeAll(handles.values());
@@ -91,7 +96,7 @@ export class StateWriter implements Persistence {
     failpoint('gone:written');
     const names = this.#allocations.get(id);
     this.#allocations.delete(id);
-    return names && this.#fds.letGo(names);
+    return names && this.#fds.releaseAndWait(names);
   }
 
   async begun(session: Session): Promise<void> {
@@ -103,7 +108,7 @@ export class StateWriter implements Persistence {
     if (!first) return;
     await this.#write(first.session);
     // The session may have ended meanwhile, and its grants with it.
-    const there = grants.filter(({ id, session }) => session.grants.has(id));
+    const there = grants.filter(({ dropped }) => !dropped);
     this.together(() => {
       for (const grant of there) this.#ledger.grants.put(grant.id, grantRecordOf(grant));
     });
@@ -111,29 +116,29 @@ export class StateWriter implements Persistence {
   }
 
   dropped({ id, session, allocation }: GrantRecord): void {
-    const stays = allocation.sharing.mode !== 'SHARED' && allocation.state === 'LIVE';
-    const left = this.#departed.get(session);
+    const stays = allocation.lock.mode !== 'SHARED' && allocation.state === 'LIVE';
+    const left = this.#orphaned.get(session);
     if (left && stays) left.push(id);
     else this.#ledger.grants.remove(id);
   }
 
-  ended(session: Session, leavesRights: boolean): void {
+  ended(session: Session, leavesLocks: boolean): void {
     if (!this.#sessions.has(session)) return;
-    if (!leavesRights) {
-      this.#cross(session);
+    if (!leavesLocks) {
+      this.#remove(session);
       return;
     }
-    this.#departed.set(session, []);
+    this.#orphaned.set(session, []);
     const record = this.#ledger.sessions.get(session.id);
     if (record) this.#ledger.sessions.put(session.id, { ...record, departed: true });
   }
 
-  departed(session: Session): void {
-    const grants = this.#departed.get(session) ?? [];
-    this.#departed.delete(session);
+  locksReleased(session: Session): void {
+    const grants = this.#orphaned.get(session) ?? [];
+    this.#orphaned.delete(session);
     this.together(() => {
       for (const grant of grants) this.#ledger.grants.remove(grant);
-      this.#cross(session);
+      this.#remove(session);
     });
   }
 
@@ -145,57 +150,57 @@ export class StateWriter implements Persistence {
     return this.#restarts;
   }
 
-  /** One more start of the daemon goes on with what there was. */
-  survived(before: number): void {
+  /** The daemon has restarted once more with this state. */
+  countRestart(before: number): void {
     this.#restarts = before + 1;
   }
 
-  /** A user's fds have the name, since an earlier start. @param id of the allocation, if it is one's. */
-  adopt(name: string, uid: number, fds: number, id?: string): void {
-    this.#fds.adopt(name, uid, fds);
+  /** Adopts a tenant's fds of an earlier start, by name. @param id of their allocation, if they have one. */
+  adopt(name: string, tenant: Tenant, fds: number, id?: string): void {
+    this.#fds.adopt(name, tenant, fds);
     if (id !== undefined) this.#allocations.set(id, [...(this.#allocations.get(id) ?? []), name]);
   }
 
-  /** The same of a session; @param departed where it has ended with rights. */
-  adoptSession(session: Session, departed: boolean): void {
+  /** Adopts a session of an earlier start. @param ended whether it ended with orphaned locks. */
+  adoptSession(session: Session, ended: boolean): void {
     this.#sessions.set(session, Promise.resolve(true));
-    if (departed) this.#departed.set(session, []);
+    if (ended) this.#orphaned.set(session, []);
   }
 
-  /** Lets go of what is kept under the name. */
+  /** Releases what is stored under the name. */
   release(name: string): void {
     this.#fds.release(name);
   }
 
-  /** The same of fds that nothing was written down of; resolves when it is done. */
-  letGo(name: string): Promise<void> {
-    this.#fds.adopt(name);
-    return this.#fds.letGo([name]);
+  /** Releases fds that have no record; resolves when the fd store has closed them. */
+  releaseAndWait(name: string): Promise<void> {
+    this.#fds.adopt(name, undefined, 0);
+    return this.#fds.releaseAndWait([name]);
   }
 
-  /** Resolves when all that was said has reached who keeps it. */
+  /** Resolves when everything has reached the fd store and the ledger file. */
   async close(): Promise<void> {
     await this.#fds.close();
     await this.#ledger.close();
   }
 
-  /** Once. Of one without a pidfd nobody could say later whether its process lives: it ends with this process. */
+  /** Once. A session without a pidfd ends with this process: the next start could not watch its process. */
   #write(session: Session): Promise<boolean> {
     const known = this.#sessions.get(session);
     if (known) return known;
-    const writing = this.#keep(session);
+    const writing = this.#writeOnce(session);
     this.#sessions.set(session, writing);
     writing.catch(() => this.#sessions.delete(session));
     return writing;
   }
 
-  async #keep(session: Session): Promise<boolean> {
+  async #writeOnce(session: Session): Promise<boolean> {
     const pidfd = session.process?.pidfd();
     const name = nameOfSession(session.id);
     try {
-      if (pidfd) await this.#fds.put(name, session.identity.uid, [pidfd]);
+      if (pidfd) await this.#fds.put(name, session.identity.tenant, [pidfd]);
       failpoint('session:stored');
-      if (session.ended) this.#cross(session);
+      if (session.ended) this.#remove(session);
       else this.#ledger.sessions.put(session.id, sessionRecordOf(session, pidfd !== undefined));
       return pidfd !== undefined;
     } finally {
@@ -203,7 +208,7 @@ export class StateWriter implements Persistence {
     }
   }
 
-  #cross(session: Session): void {
+  #remove(session: Session): void {
     this.#sessions.delete(session);
     this.#ledger.sessions.remove(session.id);
     this.release(nameOfSession(session.id));

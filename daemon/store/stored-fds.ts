@@ -1,26 +1,30 @@
 /**
- * What this daemon has in the fd store, by its names, and on whose account.
+ * The fds that this daemon has in the fd store, by name, with the tenant that each is charged to.
  *
- * The store is one for everybody: no more goes into it than the policy says (`stored_fds`) and the manager takes, and the
- * last quarter of that is for users who have few (limits/shares.ts). What an earlier daemon left counts as well.
+ * All tenants share the store: it holds at most what the policy (`stored_fds`) and the manager permit, and
+ * the last quarter of that is for tenants that have few (limits/shares.ts). What an earlier daemon stored
+ * counts as well.
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { type GiveBack, Shares } from '../limits/shares.js';
+import { Shares } from '../limits/shares.js';
+import type { Tenant } from '../policy/tenant.js';
 import type { FdStore } from './fd-store.js';
 import { numberOf } from './names.js';
 
-/** A user who has that much can work. */
+/** A tenant that has this many can work. */
 const FEW = 4;
+/** The tenant that fds without a record are charged to until they are released. */
+const UNKNOWN: Tenant = { key: 'unknown', uid: undefined, name: 'unknown' };
 
 export class StoredFds {
   readonly #store: FdStore;
   readonly #shares: Shares;
   readonly #fault: (what: string, cause: unknown) => void;
-  /** With what takes each off its user's account. */
-  readonly #names = new Map<string, GiveBack>();
+  /** Each name with its tenant's share. */
+  readonly #names = new Map<string, Disposable>();
   #lastNumber = 0;
 
-  /** @param max fds. @param fault tells of what nobody is there to be told of. */
+  /** @param max fds. @param fault reports failures that no caller gets. */
   constructor(store: FdStore, max: number, fault: (what: string, cause: unknown) => void) {
     this.#store = store;
     this.#shares = new Shares(() => Math.min(store.capacity, max), FEW);
@@ -38,18 +42,20 @@ export class StoredFds {
     return this.#lastNumber;
   }
 
-  /** The name is still in use since an earlier start, for so many fds of a user; of nobody's where nothing is known of it. */
-  adopt(name: string, uid = 0, fds = 0): void {
-    this.#names.set(name, this.#shares.count(uid, fds));
+  /**
+   * Adopts a name of an earlier start, with so many fds of a tenant; undefined where the tenant is not known.
+   */
+  adopt(name: string, tenant: Tenant | undefined, fds: number): void {
+    this.#names.set(name, this.#shares.count(tenant ?? UNKNOWN, fds));
     this.#lastNumber = Math.max(this.#lastNumber, numberOf(name));
   }
 
   /**
    * @param fds Borrowed until it resolves.
-   * @throws VkmemError TOO_MANY_FILES, and as FdStore.put(); nothing has the name then.
+   * @throws VkmemError TOO_MANY_FILES, and as FdStore.put(); nothing is stored under the name then.
    */
-  async put(name: string, uid: number, fds: readonly OwnedFd[]): Promise<void> {
-    this.#names.set(name, this.#take(uid, fds.length));
+  async put(name: string, tenant: Tenant, fds: readonly OwnedFd[]): Promise<void> {
+    this.#names.set(name, this.#count(tenant, fds.length));
     try {
       await this.#store.put(name, fds);
     } catch (failure) {
@@ -58,38 +64,41 @@ export class StoredFds {
     }
   }
 
-  /** Lets go of what has the name; does nothing where nothing has it. */
+  /** Releases what is stored under the name; does nothing where nothing is. */
   release(name: string): void {
-    const giveBack = this.#names.get(name);
-    if (!giveBack) return;
+    const share = this.#names.get(name);
+    if (!share) return;
     this.#names.delete(name);
-    this.#store.remove(name).then(giveBack, (failure) => this.#notLetGo(name, failure));
+    this.#store.remove(name).then(
+      () => share[Symbol.dispose](),
+      (failure) => this.#releaseFailed(name, failure),
+    );
   }
 
-  /** The same of several; resolves when the manager has closed them, or is not there to be asked. */
-  async letGo(names: readonly string[]): Promise<void> {
+  /** Releases several; resolves when the manager has closed them, or cannot be reached. */
+  async releaseAndWait(names: readonly string[]): Promise<void> {
     for (const name of names) this.release(name);
-    await this.#store.settled().catch((failure) => this.#notLetGo(names.join(', '), failure));
+    await this.#store.settled().catch((failure) => this.#releaseFailed(names.join(', '), failure));
   }
 
-  /** Resolves when the manager has dealt with everything. */
+  /** Resolves when the manager has processed everything. */
   async close(): Promise<void> {
     await this.#store.settled();
     this.#store.close();
   }
 
-  #take(uid: number, fds: number): GiveBack {
-    const taken = this.#shares.take(uid, fds);
+  #count(tenant: Tenant, fds: number): Disposable {
+    const taken = this.#shares.take(tenant, fds);
     if (typeof taken !== 'string') return taken;
-    const limit = taken === 'user' ? this.#shares.maxOf(uid) : this.#shares.capacity;
+    const limit = taken === 'user' ? this.#shares.maxOf(tenant) : this.#shares.capacity;
     const reason =
       taken === 'user'
-        ? `The fd store keeps no more than ${limit} fds of user ${uid} while it has few left.`
+        ? `The fd store keeps no more than ${limit} fds of user ${tenant.name} while it has few left.`
         : `The fd store keeps no more than ${limit} fds.`;
     throw new VkmemError('TOO_MANY_FILES', reason, { limit: String(limit), whose: taken });
   }
 
-  #notLetGo(name: string, failure: unknown): void {
-    this.#fault(`what was kept as ${name} could not be let go`, failure);
+  #releaseFailed(name: string, failure: unknown): void {
+    this.#fault(`the fds stored as ${name} could not be released`, failure);
   }
 }

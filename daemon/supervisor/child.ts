@@ -1,147 +1,118 @@
 /**
- * A child of the keeper: one process, from its start to its end.
+ * A child of the supervisor: one process, from its start to its end.
  *
- * It begins with the kept fds from 3 on, as a service that systemd starts does, in the order of their numbers here: so
- * each moves down, and starting a child takes no more fds than there are. Ending it is asked for first and made
- * sure of later: SIGTERM (or SIGABRT, for one that is silent), then SIGKILL. It is silent when it has said READY=1 and
- * then no WATCHDOG=1 for as long as was agreed.
+ * Its stored fds are numbered from 3, as systemd numbers a service's. They are passed in the order of their numbers in this
+ * process, so that each is moved to a lower number and starting a child needs no additional fds. A child is ended by
+ * SIGTERM, or by SIGABRT where its watchdog expired, and by SIGKILL after a timeout. The watchdog expires when the child has
+ * sent READY=1 and then sends no WATCHDOG=1 for the agreed time.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Kept } from './kept-fds.js';
-import type { Notice } from './notice.js';
+import { childEnvironment } from './environment.js';
+import type { StoredFd } from './fd-store.js';
+import type { Notification } from './notification.js';
 import type { Settings } from './settings.js';
 
-/** What is run: a program and its arguments. */
+/** The program that is run, and its arguments. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
 }
 
-/** How it ended; `failure`: it did not even begin. */
-export interface Ended {
+/** How a child ended; with `failure`, it could not be started. */
+export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly failure?: Error;
 }
 
-/** What a manager gives its services, which no child is to have from the keeper's own. */
-const OF_MANAGERS = [
-  'NOTIFY_SOCKET',
-  'FDSTORE',
-  'VKMEMD_FDSTORE_MAX',
-  'LISTEN_PID',
-  'LISTEN_FDS',
-  'LISTEN_FDNAMES',
-  'LISTEN_PIDFDID',
-  'WATCHDOG_PID',
-  'WATCHDOG_USEC',
-  'MAINPID',
-  'VKMEMD_KEEPER',
-];
-
-/** This process's environment, with what the keeper says to its child. LISTEN_PID is the child's to fill in. */
-function environment(notifySocket: string, kept: readonly Kept[], settings: Settings): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const name of OF_MANAGERS) delete env[name];
-  env.VKMEMD_KEEPER = String(process.pid);
-  env.NOTIFY_SOCKET = notifySocket;
-  env.VKMEMD_FDSTORE_MAX = String(settings.max);
-  if (settings.watchdogMs !== undefined) env.WATCHDOG_USEC = String(settings.watchdogMs * 1000);
-  if (kept.length > 0) {
-    env.LISTEN_FDS = String(kept.length);
-    env.LISTEN_FDNAMES = kept.map(({ name }) => name).join(':');
-  }
-  return env;
-}
-
 export class Child {
-  /** Undefined where it did not begin. */
+  /** Undefined where it could not be started. */
   readonly pid: number | undefined;
-  readonly ended: Promise<Ended>;
+  readonly exited: Promise<Exit>;
   readonly #process: ChildProcess | undefined;
   readonly #settings: Settings;
-  readonly #silent: () => void;
+  readonly #onWatchdogTimeout: () => void;
   #readySince: number | undefined;
-  #killing: NodeJS.Timeout | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
-  #over = false;
+  #killTimer: NodeJS.Timeout | undefined;
+  #watchdogTimer: NodeJS.Timeout | undefined;
+  #hasExited = false;
 
   /**
-   * @param fds Borrowed: the child has copies when this returns.
-   * @param silent Told that the watchdog ends it.
+   * @param fds Borrowed: the child has duplicates when this returns.
+   * @param onWatchdogTimeout Called when the watchdog aborts the child.
    */
   constructor(
     command: Command,
     notifySocket: string,
-    fds: readonly Kept[],
+    fds: readonly StoredFd[],
     settings: Settings,
-    silent: () => void,
+    onWatchdogTimeout: () => void,
   ) {
     this.#settings = settings;
-    this.#silent = silent;
-    const kept = [...fds].sort((one, other) => one.fd.fd - other.fd.fd);
+    this.#onWatchdogTimeout = onWatchdogTimeout;
+    const stored = [...fds].sort((one, other) => one.fd.fd - other.fd.fd);
     try {
       this.#process = spawn(command.file, command.args, {
-        stdio: ['inherit', 'inherit', 'inherit', ...kept.map(({ fd }) => fd.fd)],
-        env: environment(notifySocket, kept, settings),
+        stdio: ['inherit', 'inherit', 'inherit', ...stored.map(({ fd }) => fd.fd)],
+        env: childEnvironment(notifySocket, stored, settings),
       });
     } catch (failure) {
-      this.ended = Promise.resolve({ code: null, signal: null, failure: failure as Error });
+      this.exited = Promise.resolve({ code: null, signal: null, failure: failure as Error });
       return;
     }
     const started = this.#process;
     this.pid = started.pid;
-    this.ended = new Promise((resolve) => {
-      // After a failed start 'exit' may or may not come too; the first counts.
+    this.exited = new Promise((resolve) => {
+      // After a failed start Node.js may emit 'exit' too; the first event counts.
       started.on('error', (failure) => resolve({ code: null, signal: null, failure }));
       started.once('exit', (code, signal) => {
-        this.#over = true;
-        clearTimeout(this.#killing);
-        clearTimeout(this.#watchdog);
+        this.#hasExited = true;
+        clearTimeout(this.#killTimer);
+        clearTimeout(this.#watchdogTimer);
         resolve({ code, signal });
       });
     });
   }
 
-  /** For how long it has been ready, in ms; undefined: it never was. */
+  /** For how long it has been ready, in ms; undefined where it never was. */
   get readyMs(): number | undefined {
     return this.#readySince === undefined ? undefined : performance.now() - this.#readySince;
   }
 
-  /** What it said of itself, which may be heard after its end. */
-  heard(notice: Notice): void {
-    if (this.#over) return;
-    const ready = notice.get('READY') === '1';
+  /** Takes a notification from the child; one that arrives after its end is ignored. */
+  onNotification(notification: Notification): void {
+    if (this.#hasExited) return;
+    const ready = notification.get('READY') === '1';
     if (ready) this.#readySince ??= performance.now();
-    if (notice.get('WATCHDOG') === 'trigger') this.#abort();
-    else if (ready || notice.get('WATCHDOG') === '1') this.#awaitNext();
+    if (notification.get('WATCHDOG') === 'trigger') this.#abort();
+    else if (ready || notification.get('WATCHDOG') === '1') this.#restartWatchdog();
   }
 
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
   }
 
-  /** Asks it to end, and sees to it that it does. A second time nothing changes. */
+  /** Sends SIGTERM, and SIGKILL after the stop timeout. A second call has no effect. */
   stop(): void {
     this.#end('SIGTERM', this.#settings.stopMs);
   }
 
   #abort(): void {
-    this.#silent();
+    this.#onWatchdogTimeout();
     this.#end('SIGABRT', this.#settings.abortMs);
   }
 
-  #end(signal: NodeJS.Signals, patienceMs: number): void {
-    if (this.#killing || this.#over) return;
-    clearTimeout(this.#watchdog);
+  #end(signal: NodeJS.Signals, killAfterMs: number): void {
+    if (this.#killTimer || this.#hasExited) return;
+    clearTimeout(this.#watchdogTimer);
     this.signal(signal);
-    this.#killing = setTimeout(() => this.signal('SIGKILL'), patienceMs);
+    this.#killTimer = setTimeout(() => this.signal('SIGKILL'), killAfterMs);
   }
 
-  #awaitNext(): void {
+  #restartWatchdog(): void {
     const { watchdogMs } = this.#settings;
-    if (watchdogMs === undefined || this.#readySince === undefined || this.#killing) return;
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#abort(), watchdogMs);
+    if (watchdogMs === undefined || this.#readySince === undefined || this.#killTimer) return;
+    clearTimeout(this.#watchdogTimer);
+    this.#watchdogTimer = setTimeout(() => this.#abort(), watchdogMs);
   }
 }

@@ -1,24 +1,25 @@
 /**
- * `vkmemd --keeper`: the keeper's composition root. What it loads is little, so that there is little of it in memory and
- * little to go wrong: no device, no planes, no domain.
+ * `vkmemd --supervisor`: the supervisor's composition root. It loads neither the device nor the planes nor the domain, to
+ * need little memory and to have little that can fail.
  *
- * In the runtime folder it has a folder of its own, `keeper`, that no other user may enter: its socket, and the lock by
- * which there is one keeper.
+ * In the runtime folder it has a folder of its own, `supervisor`, with mode 0700: its socket, and the lock that allows one
+ * supervisor.
  */
-import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { lockFile, type OwnedFd } from '@vkmemd/proto/kernel';
+import { DisposableStack, lockFile } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
-import { STATE_FOLDER } from '../store/state-folder.js';
-import { KeptFds } from './kept-fds.js';
+import { STATE_FOLDER } from '../store/names.js';
+import { StandardOutput } from '../systemd/standard-output.js';
+import { FdStore } from './fd-store.js';
 import { inheritedFds, Manager } from './manager.js';
-import { parseSettings, requireFds, SettingsError } from './settings.js';
+import { parseSettings, replaceOldNames, requireFds, SettingsError } from './settings.js';
 import { EX_USAGE, Supervisor } from './supervisor.js';
 
-const MAX_LOG_BYTES = 1 << 20;
-const LOG_FLUSH_MS = 500;
+const FOLDER = 'supervisor';
+/** The folder's former name: a supervisor of the version before may run, and hold the lock there. */
+const OLD_FOLDER = 'keeper';
+const LOCK_FILE = 'lock';
 
 /** Makes a folder and its parents, with these modes whatever the umask. */
 function makeFolder(path: string, mode: number): void {
@@ -29,72 +30,72 @@ function makeFolder(path: string, mode: number): void {
   }
 }
 
-/** The keeper's own folder, and the lock on it. @throws SettingsError where another has it, or it cannot be made. */
-function claimFolder(runtimeFolder: string): { folder: string; lock: OwnedFd } {
-  const folder = join(runtimeFolder, 'keeper');
-  let lock: OwnedFd | undefined;
+/**
+ * Makes the supervisor's folder, and takes its lock until `stack` is disposed.
+ * @throws SettingsError where another supervisor has the lock, or the folder cannot be made.
+ */
+function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
+  const folder = join(runtimeFolder, FOLDER);
+  const old = join(runtimeFolder, OLD_FOLDER);
+  const lock = (path: string) => {
+    const file = lockFile(join(path, LOCK_FILE));
+    if (!file) throw new SettingsError(`Another supervisor uses ${path}: choose another --runtime-dir.`);
+    stack.adopt(file, (locked) => locked.close());
+  };
   try {
     makeFolder(folder, 0o700);
     chmodSync(folder, 0o700);
-    lock = lockFile(join(folder, 'lock'));
+    lock(folder);
+    if (existsSync(join(old, LOCK_FILE))) lock(old);
   } catch (failure) {
+    if (failure instanceof SettingsError) throw failure;
     throw new SettingsError(`${folder} cannot be used: ${(failure as Error).message}.`);
   }
-  if (!lock) throw new SettingsError(`Another keeper has ${folder}: choose another --runtime-dir.`);
-  return { folder, lock };
+  return folder;
 }
 
-async function run(log: pino.Logger): Promise<number> {
-  const { settings: said, rest, runtimeFolder } = parseSettings(process.argv.slice(2));
-  requireFds(said);
+/** @returns the exit status. */
+async function run(args: readonly string[], log: pino.Logger): Promise<number> {
+  const { argv, warning } = replaceOldNames(args);
+  if (warning) process.stderr.write(`vkmemd: ${warning}\n`);
+  const { settings: given, rest, runtimeFolder } = parseSettings(argv);
+  requireFds(given);
+  using stack = new DisposableStack();
   const manager = new Manager(process.env, (err) => log.warn({ err }, 'the service manager was not told'));
-  const settings = { ...said, watchdogMs: said.watchdogMs ?? manager.watchdogMs };
-  const { folder, lock } = claimFolder(runtimeFolder);
+  const settings = { ...given, watchdogMs: given.watchdogMs ?? manager.watchdogMs };
+  const folder = claimFolder(runtimeFolder, stack);
   const address = join(folder, 'notify');
-  const fds = new KeptFds(settings.max);
+  const fds = new FdStore(settings.max);
   for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
-  // By the path that this was started by, which may lead somewhere else by then: that is an upgrade.
+  // By the path that started this process: after an upgrade it leads to another program.
   const program = process.argv[1] ?? '';
   const command = { file: process.execPath, args: [...process.execArgv, program, ...rest] };
   rmSync(address, { force: true });
-  const keeper = new Supervisor(command, address, fds, manager, settings, log);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => keeper.stop());
-  process.on('SIGHUP', () => keeper.signal('SIGHUP'));
-  process.on('SIGUSR2', () => keeper.restart());
-  try {
-    return await keeper.run();
-  } finally {
-    keeper.close();
-    manager.close();
-    rmSync(address, { force: true });
-    // The fds are gone, and with them what it says.
-    rmSync(join(runtimeFolder, STATE_FOLDER), { recursive: true, force: true });
-    lock.close();
-  }
+  const supervisor = new Supervisor(command, address, fds, manager, settings, log);
+  // The ledger describes the stored fds, which are closed by then.
+  stack.defer(() => rmSync(join(runtimeFolder, STATE_FOLDER), { recursive: true, force: true }));
+  stack.defer(() => rmSync(address, { force: true }));
+  stack.use(manager);
+  stack.use(supervisor);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop());
+  process.on('SIGHUP', () => supervisor.signal('SIGHUP'));
+  process.on('SIGUSR2', () => supervisor.restart());
+  return await supervisor.run();
 }
 
-// Never waits for whoever reads the log: what does not fit is dropped.
-const logFile = pino.destination({ dest: 1, sync: false, maxLength: MAX_LOG_BYTES });
-// Nobody is left to tell, and what is kept is worth more than the log.
-logFile.on('error', () => {});
-const log = pino({ name: 'vkmemd-keeper' }, logFile);
+const output = new StandardOutput();
+const log = pino({ name: 'vkmemd-supervisor' }, output);
 let status = 1;
 try {
-  status = await run(log);
-  log.info({ status }, 'the keeper ends');
+  status = await run(process.argv.slice(2), log);
+  log.info({ status }, 'the supervisor ends');
 } catch (failure) {
   if (failure instanceof SettingsError) {
     process.stderr.write(`vkmemd: ${failure.message}\n`);
     status = EX_USAGE;
   } else {
-    log.fatal({ err: failure }, 'the keeper failed');
+    log.fatal({ err: failure }, 'the supervisor failed');
   }
 }
-const closed = once(logFile, 'close').then(
-  () => true,
-  () => true,
-);
-logFile.end();
-// Where nobody reads, pino would wait for that when the process exits.
-if (!(await Promise.race([closed, sleep(LOG_FLUSH_MS, false)]))) logFile.flushSync = () => {};
+await output[Symbol.asyncDispose]();
 process.exit(status);

@@ -1,39 +1,40 @@
 /**
- * The manager above the keeper, where there is one: systemd, or whatever else set $NOTIFY_SOCKET.
+ * The service manager above the supervisor, where there is one: systemd, or another process that set $NOTIFY_SOCKET.
  *
- * The keeper is the service there, and its child is nobody to it. So what the child says of the service is said by the
- * keeper: that it is ready, how it is, that it reads its policy again. That the child stops is said only when the keeper
- * does, since another follows. The watchdog is the keeper's own, to which the child's silence is no reason to stop: that
- * is for the keeper to see to, by the same measure unless --keeper-watchdog says another. Sockets that were handed to the
- * keeper are kept for the child.
+ * To that manager the supervisor is the service, and its child is unknown. So the supervisor forwards what the child reports
+ * of the service: READY, STATUS and RELOADING. STOPPING=1 is sent only when the supervisor itself stops, because a child
+ * that stops is followed by another. The manager's watchdog watches the supervisor; a child that does not respond is
+ * the supervisor's to restart, after the same time unless --supervisor-watchdog sets another. Sockets that the manager
+ * passed to the supervisor are stored for the child.
  */
 import { DatagramQueue, OwnedFd } from '@vkmemd/proto/kernel';
-import { excerpt, type Notice } from './notice.js';
+import type { StoredFd } from './fd-store.js';
+import { type Notification, selectLines } from './notification.js';
 
-const PASSED_ON = ['READY', 'RELOADING', 'MONOTONIC_USEC', 'STATUS'];
+const FORWARDED = ['READY', 'RELOADING', 'MONOTONIC_USEC', 'STATUS'];
 
-export class Manager {
-  /** How often it wants to be told that the keeper lives, in ms; undefined: never. */
+export class Manager implements Disposable {
+  /** The manager's watchdog timeout of the supervisor, in ms; undefined where it does not watch. */
   readonly watchdogMs: number | undefined;
   readonly #queue: DatagramQueue | undefined;
-  readonly #failed: (failure: unknown) => void;
-  #feeding: NodeJS.Timeout | undefined;
+  readonly #onFailure: (failure: unknown) => void;
+  #watchdogTimer: NodeJS.Timeout | undefined;
 
-  /** @param failed Told where the manager takes no message: it is no reason to leave the child. */
-  constructor(env: NodeJS.ProcessEnv, failed: (failure: unknown) => void) {
-    this.#failed = failed;
+  /** @param onFailure Called where the manager does not receive a message, which does not stop the supervisor. */
+  constructor(env: NodeJS.ProcessEnv, onFailure: (failure: unknown) => void) {
+    this.#onFailure = onFailure;
     if (!env.NOTIFY_SOCKET) return;
     this.#queue = new DatagramQueue(env.NOTIFY_SOCKET);
-    const mine = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(process.pid);
-    if (mine && /^[1-9]\d{0,14}$/.test(env.WATCHDOG_USEC ?? '')) {
+    const forThisProcess = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(process.pid);
+    if (forThisProcess && /^[1-9]\d{0,14}$/.test(env.WATCHDOG_USEC ?? '')) {
       this.watchdogMs = Math.max(1, Number(env.WATCHDOG_USEC) / 1000);
-      this.#feeding = setInterval(() => this.#send('WATCHDOG=1'), Math.max(1, this.watchdogMs / 3));
+      this.#watchdogTimer = setInterval(() => this.#send('WATCHDOG=1'), Math.max(1, this.watchdogMs / 3));
     }
   }
 
-  /** What the child said. */
-  passOn(notice: Notice): void {
-    const lines = excerpt(notice, PASSED_ON);
+  /** Forwards a notification of the child. */
+  forward(notification: Notification): void {
+    const lines = selectLines(notification, FORWARDED);
     if (lines) this.#send(lines);
   }
 
@@ -45,27 +46,27 @@ export class Manager {
     this.#send('STOPPING=1');
   }
 
-  close(): void {
-    clearInterval(this.#feeding);
+  [Symbol.dispose](): void {
+    clearInterval(this.#watchdogTimer);
     this.#queue?.close();
   }
 
   #send(text: string): void {
     this.#queue?.send(text).catch((failure) => {
-      if (!this.#queue?.closed) this.#failed(failure);
+      if (!this.#queue?.closed) this.#onFailure(failure);
     });
   }
 }
 
 /**
- * The fds that this process was started with for it to serve, with their names; owned by the caller. They get other
- * numbers, and CLOEXEC: no child is to have them but by what is handed to it.
+ * The fds that the manager passed to this process (sd_listen_fds), with their names; owned by the caller. Each is moved to
+ * another number and gets CLOEXEC, so that a child has only the fds that it is started with.
  */
-export function inheritedFds(env: NodeJS.ProcessEnv): { name: string; fd: OwnedFd }[] {
+export function inheritedFds(env: NodeJS.ProcessEnv): StoredFd[] {
   if (env.LISTEN_PID !== String(process.pid) || !/^\d{1,6}$/.test(env.LISTEN_FDS ?? '')) return [];
   const names = env.LISTEN_FDNAMES?.split(':') ?? [];
   return Array.from({ length: Number(env.LISTEN_FDS) }, (_, at) => {
-    using passed = new OwnedFd(3 + at, 'handed to the keeper');
+    using passed = new OwnedFd(3 + at, 'inherited by the supervisor');
     return { name: names[at] || 'unknown', fd: passed.dup() };
   });
 }

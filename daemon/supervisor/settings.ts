@@ -1,24 +1,24 @@
 /**
- * The keeper's own part of vkmemd's command line. All else is the daemon's, which reads and checks it; so the keeper
- * needs to know of none of it but where the runtime folder is.
+ * The supervisor's part of vkmemd's command line. All other options are the daemon's, which parses and checks them; of those
+ * the supervisor reads only where the runtime folder is.
  */
 import { readFileSync } from 'node:fs';
 import { runtimeDir } from '@vkmemd/proto/kernel';
 
 export interface Settings {
-  /** Fds that are kept at most. */
+  /** Fds that are stored at most. */
   readonly max: number;
-  /** How long a child that was READY may be silent, in ms; undefined: for ever. */
+  /** Watchdog timeout of a child that was READY, in ms; undefined: no watchdog. */
   readonly watchdogMs: number | undefined;
   /** From SIGTERM to SIGKILL, in ms. */
   readonly stopMs: number;
-  /** From SIGABRT, for a child that is silent, to SIGKILL, in ms. */
+  /** From SIGABRT by the watchdog to SIGKILL, in ms. */
   readonly abortMs: number;
-  /** Before a child that ended is started again, in ms: the first time, and at most as it doubles. */
+  /** Before a child that ended is started again, in ms: the first delay, and the maximum as it doubles. */
   readonly firstDelayMs: number;
-  readonly longestDelayMs: number;
-  /** How long a child must have been READY for the delay to begin anew, in ms. */
-  readonly soundMs: number;
+  readonly maxDelayMs: number;
+  /** How long a child must have been READY for the delay to be reset, in ms. */
+  readonly stableMs: number;
 }
 
 export const DEFAULTS: Settings = {
@@ -27,27 +27,48 @@ export const DEFAULTS: Settings = {
   stopMs: 90_000,
   abortMs: 10_000,
   firstDelayMs: 100,
-  longestDelayMs: 10_000,
-  soundMs: 60_000,
+  maxDelayMs: 10_000,
+  stableMs: 60_000,
 };
 
-/** What is wrong with the command line, or with what it would need here. Its message is for who wrote it. */
+/** A fault of the command line, or of the environment that it requires. Its message is written for the operator. */
 export class SettingsError extends Error {}
 
-/** Option -> what is wanted of its value: a whole number within. */
+/** Option -> the range of its value, a whole number. */
 const NUMBERS = {
-  '--keeper-max': { least: 1, max: 1_000_000 },
-  '--keeper-watchdog': { least: 1, max: 86_400 },
-  '--keeper-stop-timeout': { least: 1, max: 86_400 },
+  '--supervisor-max': { min: 1, max: 1_000_000 },
+  '--supervisor-watchdog': { min: 1, max: 86_400 },
+  '--supervisor-stop-timeout': { min: 1, max: 86_400 },
 } as const;
 type NumberOption = keyof typeof NUMBERS;
 
-/** Fds that the keeper and Node.js need for themselves, and those of a message (at most 253) that is looked at. */
+/** Fds that the supervisor and Node.js need themselves, and those of one message (at most 253) that is being received. */
 const OWN_FDS = 512;
 
+/** The options' former names, accepted for one release. */
+const OLD_NAME = /^--keeper(?=$|=|-(?:max|watchdog|stop-timeout)(?:$|=))/;
+
 /**
- * Takes the keeper's options out of the arguments.
- * @returns also the arguments that are left, for the child, and the runtime folder that they name, absolute.
+ * Replaces the old names of the supervisor's options by their names of today.
+ * @returns also a warning, of one line, that names each of them; undefined where there is none.
+ */
+export function replaceOldNames(given: readonly string[]): { argv: string[]; warning: string | undefined } {
+  const replaced = new Map<string, string>();
+  const argv = given.map((argument) => {
+    if (!OLD_NAME.test(argument)) return argument;
+    const current = argument.replace(OLD_NAME, '--supervisor');
+    replaced.set(argument.replace(/=.*/s, ''), current.replace(/=.*/s, ''));
+    return current;
+  });
+  if (replaced.size === 0) return { argv, warning: undefined };
+  const names = [...replaced].map(([old, current]) => `${old} is now ${current}`);
+  const warning = `${names.join(', ')}. The old names are accepted for this release only.`;
+  return { argv, warning };
+}
+
+/**
+ * Takes the supervisor's options out of the arguments.
+ * @returns also the remaining arguments, for the child, and the absolute path of the runtime folder that they name.
  * @throws SettingsError
  */
 export function parseSettings(argv: readonly string[]): {
@@ -60,30 +81,30 @@ export function parseSettings(argv: readonly string[]): {
   let folder: string | undefined;
   for (let at = 0; at < argv.length; at += 1) {
     const [, name = '', value] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[at] ?? '') ?? [];
-    if (name === '--keeper' && value === undefined) continue;
-    if (name in NUMBERS) given[name as NumberOption] = number(name as NumberOption, value ?? argv[++at]);
+    if (name === '--supervisor' && value === undefined) continue;
+    if (name in NUMBERS) given[name as NumberOption] = parseNumber(name as NumberOption, value ?? argv[++at]);
     else rest.push(argv[at] ?? '');
     if (name === '--runtime-dir') folder = value ?? argv[at + 1];
   }
-  const [watchdog, stop] = [given['--keeper-watchdog'], given['--keeper-stop-timeout']];
+  const [watchdog, stop] = [given['--supervisor-watchdog'], given['--supervisor-stop-timeout']];
   const settings = {
     ...DEFAULTS,
-    max: given['--keeper-max'] ?? DEFAULTS.max,
+    max: given['--supervisor-max'] ?? DEFAULTS.max,
     ...(watchdog !== undefined && { watchdogMs: watchdog * 1000 }),
     ...(stop !== undefined && { stopMs: stop * 1000 }),
   };
   return { settings, rest, runtimeFolder: runtimeDir(folder) };
 }
 
-function number(option: NumberOption, text = ''): number {
-  const { least, max } = NUMBERS[option];
+function parseNumber(option: NumberOption, text = ''): number {
+  const { min, max } = NUMBERS[option];
   const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
-  if (value >= least && value <= max) return value;
-  throw new SettingsError(`${option}: '${text}' is not a whole number from ${least} to ${max}.`);
+  if (value >= min && value <= max) return value;
+  throw new SettingsError(`${option}: '${text}' is not a whole number from ${min} to ${max}.`);
 }
 
 /**
- * Whether this process may have as many fds as it is to keep; its child has the same limit.
+ * Checks that RLIMIT_NOFILE, which the child inherits, allows the fds that may be stored.
  * @throws SettingsError
  */
 export function requireFds({ max }: Settings): void {
@@ -92,6 +113,6 @@ export function requireFds({ max }: Settings): void {
   const needed = max + OWN_FDS;
   if (allowed >= needed) return;
   throw new SettingsError(
-    `To keep ${max} fds takes RLIMIT_NOFILE of ${needed}, and it is ${allowed}: raise it, or lower --keeper-max.`,
+    `To keep ${max} fds takes RLIMIT_NOFILE of ${needed}, and it is ${allowed}: raise it, or lower --supervisor-max.`,
   );
 }

@@ -1,33 +1,33 @@
 /**
- * The keeper: the part of a service manager for which a daemon needs one, where there is none. It starts the daemon,
- * starts it again when it ends, and holds what the daemon's memory is known by (fds) in between.
+ * The supervisor: what the daemon needs of a service manager, where there is none. It starts the daemon, starts it again
+ * when it ends, and holds the fds that the daemon stored in the meantime.
  *
- * The daemon speaks to it as it would to systemd, with the datagrams of sd_notify, on a socket that only this user can
- * reach. Only the child itself is heard: the kernel says who sent each. What it sent before it ended is heard before the
- * next is started. Nothing is answered but by closing what a BARRIER brought.
+ * The daemon notifies it as it notifies systemd, by sd_notify's datagrams to a socket that only this user can reach. Only
+ * notifications of the child are accepted: the kernel attaches the sender's credentials. Those that the child sent before
+ * its end are processed before the next child is started. The only answer is that the fd of a BARRIER=1 is closed.
  *
- * A child that ends is started again after 100 ms, which doubles up to 10 s until one has been ready for a minute; it is
- * never given up. But one that cannot even begin the first time, for what its command line or configuration says, ends
- * the keeper too.
+ * A child that ended is started again after 100 ms. The delay doubles up to 10 s, and is reset by a child that was ready for
+ * a minute. The supervisor never gives up, except on the first child: if that exits with EX_USAGE or EX_CONFIG, the
+ * supervisor exits with the same status.
  */
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeAll, DatagramReceiver, type ReceivedDatagram } from '@vkmemd/proto/kernel';
 import type { Logger } from 'pino';
-import { Child, type Command, type Ended } from './child.js';
-import type { KeptFds } from './kept-fds.js';
+import { Child, type Command, type Exit } from './child.js';
+import type { FdStore } from './fd-store.js';
 import type { Manager } from './manager.js';
-import { MAX_NOTICE_BYTES, parseNotice } from './notice.js';
+import { MAX_NOTIFICATION_BYTES, parseNotification } from './notification.js';
 import type { Settings } from './settings.js';
 
-/** Exit statuses (sysexits.h) of a child that would end the same way again: its usage, its configuration. */
+/** Exit statuses (sysexits.h) of a child that would fail again: its command line, its configuration. */
 export const EX_USAGE = 64;
 export const EX_CONFIG = 78;
 
-export class Supervisor {
+export class Supervisor implements Disposable {
   readonly #command: Command;
   readonly #settings: Settings;
-  readonly #fds: KeptFds;
+  readonly #fds: FdStore;
   readonly #manager: Manager;
   readonly #log: Logger;
   readonly #address: string;
@@ -35,17 +35,18 @@ export class Supervisor {
   #stopped = false;
   #child: Child | undefined;
   #restart = false;
-  /** Ends the time before the next child. */
-  #waiting = new AbortController();
+  /** Ends the delay before the next child. */
+  #delayAbort = new AbortController();
 
   /**
-   * @param address Where it is spoken to: a path at which nothing is, in a folder that is nobody else's.
-   * @throws KernelError where it cannot be bound.
+   * @param address The path of its socket: nothing exists there, and no other user can enter the folder.
+   * @param fds Owned: closed with the supervisor.
+   * @throws KernelError where the address cannot be bound.
    */
   constructor(
     command: Command,
     address: string,
-    fds: KeptFds,
+    fds: FdStore,
     manager: Manager,
     settings: Settings,
     log: Logger,
@@ -58,109 +59,110 @@ export class Supervisor {
     this.#address = address;
     const on = {
       message: (datagram: ReceivedDatagram) => this.#receive(datagram),
-      error: (err: Error) => log.error({ err }, 'a message could not be received'),
+      error: (err: Error) => log.error({ err }, 'a notification could not be received'),
     };
-    this.#receiver = DatagramReceiver.bind(address, on, { maxBytes: MAX_NOTICE_BYTES });
+    this.#receiver = DatagramReceiver.bind(address, on, { maxBytes: MAX_NOTIFICATION_BYTES });
   }
 
-  /** Keeps a child running until stop(). Resolves to the exit status that the last one ended with. */
+  /** Runs one child after another until stop(). Resolves to the exit status of the last one. */
   async run(): Promise<number> {
-    const { firstDelayMs, longestDelayMs, soundMs } = this.#settings;
+    const { firstDelayMs, maxDelayMs, stableMs } = this.#settings;
     let delay = firstDelayMs;
     for (let start = 1; ; start += 1) {
-      const ended = await this.#runOne(start);
-      if (this.#stopped) return statusOf(ended);
-      if (start === 1 && (ended.code === EX_USAGE || ended.code === EX_CONFIG)) return ended.code;
-      if ((ended.readyMs ?? 0) >= soundMs) delay = firstDelayMs;
+      const { readyMs, ...exit } = await this.#runChild(start);
+      if (this.#stopped) return statusOf(exit);
+      if (start === 1 && (exit.code === EX_USAGE || exit.code === EX_CONFIG)) return exit.code;
+      if ((readyMs ?? 0) >= stableMs) delay = firstDelayMs;
       const wait = this.#restart ? 0 : delay;
-      if (!this.#restart) delay = Math.min(delay * 2, longestDelayMs);
+      if (!this.#restart) delay = Math.min(delay * 2, maxDelayMs);
       this.#restart = false;
-      const { code, signal, failure } = ended;
+      const { code, signal, failure } = exit;
       this.#log.warn(
         { code, signal, err: failure, fds: this.#fds.size, inMs: wait },
         'the daemon ended: it is started again',
       );
       this.#manager.status('The daemon ended and is started again.');
-      this.#waiting = new AbortController();
-      await sleep(wait, undefined, { signal: this.#waiting.signal }).catch(() => undefined);
+      this.#delayAbort = new AbortController();
+      // An abort is no failure: stop() and restart() end the delay by it.
+      await sleep(wait, undefined, { signal: this.#delayAbort.signal }).catch(() => undefined);
       if (this.#stopped) return 0;
     }
   }
 
-  /** Ends it all: run() resolves when the child has ended. */
+  /** Stops the child, and starts no other: run() resolves when the child has ended. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#waiting.abort();
+    this.#delayAbort.abort();
     this.#manager.stopping();
     this.#child?.stop();
   }
 
-  /** Ends the child, for another in its place, of what is on disk by then. */
+  /** Stops the child, and starts another without delay, from the program that is at the path then. */
   restart(): void {
     this.#restart = this.#child !== undefined;
     this.#child?.stop();
-    this.#waiting.abort();
+    this.#delayAbort.abort();
   }
 
-  /** Passes a signal on. */
+  /** Sends the child a signal. */
   signal(signal: NodeJS.Signals): void {
     this.#child?.signal(signal);
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#receiver.close();
-    this.#fds.close();
+    this.#fds[Symbol.dispose]();
   }
 
-  async #runOne(start: number): Promise<Ended & { readyMs: number | undefined }> {
-    const kept = this.#fds.list();
-    const child = new Child(this.#command, this.#address, kept, this.#settings, () => {
+  async #runChild(start: number): Promise<Exit & { readyMs: number | undefined }> {
+    const stored = this.#fds.list();
+    const child = new Child(this.#command, this.#address, stored, this.#settings, () => {
       this.#log.error({ child: child.pid }, 'the daemon is silent: it is aborted');
     });
     this.#child = child;
-    this.#log.info({ child: child.pid, start, fds: kept.length }, 'the daemon was started');
-    const ended = await child.ended;
+    this.#log.info({ child: child.pid, start, fds: stored.length }, 'the daemon was started');
+    const exit = await child.exited;
     const { readyMs } = child;
     this.#receiver.drain();
     this.#child = undefined;
-    return { ...ended, readyMs };
+    return { ...exit, readyMs };
   }
 
   #receive({ data, fds, sender, truncated }: ReceivedDatagram): void {
     const child = this.#child;
     if (!child || sender.pid === 0 || sender.pid !== child.pid) {
-      this.#log.warn({ sender }, 'somebody else sent a message: it is ignored');
+      this.#log.warn({ sender }, 'somebody else sent a notification: it is ignored');
       closeAll(fds);
       return;
     }
     if (truncated.data || truncated.fds) {
-      this.#log.error(truncated, 'a message did not arrive whole: it is ignored');
+      this.#log.error(truncated, 'a notification did not arrive whole: it is ignored');
       closeAll(fds);
       return;
     }
-    const notice = parseNotice(data);
-    if (notice.get('FDSTOREREMOVE') === '1') {
-      this.#fds.remove(notice.get('FDNAME') ?? '');
+    const notification = parseNotification(data);
+    if (notification.get('FDSTOREREMOVE') === '1') {
+      this.#fds.remove(notification.get('FDNAME') ?? '');
       closeAll(fds);
-    } else if (notice.get('FDSTORE') === '1') {
-      const { dropped } = this.#fds.add(notice.get('FDNAME'), fds);
+    } else if (notification.get('FDSTORE') === '1') {
+      const { dropped } = this.#fds.add(notification.get('FDNAME'), fds);
       if (dropped > 0)
-        this.#log.error({ dropped, max: this.#fds.max }, 'fds found no room: they are not kept');
+        this.#log.error({ dropped, max: this.#fds.max }, 'the fd store is full: fds were not stored');
     } else {
-      // A BARRIER's too: that it is closed is the answer.
+      // Including the fd of a BARRIER=1: closing it is the answer.
       closeAll(fds);
     }
     const before = child.readyMs;
-    child.heard(notice);
+    child.onNotification(notification);
     if (before === undefined && child.readyMs !== undefined)
       this.#log.info({ child: child.pid }, 'the daemon is ready');
-    this.#manager.passOn(notice);
+    this.#manager.forward(notification);
   }
 }
 
-/** As a shell says it. */
-function statusOf({ code, signal }: Ended): number {
+/** The status that a shell reports: 128 + N for signal N. */
+function statusOf({ code, signal }: Exit): number {
   if (code !== null) return code;
   return signal === null ? 1 : 128 + constants.signals[signal];
 }

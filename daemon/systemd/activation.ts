@@ -1,17 +1,17 @@
 /**
- * Socket activation: the sockets that the service manager listens on in the daemon's place, and goes on listening on
- * while no daemon runs. Who connects meanwhile waits, and is served by the next.
+ * Socket activation: the sockets that the service manager listens on in the daemon's place. It continues to listen while no
+ * daemon runs, and the next daemon accepts the connections that were made meanwhile.
  *
- * They are known by the names that the socket units give them (FileDescriptorName=). One that is not what its plane
- * needs is a mistake in its unit: the daemon does not start, and says which setting it is. Their files are the
- * manager's to make and to remove. Who belongs to the group of such a file may connect to it, so that group is what the
- * daemon's own would be otherwise (policy.ts).
+ * The sockets are identified by the names of the socket units (FileDescriptorName=). A socket that does not match its plane
+ * is a fault of its unit: the daemon does not start, and the error names the setting. The manager creates and removes the
+ * sockets' files. Members of a file's group may connect, so that group has the rights that the daemon's own group has
+ * for sockets that the daemon makes (policy/policy.ts).
  */
 import { statSync } from 'node:fs';
 import { closeAll, describeSocket, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { ListenFds } from './listen-fds.js';
 
-/** Planes, as the units' FileDescriptorName= calls their sockets. */
+/** Planes, by the FileDescriptorName= of their sockets' units. */
 export type PlaneName = 'handoff' | 'control' | 'admin';
 
 const SETTINGS = {
@@ -21,24 +21,24 @@ const SETTINGS = {
 } as const;
 
 export interface ActivatedSocket {
-  /** Listens. Whoever takes it over owns it. */
+  /** A listening socket. The plane that serves it owns it. */
   readonly fd: OwnedFd;
   readonly path: string;
-  /** Of the socket's file. */
+  /** The group of the socket's file. */
   readonly gid: number;
 }
 
-export class Activation {
+export class Activation implements Disposable {
   readonly handoff: ActivatedSocket | undefined;
   readonly control: ActivatedSocket | undefined;
   readonly admin: ActivatedSocket | undefined;
-  /** What came under any other name. */
+  /** Fds of all other names. */
   readonly others: ReadonlyMap<string, readonly OwnedFd[]>;
   readonly #all: readonly OwnedFd[];
 
   /**
-   * @param fds taken over, also on failure.
-   * @throws VkmemError INVALID_ARGUMENT where a socket is not what its plane needs.
+   * @param fds Owned from here on, also on failure.
+   * @throws VkmemError INVALID_ARGUMENT where a socket does not match its plane.
    */
   constructor(fds: ListenFds) {
     this.#all = [...fds.values()].flat();
@@ -48,7 +48,7 @@ export class Activation {
       this.control = activated(others, 'control');
       this.admin = activated(others, 'admin');
     } catch (failure) {
-      this.close();
+      this[Symbol.dispose]();
       throw failure;
     }
     this.others = others;
@@ -56,36 +56,36 @@ export class Activation {
 
   /**
    * The groups whose members may connect.
-   * @param own the daemon's, which has the sockets that it makes itself.
+   * @param own The daemon's group, which the sockets have that it makes itself.
    */
   groups(own: number): ReadonlySet<number> {
     return new Set([this.handoff?.gid ?? own, this.control?.gid ?? own]);
   }
 
-  /** Closes what nobody took over. */
-  close(): void {
+  /** Closes the fds that have no other owner yet. */
+  [Symbol.dispose](): void {
     closeAll(this.#all);
   }
 }
 
-/** Takes the plane's socket out of `fds`. */
+/** Removes the plane's socket from `fds`. */
 function activated(fds: ListenFds, plane: PlaneName): ActivatedSocket | undefined {
   const [fd, ...more] = fds.get(plane) ?? [];
   if (!fd) return undefined;
-  if (more.length > 0) throw wrong(plane, `is passed ${more.length + 1} times: one Listen line is enough`);
+  if (more.length > 0) throw invalid(plane, `is passed ${more.length + 1} times: one Listen line is enough`);
   const { type, setting } = SETTINGS[plane];
-  let found: ReturnType<typeof describeSocket>;
+  let socket: ReturnType<typeof describeSocket>;
   try {
-    found = describeSocket(fd);
+    socket = describeSocket(fd);
   } catch (failure) {
     if (!(failure instanceof VkmemError)) throw failure;
-    throw wrong(plane, `is no socket: it takes ${setting} with a path`, failure);
+    throw invalid(plane, `is no socket: it takes ${setting} with a path`, failure);
   }
-  const { path, listening } = found;
-  if (!found.unix || found.type !== type || path === undefined) {
-    throw wrong(plane, `is not a Unix ${type} socket with a path: it takes ${setting} with a path`);
+  const { path, listening } = socket;
+  if (!socket.unix || socket.type !== type || path === undefined) {
+    throw invalid(plane, `is not a Unix ${type} socket with a path: it takes ${setting} with a path`);
   }
-  if (!listening) throw wrong(plane, 'does not listen: it takes Accept=no');
+  if (!listening) throw invalid(plane, 'does not listen: it takes Accept=no');
   fds.delete(plane);
   return { fd, path, gid: groupOf(plane, path) };
 }
@@ -94,11 +94,11 @@ function groupOf(plane: PlaneName, path: string): number {
   try {
     return statSync(path).gid;
   } catch (cause) {
-    throw wrong(plane, `has lost its file ${path}: restart its socket unit`, cause);
+    throw invalid(plane, `has lost its file ${path}: restart its socket unit`, cause);
   }
 }
 
-function wrong(plane: PlaneName, what: string, cause?: unknown): VkmemError {
-  const where = `The socket passed as ${plane} (FileDescriptorName= of its unit)`;
-  return new VkmemError('INVALID_ARGUMENT', `${where} ${what}.`, {}, cause);
+function invalid(plane: PlaneName, what: string, cause?: unknown): VkmemError {
+  const which = `The socket passed as ${plane} (FileDescriptorName= of its unit)`;
+  return new VkmemError('INVALID_ARGUMENT', `${which} ${what}.`, {}, cause);
 }

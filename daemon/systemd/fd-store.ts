@@ -1,10 +1,12 @@
 /**
- * The fd store of a service manager, over $NOTIFY_SOCKET: systemd's, or that of `vkmemd --keeper`, which speaks the same.
+ * The fd store of a service manager, over $NOTIFY_SOCKET: systemd's, or that of `vkmemd --supervisor`, which
+ * implements the same protocol.
  *
- * Limits. The manager drops what is beyond its number of fds, and what it is handed while it has the same file already;
- * it answers neither. And it hands all names to the next process in one variable, of which the kernel takes no more than
- * 128 KiB: beyond that no process could be started at all. So both are counted here, with what earlier processes left.
- * Names that are as short as can be make room: 16384 fds have 7 bytes each. A name is 1 to 255 bytes of ASCII.
+ * Limits. The manager closes fds beyond its maximum, and duplicates of stored files, and reports neither. It
+ * passes all names to the next process in one environment variable, which the kernel limits to 128 KiB: with
+ * more, no process could be started. So both are counted here, including the fds that earlier processes
+ * stored. Short names leave room for more fds: 16384 fds have 7 bytes each. A name is 1 to 255 bytes of
+ * ASCII.
  */
 import {
   Connection,
@@ -19,33 +21,33 @@ import {
 import type { FdStore } from '../store/fd-store.js';
 
 /**
- * How many fds the manager says that it keeps, and 0 where it says nothing. $FDSTORE is systemd's word (since 254);
- * before that the unit says it by VKMEMD_FDSTORE_MAX. Both are removed from `env`.
+ * The maximum number of fds that the manager stores; 0 where it does not say. systemd sets $FDSTORE since
+ * version 254; for older versions the unit sets VKMEMD_FDSTORE_MAX. Both are removed from `env`.
  */
 export function fdStoreCapacity(env: NodeJS.ProcessEnv): number {
-  const said = env.FDSTORE ?? env.VKMEMD_FDSTORE_MAX ?? '';
+  const max = env.FDSTORE ?? env.VKMEMD_FDSTORE_MAX ?? '';
   delete env.FDSTORE;
   delete env.VKMEMD_FDSTORE_MAX;
-  return /^\d{1,9}$/.test(said) ? Number(said) : 0;
+  return /^\d{1,9}$/.test(max) ? Number(max) : 0;
 }
 
 export class NotifyFdStore implements FdStore {
   readonly capacity: number;
   readonly #queue: DatagramQueue;
-  /** Name -> how many fds are kept under it. */
+  /** Name -> the number of fds that are stored under it. */
   readonly #names = new Map<string, number>();
-  #kept = 0;
+  #stored = 0;
   #nameBytes = 0;
   readonly #barriers = new Set<Connection>();
-  /** The barrier that is on its way; never rejects. */
+  /** The barrier under way; never rejects. */
   #running: Promise<void> | undefined;
-  /** The one that begins when that has come back. */
+  /** The barrier that follows it. */
   #next: Promise<void> | undefined;
 
   /**
    * @param address $NOTIFY_SOCKET.
    * @param capacity As fdStoreCapacity() says.
-   * @param inherited The name of each fd that was handed back to this process, and is kept still.
+   * @param inherited The name of each fd that the manager passed to this process, and still stores.
    */
   constructor(address: string, capacity: number, inherited: readonly string[] = []) {
     this.#queue = new DatagramQueue(address);
@@ -53,8 +55,8 @@ export class NotifyFdStore implements FdStore {
     for (const name of inherited) this.#count(name, 1);
   }
 
-  get kept(): number {
-    return this.#kept;
+  get stored(): number {
+    return this.#stored;
   }
 
   async put(name: string, fds: readonly OwnedFd[]): Promise<void> {
@@ -71,7 +73,7 @@ export class NotifyFdStore implements FdStore {
         }),
       );
     }
-    // All of them: while one is under way its fds are borrowed.
+    // Waits for all of them: the fds are borrowed while a message is under way.
     for (const outcome of await Promise.allSettled(sent)) {
       if (outcome.status === 'rejected') throw outcome.reason;
     }
@@ -79,9 +81,9 @@ export class NotifyFdStore implements FdStore {
 
   async remove(name: string): Promise<void> {
     requireName(name);
-    const kept = this.#names.get(name) ?? 0;
+    const count = this.#names.get(name) ?? 0;
     await this.#queue.send(`FDSTOREREMOVE=1\nFDNAME=${name}`);
-    this.#count(name, -kept);
+    this.#count(name, -count);
   }
 
   settled(): Promise<void> {
@@ -98,12 +100,12 @@ export class NotifyFdStore implements FdStore {
     const done = () => {
       this.#running = undefined;
     };
-    this.#running = barrier.then(done, done); // a failure is told to those who asked
+    this.#running = barrier.then(done, done); // The callers of settled() get the failure.
     return barrier;
   }
 
   async #barrier(): Promise<void> {
-    // The manager closes its end when it comes to the message.
+    // The manager closes its end when it processes the message.
     const [ours, theirs] = seqpacketPair();
     try {
       await new Promise<void>((resolve, reject) => {
@@ -136,33 +138,30 @@ export class NotifyFdStore implements FdStore {
 
   #requireRoom(name: string, count: number): void {
     const bytes = this.#nameBytes + count * (name.length + 1);
-    if (this.#kept + count <= this.capacity && bytes <= MAX_FD_NAME_BYTES) return;
+    if (this.#stored + count <= this.capacity && bytes <= MAX_FD_NAME_BYTES) return;
     const why =
-      this.#kept + count > this.capacity ? `${this.capacity} fds` : `names of ${MAX_FD_NAME_BYTES} bytes`;
+      this.#stored + count > this.capacity ? `${this.capacity} fds` : `names of ${MAX_FD_NAME_BYTES} bytes`;
     throw new VkmemError('TOO_MANY_FILES', `The fd store keeps no more than ${why}.`, {
-      kept: String(this.#kept),
+      kept: String(this.#stored),
       capacity: String(this.capacity),
     });
   }
 
   #count(name: string, by: number): void {
     const before = this.#names.get(name) ?? 0;
-    // Never below none: what failed to be put may have been removed as well.
+    // Never below 0: fds whose put() failed may have been removed as well.
     const change = Math.max(by, -before);
     const count = before + change;
     if (count > 0) this.#names.set(name, count);
     else this.#names.delete(name);
-    this.#kept += change;
+    this.#stored += change;
     this.#nameBytes += change * (name.length + 1);
   }
 }
 
 function requireName(name: string): void {
   if (isFdName(name)) return;
-  throw new VkmemError(
-    'INVALID_NAME',
-    'What is kept in the fd store has a name of 1 to 255 ASCII characters, no colon.',
-  );
+  throw new VkmemError('INVALID_NAME', 'A name in the fd store has 1 to 255 ASCII characters, and no colon.');
 }
 
 const closedStore = () => new VkmemError('UNAVAILABLE', 'The fd store was closed.');

@@ -1,50 +1,59 @@
 /**
- * The service manager that started this process, and what it is told: that the daemon serves, reads its policy again,
- * stops; what it has to do (status.ts); and that it lives (watchdog.ts).
+ * The service manager that started this process. The daemon notifies it when it serves, reloads its policy or stops, of its
+ * status (status.ts), and feeds its watchdog (watchdog.ts).
  *
- * READY=1 means that the device is open, and that all sockets are served. A manager that does not listen is no reason to
- * leave the clients: it is logged, and everything goes on. Without a manager nothing is sent, and nothing listens.
+ * READY=1 means that the device is open and all sockets are served. Where the manager does not receive a notification, that
+ * is logged, and the daemon continues to serve. Without a manager nothing is sent and nothing is subscribed.
  */
+import { DisposableStack } from '@vkmemd/proto';
 import type { pino } from 'pino';
-import type { Domain } from '../memory/domain.js';
 import { Notifier } from './notify.js';
-import { StatusLine } from './status.js';
+import { StatusLine, type StatusSources } from './status.js';
 import { Watchdog, watchdogTime } from './watchdog.js';
+
+/** The parts of the daemon that the manager is notified of. */
+export interface ServiceSources extends StatusSources {
+  readonly device: StatusSources['device'] & {
+    /** Resolves when the device's threads respond (vulkan/device.ts). */
+    answer(): Promise<unknown>;
+  };
+}
 
 export class Manager {
   readonly #notifier: Notifier | undefined;
   readonly #log: pino.Logger;
-  /** How long it waits for a sign of life, in milliseconds; undefined where it does not watch. */
-  readonly #time: number | undefined;
+  /** The watchdog's timeout in milliseconds; undefined where the manager does not watch. */
+  readonly #watchdogMs: number | undefined;
+  /** What notifies of changes while the daemon serves. */
+  readonly #serving = new DisposableStack();
   #status: StatusLine | undefined;
-  #watchdog: Watchdog | undefined;
 
-  private constructor(notifier: Notifier | undefined, time: number | undefined, log: pino.Logger) {
+  private constructor(notifier: Notifier | undefined, watchdogMs: number | undefined, log: pino.Logger) {
     this.#notifier = notifier;
-    this.#time = time;
+    this.#watchdogMs = watchdogMs;
     this.#log = log;
   }
 
-  /** Takes its variables out of `env`. @throws Error where they make no sense. */
+  /** Removes the manager's variables from `env`. @throws Error where they are invalid. */
   static async fromEnvironment(env: NodeJS.ProcessEnv, log: pino.Logger): Promise<Manager> {
-    const time = watchdogTime(env);
-    return new Manager(await Notifier.fromEnvironment(env), time, log);
+    const watchdogMs = watchdogTime(env);
+    return new Manager(await Notifier.fromEnvironment(env), watchdogMs, log);
   }
 
-  /** Of the moment; empty before the daemon serves. */
+  /** The status line now; empty before ready(). */
   get status(): string {
     return this.#status?.text ?? '';
   }
 
-  /** The daemon serves. From now on it is told what changes, and fed. */
-  ready(domain: Domain): void {
+  /** The daemon serves: sends READY=1, and from now on changes of the status and the watchdog's notifications. */
+  ready(sources: ServiceSources): void {
     if (!this.#notifier) return;
-    this.#status = new StatusLine(domain, (line) => this.tell(`STATUS=${line}`));
-    this.tell('READY=1', `STATUS=${this.status}`);
-    if (this.#time === undefined) return;
-    this.#watchdog = new Watchdog(this.#time, {
-      answer: () => domain.device.answer(),
-      feed: () => this.tell('WATCHDOG=1'),
+    this.#status = this.#serving.use(new StatusLine(sources, (line) => this.notify(`STATUS=${line}`)));
+    this.notify('READY=1', `STATUS=${this.status}`);
+    if (this.#watchdogMs === undefined) return;
+    const watchdog = new Watchdog(this.#watchdogMs, {
+      answer: () => sources.device.answer(),
+      feed: () => this.notify('WATCHDOG=1'),
       unanswered: (milliseconds) => {
         const text = 'the device has not answered: the watchdog is not fed until it does';
         this.#log.error({ milliseconds: Math.round(milliseconds) }, text);
@@ -52,16 +61,17 @@ export class Manager {
       failed: (err) =>
         this.#log.error({ err }, 'the device answered with a failure: the watchdog is not fed'),
     });
+    this.#serving.use(watchdog);
   }
 
-  /** The daemon stops, which the manager's watchdog does not watch. */
+  /** The daemon stops: sends STOPPING=1, after which the manager's watchdog does not watch. */
   stopping(): void {
-    this.#watchdog?.close();
-    this.#status?.close();
-    this.tell('STOPPING=1');
+    this.#serving.dispose();
+    this.notify('STOPPING=1');
   }
 
-  tell(...assignments: string[]): void {
+  /** Sends one notification (sd_notify), such as notify('RELOADING=1'). */
+  notify(...assignments: string[]): void {
     try {
       this.#notifier?.send(...assignments);
     } catch (failure) {

@@ -1,50 +1,35 @@
 /**
- * Tells systemd how the service is (sd_notify): datagrams of VARIABLE=value lines to $NOTIFY_SOCKET.
+ * Notifies the service manager of the service's state (sd_notify): datagrams of VARIABLE=value lines to $NOTIFY_SOCKET.
  *
- * unix-dgram sends them. It keeps the process alive while its socket is open, so that is opened for each message.
+ * A socket is opened for each message, because an open one keeps the process alive.
  */
-import { requireAddress } from './address.js';
-
-type Dgram = typeof import('unix-dgram').default;
+import { DatagramAddress } from './datagram.js';
 
 export class Notifier {
-  readonly #path: string;
-  readonly #dgram: Dgram;
+  readonly #address: DatagramAddress;
 
-  private constructor(path: string, dgram: Dgram) {
-    this.#path = path;
-    this.#dgram = dgram;
+  private constructor(address: DatagramAddress) {
+    this.#address = address;
   }
 
   /**
-   * The notifier of the manager that started this process; undefined where nobody asked to be told.
-   * NOTIFY_SOCKET is removed from `env`, so that no child speaks for the service.
-   * @throws Error where the address is one that cannot be reached.
+   * The notifier for the manager that started this process; undefined where there is no $NOTIFY_SOCKET.
+   * NOTIFY_SOCKET is removed from `env`, so that no child process notifies in the service's name.
+   * @throws Error where the address cannot be reached.
    */
   static async fromEnvironment(env: NodeJS.ProcessEnv): Promise<Notifier | undefined> {
     const path = env.NOTIFY_SOCKET;
     delete env.NOTIFY_SOCKET;
-    if (!path) return undefined;
-    requireAddress('NOTIFY_SOCKET', path);
-    // Its binary fits one version of Node.js only: loaded where it is needed, it can hinder nobody else.
-    return new Notifier(path, (await import('unix-dgram')).default);
+    return path ? new Notifier(await DatagramAddress.load('NOTIFY_SOCKET', path)) : undefined;
   }
 
   /**
-   * Sends one message, such as send('READY=1', 'STATUS=…'). Sent when it returns.
-   * @throws Error where the manager's socket does not take it.
+   * Sends one message, such as send('READY=1', 'STATUS=…'), before it returns.
+   * @throws Error where the manager's socket does not receive it.
    */
   send(...assignments: string[]): void {
     const message = Buffer.from(assignments.map((line) => line.replaceAll('\n', ' ')).join('\n'));
-    const socket = this.#dgram.createSocket('unix_dgram');
-    try {
-      let failure: Error | undefined;
-      socket.send(message, 0, message.length, this.#path, (error) => {
-        failure = error;
-      });
-      if (failure) throw new Error(`${this.#path} did not take ${assignments[0]}`, { cause: failure });
-    } finally {
-      socket.close();
-    }
+    using socket = this.#address.open();
+    socket.send(assignments[0] ?? 'an empty message', message);
   }
 }

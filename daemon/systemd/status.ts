@@ -1,25 +1,35 @@
 /**
- * The line that the service manager shows (STATUS=): how many allocations, bytes and sessions there are.
+ * The line that the service manager shows (STATUS=): the number of allocations, bytes and sessions.
  *
- * It is told by the channels of what happens (allocation-events.ts, session-events.ts), and looks at the figures when a
- * line is due: at most once a second, and only where the line is another one than before. An operator who needs more
- * asks vkmemctl.
+ * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) say that it may have changed. It
+ * is sent at most once a second, and only where it differs from the line before. Operators get details from vkmemctl.
  */
-import { onAllocationEvent } from '../memory/allocation/events.js';
-import type { Domain } from '../memory/domain.js';
-import { onSessionEvent } from '../memory/session/events.js';
+import { DisposableStack } from '@vkmemd/proto';
+import type { AllocationEvents } from '../memory/allocation/events.js';
+import { onEvent } from '../memory/event-channel.js';
+import type { SessionEvents } from '../memory/session/events.js';
 
 const MIN_MS = 1000;
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 export interface Figures {
   readonly allocations: number;
-  /** Live ones. */
+  /** Bytes of live allocations. */
   readonly bytes: bigint;
-  /** Freed, and still held by somebody. */
+  /** Bytes that are freed and still held. */
   readonly drainingBytes: bigint;
   readonly sessions: number;
   readonly device: string;
+}
+
+/** The parts of the daemon that the figures are read from. */
+export interface StatusSources {
+  readonly allocationEvents: AllocationEvents;
+  readonly sessionEvents: SessionEvents;
+  readonly registry: { readonly live: number };
+  readonly sessions: { readonly size: number };
+  readonly ledger: { heap(index: number): { readonly live: bigint; readonly draining: bigint } };
+  readonly device: { readonly info: { readonly name: string; readonly heaps: readonly unknown[] } };
 }
 
 /** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe'. */
@@ -35,7 +45,7 @@ export function statusText(figures: Figures): string {
   return `${parts.join(', ')}; device ${device}`;
 }
 
-function figuresOf({ registry, sessions, ledger, device }: Domain): Figures {
+function figuresOf({ registry, sessions, ledger, device }: StatusSources): Figures {
   const balances = device.info.heaps.map((_, index) => ledger.heap(index));
   const sum = (column: 'live' | 'draining') =>
     balances.reduce((total, balance) => total + balance[column], 0n);
@@ -48,9 +58,9 @@ function figuresOf({ registry, sessions, ledger, device }: Domain): Figures {
   };
 }
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** One decimal where that loses something. */
+/** In the largest unit of which there is at least one; with one decimal where the value is no whole number. */
 function inUnits(bytes: bigint): string {
   let value = Number(bytes);
   let unit = 0;
@@ -61,49 +71,49 @@ function inUnits(bytes: bigint): string {
   return `${Number.isInteger(value) ? value : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-export class StatusLine {
-  readonly #domain: Domain;
+export class StatusLine implements Disposable {
+  readonly #sources: StatusSources;
   readonly #send: (line: string) => void;
-  readonly #ends: readonly (() => void)[];
+  readonly #subscriptions = new DisposableStack();
   #timer: NodeJS.Timeout | undefined;
   #sent: string;
-  #at: number;
+  #sentAt: number;
 
-  /** @param send is not called for the line that holds now: `text` says it. */
-  constructor(domain: Domain, send: (line: string) => void) {
-    this.#domain = domain;
+  /** @param send Called with each changed line, not with the first: that is `text` now. */
+  constructor(sources: StatusSources, send: (line: string) => void) {
+    this.#sources = sources;
     this.#send = send;
     this.#sent = this.text;
-    this.#at = performance.now();
-    const heard = () => this.#changed();
-    this.#ends = [onAllocationEvent(heard), onSessionEvent(heard)];
+    this.#sentAt = performance.now();
+    this.#subscriptions.use(onEvent(sources.allocationEvents, () => this.#schedule()));
+    this.#subscriptions.use(onEvent(sources.sessionEvents, () => this.#schedule()));
+    this.#subscriptions.defer(() => clearTimeout(this.#timer));
   }
 
-  /** As it is now. */
+  /** The line now. */
   get text(): string {
-    return statusText(figuresOf(this.#domain));
+    return statusText(figuresOf(this.#sources));
   }
 
-  /** Tells nothing more. */
-  close(): void {
-    for (const end of this.#ends) end();
-    clearTimeout(this.#timer);
+  /** Ends the subscriptions: no further line is sent. */
+  [Symbol.dispose](): void {
+    this.#subscriptions.dispose();
   }
 
-  /** What has happened is not over in this turn: the figures are looked at in a later one. */
-  #changed(): void {
+  /** An event is emitted before its change is complete: the figures are read in a later turn of the event loop. */
+  #schedule(): void {
     if (this.#timer) return;
-    const wait = Math.max(0, Math.ceil(this.#at + MIN_MS - performance.now()));
-    this.#timer = setTimeout(() => this.#tell(), wait);
+    const wait = Math.max(0, Math.ceil(this.#sentAt + MIN_MS - performance.now()));
+    this.#timer = setTimeout(() => this.#sendIfChanged(), wait);
     this.#timer.unref();
   }
 
-  #tell(): void {
+  #sendIfChanged(): void {
     this.#timer = undefined;
     const line = this.text;
     if (line === this.#sent) return;
     this.#sent = line;
-    this.#at = performance.now();
+    this.#sentAt = performance.now();
     this.#send(line);
   }
 }

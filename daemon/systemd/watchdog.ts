@@ -1,84 +1,85 @@
 /**
- * The service manager's watchdog: WATCHDOG=1 twice in the time that $WATCHDOG_USEC allows, or the manager kills the
- * process (SIGABRT) and starts another.
+ * The service manager's watchdog: WATCHDOG=1 twice in the time of $WATCHDOG_USEC, or the manager kills the process (SIGABRT)
+ * and starts another.
  *
- * It is fed from the event loop, and only with an answer of the device's threads in hand: a daemon whose loop turns while
- * the driver hangs serves nobody. One question is out at a time, so a driver that hangs costs one thread. What the answer
- * says does not matter here: a device that is lost, and being opened again, answers too. Nothing asks the manager to kill
- * at once (WATCHDOG=trigger): the process may recover in what is left of the time.
+ * It is fed from the event loop, and only after the device's threads have responded: a daemon whose event loop runs while
+ * the driver hangs serves no request. One request is under way at a time, so a driver that hangs blocks one thread. Any
+ * response counts: a lost device that is being reopened responds too. The daemon does not ask the manager to kill it at
+ * once (WATCHDOG=trigger), because it may recover in the remaining time.
  */
 
-/** What a timer can wait. */
-const LONGEST_MS = 0x7fffffff;
+/** The longest delay of a timer. */
+const MAX_MS = 0x7fffffff;
 
-export interface Fed {
-  /** Resolves when the device's threads have answered. */
-  answer(): Promise<void>;
+export interface WatchdogHandlers {
+  /** Resolves when the device's threads have responded. */
+  answer(): Promise<unknown>;
+  /** Notifies the manager. */
   feed(): void;
-  /** A question has had no answer for so long: said once, until there is one. */
+  /** The device has not responded for this time: called once, until it responds. */
   unanswered(milliseconds: number): void;
-  /** The answer was a failure, which feeds nobody. */
+  /** answer() failed: the watchdog is not fed. */
   failed(failure: unknown): void;
 }
 
 /**
- * How long the manager waits for a sign of this process, in milliseconds; undefined where it does not watch. The
- * variables are removed, so that no child thinks it watched.
- * @throws Error where they make no sense.
+ * The manager's watchdog timeout of this process, in milliseconds; undefined where it does not watch. The variables are
+ * removed, so that no child process takes them for its own.
+ * @throws Error where they are invalid.
  */
 export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid): number | undefined {
-  const { WATCHDOG_USEC: time, WATCHDOG_PID: whom } = env;
+  const { WATCHDOG_USEC: time, WATCHDOG_PID: forPid } = env;
   delete env.WATCHDOG_USEC;
   delete env.WATCHDOG_PID;
-  if (time === undefined || (whom !== undefined && whom !== String(pid))) return undefined;
-  // Less than 2 ms cannot be halved by a timer.
+  if (time === undefined || (forPid !== undefined && forPid !== String(pid))) return undefined;
+  // A timer, which counts milliseconds, cannot halve less than 2 ms.
   if (!/^\d{4,19}$/.test(time) || Number(time) < 2000) {
     throw new Error(`WATCHDOG_USEC=${time} is not a time in microseconds, of 2 ms at least`);
   }
-  return Math.min(Number(time) / 1000, LONGEST_MS);
+  return Math.min(Number(time) / 1000, MAX_MS);
 }
 
-export class Watchdog {
-  readonly #fed: Fed;
+export class Watchdog implements Disposable {
+  readonly #handlers: WatchdogHandlers;
   readonly #timer: NodeJS.Timeout;
-  /** When the question that is out was asked; undefined where none is. */
-  #asked: number | undefined;
-  #told = false;
-  #closed = false;
+  /** When the request that is under way began; undefined where none is. */
+  #askedAt: number | undefined;
+  #reported = false;
+  #disposed = false;
 
-  /** Begins at once. @param time in milliseconds, as watchdogTime(). */
-  constructor(time: number, fed: Fed) {
-    this.#fed = fed;
-    this.#timer = setInterval(() => this.#turn(), time / 2);
+  /** Begins at once. @param timeoutMs As watchdogTime() returns it. */
+  constructor(timeoutMs: number, handlers: WatchdogHandlers) {
+    this.#handlers = handlers;
+    this.#timer = setInterval(() => this.#tick(), timeoutMs / 2);
     this.#timer.unref();
-    this.#turn();
+    this.#tick();
   }
 
   /** Feeds it no more. */
-  close(): void {
-    this.#closed = true;
+  [Symbol.dispose](): void {
+    this.#disposed = true;
     clearInterval(this.#timer);
   }
 
-  #turn(): void {
-    if (this.#asked === undefined) {
+  #tick(): void {
+    if (this.#askedAt === undefined) {
       void this.#ask();
       return;
     }
-    if (this.#told) return;
-    this.#told = true;
-    this.#fed.unanswered(performance.now() - this.#asked);
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#handlers.unanswered(performance.now() - this.#askedAt);
   }
 
   async #ask(): Promise<void> {
-    this.#asked = performance.now();
+    this.#askedAt = performance.now();
     try {
-      await this.#fed.answer();
-      if (!this.#closed) this.#fed.feed();
+      await this.#handlers.answer();
+      if (!this.#disposed) this.#handlers.feed();
     } catch (failure) {
-      this.#fed.failed(failure);
+      this.#handlers.failed(failure);
     }
-    this.#asked = undefined;
-    this.#told = false;
+    this.#askedAt = undefined;
+    this.#reported = false;
   }
 }

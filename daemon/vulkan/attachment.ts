@@ -1,10 +1,10 @@
 /**
- * The VkDeviceMemory of one memory, which may be gone while the bytes are kept.
+ * The VkDeviceMemory of one memory, which may be missing while the bytes persist.
  *
- * It goes when the device is lost (detach) and comes back by an import of what keeps the bytes (revive); until then every
- * use is refused with DEVICE_LOST. What outlived its daemon, and the device did not take, is degraded: every use is
- * refused with DEGRADED, until revive() succeeds. The mapping of a memfd stays meanwhile, since a memfd that was sealed
- * against writers cannot be mapped so again.
+ * detach() ends it when the device is lost, and revive() imports it again from what keeps the bytes; until
+ * then every use is refused with DEVICE_LOST. Memory that outlived its daemon and that the device did not
+ * import is degraded: every use is refused with DEGRADED until revive() succeeds. The mapping of a memfd
+ * stays in the meantime, since a memfd that was sealed against writers cannot be mapped for writing again.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -12,47 +12,49 @@ import type { NativeMemory } from './native.js';
 
 export class Attachment {
   #memory: NativeMemory | undefined;
-  #degraded: VkmemError | undefined;
-  /** What was detached, with its mapping of the memfd. */
+  /**
+   * Why the device does not have memory whose bytes outlived their daemon; undefined where it does. Set here
+   * alone.
+   */
+  degraded: VkmemError | undefined;
+  /** The detached memory, with its mapping of the memfd. */
   #detached: NativeMemory | undefined;
   #releasing: Promise<void> = Promise.resolve();
   #reviving: Promise<void> = Promise.resolve();
 
-  /** @param memory why there is none, where the device does not take what was kept. */
+  /** @param memory A VkmemError says why the device did not import it. */
   constructor(memory: NativeMemory | VkmemError) {
-    if (memory instanceof VkmemError) this.#degraded = memory;
+    if (memory instanceof VkmemError) this.degraded = memory;
     else this.#memory = memory;
   }
 
-  /** Why the device does not have it, though its bytes outlived its daemon; undefined where it does. */
-  get degraded(): VkmemError | undefined {
-    return this.#degraded;
-  }
-
-  /** @throws VkmemError DEVICE_LOST or DEGRADED while there is none. */
+  /** @throws VkmemError DEVICE_LOST or DEGRADED while it is missing. */
   get memory(): NativeMemory {
-    if (this.#degraded) throw new VkmemError('DEGRADED', this.#degraded.reason, {}, this.#degraded);
-    if (this.#memory === undefined) throw new VkmemError('DEVICE_LOST', 'The memory is being made anew.');
+    if (this.degraded) throw new VkmemError('DEGRADED', this.degraded.reason, {}, this.degraded);
+    if (this.#memory === undefined) {
+      throw new VkmemError('DEVICE_LOST', 'The memory is being imported again.');
+    }
     return this.#memory;
   }
 
-  is(memory: NativeMemory): boolean {
+  /** Whether this is the current VkDeviceMemory. */
+  isCurrent(memory: NativeMemory): boolean {
     return this.#memory === memory;
   }
 
-  /** Frees it, for good, and unmaps what stayed mapped. Where it is being revived, that comes first. */
+  /** Frees it for good, and unmaps the mapping that stayed. Waits for a revive() that is under way. */
   async free(): Promise<void> {
     await this.#reviving;
     const memory = this.#memory;
     this.#memory = undefined;
     if (memory) this.#releasing = native(memory.free());
     await this.#releasing;
-    await this.#forgetDetached();
+    await this.#freeDetached();
   }
 
-  /** Lets go of that of a lost device, once nothing uses it. @param mapped whether its mapping stays. */
+  /** Detaches it from a lost device, once nothing uses it. @param mapped Whether its mapping stays. */
   async detach(mapped: boolean): Promise<void> {
-    // What is being imported on the lost device goes with it.
+    // A revive() on the lost device ends first, so that its memory is detached too.
     await this.#reviving;
     const memory = this.#memory;
     this.#memory = undefined;
@@ -63,24 +65,27 @@ export class Attachment {
     await this.#releasing;
   }
 
-  /** @param make imports it again; given what was detached. Does nothing where there is one. @throws as `make` does. */
-  async revive(make: (before: NativeMemory | undefined) => Promise<NativeMemory>): Promise<void> {
+  /**
+   * Imports it again; does nothing where it is not missing.
+   * @param reimport Called with the detached memory. @throws as `importAgain` does.
+   */
+  async revive(reimport: (before: NativeMemory | undefined) => Promise<NativeMemory>): Promise<void> {
     if (this.#memory !== undefined) return;
-    const making = make(this.#detached);
-    // Whoever frees it meanwhile waits for it, and then frees what was made.
-    this.#reviving = making.then(
+    const importing = reimport(this.#detached);
+    // free() and detach() wait for this, and then free or detach what was imported.
+    this.#reviving = importing.then(
       (memory) => {
         this.#memory = memory;
-        this.#degraded = undefined;
-        return this.#forgetDetached();
+        this.degraded = undefined;
+        return this.#freeDetached();
       },
       () => {},
     );
-    await making;
+    await importing;
     await this.#reviving;
   }
 
-  async #forgetDetached(): Promise<void> {
+  async #freeDetached(): Promise<void> {
     const detached = this.#detached;
     this.#detached = undefined;
     if (detached) await native(detached.free());

@@ -1,66 +1,26 @@
 /**
  * DMA_BUF: the kernel's handle for memory that several devices use (VK_EXT_external_memory_dma_buf).
  *
- * Exported anew for each grant. "Exported" says nothing of what another device's driver can do with it: NVIDIA's
- * dma-bufs of device memory, for one, cannot be registered by a NIC. Where the kernel lets a dma-buf be mapped, and
- * bytes were seen to pass, MAPPABLE memory is granted as one too; its users bracket their accesses with
- * DMA_BUF_IOCTL_SYNC. Nobody can be asked whether a dma-buf is still held: the sessions' word counts.
+ * Exported anew for each grant. An export says nothing about what another device's driver can do with it: a
+ * NIC cannot register NVIDIA's dma-bufs of device memory, for one. Where the kernel lets a dma-buf be mapped,
+ * and the probe saw bytes pass through the mapping, MAPPABLE memory is granted as one too; its users bracket
+ * their accesses with DMA_BUF_IOCTL_SYNC. The kernel cannot say whether a dma-buf is still held: the releases
+ * that sessions send count.
  */
-import { CpuAccess, mapFd, OwnedFd } from '@vkmemd/proto';
-import { refuseForBuffers } from './claims.js';
-import { native } from './errors.js';
-import { Extension, HandleType } from './flags.js';
-import { type KindReport, refused, supported, unsupported, verified } from './kinds.js';
-import { probeReimport } from './opaque-fd.js';
-import { dedicationOf, type ProbeSubject, readable, whenFull, words } from './probe/sample.js';
+import type { OwnedFd } from '@vkmemd/proto';
+import { driverHandle, type ExportedHandle } from './exported-handle.js';
+import { HandleType } from './flags.js';
 
-/** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
-export function probeDmaBuf(subject: ProbeSubject): Promise<KindReport> {
-  const type = subject.types.dmaBuf;
-  return probeReimport(subject, HandleType.DMA_BUF, Extension.DMA_BUF, type, async (own, fd) => {
-    const bits = await native(subject.device.fdTypeBits(fd.fd, HandleType.DMA_BUF));
-    // The exporter's own type where the driver lets it, so that the import is the same memory in every respect.
-    return ((bits >>> own) & 1) === 1 ? own : 31 - Math.clz32(bits);
-  });
+/** The handle of one grant. @param fd Taken: exported for this grant, or a duplicate of an imported fd. */
+export function dmaBufHandle(fd: OwnedFd): ExportedHandle {
+  return driverHandle('DMA_BUF', fd, HandleType.DMA_BUF);
 }
 
-/** Whether a dma-buf of host-visible memory can be mapped by a process that has only the fd. */
-export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindReport> {
-  const { device, info, size } = subject;
-  const refusal = refuseForBuffers(info, HandleType.DMA_BUF);
-  if (refusal !== undefined) return refused(refusal);
-  const type = subject.types.mappedDmaBuf;
-  if (type === undefined) return unsupported('no memory type is host-visible and coherent.', 'type');
-  const via = `${Extension.DMA_BUF}+mmap`;
-  const dedicated = dedicationOf(subject, HandleType.DMA_BUF);
-  const memory = await native(device.allocate(size, type, HandleType.DMA_BUF, dedicated)).catch(whenFull);
-  if (memory === undefined) return unsupported('the device had no memory left for the probe.');
-  try {
-    const fd = new OwnedFd(await native(memory.exportFd(HandleType.DMA_BUF)), 'probe:DMA_BUF');
-    try {
-      using mapping = mapFd(fd, { offset: 0n, length: Number(size), access: 'rw' });
-      await native(device.fill(memory, 0n, size, 0x5eed0005));
-      const access = new CpuAccess(fd, 'rw');
-      const seen = words(mapping.buffer).every((word) => word === 0x5eed0005);
-      words(mapping.buffer).fill(0x5eed0006);
-      access.end();
-      if (!seen) return unsupported('a mapping of the dma-buf did not show a device fill.');
-      const sample = await readable(subject);
-      if (sample === undefined) {
-        return supported(via, 'it maps; there is no memory to look at what the device reads of it.');
-      }
-      await using copy = sample;
-      await native(device.copy(memory, 0n, copy.memory, 0n, size));
-      return (await copy.holds(0x5eed0006))
-        ? verified(
-            via,
-            `${size} bytes that a device fill wrote were read through a mapping of the dma-buf, and a device copy read what was written there.`,
-          )
-        : unsupported('the device did not see what was written through a mapping of the dma-buf.');
-    } finally {
-      fd.close();
-    }
-  } finally {
-    await native(memory.free());
-  }
+/**
+ * The handle of one grant of MAPPABLE memory that is a dma-buf.
+ * @param fd Taken.
+ * @param size Of the memory, in bytes.
+ */
+export function mappedDmaBufHandle(fd: OwnedFd, size: bigint): ExportedHandle {
+  return { ...driverHandle('MAPPABLE', fd, 0), mapSize: size, fileSize: size, dmaBufSync: true };
 }

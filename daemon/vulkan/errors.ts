@@ -2,13 +2,13 @@
  * From Vulkan's results to the catalogue.
  *
  * The addon rejects with an Error that carries `.call` (the function that failed) and `.vkResult` (a VkResult
- * name, an errno name, or one of the addon's own words, see native/result.h). This is the only place that
- * decides which catalogue code that is. The reason always keeps call and result, so that a log line is enough to
- * look the failure up. What is not from the addon (a TypeError, say) is a fault of ours and passes unchanged.
+ * name, an errno name, or one of the addon's own names, see native/result.h). This is the only place that
+ * maps it to a catalogue code. The reason always includes call and result, so that a log line is enough to
+ * look the failure up. Other errors (a TypeError, say) are defects of the daemon and pass unchanged.
  */
 import { type ErrorCode, VkmemError } from '@vkmemd/proto';
 
-/** How the addon's rejections look. */
+/** What the addon rejects with. */
 interface NativeFailure extends Error {
   readonly call: string;
   readonly vkResult: string;
@@ -21,7 +21,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOMEM: 'DEVICE_OUT_OF_MEMORY',
   EMFILE: 'TOO_MANY_FILES',
   ENFILE: 'TOO_MANY_FILES',
-  // Of fds, or of devices: whoever frees allocations is not helped. Of allocations: see codeOf.
+  // Too many fds or devices: freeing allocations would not help. For too many allocations see codeOf.
   VK_ERROR_TOO_MANY_OBJECTS: 'UNAVAILABLE',
   VK_ERROR_DEVICE_LOST: 'DEVICE_LOST',
   VK_ERROR_INVALID_EXTERNAL_HANDLE: 'KIND_UNSUPPORTED',
@@ -37,15 +37,15 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   FREED: 'NOT_FOUND',
 };
 
-/** What helps where the code's own sentence does not: the host has no Vulkan, or no device for it. */
+/** Advice for results that mean that the host has no Vulkan, or no device for it. */
 const ADVICE: Readonly<Record<string, string>> = {
   VK_ERROR_INCOMPATIBLE_DRIVER: noDriver(),
   VK_ERROR_INITIALIZATION_FAILED:
-    'The Vulkan drivers that are here could not start a device: is their GPU here, and may this user open it?',
+    'The installed Vulkan drivers could not start a device: check that their GPU is present and that this user may open it.',
   LOADER_MISSING: 'Install the Vulkan loader (libvulkan1 on Debian and Ubuntu, vulkan-loader on Fedora).',
 };
 
-/** What to do on a host without any Vulkan device. */
+/** Advice for a host without any Vulkan device. */
 export function noDriver(): string {
   const files = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
   const where = files === undefined ? '' : ` VK_DRIVER_FILES is set to '${files}': check that it exists.`;
@@ -60,7 +60,7 @@ function isNativeFailure(error: unknown): error is NativeFailure {
 }
 
 function codeOf(call: string, vkResult: string): ErrorCode {
-  // A memfd whose owner sealed it against writing after it was looked at.
+  // The memfd's owner sealed it against writing after it was checked.
   if (call === 'mmap' && vkResult === 'EPERM') return 'INVALID_HANDLE';
   if (call === 'vkAllocateMemory' && vkResult === 'VK_ERROR_TOO_MANY_OBJECTS') return 'TOO_MANY_ALLOCATIONS';
   return CODES[vkResult] ?? 'INTERNAL';
@@ -88,7 +88,10 @@ export async function native<T>(pending: Promise<T>): Promise<T> {
   }
 }
 
-/** Whether it is the driver's word that the device is lost, and not ours that there is none. */
+/**
+ * Whether the driver reported that the device is lost; false for the daemon's own DEVICE_LOST of a device
+ * that is gone.
+ */
 export function saysLost(error: unknown): boolean {
   return error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_DEVICE_LOST';
 }

@@ -1,7 +1,7 @@
 /**
- * The numbers of the Vulkan registry that this folder speaks with, under names.
+ * Names for the numbers of the Vulkan registry that this folder uses.
  *
- * Only bits that something here looks at are named. Sources: VkMemoryPropertyFlagBits,
+ * Only the bits that are used here are named. Sources: VkMemoryPropertyFlagBits,
  * VkExternalMemoryHandleTypeFlagBits and VkExternalMemoryFeatureFlagBits of the Vulkan specification.
  */
 

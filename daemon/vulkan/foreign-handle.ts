@@ -1,20 +1,21 @@
 /**
- * A client's own fd, looked at before any driver sees it.
+ * A client's own fd, checked before a driver sees it.
  *
- * Nothing that the client says of it is believed: the kernel is asked what kind of file it is, how large, how it is
- * open and how it is sealed. What is wanted of each:
- * - a memfd is of shared memory (tmpfs), sealed against shrinking and growing but not against writing, open for
- *   writing (the daemon, often root, could reopen one that is not, and would write for a client who may not), and has
- *   all of its pages, since a driver that touches one which cannot be had dies of SIGBUS;
+ * Nothing that the client says about it is trusted: the kernel is asked what kind of file it is, how large it
+ * is, how it was opened and how it is sealed. The requirements:
+ * - a memfd is of shared memory (tmpfs), sealed against shrinking and growing but not against writing, open
+ *   for writing (the daemon, often root, could reopen one that is not, and would write for a client who may
+ *   not), and has all of its pages, since a driver that touches a page that cannot be allocated dies of
+ *   SIGBUS;
  * - a dma-buf is of the kernel's dma-buf file system, open for writing;
- * - an opaque fd is the same kind of file as those that this device exports: the same device node, or a regular file
- *   of the same file system that is at least as large as the memory. No more can be known of it, which is why both
- *   UUIDs must match too.
+ * - an opaque fd is the same kind of file as those that this device exports: the same device node, or a
+ *   regular file of the same file system that is at least as large as the memory. Nothing more can be
+ *   checked, which is why both UUIDs must match too.
  *
- * Until that is known the file may be one whose server never answers (FUSE), which would stop the daemon. So it is asked
- * in this order, and nothing but the kernel's own memory answers: the seals, which the kernel has for memfds alone; the
- * notes in /proc, to which FUSE adds none, and a dma-buf its exporter's name; and fileStatus(). Only of a file that has
- * passed is the file system asked.
+ * Until then the file may be one whose server never answers (FUSE), which would block the daemon. So the
+ * checks come in this order, and each is answered by the kernel alone: the seals, which the kernel has for
+ * memfds only; fdinfo in /proc, to which FUSE adds nothing and a dma-buf adds its exporter's name; and
+ * fileStatus(). The file system is asked only about a file that has passed.
  */
 import { readFileSync, statfsSync } from 'node:fs';
 import {
@@ -37,7 +38,10 @@ const DMA_BUF_MAGIC = 0x444d4142;
 const O_ACCMODE = 0o3;
 const O_RDWR = 0o2;
 const STAT_BLOCK_BYTES = 512n;
-/** What file a handle of the driver's is: its st_mode without permissions, the device node's number, its file system. */
+/**
+ * What kind of file a driver's handle is: st_mode without permissions, the device node's number, its file
+ * system.
+ */
 export type HandleFile = Pick<FileStatus, 'type' | 'node' | 'device'>;
 
 const S_IFREG = 0o100000n;
@@ -45,30 +49,32 @@ const S_IFREG = 0o100000n;
 const invalid = (reason: string): VkmemError => new VkmemError('INVALID_HANDLE', reason);
 
 /**
- * A duplicate, the caller's, that is an open file of its own where that can be had: of a regular file that we may open.
- * @param fd as checkForeign() has passed it.
+ * A duplicate that the caller owns: an open file description of its own where the fd is a regular file that
+ * the daemon may open, a dup() otherwise.
+ * @param fd Borrowed; checked by checkForeign().
+ * @throws KernelError EMFILE.
  */
 export function ownFile(fd: OwnedFd, source: ForeignSource): OwnedFd {
   if (source === 'DMA_BUF' || fileStatus(fd).type !== S_IFREG) return fd.dup('imported');
   try {
     return reopenMemfd(fd, 'rw', 'imported');
   } catch (refusal) {
-    // Of another user, who lets nobody else open it.
+    // The file is another user's, whose mode refuses the daemon.
     if (!isKernelError(refusal)) throw refusal;
     return fd.dup('imported');
   }
 }
 
-/** What file the fd is. */
+/** What kind of file the fd is. */
 export function handleFile(fd: OwnedFd): HandleFile {
   const { type, node, device } = fileStatus(fd);
   return { type, node, device };
 }
 
-/** Of a dma-buf, which has no size for stat, what the kernel says of it in /proc. */
+/** The lines of a dma-buf's fdinfo: stat does not report its size. */
 const DMA_BUF_NOTES = /^size:\s*(\d+)\n(?:.*\n)*?exp_name:/m;
 
-/** The kernel's notes on an fd of this process (proc(5), fdinfo). */
+/** fdinfo of an fd of this process (proc(5)). */
 const notes = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
 
 function requireWritable(info: string): void {
@@ -86,10 +92,12 @@ function requireSize(found: bigint, wanted: bigint): bigint {
 }
 
 /**
- * @param wanted bytes, or 0 for the file's size.
- * @param exported the kind of file that this device's opaque fds are; undefined where it has none.
- * @returns the memory's size in bytes.
- * @throws VkmemError INVALID_HANDLE with what is wrong, INVALID_SIZE.
+ * Checks a client's fd.
+ * @param fd Borrowed.
+ * @param wanted Bytes, or 0 for the file's size.
+ * @param exported What kind of file this device's opaque fds are; undefined where it exports none.
+ * @returns The memory's size in bytes.
+ * @throws VkmemError INVALID_HANDLE with the requirement that is not met, INVALID_SIZE, KIND_UNSUPPORTED.
  */
 export function checkForeign(
   source: ForeignSource,
@@ -130,7 +138,7 @@ function checkMemfd(fd: OwnedFd, wanted: bigint): bigint {
   return size;
 }
 
-/** What is neither of shared memory nor of huge pages has no seals: EINVAL. */
+/** A file that is neither of shared memory nor of huge pages has no seals: EINVAL. */
 function sealsOf(fd: OwnedFd): number {
   try {
     return readSeals(fd);
@@ -140,9 +148,9 @@ function sealsOf(fd: OwnedFd): number {
 }
 
 function checkOpaque(fd: OwnedFd, wanted: bigint, exported: HandleFile | undefined): bigint {
-  if (exported === undefined) throw new VkmemError('KIND_UNSUPPORTED', 'The device has no opaque fds.');
+  if (exported === undefined) throw new VkmemError('KIND_UNSUPPORTED', 'The device exports no opaque fds.');
   const { type, node, device, size } = fileStatus(fd);
-  // The same device node may be on another file system where the client lives.
+  // In the client's mount namespace the same device node may be on another file system.
   const elsewhere = type === S_IFREG && device !== exported.device;
   if (type !== exported.type || node !== exported.node || elsewhere) {
     throw invalid('The fd is not the kind of file that an OPAQUE_FD of this device is.');

@@ -1,13 +1,14 @@
 /**
- * Hints: what a virtual machine needs of memory beside its size and type, and what they make of a size.
+ * Hints: what a virtual machine needs of memory besides its size and type, and how they round a size.
  *
- * A power of two and an alignment are a matter of the size alone, since memory begins at the start of its fd: they hold for
- * every kind. Prefaulted, huge and reopenable pages are a memfd's: they are refused where the memory is none.
+ * A power of two and an alignment concern the size alone, since memory begins at the start of its fd: they
+ * apply to every kind. Prefaulted, huge and reopenable pages are properties of a memfd: they are refused
+ * where the memory is not one.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import { kindUnsupported } from './kinds.js';
 
-/** As MemoryHints of the contract; bytes are 0n for none. */
+/** MemoryHints of the contract; sizes are in bytes, 0n for none. */
 export interface Hints {
   readonly powerOfTwo: boolean;
   readonly alignment: bigint;
@@ -22,8 +23,8 @@ function powerOfTwoFor(size: bigint): bigint {
 }
 
 /**
- * `size` rounded up to whole units, and to what the hints ask for.
- * @param unit a power of two, as all that is asked for.
+ * `size` rounded up to whole units, and as the hints require; in bytes.
+ * @param unit A power of two, as the hints' sizes are.
  */
 export function roundFor(size: bigint, unit: bigint, hints: Hints | undefined): bigint {
   const steps = hints ? [unit, hints.alignment, hints.hugePage] : [unit];
@@ -32,15 +33,16 @@ export function roundFor(size: bigint, unit: bigint, hints: Hints | undefined): 
   return hints?.powerOfTwo ? powerOfTwoFor(whole) : whole;
 }
 
-/** Whether they say more of a size than that it is whole pages. */
+/** Whether they restrict a size further than to whole pages. */
 export function boundsSize(hints: Hints | undefined): hints is Hints {
   return hints !== undefined && (hints.powerOfTwo || hints.alignment > 0n);
 }
 
 /**
- * Refuses what only a memfd can have.
- * @param mappableBy what MAPPABLE memory is on this device.
- * @throws VkmemError INVALID_ARGUMENT for memory that is not MAPPABLE, KIND_UNSUPPORTED where that is no memfd here.
+ * Refuses hints that only a memfd can satisfy.
+ * @param mappableBy What MAPPABLE memory is on this device.
+ * @throws VkmemError INVALID_ARGUMENT for memory that is not MAPPABLE, KIND_UNSUPPORTED where that is not a
+ *   memfd here.
  */
 export function requireHinted(
   hints: Hints | undefined,
@@ -54,8 +56,15 @@ export function requireHinted(
   ].find((name) => typeof name === 'string');
   if (!asked || (kinds.includes('MAPPABLE') && mappableBy === 'memfd')) return;
   if (kinds.includes('MAPPABLE')) {
-    throw kindUnsupported(`MAPPABLE with ${asked}`, `that is for a memfd, and here it is a ${mappableBy}.`);
+    throw kindUnsupported(
+      `MAPPABLE with ${asked}`,
+      `only a memfd supports it, and here MAPPABLE memory is a ${mappableBy}.`,
+    );
   }
   const reason = `The hint ${asked} is for MAPPABLE memory; this is for ${kinds.join(', ')}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: `hints.${asked}` });
 }
+
+/** Whether memory is on huge pages, which every process that can write to it can take out of it. */
+export const onHugePages = ({ hints }: { readonly hints?: Hints | undefined }): boolean =>
+  (hints?.hugePage ?? 0n) > 0n;

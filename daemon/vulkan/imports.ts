@@ -1,37 +1,38 @@
 /**
- * Imports: memory that a client has already, made the daemon's device's too.
+ * Plans of imports: memory that a client already has, and that the daemon's device imports.
  *
- * An import is planned as an allocation is, with the fd in the place of a memory type's choice: an opaque fd brings
- * its own type and size, which must be repeated exactly; of a dma-buf or a memfd the driver says which types will do.
- * What is imported cannot be exported by the driver again: it is granted as a duplicate of the fd that came, so only
- * as what it is. A memfd may be granted as OPAQUE_FD, where both go together. Nothing imported is ever MAPPABLE.
+ * An import is planned as an allocation is, but the fd decides the memory type: an opaque fd has its own type
+ * and size, which must be repeated exactly; for a dma-buf or a memfd the driver says which types are
+ * possible. The driver cannot export imported memory again: it is granted as a duplicate of the fd that the
+ * client sent, so only as the kind that this fd is. A memfd may be granted as OPAQUE_FD where the driver
+ * supports both together. Imported memory is never MAPPABLE.
  */
 import { type KindName, type OwnedFd, uuidText, VkmemError } from '@vkmemd/proto';
+import type { Capabilities } from './capabilities.js';
 import { native } from './errors.js';
 import { HandleType } from './flags.js';
 import { checkForeign, type ForeignSource } from './foreign-handle.js';
 import { kindUnsupported, requireKinds } from './kinds.js';
+import type { MemoryPlan } from './memory-plan.js';
 import { cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice } from './native.js';
-import type { MemoryPlan } from './planner.js';
-import type { ProbeResult } from './probe/probe.js';
 import { type Resource, sized } from './resource.js';
 
-/** What a client says of the memory that its fd is. */
+/** What a client says about the memory that its fd refers to. */
 export interface ImportTerms extends TypeWishes {
   readonly source: ForeignSource;
-  /** Bytes; 0 for the file's size, where it has one. */
+  /** Bytes; 0 for the file's size, where the file has one. */
   readonly size: bigint;
-  /** What it is to be granted as. */
+  /** The kinds that it will be granted as. */
   readonly kinds: readonly KindName[];
-  /** What the exporter's memory is dedicated to. */
+  /** The resource that the exporter's memory is dedicated to. */
   readonly resource?: Resource | undefined;
   /** Of an OPAQUE_FD: 16 bytes each. */
   readonly deviceUuid: Uint8Array;
   readonly driverUuid: Uint8Array;
 }
 
-/** What each is imported as; a memfd is none of Vulkan's handles. */
+/** The handle type that each source is imported as; a memfd is not a Vulkan handle. */
 export const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
   OPAQUE_FD: HandleType.OPAQUE_FD,
   DMA_BUF: HandleType.DMA_BUF,
@@ -39,13 +40,14 @@ export const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
 };
 
 /**
- * @param fd borrowed.
- * @throws VkmemError NOT_MAPPABLE, KIND_UNSUPPORTED, INVALID_HANDLE, INVALID_SIZE, INVALID_ARGUMENT, NO_MEMORY_TYPE.
+ * @param fd Borrowed.
+ * @throws VkmemError NOT_MAPPABLE, KIND_UNSUPPORTED, INVALID_HANDLE, INVALID_SIZE, INVALID_ARGUMENT,
+ *   NO_MEMORY_TYPE, DEVICE_LOST.
  */
 export async function planImport(
   device: NativeDevice,
   info: DeviceInfo,
-  found: ProbeResult,
+  found: Capabilities,
   terms: ImportTerms,
   fd: OwnedFd,
 ): Promise<MemoryPlan> {
@@ -76,14 +78,14 @@ export async function planImport(
   };
 }
 
-function requireGrantable(source: ForeignSource, kinds: readonly KindName[], found: ProbeResult): void {
+function requireGrantable(source: ForeignSource, kinds: readonly KindName[], found: Capabilities): void {
   if (kinds.includes('MAPPABLE')) {
-    throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
+    throw new VkmemError('NOT_MAPPABLE', 'Imported memory is never exported to be mapped.');
   }
   const own: KindName = source === 'MEMFD' ? 'OPAQUE_FD' : source;
   const other = kinds.find((kind) => kind !== own);
   if (other !== undefined) {
-    throw kindUnsupported(other, `what was imported as ${source} can be granted as ${own} only.`, 'export');
+    throw kindUnsupported(other, `memory imported as ${source} can be granted as ${own} only.`, 'export');
   }
   if (source !== 'MEMFD') {
     requireKinds([source], found.kinds, found.together);
@@ -95,7 +97,7 @@ function requireGrantable(source: ForeignSource, kinds: readonly KindName[], fou
   if (kinds.length > 0) requireKinds(['MAPPABLE', 'OPAQUE_FD'], found.kinds, found.together);
 }
 
-/** An opaque fd means something to the same device and driver only (VkPhysicalDeviceIDProperties). */
+/** An opaque fd is valid for the same device and driver only (VkPhysicalDeviceIDProperties). */
 function requireSameDevice(info: DeviceInfo, { deviceUuid, driverUuid }: ImportTerms): void {
   const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
   if (same(deviceUuid, info.deviceUuid) && same(driverUuid, info.driverUuid)) return;
@@ -109,7 +111,7 @@ function requireSameDevice(info: DeviceInfo, { deviceUuid, driverUuid }: ImportT
 async function typeOf(
   device: NativeDevice,
   info: DeviceInfo,
-  found: ProbeResult,
+  found: Capabilities,
   terms: ImportTerms,
   fd: OwnedFd,
 ): Promise<number> {

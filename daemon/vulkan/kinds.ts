@@ -1,17 +1,18 @@
 /**
  * Kinds, and how far each is known to work on a device.
  *
- * A kind is a way to hand memory out. A rung is a claim with its evidence: UNSUPPORTED (with the reason, and what is
- * missing), SUPPORTED (the driver says so) or VERIFIED (bytes were really moved at start, see probe.ts; the reason
- * says which). `via` names the way it works, in the driver's words; it is empty when the kind does not work.
+ * A kind is a way to hand memory out. A rung is how far it is known to work: UNSUPPORTED (with the reason,
+ * and what is missing), SUPPORTED (the driver says so) or VERIFIED (bytes were moved at start, see probe/;
+ * the reason says which). `via` names the mechanism, by its extensions; it is empty when the kind does not
+ * work.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 
 export type Rung = 'UNSUPPORTED' | 'SUPPORTED' | 'VERIFIED';
 
 /**
- * What an UNSUPPORTED kind lacks: the driver's extension, its feature, a memory type, the right to export or import,
- * or nothing of that: it is offered, and was seen not to work.
+ * What an UNSUPPORTED kind lacks: the driver's extension, its feature, a memory type, the permission to
+ * export or import; `works`: the driver offers it, and the probe found that it does not work.
  */
 export type Missing = 'extension' | 'feature' | 'type' | 'export' | 'works';
 
@@ -26,7 +27,7 @@ export interface KindReport {
   readonly missing: Missing | '';
 }
 
-/** Why something cannot be had. */
+/** Why something is unsupported. */
 export interface Refusal {
   readonly missing: Missing;
   readonly reason: string;
@@ -49,10 +50,11 @@ export function verified(via: string, how: string): KindReport {
 }
 
 /**
- * Refuses sets of kinds that one allocation cannot have, before any memory type is looked for.
+ * Refuses sets of kinds that one allocation cannot have, before a memory type is chosen.
  *
  * `together` is the report on MAPPABLE and OPAQUE_FD on the same memory.
- * @throws VkmemError KIND_NOT_REQUESTED (none asked for), KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the reason.
+ * @throws VkmemError KIND_NOT_REQUESTED (no kind requested), KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the
+ *   reason.
  */
 export function requireKinds(
   kinds: readonly KindName[],
@@ -60,7 +62,7 @@ export function requireKinds(
   together: KindReport,
 ): void {
   if (kinds.length === 0) {
-    throw new VkmemError('KIND_NOT_REQUESTED', 'No kind was asked for.');
+    throw new VkmemError('KIND_NOT_REQUESTED', 'No kind was requested.');
   }
   // RDMA-capable memory types are never host-visible (VK_NV_external_memory_rdma).
   if (kinds.includes('MAPPABLE') && kinds.includes('RDMA_ADDRESS')) {
@@ -79,7 +81,7 @@ function requireSupported(what: string, report: KindReport): void {
   throw kindUnsupported(what, report.reason, report.missing);
 }
 
-/** The refusal of a kind, or of kinds together, with what is missing as a particular. */
+/** The refusal of a kind, or of kinds together; its metadata name what is missing. */
 export function kindUnsupported(what: string, reason: string, missing: Missing | '' = ''): VkmemError {
   const particulars = missing === '' ? { kind: what } : { kind: what, missing };
   return new VkmemError('KIND_UNSUPPORTED', `${what}: ${reason}`, particulars);
@@ -87,8 +89,7 @@ export function kindUnsupported(what: string, reason: string, missing: Missing |
 
 /**
  * Refuses to make memory publishable that could not be sealed: only a memfd can.
- *
- * @param mappableBy what MAPPABLE memory is on this device.
+ * @param mappableBy What MAPPABLE memory is on this device.
  * @throws VkmemError NOT_PUBLISHABLE.
  */
 export function requirePublishable(kinds: readonly KindName[], mappableBy: string | undefined): void {

@@ -1,21 +1,22 @@
 /**
- * The VkDevice that there is at the moment, or the fact that there is none.
+ * The current VkDevice, or its absence after a loss.
  *
- * A device may be lost (VK_ERROR_DEVICE_LOST: it hung, was reset, or went away); nothing can be done with it any more
- * but free what it has. From then on every use is refused, until reopen() has opened and probed the same physical
- * device anew.
+ * A device may be lost (VK_ERROR_DEVICE_LOST: it hung, was reset, or was removed); then its objects can only
+ * be freed. From then on every use is refused, until reopen() has opened and probed the same physical device
+ * again.
  */
-import { uuidText, VkmemError } from '@vkmemd/proto';
+import { AsyncDisposableStack, uuidText, VkmemError } from '@vkmemd/proto';
+import type { Capabilities } from './capabilities.js';
 import { native, saysLost } from './errors.js';
 import { type DeviceInfo, loadNative, type NativeDevice } from './native.js';
 import { listDevices } from './physical-device.js';
 import { Planner } from './planner.js';
-import { type ProbeResult, probe } from './probe/probe.js';
+import { probe } from './probe/probe.js';
 
-/** A VkDevice and what was found of it. */
+/** A VkDevice, and what it can do. */
 export interface Opened {
   readonly device: NativeDevice;
-  readonly found: ProbeResult;
+  readonly capabilities: Capabilities;
   readonly planner: Planner;
 }
 
@@ -24,8 +25,8 @@ export class LiveDevice {
   /** Called each time the device is found to be lost. */
   onLost: () => void = () => {};
   readonly #window: bigint;
-  /** What was found last; stays while the device is lost. */
-  #found: ProbeResult;
+  /** Of the last device; stays while the device is lost. */
+  #capabilities: Capabilities;
   /** Undefined while the device is lost. */
   #opened: Opened | undefined;
   #lost: NativeDevice | undefined;
@@ -35,45 +36,48 @@ export class LiveDevice {
     this.info = info;
     this.#window = window;
     this.#opened = opened;
-    this.#found = opened.found;
+    this.#capabilities = opened.capabilities;
   }
 
-  /** @param window the most bytes of one transfer buffer; 0 for the default. @throws VkmemError as the driver fails. */
+  /**
+   * @param window The maximum bytes of one transfer buffer; 0 for the default.
+   * @throws VkmemError as the driver fails.
+   */
   static async open(info: DeviceInfo, window: bigint): Promise<LiveDevice> {
     return new LiveDevice(info, window, await openAndProbe(info, window));
   }
 
-  get found(): ProbeResult {
-    return this.#found;
+  get capabilities(): Capabilities {
+    return this.#capabilities;
   }
 
-  /** Whether this is the device that there is now. */
-  is(opened: Opened): boolean {
+  /** Whether this is the current device. */
+  isCurrent(opened: Opened): boolean {
     return this.#opened === opened;
   }
 
   /**
-   * Works with the device; notices where it turns out to be lost.
-   * @throws VkmemError DEVICE_LOST where there is none, UNAVAILABLE once closed, or as the work fails.
+   * Runs `work` with the device, and marks the device lost when the driver reports it.
+   * @throws VkmemError DEVICE_LOST while there is no device, UNAVAILABLE once closed, or as the work fails.
    */
   async use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
     const opened = this.#opened;
-    this.#requireWanted();
+    this.#requireOpen();
     if (opened === undefined) throw new VkmemError('DEVICE_LOST', 'The device is being opened again.');
     try {
       return await work(opened);
     } catch (error) {
-      if (saysLost(error) && this.is(opened)) this.lose();
-      else if (this.#wasTakenAway(opened, error)) {
-        throw new VkmemError('DEVICE_LOST', 'The device was lost meanwhile.', {}, error);
+      if (saysLost(error) && this.isCurrent(opened)) this.lose();
+      else if (this.#failedByLoss(opened, error)) {
+        throw new VkmemError('DEVICE_LOST', 'The device was lost during the call.', {}, error);
       }
       throw error;
     }
   }
 
   /**
-   * Resolves when a thread of the device has answered: with what the driver says of memory, which every allocation asks
-   * too; and while the device is lost, with nothing but that it had its turn.
+   * Resolves when a thread of the device has answered a query of the memory budget, which every allocation
+   * makes too; while the device is lost, when a thread has run at all.
    * @throws VkmemError as the driver fails.
    */
   async answer(): Promise<void> {
@@ -83,19 +87,19 @@ export class LiveDevice {
         await native(opened.device.memoryBudget());
         return;
       } catch (error) {
-        if (this.is(opened)) throw error;
+        if (this.isCurrent(opened)) throw error;
       }
     }
     await native(loadNative().answer());
   }
 
-  /** Whether a call failed since the device under it was lost by somebody else's word, and destroyed. */
-  #wasTakenAway(opened: Opened, error: unknown): boolean {
+  /** Whether a call failed because another call reported the device lost, and it was destroyed. */
+  #failedByLoss(opened: Opened, error: unknown): boolean {
     const byAddon = error instanceof VkmemError && error.metadata.vkResult !== undefined;
-    return byAddon && !saysLost(error) && !this.is(opened) && this.#closing === undefined;
+    return byAddon && !saysLost(error) && !this.isCurrent(opened) && this.#closing === undefined;
   }
 
-  /** The driver said that the device is lost. */
+  /** Marks the device lost, as the driver reported. */
   lose(): void {
     if (this.#opened === undefined) return;
     this.#lost = this.#opened.device;
@@ -104,38 +108,35 @@ export class LiveDevice {
   }
 
   /**
-   * Puts a new VkDevice, probed anew, in the place of the lost one. Every memory of that has been let go of before.
-   * After a failure it can be tried again.
+   * Replaces the lost VkDevice by a new one, and probes it. All memories of the lost one were detached or
+   * freed before. After a failure it can be retried.
    * @throws VkmemError as the driver fails; UNAVAILABLE once closed.
    */
   async reopen(): Promise<void> {
     const lost = this.#lost;
     this.#lost = undefined;
     if (lost) await native(lost.destroy());
-    this.#requireWanted();
-    const opened = await openAndProbe(await this.#again(), this.#window);
+    this.#requireOpen();
+    const opened = await openAndProbe(await this.#sameDevice(), this.#window);
     if (this.#closing !== undefined) await native(opened.device.destroy());
-    this.#requireWanted();
-    this.#found = opened.found;
+    this.#requireOpen();
+    this.#capabilities = opened.capabilities;
     this.#opened = opened;
   }
 
   /**
-   * The same physical device as the loader lists it now: others may have come or gone since.
-   * @throws VkmemError UNAVAILABLE where it is not there.
+   * The same physical device as the loader lists it now: its index may have changed.
+   * @throws VkmemError UNAVAILABLE where it is not listed.
    */
-  async #again(): Promise<DeviceInfo> {
+  async #sameDevice(): Promise<DeviceInfo> {
     const same = (await listDevices()).find(
       ({ deviceUuid }) => Buffer.compare(deviceUuid, this.info.deviceUuid) === 0,
     );
     if (same) return same;
-    throw new VkmemError(
-      'UNAVAILABLE',
-      `The device ${uuidText(this.info.deviceUuid)} is not listed any more.`,
-    );
+    throw new VkmemError('UNAVAILABLE', `The device ${uuidText(this.info.deviceUuid)} is no longer listed.`);
   }
 
-  /** Destroys the VkDevice. Memories that still live keep it open until they are freed. */
+  /** Destroys the VkDevice. Memories that are not freed keep it open until they are. */
   close(): Promise<void> {
     const device = this.#opened?.device ?? this.#lost;
     this.#opened = undefined;
@@ -144,19 +145,18 @@ export class LiveDevice {
     return this.#closing;
   }
 
-  #requireWanted(): void {
+  #requireOpen(): void {
     if (this.#closing !== undefined) throw new VkmemError('UNAVAILABLE', 'The device is closed.');
   }
 }
 
 /** @throws VkmemError as the driver fails. */
 async function openAndProbe(info: DeviceInfo, window: bigint): Promise<Opened> {
-  const device = await native(loadNative().openDevice(info.index, window));
-  try {
-    const found = await probe(device, info);
-    return { device, found, planner: new Planner(device, info, found) };
-  } catch (error) {
-    await native(device.destroy());
-    throw error;
-  }
+  await using undo = new AsyncDisposableStack();
+  const device = undo.adopt(await native(loadNative().openDevice(info.index, window)), (opened) =>
+    native(opened.destroy()),
+  );
+  const capabilities = await probe(device, info);
+  undo.move();
+  return { device, capabilities, planner: new Planner(device, info, capabilities) };
 }

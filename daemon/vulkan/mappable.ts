@@ -1,39 +1,44 @@
 /**
  * MAPPABLE: memory whose handle a client can mmap.
  *
- * The memfd comes first: it is made, filled with pages and sealed against resizing, mapped into this process and
- * imported with VK_EXT_external_memory_host. One that may be published
- * is not sealed against further seals yet; hints.ts says what else it may be. Device and clients then use the same pages, and nothing of the
- * driver's own (no vkMapMemory, no opaque fd) is ever handed out to be mapped. A new memfd reads as zero. Where that
- * does not work, a dma-buf that the kernel lets be mapped does (dma-buf.ts).
+ * The memfd comes first: it is created, filled with pages, sealed against resizing, mapped into this process
+ * and imported with VK_EXT_external_memory_host. Publishable memory is not yet sealed against further seals;
+ * hints.ts lists the other variants. The device and the clients then use the same pages, and nothing of the
+ * driver's own (no vkMapMemory, no opaque fd) is ever exported to be mapped. A new memfd reads as zero. Where
+ * this does not work, a dma-buf is used if the kernel lets it be mapped (dma-buf.ts).
  *
- * The daemon keeps one fd, the memfd itself. A grant is the memfd reopened, an open file description of its own:
- * its access mode is enforced by the kernel, and the daemon can ask whether anybody else still holds the file.
- * Memory that a client imported is never MAPPABLE: the client has its fd already.
+ * The daemon keeps one fd, the memfd itself. A grant is the memfd reopened, an open file description of its
+ * own: the kernel enforces its access mode, and the daemon can ask whether another process still holds the
+ * file. Memory that a client imported is never MAPPABLE: the client already has its fd.
  */
-import { type AccessName, createMemfd, type OwnedFd, reopenMemfd, sizeOf, VkmemError } from '@vkmemd/proto';
-import { refuseForBuffers } from './claims.js';
+import {
+  type AccessName,
+  createMemfd,
+  DisposableStack,
+  type OwnedFd,
+  reopenMemfd,
+  sizeOf,
+  VkmemError,
+} from '@vkmemd/proto';
 import { native } from './errors.js';
 import type { ExportedHandle } from './exported-handle.js';
-import { Extension, HandleType } from './flags.js';
-import { type KindReport, refused, unsupported, verified } from './kinds.js';
+import type { MemoryPlan } from './memory-plan.js';
 import type { NativeDevice, NativeMemory } from './native.js';
-import type { MemoryPlan } from './planner.js';
-import { equalWords, HostSample, type ProbeSubject, words } from './probe/sample.js';
 
-/** What of a plan matters to an import: see MemoryPlan. */
+/** The part of a MemoryPlan that an import needs. */
 export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'> &
   Partial<Pick<MemoryPlan, 'publishable' | 'hints'>>;
 
-/** Device memory and the memfd under it, which the holder closes. */
+/** Device memory and the memfd under it; the holder frees the one and closes the other. */
 export interface MappableMemory {
   readonly memory: NativeMemory;
   readonly memfd: OwnedFd;
 }
 
 /**
- * Makes a memfd and imports it. `name` shows in /proc/PID/maps.
- * @throws VkmemError DEVICE_OUT_OF_MEMORY, HUGE_PAGES_UNAVAILABLE and others of the driver; nothing is kept then.
+ * Creates a memfd and imports it. `name` shows in /proc/PID/maps.
+ * @throws VkmemError DEVICE_OUT_OF_MEMORY, HUGE_PAGES_UNAVAILABLE, or as the driver fails; nothing stays open
+ *   then.
  */
 export async function allocateMappable(
   device: NativeDevice,
@@ -41,26 +46,27 @@ export async function allocateMappable(
   name: string,
 ): Promise<MappableMemory> {
   const { publishable, hints } = plan;
-  const memfd = await createMemfd(name, plan.size, {
-    sealed: !publishable,
-    ...(hints && {
-      hugePageBytes: hints.hugePage,
-      populated: hints.prefault,
-      reopenable: hints.reopenable,
+  using undo = new DisposableStack();
+  const memfd = undo.use(
+    await createMemfd(name, plan.size, {
+      sealed: !publishable,
+      ...(hints && {
+        hugePageBytes: hints.hugePage,
+        populated: hints.prefault,
+        reopenable: hints.reopenable,
+      }),
     }),
-  });
-  try {
-    return { memory: await importMemfd(device, memfd, plan), memfd };
-  } catch (error) {
-    memfd.close();
-    throw error;
-  }
+  );
+  const memory = await importMemfd(device, memfd, plan);
+  undo.move();
+  return { memory, memfd };
 }
 
 /**
- * Imports a memfd that already exists with what is in it. The memfd is borrowed.
- * @param before its detached memory: one that was sealed against writing cannot be mapped for the device again, so the
- *   mapping of before is imported.
+ * Imports an existing memfd with its contents.
+ * @param memfd Borrowed.
+ * @param before Its detached memory. A memfd that was sealed against writing cannot be mapped for the device
+ *   again, so the mapping of `before` is imported.
  * @throws VkmemError INVALID_SIZE when the file is not of the plan's size, or as the driver fails.
  */
 export async function importMemfd(
@@ -76,7 +82,10 @@ export async function importMemfd(
   return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, before));
 }
 
-/** A new open file description of the memfd, for one grant. The receiver owns its fd. */
+/**
+ * A new open file description of the memfd, for one grant. The receiver owns its fd.
+ * @throws KernelError from open().
+ */
 export function exportMappable(memfd: OwnedFd, access: AccessName, size: bigint): ExportedHandle {
   return {
     kind: 'MAPPABLE',
@@ -88,37 +97,4 @@ export function exportMappable(memfd: OwnedFd, access: AccessName, size: bigint)
     handleType: 0,
     dmaBufSync: false,
   };
-}
-
-/** Whether a memfd and the device see one another's writes. @throws VkmemError DEVICE_LOST. */
-export async function probeMemfd(subject: ProbeSubject): Promise<KindReport> {
-  const { device, info, size } = subject;
-  const refusal = refuseForBuffers(info, HandleType.HOST_ALLOCATION);
-  if (refusal !== undefined) return refused(refusal);
-  if ((subject.dedicatedOnly & HandleType.HOST_ALLOCATION) !== 0) {
-    // VUID-VkMemoryAllocateInfo-pNext-02806.
-    const reason = 'the driver wants imported host memory dedicated (DEDICATED_ONLY), which Vulkan forbids.';
-    return unsupported(reason, 'export');
-  }
-  if (subject.types.memfd === undefined) {
-    return unsupported('no host-visible, coherent memory type can be imported from a mapped memfd.', 'type');
-  }
-  await using first = await HostSample.make(subject, 0);
-  await using second = await HostSample.make(subject, 0);
-
-  await native(device.fill(first.memory, 0n, size, 0x5eed0001));
-  if (!(await first.holds(0x5eed0001))) {
-    return unsupported('a mapping of the memfd did not show a device fill.');
-  }
-  words(first.bytes).forEach((_, index, all) => {
-    all[index] = index ^ 0x5eed0002;
-  });
-  await native(device.copy(first.memory, 0n, second.memory, 0n, size));
-  if (!equalWords(first.bytes, second.bytes)) {
-    return unsupported('the device did not see what was written through a mapping of the memfd.');
-  }
-  return verified(
-    `memfd+${Extension.MEMORY_HOST}`,
-    `${size} bytes that a device fill wrote were read through a mapping, and a device copy read what was written there.`,
-  );
 }

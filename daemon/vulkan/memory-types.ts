@@ -1,30 +1,31 @@
 /**
  * Choosing a memory type.
  *
- * Filters come before taste: what the driver allows (bit sets of types), what the kinds need of a type, and what the
- * request requires and forbids. Of what is left, the type with most of the preferred flags wins; then one that the
- * daemon's own transfers can use; then taste:
- * - MAPPABLE must be host-visible and coherent, so that a client needs no flush; cached types read far faster.
- * - RDMA_ADDRESS must be RDMA-capable; no other kind takes such a type unless it is asked for.
- * - All else prefers memory of the device that the host does not see, then any of the device.
- * Protected and lazily allocated types, and AMD's coherent and uncached ones (which need a feature of their own), are
- * never chosen. Equals go to the first, as the specification orders types by preference.
+ * Types are filtered first: by what the driver allows (bit sets of types), by what the kinds need of a type,
+ * and by what the request requires and forbids. Of the remaining types, the one with most of the preferred
+ * flags wins; then one that the daemon's own transfers can use; then the kinds decide:
+ * - MAPPABLE must be host-visible and coherent, so that a client needs no flush; cached types read far
+ *   faster.
+ * - RDMA_ADDRESS must be RDMA-capable; no other kind gets such a type unless it is requested.
+ * - All others prefer device-local memory that is not host-visible, then any device-local memory.
+ * Protected and lazily allocated types, and AMD's coherent and uncached ones (which need a feature of their
+ * own), are never chosen. Among equals the first wins, since the specification orders types by preference.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import { has, MemoryFlag } from './flags.js';
 import type { MemoryTypeInfo } from './native.js';
 
-/** How the CPU caches a type: NONE is memory that the host does not see. */
+/** How the CPU caches a type; NONE is memory that is not host-visible. */
 export type CacheType = 'NONE' | 'CACHED' | 'UNCACHED' | 'WC';
 
-/** How the CPU sees memory with these VkMemoryPropertyFlagBits. */
+/** How the CPU caches memory with these VkMemoryPropertyFlagBits. */
 export function cacheTypeOf(flags: number): CacheType {
   if (!has(flags, MemoryFlag.HOST_VISIBLE)) return 'NONE';
   if (has(flags, MemoryFlag.HOST_CACHED)) return 'CACHED';
   return has(flags, MemoryFlag.HOST_COHERENT) ? 'WC' : 'UNCACHED';
 }
 
-/** What a request says of the memory type. Flags are VkMemoryPropertyFlagBits; absent ones mean none. */
+/** What a request says about the memory type. Flags are VkMemoryPropertyFlagBits; absent means none. */
 export interface TypeWishes {
   readonly required?: number | undefined;
   readonly preferred?: number | undefined;
@@ -33,14 +34,14 @@ export interface TypeWishes {
   readonly memoryTypeIndex?: number | undefined;
 }
 
-/** What a choice is made from. */
+/** What a type is chosen by. */
 export interface TypeChoice extends TypeWishes {
   readonly kinds: readonly KindName[];
   readonly types: readonly MemoryTypeInfo[];
-  /** The types that the driver allows, and who says so; for the reason where none is left. */
+  /** The types that the driver allows, as bits; and the reason to give for those that it does not. */
   readonly allowed: number;
   readonly allowedBy: string;
-  /** The types that the daemon's transfer buffers can be bound to. */
+  /** The types that the daemon's transfer buffers can be bound to, as bits. */
   readonly transferable: number;
 }
 
@@ -51,7 +52,7 @@ const NEVER =
   MemoryFlag.DEVICE_COHERENT_AMD |
   MemoryFlag.DEVICE_UNCACHED_AMD;
 
-/** Every memory type: nothing is known that would narrow the choice. */
+/** Every memory type, as bits. */
 export const ANY_TYPE = 0xffffffff;
 
 const bit = (bits: number, index: number): boolean => ((bits >>> index) & 1) === 1;
@@ -62,17 +63,17 @@ function popcount(bits: number): number {
   return count;
 }
 
-/** Higher is better. */
-function taste(kinds: readonly KindName[], flags: number): number {
+/** The kinds' own preference; higher is better. */
+function preference(kinds: readonly KindName[], flags: number): number {
   if (kinds.includes('MAPPABLE')) return has(flags, MemoryFlag.HOST_CACHED) ? 1 : 0;
   if (!has(flags, MemoryFlag.DEVICE_LOCAL)) return 0;
   return has(flags, MemoryFlag.HOST_VISIBLE) ? 1 : 2;
 }
 
-/** Why a type cannot serve, or undefined. */
+/** Why a type is filtered out, or undefined. */
 function refuse(index: number, flags: number, choice: TypeChoice): string | undefined {
   const { kinds, required = 0, forbidden = 0, memoryTypeIndex, allowed, allowedBy } = choice;
-  if (memoryTypeIndex !== undefined && memoryTypeIndex !== index) return 'another type was asked for';
+  if (memoryTypeIndex !== undefined && memoryTypeIndex !== index) return 'another type was requested';
   if ((flags & NEVER) !== 0) return 'it is protected, lazily allocated, or needs a feature of its own';
   if (kinds.includes('MAPPABLE') && !has(flags, MAPPED)) return 'it is not host-visible and coherent';
   if (kinds.includes('RDMA_ADDRESS') && !has(flags, MemoryFlag.RDMA_CAPABLE)) return 'it is not RDMA-capable';
@@ -81,28 +82,31 @@ function refuse(index: number, flags: number, choice: TypeChoice): string | unde
   return bit(allowed, index) ? undefined : allowedBy;
 }
 
-/** RDMA-capable types are for those who ask for them. */
-function unasked(
+/** Whether the type is RDMA-capable, and the request did not ask for such a type. */
+function isUnrequestedRdma(
   flags: number,
   { kinds, required = 0, preferred = 0, memoryTypeIndex }: TypeChoice,
 ): boolean {
-  const asked = kinds.includes('RDMA_ADDRESS') || memoryTypeIndex !== undefined;
-  return !asked && has(flags, MemoryFlag.RDMA_CAPABLE) && !has(required | preferred, MemoryFlag.RDMA_CAPABLE);
+  const requested = kinds.includes('RDMA_ADDRESS') || memoryTypeIndex !== undefined;
+  return (
+    !requested && has(flags, MemoryFlag.RDMA_CAPABLE) && !has(required | preferred, MemoryFlag.RDMA_CAPABLE)
+  );
 }
 
 const hex = (flags: number): string => `0x${(flags >>> 0).toString(16)}`;
 
 /**
  * The index of the best type.
- * @throws VkmemError NOT_MAPPABLE where MAPPABLE is asked for and no type is left, NO_MEMORY_TYPE otherwise; the
- *   reason says of each type why not. INVALID_ARGUMENT for an index that the device does not have.
+ * @throws VkmemError NOT_MAPPABLE where MAPPABLE is requested and no type fits, NO_MEMORY_TYPE otherwise; the
+ *   reason says for each type why it does not fit. INVALID_ARGUMENT for an index that the device does not
+ *   have.
  */
 export function chooseType(choice: TypeChoice): number {
   const { types, preferred = 0, transferable, memoryTypeIndex, kinds } = choice;
   if (memoryTypeIndex !== undefined && memoryTypeIndex >= types.length) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `Memory type ${memoryTypeIndex} was asked for; the device has ${types.length}.`,
+      `Memory type ${memoryTypeIndex} was requested; the device has ${types.length}.`,
       { field: 'memory_type_index' },
     );
   }
@@ -110,12 +114,14 @@ export function chooseType(choice: TypeChoice): number {
   let bestScore = -1;
   const reasons: string[] = [];
   types.forEach(({ flags }, index) => {
-    const refusal = refuse(index, flags, choice) ?? (unasked(flags, choice) ? 'it is for RDMA' : undefined);
+    const refusal =
+      refuse(index, flags, choice) ?? (isUnrequestedRdma(flags, choice) ? 'it is for RDMA' : undefined);
     if (refusal !== undefined) {
       if (memoryTypeIndex === undefined || memoryTypeIndex === index) reasons.push(`${index}: ${refusal}`);
       return;
     }
-    const score = popcount(flags & preferred) * 8 + (bit(transferable, index) ? 4 : 0) + taste(kinds, flags);
+    const score =
+      popcount(flags & preferred) * 8 + (bit(transferable, index) ? 4 : 0) + preference(kinds, flags);
     if (score > bestScore) {
       best = index;
       bestScore = score;

@@ -1,10 +1,10 @@
 /**
  * The native addon `vkmem_vulkan`, typed, and the one place that loads it.
  *
- * These are the raw objects: no rules, no catalogue errors, Vulkan's numbers. Bytes are bigint; bits and indices
- * are number. Every promise rejects with an Error that carries `.call` and `.vkResult` (see errors.ts); an
- * argument of the wrong type throws a TypeError at once. No call blocks the event loop: the work runs on
- * threads of the addon's own, at most 16 at a time.
+ * These are the raw objects: no rules, no errors of the catalogue, Vulkan's numbers. Bytes are bigint; bits
+ * and indices are number. Every promise rejects with an Error that carries `.call` and `.vkResult` (see
+ * errors.ts); an argument of the wrong type throws a TypeError at once. No call blocks the event loop: the
+ * work runs on threads of the addon's own, at most 16 at a time.
  */
 import { createRequire } from 'node:module';
 import { VkmemError } from '@vkmemd/proto';
@@ -17,20 +17,20 @@ export interface HeapInfo {
   readonly flags: number;
 }
 
-/** One memory type: VkMemoryPropertyFlagBits, and the heap that it takes from. */
+/** One memory type: VkMemoryPropertyFlagBits, and the heap that it allocates from. */
 export interface MemoryTypeInfo {
   readonly flags: number;
   readonly heapIndex: number;
 }
 
-/** VkExternalMemoryProperties of one handle type; all 0 where the driver does not know it. */
+/** VkExternalMemoryProperties of one handle type; all 0 where the driver does not support it. */
 export interface ExternalInfo {
   readonly features: number;
   readonly exportFromImported: number;
   readonly compatible: number;
 }
 
-/** Limits in bytes, except the count. A limit that the driver does not report is 0. */
+/** Limits in bytes, except the count; 0 where the driver does not report one. */
 export interface LimitsInfo {
   readonly maxMemoryAllocationCount: number;
   readonly maxMemoryAllocationSize: bigint;
@@ -39,7 +39,9 @@ export interface LimitsInfo {
   readonly nonCoherentAtomSize: bigint;
 }
 
-/** What a physical device says about itself. UUIDs are 16 bytes; `index` is its place in the loader's list. */
+/**
+ * What a physical device reports. UUIDs are 16 bytes; `index` is its place in the loader's list.
+ */
 export interface DeviceInfo {
   readonly index: number;
   readonly name: string;
@@ -57,9 +59,14 @@ export interface DeviceInfo {
   readonly memoryTypes: readonly MemoryTypeInfo[];
   readonly extensions: readonly string[];
   readonly limits: LimitsInfo;
-  /** VkPhysicalDeviceExternalMemoryRDMAFeaturesNV::externalMemoryRDMA; enabled on every device that has it. */
+  /**
+   * VkPhysicalDeviceExternalMemoryRDMAFeaturesNV::externalMemoryRDMA; enabled on every device that has it.
+   */
   readonly externalMemoryRdma: boolean;
-  /** For buffers that transfers read and write; all 0 where the extension that defines the handle type is missing. */
+  /**
+   * For buffers that transfers read and write; all 0 where the extension that defines the handle type is
+   * missing.
+   */
   readonly externalBuffer: {
     readonly opaqueFd: ExternalInfo;
     readonly hostAllocation: ExternalInfo;
@@ -68,14 +75,16 @@ export interface DeviceInfo {
   };
 }
 
-/** A buffer to ask about, or to dedicate memory to (VkBufferCreateInfo). `size` in bytes, VkBufferUsageFlags. */
+/**
+ * A buffer to query, or to dedicate memory to (VkBufferCreateInfo). `size` in bytes, VkBufferUsageFlags.
+ */
 export interface NativeBuffer {
   readonly what: 'buffer';
   readonly size: bigint;
   readonly usage: number;
 }
 
-/** An image to ask about, or to dedicate memory to: VkImageCreateInfo, in Vulkan's numbers. */
+/** An image to query, or to dedicate memory to: VkImageCreateInfo, in Vulkan's numbers. */
 export interface NativeImage {
   readonly what: 'image';
   readonly flags: number;
@@ -93,7 +102,7 @@ export interface NativeImage {
 
 export type NativeResource = NativeBuffer | NativeImage;
 
-/** What is left of one heap for this process, and what it uses, in bytes (VK_EXT_memory_budget). */
+/** The budget of one heap for this process, and what it uses, in bytes (VK_EXT_memory_budget). */
 export interface HeapBudget {
   readonly budget: bigint;
   readonly usage: bigint;
@@ -112,21 +121,23 @@ export interface Requirements {
 export interface NativeMemory {
   readonly size: bigint;
   readonly memoryTypeIndex: number;
-  /** A new fd, close-on-exec, that the caller owns. */
+  /** A new fd, close-on-exec; the caller owns it. */
   exportFd(handleType: number): Promise<number>;
-  /** vkGetMemoryRemoteAddressNV; the memory was made exportable as that handle type. */
+  /** vkGetMemoryRemoteAddressNV; the memory must be exportable as that handle type. */
   remoteAddress(handleType: number): Promise<bigint>;
-  /** Bytes as the host sees them; only for host-visible, coherent memory that was allocated, not imported. */
+  /** The bytes, by vkMapMemory; only for host-visible, coherent memory that was allocated, not imported. */
   read(offset: bigint, size: bigint): Promise<ArrayBuffer>;
-  /** free(), but the mapping of an imported memfd stays until it was imported again and free() is called too. */
+  /**
+   * As free(), but the mapping of an imported memfd stays until free() is called too, for a later import.
+   */
   detach(): Promise<void>;
   /** Waits for transfers that use the memory, then frees it. */
   free(): Promise<void>;
 }
 
 /**
- * One VkDevice with one queue. The fds given to it are borrowed: they stay the caller's. Memory that is dedicated to
- * a resource keeps that resource as long as it lives.
+ * One VkDevice with one queue. The fds given to it are borrowed: they stay the caller's. Memory that is
+ * dedicated to a resource keeps that resource as long as it lives.
  */
 export interface NativeDevice {
   allocate(
@@ -135,7 +146,7 @@ export interface NativeDevice {
     exportTypes: number,
     dedicated?: NativeResource,
   ): Promise<NativeMemory>;
-  /** @param before detached memory of the same memfd: its mapping is imported, not one that is made anew. */
+  /** @param before Detached memory of the same memfd: its mapping is imported, not a new one. */
   importHost(
     memfd: number,
     size: bigint,
@@ -143,7 +154,7 @@ export interface NativeDevice {
     exportTypes: number,
     before?: NativeMemory,
   ): Promise<NativeMemory>;
-  /** OPAQUE_FD or DMA_BUF. What is imported cannot be exported again; keep the fd for that. */
+  /** OPAQUE_FD or DMA_BUF. Imported memory cannot be exported again; keep the fd for that. */
   importFd(
     fd: number,
     handleType: number,
@@ -155,20 +166,23 @@ export interface NativeDevice {
   hostTypeBits(memfd: number, size: bigint): Promise<number>;
   /** vkGetMemoryFdPropertiesKHR; not for OPAQUE_FD. */
   fdTypeBits(fd: number, handleType: number): Promise<number>;
-  /** Of the resource, made with these external handle types and destroyed again. */
+  /** Of the resource, created with these external handle types and destroyed again. */
   requirements(resource: NativeResource, handleTypes: number): Promise<Requirements>;
   /**
-   * External properties of one handle type for such a resource. Of an image that the driver cannot have at all it
-   * rejects with VK_ERROR_FORMAT_NOT_SUPPORTED.
+   * External properties of one handle type for such a resource. Rejects, for an image that the driver cannot
+   * create at all, with VK_ERROR_FORMAT_NOT_SUPPORTED.
    */
   externalProperties(resource: NativeResource, handleType: number): Promise<ExternalInfo>;
   /**
-   * Zeroes all of it: by a fill; where no transfer buffer can be bound to it, through vkMapMemory; an image's own
-   * memory by clearing every texel, which leaves it in VK_IMAGE_LAYOUT_GENERAL. Rejects with NOT_LISTED where none
-   * of these can be done.
+   * Zeroes all of it: by a fill; where no transfer buffer can be bound to it, through vkMapMemory; an image's
+   * own memory by clearing every texel, which leaves it in VK_IMAGE_LAYOUT_GENERAL. Rejects with NOT_LISTED
+   * where none of these can be done.
    */
   zero(memory: NativeMemory): Promise<void>;
-  /** Moves nothing: what CPUs or other users of the memory wrote before is visible to all of them after it. */
+  /**
+   * Moves no bytes: earlier writes of CPUs and of other users of the memory are visible to all of them
+   * afterwards.
+   */
   sync(memory: NativeMemory): Promise<void>;
   /** fill and copy reject with NOT_LISTED on memory that is dedicated to an image. */
   fill(memory: NativeMemory, offset: bigint, size: bigint, pattern: number): Promise<void>;
@@ -184,7 +198,7 @@ export interface NativeDevice {
 }
 
 export interface NativeModule {
-  /** Resolves when a thread has had its turn. The driver has no part in it. */
+  /** Resolves when a thread has run the job. The driver is not called. */
   answer(): Promise<void>;
   enumerate(): Promise<DeviceInfo[]>;
   /** `window`: the most bytes of one transfer buffer, at least 8192; 0 stands for 1 GiB. */

@@ -1,15 +1,15 @@
 /**
- * Which physical devices there are, and which one to use.
+ * The physical devices, and the choice of one.
  *
- * Devices are shown and chosen in this order: discrete, integrated, virtual, CPU, other; within a
- * type, in the loader’s. A selector names one by UUID (with or without dashes, in any case), by the index that
+ * Devices are listed and chosen in this order: discrete, integrated, virtual, CPU, other; within a type, in
+ * the loader's order. A selector names one by UUID (with or without dashes, in any case), by the index that
  * the listing shows, or by a part of its name (in any case; the first in order if several match).
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import { native, noDriver } from './errors.js';
 import { type DeviceInfo, type DeviceType, loadNative } from './native.js';
 
-/** Hardware first; a software device only if there is nothing else, and before what has no type at all. */
+/** Hardware first; a software device only without hardware, but before devices of no known type. */
 const RANK: Readonly<Record<DeviceType, number>> = {
   discrete: 0,
   integrated: 1,
@@ -23,14 +23,14 @@ export function driverText(info: DeviceInfo): string {
   return [info.driverName, info.driverInfo].filter(Boolean).join(' ') || `driver ${info.driverVersion}`;
 }
 
-/** One line a person can tell devices apart by. */
+/** One line by which a person can tell devices apart. */
 export function describe(info: DeviceInfo): string {
   return `${info.index}: ${info.name} (${info.type}, ${driverText(info)}, ${uuidText(info.deviceUuid)})`;
 }
 
 /**
  * Every physical device of Vulkan 1.1 or newer, best first.
- * @throws VkmemError UNAVAILABLE when there is no loader, no driver or no device, with what to install.
+ * @throws VkmemError UNAVAILABLE without a loader, driver or device; the reason says what to install.
  */
 export async function listDevices(): Promise<readonly DeviceInfo[]> {
   const devices = await native(loadNative().enumerate());
@@ -39,8 +39,9 @@ export async function listDevices(): Promise<readonly DeviceInfo[]> {
 }
 
 /**
- * The device that the selector names among `devices` (sorted by listDevices), or the first without one.
- * @throws VkmemError INVALID_ARGUMENT when none matches; the reason lists those that exist.
+ * The device among `devices` (sorted by listDevices) that the selector names, or the first without a
+ * selector.
+ * @throws VkmemError INVALID_ARGUMENT when none matches; the reason lists all devices.
  */
 export function chooseDevice(devices: readonly DeviceInfo[], selector?: string): DeviceInfo {
   const wanted = selector?.trim().toLowerCase() ?? '';
@@ -48,7 +49,7 @@ export function chooseDevice(devices: readonly DeviceInfo[], selector?: string):
   if (chosen === undefined) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `No device matches '${selector}'. There are: ${devices.map(describe).join('; ')}.`,
+      `No device matches '${selector}'. Devices: ${devices.map(describe).join('; ')}.`,
       { field: 'device' },
     );
   }
@@ -59,7 +60,7 @@ function find(devices: readonly DeviceInfo[], wanted: string): DeviceInfo | unde
   const hex = wanted.replaceAll('-', '');
   const byUuid = devices.find((device) => Buffer.from(device.deviceUuid).toString('hex') === hex);
   if (byUuid !== undefined) return byUuid;
-  // A number that is no index may still be part of a name, as 200 is of H200.
+  // A number that is not an index may still be part of a name, as 200 is of H200.
   const byIndex = /^\d+$/.test(wanted)
     ? devices.find((device) => device.index === Number(wanted))
     : undefined;

@@ -1,12 +1,35 @@
 /**
- * The error catalogue: every fault that vkmemd tells a caller about, in one place.
+ * The error catalogue: every error that vkmemd reports to a caller.
  *
- * A code is stable for ever: it is what programs branch on, on gRPC (`google.rpc.ErrorInfo.reason`), on the handoff
- * socket and as `.code` in the client library. A retired one stays in RETIRED_CODES and never gets a new meaning.
- * `next` is what the caller can do about it, `grpc` the google.rpc.Code that the fault travels under.
+ * A code is stable for ever: programs branch on it, on gRPC (`google.rpc.ErrorInfo.reason`), on the handoff
+ * socket and as `.code` in the client library. A retired code moves to RETIRED_CODES and never gets a new
+ * meaning. `next` says what the caller can do; `grpc` is the google.rpc.Code that gRPC reports.
  */
-import { type CatalogueEntry, entry } from '../catalogue-entry.js';
-import { GrpcCode } from '../grpc-code.js';
+
+/** The status numbers of google.rpc.Code that the catalogue uses. */
+export const GrpcCode = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+/** One line of the catalogue: the gRPC status of a code, what the code means, and what the caller can do. */
+export interface CatalogueEntry {
+  readonly grpc: number;
+  readonly sentence: string;
+  readonly next: string;
+}
+
+const entry = (grpc: number, sentence: string, next: string): CatalogueEntry => ({ grpc, sentence, next });
 
 export const CATALOGUE = {
   QUOTA_EXCEEDED: entry(
@@ -16,43 +39,43 @@ export const CATALOGUE = {
   ),
   TOO_MANY_SESSIONS: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'There are as many sessions or connections as there may be.',
+    'The limit of sessions or connections is reached.',
     'Close one of your own, or try again later; the metadata say whose limit it is.',
   ),
   TOO_MANY_FILES: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'The daemon has no file descriptors to spare for it.',
-    'Try again once others have let go, or ask the operator to raise LimitNOFILE.',
+    'The daemon has no file descriptors left for the request.',
+    'Try again later, or ask the operator to raise LimitNOFILE.',
   ),
   RATE_LIMITED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'The requests come faster than they may.',
-    'Wait as long as the metadata say, and ask less often.',
+    'The limit of the request rate is reached.',
+    'Wait as long as the metadata say, and send fewer requests.',
   ),
   BUDGET_EXCEEDED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'The heap has fewer bytes available than were asked for.',
-    'Ask for less, or wait until memory is freed; GetBudget shows what is available.',
+    'The heap has fewer bytes available than the request needs.',
+    'Request less, or wait until memory is freed; GetBudget shows what is available.',
   ),
   DEVICE_OUT_OF_MEMORY: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'The driver or the kernel could not provide the memory.',
-    'Ask for less, or try again once others have freed memory.',
+    'Request less, or try again after memory was freed.',
   ),
   TOO_MANY_ALLOCATIONS: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'The device holds as many allocations as it may.',
+    'The limit of allocations is reached.',
     'Free allocations, or use fewer and larger ones.',
   ),
   INVALID_SIZE: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The size is not a positive number of bytes.',
-    'Ask for a size of at least 1 byte; it is rounded up to whole pages.',
+    'Request at least 1 byte; sizes are rounded up to whole pages.',
   ),
   SIZE_ABOVE_MAXIMUM: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The size is larger than the heap it would come from.',
-    'Ask for less; ListDevices shows the size of each heap.',
+    'Request less; ListDevices shows the size of each heap.',
   ),
   SIZE_NOT_POWER_OF_TWO: entry(
     GrpcCode.FAILED_PRECONDITION,
@@ -62,11 +85,11 @@ export const CATALOGUE = {
   HUGE_PAGES_UNAVAILABLE: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'The host has not enough free huge pages of that size.',
-    'Ask for the system\u2019s own pages, or have the operator set more aside (vm.nr_hugepages).',
+    'Request pages of the system\u2019s own size, or ask the operator to reserve more huge pages (vm.nr_hugepages).',
   ),
   INVALID_NAME: entry(
     GrpcCode.INVALID_ARGUMENT,
-    'The name, or its absence, does not fit the lifetime asked for.',
+    'The name, or its absence, does not fit the requested lifetime.',
     'A NAMED allocation needs a name of 1 to 128 letters, digits, dots, dashes or underscores; SESSION has none.',
   ),
   INVALID_RANGE: entry(
@@ -76,33 +99,33 @@ export const CATALOGUE = {
   ),
   INVALID_ARGUMENT: entry(
     GrpcCode.INVALID_ARGUMENT,
-    'A field of the request has a value that means nothing here.',
-    'Mend what the reason names; the schema, or --help, says what may stand there.',
+    'A field of the request has an invalid value.',
+    'Fix the field named in the reason; see the schema or --help for valid values.',
   ),
   KINDS_EXCLUSIVE: entry(
     GrpcCode.INVALID_ARGUMENT,
-    'The kinds asked for can never be had on one allocation.',
+    'One allocation can never have the requested kinds together.',
     'Make one allocation for each kind and copy between them with Transfer.',
   ),
   KIND_NOT_REQUESTED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The kind was not asked for when the memory was allocated.',
-    'Name every kind that will be granted, and at least one, when allocating.',
+    'The kind was not requested when the memory was allocated.',
+    'Name every kind that will be granted, and at least one, in the allocation request.',
   ),
   KIND_UNSUPPORTED: entry(
     GrpcCode.UNIMPLEMENTED,
-    'The kind, or the combination of kinds, cannot be had on this device.',
-    'See ListDevices for what each kind offers here, and why not.',
+    'This device does not support the kind, or the combination of kinds.',
+    'See ListDevices for how far each kind works here, and why.',
   ),
   NO_MEMORY_TYPE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'No memory type of the device fits the request.',
-    'Ask for fewer property flags, or for another type; ListDevices shows the memory types.',
+    'Require fewer property flags, or another type; ListDevices shows the memory types.',
   ),
   INVALID_HANDLE: entry(
     GrpcCode.INVALID_ARGUMENT,
-    'The file descriptor is not what the request says.',
-    'Import what its exporter made, with its size, memory type and UUIDs; docs/kinds.md says what each must be.',
+    'The file descriptor does not match the request.',
+    'Import the fd as it was exported, with its size, memory type and UUIDs; docs/kinds.md says what each must be.',
   ),
   NOT_MAPPABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
@@ -112,7 +135,7 @@ export const CATALOGUE = {
   NOT_FOUND: entry(
     GrpcCode.NOT_FOUND,
     'There is no such allocation or grant.',
-    'Check the id or the name; what was freed cannot be named again.',
+    'Check the id or the name; a freed allocation cannot be referred to.',
   ),
   NAME_TAKEN: entry(
     GrpcCode.ALREADY_EXISTS,
@@ -121,33 +144,33 @@ export const CATALOGUE = {
   ),
   ALREADY_SERVED: entry(
     GrpcCode.ALREADY_EXISTS,
-    'The allocation is offered to virtual machines already.',
-    'Use the socket that there is (vkmemctl vm ls), or end the offer first.',
+    'The allocation is already offered to virtual machines.',
+    'Use the existing socket (vkmemctl vm ls), or end the offer first.',
   ),
   TOO_MANY_PEERS: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'No peer id is left for one more connection.',
-    'Disconnect others; ids come free when those have gone who saw them leave.',
+    'Disconnect other peers; an id is free again after every peer that was notified of its leaving has disconnected.',
   ),
   VMM_REFUSED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The virtual machine monitor refused, or did not answer as expected.',
-    'Mend what the reason names, and try again; what was begun is undone, and what was to end is as it was.',
+    'Fix what the reason names, and try again; the operation was rolled back.',
   ),
   NOT_PERMITTED: entry(
     GrpcCode.PERMISSION_DENIED,
     'The caller may not do this.',
-    'Ask the owner of the memory, or the operator, whose policy says who may do what.',
+    'Ask the owner of the memory, or the operator, whose policy grants rights.',
   ),
   BUSY: entry(
     GrpcCode.ABORTED,
-    'Others have the right to write or to read first, and have not given it up.',
-    'Wait longer, or have its holder release it; the allocation names the session that writes.',
+    'The allocation is locked by other sessions.',
+    'Wait longer, or have the holder release it; the allocation names the session that writes.',
   ),
   PUBLISHED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The allocation was published: nobody gets write access to it any more.',
-    'Claim it read-only, or make a new allocation and copy it there.',
+    'The allocation was published: write access is no longer granted.',
+    'Claim it read-only, or copy it to a new allocation.',
   ),
   NOT_PUBLISHABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
@@ -156,7 +179,7 @@ export const CATALOGUE = {
   ),
   TICKET_INVALID: entry(
     GrpcCode.PERMISSION_DENIED,
-    'The ticket is unknown, used up, expired or for somebody else.',
+    'The ticket is unknown, used up, expired or for another user.',
     'Ask the owner for a new ticket.',
   ),
   STALE_INCARNATION: entry(
@@ -167,26 +190,26 @@ export const CATALOGUE = {
   DEVICE_LOST: entry(
     GrpcCode.UNAVAILABLE,
     'The Vulkan device was lost.',
-    'Try again; memory that only the device held is gone.',
+    'Try again; memory that only the device held is lost.',
   ),
   DEGRADED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The allocation outlived a restart of the daemon, and the device does not have it.',
-    'Claim what is kept of it, such as its memfd, and copy it from there; the device may get it back later.',
+    'The allocation outlived a restart of the daemon, but the device could not import it.',
+    'Claim a handle that persists, such as its memfd, and copy the bytes from there; the device may import it later.',
   ),
   LEDGER_UNREADABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'What an earlier start of the daemon wrote down of its allocations cannot be read.',
-    'Start the version that wrote it; or give the memory up, and remove the folder that is named.',
+    'The ledger of allocations that an earlier start of the daemon wrote cannot be read.',
+    'Start the version that wrote it; or remove the named folder, which gives up the memory.',
   ),
   SESSION_REQUIRED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The call needs a session to own what it makes.',
+    'The call needs a session to own the allocation.',
     'Connect to the handoff socket and send its session token, or ask for the NAMED lifetime.',
   ),
   SESSION_INVALID: entry(
     GrpcCode.UNAUTHENTICATED,
-    'The session token is not that of a live session of this caller.',
+    'The session token does not belong to a live session of this caller.',
     'Send the token of a session that is still connected and belongs to the same user.',
   ),
   PROTOCOL_ERROR: entry(
@@ -196,12 +219,12 @@ export const CATALOGUE = {
   ),
   POLICY_INVALID: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The policy has a fault; the one before it stays in force.',
-    'Mend the file at the line that the reason names; vkmemd --check-config says whether it is well.',
+    'The policy is invalid; the previous one stays in force.',
+    'Fix the file at the line that the reason names; check it with vkmemd --check-config.',
   ),
   VERSION_UNSUPPORTED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The client speaks a protocol version that this daemon does not.',
+    'The daemon does not support the protocol version of the client.',
     'Install a client and a daemon that share a protocol version.',
   ),
   UNAVAILABLE: entry(
@@ -211,8 +234,8 @@ export const CATALOGUE = {
   ),
   INTERNAL: entry(
     GrpcCode.INTERNAL,
-    'The daemon failed in a way it did not foresee.',
-    'Report it with the daemon\u2019s log; nothing was kept of the request.',
+    'The daemon failed unexpectedly.',
+    'Report it with the daemon\u2019s log; the request had no effect.',
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -1,10 +1,10 @@
 /**
- * The one codec of both planes: vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
+ * The codec of both planes: vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
  *
- * The schemas are loaded once (proto-loader); it represents 64-bit fields as Long objects, which this file alone
- * turns into bigint on the way in and takes as bigint or number on the way out. Enums are their names; an
- * enumerator that this build does not know stays a number, so that a receiver can say what it got. A field that a
- * message does not carry has its default, an absent sub-message is null or undefined.
+ * The schemas are loaded once by proto-loader, which represents 64-bit fields as Long objects; only this file
+ * converts them, to bigint when decoding and from bigint or number when encoding. Enums are their names; an
+ * enumerator that this build does not know stays a number, so that a receiver can report it. A field that a
+ * message does not carry has its default value, an absent sub-message is null or undefined.
  */
 import { fileURLToPath } from 'node:url';
 import {
@@ -38,7 +38,7 @@ export type WithBigint<T> = T extends Long
       ? WithBigint<U>[]
       : { [K in keyof T]: WithBigint<T[K]> };
 
-/** A message to be encoded: every field optional, bigint or number where the schema has a 64-bit integer. */
+/** A message to encode: every field optional, bigint or number where the schema has a 64-bit integer. */
 export type Encodable<T> = object extends T
   ? { readonly [K in keyof T]: Encodable<T[K]> }
   : Long extends T
@@ -56,7 +56,7 @@ export type Draft<N extends MessageName> = Encodable<Messages[N][0]>;
 
 const folder = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Every definition of the contract, as reflection services want it. */
+/** Every definition of the contract, as reflection services need it. */
 export const packageDefinition: PackageDefinition = loadSync(
   ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', 'google/rpc/status.proto'],
   { includeDirs: [folder], enums: String, defaults: true, oneofs: true },
@@ -98,7 +98,7 @@ function toWire(value: unknown): unknown {
   for (const name in value) {
     const field = (value as Record<string, unknown>)[name];
     const put = typeof field === 'object' || typeof field === 'bigint' ? toWire(field) : field;
-    // A map may have this key like any other; assigned to, it would not become one.
+    // A map may have this key; an assignment would set the prototype instead.
     if (name !== '__proto__') wire[name] = put;
     else Object.defineProperty(wire, name, { value: put, enumerable: true });
   }
@@ -113,13 +113,13 @@ function definitionOf(name: string): MessageTypeDefinition<object, object> {
 /** The gRPC services of the control socket. */
 export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService' | 'IvshmemService';
 
-/** Encodes one message. */
+/** Encodes one message. @throws VkmemError INVALID_ARGUMENT for a bigint that does not fit 64 bits. */
 export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffer {
   return definitionOf(name).serialize(toWire(message) as object);
 }
 
 /**
- * Decodes one message that somebody else sent.
+ * Decodes one message that a peer sent.
  * @throws VkmemError PROTOCOL_ERROR where the bytes are not that message.
  */
 export function decode<N extends MessageName>(name: N, bytes: Uint8Array): Decoded<N> {
@@ -148,4 +148,10 @@ export function serviceDefinition(name: ServiceName): ServiceDefinition {
   return Object.fromEntries(
     Object.entries(service).map(([method, definition]) => [method, wrap(definition)]),
   );
+}
+
+/** google.protobuf.Timestamp of a moment in milliseconds since 1970. */
+export function timestamp(ms: number): { seconds: bigint; nanos: number } {
+  const whole = Math.floor(ms / 1000);
+  return { seconds: BigInt(whole), nanos: Math.round((ms - whole * 1000) * 1e6) };
 }

@@ -1,37 +1,39 @@
 /**
- * The one class of every expected failure, whose codes are those of the catalogue.
+ * VkmemError: the class of every expected failure, with a code of the catalogue.
  */
 import { CATALOGUE, type ErrorCode } from './catalogue.js';
 
-export type { CatalogueEntry } from '../catalogue-entry.js';
 export * from './catalogue.js';
 
-/** Codes that once existed. None may appear in CATALOGUE again. */
+/** Codes that were removed from CATALOGUE. None may be used again. */
 export const RETIRED_CODES: readonly string[] = [];
 
-/** `google.rpc.ErrorInfo.domain` of every fault of ours. */
+/** `google.rpc.ErrorInfo.domain` of every error that vkmemd reports. */
 export const ERROR_DOMAIN = 'vkmemd';
 
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(CATALOGUE, code);
 }
-export * from '../grpc-code.js';
 
-/** What a fault quotes of a message may be long; an answer must fit a datagram, and a trailer. In characters. */
+/**
+ * Maximum characters of a reason and of one metadata value: an answer must fit a datagram, and a gRPC
+ * trailer.
+ */
 const MAX_REASON = 1000;
-const MAX_PARTICULAR = 200;
+const MAX_METADATA = 200;
 
-/** Half a character, such as a cut leaves or a peer may send: gRPC throws where it is to carry one. */
-const HALVES = /\p{Surrogate}/gu;
+/** Lone surrogates, which clipping may leave and a peer may send: gRPC throws when it encodes one. */
+const LONE_SURROGATES = /\p{Surrogate}/gu;
 
 const clip = (text: string, max: number): string => {
   const clipped = text.length <= max ? text : `${text.slice(0, max)}\u2026 (${text.length} characters)`;
-  return clipped.replace(HALVES, '\ufffd');
+  return clipped.replace(LONE_SURROGATES, '\ufffd');
 };
 
 /**
- * The one class for every expected failure. `message` is the catalogue's sentence, the reason where there is
- * one, and what to do next; `metadata` carries machine-readable particulars (all strings, as in ErrorInfo).
+ * Every expected failure. `message` is the catalogue's sentence, the reason if any, and what to do next;
+ * `metadata` has machine-readable details (all strings, as in ErrorInfo). The reason is clipped to 1000
+ * characters, a value to 200.
  */
 export class VkmemError extends Error {
   readonly code: ErrorCode;
@@ -45,14 +47,16 @@ export class VkmemError extends Error {
     this.name = 'VkmemError';
     this.code = code;
     this.reason = clipped;
-    const particulars = Object.entries(metadata).map(([key, value]) => [key, clip(value, MAX_PARTICULAR)]);
-    this.metadata = Object.fromEntries(particulars);
+    const clippedMetadata = Object.entries(metadata).map(([key, value]) => [key, clip(value, MAX_METADATA)]);
+    this.metadata = Object.fromEntries(clippedMetadata);
   }
 
+  /** The google.rpc.Code that gRPC reports. */
   get grpc(): number {
     return CATALOGUE[this.code].grpc;
   }
 
+  /** What the caller can do. */
   get next(): string {
     return CATALOGUE[this.code].next;
   }

@@ -1,23 +1,25 @@
 /**
  * The contract's constants and the names that programs use for its messages.
  *
- * People and programs write kinds, lifetimes and access without the schema's prefixes ('MAPPABLE', 'NAMED', 'rw'), and
- * Vulkan's memory properties without VK_MEMORY_PROPERTY_ and _BIT ('HOST_VISIBLE'); the tables here are the only
- * translation.
+ * People and programs write kinds, lifetimes and access without the schema's prefixes ('MAPPABLE', 'NAMED',
+ * 'rw'), and Vulkan's memory properties without VK_MEMORY_PROPERTY_ and _BIT ('HOST_VISIBLE'); the tables
+ * here are the only translation.
  */
 import type { Decoded } from './codec.js';
 
-/** The protocol version that this build speaks on the handoff socket. */
+/** The protocol version of this build on the handoff socket. */
 export const PROTOCOL_VERSION = 1;
 /** The largest datagram on the handoff socket, in bytes. */
 export const MAX_MESSAGE_BYTES = 65_536;
-/** The most file descriptors that one datagram of the daemon carries: one for each kind. */
+/** The maximum number of file descriptors in one datagram of the daemon: one for each kind. */
 export const MAX_MESSAGE_FDS = 4;
 /** The gRPC metadata key of a session token. */
 export const SESSION_METADATA = 'vkmem-session';
-/** The gRPC metadata key of the protocol version that a client was built for; where it is absent, this one. */
+/**
+ * The gRPC metadata key of the protocol version that a client was built for; absent means PROTOCOL_VERSION.
+ */
 export const VERSION_METADATA = 'vkmem-protocol-version';
-/** What gRPC's health service calls the device: it serves, or was lost and is not there again. */
+/** The name of the device in gRPC's health service: SERVING, or NOT_SERVING while it is lost. */
 export const DEVICE_HEALTH = 'device';
 /** The sockets' names inside the runtime folder. */
 export const HANDOFF_SOCKET = 'handoff.sock';
@@ -25,11 +27,14 @@ export const CONTROL_SOCKET = 'control.sock';
 export const ADMIN_SOCKET = 'admin.sock';
 /** The folder of the sockets for virtual machines. */
 export const IVSHMEM_FOLDER = 'ivshmem';
-/** The environment variable with the number of the fd that a session is inherited on. */
+/** The environment variable with the number of the inherited fd of a session. */
 export const SESSION_FD_VARIABLE = 'VKMEM_SESSION_FD';
-/** The one with the path of the session's socket, where the heir can see it and may so connect again. */
+/**
+ * The environment variable with the path of the session's socket, where the inheriting process can reach it
+ * to connect again.
+ */
 export const SESSION_PATH_VARIABLE = 'VKMEM_SESSION_PATH';
-/** The one with the allocations that were made for the heir: a JSON object of labels and ids. */
+/** The environment variable with the inheriting process's allocations: a JSON object of labels and ids. */
 export const ALLOCATIONS_VARIABLE = 'VKMEM_ALLOCATIONS';
 
 export type Allocation = Decoded<'Allocation'>;
@@ -46,20 +51,33 @@ export type KindName = (typeof KIND_NAMES)[number];
 export type LifetimeName = 'SESSION' | 'NAMED';
 /** 'rw': read and write; 'ro': read only. */
 export type AccessName = 'rw' | 'ro';
-/** Who may hold grants at the same time: anybody; one to write beside readers; one to write, or readers. */
+/** Who may hold grants at the same time: anybody; one writer and any readers; one writer or any readers. */
 export const SHARING_NAMES = ['SHARED', 'ONE_WRITER', 'EXCLUSIVE'] as const;
 export type SharingName = (typeof SHARING_NAMES)[number];
 
+/** Kinds as the schema writes them. */
+export const KINDS_ON_WIRE = {
+  MAPPABLE: 'KIND_MAPPABLE',
+  OPAQUE_FD: 'KIND_OPAQUE_FD',
+  DMA_BUF: 'KIND_DMA_BUF',
+  RDMA_ADDRESS: 'KIND_RDMA_ADDRESS',
+} as const satisfies Readonly<Record<KindName, `KIND_${KindName}`>>;
+/** Kinds as people write them, by what the schema writes; it has none that this build does not know. */
+export const KINDS_BY_WIRE: ReadonlyMap<unknown, KindName> = new Map(
+  KIND_NAMES.map((name) => [KINDS_ON_WIRE[name], name]),
+);
+/** Access as the schema writes it. */
+export const ACCESS_ON_WIRE = {
+  rw: 'ACCESS_READ_WRITE',
+  ro: 'ACCESS_READ_ONLY',
+} as const satisfies Readonly<Record<AccessName, string>>;
+
 /** A kind as the schema writes it. */
-export const kindToWire = (kind: KindName): `KIND_${KindName}` => `KIND_${kind}`;
-
-/** A kind as people write it; undefined for what this build does not know. */
-export function kindFromWire(kind: unknown): KindName | undefined {
-  return KIND_NAMES.find((name) => kindToWire(name) === kind);
-}
-
+export const kindToWire = (kind: KindName): `KIND_${KindName}` => KINDS_ON_WIRE[kind];
+/** A kind as people write it; undefined for a kind that this build does not know. */
+export const kindFromWire = (kind: unknown): KindName | undefined => KINDS_BY_WIRE.get(kind);
 export const accessToWire = (access: AccessName): 'ACCESS_READ_WRITE' | 'ACCESS_READ_ONLY' =>
-  access === 'ro' ? 'ACCESS_READ_ONLY' : 'ACCESS_READ_WRITE';
+  ACCESS_ON_WIRE[access];
 
 /** Vulkan's memory properties as people write them: VkMemoryPropertyFlagBits, from bit 0. */
 export const PROPERTY_FLAG_NAMES = [
@@ -81,19 +99,13 @@ export function propertyFlagsToWire(names: readonly PropertyFlagName[]): number 
 }
 
 /**
- * The names of the bits that are set; a bit that has none by its number: 'BIT_9'.
- * @param names of the bits, from bit 0. Default: of VkMemoryPropertyFlags.
+ * The names of the bits that are set; a bit without a name by its number: 'BIT_9'.
+ * @param names Of the bits, from bit 0. Default: of VkMemoryPropertyFlags.
  */
 export function flagNames(flags: number, names: readonly string[] = PROPERTY_FLAG_NAMES): string[] {
   return Array.from({ length: 32 }, (_, bit) => bit)
     .filter((bit) => (flags >>> bit) % 2 === 1)
     .map((bit) => names[bit] ?? `BIT_${bit}`);
-}
-
-/** google.protobuf.Timestamp of a moment in milliseconds since 1970. */
-export function timestamp(ms: number): { seconds: bigint; nanos: number } {
-  const whole = Math.floor(ms / 1000);
-  return { seconds: BigInt(whole), nanos: Math.round((ms - whole * 1000) * 1e6) };
 }
 
 /** 16 bytes as the usual text of a UUID. */

@@ -93,7 +93,8 @@ export const REQUESTS = {
     fdsIn: 1,
     fdsOut: MAX_MESSAGE_FDS,
     turn: 'allocations',
-    repeat: 'by request_id',
+    // Its fd is the daemon's once it was sent.
+    repeat: 'never',
   },
   Claim: {
     ...PLAIN,
@@ -388,30 +389,12 @@ export function requestsOf(plane: Plane): (readonly [RequestName, RequestRow])[]
   return rows.filter(([, { body, method }]) => (plane === 'handoff' ? body : method) !== undefined);
 }
 
-const byBody = new Map(
+/** The most fds that come with one message of a client. */
+export const MAX_CLIENT_FDS: number = Math.max(...requestsOf('handoff').map(([, { fdsIn }]) => fdsIn));
+
+/** The handoff requests by their fields of ClientMessage; none that this build does not know. */
+export const REQUEST_OF_BODY: ReadonlyMap<string | undefined, HandoffRequest> = new Map(
   rows.flatMap(([name, { body }]): [string, HandoffRequest][] =>
     body === undefined ? [] : [[body, name as HandoffRequest]],
   ),
 );
-
-/** The request whose field of ClientMessage it is; undefined for none that this build knows. */
-export const requestOfBody = (body: string | undefined): HandoffRequest | undefined =>
-  body === undefined ? undefined : byBody.get(body);
-
-/**
- * How many fds the answer to a request may carry: what its row says, or fewer where the request asks for fewer.
- * A claim that waits needs none before its wait is over.
- */
-export function fdsAskedBy(name: RequestName, request: unknown): number {
-  const { fdsOut } = REQUESTS[name];
-  const { kinds, grantKinds, ticket, waitMs } = request as Partial<
-    Pick<Decoded<'ClaimRequest'>, 'kinds' | 'ticket' | 'waitMs'> & Decoded<'AllocateRequest'>
-  >;
-  const asked = name === 'Claim' ? kinds : grantKinds;
-  if (fdsOut !== MAX_MESSAGE_FDS || asked === undefined) return fdsOut;
-  if (name === 'Claim' && (waitMs ?? 0) > 0) return 0;
-  // The ticket says which.
-  if (name === 'Claim' && ticket && asked.length === 0) return fdsOut;
-  const withFds = new Set(asked.filter((kind) => kind !== 'KIND_RDMA_ADDRESS'));
-  return Math.min(withFds.size, fdsOut);
-}

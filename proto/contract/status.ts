@@ -1,9 +1,9 @@
 /**
- * Faults on the wire: a VkmemError as google.rpc.Status with one google.rpc.ErrorInfo, and back.
+ * Errors on the wire: a VkmemError as google.rpc.Status with one google.rpc.ErrorInfo, and back.
  *
- * gRPC carries the Status in the trailer `grpc-status-details-bin`, the handoff socket as ServerMessage.error; both
- * are the same bytes. What a peer sends is not trusted: a code that this build does not know becomes INTERNAL with
- * the peer's text as its reason.
+ * gRPC carries the Status in the trailer `grpc-status-details-bin`, the handoff socket as
+ * ServerMessage.error; both are the same bytes. A peer's Status is not trusted: a code that this build does
+ * not know becomes INTERNAL with the peer's text as its reason.
  */
 import { type Decoded, type Draft, decode, encode } from './codec.js';
 import { ERROR_DOMAIN, isErrorCode, VkmemError } from './errors.js';
@@ -13,7 +13,7 @@ export const STATUS_METADATA = 'grpc-status-details-bin';
 
 const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo';
 
-/** Any failure as one of the catalogue: what is not expected becomes INTERNAL and keeps its cause. */
+/** Any failure as a VkmemError: an unexpected one becomes INTERNAL, with the failure as its cause. */
 export function asVkmemError(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
   const { code } = (failure ?? {}) as { code?: unknown };
@@ -24,7 +24,7 @@ export function asVkmemError(failure: unknown): VkmemError {
   return new VkmemError('INTERNAL', text, {}, failure);
 }
 
-/** The fault as google.rpc.Status. */
+/** The error as google.rpc.Status. */
 export function statusOf(error: VkmemError): Draft<'Status'> {
   const info = encode('ErrorInfo', {
     reason: error.code,
@@ -34,7 +34,10 @@ export function statusOf(error: VkmemError): Draft<'Status'> {
   return { code: error.grpc, message: error.message, details: [{ type_url: ERROR_INFO_URL, value: info }] };
 }
 
-/** The fault that a google.rpc.Status tells of. */
+/**
+ * The error that a google.rpc.Status describes.
+ * @throws VkmemError PROTOCOL_ERROR where its details cannot be decoded.
+ */
 export function errorOf(status: Decoded<'Status'>): VkmemError {
   for (const detail of status.details) {
     if (detail.type_url !== ERROR_INFO_URL) continue;
@@ -47,6 +50,7 @@ export function errorOf(status: Decoded<'Status'>): VkmemError {
   return new VkmemError('INTERNAL', `The daemon answered without details: ${status.message}`);
 }
 
-/** encode('Status') and decode('Status') of a fault, for gRPC's trailer. */
+/** The error as an encoded Status, for gRPC's trailer. */
 export const packStatus = (error: VkmemError): Buffer => encode('Status', statusOf(error));
+/** The error of an encoded Status. @throws VkmemError PROTOCOL_ERROR. */
 export const unpackStatus = (bytes: Uint8Array): VkmemError => errorOf(decode('Status', bytes));

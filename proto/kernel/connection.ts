@@ -1,12 +1,11 @@
 /**
- * Connection: one end of a SEQPACKET conversation.
+ * Connection: one end of a SEQPACKET connection.
  *
- * Messages are sent at once when the socket takes them and queued otherwise, within limits: a peer that stops
- * reading is cut off rather than stored for. What a peer may send is limited too; one that breaks a limit has
- * committed a fault. The fds it sent are closed, the owner may add a last message, and the connection closes when
- * that is flushed or 5 s have passed. The last message arrives even if the peer has sent more that was never read.
+ * Messages are sent at once when the socket has room and queued otherwise, within limits: the connection of a
+ * peer that stops reading is closed. What a peer may send is limited too; breaking a limit is a fault. Then
+ * the fds that it sent are closed, the owner may add a last message, and the connection closes when that is
+ * flushed or after 5 s. The last message arrives even if the peer has sent more that was never read.
  */
-
 import { VkmemError } from '../contract/errors.js';
 import { closeAll, kSurrender, OwnedFd } from './fd.js';
 import { type NativeConnection, native } from './native.js';
@@ -17,7 +16,7 @@ export interface Fault {
     | 'message-too-large' // longer than maxMessageBytes
     | 'fds-truncated' // more fds than this process had room for (EMFILE): some were lost
     | 'unsolicited-fds' // more fds than maxFds
-    | 'fds-refused' // fds, while too many that untrusted peers sent before cannot be closed
+    | 'fds-refused' // fds, while too many fds that untrusted peers sent before are not closed yet
     | 'overflow'; // it did not read, and a queue limit was reached
 }
 
@@ -30,12 +29,12 @@ export type CloseReason =
 export interface ConnectionHandlers {
   /** One message. The handler owns the fds (CLOEXEC set). What it throws is an uncaughtException. */
   message(data: Buffer, fds: OwnedFd[]): void;
-  /** Asked once, before a faulty connection closes, for a last message to the other side. */
+  /** Called once, before a connection closes after a fault; returns a last message to the other side. */
   fault?(fault: Fault): Uint8Array | undefined;
   /**
-   * Comes exactly once, last of all, and never from within a method of the connection.
-   * @param unread with `keepsUnread`: the socket, shut down, where the other side has not received all fds that were
-   *   sent to it. The handler owns it.
+   * Called exactly once, last, and never from within a method of the connection.
+   * @param unread With `keepsUnread`: the socket, shut down, where the other side has not received all fds
+   *   that were sent to it. The handler owns it.
    */
   close(reason: CloseReason, unread?: OwnedFd): void;
 }
@@ -46,14 +45,14 @@ export interface ConnectionLimits {
   /** Fds that the other side may send in one message, 0 to 253. Default 0. */
   readonly maxFds?: number;
   /**
-   * Whether the other side may mean harm by its fds. close() can block for ever where somebody else chose the file: so
-   * they are closed on other threads, and messages with fds are read one at a time, each once the fds of the one before
-   * it are closed or taken. Default false.
+   * Whether the other side's fds may be hostile. close() can block for ever on a file that the other side
+   * chose: so such fds are closed on other threads, and messages with fds are read one at a time, each after
+   * the fds of the previous one are closed or taken. Default false.
    */
   readonly untrusted?: boolean;
   /**
-   * Whether the handler of close keeps the socket for as long as fds are unread in it (allRead() tells): they count
-   * against the user's limit until then. Default false.
+   * Whether the close handler gets the socket while fds are unread in it (see allRead()): they count against
+   * the user's limit until they are read. Default false.
    */
   readonly keepsUnread?: boolean;
   /** Messages, bytes and fds that may wait for the other side to read. Defaults 256, 4 MiB, 64. */
@@ -100,31 +99,32 @@ export class Connection {
     );
   }
 
-  /** Messages that the other side has not made room for yet. */
+  /** Messages that are queued here, since the socket has no room. */
   get queuedMessages(): number {
     return this.#native.queuedMessages();
   }
 
   /**
-   * Fds that were sent and that the other side may not have received: none once it has read everything, by the
-   * kernel's word.
+   * Fds that were sent and that the other side may not have received: 0 once the kernel reports that it has
+   * read everything.
    */
   get unreadFds(): number {
     return this.#native.unreadFds();
   }
 
-  /** Whether messages wait here, or more than a quarter of what the socket can hold is unread. */
+  /** Whether messages are queued here, or more than a quarter of the socket's buffer is unread. */
   get crowded(): boolean {
     return this.#native.crowded();
   }
 
   /**
-   * Sends one message, now or as soon as the other side reads. Over a queue limit the connection is closed with the
-   * fault 'overflow'.
-   * @param fds Taken, always: also when this throws or the message is dropped. At most 253.
-   * @returns False if the message was dropped, since the connection has ended or is about to; handlers.close says why.
-   * @throws VkmemError INVALID_ARGUMENT for an empty message (a reader could not tell it from a hangup), one above
-   *   maxMessageBytes, or too many fds.
+   * Sends one message, now or as soon as the other side reads. Over a queue limit the connection is closed
+   * with the fault 'overflow'.
+   * @param fds Taken, also when this throws or the message is dropped. At most 253.
+   * @returns False if the message was dropped because the connection has ended or is ending; handlers.close
+   *   says why.
+   * @throws VkmemError INVALID_ARGUMENT for an empty message (a reader could not tell it from a hangup), one
+   *   above maxMessageBytes, or too many fds.
    * @throws Error if one of the fds was closed or taken.
    */
   send(data: Uint8Array, fds?: readonly OwnedFd[]): boolean {
@@ -135,7 +135,10 @@ export class Connection {
     return result === 1;
   }
 
-  /** Reads nothing until resume(); the other side is held back by the socket's buffer. A hangup waits too. */
+  /**
+   * Stops reading until resume(); the socket's buffer holds the other side back. A hangup is not noticed
+   * meanwhile.
+   */
   pause(): void {
     this.#native.setPaused(true);
   }
@@ -145,7 +148,7 @@ export class Connection {
   }
 
   /**
-   * Reads nothing more, flushes what is queued and `last`, then closes; after 5 s it closes anyway.
+   * Stops reading, flushes the queue and `last`, then closes; after 5 s it closes anyway.
    * @throws VkmemError INVALID_ARGUMENT for a `last` that is empty or above maxMessageBytes.
    */
   end(last?: Uint8Array): void {
@@ -153,7 +156,7 @@ export class Connection {
     this.#native.finish('closed', last, false);
   }
 
-  /** Closes at once: what is queued is dropped, its fds are closed. */
+  /** Closes at once: queued messages are dropped, their fds closed. */
   close(): void {
     this.#native.close();
   }
@@ -178,7 +181,7 @@ export class Connection {
     try {
       last = this.#handlers.fault?.({ kind });
     } finally {
-      // A peer that did not read what is queued would not get to the goodbye behind it.
+      // A peer that does not read the queue would not reach the last message behind it.
       this.#native.finish(kind, last, kind === 'overflow');
     }
   }
@@ -212,5 +215,8 @@ export class Connection {
   }
 }
 
-/** Whether the other side has read everything that was sent on a socket, or closed its end. @param socket Borrowed. */
+/**
+ * Whether the other side has read everything that was sent on a socket, or closed its end.
+ * @param socket Borrowed.
+ */
 export const allRead = (socket: OwnedFd): boolean => native.unreadBytes(socket.fd) === 0;

@@ -1,8 +1,9 @@
 /**
- * Datagrams to one address that must arrive, in order, whoever is slow: what cannot be taken now waits here.
+ * Datagrams to one address that must arrive in order, also at a slow receiver: they are queued here while its
+ * queue is full.
  *
- * Nothing tells a sender that is not connected when there is room again, so the first that waits is tried again after
- * 1 ms, then 2, up to 32. Nothing is given up but by close(), or by an error, which is that message's own.
+ * The kernel does not notify a sender that is not connected when there is room, so the first message is
+ * retried after 1 ms, then 2, up to 32. A message is dropped only by close(), or by an error of its own.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VkmemError } from '../contract/errors.js';
@@ -15,7 +16,7 @@ const LONGEST_WAIT_MS = 32;
 interface Message {
   readonly data: Uint8Array;
   readonly fds: readonly OwnedFd[];
-  /** Called when it is in the receiver's socket, or will never be. */
+  /** Called when it is in the receiver's socket, or has failed. */
   done(failure?: unknown): void;
 }
 
@@ -25,7 +26,7 @@ export class DatagramQueue {
   readonly #closed = new AbortController();
   #sending = false;
 
-  /** @throws VkmemError INVALID_ARGUMENT for what is no address; KernelError EMFILE. */
+  /** @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError EMFILE. */
   constructor(address: string) {
     this.#sender = new DatagramSender(address);
   }
@@ -35,9 +36,10 @@ export class DatagramQueue {
   }
 
   /**
-   * Resolves when it is in the receiver's socket, behind all that was sent before; at once where there is room.
+   * Resolves when it is in the receiver's socket, behind all earlier messages; at once where there is room.
    * @param fds Borrowed until then, at most 253.
-   * @throws VkmemError UNAVAILABLE where nobody receives there, or this was closed; all else that send() throws.
+   * @throws VkmemError UNAVAILABLE where no receiver is bound, or this was closed; otherwise as
+   *   DatagramSender.send().
    */
   send(text: string, fds: readonly OwnedFd[] = []): Promise<void> {
     if (this.closed) return Promise.reject(gone(this.#sender.address));
@@ -48,7 +50,7 @@ export class DatagramQueue {
     });
   }
 
-  /** What has not left yet is given up. */
+  /** Drops the messages that are queued: their promises reject with UNAVAILABLE. */
   close(): void {
     if (this.closed) return;
     this.#closed.abort();
@@ -69,14 +71,14 @@ export class DatagramQueue {
         wait = FIRST_WAIT_MS;
         continue;
       }
-      // Ends early where this is closed, which has given up all that waits.
+      // close() ends the wait early, and has emptied the queue.
       await sleep(wait, undefined, { signal: this.#closed.signal }).catch(() => undefined);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
     this.#sending = false;
   }
 
-  /** False where it must be tried again. */
+  /** False where it must be retried. */
   #settle({ data, fds, done }: Message): boolean {
     try {
       if (!this.#sender.send(data, fds)) return false;
@@ -89,4 +91,4 @@ export class DatagramQueue {
 }
 
 const gone = (address: string) =>
-  new VkmemError('UNAVAILABLE', `No more is sent to ${address}: it was closed.`);
+  new VkmemError('UNAVAILABLE', `Nothing more is sent to ${address}: the queue was closed.`);

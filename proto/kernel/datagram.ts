@@ -1,24 +1,25 @@
 /**
- * Datagrams with fds between processes that are not connected, as a service manager is spoken to.
+ * Datagrams with fds between processes that are not connected, as sd_notify(3) sends them.
  *
- * An address is a path, or '@' and a name in the network namespace's abstract space, which has no mode: anybody there
- * can send to it. Fds are borrowed on the way out and owned by the handler on the way in. Nobody is believed about who
- * it is: the kernel attaches the sender's credentials.
+ * An address is a path, or '@' and a name in the network namespace's abstract space, which has no mode: every
+ * process in the namespace can send to it. Sent fds are borrowed, received fds belong to the handler. The
+ * kernel attaches the sender's credentials; nothing that a sender says about itself is used.
  *
- * Limits: a datagram has at most 253 fds and must fit the sender's buffer (about 200 KiB). The receiver's queue is short
- * (net.unix.max_dgram_qlen, 10 by default), and nothing tells a sender when there is room again: it has to try.
+ * Limits: a datagram has at most 253 fds and must fit the sender's buffer (about 200 KiB). The receiver's
+ * queue is short (net.unix.max_dgram_qlen, 10 by default), and the kernel does not notify a sender when there
+ * is room: it has to retry.
  */
 import { VkmemError } from '../contract/errors.js';
 import { closeAll, kSurrender, OwnedFd } from './fd.js';
 import { type NativeDatagramReceiver, native, translating } from './native.js';
 import { MAX_SOCKET_PATH_BYTES } from './socket.js';
 
-/** Of one datagram, as everywhere (SCM_MAX_FD). */
+/** The kernel's maximum of fds in one message (SCM_MAX_FD). */
 export const MAX_DATAGRAM_FDS = native.maxFdsPerMessage;
 
-/** Whom the kernel says a datagram is from. */
+/** The sender of a datagram, as the kernel reports it. */
 export interface Sender {
-  /** 0 where it is of no process that can be seen from here. */
+  /** 0 for a process outside of this pid namespace. */
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
@@ -26,16 +27,16 @@ export interface Sender {
 
 export interface ReceivedDatagram {
   readonly data: Buffer;
-  /** The handler owns them; CLOEXEC. */
+  /** CLOEXEC; the handler owns them. */
   readonly fds: readonly OwnedFd[];
   readonly sender: Sender;
-  /** What is missing: the end of the bytes, or fds that found no room in this process. */
+  /** What is missing: the end of the bytes, or fds that this process had no room for. */
   readonly truncated: { readonly data: boolean; readonly fds: boolean };
 }
 
 export interface DatagramHandlers {
   message(datagram: ReceivedDatagram): void;
-  /** Receiving failed; it is tried again a moment later. */
+  /** Receiving failed; it is retried. */
   error(error: Error): void;
 }
 
@@ -45,7 +46,7 @@ function checkAddress(address: string): void {
   if (name === 0 || bytes > MAX_SOCKET_PATH_BYTES || address.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `address: it has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
+      `address: it must have 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
     );
   }
 }
@@ -55,7 +56,7 @@ export class DatagramSender {
   readonly address: string;
   readonly #socket: OwnedFd;
 
-  /** @throws VkmemError INVALID_ARGUMENT for what is no address; KernelError EMFILE. */
+  /** @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError EMFILE. */
   constructor(address: string) {
     checkAddress(address);
     this.address = address;
@@ -65,9 +66,10 @@ export class DatagramSender {
   /**
    * Sends one datagram, whole or not at all.
    * @param fds Borrowed, at most 253.
-   * @returns false where it cannot be taken now: the receiver has not read what was sent before.
-   * @throws VkmemError UNAVAILABLE where nobody receives there, NOT_PERMITTED where it may not be sent to.
-   * @throws KernelError for all else, such as EMSGSIZE.
+   * @returns False where the receiver's queue is full.
+   * @throws VkmemError UNAVAILABLE where no receiver is bound, NOT_PERMITTED where the address's mode forbids
+   *   it.
+   * @throws KernelError otherwise, such as EMSGSIZE.
    */
   send(data: Uint8Array, fds: readonly OwnedFd[] = []): boolean {
     const codes = {
@@ -112,9 +114,12 @@ export class DatagramReceiver {
   }
 
   /**
-   * Makes the socket, whose file (of this mode, whatever the umask) stays when it is closed.
-   * @param maxBytes of one datagram; default 4096, as much as systemd reads.
-   * @throws VkmemError INVALID_ARGUMENT for what is no address; KernelError from bind() (EADDRINUSE, EACCES, ENOENT).
+   * Creates and binds the socket. Its file has this mode, whatever the umask, and stays when the socket is
+   * closed.
+   * @param on Its `message` owns the fds. If it throws, they are closed.
+   * @param options `maxBytes` of one datagram; default 4096, as much as systemd reads.
+   * @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError from bind() (EADDRINUSE, EACCES,
+   *   ENOENT).
    */
   static bind(
     address: string,
@@ -126,12 +131,12 @@ export class DatagramReceiver {
     return new DatagramReceiver(socket, maxBytes, on);
   }
 
-  /** Receives all that has been sent so far; the handler is called before this returns. */
+  /** Receives everything that was sent so far; the handler is called before this returns. */
   drain(): void {
     this.#native.drain();
   }
 
-  /** Receives no more. What was sent and not received is gone, its fds with it. */
+  /** Stops receiving. Datagrams that were not received are lost, with their fds. */
   close(): void {
     this.#native.close();
   }

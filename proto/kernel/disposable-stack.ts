@@ -1,13 +1,15 @@
 /**
- * DisposableStack and AsyncDisposableStack of ECMAScript 2026, for Node.js versions that lack them (before 24).
+ * DisposableStack and AsyncDisposableStack of ECMAScript 2026, for Node.js versions that lack them (before
+ * 24).
  *
- * Clean-up everywhere is a Disposable: what opens something puts it onto a stack, and `move()` hands the whole stack on
- * once nothing can fail any more. The last that was put on is disposed first; each is, even where another one fails.
+ * Clean-up is a Disposable everywhere: code that opens resources puts them onto a stack, and `move()` passes
+ * the whole stack on once nothing can fail. Resources are disposed in reverse order, all of them, even where
+ * one fails.
  */
 
 type Callback = () => unknown;
 
-/** @throws SuppressedError's shape, an AggregateError, where more than one fails; else what failed. */
+/** @throws the failure; an AggregateError where more than one failed. */
 function rethrow(failures: readonly unknown[]): void {
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, 'several could not be disposed');
@@ -41,11 +43,11 @@ class ShimStack {
 
   move(): this {
     const moved = new (this.constructor as new () => this)();
-    for (const callback of this.take()) moved.defer(callback);
+    for (const callback of this.surrender()) moved.defer(callback);
     return moved;
   }
 
-  protected take(): Callback[] {
+  protected surrender(): Callback[] {
     if (this.#disposed) return [];
     this.#disposed = true;
     return this.#callbacks.splice(0);
@@ -57,7 +59,7 @@ class SyncShim extends ShimStack {
 
   dispose(): void {
     const failures: unknown[] = [];
-    for (const callback of this.take().reverse()) {
+    for (const callback of this.surrender().reverse()) {
       try {
         callback();
       } catch (failure) {
@@ -77,7 +79,7 @@ class AsyncShim extends ShimStack {
 
   async disposeAsync(): Promise<void> {
     const failures: unknown[] = [];
-    for (const callback of this.take().reverse()) {
+    for (const callback of this.surrender().reverse()) {
       try {
         await callback();
       } catch (failure) {
@@ -106,6 +108,14 @@ export type DisposableStack = Stack;
 export const AsyncDisposableStack =
   known.AsyncDisposableStack ?? (AsyncShim as unknown as new () => AsyncStack);
 export type AsyncDisposableStack = AsyncStack;
+
+/** Every failure in what a stack threw, in the order in which they came. */
+export function disposalFailures(thrown: unknown): unknown[] {
+  if (thrown instanceof AggregateError) return thrown.errors.flatMap(disposalFailures);
+  const { error, suppressed } = (thrown ?? {}) as { error?: unknown; suppressed?: unknown };
+  const isSuppressed = (thrown as Error | undefined)?.name === 'SuppressedError';
+  return isSuppressed ? [...disposalFailures(suppressed), ...disposalFailures(error)] : [thrown];
+}
 
 /** A Disposable that calls `dispose` once, however often it is disposed. */
 export function disposable(dispose: () => void): Disposable {

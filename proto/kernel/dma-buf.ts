@@ -1,12 +1,11 @@
 /**
- * What the CPU does through a mapping of a dma-buf, bracketed for the driver behind it.
+ * CPU access through a mapping of a dma-buf, bracketed for its driver (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h).
  *
- * A driver may keep the memory where the CPU sees it only after a cache was flushed or a copy was made. Access that is
- * begun shows what the device wrote before; access that has ended shows the device what was written here. In between
- * either may see old bytes of the other. Beginning and ending may wait, on this thread, for work of the device that is
- * under way; ordering beyond that is up to those who share the memory.
+ * A driver may keep the memory where the CPU sees it only after a cache flush or a copy. After access has
+ * begun, the CPU sees what the device wrote before; after it has ended, the device sees what the CPU wrote.
+ * In between either may see old bytes of the other. Beginning and ending may block this thread until work of
+ * the device has finished; any other ordering is up to the processes that share the memory.
  */
-
 import type { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
 
@@ -19,7 +18,8 @@ export class CpuAccess {
    * Begins access.
    * @param fd Of the dma-buf; borrowed until end().
    * @param access 'ro' reads only, 'rw' reads and writes.
-   * @throws VkmemError NOT_MAPPABLE, with the errno, where the fd is no dma-buf (ENOTTY) or its driver refuses.
+   * @throws VkmemError NOT_MAPPABLE, with the errno, where the fd is not a dma-buf (ENOTTY) or its driver
+   *   refuses.
    */
   constructor(fd: OwnedFd, access: 'rw' | 'ro') {
     this.#fd = fd;
@@ -33,7 +33,7 @@ export class CpuAccess {
   }
 
   /**
-   * Ends access and begins it again: what was written reaches the device, and what the device wrote is seen.
+   * Ends access and begins it again: the device sees what the CPU wrote, and the CPU what the device wrote.
    * @throws VkmemError NOT_MAPPABLE, with the errno.
    */
   sync(): void {
@@ -42,8 +42,8 @@ export class CpuAccess {
   }
 
   /**
-   * Does nothing where it has ended, and does not try a second time: after a failure what was written may not have
-   * reached the device.
+   * Ends access. Does nothing where it has ended, and is not retried: after a failure the device may not see
+   * what was written.
    * @throws VkmemError NOT_MAPPABLE, with the errno.
    */
   end(): void {

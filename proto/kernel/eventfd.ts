@@ -1,20 +1,20 @@
 /**
- * EventFd: a doorbell between processes. One side adds to a counter in the kernel, the other is called with the
- * sum since the last call, which resets it. Both ends of a socket can hold the same one: send a dup() of its fd.
+ * EventFd: a doorbell between processes. One side adds to a counter in the kernel, the other is called with
+ * the sum since the last call, which resets it. Both ends of a socket can hold the same one: send a dup() of
+ * its fd.
  */
-
 import { VkmemError } from '../contract/errors.js';
 import { OwnedFd } from './fd.js';
 import { isKernelError, type NativeEventWatch, native } from './native.js';
 
-/** The counter's largest value; one that is this full takes no more until it is read. */
+/** The counter's largest value; nothing can be added to a full counter until it is read (eventfd(2)). */
 export const EVENTFD_MAX = 0xffff_ffff_ffff_fffen;
 
 export class EventFd {
   readonly fd: OwnedFd;
   #watch: NativeEventWatch | undefined;
 
-  /** @param fd An eventfd, from here or from another process; owned from here on, and closed by close(). */
+  /** @param fd An eventfd, of this process or received from another; taken, and closed by close(). */
   constructor(fd: OwnedFd) {
     this.fd = fd;
   }
@@ -25,7 +25,7 @@ export class EventFd {
   }
 
   /**
-   * Adds `n`, 1 by default, and wakes whoever listens.
+   * Adds `n`, 1 by default, and wakes the listener.
    * @throws VkmemError INVALID_ARGUMENT if `n` is not within 1 to EVENTFD_MAX.
    * @throws KernelError EAGAIN if the sum would not fit: the listener has been woken and has not read.
    */
@@ -36,7 +36,7 @@ export class EventFd {
     native.signalEventFd(this.fd.fd, n);
   }
 
-  /** Wakes whoever listens, also where it was woken so often already that nothing can be added. */
+  /** Wakes the listener, also where the counter is full. @throws KernelError but EAGAIN. */
   ring(): void {
     try {
       this.signal();
@@ -46,8 +46,9 @@ export class EventFd {
   }
 
   /**
-   * Calls back with the counter whenever it is above 0, at most once a turn of the event loop. Replaces an earlier
-   * callback. Keeps the process running until unlisten(). Makes the eventfd non-blocking for all its holders.
+   * Calls back with the counter whenever it is above 0, at most once a turn of the event loop. Replaces an
+   * earlier callback. Keeps the event loop running until unlisten(). Makes the eventfd non-blocking for all
+   * its holders.
    */
   listen(callback: (count: bigint) => void): void {
     this.unlisten();

@@ -1,9 +1,9 @@
 /**
  * FdStream: one end of a Unix stream socket whose bytes may have fds beside them.
  *
- * A stream has no messages: what was sent in two pieces may arrive in one. What had an fd beside it is never joined with
- * what follows, so the fds of a chunk belong to its end. Nothing is queued here but the end of what the socket took
- * the beginning of: whoever sends is told when there is no room.
+ * A stream has no messages: data that was sent in two pieces may arrive in one. Data that was sent with an fd
+ * is never joined with the data that follows, so the fds of a chunk belong to its end. Only the rest of a
+ * partly sent write is buffered here: send() returns 'full' when the socket has no room.
  */
 import type { CloseReason } from './connection.js';
 import { kSurrender, OwnedFd } from './fd.js';
@@ -12,18 +12,26 @@ import { type NativeFdStream, native } from './native.js';
 export interface FdStreamHandlers {
   /** The handler owns the fds (CLOEXEC set). What it throws is an uncaughtException. */
   data(bytes: Buffer, fds: OwnedFd[]): void;
-  /** There is room again, after send() said that there is none. */
+  /** There is room again, after send() returned 'full'. */
   drain?(): void;
-  /** Comes at most once, last of all: not after close(). 'unsolicited-fds' also where nothing may be sent here at all. */
+  /**
+   * Called at most once, last; not after close(). 'unsolicited-fds' also where the other side may send
+   * nothing at all.
+   */
   close(reason: CloseReason): void;
 }
 
 export interface FdStreamLimits {
-  /** Bytes of one chunk. Default 65536. With 0 the other side may send nothing, and what it sends is not read. */
+  /**
+   * Maximum bytes of one chunk. Default 65536. With 0 the other side may send nothing; any data ends the
+   * stream, unread.
+   */
   readonly maxBytes?: number;
   /** Fds that the other side may send with one chunk. Default 0. */
   readonly maxFds?: number;
-  /** Whether the other side may mean harm by fds that it sends, read or not (ConnectionLimits). Default false. */
+  /**
+   * Whether fds that the other side sends may be hostile, read or not (see ConnectionLimits). Default false.
+   */
   readonly untrusted?: boolean;
 }
 
@@ -46,37 +54,36 @@ export class FdStream {
       },
       () => handlers.drain?.(),
       (kind, errno, message) => {
-        const told = kind === 'unsolicited' ? 'unsolicited-fds' : kind;
-        handlers.close(
-          told === 'error' ? { kind: 'error', errno, message } : ({ kind: told } as CloseReason),
-        );
+        if (kind === 'error') handlers.close({ kind, errno, message });
+        else handlers.close({ kind: kind === 'unsolicited' ? 'unsolicited-fds' : kind } as CloseReason);
       },
     );
   }
 
   /**
    * Sends all of it, or nothing.
-   * @param fd Borrowed; goes with the first byte.
-   * @returns 'full' where there is no room now: drain() comes; 'dropped' where the other side reads no more.
-   * @throws KernelError for what a broken socket or fd is refused with.
+   * @param fd Borrowed; sent with the first byte.
+   * @returns 'full' where there is no room: drain() is called later; 'dropped' where the other side no longer
+   *   reads.
+   * @throws KernelError from sendmsg(), such as EBADF or ETOOMANYREFS.
    */
   send(data: Uint8Array, fd?: OwnedFd): 'sent' | 'full' | 'dropped' {
     const result = this.#native.send(data, fd?.fd ?? -1);
     return result === 1 ? 'sent' : result === 2 ? 'full' : 'dropped';
   }
 
-  /** Whether the other side has read all that was sent, or closed its end. */
+  /** Whether the other side has read everything that was sent, or closed its end. */
   get allRead(): boolean {
     return this.#native.unreadBytes() === 0;
   }
 
-  /** Hangs up, also for others who have the socket. */
+  /** Shuts the socket down, also for other holders, and closes it. */
   close(): void {
     this.#native.close(true);
   }
 
-  /** Closes it here alone: the conversation is somebody else's who has the socket. */
-  leave(): void {
+  /** Closes it in this process only: the connection stays open for other holders of the socket. */
+  detach(): void {
     this.#native.close(false);
   }
 
@@ -96,7 +103,7 @@ export class FdStream {
   }
 }
 
-/** Both ends of a new stream conversation, the caller's. @throws KernelError EMFILE. */
+/** Two connected stream sockets; the caller owns both. @throws KernelError EMFILE. */
 export function streamPair(): [OwnedFd, OwnedFd] {
   const [one, other] = native.socketPair(false);
   return [new OwnedFd(one, 'one end of a stream'), new OwnedFd(other, 'the other end of a stream')];

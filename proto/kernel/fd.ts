@@ -1,17 +1,18 @@
 /**
  * A file descriptor with an owner.
  *
- * A bare number says nothing of who must close it, and a number closed twice may by then be somebody else's. So
- * every fd here is held by one OwnedFd, and whoever holds that closes it, hands it on whole, or take()s the number
- * out. One that is lost to the collector is closed and reported; one in a terminated worker is closed.
+ * A bare number does not say who must close it, and a number that is closed twice may then belong to another
+ * file. So every fd here is held by one OwnedFd, whose holder closes it, passes it on whole, or take()s the
+ * number out. An OwnedFd that is garbage-collected is closed and reported (FdLeakWarning); one in a
+ * terminated worker is closed.
  *
- * What an untrusted peer sent, and a copy of it, is given to other threads to close (see native/reaper.h): its number is
- * free a moment later, or whenever that file lets go.
+ * An fd that an untrusted peer sent, and every duplicate of it, is closed on another thread (see
+ * native/reaper.h), since close() may block: the number is free a moment later, or as late as the file's
+ * owner decides.
  */
-
 import { type FileStatus, native } from './native.js';
 
-/** What the collector's helper must know without keeping the OwnedFd alive. */
+/** What the FinalizationRegistry needs, without keeping the OwnedFd alive. */
 interface Held {
   fd: number;
   purpose: string;
@@ -22,7 +23,10 @@ const leaks = new FinalizationRegistry<Held>((held) => {
   process.emitWarning(`fd ${held.fd} (${held.purpose}) was never closed.`, 'FdLeakWarning');
 });
 
-/** Gives up the number while it stays in the addon's book, for a native call that takes it from there. */
+/**
+ * Gives up the number, which stays in the addon's list of owned fds for a native call that takes it from
+ * there.
+ */
 export const kSurrender = Symbol('vkmem.surrender');
 
 export class OwnedFd {
@@ -30,8 +34,8 @@ export class OwnedFd {
   #fd: number;
 
   /**
-   * @param fd An open descriptor; owned from here on. Nobody else may close it.
-   * @param purpose What it is for, in words for a leak report.
+   * @param fd An open descriptor; taken. Nothing else may close it.
+   * @param purpose What it is for, for a leak report.
    * @throws RangeError if `fd` is not a descriptor number.
    */
   constructor(fd: number, purpose: string) {
@@ -44,7 +48,7 @@ export class OwnedFd {
 
   /**
    * A second descriptor of the same open file description, CLOEXEC, owned by the caller.
-   * @param fd An open descriptor that is somebody else's, and stays theirs.
+   * @param fd An open descriptor; borrowed.
    * @throws KernelError (EBADF, EMFILE), or RangeError if `fd` is not a descriptor number.
    */
   static duplicateOf(fd: number, purpose: string): OwnedFd {
@@ -54,7 +58,7 @@ export class OwnedFd {
 
   /**
    * The number, borrowed: valid until this is closed or taken.
-   * @throws Error if it is.
+   * @throws Error if it was.
    */
   get fd(): number {
     if (this.#fd < 0) throw new Error(`The fd (${this.purpose}) was closed or taken.`);
@@ -105,30 +109,61 @@ function requireNumber(fd: number, purpose: string): void {
   throw new RangeError(`${fd} is not an fd (${purpose}).`);
 }
 
-/** Closes every one, for lists that arrive in one message. */
+/** Closes every fd of a message. */
 export function closeAll(fds: Iterable<OwnedFd>): void {
   for (const fd of fds) fd.close();
 }
 
-/** How many fds of untrusted peers are being closed, or wait for it, in this process. */
+/** How many fds of untrusted peers are being closed, or queued for closing, in this process. */
 export function pendingCloses(): number {
   return native.pendingCloses();
 }
 
-/** Whether a user has so many of them that no fds are taken from it any more; its connections are better refused. */
+/**
+ * Whether a user has so many pending closes that no more fds are accepted from it; refuse its connections
+ * then.
+ */
 export function tooManyPendingCloses(uid: number): boolean {
   return native.pendingCloses(uid) >= native.maxPendingClosesOfUser;
 }
 
-/** From how many of all users on nobody who is untrusted is accepted any more. Default 64. */
-export function setMostPendingCloses(max: number): void {
-  native.setMostPendingCloses(max);
+/**
+ * Sets the number of pending closes of all users from which on no untrusted connection is accepted. Default
+ * 64.
+ */
+export function setMaxPendingCloses(max: number): void {
+  native.setMaxPendingCloses(max);
 }
 
 /**
- * What file it is, as far as the kernel knows without asking whoever serves the file, who may never answer.
+ * What kind of file it is, as far as the kernel knows without asking the file system, whose server may never
+ * answer.
+ * @param fd Borrowed.
  * @throws KernelError from statx().
  */
 export function fileStatus(fd: OwnedFd): FileStatus {
   return native.fileStatus(fd.fd);
+}
+
+/**
+ * Takes the exclusive lock (flock) of the file at `path`, which is created (mode 0600) if missing and never
+ * removed. A symbolic link there is refused.
+ * @returns The caller owns the fd; closing it, or the end of the process, releases the lock. Undefined while
+ *   it is held.
+ * @throws KernelError from open() or flock().
+ */
+export function lockFile(path: string): OwnedFd | undefined {
+  const fd = native.lockFile(path);
+  return fd === undefined ? undefined : new OwnedFd(fd, `lock ${path}`);
+}
+
+/**
+ * Whether both are the same open file description: one offset, one flock, one lifetime. Where the kernel
+ * cannot tell (no F_DUPFD_QUERY before Linux 6.10, kcmp refused by a sandbox) the answer is false.
+ * @param one Borrowed.
+ * @param other Borrowed.
+ * @throws KernelError EBADF; Error if either was closed or taken.
+ */
+export function sameFile(one: OwnedFd, other: OwnedFd): boolean {
+  return native.sameFile(one.fd, other.fd);
 }

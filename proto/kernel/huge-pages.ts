@@ -1,8 +1,8 @@
 /**
- * Huge pages: which sizes the host has, and how many of each are free.
+ * Huge pages: which sizes the host has, and how many of each are free, as /sys/kernel/mm/hugepages reports.
  *
- * The kernel says so in /sys. The figures are of the moment: another process may have the pages by the time that they
- * are asked for, and the kernel then refuses. Where /sys cannot be read nothing is known, and only the kernel can say.
+ * The numbers may be out of date when memory is created: another process may have taken the pages, and the
+ * kernel then refuses. Where /sys cannot be read the numbers are unknown.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,10 @@ import { join } from 'node:path';
 const FOLDER = '/sys/kernel/mm/hugepages';
 const ENTRY = /^hugepages-(\d+)kB$/;
 
-/** The sizes that the kernel has, in bytes, ascending, whether any page is set aside or not; undefined: not known. */
+/**
+ * The sizes that the kernel supports, in bytes, ascending, with or without reserved pages; undefined if
+ * unknown.
+ */
 export function hugePageSizes(): bigint[] | undefined {
   try {
     return readdirSync(FOLDER)
@@ -23,8 +26,8 @@ export function hugePageSizes(): bigint[] | undefined {
 }
 
 /**
- * How many huge pages of the size could be had now: free and promised to nobody, and those that the kernel may make beyond
- * what was set aside (nr_overcommit_hugepages). Undefined: not known.
+ * How many huge pages of the size (in bytes) can be allocated now: free and not reserved by a mapping, plus
+ * those that the kernel may allocate beyond the pool (nr_overcommit_hugepages). Undefined if unknown.
  */
 export function freeHugePages(bytes: bigint): bigint | undefined {
   const read = (what: string): bigint => {

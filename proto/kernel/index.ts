@@ -1,13 +1,16 @@
 /**
- * @vkmemd/proto/kernel: the kernel's part alone, for a program that speaks none of the contract and is to stay small.
- * The codec, which takes most of the time and memory that loading the contract takes, is not loaded.
+ * @vkmemd/proto/kernel: system calls only, for a program that sends no messages of the contract and must stay
+ *   small. The codec,
+ * which takes most of the time and memory of loading the contract, is not loaded.
  */
 
 export * from '../contract/errors.js';
 export * from '../contract/runtime-dir.js';
 export * from './datagram.js';
 export * from './datagram-queue.js';
-export { closeAll, fileStatus, OwnedFd } from './fd.js';
-export * from './keeping.js';
-export { isKernelError, type KernelError, lockFile } from './native.js';
+export * from './disposable-stack.js';
+export { closeAll, fileStatus, lockFile, OwnedFd, sameFile } from './fd.js';
+export * from './fd-store.js';
+export { isKernelError, type KernelError } from './native.js';
+export * from './parent.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket.js';

@@ -1,7 +1,8 @@
 /**
- * Fds that this process was started with, as a service manager passes them: taken under an owner, and told apart.
+ * Fds that this process was started with, as a service manager passes them: taking ownership, and
+ * describing sockets.
  *
- * Nobody else may have an eye on the number: what Node.js or a library has opened for itself must not be named here.
+ * The number must not be in use: never pass an fd that Node.js or a library has opened for itself.
  */
 import { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
@@ -10,27 +11,27 @@ const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 
-/** What a socket is, however it came to be. */
+/** What kind of socket an fd is. */
 export interface ListeningSocket {
   readonly unix: boolean;
   readonly type: 'stream' | 'seqpacket' | 'other';
   readonly listening: boolean;
-  /** That it is bound to; undefined for none, and for an abstract one. */
+  /** The path that it is bound to; undefined for an unbound socket and for an abstract address. */
   readonly path: string | undefined;
 }
 
 /**
- * Takes an fd that whoever started this process left open, and makes it CLOEXEC.
+ * Takes an fd that the parent process left open, and makes it CLOEXEC.
  * @throws VkmemError INVALID_ARGUMENT where no such fd is open.
  */
-export function takeInheritedFd(fd: number, purpose: string): OwnedFd {
+export function inheritFd(fd: number, purpose: string): OwnedFd {
   return new OwnedFd(
     translating({ EBADF: 'INVALID_ARGUMENT' }, () => native.inheritFd(fd)),
     purpose,
   );
 }
 
-/** @param fd is borrowed. @throws VkmemError INVALID_ARGUMENT where it is no socket. */
+/** @param fd Borrowed. @throws VkmemError INVALID_ARGUMENT where it is not a socket. */
 export function describeSocket(fd: OwnedFd): ListeningSocket {
   const { family, type, listening, path } = translating({ ENOTSOCK: 'INVALID_ARGUMENT' }, () =>
     native.listeningSocket(fd.fd),

@@ -1,12 +1,12 @@
 /**
  * An fd's memory as an ArrayBuffer, and its end.
  *
- * unmap() detaches the buffer: its length and that of every view becomes 0, so that nothing can reach memory that
- * is gone. The pages are returned in the next turn of the event loop, or, if someone moved them to another buffer
- * with ArrayBuffer.prototype.transfer(), when that one is collected. A mapping that is forgotten goes with its
- * buffer. The fd may be closed as soon as mapFd() has returned.
+ * unmap() detaches the buffer: its length and that of every view becomes 0, so that nothing can access
+ * unmapped memory. The pages are unmapped in the next turn of the event loop, or, if
+ * ArrayBuffer.prototype.transfer() moved them to another buffer, when that one is collected. A mapping that
+ * is not disposed is unmapped when its buffer is collected. The fd may be closed as soon as mapFd() has
+ * returned.
  */
-
 import { constants } from 'node:buffer';
 import { fstatSync } from 'node:fs';
 import { VkmemError } from '../contract/errors.js';
@@ -14,21 +14,23 @@ import type { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
 
 export interface MapOptions {
-  /** Bytes from the file's start; a multiple of the page size, and of the file's huge pages where it has them. */
+  /**
+   * Bytes from the file's start; a multiple of the page size, and of the file's huge pages where it has them.
+   */
   readonly offset: bigint;
   /** Bytes, 1 to buffer.constants.MAX_LENGTH, within the file. */
   readonly length: number;
   /**
-   * 'rw' shares writes with everybody. 'ro' sees them, but a write through it changes a private copy of the page,
-   * and this mapping stops seeing others' writes to that page: JavaScript has no read-only buffers, and a page
-   * without write access would end the process instead.
+   * 'rw' shares writes with all other mappings. 'ro' sees them, but a write through it changes a private copy
+   * of the page, and this mapping stops seeing others' writes to that page: JavaScript has no read-only
+   * buffers, and a page without write access would end the process instead.
    */
   readonly access: 'rw' | 'ro';
 }
 
 export interface Mapping {
   readonly buffer: ArrayBuffer;
-  /** False once `buffer` is detached, by unmap() or by whoever transferred it. */
+  /** False once `buffer` is detached, by unmap() or by a transfer. */
   readonly mapped: boolean;
   /** Detaches `buffer`. Does nothing the second time. */
   unmap(): void;
@@ -61,19 +63,23 @@ class FdMapping implements Mapping {
   }
 }
 
-/** Bytes of each of the huge pages that the file is made of; 0n where it has the system's own. */
+/**
+ * Bytes of each of the file's huge pages; 0n where it has none.
+ * @param fd Borrowed.
+ * @throws KernelError from fstatfs().
+ */
 export function hugePageOf(fd: OwnedFd): bigint {
   return native.hugePageOf(fd.fd);
 }
 
 /**
- * Maps a range of the file. Map only files that are sealed against shrinking (readSeals), or that the kernel never
- * shrinks: touching a page beyond the end of a file that someone truncated kills the process with SIGBUS.
+ * Maps a range of the file. Map only files that are sealed against shrinking (readSeals), or that the kernel
+ * never shrinks: touching a page beyond the end of a file that was truncated kills the process with SIGBUS.
  * @param fd Borrowed for the call.
- * @throws VkmemError INVALID_RANGE if the range is empty, too long, unaligned or outside the file; NOT_MAPPABLE,
- *   with the errno, if the kernel or the driver behind the fd refuses. A driver may refuse 'ro' alone, since it is
- *   a private mapping. HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages where as many are not free: they are kept for
- *   copies, as long as it is mapped.
+ * @throws VkmemError INVALID_RANGE if the range is empty, too long, unaligned or outside the file;
+ *   NOT_MAPPABLE, with the errno, if the kernel or the fd's driver refuses. A driver may refuse 'ro' alone,
+ *   since it is a private mapping. HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages where not as many are free:
+ *   the kernel reserves them for copies while the range is mapped.
  */
 export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {
   const { offset, length, access } = options;

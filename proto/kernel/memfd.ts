@@ -1,10 +1,10 @@
 /**
- * Memory with an fd: created sealed, reopened for each grant, asked whether anybody still holds it.
+ * Memory with an fd: created sealed, reopened for each grant, asked whether another process still holds it.
  *
- * What makes the last one possible is that every holder but the owner has an open file description of its own,
- * from reopenMemfd(). A dup() or the owner's own fd sent over a socket shares the owner's and is not seen.
+ * heldElsewhere() works because every holder but the owner has an open file description of its own, from
+ * reopenMemfd(). A dup(), or the owner's own fd sent over a socket, shares the owner's description and is not
+ * seen.
  */
-
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, VkmemError } from '../contract/errors.js';
 import { EventFd } from './eventfd.js';
@@ -24,15 +24,18 @@ export const SEALS = {
 
 export interface MemfdOptions {
   /**
-   * Whether further seals are refused (F_SEAL_SEAL). Only an unsealed one can have its writers frozen later, with
-   * addSeals(fd, SEALS.FUTURE_WRITE); until then whoever can write to it can do that too. Default true.
+   * Whether further seals are refused (F_SEAL_SEAL). Only an unsealed one can have its writers frozen later,
+   * with addSeals(fd, SEALS.FUTURE_WRITE); until then every process that can write to it can seal it too.
+   * Default true.
    */
   readonly sealed?: boolean;
-  /** Bytes of the huge pages that it is made of; `size` is a multiple. Default 0n: the system's own pages. */
+  /** Bytes of one huge page; `size` must be a multiple. Default 0n: pages of the system's own size. */
   readonly hugePageBytes?: bigint;
-  /** Whether its pages are zeroed and in memory at the end, too, not just reserved. Default false. */
+  /**
+   * Whether its pages are also zeroed and in memory when it is returned, not just reserved. Default false.
+   */
   readonly populated?: boolean;
-  /** Whether every user who has an fd of it may open it anew (mode 0666), for writing too. Default false. */
+  /** Whether every user who has an fd of it may reopen it (mode 0666), for writing too. Default false. */
   readonly reopenable?: boolean;
 }
 
@@ -46,15 +49,16 @@ const NO_MEMORY: Readonly<Record<string, ErrorCode>> = {
 const NO_HUGE_PAGES: readonly string[] = ['ENOMEM', 'ENOSPC', 'ENODEV', 'EINVAL'];
 
 /**
- * Reserves `size` bytes of zeroed memory (every page of it, off the event loop), readable and writable by this
- * user alone (mode 0600, unless it is `reopenable`), not executable where the kernel can say so, and of a size that nobody can change.
+ * Reserves `size` bytes of zeroed memory (every page, off the event loop), readable and writable by this user
+ * only (mode 0600, unless `reopenable`), not executable where the kernel supports that, and sealed against
+ * resizing.
  * @param name For /proc and debuggers, up to 249 bytes; need not be unique.
  * @param size Bytes, above 0.
  * @returns The caller owns the fd.
- * @throws VkmemError INVALID_SIZE; DEVICE_OUT_OF_MEMORY if the memory is not there, which includes asking for more
- *   than /proc/meminfo has available, since the kernel would answer that with the OOM killer; HUGE_PAGES_UNAVAILABLE
- *   with how many are free and needed; INVALID_ARGUMENT for the name.
- * @throws KernelError for all else, such as EMFILE.
+ * @throws VkmemError INVALID_SIZE; DEVICE_OUT_OF_MEMORY if the memory is not available, also where `size` is
+ *   more than MemAvailable of /proc/meminfo, since the kernel would start the OOM killer;
+ *   HUGE_PAGES_UNAVAILABLE with how many are free and needed in the metadata; INVALID_ARGUMENT for the name.
+ * @throws KernelError otherwise, such as EMFILE.
  */
 export async function createMemfd(name: string, size: bigint, options: MemfdOptions = {}): Promise<OwnedFd> {
   if (size <= 0n) throw new VkmemError('INVALID_SIZE', `size: ${size} bytes.`);
@@ -62,7 +66,7 @@ export async function createMemfd(name: string, size: bigint, options: MemfdOpti
   if (Buffer.byteLength(name) > 249 || name.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      'name: a memfd has a name of at most 249 bytes and no zero byte.',
+      'name: the name of a memfd has at most 249 bytes and no zero byte.',
     );
   }
   const { hugePageBytes = 0n, populated = false, reopenable = false } = options;
@@ -80,7 +84,7 @@ export async function createMemfd(name: string, size: bigint, options: MemfdOpti
   }
 }
 
-/** The kernel would take all that there are before it found that they do not suffice. */
+/** Checked first, since the kernel would take all free huge pages before it fails. */
 function requireHugePages(page: bigint, size: bigint): void {
   if (size % page !== 0n) {
     throw new VkmemError('INVALID_SIZE', `size: ${size} bytes are not whole huge pages of ${page}.`);
@@ -91,7 +95,7 @@ function requireHugePages(page: bigint, size: bigint): void {
 
 function noHugePages(page: bigint, size: bigint, free: bigint | undefined, cause?: unknown): VkmemError {
   const needed = size / page;
-  const found = free === undefined ? 'the kernel does not give that many' : `${free} are free`;
+  const found = free === undefined ? 'the kernel does not have that many' : `${free} are free`;
   return new VkmemError(
     'HUGE_PAGES_UNAVAILABLE',
     `${needed} huge pages of ${page} bytes are needed; ${found}.`,
@@ -106,7 +110,8 @@ function noHugePages(page: bigint, size: bigint, free: bigint | undefined, cause
 
 /**
  * The same memory through an open file description of its own, as every grant needs. 'ro' cannot be written
- * through; whether its holder can reopen it for writing is up to the inode's mode and the seals.
+ * through; the inode's mode and the seals decide whether its holder can reopen it for writing.
+ * @param fd Borrowed.
  * @returns The caller owns the fd.
  * @throws KernelError from open(): EACCES, EMFILE, EPERM.
  */
@@ -115,10 +120,10 @@ export function reopenMemfd(fd: OwnedFd, access: 'rw' | 'ro', purpose = fd.purpo
 }
 
 /**
- * Whether anybody but this open file description has the memory: open, mapped, or in flight in a socket, in any
- * process. This process's mappings through `fd` itself do not count.
- * @param fd Read-write, from createMemfd().
- * @returns Undefined when the kernel cannot say: not a regular file, or leases are off.
+ * Whether the memory is open through any other open file description, mapped, or in flight in a socket, in
+ * any process. This process's mappings through `fd` itself do not count.
+ * @param fd Read-write, from createMemfd(); borrowed.
+ * @returns Undefined when the kernel cannot say: not a regular file, or leases are off (fs.leases-enable).
  */
 export function heldElsewhere(fd: OwnedFd): boolean | undefined {
   return native.heldElsewhere(fd.fd);
@@ -126,6 +131,7 @@ export function heldElsewhere(fd: OwnedFd): boolean | undefined {
 
 /**
  * The SEALS that are set.
+ * @param fd Borrowed.
  * @throws KernelError EINVAL if the file has no seals, such as a dma-buf.
  */
 export function readSeals(fd: OwnedFd): number {
@@ -133,7 +139,8 @@ export function readSeals(fd: OwnedFd): number {
 }
 
 /**
- * Sets further SEALS; none can be taken off.
+ * Sets further SEALS; none can be removed.
+ * @param fd Borrowed.
  * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM).
  * @throws KernelError EBUSY for WRITE while it is mapped writable; EINVAL if the file has no seals.
  */
@@ -142,15 +149,17 @@ export function addSeals(fd: OwnedFd, seals: number): void {
 }
 
 /**
- * Sets further SEALS on a thread of its own: whoever writes to the file can keep that waiting, for as long as it likes.
+ * Sets further SEALS on a thread of its own: a write() to the file that is under way blocks it, for any
+ * length of time.
  * @param fd Borrowed for the call.
- * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM); INTERNAL for all else.
+ * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM); INTERNAL
+ *   otherwise.
  */
 export function sealMemfd(fd: OwnedFd, seals: number): Promise<void> {
-  const told = EventFd.create();
+  const done = EventFd.create();
   return new Promise<bigint>((resolve) => {
-    told.listen(resolve);
-    native.sealLater(fd.fd, seals, told.fd.fd);
+    done.listen(resolve);
+    native.sealLater(fd.fd, seals, done.fd.fd);
   })
     .then((outcome) => {
       if (outcome === 1n) return;
@@ -158,10 +167,10 @@ export function sealMemfd(fd: OwnedFd, seals: number): Promise<void> {
       const code = errno === 'EPERM' ? 'NOT_PERMITTED' : 'INTERNAL';
       throw new VkmemError(code, `fcntl F_ADD_SEALS: ${errno}.`, { syscall: 'fcntl F_ADD_SEALS', errno });
     })
-    .finally(() => told.close());
+    .finally(() => done.close());
 }
 
-/** The file's size in bytes. */
+/** The file's size in bytes. @param fd Borrowed. @throws KernelError from fstat(). */
 export function sizeOf(fd: OwnedFd): bigint {
   return native.fileSize(fd.fd);
 }

@@ -1,5 +1,6 @@
 /**
- * Polling, with back-off: what neither the kernel nor a driver gives notice of is looked at again, at growing intervals.
+ * Polling, with back-off: what neither the kernel nor a driver gives notice of is looked at again, at growing
+ * intervals.
  *
  * The timer is unreferenced: a daemon that stops does not wait for other processes.
  */
@@ -10,15 +11,18 @@ export interface PollIntervals {
   readonly maxMs: number;
 }
 
+/** What a look says: true for "it is over", false for "look again", 'pause' for "when wait() is called". */
+export type Looked = boolean | 'pause';
+
 export class Poll implements Disposable {
-  readonly #look: () => boolean;
+  readonly #look: () => Looked;
   readonly #intervals: PollIntervals;
   #timer: NodeJS.Timeout | undefined;
   #delayMs: number;
   #ended = false;
 
-  /** @param look returns true when there is nothing more to look at. It must not throw. */
-  constructor(intervals: PollIntervals, look: () => boolean) {
+  /** @param look must not throw. */
+  constructor(intervals: PollIntervals, look: () => Looked) {
     this.#intervals = intervals;
     this.#look = look;
     this.#delayMs = intervals.firstMs;
@@ -29,14 +33,15 @@ export class Poll implements Disposable {
     return this.#timer !== undefined;
   }
 
-  /** Looks again after the interval that has come; nothing changes where that is under way already. */
+  /** Looks again after the interval that has come; nothing changes where it waits already. */
   wait(): void {
     if (this.#timer !== undefined || this.#ended) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#delayMs = Math.min(this.#delayMs * 2, this.#intervals.maxMs);
-      if (this.#look() === true) this.reset();
-      else if (!this.#ended) this.wait();
+      const looked = this.#look();
+      if (looked === true) this.reset();
+      else if (looked === false) this.wait();
     }, this.#delayMs).unref();
   }
 
@@ -54,7 +59,7 @@ export class Poll implements Disposable {
   }
 }
 
-/** Looks again and again, from now on, until `look` returns true or what is returned is disposed. */
+/** Looks again and again, from now on, until `look` returns true or the result is disposed. */
 export function poll(intervals: PollIntervals, look: () => boolean): Disposable {
   const polling = new Poll(intervals, look);
   polling.wait();

@@ -1,35 +1,37 @@
 /**
- * Another program in the place of this one: the same process, with the socket of a session, the fds that it is given, and
- * nothing else of ours.
+ * Replacing this program by another one (execve(2)): the same process, with the socket of a session and given
+ * fds.
  *
- * The program has the standard streams, the session's fd (blocking, inheritable), those and no other; signals are as a
- * program expects them. What Node.js keeps no note of stays as it made it: signals that were ignored when it began are
- * at their default, and the soft limit of open files is at the hard one.
+ * The program has the standard streams, the session's fd (blocking, inheritable), the given fds and no
+ * others; signals are reset as a new program expects them. Changes that Node.js made and did not record stay:
+ * signals that were ignored when it started have their default action, and the soft limit of open files is
+ * raised to the hard limit.
  */
 import { VkmemError } from '../contract/errors.js';
 import type { OwnedFd } from './fd.js';
 import { isKernelError, native } from './native.js';
 
-/** As they were before anything here could look at a standard stream, which makes a pipe non-blocking. */
+/** Read before any access to a standard stream, which makes a pipe non-blocking. */
 const STANDARD_FLAGS = native.standardFlags();
 
 export interface Program {
-  /** A path, or a name to be looked for in $PATH of this process. */
+  /** A path, or a name that is looked up in this process's $PATH. */
   readonly file: string;
-  /** From argv[1] on; bytes where they need not be UTF-8. No zero bytes, here and below. */
+  /** argv[1] and following; bytes where they need not be UTF-8. No zero bytes, here and below. */
   readonly args: readonly (string | Uint8Array)[];
   /**
-   * All of it: 'NAME=VALUE', or 'NAME' for what this process has by that name, if anything. Default: this process's,
-   * byte for byte.
+   * The whole environment: 'NAME=VALUE', or 'NAME' for this process's value, if it has one. Default: this
+   * process's environment, byte for byte.
    */
   readonly environment?: readonly string[] | undefined;
 }
 
 /**
- * Ends this program and begins the other. Whatever is in flight here is lost.
- * @param session is inherited, under the number that it has; borrowed. @param given the same; their flags stay as they are.
- * @throws VkmemError INVALID_ARGUMENT where there is no such program, or it cannot be run; `metadata.errno` says why (as
- *   execve: ENOENT, EACCES). This program goes on then, with every fd but the standard ones CLOEXEC.
+ * Replaces this program by the other. Work that is under way here is lost.
+ * @param session Borrowed; inherited under its number.
+ * @param given The same; their flags stay as they are.
+ * @throws VkmemError INVALID_ARGUMENT where the program does not exist or cannot be run; `metadata.errno` is
+ *   execve's (ENOENT, EACCES). This program then continues, with every fd but the standard ones CLOEXEC.
  */
 export function becomeProgram(
   { file, args, environment }: Program,

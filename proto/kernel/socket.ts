@@ -1,10 +1,10 @@
 /**
- * Unix sockets that carry fds: Listener accepts with the peer's identity, Connection exchanges SEQPACKET messages.
+ * Unix sockets that carry fds: Listener accepts with the peer's identity, Connection exchanges SEQPACKET
+ * messages.
  *
- * One datagram is one message, whole or not at all, with at most 253 fds. An OwnedFd given to send() is gone from
- * the sender whatever happens; one that comes with a message belongs to the message handler.
+ * One datagram is one message, whole or not at all, with at most 253 fds. send() takes its fds, also when it
+ * fails; the message handler owns the fds that come with a message.
  */
-
 import { VkmemError } from '../contract/errors.js';
 import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
 import { kSurrender, OwnedFd } from './fd.js';
@@ -13,10 +13,10 @@ import { type PeerIdentity, readPeer } from './peer.js';
 
 export * from './connection.js';
 
-/** sockaddr_un.sun_path less its terminating zero. */
+/** The bytes of sockaddr_un.sun_path without the terminating zero. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-/** What to say to whom a socket's mode keeps out. */
+/** The advice for a process that a socket's mode keeps out. */
 export const SOCKET_IS_SHUT = "The socket is open to the daemon's user and group alone.";
 
 function checkPath(path: string): void {
@@ -24,7 +24,7 @@ function checkPath(path: string): void {
   if (bytes === 0 || bytes > MAX_SOCKET_PATH_BYTES || path.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `path: a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
+      `path: a socket path must have 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
     );
   }
 }
@@ -32,31 +32,34 @@ function checkPath(path: string): void {
 export interface ListenOptions {
   readonly type: 'seqpacket' | 'stream';
   readonly path: string;
-  /** Of the socket file, whatever the umask; in force before anybody can connect. Default 0o660. */
+  /** Of the socket file, whatever the umask; set before anything can connect. Default 0o660. */
   readonly mode?: number;
   /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. Default 1024. */
   readonly backlog?: number;
   /**
-   * Of a SEQPACKET socket: whether who connects may mean harm by the fds that it sends; its connections are to be
-   * untrusted then. Default false. A stream takes no fds where the kernel can say so (Linux 6.16); before that, what
-   * reads it closes them, and may block.
+   * For a SEQPACKET socket: whether fds that clients send may be hostile; open its connections as `untrusted`
+   * then. Default false. A stream refuses fds where the kernel supports that (SO_PASSRIGHTS, Linux 6.16);
+   * before that, the reader closes them, which may block.
    */
   readonly untrusted?: boolean;
 }
 
-/** Makes the socket file, and listens; the caller's, and nobody accepts yet. @throws as Listener.listen(). */
+/**
+ * Creates the socket file and listens, without accepting. The caller owns the fd.
+ * @throws as Listener.listen().
+ */
 export function listenAt({ type, path, mode = 0o660, backlog = 1024 }: ListenOptions): OwnedFd {
   checkPath(path);
   return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
 }
 
-/** A path where nobody listens yet, or a socket of the right type that does, which is taken over. */
+/** A path to listen at, or a listening socket of the right type, which is taken. */
 export type ListenPlace = string | OwnedFd;
 
 export interface ListenerHandlers {
   /** Owns the fd (non-blocking, CLOEXEC) and the identity's pidfd. */
   connection(fd: OwnedFd, peer: PeerIdentity): void;
-  /** A connection could not be accepted or identified. The listener carries on. */
+  /** A connection could not be accepted or identified. The listener continues. */
   error(error: Error): void;
 }
 
@@ -85,9 +88,9 @@ export class Listener {
   }
 
   /**
-   * Makes the socket file, and listens. A stale file at `path` must be removed before, under a lock.
+   * Creates the socket file, listens and accepts. Remove a stale file at `path` before, under a lock.
    * @throws VkmemError INVALID_ARGUMENT if the path is empty or longer than 107 bytes.
-   * @throws KernelError from bind() (EADDRINUSE, EACCES, ENOENT) and the others.
+   * @throws KernelError from socket(), bind() (EADDRINUSE, EACCES, ENOENT) or listen().
    */
   static listen(options: ListenOptions, on: ListenerHandlers): Listener {
     return new Listener(listenAt(options), on, options.untrusted ?? false);
@@ -96,20 +99,20 @@ export class Listener {
   /**
    * Accepts on a socket that already listens, as inherited from systemd.
    * @param fd Taken, also on failure. Becomes non-blocking for all its holders.
-   * @param untrusted as in ListenOptions.
+   * @param untrusted As in ListenOptions.
    * @throws KernelError if it does not listen.
    */
   static adopt(fd: OwnedFd, on: ListenerHandlers, untrusted = false): Listener {
     return new Listener(fd, on, untrusted);
   }
 
-  /** Takes up a socket that already listens, or makes one at a path. @throws as adopt() and listen(). */
+  /** adopt() of a socket, or listen() at a path. @throws as these. */
   static at(place: ListenPlace, options: Omit<ListenOptions, 'path'>, on: ListenerHandlers): Listener {
     if (typeof place === 'string') return Listener.listen({ ...options, path: place }, on);
     return Listener.adopt(place, on, options.untrusted);
   }
 
-  /** Accepts no more and closes the socket. Leaves the file, and connections that were accepted, alone. */
+  /** Stops accepting and closes the socket. The file and accepted connections stay. */
   close(): void {
     this.#native.close();
   }
@@ -132,11 +135,11 @@ export class Listener {
 
 /**
  * Connects to a listening SEQPACKET socket. It succeeds or fails at once.
- * @returns The caller owns the fd, as a Connection takes it.
- * @throws VkmemError UNAVAILABLE if nobody listens there or too many wait to be accepted (ENOENT, ECONNREFUSED,
- *   EAGAIN); NOT_PERMITTED if the file's or a directory's mode forbids it; INVALID_ARGUMENT for a path that cannot
- *   be one, or that leads to a socket of another type.
- * @throws KernelError for all else, such as EMFILE.
+ * @returns The caller owns the fd; a Connection takes it.
+ * @throws VkmemError UNAVAILABLE if no process listens there or the backlog is full (ENOENT, ECONNREFUSED,
+ *   EAGAIN); NOT_PERMITTED if the file's or a directory's mode forbids it; INVALID_ARGUMENT for an invalid
+ *   path, or one that leads to a socket of another type.
+ * @throws KernelError otherwise, such as EMFILE.
  */
 export function openSeqpacket(path: string): OwnedFd {
   try {
@@ -152,7 +155,10 @@ export function openSeqpacket(path: string): OwnedFd {
   }
 }
 
-/** The same to a stream socket, as an FdStream takes it. @throws VkmemError, KernelError as openSeqpacket(). */
+/**
+ * The same for a stream socket; an FdStream takes the fd.
+ * @throws VkmemError, KernelError as openSeqpacket().
+ */
 export const openStream = (path: string): OwnedFd => open(path, false);
 
 function open(path: string, seqpacket: boolean): OwnedFd {
@@ -169,7 +175,10 @@ function open(path: string, seqpacket: boolean): OwnedFd {
   return new OwnedFd(fd, `connection to ${path}`);
 }
 
-/** Connects and converses. @throws VkmemError, KernelError as openSeqpacket(). */
+/**
+ * Connects, as openSeqpacket(), and opens a Connection.
+ * @throws VkmemError, KernelError as openSeqpacket().
+ */
 export function connectSeqpacket(
   path: string,
   handlers: ConnectionHandlers,
@@ -179,9 +188,10 @@ export function connectSeqpacket(
 }
 
 /**
- * Takes a connected SEQPACKET socket that this process was left with, and makes it CLOEXEC.
- * @param fd its number, which nobody here owns.
- * @throws VkmemError INVALID_ARGUMENT where it is no such socket; it is left alone then.
+ * Takes a connected SEQPACKET socket that this process inherited, and makes it CLOEXEC.
+ * @param fd Its number, which nothing here owns yet.
+ * @returns The caller owns it.
+ * @throws VkmemError INVALID_ARGUMENT where it is not such a socket; the fd is left alone then.
  */
 export function adoptSeqpacket(fd: number): OwnedFd {
   const wrong = 'INVALID_ARGUMENT';
@@ -192,7 +202,9 @@ export function adoptSeqpacket(fd: number): OwnedFd {
   );
 }
 
-/** Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both. */
+/**
+ * Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both.
+ */
 export function seqpacketPair(): [OwnedFd, OwnedFd] {
   const [one, other] = native.socketPair(true);
   return [new OwnedFd(one, 'socket pair'), new OwnedFd(other, 'socket pair')];

@@ -88,10 +88,10 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportFdStream(env, exports);
   ExportFileStatus(env, exports);
   ExportFlight(env, exports);
-  ExportKeeping(env, exports);
   ExportListener(env, exports);
   ExportMapping(env, exports);
   ExportMemfd(env, exports);
+  ExportParent(env, exports);
   ExportPeer(env, exports);
   ExportReaper(env, exports);
   ExportSeal(env, exports);

@@ -2,8 +2,8 @@
 //
 // The shared object is loaded once a process and entered once an environment, so nothing mutable is static:
 // all of it is here. Three things are kept:
-//  - the book of fds that JavaScript owns. A worker can be terminated between any two instructions, and its
-//    finalizers then never run; what is still in the book is closed when the environment ends.
+//  - the list of fds that JavaScript owns. A worker can be terminated between any two instructions, and its
+//    finalizers then never run; what is still in the list is closed when the environment ends.
 //  - the watches that live on the environment's event loop. Their uv handles must be closed, and the loop
 //  must have
 //    run their close callbacks, before the environment may go: hence an asynchronous cleanup hook.
@@ -42,7 +42,7 @@ class Addon {
 
   // JavaScript owns the fd from here on.
   int HandOver(UniqueFd fd);
-  // What is in the book already keeps its origin.
+  // An fd that is already in the list keeps its origin.
   void Own(int fd) { owned_by_js_.try_emplace(fd); }
   void Disown(int fd) { owned_by_js_.erase(fd); }
   // JavaScript owned the fd; now the caller does.
@@ -89,10 +89,10 @@ void ExportFd(Napi::Env env, Napi::Object exports);
 void ExportFdStream(Napi::Env env, Napi::Object exports);
 void ExportFileStatus(Napi::Env env, Napi::Object exports);
 void ExportFlight(Napi::Env env, Napi::Object exports);
-void ExportKeeping(Napi::Env env, Napi::Object exports);
 void ExportListener(Napi::Env env, Napi::Object exports);
 void ExportMapping(Napi::Env env, Napi::Object exports);
 void ExportMemfd(Napi::Env env, Napi::Object exports);
+void ExportParent(Napi::Env env, Napi::Object exports);
 void ExportPeer(Napi::Env env, Napi::Object exports);
 void ExportReaper(Napi::Env env, Napi::Object exports);
 void ExportSeal(Napi::Env env, Napi::Object exports);

@@ -17,7 +17,7 @@ constexpr size_t kRightsSpace = CMSG_SPACE(kMaxFdsPerMessage * sizeof(int));
 constexpr size_t kControlSpace = kRightsSpace + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int));
 
 // More than the other side can have queued under the default wmem_max: a bound, not a limit that is ever met.
-constexpr int kMostDiscarded = 4096;
+constexpr int kMaxDiscarded = 4096;
 
 // Room that a control buffer offers for `count` fds and not one more, as CMSG_SPACE might.
 constexpr size_t RoomForFds(size_t count) { return count == 0 ? 0 : CMSG_LEN(count * sizeof(int)); }
@@ -196,7 +196,7 @@ bool NextHasFds(int socket_fd) {
 
 bool DiscardFdless(int socket_fd) {
   AskForCredentials(socket_fd, true);
-  for (int i = 0; i < kMostDiscarded; ++i) {
+  for (int i = 0; i < kMaxDiscarded; ++i) {
     const Sight next = Look(socket_fd, MSG_PEEK);
     if (next.has_fds) return false;
     if (next.size == -ECONNRESET) continue;
@@ -209,7 +209,7 @@ bool DiscardFdless(int socket_fd) {
 
 void DiscardUnread(int socket_fd) {
   AskForCredentials(socket_fd, true);
-  for (int i = 0; i < kMostDiscarded; ++i) {
+  for (int i = 0; i < kMaxDiscarded; ++i) {
     const Sight taken = Look(socket_fd, 0);
     // An error but this is the socket's own pending one, which is fetched by reading it: look again.
     if (taken.size == -EAGAIN) return;

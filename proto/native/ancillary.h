@@ -1,10 +1,10 @@
 // One datagram with file descriptors: sendmsg and recvmsg on an AF_UNIX SEQPACKET socket.
 //
 // Receiving offers the kernel room for everything that can come with a datagram: SCM_MAX_FD descriptors and
-// the credentials and pidfd of a socket that somebody set SO_PASSCRED or SO_PASSPIDFD on. So nothing is ever
-// lost by shortage of room; MSG_CTRUNC then means that the fd table is full, and what was installed is in
-// `fds` to be closed. No function here blocks (MSG_DONTWAIT), raises SIGPIPE or calls JavaScript. SOCK_DGRAM
-// sockets are served by the same two; they alone name whom they send to.
+// the credentials and pidfd of a socket that another holder set SO_PASSCRED or SO_PASSPIDFD on. So nothing is
+// ever lost by shortage of room; MSG_CTRUNC then means that the fd table is full, and what was installed is
+// in `fds` to be closed. No function here blocks (MSG_DONTWAIT), raises SIGPIPE or calls JavaScript.
+// SOCK_DGRAM sockets are served by the same two; they alone name whom they send to.
 
 #ifndef VKMEM_PROTO_ANCILLARY_H_
 #define VKMEM_PROTO_ANCILLARY_H_
@@ -43,7 +43,7 @@ int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* d
 
 // The same for a datagram of an untrusted sender, on a socket that was Hardened: at most `most_fds` enter
 // this process, with that origin. One with more stays in the socket (`fds_truncated`), and so does one that
-// is too long. Fds that are dropped by the kernel are closed by whoever made it drop them; so none is dropped
+// is too long. Fds that the kernel drops are closed by the process that made it drop them; so none is dropped
 // here whose last reference that is.
 int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t most_fds, const Origin& origin,
                      Datagram* datagram);

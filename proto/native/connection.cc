@@ -96,7 +96,7 @@ bool Connection::ReadOne() {
 void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
   Napi::HandleScope scope(Env());
   napi_value message;
-  // Fails only where no JavaScript can run any more; the datagram's fds are then closed on the way out.
+  // Fails only where JavaScript can no longer run; the datagram's fds are then closed on the way out.
   if (napi_create_buffer_copy(Env(), datagram->size, data, nullptr, &message) != napi_ok) return;
   napi_value fds = Env().Undefined();
   if (!datagram->fds.empty()) {
@@ -115,7 +115,7 @@ void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
 void Connection::Fault(const char* kind) {
   state_ = State::kFaulted;
   CallFromLoop(Env(), on_fault_, {Napi::String::New(Env(), kind)});
-  // JavaScript answers with finish(), or close(). If it threw instead, the peer goes without a goodbye.
+  // JavaScript answers with finish() or close(). If it throws instead, no last message is sent.
   if (state_ == State::kFaulted) BeginFinish(kind);
 }
 

@@ -8,11 +8,11 @@
 // once, later.
 //
 // A peer that breaks a limit is faulted: whatever fds came with its message are closed, and it may be sent a
-// goodbye. AF_UNIX makes that subtle. close() with unread messages sets ECONNRESET on the other end, and that
-// error overtakes the goodbye already queued there; so reading is shut down first (the peer then gets EPIPE
-// and can add nothing) and the rest is discarded. Seen from the other end: EPIPE, ECONNRESET and EPOLLERR do
-// not mean that nothing is left to read, so they end sending only; the conversation ends when reading says
-// so.
+// last message. AF_UNIX makes that subtle. close() with unread messages sets ECONNRESET on the other end, and
+// that error overtakes the last message already queued there; so reading is shut down first (the peer then
+// gets EPIPE and can add nothing) and the rest is discarded. Seen from the other end: EPIPE, ECONNRESET and
+// EPOLLERR do not mean that nothing is left to read, so they end sending only; the conversation ends when
+// reading says so.
 //
 // An untrusted peer may send fds whose close() blocks (reaper.h). At most `max_fds` of one message enter this
 // process, and no message with fds is read while an earlier one's are still open here: it waits in the socket

@@ -14,7 +14,7 @@ namespace vkmem {
 
 namespace {
 
-// The fds leave JavaScript's book for the list, whatever becomes of the message. Anything that is not a
+// The fds leave JavaScript's book for the list, also when the message is dropped. Anything that is not a
 // number is passed over: it cannot be owned, and so neither leaked nor closed.
 FdList TakeFds(Addon* addon, Napi::Value value) {
   FdList taken;

@@ -1,7 +1,7 @@
 // Datagrams with fds between processes that are not connected: a socket that sends them to an address, and
 // one that is bound to an address, for datagram_receiver.cc to read.
 //
-// This is what a service manager is told on ($NOTIFY_SOCKET), and how it is handed fds to keep. The kernel
+// This is how a service manager is notified ($NOTIFY_SOCKET), and how it gets fds to store. The kernel
 // says who the sender is where the receiver asked for it before the datagram was sent: SO_PASSCRED is set
 // before bind(), so none comes without. A receiver's queue is short (net.unix.max_dgram_qlen, 10 by default)
 // and a sender that is not connected cannot be woken when there is room again: so sending says "not now", and

@@ -121,7 +121,7 @@ class DatagramReceiver final : public Napi::ObjectWrap<DatagramReceiver>, public
   void Deliver(Addon* addon, const uint8_t* data, Datagram* datagram) {
     napi_value message;
     napi_value fds = Env().Undefined();
-    // These fail only where no JavaScript can run any more; the fds are then closed on the way out.
+    // These fail only where JavaScript can no longer run; the fds are then closed on the way out.
     if (napi_create_buffer_copy(Env(), datagram->size, data, nullptr, &message) != napi_ok) return;
     if (!datagram->fds.empty()) {
       if (napi_create_array_with_length(Env(), datagram->fds.size(), &fds) != napi_ok) return;

@@ -160,7 +160,7 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
     SetCloseOnExec(fd, false);
     SetNonBlocking(fd, (standard_flags & (1 << fd)) != 0);
   }
-  // The open file description is the heir's alone from now on: it begins as any socket does.
+  // Only the started program has the open file description from now on: it begins as any socket does.
   int err = SetNonBlocking(fds.front(), false);
   if (err == 0) err = SetInheritable(fds, true);
   if (err != 0) return ThrowKernelError(env, "fcntl", err);

@@ -1,4 +1,4 @@
-// Exits: a pidfd becomes readable when its process has ended, whoever still holds the process's sockets.
+// Exits: a pidfd becomes readable when its process has ended, whichever processes still hold its sockets.
 //
 // ExitWatch calls back once and then waits for nothing. There is nothing to read: the fd says only that it
 // happened. The fd is borrowed; its owner in TypeScript outlives the watch. hasExited() asks once, and does
@@ -79,7 +79,7 @@ Napi::Value HasExited(const Napi::CallbackInfo& info) {
     ready = poll(&asked, 1, 0);
   } while (ready < 0 && errno == EINTR);
   if (ready < 0) return ThrowKernelError(info.Env(), "poll", errno);
-  // Not an open fd: nobody may take that for a process that lives.
+  // Not an open fd: must not be reported as a living process.
   if ((asked.revents & POLLNVAL) != 0) return ThrowKernelError(info.Env(), "poll", EBADF);
   return Napi::Boolean::New(info.Env(), ready > 0);
 }

@@ -1,13 +1,16 @@
-// Fds as JavaScript holds them: entering and leaving the book of owned fds, duplicating, reopening, locking.
+// Fds as JavaScript holds them: entering and leaving the list of owned fds, duplicating, reopening, locking.
 //
-// "own" and "disown" only keep the book (addon.h); the number itself is JavaScript's to use. Functions that
-// take an fd away say "taken" in their line, all others borrow.
+// "own" and "disown" only maintain the list (addon.h); the number itself is JavaScript's to use. Functions
+// that take an fd away say "taken" in their line, all others borrow.
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <napi.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -42,7 +45,7 @@ Napi::Value CloseFd(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// inheritFd(fd): fd, the same number, which whoever started this process left open. JavaScript owns it from
+// inheritFd(fd): fd, the same number, which the parent process left open. JavaScript owns it from
 // here on, and whatever this process starts does not have it.
 Napi::Value InheritFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(inherited_fd, 0);
@@ -95,6 +98,26 @@ Napi::Value LockFile(const Napi::CallbackInfo& info) {
   return HandOver(info, std::move(locked_fd));
 }
 
+// F_DUPFD_QUERY of linux/fcntl.h (Linux 6.10); younger than the libc headers that the addon must build with.
+constexpr int kDupfdQuery = 1024 + 3;
+
+// sameFile(fd, fd): whether both are one open file description. Where the kernel cannot be asked
+// (before 6.10, in a sandbox that refuses kcmp) the answer is no: storing one file twice costs an fd,
+// failing to store one loses it.
+Napi::Value SameFile(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(one_fd, 0);
+  REQUIRE_FD(other_fd, 1);
+  const Napi::Env env = info.Env();
+  const int query = fcntl(one_fd, kDupfdQuery, other_fd);
+  if (query >= 0) return Napi::Boolean::New(env, query == 1);
+  if (errno == EBADF) return ThrowKernelError(env, "fcntl", EBADF);
+  const pid_t self = getpid();
+  const long order = syscall(SYS_kcmp, self, self, KCMP_FILE, one_fd, other_fd);
+  if (order >= 0) return Napi::Boolean::New(env, order == 0);
+  if (errno == EBADF) return ThrowKernelError(env, "kcmp", EBADF);
+  return Napi::Boolean::New(env, false);
+}
+
 }  // namespace
 
 void ExportFd(Napi::Env env, Napi::Object exports) {
@@ -105,6 +128,7 @@ void ExportFd(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicateFd", Napi::Function::New<DuplicateFd>(env, "duplicateFd"));
   exports.Set("reopenFd", Napi::Function::New<ReopenFd>(env, "reopenFd"));
   exports.Set("fileSize", Napi::Function::New<FileSize>(env, "fileSize"));
+  exports.Set("sameFile", Napi::Function::New<SameFile>(env, "sameFile"));
   exports.Set("lockFile", Napi::Function::New<LockFile>(env, "lockFile"));
 }
 

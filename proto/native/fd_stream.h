@@ -33,7 +33,7 @@ class FdStream final : public Napi::ObjectWrap<FdStream>, public Watch::Owner {
   Napi::Value Send(const Napi::CallbackInfo& info);
   // unreadBytes(): what the kernel charges for what was sent and not read, and what is kept here
   Napi::Value UnreadBytes(const Napi::CallbackInfo& info);
-  // close(hangUp): without, the conversation goes on for whoever else has the socket
+  // close(hangUp): without, the connection stays open for other holders of the socket
   Napi::Value Close(const Napi::CallbackInfo& info);
   Napi::Value KeepAlive(const Napi::CallbackInfo& info);
 
@@ -63,7 +63,7 @@ class FdStream final : public Napi::ObjectWrap<FdStream>, public Watch::Owner {
   std::vector<uint8_t> rest_;  // of what was sent
   size_t max_bytes_ = 0;
   size_t max_fds_ = 0;
-  bool full_ = false;  // somebody was told that there is no room
+  bool full_ = false;  // send() returned that there is no room
   bool starved_ =
       false;           // for want of something that the kernel does not report: sending waits for the timer
   bool deaf_ = false;  // the peer reads no more

@@ -1,4 +1,4 @@
-// File status: what the kernel knows of a file already, without asking whoever serves it.
+// File status: what the kernel has in memory about a file, without asking its file system.
 //
 // fstat() of a file of FUSE or of a network waits for an answer, which may never come. statx() with
 // AT_STATX_DONT_SYNC answers from what is cached: it may be old or made up, as the answer could be too, but

@@ -1,6 +1,6 @@
 // Flight: what was sent on a socket and the other side has not read yet.
 //
-// The kernel counts the fds on their way to somebody, over all sockets of the sender's user, and refuses more
+// The kernel counts the fds in flight, over all sockets of the sender's user, and refuses more
 // than RLIMIT_NOFILE of them (ETOOMANYREFS). So a sender must know what its peers leave unread, and a peer's
 // own word is worth nothing. SIOCOUTQ is the kernel's: the bytes of messages that are charged to this socket,
 // each until it is taken out of the other's queue. A look (MSG_PEEK) takes nothing out. At zero everything

@@ -128,8 +128,8 @@ Napi::Value Listener::KeepAlive(const Napi::CallbackInfo& info) {
 }
 
 void Listener::OnAbandon() {
-  // Out of the epoll set before the close: an inherited listening socket lives on in whoever passed it to us,
-  // and epoll would go on reporting it.
+  // Out of the epoll set before the close: an inherited listening socket stays open in the process that
+  // passed it, and epoll would go on reporting it.
   watch_.Close();
   socket_.Reset();
 }

@@ -3,7 +3,7 @@
 // At most 16 are accepted a wakeup, then the loop has its turn. When the process or the machine is out of fds
 // (EMFILE, ENFILE) accept4() fails and the connection stays in the backlog, so that the socket remains
 // readable and a level-triggered loop would spin: the listener rests 50 ms instead, and says so once until it
-// works again. The clients wait in the backlog and are served later; nobody is turned away. So it does, for
+// works again. The clients wait in the backlog and are served later; none is refused. So it does, for
 // untrusted clients, while the reaper is full (reaper.h). What such a client has sent before it is accepted
 // may have fds with it: so its socket, until somebody makes a connection of it, and the listening one with
 // its backlog are closed by the reaper.

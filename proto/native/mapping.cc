@@ -7,8 +7,8 @@
 // next turn of the loop.
 //
 // Read-only is MAP_PRIVATE with PROT_WRITE: V8 has no read-only ArrayBuffers, and a store to a page without
-// PROT_WRITE would kill the process. A stray write copies its page for this mapping alone; nobody else sees
-// it, and this mapping no longer sees others' writes to that page.
+// PROT_WRITE would kill the process. A stray write copies its page for this mapping alone; no other process
+// sees it, and this mapping no longer sees others' writes to that page.
 //
 // A file of huge pages (hugetlbfs) is mapped in whole ones: an offset must be a multiple of them, and so must
 // what munmap() is given, while mmap() takes any length and rounds it up itself.
@@ -34,7 +34,7 @@ namespace {
 constexpr int64_t kHugetlbfsMagic = 0x958458f6;
 
 // The size of the file's huge pages; 0 for one that has the system's own. Only memory files have seals, and
-// only they are asked further: whoever serves another file could keep the answer to itself.
+// only they are asked further: another file's server might never answer.
 int64_t HugePageOf(int fd) {
   struct statfs about;
   if (fcntl(fd, F_GET_SEALS) < 0 || fstatfs(fd, &about) != 0) return 0;

@@ -1,4 +1,4 @@
-// Memfds: memory that has an fd, of a size that nobody can change.
+// Memfds: memory that has an fd, and is sealed against resizing.
 //
 // Creating one costs as long as the kernel needs to provide every page, so it happens on a thread of libuv's
 // pool. The order is: create, mode, size, reserve, seal, reopen. The last step is what makes
@@ -37,7 +37,7 @@ constexpr unsigned kMfdNoexecSeal = 0x0008U;
 constexpr unsigned kMfdHugeShift = 26;
 // Linux 5.14.
 constexpr int kMadvPopulateWrite = 23;
-// What is populated at a time: whoever else of this process maps memory waits for no longer than that.
+// How much is populated at a time: other threads that map memory wait no longer than that.
 constexpr size_t kPopulatedAtOnce = size_t{64} << 20;
 
 struct Failure {
@@ -183,7 +183,7 @@ Napi::Value CreateMemfd(const Napi::CallbackInfo& info) {
 Napi::Value HeldElsewhere(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   // Whoever opens the file in the instant in which the lease is ours breaks it, and the kernel tells us by a
-  // signal. The usual one, SIGIO, kills a process that does not expect it; SIGURG is ignored unless somebody
+  // signal. The usual one, SIGIO, kills a process that does not expect it; SIGURG is ignored unless something
   // handles it.
   if (fcntl(fd, F_SETSIG, SIGURG) != 0) return info.Env().Undefined();
   if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {

@@ -40,7 +40,7 @@ class Outbox {
   size_t TakeSentFds() { return std::exchange(sent_fds_, 0); }
 
   bool HasRoomFor(size_t bytes, size_t fds) const;
-  // Regardless of the limits: whoever must respect them asks HasRoomFor() first.
+  // Regardless of the limits: callers that must respect them call HasRoomFor() first.
   void Push(const uint8_t* data, size_t size, FdList fds);
   Flushed Flush(int socket_fd, int* error);
   // Closes the fds.

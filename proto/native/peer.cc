@@ -2,8 +2,8 @@
 // later change it; it says who connected, not who holds the socket now.
 //
 // The pid alone is only a number that can be reused. A pidfd names the process itself, but only one that the
-// kernel made from the recorded peer (SO_PEERPIDFD, Linux 6.5) does: pidfd_open(pid) could already name a
-// stranger. So where the option is missing there is none.
+// kernel made from the recorded peer (SO_PEERPIDFD, Linux 6.5) does: pidfd_open(pid) could already name
+// another process. So where the option is missing there is none.
 
 #include <errno.h>
 #include <napi.h>

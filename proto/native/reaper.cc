@@ -44,12 +44,12 @@ size_t Reaper::PendingOf(uid_t uid) {
 
 bool Reaper::Full() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return pending_ >= most_pending_;
+  return pending_ >= max_pending_;
 }
 
-void Reaper::SetMostPending(size_t most) {
+void Reaper::SetMaxPending(size_t max) {
   std::lock_guard<std::mutex> lock(mutex_);
-  most_pending_ = most;
+  max_pending_ = max;
 }
 
 void Reaper::Add(Item item) {
@@ -57,7 +57,7 @@ void Reaper::Add(Item item) {
   ++pending_;
   ++users_[item.uid].pending;
   waiting_.push_back(std::move(item));
-  if (idle_ < waiting_.size() && threads_ < kMost) StartThread();
+  if (idle_ < waiting_.size() && threads_ < kMaxThreads) StartThread();
   wake_.notify_one();
 }
 
@@ -85,7 +85,7 @@ void* Reaper::OnThread(void* self) {
 
 Reaper::Items::iterator Reaper::Next() {
   auto next = waiting_.begin();
-  while (next != waiting_.end() && users_[next->uid].running >= kMostOfUser) ++next;
+  while (next != waiting_.end() && users_[next->uid].running >= kMaxOfUser) ++next;
   return next;
 }
 
@@ -115,7 +115,7 @@ void Reaper::Close(const Item& item) {
     DiscardUnread(item.fd);
   } else {
     const linger none = {0, 0};
-    // ENOTSOCK for most.
+    // ENOTSOCK for what is no socket.
     setsockopt(item.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
   }
   ::close(item.fd);
@@ -130,15 +130,15 @@ static Napi::Value PendingCloses(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(pending));
 }
 
-static Napi::Value SetMostPendingCloses(const Napi::CallbackInfo& info) {
-  REQUIRE_SIZE(most, 0);
-  Reaper::Get().SetMostPending(static_cast<size_t>(most));
+static Napi::Value SetMaxPendingCloses(const Napi::CallbackInfo& info) {
+  REQUIRE_SIZE(max, 0);
+  Reaper::Get().SetMaxPending(static_cast<size_t>(max));
   return info.Env().Undefined();
 }
 
 void ExportReaper(Napi::Env env, Napi::Object exports) {
-  exports.Set("mostPendingClosesOfUser", Napi::Number::New(env, Reaper::kMostOfUser));
-  exports.Set("setMostPendingCloses", Napi::Function::New<SetMostPendingCloses>(env, "setMostPendingCloses"));
+  exports.Set("maxPendingClosesOfUser", Napi::Number::New(env, Reaper::kMaxOfUser));
+  exports.Set("setMaxPendingCloses", Napi::Function::New<SetMaxPendingCloses>(env, "setMaxPendingCloses"));
   exports.Set("pendingCloses", Napi::Function::New<PendingCloses>(env, "pendingCloses"));
 }
 

@@ -1,14 +1,14 @@
 // Seals that are set on a thread of their own.
 //
-// F_ADD_SEALS waits for the inode's lock, which whoever writes to the file holds for as long as its write()
-// takes; and that may be for ever, where the bytes to be written come from a page that nobody provides
+// F_ADD_SEALS waits for the inode's lock, which a writer to the file holds for as long as its write()
+// takes; and that may be for ever, where the bytes to be written come from a page that is never provided
 // (userfaultfd, a file of FUSE). Nothing can interrupt the wait, so it happens neither on the event loop nor
 // on libuv's pool, where four such waits would stop everything else. Reading seals takes no lock.
 //
 // Model: the thread has a copy of the memfd and one of an eventfd of the caller's, to which it writes 1 when
 // the seals are set and 1 + errno when they cannot be. So it knows no environment, and holds up no
-// environment's end. Limits: a process with such a thread stays until the writer lets go; the caller counts
-// how many it has.
+// environment's end. Limits: a process with such a thread stays until the writer's call ends; the caller
+// counts how many it has.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ void* OnThread(void* argument) {
   const std::unique_ptr<Sealing> sealing(static_cast<Sealing*>(argument));
   const bool done = fcntl(sealing->memfd.get(), F_ADD_SEALS, sealing->seals) == 0;
   const uint64_t outcome = done ? 1 : 1 + static_cast<uint64_t>(errno);
-  // The memory may have no other owner by now; it is gone before anybody is told.
+  // The memory may have no other owner by now; it is freed before the eventfd is signalled.
   sealing->memfd.Reset();
   ssize_t written;
   do {

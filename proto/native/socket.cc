@@ -103,8 +103,9 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   return both;
 }
 
-// adoptSocket(fd): fd, the same number, of a connected SEQPACKET socket that somebody else opened and left to
-// this process. JavaScript owns it from here on. One that is something else stays as it is, and whose it was.
+// adoptSocket(fd): fd, the same number, of a connected SEQPACKET socket that another process opened and left
+// to this process. JavaScript owns it from here on. One that is something else stays as it is, and whose it
+// was.
 Napi::Value AdoptSocket(const Napi::CallbackInfo& info) {
   REQUIRE_FD(inherited_fd, 0);
   const auto read = [&](int option, int* value) {

@@ -20,8 +20,8 @@
 
 namespace vkmem {
 
-// One message that brought fds, and the user at the other end. It is gone when all of them are closed, or
-// with an owner that was told not to close them.
+// One message that brought fds, and the user at the other end. It ends when all of them are closed, or
+// are with an owner that was told not to close them.
 struct Arrival {
   explicit Arrival(uid_t sender, bool left_unread = false) : uid(sender), unread(left_unread) {}
   uid_t uid;

@@ -75,6 +75,7 @@ import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__
 import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemRequest__Output as _vkmem_v1_StopIvshmemRequest__Output } from './vkmem/v1/StopIvshmemRequest.js';
 import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from './vkmem/v1/StopIvshmemResponse.js';
 import type { Sync as _vkmem_v1_Sync, Sync__Output as _vkmem_v1_Sync__Output } from './vkmem/v1/Sync.js';
+import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Output } from './vkmem/v1/Tenant.js';
 import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { TransferRequest as _vkmem_v1_TransferRequest, TransferRequest__Output as _vkmem_v1_TransferRequest__Output } from './vkmem/v1/TransferRequest.js';
 import type { TransferResponse as _vkmem_v1_TransferResponse, TransferResponse__Output as _vkmem_v1_TransferResponse__Output } from './vkmem/v1/TransferResponse.js';
@@ -145,7 +146,7 @@ export interface ProtoGrpcType {
       IvshmemPeer: MessageTypeDefinition<_vkmem_v1_IvshmemPeer, _vkmem_v1_IvshmemPeer__Output>
       IvshmemServer: MessageTypeDefinition<_vkmem_v1_IvshmemServer, _vkmem_v1_IvshmemServer__Output>
       /**
-       * Allocations that virtual machines see as QEMU's ivshmem device.
+       * Allocations that are offered to virtual machines as QEMU's ivshmem device.
        */
       IvshmemService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_IvshmemServiceClient> & { service: _vkmem_v1_IvshmemServiceDefinition }
       JoinIvshmemRequest: MessageTypeDefinition<_vkmem_v1_JoinIvshmemRequest, _vkmem_v1_JoinIvshmemRequest__Output>
@@ -166,15 +167,15 @@ export interface ProtoGrpcType {
       MemoryHints: MessageTypeDefinition<_vkmem_v1_MemoryHints, _vkmem_v1_MemoryHints__Output>
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
       /**
-       * Allocations, from birth to death, and copies between them.
+       * Allocations and tickets, and copies between allocations.
        */
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_MemoryServiceClient> & { service: _vkmem_v1_MemoryServiceDefinition }
       MemoryType: MessageTypeDefinition<_vkmem_v1_MemoryType, _vkmem_v1_MemoryType__Output>
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
       /**
-       * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
-       * operators.
+       * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
+       * quotas; the rest is for operators.
        */
       PolicyService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_PolicyServiceClient> & { service: _vkmem_v1_PolicyServiceDefinition }
       Pressure: EnumTypeDefinition
@@ -196,6 +197,7 @@ export interface ProtoGrpcType {
       StopIvshmemRequest: MessageTypeDefinition<_vkmem_v1_StopIvshmemRequest, _vkmem_v1_StopIvshmemRequest__Output>
       StopIvshmemResponse: MessageTypeDefinition<_vkmem_v1_StopIvshmemResponse, _vkmem_v1_StopIvshmemResponse__Output>
       Sync: MessageTypeDefinition<_vkmem_v1_Sync, _vkmem_v1_Sync__Output>
+      Tenant: MessageTypeDefinition<_vkmem_v1_Tenant, _vkmem_v1_Tenant__Output>
       Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       TransferRequest: MessageTypeDefinition<_vkmem_v1_TransferRequest, _vkmem_v1_TransferRequest__Output>
       TransferResponse: MessageTypeDefinition<_vkmem_v1_TransferResponse, _vkmem_v1_TransferResponse__Output>

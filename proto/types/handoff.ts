@@ -48,6 +48,7 @@ import type { ServeIvshmemResponse as _vkmem_v1_ServeIvshmemResponse, ServeIvshm
 import type { ServerMessage as _vkmem_v1_ServerMessage, ServerMessage__Output as _vkmem_v1_ServerMessage__Output } from './vkmem/v1/ServerMessage.js';
 import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemRequest__Output as _vkmem_v1_StopIvshmemRequest__Output } from './vkmem/v1/StopIvshmemRequest.js';
 import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from './vkmem/v1/StopIvshmemResponse.js';
+import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Output } from './vkmem/v1/Tenant.js';
 import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { Welcome as _vkmem_v1_Welcome, Welcome__Output as _vkmem_v1_Welcome__Output } from './vkmem/v1/Welcome.js';
 
@@ -120,6 +121,7 @@ export interface ProtoGrpcType {
       Sharing: EnumTypeDefinition
       StopIvshmemRequest: MessageTypeDefinition<_vkmem_v1_StopIvshmemRequest, _vkmem_v1_StopIvshmemRequest__Output>
       StopIvshmemResponse: MessageTypeDefinition<_vkmem_v1_StopIvshmemResponse, _vkmem_v1_StopIvshmemResponse__Output>
+      Tenant: MessageTypeDefinition<_vkmem_v1_Tenant, _vkmem_v1_Tenant__Output>
       Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       Welcome: MessageTypeDefinition<_vkmem_v1_Welcome, _vkmem_v1_Welcome__Output>
     }

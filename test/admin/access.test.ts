@@ -99,8 +99,8 @@ t.test('what TCP serves', async (t) => {
   const [, one = '', two = ''] = / (http:\/\/127\.0\.0\.1:\d+) (http:\/\/127\.0\.0\.2:\d+);/.exec(line) ?? [];
   t.equal(listening(pid), 2, line);
   for (const target of [one, two]) {
-    const told = await Promise.all(PAGES.map(async (page) => (await get(target, page)).status));
-    t.strictSame(told, [200, 200, 200, 403, 403, 403, 403, 403], 'nothing that is about anybody');
+    const reported = await Promise.all(PAGES.map(async (page) => (await get(target, page)).status));
+    t.strictSame(reported, [200, 200, 200, 403, 403, 403, 403, 403], 'nothing that is about anybody');
   }
   t.ok(parseMetrics((await get(one, '/metrics')).text).has('vkmemd_ready'));
   const names = {

@@ -6,11 +6,11 @@
 import { get } from './support.js';
 
 const [runtimeDir = '', ...pages] = process.argv.slice(2);
-const told: Record<string, [status: number, code: string | undefined]> = {};
+const reported: Record<string, [status: number, code: string | undefined]> = {};
 for (const page of pages) {
   const { status, text } = await get(runtimeDir, page, {
     headers: { 'x-remote-user': 'root', authorization: 'Basic cm9vdDo=' },
   });
-  told[page] = [status, text.startsWith('{') ? JSON.parse(text).code : undefined];
+  reported[page] = [status, text.startsWith('{') ? JSON.parse(text).code : undefined];
 }
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(reported));

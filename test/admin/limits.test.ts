@@ -41,14 +41,14 @@ async function ask(socket: Socket): Promise<string> {
 
 t.test('as many connections as a user may have', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: `[limits]\nhandshake_ms = 60000\n${ANYBODY}` });
-  const kept = Array.from({ length: OPERATORS }, () => open(runtimeDir));
-  for (const socket of kept) t.match(await ask(socket), /^HTTP\/1\.1 200 /);
+  const retained = Array.from({ length: OPERATORS }, () => open(runtimeDir));
+  for (const socket of retained) t.match(await ask(socket), /^HTTP\/1\.1 200 /);
   const over = open(runtimeDir);
   over.write(REQUEST);
-  const told = await rest(over);
-  t.match(told, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
-  t.match(told, /connection: close\r\n/i);
-  t.match(told, '"code":"TOO_MANY_SESSIONS"');
+  const reported = await rest(over);
+  t.match(reported, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
+  t.match(reported, /connection: close\r\n/i);
+  t.match(reported, '"code":"TOO_MANY_SESSIONS"');
   // Of those who do not even ask, a few may stay for a while; the others are closed without a word.
   const silent = Array.from({ length: 30 }, () => open(runtimeDir));
   const ended = await Promise.race([
@@ -58,8 +58,8 @@ t.test('as many connections as a user may have', async (t) => {
   t.strictSame(new Set(ended), new Set(['']), 'closed without a word');
   const wire = await HandoffWire.open(runtimeDir);
   wire.close();
-  t.match(await ask(kept[0] as Socket), /^HTTP\/1\.1 200 /, 'what is served goes on');
-  for (const socket of [...kept, ...silent]) socket.destroy();
+  t.match(await ask(retained[0] as Socket), /^HTTP\/1\.1 200 /, 'what is served goes on');
+  for (const socket of [...retained, ...silent]) socket.destroy();
   let leased = -1;
   for (let i = 0; i < 500 && leased !== 1; i += 1) {
     leased = await scrape(runtimeDir).then(
@@ -96,9 +96,9 @@ t.test('more requests than there may be', async (t) => {
   const last = REQUEST.replace('Host', 'Connection: close\r\nHost');
   socket.write(REQUEST.repeat(199) + last);
   const text = await rest(socket);
-  const told = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
-  t.equal(told.length, 200, 'each is answered');
-  const served = told.filter((status) => status === '200').length;
+  const reported = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
+  t.equal(reported.length, 200, 'each is answered');
+  const served = reported.filter((status) => status === '200').length;
   t.ok(served >= 100 && served < 200, `${served} of them with what was asked for`);
   t.match(
     text,

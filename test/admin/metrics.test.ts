@@ -25,8 +25,12 @@ t.test('the formats', async (t) => {
   const withoutTotal = (name: string) =>
     plain.get(name)?.type === 'counter' ? name.replace(/_total$/, '') : name;
   t.strictSame([...strict.keys()], [...plain.keys()].map(withoutTotal), 'the same metrics in both');
-  const again = await get(runtimeDir, '/metrics', { headers: { accept: 'text/plain' } });
-  t.strictSame([...parseMetrics(again.text).keys()], [...plain.keys()], 'neither leaves a mark on the other');
+  const second = await get(runtimeDir, '/metrics', { headers: { accept: 'text/plain' } });
+  t.strictSame(
+    [...parseMetrics(second.text).keys()],
+    [...plain.keys()],
+    'neither leaves a mark on the other',
+  );
   const preferred = await get(runtimeDir, '/metrics', {
     headers: { accept: 'application/openmetrics-text;q=0.1, text/plain' },
   });

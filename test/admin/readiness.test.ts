@@ -10,14 +10,14 @@ import {
   onFake,
   PAGE,
   release,
-  servesAgain,
+  stillServes,
   until,
   wireKinds,
 } from '../faults/support.js';
 import { ANYBODY, startDaemon } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { HandoffWire } from '../support/handoff-wire.js';
-import { Kept, until as untilThere } from '../support/kept.js';
+import { SupervisedDaemon, until as untilThere } from '../support/supervised-daemon.js';
 import { get, scrape } from './support.js';
 
 const ready = { ready: true, reasons: [], warnings: [] };
@@ -26,7 +26,7 @@ t.test('a lost device', async (t) => {
   await onFake(t, [], async (host) => {
     const { runtimeDir } = host;
     const wire = await host.session();
-    const kept = await allocate(wire, { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') });
+    const retained = await allocate(wire, { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') });
     t.match((await get(runtimeDir, '/readyz')).json(), ready);
     await loseDevice(host, 'delay vkCreateDevice 1 1500');
     const lost = await get(runtimeDir, '/readyz');
@@ -39,14 +39,14 @@ t.test('a lost device', async (t) => {
     t.equal(during('vkmemd_ready'), 0);
     t.equal(during('vkmemd_allocations', 'state="LIVE"'), 1, 'and is measured');
     t.equal((await get(runtimeDir, '/api/v1/allocations')).status, 200, 'and looked at');
-    await servesAgain(host);
+    await stillServes(host);
     await until('it is ready again', async () => (await get(runtimeDir, '/readyz')).status === 200);
     t.equal((await scrape(runtimeDir))('vkmemd_ready'), 1);
-    await release(kept);
+    await release(retained);
   });
 });
 
-t.test('a driver that does not tell its budget', async (t) => {
+t.test('a driver that does not report its budget', async (t) => {
   await onFake(t, ['budget present'], async (host) => {
     const { runtimeDir } = host;
     t.equal((await scrape(runtimeDir))('vkmemd_heap_budget_estimated'), 0, 'one that does');
@@ -58,7 +58,7 @@ t.test('a driver that does not tell its budget', async (t) => {
     t.equal(metrics('vkmemd_ready'), 1, 'the rest is there');
     t.match([budget.status, budget.json()], [503, { code: 'UNAVAILABLE' }]);
     host.layer.script('budget present');
-    await until('it is told again', async () => (await scrape(runtimeDir))('vkmemd_heap_size_bytes') > 0);
+    await until('it is reported again', async () => (await scrape(runtimeDir))('vkmemd_heap_size_bytes') > 0);
   });
 });
 
@@ -76,21 +76,21 @@ t.test('a policy that could not be read again', async (t) => {
 
 t.test('a daemon that imports what outlived the one before it', async (t) => {
   const layer = new FakeLayer(t);
-  const kept = await Kept.start(t, { env: layer.environment });
-  const wire = await kept.open();
+  const supervised = await SupervisedDaemon.start(t, { env: layer.environment });
+  const wire = await supervised.open();
   await wire.ask({ allocate: { sizeBytes: PAGE, kinds: wireKinds('OPAQUE_FD'), name: 'kept' } });
   layer.script('delay vkAllocateMemory * 400');
-  await kept.kill();
+  await supervised.kill();
   await untilThere('that it is starting', async () => {
-    const answer = await get(kept.runtimeDir, '/readyz').catch(() => undefined);
+    const answer = await get(supervised.runtimeDir, '/readyz').catch(() => undefined);
     return answer?.status === 503 && /is starting/.test(JSON.stringify(answer.json())) ? true : undefined;
   });
   layer.script('');
-  await kept.serving();
-  t.match((await get(kept.runtimeDir, '/readyz')).json(), ready);
-  const again = await kept.open();
-  await again.ask({ free: { allocation: { name: 'kept' } } });
-  for (const open of [wire, again]) open.close();
+  await supervised.serving();
+  t.match((await get(supervised.runtimeDir, '/readyz')).json(), ready);
+  const second = await supervised.open();
+  await second.ask({ free: { allocation: { name: 'kept' } } });
+  for (const open of [wire, second]) open.close();
 });
 
 t.test('a daemon that stops', async (t) => {

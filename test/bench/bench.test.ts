@@ -26,8 +26,8 @@ t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   const tmp = temporaryFolder(t);
   const { status, stdout, stderr } = bench(tmp, '--json');
   t.equal(status, 0, `it ends well ${stderr}`);
-  const told = JSON.parse(stdout);
-  t.match(told, {
+  const reported = JSON.parse(stdout);
+  t.match(reported, {
     floor: { claim: FIGURES, allocate: FIGURES },
     ratios: { claimVsFloor: Number, allocateVsFloor: Number, grpcAllocateVsFloor: Number },
     measured: { claim: FIGURES, wireClaim: FIGURES, allocate: FIGURES, grpcAllocate: FIGURES },
@@ -37,7 +37,7 @@ t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
     cpu: /./,
     cpus: Number,
   });
-  for (const [name, ratio] of Object.entries(told.ratios)) {
+  for (const [name, ratio] of Object.entries(reported.ratios)) {
     t.ok(Number.isFinite(ratio) && Number(ratio) > 0, `${name} is a ratio`);
   }
   t.strictSame(readdirSync(tmp), [], 'nothing is left behind');

@@ -1,7 +1,7 @@
 /**
  * Booted: systemd as process 1 of namespaces of its own (boot.sh), with the units as they are installed (given.ts).
  *
- * Users: `worker` is a member of vkmem, `stranger` is not. What runs in it has a control group of its own on the host, by
+ * Users: `worker` is a member of vkmem, `outsider` is not. What runs in it has a control group of its own on the host, by
  * which it is found. At the end all of that is gone: the processes, their mounts, the control group and the folder.
  */
 import { equal, ok } from 'node:assert/strict';
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { plainEnvironment, root } from '../support/daemon.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 import { writeGiven } from './given.js';
 import { apart, ownGroup, removeGroups } from './namespaces.js';
 import { NODE, TREE } from './places.js';

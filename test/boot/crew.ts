@@ -8,7 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 import type { Booted } from './booted.js';
 import { ORDERS } from './places.js';
 
@@ -89,7 +89,7 @@ export class Crew {
   }
 
   work(): void {
-    for (const number of this.#sockets.keys()) this.#tell(number, 'work');
+    for (const number of this.#sockets.keys()) this.#send(number, 'work');
   }
 
   /** Has all rest; resolves to what they say. */
@@ -161,11 +161,11 @@ export class Crew {
     const answers = [...this.#sockets.keys()].map(
       (number) => new Promise<Report>((resolve) => this.#answers.set(number, resolve)),
     );
-    for (const number of this.#sockets.keys()) this.#tell(number, order);
+    for (const number of this.#sockets.keys()) this.#send(number, order);
     return Promise.all(answers);
   }
 
-  #tell(number: number, order: Order['order']): void {
+  #send(number: number, order: Order['order']): void {
     this.#sockets.get(number)?.write(`${JSON.stringify({ order, workers: this.#count } satisfies Order)}\n`);
   }
 }

@@ -43,7 +43,7 @@ BindReadOnlyPaths=${ORDERS}
 `;
 
 const USERS = `u worker - "A member" / /usr/sbin/nologin
-u stranger - "No member" / /usr/sbin/nologin
+u outsider - "No member" / /usr/sbin/nologin
 m worker vkmem
 `;
 

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { NOTHING } from '../support/daemon.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 import { Booted, SERVICE } from './booted.js';
 import { Crew } from './crew.js';
 import { figure } from './figures.js';

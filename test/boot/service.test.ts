@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 import { Booted, SERVICE } from './booted.js';
 import { unbootable } from './namespaces.js';
 import { NODE } from './places.js';
@@ -25,9 +25,9 @@ t.test('the service', { skip: unbootable(), timeout: 300_000 }, async (t) => {
   };
 
   await t.test('it is started by the first client who may connect', async (t) => {
-    const stranger = await booted.vkmemctl('stranger', 'status');
-    t.not(stranger.status, 0);
-    t.match(stranger.stderr, 'NOT_PERMITTED');
+    const other = await booted.vkmemctl('outsider', 'status');
+    t.not(other.status, 0);
+    t.match(other.stderr, 'NOT_PERMITTED');
     t.match(await booted.show(SERVICE, 'ActiveState', 'NRestarts'), {
       ActiveState: 'inactive',
       NRestarts: '0',
@@ -38,7 +38,7 @@ t.test('the service', { skip: unbootable(), timeout: 300_000 }, async (t) => {
     t.match(member.stdout, /^vkmemd \S+ is ready\n/);
     const { StatusText } = await booted.show(SERVICE, 'StatusText');
     t.match(StatusText, /^0 allocations, 0 B, \d sessions?; device /);
-    t.equal((await booted.vkmemctl('stranger', 'status')).status, stranger.status, 'nor gets in later');
+    t.equal((await booted.vkmemctl('outsider', 'status')).status, other.status, 'nor gets in later');
   });
 
   await t.test('the journal shows a crash, and what came back', async (t) => {
@@ -77,7 +77,7 @@ t.test('the service', { skip: unbootable(), timeout: 300_000 }, async (t) => {
     }).once('end', () => { console.log('hung up'); process.exit(); })`;
     const visited = async (user: string) => (await booted.runAs(user, NODE, '-e', visit, path)).stdout.trim();
     t.equal(await visited('worker'), 'true', 'its user is let in');
-    t.equal(await visited('stranger'), 'hung up', 'nobody else is');
+    t.equal(await visited('outsider'), 'hung up', 'nobody else is');
     const { InvocationID: before } = await booted.show(SERVICE, 'InvocationID');
     booted.signal('SIGKILL');
     await booted.ready(before);
@@ -123,9 +123,9 @@ t.test('the service', { skip: unbootable(), timeout: 300_000 }, async (t) => {
       [],
       'with its sockets it ends, and nothing is left',
     );
-    const { status, stderr: told } = await booted.vkmemctl('worker', 'status');
-    t.equal(status, NOBODY, told);
-    t.match(told, 'UNAVAILABLE');
+    const { status, stderr: reported } = await booted.vkmemctl('worker', 'status');
+    t.equal(status, NOBODY, reported);
+    t.match(reported, 'UNAVAILABLE');
     await booted.systemctl('start', SERVICE);
     t.strictSame(await names(), []);
   });

@@ -92,7 +92,7 @@ export class Attacker {
         resolve(undefined);
       });
     });
-    companion.tell<ToAttacker>({ action });
+    companion.send<ToAttacker>({ action });
     const late = new AbortController();
     try {
       await Promise.race([
@@ -126,7 +126,7 @@ export class Attacker {
       if (this.#stopping) return undefined;
       throw new Error(`an attacker did not start: ${companion.errors}`);
     }
-    companion.tell<ToAttacker>({ scene, seed });
+    companion.send<ToAttacker>({ scene, seed });
     return companion;
   }
 

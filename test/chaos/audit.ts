@@ -7,7 +7,7 @@
  *   - each MAPPABLE allocation is one memfd of that size among the daemon's fds, and there is no other memfd;
  *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are kept free for it;
  *   - every fd of the daemon is one that it had when nobody used it, a memfd, a connection's socket or pidfd, or the pidfd
- *     of a process that kept a right to write when its connection ended.
+ *     of a process that kept a lock to write when its connection ended.
  * Of the clients the kernel says whether processes of two users have the same memfd: nobody's memory is another's.
  */
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ export class Auditor {
       return {
         budget: await control.budget(),
         allocations: await control.list(),
-        quotas: await control.quotas(),
+        quotas: await control.policy.listQuotas(),
         tickets: (await control.listTickets()).length,
       };
     } catch (failure) {

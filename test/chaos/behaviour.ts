@@ -17,7 +17,7 @@ export type Need =
   | 'others' // victims are other users
   | 'importer' // the daemon lets this user import memory
   | 'confined' // the policy lets it have next to nothing
-  | 'stranger' // the policy does not let it connect
+  | 'refused' // the policy does not let it connect
   | 'fake'; // the scripted layer, with its kinds
 
 export interface Behaviour<P extends Params = Params> {

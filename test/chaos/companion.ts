@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { plainEnvironment } from '../support/daemon.js';
 import type { Guardian } from './guardian.js';
-import { listen, tell } from './messages.js';
+import { listen, send } from './messages.js';
 
 /** Whom a process runs as. */
 export interface User {
@@ -83,8 +83,8 @@ export class Companion {
     return this.#child.stderr;
   }
 
-  tell<M>(message: M): void {
-    if (this.#child.stdin?.writable) tell(this.#child.stdin, message);
+  send<M>(message: M): void {
+    if (this.#child.stdin?.writable) send(this.#child.stdin, message);
   }
 
   /** Calls `heard` for each message from now on; resolves when it has ended, and all of them were heard. */

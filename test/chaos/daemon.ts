@@ -111,7 +111,7 @@ export class ChaosDaemon {
   async collect(): Promise<void> {
     const answer = await new Promise<string>((resolve) => {
       this.#collected = resolve;
-      this.#companion.tell('collect');
+      this.#companion.send('collect');
     });
     if (answer !== 'done') throw new Error(`the daemon could not collect its garbage: ${answer}`);
   }

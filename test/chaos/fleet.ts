@@ -76,12 +76,12 @@ export class Fleet {
       failed: chronicle.broke.bind(chronicle),
     };
     this.#attackers = ATTACKER_UIDS.map((uid, index) => {
-      const { importer, confined, stranger } = roleOf(uid);
+      const { importer, confined, refused } = roleOf(uid);
       const needs: readonly [Need, boolean][] = [
         ['others', asRoot],
         ['importer', importer],
         ['confined', asRoot && confined],
-        ['stranger', asRoot && stranger],
+        ['refused', asRoot && refused],
         ['fake', driver.scripted],
       ];
       const has = new Set(needs.filter(([, there]) => there).map(([need]) => need));

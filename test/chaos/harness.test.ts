@@ -14,9 +14,9 @@ import { programOf } from './companion.js';
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 
 t.test('what it is told', async (t) => {
-  const told = (...args: string[]) =>
+  const reported = (...args: string[]) =>
     spawnSync(...plainNode([MAIN, ...args]), { env: plainEnvironment(), encoding: 'utf8' });
-  const help = told('--help');
+  const help = reported('--help');
   t.equal(help.status, 0);
   for (const { name } of behaviours) t.ok(help.stdout.includes(name), `its help names ${name}`);
   for (const args of [
@@ -26,7 +26,7 @@ t.test('what it is told', async (t) => {
     ['--only', 'kindness'],
     ['--nothing'],
   ]) {
-    const { status, stderr } = told(...args);
+    const { status, stderr } = reported(...args);
     t.equal(status, 64, args.join(' '));
     t.match(stderr, /--seed TEXT/, 'and it says what there is');
   }

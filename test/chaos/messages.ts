@@ -39,7 +39,7 @@ export type FromVictim =
 /** Now, on the clock that all processes share (CLOCK_MONOTONIC), in milliseconds. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-export function tell<M>(stream: Writable, message: M): void {
+export function send<M>(stream: Writable, message: M): void {
   stream.write(`${JSON.stringify(message)}\n`);
 }
 

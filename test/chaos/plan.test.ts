@@ -48,10 +48,10 @@ t.test('a seed plans the same actions every time', async (t) => {
   t.notOk(isDeepStrictEqual(actionsOf('2'), actions), 'another seed');
   t.ok(isDeepStrictEqual(JSON.parse(JSON.stringify(actions)), actions), 'and they are JSON');
   const seen = new Set(actions.map(({ name }) => name));
-  const outside = new Set(actionsOf('1', new Set(['others', 'stranger'])).map(({ name }) => name));
+  const outside = new Set(actionsOf('1', new Set(['others', 'refused'])).map(({ name }) => name));
   const all = behaviours.map(({ name }) => name).sort();
   t.strictSame([...new Set([...seen, ...outside])].sort(), all, 'every behaviour comes up');
-  t.notOk(seen.has('shut-out'), 'and what a stranger does is left to strangers,');
+  t.notOk(seen.has('shut-out'), 'and what a refused user does is left to refused users,');
   t.notOk(outside.has('worker'), 'who do no work');
   const fates = new Set(actions.map(({ fate }) => `${fate?.signal} ${fate?.end}`));
   t.strictSame([...fates].sort(), [

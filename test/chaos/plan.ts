@@ -32,7 +32,7 @@ export class Plan {
         needs.every((need) => has.has(need)) &&
         (only.length === 0 || only.includes(name)) &&
         // Who may not connect is refused whatever it says: it says as much as it takes to know that.
-        (!has.has('stranger') || needs.includes('stranger') || OUTSIDE.includes(name)),
+        (!has.has('refused') || needs.includes('refused') || OUTSIDE.includes(name)),
     );
   }
 

@@ -19,9 +19,9 @@ const TAKER = 60_912;
 /** May have MAPPABLE memory for a session, and nothing else. */
 const CONFINED = 60_913;
 /** May not connect. */
-const STRANGER = 60_914;
+const REFUSED = 60_914;
 /** One process each. */
-export const ATTACKER_UIDS = [GIVER, TAKER, CONFINED, GIVER, TAKER, STRANGER];
+export const ATTACKER_UIDS = [GIVER, TAKER, CONFINED, GIVER, TAKER, REFUSED];
 
 /** What each attacking user may hold. */
 export const MAX = { bytes: 96n << 20n, allocations: 600, sessions: 256, tickets: 40 };
@@ -55,7 +55,7 @@ export interface Role {
   readonly uid: number;
   readonly importer: boolean;
   readonly confined: boolean;
-  readonly stranger: boolean;
+  readonly refused: boolean;
   /** Whose allocations it may be told of. */
   readonly sees: readonly number[];
   /** Whose NAMED memory it may claim, to read alone, beside its own. */
@@ -74,7 +74,7 @@ export function roleOf(uid: number): Role {
     uid,
     importer: !asRoot || uid === GIVER,
     confined: uid === CONFINED,
-    stranger: uid === STRANGER,
+    refused: uid === REFUSED,
     sees: [uid, ...reads],
     reads,
   };

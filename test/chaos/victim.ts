@@ -66,19 +66,19 @@ export class Victim {
   }
 
   work(): void {
-    this.#companion.tell<ToVictim>({ do: 'work' });
+    this.#companion.send<ToVictim>({ do: 'work' });
   }
 
   /** Resolves between two of its requests. */
   async pause(): Promise<void> {
-    this.#companion.tell<ToVictim>({ do: 'pause' });
+    this.#companion.send<ToVictim>({ do: 'pause' });
     await this.#heard.next();
   }
 
   /** Has it give everything back and go. */
   async end(): Promise<VictimEnd> {
     this.#heard.done = true;
-    this.#companion.tell<ToVictim>({ do: 'end' });
+    this.#companion.send<ToVictim>({ do: 'end' });
     const message = await this.#heard.next();
     await this.#companion.ended;
     if (!('ended' in message)) throw new Error('a victim did not end');

@@ -17,7 +17,7 @@ import { rest } from './rest.js';
 
 const AUDIT_MS = 5000;
 /** Victims tell in portions what they have measured. */
-const TOLD_AFTER_MS = 500;
+const REPORTED_AFTER_MS = 500;
 /** How long a victim may be without any answer, on however busy a machine. */
 const MAX_SILENT_MS = 10_000;
 
@@ -60,7 +60,7 @@ export class Watch {
       if (signal.aborted) return;
       this.peakKb = Math.max(this.peakKb, residentOf(daemon.pid).total);
       for (const shared of sharedMemory(fleet.outsiders())) chronicle.fail(shared);
-      const toMs = now() - TOLD_AFTER_MS;
+      const toMs = now() - REPORTED_AFTER_MS;
       const shares = this.#processors(toMs - WINDOW_MS);
       if (judged && toMs - WINDOW_MS > began) this.#judge(toMs, shares);
       if (judged) this.#listen(Math.max(began, audited, daemon.stops.at(-1)?.toMs ?? 0));

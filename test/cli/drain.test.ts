@@ -1,15 +1,15 @@
 /**
- * vkmemctl drain: what would be lost with the daemon, of one that nothing outlives and of one under its keeper.
+ * vkmemctl drain: what would be lost with the daemon, of one that nothing outlives and of one under its supervisor.
  */
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
-import { Kept } from '../support/kept.js';
+import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { parsed, vkmemctl } from './support.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
-t.test('with nobody who keeps anything', async (t) => {
+t.test('without an fd store', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const none = await vkmemctl(runtimeDir, 'drain');
   t.match([none.code, none.stdout], [0, 'Nothing that you may see would be lost.\n']);
@@ -41,11 +41,11 @@ t.test('with nobody who keeps anything', async (t) => {
   t.match(await vkmemctl(runtimeDir, 'drain', '--wait', 'long'), { code: 1, stderr: /INVALID_ARGUMENT/ });
 });
 
-t.test('under a keeper', async (t) => {
-  const kept = await Kept.start(t);
-  const wire = await kept.open();
+t.test('under a supervisor', async (t) => {
+  const daemon = await SupervisedDaemon.start(t);
+  const wire = await daemon.open();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds, name: 'frames' } });
-  const { stdout } = await vkmemctl(kept.runtimeDir, 'drain');
+  const { stdout } = await vkmemctl(daemon.runtimeDir, 'drain');
   t.match(
     stdout,
     /A stop for good would lose 1 allocation, 64 KiB, of 1 user\.\nA restart would lose nothing\.\n/,

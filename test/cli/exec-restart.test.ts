@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import t from 'tap';
 import { list } from '../store/support.js';
 import { plainEnvironment, plainNode, root } from '../support/daemon.js';
-import { Kept, until } from '../support/kept.js';
+import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { program } from './support.js';
 
 const COMMAND = `
@@ -26,9 +26,9 @@ const COMMAND = `
   await client.close();`;
 
 t.test('a command that sees the socket', async (t) => {
-  const kept = await Kept.start(t);
+  const daemon = await SupervisedDaemon.start(t);
   const command = ['--', process.execPath, '--input-type=module', '--eval', COMMAND];
-  const args = ['--runtime-dir', kept.runtimeDir, 'exec', '--allocate', 'name=frames,size=64K', ...command];
+  const args = ['--runtime-dir', daemon.runtimeDir, 'exec', '--allocate', 'name=frames,size=64K', ...command];
   const child = spawn(...plainNode([program, ...args]), {
     env: plainEnvironment(),
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -37,8 +37,8 @@ t.test('a command that sees the socket', async (t) => {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const said = async () => JSON.parse((await lines.next()).value);
   t.strictSame(await said(), { variable: null, inherited: true }, 'no child of it takes the path again');
-  await kept.kill();
+  await daemon.kill();
   t.strictSame(await said(), { restored: true, same: true });
   t.strictSame(await ended, [0, null]);
-  await until('that nothing is left', async () => ((await list(kept)).length === 0 ? true : undefined));
+  await until('that nothing is left', async () => ((await list(daemon)).length === 0 ? true : undefined));
 });

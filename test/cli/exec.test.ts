@@ -12,7 +12,7 @@ import {
   startDaemon,
   temporaryFolder,
 } from '../support/daemon.js';
-import { execute, executed, heir, parsed, program, vkmemctl } from './support.js';
+import { execute, executed, inheritingProgram, parsed, program, vkmemctl } from './support.js';
 
 const SCRATCH = ['--allocate', 'name=scratch,size=1M,lifetime=session'];
 const FRAMES = ['--allocate', 'name=frames,size=64K'];
@@ -21,7 +21,11 @@ const shell = (script: string) => ['--', 'sh', '-c', script];
 
 t.test('a program with the library finds its session and its memory', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  const { child, said, ended } = execute(runtimeDir, [...FRAMES, ...SCRATCH, ...node(heir, 'frames', '7')]);
+  const { child, said, ended } = execute(runtimeDir, [
+    ...FRAMES,
+    ...SCRATCH,
+    ...node(inheritingProgram, 'frames', '7'),
+  ]);
   const found = await said;
   t.match(found, { pid: child.pid, inherited: true, left: [], second: 'UNAVAILABLE', budget: 'UNAVAILABLE' });
   t.strictSame(Object.keys(found.allocations), ['frames', 'scratch']);
@@ -48,7 +52,7 @@ t.test('exit codes, signals and output are the command’s own', async (t) => {
     stderr: 'err\n',
   });
   t.match(await executed(runtimeDir, shell('kill -SEGV $$')), { code: 'SIGSEGV' });
-  const { child, said, ended } = execute(runtimeDir, [...SCRATCH, ...node(heir)]);
+  const { child, said, ended } = execute(runtimeDir, [...SCRATCH, ...node(inheritingProgram)]);
   await said;
   child.kill('SIGTERM');
   t.match(await ended, { code: 5 }, 'the command’s own handler');
@@ -171,7 +175,7 @@ t.test('killed at any moment', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const ends: (number | string | null)[] = [];
   for (let round = 0; round < 12; round += 1) {
-    const { child, ended } = execute(runtimeDir, [...SCRATCH, ...node(heir, 'scratch', '1')]);
+    const { child, ended } = execute(runtimeDir, [...SCRATCH, ...node(inheritingProgram, 'scratch', '1')]);
     await sleep(round * 80);
     child.kill('SIGKILL');
     ends.push((await ended).code);

@@ -17,7 +17,7 @@ import {
   temporaryFolder,
 } from '../support/daemon.js';
 import { noOtherUser, OTHER_UID } from '../support/uid.js';
-import { execute, executed, heir, parsed, vkmemctl } from './support.js';
+import { execute, executed, inheritingProgram, parsed, vkmemctl } from './support.js';
 
 const noBwrap =
   spawnSync('bwrap', ['--ro-bind', '/', '/', 'true']).status === 0 ? false : 'bwrap cannot be run here';
@@ -38,7 +38,7 @@ t.test('a worker with the library', { skip: noBwrap }, async (t) => {
   const chosen = ['--env', 'CHOSEN', '--env', 'MODE=a=b', '--env', 'ABSENT'];
   const { child, said, ended } = execute(
     runtimeDir,
-    [...OURS, ...chosen, ...FRAMES, ...node(heir, 'frames', '9')],
+    [...OURS, ...chosen, ...FRAMES, ...node(inheritingProgram, 'frames', '9')],
     env,
   );
   const found = await said;
@@ -79,7 +79,7 @@ t.test('another user’s', { skip: noBwrap || (noOtherUser ?? false) }, async (t
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   chmodSync(join(runtimeDir, 'handoff.sock'), 0o666);
-  const args = [...OURS, ...FRAMES, ...SCRATCH, ...node(heir, 'scratch', '3')];
+  const args = [...OURS, ...FRAMES, ...SCRATCH, ...node(inheritingProgram, 'scratch', '3')];
   const { child, said, ended } = execute(runtimeDir, args, plainEnvironment(), OTHER_UID);
   const { allocations } = await said;
   child.stdin.end();
@@ -187,7 +187,11 @@ t.test('it ends as the command does, and the session with it', { skip: noBwrap }
 t.test('a sandbox that is killed takes the command with it', { skip: noBwrap }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    const { child, said, ended } = execute(runtimeDir, [...OURS, ...SCRATCH, ...node(heir, 'scratch', '1')]);
+    const { child, said, ended } = execute(runtimeDir, [
+      ...OURS,
+      ...SCRATCH,
+      ...node(inheritingProgram, 'scratch', '1'),
+    ]);
     await said;
     await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
     child.kill(signal);
@@ -196,7 +200,11 @@ t.test('a sandbox that is killed takes the command with it', { skip: noBwrap }, 
     await assertNoLeaks(t, runtimeDir);
   }
   for (let round = 0; round < 6; round += 1) {
-    const { child, ended } = execute(runtimeDir, [...OURS, ...SCRATCH, ...node(heir, 'scratch', '1')]);
+    const { child, ended } = execute(runtimeDir, [
+      ...OURS,
+      ...SCRATCH,
+      ...node(inheritingProgram, 'scratch', '1'),
+    ]);
     await sleep(round * 150);
     child.kill('SIGKILL');
     await ended;

@@ -3,7 +3,7 @@
  */
 import { chmodSync } from 'node:fs';
 import t from 'tap';
-import { allocate, loseDevice, onFake, PAGE, release, servesAgain, wireKinds } from '../faults/support.js';
+import { allocate, loseDevice, onFake, PAGE, release, stillServes, wireKinds } from '../faults/support.js';
 import { asUser } from '../support/as-user.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
@@ -54,20 +54,20 @@ t.test("a member of the daemon's group", { skip: noOtherUser ?? false }, async (
 t.test('a daemon without its device, and none', async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
-    const kept = await allocate(wire, { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') });
+    const retained = await allocate(wire, { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') });
     await loseDevice(host, 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED');
     const { code, stdout } = await vkmemctl(host.runtimeDir, 'status');
     t.equal(code, 1);
     t.match(stdout, /^vkmemd \S+ is not ready: DEVICE_LOST: .*\nDevice /);
-    const told = await vkmemctl(host.runtimeDir, 'status', '--json');
+    const reported = await vkmemctl(host.runtimeDir, 'status', '--json');
     t.match(
-      [told.code, parsed(told)],
+      [reported.code, parsed(reported)],
       [1, { ready: false, reasons: [{ code: 'DEVICE_LOST' }], counts: { allocations: 1 } }],
     );
     host.layer.script();
-    await servesAgain(host);
+    await stillServes(host);
     t.match(parsed(await vkmemctl(host.runtimeDir, 'status', '--json')), { ready: true, reasons: [] });
-    await release(kept);
+    await release(retained);
   });
   const nobody = await vkmemctl(temporaryFolder(t), 'status', '--json');
   t.match([nobody.code, parsed(nobody)], [69, { error: { code: 'UNAVAILABLE' } }]);

@@ -28,8 +28,8 @@ export interface Running {
   readonly ended: Promise<{ code: number | string | null; stdout: string; stderr: string }>;
 }
 
-/** The compiled program that tells what it was left. */
-export const heir = join(root, 'test/dist/cli/heir.js');
+/** The compiled program that reports what it inherited. */
+export const inheritingProgram = join(root, 'test/dist/cli/inheriting-program.js');
 
 /**
  * Starts vkmemctl exec against the daemon in the folder.
@@ -59,7 +59,7 @@ export function execute(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  // One that has ended is told of by its code.
+  // The exit code says that it has ended.
   child.stdin.on('error', () => {});
   const ended = new Promise<Awaited<Running['ended']>>((resolve, reject) => {
     child.once('error', reject);

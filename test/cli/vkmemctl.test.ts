@@ -167,7 +167,7 @@ t.test('arguments that mean nothing, for programs too', async (t) => {
     t.match(parsed(ended), { error: { code: 'INVALID_ARGUMENT', message: /./, next: /./ } });
     t.match(
       ended.stderr,
-      /^vkmemctl: INVALID_ARGUMENT: [^\n]+\. Mend what the reason names; [^\n]+--help[^\n]+\n$/,
+      /^vkmemctl: INVALID_ARGUMENT: [^\n]+\. Fix the field named in the reason; [^\n]+--help[^\n]+\n$/,
     );
   }
   t.match(await vkmemctl('/nowhere', 'lss'), {

@@ -30,7 +30,7 @@ t.test('by the library', async (t) => {
   const client = await connected(t, runtimeDir);
   const memory = await client.claim({ id: ID });
   t.equal(memory.allocation.state, 'ALLOCATION_STATE_DEGRADED');
-  const refused = { code: 'DEGRADED', next: /the device may get it back later/ };
+  const refused = { code: 'DEGRADED', next: /the device may import it later/ };
   await t.rejects(client.claim({ id: ID }, { kinds: ['OPAQUE_FD'] }), refused);
   await t.rejects(client.transfer({ fill: { to: memory, pattern: 1 } }), refused);
 });

@@ -51,7 +51,7 @@ t.test('a map begins, synchronises and ends; each by itself', async (t) => {
   });
 });
 
-t.test('whoever lets go of the memory or the client ends it too', async (t) => {
+t.test('releasing the memory or closing the client ends it too', async (t) => {
   const calls = ['start rw 0', 'end rw 0', 'start rw 0', 'end rw 0'];
   t.same(await run(t, 'release'), { failed: [], calls, releases: 1 });
   t.same(await run(t, 'close'), { failed: [], calls, releases: 0 });
@@ -65,7 +65,7 @@ t.test('a map that cannot begin is none', async (t) => {
   });
 });
 
-t.test('an end that fails is told, and everything goes nevertheless', async (t) => {
+t.test('an end that fails is reported, and everything goes nevertheless', async (t) => {
   const calls = ['start rw 0', 'end rw 0', 'start rw 0', 'end rw 5'];
   const errnos = [0, 0, 0, EIO];
   t.same(await run(t, 'release', errnos), { failed: ['release: NOT_MAPPABLE EIO'], calls, releases: 1 });

@@ -55,8 +55,8 @@ t.test('allocate', async (t) => {
     await t.rejects(control.allocate(options), { code, name: 'VkmemError' }, `${what}, by gRPC`);
   }
   await t.rejects(client.allocate({ size: MIB, grant: ['OPAQUE_FD'] }), { code: 'KIND_NOT_REQUESTED' });
-  await using stranger = connectControl({ runtimeDir });
-  await t.rejects(stranger.allocate({ size: MIB }), { code: 'SESSION_REQUIRED' });
+  await using unlisted = connectControl({ runtimeDir });
+  await t.rejects(unlisted.allocate({ size: MIB }), { code: 'SESSION_REQUIRED' });
   await using memory = await client.allocate({ size: MIB, name: 'taken' });
   await t.rejects(client.allocate({ size: MIB, name: 'taken' }), { code: 'NAME_TAKEN' });
   await memory.free();

@@ -28,7 +28,7 @@ function setVariables(t: Test, variables: Readonly<Record<string, string>>): voi
 }
 
 /** A session with one allocation of its own, and the number of an fd of its socket that nobody here owns. */
-async function bequeathed(runtimeDir: string) {
+async function leftSession(runtimeDir: string) {
   const socket = openSeqpacket(join(runtimeDir, HANDOFF_SOCKET));
   const fd = socket.dup().take();
   const wire = await HandoffWire.open(socket);
@@ -40,7 +40,7 @@ async function bequeathed(runtimeDir: string) {
 t.test('the session of the environment', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const before = openFds();
-  const { wire, fd, id } = await bequeathed(runtimeDir);
+  const { wire, fd, id } = await leftSession(runtimeDir);
   const own = join(runtimeDir, HANDOFF_SOCKET);
   setVariables(t, {
     [SESSION_FD_VARIABLE]: String(fd),
@@ -76,7 +76,7 @@ t.test('the session of the environment', async (t) => {
 
 t.test('a session by its fd, with a control socket', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  const { wire, fd, id } = await bequeathed(runtimeDir);
+  const { wire, fd, id } = await leftSession(runtimeDir);
   setVariables(t, { [SESSION_FD_VARIABLE]: '99', [ALLOCATIONS_VARIABLE]: '{"other":"x"}' });
   await using client = await connect({ sessionFd: fd, runtimeDir });
   t.match(client.session, { inherited: true, id: wire.welcome.sessionId });
@@ -89,7 +89,7 @@ t.test('a session by its fd, with a control socket', async (t) => {
 
 t.test('by the number that the environment has too', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  const { wire, fd, id } = await bequeathed(runtimeDir);
+  const { wire, fd, id } = await leftSession(runtimeDir);
   setVariables(t, { [SESSION_FD_VARIABLE]: String(fd), [ALLOCATIONS_VARIABLE]: JSON.stringify({ a: id }) });
   await using client = await connect({ sessionFd: fd });
   t.strictSame([...client.inherited], [['a', id]]);

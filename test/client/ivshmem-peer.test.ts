@@ -10,7 +10,7 @@ import t from 'tap';
 import { setBlocking } from '../support/blocking.js';
 import { startDaemon } from '../support/daemon.js';
 import { IvshmemWire } from '../support/ivshmem-wire.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 
 const MAX_PEERS = 256;
 const MORE = 20;
@@ -26,16 +26,20 @@ t.test('a worker among peers', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connect({ runtimeDir });
   await client.allocate({ name: 'frames', size: 4096n });
-  const { path } = await client.control.serveIvshmem({ name: 'frames' }, { vectors: 2 });
-  const peer = await client.joinIvshmem({ name: 'frames' });
+  const { path } = await client.control.ivshmem.serve({ name: 'frames' }, { vectors: 2 });
+  const peer = await client.ivshmem.join({ name: 'frames' });
   const wire = new IvshmemWire(path);
   await until('all words', () => wire.words.length === 7 || undefined);
   const rung = new EventFd(doorbellOf(wire, 4).dup());
   rung.signal();
   rung.signal();
   await sleep(20);
-  const told = new Promise((resolve) => peer.once('interrupt', (...what) => resolve(what)));
-  t.strictSame(await told, [1, 2n], 'rings from before anybody listened are there, counted, of their vector');
+  const reported = new Promise((resolve) => peer.once('interrupt', (...what) => resolve(what)));
+  t.strictSame(
+    await reported,
+    [1, 2n],
+    'rings from before anybody listened are there, counted, of their vector',
+  );
   rung.close();
 
   const full = new EventFd(doorbellOf(wire, 6).dup());
@@ -48,12 +52,12 @@ t.test('a worker among peers', async (t) => {
   wire.close();
 
   const late = await connect({ runtimeDir });
-  const joining = [late.joinIvshmem({ name: 'frames' }), late.joinIvshmem({ name: 'frames' })];
+  const joining = [late.ivshmem.join({ name: 'frames' }), late.ivshmem.join({ name: 'frames' })];
   const refused = Promise.all(joining.map((each) => t.rejects(each, { code: 'UNAVAILABLE' })));
   await late.close();
   await refused;
   await until('those of a closed client have left', async () => {
-    const [server] = await client.control.listIvshmem();
+    const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 1 || undefined;
   });
   peer.close();
@@ -65,8 +69,8 @@ t.test('a full server refuses one more, and nobody else', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connect({ runtimeDir });
   await client.allocate({ name: 'frames', size: 4096n });
-  const { path } = await client.control.serveIvshmem({ name: 'frames' });
-  const count = async () => (await client.control.listIvshmem())[0]?.peers.length;
+  const { path } = await client.control.ivshmem.serve({ name: 'frames' });
+  const count = async () => (await client.control.ivshmem.list())[0]?.peers.length;
   // All at once: those who are joining count.
   const sockets = Array.from({ length: MAX_PEERS + MORE }, () => connectTo(path).resume());
   let refused = 0;
@@ -74,7 +78,7 @@ t.test('a full server refuses one more, and nobody else', async (t) => {
   await until('all have been dealt with', async () => {
     return ((await count()) === MAX_PEERS && refused === MORE) || undefined;
   });
-  await t.rejects(client.joinIvshmem({ name: 'frames' }), { code: 'TOO_MANY_PEERS' });
+  await t.rejects(client.ivshmem.join({ name: 'frames' }), { code: 'TOO_MANY_PEERS' });
   t.equal(await count(), MAX_PEERS);
   await client.free({ name: 'frames' });
   await until('all are hung up on at the end', () => refused === sockets.length || undefined);

@@ -24,9 +24,9 @@ t.test('await using', async (t) => {
       'NAMED stays, unheld',
     );
     {
-      await using again = await client.claim({ name: 'stays' });
-      t.equal(again.map().bytes[0], 1);
-      await again.free();
+      await using retried = await client.claim({ name: 'stays' });
+      t.equal(retried.map().bytes[0], 1);
+      await retried.free();
     }
     {
       await using freedByOther = await client.allocate({ size: MIB });

@@ -15,14 +15,14 @@ t.test('its own, and those of others', async (t) => {
   await client.allocate({ size: MIB });
   await using control = connectControl({ runtimeDir });
   const uid = process.getuid?.() ?? -1;
-  const own = await control.quota();
+  const own = await control.policy.getQuota();
   t.match(own, { uid, revision: 1n, overridden: false, sessions: { used: 1 }, allocations: { used: 1 } });
   t.equal(own.heaps[0]?.usedBytes, BigInt(MIB));
   t.equal(own.heaps[0]?.limitBytes, undefined, 'an operator is not limited');
-  t.strictSame(await control.quota(uid), own);
-  t.strictSame(await control.quotas(), [own]);
-  t.match(await control.quota(UID), { uid: UID, heaps: [{ usedBytes: 0n }] });
-  t.strictSame(await client.control.quota(), own, 'with the session, too');
+  t.strictSame(await control.policy.getQuota(uid), own);
+  t.strictSame(await control.policy.listQuotas(), [own]);
+  t.match(await control.policy.getQuota(UID), { uid: UID, heaps: [{ usedBytes: 0n }] });
+  t.strictSame(await client.control.policy.getQuota(), own, 'with the session, too');
   await client.close();
   t.throws(() => client.control, { code: 'UNAVAILABLE' }, 'which has ended');
 });
@@ -31,7 +31,7 @@ t.test('changes', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using control = connectControl({ runtimeDir });
   const heaps = [{ heap: 0, limit: 2 * MIB, reserved: 4096n }];
-  t.match(await control.setQuota({ uid: UID, heaps, sessions: 0, tickets: 7 }), {
+  t.match(await control.policy.setQuota({ uid: UID, heaps, sessions: 0, tickets: 7 }), {
     outcome: 'APPLIED',
     reason: '',
     quota: {
@@ -42,15 +42,15 @@ t.test('changes', async (t) => {
       tickets: { limit: 7 },
     },
   });
-  const late = await control.setQuota({ uid: UID, expectedRevision: 1n, sessions: 1 });
+  const late = await control.policy.setQuota({ uid: UID, expectedRevision: 1n, sessions: 1 });
   t.match(late, { outcome: 'STALE', quota: { revision: 2n, sessions: { limit: 0 } } });
-  const crossed = await control.setQuota({ uid: UID, heaps: [{ heap: 0, limit: 4095 }] });
+  const crossed = await control.policy.setQuota({ uid: UID, heaps: [{ heap: 0, limit: 4095 }] });
   t.match(crossed, {
     outcome: 'CONFLICT',
     reason: /^4096 bytes of heap 0 would be reserved/,
     quota: { revision: 2n },
   });
-  const all = Array.from({ length: 4 }, (_, at) => control.setQuota({ uid: UID, allocations: at }));
+  const all = Array.from({ length: 4 }, (_, at) => control.policy.setQuota({ uid: UID, allocations: at }));
   t.strictSame(
     (await Promise.all(all)).map(({ outcome }) => outcome),
     all.map(() => 'APPLIED'),
@@ -58,15 +58,15 @@ t.test('changes', async (t) => {
   );
   t.equal((await control.budget()).heaps[0]?.guaranteedBytes, 4096n);
   const mine = { uid: process.getuid?.() ?? -1, heaps: [{ heap: 0, limit: PAGE }] };
-  t.match(await control.setQuota(mine), { outcome: 'APPLIED' });
+  t.match(await control.policy.setQuota(mine), { outcome: 'APPLIED' });
   const client = await connected(t, runtimeDir);
   await t.rejects(client.allocate({ size: PAGE + 1 }), {
     code: 'QUOTA_EXCEEDED',
     metadata: { limit_bytes: String(PAGE), requested_bytes: String(2 * PAGE), used_bytes: '0' },
   });
   await client.close();
-  for (const uid of [UID, mine.uid]) await control.setQuota({ uid, reset: true });
-  t.strictSame(await control.quotas(), []);
+  for (const uid of [UID, mine.uid]) await control.policy.setQuota({ uid, reset: true });
+  t.strictSame(await control.policy.listQuotas(), []);
 });
 
 t.test('what could never be', async (t) => {
@@ -88,9 +88,9 @@ t.test('what could never be', async (t) => {
     { uid: UID, expectedRevision: 1, sessions: 1 },
   ];
   for (const change of wrong) {
-    const asked = async () => control.setQuota(change as QuotaChange);
+    const asked = async () => control.policy.setQuota(change as QuotaChange);
     await t.rejects(asked(), { code: 'INVALID_ARGUMENT' });
   }
-  await t.rejects(control.quota(-1), { code: 'INVALID_ARGUMENT' });
-  t.strictSame(await control.quotas(), []);
+  await t.rejects(control.policy.getQuota(-1), { code: 'INVALID_ARGUMENT' });
+  t.strictSame(await control.policy.listQuotas(), []);
 });

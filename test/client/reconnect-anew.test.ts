@@ -29,9 +29,9 @@ t.test('what is held, and a new session', (t) =>
     copy.close();
     await t.rejects(memory.createTicket(), STALE);
     await t.rejects(memory.publish(), STALE);
-    await t.rejects(other.release(), STALE, 'there is nobody to tell');
+    await t.rejects(other.release(), STALE, 'its session has ended');
     await t.rejects(other.free(), STALE);
-    t.equal(other.released, true, 'but it is let go of');
+    t.equal(other.released, true, 'but it is released here');
     await t.resolves(disposed[Symbol.asyncDispose](), 'at the end of a scope that is as it should be');
     t.same(daemon.counts, { sessions: 1, allocations: 0, grants: 0 });
 
@@ -42,7 +42,7 @@ t.test('what is held, and a new session', (t) =>
     t.same(
       daemon.hellos.at(-1)?.grantIds,
       made.grants.map(({ id }) => id),
-      'grants of a session that is gone are not told: their numbers may be given anew',
+      'grants of a session that is gone are not reported: their numbers may be given anew',
     );
     await t.rejects(memory.free(), STALE);
     t.equal(bytes.length, 0, 'unmapped');
@@ -107,24 +107,24 @@ t.test('more grants than a greeting has room for', async (t) => {
     join(root, 'client/typescript/dist/connection/reconnection.js')
   )) as {
     Reconnection: new (
-      absent: object,
+      lost: object,
       keepsAlive: boolean,
     ) => { run(): Promise<{ welcome: Decoded<'Welcome'>; handoff: { close(reason: Error): void } }> };
   };
   const daemon = new ScriptedDaemon(t);
   const path = join(daemon.runtimeDir, HANDOFF_SOCKET);
-  for (const [count, told] of [
+  for (const [count, reported] of [
     [6000, 6000],
     [30_000, 0],
   ]) {
-    const held = () => Array.from({ length: count ?? 0 }, (_, at) => 2n ** 62n + BigInt(at));
-    const absent = { path, clientName: 'c'.repeat(128), token: 'token', reconnectMs: 60_000, held };
-    const goesOn = () => true;
-    const { welcome, handoff } = await new Reconnection({ ...absent, goesOn }, true).run();
+    const grantIds = () => Array.from({ length: count ?? 0 }, (_, at) => 2n ** 62n + BigInt(at));
+    const lost = { path, clientName: 'c'.repeat(128), token: 'token', reconnectMs: 60_000, grantIds };
+    const unlimited = () => true;
+    const { welcome, handoff } = await new Reconnection({ ...lost, unlimited }, true).run();
     t.equal(welcome.restored, false);
-    t.equal(daemon.hellos.at(-1)?.grantIds.length, told, `${count} grants`);
+    t.equal(daemon.hellos.at(-1)?.grantIds.length, reported, `${count} grants`);
     t.equal(daemon.hellos.at(-1)?.sessionToken, 'token');
-    t.equal(daemon.hellos.at(-1)?.keepAllGrants, told === 0, 'too many: none is to be taken back');
+    t.equal(daemon.hellos.at(-1)?.keepAllGrants, reported === 0, 'too many: none is to be taken back');
     handoff.close(new Error('enough'));
   }
 });

@@ -50,12 +50,90 @@ t.test('what acts', async (t) => {
     },
   });
   const fill = { to: { id: 'x' }, pattern: 1 };
-  const told = { retryable: 'true', outcome: 'unknown' };
-  await t.rejects(client.transfer({ fill }), { code: 'UNAVAILABLE', metadata: told });
+  const metadata = { retryable: 'true', outcome: 'unknown' };
+  await t.rejects(client.transfer({ fill }), { code: 'UNAVAILABLE', metadata });
   t.equal(transfers, 1, 'it is not asked again');
   daemon.start();
   await serve();
   t.ok(await client.budget());
+});
+
+t.test('what is known again', async (t) => {
+  const asked: string[] = [];
+  const lose = (): boolean => {
+    if (asked.length % 2 === 0) return false;
+    daemon.crash();
+    control.close();
+    return true;
+  };
+  const { daemon, serve, control, client } = await start(t, {
+    Allocate: ({ requestId }) => {
+      asked.push(requestId);
+      return lose() ? {} : { allocation: { id: 'x' } };
+    },
+  });
+  const made = client.control.allocate({ size: 1 });
+  await once(client, 'reconnecting');
+  daemon.start();
+  await serve();
+  t.match(await made, { id: 'x' });
+  t.ok(asked[0] && asked[0] === asked[1], 'an allocate is asked again with its id');
+});
+
+t.test('a free whose answer is lost', async (t) => {
+  for (const [restores, ref] of [
+    [true, { id: 'x' }],
+    [false, { id: 'x' }],
+    [true, { name: 'x' }],
+  ] as const) {
+    let asked = 0;
+    const { daemon, serve, control, client } = await start(t, {
+      FreeAllocation: () => {
+        asked += 1;
+        if (asked > 1) throw new VkmemError('NOT_FOUND');
+        daemon.restores = restores;
+        daemon.crash();
+        control.close();
+        return {};
+      },
+    });
+    const freed = client.control.free(ref).catch((failure: unknown) => failure);
+    const reconnecting = once(client, 'reconnecting');
+    await reconnecting;
+    daemon.start();
+    await serve();
+    const repeated = restores && 'id' in ref;
+    if (repeated) t.same(await freed, { allocation: null, freed: false }, 'by id, NOT_FOUND means done');
+    else t.match(await freed, { code: 'UNAVAILABLE', metadata: { outcome: 'unknown', attempts: '1' } });
+    t.equal(asked, repeated ? 2 : 1, `${JSON.stringify(ref)}, restored: ${restores}`);
+    await client.close();
+  }
+});
+
+t.test('a call that was under way at two deaths of the daemon is not made a third time', async (t) => {
+  let asked = 0;
+  const lethal: FakeAnswers = {
+    ListAllocations: () => {
+      asked += 1;
+      daemon.crash();
+      control.close();
+      return {};
+    },
+  };
+  const started = await start(t, lethal);
+  const { daemon, serve, client } = started;
+  let { control } = started;
+  client.on('reconnecting', () => {
+    if (asked > 1) return;
+    daemon.start();
+    serve().then((second) => {
+      control = second;
+    }, t.fail);
+  });
+  const metadata = { outcome: 'unknown', attempts: '2' };
+  await t.rejects(client.list(), { code: 'UNAVAILABLE', metadata });
+  t.equal(asked, 2);
+  await client.close();
 });
 
 t.test('the daemon that began anew is seen on this socket first', async (t) => {

@@ -21,8 +21,8 @@ t.test('given up by who has no memory', (t) =>
       daemon.crash();
       const over = once(client, 'disconnected');
       await once(client, 'reconnecting');
-      const told = { retryable: 'true', outcome: 'not-done' };
-      const refused = t.rejects(client.claim({ name: 'x' }), { code: 'UNAVAILABLE', metadata: told });
+      const metadata = { retryable: 'true', outcome: 'not-done' };
+      const refused = t.rejects(client.claim({ name: 'x' }), { code: 'UNAVAILABLE', metadata });
       t.match(await over, [{ code: 'UNAVAILABLE', reason: /did not come back within 300 ms.*ENOENT/ }]);
       await Promise.all([refused, client.closed]);
       await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'later ones');
@@ -44,8 +44,8 @@ t.test('not given up by who has some', (t) =>
       const { bytes } = write(memory, 4);
       daemon.crash();
       await once(client, 'reconnecting');
-      const told = { retryable: 'true', outcome: 'not-done' };
-      const late = { code: 'UNAVAILABLE', reason: /did not come back within 100 ms/, metadata: told };
+      const metadata = { retryable: 'true', outcome: 'not-done' };
+      const late = { code: 'UNAVAILABLE', reason: /did not come back within 100 ms/, metadata };
       await t.rejects(client.claim({ name: 'x' }), late, 'but requests wait no longer');
       await t.rejects(client.allocate({ size: 1 }), late, 'each of them');
       t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'what is held stays good');
@@ -63,6 +63,23 @@ t.test('not given up by who has some', (t) =>
   ),
 );
 
+t.test('a request that ends the daemon each time is sent with pauses', (t) =>
+  staged(t, async (client, daemon) => {
+    let sent = 0;
+    daemon.deed = ({ body }) => {
+      if (body !== 'allocate') return 'answer';
+      sent += 1;
+      setImmediate(() => daemon.start());
+      return 'crash';
+    };
+    const memory = client.allocate({ size: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    t.ok(sent >= 2 && sent < 30, `${sent} times in a second`);
+    daemon.deed = () => 'answer';
+    await (await memory).free();
+  }),
+);
+
 t.test('not tried', (t) =>
   staged(
     t,
@@ -71,8 +88,8 @@ t.test('not tried', (t) =>
       daemon.deed = ({ body }) => (body === 'allocate' ? 'crash' : 'answer');
       daemon.restores = false;
       const over = once(client, 'disconnected');
-      const told = { retryable: 'true', outcome: 'unknown' };
-      await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE', metadata: told });
+      const metadata = { retryable: 'true', outcome: 'unknown' };
+      await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE', metadata });
       await Promise.all([over, client.closed]);
     },
     { reconnectMs: 0 },
@@ -122,7 +139,7 @@ t.test('refused for want of room is tried again', async (t) => {
 t.test('closed', async (t) => {
   for (const greeted of [false, true]) {
     await staged(t, async (client, daemon) => {
-      client.on('disconnected', () => t.fail('who closes is not told'));
+      client.on('disconnected', () => t.fail('close() emits nothing'));
       const memory = await client.allocate({ size: 1 });
       const { bytes } = write(memory, 1);
       daemon.deed = ({ body }) => (body === 'hello' ? 'ignore' : 'answer');

@@ -55,12 +55,12 @@ for (const seed of [1, 2]) {
           if (!claimed.released) await claimed.release();
         }
       };
-      const kept = await client.allocate({ size: 1 });
-      const { bytes } = kept.map();
+      const retained = await client.allocate({ size: 1 });
+      const { bytes } = retained.map();
       bytes.fill(99);
       await Promise.all(Array.from({ length: WORKERS }, (_, worker) => work(worker)));
       daemon.deed = () => 'answer';
-      await (await client.claim(kept)).release();
+      await (await client.claim(retained)).release();
       t.ok(crashes > 10, `${crashes} crashes, ${restored.length} reconnections`);
       t.ok(restored.every(Boolean), 'each with the session');
       t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 });

@@ -29,10 +29,10 @@ t.test('while nothing is asked', (t) =>
     t.equal(client.session.id, session.id);
     t.equal(client.session.incarnation, 'incarnation-2');
     t.not(client.session.token, session.token);
-    await using again = await client.claim(memory);
-    t.same([again.map().bytes[0], bytes[1]], [8, 7]);
+    await using second = await client.claim(memory);
+    t.same([second.map().bytes[0], bytes[1]], [8, 7]);
     t.same(daemon.counts, { sessions: 1, allocations: 2, grants: 2 });
-    await again.release();
+    await second.release();
     t.same(await memory.free(), { allocation: null, freed: true });
     t.equal(bytes.length, 0);
     t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 0 });

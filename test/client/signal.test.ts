@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 
 t.test('two sides wake each other', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using one = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
-  const { signal, secret } = await one.createSignal();
+  const { signal, secret } = await one.signals.create();
   signal.ring();
   signal.ring();
-  const opened = await other.openSignal(secret);
+  const opened = await other.signals.open(secret);
   t.same(await opened.wait(), 2n, 'rings from before it was opened are there, counted');
   const rung = signal.wait();
   opened.ring();
@@ -30,8 +30,8 @@ t.test('two sides wake each other', async (t) => {
     3n,
     'no ring is lost',
   );
-  await t.rejects(other.openSignal(secret), { code: 'TICKET_INVALID' }, 'a secret is good once');
-  await t.rejects(other.openSignal('a guess'), { code: 'TICKET_INVALID' });
+  await t.rejects(other.signals.open(secret), { code: 'TICKET_INVALID' }, 'a secret is good once');
+  await t.rejects(other.signals.open('a guess'), { code: 'TICKET_INVALID' });
 
   const abort = new AbortController();
   const waiting = t.rejects(
@@ -53,15 +53,19 @@ t.test('what is not opened ends with its session', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using other = await connect({ runtimeDir });
   const one = await connect({ runtimeDir });
-  const made = await Promise.all(Array.from({ length: 64 }, () => one.createSignal()));
-  await t.rejects(one.createSignal(), { code: 'QUOTA_EXCEEDED' }, 'there are at most 64 that nobody opened');
-  const opened = await other.openSignal(made[0]?.secret ?? '');
+  const made = await Promise.all(Array.from({ length: 64 }, () => one.signals.create()));
+  await t.rejects(
+    one.signals.create(),
+    { code: 'QUOTA_EXCEEDED' },
+    'there are at most 64 that nobody opened',
+  );
+  const opened = await other.signals.open(made[0]?.secret ?? '');
   made[1]?.signal.ring();
-  await one.createSignal();
+  await one.signals.create();
   await one.close();
   // The daemon hears of that in its own time.
   await until('its session is over', async () => (await other.budget()).counts.sessions === 1 || undefined);
-  await t.rejects(other.openSignal(made[1]?.secret ?? ''), { code: 'TICKET_INVALID' });
+  await t.rejects(other.signals.open(made[1]?.secret ?? ''), { code: 'TICKET_INVALID' });
   opened.ring();
   t.pass('what was opened goes on');
 });
@@ -70,8 +74,8 @@ t.test('a signal outlives the daemon', async (t) => {
   const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
   await using one = await connect({ runtimeDir, reconnectMs: 0 });
   await using other = await connect({ runtimeDir, reconnectMs: 0 });
-  const { signal, secret } = await one.createSignal();
-  const opened = await other.openSignal(secret);
+  const { signal, secret } = await one.signals.create();
+  const opened = await other.signals.open(secret);
   await stop('SIGKILL');
   const rung = opened.wait();
   signal.ring();

@@ -6,7 +6,7 @@ import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { connected, PAGE } from './support.js';
 
-const told = ({ event, allocation }: WatchedAllocation): string =>
+const reported = ({ event, allocation }: WatchedAllocation): string =>
   `${String(event).replace('ALLOCATION_EVENT_', '')} ${allocation.name}`;
 
 t.test('each event, in order, until the consumer has enough', async (t) => {
@@ -18,8 +18,8 @@ t.test('each event, in order, until the consumer has enough', async (t) => {
   let work: Promise<unknown> | undefined;
   for await (const event of control.watchAllocations({ existing: true })) {
     t.equal(event.sequence, BigInt(seen.length + 1));
-    seen.push(told(event));
-    if (told(event) === 'FREED during') break;
+    seen.push(reported(event));
+    if (reported(event) === 'FREED during') break;
     work ??= (async () => {
       await using memory = await client.allocate({ size: PAGE, name: 'during' });
       await memory.free();

@@ -44,7 +44,7 @@ t.test('the estimate, and the pressure on it', async (t) => {
     t.equal(availableBytes, limit - liveBytes);
     t.equal(driverUsageBytes, liveBytes, "the daemon's own account stands for the driver's");
     const { heaps } = await watching.until((report) => report.pressure === pressure);
-    t.equal(heaps[0]?.pressure, pressure, 'and who watches is told');
+    t.equal(heaps[0]?.pressure, pressure, 'and watchers get it');
   }
   for (const name of ['one', 'two']) await control.call('FreeAllocation', { allocation: { name } });
   watching.clear();
@@ -54,7 +54,7 @@ t.test('the estimate, and the pressure on it', async (t) => {
   control.close();
 });
 
-t.test('a watcher is told at once, of each change, and of nothing else', async (t) => {
+t.test('a watcher gets the state at once, each change, and nothing else', async (t) => {
   const { runtimeDir } = await startDaemon(t, onLavapipe);
   const control = new ControlWire(runtimeDir);
   const watching = control.watchBudget();

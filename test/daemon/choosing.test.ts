@@ -24,8 +24,8 @@ t.test('MAPPABLE keeps the rules of the draft', async (t) => {
   t.equal(memory.grants[0]?.vulkanHandleType, 0, 'no external handle type had to be declared');
   t.equal(memory.grants[0]?.handleTypes, 0);
 
-  const again = await Promise.all([1, 2, 3].map(() => client.claim({ name: 'draft' })));
-  const views = [memory, memory, ...again].map((each) => each.map().bytes);
+  const second = await Promise.all([1, 2, 3].map(() => client.claim({ name: 'draft' })));
+  const views = [memory, memory, ...second].map((each) => each.map().bytes);
   views[0]?.fill(7);
   for (const view of views)
     t.equal(view[view.length - 1], 7, 'any number of grants and maps of the same bytes');
@@ -37,7 +37,7 @@ t.test('MAPPABLE keeps the rules of the draft', async (t) => {
       `${name} was not called: nothing is mapped in the daemon, nothing of the driver's is exported`,
     );
   }
-  await Promise.all(again.map((each) => each.release()));
+  await Promise.all(second.map((each) => each.release()));
   await memory.free();
 });
 

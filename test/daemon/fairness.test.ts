@@ -9,9 +9,11 @@ import t from 'tap';
 import { FairScheduler } from 'vkmemd/dist/limits/fair-scheduler.js';
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
 import { Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
+import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 import { ControlWire } from '../support/control-wire.js';
 import { startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
+import { payer } from '../support/quotas.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
@@ -68,9 +70,9 @@ t.test('a cancelled Allocate keeps nothing', async (t) => {
     setTimeout(() => control.close(), 5 + i);
     await pending.then(
       async () => {
-        const again = new ControlWire(runtimeDir);
-        await again.call('FreeAllocation', { allocation: { name: `cut-${i}` } });
-        again.close();
+        const retried = new ControlWire(runtimeDir);
+        await retried.call('FreeAllocation', { allocation: { name: `cut-${i}` } });
+        retried.close();
       },
       () => t.pass('cut off'),
     );
@@ -88,20 +90,20 @@ t.test('turns go round the users', async (t) => {
     await gate;
     order.push(name);
   };
-  const first = turns.run({ uid: 1 }, piece('a1'));
-  const rest = ['a2', 'a3', 'a4'].map((name) => turns.run({ uid: 1 }, piece(name)));
-  const other = turns.run({ uid: 2 }, piece('b1'));
+  const first = turns.run({ tenant: tenant(1) }, piece('a1'));
+  const rest = ['a2', 'a3', 'a4'].map((name) => turns.run({ tenant: tenant(1) }, piece(name)));
+  const other = turns.run({ tenant: tenant(2) }, piece('b1'));
   await t.rejects(
-    turns.run({ uid: 1 }, piece('a5')),
+    turns.run({ tenant: tenant(1) }, piece('a5')),
     { code: 'UNAVAILABLE' },
     'one user cannot wait without end',
   );
   open();
   await Promise.all([first, ...rest, other]);
   t.strictSame(order, ['a1', 'a2', 'b1', 'a3', 'a4']);
-  const failing = turns.run({ uid: 1 }, () => Promise.reject(new VkmemError('DEVICE_LOST')));
+  const failing = turns.run({ tenant: tenant(1) }, () => Promise.reject(new VkmemError('DEVICE_LOST')));
   await t.rejects(failing, { code: 'DEVICE_LOST' });
-  await turns.run({ uid: 1 }, piece('last'));
+  await turns.run({ tenant: tenant(1) }, piece('last'));
   t.equal(order.at(-1), 'last', 'a failure passes the turn on');
 });
 
@@ -114,7 +116,7 @@ t.test('one party has only so many turns at once', async (t) => {
     return new Promise<void>((resolve) => ends.set(name, resolve));
   };
   const all = ['a1', 'a2', 'a3', 'b1'].map((name) =>
-    turns.run({ uid: 1, session: BigInt(name.charCodeAt(0)) }, piece(name)),
+    turns.run({ tenant: tenant(1), session: BigInt(name.charCodeAt(0)) }, piece(name)),
   );
   await Promise.resolve();
   t.strictSame(begun, ['a1', 'a2', 'b1'], 'the third of the first party waits, with a place free or not');
@@ -137,8 +139,10 @@ t.test('one user has only so many turns at once, however many sessions', async (
     begun.push(name);
     return new Promise<void>((resolve) => ends.push(resolve));
   };
-  const mine = [1n, 2n, 3n].map((session) => turns.run({ uid: 1, session }, piece(`mine ${session}`)));
-  const other = turns.run({ uid: 2, session: 4n }, piece('other'));
+  const mine = [1n, 2n, 3n].map((session) =>
+    turns.run({ tenant: tenant(1), session }, piece(`mine ${session}`)),
+  );
+  const other = turns.run({ tenant: tenant(2), session: 4n }, piece('other'));
   await Promise.resolve();
   t.strictSame(begun, ['mine 1', 'mine 2', 'other']);
   ends[2]?.();
@@ -166,17 +170,17 @@ t.test('a budget sample that is out of date admits nothing twice', async (t) => 
     { fault: (what) => t.fail(what) },
   );
   const sample = [{ budget: 80n, usage: 40n }];
-  const first = budget.admit(30n, 0, 1);
+  const first = budget.admit(30n, 0, payer(ledger, 1));
   asked.shift()?.(sample);
   const charge = await first;
-  const second = budget.admit(30n, 0, 1);
+  const second = budget.admit(30n, 0, payer(ledger, 1));
   charge.commit();
   asked.shift()?.(sample);
   await t.rejects(second, { code: 'BUDGET_EXCEEDED' }, 'the sample does not know of the first yet');
-  const third = budget.admit(11n, 0, 1);
+  const third = budget.admit(11n, 0, payer(ledger, 1));
   asked.shift()?.([{ budget: 80n, usage: 70n }]);
   await t.rejects(third, { code: 'BUDGET_EXCEEDED' });
-  const fourth = budget.admit(10n, 0, 1);
+  const fourth = budget.admit(10n, 0, payer(ledger, 1));
   asked.shift()?.([{ budget: 80n, usage: 70n }]);
   (await fourth).settle();
   charge.settle();

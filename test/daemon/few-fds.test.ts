@@ -27,7 +27,7 @@ async function use(wire: HandoffWire, name: string): Promise<void> {
 }
 
 /** Everything that has come and comes until `count` have. */
-async function take(wire: HandoffWire, count: number): Promise<Received[]> {
+async function claimMany(wire: HandoffWire, count: number): Promise<Received[]> {
   const all: Received[] = [];
   while (all.length < count) all.push(await wire.next());
   return all;
@@ -57,7 +57,7 @@ t.test('clients that never read hold up nobody', { skip }, async (t) => {
   t.ok(open < 45, `${open} fds are open: nothing that waits for them has any`);
   for (const wire of deaf) {
     wire.connection.resume();
-    for (const { message, fds } of await take(wire, asked)) {
+    for (const { message, fds } of await claimMany(wire, asked)) {
       if (!message.claim || fds.length !== 1) t.fail('an answer is not what was asked for');
       closeAll(fds);
     }
@@ -158,13 +158,13 @@ t.test('whoever takes all it can get leaves the others something', { skip }, asy
   for (const one of flood) one.close();
   await wire.ask({ free: { allocation: { id: ids.pop() ?? '' } } });
   // What the flood's sockets took is given back by other threads, in their time.
-  const again = () =>
+  const second = () =>
     wire.ask({ allocate: { sizeBytes: 4096n, kinds } }).then(
       () => true,
       () => false,
     );
-  let had = await again();
-  for (const end = Date.now() + 20_000; !had && Date.now() < end; had = await again()) await sleep(50);
+  let had = await second();
+  for (const end = Date.now() + 20_000; !had && Date.now() < end; had = await second()) await sleep(50);
   t.ok(had, 'what was given back can be had again');
   wire.close();
   // By the connection that is there: the user gets no other before the session has ended.

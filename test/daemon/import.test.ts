@@ -115,8 +115,8 @@ t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing el
     [{ kind: 'KIND_OPAQUE_FD', allocationSizeBytes: SIZE, fdCount: 1 }],
     'granted again',
   );
-  using again = second.fd('OPAQUE_FD');
-  t.ok(again.open);
+  using retried = second.fd('OPAQUE_FD');
+  t.ok(retried.open);
 
   const other = Buffer.alloc(16, 9);
   await t.rejects(client.importMemory({ ...good, driverUuid: other }), { code: 'INVALID_HANDLE' });

@@ -31,7 +31,7 @@ t.test('SESSION memory ends with its session, NAMED memory stays', async (t) => 
   later.close();
 });
 
-t.test('what another session was granted drains until it lets go', async (t) => {
+t.test('what another session was granted drains until it is released', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const owner = await HandoffWire.open(runtimeDir);
   const reader = await HandoffWire.open(runtimeDir);

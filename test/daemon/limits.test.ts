@@ -22,12 +22,12 @@ const HELLO = { hello: { protocolVersion: PROTOCOL_VERSION } };
 const limits = (...lines: readonly string[]) => ['[limits]', ...lines, ANYBODY].join('\n');
 
 /** What a new connection is told: 'served', or the code of the fault, after which the daemon hangs up. */
-async function attempt(runtimeDir: string, kept: HandoffWire[]): Promise<string> {
+async function attempt(runtimeDir: string, retained: HandoffWire[]): Promise<string> {
   const wire = new HandoffWire(runtimeDir);
   wire.send(HELLO);
   const { message } = await wire.next();
   if (!message.error) {
-    kept.push(wire);
+    retained.push(wire);
     return 'served';
   }
   await wire.closed;
@@ -37,20 +37,20 @@ async function attempt(runtimeDir: string, kept: HandoffWire[]): Promise<string>
 t.test('as many sessions as there may be', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: limits('sessions = 8') });
   openToOthers(runtimeDir);
-  const kept: HandoffWire[] = [];
-  const told: string[] = [];
-  for (let i = 0; i < 10; i += 1) told.push(await attempt(runtimeDir, kept));
+  const retained: HandoffWire[] = [];
+  const reported: string[] = [];
+  for (let i = 0; i < 10; i += 1) reported.push(await attempt(runtimeDir, retained));
   t.strictSame(
-    told,
+    reported,
     [...Array(6).fill('served'), ...Array(4).fill('TOO_MANY_SESSIONS')],
     'one user has three quarters',
   );
   t.equal(await asOtherUser('attempt.js', [runtimeDir]), 'served', 'another one has its first');
   await assertCounts(t, runtimeDir, { sessions: 6 });
-  kept.shift()?.close();
+  retained.shift()?.close();
   await assertCounts(t, runtimeDir, { sessions: 5 });
-  t.equal(await attempt(runtimeDir, kept), 'served', 'a place that was given up can be had');
-  for (const wire of kept) wire.close();
+  t.equal(await attempt(runtimeDir, retained), 'served', 'a place that was given up can be had');
+  for (const wire of retained) wire.close();
 });
 
 t.test('connections that are no sessions', { skip: noOtherUser ?? false }, async (t) => {
@@ -59,24 +59,24 @@ t.test('connections that are no sessions', { skip: noOtherUser ?? false }, async
   const silent = Array.from({ length: 14 }, () => new HandoffWire(runtimeDir));
   const over = new HandoffWire(runtimeDir);
   const [last] = await over.closed;
-  const told = last?.message.error && errorOf(last.message.error);
-  t.match(told, { code: 'TOO_MANY_SESSIONS', metadata: { limit: '14', whose: 'user' } });
+  const reported = last?.message.error && errorOf(last.message.error);
+  t.match(reported, { code: 'TOO_MANY_SESSIONS', metadata: { limit: '14', whose: 'user' } });
   openToOthers(runtimeDir);
   t.equal(await asOtherUser('attempt.js', [runtimeDir]), 'served', 'another user is not concerned');
   for (const wire of silent) wire.close();
-  const kept: HandoffWire[] = [];
-  const tells = async () => attempt(runtimeDir, kept);
+  const retained: HandoffWire[] = [];
+  const tells = async () => attempt(runtimeDir, retained);
   for (let served = false; !served; ) served = (await tells()) === 'served';
   t.strictSame([await tells(), await tells()], ['served', 'served'], 'as many sessions as it may have');
-  for (const wire of kept) wire.close();
+  for (const wire of retained) wire.close();
 });
 
 t.test('who connects and says nothing', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: limits('handshake_ms = 300') });
   const silent = new HandoffWire(runtimeDir);
   const [last] = await silent.closed;
-  const told = last?.message.error && errorOf(last.message.error);
-  t.match(told, { code: 'PROTOCOL_ERROR', reason: /Hello.*300 ms/ });
+  const reported = last?.message.error && errorOf(last.message.error);
+  t.match(reported, { code: 'PROTOCOL_ERROR', reason: /Hello.*300 ms/ });
   const half = new HandoffWire(runtimeDir);
   half.connection.send(Buffer.from([0x08]));
   const [answer] = await half.closed;

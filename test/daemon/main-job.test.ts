@@ -74,8 +74,8 @@ t.test('memory is handed from one client to another through the device', async (
   });
   const fill = { allocation: { name: 'second' }, offsetBytes: 4096n, sizeBytes: 8n, pattern: 0x04030201 };
   await control.call('Transfer', { fill });
-  const again = await consumer.ask({ claim });
-  withBytes(theOne(again.message.claim?.grants), theOne(again.fds), (bytes) => {
+  const retried = await consumer.ask({ claim });
+  withBytes(theOne(retried.message.claim?.grants), theOne(retried.fds), (bytes) => {
     const words = bytes.subarray(4092, 4108);
     const beside = [4092, 4093, 4094, 4095, 4104, 4105, 4106, 4107].map((i) => (i * 31) & 0xff);
     const expected = [...beside.slice(0, 4), 1, 2, 3, 4, 1, 2, 3, 4, ...beside.slice(4)];

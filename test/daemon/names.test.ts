@@ -11,7 +11,7 @@ import { noOtherUser, OTHER_UID } from '../support/uid.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 const SMALL = { sizeBytes: 4096n, kinds };
-const [OWNER, READER, WRITER, STRANGER] = [OTHER_UID, 65_533, 65_532, 65_531];
+const [OWNER, READER, WRITER, UNLISTED] = [OTHER_UID, 65_533, 65_532, 65_531];
 
 /** Everybody may connect; one may read what OWNER has, one may write to it as well. */
 const POLICY = `
@@ -40,32 +40,32 @@ t.test(
   'two users have the same name, and neither knows of the other',
   { skip: noOtherUser ?? false },
   async (t) => {
-    const { runtimeDir, tenants } = await start(t, OWNER, STRANGER);
-    const [owner, stranger] = tenants;
+    const { runtimeDir, tenants } = await start(t, OWNER, UNLISTED);
+    const [owner, other] = tenants;
     const root = await HandoffWire.open(runtimeDir);
     const made = [];
-    for (const who of [owner, stranger, root]) {
+    for (const who of [owner, other, root]) {
       const { message } = await who.ask({ allocate: { ...SMALL, name: 'frames' } });
       made.push(message.allocate?.allocation);
     }
     t.strictSame(
       made.map((allocation) => allocation?.ownerUid),
-      [OWNER, STRANGER, 0],
+      [OWNER, UNLISTED, 0],
       'each has one of its own',
     );
     t.equal(new Set(made.map((allocation) => allocation?.id)).size, 3);
-    for (const [at, who] of [owner, stranger, root].entries()) {
+    for (const [at, who] of [owner, other, root].entries()) {
       const answer = await who.ask({ claim: { allocation: { name: 'frames' }, kinds } });
       t.equal(answer.message.claim?.allocation?.id, made[at]?.id, 'and is given that by its name');
       if ('fds' in answer) for (const fd of answer.fds) fd.close();
     }
     await t.rejects(
-      stranger.ask({ allocate: { ...SMALL, name: 'frames' } }),
+      other.ask({ allocate: { ...SMALL, name: 'frames' } }),
       { code: 'NAME_TAKEN' },
       'its own only',
     );
     await t.rejects(
-      stranger.ask({ allocate: { ...SMALL, name: `${OWNER}/taken` } }),
+      other.ask({ allocate: { ...SMALL, name: `${OWNER}/taken` } }),
       { code: 'INVALID_NAME' },
       "nobody makes a name in another's",
     );
@@ -74,39 +74,35 @@ t.test(
     for (const name of ['frames', 'nothing']) {
       for (const claim of ['ACCESS_READ_ONLY', 'ACCESS_READ_WRITE'] as const) {
         const request = { allocation: { name: `${OWNER}/${name}` }, kinds, access: claim };
-        refusals.push(await refused(stranger.ask({ claim: request })));
+        refusals.push(await refused(other.ask({ claim: request })));
       }
+      refusals.push(await refused(other.call('GetAllocation', { allocation: { name: `${OWNER}/${name}` } })));
       refusals.push(
-        await refused(stranger.call('GetAllocation', { allocation: { name: `${OWNER}/${name}` } })),
+        await refused(other.call('FreeAllocation', { allocation: { name: `${OWNER}/${name}` } })),
       );
-      refusals.push(
-        await refused(stranger.call('FreeAllocation', { allocation: { name: `${OWNER}/${name}` } })),
-      );
-      refusals.push(
-        await refused(stranger.ask({ createTicket: { allocation: { name: `${OWNER}/${name}` } } })),
-      );
+      refusals.push(await refused(other.ask({ createTicket: { allocation: { name: `${OWNER}/${name}` } } })));
     }
     for (const ref of ['id', 'name'] as const) {
       for (const scope of ref === 'id'
-        ? [OWNER, STRANGER]
-        : [`0${OWNER}`, ` ${OWNER}`, '', 'a', '-1', '1e1']) {
+        ? [OWNER, UNLISTED, `uid:${UNLISTED}`]
+        : [`0${OWNER}`, ` ${OWNER}`, '', 'a', '-1', '1e1', 'uid:', `uid:0${OWNER}`, `user:${OWNER}`]) {
         const refusal = await refused(
-          stranger.call('GetAllocation', { allocation: { [ref]: `${scope}/frames` } }),
+          other.call('GetAllocation', { allocation: { [ref]: `${scope}/frames` } }),
         );
         t.match(refusal, /^NOT_FOUND/, `what is no ${ref} names nothing, whoever has it: ${scope}`);
       }
     }
     t.equal(new Set(refusals).size, 1, `a name that is there is refused as one that is not: ${refusals[0]}`);
     t.match(refusals[0], /^NOT_PERMITTED/);
-    const { allocations } = await stranger.call('ListAllocations', {});
+    const { allocations } = await other.call('ListAllocations', {});
     t.strictSame(
       allocations.map(({ ownerUid }) => ownerUid),
-      [STRANGER],
+      [UNLISTED],
     );
-    for (const who of [owner, stranger, root]) await who.ask({ free: { allocation: { name: 'frames' } } });
+    for (const who of [owner, other, root]) await who.ask({ free: { allocation: { name: 'frames' } } });
     t.strictSame(
-      [...new Set((await stranger.watched()).map(({ allocation }) => allocation?.ownerUid))],
-      [STRANGER],
+      [...new Set((await other.watched()).map(({ allocation }) => allocation?.ownerUid))],
+      [UNLISTED],
       'nor is anything of it in what one watches',
     );
     for (const tenant of tenants) await tenant.end();
@@ -123,12 +119,14 @@ t.test('whom the policy lets claim', { skip: noOtherUser ?? false }, async (t) =
   const id = message.allocate?.allocation?.id ?? '';
   await control.call('Transfer', { fill: { allocation: { id }, pattern: 0x61626364, sizeBytes: 4n } });
   const name = `${OWNER}/frames`;
+  const owned = { ownerUid: OWNER, owner: { key: `uid:${OWNER}`, uid: OWNER, name: String(OWNER) } };
+  t.match(message.allocate?.allocation, owned, 'whose it is');
 
-  for (const ref of [{ name }, { id }]) {
+  for (const ref of [{ name }, { name: `uid:${name}` }, { id }]) {
     const claim = { allocation: ref, kinds, access: 'ACCESS_READ_ONLY' } as const;
-    const { seen, message: told } = await reader.ask({ claim });
+    const { seen, message: reported } = await reader.ask({ claim });
     t.match(seen, [{ text: 'dcba', write: 'NOT_MAPPABLE', reopen: 'EACCES' }], 'reads, and no more');
-    t.equal(told.claim?.grants[0]?.readOnly, 'READ_ONLY_STRENGTH_ENFORCED');
+    t.equal(reported.claim?.grants[0]?.readOnly, 'READ_ONLY_STRENGTH_ENFORCED');
     const rw = { ...claim, access: 'ACCESS_READ_WRITE' } as const;
     await t.rejects(reader.ask({ claim: rw }), { code: 'NOT_PERMITTED' }, 'does not write');
     const { seen: written } = await writer.ask({ claim: rw });

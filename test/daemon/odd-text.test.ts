@@ -20,7 +20,7 @@ t.test('is answered on either socket', async (t) => {
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
   const answers = new Set<string>();
-  const told = async (work: Promise<unknown>) => {
+  const reported = async (work: Promise<unknown>) => {
     const code = await work.then(
       () => 'served',
       (failure) => String(failure.code),
@@ -28,14 +28,14 @@ t.test('is answered on either socket', async (t) => {
     answers.add(code);
   };
   for (const text of [...LONG, '\ud83d', '\ude00\ud83d']) {
-    await told(control.call('GetAllocation', { allocation: { name: text } }));
-    await told(control.call('GetAllocation', { allocation: { id: text } }));
-    await told(control.call('RevokeTicket', { ticketId: text }));
-    await told(control.call('Allocate', { sizeBytes: 1n, kinds, name: text }));
-    await told(wire.ask({ claim: { allocation: { name: text }, kinds } }));
-    await told(wire.ask({ allocate: { sizeBytes: 1n, kinds, name: text } }));
+    await reported(control.call('GetAllocation', { allocation: { name: text } }));
+    await reported(control.call('GetAllocation', { allocation: { id: text } }));
+    await reported(control.call('RevokeTicket', { ticketId: text }));
+    await reported(control.call('Allocate', { sizeBytes: 1n, kinds, name: text }));
+    await reported(wire.ask({ claim: { allocation: { name: text }, kinds } }));
+    await reported(wire.ask({ allocate: { sizeBytes: 1n, kinds, name: text } }));
   }
-  await told(control.callRaw('GetAllocation', HALF));
+  await reported(control.callRaw('GetAllocation', HALF));
   t.strictSame([...answers].sort(), ['INVALID_NAME', 'NOT_FOUND']);
   wire.close();
   control.close();

@@ -204,7 +204,7 @@ t.test('draining bytes count for their owner, and nothing of a killed one does',
   t.match(await control.call('GetQuota', { uid: ANN }), {
     quota: { heaps: [{ usedBytes: 0n, overageBytes: 0n }], allocations: { used: 0 }, sessions: { used: 0 } },
   });
-  const again = await Tenant.start(t, runtimeDir, ANN);
-  t.type((await again.allocate(2n * MIB)).id, 'string');
+  const retried = await Tenant.start(t, runtimeDir, ANN);
+  t.type((await retried.allocate(2n * MIB)).id, 'string');
   control.close();
 });

@@ -16,11 +16,11 @@ import { assertCounts, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const MIB = 1024n * 1024n;
-const HELLO = { protocolVersion: PROTOCOL_VERSION, clientName: 'heir' };
+const HELLO = { protocolVersion: PROTOCOL_VERSION, clientName: 'inheritor' };
 const MAPPABLE = { kinds: ['KIND_MAPPABLE'], grantKinds: ['KIND_MAPPABLE'] } as const;
 
-/** A session, and a second fd of its socket, as an heir would have. */
-async function bequeathed(runtimeDir: string) {
+/** A session, and a second fd of its socket, as an inheriting process would have. */
+async function leftSession(runtimeDir: string) {
   const socket = openSeqpacket(join(runtimeDir, HANDOFF_SOCKET));
   const left = socket.dup();
   const first = await HandoffWire.open(socket);
@@ -28,31 +28,45 @@ async function bequeathed(runtimeDir: string) {
 }
 
 /** Two who read one socket would take each other's answers. */
-function heirOf(first: HandoffWire, left: OwnedFd): Promise<Awaited<ReturnType<typeof HandoffWire.open>>> {
+function inheritorOf(
+  first: HandoffWire,
+  left: OwnedFd,
+): Promise<Awaited<ReturnType<typeof HandoffWire.open>>> {
   first.connection.pause();
   return HandoffWire.open(left, true);
 }
 
 t.test('the same session, with sequences anew', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  const { first, left } = await bequeathed(runtimeDir);
+  const { first, left } = await leftSession(runtimeDir);
   const { message, fds } = await first.ask({ allocate: { ...MAPPABLE, sizeBytes: MIB } });
   const [grant] = message.allocate?.grants ?? [];
   await t.rejects(first.ask({ release: { grantId: 99n } }), { code: 'NOT_FOUND' });
 
-  const heir = await heirOf(first, left);
-  t.strictSame(heir.welcome, (first as typeof heir).welcome, 'id, token and incarnation are the same');
+  const inheritor = await inheritorOf(first, left);
+  t.strictSame(
+    inheritor.welcome,
+    (first as typeof inheritor).welcome,
+    'id, token and incarnation are the same',
+  );
   await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
   const id = message.allocate?.allocation?.id ?? '';
-  const claimed = await heir.ask({ claim: { allocation: { id }, kinds: ['KIND_MAPPABLE'] } });
-  t.equal(claimed.message.sequence, 2n, 'the second message of the heir, although the session had three');
-  t.equal(claimed.fds.length, 1, 'what the session owns is the heir’s to claim');
-  await heir.ask({ release: { grantId: grant?.id ?? 0n } });
+  const claimed = await inheritor.ask({ claim: { allocation: { id }, kinds: ['KIND_MAPPABLE'] } });
+  t.equal(
+    claimed.message.sequence,
+    2n,
+    'the second message of the inheriting process, although the session had three',
+  );
+  t.equal(claimed.fds.length, 1, 'what the session owns can be claimed by the inheriting process');
+  await inheritor.ask({ release: { grantId: grant?.id ?? 0n } });
   closeAll([...fds, ...claimed.fds]);
-  heir.send({ hello: { ...HELLO, resume: true } });
-  t.match((await heir.next()).message, { sequence: 4n, welcome: { sessionId: heir.welcome.sessionId } });
+  inheritor.send({ hello: { ...HELLO, resume: true } });
+  t.match((await inheritor.next()).message, {
+    sequence: 4n,
+    welcome: { sessionId: inheritor.welcome.sessionId },
+  });
   first.close();
-  heir.close();
+  inheritor.close();
 });
 
 t.test('where there is no session yet, resume begins one', async (t) => {
@@ -63,7 +77,7 @@ t.test('where there is no session yet, resume begins one', async (t) => {
   wire.close();
 });
 
-t.test('what no heir may do', async (t) => {
+t.test('what an inheriting process may not do', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const cases: [string, (wire: HandoffWire) => void, object][] = [
     [

@@ -32,8 +32,8 @@ t.test('what a ticket gives, and to whom', { skip }, async (t) => {
   t.ok(hour > 3500 && hour < 3700, 'for an hour, where nothing else was said');
   t.notOk(ticket && 'forUid' in ticket && ticket.forUid !== undefined, 'for anybody');
 
-  const { message: told, seen } = await holder.ask({ claim: { ticket: secret } });
-  t.match(told.claim, {
+  const { message: reported, seen } = await holder.ask({ claim: { ticket: secret } });
+  t.match(reported.claim, {
     allocation: { id: ticket?.allocationId, name: 'frames', ownerUid: 0 },
     grants: [{ kind: 'KIND_MAPPABLE', access: 'ACCESS_READ_ONLY', readOnly: 'READ_ONLY_STRENGTH_ENFORCED' }],
   });

@@ -56,7 +56,7 @@ t.test('the life of one allocation', async (t) => {
   wire.close();
 });
 
-t.test('FREED comes when another process lets go, not before', async (t) => {
+t.test('FREED comes when another process releases it, not before', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
@@ -76,7 +76,8 @@ t.test('FREED comes when another process lets go, not before', async (t) => {
     await control.call('FreeAllocation', { allocation: { name } });
   }
   await watching.until(
-    ({ allocation: told, ...report }) => told?.name === 'c' && nameOf(report as AllocationReport) === 'FREED',
+    ({ allocation: reported, ...report }) =>
+      reported?.name === 'c' && nameOf(report as AllocationReport) === 'FREED',
   );
   t.strictSame(
     watching.reports.filter((report) => report.allocation?.id === id).map(nameOf),
@@ -114,7 +115,7 @@ t.test('what exists comes first, each once, and then what follows', async (t) =>
   const wire = await HandoffWire.open(runtimeDir);
   const names = Array.from({ length: 40 }, (_, at) => `existing-${at}`);
   for (const name of names) await control.call('Allocate', { ...SMALL, name });
-  const kept = dropped(await wire.ask({ claim: { allocation: { name: 'existing-0' }, kinds } }));
+  const retained = dropped(await wire.ask({ claim: { allocation: { name: 'existing-0' }, kinds } }));
   await control.call('FreeAllocation', { allocation: { name: 'existing-0' } });
   // Busy while watchers come: every one of them must end with the same view of what there is.
   let busy = true;
@@ -158,7 +159,7 @@ t.test('what exists comes first, each once, and then what follows', async (t) =>
     watching.cancel();
   }
   for (const watching of watchers) watching.cancel();
-  await wire.ask({ release: { grantId: kept.claim?.grants[0]?.id ?? 0n } });
+  await wire.ask({ release: { grantId: retained.claim?.grants[0]?.id ?? 0n } });
   for (const name of [...names.slice(1), 'marker']) {
     await control.call('FreeAllocation', { allocation: { name } });
   }

@@ -16,7 +16,7 @@ import {
   start,
   stateOf,
   writerOf,
-} from '../support/rights.js';
+} from '../support/locks.js';
 import { WriterProcess } from '../support/writer.js';
 
 const pidfdsOf = (pid: number): number =>
@@ -38,7 +38,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 t.test('a writer that is killed', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const writer = await WriterProcess.start(t, host.runtimeDir, NAME);
-  t.equal(await writer.tell('claim rw'), 'ok');
+  t.equal(await writer.send('claim rw'), 'ok');
   const wire = await HandoffWire.open(host.runtimeDir);
   const wait = claim(wire, 'rw', PATIENCE_MS);
   t.equal(await stateOf(host, wait), 'waits');
@@ -50,7 +50,7 @@ t.test('a writer that is killed', async (t) => {
 t.test('a writer that is stopped, that hangs up, that connects anew', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const writer = await WriterProcess.start(t, host.runtimeDir, NAME);
-  t.equal(await writer.tell('claim rw'), 'ok');
+  t.equal(await writer.send('claim rw'), 'ok');
   const session = await writerOf(host);
   const wire = await HandoffWire.open(host.runtimeDir);
   const wait = claim(wire, 'rw', PATIENCE_MS);
@@ -58,22 +58,22 @@ t.test('a writer that is stopped, that hangs up, that connects anew', async (t) 
   await new Promise((resolve) => setTimeout(resolve, 200));
   t.equal(await stateOf(host, wait), 'waits', 'one that is stopped keeps it');
   writer.signal('SIGCONT');
-  t.equal(await writer.tell('hang-up'), 'ok');
+  t.equal(await writer.send('hang-up'), 'ok');
   await assertCounts(t, host.runtimeDir, { sessions: 1, allocations: 1, fds: 1, deviceMemories: 1 });
   await new Promise((resolve) => setTimeout(resolve, 200));
   t.equal(await stateOf(host, wait), 'waits', 'one that hangs up and lives keeps it');
   t.equal(await writerOf(host), session, 'in the name of its session');
-  t.equal(await writer.tell('write 5'), 'ok', 'since it can still write');
+  t.equal(await writer.send('write 5'), 'ok', 'since it can still write');
   await t.rejects(host.control.call('Transfer', { fill: { allocation: ref, pattern: 1 } }), { code: 'BUSY' });
 
-  t.equal(await writer.tell('connect'), 'ok');
-  t.equal(await writer.tell('claim rw'), 'ok', 'connected anew it has it again, before those who wait');
+  t.equal(await writer.send('connect'), 'ok');
+  t.equal(await writer.send('claim rw'), 'ok', 'connected anew it has it again, before those who wait');
   t.not(await writerOf(host), session);
   t.equal(await stateOf(host, wait), 'waits');
-  t.equal(await writer.tell('release'), 'ok');
+  t.equal(await writer.send('release'), 'ok');
   await release(wire, await wait);
-  t.equal(await writer.tell('claim rw'), 'ok');
-  t.equal(await writer.tell('hang-up'), 'ok');
+  t.equal(await writer.send('claim rw'), 'ok');
+  t.equal(await writer.send('hang-up'), 'ok');
   const second = claim(wire, 'rw', PATIENCE_MS);
   t.equal(await stateOf(host, second), 'waits');
   await writer.kill();
@@ -84,18 +84,18 @@ t.test('a writer that is stopped, that hangs up, that connects anew', async (t) 
 t.test('a right that was kept stays where the claim that would take its place fails', async (t) => {
   const host = await start(t, 'SHARING_EXCLUSIVE');
   const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
-  t.equal(await reader.tell('claim ro'), 'ok');
-  t.equal(await reader.tell('hang-up'), 'ok');
+  t.equal(await reader.send('claim ro'), 'ok');
+  t.equal(await reader.send('hang-up'), 'ok');
   const wire = await HandoffWire.open(host.runtimeDir);
   const other = await claim(wire, 'ro');
-  t.equal(await reader.tell('connect'), 'ok');
-  t.equal(await reader.tell('claim rw'), 'BUSY', 'it does not read alone');
-  t.equal(await reader.tell('claim rw 100'), 'BUSY');
+  t.equal(await reader.send('connect'), 'ok');
+  t.equal(await reader.send('claim rw'), 'BUSY', 'it does not read alone');
+  t.equal(await reader.send('claim rw 100'), 'BUSY');
   await release(wire, other);
   await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'it has the memory mapped still');
-  t.equal(await reader.tell('claim rw'), 'ok', 'and may write when it is alone');
+  t.equal(await reader.send('claim rw'), 'ok', 'and may write when it is alone');
   t.ok(await writerOf(host));
-  t.equal(await reader.tell('release'), 'ok');
+  t.equal(await reader.send('release'), 'ok');
   t.ok(await claim(wire, 'rw'), 'what it said of its last session counts for those before');
   await finish(host, wire);
   await reader.kill();
@@ -105,9 +105,9 @@ t.test('what is kept for a process that lives on is gone with it, or with the al
   const host = await start(t, 'SHARING_EXCLUSIVE');
   const before = pidfdsOf(host.pid);
   const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
-  t.equal(await reader.tell('claim ro'), 'ok');
+  t.equal(await reader.send('claim ro'), 'ok');
   await until('one pidfd', () => pidfdsOf(host.pid) === before + 1);
-  t.equal(await reader.tell('hang-up'), 'ok');
+  t.equal(await reader.send('hang-up'), 'ok');
   await assertCounts(t, host.runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
   t.equal(pidfdsOf(host.pid), before + 1, 'the process is watched');
   const wire = await HandoffWire.open(host.runtimeDir);

@@ -19,14 +19,14 @@ import {
   start,
   stateOf,
   writerOf,
-} from '../support/rights.js';
+} from '../support/locks.js';
 
 t.test('three that wait get it in their order; one that hangs up does not', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const wires = await five(host);
   const [first, second, gone, third, reader] = wires;
   const grant = await claim(first, 'rw');
-  const again = await claim(first, 'rw');
+  const retried = await claim(first, 'rw');
   const { sessionId } = first.welcome;
   t.equal(await writerOf(host), sessionId);
   await t.rejects(claim(second, 'rw'), {
@@ -49,7 +49,7 @@ t.test('three that wait get it in their order; one that hangs up does not', asyn
   await t.rejects(waits[1] as Promise<bigint>, 'it hung up');
   await release(first, grant);
   t.equal(await stateOf(host, waits[0] as Promise<bigint>), 'waits', 'it was granted twice');
-  await release(first, again);
+  await release(first, retried);
   await release(second, (await waits[0]) ?? 0n);
   await release(third, (await waits[2]) ?? 0n);
   t.strictSame(order, ['second', 'third']);
@@ -137,7 +137,7 @@ t.test('transfers have rights too', async (t) => {
   await finish(host, writer);
 });
 
-t.test('only NAMED memory has a sharing; Allocate takes the right that it grants', async (t) => {
+t.test('only NAMED memory has a sharing; Allocate acquires the lock that it grants', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });

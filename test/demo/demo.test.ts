@@ -1,5 +1,5 @@
 /**
- * The demonstration as a stranger runs it: its JSON, its text, and that nothing is left of it.
+ * The demonstration as a new user runs it: its JSON, its text, and that nothing is left of it.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -12,12 +12,12 @@ const page = readFileSync(join(root, 'docs/limits.md'), 'utf8');
 
 t.test('every limit with its default', async (t) => {
   const rows = [...page.matchAll(/^\| `(\w+)` +\| ([\d ]+?) +\|/gm)];
-  const told = rows.map(([, name, number]) => [name, Number(number?.replace(/ /g, ''))]);
+  const reported = rows.map(([, name, number]) => [name, Number(number?.replace(/ /g, ''))]);
   const nameOf = (key: string) =>
     key.replace('OfUser', 'PerUser').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const expected = Object.entries(DEFAULT_LIMITS).map(([key, value]) => [nameOf(key), value]);
   const sorted = (list: unknown[][]) => list.map(String).sort();
-  t.strictSame(sorted(told), sorted(expected));
+  t.strictSame(sorted(reported), sorted(expected));
 });
 
 t.test('the arithmetic', async (t) => {

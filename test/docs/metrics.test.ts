@@ -18,8 +18,10 @@ t.test('every metric, with its type and labels', async (t) => {
   const families = parseMetrics((await get(runtimeDir, '/metrics')).text);
   const found = [...families].map(([name, family]) => `${name} ${family.type} ${labelNames(family).join()}`);
   const rows = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| (.*?) ?\| /gm)];
-  const told = rows.map(([, name, type, labels = '']) => `${name} ${type} ${labels.replace(/[` ]/g, '')}`);
-  t.strictSame(told.sort(), found.sort());
+  const reported = rows.map(
+    ([, name, type, labels = '']) => `${name} ${type} ${labels.replace(/[` ]/g, '')}`,
+  );
+  t.strictSame(reported.sort(), found.sort());
 });
 
 t.test('the examples name metrics that there are', async (t) => {

@@ -31,11 +31,11 @@ import { plainEnvironment, root, startDaemon } from '../support/daemon.js';
 const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8').replace(/ +\|/g, ' |');
 const PROGRAM = join(root, 'test/docs/independent_client.py');
 const SHARER = join(root, 'test/docs/independent_sharer.py');
-const HEIR = join(root, 'test/docs/independent_heir.py');
+const INHERITOR = join(root, 'test/docs/independent_inheritor.py');
 
 t.test('the table of errors is the catalogue', async (t) => {
   const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) ([A-Z_]+) \| (.*) \|$/gm)];
-  const told = rows.map(([, code, number, status, sentence]) => ({ code, number, status, sentence }));
+  const reported = rows.map(([, code, number, status, sentence]) => ({ code, number, status, sentence }));
   const statusName = (grpc: number) => Object.entries(GrpcCode).find(([, number]) => number === grpc)?.[0];
   const catalogue = Object.entries(CATALOGUE).map(([code, { grpc, sentence }]) => ({
     code,
@@ -43,7 +43,7 @@ t.test('the table of errors is the catalogue', async (t) => {
     status: statusName(grpc),
     sentence,
   }));
-  t.strictSame(told, catalogue, 'every code, in its order, with its status and its sentence');
+  t.strictSame(reported, catalogue, 'every code, in its order, with its status and its sentence');
 });
 
 t.test('the numbers and names are those of the contract', async (t) => {
@@ -138,7 +138,7 @@ t.test('a client that inherits its session', { skip: noPython || noSandbox }, as
     ['open', allocate],
     ['shut', [...shown, ...allocate]],
   ] as const) {
-    const command = ['--', '/usr/bin/python3', '-B', HEIR, text];
+    const command = ['--', '/usr/bin/python3', '-B', INHERITOR, text];
     const { code, stdout, stderr } = await executed(runtimeDir, [...options, ...command], plainEnvironment());
     t.equal(code, 0, `it ends well ${stderr}`);
     const seen = { version: PROTOCOL_VERSION, written: ['frames', 'own'], again: false };

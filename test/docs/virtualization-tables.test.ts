@@ -61,10 +61,10 @@ t.test('handle types, and map_info', async (t) => {
 });
 
 t.test('hints as they are typed', async (t) => {
-  const told = [...page.matchAll(/^\| `(--[a-z-]+)(?: SIZE)?` \| `\w+` \|/gm)].map(([, flag]) => flag);
+  const reported = [...page.matchAll(/^\| `(--[a-z-]+)(?: SIZE)?` \| `\w+` \|/gm)].map(([, flag]) => flag);
   const flags = allocCommand().options.map(({ long }) => long);
-  t.equal(told.length, 5);
-  for (const flag of told) t.ok(flags.includes(flag ?? ''), String(flag));
+  t.equal(reported.length, 5);
+  for (const flag of reported) t.ok(flags.includes(flag ?? ''), String(flag));
   const codes = page.match(/`[A-Z]+(?:_[A-Z]+)+`/g)?.map((word) => word.slice(1, -1)) ?? [];
   const others = /^(RUTABAGA_|VIRTIO_|VFIO_|MFD_|OPAQUE_FD|DMA_BUF)/;
   for (const code of codes.filter((word) => !others.test(word))) t.ok(code in CATALOGUE, code);

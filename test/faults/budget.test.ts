@@ -32,8 +32,8 @@ t.test('a budget of 0 admits nothing, and takes nothing back', async (t) => {
     host.layer.script('budget 0 0 live');
     t.match(await heap(host), { ...nothing, liveBytes: PAGE, driverUsageBytes: PAGE });
     await host.fill(made.id, 1);
-    const again = await claim(wire, made.id, 'OPAQUE_FD');
-    for (const fd of again.fds) fd.close();
+    const second = await claim(wire, made.id, 'OPAQUE_FD');
+    for (const fd of second.fds) fd.close();
     await release(made);
   });
 });

@@ -40,14 +40,14 @@ const image = {
 async function importElsewhere({ layer }: FakeHost, { grants, fds }: Granted): Promise<unknown> {
   const program = fileURLToPath(new URL('./importer.js', import.meta.url));
   const { allocationSizeBytes, memoryTypeIndex, dedicated, buffer, image } = grants[0] as Decoded<'Grant'>;
-  const told = {
+  const reported = {
     size: String(allocationSizeBytes),
     memoryTypeIndex,
     dedicated,
     bufferUsage: buffer?.usage,
     image: image?.description,
   };
-  const child = spawn(...plainNode([program, JSON.stringify(told)]), {
+  const child = spawn(...plainNode([program, JSON.stringify(reported)]), {
     env: { ...plainEnvironment(), ...layer.environment },
     stdio: ['ignore', 'pipe', 'inherit', fds[0]?.fd],
   });
@@ -121,11 +121,11 @@ t.test('all of them, and every grant says the same', async (t) => {
       t.not((await reportOn(host, kind)).rung, 'RUNG_UNSUPPORTED', kind);
       const made = await allocate(wire, { sizeBytes: SIZE, kinds: wireKinds(kind) });
       t.match(made.allocation, { dedicated: true, buffer: { usage: TRANSFER } });
-      const again = await claim(wire, made.id, kind);
-      t.match(again.grants[0], { dedicated: true, buffer: { usage: TRANSFER } });
+      const second = await claim(wire, made.id, kind);
+      t.match(second.grants[0], { dedicated: true, buffer: { usage: TRANSFER } });
       await host.fill(made.id, 0x21212121);
       t.ok((await host.bytesOf(wire, made.id, SIZE)).equals(Buffer.alloc(Number(SIZE), 0x21)));
-      for (const fd of again.fds) fd.close();
+      for (const fd of second.fds) fd.close();
       await release(made);
     }
   });

@@ -60,7 +60,7 @@ t.test('DMA_BUF: exported for each grant, and no fd of the daemon stays', async 
       dmaBufSync: false,
       remoteAddress: 0n,
     });
-    const again = await claim(wire, made.id, 'DMA_BUF');
+    const second = await claim(wire, made.id, 'DMA_BUF');
     t.equal(host.layer.calls('vkGetMemoryFdKHR').length, probed + 2, 'each has an export of its own');
     await host.fill(made.id, 0x07070707);
     t.ok((await host.bytesOf(wire, made.id, 8192n)).equals(Buffer.alloc(8192, 7)));
@@ -70,8 +70,8 @@ t.test('DMA_BUF: exported for each grant, and no fd of the daemon stays', async 
       held.every(({ cloexec }) => cloexec),
       'a program that the daemon starts inherits none',
     );
-    for (const fd of again.fds) fd.close();
-    await wire.ask({ release: { grantId: again.grants[0]?.id ?? 0n } });
+    for (const fd of second.fds) fd.close();
+    await wire.ask({ release: { grantId: second.grants[0]?.id ?? 0n } });
     await release(made);
   });
 });

@@ -18,7 +18,7 @@ import {
   refusalOf,
   release,
   SIZE,
-  servesAgain,
+  stillServes,
   wireKinds,
 } from './support.js';
 
@@ -56,14 +56,14 @@ t.test('other memory ends: who names it is told why, its grants drain', async (t
     });
     const address = await allocate(wire, { sizeBytes: SIZE, kinds: rdma, name: 'address' });
     await loseDevice(host, 'rdma present');
-    await servesAgain(host);
+    await stillServes(host);
     const { heaps, counts } = await host.control.budget();
     t.match(heaps[0], { liveBytes: 0n, drainingBytes: SIZE * 2n }, 'what was granted drains');
     t.match(counts, { allocations: 0, drainingAllocations: 2, grants: 3, deviceMemories: 0 });
     for (const { id, allocation } of [made, ungranted, address]) {
-      const told = Array(5).fill('DEVICE_LOST');
-      t.strictSame(await everyWay(host, wire, { id }), told, `by id: ${allocation.name}`);
-      t.strictSame(await everyWay(host, wire, { name: allocation.name }), told, 'by name');
+      const reported = Array(5).fill('DEVICE_LOST');
+      t.strictSame(await everyWay(host, wire, { id }), reported, `by id: ${allocation.name}`);
+      t.strictSame(await everyWay(host, wire, { name: allocation.name }), reported, 'by name');
     }
     const listed = (await host.control.call('ListAllocations', {})).allocations;
     t.strictSame(
@@ -100,7 +100,7 @@ t.test('a dma-buf that is mapped ends too', async (t) => {
     const made = await allocate(wire, { sizeBytes: SIZE, kinds: mappable });
     const view = mapped(made);
     await loseDevice(host, ...base);
-    await servesAgain(host);
+    await stillServes(host);
     await t.rejects(claim(wire, made.id, 'MAPPABLE'), lost);
     new Uint8Array(view.buffer).fill(1);
     t.pass('the mapping is the client\u2019s all the same');
@@ -109,7 +109,7 @@ t.test('a dma-buf that is mapped ends too', async (t) => {
   });
 });
 
-t.test('the client library lets go of what ended', async (t) => {
+t.test('the client library releases what ended', async (t) => {
   await onFake(t, [], async (host) => {
     const client = await connect({ runtimeDir: host.runtimeDir });
     const freed = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
@@ -117,7 +117,7 @@ t.test('the client library lets go of what ended', async (t) => {
       await using _disposed = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
       const released = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
       await loseDevice(host);
-      await servesAgain(host);
+      await stillServes(host);
       t.match((await host.control.budget()).counts, { drainingAllocations: 3, grants: 3 });
       await released.release();
       await t.rejects(freed.free(), lost);
@@ -137,7 +137,7 @@ t.test('another user is told no more than before', { skip: noOtherUser ?? false 
     const before = await ask();
     t.strictSame(new Set(Object.values(before as object)), new Set(['NOT_PERMITTED']));
     await loseDevice(host);
-    await servesAgain(host);
+    await stillServes(host);
     t.strictSame(await ask(), before);
     await t.rejects(host.free({ id: made.id }), lost);
   });

@@ -42,7 +42,7 @@ const RESULTS: Readonly<Record<string, Results>> = {
 };
 
 /** What the daemon holds, which a refused request must not change. */
-async function holdings({ control, daemon }: FakeHost) {
+async function heldBy({ control, daemon }: FakeHost) {
   const { heaps, counts } = await control.budget();
   const bytes = heaps.map(({ liveBytes, drainingBytes, reservedBytes }) => [
     liveBytes,
@@ -76,7 +76,7 @@ export async function failEach(
   for (const call of expected) {
     for (let nth = 1; nth <= Math.min(times(call), 2); nth += 1) {
       for (const [result, code] of Object.entries(RESULTS[call] ?? {})) {
-        const before = await holdings(host);
+        const before = await heldBy(host);
         layer.script(...base, `fail ${call} ${nth} ${result}`);
         const refusal = await refusalOf(request());
         t.match(
@@ -84,7 +84,7 @@ export async function failEach(
           { code, reason: `${call}: ${result}` },
           `${call} ${nth} ${result}`,
         );
-        t.strictSame(await holdings(host), before, 'nothing is left of it');
+        t.strictSame(await heldBy(host), before, 'nothing is left of it');
         await request();
       }
     }

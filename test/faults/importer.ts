@@ -8,22 +8,31 @@ import { HandleType } from 'vkmemd/dist/vulkan/flags.js';
 import { loadNative, type NativeResource } from 'vkmemd/dist/vulkan/native.js';
 
 const TILINGS: Readonly<Record<string, number>> = { IMAGE_TILING_OPTIMAL: 0, IMAGE_TILING_LINEAR: 1 };
-const told = JSON.parse(process.argv[2] ?? '{}');
-const size = BigInt(told.size);
+const reported = JSON.parse(process.argv[2] ?? '{}');
+const size = BigInt(reported.size);
 
 function resource(): NativeResource | undefined {
-  if (!told.dedicated) return undefined;
-  if (told.bufferUsage !== undefined) return { what: 'buffer', size, usage: told.bufferUsage };
-  const { format, width, height, depth, mipLevels, arrayLayers, samples, usage } = told.image;
-  const tiling = TILINGS[told.image.tiling] ?? 0;
+  if (!reported.dedicated) return undefined;
+  if (reported.bufferUsage !== undefined) return { what: 'buffer', size, usage: reported.bufferUsage };
+  const { format, width, height, depth, mipLevels, arrayLayers, samples, usage } = reported.image;
+  const tiling = TILINGS[reported.image.tiling] ?? 0;
   const extent = { width, height, depth, mipLevels, arrayLayers };
-  return { what: 'image', flags: told.image.flags ?? 0, type: 1, format, ...extent, samples, tiling, usage };
+  return {
+    what: 'image',
+    flags: reported.image.flags ?? 0,
+    type: 1,
+    format,
+    ...extent,
+    samples,
+    tiling,
+    usage,
+  };
 }
 
 // The addon itself: such a driver may have no memory that a second device of the daemon's kind could read it by.
 const device = await loadNative().openDevice(0, 0n);
 const dedicated = resource();
-const memory = await device.importFd(3, HandleType.OPAQUE_FD, size, told.memoryTypeIndex, dedicated);
+const memory = await device.importFd(3, HandleType.OPAQUE_FD, size, reported.memoryTypeIndex, dedicated);
 const bytes = dedicated?.what === 'image' ? undefined : Buffer.from(await memory.read(0n, size));
 const sha256 = bytes && createHash('sha256').update(bytes).digest('hex');
 await memory.free();

@@ -13,7 +13,7 @@ import {
   refusalOf,
   release,
   SIZE,
-  servesAgain,
+  stillServes,
   wireKinds,
 } from './support.js';
 
@@ -59,7 +59,7 @@ t.test('whatever call says so: DEVICE_LOST, until it serves again', { buffered: 
         id: own.id,
         state: 'ALLOCATION_STATE_LIVE',
       });
-      await servesAgain(host);
+      await stillServes(host);
       await host.fill(own.id, 3);
       for (const kinds of [mappable, opaque]) await release(await allocating(kinds)());
     }
@@ -79,7 +79,7 @@ t.test('MAPPABLE memory survives: bytes, id, name, grants, mappings', { buffered
     const views = mappings.map(({ buffer }) => new Uint32Array(buffer));
     for (const [index, view] of views.entries()) view.fill(index + 0x11);
     await loseDevice(host, 'budget present');
-    await servesAgain(host);
+    await stillServes(host);
     t.match((await host.control.budget()).heaps[0], { liveBytes: SIZE * 2n, drainingBytes: 0n });
     for (const [index, { id, allocation }] of made.entries()) {
       const found = await host.control.call('GetAllocation', { allocation: { id } });
@@ -101,12 +101,12 @@ t.test('MAPPABLE memory survives: bytes, id, name, grants, mappings', { buffered
         view.every((word) => word === 0x99),
         'the old mapping shows what the device writes now',
       );
-      const again = await claim(wire, id, 'MAPPABLE');
-      const other = mapped(again);
+      const second = await claim(wire, id, 'MAPPABLE');
+      const other = mapped(second);
       view[1] = 5;
       t.equal(new Uint32Array(other.buffer)[1], 5, 'a new grant is of the same memory');
       other.unmap();
-      for (const fd of again.fds) fd.close();
+      for (const fd of second.fds) fd.close();
     }
     t.match((await host.control.call('GetAllocation', { allocation: { name: 'named' } })).allocation, {
       id: made[0]?.id,
@@ -122,7 +122,7 @@ t.test('MAPPABLE memory survives: bytes, id, name, grants, mappings', { buffered
 t.test('what is on its way then is answered, and nothing of it stays', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const other = await host.session();
-    const kept = await allocate(other, { sizeBytes: SIZE, kinds: mappable });
+    const retained = await allocate(other, { sizeBytes: SIZE, kinds: mappable });
     for (const [call, kinds] of [
       ['vkAllocateMemory', mappable],
       ['vkAllocateMemory', opaque],
@@ -134,11 +134,11 @@ t.test('what is on its way then is answered, and nothing of it stays', { buffere
       const late = refusalOf(allocate(wire, { sizeBytes: SIZE, kinds, name: 'late' }));
       await new Promise((resolve) => setTimeout(resolve, 300));
       host.layer.script('fail vkQueueSubmit 1 VK_ERROR_DEVICE_LOST');
-      t.match(await refusalOf(host.fill(kept.id, 1)), lost);
+      t.match(await refusalOf(host.fill(retained.id, 1)), lost);
       t.match(await late, lost, `${call} of ${kinds}`);
-      await servesAgain(host);
+      await stillServes(host);
       await release(await allocate(wire, { sizeBytes: SIZE, kinds, name: 'late' }));
     }
-    await release(kept);
+    await release(retained);
   });
 });

@@ -9,7 +9,7 @@ import { refusalOf } from './support.js';
 const [runtimeDir = '', id = '', name = ''] = process.argv.slice(2);
 const wire = await HandoffWire.open(runtimeDir);
 const control = new ControlWire(runtimeDir);
-const told: Record<string, string> = {};
+const reported: Record<string, string> = {};
 for (const allocation of [{ id }, { name: `0/${name}` }]) {
   const asked = {
     get: () => control.call('GetAllocation', { allocation }),
@@ -18,9 +18,9 @@ for (const allocation of [{ id }, { name: `0/${name}` }]) {
     claim: () => wire.ask({ claim: { allocation, kinds: ['KIND_MAPPABLE'] } }),
   };
   for (const [what, request] of Object.entries(asked)) {
-    told[`${what} ${JSON.stringify(allocation)}`] = (await refusalOf(request())).code;
+    reported[`${what} ${JSON.stringify(allocation)}`] = (await refusalOf(request())).code;
   }
 }
 wire.close();
 control.close();
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(reported));

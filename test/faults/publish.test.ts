@@ -18,7 +18,7 @@ import {
   refusalOf,
   release,
   SIZE,
-  servesAgain,
+  stillServes,
   until,
   wireKinds,
 } from './support.js';
@@ -54,7 +54,7 @@ t.test('a lost device takes nothing of what is published', { buffered: true }, a
     for (const fd of sealed.fds) addSeals(fd, SEALS.FUTURE_WRITE);
     for (let times = 0; times < 3; times += 1) {
       await loseDevice(host);
-      await servesAgain(host);
+      await stillServes(host);
       for (const [at, { id }] of [published, sealed, open].entries()) {
         t.ok((await host.bytesOf(wire, id, SIZE)).equals(filled(at + 1)), `${times}, ${at}`);
       }
@@ -87,7 +87,7 @@ t.test('freed or published while there is no device', { buffered: true }, async 
     await release(freed);
     t.equal(mapsOf(host, 'freed'), 0, 'its mapping went with it');
     host.layer.script();
-    await servesAgain(host);
+    await stillServes(host);
     t.ok((await host.bytesOf(wire, late.id, SIZE)).equals(filled(2)));
     await release(late);
   });
@@ -110,7 +110,7 @@ t.test('who waits for what ends with the device', { buffered: true }, async (t) 
     t.match(await wait, { code: 'DEVICE_LOST' });
     for (const fd of made.fds) fd.close();
     for (const { id } of made.grants) await wire.ask({ release: { grantId: id } });
-    await servesAgain(host);
+    await stillServes(host);
   });
 });
 

@@ -86,11 +86,11 @@ t.test('it is zero, filled by the device, and keeps its address', async (t) => {
     t.ok((await host.bytesOf(wire, made.id, SIZE)).equals(Buffer.alloc(Number(SIZE), 1)));
 
     const other = await host.session();
-    const again = await claim(other, made.id, 'RDMA_ADDRESS');
-    t.equal(again.grants[0]?.remoteAddress, made.grants[0]?.remoteAddress, 'the same for another session');
+    const second = await claim(other, made.id, 'RDMA_ADDRESS');
+    t.equal(second.grants[0]?.remoteAddress, made.grants[0]?.remoteAddress, 'the same for another session');
     for (const [session, { grants }] of [
       [wire, made],
-      [other, again],
+      [other, second],
     ] as const) {
       await session.ask({ release: { grantId: grants[0]?.id ?? 0n } });
     }

@@ -19,7 +19,7 @@ import {
   refusalOf,
   release,
   SIZE,
-  servesAgain,
+  stillServes,
   until,
   wireKinds,
 } from './support.js';
@@ -60,7 +60,7 @@ t.test('lost again and again', { buffered: true }, async (t) => {
     const made = await survivors(await host.session(), 2);
     for (let i = 0; i < 3; i += 1) {
       await loseDevice(host);
-      await servesAgain(host);
+      await stillServes(host);
       t.ok(await intact(host, made));
     }
     for (const one of made) await release(one);
@@ -82,7 +82,7 @@ t.test('lost in the middle of its own recovery', { buffered: true }, async (t) =
       const before = host.layer.calls('vkCreateDevice').length;
       await loseDevice(host, line);
       await until(where, () => host.layer.calls('vkCreateDevice').length >= before + 2);
-      await servesAgain(host);
+      await stillServes(host);
       t.equal(host.layer.calls('vkCreateDevice').length, before + 2, `by ${where}: opened twice`);
       t.ok(await intact(host, made), 'and nobody lost a byte');
     }
@@ -100,7 +100,7 @@ t.test(
       const [first, second, third] = await survivors(wire, 3);
       if (!first || !second || !third) throw new Error('three were made');
       await loseDevice(host, `fail vkAllocateMemory ${allocations + 2} VK_ERROR_OUT_OF_DEVICE_MEMORY`);
-      await servesAgain(host);
+      await stillServes(host);
       await t.rejects(host.fill(second.id, 1), { code: 'DEVICE_LOST' });
       t.match((await host.control.budget()).counts, { allocations: 2, drainingAllocations: 1 });
       t.ok(await intact(host, [first]));
@@ -123,7 +123,7 @@ t.test('a device that cannot be opened is tried until it can', { buffered: true 
     await loseDevice(host, 'budget present', ...failing);
     t.match((await host.control.budget()).heaps[0], { source: 'BUDGET_SOURCE_ESTIMATED' }, 'it can be asked');
     t.match(await refusalOf(host.fill(made[0]?.id ?? '', 1)), { code: 'DEVICE_LOST' });
-    await servesAgain(host);
+    await stillServes(host);
     t.equal(host.layer.calls('vkCreateDevice').length, 5, 'at start, three in vain, one more');
     t.match(host.daemon.log(), /VK_ERROR_INITIALIZATION_FAILED.*could not be opened again/);
     t.ok(await intact(host, made));
@@ -170,9 +170,9 @@ async function busy(host: FakeHost, wire: HandoffWire, stop: AbortSignal): Promi
           made = await allocate(wire, { sizeBytes: SIZE, kinds });
         },
         async () => {
-          const again = await claim(wire, made?.id ?? '', kinds === mappable ? 'MAPPABLE' : 'OPAQUE_FD');
-          for (const fd of again.fds) fd.close();
-          await wire.ask({ release: { grantId: again.grants[0]?.id ?? 0n } });
+          const retried = await claim(wire, made?.id ?? '', kinds === mappable ? 'MAPPABLE' : 'OPAQUE_FD');
+          for (const fd of retried.fds) fd.close();
+          await wire.ask({ release: { grantId: retried.grants[0]?.id ?? 0n } });
         },
         () => host.fill(made?.id ?? '', 1),
         () =>
@@ -209,7 +209,7 @@ t.test('lost while many ask: every request is answered, and nothing stays', { bu
         const before = host.layer.calls('vkCreateDevice').length;
         host.layer.script(`fail ${call} ${nth} VK_ERROR_DEVICE_LOST`, 'delay vkQueueSubmit 3 20');
         await until(call, () => host.layer.calls('vkCreateDevice').length > before);
-        await servesAgain(host);
+        await stillServes(host);
       }
     }
     stop.abort();
@@ -218,6 +218,6 @@ t.test('lost while many ask: every request is answered, and nothing stays', { bu
     }
     host.layer.script(lost);
     await refusalOf(allocate(sessions[0] as HandoffWire, { sizeBytes: PAGE, kinds: opaque }));
-    await servesAgain(host);
+    await stillServes(host);
   });
 });

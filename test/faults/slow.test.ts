@@ -23,8 +23,8 @@ const begun = () => new Promise((resolve) => setTimeout(resolve, 300));
 /** Everything that another session may want, done once. */
 async function everything(host: FakeHost, wire: HandoffWire): Promise<void> {
   const made = await allocate(wire, { sizeBytes: SIZE, kinds: mappable, name: 'prompt' });
-  const again = await claim(wire, made.id, 'MAPPABLE');
-  for (const fd of again.fds) fd.close();
+  const second = await claim(wire, made.id, 'MAPPABLE');
+  for (const fd of second.fds) fd.close();
   await host.fill(made.id, 0x42424242);
   const view = mapped(made);
   if (Buffer.from(view.buffer)[0] !== 0x42) throw new Error('the fill is not there');

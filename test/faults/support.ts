@@ -157,7 +157,7 @@ export async function loseDevice(host: FakeHost, ...lines: readonly string[]): P
 }
 
 /** Resolves when the daemon has its device again: every allocation was looked at, and new memory can be filled. */
-export async function servesAgain(host: FakeHost): Promise<void> {
+export async function stillServes(host: FakeHost): Promise<void> {
   const name = 'serves-again';
   const tried = () => host.control.call('Allocate', { sizeBytes: PAGE, kinds: wireKinds('OPAQUE_FD'), name });
   await until('the device is there again', async () => {

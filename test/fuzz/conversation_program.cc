@@ -159,7 +159,7 @@ bool Conversation::OnFault(const Values& values) {
     CHECK(!too_large && squeezed_ && !message.files.empty(), "no fd was lost");
   } else {
     CHECK(fault_ == "fds-refused", "an unknown fault");
-    CHECK(untrusted_ && closed_foreign_ >= vkmem::Reaper::kMostOfUser && !message.files.empty(),
+    CHECK(untrusted_ && closed_foreign_ >= vkmem::Reaper::kMaxOfUser && !message.files.empty(),
           "refused too early");
   }
   switch (behaviour_ >> 6) {

@@ -55,22 +55,22 @@ function fuzz(t: Test, options: readonly string[]): Promise<Run> {
 
 /** Asserts that no input failed. How to run one that did once more is in what is said about it. */
 function requireNoFailure(t: Test, what: string, { code, output, input }: Run): void {
-  const again = `echo '${input?.toString('base64')}' | base64 -d > failed && ${relative(root, PROGRAM)} failed`;
+  const second = `echo '${input?.toString('base64')}' | base64 -d > failed && ${relative(root, PROGRAM)} failed`;
   t.equal(code, 0, what, {
-    ...(input && { again }),
+    ...(input && { again: second }),
     ...(code !== 0 && { output: output.split('\n').slice(-LAST_LINES).join('\n') }),
   });
 }
 
 t.test('no input makes the receive path fail', { skip, timeout: SECONDS * 1000 + GRACE_MS }, async (t) => {
-  const kept = readdirSync(CORPUS);
-  t.ok(kept.length > 10, `${kept.length} inputs are kept`);
+  const retained = readdirSync(CORPUS);
+  t.ok(retained.length > 10, `${retained.length} inputs are kept`);
   requireNoFailure(t, 'the kept ones', await fuzz(t, ['-runs=0']));
   if (SECONDS === 0) return;
 
   const run = await fuzz(t, [`-max_total_time=${SECONDS}`, '-max_len=600']);
   requireNoFailure(t, `${SECONDS} s of others`, run);
   const executed = Number(/number_of_executed_units: (\d+)/.exec(run.output)?.[1] ?? 0);
-  t.ok(executed > 10 * kept.length, 'they were many');
+  t.ok(executed > 10 * retained.length, 'they were many');
   t.comment(`figure: ${executed} inputs, ${Math.round(executed / SECONDS)} a second`);
 });

@@ -16,7 +16,7 @@ const EXTENSIONS: Partial<Record<Report['kind'], string>> = {
 const ALWAYS: Report['kind'][] = ['KIND_MAPPABLE', 'KIND_OPAQUE_FD'];
 
 /** Allocates 1 MiB of one kind, which must go as the report says. */
-async function hold(t: Test, session: Session, { kind, rung, missing, reason }: Report): Promise<void> {
+async function claimHeld(t: Test, session: Session, { kind, rung, missing, reason }: Report): Promise<void> {
   if (rung === 'RUNG_UNSUPPORTED') {
     t.match(missing, /^(extension|feature|type|export|works)$/, `${kind}: what is missing`);
     if (missing === 'extension') t.match(reason, EXTENSIONS[kind], 'the reason names it');
@@ -54,6 +54,6 @@ gpuTest('what the GPU can do', async (t) => {
     const { kind, rung, via, missing, reason } = report;
     figure(t, `${kind} ${rung}`, [via, missing, reason].filter((text) => text).join('; '));
     if (ALWAYS.includes(kind)) t.equal(rung, 'RUNG_VERIFIED', `${kind}: bytes were moved at start`);
-    await hold(t, session, report);
+    await claimHeld(t, session, report);
   }
 });

@@ -62,8 +62,8 @@ gpuTest('an importer outlives a killed daemon', async (t) => {
   t.ok(await until(() => usedBytes(deviceUuid) - baseline <= SLACK), 'the importer gone, they are free');
   const next = await startOnGpu(t, { runtimeDir });
   t.not(next.pid, daemon.pid);
-  const again = await Session.open(t, runtimeDir);
-  const anew = await again.allocate(MIB, ['KIND_OPAQUE_FD'], { grantKinds: [] });
-  await again.fill(anew, 1);
-  t.equal(await again.free(anew), true, 'a new daemon serves in the same folder');
+  const second = await Session.open(t, runtimeDir);
+  const anew = await second.allocate(MIB, ['KIND_OPAQUE_FD'], { grantKinds: [] });
+  await second.fill(anew, 1);
+  t.equal(await second.free(anew), true, 'a new daemon serves in the same folder');
 });

@@ -6,57 +6,58 @@ import { FdBudget } from 'vkmemd/dist/limits/fd-budget.js';
 import { InFlightFdsPool } from 'vkmemd/dist/limits/in-flight-fds.js';
 import { Shares } from 'vkmemd/dist/limits/shares.js';
 import { TokenBucket } from 'vkmemd/dist/limits/token-bucket.js';
+import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 
 t.test('one user takes all it can get', async (t) => {
   const shares = new Shares(() => 32);
-  const mine = Array.from({ length: 24 }, () => shares.take(1, 1));
-  t.ok(mine.every((taken) => typeof taken === 'function'));
-  t.equal(shares.take(1, 1), 'user', 'the last quarter is not for it');
-  t.equal(shares.maxOf(1), 24);
+  const mine = Array.from({ length: 24 }, () => shares.take(tenant(1), 1));
+  t.ok(mine.every((taken) => typeof taken === 'object'));
+  t.equal(shares.take(tenant(1), 1), 'user', 'the last quarter is not for it');
+  t.equal(shares.maxOf(tenant(1)), 24);
   for (let uid = 2; uid < 5; uid += 1) {
-    t.type(shares.take(uid, 2), 'function', 'those who have none get some');
-    t.equal(shares.take(uid, 1), 'user', 'but few');
+    t.type(shares.take(tenant(uid), 2), 'object', 'those who have none get some');
+    t.equal(shares.take(tenant(uid), 1), 'user', 'but few');
   }
-  t.type(shares.take(9, 2), 'function');
-  t.equal(shares.take(9, 1), 'daemon', 'until there is nothing left');
+  t.type(shares.take(tenant(9), 2), 'object');
+  t.equal(shares.take(tenant(9), 1), 'daemon', 'until there is nothing left');
   const [first, second] = mine;
-  if (typeof first === 'function') {
-    first();
-    first();
+  if (typeof first === 'object') {
+    first[Symbol.dispose]();
+    first[Symbol.dispose]();
   }
   t.equal(shares.total, 31, 'what is given back twice counts once');
-  t.equal(shares.take(1, 1), 'user', 'and is for the others');
-  t.type(shares.take(8, 1), 'function');
-  if (typeof second === 'function') second();
-  t.equal(shares.of(1), 22);
+  t.equal(shares.take(tenant(1), 1), 'user', 'and is for the others');
+  t.type(shares.take(tenant(8), 1), 'object');
+  if (typeof second === 'object') second[Symbol.dispose]();
+  t.equal(shares.of(tenant(1)), 22);
 });
 
 t.test('what is there already counts, and nothing more is given until it is below', async (t) => {
   const shares = new Shares(() => 8);
-  const [max, rest] = [shares.count(1, 7), shares.count(1, 3)];
-  t.equal(shares.of(1), 10);
-  t.equal(shares.take(2, 1), 'daemon');
-  max();
-  max();
+  const [max, rest] = [shares.count(tenant(1), 7), shares.count(tenant(1), 3)];
+  t.equal(shares.of(tenant(1)), 10);
+  t.equal(shares.take(tenant(2), 1), 'daemon');
+  max[Symbol.dispose]();
+  max[Symbol.dispose]();
   t.equal(shares.total, 3);
-  t.type(shares.take(2, 1), 'function');
-  rest();
+  t.type(shares.take(tenant(2), 1), 'object');
+  rest[Symbol.dispose]();
   const fds = new FdBudget({ max: 256, open: 20 }, 32);
-  const giveBack = fds.count(1, 1000);
-  t.throws(() => fds.lease(2, 1), { code: 'TOO_MANY_FILES' });
-  giveBack();
-  fds.lease(2, 1)();
+  const outlived = fds.count(tenant(1), 1000);
+  t.throws(() => fds.lease(tenant(2), 1), { code: 'TOO_MANY_FILES' });
+  outlived[Symbol.dispose]();
+  fds.lease(tenant(2), 1)[Symbol.dispose]();
 });
 
 t.test('what there is can change', async (t) => {
   let capacity = 8;
   const shares = new Shares(() => capacity);
-  const six = shares.take(1, 6);
+  const six = shares.take(tenant(1), 6);
   capacity = 4;
-  t.equal(shares.take(2, 1), 'daemon');
-  if (typeof six === 'function') six();
-  t.type(shares.take(2, 1), 'function');
-  t.strictSame([shares.total, shares.of(1)], [1, 0]);
+  t.equal(shares.take(tenant(2), 1), 'daemon');
+  if (typeof six === 'object') six[Symbol.dispose]();
+  t.type(shares.take(tenant(2), 1), 'object');
+  t.strictSame([shares.total, shares.of(tenant(1))], [1, 0]);
 });
 
 t.test('fds against RLIMIT_NOFILE', async (t) => {
@@ -68,24 +69,27 @@ t.test('fds against RLIMIT_NOFILE', async (t) => {
   t.ok(large.maxSessions >= 10_000, 'the service has enough for 10 000 sessions');
   const none = new FdBudget({ max: 32, open: 30 }, 32);
   t.equal(none.capacity, 0);
-  t.throws(() => none.lease(1, 1), { code: 'TOO_MANY_FILES', metadata: { limit: '0', whose: 'daemon' } });
-  const taken: (() => void)[] = [];
+  t.throws(() => none.lease(tenant(1), 1), {
+    code: 'TOO_MANY_FILES',
+    metadata: { limit: '0', whose: 'daemon' },
+  });
+  const taken: Disposable[] = [];
   t.throws(
     () => {
-      for (;;) taken.push(small.lease(1, 1));
+      for (;;) taken.push(small.lease(tenant(1), 1));
     },
     { code: 'TOO_MANY_FILES', metadata: { whose: 'user' } },
   );
   t.equal(small.leased, Math.ceil((small.capacity * 3) / 4));
-  small.lease(2, 4)();
-  for (const giveBack of taken) giveBack();
+  small.lease(tenant(2), 4)[Symbol.dispose]();
+  for (const lease of taken) lease[Symbol.dispose]();
   t.equal(small.leased, 0);
 });
 
 t.test('fds in flight never add up to more than the kernel takes', async (t) => {
   const pool = new InFlightFdsPool(64);
   t.equal(pool.maxSessions, 16);
-  const greedy = pool.join(1);
+  const greedy = pool.join(tenant(1));
   t.equal(greedy?.allowance, 4);
   t.equal(greedy?.raise(16), true);
   t.equal(greedy?.raise(21), false, 'a user takes no more than a quarter beyond what is its sessions\u2019');
@@ -94,13 +98,13 @@ t.test('fds in flight never add up to more than the kernel takes', async (t) => 
   t.equal(greedy?.allowance, 9);
   greedy?.lower(1);
   t.equal(greedy?.allowance, 4, 'never less than one message');
-  for (const uid of [1, 2, 3]) pool.join(uid)?.raise(16);
+  for (const uid of [1, 2, 3]) pool.join(tenant(uid))?.raise(16);
   t.equal(pool.promised, 40, 'the common half is used up before the third');
-  while (pool.join(4)) t.ok(pool.promised <= 64, `${pool.promised} are promised`);
+  while (pool.join(tenant(4))) t.ok(pool.promised <= 64, `${pool.promised} are promised`);
   t.equal(pool.promised, 64, 'each has room for a message of its own');
   t.equal(greedy?.raise(5), false, 'and nobody for more');
-  greedy?.leave();
-  greedy?.leave();
+  greedy?.[Symbol.dispose]();
+  greedy?.[Symbol.dispose]();
   t.equal(pool.promised, 60);
 });
 

@@ -24,8 +24,8 @@ export interface Refusal {
   readonly missing?: string;
 }
 
-/** What a case made, and has to let go of. */
-export type Kept = Memory | OwnedFd;
+/** What a case made, and has to release. */
+export type Made = Memory | OwnedFd;
 
 export interface Case {
   readonly name: string;
@@ -37,9 +37,9 @@ export interface Case {
   readonly refused?: (seat: Seat) => Refusal | undefined;
   /**
    * The request. @returns what is then done with what was granted.
-   * @param keep what is made on the way: let go of when the case has ended, the last first.
+   * @param keep what is made on the way: released when the case has ended, the last first.
    */
-  ask(seat: Seat, keep: <T extends Kept>(made: T) => T): Promise<() => Promise<void>>;
+  ask(seat: Seat, keep: <T extends Made>(made: T) => T): Promise<() => Promise<void>>;
 }
 
 /** Bytes of what is asked for where the size does not matter. */

@@ -67,7 +67,7 @@ function repeated(memory: Memory): Omit<ImportOptions, 'fd' | 'source'> {
 }
 
 /** The daemon's own memory, handed back: an allocation of its own over the same bytes. */
-function handedBack(
+function reimported(
   name: string,
   kind: 'OPAQUE_FD' | 'DMA_BUF',
   more: Partial<Case> & { readonly image?: boolean; readonly said?: Partial<ImportOptions> } = {},
@@ -150,14 +150,14 @@ export function importCases(seat: Seat): Case[] {
       addSeals(fd, SEALS.FUTURE_WRITE),
     ),
     recursion(seat),
-    handedBack('an OPAQUE_FD, handed back', 'OPAQUE_FD'),
-    handedBack('an OPAQUE_FD of an image, handed back', 'OPAQUE_FD', { image: true }),
-    handedBack('an OPAQUE_FD of another device', 'OPAQUE_FD', {
+    reimported('an OPAQUE_FD, handed back', 'OPAQUE_FD'),
+    reimported('an OPAQUE_FD of an image, handed back', 'OPAQUE_FD', { image: true }),
+    reimported('an OPAQUE_FD of another device', 'OPAQUE_FD', {
       said: { deviceUuid: otherUuid },
       may: ['INVALID_HANDLE'],
     }),
     falsely('/dev/null, said to be an OPAQUE_FD', 'OPAQUE_FD', devNull),
-    handedBack('a DMA_BUF, handed back', 'DMA_BUF'),
+    reimported('a DMA_BUF, handed back', 'DMA_BUF'),
     falsely('a memfd, said to be a DMA_BUF', 'DMA_BUF', () => createMemfd('matrix', BigInt(SIZE))),
   ];
 }

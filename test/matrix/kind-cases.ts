@@ -40,8 +40,8 @@ async function useRounded(seat: Seat, memory: Memory): Promise<void> {
 /** Its last bytes only: it may be most of what there is. */
 async function useEnd({ client }: Seat, memory: Memory): Promise<void> {
   await client.transfer({ fill: { to: memory, offset: memory.size - 4096n, pattern: 1 } });
-  const again = await client.claim(memory, { kinds: memory.kinds });
-  await again.release();
+  const second = await client.claim(memory, { kinds: memory.kinds });
+  await second.release();
 }
 
 export function sizeCases({ device }: Seat): Case[] {

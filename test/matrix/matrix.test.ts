@@ -7,15 +7,15 @@
 import { VkmemError } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { temporaryFolder } from '../support/daemon.js';
-import { type Case, casesFor, type Kept } from './cases.js';
+import { type Case, casesFor, type Made } from './cases.js';
 import { DRIVERS, type Driver, findDriver } from './drivers.js';
 import { faultsOf, isSettled, type Outcome } from './expectations.js';
 import { checkBudget, checkDoctor, checkRungs } from './reports.js';
 import { Seat } from './seat.js';
 import { TABLED } from './table.js';
 
-/** Lets go of what a case made, the last first. */
-async function letGo(made: readonly Kept[]): Promise<void> {
+/** Releases what a case made, the last first. */
+async function releaseAll(made: readonly Made[]): Promise<void> {
   for (const one of made.toReversed()) {
     if ('free' in one) await one.free();
     else one.close();
@@ -24,8 +24,8 @@ async function letGo(made: readonly Kept[]): Promise<void> {
 
 /** A refusal of what the case asks for is an outcome; any other failure is thrown. */
 async function play(seat: Seat, { ask }: Case): Promise<Outcome> {
-  const made: Kept[] = [];
-  const keep = <T extends Kept>(one: T): T => {
+  const made: Made[] = [];
+  const keep = <T extends Made>(one: T): T => {
     made.push(one);
     return one;
   };
@@ -37,7 +37,7 @@ async function play(seat: Seat, { ask }: Case): Promise<Outcome> {
     }
     return { answer: granted.code, reason: granted.reason, missing: granted.metadata.missing ?? '' };
   } finally {
-    await letGo(made);
+    await releaseAll(made);
   }
 }
 
@@ -63,7 +63,7 @@ async function assertCase(t: Test, seat: Seat, one: Case): Promise<void> {
 }
 
 async function runMatrix(t: Test, driver: Driver): Promise<void> {
-  const seat = await Seat.take(t, driver);
+  const seat = await Seat.open(t, driver);
   t.comment(`${driver.name}: ${seat.device.name}, ${seat.device.driverName} ${seat.device.driverInfo}`);
   const cases = casesFor(seat);
   const names = cases.map(({ name }) => name);

@@ -32,7 +32,7 @@ export class Seat {
   }
 
   /** A daemon that lets this user import. It ends with the test, which fails where anything is left in it. */
-  static async take(t: Test, driver: Driver): Promise<Seat> {
+  static async open(t: Test, driver: Driver): Promise<Seat> {
     const uid = String(process.getuid?.() ?? 0);
     const device = driver.device === undefined ? [] : ['--device', driver.device];
     const { runtimeDir, log } = await startDaemon(t, {

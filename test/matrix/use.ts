@@ -35,10 +35,10 @@ export async function useAll(seat: Seat, memory: Memory, peers = true): Promise<
   );
   for (const grant of memory.grants) describes(seat, memory, grant);
   for (const kind of wanted) await USES[kind](seat, memory, peers);
-  const again = await Promise.all([0, 1].map(() => seat.client.claim(memory, { kinds: wanted })));
+  const retried = await Promise.all([0, 1].map(() => seat.client.claim(memory, { kinds: wanted })));
   const { grants } = await seat.client.get(memory);
   equal(grants, 3 * wanted.length, 'all of them are held at once');
-  for (const claimed of again) {
+  for (const claimed of retried) {
     for (const kind of wanted) sameMemory(kind, memory, claimed);
     await claimed.release();
   }

@@ -32,7 +32,7 @@ const operation = fc.oneof(
 for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
   t.test(`${mode}: whatever happens`, async (t) => {
     const property = fc.asyncProperty(fc.array(operation, { maxLength: 40 }), async (operations) => {
-      const sharing = new AccessLock(mode);
+      const lock = new AccessLock(mode);
       const people = Array.from({ length: 5 }, (_, id) => holder(id + 1));
       const all: (Asked & { refuse?: Wait['refuse'] })[] = [];
       const those = (state: Asked['state']) => all.filter((asked) => asked.state === state);
@@ -46,11 +46,10 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         if (mode === 'EXCLUSIVE' && writers.size === 1 && holders.size > 1)
           throw new Error('read and written');
         const [writer] = writers;
-        if (sharing.writer !== (writer === undefined ? undefined : people[writer])) throw new Error('writer');
-        if (sharing.holders !== holders.size)
-          throw new Error(`${sharing.holders} of ${holders.size} holders`);
+        if (lock.writer !== (writer === undefined ? undefined : people[writer])) throw new Error('writer');
+        if (lock.holders !== holders.size) throw new Error(`${lock.holders} of ${holders.size} holders`);
         const waits = those('waits');
-        if (sharing.waiting !== waits.length) throw new Error('waiting');
+        if (lock.waiting !== waits.length) throw new Error('waiting');
         if (waits.length > 0 && holders.size === 0) throw new Error('they wait for nobody');
         const [first] = waits;
         if (mode === 'ONE_WRITER' && first && writer === undefined) throw new Error('waits for no writer');
@@ -59,7 +58,7 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         const person = people[who] as Holder;
         const waitedBefore = those('waits').filter((other) => other.who !== who);
         const hadOne = those('has').some((other) => other.who === who);
-        const hold = sharing.take(person, access);
+        const hold = lock.tryAcquire(person, access);
         const asked: Asked & { refuse?: Wait['refuse'] } = {
           who,
           access,
@@ -72,9 +71,9 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
           if (queues && waitedBefore.length > 0 && !hadOne) throw new Error('went by those who waited');
           return;
         }
-        const wait = sharing.wait(person, access);
+        const wait = lock.wait(person, access);
         asked.refuse = wait.refuse;
-        wait.hold.then(
+        wait.lock.then(
           (given) => {
             asked.hold = given;
             asked.state = 'has';
@@ -96,7 +95,7 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         if (step.kind === 'drop' && has.length > 0) {
           const asked = has[step.which % has.length] as Asked;
           asked.state = 'over';
-          asked.hold?.drop();
+          asked.hold?.release();
         }
         if (step.kind === 'again' && has.length > 0) {
           const { who, access, hold } = has[step.which % has.length] as Asked;
@@ -108,17 +107,17 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         await settled();
         check();
       }
-      // Nobody is forgotten: when everybody lets go, everybody gets it once.
+      // Nobody is forgotten: when all release it, each gets it once.
       for (let left = those('has'); left.length > 0; left = those('has')) {
         for (const asked of left) {
           asked.state = 'over';
-          asked.hold?.drop();
+          asked.hold?.release();
           // One at a time: who gets a right because of it is looked at with what it has then.
           await settled();
           check();
         }
       }
-      if (sharing.waiting + sharing.holders > 0) throw new Error('somebody was forgotten');
+      if (lock.waiting + lock.holders > 0) throw new Error('somebody was forgotten');
     });
     await t.resolves(fc.assert(property, { numRuns: 400 }));
   });

@@ -5,9 +5,11 @@
 import t from 'tap';
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
+import type { Tenant } from 'vkmemd/dist/policy/tenant.js';
 import { fc } from '../support/properties.js';
+import { payer } from '../support/quotas.js';
 
-interface Told {
+interface Reported {
   readonly budget: bigint;
   readonly usage: bigint;
 }
@@ -18,10 +20,10 @@ const SIZE = 1000n;
 class WitnessedLedger extends Ledger {
   readonly usedWith = new Map<Charge, bigint>();
 
-  override charge(bytes: bigint, heap: number, uid: number): Charge {
-    const charge = super.charge(bytes, heap, uid);
-    const { live, draining, reserved } = this.heap(heap);
-    this.usedWith.set(charge, live + draining + reserved);
+  override charge(bytes: bigint, heap: number, tenant: Tenant): Charge {
+    const charge = super.charge(bytes, heap, tenant);
+    const { live, draining, pending } = this.heap(heap);
+    this.usedWith.set(charge, live + draining + pending);
     return charge;
   }
 }
@@ -30,14 +32,14 @@ class WitnessedLedger extends Ledger {
 class Scenario {
   readonly ledger = new WitnessedLedger(1);
   readonly budget: Budget;
-  told: Told = { budget: SIZE, usage: 0n };
+  reported: Reported = { budget: SIZE, usage: 0n };
   foreign = 0n;
   /** Bytes that the driver counts, by the charge that they belong to. */
   readonly existing = new Set<Charge>();
   readonly charges: Charge[] = [];
   readonly asked: {
-    answer: (told: Told[]) => void;
-    told?: Told;
+    answer: (reported: Reported[]) => void;
+    reported?: Reported;
     foreign: bigint;
     admitted: Promise<void>;
   }[] = [];
@@ -46,7 +48,9 @@ class Scenario {
 
   constructor() {
     const memoryBudget = () =>
-      new Promise<Told[]>((answer) => this.asked.push({ answer, foreign: 0n, admitted: Promise.resolve() }));
+      new Promise<Reported[]>((answer) =>
+        this.asked.push({ answer, foreign: 0n, admitted: Promise.resolve() }),
+      );
     const source = { info: { heaps: [{ size: SIZE }] }, memoryBudget };
     const fault = (what: string) => {
       this.broken = what;
@@ -55,14 +59,14 @@ class Scenario {
   }
 
   request(bytes: bigint): void {
-    const admitted = this.budget.admit(bytes, 0, 1);
+    const admitted = this.budget.admit(bytes, 0, payer(this.ledger, 1));
     const question = this.asked.at(-1);
     if (!question) throw new Error('the driver was not asked');
     question.admitted = admitted.then(
       (charge) => {
         this.charges.push(charge);
         this.admissions += 1;
-        const { budget = 0n } = question.told ?? {};
+        const { budget = 0n } = question.reported ?? {};
         const limit = budget < SIZE ? budget : SIZE;
         const used = question.foreign + (this.ledger.usedWith.get(charge) ?? 0n);
         if (used > limit) this.broken = `${used} are used of ${limit}`;
@@ -75,19 +79,19 @@ class Scenario {
 
   /** The driver looks at what there is. */
   look(pick: number): void {
-    const open = this.asked.filter(({ told }) => !told);
+    const open = this.asked.filter(({ reported }) => !reported);
     const question = open[pick % open.length];
     if (!question) return;
     const ours = [...this.existing].reduce((sum, { bytes }) => sum + bytes, 0n);
-    question.told = { ...this.told, usage: this.foreign + ours };
+    question.reported = { ...this.reported, usage: this.foreign + ours };
     question.foreign = this.foreign;
   }
 
   /** What it saw arrives: one answer, or all that there are at once. */
   async deliver(pick: number, all: boolean): Promise<void> {
-    const seen = this.asked.filter(({ told }) => told);
+    const seen = this.asked.filter(({ reported }) => reported);
     const given = all ? seen : seen.slice(pick % Math.max(seen.length, 1)).slice(0, 1);
-    for (const { answer, told } of given) answer(told ? [told] : []);
+    for (const { answer, reported } of given) answer(reported ? [reported] : []);
     for (const question of given) this.asked.splice(this.asked.indexOf(question), 1);
     await Promise.all(given.map(({ admitted }) => admitted));
   }
@@ -96,9 +100,9 @@ class Scenario {
   step(pick: number, fails: boolean): void {
     const charge = this.charges[pick % Math.max(this.charges.length, 1)];
     if (!charge) return;
-    if (charge.state === 'reserved' && fails && !this.existing.has(charge)) charge.settle();
-    else if (charge.state === 'reserved' && !this.existing.has(charge)) this.existing.add(charge);
-    else if (charge.state === 'reserved') charge.commit();
+    if (charge.state === 'pending' && fails && !this.existing.has(charge)) charge.settle();
+    else if (charge.state === 'pending' && !this.existing.has(charge)) this.existing.add(charge);
+    else if (charge.state === 'pending') charge.commit();
     else if (charge.state === 'live') charge.drain();
     else if (this.existing.has(charge)) this.existing.delete(charge);
     else charge.settle();
@@ -124,7 +128,7 @@ const command = fc.oneof(
   fc.tuple(pick, fc.boolean()).map((args) => (scenario: Scenario) => scenario.step(...args)),
   fc.tuple(pick, fc.boolean()).map((args) => (scenario: Scenario) => scenario.step(...args)),
   fc.bigInt({ min: 0n, max: SIZE + 200n }).map((budget) => (scenario: Scenario) => {
-    scenario.told = { budget, usage: 0n };
+    scenario.reported = { budget, usage: 0n };
   }),
   fc.bigInt({ min: 0n, max: 300n }).map((foreign) => (scenario: Scenario) => {
     scenario.foreign = foreign;

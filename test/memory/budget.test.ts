@@ -5,8 +5,10 @@
 import t from 'tap';
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
+import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
+import { payer } from '../support/quotas.js';
 
-interface Told {
+interface Reported {
   readonly budget: bigint;
   readonly usage: bigint;
 }
@@ -14,18 +16,18 @@ interface Told {
 const THRESHOLDS = { elevated: 80, critical: 95 };
 const SIZE = 1000n;
 
-/** A budget on heaps of SIZE bytes each, whose driver answers what `told` says. */
-function scripted(told: () => Told[] | undefined, heaps = 1) {
+/** A budget on heaps of SIZE bytes each, whose driver answers what `reported` says. */
+function scripted(reported: () => Reported[] | undefined, heaps = 1) {
   const ledger = new Ledger(heaps);
   const faults: unknown[] = [];
   const info = { heaps: Array.from({ length: heaps }, () => ({ size: SIZE })) };
-  const source = { info, memoryBudget: async () => told() };
+  const source = { info, memoryBudget: async () => reported() };
   const events = { fault: (_what: string, cause: unknown) => faults.push(cause) };
   return { ledger, faults, budget: new Budget(source, ledger, THRESHOLDS, events) };
 }
 
 const live = (ledger: Ledger, bytes: bigint, heap = 0): Charge => {
-  const charge = ledger.charge(bytes, heap, 1);
+  const charge = ledger.charge(bytes, heap, tenant(1));
   charge.commit();
   return charge;
 };
@@ -36,7 +38,7 @@ t.test('the driver has no budget: four fifths of the heap', async (t) => {
   t.match(await budget.heaps(), [
     { source: 'ESTIMATED', driverBudget: 800n, driverUsage: 300n, available: 500n, pressure: 'NORMAL' },
   ]);
-  await t.rejects(budget.admit(501n, 0, 1), {
+  await t.rejects(budget.admit(501n, 0, payer(ledger, 1)), {
     code: 'BUDGET_EXCEEDED',
     metadata: { available_bytes: '500' },
   });
@@ -53,54 +55,65 @@ t.test('the driver has no budget: four fifths of the heap', async (t) => {
 t.test('a budget of 0', async (t) => {
   const { ledger, budget } = scripted(() => [{ budget: 0n, usage: 0n }]);
   t.match(await budget.heaps(), [{ source: 'EXT', driverBudget: 0n, available: 0n, pressure: 'CRITICAL' }]);
-  await t.rejects(budget.admit(1n, 0, 1), { code: 'BUDGET_EXCEEDED', metadata: { available_bytes: '0' } });
-  await t.rejects(budget.admit(SIZE + 1n, 0, 1), { code: 'SIZE_ABOVE_MAXIMUM' }, 'the size is checked first');
+  await t.rejects(budget.admit(1n, 0, payer(ledger, 1)), {
+    code: 'BUDGET_EXCEEDED',
+    metadata: { available_bytes: '0' },
+  });
+  await t.rejects(
+    budget.admit(SIZE + 1n, 0, payer(ledger, 1)),
+    { code: 'SIZE_ABOVE_MAXIMUM' },
+    'the size is checked first',
+  );
   t.ok(ledger.empty);
 });
 
 t.test('a budget above the heap', async (t) => {
   const { ledger, budget } = scripted(() => [{ budget: 2n ** 64n - 1n, usage: 100n }]);
   t.match(await budget.heaps(), [{ driverBudget: 2n ** 64n - 1n, available: 900n }], 'shown, not believed');
-  await t.rejects(budget.admit(901n, 0, 1), { code: 'BUDGET_EXCEEDED' });
-  const charge = await budget.admit(900n, 0, 1);
-  t.match(await budget.heaps(), [{ available: 0n, reserved: 900n, pressure: 'CRITICAL' }]);
+  await t.rejects(budget.admit(901n, 0, payer(ledger, 1)), { code: 'BUDGET_EXCEEDED' });
+  const charge = await budget.admit(900n, 0, payer(ledger, 1));
+  t.match(await budget.heaps(), [{ available: 0n, pending: 900n, pressure: 'CRITICAL' }]);
   charge.settle();
   t.ok(ledger.empty);
 });
 
 t.test('usage above the budget, and a budget that shrinks below what is live', async (t) => {
-  let told = { budget: 500n, usage: 700n };
-  const { ledger, budget } = scripted(() => [told]);
+  let reported = { budget: 500n, usage: 700n };
+  const { ledger, budget } = scripted(() => [reported]);
   t.match(await budget.heaps(), [{ available: 0n, driverUsage: 700n, pressure: 'CRITICAL' }]);
-  told = { budget: 900n, usage: 0n };
-  const charge = await budget.admit(600n, 0, 1);
+  reported = { budget: 900n, usage: 0n };
+  const charge = await budget.admit(600n, 0, payer(ledger, 1));
   charge.commit();
-  told = { budget: 400n, usage: 600n };
+  reported = { budget: 400n, usage: 600n };
   t.match(await budget.heaps(), [{ live: 600n, available: 0n, pressure: 'CRITICAL' }], 'what is live stays');
-  await t.rejects(budget.admit(1n, 0, 1), { code: 'BUDGET_EXCEEDED' });
-  told = { budget: 900n, usage: 600n };
+  await t.rejects(budget.admit(1n, 0, payer(ledger, 1)), { code: 'BUDGET_EXCEEDED' });
+  reported = { budget: 900n, usage: 600n };
   t.match(
     await budget.heaps(),
     [{ live: 600n, available: 300n, pressure: 'NORMAL' }],
     'and it may grow again',
   );
   charge.drain();
-  told = { budget: 900n, usage: 0n };
+  reported = { budget: 900n, usage: 0n };
   t.match(await budget.heaps(), [{ draining: 600n, available: 300n }], 'what the driver forgot is not free');
   charge.settle();
   t.ok(ledger.empty);
 });
 
 t.test('a driver that tells of fewer heaps than there are, and of more', async (t) => {
-  const { budget } = scripted(() => [{ budget: 700n, usage: 0n }], 2);
+  const { ledger, budget } = scripted(() => [{ budget: 700n, usage: 0n }], 2);
   t.match(await budget.heaps(), [
     { source: 'EXT', available: 700n },
     { source: 'ESTIMATED', available: 800n },
   ]);
-  (await budget.admit(800n, 1, 1)).settle();
+  (await budget.admit(800n, 1, payer(ledger, 1))).settle();
   const more = scripted(() => Array.from({ length: 3 }, () => ({ budget: 700n, usage: 0n })), 2);
   t.equal((await more.budget.heaps()).length, 2);
-  await t.rejects(more.budget.admit(1n, 2, 1), { code: 'SIZE_ABOVE_MAXIMUM' }, 'there is no such heap');
+  await t.rejects(
+    more.budget.admit(1n, 2, payer(more.ledger, 1)),
+    { code: 'SIZE_ABOVE_MAXIMUM' },
+    'there is no such heap',
+  );
 });
 
 t.test('a driver that cannot be asked', async (t) => {
@@ -112,11 +125,11 @@ t.test('a driver that cannot be asked', async (t) => {
   t.match(await budget.heaps(), [{ source: 'ESTIMATED', available: 800n }], 'inspection goes on');
   await budget.heaps();
   t.strictSame(faults, [failure], 'and says so once');
-  await t.rejects(budget.admit(1n, 0, 1), failure, 'nothing is admitted on a guess');
+  await t.rejects(budget.admit(1n, 0, payer(ledger, 1)), failure, 'nothing is admitted on a guess');
   t.ok(ledger.empty);
   failure = undefined;
   t.match(await budget.heaps(), [{ source: 'EXT' }]);
-  (await budget.admit(700n, 0, 1)).settle();
+  (await budget.admit(700n, 0, payer(ledger, 1))).settle();
   failure = new Error('lost again');
   await budget.heaps();
   t.equal(faults.length, 2, 'the next failure is another');
@@ -124,18 +137,18 @@ t.test('a driver that cannot be asked', async (t) => {
 
 t.test('what takes the place of memory that was freed meanwhile hides nothing', async (t) => {
   const ledger = new Ledger(1);
-  let answer: (told: Told[]) => void = () => {};
-  const memoryBudget = () => new Promise<Told[]>((resolve) => (answer = resolve));
+  let answer: (reported: Reported[]) => void = () => {};
+  const memoryBudget = () => new Promise<Reported[]>((resolve) => (answer = resolve));
   const source = { info: { heaps: [{ size: SIZE }] }, memoryBudget };
   const budget = new Budget(source, ledger, THRESHOLDS, { fault: (what) => t.fail(what) });
   const old = live(ledger, 300n);
-  const coming = ledger.charge(300n, 0, 1);
+  const coming = ledger.charge(300n, 0, tenant(1));
   const asked = budget.heaps();
   old.drain();
   // The driver is asked here: it has forgotten the one and does not have the other yet.
-  const told = [{ budget: 900n, usage: 100n }];
+  const reported = [{ budget: 900n, usage: 100n }];
   coming.commit();
-  answer(told);
+  answer(reported);
   t.match(await asked, [{ live: 300n, draining: 300n, available: 200n }], '100 of others are still counted');
   old.settle();
   coming.settle();

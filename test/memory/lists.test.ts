@@ -5,9 +5,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
-import type { Domain } from 'vkmemd/dist/memory/domain.js';
+import type { Registry } from 'vkmemd/dist/memory/allocation/registry.js';
 import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
-import { listAllocations } from 'vkmemd/dist/requests/inspect.js';
+import { visibleParts } from 'vkmemd/dist/requests/list-allocations.js';
 import { ControlWire } from '../support/control-wire.js';
 import { startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
@@ -19,7 +19,7 @@ t.test('a part at a time', async (t) => {
     charge: { state: 'live' },
     describe: () => ({ id: String(at) }) as Decoded<'Allocation'>,
   }));
-  const domain = { registry: { visibleTo: () => visible } } as unknown as Domain;
+  const registry = { visibleTo: () => visible } as unknown as Registry;
   let gone = false;
   const caller = { identity: { uid: 1 }, gone: () => gone } as unknown as Caller;
   const ids: string[] = [];
@@ -28,7 +28,7 @@ t.test('a part at a time', async (t) => {
   void (async () => {
     for (; sizes.length < 3; turns += 1) await setImmediate();
   })();
-  for await (const { allocations } of listAllocations(domain, caller)) {
+  for await (const { allocations } of visibleParts(registry, caller)) {
     sizes.push(allocations.length);
     ids.push(...allocations.map(({ id }) => id));
     const last = visible.at(-1);
@@ -38,7 +38,7 @@ t.test('a part at a time', async (t) => {
   t.ok(sizes.length > 2 && Math.max(...sizes) < 100, `parts of ${sizes.join(', ')}`);
   t.strictSame(ids, [...Array(MANY - 1).keys()].map(String), 'but for what ended meanwhile');
   gone = true;
-  await t.rejects(listAllocations(domain, caller).next(), { code: 'UNAVAILABLE' });
+  await t.rejects(visibleParts(registry, caller).next(), { code: 'UNAVAILABLE' });
 });
 
 t.test('over gRPC', async (t) => {

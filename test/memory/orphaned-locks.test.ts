@@ -2,26 +2,27 @@
  * Rights of sessions that have ended, where the kernel gave no pidfd: on memory that says who holds it, and on memory
  * that does not; and how many of them a user may have.
  */
-import { type AccessName, type KindName, type SharingName, VkmemError } from '@vkmemd/proto';
+import { type AccessName, type KindName, NOTHING_HELD, type SharingName, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import type { Allocation, GrantRecord } from 'vkmemd/dist/memory/allocation/allocation.js';
+import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { AccessLock } from 'vkmemd/dist/memory/grant/access-lock.js';
 import { ClaimQueue } from 'vkmemd/dist/memory/grant/claim-queue.js';
 import { OrphanedLocks } from 'vkmemd/dist/memory/grant/orphaned-locks.js';
+import type { GrantRecord } from 'vkmemd/dist/memory/grant/record.js';
 import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
 import { Session } from 'vkmemd/dist/memory/session/session.js';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 
 /** As much of an allocation as matters here. */
 class Fake {
-  readonly sharing: AccessLock;
+  readonly lock: AccessLock;
   readonly id = 'fake';
   readonly state = 'LIVE';
-  readonly grants = new Set<GrantRecord>();
   held: boolean | undefined = true;
   looks = 0;
 
   constructor(mode: SharingName = 'ONE_WRITER') {
-    this.sharing = new AccessLock(mode);
+    this.lock = new AccessLock(mode);
   }
 
   readonly memory = {
@@ -36,39 +37,55 @@ class Fake {
   }
 }
 
+/** All grants there are. */
+const grants = new Set<GrantRecord>();
+const index = {
+  ofSession: (session: Session) => [...grants].filter((grant) => grant.session === session),
+  ofAllocation: (allocation: Allocation) => [...grants].filter((grant) => grant.allocation === allocation),
+};
+
 let sessions = 0n;
 
 function session(uid = 1000): Session {
   sessions += 1n;
-  return new Session(sessions, { uid, gid: uid, pid: 7, groups: [] }, `token ${sessions}`, 'test');
+  return new Session(
+    sessions,
+    makeIdentity({ uid, gid: uid, pid: 7, groups: [] }),
+    `token ${sessions}`,
+    'test',
+  );
 }
 
 /** A session with a grant. */
 function holder(fake: Fake, access: AccessName, kind: KindName = 'MAPPABLE'): Session {
   const one = session();
-  const hold = fake.sharing.take(one, access);
+  const hold = fake.lock.tryAcquire(one, access);
   if (!hold) throw new Error('the right is not free');
-  one.grants.set(1n, { ...grantOf(fake, one), access, kind, hold });
+  grants.add({ ...grantOf(fake, one), access, kind, lock: hold });
   return one;
 }
 
 const writer = (fake: Fake, kind?: KindName): Session => holder(fake, 'rw', kind);
 
-const grantOf = (fake: Fake, session: Session): Omit<GrantRecord, 'hold'> => ({
+const grantOf = (fake: Fake, session: Session): Omit<GrantRecord, 'lock'> => ({
   id: 1n,
   allocation: fake.allocation,
   session,
   kind: 'MAPPABLE',
   access: 'rw',
-  uncount: () => {},
+  counted: NOTHING_HELD,
+  issued: true,
+  dropped: false,
   fds: 1,
 });
 
-/** As lifetime.ts ends it. */
-function end(departed: OrphanedLocks, one: Session): void {
-  departed.keep(one);
-  for (const { hold } of one.grants.values()) hold.drop();
-  one.grants.clear();
+/** As session/closing.ts ends it. */
+function end(orphaned: OrphanedLocks, one: Session): void {
+  orphaned.retain(one);
+  for (const grant of index.ofSession(one)) {
+    grant.lock?.release();
+    grants.delete(grant);
+  }
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -77,125 +94,126 @@ async function until(holds: () => boolean): Promise<void> {
 
 t.test('what the kernel sees of a memfd decides', async (t) => {
   const fake = new Fake();
-  const departed = new OrphanedLocks();
-  const waiting = new ClaimQueue(departed);
-  end(departed, writer(fake));
-  t.equal(departed.size, 1);
+  const orphaned = new OrphanedLocks(index);
+  const claimQueue = new ClaimQueue(orphaned);
+  end(orphaned, writer(fake));
+  t.equal(orphaned.size, 1);
   const next = session();
-  await t.rejects(waiting.acquire(fake.allocation, next, 'rw', 0), { code: 'BUSY' });
-  const wait = waiting.acquire(fake.allocation, next, 'rw', 60_000);
+  await t.rejects(claimQueue.acquire(fake.allocation, next, 'rw', 0), { code: 'BUSY' });
+  const wait = claimQueue.acquire(fake.allocation, next, 'rw', 60_000);
   await until(() => fake.looks > 3);
-  t.equal(waiting.size, 1, 'held as it is, it stays');
+  t.equal(claimQueue.size, 1, 'held as it is, it stays');
   fake.held = false;
   t.ok(await wait, 'and passes on when nobody holds it any more');
-  t.equal(departed.size, 0);
+  t.equal(orphaned.size, 0);
   const { looks } = fake;
   await new Promise((resolve) => setTimeout(resolve, 100));
   t.equal(fake.looks, looks, 'nobody asks any more');
 });
 
 t.test('where the kernel cannot say, it stays as long as the allocation', async (t) => {
-  const departed = new OrphanedLocks();
+  const orphaned = new OrphanedLocks(index);
   const silent = new Fake();
   silent.held = undefined;
-  end(departed, writer(silent));
+  end(orphaned, writer(silent));
   await until(() => silent.looks > 3);
-  t.equal(departed.size, 1);
-  departed.forget(silent.allocation);
-  t.equal(departed.size, 0);
-  t.equal(silent.sharing.writer, undefined);
+  t.equal(orphaned.size, 1);
+  orphaned.release(silent.allocation);
+  t.equal(orphaned.size, 0);
+  t.equal(silent.lock.writer, undefined);
 
   const driver = new Fake();
   driver.held = false;
-  end(departed, writer(driver, 'OPAQUE_FD'));
+  end(orphaned, writer(driver, 'OPAQUE_FD'));
   await new Promise((resolve) => setTimeout(resolve, 50));
-  t.equal(departed.size, 1, 'another kind of grant is not seen at the memfd');
-  departed.forget(driver.allocation);
+  t.equal(orphaned.size, 1, 'another kind of grant is not seen at the memfd');
+  orphaned.release(driver.allocation);
 });
 
 t.test('a process is known by its pidfd, not by its number', async (t) => {
   const fake = new Fake();
-  const departed = new OrphanedLocks();
-  end(departed, writer(fake));
-  t.equal(departed.lend(session(), fake.allocation, 'rw'), undefined, 'the same pid says nothing');
-  departed.forget(fake.allocation);
+  const orphaned = new OrphanedLocks(index);
+  end(orphaned, writer(fake));
+  t.equal(orphaned.reclaim(session(), fake.allocation, 'rw'), undefined, 'the same pid says nothing');
+  orphaned.release(fake.allocation);
 });
 
 t.test('a claim that fails takes nothing from what is mapped', async (t) => {
   const fake = new Fake();
-  const departed = new OrphanedLocks();
-  const waiting = new ClaimQueue(departed);
-  const process = { pid: 7, exited: false, watch: () => () => {} } as unknown as ClientProcess;
+  const orphaned = new OrphanedLocks(index);
+  const claimQueue = new ClaimQueue(orphaned);
+  const process = { pid: 7, exited: false, watch: () => NOTHING_HELD } as unknown as ClientProcess;
   const before = Object.assign(writer(fake), { process });
-  end(departed, before);
+  end(orphaned, before);
   const anew = Object.assign(session(), { process });
   for (const waitMs of [0, 60_000]) {
-    const right = await waiting.acquire(fake.allocation, anew, 'rw', waitMs);
-    t.equal(fake.sharing.writer, anew, 'before all others');
-    right.drop();
-    t.equal(fake.sharing.writer, before, 'nothing was granted: it goes back');
-    await t.rejects(waiting.acquire(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
+    const ref = await claimQueue.acquire(fake.allocation, anew, 'rw', waitMs);
+    t.equal(fake.lock.writer, anew, 'before all others');
+    ref.release();
+    t.equal(fake.lock.writer, before, 'nothing was granted: it goes back');
+    await t.rejects(claimQueue.acquire(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
   }
-  const right = await waiting.acquire(fake.allocation, anew, 'rw', 0);
-  const record = { ...grantOf(fake, anew), hold: right.retain() };
-  fake.grants.add(record);
-  right.drop();
-  t.same([departed.size, fake.sharing.writer], [0, anew], 'once something is granted, that counts');
-  record.hold.drop();
-  t.equal(fake.sharing.writer, undefined);
+  const ref = await claimQueue.acquire(fake.allocation, anew, 'rw', 0);
+  const record = { ...grantOf(fake, anew), lock: ref.retain() };
+  grants.add(record);
+  ref.release();
+  t.same([orphaned.size, fake.lock.writer], [0, anew], 'once something is granted, that counts');
+  record.lock.release();
+  grants.delete(record);
+  t.equal(fake.lock.writer, undefined);
 });
 
 t.test('nor does a wait that ends in vain, or the end of the process meanwhile', async (t) => {
   const fake = new Fake('EXCLUSIVE');
-  const departed = new OrphanedLocks();
-  const waiting = new ClaimQueue(departed);
+  const orphaned = new OrphanedLocks(index);
+  const claimQueue = new ClaimQueue(orphaned);
   let exit = () => {};
   const watch = (exited: () => void) => {
     exit = exited;
-    return () => {};
+    return NOTHING_HELD;
   };
   const process = { pid: 7, exited: false, watch } as unknown as ClientProcess;
-  const reading = fake.sharing.take(session(2000), 'ro');
-  end(departed, Object.assign(holder(fake, 'ro'), { process }));
+  const reading = fake.lock.tryAcquire(session(2000), 'ro');
+  end(orphaned, Object.assign(holder(fake, 'ro'), { process }));
   const anew = Object.assign(session(), { process });
-  const wait = t.rejects(waiting.acquire(fake.allocation, anew, 'rw', 60_000), { code: 'UNAVAILABLE' });
-  waiting.leave(anew);
+  const wait = t.rejects(claimQueue.acquire(fake.allocation, anew, 'rw', 60_000), { code: 'UNAVAILABLE' });
+  claimQueue.rejectOf(anew);
   await wait;
-  reading?.drop();
-  t.equal(fake.sharing.holders, 1, 'what it had mapped to read');
-  await t.rejects(waiting.acquire(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
+  reading?.release();
+  t.equal(fake.lock.holders, 1, 'what it had mapped to read');
+  await t.rejects(claimQueue.acquire(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
 
-  const right = await waiting.acquire(fake.allocation, Object.assign(session(), { process }), 'rw', 0);
+  const ref = await claimQueue.acquire(fake.allocation, Object.assign(session(), { process }), 'rw', 0);
   exit();
-  t.equal(departed.size, 0);
-  right.drop();
-  t.equal(fake.sharing.holders, 0, 'of a process that has ended nothing is left');
+  t.equal(orphaned.size, 0);
+  ref.release();
+  t.equal(fake.lock.holders, 0, 'of a process that has ended nothing is left');
 });
 
 t.test('a user has so many', async (t) => {
-  const departed = new OrphanedLocks();
-  const waiting = new ClaimQueue(departed);
+  const orphaned = new OrphanedLocks(index);
+  const claimQueue = new ClaimQueue(orphaned);
   const fakes = Array.from({ length: 64 }, () => new Fake());
-  for (const fake of fakes) end(departed, writer(fake));
+  for (const fake of fakes) end(orphaned, writer(fake));
   const fake = new Fake();
-  await t.rejects(waiting.acquire(fake.allocation, session(), 'ro', 0), { code: 'UNAVAILABLE' });
-  t.ok(await waiting.acquire(fake.allocation, session(2000), 'ro', 0), 'another user is not touched');
-  const shared = { sharing: new AccessLock('SHARED') } as Allocation;
-  t.ok(await waiting.acquire(shared, session(), 'rw', 0), 'nor is what has no rights');
-  for (const each of fakes) departed.forget(each.allocation);
-  t.equal(departed.size, 0);
+  await t.rejects(claimQueue.acquire(fake.allocation, session(), 'ro', 0), { code: 'UNAVAILABLE' });
+  t.ok(await claimQueue.acquire(fake.allocation, session(2000), 'ro', 0), 'another user is not touched');
+  const shared = { lock: new AccessLock('SHARED') } as Allocation;
+  t.ok(await claimQueue.acquire(shared, session(), 'rw', 0), 'nor is what has no rights');
+  for (const each of fakes) orphaned.release(each.allocation);
+  t.equal(orphaned.size, 0);
 });
 
 t.test('waiting that is stopped', async (t) => {
   const fake = new Fake();
-  const waiting = new ClaimQueue(new OrphanedLocks());
+  const claimQueue = new ClaimQueue(new OrphanedLocks(index));
   writer(fake);
   const stopping = new VkmemError('UNAVAILABLE', 'stopping');
-  const wait = t.rejects(waiting.acquire(fake.allocation, session(), 'rw', 60_000), stopping);
-  const never = t.rejects(waiting.unlessStopped(new Promise(() => {})), stopping);
-  t.equal(await waiting.unlessStopped(Promise.resolve(1)), 1);
-  waiting.stop(stopping);
+  const wait = t.rejects(claimQueue.acquire(fake.allocation, session(), 'rw', 60_000), stopping);
+  const never = t.rejects(claimQueue.unlessStopped(new Promise(() => {})), stopping);
+  t.equal(await claimQueue.unlessStopped(Promise.resolve(1)), 1);
+  claimQueue.stop(stopping);
   await Promise.all([wait, never]);
-  await t.rejects(waiting.acquire(fake.allocation, session(), 'rw', 1), stopping, 'and later ones');
-  t.equal(waiting.size, 0);
+  await t.rejects(claimQueue.acquire(fake.allocation, session(), 'rw', 1), stopping, 'and later ones');
+  t.equal(claimQueue.size, 0);
 });

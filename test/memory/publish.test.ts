@@ -4,24 +4,23 @@
  */
 import { addSeals, createMemfd, KIND_NAMES, type OwnedFd, SEALS } from '@vkmemd/proto';
 import t from 'tap';
-import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { Publication } from 'vkmemd/dist/memory/allocation/publication.js';
 import { AccessLock } from 'vkmemd/dist/memory/grant/access-lock.js';
 
 function publication(
   sealable: OwnedFd | undefined,
-  told = () => {},
-): { publication: Publication; sharing: AccessLock } {
-  const sharing = new AccessLock('ONE_WRITER');
-  const allocation = { id: 'one', memory: { sealable }, sharing } as unknown as Allocation;
-  return { publication: new Publication(allocation, told), sharing };
+  reported = () => {},
+): { publication: Publication; lock: AccessLock } {
+  const lock = new AccessLock('ONE_WRITER');
+  const allocation = { id: 'one', memory: { sealable }, lock };
+  return { publication: new Publication(allocation, reported), lock };
 }
 
 t.test('every kind until then, and MAPPABLE to read afterwards', async (t) => {
   using memfd = await createMemfd('test', 4096n, { sealed: false });
-  let told = 0;
-  const { publication: one, sharing } = publication(memfd, () => {
-    told += 1;
+  let reported = 0;
+  const { publication: one, lock } = publication(memfd, () => {
+    reported += 1;
   });
   const granted = () =>
     KIND_NAMES.flatMap((kind) =>
@@ -39,8 +38,8 @@ t.test('every kind until then, and MAPPABLE to read afterwards', async (t) => {
     );
   t.equal(granted().length, 8);
   const holder = { id: 1n };
-  sharing.take(holder, 'rw');
-  const wait = t.rejects(sharing.wait({ id: 2n }, 'rw').hold, { code: 'PUBLISHED' });
+  lock.tryAcquire(holder, 'rw');
+  const wait = t.rejects(lock.wait({ id: 2n }, 'rw').lock, { code: 'PUBLISHED' });
   await one.publish();
   await wait;
   t.strictSame(granted(), ['MAPPABLE ro']);
@@ -49,7 +48,7 @@ t.test('every kind until then, and MAPPABLE to read afterwards', async (t) => {
     { code: 'PUBLISHED' },
   );
   await one.publish();
-  t.equal(told, 1, 'told once');
+  t.equal(reported, 1, 'told once');
 });
 
 t.test('two at once, and one that somebody else seals meanwhile', async (t) => {

@@ -3,6 +3,7 @@
  */
 import t from 'tap';
 import type { Change } from 'vkmemd/dist/memory/accounting/terms.js';
+import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 import { bytes, Host, LET_IN, peer, policyOf, rule, SIZE, settled } from '../support/quotas.js';
 
 const [ANN, BEN] = [peer(101), peer(102)];
@@ -45,7 +46,7 @@ t.test('changes at run time', async (t) => {
   (await host.admit(ANN, 200n)).settle();
   await settled();
   t.match(
-    host.quotas.byUid(101).describe(),
+    host.quotas.ofTenant(tenant(101)).describe(),
     { revision: 2n, overridden: true },
     'it stays though nobody is there',
   );
@@ -62,21 +63,21 @@ t.test('another policy', async (t) => {
     policyOf([LET_IN, rule({ maxSessions: 5 }, 101, 102), rule({ reservedBytes: bytes(1n) }, 102)]),
   );
   t.match((await host.budget.heaps())[0], { guaranteed: 1n }, 'it is seen at the next use');
-  t.match(host.quotas.byUid(101).describe(), { revision: 2n, sessions: { limit: 5, used: 1 } });
-  t.match(host.quotas.byUid(102).describe(), {
+  t.match(host.quotas.ofTenant(tenant(101)).describe(), { revision: 2n, sessions: { limit: 5, used: 1 } });
+  t.match(host.quotas.ofTenant(tenant(102)).describe(), {
     revision: 3n,
     sessions: { limit: 1 },
     heaps: [{ reservedBytes: 1n }],
   });
-  t.equal(host.quotas.byUid(103).revision, 2n, 'who is not there may have something else too');
+  t.equal(host.quotas.ofTenant(tenant(103)).revision, 2n, 'who is not there may have something else too');
   host.authority.replace(policyOf([LET_IN, rule({ maxSessions: 5 }, 101, 102)]));
-  t.equal(host.quotas.byUid(101).revision, 2n, 'what is the same is the same');
-  ann.release();
+  t.equal(host.quotas.ofTenant(tenant(101)).revision, 2n, 'what is the same is the same');
+  ann[Symbol.dispose]();
   t.equal(host.quotas.of(ANN).revision, 3n);
   host.authority.replace(policyOf([rule({ connect: true }, 102)]));
   t.throws(() => host.quotas.of(ANN).take('tickets'), {
     code: 'QUOTA_EXCEEDED',
     metadata: { what: 'tickets' },
   });
-  ben.release();
+  ben[Symbol.dispose]();
 });

@@ -4,8 +4,8 @@
  */
 import t from 'tap';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
-import type { Lease } from 'vkmemd/dist/memory/accounting/quota.js';
 import { type Change, merged } from 'vkmemd/dist/memory/accounting/terms.js';
+import { shownUid, type Tenant } from 'vkmemd/dist/policy/tenant.js';
 import { fc } from '../support/properties.js';
 import { atLeastZero, Model, policy, sum, UIDS } from '../support/quota-model.js';
 import { Host, peer, SIZE } from '../support/quotas.js';
@@ -14,7 +14,7 @@ class Scenario {
   readonly model = new Model();
   readonly host: Host;
   readonly charges: Charge[] = [];
-  readonly leases: { uid: number; lease: Lease }[] = [];
+  readonly leases: { uid: number; lease: Disposable }[] = [];
   readonly changed = new Map<number, Change | undefined>();
   served = 0;
   refused = 0;
@@ -23,13 +23,14 @@ class Scenario {
     const { model } = this;
     class Witnessed extends Ledger {
       /** What is charged is judged at that moment, whatever runs beside it. */
-      override charge(bytes: bigint, heap: number, uid: number): Charge {
+      override charge(bytes: bigint, heap: number, tenant: Tenant): Charge {
+        const uid = shownUid(tenant);
         const verdict = model.verdict(uid, bytes);
         if (verdict !== 'served')
           throw new Error(`user ${uid} was given ${bytes} bytes, which is ${verdict}`);
         model.user(uid).used += bytes;
         model.user(uid).charges += 1;
-        return super.charge(bytes, heap, uid);
+        return super.charge(bytes, heap, tenant);
       }
     }
     this.host = new Host(policy, 1, new Witnessed(1));
@@ -53,20 +54,20 @@ class Scenario {
   step(pick: number, end: boolean): void {
     const charge = this.charges[pick % Math.max(this.charges.length, 1)];
     if (!charge) return;
-    if (!end && charge.state === 'reserved') charge.commit();
+    if (!end && charge.state === 'pending') charge.commit();
     else if (!end && charge.state === 'live') charge.drain();
     else {
       this.charges.splice(this.charges.indexOf(charge), 1);
       charge.settle();
-      this.model.user(charge.uid).used -= charge.bytes;
-      this.model.user(charge.uid).charges -= 1;
+      this.model.user(shownUid(charge.tenant)).used -= charge.bytes;
+      this.model.user(shownUid(charge.tenant)).charges -= 1;
     }
   }
 
   session(uid: number, open: boolean): void {
     const at = this.leases.findIndex((held) => held.uid === uid);
     if (open) this.leases.push({ uid, lease: this.host.quotas.of(peer(uid)).take('sessions') });
-    else if (at >= 0) this.leases.splice(at, 1)[0]?.lease.release();
+    else if (at >= 0) this.leases.splice(at, 1)[0]?.lease[Symbol.dispose]();
     this.model.user(uid).sessions = this.leases.filter((held) => held.uid === uid).length;
   }
 

@@ -4,6 +4,8 @@
  */
 import t from 'tap';
 import { type Balance, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
+import type { Tenant } from 'vkmemd/dist/policy/tenant.js';
+import { UnitPattern } from 'vkmemd/dist/policy/unit-pattern.js';
 import {
   bytes,
   Host,
@@ -38,6 +40,7 @@ t.test('what the policy gives comes to numbers', async (t) => {
     sessions: { limit: 1024, used: 0, overage: 0 },
     tickets: { used: 0, overage: 0 },
     overridden: false,
+    tenant: { key: 'uid:101', uid: 101, name: '101' },
   });
   t.notOk('limitBytes' in (heapOf(quotas.of(BEN)) ?? {}), 'no limit is none that is shown');
   t.throws(() => quotas.of(BEN).take('sessions'), {
@@ -75,7 +78,7 @@ t.test('bytes and allocations are charged by the ledger, whatever becomes of the
   first.settle();
   t.match(used(), { heaps: [{ usedBytes: 0n }, { usedBytes: 0n }], allocations: { used: 0 } });
   t.ok(host.ledger.empty);
-  t.strictSame([host.ledger.owners, host.faults], [[], []]);
+  t.strictSame([host.ledger.tenants, host.faults], [[], []]);
 });
 
 t.test('requests that run at the same time never pass on the same bytes', async (t) => {
@@ -109,9 +112,9 @@ t.test('a share of the heap for each user who is there, and one for who comes ne
   const operator = host.quotas.of(peer(OPERATOR_UID)).take('sessions');
   t.equal(limit(), SIZE / 3n, 'operators do not count');
   t.equal(limit(peer(OPERATOR_UID)), undefined);
-  session.release();
+  session[Symbol.dispose]();
   t.equal(limit(), SIZE / 2n);
-  operator.release();
+  operator[Symbol.dispose]();
   charge.settle();
 });
 
@@ -119,22 +122,80 @@ t.test('leases are given back once, and nothing is left of who is gone', async (
   const host = new Host(policyOf([LET_IN]));
   const [session, ticket] = [host.quotas.of(ANN).take('sessions'), host.quotas.of(ANN).take('tickets')];
   t.match(host.quotas.of(ANN).describe(), { sessions: { used: 1 }, tickets: { used: 1 } });
-  session.release();
-  t.throws(() => session.release(), /given back twice/);
+  session[Symbol.dispose]();
+  t.throws(() => session[Symbol.dispose](), /given back twice/);
   t.equal(host.quotas.all.length, 1);
   const last = host.quotas.of(ANN);
-  ticket.release();
+  ticket[Symbol.dispose]();
   t.strictSame([host.quotas.all, host.faults], [[], []]);
   t.throws(() => last.take('tickets'), /was dropped, and used again/, 'a defect is told');
 });
 
 t.test('an account that is not zero when its user is gone is told of, and thrown at nobody', async (t) => {
   class Wrong extends Ledger {
-    override owner(uid: number, heap?: number): Balance {
-      return { ...super.owner(uid, heap), live: 5n };
+    override tenant(tenant: Tenant, heap?: number): Balance {
+      return { ...super.tenant(tenant, heap), live: 5n };
     }
   }
   const host = new Host(policyOf([LET_IN]), 1, new Wrong(1));
-  host.quotas.of(ANN).take('sessions').release();
+  host.quotas.of(ANN).take('sessions')[Symbol.dispose]();
   t.strictSame(host.faults, ['user 101 is gone, and its quota is not zero']);
+});
+
+t.test('looking a quota up changes nothing', async (t) => {
+  const units = [UnitPattern.of('render.service')].filter((unit) => unit !== undefined);
+  const byUnit = { where: 'test', match: { units }, gives: { reservedBytes: bytes(700n), maxSessions: 5 } };
+  const host = new Host(policyOf([LET_IN, byUnit]));
+  const [plain, renderer] = [peer(101), peer(101, { unit: 'render.service' })];
+  const reserved = async () => (await host.budget.heaps())[0]?.guaranteed;
+  t.match(host.quotas.of(renderer).describe(), {
+    sessions: { limit: 5 },
+    heaps: [{ reservedBytes: 700n, limitBytes: 700n }],
+  });
+  t.equal(host.quotas.ofTenant(plain.tenant).idle, true);
+  t.throws(() => host.quotas.of(plain).require(SIZE, 0), { code: 'QUOTA_EXCEEDED' });
+  t.strictSame([host.quotas.all, await reserved()], [[], 0n], 'of a tenant that has nothing');
+  const session = host.quotas.of(plain).take('sessions');
+  host.quotas.of(renderer).describe();
+  t.match(host.quotas.ofTenant(plain.tenant).describe(), { sessions: { limit: 1024, used: 1 } });
+  t.equal(await reserved(), 0n, 'nor of one that has something');
+  const ticket = host.quotas.of(renderer).take('tickets');
+  t.equal(await reserved(), 700n, 'what is taken is by the terms of who took it last');
+  const charge = await host.admit(plain, 1n);
+  t.equal(await reserved(), 0n);
+  for (const held of [session, ticket]) held[Symbol.dispose]();
+  charge.settle();
+  t.strictSame([host.quotas.all, host.faults], [[], []]);
+});
+
+t.test('what a charge holds is disposed with it, once it is off the accounts', async (t) => {
+  const host = new Host(policyOf([LET_IN]));
+  const charge = await host.admit(ANN, 10n);
+  const order: string[] = [];
+  for (const name of ['a', 'b']) {
+    charge.own({ [Symbol.dispose]: () => order.push(`${name} ${host.ledger.tenants.length}`) });
+  }
+  charge.commit();
+  charge.drain();
+  t.strictSame(order, []);
+  charge.settle();
+  t.strictSame(order, ['a 0', 'b 0']);
+});
+
+t.test('a reservation by a rule for a group counts for the process that asks', async (t) => {
+  const byGroup = { where: 'test', match: { groups: new Set([50]) }, gives: { reservedBytes: bytes(500n) } };
+  const own = rule({ reservedBytes: bytes(400n) }, 101);
+  const member = peer(101, { groups: [50] });
+  const others = rule({ maxBytes: { every: 'unlimited' } }, 103);
+  const host = new Host(policyOf([LET_IN, own, byGroup, others]));
+  const stranger = await host.admit(CLEO, 300n);
+  const alone = await host.admit(member, 500n);
+  alone.settle();
+  const session = host.quotas.of(member).take('sessions');
+  const ticket = host.quotas.of(ANN).take('tickets');
+  const after = await host.admit(member, 500n);
+  for (const held of [session, ticket]) held[Symbol.dispose]();
+  after.settle();
+  stranger.settle();
+  t.strictSame([host.ledger.empty, host.faults], [true, []]);
 });

@@ -2,32 +2,37 @@
  * What is told of answered requests: nothing is done where nobody listens, and whoever listens is told once of each.
  */
 import t from 'tap';
-import type { Domain } from 'vkmemd/dist/memory/domain.js';
-import { beginRequest, onRequest, publishRequest, type RequestEvent } from 'vkmemd/dist/requests/events.js';
+import { eventChannel, onEvent } from 'vkmemd/dist/memory/event-channel.js';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
+import { beginRequest, publishRequest, type RequestEvent } from 'vkmemd/dist/requests/events.js';
 
-const domain = {} as Domain;
+const events = eventChannel<RequestEvent>('request');
+const elsewhere = eventChannel<RequestEvent>('request');
 
 t.test('nobody listens', async (t) => {
-  const one = beginRequest(domain, 'handoff', 'claim');
-  t.equal(one, beginRequest(domain, 'control', 'GetBudget'), 'nothing is made, and no time taken');
+  const one = beginRequest(events, 'handoff', 'claim');
+  t.equal(one, beginRequest(events, 'control', 'GetBudget'), 'nothing is made, and no time taken');
   t.doesNotThrow(() => one('OK'));
 });
 
 t.test('somebody does', async (t) => {
-  const told: RequestEvent[] = [];
-  const stop = onRequest((event) => told.push(event));
-  const answered = beginRequest(domain, 'handoff', 'claim');
-  t.strictSame(told, [], 'a request that is under way is none yet');
-  answered('BUSY', { identity: { uid: 7, gid: 7, pid: 1, groups: [] }, session: undefined });
-  publishRequest(domain, 'control', 'WatchBudget', 'OK');
-  t.match(told, [
+  const reported: RequestEvent[] = [];
+  const listening = onEvent(events, (event) => void reported.push(event));
+  const others: RequestEvent[] = [];
+  const besides = onEvent(elsewhere, (event) => void others.push(event));
+  const answered = beginRequest(events, 'handoff', 'claim');
+  t.strictSame(reported, [], 'a request that is under way is none yet');
+  answered('BUSY', { identity: makeIdentity({ uid: 7, gid: 7, pid: 1, groups: [] }), session: undefined });
+  publishRequest(events, 'control', 'WatchBudget', 'OK');
+  t.match(reported, [
     { plane: 'handoff', operation: 'claim', code: 'BUSY', uid: 7, session: undefined },
     { plane: 'control', operation: 'WatchBudget', code: 'OK', uid: undefined, durationMs: undefined },
   ]);
-  t.equal(told[0]?.domain, domain, 'whose it is');
-  t.ok((told[0]?.durationMs ?? -1) >= 0);
-  stop();
-  publishRequest(domain, 'control', 'GetBudget', 'OK');
+  t.strictSame(others, [], 'whose it is');
+  t.ok((reported[0]?.durationMs ?? -1) >= 0);
+  listening[Symbol.dispose]();
+  besides[Symbol.dispose]();
+  publishRequest(events, 'control', 'GetBudget', 'OK');
   answered('OK');
-  t.equal(told.length, 2, 'not any more');
+  t.equal(reported.length, 2, 'not any more');
 });

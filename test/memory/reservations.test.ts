@@ -4,7 +4,7 @@
 
 import t from 'tap';
 import { requireReservable } from 'vkmemd/dist/memory/accounting/reservations.js';
-import { UnitPattern } from 'vkmemd/dist/policy/unit.js';
+import { UnitPattern } from 'vkmemd/dist/policy/unit-pattern.js';
 import { bytes, Host, heapOf, LET_IN, peer, policyOf, rule, SIZE, settled } from '../support/quotas.js';
 
 const [ANN, BEN] = [peer(101), peer(102)];
@@ -59,16 +59,16 @@ t.test('what rules by unit reserve counts when somebody comes, and only as far a
   const rules = [LET_IN, rule({ reservedBytes: bytes(400n) }, 101), byUnit];
   const host = new Host(policyOf(rules));
   const [renderer, other] = [peer(102, { unit: 'render.service' }), peer(102)];
-  const kept = (identity = renderer) => heapOf(host.quotas.of(identity))?.reservedBytes;
+  const reserved = (identity = renderer) => heapOf(host.quotas.of(identity))?.reservedBytes;
   t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
   const session = host.quotas.of(renderer).take('sessions');
-  t.equal(kept(), 600n, 'what nobody else was promised');
-  t.equal(kept(peer(103, { unit: 'render.service' })), 0n, 'for who came first');
+  t.equal(reserved(), 600n, 'what nobody else was promised');
+  t.equal(reserved(peer(103, { unit: 'render.service' })), 0n, 'for who came first');
   await settled();
-  t.equal(kept(ANN), 400n, 'and nobody else has less');
-  t.equal(kept(other), 0n, 'its process of another unit was asked last');
-  t.equal(kept(), 600n);
-  session.release();
+  t.equal(reserved(ANN), 400n, 'and nobody else has less');
+  t.equal(reserved(other), 0n, 'its process of another unit was asked last');
+  t.equal(reserved(), 600n);
+  session[Symbol.dispose]();
   t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
 
   const boundless = rule({ maxBytes: { every: 'unlimited' } });
@@ -88,7 +88,7 @@ t.test('what rules by unit reserve counts when somebody comes, and only as far a
   );
   await t.rejects(over.admit(renderer, 700n), { code: 'BUDGET_EXCEEDED' }, 'it is there only once');
   charge.settle();
-  held.release();
+  held[Symbol.dispose]();
 });
 
 t.test('policies that this device cannot keep', async (t) => {

@@ -1,12 +1,13 @@
 /**
  * A table of tickets on a clock of the test's, with a quota that counts and notes that are kept.
  */
+import { disposable } from '@vkmemd/proto';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { FailedTicketAttempts } from 'vkmemd/dist/memory/ticket/failed-attempts.js';
-import type { TicketTerms } from 'vkmemd/dist/memory/ticket/ticket.js';
-import { Tickets } from 'vkmemd/dist/memory/ticket/tickets.js';
+import { Tickets, type TicketTerms } from 'vkmemd/dist/memory/ticket/tickets.js';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 
-export const user = (uid: number) => ({ uid, gid: uid, pid: 1, groups: [] });
+export const user = (uid: number) => makeIdentity({ uid, gid: uid, pid: 1, groups: [] });
 export const MAKER = user(1);
 export const CLAIMANT = user(2);
 
@@ -20,16 +21,16 @@ export function table() {
   const notes: string[] = [];
   const take = () => {
     quota.taken += 1;
-    return () => {
+    return disposable(() => {
       quota.taken -= 1;
-    };
+    });
   };
   const note = (what: string) => void notes.push(what);
-  const guesses = new FailedTicketAttempts(note, () => clock.now);
+  const attempts = new FailedTicketAttempts(note, () => clock.now);
   const tickets = new Tickets(take, note, {
     now: () => clock.now,
     date: () => clock.now + clock.date,
-    guesses,
+    attempts,
   });
   const terms = (changes: Partial<TicketTerms> = {}): TicketTerms => ({
     allocation: fakeAllocation(),
@@ -40,5 +41,5 @@ export function table() {
     forUid: undefined,
     ...changes,
   });
-  return { clock, quota, notes, guesses, tickets, terms };
+  return { clock, quota, notes, attempts, tickets, terms };
 }

@@ -3,10 +3,9 @@
  * secret, and quotas get back what they gave.
  */
 import { inspect } from 'node:util';
-import { VkmemError } from '@vkmemd/proto';
+import { disposable, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
-import type { TicketTerms } from 'vkmemd/dist/memory/ticket/ticket.js';
-import { Tickets } from 'vkmemd/dist/memory/ticket/tickets.js';
+import { Tickets, type TicketTerms } from 'vkmemd/dist/memory/ticket/tickets.js';
 import { fc } from '../support/properties.js';
 import { CLAIMANT, fakeAllocation, MAKER, table, user } from './ticket-table.js';
 
@@ -57,20 +56,20 @@ t.test('whatever is wrong with it, it is the same', async (t) => {
 t.test('setting the date makes none longer or shorter', async (t) => {
   const { clock, tickets, terms } = table();
   const { secret, ticket } = tickets.create(MAKER, terms({ uses: 3 }));
-  const told = ticket.describe().expiresAt;
+  const reported = ticket.describe().expiresAt;
   for (const date of [1e12, -1e12]) {
     clock.date = date;
     tickets.expire();
     await tickets.redeem(secret, CLAIMANT, async () => {});
-    t.strictSame(ticket.describe().expiresAt, told);
+    t.strictSame(ticket.describe().expiresAt, reported);
   }
-  tickets.requireStanding(ticket);
+  tickets.requireValid(ticket);
   clock.now += 10_000;
   await t.rejects(
     tickets.redeem(secret, CLAIMANT, async () => {}),
     invalid,
   );
-  t.throws(() => tickets.requireStanding(ticket), invalid, 'nor does a claim that waited go on');
+  t.throws(() => tickets.requireValid(ticket), invalid, 'nor does a claim that waited go on');
 });
 
 t.test('expired ones are dropped by themselves, and a quota gets back what it gave', async (t) => {
@@ -87,7 +86,7 @@ t.test('expired ones are dropped by themselves, and a quota gets back what it ga
   t.same([tickets.size, quota.taken], [0, 0]);
 
   const real = new Tickets(
-    () => () => t.pass('given back'),
+    () => disposable(() => t.pass('given back')),
     () => {},
   );
   const { secret } = real.create(MAKER, terms({ validMs: 50 }));

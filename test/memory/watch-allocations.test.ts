@@ -2,33 +2,37 @@
  * Watching allocations without a daemon: what waits for whom and how much that may be, what exists and changes before it
  * is told, and that nobody listens when nobody watches.
  */
-import { channel } from 'node:diagnostics_channel';
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
-import { ALLOCATION_CHANNEL, publishEvent } from 'vkmemd/dist/memory/allocation/events.js';
+import { type AllocationEvent, publishEvent } from 'vkmemd/dist/memory/allocation/events.js';
 import type { Owned } from 'vkmemd/dist/memory/authority.js';
-import type { Domain } from 'vkmemd/dist/memory/domain.js';
-import { publishSessionEnd, SESSION_CHANNEL } from 'vkmemd/dist/memory/session/events.js';
+import { eventChannel } from 'vkmemd/dist/memory/event-channel.js';
+import type { SessionEvent } from 'vkmemd/dist/memory/session/events.js';
 import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { AllocationWatch } from 'vkmemd/dist/memory/watch/watch-allocations.js';
+import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 import { user } from './ticket-table.js';
 
 /** As much of an allocation as a watch looks at. */
 const fake = (name: string, ownerUid = 1, state = 'LIVE'): Allocation =>
-  ({ terms: { ownerUid }, describe: () => ({ name, state }) }) as unknown as Allocation;
+  ({ terms: { tenant: tenant(ownerUid) }, describe: () => ({ name, state }) }) as unknown as Allocation;
 
-/** A domain in which users see their own. */
-function domainWith(...existing: Allocation[]) {
-  const may = ({ uid }: { uid: number }, _purpose: unknown, { ownerUid }: Owned) => uid === ownerUid;
+/** A watch in which users see their own. */
+function watchOf(...existing: Allocation[]) {
+  const may = ({ uid }: { uid: number }, _purpose: unknown, { tenant: owner }: Owned) => uid === owner.uid;
   const registry = {
-    visibleTo: ({ uid }: { uid: number }) => existing.filter((one) => one.terms.ownerUid === uid),
+    visibleTo: ({ uid }: { uid: number }) => existing.filter((one) => one.terms.tenant.uid === uid),
   };
-  const domain = { authority: { may }, registry } as unknown as Domain;
-  const watch = new AllocationWatch(domain);
+  const allocationEvents = eventChannel<AllocationEvent>('allocation');
+  const sessionEvents = eventChannel<SessionEvent>('session');
+  const watch = new AllocationWatch({
+    ...{ authority: { may }, registry, allocationEvents, sessionEvents },
+  } as unknown as ConstructorParameters<typeof AllocationWatch>[0]);
   const { signal } = new AbortController();
   const follow = (uid = 1, from = false, session?: Session) =>
     watch.follow({ identity: user(uid), session, gone: () => false }, from, signal);
-  return { domain, watch, follow };
+  const endOf = (session: Session) => sessionEvents.publish({ event: 'ENDED', session });
+  return { events: allocationEvents, sessionEvents, endOf, watch, follow };
 }
 
 type Stream = ReturnType<AllocationWatch['follow']>;
@@ -40,19 +44,20 @@ const next = async (stream: Stream): Promise<string> => {
 /** Has a stream begin: what it waits for comes with the first event. */
 const begun = (stream: Stream) => next(stream);
 
-t.test('each domain and each user for itself, and nobody listens without a watcher', async (t) => {
-  const { domain, watch, follow } = domainWith();
-  const other = domainWith();
+t.test('each daemon and each user for itself, and nobody listens without a watcher', async (t) => {
+  const own = watchOf();
+  const { events, watch, follow } = own;
+  const other = watchOf();
   const listening = () =>
-    channel(ALLOCATION_CHANNEL).hasSubscribers || channel(SESSION_CHANNEL).hasSubscribers;
+    [own, other].some((each) => each.events.hasSubscribers || each.sessionEvents.hasSubscribers);
   t.notOk(listening());
   const [mine, theirs, elsewhere] = [follow(1), follow(2), other.follow(1)];
   const [first, second, third] = [begun(mine), begun(theirs), begun(elsewhere)];
   t.ok(listening());
   t.same([watch.size, other.watch.size], [2, 1]);
-  publishEvent(domain, 'CREATED', fake('a', 1));
-  publishEvent(other.domain, 'CREATED', fake('b', 1));
-  publishEvent(domain, 'CREATED', fake('c', 2));
+  publishEvent(events, 'CREATED', fake('a', 1));
+  publishEvent(other.events, 'CREATED', fake('b', 1));
+  publishEvent(events, 'CREATED', fake('c', 2));
   t.same(await Promise.all([first, second, third]), ['1 CREATED a', '1 CREATED c', '1 CREATED b']);
   for (const stream of [mine, theirs, elsewhere]) await stream.return(undefined as never);
   t.same([watch.size, other.watch.size], [0, 0]);
@@ -62,32 +67,32 @@ t.test('each domain and each user for itself, and nobody listens without a watch
 t.test('what exists is told as it is then; what happened before is not told again', async (t) => {
   const all = ['a', 'b', 'c', 'd'].map((name) => fake(name));
   const [a, b, c, d] = all as [Allocation, Allocation, Allocation, Allocation];
-  const { domain, follow } = domainWith(...all);
+  const { events, follow } = watchOf(...all);
   const stream = follow(1, true);
   t.equal(await next(stream), '1 CREATED a');
-  publishEvent(domain, 'DRAINING', a);
-  publishEvent(domain, 'DRAINING', b);
-  publishEvent(domain, 'DRAINING', c);
-  publishEvent(domain, 'FREED', c);
-  publishEvent(domain, 'CREATED', fake('e'));
+  publishEvent(events, 'DRAINING', a);
+  publishEvent(events, 'DRAINING', b);
+  publishEvent(events, 'DRAINING', c);
+  publishEvent(events, 'FREED', c);
+  publishEvent(events, 'CREATED', fake('e'));
   t.equal(await next(stream), '2 CREATED b', 'it drains, and is described so');
-  publishEvent(domain, 'FREED', b);
+  publishEvent(events, 'FREED', b);
   t.equal(await next(stream), '3 CREATED d', 'one that is gone is left out');
   t.same(
     [await next(stream), await next(stream), await next(stream)],
     ['4 DRAINING a', '5 CREATED e', '6 FREED b'],
     'and then what followed, in order',
   );
-  publishEvent(domain, 'FREED', d);
+  publishEvent(events, 'FREED', d);
   t.equal(await next(stream), '7 FREED d');
   await stream.return(undefined as never);
 });
 
 t.test('so many wait for one, and so many for all of a user', async (t) => {
-  const { domain, watch, follow } = domainWith();
+  const { events, watch, follow } = watchOf();
   const allocation = fake('x');
   const publish = (times: number, of = allocation) => {
-    for (let i = 0; i < times; i += 1) publishEvent(domain, 'GRANTED', of);
+    for (let i = 0; i < times; i += 1) publishEvent(events, 'GRANTED', of);
   };
   const behind = { code: 'UNAVAILABLE', reason: /1024 events behind/ };
   const one = follow();
@@ -107,8 +112,8 @@ t.test('so many wait for one, and so many for all of a user', async (t) => {
   publish(1000);
   const quick = follow();
   const reading = begun(quick);
-  const stranger = follow(2);
-  const strange = begun(stranger);
+  const unlisted = follow(2);
+  const strange = begun(unlisted);
   publish(22);
   t.equal(await reading, '1 GRANTED x');
   publish(1);
@@ -123,18 +128,18 @@ t.test('so many wait for one, and so many for all of a user', async (t) => {
   for (let at = 2; at <= 23; at += 1) await quick.next();
   publish(1);
   t.equal(await next(quick), '24 GRANTED x', 'not one that takes what comes');
-  for (const stream of [...slow, quick, stranger]) await stream.return(undefined as never);
+  for (const stream of [...slow, quick, unlisted]) await stream.return(undefined as never);
   t.equal(watch.size, 0);
 });
 
 t.test('it ends with its session, in place of what waits', async (t) => {
-  const { domain, follow } = domainWith();
+  const { endOf, follow } = watchOf();
   const session = { identity: user(1), ended: false } as unknown as Session;
   const another = { identity: user(1), ended: false } as unknown as Session;
   const stream = follow(1, false, session);
   const waiting = stream.next();
-  publishSessionEnd(domain, another);
-  publishSessionEnd(domain, session);
+  endOf(another);
+  endOf(session);
   await t.rejects(waiting, { code: 'SESSION_INVALID' });
   const late = follow(1, false, { ...session, ended: true } as Session);
   await t.rejects(late.next(), { code: 'SESSION_INVALID' }, 'one that has ended before');

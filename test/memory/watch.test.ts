@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { type BudgetReport, BudgetWatch } from 'vkmemd/dist/memory/watch/watch.js';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 
 /** A report that differs from others by one number. */
 const report = (sessions: number): BudgetReport => ({
@@ -15,7 +16,7 @@ const report = (sessions: number): BudgetReport => ({
   pressure: 'PRESSURE_NORMAL',
 });
 
-const identity = (uid: number) => ({ uid, gid: uid, pid: 1, groups: [] });
+const identity = (uid: number) => makeIdentity({ uid, gid: uid, pid: 1, groups: [] });
 const caller = (uid = 1) => ({ identity: identity(uid), session: undefined, gone: () => false });
 
 /** A watch on a number that a test sets. */
@@ -43,13 +44,13 @@ function scripted(takesMs = 0) {
 async function collect(
   watch: BudgetWatch,
   signal: AbortSignal,
-  told: (value: number) => void | Promise<void>,
+  reported: (value: number) => void | Promise<void>,
   who: Parameters<BudgetWatch['follow']>[0] = caller(),
 ): Promise<unknown> {
   // Many watchers of a test share one.
   setMaxListeners(0, signal);
   try {
-    for await (const { counts } of watch.follow(who, signal)) await told(counts?.sessions ?? -1);
+    for await (const { counts } of watch.follow(who, signal)) await reported(counts?.sessions ?? -1);
   } catch (failure) {
     return failure;
   }
@@ -61,16 +62,16 @@ const gone = new VkmemError('UNAVAILABLE', 'gone');
 t.test('the state at once, then each change, then the reason of the end', async (t) => {
   const { state, watch } = scripted();
   const end = new AbortController();
-  const told: number[] = [];
-  const ended = collect(watch, end.signal, (value) => void told.push(value));
+  const reported: number[] = [];
+  const ended = collect(watch, end.signal, (value) => void reported.push(value));
   await delay(20);
-  t.strictSame(told, [0], 'at once');
+  t.strictSame(reported, [0], 'at once');
   t.ok(watch.ticking);
   await delay(300);
-  t.strictSame(told, [0], 'nothing while nothing changes');
+  t.strictSame(reported, [0], 'nothing while nothing changes');
   state.value = 1;
   await delay(150);
-  t.strictSame(told, [0, 1]);
+  t.strictSame(reported, [0, 1]);
   end.abort(gone);
   t.equal(await ended, gone);
   t.equal(watch.size, 0);
@@ -112,22 +113,22 @@ t.test('at most 10 a second, one question for all, none beside another', async (
 t.test('a slow watcher is told the latest state, and not again what it knows', async (t) => {
   const { state, watch } = scripted();
   const end = new AbortController();
-  const told: number[] = [];
+  const reported: number[] = [];
   const ended = collect(watch, end.signal, async (value) => {
-    told.push(value);
-    if (told.length < 3) await delay(500);
+    reported.push(value);
+    if (reported.length < 3) await delay(500);
   });
   for (let i = 1; i <= 5; i += 1) {
     await delay(70);
     state.value = i;
   }
   await delay(400);
-  t.strictSame(told, [0, 5], 'what came and went in between is skipped');
+  t.strictSame(reported, [0, 5], 'what came and went in between is skipped');
   state.value = 6;
   await delay(150);
   state.value = 5;
   await delay(600);
-  t.strictSame(told, [0, 5], 'what is again as it was is no change');
+  t.strictSame(reported, [0, 5], 'what is again as it was is no change');
   end.abort(gone);
   await ended;
   t.notOk(watch.ticking);
@@ -137,11 +138,11 @@ t.test('a question that takes long', async (t) => {
   const { state, watch } = scripted(250);
   const first = new AbortController();
   const second = new AbortController();
-  const told: number[] = [];
-  const one = collect(watch, first.signal, (value) => void told.push(value));
+  const reported: number[] = [];
+  const one = collect(watch, first.signal, (value) => void reported.push(value));
   const two = collect(watch, second.signal, () => {});
   await delay(300);
-  t.strictSame(told, [0]);
+  t.strictSame(reported, [0]);
   t.equal(state.looks, 1, 'both had one question');
   await delay(100);
   t.equal(state.looking, 1, 'the next is under way');
@@ -151,10 +152,10 @@ t.test('a question that takes long', async (t) => {
   await two;
   t.equal(watch.size, 0);
   const third = new AbortController();
-  const again = collect(watch, third.signal, () => {});
+  const retried = collect(watch, third.signal, () => {});
   await delay(800);
   third.abort(gone);
-  await again;
+  await retried;
   await delay(300);
   t.notOk(state.overlapped, 'who comes meanwhile takes its answer');
   t.ok(state.looks <= 5, `${state.looks} questions`);
@@ -182,9 +183,9 @@ t.test('an ended session, a signal that is aborted before', async (t) => {
   await delay(50);
   session.ended = true;
   t.match(await ended, { code: 'SESSION_INVALID' });
-  const told: number[] = [];
-  t.equal(await collect(watch, AbortSignal.abort(gone), (value) => void told.push(value)), gone);
-  t.strictSame(told, []);
+  const reported: number[] = [];
+  t.equal(await collect(watch, AbortSignal.abort(gone), (value) => void reported.push(value)), gone);
+  t.strictSame(reported, []);
   t.equal(watch.size, 0);
 });
 
@@ -202,9 +203,9 @@ t.test('one user has so many', async (t) => {
   await Promise.all([...ends, other]);
   t.equal(watch.size, 0);
   const later = new AbortController();
-  const again = collect(watch, later.signal, () => {});
+  const retried = collect(watch, later.signal, () => {});
   await delay(20);
   t.equal(watch.size, 1, 'places are given back');
   later.abort(gone);
-  await again;
+  await retried;
 });

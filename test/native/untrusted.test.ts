@@ -118,10 +118,10 @@ t.test('a worker that is terminated leaves them to be closed', async (t) => {
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), {
     workerData: one.take(),
   });
-  const kept = new Promise((resolve) => worker.once('message', resolve));
+  const retained = new Promise((resolve) => worker.once('message', resolve));
   const peer = new Connection(other, { message: () => {}, close: () => {} });
   peer.send(bytes('first'), [nullFd()]);
-  t.equal(await kept, 'kept');
+  t.equal(await retained, 'kept');
   peer.send(bytes('second'), [nullFd()]);
   await worker.terminate();
   peer.close();

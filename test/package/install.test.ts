@@ -81,7 +81,7 @@ t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
     for (const socket of SOCKETS) t.equal(state(socket), 'active', socket);
     t.equal(state('vkmemd.service'), 'inactive', 'nobody has asked for anything yet');
     done('useradd', '--groups', 'vkmem', 'worker');
-    done('useradd', 'stranger');
+    done('useradd', 'outsider');
   });
 
   await t.test('a member of the group', async (t) => {
@@ -95,8 +95,8 @@ t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
     t.match(pattern('fill'), { bytes: 4 << 20, wrong: -1 });
   });
 
-  await t.test('a stranger', async (t) => {
-    const { status, stderr } = machine.runAs('stranger', 'vkmemctl', 'status');
+  await t.test('a user outside the group', async (t) => {
+    const { status, stderr } = machine.runAs('outsider', 'vkmemctl', 'status');
     t.equal(status, 1);
     t.match(stderr, /^vkmemctl: NOT_PERMITTED: .*control\.sock/);
   });

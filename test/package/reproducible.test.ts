@@ -7,7 +7,7 @@ import t from 'tap';
 import { builtAnew, builtPackage, noPackage } from './support.js';
 
 t.test('built again', { skip: noPackage, timeout: 300_000 }, async (t) => {
-  const [once, again] = [builtPackage(), builtAnew(t)];
-  t.not(once, again);
-  t.ok(readFileSync(once).equals(readFileSync(again)), 'it is the same');
+  const [once, second] = [builtPackage(), builtAnew(t)];
+  t.not(once, second);
+  t.ok(readFileSync(once).equals(readFileSync(second)), 'it is the same');
 });

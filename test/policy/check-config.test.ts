@@ -48,8 +48,8 @@ t.test('a policy that is well', async (t) => {
       'Limits: sessions = 100.',
       'Pressure: ELEVATED from 70 % of a heap on, CRITICAL from 90 %.',
       'Reservations may add up to more than a heap.',
-      'Whether reserved bytes fit the heaps is known only where the device is: it is not checked here.',
-      'The policy is well.',
+      'Whether reserved bytes fit the heaps is not checked: that needs the device.',
+      'The policy is valid.',
       '',
     ],
   );

@@ -1,6 +1,6 @@
 /**
  * Whom a daemon without a policy serves, by processes that really are somebody else: root, the daemon's own user,
- * members of its group, strangers. And what a message says of somebody changes nothing.
+ * members of its group, other users. And what a message says of somebody changes nothing.
  */
 import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { folderOf } from './support.js';
 
 /** Nobody has these ids. */
 const DAEMON = { uid: 64_001, gid: 64_002 };
-const STRANGER = 64_010;
+const UNLISTED = 64_010;
 
 const OPERATOR = { hello: 'served', session: 'served', named: 'served', list: 'served', reload: 'served' };
 const TENANT = { ...OPERATOR, reload: 'NOT_PERMITTED' };
@@ -24,27 +24,31 @@ t.test('without any file', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t, { user: DAEMON, configRoot });
   chmodSync(runtimeDir, 0o755);
   const visit = (uid: number, gid: number, ...groups: number[]) =>
-    asUser({ uid, gid, groups }, 'visitor.js', [runtimeDir]);
+    asUser({ uid, gid, groups }, 'probe-policy.js', [runtimeDir]);
   for (const socket of ['handoff.sock', 'control.sock']) {
     t.match(statSync(join(runtimeDir, socket)), DAEMON, `${socket} is the daemon's and its group's`);
   }
   t.strictSame(await visit(0, 0), OPERATOR, 'root');
-  t.strictSame(await visit(DAEMON.uid, STRANGER), OPERATOR, "the daemon's own user");
-  t.strictSame(await visit(STRANGER, DAEMON.gid), TENANT, 'a member of its group');
-  t.strictSame(await visit(STRANGER, STRANGER, 7, DAEMON.gid, 9), TENANT, 'by a supplementary group');
+  t.strictSame(await visit(DAEMON.uid, UNLISTED), OPERATOR, "the daemon's own user");
+  t.strictSame(await visit(UNLISTED, DAEMON.gid), TENANT, 'a member of its group');
+  t.strictSame(await visit(UNLISTED, UNLISTED, 7, DAEMON.gid, 9), TENANT, 'by a supplementary group');
   // Where the sockets' mode would let them in.
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
-  t.strictSame(await visit(STRANGER, STRANGER), REFUSED, 'a stranger is told so and hung up on');
-  t.strictSame(await visit(STRANGER, STRANGER, 7, 0), REFUSED, "root's group is nothing");
+  t.strictSame(
+    await visit(UNLISTED, UNLISTED),
+    REFUSED,
+    'another user is refused with a message and disconnected',
+  );
+  t.strictSame(await visit(UNLISTED, UNLISTED, 7, 0), REFUSED, "root's group is nothing");
 });
 
 t.test('with rules', { skip: noOtherUser ?? false }, async (t) => {
   const policy = `[[rule]]
-uid = ${STRANGER}
+uid = ${UNLISTED}
 connect = true
 lifetimes = "SESSION"
 [[rule]]
-group = ${STRANGER + 1}
+group = ${UNLISTED + 1}
 operator = true
 kinds = []
 [[rule]]
@@ -55,10 +59,10 @@ operator = false
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
   const visit = (uid: number, gid: number, ...groups: number[]) =>
-    asUser({ uid, gid, groups }, 'visitor.js', [runtimeDir]);
-  t.strictSame(await visit(STRANGER, 7), { ...TENANT, named: 'NOT_PERMITTED' }, 'what its rule gives');
+    asUser({ uid, gid, groups }, 'probe-policy.js', [runtimeDir]);
+  t.strictSame(await visit(UNLISTED, 7), { ...TENANT, named: 'NOT_PERMITTED' }, 'what its rule gives');
   const none = { session: 'NOT_PERMITTED', named: 'NOT_PERMITTED' };
-  t.strictSame(await visit(7, 7, STRANGER + 1), { ...OPERATOR, ...none }, 'an operator without kinds');
+  t.strictSame(await visit(7, 7, UNLISTED + 1), { ...OPERATOR, ...none }, 'an operator without kinds');
   t.strictSame(await visit(0, 0), TENANT, 'root, who is none here');
   t.strictSame(await visit(7, DAEMON.gid), REFUSED, "a member of the daemon's group, of whom no rule speaks");
 });

@@ -190,22 +190,22 @@ export const CASES: readonly (readonly [
   [
     'a share that is kept',
     '[[rule]]\nreserved_bytes = "share"\n',
-    ['2:18', /reserved_bytes: "share" cannot be kept for anybody/],
+    ['2:18', /reserved_bytes: "share" cannot be reserved/],
   ],
   [
     'everything kept',
     '[[rule]]\nreserved_bytes = { 0 = "unlimited" }\n',
-    ['2:24', /"unlimited" cannot be kept/],
+    ['2:24', /"unlimited" cannot be reserved/],
   ],
   [
     'more kept than may be had',
     '[[rule]]\nuid = 5\nmax_bytes = "1GiB"\nreserved_bytes = "2GiB"\n',
-    ['4:18', /more is kept than max_bytes lets the user have/],
+    ['4:18', /more is reserved than max_bytes allows/],
   ],
   [
     'on one heap',
     '[[rule]]\nuid = 5\nmax_bytes = { 1 = "10%" }\nreserved_bytes = "20%"\n',
-    ['4:18', /more is kept on heap 1 than/],
+    ['4:18', /more is reserved on heap 1 than/],
   ],
   [
     'elevated above critical',

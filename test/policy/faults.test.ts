@@ -22,7 +22,7 @@ for (const [what, text, ...faults] of CASES) {
   });
 }
 
-t.test('every fault of every file is told at once, in their order', async (t) => {
+t.test('every fault of every file is reported at once, in their order', async (t) => {
   const root = folderOf(t, {
     '/usr/lib/vkmemd/vkmemd.toml': '[[rule]]\nconect = true\nkinds = "ALL"\n[limits]\nsessions = "x"\n',
     [MAIN]: 'this is no TOML\n',

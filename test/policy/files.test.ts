@@ -131,8 +131,8 @@ t.test('what may not be read', { skip: noOtherUser ?? false }, async (t) => {
   chmodSync(root, 0o755);
   chmodSync(join(root, MAIN), 0o600);
   chmodSync(join(root, 'etc/vkmemd/conf.d'), 0o700);
-  const told = await asUser({ uid: 65_534, gid: 65_534, groups: [] }, 'check-config.js', [root]);
-  t.strictSame(told, [
+  const reported = await asUser({ uid: 65_534, gid: 65_534, groups: [] }, 'check-config.js', [root]);
+  t.strictSame(reported, [
     '/etc/vkmemd/conf.d: the folder cannot be read: EACCES.',
     '/etc/vkmemd/vkmemd.toml: the file cannot be read: EACCES.',
   ]);
@@ -145,8 +145,8 @@ t.test('what is odd', async (t) => {
   t.strictSame(
     warnings.map((warning) => findingText(warning).replaceAll(root, '')),
     [
-      '/etc/vkmemd/mine.toml: it is not read; what is meant to be belongs into /etc/vkmemd/conf.d.',
-      '/etc/vkmemd/vkmemd.toml: everybody may write it, and so decide who may do what.',
+      '/etc/vkmemd/mine.toml: the file is not read; to use it, move it to /etc/vkmemd/conf.d.',
+      '/etc/vkmemd/vkmemd.toml: the file is world-writable: every user can change the policy.',
     ],
   );
   const oddities = async (text: string) =>
@@ -167,17 +167,17 @@ t.test('what is odd', async (t) => {
   t.match(await oddities('\n[[rule]]\nuid = 5\n'), ['2:3 the rule gives nothing.']);
   t.match(await oddities('[[rule]]\nconnect = false\n'), [/^1:3 root may not connect/]);
   t.match(await oddities('[[rule]]\nconnect = false\noperator = true\n'), [
-    /makes operators of those/,
+    /makes operators of peers that it does not allow/,
     /root may not/,
   ]);
-  t.match(await oddities('[[rule]]\nreserved_bytes = "1MiB"\n'), [/kept for everybody, each/]);
+  t.match(await oddities('[[rule]]\nreserved_bytes = "1MiB"\n'), [/reserved for every user: their number/]);
   t.match(await oddities('[[rule]]\ngroup = 5\nreserved_bytes = "1MiB"\n'), [
-    /kept for whoever matches, each/,
+    /reserved for every user that matches: their number/,
   ]);
   const max = (over: string) =>
     `${over}[[rule]]\nuid = [5, 6]\nreserved_bytes = "50%"\n[[rule]]\nuid = 7\nreserved_bytes = "1%"\n`;
   t.match(await oddities(max('')), [
-    '4:3 with this rule 101 % of a heap are kept; overcommit = true would allow that.',
+    '4:3 with this rule 101 % of a heap are reserved; overcommit = true would allow that.',
   ]);
   t.strictSame(await oddities(max('overcommit = true\n')), []);
 });

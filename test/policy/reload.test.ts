@@ -62,9 +62,9 @@ t.test('SIGHUP', async (t) => {
   t.ok((await wire.ask({ allocate: small })).message.allocate, 'and a good one is used again');
   for (const fd of held.fds) fd.close();
   wire.close();
-  const told = () => messages.filter((message) => !message.startsWith('STATUS='));
-  await until(() => told().length === 7);
-  t.match(told(), [
+  const reported = () => messages.filter((message) => !message.startsWith('STATUS='));
+  await until(() => reported().length === 7);
+  t.match(reported(), [
     /^READY=1\nSTATUS=\d+ allocations?, .*; device /,
     /^RELOADING=1\nMONOTONIC_USEC=\d+$/,
     /^READY=1\nSTATUS=\d+ allocations?, .*; device /,
@@ -149,18 +149,18 @@ t.test('it is for operators', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
-  const visit = () => asUser({ uid: OTHER_UID, gid: OTHER_UID, groups: [] }, 'visitor.js', [runtimeDir]);
+  const visit = () => asUser({ uid: OTHER_UID, gid: OTHER_UID, groups: [] }, 'probe-policy.js', [runtimeDir]);
   t.match(await visit(), { hello: 'served', reload: 'NOT_PERMITTED' });
   writeFileSync(config, `${ANYBODY}[[rule]]\nuid = ${OTHER_UID}\noperator = true\n`);
   await using control = connectControl({ runtimeDir });
-  t.strictSame({ ...(await control.reloadPolicy()) }, { files: [config], rules: 2 });
+  t.strictSame({ ...(await control.policy.reload()) }, { files: [config], rules: 2 });
   t.match(await visit(), { hello: 'served', reload: 'served' }, 'whoever the policy makes one');
 });
 
 t.test('vkmemctl reload', async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
-  const told = await vkmemctl(runtimeDir, 'reload');
-  t.strictSame(told, {
+  const reported = await vkmemctl(runtimeDir, 'reload');
+  t.strictSame(reported, {
     code: 0,
     stdout: `ORDER  FILE\n    1  ${config}\n\nThe policy is in force: 1 file, 1 rule.\n`,
     stderr: '',
@@ -185,8 +185,8 @@ t.test('one at a time, and none is missed', async (t) => {
       reads.push((outcome) => (outcome instanceof Policy ? resolve(outcome) : reject(outcome)));
     });
   });
-  const told: Policy[] = [];
-  authority.onReplaced((replaced) => told.push(replaced));
+  const reported: Policy[] = [];
+  authority.onReplaced((replaced) => reported.push(replaced));
   const settled = async () => new Promise((resolve) => setImmediate(resolve));
   const first = reload.run();
   await settled();
@@ -208,5 +208,5 @@ t.test('one at a time, and none is missed', async (t) => {
   const last = policy();
   reads[2]?.(last);
   t.equal(await later, last);
-  t.strictSame(told, [good, last], 'whoever listens is told of those that are in force');
+  t.strictSame(reported, [good, last], 'listeners get those that are in force');
 });

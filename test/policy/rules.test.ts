@@ -21,7 +21,7 @@ t.test('without a file', async (t) => {
     t.strictSame(rights.maxBytes, { every: 'share' }, 'an equal share of each heap');
     t.strictSame(rights.reservedBytes, { every: { bytes: 0n } });
   }
-  t.strictSame(policy.rightsOf(peer(5, { groups: [7] })), NO_RIGHTS, 'a stranger has nothing');
+  t.strictSame(policy.rightsOf(peer(5, { groups: [7] })), NO_RIGHTS, 'a user that no rule names has nothing');
   t.equal(new Policy({ rules: [] }, { uid: 0, gid: 901 }).rightsOf(peer(900)).operator, false);
   t.strictSame(policy.limits, DEFAULT_LIMITS);
 });

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { findingText, PolicyError } from 'vkmemd/dist/policy/findings.js';
 import type { Identity } from 'vkmemd/dist/policy/identity.js';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { type LoadedPolicy, loadPolicy, type PolicySettings } from 'vkmemd/dist/policy/load.js';
 import { temporaryFolder } from '../support/daemon.js';
 
@@ -45,5 +46,5 @@ export async function faultsOf(root: string, more: Partial<PolicySettings> = {})
 
 /** A peer, as the kernel would describe it. */
 export function peer(uid: number, more: Partial<Identity> = {}): Identity {
-  return { uid, gid: uid, pid: 1, groups: [], ...more };
+  return makeIdentity({ uid, gid: uid, pid: 1, groups: [], ...more });
 }

@@ -8,8 +8,10 @@ import { chmodSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasExited, Listener, type OwnedFd, type PeerIdentity } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
-import { identityOf, UnitPattern, unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
+import { identityOf, unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
+import { UnitPattern } from 'vkmemd/dist/policy/unit-pattern.js';
 import { hasPeerPidfd } from 'vkmemd/dist/policy/warnings.js';
 import { asUser } from '../support/as-user.js';
 import { controlGroup, MOVED } from '../support/control-group.js';
@@ -145,7 +147,8 @@ t.test('who is gone, and whose number is another process now', async (t) => {
     return;
   }
   t.equal(hasExited(first.pidfd), false);
-  const { pidfd: _pidfd, ...identity } = first;
+  const { pidfd: _pidfd, ...seen } = first;
+  const identity = makeIdentity(seen);
   t.strictSame(identityOf(first, new Policy({ rules: [] })), identity, 'nothing is read where no rule asks');
   const unit = typeof group === 'string' ? unitOf(readFileSync('/proc/self/cgroup', 'utf8')) : group.unit;
   t.strictSame(identityOf(first, asking), { ...identity, unit });
@@ -184,7 +187,8 @@ t.test('a rule for a unit', { skip: noOtherUser ?? false }, async (t) => {
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
   const who = { uid: OTHER_UID, gid: OTHER_UID, groups: [] };
-  const inside = (folder: string) => asUser(who, 'visitor.js', [runtimeDir], ['sh', '-c', MOVED, folder]);
+  const inside = (folder: string) =>
+    asUser(who, 'probe-policy.js', [runtimeDir], ['sh', '-c', MOVED, folder]);
   const served = {
     hello: 'served',
     session: 'NOT_PERMITTED',
@@ -199,5 +203,5 @@ t.test('a rule for a unit', { skip: noOtherUser ?? false }, async (t) => {
   rmdirSync(below);
   if (unitOf(readFileSync('/proc/self/cgroup', 'utf8')) === group.unit) return;
   const refused = { hello: 'NOT_PERMITTED', closed: true, list: 'NOT_PERMITTED', reload: 'NOT_PERMITTED' };
-  t.strictSame(await asUser(who, 'visitor.js', [runtimeDir]), refused, 'the same user outside of it');
+  t.strictSame(await asUser(who, 'probe-policy.js', [runtimeDir]), refused, 'the same user outside of it');
 });

@@ -55,9 +55,9 @@ function examine(name: string, bytes: Uint8Array): AnyMessage | undefined {
     deepStrictEqual(failure.code, 'PROTOCOL_ERROR');
     return undefined;
   }
-  const again = pack(name, message);
-  deepStrictEqual(unpack(name, again), message, `${name} after encoding it again`);
-  deepStrictEqual(pack(name, unpack(name, again)), again, `the bytes of ${name}`);
+  const second = pack(name, message);
+  deepStrictEqual(unpack(name, second), message, `${name} after encoding it again`);
+  deepStrictEqual(pack(name, unpack(name, second)), second, `the bytes of ${name}`);
   return message;
 }
 

@@ -21,7 +21,7 @@ const COPIED = [
 ];
 const LINKED = [
   ...['proto/vkmem', 'proto/google', 'client/typescript/bin', 'daemon/bin', 'systemd'],
-  ...['test/native/build', 'test/layer', 'test/support'],
+  ...['test/native/build', 'test/layer', 'test/support', 'proto/kernel'],
 ];
 
 /** Makes it in an empty folder. */
@@ -41,6 +41,6 @@ export function makeOverlay(folder: string): void {
     if (!OURS.includes(name)) link(join('node_modules', name), join(root, 'node_modules', name));
   }
   link('node_modules/@vkmemd/proto', '../../proto');
-  link('node_modules/@vkmemd/client', '../../client');
+  link('node_modules/@vkmemd/client', '../../client/typescript');
   link('node_modules/vkmemd', '../daemon');
 }

@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import { FakeLayer } from '../support/fake-layer.js';
-import { Kept, until } from '../support/kept.js';
+import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { controlled, list, nothingLeft } from './support.js';
 
 const OPAQUE = ['KIND_OPAQUE_FD'] as const;
@@ -12,9 +12,9 @@ const MAPPABLE = ['KIND_MAPPABLE'] as const;
 
 t.test('a lost device', { timeout: 120_000 }, async (t) => {
   const layer = new FakeLayer(t);
-  const kept = await Kept.start(t, { env: layer.environment });
+  const daemon = await SupervisedDaemon.start(t, { env: layer.environment });
   const probes = layer.calls('vkAllocateMemory').length;
-  const wire = await kept.open();
+  const wire = await daemon.open();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: MAPPABLE, name: 'mapped' } });
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
   // A device that is opened makes so many calls, at the start too; then there is one for what is mapped.
@@ -23,16 +23,16 @@ t.test('a lost device', { timeout: 120_000 }, async (t) => {
     (_, i) => `fail vkAllocateMemory ${probes + 2 + i} VK_ERROR_OUT_OF_DEVICE_MEMORY`,
   );
   layer.script(...refused);
-  await kept.kill();
-  await kept.serving();
+  await daemon.kill();
+  await daemon.serving();
   const stateOf = async (wanted: string) =>
-    (await list(kept)).find(({ name }) => name === wanted)?.state ?? 'none';
+    (await list(daemon)).find(({ name }) => name === wanted)?.state ?? 'none';
   t.equal(await stateOf('opaque'), 'ALLOCATION_STATE_DEGRADED');
   layer.script('fail vkQueueSubmit 1 VK_ERROR_DEVICE_LOST', ...refused);
   const fill = { fill: { allocation: { name: 'mapped' }, pattern: 1 } };
-  const filled = () => controlled(kept, (control) => control.call('Transfer', fill));
+  const filled = () => controlled(daemon, (control) => control.call('Transfer', fill));
   await t.rejects(filled(), { code: 'DEVICE_LOST' });
-  await until('another device', () => (/the device serves again/.test(kept.log) ? true : undefined));
+  await until('another device', () => (/the device serves again/.test(daemon.log) ? true : undefined));
   t.equal(await stateOf('opaque'), 'ALLOCATION_STATE_DEGRADED', 'it is there still');
   layer.script();
   await until('the memory on the device', async () =>
@@ -40,8 +40,8 @@ t.test('a lost device', { timeout: 120_000 }, async (t) => {
   );
   await filled();
   for (const name of ['mapped', 'opaque']) {
-    await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name } }));
+    await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name } }));
   }
   wire.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });

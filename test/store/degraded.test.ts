@@ -5,19 +5,19 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { get } from '../admin/support.js';
-import { Kept } from '../support/kept.js';
+import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { allocate, budget, claim, controlled, holds, list, nothingLeft, rewritten } from './support.js';
 
 const OPAQUE = ['KIND_OPAQUE_FD'] as const;
 
 t.test('another driver than before', async (t) => {
-  const kept = await Kept.start(t);
-  const wire = await kept.open();
+  const daemon = await SupervisedDaemon.start(t);
+  const wire = await daemon.open();
   const mapped = await allocate(wire, 0x21, { name: 'mapped' });
   await wire.ask({ release: { grantId: mapped.grantId } });
   mapped.fd.close();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
-  await rewritten(kept, ({ allocations }) => {
+  await rewritten(daemon, ({ allocations }) => {
     for (const record of allocations.all) {
       const madeBy = { ...record.madeBy, driverUuid: Buffer.alloc(16, 1) };
       // Another device's types and heaps are others too.
@@ -26,10 +26,10 @@ t.test('another driver than before', async (t) => {
     }
   });
   for (const restart of ['the first', 'the second']) {
-    const states = Object.fromEntries((await list(kept)).map(({ name, state }) => [name, state]));
+    const states = Object.fromEntries((await list(daemon)).map(({ name, state }) => [name, state]));
     const expected = { mapped: 'ALLOCATION_STATE_LIVE', opaque: 'ALLOCATION_STATE_DEGRADED' };
     t.strictSame(states, expected, `after ${restart} restart`);
-    await rewritten(kept, ({ allocations }) => {
+    await rewritten(daemon, ({ allocations }) => {
       const { mapped, opaque } = Object.fromEntries(allocations.all.map((one) => [one.terms.name, one]));
       t.not(mapped?.plan.memoryTypeIndex, 31, 'host memory is planned for the driver that there is');
       t.not(mapped?.madeBy.driverUuid[0], 1, 'and is its own');
@@ -38,66 +38,68 @@ t.test('another driver than before', async (t) => {
   }
   // Whatever is offered again is offered within this time.
   await setTimeout(2000);
-  t.match((await list(kept)).find(({ name }) => name === 'opaque')?.state, 'ALLOCATION_STATE_DEGRADED');
-  t.match(kept.log, /The driver was 01010101-/, 'the operator is told');
-  const again = await kept.open();
-  const held = await claim(again, { name: 'mapped' });
+  t.match((await list(daemon)).find(({ name }) => name === 'opaque')?.state, 'ALLOCATION_STATE_DEGRADED');
+  t.match(daemon.log, /The driver was 01010101-/, 'it is logged for the operator');
+  const reconnected = await daemon.open();
+  const held = await claim(reconnected, { name: 'mapped' });
   t.ok(holds(held, 0x21), 'host memory has its bytes');
   held.fd.close();
-  const { message, fds } = await again.ask({ claim: { allocation: { name: 'opaque' }, kinds: OPAQUE } });
-  t.equal(fds.length, 1, 'the fd that is kept is granted');
-  t.equal(message.claim?.grants[0]?.driverUuid[0], 1, 'and who has it is told whose it is');
+  const { message, fds } = await reconnected.ask({
+    claim: { allocation: { name: 'opaque' }, kinds: OPAQUE },
+  });
+  t.equal(fds.length, 1, 'the stored fd is granted');
+  t.equal(message.claim?.grants[0]?.driverUuid[0], 1, 'with the driver that made it');
   for (const fd of fds) fd.close();
   const fill = { fill: { allocation: { name: 'opaque' }, pattern: 1 } };
   await t.rejects(
-    controlled(kept, (control) => control.call('Transfer', fill)),
+    controlled(daemon, (control) => control.call('Transfer', fill)),
     { code: 'DEGRADED' },
     'the device does not have it',
   );
   for (const name of ['mapped', 'opaque']) {
-    await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name } }));
+    await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name } }));
   }
-  again.close();
+  reconnected.close();
   wire.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });
 
 t.test('published memory', async (t) => {
-  const kept = await Kept.start(t);
-  const wire = await kept.open();
+  const daemon = await SupervisedDaemon.start(t);
+  const wire = await daemon.open();
   const held = await allocate(wire, 0x31, { name: 'model', publishable: true } as object);
   await wire.ask({ publish: { allocation: { name: 'model' } } });
-  await kept.kill();
-  await kept.serving();
-  const [allocation] = await list(kept);
+  await daemon.kill();
+  await daemon.serving();
+  const [allocation] = await list(daemon);
   t.match(allocation, { state: 'ALLOCATION_STATE_DEGRADED', published: true, kept: true });
-  const again = await kept.open();
-  const second = await claim(again, { name: 'model' });
+  const reconnected = await daemon.open();
+  const second = await claim(reconnected, { name: 'model' });
   t.ok(holds(second, 0x31), 'it is granted to read, bytes and all');
   const rw = { allocation: { name: 'model' }, kinds: ['KIND_MAPPABLE'] as const };
-  await t.rejects(again.ask({ claim: rw }), { code: 'PUBLISHED' }, 'and not to write');
+  await t.rejects(reconnected.ask({ claim: rw }), { code: 'PUBLISHED' }, 'and not to write');
   for (const { fd } of [held, second]) fd.close();
-  await again.ask({ free: { allocation: { name: 'model' } } });
-  again.close();
+  await reconnected.ask({ free: { allocation: { name: 'model' } } });
+  reconnected.close();
   wire.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });
 
 t.test('what an operator sees', async (t) => {
-  const kept = await Kept.start(t);
-  const wire = await kept.open();
+  const daemon = await SupervisedDaemon.start(t);
+  const wire = await daemon.open();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
-  t.equal((await list(kept))[0]?.kept, true);
+  t.equal((await list(daemon))[0]?.kept, true);
   for (const restarts of [1, 2]) {
-    await kept.kill();
-    await kept.serving();
-    const { text } = await get(kept.runtimeDir, '/metrics');
+    await daemon.kill();
+    await daemon.serving();
+    const { text } = await get(daemon.runtimeDir, '/metrics');
     t.match(text, new RegExp(`^vkmemd_restarts_survived ${restarts}$`, 'm'));
     t.match(text, /^vkmemd_allocations\{.*state="LIVE".*\} 1$/m);
   }
-  t.match((await budget(kept)).counts, { allocations: 1, sessions: 0 });
-  t.match(kept.log, /what outlived the daemon before this one is back/);
-  await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'opaque' } }));
+  t.match((await budget(daemon)).counts, { allocations: 1, sessions: 0 });
+  t.match(daemon.log, /what outlived the daemon before this one is back/);
+  await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name: 'opaque' } }));
   wire.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });

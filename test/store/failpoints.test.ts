@@ -4,7 +4,7 @@
  */
 import type { OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
-import { type Greeted, Kept, until } from '../support/kept.js';
+import { type Greeted, SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { budget, holds, kinds, list, nothingLeft } from './support.js';
 
 /** Where it dies, and whether what was being made is there afterwards. */
@@ -18,47 +18,47 @@ const MAKING = [
 const FREEING = ['draining:written', 'gone:nothing', 'gone:written'] as const;
 
 /** Asks, and waits until the daemon is gone and serves again. */
-async function dieAt(kept: Kept, wire: Greeted, point: string, body: object): Promise<void> {
-  const pid = await until('a daemon', () => kept.pid);
-  kept.failAt(point);
+async function dieAt(daemon: SupervisedDaemon, wire: Greeted, point: string, body: object): Promise<void> {
+  const pid = await until('a daemon', () => daemon.pid);
+  daemon.failAt(point);
   wire.send(body);
   await wire.closed;
-  await kept.gone(pid);
-  await kept.serving();
+  await daemon.gone(pid);
+  await daemon.serving();
 }
 
 t.test('while it is made', async (t) => {
-  const kept = await Kept.start(t);
+  const daemon = await SupervisedDaemon.start(t);
   for (const [point, exists] of MAKING) {
-    const wire = await kept.open();
+    const wire = await daemon.open();
     const request = { sizeBytes: 8192n, kinds, grantKinds: kinds, requestId: point };
-    await dieAt(kept, wire, point, { allocate: request });
-    const before = await list(kept);
+    await dieAt(daemon, wire, point, { allocate: request });
+    const before = await list(daemon);
     t.equal(before.length, exists ? 1 : 0, `${point}: it ${exists ? 'exists' : 'does not'}`);
     const token = wire.welcome.sessionToken;
-    const again = await kept.open({ token, grantIds: [] });
-    t.equal(again.welcome.restored, exists, 'a session that has something is there');
-    const { message, fds } = await again.ask({ allocate: request });
+    const second = await daemon.open({ token, grantIds: [] });
+    t.equal(second.welcome.restored, exists, 'a session that has something is there');
+    const { message, fds } = await second.ask({ allocate: request });
     const [fd] = fds as [OwnedFd];
     t.equal(message.allocate?.allocation?.id ?? '', before[0]?.id ?? message.allocate?.allocation?.id);
     t.ok(holds({ id: '', grantId: 0n, fd }, 0), 'asked again, there is one, and its bytes are zero');
-    t.equal((await budget(kept)).counts?.allocations, 1);
-    t.equal((await budget(kept)).counts?.grants, 1);
+    t.equal((await budget(daemon)).counts?.allocations, 1);
+    t.equal((await budget(daemon)).counts?.grants, 1);
     fd.close();
-    again.close();
+    second.close();
     wire.close();
-    await nothingLeft(t, kept);
+    await nothingLeft(t, daemon);
   }
 });
 
 t.test('while it is freed', async (t) => {
-  const kept = await Kept.start(t);
+  const daemon = await SupervisedDaemon.start(t);
   for (const point of FREEING) {
-    const wire = await kept.open();
+    const wire = await daemon.open();
     const { message } = await wire.ask({ allocate: { sizeBytes: 8192n, kinds, name: 'one' } });
     const id = message.allocate?.allocation?.id ?? '';
-    await dieAt(kept, wire, point, { free: { allocation: { id } } });
+    await dieAt(daemon, wire, point, { free: { allocation: { id } } });
     wire.close();
-    await nothingLeft(t, kept);
+    await nothingLeft(t, daemon);
   }
 });

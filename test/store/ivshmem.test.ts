@@ -1,30 +1,30 @@
 /**
  * A daemon that is killed while machines are attached: what they have mapped stays, their connections stay open, doorbells go on
- * ringing; the next daemon takes all of it up, tells who comes and goes, and those who went meanwhile.
+ * ringing; the next daemon continues all of it, and announces joins and leaves, those of meanwhile included.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { IvshmemGuest, ivshmemArguments } from '../support/ivshmem-guest.js';
 import { IvshmemWire, SilentVmm } from '../support/ivshmem-wire.js';
-import { Kept, until } from '../support/kept.js';
 import { noQemu, Qemu } from '../support/qemu.js';
+import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { between, nothingLeft } from './support.js';
 
 const SIZE = 1n << 20n;
 
-t.test('machines go on through a restart', { skip: noQemu ?? false }, async (t) => {
-  const kept = await Kept.start(t, { policy: '[limits]\nhandshake_ms = 1000\n' });
-  const { runtimeDir } = kept;
+t.test('machines continue through a restart', { skip: noQemu ?? false }, async (t) => {
+  const daemon = await SupervisedDaemon.start(t, { policy: '[limits]\nhandshake_ms = 1000\n' });
+  const { runtimeDir } = daemon;
   const client = await connect({ runtimeDir });
   const memory = await client.allocate({ name: 'frames', size: SIZE });
-  const { path } = await client.control.serveIvshmem({ name: 'frames' }, { vectors: 2 });
+  const { path } = await client.control.ivshmem.serve({ name: 'frames' }, { vectors: 2 });
   const machine = await Qemu.start(t, ivshmemArguments(path, 2));
   const doomed = await Qemu.start(t, ivshmemArguments(path, 2));
   const guest = await IvshmemGuest.of(machine);
-  const worker = await client.joinIvshmem({ name: 'frames' });
+  const worker = await client.ivshmem.join({ name: 'frames' });
   const wire = new IvshmemWire(path);
   t.strictSame(
-    await wire.told(11),
+    await wire.received(11),
     ['0', '3', '-1+', '0+', '0+', '1+', '1+', '2+', '2+', '3+', '3+'],
     'everybody who is there, in the order of ids, the newcomer last',
   );
@@ -32,7 +32,7 @@ t.test('machines go on through a restart', { skip: noQemu ?? false }, async (t) 
   const left: number[] = [];
   worker.on('leave', (id) => left.push(id));
 
-  await between(kept, async () => {
+  await between(daemon, async () => {
     const view = memory.map();
     t.same(Buffer.from(view.bytes.subarray(0, 6)).toString(), 'before', 'memory stays mapped');
     await guest.write(0n, Buffer.from('during'));
@@ -44,10 +44,10 @@ t.test('machines go on through a restart', { skip: noQemu ?? false }, async (t) 
     await doomed.kill();
   });
   await until('the one who went meanwhile is missed', () => left.includes(1) || undefined);
-  t.strictSame(await wire.told(1), ['1'], 'everybody is told, once');
+  t.strictSame(await wire.received(1), ['1'], 'it is announced to all, once');
   t.notOk(wire.hungUp, 'nobody was hung up on');
   t.strictSame(
-    (await client.control.listIvshmem()).map((server) => [server.path, server.peers.map(({ id }) => id)]),
+    (await client.control.ivshmem.list()).map((server) => [server.path, server.peers.map(({ id }) => id)]),
     [[path, [0, 2, 3]]],
     'the socket is where it was, and so is everybody',
   );
@@ -55,36 +55,36 @@ t.test('machines go on through a restart', { skip: noQemu ?? false }, async (t) 
   const late = await Qemu.start(t, ivshmemArguments(path, 2));
   const newcomer = await IvshmemGuest.of(late);
   t.same(await newcomer.position(), 4, 'ids of before are not given again');
-  t.strictSame(await wire.told(2), ['4+', '4+'], 'who was there before hears of who comes after');
+  t.strictSame(await wire.received(2), ['4+', '4+'], 'who was there before hears of who comes after');
   await newcomer.ring(0, 0);
   await guest.interrupt(0);
   t.same((await newcomer.read(0n, 6)).toString(), 'during', 'and has the same memory');
   await late.quit();
-  t.strictSame(await wire.told(1), ['4']);
+  t.strictSame(await wire.received(1), ['4']);
 
   const silent = new SilentVmm(path);
   await until('it is among the peers', async () => {
-    const [server] = await client.control.listIvshmem();
+    const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 4 || undefined;
   });
-  await between(kept, async () => {});
+  await between(daemon, async () => {});
   await until('the one who read nothing is given up', async () => {
-    const [server] = await client.control.listIvshmem();
+    const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 3 || undefined;
   });
   silent.close();
   t.notOk(wire.hungUp, 'a second restart changes nothing for the others');
-  t.strictSame((await wire.told(1)).at(-1), '5', 'and they hear of its end');
+  t.strictSame((await wire.received(1)).at(-1), '5', 'and they hear of its end');
 
   wire.close();
   worker.close();
   await machine.quit();
   await until('nobody is there', async () => {
-    const [server] = await client.control.listIvshmem();
+    const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 0 || undefined;
   });
   await memory.free();
-  t.strictSame(await client.control.listIvshmem(), [], 'the offer ends with its memory');
+  t.strictSame(await client.control.ivshmem.list(), [], 'the offer ends with its memory');
   await client.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });

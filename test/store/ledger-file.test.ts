@@ -9,9 +9,10 @@ import t from 'tap';
 import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { plainEnvironment, plainNode, temporaryFolder } from '../support/daemon.js';
 
-const head = { version: 2, restarts: 3 };
+const head = { version: 3, restarts: 3 };
 const session = {
   id: 7n,
+  tenant: 'uid:1',
   identity: { uid: 1, gid: 2, pid: 3, groups: [4], unit: undefined },
   tokenHash: 'hash',
   clientName: 'test',

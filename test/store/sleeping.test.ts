@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
-import { Kept, until } from '../support/kept.js';
+import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { allocate, budget, controlled, list, nothingLeft, rewritten } from './support.js';
 
 /** Starts a client of programs/, which says when it has what it wants. */
@@ -35,8 +35,8 @@ function fdsOf(pid: number, what: RegExp): string[] {
 }
 
 /** The pidfds of the daemon, and those of them whose end its event loop would hear of. */
-async function pidfds(kept: Kept): Promise<{ open: number; watched: number }> {
-  const pid = await until('a daemon', () => kept.pid);
+async function pidfds(daemon: SupervisedDaemon): Promise<{ open: number; watched: number }> {
+  const pid = await until('a daemon', () => daemon.pid);
   const open = fdsOf(pid, /pidfd/);
   const polls = fdsOf(pid, /eventpoll/).map((fd) => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
   const watched = open.filter((fd) => polls.some((text) => new RegExp(`^tfd: +${fd} `, 'm').test(text)));
@@ -45,57 +45,57 @@ async function pidfds(kept: Kept): Promise<{ open: number; watched: number }> {
 
 t.test('a process that ends while its memory is imported', async (t) => {
   const layer = new FakeLayer(t);
-  const kept = await Kept.start(t, { env: layer.environment });
+  const daemon = await SupervisedDaemon.start(t, { env: layer.environment });
   const probes = layer.calls('vkAllocateMemory').length;
-  const holder = await client('holder', kept.runtimeDir);
+  const holder = await client('holder', daemon.runtimeDir);
   layer.script(`delay vkAllocateMemory ${probes + 1} 6000`);
-  await kept.kill();
+  await daemon.kill();
   await until('an import, with the process watched', async () => {
-    return (await pidfds(kept)).watched === 1 ? true : undefined;
+    return (await pidfds(daemon)).watched === 1 ? true : undefined;
   });
   holder.kill('SIGKILL');
-  await until('its end to be seen', async () => ((await pidfds(kept)).open === 0 ? true : undefined));
+  await until('its end to be seen', async () => ((await pidfds(daemon)).open === 0 ? true : undefined));
   layer.script();
-  await kept.serving();
+  await daemon.serving();
   await until('the end of its session', async () => {
-    return (await budget(kept)).counts?.sessions === 0 ? true : undefined;
+    return (await budget(daemon)).counts?.sessions === 0 ? true : undefined;
   });
   t.strictSame(
-    (await list(kept)).map(({ name }) => name),
+    (await list(daemon)).map(({ name }) => name),
     ['stays'],
     'its memory ends with it',
   );
-  await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'stays' } }));
-  await nothingLeft(t, kept);
+  await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name: 'stays' } }));
+  await nothingLeft(t, daemon);
 });
 
 t.test('a session that has nothing any more', async (t) => {
-  const kept = await Kept.start(t);
-  const wire = await kept.open();
+  const daemon = await SupervisedDaemon.start(t);
+  const wire = await daemon.open();
   const held = await allocate(wire, 0x11);
   held.fd.close();
   await wire.ask({ free: { allocation: { id: held.id } } });
-  await kept.kill();
-  await kept.serving();
-  t.match(await pidfds(kept), { open: 0 }, 'its process is not watched');
+  await daemon.kill();
+  await daemon.serving();
+  t.match(await pidfds(daemon), { open: 0 }, 'its process is not watched');
   wire.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });
 
-t.test('a session that ended, with rights that are gone', async (t) => {
-  const kept = await Kept.start(t);
-  const wire = await kept.open();
+t.test('a session that ended, with locks that were released', async (t) => {
+  const daemon = await SupervisedDaemon.start(t);
+  const wire = await daemon.open();
   const held = await allocate(wire, 0x22, { name: 'one', sharing: 'SHARING_EXCLUSIVE' } as object);
   held.fd.close();
   await wire.ask({ release: { grantId: held.grantId } });
   wire.close();
-  const departed = await client('departed', kept.runtimeDir, 'one');
-  await until('its end', async () => ((await budget(kept)).counts?.sessions === 0 ? true : undefined));
-  await rewritten(kept, ({ grants }) => {
+  const orphaned = await client('orphaning', daemon.runtimeDir, 'one');
+  await until('its end', async () => ((await budget(daemon)).counts?.sessions === 0 ? true : undefined));
+  await rewritten(daemon, ({ grants }) => {
     for (const { id } of grants.all) grants.remove(id);
   });
-  t.match(await pidfds(kept), { open: 0 }, 'its process is not watched');
-  departed.kill('SIGKILL');
-  await controlled(kept, (control) => control.call('FreeAllocation', { allocation: { name: 'one' } }));
-  await nothingLeft(t, kept);
+  t.match(await pidfds(daemon), { open: 0 }, 'its process is not watched');
+  orphaned.kill('SIGKILL');
+  await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name: 'one' } }));
+  await nothingLeft(t, daemon);
 });

@@ -5,16 +5,15 @@
 import { join } from 'node:path';
 import { closeAll, DatagramReceiver, type Decoded, decode, encode } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
-import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
-import { beginSession, endSession, free } from 'vkmemd/dist/memory/allocation/draining.js';
-import { Domain } from 'vkmemd/dist/memory/domain.js';
-import { allocate as allocateFor } from 'vkmemd/dist/requests/allocate.js';
+import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
+import { makeHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { PersistentState } from 'vkmemd/dist/store/persistent-state.js';
 import { NotifyFdStore } from 'vkmemd/dist/systemd/fd-store.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { coreOn } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
-import { Kept } from '../support/kept.js';
 import { LET_IN, peer, policyOf } from '../support/quotas.js';
+import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { allocate, kinds, list, nothingLeft } from './support.js';
 
 process.env.VK_DRIVER_FILES = driverUnderTest();
@@ -22,7 +21,7 @@ process.env.VK_DRIVER_FILES = driverUnderTest();
 const requestOf = (name: string): Decoded<'AllocateRequest'> =>
   decode('AllocateRequest', encode('AllocateRequest', { sizeBytes: 4096n, kinds, name }));
 
-/** A domain whose fds go to a manager that closes them, of which the policy lets `most` be kept. */
+/** A core whose fds go to a manager that closes them, of which the policy lets `most` be kept. */
 async function storing(t: Test, max: number) {
   const address = join(temporaryFolder(t), 'notify');
   const on = {
@@ -36,33 +35,37 @@ async function storing(t: Test, max: number) {
   const faults: string[] = [];
   const fault = (what: string) => faults.push(what);
   const store = new NotifyFdStore(address, 1000);
-  const survival = PersistentState.open(temporaryFolder(t), device.info, store, max, new Map(), fault);
-  const policy = policyOf([LET_IN]);
-  const fds = new FdBudget(openFiles(), 32);
-  const settings = { policy, readPolicy: async () => policy, fds, persistence: survival.keeping };
-  const domain = new Domain(device, '0.0.0', settings, { fault, note() {} });
+  const state = PersistentState.open(temporaryFolder(t), device.info, store, max, new Map(), fault);
+  const core = coreOn(device, { policy: policyOf([LET_IN]), faults, persistence: state.writer });
+  const handlers = makeHandlers(core);
+  const allocateFor = async (caller: Caller, request: Decoded<'AllocateRequest'>) => {
+    const { response } = await handlers.Allocate(caller, request, []);
+    return response as Decoded<'AllocateResponse'>;
+  };
+  const free = async (caller: Caller, request: Decoded<'FreeAllocationRequest'>) =>
+    (await handlers.Free(caller, request, [])).response;
   const end = async () => {
-    await survival.close();
+    await state[Symbol.asyncDispose]();
     await device.close();
     receiver.close();
     t.strictSame(faults, []);
-    t.ok(domain.ledger.empty);
+    t.ok(core.ledger.empty);
   };
-  return { domain, store, end };
+  return { core, allocateFor, free, store, end };
 }
 
 t.test('one user takes all it can get', async (t) => {
-  const { domain, store, end } = await storing(t, 16);
+  const { allocateFor, free, store, end } = await storing(t, 16);
   const callerOf = (uid: number) => ({ identity: peer(uid), session: undefined, gone: () => false });
   const [one, other] = [callerOf(1), callerOf(2)];
-  const make = (caller: typeof one, at: number) => allocateFor(domain, caller, requestOf(`frames-${at}`));
+  const make = (caller: typeof one, at: number) => allocateFor(caller, requestOf(`frames-${at}`));
   for (let at = 0; at < 12; at += 1) await make(one, at);
   await t.rejects(make(one, 12), { code: 'TOO_MANY_FILES', metadata: { limit: '12', whose: 'user' } });
   for (let at = 0; at < 4; at += 1) await make(other, at);
   await t.rejects(make(other, 4), { code: 'TOO_MANY_FILES', metadata: { limit: '16', whose: 'daemon' } });
-  t.equal(store.kept, 16);
+  t.equal(store.stored, 16);
   const freeOf = (caller: typeof one, at: number) =>
-    free(domain, caller, {
+    free(caller, {
       allocation: { id: '', name: `frames-${at}` },
     } as Decoded<'FreeAllocationRequest'>);
   t.match(await freeOf(one, 0), { freed: true });
@@ -73,31 +76,31 @@ t.test('one user takes all it can get', async (t) => {
   );
   for (let at = 1; at < 12; at += 1) await freeOf(one, at);
   for (let at = 0; at < 4; at += 1) await freeOf(other, at);
-  t.equal(store.kept, 0);
+  t.equal(store.stored, 0);
   await end();
 });
 
 t.test('memory of a session whose process nobody knows', async (t) => {
-  const { domain, end } = await storing(t, 16);
+  const { core, allocateFor, free, end } = await storing(t, 16);
   const identity = peer(1);
-  const session = beginSession(domain, identity, 'test', undefined);
+  const session = core.lifecycle.begin(identity, 'test', undefined);
   const caller = { identity, session, gone: () => false };
-  const { response: own } = await allocateFor(domain, caller, requestOf(''));
+  const own = await allocateFor(caller, requestOf(''));
   t.match(
     own.allocation,
     { lifetime: 'LIFETIME_SESSION', kept: false },
     'it ends with the daemon, and says so',
   );
-  const { response: named } = await allocateFor(domain, caller, requestOf('frames'));
+  const named = await allocateFor(caller, requestOf('frames'));
   t.match(named.allocation, { lifetime: 'LIFETIME_NAMED', kept: true });
-  await endSession(domain, session);
-  await free(domain, caller, { allocation: { id: named.allocation?.id, name: '' } } as never);
+  await core.lifecycle.end(session);
+  await free(caller, { allocation: { id: named.allocation?.id, name: '' } } as never);
   await end();
 });
 
 t.test('what the policy says, through a restart', async (t) => {
-  const kept = await Kept.start(t, { policy: '[limits]\nstored_fds = 8\n' });
-  const wire = await kept.open();
+  const daemon = await SupervisedDaemon.start(t, { policy: '[limits]\nstored_fds = 8\n' });
+  const wire = await daemon.open();
   // Of eight, six; one is the session's process.
   for (let at = 0; at < 5; at += 1) {
     const { fd, grantId } = await allocate(wire, at, { name: `frames-${at}` });
@@ -107,17 +110,17 @@ t.test('what the policy says, through a restart', async (t) => {
   const more = { allocate: { sizeBytes: 4096n, kinds, name: 'more' } };
   const refusal = { code: 'TOO_MANY_FILES', metadata: { limit: '6', whose: 'user' } };
   await t.rejects(wire.ask(more), refusal);
-  await kept.kill();
-  await kept.serving();
-  t.equal((await list(kept)).length, 5);
-  const again = await kept.open();
+  await daemon.kill();
+  await daemon.serving();
+  t.equal((await list(daemon)).length, 5);
+  const second = await daemon.open();
   // The session that had nothing left has ended: there is room for one.
-  await again.ask(more);
+  await second.ask(more);
   const another = { allocate: { sizeBytes: 4096n, kinds, name: 'another' } };
-  await t.rejects(again.ask(another), refusal, 'what was there counts');
-  await again.ask({ free: { allocation: { name: 'more' } } });
-  for (let at = 0; at < 5; at += 1) await again.ask({ free: { allocation: { name: `frames-${at}` } } });
-  again.close();
+  await t.rejects(second.ask(another), refusal, 'what was there counts');
+  await second.ask({ free: { allocation: { name: 'more' } } });
+  for (let at = 0; at < 5; at += 1) await second.ask({ free: { allocation: { name: `frames-${at}` } } });
+  second.close();
   wire.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });

@@ -6,13 +6,16 @@ import { type Decoded, mapFd, type OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 import { ControlWire } from '../support/control-wire.js';
-import { type Greeted, type Kept, until } from '../support/kept.js';
+import { type Greeted, type SupervisedDaemon, until } from '../support/supervised-daemon.js';
 
 export const kinds = ['KIND_MAPPABLE'] as const;
 
 /** Runs `work` with a control connection of its own. */
-export async function controlled<T>(kept: Kept, work: (control: ControlWire) => Promise<T>): Promise<T> {
-  const control = new ControlWire(kept.runtimeDir);
+export async function controlled<T>(
+  daemon: SupervisedDaemon,
+  work: (control: ControlWire) => Promise<T>,
+): Promise<T> {
+  const control = new ControlWire(daemon.runtimeDir);
   try {
     return await work(control);
   } finally {
@@ -20,11 +23,11 @@ export async function controlled<T>(kept: Kept, work: (control: ControlWire) => 
   }
 }
 
-export const list = (kept: Kept): Promise<Decoded<'Allocation'>[]> =>
-  controlled(kept, async (control) => (await control.call('ListAllocations', {})).allocations);
+export const list = (daemon: SupervisedDaemon): Promise<Decoded<'Allocation'>[]> =>
+  controlled(daemon, async (control) => (await control.call('ListAllocations', {})).allocations);
 
-export const budget = (kept: Kept): Promise<Decoded<'GetBudgetResponse'>> =>
-  controlled(kept, (control) => control.call('GetBudget', {}));
+export const budget = (daemon: SupervisedDaemon): Promise<Decoded<'GetBudgetResponse'>> =>
+  controlled(daemon, (control) => control.call('GetBudget', {}));
 
 export interface Held {
   readonly id: string;
@@ -67,40 +70,40 @@ export function holds({ fd }: Held, byte: number, size = 8192): boolean {
   return same;
 }
 
-/** That nothing is left, in the daemon and in the keeper. */
-export async function nothingLeft(t: Test, kept: Kept): Promise<void> {
+/** That nothing is left, in the daemon and in the supervisor. */
+export async function nothingLeft(t: Test, daemon: SupervisedDaemon): Promise<void> {
   const counts = await until('counts of zero', async () => {
-    const { counts, heaps } = await budget(kept);
+    const { counts, heaps } = await budget(daemon);
     const bytes = heaps.reduce((sum, { liveBytes, drainingBytes }) => sum + liveBytes + drainingBytes, 0n);
     const all = Object.values(counts ?? {}).reduce((sum: number, count) => sum + Number(count), 0);
     return all === 0 && bytes === 0n ? counts : undefined;
   }).catch(async (failure) => {
-    t.comment(JSON.stringify((await budget(kept)).counts));
+    t.comment(JSON.stringify((await budget(daemon)).counts));
     throw failure;
   });
   t.ok(counts, 'nothing is left in the daemon');
-  await until(`a keeper with nothing\n${kept.log}`, () => {
-    const { memory, processes } = kept.keptFds;
+  await until(`a supervisor with nothing\n${daemon.log}`, () => {
+    const { memory, processes } = daemon.storedFds;
     return memory + processes === 0 ? true : undefined;
   });
-  t.pass('nothing is left in the keeper');
+  t.pass('nothing is left in the supervisor');
 }
 
 /** Kills the daemon, does something while there is none, and waits until the next one serves. */
-export async function between(kept: Kept, work: () => Promise<void>): Promise<void> {
-  const pid = await until('a daemon', () => kept.pid);
-  process.kill(kept.keeper, 'SIGSTOP');
+export async function between(daemon: SupervisedDaemon, work: () => Promise<void>): Promise<void> {
+  const pid = await until('a daemon', () => daemon.pid);
+  process.kill(daemon.supervisor, 'SIGSTOP');
   process.kill(pid, 'SIGKILL');
   await work();
-  process.kill(kept.keeper, 'SIGCONT');
-  await kept.gone(pid);
-  await kept.serving();
+  process.kill(daemon.supervisor, 'SIGCONT');
+  await daemon.gone(pid);
+  await daemon.serving();
 }
 
 /** The same, with something else in the ledger. */
-export function rewritten(kept: Kept, change: (ledger: LedgerFile) => void): Promise<void> {
-  return between(kept, async () => {
-    const ledger = LedgerFile.open(join(kept.runtimeDir, 'state'));
+export function rewritten(daemon: SupervisedDaemon, change: (ledger: LedgerFile) => void): Promise<void> {
+  return between(daemon, async () => {
+    const ledger = LedgerFile.open(join(daemon.runtimeDir, 'state'));
     change(ledger);
     await ledger.close();
   });

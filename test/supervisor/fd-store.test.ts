@@ -1,5 +1,5 @@
 /**
- * The fd store over $NOTIFY_SOCKET: what a manager is sent, in what order, and that no more is sent than it keeps.
+ * The fd store over $NOTIFY_SOCKET: what a manager is sent, in what order, and that no more is sent than it stores.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -53,7 +53,7 @@ t.test('the messages, in the order of calls', async (t) => {
     { text: 'FDSTORE=1\nFDNAME=one\nFDPOLL=0', fds: 2 },
     { text: 'BARRIER=1', fds: 1 },
   ]);
-  t.equal(store.kept, 302);
+  t.equal(store.stored, 302);
   t.ok(
     fds.every(({ open }) => open),
     'the fds are borrowed',
@@ -87,18 +87,18 @@ t.test('a manager that is busy is waited for', async (t) => {
   receiver.close();
 });
 
-t.test('no more than it keeps', async (t) => {
+t.test('no more than it stores', async (t) => {
   const { address, messages, receiver } = manager(t);
   const store = new NotifyFdStore(address, 3, ['old']);
   const fds = some(3);
-  t.equal(store.kept, 1, 'with what was handed back');
+  t.equal(store.stored, 1, 'with what was inherited');
   await t.rejects(store.put('new', fds), { code: 'TOO_MANY_FILES', metadata: { kept: '1', capacity: '3' } });
   await store.put('new', fds.slice(0, 2));
   await t.rejects(store.put('new', fds.slice(0, 1)), { code: 'TOO_MANY_FILES' });
   await store.remove('old');
   await store.remove('never');
   await store.put('new', fds.slice(2));
-  t.equal(store.kept, 3);
+  t.equal(store.stored, 3);
   await store.settled();
   t.equal(messages.filter(({ fds }) => fds > 0).length, 3, 'what was refused was not sent');
   store.close();
@@ -135,7 +135,7 @@ t.test('a manager that is gone, and a store that is closed', async (t) => {
   const [fd] = some(1) as [OwnedFd];
   receiver.close();
   await t.rejects(store.put('x', [fd]), { code: 'UNAVAILABLE' });
-  t.equal(store.kept, 0);
+  t.equal(store.stored, 0);
   await t.rejects(store.settled(), { code: 'UNAVAILABLE' });
   const deaf = join(temporaryFolder(t), 'deaf');
   const on = { message: ({ fds }: ReceivedDatagram) => closeAll(fds), error: t.fail };

@@ -1,5 +1,5 @@
 /**
- * A keeper whose child is programs/child.ts, for one test: told what to do, and what it said.
+ * A supervisor whose child is programs/child.ts, for one test: told what to do, and what it said.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -18,19 +18,19 @@ export interface Begun {
   readonly pid: number;
   /** Whether the variables that it was started with are for its own pid; undefined where there are none. */
   readonly mine?: boolean;
-  readonly kept: readonly [string, string][];
+  readonly inherited: readonly [string, string][];
   readonly capacity: number;
   readonly watchdog?: readonly [number, boolean];
   readonly left: readonly string[];
 }
 
-/** A line of the keeper's log. */
+/** A line of the supervisor's log. */
 interface Logged {
   readonly msg: string;
   readonly [field: string]: unknown;
 }
 
-export interface Kept {
+export interface SupervisorUnderTest {
   readonly process: ChildProcess;
   /** Its socket's path. */
   readonly address: string;
@@ -38,60 +38,60 @@ export interface Kept {
   /** What children said since the last time that this was asked for what it finds. */
   next<T>(is: (said: Record<string, unknown>) => T | undefined): Promise<T>;
   begun(): Promise<Begun>;
-  tell(order: Order): void;
+  send(order: Order): void;
   /** Resolves when the child has done it; for one that ends by it, once it has been sent. */
   order(order: Order): Promise<void>;
   logged(message: RegExp): Logged[];
-  /** How many fds the keeper has open. */
+  /** How many fds the supervisor has open. */
   fds(): number;
 }
 
-/** Fast, where the keeper's own times are for people. */
-const FAST: Partial<Settings> = { firstDelayMs: 20, longestDelayMs: 80, abortMs: 300, stopMs: 10_000 };
+/** Fast, where the supervisor's own times are for people. */
+const FAST: Partial<Settings> = { firstDelayMs: 20, maxDelayMs: 80, abortMs: 300, stopMs: 10_000 };
 
-/** @param before What a shell does before it becomes the keeper. */
-export function startKeeper(
+/** @param before What a shell does before it becomes the supervisor. */
+export function startSupervisor(
   t: Test,
   settings: Partial<Settings> = {},
   env: NodeJS.ProcessEnv = {},
   before = '',
-): Kept {
+): SupervisorUnderTest {
   const folder = temporaryFolder(t);
-  const args = [program('keeper'), folder, JSON.stringify({ ...FAST, ...settings }), program('child')];
+  const args = [program('supervisor'), folder, JSON.stringify({ ...FAST, ...settings }), program('child')];
   const [command, rest] = plainNode(args);
   const shell = ['-c', `${before} exec "$@"`, 'bash', command, ...rest];
-  const keeper = spawn('bash', shell, { env: { ...plainEnvironment(), ...env } });
+  const supervisor = spawn('bash', shell, { env: { ...plainEnvironment(), ...env } });
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    keeper.once('exit', (code, signal) => resolve({ code, signal }));
+    supervisor.once('exit', (code, signal) => resolve({ code, signal }));
   });
   const said: Record<string, unknown>[] = [];
-  createInterface({ input: keeper.stdout }).on('line', (line) => said.push(JSON.parse(line)));
+  createInterface({ input: supervisor.stdout }).on('line', (line) => said.push(JSON.parse(line)));
   const log: Logged[] = [];
-  createInterface({ input: keeper.stderr }).on('line', (line) => {
+  createInterface({ input: supervisor.stderr }).on('line', (line) => {
     if (line.startsWith('{')) log.push(JSON.parse(line));
     else console.error(line);
   });
   t.teardown(async () => {
-    if (keeper.exitCode === null && keeper.signalCode === null) keeper.kill('SIGKILL');
+    if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill('SIGKILL');
     await ended;
   });
-  const next: Kept['next'] = async (is) => {
+  const next: SupervisorUnderTest['next'] = async (is) => {
     for (;;) {
       await until(() => said.length > 0, 20_000);
       const found = is(said.shift() ?? {});
       if (found !== undefined) return found;
     }
   };
-  const tell = (order: Order) => void keeper.stdin.write(`${JSON.stringify(order)}\n`);
+  const send = (order: Order) => void supervisor.stdin.write(`${JSON.stringify(order)}\n`);
   return {
-    process: keeper,
+    process: supervisor,
     address: `${folder}/notify`,
     ended,
     next,
     begun: () => next((line) => (line.pid === undefined ? undefined : (line as unknown as Begun))),
-    tell,
+    send,
     order: async (order) => {
-      tell(order);
+      send(order);
       if (order.exit !== undefined || order.thenDie) return;
       await next((line) => {
         if (line.failed !== undefined) throw new Error(String(line.failed));
@@ -99,7 +99,7 @@ export function startKeeper(
       });
     },
     logged: (message) => log.filter(({ msg }) => message.test(msg)),
-    fds: () => readdirSync(`/proc/${keeper.pid}/fd`).length,
+    fds: () => readdirSync(`/proc/${supervisor.pid}/fd`).length,
   };
 }
 

@@ -1,11 +1,22 @@
 /**
- * vkmemd --keeper: the daemon itself as the keeper's child.
+ * vkmemd --supervisor: the daemon itself as the supervisor's child.
  */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { lockFile } from '@vkmemd/proto';
 import t from 'tap';
+import { childEnvironment } from 'vkmemd/dist/supervisor/environment.js';
+import { DEFAULTS, replaceOldNames } from 'vkmemd/dist/supervisor/settings.js';
 import { until } from '../native/open-fds.js';
 import { ControlWire } from '../support/control-wire.js';
 import {
@@ -50,18 +61,18 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
   writeFileSync(config, '');
   const link = join(temporaryFolder(t), 'vkmemd');
   symlinkSync(PROGRAM, link);
-  const args = ['--keeper', '--keeper-max=500', '--runtime-dir', runtimeDir, '--config', config];
-  const keeper = spawn(...plainNode([link, ...args]), { env });
+  const args = ['--supervisor', '--supervisor-max=500', '--runtime-dir', runtimeDir, '--config', config];
+  const supervisor = spawn(...plainNode([link, ...args]), { env });
   const ended = new Promise<unknown>((resolve) => {
-    keeper.once('exit', (code, signal) => resolve({ code, signal }));
+    supervisor.once('exit', (code, signal) => resolve({ code, signal }));
   });
   t.teardown(async () => {
-    keeper.kill('SIGKILL');
+    supervisor.kill('SIGKILL');
     await ended;
   });
   let log = '';
   const ready: string[] = [];
-  for (const input of [keeper.stdout, keeper.stderr]) {
+  for (const input of [supervisor.stdout, supervisor.stderr]) {
     createInterface({ input }).on('line', (line) => {
       log += `${line}\n`;
       const said = startLineOf(line);
@@ -71,13 +82,13 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
   const serving = async (count: number) => {
     await until(() => ready.length === count, 60_000);
     t.equal(await sessionsOf(runtimeDir), 0, 'it serves');
-    const [child, ...others] = childrenOf(keeper.pid ?? 0);
+    const [child, ...others] = childrenOf(supervisor.pid ?? 0);
     t.strictSame(others, []);
     return child ?? 0;
   };
   const first = await serving(1);
-  const maps = readFileSync(`/proc/${keeper.pid}/maps`, 'utf8');
-  t.notMatch(maps, /vulkan|lvp|vkmem_vulkan/, 'the keeper has no driver loaded');
+  const maps = readFileSync(`/proc/${supervisor.pid}/maps`, 'utf8');
+  t.notMatch(maps, /vulkan|lvp|vkmem_vulkan/, 'the supervisor has no driver loaded');
   process.kill(first, 'SIGKILL');
   const second = await serving(2);
   t.not(second, first);
@@ -87,45 +98,120 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
   const marked = join(temporaryFolder(t), 'new.mjs');
   writeFileSync(marked, `console.error('the new one'); await import('${PROGRAM}');\n`);
   symlinkSync(marked, link);
-  keeper.kill('SIGUSR2');
+  supervisor.kill('SIGUSR2');
   const third = await serving(3);
   t.match(log, /^the new one$/m);
-  t.equal(log.match(/the daemon is ready/g)?.length, 3, 'the keeper heard it each time');
-  keeper.kill('SIGTERM');
+  t.equal(log.match(/the daemon is ready/g)?.length, 3, 'the supervisor heard it each time');
+  supervisor.kill('SIGTERM');
   t.strictSame(await ended, { code: 0, signal: null });
   t.notOk([first, second, third].some(alive), 'no process is left');
   t.strictSame(
     readdirSync(runtimeDir, { recursive: true }).sort(),
-    ['keeper', 'keeper/lock', 'vkmemd.lock'],
+    ['supervisor', 'supervisor/lock', 'vkmemd.lock'],
     'nor a socket',
   );
 });
 
-t.test('what makes no keeper', async (t) => {
+t.test('what makes no supervisor', async (t) => {
   const runtimeDir = join(temporaryFolder(t), 'never-made');
-  const at = ['--keeper', '--runtime-dir', runtimeDir];
-  t.match(run([...at, '--keeper-max', '0']), {
+  const at = ['--supervisor', '--runtime-dir', runtimeDir];
+  t.match(run([...at, '--supervisor-max', '0']), {
     status: 64,
-    stderr: /--keeper-max: '0' is not a whole number/,
+    stderr: /--supervisor-max: '0' is not a whole number/,
   });
-  t.match(run([...at, '--keeper-watchdog']), { status: 64, stderr: /--keeper-watchdog: '' is not/ });
+  t.match(run([...at, '--supervisor-watchdog']), { status: 64, stderr: /--supervisor-watchdog: '' is not/ });
   t.match(run(at, 'ulimit -n 4000;'), {
     status: 64,
     stderr:
-      'vkmemd: To keep 16384 fds takes RLIMIT_NOFILE of 16896, and it is 4000: raise it, or lower --keeper-max.\n',
+      'vkmemd: To keep 16384 fds takes RLIMIT_NOFILE of 16896, and it is 4000: raise it, or lower --supervisor-max.\n',
   });
-  t.match(run([...at, '--check-config']), { status: 64, stderr: /nothing that serves nobody/ });
-  t.match(run(['--keeper-max', '5']), { status: 64, stderr: /--keeper and what belongs to it go together/ });
-  t.match(run(['--keeper', '--help']), { status: 0, stdout: /--keeper-stop-timeout/ });
+  t.match(run([...at, '--check-config']), {
+    status: 64,
+    stderr: /cannot be used with an option that prints and exits/,
+  });
+  t.match(run(['--supervisor-max', '5']), { status: 64, stderr: /--supervisor and its options go together/ });
+  t.match(run(['--supervisor', '--help']), { status: 0, stdout: /--supervisor-stop-timeout/ });
   t.notOk(existsSync(runtimeDir));
 });
 
-t.test('what makes no daemon ends the keeper', async (t) => {
+t.test('what makes no daemon ends the supervisor', async (t) => {
   const runtimeDir = temporaryFolder(t);
-  const at = ['--keeper', '--keeper-max', '10', '--runtime-dir', runtimeDir];
+  const at = ['--supervisor', '--supervisor-max', '10', '--runtime-dir', runtimeDir];
   t.match(run([...at, '--no-such-option']), { status: 64, stderr: /unknown option '--no-such-option'/ });
   t.match(run([...at, '--config', '/nowhere.toml']), {
     status: 78,
     stderr: /POLICY_INVALID: \/nowhere\.toml/,
   });
+});
+
+t.test('the names of before: accepted, with one warning', async (t) => {
+  const runtimeDir = temporaryFolder(t);
+  const args = ['--keeper', '--keeper-max', '10', '--keeper-watchdog=30', '--runtime-dir', runtimeDir];
+  const ended = run([...args, '--config', '/nowhere.toml']);
+  t.match(ended, { status: 78, stdout: /the supervisor ends/ }, 'it is the supervisor');
+  const [warning, ...rest] = ended.stderr.split('\n');
+  t.equal(
+    warning,
+    'vkmemd: --keeper is now --supervisor, --keeper-max is now --supervisor-max, --keeper-watchdog is now ' +
+      '--supervisor-watchdog. The old names are accepted for this release only.',
+  );
+  t.notMatch(rest.join('\n'), /is now/, 'once');
+  t.match(run([...args, '--keeper-max', '0']), {
+    status: 64,
+    stderr: /--supervisor-max: '0' is not a whole/,
+  });
+  t.match(run(['--keeper-max', '5']), { status: 64, stderr: /--supervisor and its options go together/ });
+  const help = run(['--keeper', '--help']);
+  t.match(help, { status: 0, stdout: /--supervisor-stop-timeout/ });
+  t.notMatch(help.stdout, /keeper/, 'the help has the new names alone');
+  t.strictSame(replaceOldNames(['--keeper-maximum', '--keepers', '--supervisor', 'keeper']), {
+    argv: ['--keeper-maximum', '--keepers', '--supervisor', 'keeper'],
+    warning: undefined,
+  });
+});
+
+t.test('one supervisor in a runtime folder, of this version and of the one before', async (t) => {
+  for (const name of ['supervisor', 'keeper']) {
+    const runtimeDir = temporaryFolder(t);
+    mkdirSync(join(runtimeDir, name));
+    const lock = lockFile(join(runtimeDir, name, 'lock'));
+    const args = ['--supervisor', '--supervisor-max', '10', '--runtime-dir', runtimeDir];
+    t.match(run([...args, '--config', '/nowhere.toml']), {
+      status: 64,
+      stderr: `Another supervisor uses ${join(runtimeDir, name)}: choose another --runtime-dir.`,
+    });
+    lock?.close();
+    t.equal(run([...args, '--config', '/nowhere.toml']).status, 78, 'and once that has ended, another');
+  }
+});
+
+/** Begins as a child, and prints the variables that it has then. */
+const BEGINNER = `
+import { beginAsChild } from 'vkmemd/dist/supervisor/environment.js';
+beginAsChild(process.env);
+const { VKMEMD_SUPERVISOR, VKMEMD_KEEPER, LISTEN_PID, WATCHDOG_PID } = process.env;
+console.log(JSON.stringify([VKMEMD_SUPERVISOR, VKMEMD_KEEPER, LISTEN_PID, WATCHDOG_PID].map((x) => x ?? '')));
+`;
+
+t.test('a child of a supervisor of the version before, and a child of that version', async (t) => {
+  const begin = (variables: NodeJS.ProcessEnv) =>
+    spawnSync(...plainNode(['--input-type=module', '--eval', BEGINNER]), {
+      encoding: 'utf8',
+      cwd: root,
+      env: { ...env, LISTEN_FDS: '1', WATCHDOG_USEC: '5000000', ...variables },
+    });
+  const pid = String(process.pid);
+  for (const variables of [{ VKMEMD_KEEPER: pid }, { VKMEMD_SUPERVISOR: pid, VKMEMD_KEEPER: pid }]) {
+    const child = begin(variables);
+    const own = String(child.pid);
+    t.strictSame(JSON.parse(child.stdout || '0'), ['', '', own, own], JSON.stringify(variables));
+    const orphan = begin({ ...variables, [Object.keys(variables)[0] ?? '']: '1' });
+    t.equal(orphan.signal, 'SIGTERM', 'a supervisor that is not the parent has ended');
+  }
+  const started = childEnvironment('/notify', [], DEFAULTS);
+  t.match(started, { VKMEMD_SUPERVISOR: pid, VKMEMD_KEEPER: pid }, 'either version of the daemon knows one');
+  const program = spawnSync(...plainNode([PROGRAM, '--version']), {
+    env: { ...env, VKMEMD_KEEPER: '1' },
+  });
+  t.equal(program.signal, 'SIGTERM', 'the program vkmemd looks at the old name');
 });

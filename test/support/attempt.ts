@@ -9,7 +9,7 @@ import { HandoffWire } from './handoff-wire.js';
 
 const [runtimeDir = '', plane = 'handoff', count = '1'] = process.argv.slice(2);
 
-async function told(work: Promise<unknown>): Promise<string> {
+async function reported(work: Promise<unknown>): Promise<string> {
   try {
     await work;
     return 'served';
@@ -20,7 +20,7 @@ async function told(work: Promise<unknown>): Promise<string> {
 
 if (plane === 'handoff') {
   let wire: HandoffWire | undefined;
-  const answer = await told(
+  const answer = await reported(
     HandoffWire.open(runtimeDir).then((opened) => {
       wire = opened;
     }),
@@ -30,7 +30,7 @@ if (plane === 'handoff') {
 } else {
   const controls = Array.from({ length: Number(count) }, () => new ControlWire(runtimeDir));
   const answers: string[] = [];
-  for (const control of controls) answers.push(await told(control.budget()));
+  for (const control of controls) answers.push(await reported(control.budget()));
   for (const control of controls) control.close();
   process.stdout.write(JSON.stringify(answers));
 }

@@ -113,7 +113,7 @@ export class ControlWire {
       request,
       this.#metadata,
     );
-    return new Watching(stream, asTold);
+    return new Watching(stream, asReported);
   }
 
   #unary<O>(
@@ -132,7 +132,7 @@ export class ControlWire {
         this.#metadata,
         options,
         (error, value) => {
-          if (error) reject(asTold(error));
+          if (error) reject(asReported(error));
           else resolve(value as O);
         },
       );
@@ -141,10 +141,10 @@ export class ControlWire {
 }
 
 /** The fault that a failed call tells of, checked against the gRPC status it came with. */
-function asTold(error: ServiceError): Error {
+function asReported(error: ServiceError): Error {
   const details = error.metadata.get(STATUS_METADATA)[0];
   if (!Buffer.isBuffer(details)) return error;
-  const told = unpackStatus(details);
-  if (told.grpc !== error.code) return new Error(`${told.code} came with gRPC status ${error.code}`);
-  return told instanceof VkmemError ? told : error;
+  const reported = unpackStatus(details);
+  if (reported.grpc !== error.code) return new Error(`${reported.code} came with gRPC status ${error.code}`);
+  return reported instanceof VkmemError ? reported : error;
 }

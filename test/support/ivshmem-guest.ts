@@ -6,10 +6,11 @@
  * table lets each vector write to a word of the guest's RAM that the test looks at. How often a vector was rung cannot
  * be told from it, as little as a driver could: an eventfd adds up what is rung before it is read.
  */
-import { until } from './kept.js';
+
 import { type Bar, findPci, type PciDevice } from './pci.js';
 import type { Qemu } from './qemu.js';
 import type { Qtest } from './qtest.js';
+import { until } from './supervised-daemon.js';
 
 export const IVSHMEM_VENDOR = 0x1af4;
 export const IVSHMEM_DEVICE = 0x1110;

@@ -11,7 +11,7 @@ import {
   type Word,
   WordReader,
 } from '@vkmemd/proto';
-import { until } from './kept.js';
+import { until } from './supervised-daemon.js';
 
 export class IvshmemWire {
   readonly words: Word[] = [];
@@ -37,7 +37,7 @@ export class IvshmemWire {
   }
 
   /** Waits until there are so many words, and takes them all: what each says, '+' where it had an fd. */
-  async told(count: number): Promise<string[]> {
+  async received(count: number): Promise<string[]> {
     await until(`${count} words; ${this.words.length} came`, () => this.words.length >= count || undefined);
     return this.words.splice(0).map(({ value, fd }) => {
       fd?.close();

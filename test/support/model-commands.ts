@@ -55,7 +55,7 @@ class CloseSession extends Operation {
     for (const allocation of model.allocations) {
       for (const [grant, holder] of allocation.grants) {
         if (holder !== session) continue;
-        real.letGo(grant);
+        real.remove(grant);
         allocation.grants.delete(grant);
       }
       if (allocation.owner === session) allocation.live = false;
@@ -88,7 +88,7 @@ class Allocate extends Operation {
     const key = model.allocations.length;
     const grant = model.nextGrant++;
     real.ids.set(key, message.allocate?.allocation?.id ?? '');
-    real.keep(grant, message.allocate?.grants[0], fds);
+    real.add(grant, message.allocate?.grants[0], fds);
     const owner = this.name ? undefined : session;
     const { kind, name } = this;
     model.allocations.push({
@@ -128,7 +128,7 @@ class Claim extends Operation {
     } else {
       const { message, fds } = await answer;
       const grant = model.nextGrant++;
-      real.keep(grant, message.claim?.grants[0], fds);
+      real.add(grant, message.claim?.grants[0], fds);
       target.grants.set(grant, session);
       if (this.kind === 'MAPPABLE') equal(real.read(grant), target.pattern, 'what the claimer reads');
     }
@@ -149,7 +149,7 @@ class Release extends Operation {
       [...allocation.grants].map(([grant, session]) => ({ allocation, grant, session })),
     );
     const { allocation, grant, session } = pick(held, this.which) as (typeof held)[number];
-    const grantId = real.letGo(grant);
+    const grantId = real.remove(grant);
     allocation.grants.delete(grant);
     await real.wire(session).ask({ release: { grantId } });
     equal(await codeOf(real.wire(session).ask({ release: { grantId } })), 'NOT_FOUND', 'released twice');

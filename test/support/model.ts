@@ -85,14 +85,14 @@ export class Real {
   }
 
   /** Keeps what an answer granted, under a key. */
-  keep(key: number, grant: Decoded<'Grant'> | undefined, fds: OwnedFd[]): void {
+  add(key: number, grant: Decoded<'Grant'> | undefined, fds: OwnedFd[]): void {
     const [fd] = fds;
     if (!grant || !fd || fds.length !== 1) throw new Error('one grant with one fd was expected');
     this.held.set(key, { id: grant.id, fd, grant });
   }
 
-  /** Lets go of a grant; what its id is. */
-  letGo(key: number): bigint {
+  /** Removes a grant. @returns its id. */
+  remove(key: number): bigint {
     const held = this.held.get(key);
     if (!held) throw new Error(`no grant ${key}`);
     held.fd.close();

@@ -3,26 +3,28 @@
  * be used.
  */
 
-import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
+import { Budget, type Payer } from 'vkmemd/dist/memory/accounting/budget.js';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
-import type { Quota } from 'vkmemd/dist/memory/accounting/quota.js';
-import { Quotas } from 'vkmemd/dist/memory/accounting/quotas.js';
+import { type Quota, Quotas } from 'vkmemd/dist/memory/accounting/quotas.js';
 import { Authority } from 'vkmemd/dist/memory/authority.js';
-import type { Identity } from 'vkmemd/dist/policy/identity.js';
+import { type Identity, makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { Policy, type PolicyTerms, type Rule } from 'vkmemd/dist/policy/policy.js';
+import { tenantOfUid } from 'vkmemd/dist/policy/tenant.js';
 
 /** Of each heap, in bytes. */
 export const SIZE = 1000n;
 export const OPERATOR_UID = 7;
 
 /** A process of a user, of no group and no unit that the daemon knows. */
-export const peer = (uid: number, more: Partial<Identity> = {}): Identity => ({
-  uid,
-  gid: uid,
-  pid: 1,
-  groups: [],
-  ...more,
-});
+export const peer = (uid: number, more: Partial<Identity> = {}): Identity =>
+  makeIdentity({ uid, gid: uid, pid: 1, groups: [], ...more });
+
+/** A user of whom nothing is required, whose bytes are charged to the ledger. */
+export const payer = (ledger: Ledger, uid: number): Payer => {
+  const tenant = tenantOfUid(uid);
+  const unused = () => ({ own: 0n, all: 0n });
+  return { tenant, unused, require() {}, charge: (bytes, heap) => ledger.charge(bytes, heap, tenant) };
+};
 
 /** So many bytes of every heap. */
 export const bytes = (number: bigint) => ({ every: { bytes: number } });
@@ -68,6 +70,6 @@ export class Host {
 
   /** As a request for memory does it. */
   admit(identity: Identity, bytes: bigint, heap = 0): Promise<Charge> {
-    return this.budget.admit(bytes, heap, identity.uid, () => this.quotas.of(identity).require(bytes, heap));
+    return this.budget.admit(bytes, heap, this.quotas.payer(identity));
   }
 }

@@ -6,7 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import { type Decoded, errorOf, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { ControlWire } from './control-wire.js';
 import { HandoffWire } from './handoff-wire.js';
-import type { Answer, Guess, Guessed, Order, Seen } from './tenant.js';
+import type { Answer, Attempted, Attempts, Order, Seen } from './tenant.js';
 
 const AT_ONCE = 100;
 
@@ -37,8 +37,8 @@ function look(fd: OwnedFd): Seen {
 }
 
 /** Claims with a ticket again and again, many at once, and right after the last with another. */
-async function guess({ guess: times, ticket, then }: Guess): Promise<Guessed> {
-  const told = new Map<string, number>();
+async function attempt({ attempts: times, ticket, then }: Attempts): Promise<Attempted> {
+  const answers = new Map<string, number>();
   let last: Decoded<'ServerMessage'> | undefined;
   for (let left = times; left > 0; left -= AT_ONCE) {
     const claims = Array.from({ length: Math.min(left, AT_ONCE) }, () => ticket);
@@ -49,10 +49,10 @@ async function guess({ guess: times, ticket, then }: Guess): Promise<Guessed> {
       for (const fd of fds) fd.close();
       if (message.sequence > (last?.sequence ?? 0n)) last = message;
       const what = message.error ? message.error.message : 'served';
-      told.set(what, (told.get(what) ?? 0) + 1);
+      answers.set(what, (answers.get(what) ?? 0) + 1);
     }
   }
-  return { told, last: last?.error ? errorOf(last.error).metadata : undefined };
+  return { answers, last: last?.error ? errorOf(last.error).metadata : undefined };
 }
 
 async function obey(order: Order): Promise<Answer> {
@@ -61,7 +61,7 @@ async function obey(order: Order): Promise<Answer> {
     return { message, seen: fds.map(look) };
   }
   if ('call' in order) return { answer: await control.call(order.call, order.request as never) };
-  if ('guess' in order) return { answer: await guess(order) };
+  if ('attempts' in order) return { answer: await attempt(order) };
   return { answer: watching.reports };
 }
 

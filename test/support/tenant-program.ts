@@ -14,7 +14,7 @@ const kinds = ['KIND_MAPPABLE'] as const;
 
 const texts = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
 
-async function tell(work: Promise<object>): Promise<void> {
+async function report(work: Promise<object>): Promise<void> {
   const answer = await work.catch((failure: unknown) => {
     if (!(failure instanceof VkmemError)) throw failure;
     return { code: failure.code, metadata: failure.metadata };
@@ -23,7 +23,7 @@ async function tell(work: Promise<object>): Promise<void> {
 }
 
 const opening = HandoffWire.open(runtimeDir);
-await tell(opening.then(() => ({})));
+await report(opening.then(() => ({})));
 const wire = await opening.catch(() => process.exit());
 const control = new ControlWire(runtimeDir);
 const uid = process.getuid?.() ?? 0;
@@ -47,12 +47,12 @@ async function free(id: string): Promise<object> {
 for await (const line of createInterface({ input: process.stdin })) {
   const [what, ...words] = JSON.parse(line) as string[];
   const [first = ''] = words;
-  if (what === 'allocate') await tell(allocate(first, words[1]));
+  if (what === 'allocate') await report(allocate(first, words[1]));
   else if (what === 'together') {
     const named = words.map((size, at) => ({ sizeBytes: BigInt(size), kinds, name: `together-${at}` }));
-    await Promise.all(named.map((request) => tell(control.call('Allocate', request).then(() => ({})))));
-  } else if (what === 'free') await tell(free(first));
-  else if (what === 'quota') await tell(control.call('GetQuota', first ? { uid: Number(first) } : {}));
-  else if (what === 'list') await tell(control.call('ListQuotas', {}));
-  else await tell(control.call('SetQuota', { uid, expectedRevision: 1n, sessions: 100 }));
+    await Promise.all(named.map((request) => report(control.call('Allocate', request).then(() => ({})))));
+  } else if (what === 'free') await report(free(first));
+  else if (what === 'quota') await report(control.call('GetQuota', first ? { uid: Number(first) } : {}));
+  else if (what === 'list') await report(control.call('ListQuotas', {}));
+  else await report(control.call('SetQuota', { uid, expectedRevision: 1n, sessions: 100 }));
 }

@@ -18,28 +18,28 @@ import type { Test } from 'tap';
 import type { AllocationReport, Methods } from './control-wire.js';
 import { plainEnvironment, plainNode } from './daemon.js';
 
-/** What a tenant is told to do. */
+/** What a tenant is ordered to do. */
 export type Order =
   | { readonly ask: Draft<'ClientMessage'> }
   | { readonly call: keyof Methods; readonly request: object }
-  | Guess
+  | Attempts
   | { readonly watched: true }
   | { readonly end: true };
 
 /** A ticket to be brought so many times without waiting, and one to be brought right after. */
-export interface Guess {
-  readonly guess: number;
+export interface Attempts {
+  readonly attempts: number;
   readonly ticket: string;
   readonly then: string;
 }
 
 /** How often each answer came, and the metadata of the last refusal; undefined where the last was served. */
-export interface Guessed {
-  readonly told: ReadonlyMap<string, number>;
+export interface Attempted {
+  readonly answers: ReadonlyMap<string, number>;
   readonly last: Readonly<Record<string, string>> | undefined;
 }
 
-/** What became of it. */
+/** The outcome. */
 export interface Answer {
   readonly message?: Decoded<'ServerMessage'>;
   readonly seen?: readonly Seen[];
@@ -109,8 +109,8 @@ export class Tenant {
     return answer as Decoded<Methods[M][2]>;
   }
 
-  async guess(guess: number, ticket: string, then: string): Promise<Guessed> {
-    return (await this.#order({ guess, ticket, then })).answer as Guessed;
+  async attempt(attempts: number, ticket: string, then: string): Promise<Attempted> {
+    return (await this.#order({ attempts, ticket, then })).answer as Attempted;
   }
 
   /** What its watch of the allocations has brought so far. */

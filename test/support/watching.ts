@@ -18,7 +18,7 @@ export class Watching<R extends object = BudgetReport> {
   #woken: () => void = () => {};
   #over = false;
 
-  constructor(stream: ClientReadableStream<object>, asTold: (error: ServiceError) => Error) {
+  constructor(stream: ClientReadableStream<object>, asReported: (error: ServiceError) => Error) {
     this.#stream = stream;
     stream.on('data', (report: R) => {
       this.reports.push(report);
@@ -26,7 +26,7 @@ export class Watching<R extends object = BudgetReport> {
       this.#woken();
     });
     this.ended = new Promise((resolve) => {
-      stream.once('error', (error: ServiceError) => resolve(asTold(error)));
+      stream.once('error', (error: ServiceError) => resolve(asReported(error)));
       stream.once('end', () => resolve(undefined));
     });
     void this.ended.then(() => {

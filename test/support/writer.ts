@@ -27,13 +27,13 @@ export class WriterProcess {
     child.stdin.on('error', () => {}); // It may have been killed before it is told something.
     const writer = new WriterProcess(child);
     t.teardown(() => writer.kill());
-    const answer = await writer.tell('connect');
+    const answer = await writer.send('connect');
     if (answer !== 'ok') throw new Error(`the client could not connect: ${answer}`);
     return writer;
   }
 
   /** Its answer: 'ok', or the code that it was refused with; undefined where it has ended. */
-  async tell(line: string): Promise<string | undefined> {
+  async send(line: string): Promise<string | undefined> {
     this.#child.stdin.write(`${line}\n`);
     const { done, value } = await this.#lines.next();
     return done ? undefined : value;

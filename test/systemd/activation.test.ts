@@ -110,7 +110,7 @@ t.test('members of the group of a socket are tenants', { skip: noOtherUser ?? fa
   }
   await manager.start();
   const visit = (gid: number, ...groups: number[]) =>
-    asUser({ uid: user, gid, groups }, 'visitor.js', [manager.folder]);
+    asUser({ uid: user, gid, groups }, 'probe-policy.js', [manager.folder]);
   const tenant = { hello: 'served', session: 'served', reload: 'NOT_PERMITTED' };
   t.match(await visit(ofSockets), tenant, 'of the group that the files have');
   t.match(await visit(user, ofSockets), tenant, 'by a supplementary group');

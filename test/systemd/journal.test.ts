@@ -6,8 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { fstatSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { entryOf } from 'vkmemd/dist/systemd/entry.js';
-import { encodeEntry, isJournal, Journal, MAX_VALUE_BYTES } from 'vkmemd/dist/systemd/journal.js';
+import { encodeEntry, entryOf, isJournal, Journal, MAX_VALUE_BYTES } from 'vkmemd/dist/systemd/journal.js';
 import { until } from '../faults/support.js';
 import {
   daemonProgram,
@@ -83,7 +82,7 @@ t.test('a journal that is there, full, and gone', async (t) => {
   const path = join(temporaryFolder(t), 'socket');
   const { messages, close } = manager(path);
   const journal = await Journal.open(path);
-  t.teardown(() => journal.close());
+  t.teardown(() => journal[Symbol.dispose]());
   journal.send({ MESSAGE: 'a\nb' });
   await until('it came', () => messages.length === 1);
   t.strictSame(decoded(Buffer.from(messages[0] ?? '')), { MESSAGE: 'a\nb' });

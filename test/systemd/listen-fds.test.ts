@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import t from 'tap';
-import { takeListenFds } from 'vkmemd/dist/systemd/listen-fds.js';
+import { inheritListenFds } from 'vkmemd/dist/systemd/listen-fds.js';
 import { plainEnvironment, plainNode, root } from '../support/daemon.js';
 
 const PID = 4711;
@@ -30,7 +30,7 @@ t.test('nothing is meant for this process', async (t) => {
     environment(String(PID), '0'),
   ]) {
     const said = JSON.stringify(env);
-    t.equal(takeListenFds(env, PID).size, 0, said);
+    t.equal(inheritListenFds(env, PID).size, 0, said);
     t.strictSame(env, gone, 'and the variables are removed');
   }
 });
@@ -46,7 +46,7 @@ t.test('nonsense', async (t) => {
     [environment(pid, '1', 'a:b'), /2 names, and LISTEN_FDS is 1/],
   ];
   for (const [env, message] of cases) {
-    t.throws(() => takeListenFds(env, PID), { code: 'INVALID_ARGUMENT', message });
+    t.throws(() => inheritListenFds(env, PID), { code: 'INVALID_ARGUMENT', message });
     t.strictSame(env, gone);
   }
 });
@@ -54,11 +54,11 @@ t.test('nonsense', async (t) => {
 /** Takes what it has, and says what that is; a child of its own must have none of it. */
 const TAKER = `
 import { spawnSync } from 'node:child_process';
-import { takeListenFds } from '${root}daemon/dist/systemd/listen-fds.js';
+import { inheritListenFds } from '${root}daemon/dist/systemd/listen-fds.js';
 process.env.LISTEN_PID = String(process.pid);
 let said;
 try {
-  const taken = takeListenFds(process.env);
+  const taken = inheritListenFds(process.env);
   const child = spawnSync('ls', ['/proc/self/fd'], { encoding: 'utf8' }).stdout.split('\\n');
   said = {
     names: Object.fromEntries([...taken].map(([name, fds]) => [name, fds.map(({ fd }) => fd)])),

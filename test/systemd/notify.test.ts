@@ -1,5 +1,5 @@
 /**
- * sd_notify: the manager is told when the daemon serves and when it stops; its socket is nobody else's.
+ * sd_notify: the manager is notified when the daemon serves and when it stops; its socket is nobody else's.
  */
 import { join } from 'node:path';
 import t from 'tap';

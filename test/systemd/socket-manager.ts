@@ -57,12 +57,12 @@ export class SocketManager {
     mkdirSync(this.state);
     const daemon = [daemonProgram, '--runtime-dir', this.state, '--config', '/dev/null', ...args];
     const [file, before] = plainNode(daemon);
-    const told = {
+    const reported = {
       sockets: sockets.map(({ file, ...rest }) => ({ ...rest, path: join(this.folder, file) })),
       command: [file, ...before],
       environment: { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), ...env },
     };
-    this.#child = spawn('python3', [PROGRAM, JSON.stringify(told)]);
+    this.#child = spawn('python3', [PROGRAM, JSON.stringify(reported)]);
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
     });

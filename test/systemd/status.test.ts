@@ -4,10 +4,11 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import type { Domain } from 'vkmemd/dist/memory/domain.js';
-import { publishSessionBegin, publishSessionEnd } from 'vkmemd/dist/memory/session/events.js';
+import type { AllocationEvent } from 'vkmemd/dist/memory/allocation/events.js';
+import { eventChannel } from 'vkmemd/dist/memory/event-channel.js';
+import type { SessionEvent } from 'vkmemd/dist/memory/session/events.js';
 import type { Session } from 'vkmemd/dist/memory/session/session.js';
-import { StatusLine, statusText } from 'vkmemd/dist/systemd/status.js';
+import { StatusLine, type StatusSources, statusText } from 'vkmemd/dist/systemd/status.js';
 import { until } from '../faults/support.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
@@ -37,40 +38,44 @@ t.test('a daemon at work', async (t) => {
   await says('0 allocations, 0 B, 0 sessions');
 });
 
-/** As much of a domain as a status looks at. */
-function domainWith(sessions: { size: number }): Domain {
+/** As much of a daemon as a status looks at. */
+function sourcesWith(sessions: { size: number }): StatusSources {
   const device = { info: { name: 'a device', heaps: [{}] } };
   const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
-  return { registry: { live: 0 }, sessions, ledger, device } as unknown as Domain;
+  const allocationEvents = eventChannel<AllocationEvent>('allocation');
+  const sessionEvents = eventChannel<SessionEvent>('session');
+  return { registry: { live: 0 }, sessions, ledger, device, allocationEvents, sessionEvents };
 }
 
 t.test('not more than once a second, and only what is new', async (t) => {
   const sessions = { size: 0 };
-  const domain = domainWith(sessions);
+  const sources = sourcesWith(sessions);
+  const publish = (event: SessionEvent['event']) =>
+    sources.sessionEvents.publish({ event, session: {} as Session });
   const begun = performance.now();
   const sent: string[] = [];
-  const status = new StatusLine(domain, (line) => sent.push(line));
+  const status = new StatusLine(sources, (line) => sent.push(line));
   // Timers count whole milliseconds, so one may be early by as much.
   const max = () => Math.floor((performance.now() - begun + 5) / 1000);
   while (sent.length < 2) {
     sessions.size += 1;
-    publishSessionBegin(domain, {} as Session);
+    publish('BEGUN');
     await setTimeout(10);
     if (sent.length > max()) throw new Error(`${sent.length} lines too early`);
   }
   sessions.size -= 1;
-  publishSessionEnd(domain, {} as Session);
+  publish('ENDED');
   sessions.size += 1;
-  publishSessionBegin(domain, {} as Session);
+  publish('BEGUN');
   await setTimeout(1100);
   t.equal(sent.at(-1), status.text, 'the last word is what is so');
   const count = sent.length;
-  publishSessionBegin(domain, {} as Session);
+  publish('BEGUN');
   await setTimeout(1100);
   t.equal(sent.length, count, 'nothing changed, nothing is said');
-  status.close();
+  status[Symbol.dispose]();
   sessions.size += 1;
-  publishSessionBegin(domain, {} as Session);
+  publish('BEGUN');
   await setTimeout(1100);
   t.equal(sent.length, count, 'nor after the end');
 });

@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type Fed, Watchdog, watchdogTime } from 'vkmemd/dist/systemd/watchdog.js';
-import { FakeHost, loseDevice, servesAgain, until } from '../faults/support.js';
+import { Watchdog, type WatchdogHandlers, watchdogTime } from 'vkmemd/dist/systemd/watchdog.js';
+import { FakeHost, loseDevice, stillServes, until } from '../faults/support.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { manager } from './manager.js';
@@ -55,7 +55,7 @@ t.test('a device that is lost, and cannot be opened again', async (t) => {
   await more();
   t.notMatch(daemon.log(), /watchdog is not fed/);
   layer.script(ASKED);
-  await servesAgain(host);
+  await stillServes(host);
   await more();
   host.close();
 });
@@ -77,7 +77,7 @@ t.test('whom it watches, and how long it waits', async (t) => {
 t.test('an answer that is a failure feeds nobody', async (t) => {
   const said: string[] = [];
   const answers = [Promise.reject(new Error('no')), Promise.resolve()];
-  const fed: Fed = {
+  const fed: WatchdogHandlers = {
     answer: () => answers.shift() ?? new Promise(() => {}),
     feed: () => said.push('fed'),
     unanswered: () => said.push('unanswered'),
@@ -88,6 +88,6 @@ t.test('an answer that is a failure feeds nobody', async (t) => {
   const hold = setInterval(() => {}, 1000);
   await until('it was asked', () => said.includes('unanswered'));
   clearInterval(hold);
-  watchdog.close();
+  watchdog[Symbol.dispose]();
   t.strictSame(said, ['Error: no', 'fed', 'unanswered']);
 });

@@ -5,7 +5,7 @@ import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { vkmemctl } from '../cli/support.js';
 import { startDaemon } from '../support/daemon.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 import { noQemu, startMachine, stop } from './machine.js';
 
 t.test('a machine q35', { skip: noQemu ?? false }, async (t) => {

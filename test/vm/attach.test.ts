@@ -9,8 +9,8 @@ import t, { type Test } from 'tap';
 import { parsed, vkmemctl } from '../cli/support.js';
 import { connected, MIB } from '../client/support.js';
 import { assertCounts, assertNoLeaks, startDaemon, temporaryFolder } from '../support/daemon.js';
-import { until } from '../support/kept.js';
-import { fdsOf, listPlugged, Monitor, noQemu, plugIn, startMachine, stop, unplug } from './machine.js';
+import { until } from '../support/supervised-daemon.js';
+import { fdsOf, hotplug, hotUnplug, listHotplugged, Monitor, noQemu, startMachine, stop } from './machine.js';
 
 const CYCLES = 200;
 
@@ -50,9 +50,9 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
     t.match(seen, /0x5a5a5a5a/, 'what a worker wrote is in the guest’s memory');
     t.strictSame(await monitor.execute('query-fdsets'), [], 'QEMU keeps no fd for us');
     monitor.close();
-    const again = await ctl('attach', 'frames', '--as', 'dimm', '--json');
-    t.equal(parsed(again).error.code, 'VMM_REFUSED');
-    t.match(again.stderr, /Duplicate device ID/, 'in QEMU’s own words');
+    const second = await ctl('attach', 'frames', '--as', 'dimm', '--json');
+    t.equal(parsed(second).error.code, 'VMM_REFUSED');
+    t.match(second.stderr, /Duplicate device ID/, 'in QEMU’s own words');
     const waited = await ctl('detach', 'frames', '--timeout', '1s');
     t.match(waited.stderr, /VMM_REFUSED.*has to let go of vkmem-frames/, 'no guest is there to let go');
     await assertCounts(t, runtimeDir, { ...mine, sessions: 2, grants: 2 });
@@ -73,7 +73,7 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
   await t.test(`${CYCLES} times there and back leave no fd`, async (t) => {
     t.equal((await ctl('attach', 'frames', '--id', 'bar')).code, 0);
     const detached = ctl('detach', 'bar');
-    await machine.letGo();
+    await machine.release();
     t.match(await detached, { code: 0, stdout: /^Detached bar from process/ });
     const monitor = await machine.monitor();
     const cycle = async () => {
@@ -82,12 +82,12 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
       const fd = granted.fd('MAPPABLE');
       const [allocation, session] = [granted.id, await granted.entrust(pidfd)];
       const plug = { allocation, session, fd, size: granted.size, access: 'rw' };
-      await plugIn(monitor, { ...plug, driver: 'ivshmem-plain', device: 'bar' });
+      await hotplug(monitor, { ...plug, driver: 'ivshmem-plain', device: 'bar' });
       for (const own of [fd, pidfd]) own.close();
       await granted.release();
-      const found = (await listPlugged(monitor)).find(({ device }) => device === 'bar');
-      const unplugged = unplug(monitor, found, 10_000);
-      await machine.letGo();
+      const found = (await listHotplugged(monitor)).find(({ device }) => device === 'bar');
+      const unplugged = hotUnplug(monitor, found, 10_000);
+      await machine.release();
       await unplugged;
       await client.endEntrusted(session);
     };

@@ -92,8 +92,8 @@ async function otherUser(t: Test, client: Client, runtimeDir: string): Promise<v
   const memory = await client.allocate({ size: 4096, name: 'lent' });
   memory.map().bytes[0] = 17;
   const { secret } = await memory.createTicket();
-  const told = await asOtherUser('../vm/other-backend.js', [runtimeDir, secret]);
-  t.match(told, [{ access: 'ro', readOnly: 'ENFORCED', first: 17, again: 'open EACCES' }]);
+  const reported = await asOtherUser('../vm/other-backend.js', [runtimeDir, secret]);
+  t.match(reported, [{ access: 'ro', readOnly: 'ENFORCED', first: 17, again: 'open EACCES' }]);
   await memory.free();
 }
 

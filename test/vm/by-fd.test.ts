@@ -8,8 +8,8 @@ import t from 'tap';
 import { vkmemctl } from '../cli/support.js';
 import { root, startDaemon, temporaryFolder } from '../support/daemon.js';
 import { IvshmemGuest } from '../support/ivshmem-guest.js';
-import { until } from '../support/kept.js';
 import { noQemu, QEMU, Qemu } from '../support/qemu.js';
+import { until } from '../support/supervised-daemon.js';
 
 t.test('a machine with a connection that it inherited', { skip: noQemu ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
@@ -26,11 +26,11 @@ t.test('a machine with a connection that it inherited', { skip: noQemu ?? false 
   const start = () => Qemu.start(t, device, { command: [...program, ...offer] });
   const machine = await start();
   const guest = await IvshmemGuest.of(machine);
-  const worker = await client.joinIvshmem({ id: memory.id });
+  const worker = await client.ivshmem.join({ id: memory.id });
   const rung = new Promise((resolve) => worker.once('interrupt', resolve));
   await guest.ring(worker.id, 0);
   t.same(await rung, 0, 'it is a peer as any other');
-  const [server] = await client.control.listIvshmem();
+  const [server] = await client.control.ivshmem.list();
   t.strictSame(
     server?.peers.map(({ id, pid }) => [id, pid]),
     [
@@ -44,7 +44,7 @@ t.test('a machine with a connection that it inherited', { skip: noQemu ?? false 
   await machine.kill();
   await other.kill();
   await until('both have left', async () => {
-    const [{ peers } = { peers: [] }] = await client.control.listIvshmem();
+    const [{ peers } = { peers: [] }] = await client.control.ivshmem.list();
     return peers.length === 1 || undefined;
   });
   await memory.free();
@@ -64,7 +64,7 @@ t.test('a link to the socket', async (t) => {
   await using client = await connect({ runtimeDir });
   await client.allocate({ name: 'frames', size: 1n << 20n });
   const offer = (...more: string[]) => vkmemctl(runtimeDir, 'vm', 'ivshmem', 'frames', ...more);
-  const servers = () => client.control.listIvshmem();
+  const servers = () => client.control.ivshmem.list();
   const [foreign, own] = [join(folder, 'foreign.sock'), join(folder, 'own.sock')];
   symlinkSync('/nowhere/somebody.sock', foreign);
   t.match(await offer('--path', foreign), { code: 1, stderr: /INVALID_ARGUMENT.*exists/ });

@@ -10,11 +10,11 @@ import { connected, MIB } from '../client/support.js';
 import { allocate, budget, nothingLeft } from '../store/support.js';
 import { ANYBODY, assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
-import { Kept, until } from '../support/kept.js';
+import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
 
 /** A process that knows nothing of any daemon, and ends with the test. */
-function stranger(t: Test, stdio: readonly (number | 'ignore')[] = []): ChildProcess & { pid: number } {
+function otherProcess(t: Test, stdio: readonly (number | 'ignore')[] = []): ChildProcess & { pid: number } {
   const child = spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', ...stdio] });
   t.teardown(() => child.kill('SIGKILL'));
   if (child.pid === undefined) throw new Error('there is no sleep(1)');
@@ -43,7 +43,7 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     await maker.allocate({ name: 'frames', size: MIB, grant: [] });
     const memory = await client.claim({ name: 'frames' });
     const fd = memory.fd('MAPPABLE');
-    const child = stranger(t, [fd.fd]);
+    const child = otherProcess(t, [fd.fd]);
     fd.close();
     const pidfd = openPidfd(child.pid);
     const id = await memory.entrust(pidfd);
@@ -57,11 +57,11 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     await assertCounts(t, runtimeDir, { sessions: 2 });
   });
 
-  await t.test('the right to write goes with it, and comes back when it is given back', async (t) => {
+  await t.test('the lock to write moves with it, and returns when it is released', async (t) => {
     await maker.allocate({ name: 'one', size: MIB, sharing: 'ONE_WRITER', grant: [] });
     const memory = await client.claim({ name: 'one' });
     const another = await client.claim({ name: 'one' });
-    const pidfd = openPidfd(stranger(t).pid);
+    const pidfd = openPidfd(otherProcess(t).pid);
     t.teardown(() => pidfd.close());
     await t.rejects(memory.entrust(pidfd), { code: 'BUSY' }, 'one of two writers cannot leave the other');
     await another.release();
@@ -81,9 +81,9 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     const claimed = await wire.ask({ claim: { allocation: { name: 'kept' }, kinds } });
     for (const fd of claimed.fds) fd.close();
     const grantId = claimed.message.claim?.grants[0]?.id ?? 0n;
-    const child = stranger(t);
+    const child = otherProcess(t);
     const living = () => openPidfd(child.pid);
-    const dead = stranger(t);
+    const dead = otherProcess(t);
     const gone = openPidfd(dead.pid);
     await ended(dead);
     const good = { entrust: { grantIds: [grantId] } };
@@ -100,7 +100,7 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     t.equal(await refusal(wire, { release: { grantId } }, []), 'NOT_FOUND', 'it is another session’s now');
     if (noOtherUser === undefined) {
       openToOthers(runtimeDir);
-      t.equal(await asOtherUser('../vm/stranger.js', [runtimeDir, String(session)]), 'NOT_FOUND');
+      t.equal(await asOtherUser('../vm/other-user.js', [runtimeDir, String(session)]), 'NOT_FOUND');
     } else t.comment(noOtherUser);
     await wire.ask({ endEntrusted: { sessionId: session } });
     t.equal(await refusal(wire, good, []), 'PROTOCOL_ERROR', 'without a process');
@@ -113,29 +113,29 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('it goes on over a restart of the daemon, and ends with the process even then', async (t) => {
-  const kept = await Kept.start(t);
-  const child = stranger(t);
-  const wire = await kept.open();
+t.test('it continues over a restart of the daemon, and ends with the process even then', async (t) => {
+  const daemon = await SupervisedDaemon.start(t);
+  const child = otherProcess(t);
+  const wire = await daemon.open();
   const held = await allocate(wire, 7, { name: 'frames' });
   held.fd.close();
   wire.send({ entrust: { grantIds: [held.grantId] } }, [openPidfd(child.pid)]);
   const session = (await wire.next()).message.entrust?.sessionId ?? 0n;
   wire.close();
-  await kept.kill();
-  await kept.serving();
-  const counts = async () => (await budget(kept)).counts;
+  await daemon.kill();
+  await daemon.serving();
+  const counts = async () => (await budget(daemon)).counts;
   t.match(await counts(), { sessions: 1, grants: 1 });
 
-  const later = await kept.open();
+  const later = await daemon.open();
   const token = `${later.welcome.incarnation}.${session}`;
   t.not(later.welcome.sessionId, session);
-  const thief = await kept.open({ token, grantIds: [] });
+  const thief = await daemon.open({ token, grantIds: [] });
   t.notOk(thief.welcome.restored, 'nobody takes it up');
   thief.close();
   await ended(child);
   await until('the end of the session', async () => ((await counts())?.grants === 0 ? true : undefined));
   await later.ask({ free: { allocation: { name: 'frames' } } });
   later.close();
-  await nothingLeft(t, kept);
+  await nothingLeft(t, daemon);
 });

@@ -4,14 +4,14 @@
  * Usage: exchange.mjs NAME SEED
  */
 import { fill, sum } from './pattern.mjs';
-import { tell, Worker } from './worker.mjs';
+import { report, Worker } from './worker.mjs';
 
 const [name, seed] = process.argv.slice(2);
 const worker = await Worker.join(name);
 await worker.rung();
 fill(worker.words, Number(seed));
-tell({ wrote: sum(worker.words) });
+report({ wrote: sum(worker.words) });
 worker.ring();
 await worker.rung();
-tell({ read: sum(worker.words) });
+report({ read: sum(worker.words) });
 await worker.leave();

@@ -88,7 +88,7 @@ t.test('64 MiB each way', { skip: noGuest ?? noBwrap ?? false }, async (t) => {
     const { code, stdout, stderr } = await ended;
     t.strictSame({ code, stderr }, { code: 0, stderr: '' }, line.command);
     t.strictSame(stdout.slice(0, line.output.length), line.output);
-    const told = stdout.map((each) => JSON.parse(each));
-    t.strictSame(told, [{ peer: 0 }, { wrote: sumOf(SEEDS.worker) }, { read: sumOf(SEEDS.guest) }]);
+    const reported = stdout.map((each) => JSON.parse(each));
+    t.strictSame(reported, [{ peer: 0 }, { wrote: sumOf(SEEDS.worker) }, { read: sumOf(SEEDS.guest) }]);
   }
 });

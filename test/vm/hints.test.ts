@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { parsed, vkmemctl } from '../cli/support.js';
 import { connected, MIB, PAGE } from '../client/support.js';
 import { ANYBODY, startDaemon } from '../support/daemon.js';
-import { Kept } from '../support/kept.js';
+import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
 
 const HUGE = 2n << 20n;
@@ -146,9 +146,9 @@ async function reopening(t: Test, client: Client, runtimeDir: string): Promise<v
   await published.publish();
   const tickets = [closed, open, published].map(async ({ id }) => client.createTicket({ id }));
   const secrets = (await Promise.all(tickets)).map(({ secret }) => secret);
-  const told = await asOtherUser('../vm/other-backend.js', [runtimeDir, ...secrets]);
+  const reported = await asOtherUser('../vm/other-backend.js', [runtimeDir, ...secrets]);
   const common = { access: 'ro', first: 7 };
-  t.same(told, [
+  t.same(reported, [
     { ...common, readOnly: 'ENFORCED', reopenable: false, again: 'open EACCES' },
     { ...common, readOnly: 'ADVISORY', reopenable: true, again: 'written' },
     { ...common, readOnly: 'ENFORCED', reopenable: true, again: 'write EPERM' },
@@ -187,15 +187,15 @@ async function asked(t: Test, runtimeDir: string): Promise<void> {
 }
 
 t.test('hints outlive the daemon', async (t) => {
-  const kept = await Kept.start(t);
-  const { runtimeDir } = kept;
+  const daemon = await SupervisedDaemon.start(t);
+  const { runtimeDir } = daemon;
   const hints = { powerOfTwo: true, alignment: 65_536, prefault: true, reopenable: true };
   await using before = connectControl({ runtimeDir });
   const made = await before.allocate({ size: 3 * MIB, name: 'bar', hints });
   t.match(made.hints, { powerOfTwo: true, prefault: true, reopenable: true });
   await before.allocate({ size: MIB, name: 'plain' });
-  await kept.kill();
-  await kept.serving();
+  await daemon.kill();
+  await daemon.serving();
   const client = await connected(t, runtimeDir);
   t.same((await client.get({ name: 'bar' })).hints, made.hints);
   t.equal((await client.get({ name: 'plain' })).hints, null);

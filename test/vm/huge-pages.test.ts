@@ -6,7 +6,7 @@ import { fstatSync } from 'node:fs';
 import { freeHugePages } from '@vkmemd/proto';
 import t from 'tap';
 import { connected } from '../client/support.js';
-import { Kept, until } from '../support/kept.js';
+import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 
 const HUGE = 2n << 20n;
 /** Two for the memory, and as many for what a map for reading keeps for copies. */
@@ -16,8 +16,8 @@ const free = freeHugePages(HUGE) ?? 0n;
 const skip = free < NEEDED && `the host has ${free} huge pages of 2 MiB free, not ${NEEDED}`;
 
 t.test('huge pages', { skip }, async (t) => {
-  const kept = await Kept.start(t);
-  const client = await connected(t, kept.runtimeDir);
+  const daemon = await SupervisedDaemon.start(t);
+  const client = await connected(t, daemon.runtimeDir);
   const memory = await client.allocate({
     size: HUGE + 1n,
     name: 'huge',
@@ -46,8 +46,8 @@ t.test('huge pages', { skip }, async (t) => {
   t.equal(all.bytes[Number(HUGE)], 1, 'the device writes to them');
   all.unmap();
   await memory.release();
-  await kept.kill();
-  await kept.serving();
+  await daemon.kill();
+  await daemon.serving();
   t.match(await client.publish({ name: 'huge' }), { hints: { hugePageBytes: HUGE }, published: true });
   await using published = await client.claim({ name: 'huge' }, { access: 'ro' });
   t.equal(published.map({ length: 4 }).bytes[3], 1);

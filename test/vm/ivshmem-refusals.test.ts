@@ -9,7 +9,7 @@ import t from 'tap';
 import { ANYBODY, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { IvshmemWire } from '../support/ivshmem-wire.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 import { asOtherUser, noOtherUser, OTHER_UID, openToOthers } from '../support/uid.js';
 
 const POLICY = `[limits]\nhandshake_ms = 300\n${ANYBODY}`;
@@ -18,8 +18,8 @@ t.test('what is not offered', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   await using client = await connect({ runtimeDir });
   const { control } = client;
-  const refused = (name: string, vectors: number, code: string, told: RegExp) =>
-    t.rejects(control.serveIvshmem({ name }, { vectors }), { code, message: told });
+  const refused = (name: string, vectors: number, code: string, reported: RegExp) =>
+    t.rejects(control.ivshmem.serve({ name }, { vectors }), { code, message: reported });
 
   await client.allocate({ name: 'odd', size: 3n << 20n });
   await refused('odd', 1, 'SIZE_NOT_POWER_OF_TWO', /3145728/);
@@ -39,12 +39,12 @@ t.test('what is not offered', async (t) => {
   for (const vectors of [0, 65]) await refused('even', vectors, 'INVALID_ARGUMENT', /1 to 64/);
   await refused('missing', 1, 'NOT_FOUND', /missing/);
   await t.rejects(
-    control.stopIvshmem({ name: 'even' }),
+    control.ivshmem.stop({ name: 'even' }),
     { code: 'NOT_FOUND' },
     'what is not offered has no end',
   );
-  await t.rejects(client.joinIvshmem({ name: 'even' }), { code: 'NOT_FOUND' }, 'and nobody joins it');
-  await control.serveIvshmem({ name: 'even' }, { vectors: 64 });
+  await t.rejects(client.ivshmem.join({ name: 'even' }), { code: 'NOT_FOUND' }, 'and nobody joins it');
+  await control.ivshmem.serve({ name: 'even' }, { vectors: 64 });
   await refused('even', 1, 'ALREADY_SERVED', /./);
 
   const memory = await client.claim({ name: 'even' });
@@ -62,14 +62,14 @@ t.test('who is not let in', { skip: noOtherUser ?? false }, async (t) => {
   openToOthers(runtimeDir);
   await using client = await connect({ runtimeDir });
   await client.allocate({ name: 'mine', size: 1n << 20n });
-  const { path } = await client.control.serveIvshmem({ name: 'mine' }, { vectors: 1 });
+  const { path } = await client.control.ivshmem.serve({ name: 'mine' }, { vectors: 1 });
   const join = (access: string) =>
-    asOtherUser('../vm/programs/stranger.js', [runtimeDir, path, '0/mine', access]);
+    asOtherUser('../vm/programs/ivshmem-user.js', [runtimeDir, path, '0/mine', access]);
   t.strictSame(await join('none'), { words: 0, hungUp: true, joined: 'NOT_PERMITTED' }, 'without a grant');
   t.strictSame(await join('ro'), { words: 0, hungUp: true, joined: 'NOT_PERMITTED' }, 'with one to read');
   t.strictSame(await join('rw'), { words: 4, hungUp: false, joined: 'joined' }, 'with one to write');
   await until('it is gone', async () => {
-    const [server] = await client.control.listIvshmem();
+    const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 0 || undefined;
   });
   await client.free({ name: 'mine' });
@@ -79,15 +79,15 @@ t.test('peers that do not play along', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: POLICY });
   await using client = await connect({ runtimeDir });
   await client.allocate({ name: 'shared', size: 1n << 20n });
-  const { path } = await client.control.serveIvshmem({ name: 'shared' }, { vectors: 64 });
-  const count = async () => (await client.control.listIvshmem())[0]?.peers.length;
+  const { path } = await client.control.ivshmem.serve({ name: 'shared' }, { vectors: 64 });
+  const count = async () => (await client.control.ivshmem.list())[0]?.peers.length;
   const none = (what: string) => until(what, async () => (await count()) === 0 || undefined);
 
   // Each of them makes the handshake of the next one longer than a socket holds.
   const silent: OwnedFd[] = Array.from({ length: 8 }, () => openStream(path));
   const wire = new IvshmemWire(path);
-  await wire.told(3 + 9 * 64);
-  t.pass('who reads is told everything at once, beside eight who do not');
+  await wire.received(3 + 9 * 64);
+  t.pass('a peer that reads gets everything at once, beside eight that do not');
   await until('the silent ones are hung up on', async () => (await count()) === 1 || undefined);
   t.notOk(wire.hungUp, 'and nobody else');
   for (const socket of silent) socket.close();
@@ -109,14 +109,14 @@ t.test('peers that do not play along', async (t) => {
   giver.close();
   for (let at = 0; at < 20; at += 1) openStream(path).close();
   await none('who is gone in the handshake has left');
-  const peer = await client.joinIvshmem({ name: 'shared' });
+  const peer = await client.ivshmem.join({ name: 'shared' });
   t.strictSame(peer.peers, [], 'nobody is left');
   peer.close();
 
   const handoff = await HandoffWire.open(runtimeDir);
   const { fds } = await handoff.ask({ joinIvshmem: { allocation: { name: 'shared' } } });
   const foreign = new IvshmemWire(fds[0] as OwnedFd);
-  t.same((await foreign.told(67)).length, 67, 'a connection that came as an fd speaks the same protocol');
+  t.same((await foreign.received(67)).length, 67, 'a connection that came as an fd speaks the same protocol');
   handoff.close();
   foreign.close();
   await client.free({ name: 'shared' });

@@ -8,8 +8,8 @@ import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { IvshmemGuest, ivshmemArguments } from '../support/ivshmem-guest.js';
 import { IvshmemWire } from '../support/ivshmem-wire.js';
-import { until } from '../support/kept.js';
 import { noQemu, Qemu } from '../support/qemu.js';
+import { until } from '../support/supervised-daemon.js';
 
 const SIZE = 1n << 20n;
 
@@ -18,7 +18,7 @@ const interruptOf = (peer: IvshmemPeer): Promise<number> =>
   new Promise((resolve) => peer.once('interrupt', (vector) => resolve(vector)));
 
 const peersOf = async (client: Client): Promise<number[]> =>
-  (await client.control.listIvshmem()).flatMap(({ peers }) => peers.map(({ id }) => id));
+  (await client.control.ivshmem.list()).flatMap(({ peers }) => peers.map(({ id }) => id));
 
 t.test(
   'two machines, two workers and the device share one allocation',
@@ -30,12 +30,12 @@ t.test(
     t.teardown(() => Promise.all([first.close(), second.close()]));
     const memory = await first.allocate({ name: 'frames', size: SIZE });
     const copy = await first.allocate({ size: SIZE });
-    const { path } = await first.control.serveIvshmem({ name: 'frames' }, { vectors: 2 });
+    const { path } = await first.control.ivshmem.serve({ name: 'frames' }, { vectors: 2 });
     const one = await Qemu.start(t, ivshmemArguments(path, 2));
     const other = await Qemu.start(t, ivshmemArguments(path, 2));
     const [guest, neighbour] = [await IvshmemGuest.of(one), await IvshmemGuest.of(other)];
-    const worker = await first.joinIvshmem({ name: 'frames' });
-    const colleague = await second.joinIvshmem({ name: 'frames' });
+    const worker = await first.ivshmem.join({ name: 'frames' });
+    const colleague = await second.ivshmem.join({ name: 'frames' });
     const view = memory.map();
     const held = await second.claim({ name: 'frames' });
     const theirs = held.map();
@@ -91,8 +91,8 @@ t.test(
     await other.kill();
     t.same(await left, 1, 'a machine that is killed leaves');
     const joined = new Promise((resolve) => worker.once('join', resolve));
-    const again = await Qemu.start(t, ivshmemArguments(path, 2));
-    const returned = await IvshmemGuest.of(again);
+    const retried = await Qemu.start(t, ivshmemArguments(path, 2));
+    const returned = await IvshmemGuest.of(retried);
     t.same(await joined, 4, 'its id is not given again to those who saw it leave');
     t.same(await returned.position(), 4);
     worker.ring(4, 0);
@@ -103,7 +103,7 @@ t.test(
     );
 
     const ended = new Promise<{ code: string }>((resolve) => colleague.once('disconnected', resolve));
-    await first.control.stopIvshmem({ name: 'frames' });
+    await first.control.ivshmem.stop({ name: 'frames' });
     t.same((await ended).code, 'UNAVAILABLE', 'the end of the offer hangs up on everybody');
     t.ok(
       (await guest.read(4096n, 16)).every((byte) => byte === 0x5a),
@@ -116,7 +116,7 @@ t.test(
     const freed = await memory.free();
     t.same(freed.allocation?.state, 'ALLOCATION_STATE_DRAINING', 'its bytes drain while machines have it');
     await one.quit();
-    await again.quit();
+    await retried.quit();
     await until('its bytes are free', async () => {
       const { drainingAllocations } = (await second.budget()).counts;
       return drainingAllocations === 0 || undefined;
@@ -129,15 +129,15 @@ t.test('200 who come and go leave nothing', { skip: noQemu ?? false }, async (t)
   const client = await connect({ runtimeDir });
   t.teardown(() => client.close());
   await client.allocate({ name: 'busy', size: SIZE });
-  const { path } = await client.control.serveIvshmem({ name: 'busy' }, { vectors: 4 });
-  const stays = await client.joinIvshmem({ name: 'busy' });
+  const { path } = await client.control.ivshmem.serve({ name: 'busy' }, { vectors: 4 });
+  const stays = await client.ivshmem.join({ name: 'busy' });
   const open = () => readdirSync(`/proc/${pid}/fd`).length;
   const own = () => readdirSync('/proc/self/fd').length;
   const gone = (ids: number[]) => ids.length === 1 || undefined;
   const before = [open(), own()];
   for (let cycle = 0; cycle < 200; cycle += 1) {
     const wire = new IvshmemWire(path);
-    if (cycle % 2 === 0) await wire.told(11);
+    if (cycle % 2 === 0) await wire.received(11);
     wire.close();
   }
   await until('all have gone', async () => gone(await peersOf(client)));
@@ -145,12 +145,12 @@ t.test('200 who come and go leave nothing', { skip: noQemu ?? false }, async (t)
     return (open() <= (before[0] ?? 0) && own() <= (before[1] ?? 0)) || undefined;
   });
   t.same((await client.budget()).counts.grants, 2, 'no grant');
-  const next = await client.joinIvshmem({ name: 'busy' });
+  const next = await client.ivshmem.join({ name: 'busy' });
   t.same(next.id, 201, 'ids go on while somebody is there who saw the others leave');
   next.close();
   stays.close();
   await until('nobody is there', async () => (await peersOf(client)).length === 0 || undefined);
-  const fresh = await client.joinIvshmem({ name: 'busy' });
+  const fresh = await client.ivshmem.join({ name: 'busy' });
   t.same(fresh.id, 0, 'and begin anew when nobody is');
   fresh.close();
   const machine = await Qemu.start(t, ivshmemArguments(path, 4));
@@ -158,7 +158,7 @@ t.test('200 who come and go leave nothing', { skip: noQemu ?? false }, async (t)
   const fds = () => readdirSync(`/proc/${machine.pid}/fd`).length;
   const empty = fds();
   for (let cycle = 0; cycle < 20; cycle += 1) {
-    const peer = await client.joinIvshmem({ name: 'busy' });
+    const peer = await client.ivshmem.join({ name: 'busy' });
     t.ok(peer.peers.includes(at), 'the machine is there');
     peer.close();
   }

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import type { OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { root, temporaryFolder } from '../support/daemon.js';
-import { until } from '../support/kept.js';
+import { until } from '../support/supervised-daemon.js';
 
 export const QEMU = 'qemu-system-x86_64';
 /** Why there is no machine here; undefined where there is. */
@@ -28,12 +28,12 @@ const qmp = (await import(join(root, 'client/typescript/dist/vm/qmp.js'))) as {
 export const { Qmp: Monitor } = qmp;
 
 type Fields = Readonly<Record<string, unknown>>;
-const plugged = (await import(join(root, 'client/typescript/dist/vm/hotplug.js'))) as {
-  plugIn(qmp: Qmp, plug: Fields): Promise<void>;
-  listPlugged(qmp: Qmp): Promise<{ readonly device: string | undefined }[]>;
-  unplug(qmp: Qmp, plugged: unknown, timeoutMs: number): Promise<void>;
+const hotplugging = (await import(join(root, 'client/typescript/dist/vm/hotplug.js'))) as {
+  hotplug(qmp: Qmp, request: Fields): Promise<void>;
+  listHotplugged(qmp: Qmp): Promise<{ readonly device: string | undefined }[]>;
+  hotUnplug(qmp: Qmp, memory: unknown, timeoutMs: number): Promise<void>;
 };
-export const { plugIn, listPlugged, unplug } = plugged;
+export const { hotplug, listHotplugged, hotUnplug } = hotplugging;
 
 /** The sockets of one machine, and the options that make them. */
 export class Sockets {
@@ -58,7 +58,7 @@ export class Sockets {
   }
 
   /** Asks qtest, and answers in the guest's place that it has let go of every PCI device that it was asked for. */
-  async letGo(): Promise<void> {
+  async release(): Promise<void> {
     const socket = createConnection(this.#qtest);
     const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
     const ask = async (command: string): Promise<string> => {

@@ -22,14 +22,14 @@ function rewritten({ fd }: OwnedFd): string {
 }
 
 await using client = await connect({ runtimeDir, clientName: 'other backend' });
-const told: object[] = [];
+const reported: object[] = [];
 for (const ticket of secrets) {
   await using memory = await client.claim({ ticket });
   for (const { fd, offset, size, access, readOnly, reopenable } of describeForBackend(memory)) {
     using mapping = mapFd(fd, { offset, length: Number(size), access });
     const [first] = new Uint8Array(mapping.buffer);
-    told.push({ access, readOnly, reopenable, first, again: rewritten(fd) });
+    reported.push({ access, readOnly, reopenable, first, again: rewritten(fd) });
     fd.close();
   }
 }
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(reported));

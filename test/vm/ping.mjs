@@ -5,7 +5,7 @@
  * Usage: ping.mjs NAME MILLISECONDS BYTES...
  */
 import { fill } from './pattern.mjs';
-import { tell, Worker } from './worker.mjs';
+import { report, Worker } from './worker.mjs';
 
 /** Places in the memory, in words of 32 bits; the header is as in test/vm/guest/init.c. */
 const NUMBER = 0;
@@ -45,7 +45,7 @@ for (const bytes of sizes.map(Number)) {
     number += 1;
     await roundTrip(number, length);
   }
-  tell({ bytes, roundTrips, ms: performance.now() - begun });
+  report({ bytes, roundTrips, ms: performance.now() - begun });
   for (let at = 0; at < length; at += 1) requireAnswer(at);
 }
 words[LENGTH] = 0;

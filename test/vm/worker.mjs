@@ -1,10 +1,10 @@
 /**
  * What the sandboxed workers that speak with a guest have in common: a session that they inherit, memory that they know by
- * name, and a place among the peers of its ivshmem server. They print a line of JSON for each thing there is to tell.
+ * name, and a place among the peers of its ivshmem server. They print a line of JSON for each result.
  */
 import { connect } from '@vkmemd/client';
 
-export const tell = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
+export const report = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
 export class Worker {
   /** The memory in words of 32 bits. */
@@ -24,12 +24,12 @@ export class Worker {
     });
   }
 
-  /** Joins, and tells its id, by which a guest is to ring it. */
+  /** Joins, and reports its id, by which a guest is to ring it. */
   static async join(name) {
     const client = await connect();
     const map = (await client.claim({ name })).map();
-    const peer = await client.joinIvshmem({ name });
-    tell({ peer: peer.id });
+    const peer = await client.ivshmem.join({ name });
+    report({ peer: peer.id });
     return new Worker(client, peer, map);
   }
 

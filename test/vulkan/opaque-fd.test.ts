@@ -91,10 +91,10 @@ else {
     t.equal(second.fds, 1, 'the fd is kept: an import cannot be exported');
     const expected = Buffer.alloc(65_536, 0xa5);
     t.ok((await readAny(device, second)).equals(expected));
-    const again = await second.export('OPAQUE_FD', 'rw');
+    const retried = await second.export('OPAQUE_FD', 'rw');
     await dispose(second);
     const sha256 = createHash('sha256').update(expected).digest('hex');
-    t.equal((await importElsewhere(again, 65_536n)).sha256, sha256);
-    fdOf(again).close();
+    t.equal((await importElsewhere(retried, 65_536n)).sha256, sha256);
+    fdOf(retried).close();
   });
 }

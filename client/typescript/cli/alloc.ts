@@ -10,7 +10,7 @@ import {
 } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import { allocationObject } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 import { humanBytes, short, wrap } from './format.js';
 import { type HintWords, hintsText, parseHints } from './hints.js';
 import { parseImage } from './image.js';
@@ -32,7 +32,7 @@ any number may read. What is --publishable can be made immutable by 'publish'.
 
 For virtual machines: --power-of-two and --align round the size up, as PCI BARs need it. The other hints are for MAPPABLE
 memory over a memfd: --prefault has every page there at once, --huge-pages takes pages of 2M or 1G that the host has set
-aside, and --reopenable lets whoever has an fd open it anew, for writing too, as QEMU's memory-backend-file does. That
+aside, and --reopenable lets a process that has an fd open it anew, for writing too, as QEMU's memory-backend-file does. That
 weakens read-only grants: they hold by their holder's word alone then.`;
 
 const EXAMPLES = [
@@ -111,7 +111,7 @@ export function allocCommand(): Command {
       command.error("error: required option '--size <size>' not specified, and no --image");
     })
     .action(
-      acting(async ({ control, print }, [name = ''], options) => {
+      actionOf(async ({ control, print }, [name = ''], options) => {
         const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image } = options as Options;
         const { sharing = 'shared', publishable = false } = options as Options;
         const { require: required = [], prefer: preferred = [], forbid: forbidden = [] } = options as Options;

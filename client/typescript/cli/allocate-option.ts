@@ -1,6 +1,6 @@
 /**
- * Allocations as people type them behind --allocate: 'name=frames,size=64M,kind=MAPPABLE+OPAQUE_FD', in any order, each
- * key once.
+ * Allocations as people type them behind --allocate: 'name=frames,size=64M,kind=MAPPABLE+OPAQUE_FD', in any
+ * order, each key once.
  */
 import { type Allocation, type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
 import { checkKinds, checkWord } from '../request/arguments.js';
@@ -65,7 +65,9 @@ export function parseWanted(text: string): Wanted {
   return { label, request, orExisting };
 }
 
-/** @throws VkmemError INVALID_ARGUMENT where two have one label, since the program could not tell them apart. */
+/**
+ * @throws VkmemError INVALID_ARGUMENT where two have one label, since the program could not distinguish them.
+ */
 export function parseAllWanted(texts: readonly string[]): Wanted[] {
   const all = texts.map(parseWanted);
   const twice = all.find(({ label }, at) => all.findIndex((other) => other.label === label) !== at);
@@ -74,7 +76,8 @@ export function parseAllWanted(texts: readonly string[]): Wanted[] {
 }
 
 /**
- * That an allocation which has the name already is as good as the one that is wanted: no smaller, of all the kinds, with all the hints.
+ * That an allocation which has the name already is as good as the one that is wanted: no smaller, of all the
+ * kinds, with all the hints.
  * @throws VkmemError NAME_TAKEN, with what it lacks.
  */
 export function requireFit({ label, request }: Wanted, existing: Allocation): void {

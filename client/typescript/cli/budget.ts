@@ -4,7 +4,7 @@
 import type { HeapBudget } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { BudgetReport } from '../control.js';
-import { acting, type Context, newCommand } from './command.js';
+import { actionOf, type Context, newCommand } from './command.js';
 import { type Column, count, humanBytes, short, table } from './format.js';
 import { untilInterrupted } from './interruptible.js';
 
@@ -68,13 +68,13 @@ function budgetText({ heaps, counts }: BudgetReport): string {
     count(fds, 'fd'),
     count(deviceMemories, 'VkDeviceMemory object'),
   ];
-  const kept = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
+  const counted = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
   const guaranteed = heaps
     .filter((heap) => heap.guaranteedBytes > 0n)
     .map(
       (heap) => `\nGuaranteed on heap ${heap.heapIndex}, and not used: ${humanBytes(heap.guaranteedBytes)}`,
     );
-  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[kept, ...held].join(', ')}${guaranteed.join('')}`;
+  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[counted, ...held].join(', ')}${guaranteed.join('')}`;
 }
 
 /** Prints every report until SIGINT, or until nobody reads them any more. */
@@ -95,7 +95,7 @@ export function budgetCommand(): Command {
     .summary('show heaps and what is left of them')
     .option('--watch', 'again at every change, until interrupted')
     .action(
-      acting(async (context, _operands, options) => {
+      actionOf(async (context, _operands, options) => {
         if (options.watch) return watch(context);
         const report = await context.control.budget();
         const { heaps, counts } = report;

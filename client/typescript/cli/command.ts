@@ -1,9 +1,10 @@
 /**
  * What every command of vkmemctl has in common: the daemon it speaks to, how it prints, how it fails.
  *
- * With --json, standard output is one JSON object, whatever happens (of a command that watches, one a line). A failure is one line on standard error,
- * `vkmemctl: CODE: what happened and what to do`, and exit code 69 (EX_UNAVAILABLE) where the daemon cannot be
- * reached, 1 otherwise. No command waits for a daemon that is away: whoever runs one can run it again.
+ * With --json, standard output is one JSON object, whatever happens (of a command that watches, one a line).
+ * A failure is one line on standard error, `vkmemctl: CODE: what happened and what to do`, and exit code 69
+ * (EX_UNAVAILABLE) where the daemon cannot be reached, 1 otherwise. No command waits for a daemon that is
+ * away: it can be run again.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';
@@ -51,7 +52,9 @@ export function report(failure: unknown): VkmemError {
 /** Bytes are JSON numbers: exact up to 2^53, which is 8 PiB. */
 const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
-/** Of the program as a whole, and shown in its help; a command takes it too, since people write it anywhere. */
+/**
+ * Of the program as a whole, and shown in its help; a command takes it too, since people write it anywhere.
+ */
 const RUNTIME_DIR = new Option('--runtime-dir <folder>').hideHelp();
 
 /** A command with the options that all have. @param description paragraphs; commander breaks their lines. */
@@ -65,7 +68,7 @@ export function newCommand(name: string, description: string, examples: readonly
 }
 
 /** A command's action: `work`, with a context, and with its failure reported. */
-export function acting(
+export function actionOf(
   work: (context: Context, operands: readonly string[], options: Record<string, unknown>) => Promise<void>,
 ): (...args: unknown[]) => Promise<void> {
   return async (...args) => {

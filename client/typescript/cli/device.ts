@@ -22,14 +22,14 @@ const MISSING: Record<string, string> = {
 };
 
 /** What the daemon says of a device beside the device itself. */
-export interface Standing {
+export interface DeviceState {
   /** Of its heaps: 'EXT', 'ESTIMATED', or null where it is not known. */
   readonly budgetSource: string | null;
   /** Live VkDeviceMemory objects; null where it is not known. */
   readonly deviceMemories: number | null;
 }
 
-export function deviceObject(device: Device, { budgetSource, deviceMemories }: Standing): object {
+export function deviceObject(device: Device, { budgetSource, deviceMemories }: DeviceState): object {
   const kinds = device.kinds.map(({ kind, rung, via, reason, missing }) => [
     short('KIND_', kind),
     { rung: short('RUNG_', rung), via, reason, missing },
@@ -74,7 +74,7 @@ function wrapped(cells: readonly string[], last: string, width: number): string[
 }
 
 /** Heaps, memory types, kinds and limits, at most 100 columns wide. */
-export function deviceText(device: Device, { deviceMemories }: Standing): string {
+export function deviceText(device: Device, { deviceMemories }: DeviceState): string {
   const heaps = device.heaps.map(({ index, sizeBytes, flags }) => [
     String(index),
     humanBytes(sizeBytes),

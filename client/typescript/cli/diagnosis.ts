@@ -1,8 +1,8 @@
 /**
  * Diagnosis: from the runtime folder to bytes that the device moved, one check after the other.
  *
- * Every check really does what a worker would do. One that needs an earlier one is not tried where that failed, and
- * counts as failed: nothing is called good that was not seen.
+ * Every check really does what a worker would do. One that needs an earlier one is not tried where that
+ * failed, and counts as failed: nothing is called good that was not seen.
  */
 import { randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { type Device, runtimeDir, VkmemError } from '@vkmemd/proto';
 import type { Client } from '../client.js';
 import { connect } from '../connect.js';
 import type { ControlClient } from '../control.js';
-import { deviceLine, type Standing } from './device.js';
+import { type DeviceState, deviceLine } from './device.js';
 import { count, short } from './format.js';
 
 /** One check and what it found. */
@@ -25,7 +25,7 @@ export interface Check {
 export interface Diagnosis {
   readonly checks: readonly Check[];
   readonly devices: readonly Device[];
-  readonly standing: Standing;
+  readonly deviceState: DeviceState;
   /** False where neither socket was reached. A refusal is an answer. */
   readonly answered: boolean;
 }
@@ -36,7 +36,7 @@ const LOG = "Read the daemon's log (journalctl -u vkmemd).";
 const ROUND_TRIP_BYTES = 65_536;
 const GREETING_MS = 5000;
 
-const UNKNOWN: Standing = { budgetSource: null, deviceMemories: null };
+const UNKNOWN: DeviceState = { budgetSource: null, deviceMemories: null };
 
 /** What a check found, and what it hands on to the checks that need it. */
 type Found<T> = readonly [detail: string, value: T];
@@ -73,7 +73,7 @@ export async function diagnose(folder: string | undefined, control: ControlClien
       roundTrip(needed(client, 'handoff socket'), needed(device, 'device')),
     );
     const answered = !unreached.has('handoff socket') || !unreached.has('control socket');
-    return { checks, devices, standing: report?.standing ?? UNKNOWN, answered };
+    return { checks, devices, deviceState: report?.deviceState ?? UNKNOWN, answered };
   } finally {
     await client?.close();
   }
@@ -111,12 +111,14 @@ async function greet(folder: string | undefined): Promise<Found<Client>> {
   return [`vkmemd ${daemonVersion} greeted as session ${id}`, client];
 }
 
-async function askControl(control: ControlClient): Promise<Found<{ devices: Device[]; standing: Standing }>> {
+async function askControl(
+  control: ControlClient,
+): Promise<Found<{ devices: Device[]; deviceState: DeviceState }>> {
   const { devices, daemonVersion } = await control.devices();
   const { heaps, counts } = await control.budget();
   const budgetSource = heaps[0] ? short('BUDGET_SOURCE_', heaps[0].source) : null;
   const detail = `vkmemd ${daemonVersion} answered; ${count(counts.sessions, 'session')}, ${count(counts.allocations, 'allocation')}`;
-  return [detail, { devices, standing: { budgetSource, deviceMemories: counts.deviceMemories } }];
+  return [detail, { devices, deviceState: { budgetSource, deviceMemories: counts.deviceMemories } }];
 }
 
 function oneDevice([device]: readonly Device[]): Found<Device> {

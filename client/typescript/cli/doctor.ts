@@ -2,7 +2,7 @@
  * vkmemctl doctor: whether a worker on this host would get memory, and if not, what to do.
  */
 import type { Command } from 'commander';
-import { acting, EXIT_FAILED, EXIT_UNREACHABLE, newCommand } from './command.js';
+import { actionOf, EXIT_FAILED, EXIT_UNREACHABLE, newCommand } from './command.js';
 import { deviceObject, deviceText } from './device.js';
 import { type Check, diagnose } from './diagnosis.js';
 import { wrap } from './format.js';
@@ -24,17 +24,17 @@ function lines({ name, ok, detail, next }: Check): string {
 
 export function doctorCommand(): Command {
   return newCommand('doctor', DESCRIPTION, ['doctor', 'doctor --json', 'doctor --runtime-dir /run/vkmemd'])
-    .summary('check that memory can be had')
+    .summary('check that memory can be allocated')
     .action(
-      acting(async ({ runtimeDir, control, print }) => {
-        const { checks, devices, standing, answered } = await diagnose(runtimeDir, control);
+      actionOf(async ({ runtimeDir, control, print }) => {
+        const { checks, devices, deviceState, answered } = await diagnose(runtimeDir, control);
         const ok = checks.every((check) => check.ok);
         const object = {
           ok,
           checks,
-          devices: devices.map((device) => deviceObject(device, standing)),
+          devices: devices.map((device) => deviceObject(device, deviceState)),
         };
-        const texts = devices.map((device) => deviceText(device, standing));
+        const texts = devices.map((device) => deviceText(device, deviceState));
         print(object, () => [checks.map(lines).join('\n'), ...texts].join('\n\n'));
         if (!ok) process.exitCode = answered ? EXIT_FAILED : EXIT_UNREACHABLE;
       }),

@@ -6,7 +6,7 @@ import type { Allocation } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { ControlClient } from '../control.js';
 import { allocationObject, allocationTable } from './allocation.js';
-import { acting, EXIT_FAILED, newCommand } from './command.js';
+import { actionOf, EXIT_FAILED, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 import { count, humanBytes } from './format.js';
 
@@ -15,7 +15,7 @@ those that were freed and drain. Operators see all.
 
 A restart (systemctl restart, a crash, an upgrade) loses nothing of what is kept; those that are not (KEPT is no: there
 is nothing of them that could be, such as an RDMA address, or no fd store at all) end with a restart as well.
-Whoever has memory mapped or imported keeps its bytes, and nobody can be granted it any more.
+A process that has memory mapped or imported keeps its bytes, and nobody can be granted it any more.
 
 With --wait it waits until nothing is left, and exits 1 where something still is then.`;
 
@@ -33,7 +33,7 @@ const summaryOf = (allocations: readonly Allocation[]) => {
   };
 };
 
-/** What somebody still owns: what drains was given up, and is whoever's holds it. */
+/** The allocations that are owned: what drains was freed by its owner. */
 async function owned(control: ControlClient): Promise<Allocation[]> {
   return (await control.list()).filter(({ state }) => state !== 'ALLOCATION_STATE_DRAINING');
 }
@@ -60,7 +60,7 @@ export function drainCommand(): Command {
     .summary('show what would be lost with the daemon')
     .option('--wait <time>', 'wait until nothing would be, such as 90s or 10m')
     .action(
-      acting(async ({ control, print }, _operands, { wait }) => {
+      actionOf(async ({ control, print }, _operands, { wait }) => {
         const until = typeof wait === 'string' ? Date.now() + parseSeconds('--wait', wait) * 1000 : 0;
         let allocations = await owned(control);
         while (allocations.length > 0 && Date.now() < until) {

@@ -1,9 +1,9 @@
 /**
  * vkmemctl exec: begins a session, makes allocations, and becomes a command that has both.
  *
- * The command runs in this very process, so its exit code, its signals and its terminal are its own, and the session
- * ends with it. A failure before that frees what was made and exits as env(1) does: 127 where there is no such command,
- * 126 where it cannot be run, otherwise as every command of vkmemctl.
+ * The command runs in this very process, so its exit code, its signals and its terminal are its own, and the
+ * session ends with it. A failure before that frees what was made and exits as env(1) does: 127 where there
+ * is no such command, 126 where it cannot be run, otherwise as every command of vkmemctl.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -12,7 +12,7 @@ import type { Command } from 'commander';
 import { Handover } from '../connection/handover.js';
 import type { ControlClient } from '../control.js';
 import { parseAllWanted, requireFit, type Wanted } from './allocate-option.js';
-import { acting, type Context, errorObject, expected, newCommand } from './command.js';
+import { actionOf, type Context, errorObject, expected, newCommand } from './command.js';
 import { sandboxed } from './sandbox.js';
 
 const DESCRIPTION = `Run CMD with a session of the daemon that it inherits, and with memory that was made for it.
@@ -20,7 +20,7 @@ const DESCRIPTION = `Run CMD with a session of the daemon that it inherits, and 
 CMD finds the connected socket on the fd $VKMEM_SESSION_FD, where the client library's connect() takes it up without
 any path, and in $VKMEM_ALLOCATIONS the ids of its allocations, as a JSON object. It has standard input, output and
 error and no other fd. It takes the place of vkmemctl: same process, its own exit code, and signals reach it. The
-session ends with it, whoever else has the fd, or when the client library that took it up is closed: it is for one program,
+session ends with it, whatever other process has the fd, or when the client library that took it up is closed: it is for one program,
 CMD or one that CMD starts. Where the daemon restarts, CMD keeps what it has mapped, and the client library
 connects again to $VKMEM_SESSION_PATH; in a sandbox, which sees no path, there is no connection any more.
 
@@ -57,7 +57,10 @@ interface Options {
 
 export const another = (word: string, before: readonly string[] = []): string[] => [...before, word];
 
-/** The last arguments of this process as they came, which need not be UTF-8; as text where that cannot be told. */
+/**
+ * The last arguments of this process as they came, which need not be UTF-8; as text where the bytes are not
+ * known.
+ */
 export function rawArguments(args: readonly string[]): (string | Uint8Array)[] {
   if (!existsSync(COMMAND_LINE)) return [...args];
   const all = readFileSync(COMMAND_LINE, 'latin1').split('\0').slice(0, -1);
@@ -73,7 +76,7 @@ function programOf(operands: readonly string[], options: Options): Program {
   throw new VkmemError('INVALID_ARGUMENT', '--ro, --rw and --env are for --sandbox.', { field: 'sandbox' });
 }
 
-/** Makes an allocation for the command, or tells it of the one that there is. */
+/** Makes an allocation for the command, or adds the existing one. */
 export async function provide(handover: Handover, control: ControlClient, wanted: Wanted): Promise<void> {
   try {
     await handover.allocate(wanted.label, wanted.request);
@@ -84,7 +87,7 @@ export async function provide(handover: Handover, control: ControlClient, wanted
       throw new VkmemError(code, `${reason} With if-exists=claim CMD is told of that one.`, {}, failure);
     const existing = await control.get({ name: wanted.label });
     requireFit(wanted, existing);
-    handover.tell(wanted.label, existing.id);
+    handover.addAllocation(wanted.label, existing.id);
   }
 }
 
@@ -112,9 +115,9 @@ async function run(context: Context, operands: readonly string[], options: Optio
   const handover = await beginFor(operands[0] ?? '', context.runtimeDir);
   try {
     for (const wanted of all) await provide(handover, context.control, wanted);
-    handover.hand(program, options.sandbox !== true);
+    handover.exec(program, options.sandbox !== true);
   } catch (failure) {
-    for (const left of await handover.giveUp()) context.fail(left);
+    for (const left of await handover.cancel()) context.fail(left);
     throw described(failure, options.sandbox);
   }
 }
@@ -123,7 +126,7 @@ async function run(context: Context, operands: readonly string[], options: Optio
 export const becoming = (
   work: (context: Context, operands: readonly string[], options: Record<string, unknown>) => Promise<void>,
 ) =>
-  acting(async (context, operands, options) => {
+  actionOf(async (context, operands, options) => {
     try {
       await work(context, operands, options);
     } catch (failure) {

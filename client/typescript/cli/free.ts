@@ -7,7 +7,7 @@ import { type Allocation, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { ControlClient } from '../control.js';
 import { allocationObject, SHORT_ID_LENGTH, UUID } from './allocation.js';
-import { acting, errorObject, expected, newCommand } from './command.js';
+import { actionOf, errorObject, expected, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 
 const DESCRIPTION = `Give allocations up for everybody.
@@ -60,7 +60,7 @@ export function freeCommand(): Command {
     .summary('free allocations')
     .argument('<name-or-id...>', 'the allocations')
     .action(
-      acting(async ({ control, print, fail }, refs) => {
+      actionOf(async ({ control, print, fail }, refs) => {
         const results: Freed[] = [];
         const failures: VkmemError[] = [];
         for (const ref of refs) {

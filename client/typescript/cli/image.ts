@@ -20,7 +20,7 @@ const WORDS = ['type', 'tiling'] as const;
 
 /**
  * @returns what was said, no more; that it makes an image is checked with the request.
- * @throws VkmemError INVALID_ARGUMENT for a field that there is not, one without a value, or one that comes twice.
+ * @throws VkmemError INVALID_ARGUMENT for an unknown field, one without a value, or one that comes twice.
  */
 export function parseImage(text: string): ImageOptions {
   const image: Record<string, number | string> = {};

@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { allocationObject, allocationTable } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 
 const DESCRIPTION = `List the allocations that you may see, oldest first: your own, and everybody's for operators and whom the policy lets see others.
 
@@ -17,7 +17,7 @@ export function lsCommand(): Command {
   return newCommand('ls', DESCRIPTION, ['ls', 'ls --json'])
     .summary('list allocations')
     .action(
-      acting(async ({ control, print }) => {
+      actionOf(async ({ control, print }) => {
         const allocations = await control.list();
         print({ allocations: allocations.map(allocationObject) }, () =>
           allocations.length > 0 ? allocationTable(allocations, Date.now()) : 'No allocations.',

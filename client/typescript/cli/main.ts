@@ -37,7 +37,7 @@ Examples:
   $ vkmemctl exec --allocate name=frames,size=64M -- node worker.mjs
   $ vkmemctl free frames`;
 
-// Whoever reads our output may stop at any time, as head does. All else is a failure, such as a full disk.
+// The reader of our output may stop at any time, as head does. All else is a failure, such as a full disk.
 process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
   if (failure.code === 'EPIPE') return;
   process.stderr.write(`vkmemctl: standard output: ${failure.message}\n`);
@@ -68,7 +68,7 @@ const program = new Command('vkmemctl')
   .addCommand(execCommand())
   .addCommand(vmCommand());
 const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-// What is wrong with the command line is told below, as every failure is.
+// Faults of the command line are printed below, as every failure is.
 for (const command of commands) command.exitOverride().configureOutput({ outputError: () => {} });
 try {
   await program.parseAsync();

@@ -3,13 +3,13 @@
  */
 import type { Command } from 'commander';
 import { allocationObject, UUID } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 
 const DESCRIPTION = `Make an allocation immutable for everybody who claims it from now on.
 
 It must have been allocated with --publishable. From then on it can be claimed to read only, and as MAPPABLE only, and
-the kernel holds everybody to that. Whoever had mapped it for writing before can still write. There is no way back.
+the kernel holds everybody to that. A process that had mapped it for writing before can still write. There is no way back.
 It is named by its name ('model', or '1000/model' of user 1000) or its whole id.`;
 
 export function publishCommand(): Command {
@@ -17,7 +17,7 @@ export function publishCommand(): Command {
     .summary('make an allocation immutable')
     .argument('<name-or-id>', 'the allocation')
     .action(
-      acting(async ({ control, print }, [ref = '']) => {
+      actionOf(async ({ control, print }, [ref = '']) => {
         const allocation = await control.publish(UUID.test(ref) ? { id: ref } : { name: ref });
         print(
           { allocation: allocationObject(allocation) },

@@ -1,20 +1,24 @@
 /**
  * QEMU's options for memory that it opens by /proc/self/fd, in every form that a guest can see it in.
  *
- * As QEMU 7.2 takes them: options that come twice are joined, so these come behind the user's own and change nothing of
- * them. Guest RAM needs no -m, whose default is the backend's size, but where that says maxmem. What is plugged in beside it
- * needs -m with slots and maxmem, which is worked out here unless the user's own -m says it.
+ * As QEMU 7.2 takes them: options that come twice are joined, so these come behind the user's own and change
+ * nothing of them. Guest RAM needs no -m, whose default is the backend's size, but where that says maxmem. A
+ * memory device beside it needs -m with slots and maxmem, which is worked out here unless the user's own -m
+ * says it.
  */
 import { VkmemError } from '@vkmemd/proto';
-import { backendProperties, deviceProperties, takes, written } from '../vm/qemu-options.js';
+import { backendProperties, deviceProperties, fits, written } from '../vm/qemu-options.js';
 
-/** The ways a guest can see memory, the device for it, which RAM has none of, and whether the guest may write there. */
+/**
+ * The ways a guest can see memory, the device for it, which RAM has none of, and whether the guest may write
+ * there.
+ */
 export const FORMS = {
-  ram: { access: 'rw', device: undefined, plugged: false, machine: '' },
-  dimm: { access: 'rw', device: 'pc-dimm', plugged: true, machine: '' },
-  pmem: { access: 'rw', device: 'virtio-pmem-pci', plugged: true, machine: '' },
-  'nvdimm-ro': { access: 'ro', device: 'nvdimm', plugged: true, machine: 'nvdimm=on' },
-  ivshmem: { access: 'rw', device: 'ivshmem-plain', plugged: false, machine: '' },
+  ram: { access: 'rw', device: undefined, memoryDevice: false, machine: '' },
+  dimm: { access: 'rw', device: 'pc-dimm', memoryDevice: true, machine: '' },
+  pmem: { access: 'rw', device: 'virtio-pmem-pci', memoryDevice: true, machine: '' },
+  'nvdimm-ro': { access: 'ro', device: 'nvdimm', memoryDevice: true, machine: 'nvdimm=on' },
+  ivshmem: { access: 'rw', device: 'ivshmem-plain', memoryDevice: false, machine: '' },
 } as const;
 export type Form = keyof typeof FORMS;
 
@@ -29,12 +33,13 @@ export interface Given {
 }
 
 /**
- * That QEMU survives it: of a BAR of another size it only says so once it aborts, also in a machine that runs.
+ * That QEMU survives it: of a BAR of another size it only says so once it aborts, also in a machine that
+ * runs.
  * @throws VkmemError SIZE_NOT_POWER_OF_TWO.
  */
 export function requireFit(form: Form, name: string, size: bigint): void {
   const { device, access } = FORMS[form];
-  if (!device || takes(device, size, access)) return;
+  if (!device || fits(device, size, access)) return;
   throw new VkmemError('SIZE_NOT_POWER_OF_TWO', `${name} has ${size} bytes.`, { size_bytes: String(size) });
 }
 
@@ -68,14 +73,14 @@ const UNITS = 'BKMGT';
 const SIZED = /(^|,)(size=)?\d/;
 
 function roomFor(given: readonly Given[], own: readonly string[]): string[] {
-  const plugged = given.filter(({ form }) => FORMS[form].plugged);
+  const memoryDevices = given.filter(({ form }) => FORMS[form].memoryDevice);
   const said = own.filter((_, at) => /^--?m$/.test(own[at - 1] ?? '')).join(',');
   const ram = given.find(({ form }) => form === 'ram')?.size;
   const size = ram !== undefined && !SIZED.test(said) ? [`size=${ram}B`] : [];
   if (said.includes('maxmem=')) return size.length > 0 ? ['-m', ...size] : [];
-  if (plugged.length === 0) return [];
-  const max = plugged.reduce((sum, { size }) => sum + size, ram ?? ramOf(said));
-  return ['-m', [...size, `slots=${plugged.length}`, `maxmem=${max}B`].join(',')];
+  if (memoryDevices.length === 0) return [];
+  const max = memoryDevices.reduce((sum, { size }) => sum + size, ram ?? ramOf(said));
+  return ['-m', [...size, `slots=${memoryDevices.length}`, `maxmem=${max}B`].join(',')];
 }
 
 /** Bytes, as -m says them: MiB without a unit. */

@@ -4,7 +4,7 @@
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { HeapChange, Quota, QuotaChange, QuotaResult } from '../request/quota.js';
-import { acting, type Context, EXIT_FAILED, newCommand } from './command.js';
+import { actionOf, type Context, EXIT_FAILED, newCommand } from './command.js';
 import { type Column, humanBytes, table } from './format.js';
 import { parseNumber, parseSize } from './size.js';
 
@@ -52,7 +52,7 @@ interface Options {
 const COUNTS = ['allocations', 'sessions', 'tickets'] as const;
 const collect = (word: string, before: readonly string[] = []): string[] => [...before, word];
 
-/** A quota as --json shows it: a limit that there is not is null. */
+/** A quota as --json shows it: an absent limit is null. */
 function quotaObject(quota: Quota): object {
   const { uid, revision, overridden, heaps } = quota;
   const counts = COUNTS.map((what) => {
@@ -122,7 +122,7 @@ function changeOf(options: Options): Omit<QuotaChange, 'uid'> | undefined {
   return { heaps, ...Object.fromEntries(counts), reset, expectedRevision };
 }
 
-function tell({ print }: Context, { outcome, quota, reason }: QuotaResult): void {
+function printResult({ print }: Context, { outcome, quota, reason }: QuotaResult): void {
   print({ outcome, reason, quota: quotaObject(quota) }, () => table(COLUMNS, rows(quota)));
   if (outcome === 'APPLIED') return;
   const why =
@@ -144,7 +144,7 @@ export function quotaCommand(): Command {
     .option('--reset', 'go back to what the policy says')
     .option('--if-revision <n>', 'only if the quota still has this revision')
     .action(
-      acting(async (context, [operand], given) => {
+      actionOf(async (context, [operand], given) => {
         const { control, print } = context;
         const options = given as Options;
         const change = changeOf(options);
@@ -153,12 +153,12 @@ export function quotaCommand(): Command {
           if (uid === undefined || options.all) {
             throw new VkmemError('INVALID_ARGUMENT', 'A change is of one UID.', { field: 'uid' });
           }
-          return tell(context, await control.setQuota({ uid, ...change }));
+          return printResult(context, await control.policy.setQuota({ uid, ...change }));
         }
         if (options.all && uid !== undefined) {
           throw new VkmemError('INVALID_ARGUMENT', 'Either a UID or --all.', { field: 'uid' });
         }
-        const quotas = options.all ? await control.quotas() : [await control.quota(uid)];
+        const quotas = options.all ? await control.policy.listQuotas() : [await control.policy.getQuota(uid)];
         const objects = quotas.map(quotaObject);
         print(options.all ? { quotas: objects } : { quota: objects[0] }, () =>
           quotas.length > 0 ? table(COLUMNS, quotas.flatMap(rows)) : 'Nobody has anything.',

@@ -4,8 +4,8 @@
  * The files are the daemon's, on its host; nothing of them goes through this program.
  */
 import type { Command } from 'commander';
-import type { PolicyReport } from '../policy.js';
-import { acting, newCommand } from './command.js';
+import type { PolicyReport } from '../control.js';
+import { actionOf, newCommand } from './command.js';
 import { count, table } from './format.js';
 
 const DESCRIPTION = `Have the daemon read its policy again, as SIGHUP does.
@@ -29,8 +29,8 @@ export function reloadCommand(): Command {
   return newCommand('reload', DESCRIPTION, ['reload', 'reload --json'])
     .summary('have the policy read again')
     .action(
-      acting(async ({ control, print }) => {
-        const report = await control.reloadPolicy();
+      actionOf(async ({ control, print }) => {
+        const report = await control.policy.reload();
         print(report, () => text(report));
       }),
     );

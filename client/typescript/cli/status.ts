@@ -1,11 +1,12 @@
 /**
- * vkmemctl status: whether the daemon serves, what it is, and what it holds: for everybody whom the policy lets connect.
+ * vkmemctl status: whether the daemon serves, what it is, and what it holds: for everybody whom the policy
+ * lets connect.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { BudgetReport, DeviceReport } from '../control.js';
 import { heapObject } from './budget.js';
-import { acting, EXIT_FAILED, errorObject, newCommand } from './command.js';
+import { actionOf, EXIT_FAILED, errorObject, newCommand } from './command.js';
 import { deviceLine } from './device.js';
 import { type Column, count, humanBytes, short, table } from './format.js';
 
@@ -13,7 +14,7 @@ const DESCRIPTION = `Show whether the daemon is ready, its version and device, a
 lets connect.
 
 It is ready when it answers and has its device. Exits 1 where it is not, with the reason, and 69 where no daemon
-answers. 'budget' has the whole account of every heap; 'doctor' tries whether memory can be had.`;
+answers. 'budget' has the whole account of every heap; 'doctor' tries whether memory can be allocated.`;
 
 const COLUMNS: readonly Column[] = [
   { heading: 'HEAP', right: true },
@@ -69,7 +70,7 @@ export function statusCommand(): Command {
   return newCommand('status', DESCRIPTION, ['status', 'status --json | jq .ready'])
     .summary('show whether the daemon is ready, and what it holds')
     .action(
-      acting(async ({ control, print }) => {
+      actionOf(async ({ control, print }) => {
         const [report, budget, serves] = await Promise.all([
           control.devices(),
           control.budget(),

@@ -5,12 +5,12 @@ import type { AccessName, KindName } from '@vkmemd/proto';
 import { Command } from 'commander';
 import type { Ticket } from '../request/tickets.js';
 import { UUID } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 import { age, type Column, count, short, table } from './format.js';
 import { parseNumber } from './size.js';
 
-const ABOUT = `A ticket is a secret that lets whoever has it claim one allocation, whatever user that is.
+const ABOUT = `A ticket is a secret with which a process of any user can claim one allocation.
 
 The daemon does not keep the secret: 'create' prints it once. Pass it on over a channel that you trust.`;
 
@@ -92,7 +92,7 @@ function createCommand(): Command {
     .option('--valid <time>', 'for how long: 90s, 15m, 1h (default), 30d at most')
     .option('--for-uid <uid>', 'the only user who may use it (default: any)')
     .action(
-      acting(async ({ control, print }, [ref = ''], options) => {
+      actionOf(async ({ control, print }, [ref = ''], options) => {
         const { kind, access, uses, valid, forUid } = options as Options;
         const { secret, ticket } = await control.createTicket(UUID.test(ref) ? { id: ref } : { name: ref }, {
           ...(kind && { kinds: kind }),
@@ -114,7 +114,7 @@ function lsCommand(): Command {
   return newCommand('ls', LS, ['ticket ls', 'ticket ls --json'])
     .summary('list tickets')
     .action(
-      acting(async ({ control, print }) => {
+      actionOf(async ({ control, print }) => {
         const tickets = await control.listTickets();
         print({ tickets: tickets.map(ticketObject) }, () =>
           tickets.length > 0 ? ticketTable(tickets) : 'No tickets.',
@@ -128,7 +128,7 @@ function revokeCommand(): Command {
     .summary('end a ticket')
     .argument('<id>', 'as ticket ls shows it')
     .action(
-      acting(async ({ control, print }, [id = '']) => {
+      actionOf(async ({ control, print }, [id = '']) => {
         await control.revokeTicket(id);
         print({ revoked: id }, () => `Revoked ${id}.`);
       }),

@@ -1,17 +1,18 @@
 /**
  * vkmemctl vm attach: adds memory of the daemon to a machine that runs, over QEMU's monitor.
  *
- * The grant is claimed here and entrusted to QEMU's process, as the kernel names it by the monitor's socket, before QEMU
- * is given the fd: so the daemon knows who has it from the first moment on. Where QEMU refuses, all of that is undone.
+ * The grant is claimed here and entrusted to QEMU's process, as the kernel names it by the monitor's socket,
+ * before QEMU is given the fd: so the daemon knows who has it from the first moment on. Where QEMU refuses,
+ * all of that is undone.
  */
 import { type AccessName, type OwnedFd, openPidfd, VkmemError } from '@vkmemd/proto';
 import { type Command, Option } from 'commander';
 import { connect } from '../connect.js';
 import { checkWord } from '../request/arguments.js';
-import { plugIn } from '../vm/hotplug.js';
+import { hotplug } from '../vm/hotplug.js';
 import { Qmp } from '../vm/qmp.js';
 import { UUID } from './allocation.js';
-import { acting, type Context, newCommand } from './command.js';
+import { actionOf, type Context, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 import { FORMS, requireFit } from './qemu-arguments.js';
 
@@ -79,8 +80,8 @@ async function attach(context: Context, name: string, options: Options): Promise
   try {
     using fd = memory.fd('MAPPABLE');
     const place = options.bus === undefined ? {} : { bus: options.bus };
-    const plug = { allocation: memory.id, session, fd, size: memory.size, access };
-    await plugIn(qmp, { ...plug, driver: FORMS[form].device, device, place });
+    const request = { allocation: memory.id, session, fd, size: memory.size, access };
+    await hotplug(qmp, { ...request, driver: FORMS[form].device, device, place });
   } catch (failure) {
     // What could not be undone is the machine's still, and 'vm detach' finds it.
     const stays = failure instanceof VkmemError && failure.metadata.backend !== undefined;
@@ -119,5 +120,7 @@ export function vmAttachCommand(): Command {
       "where the device goes, in QEMU; q35 needs a pcie-root-port's (default: QEMU's choice)",
     )
     .option('--id <id>', "the device's, in QEMU (default: vkmem- and the name)")
-    .action(acting((context, [name = ''], options) => attach(context, name, options as unknown as Options)));
+    .action(
+      actionOf((context, [name = ''], options) => attach(context, name, options as unknown as Options)),
+    );
 }

@@ -1,5 +1,6 @@
 /**
- * vkmemctl vm describe: what a backend would be granted of an allocation, claimed for a moment and given back.
+ * vkmemctl vm describe: what a backend would be granted of an allocation, claimed for a moment and given
+ * back.
  */
 import { flagNames, type KindName } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -7,7 +8,7 @@ import { connect } from '../connect.js';
 import { type BackendObject, describeForBackend } from '../vm/backend.js';
 import { type QemuOptions, qemuOptions } from '../vm/qemu-options.js';
 import { UUID } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 
 const DESCRIPTION = `Show what a virtualization backend needs to know of an allocation: of each kind the fd's offset and sizes, cache type,
@@ -97,7 +98,7 @@ export function vmDescribeCommand(): Command {
     .option('--kind <kind>', 'this kind; may be repeated', upper)
     .option('--read-only', 'as it would be claimed for reading')
     .action(
-      acting(async ({ control, print, runtimeDir }, [name = ''], options) => {
+      actionOf(async ({ control, print, runtimeDir }, [name = ''], options) => {
         const { kind, readOnly = false } = options as Options;
         const ref = UUID.test(name) ? { id: name } : { name };
         const { id, name: called, kinds } = await control.get(ref);

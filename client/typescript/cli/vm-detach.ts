@@ -4,10 +4,10 @@
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import { connect } from '../connect.js';
-import { listPlugged, type Plugged, unplug } from '../vm/hotplug.js';
+import { type HotpluggedMemory, hotUnplug, listHotplugged } from '../vm/hotplug.js';
 import { Qmp } from '../vm/qmp.js';
 import { UUID } from './allocation.js';
-import { acting, type Context, expected, newCommand } from './command.js';
+import { actionOf, type Context, expected, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 
 const DESCRIPTION = `Take an allocation away from a virtual machine that runs, where 'vm attach' added it.
@@ -15,7 +15,7 @@ const DESCRIPTION = `Take an allocation away from a virtual machine that runs, w
 NAME is the allocation's name or id, or the device's id in QEMU; one that was freed is found by its id or the device's.
 The guest must let go of the device: one without a driver for that, or that has not begun, never does. Then it is VMM_REFUSED
 when the time is over, the guest stays asked, and the command can be given again. Some devices QEMU never takes away, such
-as pmem (virtio-pmem-pci). When QEMU has let go of the memory the daemon is told, and the grant ends.`;
+as pmem (virtio-pmem-pci). When QEMU has closed the memory, the grant ends.`;
 
 const EXAMPLES = [
   'vm detach --qmp /run/vm1/qmp.sock frames',
@@ -32,8 +32,8 @@ interface Options {
 }
 
 /** By the device's id, or the allocation's; what was freed has its name no more, but in the device's. */
-async function find({ control }: Context, qmp: Qmp, name: string): Promise<Plugged> {
-  const all = await listPlugged(qmp);
+async function find({ control }: Context, qmp: Qmp, name: string): Promise<HotpluggedMemory> {
+  const all = await listHotplugged(qmp);
   const exact = all.filter(({ allocation, device }) => allocation === name || device === name);
   const found = exact.length > 0 || UUID.test(name) ? exact : await named();
   const [first, another] = found;
@@ -47,7 +47,7 @@ async function find({ control }: Context, qmp: Qmp, name: string): Promise<Plugg
   if (first) return first;
   throw new VkmemError('NOT_FOUND', `${name} is not in this machine.`);
 
-  async function named(): Promise<Plugged[]> {
+  async function named(): Promise<HotpluggedMemory[]> {
     try {
       const { id } = await control.get({ name });
       return all.filter(({ allocation }) => allocation === id);
@@ -67,15 +67,15 @@ async function detach(context: Context, name: string, { qmp: path, timeout }: Op
     reconnectMs: 0,
   });
   using qmp = await Qmp.connect(path);
-  const plugged = await find(context, qmp, name);
-  await unplug(qmp, plugged, timeoutMs);
+  const found = await find(context, qmp, name);
+  await hotUnplug(qmp, found, timeoutMs);
   try {
-    await client.endEntrusted(plugged.session);
+    await client.endEntrusted(found.session);
   } catch (failure) {
     // The daemon has begun anew since, and knows nothing of it.
     if (!(failure instanceof VkmemError) || failure.code !== 'NOT_FOUND') throw failure;
   }
-  const { allocation, device = null, session } = plugged;
+  const { allocation, device = null, session } = found;
   context.print({ allocation, device, session, pid: qmp.peer.pid }, () => {
     return `Detached ${name} from process ${qmp.peer.pid}.`;
   });
@@ -87,5 +87,7 @@ export function vmDetachCommand(): Command {
     .argument('<name>', 'the allocation, or the device')
     .requiredOption('--qmp <path>', "the monitor's socket")
     .option('--timeout <time>', 'how long the guest may take to let go', DEFAULT_TIMEOUT)
-    .action(acting((context, [name = ''], options) => detach(context, name, options as unknown as Options)));
+    .action(
+      actionOf((context, [name = ''], options) => detach(context, name, options as unknown as Options)),
+    );
 }

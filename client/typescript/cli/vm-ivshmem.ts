@@ -1,14 +1,13 @@
 /**
  * vkmemctl vm ivshmem: offers an allocation to virtual machines as QEMU's ivshmem device.
  *
- * The daemon's socket is the one that there is; --path makes a symbolic link to it, since no daemon should make files where
- * its client says. With --fd a command gets a connection in place of a path.
+ * The socket is in the daemon's folder; --path makes a symbolic link to it, since no daemon should make files where its
+ * client says. With --fd a command gets a connection in place of a path.
  */
 import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import type { ControlClient } from '../control.js';
-import type { IvshmemServer } from '../ivshmem-calls.js';
+import type { ControlClient, IvshmemServer } from '../control.js';
 import type { Ref } from '../request/arguments.js';
 import { qemuDoorbell } from '../vm/qemu-options.js';
 import { UUID } from './allocation.js';
@@ -24,7 +23,7 @@ The allocation is named by its name or its id; it is MAPPABLE and its size a pow
 worker, is interrupted by the others through as many vectors. Who connects must own the allocation or hold a grant to write to
 it. The socket is there until the allocation is freed, or 'vm stop'.
 
-PATH becomes a symbolic link to the socket, also of an offer that there is, and is left behind by its end; one that leads nowhere any more is
+PATH becomes a symbolic link to the socket, also of an existing offer, and is left behind by its end; one that leads nowhere any more is
 replaced. With --fd it is not for a path: CMD takes the place of vkmemctl, with a connection of
 its own, whose number stands for {fd} in its arguments; an allocation that is not offered yet is, until it is freed or stopped.`;
 
@@ -71,30 +70,30 @@ function link(path: string, socket: string): void {
 }
 
 /** Becomes the command, with a connection. Returns only by throwing. */
-async function hand(context: Context, ref: Ref, operands: readonly string[]): Promise<never> {
+async function execWithConnection(context: Context, ref: Ref, operands: readonly string[]): Promise<never> {
   const [file = '', ...args] = operands;
   const handover = await beginFor(file, context.runtimeDir);
   try {
     const fd = String(await handover.joinIvshmem(ref));
-    const told = rawArguments(args).map((arg) => {
+    const filled = rawArguments(args).map((arg) => {
       const text = Buffer.from(arg).toString('latin1');
       return text.includes(PLACE) ? Buffer.from(text.replaceAll(PLACE, fd), 'latin1') : arg;
     });
-    return handover.hand({ file, args: told }, true);
+    return handover.exec({ file, args: filled }, true);
   } catch (failure) {
-    for (const left of await handover.giveUp()) context.fail(left);
+    for (const left of await handover.cancel()) context.fail(left);
     throw failure;
   }
 }
 
-/** The offer that there is, as long as it is the one that is asked for. @throws VkmemError. */
+/** The existing offer, if it is the one that is asked for. @throws VkmemError. */
 async function existing(
   control: ControlClient,
   ref: Ref,
   vectors: number | undefined,
 ): Promise<IvshmemServer> {
   const { id } = await control.get(ref);
-  const server = (await control.listIvshmem()).find(({ allocationId }) => allocationId === id);
+  const server = (await control.ivshmem.list()).find(({ allocationId }) => allocationId === id);
   if (!server) throw new VkmemError('NOT_FOUND', `The offer of ${id} has ended meanwhile.`);
   if (vectors === undefined || vectors === server.vectors) return server;
   const reason = `--vectors: it is offered with ${server.vectors} already.`;
@@ -113,22 +112,22 @@ async function offer(context: Context, operands: readonly string[], options: Opt
   const ref = UUID.test(name) ? { id: name } : { name };
   if (path !== undefined) requireFree(path);
   let made = true;
-  const server = await control.serveIvshmem(ref, { vectors: vectors ?? 1 }).catch((failure) => {
+  const server = await control.ivshmem.serve(ref, { vectors: vectors ?? 1 }).catch((failure) => {
     const there = failure instanceof VkmemError && failure.code === 'ALREADY_SERVED';
     if (!there || (!fd && path === undefined)) throw failure;
     made = false;
     return existing(control, ref, vectors);
   });
   try {
-    if (fd) await hand(context, ref, command);
+    if (fd) await execWithConnection(context, ref, command);
     if (path !== undefined) link(path, server.path);
   } catch (failure) {
     // What this command began is nobody's.
-    if (made) await control.stopIvshmem({ id: server.allocationId });
+    if (made) await control.ivshmem.stop({ id: server.allocationId });
     throw failure;
   }
-  const told = { server: { ...serverObject(server), link: path ?? null } };
-  print(told, () => serverText(server, path ?? server.path));
+  const served = { server: { ...serverObject(server), link: path ?? null } };
+  print(served, () => serverText(server, path ?? server.path));
 }
 
 export function ivshmemCommand(): Command {

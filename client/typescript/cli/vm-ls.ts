@@ -2,8 +2,8 @@
  * vkmemctl vm ls: which allocations virtual machines are offered, and who is connected.
  */
 import type { Command } from 'commander';
-import type { IvshmemServer } from '../ivshmem-calls.js';
-import { acting, newCommand } from './command.js';
+import type { IvshmemServer } from '../control.js';
+import { actionOf, newCommand } from './command.js';
 import { age, type Column, humanBytes, table } from './format.js';
 
 const DESCRIPTION = `List the allocations that are offered as ivshmem devices, of those that you may see, and who is connected to each: id, user,
@@ -47,8 +47,8 @@ export function vmLsCommand(): Command {
   return newCommand('ls', DESCRIPTION, ['vm ls', 'vm ls --json'])
     .summary('list what is offered, and who is connected')
     .action(
-      acting(async ({ control, print }) => {
-        const servers = await control.listIvshmem();
+      actionOf(async ({ control, print }) => {
+        const servers = await control.ivshmem.list();
         print({ servers: servers.map(serverObject) }, () =>
           servers.length > 0 ? serverTable(servers) : 'Nothing is offered to virtual machines.',
         );

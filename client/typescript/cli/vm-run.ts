@@ -7,7 +7,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { type AccessName, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import type { Claimed, Handover } from '../connection/handover.js';
+import type { Handover, InheritedGrant } from '../connection/handover.js';
 import { parseAllWanted } from './allocate-option.js';
 import { UUID } from './allocation.js';
 import { type Context, newCommand } from './command.js';
@@ -20,7 +20,7 @@ CMD takes the place of vkmemctl, as with exec: same process, its own exit code, 
 options it is given those that use the memory, of sort memory-backend-file with mem-path=/proc/self/fd/N, and wherever
 {fd:NAME} (to write) or {fd-ro:NAME} (to read) stands in its arguments, the number of NAME's fd. NAME is an allocation's
 name ('1000/frames' of user 1000), its id, or the name in an --allocate, which is as exec has it. -m with slots and maxmem
-is added where memory is plugged in and CMD has none.
+is added where a memory device is and CMD has none.
 
 The grants are those of a session that lasts as long as CMD: freed memory drains until it exits. It must not fork and go
 on in another process, so -daemonize is refused. QEMU opens its memory anew: as another user than the daemon's it can do so
@@ -42,16 +42,16 @@ type Options = Partial<
 
 const PLACE = /\{fd(-ro)?:([^{}]+)\}/g;
 
-/** What is claimed, each once. */
+/** The claims of a command, each made once. */
 class Claims {
   readonly #handover: Handover;
-  readonly #claimed = new Map<string, Claimed>();
+  readonly #claimed = new Map<string, InheritedGrant>();
 
   constructor(handover: Handover) {
     this.#handover = handover;
   }
 
-  async of(name: string, access: AccessName): Promise<Claimed> {
+  async of(name: string, access: AccessName): Promise<InheritedGrant> {
     const key = `${access} ${name}`;
     const claimed =
       this.#claimed.get(key) ??
@@ -62,7 +62,7 @@ class Claims {
 }
 
 /** The same of QEMU's own, which would be said once it has begun, and in fewer words. */
-function requireOpenable(name: string, { fd, grant }: Claimed, access: AccessName): void {
+function requireOpenable(name: string, { fd, grant }: InheritedGrant, access: AccessName): void {
   if (grant.dmaBufSync || grant.mapOffsetBytes !== 0n)
     throw new VkmemError('NOT_MAPPABLE', `${name} is no file that QEMU can open: its memory is a dma-buf's.`);
   const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
@@ -130,14 +130,14 @@ async function run(context: Context, operands: readonly string[], options: Optio
     const claims = new Claims(handover);
     const args = await filledIn(claims, rawArguments(own));
     const added = qemuArguments(await give(claims, options), own);
-    if (options.dryRun !== true) handover.hand({ file: command, args: [...args, ...added] }, true);
+    if (options.dryRun !== true) handover.exec({ file: command, args: [...args, ...added] }, true);
     const argv = [command, ...args.map((arg) => Buffer.from(arg).toString()), ...added];
     context.print({ argv }, () => argv.map(quoted).join(' '));
   } catch (failure) {
-    for (const left of await handover.giveUp()) context.fail(left);
+    for (const left of await handover.cancel()) context.fail(left);
     throw failure;
   }
-  for (const left of await handover.giveUp()) context.fail(left);
+  for (const left of await handover.cancel()) context.fail(left);
 }
 
 export function vmRunCommand(): Command {

@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { UUID } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 
 const DESCRIPTION = `End the offer of an allocation as ivshmem device: its socket goes, and every connection. What machines and workers have
 mapped stays mapped, and those that are there can go on ringing each other. A symbolic link that --path made stays.`;
@@ -13,8 +13,8 @@ export function vmStopCommand(): Command {
     .summary('end an offer')
     .argument('<name-or-id>', 'the allocation')
     .action(
-      acting(async ({ control, print }, [ref = '']) => {
-        await control.stopIvshmem(UUID.test(ref) ? { id: ref } : { name: ref });
+      actionOf(async ({ control, print }, [ref = '']) => {
+        await control.ivshmem.stop(UUID.test(ref) ? { id: ref } : { name: ref });
         print({ stopped: ref }, () => `Stopped ${ref}.`);
       }),
     );

@@ -1,19 +1,19 @@
 /**
- * vkmemctl watch: what becomes of allocations, as it happens, a line for each event.
+ * vkmemctl watch: the events of allocations, a line each.
  */
 import { kindFromWire } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { WatchedAllocation } from '../control.js';
 import { allocationObject, SHORT_ID_LENGTH } from './allocation.js';
-import { acting, newCommand } from './command.js';
+import { actionOf, newCommand } from './command.js';
 import { humanBytes, short } from './format.js';
 import { untilInterrupted } from './interruptible.js';
 
-const DESCRIPTION = `Show what becomes of the allocations that you may see, as it happens, until interrupted (exit code 0).
+const DESCRIPTION = `Show the events of the allocations that you may see, as they happen, until interrupted (exit code 0).
 
 An allocation is created; each handle that is given to a session is granted; it may be published; it is draining once it
 was given up; and freed when nobody holds it any more, which is when its bytes are free. With --existing it begins with
-those that there are.
+those that exist.
 
 With --json each event is one object a line. A reader that is too slow ends it, and so does a daemon that goes, also if it
 comes back (UNAVAILABLE): nothing is left out quietly. Begin anew with --existing.`;
@@ -28,8 +28,8 @@ function moment({ at }: WatchedAllocation): Date | undefined {
 
 const accessOf = (access: unknown): string => (access === 'ACCESS_READ_ONLY' ? 'ro' : 'rw');
 
-function eventObject(told: WatchedAllocation): object {
-  const { sequence, event, allocation, grantId, sessionId, kind, access } = told;
+function eventObject(watched: WatchedAllocation): object {
+  const { sequence, event, allocation, grantId, sessionId, kind, access } = watched;
   const given = {
     id: grantId,
     sessionId,
@@ -39,16 +39,16 @@ function eventObject(told: WatchedAllocation): object {
   return {
     sequence,
     event: short('ALLOCATION_EVENT_', event),
-    at: moment(told)?.toISOString() ?? null,
+    at: moment(watched)?.toISOString() ?? null,
     allocation: allocationObject(allocation),
     grant: grantId === 0n ? null : given,
   };
 }
 
-function eventLine(told: WatchedAllocation): string {
-  const { event, allocation, grantId, sessionId, kind, access } = told;
+function eventLine(watched: WatchedAllocation): string {
+  const { event, allocation, grantId, sessionId, kind, access } = watched;
   const words = [
-    moment(told)?.toISOString() ?? '-',
+    moment(watched)?.toISOString() ?? '-',
     short('ALLOCATION_EVENT_', event).toLowerCase().padEnd(EVENT_WIDTH),
     allocation.id.slice(0, SHORT_ID_LENGTH),
     allocation.name || '-',
@@ -64,13 +64,13 @@ function eventLine(told: WatchedAllocation): string {
 
 export function watchCommand(): Command {
   return newCommand('watch', DESCRIPTION, EXAMPLES)
-    .summary('show what becomes of allocations')
-    .option('--existing', 'begin with those that there are')
+    .summary('show the events of allocations')
+    .option('--existing', 'begin with those that exist')
     .action(
-      acting(async ({ control, print }, _operands, { existing }) => {
+      actionOf(async ({ control, print }, _operands, { existing }) => {
         await untilInterrupted(async (signal) => {
-          for await (const told of control.watchAllocations({ existing: existing === true, signal })) {
-            print(eventObject(told), () => eventLine(told));
+          for await (const watched of control.watchAllocations({ existing: existing === true, signal })) {
+            print(eventObject(watched), () => eventLine(watched));
           }
         });
       }),

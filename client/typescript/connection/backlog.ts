@@ -1,22 +1,22 @@
 /**
- * The backlog: requests that wait while there is no connection, none of them longer than it is worth.
+ * The backlog: requests that wait while there is no connection, each for a limited time.
  */
 import { VkmemError } from '@vkmemd/proto';
-import { type Pending, refuse, unanswered } from './request.js';
+import { type Pending, rejectPending, unansweredError } from './request.js';
 
 /** More milliseconds than a timer can be set to. */
 const ENDLESS_MS = 0x7fffffff;
 
-/** What waited: asked before the connection was lost and to be asked again, and asked since. */
-export interface Waited {
-  readonly left: readonly Pending[];
-  readonly waiting: readonly Pending[];
+/** The requests of a backlog: those that lost their connection and can be retried, and those added since. */
+export interface Drained {
+  readonly lost: readonly Pending[];
+  readonly added: readonly Pending[];
 }
 
 export class Backlog {
   readonly #maxMs: number;
-  #left: Pending[] = [];
-  #waiting: Pending[] = [];
+  #lost: Pending[] = [];
+  #added: Pending[] = [];
 
   /** @param maxMs how long each waits. */
   constructor(maxMs: number) {
@@ -24,37 +24,37 @@ export class Backlog {
   }
 
   get empty(): boolean {
-    return this.#left.length + this.#waiting.length === 0;
+    return this.#lost.length + this.#added.length === 0;
   }
 
-  /** Takes what was under way. */
-  leave(left: readonly Pending[]): void {
-    this.#left.push(...left);
-    if (left.length > 0) this.#limit(left);
+  /** Adds requests that lost their connection. */
+  addLost(lost: readonly Pending[]): void {
+    this.#lost.push(...lost);
+    if (lost.length > 0) this.#limit(lost);
   }
 
   add(pending: Pending): void {
-    this.#waiting.push(pending);
+    this.#added.push(pending);
     this.#limit([pending]);
   }
 
-  /** Hands all of them over. */
-  take(): Waited {
-    return { left: this.#left.splice(0), waiting: this.#waiting.splice(0) };
+  /** Removes all requests, and returns them. */
+  drain(): Drained {
+    return { lost: this.#lost.splice(0), added: this.#added.splice(0) };
   }
 
   #limit(some: readonly Pending[]): void {
     if (this.#maxMs >= ENDLESS_MS) return;
-    const late = () => {
-      const here = new Set([...this.#left, ...this.#waiting]);
-      const over = new Set(some.filter((pending) => here.has(pending)));
-      if (over.size === 0) return;
-      const without = (pending: Pending) => !over.has(pending);
-      [this.#left, this.#waiting] = [this.#left.filter(without), this.#waiting.filter(without)];
+    const expire = () => {
+      const here = new Set([...this.#lost, ...this.#added]);
+      const expired = new Set(some.filter((pending) => here.has(pending)));
+      if (expired.size === 0) return;
+      const remains = (pending: Pending) => !expired.has(pending);
+      [this.#lost, this.#added] = [this.#lost.filter(remains), this.#added.filter(remains)];
       const reason = new VkmemError('UNAVAILABLE', `The daemon did not come back within ${this.#maxMs} ms.`);
-      for (const pending of over) refuse(pending, unanswered(pending, reason));
+      for (const pending of expired) rejectPending(pending, unansweredError(pending, reason));
     };
-    // What keeps the process alive is the way back to the daemon.
-    setTimeout(late, this.#maxMs).unref();
+    // The reconnection, not this timer, keeps the process alive.
+    setTimeout(expire, this.#maxMs).unref();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a gRPC call failed with, as the catalogue has it: the daemon's own word where it answered, and otherwise what kept
- * it from answering.
+ * The failure of a gRPC call as an error of the catalogue: the daemon's own where it answered, otherwise the failure of
+ * the connection.
  */
 import type { ServiceError } from '@grpc/grpc-js';
 import { SOCKET_IS_SHUT, STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
@@ -35,8 +35,8 @@ export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
     }
     const hint = unseen === undefined || error.code !== 14 ? '' : ` ${unseen}.`;
     const outcome = UNSENT.test(error.details) ? 'not-done' : 'unknown';
-    const told = error.code === 4 ? {} : { retryable: 'true', outcome };
-    return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, told, error);
+    const metadata = error.code === 4 ? {} : { retryable: 'true', outcome };
+    return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, metadata, error);
   }
   return new VkmemError('INTERNAL', `gRPC status ${error.code}: ${error.details}`, {}, error);
 }

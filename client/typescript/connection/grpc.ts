@@ -15,20 +15,30 @@ import type {
   ServiceDefinition,
   ServiceError,
 } from '@grpc/grpc-js';
-import { SESSION_METADATA, serviceDefinition, VkmemError } from '@vkmemd/proto';
+import {
+  type ControlRequest,
+  REQUESTS,
+  type RequestDraft,
+  type ResponseOf,
+  requestsOf,
+  SESSION_METADATA,
+  type ServiceName,
+  type StreamRequest,
+  serviceDefinition,
+  VkmemError,
+} from '@vkmemd/proto';
 import { asCatalogued, isServiceError } from './grpc-faults.js';
 import type { MethodShape } from './health.js';
 import { eachOf, latestOf } from './latest.js';
-import { type Answers, type Method, type Requests, SERVICES, type Streaming, type Unary } from './methods.js';
 
-/** How a stream is read: the newest state, or every event. */
-const STREAMS = { WatchBudget: latestOf, WatchAllocations: eachOf } as const;
+/** The requests that are answered once; all others are answered by a stream. */
+export type UnaryCall = Exclude<ControlRequest, StreamRequest>;
 
 /** What a call needs, once gRPC is loaded. */
 interface Stub {
   readonly client: Client;
   readonly metadata: Metadata;
-  readonly services: Record<(typeof SERVICES)[Method], ServiceDefinition>;
+  readonly services: ReadonlyMap<ServiceName, ServiceDefinition>;
 }
 
 const CHANNEL: ChannelOptions = {
@@ -62,17 +72,22 @@ export class GrpcChannel {
    * @param token of the session to act for. @param timeoutMs milliseconds; without it, however long it takes.
    * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer in time.
    */
-  async call<M extends Unary>(
-    method: M,
-    request: Requests[M],
+  async call<M extends UnaryCall>(
+    name: M,
+    request: RequestDraft<M>,
     token: string | undefined,
     timeoutMs?: number,
-  ): Promise<Answers[M]> {
+  ): Promise<ResponseOf<M>> {
     const { services } = await this.#ready();
-    return (await this.callAs(definitionOf(services, method), request, token, timeoutMs)) as Answers[M];
+    return (await this.callAs(
+      definitionOf(services, name),
+      request as object,
+      token,
+      timeoutMs,
+    )) as ResponseOf<M>;
   }
 
-  /** The same for a method of whatever service. */
+  /** The same for a method of any service. */
   async callAs<Q, A>(
     definition: MethodShape<Q, A>,
     request: Q,
@@ -80,7 +95,7 @@ export class GrpcChannel {
     timeoutMs?: number,
   ): Promise<A> {
     const { client, ...stub } = await this.#ready();
-    const metadata = actingFor(stub.metadata, token);
+    const metadata = withToken(stub.metadata, token);
     const { path, requestSerialize, responseDeserialize } = definition;
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
@@ -93,33 +108,35 @@ export class GrpcChannel {
   }
 
   /**
-   * What a stream brings, until the consumer leaves the loop or the signal aborts; the stream is then cancelled.
+   * The answers of a stream, until the consumer leaves the loop or the signal aborts; the stream is then cancelled. Of a
+   * stream that can be repeated, one of states, the newest; otherwise each.
    * @throws VkmemError as call(), whenever the daemon fails; UNAVAILABLE where it ends the stream.
    */
-  async *watch<M extends Streaming>(
-    method: M,
-    request: Requests[M],
+  async *watch<M extends StreamRequest>(
+    name: M,
+    request: RequestDraft<M>,
     token: string | undefined,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<Answers[M], void, undefined> {
+  ): AsyncGenerator<ResponseOf<M>, void, undefined> {
     if (signal?.aborted) return;
     const { client, services, ...stub } = await this.#ready();
     if (signal?.aborted) return;
-    const { path, requestSerialize, responseDeserialize } = definitionOf(services, method);
+    const { path, requestSerialize, responseDeserialize } = definitionOf(services, name);
     const stream = client.makeServerStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
-      request,
-      actingFor(stub.metadata, token),
+      request as object,
+      withToken(stub.metadata, token),
     );
     const cancel = () => stream.cancel();
-    // The loop below gets every error; the one of cancelling may come when nobody is in it any more.
+    // The loop below gets every error; that of cancelling may come after the loop has ended.
     stream.on('error', () => {});
     signal?.addEventListener('abort', cancel, { once: true });
     this.#streams.add(stream);
+    const read = REQUESTS[name].repeat === 'free' ? latestOf : eachOf;
     try {
-      for await (const answer of STREAMS[method]<Answers[M]>(stream)) {
+      for await (const answer of read<ResponseOf<M>>(stream)) {
         if (signal?.aborted) return;
         yield answer;
       }
@@ -157,17 +174,16 @@ export class GrpcChannel {
     return {
       client: new grpc.Client(`unix:${this.#socket}`, grpc.credentials.createInsecure(), CHANNEL),
       metadata,
-      services: {
-        MemoryService: serviceDefinition('MemoryService'),
-        DeviceService: serviceDefinition('DeviceService'),
-        PolicyService: serviceDefinition('PolicyService'),
-        IvshmemService: serviceDefinition('IvshmemService'),
-      },
+      services: new Map(
+        requestsOf('control').flatMap(([, { service }]) =>
+          service === undefined ? [] : [[service, serviceDefinition(service)]],
+        ),
+      ),
     };
   }
 }
 
-function actingFor(metadata: Metadata, token: string | undefined): Metadata {
+function withToken(metadata: Metadata, token: string | undefined): Metadata {
   if (token === undefined) return metadata;
   const own = metadata.clone();
   own.set(SESSION_METADATA, token);
@@ -177,8 +193,9 @@ function actingFor(metadata: Metadata, token: string | undefined): Metadata {
 const clientClosed = (cause?: unknown): VkmemError =>
   new VkmemError('UNAVAILABLE', 'The client was closed.', {}, cause);
 
-function definitionOf(services: Stub['services'], method: Method): MethodDefinition<object, object> {
-  const definition = services[SERVICES[method]][method];
+function definitionOf(services: Stub['services'], name: ControlRequest): MethodDefinition<object, object> {
+  const { service, method } = REQUESTS[name];
+  const definition = services.get(service)?.[method];
   if (!definition) throw new VkmemError('INTERNAL', `The contract has no method ${method}.`);
   return definition;
 }

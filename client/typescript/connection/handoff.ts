@@ -1,10 +1,10 @@
 /**
  * The client's end of the handoff socket: requests out, answers back by their sequence, in any order.
  *
- * The daemon reads no more than 32 requests of a session at once; what is asked beyond that waits here, where it
- * costs nothing but the fds that go with it, instead of in the socket. The connection ends once: closed here, hung up there, or broken by a
- * message that does not add up. What is left then, under way or waiting, is rejected, as every later request is; or
- * handed to whoever may ask it again on another connection (link.ts).
+ * The daemon reads at most 32 requests of a session at once; further ones wait here, where they cost nothing but their
+ * fds, instead of in the socket. The connection ends once: closed here, closed by the daemon, or broken by an
+ * inconsistent message. Requests without an answer are then rejected, as every later request is, or passed to
+ * onConnectionLost(), which may send them on another connection (link.ts).
  */
 import {
   type CloseReason,
@@ -15,21 +15,16 @@ import {
   decode,
   encode,
   errorOf,
+  type HandoffRequest,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGE_FDS,
   type OwnedFd,
+  REQUESTS,
+  type RequestDraft,
   VkmemError,
 } from '@vkmemd/proto';
 import { checkAnswer } from './answer.js';
-import {
-  ANSWERS,
-  type Answer,
-  type ConnectionLost,
-  type Pending,
-  type Request,
-  type Requester,
-  rejectAll,
-} from './request.js';
+import { type Answer, type ConnectionLost, type Pending, type Requester, rejectAll } from './request.js';
 
 const MAX_IN_FLIGHT = 32;
 
@@ -41,10 +36,10 @@ export class HandoffConnection implements Requester {
   readonly #waiting: Pending[] = [];
   #lastSequence = 0n;
   #end: VkmemError | undefined;
-  #heir: ConnectionLost = rejectAll;
+  #onConnectionLost: ConnectionLost = rejectAll;
 
   /**
-   * Nothing is said yet.
+   * Sends nothing yet.
    * @param socket connected to the daemon (openSeqpacket, adoptSeqpacket); taken.
    */
   constructor(socket: OwnedFd) {
@@ -70,25 +65,25 @@ export class HandoffConnection implements Requester {
     return this.#end;
   }
 
-  request<R extends Request>(
+  request<R extends HandoffRequest>(
     request: R,
-    fields: NonNullable<Draft<'ClientMessage'>[R]>,
+    fields: RequestDraft<R>,
     fds: readonly OwnedFd[] = [],
   ): Promise<Answer<R>> {
     return new Promise<Answer<R>>((resolve, reject) => {
-      this.ask({ request, fields: { [request]: fields }, fds, asked: 0, resolve, reject });
+      this.send({ request, fields, fds, attempts: 0, resolve, reject });
     });
   }
 
-  /** Asks what may have been asked before, and settles it. */
-  ask(pending: Pending): void {
+  /** Sends a request, which may have been sent on another connection before, and settles it. */
+  send(pending: Pending): void {
     this.#waiting.push(pending);
     this.#pump();
   }
 
-  /** Has somebody else see to what is left at the end, in place of its rejection. */
-  onConnectionLost(heir: ConnectionLost): void {
-    this.#heir = heir;
+  /** Passes the requests without an answer to `callback` when the connection ends, instead of rejecting them. */
+  onConnectionLost(callback: ConnectionLost): void {
+    this.#onConnectionLost = callback;
   }
 
   /** Lets the process end although this is still open; ref() takes it back. */
@@ -115,7 +110,7 @@ export class HandoffConnection implements Requester {
   }
 
   #send(pending: Pending): void {
-    const { fields, fds } = pending;
+    const { request, fields, fds } = pending;
     if (this.#end) {
       closeAll(fds);
       pending.reject(new VkmemError('UNAVAILABLE', this.#end.reason, {}, this.#end));
@@ -123,10 +118,15 @@ export class HandoffConnection implements Requester {
     }
     const sequence = this.#lastSequence + 1n;
     try {
-      // A message that is dropped, since the daemon is going, is rejected by the end that follows.
-      this.#connection.send(encode('ClientMessage', { ...fields, sequence, fdCount: fds.length }), fds);
+      const message: Draft<'ClientMessage'> = {
+        [REQUESTS[request].body]: fields,
+        sequence,
+        fdCount: fds.length,
+      };
+      // A message that the socket drops is rejected by the end of the connection, which follows.
+      this.#connection.send(encode('ClientMessage', message), fds);
       this.#lastSequence = sequence;
-      pending.asked += 1;
+      pending.attempts += 1;
       this.#inFlight.set(sequence, pending);
     } catch (failure) {
       closeAll(fds);
@@ -154,9 +154,10 @@ export class HandoffConnection implements Requester {
   }
 
   #settle(message: Decoded<'ServerMessage'>, pending: Pending, fds: OwnedFd[]): void {
-    const answer = message[ANSWERS[pending.request]];
+    const { body, answer: field } = REQUESTS[pending.request];
+    const answer = message[field];
     if (!message.error && !answer) {
-      throw new VkmemError('PROTOCOL_ERROR', `The daemon answered ${pending.request} with ${message.body}.`);
+      throw new VkmemError('PROTOCOL_ERROR', `The daemon answered ${body} with ${message.body}.`);
     }
     this.#inFlight.delete(message.sequence);
     if (message.error) pending.reject(errorOf(message.error));
@@ -167,19 +168,19 @@ export class HandoffConnection implements Requester {
   #fail(reason: VkmemError): void {
     if (this.#end) return;
     this.#end = reason;
-    const left = [...this.#inFlight.values(), ...this.#waiting.splice(0)];
+    const unanswered = [...this.#inFlight.values(), ...this.#waiting.splice(0)];
     this.#inFlight.clear();
-    this.#heir(left, reason);
+    this.#onConnectionLost(unanswered, reason);
   }
 }
 
-/** UNAVAILABLE where another connection may do better. */
+/** UNAVAILABLE where another connection may succeed. */
 function endOf(reason: CloseReason): VkmemError {
   if (reason.kind === 'hangup') return new VkmemError('UNAVAILABLE', 'The daemon hung up.');
   if (reason.kind === 'error')
     return new VkmemError('UNAVAILABLE', `The connection failed: ${reason.message}.`);
   if (reason.kind === 'closed') return new VkmemError('UNAVAILABLE', 'The connection was closed.');
-  // The first for want of fds in this process, the other since the daemon stands still.
+  // Out of fds in this process, or a daemon that reads nothing: both may end.
   const passing = reason.kind === 'fds-truncated' || reason.kind === 'overflow';
   const code = passing ? 'UNAVAILABLE' : 'PROTOCOL_ERROR';
   return new VkmemError(code, `A limit of the protocol was broken: ${reason.kind}.`);

@@ -1,5 +1,5 @@
 /**
- * Hello and Welcome: how a session begins, and how an inherited one goes on, or one whose connection was lost.
+ * Hello and Welcome: the begin of a session, and the resumption of one that is inherited or has lost its connection.
  */
 import { type Decoded, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
 import type { HandoffConnection } from './handoff.js';
@@ -11,17 +11,17 @@ export interface Greeting {
   readonly clientName: string;
   /** Whether the connection came with a session on it. */
   readonly resume?: boolean;
-  /** Of the session that shall go on, where the daemon still has it, and the grants that are held of it. */
+  /** The session to resume, where the daemon still has it, and the grants of it that are held. */
   readonly sessionToken?: string;
   readonly grantIds?: readonly bigint[];
   /** In place of grantIds: all of them are held. */
   readonly keepAllGrants?: boolean;
-  /** Infinity for as long as the connection stands. */
+  /** Infinity for as long as the connection lasts. */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * Greets the daemon, once, before anything else is asked. Where it fails, the connection is closed.
+ * Sends Hello, once, before any other request. Where it fails, the connection is closed.
  * @throws VkmemError UNAVAILABLE where the daemon is gone, or does not answer in time; VERSION_UNSUPPORTED;
  *   NOT_PERMITTED; PROTOCOL_ERROR.
  */
@@ -31,7 +31,7 @@ export async function greet(handoff: HandoffConnection, greeting: Greeting): Pro
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not greet within ${timeoutMs} ms.`));
   };
   const timer = Number.isFinite(timeoutMs) ? setTimeout(late, timeoutMs) : undefined;
-  // The connection keeps the process alive, or is not meant to.
+  // The connection decides whether the process stays alive.
   timer?.unref();
   try {
     const hello = {
@@ -42,7 +42,7 @@ export async function greet(handoff: HandoffConnection, greeting: Greeting): Pro
       grantIds: [...(greeting.grantIds ?? [])],
       keepAllGrants: greeting.keepAllGrants ?? false,
     };
-    const { message } = await handoff.request('hello', hello);
+    const { message } = await handoff.request('Hello', hello);
     if (message.protocolVersion !== PROTOCOL_VERSION) {
       throw new VkmemError('VERSION_UNSUPPORTED', `The daemon speaks ${message.protocolVersion}.`);
     }

@@ -1,9 +1,10 @@
 /**
- * A session that this process was left with: `vkmemctl exec`, or any parent, connected before this program began.
+ * A session that this process inherited: `vkmemctl exec`, or any parent, connected before this program began.
  *
- * The socket is an fd whose number stands in $VKMEM_SESSION_FD; $VKMEM_ALLOCATIONS says which allocations were made for
- * this process, $VKMEM_SESSION_PATH where the socket can be connected to again. Whoever takes the session takes these variables out of the environment, so that neither a child nor a
- * second connect() takes it again. A worker thread has a copy of the environment: there the fd must be named.
+ * The socket is an fd whose number stands in $VKMEM_SESSION_FD; $VKMEM_ALLOCATIONS says which allocations
+ * were made for this process, $VKMEM_SESSION_PATH the socket's path, for reconnecting. inheritSession()
+ * removes these variables from the environment, so that neither a child nor a second connect() uses the
+ * session again. A worker thread has a copy of the environment: there the fd must be named.
  */
 import { isMainThread } from 'node:worker_threads';
 import {
@@ -27,7 +28,10 @@ export interface InheritedSession {
   readonly allocations: InheritedAllocations;
 }
 
-/** The places where a session is begun anew, any of which goes before the environment's session; or the fd itself. */
+/**
+ * The places where a session is begun anew, any of which goes before the environment's session; or the fd
+ * itself.
+ */
 export interface InheritOptions {
   readonly sessionFd?: number | undefined;
   readonly handoffSocket?: string | undefined;
@@ -37,15 +41,16 @@ export interface InheritOptions {
 /**
  * Takes the session of the environment, or of the fd that is named.
  * @returns undefined where there is none, or another place is named.
- * @throws VkmemError INVALID_ARGUMENT where what is named is no connected session, or the variables mean nothing; then
- *   nothing was taken.
+ * @throws VkmemError INVALID_ARGUMENT where what is named is no connected session, or the variables mean
+ *   nothing; then nothing was taken.
  */
-export function takeInherited(options: InheritOptions): InheritedSession | undefined {
+export function inheritSession(options: InheritOptions): InheritedSession | undefined {
   const { sessionFd, handoffSocket, runtimeDir } = options;
-  const told = isMainThread ? process.env[SESSION_FD_VARIABLE] : undefined;
-  if (sessionFd === undefined && (!told || handoffSocket !== undefined || runtimeDir !== undefined)) return;
-  const fd = sessionFd ?? parseFd(told ?? '');
-  const ours = told !== undefined && (sessionFd === undefined || told === String(fd));
+  const variable = isMainThread ? process.env[SESSION_FD_VARIABLE] : undefined;
+  if (sessionFd === undefined && (!variable || handoffSocket !== undefined || runtimeDir !== undefined))
+    return;
+  const fd = sessionFd ?? parseFd(variable ?? '');
+  const ours = variable !== undefined && (sessionFd === undefined || variable === String(fd));
   const allocations = ours ? parseAllocations(process.env[ALLOCATIONS_VARIABLE]) : new Map<string, string>();
   const path = (ours && process.env[SESSION_PATH_VARIABLE]) || undefined;
   const socket = adopt(fd, ours ? SESSION_FD_VARIABLE : 'sessionFd');

@@ -1,5 +1,5 @@
 /**
- * What a stream brings: the newest of it, for states, of which only the last is true; or each, for events.
+ * The values of a stream: the newest, for states, of which only the last is true; or each, for events.
  *
  * For the newest the stream is read as fast as it comes, however slow the consumer is; what another has replaced by the
  * time that the consumer is ready is never seen by it. So nothing piles up, here or on the way. For each it is read as

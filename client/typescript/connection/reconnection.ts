@@ -1,10 +1,11 @@
 /**
- * Reconnection: the attempts to have the daemon greet again, after a connection was lost.
+ * Reconnection: the attempts to resume a session after its connection was lost.
  *
- * The daemon is told the session's token and the grants that are held, so that it can go on with that session where it
- * still has it; where these are more than a message has room for, that it shall take none back. An attempt that got through to the socket is not given up before the time is over, and never by who has something to lose: the daemon may be
- * starting, and would find the session's client gone where it comes to read the greeting. What cannot pass with time
- * (the policy, the version, a breach of the protocol) ends the attempts at once.
+ * Hello has the session's token and the grants that are held, so that the daemon can restore the session; where these do
+ * not fit into a message, it asks the daemon to take no grant back. An attempt that connected is not given up before the
+ * time is over, and never by a session that has something to lose: the daemon may be starting, and would find the client
+ * gone when it reads Hello. A failure that time does not change (the policy, the version, a protocol error) ends the
+ * attempts at once.
  */
 import {
   type Decoded,
@@ -16,134 +17,120 @@ import {
   openSeqpacket,
   VkmemError,
 } from '@vkmemd/proto';
-import { Backoff } from './backoff.js';
+import { Backoff, pause } from './backoff.js';
 import { HandoffConnection } from './handoff.js';
 import { greet } from './hello.js';
 
-export interface Absent {
+/** A session that has lost its connection. */
+export interface LostSession {
   /** Of the handoff socket. */
   readonly path: string;
   readonly clientName: string;
-  /** Of the session that was. */
   readonly token: string;
-  /** How long to try, unless it goes on. */
+  /** How long to try, unless it is unlimited. */
   readonly reconnectMs: number;
-  /** Whether there is more to lose than time, whenever it is asked. */
-  goesOn(): boolean;
-  /** The grants that are held, whenever it is asked. */
-  held(): bigint[];
+  /** Whether attempts continue after `reconnectMs`. Called before each attempt. */
+  unlimited(): boolean;
+  /** The ids of the grants that are held. Called at each attempt. */
+  grantIds(): bigint[];
 }
 
-export interface Found {
+/** A connection on which the daemon answered Hello. */
+export interface Resumed {
   readonly handoff: HandoffConnection;
   readonly welcome: Decoded<'Welcome'>;
-  /** The grants that the daemon was told of; undefined where it keeps them all. */
-  readonly told: ReadonlySet<bigint> | undefined;
+  /** The grants that Hello reported; undefined where the daemon keeps all. */
+  readonly reportedGrants: ReadonlySet<bigint> | undefined;
 }
 
-/** Whether another attempt may do better. EMFILE and the like pass too. */
-export function passes(failure: unknown): boolean {
+/** Whether another attempt may succeed. Errors of the kernel, such as EMFILE, are transient too. */
+export function isTransient(failure: unknown): boolean {
   if (!(failure instanceof VkmemError)) return isKernelError(failure);
   return failure.grpc === GrpcCode.UNAVAILABLE || failure.grpc === GrpcCode.RESOURCE_EXHAUSTED;
 }
 
-/** More than the rest of a greeting takes. */
+/** More bytes than the other fields of Hello take. */
 const ROOM = 1024;
 
-/** Whether a greeting has room for it. */
+/** Whether Hello has room for it. */
 const fits = (session: Draft<'Hello'>): boolean =>
   encode('ClientMessage', { hello: session }).byteLength + ROOM <= MAX_MESSAGE_BYTES;
 
-function asEnd(failure: unknown): VkmemError {
+function asVkmemError(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
-  return new VkmemError(
-    'UNAVAILABLE',
-    `The daemon cannot be reached again: ${String(failure)}.`,
-    {},
-    failure,
-  );
+  const reason = `The daemon cannot be reached again: ${String(failure)}.`;
+  return new VkmemError('UNAVAILABLE', reason, {}, failure);
 }
 
 export class Reconnection {
-  readonly #absent: Absent;
+  readonly #lost: LostSession;
   readonly #backoff: Backoff;
+  readonly #stopping = new AbortController();
   #keepsAlive: boolean;
   #timer: NodeJS.Timeout | undefined;
-  #wake = (): void => {};
   #handoff: HandoffConnection | undefined;
-  #stopped: VkmemError | undefined;
 
-  /** @param keepsAlive whether the process may not end meanwhile; keepAlive() has it so later. */
-  constructor(absent: Absent, keepsAlive: boolean) {
-    this.#absent = absent;
-    this.#backoff = new Backoff(absent.reconnectMs);
+  /** @param keepsAlive whether the process stays alive for it; keepAlive() sets it later. */
+  constructor(lost: LostSession, keepsAlive: boolean, backoff = new Backoff(lost.reconnectMs)) {
+    this.#lost = lost;
+    this.#backoff = backoff;
     this.#keepsAlive = keepsAlive;
   }
 
   /**
    * To be called once.
-   * @throws VkmemError UNAVAILABLE where the time is over, or it was stopped; what cannot pass with time.
+   * @throws VkmemError UNAVAILABLE where the time is over, or it was stopped; a failure that is not transient.
    */
-  async run(): Promise<Found> {
+  async run(): Promise<Resumed> {
+    const { signal } = this.#stopping;
     let last: unknown;
-    const next = () => this.#backoff.next(this.#absent.goesOn());
+    const next = () => this.#backoff.next(this.#lost.unlimited());
     for (let wait = next(); wait !== undefined; wait = next()) {
-      await this.#sleep(wait);
-      if (this.#stopped) throw this.#stopped;
+      await pause(wait, [signal], undefined, (timer) => this.#started(timer));
+      signal.throwIfAborted();
       try {
         return await this.#attempt();
       } catch (failure) {
-        if (this.#stopped) throw this.#stopped;
-        if (!passes(failure)) throw asEnd(failure);
+        signal.throwIfAborted();
+        if (!isTransient(failure)) throw asVkmemError(failure);
         last = failure;
       }
     }
     const why = last instanceof VkmemError ? last.reason : String(last);
-    throw new VkmemError(
-      'UNAVAILABLE',
-      `The daemon did not come back within ${this.#absent.reconnectMs} ms: ${why}`,
-      {},
-      last,
-    );
+    const reason = `The daemon did not come back within ${this.#lost.reconnectMs} ms: ${why}`;
+    throw new VkmemError('UNAVAILABLE', reason, {}, last);
   }
 
-  /** From now on the process does not end before this does. */
+  /** Keeps the process alive until it ends. */
   keepAlive(): void {
     this.#keepsAlive = true;
     this.#timer?.ref();
     this.#handoff?.ref();
   }
 
-  /** Ends it at once; resolves when nothing of it is open any more. */
+  /** Ends it at once; resolves when its connection is closed. */
   async stop(reason: VkmemError): Promise<void> {
-    this.#stopped = reason;
-    this.#wake();
+    this.#stopping.abort(reason);
     this.#handoff?.close(reason);
     await this.#handoff?.closed;
   }
 
-  async #attempt(): Promise<Found> {
-    const { path, clientName, token: sessionToken, held } = this.#absent;
+  async #attempt(): Promise<Resumed> {
+    const { path, clientName, token: sessionToken } = this.#lost;
     const handoff = new HandoffConnection(openSeqpacket(path));
     this.#handoff = handoff;
     if (!this.#keepsAlive) handoff.unref();
-    const grantIds = held();
+    const grantIds = this.#lost.grantIds();
     const whole = fits({ sessionToken, grantIds });
-    const before = whole ? { sessionToken, grantIds } : { sessionToken, keepAllGrants: true };
-    const timeoutMs = this.#absent.goesOn() ? Number.POSITIVE_INFINITY : Math.max(1, this.#backoff.left);
-    const welcome = await greet(handoff, { clientName, ...before, timeoutMs });
+    const session = whole ? { sessionToken, grantIds } : { sessionToken, keepAllGrants: true };
+    const timeoutMs = this.#lost.unlimited() ? Number.POSITIVE_INFINITY : Math.max(1, this.#backoff.left);
+    const welcome = await greet(handoff, { clientName, ...session, timeoutMs });
     handoff.ref();
-    return { handoff, welcome, told: whole ? new Set(grantIds) : undefined };
+    return { handoff, welcome, reportedGrants: whole ? new Set(grantIds) : undefined };
   }
 
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        clearTimeout(this.#timer);
-        resolve();
-      };
-      this.#timer = setTimeout(this.#wake, ms);
-      if (!this.#keepsAlive) this.#timer.unref();
-    });
+  #started(timer: NodeJS.Timeout): void {
+    this.#timer = timer;
+    if (!this.#keepsAlive) timer.unref();
   }
 }

@@ -1,81 +1,71 @@
 /**
- * A request on the handoff socket: what may be asked, what answers it, and what is left of it where no answer comes.
+ * A request on the handoff socket: its answer, and its state while it has none.
  *
- * A request that never left this process was not done, and can be asked again, or not, as its owner likes. Of one that
- * was sent and not answered nobody knows: the error says which it was, in its metadata.
+ * A request that never left this process was not done. Whether a request that was sent and not answered was done is not
+ * known. The error says which of the two it is, in its metadata: `outcome` is `not-done` or `unknown`, and `attempts` is
+ * how often it was sent.
  */
-import { closeAll, type Decoded, type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
-
-/** The requests, by the name of their field in ClientMessage, and the field of ServerMessage that answers each. */
-export const ANSWERS = {
-  hello: 'welcome',
-  allocate: 'allocate',
-  claim: 'claim',
-  release: 'release',
-  free: 'free',
-  import: 'import',
-  createTicket: 'createTicket',
-  revokeTicket: 'revokeTicket',
-  publish: 'publish',
-  joinIvshmem: 'joinIvshmem',
-  createSignal: 'createSignal',
-  openSignal: 'openSignal',
-  entrust: 'entrust',
-  endEntrusted: 'endEntrusted',
-} as const;
-export type Request = keyof typeof ANSWERS;
+import {
+  closeAll,
+  type HandoffRequest,
+  type OwnedFd,
+  type RequestDraft,
+  type ResponseOf,
+  VkmemError,
+} from '@vkmemd/proto';
 
 /** An answer and the file descriptors of its grants, in their order. The receiver owns them. */
-export interface Answer<R extends Request> {
-  readonly message: NonNullable<Decoded<'ServerMessage'>[(typeof ANSWERS)[R]]>;
+export interface Answer<R extends HandoffRequest> {
+  readonly message: ResponseOf<R>;
   readonly fds: OwnedFd[];
 }
 
-/** Who asks the daemon for something: a connection, or what outlives one. */
+/** Sends requests to the daemon: one connection, or a Link over several. */
 export interface Requester {
   /**
-   * Asks and waits for the answer.
-   * @param fds go with the request. Taken, always: also where it is never sent.
-   * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer does not add up; UNAVAILABLE
+   * Sends a request and waits for the answer.
+   * @param fds sent with the request. Always taken, also where it is never sent.
+   * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer is inconsistent; UNAVAILABLE
    *   where the connection ended before it came.
    */
-  request<R extends Request>(
+  request<R extends HandoffRequest>(
     request: R,
-    fields: NonNullable<Draft<'ClientMessage'>[R]>,
+    fields: RequestDraft<R>,
     fds?: readonly OwnedFd[],
   ): Promise<Answer<R>>;
 }
 
-/** A request that has no answer yet. */
+/** A request without an answer. */
 export interface Pending {
-  readonly request: Request;
-  readonly fields: Draft<'ClientMessage'>;
+  readonly request: HandoffRequest;
+  readonly fields: unknown;
   /** Owned by the request until it is sent. */
   readonly fds: readonly OwnedFd[];
-  /** The session that it belongs to, where it means nothing in another one. */
+  /** The session epoch that it belongs to, where it means nothing in another one. */
   readonly epoch?: object | undefined;
-  /** How often it was sent, on whichever connection. */
-  asked: number;
+  /** How often it was sent, on any connection. */
+  attempts: number;
   resolve(answer: Answer<never>): void;
   reject(reason: unknown): void;
 }
 
-/** What takes the requests that are left when a connection ends; it settles each, and closes its fds. */
-export type ConnectionLost = (left: readonly Pending[], reason: VkmemError) => void;
+/** Receives the requests without an answer when a connection ends; it settles each, and closes its fds. */
+export type ConnectionLost = (unanswered: readonly Pending[], reason: VkmemError) => void;
 
-/** What a request without an answer ends with. A connection's end that nothing can mend is told as it is. */
-export function unanswered({ asked }: Pending, reason: VkmemError): VkmemError {
+/** The error of a request without an answer. A reason that no other connection changes is passed on as it is. */
+export function unansweredError({ attempts }: Pending, reason: VkmemError): VkmemError {
   if (reason.code !== 'UNAVAILABLE') return reason;
-  const outcome = asked === 0 ? 'not-done' : 'unknown';
-  return new VkmemError('UNAVAILABLE', reason.reason, { retryable: 'true', outcome }, reason);
+  const outcome = attempts === 0 ? 'not-done' : 'unknown';
+  const metadata = { retryable: 'true', outcome, attempts: String(attempts) };
+  return new VkmemError('UNAVAILABLE', reason.reason, metadata, reason);
 }
 
-/** Rejects a request that is given up. Its fds are closed. */
-export function refuse(pending: Pending, failure: VkmemError): void {
+/** Rejects a request and closes its fds. */
+export function rejectPending(pending: Pending, failure: VkmemError): void {
   closeAll(pending.fds);
   pending.reject(failure);
 }
 
-export const rejectAll: ConnectionLost = (left, reason) => {
-  for (const pending of left) refuse(pending, reason);
+export const rejectAll: ConnectionLost = (unanswered, reason) => {
+  for (const pending of unanswered) rejectPending(pending, reason);
 };

@@ -1,88 +1,114 @@
 /**
- * What becomes of a request whose connection was lost: which may be asked again, and what its answer then means.
+ * Retries: which request without an answer is sent again, and what its second answer means.
  *
- * In a restored session: an Allocate, which has its id; a Free, of which NOT_FOUND means done; what was never sent. Of a
- * Release nothing is left to do where the greeting no longer told of the grant. Another session is asked what was never
- * sent and belongs to none.
+ * The table of requests says whether a request can be repeated. A request that was never sent is sent in any session,
+ * unless it belongs to one that ended. A request that was sent is repeated only in the same session, restored:
+ * an Allocate with its request_id; a Free by id, for which NOT_FOUND means that it was done; a Release, unless the grant
+ * was not reported to the daemon, which then took it back; a Publish by id.
+ *
+ * Not repeated: a Free or Publish by name, which could meet another allocation of that name the second time. A Claim: the daemon
+ * takes back what it granted without an answer, and the caller decides whether it still wants the grant.
  */
-import { type Draft, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import type { Waited } from './backlog.js';
-import { type Answer, type Pending, type Request, refuse, unanswered } from './request.js';
+import {
+  type HandoffRequest,
+  type OwnedFd,
+  REQUESTS,
+  type RequestDraft,
+  type RequestName,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Drained } from './backlog.js';
+import { type Answer, type Pending, rejectPending, unansweredError } from './request.js';
 
-/** Asking these twice comes to the same as asking them once: an Allocate has its id, and what is gone stays gone. */
-const REPEATABLE: readonly Request[] = ['allocate', 'free', 'release'];
+/** The answer to a Free that was done before: whether another process still holds the memory is not known. */
+export const FREED_BEFORE = { allocation: null, freed: false } as const;
 
-/** Whether a restored session may ask it: it was never sent, or it can be repeated. */
-export const isRetryable = (pending: Pending): boolean =>
-  pending.asked === 0 || REPEATABLE.includes(pending.request);
-
-/**
- * Whether a restored session has nothing left to ask: the daemon took back each grant that the greeting did not tell of.
- * @param told undefined where it took none back.
- */
-function takenBack(pending: Pending, told: ReadonlySet<bigint> | undefined): boolean {
-  const id = pending.fields.release?.grantId;
-  return told !== undefined && pending.request === 'release' && !told.has(BigInt(id ?? 0));
+/** Whether a request that was sent can be sent again, in the session that sent it. */
+export function isRepeatable(request: RequestName, fields: unknown): boolean {
+  const { allocation, requestId } = fields as RequestDraft<'Free'> & RequestDraft<'Allocate'>;
+  switch (REQUESTS[request].repeat) {
+    case 'free':
+      return true;
+    case 'by request_id':
+      return Boolean(requestId);
+    case 'by session':
+      if (request === 'Free' || request === 'Publish') return Boolean(allocation?.id);
+      return request !== 'Claim';
+    case 'never':
+      return false;
+  }
 }
 
-/** Whether a session that is not the one that was to ask it may ask it: it was never sent, and is bound to none. */
-const anyonesToAsk = ({ asked, epoch }: Pending): boolean => asked === 0 && epoch === undefined;
+/** Whether a restored session may send it: it was never sent, or it can be repeated. */
+export const isRetryable = ({ attempts, request, fields }: Pending): boolean =>
+  attempts === 0 || isRepeatable(request, fields);
 
-/** Ends a request that the session before this one made, and that means nothing to this one. */
-function disown(pending: Pending): void {
-  const gone = new VkmemError('UNAVAILABLE', 'The daemon no longer has the session that asked.');
-  refuse(pending, pending.epoch ? stale() : unanswered(pending, gone));
+/**
+ * Whether a restored session has nothing to send: the daemon took back every grant that Hello did not report.
+ * @param reportedGrants undefined where it took none back.
+ */
+function isTakenBack({ request, fields }: Pending, reportedGrants: ReadonlySet<bigint> | undefined): boolean {
+  if (reportedGrants === undefined || request !== 'Release') return false;
+  const { grantId } = fields as RequestDraft<'Release'>;
+  return !reportedGrants.has(BigInt(grantId ?? 0));
+}
+
+/** Whether another session may send it: it was never sent, and belongs to no session. */
+const isUnbound = ({ attempts, epoch }: Pending): boolean => attempts === 0 && epoch === undefined;
+
+/** Rejects a request of an earlier session, which means nothing in this one. */
+function rejectStale(pending: Pending): void {
+  const gone = new VkmemError('UNAVAILABLE', 'The session of the request has ended.');
+  rejectPending(pending, pending.epoch ? staleError() : unansweredError(pending, gone));
 }
 
 /**
- * What of a backlog is to be asked of the session that there is now; all else is settled.
- * @param told as takenBack().
+ * The requests of a backlog to be sent in the present session; all others are settled.
+ * @param reportedGrants as isTakenBack().
  */
-export function toAsk(
-  { left, waiting }: Waited,
+export function requestsToSend(
+  { lost, added }: Drained,
   restored: boolean,
-  told: ReadonlySet<bigint> | undefined,
+  reportedGrants: ReadonlySet<bigint> | undefined,
 ): Pending[] {
-  const again = restored ? left : left.filter(anyonesToAsk);
-  for (const pending of left) if (!again.includes(pending)) disown(pending);
-  return [...again, ...waiting].filter((pending) => {
-    const done = restored && takenBack(pending, told);
+  const retried = restored ? lost : lost.filter(isUnbound);
+  for (const pending of lost) if (!retried.includes(pending)) rejectStale(pending);
+  return [...retried, ...added].filter((pending) => {
+    const done = restored && isTakenBack(pending, reportedGrants);
     if (done) pending.resolve({ message: {}, fds: [] } as never);
     return !done;
   });
 }
 
-/** What belongs to an earlier session was asked for. */
-export const stale = (): VkmemError =>
+/** The error of what belongs to an earlier session. */
+export const staleError = (): VkmemError =>
   new VkmemError('STALE_INCARNATION', 'It belongs to a session that the daemon no longer has.');
 
 /**
  * A request without an answer.
- * @param epoch the session that it belongs to, where it means nothing in another one.
+ * @param epoch the session epoch that it belongs to, where it means nothing in another one.
  */
-export function pendingOf<R extends Request>(
+export function pendingOf<R extends HandoffRequest>(
   request: R,
-  fields: NonNullable<Draft<'ClientMessage'>[R]>,
+  fields: RequestDraft<R>,
   fds: readonly OwnedFd[],
   epoch: object | undefined,
   settle: { resolve(answer: Answer<R>): void; reject(reason: unknown): void },
 ): Pending {
   const pending: Pending = {
     request,
-    fields: { [request]: fields },
+    fields,
     fds,
     epoch,
-    asked: 0,
+    attempts: 0,
     resolve: settle.resolve as Pending['resolve'],
     reject: (failure) => {
-      if (!freedBefore(pending, failure)) return settle.reject(failure);
-      // Whether somebody else still holds it is not known, and so it is not said to be free.
-      settle.resolve({ message: { allocation: null, freed: false }, fds: [] } as unknown as Answer<R>);
+      if (request !== 'Free' || pending.attempts < 2 || !isNotFound(failure)) return settle.reject(failure);
+      settle.resolve({ message: FREED_BEFORE, fds: [] } as unknown as Answer<R>);
     },
   };
   return pending;
 }
 
-/** A Free that was sent before and finds nothing now has been done by then. */
-const freedBefore = ({ request, asked }: Pending, failure: unknown): boolean =>
-  request === 'free' && asked > 1 && failure instanceof VkmemError && failure.code === 'NOT_FOUND';
+export const isNotFound = (failure: unknown): boolean =>
+  failure instanceof VkmemError && failure.code === 'NOT_FOUND';

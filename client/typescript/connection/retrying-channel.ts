@@ -1,100 +1,183 @@
 /**
- * SteadyChannel: calls and streams that outlast a restart of the daemon, within bounds.
+ * RetryingChannel: calls and streams that outlast a restart of the daemon, within limits.
  *
- * A call is asked again where that is harmless: it only asks, it never left this process, or the daemon refused it for a
- * token of before its restart. While the session's connection is being made again calls wait for that, and then act for
- * the session that came of it. Any other that finds nobody ends with UNAVAILABLE, whose metadata say so. A socket that
- * was never reached, while the session is there, is not waited for: it may not be visible here.
+ * A call is made again where it never left this process, where the daemon refused its token as one of before a restart,
+ * and, where its answer was lost, if the table of requests says that it can be repeated: always for a reading call, and in
+ * the same session, restored, for others. Each lost answer stands for one death of the daemon: a call that lost two is not made
+ * again, and no call is made more than three times.
+ *
+ * While the session's connection is being made again, calls wait for it, and then act for the session that came of it.
+ * Any other call that does not reach the daemon fails with UNAVAILABLE, whose metadata say so. A socket that was never
+ * reached while the session has its connection is not waited for: it may not be visible here.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { REQUESTS, type RequestDraft, type ResponseOf, type StreamRequest, VkmemError } from '@vkmemd/proto';
 import { Backoff, pause } from './backoff.js';
-import type { GrpcChannel } from './grpc.js';
+import type { GrpcChannel, UnaryCall } from './grpc.js';
 import type { MethodShape } from './health.js';
-import { type Answers, isRead, type Method, type Requests, type Streaming, type Unary } from './methods.js';
+import { FREED_BEFORE, isNotFound, isRepeatable } from './retry.js';
 
 /** The session that calls act for, and its connection (Link). */
 export interface SessionRef {
   readonly session: { readonly token: string };
+  /** Is another object in each session that was not restored. */
+  readonly epoch: object;
   /** Whether its connection is lost and being made again. */
   readonly away: boolean;
-  /** Why there is no session any more. */
+  /** Why the session has ended; undefined until then. */
   readonly end: VkmemError | undefined;
-  /** Resolves when the connection is there again, or the session is over. */
+  /** Resolves when the connection was made again, or the session has ended. */
   changed(): Promise<void>;
 }
 
-/** How long the end of the session's connection may come after that of a call. */
+/** How long after a call's the loss of the session's own connection may be noticed. */
 const NOTICE_MS = 100;
-/** What lies unread in a socket is seen in the next turn of the event loop, however long the one before took. */
+const MAX_ATTEMPTS = 3;
+const MAX_LOST_ANSWERS = 2;
+/** The state of a socket is seen in the next turn of the event loop, however long the last one took. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A session that ends by its own, and not with a connection of this process. */
+/** A session of which only the token is known; it does not end with a connection of this process. */
 export function sessionRefFor(token: string): SessionRef {
-  return { session: { token }, away: false, end: undefined, changed: () => new Promise(() => {}) };
+  return { session: { token }, epoch: {}, away: false, end: undefined, changed: () => new Promise(() => {}) };
+}
+
+const isTokenRefused = ({ code }: VkmemError): boolean =>
+  code === 'STALE_INCARNATION' || code === 'SESSION_INVALID';
+
+/** The attempts of one call, or of one stream since it last brought something. */
+class Attempts {
+  /** Begins with the first failure. */
+  backoff: Backoff | undefined;
+  readonly #forMs: number;
+  readonly #repeatable: boolean;
+  readonly #reading: boolean;
+  /** That it was sent in last. */
+  #epoch: object | undefined;
+  #sent = 0;
+  #lostAnswers = 0;
+  /** The error of the last lost answer. */
+  #lost: VkmemError | undefined;
+
+  constructor(name: UnaryCall | StreamRequest, request: unknown, forMs: number) {
+    this.#forMs = forMs;
+    this.#repeatable = isRepeatable(name, request);
+    this.#reading = REQUESTS[name].repeat === 'free';
+  }
+
+  /** Whether an answer was lost, so that the request may have been done. */
+  get mayBeDone(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Counts a failure. @returns how to go on after a pause; undefined where it is final. */
+  failed(failure: VkmemError): { readonly tokenRefused: boolean; readonly waitMs: number } | undefined {
+    this.backoff ??= new Backoff(this.#forMs);
+    const tokenRefused = isTokenRefused(failure);
+    if (!tokenRefused && failure.code !== 'UNAVAILABLE') return undefined;
+    const { outcome } = failure.metadata;
+    if (outcome !== 'not-done') this.#sent += 1;
+    if (outcome === 'unknown') {
+      this.#lost = failure;
+      this.#lostAnswers += 1;
+      if (!this.#repeatable) return undefined;
+    } else if (outcome === undefined && !tokenRefused && !this.#reading) {
+      return undefined;
+    }
+    if (this.#sent >= MAX_ATTEMPTS || this.#lostAnswers >= MAX_LOST_ANSWERS) return undefined;
+    const waitMs = this.backoff.next();
+    return waitMs === undefined || this.#forMs === 0 ? undefined : { tokenRefused, waitMs };
+  }
+
+  /**
+   * To be called before each time that it is sent.
+   * @throws VkmemError the lost answer, where the request may have been done in a session that is not the present one.
+   */
+  beginIn(ref: SessionRef | undefined): void {
+    if (!this.#reading && this.#lost && ref?.epoch !== this.#epoch) throw this.errorOf(this.#lost);
+    this.#epoch = ref?.epoch;
+  }
+
+  /** The error that the call ends with: the failure, unless it hides that an earlier attempt may have been done. */
+  errorOf(failure: unknown): unknown {
+    const lost = this.#lost;
+    if (!lost || !(failure instanceof VkmemError)) return failure;
+    const hides = !this.#reading && (isTokenRefused(failure) || failure.metadata.outcome === 'not-done');
+    if (failure !== lost && !hides) return failure;
+    const attempts = String(this.#sent);
+    return new VkmemError(lost.code, lost.reason, { ...lost.metadata, attempts }, lost);
+  }
 }
 
 export class RetryingChannel {
   readonly #channel: GrpcChannel;
-  readonly #acting: SessionRef | undefined;
+  readonly #sessionRef: SessionRef | undefined;
   readonly #reconnectMs: number;
   readonly #closing = new AbortController();
   #reached = false;
 
-  /** @param reconnectMs how long a call may be asked again; 0 for not at all. */
-  constructor(channel: GrpcChannel, acting: SessionRef | undefined, reconnectMs: number) {
+  /** @param reconnectMs how long a call may be made again; 0: not at all. */
+  constructor(channel: GrpcChannel, sessionRef: SessionRef | undefined, reconnectMs: number) {
     this.#channel = channel;
-    this.#acting = acting;
+    this.#sessionRef = sessionRef;
     this.#reconnectMs = reconnectMs;
   }
 
-  /** @param timeoutMs of each time that it is asked. @throws VkmemError as GrpcChannel.call(). */
-  async call<M extends Unary>(method: M, request: Requests[M], timeoutMs?: number): Promise<Answers[M]> {
-    let backoff: Backoff | undefined;
+  /** @param timeoutMs of each attempt. @throws VkmemError as GrpcChannel.call(). */
+  async call<M extends UnaryCall>(
+    name: M,
+    request: RequestDraft<M>,
+    timeoutMs?: number,
+  ): Promise<ResponseOf<M>> {
+    const attempts = new Attempts(name, request, this.#reconnectMs);
     for (;;) {
-      await this.#present(backoff);
-      const token = this.#acting?.session.token;
+      await this.#connected(attempts);
+      attempts.beginIn(this.#sessionRef);
+      const token = this.#sessionRef?.session.token;
       try {
-        const answer = await this.#channel.call(method, request, token, timeoutMs);
+        const answer = await this.#channel.call(name, request, token, timeoutMs);
         this.#reached = true;
         return answer;
       } catch (failure) {
-        backoff ??= new Backoff(this.#reconnectMs);
-        if (!(await this.#mayAgain(method, failure, token, backoff))) throw failure;
+        if (name === 'Free' && attempts.mayBeDone && isNotFound(failure)) {
+          return { ...FREED_BEFORE } as unknown as ResponseOf<M>;
+        }
+        if (!(await this.#retries(failure, token, attempts))) throw attempts.errorOf(failure);
       }
     }
   }
 
-  /** Of whatever service, once. @throws VkmemError as GrpcChannel.call(). */
+  /** Of any service, once. @throws VkmemError as GrpcChannel.call(). */
   callAs<Q, A>(definition: MethodShape<Q, A>, request: Q, timeoutMs?: number): Promise<A> {
-    return this.#channel.callAs(definition, request, this.#acting?.session.token, timeoutMs);
+    return this.#channel.callAs(definition, request, this.#sessionRef?.session.token, timeoutMs);
   }
 
   /**
-   * What a stream brings. That of states goes on after a restart; that of events ends, since some may be missed.
+   * The answers of a stream. A stream of states continues after a restart; one of events ends, since events may have been
+   * missed.
    * @throws VkmemError as GrpcChannel.watch().
    */
-  async *watch<M extends Streaming>(
-    method: M,
-    request: Requests[M],
+  async *watch<M extends StreamRequest>(
+    name: M,
+    request: RequestDraft<M>,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<Answers[M], void, undefined> {
-    let backoff: Backoff | undefined;
+  ): AsyncGenerator<ResponseOf<M>, void, undefined> {
+    const begin = () => new Attempts(name, request, this.#reconnectMs);
+    let attempts = begin();
     for (let begun = false; ; ) {
-      await this.#present(backoff, signal);
-      const token = this.#acting?.session.token;
+      await this.#connected(attempts, signal);
+      const token = this.#sessionRef?.session.token;
       try {
-        for await (const answer of this.#channel.watch(method, request, token, signal)) {
+        for await (const answer of this.#channel.watch(name, request, token, signal)) {
           this.#reached = true;
           begun = true;
-          backoff = undefined;
+          attempts = begin();
           yield answer;
         }
         return;
       } catch (failure) {
-        const missed = begun && method === 'WatchAllocations';
-        if (missed && !this.#channel.closed) throw missing(failure);
-        backoff ??= new Backoff(this.#reconnectMs);
-        if (!(await this.#mayAgain(method, failure, token, backoff, signal))) throw failure;
+        const missed = begun && REQUESTS[name].repeat !== 'free';
+        if (missed && !this.#channel.closed) throw eventsMissed(failure);
+        if (!(await this.#retries(failure, token, attempts, signal))) throw failure;
       }
       if (signal?.aborted) return;
     }
@@ -106,47 +189,44 @@ export class RetryingChannel {
   }
 
   /** Waits while the session's connection is being made again. @throws VkmemError UNAVAILABLE where it takes too long. */
-  async #present(backoff: Backoff | undefined, signal?: AbortSignal): Promise<void> {
-    const acting = this.#acting;
-    if (!acting?.away || this.#closing.signal.aborted || signal?.aborted) return;
-    await pause(backoff?.left ?? this.#reconnectMs, [this.#closing.signal, signal], acting.changed());
-    if (!acting.away || this.#closing.signal.aborted || signal?.aborted) return;
-    const told = { retryable: 'true', outcome: 'not-done' };
-    throw new VkmemError('UNAVAILABLE', 'The daemon was not reached again in time.', told);
+  async #connected(attempts: Attempts, signal?: AbortSignal): Promise<void> {
+    const ref = this.#sessionRef;
+    const done = () => !ref?.away || this.#closing.signal.aborted || signal?.aborted;
+    if (done()) return;
+    await pause(attempts.backoff?.left ?? this.#reconnectMs, [this.#closing.signal, signal], ref?.changed());
+    if (done()) return;
+    const metadata = { retryable: 'true', outcome: 'not-done' };
+    const late = new VkmemError('UNAVAILABLE', 'The daemon was not reached again in time.', metadata);
+    throw attempts.errorOf(late);
   }
 
-  /** Waits as long as it is good to, and says whether to ask again. */
-  async #mayAgain(
-    method: Method,
+  /** Waits before the next attempt. @returns whether to make it. */
+  async #retries(
     failure: unknown,
     token: string | undefined,
-    backoff: Backoff,
+    attempts: Attempts,
     signal?: AbortSignal,
   ): Promise<boolean> {
     if (!(failure instanceof VkmemError) || this.#channel.closed) return false;
-    const { code, metadata } = failure;
-    const refused = code === 'STALE_INCARNATION' || code === 'SESSION_INVALID';
-    const harmless = refused || isRead(method) || method === 'WatchBudget' || metadata.outcome === 'not-done';
-    if (!harmless || (code !== 'UNAVAILABLE' && !refused)) return false;
-    const wait = backoff.next();
-    if (wait === undefined || this.#reconnectMs === 0) return false;
-    const acting = this.#acting;
-    if (acting && !acting.away && acting.session.token === token) {
-      // The session's end of it may not be known here yet.
-      await pause(NOTICE_MS, [this.#closing.signal, signal], acting.changed());
+    const next = attempts.failed(failure);
+    if (!next) return false;
+    const ref = this.#sessionRef;
+    if (ref && !ref.away && ref.session.token === token) {
+      // The end of the session's own connection may not be noticed yet.
+      await pause(NOTICE_MS, [this.#closing.signal, signal], ref.changed());
       await nextTurn();
     }
     if (this.#closing.signal.aborted || signal?.aborted) return true;
-    if (acting?.end) return false;
-    if (acting && (acting.away || acting.session.token !== token)) return true;
-    if (refused || metadata.retryable === undefined || !this.#reached) return false;
-    await pause(wait, [this.#closing.signal, signal]);
+    if (ref?.end) return false;
+    if (ref && (ref.away || ref.session.token !== token)) return true;
+    if (next.tokenRefused || failure.metadata.retryable === undefined || !this.#reached) return false;
+    await pause(next.waitMs, [this.#closing.signal, signal]);
     return true;
   }
 }
 
 /** The end of a stream of events. */
-function missing(failure: unknown): unknown {
+function eventsMissed(failure: unknown): unknown {
   if (!(failure instanceof VkmemError) || failure.code !== 'UNAVAILABLE') return failure;
   const reason = `${failure.reason} Events may have been missed: begin anew, with \`existing\`.`;
   return new VkmemError(failure.code, reason, { ...failure.metadata, retryable: 'true' }, failure);

@@ -1,9 +1,9 @@
 /**
- * What a client knows of its session, and what it is told when the connection is lost.
+ * What a client knows of its session, and the events of its connection.
  */
 import type { Decoded, VkmemError } from '@vkmemd/proto';
 
-/** What the daemon said of the session. After a reconnection, what it said then. */
+/** The session as the daemon described it when the connection was last made. */
 export interface SessionInfo {
   readonly id: bigint;
   /** A secret: in a gRPC call of the same user, the call acts for this session. */
@@ -15,10 +15,10 @@ export interface SessionInfo {
   readonly inherited: boolean;
 }
 
-/** The connection is there again. */
+/** The connection was made again. */
 export interface Reconnected {
   /**
-   * Whether the session goes on, with what it owns and was granted. Otherwise this is a new one: Memory of before keeps
+   * Whether the session continues, with what it owns and was granted. Otherwise this is a new one: Memory of before keeps
    * its maps and fds, and means nothing to the daemon any more.
    */
   readonly restored: boolean;
@@ -29,16 +29,16 @@ export interface Reconnected {
 
 /** The events of a Client. */
 export interface ClientEvents {
-  /** The connection ended, for this reason; it is being made again. */
+  /** The connection ended, for this reason; the client reconnects. */
   reconnecting: [reason: VkmemError];
   reconnected: [how: Reconnected];
-  /** It is over for good, for this reason, and not by close(). */
+  /** The client gave up, for this reason. Not emitted by close(). */
   disconnected: [reason: VkmemError];
 }
 
-/** What happened to the connection, as a Client emits it. */
+/** An event of the connection, as a Client emits it. */
 export type ClientEvent = {
-  [E in keyof ClientEvents]: readonly [name: E, ...told: ClientEvents[E]];
+  [E in keyof ClientEvents]: readonly [name: E, ...args: ClientEvents[E]];
 }[keyof ClientEvents];
 
 export function sessionInfo(welcome: Decoded<'Welcome'>, inherited: boolean): SessionInfo {

@@ -1,9 +1,9 @@
 /**
- * Holding: what this process holds of one allocation, the fds of its grants and the maps made of them. A grant may have
- * no fd: that of an RDMA address, which is a number and holds nothing.
+ * MappedGrant: the grants of one allocation that this process holds, with their fds and the maps made of them. A grant may
+ * have no fd: that of an RDMA address, which is a number and holds nothing.
  *
- * It says nothing to the daemon. drop() lets go of everything at once and can be called at any time; a map outlives
- * the daemon, whose end takes no fd away, but not its holding.
+ * It sends nothing to the daemon. drop() unmaps and closes everything at once and can be called at any time. A map
+ * outlives the daemon, whose end closes no fd here, but not its MappedGrant.
  */
 import { constants } from 'node:buffer';
 import {
@@ -11,6 +11,7 @@ import {
   accessToWire,
   CpuAccess,
   closeAll,
+  DisposableStack,
   type Grant,
   hugePageOf,
   type KindName,
@@ -35,11 +36,11 @@ export interface MapOptions {
   readonly access?: AccessName;
 }
 
-/** What drop() came to. */
+/** The result of drop(). */
 export interface Dropped {
-  /** False the second time: there was nothing to let go. */
+  /** False the second time: nothing was held any more. */
   readonly held: boolean;
-  /** Where a dma-buf's access could not be ended: the first failure. Everything was let go nevertheless. */
+  /** Where a dma-buf's access could not be ended: the first failure. Everything was closed nevertheless. */
   readonly failure: unknown;
 }
 
@@ -53,17 +54,17 @@ export class MappedGrant {
   readonly grants: readonly Grant[];
   readonly #fds: readonly OwnedFd[];
   readonly #maps = new Set<MemoryMap>();
-  readonly #gone: (holding: MappedGrant) => void;
+  readonly #onDrop: (mappedGrant: MappedGrant) => void;
   #dropped = false;
 
   /**
    * @param fds of the grants, in their order, as many as they say; owned from here.
-   * @param gone called once, at drop().
+   * @param onDrop called once, at drop().
    */
-  constructor(grants: readonly Grant[], fds: readonly OwnedFd[], gone: (holding: MappedGrant) => void) {
+  constructor(grants: readonly Grant[], fds: readonly OwnedFd[], onDrop: (mappedGrant: MappedGrant) => void) {
     this.grants = grants;
     this.#fds = fds;
-    this.#gone = gone;
+    this.#onDrop = onDrop;
   }
 
   get dropped(): boolean {
@@ -103,23 +104,18 @@ export class MappedGrant {
     const huge = hugePageOf(fd);
     const page = huge > PAGE_BYTES ? huge : PAGE_BYTES;
     const range = windowOf(grant.mapSizeBytes, offset, length, page);
-    const mapping = mapFd(fd, {
-      offset: grant.mapOffsetBytes + range.page,
-      length: range.bytes,
-      access: wanted,
-    });
-    try {
-      const cpu = grant.dmaBufSync ? new CpuAccess(fd, wanted) : undefined;
-      const map = new MemoryMap(mapping, cpu, range.offset, range, (gone) => this.#maps.delete(gone));
-      this.#maps.add(map);
-      return map;
-    } catch (failure) {
-      mapping.unmap();
-      throw failure;
-    }
+    using opened = new DisposableStack();
+    const mapping = opened.use(
+      mapFd(fd, { offset: grant.mapOffsetBytes + range.page, length: range.bytes, access: wanted }),
+    );
+    const cpu = grant.dmaBufSync ? new CpuAccess(fd, wanted) : undefined;
+    const map = new MemoryMap(mapping, cpu, range.offset, range, (unmapped) => this.#maps.delete(unmapped));
+    this.#maps.add(map);
+    opened.move();
+    return map;
   }
 
-  /** Unmaps and closes everything, whatever fails; every view has length 0 afterwards. */
+  /** Unmaps and closes everything, also after a failure; every view has length 0 afterwards. */
   drop(): Dropped {
     if (this.#dropped) return { held: false, failure: undefined };
     this.#dropped = true;
@@ -132,7 +128,7 @@ export class MappedGrant {
       }
     }
     closeAll(this.#fds);
-    this.#gone(this);
+    this.#onDrop(this);
     return { held: true, failure };
   }
 

@@ -1,28 +1,28 @@
 /**
- * Holdings: all that this process holds through one client, by the session under which it was granted.
+ * MappedGrants: the grants that this process holds through one client, by the session epoch in which they were granted.
  */
 import type { Grant, OwnedFd } from '@vkmemd/proto';
 import { type Dropped, MappedGrant } from './mapped-grant.js';
 
 export class MappedGrants {
-  /** Holding -> the era of its session (Link). */
+  /** Mapped grant -> the epoch of its session (Link). */
   readonly #all = new Map<MappedGrant, object>();
 
-  /** @param fds of the grants, as Holding has them; owned from here. */
+  /** @param fds of the grants, as MappedGrant has them; owned from here. */
   add(epoch: object, grants: readonly Grant[], fds: readonly OwnedFd[]): MappedGrant {
-    const holding = new MappedGrant(grants, fds, (gone) => this.#all.delete(gone));
-    this.#all.set(holding, epoch);
-    return holding;
+    const mappedGrant = new MappedGrant(grants, fds, (dropped) => this.#all.delete(dropped));
+    this.#all.set(mappedGrant, epoch);
+    return mappedGrant;
   }
 
-  /** The ids of the grants that are held of one session. Another session's numbers mean something else. */
-  grantsOf(epoch: object): bigint[] {
+  /** The ids of the grants that are held of one epoch. The same numbers in another one are other grants. */
+  grantIdsOf(epoch: object): bigint[] {
     return [...this.#all].flatMap(([{ grants }, of]) => (of === epoch ? grants.map(({ id }) => id) : []));
   }
 
-  /** Unmaps and closes everything, whatever fails. @returns the first that could not be ended as it should. */
+  /** Unmaps and closes everything, also after a failure. @returns the first drop that failed. */
   drop(): Dropped | undefined {
-    const dropped = [...this.#all.keys()].map((holding) => holding.drop());
+    const dropped = [...this.#all.keys()].map((mappedGrant) => mappedGrant.drop());
     return dropped.find(({ failure }) => failure !== undefined);
   }
 }

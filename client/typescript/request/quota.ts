@@ -1,22 +1,22 @@
 /**
- * Quotas as callers ask for them: what a user may have and has, and changes of it, checked before anything is sent.
+ * Quotas: the limits and the usage of a user, and changes of the limits, checked before anything is sent.
  *
- * A change is meant for one revision of a quota. Who names none wants it whatever the quota is: it is read first, and
- * where it changed in between, once more.
+ * A change is meant for one revision of a quota. A change without a revision reads the quota first, and again where it
+ * changed in between.
  */
 import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
 import type { RetryingChannel } from '../connection/retrying-channel.js';
 import { type Bytes, checkRangePart, checkUint32 } from './arguments.js';
 
-/** What a user may have and has. A limit is undefined where there is none of the user's own. */
+/** The limits and the usage of a user. A limit is undefined where the user has none of its own. */
 export type Quota = Decoded<'Quota'>;
 
 /** Of one heap, in bytes; what is not set stays as it is. */
 export interface HeapChange {
   readonly heap: number;
-  /** The most that the user may hold. */
+  /** The most bytes that the user may hold. */
   readonly limit?: Bytes | undefined;
-  /** What is kept for the user. */
+  /** Bytes that are reserved for the user. */
   readonly reserved?: Bytes | undefined;
 }
 

@@ -5,6 +5,7 @@
  */
 import {
   type AccessName,
+  type Allocation,
   accessToWire,
   type Draft,
   type KindName,
@@ -14,6 +15,7 @@ import {
   type SharingName,
   VkmemError,
 } from '@vkmemd/proto';
+import type { Requester } from '../connection/request.js';
 import {
   type Bytes,
   checkAccess,
@@ -74,7 +76,7 @@ export interface ClaimOptions {
   readonly kinds?: readonly KindName[];
   /** Default 'rw'; with a ticket, what that gives. */
   readonly access?: AccessName;
-  /** Milliseconds to wait for the right, where others have it first (`sharing`). Default 0; at most an hour. */
+  /** Milliseconds to wait for the lock, where others hold it (`sharing`). Default 0; at most an hour. */
   readonly waitMs?: number;
 }
 
@@ -160,6 +162,13 @@ export function claimRequest(ref: Ref | TicketRef, options: ClaimOptions): Draft
     kinds: checkKinds(kinds).map(kindToWire),
     access: accessToWire(checkAccess(access)),
   };
+}
+
+/** Publishes an allocation on the handoff socket. @throws VkmemError as Client.publish(). */
+export async function publish(handoff: Requester, ref: Ref): Promise<Allocation> {
+  const { allocation } = (await handoff.request('Publish', { allocation: checkRef(ref) })).message;
+  if (allocation) return allocation;
+  throw new VkmemError('PROTOCOL_ERROR', 'The answer describes no allocation.');
 }
 
 /** A size of 0 is the wire's word for the rest; a caller who writes it has counted wrong. */

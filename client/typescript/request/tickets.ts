@@ -1,8 +1,8 @@
 /**
  * Tickets as callers write them: what one shall give, and a claim with one.
  *
- * Whoever has a ticket's secret has what it gives, until it is used up, expires or is revoked. The daemon does not keep
- * the secret and can tell it to nobody again.
+ * A process that has a ticket's secret has what it gives, until it is used up, expires or is revoked. The daemon does not
+ * store the secret, and cannot show it again.
  */
 import {
   type AccessName,
@@ -19,7 +19,7 @@ import { checkAccess, checkKinds, checkRef, checkUint32, type Ref } from './argu
 /** A ticket that can still be used, without its secret. */
 export type Ticket = Decoded<'Ticket'>;
 
-/** A new ticket, and the secret that is told once. */
+/** A new ticket, and the secret, which is shown once. */
 export interface MadeTicket {
   /** To be passed on over a channel that you trust. */
   readonly secret: string;
@@ -63,7 +63,7 @@ export function createTicketRequest(ref: Ref, options: TicketOptions): Draft<'Cr
 
 /** Has a ticket made on the handoff socket. @throws VkmemError as Client.createTicket. */
 export async function makeTicket(handoff: Requester, ref: Ref, options: TicketOptions): Promise<MadeTicket> {
-  const { message } = await handoff.request('createTicket', createTicketRequest(ref, options));
+  const { message } = await handoff.request('CreateTicket', createTicketRequest(ref, options));
   return madeTicket(message);
 }
 
@@ -80,7 +80,7 @@ export function revokeTicketRequest(id: unknown): Draft<'RevokeTicketRequest'> {
 
 /** Has a ticket revoked on the handoff socket. @throws VkmemError as Client.revokeTicket. */
 export async function endTicket(handoff: Requester, id: string): Promise<void> {
-  await handoff.request('revokeTicket', revokeTicketRequest(id));
+  await handoff.request('RevokeTicket', revokeTicketRequest(id));
 }
 
 /** What a claim says of the ticket, which decides what the claim leaves open. @throws VkmemError INVALID_ARGUMENT. */

@@ -14,7 +14,7 @@ import {
   type AccessName,
   type Allocation,
   accessToWire,
-  closeAll,
+  DisposableStack,
   type Grant,
   type KindName,
   kindFromWire,
@@ -87,7 +87,7 @@ export interface BackendObject {
   readonly vulkanHandleType: number;
   /** Whether DMA_BUF_IOCTL_SYNC goes before and after each access through a mapping. */
   readonly dmaBufSync: boolean;
-  /** Whether whoever has the fd may open it anew, as QEMU's memory-backend-file does. */
+  /** Whether a process that has the fd may open it anew, as QEMU's memory-backend-file does. */
   readonly reopenable: boolean;
   /** Of huge pages of so many bytes; 0n: of the system's own. */
   readonly hugePageBytes: bigint;
@@ -111,17 +111,15 @@ const CACHE_TYPES: Readonly<Record<string, BackendCacheType>> = {
  * @throws VkmemError NOT_FOUND once it was released; TOO_MANY_FILES and others of dup().
  */
 export function describeForBackend(memory: Memory): BackendObject[] {
-  const made: BackendObject[] = [];
-  try {
-    for (const grant of memory.grants) {
-      const kind = kindFromWire(grant.kind);
-      if (kind && grant.fdCount > 0) made.push(describe(grant, kind, memory.allocation, memory.fd(kind)));
-    }
-    return made;
-  } catch (failure) {
-    closeAll(made.map(({ fd }) => fd));
-    throw failure;
+  using fds = new DisposableStack();
+  const objects: BackendObject[] = [];
+  for (const grant of memory.grants) {
+    const kind = kindFromWire(grant.kind);
+    if (!kind || grant.fdCount === 0) continue;
+    objects.push(describe(grant, kind, memory.allocation, fds.use(memory.fd(kind))));
   }
+  fds.move();
+  return objects;
 }
 
 function describe(grant: Grant, kind: KindName, { hints }: Allocation, fd: OwnedFd): BackendObject {

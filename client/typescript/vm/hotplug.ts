@@ -1,30 +1,29 @@
 /**
- * Plugged memory: what is added to a machine that runs, and taken away again, over its monitor (qmp.ts).
+ * Hotplug: memory that is added to a running machine, and removed again, over its monitor (qmp.ts).
  *
- * The monitor is given an fd, opens the memory anew through /proc, and lets go of that fd at once: what stays is the backend,
- * whose name says which allocation it is of and which session of the daemon has its grant. So it is found again by
- * whoever asks the machine, without a note anywhere else. A backend that a device uses cannot be taken away, and a device
- * goes when the guest has let go of it, if ever.
+ * The monitor gets an fd, opens the memory anew through /proc, and closes that fd: the backend stays, whose name has the
+ * allocation and the session of the daemon that has its grant. So the machine itself says what was added to it. A backend
+ * that a device uses cannot be removed, and a device is removed when the guest releases it, if ever.
  */
-import { type AccessName, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { type AccessName, AsyncDisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { backendProperties, deviceProperties, type QemuDevice, type QemuProperties } from './qemu-options.js';
 import type { Qmp } from './qmp.js';
 
 const BACKEND = /^vkmem-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{1,19})$/;
-/** The guest was asked before, and is waited for now. */
+/** The guest was asked before; it is waited for now. */
 const ASKED = /already in the process of unplug/;
 const DEVICES = '/machine/peripheral';
 
-/** What is plugged in. */
-export interface Plugged {
+/** Memory that was added to a machine. */
+export interface HotpluggedMemory {
   readonly backend: string;
   readonly allocation: string;
   readonly session: bigint;
-  /** Of the device, which may have been taken away already. */
+  /** The id of the device, which may have been removed already. */
   readonly device: string | undefined;
 }
 
-export interface Plug {
+export interface HotplugRequest {
   readonly allocation: string;
   readonly session: bigint;
   readonly fd: OwnedFd;
@@ -37,48 +36,62 @@ export interface Plug {
   readonly place?: QemuProperties;
 }
 
-/** Undone in the opposite order where a later one fails. */
-type Step = () => Promise<unknown>;
-
 /**
- * Adds it. Where a step fails, those before it are undone.
- * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata where that could not be undone, and stays.
+ * Adds memory to a machine. Where a step fails, those before it are undone.
+ * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata where a step could not be undone, and stays.
  */
-export async function plugIn(qmp: Qmp, { allocation, session, fd, ...plug }: Plug): Promise<void> {
+export async function hotplug(qmp: Qmp, request: HotplugRequest): Promise<void> {
+  const { allocation, session, fd, size, access, driver, device, place } = request;
   const id = `vkmem-${allocation}-${session}`;
-  const undo: Step[] = [];
+  const undoFailures: unknown[] = [];
+  const undo = new AsyncDisposableStack();
+  const undoBy = (step: () => Promise<unknown>) =>
+    undo.defer(async () => {
+      await step().catch((failure: unknown) => undoFailures.push(failure));
+    });
   try {
-    const opaque = `vkmem:${allocation}:${session}`;
-    const added = (await qmp.execute('add-fd', { opaque }, fd)) as { fd?: unknown; 'fdset-id'?: unknown };
-    const { fd: number, 'fdset-id': set } = added ?? {};
-    if (!Number.isInteger(number) || !Number.isInteger(set))
-      throw new VkmemError('VMM_REFUSED', 'add-fd: the answer names no fd.');
-    const remove = () => qmp.execute('remove-fd', { 'fdset-id': set, fd: number });
-    undo.push(remove);
-    const backend = backendProperties(id, Number(number), plug);
+    const set = await addFd(qmp, `vkmem:${allocation}:${session}`, fd);
+    undoBy(set.remove);
+    const backend = backendProperties(id, set.fd, { size, access });
     await qmp.execute('object-add', { 'qom-type': 'memory-backend-file', ...backend });
-    undo.unshift(() => qmp.execute('object-del', { id }));
-    undo.pop();
-    await remove();
-    const { driver, device, access, place } = plug;
+    undoBy(() => qmp.execute('object-del', { id }));
+    // QEMU has opened the memory by its path, and needs the fd no more.
+    await set.remove();
     await qmp.execute('device_add', { driver, ...deviceProperties(driver, device, id, access), ...place });
   } catch (failure) {
-    const left = await Promise.allSettled(undo.map((step) => step()));
-    // What is the same failure again has ended with the machine, or with the conversation.
-    const stuck = left.flatMap((end) =>
-      end.status === 'rejected' && end.reason !== failure ? [reasonOf(end.reason)] : [],
-    );
+    await undo.disposeAsync();
+    // The same failure again: the machine or the conversation has ended, and everything with it.
+    const stuck = undoFailures.filter((undone) => undone !== failure).map(reasonOf);
     if (stuck.length === 0 || !(failure instanceof VkmemError)) throw failure;
     const reason = `${failure.reason} Not undone, and so still the machine's: ${stuck.join(' ')}`;
     throw new VkmemError(failure.code, reason, { backend: id }, failure);
   }
 }
 
+/** Passes an fd to the machine. @returns its number there, and what removes it, once. @throws VkmemError VMM_REFUSED. */
+async function addFd(
+  qmp: Qmp,
+  opaque: string,
+  passed: OwnedFd,
+): Promise<{ readonly fd: number; remove(): Promise<void> }> {
+  const added = (await qmp.execute('add-fd', { opaque }, passed)) as { fd?: unknown; 'fdset-id'?: unknown };
+  const { fd, 'fdset-id': set } = added ?? {};
+  if (!Number.isInteger(fd) || !Number.isInteger(set))
+    throw new VkmemError('VMM_REFUSED', 'add-fd: the answer names no fd.');
+  let removed = false;
+  const remove = async () => {
+    if (removed) return;
+    removed = true;
+    await qmp.execute('remove-fd', { 'fdset-id': set, fd });
+  };
+  return { fd: Number(fd), remove };
+}
+
 const reasonOf = (failure: unknown): string =>
   failure instanceof VkmemError ? failure.reason : String(failure);
 
-/** All that is plugged in of the daemon's memory. @throws VkmemError VMM_REFUSED. */
-export async function listPlugged(qmp: Qmp): Promise<Plugged[]> {
+/** The memory of the daemon in a machine. @throws VkmemError VMM_REFUSED. */
+export async function listHotplugged(qmp: Qmp): Promise<HotpluggedMemory[]> {
   const backends = await names(qmp, '/objects');
   const found = backends.flatMap((backend) => {
     const [, allocation, session] = BACKEND.exec(backend) ?? [];
@@ -96,14 +109,18 @@ export async function listPlugged(qmp: Qmp): Promise<Plugged[]> {
 }
 
 /**
- * Takes it away: the device, as soon as the guest has let go of it, then the backend.
- * @throws VkmemError VMM_REFUSED, also where the guest does not let go in time: then all is as it was, but that the guest
- *   was asked, and may let go later.
+ * Removes memory: the device, as soon as the guest has released it, then the backend.
+ * @throws VkmemError VMM_REFUSED, also where the guest does not release the device in time: then nothing has changed,
+ *   but the guest was asked, and may release it later.
  */
-export async function unplug(qmp: Qmp, { backend, device }: Plugged, timeoutMs: number): Promise<void> {
+export async function hotUnplug(
+  qmp: Qmp,
+  { backend, device }: HotpluggedMemory,
+  timeoutMs: number,
+): Promise<void> {
   if (device !== undefined) {
     const gone = qmp.event('DEVICE_DELETED', (data) => data?.device === device, timeoutMs);
-    gone.catch(() => {}); // as it is told below, or asking fails first
+    gone.catch(() => {}); // Thrown below, unless asking fails first.
     try {
       await qmp.execute('device_del', { id: device });
     } catch (failure) {

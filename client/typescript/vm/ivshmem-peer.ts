@@ -1,9 +1,9 @@
 /**
  * IvshmemPeer: this process among the peers of an ivshmem server, beside virtual machines and other workers.
  *
- * To a machine it is a peer like any other: guests ring it by writing its id and a vector to the doorbell register of their
- * device, and it rings them, whose device then raises that interrupt. Rings go from process to process, by eventfds; the
- * daemon says only who is there. Where that restarts nothing is noticed.
+ * To a machine it is a peer like any other: guests ring it by writing its id and a vector to the doorbell
+ * register of their device, and it rings them, whose device then raises that interrupt. Rings go from process
+ * to process, by eventfds; the daemon only reports the peers. Its restart is not noticed.
  *
  * It keeps the process alive until close(), as a server does.
  */
@@ -21,12 +21,15 @@ import {
 } from '@vkmemd/proto';
 
 export interface IvshmemPeerEvents {
-  /** Somebody rang this peer, so many times since the last event of the vector. What comes while nobody listens is kept. */
+  /**
+   * This peer was rung, so many times since the last event of the vector. Rings without a listener are
+   * counted.
+   */
   interrupt: [vector: number, count: bigint];
   /** Another peer can be rung now. */
   join: [id: number];
   leave: [id: number];
-  /** The daemon ended the connection: nobody who joins later is heard of. Those who are there can still be rung. */
+  /** The daemon ended the connection: later peers do not become known. The present ones can still be rung. */
   disconnected: [reason: VkmemError];
 }
 
@@ -38,17 +41,18 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
   readonly #stream: FdStream;
   readonly #reader = new WordReader();
   readonly #doorbells = new Map<number, EventFd[]>();
-  readonly #closed: (peer: IvshmemPeer) => void;
-  #told = 0;
+  readonly #onClose: (peer: IvshmemPeer) => void;
+  /** Words of the protocol that have come. */
+  #words = 0;
   #ready: (() => void) | undefined;
   #failed: ((reason: VkmemError) => void) | undefined;
   #open = true;
 
-  private constructor(socket: OwnedFd, id: number, vectors: number, closed: (peer: IvshmemPeer) => void) {
+  private constructor(socket: OwnedFd, id: number, vectors: number, onClose: (peer: IvshmemPeer) => void) {
     super();
     this.id = id;
     this.vectors = vectors;
-    this.#closed = closed;
+    this.#onClose = onClose;
     const all = this as EventEmitter<Record<string, unknown[]>>;
     all.on('newListener', (event) => {
       if (event === 'interrupt' && this.listenerCount('interrupt') === 0) this.#listen();
@@ -65,16 +69,16 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
   }
 
   /**
-   * Made by Client; resolves when the peer has heard of all who are there.
+   * Made by Client; resolves when all present peers are known.
    * @param socket taken. @throws VkmemError UNAVAILABLE, PROTOCOL_ERROR.
    */
   static async join(
     socket: OwnedFd,
     id: number,
     vectors: number,
-    closed: (peer: IvshmemPeer) => void,
+    onClose: (peer: IvshmemPeer) => void,
   ): Promise<IvshmemPeer> {
-    const peer = new IvshmemPeer(socket, id, vectors, closed);
+    const peer = new IvshmemPeer(socket, id, vectors, onClose);
     await new Promise<void>((resolve, reject) => {
       peer.#ready = resolve;
       peer.#failed = (reason) => {
@@ -85,7 +89,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     return peer;
   }
 
-  /** The ids of the others that are there now, in ascending order. */
+  /** The ids of the other peers, in ascending order. */
   get peers(): number[] {
     return [...this.#doorbells]
       .filter(([id, doorbells]) => id !== this.id && doorbells.length === this.vectors)
@@ -94,9 +98,10 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
   }
 
   /**
-   * Interrupts a peer. What was written to the memory before is seen by whoever is interrupted.
+   * Interrupts a peer. What was written to the memory before is seen by the peer that is interrupted.
    * @param vector 0 to `vectors` - 1.
-   * @throws VkmemError NOT_FOUND where no such peer is there, or this one was closed; INVALID_ARGUMENT for a vector that there is not.
+   * @throws VkmemError NOT_FOUND where no such peer exists, or this one was closed; INVALID_ARGUMENT for a
+   *   vector that peers do not have.
    */
   ring(id: number, vector = 0): void {
     const doorbells = this.#doorbells.get(id);
@@ -109,14 +114,14 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     doorbell.ring();
   }
 
-  /** Leaves; the others are told. Does nothing the second time. */
+  /** Leaves; the other peers get the event `leave`. Does nothing the second time. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     this.#stream.close();
     for (const doorbells of this.#doorbells.values()) for (const doorbell of doorbells) doorbell.close();
     this.#doorbells.clear();
-    this.#closed(this);
+    this.#onClose(this);
   }
 
   [Symbol.dispose](): void {
@@ -138,12 +143,12 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
 
   /** The words of the handshake come in this order; anything else is a peer that comes or goes. */
   #hear({ value, fd }: Word): void {
-    this.#told += 1;
-    if (this.#told === 1) expect('the version', value === IVSHMEM_VERSION && !fd);
-    else if (this.#told === 2) expect('the id', value === BigInt(this.id) && !fd);
-    else if (this.#told === 3) {
+    this.#words += 1;
+    if (this.#words === 1) expect('the version', value === IVSHMEM_VERSION && !fd);
+    else if (this.#words === 2) expect('the id', value === BigInt(this.id) && !fd);
+    else if (this.#words === 3) {
       expect('the memory', value === IVSHMEM_MEMORY && fd !== undefined);
-      // Whoever joins by the client library has its own grant of it.
+      // A user of the client library has its own grant of it.
       fd?.close();
     } else if (fd) this.#meet(Number(value), new EventFd(fd));
     else this.#part(Number(value));
@@ -164,7 +169,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     }
   }
 
-  /** Rings that come while nobody listens are kept. */
+  /** Rings without a listener are counted by the eventfd. */
   #listen(): void {
     for (const [vector, doorbell] of (this.#doorbells.get(this.id) ?? []).entries()) {
       doorbell.listen((count) => this.emit('interrupt', vector, count));
@@ -185,6 +190,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
   }
 }
 
-function expect(what: string, holds: boolean): void {
-  if (!holds) throw new VkmemError('PROTOCOL_ERROR', `The daemon sent something else in place of ${what}.`);
+function expect(what: string, condition: boolean): void {
+  if (!condition)
+    throw new VkmemError('PROTOCOL_ERROR', `The daemon sent something else in place of ${what}.`);
 }

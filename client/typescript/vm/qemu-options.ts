@@ -1,16 +1,16 @@
 /**
- * QEMU's options for memory that it is given: what goes onto the command line of QEMU 7.2 for one handle that it inherits
- * as an fd.
+ * QEMU's options for memory that it is given: what goes onto the command line of QEMU 7.2 for one handle that
+ * it inherits as an fd.
  *
- * All ways but ivshmem-doorbell begin with a memory backend, an object that opens the fd anew by its path under /proc and
- * maps it whole, from its start. So it takes a memfd, and one that QEMU's user may open: that was allocated `reopenable`, or,
- * read-only, published; the daemon's own user and root may open each. (QEMU's documentation: "Inter-VM Shared Memory
- * device", docs/nvdimm.txt, "virtio pmem".)
+ * All ways but ivshmem-doorbell begin with a memory backend, an object that opens the fd anew by its path
+ * under /proc and maps it whole, from its start. So it takes a memfd, and one that QEMU's user may open: that
+ * was allocated `reopenable`, or, read-only, published; the daemon's own user and root may open each. (QEMU's
+ * documentation: "Inter-VM Shared Memory device", docs/nvdimm.txt, "virtio pmem".)
  */
 import type { AccessName } from '@vkmemd/proto';
 import type { BackendObject } from './backend.js';
 
-/** The ways into a machine: as ivshmem's BAR 2, as memory that is plugged in, as persistent memory. */
+/** The ways into a machine: as ivshmem's BAR 2, as a memory device, as persistent memory. */
 export const QEMU_DEVICES = ['ivshmem-plain', 'pc-dimm', 'virtio-pmem-pci', 'nvdimm'] as const;
 export type QemuDevice = (typeof QEMU_DEVICES)[number];
 
@@ -58,8 +58,11 @@ export function deviceProperties(
   return device === 'nvdimm' && access === 'ro' ? { id, memdev, unarmed: true } : { id, memdev };
 }
 
-/** Whether QEMU can make it of memory of this size and access: its BAR is a power of two, and a guest writes to all but an nvdimm. */
-export function takes(device: QemuDevice, size: bigint, access: AccessName): boolean {
+/**
+ * Whether QEMU can make it of memory of this size and access: its BAR is a power of two, and a guest writes
+ * to all but an nvdimm.
+ */
+export function fits(device: QemuDevice, size: bigint, access: AccessName): boolean {
   if (access === 'ro') return device === 'nvdimm';
   return device !== 'ivshmem-plain' || (size & (size - 1n)) === 0n;
 }
@@ -74,7 +77,7 @@ export function qemuOptions(
 ): QemuOptions | undefined {
   const { access, size } = about;
   if (about.mapSize === 0n || about.dmaBufSync || about.offset !== 0n) return undefined;
-  const devices = QEMU_DEVICES.filter((device) => takes(device, size, access));
+  const devices = QEMU_DEVICES.filter((device) => fits(device, size, access));
   return {
     object: `memory-backend-file,${written(backendProperties(id, fd, about))}`,
     devices: Object.fromEntries(

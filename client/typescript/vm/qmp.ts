@@ -1,15 +1,18 @@
 /**
  * Qmp: a conversation with a virtual machine monitor by QEMU's machine protocol, on its Unix socket.
  *
- * One command at a time, each answered before the next is sent: QEMU gives an fd to the command whose bytes it came with.
- * The answer is known by its id; events come between, and whoever waits for one says so before causing it. What the other
- * side says wrong, too much, too late or not at all ends the conversation, with VMM_REFUSED.
+ * One command at a time, each answered before the next is sent: QEMU gives an fd to the command whose bytes
+ * it came with. The answer is known by its id; events come between, and a caller waits for one before causing
+ * it. What the other side says wrong, too much, too late or not at all ends the conversation, with
+ * VMM_REFUSED.
  *
- * Limits: a monitor serves one conversation at a time, so a second one waits for its greeting until its time is over.
+ * Limits: a monitor serves one conversation at a time, so a second one waits for its greeting until its time
+ * is over.
  */
 import {
   type CloseReason,
   closeAll,
+  DisposableStack,
   FdStream,
   isKernelError,
   type OwnedFd,
@@ -25,8 +28,8 @@ const MAX_BYTES = 1 << 24;
 type Fields = Readonly<Record<string, unknown>>;
 
 interface Waiter {
-  /** Whether it takes the message. */
-  takes(message: Fields): boolean;
+  /** Whether it matches the message. */
+  matches(message: Fields): boolean;
   resolve(message: Fields): void;
   reject(failure: VkmemError): void;
 }
@@ -45,13 +48,10 @@ export class Qmp {
 
   private constructor(path: string) {
     this.#path = path;
-    const socket = openStream(path);
-    try {
-      this.peer = readPeer(socket.fd);
-    } catch (failure) {
-      socket.close();
-      throw failure;
-    }
+    using opened = new DisposableStack();
+    const socket = opened.use(openStream(path));
+    this.peer = readPeer(socket.fd);
+    opened.move();
     this.#stream = new FdStream(socket, {
       data: (bytes, fds) => this.#read(bytes, fds),
       drain: () => this.#drained(),
@@ -83,13 +83,15 @@ export class Qmp {
   }
 
   /**
-   * Has one command done. @param fd goes with it; borrowed.
-   * @returns what it returns. @throws VkmemError VMM_REFUSED with the monitor's own words, or where it does not answer.
+   * Has one command done.
+   * @param fd goes with it; borrowed.
+   * @returns what it returns. @throws VkmemError VMM_REFUSED with the monitor's own words, or where it does
+   *   not answer.
    */
   async execute(command: string, fields: Fields = {}, fd?: OwnedFd): Promise<unknown> {
     const id = this.#nextId++;
     const answered = this.#next((message) => message.id === id, ANSWER_MS, `an answer to ${command}`);
-    answered.catch(() => {}); // as it is told below, or sending fails first
+    answered.catch(() => {}); // Thrown below, unless sending fails first.
     const bytes = Buffer.from(`${JSON.stringify({ execute: command, arguments: fields, id }, numbers)}\n`);
     for (let sent = this.#stream.send(bytes, fd); sent !== 'sent'; sent = this.#stream.send(bytes, fd)) {
       if (sent === 'dropped') this.#fail('it reads no more');
@@ -106,7 +108,10 @@ export class Qmp {
     throw new VkmemError('VMM_REFUSED', `${command}: ${words}.`, { command });
   }
 
-  /** The same of a command that returns a list of objects. @throws VkmemError VMM_REFUSED, also where it returns none. */
+  /**
+   * The same of a command that returns a list of objects.
+   * @throws VkmemError VMM_REFUSED, also where it returns none.
+   */
   async list(command: string, fields: Fields = {}): Promise<Fields[]> {
     const returned = await this.execute(command, fields);
     const isList =
@@ -120,11 +125,11 @@ export class Qmp {
    * @returns its data. @throws VkmemError VMM_REFUSED where the time is over, or the conversation.
    */
   async event(name: string, wanted: (data: Fields) => boolean, timeoutMs: number): Promise<Fields> {
-    const takes = ({ event, data }: Fields) => event === name && wanted((data ?? {}) as Fields);
-    return ((await this.#next(takes, timeoutMs, name)).data ?? {}) as Fields;
+    const matches = ({ event, data }: Fields) => event === name && wanted((data ?? {}) as Fields);
+    return ((await this.#next(matches, timeoutMs, name)).data ?? {}) as Fields;
   }
 
-  /** Hangs up; whoever waits is told. */
+  /** Closes the connection; callers that wait get an error. */
   close(): void {
     this.#fail('the conversation was ended here');
     this.peer.pidfd?.close();
@@ -134,7 +139,7 @@ export class Qmp {
     this.close();
   }
 
-  #next(takes: Waiter['takes'], timeoutMs: number, what: string): Promise<Fields> {
+  #next(matches: Waiter['matches'], timeoutMs: number, what: string): Promise<Fields> {
     if (this.#end) return Promise.reject(this.#end);
     return new Promise((resolve, reject) => {
       const settled = <T>(settle: (value: T) => void) => {
@@ -144,7 +149,7 @@ export class Qmp {
           settle(value);
         };
       };
-      const waiter: Waiter = { takes, resolve: settled(resolve), reject: settled(reject) };
+      const waiter: Waiter = { matches, resolve: settled(resolve), reject: settled(reject) };
       const late = () => waiter.reject(this.#refusal(`${what} did not come within ${timeoutMs} ms`));
       const timer = setTimeout(late, timeoutMs);
       this.#waiters.add(waiter);
@@ -160,7 +165,7 @@ export class Qmp {
       this.#text = this.#text.slice(end + 1);
       const message = parsed(line);
       if (message === undefined) this.#fail(`it said ${JSON.stringify(line.slice(0, 60))}`);
-      else for (const waiter of [...this.#waiters]) if (waiter.takes(message)) waiter.resolve(message);
+      else for (const waiter of [...this.#waiters]) if (waiter.matches(message)) waiter.resolve(message);
     }
   }
 

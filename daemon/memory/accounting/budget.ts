@@ -1,23 +1,24 @@
 /**
  * The budget: how many bytes of each heap a request can still have.
  *
- * VK_EXT_memory_budget says what the daemon's whole process may use and uses (source EXT). Without it, and for a heap
- * that the driver leaves out, the budget is an estimate, four fifths of the heap, with our own account as usage
- * (source ESTIMATED). The driver's figures are shown as they are, and believed only so far: a budget above the heap's
- * size admits no more than the heap has; a budget of 0, or one that has shrunk below what is used, admits nothing and
- * takes nothing back.
+ * VK_EXT_memory_budget says how much the daemon's whole process may use and uses (source EXT). Without it,
+ * and for a heap that the driver leaves out, the budget is an estimate: four fifths of the heap, with the
+ * ledger as usage (source ESTIMATED). The driver's figures are shown as they are and trusted only within
+ * bounds: a budget above the heap's size admits no more than the heap has; a budget of 0, or one that has
+ * shrunk below what is used, admits nothing and takes nothing back.
  *
- * A driver forgets memory that was freed while an exported fd still holds it, so draining bytes are taken off by us;
- * what is reserved for requests under way is taken off too. What is then left may be guaranteed to users who do not use
- * it yet (reservations.ts): others cannot have it, and the user itself can have it beside what nobody was promised.
- * Where less is left than was guaranteed, there is nothing for others, and whoever has a guarantee takes of it first
- * come, first served.
+ * A driver does not count memory that was freed while an exported fd still holds it, so draining bytes are
+ * subtracted here; pending bytes, of requests under way, are subtracted too. Of what is then left, some may
+ * be guaranteed to tenants that do not use it yet (reservations.ts): other tenants cannot have it; the tenant
+ * itself can have it, and what was promised to nobody. Where less is left than was guaranteed, other tenants
+ * get nothing, and tenants with a guarantee are served first come, first served.
  *
- * Admission asks the driver first and then checks (the user's quota, then the heap) and charges in one synchronous step,
- * so that two requests never pass on the same bytes. Where the driver cannot be asked, nothing is admitted on a guess:
- * the request fails as the question did. Inspection then shows the estimate.
+ * Admission asks the driver first and then checks (the tenant's quota, then the heap) and charges in one
+ * synchronous step, so two requests never pass on the same bytes. Where the driver cannot be asked, nothing
+ * is admitted on a guess: the request fails as the question did. Inspection then shows the estimate.
  */
 import { VkmemError } from '@vkmemd/proto';
+import type { Tenant } from '../../policy/tenant.js';
 import type { Charge, Ledger } from './ledger.js';
 import { type Pressure, pressureOf, type Thresholds } from './pressure.js';
 
@@ -30,21 +31,35 @@ export interface HeapBudget {
   readonly source: 'EXT' | 'ESTIMATED';
   readonly live: bigint;
   readonly draining: bigint;
-  readonly reserved: bigint;
-  /** What a user to whom nothing is guaranteed can have. */
+  /** Of requests under way. */
+  readonly pending: bigint;
+  /** What a tenant without a guarantee can have. */
   readonly available: bigint;
-  /** Of what is left: kept for users with a reservation, who do not use it yet. */
+  /** Of what is left: reserved for tenants that do not use it yet. */
   readonly guaranteed: bigint;
   readonly pressure: Pressure;
 }
 
-/** What users with a reservation do not use of it, in bytes. */
+/** What tenants with a reservation do not use of it, in bytes. */
 export interface Guarantees {
   unused(heap: number): bigint;
-  unusedOf(uid: number, heap: number): bigint;
 }
 
-const NO_GUARANTEES: Guarantees = { unused: () => 0n, unusedOf: () => 0n };
+/** Whom a request for memory is charged to. */
+export interface Payer {
+  readonly tenant: Tenant;
+  /**
+   * What is kept of a heap and not used, in bytes: for the tenant, and for all tenants, if the tenant claimed what the
+   * policy reserves for the process that asks.
+   */
+  unused(heap: number): { readonly own: bigint; readonly all: bigint };
+  /** Called before the driver is asked, and again when the charge is made. @throws VkmemError QUOTA_EXCEEDED. */
+  require(bytes: bigint, heap: number): void;
+  /** Charges the bytes, as pending. */
+  charge(bytes: bigint, heap: number): Charge;
+}
+
+const NO_GUARANTEES: Guarantees = { unused: () => 0n };
 
 /** What the budget needs to know of the device. */
 export interface BudgetSource {
@@ -53,7 +68,7 @@ export interface BudgetSource {
   memoryBudget(): Promise<readonly { budget: bigint; usage: bigint }[] | undefined>;
 }
 
-/** Who is told of a failure that no caller is told of. */
+/** Reports failures that no caller gets. */
 export interface BudgetEvents {
   fault(what: string, cause: unknown): void;
 }
@@ -61,7 +76,7 @@ export interface BudgetEvents {
 const atLeastZero = (bytes: bigint): bigint => (bytes < 0n ? 0n : bytes);
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-/** What the driver said of a heap; what was live before it was asked, and what had left by then. */
+/** What the driver said of a heap; what was live before it was asked, and what was no longer live by then. */
 interface Sample {
   readonly budget: bigint;
   readonly usage: bigint;
@@ -92,8 +107,8 @@ export class Budget {
   }
 
   /**
-   * The account of every heap, with the driver's figures of this moment. Never fails: what the driver does not tell
-   * is estimated, and the first failure of a row is reported.
+   * The account of every heap, with the driver's figures of this moment. Never fails: what the driver does
+   * not report is estimated, and the first failure in a row is reported.
    */
   async heaps(): Promise<HeapBudget[]> {
     let sampled: readonly (Sample | undefined)[] = [];
@@ -108,12 +123,12 @@ export class Budget {
   }
 
   /**
-   * Charges `bytes` on a heap, or refuses.
-   * @param permit throws where the user may not have so much: asked before the driver is, and again when all is charged.
-   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available to the user; as
-   *   `permit` throws; as the driver fails where it cannot be asked (DEVICE_LOST).
+   * Charges `bytes` of a heap, or refuses.
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available to
+   *   the tenant, QUOTA_EXCEEDED as the payer throws; as the driver fails where it cannot be asked
+   *   (DEVICE_LOST).
    */
-  async admit(bytes: bigint, heap: number, uid: number, permit: () => void = () => {}): Promise<Charge> {
+  async admit(bytes: bigint, heap: number, payer: Payer): Promise<Charge> {
     const size = this.#device.info.heaps[heap]?.size ?? 0n;
     if (bytes > size) {
       throw new VkmemError('SIZE_ABOVE_MAXIMUM', `${bytes} bytes were asked for; heap ${heap} has ${size}.`, {
@@ -121,39 +136,45 @@ export class Budget {
         maximum_bytes: String(size),
       });
     }
-    permit();
+    payer.require(bytes, heap);
     const sampled = (await this.#sample())[heap];
-    permit();
+    payer.require(bytes, heap);
     const account = this.#account(heap, sampled);
-    const available = account.available + smaller(this.#guarantees.unusedOf(uid, heap), account.guaranteed);
+    const { own, all } = payer.unused(heap);
+    const left = account.available + account.guaranteed;
+    const guaranteed = smaller(all, left);
+    const available = left - guaranteed + smaller(own, guaranteed);
     if (bytes > available) {
       throw new VkmemError(
         'BUDGET_EXCEEDED',
-        `${bytes} bytes were asked for; heap ${heap} has ${available} available to user ${uid}.`,
+        `${bytes} bytes were asked for; heap ${heap} has ${available} available to user ${payer.tenant.name}.`,
         { requested_bytes: String(bytes), available_bytes: String(available) },
       );
     }
-    return this.#ledger.charge(bytes, heap, uid);
+    return payer.charge(bytes, heap);
   }
 
-  /** The driver's figures per heap, with the account of before they were asked for; undefined where it has none. */
+  /**
+   * The driver's figures per heap, with the account of before they were asked for; undefined where it has
+   * none.
+   */
   async #sample(): Promise<readonly (Sample | undefined)[]> {
     const before = this.#device.info.heaps.map((_, index) => ({
       live: this.#ledger.heap(index).live,
       left: this.#ledger.leftLive(index),
     }));
-    const told = (await this.#device.memoryBudget()) ?? [];
-    return before.map((then, index) => told[index] && { ...told[index], ...then });
+    const reported = (await this.#device.memoryBudget()) ?? [];
+    return before.map((then, index) => reported[index] && { ...reported[index], ...then });
   }
 
   #account(heapIndex: number, sampled: Sample | undefined): HeapBudget {
-    const { live, draining, reserved } = this.#ledger.heap(heapIndex);
+    const { live, draining, pending } = this.#ledger.heap(heapIndex);
     const size = this.#device.info.heaps[heapIndex]?.size ?? 0n;
     const driverBudget = sampled?.budget ?? (size * 4n) / 5n;
     const driverUsage = sampled?.usage ?? live;
     const limit = smaller(driverBudget, size);
     const foreign = sampled ? this.#foreign(heapIndex, sampled) : 0n;
-    const left = atLeastZero(limit - foreign - live - draining - reserved);
+    const left = atLeastZero(limit - foreign - live - draining - pending);
     const guaranteed = smaller(this.#guarantees.unused(heapIndex), left);
     return {
       heapIndex,
@@ -163,7 +184,7 @@ export class Budget {
       source: sampled ? 'EXT' : 'ESTIMATED',
       live,
       draining,
-      reserved,
+      pending,
       available: left - guaranteed,
       guaranteed,
       pressure: pressureOf(left, limit, this.#thresholds),
@@ -171,9 +192,9 @@ export class Budget {
   }
 
   /**
-   * What the process uses beside our allocations. The sample is older than the ledger: only what was live before it
-   * and still is is surely in it, so what has left live since, whatever came in its place, is not believed to be. So
-   * bytes on the move may count twice for a moment, and never not at all.
+   * What the process uses beside our allocations. The sample is older than the ledger: only what was live
+   * before it and still is, is surely in it; what has left live since is taken not to be in it, whatever was
+   * allocated in its place. So bytes that change state may count twice for a moment, and are never left out.
    */
   #foreign(heapIndex: number, { usage, live, left }: Sample): bigint {
     const stillLive = atLeastZero(live - (this.#ledger.leftLive(heapIndex) - left));

@@ -1,30 +1,36 @@
 /**
- * The ledger: the daemon's own account of bytes, which is the truth; the driver's figures only stand beside it.
+ * The ledger: the daemon's own account of bytes. It is the truth; the driver's figures are only shown beside
+ * it.
  *
- * Every allocation has one charge. It is `reserved` while the request runs, `live` once the memory exists,
- * `draining` when its owner has given it up while somebody still holds it, and `settled` when the bytes are free.
- * A charge is posted on every account that it concerns (its heap, its owner, its owner on that heap), so that no
- * account can disagree with another. Moves are synchronous and only forward; a wrong move is a defect and throws.
+ * Every allocation has one charge. It is `pending` while the request is under way, `live` once the memory
+ * exists, `draining` once its owner has freed it and another process still holds it, and `settled` when the
+ * bytes are free. A charge is posted to every account that it concerns (its heap, its tenant, its tenant on
+ * that heap), so no two accounts can disagree. A charge moves synchronously and only forward; any other move
+ * is a defect and throws.
  */
+import type { Tenant } from '../../policy/tenant.js';
 
 /** Bytes by state, on one account. */
 export interface Balance {
-  readonly reserved: bigint;
+  readonly pending: bigint;
   readonly live: bigint;
   readonly draining: bigint;
 }
 
+/** All bytes of a balance that are in use or promised to a request under way. */
+export const usedBytes = ({ pending, live, draining }: Balance): bigint => pending + live + draining;
+
 type Column = keyof Balance;
 
 class Account {
-  reserved = 0n;
+  pending = 0n;
   live = 0n;
   draining = 0n;
-  /** Bytes that were live once and are not any more, ever: grows only. */
+  /** Bytes that were live once and are no longer, since the start: only grows. */
   leftLive = 0n;
 
   get empty(): boolean {
-    return this.reserved === 0n && this.live === 0n && this.draining === 0n;
+    return this.pending === 0n && this.live === 0n && this.draining === 0n;
   }
 
   post(column: Column, bytes: bigint): void {
@@ -34,15 +40,21 @@ class Account {
   }
 }
 
-/** One user's account, in all and on each heap. */
-class Owner extends Account {
+/** One tenant's account, in all and on each heap. */
+class TenantAccount extends Account {
+  readonly tenant: Tenant;
   readonly heaps: readonly Account[];
-  /** Those that are not settled: the user's allocations, and those on their way. */
+  /** Those that are not settled: the tenant's allocations, and its requests under way. */
   charges = 0;
 
-  constructor(heaps: number) {
+  constructor(tenant: Tenant, heaps: number) {
     super();
+    this.tenant = tenant;
     this.heaps = Array.from({ length: heaps }, () => new Account());
+  }
+
+  get allEmpty(): boolean {
+    return this.empty && this.heaps.every((heap) => heap.empty);
   }
 }
 
@@ -50,83 +62,91 @@ class Owner extends Account {
 export class Charge {
   readonly bytes: bigint;
   readonly heap: number;
-  readonly uid: number;
-  #column: Column | 'settled' = 'reserved';
+  readonly tenant: Tenant;
+  /** Changed here alone. */
+  state: Column | 'settled' = 'pending';
   readonly #accounts: readonly Account[];
-  readonly #onSettled: (() => void)[];
+  readonly #onSettled: () => void;
+  readonly #held: Disposable[] = [];
 
-  constructor(bytes: bigint, heap: number, uid: number, accounts: readonly Account[], onSettled: () => void) {
+  constructor(
+    bytes: bigint,
+    heap: number,
+    tenant: Tenant,
+    accounts: readonly Account[],
+    onSettled: () => void,
+  ) {
     this.bytes = bytes;
     this.heap = heap;
-    this.uid = uid;
+    this.tenant = tenant;
     this.#accounts = accounts;
-    this.#onSettled = [onSettled];
-    for (const account of accounts) account.post('reserved', bytes);
+    this.#onSettled = onSettled;
+    for (const account of accounts) account.post('pending', bytes);
   }
 
-  get state(): Column | 'settled' {
-    return this.#column;
-  }
-
-  /** Calls it when the charge is settled, for what is to be given back with the bytes. */
-  whenSettled(settled: () => void): void {
-    this.#onSettled.push(settled);
+  /** Owns a resource, which is disposed when the charge is settled. */
+  own(resource: Disposable): void {
+    this.#held.push(resource);
   }
 
   /** The memory exists. */
   commit(): void {
-    this.#move('reserved', 'live');
+    this.#move('pending', 'live');
   }
 
-  /** The owner gave it up. */
+  /** The owner freed it. */
   drain(): void {
     this.#move('live', 'draining');
   }
 
-  /** Nobody holds it, or it never came to be: the bytes are free. */
+  /** Nobody holds it, or it was never made: the bytes are free. */
   settle(): void {
-    if (this.#column === 'settled') throw new Error('ledger: a charge is settled once');
-    for (const account of this.#accounts) account.post(this.#column, -this.bytes);
-    this.#column = 'settled';
-    for (const settled of this.#onSettled) settled();
+    if (this.state === 'settled') throw new Error('ledger: a charge is settled once');
+    for (const account of this.#accounts) account.post(this.state, -this.bytes);
+    this.state = 'settled';
+    this.#onSettled();
+    for (const resource of this.#held.splice(0)) resource[Symbol.dispose]();
   }
 
   #move(from: Column, to: Column): void {
-    if (this.#column !== from) throw new Error(`ledger: ${this.#column} cannot become ${to}`);
+    if (this.state !== from) throw new Error(`ledger: ${this.state} cannot become ${to}`);
     for (const account of this.#accounts) {
       account.post(from, -this.bytes);
       account.post(to, this.bytes);
     }
-    this.#column = to;
+    this.state = to;
   }
 }
 
 /** All accounts of one device. */
 export class Ledger {
   readonly #heaps: readonly Account[];
-  readonly #owners = new Map<number, Owner>();
-  #ownerChanged: (uid: number) => void = () => {};
+  /** By the tenant's key. */
+  readonly #tenants = new Map<string, TenantAccount>();
+  #tenantChanged: (tenant: Tenant) => void = () => {};
 
   /** @param heaps how many heaps the device has. */
   constructor(heaps: number) {
     this.#heaps = Array.from({ length: heaps }, () => new Account());
   }
 
-  /** @param changed called with each user that gets its first charge, or has its last one settled. */
-  watchOwners(changed: (uid: number) => void): void {
-    this.#ownerChanged = changed;
+  /** @param changed called with each tenant that gets its first charge, or has its last one settled. */
+  watchTenants(changed: (tenant: Tenant) => void): void {
+    this.#tenantChanged = changed;
   }
 
-  /** Charges `bytes` on a heap and on its owner, as reserved. The caller has checked that they may be had. */
-  charge(bytes: bigint, heap: number, uid: number): Charge {
-    const owner = this.#owners.get(uid) ?? new Owner(this.#heaps.length);
-    const [account, ofOwner] = [this.#heaps[heap], owner.heaps[heap]];
-    if (!account || !ofOwner) throw new Error(`ledger: no heap ${heap}`);
-    this.#owners.set(uid, owner);
-    const accounts = [account, owner, ofOwner];
-    const charge = new Charge(bytes, heap, uid, accounts, () => this.#settled(uid, owner));
-    owner.charges += 1;
-    if (owner.charges === 1) this.#ownerChanged(uid);
+  /**
+   * Charges `bytes` to a heap and to a tenant, as pending. The caller has checked that they are available.
+   */
+  charge(bytes: bigint, heap: number, tenant: Tenant): Charge {
+    const { key } = tenant;
+    const account = this.#tenants.get(key) ?? new TenantAccount(tenant, this.#heaps.length);
+    const [ofHeap, ofTenant] = [this.#heaps[heap], account.heaps[heap]];
+    if (!ofHeap || !ofTenant) throw new Error(`ledger: no heap ${heap}`);
+    this.#tenants.set(key, account);
+    const charge = new Charge(bytes, heap, tenant, [ofHeap, account, ofTenant], () => this.#settled(account));
+    account.charges += 1;
+    if (account.charges === 1) this.#tenantChanged(tenant);
     return charge;
   }
 
@@ -135,42 +155,42 @@ export class Ledger {
     return this.#copy(this.#heaps[index]);
   }
 
-  /** Bytes on one heap that were live once and are not any more, ever. Two readings tell what left in between. */
+  /** Bytes on one heap that were live once and are no longer. Two readings say what left in between. */
   leftLive(index: number): bigint {
     return this.#heaps[index]?.leftLive ?? 0n;
   }
 
-  /** Bytes of one user, on all heaps or on one. */
-  owner(uid: number, heap?: number): Balance {
-    const owner = this.#owners.get(uid);
-    return this.#copy(heap === undefined ? owner : owner?.heaps[heap]);
+  /** Bytes of one tenant, on all heaps or on one. */
+  tenant({ key }: Tenant, heap?: number): Balance {
+    const account = this.#tenants.get(key);
+    return this.#copy(heap === undefined ? account : account?.heaps[heap]);
   }
 
-  /** Charges of one user that are not settled: its allocations, draining ones and those on their way included. */
-  chargesOf(uid: number): number {
-    return this.#owners.get(uid)?.charges ?? 0;
+  /** Charges of one tenant that are not settled: its allocations, draining ones and pending ones included. */
+  chargesOf({ key }: Tenant): number {
+    return this.#tenants.get(key)?.charges ?? 0;
   }
 
-  /** Users with anything on their account. */
-  get owners(): readonly number[] {
-    return [...this.#owners.keys()];
+  /** Tenants with anything on their account. */
+  get tenants(): readonly Tenant[] {
+    return [...this.#tenants.values()].map(({ tenant }) => tenant);
   }
 
   /** Whether nothing is charged anywhere. */
   get empty(): boolean {
-    return this.#owners.size === 0 && this.#heaps.every((heap) => heap.empty);
+    return this.#tenants.size === 0 && this.#heaps.every((heap) => heap.empty);
   }
 
-  #settled(uid: number, owner: Owner): void {
-    owner.charges -= 1;
-    if (owner.charges > 0) return;
-    // An account that is not empty without a charge is a defect: it stays, for whoever watches owners to see.
-    if (owner.empty && owner.heaps.every((heap) => heap.empty)) this.#owners.delete(uid);
-    this.#ownerChanged(uid);
+  #settled(account: TenantAccount): void {
+    account.charges -= 1;
+    if (account.charges > 0) return;
+    // An account that is not empty without a charge is a defect: it stays, and the watcher of tenants reports it.
+    if (account.allEmpty) this.#tenants.delete(account.tenant.key);
+    this.#tenantChanged(account.tenant);
   }
 
   #copy(account: Account | undefined): Balance {
-    const { reserved, live, draining } = account ?? new Account();
-    return { reserved, live, draining };
+    const { pending, live, draining } = account ?? new Account();
+    return { pending, live, draining };
   }
 }

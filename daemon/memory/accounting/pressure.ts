@@ -1,10 +1,9 @@
 /**
  * Pressure: how full a heap is, in three words.
  *
- * Used is what is live, what drains, what requests under way are charged, and what the driver counts beside our
- * allocations. What is guaranteed to a user who does not use it yet is not used: pressure asks those who hold memory to
- * give some back, and nobody holds that. The limit is the budget, or the heap's size where that is less. A
- * heap without any limit is as full as can be.
+ * Used bytes are live, draining and pending ones, and what the driver counts beside our allocations. What is guaranteed to
+ * a tenant that does not use it yet is not used: pressure asks those who hold memory to free some, and nobody holds that.
+ * The limit is the budget, or the heap's size where that is less. A heap without any limit is full.
  */
 
 import type { Thresholds } from '../../policy/policy.js';

@@ -1,45 +1,50 @@
 /**
- * Reservations: which bytes of a heap are kept for whom.
+ * Reservations: which bytes of a heap are reserved for which tenant.
  *
- * Unless the policy lets them over-commit, all of them together are never more than the heap has. What an operator
- * reserved by SetQuota and what rules reserve for users by their uid alone, whether these are there or not, is checked
- * when it is said. What other rules (by group, by unit) reserve is known only once somebody whom they match is there: it
- * counts as far as the heap has bytes that are reserved for nobody, for who came first before who came later. With
- * over-commit everybody is promised all of it, and gets it as far as bytes exist.
+ * Unless the policy lets them over-commit, all reservations of a heap together are never more than the heap
+ * has. What an operator reserved by SetQuota, and what rules reserve for users by their uid alone, is checked
+ * when it is set, whether these users are connected or not. What other rules (by group, by unit) reserve is
+ * known only once a process connects that they match: it counts as far as the heap has bytes that are
+ * reserved for nobody, first come, first served. With over-commit every tenant is promised all of it, and
+ * gets it as far as bytes are left.
  *
- * It counts from the moment it is said, and takes nothing from anybody: what others hold by then is kept for the user
- * as they give it back.
+ * A reservation counts from the moment it is set and takes nothing back: what other tenants hold by then is
+ * kept for the tenant once they free it.
  *
- * Limits: users with reservations are few; each request for memory looks at all of them.
+ * Limits: tenants with reservations are few; each request for memory looks at all of them.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../../policy/policy.js';
-import { namedUsers } from './default-rights.js';
-import type { Ledger } from './ledger.js';
-import { keptOn, type Terms } from './terms.js';
+import type { Tenant } from '../../policy/tenant.js';
+import { namedTenants } from './default-rights.js';
+import { type Ledger, usedBytes } from './ledger.js';
+import { reservedOn, type Terms } from './terms.js';
 
-/** What one user claims of one heap, by who said so; in the order in which it is given. */
+/** What one tenant claims of one heap, by who said so; in the order in which it is given. */
 export type Claim = readonly [set: bigint, named: bigint, matched: bigint];
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const isNothing = (claims: readonly Claim[]): boolean =>
+  claims.every((claim) => claim.every((bytes) => bytes === 0n));
 
 /**
  * Whether this device has what the policy reserves for users by their uid alone.
- * @throws VkmemError POLICY_INVALID where a user is reserved more than it may have, or all of them more than a heap has
- *   and the policy does not say that it may be so.
+ * @throws VkmemError POLICY_INVALID where a user is reserved more than it may have, or all of them more than
+ *   a heap has and the policy does not allow that.
  */
 export function requireReservable(policy: Policy, heaps: readonly { readonly size: bigint }[]): void {
-  const users = namedUsers(
+  const named = namedTenants(
     policy,
     heaps.map(({ size }) => size),
   );
   for (const [heap, { size }] of heaps.entries()) {
     let sum = 0n;
-    for (const [uid, { limits, reserved }] of users) {
-      const [limit = 'unlimited', bytes = 0n] = [limits[heap], reserved[heap]];
+    for (const { tenant, terms } of named.values()) {
+      const [limit = 'unlimited', bytes = 0n] = [terms.limits[heap], terms.reserved[heap]];
       if (typeof limit === 'bigint' && bytes > limit) {
-        throw invalid(`user ${uid} is reserved ${bytes} bytes of heap ${heap} and may have ${limit}`, heap);
+        const what = `user ${tenant.name} is reserved ${bytes} bytes of heap ${heap} and may have ${limit}`;
+        throw invalid(what, heap);
       }
       sum += bytes;
     }
@@ -52,13 +57,23 @@ function invalid(what: string, heap: number): VkmemError {
   return new VkmemError('POLICY_INVALID', `On this device ${what}.`, { heap: String(heap) });
 }
 
+interface Claimant {
+  readonly tenant: Tenant;
+  readonly claims: readonly Claim[];
+}
+
+/** Bytes reserved for one tenant, on each heap. */
+interface Given {
+  readonly tenant: Tenant;
+  readonly bytes: bigint[];
+}
+
 export class Reservations {
   readonly #sizes: readonly bigint[];
   readonly #ledger: Ledger;
-  /** By user, in the order in which they came. */
-  readonly #claims = new Map<number, readonly Claim[]>();
-  /** What each has of that, on each heap. */
-  #given = new Map<number, bigint[]>();
+  /** By tenant, in the order in which they came. */
+  readonly #claims = new Map<string, Claimant>();
+  #given: ReadonlyMap<string, Given> = new Map();
   #overcommit = false;
 
   /** @param sizes of the heaps, in bytes. */
@@ -70,70 +85,103 @@ export class Reservations {
   /** Whether more may be promised than a heap has. */
   set overcommit(allowed: boolean) {
     this.#overcommit = allowed;
-    this.#give();
+    this.#given = this.#give(this.#claims);
   }
 
-  /** What a user claims from now on, on each heap; nothing, and the user is forgotten. */
-  claim(uid: number, claims: readonly Claim[]): void {
-    const before = this.#claims.get(uid);
-    const nothing = claims.every((claim) => claim.every((bytes) => bytes === 0n));
+  /** What a tenant claims from now on, on each heap; of one that claims nothing, nothing is reserved. */
+  claim(tenant: Tenant, claims: readonly Claim[]): void {
+    const before = this.#claims.get(tenant.key)?.claims;
+    const nothing = isNothing(claims);
     if (nothing ? !before : isDeepStrictEqual(before, claims)) return;
-    if (nothing) this.#claims.delete(uid);
-    else this.#claims.set(uid, claims);
-    this.#give();
+    if (nothing) this.#claims.delete(tenant.key);
+    else this.#claims.set(tenant.key, { tenant, claims });
+    this.#given = this.#give(this.#claims);
   }
 
-  /** What is kept for a user, used or not. */
-  of(uid: number, heap: number): bigint {
-    return this.#given.get(uid)?.[heap] ?? 0n;
+  /** Bytes reserved for a tenant, used or not. */
+  of({ key }: Tenant, heap: number): bigint {
+    return this.#given.get(key)?.bytes[heap] ?? 0n;
   }
 
-  /** What is kept for others than the user. */
-  ofOthers(uid: number, heap: number): bigint {
+  /** Bytes that would be reserved for a tenant if it claimed that. Changes nothing. */
+  ifClaimed(tenant: Tenant, claims: readonly Claim[], heap: number): bigint {
+    return this.#givenIf(tenant, claims).get(tenant.key)?.bytes[heap] ?? 0n;
+  }
+
+  /** What would be kept and not used if a tenant claimed that: for the tenant, and for all. Changes nothing. */
+  unusedIfClaimed(
+    tenant: Tenant,
+    claims: readonly Claim[],
+    heap: number,
+  ): { readonly own: bigint; readonly all: bigint } {
+    const given = this.#givenIf(tenant, claims);
+    let all = 0n;
+    for (const each of given.values()) all += this.#unused(each, heap);
+    const own = given.get(tenant.key);
+    return { own: own ? this.#unused(own, heap) : 0n, all };
+  }
+
+  #givenIf(tenant: Tenant, claims: readonly Claim[]): ReadonlyMap<string, Given> {
+    const known = this.#claims.get(tenant.key)?.claims;
+    if (isNothing(claims) ? !known : isDeepStrictEqual(known, claims)) return this.#given;
+    const claimants = new Map(this.#claims);
+    if (isNothing(claims)) claimants.delete(tenant.key);
+    else claimants.set(tenant.key, { tenant, claims });
+    return this.#give(claimants);
+  }
+
+  /** Bytes reserved for other tenants. */
+  ofOthers({ key }: Tenant, heap: number): bigint {
     let sum = 0n;
-    for (const [other, given] of this.#given) if (other !== uid) sum += given[heap] ?? 0n;
+    for (const [other, { bytes }] of this.#given) if (other !== key) sum += bytes[heap] ?? 0n;
     return sum;
   }
 
-  /** What is kept for a user that it does not use. */
-  unusedOf(uid: number, heap: number): bigint {
-    const { live, draining, reserved } = this.#ledger.owner(uid, heap);
-    const unused = this.of(uid, heap) - live - draining - reserved;
+  /** Bytes reserved for a tenant that it does not use. */
+  unusedOf(tenant: Tenant, heap: number): bigint {
+    const given = this.#given.get(tenant.key);
+    return given ? this.#unused(given, heap) : 0n;
+  }
+
+  #unused({ tenant, bytes }: Given, heap: number): bigint {
+    const unused = (bytes[heap] ?? 0n) - usedBytes(this.#ledger.tenant(tenant, heap));
     return unused < 0n ? 0n : unused;
   }
 
-  /** The same of everybody. */
+  /** The same of all tenants. */
   unused(heap: number): bigint {
     let sum = 0n;
-    for (const uid of this.#given.keys()) sum += this.unusedOf(uid, heap);
+    for (const given of this.#given.values()) sum += this.#unused(given, heap);
     return sum;
   }
 
-  #give(): void {
-    const given = new Map([...this.#claims.keys()].map((uid) => [uid, this.#sizes.map(() => 0n)]));
+  #give(claimants: ReadonlyMap<string, Claimant>): ReadonlyMap<string, Given> {
+    const given = new Map<string, Given>();
+    for (const [key, { tenant }] of claimants) given.set(key, { tenant, bytes: this.#sizes.map(() => 0n) });
     for (const [heap, size] of this.#sizes.entries()) {
       let left = size;
       for (const rank of [0, 1, 2] as const) {
-        for (const [uid, claims] of this.#claims) {
+        for (const [key, { claims }] of claimants) {
           const claimed = claims[heap]?.[rank] ?? 0n;
           const bytes = this.#overcommit ? claimed : least(claimed, left);
           left -= bytes;
-          const before = given.get(uid);
+          const before = given.get(key)?.bytes;
           if (before) before[heap] = (before[heap] ?? 0n) + bytes;
         }
       }
     }
-    this.#given = given;
+    return given;
   }
 }
 
 /**
- * What a user claims of one heap.
- * @param set whether its reservation there was changed by SetQuota. @param named what rules by its uid alone give it.
+ * What a tenant claims of one heap.
+ * @param set whether its reservation there was changed by SetQuota. @param named what rules by its uid alone
+ *   give it.
  */
 export function claimOn(terms: Terms, heap: number, set: boolean, named: Terms | undefined): Claim {
-  const kept = keptOn(terms, heap);
-  if (set) return [kept, 0n, 0n];
-  const firm = least(kept, named ? keptOn(named, heap) : 0n);
-  return [0n, firm, kept - firm];
+  const reserved = reservedOn(terms, heap);
+  if (set) return [reserved, 0n, 0n];
+  const firm = least(reserved, named ? reservedOn(named, heap) : 0n);
+  return [0n, firm, reserved - firm];
 }

@@ -1,9 +1,9 @@
 /**
- * What one user may have: the terms of the policy as numbers for the heaps of this device, and what SetQuota changed
- * of them.
+ * The terms of one tenant: what it may have, in numbers for the heaps of this device, by the policy and by
+ * what SetQuota changed.
  *
- * A percentage is one of the heap's size, never of the driver's budget, which moves. A share stays a share: what it comes
- * to depends on who is there. What a change does not name stays with the policy, and moves with it.
+ * A percentage is one of the heap's size, never of the driver's budget, which moves. A share stays a share:
+ * its size depends on how many tenants are active. What a change does not name follows the policy.
  */
 import type { ByteTerm, HeapTerms, Rights } from '../../policy/rights.js';
 
@@ -13,15 +13,15 @@ export type Limit = bigint | 'share' | 'unlimited';
 export interface Terms {
   /** For each heap. */
   readonly limits: readonly Limit[];
-  /** For each heap: bytes that are to be kept for the user. */
+  /** For each heap: bytes that are reserved for the tenant. */
   readonly reserved: readonly bigint[];
-  /** Counts; undefined for no limit of the user's own. */
+  /** Counts; undefined for no limit of the tenant's own. */
   readonly allocations: number | undefined;
   readonly sessions: number | undefined;
   readonly tickets: number | undefined;
 }
 
-/** What was changed at run time: by heap, and counts; what is not named was not. */
+/** What SetQuota changed: bytes by heap, and counts; what is not named was not changed. */
 export interface Change {
   readonly limits: ReadonlyMap<number, bigint>;
   readonly reserved: ReadonlyMap<number, bigint>;
@@ -30,7 +30,7 @@ export interface Change {
   readonly tickets?: number | undefined;
 }
 
-/** The terms that rights come to. @param sizes of the heaps, in bytes. */
+/** The terms that rights give on this device. @param sizes of the heaps, in bytes. */
 export function termsOf(rights: Rights, sizes: readonly bigint[]): Terms {
   const { maxBytes, reservedBytes, maxAllocations, maxSessions, maxTickets } = rights;
   const limits = sizes.map((size, heap) => limitOf(termOn(maxBytes, heap), size));
@@ -64,7 +64,7 @@ export function changed(terms: Terms, change: Change | undefined): Terms {
   };
 }
 
-/** One change after another: what the later one names counts. */
+/** One change after another: the later one overrides what it names. */
 export function merged(earlier: Change | undefined, later: Change): Change {
   return {
     limits: new Map([...(earlier?.limits ?? []), ...later.limits]),
@@ -75,8 +75,8 @@ export function merged(earlier: Change | undefined, later: Change): Change {
   };
 }
 
-/** What is to be kept on a heap: bytes that the user may never hold need not be. */
-export function keptOn({ limits, reserved }: Terms, heap: number): bigint {
+/** Bytes reserved on a heap: not more than the tenant's limit. */
+export function reservedOn({ limits, reserved }: Terms, heap: number): bigint {
   const [limit = 'unlimited', bytes = 0n] = [limits[heap], reserved[heap]];
   return typeof limit === 'bigint' && limit < bytes ? limit : bytes;
 }

@@ -7,22 +7,21 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
-  type AccessName,
   type Decoded,
+  KINDS_ON_WIRE,
   type KindName,
-  kindToWire,
   type LifetimeName,
   type SharingName,
   timestamp,
   VkmemError,
 } from '@vkmemd/proto';
-import type { GiveBack } from '../../limits/shares.js';
-import { describeHints } from '../../requests/parse-hints.js';
-import { describeRequirements, describeResource } from '../../requests/parse-resource.js';
+import { describeTenant, nameKeyOf, shownUid, type Tenant } from '../../policy/tenant.js';
 import type { DeviceMemory } from '../../vulkan/device.js';
+import { onHugePages } from '../../vulkan/hints.js';
 import type { Charge } from '../accounting/ledger.js';
-import { AccessLock, type LockRef } from '../grant/access-lock.js';
+import { AccessLock } from '../grant/access-lock.js';
 import type { Session } from '../session/session.js';
+import { describeHints, describeRequirements, describeResource } from './description.js';
 import { Publication } from './publication.js';
 
 /** What is fixed when an allocation is made. */
@@ -30,7 +29,7 @@ export interface AllocationTerms {
   readonly name: string;
   readonly lifetime: LifetimeName;
   readonly kinds: readonly KindName[];
-  readonly ownerUid: number;
+  readonly tenant: Tenant;
   readonly sharing: SharingName;
   readonly publishable: boolean;
   /** The session that it ends with; undefined for NAMED. */
@@ -47,33 +46,24 @@ export interface Origin {
   readonly createdAt: number;
 }
 
-/** One handle of one kind that was given to one session. */
-export interface GrantRecord {
-  readonly id: bigint;
-  readonly allocation: Allocation;
-  readonly session: Session;
-  readonly kind: KindName;
-  readonly access: AccessName;
-  /** The session's right to it. */
-  readonly hold: LockRef;
-  /** Takes it off its user's count. */
-  readonly uncount: GiveBack;
-  readonly fds: number;
-}
-
 export class Allocation {
   readonly id: string;
   readonly createdAt: number;
   readonly terms: AllocationTerms;
   readonly memory: DeviceMemory;
   readonly charge: Charge;
-  readonly grants = new Set<GrantRecord>();
-  readonly sharing: AccessLock;
+  readonly lock: AccessLock;
+  /** Undefined for what was not allocated to be published. */
+  readonly publication: Publication | undefined;
+  /** Whether processes that can write to it can take pages out of it. */
+  readonly onHugePages: boolean;
+  /** How many grants of it there are; counted by Grants alone. */
+  grants = 0;
   /** Whether it outlives the daemon's restart. */
-  kept = false;
-  /** Once nobody holds it but who keeps it: resolves when that has let go, and its bytes are free. */
-  going: Promise<void> | undefined;
-  readonly publication: Publication;
+  persisted = false;
+  /** Once only the fd store holds it: resolves when that has released it, and its bytes are free. */
+  leavingStore: Promise<void> | undefined;
+  readonly #fixed: ReturnType<typeof fixedPart>;
   #uses = 0;
   #idle: (() => void) | undefined;
   #state: 'LIVE' | 'DRAINING' = 'LIVE';
@@ -93,22 +83,32 @@ export class Allocation {
     this.terms = terms;
     this.memory = memory;
     this.charge = charge;
-    this.sharing = new AccessLock(terms.sharing);
-    this.publication = new Publication(this, () => published(this));
+    this.lock = new AccessLock(terms.sharing);
+    this.publication = terms.publishable ? new Publication(this, () => published(this)) : undefined;
+    this.onHugePages = onHugePages(memory.plan);
+    this.#fixed = fixedPart(terms, memory);
   }
 
   get state(): 'LIVE' | 'DRAINING' {
     return this.#state;
   }
 
-  /** `uid/name`, the key of a NAMED allocation; undefined for SESSION. */
+  /** `KEY/NAME` of a NAMED allocation; undefined for SESSION. */
   get nameKey(): string | undefined {
-    return this.terms.lifetime === 'NAMED' ? `${this.terms.ownerUid}/${this.terms.name}` : undefined;
+    return this.terms.lifetime === 'NAMED' ? nameKeyOf(this.terms.tenant, this.terms.name) : undefined;
   }
 
   /** @throws VkmemError NOT_FOUND once it is draining. */
   requireLive(): void {
     if (this.#state !== 'LIVE') throw new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`);
+  }
+
+  /** @throws VkmemError KIND_NOT_REQUESTED where a kind is wanted that it was not allocated for. */
+  requireMadeFor(kinds: readonly KindName[]): void {
+    const missing = kinds.find((kind) => !this.terms.kinds.includes(kind));
+    if (!missing) return;
+    const reason = `It was allocated for ${this.terms.kinds.join(', ')}, not for ${missing}.`;
+    throw new VkmemError('KIND_NOT_REQUESTED', reason, { kind: missing });
   }
 
   /**
@@ -138,7 +138,7 @@ export class Allocation {
 
   async #retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     this.#state = 'DRAINING';
-    this.sharing.end(new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`));
+    this.lock.end(new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`));
     this.charge.drain();
     if (this.#uses > 0) {
       await new Promise<void>((resolve) => {
@@ -155,11 +155,11 @@ export class Allocation {
   }
 
   /**
-   * Whether any session, or as far as the kernel can tell any process, still holds the memory, or a thread of ours does. What a client imported
-   * is its own: once the device has let go of it, nothing is left to account for but grants.
+   * Whether any session, or as far as the kernel can tell any process, or a thread of ours still holds the memory. What
+   * a client imported is its own: once the device has released it, only grants are left to account for.
    */
   get held(): boolean {
-    if (this.grants.size > 0 || this.publication.sealing) return true;
+    if (this.grants > 0 || this.publication?.sealing) return true;
     return !this.memory.imported && this.memory.heldElsewhere() === true;
   }
 
@@ -170,31 +170,38 @@ export class Allocation {
 
   /** The allocation as the contract describes it. */
   describe(): Decoded<'Allocation'> {
-    const { plan, size, dedicated, imported } = this.memory;
     return {
+      ...this.#fixed,
       id: this.id,
-      name: this.terms.name,
-      sizeBytes: size,
-      kinds: this.terms.kinds.map(kindToWire),
-      lifetime: `LIFETIME_${this.terms.lifetime}`,
       state: `ALLOCATION_STATE_${this.#stateName()}`,
-      ownerUid: this.terms.ownerUid,
-      memoryTypeIndex: plan.memoryTypeIndex,
-      memoryPropertyFlags: plan.propertyFlags,
-      heapIndex: plan.heapIndex,
-      dedicated,
-      grants: this.grants.size,
+      grants: this.grants,
       createdAt: timestamp(this.createdAt),
-      imported,
-      handleTypes: plan.handleTypes,
-      requirements: describeRequirements(plan),
-      ...describeResource(plan.resource),
-      sharing: `SHARING_${this.terms.sharing}`,
-      publishable: this.terms.publishable,
-      published: this.publication.published,
-      writerSessionId: this.sharing.writer?.id ?? 0n,
-      kept: this.kept,
-      hints: describeHints(plan.hints),
+      published: this.publication?.published ?? false,
+      writerSessionId: this.terms.sharing === 'SHARED' ? 0n : (this.lock.writer?.id ?? 0n),
+      kept: this.persisted,
     };
   }
+}
+
+/** What of its description never changes. */
+function fixedPart(terms: AllocationTerms, { plan, size, dedicated, imported }: DeviceMemory) {
+  return {
+    name: terms.name,
+    sizeBytes: size,
+    kinds: terms.kinds.map((kind) => KINDS_ON_WIRE[kind]),
+    lifetime: `LIFETIME_${terms.lifetime}` as const,
+    ownerUid: shownUid(terms.tenant),
+    owner: describeTenant(terms.tenant),
+    memoryTypeIndex: plan.memoryTypeIndex,
+    memoryPropertyFlags: plan.propertyFlags,
+    heapIndex: plan.heapIndex,
+    dedicated,
+    imported,
+    handleTypes: plan.handleTypes,
+    requirements: describeRequirements(plan),
+    ...describeResource(plan.resource),
+    sharing: `SHARING_${terms.sharing}` as const,
+    publishable: terms.publishable,
+    hints: describeHints(plan.hints),
+  };
 }

@@ -1,57 +1,39 @@
 /**
- * What becomes of allocations, told to whoever listens: a watcher's stream, and whatever else shall know of it without
- * the domain knowing of that.
- *
- * It goes over a channel of node:diagnostics_channel, to which any part of the process may subscribe. Each event says
- * whose it is, since one process may have several domains. Publishing happens in the same turn as the event, so a
- * listener sees every one, in their order, with the allocation as it is then; it must be quick and must not throw.
- * Where nobody listens, nothing is done.
- *
- * CREATED comes first and FREED last, once each; FREED means that the bytes are off every account. An allocation that
- * is still held when the daemon ends has none.
+ * The life of allocations as events. CREATED comes first and FREED last, once each; FREED means that the bytes are off
+ * every account. An allocation that is still held when the daemon ends has no FREED. A listener sees the allocation as it
+ * is at that moment.
  */
-import { channel } from 'node:diagnostics_channel';
-import type { AccessName } from '@vkmemd/proto';
-import type { Domain } from '../domain.js';
-import type { Allocation, GrantRecord } from './allocation.js';
-
-export const ALLOCATION_CHANNEL = 'vkmemd:allocation';
+import type { AccessName, KindName } from '@vkmemd/proto';
+import type { EventChannel } from '../event-channel.js';
+import type { Session } from '../session/session.js';
+import type { Allocation } from './allocation.js';
 
 export type AllocationEventName = 'CREATED' | 'GRANTED' | 'PUBLISHED' | 'DRAINING' | 'FREED';
 
-/** What was given to whom. */
-export interface Given {
-  readonly grant: GrantRecord;
+/** What was granted to whom. */
+export interface GrantedEvent {
+  readonly id: bigint;
+  readonly session: Session;
+  readonly kind: KindName;
   readonly access: AccessName;
 }
 
 export interface AllocationEvent {
-  readonly domain: Domain;
   readonly event: AllocationEventName;
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly allocation: Allocation;
   /** Of GRANTED alone. */
-  readonly given?: Given | undefined;
+  readonly grant?: GrantedEvent | undefined;
 }
 
-const allocations = channel(ALLOCATION_CHANNEL);
+export type AllocationEvents = EventChannel<AllocationEvent>;
 
-/** Tells who listens, if anybody does. Call it when it is so, never before. */
+/** Publishes what has happened, where anybody listens. */
 export function publishEvent(
-  domain: Domain,
+  events: AllocationEvents,
   event: AllocationEventName,
   allocation: Allocation,
-  given?: Given,
 ): void {
-  if (!allocations.hasSubscribers) return;
-  const told: AllocationEvent = { domain, event, at: Date.now(), allocation, given };
-  allocations.publish(told);
-}
-
-/** Calls the listener at every event of every domain, until what it returns is called. */
-export function onAllocationEvent(listener: (event: AllocationEvent) => void): () => void {
-  const heard = (told: unknown) => listener(told as AllocationEvent);
-  allocations.subscribe(heard);
-  return () => void allocations.unsubscribe(heard);
+  if (events.hasSubscribers) events.publish({ event, at: Date.now(), allocation });
 }

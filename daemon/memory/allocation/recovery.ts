@@ -1,18 +1,21 @@
 /**
- * Recovery: what becomes of everything when the device is lost.
+ * Recovery from the loss of the device.
  *
- * The driver says so once, on whatever call meets it. From then on requests that need the device are refused with
- * DEVICE_LOST, the rest goes on, claims of MAPPABLE memory over a memfd among it. Every allocation lets go of its
- * device memory. What is not made of a memfd ends: it drains until its holders let go, and whoever names it is told
- * DEVICE_LOST. Then the device is opened again, and what is made of a memfd is imported again, with its bytes, its
- * grants and its name: its clients' mappings never knew. What is degraded stays so (degraded.ts). Where the device cannot be opened, or is lost once more,
- * it is tried again, at growing intervals, for as long as the daemon runs.
+ * The driver reports it once, on any call that meets it. From then on requests that need the device are
+ * refused with DEVICE_LOST; the rest is served, claims of MAPPABLE memory over a memfd among it. Every
+ * allocation releases its device memory. What is not made of a memfd ends: it drains until its holders close
+ * it, and a request that names it gets DEVICE_LOST. Then the device is opened again, and what is made of a
+ * memfd is imported again, with its bytes, its grants and its name: its clients' mappings are not affected.
+ * What is degraded stays so (degraded.ts). Where the device cannot be opened, or is lost once more, opening
+ * is retried, at growing intervals, for as long as the daemon runs.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
-import type { Domain } from '../domain.js';
+import type { Device } from '../../vulkan/device.js';
+import type { Reporter } from '../reporter.js';
 import type { Allocation } from './allocation.js';
-import { freeAllocation } from './draining.js';
+import type { Draining } from './draining.js';
+import type { Registry } from './registry.js';
 
 const FIRST_WAIT_MS = 100;
 const LAST_WAIT_MS = 10_000;
@@ -21,8 +24,16 @@ const CALM_MS = 60_000;
 /** An allocation whose import loses the device so often is given up, so that the others have one. */
 const MAX_TRIES = 3;
 
-export class Recovery {
-  readonly #domain: Domain;
+interface Collaborators {
+  readonly device: Device;
+  readonly registry: Registry;
+  readonly draining: Draining;
+  readonly reporter: Reporter;
+}
+
+export class Recovery implements AsyncDisposable {
+  readonly #with: Collaborators;
+  readonly #onChange: ((serving: boolean) => void)[] = [];
   readonly #stopping = new AbortController();
   /** How often importing an allocation again has lost the device. */
   readonly #tries = new WeakMap<Allocation, number>();
@@ -32,15 +43,16 @@ export class Recovery {
   #servingSince = performance.now();
   /** Losses that are not recovered from yet. */
   #losses = 0;
-  /** Called when the device serves no more, and when it does again. It must not throw. */
-  onChange: (serving: boolean) => void = () => {};
 
-  /** Watches over the domain's device. */
-  constructor(domain: Domain) {
-    this.#domain = domain;
-    domain.device.onLost(() => {
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+  }
+
+  /** Recovers the device from now on. */
+  begin(): void {
+    this.#with.device.onLost(() => {
       this.#losses += 1;
-      this.onChange(false);
+      this.#changed(false);
       this.#running = (this.#running ?? Promise.resolve()).then(() => this.#recover());
     });
   }
@@ -50,8 +62,17 @@ export class Recovery {
     return this.#losses === 0;
   }
 
-  /** Tries no more; resolves when what is under way has ended. */
-  async stop(): Promise<void> {
+  /** Calls the listener when the device serves no more, and when it does again. It must not throw. */
+  onChange(listener: (serving: boolean) => void): void {
+    this.#onChange.push(listener);
+  }
+
+  #changed(serving: boolean): void {
+    for (const listener of this.#onChange) listener(serving);
+  }
+
+  /** Retries no more; resolves when what is under way has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     await this.#running;
   }
@@ -60,19 +81,19 @@ export class Recovery {
   async #recover(): Promise<void> {
     await this.#recoverOnce();
     this.#losses -= 1;
-    if (this.serving && !this.#stopping.signal.aborted) this.onChange(true);
+    if (this.serving && !this.#stopping.signal.aborted) this.#changed(true);
   }
 
   async #recoverOnce(): Promise<void> {
-    const { events, registry } = this.#domain;
+    const { reporter, registry } = this.#with;
     const begun = performance.now();
-    events.note('the device is lost; it is being opened again');
+    reporter.note('the device is lost; it is being opened again');
     if (begun - this.#servingSince > CALM_MS) this.#failures = 0;
     // What was made just before is on its way into the registry.
     await setImmediate();
     await this.#detachAll();
     const live = registry.all.filter(({ state }) => state === 'LIVE');
-    // What the device did not have before is not its to lose: DegradedRetry goes on with it.
+    // What the device did not have before is not its to lose: DegradedRetry continues to retry it.
     const had = live.filter(({ memory }) => !memory.degraded);
     const survivors = had.filter(({ memory }) => memory.survives);
     const others = had.filter(({ memory }) => !memory.survives);
@@ -90,21 +111,24 @@ export class Recovery {
     this.#servingSince = performance.now();
     const took = (this.#servingSince - begun).toFixed(0);
     const survived = live.length - ended;
-    events.note(`the device serves again after ${took} ms; ${survived} allocations survived, ${ended} ended`);
+    reporter.note(
+      `the device serves again after ${took} ms; ${survived} allocations survived, ${ended} ended`,
+    );
   }
 
   /** Nothing may be left of the lost device when it is destroyed. */
   async #detachAll(): Promise<void> {
-    const { events, registry } = this.#domain;
+    const { reporter, registry } = this.#with;
     const ends = registry.all.map(({ memory }) => memory.detach());
     for (const end of await Promise.allSettled(ends)) {
-      if (end.status === 'rejected') events.fault('memory of the lost device could not be freed', end.reason);
+      if (end.status === 'rejected')
+        reporter.fault('memory of the lost device could not be freed', end.reason);
     }
   }
 
   /** Whether there is a device again; false once the daemon is stopping. */
   async #reopen(): Promise<boolean> {
-    const { device, events } = this.#domain;
+    const { device, reporter } = this.#with;
     const { signal } = this.#stopping;
     for (;;) {
       if (this.#failures > 0) {
@@ -118,37 +142,35 @@ export class Recovery {
         return true;
       } catch (failure) {
         this.#failures += 1;
-        events.fault('the device could not be opened again', failure);
+        reporter.fault('the device could not be opened again', failure);
       }
     }
   }
 
-  /** What becomes of one allocation. Where the device is lost once more, the recovery that follows decides. */
+  /** Imports one allocation again. Where the device is lost once more, the recovery that follows decides. */
   async #revive(allocation: Allocation): Promise<'revived' | 'ended' | 'lost again'> {
-    const { device, events } = this.#domain;
+    const { device, reporter } = this.#with;
     try {
       await device.revive(allocation.memory);
       return 'revived';
     } catch (failure) {
-      const lostAgain = failure instanceof VkmemError && failure.code === 'DEVICE_LOST';
+      const stillLost = failure instanceof VkmemError && failure.code === 'DEVICE_LOST';
       const tries = (this.#tries.get(allocation) ?? 0) + 1;
       this.#tries.set(allocation, tries);
-      if (lostAgain && tries < MAX_TRIES) return 'lost again';
-      events.fault(`allocation ${allocation.id} could not be imported again`, failure);
+      if (stillLost && tries < MAX_TRIES) return 'lost again';
+      reporter.fault(`allocation ${allocation.id} could not be imported again`, failure);
       await this.#end(allocation);
-      return lostAgain ? 'lost again' : 'ended';
+      return stillLost ? 'lost again' : 'ended';
     }
   }
 
-  /** Whoever names it from now on is told that it ended with its device. */
+  /** A request that names it from now on gets DEVICE_LOST. */
   async #end(allocation: Allocation): Promise<void> {
-    const { events, registry } = this.#domain;
+    const { reporter, registry, draining } = this.#with;
     registry.lose(allocation);
-    allocation.sharing.end(
-      new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} ended with its device.`),
-    );
-    await freeAllocation(this.#domain, allocation).catch((failure) => {
-      events.fault(`allocation ${allocation.id} could not be freed`, failure);
+    allocation.lock.end(new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} ended with its device.`));
+    await draining.free(allocation).catch((failure) => {
+      reporter.fault(`allocation ${allocation.id} could not be freed`, failure);
     });
   }
 }

@@ -1,25 +1,30 @@
 /**
  * The registry: every allocation by its id and its name, and the names that requests under way have taken.
  *
- * Draining allocations stay listed until their bytes are free, but can no longer be found. Those that ended because
- * the device was lost are remembered for a while, so that whoever still names one is told why it is gone.
+ * Draining allocations stay listed until their bytes are free, but can no longer be found. Those that ended
+ * because the device was lost are remembered for a while, so that a request that names one fails with the
+ * reason.
  */
 import { type AllocationRef, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
+import { nameKeyOf, parseScopedName, shownNameKey, type Tenant } from '../../policy/tenant.js';
 import type { Authority, Purpose } from '../authority.js';
+import type { Session } from '../session/session.js';
 import { Allocation } from './allocation.js';
 
 /** How many of the allocations that a lost device took are remembered. */
 const MAX_LOST = 4096;
-/** `uid/name`, as the keys of names are written. */
-const SCOPED = /^(0|[1-9]\d{0,9})\//;
+const NOTHING: ReadonlySet<Allocation> = new Set();
 
 export class Registry {
   readonly #byId = new Map<string, Allocation>();
-  readonly #byName = new Map<string, Allocation | 'reserved'>();
+  /** By `KEY/NAME`. */
+  readonly #byName = new Map<string, Allocation | 'pending'>();
   readonly #draining = new Set<Allocation>();
+  /** Live allocations that end with a session. */
+  readonly #owned = new Map<Session, Set<Allocation>>();
   /** Ids and names, and whose they were; the longest ago first. */
-  readonly #lost = new Map<string, number>();
+  readonly #lost = new Map<string, Tenant>();
   readonly #authority: Authority;
 
   constructor(authority: Authority) {
@@ -40,12 +45,13 @@ export class Registry {
   }
 
   /**
-   * Takes a name for a request under way; whoever takes it gives it back, or adds the allocation.
+   * Reserves a name for a pending request, which releases it, or adds the allocation.
    * @throws VkmemError NAME_TAKEN.
    */
   reserveName(key: string): void {
-    if (this.#byName.has(key)) throw new VkmemError('NAME_TAKEN', `The name is ${key}.`, { name: key });
-    this.#byName.set(key, 'reserved');
+    if (this.#byName.has(key))
+      throw new VkmemError('NAME_TAKEN', `The name is ${shownNameKey(key)}.`, { name: shownNameKey(key) });
+    this.#byName.set(key, 'pending');
     this.#lost.delete(key);
   }
 
@@ -56,18 +62,35 @@ export class Registry {
   add(allocation: Allocation): void {
     this.#byId.set(allocation.id, allocation);
     if (allocation.nameKey) this.#byName.set(allocation.nameKey, allocation);
+    const { owner } = allocation.terms;
+    if (owner) this.#owned.set(owner, (this.#owned.get(owner) ?? new Set()).add(allocation));
+  }
+
+  /** One that outlived its daemon and ends now: another one may have its name since. */
+  addEnding(allocation: Allocation): void {
+    this.#byId.set(allocation.id, allocation);
+  }
+
+  /** The live allocations that end with the session. */
+  ownedBy(session: Session): ReadonlySet<Allocation> {
+    return this.#owned.get(session) ?? NOTHING;
   }
 
   /** The allocation can no longer be found; it stays listed as draining. */
   retire(allocation: Allocation): void {
     this.#byId.delete(allocation.id);
-    if (allocation.nameKey) this.#byName.delete(allocation.nameKey);
+    const { nameKey } = allocation;
+    if (nameKey && this.#byName.get(nameKey) === allocation) this.#byName.delete(nameKey);
     this.#draining.add(allocation);
+    const { owner } = allocation.terms;
+    const owned = owner && this.#owned.get(owner);
+    owned?.delete(allocation);
+    if (owner && owned?.size === 0) this.#owned.delete(owner);
   }
 
   /** The allocation is about to be retired, since the device took its memory with it. */
   lose({ id, nameKey, terms }: Allocation): void {
-    for (const key of nameKey ? [id, nameKey] : [id]) this.#lost.set(key, terms.ownerUid);
+    for (const key of nameKey ? [id, nameKey] : [id]) this.#lost.set(key, terms.tenant);
     for (const key of this.#lost.keys()) {
       if (this.#lost.size <= MAX_LOST) return;
       this.#lost.delete(key);
@@ -95,13 +118,13 @@ export class Registry {
       this.#authority.require(identity, purpose, found.terms);
       return found;
     }
-    const owner = this.#lost.get(key);
-    if (owner === undefined) throw notFound(ref);
-    this.#authority.require(identity, purpose, { ownerUid: owner });
+    const tenant = this.#lost.get(key);
+    if (!tenant) throw notFound(ref);
+    this.#authority.require(identity, purpose, { tenant });
     throw new VkmemError('DEVICE_LOST', `${ref?.id ?? ref?.name} ended with the device that held it.`);
   }
 
-  /** An id, or `uid/name`; neither can be mistaken for the other. */
+  /** An id, or `KEY/NAME`; neither can be mistaken for the other. */
   #keyOf(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): string {
     // A name in the place of an id would be looked up before anybody asked whose it is.
     if (ref?.id?.includes('/')) throw notFound(ref);
@@ -109,12 +132,12 @@ export class Registry {
     if (!ref?.name) {
       throw new VkmemError('INVALID_ARGUMENT', 'The request names no allocation.', { field: 'allocation' });
     }
-    if (!ref.name.includes('/')) return `${identity.uid}/${ref.name}`;
-    const [, uid] = SCOPED.exec(ref.name) ?? [];
-    if (uid === undefined) throw notFound(ref);
+    if (!ref.name.includes('/')) return `${identity.tenant.key}/${ref.name}`;
+    const scoped = parseScopedName(ref.name);
+    if (!scoped) throw notFound(ref);
     // Whether another user has a name is nobody else's business: refused before it is looked up.
-    this.#authority.require(identity, purpose, { ownerUid: Number(uid) });
-    return ref.name;
+    this.#authority.require(identity, purpose, { tenant: scoped.tenant });
+    return nameKeyOf(scoped.tenant, scoped.name);
   }
 }
 

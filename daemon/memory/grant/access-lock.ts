@@ -1,49 +1,49 @@
 /**
- * Sharing: who may hold grants of one allocation at the same time.
+ * The access lock of one allocation: which holders may have grants of it at the same time.
  *
- * SHARED sets no bounds. ONE_WRITER has at most one holder that writes, beside any number that read. EXCLUSIVE has one
- * that writes, or any number that read. A holder is a session, or a transfer while it runs. What it has is a right, held
- * as many times as it has grants; it ends when the last of them is dropped. A holder that has a right gets it again at
- * once. All others get theirs in the order in which they came, readers behind a writer that waits included, so that
- * nobody starves.
+ * SHARED has no limit. ONE_WRITER has at most one holder that writes, beside any number that read. EXCLUSIVE
+ * has one that writes, or any number that read. A holder is a session, or a transfer while it runs. It has
+ * one reference to the lock for each grant, and holds the lock until the last is released. A holder acquires
+ * a lock that it holds already at once. All others acquire it in the order in which they came, readers behind
+ * a waiting writer included, so that none starves.
  *
- * A reader that wants to write goes before writers that came earlier, since none of them could go before it lets go. Of
- * two such readers each would wait for the other: the second is refused.
+ * A reader that waits to write is served before writers that came earlier, since none of them can be served
+ * before it releases the lock. Two such readers would wait for each other: the second is refused.
  */
 import { type AccessName, type SharingName, VkmemError } from '@vkmemd/proto';
 
-/** Who has rights; the same object, the same holder. */
+/** A holder of the lock, identified by the object. */
 export interface Holder {
   /** Of the session; 0 for none. */
   readonly id: bigint;
 }
 
-/** A right, held once. */
+/** One reference to the lock. */
 export interface LockRef {
-  /** Holds it once more. */
+  /** One more reference. */
   retain(): LockRef;
-  /** Once; later calls do nothing. */
-  drop(): void;
+  /** Releases it, once; later calls do nothing. */
+  release(): void;
 }
 
 /** A place in the queue. */
 export interface Wait {
-  readonly hold: Promise<LockRef>;
-  /** Gives the place up: `hold` is rejected. Does nothing once it has come. */
+  readonly lock: Promise<LockRef>;
+  /** Ends the wait: `lock` is rejected. Does nothing once it has resolved. */
   refuse(fault: unknown): void;
 }
 
 interface Waiter {
   readonly holder: Holder;
   readonly access: AccessName;
-  readonly resolve: (hold: LockRef) => void;
+  readonly resolve: (lock: LockRef) => void;
   readonly reject: (fault: unknown) => void;
 }
 
-/** How many times one holder has each right. */
+/** How many references one holder has, by access. */
 type Held = Record<AccessName, number>;
 
-const UNBOUNDED: LockRef = { retain: () => UNBOUNDED, drop: () => {} };
+const UNBOUNDED: LockRef = { retain: () => UNBOUNDED, release: () => {} };
 
 export class AccessLock {
   readonly mode: SharingName;
@@ -56,12 +56,12 @@ export class AccessLock {
     this.mode = mode;
   }
 
-  /** Who has the right to write. */
+  /** The holder that may write. */
   get writer(): Holder | undefined {
     return this.#writer;
   }
 
-  /** How many have a right. */
+  /** How many holders there are. */
   get holders(): number {
     return this.#held.size;
   }
@@ -71,42 +71,43 @@ export class AccessLock {
   }
 
   /**
-   * The right, where it can be had at once and nobody comes first.
+   * Acquires the lock where it is free and no earlier waiter comes first.
    * @throws VkmemError the fault that end() gave.
    */
-  take(holder: Holder, access: AccessName): LockRef | undefined {
+  tryAcquire(holder: Holder, access: AccessName): LockRef | undefined {
     if (this.mode === 'SHARED') return UNBOUNDED;
     if (this.#ended) throw this.#ended;
-    if (this.#covers(holder, access)) return this.#hold(holder, access);
+    if (this.#covers(holder, access)) return this.#acquire(holder, access);
     const first = this.#queue.length === 0 || !this.#queues(access) || this.#upgrades({ holder, access });
-    return first && this.#isFree(holder, access) ? this.#hold(holder, access) : undefined;
+    return first && this.#isFree(holder, access) ? this.#acquire(holder, access) : undefined;
   }
 
   /**
-   * Waits for the right where take() did not give it. The wait is refused with BUSY where both this holder and another
-   * one read and wait to write.
+   * Waits for the lock where tryAcquire() did not acquire it. The wait is refused with BUSY where both this
+   * holder and another one read and wait to write.
    * @throws VkmemError the fault that end() gave.
    */
   wait(holder: Holder, access: AccessName): Wait {
     if (this.#ended) throw this.#ended;
     let waiter: Waiter | undefined;
-    const hold = new Promise<LockRef>((resolve, reject) => {
+    const lock = new Promise<LockRef>((resolve, reject) => {
       waiter = { holder, access, resolve, reject };
       this.#queue.push(waiter);
     });
     this.#passOn();
-    return { hold, refuse: (fault) => this.#refuse((queued) => queued === waiter, fault) };
+    return { lock, refuse: (fault) => this.#refuse((queued) => queued === waiter, fault) };
   }
 
-  /** The right that another holder has, for one who stands in for it and will have it dropped. */
+  /** Acquires the lock beside another holder, which is about to release it. */
   inherit(from: Holder, holder: Holder, access: AccessName): LockRef {
-    if (!this.#covers(from, access)) throw new Error('sharing: nobody hands on a right that it has not');
-    return this.#hold(holder, access);
+    if (!this.#covers(from, access))
+      throw new Error('access lock: the holder to inherit from does not have the lock');
+    return this.#acquire(holder, access);
   }
 
   /**
-   * Whether a holder may hand on so many of its rights and keep the others, which another one then has them beside.
-   * @param parting how many of each.
+   * Whether a holder may pass on so many references and retain the others beside the new holder.
+   * @param parting how many of each access.
    */
   canPart(holder: Holder, parting: Readonly<Held>): boolean {
     const held = this.#held.get(holder);
@@ -116,12 +117,12 @@ export class AccessLock {
     return writes + reads === 0 || writes + parting.rw === 0;
   }
 
-  /** Nobody gets the right to write any more. */
+  /** Refuses every writer that waits. */
   refuseWriters(fault: VkmemError): void {
     this.#refuse(({ access }) => access === 'rw', fault);
   }
 
-  /** Nobody gets any right any more: whoever waits is refused, and who asks from now on. */
+  /** Ends the lock: all waiters are refused, and all later calls. */
   end(fault: VkmemError): void {
     this.#ended ??= fault;
     this.#refuse(() => true, fault);
@@ -135,18 +136,18 @@ export class AccessLock {
     this.#passOn();
   }
 
-  /** Whether those who want it wait for one another. */
+  /** Whether this access waits for others. */
   #queues(access: AccessName): boolean {
     return access === 'rw' || this.mode === 'EXCLUSIVE';
   }
 
-  /** Whether the holder has it already. */
+  /** Whether the holder has the lock already. */
   #covers(holder: Holder, access: AccessName): boolean {
     const held = this.#held.get(holder);
     return held !== undefined && (held.rw > 0 || (access === 'ro' && held.ro > 0));
   }
 
-  /** Whether no other holder is in the way. */
+  /** Whether no other holder excludes it. */
   #isFree(holder: Holder, access: AccessName): boolean {
     if (this.#writer !== undefined && this.#writer !== holder) return !this.#queues(access);
     if (access === 'ro' || this.mode === 'ONE_WRITER') return true;
@@ -158,23 +159,23 @@ export class AccessLock {
     return this.mode === 'EXCLUSIVE' && access === 'rw' && this.#held.has(holder);
   }
 
-  #hold(holder: Holder, access: AccessName): LockRef {
+  #acquire(holder: Holder, access: AccessName): LockRef {
     const held = this.#held.get(holder) ?? { rw: 0, ro: 0 };
     held[access] += 1;
     this.#held.set(holder, held);
     if (access === 'rw') this.#writer = holder;
     let dropped = false;
     return {
-      retain: () => this.#hold(holder, access),
-      drop: () => {
+      retain: () => this.#acquire(holder, access),
+      release: () => {
         if (dropped) return;
         dropped = true;
-        this.#drop(holder, held, access);
+        this.#release(holder, held, access);
       },
     };
   }
 
-  #drop(holder: Holder, held: Held, access: AccessName): void {
+  #release(holder: Holder, held: Held, access: AccessName): void {
     held[access] -= 1;
     if (held[access] > 0) return;
     if (held.rw + held.ro === 0) this.#held.delete(holder);
@@ -182,18 +183,18 @@ export class AccessLock {
     this.#passOn();
   }
 
-  /** Who else writes: only one that handed its right on (inherit) while it holds it too. */
+  /** Another holder that writes: only after inherit(), while both hold the lock. */
   #anyWriter(): Holder | undefined {
     for (const [holder, { rw }] of this.#held) if (rw > 0) return holder;
     return undefined;
   }
 
-  /** Lets everybody go whose turn it is. */
+  /** Serves all waiters that can acquire the lock now. */
   #passOn(): void {
     for (let next = this.#next(); next; next = this.#next()) {
       const { holder, access, resolve } = next;
       this.#queue.splice(this.#queue.indexOf(next), 1);
-      resolve(this.#hold(holder, access));
+      resolve(this.#acquire(holder, access));
     }
     const [first, ...others] = this.#queue.filter((waiter) => this.#upgrades(waiter));
     const stuck = others.filter(({ holder }) => holder !== first?.holder);

@@ -1,10 +1,11 @@
 /**
- * Waiting for rights: claims of allocations that others have the right to, each with its time limit.
+ * The claim queue: claims of allocations whose lock others hold, each with its time limit.
  *
- * A claim that waits has no turn, no grant and no fd; it is a place in the allocation's queue (sharing.ts) and a timer.
- * It ends with the right, or is refused: when its time is over (BUSY), when its session or the daemon ends
- * (UNAVAILABLE), when the allocation does (NOT_FOUND, DEVICE_LOST), when that is published (PUBLISHED). A session has
- * at most MAX_OF_SESSION of them, so that its other requests, such as the Release that others wait for, are read.
+ * A claim that waits has no turn, no grant and no fd; it is a place in the allocation's queue
+ * (access-lock.ts) and a timer. It ends with the lock, or is refused: when its time is over (BUSY), when its
+ * session or the daemon ends (UNAVAILABLE), when the allocation does (NOT_FOUND, DEVICE_LOST), when that is
+ * published (PUBLISHED). A session has at most MAX_OF_SESSION of them, so that its other requests, such as
+ * the Release that others wait for, are read.
  */
 import { type AccessName, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
@@ -18,13 +19,13 @@ const MAX_OF_SESSION = 16;
 type Refuse = (fault: VkmemError) => void;
 
 export class ClaimQueue {
-  readonly #departed: OrphanedLocks;
+  readonly #orphaned: OrphanedLocks;
   readonly #sessions = new Map<Session, Set<Refuse>>();
   readonly #stops = new Set<Refuse>();
   #stopped: VkmemError | undefined;
 
-  constructor(departed: OrphanedLocks) {
-    this.#departed = departed;
+  constructor(orphaned: OrphanedLocks) {
+    this.#orphaned = orphaned;
   }
 
   /** How many claims wait. */
@@ -33,7 +34,7 @@ export class ClaimQueue {
   }
 
   /**
-   * A session's right to write or to read. Drop it when the claim is over, granted or not.
+   * Acquires the lock for a session, to write or to read. Release it when the claim is over, granted or not.
    * @param waitMs 0 to be refused at once.
    * @throws VkmemError as above.
    */
@@ -43,31 +44,31 @@ export class ClaimQueue {
     access: AccessName,
     waitMs: number,
   ): Promise<LockRef> {
-    if (allocation.sharing.mode === 'SHARED') return takeNow(allocation, session, access);
-    const own = this.#departed.lend(session, allocation, access);
-    if (!own) this.#departed.requireRoom(session.identity.uid);
+    if (allocation.lock.mode === 'SHARED') return lockNow(allocation, session, access);
+    const own = this.#orphaned.reclaim(session, allocation, access);
+    if (!own) this.#orphaned.requireRoom(session.identity.tenant);
     try {
-      const hold = await this.#right(allocation, session, access, waitMs);
-      if (!own) return hold;
-      const drop = () => {
-        hold.drop();
-        own.settle();
+      const lock = await this.#acquire(allocation, session, access, waitMs);
+      if (!own) return lock;
+      const release = () => {
+        lock.release();
+        own[Symbol.dispose]();
       };
-      return { retain: () => hold.retain(), drop };
+      return { retain: () => lock.retain(), release };
     } catch (failure) {
-      own?.settle();
+      own?.[Symbol.dispose]();
       throw failure;
     }
   }
 
-  async #right(
+  async #acquire(
     allocation: Allocation,
     session: Session,
     access: AccessName,
     waitMs: number,
   ): Promise<LockRef> {
-    const hold = allocation.sharing.take(session, access);
-    if (hold) return hold;
+    const lock = allocation.lock.tryAcquire(session, access);
+    if (lock) return lock;
     if (waitMs === 0) throw busy(allocation);
     if (this.#stopped) throw this.#stopped;
     return this.#wait(allocation, session, access, waitMs);
@@ -83,12 +84,12 @@ export class ClaimQueue {
     if (waits.size >= MAX_OF_SESSION) {
       throw new VkmemError('UNAVAILABLE', `${waits.size} claims of the session wait already.`);
     }
-    const { hold, refuse } = allocation.sharing.wait(session, access);
+    const { lock, refuse } = allocation.lock.wait(session, access);
     const timer = setTimeout(() => refuse(busy(allocation)), waitMs);
     waits.add(refuse);
     this.#sessions.set(session, waits);
     try {
-      return await hold;
+      return await lock;
     } finally {
       clearTimeout(timer);
       waits.delete(refuse);
@@ -96,7 +97,10 @@ export class ClaimQueue {
     }
   }
 
-  /** What work comes to that a client may keep waiting. @throws VkmemError UNAVAILABLE where the daemon stops first. */
+  /**
+   * Awaits work that a client may keep waiting.
+   * @throws VkmemError UNAVAILABLE where the daemon stops first.
+   */
   async unlessStopped<T>(work: Promise<T>): Promise<T> {
     let refuse: Refuse = () => {};
     const stop = new Promise<never>((_, reject) => {
@@ -111,13 +115,13 @@ export class ClaimQueue {
     }
   }
 
-  /** The session has ended. */
-  leave(session: Session): void {
+  /** The session has ended: rejects its waiting claims. */
+  rejectOf(session: Session): void {
     const fault = new VkmemError('UNAVAILABLE', 'The session has ended.');
     for (const refuse of [...(this.#sessions.get(session) ?? [])]) refuse(fault);
   }
 
-  /** The daemon stops: nobody waits any more, now and later. */
+  /** The daemon stops: no claim waits any more, now and later. */
   stop(fault: VkmemError): void {
     this.#stopped = fault;
     for (const refuse of [...this.#stops]) refuse(fault);
@@ -125,16 +129,16 @@ export class ClaimQueue {
   }
 }
 
-/** @throws VkmemError BUSY where the right cannot be had at once. */
-export function takeNow(allocation: Allocation, holder: Holder, access: AccessName): LockRef {
-  const hold = allocation.sharing.take(holder, access);
-  if (hold) return hold;
+/** @throws VkmemError BUSY where the lock is not free at once. */
+export function lockNow(allocation: Allocation, holder: Holder, access: AccessName): LockRef {
+  const lock = allocation.lock.tryAcquire(holder, access);
+  if (lock) return lock;
   throw busy(allocation);
 }
 
-/** The refusal of a right that others have. */
-export function busy({ id, sharing }: Allocation): VkmemError {
-  const { mode, writer, holders, waiting } = sharing;
+/** The refusal of a lock that others hold. */
+export function busy({ id, lock }: Allocation): VkmemError {
+  const { mode, writer, holders, waiting } = lock;
   const who = writer ? `session ${writer.id} writes` : `${holders} read`;
   return new VkmemError('BUSY', `Allocation ${id} is ${mode}: ${who}, ${waiting} wait.`, {
     writer_session_id: String(writer?.id ?? 0n),

@@ -1,38 +1,40 @@
 /**
- * What a grant says of itself: everything that whoever has its handle needs to know, to map or to import it.
+ * What a grant says of itself: everything that a receiver of its handle needs to know, to map or to import it.
  */
-import { type AccessName, accessToWire, type Decoded, kindToWire, timestamp } from '@vkmemd/proto';
-import { describeRequirements, describeResource } from '../../requests/parse-resource.js';
-import { type ExportedHandle, LAYOUT_GENERAL, type MemoryPlan } from '../../vulkan/device.js';
-import type { GrantRecord } from '../allocation/allocation.js';
+import { ACCESS_ON_WIRE, type Decoded, KINDS_ON_WIRE, timestamp } from '@vkmemd/proto';
+import type { Identity } from '../../policy/identity.js';
+import {
+  type DeviceInfo,
+  type ExportedHandle,
+  LAYOUT_GENERAL,
+  type MemoryPlan,
+} from '../../vulkan/device.js';
+import { describeRequirements, describeResource } from '../allocation/description.js';
 import { readOnlyIsEnforced } from '../authority.js';
-import type { Domain } from '../domain.js';
-import type { Caller } from '../session/caller.js';
+import type { GrantRecord } from './record.js';
 
-/** The grant as the contract describes it. @param handle what was exported for it. */
+/** The grant as the contract describes it. @param identity of its user. @param handle what was exported for it. */
 export function describeGrant(
-  domain: Domain,
-  caller: Caller,
-  record: GrantRecord,
+  info: DeviceInfo,
+  identity: Identity,
+  { id, allocation, kind, access, fds }: GrantRecord,
   handle: ExportedHandle,
-  access: AccessName,
 ): Decoded<'Grant'> {
-  const { memory, id } = record.allocation;
+  const { memory } = allocation;
   const { plan } = memory;
-  const { deviceUuid, driverUuid } = memory.madeBy ?? domain.device.info;
+  const { deviceUuid, driverUuid } = memory.madeBy ?? info;
   // A dma-buf is the same open file for everybody who has it.
-  const memfd = record.kind === 'MAPPABLE' && !handle.dmaBufSync;
-  const { published } = record.allocation.publication;
-  const closed = !plan.hints?.reopenable && readOnlyIsEnforced(caller.identity);
-  const enforced = memfd && (published || closed);
+  const memfd = kind === 'MAPPABLE' && !handle.dmaBufSync;
+  const closed = !plan.hints?.reopenable && readOnlyIsEnforced(identity);
+  const enforced = memfd && (allocation.publication?.published || closed);
   const strength = enforced ? 'READ_ONLY_STRENGTH_ENFORCED' : 'READ_ONLY_STRENGTH_ADVISORY';
   return {
-    id: record.id,
-    allocationId: id,
-    kind: kindToWire(record.kind),
-    access: accessToWire(access),
+    id,
+    allocationId: allocation.id,
+    kind: KINDS_ON_WIRE[kind],
+    access: ACCESS_ON_WIRE[access],
     readOnly: access === 'ro' ? strength : 'READ_ONLY_STRENGTH_UNSPECIFIED',
-    fdCount: record.fds,
+    fdCount: fds,
     mapOffsetBytes: handle.mapOffset,
     mapSizeBytes: handle.mapSize,
     fileSizeBytes: handle.fileSize,
@@ -49,8 +51,8 @@ export function describeGrant(
     remoteAddress: handle.remoteAddress,
     dmaBufSync: handle.dmaBufSync,
     handleTypes: plan.handleTypes,
-    requirements: describeRequirements(plan),
-    ...toImport(plan),
+    requirements: plan.requirements ? describeRequirements(plan) : null,
+    ...(plan.resource ? toImport(plan) : {}),
   };
 }
 

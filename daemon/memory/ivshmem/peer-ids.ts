@@ -1,22 +1,22 @@
 /**
  * The ids of one ivshmem server's peers.
  *
- * QEMU keeps a table by id, and of an id that it saw leave the table's row is freed and not made again: another peer under
- * that id would be written to memory that is not QEMU's any more (hw/misc/ivshmem.c of 7.2, close_peer_eventfds). So an
- * id is given again only once everybody has gone who was there when it left, and the lowest first, since the table is as
- * long as the highest id.
+ * QEMU keeps a table by id, and of an id that it saw leave the table's row is freed and not made again:
+ * another peer under that id would be written to memory that is not QEMU's any more (hw/misc/ivshmem.c of
+ * 7.2, close_peer_eventfds). So an id is allocated again only once all peers have left that were present when
+ * it left, and the lowest first, since the table is as long as the highest id.
  *
  * Limits: while one and the same peer stays, there are as many joins as ids.
  */
 import { MAX_PEER_ID, VkmemError } from '@vkmemd/proto';
 
 export class PeerIds {
-  /** Those who are there and when they came, the oldest first. */
+  /** Present peers and when they joined, the oldest first. */
   readonly #joined = new Map<number, number>();
-  /** Ids that left and when, the longest ago first: those from `#first` on. */
+  /** Ids that left and when, the oldest first, from index `#first` on. */
   #left: { readonly id: number; readonly at: number }[] = [];
   #first = 0;
-  /** Ids that can be given again, the lowest first. */
+  /** Ids that can be allocated again, the lowest first. */
   readonly #free: number[] = [];
   #next = 0;
   #clock = 0;
@@ -26,13 +26,13 @@ export class PeerIds {
     return this.#joined.size;
   }
 
-  /** The lowest that was never given since everybody had gone. */
+  /** The lowest id that was not allocated since the server last had no peers. */
   get next(): number {
     return this.#next;
   }
 
   /** @throws VkmemError TOO_MANY_PEERS. */
-  take(): number {
+  allocate(): number {
     const id = this.#free.shift() ?? this.#next;
     if (id > MAX_PEER_ID) throw new VkmemError('TOO_MANY_PEERS', `There were ${MAX_PEER_ID + 1} ids.`);
     if (id === this.#next) this.#next += 1;
@@ -40,24 +40,26 @@ export class PeerIds {
     return id;
   }
 
-  /** One that was taken before this process began. */
+  /** An id that was allocated before this process began. */
   restore(id: number): void {
     this.#join(id);
   }
 
-  /** All that were given before and are not used now left before this process began: whoever is there may have seen it. */
+  /**
+   * Ids below `next` that are not in use left before this process began; present peers may have seen them.
+   */
   restored(next: number): void {
     this.#next = next;
-    for (let id = 0; id < next; id += 1) if (!this.#joined.has(id)) this.#leave(id);
-    this.#forgetUnseen();
+    for (let id = 0; id < next; id += 1) if (!this.#joined.has(id)) this.#retire(id);
+    this.#reuseUnseen();
   }
 
-  /** The peer is gone, and all others are told. @param told whether anybody had heard of it. */
-  leave(id: number, told = true): void {
+  /** The peer has left. @param announced whether it was announced to any other. */
+  release(id: number, announced = true): void {
     if (!this.#joined.delete(id)) return;
-    if (told) this.#leave(id);
-    else this.#release(id);
-    this.#forgetUnseen();
+    if (announced) this.#retire(id);
+    else this.#makeFree(id);
+    this.#reuseUnseen();
   }
 
   #join(id: number): void {
@@ -65,13 +67,13 @@ export class PeerIds {
     this.#joined.set(id, this.#clock);
   }
 
-  #leave(id: number): void {
+  #retire(id: number): void {
     this.#clock += 1;
     this.#left.push({ id, at: this.#clock });
   }
 
-  /** Whoever came after an id had left has not seen it. */
-  #forgetUnseen(): void {
+  /** A peer that joined after an id had left has not seen that id. */
+  #reuseUnseen(): void {
     if (this.#joined.size === 0) {
       this.#left = [];
       this.#first = 0;
@@ -82,14 +84,14 @@ export class PeerIds {
     const [oldest = 0] = this.#joined.values();
     for (let next = this.#left[this.#first]; next && next.at < oldest; next = this.#left[this.#first]) {
       this.#first += 1;
-      this.#release(next.id);
+      this.#makeFree(next.id);
     }
     if (this.#first < 1024) return;
     this.#left = this.#left.slice(this.#first);
     this.#first = 0;
   }
 
-  #release(id: number): void {
+  #makeFree(id: number): void {
     let [low, high] = [0, this.#free.length];
     while (low < high) {
       const middle = (low + high) >> 1;

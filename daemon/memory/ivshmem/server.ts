@@ -1,33 +1,37 @@
 /**
- * One allocation that is offered to virtual machines, and who is connected: the ivshmem protocol's server, without its
- * socket (daemon/ivshmem).
+ * One allocation that is offered to virtual machines, and its peers: the ivshmem protocol's server, without
+ * its socket (daemon/ivshmem).
  *
- * Whoever joins is told everything at once: the version, its id, the memory, all who are there, and its own doorbells; all
- * others are told of it in the same turn. Links queue what a peer has no room for: nobody waits for another one.
+ * A peer that joins is sent everything at once: the version, its id, the memory, the doorbells of all peers,
+ * and its own; it is announced to all others in the same turn of the event loop. Links queue what a peer has
+ * no room for, so that no peer waits for another.
  */
 import { type Decoded, IVSHMEM_MEMORY, IVSHMEM_VERSION, timestamp, VkmemError } from '@vkmemd/proto';
 import { TokenBucket } from '../../limits/token-bucket.js';
+import { shownUid, type Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Session } from '../session/session.js';
 import { PeerIds } from './peer-ids.js';
-import type { Lent, SharedFds } from './shared-fds.js';
+import type { SharedFd, SharedFds } from './shared-fds.js';
 
-/** Each tells all others when it comes and when it goes. */
+/** Each join and each leave is announced to all others. */
 const MAX_PEERS = 256;
-/** Of all peers: a newcomer is told of each in a word, which may have to wait for it (daemon/ivshmem/link.ts). */
+/**
+ * Of all peers: a new peer gets one word for each, which its link may have to queue (daemon/ivshmem/link.ts).
+ */
 const MAX_DOORBELLS = 8000;
 /** Of one user: ids are many, not without end (peer-ids.ts). */
 const JOINS = { perSecond: 4, burst: 512 };
 
 /** The way to one peer. */
 export interface PeerLink {
-  /** Says one word, now or when there is room; until then it holds what is lent. */
-  tell(value: bigint, lent?: Lent): void;
-  /** Whether all that was said is in the peer's socket. */
+  /** Sends one word, now or when there is room; until then it retains the fd. */
+  send(value: bigint, fd?: SharedFd): void;
+  /** Whether everything that was sent is in the peer's socket. */
   readonly settled: boolean;
   hangUp(): void;
-  /** Gives the connection up here, where somebody else keeps it. */
-  leave(): void;
+  /** Closes the connection in this process only: it stays open where the fd store has it. */
+  detach(): void;
 }
 
 export interface IvshmemPeer {
@@ -37,13 +41,13 @@ export interface IvshmemPeer {
   /** Eventfds, one for each vector. */
   readonly doorbells: SharedFds;
   readonly link: PeerLink;
-  /** Called when it has left. */
-  readonly forget: () => void;
+  /** What it holds beside its doorbells: disposed when it has left. */
+  readonly held: Disposable;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
 }
 
-/** What is said of one when it is made. */
+/** Set when it is made. */
 export interface ServerTerms {
   readonly vectors: number;
   /** Where its socket is. */
@@ -58,15 +62,15 @@ export class IvshmemServer {
   readonly ids = new PeerIds();
   readonly #peers = new Map<number, IvshmemPeer>();
   /** How often users join. */
-  readonly #rates = new Map<number, TokenBucket>();
-  readonly #closed: () => void;
+  readonly #rates = new Map<string, TokenBucket>();
+  readonly #file: Disposable;
   #ended: VkmemError | undefined;
 
-  /** @param closed called once, when it has ended. */
-  constructor(allocation: Allocation, terms: ServerTerms, closed: () => void) {
+  /** @param file the lease of its socket; disposed when it has ended. */
+  constructor(allocation: Allocation, terms: ServerTerms, file: Disposable) {
     this.allocation = allocation;
     this.terms = terms;
-    this.#closed = closed;
+    this.#file = file;
   }
 
   get peers(): readonly IvshmemPeer[] {
@@ -81,11 +85,14 @@ export class IvshmemServer {
   end(reason: VkmemError): void {
     if (this.#ended) return;
     this.#ended = reason;
-    this.#closed();
+    this.#file[Symbol.dispose]();
   }
 
-  /** An id for one more peer of a user. @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and why nobody can join any more. */
-  admit(uid: number): number {
+  /**
+   * An id for one more peer of a user.
+   * @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and why nobody can join any more.
+   */
+  admit({ key }: Tenant): number {
     if (this.#ended) throw this.#ended;
     // Those who are joining have an id.
     const peers = this.ids.size;
@@ -93,50 +100,53 @@ export class IvshmemServer {
       const max = Math.min(MAX_PEERS, Math.floor(MAX_DOORBELLS / this.terms.vectors));
       throw new VkmemError('TOO_MANY_PEERS', `There may be ${max} peers with so many vectors.`);
     }
-    const rate = this.#rates.get(uid) ?? new TokenBucket(JOINS.perSecond, JOINS.burst);
-    this.#rates.set(uid, rate);
+    const rate = this.#rates.get(key) ?? new TokenBucket(JOINS.perSecond, JOINS.burst);
+    this.#rates.set(key, rate);
     const wait = rate.tryTake();
-    if (wait === 0) return this.ids.take();
-    const told = { retry_after_ms: String(wait) };
-    throw new VkmemError('RATE_LIMITED', `The user may join again in ${wait} ms.`, told);
+    if (wait === 0) return this.ids.allocate();
+    const after = { retry_after_ms: String(wait) };
+    throw new VkmemError('RATE_LIMITED', `The user may join again in ${wait} ms.`, after);
   }
 
-  /** Tells the newcomer all there is, and all others of it. @param memory one fd, let go of here. */
+  /** Sends the new peer everything, and announces it to all others. @param memory one fd, disposed here. */
   join(peer: IvshmemPeer, memory: SharedFds): void {
     const { id, link } = peer;
     const others = this.peers;
     this.#peers.set(id, peer);
-    link.tell(IVSHMEM_VERSION);
-    link.tell(BigInt(id));
-    link.tell(IVSHMEM_MEMORY, memory.lent[0]);
-    memory.letGo();
+    link.send(IVSHMEM_VERSION);
+    link.send(BigInt(id));
+    link.send(IVSHMEM_MEMORY, memory.fds[0]);
+    memory[Symbol.dispose]();
     for (const other of others) this.#announce(other, link);
     this.#announce(peer, link);
     for (const other of others) this.#announce(peer, other.link);
   }
 
-  /** Says a peer's doorbells, unless it has been hung up on meanwhile. */
+  /** Sends a peer's doorbells, unless it has been hung up on meanwhile. */
   #announce(peer: IvshmemPeer, to: PeerLink): void {
-    for (const lent of peer.doorbells.lent) {
-      if (this.#peers.get(peer.id) === peer) to.tell(BigInt(peer.id), lent);
+    for (const fd of peer.doorbells.fds) {
+      if (this.#peers.get(peer.id) === peer) to.send(BigInt(peer.id), fd);
     }
   }
 
-  /** One that joined before this process began: everybody knows. */
+  /** A peer that joined, and was announced, before this process began. */
   restore(peer: IvshmemPeer): void {
     this.#peers.set(peer.id, peer);
   }
 
-  /** Tells those who stay, unless all are to go. False where it had left before. */
-  leave({ id }: Pick<IvshmemPeer, 'id'>): boolean {
+  /**
+   * Removes a peer, and announces that unless the server has ended.
+   * @returns false where it had left before.
+   */
+  removePeer({ id }: Pick<IvshmemPeer, 'id'>): boolean {
     if (!this.#peers.delete(id)) return false;
-    this.ids.leave(id);
-    if (!this.#ended) this.tellOfLeave(id);
+    this.ids.release(id);
+    if (!this.#ended) this.announceLeave(id);
     return true;
   }
 
-  tellOfLeave(id: number): void {
-    for (const { link } of this.#peers.values()) link.tell(BigInt(id));
+  announceLeave(id: number): void {
+    for (const { link } of this.#peers.values()) link.send(BigInt(id));
   }
 
   describe(): Decoded<'IvshmemServer'> {
@@ -145,7 +155,7 @@ export class IvshmemServer {
     return {
       allocationId: id,
       allocationName: terms.name,
-      ownerUid: terms.ownerUid,
+      ownerUid: shownUid(terms.tenant),
       sizeBytes: memory.size,
       vectors,
       path,

@@ -16,18 +16,23 @@ export interface Caller {
   gone(): boolean;
 }
 
-/** @throws VkmemError UNAVAILABLE where the caller is gone: what would be done is worth nothing to anybody. */
+/** @throws VkmemError UNAVAILABLE where the caller is gone: nobody would get the answer. */
 export function requirePresent(caller: Caller): void {
-  if (caller.gone()) throw new VkmemError('UNAVAILABLE', 'The caller is gone.');
+  if (caller.gone()) throw callerGone();
 }
+
+export const callerGone = (): VkmemError => new VkmemError('UNAVAILABLE', 'The caller is gone.');
 
 /** @throws VkmemError SESSION_REQUIRED where the caller has none. */
 export function requireSession(caller: Caller): Session {
-  if (!caller.session) throw new VkmemError('SESSION_REQUIRED', 'Only a session holds grants.');
+  if (!caller.session) throw sessionRequired();
   return caller.session;
 }
 
-/** Who waits for a turn. */
+export const sessionRequired = (): VkmemError =>
+  new VkmemError('SESSION_REQUIRED', 'Only a session holds grants.');
+
+/** Whose turn it is: the session's, or its user's where there is none. */
 export function partyOf({ session, identity }: Caller): Party {
-  return { uid: identity.uid, session: session?.id };
+  return { tenant: identity.tenant, session: session?.id };
 }

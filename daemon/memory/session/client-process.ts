@@ -1,32 +1,34 @@
 /**
- * A client's process, watched by all who care for its end: its connection, and those who keep what its ended sessions
- * may still have mapped. The pidfd is closed when it has exited, or when nobody watches any more, and counts as one of the
+ * A client's process, watched for its exit by its connection, and by the orphaned locks of its ended
+ * sessions. The pidfd is closed when it has exited, or when nobody watches any more, and counts as one of the
  * daemon's until then, however long its connection has been gone.
  */
 import { ExitWatch, hasExited, type OwnedFd, openPidfd } from '@vkmemd/proto';
-import type { GiveBack } from '../../limits/shares.js';
 
 export class ClientProcess {
-  /** Of no other process as long as this one has not exited; 0 for one outside of the daemon's pid namespace. */
+  /**
+   * Of no other process as long as this one has not exited; 0 for one outside of the daemon's pid namespace.
+   */
   readonly pid: number;
   readonly #pidfd: OwnedFd;
   readonly #watch: ExitWatch;
   readonly #watchers = new Set<() => void>();
-  readonly #closed: GiveBack;
+  readonly #lease: Disposable;
   #exited = false;
 
   /**
-   * @param pidfd as the kernel gave it for the connection; taken. @param closed called once it is closed.
-   * @throws KernelError, with the pidfd closed and `closed` called.
+   * @param pidfd as the kernel gave it for the connection; taken. @param lease of the pidfd; disposed once it
+   *   is closed.
+   * @throws KernelError, with the pidfd closed and the lease disposed.
    */
-  constructor(pid: number, pidfd: OwnedFd, closed: GiveBack) {
+  constructor(pid: number, pidfd: OwnedFd, lease: Disposable) {
     this.pid = pid;
-    this.#closed = closed;
+    this.#lease = lease;
     this.#pidfd = pidfd;
     try {
       this.#watch = new ExitWatch(pidfd, () => this.#exit());
     } catch (failure) {
-      closed();
+      lease[Symbol.dispose]();
       throw failure;
     }
   }
@@ -41,17 +43,21 @@ export class ClientProcess {
     return this.#exited;
   }
 
-  /** Calls `exited` when it has. @returns what ends that; to be called, too, once it has exited. */
-  watch(exited: () => void): () => void {
+  /**
+   * Calls `exited` when the process has exited, until the result is disposed; to be disposed afterwards too.
+   */
+  watch(exited: () => void): Disposable {
     this.#watchers.add(exited);
-    return () => {
-      this.#watchers.delete(exited);
-      this.letGo();
+    return {
+      [Symbol.dispose]: () => {
+        this.#watchers.delete(exited);
+        this.closeUnwatched();
+      },
     };
   }
 
-  /** Of one that nobody has begun to watch, the pidfd is closed; otherwise nothing happens. */
-  letGo(): void {
+  /** Closes the pidfd where nobody watches the process; otherwise nothing happens. */
+  closeUnwatched(): void {
     if (this.#watchers.size === 0) this.#close();
   }
 
@@ -63,7 +69,7 @@ export class ClientProcess {
 
   #close(): void {
     this.#watch.close();
-    this.#closed();
+    this.#lease[Symbol.dispose]();
   }
 }
 

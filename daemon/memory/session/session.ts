@@ -1,21 +1,25 @@
 /**
- * Sessions: one for each handoff connection that said Hello, with what it owns and what it was granted.
+ * Sessions: one for each handoff connection that said Hello. What it owns is in the registry of allocations,
+ * what it was granted in Grants.
  *
- * A session's token is a secret that lets a gRPC call of the same user act for the session. It begins with the
- * daemon's incarnation, so that a token from before a restart is told apart from one that never was.
+ * A session's token is a secret that lets a gRPC call of the same user act for the session. It begins with
+ * the daemon's incarnation, which distinguishes a token from before a restart from one that never existed.
  *
- * A session that outlived its daemon sleeps until its process connects again, and shows the token of before, or ends. It
- * counts as any other meanwhile. One whose grants were entrusted to a process that knows nothing of it (entrust.ts) sleeps
- * from the beginning.
+ * A session that outlived its daemon sleeps until its process connects again, and shows the token of before,
+ * or ends. It counts as any other meanwhile. One whose grants were entrusted to a process that knows nothing
+ * of it (entrust.ts) sleeps from the beginning.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
-import type { Lease, Quota } from '../accounting/quota.js';
-import type { Allocation, GrantRecord } from '../allocation/allocation.js';
+import { sameTenant } from '../../policy/tenant.js';
+import type { Quota } from '../accounting/quotas.js';
 import type { ClientProcess } from './client-process.js';
 
-/** What is kept of a token's secret part, which is random enough that nobody finds another one with this hash. */
+/**
+ * The hash that is stored of a token's secret part, which is random enough that nobody finds another one with
+ * this hash.
+ */
 export const tokenHash = (token: string): string =>
   createHash('sha256').update(secretOf(token)).digest('base64url');
 
@@ -45,15 +49,11 @@ export class Session {
   token: string;
   /** What the client calls itself; for people only. Another one may resume the session. */
   clientName: string;
-  readonly owned = new Set<Allocation>();
-  /** What its requests made, by their ids. */
-  readonly made = new Map<string, Allocation | 'being made'>();
-  readonly grants = new Map<bigint, GrantRecord>();
   /** Who opened it; undefined where the kernel cannot name a process surely. */
   process: ClientProcess | undefined;
-  /** What watches over it while it sleeps; called when it does no more. */
-  sleeping: (() => void) | undefined;
-  /** Whether nobody speaks for it, and its process was only given what it was granted. */
+  /** What ends it with its process while it sleeps; undefined while it is awake. */
+  sleeping: Disposable | undefined;
+  /** Whether it has no connection, and its process was only given what it was granted. */
   entrusted = false;
   ended = false;
 
@@ -63,11 +63,6 @@ export class Session {
     this.token = token;
     this.clientName = clientName;
   }
-
-  /** Whether it has nothing that it could come back for. */
-  get idle(): boolean {
-    return this.owned.size + this.grants.size + this.made.size === 0;
-  }
 }
 
 export class Sessions {
@@ -76,7 +71,7 @@ export class Sessions {
   /** By the hash of the token of before. */
   readonly #asleep = new Map<string, Session>();
   /** Each counts for its user as long as it lives. */
-  readonly #leases = new Map<Session, Lease>();
+  readonly #leases = new Map<Session, Disposable>();
   readonly #quotas: SessionQuotas;
   #nextId = 1n;
 
@@ -120,18 +115,19 @@ export class Sessions {
   }
 
   /**
-   * The session that sleeps, for the process that had it; from now on it is awake. Its token has the secret of before,
-   * so that it can be shown again where the answer is lost with this start too.
+   * The session that sleeps, for the process that had it; from now on it is awake. Its token has the secret
+   * of before, so that it can be shown again where the answer is lost with this start too.
    * @param pid of the peer. @returns undefined where there is none for this token, user and process.
    */
-  wake(token: string, { uid, pid }: Identity): Session | undefined {
+  wake(token: string, { tenant, pid }: Identity): Session | undefined {
     const hash = tokenHash(token);
     const session = this.#asleep.get(hash);
-    const same = session?.identity.uid === uid && session.identity.pid === pid && !session.process?.exited;
-    if (!session || !same) return undefined;
+    if (!session || !sameTenant(session.identity.tenant, tenant) || session.identity.pid !== pid)
+      return undefined;
+    if (session.process?.exited) return undefined;
     this.#asleep.delete(hash);
     session.token = `${this.incarnation}.${secretOf(token)}`;
-    session.sleeping?.();
+    session.sleeping?.[Symbol.dispose]();
     session.sleeping = undefined;
     this.#live.set(session.token, session);
     return session;
@@ -141,26 +137,26 @@ export class Sessions {
     return `${this.incarnation}.${randomBytes(24).toString('base64url')}`;
   }
 
-  /** Forgets the session. What it owned and was granted is the lifetime use case's to end. */
+  /** Forgets the session. What it owned and was granted is ended by SessionLifecycle. */
   close(session: Session): void {
     session.ended = true;
-    session.sleeping?.();
+    session.sleeping?.[Symbol.dispose]();
     this.#live.delete(session.token);
     for (const [hash, asleep] of session.token === '' ? this.#asleep : []) {
       if (asleep === session) this.#asleep.delete(hash);
     }
-    this.#leases.get(session)?.release();
+    this.#leases.get(session)?.[Symbol.dispose]();
     this.#leases.delete(session);
   }
 
   /**
    * The session of a token that a gRPC call carried.
-   * @throws VkmemError STALE_INCARNATION for a token of an earlier start; SESSION_INVALID for any other that is not
-   *   that of a live session of the same user. Whether another user has it is not told.
+   * @throws VkmemError STALE_INCARNATION for a token of an earlier start; SESSION_INVALID for any other that
+   *   is not that of a live session of the same user. The answer does not say whether another user has it.
    */
   byToken(token: string, identity: Identity): Session {
     const session = this.#live.get(token);
-    if (session?.identity.uid === identity.uid) return session;
+    if (session && sameTenant(session.identity.tenant, identity.tenant)) return session;
     const [incarnation, secret] = token.split('.', 2);
     if (secret && /^[0-9a-f]{16}$/.test(incarnation ?? '') && incarnation !== this.incarnation) {
       throw new VkmemError(

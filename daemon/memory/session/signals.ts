@@ -1,13 +1,13 @@
 /**
  * Signals: two eventfds for two sessions to wake each other by, each until it is opened.
  *
- * Who makes one gets both eventfds, and a secret; who shows the secret gets them in the other order. From then on they are the
- * two processes' own, whatever becomes of the daemon. One that nobody has opened ends with the session that made it.
+ * Who makes one gets both eventfds, and a secret; who shows the secret gets them in the other order. From
+ * then on they are the two processes' own, whatever becomes of the daemon. One that nobody has opened ends
+ * with the session that made it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { closeAll, EventFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../../limits/fd-budget.js';
-import type { GiveBack } from '../../limits/shares.js';
 import type { Session } from './session.js';
 
 /** That a session may have unopened. */
@@ -16,14 +16,14 @@ const EVENTFDS = 2;
 
 interface Signal {
   readonly session: Session;
-  /** For whoever opens it: to wait on, and to ring. */
+  /** For the session that opens it: to wait on, and to ring. */
   readonly fds: readonly OwnedFd[];
-  readonly closed: GiveBack;
+  readonly lease: Disposable;
 }
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
 
-export class Signals {
+export class Signals implements Disposable {
   readonly #budget: FdBudget;
   /** By the hash of its secret: what is looked up then says nothing of how much of a guess was right. */
   readonly #unopened = new Map<string, Signal>();
@@ -38,14 +38,17 @@ export class Signals {
     return this.#unopened.size;
   }
 
-  /** @returns both eventfds, the caller's: to wait on, and to ring. @throws VkmemError TOO_MANY_FILES, QUOTA_EXCEEDED. */
+  /**
+   * @returns both eventfds, the caller's: to wait on, and to ring. @throws VkmemError TOO_MANY_FILES,
+   *   QUOTA_EXCEEDED.
+   */
   create(session: Session): { readonly secret: string; readonly fds: OwnedFd[] } {
     const own = this.#bySession.get(session) ?? new Set();
     if (own.size >= MAX_OF_SESSION) {
       const reason = `The session has ${MAX_OF_SESSION} signals that nobody has opened.`;
       throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'signals', limit: String(MAX_OF_SESSION) });
     }
-    const closed = this.#budget.lease(session.identity.uid, EVENTFDS);
+    const lease = this.#budget.lease(session.identity.tenant, EVENTFDS);
     const made: OwnedFd[] = [];
     const copies: OwnedFd[] = [];
     try {
@@ -53,12 +56,12 @@ export class Signals {
       for (const fd of made) copies.push(fd.dup('signal'));
     } catch (failure) {
       closeAll([...made, ...copies]);
-      closed();
+      lease[Symbol.dispose]();
       throw failure;
     }
     const secret = randomBytes(16).toString('base64url');
     const hash = hashOf(secret);
-    this.#unopened.set(hash, { session, fds: made.reverse(), closed });
+    this.#unopened.set(hash, { session, fds: made.reverse(), lease });
     this.#bySession.set(session, own.add(hash));
     return { secret, fds: copies };
   }
@@ -68,7 +71,7 @@ export class Signals {
     const hash = hashOf(secret);
     const signal = this.#unopened.get(hash);
     if (!signal) return undefined;
-    this.#forget(hash, signal);
+    this.#remove(hash, signal);
     return [...signal.fds];
   }
 
@@ -77,16 +80,24 @@ export class Signals {
     for (const hash of this.#bySession.get(session) ?? []) {
       const signal = this.#unopened.get(hash);
       if (!signal) continue;
-      this.#forget(hash, signal);
+      this.#remove(hash, signal);
       closeAll(signal.fds);
     }
   }
 
-  #forget(hash: string, { session, closed }: Signal): void {
+  /** Closes all that nobody has opened. */
+  [Symbol.dispose](): void {
+    for (const [hash, signal] of [...this.#unopened]) {
+      this.#remove(hash, signal);
+      closeAll(signal.fds);
+    }
+  }
+
+  #remove(hash: string, { session, lease }: Signal): void {
     this.#unopened.delete(hash);
     const own = this.#bySession.get(session);
     own?.delete(hash);
     if (own?.size === 0) this.#bySession.delete(session);
-    closed();
+    lease[Symbol.dispose]();
   }
 }

@@ -1,39 +1,42 @@
 /**
- * Guesses: tickets that were not good, by user, and how long a user who brought too many is not listened to.
+ * Failed ticket attempts: how many wrong tickets a tenant presented, and how long one that presented too many
+ * must wait.
  *
- * Of a user who brings wrong ones, 10 are looked up at once, and then one a second. The others are refused without
- * being looked up, and so are good ones among them; other users are not concerned. An operator is told of them at most
- * once a minute for each user, with how many there were. All of it costs the same few steps for each guess, and users
- * who stopped are forgotten.
+ * Of a tenant's wrong tickets 10 are looked up at once, and then one a second. The others are refused without
+ * being looked up, good ones among them included; other tenants are not affected. They are reported to an
+ * operator at most once a minute for each tenant, with how many there were. Every attempt costs the same few
+ * steps, and tenants that stopped are forgotten.
  */
+import type { Tenant } from '../../policy/tenant.js';
 
 /** Wrong ones at once, and how long it takes until one more may come. */
 const AT_ONCE = 10;
 const ONE_MORE_MS = 1000;
-/** Between two notes on one user, and between two looks at who is due for one, or can be forgotten. */
+/** Between two notes on one tenant, and between two looks for tenants to report or to forget. */
 const NOTE_MS = 60_000;
 const LOOK_MS = 10_000;
-/** How many users are remembered: whoever brought none for the longest time makes room. */
-const MAX_USERS = 4096;
+/** How many tenants are remembered; the one whose last attempt is the oldest makes room. */
+const MAX_TENANTS = 4096;
 
-interface User {
+interface Attempts {
+  readonly tenant: Tenant;
   /** How many more are looked up, as of `at`. */
   left: number;
   at: number;
   /** Since the last note. */
-  untold: number;
-  toldAt: number;
+  unreported: number;
+  reportedAt: number;
 }
 
 export class FailedTicketAttempts {
   readonly #note: (what: string) => void;
   readonly #now: () => number;
-  /** Whoever guessed last is last. */
-  readonly #users = new Map<number, User>();
+  /** By tenant; the last to fail is last. */
+  readonly #attempts = new Map<string, Attempts>();
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param note tells an operator.
+   * @param note reports to an operator.
    * @param now a clock in milliseconds that never goes back.
    */
   constructor(note: (what: string) => void, now: () => number = () => performance.now()) {
@@ -41,67 +44,77 @@ export class FailedTicketAttempts {
     this.#now = now;
   }
 
-  /** How many users are remembered. */
+  /** How many tenants are remembered. */
   get size(): number {
-    return this.#users.size;
+    return this.#attempts.size;
   }
 
-  /** Milliseconds until tickets of the user are looked up again; 0 where they are. */
-  waitOf(uid: number): number {
-    const user = this.#users.get(uid);
-    return user ? Math.ceil(Math.max(0, 1 - this.#leftOf(user)) * ONE_MORE_MS) : 0;
+  /** Milliseconds until tickets of the tenant are looked up again; 0 where they are. */
+  waitOf({ key }: Tenant): number {
+    const attempts = this.#attempts.get(key);
+    return attempts ? Math.ceil(Math.max(0, 1 - this.#leftOf(attempts)) * ONE_MORE_MS) : 0;
   }
 
-  /** The user brought a ticket that is not good, or that was not looked up. */
-  count(uid: number): void {
+  /** The tenant presented a ticket that is not good, or that was not looked up. */
+  count(tenant: Tenant): void {
     const now = this.#now();
-    const user = this.#users.get(uid) ?? { left: AT_ONCE, at: now, untold: 0, toldAt: -Infinity };
-    const left = this.#leftOf(user);
-    // One that was not looked up takes nothing: it tells the guesser nothing.
-    if (left >= 1) Object.assign(user, { left: left - 1, at: now });
-    user.untold += 1;
-    this.#users.delete(uid);
-    this.#users.set(uid, user);
-    if (this.#users.size > MAX_USERS) this.#forgetOldest();
-    this.#tellIfDue(uid, user, now);
+    const { key } = tenant;
+    const known = this.#attempts.get(key);
+    const attempts = known ?? { tenant, left: AT_ONCE, at: now, unreported: 0, reportedAt: -Infinity };
+    const left = this.#leftOf(attempts);
+    // One that was not looked up costs nothing: it says nothing to who sent it.
+    if (left >= 1) Object.assign(attempts, { left: left - 1, at: now });
+    attempts.unreported += 1;
+    this.#attempts.delete(key);
+    this.#attempts.set(key, attempts);
+    if (this.#attempts.size > MAX_TENANTS) this.#removeOldest();
+    this.#reportIfDue(attempts, now);
     this.#timer ??= this.#later();
   }
 
-  /** Tells what is due and forgets who is idle. Happens by itself every 10 s while anybody is remembered. */
+  /** Reports what is due and forgets idle tenants. The timer calls it every 10 s while any is remembered. */
   look(): void {
     const now = this.#now();
-    for (const [uid, user] of this.#users) {
-      this.#tellIfDue(uid, user, now);
-      const toldLately = now - user.toldAt < NOTE_MS;
-      if (user.untold === 0 && !toldLately && this.#leftOf(user) >= AT_ONCE) this.#users.delete(uid);
+    for (const [key, attempts] of this.#attempts) {
+      this.#reportIfDue(attempts, now);
+      const reportedLately = now - attempts.reportedAt < NOTE_MS;
+      if (attempts.unreported === 0 && !reportedLately && this.#leftOf(attempts) >= AT_ONCE) {
+        this.#attempts.delete(key);
+      }
     }
     clearTimeout(this.#timer);
-    this.#timer = this.#users.size > 0 ? this.#later() : undefined;
+    this.#timer = this.#attempts.size > 0 ? this.#later() : undefined;
+  }
+
+  /** The daemon ends: no timer is left. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #later(): NodeJS.Timeout {
     return setTimeout(() => this.look(), LOOK_MS).unref();
   }
 
-  #leftOf({ left, at }: User): number {
+  #leftOf({ left, at }: Attempts): number {
     return Math.min(AT_ONCE, left + (this.#now() - at) / ONE_MORE_MS);
   }
 
-  #tellIfDue(uid: number, user: User, now: number): void {
-    if (user.untold === 0 || now - user.toldAt < NOTE_MS) return;
-    this.#note(wrongOnes(uid, user));
-    Object.assign(user, { untold: 0, toldAt: now });
+  #reportIfDue(attempts: Attempts, now: number): void {
+    if (attempts.unreported === 0 || now - attempts.reportedAt < NOTE_MS) return;
+    this.#note(reportOf(attempts));
+    Object.assign(attempts, { unreported: 0, reportedAt: now });
   }
 
-  /** What it was not told of is told now: it is forgotten otherwise. */
-  #forgetOldest(): void {
-    for (const [uid, user] of this.#users) {
-      this.#users.delete(uid);
-      if (user.untold > 0) this.#note(wrongOnes(uid, user));
+  /** What was not reported is reported now, since it is forgotten otherwise. */
+  #removeOldest(): void {
+    for (const [key, attempts] of this.#attempts) {
+      this.#attempts.delete(key);
+      if (attempts.unreported > 0) this.#note(reportOf(attempts));
       return;
     }
   }
 }
 
-const wrongOnes = (uid: number, { untold }: User): string =>
-  `user ${uid} brought tickets that are not good: ${untold}`;
+const reportOf = ({ tenant, unreported }: Attempts): string =>
+  `user ${tenant.name} brought tickets that are not good: ${unreported}`;

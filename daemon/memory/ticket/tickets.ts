@@ -1,100 +1,240 @@
 /**
- * The tickets that can be used, by the hash of their secret, by their id and by their allocation.
+ * Tickets: each is the right to claim one allocation, for any process that has its secret.
  *
- * Whoever brings a secret is told TICKET_INVALID, in the same words, for one that never was, is used up, expired,
- * revoked or for somebody else, and for one whose allocation is gone: nothing can be learned from it. Each of these
- * counts as a wrong guess (guesses.ts). Those that can no longer be used are dropped: used up and revoked ones and
- * those of an allocation that ends at once, expired ones within a second, by one timer for all.
+ * The secret is 128 random bits as text. The daemon stores only its SHA-256, which is enough to recognise it:
+ * nobody can try 2^128 secrets, so nothing slower is needed. The ticket's id is random too and does not
+ * depend on the secret.
+ *
+ * A use is taken before a claim begins and given back when the claim fails. So as many claims as there are
+ * uses can be under way, and a ticket whose last use is taken ends only when that claim has succeeded.
+ *
+ * A secret that never was, or whose ticket is used up, expired, revoked, for another user, or of an
+ * allocation that was freed, is refused with the same TICKET_INVALID, in the same words: nothing can be
+ * learned from it. Each such attempt is counted (failed-attempts.ts). Tickets that can no longer be used are
+ * dropped: used up and revoked ones and those of a freed allocation at once, expired ones within a second, by
+ * one timer for all.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  type AccessName,
+  accessToWire,
+  type Decoded,
+  type KindName,
+  kindToWire,
+  timestamp,
+  VkmemError,
+} from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
+import { shownUid, type Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
 import { FailedTicketAttempts } from './failed-attempts.js';
-import { hashOf, newSecret, Ticket, type TicketOrigin, type TicketTerms } from './ticket.js';
 
-/** Takes one ticket from the maker's quota; what it returns gives it back. @throws VkmemError QUOTA_EXCEEDED. */
-export type TakeFromQuota = (identity: Identity) => () => void;
+/** Identifies a secret that is found in a log or a repository. */
+const PREFIX = 'vkt_';
+const SECRET_BYTES = 16;
+const SECRET = new RegExp(`^${PREFIX}[A-Za-z0-9_-]{22}$`);
 
-/** Is told of each ticket that is made, used or given a use back, and of its end. */
+const newSecret = (): string => PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
+
+/** The hash that is stored of a secret; undefined for text that cannot be one, however long it is. */
+function hashOf(secret: string): string | undefined {
+  return SECRET.test(secret) ? createHash('sha256').update(secret).digest('base64url') : undefined;
+}
+
+export interface TicketTerms {
+  readonly allocation: Allocation;
+  /** What may be claimed with it: these kinds, with this access at most. */
+  readonly kinds: readonly KindName[];
+  readonly access: AccessName;
+  readonly uses: number;
+  readonly validMs: number;
+  /** The only user who may use it; undefined for anybody. */
+  readonly forUid: number | undefined;
+}
+
+/** Of a ticket that outlived its daemon. */
+interface TicketOrigin {
+  readonly id: string;
+  readonly usesLeft: number;
+}
+
+/** What was written down of a ticket that outlived its daemon. */
+export interface StoredTicket extends TicketOrigin {
+  readonly hash: string;
+  readonly tenant: Tenant;
+  /** Milliseconds since 1970. */
+  readonly expiryDate: number;
+}
+
+export class Ticket {
+  readonly id: string;
+  readonly terms: TicketTerms;
+  readonly hash: string;
+  /** Whose process made it. */
+  readonly tenant: Tenant;
+  /** By a clock that nobody sets: setting the date makes no ticket longer or shorter. */
+  readonly expiresAt: number;
+  /** The same as a date when it is made, for people and for the next start. In milliseconds since 1970. */
+  readonly expiryDate: number;
+  #usesLeft: number;
+  #underWay = 0;
+
+  /** @param now milliseconds of the clock that nobody sets. @param date milliseconds since 1970. */
+  constructor(
+    terms: TicketTerms,
+    hash: string,
+    tenant: Tenant,
+    now: number,
+    date: number,
+    origin: TicketOrigin = { id: randomUUID(), usesLeft: terms.uses },
+  ) {
+    this.id = origin.id;
+    this.terms = terms;
+    this.hash = hash;
+    this.tenant = tenant;
+    this.expiresAt = now + terms.validMs;
+    this.expiryDate = date + terms.validMs;
+    this.#usesLeft = origin.usesLeft;
+  }
+
+  /** Whether it could be used now. */
+  usable(now: number): boolean {
+    return this.#usesLeft > 0 && now < this.expiresAt && this.terms.allocation.state === 'LIVE';
+  }
+
+  isFor({ uid }: Identity): boolean {
+    return this.terms.forUid === undefined || this.terms.forUid === uid;
+  }
+
+  get usesLeft(): number {
+    return this.#usesLeft;
+  }
+
+  /** Whether its last use was taken, and no claim is under way that could give one back. */
+  get usedUp(): boolean {
+    return this.#usesLeft === 0 && this.#underWay === 0;
+  }
+
+  /**
+   * Runs a claim with one use of it, which is given back where the claim fails.
+   * @param changed called at both.
+   */
+  async use<T>(claim: () => Promise<T>, changed: () => void): Promise<T> {
+    this.#usesLeft -= 1;
+    this.#underWay += 1;
+    // Before the claim: in a crash it is better to lose a use than to have it twice.
+    changed();
+    try {
+      return await claim();
+    } catch (failure) {
+      this.#usesLeft += 1;
+      changed();
+      throw failure;
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  /** The ticket as the contract describes it. */
+  describe(): Decoded<'Ticket'> {
+    const { allocation, kinds, access, forUid } = this.terms;
+    return {
+      id: this.id,
+      allocationId: allocation.id,
+      kinds: kinds.map(kindToWire),
+      access: accessToWire(access),
+      usesLeft: this.#usesLeft,
+      expiresAt: timestamp(this.expiryDate),
+      ...(forUid !== undefined && { forUid }),
+      ownerUid: shownUid(this.tenant),
+    };
+  }
+}
+
+/**
+ * Counts one ticket for the maker's tenant, until what it returns is disposed.
+ * @throws VkmemError QUOTA_EXCEEDED.
+ */
+export type TakeFromQuota = (maker: Identity) => Disposable;
+
+/** Records each ticket that is made, used or given a use back, and its end. */
 export interface TicketJournal {
   ticketChanged(ticket: Ticket): void;
   ticketEnded(ticket: Ticket): void;
 }
 
-/** What is known of one that outlived its daemon. */
-export interface KeptTicket extends TicketOrigin {
-  readonly hash: string;
-  readonly ownerUid: number;
-  /** Milliseconds since 1970. */
-  readonly expiryDate: number;
-}
+const NO_JOURNAL: TicketJournal = { ticketChanged() {}, ticketEnded() {} };
 
-const NO_BOOK: TicketJournal = { ticketChanged() {}, ticketEnded() {} };
-
-/** Between two looks for expired ones, at least and at most. */
-const SHORTEST_MS = 1000;
-const LONGEST_MS = 3_600_000;
+/** Between two looks for expired ones. */
+const MIN_LOOK_MS = 1000;
+const MAX_LOOK_MS = 3_600_000;
 
 interface Clocks {
-  /** Milliseconds of one that never goes back, and that nobody sets. */
+  /** Milliseconds of a clock that never goes back and that nobody sets. */
   readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly date: () => number;
-  readonly guesses?: FailedTicketAttempts;
+  readonly attempts?: FailedTicketAttempts;
 }
 
 const CLOCKS: Clocks = { now: () => performance.now(), date: Date.now };
 
+/** A ticket, and its place in the quota of its tenant. */
+interface Listed {
+  readonly ticket: Ticket;
+  readonly counted: Disposable;
+}
+
+/** The tickets that can be used, by the hash of their secret, by their id and by their allocation. */
 export class Tickets {
-  /** Each with what gives it back to its maker's quota. */
-  readonly #byId = new Map<string, { readonly ticket: Ticket; readonly giveBack: () => void }>();
+  readonly #byId = new Map<string, Listed>();
   readonly #byHash = new Map<string, Ticket>();
   readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
-  readonly #guesses: FailedTicketAttempts;
+  readonly #attempts: FailedTicketAttempts;
   readonly #take: TakeFromQuota;
-  readonly #book: TicketJournal;
+  readonly #journal: TicketJournal;
   readonly #now: () => number;
   readonly #date: () => number;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
 
-  /** @param note tells an operator of wrong guesses. */
-  constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS, book = NO_BOOK) {
+  /** @param note reports failed attempts to an operator. */
+  constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS, journal = NO_JOURNAL) {
     this.#take = take;
-    this.#book = book;
-    this.#guesses = clocks.guesses ?? new FailedTicketAttempts(note);
+    this.#journal = journal;
+    this.#attempts = clocks.attempts ?? new FailedTicketAttempts(note);
     this.#now = clocks.now;
     this.#date = clocks.date;
   }
 
-  /** How many there are, expired ones that were not dropped yet among them. */
+  /** How many there are, expired ones that are not dropped yet included. */
   get size(): number {
     return this.#byId.size;
   }
 
   /**
-   * Makes a ticket. Its secret is returned, and known to nobody else.
+   * Makes a ticket. Its secret is returned, and not stored.
    * @throws VkmemError QUOTA_EXCEEDED.
    */
   create(maker: Identity, terms: TicketTerms): { secret: string; ticket: Ticket } {
-    const giveBack = this.#take(maker);
+    const counted = this.#take(maker);
     const secret = newSecret();
-    const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.uid, this.#now(), this.#date());
-    this.#add(ticket, giveBack);
-    this.#book.ticketChanged(ticket);
+    const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.tenant, this.#now(), this.#date());
+    this.#add(ticket, counted);
+    this.#journal.ticketChanged(ticket);
     return { secret, ticket };
   }
 
-  /** One that outlived its daemon, until the date when it was to expire. */
-  restore(terms: Omit<TicketTerms, 'validMs'>, kept: KeptTicket, giveBack: () => void): void {
+  /** Adds one that outlived its daemon, until the date when it was to expire. @param counted taken over. */
+  restore(terms: Omit<TicketTerms, 'validMs'>, stored: StoredTicket, counted: Disposable): void {
     const date = this.#date();
-    const left = { ...terms, validMs: Math.max(0, kept.expiryDate - date) };
-    this.#add(new Ticket(left, kept.hash, kept.ownerUid, this.#now(), date, kept), giveBack);
+    const left = { ...terms, validMs: Math.max(0, stored.expiryDate - date) };
+    this.#add(new Ticket(left, stored.hash, stored.tenant, this.#now(), date, stored), counted);
   }
 
-  #add(ticket: Ticket, giveBack: () => void): void {
+  #add(ticket: Ticket, counted: Disposable): void {
     const { allocation } = ticket.terms;
-    this.#byId.set(ticket.id, { ticket, giveBack });
+    this.#byId.set(ticket.id, { ticket, counted });
     this.#byHash.set(ticket.hash, ticket);
     const siblings = this.#byAllocation.get(allocation) ?? new Set();
     this.#byAllocation.set(allocation, siblings.add(ticket));
@@ -103,11 +243,11 @@ export class Tickets {
 
   /**
    * Runs a claim with one use of the ticket that has this secret.
-   * @throws VkmemError TICKET_INVALID, with retry_after_ms in its metadata where the user brought too many that are not
-   *   good; whatever the claim fails with.
+   * @throws VkmemError TICKET_INVALID, with retry_after_ms in its metadata where the tenant made too many
+   *   failed attempts; and as the claim fails.
    */
   async redeem<T>(secret: string, identity: Identity, claim: (ticket: Ticket) => Promise<T>): Promise<T> {
-    const ticket = this.guessed(identity, () => {
+    const ticket = this.attempt(identity, () => {
       const hash = hashOf(secret);
       const known = hash === undefined ? undefined : this.#byHash.get(hash);
       return known?.usable(this.#now()) && known.isFor(identity) ? known : undefined;
@@ -117,7 +257,7 @@ export class Tickets {
         async () => claim(ticket),
         () => {
           // It may have been revoked meanwhile.
-          if (this.byId(ticket.id) === ticket) this.#book.ticketChanged(ticket);
+          if (this.byId(ticket.id) === ticket) this.#journal.ticketChanged(ticket);
         },
       );
     } finally {
@@ -126,14 +266,14 @@ export class Tickets {
   }
 
   /**
-   * Looks a secret up, of whatever it is, unless the user brought too many that are not good.
+   * Looks a secret of any kind up, unless the tenant made too many failed attempts.
    * @throws VkmemError TICKET_INVALID, as redeem().
    */
-  guessed<T>({ uid }: Identity, find: () => T | undefined): T {
-    const wait = this.#guesses.waitOf(uid);
+  attempt<T>({ tenant }: Identity, find: () => T | undefined): T {
+    const wait = this.#attempts.waitOf(tenant);
     const found = wait > 0 ? undefined : find();
     if (found !== undefined) return found;
-    this.#guesses.count(uid);
+    this.#attempts.count(tenant);
     throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
   }
 
@@ -147,24 +287,24 @@ export class Tickets {
     return this.#byId.get(id)?.ticket;
   }
 
-  /** Whether a claim with it that had to wait may go on. @throws VkmemError TICKET_INVALID. */
-  requireStanding(ticket: Ticket): void {
+  /** For a claim that had to wait. @throws VkmemError TICKET_INVALID where the ticket has ended meanwhile. */
+  requireValid(ticket: Ticket): void {
     if (this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
     throw new VkmemError('TICKET_INVALID');
   }
 
-  /** The ticket cannot be used any more; a claim under way goes on. Does nothing the second time. */
+  /** The ticket cannot be used any more; a claim under way continues. Does nothing the second time. */
   end(ticket: Ticket): void {
-    const held = this.#byId.get(ticket.id);
-    if (!held) return;
+    const listed = this.#byId.get(ticket.id);
+    if (!listed) return;
     this.#byId.delete(ticket.id);
     this.#byHash.delete(ticket.hash);
     const { allocation } = ticket.terms;
     const siblings = this.#byAllocation.get(allocation);
     siblings?.delete(ticket);
     if (siblings?.size === 0) this.#byAllocation.delete(allocation);
-    held.giveBack();
-    this.#book.ticketEnded(ticket);
+    listed.counted[Symbol.dispose]();
+    this.#journal.ticketEnded(ticket);
     if (this.#byId.size === 0) this.#rest();
   }
 
@@ -173,7 +313,7 @@ export class Tickets {
     for (const ticket of this.#byAllocation.get(allocation) ?? []) this.end(ticket);
   }
 
-  /** Drops those that have expired. Happens by itself. */
+  /** Drops those that have expired. The timer calls it. */
   expire(): void {
     this.#rest();
     const now = this.#now();
@@ -185,9 +325,15 @@ export class Tickets {
     if (earliest < Infinity) this.#lookAt(earliest);
   }
 
+  /** The daemon ends: no timer is left. Those that there are stay as they are in the journal. */
+  [Symbol.dispose](): void {
+    this.#rest();
+    this.#attempts[Symbol.dispose]();
+  }
+
   #lookAt(expiry: number): void {
     const now = this.#now();
-    const at = Math.min(Math.max(expiry, now + SHORTEST_MS), now + LONGEST_MS);
+    const at = Math.min(Math.max(expiry, now + MIN_LOOK_MS), now + MAX_LOOK_MS);
     if (at >= this.#dueAt) return;
     clearTimeout(this.#timer);
     this.#dueAt = at;

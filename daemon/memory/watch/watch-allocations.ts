@@ -1,16 +1,26 @@
 /**
- * Watching allocations: every event, in order, to everybody who watches and may see the allocation at that moment.
+ * Watching allocations: every event, in order, to everybody who watches and may see the allocation at that
+ * moment.
  *
- * The domain's events are listened to while anybody watches (allocation-events.ts), and described once for all. What
- * waits for whom, and what becomes of one who does not take it, is in watcher.ts. A watcher whose call named a session
- * ends with that session.
+ * The daemon's events are listened to while anybody watches (allocation/events.ts), and described once for
+ * all. What waits for each watcher, and how one that does not take it ends, is in watcher.ts. A watcher whose
+ * call named a session ends with that session.
  */
-import { accessToWire, type Decoded, kindToWire, timestamp, VkmemError } from '@vkmemd/proto';
+import {
+  ACCESS_ON_WIRE,
+  type Decoded,
+  DisposableStack,
+  KINDS_ON_WIRE,
+  timestamp,
+  VkmemError,
+} from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
-import { type AllocationEvent, onAllocationEvent } from '../allocation/events.js';
-import type { Domain } from '../domain.js';
+import type { AllocationEvent, AllocationEvents } from '../allocation/events.js';
+import type { Registry } from '../allocation/registry.js';
+import type { Authority } from '../authority.js';
+import { onEvent } from '../event-channel.js';
 import type { Caller } from '../session/caller.js';
-import { onSessionEnd } from '../session/events.js';
+import type { SessionEvents } from '../session/events.js';
 import type { Session } from '../session/session.js';
 import { type WatchEvent, Watcher, WatchingUser } from './watcher.js';
 
@@ -18,14 +28,21 @@ type Message = Decoded<'WatchAllocationsResponse'>;
 
 const MAX_WATCHERS = 64;
 
-export class AllocationWatch {
-  readonly #domain: Domain;
-  readonly #users = new Map<number, WatchingUser>();
-  /** While anybody watches: what ends the listening. */
-  #listening: (() => void)[] = [];
+interface Collaborators {
+  readonly authority: Pick<Authority, 'may'>;
+  readonly registry: Pick<Registry, 'visibleTo'>;
+  readonly allocationEvents: AllocationEvents;
+  readonly sessionEvents: SessionEvents;
+}
 
-  constructor(domain: Domain) {
-    this.#domain = domain;
+export class AllocationWatch {
+  readonly #with: Collaborators;
+  readonly #users = new Map<string, WatchingUser>();
+  /** While anybody watches. */
+  #listening: Disposable | undefined;
+
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
   }
 
   /** How many watch. */
@@ -34,13 +51,13 @@ export class AllocationWatch {
   }
 
   /**
-   * What becomes of the allocations that the caller may see, until the signal is aborted.
+   * The events of the allocations that the caller may see, until the signal is aborted.
    * @param existing whether it begins with those that exist.
-   * @throws VkmemError UNAVAILABLE where the user has MAX_WATCHERS already, or this one fell behind; SESSION_INVALID
-   *   when the caller's session has ended; the signal's reason when that is aborted.
+   * @throws VkmemError UNAVAILABLE where the user has MAX_WATCHERS already, or this one fell behind;
+   *   SESSION_INVALID when the caller's session has ended; the signal's reason when that is aborted.
    */
   async *follow(caller: Caller, existing: boolean, signal: AbortSignal): AsyncGenerator<Message, never> {
-    const watcher = this.#join(caller, existing);
+    const watcher = this.#add(caller, existing);
     const wake = () => watcher.wake();
     signal.addEventListener('abort', wake);
     try {
@@ -49,22 +66,22 @@ export class AllocationWatch {
       }
     } finally {
       signal.removeEventListener('abort', wake);
-      this.#leave(watcher);
+      this.#remove(watcher);
     }
   }
 
   async #next(watcher: Watcher, signal: AbortSignal): Promise<WatchEvent> {
     for (;;) {
       signal.throwIfAborted();
-      const told = this.#existing(watcher) ?? watcher.take();
-      if (told) return told;
+      const next = this.#existing(watcher) ?? watcher.nextEvent();
+      if (next) return next;
       await watcher.woken();
     }
   }
 
   #existing(watcher: Watcher): WatchEvent | undefined {
     for (;;) {
-      const allocation = watcher.takeExisting();
+      const allocation = watcher.nextExisting();
       if (!allocation) return undefined;
       if (this.#sees(watcher, allocation)) {
         return describe({ event: 'CREATED', at: Date.now(), allocation });
@@ -72,57 +89,67 @@ export class AllocationWatch {
     }
   }
 
-  #join(caller: Caller, existing: boolean): Watcher {
+  #add(caller: Caller, existing: boolean): Watcher {
     const { identity, session } = caller;
-    const user = this.#users.get(identity.uid) ?? new WatchingUser();
+    const user = this.#users.get(identity.tenant.key) ?? new WatchingUser();
     if (user.watchers.size >= MAX_WATCHERS) {
-      throw new VkmemError('UNAVAILABLE', `User ${identity.uid} watches ${MAX_WATCHERS} times already.`);
+      throw new VkmemError(
+        'UNAVAILABLE',
+        `User ${identity.tenant.name} watches ${MAX_WATCHERS} times already.`,
+      );
     }
     if (session?.ended) throw sessionEnded();
-    const seen = existing ? this.#domain.registry.visibleTo(identity) : [];
+    const seen = existing ? this.#with.registry.visibleTo(identity) : [];
     const watcher = new Watcher(caller, user, seen);
-    this.#users.set(identity.uid, user);
+    this.#users.set(identity.tenant.key, user);
     user.watchers.add(watcher);
-    if (this.#listening.length === 0) {
-      this.#listening = [
-        onAllocationEvent((event) => this.#tell(event)),
-        onSessionEnd(({ session }) => this.#endOf(session)),
-      ];
-    }
+    this.#listening ??= this.#listen();
     return watcher;
   }
 
-  #leave(watcher: Watcher): void {
+  #listen(): Disposable {
+    const { allocationEvents, sessionEvents } = this.#with;
+    const listening = new DisposableStack();
+    listening.use(onEvent(allocationEvents, (event) => this.#dispatch(event)));
+    listening.use(
+      onEvent(sessionEvents, ({ event, session }) => {
+        if (event === 'ENDED') this.#endOf(session);
+      }),
+    );
+    return listening;
+  }
+
+  #remove(watcher: Watcher): void {
     const { user, identity } = watcher;
-    watcher.forget();
+    watcher.clear();
     user.watchers.delete(watcher);
-    if (user.watchers.size === 0) this.#users.delete(identity.uid);
+    if (user.watchers.size === 0) this.#users.delete(identity.tenant.key);
     if (this.#users.size > 0) return;
-    for (const stop of this.#listening.splice(0)) stop();
+    this.#listening?.[Symbol.dispose]();
+    this.#listening = undefined;
   }
 
   #sees({ identity }: Watcher, { terms }: Allocation): boolean {
-    return this.#domain.authority.may(identity, 'see', terms);
+    return this.#with.authority.may(identity, 'see', terms);
   }
 
-  #tell(event: AllocationEvent): void {
-    if (event.domain !== this.#domain) return;
+  #dispatch(event: AllocationEvent): void {
     const { allocation } = event;
-    let told: WatchEvent | undefined;
+    let described: WatchEvent | undefined;
     for (const { watchers } of this.#users.values()) {
       for (const watcher of watchers) {
         if (watcher.awaits(allocation)) {
           if (event.event === 'FREED') watcher.skip(allocation);
         } else if (this.#sees(watcher, allocation)) {
-          told ??= describe(event);
-          watcher.push(told);
+          described ??= describe(event);
+          watcher.push(described);
         }
       }
     }
   }
 
   #endOf(session: Session): void {
-    for (const watcher of this.#users.get(session.identity.uid)?.watchers ?? []) {
+    for (const watcher of this.#users.get(session.identity.tenant.key)?.watchers ?? []) {
       if (watcher.session === session) watcher.end(sessionEnded());
     }
   }
@@ -130,27 +157,14 @@ export class AllocationWatch {
 
 const sessionEnded = (): VkmemError => new VkmemError('SESSION_INVALID', 'The session has ended.');
 
-function describe({ event, at, allocation, given }: Omit<AllocationEvent, 'domain'>): WatchEvent {
+function describe({ event, at, allocation, grant }: AllocationEvent): WatchEvent {
   return {
     event: `ALLOCATION_EVENT_${event}`,
     at: timestamp(at),
     allocation: allocation.describe(),
-    grantId: given?.grant.id ?? 0n,
-    sessionId: given?.grant.session.id ?? 0n,
-    kind: given ? kindToWire(given.grant.kind) : 'KIND_UNSPECIFIED',
-    access: given ? accessToWire(given.access) : 'ACCESS_UNSPECIFIED',
+    grantId: grant?.id ?? 0n,
+    sessionId: grant?.session.id ?? 0n,
+    kind: grant ? KINDS_ON_WIRE[grant.kind] : 'KIND_UNSPECIFIED',
+    access: grant ? ACCESS_ON_WIRE[grant.access] : 'ACCESS_UNSPECIFIED',
   };
-}
-
-/**
- * Use case: watch allocations. Like watching the budget it answers again and again, until the signal is aborted.
- * @throws VkmemError as AllocationWatch.follow.
- */
-export function watchAllocations(
-  domain: Domain,
-  caller: Caller,
-  request: Decoded<'WatchAllocationsRequest'>,
-  signal: AbortSignal,
-): AsyncIterable<Message> {
-  return domain.allocationWatch.follow(caller, request.includeExisting, signal);
 }

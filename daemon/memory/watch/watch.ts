@@ -1,23 +1,25 @@
 /**
- * Watching the budget: one question to the driver for everybody who watches, asked again and again as long as
- * anybody does.
+ * Watching the budget: one query of the driver for all watchers, repeated as long as there are any.
  *
- * A watcher is told the state of the moment at once, and from then on whenever it is another one, at most 10 times a
- * second. It takes the latest state when it is ready for one: what came and went while it was busy is never told, so
- * nothing piles up, however slow it is. A question that takes long delays the next one; two never run side by side.
+ * A watcher gets the present state at once, and from then on each state that differs, at most 10 times a
+ * second. It gets the latest state when it is ready for one; states in between are skipped, so nothing is
+ * queued, however slow it is. A query that takes long delays the next one; two never run at the same time.
  *
- * Limits: a change is seen within a tick, and within two by a watcher who has just come; one that is undone within a
- * tick is not seen. Watchers are few (MAX_WATCHERS a user): comparing states costs nothing that matters.
+ * Limits: a change is seen within a tick, and within two by a watcher who has just come; one that is undone
+ * within a tick is not seen. Watchers are few (MAX_WATCHERS a user): comparing states costs nothing that
+ * matters.
  */
 import { EventEmitter, once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import type { Domain } from '../domain.js';
+import type { Tenant } from '../../policy/tenant.js';
 import type { Caller } from '../session/caller.js';
 
 export type BudgetReport = Decoded<'WatchBudgetResponse'>;
 
-/** Between two messages to a watcher: 10 of them take no less than a second, even if each timer is 1 ms early. */
+/**
+ * Between two messages to a watcher: 10 of them take no less than a second, even if each timer is 1 ms early.
+ */
 const TICK_MS = 101;
 const MAX_WATCHERS = 64;
 
@@ -26,7 +28,7 @@ export class BudgetWatch {
   /** 'tick' when a question has been answered, 'error' when it could not be asked. */
   readonly #ticks = new EventEmitter().setMaxListeners(0);
   /** How many each user has. */
-  readonly #watchers = new Map<number, number>();
+  readonly #watchers = new Map<string, number>();
   #looking: Promise<BudgetReport> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -51,36 +53,36 @@ export class BudgetWatch {
    *   session has ended; the signal's reason when that is aborted.
    */
   async *follow({ identity, session }: Caller, signal: AbortSignal): AsyncGenerator<BudgetReport, never> {
-    this.#join(identity.uid);
+    this.#add(identity.tenant);
     try {
       let latest = await this.#ask();
       const soonest = performance.now() + TICK_MS - 1;
       for (;;) {
         signal.throwIfAborted();
-        const told = latest;
-        yield told;
+        const last = latest;
+        yield last;
         do {
           latest = await this.#tick(signal);
           if (session?.ended) throw new VkmemError('SESSION_INVALID', 'The session has ended.');
-        } while (performance.now() < soonest || isDeepStrictEqual(latest, told));
+        } while (performance.now() < soonest || isDeepStrictEqual(latest, last));
       }
     } finally {
-      this.#leave(identity.uid);
+      this.#remove(identity.tenant);
     }
   }
 
-  #join(uid: number): void {
-    const watchers = this.#watchers.get(uid) ?? 0;
+  #add({ key, name }: Tenant): void {
+    const watchers = this.#watchers.get(key) ?? 0;
     if (watchers >= MAX_WATCHERS) {
-      throw new VkmemError('UNAVAILABLE', `User ${uid} watches the budget ${watchers} times already.`);
+      throw new VkmemError('UNAVAILABLE', `User ${name} watches the budget ${watchers} times already.`);
     }
-    this.#watchers.set(uid, watchers + 1);
+    this.#watchers.set(key, watchers + 1);
   }
 
-  #leave(uid: number): void {
-    const watchers = (this.#watchers.get(uid) ?? 0) - 1;
-    if (watchers > 0) this.#watchers.set(uid, watchers);
-    else this.#watchers.delete(uid);
+  #remove({ key }: Tenant): void {
+    const watchers = (this.#watchers.get(key) ?? 0) - 1;
+    if (watchers > 0) this.#watchers.set(key, watchers);
+    else this.#watchers.delete(key);
     if (this.#watchers.size > 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -90,7 +92,7 @@ export class BudgetWatch {
   #ask(): Promise<BudgetReport> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
-      if (this.#watchers.size > 0) this.#timer ??= setTimeout(() => this.#tell(), TICK_MS);
+      if (this.#watchers.size > 0) this.#timer ??= setTimeout(() => this.#emit(), TICK_MS);
     });
     return this.#looking;
   }
@@ -105,25 +107,12 @@ export class BudgetWatch {
     }
   }
 
-  async #tell(): Promise<void> {
+  async #emit(): Promise<void> {
     this.#timer = undefined;
-    const [event, told] = await this.#ask().then(
+    const [event, last] = await this.#ask().then(
       (report) => ['tick', report],
       (failure) => ['error', failure],
     );
-    if (this.#ticks.listenerCount(event) > 0) this.#ticks.emit(event, told);
+    if (this.#ticks.listenerCount(event) > 0) this.#ticks.emit(event, last);
   }
-}
-
-/**
- * Use case: watch the budget. Unlike the others it answers again and again, until the signal is aborted.
- * @throws VkmemError as BudgetWatch.follow.
- */
-export function watchBudget(
-  domain: Domain,
-  caller: Caller,
-  _request: Decoded<'WatchBudgetRequest'>,
-  signal: AbortSignal,
-): AsyncIterable<BudgetReport> {
-  return domain.budgetWatch.follow(caller, signal);
 }

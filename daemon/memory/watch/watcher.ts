@@ -1,13 +1,14 @@
 /**
  * One watcher of allocations: what waits for it, and how much that may be.
  *
- * Each has a queue of its own. One that does not take what waits delays nobody: when its queue is full it is thrown
- * away, and the watcher is told so in place of the next event. Those of one user have a limit together as well, beyond
- * which the one that is furthest behind ends. A watcher that was ended can begin anew, with what exists then.
+ * Each has a queue of its own. A slow watcher delays no other: when its queue is full it is discarded, and
+ * the watcher ends with a fault in place of the next event. All watchers of one user have a limit together as
+ * well, beyond which the one that is furthest behind ends. A client can watch again then, and gets what
+ * exists.
  *
- * What existed when it came is not queued: the watcher keeps references, and each is described when its turn comes.
- * What happens to an allocation before that is in its description, and not told; if it is gone by then, nothing is. From
- * its CREATED on, every event follows.
+ * Allocations that existed when the watch began are not queued: the watcher holds references, and each is
+ * described when its turn comes. Events of such an allocation before that are not sent, since its description
+ * includes them; if it was freed by then, it is skipped. From its CREATED on, every event follows.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
@@ -32,7 +33,7 @@ export class Watcher {
   readonly identity: Identity;
   readonly session: Session | undefined;
   readonly user: WatchingUser;
-  /** What existed when it came, and was not told of yet. */
+  /** Allocations that existed when it began, and were not sent yet. */
   readonly #existing: Set<Allocation>;
   readonly #nextExisting: Iterator<Allocation>;
   #waiting: WatchEvent[] = [];
@@ -48,25 +49,25 @@ export class Watcher {
   }
 
   /** The next of those that existed; from now on its events follow. */
-  takeExisting(): Allocation | undefined {
+  nextExisting(): Allocation | undefined {
     const { done, value } = this.#nextExisting.next();
     if (done) return undefined;
     this.#existing.delete(value);
     return value;
   }
 
-  /** Whether it will be told of the allocation as one that exists: what becomes of it until then needs no message. */
+  /** Whether the allocation is still to be sent as one that exists: its events until then are not sent. */
   awaits(allocation: Allocation): boolean {
     return this.#existing.has(allocation);
   }
 
-  /** The allocation is gone: it need not be told of. */
+  /** The allocation was freed: it is not sent. */
   skip(allocation: Allocation): void {
     this.#existing.delete(allocation);
   }
 
-  /** Puts an event where it waits, or ends whoever is too far behind. */
-  push(told: WatchEvent): void {
+  /** Queues an event, or ends the watcher that is too far behind. */
+  push(event: WatchEvent): void {
     if (this.#waiting.length >= MAX_WAITING) this.#fallBehind();
     if (this.user.waiting >= MAX_WAITING_OF_USER) {
       const slower = (one: Watcher, other: Watcher) =>
@@ -74,27 +75,28 @@ export class Watcher {
       [...this.user.watchers].reduce(slower, this).#fallBehind();
     }
     if (this.#fault) return;
-    this.#waiting.push(told);
+    this.#waiting.push(event);
     this.user.waiting += 1;
     this.#wake();
   }
 
-  /** The oldest that waits. @throws VkmemError what it was ended with. */
-  take(): WatchEvent | undefined {
+  /** Removes and returns the oldest event in the queue. @throws VkmemError what it was ended with. */
+  nextEvent(): WatchEvent | undefined {
     if (this.#fault) throw this.#fault;
-    const told = this.#waiting.shift();
-    if (told) this.user.waiting -= 1;
-    return told;
+    const event = this.#waiting.shift();
+    if (event) this.user.waiting -= 1;
+    return event;
   }
 
-  /** Forgets what waits; whoever takes the next gets the fault. */
+  /** Ends it with a fault, which the next nextEvent() throws. */
   end(fault: VkmemError): void {
     this.#fault ??= fault;
-    this.forget();
+    this.clear();
     this.#wake();
   }
 
-  forget(): void {
+  /** Discards what waits. */
+  clear(): void {
     this.user.waiting -= this.#waiting.length;
     this.#waiting = [];
     this.#existing.clear();
@@ -104,7 +106,7 @@ export class Watcher {
     this.#wake();
   }
 
-  /** Resolves when there may be something to take. */
+  /** Resolves when there may be an event. */
   woken(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;

@@ -9,7 +9,6 @@
         "commands.cc",
         "device.cc",
         "device_object.cc",
-        "device_questions.cc",
         "device_threads.cc",
         "external.cc",
         "host_mapping.cc",

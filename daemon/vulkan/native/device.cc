@@ -108,7 +108,7 @@ Status Device::Create(uint64_t window) {
 }
 
 Device::~Device() {
-  // Nothing can be running: whoever submits holds a reference until its fence has been waited for.
+  // Nothing can be running: every submission holds a reference until its fence was waited for.
   if (handle_ != VK_NULL_HANDLE && fn.DestroyDevice != nullptr) fn.DestroyDevice(handle_, nullptr);
 }
 
@@ -161,7 +161,7 @@ VkResult Device::WaitIdle() {
   std::lock_guard<std::mutex> lock(queue_mutex_);
   for (auto pause = std::chrono::milliseconds(1);; pause = std::min(pause * 2, kLongestPause)) {
     const VkResult idle = fn.QueueWaitIdle(queue_);
-    // On a lost device nothing runs any more (spec, Lost Device). Out of memory, it says nothing.
+    // On a lost device nothing runs (spec, Lost Device). Out of memory, the result means nothing.
     if (idle == VK_SUCCESS || idle == VK_ERROR_DEVICE_LOST) return idle;
     std::this_thread::sleep_for(pause);
   }

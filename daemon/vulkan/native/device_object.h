@@ -1,7 +1,7 @@
-// The JavaScript object VulkanDevice: an open device and what can be made on it.
+// The JavaScript object VulkanDevice: an open device, its queries and its memories.
 //
-// Model: a thin face. Every method reads its arguments, then hands the core's blocking function to a pool
-// thread and returns a promise. destroy() lets go of the device; memories made from it stay valid and keep
+// Model: a thin binding. Every method reads its arguments, then hands the core's blocking function to a pool
+// thread and returns a promise. destroy() releases the device; memories made from it stay valid and keep
 // the VkDevice alive until the last is freed.
 // Limits: which memory type or handle type makes sense is for the caller to know (../memory-types.ts).
 // JavaScript (bytes are bigint, bits and indices number; fds stay the caller's):

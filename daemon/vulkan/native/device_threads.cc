@@ -23,7 +23,7 @@ void* DeviceThreads::OnThread(void* self) {
 bool DeviceThreads::Queue(std::unique_ptr<Job> job) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (stopping_) return false;
-  if (idle_ < queued_.size() + 1 && threads_.size() < kMost) {
+  if (idle_ < queued_.size() + 1 && threads_.size() < kMaxThreads) {
     // Where the system gives no more threads, those that there are do the work.
     pthread_t made;
     if (pthread_create(&made, nullptr, OnThread, this) == 0) threads_.push_back(made);

@@ -1,11 +1,11 @@
 // The threads that call the driver, so that the event loop never waits for it.
 //
 // Model: a job runs on one of these threads, then finishes on the loop's. Threads are made as they are
-// needed, up to kMost, and end with the environment, which waits for the jobs that have begun; what has not
-// begun is dropped. While jobs are out, the environment's loop is kept running. Why not libuv's pool: its
+// needed, up to kMaxThreads, and end with the environment, which waits for the jobs that have begun; what has
+// not begun is dropped. While jobs are out, the environment's loop is kept running. Why not libuv's pool: its
 // threads end after the process's exit handlers have run. A driver that left something with them (NVIDIA's
 // 580.159 does) is by then taken apart, and the process dies of SIGSEGV after it has done everything. These
-// end before the instance goes. And a slow allocation holds up nobody's file system.
+// end before the instance goes. And a slow allocation delays no file system call.
 #pragma once
 
 #include <napi.h>
@@ -40,7 +40,7 @@ class DeviceThreads {
   bool Queue(std::unique_ptr<Job> job);
 
  private:
-  static constexpr size_t kMost = 16;
+  static constexpr size_t kMaxThreads = 16;
 
   static void OnEnvironmentEnd(void* self);
   static void* OnThread(void* self);

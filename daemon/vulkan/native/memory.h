@@ -4,7 +4,7 @@
 // or imported from an fd of a driver's (OPAQUE_FD, DMA_BUF). It may be dedicated to a buffer or an image,
 // which is made with it, bound at offset 0 and kept as long. It holds its device. Free() waits until
 // nothing uses the memory, then destroys the resource, frees the memory and unmaps the memfd; it may be
-// called twice. The destructor frees what nobody freed, so a forgotten object costs a blocking call at
+// called twice. The destructor frees what was not freed, so a forgotten object costs a blocking call at
 // garbage collection but never leaks. Whoever uses the handle holds a Use, which keeps Free() waiting.
 // Limits: dedicated memory has exactly the size of its resource's requirements
 // (VUID-VkMemoryDedicatedAllocateInfo-image-02964, -buffer-02965). Freeing gives bytes back only once no
@@ -96,7 +96,7 @@ class Memory {
   // Likewise; null unless the memory is dedicated.
   const Resource* resource() const { return resource_.get(); }
 
-  // The mapping that was imported, which whoever holds it keeps beyond Free(); null for all other memory.
+  // The imported mapping; a holder of this pointer keeps it beyond Free(). Null for all other memory.
   // Not while Free() may run.
   std::shared_ptr<HostMapping> mapping() const { return mapping_; }
 

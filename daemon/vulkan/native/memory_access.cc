@@ -1,6 +1,6 @@
 // What leaves a device memory, and vkMapMemory: see memory.h.
 //
-// Limits: a memory object can be mapped once at a time, so whoever maps it has it alone.
+// Limits: a memory object can be mapped once at a time, so each mapping is exclusive.
 #include <algorithm>
 #include <bit>
 #include <cerrno>

@@ -2,7 +2,7 @@
 //
 // Model: the object holds the core until free() hands it to a device thread. Afterwards it is empty and every
 // method refuses it. detach() is free() but for the mapping of an imported memfd, which stays here until it
-// is imported again (importHost) and free() lets go of it. Made only by the methods of VulkanDevice; `new
+// is imported again (importHost) and free() releases it. Made only by the methods of VulkanDevice; `new
 // VulkanMemory()` from JavaScript throws. Limits: memory that is collected without free() is freed on the
 // event loop's thread, which blocks it. JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType):
 // Promise<fd>, remoteAddress(handleType): Promise<bigint>, read(offset, size): Promise<ArrayBuffer>,

@@ -1,4 +1,4 @@
-// Resources from JavaScript and what is told about them: see resource_js.h and args.h.
+// Resources from JavaScript, and what is reported about them: see resource_js.h and args.h.
 #include "resource_js.h"
 
 #include <string>

@@ -52,7 +52,7 @@ class Task final : public DeviceThreads::Job {
   std::optional<Result> outcome_;
 };
 
-// A promise that is rejected already, for what can be told without any work.
+// A promise that is already rejected, for failures that need no work to find.
 inline Napi::Value Reject(Napi::Env env, const Failure& failure) {
   auto deferred = Napi::Promise::Deferred::New(env);
   deferred.Reject(failure.ToError(env));

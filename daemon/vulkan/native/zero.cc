@@ -15,7 +15,7 @@ namespace {
 struct Reach {
   // Bytes from the beginning on: a multiple of 4, as vkCmdFillBuffer wants.
   uint64_t filled = 0;
-  // Bytes that belong to somebody: the memory's, or those of the buffer that it is dedicated to.
+  // The bytes in use: the memory's, or those of the buffer that it is dedicated to.
   uint64_t owned = 0;
   // Why it is not all of them.
   std::string reason;
@@ -44,7 +44,7 @@ Outcome<Reach> ReachOf(const Memory& memory) {
 
 Status Zero(std::shared_ptr<Memory> memory) {
   if (memory->dedicated.has_value() && std::holds_alternative<ImageInfo>(*memory->dedicated)) {
-    // What lies between texels is nobody's to clear, but may be another's to read: raw, through an export.
+    // A clear does not reach the bytes between texels, which an importer may read through an export.
     if (memory->mappable()) {
       Status zeroed = memory->ZeroMapped(0);
       if (!zeroed.ok()) return zeroed;

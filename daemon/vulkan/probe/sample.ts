@@ -1,12 +1,12 @@
 /**
- * Small memories that a probe makes, and what it can see of them.
+ * Small memories that probes allocate, and how a probe reads their bytes.
  *
- * A HostSample is a memfd imported by the device, seen as a client would see it: through a mapping of the memfd
- * reopened, not through the mapping that the driver imported. A VisibleSample is memory of the driver's own, read by
- * vkMapMemory, for devices without host import. Both are disposed of by `await using`.
+ * A HostSample is a memfd imported by the device, seen as a client would see it: through a mapping of the
+ * memfd reopened, not through the mapping that the driver imported. A VisibleSample is memory of the driver's
+ * own, read with vkMapMemory, for devices without host import. Both are freed by `await using`.
  */
-import { mapFd, type OwnedFd, reopenMemfd, VkmemError } from '@vkmemd/proto';
-import { type Abilities, typeFor } from '../abilities.js';
+import { AsyncDisposableStack, type Mapping, mapFd, reopenMemfd, VkmemError } from '@vkmemd/proto';
+import { type DriverCapabilities, typeFor } from '../capabilities.js';
 import { native } from '../errors.js';
 import type { HandleFile } from '../foreign-handle.js';
 import { allocateMappable } from '../mappable.js';
@@ -17,12 +17,14 @@ import { sized, TRANSFER } from '../resource.js';
 export interface ProbeSubject {
   readonly device: NativeDevice;
   readonly info: DeviceInfo;
-  readonly abilities: Abilities;
-  /** Bytes of each memory that a probe makes. */
+  readonly driver: DriverCapabilities;
+  /** Bytes of each memory that a probe allocates. */
   readonly size: bigint;
-  /** The handle types, as bits, whose memory the driver wants dedicated to a buffer (DEDICATED_ONLY). */
+  /**
+   * The handle types, as bits, for which the driver requires memory dedicated to a buffer (DEDICATED_ONLY).
+   */
   readonly dedicatedOnly: number;
-  /** Memory types of the probes' memories; undefined where there is none that serves. */
+  /** Memory types of the probes' memories; undefined where no type fits. */
   readonly types: {
     readonly opaqueFd: number | undefined;
     readonly dmaBuf: number | undefined;
@@ -30,7 +32,7 @@ export interface ProbeSubject {
     readonly memfd: number | undefined;
     readonly rdma: number | undefined;
   };
-  /** Set once device and memfd were seen to share their bytes: samples are memfds from then on. */
+  /** Set once the memfd probe succeeds: samples are memfds from then on. */
   memfdWorks: boolean;
   /** Set once an opaque fd was exported: what kind of file it is. */
   opaqueFile: HandleFile | undefined;
@@ -52,50 +54,49 @@ export function equalWords(a: ArrayBuffer, b: ArrayBuffer): boolean {
   return Buffer.from(a).equals(Buffer.from(b));
 }
 
-/** What memory of a handle type must be dedicated to, where the driver wants it to be. */
+/** The buffer that memory of the handle types must be dedicated to, where the driver requires one. */
 export function dedicationOf(subject: ProbeSubject, handleTypes: number): NativeResource | undefined {
   return (subject.dedicatedOnly & handleTypes) === 0 ? undefined : sized(TRANSFER, subject.size);
 }
 
-/** A device that is full when the daemon starts still does what its driver says. */
-export function whenFull(error: unknown): undefined {
+/** Handles a failed allocation: a device that is full when the daemon starts may still support the kind. */
+export function undefinedIfFull(error: unknown): undefined {
   if (!(error instanceof VkmemError) || error.code !== 'DEVICE_OUT_OF_MEMORY') throw error;
+}
+
+/** Frees a probe's memory, for a DisposableStack. @throws VkmemError as the driver fails. */
+export function free(memory: NativeMemory): Promise<void> {
+  return native(memory.free());
 }
 
 /** A memfd imported by the device, and a mapping of it as a client's. */
 export class HostSample implements Sample {
   readonly memory: NativeMemory;
-  readonly #memfd: OwnedFd;
-  readonly #mapping: ReturnType<typeof mapFd>;
+  readonly #mapping: Mapping;
+  readonly #held: AsyncDisposableStack;
 
-  private constructor(memory: NativeMemory, memfd: OwnedFd, mapping: ReturnType<typeof mapFd>) {
+  /** @param held Taken: everything that the sample disposes of. */
+  private constructor(memory: NativeMemory, mapping: Mapping, held: AsyncDisposableStack) {
     this.memory = memory;
-    this.#memfd = memfd;
     this.#mapping = mapping;
+    this.#held = held;
   }
 
   /**
-   * @param handleTypes that it is made exportable as, beside.
-   * @throws VkmemError as the kernel or the driver fails; nothing is kept then.
+   * @param handleTypes That the memory is also exportable as.
+   * @throws VkmemError as the kernel or the driver fails; nothing stays allocated then.
    */
   static async make(subject: ProbeSubject, handleTypes: number): Promise<HostSample> {
     const { device, size } = subject;
     const memoryTypeIndex = subject.types.memfd ?? 0;
     const plan = { size, memoryTypeIndex, handleTypes };
+    await using held = new AsyncDisposableStack();
     const { memory, memfd } = await allocateMappable(device, plan, 'vkmemd-probe');
-    try {
-      const client = reopenMemfd(memfd, 'rw', 'probe:MAPPABLE');
-      try {
-        const mapping = mapFd(client, { offset: 0n, length: Number(size), access: 'rw' });
-        return new HostSample(memory, memfd, mapping);
-      } finally {
-        client.close();
-      }
-    } catch (error) {
-      memfd.close();
-      await native(memory.free());
-      throw error;
-    }
+    held.adopt(memory, free);
+    held.use(memfd);
+    using client = reopenMemfd(memfd, 'rw', 'probe:MAPPABLE');
+    const mapping = held.use(mapFd(client, { offset: 0n, length: Number(size), access: 'rw' }));
+    return new HostSample(memory, mapping, held.move());
   }
 
   get bytes(): ArrayBuffer {
@@ -106,10 +107,8 @@ export class HostSample implements Sample {
     return words(this.bytes).every((word) => word === pattern);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#mapping.unmap();
-    this.#memfd.close();
-    await native(this.memory.free());
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#held.disposeAsync();
   }
 }
 
@@ -125,15 +124,17 @@ class VisibleSample implements Sample {
     return words(await native(this.memory.read(0n, this.memory.size))).every((word) => word === pattern);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await native(this.memory.free());
+  [Symbol.asyncDispose](): Promise<void> {
+    return free(this.memory);
   }
 }
 
-/** Memory that the device can copy into and this process can read; undefined when there is none. */
+/**
+ * Memory that the device can copy into and this process can read; undefined where no memory type allows it.
+ */
 export async function readable(subject: ProbeSubject): Promise<Sample | undefined> {
-  const { device, info, size, abilities, memfdWorks } = subject;
+  const { device, info, size, driver, memfdWorks } = subject;
   if (memfdWorks) return HostSample.make(subject, 0);
-  const index = typeFor(info, ['MAPPABLE'], abilities.transferBits);
+  const index = typeFor(info, ['MAPPABLE'], driver.transferBits);
   return index === undefined ? undefined : new VisibleSample(await native(device.allocate(size, index, 0)));
 }

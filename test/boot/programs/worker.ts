@@ -179,8 +179,8 @@ class Worker {
         this.#lostAt = undefined;
         return answer;
       } catch (failure) {
-        const again = failure instanceof VkmemError && failure.code === 'UNAVAILABLE';
-        if (!again || failure.metadata.retryable !== 'true') throw failure;
+        const second = failure instanceof VkmemError && failure.code === 'UNAVAILABLE';
+        if (!second || failure.metadata.retryable !== 'true') throw failure;
       }
     }
   }

@@ -8,7 +8,7 @@ import { refusalOf, wordOf } from '../stage.js';
 export const shutOut: Behaviour<{ says: string; times: number }> = {
   name: 'shut-out',
   weight: 10,
-  needs: ['stranger'],
+  needs: ['refused'],
   plan: (random) => ({
     says: random.pick(['hello', 'nothing', 'a request', 'list', 'budget', 'devices', 'quota']),
     times: random.pick([1, 1, 5]),

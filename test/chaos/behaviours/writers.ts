@@ -1,6 +1,6 @@
 /**
  * NAMED memory that one session at a time may write: several processes of a user want it, wait for it, give it back, hang
- * up on it, free it, are killed with it mapped. Whoever has the right must see nobody else's word in it meanwhile.
+ * up on it, free it, are killed with it mapped. The holder of the lock must see nobody else's word in it meanwhile.
  */
 import { type Mapping, mapFd } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';
@@ -14,7 +14,7 @@ async function watch({ buffer }: Mapping, forMs: number): Promise<void> {
   const words = new Uint32Array(buffer);
   const [mine] = words;
   for (const end = Date.now() + forMs; Date.now() < end; await rest(2)) {
-    if (words[0] !== mine) throw new Breach('somebody wrote while another had the right to');
+    if (words[0] !== mine) throw new Breach('somebody wrote while another had the lock');
   }
 }
 
@@ -68,7 +68,7 @@ export const writers: Behaviour<WriterParams> = {
     await watch(mapping, holdMs);
     if (end === 'free') await refusalOf(wire.ask({ free: { allocation: { id: granted.id } } }));
     if (end === 'hang up') {
-      // With the memory mapped, the right must stay with this process until it has gone.
+      // With the memory mapped, the lock must stay with this process until it has exited.
       stage.drop(wire);
       await watch(mapping, holdMs + 100);
     }

@@ -4,12 +4,12 @@
  */
 import { type Action, Breach } from '../behaviour.js';
 import { behaviours } from '../behaviours/index.js';
-import { endUnheard, type FromAttacker, listen, type ToAttacker, tell } from '../messages.js';
+import { endUnheard, type FromAttacker, listen, send, type ToAttacker } from '../messages.js';
 import { streamOf } from '../plan.js';
 import { Random } from '../random.js';
 import { Leftovers, type Scene, Stage, wordFor } from '../stage.js';
 
-const say = (message: FromAttacker): void => tell(process.stdout, message);
+const say = (message: FromAttacker): void => send(process.stdout, message);
 const leftovers = new Leftovers();
 let scene: Scene | undefined;
 let seed = '';

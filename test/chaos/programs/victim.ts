@@ -20,8 +20,8 @@ import {
   listen,
   type Request,
   type Sample,
+  send,
   type ToVictim,
-  tell,
 } from '../messages.js';
 import { Random } from '../random.js';
 import { rest } from '../rest.js';
@@ -32,7 +32,7 @@ const REPORT_MS = 200;
 const EXPECTED = ['DEVICE_OUT_OF_MEMORY', 'TOO_MANY_ALLOCATIONS', 'DEVICE_LOST'];
 
 const [runtimeDir = '', seed = '', name = '', fails = ''] = process.argv.slice(2);
-const say = (message: FromVictim): void => tell(process.stdout, message);
+const say = (message: FromVictim): void => send(process.stdout, message);
 const random = new Random(seed);
 const written = random.fork('frames').bytes(NAMED_BYTES);
 const samples: Sample[] = [];
@@ -95,9 +95,9 @@ async function ownMemory(client: Client): Promise<void> {
   const memory = await timed('allocate', () => client.allocate({ size: bytes.length }));
   check(memory, Buffer.alloc(bytes.length), 'new memory');
   await write(memory, bytes);
-  const again = await timed('claim', () => client.claim({ id: memory.id }));
-  check(again, bytes, 'SESSION memory');
-  await timed('release', () => again.release());
+  const second = await timed('claim', () => client.claim({ id: memory.id }));
+  check(second, bytes, 'SESSION memory');
+  await timed('release', () => second.release());
   check(memory, bytes, 'SESSION memory');
   const { freed } = await timed('free', () => memory.free());
   if (!freed) say({ breach: 'freed memory is still held by somebody' });

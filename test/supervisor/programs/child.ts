@@ -1,12 +1,12 @@
 /**
- * A child of the keeper that does what it is told, in JSON lines on standard input, and says what it did on standard
+ * A child of the supervisor that does what it is told, in JSON lines on standard input, and says what it did on standard
  * output. It begins by saying what it was started with.
  */
 import { readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { createMemfd, DatagramQueue, OwnedFd } from '@vkmemd/proto';
-import { beginAsChild } from 'vkmemd/dist/supervisor/begin.js';
+import { beginAsChild } from 'vkmemd/dist/supervisor/environment.js';
 import { fdStoreCapacity, NotifyFdStore } from 'vkmemd/dist/systemd/fd-store.js';
 
 export interface Order {
@@ -16,7 +16,7 @@ export interface Order {
   readonly thenDie?: boolean;
   readonly remove?: string;
   /** Puts what it was started with again, under this name. */
-  readonly again?: string;
+  readonly restoreAs?: string;
   readonly settle?: boolean;
   readonly notify?: string;
   readonly exit?: number;
@@ -55,7 +55,7 @@ function textOf(fd: OwnedFd): string {
 }
 
 async function memory(text: string): Promise<OwnedFd> {
-  const fd = await createMemfd('kept', 4096n);
+  const fd = await createMemfd('stored', 4096n);
   writeSync(fd.fd, text.padEnd(MAX_TEXT, '.'), 0);
   return fd;
 }
@@ -69,7 +69,7 @@ async function obey(order: Order): Promise<void> {
     for (const fd of fds) fd.close();
   }
   if (order.remove) await store.remove(order.remove);
-  if (order.again) await store.put(order.again, inherited);
+  if (order.restoreAs) await store.put(order.restoreAs, inherited);
   if (order.notify) await queue.send(order.notify);
   if (order.settle) await store.settled();
   if (order.deaf) process.on('SIGTERM', () => say({ heard: 'SIGTERM' }));
@@ -95,10 +95,12 @@ process.on('SIGHUP', () => say({ heard: 'SIGHUP' }));
 say({
   pid: process.pid,
   mine: LISTEN_PID === undefined ? undefined : LISTEN_PID === String(process.pid),
-  kept: names.map((name, at) => [name, textOf(inherited[at] as OwnedFd).replace(/\.+$/, '')]),
+  inherited: names.map((name, at) => [name, textOf(inherited[at] as OwnedFd).replace(/\.+$/, '')]),
   capacity: store.capacity,
   watchdog: WATCHDOG_USEC && [Number(WATCHDOG_USEC), WATCHDOG_PID === String(process.pid)],
-  left: Object.keys(process.env).filter((name) => name.startsWith('VKMEMD_KEEPER')),
+  left: Object.keys(process.env).filter(
+    (name) => name.startsWith('VKMEMD_KEEPER') || name.startsWith('VKMEMD_SUPERVISOR'),
+  ),
 });
 const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {

@@ -10,10 +10,10 @@ import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkme
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks for one allocation.
+ * Requests one allocation.
  * 
- * Without memory_type_index, buffer and image nothing is known of what the memory is for, as in virtualization: then
- * every memory type that the kinds can have is open, and the daemon takes the best.
+ * Without memory_type_index, buffer and image, as in virtualization, every memory type that the kinds allow
+ * is possible, and the daemon chooses the best.
  */
 export interface AllocateRequest {
   /**
@@ -21,7 +21,7 @@ export interface AllocateRequest {
    */
   'sizeBytes'?: (number | string | Long);
   /**
-   * Every kind that this allocation will ever be granted as. At least one.
+   * Every kind that this allocation may be granted as. At least one.
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   /**
@@ -33,7 +33,7 @@ export interface AllocateRequest {
    */
   'name'?: (string);
   /**
-   * Handoff socket only: the kinds, of those above, to be granted in the same reply.
+   * Handoff socket only: the kinds, of those above, to grant in the same answer.
    */
   'grantKinds'?: (_vkmem_v1_Kind)[];
   'access'?: (_vkmem_v1_Access);
@@ -54,13 +54,14 @@ export interface AllocateRequest {
    */
   'sharing'?: (_vkmem_v1_Sharing);
   /**
-   * Whether Publish may be asked for later: MAPPABLE memory over a memfd only. Until it is published, whoever may write
-   * to such a memfd can also seal it against further writers.
+   * Whether Publish is allowed later: for MAPPABLE memory that is a memfd only. Until it is published, every
+   * process that can write to the memfd can also seal it against further writers.
    */
   'publishable'?: (boolean);
   /**
-   * Chosen by the client, at most 64 bytes: where an allocate of the same session with the same id succeeded before,
-   * nothing new is made, and what it made is answered and granted again. For retries after the daemon restarted.
+   * Chosen by the client, at most 64 bytes: if an allocate of the same session with the same id succeeded
+   * before, its allocation is answered and granted again, and nothing new is allocated. For retries after a
+   * restart of the daemon.
    */
   'requestId'?: (string);
   'hints'?: (_vkmem_v1_MemoryHints | null);
@@ -72,10 +73,10 @@ export interface AllocateRequest {
 }
 
 /**
- * Asks for one allocation.
+ * Requests one allocation.
  * 
- * Without memory_type_index, buffer and image nothing is known of what the memory is for, as in virtualization: then
- * every memory type that the kinds can have is open, and the daemon takes the best.
+ * Without memory_type_index, buffer and image, as in virtualization, every memory type that the kinds allow
+ * is possible, and the daemon chooses the best.
  */
 export interface AllocateRequest__Output {
   /**
@@ -83,7 +84,7 @@ export interface AllocateRequest__Output {
    */
   'sizeBytes': (Long);
   /**
-   * Every kind that this allocation will ever be granted as. At least one.
+   * Every kind that this allocation may be granted as. At least one.
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   /**
@@ -95,7 +96,7 @@ export interface AllocateRequest__Output {
    */
   'name': (string);
   /**
-   * Handoff socket only: the kinds, of those above, to be granted in the same reply.
+   * Handoff socket only: the kinds, of those above, to grant in the same answer.
    */
   'grantKinds': (_vkmem_v1_Kind__Output)[];
   'access': (_vkmem_v1_Access__Output);
@@ -116,13 +117,14 @@ export interface AllocateRequest__Output {
    */
   'sharing': (_vkmem_v1_Sharing__Output);
   /**
-   * Whether Publish may be asked for later: MAPPABLE memory over a memfd only. Until it is published, whoever may write
-   * to such a memfd can also seal it against further writers.
+   * Whether Publish is allowed later: for MAPPABLE memory that is a memfd only. Until it is published, every
+   * process that can write to the memfd can also seal it against further writers.
    */
   'publishable': (boolean);
   /**
-   * Chosen by the client, at most 64 bytes: where an allocate of the same session with the same id succeeded before,
-   * nothing new is made, and what it made is answered and granted again. For retries after the daemon restarted.
+   * Chosen by the client, at most 64 bytes: if an allocate of the same session with the same id succeeded
+   * before, its allocation is answered and granted again, and nothing new is allocated. For retries after a
+   * restart of the daemon.
    */
   'requestId': (string);
   'hints': (_vkmem_v1_MemoryHints__Output | null);

@@ -9,6 +9,7 @@ import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescriptio
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
 import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from '../../vkmem/v1/MemoryHints.js';
+import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Output } from '../../vkmem/v1/Tenant.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -16,7 +17,7 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface Allocation {
   /**
-   * Stable for the allocation's life and never used again.
+   * Stable for the allocation's life and never reused.
    */
   'id'?: (string);
   /**
@@ -24,7 +25,7 @@ export interface Allocation {
    */
   'name'?: (string);
   /**
-   * The size of the VkDeviceMemory: what was asked for, rounded up to whole pages.
+   * The size of the VkDeviceMemory: the requested size, rounded up to whole pages.
    */
   'sizeBytes'?: (number | string | Long);
   'kinds'?: (_vkmem_v1_Kind)[];
@@ -42,7 +43,7 @@ export interface Allocation {
    */
   'dedicated'?: (boolean);
   /**
-   * How many grants of it are out.
+   * How many grants of it exist.
    */
   'grants'?: (number);
   'createdAt'?: (_google_protobuf_Timestamp | null);
@@ -63,22 +64,27 @@ export interface Allocation {
   'image'?: (_vkmem_v1_ImageDescription | null);
   'sharing'?: (_vkmem_v1_Sharing);
   /**
-   * Whether it was made to be published some time; whether it was.
+   * Whether it may be published; whether it was.
    */
   'publishable'?: (boolean);
   'published'?: (boolean);
   /**
-   * The session that has the right to write, of SHARING_ONE_WRITER and SHARING_EXCLUSIVE; 0 for none.
+   * The session that holds the write lock of SHARING_ONE_WRITER or SHARING_EXCLUSIVE; 0 for none.
    */
   'writerSessionId'?: (number | string | Long);
   /**
-   * Whether it outlives a restart of the daemon, as long as its owner does; never an end of the daemon for good.
+   * Whether it is persisted: it outlives a restart of the daemon as long as its owner lives, but not the
+   * daemon's final end.
    */
   'kept'?: (boolean);
   /**
-   * As they were asked for.
+   * As requested.
    */
   'hints'?: (_vkmem_v1_MemoryHints | null);
+  /**
+   * Whose it is; owner_uid is its uid, 4294967295 for a tenant that is no user.
+   */
+  'owner'?: (_vkmem_v1_Tenant | null);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
@@ -90,7 +96,7 @@ export interface Allocation {
  */
 export interface Allocation__Output {
   /**
-   * Stable for the allocation's life and never used again.
+   * Stable for the allocation's life and never reused.
    */
   'id': (string);
   /**
@@ -98,7 +104,7 @@ export interface Allocation__Output {
    */
   'name': (string);
   /**
-   * The size of the VkDeviceMemory: what was asked for, rounded up to whole pages.
+   * The size of the VkDeviceMemory: the requested size, rounded up to whole pages.
    */
   'sizeBytes': (Long);
   'kinds': (_vkmem_v1_Kind__Output)[];
@@ -116,7 +122,7 @@ export interface Allocation__Output {
    */
   'dedicated': (boolean);
   /**
-   * How many grants of it are out.
+   * How many grants of it exist.
    */
   'grants': (number);
   'createdAt': (_google_protobuf_Timestamp__Output | null);
@@ -137,22 +143,27 @@ export interface Allocation__Output {
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
   'sharing': (_vkmem_v1_Sharing__Output);
   /**
-   * Whether it was made to be published some time; whether it was.
+   * Whether it may be published; whether it was.
    */
   'publishable': (boolean);
   'published': (boolean);
   /**
-   * The session that has the right to write, of SHARING_ONE_WRITER and SHARING_EXCLUSIVE; 0 for none.
+   * The session that holds the write lock of SHARING_ONE_WRITER or SHARING_EXCLUSIVE; 0 for none.
    */
   'writerSessionId': (Long);
   /**
-   * Whether it outlives a restart of the daemon, as long as its owner does; never an end of the daemon for good.
+   * Whether it is persisted: it outlives a restart of the daemon as long as its owner lives, but not the
+   * daemon's final end.
    */
   'kept': (boolean);
   /**
-   * As they were asked for.
+   * As requested.
    */
   'hints': (_vkmem_v1_MemoryHints__Output | null);
+  /**
+   * Whose it is; owner_uid is its uid, 4294967295 for a tenant that is no user.
+   */
+  'owner': (_vkmem_v1_Tenant__Output | null);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

@@ -7,7 +7,8 @@
 export interface AllocationRef {
   'id'?: (string);
   /**
-   * Looked up among the caller's own allocations; "UID/NAME" names another user's.
+   * Looked up among the caller's own allocations; "KEY/NAME" names another tenant's, by Tenant.key. "UID/NAME" is short
+   * for "uid:UID/NAME".
    */
   'name'?: (string);
   'ref'?: "id"|"name";
@@ -19,7 +20,8 @@ export interface AllocationRef {
 export interface AllocationRef__Output {
   'id'?: (string);
   /**
-   * Looked up among the caller's own allocations; "UID/NAME" names another user's.
+   * Looked up among the caller's own allocations; "KEY/NAME" names another tenant's, by Tenant.key. "UID/NAME" is short
+   * for "uid:UID/NAME".
    */
   'name'?: (string);
   'ref'?: "id"|"name";

@@ -10,7 +10,7 @@ export const BudgetSource = {
    */
   BUDGET_SOURCE_EXT: 'BUDGET_SOURCE_EXT',
   /**
-   * The driver does not say: four fifths of the heap, and the daemon's own account as usage.
+   * The driver reports none: four fifths of the heap, and the daemon's own account as usage.
    */
   BUDGET_SOURCE_ESTIMATED: 'BUDGET_SOURCE_ESTIMATED',
 } as const;
@@ -27,7 +27,7 @@ export type BudgetSource =
   | 'BUDGET_SOURCE_EXT'
   | 1
   /**
-   * The driver does not say: four fifths of the heap, and the daemon's own account as usage.
+   * The driver reports none: four fifths of the heap, and the daemon's own account as usage.
    */
   | 'BUDGET_SOURCE_ESTIMATED'
   | 2

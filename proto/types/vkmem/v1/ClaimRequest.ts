@@ -5,7 +5,7 @@ import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } f
 import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Output } from '../../vkmem/v1/Access.js';
 
 /**
- * Asks for handles of an allocation that exists.
+ * Requests handles of an existing allocation.
  */
 export interface ClaimRequest {
   /**
@@ -13,7 +13,8 @@ export interface ClaimRequest {
    */
   'allocation'?: (_vkmem_v1_AllocationRef | null);
   /**
-   * Each among those the allocation was made for. At least one; with a ticket, none for all that it is for.
+   * Each one that the allocation was requested for. At least one; with a ticket, none for all kinds that it
+   * allows.
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   /**
@@ -21,18 +22,18 @@ export interface ClaimRequest {
    */
   'access'?: (_vkmem_v1_Access);
   /**
-   * The secret of a ticket, which names the allocation and gives the right to claim it.
+   * The secret of a ticket, which names the allocation and allows to claim it.
    */
   'ticket'?: (string);
   /**
-   * How long to wait for the right to write, or to read, where `Allocation.sharing` lets others have it first. In
-   * milliseconds, at most an hour; 0 to be refused at once.
+   * How long to wait for the lock to write or to read, where other sessions hold it (`Allocation.sharing`).
+   * In milliseconds, at most an hour; 0 to be refused at once.
    */
   'waitMs'?: (number);
 }
 
 /**
- * Asks for handles of an allocation that exists.
+ * Requests handles of an existing allocation.
  */
 export interface ClaimRequest__Output {
   /**
@@ -40,7 +41,8 @@ export interface ClaimRequest__Output {
    */
   'allocation': (_vkmem_v1_AllocationRef__Output | null);
   /**
-   * Each among those the allocation was made for. At least one; with a ticket, none for all that it is for.
+   * Each one that the allocation was requested for. At least one; with a ticket, none for all kinds that it
+   * allows.
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   /**
@@ -48,12 +50,12 @@ export interface ClaimRequest__Output {
    */
   'access': (_vkmem_v1_Access__Output);
   /**
-   * The secret of a ticket, which names the allocation and gives the right to claim it.
+   * The secret of a ticket, which names the allocation and allows to claim it.
    */
   'ticket': (string);
   /**
-   * How long to wait for the right to write, or to read, where `Allocation.sharing` lets others have it first. In
-   * milliseconds, at most an hour; 0 to be refused at once.
+   * How long to wait for the lock to write or to read, where other sessions hold it (`Allocation.sharing`).
+   * In milliseconds, at most an hour; 0 to be refused at once.
    */
   'waitMs': (number);
 }

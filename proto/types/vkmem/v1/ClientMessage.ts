@@ -21,7 +21,7 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface ClientMessage {
   /**
-   * Chosen by the client: greater than in every message before it on this connection. Its answer repeats it.
+   * Chosen by the client: greater than in every earlier message on this connection. The answer repeats it.
    */
   'sequence'?: (number | string | Long);
   /**
@@ -50,7 +50,7 @@ export interface ClientMessage {
  */
 export interface ClientMessage__Output {
   /**
-   * Chosen by the client: greater than in every message before it on this connection. Its answer repeats it.
+   * Chosen by the client: greater than in every earlier message on this connection. The answer repeats it.
    */
   'sequence': (Long);
   /**

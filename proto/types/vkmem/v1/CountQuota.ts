@@ -2,7 +2,7 @@
 
 
 /**
- * How many of something one user may have, and has.
+ * A user's limit of a count, and its use.
  */
 export interface CountQuota {
   /**
@@ -15,7 +15,7 @@ export interface CountQuota {
 }
 
 /**
- * How many of something one user may have, and has.
+ * A user's limit of a count, and its use.
  */
 export interface CountQuota__Output {
   /**

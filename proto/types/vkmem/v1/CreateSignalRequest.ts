@@ -2,15 +2,15 @@
 
 
 /**
- * Makes two eventfds, for two sessions to wake each other. The answer carries both: first the one to wait on, then the one
- * to ring. It ends with the session, unless it was opened by then.
+ * Creates two eventfds with which two sessions wake each other. The answer carries both: first the one to
+ * wait on, then the one to signal. The signal ends with the session, unless it was opened before.
  */
 export interface CreateSignalRequest {
 }
 
 /**
- * Makes two eventfds, for two sessions to wake each other. The answer carries both: first the one to wait on, then the one
- * to ring. It ends with the session, unless it was opened by then.
+ * Creates two eventfds with which two sessions wake each other. The answer carries both: first the one to
+ * wait on, then the one to signal. The signal ends with the session, unless it was opened before.
  */
 export interface CreateSignalRequest__Output {
 }

@@ -3,14 +3,14 @@
 
 export interface CreateSignalResponse {
   /**
-   * Good for one OpenSignal, of any user whom the daemon lets connect. To be passed on over a channel that you trust.
+   * Valid for one OpenSignal, by any user who may connect. Pass it on over a trusted channel.
    */
   'secret'?: (string);
 }
 
 export interface CreateSignalResponse__Output {
   /**
-   * Good for one OpenSignal, of any user whom the daemon lets connect. To be passed on over a channel that you trust.
+   * Valid for one OpenSignal, by any user who may connect. Pass it on over a trusted channel.
    */
   'secret': (string);
 }

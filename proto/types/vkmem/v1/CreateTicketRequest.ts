@@ -5,20 +5,21 @@ import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } f
 import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Output } from '../../vkmem/v1/Access.js';
 
 /**
- * Makes a ticket: a secret that lets whoever has it claim one allocation. Only who may use the allocation can.
+ * Creates a ticket: a secret whose holder may claim one allocation. The caller must be allowed to use the
+ * allocation.
  */
 export interface CreateTicketRequest {
   'allocation'?: (_vkmem_v1_AllocationRef | null);
   /**
-   * What may be claimed with it, each among those the allocation was made for; none for all of them.
+   * The kinds that it allows to claim, each one that the allocation was requested for; none for all of them.
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   /**
-   * The most that may be claimed with it. ACCESS_UNSPECIFIED stands for ACCESS_READ_ONLY here.
+   * The maximum access that it allows to claim. ACCESS_UNSPECIFIED stands for ACCESS_READ_ONLY here.
    */
   'access'?: (_vkmem_v1_Access);
   /**
-   * How many claims it is good for; 0 for 1.
+   * How many claims it allows; 0 for 1.
    */
   'uses'?: (number);
   /**
@@ -26,27 +27,28 @@ export interface CreateTicketRequest {
    */
   'validSeconds'?: (number);
   /**
-   * The only user who may use it; unset for anybody whom the daemon lets connect.
+   * The only user who may use it; unset for every user who may connect.
    */
   'forUid'?: (number);
   '_forUid'?: "forUid";
 }
 
 /**
- * Makes a ticket: a secret that lets whoever has it claim one allocation. Only who may use the allocation can.
+ * Creates a ticket: a secret whose holder may claim one allocation. The caller must be allowed to use the
+ * allocation.
  */
 export interface CreateTicketRequest__Output {
   'allocation': (_vkmem_v1_AllocationRef__Output | null);
   /**
-   * What may be claimed with it, each among those the allocation was made for; none for all of them.
+   * The kinds that it allows to claim, each one that the allocation was requested for; none for all of them.
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   /**
-   * The most that may be claimed with it. ACCESS_UNSPECIFIED stands for ACCESS_READ_ONLY here.
+   * The maximum access that it allows to claim. ACCESS_UNSPECIFIED stands for ACCESS_READ_ONLY here.
    */
   'access': (_vkmem_v1_Access__Output);
   /**
-   * How many claims it is good for; 0 for 1.
+   * How many claims it allows; 0 for 1.
    */
   'uses': (number);
   /**
@@ -54,7 +56,7 @@ export interface CreateTicketRequest__Output {
    */
   'validSeconds': (number);
   /**
-   * The only user who may use it; unset for anybody whom the daemon lets connect.
+   * The only user who may use it; unset for every user who may connect.
    */
   'forUid'?: (number);
   '_forUid'?: "forUid";

@@ -4,7 +4,7 @@ import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Ou
 
 export interface CreateTicketResponse {
   /**
-   * The secret, which the daemon does not keep: 128 random bits as text, to be passed on over a channel that you trust.
+   * The secret, which the daemon does not store: 128 random bits as text. Pass it on over a trusted channel.
    */
   'secret'?: (string);
   'ticket'?: (_vkmem_v1_Ticket | null);
@@ -12,7 +12,7 @@ export interface CreateTicketResponse {
 
 export interface CreateTicketResponse__Output {
   /**
-   * The secret, which the daemon does not keep: 128 random bits as text, to be passed on over a channel that you trust.
+   * The secret, which the daemon does not store: 128 random bits as text. Pass it on over a trusted channel.
    */
   'secret': (string);
   'ticket': (_vkmem_v1_Ticket__Output | null);

@@ -26,7 +26,8 @@ export interface Device {
    */
   'maxAllocationCount'?: (number);
   /**
-   * VkPhysicalDeviceMaintenance3Properties::maxMemoryAllocationSize: what the driver promises; more may work.
+   * VkPhysicalDeviceMaintenance3Properties::maxMemoryAllocationSize: the driver guarantees this size; larger
+   * ones may work.
    */
   'maxAllocationSizeBytes'?: (number | string | Long);
 }
@@ -51,7 +52,8 @@ export interface Device__Output {
    */
   'maxAllocationCount': (number);
   /**
-   * VkPhysicalDeviceMaintenance3Properties::maxMemoryAllocationSize: what the driver promises; more may work.
+   * VkPhysicalDeviceMaintenance3Properties::maxMemoryAllocationSize: the driver guarantees this size; larger
+   * ones may work.
    */
   'maxAllocationSizeBytes': (Long);
 }

@@ -3,14 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Ends a session that Entrust began, of the same user: its process has given back what it was given.
+ * Ends a session of the same user that Entrust created: its process has released the grants.
  */
 export interface EndEntrustedRequest {
   'sessionId'?: (number | string | Long);
 }
 
 /**
- * Ends a session that Entrust began, of the same user: its process has given back what it was given.
+ * Ends a session of the same user that Entrust created: its process has released the grants.
  */
 export interface EndEntrustedRequest__Output {
   'sessionId': (Long);

@@ -3,16 +3,16 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Moves grants of the session to a new session, which lasts as long as another process: whoever was given their fds. One
- * fd goes with it, that process's pidfd. The new session counts for the same user.
+ * Moves grants of the session to a new session that lasts as long as another process, to which their fds were
+ * passed. One fd is sent with it, that process's pidfd. The new session is charged to the same user.
  */
 export interface EntrustRequest {
   'grantIds'?: (number | string | Long)[];
 }
 
 /**
- * Moves grants of the session to a new session, which lasts as long as another process: whoever was given their fds. One
- * fd goes with it, that process's pidfd. The new session counts for the same user.
+ * Moves grants of the session to a new session that lasts as long as another process, to which their fds were
+ * passed. One fd is sent with it, that process's pidfd. The new session is charged to the same user.
  */
 export interface EntrustRequest__Output {
   'grantIds': (Long)[];

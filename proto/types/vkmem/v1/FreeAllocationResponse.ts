@@ -4,22 +4,22 @@ import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v
 
 export interface FreeAllocationResponse {
   /**
-   * The allocation as Free left it: draining while somebody still holds it, freed otherwise.
+   * The allocation after the request: draining while anything still holds it, freed otherwise.
    */
   'allocation'?: (_vkmem_v1_Allocation | null);
   /**
-   * Whether nobody held it any more, so that its bytes are free already.
+   * Whether nothing held it, so that its bytes are already free.
    */
   'freed'?: (boolean);
 }
 
 export interface FreeAllocationResponse__Output {
   /**
-   * The allocation as Free left it: draining while somebody still holds it, freed otherwise.
+   * The allocation after the request: draining while anything still holds it, freed otherwise.
    */
   'allocation': (_vkmem_v1_Allocation__Output | null);
   /**
-   * Whether nobody held it any more, so that its bytes are free already.
+   * Whether nothing held it, so that its bytes are already free.
    */
   'freed': (boolean);
 }

@@ -30,7 +30,8 @@ export interface Grant {
    */
   'fdCount'?: (number);
   /**
-   * Where the memory begins in the fd, and how many bytes can be mapped from there. 0 bytes: it cannot be mapped.
+   * Where the memory begins in the fd, and how many bytes can be mapped from there. 0 bytes: it cannot be
+   * mapped.
    */
   'mapOffsetBytes'?: (number | string | Long);
   'mapSizeBytes'?: (number | string | Long);
@@ -61,7 +62,8 @@ export interface Grant {
   'vulkanHandleType'?: (number);
   'grantedAt'?: (_google_protobuf_Timestamp | null);
   /**
-   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns nothing.
+   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns
+   * nothing.
    */
   'remoteAddress'?: (number | string | Long);
   /**
@@ -104,7 +106,8 @@ export interface Grant__Output {
    */
   'fdCount': (number);
   /**
-   * Where the memory begins in the fd, and how many bytes can be mapped from there. 0 bytes: it cannot be mapped.
+   * Where the memory begins in the fd, and how many bytes can be mapped from there. 0 bytes: it cannot be
+   * mapped.
    */
   'mapOffsetBytes': (Long);
   'mapSizeBytes': (Long);
@@ -135,7 +138,8 @@ export interface Grant__Output {
   'vulkanHandleType': (number);
   'grantedAt': (_google_protobuf_Timestamp__Output | null);
   /**
-   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns nothing.
+   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns
+   * nothing.
    */
   'remoteAddress': (Long);
   /**

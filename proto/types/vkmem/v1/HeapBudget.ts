@@ -8,7 +8,7 @@ export interface HeapBudget {
   'heapIndex'?: (number);
   'sizeBytes'?: (number | string | Long);
   /**
-   * What the driver lets the daemon's process use in all, and what it says is used.
+   * The driver's budget for the daemon's process, and the usage that it reports.
    */
   'driverBudgetBytes'?: (number | string | Long);
   'driverUsageBytes'?: (number | string | Long);
@@ -18,7 +18,7 @@ export interface HeapBudget {
    */
   'liveBytes'?: (number | string | Long);
   /**
-   * Freed, but still held by somebody.
+   * Freed, but still held.
    */
   'drainingBytes'?: (number | string | Long);
   /**
@@ -26,12 +26,12 @@ export interface HeapBudget {
    */
   'reservedBytes'?: (number | string | Long);
   /**
-   * What a request can still have, of a user to whom nothing is guaranteed.
+   * What a user without a reservation can still allocate.
    */
   'availableBytes'?: (number | string | Long);
   'pressure'?: (_vkmem_v1_Pressure);
   /**
-   * Kept free for users with a reservation, who do not use it yet.
+   * Reserved for users who do not use their reservation yet.
    */
   'guaranteedBytes'?: (number | string | Long);
 }
@@ -40,7 +40,7 @@ export interface HeapBudget__Output {
   'heapIndex': (number);
   'sizeBytes': (Long);
   /**
-   * What the driver lets the daemon's process use in all, and what it says is used.
+   * The driver's budget for the daemon's process, and the usage that it reports.
    */
   'driverBudgetBytes': (Long);
   'driverUsageBytes': (Long);
@@ -50,7 +50,7 @@ export interface HeapBudget__Output {
    */
   'liveBytes': (Long);
   /**
-   * Freed, but still held by somebody.
+   * Freed, but still held.
    */
   'drainingBytes': (Long);
   /**
@@ -58,12 +58,12 @@ export interface HeapBudget__Output {
    */
   'reservedBytes': (Long);
   /**
-   * What a request can still have, of a user to whom nothing is guaranteed.
+   * What a user without a reservation can still allocate.
    */
   'availableBytes': (Long);
   'pressure': (_vkmem_v1_Pressure__Output);
   /**
-   * Kept free for users with a reservation, who do not use it yet.
+   * Reserved for users who do not use their reservation yet.
    */
   'guaranteedBytes': (Long);
 }

@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What one user may have on one heap; what is unset stays as it is.
+ * One user's limits on one heap; unset fields stay unchanged.
  */
 export interface HeapLimit {
   'heapIndex'?: (number);
@@ -14,7 +14,7 @@ export interface HeapLimit {
 }
 
 /**
- * What one user may have on one heap; what is unset stays as it is.
+ * One user's limits on one heap; unset fields stay unchanged.
  */
 export interface HeapLimit__Output {
   'heapIndex': (number);

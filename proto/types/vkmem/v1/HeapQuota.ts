@@ -8,16 +8,17 @@ import type { Long } from '@grpc/proto-loader';
 export interface HeapQuota {
   'heapIndex'?: (number);
   /**
-   * The most that the user may hold, draining bytes included; unset where only the heap's budget limits it.
+   * The maximum that the user may hold, draining bytes included; unset where only the heap's budget limits
+   * it.
    */
   'limitBytes'?: (number | string | Long);
   'usedBytes'?: (number | string | Long);
   /**
-   * What is used above the limit, which was lowered: nothing is taken back, and nothing more is given.
+   * Use above a limit that was lowered: nothing is revoked, but nothing more can be allocated.
    */
   'overageBytes'?: (number | string | Long);
   /**
-   * Kept for the user, used or not: others cannot have it.
+   * Reserved for the user, used or not: others cannot allocate it.
    */
   'reservedBytes'?: (number | string | Long);
   '_limitBytes'?: "limitBytes";
@@ -29,16 +30,17 @@ export interface HeapQuota {
 export interface HeapQuota__Output {
   'heapIndex': (number);
   /**
-   * The most that the user may hold, draining bytes included; unset where only the heap's budget limits it.
+   * The maximum that the user may hold, draining bytes included; unset where only the heap's budget limits
+   * it.
    */
   'limitBytes'?: (Long);
   'usedBytes': (Long);
   /**
-   * What is used above the limit, which was lowered: nothing is taken back, and nothing more is given.
+   * Use above a limit that was lowered: nothing is revoked, but nothing more can be allocated.
    */
   'overageBytes': (Long);
   /**
-   * Kept for the user, used or not: others cannot have it.
+   * Reserved for the user, used or not: others cannot allocate it.
    */
   'reservedBytes': (Long);
   '_limitBytes'?: "limitBytes";

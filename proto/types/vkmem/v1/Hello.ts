@@ -11,24 +11,26 @@ export interface Hello {
    */
   'protocolVersion'?: (number);
   /**
-   * For people and logs: what the client is. At most 128 bytes.
+   * The client's name, for people and logs. At most 128 bytes.
    */
   'clientName'?: (string);
   /**
-   * The connection was inherited with the session on it: the answer names that session, and sequences begin anew.
+   * The connection was inherited with the session on it: the answer names that session, and sequences start
+   * again.
    */
   'resume'?: (boolean);
   /**
-   * The token of a session that the same process had before the daemon restarted: where the daemon still has that session,
-   * with what it owns and was granted, this connection goes on with it.
+   * The token of a session that the same process had before the daemon restarted: if the daemon has persisted
+   * that session, with its allocations and grants, this connection continues it.
    */
   'sessionToken'?: (string);
   /**
-   * With session_token: the grants that the client has. Others, whose answers never reached it, are taken back.
+   * With session_token: the grants that the client holds. All others, whose answers never reached it, are
+   * dropped.
    */
   'grantIds'?: (number | string | Long)[];
   /**
-   * With session_token, in place of grant_ids, where these do not fit the message: no grant is taken back.
+   * With session_token, instead of grant_ids that do not fit the message: no grant is dropped.
    */
   'keepAllGrants'?: (boolean);
 }
@@ -42,24 +44,26 @@ export interface Hello__Output {
    */
   'protocolVersion': (number);
   /**
-   * For people and logs: what the client is. At most 128 bytes.
+   * The client's name, for people and logs. At most 128 bytes.
    */
   'clientName': (string);
   /**
-   * The connection was inherited with the session on it: the answer names that session, and sequences begin anew.
+   * The connection was inherited with the session on it: the answer names that session, and sequences start
+   * again.
    */
   'resume': (boolean);
   /**
-   * The token of a session that the same process had before the daemon restarted: where the daemon still has that session,
-   * with what it owns and was granted, this connection goes on with it.
+   * The token of a session that the same process had before the daemon restarted: if the daemon has persisted
+   * that session, with its allocations and grants, this connection continues it.
    */
   'sessionToken': (string);
   /**
-   * With session_token: the grants that the client has. Others, whose answers never reached it, are taken back.
+   * With session_token: the grants that the client holds. All others, whose answers never reached it, are
+   * dropped.
    */
   'grantIds': (Long)[];
   /**
-   * With session_token, in place of grant_ids, where these do not fit the message: no grant is taken back.
+   * With session_token, instead of grant_ids that do not fit the message: no grant is dropped.
    */
   'keepAllGrants': (boolean);
 }

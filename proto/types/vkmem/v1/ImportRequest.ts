@@ -7,12 +7,13 @@ import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Makes an allocation of memory that the client has already: one fd travels with the message. Only users whom the
- * daemon's policy names may do so. What is imported is never granted as KIND_MAPPABLE.
+ * Makes an allocation of memory that the client already has: one fd is sent with the message. Only users whom
+ * the policy allows to import may do so. Imported memory is never granted as KIND_MAPPABLE.
  */
 export interface ImportRequest {
   /**
-   * What the fd is: KIND_OPAQUE_FD, KIND_DMA_BUF, or KIND_MAPPABLE for a memfd, sealed against shrinking and growing.
+   * What the fd is: KIND_OPAQUE_FD, KIND_DMA_BUF, or KIND_MAPPABLE for a memfd, sealed against shrinking and
+   * growing.
    */
   'source'?: (_vkmem_v1_Kind);
   /**
@@ -29,7 +30,7 @@ export interface ImportRequest {
   'deviceUuid'?: (Buffer | Uint8Array | string);
   'driverUuid'?: (Buffer | Uint8Array | string);
   /**
-   * Every kind that it will ever be granted as: the source's own, or none, when only the device shall use it.
+   * Every kind that it may be granted as: the source's own, or none, when only the device will use it.
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   'lifetime'?: (_vkmem_v1_Lifetime);
@@ -45,12 +46,13 @@ export interface ImportRequest {
 }
 
 /**
- * Makes an allocation of memory that the client has already: one fd travels with the message. Only users whom the
- * daemon's policy names may do so. What is imported is never granted as KIND_MAPPABLE.
+ * Makes an allocation of memory that the client already has: one fd is sent with the message. Only users whom
+ * the policy allows to import may do so. Imported memory is never granted as KIND_MAPPABLE.
  */
 export interface ImportRequest__Output {
   /**
-   * What the fd is: KIND_OPAQUE_FD, KIND_DMA_BUF, or KIND_MAPPABLE for a memfd, sealed against shrinking and growing.
+   * What the fd is: KIND_OPAQUE_FD, KIND_DMA_BUF, or KIND_MAPPABLE for a memfd, sealed against shrinking and
+   * growing.
    */
   'source': (_vkmem_v1_Kind__Output);
   /**
@@ -67,7 +69,7 @@ export interface ImportRequest__Output {
   'deviceUuid': (Buffer);
   'driverUuid': (Buffer);
   /**
-   * Every kind that it will ever be granted as: the source's own, or none, when only the device shall use it.
+   * Every kind that it may be granted as: the source's own, or none, when only the device will use it.
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   'lifetime': (_vkmem_v1_Lifetime__Output);

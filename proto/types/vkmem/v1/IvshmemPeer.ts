@@ -8,16 +8,17 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface IvshmemPeer {
   /**
-   * What others ring it by, 0 to 65535. Not used again while anybody is connected who saw it leave.
+   * The id by which others interrupt it, 0 to 65535. Not reused while a peer is connected that was notified
+   * of its leaving.
    */
   'id'?: (number);
   'uid'?: (number);
   /**
-   * 0 where the kernel did not say.
+   * 0 where the kernel did not report it.
    */
   'pid'?: (number);
   /**
-   * The session that has its grant.
+   * The session that holds its grant.
    */
   'sessionId'?: (number | string | Long);
   'joinedAt'?: (_google_protobuf_Timestamp | null);
@@ -28,16 +29,17 @@ export interface IvshmemPeer {
  */
 export interface IvshmemPeer__Output {
   /**
-   * What others ring it by, 0 to 65535. Not used again while anybody is connected who saw it leave.
+   * The id by which others interrupt it, 0 to 65535. Not reused while a peer is connected that was notified
+   * of its leaving.
    */
   'id': (number);
   'uid': (number);
   /**
-   * 0 where the kernel did not say.
+   * 0 where the kernel did not report it.
    */
   'pid': (number);
   /**
-   * The session that has its grant.
+   * The session that holds its grant.
    */
   'sessionId': (Long);
   'joinedAt': (_google_protobuf_Timestamp__Output | null);

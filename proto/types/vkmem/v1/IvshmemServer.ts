@@ -5,7 +5,7 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * One allocation that is offered so.
+ * One allocation that is offered to virtual machines.
  */
 export interface IvshmemServer {
   'allocationId'?: (string);
@@ -17,18 +17,18 @@ export interface IvshmemServer {
   'sizeBytes'?: (number | string | Long);
   'vectors'?: (number);
   /**
-   * Where the socket is.
+   * The path of the socket.
    */
   'path'?: (string);
   /**
-   * Who is connected now, by their ids.
+   * The connected peers, by id.
    */
   'peers'?: (_vkmem_v1_IvshmemPeer)[];
   'createdAt'?: (_google_protobuf_Timestamp | null);
 }
 
 /**
- * One allocation that is offered so.
+ * One allocation that is offered to virtual machines.
  */
 export interface IvshmemServer__Output {
   'allocationId': (string);
@@ -40,11 +40,11 @@ export interface IvshmemServer__Output {
   'sizeBytes': (Long);
   'vectors': (number);
   /**
-   * Where the socket is.
+   * The path of the socket.
    */
   'path': (string);
   /**
-   * Who is connected now, by their ids.
+   * The connected peers, by id.
    */
   'peers': (_vkmem_v1_IvshmemPeer__Output)[];
   'createdAt': (_google_protobuf_Timestamp__Output | null);

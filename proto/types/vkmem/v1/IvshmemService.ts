@@ -10,18 +10,18 @@ import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemReq
 import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from '../../vkmem/v1/StopIvshmemResponse.js';
 
 /**
- * Allocations that virtual machines see as QEMU's ivshmem device.
+ * Allocations that are offered to virtual machines as QEMU's ivshmem device.
  */
 export interface IvshmemServiceClient extends grpc.Client {
   /**
-   * What is offered, and who is connected, of the allocations that the caller may see; oldest first.
+   * Lists the offers of allocations that the caller may see, with the connected peers; oldest first.
    */
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * What is offered, and who is connected, of the allocations that the caller may see; oldest first.
+   * Lists the offers of allocations that the caller may see, with the connected peers; oldest first.
    */
   listIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   listIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
@@ -61,11 +61,11 @@ export interface IvshmemServiceClient extends grpc.Client {
 }
 
 /**
- * Allocations that virtual machines see as QEMU's ivshmem device.
+ * Allocations that are offered to virtual machines as QEMU's ivshmem device.
  */
 export interface IvshmemServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * What is offered, and who is connected, of the allocations that the caller may see; oldest first.
+   * Lists the offers of allocations that the caller may see, with the connected peers; oldest first.
    */
   ListIvshmem: grpc.handleUnaryCall<_vkmem_v1_ListIvshmemRequest__Output, _vkmem_v1_ListIvshmemResponse>;
   

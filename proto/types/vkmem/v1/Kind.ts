@@ -10,7 +10,8 @@ export const Kind = {
    */
   KIND_MAPPABLE: 'KIND_MAPPABLE',
   /**
-   * VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT: for Vulkan, CUDA, HIP or Level Zero on the same device and driver.
+   * VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT: for Vulkan, CUDA, HIP or Level Zero on the same device and
+   * driver.
    */
   KIND_OPAQUE_FD: 'KIND_OPAQUE_FD',
   /**
@@ -35,7 +36,8 @@ export type Kind =
   | 'KIND_MAPPABLE'
   | 1
   /**
-   * VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT: for Vulkan, CUDA, HIP or Level Zero on the same device and driver.
+   * VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT: for Vulkan, CUDA, HIP or Level Zero on the same device and
+   * driver.
    */
   | 'KIND_OPAQUE_FD'
   | 2

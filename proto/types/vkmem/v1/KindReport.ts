@@ -7,16 +7,16 @@ export interface KindReport {
   'kind'?: (_vkmem_v1_Kind);
   'rung'?: (_vkmem_v1_Rung);
   /**
-   * The way it works, such as memfd+VK_EXT_external_memory_host; empty where it does not.
+   * The mechanism, such as memfd+VK_EXT_external_memory_host; empty for RUNG_UNSUPPORTED.
    */
   'via'?: (string);
   /**
-   * RUNG_VERIFIED: how it was verified. Otherwise why it is not more.
+   * RUNG_VERIFIED: how it was verified. Otherwise why the rung is not higher.
    */
   'reason'?: (string);
   /**
-   * RUNG_UNSUPPORTED: what is missing: "extension", "feature", "type" (no memory type), "export" (the driver does not
-   * let it be exported or imported), or "works" (the driver offers it, and it was seen not to work).
+   * RUNG_UNSUPPORTED: what is missing: "extension", "feature", "type" (no memory type), "export" (the driver
+   * does not allow to export or import it), or "works" (the driver offers it, but the probe failed).
    */
   'missing'?: (string);
 }
@@ -25,16 +25,16 @@ export interface KindReport__Output {
   'kind': (_vkmem_v1_Kind__Output);
   'rung': (_vkmem_v1_Rung__Output);
   /**
-   * The way it works, such as memfd+VK_EXT_external_memory_host; empty where it does not.
+   * The mechanism, such as memfd+VK_EXT_external_memory_host; empty for RUNG_UNSUPPORTED.
    */
   'via': (string);
   /**
-   * RUNG_VERIFIED: how it was verified. Otherwise why it is not more.
+   * RUNG_VERIFIED: how it was verified. Otherwise why the rung is not higher.
    */
   'reason': (string);
   /**
-   * RUNG_UNSUPPORTED: what is missing: "extension", "feature", "type" (no memory type), "export" (the driver does not
-   * let it be exported or imported), or "works" (the driver offers it, and it was seen not to work).
+   * RUNG_UNSUPPORTED: what is missing: "extension", "feature", "type" (no memory type), "export" (the driver
+   * does not allow to export or import it), or "works" (the driver offers it, but the probe failed).
    */
   'missing': (string);
 }

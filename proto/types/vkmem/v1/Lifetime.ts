@@ -10,7 +10,7 @@ export const Lifetime = {
    */
   LIFETIME_SESSION: 'LIFETIME_SESSION',
   /**
-   * Stays until somebody who may frees it.
+   * Stays until its owner or an operator frees it.
    */
   LIFETIME_NAMED: 'LIFETIME_NAMED',
 } as const;
@@ -27,7 +27,7 @@ export type Lifetime =
   | 'LIFETIME_SESSION'
   | 1
   /**
-   * Stays until somebody who may frees it.
+   * Stays until its owner or an operator frees it.
    */
   | 'LIFETIME_NAMED'
   | 2

@@ -11,22 +11,22 @@ export interface MemoryHints {
    */
   'powerOfTwo'?: (boolean);
   /**
-   * size_bytes is rounded up to a multiple of it, and the memory begins at a multiple of it in its fd. A power of two, at
-   * most 1 GiB; 0 for whole pages.
+   * size_bytes is rounded up to a multiple of it, and the memory begins at a multiple of it in its fd. A
+   * power of two, at most 1 GiB; 0 for whole pages.
    */
   'alignmentBytes'?: (number | string | Long);
   /**
-   * Every page is there when the request is answered.
+   * Every page is in memory when the request is answered.
    */
   'prefault'?: (boolean);
   /**
-   * The pages are huge pages of so many bytes (MFD_HUGETLB), which the host must have set aside; size_bytes is rounded up
-   * to whole ones. 0 for the system's own pages.
+   * The pages are huge pages of so many bytes (MFD_HUGETLB), which the host must have reserved; size_bytes is
+   * rounded up to whole huge pages. 0 for pages of the system's own size.
    */
   'hugePageBytes'?: (number | string | Long);
   /**
-   * Whoever has an fd of it can open it anew through /proc, for writing too, as QEMU's memory-backend-file does: what was
-   * granted read-only is so by its holder's word alone then.
+   * Every holder of an fd can reopen the memory through /proc, for writing too, as QEMU's memory-backend-file
+   * does: a read-only grant is then advisory.
    */
   'reopenable'?: (boolean);
 }
@@ -40,22 +40,22 @@ export interface MemoryHints__Output {
    */
   'powerOfTwo': (boolean);
   /**
-   * size_bytes is rounded up to a multiple of it, and the memory begins at a multiple of it in its fd. A power of two, at
-   * most 1 GiB; 0 for whole pages.
+   * size_bytes is rounded up to a multiple of it, and the memory begins at a multiple of it in its fd. A
+   * power of two, at most 1 GiB; 0 for whole pages.
    */
   'alignmentBytes': (Long);
   /**
-   * Every page is there when the request is answered.
+   * Every page is in memory when the request is answered.
    */
   'prefault': (boolean);
   /**
-   * The pages are huge pages of so many bytes (MFD_HUGETLB), which the host must have set aside; size_bytes is rounded up
-   * to whole ones. 0 for the system's own pages.
+   * The pages are huge pages of so many bytes (MFD_HUGETLB), which the host must have reserved; size_bytes is
+   * rounded up to whole huge pages. 0 for pages of the system's own size.
    */
   'hugePageBytes': (Long);
   /**
-   * Whoever has an fd of it can open it anew through /proc, for writing too, as QEMU's memory-backend-file does: what was
-   * granted read-only is so by its holder's word alone then.
+   * Every holder of an fd can reopen the memory through /proc, for writing too, as QEMU's memory-backend-file
+   * does: a read-only grant is then advisory.
    */
   'reopenable': (boolean);
 }

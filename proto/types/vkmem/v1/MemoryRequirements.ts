@@ -3,13 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What the driver asks of memory for a buffer or an image (VkMemoryRequirements, VkMemoryDedicatedRequirements).
+ * What the driver requires of memory for a buffer or an image (VkMemoryRequirements,
+ * VkMemoryDedicatedRequirements).
  */
 export interface MemoryRequirements {
   'sizeBytes'?: (number | string | Long);
   'alignmentBytes'?: (number | string | Long);
   /**
-   * Bit N: memory type N will do.
+   * Bit N: memory type N is possible.
    */
   'memoryTypeBits'?: (number);
   'prefersDedicated'?: (boolean);
@@ -17,13 +18,14 @@ export interface MemoryRequirements {
 }
 
 /**
- * What the driver asks of memory for a buffer or an image (VkMemoryRequirements, VkMemoryDedicatedRequirements).
+ * What the driver requires of memory for a buffer or an image (VkMemoryRequirements,
+ * VkMemoryDedicatedRequirements).
  */
 export interface MemoryRequirements__Output {
   'sizeBytes': (Long);
   'alignmentBytes': (Long);
   /**
-   * Bit N: memory type N will do.
+   * Bit N: memory type N is possible.
    */
   'memoryTypeBits': (number);
   'prefersDedicated': (boolean);

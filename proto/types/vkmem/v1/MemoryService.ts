@@ -24,7 +24,7 @@ import type { WatchAllocationsRequest as _vkmem_v1_WatchAllocationsRequest, Watc
 import type { WatchAllocationsResponse as _vkmem_v1_WatchAllocationsResponse, WatchAllocationsResponse__Output as _vkmem_v1_WatchAllocationsResponse__Output } from '../../vkmem/v1/WatchAllocationsResponse.js';
 
 /**
- * Allocations, from birth to death, and copies between them.
+ * Allocations and tickets, and copies between allocations.
  */
 export interface MemoryServiceClient extends grpc.Client {
   /**
@@ -43,14 +43,14 @@ export interface MemoryServiceClient extends grpc.Client {
   allocate(argument: _vkmem_v1_AllocateRequest, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Makes a ticket for an allocation that the caller may use.
+   * Creates a ticket for an allocation that the caller may use.
    */
   CreateTicket(argument: _vkmem_v1_CreateTicketRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
   CreateTicket(argument: _vkmem_v1_CreateTicketRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
   CreateTicket(argument: _vkmem_v1_CreateTicketRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
   CreateTicket(argument: _vkmem_v1_CreateTicketRequest, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Makes a ticket for an allocation that the caller may use.
+   * Creates a ticket for an allocation that the caller may use.
    */
   createTicket(argument: _vkmem_v1_CreateTicketRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
   createTicket(argument: _vkmem_v1_CreateTicketRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
@@ -58,14 +58,14 @@ export interface MemoryServiceClient extends grpc.Client {
   createTicket(argument: _vkmem_v1_CreateTicketRequest, callback: grpc.requestCallback<_vkmem_v1_CreateTicketResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Gives an allocation up.
+   * Frees an allocation.
    */
   FreeAllocation(argument: _vkmem_v1_FreeAllocationRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_FreeAllocationResponse__Output>): grpc.ClientUnaryCall;
   FreeAllocation(argument: _vkmem_v1_FreeAllocationRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_FreeAllocationResponse__Output>): grpc.ClientUnaryCall;
   FreeAllocation(argument: _vkmem_v1_FreeAllocationRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_FreeAllocationResponse__Output>): grpc.ClientUnaryCall;
   FreeAllocation(argument: _vkmem_v1_FreeAllocationRequest, callback: grpc.requestCallback<_vkmem_v1_FreeAllocationResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Gives an allocation up.
+   * Frees an allocation.
    */
   freeAllocation(argument: _vkmem_v1_FreeAllocationRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_FreeAllocationResponse__Output>): grpc.ClientUnaryCall;
   freeAllocation(argument: _vkmem_v1_FreeAllocationRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_FreeAllocationResponse__Output>): grpc.ClientUnaryCall;
@@ -133,14 +133,14 @@ export interface MemoryServiceClient extends grpc.Client {
   publish(argument: _vkmem_v1_PublishRequest, callback: grpc.requestCallback<_vkmem_v1_PublishResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Ends a ticket that the caller made, or one for its allocation.
+   * Revokes a ticket that the caller created, or one for its allocation.
    */
   RevokeTicket(argument: _vkmem_v1_RevokeTicketRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_RevokeTicketResponse__Output>): grpc.ClientUnaryCall;
   RevokeTicket(argument: _vkmem_v1_RevokeTicketRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_RevokeTicketResponse__Output>): grpc.ClientUnaryCall;
   RevokeTicket(argument: _vkmem_v1_RevokeTicketRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_RevokeTicketResponse__Output>): grpc.ClientUnaryCall;
   RevokeTicket(argument: _vkmem_v1_RevokeTicketRequest, callback: grpc.requestCallback<_vkmem_v1_RevokeTicketResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Ends a ticket that the caller made, or one for its allocation.
+   * Revokes a ticket that the caller created, or one for its allocation.
    */
   revokeTicket(argument: _vkmem_v1_RevokeTicketRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_RevokeTicketResponse__Output>): grpc.ClientUnaryCall;
   revokeTicket(argument: _vkmem_v1_RevokeTicketRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_RevokeTicketResponse__Output>): grpc.ClientUnaryCall;
@@ -163,12 +163,12 @@ export interface MemoryServiceClient extends grpc.Client {
   transfer(argument: _vkmem_v1_TransferRequest, callback: grpc.requestCallback<_vkmem_v1_TransferResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * What becomes of the allocations that the caller may see, as it happens.
+   * Streams events of the allocations that the caller may see.
    */
   WatchAllocations(argument: _vkmem_v1_WatchAllocationsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchAllocationsResponse__Output>;
   WatchAllocations(argument: _vkmem_v1_WatchAllocationsRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchAllocationsResponse__Output>;
   /**
-   * What becomes of the allocations that the caller may see, as it happens.
+   * Streams events of the allocations that the caller may see.
    */
   watchAllocations(argument: _vkmem_v1_WatchAllocationsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchAllocationsResponse__Output>;
   watchAllocations(argument: _vkmem_v1_WatchAllocationsRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchAllocationsResponse__Output>;
@@ -176,7 +176,7 @@ export interface MemoryServiceClient extends grpc.Client {
 }
 
 /**
- * Allocations, from birth to death, and copies between them.
+ * Allocations and tickets, and copies between allocations.
  */
 export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
@@ -185,12 +185,12 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   Allocate: grpc.handleUnaryCall<_vkmem_v1_AllocateRequest__Output, _vkmem_v1_AllocateResponse>;
   
   /**
-   * Makes a ticket for an allocation that the caller may use.
+   * Creates a ticket for an allocation that the caller may use.
    */
   CreateTicket: grpc.handleUnaryCall<_vkmem_v1_CreateTicketRequest__Output, _vkmem_v1_CreateTicketResponse>;
   
   /**
-   * Gives an allocation up.
+   * Frees an allocation.
    */
   FreeAllocation: grpc.handleUnaryCall<_vkmem_v1_FreeAllocationRequest__Output, _vkmem_v1_FreeAllocationResponse>;
   
@@ -215,7 +215,7 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   Publish: grpc.handleUnaryCall<_vkmem_v1_PublishRequest__Output, _vkmem_v1_PublishResponse>;
   
   /**
-   * Ends a ticket that the caller made, or one for its allocation.
+   * Revokes a ticket that the caller created, or one for its allocation.
    */
   RevokeTicket: grpc.handleUnaryCall<_vkmem_v1_RevokeTicketRequest__Output, _vkmem_v1_RevokeTicketResponse>;
   
@@ -225,7 +225,7 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   Transfer: grpc.handleUnaryCall<_vkmem_v1_TransferRequest__Output, _vkmem_v1_TransferResponse>;
   
   /**
-   * What becomes of the allocations that the caller may see, as it happens.
+   * Streams events of the allocations that the caller may see.
    */
   WatchAllocations: grpc.handleServerStreamingCall<_vkmem_v1_WatchAllocationsRequest__Output, _vkmem_v1_WatchAllocationsResponse>;
   

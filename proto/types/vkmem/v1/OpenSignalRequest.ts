@@ -2,14 +2,14 @@
 
 
 /**
- * Takes the other side: the same two eventfds, in the other order.
+ * Opens the other side of a signal: the same two eventfds, in the opposite order.
  */
 export interface OpenSignalRequest {
   'secret'?: (string);
 }
 
 /**
- * Takes the other side: the same two eventfds, in the other order.
+ * Opens the other side of a signal: the same two eventfds, in the opposite order.
  */
 export interface OpenSignalRequest__Output {
   'secret': (string);

@@ -12,19 +12,19 @@ import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Out
 import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from '../../vkmem/v1/SetQuotaResponse.js';
 
 /**
- * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
- * operators.
+ * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
+ * quotas; the rest is for operators.
  */
 export interface PolicyServiceClient extends grpc.Client {
   /**
-   * What one user may have, and has.
+   * One user's quota, and its use.
    */
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * What one user may have, and has.
+   * One user's quota, and its use.
    */
   getQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   getQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
@@ -32,14 +32,14 @@ export interface PolicyServiceClient extends grpc.Client {
   getQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * The same of every user who has anything, or was given something.
+   * The same for every user who holds something, or whose quota was set.
    */
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The same of every user who has anything, or was given something.
+   * The same for every user who holds something, or whose quota was set.
    */
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
@@ -47,14 +47,16 @@ export interface PolicyServiceClient extends grpc.Client {
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused whole; the old one stays.
+   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused as a whole; the old one
+   * stays in force.
    */
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused whole; the old one stays.
+   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused as a whole; the old one
+   * stays in force.
    */
   reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
@@ -62,14 +64,14 @@ export interface PolicyServiceClient extends grpc.Client {
   reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Changes what one user may have, until the daemon ends.
+   * Changes one user's quota, until the daemon ends.
    */
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Changes what one user may have, until the daemon ends.
+   * Changes one user's quota, until the daemon ends.
    */
   setQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   setQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
@@ -79,27 +81,28 @@ export interface PolicyServiceClient extends grpc.Client {
 }
 
 /**
- * Who may have how much. Everybody may ask for its own quota, and who may see others for everybody's; the rest is for
- * operators.
+ * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
+ * quotas; the rest is for operators.
  */
 export interface PolicyServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * What one user may have, and has.
+   * One user's quota, and its use.
    */
   GetQuota: grpc.handleUnaryCall<_vkmem_v1_GetQuotaRequest__Output, _vkmem_v1_GetQuotaResponse>;
   
   /**
-   * The same of every user who has anything, or was given something.
+   * The same for every user who holds something, or whose quota was set.
    */
   ListQuotas: grpc.handleUnaryCall<_vkmem_v1_ListQuotasRequest__Output, _vkmem_v1_ListQuotasResponse>;
   
   /**
-   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused whole; the old one stays.
+   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused as a whole; the old one
+   * stays in force.
    */
   ReloadPolicy: grpc.handleUnaryCall<_vkmem_v1_ReloadPolicyRequest__Output, _vkmem_v1_ReloadPolicyResponse>;
   
   /**
-   * Changes what one user may have, until the daemon ends.
+   * Changes one user's quota, until the daemon ends.
    */
   SetQuota: grpc.handleUnaryCall<_vkmem_v1_SetQuotaRequest__Output, _vkmem_v1_SetQuotaResponse>;
   

@@ -3,14 +3,14 @@
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from '../../vkmem/v1/AllocationRef.js';
 
 /**
- * Makes an allocation that was made to be published immutable for all later grants.
+ * Makes a publishable allocation immutable for all later grants.
  */
 export interface PublishRequest {
   'allocation'?: (_vkmem_v1_AllocationRef | null);
 }
 
 /**
- * Makes an allocation that was made to be published immutable for all later grants.
+ * Makes a publishable allocation immutable for all later grants.
  */
 export interface PublishRequest__Output {
   'allocation': (_vkmem_v1_AllocationRef__Output | null);

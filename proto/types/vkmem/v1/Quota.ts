@@ -2,13 +2,15 @@
 
 import type { HeapQuota as _vkmem_v1_HeapQuota, HeapQuota__Output as _vkmem_v1_HeapQuota__Output } from '../../vkmem/v1/HeapQuota.js';
 import type { CountQuota as _vkmem_v1_CountQuota, CountQuota__Output as _vkmem_v1_CountQuota__Output } from '../../vkmem/v1/CountQuota.js';
+import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Output } from '../../vkmem/v1/Tenant.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Quota {
   'uid'?: (number);
   /**
-   * Another one after every SetQuota that was applied, and every policy that gives the user something else. What a share
-   * comes to as users come and go, and what rules give to this or that process of the user, changes without it.
+   * Different after every applied SetQuota, and after every policy that changes the user's quota. It does not
+   * change when a share changes as users come and go, nor with what rules give to single processes of the
+   * user.
    */
   'revision'?: (number | string | Long);
   'heaps'?: (_vkmem_v1_HeapQuota)[];
@@ -16,16 +18,21 @@ export interface Quota {
   'sessions'?: (_vkmem_v1_CountQuota | null);
   'tickets'?: (_vkmem_v1_CountQuota | null);
   /**
-   * Whether SetQuota said so; otherwise the policy does.
+   * Whether SetQuota has set it; otherwise it is the policy's.
    */
   'overridden'?: (boolean);
+  /**
+   * Whose it is; uid is its uid, 4294967295 for a tenant that is no user.
+   */
+  'tenant'?: (_vkmem_v1_Tenant | null);
 }
 
 export interface Quota__Output {
   'uid': (number);
   /**
-   * Another one after every SetQuota that was applied, and every policy that gives the user something else. What a share
-   * comes to as users come and go, and what rules give to this or that process of the user, changes without it.
+   * Different after every applied SetQuota, and after every policy that changes the user's quota. It does not
+   * change when a share changes as users come and go, nor with what rules give to single processes of the
+   * user.
    */
   'revision': (Long);
   'heaps': (_vkmem_v1_HeapQuota__Output)[];
@@ -33,7 +40,11 @@ export interface Quota__Output {
   'sessions': (_vkmem_v1_CountQuota__Output | null);
   'tickets': (_vkmem_v1_CountQuota__Output | null);
   /**
-   * Whether SetQuota said so; otherwise the policy does.
+   * Whether SetQuota has set it; otherwise it is the policy's.
    */
   'overridden': (boolean);
+  /**
+   * Whose it is; uid is its uid, 4294967295 for a tenant that is no user.
+   */
+  'tenant': (_vkmem_v1_Tenant__Output | null);
 }

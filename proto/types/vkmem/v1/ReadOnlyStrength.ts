@@ -1,7 +1,7 @@
 // Original file: proto/vkmem/v1/memory.proto
 
 /**
- * Whether the kernel holds a read-only grant to its word.
+ * Whether the kernel enforces that a grant is read-only.
  */
 export const ReadOnlyStrength = {
   /**
@@ -9,17 +9,18 @@ export const ReadOnlyStrength = {
    */
   READ_ONLY_STRENGTH_UNSPECIFIED: 'READ_ONLY_STRENGTH_UNSPECIFIED',
   /**
-   * The handle does not write, and the kernel lets its holder have no other by it: docs/sharing.md.
+   * The handle cannot write, and the kernel does not let its holder open another one through it:
+   * docs/sharing.md.
    */
   READ_ONLY_STRENGTH_ENFORCED: 'READ_ONLY_STRENGTH_ENFORCED',
   /**
-   * The holder is trusted not to write: its handle, or its user id, would let it.
+   * The holder is trusted not to write: its handle, or its user id, would allow it.
    */
   READ_ONLY_STRENGTH_ADVISORY: 'READ_ONLY_STRENGTH_ADVISORY',
 } as const;
 
 /**
- * Whether the kernel holds a read-only grant to its word.
+ * Whether the kernel enforces that a grant is read-only.
  */
 export type ReadOnlyStrength =
   /**
@@ -28,17 +29,18 @@ export type ReadOnlyStrength =
   | 'READ_ONLY_STRENGTH_UNSPECIFIED'
   | 0
   /**
-   * The handle does not write, and the kernel lets its holder have no other by it: docs/sharing.md.
+   * The handle cannot write, and the kernel does not let its holder open another one through it:
+   * docs/sharing.md.
    */
   | 'READ_ONLY_STRENGTH_ENFORCED'
   | 1
   /**
-   * The holder is trusted not to write: its handle, or its user id, would let it.
+   * The holder is trusted not to write: its handle, or its user id, would allow it.
    */
   | 'READ_ONLY_STRENGTH_ADVISORY'
   | 2
 
 /**
- * Whether the kernel holds a read-only grant to its word.
+ * Whether the kernel enforces that a grant is read-only.
  */
 export type ReadOnlyStrength__Output = typeof ReadOnlyStrength[keyof typeof ReadOnlyStrength]

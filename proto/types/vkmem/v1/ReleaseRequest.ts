@@ -3,14 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Says that the session no longer uses a grant: send it once its fds are closed and its mappings gone.
+ * Releases a grant: send it after its fds are closed and its mappings are unmapped.
  */
 export interface ReleaseRequest {
   'grantId'?: (number | string | Long);
 }
 
 /**
- * Says that the session no longer uses a grant: send it once its fds are closed and its mappings gone.
+ * Releases a grant: send it after its fds are closed and its mappings are unmapped.
  */
 export interface ReleaseRequest__Output {
   'grantId': (Long);

@@ -3,7 +3,7 @@
 
 export interface ReloadPolicyResponse {
   /**
-   * The files that were read, in their order.
+   * The files that were read, in order.
    */
   'files'?: (string)[];
   'rules'?: (number);
@@ -11,7 +11,7 @@ export interface ReloadPolicyResponse {
 
 export interface ReloadPolicyResponse__Output {
   /**
-   * The files that were read, in their order.
+   * The files that were read, in order.
    */
   'files': (string)[];
   'rules': (number);

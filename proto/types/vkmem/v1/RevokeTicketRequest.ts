@@ -2,14 +2,14 @@
 
 
 /**
- * Ends a ticket. What was claimed with it stays.
+ * Revokes a ticket. Grants that were claimed with it stay.
  */
 export interface RevokeTicketRequest {
   'ticketId'?: (string);
 }
 
 /**
- * Ends a ticket. What was claimed with it stays.
+ * Revokes a ticket. Grants that were claimed with it stay.
  */
 export interface RevokeTicketRequest__Output {
   'ticketId': (string);

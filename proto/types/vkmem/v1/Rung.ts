@@ -11,7 +11,7 @@ export const Rung = {
    */
   RUNG_SUPPORTED: 'RUNG_SUPPORTED',
   /**
-   * Bytes were really moved when the daemon started.
+   * Bytes were moved when the daemon started.
    */
   RUNG_VERIFIED: 'RUNG_VERIFIED',
 } as const;
@@ -30,7 +30,7 @@ export type Rung =
   | 'RUNG_SUPPORTED'
   | 2
   /**
-   * Bytes were really moved when the daemon started.
+   * Bytes were moved when the daemon started.
    */
   | 'RUNG_VERIFIED'
   | 3

@@ -22,7 +22,7 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface ServerMessage {
   /**
-   * 0 where it answers no message that could be read.
+   * 0 where it answers a message that could not be decoded.
    */
   'sequence'?: (number | string | Long);
   'fdCount'?: (number);
@@ -52,7 +52,7 @@ export interface ServerMessage {
  */
 export interface ServerMessage__Output {
   /**
-   * 0 where it answers no message that could be read.
+   * 0 where it answers a message that could not be decoded.
    */
   'sequence': (Long);
   'fdCount': (number);

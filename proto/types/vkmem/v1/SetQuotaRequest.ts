@@ -6,18 +6,18 @@ import type { Long } from '@grpc/proto-loader';
 export interface SetQuotaRequest {
   'uid'?: (number);
   /**
-   * Of the quota that the change is meant for.
+   * The revision of the quota that the change is based on.
    */
   'expectedRevision'?: (number | string | Long);
   'heaps'?: (_vkmem_v1_HeapLimit)[];
   /**
-   * What is unset stays as it is.
+   * Unset fields stay unchanged.
    */
   'allocations'?: (number);
   'sessions'?: (number);
   'tickets'?: (number);
   /**
-   * Goes back to what the policy says; nothing else may be set then.
+   * Restores the policy's quota; no other field may be set.
    */
   'reset'?: (boolean);
   '_allocations'?: "allocations";
@@ -28,18 +28,18 @@ export interface SetQuotaRequest {
 export interface SetQuotaRequest__Output {
   'uid': (number);
   /**
-   * Of the quota that the change is meant for.
+   * The revision of the quota that the change is based on.
    */
   'expectedRevision': (Long);
   'heaps': (_vkmem_v1_HeapLimit__Output)[];
   /**
-   * What is unset stays as it is.
+   * Unset fields stay unchanged.
    */
   'allocations'?: (number);
   'sessions'?: (number);
   'tickets'?: (number);
   /**
-   * Goes back to what the policy says; nothing else may be set then.
+   * Restores the policy's quota; no other field may be set.
    */
   'reset': (boolean);
   '_allocations'?: "allocations";

@@ -6,11 +6,11 @@ import type { Quota as _vkmem_v1_Quota, Quota__Output as _vkmem_v1_Quota__Output
 export interface SetQuotaResponse {
   'outcome'?: (_vkmem_v1_QuotaOutcome);
   /**
-   * As it is now.
+   * The current quota.
    */
   'quota'?: (_vkmem_v1_Quota | null);
   /**
-   * Of CONFLICT: what contradicts what.
+   * With CONFLICT: the contradiction.
    */
   'reason'?: (string);
 }
@@ -18,11 +18,11 @@ export interface SetQuotaResponse {
 export interface SetQuotaResponse__Output {
   'outcome': (_vkmem_v1_QuotaOutcome__Output);
   /**
-   * As it is now.
+   * The current quota.
    */
   'quota': (_vkmem_v1_Quota__Output | null);
   /**
-   * Of CONFLICT: what contradicts what.
+   * With CONFLICT: the contradiction.
    */
   'reason': (string);
 }

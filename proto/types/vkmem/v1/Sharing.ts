@@ -9,15 +9,15 @@ export const Sharing = {
    */
   SHARING_UNSPECIFIED: 'SHARING_UNSPECIFIED',
   /**
-   * Anybody who may, to read and to write.
+   * Any number of sessions, for reading and writing.
    */
   SHARING_SHARED: 'SHARING_SHARED',
   /**
-   * One session at a time to write; any number to read, at the same time too.
+   * One session for writing at a time; any number for reading, at the same time too.
    */
   SHARING_ONE_WRITER: 'SHARING_ONE_WRITER',
   /**
-   * One session to write, or any number to read, never both.
+   * One session for writing, or any number for reading, never both.
    */
   SHARING_EXCLUSIVE: 'SHARING_EXCLUSIVE',
 } as const;
@@ -32,17 +32,17 @@ export type Sharing =
   | 'SHARING_UNSPECIFIED'
   | 0
   /**
-   * Anybody who may, to read and to write.
+   * Any number of sessions, for reading and writing.
    */
   | 'SHARING_SHARED'
   | 1
   /**
-   * One session at a time to write; any number to read, at the same time too.
+   * One session for writing at a time; any number for reading, at the same time too.
    */
   | 'SHARING_ONE_WRITER'
   | 2
   /**
-   * One session to write, or any number to read, never both.
+   * One session for writing, or any number for reading, never both.
    */
   | 'SHARING_EXCLUSIVE'
   | 3

@@ -17,12 +17,13 @@ export interface Ticket {
   'access'?: (_vkmem_v1_Access);
   'usesLeft'?: (number);
   /**
-   * The date of that when the ticket was made: setting the clock moves neither.
+   * As a date of the clock when the ticket was created: setting the clock changes neither this nor the real
+   * expiry.
    */
   'expiresAt'?: (_google_protobuf_Timestamp | null);
   'forUid'?: (number);
   /**
-   * Who made it, on whose quota it counts.
+   * Who created it, and whose quota it counts against.
    */
   'ownerUid'?: (number);
   '_forUid'?: "forUid";
@@ -41,12 +42,13 @@ export interface Ticket__Output {
   'access': (_vkmem_v1_Access__Output);
   'usesLeft': (number);
   /**
-   * The date of that when the ticket was made: setting the clock moves neither.
+   * As a date of the clock when the ticket was created: setting the clock changes neither this nor the real
+   * expiry.
    */
   'expiresAt': (_google_protobuf_Timestamp__Output | null);
   'forUid'?: (number);
   /**
-   * Who made it, on whose quota it counts.
+   * Who created it, and whose quota it counts against.
    */
   'ownerUid': (number);
   '_forUid'?: "forUid";

@@ -3,14 +3,14 @@
 
 export interface WatchAllocationsRequest {
   /**
-   * Whether the stream begins with a CREATED for each allocation that exists already.
+   * Whether the stream begins with a CREATED for each existing allocation.
    */
   'includeExisting'?: (boolean);
 }
 
 export interface WatchAllocationsRequest__Output {
   /**
-   * Whether the stream begins with a CREATED for each allocation that exists already.
+   * Whether the stream begins with a CREATED for each existing allocation.
    */
   'includeExisting': (boolean);
 }

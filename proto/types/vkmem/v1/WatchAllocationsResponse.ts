@@ -19,7 +19,7 @@ export interface WatchAllocationsResponse {
    */
   'allocation'?: (_vkmem_v1_Allocation | null);
   /**
-   * Of GRANTED: what was given to whom.
+   * With GRANTED: the grant, and the session that it was issued to.
    */
   'grantId'?: (number | string | Long);
   'sessionId'?: (number | string | Long);
@@ -39,7 +39,7 @@ export interface WatchAllocationsResponse__Output {
    */
   'allocation': (_vkmem_v1_Allocation__Output | null);
   /**
-   * Of GRANTED: what was given to whom.
+   * With GRANTED: the grant, and the session that it was issued to.
    */
   'grantId': (Long);
   'sessionId': (Long);

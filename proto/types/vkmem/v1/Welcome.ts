@@ -8,18 +8,20 @@ import type { Long } from '@grpc/proto-loader';
 export interface Welcome {
   'protocolVersion'?: (number);
   /**
-   * Another value after every start of the daemon.
+   * Different after every start of the daemon.
    */
   'incarnation'?: (string);
   /**
-   * A secret. In the metadata "vkmem-session" of a gRPC call of the same user, the call acts for this session.
+   * A secret. In the metadata "vkmem-session" of a gRPC call of the same user, the call acts for this
+   * session.
    */
   'sessionToken'?: (string);
   'sessionId'?: (number | string | Long);
   'daemonVersion'?: (string);
   'maxMessageBytes'?: (number);
   /**
-   * Whether it is the session of Hello's token, under its old id. Otherwise it is a new one, and the old one is gone.
+   * Whether it is the session of Hello's token, with its old id. Otherwise it is a new session, and the old
+   * one has ended.
    */
   'restored'?: (boolean);
 }
@@ -30,18 +32,20 @@ export interface Welcome {
 export interface Welcome__Output {
   'protocolVersion': (number);
   /**
-   * Another value after every start of the daemon.
+   * Different after every start of the daemon.
    */
   'incarnation': (string);
   /**
-   * A secret. In the metadata "vkmem-session" of a gRPC call of the same user, the call acts for this session.
+   * A secret. In the metadata "vkmem-session" of a gRPC call of the same user, the call acts for this
+   * session.
    */
   'sessionToken': (string);
   'sessionId': (Long);
   'daemonVersion': (string);
   'maxMessageBytes': (number);
   /**
-   * Whether it is the session of Hello's token, under its old id. Otherwise it is a new one, and the old one is gone.
+   * Whether it is the session of Hello's token, with its old id. Otherwise it is a new session, and the old
+   * one has ended.
    */
   'restored': (boolean);
 }

@@ -1,0 +1,138 @@
+/**
+ * The core: everything that requests work on, joined once for one daemon. A plain record: it does nothing by
+ * itself. Requests and planes take of it what they use.
+ */
+import { FairScheduler, type SchedulerLimits } from './limits/fair-scheduler.js';
+import type { FdBudget } from './limits/fd-budget.js';
+import { Budget } from './memory/accounting/budget.js';
+import { Ledger } from './memory/accounting/ledger.js';
+import { Quotas } from './memory/accounting/quotas.js';
+import { BudgetReports } from './memory/accounting/report.js';
+import { Creation } from './memory/allocation/creation.js';
+import { Draining } from './memory/allocation/draining.js';
+import type { AllocationEvent } from './memory/allocation/events.js';
+import { MadeOnce } from './memory/allocation/made-once.js';
+import { Registry } from './memory/allocation/registry.js';
+import type { Authority } from './memory/authority.js';
+import { eventChannel } from './memory/event-channel.js';
+import { ClaimQueue } from './memory/grant/claim-queue.js';
+import { Grants } from './memory/grant/grants.js';
+import { OrphanedLocks } from './memory/grant/orphaned-locks.js';
+import { IvshmemJoining } from './memory/ivshmem/joining.js';
+import { IvshmemServers, type IvshmemSockets } from './memory/ivshmem/servers.js';
+import { NOT_PERSISTED, type Persistence } from './memory/persistence.js';
+import { Reload } from './memory/reload.js';
+import type { Reporter } from './memory/reporter.js';
+import { SessionClosing } from './memory/session/closing.js';
+import type { SessionEvent } from './memory/session/events.js';
+import { SessionLifecycle } from './memory/session/lifecycle.js';
+import { Sessions } from './memory/session/session.js';
+import { Signals } from './memory/session/signals.js';
+import { Tickets } from './memory/ticket/tickets.js';
+import { BudgetWatch } from './memory/watch/watch.js';
+import { AllocationWatch } from './memory/watch/watch-allocations.js';
+import type { Policy } from './policy/policy.js';
+import { identityOf } from './policy/unit.js';
+import { publishRequest, type RequestEvent } from './requests/events.js';
+import type { Device } from './vulkan/device.js';
+
+/** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
+const TRANSFERS: SchedulerLimits = { atOnce: 2, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 256 };
+/**
+ * Memory that is made or exported. All of these limits together leave some of the addon's 16 threads for what
+ * is short; a slow one of a session holds up its own, and those of one user hold up that user.
+ * @param inHand no more than may have fds that are not sent yet.
+ */
+const allocationsOf = (inHand: number): SchedulerLimits => {
+  const atOnce = Math.min(9, inHand);
+  const atOnceOfUser = Math.max(1, Math.floor((atOnce * 2) / 3));
+  return { atOnce, atOnceOfUser, atOnceOfParty: Math.min(2, atOnceOfUser), waitingOfParty: 256 };
+};
+/** Memory that is freed, which is never refused. */
+const FREES: SchedulerLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
+/**
+ * Seals that are set: writers of the memory can keep each waiting, and with it a thread and fds on its user's
+ * account. So a user has few, and it takes many users who act as one to keep the others waiting.
+ */
+const SEALS: SchedulerLimits = { atOnce: 64, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
+/** Lists, which are long where there is much: one at a time, in turns of users and sessions. */
+const LISTS: SchedulerLimits = { atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 64 };
+
+/** What the core is made of. */
+export interface CoreParts {
+  readonly version: string;
+  readonly device: Device;
+  readonly authority: Authority;
+  /** Reads the policy anew, for a reload. */
+  readonly readPolicy: () => Promise<Policy>;
+  readonly fds: FdBudget;
+  /** What outlives this process; default: nothing. */
+  readonly persistence?: Persistence | undefined;
+  /** Sockets of ivshmem servers. */
+  readonly sockets: IvshmemSockets;
+  readonly reporter: Reporter;
+}
+
+export type Core = ReturnType<typeof makeCore>;
+
+export function makeCore(parts: CoreParts) {
+  const { version, device, authority, fds, sockets, reporter, persistence = NOT_PERSISTED } = parts;
+  const allocationEvents = eventChannel<AllocationEvent>('allocation');
+  const sessionEvents = eventChannel<SessionEvent>('session');
+  const requestEvents = eventChannel<RequestEvent>('request');
+  const transfers = new FairScheduler(TRANSFERS);
+  const allocations = new FairScheduler(allocationsOf(fds.inHand));
+  const frees = new FairScheduler(FREES);
+  const seals = new FairScheduler(SEALS);
+  const lists = new FairScheduler(LISTS);
+
+  const ledger = new Ledger(device.info.heaps.length);
+  const quotas = new Quotas(device.info.heaps, ledger, authority, reporter);
+  const budget = new Budget(device, ledger, authority.thresholds, reporter, quotas);
+  const registry = new Registry(authority);
+  const madeOnce = new MadeOnce();
+  const sessions = new Sessions(quotas);
+  const signals = new Signals(fds);
+  const tickets = new Tickets(
+    (identity) => quotas.of(identity).take('tickets'),
+    (what) => reporter.note(what),
+    undefined,
+    persistence.journal,
+  );
+  const grants = new Grants({ device, authority, persistence, allocationEvents });
+  const orphanedLocks = new OrphanedLocks(grants, (session) => persistence.locksReleased(session));
+  const claimQueue = new ClaimQueue(orphanedLocks);
+  const ivshmem = new IvshmemServers(sockets, persistence);
+  const closing = new SessionClosing({
+    ...{ sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence },
+  });
+  const draining = new Draining({
+    ...{ registry, madeOnce, grants, orphanedLocks, closing, tickets, ivshmem },
+    ...{ persistence, allocationEvents, frees, reporter },
+  });
+  const lifecycle = new SessionLifecycle({
+    ...{ authority, sessions, sessionEvents, closing, registry, madeOnce, draining, reporter },
+  });
+  const creation = new Creation({
+    ...{ device, authority, fds, budget, quotas, registry, madeOnce, grants, draining },
+    ...{ persistence, allocationEvents, allocations },
+  });
+  const joining = new IvshmemJoining({
+    ...{ servers: ivshmem, authority, fds, grants, lifecycle, persistence, reporter },
+    identityOf: (peer) => identityOf(peer, authority.policy),
+    onOutcome: (what, code, asker) => publishRequest(requestEvents, 'ivshmem', what, code, asker),
+  });
+  const reports = new BudgetReports(budget, { sessions, registry, grants, device });
+  const budgetWatch = new BudgetWatch(() => reports.now());
+  const allocationWatch = new AllocationWatch({ authority, registry, allocationEvents, sessionEvents });
+  const reload = new Reload(authority, parts.readPolicy);
+
+  return {
+    ...{ version, device, authority, reload, fds, persistence, reporter },
+    ...{ allocationEvents, sessionEvents, requestEvents },
+    ...{ transfers, allocations, frees, seals, lists },
+    ...{ ledger, quotas, budget, reports, registry, madeOnce, creation, draining },
+    ...{ sessions, lifecycle, signals, tickets, grants, orphanedLocks, claimQueue },
+    ...{ ivshmem, joining, budgetWatch, allocationWatch },
+  };
+}

@@ -1,0 +1,267 @@
+/**
+ * The daemon as a value, and the composition root: opens the device, joins the core and the planes, and takes
+ * them apart again in the opposite order. The one file that imports planes. Several daemons may live in one
+ * process.
+ *
+ * Limits: fds that wait to be closed (proto/native/reaper.h) are limited once for the process, by the last daemon that
+ * started in it. Each daemon counts the fds that are open when it starts: daemons of one process together may promise
+ * more than RLIMIT_NOFILE allows.
+ */
+import { release } from 'node:os';
+import { join } from 'node:path';
+import {
+  AsyncDisposableStack,
+  disposalFailures,
+  IVSHMEM_FOLDER,
+  setMaxPendingCloses,
+  uuidText,
+  VkmemError,
+} from '@vkmemd/proto';
+import { pino } from 'pino';
+import { parseListenAddress } from './admin/listen-address.js';
+import { AdminServer } from './admin/server.js';
+import { ControlServer } from './control/server.js';
+import { type Core, makeCore } from './core.js';
+import { HandoffServer } from './handoff/server.js';
+import { type InheritedResources, inheritResources } from './inherited-resources.js';
+import { IvshmemPlane } from './ivshmem/plane.js';
+import { FdBudget, openFiles } from './limits/fd-budget.js';
+import { requireReservable } from './memory/accounting/reservations.js';
+import { DegradedRetry } from './memory/allocation/degraded.js';
+import { Recovery } from './memory/allocation/recovery.js';
+import { Authority } from './memory/authority.js';
+import { parseApart } from './policy/apart.js';
+import { findingText } from './policy/findings.js';
+import { loadPolicy, type PolicySettings } from './policy/load.js';
+import type { Policy } from './policy/policy.js';
+import { hasPeerPidfd } from './policy/warnings.js';
+import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
+import { hello } from './requests/hello.js';
+import { RuntimeFolder } from './runtime-folder.js';
+import { PersistentState } from './store/persistent-state.js';
+import { logEvents } from './systemd/events-log.js';
+import { Manager } from './systemd/manager.js';
+import { version } from './version.js';
+import { Device } from './vulkan/device.js';
+
+const NOBODY: ReadonlySet<number> = new Set();
+
+/** How a daemon is started. */
+export interface DaemonOptions {
+  /** The folder of its sockets, which it has to itself; made where it does not exist. */
+  readonly runtimeDir: string;
+  /** The folder of sockets for virtual machines. Default: `ivshmem` in the runtime folder. */
+  readonly ivshmemDir?: string;
+  /** UUID, index or part of the name. Default: the best device that the driver has. */
+  readonly device?: string | undefined;
+  /** Loopback addresses on which it serves health and metrics too, such as `127.0.0.1:9464`. Default: none. */
+  readonly adminListen?: readonly string[];
+  /** Where the policy is read from. Default: the files below /usr/lib/vkmemd and /etc/vkmemd. */
+  readonly policy?: Partial<Omit<PolicySettings, 'socketGroups'>>;
+  /** Where it logs. Default: nowhere. */
+  readonly log?: pino.Logger;
+  /**
+   * The environment that a service manager made: sockets that it listens on, an fd store, notifications, a
+   * watchdog. Its variables are removed from the object. Default: no service manager.
+   */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A daemon that serves until it is disposed. */
+export interface Daemon extends AsyncDisposable {
+  /** What it is and where it serves, in one line. */
+  readonly startLine: string;
+  /** The service manager; without one its notifications do nothing. */
+  readonly manager: Manager;
+  /** Reads the policy again. @throws PolicyError, with the policy before it in force. */
+  reload(): Promise<Policy>;
+  /** Stops serving, once; resolves when everything is taken apart. @throws AggregateError of the steps that failed. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts a daemon. Resolves when all of its sockets are served.
+ * @throws VkmemError, PolicyError, KernelError; nothing is left open then.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { log = pino({ level: 'silent' }), env = {} } = options;
+  await using stack = new AsyncDisposableStack();
+  try {
+    const inherited = stack.use(inheritResources(env, log));
+    const manager = await Manager.fromEnvironment(env, log);
+    const { core, startLine } = await compose(options, log, inherited, stack);
+    manager.ready(core);
+    stack.defer(() => manager.stopping());
+    const running = stack.move();
+    let stopped: Promise<void> | undefined;
+    return {
+      startLine,
+      manager,
+      reload: () => core.reload.run(),
+      [Symbol.asyncDispose]: () => (stopped ??= stop(running, log)),
+    };
+  } catch (failure) {
+    // Logged; the start's own failure is the one to be thrown.
+    await stop(stack, log).catch(() => undefined);
+    throw failure;
+  }
+}
+
+/** @throws AggregateError of all failures, each of which is logged. */
+async function stop(stack: AsyncDisposableStack, log: pino.Logger): Promise<void> {
+  try {
+    await stack.disposeAsync();
+  } catch (failure) {
+    const failures = disposalFailures(failure);
+    for (const err of failures) log.error({ err }, 'a step of stopping failed');
+    const what = failures.map((each) => (each instanceof Error ? each.message : String(each)));
+    throw new AggregateError(failures, `Not everything could be taken apart: ${what.join('; ')}`);
+  }
+}
+
+/** @param stack gets what takes everything apart. */
+async function compose(
+  options: DaemonOptions,
+  logger: pino.Logger,
+  { activation, store, storedFds }: InheritedResources,
+  stack: AsyncDisposableStack,
+): Promise<{ core: Core; startLine: string }> {
+  const socketGroups = activation.groups(process.getegid?.() ?? -1);
+  const readPolicy = async (...where: [typeof parseApart?]) => {
+    const defaults = { config: undefined, root: '/', importers: NOBODY, pressure: {} };
+    const settings = { ...defaults, ...options.policy, socketGroups };
+    const { policy, warnings } = await loadPolicy(settings, ...where);
+    for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
+    return policy;
+  };
+  // Before anything is opened: with a faulty option or policy nothing is begun.
+  const addresses = (options.adminListen ?? []).map(parseListenAddress);
+  const policy = await readPolicy();
+  const sockets = { handoff: activation.handoff, control: activation.control, admin: activation.admin };
+  const folder = RuntimeFolder.claim(options.runtimeDir, {
+    handoff: sockets.handoff?.path,
+    control: sockets.control?.path,
+    admin: sockets.admin?.path,
+  });
+  stack.use(folder);
+
+  const device = await Device.open(options.device);
+  stack.defer(() => device.close());
+  const log = logger.child({ device: uuidText(device.info.deviceUuid) });
+  log.info('the device is open');
+  const reporter = {
+    fault: (what: string, cause: unknown) => log.error({ err: cause }, what),
+    note: (what: string) => log.warn(what),
+  };
+  const reservable = (read: Policy) => {
+    requireReservable(read, device.info.heaps);
+    return read;
+  };
+
+  const { limits } = policy;
+  const state =
+    store &&
+    PersistentState.open(folder.path, device.info, store, limits.storedFds, storedFds, reporter.fault);
+  if (state) stack.use(state);
+  if (state && !hasPeerPidfd(release())) {
+    log.warn(`this kernel (${release()}) makes no pidfd of a peer: SESSION memory ends with the daemon`);
+  }
+  const fds = new FdBudget(openFiles([...storedFds.values()].flat().length), limits.reservedFds);
+  setMaxPendingCloses(fds.maxPendingCloses);
+  log.info({ fds: fds.capacity, sessions: fds.maxSessions }, 'what RLIMIT_NOFILE allows at most');
+
+  const authority = new Authority(reservable(policy));
+  authority.onReplaced(({ files, rules }) => {
+    log.info({ files, rules: rules.length }, 'the policy was read again and is in force');
+  });
+  const ivshmem = new IvshmemPlane(
+    { fds, authority, reporter },
+    options.ivshmemDir ?? join(options.runtimeDir, IVSHMEM_FOLDER),
+  );
+  const core = makeCore({
+    version: version(),
+    device,
+    authority,
+    readPolicy: async () => reservable(await readPolicy(parseApart)),
+    fds,
+    persistence: state?.writer,
+    sockets: ivshmem,
+    reporter,
+  });
+  stack.use(logEvents(log, core));
+  stack.defer(() => (state ? persistEverything(core) : endEverything(core)));
+
+  const recovery = new Recovery(core);
+  const handlers = makeHandlers(core);
+  const handoff = new HandoffServer({ ...core, handlers, greetings: hello(core) });
+  const control = new ControlServer(core, { ...handlers, ...makeStreamHandlers(core) });
+  recovery.onChange((serving) => {
+    control.deviceServes = serving;
+  });
+  const connectionCounts = () => ({
+    handoff: handoff.connections,
+    control: control.connections,
+    ivshmem: core.ivshmem.peers,
+  });
+  // The first plane that serves and the last that ends: it reports on the others.
+  const admin = await AdminServer.open(
+    { ...core, recovery, connectionCounts },
+    sockets.admin?.fd ?? folder.adminSocket,
+    addresses,
+  );
+  stack.use(admin);
+  stack.defer(() => {
+    // A peer that is joining meanwhile is not announced any more.
+    core.ivshmem.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
+    ivshmem[Symbol.dispose]();
+  });
+  if (state) log.info(await state.restore(core), 'what outlived the daemon before this one is back');
+  ivshmem.sweep(core.ivshmem.all);
+  stack.use(recovery);
+  recovery.begin();
+  stack.use(new DegradedRetry(core));
+  stack.use(handoff);
+  handoff.listen(sockets.handoff?.fd ?? folder.handoffSocket);
+  stack.use(control);
+  control.listen(sockets.control?.fd ?? folder.controlSocket);
+  stack.defer(() => handoff.stopAccepting());
+  stack.defer(() => admin.enter('STOPPING'));
+  admin.enter('SERVING');
+  return { core, startLine: startLine(core, folder, admin.addresses) };
+}
+
+/** Leaves memory, sessions and locks to the next daemon. */
+async function persistEverything({
+  lifecycle,
+  orphanedLocks,
+  signals,
+  tickets,
+  draining,
+}: Core): Promise<void> {
+  lifecycle.stopWatching();
+  orphanedLocks.stopWatching();
+  signals[Symbol.dispose]();
+  tickets[Symbol.dispose]();
+  await draining.persistEverything();
+}
+
+/** Ends sessions and frees memory, held or not. */
+async function endEverything({ lifecycle, signals, tickets, draining }: Core): Promise<void> {
+  await lifecycle.endAll();
+  signals[Symbol.dispose]();
+  await draining.freeEverything();
+  tickets[Symbol.dispose]();
+}
+
+function startLine(
+  { device, version }: Core,
+  { handoffSocket, controlSocket, adminSocket }: RuntimeFolder,
+  addresses: readonly string[],
+): string {
+  const { name, type, driverName, driverInfo } = device.info;
+  const driver = [driverName, driverInfo].filter(Boolean).join(' ');
+  const kinds = [...device.kinds].map(([kind, { rung }]) => `${kind} ${rung}`);
+  const urls = addresses.map((address) => `http://${address}`);
+  const sockets = ['sockets', handoffSocket, controlSocket, adminSocket, ...urls].join(' ');
+  return `vkmemd ${version} ready: device ${name} (${type}); driver ${driver}; ${sockets}; kinds ${kinds.join(', ')}`;
+}

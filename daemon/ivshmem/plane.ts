@@ -1,0 +1,107 @@
+/**
+ * The ivshmem plane: a Unix stream socket for each allocation that is offered to virtual machines, and the
+ * connections to it.
+ *
+ * A peer is identified by the kernel, joins at once or is hung up on: the protocol has no word for a refusal,
+ * which is reported to the operator instead. Sockets are files of the runtime folder's `ivshmem`, named by
+ * the allocations' ids; anybody can connect, since the grants of the memory decide who joins
+ * (memory/ivshmem/joining.ts).
+ *
+ * link   the way to one peer
+ */
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Listener, listenAt, type OwnedFd, streamPair, VkmemError } from '@vkmemd/proto';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
+import type { Authority } from '../memory/authority.js';
+import type { IvshmemServer, PeerLink } from '../memory/ivshmem/server.js';
+import type { IvshmemSockets, LinkEvents, OnConnection } from '../memory/ivshmem/servers.js';
+import type { Reporter } from '../memory/reporter.js';
+import type { Session } from '../memory/session/session.js';
+import { IvshmemLink } from './link.js';
+
+/** Anybody: the grants of the memory decide. */
+const MODE = 0o666;
+const FOLDER_MODE = 0o755;
+const SUFFIX = '.sock';
+
+interface Collaborators {
+  readonly fds: FdBudget;
+  readonly authority: Authority;
+  readonly reporter: Reporter;
+}
+
+export class IvshmemPlane implements IvshmemSockets, Disposable {
+  readonly #with: Collaborators;
+  readonly #folder: string;
+  readonly #listeners = new Map<IvshmemServer, Listener>();
+
+  /** @param folder of the sockets; made with the first of them. */
+  constructor(collaborators: Collaborators, folder: string) {
+    this.#with = collaborators;
+    this.#folder = folder;
+  }
+
+  /** Removes the sockets that an earlier daemon left and that none of these servers has. */
+  sweep(servers: readonly IvshmemServer[]): void {
+    const known = new Set(servers.map(({ terms }) => terms.path));
+    for (const name of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
+      const path = join(this.#folder, name);
+      if (name.endsWith(SUFFIX) && !known.has(path)) rmSync(path, { force: true });
+    }
+  }
+
+  listen({ id }: Allocation): { readonly path: string; readonly socket: OwnedFd } {
+    const path = join(this.#folder, `${id}${SUFFIX}`);
+    try {
+      mkdirSync(this.#folder, { recursive: true });
+      chmodSync(this.#folder, FOLDER_MODE);
+      rmSync(path, { force: true });
+    } catch (cause) {
+      const reason = `The folder of sockets cannot be used: ${String(cause)}.`;
+      throw new VkmemError('UNAVAILABLE', reason, {}, cause);
+    }
+    return { path, socket: listenAt({ type: 'stream', path, mode: MODE }) };
+  }
+
+  serve(server: IvshmemServer, socket: OwnedFd, onConnection: OnConnection): void {
+    const listener = Listener.adopt(
+      socket,
+      {
+        connection: (fd, peer) => onConnection(server, fd, peer),
+        error: (cause) => this.#with.reporter.fault('an ivshmem socket could not accept', cause),
+      },
+      true,
+    );
+    this.#listeners.set(server, listener);
+  }
+
+  unserve(server: IvshmemServer): void {
+    this.#listeners.get(server)?.close();
+    this.#listeners.delete(server);
+    rmSync(server.terms.path, { force: true });
+  }
+
+  connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink {
+    const { fds, authority } = this.#with;
+    const inFlight = fds.inFlight.join(session.identity.tenant);
+    if (!inFlight) throw new VkmemError('TOO_MANY_FILES', 'Too many fds are in flight.', { whose: 'daemon' });
+    try {
+      return new IvshmemLink(socket, inFlight, events, authority.policy.limits.handshakeMs, fresh);
+    } catch (failure) {
+      inFlight[Symbol.dispose]();
+      throw failure;
+    }
+  }
+
+  pair(): [OwnedFd, OwnedFd] {
+    return streamPair();
+  }
+
+  /** Accepts nobody any more. */
+  [Symbol.dispose](): void {
+    for (const listener of this.#listeners.values()) listener.close();
+    this.#listeners.clear();
+  }
+}

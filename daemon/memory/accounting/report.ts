@@ -1,0 +1,70 @@
+/**
+ * The report of the budget: every heap's account and what the daemon holds, as the contract describes them.
+ */
+import type { Counts, Decoded } from '@vkmemd/proto';
+import type { Budget, HeapBudget } from './budget.js';
+import { worst } from './pressure.js';
+
+/** What is counted. */
+interface Counted {
+  readonly sessions: { readonly size: number };
+  readonly registry: {
+    readonly live: number;
+    readonly draining: number;
+    readonly all: readonly { readonly memory: { readonly fds: number } }[];
+  };
+  readonly grants: { readonly size: number };
+  readonly device: { readonly liveMemories: number };
+}
+
+export class BudgetReports {
+  readonly #budget: Budget;
+  readonly #counted: Counted;
+
+  constructor(budget: Budget, { sessions, registry, grants, device }: Counted) {
+    this.#budget = budget;
+    this.#counted = { sessions, registry, grants, device };
+  }
+
+  /** The accounts of this moment, with the highest pressure of all heaps. */
+  async now(): Promise<Decoded<'WatchBudgetResponse'>> {
+    const heaps = await this.#budget.heaps();
+    const pressure = `PRESSURE_${worst(heaps.map((heap) => heap.pressure))}` as const;
+    return { heaps: heaps.map(describeHeap), counts: this.counts, pressure };
+  }
+
+  /** What the daemon holds: all 0 when nobody uses it. */
+  get counts(): Counts {
+    const { sessions, registry, grants, device } = this.#counted;
+    return {
+      sessions: sessions.size,
+      allocations: registry.live,
+      drainingAllocations: registry.draining,
+      grants: grants.size,
+      fds: registry.all.reduce((sum, { memory }) => sum + memory.fds, 0),
+      deviceMemories: device.liveMemories,
+    };
+  }
+}
+
+function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
+  return {
+    heapIndex: heap.heapIndex,
+    sizeBytes: heap.size,
+    driverBudgetBytes: fitting(heap.driverBudget),
+    driverUsageBytes: fitting(heap.driverUsage),
+    source: `BUDGET_SOURCE_${heap.source}`,
+    liveBytes: heap.live,
+    drainingBytes: heap.draining,
+    reservedBytes: heap.pending,
+    availableBytes: heap.available,
+    pressure: `PRESSURE_${heap.pressure}`,
+    guaranteedBytes: heap.guaranteed,
+  };
+}
+
+/** A driver's VkDeviceSize as the contract's int64: one that says 'no limit' with all bits set becomes the largest. */
+function fitting(bytes: bigint): bigint {
+  const max = 0x7fff_ffff_ffff_ffffn;
+  return bytes > max ? max : bytes;
+}

@@ -1,0 +1,164 @@
+/**
+ * Creation: from what a request wants to an allocation with its first grants. Policy, name, quota, budget,
+ * count, then the device, then the ledger; all of it is undone where a step fails.
+ */
+
+import type { AccessName, KindName, LifetimeName, SharingName } from '@vkmemd/proto';
+import { DisposableStack, VkmemError } from '@vkmemd/proto';
+import type { FairScheduler } from '../../limits/fair-scheduler.js';
+import type { FdBudget } from '../../limits/fd-budget.js';
+import { nameKeyOf } from '../../policy/tenant.js';
+import type { Device, DeviceMemory, MemoryPlan } from '../../vulkan/device.js';
+import type { Budget } from '../accounting/budget.js';
+import type { Quotas } from '../accounting/quotas.js';
+import type { Authority } from '../authority.js';
+import type { Grants, Issued } from '../grant/grants.js';
+import type { Persistence } from '../persistence.js';
+import { type Caller, partyOf, requirePresent } from '../session/caller.js';
+import { Allocation, type AllocationTerms } from './allocation.js';
+import type { Draining } from './draining.js';
+import { type AllocationEvents, publishEvent } from './events.js';
+import { requireImportedOnce } from './imported-once.js';
+import type { MadeOnce } from './made-once.js';
+import type { Registry } from './registry.js';
+
+/** What a request says of an allocation, however its memory is made. */
+export interface WantedTerms {
+  readonly kinds: readonly KindName[];
+  readonly grantKinds: readonly KindName[];
+  readonly lifetime: LifetimeName;
+  readonly name: string;
+  readonly access: AccessName;
+  readonly sharing: SharingName;
+  readonly publishable: boolean;
+  /** '' for none. */
+  readonly requestId: string;
+}
+
+/** What memory is made of, and the call that makes it. */
+export interface Source {
+  readonly plan: MemoryPlan;
+  make(): Promise<DeviceMemory>;
+}
+
+interface Collaborators {
+  readonly device: Device;
+  readonly authority: Authority;
+  readonly fds: FdBudget;
+  readonly budget: Budget;
+  readonly quotas: Quotas;
+  readonly registry: Registry;
+  readonly madeOnce: MadeOnce;
+  readonly grants: Grants;
+  readonly draining: Draining;
+  readonly persistence: Persistence;
+  readonly allocationEvents: AllocationEvents;
+  readonly allocations: FairScheduler;
+}
+
+export class Creation {
+  readonly #with: Collaborators;
+  /** Memories that are being made: they count against the device's limit already. */
+  #pending = 0;
+
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+  }
+
+  /**
+   * Makes an allocation and, for a caller with a session, grants what was wanted at once; a request of the
+   * session's that made it before gets the same one.
+   * @throws VkmemError NOT_PERMITTED, SESSION_REQUIRED, BUSY, NAME_TAKEN, QUOTA_EXCEEDED, BUDGET_EXCEEDED,
+   *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, UNAVAILABLE, as `sourceOf` and as the driver fails.
+   */
+  async create(
+    caller: Caller,
+    wanted: WantedTerms,
+    sourceOf: () => Promise<Source>,
+  ): Promise<Issued & { readonly allocation: Allocation }> {
+    const { authority, allocations, madeOnce, persistence, grants, draining } = this.#with;
+    authority.requireKinds(caller.identity, wanted.kinds);
+    authority.requireLifetime(caller.identity, wanted.lifetime);
+    const terms = termsFor(caller, wanted);
+    // What is made is granted in the same turn: an export may take its time too.
+    return allocations.run(partyOf(caller), async () => {
+      const before = madeOnce.find(terms.maker, terms.requestId);
+      const allocation = before ?? (await this.#make(caller, terms, sourceOf));
+      try {
+        if (!before) await persistence.made(allocation);
+        requirePresent(caller);
+        return { allocation, ...(await grants.issue(caller, allocation, wanted.grantKinds, wanted.access)) };
+      } catch (failure) {
+        if (!before) await draining.free(allocation);
+        throw failure;
+      }
+    });
+  }
+
+  async #make(caller: Caller, terms: AllocationTerms, sourceOf: () => Promise<Source>): Promise<Allocation> {
+    const { registry, madeOnce, fds, budget, quotas, persistence, allocationEvents } = this.#with;
+    requirePresent(caller);
+    using undo = new DisposableStack();
+    const nameKey = terms.lifetime === 'NAMED' ? nameKeyOf(terms.tenant, terms.name) : undefined;
+    if (nameKey) {
+      registry.reserveName(nameKey);
+      undo.defer(() => registry.releaseName(nameKey));
+    }
+    madeOnce.begin(terms.maker, terms.requestId);
+    undo.defer(() => madeOnce.abandon(terms.maker, terms.requestId));
+    // Its memfd, or the driver's own.
+    const file = undo.use(fds.lease(terms.tenant, 1));
+    const source = await sourceOf();
+    const { size, heapIndex } = source.plan;
+    const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity));
+    undo.defer(() => charge.settle());
+    charge.own(file);
+    const memory = await this.#counted(source);
+    // Where there is none it continues in this turn, so that of two at a time one is seen.
+    const refused = persistence.persists ? requireImportedOnce(registry, memory) : undefined;
+    if (refused) await refused;
+    charge.commit();
+    const allocation = new Allocation(terms, memory, charge, (published) =>
+      publishEvent(allocationEvents, 'PUBLISHED', published),
+    );
+    registry.add(allocation);
+    madeOnce.add(terms.maker, terms.requestId, allocation);
+    undo.move();
+    publishEvent(allocationEvents, 'CREATED', allocation);
+    return allocation;
+  }
+
+  /**
+   * Makes the memory within the device's limit on allocations, beyond which Vulkan's behaviour is undefined.
+   */
+  async #counted({ make }: Source): Promise<DeviceMemory> {
+    const { device } = this.#with;
+    const limit = device.info.limits.maxMemoryAllocationCount;
+    if (device.liveMemories + this.#pending >= limit) {
+      throw new VkmemError('TOO_MANY_ALLOCATIONS', `The device allows ${limit}.`, { limit: String(limit) });
+    }
+    this.#pending += 1;
+    try {
+      return await make();
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+}
+
+function termsFor({ identity, session }: Caller, wanted: WantedTerms): AllocationTerms {
+  if (wanted.lifetime === 'SESSION' && !session) {
+    throw new VkmemError('SESSION_REQUIRED', 'The lifetime is SESSION and the call names no session.');
+  }
+  return {
+    name: wanted.name,
+    lifetime: wanted.lifetime,
+    kinds: wanted.kinds,
+    tenant: identity.tenant,
+    owner: wanted.lifetime === 'SESSION' ? session : undefined,
+    maker: wanted.requestId === '' ? undefined : session,
+    requestId: wanted.requestId,
+    sharing: wanted.sharing,
+    publishable: wanted.publishable,
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * What a memory plan says to the contract: what the driver asks of memory for a resource, the resource, the hints.
+ */
+import type { Decoded } from '@vkmemd/proto';
+import type { MemoryPlan, NativeResource } from '../../vulkan/device.js';
+import type { Hints } from '../../vulkan/hints.js';
+
+const IMAGE_TYPES = ['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'] as const;
+/** VK_IMAGE_TILING_LINEAR. */
+const LINEAR = 1;
+
+/** What the driver asks of memory for the resource; null without one. */
+export function describeRequirements({ requirements }: MemoryPlan): Decoded<'MemoryRequirements'> | null {
+  if (requirements === undefined) return null;
+  const { size, alignment, ...rest } = requirements;
+  return { sizeBytes: size, alignmentBytes: alignment, ...rest };
+}
+
+/** A resource as the contract describes it. */
+export function describeResource(resource: NativeResource | undefined): {
+  buffer?: Decoded<'BufferDescription'>;
+  image?: Decoded<'ImageDescription'>;
+} {
+  if (resource === undefined) return {};
+  if (resource.what === 'buffer') return { buffer: { usage: resource.usage } };
+  const { what: _what, type, tiling, ...rest } = resource;
+  return {
+    image: {
+      ...rest,
+      type: IMAGE_TYPES[type] ?? 'IMAGE_TYPE_UNSPECIFIED',
+      tiling: tiling === LINEAR ? 'IMAGE_TILING_LINEAR' : 'IMAGE_TILING_OPTIMAL',
+    },
+  };
+}
+
+/** The hints as they were asked for; null for none. */
+export function describeHints(hints: Hints | undefined): Decoded<'Allocation'>['hints'] {
+  if (!hints) return null;
+  const { alignment: alignmentBytes, hugePage: hugePageBytes, powerOfTwo, prefault, reopenable } = hints;
+  return { powerOfTwo, alignmentBytes, prefault, hugePageBytes, reopenable };
+}

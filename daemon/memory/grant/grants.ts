@@ -1,0 +1,255 @@
+/**
+ * Grants: the one place where a grant begins and ends.
+ *
+ * issue() locks, exports, counts, persists and publishes grants of one allocation to one session, all of them
+ * or none; drop() is the opposite. A grant exists from the moment its handle is made; where the session ends
+ * before the answer is sent, the end of the session drops it. Each MAPPABLE grant is an open file description
+ * of its own, so that the kernel can say whether it is still held. What happens to an allocation's bytes when
+ * its last grant is dropped is decided in allocation/draining.ts.
+ */
+import { type AccessName, type Decoded, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { Shares } from '../../limits/shares.js';
+import type { DeviceInfo } from '../../vulkan/device.js';
+import type { Allocation } from '../allocation/allocation.js';
+import type { AllocationEvents } from '../allocation/events.js';
+import type { Authority } from '../authority.js';
+import type { Persistence } from '../persistence.js';
+import { type Caller, callerGone, sessionRequired } from '../session/caller.js';
+import type { Session } from '../session/session.js';
+import type { LockRef } from './access-lock.js';
+import { lockNow } from './claim-queue.js';
+import { describeGrant } from './description.js';
+import type { GrantIndex, GrantRecord } from './record.js';
+
+/** Of all users together: a grant costs the daemon less than 500 bytes until it is released. */
+const MAX_GRANTS = 1 << 18;
+const HUGE_PAGES = 'memory on huge pages';
+
+/** What the grants of one answer are. The receiver owns the fds, which are in the order of the grants. */
+export interface Issued {
+  readonly grants: Decoded<'Grant'>[];
+  readonly fds: OwnedFd[];
+}
+
+interface Collaborators {
+  readonly device: { readonly info: DeviceInfo };
+  readonly authority: Authority;
+  readonly persistence: Persistence;
+  readonly allocationEvents: AllocationEvents;
+}
+
+export class Grants implements GrantIndex {
+  readonly #device: Collaborators['device'];
+  readonly #authority: Authority;
+  readonly #persistence: Persistence;
+  readonly #events: AllocationEvents;
+  readonly #bySession = new Map<Session, Map<bigint, GrantRecord>>();
+  readonly #byAllocation = new Map<Allocation, Set<GrantRecord>>();
+  readonly #count: Shares;
+  #size = 0;
+  #nextId = 1n;
+
+  /** @param max grants that there may be, of which one user may have three quarters (limits/shares.ts). */
+  constructor({ device, authority, persistence, allocationEvents }: Collaborators, max = MAX_GRANTS) {
+    this.#device = device;
+    this.#authority = authority;
+    this.#persistence = persistence;
+    this.#events = allocationEvents;
+    this.#count = new Shares(() => max);
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The session's grant of that id. @throws VkmemError NOT_FOUND. */
+  find(session: Session, id: bigint): GrantRecord {
+    const grant = this.#bySession.get(session)?.get(id);
+    if (grant?.issued) return grant;
+    throw new VkmemError('NOT_FOUND', `The session has no grant ${id}.`);
+  }
+
+  ofSession(session: Session): GrantRecord[] {
+    return [...(this.#bySession.get(session)?.values() ?? [])];
+  }
+
+  /** How many grants the session has. */
+  sizeOf(session: Session): number {
+    return this.#bySession.get(session)?.size ?? 0;
+  }
+
+  ofAllocation(allocation: Allocation): GrantRecord[] {
+    return [...(this.#byAllocation.get(allocation) ?? [])];
+  }
+
+  /** The kind of each grant of the allocation. */
+  *kindsOf(allocation: Allocation): Iterable<KindName> {
+    for (const { kind } of this.#byAllocation.get(allocation) ?? []) yield kind;
+  }
+
+  /**
+   * Grants kinds of the allocation to the caller's session.
+   * @param lock of the session, borrowed; acquired at once where it is not given.
+   * @throws VkmemError NOT_PERMITTED, BUSY, NOT_FOUND, PUBLISHED, QUOTA_EXCEEDED, UNAVAILABLE where the
+   *   caller is gone, TOO_MANY_FILES, or as the driver fails; nothing is granted then, and no fd is open.
+   */
+  async issue(
+    caller: Caller,
+    allocation: Allocation,
+    kinds: readonly KindName[],
+    access: AccessName,
+    lock?: LockRef,
+  ): Promise<Issued> {
+    if (kinds.length === 0) return { grants: [], fds: [] };
+    const { session } = caller;
+    if (!session) throw sessionRequired();
+    this.#requireTrust(caller, allocation, kinds, access);
+    const shared = allocation.lock.mode === 'SHARED';
+    const held = shared ? undefined : (lock?.retain() ?? lockNow(allocation, session, access));
+    const made: GrantRecord[] = [];
+    const fds: OwnedFd[] = [];
+    try {
+      const grants = await allocation.use(async (memory) => {
+        const described: Decoded<'Grant'>[] = [];
+        for (const kind of kinds) {
+          const handle = await memory.export(kind, access);
+          if (handle.fd) fds.push(handle.fd);
+          if (caller.gone()) throw callerGone();
+          // It may have been freed or published while the driver took its time.
+          allocation.requireLive();
+          allocation.publication?.requireGrantable(kind, access);
+          const counted = this.#countOne(session);
+          const [id, own] = [this.#newId(), held?.retain()];
+          const place = { id, allocation, session, lock: own, counted, issued: false, dropped: false };
+          const grant: GrantRecord = { ...place, kind, access, fds: handle.fd ? 1 : 0 };
+          this.#add(grant);
+          made.push(grant);
+          described.push(describeGrant(this.#device.info, caller.identity, grant, handle));
+        }
+        if (this.#persistence.persists) {
+          await this.#persistence.granted(made);
+          if (caller.gone()) throw callerGone();
+          allocation.requireLive();
+        }
+        for (const grant of made) grant.issued = true;
+        if (this.#events.hasSubscribers) this.#publish(made);
+        return described;
+      });
+      return { grants, fds };
+    } catch (failure) {
+      // First, since a write of what is dropped may fail.
+      for (const fd of fds) fd.close();
+      for (const grant of made) this.drop(grant);
+      throw failure;
+    } finally {
+      held?.release();
+    }
+  }
+
+  /** Ends a grant for its session and its allocation, with the share of the lock that came with it. */
+  drop(grant: GrantRecord): void {
+    if (grant.dropped) return;
+    grant.dropped = true;
+    this.#remove(grant);
+    grant.lock?.release();
+    grant.counted[Symbol.dispose]();
+    this.#persistence.dropped(grant);
+  }
+
+  /** Drops all of them, as one change of what is persisted. */
+  dropAll(grants: Iterable<GrantRecord>): void {
+    this.#persistence.together(() => {
+      for (const grant of grants) this.drop(grant);
+    });
+  }
+
+  /** A grant that outlived its daemon, whose user is not refused it. */
+  restore(record: Omit<GrantRecord, 'counted' | 'issued' | 'dropped'>): void {
+    this.#add({
+      ...record,
+      issued: true,
+      dropped: false,
+      counted: this.#count.count(record.session.identity.tenant, 1),
+    });
+  }
+
+  /** Ids up to this one are taken, by grants that outlived their daemon. */
+  skipIds(last: bigint): void {
+    if (last >= this.#nextId) this.#nextId = last + 1n;
+  }
+
+  /**
+   * Moves a grant to another session of the same user, with its share of the lock.
+   * @returns the session's own.
+   */
+  move(grant: GrantRecord, to: Session): GrantRecord {
+    const { allocation, session, access, lock } = grant;
+    const moved = { ...grant, session: to, lock: lock && allocation.lock.inherit(session, to, access) };
+    // Whoever still has the record of before must not end the grant once more.
+    grant.dropped = true;
+    this.#remove(grant);
+    lock?.release();
+    this.#add(moved);
+    return moved;
+  }
+
+  /** An OPAQUE_FD on a software device, and writable memory on huge pages there, are for operators. */
+  #requireTrust(
+    caller: Caller,
+    { onHugePages }: Allocation,
+    kinds: readonly KindName[],
+    access: AccessName,
+  ): void {
+    const { type } = this.#device.info;
+    if (kinds.includes('OPAQUE_FD')) this.#authority.requireTrust(type, caller.identity);
+    if (access === 'rw' && onHugePages) this.#authority.requireTrust(type, caller.identity, HUGE_PAGES);
+  }
+
+  #add(grant: GrantRecord): void {
+    const { session, allocation } = grant;
+    const ofSession = this.#bySession.get(session);
+    if (ofSession) ofSession.set(grant.id, grant);
+    else this.#bySession.set(session, new Map([[grant.id, grant]]));
+    const ofAllocation = this.#byAllocation.get(allocation);
+    if (ofAllocation) ofAllocation.add(grant);
+    else this.#byAllocation.set(allocation, new Set([grant]));
+    allocation.grants += 1;
+    this.#size += 1;
+  }
+
+  #remove(grant: GrantRecord): void {
+    const { session, allocation } = grant;
+    const ofSession = this.#bySession.get(session);
+    ofSession?.delete(grant.id);
+    if (ofSession?.size === 0) this.#bySession.delete(session);
+    const ofAllocation = this.#byAllocation.get(allocation);
+    ofAllocation?.delete(grant);
+    if (ofAllocation?.size === 0) this.#byAllocation.delete(allocation);
+    allocation.grants -= 1;
+    this.#size -= 1;
+  }
+
+  /** Ids are never used again within one incarnation. */
+  #newId(): bigint {
+    const id = this.#nextId;
+    this.#nextId += 1n;
+    return id;
+  }
+
+  #countOne({ identity: { tenant } }: Session): Disposable {
+    const taken = this.#count.take(tenant, 1);
+    if (typeof taken !== 'string') return taken;
+    const limit = taken === 'user' ? this.#count.maxOf(tenant) : this.#count.capacity;
+    const reason =
+      taken === 'user'
+        ? `User ${tenant.name} has ${this.#count.of(tenant)} grants that it did not release.`
+        : `There are ${limit} grants that nobody released.`;
+    throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'grants', limit: String(limit), whose: taken });
+  }
+
+  #publish(grants: readonly GrantRecord[]): void {
+    for (const grant of grants)
+      this.#events.publish({ event: 'GRANTED', at: Date.now(), allocation: grant.allocation, grant });
+  }
+}

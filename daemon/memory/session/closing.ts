@@ -1,0 +1,47 @@
+/**
+ * Closing a session: what a session holds beside memory ends, and its grants are dropped. What becomes of the
+ * bytes that it owned and held is decided by SessionLifecycle.
+ */
+import type { Allocation } from '../allocation/allocation.js';
+import type { ClaimQueue } from '../grant/claim-queue.js';
+import type { Grants } from '../grant/grants.js';
+import type { OrphanedLocks } from '../grant/orphaned-locks.js';
+import type { Persistence } from '../persistence.js';
+import type { SessionEvents } from './events.js';
+import type { Session, Sessions } from './session.js';
+import type { Signals } from './signals.js';
+
+interface Collaborators {
+  readonly sessions: Sessions;
+  readonly sessionEvents: SessionEvents;
+  readonly orphanedLocks: OrphanedLocks;
+  readonly claimQueue: ClaimQueue;
+  readonly signals: Signals;
+  readonly grants: Grants;
+  readonly persistence: Persistence;
+}
+
+export class SessionClosing {
+  readonly #with: Collaborators;
+
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+  }
+
+  /** Closes a session that has not ended. @returns the allocations that it had grants of. */
+  close(session: Session): Set<Allocation> {
+    const { sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence } = this.#with;
+    // First, while the session's process is watched: a process that nobody watches has its pidfd closed.
+    const leavesLocks = orphanedLocks.retain(session);
+    sessions.close(session);
+    if (sessionEvents.hasSubscribers) sessionEvents.publish({ event: 'ENDED', session });
+    claimQueue.rejectOf(session);
+    signals.endOf(session);
+    const dropped = grants.ofSession(session);
+    persistence.together(() => {
+      persistence.ended(session, leavesLocks);
+      for (const grant of dropped) grants.drop(grant);
+    });
+    return new Set(dropped.map(({ allocation }) => allocation));
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * CreateSignal: two eventfds by which two sessions wake each other, and the secret that opens them.
+ */
+import { requireSession } from '../memory/session/caller.js';
+import type { Signals } from '../memory/session/signals.js';
+import type { Handler } from './handler.js';
+
+/** @throws VkmemError SESSION_REQUIRED, QUOTA_EXCEEDED, TOO_MANY_FILES. */
+export function createSignal({ signals }: { readonly signals: Signals }): Handler<'CreateSignal'> {
+  return (caller) => {
+    const { secret, fds } = signals.create(requireSession(caller));
+    return { response: { secret }, fds };
+  };
+}

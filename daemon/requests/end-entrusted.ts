@@ -1,0 +1,34 @@
+/**
+ * EndEntrusted: ends a session that Entrust began, since its process no longer uses what it was given.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { Draining } from '../memory/allocation/draining.js';
+import type { Authority } from '../memory/authority.js';
+import type { Grants } from '../memory/grant/grants.js';
+import type { SessionLifecycle } from '../memory/session/lifecycle.js';
+import type { Sessions } from '../memory/session/session.js';
+import { sameTenant } from '../policy/tenant.js';
+import { type Handler, reply } from './handler.js';
+
+interface Collaborators {
+  readonly authority: Authority;
+  readonly sessions: Sessions;
+  readonly grants: Grants;
+  readonly draining: Draining;
+  readonly lifecycle: SessionLifecycle;
+}
+
+/** @throws VkmemError NOT_FOUND for any other session, and for another user's unless the caller is an operator. */
+export function endEntrusted(collaborators: Collaborators): Handler<'EndEntrusted'> {
+  const { authority, sessions, grants, draining, lifecycle } = collaborators;
+  return async ({ identity }, { sessionId }) => {
+    const operator = authority.isOperator(identity);
+    const found = [...sessions.all].find(({ id }) => id === sessionId);
+    if (!found?.entrusted || (!sameTenant(found.identity.tenant, identity.tenant) && !operator))
+      throw new VkmemError('NOT_FOUND', `There is no entrusted session ${sessionId}.`);
+    // Given back, as by Release: no lock stays with the process.
+    draining.release(grants.ofSession(found));
+    await lifecycle.end(found);
+    return reply({});
+  };
+}

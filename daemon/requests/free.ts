@@ -1,0 +1,23 @@
+/**
+ * Free: gives an allocation up for everybody. The caller's own grants of it are dropped too: it has closed what it held.
+ */
+import type { Draining } from '../memory/allocation/draining.js';
+import type { Registry } from '../memory/allocation/registry.js';
+import type { Grants } from '../memory/grant/grants.js';
+import { type Handler, reply } from './handler.js';
+
+interface Collaborators {
+  readonly registry: Registry;
+  readonly grants: Grants;
+  readonly draining: Draining;
+}
+
+/** @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
+export function free({ registry, grants, draining }: Collaborators): Handler<'Free'> {
+  return async ({ identity, session }, request) => {
+    const allocation = registry.find(request.allocation, identity, 'use');
+    for (const grant of grants.ofAllocation(allocation)) if (grant.session === session) grants.drop(grant);
+    const freed = await draining.free(allocation);
+    return reply({ allocation: allocation.describe(), freed });
+  };
+}

@@ -1,0 +1,12 @@
+/**
+ * GetBudget: every heap's account, and what the daemon holds.
+ */
+import type { BudgetReports } from '../memory/accounting/report.js';
+import { type Handler, reply } from './handler.js';
+
+export function getBudget({ reports }: { readonly reports: BudgetReports }): Handler<'GetBudget'> {
+  return async () => {
+    const { heaps, counts } = await reports.now();
+    return reply({ heaps, counts });
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * The handlers of all requests, by their names in the table of requests (proto/contract/requests.ts). Both planes dispatch
+ * by it.
+ */
+import type { StreamRequest, UnaryRequest } from '@vkmemd/proto';
+import { allocate } from './allocate.js';
+import { claim } from './claim.js';
+import { createSignal } from './create-signal.js';
+import { createTicket } from './create-ticket.js';
+import { endEntrusted } from './end-entrusted.js';
+import { entrust } from './entrust.js';
+import { free } from './free.js';
+import { getAllocation } from './get-allocation.js';
+import { getBudget } from './get-budget.js';
+import { getQuota } from './get-quota.js';
+import type { Handler, StreamHandler } from './handler.js';
+import { importMemory } from './import.js';
+import { joinIvshmem } from './join-ivshmem.js';
+import { listAllocations } from './list-allocations.js';
+import { listDevices } from './list-devices.js';
+import { listIvshmem } from './list-ivshmem.js';
+import { listQuotas } from './list-quotas.js';
+import { listTickets } from './list-tickets.js';
+import { openSignal } from './open-signal.js';
+import { publish } from './publish.js';
+import { release } from './release.js';
+import { reloadPolicy } from './reload-policy.js';
+import { revokeTicket } from './revoke-ticket.js';
+import { serveIvshmem } from './serve-ivshmem.js';
+import { setQuota } from './set-quota.js';
+import { stopIvshmem } from './stop-ivshmem.js';
+import { transfer } from './transfer.js';
+import { watchAllocations } from './watch-allocations.js';
+import { watchBudget } from './watch-budget.js';
+
+/** Everything but Hello, which comes before there is a caller. */
+export type Handlers = { readonly [N in Exclude<UnaryRequest, 'Hello'>]: Handler<N> };
+export type StreamHandlers = { readonly [N in StreamRequest]: StreamHandler<N> };
+
+/** What the requests are made of, all together. */
+type Collaborators = Parameters<typeof allocate>[0] &
+  Parameters<typeof claim>[0] &
+  Parameters<typeof createSignal>[0] &
+  Parameters<typeof createTicket>[0] &
+  Parameters<typeof endEntrusted>[0] &
+  Parameters<typeof entrust>[0] &
+  Parameters<typeof free>[0] &
+  Parameters<typeof getBudget>[0] &
+  Parameters<typeof getQuota>[0] &
+  Parameters<typeof joinIvshmem>[0] &
+  Parameters<typeof listAllocations>[0] &
+  Parameters<typeof listDevices>[0] &
+  Parameters<typeof openSignal>[0] &
+  Parameters<typeof publish>[0] &
+  Parameters<typeof reloadPolicy>[0] &
+  Parameters<typeof serveIvshmem>[0] &
+  Parameters<typeof setQuota>[0] &
+  Parameters<typeof transfer>[0] &
+  Parameters<typeof watchAllocations>[0] &
+  Parameters<typeof watchBudget>[0];
+
+export const makeHandlers = (core: Collaborators): Handlers => ({
+  Allocate: allocate(core),
+  Claim: claim(core),
+  CreateSignal: createSignal(core),
+  CreateTicket: createTicket(core),
+  EndEntrusted: endEntrusted(core),
+  Entrust: entrust(core),
+  Free: free(core),
+  GetAllocation: getAllocation(core),
+  GetBudget: getBudget(core),
+  GetQuota: getQuota(core),
+  Import: importMemory(core),
+  JoinIvshmem: joinIvshmem(core),
+  ListAllocations: listAllocations(core),
+  ListDevices: listDevices(core),
+  ListIvshmem: listIvshmem(core),
+  ListQuotas: listQuotas(core),
+  ListTickets: listTickets(core),
+  OpenSignal: openSignal(core),
+  Publish: publish(core),
+  Release: release(core),
+  ReloadPolicy: reloadPolicy(core),
+  RevokeTicket: revokeTicket(core),
+  ServeIvshmem: serveIvshmem(core),
+  SetQuota: setQuota(core),
+  StopIvshmem: stopIvshmem(core),
+  Transfer: transfer(core),
+});
+
+export const makeStreamHandlers = (core: Collaborators): StreamHandlers => ({
+  WatchAllocations: watchAllocations(core),
+  WatchBudget: watchBudget(core),
+});

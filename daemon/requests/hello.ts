@@ -1,0 +1,95 @@
+/**
+ * Hello: begins a session, or resumes the one that the client had before: that outlived the daemon, or whose
+ * connection another process of the client's inherited.
+ */
+import {
+  MAX_MESSAGE_BYTES,
+  PROTOCOL_VERSION,
+  type RequestOf,
+  type ResponseDraft,
+  VkmemError,
+} from '@vkmemd/proto';
+import type { Draining } from '../memory/allocation/draining.js';
+import type { Authority } from '../memory/authority.js';
+import type { Grants } from '../memory/grant/grants.js';
+import type { ClientProcess } from '../memory/session/client-process.js';
+import type { SessionLifecycle } from '../memory/session/lifecycle.js';
+import type { Session, Sessions } from '../memory/session/session.js';
+import type { Identity } from '../policy/identity.js';
+
+const MAX_CLIENT_NAME_BYTES = 128;
+
+interface Collaborators {
+  readonly authority: Authority;
+  readonly sessions: Sessions;
+  readonly lifecycle: SessionLifecycle;
+  readonly grants: Grants;
+  readonly draining: Draining;
+  readonly version: string;
+}
+
+/** The session that a connection speaks for from now on, and what it is answered. */
+export interface Greeted {
+  readonly session: Session;
+  readonly welcome: ResponseDraft<'Hello'>;
+}
+
+export interface Greetings {
+  /**
+   * The first Hello of a connection: begins a session, or wakes the one that outlived its daemon; then the
+   * grants that the client does not have are dropped.
+   * @param process that opened the connection, where the kernel can name it.
+   * @throws VkmemError VERSION_UNSUPPORTED, PROTOCOL_ERROR, TOO_MANY_SESSIONS, NOT_PERMITTED.
+   */
+  begin(identity: Identity, process: ClientProcess | undefined, hello: RequestOf<'Hello'>): Greeted;
+  /** Another process has the connection. @throws VkmemError VERSION_UNSUPPORTED, PROTOCOL_ERROR. */
+  resume(session: Session, hello: RequestOf<'Hello'>): Greeted;
+}
+
+export function hello(collaborators: Collaborators): Greetings {
+  const { authority, sessions, lifecycle, grants, draining, version } = collaborators;
+
+  const welcome = (session: Session, restored: boolean): ResponseDraft<'Hello'> => ({
+    protocolVersion: PROTOCOL_VERSION,
+    incarnation: sessions.incarnation,
+    sessionToken: session.token,
+    sessionId: session.id,
+    daemonVersion: version,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    restored,
+  });
+
+  /** Drops the session's grants that the client does not list: the answers that carried them were lost. */
+  function dropLostGrants(session: Session, ids: ReadonlySet<bigint>): void {
+    draining.release(grants.ofSession(session).filter(({ id }) => !ids.has(id)));
+  }
+
+  return {
+    begin(identity, process, request) {
+      const clientName = parseHello(request);
+      authority.requireConnect(identity);
+      const before = request.sessionToken ? sessions.wake(request.sessionToken, identity) : undefined;
+      const session = before ?? lifecycle.begin(identity, clientName, process);
+      session.clientName = clientName;
+      session.process = process ?? session.process;
+      if (before && !request.keepAllGrants) dropLostGrants(before, new Set(request.grantIds));
+      return { session, welcome: welcome(session, before !== undefined) };
+    },
+    resume(session, request) {
+      session.clientName = parseHello(request);
+      return { session, welcome: welcome(session, false) };
+    },
+  };
+}
+
+/** @returns what the client calls itself. */
+function parseHello({ protocolVersion, clientName }: RequestOf<'Hello'>): string {
+  if (protocolVersion !== PROTOCOL_VERSION) {
+    const reason = `The client speaks ${protocolVersion}, the daemon ${PROTOCOL_VERSION}.`;
+    throw new VkmemError('VERSION_UNSUPPORTED', reason, { supported: String(PROTOCOL_VERSION) });
+  }
+  if (Buffer.byteLength(clientName) > MAX_CLIENT_NAME_BYTES) {
+    throw new VkmemError('PROTOCOL_ERROR', `client_name has more than ${MAX_CLIENT_NAME_BYTES} bytes.`);
+  }
+  return clientName;
+}

@@ -1,0 +1,65 @@
+/**
+ * Import: makes an allocation of memory that the caller has already; off unless the policy names the caller.
+ */
+import { closeAll, type Decoded, KINDS_BY_WIRE, type KindName, VkmemError } from '@vkmemd/proto';
+import type { Creation } from '../memory/allocation/creation.js';
+import type { Authority } from '../memory/authority.js';
+import type { Device, ForeignSource, ImportTerms } from '../vulkan/device.js';
+import { ownFile } from '../vulkan/foreign-handle.js';
+import type { Handler } from './handler.js';
+import { parseKinds, parseOwner, type WantedTerms } from './parse.js';
+import { parseResource } from './parse-resource.js';
+
+interface Collaborators {
+  readonly authority: Authority;
+  readonly device: Device;
+  readonly creation: Creation;
+}
+
+const SOURCES: Partial<Record<KindName, ForeignSource>> = {
+  OPAQUE_FD: 'OPAQUE_FD',
+  DMA_BUF: 'DMA_BUF',
+  MAPPABLE: 'MEMFD',
+};
+
+/** @throws VkmemError NOT_PERMITTED, INVALID_HANDLE, PROTOCOL_ERROR, and as Allocate. */
+export function importMemory({ authority, device, creation }: Collaborators): Handler<'Import'> {
+  return async (caller, request, came) => {
+    try {
+      const [fd] = came;
+      if (!fd || came.length > 1) {
+        throw new VkmemError('PROTOCOL_ERROR', `An import carries one fd; ${came.length} came.`);
+      }
+      authority.requireImport(caller.identity);
+      const terms = parseImport(request);
+      if (terms.source === 'OPAQUE_FD') authority.requireTrust(device.info.type, caller.identity);
+      const { allocation, grants, fds } = await creation.create(caller, terms, async () => {
+        const plan = await device.planImport(terms, fd);
+        return { plan, make: () => device.import(terms, plan, ownFile(fd, terms.source)) };
+      });
+      return { response: { allocation: allocation.describe(), grants }, fds };
+    } finally {
+      closeAll(came);
+    }
+  };
+}
+
+/** @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT. */
+function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTerms {
+  if (request.sizeBytes < 0n) throw new VkmemError('INVALID_SIZE', `The request says ${request.sizeBytes}.`);
+  const kind = KINDS_BY_WIRE.get(request.source);
+  const source = kind && SOURCES[kind];
+  if (!source) {
+    const reason = `Nothing is imported as ${String(request.source)}.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
+  }
+  return {
+    ...parseOwner(request, request.kinds.length > 0 ? parseKinds(request.kinds) : []),
+    source,
+    size: request.sizeBytes,
+    resource: parseResource(request.buffer, request.image),
+    memoryTypeIndex: request.memoryTypeIndex,
+    deviceUuid: request.deviceUuid,
+    driverUuid: request.driverUuid,
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * Publish: makes an allocation immutable for all later grants. Asked again, the answer is the same.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import type { FairScheduler } from '../limits/fair-scheduler.js';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
+import type { Registry } from '../memory/allocation/registry.js';
+import { busy, type ClaimQueue } from '../memory/grant/claim-queue.js';
+import { type Caller, partyOf } from '../memory/session/caller.js';
+import { type Handler, reply } from './handler.js';
+
+/** Of the thread that sets seals: the memfd, and both ends of the pipe that it answers on. */
+const FDS_OF_SEALING = 3;
+
+interface Collaborators {
+  readonly registry: Registry;
+  readonly fds: FdBudget;
+  readonly claimQueue: ClaimQueue;
+  readonly seals: FairScheduler;
+}
+
+/**
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY where another session has the lock to
+ *   write; UNAVAILABLE when the daemon stops, or too many wait; TOO_MANY_FILES.
+ */
+export function publish({ registry, fds, claimQueue, seals }: Collaborators): Handler<'Publish'> {
+  return async (caller, request) => {
+    const allocation = registry.find(request.allocation, caller.identity, 'use');
+    const { publication } = allocation;
+    if (!publication) throw new VkmemError('NOT_PUBLISHABLE', 'It was not allocated to be published.');
+    requireNoOtherWriter(allocation, caller);
+    // A client that writes to the memfd can keep the seals waiting; a stopping daemon does not wait with them.
+    const sealed = seals.run(partyOf(caller), async () => {
+      requireNoOtherWriter(allocation, caller);
+      using _files = fds.lease(caller.identity.tenant, FDS_OF_SEALING);
+      await publication.publish();
+    });
+    await claimQueue.unlessStopped(sealed);
+    return reply({ allocation: allocation.describe() });
+  };
+}
+
+/** @throws VkmemError BUSY, unless it is published already. */
+function requireNoOtherWriter(allocation: Allocation, { session }: Caller): void {
+  const { writer } = allocation.lock;
+  if (writer && writer !== session && !allocation.publication?.published) throw busy(allocation);
+}

@@ -1,0 +1,70 @@
+/**
+ * SetQuota: an operator changes what a user may have.
+ *
+ * A change is meant for one revision of a quota, so that nobody changes what they have not seen. It holds from the next
+ * request on, until the daemon ends or it is taken back; what it does not name stays as it is.
+ */
+import { type Decoded, VkmemError } from '@vkmemd/proto';
+import type { Quota, Quotas } from '../memory/accounting/quotas.js';
+import { type Change, merged } from '../memory/accounting/terms.js';
+import type { Authority } from '../memory/authority.js';
+import type { Persistence } from '../memory/persistence.js';
+import { tenantOfUid } from '../policy/tenant.js';
+import { type Answer, type Handler, reply } from './handler.js';
+
+interface Collaborators {
+  readonly authority: Authority;
+  readonly quotas: Quotas;
+  readonly persistence: Persistence;
+}
+
+/**
+ * The outcome is in the answer: applied, stale or in conflict, with the quota as it then is.
+ * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT where the change means nothing.
+ */
+export function setQuota({ authority, quotas, persistence }: Collaborators): Handler<'SetQuota'> {
+  return ({ identity }, request) => {
+    authority.requireOperator(identity);
+    const change = parseChange(request);
+    const quota = quotas.ofTenant(tenantOfUid(request.uid));
+    if (request.expectedRevision !== quota.revision) return answer('STALE', quota);
+    const next = request.reset ? undefined : merged(quota.change, change);
+    const reason = quotas.conflict(quota, next);
+    if (reason !== undefined) return answer('CONFLICT', quota, reason);
+    quota.set(next);
+    persistence.journal.quotaChanged(quota.tenant, next);
+    return answer('APPLIED', quota);
+  };
+}
+
+const answer = (outcome: 'APPLIED' | 'STALE' | 'CONFLICT', quota: Quota, reason = ''): Answer<'SetQuota'> =>
+  reply({ outcome: `QUOTA_OUTCOME_${outcome}`, quota: quota.describe(), reason });
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+function parseChange(request: Decoded<'SetQuotaRequest'>): Change {
+  const { heaps, allocations, sessions, tickets, reset } = request;
+  const limits = new Map(heaps.flatMap(({ heapIndex, limitBytes }) => entryOf(heapIndex, limitBytes)));
+  const reserved = new Map(
+    heaps.flatMap(({ heapIndex, reservedBytes }) => entryOf(heapIndex, reservedBytes)),
+  );
+  const counts = [allocations, sessions, tickets].filter((count) => count !== undefined);
+  const named = heaps.length + counts.length;
+  if (reset && named > 0) throw invalid('reset', 'A quota that is reset is not changed otherwise.');
+  if (!reset && named === 0) throw invalid('heaps', 'Nothing is to be changed.');
+  const indices = heaps.map(({ heapIndex }) => heapIndex);
+  const twice = indices.find((heap, at) => indices.indexOf(heap) !== at);
+  if (twice !== undefined) throw invalid('heaps', `Heap ${twice} is named twice.`);
+  const empty = indices.find((heap) => !limits.has(heap) && !reserved.has(heap));
+  if (empty !== undefined) throw invalid('heaps', `Nothing is said of heap ${empty}.`);
+  return { limits, reserved, allocations, sessions, tickets };
+}
+
+function entryOf(heap: number, bytes: bigint | undefined): [number, bigint][] {
+  if (bytes === undefined) return [];
+  if (bytes < 0n) throw invalid('heaps', `${bytes} bytes of heap ${heap} are less than nothing.`);
+  return [[heap, bytes]];
+}
+
+function invalid(field: string, reason: string): VkmemError {
+  return new VkmemError('INVALID_ARGUMENT', reason, { field });
+}

@@ -1,0 +1,19 @@
+/**
+ * StopIvshmem: offers an allocation to virtual machines no more, and hangs up on those that are connected.
+ */
+import type { Registry } from '../memory/allocation/registry.js';
+import type { IvshmemServers } from '../memory/ivshmem/servers.js';
+import { type Handler, reply } from './handler.js';
+
+interface Collaborators {
+  readonly registry: Registry;
+  readonly ivshmem: IvshmemServers;
+}
+
+/** @throws VkmemError NOT_FOUND, also where the allocation is not offered; NOT_PERMITTED. */
+export function stopIvshmem({ registry, ivshmem }: Collaborators): Handler<'StopIvshmem'> {
+  return ({ identity }, request) => {
+    ivshmem.end(ivshmem.find(registry.find(request.allocation, identity, 'use')));
+    return reply({});
+  };
+}

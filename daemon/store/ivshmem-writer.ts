@@ -1,0 +1,146 @@
+/**
+ * Persists ivshmem servers and their peers: the listening sockets, the connections and every peer's
+ * doorbells, so that no virtual machine notices a restart of the daemon.
+ *
+ * A peer's record is written before the peer is announced, as not settled; as settled once every word for it
+ * is in its socket. The next start hangs up on a peer that was not settled, since it cannot know which words
+ * are missing. The record of a peer that leaves is removed before that is announced: after a kill in between
+ * the others do not get the announcement, which is better than getting it twice (memory/ivshmem/peer-ids.ts).
+ */
+import { type OwnedFd, VkmemError } from '@vkmemd/proto';
+import type { IvshmemServer } from '../memory/ivshmem/server.js';
+import type { IvshmemJournal, JoiningPeer } from '../memory/persistence.js';
+import type { Tenant } from '../policy/tenant.js';
+import type { LedgerFile } from './ledger-file.js';
+import { nameOfIvshmem } from './names.js';
+import type { PeerRecord, ServerRecord } from './records.js';
+import type { StoredFds } from './stored-fds.js';
+
+const keyOf = ({ server, id }: Pick<PeerRecord, 'server' | 'id'>): string => `${server}/${id}`;
+
+export class IvshmemWriter implements IvshmemJournal {
+  readonly #ledger: LedgerFile;
+  readonly #fds: StoredFds;
+  /** The record of each server, with the name of its socket. */
+  readonly #servers = new Map<IvshmemServer, ServerRecord>();
+
+  constructor(ledger: LedgerFile, fds: StoredFds) {
+    this.#ledger = ledger;
+    this.#fds = fds;
+  }
+
+  async served(server: IvshmemServer, socket: OwnedFd): Promise<void> {
+    const { allocation, terms, ids } = server;
+    if (!allocation.persisted) return;
+    const name = nameOfIvshmem(this.#fds.nextNumber(), 0);
+    await this.#fds.put(name, allocation.terms.tenant, [socket]);
+    const record = { allocation: allocation.id, terms, name, nextId: ids.next };
+    this.#servers.set(server, record);
+    this.#ledger.servers.put(name, record);
+  }
+
+  unserved(server: IvshmemServer): void {
+    const record = this.#servers.get(server);
+    if (!record) return;
+    this.#servers.delete(server);
+    const peers = server.peers.flatMap(
+      ({ id }) => this.#ledger.peers.get(keyOf({ server: record.name, id })) ?? [],
+    );
+    this.#ledger.together(() => {
+      this.#ledger.servers.remove(record.name);
+      for (const peer of peers) this.#ledger.peers.remove(keyOf(peer));
+    });
+    for (const name of [record.name, ...peers.flatMap(({ names }) => names)]) this.#fds.release(name);
+  }
+
+  async joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void> {
+    const { session, doorbells } = peer;
+    const served = this.#servers.get(server);
+    if (!served) return;
+    // The grant has persisted its session. Without a pidfd that ends with this process; its id stays allocated.
+    const watched = this.#ledger.sessions.get(session.id)?.watched === true;
+    const names = watched
+      ? await this.#put(session.identity.tenant, [socket, ...doorbells.fds.map(({ fd }) => fd)])
+      : [];
+    if (this.#servers.get(server) === served) {
+      this.#write(server, served, peer, names);
+      return;
+    }
+    for (const name of names) this.#fds.release(name);
+    throw new VkmemError('NOT_FOUND', 'The offer has ended meanwhile.');
+  }
+
+  #write(server: IvshmemServer, served: ServerRecord, peer: JoiningPeer, names: readonly string[]): void {
+    const { id, session, joinedAt } = peer;
+    const record = { ...served, nextId: server.ids.next };
+    const joined = {
+      server: served.name,
+      id,
+      session: session.id,
+      joinedAt,
+      names,
+      settled: false,
+      read: false,
+    };
+    this.#servers.set(server, record);
+    this.#ledger.together(() => {
+      this.#ledger.servers.put(served.name, record);
+      this.#ledger.peers.put(keyOf(joined), joined);
+    });
+  }
+
+  /** All or none. @returns their names. @throws VkmemError TOO_MANY_FILES. */
+  async #put(tenant: Tenant, fds: readonly OwnedFd[]): Promise<string[]> {
+    const number = this.#fds.nextNumber();
+    const names = fds.map((_, index) => nameOfIvshmem(number, index));
+    const ends = await Promise.allSettled(
+      names.map((name, at) => this.#fds.put(name, tenant, fds.slice(at, at + 1))),
+    );
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (!failed) return names;
+    for (const [at, name] of names.entries()) if (ends[at]?.status === 'fulfilled') this.#fds.release(name);
+    throw failed.reason;
+  }
+
+  settled(server: IvshmemServer, id: number, settled: boolean): void {
+    const record = this.#peer(server, id);
+    if (record && record.settled !== settled) this.#ledger.peers.put(keyOf(record), { ...record, settled });
+  }
+
+  read(server: IvshmemServer, id: number): void {
+    const record = this.#peer(server, id);
+    if (record) this.#ledger.peers.put(keyOf(record), { ...record, read: true });
+  }
+
+  left(server: IvshmemServer, id: number): void {
+    const record = this.#peer(server, id);
+    if (record) this.removePeer(record);
+  }
+
+  #peer(server: IvshmemServer, id: number): PeerRecord | undefined {
+    const served = this.#servers.get(server);
+    return served && this.#ledger.peers.get(keyOf({ server: served.name, id }));
+  }
+
+  /** Adopts a server of an earlier start. */
+  restored(server: IvshmemServer, record: ServerRecord): void {
+    this.#servers.set(server, record);
+  }
+
+  /** Adopts stored fds of an earlier start, by name. */
+  adopt(names: readonly string[], tenant: Tenant | undefined): void {
+    for (const name of names) this.#fds.adopt(name, tenant, 1);
+  }
+
+  /** Removes the record and releases the fds. */
+  removePeer(record: PeerRecord): void {
+    this.#ledger.peers.remove(keyOf(record));
+    for (const name of record.names) this.#fds.release(name);
+  }
+
+  /** Removes the record and releases the socket. */
+  removeServer({ name }: ServerRecord): void {
+    this.#ledger.servers.remove(name);
+    this.#fds.release(name);
+  }
+}

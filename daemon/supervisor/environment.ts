@@ -1,0 +1,71 @@
+/**
+ * The environment by which the supervisor starts its child: the variables of a service manager (sd_notify, sd_listen_fds,
+ * the watchdog), and VKMEMD_SUPERVISOR, the supervisor's pid, by which a child recognizes that it has a supervisor.
+ *
+ * The supervisor outlives upgrades and downgrades of the daemon, so each side accepts the other's version. The
+ * variable was VKMEMD_KEEPER before: for one release the supervisor sets both, and the child reads either.
+ */
+import { endWithParent } from '@vkmemd/proto/kernel';
+import type { StoredFd } from './fd-store.js';
+import type { Settings } from './settings.js';
+
+const SUPERVISOR_PID = 'VKMEMD_SUPERVISOR';
+const OLD_SUPERVISOR_PID = 'VKMEMD_KEEPER';
+
+/** Set by a manager for its own service: the supervisor's are not inherited by its child. */
+const FROM_MANAGER = [
+  'NOTIFY_SOCKET',
+  'FDSTORE',
+  'VKMEMD_FDSTORE_MAX',
+  'LISTEN_PID',
+  'LISTEN_FDS',
+  'LISTEN_FDNAMES',
+  'LISTEN_PIDFDID',
+  'WATCHDOG_PID',
+  'WATCHDOG_USEC',
+  'MAINPID',
+  SUPERVISOR_PID,
+  OLD_SUPERVISOR_PID,
+];
+
+/**
+ * The child's environment: this process's, with the variables of the supervisor. LISTEN_PID and WATCHDOG_PID are missing,
+ * because the child's pid is not known before it is started: beginAsChild() sets them.
+ */
+export function childEnvironment(
+  notifySocket: string,
+  stored: readonly StoredFd[],
+  { max, watchdogMs }: Settings,
+): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const name of FROM_MANAGER) delete env[name];
+  env[SUPERVISOR_PID] = String(process.pid);
+  env[OLD_SUPERVISOR_PID] = String(process.pid);
+  env.NOTIFY_SOCKET = notifySocket;
+  env.VKMEMD_FDSTORE_MAX = String(max);
+  if (watchdogMs !== undefined) env.WATCHDOG_USEC = String(watchdogMs * 1000);
+  if (stored.length > 0) {
+    env.LISTEN_FDS = String(stored.length);
+    env.LISTEN_FDNAMES = stored.map(({ name }) => name).join(':');
+  }
+  return env;
+}
+
+/**
+ * The first thing that a child does, before it loads anything else.
+ *
+ * It arranges to end with its supervisor (PR_SET_PDEATHSIG sends SIGTERM, also when the supervisor is killed): the fds
+ * that it stored are lost with the supervisor, and another supervisor starts another daemon. It removes the supervisor's
+ * pid from `env`, and sets the variables that name the child's own.
+ */
+export function beginAsChild(env: NodeJS.ProcessEnv): void {
+  const supervisor = Number(env[SUPERVISOR_PID] ?? env[OLD_SUPERVISOR_PID]);
+  delete env[SUPERVISOR_PID];
+  delete env[OLD_SUPERVISOR_PID];
+  endWithParent('SIGTERM');
+  // The supervisor may have ended before prctl(): no signal follows then.
+  if (process.ppid !== supervisor) process.kill(process.pid, 'SIGTERM');
+  const pid = String(process.pid);
+  if (env.LISTEN_FDS !== undefined) env.LISTEN_PID = pid;
+  if (env.WATCHDOG_USEC !== undefined) env.WATCHDOG_PID = pid;
+}

@@ -1,0 +1,126 @@
+/**
+ * Creating memory by a plan, in one of three ways: new and zeroed, imported from a handle that a client sent,
+ * or imported again from handles that outlived the daemon that allocated them. When one fails, nothing stays
+ * allocated; the fds that were passed in stay the caller's until it has succeeded, and belong to the memory
+ * from then on (MemoryHandles).
+ */
+import { AsyncDisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { native } from './errors.js';
+import { HandleType } from './flags.js';
+import type { ForeignSource } from './foreign-handle.js';
+import { HANDLE_TYPES } from './imports.js';
+import { allocateMappable, importMemfd } from './mappable.js';
+import type { MadeBy, MemoryHandles, PersistentHandles } from './memory-handles.js';
+import type { MemoryPlan } from './memory-plan.js';
+import type { NativeDevice, NativeMemory } from './native.js';
+
+/** Device memory, and the fds that keep its bytes. */
+export interface CreatedMemory extends MemoryHandles {
+  /** A VkmemError says why a device that was to import persistent memory does not have it. */
+  readonly memory: NativeMemory | VkmemError;
+}
+
+/** What is known of memory that outlived its daemon. */
+export interface AdoptTerms {
+  /** Whether a client imported it. */
+  readonly imported?: boolean;
+  /** Why the device must not be asked to import it. */
+  readonly refused?: VkmemError | undefined;
+  /** The device or driver that it belongs to, where that is not the current one. */
+  readonly madeBy?: MadeBy | undefined;
+}
+
+/**
+ * New memory, zeroed. `name` is the memfd's, for people.
+ * @throws VkmemError as the kernel or the driver fails.
+ */
+export async function allocateMemory(
+  device: NativeDevice,
+  plan: MemoryPlan,
+  name: string,
+): Promise<CreatedMemory> {
+  if (plan.memfd) return allocateMappable(device, plan, name);
+  const { size, memoryTypeIndex, handleTypes, dedicated } = plan;
+  await using undo = new AsyncDisposableStack();
+  const memory = undo.adopt(
+    await native(device.allocate(size, memoryTypeIndex, handleTypes, dedicated)),
+    (allocated) => native(allocated.free()),
+  );
+  await native(device.zero(memory));
+  undo.move();
+  return { memory };
+}
+
+/** A client's own memory. @throws VkmemError as the driver fails. */
+export async function importMemory(
+  device: NativeDevice,
+  source: ForeignSource,
+  plan: MemoryPlan,
+  fd: OwnedFd,
+): Promise<CreatedMemory> {
+  if (source === 'MEMFD') return { memory: await importMemfd(device, fd, plan), memfd: fd, imported: true };
+  return {
+    memory: await importFd(device, HANDLE_TYPES[source], plan, fd),
+    adopted: new Map([[HANDLE_TYPES[source], fd]]),
+    imported: true,
+  };
+}
+
+/**
+ * Memory of an earlier daemon, with its bytes. Where the device does not import it, the handles are adopted
+ * all the same.
+ * @throws VkmemError KIND_UNSUPPORTED where the required handle is missing; INVALID_SIZE; DEVICE_LOST.
+ */
+export async function adoptMemory(
+  device: NativeDevice,
+  plan: MemoryPlan,
+  persisted: PersistentHandles,
+  { imported = false, refused, madeBy }: AdoptTerms,
+): Promise<CreatedMemory> {
+  const memfd = persisted.get(0);
+  const handles = memfd ? { memfd, imported } : { adopted: persisted, imported };
+  if (plan.memfd !== (memfd !== undefined) || persisted.size === 0) {
+    throw new VkmemError(
+      'KIND_UNSUPPORTED',
+      `No handle of ${plan.kinds.join(' and ')} memory was persisted.`,
+    );
+  }
+  if (refused) return { memory: refused, ...handles, refused: true, madeBy };
+  try {
+    return { memory: await reimport(device, plan, persisted), ...handles };
+  } catch (failure) {
+    // A file of another size is not the one that was persisted.
+    const fatal = !(failure instanceof VkmemError) || ['DEVICE_LOST', 'INVALID_SIZE'].includes(failure.code);
+    if (fatal) throw failure;
+    return { memory: failure, ...handles };
+  }
+}
+
+/**
+ * Imports memory again from its handles, which are borrowed.
+ * @param before Its detached VkDeviceMemory.
+ * @throws VkmemError as the driver fails.
+ */
+export async function reimport(
+  device: NativeDevice,
+  plan: MemoryPlan,
+  persisted: PersistentHandles,
+  before?: NativeMemory,
+): Promise<NativeMemory> {
+  const memfd = persisted.get(0);
+  if (memfd) return importMemfd(device, memfd, plan, before);
+  // An opaque fd carries its type and size with it; a dma-buf does not.
+  const type = persisted.has(HandleType.OPAQUE_FD) ? HandleType.OPAQUE_FD : HandleType.DMA_BUF;
+  const fd = persisted.get(type);
+  if (!fd) throw new VkmemError('KIND_UNSUPPORTED', 'No handle was persisted that a device can import.');
+  return importFd(device, type, plan, fd);
+}
+
+function importFd(
+  device: NativeDevice,
+  handleType: number,
+  { size, memoryTypeIndex, dedicated }: MemoryPlan,
+  fd: OwnedFd,
+): Promise<NativeMemory> {
+  return native(device.importFd(fd.fd, handleType, size, memoryTypeIndex, dedicated));
+}

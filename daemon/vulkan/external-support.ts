@@ -1,0 +1,165 @@
+/**
+ * Which external handle types a driver says it supports: at all, for a resource, and together with others.
+ *
+ * An extension's name is not enough. SwiftShader lists VK_EXT_external_memory_host without supporting it for
+ * buffers; the external properties say so (vkGetPhysicalDeviceExternalBufferProperties,
+ * vkGetPhysicalDeviceImageFormatProperties2). A Refusal says what is missing; undefined means that the driver
+ * agrees. The probes find out whether it is true.
+ */
+import { VkmemError } from '@vkmemd/proto';
+import { native } from './errors.js';
+import { Extension, ExternalFeature, HandleType, has, MemoryFlag } from './flags.js';
+import { kindUnsupported, type Refusal } from './kinds.js';
+import type { DeviceInfo, ExternalInfo, NativeDevice, NativeResource } from './native.js';
+
+/** The handle types by name, with the extension that defines each. */
+const DEFINED_BY = new Map([
+  [HandleType.OPAQUE_FD as number, { name: 'OPAQUE_FD', extension: Extension.MEMORY_FD as string }],
+  [HandleType.DMA_BUF, { name: 'DMA_BUF', extension: Extension.DMA_BUF }],
+  [HandleType.HOST_ALLOCATION, { name: 'HOST_ALLOCATION', extension: Extension.MEMORY_HOST }],
+  [HandleType.RDMA_ADDRESS, { name: 'RDMA_ADDRESS', extension: Extension.RDMA }],
+]);
+
+const nameOf = (handleType: number): string => DEFINED_BY.get(handleType)?.name ?? String(handleType);
+
+/**
+ * The feature that a handle type needs: memory is imported from host pointers, and exported as all other
+ * types.
+ */
+const wantedOf = (handleType: number): number =>
+  handleType === HandleType.HOST_ALLOCATION ? ExternalFeature.IMPORTABLE : ExternalFeature.EXPORTABLE;
+
+/** The handle types of a set, as single bits. */
+export function bitsOf(handleTypes: number): number[] {
+  return [...DEFINED_BY.keys()].filter((bit) => has(handleTypes, bit));
+}
+
+/** Whether the driver lists the extension that the handle type needs, whatever the resource. */
+function refuseExtension(info: DeviceInfo, handleType: number): Refusal | undefined {
+  const extension = DEFINED_BY.get(handleType)?.extension ?? '';
+  if (info.extensions.includes(extension)) return undefined;
+  return { missing: 'extension', reason: `the driver does not list ${extension}.` };
+}
+
+function refuseFeatures(handleType: number, { features }: ExternalInfo, what: string): Refusal | undefined {
+  if (has(features, wantedOf(handleType))) return undefined;
+  const { extension } = DEFINED_BY.get(handleType) ?? {};
+  const verb = handleType === HandleType.HOST_ALLOCATION ? 'imported' : 'exported';
+  const reason = `the driver lists ${extension}, but not for ${what} (external memory features ${features}): ${nameOf(handleType)} cannot be ${verb}.`;
+  return { missing: 'export', reason };
+}
+
+/** For buffers that transfers use, from what the device reported when it was listed. */
+export function refuseForBuffers(info: DeviceInfo, handleType: number): Refusal | undefined {
+  return (
+    refuseExtension(info, handleType) ??
+    (handleType === HandleType.RDMA_ADDRESS ? refuseRdma(info) : undefined) ??
+    refuseFeatures(handleType, externalOf(info, handleType), 'buffers')
+  );
+}
+
+/** What VK_NV_external_memory_rdma needs besides the extension and EXPORTABLE. */
+function refuseRdma(info: DeviceInfo): Refusal | undefined {
+  if (!info.externalMemoryRdma) {
+    return {
+      missing: 'feature',
+      reason: `the driver lists ${Extension.RDMA}, but not its feature externalMemoryRDMA.`,
+    };
+  }
+  if (info.memoryTypes.some(({ flags }) => has(flags, MemoryFlag.RDMA_CAPABLE))) return undefined;
+  return { missing: 'type', reason: 'no memory type has RDMA_CAPABLE.' };
+}
+
+function externalOf({ externalBuffer }: DeviceInfo, handleType: number): ExternalInfo {
+  const { opaqueFd, hostAllocation, dmaBuf, rdmaAddress } = externalBuffer;
+  if (handleType === HandleType.HOST_ALLOCATION) return hostAllocation;
+  if (handleType === HandleType.DMA_BUF) return dmaBuf;
+  return handleType === HandleType.RDMA_ADDRESS ? rdmaAddress : opaqueFd;
+}
+
+/** What the external properties of a set of handle types amount to. */
+export interface ExternalSupport {
+  readonly refusal: Refusal | undefined;
+  /** Whether memory of one of them must be dedicated to the resource (DEDICATED_ONLY). */
+  readonly dedicatedOnly: boolean;
+}
+
+/** For buffers that transfers use; the driver is not called. */
+export function supportForBuffers(info: DeviceInfo, handleTypes: number): ExternalSupport {
+  const external = new Map(bitsOf(handleTypes).map((bit) => [bit, externalOf(info, bit)]));
+  return combine(info, external, 'buffers');
+}
+
+/**
+ * For one resource that a client will bind.
+ * @throws VkmemError KIND_UNSUPPORTED where the driver cannot create such an image at all; DEVICE_LOST.
+ */
+export async function supportForResource(
+  device: NativeDevice,
+  info: DeviceInfo,
+  resource: NativeResource,
+  handleTypes: number,
+): Promise<ExternalSupport> {
+  const external = new Map<number, ExternalInfo>();
+  for (const bit of bitsOf(handleTypes)) {
+    external.set(bit, await native(device.externalProperties(resource, bit)).catch(noneIfNoFormat));
+  }
+  return combine(info, external, resource.what === 'image' ? 'such an image' : 'such a buffer');
+}
+
+/** VK_ERROR_FORMAT_NOT_SUPPORTED for a handle type: memory of such an image cannot have that handle type. */
+function noneIfNoFormat(error: unknown): ExternalInfo {
+  const known = error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED';
+  if (known) return { features: 0, exportFromImported: 0, compatible: 0 };
+  throw error;
+}
+
+function combine(
+  info: DeviceInfo,
+  external: ReadonlyMap<number, ExternalInfo>,
+  what: string,
+): ExternalSupport {
+  const refusals = [...external].map(([bit, found]) => refuseFeatures(bit, found, what));
+  const dedicatedOnly = [...external.values()].some(({ features }) =>
+    has(features, ExternalFeature.DEDICATED_ONLY),
+  );
+  const refusal = refusals.find((found) => found !== undefined) ?? refuseTogether(info, external);
+  return { refusal, dedicatedOnly };
+}
+
+/**
+ * Whether the handle types are compatible (compatibleHandleTypes). On real GPUs an opaque fd of an imported
+ * host pointer is tried even if the driver leaves the bit out (NVIDIA's does, and exports it all the same),
+ * since they return a VkResult for what they cannot do. Software drivers are not tried: they have nothing to
+ * export behind a pointer that is not theirs, and nothing obliges them to notice.
+ */
+function refuseTogether(info: DeviceInfo, external: ReadonlyMap<number, ExternalInfo>): Refusal | undefined {
+  for (const [bit, { compatible, exportFromImported }] of external) {
+    const host = bit === HandleType.HOST_ALLOCATION;
+    const goesWith = host ? compatible | exportFromImported : compatible;
+    const tried = host && info.type !== 'cpu' ? HandleType.OPAQUE_FD : 0;
+    for (const other of external.keys()) {
+      // For a pair with a host pointer, only the host pointer's side is looked at.
+      const skip = other === bit || other === HandleType.HOST_ALLOCATION;
+      if (skip || has(goesWith | tried, other)) continue;
+      const reason = host
+        ? `the driver does not export imported host memory: HOST_ALLOCATION is not compatible with ${nameOf(other)}.`
+        : `the driver says that ${nameOf(bit)} is not compatible with ${nameOf(other)}.`;
+      return { missing: 'export', reason };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The error for a resource that the addon refuses to query or the driver to create. The addon's RANGE means
+ * that the resource breaks a valid-usage rule of Vulkan or a limit of the device.
+ */
+export function refusalOf({ what }: NativeResource, error: unknown): unknown {
+  if (!(error instanceof VkmemError)) return error;
+  const { vkResult } = error.metadata;
+  if (vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED') return kindUnsupported(what, error.reason);
+  if (vkResult !== 'RANGE') return error;
+  const code = what === 'buffer' ? 'SIZE_ABOVE_MAXIMUM' : 'INVALID_ARGUMENT';
+  return new VkmemError(code, error.reason, { field: what }, error);
+}

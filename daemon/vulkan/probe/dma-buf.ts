@@ -1,0 +1,59 @@
+/**
+ * The probes of DMA_BUF, and of MAPPABLE memory that is a dma-buf.
+ */
+import { AsyncDisposableStack, CpuAccess, mapFd, OwnedFd } from '@vkmemd/proto';
+import { native } from '../errors.js';
+import { refuseForBuffers } from '../external-support.js';
+import { Extension, HandleType } from '../flags.js';
+import { type KindReport, refused, supported, unsupported, verified } from '../kinds.js';
+import { probeReimport } from './opaque-fd.js';
+import { dedicationOf, free, type ProbeSubject, readable, undefinedIfFull, words } from './sample.js';
+
+/** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
+export function probeDmaBuf(subject: ProbeSubject): Promise<KindReport> {
+  const type = subject.types.dmaBuf;
+  return probeReimport(subject, HandleType.DMA_BUF, Extension.DMA_BUF, type, async (own, fd) => {
+    const bits = await native(subject.device.fdTypeBits(fd.fd, HandleType.DMA_BUF));
+    // The exporter's own type where the driver allows it, so that the import is the same in every respect.
+    return ((bits >>> own) & 1) === 1 ? own : 31 - Math.clz32(bits);
+  });
+}
+
+/**
+ * Whether a process that has only the fd can map a dma-buf of host-visible memory.
+ * @throws VkmemError DEVICE_LOST, NOT_MAPPABLE where the kernel refuses, or as the driver fails.
+ */
+export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindReport> {
+  const { device, info, size } = subject;
+  const refusal = refuseForBuffers(info, HandleType.DMA_BUF);
+  if (refusal !== undefined) return refused(refusal);
+  const type = subject.types.mappedDmaBuf;
+  if (type === undefined) return unsupported('no memory type is host-visible and coherent.', 'type');
+  const via = `${Extension.DMA_BUF}+mmap`;
+  const dedicated = dedicationOf(subject, HandleType.DMA_BUF);
+  const memory = await native(device.allocate(size, type, HandleType.DMA_BUF, dedicated)).catch(
+    undefinedIfFull,
+  );
+  if (memory === undefined) return unsupported('the device had no memory left for the probe.');
+  await using held = new AsyncDisposableStack();
+  held.adopt(memory, free);
+  const fd = held.use(new OwnedFd(await native(memory.exportFd(HandleType.DMA_BUF)), 'probe:DMA_BUF'));
+  const mapping = held.use(mapFd(fd, { offset: 0n, length: Number(size), access: 'rw' }));
+  await native(device.fill(memory, 0n, size, 0x5eed0005));
+  const access = new CpuAccess(fd, 'rw');
+  const seen = words(mapping.buffer).every((word) => word === 0x5eed0005);
+  words(mapping.buffer).fill(0x5eed0006);
+  access.end();
+  if (!seen) return unsupported('a mapping of the dma-buf did not show a device fill.');
+  const sample = held.use(await readable(subject));
+  if (sample === undefined) {
+    return supported(via, 'it maps; there is no memory to look at what the device reads of it.');
+  }
+  await native(device.copy(memory, 0n, sample.memory, 0n, size));
+  return (await sample.holds(0x5eed0006))
+    ? verified(
+        via,
+        `${size} bytes that a device fill wrote were read through a mapping of the dma-buf, and a device copy read what was written there.`,
+      )
+    : unsupported('the device did not see what was written through a mapping of the dma-buf.');
+}

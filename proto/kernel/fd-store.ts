@@ -1,0 +1,16 @@
+/**
+ * Names of file descriptors in a service manager's fd store: sd_pid_notify_with_fds(3), FDNAME=.
+ */
+
+/**
+ * The largest total length of the names of all fds that one process is started with, in bytes, each name with
+ * its separator. They come in one variable, $LISTEN_FDNAMES, and the kernel limits one string of the
+ * environment to 128 KiB (MAX_ARG_STRLEN of execve(2)); with more no process can be started. 256 bytes are
+ * left for the names of sockets, which come in the same variable.
+ */
+export const MAX_FD_NAME_BYTES = 128 * 1024 - 'LISTEN_FDNAMES='.length - 1 - 256;
+
+/** Whether systemd accepts the name for a stored fd: 1 to 255 printable ASCII characters, no colon. */
+export function isFdName(name: string): boolean {
+  return /^[\x20-\x39\x3b-\x7e]{1,255}$/.test(name);
+}

@@ -1,0 +1,86 @@
+/**
+ * Requests that lost their answer on the handoff socket: which are sent again to a daemon (a fake) that restored the
+ * session, and what the error says of those that are not.
+ */
+import { once } from 'node:events';
+import type { Client } from '@vkmemd/client';
+import { type Decoded, statusOf, VkmemError } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { ALLOCATION, greet, type Reply, type Script, startFakeDaemon } from './fake-daemon.js';
+import { connected } from './support.js';
+
+type Request = Decoded<'ClientMessage'>;
+
+/** A daemon that hangs up on the first request, and answers later ones. */
+async function forgetful(t: Test, answer: (request: Request) => Reply['message']) {
+  const seen: Request[] = [];
+  const restoring: Script = (request, fds) =>
+    greet(request, fds).map(({ message }) => {
+      const { welcome } = message as { welcome?: object };
+      return { message: { sequence: request.sequence, welcome: { ...welcome, restored: true } } };
+    });
+  const daemon = startFakeDaemon(
+    t,
+    (request) => {
+      seen.push(request);
+      if (seen.length > 1) return [{ message: answer(request) }];
+      daemon.hangUp();
+      return [];
+    },
+    restoring,
+  );
+  const client: Client = await connected(t, daemon.runtimeDir);
+  return { client, seen };
+}
+
+const refusal = (sequence: bigint, code: 'NOT_FOUND' | 'TICKET_INVALID') => ({
+  sequence,
+  error: statusOf(new VkmemError(code)),
+});
+
+t.test('a publish is repeated: asked again, the answer is the same', async (t) => {
+  const { client, seen } = await forgetful(t, ({ sequence }) => ({
+    sequence,
+    publish: { allocation: ALLOCATION },
+  }));
+  t.match(await client.publish({ id: 'fake' }), { id: 'fake' });
+  t.strictSame(
+    seen.map(({ body }) => body),
+    ['publish', 'publish'],
+  );
+});
+
+t.test('a free by id is repeated, and NOT_FOUND means that it was done', async (t) => {
+  const { client, seen } = await forgetful(t, ({ sequence }) => refusal(sequence, 'NOT_FOUND'));
+  t.strictSame(await client.free({ id: 'fake' }), { allocation: null, freed: false });
+  t.equal(seen.length, 2);
+});
+
+t.test('an allocate is repeated with its id', async (t) => {
+  const { client, seen } = await forgetful(t, ({ sequence }) => ({
+    sequence,
+    allocate: { allocation: ALLOCATION, grants: [] },
+  }));
+  await client.allocate({ size: 1 });
+  const ids = seen.map(({ allocate }) => allocate?.requestId);
+  t.equal(ids.length, 2);
+  t.ok(ids[0] && ids[0] === ids[1], 'the same id');
+});
+
+const NOT_REPEATED: [string, (client: Client) => Promise<unknown>][] = [
+  ['a free by name', (client) => client.free({ name: 'frames' })],
+  ['a publish by name', (client) => client.publish({ name: 'frames' })],
+  ['a claim', (client) => client.claim({ id: 'fake' })],
+  ['a ticket', (client) => client.createTicket({ id: 'fake' })],
+  ['a signal', (client) => client.signals.create()],
+];
+for (const [what, ask] of NOT_REPEATED) {
+  t.test(`${what} is not repeated`, async (t) => {
+    const { client, seen } = await forgetful(t, ({ sequence }) => refusal(sequence, 'TICKET_INVALID'));
+    const reconnected = once(client, 'reconnected');
+    const metadata = { retryable: 'true', outcome: 'unknown', attempts: '1' };
+    await t.rejects(ask(client), { code: 'UNAVAILABLE', metadata });
+    await reconnected;
+    t.equal(seen.length, 1);
+  });
+}

@@ -1,0 +1,67 @@
+/**
+ * An answer that cannot be sent: its fds are closed at once, and the connection ends, since its client would wait for it
+ * with grants that it does not know of. Others are served as before.
+ */
+import { join } from 'node:path';
+import { errorOf, HANDOFF_SOCKET, type OwnedFd } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { HandoffServer } from 'vkmemd/dist/handoff/server.js';
+import { makeHandlers } from 'vkmemd/dist/requests/handlers.js';
+import { hello } from 'vkmemd/dist/requests/hello.js';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { coreOn } from '../support/core.js';
+import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { LET_IN, policyOf } from '../support/quotas.js';
+
+process.env.VK_DRIVER_FILES = driverUnderTest();
+
+async function serving(t: Test) {
+  const device = await Device.open();
+  const faults: string[] = [];
+  const folder = temporaryFolder(t);
+  const core = coreOn(device, { policy: policyOf([LET_IN]), faults });
+  const collaborators = { ...core, handlers: makeHandlers(core), greetings: hello(core) };
+  const server = new HandoffServer(collaborators);
+  server.listen(join(folder, HANDOFF_SOCKET));
+  t.teardown(async () => {
+    await server[Symbol.asyncDispose]();
+    await device.close();
+  });
+  return { core, server, folder, faults };
+}
+
+t.test('an answer that cannot be encoded', async (t) => {
+  const { core, server, folder, faults } = await serving(t);
+  const other = await HandoffWire.open(folder);
+  const wire = await HandoffWire.open(folder);
+  const { signals } = core;
+  const make = signals.create.bind(signals);
+  let fds: OwnedFd[] = [];
+  signals.create = (session) => {
+    const signal = make(session);
+    fds = signal.fds;
+    // No 64 bits hold it.
+    return { ...signal, secret: (2n ** 70n) as unknown as string };
+  };
+  const leased = core.fds.leased;
+  wire.send({ createSignal: {} });
+  const { message } = await wire.next();
+  t.equal(message.sequence, 2n, 'the request is answered');
+  t.equal(message.error && errorOf(message.error).code, 'INTERNAL');
+  t.strictSame(await wire.closed, [], 'and the connection ends');
+  t.strictSame(
+    fds.map(({ open }) => open),
+    [false, false],
+    'the fds of the answer are closed',
+  );
+  signals.create = make;
+  const answer = await other.ask({ createSignal: {} });
+  t.equal(answer.fds.length, 2, 'others are served');
+  for (const fd of answer.fds) fd.close();
+  other.close();
+  await other.closed;
+  while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.ok(core.fds.leased < leased, 'nothing stays leased');
+  t.strictSame(faults, ['an answer could not be sent']);
+});

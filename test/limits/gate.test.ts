@@ -1,0 +1,268 @@
+/**
+ * The gate of a connection: which messages enter, what of them may begin, what waits, in which order, and when the
+ * connection is read; for a client whose reading the test decides.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Decoded, type Draft, decode, encode, NOTHING_HELD, VkmemError } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { type Entry, Gate } from 'vkmemd/dist/handoff/gate.js';
+import { InFlightFdsPool } from 'vkmemd/dist/limits/in-flight-fds.js';
+import { PerTickLimit } from 'vkmemd/dist/limits/per-tick-limit.js';
+import { DEFAULT_LIMITS, type Limits } from 'vkmemd/dist/policy/limits.js';
+import { tenantOfUid } from 'vkmemd/dist/policy/tenant.js';
+
+type Body = Draft<'ClientMessage'>;
+
+const TENANT = tenantOfUid(1);
+
+/** Requests by how many fds their answers may carry. */
+const ASKING: readonly Body[] = [
+  { release: {} },
+  { claim: { kinds: ['KIND_MAPPABLE', 'KIND_RDMA_ADDRESS'] } },
+  { createSignal: {} },
+  { allocate: { grantKinds: ['KIND_MAPPABLE', 'KIND_OPAQUE_FD', 'KIND_DMA_BUF'] } },
+  { claim: { ticket: 'it says which' } },
+];
+
+const messageOf = (body: Body): Decoded<'ClientMessage'> =>
+  decode('ClientMessage', encode('ClientMessage', body));
+
+/** A client that has received nothing of what is sent to it, until the test says so. */
+class Client {
+  unreadFds = 0;
+  crowded = false;
+  paused = false;
+  resumed = 0;
+  readonly pool = new InFlightFdsPool(64);
+  readonly ticks = new PerTickLimit(1000);
+  readonly gate: Gate;
+  #sequence = 0n;
+
+  constructor(t: Test, more: Partial<Limits>) {
+    const inFlight = this.pool.join(TENANT);
+    if (!inFlight) throw new Error('no room');
+    const limits = { ...DEFAULT_LIMITS, ...more };
+    const place = {
+      tenant: TENANT,
+      limits,
+      inFlight,
+      ticks: this.ticks,
+      process: NOTHING_HELD,
+      ...NOTHING_HELD,
+    };
+    this.gate = new Gate(this, place);
+    // A poll does not keep a process alive; a connection does.
+    const alive = setInterval(() => {}, 1000);
+    t.teardown(() => clearInterval(alive));
+  }
+
+  static greeted(t: Test, more: Partial<Limits> = {}): Client {
+    const client = new Client(t, more);
+    client.enter({ hello: {} })[Symbol.dispose]();
+    return client;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.resumed += 1;
+  }
+
+  enter(body: Body, came = 0, permitted = true): Entry {
+    this.#sequence += 1n;
+    return this.gate.enter(messageOf({ sequence: this.#sequence, fdCount: came, ...body }), came, permitted);
+  }
+
+  /** A request comes whose answer may carry so many fds. */
+  ask(fds: number): Entry {
+    return this.enter(ASKING[fds] ?? {});
+  }
+
+  /** Its answer leaves. */
+  send(entry: Entry, fds: number): void {
+    this.unreadFds += fds;
+    entry[Symbol.dispose]();
+  }
+}
+
+t.test('what has no credit waits, in its order, until everything is read', async (t) => {
+  const client = Client.greeted(t, { fdsInFlight: 8 });
+  const first = client.ask(4);
+  const second = client.ask(4);
+  t.equal(first.ready, undefined);
+  t.equal(second.ready, undefined);
+  client.send(first, 4);
+  const begun: string[] = [];
+  const third = client.ask(3);
+  const fourth = client.ask(1);
+  const both = [third.ready?.then(() => begun.push('third')), fourth.ready?.then(() => begun.push('fourth'))];
+  t.equal(client.ask(0).ready, undefined, 'what needs none does not wait');
+  client.send(second, 4);
+  await sleep(20);
+  t.strictSame(begun, []);
+  t.equal(client.gate.waiting, 2);
+  client.unreadFds = 0;
+  await Promise.all(both);
+  t.strictSame(begun, ['third', 'fourth']);
+  client.send(third, 3);
+  client.send(fourth, 1);
+  client.unreadFds = 0;
+  await sleep(300);
+  t.equal(client.pool.promised, 4, 'what it had from the others is given back when it has read');
+});
+
+t.test('less than one answer can carry', async (t) => {
+  const client = Client.greeted(t, { fdsInFlight: 1 });
+  const four = client.ask(4);
+  t.equal(four.ready, undefined, 'an answer with more begins where nothing else is on its way');
+  client.send(four, 4);
+  const waits = client.ask(1);
+  t.ok(waits.ready);
+  client.unreadFds = 0;
+  await waits.ready;
+  const next = client.ask(1);
+  t.ok(next.ready, 'and one of them at a time');
+  client.send(waits, 1);
+  await sleep(20);
+  t.equal(client.gate.waiting, 1);
+  client.unreadFds = 0;
+  await sleep(300);
+  t.equal(client.gate.waiting, 0);
+  client.send(next, 1);
+  client.gate[Symbol.dispose]();
+});
+
+t.test('with much unread nothing begins that could find no room', async (t) => {
+  const client = Client.greeted(t);
+  const [one, two] = [client.ask(1), client.ask(0)];
+  t.equal(one.ready, undefined);
+  client.crowded = true;
+  const waits = client.ask(1);
+  t.ok(waits.ready);
+  t.notOk(client.paused);
+  two[Symbol.dispose]();
+  t.equal(client.paused, true, 'and no more answers are made while one with fds is under way');
+  const before = client.resumed;
+  client.send(one, 1);
+  t.equal(client.paused, false, 'with no answer of fds under way the others may crowd');
+  t.ok(client.resumed > before);
+  client.crowded = false;
+  await waits.ready;
+  client.send(waits, 1);
+});
+
+t.test('a client that has read is read again, though nothing else happens', async (t) => {
+  const client = Client.greeted(t);
+  const [one, two] = [client.ask(1), client.ask(0)];
+  client.crowded = true;
+  two[Symbol.dispose]();
+  t.equal(client.paused, true);
+  await sleep(20);
+  t.equal(client.paused, true);
+  client.crowded = false;
+  await sleep(300);
+  t.equal(client.paused, false);
+  client.send(one, 1);
+});
+
+t.test('it ends', async (t) => {
+  const client = Client.greeted(t, { fdsInFlight: 4 });
+  const one = client.ask(4);
+  t.equal(one.ready, undefined);
+  const waits = client.ask(1);
+  const finished = client.gate.finish(new VkmemError('UNAVAILABLE', 'over'));
+  t.equal(client.paused, true);
+  await t.rejects(waits.ready ?? Promise.resolve(), { code: 'UNAVAILABLE', reason: 'over' });
+  const late = client.ask(1);
+  await t.rejects(late.ready ?? Promise.resolve(), { code: 'UNAVAILABLE', reason: 'over' });
+  for (const entry of [one, waits, late]) {
+    t.ok(client.gate.underWay > 0);
+    entry[Symbol.dispose]();
+    entry[Symbol.dispose]();
+  }
+  await finished;
+  t.equal(client.gate.underWay, 0, 'what is disposed twice is left once');
+  t.equal(client.gate.waiting, 0);
+  t.equal(client.paused, true, 'nothing more is read');
+  const gone = Client.greeted(t, { fdsInFlight: 4 });
+  t.equal(gone.ask(4).ready, undefined);
+  const never = gone.ask(2).ready;
+  gone.gate[Symbol.dispose]();
+  await t.rejects(never ?? Promise.resolve(), { code: 'UNAVAILABLE', reason: 'The caller is gone.' });
+});
+
+t.test('a claim that waits for others takes credit when that is over', async (t) => {
+  const client = Client.greeted(t, { fdsInFlight: 4 });
+  const claim = client.enter({ claim: { kinds: ['KIND_MAPPABLE'], waitMs: 1000 } });
+  t.equal(claim.ready, undefined);
+  const other = client.ask(4);
+  t.equal(other.ready, undefined, 'it keeps no credit while it waits');
+  const more = claim.more(1);
+  t.ok(more);
+  client.send(other, 0);
+  await more;
+  const waits = client.ask(4).ready;
+  t.ok(waits, 'and has it then');
+  t.equal(claim.more(0), undefined);
+  client.gate[Symbol.dispose]();
+  await t.rejects(waits ?? Promise.resolve(), { code: 'UNAVAILABLE' });
+});
+
+t.test('an import that is not permitted asks for no credit', async (t) => {
+  const client = Client.greeted(t, { fdsInFlight: 4 });
+  t.equal(client.ask(4).ready, undefined);
+  const request: Body = { import: { grantKinds: ['KIND_MAPPABLE'] } };
+  t.equal(client.enter(request, 1, false).ready, undefined);
+  const permitted = client.enter(request, 1).ready;
+  t.ok(permitted);
+  client.gate[Symbol.dispose]();
+  await t.rejects(permitted ?? Promise.resolve(), { code: 'UNAVAILABLE' });
+});
+
+t.test('frames', async (t) => {
+  const refused = (client: Client, body: Body, came: number, reason: RegExp) =>
+    t.throws(() => client.enter(body, came), { code: 'PROTOCOL_ERROR', reason });
+  refused(new Client(t, {}), { release: {} }, 0, /release came before Hello/);
+  refused(new Client(t, {}), {}, 0, /no body that this daemon knows/);
+  refused(new Client(t, {}), { hello: {} }, 1, /fd_count is 1 and 1 came; hello carries 0/);
+  refused(Client.greeted(t), { hello: {} }, 0, /Hello came twice/);
+  refused(Client.greeted(t), { import: {} }, 0, /fd_count is 0 and 0 came; import carries 1/);
+  refused(Client.greeted(t), { entrust: {}, fdCount: 0 }, 1, /fd_count is 0 and 1 came; entrust carries 1/);
+  refused(Client.greeted(t), { release: {}, sequence: 1n }, 0, /Sequence 1 follows 1/);
+  refused(new Client(t, {}), { hello: {}, sequence: 0n }, 0, /Sequence 0 follows 0/);
+  const client = Client.greeted(t);
+  client.enter({ entrust: {} }, 1)[Symbol.dispose]();
+  client.enter({ hello: { resume: true }, sequence: 1n })[Symbol.dispose]();
+  refused(client, { release: {}, sequence: 1n }, 0, /Sequence 1 follows 1/);
+});
+
+t.test('what stops the reading, and for how long', async (t) => {
+  const busy = Client.greeted(t, { messagesInFlight: 2 });
+  const one = busy.ask(0);
+  t.equal(busy.paused, false);
+  const two = busy.ask(0);
+  t.equal(busy.paused, true, 'as many requests as permitted are under way');
+  one[Symbol.dispose]();
+  t.equal(busy.paused, false);
+  two[Symbol.dispose]();
+
+  const fast = Client.greeted(t, { requestsPerSecond: 100, requestBurst: 3 });
+  fast.ask(0);
+  t.equal(fast.paused, false);
+  fast.ask(0);
+  t.equal(fast.paused, true, 'its rate is used up');
+  await sleep(40);
+  t.equal(fast.paused, false);
+
+  const many = Client.greeted(t);
+  await sleep(10);
+  for (let asked = 0; asked < 999; asked += 1) many.ask(0)[Symbol.dispose]();
+  t.equal(many.paused, false);
+  many.ask(0)[Symbol.dispose]();
+  t.equal(many.paused, true, 'its user has reached the limit per tick');
+  await sleep(10);
+  t.equal(many.paused, false);
+});

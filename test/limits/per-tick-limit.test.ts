@@ -1,0 +1,55 @@
+/**
+ * The limit per tick: how many requests of one user begin in one turn of the event loop, and that none that waits is
+ * lost; and a daemon that is asked more than it can do at once.
+ */
+import { setImmediate } from 'node:timers/promises';
+import t from 'tap';
+import { PerTickLimit } from 'vkmemd/dist/limits/per-tick-limit.js';
+import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
+import { ControlWire } from '../support/control-wire.js';
+import { startDaemon } from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+
+t.test('so many of one user in one turn', async (t) => {
+  const ticks = new PerTickLimit(3);
+  const gone: number[] = [];
+  const bring = (uid: number, what: number) => {
+    const proceed = () => gone.push(what);
+    const tick = ticks.take(tenant(uid));
+    if (tick) void tick.then(proceed);
+    else proceed();
+  };
+  for (let what = 0; what < 10; what += 1) bring(1, what);
+  t.strictSame(gone, [0, 1], 'the one that fills its part waits too');
+  bring(2, 100);
+  t.equal(gone.at(-1), 100, 'another user has a part of its own');
+  await setImmediate();
+  t.strictSame(gone.slice(3), [2, 3, 4], 'those that waited go on in their order');
+  for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+  t.strictSame(gone.slice(3), [2, 3, 4, 5, 6, 7, 8, 9]);
+  t.equal(ticks.size, 0, 'and nobody is remembered');
+});
+
+t.test('nothing is lost of what is asked at once', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const wires = await Promise.all(Array.from({ length: 20 }, () => HandoffWire.open(runtimeDir)));
+  const controls = Array.from({ length: 4 }, () => new ControlWire(runtimeDir));
+  const asked = 50;
+  for (const wire of wires) {
+    for (let i = 0; i < asked; i += 1) wire.send({ release: { grantId: 77n } });
+  }
+  const calls = controls.flatMap((control) =>
+    Array.from({ length: asked }, () => control.call('ListDevices', {})),
+  );
+  for (const wire of wires) {
+    const sequences: bigint[] = [];
+    while (sequences.length < asked) sequences.push((await wire.next()).message.sequence);
+    t.strictSame(
+      sequences,
+      Array.from({ length: asked }, (_, i) => BigInt(i + 2)),
+    );
+  }
+  t.equal((await Promise.all(calls)).length, controls.length * asked);
+  for (const wire of wires) wire.close();
+  for (const control of controls) control.close();
+});

@@ -1,0 +1,225 @@
+/**
+ * A ledger that a daemon of before tenants wrote (version 2, commit 19c6b89): everything in it is restored, and written
+ * in today's form from then on. The fixture has the keys and values of its LMDB file, as that build wrote them, with the
+ * clock of its host 50 years ahead, so that no ticket of it has expired. The fds are of this test.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { closeAll, createMemfd, DatagramReceiver, type OwnedFd, openPidfd } from '@vkmemd/proto';
+import { open } from 'lmdb';
+import t, { type Test } from 'tap';
+import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
+import { fromVersion2 } from 'vkmemd/dist/store/upgrade.js';
+import { ControlWire } from '../support/control-wire.js';
+import {
+  daemonProgram,
+  driverUnderTest,
+  plainEnvironment,
+  plainNode,
+  root,
+  temporaryFolder,
+} from '../support/daemon.js';
+import { HandoffWire } from '../support/handoff-wire.js';
+import { until } from '../support/supervised-daemon.js';
+
+/** What the client of then was told. */
+interface Told {
+  readonly frames: string;
+  readonly own: string;
+  readonly mine: string;
+  readonly secret: string;
+}
+
+interface Fixture {
+  readonly told: Told;
+  /** By database, the root's under ''; values in base64. */
+  readonly dump: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+const fixture: Fixture = JSON.parse(
+  readFileSync(join(root, 'test/store/fixtures/ledger-version-2.json'), 'utf8'),
+);
+/** User 1000 was the client, with a session; root made `mine`. */
+const OWNER = { ownerUid: 1000, owner: { key: 'uid:1000', uid: 1000, name: '1000' } };
+
+/** Writes the ledger of then into the daemon's folder. @returns the folder of the ledger. */
+async function writeLedger(runtimeDir: string): Promise<string> {
+  const folder = join(runtimeDir, 'state');
+  mkdirSync(folder, { mode: 0o700 });
+  const options = { noSync: true, maxDbs: 16, encoding: 'binary' } as const;
+  const file = open<Buffer, string>({ path: join(folder, 'ledger.mdb'), ...options });
+  for (const [name, records] of Object.entries(fixture.dump)) {
+    const database = name === '' ? file : file.openDB<Buffer, string>({ name, encoding: 'binary' });
+    for (const [key, value] of Object.entries(records)) database.putSync(key, Buffer.from(value, 'base64'));
+  }
+  await file.close();
+  return folder;
+}
+
+/** What a service manager hands back, under the names that are written down. */
+async function storedFds(pid: number): Promise<Map<string, OwnedFd>> {
+  const memory = (size: bigint) => createMemfd('kept', size);
+  return new Map([
+    ['s1', openPidfd(pid)],
+    ['a1', await memory(8192n)],
+    ['a2', await memory(4096n)],
+    ['a3', await memory(4096n)],
+  ]);
+}
+
+/** A daemon that is started as a service manager does, with fds from 3 on. */
+async function restart(t: Test, runtimeDir: string, retained: ReadonlyMap<string, OwnedFd>) {
+  const notify = join(temporaryFolder(t), 'notify');
+  const manager = DatagramReceiver.bind(notify, {
+    message: ({ fds }) => closeAll(fds),
+    error: (failure: Error) => t.fail(String(failure)),
+  });
+  const [file, args] = plainNode([daemonProgram, '--runtime-dir', runtimeDir, '--config', '/dev/null']);
+  const env = {
+    ...plainEnvironment(),
+    VK_DRIVER_FILES: driverUnderTest(),
+    NOTIFY_SOCKET: notify,
+    VKMEMD_FDSTORE_MAX: '100',
+    LISTEN_FDS: String(retained.size),
+    LISTEN_FDNAMES: [...retained.keys()].join(':'),
+  };
+  const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', file, ...args], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe', ...[...retained.values()].map(({ fd }) => fd)],
+  }) as ChildProcess;
+  let log = '';
+  child.stderr?.on('data', (text) => {
+    log += text;
+  });
+  const ended = once(child, 'exit');
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    await ended;
+    manager.close();
+  };
+  t.teardown(stop);
+  await until('a daemon that serves', async () => {
+    if (child.exitCode !== null) throw new Error(`it ended: ${log}`);
+    const control = new ControlWire(runtimeDir);
+    return control
+      .call('ListDevices', {})
+      .catch(() => undefined)
+      .finally(() => control.close());
+  });
+  return { stop };
+}
+
+t.test('everything in a ledger of version 2 is restored', async (t) => {
+  const runtimeDir = temporaryFolder(t);
+  const folder = await writeLedger(runtimeDir);
+  const { frames, own, mine, secret } = fixture.told;
+  const retained = await storedFds(process.pid);
+  for (const usesLeft of [2, 1]) {
+    const daemon = await restart(t, runtimeDir, retained);
+    const control = new ControlWire(runtimeDir);
+    const { allocations } = await control.call('ListAllocations', {});
+    t.match(
+      allocations,
+      [
+        { id: frames, name: 'frames', lifetime: 'LIFETIME_NAMED', sharing: 'SHARING_ONE_WRITER', ...OWNER },
+        { id: own, name: '', lifetime: 'LIFETIME_SESSION', ...OWNER },
+        { id: mine, name: 'mine', ownerUid: 0, owner: { key: 'uid:0', uid: 0, name: '0' } },
+      ],
+      'allocations, those of a session that lives among them',
+    );
+    t.strictSame(
+      allocations.map(({ sizeBytes, grants, writerSessionId, kept: stays }) => [
+        sizeBytes,
+        grants,
+        writerSessionId,
+        stays,
+      ]),
+      [
+        [8192n, 1, 1n, true],
+        [4096n, 1, 0n, true],
+        [4096n, 0, 0n, true],
+      ],
+      'with their grants and locks',
+    );
+    t.match((await control.call('GetQuota', { uid: 1000 })).quota, {
+      uid: 1000,
+      tenant: OWNER.owner,
+      overridden: true,
+      heaps: [{ limitBytes: 1n << 20n, usedBytes: 12_288n, reservedBytes: 65_536n }],
+      allocations: { used: 2 },
+      sessions: { limit: 3, used: 1 },
+      tickets: { limit: 7, used: 2 },
+    });
+    t.match(
+      (await control.call('GetQuota', { uid: 12_345 })).quota,
+      { uid: 12_345, overridden: true, allocations: { limit: 5, used: 0 } },
+      'quotas, of users who have nothing too',
+    );
+    const { tickets } = await control.call('ListTickets', {});
+    t.strictSame(
+      tickets
+        .map((ticket) => [ticket.ownerUid, ticket.allocationId, ticket.forUid ?? 0, ticket.usesLeft])
+        .sort(),
+      [
+        [1000, frames, 0, usesLeft],
+        [1000, frames, 4242, 1],
+      ],
+      'tickets, with the uses that they have left',
+    );
+    const wire = await HandoffWire.open(runtimeDir);
+    const write = { allocation: { name: '1000/frames' }, kinds: ['KIND_MAPPABLE'] as const };
+    await t.rejects(wire.ask({ claim: write }), { code: 'BUSY', metadata: { writer_session_id: '1' } });
+    const { message, fds } = await wire.ask({ claim: { ticket: secret } });
+    t.equal(message.claim?.allocation?.id, frames, 'the secret of then is good');
+    closeAll(fds);
+    await wire.ask({ release: { grantId: message.claim?.grants[0]?.id ?? 0n } });
+    wire.close();
+    await until('the end of the session', async () => {
+      const { counts } = await control.call('GetBudget', {});
+      return counts?.sessions === 1 || undefined;
+    });
+    control.close();
+    await daemon.stop();
+    const ledger = LedgerFile.open(folder);
+    t.strictSame([ledger.head?.version, ledger.unreadable], [3, []]);
+    const records = [...ledger.allocations.all, ...ledger.sessions.all, ...ledger.tickets.all];
+    t.equal(records.length, 3 + 1 + usesLeft, 'a ticket that is used up is gone');
+    t.strictSame(
+      [...new Set(records.map(({ tenant }) => tenant))].sort(),
+      ['uid:0', 'uid:1000'],
+      'it is written by tenant now',
+    );
+    t.strictSame(
+      ['uid:1000', 'uid:12345'].map((key) => ledger.quotas.get(key)?.tenant),
+      ['uid:1000', 'uid:12345'],
+    );
+    t.equal(ledger.quotas.all.length, 2);
+    await ledger.close();
+  }
+  closeAll(retained.values());
+});
+
+t.test('every record has its version; one that cannot be read does not stop the others', async (t) => {
+  const runtimeDir = temporaryFolder(t);
+  const folder = await writeLedger(runtimeDir);
+  const file = open<unknown, string>({ path: join(folder, 'ledger.mdb'), noSync: true, maxDbs: 16 });
+  file.openDB<unknown, string>({ name: 'sessions' }).putSync('9', { id: 9n });
+  file.openDB<unknown, string>({ name: 'quotas' }).putSync('10', { uid: 'root' });
+  await file.close();
+  const ledger = LedgerFile.open(folder);
+  t.strictSame([...ledger.unreadable].sort(), ['10', '9']);
+  t.equal(ledger.sessions.all.length, 1);
+  await ledger.close();
+  const raw = open<unknown, string>({ path: join(folder, 'ledger.mdb'), noSync: true, maxDbs: 16 });
+  for (const name of ['allocations', 'sessions', 'grants', 'tickets', 'quotas']) {
+    const records = [...raw.openDB<{ version: number }, string>({ name }).getRange()];
+    t.ok(records.length > 0 && records.every(({ value }) => value.version === 3), name);
+  }
+  await raw.close();
+  const second = LedgerFile.open(folder);
+  t.strictSame(second.unreadable, [], 'once');
+  await second.close();
+  t.throws(() => fromVersion2.quotas({ uid: -1, limits: [], reserved: [], counts: {} }), /no uid/);
+});

@@ -1,0 +1,29 @@
+/**
+ * A core in this process, on a device of the test's own, without planes.
+ */
+import { join } from 'node:path';
+import { type Core, makeCore } from 'vkmemd/dist/core.js';
+import { IvshmemPlane } from 'vkmemd/dist/ivshmem/plane.js';
+import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
+import { Authority } from 'vkmemd/dist/memory/authority.js';
+import type { Persistence } from 'vkmemd/dist/memory/persistence.js';
+import type { Policy } from 'vkmemd/dist/policy/policy.js';
+import type { Device } from 'vkmemd/dist/vulkan/device.js';
+
+interface Parts {
+  readonly policy: Policy;
+  /** Gets what nobody is answered. */
+  readonly faults: string[];
+  /** For the sockets of virtual machines, which are made when there are any. */
+  readonly folder?: string;
+  readonly persistence?: Persistence;
+}
+
+export function coreOn(device: Device, { policy, faults, folder = '/nowhere', persistence }: Parts): Core {
+  const reporter = { fault: (what: string) => void faults.push(what), note() {} };
+  const fds = new FdBudget(openFiles(), 32);
+  const authority = new Authority(policy);
+  const sockets = new IvshmemPlane({ fds, authority, reporter }, join(folder, 'ivshmem'));
+  const readPolicy = async () => policy;
+  return makeCore({ version: '0.0.0', device, authority, readPolicy, fds, persistence, sockets, reporter });
+}

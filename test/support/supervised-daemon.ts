@@ -1,0 +1,169 @@
+/**
+ * A daemon under its supervisor (`vkmemd --supervisor`), to be killed and started again: what outlives it, and what does not.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Decoded } from '@vkmemd/proto';
+import type { Test } from 'tap';
+import { ControlWire } from './control-wire.js';
+import { driverUnderTest, plainEnvironment, plainNode, root, temporaryFolder } from './daemon.js';
+import { HandoffWire } from './handoff-wire.js';
+
+const PROGRAM = join(root, 'daemon/bin/vkmemd.js');
+const PATIENCE_MS = 60_000;
+/** Where nobody listens. */
+const GRPC_UNAVAILABLE = 14;
+
+export interface SupervisedOptions {
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** TOML. */
+  readonly policy?: string;
+}
+
+export type Greeted = HandoffWire & { welcome: Decoded<'Welcome'> };
+
+/** Looks every few milliseconds until it is there. */
+export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`it never came: ${what}`);
+}
+
+/** What a process has open of memory files and processes. */
+export function openOf(pid: number): { readonly memory: number; readonly processes: number } {
+  const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // It was closed meanwhile.
+    }
+  });
+  const count = (pattern: RegExp) => links.filter((link) => pattern.test(link)).length;
+  return { memory: count(/^\/memfd:/), processes: count(/pidfd/) };
+}
+
+export class SupervisedDaemon {
+  readonly runtimeDir: string;
+  /** Where a failpoint is named (daemon/store/failing.ts). */
+  readonly failpoint: string;
+  /** The policy's file. */
+  readonly policy: string;
+  readonly supervisor: number;
+  readonly ended: Promise<number | null>;
+  #log = '';
+
+  private constructor(t: Test, options: SupervisedOptions) {
+    this.runtimeDir = temporaryFolder(t);
+    const folder = temporaryFolder(t);
+    this.failpoint = join(folder, 'failpoint');
+    this.policy = join(folder, 'policy.toml');
+    writeFileSync(this.policy, options.policy ?? '');
+    const args = [PROGRAM, '--supervisor', '--runtime-dir', this.runtimeDir, '--config', this.policy];
+    const env = {
+      ...plainEnvironment(),
+      VK_DRIVER_FILES: driverUnderTest(),
+      VKMEMD_TEST_FAILPOINT: this.failpoint,
+      ...options.env,
+    };
+    const node = plainNode(['--conditions=vkmemd-test', ...args, ...(options.args ?? [])]);
+    const child = spawn(...node, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (child.pid === undefined) throw new Error('the supervisor could not be started');
+    this.supervisor = child.pid;
+    for (const input of [child.stdout, child.stderr]) {
+      createInterface({ input }).on('line', (line) => {
+        this.#log = `${this.#log}${line}\n`.slice(-1 << 16);
+      });
+    }
+    this.ended = new Promise((resolve) => {
+      child.once('exit', resolve);
+    });
+    t.teardown(async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await this.ended;
+    });
+  }
+
+  static async start(t: Test, options: SupervisedOptions = {}): Promise<SupervisedDaemon> {
+    const daemon = new SupervisedDaemon(t, options);
+    await daemon.serving();
+    return daemon;
+  }
+
+  /** The end of what both logged. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** The daemon's; undefined while there is none. */
+  get pid(): number | undefined {
+    try {
+      const children = readFileSync(`/proc/${this.supervisor}/task/${this.supervisor}/children`, 'utf8');
+      return Number(children.trim().split(' ')[0]) || undefined;
+    } catch {
+      return undefined; // The supervisor has ended.
+    }
+  }
+
+  /** Kills the daemon, not its supervisor, and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const pid = await until('a daemon to kill', () => this.pid);
+    process.kill(pid, signal);
+    await this.gone(pid);
+  }
+
+  /** Waits until a process is another one than this. */
+  async gone(pid: number): Promise<void> {
+    await until('its end', () => (this.pid === pid ? undefined : true));
+  }
+
+  /** Waits until it serves, and returns its incarnation. */
+  async serving(): Promise<string> {
+    return until(`a daemon that serves\n${this.#log}`, async () => {
+      // A new one each time, since gRPC waits longer from try to try.
+      const control = new ControlWire(this.runtimeDir);
+      try {
+        return (await control.call('ListDevices', {})).incarnation;
+      } catch (failure) {
+        const { code } = failure as { code?: unknown };
+        if (code === 'UNAVAILABLE' || code === GRPC_UNAVAILABLE) return undefined;
+        throw failure;
+      } finally {
+        control.close();
+      }
+    });
+  }
+
+  /** Connects, as who has no session yet, or as who had one before the daemon restarted. */
+  async open(before?: { readonly token: string; readonly grantIds: readonly bigint[] }): Promise<Greeted> {
+    const wire = await until('a connection', () => {
+      try {
+        return new HandoffWire(this.runtimeDir);
+      } catch {
+        return undefined;
+      }
+    });
+    const { token: sessionToken, grantIds } = before ?? { token: '', grantIds: [] };
+    const { message } = await wire.ask({
+      hello: { protocolVersion: 1, clientName: 'test', sessionToken, grantIds },
+    });
+    if (!message.welcome) throw new Error('no welcome');
+    return Object.assign(wire, { welcome: message.welcome });
+  }
+
+  /** What the supervisor has open of memory files and processes. */
+  get storedFds(): { readonly memory: number; readonly processes: number } {
+    return openOf(this.supervisor);
+  }
+
+  /** Has the daemon die at a failpoint, once. */
+  failAt(name: string): void {
+    closeSync(openSync(this.failpoint, 'w'));
+    writeFileSync(this.failpoint, name);
+  }
+}

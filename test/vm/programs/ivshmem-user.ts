@@ -1,0 +1,28 @@
+/**
+ * What a user gets of an ivshmem socket, printed as JSON: how many words, whether it was hung up on, and what the client
+ * library says.
+ *
+ * Arguments: the runtime folder, the socket, the allocation's name, and the grant to be held: none, ro or rw.
+ */
+import { connect } from '@vkmemd/client';
+import { VkmemError } from '@vkmemd/proto';
+import { IvshmemWire } from '../../support/ivshmem-wire.js';
+import { until } from '../../support/supervised-daemon.js';
+
+const [runtimeDir = '', path = '', name = '', access = ''] = process.argv.slice(2);
+const client = await connect({ runtimeDir });
+const memory =
+  access === 'none' ? undefined : await client.claim({ name }, { access: access as 'ro' | 'rw' });
+const wire = new IvshmemWire(path);
+await until('words, or the end', () => wire.hungUp || wire.words.length >= 4 || undefined);
+const reported = { words: wire.words.length, hungUp: wire.hungUp };
+wire.close();
+let joined = 'joined';
+try {
+  (await client.ivshmem.join(memory ? { id: memory.id } : { name })).close();
+} catch (failure) {
+  joined = failure instanceof VkmemError ? failure.code : String(failure);
+}
+await memory?.release();
+await client.close();
+process.stdout.write(JSON.stringify({ ...reported, joined }));
