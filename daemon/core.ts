@@ -33,7 +33,7 @@ import { BudgetWatch } from './memory/watch/watch.js';
 import { AllocationWatch } from './memory/watch/watch-allocations.js';
 import type { Policy } from './policy/policy.js';
 import { identityOf } from './policy/unit.js';
-import { publishRequest, type RequestEvent } from './requests/events.js';
+import { type RequestEvent, reportAnswer } from './requests/events.js';
 import type { Device } from './vulkan/device.js';
 
 /** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
@@ -120,7 +120,7 @@ export function makeCore(parts: CoreParts) {
   const joining = new IvshmemJoining({
     ...{ servers: ivshmem, authority, fds, grants, lifecycle, persistence, reporter },
     identityOf: (peer) => identityOf(peer, authority.policy),
-    onOutcome: (what, code, asker) => publishRequest(requestEvents, 'ivshmem', what, code, asker),
+    onOutcome: (what, code, asker) => reportAnswer(requestEvents, 'ivshmem', what, code, asker),
   });
   const reports = new BudgetReports(budget, { sessions, registry, grants, device });
   const budgetWatch = new BudgetWatch(() => reports.now());

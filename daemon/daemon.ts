@@ -238,7 +238,7 @@ async function persistEverything({
   tickets,
   draining,
 }: Core): Promise<void> {
-  lifecycle.stopWatching();
+  lifecycle.leaveAll();
   orphanedLocks.stopWatching();
   signals[Symbol.dispose]();
   tickets[Symbol.dispose]();

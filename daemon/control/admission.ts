@@ -19,7 +19,7 @@ import { TokenBucket } from '../limits/token-bucket.js';
 import type { Authority } from '../memory/authority.js';
 import type { Identity } from '../policy/identity.js';
 import type { Tenant } from '../policy/tenant.js';
-import { publishRequest, type RequestEvents } from '../requests/events.js';
+import { type RequestEvents, reportAnswer } from '../requests/events.js';
 import { grpcFault } from './faults.js';
 
 /**
@@ -125,7 +125,7 @@ export class ControlAdmission {
           if (!fault) return next();
           const answer = () => {
             call.sendStatus(grpcFault(fault));
-            publishRequest(this.#with.requestEvents, 'control', 'connection', fault.code);
+            reportAnswer(this.#with.requestEvents, 'control', 'connection', fault.code);
           };
           next({ onReceiveMetadata: answer, onReceiveMessage() {}, onReceiveHalfClose() {} });
           if (conversation.refusal) setTimeout(() => conversation.socket.destroy(), LAST_WORD_MS);

@@ -22,7 +22,7 @@ import {
 } from '@vkmemd/proto';
 import type { Reporter } from '../memory/reporter.js';
 import type { Caller } from '../memory/session/caller.js';
-import { beginRequest, publishRequest, type RequestEvents } from '../requests/events.js';
+import { beginRequest, type RequestEvents, reportAnswer } from '../requests/events.js';
 import type { Handler, StreamHandler } from '../requests/handler.js';
 import type { Callers } from './callers.js';
 import { grpcFault } from './faults.js';
@@ -92,7 +92,7 @@ export class Calls {
       } finally {
         this.#streams.delete(end);
         // A stream lasts as long as its caller likes: that is no latency.
-        publishRequest(this.#events, 'control', name, code, caller);
+        reportAnswer(this.#events, 'control', name, code, caller);
       }
     };
   }

@@ -2,7 +2,8 @@
  * Admission: whether there is room for one more connection, before anything of it is read.
  *
  * A place is what a connection needs until it has ended and what was sent to it is received: one of the
- * sessions, its fds in this process, its room for fds in flight. It is held from accept() on: a peer that
+ * places, of which there are as many as the daemon may have sessions, its fds in this process, its share of fds in
+ * flight. It is held from accept() on: a peer that
  * connects and says nothing holds one until the handshake's time is over. A user has at most twice as many
  * places as sessions that it may have, and a few more: one that may have few sessions, or none, cannot take
  * what the others need by connections without one. Only the pidfd may be watched for longer
@@ -44,12 +45,12 @@ interface Collaborators {
 
 export class Admission {
   readonly #with: Collaborators;
-  readonly #sessions: Shares;
+  readonly #places: Shares;
   readonly #ticks = new PerTickLimit(REQUESTS_PER_TICK);
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
-    this.#sessions = new Shares(() => collaborators.authority.policy.limits.sessions);
+    this.#places = new Shares(() => collaborators.authority.policy.limits.sessions);
   }
 
   /**
@@ -64,12 +65,12 @@ export class Admission {
       throw new VkmemError('TOO_MANY_FILES', reason, { whose: 'user' });
     }
     const places = this.#placesOf(identity);
-    if (this.#sessions.of(tenant) >= places) {
+    if (this.#places.of(tenant) >= places) {
       const reason = `The user has ${places} connections, most of them without a session.`;
       throw new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(places), whose: 'user' });
     }
-    const session = this.#sessions.take(tenant, 1);
-    if (typeof session === 'string') throw this.#tooManySessions(tenant, session);
+    const session = this.#places.take(tenant, 1);
+    if (typeof session === 'string') throw this.#tooManyPlaces(tenant, session);
     using undo = new DisposableStack();
     undo.use(session);
     // The fd of an import is one more, for peers that may import.
@@ -91,8 +92,8 @@ export class Admission {
     return MIN_PLACES + (connect ? 2 * sessions : 0);
   }
 
-  #tooManySessions(tenant: Tenant, whose: 'daemon' | 'user'): VkmemError {
-    const limit = whose === 'user' ? this.#sessions.maxOf(tenant) : this.#sessions.capacity;
+  #tooManyPlaces(tenant: Tenant, whose: 'daemon' | 'user'): VkmemError {
+    const limit = whose === 'user' ? this.#places.maxOf(tenant) : this.#places.capacity;
     const reason =
       whose === 'user'
         ? `The user has reached its fair-share limit of sessions (${limit}).`

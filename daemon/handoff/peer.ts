@@ -32,7 +32,7 @@ import { ClientProcess } from '../memory/session/client-process.js';
 import type { SessionLifecycle } from '../memory/session/lifecycle.js';
 import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
-import { beginRequest, publishRequest, type RequestEvents } from '../requests/events.js';
+import { beginRequest, type RequestEvents, reportAnswer } from '../requests/events.js';
 import type { Handler } from '../requests/handler.js';
 import type { Handlers } from '../requests/handlers.js';
 import type { Greetings } from '../requests/hello.js';
@@ -99,7 +99,7 @@ export class Peer {
     });
     this.#gate = new Gate(this.#connection, place);
     this.#greeting = setTimeout(() => {
-      this.#endWith(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
+      this.#sayGoodbye(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
     }, handshakeMs);
   }
 
@@ -107,7 +107,7 @@ export class Peer {
    * Closes the connection when the process that opened it exits, also where another one has the socket. Takes
    * the pidfd.
    */
-  endWith(pidfd: OwnedFd): void {
+  closeOnExit(pidfd: OwnedFd): void {
     this.#process = new ClientProcess(this.#identity.pid, pidfd, this.#place.process);
     this.#watch = this.#process.watch(() => this.close());
   }
@@ -122,7 +122,7 @@ export class Peer {
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     await this.#gate.finish(reason);
     this.#parting = this.#with.persistence.persists; // then the session outlives its connection
-    this.#endWith(0n, reason);
+    this.#sayGoodbye(0n, reason);
   }
 
   #receive(data: Buffer, fds: OwnedFd[]): void {
@@ -136,7 +136,7 @@ export class Peer {
       else if (this.#session) void this.#answer(this.#session, message, fds, entry);
     } catch (failure) {
       closeAll(fds);
-      this.#endWith(sequence, asVkmemError(failure));
+      this.#sayGoodbye(sequence, asVkmemError(failure));
     }
   }
 
@@ -157,7 +157,7 @@ export class Peer {
       : greetings.begin(this.#identity, this.#process, hello);
     clearTimeout(this.#greeting);
     this.#session = session;
-    publishRequest(requestEvents, 'handoff', 'hello', 'OK', { identity: this.#identity, session });
+    reportAnswer(requestEvents, 'handoff', 'hello', 'OK', { identity: this.#identity, session });
     this.#send({ sequence, welcome });
   }
 
@@ -165,20 +165,22 @@ export class Peer {
   async #answer(session: Session, message: Message, incoming: OwnedFd[], entry: Entry): Promise<void> {
     const { sequence, body = 'message' } = message;
     const { reporter, requestEvents } = this.#with;
-    const fds = async (count: number) => entry.more(count);
-    const caller = { identity: this.#identity, session, fds, gone: () => session.ended };
+    const takeCredit = async (fds: number) => entry.more(fds);
+    const caller = { identity: this.#identity, session, takeCredit, gone: () => session.ended };
     const answered = beginRequest(requestEvents, 'handoff', body);
     try {
       if (entry.ready) await entry.ready;
       const { name, row } = entry;
       const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
       const answer = await handler(caller, message[row.body] as never, incoming);
-      answered(this.#respond(sequence, { [row.answer]: answer.response }, answer.fds) ?? 'OK', caller);
+      const { response, fds } = answer;
+      const sent = this.#respond({ sequence, fdCount: fds.length, [row.answer]: response }, fds);
+      answered(sent ?? 'OK', caller);
     } catch (failure) {
       closeAll(incoming);
       const error = asVkmemError(failure);
       if (error.code === 'INTERNAL') reporter.fault(`a ${body} request`, failure);
-      answered(this.#respond(sequence, { error: statusOf(error) }) ?? error.code, caller);
+      answered(this.#respond({ sequence, error: statusOf(error) }) ?? error.code, caller);
     } finally {
       entry[Symbol.dispose]();
     }
@@ -188,22 +190,25 @@ export class Peer {
    * Sends an answer; where that fails, ends the connection.
    * @param fds taken. @returns why it was not sent.
    */
-  #respond(sequence: bigint, body: Draft<'ServerMessage'>, fds: OwnedFd[] = []): 'INTERNAL' | undefined {
+  #respond(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): 'INTERNAL' | undefined {
     try {
-      this.#send({ sequence, ...body }, fds);
+      this.#send(message, fds);
       return undefined;
     } catch (failure) {
       this.#with.reporter.fault('an answer could not be sent', failure);
-      this.#endWith(sequence, new VkmemError('INTERNAL', 'The answer could not be sent.'));
+      this.#sayGoodbye(
+        BigInt(message.sequence ?? 0),
+        new VkmemError('INTERNAL', 'The answer could not be sent.'),
+      );
       return 'INTERNAL';
     }
   }
 
-  /** @param fds taken, also where it throws. */
+  /** @param message with the number of fds. @param fds taken, also where it throws. */
   #send(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): void {
     let data: Buffer;
     try {
-      data = encode('ServerMessage', { ...message, fdCount: fds.length });
+      data = encode('ServerMessage', message);
     } catch (failure) {
       closeAll(fds);
       throw failure;
@@ -211,9 +216,9 @@ export class Peer {
     this.#connection.send(data, fds);
   }
 
-  #endWith(sequence: bigint, error: VkmemError): void {
+  #sayGoodbye(sequence: bigint, error: VkmemError): void {
     this.#connection.end(goodbye(sequence, error));
-    publishRequest(this.#with.requestEvents, 'handoff', 'connection', error.code, {
+    reportAnswer(this.#with.requestEvents, 'handoff', 'connection', error.code, {
       identity: this.#identity,
     });
   }

@@ -14,7 +14,7 @@ import type { Quotas } from '../memory/accounting/quotas.js';
 import type { ClaimQueue } from '../memory/grant/claim-queue.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
-import { publishRequest } from '../requests/events.js';
+import { reportAnswer } from '../requests/events.js';
 import { Admission, type Place } from './admission.js';
 import { Lingering } from './lingering.js';
 import { Peer, type PeerCollaborators } from './peer.js';
@@ -68,7 +68,7 @@ export class HandoffServer implements AsyncDisposable {
         else admitted[Symbol.dispose]();
       });
       this.#peers.add(peer);
-      if (pidfd) peer.endWith(pidfd);
+      if (pidfd) peer.closeOnExit(pidfd);
     } catch (failure) {
       pidfd?.close();
       if (!place) {
@@ -90,7 +90,7 @@ export class HandoffServer implements AsyncDisposable {
     try {
       const error = asVkmemError(refusal);
       reject(fd, error);
-      publishRequest(this.#with.requestEvents, 'handoff', 'connection', error.code, identity && { identity });
+      reportAnswer(this.#with.requestEvents, 'handoff', 'connection', error.code, identity && { identity });
     } catch (failure) {
       fd.close();
       this.#with.reporter.fault('a client could not be refused', failure);

@@ -1,5 +1,5 @@
 /**
- * Allocate: makes an allocation and, for a caller with a session, grants what it asked for at once.
+ * Allocate: makes an allocation and, where the plane carries fds, grants what was asked for at once.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Creation } from '../memory/allocation/creation.js';
@@ -9,9 +9,9 @@ import type { Handler } from './handler.js';
 import {
   parseAccess,
   parseKinds,
-  parseOwner,
   parseRequestId,
   parseSharing,
+  parseTerms,
   type WantedTerms,
 } from './parse.js';
 import { parseHints } from './parse-hints.js';
@@ -29,7 +29,7 @@ interface Collaborators {
  */
 export function allocate({ authority, device, creation }: Collaborators): Handler<'Allocate'> {
   return async (caller, request) => {
-    if (!caller.fds && request.grantKinds.length > 0) {
+    if (!caller.takeCredit && request.grantKinds.length > 0) {
       const reason = 'gRPC carries no fds: claim the allocation on the handoff socket.';
       throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'grant_kinds' });
     }
@@ -54,7 +54,7 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): WantedTerms 
   const resource = parseResource(request.buffer, request.image);
   const needed = size === 0n && resource?.what === 'image';
   if (size <= 0n && !needed) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
-  const terms = parseOwner(request, parseKinds(request.kinds));
+  const terms = parseTerms(request, parseKinds(request.kinds));
   const sharing = parseSharing(request.sharing);
   if (sharing !== 'SHARED' && terms.lifetime !== 'NAMED') {
     const reason = `The sharing is ${sharing}, the lifetime ${terms.lifetime}; only NAMED ones have a sharing.`;

@@ -44,7 +44,7 @@ interface Claimed {
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED,
- *   BUSY, UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED. A ticket has lost no
+ *   SESSION_REQUIRED, BUSY, UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED. A ticket has lost no
  *   use then.
  */
 export function claim(collaborators: Collaborators): Handler<'Claim'> {
@@ -59,8 +59,8 @@ export function claim(collaborators: Collaborators): Handler<'Claim'> {
     const lock = shared ? undefined : await claimQueue.acquire(allocation, session, access, waitMs);
     try {
       if (waitMs > 0) {
-        // Room for them was not kept while the claim waited (see the gate).
-        await caller.fds?.(kinds.filter((kind) => kind !== 'RDMA_ADDRESS').length);
+        // A claim that waits has no credit for its fds (gate.ts, fdsAskedBy): it takes it now.
+        await caller.takeCredit?.(kinds.filter((kind) => kind !== 'RDMA_ADDRESS').length);
         claimed.requireAllowed();
       }
       const issue = () => grants.issue(caller, allocation, kinds, access, lock);
@@ -121,14 +121,14 @@ async function byTicket(
     if (access === 'rw' && terms.access === 'ro') {
       throw new VkmemError('NOT_PERMITTED', 'The ticket is for reading only.');
     }
-    const claimed = kinds ?? terms.kinds;
+    const wanted = kinds ?? terms.kinds;
     const requireAllowed = () => {
-      authority.requireKinds(identity, claimed);
+      authority.requireKinds(identity, wanted);
       tickets.requireValid(ticket);
     };
     requireAllowed();
     const { allocation } = terms;
-    return grant({ allocation, kinds: claimed, access: access ?? terms.access, requireAllowed });
+    return grant({ allocation, kinds: wanted, access: access ?? terms.access, requireAllowed });
   });
 }
 

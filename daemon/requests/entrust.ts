@@ -31,7 +31,7 @@ interface Collaborators {
 /**
  * The fd that comes is the process's pidfd.
  * @throws VkmemError INVALID_HANDLE where it is no pidfd of a process that lives; NOT_FOUND for a grant that the
- *   session does not have, INVALID_ARGUMENT for none; BUSY where the session would keep a lock beside what moves that
+ *   session does not have, INVALID_ARGUMENT for none; BUSY where the session would retain a lock beside what moves that
  *   nobody may have beside it; TOO_MANY_SESSIONS, TOO_MANY_FILES, NOT_PERMITTED, UNAVAILABLE.
  */
 export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
@@ -62,7 +62,7 @@ export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
   };
 }
 
-/** A session of the caller's user, with nothing in it, that ends with the process. Closes what came. */
+/** A session of the caller's user, with nothing in it, that ends with the process. Closes the fd that came; where it throws, the plane does. */
 function beginFor(
   { fds, lifecycle }: Collaborators,
   { identity }: Caller,

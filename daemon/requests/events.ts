@@ -9,12 +9,12 @@ import type { EventChannel } from '../memory/event-channel.js';
 import type { Caller } from '../memory/session/caller.js';
 
 /** The planes that serve requests. */
-export type Plane = 'handoff' | 'control' | 'ivshmem';
+export type ReportedPlane = 'handoff' | 'control' | 'ivshmem';
 /** The caller, as far as it is known. */
 export type Asker = Partial<Pick<Caller, 'identity' | 'session'>>;
 
 export interface RequestEvent {
-  readonly plane: Plane;
+  readonly plane: ReportedPlane;
   /** One of a fixed few: never what a client wrote. */
   readonly operation: string;
   readonly code: ErrorCode | 'OK';
@@ -37,16 +37,16 @@ export type Answered = (code: RequestEvent['code'], asker?: Asker) => void;
 const unobserved: Answered = () => {};
 
 /** A request is read; call the result when it is answered, once. */
-export function beginRequest(events: RequestEvents, plane: Plane, operation: string): Answered {
+export function beginRequest(events: RequestEvents, plane: ReportedPlane, operation: string): Answered {
   if (!events.hasSubscribers) return unobserved;
   const begun = performance.now();
-  return (code, asker) => publishRequest(events, plane, operation, code, asker, performance.now() - begun);
+  return (code, asker) => reportAnswer(events, plane, operation, code, asker, performance.now() - begun);
 }
 
-/** A request is answered. @param durationMs where it was measured. */
-export function publishRequest(
+/** Reports that a request was answered. @param durationMs where it was measured. */
+export function reportAnswer(
   events: RequestEvents,
-  plane: Plane,
+  plane: ReportedPlane,
   operation: string,
   code: RequestEvent['code'],
   { identity, session }: Asker = {},

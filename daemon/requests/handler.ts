@@ -2,13 +2,13 @@
  * How a plane calls a request: with its caller, the decoded message and the fds that came with it.
  *
  * A request's file makes its handler from the few collaborators that it uses. A handler parses, finds, does and
- * describes; it does not know which plane it was called from. It takes the fds over, and its caller owns those of the
- * answer.
+ * describes; it does not know which plane it was called from. The fds of the request are its own; where it throws, the plane closes
+ * those that are still open. The plane owns the fds of the answer.
  */
 import type { OwnedFd, RequestName, RequestOf, ResponseDraft, StreamRequest } from '@vkmemd/proto';
 import type { Caller } from '../memory/session/caller.js';
 
-/** An answer, and the fds that travel with it in the order in which it names them. The receiver owns them. */
+/** An answer, and the fds that travel with it in the order in which it names them. The plane owns them. */
 export interface Answer<N extends RequestName> {
   /** The message, or its encoded bytes. */
   readonly response: ResponseDraft<N> | Uint8Array;

@@ -7,7 +7,7 @@ import type { Authority } from '../memory/authority.js';
 import type { Device, ForeignSource, ImportTerms } from '../vulkan/device.js';
 import { ownFile } from '../vulkan/foreign-handle.js';
 import type { Handler } from './handler.js';
-import { parseKinds, parseOwner, type WantedTerms } from './parse.js';
+import { parseKinds, parseTerms, type WantedTerms } from './parse.js';
 import { parseResource } from './parse-resource.js';
 
 interface Collaborators {
@@ -54,7 +54,7 @@ function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTer
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
   }
   return {
-    ...parseOwner(request, request.kinds.length > 0 ? parseKinds(request.kinds) : []),
+    ...parseTerms(request, request.kinds.length > 0 ? parseKinds(request.kinds) : []),
     source,
     size: request.sizeBytes,
     resource: parseResource(request.buffer, request.image),

@@ -20,17 +20,17 @@ const MAX_REQUEST_ID_BYTES = 64;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
- * What Allocate and Import say of the owner and of the grants, in the same fields.
+ * What Allocate and Import have in common: lifetime, name, grants. Allocate overrides the last four fields.
  * @throws VkmemError KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT.
  */
-export function parseOwner(
+export function parseTerms(
   request: Pick<Decoded<'AllocateRequest'>, 'grantKinds' | 'lifetime' | 'name'>,
   kinds: readonly KindName[],
 ): WantedTerms {
   const grantKinds = request.grantKinds.length > 0 ? parseKinds(request.grantKinds) : [];
   const missing = grantKinds.find((kind) => !kinds.includes(kind));
   if (missing) {
-    const reason = `It was allocated for ${kinds.join(', ')}, not for ${missing}.`;
+    const reason = `The request is for ${kinds.join(', ')}; it asks for a grant of ${missing}.`;
     throw new VkmemError('KIND_NOT_REQUESTED', reason, { kind: missing });
   }
   const lifetime = parseLifetime(request.lifetime, request.name);

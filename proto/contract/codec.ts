@@ -90,20 +90,26 @@ function fromWire(value: unknown): unknown {
   return fields;
 }
 
+/** The value with a Long for each bigint. What has none is not copied. */
 function toWire(value: unknown): unknown {
   if (typeof value === 'bigint') return longOf(value);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  if (Array.isArray(value)) return value.map(toWire);
-  const wire: Record<string, unknown> = {};
+  if (Array.isArray(value)) return value.some(isChanged) ? value.map(toWire) : value;
+  let wire: Record<string, unknown> | undefined;
   for (const name in value) {
     const field = (value as Record<string, unknown>)[name];
-    const put = typeof field === 'object' || typeof field === 'bigint' ? toWire(field) : field;
+    if (typeof field !== 'object' && typeof field !== 'bigint') continue;
+    const put = toWire(field);
+    if (put === field) continue;
+    wire ??= { ...value };
     // A map may have this key; an assignment would set the prototype instead.
     if (name !== '__proto__') wire[name] = put;
     else Object.defineProperty(wire, name, { value: put, enumerable: true });
   }
-  return wire;
+  return wire ?? value;
 }
+
+const isChanged = (value: unknown): boolean => typeof value === 'object' || typeof value === 'bigint';
 
 function definitionOf(name: string): MessageTypeDefinition<object, object> {
   const definition = packageDefinition[`vkmem.v1.${name}`] ?? packageDefinition[`google.rpc.${name}`];

@@ -4,7 +4,8 @@
  * A row is named after its request. A handoff request is also a field of ClientMessage (`body`), answered by the field
  * `answer` of ServerMessage; a control request is also a method of a gRPC service of the same name (`service`,
  * `method`). Dispatch on both planes, credit, the frame check and the client's encoding, checking and retrying derive
- * from these rows. Nothing else lists requests.
+ * from these rows. Beside the schema, only
+ * daemon/requests/handlers.ts lists them.
  *
  * Limits: `bytes`, `repeated` and `depth` bound the encoded message of any request alike; a row names its own where it
  * needs less or more.
@@ -38,19 +39,20 @@ export interface RequestRow {
   /** Its gRPC service and method; where it is a control request. */
   readonly service?: ServiceName;
   readonly method?: string;
+  /** Who may send it. No code reads it yet: the handler decides, by Authority. */
   readonly who: Who;
   /** How many fds come with the request, exactly. */
   readonly fdsIn: number;
   /** How many fds the answer carries at most. */
   readonly fdsOut: number;
   readonly shape: Shape;
-  /** The largest encoded request, in bytes. */
+  /** The largest encoded request, in bytes. No code reads this and the two bounds below yet. */
   readonly bytes: number;
   /** How many elements its repeated fields have at most, all together. */
   readonly repeated: number;
   /** How deep its messages nest at most. */
   readonly depth: number;
-  /** What it takes from the rate, as 1 + bytes / 1024 + items / 16, and the queue that its long work waits in. */
+  /** The queue that its long work waits in. No code reads it yet: the handler knows its queue. */
   readonly turn?: Turn;
   readonly repeat: Repeat;
 }

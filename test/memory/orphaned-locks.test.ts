@@ -130,6 +130,17 @@ t.test('where the kernel cannot say, it stays as long as the allocation', async 
   orphaned.release(driver.allocation);
 });
 
+t.test('a grant whose fd nobody got leaves no lock', async (t) => {
+  const fake = new Fake();
+  const orphaned = new OrphanedLocks(index);
+  const one = session();
+  const lock = fake.lock.tryAcquire(one, 'rw');
+  grants.add({ ...grantOf(fake, one), issued: false, lock });
+  end(orphaned, one);
+  t.equal(orphaned.size, 0);
+  t.equal(fake.lock.writer, undefined, 'the next writer need not wait');
+});
+
 t.test('a process is known by its pidfd, not by its number', async (t) => {
   const fake = new Fake();
   const orphaned = new OrphanedLocks(index);
@@ -199,7 +210,7 @@ t.test('a user has so many', async (t) => {
   await t.rejects(claimQueue.acquire(fake.allocation, session(), 'ro', 0), { code: 'UNAVAILABLE' });
   t.ok(await claimQueue.acquire(fake.allocation, session(2000), 'ro', 0), 'another user is not touched');
   const shared = { lock: new AccessLock('SHARED') } as Allocation;
-  t.ok(await claimQueue.acquire(shared, session(), 'rw', 0), 'nor is what has no rights');
+  t.ok(await claimQueue.acquire(shared, session(), 'rw', 0), 'nor is memory without a lock');
   for (const each of fakes) orphaned.release(each.allocation);
   t.equal(orphaned.size, 0);
 });

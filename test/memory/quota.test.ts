@@ -188,7 +188,7 @@ t.test('a reservation by a rule for a group counts for the process that asks', a
   const member = peer(101, { groups: [50] });
   const others = rule({ maxBytes: { every: 'unlimited' } }, 103);
   const host = new Host(policyOf([LET_IN, own, byGroup, others]));
-  const stranger = await host.admit(CLEO, 300n);
+  const other = await host.admit(CLEO, 300n);
   const alone = await host.admit(member, 500n);
   alone.settle();
   const session = host.quotas.of(member).take('sessions');
@@ -196,6 +196,6 @@ t.test('a reservation by a rule for a group counts for the process that asks', a
   const after = await host.admit(member, 500n);
   for (const held of [session, ticket]) held[Symbol.dispose]();
   after.settle();
-  stranger.settle();
+  other.settle();
   t.strictSame([host.ledger.empty, host.faults], [true, []]);
 });

@@ -4,7 +4,7 @@
 import t from 'tap';
 import { eventChannel, onEvent } from 'vkmemd/dist/memory/event-channel.js';
 import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
-import { beginRequest, publishRequest, type RequestEvent } from 'vkmemd/dist/requests/events.js';
+import { beginRequest, type RequestEvent, reportAnswer } from 'vkmemd/dist/requests/events.js';
 
 const events = eventChannel<RequestEvent>('request');
 const elsewhere = eventChannel<RequestEvent>('request');
@@ -23,7 +23,7 @@ t.test('somebody does', async (t) => {
   const answered = beginRequest(events, 'handoff', 'claim');
   t.strictSame(reported, [], 'a request that is under way is none yet');
   answered('BUSY', { identity: makeIdentity({ uid: 7, gid: 7, pid: 1, groups: [] }), session: undefined });
-  publishRequest(events, 'control', 'WatchBudget', 'OK');
+  reportAnswer(events, 'control', 'WatchBudget', 'OK');
   t.match(reported, [
     { plane: 'handoff', operation: 'claim', code: 'BUSY', uid: 7, session: undefined },
     { plane: 'control', operation: 'WatchBudget', code: 'OK', uid: undefined, durationMs: undefined },
@@ -32,7 +32,7 @@ t.test('somebody does', async (t) => {
   t.ok((reported[0]?.durationMs ?? -1) >= 0);
   listening[Symbol.dispose]();
   besides[Symbol.dispose]();
-  publishRequest(events, 'control', 'GetBudget', 'OK');
+  reportAnswer(events, 'control', 'GetBudget', 'OK');
   answered('OK');
   t.equal(reported.length, 2, 'not any more');
 });

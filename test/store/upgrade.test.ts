@@ -25,7 +25,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 import { until } from '../support/supervised-daemon.js';
 
 /** What the client of then was told. */
-interface Told {
+interface Recorded {
   readonly frames: string;
   readonly own: string;
   readonly mine: string;
@@ -33,7 +33,7 @@ interface Told {
 }
 
 interface Fixture {
-  readonly told: Told;
+  readonly told: Recorded;
   /** By database, the root's under ''; values in base64. */
   readonly dump: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }

@@ -15,7 +15,7 @@
  *
  * Admission asks the driver first and then checks (the tenant's quota, then the heap) and charges in one
  * synchronous step, so two requests never pass on the same bytes. Where the driver cannot be asked, nothing
- * is admitted on a guess: the request fails as the question did. Inspection then shows the estimate.
+ * is admitted on an estimate: the request fails as the question did. Inspection then shows the estimate.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../../policy/tenant.js';
@@ -49,8 +49,8 @@ export interface Guarantees {
 export interface Payer {
   readonly tenant: Tenant;
   /**
-   * What is kept of a heap and not used, in bytes: for the tenant, and for all tenants, if the tenant claimed what the
-   * policy reserves for the process that asks.
+   * What is reserved of a heap and not used, in bytes: for the tenant, and for all tenants, if the tenant demanded what
+   * the policy reserves for the process that asks.
    */
   unused(heap: number): { readonly own: bigint; readonly all: bigint };
   /** Called before the driver is asked, and again when the charge is made. @throws VkmemError QUOTA_EXCEEDED. */

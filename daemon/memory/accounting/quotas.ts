@@ -30,7 +30,7 @@ import type { Authority } from '../authority.js';
 import type { BudgetEvents, Guarantees, Payer } from './budget.js';
 import { defaultRights, type NamedTenant, namedTenants } from './default-rights.js';
 import { type Ledger, usedBytes } from './ledger.js';
-import { type Claim, claimOn, Reservations } from './reservations.js';
+import { type Demand, demandOn, Reservations } from './reservations.js';
 import { type Change, changed, type Terms, termsOf } from './terms.js';
 
 /** What is counted here. */
@@ -313,7 +313,7 @@ export class Quotas implements Guarantees {
       revisionOf: ({ key }) => this.#past.get(key) ?? this.#revision,
       sharersWith: ({ key }) => this.#sharers.size + (this.#sharers.has(key) ? 0 : 1),
       reservedFor: (tenant, terms, change, heap) =>
-        this.#reservations.ifClaimed(tenant, this.#claimsOf(tenant, terms, change), heap),
+        this.#reservations.ifDemanded(tenant, this.#demandsOf(tenant, terms, change), heap),
     };
     this.#named = new Map();
     this.#reserveNamed();
@@ -338,7 +338,7 @@ export class Quotas implements Guarantees {
       tenant,
       unused: (heap) => {
         const { terms, change } = this.of(identity);
-        return this.#reservations.unusedIfClaimed(tenant, this.#claimsOf(tenant, terms, change), heap);
+        return this.#reservations.unusedIfDemanded(tenant, this.#demandsOf(tenant, terms, change), heap);
       },
       require: (bytes, heap) => this.of(identity).require(bytes, heap),
       charge: (bytes, heap) => {
@@ -407,7 +407,7 @@ export class Quotas implements Guarantees {
   #place({ tenant, given, terms, change }: Entry): void {
     if (this.ofTenant(tenant).active && !given.operator) this.#sharers.add(tenant.key);
     else this.#sharers.delete(tenant.key);
-    this.#reservations.claim(tenant, this.#claimsOf(tenant, terms, change));
+    this.#reservations.demand(tenant, this.#demandsOf(tenant, terms, change));
   }
 
   #remove(entry: Entry, quota: Quota): void {
@@ -427,13 +427,13 @@ export class Quotas implements Guarantees {
   /** Of a tenant without an entry: what rules by its uid alone reserve. */
   #reserveAbsent(tenant: Tenant): void {
     const named = this.#named.get(tenant.key);
-    const claims = this.#sizes.map((): Claim => [0n, 0n, 0n]);
-    this.#reservations.claim(tenant, named ? this.#claimsOf(tenant, named.terms, undefined) : claims);
+    const demands = this.#sizes.map((): Demand => [0n, 0n, 0n]);
+    this.#reservations.demand(tenant, named ? this.#demandsOf(tenant, named.terms, undefined) : demands);
   }
 
-  #claimsOf({ key }: Tenant, terms: Terms, change: Change | undefined): readonly Claim[] {
+  #demandsOf({ key }: Tenant, terms: Terms, change: Change | undefined): readonly Demand[] {
     const named = this.#named.get(key)?.terms;
-    return this.#sizes.map((_, heap) => claimOn(terms, heap, change?.reserved.has(heap) ?? false, named));
+    return this.#sizes.map((_, heap) => demandOn(terms, heap, change?.reserved.has(heap) ?? false, named));
   }
 
   #givenTo(tenant: Tenant, peer: Identity | undefined): Given {

@@ -9,7 +9,7 @@
  * gets it as far as bytes are left.
  *
  * A reservation counts from the moment it is set and takes nothing back: what other tenants hold by then is
- * kept for the tenant once they free it.
+ * reserved for the tenant once they free it.
  *
  * Limits: tenants with reservations are few; each request for memory looks at all of them.
  */
@@ -21,12 +21,12 @@ import { namedTenants } from './default-rights.js';
 import { type Ledger, usedBytes } from './ledger.js';
 import { reservedOn, type Terms } from './terms.js';
 
-/** What one tenant claims of one heap, by who said so; in the order in which it is given. */
-export type Claim = readonly [set: bigint, named: bigint, matched: bigint];
+/** What one tenant demands of one heap, by who said so; in the order in which it is given. */
+export type Demand = readonly [set: bigint, named: bigint, matched: bigint];
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-const isNothing = (claims: readonly Claim[]): boolean =>
-  claims.every((claim) => claim.every((bytes) => bytes === 0n));
+const isNothing = (demands: readonly Demand[]): boolean =>
+  demands.every((demand) => demand.every((bytes) => bytes === 0n));
 
 /**
  * Whether this device has what the policy reserves for users by their uid alone.
@@ -57,9 +57,9 @@ function invalid(what: string, heap: number): VkmemError {
   return new VkmemError('POLICY_INVALID', `On this device ${what}.`, { heap: String(heap) });
 }
 
-interface Claimant {
+interface Demander {
   readonly tenant: Tenant;
-  readonly claims: readonly Claim[];
+  readonly demands: readonly Demand[];
 }
 
 /** Bytes reserved for one tenant, on each heap. */
@@ -72,7 +72,7 @@ export class Reservations {
   readonly #sizes: readonly bigint[];
   readonly #ledger: Ledger;
   /** By tenant, in the order in which they came. */
-  readonly #claims = new Map<string, Claimant>();
+  readonly #demands = new Map<string, Demander>();
   #given: ReadonlyMap<string, Given> = new Map();
   #overcommit = false;
 
@@ -85,17 +85,17 @@ export class Reservations {
   /** Whether more may be promised than a heap has. */
   set overcommit(allowed: boolean) {
     this.#overcommit = allowed;
-    this.#given = this.#give(this.#claims);
+    this.#given = this.#give(this.#demands);
   }
 
-  /** What a tenant claims from now on, on each heap; of one that claims nothing, nothing is reserved. */
-  claim(tenant: Tenant, claims: readonly Claim[]): void {
-    const before = this.#claims.get(tenant.key)?.claims;
-    const nothing = isNothing(claims);
-    if (nothing ? !before : isDeepStrictEqual(before, claims)) return;
-    if (nothing) this.#claims.delete(tenant.key);
-    else this.#claims.set(tenant.key, { tenant, claims });
-    this.#given = this.#give(this.#claims);
+  /** What a tenant demands from now on, on each heap; for one that demands nothing, nothing is reserved. */
+  demand(tenant: Tenant, demands: readonly Demand[]): void {
+    const before = this.#demands.get(tenant.key)?.demands;
+    const nothing = isNothing(demands);
+    if (nothing ? !before : isDeepStrictEqual(before, demands)) return;
+    if (nothing) this.#demands.delete(tenant.key);
+    else this.#demands.set(tenant.key, { tenant, demands });
+    this.#given = this.#give(this.#demands);
   }
 
   /** Bytes reserved for a tenant, used or not. */
@@ -103,31 +103,31 @@ export class Reservations {
     return this.#given.get(key)?.bytes[heap] ?? 0n;
   }
 
-  /** Bytes that would be reserved for a tenant if it claimed that. Changes nothing. */
-  ifClaimed(tenant: Tenant, claims: readonly Claim[], heap: number): bigint {
-    return this.#givenIf(tenant, claims).get(tenant.key)?.bytes[heap] ?? 0n;
+  /** Bytes that would be reserved for a tenant if it demanded that. Changes nothing. */
+  ifDemanded(tenant: Tenant, demands: readonly Demand[], heap: number): bigint {
+    return this.#givenIf(tenant, demands).get(tenant.key)?.bytes[heap] ?? 0n;
   }
 
-  /** What would be kept and not used if a tenant claimed that: for the tenant, and for all. Changes nothing. */
-  unusedIfClaimed(
+  /** What would be reserved and not used if the tenant demanded that: for the tenant, and for all. Changes nothing. */
+  unusedIfDemanded(
     tenant: Tenant,
-    claims: readonly Claim[],
+    demands: readonly Demand[],
     heap: number,
   ): { readonly own: bigint; readonly all: bigint } {
-    const given = this.#givenIf(tenant, claims);
+    const given = this.#givenIf(tenant, demands);
     let all = 0n;
     for (const each of given.values()) all += this.#unused(each, heap);
     const own = given.get(tenant.key);
     return { own: own ? this.#unused(own, heap) : 0n, all };
   }
 
-  #givenIf(tenant: Tenant, claims: readonly Claim[]): ReadonlyMap<string, Given> {
-    const known = this.#claims.get(tenant.key)?.claims;
-    if (isNothing(claims) ? !known : isDeepStrictEqual(known, claims)) return this.#given;
-    const claimants = new Map(this.#claims);
-    if (isNothing(claims)) claimants.delete(tenant.key);
-    else claimants.set(tenant.key, { tenant, claims });
-    return this.#give(claimants);
+  #givenIf(tenant: Tenant, demands: readonly Demand[]): ReadonlyMap<string, Given> {
+    const known = this.#demands.get(tenant.key)?.demands;
+    if (isNothing(demands) ? !known : isDeepStrictEqual(known, demands)) return this.#given;
+    const demanders = new Map(this.#demands);
+    if (isNothing(demands)) demanders.delete(tenant.key);
+    else demanders.set(tenant.key, { tenant, demands });
+    return this.#give(demanders);
   }
 
   /** Bytes reserved for other tenants. */
@@ -137,32 +137,26 @@ export class Reservations {
     return sum;
   }
 
-  /** Bytes reserved for a tenant that it does not use. */
-  unusedOf(tenant: Tenant, heap: number): bigint {
-    const given = this.#given.get(tenant.key);
-    return given ? this.#unused(given, heap) : 0n;
-  }
-
   #unused({ tenant, bytes }: Given, heap: number): bigint {
     const unused = (bytes[heap] ?? 0n) - usedBytes(this.#ledger.tenant(tenant, heap));
     return unused < 0n ? 0n : unused;
   }
 
-  /** The same of all tenants. */
+  /** Bytes reserved for tenants that they do not use. */
   unused(heap: number): bigint {
     let sum = 0n;
     for (const given of this.#given.values()) sum += this.#unused(given, heap);
     return sum;
   }
 
-  #give(claimants: ReadonlyMap<string, Claimant>): ReadonlyMap<string, Given> {
+  #give(demanders: ReadonlyMap<string, Demander>): ReadonlyMap<string, Given> {
     const given = new Map<string, Given>();
-    for (const [key, { tenant }] of claimants) given.set(key, { tenant, bytes: this.#sizes.map(() => 0n) });
+    for (const [key, { tenant }] of demanders) given.set(key, { tenant, bytes: this.#sizes.map(() => 0n) });
     for (const [heap, size] of this.#sizes.entries()) {
       let left = size;
       for (const rank of [0, 1, 2] as const) {
-        for (const [key, { claims }] of claimants) {
-          const claimed = claims[heap]?.[rank] ?? 0n;
+        for (const [key, { demands }] of demanders) {
+          const claimed = demands[heap]?.[rank] ?? 0n;
           const bytes = this.#overcommit ? claimed : least(claimed, left);
           left -= bytes;
           const before = given.get(key)?.bytes;
@@ -175,11 +169,11 @@ export class Reservations {
 }
 
 /**
- * What a tenant claims of one heap.
+ * What a tenant demands of one heap.
  * @param set whether its reservation there was changed by SetQuota. @param named what rules by its uid alone
  *   give it.
  */
-export function claimOn(terms: Terms, heap: number, set: boolean, named: Terms | undefined): Claim {
+export function demandOn(terms: Terms, heap: number, set: boolean, named: Terms | undefined): Demand {
   const reserved = reservedOn(terms, heap);
   if (set) return [reserved, 0n, 0n];
   const firm = least(reserved, named ? reservedOn(named, heap) : 0n);

@@ -168,40 +168,48 @@ export class Allocation {
     return this.#state === 'LIVE' && this.memory.degraded ? 'DEGRADED' : this.#state;
   }
 
-  /** The allocation as the contract describes it. */
+  /** The allocation as the contract describes it. Field by field: a spread would make a slower object, once a claim. */
   describe(): Decoded<'Allocation'> {
-    return {
-      ...this.#fixed,
+    const { terms, memory } = this;
+    const { plan } = memory;
+    const { kinds, ownerUid, owner, requirements, resource, hints } = this.#fixed;
+    const described = {
       id: this.id,
-      state: `ALLOCATION_STATE_${this.#stateName()}`,
+      name: terms.name,
+      sizeBytes: memory.size,
+      kinds,
+      lifetime: `LIFETIME_${terms.lifetime}` as const,
+      state: `ALLOCATION_STATE_${this.#stateName()}` as const,
+      ownerUid,
+      owner,
       grants: this.grants,
+      memoryTypeIndex: plan.memoryTypeIndex,
+      memoryPropertyFlags: plan.propertyFlags,
+      heapIndex: plan.heapIndex,
+      dedicated: memory.dedicated,
+      imported: memory.imported,
       createdAt: timestamp(this.createdAt),
+      handleTypes: plan.handleTypes,
+      requirements,
+      sharing: `SHARING_${terms.sharing}` as const,
+      publishable: terms.publishable,
       published: this.publication?.published ?? false,
-      writerSessionId: this.terms.sharing === 'SHARED' ? 0n : (this.lock.writer?.id ?? 0n),
+      writerSessionId: terms.sharing === 'SHARED' ? 0n : (this.lock.writer?.id ?? 0n),
+      hints,
       kept: this.persisted,
     };
+    return resource ? { ...described, ...resource } : described;
   }
 }
 
-/** What of its description never changes. */
-function fixedPart(terms: AllocationTerms, { plan, size, dedicated, imported }: DeviceMemory) {
+/** What of its description never changes, and costs more than reading a field. */
+function fixedPart({ kinds, tenant }: AllocationTerms, { plan }: DeviceMemory) {
   return {
-    name: terms.name,
-    sizeBytes: size,
-    kinds: terms.kinds.map((kind) => KINDS_ON_WIRE[kind]),
-    lifetime: `LIFETIME_${terms.lifetime}` as const,
-    ownerUid: shownUid(terms.tenant),
-    owner: describeTenant(terms.tenant),
-    memoryTypeIndex: plan.memoryTypeIndex,
-    memoryPropertyFlags: plan.propertyFlags,
-    heapIndex: plan.heapIndex,
-    dedicated,
-    imported,
-    handleTypes: plan.handleTypes,
+    kinds: kinds.map((kind) => KINDS_ON_WIRE[kind]),
+    ownerUid: shownUid(tenant),
+    owner: describeTenant(tenant),
     requirements: describeRequirements(plan),
-    ...describeResource(plan.resource),
-    sharing: `SHARING_${terms.sharing}` as const,
-    publishable: terms.publishable,
+    resource: plan.resource && describeResource(plan.resource),
     hints: describeHints(plan.hints),
   };
 }

@@ -1,8 +1,8 @@
 /**
  * Draining: how allocations end, and the truth about their bytes.
  *
- * Free, the end of the owning session and the end of the daemon all do the same: the allocation is retired
- * (it is not found any more, its device memory is freed) and drains. Its charge is settled only when no
+ * All ends of an allocation do the same: it is retired (it is not found any more, its device memory is freed)
+ * and drains. Its grants stay until they are released. Its charge is settled only when no
  * session has a grant of it, the kernel sees no other holder of its memfd, and the fd store has released it.
  * The kernel gives no notice of the holders, so while such an allocation drains it is polled. Of an OPAQUE_FD
  * the kernel can say nothing: there the sessions' word counts.
@@ -47,7 +47,7 @@ interface Collaborators {
 export class Draining {
   readonly #with: Collaborators;
   /** Whether the daemon is stopping: nothing is settled any more. */
-  #left = false;
+  #stopped = false;
   /** What looks whether something is still held. */
   readonly #polls = new Set<Disposable>();
 
@@ -86,12 +86,13 @@ export class Draining {
   }
 
   /**
-   * Settles a retired allocation that nobody holds; where the fd store has it, once that has released it.
+   * Drops grants of sleeping sessions that the kernel sees unheld, and closes sessions that have nothing left by that; then
+   * settles a retired allocation that nobody holds. Where the fd store has it, once that has released it.
    * @returns whether its bytes are free.
    */
   settle(allocation: Allocation): boolean {
     if (allocation.charge.state === 'settled') return true;
-    if (!allocation.retired || allocation.leavingStore || this.#left) return false;
+    if (!allocation.retired || allocation.leavingStore || this.#stopped) return false;
     this.#dropUnheld(allocation);
     if (allocation.held) return false;
     allocation.memory.closeHandles();
@@ -124,7 +125,7 @@ export class Draining {
   }
 
   #poll(allocation: Allocation): void {
-    if (this.#left) return;
+    if (this.#stopped) return;
     const polling = poll(INTERVALS, () => {
       const over = !!allocation.leavingStore || this.settle(allocation);
       if (over) this.#polls.delete(polling);
@@ -134,7 +135,7 @@ export class Draining {
   }
 
   #stopPolling(): void {
-    this.#left = true;
+    this.#stopped = true;
     for (const polling of this.#polls) polling[Symbol.dispose]();
     this.#polls.clear();
   }

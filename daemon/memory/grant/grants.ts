@@ -43,8 +43,9 @@ export class Grants implements GrantIndex {
   readonly #authority: Authority;
   readonly #persistence: Persistence;
   readonly #events: AllocationEvents;
-  readonly #bySession = new Map<Session, Map<bigint, GrantRecord>>();
-  readonly #byAllocation = new Map<Allocation, Set<GrantRecord>>();
+  // Weak: an index goes with its session or allocation, and not with each grant that comes and goes alone.
+  readonly #bySession = new WeakMap<Session, Map<bigint, GrantRecord>>();
+  readonly #byAllocation = new WeakMap<Allocation, Set<GrantRecord>>();
   readonly #count: Shares;
   #size = 0;
   #nextId = 1n;
@@ -120,9 +121,18 @@ export class Grants implements GrantIndex {
           allocation.requireLive();
           allocation.publication?.requireGrantable(kind, access);
           const counted = this.#countOne(session);
-          const [id, own] = [this.#newId(), held?.retain()];
-          const place = { id, allocation, session, lock: own, counted, issued: false, dropped: false };
-          const grant: GrantRecord = { ...place, kind, access, fds: handle.fd ? 1 : 0 };
+          const grant: GrantRecord = {
+            id: this.#newId(),
+            allocation,
+            session,
+            kind,
+            access,
+            fds: handle.fd ? 1 : 0,
+            lock: held?.retain(),
+            counted,
+            issued: false,
+            dropped: false,
+          };
           this.#add(grant);
           made.push(grant);
           described.push(describeGrant(this.#device.info, caller.identity, grant, handle));
@@ -220,12 +230,8 @@ export class Grants implements GrantIndex {
 
   #remove(grant: GrantRecord): void {
     const { session, allocation } = grant;
-    const ofSession = this.#bySession.get(session);
-    ofSession?.delete(grant.id);
-    if (ofSession?.size === 0) this.#bySession.delete(session);
-    const ofAllocation = this.#byAllocation.get(allocation);
-    ofAllocation?.delete(grant);
-    if (ofAllocation?.size === 0) this.#byAllocation.delete(allocation);
+    this.#bySession.get(session)?.delete(grant.id);
+    this.#byAllocation.get(allocation)?.delete(grant);
     allocation.grants -= 1;
     this.#size -= 1;
   }

@@ -70,8 +70,9 @@ export class OrphanedLocks {
   retain(session: Session): boolean {
     if (session.process?.exited) return false;
     const orphans = new Map<Allocation, Orphan>();
-    for (const { allocation, kind, access, lock } of this.#grants.ofSession(session)) {
-      if (!lock || allocation.state !== 'LIVE') continue;
+    for (const { allocation, kind, access, lock, issued } of this.#grants.ofSession(session)) {
+      // No process got the fd of a grant that is not issued.
+      if (!lock || !issued || allocation.state !== 'LIVE') continue;
       const { locks = [], writes = false, visible = true } = orphans.get(allocation) ?? {};
       orphans.set(allocation, {
         locks: [...locks, lock.retain()],

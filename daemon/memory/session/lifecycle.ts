@@ -25,7 +25,7 @@ interface Collaborators {
 
 export class SessionLifecycle {
   readonly #with: Collaborators;
-  #left = false;
+  #stopped = false;
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
@@ -45,9 +45,12 @@ export class SessionLifecycle {
     return session;
   }
 
-  /** Ends a session: its grants are dropped, what it owned is freed. Never throws: nobody waits for it. */
+  /**
+   * Ends a session: its grants are dropped, what it owned is freed. Failures to free are reported. Rejects only where the
+   * ledger could not be written: where nobody awaits it, that ends the process, and the next restores what the ledger has.
+   */
   async end(session: Session): Promise<void> {
-    if (session.ended || this.#left) return;
+    if (session.ended || this.#stopped) return;
     const { closing, registry, madeOnce, draining, reporter } = this.#with;
     const held = closing.close(session);
     for (const allocation of held) draining.settle(allocation);
@@ -59,9 +62,9 @@ export class SessionLifecycle {
     madeOnce.removeSession(session);
   }
 
-  /** Ends no session any more: those that sleep outlive the daemon, which is stopping. */
-  stopWatching(): void {
-    this.#left = true;
+  /** From now on end() does nothing, and nobody watches sleeping sessions: they outlive the daemon, which is stopping. */
+  leaveAll(): void {
+    this.#stopped = true;
     for (const session of this.#with.sessions.all) session.sleeping?.[Symbol.dispose]();
   }
 

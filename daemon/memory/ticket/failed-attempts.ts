@@ -1,18 +1,18 @@
 /**
- * Failed ticket attempts: how many wrong tickets a tenant presented, and how long one that presented too many
+ * Failed ticket attempts: how many wrong secrets (of tickets and of signals) a tenant presented, and how long one that presented too many
  * must wait.
  *
  * Of a tenant's wrong tickets 10 are looked up at once, and then one a second. The others are refused without
  * being looked up, good ones among them included; other tenants are not affected. They are reported to an
  * operator at most once a minute for each tenant, with how many there were. Every attempt costs the same few
- * steps, and tenants that stopped are forgotten.
+ * steps, and tenants that stopped are removed.
  */
 import type { Tenant } from '../../policy/tenant.js';
 
 /** Wrong ones at once, and how long it takes until one more may come. */
 const AT_ONCE = 10;
 const ONE_MORE_MS = 1000;
-/** Between two notes on one tenant, and between two looks for tenants to report or to forget. */
+/** Between two notes on one tenant, and between two looks for tenants to report or to remove. */
 const NOTE_MS = 60_000;
 const LOOK_MS = 10_000;
 /** How many tenants are remembered; the one whose last attempt is the oldest makes room. */
@@ -72,7 +72,7 @@ export class FailedTicketAttempts {
     this.#timer ??= this.#later();
   }
 
-  /** Reports what is due and forgets idle tenants. The timer calls it every 10 s while any is remembered. */
+  /** Reports what is due and removes idle tenants. The timer calls it every 10 s while any is remembered. */
   look(): void {
     const now = this.#now();
     for (const [key, attempts] of this.#attempts) {
@@ -106,7 +106,7 @@ export class FailedTicketAttempts {
     Object.assign(attempts, { unreported: 0, reportedAt: now });
   }
 
-  /** What was not reported is reported now, since it is forgotten otherwise. */
+  /** What was not reported is reported now, since it is removed otherwise. */
   #removeOldest(): void {
     for (const [key, attempts] of this.#attempts) {
       this.#attempts.delete(key);
