@@ -1,9 +1,9 @@
 /**
- * The daemon under measurement: the compiled vkmemd as a process of its own, in a runtime folder of its own, on the
- * device that it chooses by itself.
+ * The daemon under measurement: the compiled vkmemd as a process of its own, in a runtime folder of its own,
+ * on the device that it chooses by itself.
  *
- * It is stopped on every way out: by dispose, which also asserts that nothing is left behind, and otherwise, at the
- * latest when this process exits, by a SIGKILL.
+ * It is stopped on every way out: by dispose, which also asserts that nothing is left behind, and otherwise,
+ * at the latest when this process exits, by a SIGKILL.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

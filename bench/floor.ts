@@ -1,8 +1,9 @@
 /**
  * The floor: floor.c, compiled for this machine into a folder of the run, and run once for each round.
  *
- * It does by bare system calls what the daemon does for a claim or an allocation (see floor.c), so that a ratio to
- * it says what the daemon, its language and its wire cost, on whatever machine and under whatever load.
+ * It does by bare system calls what the daemon does for a claim or an allocation (see floor.c), so that a
+ * ratio to it says what the daemon, its language and its wire cost, on whatever machine and under whatever
+ * load.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';

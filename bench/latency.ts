@@ -1,9 +1,9 @@
 /**
  * Latencies: many measurements of one operation, in rounds, and what is said of them.
  *
- * Rounds of different operations are interleaved, so that what disturbs the machine disturbs all of them. A ratio
- * is therefore made round by round and its median taken; a quantile over all rounds would mix quiet and busy ones.
- * All figures are microseconds.
+ * Rounds of different operations are interleaved, so that what disturbs the machine disturbs all of them. A
+ * ratio is therefore made round by round and its median taken; a quantile over all rounds would mix quiet and
+ * busy ones. All figures are microseconds.
  */
 
 /** What is reported of one operation. */

@@ -3,8 +3,9 @@
  *
  *   npm run --silent bench -- [--json] [--quick]
  *
- * --json prints one JSON object on standard output in place of a table; --quick measures only a little, to see that
- * all of it works. Progress goes to standard error. It starts a daemon of its own and leaves nothing behind.
+ * --json prints one JSON object on standard output in place of a table; --quick measures only a little, to
+ * see that all of it works. Progress goes to standard error. It starts a daemon of its own and leaves nothing
+ * behind.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

@@ -3,9 +3,9 @@
  * them apart again in the opposite order. The one file that imports planes. Several daemons may live in one
  * process.
  *
- * Limits: fds that wait to be closed (proto/native/reaper.h) are limited once for the process, by the last daemon that
- * started in it. Each daemon counts the fds that are open when it starts: daemons of one process together may promise
- * more than RLIMIT_NOFILE allows.
+ * Limits: fds that wait to be closed (proto/native/reaper.h) are limited once for the process, by the last
+ * daemon that started in it. Each daemon counts the fds that are open when it starts: daemons of one process
+ * together may promise more than RLIMIT_NOFILE allows.
  */
 import { release } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +54,9 @@ export interface DaemonOptions {
   readonly ivshmemDir?: string;
   /** UUID, index or part of the name. Default: the best device that the driver has. */
   readonly device?: string | undefined;
-  /** Loopback addresses on which it serves health and metrics too, such as `127.0.0.1:9464`. Default: none. */
+  /**
+   * Loopback addresses on which it serves health and metrics too, such as `127.0.0.1:9464`. Default: none.
+   */
   readonly adminListen?: readonly string[];
   /** Where the policy is read from. Default: the files below /usr/lib/vkmemd and /etc/vkmemd. */
   readonly policy?: Partial<Omit<PolicySettings, 'socketGroups'>>;
@@ -75,7 +77,10 @@ export interface Daemon extends AsyncDisposable {
   readonly manager: Manager;
   /** Reads the policy again. @throws PolicyError, with the policy before it in force. */
   reload(): Promise<Policy>;
-  /** Stops serving, once; resolves when everything is taken apart. @throws AggregateError of the steps that failed. */
+  /**
+   * Stops serving, once; resolves when everything is taken apart.
+   * @throws AggregateError of the steps that failed.
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

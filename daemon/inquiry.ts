@@ -1,6 +1,6 @@
 /**
- * Inquiries: the options that print something about the policy and exit. Neither the device nor the runtime folder is
- * opened.
+ * Inquiries: the options that print something about the policy and exit. Neither the device nor the runtime
+ * folder is opened.
  */
 import { unitSettingsText } from './limits/unit-settings.js';
 import type { Options } from './options.js';

@@ -75,7 +75,10 @@ function percent(text: string): number {
   return value;
 }
 
-/** Parses the arguments. Prints help, the version or an error, and exits, where the arguments ask for it or are invalid. */
+/**
+ * Parses the arguments. Prints help, the version or an error, and exits, where the arguments ask for it or
+ * are invalid.
+ */
 export function parseOptions(argv: readonly string[]): Options {
   const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
   const command = new Command('vkmemd')

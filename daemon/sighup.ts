@@ -1,10 +1,11 @@
 /**
- * SIGHUP: the policy is reloaded, and the service manager is notified of the reload's begin and end (sd_notify's RELOADING=1
- * and READY=1, which Type=notify-reload waits for). A failed reload ends with READY=1 too: the policy in force stays, and
- * the status line says so.
+ * SIGHUP: the policy is reloaded, and the service manager is notified of the reload's begin and end
+ * (sd_notify's RELOADING=1 and READY=1, which Type=notify-reload waits for). A failed reload ends with
+ * READY=1 too: the policy in force stays, and the status line says so.
  *
- * A SIGHUP before the daemon serves is deferred until then, because the policy may have been read already. One that
- * arrives while the daemon stops is ignored. Neither ends the process, as SIGHUP does without a handler.
+ * A SIGHUP before the daemon serves is deferred until then, because the policy may have been read already.
+ * One that arrives while the daemon stops is ignored. Neither ends the process, as SIGHUP does without a
+ * handler.
  */
 
 /** What a reload calls, once the daemon serves. */

@@ -1,11 +1,11 @@
 /**
- * ControlClient: the gRPC services of the control socket. It carries no fds; what it allocates is claimed on the
- * handoff socket, by name or id.
+ * ControlClient: the gRPC services of the control socket. It carries no fds; what it allocates is claimed on
+ * the handoff socket, by name or id.
  *
- * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects then. With a
- * session's token, calls act for that session. A call that finds no daemon fails at once with UNAVAILABLE; the next one
- * tries again. With `reconnectMs`, as that of a Client, calls that can be repeated outlast a restart of the daemon
- * (connection/retrying-channel.ts).
+ * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects
+ * then. With a session's token, calls act for that session. A call that finds no daemon fails at once with
+ * UNAVAILABLE; the next one tries again. With `reconnectMs`, as that of a Client, calls that can be repeated
+ * outlast a restart of the daemon (connection/retrying-channel.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -52,9 +52,10 @@ export interface ControlOptions {
   /** Milliseconds that a question (get, list, devices, budget) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds that requests wait for a daemon that was reached before, such as one that restarts; 0: not at all, and the
-   * client does not reconnect. A session that has memory is resumed without a limit. Default 60 000 for connect(), 0 for
-   * connectControl(). Calls that can be repeated are, and watchBudget() continues.
+   * Milliseconds that requests wait for a daemon that was reached before, such as one that restarts; 0: not
+   * at all, and the client does not reconnect. A session that has memory is resumed without a limit. Default
+   * 60 000 for connect(), 0 for connectControl(). Calls that can be repeated are, and watchBudget()
+   * continues.
    */
   readonly reconnectMs?: number | undefined;
 }
@@ -92,7 +93,10 @@ export interface DeviceReport {
   readonly incarnation: string;
 }
 
-/** The policy in force: the files that were read, in order, and the number of rules in them and on the command line. */
+/**
+ * The policy in force: the files that were read, in order, and the number of rules in them and on the command
+ * line.
+ */
 export interface PolicyReport {
   readonly files: string[];
   readonly rules: number;
@@ -112,7 +116,10 @@ export class ControlPolicy {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The limits and the usage of a user; of the caller without a uid. @throws VkmemError NOT_PERMITTED for another's. */
+  /**
+   * The limits and the usage of a user; of the caller without a uid.
+   * @throws VkmemError NOT_PERMITTED for another's.
+   */
   async getQuota(uid?: number): Promise<Quota> {
     const request = uid === undefined ? {} : { uid: checkUid(uid) };
     return present((await this.#channel.call('GetQuota', request, this.#timeoutMs)).quota);
@@ -124,10 +131,10 @@ export class ControlPolicy {
   }
 
   /**
-   * Changes the limits of a user until the daemon ends. Without `expectedRevision` the quota is read first, and the
-   * change is repeated a few times if the quota changed in between.
-   * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT. A stale or conflicting change
-   *   is an answer, not an error.
+   * Changes the limits of a user until the daemon ends. Without `expectedRevision` the quota is read first,
+   * and the change is repeated a few times if the quota changed in between.
+   * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT. A stale or
+   *   conflicting change is an answer, not an error.
    */
   setQuota(change: QuotaChange): Promise<QuotaResult> {
     return setQuotaOn(this.#channel, change, this.#timeoutMs);
@@ -135,7 +142,8 @@ export class ControlPolicy {
 
   /**
    * Has the daemon read its policy again, as SIGHUP does. For operators.
-   * @throws VkmemError NOT_PERMITTED; POLICY_INVALID, with the faults as its reason and the old policy in force.
+   * @throws VkmemError NOT_PERMITTED; POLICY_INVALID, with the faults as its reason and the old policy in
+   *   force.
    */
   async reload(): Promise<PolicyReport> {
     return this.#channel.call('ReloadPolicy', {});
@@ -154,11 +162,11 @@ export class ControlIvshmem {
   }
 
   /**
-   * Serves an allocation on a Unix socket in the daemon's folder, for `-chardev socket,path=` and
-   * `-device ivshmem-doorbell`, until the allocation is freed.
+   * Serves an allocation on a Unix socket in the daemon's folder, for `-chardev socket,path=` and `-device
+   * ivshmem-doorbell`, until the allocation is freed.
    * @param vectors interrupt vectors of every peer, 1 to 64; the device's must be the same.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE, PUBLISHED,
-   *   ALREADY_SERVED, TOO_MANY_FILES, INVALID_ARGUMENT.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE,
+   *   PUBLISHED, ALREADY_SERVED, TOO_MANY_FILES, INVALID_ARGUMENT.
    */
   async serve(ref: Ref, { vectors = 1 }: { readonly vectors?: number } = {}): Promise<IvshmemServer> {
     const request = { allocation: checkRef(ref), vectors: checkUint32('vectors', vectors) };
@@ -188,7 +196,10 @@ export class ControlClient implements AsyncDisposable {
   readonly #timeoutMs: number;
   readonly #inSession: boolean;
 
-  /** @param session to act for, or its token. @param unseen added to the error where the socket is not reached. */
+  /**
+   * @param session to act for, or its token.
+   * @param unseen added to the error where the socket is not reached.
+   */
   constructor(options: ControlOptions, session?: string | SessionRef, unseen?: string) {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
@@ -257,10 +268,10 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
-   * The budget at once, and again whenever it has changed, at most 10 times a second, for
-   * `for await (const { heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the
-   * signal aborts; it keeps the process alive. A consumer that is slow gets fewer reports, each the
-   * newest when it is ready for one.
+   * The budget at once, and again whenever it has changed, at most 10 times a second, for `for await (const {
+   * heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the signal
+   * aborts; it keeps the process alive. A consumer that is slow gets fewer reports, each the newest when it
+   * is ready for one.
    * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends and is not reached again within
    *   `reconnectMs`; also once this is closed.
    */
@@ -291,11 +302,11 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
-   * Every event of the allocations that the caller may see, in order, for
-   * `for await (const { event, allocation } of control.watchAllocations())`. It lasts until the consumer leaves the loop or
-   * the signal aborts. FREED comes only when the bytes are free.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends, also if it restarts, and where the
-   *   consumer is so slow that events were lost: begin anew, with `existing`.
+   * Every event of the allocations that the caller may see, in order, for `for await (const { event,
+   * allocation } of control.watchAllocations())`. It lasts until the consumer leaves the loop or the signal
+   * aborts. FREED comes only when the bytes are free.
+   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends, also if it restarts, and where
+   *   the consumer is so slow that events were lost: begin anew, with `existing`.
    */
   async *watchAllocations(
     options: WatchAllocationsOptions = {},

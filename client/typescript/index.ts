@@ -1,18 +1,17 @@
 /**
  * @vkmemd/client: memory of a GPU host's daemon, in this process.
  *
- *   import { connect } from '@vkmemd/client';
- *   await using client = await connect();
- *   await using memory = await client.allocate({ size: 64n << 20n, name: 'frames' });
- *   const { bytes } = memory.map();
+ *   import { connect } from '@vkmemd/client'; await using client = await connect(); await using memory =
+ *   await client.allocate({ size: 64n << 20n, name: 'frames' }); const { bytes } = memory.map();
  *
- * connect, client   connect(), Client: a session, its signals and its ivshmem peers
+ * connect, client connect(), Client: a session, its signals and its ivshmem peers
  * control     ControlClient, connectControl(): the gRPC services, without a session; policy and ivshmem
  * memory      Memory: an allocation with handles
  * signal      Signal: two sessions wake each other by eventfds
  * mapping/    the fds and maps of grants, and one window of memory
  * request/    options of callers, checked and turned into the contract's messages
- * connection/ the two sockets: handoff and grpc, one connection; link and retrying-channel, over several; sessions that
+ * connection/ the two sockets: handoff and grpc, one connection; link and retrying-channel, over several;
+ * sessions that
  *             one program begins for another (handover, inherited)
  * vm/         memory for virtual machines: descriptions for backends, QEMU's options, hotplug, ivshmem peers
  * cli/        vkmemctl

@@ -1,6 +1,6 @@
 /**
- * Signal: one of two sides that wake each other without polling. The daemon made the two eventfds and takes no part in
- * the ringing.
+ * Signal: one of two sides that wake each other without polling. The daemon made the two eventfds and takes
+ * no part in the ringing.
  *
  * Rings are counted: those that come before the other side reads them are one event, with their number.
  */
@@ -51,8 +51,10 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   }
 
   /**
-   * Waits until the other side rings. While nothing waits or listens, rings are counted, and the process may end.
-   * @returns how many times it rang since it was last asked. @throws VkmemError NOT_FOUND once this is closed.
+   * Waits until the other side rings. While nothing waits or listens, rings are counted, and the process may
+   * end.
+   * @returns how many times it rang since it was last asked. @throws VkmemError NOT_FOUND once this is
+   *   closed.
    */
   wait({ signal }: { readonly signal?: AbortSignal } = {}): Promise<bigint> {
     return new Promise((resolve, reject) => {

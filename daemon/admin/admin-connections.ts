@@ -1,14 +1,16 @@
 /**
  * The connections of the admin plane, whose they are, how many there may be, and how long each may take.
  *
- * Who is at the other end goes with the socket: the kernel's word at accept for a Unix socket, nobody for TCP. No header
- * can change it. A connection has an fd on its user's account. There are MAX in all, of which the last quarter is for
- * users who have few (limits/shares.ts); an operator may have MAX_OF_OPERATOR, anybody else MAX_OF_OTHER, and everything
- * that comes by TCP counts as one more user. Where one cannot be had, its first request is answered with the fault and it
- * is closed; what comes beyond so many of those is closed at once.
+ * Who is at the other end goes with the socket: the kernel's word at accept for a Unix socket, nobody for
+ * TCP. No header can change it. A connection has an fd on its user's account. There are MAX in all, of which
+ * the last quarter is for users who have few (limits/shares.ts); an operator may have MAX_OF_OPERATOR,
+ * anybody else MAX_OF_OTHER, and everything that comes by TCP counts as one more user. Where one cannot be
+ * had, its first request is answered with the fault and it is closed; what comes beyond so many of those is
+ * closed at once.
  *
- * Each connection has one deadline at a time: for the first request to be there whole, for an answer to be made and taken,
- * and for the next request. Bytes do not extend it, so who sends or reads a byte a second is cut off as who does nothing.
+ * Each connection has one deadline at a time: for the first request to be there whole, for an answer to be
+ * made and taken, and for the next request. Bytes do not extend it, so who sends or reads a byte a second is
+ * cut off as who does nothing.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -99,7 +101,10 @@ export class AdminConnections {
     return socket;
   }
 
-  /** Resolves when its user has its turn: some requests in one of the event loop, whatever its connections are. */
+  /**
+   * Resolves when its user has its turn: some requests in one of the event loop, whatever its connections
+   * are.
+   */
   turn({ identity }: AdminConnection): Promise<void> | undefined {
     return this.#ticks.take(identity?.tenant ?? NETWORK);
   }

@@ -1,9 +1,9 @@
 /**
- * What went wrong, as HTTP carries it: the catalogue's code, message and what to do next, as a JSON object, under the
- * status that fits the code.
+ * What went wrong, as HTTP carries it: the catalogue's code, message and what to do next, as a JSON object,
+ * under the status that fits the code.
  *
- * What Node.js or fastify refuse by themselves (bytes that are no HTTP, headers that are too large, a parameter that the
- * schema does not know) is given a code of the catalogue on its way out.
+ * What Node.js or fastify refuse by themselves (bytes that are no HTTP, headers that are too large, a
+ * parameter that the schema does not know) is given a code of the catalogue on its way out.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -41,7 +41,8 @@ export const refusalOf = ({ code, message, next }: VkmemError | Refusal): Refusa
 });
 
 /**
- * The failure of a request as one of the catalogue's. What is not known to be the client's fault is a defect of ours.
+ * The failure of a request as one of the catalogue's. What is not known to be the client's fault is a defect
+ * of ours.
  */
 export function faultOf(failure: FastifyError | Error): VkmemError {
   const { statusCode, validation } = failure as Partial<FastifyError>;

@@ -1,10 +1,10 @@
 /**
- * /api/v1: devices, budget, allocations and sessions, as JSON to read. The answers are the use cases' own, in the words of
- * schemas.ts. No secret is in any of them: of a session everything but its token.
+ * /api/v1: devices, budget, allocations and sessions, as JSON to read. The answers are the use cases' own, in
+ * the words of schemas.ts. No secret is in any of them: of a session everything but its token.
  *
- * Allocations and sessions come in pages, oldest first: `limit` of them, after the one that `after` names, which is what the
- * page before said as `next`. It names a place in the order, not a thing, so it stays good when that is gone: a reader
- * that follows it sees each thing that exists all the time exactly once.
+ * Allocations and sessions come in pages, oldest first: `limit` of them, after the one that `after` names,
+ * which is what the page before said as `next`. It names a place in the order, not a thing, so it stays good
+ * when that is gone: a reader that follows it sees each thing that exists all the time exactly once.
  */
 
 import type { BudgetReports } from '../memory/accounting/report.js';
@@ -78,7 +78,9 @@ function cut<T>(
 /** By when it was made, and of one millisecond by its id. */
 const placeOf = ({ createdAt, id }: Allocation): string => `${createdAt}.${id}`;
 
-/** Those that come after a place. The list is in the order of time already, but for those of one millisecond. */
+/**
+ * Those that come after a place. The list is in the order of time already, but for those of one millisecond.
+ */
 function inOrder(
   all: readonly Allocation[],
   place: (allocation: Allocation) => string,

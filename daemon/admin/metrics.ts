@@ -5,8 +5,8 @@
  * happen (event-metrics.ts). The core and the other planes know of neither. No label has a user, a session or
  * a name in it: there are as many series as the device, the schema and the catalogue have words.
  *
- * Scrapes that come together are one, and there is one in EVERY_MS at most: a client that asks all the time waits,
- * and costs the others little. A scrape is never older than the request for it. docs/metrics.md lists
+ * Scrapes that come together are one, and there is one in EVERY_MS at most: a client that asks all the time
+ * waits, and costs the others little. A scrape is never older than the request for it. docs/metrics.md lists
  * everything.
  */
 import { setTimeout } from 'node:timers/promises';

@@ -1,9 +1,10 @@
 /**
- * Pages: the HTTP server without any socket of its own, and what holds for every page: who may have it, which methods,
- * how often, and how a fault is answered.
+ * Pages: the HTTP server without any socket of its own, and what holds for every page: who may have it, which
+ * methods, how often, and how a fault is answered.
  *
- * A page says for whom it is in its route's config: 'anybody' who can connect, 'operators' (who have it by TCP too, where
- * nobody is known, if it is 'public'), or operators on the Unix socket alone, which is what holds where nothing is said.
+ * A page says for whom it is in its route's config: 'anybody' who can connect, 'operators' (who have it by
+ * TCP too, where nobody is known, if it is 'public'), or operators on the Unix socket alone, which is what
+ * holds where nothing is said.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { FastifyRequest } from 'fastify';

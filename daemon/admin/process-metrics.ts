@@ -1,9 +1,10 @@
 /**
  * The process: processor time, memory, files, when it began, and how well its event loop keeps up.
  *
- * The names that begin with process_ are those that Prometheus' own client libraries have. The loop's delay is measured
- * by a timer that should fire every SAMPLE_MS: how much later it did, of all samples since the last scrape. Who has more
- * than one scraper should look at the counters of active and idle time, which no scrape changes.
+ * The names that begin with process_ are those that Prometheus' own client libraries have. The loop's delay
+ * is measured by a timer that should fire every SAMPLE_MS: how much later it did, of all samples since the
+ * last scrape. Who has more than one scraper should look at the counters of active and idle time, which no
+ * scrape changes.
  */
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

@@ -1,8 +1,9 @@
 /**
  * Readiness: whether the daemon can serve what it is for, and if not, why not.
  *
- * It is ready while it serves on its sockets, has its device and everything on it, and does not stop. What an operator
- * should look at, and keeps nobody from being served, is a warning: a policy that could not be read again, say.
+ * It is ready while it serves on its sockets, has its device and everything on it, and does not stop. What an
+ * operator should look at, and keeps nobody from being served, is a warning: a policy that could not be read
+ * again, say.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Recovery } from '../memory/allocation/recovery.js';

@@ -1,8 +1,9 @@
 /**
- * The schemas of the JSON pages: what an answer has, and nothing else of it is ever written; what a query may say.
+ * The schemas of the JSON pages: what an answer has, and nothing else of it is ever written; what a query may
+ * say.
  *
- * 64-bit numbers (bytes, ids, Vulkan's versions of drivers) are decimal strings: JSON's numbers are exact to 2^53 only in
- * most programs. Times are ISO 8601 in UTC. Words are the contract's, without their prefixes.
+ * 64-bit numbers (bytes, ids, Vulkan's versions of drivers) are decimal strings: JSON's numbers are exact to
+ * 2^53 only in most programs. Times are ISO 8601 in UTC. Words are the contract's, without their prefixes.
  */
 import { type Static, Type } from 'typebox';
 

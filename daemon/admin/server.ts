@@ -1,10 +1,11 @@
 /**
- * The admin plane: HTTP for operators and their tools, on a Unix socket, and where it is configured on a loopback address.
+ * The admin plane: HTTP for operators and their tools, on a Unix socket, and where it is configured on a
+ * loopback address.
  *
- * Connections are accepted by listeners of our own, which know who is at the other end, and handed to the HTTP server as
- * sockets. On the Unix socket everything is for operators but /healthz, by the policy of the moment of each request; on TCP,
- * which names nobody, there are /healthz, /readyz and /metrics alone, for every process of this host. Everything is read only:
- * GET and HEAD, without a body.
+ * Connections are accepted by listeners of our own, which know who is at the other end, and handed to the
+ * HTTP server as sockets. On the Unix socket everything is for operators but /healthz, by the policy of the
+ * moment of each request; on TCP, which names nobody, there are /healthz, /readyz and /metrics alone, for
+ * every process of this host. Everything is read only: GET and HEAD, without a body.
  *
  * connections  whose, how many, how long
  * app        the HTTP server
@@ -29,7 +30,9 @@ import { Readiness, type Stage } from './readiness.js';
 /** How long a stopping daemon waits for answers under way, in milliseconds. */
 const GRACE_MS = 1000;
 
-/** A Unix socket: the path where it is made, whose folder exists; or one that listens already, which is taken. */
+/**
+ * A Unix socket: the path where it is made, whose folder exists; or one that listens already, which is taken.
+ */
 export type Where = string | OwnedFd;
 
 type Collaborators = PageSources & {
@@ -63,7 +66,8 @@ export class AdminServer implements AsyncDisposable {
 
   /**
    * @param addresses to listen on beside the Unix socket.
-   * @throws VkmemError UNAVAILABLE where one of them cannot be listened on; KernelError where the socket cannot.
+   * @throws VkmemError UNAVAILABLE where one of them cannot be listened on; KernelError where the socket
+   *   cannot.
    */
   static async open(
     collaborators: Collaborators,
@@ -99,7 +103,10 @@ export class AdminServer implements AsyncDisposable {
     });
   }
 
-  /** Stops listening and closes what is idle; resolves when the rest is answered, or has been cut off after GRACE_MS. */
+  /**
+   * Stops listening and closes what is idle; resolves when the rest is answered, or has been cut off after
+   * GRACE_MS.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener?.close();
     for (const server of this.#tcp) server.close();

@@ -1,8 +1,9 @@
 /**
  * State, read when it is asked for: heaps, allocations, grants, sessions, connections, fds, readiness.
  *
- * All of it is set at once when it has been read, and of many allocations some are read at a time, so that no request waits
- * for it. Where the driver does not answer in time, the heaps are left out rather than shown as they were.
+ * All of it is set at once when it has been read, and of many allocations some are read at a time, so that no
+ * request waits for it. Where the driver does not answer in time, the heaps are left out rather than shown as
+ * they were.
  */
 import { setImmediate } from 'node:timers/promises';
 import { KIND_NAMES, uuidText } from '@vkmemd/proto';

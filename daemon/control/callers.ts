@@ -1,9 +1,9 @@
 /**
- * Who makes a gRPC call: the identity that the kernel gave when its connection was accepted, and the session that
- * its metadata names.
+ * Who makes a gRPC call: the identity that the kernel gave when its connection was accepted, and the session
+ * that its metadata names.
  *
- * gRPC for Node knows a peer only by its socket's remote address, which a Unix socket does not have. Each accepted
- * socket is given one of ours, under which its identity is kept until the socket closes.
+ * gRPC for Node knows a peer only by its socket's remote address, which a Unix socket does not have. Each
+ * accepted socket is given one of ours, under which its identity is kept until the socket closes.
  */
 import { Socket } from 'node:net';
 import type { Metadata } from '@grpc/grpc-js';
@@ -47,7 +47,8 @@ export class Callers {
   }
 
   /**
-   * @throws VkmemError NOT_PERMITTED where the policy does not let the peer connect; SESSION_INVALID, STALE_INCARNATION, VERSION_UNSUPPORTED.
+   * @throws VkmemError NOT_PERMITTED where the policy does not let the peer connect; SESSION_INVALID,
+   *   STALE_INCARNATION, VERSION_UNSUPPORTED.
    */
   of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }): Caller {
     const identity = this.#identities.get(call.getPeer());

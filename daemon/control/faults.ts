@@ -1,13 +1,16 @@
 /**
  * Faults as gRPC carries them: the catalogue's code in every answer, wherever the fault is found.
  *
- * A request that is no valid message, or too large, reaches its handler as the fault it is, so that its answer is
- * made as any other. What gRPC refuses by itself is given a code on its way out.
+ * A request that is no valid message, or too large, reaches its handler as the fault it is, so that its
+ * answer is made as any other. What gRPC refuses by itself is given a code on its way out.
  */
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { MAX_MESSAGE_BYTES, packStatus, STATUS_METADATA, VkmemError } from '@vkmemd/proto';
 
-/** What is larger is not even held until its end; what is larger than MAX_MESSAGE_BYTES is refused all the same. */
+/**
+ * What is larger is not even held until its end; what is larger than MAX_MESSAGE_BYTES is refused all the
+ * same.
+ */
 export const MAX_RECEIVED_BYTES = 4 * MAX_MESSAGE_BYTES;
 
 /** The fault as gRPC carries it. */
@@ -17,7 +20,10 @@ export function grpcFault(error: VkmemError): { code: number; details: string; m
   return { code: error.grpc, details: error.message, metadata };
 }
 
-/** gRPC itself refuses a message above MAX_RECEIVED_BYTES, below all interceptors: its word is given a code here. */
+/**
+ * gRPC itself refuses a message above MAX_RECEIVED_BYTES, below all interceptors: its word is given a code
+ * here.
+ */
 export const codedRefusals: ServerInterceptor = (_method, call) => {
   const send = call.sendStatus.bind(call);
   call.sendStatus = (answer) => {

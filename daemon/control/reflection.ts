@@ -1,6 +1,6 @@
 /**
- * gRPC's reflection services, which are made when somebody first asks: to index the whole contract takes longer than all
- * else that gRPC needs at a start, and hardly anybody asks.
+ * gRPC's reflection services, which are made when somebody first asks: to index the whole contract takes
+ * longer than all else that gRPC needs at a start, and hardly anybody asks.
  */
 import type { handleBidiStreamingCall, Server, ServiceDefinition } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';

@@ -1,7 +1,8 @@
 /**
  * The control plane: gRPC on a Unix socket of our own, with health and reflection.
  *
- * The connections are accepted by our listener, which reads the peer's identity, and handed to gRPC as sockets.
+ * The connections are accepted by our listener, which reads the peer's identity, and handed to gRPC as
+ * sockets.
  *
  * The table of requests (proto/contract/requests.ts) says which handler answers which method.
  *
@@ -48,7 +49,10 @@ import { addReflection } from './reflection.js';
 /** How long a stopping daemon waits for calls under way. */
 const GRACE_MS = 5000;
 const MAX_CONCURRENT_CALLS = 64;
-/** A peer that does not answer a ping within it is gone; so is one that never speaks HTTP/2, or broke off in it. */
+/**
+ * A peer that does not answer a ping within it is gone; so is one that never speaks HTTP/2, or broke off in
+ * it.
+ */
 const KEEPALIVE_MS = 5000;
 
 /** A serializer that leaves alone what is encoded already. */
@@ -140,7 +144,10 @@ export class ControlServer implements AsyncDisposable {
     return this.#admission.connections;
   }
 
-  /** Stops accepting and ends streams; resolves when every call is answered, or has been cut off after GRACE_MS. */
+  /**
+   * Stops accepting and ends streams; resolves when every call is answered, or has been cut off after
+   * GRACE_MS.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener?.close();
     const stopping = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');

@@ -2,12 +2,12 @@
  * Admission: whether there is room for one more connection, before anything of it is read.
  *
  * A place is what a connection needs until it has ended and what was sent to it is received: one of the
- * places, of which there are as many as the daemon may have sessions, its fds in this process, its share of fds in
- * flight. It is held from accept() on: a peer that
- * connects and says nothing holds one until the handshake's time is over. A user has at most twice as many
- * places as sessions that it may have, and a few more: one that may have few sessions, or none, cannot take
- * what the others need by connections without one. Only the pidfd may be watched for longer
- * (memory/session/client-process.ts); its lease is a Disposable of its own.
+ * places, of which there are as many as the daemon may have sessions, its fds in this process, its share of
+ * fds in flight. It is held from accept() on: a peer that connects and says nothing holds one until the
+ * handshake's time is over. A user has at most twice as many places as sessions that it may have, and a few
+ * more: one that may have few sessions, or none, cannot take what the others need by connections without one.
+ * Only the pidfd may be watched for longer (memory/session/client-process.ts); its lease is a Disposable of
+ * its own.
  */
 import { DisposableStack, tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
 import { FDS_OF_SESSION, type FdBudget, tooManyFiles } from '../limits/fd-budget.js';

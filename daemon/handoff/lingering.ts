@@ -23,7 +23,8 @@ export class Lingering implements Disposable {
   }
 
   /**
-   * Keeps the socket until everything in it is read; then closes it and disposes the place. At once where this is disposed.
+   * Keeps the socket until everything in it is read; then closes it and disposes the place. At once where
+   * this is disposed.
    * @param socket taken.
    */
   add(socket: OwnedFd, place: Disposable): void {

@@ -1,7 +1,8 @@
 /**
- * The fair scheduler: turns for long work that must not crowd out the rest. So many pieces run at once, so many of one
- * party, and so many of one user with all its parties; the others wait. Whose turn is next goes round the parties
- * (sessions, or users themselves), so that one who asks a thousand times delays another by one piece, not by a thousand.
+ * The fair scheduler: turns for long work that must not crowd out the rest. So many pieces run at once, so
+ * many of one party, and so many of one user with all its parties; the others wait. Whose turn is next goes
+ * round the parties (sessions, or users themselves), so that one who asks a thousand times delays another by
+ * one piece, not by a thousand.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Sharer } from './shares.js';

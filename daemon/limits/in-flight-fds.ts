@@ -17,7 +17,10 @@ import type { Sharer } from './shares.js';
 /** What one session may have in flight at any time. */
 export const MIN_IN_FLIGHT = MAX_MESSAGE_FDS;
 
-/** One session's part of the pool. Disposed once nothing of it is in flight any more; the pool has all of it then. */
+/**
+ * One session's part of the pool. Disposed once nothing of it is in flight any more; the pool has all of it
+ * then.
+ */
 export interface InFlightFds extends Disposable {
   /** What it may have in flight now: a plain field, which the gate reads for every request. */
   readonly allowance: number;

@@ -60,7 +60,10 @@ export class Shares {
     return this.count(tenant, count);
   }
 
-  /** Counts what exists already, above every limit too; nothing more is given until the sum is below the limit. */
+  /**
+   * Counts what exists already, above every limit too; nothing more is given until the sum is below the
+   * limit.
+   */
   count(tenant: Sharer, count: number): Disposable {
     this.#add(tenant, count);
     let held = true;

@@ -1,9 +1,10 @@
 /**
- * Authority: whether a caller may do what it asks for, by what the kernel said of it and by the policy of now.
+ * Authority: whether a caller may do what it asks for, by what the kernel said of it and by the policy of
+ * now.
  *
- * An allocation belongs to a tenant. The same tenant may see, claim, copy and free it; operators may do so with every
- * allocation; other tenants may see it, or claim it, where the policy says so. A reload holds from the next request on:
- * what was granted before stays granted.
+ * An allocation belongs to a tenant. The same tenant may see, claim, copy and free it; operators may do so
+ * with every allocation; other tenants may see it, or claim it, where the policy says so. A reload holds from
+ * the next request on: what was granted before stays granted.
  */
 import { type AccessName, type KindName, type LifetimeName, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../policy/identity.js';
@@ -73,7 +74,10 @@ export class Authority {
     return this.rightsOf(identity).operator;
   }
 
-  /** Whether the caller may do that with an allocation. A right to claim covers NAMED allocations, and lets see them. */
+  /**
+   * Whether the caller may do that with an allocation. A right to claim covers NAMED allocations, and lets
+   * see them.
+   */
   may(identity: Identity, purpose: Purpose, { tenant, lifetime = 'NAMED' }: Owned): boolean {
     const rights = this.rightsOf(identity);
     if (identity.tenant.key === tenant.key || rights.operator) return true;
@@ -146,10 +150,10 @@ export class Authority {
   }
 
   /**
-   * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and trusts it when the memory
-   * is freed: a process that can write there can crash the daemon. On such a device only operators import or are granted
-   * an OPAQUE_FD. The same holds for huge pages: a process that can write to the memfd can punch holes into it, and a
-   * driver that touches one then crashes.
+   * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and trusts it when
+   * the memory is freed: a process that can write there can crash the daemon. On such a device only operators
+   * import or are granted an OPAQUE_FD. The same holds for huge pages: a process that can write to the memfd
+   * can punch holes into it, and a driver that touches one then crashes.
    * @param what is asked for. @throws VkmemError NOT_PERMITTED.
    */
   requireTrust(deviceType: string, identity: Identity, what = 'an OPAQUE_FD'): void {
@@ -160,10 +164,10 @@ export class Authority {
 }
 
 /**
- * Whether the kernel keeps a holder of a read-only fd from opening the memfd again for writing: its mode is 0600, so only
- * the daemon's own user and root can, whatever the policy says. One that was made reopenable anybody can. Capabilities of
- * a process of another user are not looked at: docs/sharing.md. Published memory needs none of this
- * (allocation/publication.ts).
+ * Whether the kernel keeps a holder of a read-only fd from opening the memfd again for writing: its mode is
+ * 0600, so only the daemon's own user and root can, whatever the policy says. One that was made reopenable
+ * anybody can. Capabilities of a process of another user are not looked at: docs/sharing.md. Published memory
+ * needs none of this (allocation/publication.ts).
  */
 export function readOnlyIsEnforced({ uid }: Identity): boolean {
   return uid !== 0 && uid !== daemonUid;

@@ -1,9 +1,10 @@
 /**
  * Events of one daemon, for any part of the process that subscribes: a watcher's stream, the metrics.
  *
- * A channel is one of node:diagnostics_channel without a public name, so that each daemon of the process has its own. An
- * event is published in the turn of the event loop in which it happened; a listener must be quick. One that throws fails
- * the process as an uncaught exception, never the request that published. Ask `hasSubscribers` before an event is made.
+ * A channel is one of node:diagnostics_channel without a public name, so that each daemon of the process has
+ * its own. An event is published in the turn of the event loop in which it happened; a listener must be
+ * quick. One that throws fails the process as an uncaught exception, never the request that published. Ask
+ * `hasSubscribers` before an event is made.
  */
 import { channel } from 'node:diagnostics_channel';
 

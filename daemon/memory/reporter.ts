@@ -1,5 +1,6 @@
 /**
- * What the daemon reports beside the answers of requests: to its log, whatever that is. Never awaited, and it never throws.
+ * What the daemon reports beside the answers of requests: to its log, whatever that is. Never awaited, and it
+ * never throws.
  */
 export interface Reporter {
   /** A failure that no caller gets as an answer. */

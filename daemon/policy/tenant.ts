@@ -1,6 +1,6 @@
 /**
- * A tenant: who memory is owned by and charged to. Everything that is owned, charged, limited, named or reported is
- * keyed by the tenant's key. Today every tenant is a user, with the key `uid:N`.
+ * A tenant: who memory is owned by and charged to. Everything that is owned, charged, limited, named or
+ * reported is keyed by the tenant's key. Today every tenant is a user, with the key `uid:N`.
  *
  * Compare and index by `key`: two objects may stand for the same tenant.
  */

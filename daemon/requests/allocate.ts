@@ -24,8 +24,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError as parseAllocate(), Device.plan() and Creation.create(); INVALID_ARGUMENT for grants where the plane
- *   carries no fds.
+ * @throws VkmemError as parseAllocate(), Device.plan() and Creation.create(); INVALID_ARGUMENT for grants
+ *   where the plane carries no fds.
  */
 export function allocate({ authority, device, creation }: Collaborators): Handler<'Allocate'> {
   return async (caller, request) => {

@@ -44,8 +44,8 @@ interface Claimed {
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED,
- *   SESSION_REQUIRED, BUSY, UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED. A ticket has lost no
- *   use then.
+ *   SESSION_REQUIRED, BUSY, UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED. A
+ *   ticket has lost no use then.
  */
 export function claim(collaborators: Collaborators): Handler<'Claim'> {
   const { authority, registry, claimQueue, grants, allocations } = collaborators;

@@ -1,5 +1,6 @@
 /**
- * CreateTicket: a secret by which another process may claim an allocation. Only a caller that may use it makes tickets.
+ * CreateTicket: a secret by which another process may claim an allocation. Only a caller that may use it
+ * makes tickets.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Registry } from '../memory/allocation/registry.js';
@@ -18,8 +19,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_ARGUMENT,
- *   QUOTA_EXCEEDED.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, KIND_NOT_REQUESTED, KIND_UNSUPPORTED,
+ *   INVALID_ARGUMENT, QUOTA_EXCEEDED.
  */
 export function createTicket({ registry, tickets }: Collaborators): Handler<'CreateTicket'> {
   return ({ identity }, request) => {

@@ -18,7 +18,10 @@ interface Collaborators {
   readonly lifecycle: SessionLifecycle;
 }
 
-/** @throws VkmemError NOT_FOUND for any other session, and for another user's unless the caller is an operator. */
+/**
+ * @throws VkmemError NOT_FOUND for any other session, and for another user's unless the caller is an
+ *   operator.
+ */
 export function endEntrusted(collaborators: Collaborators): Handler<'EndEntrusted'> {
   const { authority, sessions, grants, draining, lifecycle } = collaborators;
   return async ({ identity }, { sessionId }) => {

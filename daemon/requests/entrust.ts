@@ -1,13 +1,15 @@
 /**
- * Entrust: moves grants of a client to another process that it gave their fds to, such as a virtual machine monitor, which
- * does not know this daemon. They move to a session of their own, of the same user, which lasts as long as that process.
+ * Entrust: moves grants of a client to another process that it gave their fds to, such as a virtual machine
+ * monitor, which does not know this daemon. They move to a session of their own, of the same user, which
+ * lasts as long as that process.
  *
- * Such a session has no connection, and its token is not known outside the daemon. So it is watched as one that sleeps
- * (session.ts), in this daemon and in those that come after it, and ends with its process, or by EndEntrusted. What
- * moves is the whole of a grant: its place in the accounts, and its share of the lock. All of them move, or none.
+ * Such a session has no connection, and its token is not known outside the daemon. So it is watched as one
+ * that sleeps (session.ts), in this daemon and in those that come after it, and ends with its process, or by
+ * EndEntrusted. What moves is the whole of a grant: its place in the accounts, and its share of the lock. All
+ * of them move, or none.
  *
- * Limits: that the process has the fds is the client's word. The process must be one that this daemon's pid namespace
- * shows. One of many threads is meant as a whole.
+ * Limits: that the process has the fds is the client's word. The process must be one that this daemon's pid
+ * namespace shows. One of many threads is meant as a whole.
  */
 import { hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -30,9 +32,9 @@ interface Collaborators {
 
 /**
  * The fd that comes is the process's pidfd.
- * @throws VkmemError INVALID_HANDLE where it is no pidfd of a process that lives; NOT_FOUND for a grant that the
- *   session does not have, INVALID_ARGUMENT for none; BUSY where the session would retain a lock beside what moves that
- *   nobody may have beside it; TOO_MANY_SESSIONS, TOO_MANY_FILES, NOT_PERMITTED, UNAVAILABLE.
+ * @throws VkmemError INVALID_HANDLE where it is no pidfd of a process that lives; NOT_FOUND for a grant that
+ *   the session does not have, INVALID_ARGUMENT for none; BUSY where the session would retain a lock beside
+ *   what moves that nobody may have beside it; TOO_MANY_SESSIONS, TOO_MANY_FILES, NOT_PERMITTED, UNAVAILABLE.
  */
 export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
   const { grants, lifecycle, persistence } = collaborators;
@@ -62,7 +64,10 @@ export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
   };
 }
 
-/** A session of the caller's user, with nothing in it, that ends with the process. Closes the fd that came; where it throws, the plane does. */
+/**
+ * A session of the caller's user, with nothing in it, that ends with the process. Closes the fd that came;
+ * where it throws, the plane does.
+ */
 function beginFor(
   { fds, lifecycle }: Collaborators,
   { identity }: Caller,
@@ -89,7 +94,8 @@ function beginFor(
 }
 
 /**
- * The process, by a pidfd of our own: one that an untrusted peer sent keeps its connection from being read on (connection.h).
+ * The process, by a pidfd of our own: one that an untrusted peer sent keeps its connection from being read on
+ * (connection.h).
  * @returns the caller owns the pidfd.
  */
 function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readonly pidfd: OwnedFd } {

@@ -1,8 +1,9 @@
 /**
- * Answered requests as events: once for each, by the plane that answered it, in the turn of the event loop in which it did.
+ * Answered requests as events: once for each, by the plane that answered it, in the turn of the event loop in
+ * which it did.
  *
- * Here rather than in a plane, since no plane knows another, and a listener need not know any. Where nobody listens,
- * nothing is measured.
+ * Here rather than in a plane, since no plane knows another, and a listener need not know any. Where nobody
+ * listens, nothing is measured.
  */
 import type { ErrorCode } from '@vkmemd/proto';
 import type { EventChannel } from '../memory/event-channel.js';
@@ -23,8 +24,8 @@ export interface RequestEvent {
   /** Undefined where it had none. */
   readonly session: bigint | undefined;
   /**
-   * From when it was read to when its answer was given to the socket, in milliseconds, with the time that it waited.
-   * Undefined where that says nothing: of a stream, and of what was refused before it was read.
+   * From when it was read to when its answer was given to the socket, in milliseconds, with the time that it
+   * waited. Undefined where that says nothing: of a stream, and of what was refused before it was read.
    */
   readonly durationMs: number | undefined;
 }

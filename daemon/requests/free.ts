@@ -1,5 +1,6 @@
 /**
- * Free: gives an allocation up for everybody. The caller's own grants of it are dropped too: it has closed what it held.
+ * Free: gives an allocation up for everybody. The caller's own grants of it are dropped too: it has closed
+ * what it held.
  */
 import type { Draining } from '../memory/allocation/draining.js';
 import type { Registry } from '../memory/allocation/registry.js';

@@ -1,9 +1,9 @@
 /**
  * How a plane calls a request: with its caller, the decoded message and the fds that came with it.
  *
- * A request's file makes its handler from the few collaborators that it uses. A handler parses, finds, does and
- * describes; it does not know which plane it was called from. The fds of the request are its own; where it throws, the plane closes
- * those that are still open. The plane owns the fds of the answer.
+ * A request's file makes its handler from the few collaborators that it uses. A handler parses, finds, does
+ * and describes; it does not know which plane it was called from. The fds of the request are its own; where
+ * it throws, the plane closes those that are still open. The plane owns the fds of the answer.
  */
 import type { OwnedFd, RequestName, RequestOf, ResponseDraft, StreamRequest } from '@vkmemd/proto';
 import type { Caller } from '../memory/session/caller.js';

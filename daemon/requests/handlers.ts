@@ -1,6 +1,6 @@
 /**
- * The handlers of all requests, by their names in the table of requests (proto/contract/requests.ts). Both planes dispatch
- * by it.
+ * The handlers of all requests, by their names in the table of requests (proto/contract/requests.ts). Both
+ * planes dispatch by it.
  */
 import type { StreamRequest, UnaryRequest } from '@vkmemd/proto';
 import { allocate } from './allocate.js';

@@ -1,8 +1,8 @@
 /**
  * ListAllocations: the allocations that the caller may see, oldest first.
  *
- * They are described and encoded some at a time: of thousands, all at once would keep everybody waiting. What ends
- * meanwhile is left out.
+ * They are described and encoded some at a time: of thousands, all at once would keep everybody waiting. What
+ * ends meanwhile is left out.
  */
 import { setImmediate } from 'node:timers/promises';
 import { type Decoded, encode } from '@vkmemd/proto';

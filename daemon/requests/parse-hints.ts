@@ -1,6 +1,6 @@
 /**
- * Hints of a request, checked. Whether the device and the host can do what they ask for is seen when the memory is planned
- * and made.
+ * Hints of a request, checked. Whether the device and the host can do what they ask for is seen when the
+ * memory is planned and made.
  */
 import { type Decoded, hugePageSizes, VkmemError } from '@vkmemd/proto';
 import type { Hints } from '../vulkan/hints.js';
@@ -11,7 +11,8 @@ const isPowerOfTwo = (bytes: bigint): boolean => bytes > 0n && (bytes & (bytes -
 
 /**
  * @returns undefined where nothing is asked for.
- * @throws VkmemError INVALID_ARGUMENT; HUGE_PAGES_UNAVAILABLE for a size of huge pages that the kernel does not have.
+ * @throws VkmemError INVALID_ARGUMENT; HUGE_PAGES_UNAVAILABLE for a size of huge pages that the kernel does
+ *   not have.
  */
 export function parseHints(hints: Decoded<'AllocateRequest'>['hints']): Hints | undefined {
   if (!hints) return undefined;

@@ -1,10 +1,10 @@
 /**
  * The buffer or the image of a request, checked before any driver is asked about it.
  *
- * What a driver does with a number that Vulkan does not define is undefined, so only what core Vulkan defines and
- * what this daemon enables passes: no sparse, protected, disjoint or lazily allocated resources, no format of an
- * extension. Whether the device can have such an image is the driver's to say.
- * Sources: VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
+ * What a driver does with a number that Vulkan does not define is undefined, so only what core Vulkan defines
+ * and what this daemon enables passes: no sparse, protected, disjoint or lazily allocated resources, no
+ * format of an extension. Whether the device can have such an image is the driver's to say. Sources:
+ * VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import { FIRST_COMPRESSED, type Resource } from '../vulkan/device.js';
@@ -13,7 +13,10 @@ import { FIRST_COMPRESSED, type Resource } from '../vulkan/device.js';
 const BUFFER_USAGE = 0x1ff;
 /** VkImageUsageFlagBits: transfers, SAMPLED, STORAGE, attachments. */
 const IMAGE_USAGE = 0xbf;
-/** VkImageCreateFlagBits: MUTABLE_FORMAT, CUBE_COMPATIBLE, 2D_ARRAY_, BLOCK_TEXEL_VIEW_, EXTENDED_USAGE, ALIAS. */
+/**
+ * VkImageCreateFlagBits: MUTABLE_FORMAT, CUBE_COMPATIBLE, 2D_ARRAY_, BLOCK_TEXEL_VIEW_, EXTENDED_USAGE,
+ * ALIAS.
+ */
 const IMAGE_FLAGS = 0x8 | 0x10 | 0x20 | 0x80 | 0x100 | 0x400;
 const MUTABLE_FORMAT = 0x8;
 const CUBE_COMPATIBLE = 0x10;

@@ -1,6 +1,6 @@
 /**
- * Fields that several requests have, checked one by one before anything is charged. Both planes carry the same messages,
- * so a fault has the same code on either.
+ * Fields that several requests have, checked one by one before anything is charged. Both planes carry the
+ * same messages, so a fault has the same code on either.
  */
 import {
   type AccessName,

@@ -21,8 +21,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY where another session has the lock to
- *   write; UNAVAILABLE when the daemon stops, or too many wait; TOO_MANY_FILES.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY where another session has
+ *   the lock to write; UNAVAILABLE when the daemon stops, or too many wait; TOO_MANY_FILES.
  */
 export function publish({ registry, fds, claimQueue, seals }: Collaborators): Handler<'Publish'> {
   return async (caller, request) => {

@@ -11,7 +11,9 @@ interface Collaborators {
   readonly tickets: Tickets;
 }
 
-/** @throws VkmemError NOT_FOUND for a ticket that does not exist, and for one that the caller may not revoke. */
+/**
+ * @throws VkmemError NOT_FOUND for a ticket that does not exist, and for one that the caller may not revoke.
+ */
 export function revokeTicket({ authority, tickets }: Collaborators): Handler<'RevokeTicket'> {
   return ({ identity }, { ticketId }) => {
     const ticket = tickets.byId(ticketId);

@@ -17,8 +17,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE, PUBLISHED,
- *   INVALID_ARGUMENT, ALREADY_SERVED, TOO_MANY_FILES, DEVICE_LOST, UNAVAILABLE.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE,
+ *   PUBLISHED, INVALID_ARGUMENT, ALREADY_SERVED, TOO_MANY_FILES, DEVICE_LOST, UNAVAILABLE.
  */
 export function serveIvshmem({ registry, fds, ivshmem, joining }: Collaborators): Handler<'ServeIvshmem'> {
   return async ({ identity }, { allocation: ref, vectors }) => {

@@ -1,8 +1,8 @@
 /**
  * SetQuota: an operator changes what a user may have.
  *
- * A change is meant for one revision of a quota, so that nobody changes what they have not seen. It holds from the next
- * request on, until the daemon ends or it is taken back; what it does not name stays as it is.
+ * A change is meant for one revision of a quota, so that nobody changes what they have not seen. It holds
+ * from the next request on, until the daemon ends or it is taken back; what it does not name stays as it is.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Quota, Quotas } from '../memory/accounting/quotas.js';
@@ -20,7 +20,8 @@ interface Collaborators {
 
 /**
  * The outcome is in the answer: applied, stale or in conflict, with the quota as it then is.
- * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT where the change means nothing.
+ * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT where the change means
+ *   nothing.
  */
 export function setQuota({ authority, quotas, persistence }: Collaborators): Handler<'SetQuota'> {
   return ({ identity }, request) => {

@@ -1,6 +1,6 @@
 /**
- * Failpoints as tests have them, in the place of failpoint.ts (`node --conditions=vkmemd-test`): the process kills itself
- * at the one that the file $VKMEMD_TEST_FAILPOINT names, once. Never part of what is installed.
+ * Failpoints as tests have them, in the place of failpoint.ts (`node --conditions=vkmemd-test`): the process
+ * kills itself at the one that the file $VKMEMD_TEST_FAILPOINT names, once. Never part of what is installed.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 

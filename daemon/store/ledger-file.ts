@@ -1,8 +1,8 @@
 /**
- * The ledger on disk: LMDB in a folder of the runtime directory, which is a tmpfs that outlives the service's restarts
- * and not the host's. Nothing is synced: what was written is in the kernel's page cache, which survives a kill of the
- * process, and a host that goes down loses the memory anyway. A write is a transaction: after a kill at any instruction
- * the file is as it was before the write, or after it.
+ * The ledger on disk: LMDB in a folder of the runtime directory, which is a tmpfs that outlives the service's
+ * restarts and not the host's. Nothing is synced: what was written is in the kernel's page cache, which
+ * survives a kill of the process, and a host that goes down loses the memory anyway. A write is a
+ * transaction: after a kill at any instruction the file is as it was before the write, or after it.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * What outlives this process beside memory and has no fds: tickets, by the hash of their secrets, and what SetQuota
- * changed.
+ * What outlives this process beside memory and has no fds: tickets, by the hash of their secrets, and what
+ * SetQuota changed.
  */
 
 import type { Quotas } from '../memory/accounting/quotas.js';

@@ -1,6 +1,6 @@
 /**
- * Records of version 2, as daemons before tenants wrote them, in today's form. Version 2 named users by uid, and had no
- * version in a record.
+ * Records of version 2, as daemons before tenants wrote them, in today's form. Version 2 named users by uid,
+ * and had no version in a record.
  */
 import type { AllocationRecord, QuotaRecord, SessionRecord, TicketRecord } from './records.js';
 

@@ -1,10 +1,10 @@
 /**
  * A child of the supervisor: one process, from its start to its end.
  *
- * Its stored fds are numbered from 3, as systemd numbers a service's. They are passed in the order of their numbers in this
- * process, so that each is moved to a lower number and starting a child needs no additional fds. A child is ended by
- * SIGTERM, or by SIGABRT where its watchdog expired, and by SIGKILL after a timeout. The watchdog expires when the child has
- * sent READY=1 and then sends no WATCHDOG=1 for the agreed time.
+ * Its stored fds are numbered from 3, as systemd numbers a service's. They are passed in the order of their
+ * numbers in this process, so that each is moved to a lower number and starting a child needs no additional
+ * fds. A child is ended by SIGTERM, or by SIGABRT where its watchdog expired, and by SIGKILL after a timeout.
+ * The watchdog expires when the child has sent READY=1 and then sends no WATCHDOG=1 for the agreed time.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { childEnvironment } from './environment.js';

@@ -1,9 +1,11 @@
 /**
- * The environment by which the supervisor starts its child: the variables of a service manager (sd_notify, sd_listen_fds,
- * the watchdog), and VKMEMD_SUPERVISOR, the supervisor's pid, by which a child recognizes that it has a supervisor.
+ * The environment by which the supervisor starts its child: the variables of a service manager (sd_notify,
+ * sd_listen_fds, the watchdog), and VKMEMD_SUPERVISOR, the supervisor's pid, by which a child recognizes that
+ * it has a supervisor.
  *
- * The supervisor outlives upgrades and downgrades of the daemon, so each side accepts the other's version. The
- * variable was VKMEMD_KEEPER before: for one release the supervisor sets both, and the child reads either.
+ * The supervisor outlives upgrades and downgrades of the daemon, so each side accepts the other's version.
+ * The variable was VKMEMD_KEEPER before: for one release the supervisor sets both, and the child reads
+ * either.
  */
 import { endWithParent } from '@vkmemd/proto/kernel';
 import type { StoredFd } from './fd-store.js';
@@ -29,8 +31,8 @@ const FROM_MANAGER = [
 ];
 
 /**
- * The child's environment: this process's, with the variables of the supervisor. LISTEN_PID and WATCHDOG_PID are missing,
- * because the child's pid is not known before it is started: beginAsChild() sets them.
+ * The child's environment: this process's, with the variables of the supervisor. LISTEN_PID and WATCHDOG_PID
+ * are missing, because the child's pid is not known before it is started: beginAsChild() sets them.
  */
 export function childEnvironment(
   notifySocket: string,
@@ -54,9 +56,9 @@ export function childEnvironment(
 /**
  * The first thing that a child does, before it loads anything else.
  *
- * It arranges to end with its supervisor (PR_SET_PDEATHSIG sends SIGTERM, also when the supervisor is killed): the fds
- * that it stored are lost with the supervisor, and another supervisor starts another daemon. It removes the supervisor's
- * pid from `env`, and sets the variables that name the child's own.
+ * It arranges to end with its supervisor (PR_SET_PDEATHSIG sends SIGTERM, also when the supervisor is
+ * killed): the fds that it stored are lost with the supervisor, and another supervisor starts another daemon.
+ * It removes the supervisor's pid from `env`, and sets the variables that name the child's own.
  */
 export function beginAsChild(env: NodeJS.ProcessEnv): void {
   const supervisor = Number(env[SUPERVISOR_PID] ?? env[OLD_SUPERVISOR_PID]);

@@ -1,9 +1,9 @@
 /**
- * `vkmemd --supervisor`: the supervisor's composition root. It loads neither the device nor the planes nor the domain, to
- * need little memory and to have little that can fail.
+ * `vkmemd --supervisor`: the supervisor's composition root. It loads neither the device nor the planes nor
+ * the domain, to need little memory and to have little that can fail.
  *
- * In the runtime folder it has a folder of its own, `supervisor`, with mode 0700: its socket, and the lock that allows one
- * supervisor.
+ * In the runtime folder it has a folder of its own, `supervisor`, with mode 0700: its socket, and the lock
+ * that allows one supervisor.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';

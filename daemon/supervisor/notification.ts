@@ -1,6 +1,7 @@
 /**
- * A notification: what a service sends to its manager in one datagram (sd_notify), as lines of VARIABLE=value. Where a
- * variable is repeated the first counts. Other lines are ignored, and so are unknown variables, as systemd does.
+ * A notification: what a service sends to its manager in one datagram (sd_notify), as lines of
+ * VARIABLE=value. Where a variable is repeated the first counts. Other lines are ignored, and so are unknown
+ * variables, as systemd does.
  */
 
 export type Notification = ReadonlyMap<string, string>;

@@ -1,6 +1,6 @@
 /**
- * The supervisor's part of vkmemd's command line. All other options are the daemon's, which parses and checks them; of those
- * the supervisor reads only where the runtime folder is.
+ * The supervisor's part of vkmemd's command line. All other options are the daemon's, which parses and checks
+ * them; of those the supervisor reads only where the runtime folder is.
  */
 import { readFileSync } from 'node:fs';
 import { runtimeDir } from '@vkmemd/proto/kernel';
@@ -31,7 +31,10 @@ export const DEFAULTS: Settings = {
   stableMs: 60_000,
 };
 
-/** A fault of the command line, or of the environment that it requires. Its message is written for the operator. */
+/**
+ * A fault of the command line, or of the environment that it requires. Its message is written for the
+ * operator.
+ */
 export class SettingsError extends Error {}
 
 /** Option -> the range of its value, a whole number. */
@@ -42,7 +45,10 @@ const NUMBERS = {
 } as const;
 type NumberOption = keyof typeof NUMBERS;
 
-/** Fds that the supervisor and Node.js need themselves, and those of one message (at most 253) that is being received. */
+/**
+ * Fds that the supervisor and Node.js need themselves, and those of one message (at most 253) that is being
+ * received.
+ */
 const OWN_FDS = 512;
 
 /** The options' former names, accepted for one release. */
@@ -68,7 +74,8 @@ export function replaceOldNames(given: readonly string[]): { argv: string[]; war
 
 /**
  * Takes the supervisor's options out of the arguments.
- * @returns also the remaining arguments, for the child, and the absolute path of the runtime folder that they name.
+ * @returns also the remaining arguments, for the child, and the absolute path of the runtime folder that they
+ *   name.
  * @throws SettingsError
  */
 export function parseSettings(argv: readonly string[]): {

@@ -1,14 +1,15 @@
 /**
- * The supervisor: what the daemon needs of a service manager, where there is none. It starts the daemon, starts it again
- * when it ends, and holds the fds that the daemon stored in the meantime.
+ * The supervisor: what the daemon needs of a service manager, where there is none. It starts the daemon,
+ * starts it again when it ends, and holds the fds that the daemon stored in the meantime.
  *
- * The daemon notifies it as it notifies systemd, by sd_notify's datagrams to a socket that only this user can reach. Only
- * notifications of the child are accepted: the kernel attaches the sender's credentials. Those that the child sent before
- * its end are processed before the next child is started. The only answer is that the fd of a BARRIER=1 is closed.
+ * The daemon notifies it as it notifies systemd, by sd_notify's datagrams to a socket that only this user can
+ * reach. Only notifications of the child are accepted: the kernel attaches the sender's credentials. Those
+ * that the child sent before its end are processed before the next child is started. The only answer is that
+ * the fd of a BARRIER=1 is closed.
  *
- * A child that ended is started again after 100 ms. The delay doubles up to 10 s, and is reset by a child that was ready for
- * a minute. The supervisor never gives up, except on the first child: if that exits with EX_USAGE or EX_CONFIG, the
- * supervisor exits with the same status.
+ * A child that ended is started again after 100 ms. The delay doubles up to 10 s, and is reset by a child
+ * that was ready for a minute. The supervisor never gives up, except on the first child: if that exits with
+ * EX_USAGE or EX_CONFIG, the supervisor exits with the same status.
  */
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';

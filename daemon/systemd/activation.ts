@@ -1,11 +1,11 @@
 /**
- * Socket activation: the sockets that the service manager listens on in the daemon's place. It continues to listen while no
- * daemon runs, and the next daemon accepts the connections that were made meanwhile.
+ * Socket activation: the sockets that the service manager listens on in the daemon's place. It continues to
+ * listen while no daemon runs, and the next daemon accepts the connections that were made meanwhile.
  *
- * The sockets are identified by the names of the socket units (FileDescriptorName=). A socket that does not match its plane
- * is a fault of its unit: the daemon does not start, and the error names the setting. The manager creates and removes the
- * sockets' files. Members of a file's group may connect, so that group has the rights that the daemon's own group has
- * for sockets that the daemon makes (policy/policy.ts).
+ * The sockets are identified by the names of the socket units (FileDescriptorName=). A socket that does not
+ * match its plane is a fault of its unit: the daemon does not start, and the error names the setting. The
+ * manager creates and removes the sockets' files. Members of a file's group may connect, so that group has
+ * the rights that the daemon's own group has for sockets that the daemon makes (policy/policy.ts).
  */
 import { statSync } from 'node:fs';
 import { closeAll, describeSocket, type OwnedFd, VkmemError } from '@vkmemd/proto';

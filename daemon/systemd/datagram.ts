@@ -1,9 +1,9 @@
 /**
  * Datagrams to the service manager and to journald, sent by unix-dgram.
  *
- * unix-dgram silently truncates a long path, which would address another socket, and supports no abstract addresses: both
- * are refused here. Its binary is bound to one release of Node.js, so it is loaded only where a datagram is to be sent.
- * An open socket keeps the process alive.
+ * unix-dgram silently truncates a long path, which would address another socket, and supports no abstract
+ * addresses: both are refused here. Its binary is bound to one release of Node.js, so it is loaded only where
+ * a datagram is to be sent. An open socket keeps the process alive.
  */
 type Dgram = typeof import('unix-dgram').default;
 

@@ -1,7 +1,9 @@
 /**
- * The log of events: one line for each session that begins or ends, and for each change of an allocation's state.
+ * The log of events: one line for each session that begins or ends, and for each change of an allocation's
+ * state.
  *
- * The lines have level debug, because clients cause events as often as they like. At a higher level nothing is subscribed.
+ * The lines have level debug, because clients cause events as often as they like. At a higher level nothing
+ * is subscribed.
  */
 import { DisposableStack, NOTHING_HELD } from '@vkmemd/proto';
 import type { pino } from 'pino';

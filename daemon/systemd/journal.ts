@@ -1,13 +1,13 @@
 /**
- * The journal: lines of the log as its entries, and its native protocol, by which each entry is one datagram to journald's
- * socket.
+ * The journal: lines of the log as its entries, and its native protocol, by which each entry is one datagram
+ * to journald's socket.
  *
- * pino writes a line of the log as JSON. It is parsed here, so no caller of the log depends on its destination. An entry has
- * a message, a priority and fields to search by (`journalctl VKMEMD_UID=1000`). The other fields of a line follow its
- * message as name=value, because journalctl shows only the message.
+ * pino writes a line of the log as JSON. It is parsed here, so no caller of the log depends on its
+ * destination. An entry has a message, a priority and fields to search by (`journalctl VKMEMD_UID=1000`). The
+ * other fields of a line follow its message as name=value, because journalctl shows only the message.
  *
- * A datagram is limited in size: a value longer than MAX_VALUE_BYTES is truncated and ends with a mark. An entry with a
- * dozen such values fits the default socket buffer of Linux.
+ * A datagram is limited in size: a value longer than MAX_VALUE_BYTES is truncated and ends with a mark. An
+ * entry with a dozen such values fits the default socket buffer of Linux.
  */
 import { fstatSync } from 'node:fs';
 import { DatagramAddress, type DatagramSocket } from './datagram.js';
@@ -37,7 +37,10 @@ const FIELDS: Readonly<Record<string, string>> = {
   device: 'VKMEMD_DEVICE',
 };
 
-/** Fields of a line that do not follow the message: the journal adds them itself, or they are equal in all lines (device). */
+/**
+ * Fields of a line that do not follow the message: the journal adds them itself, or they are equal in all
+ * lines (device).
+ */
 const NOT_IN_MESSAGE = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'err', 'device']);
 
 /** Field -> value. A field's name consists of capitals, digits and underscores, and begins with a letter. */
@@ -90,8 +93,8 @@ const priorityOf = (level: unknown): number =>
   PRIORITIES.find(([from]) => typeof level === 'number' && level >= from)?.[1] ?? DEBUG;
 
 /**
- * An entry as a datagram: lines of FIELD=value. A value that contains a newline is binary: the field's name, a newline, the
- * value's length as 8 bytes, little-endian, the value, a newline.
+ * An entry as a datagram: lines of FIELD=value. A value that contains a newline is binary: the field's name,
+ * a newline, the value's length as 8 bytes, little-endian, the value, a newline.
  */
 export function encodeEntry(fields: Fields): Buffer {
   const parts: Buffer[] = [];
@@ -126,14 +129,18 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Opens a socket to send with; journald need not listen yet. The socket keeps the process alive until it is disposed.
+   * Opens a socket to send with; journald need not listen yet. The socket keeps the process alive until it is
+   * disposed.
    * @throws Error where the addon cannot be loaded, or the path cannot be an address.
    */
   static async open(path: string = JOURNAL_SOCKET): Promise<Journal> {
     return new Journal((await DatagramAddress.load('the journal', path)).open());
   }
 
-  /** Sends an entry before it returns. @throws Error where journald does not receive it now: its queue is full, or it ended. */
+  /**
+   * Sends an entry before it returns.
+   * @throws Error where journald does not receive it now: its queue is full, or it ended.
+   */
   send(fields: Fields): void {
     this.#socket.send('an entry', encodeEntry(fields));
   }

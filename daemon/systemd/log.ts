@@ -1,6 +1,7 @@
 /**
- * The daemon's log. Where standard error is the journal, it is written by the journal's own protocol; otherwise, and where
- * the journal does not receive an entry, it is written as lines of JSON to standard output, which has nothing else.
+ * The daemon's log. Where standard error is the journal, it is written by the journal's own protocol;
+ * otherwise, and where the journal does not receive an entry, it is written as lines of JSON to standard
+ * output, which has nothing else.
  *
  * The log waits for no reader.
  */

@@ -1,9 +1,10 @@
 /**
- * The service manager that started this process. The daemon notifies it when it serves, reloads its policy or stops, of its
- * status (status.ts), and feeds its watchdog (watchdog.ts).
+ * The service manager that started this process. The daemon notifies it when it serves, reloads its policy or
+ * stops, of its status (status.ts), and feeds its watchdog (watchdog.ts).
  *
- * READY=1 means that the device is open and all sockets are served. Where the manager does not receive a notification, that
- * is logged, and the daemon continues to serve. Without a manager nothing is sent and nothing is subscribed.
+ * READY=1 means that the device is open and all sockets are served. Where the manager does not receive a
+ * notification, that is logged, and the daemon continues to serve. Without a manager nothing is sent and
+ * nothing is subscribed.
  */
 import { DisposableStack } from '@vkmemd/proto';
 import type { pino } from 'pino';
@@ -45,7 +46,9 @@ export class Manager {
     return this.#status?.text ?? '';
   }
 
-  /** The daemon serves: sends READY=1, and from now on changes of the status and the watchdog's notifications. */
+  /**
+   * The daemon serves: sends READY=1, and from now on changes of the status and the watchdog's notifications.
+   */
   ready(sources: ServiceSources): void {
     if (!this.#notifier) return;
     this.#status = this.#serving.use(new StatusLine(sources, (line) => this.notify(`STATUS=${line}`)));

@@ -1,5 +1,6 @@
 /**
- * Notifies the service manager of the service's state (sd_notify): datagrams of VARIABLE=value lines to $NOTIFY_SOCKET.
+ * Notifies the service manager of the service's state (sd_notify): datagrams of VARIABLE=value lines to
+ * $NOTIFY_SOCKET.
  *
  * A socket is opened for each message, because an open one keeps the process alive.
  */

@@ -1,6 +1,6 @@
 /**
- * Standard output as the destination of a log, which never waits for its reader: MAX_BYTES are buffered, and lines beyond
- * them are dropped. The daemon and the supervisor both log to it.
+ * Standard output as the destination of a log, which never waits for its reader: MAX_BYTES are buffered, and
+ * lines beyond them are dropped. The daemon and the supervisor both log to it.
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';

@@ -1,8 +1,9 @@
 /**
  * The line that the service manager shows (STATUS=): the number of allocations, bytes and sessions.
  *
- * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) say that it may have changed. It
- * is sent at most once a second, and only where it differs from the line before. Operators get details from vkmemctl.
+ * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) say that it may
+ * have changed. It is sent at most once a second, and only where it differs from the line before. Operators
+ * get details from vkmemctl.
  */
 import { DisposableStack } from '@vkmemd/proto';
 import type { AllocationEvents } from '../memory/allocation/events.js';
@@ -60,7 +61,9 @@ function figuresOf({ registry, sessions, ledger, device }: StatusSources): Figur
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** In the largest unit of which there is at least one; with one decimal where the value is no whole number. */
+/**
+ * In the largest unit of which there is at least one; with one decimal where the value is no whole number.
+ */
 function inUnits(bytes: bigint): string {
   let value = Number(bytes);
   let unit = 0;
@@ -100,7 +103,10 @@ export class StatusLine implements Disposable {
     this.#subscriptions.dispose();
   }
 
-  /** An event is emitted before its change is complete: the figures are read in a later turn of the event loop. */
+  /**
+   * An event is emitted before its change is complete: the figures are read in a later turn of the event
+   * loop.
+   */
   #schedule(): void {
     if (this.#timer) return;
     const wait = Math.max(0, Math.ceil(this.#sentAt + MIN_MS - performance.now()));

@@ -1,11 +1,12 @@
 /**
- * The service manager's watchdog: WATCHDOG=1 twice in the time of $WATCHDOG_USEC, or the manager kills the process (SIGABRT)
- * and starts another.
+ * The service manager's watchdog: WATCHDOG=1 twice in the time of $WATCHDOG_USEC, or the manager kills the
+ * process (SIGABRT) and starts another.
  *
- * It is fed from the event loop, and only after the device's threads have responded: a daemon whose event loop runs while
- * the driver hangs serves no request. One request is under way at a time, so a driver that hangs blocks one thread. Any
- * response counts: a lost device that is being reopened responds too. The daemon does not ask the manager to kill it at
- * once (WATCHDOG=trigger), because it may recover in the remaining time.
+ * It is fed from the event loop, and only after the device's threads have responded: a daemon whose event
+ * loop runs while the driver hangs serves no request. One request is under way at a time, so a driver that
+ * hangs blocks one thread. Any response counts: a lost device that is being reopened responds too. The daemon
+ * does not ask the manager to kill it at once (WATCHDOG=trigger), because it may recover in the remaining
+ * time.
  */
 
 /** The longest delay of a timer. */
@@ -23,8 +24,8 @@ export interface WatchdogHandlers {
 }
 
 /**
- * The manager's watchdog timeout of this process, in milliseconds; undefined where it does not watch. The variables are
- * removed, so that no child process takes them for its own.
+ * The manager's watchdog timeout of this process, in milliseconds; undefined where it does not watch. The
+ * variables are removed, so that no child process takes them for its own.
  * @throws Error where they are invalid.
  */
 export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid): number | undefined {

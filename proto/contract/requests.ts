@@ -1,14 +1,13 @@
 /**
  * The table of requests: everything that a plane, a limit or a client library must know of a request, once.
  *
- * A row is named after its request. A handoff request is also a field of ClientMessage (`body`), answered by the field
- * `answer` of ServerMessage; a control request is also a method of a gRPC service of the same name (`service`,
- * `method`). Dispatch on both planes, credit, the frame check and the client's encoding, checking and retrying derive
- * from these rows. Beside the schema, only
- * daemon/requests/handlers.ts lists them.
+ * A row is named after its request. A handoff request is also a field of ClientMessage (`body`), answered by
+ * the field `answer` of ServerMessage; a control request is also a method of a gRPC service of the same name
+ * (`service`, `method`). Dispatch on both planes, credit, the frame check and the client's encoding, checking
+ * and retrying derive from these rows. Beside the schema, only daemon/requests/handlers.ts lists them.
  *
- * Limits: `bytes`, `repeated` and `depth` bound the encoded message of any request alike; a row names its own where it
- * needs less or more.
+ * Limits: `bytes`, `repeated` and `depth` bound the encoded message of any request alike; a row names its own
+ * where it needs less or more.
  */
 import type { Decoded, Draft, MessageName, ServiceName } from './codec.js';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
@@ -20,9 +19,9 @@ export type Who = 'connect' | 'tenant' | 'operator';
 /** `unary`: one answer. `stream`: answers until either side ends it. `one-way`: no answer unless it fails. */
 export type Shape = 'unary' | 'stream' | 'one-way';
 /**
- * Whether a client may send it again when no answer came.
- * `free`: it changes nothing. `by session`: the session that asks again finds what it did before. `by request_id`: the
- * daemon knows the id again. `never`: asked twice it may do something else.
+ * Whether a client may send it again when no answer came. `free`: it changes nothing. `by session`: the
+ * session that asks again finds what it did before. `by request_id`: the daemon knows the id again. `never`:
+ * asked twice it may do something else.
  */
 export type Repeat = 'free' | 'by session' | 'by request_id' | 'never';
 /** Which fair queue its long work waits in; undefined where it has none. */
@@ -33,7 +32,9 @@ export interface RequestRow {
   /** The messages of the request and of its answer. */
   readonly request: MessageName;
   readonly response: MessageName;
-  /** Its field of ClientMessage, and the field of ServerMessage that answers; where it is a handoff request. */
+  /**
+   * Its field of ClientMessage, and the field of ServerMessage that answers; where it is a handoff request.
+   */
   readonly body?: keyof Draft<'ClientMessage'> & string;
   readonly answer?: keyof Draft<'ServerMessage'> & string;
   /** Its gRPC service and method; where it is a control request. */

@@ -1,6 +1,7 @@
 /**
- * Who may have which page: operators on the Unix socket, by what the kernel says of them and the policy of the moment;
- * whoever is on this host by TCP, where it is configured, and then only what says nothing of anybody.
+ * Who may have which page: operators on the Unix socket, by what the kernel says of them and the policy of
+ * the moment; whoever is on this host by TCP, where it is configured, and then only what says nothing of
+ * anybody.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * The admin plane on a socket that listens already, as a service manager leaves one; in this process, with a real device.
+ * The admin plane on a socket that listens already, as a service manager leaves one; in this process, with a
+ * real device.
  */
 
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * What the admin plane lets a client take: so many connections, so much time, so many requests. Whoever is refused is
- * told, others are served all the while, and in the end nothing is left.
+ * What the admin plane lets a client take: so many connections, so much time, so many requests. Whoever is
+ * refused is told, others are served all the while, and in the end nothing is left.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

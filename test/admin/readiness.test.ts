@@ -1,6 +1,6 @@
 /**
- * /readyz tells the truth: while the device is lost, after a policy that could not be read, and while the daemon stops.
- * The device is a fake (test/layer).
+ * /readyz tells the truth: while the device is lost, after a policy that could not be read, and while the
+ * daemon stops. The device is a fake (test/layer).
  */
 import { writeFileSync } from 'node:fs';
 import t from 'tap';

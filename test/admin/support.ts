@@ -64,7 +64,8 @@ function namesOf(name: string, type: string, open: boolean): string[] {
 
 /**
  * Reads an exposition. @param open whether it is OpenMetrics.
- * @throws Error where a line is none, a family comes twice or without its HELP and TYPE, a series comes twice or outside its family.
+ * @throws Error where a line is none, a family comes twice or without its HELP and TYPE, a series comes twice
+ *   or outside its family.
  */
 export function parseMetrics(text: string, open = false): Map<string, Family> {
   const families = new Map<string, Family>();

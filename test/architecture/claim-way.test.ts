@@ -1,5 +1,6 @@
 /**
- * How many files somebody reads to know what the daemon does for one Claim, and that docs/architecture.md lists them.
+ * How many files somebody reads to know what the daemon does for one Claim, and that docs/architecture.md
+ * lists them.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

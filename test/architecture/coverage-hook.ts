@@ -1,6 +1,7 @@
 /**
- * Loaded into a daemon by `node --import`, before the daemon's own modules: V8 counts the calls of every function. For
- * each message on the IPC channel it sends the functions that were called since the message before.
+ * Loaded into a daemon by `node --import`, before the daemon's own modules: V8 counts the calls of every
+ * function. For each message on the IPC channel it sends the functions that were called since the message
+ * before.
  */
 import { type Profiler, Session } from 'node:inspector';
 

@@ -5,7 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../support/daemon.js';
 
-/** One import of one file, types included. `resolved` is a path from the root, or the name of a module of Node.js. */
+/**
+ * One import of one file, types included. `resolved` is a path from the root, or the name of a module of
+ * Node.js.
+ */
 export interface Import {
   readonly file: string;
   readonly resolved: string;

@@ -1,9 +1,9 @@
 /**
- * Which files of daemon/ and proto/ one operation enters: those with a function that a warm daemon calls between the
- * request and its answer, by V8's precise coverage. C++ is not counted.
+ * Which files of daemon/ and proto/ one operation enters: those with a function that a warm daemon calls
+ * between the request and its answer, by V8's precise coverage. C++ is not counted.
  *
- * Every operation is measured several times; what is not called every time, or is called too where nobody asks for
- * anything, belongs to a timer.
+ * Every operation is measured several times; what is not called every time, or is called too where nobody
+ * asks for anything, belongs to a timer.
  *
  *     node test/dist/architecture/entered-files.js claim|allocate|session-end|grpc-allocate [CHECKOUT]
  */

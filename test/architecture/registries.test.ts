@@ -1,6 +1,6 @@
 /**
- * No committed file says where packages come from: that is the configuration of npm, apt and their like, on the machine
- * that installs.
+ * No committed file says where packages come from: that is the configuration of npm, apt and their like, on
+ * the machine that installs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The benchmark works: a short run prints one JSON object of the promised shape. No latency is asserted, since a
- * test must not depend on how busy the machine is.
+ * The benchmark works: a short run prints one JSON object of the promised shape. No latency is asserted,
+ * since a test must not depend on how busy the machine is.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

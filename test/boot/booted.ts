@@ -1,8 +1,10 @@
 /**
- * Booted: systemd as process 1 of namespaces of its own (boot.sh), with the units as they are installed (given.ts).
+ * Booted: systemd as process 1 of namespaces of its own (boot.sh), with the units as they are installed
+ * (given.ts).
  *
- * Users: `worker` is a member of vkmem, `outsider` is not. What runs in it has a control group of its own on the host, by
- * which it is found. At the end all of that is gone: the processes, their mounts, the control group and the folder.
+ * Users: `worker` is a member of vkmem, `outsider` is not. What runs in it has a control group of its own on
+ * the host, by which it is found. At the end all of that is gone: the processes, their mounts, the control
+ * group and the folder.
  */
 import { equal, ok } from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -148,7 +150,10 @@ export class Booted {
     return now;
   }
 
-  /** Waits until another run of the daemon is ready. @returns when it was, in milliseconds of CLOCK_MONOTONIC. */
+  /**
+   * Waits until another run of the daemon is ready.
+   * @returns when it was, in milliseconds of CLOCK_MONOTONIC.
+   */
   async ready(before: string): Promise<number> {
     return until('another daemon that is ready', async () => {
       const names = ['ActiveState', 'InvocationID', 'ActiveEnterTimestampMonotonic'] as const;

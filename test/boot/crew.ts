@@ -1,8 +1,9 @@
 /**
- * Crew: workers in a booted system, each a service of its own, told over a socket when to work and when to rest.
+ * Crew: workers in a booted system, each a service of its own, told over a socket when to work and when to
+ * rest.
  *
- * While all of them rest, what they believe there is must be what the daemon has: the same allocations, of the same bytes,
- * and nothing else; and none of them may have seen a wrong word.
+ * While all of them rest, what they believe there is must be what the daemon has: the same allocations, of
+ * the same bytes, and nothing else; and none of them may have seen a wrong word.
  */
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -32,7 +33,10 @@ export interface Report {
   readonly missing: number;
   readonly failures: readonly string[];
   readonly allocations: readonly { readonly id: string; readonly bytes: string }[];
-  /** Since the last report: from when the connection was lost to the first answer after, in ms of CLOCK_MONOTONIC. */
+  /**
+   * Since the last report: from when the connection was lost to the first answer after, in ms of
+   * CLOCK_MONOTONIC.
+   */
   readonly absences: readonly { readonly from: number; readonly to: number }[];
 }
 
@@ -106,7 +110,10 @@ export class Crew {
     );
   }
 
-  /** Has all rest, and asserts that nothing is lost, and that all believe the same. @returns what they said. */
+  /**
+   * Has all rest, and asserts that nothing is lost, and that all believe the same.
+   * @returns what they said.
+   */
   async audit(t: Test, what: string): Promise<Report[]> {
     const reports = await this.rest();
     const sum = (column: 'wrong' | 'missing' | 'unrestored' | 'verified' | 'requests') =>

@@ -1,6 +1,6 @@
 /**
- * What a booted system is given besides the host's /usr (boot.sh): users, the units of systemd/, drop-ins that say where
- * the programs are, and the few units of systemd's own that these need.
+ * What a booted system is given besides the host's /usr (boot.sh): users, the units of systemd/, drop-ins
+ * that say where the programs are, and the few units of systemd's own that these need.
  */
 import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -22,7 +22,10 @@ Requires=systemd-journald.service ${SOCKETS.join(' ')}
 After=systemd-journald.service ${SOCKETS.join(' ')}
 `;
 
-/** A plain service whose worker is a user's; the sandboxed one is the example unit with its program in its place. */
+/**
+ * A plain service whose worker is a user's; the sandboxed one is the example unit with its program in its
+ * place.
+ */
 const WORKER = `[Unit]
 Requires=vkmemd-handoff.socket vkmemd-control.socket
 After=vkmemd-handoff.socket vkmemd-control.socket

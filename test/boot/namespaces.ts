@@ -10,7 +10,10 @@ const NAMESPACES = ['pid', 'mount-proc', 'mount', 'cgroup', 'ipc', 'uts', 'net',
 const UNSHARE = ['unshare', ...NAMESPACES.map((name) => `--${name}`)];
 const SYSTEMD = '/lib/systemd/systemd';
 
-/** What sh is told, to run a command in namespaces and in this control group: it ends with this process, and all with it. */
+/**
+ * What sh is told, to run a command in namespaces and in this control group: it ends with this process, and
+ * all with it.
+ */
 export const apart = (group: string, ...command: string[]): string[] => [
   '-c',
   MOVED,

@@ -1,6 +1,7 @@
 /**
- * Workers go on while the daemon is restarted, killed, aborted, hangs, or is replaced by a newer build, under the units as
- * they are installed: no byte is lost, none is wrong, no session ends, and what they believe there is, there is.
+ * Workers go on while the daemon is restarted, killed, aborted, hangs, or is replaced by a newer build, under
+ * the units as they are installed: no byte is lost, none is wrong, no session ends, and what they believe
+ * there is, there is.
  */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Fifty times SIGKILL at moments that look random, in starts as well as in service, under twenty workers that write, verify,
- * allocate, claim each other's memory and free: no byte is lost, none is wrong, and what they believe there is, there is.
+ * Fifty times SIGKILL at moments that look random, in starts as well as in service, under twenty workers that
+ * write, verify, allocate, claim each other's memory and free: no byte is lost, none is wrong, and what they
+ * believe there is, there is.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';

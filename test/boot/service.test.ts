@@ -1,6 +1,6 @@
 /**
- * The service under systemd, from the first client to the end for good: who gets in, what the operator is shown of a crash and of
- * a policy with a fault, and what is left after `systemctl stop`.
+ * The service under systemd, from the first client to the end for good: who gets in, what the operator is
+ * shown of a crash and of a policy with a fault, and what is left after `systemctl stop`.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';

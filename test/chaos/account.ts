@@ -1,6 +1,6 @@
 /**
- * Account: what the daemon says that it holds and what the kernel says that it has, of one moment, and what in it does
- * not add up.
+ * Account: what the daemon says that it holds and what the kernel says that it has, of one moment, and what
+ * in it does not add up.
  */
 import type { Allocation, BudgetReport, Quota } from '@vkmemd/client';
 import type { MemoryFile } from './proc.js';
@@ -21,7 +21,10 @@ export interface Account {
   readonly control: number;
 }
 
-/** fds that a daemon has which nobody uses: sockets that are no connection, and what is neither socket nor memory. */
+/**
+ * fds that a daemon has which nobody uses: sockets that are no connection, and what is neither socket nor
+ * memory.
+ */
 export interface Beginning {
   readonly sockets: number;
   readonly others: number;

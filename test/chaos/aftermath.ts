@@ -1,9 +1,9 @@
 /**
- * Aftermath: everybody goes, the attackers by SIGKILL in the middle of what they do, and nothing of them may be left:
- * not in what the daemon says, not among its fds.
+ * Aftermath: everybody goes, the attackers by SIGKILL in the middle of what they do, and nothing of them may
+ * be left: not in what the daemon says, not among its fds.
  *
- * One thing stays by right: NAMED memory whose owner was killed before it could free it. The harness frees that as an
- * operator would, and counts it.
+ * One thing stays by right: NAMED memory whose owner was killed before it could free it. The harness frees
+ * that as an operator would, and counts it.
  */
 import type { Allocation } from '@vkmemd/client';
 import type { Auditor } from './audit.js';

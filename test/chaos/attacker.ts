@@ -1,6 +1,6 @@
 /**
- * Attacker: a process of an untrusted user that does what its plan says, dies of it where the plan says that, and is
- * started again.
+ * Attacker: a process of an untrusted user that does what its plan says, dies of it where the plan says that,
+ * and is started again.
  */
 import { type Action, Breach, type Fate } from './behaviour.js';
 import { Companion, programOf, type User } from './companion.js';

@@ -1,14 +1,17 @@
 /**
  * Audit: what the daemon says that it holds, against what the kernel says that it has.
  *
- * Everybody rests for a moment, and both are asked until two answers of the daemon are the same with the kernel's in
- * between; so they are of one moment. Then
+ * Everybody rests for a moment, and both are asked until two answers of the daemon are the same with the
+ * kernel's in between; so they are of one moment. Then
  *   - every allocation's bytes stand in the heaps' accounts, and nothing else does;
  *   - each MAPPABLE allocation is one memfd of that size among the daemon's fds, and there is no other memfd;
- *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are kept free for it;
- *   - every fd of the daemon is one that it had when nobody used it, a memfd, a connection's socket or pidfd, or the pidfd
+ *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are kept free
+ *     for it;
+ *   - every fd of the daemon is one that it had when nobody used it, a memfd, a connection's socket or pidfd,
+ *     or the pidfd
  *     of a process that kept a lock to write when its connection ended.
- * Of the clients the kernel says whether processes of two users have the same memfd: nobody's memory is another's.
+ * Of the clients the kernel says whether processes of two users have the same memfd: nobody's memory is
+ * another's.
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -126,7 +129,10 @@ export class Auditor {
   }
 }
 
-/** Memfds that processes of two users have, open or mapped, whom the policy lets share none, in words. Nobody needs to rest for that. */
+/**
+ * Memfds that processes of two users have, open or mapped, whom the policy lets share none, in words. Nobody
+ * needs to rest for that.
+ */
 export function sharedMemory(outsiders: readonly Outsider[]): string[] {
   const holders = new Map<bigint, Set<number>>();
   const all = [...processes()];

@@ -1,10 +1,10 @@
 /**
  * What an attacker can do: one file of behaviours/ for each, listed in behaviours/index.ts.
  *
- * plan() draws everything that is left to chance, as JSON, in the harness; perform() does it, in an attacker's process,
- * where it may be killed or stopped at any moment. What came of it is one word for the report, such as the code of a
- * refusal: it depends on timing and is no part of the log of actions. An action takes a second or so at most; what shall
- * stay longer is left on the stage.
+ * plan() draws everything that is left to chance, as JSON, in the harness; perform() does it, in an
+ * attacker's process, where it may be killed or stopped at any moment. What came of it is one word for the
+ * report, such as the code of a refusal: it depends on timing and is no part of the log of actions. An action
+ * takes a second or so at most; what shall stay longer is left on the stage.
  */
 import type { Random } from './random.js';
 import type { Stage } from './stage.js';
@@ -30,8 +30,8 @@ export interface Behaviour<P extends Params = Params> {
   /**
    * @param random for bytes; of this action alone.
    * @returns what came of it, in a word.
-   * @throws Breach where the daemon gave what it must not give; VkmemError, or Error where it hung up, for what the
-   *   daemon may well do.
+   * @throws Breach where the daemon gave what it must not give; VkmemError, or Error where it hung up, for
+   *   what the daemon may well do.
    */
   perform(stage: Stage, params: P, random: Random): Promise<string>;
 }

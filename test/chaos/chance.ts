@@ -1,9 +1,9 @@
 /**
  * Chance: how many of so many requests may be slow although the daemon keeps its word.
  *
- * Of a window's two hundred requests the p99 is the second slowest, so that two of them that met the same bad moment
- * would break a promise about each hundredth. Those that are too slow are counted instead, against what a binomial
- * distribution has when just one in a hundred is.
+ * Of a window's two hundred requests the p99 is the second slowest, so that two of them that met the same bad
+ * moment would break a promise about each hundredth. Those that are too slow are counted instead, against
+ * what a binomial distribution has when just one in a hundred is.
  */
 
 /** What may be slow of a p99 that is just what was promised. */

@@ -1,9 +1,9 @@
 /**
- * A minute of chaos on lavapipe and one on the scripted layer (see main.ts). VKMEMD_SEED repeats a run, whose seed stands
- * among the figures; VKMEMD_CHAOS_MINUTES makes each longer.
+ * A minute of chaos on lavapipe and one on the scripted layer (see main.ts). VKMEMD_SEED repeats a run, whose
+ * seed stands among the figures; VKMEMD_CHAOS_MINUTES makes each longer.
  *
- * Latencies are what the invariant is about, so here they are asserted; on a machine that has no time for it, which an
- * idle process notices as well, that part is skipped.
+ * Latencies are what the invariant is about, so here they are asserted; on a machine that has no time for it,
+ * which an idle process notices as well, that part is skipped.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

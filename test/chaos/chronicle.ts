@@ -1,8 +1,8 @@
 /**
  * Chronicle: what was done, what came of it, and what must not have been.
  *
- * The log of actions is the same whenever the seed is, actor by actor; in which order those of different actors come,
- * and what came of them, is the machine's.
+ * The log of actions is the same whenever the seed is, actor by actor; in which order those of different
+ * actors come, and what came of them, is the machine's.
  */
 import { type Action, Breach } from './behaviour.js';
 

@@ -1,6 +1,6 @@
 /**
- * Companion: a process that the harness starts, as another user where it can, and that the guardian knows; one that has
- * messages speaks JSON lines.
+ * Companion: a process that the harness starts, as another user where it can, and that the guardian knows;
+ * one that has messages speaks JSON lines.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +19,8 @@ export interface CompanionOptions {
   /** Undefined: whoever we are. */
   readonly user: User | undefined;
   /**
-   * Whether it runs only while a processor has nothing else to do (SCHED_IDLE). Attackers do: they shall harm by what they
-   * ask for, and not by the time that they take from the processes that are measured.
+   * Whether it runs only while a processor has nothing else to do (SCHED_IDLE). Attackers do: they shall harm
+   * by what they ask for, and not by the time that they take from the processes that are measured.
    */
   readonly idle?: boolean;
   readonly env?: NodeJS.ProcessEnv;

@@ -1,7 +1,8 @@
 /**
- * The daemon under attack: the compiled vkmemd, unchanged, in a runtime folder of its own, as a user of its own where the
- * harness is root. It can be stopped for a while, made to collect its garbage (programs/collector.ts, loaded beside it),
- * and is watched: its end, and what it logs as a fault, are never right.
+ * The daemon under attack: the compiled vkmemd, unchanged, in a runtime folder of its own, as a user of its
+ * own where the harness is root. It can be stopped for a while, made to collect its garbage
+ * (programs/collector.ts, loaded beside it), and is watched: its end, and what it logs as a fault, are never
+ * right.
  */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,10 +1,10 @@
 /**
- * The driver under the daemon: lavapipe as it is, or with the fake layer on top, whose script says when calls are slow
- * or fail.
+ * The driver under the daemon: lavapipe as it is, or with the fake layer on top, whose script says when calls
+ * are slow or fail.
  *
- * On the fake the kinds DMA_BUF and RDMA_ADDRESS are there, and whatever makes their handles is slow all the time: only
- * attackers ask for those, so that a victim who waits for them waits for somebody else. What victims ask for too is
- * slow once at a time, or fails once at a time, as the seed says.
+ * On the fake the kinds DMA_BUF and RDMA_ADDRESS are there, and whatever makes their handles is slow all the
+ * time: only attackers ask for those, so that a victim who waits for them waits for somebody else. What
+ * victims ask for too is slow once at a time, or fails once at a time, as the seed says.
  */
 import { chmodSync, chownSync } from 'node:fs';
 import { driverUnderTest } from '../support/daemon.js';
@@ -26,7 +26,9 @@ const ONCE_SLOW = [
   'vkCreateBuffer',
   'vkQueueSubmit',
 ];
-/** and one of these may fail, in a way that is the driver's to fail in: none of it is a defect of the daemon. */
+/**
+ * and one of these may fail, in a way that is the driver's to fail in: none of it is a defect of the daemon.
+ */
 const ONCE_FAILING = [
   ['vkAllocateMemory', 'VK_ERROR_OUT_OF_DEVICE_MEMORY'],
   ['vkAllocateMemory', 'VK_ERROR_TOO_MANY_OBJECTS'],

@@ -1,6 +1,7 @@
 /**
- * The fleet: all clients of one daemon. Victims and attackers are different users where the harness is root; else all are
- * the same one, to whom policy denies nothing of each other's, and what needs others is left out.
+ * The fleet: all clients of one daemon. Victims and attackers are different users where the harness is root;
+ * else all are the same one, to whom policy denies nothing of each other's, and what needs others is left
+ * out.
  */
 import { Attacker } from './attacker.js';
 import type { Outsider } from './audit.js';

@@ -1,6 +1,6 @@
 /**
- * Gate: whoever acts passes it first, and nobody does while it is shut. What is under way ends by itself; shut()
- * resolves when it has.
+ * Gate: whoever acts passes it first, and nobody does while it is shut. What is under way ends by itself;
+ * shut() resolves when it has.
  */
 export class Gate {
   #shut = false;

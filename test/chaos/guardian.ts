@@ -1,6 +1,6 @@
 /**
- * Guardian: a process that outlives the harness by a moment, to end whatever the harness has started and remove
- * whatever it has made, even where the harness itself is killed. Nothing is started without it.
+ * Guardian: a process that outlives the harness by a moment, to end whatever the harness has started and
+ * remove whatever it has made, even where the harness itself is killed. Nothing is started without it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Interference: what befalls everybody at once, as the seed has it. The daemon is stopped for up to a second, and a
- * scripted driver is slow or fails.
+ * Interference: what befalls everybody at once, as the seed has it. The daemon is stopped for up to a second,
+ * and a scripted driver is slow or fails.
  */
 import type { Action } from './behaviour.js';
 import type { ChaosDaemon } from './daemon.js';

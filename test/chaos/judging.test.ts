@@ -1,5 +1,6 @@
 /**
- * What the harness makes of what it has seen: latencies and accounts that are right, and each way in which they are not.
+ * What the harness makes of what it has seen: latencies and accounts that are right, and each way in which
+ * they are not.
  */
 import type { BudgetReport } from '@vkmemd/client';
 import t from 'tap';
@@ -11,7 +12,10 @@ import { crowded, sharesBetween, ticks } from './processor.js';
 import { growth } from './resident.js';
 import { slowness } from './watch.js';
 
-/** So many of each request, one every 5 ms; each takes 100 us, but each `nth` of the pings and of the rest longer. */
+/**
+ * So many of each request, one every 5 ms; each takes 100 us, but each `nth` of the pings and of the rest
+ * longer.
+ */
 function samples(fromMs: number, count: number, slowUs = 100, slowPingUs = 100, nth = 20): Sample[] {
   const slow = (request: Request) => (request === 'ping' ? slowPingUs : slowUs);
   return Array.from({ length: count }, (_, i) =>

@@ -1,11 +1,13 @@
 /**
- * Latencies: how long victims' requests take while the daemon is left alone, and whether it stays so under attack.
+ * Latencies: how long victims' requests take while the daemon is left alone, and whether it stays so under
+ * attack.
  *
- * For each victim and each request the p99 must stay within MAX_RATIO times the p99 of quiet: over the whole attack, and
- * in each window that slides by a second, where more are slower than chance explains (chance.ts). A window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So is one in
- * which the machine had no time, for then it says nothing of the daemon: where the p99 of pings has grown to STARVED
- * times, the same victim's questions to a process that does nothing else; or where
- * others had the processors (processor.ts). How many windows that leaves is reported.
+ * For each victim and each request the p99 must stay within MAX_RATIO times the p99 of quiet: over the whole
+ * attack, and in each window that slides by a second, where more are slower than chance explains (chance.ts).
+ * A window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So
+ * is one in which the machine had no time, for then it says nothing of the daemon: where the p99 of pings has
+ * grown to STARVED times, the same victim's questions to a process that does nothing else; or where others
+ * had the processors (processor.ts). How many windows that leaves is reported.
  */
 import { maxByChance } from './chance.js';
 import type { Interval } from './daemon.js';
@@ -82,8 +84,8 @@ class Series {
 
 export class Latencies {
   /**
-   * Windows, of each victim: judged; left out for a stop of the daemon, for the machine's sake, or since the victim asked
-   * too little, as it does while all rest for an audit.
+   * Windows, of each victim: judged; left out for a stop of the daemon, for the machine's sake, or since the
+   * victim asked too little, as it does while all rest for an audit.
    */
   readonly windows = { judged: 0, stopped: 0, starved: 0, sparse: 0 };
   readonly #victims: Readonly<Record<Request, Series>>[];

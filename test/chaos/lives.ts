@@ -1,6 +1,6 @@
 /**
- * Lives: what a victim is told of its allocations by WatchAllocations, checked as it comes. Each begins once, is granted only
- * while it lives, is given up once, and ends; none is another user's.
+ * Lives: what a victim is told of its allocations by WatchAllocations, checked as it comes. Each begins once,
+ * is granted only while it lives, is given up once, and ends; none is another user's.
  */
 import type { ControlClient } from '@vkmemd/client';
 

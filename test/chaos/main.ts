@@ -3,8 +3,9 @@
  *
  *   npm run --silent chaos -- --seed 1 --minutes 2 [--driver fake] [--json]
  *
- * It starts a daemon of its own in a folder of its own and leaves nothing behind. Progress goes to standard error, the
- * report to standard output; the exit code is 1 where an invariant was broken, 2 where the harness itself failed.
+ * It starts a daemon of its own in a folder of its own and leaves nothing behind. Progress goes to standard
+ * error, the report to standard output; the exit code is 1 where an invariant was broken, 2 where the harness
+ * itself failed.
  */
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
 /**
- * What the harness and its programs say to each other: JSON, one line each, on the programs' standard input and output.
+ * What the harness and its programs say to each other: JSON, one line each, on the programs' standard input
+ * and output.
  */
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -44,8 +45,8 @@ export function send<M>(stream: Writable, message: M): void {
 }
 
 /**
- * Ends a program when nobody hears it any more, since its harness is gone. As an uncaught exception, which the programs
- * tell of, it would be told of for ever.
+ * Ends a program when nobody hears it any more, since its harness is gone. As an uncaught exception, which
+ * the programs tell of, it would be told of for ever.
  */
 export function endUnheard(): void {
   process.stdout.on('error', () => process.exit(1));

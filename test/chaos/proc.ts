@@ -1,6 +1,6 @@
 /**
- * What /proc says of a process: its fds, the memory files that it has open or mapped, its resident memory; of all of
- * them; and of the connections to a Unix socket.
+ * What /proc says of a process: its fds, the memory files that it has open or mapped, its resident memory; of
+ * all of them; and of the connections to a Unix socket.
  */
 import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
@@ -98,7 +98,9 @@ export function processes(): Map<number, ProcessState> {
   return found;
 }
 
-/** Of connections to the socket at a path, the inodes of the accepting side's sockets, once they are accepted. */
+/**
+ * Of connections to the socket at a path, the inodes of the accepting side's sockets, once they are accepted.
+ */
 export function acceptedAt(path: string): Set<string> {
   const lines = readFileSync('/proc/net/unix', 'latin1').split('\n');
   const CONNECTED = '03';

@@ -1,9 +1,9 @@
 /**
  * Who has had the processors: this harness with all that it has started, others, or nobody.
  *
- * A window of latencies says something of the daemon only where the machine was the harness's: what attackers make the
- * daemon do counts, what others do meanwhile does not. Counted from /proc, in ticks: of a process that has ended, by the
- * one that waited for it. Limits: in a container the kernel counts for the whole host.
+ * A window of latencies says something of the daemon only where the machine was the harness's: what attackers
+ * make the daemon do counts, what others do meanwhile does not. Counted from /proc, in ticks: of a process
+ * that has ended, by the one that waited for it. Limits: in a container the kernel counts for the whole host.
  */
 import { readFileSync } from 'node:fs';
 import { type ProcessState, processes } from './proc.js';
@@ -16,7 +16,9 @@ export interface Ticks {
   readonly own: number;
 }
 
-/** What of the processors' time was somebody else's, and what nobody's, from one moment to another: 0 to 1. */
+/**
+ * What of the processors' time was somebody else's, and what nobody's, from one moment to another: 0 to 1.
+ */
 export interface Shares {
   readonly foreign: number;
   readonly idle: number;

@@ -1,8 +1,9 @@
 /**
- * Chance that repeats: an endless stream of bytes made from a text, the same for the same text on every machine.
+ * Chance that repeats: an endless stream of bytes made from a text, the same for the same text on every
+ * machine.
  *
- * A stream is a cipher's (AES in counter mode, its key a hash of the text). fork() begins another one whose text names
- * its purpose, so that what one part of a run draws changes nothing for the others.
+ * A stream is a cipher's (AES in counter mode, its key a hash of the text). fork() begins another one whose
+ * text names its purpose, so that what one part of a run draws changes nothing for the others.
  */
 import { createCipheriv, createHash } from 'node:crypto';
 

@@ -1,10 +1,11 @@
 /**
  * The daemon's resident memory, where it begins and where it ends.
  *
- * A fresh process grows whatever it does: the driver makes its pools, the C library its arenas, V8 its code. So the
- * beginning is taken after a warm-up that lasts until the most that was seen has stopped growing, with nobody there any
- * more; the end is taken the same way. Before each, the daemon collects its garbage: how much of that there is at one
- * moment, and the size that V8 gave its heap for it, differ by more than a tenth. What is between is what it has kept.
+ * A fresh process grows whatever it does: the driver makes its pools, the C library its arenas, V8 its code.
+ * So the beginning is taken after a warm-up that lasts until the most that was seen has stopped growing, with
+ * nobody there any more; the end is taken the same way. Before each, the daemon collects its garbage: how
+ * much of that there is at one moment, and the size that V8 gave its heap for it, differ by more than a
+ * tenth. What is between is what it has kept.
  */
 import type { ChaosDaemon } from './daemon.js';
 import { type Resident, residentOf } from './proc.js';
@@ -19,7 +20,9 @@ const SETTLED_MS = 6000;
 const LOOKS = 10;
 const LOOK_MS = 100;
 
-/** Resolves when it has stopped growing under the attack that is on, but not before `leastMs` and by `mostMs`. */
+/**
+ * Resolves when it has stopped growing under the attack that is on, but not before `leastMs` and by `mostMs`.
+ */
 export async function untilSettled(
   { pid }: ChaosDaemon,
   leastMs: number,

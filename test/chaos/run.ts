@@ -1,11 +1,12 @@
 /**
  * One run: a daemon, its clients, and what must hold of them.
  *
- *   warm-up   the same attack as later, so that heaps and pools have the size that they come to; then everybody goes,
+ *   warm-up the same attack as later, so that heaps and pools have the size that they come to; then everybody
+ *   goes,
  *             what the daemon holds must be zero, and its resident memory is taken for where it began
- *   quiet     victims alone: how long their requests take
- *   attack    victims and attackers; latencies are judged, the account is audited
- *   end       the attackers are killed, as they are; the victims give everything back; all must be zero again
+ *   quiet victims alone: how long their requests take attack victims and attackers; latencies are judged, the
+ *   account is audited end the attackers are killed, as they are; the victims give everything back; all must
+ *   be zero again
  *
  * A run of so many actions has no warm-up and no quiet: it is for what was done, not for how long that took.
  */

@@ -1,9 +1,9 @@
 /**
  * The stage: what an attacker has for one action, and what becomes of it.
  *
- * Whatever is opened by way of the stage is closed when the action ends, unless it is left: then it stays for a while,
- * beside later actions, as the connections of a client that has forgotten them do. What would be too much is closed
- * first come, first gone.
+ * Whatever is opened by way of the stage is closed when the action ends, unless it is left: then it stays for
+ * a while, beside later actions, as the connections of a client that has forgotten them do. What would be too
+ * much is closed first come, first gone.
  */
 import { join } from 'node:path';
 import {
@@ -177,7 +177,8 @@ export function closeAnswer({ fds }: Received): void {
 
 /**
  * What a failure says of a request: the code of a refusal, or that the daemon hung up.
- * @throws Breach where the daemon failed in a way that it did not foresee; the failure where it is the harness's own.
+ * @throws Breach where the daemon failed in a way that it did not foresee; the failure where it is the
+ *   harness's own.
  */
 export function wordFor(failure: unknown): string {
   if (failure instanceof VkmemError) {

@@ -1,8 +1,9 @@
 /**
- * Tenants: the users of a run, and the policy that says what each may do. What attackers must not get is known from here.
+ * Tenants: the users of a run, and the policy that says what each may do. What attackers must not get is
+ * known from here.
  *
- * All are of the daemon's group, so that its sockets let them in and the policy decides. Where the harness is not root,
- * everybody is the same user, an operator whom the policy denies next to nothing.
+ * All are of the daemon's group, so that its sockets let them in and the policy decides. Where the harness is
+ * not root, everybody is the same user, an operator whom the policy denies next to nothing.
  */
 import type { User } from './companion.js';
 

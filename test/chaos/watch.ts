@@ -1,9 +1,9 @@
 /**
- * The watch: while everybody acts, looks once a second for memory that two users have and judges latencies, and audits
- * every few seconds.
+ * The watch: while everybody acts, looks once a second for memory that two users have and judges latencies,
+ * and audits every few seconds.
  *
- * For an audit everybody rests: attackers between two actions, with whatever they have left open, and victims between
- * two requests.
+ * For an audit everybody rests: attackers between two actions, with whatever they have left open, and victims
+ * between two requests.
  */
 import { type Auditor, sharedMemory } from './audit.js';
 import type { Chronicle } from './chronicle.js';

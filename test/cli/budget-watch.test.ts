@@ -1,6 +1,6 @@
 /**
- * vkmemctl budget --watch against a fake control socket, whose budget changes when it is told: what it prints, and every
- * way in which it ends.
+ * vkmemctl budget --watch against a fake control socket, whose budget changes when it is told: what it
+ * prints, and every way in which it ends.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 /**
- * vkmemctl drain: what would be lost with the daemon, of one that nothing outlives and of one under its supervisor.
+ * vkmemctl drain: what would be lost with the daemon, of one that nothing outlives and of one under its
+ * supervisor.
  */
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';

@@ -1,5 +1,6 @@
 /**
- * vkmemctl exec, and a daemon that restarts: a command that sees the socket goes on with its session and its memory.
+ * vkmemctl exec, and a daemon that restarts: a command that sees the socket goes on with its session and its
+ * memory.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * vkmemctl doctor and alloc against a fake daemon, for devices and allocations that no test machine has: what they ask
- * for, what they print, and that the tables fit a terminal.
+ * vkmemctl doctor and alloc against a fake daemon, for devices and allocations that no test machine has: what
+ * they ask for, what they print, and that the tables fit a terminal.
  */
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';

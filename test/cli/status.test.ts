@@ -1,5 +1,6 @@
 /**
- * vkmemctl status: for a member of the daemon's group too; with its device, while that is lost, and with no daemon at all.
+ * vkmemctl status: for a member of the daemon's group too; with its device, while that is lost, and with no
+ * daemon at all.
  */
 import { chmodSync } from 'node:fs';
 import t from 'tap';

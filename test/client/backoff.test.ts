@@ -1,5 +1,6 @@
 /**
- * The pauses between attempts to reach the daemon again: at once, then any part of a bound that doubles, and an end.
+ * The pauses between attempts to reach the daemon again: at once, then any part of a bound that doubles, and
+ * an end.
  */
 import { join } from 'node:path';
 import t from 'tap';

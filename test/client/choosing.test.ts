@@ -1,6 +1,6 @@
 /**
- * Choosing memory: what an allocation asks for, as the daemon (a fake, that only looks) gets it, and grants that have no
- * fd. What the client can tell to be wrong is never sent.
+ * Choosing memory: what an allocation asks for, as the daemon (a fake, that only looks) gets it, and grants
+ * that have no fd. What the client can tell to be wrong is never sent.
  */
 import type { AllocateOptions, ErrorCode } from '@vkmemd/client';
 import { createMemfd, type Decoded } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * An allocation that outlived a restart of the daemon, while its device does not have it: it is shown as that, can be
- * freed, and what needs the device is refused with a code of its own. Both sockets are fakes.
+ * An allocation that outlived a restart of the daemon, while its device does not have it: it is shown as
+ * that, can be freed, and what needs the device is refused with a code of its own. Both sockets are fakes.
  */
 import { VkmemError } from '@vkmemd/client';
 import { type Decoded, statusOf } from '@vkmemd/proto';

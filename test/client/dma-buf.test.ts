@@ -1,6 +1,6 @@
 /**
- * Maps of dma-bufs: access is begun and ended around every map, and nothing is left of one that could not begin. The
- * daemon and the kernel's dma-bufs are fakes; the program between them is real.
+ * Maps of dma-bufs: access is begun and ended around every map, and nothing is left of one that could not
+ * begin. The daemon and the kernel's dma-bufs are fakes; the program between them is real.
  */
 import { fileURLToPath } from 'node:url';
 import { createMemfd, type OwnedFd } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * A fake control socket, for devices and budgets that no test machine has: it serves the schema's DeviceService and
- * MemoryService with what it is told, and answers UNIMPLEMENTED to the rest.
+ * A fake control socket, for devices and budgets that no test machine has: it serves the schema's
+ * DeviceService and MemoryService with what it is told, and answers UNIMPLEMENTED to the rest.
  */
 import { join } from 'node:path';
 import {

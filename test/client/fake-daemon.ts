@@ -18,8 +18,8 @@ import type { Test } from 'tap';
 import { temporaryFolder } from '../support/daemon.js';
 
 /**
- * What it sends for a request: messages with their fds, raw bytes; nothing at all for an empty list. The fds that came
- * with the request are closed afterwards, unless the script has taken them.
+ * What it sends for a request: messages with their fds, raw bytes; nothing at all for an empty list. The fds
+ * that came with the request are closed afterwards, unless the script has taken them.
  */
 export type Script = (request: Decoded<'ClientMessage'>, fds: readonly OwnedFd[]) => readonly Reply[];
 export interface Reply {

@@ -1,6 +1,6 @@
 /**
- * Every mistake that a program can make with the client: the same code from the client's own checks and from the
- * daemon, and nothing is left of it.
+ * Every mistake that a program can make with the client: the same code from the client's own checks and from
+ * the daemon, and nothing is left of it.
  */
 import {
   type AllocateOptions,

@@ -1,6 +1,6 @@
 /**
- * Importing: what goes over the wire, the fd above all, and that the caller keeps its own. The daemon is a fake, which
- * looks at what it got.
+ * Importing: what goes over the wire, the fd above all, and that the caller keeps its own. The daemon is a
+ * fake, which looks at what it got.
  */
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { type ImportOptions, OwnedFd } from '@vkmemd/client';

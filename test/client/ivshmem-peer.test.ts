@@ -1,6 +1,6 @@
 /**
- * Workers as ivshmem peers: rings that nobody listens to yet, peers that mean harm by an eventfd, clients that close meanwhile,
- * and servers that are full.
+ * Workers as ivshmem peers: rings that nobody listens to yet, peers that mean harm by an eventfd, clients
+ * that close meanwhile, and servers that are full.
  */
 import { connect as connectTo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,10 @@ import { until } from '../support/supervised-daemon.js';
 const MAX_PEERS = 256;
 const MORE = 20;
 
-/** What came with a word: after version, id and memory two of the worker's own doorbells, then two of the wire's. */
+/**
+ * What came with a word: after version, id and memory two of the worker's own doorbells, then two of the
+ * wire's.
+ */
 function doorbellOf({ words }: IvshmemWire, at: number): OwnedFd {
   const fd = words[at]?.fd;
   if (fd) return fd;

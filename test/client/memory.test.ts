@@ -1,5 +1,6 @@
 /**
- * The client's main job: memory that one process writes and another reads, with handles, access and device copies.
+ * The client's main job: memory that one process writes and another reads, with handles, access and device
+ * copies.
  */
 import { fstatSync } from 'node:fs';
 import { mapFd } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * Another worker: claims memory by its name, prints its first bytes, adds one to each, and ends by itself once its
- * client is closed. Usage: other-worker.js RUNTIME_DIR NAME
+ * Another worker: claims memory by its name, prints its first bytes, adds one to each, and ends by itself
+ * once its client is closed. Usage: other-worker.js RUNTIME_DIR NAME
  */
 import { connect } from '@vkmemd/client';
 

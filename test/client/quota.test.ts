@@ -1,6 +1,6 @@
 /**
- * Quotas by the client library: what a caller may have, changes for a revision and for any, and what is checked before
- * anything is sent.
+ * Quotas by the client library: what a caller may have, changes for a revision and for any, and what is
+ * checked before anything is sent.
  */
 import { connectControl, type QuotaChange } from '@vkmemd/client';
 import t from 'tap';

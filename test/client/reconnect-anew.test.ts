@@ -1,6 +1,7 @@
 /**
- * A daemon that comes back without its sessions: what is mapped stays, what the old session owned means nothing to the
- * daemon any more and says so, and the client goes on with a new session. The daemon is a fake.
+ * A daemon that comes back without its sessions: what is mapped stays, what the old session owned means
+ * nothing to the daemon any more and says so, and the client goes on with a new session. The daemon is a
+ * fake.
  */
 import { once } from 'node:events';
 import { join } from 'node:path';

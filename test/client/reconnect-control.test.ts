@@ -1,6 +1,6 @@
 /**
- * The control socket over a restart: what only asks is asked again, what acts says that it may have been done, a budget's
- * watch goes on and one of allocations ends. Both sockets are fakes.
+ * The control socket over a restart: what only asks is asked again, what acts says that it may have been
+ * done, a budget's watch goes on and one of allocations ends. Both sockets are fakes.
  */
 import { once } from 'node:events';
 import { type Client, connectControl } from '@vkmemd/client';

@@ -1,6 +1,7 @@
 /**
- * A daemon (a fake) that crashes at random moments, in requests and in greetings, before or after it did what was asked,
- * under a client that does a lot at once: in the end it holds what the client holds, and no byte is lost.
+ * A daemon (a fake) that crashes at random moments, in requests and in greetings, before or after it did what
+ * was asked, under a client that does a lot at once: in the end it holds what the client holds, and no byte
+ * is lost.
  */
 import t from 'tap';
 import type { Deed } from '../support/scripted-daemon.js';
@@ -32,7 +33,9 @@ for (const seed of [1, 2]) {
         setTimeout(() => daemon.start(), random() * 5);
         return CRASHES[crashes % 2] ?? 'crash';
       };
-      /** Asked until it is answered: a claim that is lost in a crash may have been done, and is taken back. */
+      /**
+       * Asked until it is answered: a claim that is lost in a crash may have been done, and is taken back.
+       */
       const persistently = async <T>(ask: () => Promise<T>): Promise<T> => {
         for (;;) {
           try {

@@ -1,6 +1,6 @@
 /**
- * A program with a client that it never closes, and nothing else to do. Usage: reconnect-worker.js RUNTIME_DIR
- * idle|holds. Says what happens to its connection; ends by itself when it is there again.
+ * A program with a client that it never closes, and nothing else to do. Usage: reconnect-worker.js
+ * RUNTIME_DIR idle|holds. Says what happens to its connection; ends by itself when it is there again.
  */
 import { connect } from '@vkmemd/client';
 

@@ -1,6 +1,6 @@
 /**
- * A daemon that crashes and comes back with its sessions, at each moment of a conversation: nothing is lost, made twice
- * or kept by mistake. The daemon is a fake.
+ * A daemon that crashes and comes back with its sessions, at each moment of a conversation: nothing is lost,
+ * made twice or kept by mistake. The daemon is a fake.
  */
 import { once } from 'node:events';
 import t from 'tap';

@@ -1,7 +1,7 @@
 /**
- * A real daemon that is killed and started again in the same folder: what is mapped stays, the client has a session
- * again, and every call says rightly what became of it. What of the old session the daemon has kept is the daemon's
- * business, and tested with it.
+ * A real daemon that is killed and started again in the same folder: what is mapped stays, the client has a
+ * session again, and every call says rightly what became of it. What of the old session the daemon has kept
+ * is the daemon's business, and tested with it.
  */
 import { once } from 'node:events';
 import { VkmemError } from '@vkmemd/client';

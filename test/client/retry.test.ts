@@ -1,6 +1,6 @@
 /**
- * Requests that lost their answer on the handoff socket: which are sent again to a daemon (a fake) that restored the
- * session, and what the error says of those that are not.
+ * Requests that lost their answer on the handoff socket: which are sent again to a daemon (a fake) that
+ * restored the session, and what the error says of those that are not.
  */
 import { once } from 'node:events';
 import type { Client } from '@vkmemd/client';

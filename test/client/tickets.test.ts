@@ -1,6 +1,6 @@
 /**
- * Tickets through the client: made by whoever may, claimed by whoever has the secret, and every mistake before and after
- * the wire.
+ * Tickets through the client: made by whoever may, claimed by whoever has the secret, and every mistake
+ * before and after the wire.
  */
 import { connectControl } from '@vkmemd/client';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * A daemon that does not keep to the protocol (a fake): its answer is refused, its fds are closed, and the connection
- * ends. And sizes that no test machine has memory for, in a file with holes.
+ * A daemon that does not keep to the protocol (a fake): its answer is refused, its fds are closed, and the
+ * connection ends. And sizes that no test machine has memory for, in a file with holes.
  */
 import { constants } from 'node:buffer';
 import { closeSync, ftruncateSync, openSync, readdirSync } from 'node:fs';

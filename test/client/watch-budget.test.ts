@@ -1,6 +1,6 @@
 /**
- * watchBudget(): reports as they come, and every way in which it ends. The control socket is a fake, which changes its
- * budget when it is told.
+ * watchBudget(): reports as they come, and every way in which it ends. The control socket is a fake, which
+ * changes its budget when it is told.
  */
 import { getEventListeners, once } from 'node:events';
 import { connectControl } from '@vkmemd/client';

@@ -1,5 +1,6 @@
 /**
- * Windows of an allocation, and what is left of them after unmap, release, free and close: length 0, never a fault.
+ * Windows of an allocation, and what is left of them after unmap, release, free and close: length 0, never a
+ * fault.
  */
 import t, { type Test } from 'tap';
 import { startDaemon } from '../support/daemon.js';

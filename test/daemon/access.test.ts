@@ -1,6 +1,6 @@
 /**
- * Read-only, and what it is worth: whoever is told ENFORCED tries everything and changes no byte; who is told ADVISORY
- * can, so that the grant does not say too much, and not too little.
+ * Read-only, and what it is worth: whoever is told ENFORCED tries everything and changes no byte; who is told
+ * ADVISORY can, so that the grant does not say too much, and not too little.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';

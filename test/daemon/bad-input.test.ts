@@ -1,6 +1,6 @@
 /**
- * Every kind of bad input, on both planes: each gets its code from the catalogue, the same code for the same fault,
- * and costs nothing. startDaemon asserts at the end that the daemon went on and holds nothing.
+ * Every kind of bad input, on both planes: each gets its code from the catalogue, the same code for the same
+ * fault, and costs nothing. startDaemon asserts at the end that the daemon went on and holds nothing.
  */
 import { closeSync, openSync } from 'node:fs';
 import {

@@ -1,6 +1,6 @@
 /**
- * The budget of a real daemon on a driver without VK_EXT_memory_budget: the estimate, pressure by the daemon's
- * thresholds, and WatchBudget from its first message to each of its ends.
+ * The budget of a real daemon on a driver without VK_EXT_memory_budget: the estimate, pressure by the
+ * daemon's thresholds, and WatchBudget from its first message to each of its ends.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 /**
- * Guessing tickets serves nobody and disturbs nobody: not the daemon, not other users, and its log in moderation.
+ * Guessing tickets serves nobody and disturbs nobody: not the daemon, not other users, and its log in
+ * moderation.
  */
 import { errorOf } from '@vkmemd/proto';
 import t from 'tap';

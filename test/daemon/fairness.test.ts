@@ -1,5 +1,6 @@
 /**
- * One client's doing is not another's loss: peers that break off, calls that are cancelled, budgets that move.
+ * One client's doing is not another's loss: peers that break off, calls that are cancelled, budgets that
+ * move.
  */
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * RLIMIT_NOFILE is 64 and the daemon has no privileges: whoever never reads, connects without end, or takes all it can
- * get is told so, and nobody else notices. No call of the daemon ever fails for want of fds.
+ * RLIMIT_NOFILE is 64 and the daemon has no privileges: whoever never reads, connects without end, or takes
+ * all it can get is told so, and nobody else notices. No call of the daemon ever fails for want of fds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorOf, type OwnedFd, PROTOCOL_VERSION } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * Files whose close() blocks, sent by those who may import and those who may not: nobody else waits for them, and
- * nothing of them stays.
+ * Files whose close() blocks, sent by those who may import and those who may not: nobody else waits for them,
+ * and nothing of them stays.
  */
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

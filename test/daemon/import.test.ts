@@ -1,6 +1,6 @@
 /**
- * A client's own memory as an allocation: who may, what is looked at before any driver sees the fd, and what becomes
- * of it.
+ * A client's own memory as an allocation: who may, what is looked at before any driver sees the fd, and what
+ * becomes of it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

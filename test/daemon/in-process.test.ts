@@ -1,6 +1,6 @@
 /**
- * The daemon as a value: several in one process, each with its own core; a start that fails leaves nothing open; importing
- * a module of the daemon does nothing.
+ * The daemon as a value: several in one process, each with its own core; a start that fails leaves nothing
+ * open; importing a module of the daemon does nothing.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * How memory ends: freed, released, its session gone, its process killed; and what is still held is said to be.
+ * How memory ends: freed, released, its session gone, its process killed; and what is still held is said to
+ * be.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

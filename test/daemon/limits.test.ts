@@ -1,6 +1,6 @@
 /**
- * Limits as a client meets them: how many there may be, how long they may say nothing, how fast they may ask. Each
- * refusal is a typed error and then the end; what only slows down loses nothing.
+ * Limits as a client meets them: how many there may be, how long they may say nothing, how fast they may ask.
+ * Each refusal is a typed error and then the end; what only slows down loses nothing.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * The main job on a real driver: memory allocated on either plane, granted on the handoff socket, mapped by another
- * process's means, filled and copied by the device, and described in full.
+ * The main job on a real driver: memory allocated on either plane, granted on the handoff socket, mapped by
+ * another process's means, filled and copied by the device, and described in full.
  */
 import {
   type Decoded,

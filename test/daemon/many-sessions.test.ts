@@ -1,6 +1,6 @@
 /**
- * Thousands of sessions at once: each has its memory, nobody waits for another, and nothing of them stays. What one
- * costs is printed.
+ * Thousands of sessions at once: each has its memory, nobody waits for another, and nothing of them stays.
+ * What one costs is printed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';

@@ -1,7 +1,7 @@
 /**
- * Random sequences of operations against a model: sessions open and close, memory is allocated, claimed, released,
- * freed and copied, in any order, right and wrong. After each operation the daemon's counts are the model's, and
- * what can be read is what the model says was written.
+ * Random sequences of operations against a model: sessions open and close, memory is allocated, claimed,
+ * released, freed and copied, in any order, right and wrong. After each operation the daemon's counts are the
+ * model's, and what can be read is what the model says was written.
  */
 
 import t from 'tap';

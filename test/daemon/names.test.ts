@@ -1,6 +1,6 @@
 /**
- * Names belong to users: everybody has its own, nobody takes another's or learns of it, and whom the policy lets claim
- * may do that and nothing else.
+ * Names belong to users: everybody has its own, nobody takes another's or learns of it, and whom the policy
+ * lets claim may do that and nothing else.
  */
 import t, { type Test } from 'tap';
 import { ControlWire } from '../support/control-wire.js';

@@ -1,6 +1,6 @@
 /**
- * Text that a fault quotes, whatever it is: characters that a cut halves, halves of characters, controls. gRPC carries a
- * fault's sentence in a trailer, and throws where that cannot be.
+ * Text that a fault quotes, whatever it is: characters that a cut halves, halves of characters, controls.
+ * gRPC carries a fault's sentence in a trailer, and throws where that cannot be.
  */
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
@@ -12,7 +12,9 @@ const LONG = ['x', '\u0000', '\u0001', '"', '%', '\u{1f600}', '\u20ac', '\ud83d'
   // So that whatever is cut at, something is halved.
   ['', 'x', 'xx'].map((before) => before + text.repeat(10_000)),
 );
-/** Field 1, an AllocationRef, with field 2, its name: the bytes of half a character, which no encoder writes. */
+/**
+ * Field 1, an AllocationRef, with field 2, its name: the bytes of half a character, which no encoder writes.
+ */
 const HALF = Buffer.from([0x0a, 0x05, 0x12, 0x03, 0xed, 0xa0, 0xbd]);
 
 t.test('is answered on either socket', async (t) => {

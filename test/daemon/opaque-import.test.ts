@@ -1,6 +1,6 @@
 /**
- * OPAQUE_FD memory used by a second process: it imports the granted fd into a Vulkan device of its own with the same
- * UUIDs and reads back what the daemon's device wrote.
+ * OPAQUE_FD memory used by a second process: it imports the granted fd into a Vulkan device of its own with
+ * the same UUIDs and reads back what the daemon's device wrote.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,5 +1,6 @@
 /**
- * Processes that live on after their sessions have ended with rights: what the daemon keeps of them is on account.
+ * Processes that live on after their sessions have ended with rights: what the daemon keeps of them is on
+ * account.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * Quotas of a real daemon: users in processes of their own, what they may have by policy and by an operator's word, and
- * that all of it is zero when they are gone.
+ * Quotas of a real daemon: users in processes of their own, what they may have by policy and by an operator's
+ * word, and that all of it is zero when they are gone.
  */
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';

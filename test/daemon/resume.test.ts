@@ -1,5 +1,6 @@
 /**
- * Sessions that go on in another process, on the wire: Hello with `resume` on a connection that has a session.
+ * Sessions that go on in another process, on the wire: Hello with `resume` on a connection that has a
+ * session.
  */
 import { join } from 'node:path';
 import {

@@ -1,5 +1,6 @@
 /**
- * How the daemon starts and stops: without configuration, in a folder of its own, on the device that it was told.
+ * How the daemon starts and stops: without configuration, in a folder of its own, on the device that it was
+ * told.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * A client that writes to what is to be published, and sees to it that its write() never ends: sealing waits for it in the
- * kernel, and nobody else in the daemon does.
+ * A client that writes to what is to be published, and sees to it that its write() never ends: sealing waits
+ * for it in the kernel, and nobody else in the daemon does.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

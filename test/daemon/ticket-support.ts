@@ -15,7 +15,9 @@ export const [HOLDER, OTHER, NARROW] = [OTHER_UID, 65_533, 65_532];
 /** What a ticket that is not good is told, whatever is wrong with it. */
 export const INVALID = { code: 'TICKET_INVALID', reason: '', metadata: {} };
 
-/** Everybody may connect; one user gets no MAPPABLE memory, and one of the two others may make few tickets. */
+/**
+ * Everybody may connect; one user gets no MAPPABLE memory, and one of the two others may make few tickets.
+ */
 const POLICY = `
 [[rule]]
 connect = true

@@ -1,6 +1,6 @@
 /**
- * An answer that cannot be sent: its fds are closed at once, and the connection ends, since its client would wait for it
- * with grants that it does not know of. Others are served as before.
+ * An answer that cannot be sent: its fds are closed at once, and the connection ends, since its client would
+ * wait for it with grants that it does not know of. Others are served as before.
  */
 import { join } from 'node:path';
 import { errorOf, HANDOFF_SOCKET, type OwnedFd } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * Rights to one allocation, with real processes: a right goes with a Release, or with the process of its session; not with
- * its socket alone.
+ * Rights to one allocation, with real processes: a right goes with a Release, or with the process of its
+ * session; not with its socket alone.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import t from 'tap';

@@ -1,5 +1,6 @@
 /**
- * docs/kinds.md against the code: every kind and every word has its place, and the example for Vulkan compiles.
+ * docs/kinds.md against the code: every kind and every word has its place, and the example for Vulkan
+ * compiles.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

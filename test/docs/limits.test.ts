@@ -1,5 +1,6 @@
 /**
- * docs/limits.md: its table has every limit of the policy with its default, under the name that the policy has for it.
+ * docs/limits.md: its table has every limit of the policy with its default, under the name that the policy
+ * has for it.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * docs/metrics.md: its table has every metric of a daemon that was used, with its type and labels, and no other.
+ * docs/metrics.md: its table has every metric of a daemon that was used, with its type and labels, and no
+ * other.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * docs/policy.md is what the program reads: its tables are the schema's keys, what they allow and their defaults; its
- * example is a policy without faults that uses every key.
+ * docs/policy.md is what the program reads: its tables are the schema's keys, what they allow and their
+ * defaults; its example is a policy without faults that uses every key.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,10 @@ import { root } from '../support/daemon.js';
 /** The page, without the padding of its tables. */
 const page = readFileSync(join(root, 'docs/policy.md'), 'utf8').replace(/ +\|/g, ' |');
 
-/** The rows of the table with this last heading: the key, what it allows, and the cells between that and the last. */
+/**
+ * The rows of the table with this last heading: the key, what it allows, and the cells between that and the
+ * last.
+ */
 function rowsUnder(heading: string): { key: string; allowed: string; rest: string[] }[] {
   const [, table = ''] =
     new RegExp(`^\\| key \\|.*\\| ${heading} \\|\\n\\|.*\\n((?:\\|.*\\n)+)`, 'm').exec(page) ?? [];

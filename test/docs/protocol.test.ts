@@ -1,6 +1,7 @@
 /**
- * docs/protocol.md is enough to write a client: one that was written from it, and shares no code with ours, gets
- * memory from a real daemon. The page's error table is the catalogue, and its numbers are the contract's.
+ * docs/protocol.md is enough to write a client: one that was written from it, and shares no code with ours,
+ * gets memory from a real daemon. The page's error table is the catalogue, and its numbers are the
+ * contract's.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

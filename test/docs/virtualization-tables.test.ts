@@ -1,6 +1,6 @@
 /**
- * The tables of docs/virtualization.md against the code: every field of a backend's object, every handle type with its number,
- * every hint as it is typed, and QEMU's options letter by letter.
+ * The tables of docs/virtualization.md against the code: every field of a backend's object, every handle type
+ * with its number, every hint as it is typed, and QEMU's options letter by letter.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

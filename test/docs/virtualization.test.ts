@@ -1,6 +1,7 @@
 /**
- * docs/virtualization.md shows command lines that work: each is run as it is. Those that need a virtual machine or a worker
- * are run by the tests of those; all others here, one section after the other, each beginning with nothing.
+ * docs/virtualization.md shows command lines that work: each is run as it is. Those that need a virtual
+ * machine or a worker are run by the tests of those; all others here, one section after the other, each
+ * beginning with nothing.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Drivers that want exportable memory dedicated to a buffer or an image, or would rather have it so: what is made, what
- * the grant says of it, and that an importer with a device of its own who repeats it reads the bytes.
+ * Drivers that want exportable memory dedicated to a buffer or an image, or would rather have it so: what is
+ * made, what the grant says of it, and that an importer with a device of its own who repeats it reads the
+ * bytes.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Dma-bufs on a fake driver that has them: as DMA_BUF, as MAPPABLE where memfds cannot be imported, and where the kernel
- * does not let them be mapped.
+ * Dma-bufs on a fake driver that has them: as DMA_BUF, as MAPPABLE where memfds cannot be imported, and where
+ * the kernel does not let them be mapped.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

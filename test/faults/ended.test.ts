@@ -1,6 +1,6 @@
 /**
- * Memory that ends with the device that held it: who names it is told so and nobody else, what was granted of it drains,
- * and its name can be had again.
+ * Memory that ends with the device that held it: who names it is told so and nobody else, what was granted of
+ * it drains, and its name can be had again.
  */
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Every Vulkan call that a request makes, failing with every result that the specification lists for it: the request is
- * refused with the catalogue's code, nothing is left of it, and the same request is served right after.
+ * Every Vulkan call that a request makes, failing with every result that the specification lists for it: the
+ * request is refused with the catalogue's code, nothing is left of it, and the same request is served right
+ * after.
  */
 import { createMemfd, type Draft, errorOf, type OwnedFd } from '@vkmemd/proto';
 import t from 'tap';

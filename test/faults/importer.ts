@@ -1,7 +1,8 @@
 /**
- * A peer on the same device, with a device of its own: imports the opaque fd that it was started with as fd 3 as its one
- * argument says, in JSON: size, memoryTypeIndex, and of what it is dedicated to bufferUsage or image. Prints whether the
- * import was dedicated, and the sha256 of the bytes; of an image none, since an image's memory is its user's alone.
+ * A peer on the same device, with a device of its own: imports the opaque fd that it was started with as fd 3
+ * as its one argument says, in JSON: size, memoryTypeIndex, and of what it is dedicated to bufferUsage or
+ * image. Prints whether the import was dedicated, and the sha256 of the bytes; of an image none, since an
+ * image's memory is its user's alone.
  */
 import { createHash } from 'node:crypto';
 import { HandleType } from 'vkmemd/dist/vulkan/flags.js';

@@ -1,6 +1,6 @@
 /**
- * A device that is lost: whoever meets it is told, the daemon opens it anew and serves again, and what a memfd holds
- * survives. What ends is in ended.test.ts, what goes wrong on the way in recovery.test.ts.
+ * A device that is lost: whoever meets it is told, the daemon opens it anew and serves again, and what a
+ * memfd holds survives. What ends is in ended.test.ts, what goes wrong on the way in recovery.test.ts.
  */
 import t from 'tap';
 import {

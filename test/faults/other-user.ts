@@ -1,6 +1,6 @@
 /**
- * What another user is told of an allocation: other-user.js RUNTIME_DIR ID NAME prints a code for each way to ask, as
- * JSON. The name is root's.
+ * What another user is told of an allocation: other-user.js RUNTIME_DIR ID NAME prints a code for each way to
+ * ask, as JSON. The name is root's.
  */
 import { ControlWire } from '../support/control-wire.js';
 import { HandoffWire } from '../support/handoff-wire.js';

@@ -1,6 +1,6 @@
 /**
- * What is published, and who waits for a right, when the device is lost; a device without memfds; a write of the device
- * that is under way.
+ * What is published, and who waits for a right, when the device is lost; a device without memfds; a write of
+ * the device that is under way.
  */
 import { readFileSync } from 'node:fs';
 import { addSeals, SEALS } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * What can go wrong while a lost device is replaced: the device is lost again, cannot be opened, or does not take one of
- * the survivors; requests of many come meanwhile; the daemon is stopped.
+ * What can go wrong while a lost device is replaced: the device is lost again, cannot be opened, or does not
+ * take one of the survivors; requests of many come meanwhile; the daemon is stopped.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * A driver that takes its time over one session's requests: nobody else waits for it. What is compared is who is
- * answered first, not how long it takes.
+ * A driver that takes its time over one session's requests: nobody else waits for it. What is compared is who
+ * is answered first, not how long it takes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

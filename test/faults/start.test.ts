@@ -1,6 +1,6 @@
 /**
- * A start on a driver that fails: a device that cannot be opened, or is lost while it is probed, ends the daemon with one
- * line; a probe that fails otherwise is an answer.
+ * A start on a driver that fails: a device that cannot be opened, or is lost while it is probed, ends the
+ * daemon with one line; a probe that fails otherwise is an answer.
  */
 import { spawn } from 'node:child_process';
 import t, { type Test } from 'tap';

@@ -1,6 +1,7 @@
 /**
- * A real daemon on a fake driver of its own (test/layer), for tests that let something go wrong: what is asked of it
- * and answered, and that in the end nothing is left of it, in the daemon, in the kernel and in the driver.
+ * A real daemon on a fake driver of its own (test/layer), for tests that let something go wrong: what is
+ * asked of it and answered, and that in the end nothing is left of it, in the daemon, in the kernel and in
+ * the driver.
  */
 import { readdirSync } from 'node:fs';
 import { type Decoded, type Draft, type KindName, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -126,7 +127,10 @@ export function mapped({ grants, fds }: Granted): ReturnType<typeof mapFd> {
   return mapFd(fd, { offset: grant.mapOffsetBytes, length: Number(grant.mapSizeBytes), access: 'rw' });
 }
 
-/** Closes what was granted, and frees the allocation; the session's grants of it go too. Its bytes must be free then. */
+/**
+ * Closes what was granted, and frees the allocation; the session's grants of it go too. Its bytes must be
+ * free then.
+ */
 export async function release({ wire, id, fds }: Pick<Granted, 'wire' | 'id' | 'fds'>): Promise<void> {
   for (const fd of fds) fd.close();
   // The pages of an unmapped buffer go back in the next turn of the event loop.
@@ -156,7 +160,10 @@ export async function loseDevice(host: FakeHost, ...lines: readonly string[]): P
   wire.close();
 }
 
-/** Resolves when the daemon has its device again: every allocation was looked at, and new memory can be filled. */
+/**
+ * Resolves when the daemon has its device again: every allocation was looked at, and new memory can be
+ * filled.
+ */
 export async function stillServes(host: FakeHost): Promise<void> {
   const name = 'serves-again';
   const tried = () => host.control.call('Allocate', { sizeBytes: PAGE, kinds: wireKinds('OPAQUE_FD'), name });

@@ -1,7 +1,7 @@
 /**
- * The fuzzer of the addon's receive path (receive.cc): the kept corpus, then VKMEMD_FUZZ_SECONDS (60) of new inputs made
- * from it. What it finds stays in a temporary folder; an input that fails is in the failure's text, to be kept by hand
- * (CONTRIBUTING.md says how).
+ * The fuzzer of the addon's receive path (receive.cc): the kept corpus, then VKMEMD_FUZZ_SECONDS (60) of new
+ * inputs made from it. What it finds stays in a temporary folder; an input that fails is in the failure's
+ * text, to be kept by hand (CONTRIBUTING.md says how).
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';

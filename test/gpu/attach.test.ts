@@ -1,5 +1,6 @@
 /**
- * How long it takes until CUDA can use memory of a size: allocating it, granting it, importing and mapping it.
+ * How long it takes until CUDA can use memory of a size: allocating it, granting it, importing and mapping
+ * it.
  */
 import { CudaPeer, FIRST_FD } from './cuda-peer.js';
 import { fdOf, grantOf, type Held, Session } from './session.js';

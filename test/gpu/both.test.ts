@@ -1,6 +1,7 @@
 /**
- * One allocation of both kinds on an NVIDIA GPU: CUDA, a mapping and the daemon's device see each other's writes with
- * nothing copied between them; what a CPU wrote after CUDA had used the memory, after a sync (docs/kinds.md says why).
+ * One allocation of both kinds on an NVIDIA GPU: CUDA, a mapping and the daemon's device see each other's
+ * writes with nothing copied between them; what a CPU wrote after CUDA had used the memory, after a sync
+ * (docs/kinds.md says why).
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import { CudaPeer } from './cuda-peer.js';

@@ -1,6 +1,6 @@
 /**
- * Drives cuda_peer.py: a process that uses CUDA, has no GPU memory but what it imports, and knows nothing of the
- * daemon. It inherits the fds of its grants as fd 3 and up, and lets everything go when its input ends.
+ * Drives cuda_peer.py: a process that uses CUDA, has no GPU memory but what it imports, and knows nothing of
+ * the daemon. It inherits the fds of its grants as fd 3 and up, and lets everything go when its input ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';

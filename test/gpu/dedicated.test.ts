@@ -1,6 +1,6 @@
 /**
- * Memory for a buffer and for an image on an NVIDIA GPU: what the driver asks of it, what a grant says that an
- * importer must repeat, and that CUDA, repeating it, gets the memory as that resource.
+ * Memory for a buffer and for an image on an NVIDIA GPU: what the driver asks of it, what a grant says that
+ * an importer must repeat, and that CUDA, repeating it, gets the memory as that resource.
  */
 import type { Decoded } from '@vkmemd/proto';
 import type { Test } from 'tap';

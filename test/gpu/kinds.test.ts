@@ -1,6 +1,6 @@
 /**
- * What the daemon finds out about an NVIDIA GPU, and that a request gets what the report says: the kind, or a refusal
- * with the reason.
+ * What the daemon finds out about an NVIDIA GPU, and that a request gets what the report says: the kind, or a
+ * refusal with the reason.
  */
 import type { Decoded, VkmemError } from '@vkmemd/proto';
 import type { Test } from 'tap';

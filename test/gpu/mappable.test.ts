@@ -1,5 +1,6 @@
 /**
- * MAPPABLE memory on an NVIDIA GPU: the device writes what a mapping sees, and reads what was written through one.
+ * MAPPABLE memory on an NVIDIA GPU: the device writes what a mapping sees, and reads what was written through
+ * one.
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import type { Mapping } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * A large OPAQUE_FD on an NVIDIA GPU, given to another process: what CUDA writes there the device reads, and while
- * CUDA holds it after its end, the daemon's draining bytes are those that nvidia-smi still shows.
+ * A large OPAQUE_FD on an NVIDIA GPU, given to another process: what CUDA writes there the device reads, and
+ * while CUDA holds it after its end, the daemon's draining bytes are those that nvidia-smi still shows.
  */
 import type { Test } from 'tap';
 import { assertCounts } from '../support/daemon.js';

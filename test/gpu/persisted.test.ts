@@ -1,6 +1,6 @@
 /**
- * The daemon killed under its supervisor while it has most of a GPU's memory out: nobody else holds it, and after the restart
- * it is granted again, with every byte that CUDA wrote.
+ * The daemon killed under its supervisor while it has most of a GPU's memory out: nobody else holds it, and
+ * after the restart it is granted again, with every byte that CUDA wrote.
  */
 
 import { controlled } from '../store/support.js';

@@ -1,6 +1,6 @@
 /**
- * Memory of both kinds on an NVIDIA GPU that is published: what each handle of before and after can still do, as
- * docs/sharing.md says it.
+ * Memory of both kinds on an NVIDIA GPU that is published: what each handle of before and after can still do,
+ * as docs/sharing.md says it.
  */
 import { connect } from '@vkmemd/client';
 import { mapFd } from '@vkmemd/proto';

@@ -1,5 +1,6 @@
 /**
- * A session on the raw wires, as the tests on a GPU use it: allocations with their fds, device fills and copies.
+ * A session on the raw wires, as the tests on a GPU use it: allocations with their fds, device fills and
+ * copies.
  */
 import { type Decoded, type Draft, type Mapping, mapFd, type OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -8,7 +9,9 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 type Kind = Decoded<'Grant'>['kind'];
 
-/** Memory that the session holds: what was said of it, and one fd for each grant, in the order of the kinds. */
+/**
+ * Memory that the session holds: what was said of it, and one fd for each grant, in the order of the kinds.
+ */
 export interface Held {
   readonly allocation: Decoded<'Allocation'>;
   readonly grants: readonly Decoded<'Grant'>[];

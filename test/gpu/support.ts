@@ -1,8 +1,9 @@
 /**
- * What the tests on an NVIDIA GPU share: whether there is one, daemons on it, sessions, and what nvidia-smi says.
+ * What the tests on an NVIDIA GPU share: whether there is one, daemons on it, sessions, and what nvidia-smi
+ * says.
  *
- * Figures are printed as `figure: NAME VALUE UNIT`, for docs/verified.md; none is asserted. On a GPU that others use
- * too, VKMEMD_TEST_GPU_MIB limits what a test takes of it, and what nvidia-smi says means nothing.
+ * Figures are printed as `figure: NAME VALUE UNIT`, for docs/verified.md; none is asserted. On a GPU that
+ * others use too, VKMEMD_TEST_GPU_MIB limits what a test takes of it, and what nvidia-smi says means nothing.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -78,8 +79,8 @@ export async function availableBytes(control: ControlWire): Promise<number> {
 }
 
 /**
- * As many bytes as wanted; where they would take more than a share of 0.8 of what is available, the largest power of
- * two that does not, and a word about it.
+ * As many bytes as wanted; where they would take more than a share of 0.8 of what is available, the largest
+ * power of two that does not, and a word about it.
  */
 export function fitting(t: Test, wanted: number, available: number): number {
   const share = available * 0.8;

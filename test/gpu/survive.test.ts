@@ -1,6 +1,6 @@
 /**
- * The daemon killed while a CUDA process works on memory of its: the importer notices nothing, the bytes stay as long
- * as it holds them and are free afterwards, and the next daemon serves in the same folder.
+ * The daemon killed while a CUDA process works on memory of its: the importer notices nothing, the bytes stay
+ * as long as it holds them and are free afterwards, and the next daemon serves in the same folder.
  */
 import { temporaryFolder } from '../support/daemon.js';
 import { CudaPeer } from './cuda-peer.js';

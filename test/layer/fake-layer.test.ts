@@ -1,7 +1,7 @@
 /**
- * The fake layer does what its scripts say, seen by a program of its own (program/program.h) and by a daemon: what a
- * device says it is, its limits and budgets. The kinds that it adds are in kinds.test.ts, what goes wrong by script in
- * faults.test.ts.
+ * The fake layer does what its scripts say, seen by a program of its own (program/program.h) and by a daemon:
+ * what a device says it is, its limits and budgets. The kinds that it adds are in kinds.test.ts, what goes
+ * wrong by script in faults.test.ts.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * What the fake layer adds to a driver: RDMA addresses and dma-bufs, seen by a program of its own (program/program.h).
+ * What the fake layer adds to a driver: RDMA addresses and dma-bufs, seen by a program of its own
+ * (program/program.h).
  */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';

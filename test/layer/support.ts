@@ -1,6 +1,6 @@
 /**
- * The layer's test program (program/program.h) as a child process: one command in, one answer out; and on a fake of
- * its own, for as long as a test needs it.
+ * The layer's test program (program/program.h) as a child process: one command in, one answer out; and on a
+ * fake of its own, for as long as a test needs it.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

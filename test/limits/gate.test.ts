@@ -1,6 +1,6 @@
 /**
- * The gate of a connection: which messages enter, what of them may begin, what waits, in which order, and when the
- * connection is read; for a client whose reading the test decides.
+ * The gate of a connection: which messages enter, what of them may begin, what waits, in which order, and
+ * when the connection is read; for a client whose reading the test decides.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Decoded, type Draft, decode, encode, NOTHING_HELD, VkmemError } from '@vkmemd/proto';

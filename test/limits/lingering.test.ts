@@ -1,5 +1,6 @@
 /**
- * Lingering sockets: whatever comes, each is looked at soon, and closed once its peer has read. Time is the test's.
+ * Lingering sockets: whatever comes, each is looked at soon, and closed once its peer has read. Time is the
+ * test's.
  */
 import { mock } from 'node:test';
 import { disposable, seqpacketPair } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * The limit per tick: how many requests of one user begin in one turn of the event loop, and that none that waits is
- * lost; and a daemon that is asked more than it can do at once.
+ * The limit per tick: how many requests of one user begin in one turn of the event loop, and that none that
+ * waits is lost; and a daemon that is asked more than it can do at once.
  */
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';

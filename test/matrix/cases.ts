@@ -1,9 +1,9 @@
 /**
  * A case: something that a client asks of a daemon, which is granted and then used, or refused with a code.
  *
- * `ask` is the request; a VkmemError of it is an outcome. What is granted is then used, and nothing of that may fail.
- * Everything that a case makes ends with it. The cases are the same for every driver, but for those that go through
- * what the device lists (its memory types, its sizes).
+ * `ask` is the request; a VkmemError of it is an outcome. What is granted is then used, and nothing of that
+ * may fail. Everything that a case makes ends with it. The cases are the same for every driver, but for those
+ * that go through what the device lists (its memory types, its sizes).
  */
 import type { AllocateOptions, Memory } from '@vkmemd/client';
 import type { ErrorCode, KindName, OwnedFd } from '@vkmemd/proto';

@@ -1,9 +1,10 @@
 /**
  * The drivers that the matrix runs on, and why one of them is not here.
  *
- * lavapipe comes with Mesa; SwiftShader and Khronos's mock driver are files of Debian's chromium-common, which has no
- * loader's description of the mock driver: one is written for the test. The real GPU is whatever device of another
- * type than CPU the loader finds with the drivers in its usual folders, or with $VKMEMD_TEST_DRIVER.
+ * lavapipe comes with Mesa; SwiftShader and Khronos's mock driver are files of Debian's chromium-common,
+ * which has no loader's description of the mock driver: one is written for the test. The real GPU is whatever
+ * device of another type than CPU the loader finds with the drivers in its usual folders, or with
+ * $VKMEMD_TEST_DRIVER.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,10 +1,10 @@
 /**
  * What each case must end as.
  *
- * Two things are asked of an outcome. It agrees with ListDevices: where a kind that the case needs is UNSUPPORTED, the
- * refusal is KIND_UNSUPPORTED (or KINDS_EXCLUSIVE) with the very reason that is listed; where all are offered, it is one
- * of those that the case may end as, and of a plain case that is `pass` alone. And on the drivers that are the same on
- * every machine it is what table.ts says.
+ * Two things are asked of an outcome. It agrees with ListDevices: where a kind that the case needs is
+ * UNSUPPORTED, the refusal is KIND_UNSUPPORTED (or KINDS_EXCLUSIVE) with the very reason that is listed;
+ * where all are offered, it is one of those that the case may end as, and of a plain case that is `pass`
+ * alone. And on the drivers that are the same on every machine it is what table.ts says.
  */
 import type { KindName } from '@vkmemd/proto';
 import type { Answer, Case, Refusal } from './cases.js';

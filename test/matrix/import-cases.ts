@@ -1,6 +1,6 @@
 /**
- * Memory of the client's own, made an allocation: a memfd, what the daemon granted, handed back to it, and files that
- * are not what the request says of them.
+ * Memory of the client's own, made an allocation: a memfd, what the daemon granted, handed back to it, and
+ * files that are not what the request says of them.
  */
 import { equal } from 'node:assert/strict';
 import { openSync } from 'node:fs';

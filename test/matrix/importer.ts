@@ -1,8 +1,10 @@
 /**
- * Another process on the same device: imports the fd that it was started with as fd 3 and tells what is in it.
+ * Another process on the same device: imports the fd that it was started with as fd 3 and tells what is in
+ * it.
  *
- * One argument, JSON: what an importer must repeat (Wanted). Prints one line of JSON: the sha256 of the bytes, null
- * where no transfer reaches them (memory dedicated to an image), and the UUIDs of the device and driver that it used.
+ * One argument, JSON: what an importer must repeat (Wanted). Prints one line of JSON: the sha256 of the
+ * bytes, null where no transfer reaches them (memory dedicated to an image), and the UUIDs of the device and
+ * driver that it used.
  */
 import { createHash } from 'node:crypto';
 import { uuidText } from '@vkmemd/proto';

@@ -1,8 +1,9 @@
 /**
  * The matrix: the same cases on every driver that is here, each driver with a daemon of its own.
  *
- * Each case is one assertion, named by how it ended: `driver / case: pass`, or `driver / case: refused with CODE:
- * reason`. After each the daemon must be there and hold nothing. A driver that is not here is one skip that says why.
+ * Each case is one assertion, named by how it ended: `driver / case: pass`, or `driver / case: refused with
+ * CODE: reason`. After each the daemon must be there and hold nothing. A driver that is not here is one skip
+ * that says why.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t, { type Test } from 'tap';

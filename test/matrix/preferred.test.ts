@@ -1,7 +1,7 @@
 /**
- * A driver that prefers dedicated memory (a fake, between the loader and lavapipe): its preference is followed where
- * that costs nothing. An image of a compressed format cannot be cleared, so memory that is dedicated to it cannot be
- * zeroed; other memory can.
+ * A driver that prefers dedicated memory (a fake, between the loader and lavapipe): its preference is
+ * followed where that costs nothing. An image of a compressed format cannot be cleared, so memory that is
+ * dedicated to it cannot be zeroed; other memory can.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * What the daemon says of a device in its reports: rungs, the budget and doctor, held to the contract and to the drivers
- * as they are known.
+ * What the daemon says of a device in its reports: rungs, the budget and doctor, held to the contract and to
+ * the drivers as they are known.
  */
 import { KIND_NAMES, type KindName } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -12,7 +12,9 @@ import { BUDGET_SOURCES, RUNGS } from './table.js';
 const COLUMNS = 100;
 const RUNG = 'RUNG_';
 
-/** One assertion for each kind: the rung is what the driver is known for, and comes with all that it needs. */
+/**
+ * One assertion for each kind: the rung is what the driver is known for, and comes with all that it needs.
+ */
 export function checkRungs(t: Test, seat: Seat): void {
   for (const kind of KIND_NAMES) {
     const { rung, via, reason, missing } = seat.report(kind);
@@ -63,7 +65,9 @@ const KEYS = [
   ...['heaps', 'memoryTypes', 'kinds', 'budgetSource'],
 ];
 
-/** doctor --json has the keys that scripts rely on and says what ListDevices says; its table fits a terminal. */
+/**
+ * doctor --json has the keys that scripts rely on and says what ListDevices says; its table fits a terminal.
+ */
 export async function checkDoctor(t: Test, seat: Seat): Promise<void> {
   const { driver, runtimeDir } = seat;
   const mapped = seat.report('MAPPABLE').rung === 'RUNG_VERIFIED';

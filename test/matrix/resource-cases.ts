@@ -1,6 +1,6 @@
 /**
- * Buffers and images: memory for what will be bound to it. Whether a device has such an image, and can export it, is
- * the driver's to say. Numbers are Vulkan's own.
+ * Buffers and images: memory for what will be bound to it. Whether a device has such an image, and can export
+ * it, is the driver's to say. Numbers are Vulkan's own.
  */
 import { equal, ok } from 'node:assert/strict';
 import type { ImageOptions, Memory } from '@vkmemd/client';

@@ -1,8 +1,8 @@
 /**
  * A seat: a daemon on one driver, one client of it, and what ListDevices says of its device.
  *
- * Whatever a case did, settled() holds it to leaving nothing: every count is back to that of one idle session, and
- * every heap's account to zero.
+ * Whatever a case did, settled() holds it to leaving nothing: every count is back to that of one idle
+ * session, and every heap's account to zero.
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
@@ -60,7 +60,10 @@ export class Seat {
     return this.report(kind).rung !== 'RUNG_UNSUPPORTED';
   }
 
-  /** Waits until the daemon holds this session and nothing more. @throws AssertionError where it does not come to that. */
+  /**
+   * Waits until the daemon holds this session and nothing more.
+   * @throws AssertionError where it does not come to that.
+   */
   async settled(): Promise<void> {
     const wanted = { counts: { ...NOTHING, sessions: 1 }, charged: [] as unknown[] };
     const look = async () => {

@@ -1,9 +1,9 @@
 /**
  * What every case ends as on the drivers that are the same on every machine, and what these are known for.
  *
- * A code is a refusal. `*`: seen with Mesa 22.3; another version may do otherwise, and is held to what ListDevices
- * shows of it. Cases of a buffer or an image as DMA_BUF or RDMA_ADDRESS, and of a memory type by its index, are not
- * here: what ListDevices shows leaves them one way to end.
+ * A code is a refusal. `*`: seen with Mesa 22.3; another version may do otherwise, and is held to what
+ * ListDevices shows of it. Cases of a buffer or an image as DMA_BUF or RDMA_ADDRESS, and of a memory type by
+ * its index, are not here: what ListDevices shows leaves them one way to end.
  */
 import { isErrorCode, type KindName } from '@vkmemd/proto';
 import type { Answer } from './cases.js';

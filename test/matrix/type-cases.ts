@@ -1,8 +1,9 @@
 /**
  * Memory types: by property flags, and each by its index.
  *
- * What a request may be answered with follows from the types that ListDevices shows. Only where a driver may allow less
- * than its types promise (what a memfd can be imported as, what an exporter can make) is a refusal as good as a pass.
+ * What a request may be answered with follows from the types that ListDevices shows. Only where a driver may
+ * allow less than its types promise (what a memfd can be imported as, what an exporter can make) is a refusal
+ * as good as a pass.
  */
 import { equal } from 'node:assert/strict';
 import { type Memory, type PropertyOptions, VkmemError } from '@vkmemd/client';
@@ -71,7 +72,10 @@ function flagCases({ device }: Seat): Case[] {
   );
 }
 
-/** The driver may have types that no transfer buffer can be bound to: they are had by their index, and not transferred. */
+/**
+ * The driver may have types that no transfer buffer can be bound to: they are had by their index, and not
+ * transferred.
+ */
 function isUntransferable(failure: unknown, index: number): boolean {
   const reason = failure instanceof VkmemError && failure.code === 'KIND_UNSUPPORTED' ? failure.reason : '';
   return reason.includes(`transfer buffers cannot use memory of type ${index}`);

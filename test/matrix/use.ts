@@ -1,6 +1,7 @@
 /**
- * Using what was granted as its receiver would: bytes through a mapping and through the device, an import in another
- * process, an address; and claiming it again, twice at once. Nothing here may fail once the memory was granted.
+ * Using what was granted as its receiver would: bytes through a mapping and through the device, an import in
+ * another process, an address; and claiming it again, twice at once. Nothing here may fail once the memory
+ * was granted.
  */
 import { deepStrictEqual, equal, notEqual, ok, throws } from 'node:assert/strict';
 import { createHash, randomFillSync } from 'node:crypto';
@@ -95,8 +96,9 @@ export function patterned(length: number, pattern: number): Buffer {
 }
 
 /**
- * Another process sees what the device wrote. Not where the memory is a memfd too: the daemon does not claim more than
- * that it is exported, since NVIDIA's driver refuses such an fd to Vulkan and breaks the device that tried.
+ * Another process sees what the device wrote. Not where the memory is a memfd too: the daemon does not claim
+ * more than that it is exported, since NVIDIA's driver refuses such an fd to Vulkan and breaks the device
+ * that tried.
  */
 async function useImported(
   kind: 'OPAQUE_FD' | 'DMA_BUF',

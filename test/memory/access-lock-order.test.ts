@@ -1,6 +1,6 @@
 /**
- * Everything that can happen to the rights to one allocation: never two writers, never a reader beside one that is alone,
- * nobody out of order, nobody forgotten.
+ * Everything that can happen to the rights to one allocation: never two writers, never a reader beside one
+ * that is alone, nobody out of order, nobody forgotten.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';

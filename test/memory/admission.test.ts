@@ -1,6 +1,6 @@
 /**
- * Admission, on a scripted driver: however questions, answers and allocations interleave, no more is admitted than
- * the driver allowed when it looked, and no byte that was in use then is taken for free.
+ * Admission, on a scripted driver: however questions, answers and allocations interleave, no more is admitted
+ * than the driver allowed when it looked, and no byte that was in use then is taken for free.
  */
 import t from 'tap';
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
@@ -28,7 +28,9 @@ class WitnessedLedger extends Ledger {
   }
 }
 
-/** A driver with memory of its own and of others, whose answers are taken and given at moments of our choice. */
+/**
+ * A driver with memory of its own and of others, whose answers are taken and given at moments of our choice.
+ */
 class Scenario {
   readonly ledger = new WitnessedLedger(1);
   readonly budget: Budget;

@@ -1,6 +1,6 @@
 /**
- * The budget, on a scripted driver: what VK_EXT_memory_budget may say, what it must not and does, and what then can
- * be had.
+ * The budget, on a scripted driver: what VK_EXT_memory_budget may say, what it must not and does, and what
+ * then can be had.
  */
 import t from 'tap';
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';

@@ -1,5 +1,6 @@
 /**
- * Wrong tickets on a clock of the test's: how many are looked up, who is told what, and what an operator hears of it.
+ * Wrong tickets on a clock of the test's: how many are looked up, who is told what, and what an operator
+ * hears of it.
  */
 import type { VkmemError } from '@vkmemd/proto';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * Lists of allocations: whole and in their order, however many there are, and made in parts, between which others are
- * served.
+ * Lists of allocations: whole and in their order, however many there are, and made in parts, between which
+ * others are served.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';

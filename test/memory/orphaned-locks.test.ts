@@ -1,6 +1,6 @@
 /**
- * Rights of sessions that have ended, where the kernel gave no pidfd: on memory that says who holds it, and on memory
- * that does not; and how many of them a user may have.
+ * Rights of sessions that have ended, where the kernel gave no pidfd: on memory that says who holds it, and
+ * on memory that does not; and how many of them a user may have.
  */
 import { type AccessName, type KindName, NOTHING_HELD, type SharingName, VkmemError } from '@vkmemd/proto';
 import t from 'tap';

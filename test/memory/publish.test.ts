@@ -1,6 +1,6 @@
 /**
- * What is granted of memory that is published, on a memfd of the test's own: other kinds, other people's seals, a writer
- * that keeps the kernel from sealing.
+ * What is granted of memory that is published, on a memfd of the test's own: other kinds, other people's
+ * seals, a writer that keeps the kernel from sealing.
  */
 import { addSeals, createMemfd, KIND_NAMES, type OwnedFd, SEALS } from '@vkmemd/proto';
 import t from 'tap';

@@ -1,6 +1,7 @@
 /**
- * Quotas under any sequence of requests, ends, sessions and changes, against a model of the rules: nobody gets beyond
- * its limit, nobody eats what is kept for another, requests that could be served are, and in the end all is zero.
+ * Quotas under any sequence of requests, ends, sessions and changes, against a model of the rules: nobody
+ * gets beyond its limit, nobody eats what is kept for another, requests that could be served are, and in the
+ * end all is zero.
  */
 import t from 'tap';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';

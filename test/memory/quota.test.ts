@@ -1,6 +1,6 @@
 /**
- * Quotas without a device: what the policy gives comes to numbers, limits hold, and nothing is left of a user who is
- * gone.
+ * Quotas without a device: what the policy gives comes to numbers, limits hold, and nothing is left of a user
+ * who is gone.
  */
 import t from 'tap';
 import { type Balance, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';

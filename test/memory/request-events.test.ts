@@ -1,5 +1,6 @@
 /**
- * What is told of answered requests: nothing is done where nobody listens, and whoever listens is told once of each.
+ * What is told of answered requests: nothing is done where nobody listens, and whoever listens is told once
+ * of each.
  */
 import t from 'tap';
 import { eventChannel, onEvent } from 'vkmemd/dist/memory/event-channel.js';

@@ -1,6 +1,6 @@
 /**
- * Tickets on a clock of the test's: uses and expiry in any order agree with a model, what is kept says nothing of a
- * secret, and quotas get back what they gave.
+ * Tickets on a clock of the test's: uses and expiry in any order agree with a model, what is kept says
+ * nothing of a secret, and quotas get back what they gave.
  */
 import { inspect } from 'node:util';
 import { disposable, VkmemError } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * Watching allocations without a daemon: what waits for whom and how much that may be, what exists and changes before it
- * is told, and that nobody listens when nobody watches.
+ * Watching allocations without a daemon: what waits for whom and how much that may be, what exists and
+ * changes before it is told, and that nobody listens when nobody watches.
  */
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';

@@ -1,6 +1,6 @@
 /**
- * Watching the budget, on a scripted question: who is told what and when, that questions never overlap, and that
- * nothing is left when the last watcher has gone.
+ * Watching the budget, on a scripted question: who is told what and when, that questions never overlap, and
+ * that nothing is left when the last watcher has gone.
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';

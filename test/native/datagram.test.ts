@@ -1,6 +1,6 @@
 /**
- * Datagrams with fds between processes that are not connected: who sent them, what comes with them, and what happens
- * where there is no room.
+ * Datagrams with fds between processes that are not connected: who sent them, what comes with them, and what
+ * happens where there is no room.
  */
 import { closeSync, fstatSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * A program that accesses a file as though it were a dma-buf. Usage: dma-buf-program.js ACCESS STEP..., each step a
- * method of CpuAccess. It prints what came of each, the beginning first: 'ok', or the code and the errno.
+ * A program that accesses a file as though it were a dma-buf. Usage: dma-buf-program.js ACCESS STEP..., each
+ * step a method of CpuAccess. It prints what came of each, the beginning first: 'ok', or the code and the
+ * errno.
  */
 import { CpuAccess, createMemfd, VkmemError } from '@vkmemd/proto';
 

@@ -1,6 +1,7 @@
 /**
- * CPU access to dma-bufs, bracketed: what is asked of the kernel, in which order, and what its refusals become. No test
- * machine has a dma-buf, so the kernel's part is a fake; one test asks the real kernel, of a file that is none.
+ * CPU access to dma-bufs, bracketed: what is asked of the kernel, in which order, and what its refusals
+ * become. No test machine has a dma-buf, so the kernel's part is a fake; one test asks the real kernel, of a
+ * file that is none.
  */
 import { fileURLToPath } from 'node:url';
 import { CpuAccess, createMemfd } from '@vkmemd/proto';

@@ -11,7 +11,10 @@ import { plainEnvironment } from '../support/daemon.js';
 import { rawPeer } from './framing.js';
 import { openFds, sameFds, until } from './open-fds.js';
 
-/** A peer with plain system calls, for whom a reset is an error as for anybody: sends, says so, and tells what it hears. */
+/**
+ * A peer with plain system calls, for whom a reset is an error as for anybody: sends, says so, and tells what
+ * it hears.
+ */
 const PLAIN_PEER = `
 import json, socket, sys
 peer = socket.socket(fileno=3)

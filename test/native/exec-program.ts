@@ -1,6 +1,6 @@
 /**
- * Becomes another program, with one end of a socket pair as its session.
- * Usage: exec-program.js ENVIRONMENT FILE [ARG...], ENVIRONMENT a JSON array or null; what becomes of a failure is printed.
+ * Becomes another program, with one end of a socket pair as its session. Usage: exec-program.js ENVIRONMENT
+ * FILE [ARG...], ENVIRONMENT a JSON array or null; what becomes of a failure is printed.
  */
 import { readFileSync } from 'node:fs';
 import { becomeProgram, seqpacketPair, VkmemError } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * What was sent and not read: by the kernel's word, whatever the other side says or looks at, and beyond the end of the
- * connection.
+ * What was sent and not read: by the kernel's word, whatever the other side says or looks at, and beyond the
+ * end of the connection.
  */
 import { openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * Properties of the socket's framing: whatever is sent, in whatever rhythm, arrives whole, in order and with its fds;
- * whatever breaks a limit is the fault that it is; and no fd is left over, on either side.
+ * Properties of the socket's framing: whatever is sent, in whatever rhythm, arrives whole, in order and with
+ * its fds; whatever breaks a limit is the fault that it is; and no fd is left over, on either side.
  */
 import { deepStrictEqual, equal, ok, throws } from 'node:assert/strict';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';

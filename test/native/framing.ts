@@ -1,6 +1,6 @@
 /**
- * What the properties of the framing share: messages at random, with the files that go with them, and an end of a
- * conversation that compares all that comes with what was sent to it.
+ * What the properties of the framing share: messages at random, with the files that go with them, and an end
+ * of a conversation that compares all that comes with what was sent to it.
  */
 import { deepStrictEqual, equal, ok } from 'node:assert/strict';
 import { fstatSync, openSync } from 'node:fs';

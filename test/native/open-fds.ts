@@ -25,7 +25,10 @@ export function isCloexec(fd: number): boolean {
   return (Number.parseInt(flags?.[1] ?? '0', 8) & 0o2000000) !== 0;
 }
 
-/** To be called last: everything that was opened since `before` is closed again, give or take a turn of the loop. */
+/**
+ * To be called last: everything that was opened since `before` is closed again, give or take a turn of the
+ * loop.
+ */
 export async function sameFds(t: Test, before: Map<string, string>): Promise<void> {
   for (let i = 0; i < 100 && openFds().size !== before.size; i++) await sleep(10);
   const left = [...openFds()].filter(([fd, target]) => before.get(fd) !== target).map(([, target]) => target);

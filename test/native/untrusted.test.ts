@@ -1,6 +1,7 @@
 /**
- * What an untrusted peer sends: one message with fds at a time, no more fds than are allowed, and each of them, with its
- * copies, closed by the reaper. That nobody waits for one that blocks is shown on a daemon (test/daemon/hostile-fds).
+ * What an untrusted peer sends: one message with fds at a time, no more fds than are allowed, and each of
+ * them, with its copies, closed by the reaper. That nobody waits for one that blocks is shown on a daemon
+ * (test/daemon/hostile-fds).
  */
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

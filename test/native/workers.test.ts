@@ -1,5 +1,6 @@
 /**
- * Four worker threads at once, each with sockets, memfds and eventfds of its own; some are terminated in the middle.
+ * Four worker threads at once, each with sockets, memfds and eventfds of its own; some are terminated in the
+ * middle.
  */
 
 import { once } from 'node:events';

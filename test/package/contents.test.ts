@@ -1,6 +1,7 @@
 /**
- * What is in the Debian package: all that the programs need and nothing that only their development does; modes, owners
- * and dates that do not depend on who built it, nor any other byte. From where it is unpacked the programs run.
+ * What is in the Debian package: all that the programs need and nothing that only their development does;
+ * modes, owners and dates that do not depend on who built it, nor any other byte. From where it is unpacked
+ * the programs run.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';

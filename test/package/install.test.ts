@@ -1,6 +1,7 @@
 /**
- * The package, installed: on a machine that has nothing of it, dpkg gives sockets that systemd listens on, and the first
- * member of the group vkmem who connects has the service started. An upgrade loses no memory; after removal nothing runs.
+ * The package, installed: on a machine that has nothing of it, dpkg gives sockets that systemd listens on,
+ * and the first member of the group vkmem who connects has the service started. An upgrade loses no memory;
+ * after removal nothing runs.
  */
 import { equal } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

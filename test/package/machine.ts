@@ -1,9 +1,10 @@
 /**
- * A machine for one test, to install the package on: systemd as PID 1 in namespaces of its own, on a copy-on-write view of
- * this machine's root (boot.sh). Nothing that is done in it reaches this machine, and nothing is left of it.
+ * A machine for one test, to install the package on: systemd as PID 1 in namespaces of its own, on a
+ * copy-on-write view of this machine's root (boot.sh). Nothing that is done in it reaches this machine, and
+ * nothing is left of it.
  *
- * Limits. The kernel, its drivers and the network are this machine's. It has no device nodes but null, zero and the like,
- * so the daemon finds software drivers alone.
+ * Limits. The kernel, its drivers and the network are this machine's. It has no device nodes but null, zero
+ * and the like, so the daemon finds software drivers alone.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The manual pages: a page for each program and for the policy's files, which a reader's man(1) shows without a complaint,
- * and in which every option and command of the help stands, and every key of the policy.
+ * The manual pages: a page for each program and for the policy's files, which a reader's man(1) shows without
+ * a complaint, and in which every option and command of the help stands, and every key of the policy.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,9 @@ function helps(program: keyof typeof PROGRAMS): Map<string, string> {
   );
 }
 
-/** What the help lists under a heading: options and arguments as they are written, or commands by their names. */
+/**
+ * What the help lists under a heading: options and arguments as they are written, or commands by their names.
+ */
 function terms(text: string, heading: string): string[] {
   const [, list = ''] = new RegExp(`^${heading}:\\n((?: {2,}.*\\n)+)`, 'm').exec(text) ?? [];
   return [...list.matchAll(/^ {2}(\S.*?)(?: {2,}.*)?$/gm)].map(([, term = '']) => term);

@@ -1,6 +1,6 @@
 /**
- * The package is the same byte for byte, whenever and in whatever folder it is built, so that anybody can check that a
- * package is what this source says. Its dates are those of the commit, or of $SOURCE_DATE_EPOCH.
+ * The package is the same byte for byte, whenever and in whatever folder it is built, so that anybody can
+ * check that a package is what this source says. Its dates are those of the commit, or of $SOURCE_DATE_EPOCH.
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';

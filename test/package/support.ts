@@ -1,5 +1,6 @@
 /**
- * The Debian package as tests have it: built of this checkout, where that was not done yet, and taken apart again.
+ * The Debian package as tests have it: built of this checkout, where that was not done yet, and taken apart
+ * again.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

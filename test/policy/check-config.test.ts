@@ -1,6 +1,6 @@
 /**
- * vkmemd --check-config: what it says, how it ends, and that it touches neither device nor runtime folder. And a
- * daemon that was given a policy with a fault does not start.
+ * vkmemd --check-config: what it says, how it ends, and that it touches neither device nor runtime folder.
+ * And a daemon that was given a policy with a fault does not start.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

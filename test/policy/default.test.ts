@@ -1,6 +1,6 @@
 /**
- * Whom a daemon without a policy serves, by processes that really are somebody else: root, the daemon's own user,
- * members of its group, other users. And what a message says of somebody changes nothing.
+ * Whom a daemon without a policy serves, by processes that really are somebody else: root, the daemon's own
+ * user, members of its group, other users. And what a message says of somebody changes nothing.
  */
 import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';

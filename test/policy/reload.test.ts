@@ -1,6 +1,6 @@
 /**
- * A reload, by SIGHUP, by gRPC and by vkmemctl: all of it or nothing, and from then on new rights for sessions that
- * exist.
+ * A reload, by SIGHUP, by gRPC and by vkmemctl: all of it or nothing, and from then on new rights for
+ * sessions that exist.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

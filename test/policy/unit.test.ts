@@ -1,6 +1,7 @@
 /**
- * The systemd unit of a peer: what is read out of /proc/PID/cgroup, whatever stands there; what is believed of it; and
- * a rule for a unit against a real daemon and a real control group, where the machine lets one be made.
+ * The systemd unit of a peer: what is read out of /proc/PID/cgroup, whatever stands there; what is believed
+ * of it; and a rule for a unit against a real daemon and a real control group, where the machine lets one be
+ * made.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

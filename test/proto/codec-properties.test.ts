@@ -1,6 +1,7 @@
 /**
- * Properties of the codec: every message of the contract comes back as it went in, and whatever bytes come, they are a
- * message or a PROTOCOL_ERROR. Messages are made from the schemas (test/support/schema-messages.ts).
+ * Properties of the codec: every message of the contract comes back as it went in, and whatever bytes come,
+ * they are a message or a PROTOCOL_ERROR. Messages are made from the schemas
+ * (test/support/schema-messages.ts).
  */
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import { type Draft, decode, encode, type MessageName, packageDefinition, VkmemError } from '@vkmemd/proto';
@@ -43,8 +44,8 @@ function sparse(message: AnyMessage): AnyMessage {
 }
 
 /**
- * Decodes bytes of anybody's; undefined where they are no message. What is one must survive being encoded again,
- * and then be the same bytes every time.
+ * Decodes bytes of anybody's; undefined where they are no message. What is one must survive being encoded
+ * again, and then be the same bytes every time.
  */
 function examine(name: string, bytes: Uint8Array): AnyMessage | undefined {
   let message: AnyMessage;

@@ -1,6 +1,6 @@
 /**
- * The addons' own tests under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts); and that a fault would be
- * seen at all.
+ * The addons' own tests under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts); and that a
+ * fault would be seen at all.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

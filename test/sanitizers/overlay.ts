@@ -1,8 +1,8 @@
 /**
  * The workspace once more, with the addons that were built with sanitizers in the place of the usual ones.
  *
- * Compiled TypeScript is copied, since Node.js looks for a module beside the real file of who imports it; packages that
- * are not ours, and what tests have built besides, are linked. Nothing but the addons differs.
+ * Compiled TypeScript is copied, since Node.js looks for a module beside the real file of who imports it;
+ * packages that are not ours, and what tests have built besides, are linked. Nothing but the addons differs.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,10 +1,11 @@
 /**
  * Test files under AddressSanitizer and UndefinedBehaviorSanitizer.
  *
- * A file runs as it is, on a copy of the workspace that has the instrumented addons (overlay.ts). Whatever it starts
- * inherits the sanitizers, so a fault in a daemon is seen too: each report of any process fails the file that ran then.
- * Limits: Node.js and the drivers are not instrumented, so what they do to memory is not seen, except what goes through
- * malloc, free and the C library's functions. Leaks are not looked for: Node.js ends without freeing.
+ * A file runs as it is, on a copy of the workspace that has the instrumented addons (overlay.ts). Whatever it
+ * starts inherits the sanitizers, so a fault in a daemon is seen too: each report of any process fails the
+ * file that ran then. Limits: Node.js and the drivers are not instrumented, so what they do to memory is not
+ * seen, except what goes through malloc, free and the C library's functions. Leaks are not looked for:
+ * Node.js ends without freeing.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Memory that the device does not take after a restart, and a device that is lost then: it stays what it was, and comes
- * back when the device takes it.
+ * Memory that the device does not take after a restart, and a device that is lost then: it stays what it was,
+ * and comes back when the device takes it.
  */
 import t from 'tap';
 import { FakeLayer } from '../support/fake-layer.js';

@@ -1,6 +1,7 @@
 /**
- * Memory that outlives its daemon while the device does not take it: of another device or driver, or sealed against
- * writers; it can be claimed and freed, and the device cannot use it. And what the operator sees of restarts.
+ * Memory that outlives its daemon while the device does not take it: of another device or driver, or sealed
+ * against writers; it can be claimed and freed, and the device cannot use it. And what the operator sees of
+ * restarts.
  */
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * A daemon that is killed at each step of making, granting and freeing: afterwards an allocation exists, with its bytes
- * and its line in the ledger, or is gone, and nothing of it is left anywhere.
+ * A daemon that is killed at each step of making, granting and freeing: afterwards an allocation exists, with
+ * its bytes and its line in the ledger, or is gone, and nothing of it is left anywhere.
  */
 import type { OwnedFd } from '@vkmemd/proto';
 import t from 'tap';

@@ -1,6 +1,7 @@
 /**
- * A daemon that is killed while machines are attached: what they have mapped stays, their connections stay open, doorbells go on
- * ringing; the next daemon continues all of it, and announces joins and leaves, those of meanwhile included.
+ * A daemon that is killed while machines are attached: what they have mapped stays, their connections stay
+ * open, doorbells go on ringing; the next daemon continues all of it, and announces joins and leaves, those
+ * of meanwhile included.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';

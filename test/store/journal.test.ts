@@ -1,5 +1,6 @@
 /**
- * What outlives a daemon beside memory: tickets, with the uses that they have left, and quotas as they were changed.
+ * What outlives a daemon beside memory: tickets, with the uses that they have left, and quotas as they were
+ * changed.
  */
 import { writeFileSync } from 'node:fs';
 import { closeAll } from '@vkmemd/proto';

@@ -1,6 +1,7 @@
 /**
- * Memory that is stored as two fds, and a store whose fds are inherited in another order than they were stored, as systemd does: each
- * is taken for what it is. No driver here gives two for one allocation, so the allocation is a stand-in.
+ * Memory that is stored as two fds, and a store whose fds are inherited in another order than they were
+ * stored, as systemd does: each is taken for what it is. No driver here gives two for one allocation, so the
+ * allocation is a stand-in.
  */
 import { fstatSync } from 'node:fs';
 import { closeAll, createMemfd, type OwnedFd } from '@vkmemd/proto';

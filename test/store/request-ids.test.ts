@@ -1,6 +1,6 @@
 /**
- * Requests with an id, after more than one restart: what one made is the answer to the same request of the same session,
- * and of no other session, whatever its id and its process.
+ * Requests with an id, after more than one restart: what one made is the answer to the same request of the
+ * same session, and of no other session, whatever its id and its process.
  */
 import t from 'tap';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';

@@ -1,6 +1,6 @@
 /**
- * What outlives a daemon that is killed, or restarted: allocations with their bytes, sessions of processes that live, and
- * their grants; and what does not.
+ * What outlives a daemon that is killed, or restarted: allocations with their bytes, sessions of processes
+ * that live, and their grants; and what does not.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

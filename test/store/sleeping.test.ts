@@ -1,6 +1,6 @@
 /**
- * Sessions whose processes live while there is no daemon: each ends with its process, whenever that is, and no pidfd is
- * kept of one that has nothing to come back for.
+ * Sessions whose processes live while there is no daemon: each ends with its process, whenever that is, and
+ * no pidfd is kept of one that has nothing to come back for.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

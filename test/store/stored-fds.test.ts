@@ -1,6 +1,6 @@
 /**
- * Who has how much of the fd store, and what of it outlives the daemon: users, and sessions whose process nobody knows, in
- * this process, with a real device; and what the policy says (`stored_fds`), in a daemon.
+ * Who has how much of the fd store, and what of it outlives the daemon: users, and sessions whose process
+ * nobody knows, in this process, with a real device; and what the policy says (`stored_fds`), in a daemon.
  */
 import { join } from 'node:path';
 import { closeAll, DatagramReceiver, type Decoded, decode, encode } from '@vkmemd/proto';

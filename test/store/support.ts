@@ -1,5 +1,6 @@
 /**
- * What tests of restarts ask for: allocations with bytes in them, read back by who claims them, and the daemon's counts.
+ * What tests of restarts ask for: allocations with bytes in them, read back by who claims them, and the
+ * daemon's counts.
  */
 import { join } from 'node:path';
 import { type Decoded, mapFd, type OwnedFd } from '@vkmemd/proto';

@@ -1,7 +1,8 @@
 /**
- * A ledger that a daemon of before tenants wrote (version 2, commit 19c6b89): everything in it is restored, and written
- * in today's form from then on. The fixture has the keys and values of its LMDB file, as that build wrote them, with the
- * clock of its host 50 years ahead, so that no ticket of it has expired. The fds are of this test.
+ * A ledger that a daemon of before tenants wrote (version 2, commit 19c6b89): everything in it is restored,
+ * and written in today's form from then on. The fixture has the keys and values of its LMDB file, as that
+ * build wrote them, with the clock of its host 50 years ahead, so that no ticket of it has expired. The fds
+ * are of this test.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 /**
- * The fd store over $NOTIFY_SOCKET: what a manager is sent, in what order, and that no more is sent than it stores.
+ * The fd store over $NOTIFY_SOCKET: what a manager is sent, in what order, and that no more is sent than it
+ * stores.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -161,7 +162,9 @@ t.test('how much there is room for', async (t) => {
   t.strictSame(said({ FDSTORE: 'many' }), [0, {}]);
 });
 
-/** A manager of another make: reads one message as the C library has it, and prints it with what the fds are. */
+/**
+ * A manager of another make: reads one message as the C library has it, and prints it with what the fds are.
+ */
 const PEER = `
 import array, os, socket, struct, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,6 +1,6 @@
 /**
- * Claims an allocation to read, and lets attacks.py try to write to it. Prints what the grant says of itself and what
- * became of the attacks, as JSON.
+ * Claims an allocation to read, and lets attacks.py try to write to it. Prints what the grant says of itself
+ * and what became of the attacks, as JSON.
  *
  * Arguments: the runtime folder, the allocation's name, the ids of processes that have it mapped too.
  */

@@ -1,5 +1,6 @@
 /**
- * Another user who connects, once or more often: prints what it is told, 'served' or the code of the fault, as JSON.
+ * Another user who connects, once or more often: prints what it is told, 'served' or the code of the fault,
+ * as JSON.
  *
  * Arguments: the runtime folder; `control` for the control socket, and how often.
  */

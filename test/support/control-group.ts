@@ -1,5 +1,6 @@
 /**
- * A control group of a test's own, where the machine lets one be made: for units that are no service of the machine's.
+ * A control group of a test's own, where the machine lets one be made: for units that are no service of the
+ * machine's.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * The control plane as a foreign client sees it: gRPC stubs made from the schemas, nothing of the client library.
+ * The control plane as a foreign client sees it: gRPC stubs made from the schemas, nothing of the client
+ * library.
  */
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';

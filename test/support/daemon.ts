@@ -1,8 +1,8 @@
 /**
  * A real daemon, as a process of its own, for one test: private runtime folder, on the driver under test.
  *
- * When the test ends, whatever it opened must be gone: the counts and every heap's account are back to zero, the
- * daemon exits 0 on SIGTERM, its sockets are removed.
+ * When the test ends, whatever it opened must be gone: the counts and every heap's account are back to zero,
+ * the daemon exits 0 on SIGTERM, its sockets are removed.
  */
 import { deepStrictEqual, equal } from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -60,7 +60,9 @@ export interface DaemonOptions {
   readonly configRoot?: string;
   /** Whom it runs as, in place of the test's own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** The test ends the daemon itself, or leaves it with something on purpose: nothing is asserted at the end. */
+  /**
+   * The test ends the daemon itself, or leaves it with something on purpose: nothing is asserted at the end.
+   */
   readonly unchecked?: boolean;
 }
 
@@ -82,8 +84,9 @@ export function temporaryFolder(t: Test): string {
 }
 
 /**
- * A Node.js program as spawn() takes it, without what the test runner loads into every Node.js process: it puts that
- * into the environment of whatever is spawned, so `env` takes it out again, and becomes the program.
+ * A Node.js program as spawn() takes it, without what the test runner loads into every Node.js process: it
+ * puts that into the environment of whatever is spawned, so `env` takes it out again, and becomes the
+ * program.
  */
 export function plainNode(args: readonly string[]): [string, string[]] {
   return ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]];
@@ -129,7 +132,9 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   return { runtimeDir, pid: child.pid ?? 0, line, log: () => log, config, stop };
 }
 
-/** Ends the daemon, which must hold nothing and go well. What fails here fails the test, and is printed by us. */
+/**
+ * Ends the daemon, which must hold nothing and go well. What fails here fails the test, and is printed by us.
+ */
 async function checkedStop(runtimeDir: string, stop: TestDaemon['stop'], log: () => string): Promise<void> {
   try {
     try {
@@ -178,8 +183,8 @@ export async function assertCounts(t: Test, runtimeDir: string, expected: Partia
 }
 
 /**
- * Waits up to 5 s for the counts, and for empty accounts where nothing is to be held: a request of a client that was
- * killed may still be under way. Throws where it does not come to that.
+ * Waits up to 5 s for the counts, and for empty accounts where nothing is to be held: a request of a client
+ * that was killed may still be under way. Throws where it does not come to that.
  */
 async function requireCounts(runtimeDir: string, expected: Counts): Promise<void> {
   const control = new ControlWire(runtimeDir);

@@ -1,10 +1,12 @@
 /**
- * The fake driver layer of test/layer, for one test: a script that says what is to be faked, and what was seen.
+ * The fake driver layer of test/layer, for one test: a script that says what is to be faked, and what was
+ * seen.
  *
- * A program that is started with `environment` uses lavapipe through the real loader, with VK_LAYER_VKMEMD_fake between
- * the two. test/layer/script.h says what lines a script may have, and what holds without any: a device as lavapipe is,
- * but named a fake. Lines can change while the program runs: the next Vulkan call finds them, and counts calls from 1
- * again. Setting up for tests builds the layer (scripts/setup.mjs); nothing is compiled here.
+ * A program that is started with `environment` uses lavapipe through the real loader, with
+ * VK_LAYER_VKMEMD_fake between the two. test/layer/script.h says what lines a script may have, and what holds
+ * without any: a device as lavapipe is, but named a fake. Lines can change while the program runs: the next
+ * Vulkan call finds them, and counts calls from 1 again. Setting up for tests builds the layer
+ * (scripts/setup.mjs); nothing is compiled here.
  */
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

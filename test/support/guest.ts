@@ -1,6 +1,7 @@
 /**
- * A guest with a kernel of its own, as the set-up makes it: Debian's kernel, and one program (test/vm/guest/init.c) that
- * takes the ivshmem device by VFIO and speaks with one peer of it. The machine is q35, for its IOMMU.
+ * A guest with a kernel of its own, as the set-up makes it: Debian's kernel, and one program
+ * (test/vm/guest/init.c) that takes the ivshmem device by VFIO and speaks with one peer of it. The machine is
+ * q35, for its IOMMU.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

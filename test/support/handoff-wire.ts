@@ -1,6 +1,6 @@
 /**
- * The handoff socket as a foreign client sees it: datagrams, sequence numbers and file descriptors, nothing of the
- * client library, so that a test can also send what no library would.
+ * The handoff socket as a foreign client sees it: datagrams, sequence numbers and file descriptors, nothing
+ * of the client library, so that a test can also send what no library would.
  */
 import { join } from 'node:path';
 import {

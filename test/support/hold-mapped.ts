@@ -1,6 +1,6 @@
 /**
- * A process that claims memory by its name and maps it; at a line on its input it ends its session and keeps the mapping,
- * until it is killed. Arguments: the runtime folder, the name. Says `mapped`, then `forgotten`.
+ * A process that claims memory by its name and maps it; at a line on its input it ends its session and keeps
+ * the mapping, until it is killed. Arguments: the runtime folder, the name. Says `mapped`, then `forgotten`.
  */
 import { once } from 'node:events';
 import { mapFd } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * A client that sends files whose close() blocks: hostile_fds.py, a process of its own, since whoever closes such a file
- * last may wait as the daemon must not.
+ * A client that sends files whose close() blocks: hostile_fds.py, a process of its own, since whoever closes
+ * such a file last may wait as the daemon must not.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';

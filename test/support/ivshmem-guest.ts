@@ -1,10 +1,11 @@
 /**
- * The guest's side of QEMU's ivshmem device, as a driver would use it, in a machine under qtest: BAR 0 is registers, BAR 1
- * the MSI-X table, BAR 2 the shared memory.
+ * The guest's side of QEMU's ivshmem device, as a driver would use it, in a machine under qtest: BAR 0 is
+ * registers, BAR 1 the MSI-X table, BAR 2 the shared memory.
  *
- * Interrupts are really delivered, and can be seen without a processor: an MSI-X message is a write to memory, and the
- * table lets each vector write to a word of the guest's RAM that the test looks at. How often a vector was rung cannot
- * be told from it, as little as a driver could: an eventfd adds up what is rung before it is read.
+ * Interrupts are really delivered, and can be seen without a processor: an MSI-X message is a write to
+ * memory, and the table lets each vector write to a word of the guest's RAM that the test looks at. How often
+ * a vector was rung cannot be told from it, as little as a driver could: an eventfd adds up what is rung
+ * before it is read.
  */
 
 import { type Bar, findPci, type PciDevice } from './pci.js';
@@ -20,11 +21,17 @@ const IV_POSITION = 8n;
 const DOORBELL = 12n;
 /** An entry of the MSI-X table: address, upper address, data, mask. */
 const ENTRY_BYTES = 16n;
-/** Where in the guest's RAM the words of interrupts are, for each slot; firmware, which does not run, has nothing there. */
+/**
+ * Where in the guest's RAM the words of interrupts are, for each slot; firmware, which does not run, has
+ * nothing there.
+ */
 const WORDS_AT = 0x20_0000n;
 const WORDS_EACH = 0x1000n;
 
-/** QEMU's arguments for a device on a server's socket. @param id unlike that of any other device of the machine. */
+/**
+ * QEMU's arguments for a device on a server's socket.
+ * @param id unlike that of any other device of the machine.
+ */
 export function ivshmemArguments(path: string, vectors: number, id = 'ivshmem0'): string[] {
   const device = `ivshmem-doorbell,id=${id},vectors=${vectors},chardev=${id}-server`;
   return ['-chardev', `socket,id=${id}-server,path=${path}`, '-device', device];

@@ -1,6 +1,6 @@
 /**
- * An ivshmem socket as a foreign client sees it: words and fds, nothing of the client library. What it does not read stays in
- * the socket.
+ * An ivshmem socket as a foreign client sees it: words and fds, nothing of the client library. What it does
+ * not read stays in the socket.
  */
 import {
   closeAll,

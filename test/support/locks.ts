@@ -1,5 +1,6 @@
 /**
- * A real daemon with one NAMED allocation of a sharing of its own, and what sessions ask of it, for tests of locks.
+ * A real daemon with one NAMED allocation of a sharing of its own, and what sessions ask of it, for tests of
+ * locks.
  */
 import { errorOf } from '@vkmemd/proto';
 import type { Test } from 'tap';

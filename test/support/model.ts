@@ -1,8 +1,8 @@
 /**
  * The model of the daemon that random sequences are checked against, and the real thing beside it.
  *
- * The model knows of each allocation its owner, its lifetime, one number that fills it, and who was granted it. It
- * says how each operation must end: served, or refused with which code.
+ * The model knows of each allocation its owner, its lifetime, one number that fills it, and who was granted
+ * it. It says how each operation must end: served, or refused with which code.
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { type Decoded, type Draft, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -33,7 +33,9 @@ export class Model {
   nextSession = 0;
   nextGrant = 0;
 
-  /** What GetBudget must count. A session's held fds are grants; a freed allocation drains while it has any. */
+  /**
+   * What GetBudget must count. A session's held fds are grants; a freed allocation drains while it has any.
+   */
   counts() {
     const live = this.allocations.filter((allocation) => allocation.live);
     const draining = this.allocations.filter(({ live, grants }) => !live && grants.size > 0);

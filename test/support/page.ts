@@ -1,6 +1,6 @@
 /**
- * The command lines of a page of docs/, for tests to run as they are: what follows `$ ` in blocks that are marked `console`,
- * with the lines that continue it, and what the page shows of its output.
+ * The command lines of a page of docs/, for tests to run as they are: what follows `$ ` in blocks that are
+ * marked `console`, with the lines that continue it, and what the page shows of its output.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -44,7 +44,10 @@ export function commandLines(name: string): ReadonlyMap<string, CommandLine[]> {
   return new Map(all.filter(([, lines]) => lines.length > 0));
 }
 
-/** What a reader has: our programs on the PATH, and the daemon's folder in RUNTIME_DIRECTORY. Command lines run in the checkout. */
+/**
+ * What a reader has: our programs on the PATH, and the daemon's folder in RUNTIME_DIRECTORY. Command lines
+ * run in the checkout.
+ */
 export function readersEnvironment(runtimeDir: string): NodeJS.ProcessEnv {
   const { PATH = '', ...rest } = plainEnvironment();
   const folders = [join(root, 'node_modules/.bin'), dirname(process.execPath), PATH];

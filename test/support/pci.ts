@@ -1,6 +1,7 @@
 /**
- * The PCI bus of a machine under qtest, as its firmware and a driver would use it: configuration by ports 0xcf8 and 0xcfc
- * (PCI Local Bus Specification 3.0, 3.2.2.3.2), BARs sized and put where nothing else is (6.2.5.1), MSI-X (6.8.2).
+ * The PCI bus of a machine under qtest, as its firmware and a driver would use it: configuration by ports
+ * 0xcf8 and 0xcfc (PCI Local Bus Specification 3.0, 3.2.2.3.2), BARs sized and put where nothing else is
+ * (6.2.5.1), MSI-X (6.8.2).
  */
 import type { Qtest } from './qtest.js';
 

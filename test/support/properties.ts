@@ -1,5 +1,6 @@
 /**
- * Property tests: fast-check, seeded from VKMEMD_SEED where that is set, and saying its seed otherwise when it fails.
+ * Property tests: fast-check, seeded from VKMEMD_SEED where that is set, and saying its seed otherwise when
+ * it fails.
  */
 import fc from 'fast-check';
 

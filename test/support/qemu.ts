@@ -1,10 +1,12 @@
 /**
- * A real QEMU, as the distribution ships it, as a process of one test: no default devices, no display, a temporary
- * folder, and a monitor (QMP) of the test's own. When the test ends it is killed where it still runs, and waited for.
+ * A real QEMU, as the distribution ships it, as a process of one test: no default devices, no display, a
+ * temporary folder, and a monitor (QMP) of the test's own. When the test ends it is killed where it still
+ * runs, and waited for.
  *
- * By default no guest runs: the machine's processors are never started (`-S`) and the test itself reads and writes ports
- * and memory (`machine.qtest`), which needs neither KVM nor a guest's kernel and takes a fraction of a second. Debian's QEMU
- * comes without the accelerator `qtest`; its qtest server is there with any.
+ * By default no guest runs: the machine's processors are never started (`-S`) and the test itself reads and
+ * writes ports and memory (`machine.qtest`), which needs neither KVM nor a guest's kernel and takes a
+ * fraction of a second. Debian's QEMU comes without the accelerator `qtest`; its qtest server is there with
+ * any.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, chownSync, constants, readFileSync } from 'node:fs';
@@ -37,8 +39,8 @@ export const noQemu =
       : `${QEMU} is not installed`;
 
 /**
- * How a guest's processor is run where there is one: by KVM where the processor has it, or emulated. Where the machine has an
- * IOMMU, KVM leaves that to QEMU's interrupt controller.
+ * How a guest's processor is run where there is one: by KVM where the processor has it, or emulated. Where
+ * the machine has an IOMMU, KVM leaves that to QEMU's interrupt controller.
  */
 export function guestAccelerator(): GuestAccelerator {
   try {

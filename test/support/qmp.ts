@@ -1,5 +1,6 @@
 /**
- * QEMU's monitor protocol (QMP), as far as tests need it: JSON, an object a line, answers by the id of their command.
+ * QEMU's monitor protocol (QMP), as far as tests need it: JSON, an object a line, answers by the id of their
+ * command.
  */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';

@@ -1,7 +1,8 @@
 /**
- * QEMU's qtest protocol, a line a command and a line an answer, which come in order: what a guest's processor would do to
- * ports and memory is done by the test, while the machine's processors stand still. Devices are real and so is what they
- * do to memory; there is no guest program, hence no driver that could get in the way.
+ * QEMU's qtest protocol, a line a command and a line an answer, which come in order: what a guest's processor
+ * would do to ports and memory is done by the test, while the machine's processors stand still. Devices are
+ * real and so is what they do to memory; there is no guest program, hence no driver that could get in the
+ * way.
  *
  * QEMU connects to a socket that the test listens on, so that there is nothing to wait for.
  */

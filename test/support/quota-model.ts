@@ -1,6 +1,7 @@
 /**
- * The model that random sequences on quotas are checked against: what each user has and may have, and what a request
- * comes to. One heap; three tenants, of whom one has a reservation and one a limit of its own, and an operator.
+ * The model that random sequences on quotas are checked against: what each user has and may have, and what a
+ * request comes to. One heap; three tenants, of whom one has a reservation and one a limit of its own, and an
+ * operator.
  */
 import { LET_IN, OPERATOR_UID, policyOf, rule, SIZE } from './quotas.js';
 

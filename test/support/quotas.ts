@@ -1,6 +1,6 @@
 /**
- * Quotas on heaps of a size of our choice, with a driver that has no budget of its own: everything that heaps have can
- * be used.
+ * Quotas on heaps of a size of our choice, with a driver that has no budget of its own: everything that heaps
+ * have can be used.
  */
 
 import { Budget, type Payer } from 'vkmemd/dist/memory/accounting/budget.js';

@@ -1,5 +1,6 @@
 /**
- * The control socket without any gRPC library: HTTP/2 itself, for a client that does not read, or goes without a word.
+ * The control socket without any gRPC library: HTTP/2 itself, for a client that does not read, or goes
+ * without a word.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';

@@ -1,9 +1,11 @@
 /**
- * Every message of the contract at random, made from the schemas as buf reads them: another reader than the codec's.
+ * Every message of the contract at random, made from the schemas as buf reads them: another reader than the
+ * codec's.
  *
- * What is generated is what decode() returns: all fields present, 64-bit ones as bigint with the edges of their range
- * often among them, enumerators of the future as numbers, of each oneof at most one field and its name beside it.
- * A type of field that the contract does not use yet is refused until it is added here. No message holds itself.
+ * What is generated is what decode() returns: all fields present, 64-bit ones as bigint with the edges of
+ * their range often among them, enumerators of the future as numbers, of each oneof at most one field and its
+ * name beside it. A type of field that the contract does not use yet is refused until it is added here. No
+ * message holds itself.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

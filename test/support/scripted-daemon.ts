@@ -1,8 +1,10 @@
 /**
- * A scripted daemon (a fake), which crashes and starts again in the very moment that a test wants: it serves sessions,
- * allocations and grants on a handoff socket as docs/protocol.md has it, and keeps them over a crash, or not.
+ * A scripted daemon (a fake), which crashes and starts again in the very moment that a test wants: it serves
+ * sessions, allocations and grants on a handoff socket as docs/protocol.md has it, and keeps them over a
+ * crash, or not.
  *
- * The memory is a file for each allocation, in its folder: what a client has mapped of it stands in /proc/self/maps.
+ * The memory is a file for each allocation, in its folder: what a client has mapped of it stands in
+ * /proc/self/maps.
  */
 import { ftruncateSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

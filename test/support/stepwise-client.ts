@@ -1,7 +1,7 @@
 /**
- * A client that is killed: goes through allocate, map, claim, release and free as far as the step it is told, says
- * so and waits. `allocate-sent` and its like have sent a request and not waited for its answer; `looping` never
- * stops allocating; `inherited` leaves its socket to a child that outlives it.
+ * A client that is killed: goes through allocate, map, claim, release and free as far as the step it is told,
+ * says so and waits. `allocate-sent` and its like have sent a request and not waited for its answer;
+ * `looping` never stops allocating; `inherited` leaves its socket to a child that outlives it.
  *
  * Arguments: the runtime folder, the step.
  */

@@ -1,8 +1,9 @@
 /**
- * A client that asks, reads nothing, and stops (SIGSTOP) when it is told to. Whoever continues it hears how many fds came.
+ * A client that asks, reads nothing, and stops (SIGSTOP) when it is told to. Whoever continues it hears how
+ * many fds came.
  *
- * Arguments: the runtime folder, the name of an allocation, how many claims of it; `breach` to break the protocol before
- * it stops.
+ * Arguments: the runtime folder, the name of an allocation, how many claims of it; `breach` to break the
+ * protocol before it stops.
  */
 import { once } from 'node:events';
 import { HandoffWire } from './handoff-wire.js';

@@ -1,5 +1,6 @@
 /**
- * A daemon under its supervisor (`vkmemd --supervisor`), to be killed and started again: what outlives it, and what does not.
+ * A daemon under its supervisor (`vkmemd --supervisor`), to be killed and started again: what outlives it,
+ * and what does not.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * A process of another user that does what it is told, one thing after the other (tenant.ts). Argument: the runtime
- * folder. It has one session and one gRPC channel, and reads what it is granted.
+ * A process of another user that does what it is told, one thing after the other (tenant.ts). Argument: the
+ * runtime folder. It has one session and one gRPC channel, and reads what it is granted.
  */
 import { closeSync, openSync } from 'node:fs';
 import { type Decoded, errorOf, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';

@@ -75,7 +75,9 @@ export class Tenant {
     this.#gone.catch(() => {});
   }
 
-  /** Begins a session as that user, who watches allocations from now on; it ends with end(), or with the test. */
+  /**
+   * Begins a session as that user, who watches allocations from now on; it ends with end(), or with the test.
+   */
   static async start(t: Test, runtimeDir: string, uid: number): Promise<Tenant> {
     const path = fileURLToPath(new URL('tenant-process.js', import.meta.url));
     const child = spawn(...plainNode([path, runtimeDir]), {

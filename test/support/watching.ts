@@ -35,7 +35,10 @@ export class Watching<R extends object = BudgetReport> {
     });
   }
 
-  /** The first report, from here on or of those that came, that is as wanted. @throws Error where none comes, or the fault. */
+  /**
+   * The first report, from here on or of those that came, that is as wanted.
+   * @throws Error where none comes, or the fault.
+   */
   async until(wanted: (report: R) => boolean): Promise<R> {
     const end = performance.now() + PATIENCE_MS;
     for (let index = 0; ; index += 1) {

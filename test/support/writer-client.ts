@@ -1,12 +1,10 @@
 /**
- * A client in a process of its own that does what it is told, one line of its standard input at a time, and answers
- * each with a line: `ok`, or the code that it was refused with.
+ * A client in a process of its own that does what it is told, one line of its standard input at a time, and
+ * answers each with a line: `ok`, or the code that it was refused with.
  *
- *   connect            begins a session
- *   claim ACCESS MS    claims the allocation, waiting so long, and maps it
- *   write N            writes the byte through its latest map
- *   release            unmaps what it claimed last, and releases it
- *   hang-up            closes the socket alone; what is mapped stays mapped
+ *   connect begins a session claim ACCESS MS claims the allocation, waiting so long, and maps it write N
+ *   writes the byte through its latest map release unmaps what it claimed last, and releases it hang-up
+ *   closes the socket alone; what is mapped stays mapped
  *
  * Arguments: the runtime folder, the allocation's name.
  */

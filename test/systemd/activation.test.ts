@@ -1,6 +1,6 @@
 /**
- * Socket activation: a daemon serves on the sockets that it was started with, whose files are not its own, and who
- * connects while no daemon runs is served by the next.
+ * Socket activation: a daemon serves on the sockets that it was started with, whose files are not its own,
+ * and who connects while no daemon runs is served by the next.
  */
 import { chmodSync, chownSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The generator: what it gives the units by systemd's version. What the policy sizes is tested where the package is
- * installed (test/package).
+ * The generator: what it gives the units by systemd's version. What the policy sizes is tested where the
+ * package is installed (test/package).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

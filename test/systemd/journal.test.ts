@@ -1,6 +1,6 @@
 /**
- * The journal's native protocol, to a real datagram socket in journald's place: what an entry is made of, what does not
- * fit, a journal that is full or gone; and a daemon whose standard error is the journal.
+ * The journal's native protocol, to a real datagram socket in journald's place: what an entry is made of,
+ * what does not fit, a journal that is full or gone; and a daemon whose standard error is the journal.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { fstatSync, mkdirSync, openSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * sd_listen_fds: whom the variables are for, what they may say, and that they are gone in any case. What is passed for
- * real is in activation.test.ts.
+ * sd_listen_fds: whom the variables are for, what they may say, and that they are gone in any case. What is
+ * passed for real is in activation.test.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';

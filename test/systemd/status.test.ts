@@ -1,5 +1,6 @@
 /**
- * STATUS=: what the manager shows of the daemon's work, when that changes, and not more often than once a second.
+ * STATUS=: what the manager shows of the daemon's work, when that changes, and not more often than once a
+ * second.
  */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * vkmemd --unit-settings: what the policy asks of a unit, which is never less than the units have themselves, and is enough
- * for the sessions that the policy allows.
+ * vkmemd --unit-settings: what the policy asks of a unit, which is never less than the units have themselves,
+ * and is enough for the sessions that the policy allows.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

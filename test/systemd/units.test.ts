@@ -1,6 +1,7 @@
 /**
- * The units as systemd reads them: it understands every line, and how much of the system each service could reach is
- * little (systemd-analyze security, without a running systemd). The template is the service, but for the device's name.
+ * The units as systemd reads them: it understands every line, and how much of the system each service could
+ * reach is little (systemd-analyze security, without a running systemd). The template is the service, but for
+ * the device's name.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The watchdog of the service manager: it is fed while the event loop turns and the device answers, by a daemon whose
- * driver can be made to hang (test/layer), and whose device can be lost.
+ * The watchdog of the service manager: it is fed while the event loop turns and the device answers, by a
+ * daemon whose driver can be made to hang (test/layer), and whose device can be lost.
  */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';

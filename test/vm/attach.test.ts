@@ -1,5 +1,6 @@
 /**
- * vkmemctl vm attach and detach, with a real QEMU: what it was given counts as its own, and nothing of it stays behind.
+ * vkmemctl vm attach and detach, with a real QEMU: what it was given counts as its own, and nothing of it
+ * stays behind.
  */
 
 import { createServer, type Socket } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * What a backend is told of each handle, held to the grant; another user's process that maps by it; and QEMU that takes the
- * options as they are printed, with the memory under every device that they name.
+ * What a backend is told of each handle, held to the grant; another user's process that maps by it; and QEMU
+ * that takes the options as they are printed, with the memory under every device that they name.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -139,7 +139,10 @@ async function described(t: Test, client: Client, runtimeDir: string): Promise<v
   await device.free();
 }
 
-/** QEMU without a guest, as another user where that can be; ask() says a command of QMP's and resolves to the answer. */
+/**
+ * QEMU without a guest, as another user where that can be; ask() says a command of QMP's and resolves to the
+ * answer.
+ */
 function machine(args: readonly string[], fds: readonly number[]) {
   const user = noOtherUser ? {} : { uid: OTHER_UID, gid: OTHER_UID };
   const still = ['-accel', 'tcg', '-S', '-nodefaults', '-display', 'none', '-qmp', 'stdio'];

@@ -1,5 +1,6 @@
 /**
- * `npm run demo:vm` as a new user runs it: its JSON, and that nothing is left of it, also of one that is interrupted.
+ * `npm run demo:vm` as a new user runs it: its JSON, and that nothing is left of it, also of one that is
+ * interrupted.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * Entrusted grants: what another process was given counts as long as it lives, whatever becomes of who gave it.
+ * Entrusted grants: what another process was given counts as long as it lives, whatever becomes of who gave
+ * it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,7 +1,7 @@
 /**
- * A real guest with a kernel of its own and a worker in a sandbox have one allocation: each writes all 64 MiB, rings the
- * other's doorbell, and reads what the other wrote, to the last bit. Nobody polls, and no byte goes by a socket. It is done
- * by the command lines of docs/virtualization.md, "Try it", as they are.
+ * A real guest with a kernel of its own and a worker in a sandbox have one allocation: each writes all 64
+ * MiB, rings the other's doorbell, and reads what the other wrote, to the last bit. Nobody polls, and no byte
+ * goes by a socket. It is done by the command lines of docs/virtualization.md, "Try it", as they are.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';

@@ -1,6 +1,6 @@
 /**
- * Hints: what they make of sizes, what they promise, whom they let write, where they are refused, and that they outlive the
- * daemon. Huge pages have a test of their own.
+ * Hints: what they make of sizes, what they promise, whom they let write, where they are refused, and that
+ * they outlive the daemon. Huge pages have a test of their own.
  */
 import { fstatSync } from 'node:fs';
 import { type AllocateOptions, type Client, connectControl, type Memory } from '@vkmemd/client';

@@ -1,6 +1,6 @@
 /**
- * Memory of huge pages, where the host has some to give: mapped in windows, by the device, across a restart, published, and
- * looked after until its last holder is gone.
+ * Memory of huge pages, where the host has some to give: mapped in windows, by the device, across a restart,
+ * published, and looked after until its last holder is gone.
  */
 import { fstatSync } from 'node:fs';
 import { freeHugePages } from '@vkmemd/proto';

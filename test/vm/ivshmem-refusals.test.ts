@@ -1,6 +1,6 @@
 /**
- * What is refused of ivshmem: sizes that end QEMU, who was granted nothing to write, vectors that there are not; and peers that
- * say nothing, say something, or are gone in the middle, which delay nobody.
+ * What is refused of ivshmem: sizes that end QEMU, who was granted nothing to write, vectors that there are
+ * not; and peers that say nothing, say something, or are gone in the middle, which delay nobody.
  */
 import { ftruncateSync } from 'node:fs';
 import { connect } from '@vkmemd/client';

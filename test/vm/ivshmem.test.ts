@@ -1,6 +1,6 @@
 /**
- * Real QEMUs on memory of the daemon, as ivshmem devices: machines, workers and the daemon's device see the same bytes, and
- * wake each other; whoever leaves can come back; nothing is left of 200 that came and went.
+ * Real QEMUs on memory of the daemon, as ivshmem devices: machines, workers and the daemon's device see the
+ * same bytes, and wake each other; whoever leaves can come back; nothing is left of 200 that came and went.
  */
 import { readdirSync } from 'node:fs';
 import { type Client, connect, type IvshmemPeer } from '@vkmemd/client';

@@ -1,6 +1,6 @@
 /**
- * Real QEMU for the tests of what people run: its monitor, and the guest's part in letting go of a device, which is
- * played over the qtest socket, since no guest runs here. Its processors are TCG's.
+ * Real QEMU for the tests of what people run: its monitor, and the guest's part in letting go of a device,
+ * which is played over the qtest socket, since no guest runs here. Its processors are TCG's.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -57,7 +57,10 @@ export class Sockets {
     return until('a monitor', () => Monitor.connect(this.qmp).catch(() => undefined));
   }
 
-  /** Asks qtest, and answers in the guest's place that it has let go of every PCI device that it was asked for. */
+  /**
+   * Asks qtest, and answers in the guest's place that it has let go of every PCI device that it was asked
+   * for.
+   */
   async release(): Promise<void> {
     const socket = createConnection(this.#qtest);
     const lines = createInterface({ input: socket })[Symbol.asyncIterator]();

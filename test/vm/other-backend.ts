@@ -1,6 +1,6 @@
 /**
- * A backend of another user: claims by tickets, to read, and tells what it was granted, what it maps, and what becomes of
- * opening the fd anew for writing.
+ * A backend of another user: claims by tickets, to read, and tells what it was granted, what it maps, and
+ * what becomes of opening the fd anew for writing.
  *
  * node other-backend.js RUNTIME_DIR SECRET...
  */

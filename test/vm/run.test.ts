@@ -1,5 +1,6 @@
 /**
- * vkmemctl vm run, with a real QEMU: it has the memory as what it was told, and the grants for as long as it lives.
+ * vkmemctl vm run, with a real QEMU: it has the memory as what it was told, and the grants for as long as it
+ * lives.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';

@@ -1,8 +1,8 @@
 /**
  * Memory that is dedicated to a buffer or an image, and zeroing: by a fill, by a clear and by the host.
  *
- * lavapipe's opaque fd is a file with a header in front of the bytes, so that a test can dirty memory that no command
- * of the addon can write to: see `soil`.
+ * lavapipe's opaque fd is a file with a header in front of the bytes, so that a test can dirty memory that no
+ * command of the addon can write to: see `soil`.
  */
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { createMemfd } from '@vkmemd/proto';
@@ -56,7 +56,10 @@ else {
   const isZero = async (memory: NativeMemory): Promise<boolean> =>
     (await bytesOf(memory)).equals(Buffer.alloc(Number(memory.size)));
 
-  /** Writes 0xff over the last `size` bytes of the file, behind the driver’s back: the header is in front of them. */
+  /**
+   * Writes 0xff over the last `size` bytes of the file, behind the driver’s back: the header is in front of
+   * them.
+   */
   const soil = async (memory: NativeMemory): Promise<void> => {
     const fd = await memory.exportFd(OPAQUE_FD);
     const size = Number(memory.size);

@@ -7,7 +7,10 @@ const { DEVICE_LOCAL, HOST_VISIBLE, HOST_COHERENT, HOST_CACHED, PROTECTED, LAZIL
   MemoryFlag;
 const VISIBLE = HOST_VISIBLE | HOST_COHERENT;
 
-/** As an H200 lists them: system memory, the device's, system memory seen by the host, the device's seen by it. */
+/**
+ * As an H200 lists them: system memory, the device's, system memory seen by the host, the device's seen by
+ * it.
+ */
 const H200 = [
   { flags: 0, heapIndex: 1 },
   { flags: DEVICE_LOCAL, heapIndex: 0 },

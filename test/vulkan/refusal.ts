@@ -1,4 +1,7 @@
-/** What a rejection of the raw addon looks like, for tap's `rejects`, whose types know only what every Error has. */
+/**
+ * What a rejection of the raw addon looks like, for tap's `rejects`, whose types know only what every Error
+ * has.
+ */
 export function refusal(
   vkResult: string,
   more: { readonly call?: string; readonly detail?: string | RegExp } = {},

@@ -1,4 +1,7 @@
-/** Buffers and images as the raw addon sees them: what it asks the driver, and what it does not let through to it. */
+/**
+ * Buffers and images as the raw addon sees them: what it asks the driver, and what it does not let through to
+ * it.
+ */
 import t from 'tap';
 import { loadNative, type NativeBuffer, type NativeImage } from 'vkmemd/dist/vulkan/native.js';
 import { refusal } from './refusal.js';

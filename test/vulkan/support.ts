@@ -1,9 +1,10 @@
 /**
- * What the tests of daemon/vulkan share: a software driver, children with a driver of their own, and counting.
+ * What the tests of daemon/vulkan share: a software driver, children with a driver of their own, and
+ * counting.
  *
- * Importing this file points the Vulkan loader at lavapipe before anything asks it for a device, so that a test
- * runs the same whatever GPU the machine has. `lavapipe` and `swiftshader` are undefined where the driver is not
- * installed; tests then skip and say so.
+ * Importing this file points the Vulkan loader at lavapipe before anything asks it for a device, so that a
+ * test runs the same whatever GPU the machine has. `lavapipe` and `swiftshader` are undefined where the
+ * driver is not installed; tests then skip and say so.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -33,7 +34,10 @@ export function openFds(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-/** openFds(), once it is at most `before` or half a second has passed: a child's pipes may close a moment late. */
+/**
+ * openFds(), once it is at most `before` or half a second has passed: a child's pipes may close a moment
+ * late.
+ */
 export async function settledFds(before: number): Promise<number> {
   for (let i = 0; i < 50 && openFds() > before; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   return openFds();

@@ -26,7 +26,9 @@ export function age(since: { seconds: bigint } | null, nowMs: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** An enumerator without its type's name: 'KIND_MAPPABLE' is 'MAPPABLE'. What this build does not know stays. */
+/**
+ * An enumerator without its type's name: 'KIND_MAPPABLE' is 'MAPPABLE'. What this build does not know stays.
+ */
 export function short(prefix: string, value: unknown): string {
   const text = String(value);
   return text.startsWith(prefix) ? text.slice(prefix.length) : text;

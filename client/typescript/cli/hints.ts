@@ -1,5 +1,6 @@
 /**
- * Hints as people type them, as options of `alloc` and as keys of `exec --allocate`, and as they are shown again.
+ * Hints as people type them, as options of `alloc` and as keys of `exec --allocate`, and as they are shown
+ * again.
  */
 import { type Allocation, type Draft, VkmemError } from '@vkmemd/proto';
 import type { HintOptions } from '../request/hints.js';

@@ -1,5 +1,6 @@
 /**
- * vkmemctl: the daemon's memory, from a terminal or a script. One file a command; command.ts has what they share.
+ * vkmemctl: the daemon's memory, from a terminal or a script. One file a command; command.ts has what they
+ * share.
  */
 import { readFileSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';

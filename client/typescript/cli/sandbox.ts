@@ -1,10 +1,12 @@
 /**
- * The sandbox of `exec --sandbox`: bubblewrap, with the system's programs and libraries to read and nothing else.
+ * The sandbox of `exec --sandbox`: bubblewrap, with the system's programs and libraries to read and nothing
+ * else.
  *
- * Every namespace is the sandbox's own: no network, no other process, no capability. Of files there are /usr and what
- * leads into it, an empty /tmp, a /dev without devices of the host, a /proc of its own to read, and what --ro and --rw name;
- * of /etc only what finds libraries and the default commands. The environment is empty but for a few variables. CMD has
- * the session's fd; bubblewrap, which is the session's process, keeps none.
+ * Every namespace is the sandbox's own: no network, no other process, no capability. Of files there are /usr
+ * and what leads into it, an empty /tmp, a /dev without devices of the host, a /proc of its own to read, and
+ * what --ro and --rw name; of /etc only what finds libraries and the default commands. The environment is
+ * empty but for a few variables. CMD has the session's fd; bubblewrap, which is the session's process, keeps
+ * none.
  */
 import { constants, existsSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
@@ -26,8 +28,8 @@ export interface SandboxOptions {
 
 /**
  * bubblewrap, running the command.
- * @throws VkmemError INVALID_ARGUMENT for a path that is not there, a variable without a name, or a command that is not
- *   in the sandbox; `metadata.errno` is ENOENT or EACCES for the last.
+ * @throws VkmemError INVALID_ARGUMENT for a path that is not there, a variable without a name, or a command
+ *   that is not in the sandbox; `metadata.errno` is ENOENT or EACCES for the last.
  */
 export function sandboxed(command: string, args: Program['args'], options: SandboxOptions): Program {
   const ro = options.ro.map((path) => present('--ro', path));
@@ -99,7 +101,9 @@ interface View {
   readonly visible: readonly string[];
 }
 
-/** Asked here, since the sandbox could say no more than that it failed, and the session would have been begun. */
+/**
+ * Asked here, since the sandbox could say no more than that it failed, and the session would have been begun.
+ */
 function requireCommand(command: string, { folders, cwd, visible }: View): void {
   const candidates = command.includes('/')
     ? [isAbsolute(command) ? command : join(cwd, command)]

@@ -1,6 +1,6 @@
 /**
- * Sizes as people type them: a whole number, and a unit of 1024s. `64M`, `64MiB` and `65536K` are the same. And numbers
- * without a unit: decimal or 0x.
+ * Sizes as people type them: a whole number, and a unit of 1024s. `64M`, `64MiB` and `65536K` are the same.
+ * And numbers without a unit: decimal or 0x.
  */
 import { VkmemError } from '@vkmemd/proto';
 

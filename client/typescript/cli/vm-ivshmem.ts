@@ -1,8 +1,8 @@
 /**
  * vkmemctl vm ivshmem: offers an allocation to virtual machines as QEMU's ivshmem device.
  *
- * The socket is in the daemon's folder; --path makes a symbolic link to it, since no daemon should make files where its
- * client says. With --fd a command gets a connection in place of a path.
+ * The socket is in the daemon's folder; --path makes a symbolic link to it, since no daemon should make files
+ * where its client says. With --fd a command gets a connection in place of a path.
  */
 import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
@@ -51,7 +51,10 @@ function serverText(server: IvshmemServer, at: string): string {
   return `Offered ${allocationName || allocationId}: ${offered}\n  -chardev ${chardev} -device ${device}`;
 }
 
-/** That a link can be made there, in place of one of ours that leads nowhere any more. @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * That a link can be made there, in place of one of ours that leads nowhere any more.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 function requireFree(path: string): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (!there) return;

@@ -1,8 +1,10 @@
 /**
- * vkmemctl vm run: claims allocations and becomes QEMU, which inherits their fds and finds the options that use them.
+ * vkmemctl vm run: claims allocations and becomes QEMU, which inherits their fds and finds the options that
+ * use them.
  *
- * The session is QEMU's, since it runs in this very process: its grants last until it exits, however that comes about.
- * QEMU opens each memory anew through /proc, so whether it may is tried here before anything is begun in it.
+ * The session is QEMU's, since it runs in this very process: its grants last until it exits, however that
+ * comes about. QEMU opens each memory anew through /proc, so whether it may is tried here before anything is
+ * begun in it.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { type AccessName, VkmemError } from '@vkmemd/proto';

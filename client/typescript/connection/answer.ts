@@ -1,14 +1,16 @@
 /**
  * Consistency of an answer, checked before its file descriptors are used.
  *
- * The daemon is trusted with memory, but it may have defects: an fd that belongs to no grant would have no owner, and a
- * grant without its fd would get that of another grant. A grant of an RDMA address has no fd.
+ * The daemon is trusted with memory, but it may have defects: an fd that belongs to no grant would have no
+ * owner, and a grant without its fd would get that of another grant. A grant of an RDMA address has no fd.
  */
 import { type Decoded, type Grant, MAX_MESSAGE_FDS, requestsOf, VkmemError } from '@vkmemd/proto';
 
 const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
 
-/** How many fds an answer carries, by its field of ServerMessage; those of grants are counted in the answer. */
+/**
+ * How many fds an answer carries, by its field of ServerMessage; those of grants are counted in the answer.
+ */
 const FDS_OF: ReadonlyMap<string | undefined, number> = new Map(
   requestsOf('handoff').flatMap(([, { answer, fdsOut }]) =>
     fdsOut < MAX_MESSAGE_FDS ? [[answer, fdsOut]] : [],

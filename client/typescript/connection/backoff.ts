@@ -1,8 +1,9 @@
 /**
  * Backoff: how long to wait before the next attempt, and when attempts end.
  *
- * The first attempt is made at once. Before each later one the longest wait doubles, from 50 ms to 2 s, and the wait is a
- * random part of that (full jitter): the clients of a daemon that restarts do not reconnect all in the same instant.
+ * The first attempt is made at once. Before each later one the longest wait doubles, from 50 ms to 2 s, and
+ * the wait is a random part of that (full jitter): the clients of a daemon that restarts do not reconnect all
+ * in the same instant.
  */
 const FIRST_MS = 50;
 const MAX_MS = 2000;

@@ -1,6 +1,6 @@
 /**
- * The failure of a gRPC call as an error of the catalogue: the daemon's own where it answered, otherwise the failure of
- * the connection.
+ * The failure of a gRPC call as an error of the catalogue: the daemon's own where it answered, otherwise the
+ * failure of the connection.
  */
 import type { ServiceError } from '@grpc/grpc-js';
 import { SOCKET_IS_SHUT, STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
@@ -20,8 +20,8 @@ export function isServiceError(failure: unknown): failure is ServiceError {
 }
 
 /**
- * With the metadata `retryable`, and whether it can have been done (`outcome`: `not-done` or `unknown`), where the daemon
- * was not reached, or cut it off.
+ * With the metadata `retryable`, and whether it can have been done (`outcome`: `not-done` or `unknown`),
+ * where the daemon was not reached, or cut it off.
  * @param unseen why the socket may not be reached, where that is known.
  */
 export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {

@@ -1,9 +1,10 @@
 /**
  * GrpcChannel: the contract's calls and streams over one Unix socket, failing with the catalogue's codes.
  *
- * The connection is this channel's alone: grpc-js would otherwise share it with every channel of the process to the
- * same socket, and close() would end nothing. An open channel without calls and streams does not keep the process alive.
- * One that lost its connection tries again within a second: gRPC would take up to two minutes, and fail all calls till then.
+ * The connection is this channel's alone: grpc-js would otherwise share it with every channel of the process
+ * to the same socket, and close() would end nothing. An open channel without calls and streams does not keep
+ * the process alive. One that lost its connection tries again within a second: gRPC would take up to two
+ * minutes, and fail all calls till then.
  */
 import { resolve } from 'node:path';
 import type {
@@ -57,7 +58,11 @@ export class GrpcChannel {
   #stub: Promise<Stub> | undefined;
   #closed = false;
 
-  /** @param socket its path. @param headers metadata of every call. @param unseen why it may not be reached. */
+  /**
+   * @param socket its path.
+   * @param headers metadata of every call.
+   * @param unseen why it may not be reached.
+   */
   constructor(socket: string, headers: Readonly<Record<string, string>>, unseen?: string) {
     this.#socket = resolve(socket);
     this.#headers = headers;
@@ -70,7 +75,8 @@ export class GrpcChannel {
 
   /**
    * @param token of the session to act for. @param timeoutMs milliseconds; without it, however long it takes.
-   * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer in time.
+   * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer
+   *   in time.
    */
   async call<M extends UnaryCall>(
     name: M,
@@ -108,8 +114,8 @@ export class GrpcChannel {
   }
 
   /**
-   * The answers of a stream, until the consumer leaves the loop or the signal aborts; the stream is then cancelled. Of a
-   * stream that can be repeated, one of states, the newest; otherwise each.
+   * The answers of a stream, until the consumer leaves the loop or the signal aborts; the stream is then
+   * cancelled. Of a stream that can be repeated, one of states, the newest; otherwise each.
    * @throws VkmemError as call(), whenever the daemon fails; UNAVAILABLE where it ends the stream.
    */
   async *watch<M extends StreamRequest>(

@@ -1,10 +1,10 @@
 /**
  * The client's end of the handoff socket: requests out, answers back by their sequence, in any order.
  *
- * The daemon reads at most 32 requests of a session at once; further ones wait here, where they cost nothing but their
- * fds, instead of in the socket. The connection ends once: closed here, closed by the daemon, or broken by an
- * inconsistent message. Requests without an answer are then rejected, as every later request is, or passed to
- * onConnectionLost(), which may send them on another connection (link.ts).
+ * The daemon reads at most 32 requests of a session at once; further ones wait here, where they cost nothing
+ * but their fds, instead of in the socket. The connection ends once: closed here, closed by the daemon, or
+ * broken by an inconsistent message. Requests without an answer are then rejected, as every later request is,
+ * or passed to onConnectionLost(), which may send them on another connection (link.ts).
  */
 import {
   type CloseReason,
@@ -81,7 +81,9 @@ export class HandoffConnection implements Requester {
     this.#pump();
   }
 
-  /** Passes the requests without an answer to `callback` when the connection ends, instead of rejecting them. */
+  /**
+   * Passes the requests without an answer to `callback` when the connection ends, instead of rejecting them.
+   */
   onConnectionLost(callback: ConnectionLost): void {
     this.#onConnectionLost = callback;
   }

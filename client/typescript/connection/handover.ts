@@ -1,9 +1,10 @@
 /**
  * Handover: a session that is begun here for another program, with allocations in it.
  *
- * exec() makes this process that program: to the daemon the process that connected stays the same. Until then cancel()
- * ends the session and frees what was made with it. Grants that the program gets as fds are claimed here and those fds
- * inherited; such a program does not know the session, which ends with it all the same. Nothing else is granted here.
+ * exec() makes this process that program: to the daemon the process that connected stays the same. Until then
+ * cancel() ends the session and frees what was made with it. Grants that the program gets as fds are claimed
+ * here and those fds inherited; such a program does not know the session, which ends with it all the same.
+ * Nothing else is granted here.
  */
 import { resolve } from 'node:path';
 import {
@@ -53,7 +54,8 @@ export class Handover {
 
   /**
    * Begins the session.
-   * @param path of the handoff socket. @param clientName the session's name until the program gives it another.
+   * @param path of the handoff socket. @param clientName the session's name until the program gives it
+   *   another.
    * @throws VkmemError as connect().
    */
   static async begin(path: string, clientName: string): Promise<Handover> {
@@ -109,10 +111,10 @@ export class Handover {
 
   /**
    * Becomes the program. Every answer was read by then.
-   * @param pathVisible whether the program sees the path of the socket, by which it reconnects after a restart of the
-   *   daemon.
-   * @throws VkmemError INVALID_ARGUMENT where it cannot be run, as becomeProgram(); UNAVAILABLE where the session has
-   *   ended.
+   * @param pathVisible whether the program sees the path of the socket, by which it reconnects after a
+   *   restart of the daemon.
+   * @throws VkmemError INVALID_ARGUMENT where it cannot be run, as becomeProgram(); UNAVAILABLE where the
+   *   session has ended.
    */
   exec(program: Program, pathVisible: boolean): never {
     const { end } = this.#handoff;

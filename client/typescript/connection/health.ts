@@ -1,6 +1,7 @@
 /**
- * grpc.health.v1.Health/Check, as far as a client needs it: the name of a service, and whether that serves. Its two
- * messages have one field each, which are written and read here: no schema of another project is shipped for them.
+ * grpc.health.v1.Health/Check, as far as a client needs it: the name of a service, and whether that serves.
+ * Its two messages have one field each, which are written and read here: no schema of another project is
+ * shipped for them.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
 

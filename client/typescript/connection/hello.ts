@@ -1,5 +1,6 @@
 /**
- * Hello and Welcome: the begin of a session, and the resumption of one that is inherited or has lost its connection.
+ * Hello and Welcome: the begin of a session, and the resumption of one that is inherited or has lost its
+ * connection.
  */
 import { type Decoded, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
 import type { HandoffConnection } from './handoff.js';

@@ -1,9 +1,10 @@
 /**
  * The values of a stream: the newest, for states, of which only the last is true; or each, for events.
  *
- * For the newest the stream is read as fast as it comes, however slow the consumer is; what another has replaced by the
- * time that the consumer is ready is never seen by it. So nothing piles up, here or on the way. For each it is read as
- * the consumer takes it: what it does not take waits on the way, and in the end with the daemon.
+ * For the newest the stream is read as fast as it comes, however slow the consumer is; what another has
+ * replaced by the time that the consumer is ready is never seen by it. So nothing piles up, here or on the
+ * way. For each it is read as the consumer takes it: what it does not take waits on the way, and in the end
+ * with the daemon.
  */
 import type { Readable } from 'node:stream';
 

@@ -1,17 +1,18 @@
 /**
  * Link: a session and its connection to the daemon, which it makes again.
  *
- * When a connection ends without close(), the link connects to the same path again and resumes the session where the
- * daemon still has it (`restored`). Requests without an answer are then sent again where that is safe (retry.ts); all
- * others fail with UNAVAILABLE, which says whether they can have been done. Requests wait for `reconnectMs`. For a session
- * that has memory the link tries without a limit: a daemon that starts slowly frees the memory of clients that do not
- * reconnect. For one without memory it tries for `reconnectMs`.
+ * When a connection ends without close(), the link connects to the same path again and resumes the session
+ * where the daemon still has it (`restored`). Requests without an answer are then sent again where that is
+ * safe (retry.ts); all others fail with UNAVAILABLE, which says whether they can have been done. Requests
+ * wait for `reconnectMs`. For a session that has memory the link tries without a limit: a daemon that starts
+ * slowly frees the memory of clients that do not reconnect. For one without memory it tries for
+ * `reconnectMs`.
  *
- * A connection that is lost soon after it was made, with nothing answered on it, continues the back-off of the one before: a
- * request that ends the daemon is not sent to it again and again without a pause.
+ * A connection that is lost soon after it was made, with nothing answered on it, continues the back-off of
+ * the one before: a request that ends the daemon is not sent to it again and again without a pause.
  *
- * Each session that is not restored begins a new epoch. A request bound to an epoch (bound()) is not sent in another
- * one, where the same number may be the id of another grant.
+ * Each session that is not restored begins a new epoch. A request bound to an epoch (bound()) is not sent in
+ * another one, where the same number may be the id of another grant.
  */
 import {
   type Decoded,
@@ -143,13 +144,19 @@ export class Link implements Requester {
     });
   }
 
-  /** The present epoch, and a requester whose requests belong to it: they fail with STALE_INCARNATION in a later one. */
+  /**
+   * The present epoch, and a requester whose requests belong to it: they fail with STALE_INCARNATION in a
+   * later one.
+   */
   bound(): Requester & { readonly epoch: object } {
     const epoch = this.#epoch;
     return { epoch, request: (request, fields, fds) => this.request(request, fields, fds, epoch) };
   }
 
-  /** Ends the session; requests without an answer are rejected with `reason`. Resolves when nothing is open any more. */
+  /**
+   * Ends the session; requests without an answer are rejected with `reason`. Resolves when nothing is open
+   * any more.
+   */
   async close(reason: VkmemError): Promise<void> {
     const reconnection = this.#reconnection;
     this.#finish(reason, rejectPending);

@@ -1,11 +1,11 @@
 /**
  * Reconnection: the attempts to resume a session after its connection was lost.
  *
- * Hello has the session's token and the grants that are held, so that the daemon can restore the session; where these do
- * not fit into a message, it asks the daemon to take no grant back. An attempt that connected is not given up before the
- * time is over, and never by a session that has something to lose: the daemon may be starting, and would find the client
- * gone when it reads Hello. A failure that time does not change (the policy, the version, a protocol error) ends the
- * attempts at once.
+ * Hello has the session's token and the grants that are held, so that the daemon can restore the session;
+ * where these do not fit into a message, it asks the daemon to take no grant back. An attempt that connected
+ * is not given up before the time is over, and never by a session that has something to lose: the daemon may
+ * be starting, and would find the client gone when it reads Hello. A failure that time does not change (the
+ * policy, the version, a protocol error) ends the attempts at once.
  */
 import {
   type Decoded,
@@ -79,7 +79,8 @@ export class Reconnection {
 
   /**
    * To be called once.
-   * @throws VkmemError UNAVAILABLE where the time is over, or it was stopped; a failure that is not transient.
+   * @throws VkmemError UNAVAILABLE where the time is over, or it was stopped; a failure that is not
+   *   transient.
    */
   async run(): Promise<Resumed> {
     const { signal } = this.#stopping;

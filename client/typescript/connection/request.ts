@@ -1,9 +1,9 @@
 /**
  * A request on the handoff socket: its answer, and its state while it has none.
  *
- * A request that never left this process was not done. Whether a request that was sent and not answered was done is not
- * known. The error says which of the two it is, in its metadata: `outcome` is `not-done` or `unknown`, and `attempts` is
- * how often it was sent.
+ * A request that never left this process was not done. Whether a request that was sent and not answered was
+ * done is not known. The error says which of the two it is, in its metadata: `outcome` is `not-done` or
+ * `unknown`, and `attempts` is how often it was sent.
  */
 import {
   closeAll,
@@ -25,8 +25,8 @@ export interface Requester {
   /**
    * Sends a request and waits for the answer.
    * @param fds sent with the request. Always taken, also where it is never sent.
-   * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer is inconsistent; UNAVAILABLE
-   *   where the connection ended before it came.
+   * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer is inconsistent;
+   *   UNAVAILABLE where the connection ended before it came.
    */
   request<R extends HandoffRequest>(
     request: R,
@@ -52,7 +52,9 @@ export interface Pending {
 /** Receives the requests without an answer when a connection ends; it settles each, and closes its fds. */
 export type ConnectionLost = (unanswered: readonly Pending[], reason: VkmemError) => void;
 
-/** The error of a request without an answer. A reason that no other connection changes is passed on as it is. */
+/**
+ * The error of a request without an answer. A reason that no other connection changes is passed on as it is.
+ */
 export function unansweredError({ attempts }: Pending, reason: VkmemError): VkmemError {
   if (reason.code !== 'UNAVAILABLE') return reason;
   const outcome = attempts === 0 ? 'not-done' : 'unknown';

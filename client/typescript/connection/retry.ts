@@ -1,13 +1,14 @@
 /**
  * Retries: which request without an answer is sent again, and what its second answer means.
  *
- * The table of requests says whether a request can be repeated. A request that was never sent is sent in any session,
- * unless it belongs to one that ended. A request that was sent is repeated only in the same session, restored:
- * an Allocate with its request_id; a Free by id, for which NOT_FOUND means that it was done; a Release, unless the grant
- * was not reported to the daemon, which then took it back; a Publish by id.
+ * The table of requests says whether a request can be repeated. A request that was never sent is sent in any
+ * session, unless it belongs to one that ended. A request that was sent is repeated only in the same session,
+ * restored: an Allocate with its request_id; a Free by id, for which NOT_FOUND means that it was done; a
+ * Release, unless the grant was not reported to the daemon, which then took it back; a Publish by id.
  *
- * Not repeated: a Free or Publish by name, which could meet another allocation of that name the second time. A Claim: the daemon
- * takes back what it granted without an answer, and the caller decides whether it still wants the grant.
+ * Not repeated: a Free or Publish by name, which could meet another allocation of that name the second time.
+ * A Claim: the daemon takes back what it granted without an answer, and the caller decides whether it still
+ * wants the grant.
  */
 import {
   type HandoffRequest,

@@ -1,14 +1,15 @@
 /**
  * RetryingChannel: calls and streams that outlast a restart of the daemon, within limits.
  *
- * A call is made again where it never left this process, where the daemon refused its token as one of before a restart,
- * and, where its answer was lost, if the table of requests says that it can be repeated: always for a reading call, and in
- * the same session, restored, for others. Each lost answer stands for one death of the daemon: a call that lost two is not made
- * again, and no call is made more than three times.
+ * A call is made again where it never left this process, where the daemon refused its token as one of before
+ * a restart, and, where its answer was lost, if the table of requests says that it can be repeated: always
+ * for a reading call, and in the same session, restored, for others. Each lost answer stands for one death of
+ * the daemon: a call that lost two is not made again, and no call is made more than three times.
  *
- * While the session's connection is being made again, calls wait for it, and then act for the session that came of it.
- * Any other call that does not reach the daemon fails with UNAVAILABLE, whose metadata say so. A socket that was never
- * reached while the session has its connection is not waited for: it may not be visible here.
+ * While the session's connection is being made again, calls wait for it, and then act for the session that
+ * came of it. Any other call that does not reach the daemon fails with UNAVAILABLE, whose metadata say so. A
+ * socket that was never reached while the session has its connection is not waited for: it may not be visible
+ * here.
  */
 import { REQUESTS, type RequestDraft, type ResponseOf, type StreamRequest, VkmemError } from '@vkmemd/proto';
 import { Backoff, pause } from './backoff.js';
@@ -90,14 +91,18 @@ class Attempts {
 
   /**
    * To be called before each time that it is sent.
-   * @throws VkmemError the lost answer, where the request may have been done in a session that is not the present one.
+   * @throws VkmemError the lost answer, where the request may have been done in a session that is not the
+   *   present one.
    */
   beginIn(ref: SessionRef | undefined): void {
     if (!this.#reading && this.#lost && ref?.epoch !== this.#epoch) throw this.errorOf(this.#lost);
     this.#epoch = ref?.epoch;
   }
 
-  /** The error that the call ends with: the failure, unless it hides that an earlier attempt may have been done. */
+  /**
+   * The error that the call ends with: the failure, unless it hides that an earlier attempt may have been
+   * done.
+   */
   errorOf(failure: unknown): unknown {
     const lost = this.#lost;
     if (!lost || !(failure instanceof VkmemError)) return failure;
@@ -152,8 +157,8 @@ export class RetryingChannel {
   }
 
   /**
-   * The answers of a stream. A stream of states continues after a restart; one of events ends, since events may have been
-   * missed.
+   * The answers of a stream. A stream of states continues after a restart; one of events ends, since events
+   * may have been missed.
    * @throws VkmemError as GrpcChannel.watch().
    */
   async *watch<M extends StreamRequest>(
@@ -188,7 +193,10 @@ export class RetryingChannel {
     return this.#channel.close();
   }
 
-  /** Waits while the session's connection is being made again. @throws VkmemError UNAVAILABLE where it takes too long. */
+  /**
+   * Waits while the session's connection is being made again.
+   * @throws VkmemError UNAVAILABLE where it takes too long.
+   */
   async #connected(attempts: Attempts, signal?: AbortSignal): Promise<void> {
     const ref = this.#sessionRef;
     const done = () => !ref?.away || this.#closing.signal.aborted || signal?.aborted;

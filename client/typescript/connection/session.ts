@@ -18,8 +18,8 @@ export interface SessionInfo {
 /** The connection was made again. */
 export interface Reconnected {
   /**
-   * Whether the session continues, with what it owns and was granted. Otherwise this is a new one: Memory of before keeps
-   * its maps and fds, and means nothing to the daemon any more.
+   * Whether the session continues, with what it owns and was granted. Otherwise this is a new one: Memory of
+   * before keeps its maps and fds, and means nothing to the daemon any more.
    */
   readonly restored: boolean;
   readonly incarnation: string;

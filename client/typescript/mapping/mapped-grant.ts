@@ -1,9 +1,9 @@
 /**
- * MappedGrant: the grants of one allocation that this process holds, with their fds and the maps made of them. A grant may
- * have no fd: that of an RDMA address, which is a number and holds nothing.
+ * MappedGrant: the grants of one allocation that this process holds, with their fds and the maps made of
+ * them. A grant may have no fd: that of an RDMA address, which is a number and holds nothing.
  *
- * It sends nothing to the daemon. drop() unmaps and closes everything at once and can be called at any time. A map
- * outlives the daemon, whose end closes no fd here, but not its MappedGrant.
+ * It sends nothing to the daemon. drop() unmaps and closes everything at once and can be called at any time.
+ * A map outlives the daemon, whose end closes no fd here, but not its MappedGrant.
  */
 import { constants } from 'node:buffer';
 import {
@@ -30,8 +30,8 @@ export interface MapOptions {
   /** Default: the rest. */
   readonly length?: Bytes;
   /**
-   * Default: what was granted. Through 'ro', others' writes are seen; one's own stay in a private copy of their page,
-   * which then no longer follows the memory.
+   * Default: what was granted. Through 'ro', others' writes are seen; one's own stay in a private copy of
+   * their page, which then no longer follows the memory.
    */
   readonly access?: AccessName;
 }
@@ -45,7 +45,8 @@ export interface Dropped {
 }
 
 /**
- * A multiple of every page size that Linux has on the machines this runs on (4, 16 and 64 KiB); huge pages may be larger.
+ * A multiple of every page size that Linux has on the machines this runs on (4, 16 and 64 KiB); huge pages
+ * may be larger.
  */
 const PAGE_BYTES = 65_536n;
 const LARGEST_BUFFER = BigInt(constants.MAX_LENGTH);
@@ -89,7 +90,9 @@ export class MappedGrant {
     throw new VkmemError('KIND_NOT_REQUESTED', 'No RDMA address was granted.', { kind: 'RDMA_ADDRESS' });
   }
 
-  /** @throws VkmemError NOT_MAPPABLE, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, NOT_FOUND once dropped. */
+  /**
+   * @throws VkmemError NOT_MAPPABLE, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, NOT_FOUND once dropped.
+   */
   map({ offset = 0n, length, access }: MapOptions): MemoryMap {
     const found = this.#find('MAPPABLE');
     if (!found?.fd || found.grant.mapSizeBytes === 0n) {
@@ -145,7 +148,10 @@ export class MappedGrant {
   }
 }
 
-/** A window and the pages it needs: `page` bytes into the memory, `bytes` long, the window `lead` bytes into them. */
+/**
+ * A window and the pages it needs: `page` bytes into the memory, `bytes` long, the window `lead` bytes into
+ * them.
+ */
 interface Window {
   readonly offset: bigint;
   readonly length: number;

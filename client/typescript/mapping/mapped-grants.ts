@@ -1,5 +1,6 @@
 /**
- * MappedGrants: the grants that this process holds through one client, by the session epoch in which they were granted.
+ * MappedGrants: the grants that this process holds through one client, by the session epoch in which they
+ * were granted.
  */
 import type { Grant, OwnedFd } from '@vkmemd/proto';
 import { type Dropped, MappedGrant } from './mapped-grant.js';

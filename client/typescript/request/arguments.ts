@@ -1,9 +1,10 @@
 /**
  * What callers hand in, checked before anything is sent.
  *
- * A mistake gets the code that the daemon would give it. Most of all, nothing reaches the encoder that it would
- * quietly turn into something else: a fraction of a byte, a number beyond 64 bits, the name of a kind that the
- * schema does not have. What only the daemon can know (names taken, room left, rights) is left to the daemon.
+ * A mistake gets the code that the daemon would give it. Most of all, nothing reaches the encoder that it
+ * would quietly turn into something else: a fraction of a byte, a number beyond 64 bits, the name of a kind
+ * that the schema does not have. What only the daemon can know (names taken, room left, rights) is left to
+ * the daemon.
  */
 import { inspect } from 'node:util';
 import {
@@ -108,7 +109,10 @@ export function checkLifetime(lifetime: unknown): LifetimeName {
   );
 }
 
-/** A new allocation's name; which letters it may have is the daemon's to say. @throws VkmemError INVALID_NAME. */
+/**
+ * A new allocation's name; which letters it may have is the daemon's to say.
+ * @throws VkmemError INVALID_NAME.
+ */
 export function checkName(name: unknown): string {
   if (typeof name === 'string' && name.length <= MAX_NAME_LENGTH) return name;
   throw new VkmemError('INVALID_NAME', `The name is ${describe(name)}.`);

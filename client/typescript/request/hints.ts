@@ -1,22 +1,31 @@
 /**
- * Hints as callers write them, turned into the contract's message: what a virtual machine needs of memory beside its size.
+ * Hints as callers write them, turned into the contract's message: what a virtual machine needs of memory
+ * beside its size.
  */
 import { type Draft, VkmemError } from '@vkmemd/proto';
 import { type Bytes, checkSize } from './arguments.js';
 
-/** All but the first two are for MAPPABLE memory over a memfd. What cannot be had is refused, never left out. */
+/**
+ * All but the first two are for MAPPABLE memory over a memfd. What cannot be had is refused, never left out.
+ */
 export interface HintOptions {
   /** The size is rounded up to a power of two, as that of a PCI BAR must be. */
   readonly powerOfTwo?: boolean;
-  /** The size is rounded up to a multiple of it: a power of two, at most 1 GiB. The memory begins at the start of its fd. */
+  /**
+   * The size is rounded up to a multiple of it: a power of two, at most 1 GiB. The memory begins at the start
+   * of its fd.
+   */
   readonly alignment?: Bytes;
-  /** Every page is there and zeroed when the answer comes. A mapping has its page tables filled by use, as ever. */
+  /**
+   * Every page is there and zeroed when the answer comes. A mapping has its page tables filled by use, as
+   * ever.
+   */
   readonly prefault?: boolean;
   /** Of huge pages of so many bytes, which the host has set aside. */
   readonly hugePages?: '2M' | '1G' | Bytes;
   /**
-   * Whoever has an fd of it may open it anew through /proc, as QEMU's memory-backend-file does, also for writing: what is
-   * granted read-only is ADVISORY then.
+   * Whoever has an fd of it may open it anew through /proc, as QEMU's memory-backend-file does, also for
+   * writing: what is granted read-only is ADVISORY then.
    */
   readonly reopenable?: boolean;
 }

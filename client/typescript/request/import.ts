@@ -1,8 +1,8 @@
 /**
  * A client's own memory as an allocation of the daemon: what callers say of it, turned into ImportRequest.
  *
- * The daemon looks at the fd itself (its type, its size, its seals) and asks the driver; what is checked here is only
- * that the request says what its source needs.
+ * The daemon looks at the fd itself (its type, its size, its seals) and asks the driver; what is checked here
+ * is only that the request says what its source needs.
  */
 import {
   type Draft,
@@ -19,11 +19,17 @@ import { memoryTypeField, type ResourceOptions, resourceFields } from './resourc
 
 /** What to import, and what it shall be. */
 export interface ImportOptions extends ResourceOptions {
-  /** The caller's, and stays so: a duplicate goes to the daemon. It may be closed as soon as importMemory() was called. */
+  /**
+   * The caller's, and stays so: a duplicate goes to the daemon. It may be closed as soon as importMemory()
+   * was called.
+   */
   readonly fd: OwnedFd | number;
   /** What the fd is. A MEMFD must be sealed against shrinking and growing. */
   readonly source: 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
-  /** OPAQUE_FD: the exporter's allocationSize, exactly, and required. Otherwise the file's size, which is the default. */
+  /**
+   * OPAQUE_FD: the exporter's allocationSize, exactly, and required. Otherwise the file's size, which is the
+   * default.
+   */
   readonly size?: Bytes;
   /** OPAQUE_FD: the exporter's index, and required. Otherwise this memory type and no other. */
   readonly memoryTypeIndex?: number;
@@ -31,8 +37,8 @@ export interface ImportOptions extends ResourceOptions {
   readonly deviceUuid?: Uint8Array;
   readonly driverUuid?: Uint8Array;
   /**
-   * Every kind that it will ever be granted as: the source's own, for OPAQUE_FD and DMA_BUF; imported memory is never
-   * MAPPABLE. Default: none, so that it is for transfers alone.
+   * Every kind that it will ever be granted as: the source's own, for OPAQUE_FD and DMA_BUF; imported memory
+   * is never MAPPABLE. Default: none, so that it is for transfers alone.
    */
   readonly kinds?: readonly KindName[];
   /** The kinds to be granted at once, of `kinds`. Default: all of them. */
@@ -47,8 +53,8 @@ const SOURCE_NAMES = ['OPAQUE_FD', 'DMA_BUF', 'MEMFD'] as const;
 
 /**
  * Without the fd, which goes beside it (importedFd).
- * @throws VkmemError INVALID_ARGUMENT, INVALID_SIZE, SIZE_ABOVE_MAXIMUM, KIND_NOT_REQUESTED, KIND_UNSUPPORTED,
- *   INVALID_NAME.
+ * @throws VkmemError INVALID_ARGUMENT, INVALID_SIZE, SIZE_ABOVE_MAXIMUM, KIND_NOT_REQUESTED,
+ *   KIND_UNSUPPORTED, INVALID_NAME.
  */
 export function importRequest(options: ImportOptions): Draft<'ImportRequest'> {
   const { size, memoryTypeIndex, deviceUuid, driverUuid, kinds = [], grant = kinds } = options;

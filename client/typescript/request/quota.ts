@@ -1,8 +1,8 @@
 /**
  * Quotas: the limits and the usage of a user, and changes of the limits, checked before anything is sent.
  *
- * A change is meant for one revision of a quota. A change without a revision reads the quota first, and again where it
- * changed in between.
+ * A change is meant for one revision of a quota. A change without a revision reads the quota first, and again
+ * where it changed in between.
  */
 import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
 import type { RetryingChannel } from '../connection/retrying-channel.js';
@@ -35,7 +35,10 @@ export interface QuotaChange {
 }
 
 export interface QuotaResult {
-  /** STALE: the quota is of another revision; CONFLICT: it contradicts itself or others' reservations. Nothing was done. */
+  /**
+   * STALE: the quota is of another revision; CONFLICT: it contradicts itself or others' reservations. Nothing
+   * was done.
+   */
   readonly outcome: 'APPLIED' | 'STALE' | 'CONFLICT';
   /** As it is now. */
   readonly quota: Quota;

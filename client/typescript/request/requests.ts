@@ -43,18 +43,23 @@ import { type TicketRef, ticketClaim } from './tickets.js';
 /**
  * What a new allocation shall be.
  *
- * Without properties, memoryTypeIndex, buffer and image the daemon takes the best memory type that the kinds can have.
- * With a buffer or an image it asks the driver what that needs, dedicates the memory where the driver wants it, and
- * says so in the allocation (`requirements`, `dedicated`) and in every grant.
+ * Without properties, memoryTypeIndex, buffer and image the daemon takes the best memory type that the kinds
+ * can have. With a buffer or an image it asks the driver what that needs, dedicates the memory where the
+ * driver wants it, and says so in the allocation (`requirements`, `dedicated`) and in every grant.
  */
 export interface AllocateOptions extends ResourceOptions {
-  /** At least 1 byte; rounded up to whole pages, and as `hints` say. With an image it may be left out: as much as the image needs. */
+  /**
+   * At least 1 byte; rounded up to whole pages, and as `hints` say. With an image it may be left out: as much
+   * as the image needs.
+   */
   readonly size?: Bytes;
   /** Every kind that it will ever be granted as. Default: MAPPABLE alone. */
   readonly kinds?: readonly KindName[];
   /** Makes it NAMED: 1 to 128 letters, digits, '.', '-' or '_', unique among this user's allocations. */
   readonly name?: string;
-  /** SESSION ends with this client, NAMED stays until freed. Default: NAMED with a name, SESSION without one. */
+  /**
+   * SESSION ends with this client, NAMED stays until freed. Default: NAMED with a name, SESSION without one.
+   */
   readonly lifetime?: LifetimeName;
   /** What the client may do with what it is granted. Default 'rw'. */
   readonly access?: AccessName;
@@ -80,7 +85,9 @@ export interface ClaimOptions {
   readonly waitMs?: number;
 }
 
-/** A fill or a copy by the device. Offsets default to 0, a size that is left out to the rest, all in bytes. */
+/**
+ * A fill or a copy by the device. Offsets default to 0, a size that is left out to the rest, all in bytes.
+ */
 export type TransferOptions =
   | {
       /** Writes a 32-bit pattern in the device's byte order; offset and size are multiples of 4. */
@@ -100,7 +107,9 @@ export type TransferOptions =
         readonly size?: Bytes;
       };
     }
-  /** Moves nothing; afterwards importers see what was written through maps before, and the other way round. */
+  /**
+   * Moves nothing; afterwards importers see what was written through maps before, and the other way round.
+   */
   | { readonly sync: Ref };
 
 const DEFAULT_KINDS: readonly KindName[] = ['MAPPABLE'];

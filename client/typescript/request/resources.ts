@@ -1,8 +1,8 @@
 /**
  * What memory is for and of which type it shall be, as callers write it, turned into the contract's messages.
  *
- * Numbers are Vulkan's own (VkFormat, VkImageUsageFlags): this library has no table of them, and a new one needs no new
- * version of it. Whether the device has such an image or such a type is the daemon's to say.
+ * Numbers are Vulkan's own (VkFormat, VkImageUsageFlags): this library has no table of them, and a new one
+ * needs no new version of it. Whether the device has such an image or such a type is the daemon's to say.
  */
 import { type Draft, type PropertyFlagName, VkmemError } from '@vkmemd/proto';
 import { checkPropertyFlags, checkUint32, checkWord } from './arguments.js';
@@ -26,7 +26,10 @@ export interface BufferOptions {
   readonly usage: number;
 }
 
-/** An image that will be bound to the memory (VkImageCreateInfo). What is left out is 1, but for the defaults named. */
+/**
+ * An image that will be bound to the memory (VkImageCreateInfo). What is left out is 1, but for the defaults
+ * named.
+ */
 export interface ImageOptions {
   /** Default '2D'. */
   readonly type?: '1D' | '2D' | '3D';

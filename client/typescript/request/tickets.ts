@@ -1,8 +1,8 @@
 /**
  * Tickets as callers write them: what one shall give, and a claim with one.
  *
- * A process that has a ticket's secret has what it gives, until it is used up, expires or is revoked. The daemon does not
- * store the secret, and cannot show it again.
+ * A process that has a ticket's secret has what it gives, until it is used up, expires or is revoked. The
+ * daemon does not store the secret, and cannot show it again.
  */
 import {
   type AccessName,
@@ -83,7 +83,10 @@ export async function endTicket(handoff: Requester, id: string): Promise<void> {
   await handoff.request('RevokeTicket', revokeTicketRequest(id));
 }
 
-/** What a claim says of the ticket, which decides what the claim leaves open. @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * What a claim says of the ticket, which decides what the claim leaves open.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 export function ticketClaim({ ticket }: TicketRef): Pick<Draft<'ClaimRequest'>, 'ticket'> {
   return { ticket: checkText('ticket', ticket) };
 }

@@ -1,14 +1,16 @@
 /**
- * What a backend that gives memory to virtual machines needs to know of each handle, in one place and in its own words.
+ * What a backend that gives memory to virtual machines needs to know of each handle, in one place and in its
+ * own words.
  *
  *   for (const object of describeForBackend(memory)) {
  *     using fd = object.fd; // a duplicate: yours
  *     register(fd.fd, object.offset, object.size, object.rutabaga.mapInfo);
  *   }
  *
- * The facts are the grant's. Beside them stands what rutabaga_gfx and crosvm call them: the handle types and the bits of
- * map_info of rutabaga_gfx_ffi.h (0.1.2), VulkanInfo and DeviceId of rutabaga_gfx, VmMemorySource of crosvm's vm_control;
- * map_info's cache types are those of the virtio specification (VIRTIO_GPU_MAP_CACHE_*). For QEMU see qemu-options.ts.
+ * The facts are the grant's. Beside them stands what rutabaga_gfx and crosvm call them: the handle types and
+ * the bits of map_info of rutabaga_gfx_ffi.h (0.1.2), VulkanInfo and DeviceId of rutabaga_gfx, VmMemorySource
+ * of crosvm's vm_control; map_info's cache types are those of the virtio specification
+ * (VIRTIO_GPU_MAP_CACHE_*). For QEMU see qemu-options.ts.
  */
 import {
   type AccessName,
@@ -47,8 +49,9 @@ export interface RutabagaDescription {
   /** RUTABAGA_MAP_CACHE_* with RUTABAGA_MAP_ACCESS_*; undefined where the host does not see the memory. */
   readonly mapInfo: number | undefined;
   /**
-   * What a driver needs to import it; undefined for what is mapped by its fd instead: crosvm takes VmMemorySource::Vulkan
-   * for all that has one, and VmMemorySource::Descriptor { descriptor, offset, size } for what has none.
+   * What a driver needs to import it; undefined for what is mapped by its fd instead: crosvm takes
+   * VmMemorySource::Vulkan for all that has one, and VmMemorySource::Descriptor { descriptor, offset, size }
+   * for what has none.
    */
   readonly vulkanInfo:
     | {
@@ -106,8 +109,8 @@ const CACHE_TYPES: Readonly<Record<string, BackendCacheType>> = {
 };
 
 /**
- * Every grant of the memory that has an fd, as a backend needs it, in the order of the grants. An RDMA address has none, and
- * is left out.
+ * Every grant of the memory that has an fd, as a backend needs it, in the order of the grants. An RDMA
+ * address has none, and is left out.
  * @throws VkmemError NOT_FOUND once it was released; TOO_MANY_FILES and others of dup().
  */
 export function describeForBackend(memory: Memory): BackendObject[] {

@@ -1,9 +1,10 @@
 /**
  * Hotplug: memory that is added to a running machine, and removed again, over its monitor (qmp.ts).
  *
- * The monitor gets an fd, opens the memory anew through /proc, and closes that fd: the backend stays, whose name has the
- * allocation and the session of the daemon that has its grant. So the machine itself says what was added to it. A backend
- * that a device uses cannot be removed, and a device is removed when the guest releases it, if ever.
+ * The monitor gets an fd, opens the memory anew through /proc, and closes that fd: the backend stays, whose
+ * name has the allocation and the session of the daemon that has its grant. So the machine itself says what
+ * was added to it. A backend that a device uses cannot be removed, and a device is removed when the guest
+ * releases it, if ever.
  */
 import { type AccessName, AsyncDisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { backendProperties, deviceProperties, type QemuDevice, type QemuProperties } from './qemu-options.js';
@@ -38,7 +39,8 @@ export interface HotplugRequest {
 
 /**
  * Adds memory to a machine. Where a step fails, those before it are undone.
- * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata where a step could not be undone, and stays.
+ * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata where a step could not be undone, and
+ *   stays.
  */
 export async function hotplug(qmp: Qmp, request: HotplugRequest): Promise<void> {
   const { allocation, session, fd, size, access, driver, device, place } = request;
@@ -68,7 +70,11 @@ export async function hotplug(qmp: Qmp, request: HotplugRequest): Promise<void> 
   }
 }
 
-/** Passes an fd to the machine. @returns its number there, and what removes it, once. @throws VkmemError VMM_REFUSED. */
+/**
+ * Passes an fd to the machine.
+ * @returns its number there, and what removes it, once.
+ * @throws VkmemError VMM_REFUSED.
+ */
 async function addFd(
   qmp: Qmp,
   opaque: string,
@@ -110,8 +116,8 @@ export async function listHotplugged(qmp: Qmp): Promise<HotpluggedMemory[]> {
 
 /**
  * Removes memory: the device, as soon as the guest has released it, then the backend.
- * @throws VkmemError VMM_REFUSED, also where the guest does not release the device in time: then nothing has changed,
- *   but the guest was asked, and may release it later.
+ * @throws VkmemError VMM_REFUSED, also where the guest does not release the device in time: then nothing has
+ *   changed, but the guest was asked, and may release it later.
  */
 export async function hotUnplug(
   qmp: Qmp,

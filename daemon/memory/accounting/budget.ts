@@ -49,11 +49,14 @@ export interface Guarantees {
 export interface Payer {
   readonly tenant: Tenant;
   /**
-   * What is reserved of a heap and not used, in bytes: for the tenant, and for all tenants, if the tenant demanded what
-   * the policy reserves for the process that asks.
+   * What is reserved of a heap and not used, in bytes: for the tenant, and for all tenants, if the tenant
+   * demanded what the policy reserves for the process that asks.
    */
   unused(heap: number): { readonly own: bigint; readonly all: bigint };
-  /** Called before the driver is asked, and again when the charge is made. @throws VkmemError QUOTA_EXCEEDED. */
+  /**
+   * Called before the driver is asked, and again when the charge is made.
+   * @throws VkmemError QUOTA_EXCEEDED.
+   */
   require(bytes: bigint, heap: number): void;
   /** Charges the bytes, as pending. */
   charge(bytes: bigint, heap: number): Charge;

@@ -1,7 +1,8 @@
 /**
- * Default rights: what a user may have of whom the daemon has seen no process, until one of its processes asks. Of the
- * policy only those rules are known to match that match by the uid alone, or everybody. Where these do not let the user
- * connect, a rule by group or unit may: then the user has what a tenant has by default.
+ * Default rights: what a user may have of whom the daemon has seen no process, until one of its processes
+ * asks. Of the policy only those rules are known to match that match by the uid alone, or everybody. Where
+ * these do not let the user connect, a rule by group or unit may: then the user has what a tenant has by
+ * default.
  */
 import type { Match, Policy } from '../../policy/policy.js';
 import { NO_RIGHTS, type Rights, TENANT } from '../../policy/rights.js';

@@ -1,9 +1,10 @@
 /**
  * Pressure: how full a heap is, in three words.
  *
- * Used bytes are live, draining and pending ones, and what the driver counts beside our allocations. What is guaranteed to
- * a tenant that does not use it yet is not used: pressure asks those who hold memory to free some, and nobody holds that.
- * The limit is the budget, or the heap's size where that is less. A heap without any limit is full.
+ * Used bytes are live, draining and pending ones, and what the driver counts beside our allocations. What is
+ * guaranteed to a tenant that does not use it yet is not used: pressure asks those who hold memory to free
+ * some, and nobody holds that. The limit is the budget, or the heap's size where that is less. A heap without
+ * any limit is full.
  */
 
 import type { Thresholds } from '../../policy/policy.js';

@@ -63,7 +63,10 @@ function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
   };
 }
 
-/** A driver's VkDeviceSize as the contract's int64: one that says 'no limit' with all bits set becomes the largest. */
+/**
+ * A driver's VkDeviceSize as the contract's int64: one that says 'no limit' with all bits set becomes the
+ * largest.
+ */
 function fitting(bytes: bigint): bigint {
   const max = 0x7fff_ffff_ffff_ffffn;
   return bytes > max ? max : bytes;

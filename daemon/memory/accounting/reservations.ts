@@ -108,7 +108,10 @@ export class Reservations {
     return this.#givenIf(tenant, demands).get(tenant.key)?.bytes[heap] ?? 0n;
   }
 
-  /** What would be reserved and not used if the tenant demanded that: for the tenant, and for all. Changes nothing. */
+  /**
+   * What would be reserved and not used if the tenant demanded that: for the tenant, and for all. Changes
+   * nothing.
+   */
   unusedIfDemanded(
     tenant: Tenant,
     demands: readonly Demand[],

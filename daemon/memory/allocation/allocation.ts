@@ -1,9 +1,10 @@
 /**
- * One allocation: one VkDeviceMemory that the daemon owns, from the moment it exists until its bytes are free.
+ * One allocation: one VkDeviceMemory that the daemon owns, from the moment it exists until its bytes are
+ * free.
  *
- * It is LIVE until freed and DRAINING from then on: its device memory goes at once (as soon as no transfer or export
- * uses it), its bytes when nobody holds it any more. Work on the memory runs inside use(), which keeps the device
- * memory alive until the work is done.
+ * It is LIVE until freed and DRAINING from then on: its device memory goes at once (as soon as no transfer or
+ * export uses it), its bytes when nobody holds it any more. Work on the memory runs inside use(), which keeps
+ * the device memory alive until the work is done.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -127,8 +128,8 @@ export class Allocation {
   }
 
   /**
-   * Gives the allocation up: no new use begins, the device memory is freed when the last one ends. Asked again, it
-   * is the same end that is waited for.
+   * Gives the allocation up: no new use begins, the device memory is freed when the last one ends. Asked
+   * again, it is the same end that is waited for.
    * @param inTurn runs the driver's part when its turn has come.
    */
   retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
@@ -155,8 +156,9 @@ export class Allocation {
   }
 
   /**
-   * Whether any session, or as far as the kernel can tell any process, or a thread of ours still holds the memory. What
-   * a client imported is its own: once the device has released it, only grants are left to account for.
+   * Whether any session, or as far as the kernel can tell any process, or a thread of ours still holds the
+   * memory. What a client imported is its own: once the device has released it, only grants are left to
+   * account for.
    */
   get held(): boolean {
     if (this.grants > 0 || this.publication?.sealing) return true;
@@ -168,7 +170,10 @@ export class Allocation {
     return this.#state === 'LIVE' && this.memory.degraded ? 'DEGRADED' : this.#state;
   }
 
-  /** The allocation as the contract describes it. Field by field: a spread would make a slower object, once a claim. */
+  /**
+   * The allocation as the contract describes it. Field by field: a spread would make a slower object, once a
+   * claim.
+   */
   describe(): Decoded<'Allocation'> {
     const { terms, memory } = this;
     const { plan } = memory;

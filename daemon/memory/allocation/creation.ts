@@ -1,7 +1,7 @@
 /**
- * Creation: from what a request wants to an allocation with its first grants. Policy; then, in one turn: name, request id,
- * fds, plan, quota and budget, the device's count, the memory, the ledger, what is persisted, the grants. All of it is
- * undone where a step fails.
+ * Creation: from what a request wants to an allocation with its first grants. Policy; then, in one turn:
+ * name, request id, fds, plan, quota and budget, the device's count, the memory, the ledger, what is
+ * persisted, the grants. All of it is undone where a step fails.
  */
 import {
   type AccessName,
@@ -72,8 +72,8 @@ export class Creation {
   }
 
   /**
-   * Makes an allocation and, where the plane carries fds, grants what was wanted at once; a request of the session's
-   * that made it before gets the same one.
+   * Makes an allocation and, where the plane carries fds, grants what was wanted at once; a request of the
+   * session's that made it before gets the same one.
    * @throws VkmemError NOT_PERMITTED, SESSION_REQUIRED, BUSY, NAME_TAKEN, QUOTA_EXCEEDED, BUDGET_EXCEEDED,
    *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, UNAVAILABLE, as `sourceOf` and as the driver fails.
    */

@@ -1,7 +1,7 @@
 /**
- * Degraded memory, which outlived its daemon and was not taken by the device, is offered to the device again, at growing
- * intervals, for as long as there is any: a driver may be short of memory for a while. What another device or driver
- * made is not offered: it would mean nothing to this one, which may not survive it.
+ * Degraded memory, which outlived its daemon and was not taken by the device, is offered to the device again,
+ * at growing intervals, for as long as there is any: a driver may be short of memory for a while. What
+ * another device or driver made is not offered: it would mean nothing to this one, which may not survive it.
  */
 import { Poll, VkmemError } from '@vkmemd/proto';
 import type { Device } from '../../vulkan/device.js';

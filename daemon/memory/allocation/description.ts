@@ -1,5 +1,6 @@
 /**
- * What a memory plan says to the contract: what the driver asks of memory for a resource, the resource, the hints.
+ * What a memory plan says to the contract: what the driver asks of memory for a resource, the resource, the
+ * hints.
  */
 import type { Decoded } from '@vkmemd/proto';
 import type { MemoryPlan, NativeResource } from '../../vulkan/device.js';

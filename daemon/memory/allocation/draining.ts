@@ -86,8 +86,9 @@ export class Draining {
   }
 
   /**
-   * Drops grants of sleeping sessions that the kernel sees unheld, and closes sessions that have nothing left by that; then
-   * settles a retired allocation that nobody holds. Where the fd store has it, once that has released it.
+   * Drops grants of sleeping sessions that the kernel sees unheld, and closes sessions that have nothing left
+   * by that; then settles a retired allocation that nobody holds. Where the fd store has it, once that has
+   * released it.
    * @returns whether its bytes are free.
    */
   settle(allocation: Allocation): boolean {

@@ -1,7 +1,7 @@
 /**
- * The life of allocations as events. CREATED comes first and FREED last, once each; FREED means that the bytes are off
- * every account. An allocation that is still held when the daemon ends has no FREED. A listener sees the allocation as it
- * is at that moment.
+ * The life of allocations as events. CREATED comes first and FREED last, once each; FREED means that the
+ * bytes are off every account. An allocation that is still held when the daemon ends has no FREED. A listener
+ * sees the allocation as it is at that moment.
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { EventChannel } from '../event-channel.js';

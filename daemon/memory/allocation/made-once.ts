@@ -1,6 +1,6 @@
 /**
- * What the requests of sessions made, by the ids that the sessions gave the requests: a session that asks again, since
- * the answer was lost, gets what it made before.
+ * What the requests of sessions made, by the ids that the sessions gave the requests: a session that asks
+ * again, since the answer was lost, gets what it made before.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Session } from '../session/session.js';

@@ -1,5 +1,6 @@
 /**
- * What a grant says of itself: everything that a receiver of its handle needs to know, to map or to import it.
+ * What a grant says of itself: everything that a receiver of its handle needs to know, to map or to import
+ * it.
  */
 import { ACCESS_ON_WIRE, type Decoded, KINDS_ON_WIRE, timestamp } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
@@ -13,7 +14,11 @@ import { describeRequirements, describeResource } from '../allocation/descriptio
 import { readOnlyIsEnforced } from '../authority.js';
 import type { GrantRecord } from './record.js';
 
-/** The grant as the contract describes it. @param identity of its user. @param handle what was exported for it. */
+/**
+ * The grant as the contract describes it.
+ * @param identity of its user.
+ * @param handle what was exported for it.
+ */
 export function describeGrant(
   info: DeviceInfo,
   identity: Identity,

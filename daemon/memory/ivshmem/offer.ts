@@ -1,13 +1,15 @@
 /**
  * Whether an allocation can be offered to virtual machines.
  *
- * What QEMU cannot survive is refused here: a size that is no power of two ends it (pci_register_bar). Every peer can
- * write, so memory with a lock, or that was published, is not offered.
+ * What QEMU cannot survive is refused here: a size that is no power of two ends it (pci_register_bar). Every
+ * peer can write, so memory with a lock, or that was published, is not offered.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
 
-/** @throws VkmemError KIND_NOT_REQUESTED, NOT_MAPPABLE, SIZE_NOT_POWER_OF_TWO, INVALID_ARGUMENT, PUBLISHED. */
+/**
+ * @throws VkmemError KIND_NOT_REQUESTED, NOT_MAPPABLE, SIZE_NOT_POWER_OF_TWO, INVALID_ARGUMENT, PUBLISHED.
+ */
 export function requireOfferable(allocation: Allocation): void {
   const { memory, lock, publication } = allocation;
   allocation.requireMadeFor(['MAPPABLE']);

@@ -85,7 +85,8 @@ export class IvshmemServers {
   /**
    * Offers an allocation to virtual machines at a socket of its own.
    * @param vectors of each peer. @param lease takes the lease of the socket.
-   * @throws VkmemError ALREADY_SERVED, NOT_FOUND where the allocation was freed meanwhile, as the sockets fail.
+   * @throws VkmemError ALREADY_SERVED, NOT_FOUND where the allocation was freed meanwhile, as the sockets
+   *   fail.
    */
   async open(
     allocation: Allocation,

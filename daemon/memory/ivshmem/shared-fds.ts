@@ -1,8 +1,8 @@
 /**
  * Fds that several senders need: closed when the last one releases them.
  *
- * The doorbells of an ivshmem peer, eventfds of which each interrupts it by one vector, are sent to everybody who joins
- * later, and what a slow peer was not sent yet needs them after their owner has left.
+ * The doorbells of an ivshmem peer, eventfds of which each interrupts it by one vector, are sent to everybody
+ * who joins later, and what a slow peer was not sent yet needs them after their owner has left.
  */
 import { closeAll, EventFd, type OwnedFd } from '@vkmemd/proto';
 
@@ -31,7 +31,11 @@ export class SharedFds implements Disposable {
     this.fds = fds.map((fd) => ({ fd, retain }));
   }
 
-  /** Makes eventfds. @param lease of them; disposed also where that fails. @throws KernelError EMFILE, with none open. */
+  /**
+   * Makes eventfds.
+   * @param lease of them; disposed also where that fails.
+   * @throws KernelError EMFILE, with none open.
+   */
   static eventFds(count: number, lease: Disposable): SharedFds {
     const fds: OwnedFd[] = [];
     try {

@@ -10,7 +10,10 @@ import type { Session } from './session.js';
 export interface Caller {
   readonly identity: Identity;
   readonly session: Session | undefined;
-  /** Takes credit for so many more fds of the answer; resolves when there is credit. Absent where the plane carries no fds. */
+  /**
+   * Takes credit for so many more fds of the answer; resolves when there is credit. Absent where the plane
+   * carries no fds.
+   */
   readonly takeCredit?: (fds: number) => Promise<void>;
   /** Whether nobody waits for the answer any more: it was cancelled, or the session has ended. */
   gone(): boolean;

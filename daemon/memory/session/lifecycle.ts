@@ -46,8 +46,9 @@ export class SessionLifecycle {
   }
 
   /**
-   * Ends a session: its grants are dropped, what it owned is freed. Failures to free are reported. Rejects only where the
-   * ledger could not be written: where nobody awaits it, that ends the process, and the next restores what the ledger has.
+   * Ends a session: its grants are dropped, what it owned is freed. Failures to free are reported. Rejects
+   * only where the ledger could not be written: where nobody awaits it, that ends the process, and the next
+   * restores what the ledger has.
    */
   async end(session: Session): Promise<void> {
     if (session.ended || this.#stopped) return;
@@ -62,7 +63,10 @@ export class SessionLifecycle {
     madeOnce.removeSession(session);
   }
 
-  /** From now on end() does nothing, and nobody watches sleeping sessions: they outlive the daemon, which is stopping. */
+  /**
+   * From now on end() does nothing, and nobody watches sleeping sessions: they outlive the daemon, which is
+   * stopping.
+   */
   leaveAll(): void {
     this.#stopped = true;
     for (const session of this.#with.sessions.all) session.sleeping?.[Symbol.dispose]();

@@ -137,7 +137,10 @@ export class Sessions {
     return `${this.incarnation}.${randomBytes(24).toString('base64url')}`;
   }
 
-  /** Removes the session, and ends its place in the quota. What it owned and was granted is ended by SessionLifecycle. */
+  /**
+   * Removes the session, and ends its place in the quota. What it owned and was granted is ended by
+   * SessionLifecycle.
+   */
   close(session: Session): void {
     session.ended = true;
     session.sleeping?.[Symbol.dispose]();

@@ -25,7 +25,9 @@ const hashOf = (secret: string): string => createHash('sha256').update(secret).d
 
 export class Signals implements Disposable {
   readonly #budget: FdBudget;
-  /** By the hash of its secret: what is looked up then says nothing of how much of a wrong secret was right. */
+  /**
+   * By the hash of its secret: what is looked up then says nothing of how much of a wrong secret was right.
+   */
   readonly #unopened = new Map<string, Signal>();
   readonly #bySession = new Map<Session, Set<string>>();
 

@@ -1,6 +1,6 @@
 /**
- * Failed ticket attempts: how many wrong secrets (of tickets and of signals) a tenant presented, and how long one that presented too many
- * must wait.
+ * Failed ticket attempts: how many wrong secrets (of tickets and of signals) a tenant presented, and how long
+ * one that presented too many must wait.
  *
  * Of a tenant's wrong tickets 10 are looked up at once, and then one a second. The others are refused without
  * being looked up, good ones among them included; other tenants are not affected. They are reported to an

@@ -1,9 +1,9 @@
 /**
  * Pattern: bytes of which every word says whose they are, where, and of which writing; what is wrong shows.
  *
- * A block is 4096 bytes: the number of its writing, its writer, a tag of the allocation, and words that follow from these
- * and from where it is. A reader in another process may come while it is written: the number is 0 then, and where it is
- * another one after reading, the block was written meanwhile.
+ * A block is 4096 bytes: the number of its writing, its writer, a tag of the allocation, and words that
+ * follow from these and from where it is. A reader in another process may come while it is written: the
+ * number is 0 then, and where it is another one after reading, the block was written meanwhile.
  */
 
 const BLOCK_WORDS = 1024;
@@ -47,7 +47,10 @@ export function wrongWords(words: Int32Array, at: number, block: Block): number 
   return wrongIn(words.subarray(at * BLOCK_WORDS, (at + 1) * BLOCK_WORDS), at, block);
 }
 
-/** The same of a block that another process may be writing, whatever writing it is of; undefined while it is at it. */
+/**
+ * The same of a block that another process may be writing, whatever writing it is of; undefined while it is
+ * at it.
+ */
 export function wrongWordsOfOther(
   words: Int32Array,
   at: number,

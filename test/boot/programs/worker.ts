@@ -1,10 +1,10 @@
 /**
- * Worker: a program with memory of its own, NAMED and of its session, that works without end: it writes, verifies what it
- * and others wrote, allocates, claims what others named, and frees. Usage: worker.js NUMBER.
+ * Worker: a program with memory of its own, NAMED and of its session, that works without end: it writes,
+ * verifies what it and others wrote, allocates, claims what others named, and frees. Usage: worker.js NUMBER.
  *
- * It is told what to do in lines of JSON on a socket (crew.ts): to be at work with so many others, to rest, after which it
- * says what it believes there is and what it has seen, or to end. A request that a restart of the daemon left undone it
- * makes again. Each other failure is said, and is one of the test's.
+ * It is told what to do in lines of JSON on a socket (crew.ts): to be at work with so many others, to rest,
+ * after which it says what it believes there is and what it has seen, or to end. A request that a restart of
+ * the daemon left undone it makes again. Each other failure is said, and is one of the test's.
  */
 import { connect as connectSocket } from 'node:net';
 import { createInterface } from 'node:readline';

@@ -1,6 +1,6 @@
 /**
- * gRPC calls that are given up before they are answered: memory made, filled and freed, and connections dropped with
- * dozens of calls in them.
+ * gRPC calls that are given up before they are answered: memory made, filled and freed, and connections
+ * dropped with dozens of calls in them.
  */
 import type { Behaviour } from '../behaviour.js';
 import { rest } from '../rest.js';

@@ -1,6 +1,6 @@
 /**
- * Messages whose fd_count is not the number of fds that come, and fds that nobody asked for: up to as many as a
- * datagram can carry, of every sort of file.
+ * Messages whose fd_count is not the number of fds that come, and fds that nobody asked for: up to as many as
+ * a datagram can carry, of every sort of file.
  */
 import { openSync } from 'node:fs';
 import { createMemfd, type Draft, OwnedFd, PROTOCOL_VERSION, seqpacketPair } from '@vkmemd/proto';

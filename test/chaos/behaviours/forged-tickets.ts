@@ -1,6 +1,6 @@
 /**
- * Tickets that are not the attacker's to use: a victim's own that names the victim, one that was revoked, guesses, and
- * what is hardly text at all.
+ * Tickets that are not the attacker's to use: a victim's own that names the victim, one that was revoked,
+ * guesses, and what is hardly text at all.
  */
 import { type Behaviour, Breach } from '../behaviour.js';
 import type { Random } from '../random.js';

@@ -1,6 +1,6 @@
 /**
- * Connections that never become a session: they say nothing, or the wrong thing first, and stay for a while or for as
- * long as they are let.
+ * Connections that never become a session: they say nothing, or the wrong thing first, and stay for a while
+ * or for as long as they are let.
  */
 import { type Draft, PROTOCOL_VERSION } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';

@@ -1,6 +1,6 @@
 /**
- * As much memory, as many allocations, tickets, sessions as can be had, on as many connections as it takes: never more than
- * the policy's limit for the user, whichever of its processes asks.
+ * As much memory, as many allocations, tickets, sessions as can be had, on as many connections as it takes:
+ * never more than the policy's limit for the user, whichever of its processes asks.
  */
 import { type Behaviour, Breach } from '../behaviour.js';
 import { rest } from '../rest.js';

@@ -1,7 +1,7 @@
 /**
- * Pages taken out of memory that was granted: holes punched into the file, MADV_REMOVE on a mapping of it, and a
- * read-only mapping made writable. A holder who may write may make holes, in its own memory; nobody else's bytes, and
- * nothing of the daemon, may change by it.
+ * Pages taken out of memory that was granted: holes punched into the file, MADV_REMOVE on a mapping of it,
+ * and a read-only mapping made writable. A holder who may write may make holes, in its own memory; nobody
+ * else's bytes, and nothing of the daemon, may change by it.
  */
 import { mapFd } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';

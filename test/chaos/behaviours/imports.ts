@@ -1,6 +1,6 @@
 /**
- * Memory of the attacker's own that the daemon is to import, changed under its hands: holes in it, more seals, not
- * enough of them, a file that is none.
+ * Memory of the attacker's own that the daemon is to import, changed under its hands: holes in it, more
+ * seals, not enough of them, a file that is none.
  */
 import { ftruncateSync } from 'node:fs';
 import { addSeals, createMemfd, type OwnedFd, SEALS } from '@vkmemd/proto';

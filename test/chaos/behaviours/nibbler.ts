@@ -1,6 +1,6 @@
 /**
- * A client that reads one byte at a time: on the handoff socket it loses the rest of each message and its fds; on the
- * control socket it takes an answer in as many steps as that has bytes.
+ * A client that reads one byte at a time: on the handoff socket it loses the rest of each message and its
+ * fds; on the control socket it takes an answer in as many steps as that has bytes.
  */
 import { connect, type Socket } from 'node:net';
 import { encode, PROTOCOL_VERSION, serviceDefinition } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * Other processes' fds and memory by way of /proc: those of the daemon and of the victims. The kernel refuses, unless
- * somebody has made a process readable.
+ * Other processes' fds and memory by way of /proc: those of the daemon and of the victims. The kernel
+ * refuses, unless somebody has made a process readable.
  */
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { type Behaviour, Breach } from '../behaviour.js';

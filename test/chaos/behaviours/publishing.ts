@@ -1,6 +1,6 @@
 /**
- * Memory that is published, with seals of the attacker's own before, claims beside, and everything tried afterwards that
- * would change a published byte through what is granted then.
+ * Memory that is published, with seals of the attacker's own before, claims beside, and everything tried
+ * afterwards that would change a published byte through what is granted then.
  */
 import { openSync, writeSync } from 'node:fs';
 import { addSeals, mapFd, OwnedFd, SEALS, VkmemError } from '@vkmemd/proto';

@@ -1,6 +1,7 @@
 /**
- * What a client may try with an fd that it was granted: shrink the file, seal it, reopen it by /proc for more than it
- * was granted, change its mode. Nothing of it may work, but for reopening what is said to be ADVISORY.
+ * What a client may try with an fd that it was granted: shrink the file, seal it, reopen it by /proc for more
+ * than it was granted, change its mode. Nothing of it may work, but for reopening what is said to be
+ * ADVISORY.
  */
 import { fchmodSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { addSeals, mapFd, OwnedFd, SEALS, VkmemError } from '@vkmemd/proto';

@@ -1,6 +1,6 @@
 /**
- * Tickets of the attacker's own, used against their terms: by more than they are good for at once, after they were
- * revoked, for more access, by another user than they name, after the memory is gone.
+ * Tickets of the attacker's own, used against their terms: by more than they are good for at once, after they
+ * were revoked, for more access, by another user than they name, after the memory is gone.
  */
 import type { Draft } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';

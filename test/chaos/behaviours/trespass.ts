@@ -1,6 +1,6 @@
 /**
- * What belongs to others, asked for by every name that it has: ids, names, another user's names, grants; claimed,
- * read, written, freed, on both planes. All of it must be refused, and no fd come.
+ * What belongs to others, asked for by every name that it has: ids, names, another user's names, grants;
+ * claimed, read, written, freed, on both planes. All of it must be refused, and no fd come.
  */
 import { type Behaviour, Breach } from '../behaviour.js';
 import { rest } from '../rest.js';

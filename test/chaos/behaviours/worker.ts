@@ -1,6 +1,6 @@
 /**
- * A client that does nothing wrong, until it is killed, stopped, or leaves without a word: allocate, write, claim,
- * release, free, in its own names and without.
+ * A client that does nothing wrong, until it is killed, stopped, or leaves without a word: allocate, write,
+ * claim, release, free, in its own names and without.
  */
 import { mapFd, OwnedFd } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';

@@ -1,6 +1,7 @@
 /**
- * NAMED memory that one session at a time may write: several processes of a user want it, wait for it, give it back, hang
- * up on it, free it, are killed with it mapped. The holder of the lock must see nobody else's word in it meanwhile.
+ * NAMED memory that one session at a time may write: several processes of a user want it, wait for it, give
+ * it back, hang up on it, free it, are killed with it mapped. The holder of the lock must see nobody else's
+ * word in it meanwhile.
  */
 import { type Mapping, mapFd } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';

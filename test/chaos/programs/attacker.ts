@@ -1,6 +1,6 @@
 /**
- * An attacker's process: does one action after the other, as it is told. It ends with its standard input, and anywhere
- * before that.
+ * An attacker's process: does one action after the other, as it is told. It ends with its standard input, and
+ * anywhere before that.
  */
 import { type Action, Breach } from '../behaviour.js';
 import { behaviours } from '../behaviours/index.js';

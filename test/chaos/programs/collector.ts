@@ -1,6 +1,7 @@
 /**
- * Loaded into the daemon before its own code (`node --import`): for each line on standard input it collects all garbage
- * that there is, has V8 give back what it does not need, and says so on standard output. The daemon itself uses neither.
+ * Loaded into the daemon before its own code (`node --import`): for each line on standard input it collects
+ * all garbage that there is, has V8 give back what it does not need, and says so on standard output. The
+ * daemon itself uses neither.
  */
 import { Session } from 'node:inspector';
 import type { Socket } from 'node:net';

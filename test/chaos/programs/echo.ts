@@ -1,6 +1,6 @@
 /**
- * Sends back what comes on fd 3, as it came: how quick an answer of a process that does nothing else can be, on this
- * machine, at this moment.
+ * Sends back what comes on fd 3, as it came: how quick an answer of a process that does nothing else can be,
+ * on this machine, at this moment.
  */
 import { Connection, OwnedFd } from '@vkmemd/proto';
 

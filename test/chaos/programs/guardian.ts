@@ -1,7 +1,8 @@
 /**
- * Ends what the harness leaves, however the harness ends: reads what there is (`+PID` a process, `-PID` no longer,
- * `folder PATH`) until its standard input ends, then kills the processes and removes the folders. What nobody told of,
- * since its parent was killed at that moment, has the mark in its environment: the one argument.
+ * Ends what the harness leaves, however the harness ends: reads what there is (`+PID` a process, `-PID` no
+ * longer, `folder PATH`) until its standard input ends, then kills the processes and removes the folders.
+ * What nobody told of, since its parent was killed at that moment, has the mark in its environment: the one
+ * argument.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';

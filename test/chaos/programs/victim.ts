@@ -1,11 +1,12 @@
 /**
- * A victim: a client that does nothing wrong, by the client library, and measures how long each request takes.
+ * A victim: a client that does nothing wrong, by the client library, and measures how long each request
+ * takes.
  *
- * It has one NAMED allocation all the time, whose bytes it claims and checks again and again, and makes, shares with
- * itself, checks and frees others. New memory must read as zero, and every byte as it was written; what it frees must
- * be free at once, since nobody else may have it. Between its requests it asks an idle process (programs/echo.ts) the
- * same way: what that takes longer is the machine's doing, and not the daemon's. It watches its allocations, and must be
- * told of no other's, and of each its whole life.
+ * It has one NAMED allocation all the time, whose bytes it claims and checks again and again, and makes,
+ * shares with itself, checks and frees others. New memory must read as zero, and every byte as it was
+ * written; what it frees must be free at once, since nobody else may have it. Between its requests it asks an
+ * idle process (programs/echo.ts) the same way: what that takes longer is the machine's doing, and not the
+ * daemon's. It watches its allocations, and must be told of no other's, and of each its whole life.
  *
  * Arguments: the runtime folder, a seed, the name of its memory, whether the driver fails at times.
  */

@@ -1,6 +1,6 @@
 /**
- * A child of the supervisor that does what it is told, in JSON lines on standard input, and says what it did on standard
- * output. It begins by saying what it was started with.
+ * A child of the supervisor that does what it is told, in JSON lines on standard input, and says what it did
+ * on standard output. It begins by saying what it was started with.
  */
 import { readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';

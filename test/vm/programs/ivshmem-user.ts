@@ -1,6 +1,6 @@
 /**
- * What a user gets of an ivshmem socket, printed as JSON: how many words, whether it was hung up on, and what the client
- * library says.
+ * What a user gets of an ivshmem socket, printed as JSON: how many words, whether it was hung up on, and what
+ * the client library says.
  *
  * Arguments: the runtime folder, the socket, the allocation's name, and the grant to be held: none, ro or rw.
  */
