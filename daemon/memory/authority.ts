@@ -154,12 +154,16 @@ export class Authority {
    * the memory is freed: a process that can write there can crash the daemon. On such a device only operators
    * import or are granted an OPAQUE_FD. The same holds for huge pages: a process that can write to the memfd
    * can punch holes into it, and a driver that touches one then crashes.
-   * @param what is asked for. @throws VkmemError NOT_PERMITTED.
+   * @throws VkmemError NOT_PERMITTED on a software device, unless the caller is an operator.
    */
-  requireTrust(deviceType: string, identity: Identity, what = 'an OPAQUE_FD'): void {
+  requireOperatorOnCpu(deviceType: string, identity: Identity, what: 'OPAQUE_FD' | 'HUGE_PAGES'): void {
     if (deviceType !== 'cpu' || this.isOperator(identity)) return;
-    const kind = what === 'an OPAQUE_FD' ? { kind: 'OPAQUE_FD' } : {};
-    throw new VkmemError('NOT_PERMITTED', `On a software device ${what} is for operators only.`, kind);
+    if (what === 'HUGE_PAGES') {
+      const reason = 'On a software device memory on huge pages is for operators only.';
+      throw new VkmemError('NOT_PERMITTED', reason);
+    }
+    const reason = 'On a software device an OPAQUE_FD is for operators only.';
+    throw new VkmemError('NOT_PERMITTED', reason, { kind: 'OPAQUE_FD' });
   }
 }
 

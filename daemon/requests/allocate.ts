@@ -35,7 +35,7 @@ export function allocate({ authority, device, creation }: Collaborators): Handle
     }
     const wanted = parseAllocate(request);
     if (wanted.hints && wanted.hints.hugePage > 0n)
-      authority.requireTrust(device.info.type, caller.identity, 'memory on huge pages');
+      authority.requireOperatorOnCpu(device.info.type, caller.identity, 'HUGE_PAGES');
     const { allocation, grants, fds } = await creation.create(caller, wanted, async () => {
       const plan = await device.plan(wanted);
       return { plan, make: () => device.allocate(plan, wanted.name || 'session') };

@@ -11,7 +11,7 @@
  * Limits: that the process has the fds is the client's word. The process must be one that this daemon's pid
  * namespace shows. One of many threads is meant as a whole.
  */
-import { hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
+import { DisposableStack, hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Grants } from '../memory/grant/grants.js';
@@ -73,24 +73,20 @@ function beginFor(
   { identity }: Caller,
   incoming: readonly OwnedFd[],
 ): Session {
-  const file = fds.lease(identity.tenant, 1);
+  using file = new DisposableStack();
+  file.use(fds.lease(identity.tenant, 1));
+  const { pid, pidfd } = processOf(incoming);
+  const process = new ClientProcess(pid, pidfd, file.move());
   let session: Session | undefined;
   try {
-    const { pid, pidfd } = processOf(incoming);
-    const process = new ClientProcess(pid, pidfd, file);
-    try {
-      session = lifecycle.begin({ ...identity, pid }, `entrusted to ${pid}`, process);
-    } finally {
-      if (!session) process.closeUnwatched();
-    }
-    session.entrusted = true;
-    const begun = session;
-    begun.sleeping = process.watch(() => void lifecycle.end(begun));
-    return begun;
-  } catch (failure) {
-    file[Symbol.dispose]();
-    throw failure;
+    session = lifecycle.begin({ ...identity, pid }, `entrusted to ${pid}`, process);
+  } finally {
+    if (!session) process.closeUnwatched();
   }
+  const begun = session;
+  begun.entrusted = true;
+  begun.sleeping = process.watch(() => void lifecycle.end(begun));
+  return begun;
 }
 
 /**

@@ -32,7 +32,9 @@ export function importMemory({ authority, device, creation }: Collaborators): Ha
       }
       authority.requireImport(caller.identity);
       const terms = parseImport(request);
-      if (terms.source === 'OPAQUE_FD') authority.requireTrust(device.info.type, caller.identity);
+      if (terms.source === 'OPAQUE_FD') {
+        authority.requireOperatorOnCpu(device.info.type, caller.identity, 'OPAQUE_FD');
+      }
       const { allocation, grants, fds } = await creation.create(caller, terms, async () => {
         const plan = await device.planImport(terms, fd);
         return { plan, make: () => device.import(terms, plan, ownFile(fd, terms.source)) };

@@ -113,12 +113,13 @@ export class Creation {
     madeOnce.begin(terms.maker, terms.requestId);
     undo.defer(() => madeOnce.abandon(terms.maker, terms.requestId));
     // Its memfd, or the driver's own.
-    const file = undo.use(fds.lease(terms.tenant, 1));
+    using file = new DisposableStack();
+    file.use(fds.lease(terms.tenant, 1));
     const source = await sourceOf();
     const { size, heapIndex } = source.plan;
     const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity));
     undo.defer(() => charge.settle());
-    charge.own(file);
+    charge.own(file.move());
     const memory = await this.#counted(source);
     // Where there is none it continues in this turn, so that of two at a time one is seen.
     const refused = persistence.persists ? requireImportedOnce(registry, memory) : undefined;

@@ -23,7 +23,6 @@ import type { GrantIndex, GrantRecord } from './record.js';
 
 /** Of all users together: a grant costs the daemon less than 500 bytes until it is released. */
 const MAX_GRANTS = 1 << 18;
-const HUGE_PAGES = 'memory on huge pages';
 
 /** What the grants of one answer are. The receiver owns the fds, which are in the order of the grants. */
 export interface Issued {
@@ -105,7 +104,7 @@ export class Grants implements GrantIndex {
     if (kinds.length === 0) return { grants: [], fds: [] };
     const { session } = caller;
     if (!session) throw sessionRequired();
-    this.#requireTrust(caller, allocation, kinds, access);
+    this.#requireOperatorOnCpu(caller, allocation, kinds, access);
     const shared = allocation.lock.mode === 'SHARED';
     const held = shared ? undefined : (lock?.retain() ?? lockNow(allocation, session, access));
     const made: GrantRecord[] = [];
@@ -196,7 +195,7 @@ export class Grants implements GrantIndex {
   move(grant: GrantRecord, to: Session): GrantRecord {
     const { allocation, session, access, lock } = grant;
     const moved = { ...grant, session: to, lock: lock && allocation.lock.inherit(session, to, access) };
-    // Whoever still has the record of before must not end the grant once more.
+    // A caller that still has the old record must not drop the grant a second time.
     grant.dropped = true;
     this.#remove(grant);
     lock?.release();
@@ -205,15 +204,17 @@ export class Grants implements GrantIndex {
   }
 
   /** An OPAQUE_FD on a software device, and writable memory on huge pages there, are for operators. */
-  #requireTrust(
+  #requireOperatorOnCpu(
     caller: Caller,
     { onHugePages }: Allocation,
     kinds: readonly KindName[],
     access: AccessName,
   ): void {
     const { type } = this.#device.info;
-    if (kinds.includes('OPAQUE_FD')) this.#authority.requireTrust(type, caller.identity);
-    if (access === 'rw' && onHugePages) this.#authority.requireTrust(type, caller.identity, HUGE_PAGES);
+    if (kinds.includes('OPAQUE_FD')) this.#authority.requireOperatorOnCpu(type, caller.identity, 'OPAQUE_FD');
+    if (access === 'rw' && onHugePages) {
+      this.#authority.requireOperatorOnCpu(type, caller.identity, 'HUGE_PAGES');
+    }
   }
 
   #add(grant: GrantRecord): void {

@@ -108,15 +108,18 @@ export class IvshmemServer {
     throw new VkmemError('RATE_LIMITED', `The user may join again in ${wait} ms.`, after);
   }
 
-  /** Sends the new peer everything, and announces it to all others. @param memory one fd, disposed here. */
+  /**
+   * Sends the new peer everything, and announces it to all others.
+   * @param memory one fd; disposed here, also where it throws.
+   */
   join(peer: IvshmemPeer, memory: SharedFds): void {
+    using own = memory;
     const { id, link } = peer;
     const others = this.peers;
     this.#peers.set(id, peer);
     link.send(IVSHMEM_VERSION);
     link.send(BigInt(id));
-    link.send(IVSHMEM_MEMORY, memory.fds[0]);
-    memory[Symbol.dispose]();
+    link.send(IVSHMEM_MEMORY, own.fds[0]);
     for (const other of others) this.#announce(other, link);
     this.#announce(peer, link);
     for (const other of others) this.#announce(peer, other.link);
