@@ -13,7 +13,7 @@ import { connectControl } from '@vkmemd/client';
 import type { Counts } from '@vkmemd/proto';
 
 const PROGRAM = fileURLToPath(new URL('../../daemon/dist/main.js', import.meta.url));
-/** How long the daemon may take to let go of everything, in milliseconds. */
+/** How long the daemon may take to release everything, in milliseconds. */
 const SETTLE_MS = 5000;
 
 export class BenchDaemon implements AsyncDisposable {

@@ -90,7 +90,7 @@ export class AdminConnections {
     const rate = new TokenBucket(RATE.perSecond, RATE.burst);
     const timer = setTimeout(() => socket.destroy(), handshakeMs);
     this.#open.set(socket, { identity, refusal, rate, underWay: 0, timer });
-    // Whoever hangs up is nobody's failure; 'close' follows.
+    // A hang-up is not an error; 'close' follows.
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
       clearTimeout(this.#open.get(socket)?.timer);

@@ -72,7 +72,7 @@ function faultIn(
   if (refusal) return { error: refusal };
   const wait = rate.tryTake();
   if (wait > 0) {
-    const error = new VkmemError('RATE_LIMITED', `The connection may go on in ${wait} ms.`, {
+    const error = new VkmemError('RATE_LIMITED', `The connection may send again in ${wait} ms.`, {
       retry_after_ms: String(wait),
     });
     return { error };

@@ -147,7 +147,7 @@ function refusalOf({ refusal, rate }: Conversation): VkmemError | undefined {
   if (refusal) return refusal;
   const wait = rate.tryTake();
   if (wait === 0) return undefined;
-  return new VkmemError('RATE_LIMITED', `The connection may go on in ${wait} ms.`, {
+  return new VkmemError('RATE_LIMITED', `The connection may send again in ${wait} ms.`, {
     retry_after_ms: String(wait),
   });
 }

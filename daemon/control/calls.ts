@@ -84,9 +84,9 @@ export class Calls {
         for await (const answer of answers) await sent(call, answer as object, end.signal);
         call.end();
       } catch (failure) {
-        // Nobody hears it where the call was cancelled; otherwise gRPC sends it once what was written has left.
+        // A cancelled call has no receiver. Otherwise gRPC sends the error after the answers that were written.
         const error = this.#expected(name, failure);
-        // Whoever ends its own stream has had what it wanted.
+        // A client that cancels its own stream is not an error.
         code = call.cancelled ? 'OK' : error.code;
         call.emit('error', grpcFault(error));
       } finally {

@@ -1,9 +1,9 @@
 /**
- * Reload: the policy is read again, whole, and only where all of it is well does it replace the one in force.
- * What was granted stays granted; from the next request on the new rights hold.
+ * Reload: reads the whole policy again, and replaces the one in force only if it has no fault. Grants stay;
+ * the new rights apply from the next request on.
  *
- * One reload runs at a time. Whoever asks while one runs is answered by the one after it, which all who ask
- * meanwhile share: each of them sees what the files said after it had asked.
+ * One reload runs at a time. Requests that come while one runs share the next one: each of them gets the
+ * result of files that were read after it came.
  */
 import { asVkmemError, type VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../policy/policy.js';

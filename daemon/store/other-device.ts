@@ -1,7 +1,7 @@
 /**
- * What becomes of memory when the device, or the driver, is another one than before: a GPU that was replaced,
- * an upgrade of the driver. What the driver made means something to the same device and driver alone
- * (VkPhysicalDeviceIDProperties); a memfd is the host's, and any device may import it.
+ * Which memory is restored when the device, or the driver, is another one than before: a GPU that was
+ * replaced, an upgrade of the driver. What the driver made means something to the same device and driver
+ * alone (VkPhysicalDeviceIDProperties); a memfd is the host's, and any device may import it.
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import type { Device, DeviceInfo, MadeBy, MemoryPlan } from '../vulkan/device.js';

@@ -4,8 +4,8 @@
 // between two turns of the loop come as one call with their sum. The fd is borrowed: its EventFd in
 // TypeScript outlives the watch.
 //
-// Whoever else has the eventfd may mean harm: whether its calls block is a flag of the open file, which all
-// have in common. So reading says for itself that it does not wait, and before writing the flag is set again
+// Another process with the eventfd may be hostile: whether calls block is a flag of the open file, which all
+// share. So reading says for itself that it does not wait, and before writing the flag is set again
 // and room is looked for. Who takes both away in the very moment in between holds the writer up.
 
 #include <errno.h>

@@ -182,9 +182,8 @@ Napi::Value CreateMemfd(const Napi::CallbackInfo& info) {
 // heldElsewhere(fd borrowed): boolean, or undefined if the kernel cannot say
 Napi::Value HeldElsewhere(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
-  // Whoever opens the file in the instant in which the lease is ours breaks it, and the kernel tells us by a
-  // signal. The usual one, SIGIO, kills a process that does not expect it; SIGURG is ignored unless something
-  // handles it.
+  // A process that opens the file while we have the lease breaks it, and the kernel sends us a signal. The
+  // usual one, SIGIO, kills a process that does not expect it; SIGURG is ignored unless something handles it.
   if (fcntl(fd, F_SETSIG, SIGURG) != 0) return info.Env().Undefined();
   if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
     fcntl(fd, F_SETLEASE, F_UNLCK);

@@ -1,6 +1,6 @@
 // UniqueFd: one file descriptor with exactly one owner.
 //
-// Whoever holds a UniqueFd closes it, by leaving scope if nothing else. An `int fd` in a signature is
+// The owner of a UniqueFd closes it, at the latest when it leaves its scope. An `int fd` in a signature is
 // borrowed: it stays open for the length of the call and is never closed by the callee. What crosses to
 // JavaScript is entered in the addon's book of owned fds first (see addon.h), so that no moment exists
 // without an owner.

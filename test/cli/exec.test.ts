@@ -105,7 +105,7 @@ t.test('a name that is taken', async (t) => {
   t.match(await run('name=frames,size=64K'), {
     code: 1,
     stdout: '',
-    stderr: /^vkmemctl: NAME_TAKEN: .* With if-exists=claim CMD is told of that one\./,
+    stderr: /^vkmemctl: NAME_TAKEN: .* With if-exists=claim CMD gets that one\./,
   });
   const claimed = await run('name=frames,size=60K,if-exists=claim');
   t.match(claimed, { code: 0, stderr: '' });

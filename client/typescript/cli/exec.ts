@@ -84,7 +84,7 @@ export async function provide(handover: Handover, control: ControlClient, wanted
     const { code, reason } = expected(failure);
     if (code !== 'NAME_TAKEN') throw failure;
     if (!wanted.orExisting)
-      throw new VkmemError(code, `${reason} With if-exists=claim CMD is told of that one.`, {}, failure);
+      throw new VkmemError(code, `${reason} With if-exists=claim CMD gets that one.`, {}, failure);
     const existing = await control.get({ name: wanted.label });
     requireFit(wanted, existing);
     handover.addAllocation(wanted.label, existing.id);

@@ -17,7 +17,7 @@ export class Backoff {
     this.#end = performance.now() + forMs;
   }
 
-  /** One for as long from now, whose waits go on where these ended. */
+  /** A new one, with the time from now on, whose waits continue from this one's. */
   renewed(forMs: number): Backoff {
     const renewed = new Backoff(forMs);
     renewed.#max = this.#max;

@@ -70,7 +70,7 @@ class Attempts {
     return this.#lost !== undefined;
   }
 
-  /** Counts a failure. @returns how to go on after a pause; undefined where it is final. */
+  /** Counts a failure. @returns how to retry, after a pause; undefined where the failure is final. */
   failed(failure: VkmemError): { readonly tokenRefused: boolean; readonly waitMs: number } | undefined {
     this.backoff ??= new Backoff(this.#forMs);
     const tokenRefused = isTokenRefused(failure);

@@ -24,8 +24,8 @@ export interface HintOptions {
   /** Of huge pages of so many bytes, which the host has set aside. */
   readonly hugePages?: '2M' | '1G' | Bytes;
   /**
-   * Whoever has an fd of it may open it anew through /proc, as QEMU's memory-backend-file does, also for
-   * writing: what is granted read-only is ADVISORY then.
+   * A process with an fd of it can open it again through /proc, also for writing, as QEMU's
+   * memory-backend-file does: a read-only grant is ADVISORY then.
    */
   readonly reopenable?: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Closing a session: what a session holds beside memory ends, and its grants are dropped. What becomes of the
- * bytes that it owned and held is decided by SessionLifecycle.
+ * Closing a session: ends its locks, waiting claims and signals, and drops its grants. SessionLifecycle then
+ * frees the memory that the session owned.
  */
 import type { Allocation } from '../allocation/allocation.js';
 import type { ClaimQueue } from '../grant/claim-queue.js';

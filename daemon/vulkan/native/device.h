@@ -4,7 +4,7 @@
 // destroyed after the last of them, in whatever order their owners release them. Vulkan lets allocations run
 // at the same time; the queue does not, so Submit() takes a mutex for the submission alone and waits outside
 // it. A lost device (VK_ERROR_DEVICE_LOST from any call) stays lost: from then on Live() fails, and the
-// driver is called only to free and destroy what there is. Limits: every member function may block in the
+// driver is called only to free and destroy objects. Limits: every member function may block in the
 // driver and is called off the event loop. Only those of VK_KHR_external_memory_fd,
 // VK_EXT_external_memory_host, VK_EXT_external_memory_dma_buf, VK_EXT_queue_family_foreign and
 // VK_EXT_memory_budget are enabled that the device lists, and VK_NV_external_memory_rdma where it has the

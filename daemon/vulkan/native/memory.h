@@ -4,8 +4,8 @@
 // or imported from an fd of a driver's (OPAQUE_FD, DMA_BUF). It may be dedicated to a buffer or an image,
 // which is made with it, bound at offset 0 and kept as long. It holds its device. Free() waits until
 // nothing uses the memory, then destroys the resource, frees the memory and unmaps the memfd; it may be
-// called twice. The destructor frees what was not freed, so a forgotten object costs a blocking call at
-// garbage collection but never leaks. Whoever uses the handle holds a Use, which keeps Free() waiting.
+// called twice. The destructor frees what was not freed, so an object that was not freed costs a blocking
+// call at garbage collection but never leaks. Code that uses the handle holds a Use, which delays Free().
 // Limits: dedicated memory has exactly the size of its resource's requirements
 // (VUID-VkMemoryDedicatedAllocateInfo-image-02964, -buffer-02965). Freeing gives bytes back only once no
 // exported fd is open in any process; that is the kernel's and the driver's doing and cannot be seen from

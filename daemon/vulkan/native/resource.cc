@@ -104,8 +104,8 @@ void Resource::ReadRequirements() {
   }
   requirements_.memory = needs.memoryRequirements;
   requirements_.requires_dedicated = dedicated.requiresDedicatedAllocation == VK_TRUE;
-  // Whoever must have it also wants it (spec, VkMemoryDedicatedRequirements), also where a driver forgets to
-  // say so.
+  // A resource that requires it also prefers it (spec, VkMemoryDedicatedRequirements), also where a driver
+  // does not report that.
   requirements_.prefers_dedicated =
       dedicated.prefersDedicatedAllocation == VK_TRUE || requirements_.requires_dedicated;
   // 0 is no alignment at all; a driver that answers nothing gets the harmless one.
