@@ -89,6 +89,8 @@ export const ALLOCATION = Type.Object(
     id: Type.String(),
     /** Empty for the lifetime SESSION. */
     name: Type.String(),
+    /** The key of the tenant that owns it. */
+    owner: Type.String(),
     ownerUid: Count,
     /** Null for the lifetime NAMED. */
     ownerSessionId: Type.Union([Decimal, Type.Null()]),
@@ -111,6 +113,8 @@ export const ALLOCATION = Type.Object(
 export const SESSION = Type.Object(
   {
     id: Decimal,
+    /** Its tenant's key. */
+    tenant: Type.String(),
     uid: Count,
     gid: Count,
     pid: Type.Integer(),

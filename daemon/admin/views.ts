@@ -64,6 +64,7 @@ export function allocationView(allocation: Allocation): schemas.AllocationJson {
   return {
     id,
     name: terms.name,
+    owner: terms.tenant.key,
     ownerUid: shownUid(terms.tenant),
     ownerSessionId: terms.owner ? String(terms.owner.id) : null,
     state,
@@ -91,6 +92,7 @@ export function sessionView(
   for (const { memory } of owned) bytes += memory.size;
   return {
     id: String(id),
+    tenant: identity.tenant.key,
     uid: identity.uid,
     gid: identity.gid,
     pid: identity.pid,

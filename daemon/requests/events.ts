@@ -19,6 +19,8 @@ export interface RequestEvent {
   /** One of a fixed few: never what a client wrote. */
   readonly operation: string;
   readonly code: ErrorCode | 'OK';
+  /** Its tenant's key; undefined where the peer was not identified yet. */
+  readonly tenant: string | undefined;
   /** Undefined where the peer was not identified yet. */
   readonly uid: number | undefined;
   /** Undefined where it had none. */
@@ -54,6 +56,13 @@ export function reportAnswer(
   durationMs?: number,
 ): void {
   if (!events.hasSubscribers) return;
-  const who = { uid: identity?.uid, session: session?.id };
-  events.publish({ plane, operation, code, ...who, durationMs });
+  events.publish({
+    plane,
+    operation,
+    code,
+    tenant: identity?.tenant.key,
+    uid: identity?.uid,
+    session: session?.id,
+    durationMs,
+  });
 }

@@ -31,7 +31,8 @@ export function logEvents(log: pino.Logger, { sessionEvents, allocationEvents }:
   const subscriptions = new DisposableStack();
   subscriptions.use(
     onEvent(sessionEvents, ({ event, session: { id, identity, clientName } }) => {
-      log.debug({ session: String(id), uid: identity.uid, client: clientName }, SESSION_TEXT[event]);
+      const { uid, tenant } = identity;
+      log.debug({ session: String(id), tenant: tenant.key, uid, client: clientName }, SESSION_TEXT[event]);
     }),
   );
   subscriptions.use(
@@ -39,6 +40,7 @@ export function logEvents(log: pino.Logger, { sessionEvents, allocationEvents }:
       const session = grant?.session ?? terms.owner;
       const fields = {
         allocation: id,
+        tenant: (session?.identity.tenant ?? terms.tenant).key,
         uid: session?.identity.uid ?? terms.tenant.uid,
         bytes: String(charge.bytes),
         ...(session && { session: String(session.id) }),

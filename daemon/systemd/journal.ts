@@ -31,6 +31,7 @@ const DEBUG = 7;
 /** Fields of a line that become fields of the entry. */
 const FIELDS: Readonly<Record<string, string>> = {
   session: 'VKMEMD_SESSION',
+  tenant: 'VKMEMD_TENANT',
   uid: 'VKMEMD_UID',
   allocation: 'VKMEMD_ALLOCATION',
   code: 'VKMEMD_CODE',

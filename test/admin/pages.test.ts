@@ -58,6 +58,7 @@ t.test('what the daemon holds', async (t) => {
       id,
       lifetime: 'NAMED',
       ownerSessionId: null,
+      owner: `uid:${process.getuid?.()}`,
       ownerUid: process.getuid?.(),
       sizeBytes: String(PAGE),
       state: 'LIVE',

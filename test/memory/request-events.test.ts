@@ -26,7 +26,7 @@ t.test('somebody does', async (t) => {
   answered('BUSY', { identity: makeIdentity({ uid: 7, gid: 7, pid: 1, groups: [] }), session: undefined });
   reportAnswer(events, 'control', 'WatchBudget', 'OK');
   t.match(reported, [
-    { plane: 'handoff', operation: 'claim', code: 'BUSY', uid: 7, session: undefined },
+    { plane: 'handoff', operation: 'claim', code: 'BUSY', tenant: 'uid:7', uid: 7, session: undefined },
     { plane: 'control', operation: 'WatchBudget', code: 'OK', uid: undefined, durationMs: undefined },
   ]);
   t.strictSame(others, [], 'whose it is');

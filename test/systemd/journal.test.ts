@@ -149,7 +149,12 @@ t.test('a daemon whose standard error is the journal', async (t) => {
   const wire = await HandoffWire.open(runtimeDir);
   const uid = String(process.getuid?.());
   t.match(await entry(/the device is open/), { VKMEMD_DEVICE: /^[0-9a-f-]{36}$/, PRIORITY: '6' });
-  t.match(await entry(/a session has begun/), { VKMEMD_SESSION: '1', VKMEMD_UID: uid, PRIORITY: '7' });
+  t.match(await entry(/a session has begun/), {
+    VKMEMD_SESSION: '1',
+    VKMEMD_TENANT: `uid:${uid}`,
+    VKMEMD_UID: uid,
+    PRIORITY: '7',
+  });
   const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
   const id = message.allocate?.allocation?.id;
   t.match(await entry(/an allocation was made/), { VKMEMD_ALLOCATION: id, VKMEMD_SESSION: '1' });
