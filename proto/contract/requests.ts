@@ -53,6 +53,11 @@ export interface RequestRow {
   readonly repeated: number;
   /** How deep its messages nest at most. */
   readonly depth: number;
+  /**
+   * What it takes from the rate: `base`, and 1 for each so many encoded bytes and each so many elements of
+   * repeated fields. No code reads it yet: every request takes 1.
+   */
+  readonly cost: { readonly base: number; readonly bytes: number; readonly items: number };
   /** The queue that its long work waits in. No code reads it yet: the handler knows its queue. */
   readonly turn?: Turn;
   readonly repeat: Repeat;
@@ -60,8 +65,10 @@ export interface RequestRow {
 
 /** What bounds a request that has no bounds of its own. */
 const BOUNDS = { bytes: MAX_MESSAGE_BYTES, repeated: MAX_MESSAGE_BYTES / 2, depth: 32 } as const;
+/** What a request costs that has no cost of its own. */
+const COST = { base: 1, bytes: 1024, items: 16 } as const;
 /** A request without fds. */
-const PLAIN = { ...BOUNDS, fdsIn: 0, fdsOut: 0, shape: 'unary' } as const;
+const PLAIN = { ...BOUNDS, cost: COST, fdsIn: 0, fdsOut: 0, shape: 'unary' } as const;
 
 export const REQUESTS = {
   Hello: {
