@@ -176,7 +176,7 @@ export function closeAnswer({ fds }: Received): void {
 }
 
 /**
- * What a failure says of a request: the code of a refusal, or that the daemon hung up.
+ * What a failure says of a request: the code of a refusal, or that the daemon closed the connection.
  * @throws Breach where the daemon failed in a way that it did not foresee; the failure where it is the
  *   harness's own.
  */
@@ -185,7 +185,7 @@ export function wordFor(failure: unknown): string {
     if (failure.code === 'INTERNAL') throw new Breach(`answered with INTERNAL: ${failure.reason}`);
     return failure.code;
   }
-  if (failure instanceof Error && failure.message === 'the daemon hung up') return 'hung up';
+  if (failure instanceof Error && failure.message === 'the daemon closed the connection') return 'hung up';
   // A connection that was closed under a call, by either side.
   const { code, details } = failure as { code?: unknown; details?: unknown };
   if (typeof code === 'number' && typeof details === 'string') return `gRPC status ${code}`;

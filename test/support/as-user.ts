@@ -1,6 +1,4 @@
-/**
- * Parts of a test that run as somebody else: with a user, a group and supplementary groups of their own.
- */
+/** Runs parts of a test as another user: with a uid, a gid and supplementary groups of its own. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { plainEnvironment, plainNode } from './daemon.js';
@@ -12,15 +10,16 @@ export interface Somebody {
   readonly groups: readonly number[];
 }
 
-/** What setpriv is told to become them. */
+/** The arguments of setpriv for this user. */
 export function setpriv({ uid, gid, groups }: Somebody): string[] {
   const supplementary = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
   return ['setpriv', '--reuid', String(uid), '--regid', String(gid), ...supplementary];
 }
 
 /**
- * Runs a compiled support program as them; resolves to the JSON that it printed.
- * @param before a command in whose place the program comes, such as one that first changes its control group.
+ * Runs a compiled support program as this user. Resolves to the JSON that the program printed.
+ * @param before a command that runs the program as its last step, such as one that first changes its control
+ * group.
  */
 export function asUser(
   who: Somebody,

@@ -1,8 +1,8 @@
 /**
- * Claims an allocation to read, and lets attacks.py try to write to it. Prints what the grant says of itself
- * and what became of the attacks, as JSON.
+ * Claims an allocation read-only and starts attacks.py, which tries to write to it. Prints the read-only
+ * strength that the grant states and the result of each attack, as JSON.
  *
- * Arguments: the runtime folder, the allocation's name, the ids of processes that have it mapped too.
+ * Arguments: the runtime folder, the allocation's name, the ids of processes that also have it mapped.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const claim = {
 };
 const { message, fds } = await wire.ask({ claim });
 const [fd] = fds;
-if (!fd) throw new Error('no fd came');
+if (!fd) throw new Error('no fd was granted');
 const program = join(root, 'test/support/attacks.py');
 const attacks = spawn('python3', [program, ...pids], { stdio: ['ignore', 'pipe', 'inherit', fd.fd] });
 let output = '';

@@ -1,10 +1,10 @@
-"""Tries to change what it was given to read: file descriptor 3, a memfd that is open for reading.
+"""Tries to change memory that it may only read: file descriptor 3, a memfd that is open for reading.
 
 Usage: attacks.py PID...
 
-Every way is tried through the fd itself, through the file opened anew under /proc, and through the memory of the
-processes PID, which have it mapped too. Prints a JSON object: what became of each way (`done`, or the errno that it met),
-and in `changed` those after which the bytes were others than before.
+Every attack is tried through the fd itself, through the file reopened under /proc, and through the memory
+of the processes PID, which have the file mapped. Prints a JSON object: the result of each attack (`done`,
+or the errno), and in `changed` the attacks after which the bytes differed.
 """
 
 import ctypes
@@ -44,7 +44,7 @@ def view(fd):
 
 
 def poke(path, address):
-    """Writes into the memory of a process by way of the kernel, which minds no protection that it can go around."""
+    """Writes into the memory of a process through /proc, where the kernel ignores page protection if it can."""
     memory = os.open(path, os.O_RDWR)
     try:
         os.pwrite(memory, bytes([os.pread(FD, 1, 0)[0] ^ 0xFF]), address)
@@ -94,7 +94,7 @@ WAYS = {
 
 
 def files_of(pid):
-    """The same file among the fds and the maps of another process."""
+    """The same file in the fds and the mappings of another process."""
     found = []
     for folder in ("fd", "map_files"):
         path = f"/proc/{pid}/{folder}"

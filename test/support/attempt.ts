@@ -1,8 +1,8 @@
 /**
- * Another user who connects, once or more often: prints what it is told, 'served' or the code of the fault,
- * as JSON.
+ * Connects once or several times, as another user. Prints the result of each attempt as JSON: 'served', or
+ * the code of the error.
  *
- * Arguments: the runtime folder; `control` for the control socket, and how often.
+ * Arguments: the runtime folder; `control` for the control socket, and the number of attempts.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { ControlWire } from './control-wire.js';

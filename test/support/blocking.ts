@@ -1,6 +1,4 @@
-/**
- * What a hostile process does to an open file that others have too.
- */
+/** Changes the flags of an open file description that other processes share, as a hostile process would. */
 import { spawnSync } from 'node:child_process';
 
 const PROGRAM = `
@@ -8,8 +6,11 @@ import fcntl, os
 fcntl.fcntl(3, fcntl.F_SETFL, fcntl.fcntl(3, fcntl.F_GETFL) & ~os.O_NONBLOCK)
 `;
 
-/** Has calls on the open file of an fd block from now on, for all who have it. @throws Error. */
+/**
+ * Clears O_NONBLOCK on the open file description of an fd: calls on it block from now on in all processes
+ * that share it. @throws Error.
+ */
 export function setBlocking(fd: number): void {
   const { status } = spawnSync('python3', ['-c', PROGRAM], { stdio: ['ignore', 'ignore', 'inherit', fd] });
-  if (status !== 0) throw new Error(`the flag could not be taken off: ${status}`);
+  if (status !== 0) throw new Error(`O_NONBLOCK could not be cleared: ${status}`);
 }

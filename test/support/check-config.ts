@@ -1,6 +1,4 @@
-/**
- * The faults of the policy in a folder, as whoever runs this may read it: printed as JSON, sorted.
- */
+/** Reads the policy in a folder as the current user and prints its errors as JSON, sorted. */
 import { faultsOf } from '../policy/support.js';
 
 const [root = '/'] = process.argv.slice(2);

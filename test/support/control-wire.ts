@@ -1,5 +1,5 @@
 /**
- * The control plane as a foreign client sees it: gRPC stubs made from the schemas, nothing of the client
+ * The control plane as an independent client sees it: gRPC stubs made from the schemas, without the client
  * library.
  */
 import { join } from 'node:path';
@@ -49,7 +49,8 @@ export class ControlWire {
 
   /** @param metadata sent with every call. */
   constructor(runtimeDir: string, metadata: Record<string, string> = {}) {
-    // A connection of its own: otherwise all clients of a process share one, and its limit on calls.
+    // Each instance has a connection of its own. By default all clients of a process share one, and its limit
+    // on calls.
     const options = { 'grpc.use_local_subchannel_pool': 1 };
     const target = `unix:${join(runtimeDir, CONTROL_SOCKET)}`;
     this.#client = new Client(target, credentials.createInsecure(), options);
@@ -60,7 +61,7 @@ export class ControlWire {
     return new ControlWire(runtimeDir, { [SESSION_METADATA]: token });
   }
 
-  /** @throws VkmemError with the code that the daemon sent; the ServiceError where it sent none. */
+  /** @throws VkmemError with the code that the daemon sent; the ServiceError where it sent no code. */
   call<M extends keyof Methods>(method: M, request: Draft<Methods[M][1]>): Promise<Decoded<Methods[M][2]>> {
     const definition = SERVICES[method];
     if (!definition) throw new Error(`no method ${method}`);
@@ -72,7 +73,7 @@ export class ControlWire {
     );
   }
 
-  /** Sends bytes as they are, whatever they are. */
+  /** Sends the bytes as they are, valid or not. */
   callRaw(method: keyof Methods, bytes: Buffer): Promise<unknown> {
     const definition = SERVICES[method];
     if (!definition) throw new Error(`no method ${method}`);
@@ -85,7 +86,7 @@ export class ControlWire {
     >;
   }
 
-  /** @param bytes to be sent in place of the request. */
+  /** @param bytes sent in place of the request. */
   watchBudget(bytes?: Buffer): Watching {
     return this.#watch('WatchBudget', {}, bytes);
   }
@@ -94,7 +95,7 @@ export class ControlWire {
     return this.#watch('WatchAllocations', request);
   }
 
-  /** For services that are not ours, such as health. */
+  /** For standard services, such as health. */
   get client(): Client {
     return this.#client;
   }
@@ -141,7 +142,7 @@ export class ControlWire {
   }
 }
 
-/** The fault that a failed call tells of, checked against the gRPC status it came with. */
+/** The error that a failed call reports, after checking that its code matches the gRPC status. */
 function asReported(error: ServiceError): Error {
   const details = error.metadata.get(STATUS_METADATA)[0];
   if (!Buffer.isBuffer(details)) return error;

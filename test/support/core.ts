@@ -1,6 +1,4 @@
-/**
- * A core in this process, on a device of the test's own, without planes.
- */
+/** A core in this process, on a device that the test created, without planes. */
 import { join } from 'node:path';
 import { type Core, makeCore } from 'vkmemd/dist/core.js';
 import { IvshmemPlane } from 'vkmemd/dist/ivshmem/plane.js';
@@ -12,9 +10,9 @@ import type { Device } from 'vkmemd/dist/vulkan/device.js';
 
 interface Parts {
   readonly policy: Policy;
-  /** Gets what nobody is answered. */
+  /** Receives the faults that are reported to no client. */
   readonly faults: string[];
-  /** For the sockets of virtual machines, which are made when there are any. */
+  /** For the sockets of virtual machines, which are created on demand. */
   readonly folder?: string;
   readonly persistence?: Persistence;
 }

@@ -1,8 +1,9 @@
 /**
- * A real daemon, as a process of its own, for one test: private runtime folder, on the driver under test.
+ * Starts a real daemon as a separate process for one test, with a private runtime folder, on the driver under
+ * test.
  *
- * When the test ends, whatever it opened must be gone: the counts and every heap's account are back to zero,
- * the daemon exits 0 on SIGTERM, its sockets are removed.
+ * When the test ends, everything that it opened must be released: the counts and the account of every heap
+ * are back to zero, the daemon exits with 0 on SIGTERM, and its sockets are removed.
  */
 import { deepStrictEqual, equal } from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -16,21 +17,21 @@ import type { Counts, HeapBudget } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { ControlWire } from './control-wire.js';
 
-/** A policy that lets every user in whom the socket's mode lets connect. */
+/** A policy that admits every user who can open the socket. */
 export const ANYBODY = '[[rule]]\nconnect = true\n';
 
-/** The checkout. */
+/** The root of the checkout. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const daemonProgram = join(root, 'daemon/dist/main.js');
 
 const ICD_FOLDER = '/usr/share/vulkan/icd.d';
 
-/** The driver under test, as the loader's description of it: $VKMEMD_TEST_DRIVER, or Mesa's lavapipe. */
+/** The path of the ICD manifest of the driver under test: $VKMEMD_TEST_DRIVER, or Mesa's lavapipe. */
 export function driverUnderTest(): string {
   return process.env.VKMEMD_TEST_DRIVER ?? lavapipe();
 }
 
-/** The loader's description of Mesa's lavapipe. */
+/** The path of the ICD manifest of Mesa's lavapipe. */
 export function lavapipe(): string {
   const file = readdirSync(ICD_FOLDER).find((name) => name.startsWith('lvp_icd'));
   if (!file) throw new Error(`no lavapipe in ${ICD_FOLDER}; install mesa-vulkan-drivers`);
@@ -40,13 +41,13 @@ export function lavapipe(): string {
 export interface TestDaemon {
   readonly runtimeDir: string;
   readonly pid: number;
-  /** What it said when it was ready. */
+  /** The line that it printed when it was ready. */
   readonly line: string;
-  /** What it logged so far. */
+  /** Its log so far. */
   readonly log: () => string;
-  /** The policy's file. */
+  /** The path of the policy. */
   readonly config: string;
-  /** Sends a signal and resolves to how the process ended. */
+  /** Sends a signal. Resolves to how the process ended. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
@@ -54,19 +55,17 @@ export interface DaemonOptions {
   readonly runtimeDir?: string;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** The policy, as TOML; without one, nobody but operators and the daemon's group may connect. */
+  /** The policy, as TOML. Without one, only operators and members of the daemon's group may connect. */
   readonly policy?: string;
-  /** The folder that the daemon takes for / when it looks for its policy, in place of `policy`. */
+  /** The folder that the daemon uses in place of / when it searches for its policy; replaces `policy`. */
   readonly configRoot?: string;
-  /** Whom it runs as, in place of the test's own user. */
+  /** The user that it runs as. Default: the test's own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /**
-   * The test ends the daemon itself, or leaves it with something on purpose: nothing is asserted at the end.
-   */
+  /** The test stops the daemon itself, or leaves state in it on purpose: nothing is asserted at the end. */
   readonly unchecked?: boolean;
 }
 
-/** Every count that must be zero when nobody uses the daemon. */
+/** All counts of an idle daemon: zero. */
 export const NOTHING: Counts = {
   sessions: 0,
   allocations: 0,
@@ -76,7 +75,7 @@ export const NOTHING: Counts = {
   deviceMemories: 0,
 };
 
-/** A temporary folder that is removed when the test ends. */
+/** A temporary folder, removed when the test ends. */
 export function temporaryFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -84,21 +83,20 @@ export function temporaryFolder(t: Test): string {
 }
 
 /**
- * A Node.js program as spawn() takes it, without what the test runner loads into every Node.js process: it
- * puts that into the environment of whatever is spawned, so `env` takes it out again, and becomes the
- * program.
+ * The arguments of spawn() for a Node.js program, without the test runner's NODE_OPTIONS. The runner adds
+ * NODE_OPTIONS to the environment of every child, so `env` removes it and then executes the program.
  */
 export function plainNode(args: readonly string[]): [string, string[]] {
   return ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]];
 }
 
-/** The environment without what the test runner put into this process's. */
+/** The environment of this process without the test runner's NODE_OPTIONS. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _runner, ...rest } = process.env;
   return rest;
 }
 
-/** Starts a daemon and waits until it serves. */
+/** Starts a daemon and waits until it serves requests. */
 export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise<TestDaemon> {
   const runtimeDir = options.runtimeDir ?? temporaryFolder(t);
   const files = options.env?.VK_DRIVER_FILES ?? driverUnderTest();
@@ -133,29 +131,32 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
 }
 
 /**
- * Ends the daemon, which must hold nothing and go well. What fails here fails the test, and is printed by us.
+ * Stops the daemon, which must hold nothing and exit without an error. A failure here is printed and fails
+ * the test.
  */
 async function checkedStop(runtimeDir: string, stop: TestDaemon['stop'], log: () => string): Promise<void> {
   try {
     try {
       await requireCounts(runtimeDir, NOTHING);
     } finally {
-      deepStrictEqual(await stop(), { code: 0, signal: null }, 'the daemon ends well');
+      deepStrictEqual(await stop(), { code: 0, signal: null }, 'the daemon exits with 0');
     }
-    equal(existsSync(join(runtimeDir, 'handoff.sock')), false, 'its sockets are gone');
+    equal(existsSync(join(runtimeDir, 'handoff.sock')), false, 'its sockets are removed');
   } catch (failure) {
     console.error(failure, log());
     throw failure;
   }
 }
 
-/** What a daemon says once it serves, from a line of its log; undefined from any other line. */
+/** Parses the ready line of the daemon from a line of its log. Returns undefined for any other line. */
 export function startLineOf(line: string): string | undefined {
   const said = /"msg":("vkmemd \S+ ready: .*?[^\\]")/.exec(line)?.[1];
   return said && JSON.parse(said);
 }
 
-/** Resolves to it. @param note is told all other lines of standard output, now and later. */
+/**
+ * Resolves to the ready line. @param note is called with every other line of standard output, now and later.
+ */
 function startLine(
   child: ChildProcessWithoutNullStreams,
   note: (line: string) => void,
@@ -172,19 +173,22 @@ function startLine(
   });
 }
 
-/** Asserts that the daemon comes to hold nothing. */
+/** Asserts that the daemon ends up with nothing allocated, granted or open. */
 export async function assertNoLeaks(t: Test, runtimeDir: string): Promise<void> {
   await assertCounts(t, runtimeDir, NOTHING);
 }
 
-/** Asserts that the daemon comes to hold just so much. */
+/** Asserts that the daemon ends up with exactly these counts. */
 export async function assertCounts(t: Test, runtimeDir: string, expected: Partial<Counts>): Promise<void> {
-  await t.resolves(requireCounts(runtimeDir, { ...NOTHING, ...expected }), 'the daemon holds what it should');
+  await t.resolves(
+    requireCounts(runtimeDir, { ...NOTHING, ...expected }),
+    "the daemon's counts are as expected",
+  );
 }
 
 /**
- * Waits up to 5 s for the counts, and for empty accounts where nothing is to be held: a request of a client
- * that was killed may still be under way. Throws where it does not come to that.
+ * Waits up to 5 s for these counts, and for empty heap accounts where nothing is expected: requests of a
+ * killed client may still be in progress. Throws if the counts are not reached.
  */
 async function requireCounts(runtimeDir: string, expected: Counts): Promise<void> {
   const control = new ControlWire(runtimeDir);
@@ -201,7 +205,7 @@ async function requireCounts(runtimeDir: string, expected: Counts): Promise<void
       await new Promise((resolve) => setTimeout(resolve, 10));
       found = await look();
     }
-    deepStrictEqual(found, wanted, 'what the daemon holds');
+    deepStrictEqual(found, wanted, "the daemon's counts");
   } finally {
     control.close();
   }

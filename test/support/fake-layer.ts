@@ -1,11 +1,11 @@
 /**
- * The fake driver layer of test/layer, for one test: a script that says what is to be faked, and what was
- * seen.
+ * The fake driver layer of test/layer, for one test: a script that lists the faked behaviour, and a log of
+ * the calls.
  *
  * A program that is started with `environment` uses lavapipe through the real loader, with
- * VK_LAYER_VKMEMD_fake between the two. test/layer/script.h says what lines a script may have, and what holds
- * without any: a device as lavapipe is, but named a fake. Lines can change while the program runs: the next
- * Vulkan call finds them, and counts calls from 1 again. Setting up for tests builds the layer
+ * VK_LAYER_VKMEMD_fake between the two. test/layer/script.h describes the lines of a script, and the
+ * defaults: a device like lavapipe, but named a fake. Lines can change while the program runs: the next
+ * Vulkan call reads them, and counts calls from 1 again. The set-up for tests builds the layer
  * (scripts/setup.mjs); nothing is compiled here.
  */
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,25 +16,27 @@ import { lavapipe, root } from './daemon.js';
 
 const folder = join(root, 'test/layer');
 
-/** One intercepted call, as it ended. */
+/** One intercepted call, recorded when it returned. */
 export interface FakeCall {
-  /** Such as vkAllocateMemory. */
+  /** For example vkAllocateMemory. */
   readonly name: string;
-  /** Such as `size`, in the layer's words. */
+  /** For example `size`, as the layer names it. */
   readonly values: Readonly<Record<string, string>>;
   /** The name of the VkResult, or `void`. */
   readonly result: string;
 }
 
 export class FakeLayer {
-  /** A program of the layer's own test: see test/layer/program/program.h. */
+  /** A program of the layer's own test; see test/layer/program/program.h. */
   static readonly program = join(folder, 'build/program');
-  /** Runs `works|fails COMMAND...` with fake dma-bufs' ioctl: for clients, which have no layer. */
+  /** Runs `works|fails COMMAND...` with a fake of the dma-buf ioctl: for clients, which have no layer. */
   static readonly filtered = join(folder, 'build/filtered');
 
   readonly folder: string;
 
-  /** Removed when the test ends. Made before a daemon that uses it, it outlives the daemon. */
+  /**
+   * The folder is removed when the test ends. A layer that is created before its daemon outlives the daemon.
+   */
   constructor(t: Pick<Test, 'teardown'>, ...lines: readonly string[]) {
     if (!existsSync(join(folder, 'build/libVkLayer_vkmemd_fake.so'))) {
       throw new Error('the fake layer is not built; run `node scripts/setup.mjs test`');
@@ -44,19 +46,19 @@ export class FakeLayer {
     this.script(...lines);
   }
 
-  /** What a daemon or another program needs in its environment. */
+  /** The environment for a daemon or another program. */
   get environment(): NodeJS.ProcessEnv {
     return {
       VK_DRIVER_FILES: lavapipe(),
       VK_INSTANCE_LAYERS: 'VK_LAYER_VKMEMD_fake',
       VK_LAYER_PATH: folder,
       VKMEMD_FAKE_SCRIPT: join(this.folder, 'script'),
-      // Mesa's own layer sorts devices, and asks them in between: its calls would be counted too.
+      // Mesa's own layer sorts devices and queries them while it does: those calls would be counted too.
       NODEVICE_SELECT: '1',
     };
   }
 
-  /** Replaces all lines, at once. */
+  /** Replaces all lines at once. */
   script(...lines: readonly string[]): void {
     const path = join(this.folder, 'script');
     const own = [`log ${join(this.folder, 'log')}`, `leaks ${join(this.folder, 'leaks')}`];
@@ -64,13 +66,16 @@ export class FakeLayer {
     renameSync(`${path}.new`, path);
   }
 
-  /** Every call so far, or those of one name, in the order in which they ended. */
+  /** Every call so far, or those with this name, in the order in which they returned. */
   calls(name?: string): FakeCall[] {
     const calls = this.#lines('log').filter((line) => !line.startsWith('#'));
     return calls.map(parseCall).filter((call) => name === undefined || call.name === name);
   }
 
-  /** What devices left when they were destroyed: such as "leaked 1 memories, ...", one line a device. */
+  /**
+   * The objects that devices left when they were destroyed: one line a device, such as "leaked 1 memories,
+   * ...".
+   */
   leaks(): string[] {
     return this.#lines('leaks');
   }

@@ -1,6 +1,6 @@
 /**
- * The handoff socket as a foreign client sees it: datagrams, sequence numbers and file descriptors, nothing
- * of the client library, so that a test can also send what no library would.
+ * The handoff socket as an independent client sees it: datagrams, sequence numbers and file descriptors,
+ * without the client library, so that a test can also send messages that no library would send.
  */
 import { join } from 'node:path';
 import {
@@ -17,7 +17,7 @@ import {
   PROTOCOL_VERSION,
 } from '@vkmemd/proto';
 
-/** One datagram of the daemon; the receiver owns the fds. */
+/** One datagram from the daemon. The receiver owns the fds. */
 export interface Received {
   readonly message: Decoded<'ServerMessage'>;
   readonly fds: OwnedFd[];
@@ -25,14 +25,14 @@ export interface Received {
 
 export class HandoffWire {
   readonly connection: Connection;
-  /** Resolves when the daemon has hung up, to every datagram that nobody took before. */
+  /** Resolves when the daemon has closed the connection, to every datagram that was not read before. */
   readonly closed: Promise<Received[]>;
   readonly #inbox: Received[] = [];
   #waiting: (() => void) | undefined;
   #sequence = 0n;
   #over = false;
 
-  /** @param target the daemon's folder, or a connected socket, which is taken. */
+  /** @param target the daemon's folder, or a connected socket, which this object then owns. */
   constructor(target: string | OwnedFd) {
     let over: (rest: Received[]) => void = () => {};
     this.closed = new Promise((resolve) => {
@@ -52,11 +52,11 @@ export class HandoffWire {
     const socket = typeof target === 'string' ? openSeqpacket(join(target, HANDOFF_SOCKET)) : target;
     this.connection = new Connection(socket, handlers, {
       maxFds: MAX_MESSAGE_FDS,
-      maxMessageBytes: 1 << 20, // more than the daemon takes, so that a test can send it
+      maxMessageBytes: 1 << 20, // larger than the daemon accepts, so that a test can send oversized messages
     });
   }
 
-  /** Connects and says Hello. */
+  /** Connects and sends Hello. */
   static async open(
     target: string | OwnedFd,
     resume = false,
@@ -77,10 +77,10 @@ export class HandoffWire {
     );
   }
 
-  /** The next datagram. @throws Error where the daemon hangs up instead. */
+  /** The next datagram. @throws Error if the daemon closes the connection instead. */
   async next(): Promise<Received> {
     while (this.#inbox.length === 0) {
-      if (this.#over) throw new Error('the daemon hung up');
+      if (this.#over) throw new Error('the daemon closed the connection');
       await new Promise<void>((resolve) => {
         this.#waiting = resolve;
       });
@@ -88,7 +88,7 @@ export class HandoffWire {
     return this.#inbox.shift() as Received;
   }
 
-  /** Sends one request and takes its answer. @throws VkmemError the fault it was answered with. */
+  /** Sends one request and reads its answer. @throws VkmemError the error in the answer. */
   async ask(body: Draft<'ClientMessage'>): Promise<Received> {
     this.send(body);
     const received = await this.next();

@@ -1,6 +1,4 @@
-/**
- * The standard services that any gRPC tool expects, asked as such a tool does: grpc.health.v1 and reflection.
- */
+/** The standard gRPC services, called as a generic gRPC tool does: grpc.health.v1 and reflection. */
 
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -20,7 +18,7 @@ export class HealthClient {
     this.#client = client;
   }
 
-  /** The serving status of a service; '' is the whole server. */
+  /** The serving status of a service; '' means the whole server. */
   status(service: string): Promise<string> {
     const check = healthService.Check;
     if (!check) throw new Error('the health service has no Check');
@@ -35,7 +33,7 @@ export class HealthClient {
     });
   }
 
-  /** The names of the services that reflection lists, sorted; our own only. */
+  /** The names of the services that reflection lists, without the standard ones, sorted. */
   reflectedServices(): Promise<string[]> {
     const definitions = loadSync('grpc/reflection/v1/reflection.proto', { includeDirs: [reflectionFolder] });
     const service = definitions['grpc.reflection.v1.ServerReflection'] as ServiceDefinition;

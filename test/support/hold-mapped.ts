@@ -1,6 +1,6 @@
 /**
- * A process that claims memory by its name and maps it; at a line on its input it ends its session and keeps
- * the mapping, until it is killed. Arguments: the runtime folder, the name. Says `mapped`, then `forgotten`.
+ * Claims memory by its name and maps it. When a line arrives on its input, it ends its session and keeps the
+ * mapping until it is killed. Arguments: the runtime folder, the name. Prints `mapped`, then `forgotten`.
  */
 import { once } from 'node:events';
 import { mapFd } from '@vkmemd/proto';
@@ -20,5 +20,5 @@ await once(process.stdin, 'data');
 wire.close();
 await wire.closed;
 process.stdout.write('forgotten\n');
-// The mapping is held as long as somebody speaks of it.
+// A reference keeps the mapping from being garbage-collected.
 setInterval(() => mapping.mapped, 60_000);

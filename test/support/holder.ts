@@ -1,6 +1,4 @@
-/**
- * Memory that another process has mapped: with a session and a grant at first, then with neither.
- */
+/** Memory that another process has mapped: first with a session and a grant, then without either. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +22,7 @@ export async function holdMapped(t: Test, runtimeDir: string, name: string): Pro
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const says = async (word: string) => {
     const { value } = await lines.next();
-    if (value !== word) throw new Error(`the holder said ${value}, not ${word}`);
+    if (value !== word) throw new Error(`the holder printed ${value}, not ${word}`);
   };
   await says('mapped');
   return {

@@ -1,6 +1,6 @@
 /**
- * A client that sends files whose close() blocks: hostile_fds.py, a process of its own, since whoever closes
- * such a file last may wait as the daemon must not.
+ * A client that sends files whose close() blocks: hostile_fds.py, which runs as a process of its own, because
+ * the process that closes such a file last may block, which the daemon must not.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { root } from './daemon.js';
 
 const PROGRAM = join(root, 'test/support/hostile_fds.py');
 
-/** Messages with their sequence numbers, the last one with an fd, unless it says another count. */
+/** Messages with their sequence numbers. The last one announces one fd, unless it sets another count. */
 export function datagramsOf(...bodies: readonly Draft<'ClientMessage'>[]): Uint8Array[] {
   return bodies.map((body, index) =>
     encode('ClientMessage', {
@@ -24,12 +24,12 @@ export function datagramsOf(...bodies: readonly Draft<'ClientMessage'>[]): Uint8
 }
 
 export interface Hostility {
-  /** A TCP socket with SO_LINGER and data that nobody reads, or a file whose server answers nobody else. */
+  /** A TCP socket with SO_LINGER and data that is never read, or a file whose server answers only itself. */
   readonly file: 'lingering' | 'fuse';
   readonly datagrams: readonly Uint8Array[];
-  /** How many connections do so. Default 1. */
+  /** The number of connections that send. Default 1. */
   readonly count?: number;
-  /** Whether it hangs up at once. Default false. */
+  /** Whether it closes the connection at once. Default false. */
   readonly leave?: boolean;
   readonly socket?: typeof HANDOFF_SOCKET | typeof CONTROL_SOCKET;
 }
@@ -45,7 +45,10 @@ export class HostileClient {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Has the files open; or the reason why this machine has none. It ends with the test at the latest. */
+  /**
+   * Opens the files, or returns the reason why the machine has none. The process ends with the test at the
+   * latest.
+   */
   static async start(t: Test, runtimeDir: string, hostility: Hostility): Promise<HostileClient | string> {
     const { file, datagrams, count = 1, leave = false, socket = HANDOFF_SOCKET } = hostility;
     const program = [
@@ -60,22 +63,22 @@ export class HostileClient {
       file === 'fuse' ? ['unshare', '--mount', '--propagation', 'private', ...program] : program;
     const hex = datagrams.map((datagram) => Buffer.from(datagram).toString('hex'));
     const child = spawn(command[0] ?? '', [...command.slice(1), ...hex]);
-    child.stdin.on('error', () => {}); // It may have ended before it is told to.
+    child.stdin.on('error', () => {}); // It may have ended before the line is sent.
     const client = new HostileClient(child);
     t.teardown(() => client.end());
     const first = await client.next();
     return first === 'ready' ? client : `no file of ${file} here: ${first}`;
   }
 
-  /** What it says next; undefined where it has ended. */
+  /** The next line that it prints; undefined where it has ended. */
   async next(): Promise<string | undefined> {
     const { done, value } = await this.#lines.next();
     return done ? undefined : value;
   }
 
   /**
-   * Sends, while the daemon stands still: so it is the daemon that closes the files last.
-   * @returns 'sent', or how it was refused.
+   * Sends while the daemon is stopped, so that the daemon is the last to close the files.
+   * @returns 'sent', or the error of the send.
    */
   async send(pid: number): Promise<string | undefined> {
     process.kill(pid, 'SIGSTOP');
@@ -87,7 +90,7 @@ export class HostileClient {
     }
   }
 
-  /** The daemon's next message; undefined where it has hung up. */
+  /** The daemon's next message; undefined where the daemon has closed the connection. */
   async answer(): Promise<Decoded<'ServerMessage'> | undefined> {
     const line = await this.next();
     return line === undefined || line === 'over'
@@ -95,7 +98,7 @@ export class HostileClient {
       : decode('ServerMessage', Buffer.from(line, 'hex'));
   }
 
-  /** Ends it: its files let go of whoever closes them. */
+  /** Ends the process. A close() of its files then returns. */
   async end(): Promise<void> {
     this.#child.stdin.end();
     await this.#ended;

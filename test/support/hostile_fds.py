@@ -1,14 +1,17 @@
-"""A client that sends files whose close() blocks, over the daemon's sockets, in datagrams that the test gives it.
+"""A client that sends files whose close() blocks, over the daemon's sockets, in datagrams that the test
+supplies.
 
 Usage: hostile_fds.py lingering|fuse SOCKET COUNT stay|leave HEX...
 
-`lingering` is a TCP socket of the loopback device with a full buffer and an SO_LINGER of ten minutes; it lingers until
-this program ends. `fuse` is a file of a file system of this program's own, which answers itself and nobody else; it is
-mounted where this program is, so run it in a mount namespace. COUNT connections each send the datagrams in HEX, the last
-one with such a file, without waiting for an answer; `leave` hangs up at once.
+`lingering` is a TCP socket of the loopback device with a full buffer and an SO_LINGER of ten minutes; it
+lingers until this program ends. `fuse` is a file in a FUSE file system that this program serves; it
+answers only its own requests. It is mounted in the current mount namespace, so run the program in a mount
+namespace of its own. COUNT connections each send the datagrams in HEX, the last one with such a file,
+without waiting for an answer; `leave` closes the connections at once.
 
-Says `ready`, and does it when a line comes; then says `sent`, or `refused ERRNO`; then each answer, in hex, or `over`.
-Ends with its standard input. Where the machine has no such file it says `none REASON`.
+Prints `ready`, and sends when a line arrives; then prints `sent`, or `refused ERRNO`; then each answer, in
+hex, or `over`. Ends when its standard input ends. Where the machine has no such file it prints `none
+REASON`.
 """
 
 import array
@@ -40,7 +43,7 @@ def lingering():
 
 
 class FileSystem(threading.Thread):
-    """One file, `file`, of 64 KiB, and its folder. The requests of other processes are read and not answered."""
+    """One file, `file`, of 64 KiB, and its folder. Requests of other processes are read and not answered."""
 
     FORGET, GETATTR, OPEN, STATFS, RELEASE, FLUSH, INIT, LOOKUP, BATCH_FORGET = 2, 3, 14, 17, 18, 25, 26, 1, 42
 

@@ -2,10 +2,9 @@
  * The guest's side of QEMU's ivshmem device, as a driver would use it, in a machine under qtest: BAR 0 is
  * registers, BAR 1 the MSI-X table, BAR 2 the shared memory.
  *
- * Interrupts are really delivered, and can be seen without a processor: an MSI-X message is a write to
- * memory, and the table lets each vector write to a word of the guest's RAM that the test looks at. How often
- * a vector was rung cannot be told from it, as little as a driver could: an eventfd adds up what is rung
- * before it is read.
+ * Interrupts are really delivered, and are visible without a processor: an MSI-X message is a write to
+ * memory, and the table makes each vector write to a word of the guest's RAM that the test reads. Neither the
+ * test nor a driver can count the rings of a vector: an eventfd adds up the rings until it is read.
  */
 
 import { type Bar, findPci, type PciDevice } from './pci.js';
@@ -22,15 +21,15 @@ const DOORBELL = 12n;
 /** An entry of the MSI-X table: address, upper address, data, mask. */
 const ENTRY_BYTES = 16n;
 /**
- * Where in the guest's RAM the words of interrupts are, for each slot; firmware, which does not run, has
- * nothing there.
+ * Address in the guest's RAM of the words that interrupts write, for each slot. The firmware, which does not
+ * run, uses no memory there.
  */
 const WORDS_AT = 0x20_0000n;
 const WORDS_EACH = 0x1000n;
 
 /**
- * QEMU's arguments for a device on a server's socket.
- * @param id unlike that of any other device of the machine.
+ * QEMU's arguments for a device that connects to a server's socket.
+ * @param id unique among the devices of the machine.
  */
 export function ivshmemArguments(path: string, vectors: number, id = 'ivshmem0'): string[] {
   const device = `ivshmem-doorbell,id=${id},vectors=${vectors},chardev=${id}-server`;
@@ -39,7 +38,7 @@ export function ivshmemArguments(path: string, vectors: number, id = 'ivshmem0')
 
 export class IvshmemGuest {
   readonly pci: PciDevice;
-  /** How many vectors its interrupts have. */
+  /** The number of interrupt vectors. */
   readonly vectors: number;
   readonly registers: Bar;
   /** BAR 2: the shared memory. */
@@ -53,7 +52,7 @@ export class IvshmemGuest {
     this.vectors = vectors;
   }
 
-  /** The devices of the machine, each with BARs in place and interrupts on. */
+  /** The ivshmem devices of the machine, each with its BARs mapped and interrupts enabled. */
   static async all(machine: Qemu): Promise<IvshmemGuest[]> {
     const guests: IvshmemGuest[] = [];
     for (const pci of await findPci(machine.qtest, IVSHMEM_VENDOR, IVSHMEM_DEVICE)) {
@@ -62,7 +61,7 @@ export class IvshmemGuest {
     return guests;
   }
 
-  /** The one device of the machine. */
+  /** The only ivshmem device of the machine. */
   static async of(machine: Qemu): Promise<IvshmemGuest> {
     const [guest, ...others] = await IvshmemGuest.all(machine);
     if (!guest || others.length > 0)
@@ -92,22 +91,22 @@ export class IvshmemGuest {
     return WORDS_AT + WORDS_EACH * BigInt(this.pci.slot) + 4n * BigInt(vector);
   }
 
-  /** Its own id among the peers. */
+  /** The peer id of this device. */
   position(): Promise<number> {
     return this.#qtest.read32(this.registers.address + IV_POSITION);
   }
 
-  /** Rings a peer. Nothing happens, and nothing is said, where QEMU knows no such peer or vector. */
+  /** Rings a peer. QEMU ignores the write, and reports nothing, if there is no such peer or vector. */
   async ring(peer: number, vector: number): Promise<void> {
     await this.#qtest.write32(this.registers.address + DOORBELL, ((peer << 16) | vector) >>> 0);
   }
 
-  /** Whether a vector's interrupt arrived since it was last taken. */
+  /** Whether the vector's interrupt arrived since it was last cleared. */
   async arrived(vector: number): Promise<boolean> {
     return (await this.#qtest.read32(this.#word(vector))) === vector + 1;
   }
 
-  /** Waits for a vector's interrupt, and takes it. */
+  /** Waits for a vector's interrupt and clears it. */
   async interrupt(vector: number): Promise<void> {
     await until(`an interrupt of vector ${vector}`, async () => (await this.arrived(vector)) || undefined);
     await this.#qtest.write32(this.#word(vector), 0);

@@ -1,6 +1,6 @@
 /**
- * An ivshmem socket as a foreign client sees it: words and fds, nothing of the client library. What it does
- * not read stays in the socket.
+ * An ivshmem socket as an independent client sees it: words and fds, without the client library. Data that it
+ * does not read stays in the socket.
  */
 import {
   closeAll,
@@ -19,7 +19,7 @@ export class IvshmemWire {
   readonly #reader = new WordReader();
   #closed = false;
 
-  /** @param at the socket's path, or a connection, which is taken. */
+  /** @param at the socket's path, or a connection, which this object then owns. */
   constructor(at: string | OwnedFd) {
     const socket = typeof at === 'string' ? openStream(at) : at;
     const handlers = {
@@ -31,12 +31,14 @@ export class IvshmemWire {
     this.#stream = new FdStream(socket, handlers, { maxFds: 1 });
   }
 
-  /** Whether the daemon has hung up. */
+  /** Whether the daemon has closed the connection. */
   get hungUp(): boolean {
     return this.#closed;
   }
 
-  /** Waits until there are so many words, and takes them all: what each says, '+' where it had an fd. */
+  /**
+   * Waits for this many words and removes them all. Returns each word as text, with '+' if it carried an fd.
+   */
   async received(count: number): Promise<string[]> {
     await until(`${count} words; ${this.words.length} came`, () => this.words.length >= count || undefined);
     return this.words.splice(0).map(({ value, fd }) => {
@@ -45,13 +47,13 @@ export class IvshmemWire {
     });
   }
 
-  /** Waits until the daemon has hung up. @returns how many words had come by then. */
+  /** Waits until the daemon has closed the connection. @returns the number of words received by then. */
   async end(): Promise<number> {
-    await until('the daemon hangs up', () => this.#closed || undefined);
+    await until('the daemon closes the connection', () => this.#closed || undefined);
     return this.words.length;
   }
 
-  /** Says something, which no client of the protocol does. */
+  /** Sends data, which no client of the protocol does. */
   say(bytes: Uint8Array, withFd = false): void {
     const pair = withFd ? seqpacketPair() : [];
     this.#stream.send(bytes, pair[0]);

@@ -1,6 +1,4 @@
-/**
- * A tenant: another user's process with a session of the daemon, told what to do one line at a time.
- */
+/** A tenant: another user's process with a session of the daemon. It executes commands one line at a time. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { plainEnvironment, plainNode } from './daemon.js';
 
-/** How a request of a tenant ended: what it was answered, or refused with. 64-bit numbers are texts. */
+/** How a request of a tenant ended: its answer, or its error. 64-bit numbers are texts. */
 export interface TenantAnswer {
   readonly id?: string;
   readonly freed?: boolean;
@@ -21,7 +19,7 @@ export interface TenantAnswer {
   };
 }
 
-/** Lets every user reach the daemon's sockets. Who may connect is the policy's to say. */
+/** Makes the daemon's sockets accessible to every user. The policy decides who may connect. */
 export function openToAll(runtimeDir: string): void {
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
@@ -41,7 +39,7 @@ export class Tenant {
     });
   }
 
-  /** Starts the process as that user; resolves when its session is open, to it or to what refused it. */
+  /** Starts the process as that user. Resolves when its session is open, to the session or to the error. */
   static async start(t: Test, runtimeDir: string, uid: number): Promise<Tenant & { refused?: TenantAnswer }> {
     const program = fileURLToPath(new URL('tenant-program.js', import.meta.url));
     const child = spawn(...plainNode([program, runtimeDir]), {
@@ -56,12 +54,12 @@ export class Tenant {
     return hello.code === undefined ? tenant : Object.assign(tenant, { refused: hello });
   }
 
-  /** Allocates so many bytes in all; with a name, to stay. */
+  /** Allocates this many bytes in all; with a name, as NAMED memory. */
   allocate(sizeBytes: bigint, name = ''): Promise<TenantAnswer> {
     return this.#ask(['allocate', String(sizeBytes), name]);
   }
 
-  /** The same without waiting: the answers, in the order in which they came. */
+  /** The same without waiting: the answers, in the order of arrival. */
   async allocateAtOnce(...sizes: readonly bigint[]): Promise<TenantAnswer[]> {
     const first = await this.#ask(['together', ...sizes.map(String)]);
     const answers = [first];
@@ -73,7 +71,7 @@ export class Tenant {
     return this.#ask(['free', id]);
   }
 
-  /** By gRPC: its own quota, or another user's. */
+  /** By gRPC: reads its own quota, or another user's. */
   quota(uid = ''): Promise<TenantAnswer> {
     return this.#ask(['quota', uid]);
   }
@@ -83,7 +81,7 @@ export class Tenant {
     return this.#ask([what]);
   }
 
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has ended. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#gone;

@@ -1,6 +1,6 @@
 /**
- * A real daemon with one NAMED allocation of a sharing of its own, and what sessions ask of it, for tests of
- * locks.
+ * A real daemon with one NAMED allocation that has a sharing mode, and the requests of its sessions, for
+ * tests of locks.
  */
 import { errorOf } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -19,7 +19,7 @@ export interface Host extends TestDaemon {
   readonly control: ControlWire;
 }
 
-/** A daemon with one NAMED allocation, which nobody has a grant of. */
+/** A daemon with one NAMED allocation and no grants. */
 export async function start(t: Test, sharing: Mode): Promise<Host> {
   const daemon = await startDaemon(t);
   const control = new ControlWire(daemon.runtimeDir);
@@ -46,7 +46,7 @@ export const claimOf = (access: Access, waitMs = 0) => ({
   waitMs,
 });
 
-/** Claims and closes what came. @returns the grant's id. */
+/** Claims and closes the fds of the answer. @returns the grant's id. */
 export async function claim(wire: HandoffWire, access: Access, waitMs = 0): Promise<bigint> {
   return taken(await wire.ask({ claim: claimOf(access, waitMs) }));
 }
@@ -61,7 +61,7 @@ export const release = (wire: HandoffWire, grantId: bigint) => wire.ask({ releas
 export const writerOf = async ({ control }: Host) =>
   (await control.call('GetAllocation', { allocation: ref })).allocation?.writerSessionId;
 
-/** What has happened by the time that the daemon has answered something else. */
+/** The state of a wait after the daemon has answered unrelated requests: 'waits', or 'over'. */
 export async function stateOf(host: Host, wait: Promise<unknown>): Promise<'waits' | 'over'> {
   const over = wait.then(
     () => 'over' as const,

@@ -1,5 +1,6 @@
 /**
- * The operations of the random sequences: each says what the model expects, does it for real, and compares.
+ * The operations of the random sequences: each states what the model expects, performs it on the daemon, and
+ * compares.
  */
 import { equal } from 'node:assert/strict';
 import type fastCheck from 'fast-check';
@@ -8,7 +9,9 @@ import { fc } from './properties.js';
 
 export type Command = fastCheck.AsyncCommand<Model, Real>;
 
-/** Compares the counts after every operation, so that a sequence fails where it first goes wrong. */
+/**
+ * Compares the counts after every operation, so that a sequence fails at the first operation that is wrong.
+ */
 abstract class Operation implements Command {
   check(model: Readonly<Model>): boolean {
     return model.sessions.size > 0;
@@ -27,7 +30,7 @@ abstract class Operation implements Command {
   }
 }
 
-/** One of a list, by any number; undefined where the list is empty. */
+/** The element of a list that any number selects; undefined where the list is empty. */
 const pick = <T>(list: Iterable<T>, which: number): T | undefined => {
   const all = [...list];
   return all[which % all.length];
@@ -130,7 +133,8 @@ class Claim extends Operation {
       const grant = model.nextGrant++;
       real.add(grant, message.claim?.grants[0], fds);
       target.grants.set(grant, session);
-      if (this.kind === 'MAPPABLE') equal(real.read(grant), target.pattern, 'what the claimer reads');
+      if (this.kind === 'MAPPABLE')
+        equal(real.read(grant), target.pattern, 'the bytes that the claimer reads');
     }
   }
 }
@@ -152,7 +156,7 @@ class Release extends Operation {
     const grantId = real.remove(grant);
     allocation.grants.delete(grant);
     await real.wire(session).ask({ release: { grantId } });
-    equal(await codeOf(real.wire(session).ask({ release: { grantId } })), 'NOT_FOUND', 'released twice');
+    equal(await codeOf(real.wire(session).ask({ release: { grantId } })), 'NOT_FOUND', 'the second release');
   }
 }
 
@@ -230,7 +234,7 @@ const which = fc.nat(1000);
 const kind = fc.constantFrom('MAPPABLE' as const, 'OPAQUE_FD' as const);
 const name = fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined });
 
-/** All operations; sessions and allocations more often, since without them nothing else can happen. */
+/** All operations. Those on sessions and allocations occur more often, because the others need them. */
 export const commands: fastCheck.Arbitrary<Command>[] = [
   fc.constant(null).map(() => new OpenSession()),
   fc.tuple(which, kind, name).map(([w, k, n]) => new Allocate(w, k, n)),

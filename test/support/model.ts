@@ -1,8 +1,8 @@
 /**
- * The model of the daemon that random sequences are checked against, and the real thing beside it.
+ * The model of the daemon that random sequences are checked against, and the daemon's side beside it.
  *
- * The model knows of each allocation its owner, its lifetime, one number that fills it, and who was granted
- * it. It says how each operation must end: served, or refused with which code.
+ * For each allocation the model records its owner, its lifetime, one number that fills it, and the sessions
+ * that have a grant. It predicts how each operation ends: served, or refused with a code.
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { type Decoded, type Draft, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -10,13 +10,13 @@ import { ControlWire } from './control-wire.js';
 import { NOTHING } from './daemon.js';
 import { HandoffWire } from './handoff-wire.js';
 
-/** Everything that is allocated has this size, in bytes. */
+/** The size of every allocation, in bytes. */
 export const SIZE = 8192;
 
 export interface ModelAllocation {
   readonly key: number;
   readonly kind: 'MAPPABLE' | 'OPAQUE_FD';
-  /** The session that it ends with; undefined for NAMED. */
+  /** The session whose end frees it; undefined for NAMED. */
   readonly owner: number | undefined;
   name: string | undefined;
   pattern: number;
@@ -34,7 +34,8 @@ export class Model {
   nextGrant = 0;
 
   /**
-   * What GetBudget must count. A session's held fds are grants; a freed allocation drains while it has any.
+   * The counts that GetBudget must report. A session's held fds are grants; a freed allocation drains while
+   * it has grants.
    */
   counts() {
     const live = this.allocations.filter((allocation) => allocation.live);
@@ -62,7 +63,7 @@ interface HeldGrant {
   readonly grant: Decoded<'Grant'>;
 }
 
-/** The daemon's side of a sequence: its sessions, the ids of its allocations, the grants that are held. */
+/** The daemon's side of a sequence: its sessions, the ids of its allocations, the held grants. */
 export class Real {
   readonly control: ControlWire;
   readonly wires = new Map<number, HandoffWire>();
@@ -86,7 +87,7 @@ export class Real {
     return wire;
   }
 
-  /** Keeps what an answer granted, under a key. */
+  /** Stores the grant of an answer under a key. */
   add(key: number, grant: Decoded<'Grant'> | undefined, fds: OwnedFd[]): void {
     const [fd] = fds;
     if (!grant || !fd || fds.length !== 1) throw new Error('one grant with one fd was expected');
@@ -102,7 +103,7 @@ export class Real {
     return held.id;
   }
 
-  /** The 32-bit words that a MAPPABLE grant shows, as one number where all are the same. */
+  /** The 32-bit word that fills the memory of a MAPPABLE grant; 'mixed' where the words differ. */
   read(key: number): number | 'mixed' {
     const held = this.held.get(key);
     if (!held) throw new Error(`no grant ${key}`);
@@ -114,7 +115,7 @@ export class Real {
     return uniform ? first : 'mixed';
   }
 
-  /** Waits until the daemon's counts are as expected; they settle a moment after a session's end. */
+  /** Waits until the daemon's counts are as expected; they settle shortly after a session's end. */
   async requireCounts(expected: object): Promise<void> {
     let { counts } = await this.control.budget();
     const differ = () => JSON.stringify({ ...NOTHING, ...counts }) !== JSON.stringify(expected);
@@ -125,7 +126,7 @@ export class Real {
     deepStrictEqual({ ...counts }, expected);
   }
 
-  /** Closes everything that the sequence left, and frees what is NAMED. */
+  /** Closes everything that the sequence left open, and frees NAMED memory. */
   async end(): Promise<void> {
     for (const { fd } of this.held.values()) fd.close();
     for (const wire of this.wires.values()) wire.close();

@@ -1,8 +1,8 @@
-"""Many processes that each begin a session, claim something, close the socket, and live on.
+"""Starts many processes that each open a session, claim something, close the socket, and keep running.
 
-Arguments: the handoff socket, how many, and in hexadecimal the two messages that each sends. Prints one character for
-each, in their order: '+' where a file descriptor came with the second answer, '-' where none did. They end with the
-standard input.
+Arguments: the handoff socket, the number of processes, and in hexadecimal the two messages that each
+sends. Prints one character for each process, in order: '+' where a file descriptor came with the second
+answer, '-' otherwise. The processes end with the standard input.
 """
 
 import os
@@ -26,7 +26,7 @@ def visit(path, hello, claim):
 def depart(path, hello, claim, report):
     try:
         granted = visit(path, hello, claim)
-    except OSError:  # refused and hung up on
+    except OSError:  # refused; the daemon closed the connection
         granted = False
     os.write(report, b"+" if granted else b"-")
     signal.pause()

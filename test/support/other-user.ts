@@ -1,5 +1,5 @@
 /**
- * What another user gets of somebody else's memory: one answer for each attempt, printed as JSON.
+ * Tries to reach another user's memory. Prints one result for each attempt, as JSON.
  *
  * Arguments: the runtime folder, the id of an allocation, its name, its owner's session token.
  */
@@ -11,7 +11,7 @@ import { HandoffWire } from './handoff-wire.js';
 const [runtimeDir = '', id = '', name = '', token = ''] = process.argv.slice(2);
 const kinds = ['KIND_MAPPABLE'] as const;
 
-/** The code that an attempt is refused with; 'served' where it is not. */
+/** The code that an attempt is refused with; 'served' where it succeeds. */
 async function attempt(work: Promise<unknown>): Promise<string> {
   try {
     await work;

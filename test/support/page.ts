@@ -1,6 +1,6 @@
 /**
- * The command lines of a page of docs/, for tests to run as they are: what follows `$ ` in blocks that are
- * marked `console`, with the lines that continue it, and what the page shows of its output.
+ * The command lines of a page of docs/, which tests run unchanged: the text after `$ ` in blocks that are
+ * marked `console`, with continuation lines, and the output that the page shows.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,13 +9,13 @@ import { plainEnvironment, root } from './daemon.js';
 export interface CommandLine {
   /** For a shell; without the `&` at its end. */
   readonly command: string;
-  /** Whether the reader goes on while it runs. */
+  /** Whether it ends with `&`: the next command starts while it runs. */
   readonly background: boolean;
-  /** What the page shows of it, by lines. */
+  /** The output that the page shows, by lines. */
   readonly output: readonly string[];
 }
 
-/** What is below each heading of the second level, in the page's order. */
+/** The text below each heading of the second level, in the page's order. */
 function sections(page: string): [heading: string, text: string][] {
   const [, ...parts] = `\n${page}`.split(/^## /m);
   return parts.map((part) => [part.slice(0, part.indexOf('\n')), part]);
@@ -34,7 +34,7 @@ function linesOf(block: string): CommandLine[] {
   });
 }
 
-/** The command lines of a page, by the heading that they are below. Headings without any are left out. */
+/** The command lines of a page, by heading. Headings without command lines are left out. */
 export function commandLines(name: string): ReadonlyMap<string, CommandLine[]> {
   const page = readFileSync(join(root, 'docs', name), 'utf8');
   const all = sections(page).map(([heading, text]) => {
@@ -45,8 +45,8 @@ export function commandLines(name: string): ReadonlyMap<string, CommandLine[]> {
 }
 
 /**
- * What a reader has: our programs on the PATH, and the daemon's folder in RUNTIME_DIRECTORY. Command lines
- * run in the checkout.
+ * The environment of a reader: our programs on the PATH, and the daemon's folder in RUNTIME_DIRECTORY.
+ * Command lines run in the checkout.
  */
 export function readersEnvironment(runtimeDir: string): NodeJS.ProcessEnv {
   const { PATH = '', ...rest } = plainEnvironment();

@@ -1,7 +1,7 @@
 /**
  * The PCI bus of a machine under qtest, as its firmware and a driver would use it: configuration by ports
- * 0xcf8 and 0xcfc (PCI Local Bus Specification 3.0, 3.2.2.3.2), BARs sized and put where nothing else is
- * (6.2.5.1), MSI-X (6.8.2).
+ * 0xcf8 and 0xcfc (PCI Local Bus Specification 3.0, 3.2.2.3.2), BARs that are sized and placed at unused
+ * addresses (6.2.5.1), MSI-X (6.8.2).
  */
 import type { Qtest } from './qtest.js';
 
@@ -18,7 +18,7 @@ const BAR_IS_PREFETCHABLE = 0b1000;
 const MSI_X = 0x11;
 const MSI_X_ENABLE = 0x8000_0000;
 
-/** Where BARs go: 32-bit ones above all memory of a test's machine, 64-bit ones above 4 GiB. */
+/** The addresses of BARs: 32-bit ones above all RAM of a test's machine, 64-bit ones above 4 GiB. */
 const BELOW_4_GIB = 0xe000_0000n;
 const ABOVE_4_GIB = 0x10_0000_0000n;
 
@@ -51,7 +51,10 @@ export class PciDevice {
     await this.#qtest.portOut(DATA_PORT, 4, value);
   }
 
-  /** Sizes BAR `index` and puts it there; it is in the guest's memory once enable() was called. */
+  /**
+   * Sizes BAR `index` and assigns its address. It is mapped into the guest's memory once enable() has been
+   * called.
+   */
   async placeBar(index: number): Promise<Bar> {
     const offset = FIRST_BAR + 4 * index;
     await this.writeConfig(offset, 0xffff_ffff);
@@ -63,7 +66,7 @@ export class PciDevice {
       mask = BigInt(await this.readConfig(offset + 4)) << 32n;
     }
     const size = BigInt.asUintN(64, -(mask | BigInt((low & ~0xf) >>> 0)));
-    // Each slot has room of its own, and a BAR of it begins at a multiple of its size.
+    // Each slot has an address range of its own; a BAR is aligned to its size.
     const place = is64Bit
       ? ABOVE_4_GIB * BigInt(this.slot + 1)
       : BELOW_4_GIB + BigInt(this.slot) * 0x10_0000n;
@@ -73,12 +76,12 @@ export class PciDevice {
     return { address, size, is64Bit, prefetchable: (low & BAR_IS_PREFETCHABLE) !== 0 };
   }
 
-  /** Lets it answer at its BARs and write to memory, as it does for an interrupt. */
+  /** Enables memory access to its BARs and bus mastering, which an interrupt message needs. */
   async enable(): Promise<void> {
     await this.writeConfig(COMMAND, MEMORY_AND_MASTER);
   }
 
-  /** The offset of a capability in the configuration; undefined where it has none of that id. */
+  /** The offset of a capability in the configuration; undefined where there is none with that id. */
   async capability(id: number): Promise<number | undefined> {
     if (((await this.readConfig(COMMAND)) & STATUS_HAS_CAPABILITIES) === 0) return undefined;
     let at = (await this.readConfig(CAPABILITIES)) & 0xfc;
@@ -90,7 +93,7 @@ export class PciDevice {
     return undefined;
   }
 
-  /** Turns MSI-X on. @returns how many vectors its table has; 0 where it has no MSI-X. */
+  /** Enables MSI-X. @returns the number of vectors in its table; 0 where it has no MSI-X. */
   async enableMsix(): Promise<number> {
     const at = await this.capability(MSI_X);
     if (at === undefined) return 0;

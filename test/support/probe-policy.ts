@@ -1,5 +1,5 @@
 /**
- * What a policy gives whoever runs this: one answer for each attempt, printed as JSON.
+ * Tries what a policy permits to the current user. Prints one result for each attempt, as JSON.
  *
  * Argument: the runtime folder.
  */
@@ -10,7 +10,7 @@ import { HandoffWire } from './handoff-wire.js';
 const [runtimeDir = ''] = process.argv.slice(2);
 const kinds = ['KIND_MAPPABLE'] as const;
 
-/** The code that an attempt is refused with; 'served' where it is not. */
+/** The code that an attempt is refused with; 'served' where it succeeds. */
 async function attempt(work: Promise<unknown>): Promise<string> {
   try {
     await work;

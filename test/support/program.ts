@@ -1,9 +1,7 @@
-/**
- * Node.js programs that a test runs to their end, as a user would run them.
- */
+/** Runs Node.js programs until they end, as a user would. */
 import { spawn } from 'node:child_process';
 
-/** How a program ended, and what it printed. */
+/** How a program ended, and its output. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -11,9 +9,9 @@ export interface Ended {
 }
 
 /**
- * Runs Node.js with these arguments; resolves when it has ended by itself.
+ * Runs Node.js with these arguments. Resolves when it has ended by itself.
  * @param env Default: this process's.
- * @param fds Borrowed; they are the program's 3, 4, ...
+ * @param fds Borrowed; they become the program's fds 3, 4, ...
  */
 export function runNode(
   args: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Property tests: fast-check, seeded from VKMEMD_SEED where that is set, and saying its seed otherwise when
- * it fails.
+ * Property tests with fast-check. The seed is VKMEMD_SEED where that is set; otherwise it is random, and a
+ * failure prints it.
  */
 import fc from 'fast-check';
 

@@ -1,12 +1,12 @@
 /**
- * A real QEMU, as the distribution ships it, as a process of one test: no default devices, no display, a
- * temporary folder, and a monitor (QMP) of the test's own. When the test ends it is killed where it still
- * runs, and waited for.
+ * An unmodified QEMU of the distribution, as a process of one test: no default devices, no display, a
+ * temporary folder, and a monitor (QMP) of its own. When the test ends, it is killed if it still runs, and
+ * its end is awaited.
  *
  * By default no guest runs: the machine's processors are never started (`-S`) and the test itself reads and
- * writes ports and memory (`machine.qtest`), which needs neither KVM nor a guest's kernel and takes a
- * fraction of a second. Debian's QEMU comes without the accelerator `qtest`; its qtest server is there with
- * any.
+ * writes ports and memory (`machine.qtest`). This needs neither KVM nor a guest's kernel and takes a fraction
+ * of a second. Debian's QEMU is built without the accelerator `qtest`; the qtest server works with any
+ * accelerator.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, chownSync, constants, readFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ function onPath(command: string): boolean {
   });
 }
 
-/** Why there is no QEMU here; undefined where there is. */
+/** The reason why QEMU cannot run here; undefined where it can. */
 export const noQemu =
   process.arch !== 'x64'
     ? 'the tests of virtual machines are for x86-64'
@@ -39,8 +39,8 @@ export const noQemu =
       : `${QEMU} is not installed`;
 
 /**
- * How a guest's processor is run where there is one: by KVM where the processor has it, or emulated. Where
- * the machine has an IOMMU, KVM leaves that to QEMU's interrupt controller.
+ * The accelerator of a guest: KVM where the processor supports it, otherwise emulation. Where the machine has
+ * an IOMMU, the interrupt controller must be QEMU's, not KVM's.
  */
 export function guestAccelerator(): GuestAccelerator {
   try {
@@ -54,28 +54,28 @@ export function guestAccelerator(): GuestAccelerator {
 export type GuestAccelerator = 'kvm' | 'kvm,kernel-irqchip=split' | 'tcg';
 
 export interface QemuOptions {
-  /** What runs a guest. Default: none does, and the machine has a qtest. */
+  /** The arguments that run a guest. Default: no guest runs, and the machine has a qtest. */
   readonly guest?: GuestAccelerator;
-  /** What follows `-machine`. Default: pc, whose PCI bus takes devices while it runs. */
+  /** The value of `-machine`. Default: pc, whose PCI bus supports hot-plug. */
   readonly machine?: string;
   /** Memory of the guest, in MiB. Default: 16. */
   readonly memory?: number;
-  /** Whom it runs as, in place of the test's own user. */
+  /** The user that it runs as. Default: the test's own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** The program and what stands before QEMU's own arguments. Default: QEMU. */
+  /** The program and the arguments before QEMU's own. Default: QEMU. */
   readonly command?: readonly string[];
-  /** fds of this process that are its 3, 4, ... Borrowed. */
+  /** fds of this process that become its 3, 4, ... Borrowed. */
   readonly fds?: readonly number[];
 }
 
 export interface QemuEnded {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** What it said on standard error. */
+  /** Its standard error. */
   readonly errors: string;
 }
 
-/** Listens on a path, as whoever may connect; resolves to the first connection once that is there. */
+/** Listens on a path that every user may connect to. Resolves to the first connection. */
 async function listen(
   path: string,
   user: QemuOptions['user'],
@@ -85,7 +85,7 @@ async function listen(
   if (user) chownSync(path, user.uid, user.gid);
   const first = new Promise<Socket>((resolve) => {
     server.once('connection', (socket) => {
-      socket.on('error', () => {}); // Of a QEMU that was killed; the end follows.
+      socket.on('error', () => {}); // Of a QEMU that was killed; its end is reported separately.
       resolve(socket);
     });
   });
@@ -95,7 +95,7 @@ async function listen(
 export class Qemu {
   readonly pid: number;
   readonly qmp: Qmp;
-  /** Where a program can speak QMP to it besides the test. */
+  /** A monitor socket for a second QMP client besides the test. */
   readonly monitor: string;
   /** Its temporary folder. */
   readonly folder: string;
@@ -123,9 +123,9 @@ export class Qemu {
   }
 
   /**
-   * Starts a machine with devices; resolves once QEMU has made them all.
+   * Starts a machine with devices. Resolves once QEMU has created them all.
    * @param args of QEMU, such as ['-device', ...].
-   * @throws Error with what QEMU said, where it ended instead.
+   * @throws Error with QEMU's message, if it ended instead.
    */
   static async start(t: Test, args: readonly string[], options: QemuOptions = {}): Promise<Qemu> {
     const { guest, machine = 'pc', memory = 16, user } = options;
@@ -169,35 +169,35 @@ export class Qemu {
     const early = ended.then(({ code, signal, errors }) => {
       throw new Error(`QEMU ended (${code ?? signal}): ${errors.trim()}`);
     });
-    early.catch(() => {}); // The end of a machine that was ready is looked for by whoever wants it.
+    early.catch(() => {}); // Once the machine is ready, its end is reported only to callers that ask for it.
     const ready = async () => ({
       qtest: qtest && new Qtest(await qtest.first),
       qmp: await Qmp.open(await qmp.first),
     });
-    // Where it ends instead, its connections do first, which says less.
+    // If QEMU ends, its connections close first; that error is less informative.
     const parts = await Promise.race([ready().catch(() => early), early]);
     return new Qemu({ child, folder, ended, output: () => said.stdout, ...parts });
   }
 
-  /** What plays the guest's processor. */
+  /** Acts as the guest's processor. */
   get qtest(): Qtest {
     if (!this.#qtest) throw new Error('a machine with a guest has no qtest');
     return this.#qtest;
   }
 
-  /** What it wrote to standard output so far, such as the guest's console with `-serial stdio`. */
+  /** Its standard output so far, such as the guest's console with `-serial stdio`. */
   get output(): string {
     return this.#output();
   }
 
-  /** Ends it as a user would, by its monitor; resolves to how it ended. */
+  /** Ends it through its monitor, as a user would. Resolves to how it ended. */
   async quit(): Promise<QemuEnded> {
-    // It may end before its answer has left.
+    // QEMU may end before it has sent the answer.
     await this.qmp.execute('quit').catch(() => this.ended);
     return this.ended;
   }
 
-  /** Sends a signal; resolves to how it ended. */
+  /** Sends a signal. Resolves to how it ended. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<QemuEnded> {
     this.#child.kill(signal);
     return this.ended;

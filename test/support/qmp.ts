@@ -1,12 +1,12 @@
 /**
- * QEMU's monitor protocol (QMP), as far as tests need it: JSON, an object a line, answers by the id of their
- * command.
+ * QEMU's monitor protocol (QMP), as far as the tests need it: JSON, one object a line; an answer has the id
+ * of its command.
  */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** What QEMU refused. */
+/** An error that QEMU returned. */
 export class QmpError extends Error {
   readonly class: string;
   constructor(command: string, { class: kind, desc }: { class: string; desc: string }) {
@@ -33,7 +33,7 @@ export class Qmp extends EventEmitter {
     this.#socket = socket;
     const lines = createInterface({ input: socket });
     lines.on('line', (line) => this.#receive(JSON.parse(line)));
-    lines.on('error', () => {}); // The socket's, whose end follows.
+    lines.on('error', () => {}); // The socket's errors; its `close` event follows.
     socket.on('close', () => {
       this.#ended = new Error('QMP: QEMU has ended');
       for (const { reject } of this.#waiting.values()) reject(this.#ended);
@@ -42,18 +42,19 @@ export class Qmp extends EventEmitter {
   }
 
   /**
-   * Resolves once QEMU answers, when the machine with all its devices is made.
-   * @param socket QEMU's connection, owned from here.
+   * Resolves once QEMU answers, when the machine with all its devices has been created.
+   * @param socket QEMU's connection, owned by this object.
    */
   static async open(socket: Socket): Promise<Qmp> {
     const qmp = new Qmp(socket);
-    // The first is answered by a thread of its own, the second by the main loop, which begins when the devices are made.
+    // A thread of its own answers the first command. The main loop answers the second; it starts when the
+    // devices have been created.
     await qmp.execute('qmp_capabilities');
     await qmp.execute('query-status');
     return qmp;
   }
 
-  /** What a command returns. Rejects with QmpError where QEMU refuses it. */
+  /** The result of a command. Rejects with QmpError if QEMU returns an error. */
   execute<T = unknown>(command: string, args: object = {}): Promise<T> {
     if (this.#ended) return Promise.reject(this.#ended);
     this.#last += 1;

@@ -1,15 +1,15 @@
 /**
- * QEMU's qtest protocol, a line a command and a line an answer, which come in order: what a guest's processor
- * would do to ports and memory is done by the test, while the machine's processors stand still. Devices are
- * real and so is what they do to memory; there is no guest program, hence no driver that could get in the
- * way.
+ * QEMU's qtest protocol: one command a line, one answer a line, in order. The test performs the accesses to
+ * ports and memory that a guest's processor would perform, while the machine's processors are stopped. The
+ * devices are real, and so are their accesses to memory; there is no guest program, hence no driver that
+ * could interfere.
  *
- * QEMU connects to a socket that the test listens on, so that there is nothing to wait for.
+ * QEMU connects to a socket that the test listens on, so that the test need not poll.
  */
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** How much one command moves; a line of QEMU's may be longer, but is made in one piece. */
+/** Bytes that one command moves. QEMU accepts longer lines, but builds each one in memory as a whole. */
 const CHUNK = 1 << 20;
 
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
@@ -19,13 +19,13 @@ export class Qtest {
   readonly #waiting: { resolve(answer: string): void; reject(reason: Error): void }[] = [];
   #ended: Error | undefined;
 
-  /** @param socket QEMU's connection, owned from here. */
+  /** @param socket QEMU's connection, owned by this object. */
   constructor(socket: Socket) {
     this.#socket = socket;
     const lines = createInterface({ input: socket });
-    lines.on('error', () => {}); // The socket's, whose end follows.
+    lines.on('error', () => {}); // The socket's errors; its `close` event follows.
     lines.on('line', (line) => {
-      if (line.startsWith('IRQ ')) return; // Lines of interrupts are nobody's answer.
+      if (line.startsWith('IRQ ')) return; // Lines about interrupts are not answers.
       const waiting = this.#waiting.shift();
       if (line === 'OK' || line.startsWith('OK ')) waiting?.resolve(line.slice(3));
       else waiting?.reject(new Error(`qtest: ${line}`));
@@ -36,7 +36,7 @@ export class Qtest {
     });
   }
 
-  /** What follows the OK of a command. Rejects where QEMU refuses it, or has ended. */
+  /** The text after the OK of a command. Rejects if QEMU returns an error, or has ended. */
   command(...words: readonly string[]): Promise<string> {
     if (this.#ended) return Promise.reject(this.#ended);
     const answer = new Promise<string>((resolve, reject) => this.#waiting.push({ resolve, reject }));

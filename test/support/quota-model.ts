@@ -1,7 +1,7 @@
 /**
- * The model that random sequences on quotas are checked against: what each user has and may have, and what a
- * request comes to. One heap; three tenants, of whom one has a reservation and one a limit of its own, and an
- * operator.
+ * The model that random sequences on quotas are checked against: the usage and limits of each user, and the
+ * result of a request. One heap; three tenants, one with a reservation and one with a limit of its own; and
+ * an operator.
  */
 import { LET_IN, OPERATOR_UID, policyOf, rule, SIZE } from './quotas.js';
 
@@ -40,7 +40,7 @@ export class Model {
     return user;
   }
 
-  /** What the policy says. */
+  /** Returns the user to the terms of the policy. */
   reset(uid: number): void {
     const given = { 101: 'share', 102: 'share', 103: 700n, [OPERATOR_UID]: 'unlimited' } as const;
     this.user(uid).limit = given[uid as 101] ?? 'share';
@@ -68,7 +68,7 @@ export class Model {
     return share < reserved ? reserved : share;
   }
 
-  /** What a request comes to. */
+  /** The result of a request. */
   verdict(uid: number, bytes: bigint): string {
     const user = this.user(uid);
     if (bytes > SIZE) return 'SIZE_ABOVE_MAXIMUM';

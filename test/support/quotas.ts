@@ -1,6 +1,5 @@
 /**
- * Quotas on heaps of a size of our choice, with a driver that has no budget of its own: everything that heaps
- * have can be used.
+ * Quotas on heaps of a chosen size, with a driver that has no budget of its own: the whole heap is usable.
  */
 
 import { Budget, type Payer } from 'vkmemd/dist/memory/accounting/budget.js';
@@ -11,31 +10,31 @@ import { type Identity, makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { Policy, type PolicyTerms, type Rule } from 'vkmemd/dist/policy/policy.js';
 import { tenantOfUid } from 'vkmemd/dist/policy/tenant.js';
 
-/** Of each heap, in bytes. */
+/** The size of each heap, in bytes. */
 export const SIZE = 1000n;
 export const OPERATOR_UID = 7;
 
-/** A process of a user, of no group and no unit that the daemon knows. */
+/** A process of a user, with no group and no unit that the daemon knows. */
 export const peer = (uid: number, more: Partial<Identity> = {}): Identity =>
   makeIdentity({ uid, gid: uid, pid: 1, groups: [], ...more });
 
-/** A user of whom nothing is required, whose bytes are charged to the ledger. */
+/** A user without requirements, whose bytes are charged to the ledger. */
 export const payer = (ledger: Ledger, uid: number): Payer => {
   const tenant = tenantOfUid(uid);
   const unused = () => ({ own: 0n, all: 0n });
   return { tenant, unused, require() {}, charge: (bytes, heap) => ledger.charge(bytes, heap, tenant) };
 };
 
-/** So many bytes of every heap. */
+/** This many bytes of every heap. */
 export const bytes = (number: bigint) => ({ every: { bytes: number } });
 
 /** One heap of a quota, as it is shown. */
 export const heapOf = (quota: Quota, index = 0) => quota.describe().heaps[index];
 
-/** Resolves when what was only asked about has been forgotten. */
+/** Resolves when the state that only a query created has been dropped. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A rule for users by their uid alone; for everybody without one. */
+/** A rule that matches users by their uid alone; without uids it matches every user. */
 export const rule = (gives: Rule['gives'], ...uids: readonly number[]): Rule => ({
   where: 'test',
   match: uids.length > 0 ? { uids: new Set(uids) } : {},
@@ -44,7 +43,7 @@ export const rule = (gives: Rule['gives'], ...uids: readonly number[]): Rule => 
 
 export const LET_IN = rule({ connect: true });
 
-/** A policy, for a daemon whose own user is OPERATOR_UID. */
+/** A policy of a daemon that runs as OPERATOR_UID. */
 export const policyOf = (rules: readonly Rule[], more: Partial<PolicyTerms> = {}): Policy =>
   new Policy({ rules, ...more }, { uid: OPERATOR_UID, gid: OPERATOR_UID });
 
@@ -68,7 +67,7 @@ export class Host {
     this.budget = new Budget({ info, memoryBudget }, this.ledger, thresholds, events, this.quotas);
   }
 
-  /** As a request for memory does it. */
+  /** Admits bytes as a request for memory does. */
   admit(identity: Identity, bytes: bigint, heap = 0): Promise<Charge> {
     return this.budget.admit(bytes, heap, this.quotas.payer(identity));
   }

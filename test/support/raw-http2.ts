@@ -1,13 +1,13 @@
 /**
- * The control socket without any gRPC library: HTTP/2 itself, for a client that does not read, or goes
- * without a word.
+ * The control socket without a gRPC library: plain HTTP/2, for a client that does not read, or that ends
+ * without closing its streams.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { CONTROL_SOCKET, serviceDefinition } from '@vkmemd/proto';
 
-/** @param window how many bytes of a stream it takes unread; a state of one heap has about 60. */
+/** @param window the bytes of a stream that may be sent unread; a message about one heap has about 60. */
 export function rawSession(runtimeDir: string, window: number): ClientHttp2Session {
   return connectHttp2('http://localhost', {
     createConnection: () => connect(join(runtimeDir, CONTROL_SOCKET)),
@@ -24,7 +24,7 @@ export function rawWatch(session: ClientHttp2Session): ClientHttp2Stream {
   return stream;
 }
 
-/** The messages of a gRPC stream: each after a byte and its length. */
+/** The messages of a gRPC stream: each is preceded by one byte and its length. */
 export function messagesIn(bytes: Buffer): object[] {
   const { responseDeserialize: read } = serviceDefinition('DeviceService').WatchBudget ?? {};
   const messages: object[] = [];

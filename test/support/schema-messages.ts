@@ -1,11 +1,11 @@
 /**
- * Every message of the contract at random, made from the schemas as buf reads them: another reader than the
- * codec's.
+ * Generates random messages of every type of the contract from the schemas as buf reads them, so
+ * independently of the codec.
  *
- * What is generated is what decode() returns: all fields present, 64-bit ones as bigint with the edges of
- * their range often among them, enumerators of the future as numbers, of each oneof at most one field and its
- * name beside it. A type of field that the contract does not use yet is refused until it is added here. No
- * message holds itself.
+ * The messages have the form that decode() returns: all fields present; 64-bit integers as bigint, often at
+ * the edges of their range; unknown enumerators as numbers; at most one field of each oneof, and its name
+ * beside it. A field type that the contract does not use yet throws until it is added here. No message
+ * contains itself.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ interface Schema {
   readonly messageType?: readonly MessageType[];
   readonly enumType?: readonly EnumType[];
 }
-/** What decode() returns, or encode() takes, of any message. */
+/** What decode() returns, or encode() accepts, for any message. */
 export type AnyMessage = Record<string, unknown>;
 type Arbitrary<T = unknown> = fastCheck.Arbitrary<T>;
 
@@ -71,7 +71,7 @@ export const messageNames = [...messages]
 const powers = [0n, 31n, 32n, 53n, 62n, 63n, 64n].map((exponent) => 2n ** exponent);
 const edges = [0n, ...powers.flatMap((power) => [power - 1n, power, power + 1n, -power, -power - 1n])];
 
-/** Integers of a range, its edges and those of smaller types more often. */
+/** Integers of a range; its edges and those of smaller types occur more often. */
 function integers(min: bigint, max: bigint): Arbitrary<bigint> {
   const inside = edges.filter((edge) => edge >= min && edge <= max);
   return fc.oneof(fc.constantFrom(...inside, min, max), fc.bigInt(min, max));
@@ -106,7 +106,7 @@ function enumerators(typeName: string): Arbitrary<string | number> {
   );
 }
 
-/** One value of a field, of which there may be many or none. */
+/** One value of a field, without regard to repeated and optional. */
 function single({ type, typeName = '' }: Field): Arbitrary {
   if (type === 'TYPE_MESSAGE') return ofType(typeName);
   if (type === 'TYPE_ENUM') return enumerators(typeName);
@@ -115,7 +115,7 @@ function single({ type, typeName = '' }: Field): Arbitrary {
   return scalar;
 }
 
-/** A field that belongs to no oneof. */
+/** A field outside any oneof. */
 function whole(field: Field): Arbitrary {
   const entry = messages.get(field.typeName ?? '');
   if (entry?.options?.mapEntry) {
@@ -134,7 +134,7 @@ function ofType(typeName: string): Arbitrary<AnyMessage> {
   if (before) return before;
   const message = messages.get(typeName);
   if (!message) throw new Error(`no message ${typeName}`);
-  // The codec has its own google.protobuf, with names as they are written.
+  // The codec has its own google.protobuf, with field names as the schema spells them.
   const nameOf = ({ name, jsonName }: Field) => (typeName.startsWith('.google.protobuf.') ? name : jsonName);
   const fields = message.field ?? [];
   const plain = fields.filter(({ oneofIndex }) => oneofIndex === undefined);

@@ -1,10 +1,10 @@
 /**
- * A scripted daemon (a fake), which crashes and starts again in the very moment that a test wants: it serves
- * sessions, allocations and grants on a handoff socket as docs/protocol.md has it, and keeps them over a
- * crash, or not.
+ * A scripted daemon (a fake) that crashes and restarts exactly when a test requires it. It serves sessions,
+ * allocations and grants on a handoff socket as docs/protocol.md describes, and keeps them over a crash, or
+ * not.
  *
- * The memory is a file for each allocation, in its folder: what a client has mapped of it stands in
- * /proc/self/maps.
+ * The memory is one file for each allocation, in its folder; /proc/self/maps shows what a client has mapped
+ * of it.
  */
 import { ftruncateSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,13 +27,16 @@ import { temporaryFolder } from './daemon.js';
 type Request = Decoded<'ClientMessage'>;
 type Answer = { readonly body: Draft<'ServerMessage'>; readonly fds?: OwnedFd[] };
 
-/** What it does with a request: answers it, or not; crashes before it did anything, or before it answered. */
+/**
+ * What it does with a request: answers it, ignores it, or crashes before or after it was executed, without an
+ * answer.
+ */
 export type Deed = 'answer' | 'ignore' | 'crash' | 'do-and-crash';
 
 interface Session {
   readonly id: bigint;
   readonly grants: Map<bigint, string>;
-  /** Allocation id -> the request id that it was made with. */
+  /** Allocation id -> the id of the request that created it. */
   readonly owned: Map<string, string>;
 }
 
@@ -41,16 +44,16 @@ const BYTES = 65_536;
 
 export class ScriptedDaemon {
   readonly runtimeDir: string;
-  /** Asked before each request, Hello too. */
+  /** Called before each request, including Hello. */
   deed: (request: Request) => Deed = () => 'answer';
-  /** Whether sessions outlive a crash. */
+  /** Whether sessions survive a crash. */
   restores = true;
-  /** The bodies of what came, and every Hello. */
+  /** The bodies of the requests received, and every Hello. */
   readonly seen: string[] = [];
   readonly hellos: Decoded<'Hello'>[] = [];
   readonly #t: Test;
   readonly #open = new Map<Connection, Session | undefined>();
-  /** Token -> session. A session has every token that it ever had: an answer may not have arrived. */
+  /** Token -> session. A session keeps every token that it ever had, because an answer may have been lost. */
   readonly #sessions = new Map<string, Session>();
   #listener: Listener | undefined;
   #starts = 0;
@@ -64,7 +67,7 @@ export class ScriptedDaemon {
     t.teardown(() => this.crash());
   }
 
-  /** What it holds. */
+  /** Its current state. */
   get counts(): { sessions: number; allocations: number; grants: number } {
     const sessions = [...new Set(this.#sessions.values())];
     const sum = (of: (session: Session) => number) => sessions.reduce((all, each) => all + of(each), 0);
@@ -76,13 +79,13 @@ export class ScriptedDaemon {
     return this.#listener !== undefined;
   }
 
-  /** How many windows of its memory this process has mapped. */
+  /** The number of mappings of its memory in this process. */
   get mapped(): number {
     const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
     return maps.filter((line) => line.includes(`${this.runtimeDir}/memory-`)).length;
   }
 
-  /** Starts, as another incarnation. */
+  /** Starts as a new incarnation. */
   start(): void {
     this.#starts += 1;
     this.#listener = Listener.listen(
@@ -97,7 +100,7 @@ export class ScriptedDaemon {
     );
   }
 
-  /** Is gone at once, with its socket. */
+  /** Crashes at once, and removes its socket. */
   crash(): void {
     this.#listener?.close();
     this.#listener = undefined;
@@ -125,7 +128,7 @@ export class ScriptedDaemon {
     this.#open.set(connection, undefined);
   }
 
-  /** A client that hangs up on a daemon that lives ends its session. */
+  /** When a client closes the connection of a running daemon, its session ends. */
   #hungUp(connection: Connection): void {
     const gone = this.#open.get(connection);
     this.#open.delete(connection);

@@ -1,7 +1,7 @@
 /**
- * A client that is killed: goes through allocate, map, claim, release and free as far as the step it is told,
- * says so and waits. `allocate-sent` and its like have sent a request and not waited for its answer;
- * `looping` never stops allocating; `inherited` leaves its socket to a child that outlives it.
+ * A client that is killed by the test: executes allocate, map, claim, release and free up to the step in its
+ * argument, prints the step and waits. `allocate-sent` and similar steps have sent a request and not waited
+ * for its answer; `looping` allocates forever; `inherited` leaves its socket to a child that outlives it.
  *
  * Arguments: the runtime folder, the step.
  */
@@ -14,7 +14,7 @@ const [runtimeDir = '', step = ''] = process.argv.slice(2);
 const kinds = ['KIND_MAPPABLE'] as const;
 const REQUEST = { sizeBytes: 65_536n, kinds, grantKinds: kinds };
 
-/** Says that the client is at a step; where it is the last one, never returns. */
+/** Prints that the client has reached a step. At the last step, never returns. */
 async function at(name: string): Promise<void> {
   if (name !== step) return;
   process.stdout.write(`${name}\n`);
@@ -33,7 +33,7 @@ function isSocket(fd: number): boolean {
   try {
     return fstatSync(fd).isSocket();
   } catch {
-    return false; // the folder's own fd, closed by now
+    return false; // the fd of the folder listing itself, closed by now
   }
 }
 
@@ -64,7 +64,7 @@ await at('mapped');
 own.bytes.fill(7);
 await at('written');
 if (step === 'inherited') {
-  // The child keeps every socket that this process has, and nothing else.
+  // The child inherits every socket of this process, and nothing else.
   const sockets = readdirSync('/proc/self/fd')
     .map(Number)
     .filter((fd) => fd > 2 && isSocket(fd));

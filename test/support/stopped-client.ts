@@ -1,8 +1,8 @@
 /**
- * A client that asks, reads nothing, and stops (SIGSTOP) when it is told to. Whoever continues it hears how
- * many fds came.
+ * A client that sends requests, reads nothing, and stops itself (SIGSTOP) on command. When the test continues
+ * it, it prints how many fds arrived.
  *
- * Arguments: the runtime folder, the name of an allocation, how many claims of it; `breach` to break the
+ * Arguments: the runtime folder, the name of an allocation, the number of claims; `breach` to break the
  * protocol before it stops.
  */
 import { once } from 'node:events';

@@ -1,8 +1,9 @@
-"""Writes to the memfd that is its file descriptor 3, and never comes to an end: the bytes are those of a file of FUSE that
-nobody serves. Whoever wants the memfd's inode has to wait meanwhile, as for sealing it.
+"""Writes to the memfd that is its file descriptor 3. The write never ends, because its bytes come from a FUSE
+file that is not served. Operations that need the lock of the memfd's inode, such as sealing, wait
+meanwhile.
 
-Usage: stuck_writer.py, in a mount namespace of its own. Says `stuck` when it is, or `none REASON` where the machine has no
-such file. Lets go when its standard input ends.
+Usage: stuck_writer.py, in a mount namespace of its own. Prints `stuck` when the write is stuck, or `none
+REASON` where the machine has no such file. Ends the write when its standard input ends.
 """
 
 import ctypes
@@ -25,7 +26,7 @@ def say(*words):
 
 
 def serve(device):
-    """One file, which can be opened; what is read of it never comes."""
+    """One file, which can be opened; reads of it are never answered."""
     while True:
         request = os.read(device, 1 << 18)
         _, opcode, unique, node = struct.unpack_from("<IIQQ", request)
@@ -52,7 +53,7 @@ except OSError as failure:
     say("none", failure)
     sys.exit()
 if os.fork() > 0:
-    # The server: its end, and that of its device, ends the write too.
+    # The server: when it ends and its device is closed, the write ends too.
     threading.Thread(target=serve, args=[device], daemon=True).start()
     os.close(3)
     sys.stdin.read()
@@ -65,6 +66,6 @@ page = libc.mmap(None, 4096, 1, 1, file, 0)
 writing = threading.Thread(target=libc.write, args=[3, page, 4096])
 writing.start()
 time.sleep(0.5)
-say("stuck" if writing.is_alive() else "none it came to an end")
+say("stuck" if writing.is_alive() else "none the write ended")
 writing.join()
 os._exit(0)

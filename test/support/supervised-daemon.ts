@@ -1,6 +1,5 @@
 /**
- * A daemon under its supervisor (`vkmemd --supervisor`), to be killed and started again: what outlives it,
- * and what does not.
+ * A daemon under its supervisor (`vkmemd --supervisor`), which tests kill and restart to check what survives.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
@@ -14,7 +13,7 @@ import { HandoffWire } from './handoff-wire.js';
 
 const PROGRAM = join(root, 'daemon/bin/vkmemd.js');
 const PATIENCE_MS = 60_000;
-/** Where nobody listens. */
+/** The gRPC status of a call to a socket on which no process listens. */
 const GRPC_UNAVAILABLE = 14;
 
 export interface SupervisedOptions {
@@ -26,17 +25,17 @@ export interface SupervisedOptions {
 
 export type Greeted = HandoffWire & { welcome: Decoded<'Welcome'> };
 
-/** Looks every few milliseconds until it is there. */
+/** Polls every few milliseconds until the function returns a value. */
 export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`it never came: ${what}`);
+  throw new Error(`timed out: ${what}`);
 }
 
-/** What a process has open of memory files and processes. */
+/** The memory files and processes that a process has open. */
 export function openOf(pid: number): { readonly memory: number; readonly processes: number } {
   const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
@@ -53,7 +52,7 @@ export class SupervisedDaemon {
   readonly runtimeDir: string;
   /** Where a failpoint is named (daemon/store/failing.ts). */
   readonly failpoint: string;
-  /** The policy's file. */
+  /** The path of the policy. */
   readonly policy: string;
   readonly supervisor: number;
   readonly ended: Promise<number | null>;
@@ -96,12 +95,12 @@ export class SupervisedDaemon {
     return daemon;
   }
 
-  /** The end of what both logged. */
+  /** The last part of both logs. */
   get log(): string {
     return this.#log;
   }
 
-  /** The daemon's; undefined while there is none. */
+  /** The daemon's pid; undefined while no daemon runs. */
   get pid(): number | undefined {
     try {
       const children = readFileSync(`/proc/${this.supervisor}/task/${this.supervisor}/children`, 'utf8');
@@ -111,22 +110,22 @@ export class SupervisedDaemon {
     }
   }
 
-  /** Kills the daemon, not its supervisor, and waits until it is gone. */
+  /** Kills the daemon, not its supervisor, and waits until the process has ended. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const pid = await until('a daemon to kill', () => this.pid);
     process.kill(pid, signal);
     await this.gone(pid);
   }
 
-  /** Waits until a process is another one than this. */
+  /** Waits until the daemon is a different process than this one. */
   async gone(pid: number): Promise<void> {
     await until('its end', () => (this.pid === pid ? undefined : true));
   }
 
-  /** Waits until it serves, and returns its incarnation. */
+  /** Waits until the daemon serves requests. Returns its incarnation. */
   async serving(): Promise<string> {
-    return until(`a daemon that serves\n${this.#log}`, async () => {
-      // A new one each time, since gRPC waits longer from try to try.
+    return until(`a daemon that serves requests\n${this.#log}`, async () => {
+      // A new channel for each attempt, because gRPC waits longer after each failed attempt.
       const control = new ControlWire(this.runtimeDir);
       try {
         return (await control.call('ListDevices', {})).incarnation;
@@ -140,7 +139,7 @@ export class SupervisedDaemon {
     });
   }
 
-  /** Connects, as who has no session yet, or as who had one before the daemon restarted. */
+  /** Connects without a session, or resumes a session from before the restart. */
   async open(before?: { readonly token: string; readonly grantIds: readonly bigint[] }): Promise<Greeted> {
     const wire = await until('a connection', () => {
       try {
@@ -157,12 +156,12 @@ export class SupervisedDaemon {
     return Object.assign(wire, { welcome: message.welcome });
   }
 
-  /** What the supervisor has open of memory files and processes. */
+  /** The memory files and processes that the supervisor has open. */
   get storedFds(): { readonly memory: number; readonly processes: number } {
     return openOf(this.supervisor);
   }
 
-  /** Has the daemon die at a failpoint, once. */
+  /** Makes the daemon end at a failpoint, once. */
   failAt(name: string): void {
     closeSync(openSync(this.failpoint, 'w'));
     writeFileSync(this.failpoint, name);

@@ -1,6 +1,6 @@
 /**
- * A process of another user that does what it is told, one thing after the other (tenant.ts). Argument: the
- * runtime folder. It has one session and one gRPC channel, and reads what it is granted.
+ * A process of another user that executes commands one after the other (tenant.ts). Argument: the runtime
+ * folder. It has one session and one gRPC channel, and reads the memory that it is granted.
  */
 import { closeSync, openSync } from 'node:fs';
 import { type Decoded, errorOf, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -15,7 +15,7 @@ const wire = await HandoffWire.open(runtimeDir);
 const control = new ControlWire(runtimeDir);
 const watching = control.watchAllocations();
 
-/** What can be done with the fd of a MAPPABLE grant, which is closed then. */
+/** Tries the operations on the fd of a MAPPABLE grant, then closes it. */
 function look(fd: OwnedFd): Seen {
   const seen = { text: '', write: 'served', reopen: 'served' };
   const attempt = (what: 'write' | 'reopen', work: () => void) => {
@@ -36,7 +36,7 @@ function look(fd: OwnedFd): Seen {
   return seen;
 }
 
-/** Claims with a ticket again and again, many at once, and right after the last with another. */
+/** Claims with one ticket many times at once, and immediately after with another ticket. */
 async function attempt({ attempts: times, ticket, then }: Attempts): Promise<Attempted> {
   const answers = new Map<string, number>();
   let last: Decoded<'ServerMessage'> | undefined;

@@ -1,7 +1,7 @@
 /**
- * The program of a tenant (tenant.ts): opens a session, then does what each line of standard input says, and
- * answers each with one line or, where it asked for more, with as many. What it was granted is held until it
- * frees it or ends.
+ * The program of a tenant (tenant.ts): opens a session, then executes each line of standard input and answers
+ * each with one line, or with several where the line asks for several requests. It holds its grants until it
+ * frees the memory or ends.
  *
  * Argument: the runtime folder.
  */

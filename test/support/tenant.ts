@@ -1,6 +1,4 @@
-/**
- * Tenants: users other than the test's, each in a process of its own that does what the test tells it.
- */
+/** Tenants: users other than the test's, each in a process of its own that executes the test's commands. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
@@ -18,7 +16,7 @@ import type { Test } from 'tap';
 import type { AllocationReport, Methods } from './control-wire.js';
 import { plainEnvironment, plainNode } from './daemon.js';
 
-/** What a tenant is ordered to do. */
+/** A command to a tenant. */
 export type Order =
   | { readonly ask: Draft<'ClientMessage'> }
   | { readonly call: keyof Methods; readonly request: object }
@@ -26,7 +24,7 @@ export type Order =
   | { readonly watched: true }
   | { readonly end: true };
 
-/** A ticket to be brought so many times without waiting, and one to be brought right after. */
+/** A ticket to present a number of times without waiting, and one to present immediately after. */
 export interface Attempts {
   readonly attempts: number;
   readonly ticket: string;
@@ -39,7 +37,7 @@ export interface Attempted {
   readonly last: Readonly<Record<string, string>> | undefined;
 }
 
-/** The outcome. */
+/** The result. */
 export interface Answer {
   readonly message?: Decoded<'ServerMessage'>;
   readonly seen?: readonly Seen[];
@@ -47,14 +45,14 @@ export interface Answer {
   readonly failure?: { code: string; reason: string; message: string; metadata: Record<string, string> };
 }
 
-/** What a tenant can do with an fd: the bytes that it reads, and what refuses to be written through. */
+/** What a tenant can do with an fd: the bytes that it reads, and the ways of writing that are refused. */
 export interface Seen {
   text: string;
   write: string;
   reopen: string;
 }
 
-/** Lets every user reach the sockets; who gets in is the policy's to say. */
+/** Makes the sockets accessible to every user. The policy decides who may connect. */
 export function openToAll(runtimeDir: string): void {
   chmodSync(runtimeDir, 0o755);
   for (const socket of [HANDOFF_SOCKET, CONTROL_SOCKET]) chmodSync(join(runtimeDir, socket), 0o666);
@@ -69,15 +67,13 @@ export class Tenant {
   private constructor(child: ChildProcess) {
     this.#child = child;
     this.#gone = once(child, 'exit').then(() => {
-      throw new Error('the tenant is gone');
+      throw new Error('the tenant has ended');
     });
-    // Whoever waits for an answer is told.
+    // Pending requests are rejected.
     this.#gone.catch(() => {});
   }
 
-  /**
-   * Begins a session as that user, who watches allocations from now on; it ends with end(), or with the test.
-   */
+  /** Opens a session as that user, and a watch of the allocations. It ends with end(), or with the test. */
   static async start(t: Test, runtimeDir: string, uid: number): Promise<Tenant> {
     const path = fileURLToPath(new URL('tenant-process.js', import.meta.url));
     const child = spawn(...plainNode([path, runtimeDir]), {
@@ -93,7 +89,7 @@ export class Tenant {
     return tenant;
   }
 
-  /** One request of its session. @throws VkmemError what it was refused with. */
+  /** One request of its session. @throws VkmemError the error of the request. */
   async ask(
     body: Draft<'ClientMessage'>,
   ): Promise<{ message: Decoded<'ServerMessage'>; seen: readonly Seen[] }> {
@@ -102,7 +98,7 @@ export class Tenant {
     return { message, seen };
   }
 
-  /** One gRPC call. @throws VkmemError what it was refused with. */
+  /** One gRPC call. @throws VkmemError the error of the call. */
   async call<M extends keyof Methods>(
     method: M,
     request: Draft<Methods[M][1]>,
@@ -115,7 +111,7 @@ export class Tenant {
     return (await this.#order({ attempts, ticket, then })).answer as Attempted;
   }
 
-  /** What its watch of the allocations has brought so far. */
+  /** The events of its watch of the allocations so far. */
   async watched(): Promise<AllocationReport[]> {
     return (await this.#order({ watched: true })).answer as AllocationReport[];
   }
@@ -126,7 +122,7 @@ export class Tenant {
     await gone;
   }
 
-  /** One after the other: answers are known by their order. */
+  /** Commands run one at a time: answers are matched by their order. */
   async #order(order: Order): Promise<Answer> {
     const answered = this.#last.then(() => {
       this.#child.send(order);

@@ -1,6 +1,4 @@
-/**
- * Other users, for tests that need one: a part of a test run as another uid in a process of its own.
- */
+/** Runs parts of a test as another uid, in a process of its own. */
 import { spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,19 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { CONTROL_SOCKET, HANDOFF_SOCKET } from '@vkmemd/proto';
 import { plainEnvironment, plainNode } from './daemon.js';
 
-/** A user that owns nothing; Debian's `nobody`. */
+/** A user that owns nothing: Debian's `nobody`. */
 export const OTHER_UID = 65_534;
 
-/** Why other users cannot be had here; undefined where they can. */
+/** The reason why the test cannot act as other users; undefined where it can. */
 export const noOtherUser = process.getuid?.() === 0 ? undefined : 'only root can act as another user';
 
-/** Lets every user reach the sockets of a daemon that root runs. */
+/** Makes the sockets of a daemon that root runs accessible to every user. */
 export function openToOthers(runtimeDir: string): void {
   chmodSync(runtimeDir, 0o755);
   for (const socket of [HANDOFF_SOCKET, CONTROL_SOCKET]) chmodSync(join(runtimeDir, socket), 0o666);
 }
 
-/** Runs a compiled support program as OTHER_UID; resolves to the JSON that it printed. */
+/** Runs a compiled support program as OTHER_UID. Resolves to the JSON that the program printed. */
 export function asOtherUser(program: string, args: readonly string[]): Promise<unknown> {
   const path = fileURLToPath(new URL(program, import.meta.url));
   const child = spawn(...plainNode([path, ...args]), {

@@ -1,5 +1,6 @@
 /**
- * One call that watches, as a foreign client sees it: what it was told and when, and how it ended.
+ * One streaming call that watches, as an independent client sees it: the reports with their times, and how it
+ * ended.
  */
 import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Decoded } from '@vkmemd/proto';
@@ -10,9 +11,9 @@ const PATIENCE_MS = 5000;
 
 export class Watching<R extends object = BudgetReport> {
   readonly reports: R[] = [];
-  /** When each came, in milliseconds. */
+  /** The arrival time of each report, in milliseconds. */
   readonly times: number[] = [];
-  /** The fault that the stream ended with; undefined where it ended without. */
+  /** The error that the stream ended with; undefined where it ended without one. */
   readonly ended: Promise<Error | undefined>;
   readonly #stream: ClientReadableStream<object>;
   #woken: () => void = () => {};
@@ -36,8 +37,8 @@ export class Watching<R extends object = BudgetReport> {
   }
 
   /**
-   * The first report, from here on or of those that came, that is as wanted.
-   * @throws Error where none comes, or the fault.
+   * The first report that matches, among those received and those to come.
+   * @throws Error if none comes, or the error of the stream.
    */
   async until(wanted: (report: R) => boolean): Promise<R> {
     const end = performance.now() + PATIENCE_MS;
@@ -45,7 +46,7 @@ export class Watching<R extends object = BudgetReport> {
       while (index >= this.reports.length) {
         if (this.#over) throw (await this.ended) ?? new Error('the stream ended');
         const left = end - performance.now();
-        if (left <= 0) throw new Error(`not told in time: ${this.reports.length} reports`);
+        if (left <= 0) throw new Error(`no matching report in time: ${this.reports.length} reports`);
         await new Promise<void>((resolve) => {
           this.#woken = resolve;
           setTimeout(resolve, left).unref();
@@ -56,13 +57,13 @@ export class Watching<R extends object = BudgetReport> {
     }
   }
 
-  /** Forgets what came. */
+  /** Discards the reports received so far. */
   clear(): void {
     this.reports.length = 0;
     this.times.length = 0;
   }
 
-  /** Reads nothing more, until resume(). */
+  /** Stops reading until resume(). */
   pause(): void {
     this.#stream.pause();
   }

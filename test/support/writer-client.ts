@@ -1,10 +1,12 @@
 /**
- * A client in a process of its own that does what it is told, one line of its standard input at a time, and
- * answers each with a line: `ok`, or the code that it was refused with.
+ * A client in a process of its own that executes one line of its standard input at a time. It answers each
+ * with a line: `ok`, or the code of the error.
  *
- *   connect begins a session claim ACCESS MS claims the allocation, waiting so long, and maps it write N
- *   writes the byte through its latest map release unmaps what it claimed last, and releases it hang-up
- *   closes the socket alone; what is mapped stays mapped
+ *   connect         opens a session
+ *   claim ACCESS MS claims the allocation with this wait, and maps it
+ *   write N         writes the byte through its latest mapping
+ *   release         unmaps what it claimed last, and releases it
+ *   hang-up         closes only the socket; mappings stay
  *
  * Arguments: the runtime folder, the allocation's name.
  */

@@ -1,6 +1,4 @@
-/**
- * The test's side of writer-client.ts: a client as a process that can be told, stopped and killed.
- */
+/** The test's side of writer-client.ts: a client process that the test can command, stop and kill. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -21,10 +19,10 @@ export class WriterProcess {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Connected, with nothing claimed. It ends with the test at the latest. */
+  /** Connected, without a claim. It ends with the test at the latest. */
   static async start(t: Test, runtimeDir: string, name: string): Promise<WriterProcess> {
     const child = spawn(...plainNode([PROGRAM, runtimeDir, name]), { env: plainEnvironment() });
-    child.stdin.on('error', () => {}); // It may have been killed before it is told something.
+    child.stdin.on('error', () => {}); // It may have been killed before a command is sent.
     const writer = new WriterProcess(child);
     t.teardown(() => writer.kill());
     const answer = await writer.send('connect');
@@ -32,7 +30,7 @@ export class WriterProcess {
     return writer;
   }
 
-  /** Its answer: 'ok', or the code that it was refused with; undefined where it has ended. */
+  /** Its answer: 'ok', or the code of the error; undefined where it has ended. */
   async send(line: string): Promise<string | undefined> {
     this.#child.stdin.write(`${line}\n`);
     const { done, value } = await this.#lines.next();
