@@ -30,9 +30,10 @@ import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
 import { Authority } from './memory/authority.js';
+import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
 import { findingText } from './policy/findings.js';
-import { loadPolicy, type PolicySettings } from './policy/load.js';
+import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { hasPeerPidfd } from './policy/warnings.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
@@ -45,6 +46,9 @@ import { version } from './version.js';
 import { Device } from './vulkan/device.js';
 
 const NOBODY: ReadonlySet<number> = new Set();
+
+export type { PolicyOptions } from './options.js';
+export { type Finding, Findings, type Place, PolicyError } from './policy/findings.js';
 
 /** How a daemon is started. */
 export interface DaemonOptions {
@@ -59,7 +63,7 @@ export interface DaemonOptions {
    */
   readonly adminListen?: readonly string[];
   /** Where the policy is read from. Default: the files below /usr/lib/vkmemd and /etc/vkmemd. */
-  readonly policy?: Partial<Omit<PolicySettings, 'socketGroups'>>;
+  readonly policy?: Partial<PolicyOptions>;
   /** Where it logs. Default: nowhere. */
   readonly log?: pino.Logger;
   /**
@@ -69,14 +73,21 @@ export interface DaemonOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** The service manager that started this process: systemd, or the supervisor. */
+export interface ServiceManager {
+  /** The status line; empty where there is no manager. */
+  readonly status: string;
+  /** Sends a notification (sd_notify), such as notify('RELOADING=1'). Without a manager nothing is sent. */
+  notify(...assignments: string[]): void;
+}
+
 /** A daemon that serves until it is disposed. */
 export interface Daemon extends AsyncDisposable {
   /** What it is and where it serves, in one line. */
   readonly startLine: string;
-  /** The service manager; without one its notifications do nothing. */
-  readonly manager: Manager;
+  readonly manager: ServiceManager;
   /** Reads the policy again. @throws PolicyError, with the policy before it in force. */
-  reload(): Promise<Policy>;
+  reload(): Promise<void>;
   /**
    * Stops serving, once; resolves when everything is taken apart.
    * @throws AggregateError of the steps that failed.
@@ -102,7 +113,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return {
       startLine,
       manager,
-      reload: () => core.reload.run(),
+      reload: async () => {
+        await core.reload.run();
+      },
       [Symbol.asyncDispose]: () => (stopped ??= stop(running, log)),
     };
   } catch (failure) {

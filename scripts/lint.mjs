@@ -1,6 +1,6 @@
 /**
- * Style and hygiene: biome, clang-format, buf, the arrows between the folders, and the repository's own rules. Runs all
- * of them, and fails where one does.
+ * Style and hygiene: biome, clang-format, buf, the arrows between the folders, the docstrings of the public API, and the
+ * repository's own rules. Runs all of them, and fails where one does.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -26,6 +26,7 @@ check('biome', bin('biome'), ['check', '--error-on-warnings', '.']);
 check('buf', bin('buf'), ['lint'], { cwd: join(root, 'proto') });
 check('buf format', bin('buf'), ['format', '--diff', '--exit-code'], { cwd: join(root, 'proto') });
 check('arrows', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'daemon', 'client', 'proto']);
+check('docs:api', process.execPath, ['scripts/docs-api.mjs', '--check']);
 const native = tracked.filter((file) => /\.(cc|h|c)$/.test(file));
 check('clang-format', 'clang-format', ['--dry-run', '--Werror', ...native]);
 

@@ -101,7 +101,10 @@ export class ClientSignals {
   readonly #handoff: Requester;
   readonly #open: OpenEnds;
 
-  /** Made by Client. */
+  /**
+   * Made by Client.
+   * @internal
+   */
   constructor(handoff: Requester, open: OpenEnds) {
     this.#handoff = handoff;
     this.#open = open;
@@ -134,7 +137,10 @@ export class ClientIvshmem {
   readonly #handoff: Requester;
   readonly #open: OpenEnds;
 
-  /** Made by Client. */
+  /**
+   * Made by Client.
+   * @internal
+   */
   constructor(handoff: Requester, open: OpenEnds) {
     this.#handoff = handoff;
     this.#open = open;
@@ -167,7 +173,11 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   readonly #mappedGrants = new MappedGrants();
   readonly #open = new OpenEnds();
 
-  /** Made by connect(). @param begun a connection on which the daemon has answered Hello, and its answer. */
+  /**
+   * Made by connect().
+   * @param begun a connection on which the daemon has answered Hello, and its answer.
+   * @internal
+   */
   constructor(
     begun: { readonly handoff: HandoffConnection; readonly welcome: Decoded<'Welcome'> },
     linkOptions: LinkOptions,

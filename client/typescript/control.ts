@@ -110,7 +110,11 @@ export class ControlPolicy {
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
 
-  /** Made by ControlClient. @param timeoutMs milliseconds that a request may take. */
+  /**
+   * Made by ControlClient.
+   * @param timeoutMs milliseconds that a request may take.
+   * @internal
+   */
   constructor(channel: RetryingChannel, timeoutMs: number) {
     this.#channel = channel;
     this.#timeoutMs = timeoutMs;
@@ -155,7 +159,11 @@ export class ControlIvshmem {
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
 
-  /** Made by ControlClient. @param timeoutMs milliseconds that a request may take. */
+  /**
+   * Made by ControlClient.
+   * @param timeoutMs milliseconds that a request may take.
+   * @internal
+   */
   constructor(channel: RetryingChannel, timeoutMs: number) {
     this.#channel = channel;
     this.#timeoutMs = timeoutMs;
@@ -199,6 +207,7 @@ export class ControlClient implements AsyncDisposable {
   /**
    * @param session to act for, or its token.
    * @param unseen added to the error where the socket is not reached.
+   * @internal
    */
   constructor(options: ControlOptions, session?: string | SessionRef, unseen?: string) {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);

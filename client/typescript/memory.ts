@@ -43,6 +43,7 @@ export class Memory implements AsyncDisposable {
   /**
    * Made by Client.
    * @param handoff bound to its session. @param mine whether it ends with this client's session.
+   * @internal
    */
   constructor(handoff: Requester, allocation: Allocation, mappedGrant: MappedGrant, mine: boolean) {
     this.allocation = allocation;

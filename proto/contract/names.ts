@@ -5,6 +5,20 @@
  * 'rw'), and Vulkan's memory properties without VK_MEMORY_PROPERTY_ and _BIT ('HOST_VISIBLE'); the tables
  * here are the only translation.
  */
+import type { Access__Output } from '../types/vkmem/v1/Access.js';
+import type { AllocationEvent__Output } from '../types/vkmem/v1/AllocationEvent.js';
+import type { AllocationState__Output } from '../types/vkmem/v1/AllocationState.js';
+import type { BudgetSource__Output } from '../types/vkmem/v1/BudgetSource.js';
+import type { CacheType__Output } from '../types/vkmem/v1/CacheType.js';
+import type { DeviceType__Output } from '../types/vkmem/v1/DeviceType.js';
+import type { ImageTiling__Output } from '../types/vkmem/v1/ImageTiling.js';
+import type { ImageType__Output } from '../types/vkmem/v1/ImageType.js';
+import type { Kind__Output } from '../types/vkmem/v1/Kind.js';
+import type { Lifetime__Output } from '../types/vkmem/v1/Lifetime.js';
+import type { Pressure__Output } from '../types/vkmem/v1/Pressure.js';
+import type { ReadOnlyStrength__Output } from '../types/vkmem/v1/ReadOnlyStrength.js';
+import type { Rung__Output } from '../types/vkmem/v1/Rung.js';
+import type { Sharing__Output } from '../types/vkmem/v1/Sharing.js';
 import type { Decoded } from './codec.js';
 
 /** The protocol version of this build on the handoff socket. */
@@ -43,6 +57,24 @@ export type Device = Decoded<'Device'>;
 export type HeapBudget = Decoded<'HeapBudget'>;
 export type Counts = Decoded<'Counts'>;
 export type AllocationRef = Decoded<'AllocationRef'>;
+
+/** The enums of messages, as the schema writes them. A decoded enum that this build does not know is a number. */
+export type {
+  Access__Output as Access,
+  AllocationEvent__Output as AllocationEvent,
+  AllocationState__Output as AllocationState,
+  BudgetSource__Output as BudgetSource,
+  CacheType__Output as CacheType,
+  DeviceType__Output as DeviceType,
+  ImageTiling__Output as ImageTiling,
+  ImageType__Output as ImageType,
+  Kind__Output as Kind,
+  Lifetime__Output as Lifetime,
+  Pressure__Output as Pressure,
+  ReadOnlyStrength__Output as ReadOnlyStrength,
+  Rung__Output as Rung,
+  Sharing__Output as Sharing,
+};
 
 /** The kinds as people write them. */
 export const KIND_NAMES = ['MAPPABLE', 'OPAQUE_FD', 'DMA_BUF', 'RDMA_ADDRESS'] as const;

@@ -363,29 +363,30 @@ export const REQUESTS = {
   },
 } as const satisfies Readonly<Record<string, RequestRow>>;
 
-type Table = typeof REQUESTS;
+/** The type of REQUESTS: each row with its literal names. */
+export type RequestTable = typeof REQUESTS;
 /** The name of a request. */
-export type RequestName = keyof Table;
+export type RequestName = keyof RequestTable;
 /** A request as its receiver sees it. */
-export type RequestOf<N extends RequestName> = Decoded<Table[N]['request']>;
+export type RequestOf<N extends RequestName> = Decoded<RequestTable[N]['request']>;
 /** An answer as its receiver sees it. */
-export type ResponseOf<N extends RequestName> = Decoded<Table[N]['response']>;
+export type ResponseOf<N extends RequestName> = Decoded<RequestTable[N]['response']>;
 /** A request as its sender writes it. */
-export type RequestDraft<N extends RequestName> = Draft<Table[N]['request']>;
+export type RequestDraft<N extends RequestName> = Draft<RequestTable[N]['request']>;
 /** An answer as its sender writes it. */
-export type ResponseDraft<N extends RequestName> = Draft<Table[N]['response']>;
+export type ResponseDraft<N extends RequestName> = Draft<RequestTable[N]['response']>;
 
 /** Requests of the handoff socket. */
 export type HandoffRequest = {
-  [N in RequestName]: Table[N] extends { body: string } ? N : never;
+  [N in RequestName]: RequestTable[N] extends { body: string } ? N : never;
 }[RequestName];
 /** Requests of the control socket. */
 export type ControlRequest = {
-  [N in RequestName]: Table[N] extends { method: string } ? N : never;
+  [N in RequestName]: RequestTable[N] extends { method: string } ? N : never;
 }[RequestName];
 /** Those of them that answer with a stream. */
 export type StreamRequest = {
-  [N in RequestName]: Table[N]['shape'] extends 'stream' ? N : never;
+  [N in RequestName]: RequestTable[N]['shape'] extends 'stream' ? N : never;
 }[RequestName];
 export type UnaryRequest = Exclude<RequestName, StreamRequest>;
 

@@ -94,20 +94,19 @@ class AsyncShim extends ShimStack {
   }
 }
 
-type Stack = globalThis.DisposableStack;
-type AsyncStack = globalThis.AsyncDisposableStack;
 const known = globalThis as unknown as {
-  readonly DisposableStack?: new () => Stack;
-  readonly AsyncDisposableStack?: new () => AsyncStack;
+  readonly DisposableStack?: new () => globalThis.DisposableStack;
+  readonly AsyncDisposableStack?: new () => globalThis.AsyncDisposableStack;
 };
 
 /** Node's own where it has one. */
-export const DisposableStack = known.DisposableStack ?? (SyncShim as unknown as new () => Stack);
-export type DisposableStack = Stack;
+export const DisposableStack =
+  known.DisposableStack ?? (SyncShim as unknown as new () => globalThis.DisposableStack);
+export type DisposableStack = globalThis.DisposableStack;
 /** Node's own where it has one. */
 export const AsyncDisposableStack =
-  known.AsyncDisposableStack ?? (AsyncShim as unknown as new () => AsyncStack);
-export type AsyncDisposableStack = AsyncStack;
+  known.AsyncDisposableStack ?? (AsyncShim as unknown as new () => globalThis.AsyncDisposableStack);
+export type AsyncDisposableStack = globalThis.AsyncDisposableStack;
 
 /** Every failure in what a stack threw, in the order in which they came. */
 export function disposalFailures(thrown: unknown): unknown[] {
