@@ -1,17 +1,18 @@
 /**
- * The reference of the public API, from the docstrings: `npm run docs:api` writes HTML into dist-api/. With --check nothing
- * is written. Fails where typedoc warns: for a link that leads nowhere, or a type that the API mentions and no package
- * exports. What is documented is in typedoc.json.
+ * The reference of the public API, from the docstrings: `npm run docs:api` writes HTML into dist-api/. With
+ * --check nothing is written. Fails where typedoc warns: for a link that leads nowhere, or a type that the
+ * API mentions and no package exports. What is documented is in typedoc.json.
  */
 import { Application } from 'typedoc';
 
 /**
- * Package -> types that it mentions and does not export. typedoc looks for missing exports in one package, the
- * project's, so each of ours is the project's once.
+ * Package -> types that it mentions and does not export. typedoc looks for missing exports in one package,
+ * the project's, so each of ours is the project's once.
  */
 const PACKAGES = {
   '@vkmemd/client': [],
-  // Of what is generated from the schemas: the types by name (codec.ts), and the objects that enums are derived from.
+  // Of what is generated from the schemas: the types by name (codec.ts), and the objects that enums are
+  // derived from.
   '@vkmemd/proto': [
     'Messages',
     ...[
