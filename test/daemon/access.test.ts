@@ -1,6 +1,6 @@
 /**
- * Read-only, and what it is worth: whoever is told ENFORCED tries everything and changes no byte; who is told
- * ADVISORY can, so that the grant does not say too much, and not too little.
+ * The read-only strength of a grant: with ENFORCED, no attack changes a byte; with ADVISORY, some do. The
+ * grant must state neither more nor less than holds.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
@@ -33,7 +33,7 @@ interface Scene {
   readonly bytes: Uint8Array;
 }
 
-/** A daemon that another user may read from, and memory that may be published. */
+/** A daemon whose policy lets another user read, and memory that may be published. */
 async function start(t: Test): Promise<Scene> {
   const policy = `[[rule]]\nuid = ${OTHER_UID}\nconnect = true\nclaim_from = [${uid}]\n`;
   const { runtimeDir, pid } = await startDaemon(t, { policy });
@@ -69,7 +69,7 @@ async function attackedBySame(scene: Scene): Promise<Attacked> {
 
 const untouched = (bytes: Uint8Array) => bytes.every((byte) => byte === 7);
 
-/** What no handle lets anybody do who may only read. */
+/** The attacks that fail on every read-only handle, with their errno. */
 const REFUSED = {
   write: 'EBADF',
   map: 'EACCES',
@@ -82,44 +82,52 @@ const REFUSED = {
   seal: 'EPERM',
 };
 
-t.test('ENFORCED: another user', { skip: noOtherUser ?? noPython ?? false }, async (t) => {
-  const scene = await start(t);
-  const { readOnly, results, changed } = await attackedByOther(scene);
-  t.equal(readOnly, 'READ_ONLY_STRENGTH_ENFORCED');
-  t.strictSame(changed, [], 'changed no byte');
-  t.ok(untouched(scene.bytes), 'as its owner sees it');
-  t.match(results, {
-    ...REFUSED,
-    chmod: 'EPERM',
-    chown: 'EPERM',
-    'reopen self': 'EACCES',
-    'reopen process 0': 'EACCES',
-    'reopen process 1': 'EACCES',
-    'memory of process 0': 'EACCES',
-    'memory of process 1': 'EACCES',
-  });
-  await end(scene);
-});
+t.test(
+  'ENFORCED: another user cannot change a read-only grant',
+  { skip: noOtherUser ?? noPython ?? false },
+  async (t) => {
+    const scene = await start(t);
+    const { readOnly, results, changed } = await attackedByOther(scene);
+    t.equal(readOnly, 'READ_ONLY_STRENGTH_ENFORCED');
+    t.strictSame(changed, [], 'no attack changed a byte');
+    t.ok(untouched(scene.bytes), 'the owner sees the bytes unchanged');
+    t.match(results, {
+      ...REFUSED,
+      chmod: 'EPERM',
+      chown: 'EPERM',
+      'reopen self': 'EACCES',
+      'reopen process 0': 'EACCES',
+      'reopen process 1': 'EACCES',
+      'memory of process 0': 'EACCES',
+      'memory of process 1': 'EACCES',
+    });
+    await end(scene);
+  },
+);
 
-t.test('ADVISORY: the daemon\u2019s own user', { skip: noPython ?? false }, async (t) => {
-  const scene = await start(t);
-  const { readOnly, results, changed } = await attackedBySame(scene);
-  t.equal(readOnly, 'READ_ONLY_STRENGTH_ADVISORY');
-  t.match(results, REFUSED, 'what was granted is read-only');
-  t.equal(results['reopen self'], 'done', 'but the file can be opened anew');
-  for (const way of ['write self', 'map self']) t.ok(changed.includes(way), way);
-  t.notOk(untouched(scene.bytes), 'and written to');
-  t.match(results, { 'shrink self': 'EPERM', 'grow self': 'EPERM' }, 'its size stays what it is');
-  await end(scene);
-});
+t.test(
+  "ADVISORY: the daemon's own user can change a read-only grant",
+  { skip: noPython ?? false },
+  async (t) => {
+    const scene = await start(t);
+    const { readOnly, results, changed } = await attackedBySame(scene);
+    t.equal(readOnly, 'READ_ONLY_STRENGTH_ADVISORY');
+    t.match(results, REFUSED, 'the granted handle itself is read-only');
+    t.equal(results['reopen self'], 'done', 'but the file can be reopened');
+    for (const way of ['write self', 'map self']) t.ok(changed.includes(way), way);
+    t.notOk(untouched(scene.bytes), 'and written to');
+    t.match(results, { 'shrink self': 'EPERM', 'grow self': 'EPERM' }, 'its size cannot be changed');
+    await end(scene);
+  },
+);
 
-t.test('ENFORCED: everybody, once it is published', { skip: noPython ?? false }, async (t) => {
+t.test('ENFORCED: after Publish, no user can change the memory', { skip: noPython ?? false }, async (t) => {
   const scene = await start(t);
   await scene.memory.publish();
   const { readOnly, results, changed } = await attackedBySame(scene);
   t.equal(readOnly, 'READ_ONLY_STRENGTH_ENFORCED');
   t.match(results, REFUSED);
-  t.equal(results['reopen self'], 'done', 'the file can be opened anew');
+  t.equal(results['reopen self'], 'done', 'the file can be reopened');
   t.match(
     results,
     {
@@ -135,7 +143,7 @@ t.test('ENFORCED: everybody, once it is published', { skip: noPython ?? false },
       'shrink self': 'EPERM',
       'grow self': 'EPERM',
     },
-    'and nothing comes of it',
+    'but every attack through it fails',
   );
   const others = changed.filter((way) => !way.startsWith('memory of process'));
   t.strictSame(others, [], 'no handle changes a byte');
@@ -143,13 +151,13 @@ t.test('ENFORCED: everybody, once it is published', { skip: noPython ?? false },
     t.strictSame(
       changed,
       ['memory of process 0', 'memory of process 1'],
-      'who controls the daemon, or a process that could write before, writes with its hands',
+      'a user who controls them can write only the memory of processes that mapped it writable before',
     );
   }
   await end(scene);
 });
 
-t.test('ADVISORY: what a driver exports', async (t) => {
+t.test('ADVISORY: a handle that a driver exports', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using memory = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'], access: 'ro' });

@@ -1,6 +1,6 @@
 /**
  * The budget of a real daemon on a driver without VK_EXT_memory_budget: the estimate, pressure by the
- * daemon's thresholds, and WatchBudget from its first message to each of its ends.
+ * daemon's thresholds, and WatchBudget from its first message to each way that it ends.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ const onLavapipe = { env: { VK_DRIVER_FILES: lavapipe() } };
 
 const liveIn = ({ heaps }: BudgetReport): bigint => heaps.reduce((sum, heap) => sum + heap.liveBytes, 0n);
 
-t.test('the estimate, and the pressure on it', async (t) => {
+t.test('without VK_EXT_memory_budget the budget is estimated, and pressure follows it', async (t) => {
   const args = ['--pressure-elevated', '1', '--pressure-critical', '2'];
   const { runtimeDir } = await startDaemon(t, { ...onLavapipe, args });
   const control = new ControlWire(runtimeDir);
@@ -42,9 +42,9 @@ t.test('the estimate, and the pressure on it', async (t) => {
     const { availableBytes, liveBytes, driverUsageBytes, ...rest } = await heap();
     t.equal(rest.pressure, pressure);
     t.equal(availableBytes, limit - liveBytes);
-    t.equal(driverUsageBytes, liveBytes, "the daemon's own account stands for the driver's");
+    t.equal(driverUsageBytes, liveBytes, "the daemon's own account replaces the driver's");
     const { heaps } = await watching.until((report) => report.pressure === pressure);
-    t.equal(heaps[0]?.pressure, pressure, 'and watchers get it');
+    t.equal(heaps[0]?.pressure, pressure, 'watchers receive the pressure');
   }
   for (const name of ['one', 'two']) await control.call('FreeAllocation', { allocation: { name } });
   watching.clear();
@@ -54,15 +54,15 @@ t.test('the estimate, and the pressure on it', async (t) => {
   control.close();
 });
 
-t.test('a watcher gets the state at once, each change, and nothing else', async (t) => {
+t.test('a watcher receives the state at once, then each change, and nothing else', async (t) => {
   const { runtimeDir } = await startDaemon(t, onLavapipe);
   const control = new ControlWire(runtimeDir);
   const watching = control.watchBudget();
   const first = await watching.until(() => true);
   const { heaps, counts } = await control.budget();
-  t.strictSame(first, { heaps, counts, pressure: 'PRESSURE_NORMAL' }, 'as GetBudget');
+  t.strictSame(first, { heaps, counts, pressure: 'PRESSURE_NORMAL' }, 'the first report equals GetBudget');
   await delay(400);
-  t.equal(watching.reports.length, 1, 'nothing changed');
+  t.equal(watching.reports.length, 1, 'no report without a change');
 
   const changes: [string, () => Promise<unknown>, (report: BudgetReport) => boolean][] = [
     [
@@ -81,7 +81,7 @@ t.test('a watcher gets the state at once, each change, and nothing else', async 
     await change();
     const since = performance.now();
     await watching.until(seen);
-    t.ok(performance.now() - since < 1000, `${what}: seen after ${performance.now() - since} ms`);
+    t.ok(performance.now() - since < 1000, `${what}: reported after ${performance.now() - since} ms`);
   }
   watching.clear();
   const wire = await HandoffWire.open(runtimeDir);
@@ -92,7 +92,7 @@ t.test('a watcher gets the state at once, each change, and nothing else', async 
   control.close();
 });
 
-t.test('at most 10 a second, whatever happens', async (t) => {
+t.test('a watcher receives at most 10 reports a second', async (t) => {
   const { runtimeDir } = await startDaemon(t, onLavapipe);
   const control = new ControlWire(runtimeDir);
   const watchings = [control.watchBudget(), control.watchBudget()];
@@ -104,53 +104,64 @@ t.test('at most 10 a second, whatever happens', async (t) => {
   for (const { times } of watchings) {
     const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1000;
     t.ok(times.length > 5, `${times.length} messages in ${seconds} s`);
-    t.ok(times.length - 1 <= seconds * 10 + 1, 'no more than 10 in each');
+    t.ok(times.length - 1 <= seconds * 10 + 1, 'at most 10 a second');
   }
   for (const watching of watchings) watching.cancel();
   await Promise.all(watchings.map(({ ended }) => ended));
   control.close();
 });
 
-t.test('its ends, and who may not begin', async (t) => {
-  const { runtimeDir, stop } = await startDaemon(t, { ...onLavapipe, unchecked: true });
-  const control = new ControlWire(runtimeDir);
-  const wire = await HandoffWire.open(runtimeDir);
-  const ofSession = ControlWire.withToken(runtimeDir, wire.welcome.sessionToken);
-  const watching = ofSession.watchBudget();
-  await watching.until(() => true);
-  wire.close();
-  t.match(await watching.ended, { code: 'SESSION_INVALID' }, 'its session ended');
-  t.match(await ofSession.watchBudget().ended, { code: 'SESSION_INVALID' }, 'and is no session any more');
-  ofSession.close();
-  t.match(await control.watchBudget(Buffer.from([0xff])).ended, { code: 'PROTOCOL_ERROR' });
-  const other = new ControlWire(runtimeDir, { [VERSION_METADATA]: '99' });
-  t.match(await other.watchBudget().ended, { code: 'VERSION_UNSUPPORTED' });
+t.test(
+  'a budget watch ends with its session and with the daemon; invalid or surplus watches are refused',
+  async (t) => {
+    const { runtimeDir, stop } = await startDaemon(t, { ...onLavapipe, unchecked: true });
+    const control = new ControlWire(runtimeDir);
+    const wire = await HandoffWire.open(runtimeDir);
+    const ofSession = ControlWire.withToken(runtimeDir, wire.welcome.sessionToken);
+    const watching = ofSession.watchBudget();
+    await watching.until(() => true);
+    wire.close();
+    t.match(await watching.ended, { code: 'SESSION_INVALID' }, 'its session ended');
+    t.match(
+      await ofSession.watchBudget().ended,
+      { code: 'SESSION_INVALID' },
+      "a new watch with that session's token",
+    );
+    ofSession.close();
+    t.match(await control.watchBudget(Buffer.from([0xff])).ended, { code: 'PROTOCOL_ERROR' });
+    const other = new ControlWire(runtimeDir, { [VERSION_METADATA]: '99' });
+    t.match(await other.watchBudget().ended, { code: 'VERSION_UNSUPPORTED' });
 
-  const oneTooMany = async () => {
-    const uncounted = new ControlWire(runtimeDir);
-    t.match(await uncounted.watchBudget().ended, { code: 'UNAVAILABLE', reason: /64 times/ }, 'one too many');
-    await uncounted.budget();
-    uncounted.close();
-  };
-  const all = Array.from({ length: 64 }, () => control.watchBudget());
-  await Promise.all(all.map((each) => each.until(() => true)));
-  await oneTooMany();
-  for (const each of all) each.cancel();
-  await Promise.all(all.map(({ ended }) => ended));
-  const session = rawSession(runtimeDir, 65_535);
-  await Promise.all(Array.from({ length: 64 }, () => once(rawWatch(session), 'data')));
-  await oneTooMany();
-  session.destroy();
-  const last = await whenThereIsRoom(control);
-  const since = performance.now();
-  t.strictSame(await stop(), { code: 0, signal: null });
-  t.ok(performance.now() - since < 3000, 'the daemon waits for no watcher');
-  t.match(await last.ended, { code: 'UNAVAILABLE', reason: 'The daemon is stopping.' });
-  control.close();
-  other.close();
-});
+    const oneTooMany = async () => {
+      const uncounted = new ControlWire(runtimeDir);
+      t.match(
+        await uncounted.watchBudget().ended,
+        { code: 'UNAVAILABLE', reason: /64 times/ },
+        'the 65th watch of a user',
+      );
+      await uncounted.budget();
+      uncounted.close();
+    };
+    const all = Array.from({ length: 64 }, () => control.watchBudget());
+    await Promise.all(all.map((each) => each.until(() => true)));
+    await oneTooMany();
+    for (const each of all) each.cancel();
+    await Promise.all(all.map(({ ended }) => ended));
+    const session = rawSession(runtimeDir, 65_535);
+    await Promise.all(Array.from({ length: 64 }, () => once(rawWatch(session), 'data')));
+    await oneTooMany();
+    session.destroy();
+    const last = await whenThereIsRoom(control);
+    const since = performance.now();
+    t.strictSame(await stop(), { code: 0, signal: null });
+    t.ok(performance.now() - since < 3000, 'the daemon does not wait for watchers when it stops');
+    t.match(await last.ended, { code: 'UNAVAILABLE', reason: 'The daemon is stopping.' });
+    control.close();
+    other.close();
+  },
+);
 
-t.test('a watcher that does not read', async (t) => {
+t.test('a watcher that does not read later receives only the latest state', async (t) => {
   const { runtimeDir } = await startDaemon(t, onLavapipe);
   const control = new ControlWire(runtimeDir);
   const session = rawSession(runtimeDir, 64);
@@ -171,16 +182,16 @@ t.test('a watcher that does not read', async (t) => {
   const messages = messagesIn(Buffer.concat(received));
   t.ok(
     messages.length >= 2 && messages.length <= 4,
-    `${messages.length} messages waited after ${rounds} rounds`,
+    `${messages.length} messages were queued after ${rounds} rounds`,
   );
-  t.equal(liveIn(messages.at(-1) as BudgetReport), 12345n * 4096n, 'the last one is the state of now');
+  t.equal(liveIn(messages.at(-1) as BudgetReport), 12345n * 4096n, 'the last message is the current state');
   stream.close();
   session.close();
   await control.call('FreeAllocation', { allocation: { name: 'last' } });
   control.close();
 });
 
-/** A watcher, as soon as those who are gone make room for it. */
+/** Opens a watch, and retries until the daemon has noticed that earlier ones ended. */
 async function whenThereIsRoom(control: ControlWire): Promise<Watching> {
   for (let tries = 0; ; tries += 1) {
     const watching = control.watchBudget();
@@ -194,7 +205,7 @@ async function whenThereIsRoom(control: ControlWire): Promise<Watching> {
   }
 }
 
-t.test('thresholds that mean nothing', async (t) => {
+t.test('invalid pressure thresholds are rejected', async (t) => {
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [daemonProgram, ...args], { encoding: 'utf8', env: plainEnvironment() });
   for (const [name, value] of [

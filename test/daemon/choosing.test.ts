@@ -1,6 +1,6 @@
 /**
- * Memory chosen by what a request says of it, and the draft's rules for MAPPABLE, on a driver whose calls are
- * written down (test/layer, which fakes nothing here).
+ * The choice of memory from what a request states, and the rules of the draft for MAPPABLE, on a driver whose
+ * calls are logged (test/layer, which fakes nothing here).
  */
 import { connect, VkmemError } from '@vkmemd/client';
 import t from 'tap';
@@ -11,7 +11,7 @@ const SIZE = 65_536n;
 /** R8G8B8A8_UNORM, for transfers and sampling. */
 const IMAGE = { format: 37, width: 320, height: 200, usage: 0x7 };
 
-t.test('MAPPABLE keeps the rules of the draft', async (t) => {
+t.test('MAPPABLE follows the rules of the draft VK_EXT_map_memory_fd', async (t) => {
   const layer = new FakeLayer(t);
   const { runtimeDir } = await startDaemon(t, { env: layer.environment });
   layer.script();
@@ -21,27 +21,27 @@ t.test('MAPPABLE keeps the rules of the draft', async (t) => {
   const calls = layer.calls().slice(before);
   const allocated = calls.filter(({ name }) => name === 'vkAllocateMemory');
   t.match(allocated, [{ values: { exports: /^0(x0)?$/ }, result: 'VK_SUCCESS' }]);
-  t.equal(memory.grants[0]?.vulkanHandleType, 0, 'no external handle type had to be declared');
+  t.equal(memory.grants[0]?.vulkanHandleType, 0, 'no external handle type has to be declared');
   t.equal(memory.grants[0]?.handleTypes, 0);
 
   const second = await Promise.all([1, 2, 3].map(() => client.claim({ name: 'draft' })));
   const views = [memory, memory, ...second].map((each) => each.map().bytes);
   views[0]?.fill(7);
   for (const view of views)
-    t.equal(view[view.length - 1], 7, 'any number of grants and maps of the same bytes');
+    t.equal(view[view.length - 1], 7, 'the same bytes can be granted and mapped any number of times');
   const later = layer.calls().slice(before);
   for (const name of ['vkMapMemory', 'vkGetMemoryFdKHR']) {
     t.same(
       later.filter((call) => call.name === name),
       [],
-      `${name} was not called: nothing is mapped in the daemon, nothing of the driver's is exported`,
+      `${name} was not called: the daemon maps nothing and exports nothing of the driver's`,
     );
   }
   await Promise.all(second.map((each) => each.release()));
   await memory.free();
 });
 
-t.test('requests say what memory they want', async (t) => {
+t.test('requests select memory by its properties', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   const { devices } = await client.devices();
@@ -51,7 +51,7 @@ t.test('requests say what memory they want', async (t) => {
     t.match(memory.allocation, { memoryTypeIndex: index, memoryPropertyFlags: propertyFlags });
   }
   await using local = await client.allocate({ size: SIZE, properties: { required: ['DEVICE_LOCAL'] } });
-  t.equal(local.allocation.memoryPropertyFlags & 1, 1, 'device-local types are not filtered out');
+  t.equal(local.allocation.memoryPropertyFlags & 1, 1, 'device-local types are not excluded');
   await using preferred = await client.allocate({
     size: SIZE,
     properties: { preferred: ['PROTECTED', 'HOST_CACHED'] },
@@ -71,7 +71,7 @@ t.test('requests say what memory they want', async (t) => {
   });
 });
 
-t.test('a buffer brings its requirements', async (t) => {
+t.test("a request with a buffer allocates memory that meets the buffer's requirements", async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using memory = await client.allocate({ size: 1000n, kinds: ['OPAQUE_FD'], buffer: { usage: 0x20 } });
@@ -87,12 +87,12 @@ t.test('a buffer brings its requirements', async (t) => {
   t.equal((grant?.requirements?.memoryTypeBits ?? 0) & 1, 1);
 });
 
-t.test('an image says what its importer repeats', async (t) => {
+t.test('a grant for an image states the parameters that the importer repeats', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using memory = await client.allocate({ kinds: ['OPAQUE_FD'], image: IMAGE });
   const bytes = BigInt(IMAGE.width * IMAGE.height * 4);
-  t.ok(memory.size >= bytes, 'as much as the image needs');
+  t.ok(memory.size >= bytes, 'at least the size that the image needs');
   t.equal(memory.size % 4096n, 0n);
   t.match(memory.grants[0], {
     handleTypes: 1,
@@ -120,7 +120,7 @@ t.test('an image says what its importer repeats', async (t) => {
   });
 });
 
-t.test('what Vulkan does not define never reaches the driver', async (t) => {
+t.test('values that Vulkan does not define are rejected before a driver call', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   const wrong: [string, object][] = [
@@ -152,7 +152,7 @@ t.test('what Vulkan does not define never reaches the driver', async (t) => {
 
 const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
-t.test('a sync moves nothing and needs only the right to the memory', async (t) => {
+t.test('a sync moves no bytes and needs no more than the right to the memory', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   for (const kinds of [['MAPPABLE'], ['OPAQUE_FD']] as const) {

@@ -1,6 +1,6 @@
 /**
- * One client's doing is not another's loss: peers that break off, calls that are cancelled, budgets that
- * move.
+ * One client does not take resources from another: connections that break off, cancelled calls, changing
+ * budgets.
  */
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -18,7 +18,7 @@ import { payer } from '../support/quotas.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
-t.test('peers that break off in HTTP/2, or never speak it, leave no fd', async (t) => {
+t.test('connections that break off in HTTP/2, or never use it, leave no fd open', async (t) => {
   const { runtimeDir, pid } = await startDaemon(t);
   const openFds = () => readdirSync(`/proc/${pid}/fd`).length;
   const before = openFds();
@@ -39,7 +39,7 @@ t.test('peers that break off in HTTP/2, or never speak it, leave no fd', async (
   t.ok(openFds() <= before, `${openFds()} fds, ${before} before`);
 });
 
-t.test('cancelled transfers hold up nobody', async (t) => {
+t.test('cancelled transfers do not delay other clients', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const control = new ControlWire(runtimeDir);
@@ -55,7 +55,7 @@ t.test('cancelled transfers hold up nobody', async (t) => {
   for (const fd of fds) fd.close();
   control.close();
   await Promise.all(calls);
-  t.ok(refused.length > 0, `${refused.length} of ${calls.length} were cut off or refused`);
+  t.ok(refused.length > 0, `${refused.length} of ${calls.length} were cancelled or refused`);
   const later = new ControlWire(runtimeDir);
   await later.call('Transfer', { fill });
   await later.call('FreeAllocation', { allocation: { name: 'big' } });
@@ -63,7 +63,7 @@ t.test('cancelled transfers hold up nobody', async (t) => {
   wire.close();
 });
 
-t.test('a cancelled Allocate keeps nothing', async (t) => {
+t.test('a cancelled Allocate leaves no allocation', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   for (let i = 0; i < 10; i += 1) {
     const control = new ControlWire(runtimeDir);
@@ -75,12 +75,12 @@ t.test('a cancelled Allocate keeps nothing', async (t) => {
         await retried.call('FreeAllocation', { allocation: { name: `cut-${i}` } });
         retried.close();
       },
-      () => t.pass('cut off'),
+      () => t.pass('the call was cancelled'),
     );
   }
 });
 
-t.test('turns go round the users', async (t) => {
+t.test('the scheduler serves users in turn', async (t) => {
   const turns = new FairScheduler({ atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 3 });
   const order: string[] = [];
   let open: () => void = () => {};
@@ -97,7 +97,7 @@ t.test('turns go round the users', async (t) => {
   await t.rejects(
     turns.run({ tenant: tenant(1) }, piece('a5')),
     { code: 'UNAVAILABLE' },
-    'one user cannot wait without end',
+    'the number of waiting requests of one user is limited',
   );
   open();
   await Promise.all([first, ...rest, other]);
@@ -105,10 +105,10 @@ t.test('turns go round the users', async (t) => {
   const failing = turns.run({ tenant: tenant(1) }, () => Promise.reject(new VkmemError('DEVICE_LOST')));
   await t.rejects(failing, { code: 'DEVICE_LOST' });
   await turns.run({ tenant: tenant(1) }, piece('last'));
-  t.equal(order.at(-1), 'last', 'a failure passes the turn on');
+  t.equal(order.at(-1), 'last', 'a failed task frees its turn');
 });
 
-t.test('one party has only so many turns at once', async (t) => {
+t.test('the number of concurrent tasks of one session is limited', async (t) => {
   const turns = new FairScheduler({ atOnce: 3, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: 9 });
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
@@ -120,10 +120,14 @@ t.test('one party has only so many turns at once', async (t) => {
     turns.run({ tenant: tenant(1), session: BigInt(name.charCodeAt(0)) }, piece(name)),
   );
   await Promise.resolve();
-  t.strictSame(begun, ['a1', 'a2', 'b1'], 'the third of the first party waits, with a place free or not');
+  t.strictSame(
+    begun,
+    ['a1', 'a2', 'b1'],
+    'the third task of the first session waits although a turn is free',
+  );
   ends.get('b1')?.();
   await all[3];
-  t.strictSame(begun, ['a1', 'a2', 'b1'], 'still: its own must end first');
+  t.strictSame(begun, ['a1', 'a2', 'b1'], 'it waits until a task of its own session ends');
   ends.get('a1')?.();
   await all[0];
   await new Promise((resolve) => setImmediate(resolve));
@@ -132,32 +136,35 @@ t.test('one party has only so many turns at once', async (t) => {
   await Promise.all(all);
 });
 
-t.test('one user has only so many turns at once, however many sessions', async (t) => {
-  const turns = new FairScheduler({ atOnce: 3, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 9 });
-  const begun: string[] = [];
-  const ends: (() => void)[] = [];
-  const piece = (name: string) => () => {
-    begun.push(name);
-    return new Promise<void>((resolve) => ends.push(resolve));
-  };
-  const mine = [1n, 2n, 3n].map((session) =>
-    turns.run({ tenant: tenant(1), session }, piece(`mine ${session}`)),
-  );
-  const other = turns.run({ tenant: tenant(2), session: 4n }, piece('other'));
-  await Promise.resolve();
-  t.strictSame(begun, ['mine 1', 'mine 2', 'other']);
-  ends[2]?.();
-  await other;
-  t.equal(begun.length, 3, 'the place that is free is nobody else\u2019s of the user');
-  for (const end of ends) end();
-  await Promise.all(mine.slice(0, 2));
-  await new Promise((resolve) => setImmediate(resolve));
-  for (const end of ends) end();
-  await Promise.all(mine);
-  t.equal(begun.at(-1), 'mine 3');
-});
+t.test(
+  'the number of concurrent tasks of one user is limited, whatever the number of sessions',
+  async (t) => {
+    const turns = new FairScheduler({ atOnce: 3, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 9 });
+    const begun: string[] = [];
+    const ends: (() => void)[] = [];
+    const piece = (name: string) => () => {
+      begun.push(name);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    };
+    const mine = [1n, 2n, 3n].map((session) =>
+      turns.run({ tenant: tenant(1), session }, piece(`mine ${session}`)),
+    );
+    const other = turns.run({ tenant: tenant(2), session: 4n }, piece('other'));
+    await Promise.resolve();
+    t.strictSame(begun, ['mine 1', 'mine 2', 'other']);
+    ends[2]?.();
+    await other;
+    t.equal(begun.length, 3, 'the free turn is not given to another session of the same user');
+    for (const end of ends) end();
+    await Promise.all(mine.slice(0, 2));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const end of ends) end();
+    await Promise.all(mine);
+    t.equal(begun.at(-1), 'mine 3');
+  },
+);
 
-t.test('a budget sample that is out of date admits nothing twice', async (t) => {
+t.test('an outdated budget sample does not admit the same bytes twice', async (t) => {
   const ledger = new Ledger(1);
   const asked: ((sample: { budget: bigint; usage: bigint }[]) => void)[] = [];
   const source = {
@@ -177,7 +184,7 @@ t.test('a budget sample that is out of date admits nothing twice', async (t) => 
   const second = budget.admit(30n, 0, payer(ledger, 1));
   charge.commit();
   asked.shift()?.(sample);
-  await t.rejects(second, { code: 'BUDGET_EXCEEDED' }, 'the sample does not know of the first yet');
+  await t.rejects(second, { code: 'BUDGET_EXCEEDED' }, 'the sample does not include the first charge');
   const third = budget.admit(11n, 0, payer(ledger, 1));
   asked.shift()?.([{ budget: 80n, usage: 70n }]);
   await t.rejects(third, { code: 'BUDGET_EXCEEDED' });

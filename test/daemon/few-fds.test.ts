@@ -1,6 +1,7 @@
 /**
- * RLIMIT_NOFILE is 64 and the daemon has no privileges: whoever never reads, connects without end, or takes
- * all it can get is told so, and nobody else notices. No call of the daemon ever fails for want of fds.
+ * RLIMIT_NOFILE is 64 and the daemon has no privileges. A client that never reads, connects without end or
+ * takes all that it can get is refused with an error, and other clients are not affected. No call of the
+ * daemon fails for lack of fds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorOf, type OwnedFd, PROTOCOL_VERSION } from '@vkmemd/proto';
@@ -19,21 +20,21 @@ const closeAll = (fds: Iterable<OwnedFd>) => {
   for (const fd of fds) fd.close();
 };
 
-/** Claims, closes what came, and releases. */
+/** Claims, closes the received fds, and releases. */
 async function use(wire: HandoffWire, name: string): Promise<void> {
   const { message, fds } = await wire.ask({ claim: { allocation: { name }, kinds } });
   closeAll(fds);
   await wire.ask({ release: { grantId: message.claim?.grants[0]?.id ?? 0n } });
 }
 
-/** Everything that has come and comes until `count` have. */
+/** Reads until `count` messages have arrived. */
 async function claimMany(wire: HandoffWire, count: number): Promise<Received[]> {
   const all: Received[] = [];
   while (all.length < count) all.push(await wire.next());
   return all;
 }
 
-t.test('clients that never read hold up nobody', { skip }, async (t) => {
+t.test('clients that never read do not delay others', { skip }, async (t) => {
   const daemon = await startWitnessed(t);
   const { runtimeDir } = daemon;
   const worker = await HandoffWire.open(runtimeDir);
@@ -49,29 +50,29 @@ t.test('clients that never read hold up nobody', { skip }, async (t) => {
     for (let i = 0; i < asked; i += 1) wire.send({ claim: { allocation: { name: 'shared' }, kinds } });
   }
   for (let i = 0; i < 200; i += 1) await use(worker, 'shared');
-  t.pass('another client has its memory 200 times');
+  t.pass('another client was served 200 times');
   const before = daemon.cpuMs();
   const open = daemon.open();
   await sleep(2000);
   t.ok(daemon.cpuMs() - before < 400, `${daemon.cpuMs() - before} ms of processor time in 2 s`);
-  t.ok(open < 45, `${open} fds are open: nothing that waits for them has any`);
+  t.ok(open < 45, `${open} fds are open: queued answers hold none`);
   for (const wire of deaf) {
     wire.connection.resume();
     for (const { message, fds } of await claimMany(wire, asked)) {
-      if (!message.claim || fds.length !== 1) t.fail('an answer is not what was asked for');
+      if (!message.claim || fds.length !== 1) t.fail('an answer differs from its request');
       closeAll(fds);
     }
   }
-  t.pass('what they asked for is there when they read');
+  t.pass('the answers arrive when the clients read');
   for (const wire of deaf) wire.close();
   await use(worker, 'shared');
   await worker.ask({ free: { allocation: { name: 'shared' } } });
   worker.close();
   await assertNoLeaks(t, runtimeDir);
-  t.strictSame(daemon.failures(), [], 'no call failed for want of fds');
+  t.strictSame(daemon.failures(), [], 'no call failed for lack of fds');
 });
 
-/** Connects again and again until there is room. */
+/** Connects again and again until it is admitted. */
 async function openWhenThereIsRoom(runtimeDir: string): Promise<HandoffWire> {
   for (;;) {
     const wire = new HandoffWire(runtimeDir);
@@ -82,7 +83,7 @@ async function openWhenThereIsRoom(runtimeDir: string): Promise<HandoffWire> {
   }
 }
 
-t.test('connections that end with fds unread keep their place until they are read', { skip }, async (t) => {
+t.test('a connection that ends with unread fds keeps its place until they are read', { skip }, async (t) => {
   const daemon = await startWitnessed(t);
   const { runtimeDir } = daemon;
   const control = new ControlWire(runtimeDir);
@@ -90,7 +91,8 @@ t.test('connections that end with fds unread keep their place until they are rea
   await worker.ask({ allocate: { sizeBytes: 4096n, kinds, name: 'shared' } });
   const deaf: HandoffWire[] = [];
   const refused: string[] = [];
-  // Each takes what it can get, breaks the protocol and is dropped: it stays with what it has not read.
+  // Each claims as much as it can, then breaks the protocol and is dropped; its unread fds keep the
+  // connection's place.
   for (let i = 0; i < 40; i += 1) {
     const wire = new HandoffWire(runtimeDir);
     wire.send(HELLO);
@@ -104,26 +106,29 @@ t.test('connections that end with fds unread keep their place until they are rea
       while ((await control.budget()).counts.sessions > 1) await sleep(1);
     }
   }
-  t.ok(deaf.length >= 3 && refused.length >= 20, `${deaf.length} came in, ${refused.length} did not`);
-  t.strictSame([...new Set(refused)], ['TOO_MANY_FILES'], 'who finds no place is told so');
+  t.ok(
+    deaf.length >= 3 && refused.length >= 20,
+    `${deaf.length} were admitted, ${refused.length} were refused`,
+  );
+  t.strictSame([...new Set(refused)], ['TOO_MANY_FILES'], 'a refused connection receives TOO_MANY_FILES');
   for (let i = 0; i < 50; i += 1) await use(worker, 'shared');
-  t.pass('and who was there before works on');
+  t.pass('a client that was connected before is still served');
   for (const wire of deaf) {
     wire.connection.resume();
     for (const { fds } of await wire.closed) closeAll(fds);
   }
   const late = await openWhenThereIsRoom(runtimeDir);
   await use(late, 'shared');
-  t.pass('once they have read there is room');
+  t.pass('once the fds have been read, a new client is admitted');
   late.close();
   control.close();
   await worker.ask({ free: { allocation: { name: 'shared' } } });
   worker.close();
   await assertNoLeaks(t, runtimeDir);
-  t.strictSame(daemon.failures(), [], 'no call failed for want of fds');
+  t.strictSame(daemon.failures(), [], 'no call failed for lack of fds');
 });
 
-t.test('whoever takes all it can get leaves the others something', { skip }, async (t) => {
+t.test('a client that allocates until it is refused leaves fds for others', { skip }, async (t) => {
   const daemon = await startWitnessed(t);
   const { runtimeDir } = daemon;
   const control = new ControlWire(runtimeDir);
@@ -145,7 +150,7 @@ t.test('whoever takes all it can get leaves the others something', { skip }, asy
   });
   await t.rejects(HandoffWire.open(runtimeDir), /no welcome|TOO_MANY_FILES|no file descriptors/);
   const claimed = await wire.ask({ claim: { allocation: { id: ids[0] ?? '' }, kinds } });
-  t.equal(claimed.fds.length, 1, 'what it has can be claimed');
+  t.equal(claimed.fds.length, 1, 'its allocations can be claimed');
   closeAll(claimed.fds);
 
   const flood = Array.from({ length: 60 }, () => new ControlWire(runtimeDir));
@@ -154,10 +159,10 @@ t.test('whoever takes all it can get leaves the others something', { skip }, asy
     answers.map((answer) => (answer.status === 'rejected' ? String(answer.reason.code) : 'served')),
   );
   t.notOk(codes.has('served'), `gRPC connections of the same user: ${[...codes].join(', ')}`);
-  t.ok(codes.has('TOO_MANY_FILES'), 'the first of them are told why');
+  t.ok(codes.has('TOO_MANY_FILES'), 'the first of them receive the reason');
   for (const one of flood) one.close();
   await wire.ask({ free: { allocation: { id: ids.pop() ?? '' } } });
-  // What the flood's sockets took is given back by other threads, in their time.
+  // Other threads close the flood's sockets, with a delay.
   const second = () =>
     wire.ask({ allocate: { sizeBytes: 4096n, kinds } }).then(
       () => true,
@@ -165,33 +170,37 @@ t.test('whoever takes all it can get leaves the others something', { skip }, asy
     );
   let had = await second();
   for (const end = Date.now() + 20_000; !had && Date.now() < end; had = await second()) await sleep(50);
-  t.ok(had, 'what was given back can be had again');
+  t.ok(had, 'the released fds can be used again');
   wire.close();
-  // By the connection that is there: the user gets no other before the session has ended.
+  // Polls through the open connection: the user gets no new one before the session has ended.
   for (let left = 1; left > 0; await sleep(20)) left = (await control.budget()).counts.allocations;
   control.close();
   await assertCounts(t, runtimeDir, {});
-  t.strictSame(daemon.failures(), [], 'no call failed for want of fds');
+  t.strictSame(daemon.failures(), [], 'no call failed for lack of fds');
 });
 
-t.test('a flood of connections', { skip }, async (t) => {
+t.test('a flood of connections does not affect connected clients', { skip }, async (t) => {
   const daemon = await startWitnessed(t, '[limits]\nhandshake_ms = 500\n');
   const { runtimeDir } = daemon;
   const worker = await HandoffWire.open(runtimeDir);
   await worker.ask({ allocate: { sizeBytes: 4096n, kinds, name: 'shared' } });
   const silent = Array.from({ length: 300 }, () => new HandoffWire(runtimeDir));
   for (let i = 0; i < 50; i += 1) await use(worker, 'shared');
-  t.pass('who was there before works on');
+  t.pass('a client that was connected before is still served');
   const ends = await Promise.all(silent.map(({ closed }) => closed));
   const codes = ends.map(([last]) => (last?.message.error ? errorOf(last.message.error).code : 'nothing'));
   const count = (code: string) => codes.filter((one) => one === code).length;
-  t.equal(count('TOO_MANY_FILES') + count('PROTOCOL_ERROR'), 300, 'each is told why it is hung up on');
+  t.equal(
+    count('TOO_MANY_FILES') + count('PROTOCOL_ERROR'),
+    300,
+    'every connection receives the reason before it is closed',
+  );
   t.ok(
     count('PROTOCOL_ERROR') >= 3,
-    `${count('PROTOCOL_ERROR')} had a place until the time for Hello was over`,
+    `${count('PROTOCOL_ERROR')} were admitted and ended when no Hello arrived in time`,
   );
   await worker.ask({ free: { allocation: { name: 'shared' } } });
   worker.close();
   await assertNoLeaks(t, runtimeDir);
-  t.strictSame(daemon.failures(), [], 'no call failed for want of fds');
+  t.strictSame(daemon.failures(), [], 'no call failed for lack of fds');
 });

@@ -1,6 +1,6 @@
 /**
- * Files whose close() blocks, sent by those who may import and those who may not: nobody else waits for them,
- * and nothing of them stays.
+ * Files whose close() blocks, sent by clients with and without permission to import: no other client waits
+ * for them, and no resource remains.
  */
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,10 +18,10 @@ const PERMITTED = ['--allow-import', String(process.getuid?.() ?? 0)];
 const HELLO = { hello: { protocolVersion: PROTOCOL_VERSION } };
 const IMPORT = { import: { source: 'KIND_MAPPABLE' } } as const;
 const GARBAGE = Buffer.from([0xff, 0xff, 0xff, 0xff]);
-/** More than the daemon takes from one user: see proto/native/reaper.h. */
+/** More than the daemon accepts from one user: see proto/native/reaper.h. */
 const MAX = 64;
 
-/** A daemon, somebody who asks it for its budget, and how many fds it has when nothing happens. */
+/** A client that reads the budget, and the number of the daemon's fds while it is idle. */
 class Bystander {
   readonly #control: ControlWire;
   readonly #pid: number;
@@ -44,7 +44,7 @@ class Bystander {
     return readdirSync(`/proc/${this.#pid}/fd`).length;
   }
 
-  /** Is answered, though the files would block for minutes. */
+  /** Asserts that a request is answered, although the files would block for minutes. */
   async isServed(t: Test): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
@@ -54,7 +54,7 @@ class Bystander {
     clearTimeout(timer);
   }
 
-  /** Waits until the daemon has come to so many fds more than when nothing happens. */
+  /** Waits until the daemon has this many fds more than while it was idle. */
   async sees(t: Test, more: number, what: string): Promise<void> {
     let found = 0;
     let looks = 0;
@@ -67,7 +67,7 @@ class Bystander {
   }
 }
 
-/** Starts it, sends, and goes on with both. Skips where the machine has no such file. */
+/** Starts a hostile client that sends; returns it. Skips where the machine has no such file. */
 async function hostile(
   t: Test,
   daemon: TestDaemon,
@@ -85,13 +85,13 @@ async function hostile(
 const CASES: [string, readonly string[], readonly Draft<'ClientMessage'>[], RegExp][] = [
   ['an import without permission', [], [HELLO, IMPORT], /NOT_PERMITTED|--allow-import/],
   ['an import with permission', PERMITTED, [HELLO, IMPORT], /no memfd/],
-  ['a message that may carry none', [], [HELLO, { claim: { kinds: ['KIND_MAPPABLE'] } }], /carries 0/],
+  ['a message that carries no fds', [], [HELLO, { claim: { kinds: ['KIND_MAPPABLE'] } }], /carries 0/],
   ['a Hello', [], [HELLO], /carries 0/],
 ];
 
 for (const [what, args, bodies, message] of CASES) {
   const stays = bodies[1] === IMPORT;
-  t.test(`a socket that lingers, with ${what}`, async (t) => {
+  t.test(`a lingering socket sent with ${what} does not block the daemon`, async (t) => {
     const daemon = await startDaemon(t, { args });
     const bystander = await Bystander.of(t, daemon);
     const client = await hostile(t, daemon, { file: 'lingering', datagrams: datagramsOf(...bodies) });
@@ -100,9 +100,9 @@ for (const [what, args, bodies, message] of CASES) {
     for (const _ of bodies.slice(1)) t.ok((await client.answer())?.welcome);
     t.match((await client.answer())?.error, { message });
     // A connection costs its socket and a pidfd.
-    await bystander.sees(t, stays ? 2 : 0, 'the file is closed, though nobody has read what lingers');
+    await bystander.sees(t, stays ? 2 : 0, 'the file is closed, although its data is still unread');
     await client.end();
-    await bystander.sees(t, 0, 'nothing is left');
+    await bystander.sees(t, 0, 'no fd is left');
     await assertNoLeaks(t, daemon.runtimeDir);
   });
 }
@@ -112,22 +112,22 @@ for (const [what, datagrams] of [
   ['a message', [GARBAGE, ...datagramsOf(IMPORT)]],
   ['an empty message behind empty ones', [GARBAGE, NOTHING, NOTHING, NOTHING]],
 ] as const) {
-  t.test(`a socket that lingers, in ${what} that is never read`, async (t) => {
+  t.test(`a lingering socket sent in ${what} that is never read does not block the daemon`, async (t) => {
     const daemon = await startDaemon(t);
     const bystander = await Bystander.of(t, daemon);
     const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true });
     if (!client) return;
     await bystander.isServed(t);
     await assertNoLeaks(t, daemon.runtimeDir);
-    await bystander.sees(t, 1, 'the connection waits for what lingers in it');
+    await bystander.sees(t, 1, 'the connection waits until the socket no longer lingers');
     await bystander.isServed(t);
-    await bystander.sees(t, 1, 'and still does');
+    await bystander.sees(t, 1, 'and still waits');
     await client.end();
-    await bystander.sees(t, 0, 'until that lets go');
+    await bystander.sees(t, 0, 'its fds are closed when the socket no longer lingers');
   });
 }
 
-t.test('the daemon ends while something lingers', async (t) => {
+t.test('the daemon exits while a socket lingers', async (t) => {
   const daemon = await startDaemon(t);
   const bystander = await Bystander.of(t, daemon);
   const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
@@ -137,65 +137,72 @@ t.test('the daemon ends while something lingers', async (t) => {
   t.strictSame(await daemon.stop(), { code: 0, signal: null });
 });
 
-t.test('as many of one user as the daemon waits for', async (t) => {
-  const daemon = await startDaemon(t, { args: PERMITTED, policy: ANYBODY });
-  openToOthers(daemon.runtimeDir);
-  const bystander = await Bystander.of(t, daemon);
-  const earlier = await HandoffWire.open(daemon.runtimeDir);
-  const importer = await HandoffWire.open(daemon.runtimeDir);
-  const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
-  const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true, count: MAX });
-  if (!client) return;
-  await bystander.sees(t, MAX + 4, 'all of them wait');
-  await bystander.isServed(t);
+t.test(
+  'a user with the maximum number of lingering connections is not admitted again until they end',
+  async (t) => {
+    const daemon = await startDaemon(t, { args: PERMITTED, policy: ANYBODY });
+    openToOthers(daemon.runtimeDir);
+    const bystander = await Bystander.of(t, daemon);
+    const earlier = await HandoffWire.open(daemon.runtimeDir);
+    const importer = await HandoffWire.open(daemon.runtimeDir);
+    const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
+    const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true, count: MAX });
+    if (!client) return;
+    await bystander.sees(t, MAX + 4, 'all connections wait');
+    await bystander.isServed(t);
 
-  const { message } = await earlier.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
-  t.ok(message.allocate, 'who is connected is served');
-  importer.send(IMPORT, [await createMemfd('test', 4096n)]);
-  const refusal = (await importer.next()).message.error;
-  t.equal(refusal && errorOf(refusal).code, 'UNAVAILABLE', 'but nothing that the user sends is taken');
-  await importer.closed;
-  const [late] = await new HandoffWire(daemon.runtimeDir).closed;
-  t.match(late?.message.error && errorOf(late.message.error), {
-    code: 'TOO_MANY_FILES',
-    reason: /cannot be closed/,
-  });
-  if (noOtherUser === undefined) {
-    t.equal(await asOtherUser('attempt.js', [daemon.runtimeDir]), 'served', 'other users notice nothing');
-  }
+    const { message } = await earlier.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
+    t.ok(message.allocate, 'a connected client is served');
+    importer.send(IMPORT, [await createMemfd('test', 4096n)]);
+    const refusal = (await importer.next()).message.error;
+    t.equal(refusal && errorOf(refusal).code, 'UNAVAILABLE', 'but an import of the same user is refused');
+    await importer.closed;
+    const [late] = await new HandoffWire(daemon.runtimeDir).closed;
+    t.match(late?.message.error && errorOf(late.message.error), {
+      code: 'TOO_MANY_FILES',
+      reason: /cannot be closed/,
+    });
+    if (noOtherUser === undefined) {
+      t.equal(await asOtherUser('attempt.js', [daemon.runtimeDir]), 'served', 'another user is served');
+    }
 
-  await client.end();
-  await bystander.sees(t, 3, 'they have let go: what is left is a session and its memory');
-  (await HandoffWire.open(daemon.runtimeDir)).close();
-  t.pass('and the user may come again');
-  earlier.close();
-  await bystander.sees(t, 0, 'nothing is left');
-});
+    await client.end();
+    await bystander.sees(t, 3, 'the files are closed: what remains is a session and its memory');
+    (await HandoffWire.open(daemon.runtimeDir)).close();
+    t.pass('and the user can connect again');
+    earlier.close();
+    await bystander.sees(t, 0, 'no fd is left');
+  },
+);
 
-t.test('more than the daemon can wait for', { skip: noOtherUser ?? false }, async (t) => {
-  const daemon = await startWitnessed(t, '', 200);
-  const bystander = await Bystander.of(t, daemon);
-  const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
-  const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true, count: MAX });
-  if (!client) return;
-  await bystander.isServed(t);
-  const late = new HandoffWire(daemon.runtimeDir);
-  const welcome = late.ask({ hello: { protocolVersion: PROTOCOL_VERSION } });
-  t.equal(await Promise.race([welcome, bystander.isServed(t)]), undefined, 'who comes now waits');
-  for (const end = Date.now() + 10_000; !/EBUSY/.test(daemon.log()) && Date.now() < end; ) await sleep(10);
-  t.match(daemon.log(), /EBUSY.*could not accept/, 'and the operator is told');
-  await client.end();
-  t.ok((await welcome).message.welcome, 'until they let go');
-  late.close();
-  await bystander.sees(t, 0, 'nothing is left');
-  t.strictSame(daemon.failures(), []);
-});
+t.test(
+  'with more lingering connections than the daemon can hold, new clients wait',
+  { skip: noOtherUser ?? false },
+  async (t) => {
+    const daemon = await startWitnessed(t, '', 200);
+    const bystander = await Bystander.of(t, daemon);
+    const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
+    const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true, count: MAX });
+    if (!client) return;
+    await bystander.isServed(t);
+    const late = new HandoffWire(daemon.runtimeDir);
+    const welcome = late.ask({ hello: { protocolVersion: PROTOCOL_VERSION } });
+    t.equal(await Promise.race([welcome, bystander.isServed(t)]), undefined, 'a new client waits');
+    for (const end = Date.now() + 10_000; !/EBUSY/.test(daemon.log()) && Date.now() < end; ) await sleep(10);
+    t.match(daemon.log(), /EBUSY.*could not accept/, 'the daemon logs the reason');
+    await client.end();
+    t.ok((await welcome).message.welcome, 'the new client is served when the sockets no longer linger');
+    late.close();
+    await bystander.sees(t, 0, 'no fd is left');
+    t.strictSame(daemon.failures(), []);
+  },
+);
 
-t.test('a file whose server answers nobody', async (t) => {
+t.test('a file whose server never answers does not block the daemon', async (t) => {
   const layer = new FakeLayer(t, 'dma_buf present');
   for (const source of ['KIND_MAPPABLE', 'KIND_DMA_BUF', 'KIND_OPAQUE_FD'] as const) {
     for (const args of [PERMITTED, []]) {
-      await t.test(`as ${source}, ${args.length > 0 ? 'with' : 'without'} permission`, async (t) => {
+      await t.test(`sent as ${source}, ${args.length > 0 ? 'with' : 'without'} permission`, async (t) => {
         const daemon = await startDaemon(t, { args, env: layer.environment });
         const bystander = await Bystander.of(t, daemon);
         const control = new ControlWire(daemon.runtimeDir);
@@ -213,14 +220,14 @@ t.test('a file whose server answers nobody', async (t) => {
         t.equal(refusal && errorOf(refusal).code, args.length > 0 ? 'INVALID_HANDLE' : 'NOT_PERMITTED');
         await bystander.isServed(t);
         await client.end();
-        await bystander.sees(t, 0, 'nothing is left');
+        await bystander.sees(t, 0, 'no fd is left');
         await assertCounts(t, daemon.runtimeDir, {});
       });
     }
   }
 });
 
-t.test('the control socket takes no fds', async (t) => {
+t.test('the control socket accepts no fds', async (t) => {
   const daemon = await startDaemon(t);
   const bystander = await Bystander.of(t, daemon);
   const datagrams = [encode('ClientMessage', HELLO)];
@@ -232,7 +239,7 @@ t.test('the control socket takes no fds', async (t) => {
   if (typeof client === 'string') throw new Error(client);
   const answer = await client.send(daemon.pid);
   if (answer === 'sent') {
-    // Its kernel is older than 6.16 and cannot refuse them: see ListenOptions.untrusted in proto/kernel/socket.ts.
+    // A kernel older than 6.16 cannot refuse them: see ListenOptions.untrusted in proto/kernel/socket.ts.
     await client.end();
     t.plan(0, 'this kernel has no SO_PASSRIGHTS');
     return;

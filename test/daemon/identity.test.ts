@@ -1,5 +1,6 @@
 /**
- * Whose memory it is: what the kernel says of the peer decides, on both planes; what a message says does not.
+ * The identity of a client comes from the kernel's credentials of the peer, on both planes; the contents of
+ * messages do not change it.
  */
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { asOtherUser, noOtherUser, OTHER_UID } from '../support/uid.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
-t.test('another user', { skip: noOtherUser ?? false }, async (t) => {
+t.test('another user cannot access our memory or names', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
@@ -38,13 +39,13 @@ t.test('another user', { skip: noOtherUser ?? false }, async (t) => {
       readOnly: 'READ_ONLY_STRENGTH_ENFORCED',
       reopened: 'EACCES',
     },
-    'has its own memory and its own names, and nothing of ours',
+    'another user has memory and names of its own',
   );
   await wire.ask({ free: { allocation: { id } } });
   wire.close();
 });
 
-t.test('a session token makes a gRPC call act for its session', async (t) => {
+t.test('a gRPC call with a session token acts for that session', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const wire = await HandoffWire.open(runtimeDir);
   const control = ControlWire.withToken(runtimeDir, wire.welcome.sessionToken);
@@ -53,14 +54,14 @@ t.test('a session token makes a gRPC call act for its session', async (t) => {
   await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
   for (const fd of fds) fd.close();
   const { freed } = await control.call('FreeAllocation', { allocation: { id: allocation?.id ?? '' } });
-  t.equal(freed, true, "Free by gRPC takes the session's own grants back, as on the handoff socket");
+  t.equal(freed, true, "Free by gRPC releases the session's own grants, as on the handoff socket");
   await control.call('Allocate', { sizeBytes: 4096n, kinds });
   wire.close();
   await assertCounts(t, runtimeDir, {});
   control.close();
 });
 
-t.test('every incarnation and every session has its own secrets', async (t) => {
+t.test('every incarnation and every session has secrets of its own', async (t) => {
   const [first, second] = [await startDaemon(t), await startDaemon(t)];
   const wires = [
     await HandoffWire.open(first.runtimeDir),

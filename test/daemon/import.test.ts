@@ -1,6 +1,6 @@
 /**
- * A client's own memory as an allocation: who may, what is looked at before any driver sees the fd, and what
- * becomes of it.
+ * Importing a client's own memory as an allocation: who may import, what is checked before a driver gets the
+ * fd, and when the fd is closed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 const SIZE = 65_536n;
 const uid = process.getuid?.() ?? 0;
-/** The fds of a process that are no sockets: connections come and go in their own time. */
+/** The fds of a process that are not sockets: connections open and close at any time. */
 function fdsOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   const targets = readdirSync(folder).map((fd) => readlinkSync(join(folder, fd)));
@@ -29,7 +29,7 @@ async function start(t: Test, ...args: string[]) {
   return { ...daemon, client };
 }
 
-/** The bytes of any memory, by way of a copy on the device. */
+/** The bytes of any memory, read through a copy on the device. */
 async function bytesOf(client: Client, memory: Memory): Promise<Buffer> {
   const copy = await client.allocate({ size: memory.size });
   await client.transfer({ copy: { from: memory, to: copy } });
@@ -45,7 +45,7 @@ async function filledMemfd(pattern: number): Promise<OwnedFd> {
   return memfd;
 }
 
-t.test('nobody may who is not named, not even an operator', async (t) => {
+t.test('without --allow-import no user may import, operators included', async (t) => {
   const { runtimeDir } = await startDaemon(t, { args: ['--allow-import', '4242'] });
   await using client = await connect({ runtimeDir });
   using memfd = await filledMemfd(1);
@@ -55,43 +55,46 @@ t.test('nobody may who is not named, not even an operator', async (t) => {
   });
 });
 
-t.test('a memfd is the device\u2019s too, in both directions', async (t) => {
+t.test('an imported memfd shares its bytes with the device, in both directions', async (t) => {
   const { client, pid, runtimeDir } = await start(t);
   const before = fdsOf(pid);
   const memfd = await filledMemfd(0x5a);
   const memory = await client.importMemory({ fd: memfd, source: 'MEMFD', name: 'mine' });
   t.match(memory.allocation, { imported: true, sizeBytes: SIZE, kinds: [] });
-  t.ok((await bytesOf(client, memory)).equals(Buffer.alloc(Number(SIZE), 0x5a)), 'the device reads it');
+  t.ok(
+    (await bytesOf(client, memory)).equals(Buffer.alloc(Number(SIZE), 0x5a)),
+    "the device reads the memfd's bytes",
+  );
 
   await client.transfer({ fill: { to: memory, pattern: 0x01010101 } });
   using mapping = mapFd(memfd, { offset: 0n, length: Number(SIZE), access: 'rw' });
-  t.ok(Buffer.from(mapping.buffer).equals(Buffer.alloc(Number(SIZE), 1)), 'and writes it');
+  t.ok(Buffer.from(mapping.buffer).equals(Buffer.alloc(Number(SIZE), 1)), 'and writes them');
 
   await t.rejects(
     client.claim({ name: 'mine' }),
     { code: 'NOT_MAPPABLE' },
-    'imports are not handed out to map',
+    'an import cannot be granted as MAPPABLE',
   );
   const { freed } = await memory.free();
-  t.equal(freed, true, 'its bytes are the client\u2019s, which holds them: nothing drains');
-  t.equal(Buffer.from(mapping.buffer)[0], 1, 'and keeps them');
+  t.equal(freed, true, 'the client holds the bytes itself: nothing drains');
+  t.equal(Buffer.from(mapping.buffer)[0], 1, 'the client keeps the bytes');
   memfd.close();
   await assertCounts(t, runtimeDir, { sessions: 1 });
   t.same(fdsOf(pid), before, 'the daemon keeps no fd');
 });
 
-t.test('what was granted may be imported once more', async (t) => {
+t.test('a granted memfd may be imported again', async (t) => {
   const { client } = await start(t);
   const first = await client.allocate({ size: SIZE });
   using fd = first.fd('MAPPABLE');
   const second = await client.importMemory({ fd, source: 'MEMFD' });
   await client.transfer({ fill: { to: second, pattern: 0x77777777 } });
-  t.equal(first.map().bytes[0], 0x77, 'the same bytes');
+  t.equal(first.map().bytes[0], 0x77, 'both allocations have the same bytes');
   await second.free();
   await first.free();
 });
 
-t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing else', async (t) => {
+t.test('an OPAQUE_FD can be imported only with its size, type and UUIDs', async (t) => {
   const { client } = await start(t);
   const first = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
   await client.transfer({ fill: { to: first, pattern: 0x42424242 } });
@@ -113,7 +116,7 @@ t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing el
   t.match(
     second.grants,
     [{ kind: 'KIND_OPAQUE_FD', allocationSizeBytes: SIZE, fdCount: 1 }],
-    'granted again',
+    'it can be granted again',
   );
   using retried = second.fd('OPAQUE_FD');
   t.ok(retried.open);
@@ -123,7 +126,7 @@ t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing el
   await t.rejects(client.importMemory({ ...good, deviceUuid: other }), { code: 'INVALID_HANDLE' });
   await t.rejects(client.importMemory({ ...good, memoryTypeIndex: 31 }), { code: 'INVALID_ARGUMENT' });
   await t.rejects(client.importMemory({ ...good, size: 1n << 40n }), {
-    // Where the fd is a device node, which has no size, the heap is what it is compared with.
+    // A device node has no size; then the heap's size is the limit.
     code: /^(INVALID_SIZE|SIZE_ABOVE_MAXIMUM)$/,
   });
   await t.rejects(client.importMemory({ ...good, kinds: ['MAPPABLE'] }), { code: 'NOT_MAPPABLE' });
@@ -135,7 +138,7 @@ t.test('an OPAQUE_FD comes back with its size, type and UUIDs, and as nothing el
   await first.free();
 });
 
-t.test('what is not what it is called never reaches the driver', async (t) => {
+t.test('an fd that does not match its description is rejected before a driver call', async (t) => {
   const { client, pid, runtimeDir } = await start(t);
   const before = fdsOf(pid);
   const file = openSync(join(temporaryFolder(t), 'file'), 'w+');
@@ -148,7 +151,7 @@ t.test('what is not what it is called never reaches the driver', async (t) => {
     ['read-only', reopenMemfd(good, 'ro').take(), {}, 'INVALID_HANDLE', /not open for reading and writing/],
     ['sealed against writing', open.take(), {}, 'INVALID_HANDLE', /sealed against writing/],
     [
-      'of another size',
+      'a wrong size',
       good.dup().take(),
       { size: 4096n },
       'INVALID_SIZE',
@@ -157,7 +160,7 @@ t.test('what is not what it is called never reaches the driver', async (t) => {
     ['a memfd as a dma-buf', good.dup().take(), { source: 'DMA_BUF' }, 'KIND_UNSUPPORTED', /dma_buf/],
     ['as DMA_BUF', good.dup().take(), { kinds: ['DMA_BUF'] }, 'KIND_UNSUPPORTED', /OPAQUE_FD only/],
     ['to be mapped', good.dup().take(), { kinds: ['MAPPABLE'] }, 'NOT_MAPPABLE', /never exported/],
-    ['of a type that is not', good.dup().take(), { memoryTypeIndex: 30 }, 'INVALID_ARGUMENT', /30/],
+    ['an invalid memory type', good.dup().take(), { memoryTypeIndex: 30 }, 'INVALID_ARGUMENT', /30/],
   ];
   for (const [what, fd, more, code, message] of cases) {
     const refused = client.importMemory({ fd, source: 'MEMFD', ...more });
@@ -166,12 +169,12 @@ t.test('what is not what it is called never reaches the driver', async (t) => {
   }
   good.close();
   await assertCounts(t, runtimeDir, { sessions: 1 });
-  t.same(fdsOf(pid), before, 'no fd of a refused import is kept');
+  t.same(fdsOf(pid), before, 'the fds of refused imports are closed');
 });
 
-t.test('a memfd with holes or without seals is refused', async (t) => {
+t.test('a memfd with holes or without size seals is rejected', async (t) => {
   const { client } = await start(t);
-  // Pages that are not there yet may not be to be had, which would end the daemon by SIGBUS.
+  // The allocation of a missing page could fail, which would end the daemon by SIGBUS.
   for (const [seals, message] of [
     [SEALS.SHRINK | SEALS.GROW, /pages for 0 of 65536 bytes/],
     [SEALS.SHRINK, /F_SEAL_GROW/],
@@ -184,7 +187,7 @@ t.test('a memfd with holes or without seals is refused', async (t) => {
   }
 });
 
-/** A memfd without a page, which our own createMemfd() does not make; held by a process of Python's. */
+/** A memfd without pages, which our own createMemfd() does not make; a Python process holds it. */
 async function sparseMemfd(seals: number): Promise<{ fd: number; end: () => Promise<void> }> {
   const program = [
     'import fcntl, os, sys',
@@ -206,7 +209,7 @@ async function sparseMemfd(seals: number): Promise<{ fd: number; end: () => Prom
   };
 }
 
-t.test('fds that come where none belong end the connection, and are closed', async (t) => {
+t.test('fds in a message that carries none end the connection, and are closed', async (t) => {
   const { pid, runtimeDir } = await start(t);
   const before = fdsOf(pid);
   for (const body of [
@@ -220,7 +223,7 @@ t.test('fds that come where none belong end the connection, and are closed', asy
   }
   const wire = await HandoffWire.open(runtimeDir);
   wire.send({ import: { source: 'KIND_MAPPABLE' } });
-  t.match((await wire.next()).message.error, { message: /carries 1/ }, 'and one that lacks its own');
+  t.match((await wire.next()).message.error, { message: /carries 1/ }, 'an import without its fd');
   await wire.closed;
   await assertCounts(t, runtimeDir, { sessions: 1 });
   t.same(fdsOf(pid), before);

@@ -1,6 +1,6 @@
 /**
- * The daemon as a value: several in one process, each with its own core; a start that fails leaves nothing
- * open; importing a module of the daemon does nothing.
+ * The daemon as a library: several in one process, each with a core of its own; a failed start leaves nothing
+ * open; importing a module of the daemon has no side effect.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -27,7 +27,7 @@ async function counts(runtimeDir: string) {
   }
 }
 
-t.test('two daemons in one process know nothing of each other', async (t) => {
+t.test('two daemons in one process share no state', async (t) => {
   const [one, other] = [temporaryFolder(t), temporaryFolder(t)];
   const before = openFds();
   const first = await startDaemon({ runtimeDir: one, adminListen: ['127.0.0.1:0'] });
@@ -39,7 +39,7 @@ t.test('two daemons in one process know nothing of each other', async (t) => {
     const memory = await mine.allocate({ size: MIB, name: 'frames' });
     const same = await theirs.allocate({ size: 2n * MIB, name: 'frames' });
     memory.map().bytes.fill(7);
-    t.equal(same.map().bytes[0], 0, 'the same name is other memory there');
+    t.equal(same.map().bytes[0], 0, 'the same name refers to other memory in the other daemon');
     t.match(await counts(one), { sessions: 1, allocations: 1 });
     await t.rejects(theirs.claim({ id: memory.allocation.id }), { code: 'NOT_FOUND' });
     await first.reload();
@@ -52,7 +52,7 @@ t.test('two daemons in one process know nothing of each other', async (t) => {
   t.match(await counts(one), NOTHING);
   await first[Symbol.asyncDispose]();
   t.equal(existsSync(join(one, 'handoff.sock')), false);
-  t.match(await counts(other), NOTHING, 'the other one serves');
+  t.match(await counts(other), NOTHING, 'the other daemon still serves');
   await first[Symbol.asyncDispose]();
   await second[Symbol.asyncDispose]();
   await until('no fd is left', () => openFds() <= before);
@@ -60,7 +60,7 @@ t.test('two daemons in one process know nothing of each other', async (t) => {
   await again[Symbol.asyncDispose]();
 });
 
-t.test('a start that fails leaves nothing', async (t) => {
+t.test('a failed start leaves nothing open', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const running = await startDaemon({ runtimeDir });
   const before = openFds();
@@ -72,17 +72,17 @@ t.test('a start that fails leaves nothing', async (t) => {
   await t.rejects(startDaemon({ runtimeDir: elsewhere, adminListen: ['192.0.2.1:1'] }), {
     code: 'INVALID_ARGUMENT',
   });
-  // A folder in the place of a socket, which cannot be removed.
+  // A folder in place of a socket, which cannot be removed.
   mkdirSync(join(elsewhere, 'control.sock', 'x'), { recursive: true });
   await t.rejects(startDaemon({ runtimeDir: elsewhere }), { code: 'UNAVAILABLE' });
   await until('no fd is left', () => openFds() <= before);
-  t.same(readdirSync(elsewhere).sort(), ['control.sock', 'vkmemd.lock'], 'nor a socket');
+  t.same(readdirSync(elsewhere).sort(), ['control.sock', 'vkmemd.lock'], 'and no socket');
   await running[Symbol.asyncDispose]();
 });
 
-t.test('importing a module does nothing', async (t) => {
+t.test('importing a module has no side effect', async (t) => {
   const folder = join(root, 'daemon/dist');
-  // Programs: they begin when they are loaded.
+  // Programs: they run when they are loaded.
   const programs = ['main.js', 'supervisor/main.js', 'policy/parser.js'];
   const modules = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.js') && !programs.includes(relative('.', name)))

@@ -1,6 +1,6 @@
 /**
- * How memory ends: freed, released, its session gone, its process killed; and what is still held is said to
- * be.
+ * How memory ends: freed, released, its session closed, its process killed; memory that is still held is
+ * reported as such.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -25,14 +25,18 @@ t.test('SESSION memory ends with its session, NAMED memory stays', async (t) => 
   await assertCounts(t, runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
   const later = await HandoffWire.open(runtimeDir);
   const { message, fds } = await later.ask({ claim: { allocation: { name: 'stays' }, kinds } });
-  t.equal(message.claim?.allocation?.id, named.message.allocate?.allocation?.id, 'a later session finds it');
+  t.equal(
+    message.claim?.allocation?.id,
+    named.message.allocate?.allocation?.id,
+    'a later session can claim it',
+  );
   for (const fd of fds) fd.close();
   const { message: freed } = await later.ask({ free: { allocation: { name: 'stays' } } });
-  t.equal(freed.free?.freed, true, 'nobody held it');
+  t.equal(freed.free?.freed, true, 'no process held it');
   later.close();
 });
 
-t.test('what another session was granted drains until it is released', async (t) => {
+t.test('freed memory that another session was granted drains until it is released', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const owner = await HandoffWire.open(runtimeDir);
   const reader = await HandoffWire.open(runtimeDir);
@@ -59,7 +63,7 @@ t.test('what another session was granted drains until it is released', async (t)
       gone,
       'it cannot be claimed',
     );
-    await t.rejects(control.call('FreeAllocation', { allocation: { id } }), gone, 'nor freed again');
+    await t.rejects(control.call('FreeAllocation', { allocation: { id } }), gone, 'or freed again');
     for (const fd of claimed.fds) fd.close();
     await reader.ask({ release: { grantId: claimed.message.claim?.grants[0]?.id ?? 0n } });
     await assertCounts(t, runtimeDir, { sessions: 2 });
@@ -69,26 +73,29 @@ t.test('what another session was granted drains until it is released', async (t)
   control.close();
 });
 
-t.test('the kernel is asked, not the client, whether memory is still held', async (t) => {
-  const { runtimeDir } = await startDaemon(t);
-  const wire = await HandoffWire.open(runtimeDir);
-  const { message, fds } = await wire.ask({ allocate: REQUEST });
-  const id = message.allocate?.allocation?.id ?? '';
-  const [fd] = fds;
-  if (!fd) throw new Error('no fd');
-  const mapping = mapFd(fd, { offset: 0n, length: Number(KIB64), access: 'rw' });
-  fd.close();
-  const { message: answer } = await wire.ask({ free: { allocation: { id } } });
-  t.equal(answer.free?.freed, false, 'freed by its owner, and yet mapped by it');
-  wire.close();
-  await assertCounts(t, runtimeDir, { drainingAllocations: 1, fds: 1 });
-  new Uint8Array(mapping.buffer)[0] = 1;
-  t.pass('the view is still good');
-  mapping.unmap();
-  await assertNoLeaks(t, runtimeDir);
-});
+t.test(
+  "whether memory is still held is decided by the kernel's state, not by the client's messages",
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t);
+    const wire = await HandoffWire.open(runtimeDir);
+    const { message, fds } = await wire.ask({ allocate: REQUEST });
+    const id = message.allocate?.allocation?.id ?? '';
+    const [fd] = fds;
+    if (!fd) throw new Error('no fd');
+    const mapping = mapFd(fd, { offset: 0n, length: Number(KIB64), access: 'rw' });
+    fd.close();
+    const { message: answer } = await wire.ask({ free: { allocation: { id } } });
+    t.equal(answer.free?.freed, false, 'its owner freed it and still has it mapped');
+    wire.close();
+    await assertCounts(t, runtimeDir, { drainingAllocations: 1, fds: 1 });
+    new Uint8Array(mapping.buffer)[0] = 1;
+    t.pass('the mapping is still valid');
+    mapping.unmap();
+    await assertNoLeaks(t, runtimeDir);
+  },
+);
 
-/** Starts a client that goes as far as `step` and then waits; resolves when it is there. */
+/** Starts a client that executes up to `step` and then waits. Resolves when it waits. */
 async function clientAt(runtimeDir: string, step: string): Promise<ChildProcess> {
   const program = fileURLToPath(new URL('../support/stepwise-client.js', import.meta.url));
   const child = spawn(...plainNode([program, runtimeDir, step]), {
@@ -102,7 +109,7 @@ async function clientAt(runtimeDir: string, step: string): Promise<ChildProcess>
   return child;
 }
 
-t.test('a client killed at any step leaves nothing', async (t) => {
+t.test('a client that is killed at any step leaves nothing', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   for (const step of [
     'connected',
@@ -125,7 +132,7 @@ t.test('a client killed at any step leaves nothing', async (t) => {
   }
 });
 
-t.test('clients killed at random moments leave nothing', async (t) => {
+t.test('clients that are killed at random moments leave nothing', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   for (let round = 0; round < 10; round += 1) {
     const clients = await Promise.all([1, 2, 3].map(() => clientAt(runtimeDir, 'looping')));
@@ -137,7 +144,7 @@ t.test('clients killed at random moments leave nothing', async (t) => {
   }
 });
 
-t.test('a session ends with its process, even where a child still has the socket', async (t) => {
+t.test('a session ends with its process, even if a child still has the socket', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await clientAt(runtimeDir, 'inherited');
   await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });

@@ -1,6 +1,6 @@
 /**
- * The main job on a real driver: memory allocated on either plane, granted on the handoff socket, mapped by
- * another process's means, filled and copied by the device, and described in full.
+ * The main use on a real driver: memory allocated on either plane, granted on the handoff socket, mapped in
+ * another process without the client library, filled and copied by the device, and described completely.
  */
 import {
   type Decoded,
@@ -26,7 +26,7 @@ function theOne<T>(list: readonly T[] | undefined): T {
   return list[0] as T;
 }
 
-/** Maps a whole MAPPABLE grant, lets `use` work on the bytes, and lets go of mapping and fd. */
+/** Maps a whole MAPPABLE grant, runs `use` on the bytes, and releases the mapping and the fd. */
 function withBytes<T>(grant: Decoded<'Grant'>, fd: OwnedFd, use: (bytes: Buffer) => T): T {
   const length = Number(grant.mapSizeBytes);
   const mapping = mapFd(fd, { offset: grant.mapOffsetBytes, length, access: 'rw' });
@@ -38,7 +38,7 @@ function withBytes<T>(grant: Decoded<'Grant'>, fd: OwnedFd, use: (bytes: Buffer)
   }
 }
 
-t.test('memory is handed from one client to another through the device', async (t) => {
+t.test('two clients share memory that the device copied', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const producer = await HandoffWire.open(runtimeDir);
   const consumer = await HandoffWire.open(runtimeDir);
@@ -69,7 +69,7 @@ t.test('memory is handed from one client to another through the device', async (
   withBytes(theOne(second.message.claim?.grants), theOne(second.fds), (bytes) => {
     t.ok(
       bytes.every((byte, i) => byte === ((i * 31) & 0xff)),
-      'the consumer sees what the producer wrote',
+      "the consumer sees the producer's bytes",
     );
   });
   const fill = { allocation: { name: 'second' }, offsetBytes: 4096n, sizeBytes: 8n, pattern: 0x04030201 };
@@ -79,7 +79,7 @@ t.test('memory is handed from one client to another through the device', async (
     const words = bytes.subarray(4092, 4108);
     const beside = [4092, 4093, 4094, 4095, 4104, 4105, 4106, 4107].map((i) => (i * 31) & 0xff);
     const expected = [...beside.slice(0, 4), 1, 2, 3, 4, 1, 2, 3, 4, ...beside.slice(4)];
-    t.strictSame([...words], expected, 'a fill writes its words and nothing beside them');
+    t.strictSame([...words], expected, 'a fill writes only its own words');
   });
   await assertCounts(t, runtimeDir, { sessions: 2, allocations: 2, grants: 3, fds: 2, deviceMemories: 2 });
   await producer.ask({ release: { grantId: source.id } });
@@ -89,7 +89,7 @@ t.test('memory is handed from one client to another through the device', async (
   control.close();
 });
 
-/** What Vulkan's property flags of a memory type mean for a mapping of it. */
+/** The cache type of a mapping that Vulkan's property flags of a memory type imply. */
 function cacheTypeOf(flags: number): string {
   const [hostVisible, hostCoherent, hostCached] = [flags & 2, flags & 4, flags & 8];
   if (!hostVisible) return 'CACHE_TYPE_NONE';
@@ -97,7 +97,7 @@ function cacheTypeOf(flags: number): string {
   return hostCoherent ? 'CACHE_TYPE_WRITE_COMBINED' : 'CACHE_TYPE_UNCACHED';
 }
 
-t.test('a grant says everything about its handle', async (t) => {
+t.test('a grant describes its handle completely', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const control = new ControlWire(runtimeDir);
@@ -110,7 +110,7 @@ t.test('a grant says everything about its handle', async (t) => {
     const grant = theOne(message.allocate?.grants);
     const fd = theOne(fds);
     t.equal(message.fdCount, 1);
-    t.equal(allocation?.sizeBytes, 8192n, 'the size is rounded to pages');
+    t.equal(allocation?.sizeBytes, 8192n, 'the size is rounded up to pages');
     t.equal(allocation?.lifetime, 'LIFETIME_SESSION');
     t.equal(allocation?.state, 'ALLOCATION_STATE_LIVE');
     t.equal(allocation?.ownerUid, process.getuid?.());
@@ -132,15 +132,15 @@ t.test('a grant says everything about its handle', async (t) => {
         cacheType: cacheTypeOf(grant.memoryPropertyFlags),
         vulkanHandleType: kind === 'KIND_MAPPABLE' ? 0 : 1,
       },
-      `${kind} in full`,
+      `every field of ${kind}`,
     );
     t.equal(uuidText(grant.deviceUuid), uuidText(device.deviceUuid));
     t.equal(uuidText(grant.driverUuid), uuidText(device.driverUuid));
-    t.ok(Number(grant.grantedAt?.seconds) > 1_700_000_000, 'it says when');
+    t.ok(Number(grant.grantedAt?.seconds) > 1_700_000_000, 'it has a time');
     if (kind === 'KIND_MAPPABLE') {
       t.equal(grant.fileSizeBytes, sizeOf(fd));
       const sealed = SEALS.SHRINK | SEALS.GROW | SEALS.SEAL;
-      t.equal(readSeals(fd) & sealed, sealed, 'nobody can resize it');
+      t.equal(readSeals(fd) & sealed, sealed, 'it cannot be resized');
       t.equal(heldElsewhere(fd), true, 'the daemon holds it too');
     }
     fd.close();
@@ -150,7 +150,7 @@ t.test('a grant says everything about its handle', async (t) => {
   control.close();
 });
 
-/** Both kinds on one allocation: where the driver allows it; otherwise the refusal says why. */
+/** Both kinds on one allocation, where the driver allows it; otherwise the refusal states the reason. */
 async function bothKinds(t: Test, wire: HandoffWire, control: ControlWire): Promise<void> {
   const kinds = ['KIND_MAPPABLE', 'KIND_OPAQUE_FD'] as const;
   const request: Draft<'AllocateRequest'> = { sizeBytes: 65_536n, kinds, grantKinds: kinds };
@@ -167,7 +167,7 @@ async function bothKinds(t: Test, wire: HandoffWire, control: ControlWire): Prom
     withBytes(message.allocate?.grants[0] as Decoded<'Grant'>, mappable as OwnedFd, (bytes) => {
       t.ok(
         bytes.every((byte) => byte === 0x5a),
-        'the mapping shows what the device wrote',
+        "the mapping shows the device's bytes",
       );
     });
     opaque?.close();
@@ -187,7 +187,7 @@ t.test('both kinds on one allocation', async (t) => {
   control.close();
 });
 
-t.test('read-only grants', async (t) => {
+t.test('a read-only grant cannot be mapped for writing', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const kinds = ['KIND_MAPPABLE'] as const;
@@ -197,11 +197,7 @@ t.test('read-only grants', async (t) => {
   });
   const grant = theOne(message.claim?.grants);
   t.equal(grant.access, 'ACCESS_READ_ONLY');
-  t.equal(
-    grant.readOnly,
-    'READ_ONLY_STRENGTH_ADVISORY',
-    "the daemon's own user could open it again for writing",
-  );
+  t.equal(grant.readOnly, 'READ_ONLY_STRENGTH_ADVISORY', "the daemon's own user could reopen it for writing");
   const fd = theOne(fds);
   t.throws(() => mapFd(fd, { offset: 0n, length: 4096, access: 'rw' }), { code: 'NOT_MAPPABLE' });
   fd.close();
@@ -209,7 +205,7 @@ t.test('read-only grants', async (t) => {
   wire.close();
 });
 
-t.test('what the control plane tells', async (t) => {
+t.test('the control plane reports devices, allocations and budget', async (t) => {
   const { runtimeDir, line } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const control = ControlWire.withToken(runtimeDir, wire.welcome.sessionToken);
@@ -233,7 +229,10 @@ t.test('what the control plane tells', async (t) => {
   const device = theOne(devices.devices);
   t.ok(line.includes(device.name) && line.includes(device.driverInfo), 'it is the device of the start line');
   for (const { kind, rung } of device.kinds) {
-    t.ok(line.includes(`${kind.replace('KIND_', '')} ${rung.replace('RUNG_', '')}`), `${kind} is there too`);
+    t.ok(
+      line.includes(`${kind.replace('KIND_', '')} ${rung.replace('RUNG_', '')}`),
+      `the start line has ${kind}`,
+    );
   }
   t.equal(device.kinds.length, 4);
   const health = new HealthClient(control.client);
@@ -249,7 +248,7 @@ t.test('what the control plane tells', async (t) => {
   await t.rejects(
     control.call('ListAllocations', {}),
     { code: 'SESSION_INVALID' },
-    'the token died with its session',
+    'the token ended with its session',
   );
   control.close();
 });

@@ -1,6 +1,6 @@
 /**
- * Thousands of sessions at once: each has its memory, nobody waits for another, and nothing of them stays.
- * What one costs is printed.
+ * Thousands of concurrent sessions: each has its memory, none waits for another, and no resource remains. The
+ * cost of one session is printed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
@@ -11,10 +11,10 @@ const MANY = 2000;
 const kinds = ['KIND_MAPPABLE'] as const;
 
 const limit = Number(/^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
-// The daemon needs 4 for each on their way to it, and leaves a quarter for others.
+// The daemon needs 4 fds for each while they connect, and keeps a quarter for others.
 const skip = limit < MANY * 6 ? `RLIMIT_NOFILE is ${limit}; ${MANY * 6} are needed` : false;
 
-t.test(`${MANY} sessions`, { skip }, async (t) => {
+t.test(`${MANY} concurrent sessions each claim memory`, { skip }, async (t) => {
   const { runtimeDir, pid } = await startDaemon(t);
   const rssKib = () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
   const openFds = () => readdirSync(`/proc/${pid}/fd`).length;
@@ -31,13 +31,13 @@ t.test(`${MANY} sessions`, { skip }, async (t) => {
   t.comment(
     `one session: ${((took * 1000) / MANY).toFixed(0)} us to connect, ${each} KiB, both ends on this machine`,
   );
-  t.equal(openFds() - fds, MANY * 2, 'each costs a socket and a pidfd');
+  t.equal(openFds() - fds, MANY * 2, 'each uses a socket and a pidfd');
   for (const wire of wires) {
     const { message, fds } = await wire.ask({ claim: { allocation: { name: 'shared' }, kinds } });
     for (const fd of fds) fd.close();
-    if (!message.claim) t.fail('no claim');
+    if (!message.claim) t.fail('a claim is missing');
   }
-  t.pass('each has the memory');
+  t.pass('each session has the memory');
   await assertCounts(t, runtimeDir, {
     sessions: MANY + 1,
     allocations: 1,

@@ -1,7 +1,7 @@
 /**
- * Random sequences of operations against a model: sessions open and close, memory is allocated, claimed,
- * released, freed and copied, in any order, right and wrong. After each operation the daemon's counts are the
- * model's, and what can be read is what the model says was written.
+ * Random sequences of operations, checked against a model: sessions open and close; memory is allocated,
+ * claimed, released, freed and copied, in any order, validly and invalidly. After each operation the daemon's
+ * counts must equal the model's, and the readable bytes must be those that the model expects.
  */
 
 import t from 'tap';
@@ -31,6 +31,6 @@ t.test(`${SEQUENCES} random sequences agree with the model`, async (t) => {
   );
   t.ok(
     ran.size === 8,
-    `every kind of operation took part: ${[...ran].map((entry) => entry.join(' ')).join(', ')}`,
+    `every kind of operation occurred: ${[...ran].map((entry) => entry.join(' ')).join(', ')}`,
   );
 });

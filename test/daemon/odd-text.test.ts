@@ -1,6 +1,6 @@
 /**
- * Text that a fault quotes, whatever it is: characters that a cut halves, halves of characters, controls.
- * gRPC carries a fault's sentence in a trailer, and throws where that cannot be.
+ * Any text in an error message: surrogate pairs that truncation splits, lone surrogates, control characters.
+ * gRPC carries the error message in a trailer, and throws if the text is not valid there.
  */
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
@@ -9,15 +9,15 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 const LONG = ['x', '\u0000', '\u0001', '"', '%', '\u{1f600}', '\u20ac', '\ud83d', '\ude00'].flatMap((text) =>
-  // So that whatever is cut at, something is halved.
+  // Three offsets, so that truncation at any length splits a character.
   ['', 'x', 'xx'].map((before) => before + text.repeat(10_000)),
 );
 /**
- * Field 1, an AllocationRef, with field 2, its name: the bytes of half a character, which no encoder writes.
+ * Field 1, an AllocationRef, with field 2, its name: the bytes of a lone surrogate, which no encoder writes.
  */
 const HALF = Buffer.from([0x0a, 0x05, 0x12, 0x03, 0xed, 0xa0, 0xbd]);
 
-t.test('is answered on either socket', async (t) => {
+t.test('an error that quotes any text is answered on both sockets', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);

@@ -1,6 +1,6 @@
 /**
- * OPAQUE_FD memory used by a second process: it imports the granted fd into a Vulkan device of its own with
- * the same UUIDs and reads back what the daemon's device wrote.
+ * OPAQUE_FD memory in a second process: it imports the granted fd into a Vulkan device of its own with the
+ * same UUIDs and reads the bytes that the daemon's device wrote.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +12,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 const SIZE = 1 << 20;
 
-t.test('a granted OPAQUE_FD is imported by another process', async (t) => {
+t.test('another process can import a granted OPAQUE_FD', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const control = new ControlWire(runtimeDir);
@@ -42,7 +42,7 @@ t.test('a granted OPAQUE_FD is imported by another process', async (t) => {
   });
   const code = await new Promise((resolve) => importer.once('close', resolve));
   t.equal(code, 0);
-  t.match(output, createHash('sha256').update(expected).digest('hex'), 'it reads what the device wrote');
+  t.match(output, createHash('sha256').update(expected).digest('hex'), "it reads the device's bytes");
 
   fd.close();
   const { message: freed } = await wire.ask({ free: { allocation } });

@@ -1,6 +1,4 @@
-/**
- * Publish: what is granted before and after, what is refused, and who else may have sealed the memory.
- */
+/** Publish: grants before and after, refusals, and memory that a client sealed itself. */
 import { connect, connectControl } from '@vkmemd/client';
 import { addSeals, mapFd, SEALS } from '@vkmemd/proto';
 import t from 'tap';
@@ -9,7 +7,7 @@ import { startDaemon } from '../support/daemon.js';
 const SIZE = 65_536;
 const PATIENCE_MS = 60_000;
 
-t.test('before and after', async (t) => {
+t.test('after Publish the memory can only be read', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
@@ -23,12 +21,16 @@ t.test('before and after', async (t) => {
   t.match(published, { id: memory.id, published: true });
   t.match(await other.get(memory), { published: true });
   bytes.fill(2);
-  t.equal(bytes[0], 2, 'what was mapped for writing before stays so');
-  t.throws(() => memory.map(), { code: 'NOT_MAPPABLE' }, 'nothing else can be, by an fd of before either');
+  t.equal(bytes[0], 2, 'an existing writable mapping stays writable');
+  t.throws(
+    () => memory.map(),
+    { code: 'NOT_MAPPABLE' },
+    'a new writable mapping fails, also with an earlier fd',
+  );
   t.throws(() => mapFd(old, { offset: 0n, length: SIZE, access: 'rw' }), { code: 'NOT_MAPPABLE' });
 
   await t.rejects(other.claim(memory), { code: 'PUBLISHED' });
-  await t.rejects(client.claim(memory), { code: 'PUBLISHED' }, 'to the owner too');
+  await t.rejects(client.claim(memory), { code: 'PUBLISHED' }, 'the owner is refused too');
   const reader = await other.claim(memory, { access: 'ro' });
   t.match(reader.grants, [{ access: 'ACCESS_READ_ONLY', readOnly: 'READ_ONLY_STRENGTH_ENFORCED' }]);
   t.equal(reader.map({ access: 'ro' }).bytes[0], 2);
@@ -39,14 +41,14 @@ t.test('before and after', async (t) => {
   await client.transfer({ copy: { from: memory, to: copy } });
   t.equal(copy.map().bytes[SIZE - 1], 2, 'it can be copied from');
   await client.transfer({ sync: memory });
-  t.match(await client.publish({ name: 'model' }), { published: true }, 'published twice is published');
+  t.match(await client.publish({ name: 'model' }), { published: true }, 'a second Publish succeeds');
   await using control = connectControl({ runtimeDir });
-  t.match(await control.publish({ name: 'model' }), { published: true }, 'on either socket');
+  t.match(await control.publish({ name: 'model' }), { published: true }, 'on both sockets');
   await reader.release();
   await memory.free();
 });
 
-t.test('what cannot be published', async (t) => {
+t.test('memory that is not publishable is refused', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await t.rejects(client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'], publishable: true }), {
@@ -66,17 +68,21 @@ t.test('what cannot be published', async (t) => {
   addSeals(fd, SEALS.SEAL);
   await t.rejects(sealed.publish(), { code: 'NOT_PUBLISHABLE', message: /sealed it/ });
   await (await client.claim(sealed)).release();
-  t.match(await client.get(sealed), { published: false }, 'it stays what it was');
+  t.match(await client.get(sealed), { published: false }, 'its state is unchanged');
 });
 
-t.test('a client that seals it itself', async (t) => {
+t.test('memory that a client seals itself counts as published', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using memory = await client.allocate({ size: SIZE, publishable: true });
   using fd = memory.fd('MAPPABLE');
-  t.throws(() => addSeals(fd, SEALS.WRITE), { code: 'EBUSY' }, 'the device\u2019s own mapping stays');
+  t.throws(
+    () => addSeals(fd, SEALS.WRITE),
+    { code: 'EBUSY' },
+    "the device's own mapping prevents F_SEAL_WRITE",
+  );
   addSeals(fd, SEALS.FUTURE_WRITE);
-  await t.rejects(client.claim(memory), { code: 'PUBLISHED' }, 'has published it');
+  await t.rejects(client.claim(memory), { code: 'PUBLISHED' }, 'after F_SEAL_FUTURE_WRITE it is published');
   await t.rejects(client.transfer({ fill: { to: memory, pattern: 1 } }), { code: 'PUBLISHED' });
   t.match(await client.get(memory), { published: true });
   t.match(await memory.publish(), { published: true });
@@ -85,7 +91,7 @@ t.test('a client that seals it itself', async (t) => {
   await reader.release();
 });
 
-t.test('the session that writes publishes, no other', async (t) => {
+t.test('only the session that holds the write lock can publish', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
@@ -96,14 +102,14 @@ t.test('the session that writes publishes, no other', async (t) => {
   await client.budget();
   await memory.publish();
   await wait;
-  t.pass('who waits to write waits in vain');
+  t.pass('a claim that waits to write fails');
   const reader = await other.claim(memory, { access: 'ro' });
   t.equal(reader.grants.length, 1);
   await reader.release();
   await memory.free();
 });
 
-t.test('requests and transfers side by side with it', async (t) => {
+t.test('transfers concurrent with Publish are complete before it or refused', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   for (let round = 0; round < 8; round += 1) {
@@ -119,7 +125,7 @@ t.test('requests and transfers side by side with it', async (t) => {
       codes.every((code) => code === 'PUBLISHED'),
       codes.join(),
     );
-    t.ok(before.equals(memory.map({ access: 'ro' }).bytes), 'nothing is written once Publish has answered');
+    t.ok(before.equals(memory.map({ access: 'ro' }).bytes), 'no byte changes after Publish has answered');
     await memory.free();
   }
 });

@@ -1,6 +1,6 @@
 /**
- * Quotas of a real daemon: users in processes of their own, what they may have by policy and by an operator's
- * word, and that all of it is zero when they are gone.
+ * Quotas of a real daemon: users in processes of their own, their limits by policy and by SetQuota, and that
+ * all usage is zero when they have ended.
  */
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
@@ -16,7 +16,7 @@ const others = { skip: noOtherUser ?? false };
 
 const limitedTo = (uid: number, bytes: bigint) => `[[rule]]\nuid = ${uid}\nmax_bytes = ${bytes}\n`;
 
-/** A user's bytes on the first heap, once they are what is expected. */
+/** A user's bytes on the first heap, once they have the expected value. */
 async function usedBy(control: ControlWire, uid: number, expected: bigint): Promise<bigint | undefined> {
   for (let tries = 0; ; tries += 1) {
     const { quota } = await control.call('GetQuota', { uid });
@@ -26,7 +26,7 @@ async function usedBy(control: ControlWire, uid: number, expected: bigint): Prom
   }
 }
 
-t.test('what is above the limit is refused before Vulkan is called', others, async (t) => {
+t.test('a request above the limit is refused before Vulkan is called', others, async (t) => {
   const layer = new FakeLayer(t);
   const env = layer.environment;
   const { runtimeDir } = await startDaemon(t, { env, policy: `${ANYBODY}${limitedTo(ANN, 2n * MIB)}` });
@@ -38,7 +38,7 @@ t.test('what is above the limit is refused before Vulkan is called', others, asy
     code: 'QUOTA_EXCEEDED',
     metadata: { requested_bytes: '2101248', limit_bytes: '2097152', used_bytes: '0', heap: '0' },
   });
-  t.equal(allocated(), before, 'nobody asked the driver for memory');
+  t.equal(allocated(), before, 'the driver was not called');
   const { id = '' } = await ann.allocate(2n * MIB);
   t.equal(allocated(), before + 1);
   t.match(await ann.allocate(1n), { code: 'QUOTA_EXCEEDED', metadata: { used_bytes: '2097152' } });
@@ -51,12 +51,12 @@ t.test('what is above the limit is refused before Vulkan is called', others, asy
     t.match((await ann.quota()).quota, { heaps: [{ usedBytes: '0' }], allocations: { used: 0 } }, 'refunded');
   }
   layer.script();
-  t.type((await ann.allocate(2n * MIB)).id, 'string', 'and all of it can be had again');
+  t.type((await ann.allocate(2n * MIB)).id, 'string', 'and the full limit is available again');
   await ann.kill();
   await assertCounts(t, runtimeDir, {});
 });
 
-t.test('two tenants have equal shares, which nobody can race past', others, async (t) => {
+t.test('two tenants have equal shares, which concurrent requests cannot exceed', others, async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   openToAll(runtimeDir);
   const control = new ControlWire(runtimeDir);
@@ -79,7 +79,7 @@ t.test('two tenants have equal shares, which nobody can race past', others, asyn
   t.strictSame(
     ends.map(({ code = 'served' }) => code).sort(),
     ['QUOTA_EXCEEDED', 'served', 'served'],
-    'requests that run side by side pass on no byte twice',
+    'concurrent requests are not charged the same bytes',
   );
   t.match((await ann.quota()).quota, { heaps: [{ usedBytes: String(3n * MIB) }], allocations: { used: 2 } });
   t.match(await ben.quota(String(ANN)), { code: 'NOT_PERMITTED' });
@@ -90,53 +90,57 @@ t.test('two tenants have equal shares, which nobody can race past', others, asyn
     [ANN, BEN],
   );
   await Promise.all([ann.kill(), ben.kill()]);
-  t.equal(await usedBy(control, ANN, 3n * MIB), 3n * MIB, 'NAMED memory stays its own');
+  t.equal(await usedBy(control, ANN, 3n * MIB), 3n * MIB, 'NAMED memory stays charged to its owner');
   for (const { id } of (await control.call('ListAllocations', {})).allocations) {
     await control.call('FreeAllocation', { allocation: { id } });
   }
   await control.call('SetQuota', { uid: ANN, expectedRevision: 2n, reset: true });
-  t.strictSame((await control.call('ListQuotas', {})).quotas, [], 'nobody has anything');
+  t.strictSame((await control.call('ListQuotas', {})).quotas, [], 'no quota is left');
   control.close();
 });
 
-t.test('a reservation is not eaten, and the policy must have it to give', others, async (t) => {
-  const { runtimeDir } = await startDaemon(t, {
-    policy: `${ANYBODY}max_bytes = "unlimited"\n[[rule]]\nuid = ${ANN}\nreserved_bytes = "50%"\n`,
-  });
-  openToAll(runtimeDir);
-  const control = new ControlWire(runtimeDir);
-  const heap = async () => (await control.budget()).heaps[0] as Decoded<'HeapBudget'>;
-  const { sizeBytes, availableBytes, guaranteedBytes, driverBudgetBytes, pressure } = await heap();
-  t.equal(guaranteedBytes, sizeBytes / 2n, 'kept from the start');
-  t.equal(availableBytes, driverBudgetBytes - guaranteedBytes);
-  t.equal(pressure, 'PRESSURE_NORMAL');
-  const [ann, ben] = [await Tenant.start(t, runtimeDir, ANN), await Tenant.start(t, runtimeDir, BEN)];
-  t.match(await ben.allocate(availableBytes + 4096n), {
-    code: 'BUDGET_EXCEEDED',
-    metadata: { available_bytes: String(availableBytes) },
-  });
-  const { id } = await ann.allocate(4n * MIB);
-  t.type(id, 'string');
-  const then = await heap();
-  t.equal(then.guaranteedBytes, guaranteedBytes - 4n * MIB);
-  t.equal(then.availableBytes, availableBytes, 'what it uses of its own takes nothing from others');
-  const all = await control.call('SetQuota', {
-    uid: BEN,
-    expectedRevision: 1n,
-    heaps: [{ heapIndex: 0, reservedBytes: sizeBytes / 2n + 4096n }],
-  });
-  t.match(all, { outcome: 'QUOTA_OUTCOME_CONFLICT', reason: /would be reserved, and \d+ are for others/ });
-  control.close();
-  await Promise.all([ann.kill(), ben.kill()]);
-  await assertCounts(t, runtimeDir, {});
-  const both = `${ANYBODY}reserved_bytes = "60%"\n[[rule]]\nuid = [1, 2]\nreserved_bytes = "60%"\n`;
-  await t.rejects(startDaemon(t, { policy: both }), {
-    message: /POLICY_INVALID: On this device \d+ bytes are reserved/,
-  });
-  await startDaemon(t, { policy: `overcommit = true\n${both}` });
-});
+t.test(
+  'reserved bytes are not available to others, and a policy cannot reserve more than the heap has',
+  others,
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t, {
+      policy: `${ANYBODY}max_bytes = "unlimited"\n[[rule]]\nuid = ${ANN}\nreserved_bytes = "50%"\n`,
+    });
+    openToAll(runtimeDir);
+    const control = new ControlWire(runtimeDir);
+    const heap = async () => (await control.budget()).heaps[0] as Decoded<'HeapBudget'>;
+    const { sizeBytes, availableBytes, guaranteedBytes, driverBudgetBytes, pressure } = await heap();
+    t.equal(guaranteedBytes, sizeBytes / 2n, 'reserved from the start');
+    t.equal(availableBytes, driverBudgetBytes - guaranteedBytes);
+    t.equal(pressure, 'PRESSURE_NORMAL');
+    const [ann, ben] = [await Tenant.start(t, runtimeDir, ANN), await Tenant.start(t, runtimeDir, BEN)];
+    t.match(await ben.allocate(availableBytes + 4096n), {
+      code: 'BUDGET_EXCEEDED',
+      metadata: { available_bytes: String(availableBytes) },
+    });
+    const { id } = await ann.allocate(4n * MIB);
+    t.type(id, 'string');
+    const then = await heap();
+    t.equal(then.guaranteedBytes, guaranteedBytes - 4n * MIB);
+    t.equal(then.availableBytes, availableBytes, 'use of its own reservation takes nothing from others');
+    const all = await control.call('SetQuota', {
+      uid: BEN,
+      expectedRevision: 1n,
+      heaps: [{ heapIndex: 0, reservedBytes: sizeBytes / 2n + 4096n }],
+    });
+    t.match(all, { outcome: 'QUOTA_OUTCOME_CONFLICT', reason: /would be reserved, and \d+ are for others/ });
+    control.close();
+    await Promise.all([ann.kill(), ben.kill()]);
+    await assertCounts(t, runtimeDir, {});
+    const both = `${ANYBODY}reserved_bytes = "60%"\n[[rule]]\nuid = [1, 2]\nreserved_bytes = "60%"\n`;
+    await t.rejects(startDaemon(t, { policy: both }), {
+      message: /POLICY_INVALID: On this device \d+ bytes are reserved/,
+    });
+    await startDaemon(t, { policy: `overcommit = true\n${both}` });
+  },
+);
 
-t.test('SetQuota is applied, stale or in conflict', others, async (t) => {
+t.test('SetQuota is applied, or rejected as stale or conflicting', others, async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   openToAll(runtimeDir);
   const control = new ControlWire(runtimeDir);
@@ -188,23 +192,34 @@ t.test('SetQuota is applied, stale or in conflict', others, async (t) => {
   control.close();
 });
 
-t.test('draining bytes count for their owner, and nothing of a killed one does', others, async (t) => {
-  const { runtimeDir } = await startDaemon(t, { policy: `${ANYBODY}${limitedTo(ANN, 2n * MIB)}` });
-  openToAll(runtimeDir);
-  const control = new ControlWire(runtimeDir);
-  const ann = await Tenant.start(t, runtimeDir, ANN);
-  const { id = '' } = await ann.allocate(2n * MIB, 'kept');
-  await control.call('FreeAllocation', { allocation: { id } });
-  await assertCounts(t, runtimeDir, { sessions: 1, drainingAllocations: 1, grants: 1, fds: 1 });
-  t.match((await ann.quota()).quota, { heaps: [{ usedBytes: String(2n * MIB) }], allocations: { used: 1 } });
-  t.match(await ann.allocate(4096n), { code: 'QUOTA_EXCEEDED' }, 'its bytes are not free');
-  await ann.kill();
-  t.equal(await usedBy(control, ANN, 0n), 0n);
-  await assertCounts(t, runtimeDir, {});
-  t.match(await control.call('GetQuota', { uid: ANN }), {
-    quota: { heaps: [{ usedBytes: 0n, overageBytes: 0n }], allocations: { used: 0 }, sessions: { used: 0 } },
-  });
-  const retried = await Tenant.start(t, runtimeDir, ANN);
-  t.type((await retried.allocate(2n * MIB)).id, 'string');
-  control.close();
-});
+t.test(
+  'draining bytes are charged to their owner, and are released when its process is killed',
+  others,
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t, { policy: `${ANYBODY}${limitedTo(ANN, 2n * MIB)}` });
+    openToAll(runtimeDir);
+    const control = new ControlWire(runtimeDir);
+    const ann = await Tenant.start(t, runtimeDir, ANN);
+    const { id = '' } = await ann.allocate(2n * MIB, 'kept');
+    await control.call('FreeAllocation', { allocation: { id } });
+    await assertCounts(t, runtimeDir, { sessions: 1, drainingAllocations: 1, grants: 1, fds: 1 });
+    t.match((await ann.quota()).quota, {
+      heaps: [{ usedBytes: String(2n * MIB) }],
+      allocations: { used: 1 },
+    });
+    t.match(await ann.allocate(4096n), { code: 'QUOTA_EXCEEDED' }, 'draining bytes are not available');
+    await ann.kill();
+    t.equal(await usedBy(control, ANN, 0n), 0n);
+    await assertCounts(t, runtimeDir, {});
+    t.match(await control.call('GetQuota', { uid: ANN }), {
+      quota: {
+        heaps: [{ usedBytes: 0n, overageBytes: 0n }],
+        allocations: { used: 0 },
+        sessions: { used: 0 },
+      },
+    });
+    const retried = await Tenant.start(t, runtimeDir, ANN);
+    t.type((await retried.allocate(2n * MIB)).id, 'string');
+    control.close();
+  },
+);

@@ -1,5 +1,5 @@
 /**
- * Sessions that go on in another process, on the wire: Hello with `resume` on a connection that has a
+ * Sessions that continue in another process, on the wire: Hello with `resume` on a connection that has a
  * session.
  */
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const MIB = 1024n * 1024n;
 const HELLO = { protocolVersion: PROTOCOL_VERSION, clientName: 'inheritor' };
 const MAPPABLE = { kinds: ['KIND_MAPPABLE'], grantKinds: ['KIND_MAPPABLE'] } as const;
 
-/** A session, and a second fd of its socket, as an inheriting process would have. */
+/** A session, and a second fd of its socket, as an inheriting process has. */
 async function leftSession(runtimeDir: string) {
   const socket = openSeqpacket(join(runtimeDir, HANDOFF_SOCKET));
   const left = socket.dup();
@@ -28,7 +28,7 @@ async function leftSession(runtimeDir: string) {
   return { first, left };
 }
 
-/** Two who read one socket would take each other's answers. */
+/** Two readers of one socket would receive each other's answers. */
 function inheritorOf(
   first: HandoffWire,
   left: OwnedFd,
@@ -37,7 +37,7 @@ function inheritorOf(
   return HandoffWire.open(left, true);
 }
 
-t.test('the same session, with sequences anew', async (t) => {
+t.test('resume continues the session and restarts the sequence numbers', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { first, left } = await leftSession(runtimeDir);
   const { message, fds } = await first.ask({ allocate: { ...MAPPABLE, sizeBytes: MIB } });
@@ -56,9 +56,9 @@ t.test('the same session, with sequences anew', async (t) => {
   t.equal(
     claimed.message.sequence,
     2n,
-    'the second message of the inheriting process, although the session had three',
+    'this is the second message of the inheriting process, although the session had three before',
   );
-  t.equal(claimed.fds.length, 1, 'what the session owns can be claimed by the inheriting process');
+  t.equal(claimed.fds.length, 1, "the inheriting process can claim the session's memory");
   await inheritor.ask({ release: { grantId: grant?.id ?? 0n } });
   closeAll([...fds, ...claimed.fds]);
   inheritor.send({ hello: { ...HELLO, resume: true } });
@@ -70,7 +70,7 @@ t.test('the same session, with sequences anew', async (t) => {
   inheritor.close();
 });
 
-t.test('where there is no session yet, resume begins one', async (t) => {
+t.test('resume without a session opens one', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(openSeqpacket(join(runtimeDir, HANDOFF_SOCKET)), true);
   t.match(wire.welcome, { protocolVersion: PROTOCOL_VERSION, sessionToken: /./ });
@@ -78,7 +78,7 @@ t.test('where there is no session yet, resume begins one', async (t) => {
   wire.close();
 });
 
-t.test('what an inheriting process may not do', async (t) => {
+t.test('an invalid Hello of an inheriting process ends the connection', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const cases: [string, (wire: HandoffWire) => void, object][] = [
     [
@@ -92,7 +92,7 @@ t.test('what an inheriting process may not do', async (t) => {
       { code: 'VERSION_UNSUPPORTED', sequence: 2n },
     ],
     [
-      'a name without end',
+      'a name that is too long',
       (wire) => wire.send({ hello: { ...HELLO, clientName: 'n'.repeat(129), resume: true } }),
       { code: 'PROTOCOL_ERROR', sequence: 2n },
     ],
@@ -113,7 +113,7 @@ t.test('what an inheriting process may not do', async (t) => {
   }
 });
 
-t.test('while requests are under way', async (t) => {
+t.test('resume while requests are in progress', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   wire.send({ allocate: { ...MAPPABLE, sizeBytes: 64n * MIB } });
@@ -124,14 +124,15 @@ t.test('while requests are under way', async (t) => {
   for (const { fds } of received) closeAll(fds);
 });
 
-t.test('while answers wait to be read', async (t) => {
+t.test('resume while answers are unread', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   wire.connection.pause();
-  // More than the kernel holds for a socket, and fewer than the daemon stores.
+  // More than the kernel buffers for a socket, and fewer than the daemon queues.
   for (let i = 0; i < 400; i += 1) wire.send({ release: { grantId: 99n } });
   wire.send({ hello: { ...HELLO, resume: true } });
-  // The daemon has read it all by then: it reads at least one message of each who sends in every turn of its loop.
+  // The daemon has read all of it by then: in every turn of its loop it reads at least one message from each
+  // client that sends.
   const other = await HandoffWire.open(runtimeDir);
   for (let turns = 400; wire.connection.queuedMessages > 0 || turns > 0; turns -= 1) {
     other.send({ release: { grantId: 99n } });

@@ -1,6 +1,6 @@
 /**
- * How the daemon starts and stops: without configuration, in a folder of its own, on the device that it was
- * told.
+ * Start and stop of the daemon: without a configuration, in a runtime folder of its own, on the selected
+ * device.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   });
 }
 
-t.test('one line says what it serves', async (t) => {
+t.test('the start line describes the daemon', async (t) => {
   const { line, runtimeDir } = await startDaemon(t);
   t.match(line, /^vkmemd \d+\.\d+\.\d+ ready: /);
   t.match(line, /device .*llvmpipe.* \(cpu\)/, 'the device');
@@ -41,11 +41,15 @@ t.test('one line says what it serves', async (t) => {
   t.match(line, /DMA_BUF UNSUPPORTED/);
   t.match(line, /RDMA_ADDRESS UNSUPPORTED/);
   for (const socket of ['handoff.sock', 'control.sock']) {
-    t.equal(statSync(join(runtimeDir, socket)).mode & 0o777, 0o660, `${socket} is for its user and group`);
+    t.equal(
+      statSync(join(runtimeDir, socket)).mode & 0o777,
+      0o660,
+      `only its user and group can open ${socket}`,
+    );
   }
 });
 
-t.test('one instance lives in a folder', async (t) => {
+t.test('a second instance in the same folder is refused', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const second = run(['--runtime-dir', runtimeDir]);
   t.equal(second.status, 1);
@@ -55,18 +59,18 @@ t.test('one instance lives in a folder', async (t) => {
   t.pass('the first one still serves');
 });
 
-t.test('sockets that a killed instance left are removed', async (t) => {
+t.test('sockets of a killed instance are removed', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const first = await startDaemon(t, { runtimeDir });
   await first.stop('SIGKILL');
-  t.ok(existsSync(join(runtimeDir, 'handoff.sock')), 'the killed one left its sockets');
+  t.ok(existsSync(join(runtimeDir, 'handoff.sock')), 'the killed instance left its sockets');
   const second = await startDaemon(t, { runtimeDir });
   const wire = await HandoffWire.open(second.runtimeDir);
   t.ok(wire.welcome.sessionToken);
   wire.close();
 });
 
-t.test('a folder that does not exist is made; one that cannot be is refused', async (t) => {
+t.test('a missing runtime folder is created; a start fails if it cannot be created', async (t) => {
   const runtimeDir = join(temporaryFolder(t), 'made', 'for', 'it');
   await startDaemon(t, { runtimeDir });
   t.ok(statSync(runtimeDir).isDirectory());
@@ -75,16 +79,16 @@ t.test('a folder that does not exist is made; one that cannot be is refused', as
   const refused = run(['--runtime-dir', file]);
   t.equal(refused.status, 1);
   t.match(refused.stderr, /runtime folder .* cannot be used/);
-  t.equal(run(['--runtime-dir', '/proc/nowhere/at/all']).status, 1, 'and so is one below /proc');
+  t.equal(run(['--runtime-dir', '/proc/nowhere/at/all']).status, 1, 'a folder below /proc cannot be created');
   const long = join(temporaryFolder(t), 'x'.repeat(120));
   mkdirSync(long);
-  t.match(run(['--runtime-dir', long]).stderr, /107/, 'a socket path that is too long is said to be');
+  t.match(run(['--runtime-dir', long]).stderr, /107/, 'the error states the maximum length of a socket path');
 });
 
-t.test('where the runtime folder is', async (t) => {
+t.test('the runtime folder is taken from --runtime-dir, systemd or the default', async (t) => {
   const env = { RUNTIME_DIRECTORY: '/run/a:/run/b', XDG_RUNTIME_DIR: '/run/user/7' };
-  t.equal(defaultRuntimeDir('/x/y', env), '/x/y', '--runtime-dir first');
-  t.equal(defaultRuntimeDir(undefined, env), '/run/a', "then systemd's");
+  t.equal(defaultRuntimeDir('/x/y', env), '/x/y', '--runtime-dir has precedence');
+  t.equal(defaultRuntimeDir(undefined, env), '/run/a', "then systemd's RUNTIME_DIRECTORY");
   t.equal(defaultRuntimeDir(undefined, { XDG_RUNTIME_DIR: '/run/user/7' }), '/run/user/7/vkmemd');
   t.equal(defaultRuntimeDir(undefined, {}), '/run/vkmemd');
   const folder = temporaryFolder(t);
@@ -92,7 +96,7 @@ t.test('where the runtime folder is', async (t) => {
   t.match(line, folder);
 });
 
-t.test('the device can be chosen', async (t) => {
+t.test('--device selects the device', async (t) => {
   const { runtimeDir } = await startDaemon(t, { args: ['--device', 'LLVMpipe'] });
   const control = new ControlWire(runtimeDir);
   const [device] = (await control.call('ListDevices', {})).devices;
@@ -102,17 +106,17 @@ t.test('the device can be chosen', async (t) => {
   t.match((await startDaemon(t, { args: ['--device', '0'] })).line, /llvmpipe/, 'by index');
   const refused = run(['--runtime-dir', temporaryFolder(t), '--device', 'no such card']);
   t.equal(refused.status, 1);
-  t.match(refused.stderr, /llvmpipe/, 'a device that is not there: it says which are');
+  t.match(refused.stderr, /llvmpipe/, 'a device that does not exist: the error lists the devices');
 });
 
-t.test('without a driver it says what to install', async (t) => {
+t.test('without a driver the error names the packages to install', async (t) => {
   const refused = run(['--runtime-dir', temporaryFolder(t)], { VK_DRIVER_FILES: '/nonexistent.json' });
   t.equal(refused.status, 1);
   t.match(refused.stderr, /UNAVAILABLE/);
   t.match(refused.stderr, /mesa-vulkan-drivers/);
 });
 
-t.test('help, version, arguments that mean nothing', async (t) => {
+t.test('--help, --version and invalid arguments', async (t) => {
   const help = run(['--help']);
   t.equal(help.status, 0);
   for (const option of ['--device', '--runtime-dir', '--log-level', 'SIGTERM']) t.match(help.stdout, option);
@@ -121,7 +125,7 @@ t.test('help, version, arguments that mean nothing', async (t) => {
   t.equal(run(['--log-level', 'loud']).status, 64);
 });
 
-t.test('a signal at any moment of the start ends it well', async (t) => {
+t.test('a signal at any moment of the start ends the daemon without an error', async (t) => {
   for (const when of ['at once', 'with the start line'] as const) {
     const runtimeDir = temporaryFolder(t);
     const child = spawn(process.execPath, [daemonProgram, '--runtime-dir', runtimeDir], {
@@ -134,12 +138,12 @@ t.test('a signal at any moment of the start ends it well', async (t) => {
     if (when === 'with the start line')
       lines.on('line', (line) => startLineOf(line) && child.kill('SIGTERM'));
     else {
-      // The lock is the first thing that a start takes.
+      // A start takes the lock first.
       while (!existsSync(lock)) await new Promise((resolve) => setTimeout(resolve, 5));
       child.kill('SIGTERM');
     }
-    t.strictSame(await ended, [0, null], `a SIGTERM ${when}`);
-    t.notOk(existsSync(join(runtimeDir, 'handoff.sock')), 'the sockets are gone');
+    t.strictSame(await ended, [0, null], `SIGTERM ${when}`);
+    t.notOk(existsSync(join(runtimeDir, 'handoff.sock')), 'the sockets are removed');
   }
 });
 
@@ -154,11 +158,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const end = daemon.stop(signal);
     const answer = await pending.catch((error: Error) => error);
     if (answer instanceof Error)
-      t.match(answer, { code: 'UNAVAILABLE' }, 'a request that came too late is told so');
-    else t.ok(answer.message.allocate, 'a request under way was finished');
+      t.match(answer, { code: 'UNAVAILABLE' }, 'a request that came too late is refused');
+    else t.ok(answer.message.allocate, 'a request in progress was completed');
     t.strictSame(await end, { code: 0, signal: null });
     t.match((await wire.closed).at(-1)?.message.error?.message ?? 'UNAVAILABLE', /UNAVAILABLE|stopping/);
-    t.notOk(existsSync(join(daemon.runtimeDir, 'control.sock')), 'the sockets are gone');
+    t.notOk(existsSync(join(daemon.runtimeDir, 'control.sock')), 'the sockets are removed');
     for (const fd of [...held.fds, ...(answer instanceof Error ? [] : answer.fds)]) fd.close();
     wire.close();
   });

@@ -1,6 +1,6 @@
 /**
- * A client that writes to what is to be published, and sees to it that its write() never ends: sealing waits
- * for it in the kernel, and nobody else in the daemon does.
+ * A client whose write() to memory that is being published never ends: in the kernel, sealing waits for it;
+ * no other client of the daemon waits.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { root, startDaemon } from '../support/daemon.js';
 const PROGRAM = join(root, 'test/support/stuck_writer.py');
 const command = ['--mount', '--propagation', 'private', 'python3', PROGRAM];
 
-t.test('publishing waits for it alone', async (t) => {
+t.test('only the publishing request waits for a stuck write', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
@@ -33,7 +33,7 @@ t.test('publishing waits for it alone', async (t) => {
     published = true;
   });
   await using mine = await other.allocate({ size: 65_536, publishable: true });
-  t.match(await mine.publish(), { published: true }, 'others are served, and publish');
+  t.match(await mine.publish(), { published: true }, 'others are served, and can publish');
   t.match(await client.get(memory), { published: false });
   await (await other.claim(memory)).release();
   t.equal(published, false);
@@ -41,12 +41,12 @@ t.test('publishing waits for it alone', async (t) => {
   writer.stdin?.end();
   await ended;
   await publishing;
-  t.match(await client.get(memory), { published: true }, 'done when the write has ended');
+  t.match(await client.get(memory), { published: true }, 'Publish completes when the write has ended');
   fd.close();
   await memory.free();
 });
 
-t.test('nobody becomes the writer meanwhile', async (t) => {
+t.test('no session becomes the writer while Publish waits', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
@@ -65,12 +65,16 @@ t.test('nobody becomes the writer meanwhile', async (t) => {
     const [why] = writers.map(({ first }) => first).filter((first) => first !== 'stuck');
     return void t.pass(`no such file here: ${why}`, { skip: true });
   }
-  // One session has two turns at a time: the third waits for one of them.
+  // One session has two turns at a time: the third request waits for one of them.
   const publishing = memories.map((memory) => memory.publish());
   const refused = t.rejects(publishing[2] as Promise<unknown>, { code: 'BUSY' });
   await client.list();
   for (const memory of memories) await memory.release();
-  await t.rejects(other.claim({ name: 'a' }), { code: 'BUSY' }, 'not while the seals are set');
+  await t.rejects(
+    other.claim({ name: 'a' }),
+    { code: 'BUSY' },
+    'a claim to write fails while the seals are being set',
+  );
   await other.claim(late);
   for (const { writer, ended } of writers) {
     writer.stdin?.end();
@@ -82,7 +86,7 @@ t.test('nobody becomes the writer meanwhile', async (t) => {
   for (const name of ['a', 'b', 'late']) await other.free({ name });
 });
 
-t.test('a daemon that stops meanwhile answers', async (t) => {
+t.test('a daemon that stops while Publish waits still answers', async (t) => {
   const daemon = await startDaemon(t);
   const client = await connect({ runtimeDir: daemon.runtimeDir });
   const memory = await client.allocate({ size: 65_536, name: 'stuck', publishable: true });
@@ -99,7 +103,7 @@ t.test('a daemon that stops meanwhile answers', async (t) => {
     await publishing;
     writer.stdin?.end();
     await ended;
-    t.strictSame(await stopped, { code: 0, signal: null }, 'and ends when the write has ended');
+    t.strictSame(await stopped, { code: 0, signal: null }, 'it exits when the write has ended');
   } else {
     t.pass(`no such file here: ${first}`, { skip: true });
     await memory.free();

@@ -1,5 +1,6 @@
 /**
- * What the tests of tickets share: a daemon with something to make tickets for, and users to bring them.
+ * Shared by the tests of tickets: a daemon with an allocation to create tickets for, and users that present
+ * them.
  */
 import type { Test } from 'tap';
 import { ControlWire } from '../support/control-wire.js';
@@ -12,12 +13,10 @@ export const kinds = ['KIND_MAPPABLE'] as const;
 export const opaque = ['KIND_OPAQUE_FD'] as const;
 export const SMALL = { sizeBytes: 4096n, kinds };
 export const [HOLDER, OTHER, NARROW] = [OTHER_UID, 65_533, 65_532];
-/** What a ticket that is not good is told, whatever is wrong with it. */
+/** The answer to every ticket that is not valid, whatever the reason. */
 export const INVALID = { code: 'TICKET_INVALID', reason: '', metadata: {} };
 
-/**
- * Everybody may connect; one user gets no MAPPABLE memory, and one of the two others may make few tickets.
- */
+/** Every user may connect; one may not have MAPPABLE memory; one has a limit of two tickets. */
 const POLICY = `
 [[rule]]
 connect = true
@@ -33,7 +32,7 @@ max_tickets = 2
 
 export const skip = noOtherUser ?? false;
 
-/** A daemon with an allocation that begins with `dcba`, root's, and tenants. */
+/** A daemon with tenants, and an allocation of root that begins with `dcba`. */
 export async function start(t: Test, ...uids: number[]) {
   const daemon = await startDaemon(t, { policy: POLICY });
   const { runtimeDir } = daemon;
@@ -55,10 +54,10 @@ export async function start(t: Test, ...uids: number[]) {
   return { daemon, runtimeDir, owner, control, allocation, tenants: tenants as [Tenant, Tenant], end };
 }
 
-/** Waits until it is so. @throws Error where it does not come to that. */
+/** Waits until the condition holds. @throws Error after a time limit. */
 export async function until(wanted: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await wanted()); tries += 1) {
-    if (tries > 200) throw new Error('it does not come to that');
+    if (tries > 200) throw new Error('the condition did not become true in time');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,6 +1,4 @@
-/**
- * Tickets, between users who share nothing else: what one gives, what it does not, and how it ends.
- */
+/** Tickets between users who share nothing else: what a ticket permits, what it does not, and how it ends. */
 import t from 'tap';
 import { HandoffWire } from '../support/handoff-wire.js';
 import {
@@ -16,7 +14,7 @@ import {
   until,
 } from './ticket-support.js';
 
-t.test('what a ticket gives, and to whom', { skip }, async (t) => {
+t.test('a ticket permits one claim of one allocation, and nothing else', { skip }, async (t) => {
   const { owner, control, allocation, tenants, end } = await start(t, HOLDER, OTHER);
   const [holder, other] = tenants;
   const { message } = await owner.ask({ createTicket: { allocation } });
@@ -29,38 +27,46 @@ t.test('what a ticket gives, and to whom', { skip }, async (t) => {
     allocationId: (await control.call('GetAllocation', { allocation })).allocation?.id,
   });
   const hour = Number(ticket?.expiresAt?.seconds) - Date.now() / 1000;
-  t.ok(hour > 3500 && hour < 3700, 'for an hour, where nothing else was said');
-  t.notOk(ticket && 'forUid' in ticket && ticket.forUid !== undefined, 'for anybody');
+  t.ok(hour > 3500 && hour < 3700, 'valid for an hour by default');
+  t.notOk(ticket && 'forUid' in ticket && ticket.forUid !== undefined, 'for any user by default');
 
   const { message: reported, seen } = await holder.ask({ claim: { ticket: secret } });
   t.match(reported.claim, {
     allocation: { id: ticket?.allocationId, name: 'frames', ownerUid: 0 },
     grants: [{ kind: 'KIND_MAPPABLE', access: 'ACCESS_READ_ONLY', readOnly: 'READ_ONLY_STRENGTH_ENFORCED' }],
   });
-  t.strictSame(seen, [{ text: 'dcba', write: 'NOT_MAPPABLE', reopen: 'EACCES' }], 'to read, and no more');
+  t.strictSame(seen, [{ text: 'dcba', write: 'NOT_MAPPABLE', reopen: 'EACCES' }], 'it permits reading only');
   await t.rejects(holder.ask({ claim: { ticket: secret } }), INVALID, 'once');
   await t.rejects(other.ask({ claim: { ticket: secret } }), INVALID);
   const id = ticket?.allocationId ?? '';
   const denied = { code: 'NOT_PERMITTED' };
-  await t.rejects(holder.ask({ claim: { allocation: { id }, kinds } }), denied, 'the ticket, not its holder');
+  await t.rejects(
+    holder.ask({ claim: { allocation: { id }, kinds } }),
+    denied,
+    'a claim by id, without the ticket',
+  );
   await t.rejects(holder.ask({ free: { allocation: { id } } }), denied);
   await t.rejects(holder.call('GetAllocation', { allocation: { id } }), denied);
-  await t.rejects(holder.ask({ createTicket: { allocation: { id } } }), denied, 'nor can it hand on another');
+  await t.rejects(
+    holder.ask({ createTicket: { allocation: { id } } }),
+    denied,
+    'the holder cannot create a ticket itself',
+  );
 
   const rw = { allocation, access: 'ACCESS_READ_WRITE', uses: 3, forUid: OTHER } as const;
   const { secret: writing } = await control.call('CreateTicket', rw);
-  await t.rejects(holder.ask({ claim: { ticket: writing } }), INVALID, 'one for another user');
+  await t.rejects(holder.ask({ claim: { ticket: writing } }), INVALID, 'a ticket for another user');
   t.match((await other.ask({ claim: { ticket: writing } })).seen, [{ text: 'dcba', write: 'served' }]);
   const access = 'ACCESS_READ_ONLY' as const;
   const less = await other.ask({ claim: { ticket: writing, kinds, access } });
-  t.match(less.seen, [{ write: 'NOT_MAPPABLE' }], 'less than it gives');
+  t.match(less.seen, [{ write: 'NOT_MAPPABLE' }], 'a claim with less access than the ticket permits');
   t.match((await control.call('ListTickets', {})).tickets, [{ usesLeft: 1, forUid: OTHER }]);
   t.match((await other.ask({ claim: { ticket: writing } })).seen, [{ write: 'served' }]);
-  await t.rejects(other.ask({ claim: { ticket: writing } }), INVALID, 'three times');
+  await t.rejects(other.ask({ claim: { ticket: writing } }), INVALID, 'all three uses are spent');
   await end();
 });
 
-t.test('a claim that fails costs no use', { skip }, async (t) => {
+t.test('a failed claim does not spend a use', { skip }, async (t) => {
   const { control, allocation, tenants, end } = await start(t, HOLDER, NARROW);
   const [holder, narrow] = tenants;
   const software = (await control.call('ListDevices', {})).devices[0]?.type === 'DEVICE_TYPE_CPU';
@@ -72,24 +78,32 @@ t.test('a claim that fails costs no use', { skip }, async (t) => {
     [holder, { kinds: opaque }, denied, 'another kind'],
     [holder, { kinds: [9] as never }, { code: 'KIND_UNSUPPORTED' }, 'no kind'],
     [holder, { access: 7 as never }, { code: 'INVALID_ARGUMENT' }, 'no access'],
-    [holder, { allocation }, { code: 'INVALID_ARGUMENT' }, 'an allocation as well'],
+    [holder, { allocation }, { code: 'INVALID_ARGUMENT' }, 'a ticket and an allocation'],
     [narrow, {}, denied, 'a kind that the policy withholds'],
   ] as const;
   for (const [who, more, refusal, what] of claims) {
     await t.rejects(who.ask({ claim: { ticket: secret, ...more } }), refusal, what);
-    t.match((await control.call('ListTickets', {})).tickets, [{ usesLeft: 1 }], 'it is as good as before');
+    t.match((await control.call('ListTickets', {})).tickets, [{ usesLeft: 1 }], 'the use is not spent');
   }
   const { secret: device } = await control.call('CreateTicket', { allocation: { name: 'opaque' } });
   if (software) {
-    await t.rejects(holder.ask({ claim: { ticket: device } }), denied, 'what a software device trusts');
+    await t.rejects(
+      holder.ask({ claim: { ticket: device } }),
+      denied,
+      "a kind that shares a software device's memory",
+    );
   }
   t.equal((await control.call('ListTickets', {})).tickets.length, 2);
-  t.match((await holder.ask({ claim: { ticket: secret } })).seen, [{ text: 'dcba' }], 'and then it is used');
+  t.match(
+    (await holder.ask({ claim: { ticket: secret } })).seen,
+    [{ text: 'dcba' }],
+    'a valid claim spends the use',
+  );
   await control.call('FreeAllocation', { allocation: { name: 'opaque' } });
   await end();
 });
 
-t.test('how it ends: revoked, expired, with its allocation', { skip }, async (t) => {
+t.test('a ticket ends when it is revoked, expires, or its allocation ends', { skip }, async (t) => {
   const { runtimeDir, owner, control, allocation, tenants, end } = await start(t, HOLDER, OTHER);
   const [holder, other] = tenants;
   const { message } = await holder.ask({ allocate: SMALL });
@@ -97,22 +111,30 @@ t.test('how it ends: revoked, expired, with its allocation', { skip }, async (t)
   const make = async () =>
     (await holder.ask({ createTicket: { allocation: own, uses: 5 } })).message.createTicket;
   const [first, second] = [await make(), await make()];
-  await t.rejects(make(), { code: 'QUOTA_EXCEEDED', metadata: { limit: '2' } }, 'as many as it may have');
+  await t.rejects(
+    make(),
+    { code: 'QUOTA_EXCEEDED', metadata: { limit: '2' } },
+    'the limit of tickets is reached',
+  );
   t.match((await other.ask({ claim: { ticket: first?.secret ?? '' } })).message.claim?.allocation, own);
   const ticketId = first?.ticket?.id ?? '';
-  t.strictSame(await other.call('ListTickets', {}), { tickets: [] }, 'others do not see it');
+  t.strictSame(await other.call('ListTickets', {}), { tickets: [] }, 'other users do not see it');
   for (const attempt of [
     other.ask({ revokeTicket: { ticketId } }),
     other.call('RevokeTicket', { ticketId }),
   ]) {
-    await t.rejects(attempt, { code: 'NOT_FOUND' }, 'nor revoke it');
+    await t.rejects(attempt, { code: 'NOT_FOUND' }, 'and cannot revoke it');
   }
   await holder.ask({ revokeTicket: { ticketId } });
   await t.rejects(other.ask({ claim: { ticket: first?.secret ?? '' } }), INVALID, 'revoked');
   await t.rejects(holder.call('RevokeTicket', { ticketId }), { code: 'NOT_FOUND' }, 'once');
   const third = await make();
   await control.call('RevokeTicket', { ticketId: third?.ticket?.id ?? '' });
-  t.match((await holder.call('ListTickets', {})).tickets, [{ id: second?.ticket?.id }], 'by an operator too');
+  t.match(
+    (await holder.call('ListTickets', {})).tickets,
+    [{ id: second?.ticket?.id }],
+    'an operator can revoke it',
+  );
   await t.rejects(other.ask({ claim: { ticket: third?.secret ?? '' } }), INVALID);
   await holder.ask({ free: { allocation: own } });
   await t.rejects(
@@ -129,7 +151,7 @@ t.test('how it ends: revoked, expired, with its allocation', { skip }, async (t)
   session.close();
   await session.closed;
   await until(async () => (await control.call('ListTickets', {})).tickets.length === 0);
-  await t.rejects(holder.ask({ claim: { ticket: ofSession } }), INVALID, 'it ended with its session');
+  await t.rejects(holder.ask({ claim: { ticket: ofSession } }), INVALID, 'its session ended');
 
   const { secret: short } = await control.call('CreateTicket', { allocation, validSeconds: 1 });
   await until(async () => (await control.call('ListTickets', {})).tickets.length === 0);
@@ -138,7 +160,7 @@ t.test('how it ends: revoked, expired, with its allocation', { skip }, async (t)
   await end();
 });
 
-t.test('what cannot be had', { skip }, async (t) => {
+t.test('invalid CreateTicket requests are rejected', { skip }, async (t) => {
   const { owner, control, allocation, tenants, end } = await start(t, HOLDER);
   const cases = [
     [{}, 'INVALID_ARGUMENT'],
@@ -151,7 +173,7 @@ t.test('what cannot be had', { skip }, async (t) => {
   ] as const;
   for (const [request, code] of cases) {
     await t.rejects(owner.ask({ createTicket: request }), { code }, code);
-    await t.rejects(control.call('CreateTicket', request), { code }, 'on either plane');
+    await t.rejects(control.call('CreateTicket', request), { code }, 'on both planes');
   }
   await t.rejects(tenants[0].ask({ createTicket: { allocation: { name: '0/frames' } } }), {
     code: 'NOT_PERMITTED',

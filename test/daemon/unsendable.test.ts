@@ -1,6 +1,6 @@
 /**
- * An answer that cannot be sent: its fds are closed at once, and the connection ends, since its client would
- * wait for it with grants that it does not know of. Others are served as before.
+ * An answer that cannot be sent: its fds are closed at once, and the connection ends, because the client
+ * would wait for an answer whose grants it does not know. Other clients are served as before.
  */
 import { join } from 'node:path';
 import { errorOf, HANDOFF_SOCKET, type OwnedFd } from '@vkmemd/proto';
@@ -31,7 +31,7 @@ async function serving(t: Test) {
   return { core, server, folder, faults };
 }
 
-t.test('an answer that cannot be encoded', async (t) => {
+t.test('an answer that cannot be encoded ends the connection', async (t) => {
   const { core, server, folder, faults } = await serving(t);
   const other = await HandoffWire.open(folder);
   const wire = await HandoffWire.open(folder);
@@ -41,13 +41,13 @@ t.test('an answer that cannot be encoded', async (t) => {
   signals.create = (session) => {
     const signal = make(session);
     fds = signal.fds;
-    // No 64 bits hold it.
+    // Needs more than 64 bits.
     return { ...signal, secret: (2n ** 70n) as unknown as string };
   };
   const leased = core.fds.leased;
   wire.send({ createSignal: {} });
   const { message } = await wire.next();
-  t.equal(message.sequence, 2n, 'the request is answered');
+  t.equal(message.sequence, 2n, 'a request before it is answered');
   t.equal(message.error && errorOf(message.error).code, 'INTERNAL');
   t.strictSame(await wire.closed, [], 'and the connection ends');
   t.strictSame(
@@ -57,11 +57,11 @@ t.test('an answer that cannot be encoded', async (t) => {
   );
   signals.create = make;
   const answer = await other.ask({ createSignal: {} });
-  t.equal(answer.fds.length, 2, 'others are served');
+  t.equal(answer.fds.length, 2, 'other clients are served');
   for (const fd of answer.fds) fd.close();
   other.close();
   await other.closed;
   while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  t.ok(core.fds.leased < leased, 'nothing stays leased');
+  t.ok(core.fds.leased < leased, 'no fd stays leased');
   t.strictSame(faults, ['an answer could not be sent']);
 });

@@ -1,6 +1,4 @@
-/**
- * WatchAllocations: what is told in which order, and that FREED is said only when the bytes are free.
- */
+/** WatchAllocations: the order of the events, and that FREED is sent only when the bytes are free. */
 import { once } from 'node:events';
 import t from 'tap';
 import { type AllocationReport, ControlWire } from '../support/control-wire.js';
@@ -9,7 +7,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 import { holdMapped } from '../support/holder.js';
 import { dropped, eventsOf, gapless, isOf, kinds, nameOf, SMALL, watchingNow } from './watch-support.js';
 
-t.test('the life of one allocation', async (t) => {
+t.test('a watcher receives every event of one allocation in order', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const watching = control.watchAllocations();
@@ -49,14 +47,14 @@ t.test('the life of one allocation', async (t) => {
   const times = watching.reports.map(({ at }) => Number(at?.seconds) * 1000);
   t.ok(
     times.every((at) => at >= began - 1000 && at <= Date.now()),
-    'and when',
+    'with its time',
   );
   watching.cancel();
   control.close();
   wire.close();
 });
 
-t.test('FREED comes when another process releases it, not before', async (t) => {
+t.test('FREED is sent when the last process releases the memory, not before', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
@@ -68,7 +66,7 @@ t.test('FREED comes when another process releases it, not before', async (t) => 
   await watching.until(isOf(id, 'GRANTED'));
   t.equal((await control.call('FreeAllocation', { allocation: { id } })).freed, false);
   await watching.until(isOf(id, 'DRAINING'));
-  // Its session and its grant go first; the mapping stays, in a process that says nothing.
+  // Its session and its grant end first; the mapping stays, in a process without a connection.
   await holder.forgetSession();
   await assertCounts(t, runtimeDir, { sessions: 1, drainingAllocations: 1, fds: 1 });
   for (const name of ['a', 'b', 'c']) {
@@ -82,7 +80,7 @@ t.test('FREED comes when another process releases it, not before', async (t) => 
   t.strictSame(
     watching.reports.filter((report) => report.allocation?.id === id).map(nameOf),
     ['CREATED', 'GRANTED', 'DRAINING'],
-    'it is mapped there still',
+    'it is still mapped there',
   );
   holder.child.kill('SIGKILL');
   await once(holder.child, 'exit');
@@ -92,7 +90,7 @@ t.test('FREED comes when another process releases it, not before', async (t) => 
   wire.close();
 });
 
-t.test('what fails is told as far as it came', async (t) => {
+t.test('a failed request is reported as far as it was executed', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
@@ -103,13 +101,17 @@ t.test('what fails is told as far as it came', async (t) => {
   await control.call('Allocate', { ...SMALL, name: 'last' });
   await control.call('FreeAllocation', { allocation: { name: 'last' } });
   await watching.until((report) => nameOf(report) === 'FREED');
-  t.strictSame(eventsOf(watching), ['CREATED', 'DRAINING', 'FREED'], 'nothing of what never was');
+  t.strictSame(
+    eventsOf(watching),
+    ['CREATED', 'DRAINING', 'FREED'],
+    'no event for steps that did not happen',
+  );
   watching.cancel();
   control.close();
   wire.close();
 });
 
-t.test('what exists comes first, each once, and then what follows', async (t) => {
+t.test('a watcher first receives each existing allocation once, then the changes', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
@@ -117,7 +119,7 @@ t.test('what exists comes first, each once, and then what follows', async (t) =>
   for (const name of names) await control.call('Allocate', { ...SMALL, name });
   const retained = dropped(await wire.ask({ claim: { allocation: { name: 'existing-0' }, kinds } }));
   await control.call('FreeAllocation', { allocation: { name: 'existing-0' } });
-  // Busy while watchers come: every one of them must end with the same view of what there is.
+  // Allocations change while watchers start: every watcher must end with the same view.
   let busy = true;
   const churn = (async () => {
     for (let round = 0; busy; round += 1) {
@@ -149,12 +151,15 @@ t.test('what exists comes first, each once, and then what follows', async (t) =>
       if (name === 'DRAINING') known.set(id, String(allocation?.state));
       if (name === 'FREED') known.delete(id);
     }
-    t.ok(gapless(watching) && watching.reports[0]?.sequence === 1n, 'numbered from 1, without a gap');
+    t.ok(
+      gapless(watching) && watching.reports[0]?.sequence === 1n,
+      'the events are numbered from 1 without a gap',
+    );
     if (at % 4 === 3) continue;
     t.strictSame(
       [...known].sort(),
       allocations.map(({ id, state }) => [id, String(state)]).sort(),
-      `watcher ${at} knows what there is`,
+      `watcher ${at} has the current state`,
     );
     watching.cancel();
   }

@@ -1,5 +1,6 @@
 /**
- * How WatchAllocations ends: too slow a reader, its session, the daemon; and how many a user may have.
+ * How WatchAllocations ends: a slow reader, the end of its session, the end of the daemon; and the maximum
+ * per user.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
@@ -10,7 +11,7 @@ import { dropped, gapless, kinds, nameOf, SMALL, watchingNow } from './watch-sup
 
 const AT_ONCE = 25;
 
-t.test('a watcher that does not read is ended, and delays nobody', async (t) => {
+t.test('a watch that is not read is ended and does not delay others', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const [slowly, quickly] = [new ControlWire(runtimeDir), new ControlWire(runtimeDir)];
@@ -32,19 +33,19 @@ t.test('a watcher that does not read is ended, and delays nobody', async (t) => 
   }
   await wire.ask({ free: { allocation: { name: 'busy' } } });
   await quick.until((report) => nameOf(report) === 'FREED');
-  t.equal(quick.reports.length, claims + 3, 'whoever reads gets everything');
+  t.equal(quick.reports.length, claims + 3, 'a watcher that reads receives everything');
   slow.resume();
   const ended = await slow.ended;
   t.match(ended, { code: 'UNAVAILABLE', reason: /^The watcher was 1024 events behind/ });
   t.ok(ended instanceof VkmemError);
-  t.ok(slow.reports.length < claims, `it was told of ${slow.reports.length}`);
-  t.ok(gapless(slow), 'what it was told has no gap');
+  t.ok(slow.reports.length < claims, `it received ${slow.reports.length} events`);
+  t.ok(gapless(slow), 'without a gap');
   quick.cancel();
   for (const control of [slowly, quickly]) control.close();
   wire.close();
 });
 
-t.test('how it ends: with its session, with the daemon, at 64 a user', async (t) => {
+t.test('a watch ends with its session and with the daemon; a user may have 64', async (t) => {
   const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
   const wire = await HandoffWire.open(runtimeDir);
   const mine = ControlWire.withToken(runtimeDir, wire.welcome.sessionToken);
@@ -58,24 +59,24 @@ t.test('how it ends: with its session, with the daemon, at 64 a user', async (t)
   t.match(await ofSession.ended, { code: 'SESSION_INVALID' });
   mine.close();
   await watchingNow(other, another);
-  t.pass('one without that session goes on');
+  t.pass('a watch without that session continues');
 
   const more = new ControlWire(runtimeDir);
   const all = Array.from({ length: 63 }, () => more.watchAllocations());
-  // They came on one connection, one after the other: when the last is heard, all are.
+  // The calls share one connection: when the last has started, all have.
   const last = all.at(-1);
   if (last) await watchingNow(last, another);
   const tooMany = new ControlWire(runtimeDir);
   const refused = await tooMany.watchAllocations().ended;
   t.match(refused, { code: 'UNAVAILABLE', reason: /64 times/ });
   all[0]?.cancel();
-  // The daemon hears of that on another connection than of this.
+  // The daemon receives the cancellation on another connection, perhaps later.
   const admitted = await eventually(async () => {
     const watching = tooMany.watchAllocations();
     await watchingNow(watching, another);
     return watching;
   });
-  t.pass('there is room for one when one has gone');
+  t.pass('a new watch is admitted when one has ended');
 
   t.same(await stop(), { code: 0, signal: null });
   const reason = 'The daemon is stopping.';
@@ -86,7 +87,7 @@ t.test('how it ends: with its session, with the daemon, at 64 a user', async (t)
   another.close();
 });
 
-/** Tries again, for a while, what fails. */
+/** Retries a few times while it fails. */
 async function eventually<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,6 +1,4 @@
-/**
- * What the tests of WatchAllocations share: when a watch is heard, and what it was told.
- */
+/** Shared by the tests of WatchAllocations: waiting until a watch has started, and its events. */
 import type { AllocationReport } from '../support/control-wire.js';
 import type { HandoffWire, Received } from '../support/handoff-wire.js';
 import type { Watching } from '../support/watching.js';
@@ -13,13 +11,13 @@ export const eventsOf = (watching: Watching<AllocationReport>): string[] => watc
 export const isOf = (id: string, event: string) => (report: AllocationReport) =>
   report.allocation?.id === id && nameOf(report) === event;
 
-/** Closes what came with an answer. */
+/** Closes the fds of an answer. */
 export function dropped({ fds, message }: Received): Received['message'] {
   for (const fd of fds) fd.close();
   return message;
 }
 
-/** Resolves when the watch is heard: it is told of what is made for it, all of which it then forgets. */
+/** Resolves when the watch has started: allocates until it reports an event, then discards its reports. */
 export async function watchingNow(watching: Watching<AllocationReport>, wire: HandoffWire): Promise<void> {
   const makeOne = async () => {
     const { allocate } = (await wire.ask({ allocate: SMALL })).message;
@@ -28,7 +26,7 @@ export async function watchingNow(watching: Watching<AllocationReport>, wire: Ha
     return id;
   };
   for (let tries = 0; watching.reports.length === 0; tries += 1) {
-    if (tries > 200) throw new Error('the watch is not heard');
+    if (tries > 200) throw new Error('the watch has not started');
     await makeOne();
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -36,7 +34,7 @@ export async function watchingNow(watching: Watching<AllocationReport>, wire: Ha
   watching.clear();
 }
 
-/** Whether the stream's numbers follow each other. */
+/** Whether the stream's numbers are consecutive. */
 export function gapless({ reports }: Watching<AllocationReport>): boolean {
   return reports.every(({ sequence }, at) => sequence === (reports[0]?.sequence ?? 0n) + BigInt(at));
 }

@@ -1,6 +1,6 @@
 /**
- * Rights to one allocation, with real processes: a right goes with a Release, or with the process of its
- * session; not with its socket alone.
+ * Locks on one allocation, with real processes: a lock ends with a Release or with the process of its
+ * session, not when only the socket closes.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import t from 'tap';
@@ -30,12 +30,12 @@ const pidfdsOf = (pid: number): number =>
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + PATIENCE_MS; !(await holds()); ) {
-    if (Date.now() > end) throw new Error(`still not so: ${what}`);
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-t.test('a writer that is killed', async (t) => {
+t.test('the lock of a killed writer passes to the next in line', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const writer = await WriterProcess.start(t, host.runtimeDir, NAME);
   t.equal(await writer.send('claim rw'), 'ok');
@@ -43,11 +43,11 @@ t.test('a writer that is killed', async (t) => {
   const wait = claim(wire, 'rw', PATIENCE_MS);
   t.equal(await stateOf(host, wait), 'waits');
   await writer.kill();
-  t.ok(await wait, 'passes its right on');
+  t.ok(await wait, 'the waiting claim is granted');
   await finish(host, wire);
 });
 
-t.test('a writer that is stopped, that hangs up, that connects anew', async (t) => {
+t.test('a writer keeps its lock while it is stopped, disconnected or reconnected', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const writer = await WriterProcess.start(t, host.runtimeDir, NAME);
   t.equal(await writer.send('claim rw'), 'ok');
@@ -56,18 +56,22 @@ t.test('a writer that is stopped, that hangs up, that connects anew', async (t) 
   const wait = claim(wire, 'rw', PATIENCE_MS);
   writer.signal('SIGSTOP');
   await new Promise((resolve) => setTimeout(resolve, 200));
-  t.equal(await stateOf(host, wait), 'waits', 'one that is stopped keeps it');
+  t.equal(await stateOf(host, wait), 'waits', 'a stopped writer keeps the lock');
   writer.signal('SIGCONT');
   t.equal(await writer.send('hang-up'), 'ok');
   await assertCounts(t, host.runtimeDir, { sessions: 1, allocations: 1, fds: 1, deviceMemories: 1 });
   await new Promise((resolve) => setTimeout(resolve, 200));
-  t.equal(await stateOf(host, wait), 'waits', 'one that hangs up and lives keeps it');
+  t.equal(await stateOf(host, wait), 'waits', 'a writer that closed its socket and lives keeps the lock');
   t.equal(await writerOf(host), session, 'in the name of its session');
-  t.equal(await writer.send('write 5'), 'ok', 'since it can still write');
+  t.equal(await writer.send('write 5'), 'ok', 'because it can still write');
   await t.rejects(host.control.call('Transfer', { fill: { allocation: ref, pattern: 1 } }), { code: 'BUSY' });
 
   t.equal(await writer.send('connect'), 'ok');
-  t.equal(await writer.send('claim rw'), 'ok', 'connected anew it has it again, before those who wait');
+  t.equal(
+    await writer.send('claim rw'),
+    'ok',
+    'a reconnected writer gets its lock again, before the waiting claims',
+  );
   t.not(await writerOf(host), session);
   t.equal(await stateOf(host, wait), 'waits');
   t.equal(await writer.send('release'), 'ok');
@@ -77,11 +81,11 @@ t.test('a writer that is stopped, that hangs up, that connects anew', async (t) 
   const second = claim(wire, 'rw', PATIENCE_MS);
   t.equal(await stateOf(host, second), 'waits');
   await writer.kill();
-  t.ok(await second, 'and passes it on when its process has ended');
+  t.ok(await second, "the lock passes on when the writer's process has ended");
   await finish(host, wire);
 });
 
-t.test('a right that was kept stays where the claim that would take its place fails', async (t) => {
+t.test('a kept lock stays when the claim that would replace it fails', async (t) => {
   const host = await start(t, 'SHARING_EXCLUSIVE');
   const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
   t.equal(await reader.send('claim ro'), 'ok');
@@ -89,37 +93,40 @@ t.test('a right that was kept stays where the claim that would take its place fa
   const wire = await HandoffWire.open(host.runtimeDir);
   const other = await claim(wire, 'ro');
   t.equal(await reader.send('connect'), 'ok');
-  t.equal(await reader.send('claim rw'), 'BUSY', 'it does not read alone');
+  t.equal(await reader.send('claim rw'), 'BUSY', 'there is another reader');
   t.equal(await reader.send('claim rw 100'), 'BUSY');
   await release(wire, other);
-  await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'it has the memory mapped still');
-  t.equal(await reader.send('claim rw'), 'ok', 'and may write when it is alone');
+  await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'its process still has the memory mapped');
+  t.equal(await reader.send('claim rw'), 'ok', 'it may write when it is the only reader');
   t.ok(await writerOf(host));
   t.equal(await reader.send('release'), 'ok');
-  t.ok(await claim(wire, 'rw'), 'what it said of its last session counts for those before');
+  t.ok(await claim(wire, 'rw'), 'its release ends the lock of its earlier session too');
   await finish(host, wire);
   await reader.kill();
 });
 
-t.test('what is kept for a process that lives on is gone with it, or with the allocation', async (t) => {
-  const host = await start(t, 'SHARING_EXCLUSIVE');
-  const before = pidfdsOf(host.pid);
-  const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
-  t.equal(await reader.send('claim ro'), 'ok');
-  await until('one pidfd', () => pidfdsOf(host.pid) === before + 1);
-  t.equal(await reader.send('hang-up'), 'ok');
-  await assertCounts(t, host.runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
-  t.equal(pidfdsOf(host.pid), before + 1, 'the process is watched');
-  const wire = await HandoffWire.open(host.runtimeDir);
-  await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'readers by the same rules');
-  t.ok(await claim(wire, 'ro'));
-  wire.close();
-  await until('this process is watched too', async () => {
-    const { counts } = await host.control.budget();
-    return counts.sessions === 0;
-  });
-  await host.control.call('FreeAllocation', { allocation: ref });
-  await until('no pidfd', () => pidfdsOf(host.pid) === before);
-  t.pass('the allocation has ended');
-  await reader.kill();
-});
+t.test(
+  'a lock that is kept for a surviving process ends with the process or with the allocation',
+  async (t) => {
+    const host = await start(t, 'SHARING_EXCLUSIVE');
+    const before = pidfdsOf(host.pid);
+    const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
+    t.equal(await reader.send('claim ro'), 'ok');
+    await until('one pidfd', () => pidfdsOf(host.pid) === before + 1);
+    t.equal(await reader.send('hang-up'), 'ok');
+    await assertCounts(t, host.runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
+    t.equal(pidfdsOf(host.pid), before + 1, 'the process is watched');
+    const wire = await HandoffWire.open(host.runtimeDir);
+    await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'readers are kept by the same rules');
+    t.ok(await claim(wire, 'ro'));
+    wire.close();
+    await until('this process is watched too', async () => {
+      const { counts } = await host.control.budget();
+      return counts.sessions === 0;
+    });
+    await host.control.call('FreeAllocation', { allocation: ref });
+    await until('no pidfd', () => pidfdsOf(host.pid) === before);
+    t.pass('the allocation ended');
+    await reader.kill();
+  },
+);

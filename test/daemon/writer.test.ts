@@ -1,6 +1,4 @@
-/**
- * Rights to one allocation, on the wire: who waits for whom, in which order, and what ends a wait.
- */
+/** Locks on one allocation, on the wire: who waits for whom, in which order, and what ends a wait. */
 import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
@@ -21,7 +19,7 @@ import {
   writerOf,
 } from '../support/locks.js';
 
-t.test('three that wait get it in their order; one that hangs up does not', async (t) => {
+t.test('waiting claims are granted in order; a claim whose connection closed is skipped', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const wires = await five(host);
   const [first, second, gone, third, reader] = wires;
@@ -46,9 +44,13 @@ t.test('three that wait get it in their order; one that hangs up does not', asyn
   }
   t.ok(await claim(reader, 'ro'), 'readers need not wait');
   gone.close();
-  await t.rejects(waits[1] as Promise<bigint>, 'it hung up');
+  await t.rejects(waits[1] as Promise<bigint>, 'its connection closed');
   await release(first, grant);
-  t.equal(await stateOf(host, waits[0] as Promise<bigint>), 'waits', 'it was granted twice');
+  t.equal(
+    await stateOf(host, waits[0] as Promise<bigint>),
+    'waits',
+    'the lock was granted twice and released once',
+  );
   await release(first, retried);
   await release(second, (await waits[0]) ?? 0n);
   await release(third, (await waits[2]) ?? 0n);
@@ -57,24 +59,24 @@ t.test('three that wait get it in their order; one that hangs up does not', asyn
   await finish(host, ...wires);
 });
 
-t.test('time that is over, and how long one may wait', async (t) => {
+t.test('a wait ends after wait_ms; the time and the number of waits are limited', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const [writer, other] = [await HandoffWire.open(host.runtimeDir), await HandoffWire.open(host.runtimeDir)];
   await claim(writer, 'rw');
   const begun = performance.now();
   await t.rejects(claim(other, 'rw', 200), { code: 'BUSY' });
-  t.ok(performance.now() - begun >= 199, 'it waited that long');
+  t.ok(performance.now() - begun >= 199, 'it waited for the full time');
   await t.rejects(claim(other, 'rw', 3_600_001), {
     code: 'INVALID_ARGUMENT',
     metadata: { field: 'wait_ms' },
   });
   for (let i = 0; i < 16; i += 1) other.send({ claim: claimOf('rw', PATIENCE_MS) });
-  await t.rejects(claim(other, 'rw', PATIENCE_MS), { code: 'UNAVAILABLE' }, 'a session waits 16 times');
-  t.ok(await claim(other, 'ro'), 'and has room for other requests');
+  await t.rejects(claim(other, 'rw', PATIENCE_MS), { code: 'UNAVAILABLE' }, 'the 17th wait of a session');
+  t.ok(await claim(other, 'ro'), 'other requests of the session are served');
   await finish(host, writer, other);
 });
 
-t.test('what ends while others wait: the allocation, the daemon', async (t) => {
+t.test('a wait ends with the allocation and with the daemon', async (t) => {
   const host = await start(t, 'SHARING_ONE_WRITER');
   const [writer, other] = [await HandoffWire.open(host.runtimeDir), await HandoffWire.open(host.runtimeDir)];
   await claim(writer, 'rw');
@@ -87,11 +89,11 @@ t.test('what ends while others wait: the allocation, the daemon', async (t) => {
   const second = claim(other, 'rw', PATIENCE_MS);
   t.equal(await stateOf(host, second), 'waits');
   const ended = host.stop();
-  await t.rejects(second, { code: 'UNAVAILABLE' }, 'a stopping daemon does not wait for it');
+  await t.rejects(second, { code: 'UNAVAILABLE' }, 'a stopping daemon refuses it');
   t.strictSame(await ended, { code: 0, signal: null });
 });
 
-t.test('EXCLUSIVE: readers or a writer', async (t) => {
+t.test('EXCLUSIVE admits either readers or one writer', async (t) => {
   const host = await start(t, 'SHARING_EXCLUSIVE');
   const wires = await five(host);
   const [a, b, c, d] = wires;
@@ -99,7 +101,7 @@ t.test('EXCLUSIVE: readers or a writer', async (t) => {
   await t.rejects(claim(c, 'rw'), { code: 'BUSY', metadata: { writer_session_id: '0', holders: '2' } });
   const write = claim(c, 'rw', PATIENCE_MS);
   await stateOf(host, write);
-  await t.rejects(claim(d, 'ro'), { code: 'BUSY' }, 'a reader does not go by a writer that waits');
+  await t.rejects(claim(d, 'ro'), { code: 'BUSY' }, 'a new reader waits behind a waiting writer');
   const read = claim(d, 'ro', PATIENCE_MS);
   await stateOf(host, read);
   await release(a, reads[0]);
@@ -109,11 +111,11 @@ t.test('EXCLUSIVE: readers or a writer', async (t) => {
   await release(c, grant);
   await read;
   const upgrade = await claim(d, 'rw');
-  t.ok(upgrade, 'alone, a reader may write too');
+  t.ok(upgrade, 'the only reader may also write');
   await finish(host, ...wires);
 });
 
-t.test('transfers have rights too', async (t) => {
+t.test('transfers need the lock', async (t) => {
   const host = await start(t, 'SHARING_EXCLUSIVE');
   const writer = await HandoffWire.open(host.runtimeDir);
   const own = ControlWire.withToken(host.runtimeDir, writer.welcome.sessionToken);
@@ -128,16 +130,16 @@ t.test('transfers have rights too', async (t) => {
   await t.rejects(host.control.call('Transfer', { copy: { source: ref, destination: other } }), {
     code: 'BUSY',
   });
-  await t.resolves(own.call('Transfer', fill), 'but for the session that has it');
+  await t.resolves(own.call('Transfer', fill), 'a transfer of the session that holds the lock');
   await release(writer, grant);
-  await t.resolves(host.control.call('Transfer', fill), 'or when nobody has');
+  await t.resolves(host.control.call('Transfer', fill), 'a transfer while no session holds the lock');
   t.equal(await writerOf(host), 0n);
   own.close();
   await host.control.call('FreeAllocation', { allocation: other });
   await finish(host, writer);
 });
 
-t.test('only NAMED memory has a sharing; Allocate acquires the lock that it grants', async (t) => {
+t.test('only NAMED memory has a sharing mode; Allocate acquires the lock that it grants', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
