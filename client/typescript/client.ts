@@ -22,6 +22,7 @@ import {
   type Allocation,
   closeAll,
   type Decoded,
+  type Draft,
   type KindName,
   type OwnedFd,
   VkmemError,
@@ -43,6 +44,7 @@ import {
 import { MappedGrants } from './mapping/mapped-grants.js';
 import { type FreeResult, Memory } from './memory.js';
 import { checkRef, type Ref } from './request/arguments.js';
+import { allocateOrFind, hasCode, nameToClaim, requireFit } from './request/if-exists.js';
 import { type ImportOptions, importedFd, importRequest } from './request/import.js';
 import {
   type AllocateOptions,
@@ -205,18 +207,52 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * Makes an allocation and, in the same round trip, handles of it.
+   * Makes an allocation and, in the same round trip, handles of it. The Memory and its fds belong to the
+   * caller, who releases them; a NAMED allocation stays until it is freed.
    * @param options.grant the kinds to be granted at once, of `kinds`. Default: all of them. Others can be
    *   claimed later.
+   * @param options.ifExists 'claim': where this user has an allocation of that name, it is claimed instead
+   *   (`created` is false), and belongs to whom it belonged before. A program can so be run any number of
+   *   times, also at the same time. Where other processes allocate and free the name meanwhile, this is
+   *   repeated for about 12 s, and is NAME_TAKEN then. With an empty `grant` the control socket is asked.
    * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY,
    *   TOO_MANY_ALLOCATIONS, NO_MEMORY_TYPE, KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED,
-   *   INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT, UNAVAILABLE.
+   *   INVALID_NAME, INVALID_ARGUMENT, UNAVAILABLE; NAME_TAKEN, with 'claim' where the existing allocation
+   *   does not fit; with 'claim' also PUBLISHED and BUSY, as claim().
    */
   async allocate(options: AllocateOptions & { readonly grant?: readonly KindName[] }): Promise<Memory> {
     const grant = options.grant ?? options.kinds ?? ['MAPPABLE'];
     // The daemon recognises a repeated request by its id.
     const request = { ...allocateRequest(options, grant), requestId: randomUUID() };
-    return this.#memoryOf(await this.#link.request('Allocate', request), true);
+    const name = nameToClaim(options.ifExists, request);
+    const allocate = async () => this.#memoryOf(await this.#link.request('Allocate', request), true);
+    if (name === undefined) return allocate();
+    const claim = () => this.#claimFitting(name, request, { kinds: grant, access: options.access ?? 'rw' });
+    return (await allocateOrFind(allocate, claim, this.closed)).result;
+  }
+
+  /** @throws VkmemError NOT_FOUND; NAME_TAKEN where it does not fit the request, and nothing of it is held then. */
+  async #claimFitting(
+    name: string,
+    request: Draft<'AllocateRequest'>,
+    options: ClaimOptions & { readonly kinds: readonly KindName[] },
+  ): Promise<Memory> {
+    if (options.kinds.length === 0) {
+      const existing = await this.get({ name });
+      requireFit(request, existing);
+      return this.#memoryOf({ message: { allocation: existing, grants: [] }, fds: [] }, false);
+    }
+    const memory = await this.claim({ name }, options).catch((failure) => {
+      if (!hasCode(failure, 'KIND_NOT_REQUESTED')) throw failure;
+      throw new VkmemError('NAME_TAKEN', `${name} exists, but: ${failure.reason}`, { name }, failure);
+    });
+    try {
+      requireFit(request, memory.allocation);
+      return memory;
+    } catch (failure) {
+      await memory.release().catch(() => undefined); // the session's end releases it too
+      throw failure;
+    }
   }
 
   /**
@@ -336,7 +372,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
     return this.#control;
   }
 
-  #memoryOf({ message, fds }: Answer<'Allocate' | 'Claim' | 'Import'>, made: boolean): Memory {
+  #memoryOf({ message, fds }: Answer<'Allocate' | 'Claim' | 'Import'>, created: boolean): Memory {
     const { allocation, grants } = message;
     if (!allocation || this.#link.end) {
       closeAll(fds);
@@ -344,6 +380,6 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
     }
     const handoff = this.#link.bound();
     const mappedGrant = this.#mappedGrants.add(handoff.epoch, grants, fds);
-    return new Memory(handoff, allocation, mappedGrant, made && allocation.lifetime === 'LIFETIME_SESSION');
+    return new Memory(handoff, allocation, mappedGrant, created);
   }
 }

@@ -28,6 +28,7 @@ import { DEFAULT_TIMEOUT_MS } from './connection/hello.js';
 import { RetryingChannel, type SessionRef, sessionRefFor } from './connection/retrying-channel.js';
 import type { FreeResult } from './memory.js';
 import { checkReconnect, checkRef, checkUint32, type Ref } from './request/arguments.js';
+import { allocateOrFind, nameToClaim, requireFit } from './request/if-exists.js';
 import { checkUid, type Quota, type QuotaChange, type QuotaResult, setQuotaOn } from './request/quota.js';
 import {
   type AllocateOptions,
@@ -223,14 +224,29 @@ export class ControlClient implements AsyncDisposable {
 
   /**
    * Makes an allocation without handles: NAMED, or with a session's token.
-   * @throws VkmemError whatever the daemon refuses with.
+   * @param options with `ifExists: 'claim'` an existing allocation of the name is returned, if it fits.
+   * @throws VkmemError as Client.allocate(); SESSION_REQUIRED for the lifetime SESSION without a session.
    */
   async allocate(options: AllocateOptions): Promise<Allocation> {
+    return (await this.allocateOrFind(options)).allocation;
+  }
+
+  /** As allocate(). @returns also whether the allocation was created, or existed (`ifExists: 'claim'`). */
+  async allocateOrFind(
+    options: AllocateOptions,
+  ): Promise<{ readonly allocation: Allocation; readonly created: boolean }> {
     // In a session the daemon recognises a repeated request by its id.
     const requestId = this.#inSession ? randomUUID() : '';
     const request = { ...allocateRequest(options, []), requestId };
-    const { allocation } = await this.#channel.call('Allocate', request);
-    return present(allocation);
+    const name = nameToClaim(options.ifExists, request);
+    const allocate = async () => present((await this.#channel.call('Allocate', request)).allocation);
+    if (name === undefined) return { allocation: await allocate(), created: true };
+    const { result, created } = await allocateOrFind(allocate, async () => {
+      const existing = await this.get({ name });
+      requireFit(request, existing);
+      return existing;
+    });
+    return { allocation: result, created };
   }
 
   /** @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */

@@ -78,6 +78,7 @@ export { MemoryMap } from './mapping/memory-map.js';
 export { type FreeResult, Memory } from './memory.js';
 export type { Bytes, Ref } from './request/arguments.js';
 export type { HintOptions } from './request/hints.js';
+export type { IfExists } from './request/if-exists.js';
 export type { ImportOptions } from './request/import.js';
 export type { HeapChange, Quota, QuotaChange, QuotaResult } from './request/quota.js';
 export type { AllocateOptions, ClaimOptions, TransferOptions } from './request/requests.js';

@@ -33,23 +33,24 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 export class Memory implements AsyncDisposable {
   /** The allocation as it was when it was granted. */
   readonly allocation: Allocation;
+  /** Whether the call that returned this created the allocation; false for one that was claimed. */
+  readonly created: boolean;
   readonly #handoff: Requester;
   readonly #mappedGrant: MappedGrant;
-  readonly #mine: boolean;
   #released: Promise<void> | undefined;
   #freed: Promise<FreeResult> | undefined;
   #entrusted: Promise<bigint> | undefined;
 
   /**
    * Made by Client.
-   * @param handoff bound to its session. @param mine whether it ends with this client's session.
+   * @param handoff bound to its session. @param created whether this client's request created the allocation.
    * @internal
    */
-  constructor(handoff: Requester, allocation: Allocation, mappedGrant: MappedGrant, mine: boolean) {
+  constructor(handoff: Requester, allocation: Allocation, mappedGrant: MappedGrant, created: boolean) {
     this.allocation = allocation;
     this.#handoff = handoff;
     this.#mappedGrant = mappedGrant;
-    this.#mine = mine;
+    this.created = created;
   }
 
   /** Stable, and never used again. */
@@ -173,7 +174,8 @@ export class Memory implements AsyncDisposable {
 
   /** Frees an allocation of this client's own session, releases any other. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#freed || this.#released || !this.#mine;
+    const ended =
+      this.#freed || this.#released || !this.created || this.allocation.lifetime !== 'LIFETIME_SESSION';
     try {
       await (ended ? (this.#freed ?? this.release()) : this.free());
     } catch (failure) {

@@ -9,6 +9,8 @@ import {
   type SharingName,
 } from '@vkmemd/proto';
 import type { Command } from 'commander';
+import type { IfExists } from '../request/if-exists.js';
+import type { AllocateOptions } from '../request/requests.js';
 import { allocationObject } from './allocation.js';
 import { actionOf, newCommand } from './command.js';
 import { humanBytes, short, wrap } from './format.js';
@@ -33,12 +35,16 @@ any number may read. What is --publishable can be made immutable by 'publish'.
 For virtual machines: --power-of-two and --align round the size up, as PCI BARs need it. The other hints are for MAPPABLE
 memory over a memfd: --prefault has every page there at once, --huge-pages takes pages of 2M or 1G that the host has set
 aside, and --reopenable lets a process that has an fd open it anew, for writing too, as QEMU's memory-backend-file does. That
-weakens read-only grants: they hold by their holder's word alone then.`;
+weakens read-only grants: they hold by their holder's word alone then.
+
+With --if-exists claim a script can be run again: where this user has an allocation of that name, it is used, if it is at least
+as large and has the kinds and everything else that the command names; otherwise the command fails with NAME_TAKEN.`;
 
 const EXAMPLES = [
   'alloc frames --size 64M --kind MAPPABLE',
   'alloc weights --size 2GiB --kind OPAQUE_FD --require DEVICE_LOCAL --forbid HOST_VISIBLE',
   'alloc staging --size 16M --prefer HOST_CACHED --buffer-usage 0x3',
+  'alloc frames --size 64M --if-exists claim',
   'alloc model --size 2G --publishable --sharing one-writer',
   'alloc screen --kind OPAQUE_FD --image format=37,width=1920,height=1080,usage=0x13',
   'alloc bar --size 64M --power-of-two --prefault --reopenable',
@@ -55,18 +61,21 @@ interface Options extends HintWords {
   readonly image?: string;
   readonly sharing?: string;
   readonly publishable?: boolean;
+  readonly ifExists?: string;
 }
 
+/** A word of an option, as the library has it. */
+const wordOf = (word: string): string => word.toUpperCase().replaceAll('-', '_');
 const upper = (word: string, before: readonly string[] = []): string[] => [...before, word.toUpperCase()];
 
-/** What was made, for people: of which memory type, and what the driver asked for. */
-function madeText(made: Allocation): string {
+/** The allocation, for people: its memory type, and what the driver required. */
+function madeText(made: Allocation, created: boolean): string {
   const { memoryTypeIndex, heapIndex, memoryPropertyFlags, requirements } = made;
   const kinds = made.kinds.map((each) => short('KIND_', each)).join(',');
   const flags = flagNames(memoryPropertyFlags).join(' ') || 'no flags';
   const dedicated = made.dedicated ? 'dedicated' : 'not dedicated';
   const lines = [
-    `Allocated ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
+    `${created ? 'Allocated' : 'Existing'} ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
     ...wrap(`Memory type ${memoryTypeIndex} of heap ${heapIndex} (${flags}), ${dedicated}.`, 100),
   ];
   const hints = hintsText(made);
@@ -100,6 +109,10 @@ export function allocCommand(): Command {
     .option('--image <image>', 'for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
     .option('--sharing <who>', 'shared (default), one-writer or exclusive')
     .option('--publishable', 'it may be published later')
+    .option(
+      '--if-exists <what>',
+      'fail (default), or claim: use the allocation that has the name, if it fits',
+    )
     .option('--power-of-two', 'the size is rounded up to a power of two')
     .option('--align <size>', 'the size is rounded up to a multiple: a power of two, at most 1G')
     .option('--prefault', 'every page is there when it is made')
@@ -112,24 +125,26 @@ export function allocCommand(): Command {
     })
     .action(
       actionOf(async ({ control, print }, [name = ''], options) => {
-        const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image } = options as Options;
-        const { sharing = 'shared', publishable = false } = options as Options;
+        const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image, sharing } = options as Options;
+        const { publishable = false, ifExists = 'fail' } = options as Options;
         const { require: required = [], prefer: preferred = [], forbid: forbidden = [] } = options as Options;
         const hints = parseHints(options as Options);
-        const made = await control.allocate({
+        const wanted: AllocateOptions = {
           name,
           ...(size !== undefined && { size: parseSize(size) }),
           kinds: kind,
           lifetime: 'NAMED',
-          sharing: sharing.toUpperCase().replaceAll('-', '_') as SharingName,
+          ...(sharing !== undefined && { sharing: wordOf(sharing) as SharingName }),
           publishable,
           properties: { required, preferred, forbidden },
           ...(hints && { hints }),
           ...(memoryType !== undefined && { memoryTypeIndex: parseNumber('--memory-type', memoryType) }),
           ...(bufferUsage !== undefined && { buffer: { usage: parseNumber('--buffer-usage', bufferUsage) } }),
           ...(image !== undefined && { image: parseImage(image) }),
-        });
-        print({ allocation: allocationObject(made) }, () => madeText(made));
+          ifExists: ifExists.toLowerCase() as IfExists,
+        };
+        const { allocation, created } = await control.allocateOrFind(wanted);
+        print({ allocation: allocationObject(allocation), created }, () => madeText(allocation, created));
       }),
     );
 }

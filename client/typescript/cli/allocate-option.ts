@@ -2,10 +2,11 @@
  * Allocations as people type them behind --allocate: 'name=frames,size=64M,kind=MAPPABLE+OPAQUE_FD', in any
  * order, each key once.
  */
-import { type Allocation, type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
+import { type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
 import { checkKinds, checkWord } from '../request/arguments.js';
+import { nameToClaim } from '../request/if-exists.js';
 import { allocateRequest } from '../request/requests.js';
-import { lackedHints, parseFlag, parseHints } from './hints.js';
+import { parseFlag, parseHints } from './hints.js';
 import { parseSize } from './size.js';
 
 const FLAGS = ['publishable', 'power-of-two', 'prefault', 'reopenable'] as const;
@@ -20,7 +21,7 @@ export interface Wanted {
   /** What the program knows it by: its name, or, where it ends with the session, a word of its own. */
   readonly label: string;
   readonly request: Draft<'AllocateRequest'>;
-  /** Whether one that has the name already will do, if it fits. */
+  /** Whether an existing allocation of the name is used, if it fits. */
   readonly orExisting: boolean;
 }
 
@@ -43,8 +44,9 @@ export function parseWanted(text: string): Wanted {
   if (!LABEL.test(label))
     throw new VkmemError('INVALID_NAME', `--allocate: the name is ${JSON.stringify(label)}.`);
   const lifetime = word('lifetime', ['NAMED', 'SESSION'], 'NAMED');
-  const orExisting = word('if-exists', ['FAIL', 'CLAIM'], 'FAIL') === 'CLAIM';
-  if (orExisting && lifetime === 'SESSION') throw wrong('with lifetime=session nothing of that name exists.');
+  const ifExists = word('if-exists', ['FAIL', 'CLAIM'], 'FAIL').toLowerCase();
+  if (ifExists === 'claim' && lifetime === 'SESSION')
+    throw wrong('if-exists=claim requires the lifetime NAMED.');
   const kinds = checkKinds(upper(said.get('kind') ?? 'MAPPABLE').split('+'));
   const named = lifetime === 'NAMED' ? { name: label } : {};
   const hints = parseHints({
@@ -54,15 +56,19 @@ export function parseWanted(text: string): Wanted {
     hugePages: said.get('huge-pages'),
     reopenable: parseFlag('reopenable', said.get('reopenable')),
   });
-  const wanted = { size: parseSize(size), kinds, lifetime, ...named, ...(hints && { hints }) };
-  const request: Draft<'AllocateRequest'> = {
-    ...allocateRequest(wanted, []),
-    sharing: said.has('sharing')
-      ? (`SHARING_${word('sharing', SHARING_NAMES, 'SHARED')}` as const)
-      : 'SHARING_UNSPECIFIED',
-    publishable: parseFlag('publishable', said.get('publishable')),
-  };
-  return { label, request, orExisting };
+  const request = allocateRequest(
+    {
+      size: parseSize(size),
+      kinds,
+      lifetime,
+      ...named,
+      ...(said.has('sharing') && { sharing: word('sharing', SHARING_NAMES, 'SHARED') }),
+      publishable: parseFlag('publishable', said.get('publishable')),
+      ...(hints && { hints }),
+    },
+    [],
+  );
+  return { label, request, orExisting: nameToClaim(ifExists, request) !== undefined };
 }
 
 /**
@@ -73,25 +79,6 @@ export function parseAllWanted(texts: readonly string[]): Wanted[] {
   const twice = all.find(({ label }, at) => all.findIndex((other) => other.label === label) !== at);
   if (twice) throw wrong(`there are two of the name ${twice.label}.`);
   return all;
-}
-
-/**
- * That an allocation which has the name already is as good as the one that is wanted: no smaller, of all the
- * kinds, with all the hints.
- * @throws VkmemError NAME_TAKEN, with what it lacks.
- */
-export function requireFit({ label, request }: Wanted, existing: Allocation): void {
-  const sharing = existing.sharing === 'SHARING_UNSPECIFIED' ? 'SHARING_SHARED' : existing.sharing;
-  const lacks = [
-    existing.sizeBytes < BigInt(request.sizeBytes ?? 0) && `it has ${existing.sizeBytes} bytes`,
-    ...(request.kinds ?? []).map(
-      (kind) => !existing.kinds.some((has) => has === kind) && `it is not for ${kind}`,
-    ),
-    request.sharing !== 'SHARING_UNSPECIFIED' && sharing !== request.sharing && `its sharing is ${sharing}`,
-    request.publishable && !existing.publishable && 'it cannot be published',
-    ...lackedHints(request.hints, existing),
-  ].filter((lack) => lack !== false && lack !== undefined);
-  if (lacks.length > 0) throw new VkmemError('NAME_TAKEN', `${label} exists, but ${lacks.join(', ')}.`);
 }
 
 const upper = (word: string): string => word.toUpperCase().replaceAll('-', '_');

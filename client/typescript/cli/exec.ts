@@ -11,7 +11,8 @@ import { HANDOFF_SOCKET, type Program, runtimeDir, VkmemError } from '@vkmemd/pr
 import type { Command } from 'commander';
 import { Handover } from '../connection/handover.js';
 import type { ControlClient } from '../control.js';
-import { parseAllWanted, requireFit, type Wanted } from './allocate-option.js';
+import { allocateOrFind, hasCode, requireFit } from '../request/if-exists.js';
+import { parseAllWanted, type Wanted } from './allocate-option.js';
 import { actionOf, type Context, errorObject, expected, newCommand } from './command.js';
 import { sandboxed } from './sandbox.js';
 
@@ -77,18 +78,26 @@ function programOf(operands: readonly string[], options: Options): Program {
 }
 
 /** Makes an allocation for the command, or adds the existing one. */
-export async function provide(handover: Handover, control: ControlClient, wanted: Wanted): Promise<void> {
-  try {
-    await handover.allocate(wanted.label, wanted.request);
-  } catch (failure) {
-    const { code, reason } = expected(failure);
-    if (code !== 'NAME_TAKEN') throw failure;
-    if (!wanted.orExisting)
-      throw new VkmemError(code, `${reason} With if-exists=claim CMD gets that one.`, {}, failure);
-    const existing = await control.get({ name: wanted.label });
-    requireFit(wanted, existing);
-    handover.addAllocation(wanted.label, existing.id);
+export async function provide(
+  handover: Handover,
+  control: ControlClient,
+  { label, request, orExisting }: Wanted,
+): Promise<void> {
+  const allocate = () => handover.allocate(label, request);
+  if (!orExisting) {
+    await allocate().catch((failure) => {
+      if (!hasCode(failure, 'NAME_TAKEN')) throw failure;
+      const reason = `${failure.reason} With if-exists=claim CMD gets that one.`;
+      throw new VkmemError('NAME_TAKEN', reason, failure.metadata, failure);
+    });
+    return;
   }
+  await allocateOrFind(allocate, async () => {
+    const existing = await control.get({ name: label });
+    requireFit(request, existing);
+    handover.addAllocation(label, existing.id);
+    return existing;
+  });
 }
 
 /** The exit code of a command that did not run; undefined for any other failure. */

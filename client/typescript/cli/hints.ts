@@ -2,7 +2,7 @@
  * Hints as people type them, as options of `alloc` and as keys of `exec --allocate`, and as they are shown
  * again.
  */
-import { type Allocation, type Draft, VkmemError } from '@vkmemd/proto';
+import { type Allocation, VkmemError } from '@vkmemd/proto';
 import type { HintOptions } from '../request/hints.js';
 import { humanBytes } from './format.js';
 import { parseSize } from './size.js';
@@ -54,22 +54,6 @@ export function hintsText({ hints }: Allocation): string {
   ]
     .filter(Boolean)
     .join(', ');
-}
-
-/** What of the wanted hints memory does not have that was made before. */
-export function lackedHints(wanted: Draft<'AllocateRequest'>['hints'], existing: Allocation): string[] {
-  if (!wanted) return [];
-  const { sizeBytes: size, hints } = existing;
-  const alignment = BigInt(wanted.alignmentBytes ?? 0);
-  const hugePage = BigInt(wanted.hugePageBytes ?? 0);
-  const lacks = [
-    wanted.powerOfTwo && (size & (size - 1n)) !== 0n && 'its size is no power of two',
-    alignment > 0n && size % alignment !== 0n && `its size is not aligned to ${alignment}`,
-    wanted.prefault && !hints?.prefault && 'it is not prefaulted',
-    hugePage > 0n && hints?.hugePageBytes !== hugePage && `it is not of huge pages of ${hugePage} bytes`,
-    wanted.reopenable && !hints?.reopenable && 'it is not reopenable',
-  ];
-  return lacks.filter((lack) => typeof lack === 'string');
 }
 
 /** A key that is there or not, or says TRUE or FALSE. @throws VkmemError INVALID_ARGUMENT. */

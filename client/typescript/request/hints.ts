@@ -2,7 +2,7 @@
  * Hints as callers write them, turned into the contract's message: what a virtual machine needs of memory
  * beside its size.
  */
-import { type Draft, VkmemError } from '@vkmemd/proto';
+import { type Allocation, type Draft, VkmemError } from '@vkmemd/proto';
 import { type Bytes, checkSize } from './arguments.js';
 
 /**
@@ -47,6 +47,22 @@ export function hintFields(hints: HintOptions | undefined): Pick<Draft<'Allocate
       reopenable: flag('reopenable', reopenable),
     },
   };
+}
+
+/** The requested hints that an existing allocation does not have, each as the part of a sentence. */
+export function missingHints(wanted: Draft<'AllocateRequest'>['hints'], existing: Allocation): string[] {
+  if (!wanted) return [];
+  const { sizeBytes: size, hints } = existing;
+  const alignment = BigInt(wanted.alignmentBytes ?? 0);
+  const hugePage = BigInt(wanted.hugePageBytes ?? 0);
+  const missing = [
+    wanted.powerOfTwo && (size & (size - 1n)) !== 0n && 'its size is no power of two',
+    alignment > 0n && size % alignment !== 0n && `its size is not aligned to ${alignment}`,
+    wanted.prefault && !hints?.prefault && 'it is not prefaulted',
+    hugePage > 0n && hints?.hugePageBytes !== hugePage && `it is not of huge pages of ${hugePage} bytes`,
+    wanted.reopenable && !hints?.reopenable && 'it is not reopenable',
+  ];
+  return missing.filter((hint) => typeof hint === 'string');
 }
 
 function flag(field: string, value: boolean | undefined): boolean {

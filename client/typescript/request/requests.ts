@@ -31,6 +31,7 @@ import {
   type Ref,
 } from './arguments.js';
 import { type HintOptions, hintFields } from './hints.js';
+import type { IfExists } from './if-exists.js';
 import {
   memoryTypeField,
   type PropertyOptions,
@@ -73,6 +74,12 @@ export interface AllocateOptions extends ResourceOptions {
   readonly publishable?: boolean;
   /** What a virtual machine needs of it (docs/virtualization.md). */
   readonly hints?: HintOptions;
+  /**
+   * What happens where this user has an allocation of that name. 'fail': NAME_TAKEN. 'claim': that one is
+   * used, if it is at least as large and has the kinds and whatever else is named here; NAME_TAKEN, with
+   * what differs, otherwise. It requires a name. Default 'fail'.
+   */
+  readonly ifExists?: IfExists;
 }
 
 /** What of an existing allocation to be granted. */
@@ -123,7 +130,7 @@ export function allocateRequest(
   options: AllocateOptions,
   grant: readonly KindName[],
 ): Draft<'AllocateRequest'> {
-  const { size, kinds = DEFAULT_KINDS, access = 'rw', image, sharing = 'SHARED' } = options;
+  const { size, kinds = DEFAULT_KINDS, access = 'rw', image, sharing } = options;
   return {
     sizeBytes: size === undefined && image !== undefined ? 0n : checkSize(size),
     kinds: checkKinds(kinds).map(kindToWire),
@@ -133,7 +140,10 @@ export function allocateRequest(
     ...propertyFields(options.properties),
     ...memoryTypeField(options.memoryTypeIndex),
     ...resourceFields(options),
-    sharing: `SHARING_${checkWord('sharing', sharing, SHARING_NAMES)}`,
+    sharing:
+      sharing === undefined
+        ? 'SHARING_UNSPECIFIED'
+        : `SHARING_${checkWord('sharing', sharing, SHARING_NAMES)}`,
     publishable: options.publishable === true,
     ...hintFields(options.hints),
   };
