@@ -231,7 +231,10 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
     return (await allocateOrFind(allocate, claim, this.closed)).result;
   }
 
-  /** @throws VkmemError NOT_FOUND; NAME_TAKEN where it does not fit the request, and nothing of it is held then. */
+  /**
+   * Claims an existing allocation, if it fits the request; otherwise holds nothing of it.
+   * @throws VkmemError NAME_TAKEN where it does not fit; otherwise as claim().
+   */
   async #claimFitting(
     name: string,
     request: Draft<'AllocateRequest'>,

@@ -202,7 +202,13 @@ t.test('while others free it', async (t) => {
 
 t.test('attempts are bounded', async (t) => {
   const rejects = (code: 'NAME_TAKEN' | 'NOT_FOUND' | 'BUDGET_EXCEEDED') => {
-    const calls = { count: 0, call: () => Promise.reject(new VkmemError(code, `${(calls.count += 1)}`)) };
+    const calls = {
+      count: 0,
+      call: () => {
+        calls.count += 1;
+        return Promise.reject(new VkmemError(code, String(calls.count)));
+      },
+    };
     return calls;
   };
   const taken = rejects('NAME_TAKEN');

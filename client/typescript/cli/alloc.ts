@@ -37,8 +37,9 @@ memory over a memfd: --prefault has every page there at once, --huge-pages takes
 aside, and --reopenable lets a process that has an fd open it anew, for writing too, as QEMU's memory-backend-file does. That
 weakens read-only grants: they hold by their holder's word alone then.
 
-With --if-exists claim a script can be run again: where this user has an allocation of that name, it is used, if it is at least
-as large and has the kinds and everything else that the command names; otherwise the command fails with NAME_TAKEN.`;
+With --if-exists claim a script can be run again: where this user has an allocation of that name, it is used, if it
+is at least as large and has the kinds and everything else that the command names; otherwise the command fails with
+NAME_TAKEN.`;
 
 const EXAMPLES = [
   'alloc frames --size 64M --kind MAPPABLE',
@@ -73,9 +74,10 @@ function madeText(made: Allocation, created: boolean): string {
   const { memoryTypeIndex, heapIndex, memoryPropertyFlags, requirements } = made;
   const kinds = made.kinds.map((each) => short('KIND_', each)).join(',');
   const flags = flagNames(memoryPropertyFlags).join(' ') || 'no flags';
+  const verb = created ? 'Allocated' : 'Existing';
   const dedicated = made.dedicated ? 'dedicated' : 'not dedicated';
   const lines = [
-    `${created ? 'Allocated' : 'Existing'} ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
+    `${verb} ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
     ...wrap(`Memory type ${memoryTypeIndex} of heap ${heapIndex} (${flags}), ${dedicated}.`, 100),
   ];
   const hints = hintsText(made);
