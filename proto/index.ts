@@ -1,10 +1,11 @@
 /**
- * @vkmemd/proto: what the daemon and its clients share.
+ * The package `@vkmemd/proto`: the contract between the daemon and its clients, and the system calls that
+ * both use.
  *
- * contract/  names and constants, the table of requests, the codec of vkmem.v1 messages, the error catalogue
- *            and its form on the wire, where the sockets are, QEMU's ivshmem protocol
- * kernel/    system calls by the addon: file descriptors, sockets, memfds, mappings, peers, programs;
- *            clean-up with Disposables, and polling
+ * - contract/: constants and names, the table of requests, the codec of vkmem.v1 messages, the error
+ *   catalogue and its form on the wire, the paths of the sockets, QEMU's ivshmem protocol.
+ * - kernel/: system calls, by a native addon: file descriptors, sockets, memfds, mappings, peers, programs;
+ *   clean-up with Disposables, and polling.
  */
 export * from './contract/codec.js';
 export * from './contract/errors.js';

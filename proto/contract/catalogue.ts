@@ -1,9 +1,9 @@
 /**
  * The error catalogue: every error that vkmemd reports to a caller.
  *
- * A code is stable for ever: programs branch on it, on gRPC (`google.rpc.ErrorInfo.reason`), on the handoff
- * socket and as `.code` in the client library. A retired code moves to RETIRED_CODES and never gets a new
- * meaning. `next` says what the caller can do; `grpc` is the google.rpc.Code that gRPC reports.
+ * Codes are stable, because programs branch on them: in gRPC (`google.rpc.ErrorInfo.reason`), on the handoff
+ * socket, and as `.code` in the client library. A retired code moves to RETIRED_CODES and never gets a new
+ * meaning.
  */
 
 /** The status numbers of google.rpc.Code that the catalogue uses. */
@@ -22,15 +22,19 @@ export const GrpcCode = {
   UNAUTHENTICATED: 16,
 } as const;
 
-/** One line of the catalogue: the gRPC status of a code, what the code means, and what the caller can do. */
+/** One entry of the catalogue. */
 export interface CatalogueEntry {
+  /** The google.rpc.Code that gRPC reports. */
   readonly grpc: number;
+  /** What happened. */
   readonly sentence: string;
+  /** What the caller can do. */
   readonly next: string;
 }
 
 const entry = (grpc: number, sentence: string, next: string): CatalogueEntry => ({ grpc, sentence, next });
 
+/** The catalogue: every error that vkmemd reports, by code. */
 export const CATALOGUE = {
   QUOTA_EXCEEDED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
@@ -40,7 +44,7 @@ export const CATALOGUE = {
   TOO_MANY_SESSIONS: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'The limit of sessions or connections is reached.',
-    'Close one of your own, or try again later; the metadata say whose limit it is.',
+    'Close sessions or connections of your own, or try again later; the metadata name the limit.',
   ),
   TOO_MANY_FILES: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
@@ -50,7 +54,7 @@ export const CATALOGUE = {
   RATE_LIMITED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'The limit of the request rate is reached.',
-    'Wait as long as the metadata say, and send fewer requests.',
+    'Wait for the retry_after_ms of the metadata, then send requests at a lower rate.',
   ),
   BUDGET_EXCEEDED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
@@ -84,13 +88,13 @@ export const CATALOGUE = {
   ),
   HUGE_PAGES_UNAVAILABLE: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'The host has not enough free huge pages of that size.',
-    'Request pages of the system\u2019s own size, or ask the operator to reserve more huge pages (vm.nr_hugepages).',
+    'The host does not have enough free huge pages of that size.',
+    'Request pages of normal size, or ask the operator to reserve more huge pages (vm.nr_hugepages).',
   ),
   INVALID_NAME: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The name, or its absence, does not fit the requested lifetime.',
-    'A NAMED allocation needs a name of 1 to 128 letters, digits, dots, dashes or underscores; SESSION has none.',
+    'NAMED requires a name of 1 to 128 letters, digits, dots, dashes or underscores; SESSION allows none.',
   ),
   INVALID_RANGE: entry(
     GrpcCode.OUT_OF_RANGE,
@@ -110,22 +114,22 @@ export const CATALOGUE = {
   KIND_NOT_REQUESTED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The kind was not requested when the memory was allocated.',
-    'Name every kind that will be granted, and at least one, in the allocation request.',
+    'List every kind that will be granted, and at least one, in the allocation request.',
   ),
   KIND_UNSUPPORTED: entry(
     GrpcCode.UNIMPLEMENTED,
     'This device does not support the kind, or the combination of kinds.',
-    'See ListDevices for how far each kind works here, and why.',
+    'Call ListDevices (vkmemctl doctor): it reports how far each kind works on this device, and why.',
   ),
   NO_MEMORY_TYPE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'No memory type of the device fits the request.',
-    'Require fewer property flags, or another type; ListDevices shows the memory types.',
+    'Require fewer property flags, or request another memory type; ListDevices shows them all.',
   ),
   INVALID_HANDLE: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The file descriptor does not match the request.',
-    'Import the fd as it was exported, with its size, memory type and UUIDs; docs/kinds.md says what each must be.',
+    'Import the fd with the size, memory type and UUIDs that it was exported with; see docs/kinds.md.',
   ),
   NOT_MAPPABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
@@ -135,7 +139,7 @@ export const CATALOGUE = {
   NOT_FOUND: entry(
     GrpcCode.NOT_FOUND,
     'There is no such allocation or grant.',
-    'Check the id or the name; a freed allocation cannot be referred to.',
+    'Check the id or the name; the id and the name of a freed allocation are no longer valid.',
   ),
   NAME_TAKEN: entry(
     GrpcCode.ALREADY_EXISTS,
@@ -150,12 +154,12 @@ export const CATALOGUE = {
   TOO_MANY_PEERS: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'No peer id is left for one more connection.',
-    'Disconnect other peers; an id is free again after every peer that was notified of its leaving has disconnected.',
+    'Disconnect other peers; an id can be reused when all peers that were notified of its leaving are gone.',
   ),
   VMM_REFUSED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The virtual machine monitor refused, or did not answer as expected.',
-    'Fix what the reason names, and try again; the operation was rolled back.',
+    'Fix the cause named in the reason, then try again; the operation was rolled back.',
   ),
   NOT_PERMITTED: entry(
     GrpcCode.PERMISSION_DENIED,
@@ -165,7 +169,7 @@ export const CATALOGUE = {
   BUSY: entry(
     GrpcCode.ABORTED,
     'The allocation is locked by other sessions.',
-    'Wait longer, or have the holder release it; the allocation names the session that writes.',
+    'Wait longer, or have the holders release it; writer_session_id of the allocation is the writer.',
   ),
   PUBLISHED: entry(
     GrpcCode.FAILED_PRECONDITION,
@@ -175,7 +179,7 @@ export const CATALOGUE = {
   NOT_PUBLISHABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The allocation cannot be published.',
-    'Allocate MAPPABLE memory with `publishable`; docs/kinds.md says what that needs.',
+    'Allocate MAPPABLE memory with `publishable`; docs/kinds.md lists the requirements.',
   ),
   TICKET_INVALID: entry(
     GrpcCode.PERMISSION_DENIED,
@@ -185,7 +189,7 @@ export const CATALOGUE = {
   STALE_INCARNATION: entry(
     GrpcCode.ABORTED,
     'The daemon was restarted since the session began.',
-    'Connect again and name your allocations.',
+    'Connect again; claim NAMED allocations by their names, and allocate all others anew.',
   ),
   DEVICE_LOST: entry(
     GrpcCode.UNAVAILABLE,
@@ -195,32 +199,32 @@ export const CATALOGUE = {
   DEGRADED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The allocation outlived a restart of the daemon, but the device could not import it.',
-    'Claim a handle that persists, such as its memfd, and copy the bytes from there; the device may import it later.',
+    'Claim a handle that persists, such as its memfd, and copy the bytes; the device may import it later.',
   ),
   LEDGER_UNREADABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The ledger of allocations that an earlier start of the daemon wrote cannot be read.',
-    'Start the version that wrote it; or remove the named folder, which gives up the memory.',
+    'Start the version that wrote it, or remove the folder named in the reason, which drops the memory.',
   ),
   SESSION_REQUIRED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The call needs a session to own the allocation.',
-    'Connect to the handoff socket and send its session token, or ask for the NAMED lifetime.',
+    'The call requires a session that will own the allocation.',
+    'Open a session on the handoff socket and send its token, or request the NAMED lifetime.',
   ),
   SESSION_INVALID: entry(
     GrpcCode.UNAUTHENTICATED,
     'The session token does not belong to a live session of this caller.',
-    'Send the token of a session that is still connected and belongs to the same user.',
+    'Send the token of a session of the same user that is still connected.',
   ),
   PROTOCOL_ERROR: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The message does not follow the protocol.',
-    'Compare the client with docs/protocol.md. A handoff connection is closed after it.',
+    'Check the client against docs/protocol.md. A handoff connection is closed after this error.',
   ),
   POLICY_INVALID: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The policy is invalid; the previous one stays in force.',
-    'Fix the file at the line that the reason names; check it with vkmemd --check-config.',
+    'Fix the file at the line named in the reason; check it with vkmemd --check-config.',
   ),
   VERSION_UNSUPPORTED: entry(
     GrpcCode.FAILED_PRECONDITION,

@@ -1,10 +1,10 @@
 /**
- * The codec of both planes: vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
+ * The codec of both planes: converts vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
  *
  * The schemas are loaded once by proto-loader, which represents 64-bit fields as Long objects; only this file
- * converts them, to bigint when decoding and from bigint or number when encoding. Enums are their names; an
- * enumerator that this build does not know stays a number, so that a receiver can report it. A field that a
- * message does not carry has its default value, an absent sub-message is null or undefined.
+ * converts them, to bigint when decoding and from bigint or number when encoding. Enumerators are represented
+ * by their names; one that this build does not define stays a number, so that a receiver can report it. A
+ * field that is absent from a message has its default value; an absent sub-message is null or undefined.
  */
 import { fileURLToPath } from 'node:url';
 import {
@@ -29,7 +29,7 @@ export type MessageName = {
   [N in keyof Messages]: Messages[N] extends never ? never : N;
 }[keyof Messages];
 
-/** A decoded message type with bigint where the schema has a 64-bit integer. */
+/** The type of a decoded message: bigint where the schema has a 64-bit integer. */
 export type WithBigint<T> = T extends Long
   ? bigint
   : T extends Uint8Array | string | number | boolean | null | undefined
@@ -38,7 +38,10 @@ export type WithBigint<T> = T extends Long
       ? WithBigint<U>[]
       : { [K in keyof T]: WithBigint<T[K]> };
 
-/** A message to encode: every field optional, bigint or number where the schema has a 64-bit integer. */
+/**
+ * The type of a message to encode: every field is optional; bigint or number where the schema has a 64-bit
+ * integer.
+ */
 export type Encodable<T> = object extends T
   ? { readonly [K in keyof T]: Encodable<T[K]> }
   : Long extends T
@@ -49,14 +52,14 @@ export type Encodable<T> = object extends T
         ? readonly Encodable<U>[]
         : { readonly [K in keyof T]: Encodable<T[K]> };
 
-/** Message `N` as decode() returns it. */
+/** The type of message `N` that decode() returns. */
 export type Decoded<N extends MessageName> = WithBigint<Messages[N][1]>;
-/** Message `N` as encode() takes it. */
+/** The type of message `N` that encode() accepts. */
 export type Draft<N extends MessageName> = Encodable<Messages[N][0]>;
 
 const folder = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Every definition of the contract, as reflection services need it. */
+/** All definitions of the contract, in the form that gRPC reflection services need. */
 export const packageDefinition: PackageDefinition = loadSync(
   ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', 'google/rpc/status.proto'],
   { includeDirs: [folder], enums: String, defaults: true, oneofs: true },
@@ -90,7 +93,7 @@ function fromWire(value: unknown): unknown {
   return fields;
 }
 
-/** The value with a Long for each bigint. What has none is not copied. */
+/** Replaces each bigint by a Long. A value without bigints is returned as it is, not copied. */
 function toWire(value: unknown): unknown {
   if (typeof value === 'bigint') return longOf(value);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
@@ -102,7 +105,7 @@ function toWire(value: unknown): unknown {
     const put = toWire(field);
     if (put === field) continue;
     wire ??= { ...value };
-    // A map may have this key; an assignment would set the prototype instead.
+    // A map may have this key, and an assignment would set the prototype.
     if (name !== '__proto__') wire[name] = put;
     else Object.defineProperty(wire, name, { value: put, enumerable: true });
   }
@@ -119,7 +122,10 @@ function definitionOf(name: string): MessageTypeDefinition<object, object> {
 /** The gRPC services of the control socket. */
 export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService' | 'IvshmemService';
 
-/** Encodes one message. @throws VkmemError INVALID_ARGUMENT for a bigint that does not fit 64 bits. */
+/**
+ * Encodes one message.
+ * @throws VkmemError INVALID_ARGUMENT for a bigint that does not fit 64 bits.
+ */
 export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffer {
   return definitionOf(name).serialize(toWire(message) as object);
 }
@@ -139,8 +145,9 @@ export function decode<N extends MessageName>(name: N, bytes: Uint8Array): Decod
 }
 
 /**
- * A gRPC service whose handlers and clients see bigint, for `Server.addService` and `makeClientConstructor`.
- * @param name such as 'MemoryService'.
+ * The definition of a gRPC service, for `Server.addService` and `makeClientConstructor`. Its handlers and
+ * clients use bigint for 64-bit integers.
+ * @param name Without its package, such as 'MemoryService'.
  */
 export function serviceDefinition(name: ServiceName): ServiceDefinition {
   const service = packageDefinition[`vkmem.v1.${name}`] as ServiceDefinition;
@@ -156,7 +163,10 @@ export function serviceDefinition(name: ServiceName): ServiceDefinition {
   );
 }
 
-/** google.protobuf.Timestamp of a moment in milliseconds since 1970. */
+/**
+ * A google.protobuf.Timestamp.
+ * @param ms Milliseconds since 1970-01-01T00:00:00Z.
+ */
 export function timestamp(ms: number): { seconds: bigint; nanos: number } {
   const whole = Math.floor(ms / 1000);
   return { seconds: BigInt(whole), nanos: Math.round((ms - whole * 1000) * 1e6) };

@@ -1,5 +1,5 @@
 /**
- * VkmemError: the class of every expected failure, with a code of the catalogue.
+ * VkmemError: an expected failure, with a code of the error catalogue.
  */
 import { CATALOGUE, type ErrorCode } from './catalogue.js';
 
@@ -11,6 +11,7 @@ export const RETIRED_CODES: readonly string[] = [];
 /** `google.rpc.ErrorInfo.domain` of every error that vkmemd reports. */
 export const ERROR_DOMAIN = 'vkmemd';
 
+/** Whether this build's catalogue has the code. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(CATALOGUE, code);
 }
@@ -22,7 +23,7 @@ export function isErrorCode(code: string): code is ErrorCode {
 const MAX_REASON = 1000;
 const MAX_METADATA = 200;
 
-/** Lone surrogates, which clipping may leave and a peer may send: gRPC throws when it encodes one. */
+/** Lone surrogates, which clipping may produce and a peer may send. gRPC throws when it encodes one. */
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 
 const clip = (text: string, max: number): string => {
@@ -31,15 +32,18 @@ const clip = (text: string, max: number): string => {
 };
 
 /**
- * Every expected failure. `message` is the catalogue's sentence, the reason if any, and what to do next;
- * `metadata` has machine-readable details (all strings, as in ErrorInfo). The reason is clipped to 1000
- * characters, a value to 200.
+ * An expected failure. `message` consists of the catalogue's sentence, the reason if there is one, and what
+ * the caller can do next.
  */
 export class VkmemError extends Error {
+  /** The code, which programs branch on. */
   readonly code: ErrorCode;
+  /** Details of this failure for people, or ''. Clipped to 1000 characters. */
   readonly reason: string;
+  /** Machine-readable details, as in google.rpc.ErrorInfo. Each value is clipped to 200 characters. */
   readonly metadata: Readonly<Record<string, string>>;
 
+  /** @param cause The failure that led to this one, for `Error.cause`. */
   constructor(code: ErrorCode, reason = '', metadata: Record<string, string> = {}, cause?: unknown) {
     const { sentence, next } = CATALOGUE[code];
     const clipped = clip(reason, MAX_REASON);

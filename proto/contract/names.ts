@@ -1,9 +1,9 @@
 /**
- * The contract's constants and the names that programs use for its messages.
+ * The constants of the contract, and the short names of its enumerators.
  *
  * People and programs write kinds, lifetimes and access without the schema's prefixes ('MAPPABLE', 'NAMED',
- * 'rw'), and Vulkan's memory properties without VK_MEMORY_PROPERTY_ and _BIT ('HOST_VISIBLE'); the tables
- * here are the only translation.
+ * 'rw'), and Vulkan's memory properties without VK_MEMORY_PROPERTY_ and _BIT ('HOST_VISIBLE'). Only the
+ * tables in this file translate them.
  */
 import type { Access__Output } from '../types/vkmem/v1/Access.js';
 import type { AllocationEvent__Output } from '../types/vkmem/v1/AllocationEvent.js';
@@ -25,7 +25,7 @@ import type { Decoded } from './codec.js';
 export const PROTOCOL_VERSION = 1;
 /** The largest datagram on the handoff socket, in bytes. */
 export const MAX_MESSAGE_BYTES = 65_536;
-/** The maximum number of file descriptors in one datagram of the daemon: one for each kind. */
+/** The maximum number of fds in one datagram of the daemon: one for each kind. */
 export const MAX_MESSAGE_FDS = 4;
 /** The gRPC metadata key of a session token. */
 export const SESSION_METADATA = 'vkmem-session';
@@ -33,32 +33,46 @@ export const SESSION_METADATA = 'vkmem-session';
  * The gRPC metadata key of the protocol version that a client was built for; absent means PROTOCOL_VERSION.
  */
 export const VERSION_METADATA = 'vkmem-protocol-version';
-/** The name of the device in gRPC's health service: SERVING, or NOT_SERVING while it is lost. */
+/**
+ * The name of the device in gRPC's health service, which reports SERVING, or NOT_SERVING while the device is
+ * lost.
+ */
 export const DEVICE_HEALTH = 'device';
-/** The sockets' names inside the runtime folder. */
+/** The file name of the handoff socket in the runtime folder. */
 export const HANDOFF_SOCKET = 'handoff.sock';
+/** The file name of the control socket in the runtime folder. */
 export const CONTROL_SOCKET = 'control.sock';
+/** The file name of the admin socket in the runtime folder. */
 export const ADMIN_SOCKET = 'admin.sock';
-/** The folder of the sockets for virtual machines. */
+/** The name of the folder that has the sockets for virtual machines. */
 export const IVSHMEM_FOLDER = 'ivshmem';
-/** The environment variable with the number of the inherited fd of a session. */
+/** The environment variable that has the number of the inherited fd of a session. */
 export const SESSION_FD_VARIABLE = 'VKMEM_SESSION_FD';
 /**
- * The environment variable with the path of the session's socket, where the inheriting process can reach it
- * to connect again.
+ * The environment variable that has the path of the session's socket. Set where the inheriting process can
+ * reach the socket to reconnect.
  */
 export const SESSION_PATH_VARIABLE = 'VKMEM_SESSION_PATH';
-/** The environment variable with the inheriting process's allocations: a JSON object of labels and ids. */
+/**
+ * The environment variable that has the allocations of the inheriting process: a JSON object that maps labels
+ * to allocation ids.
+ */
 export const ALLOCATIONS_VARIABLE = 'VKMEM_ALLOCATIONS';
 
+/** A decoded vkmem.v1.Allocation; see proto/vkmem/v1/memory.proto. */
 export type Allocation = Decoded<'Allocation'>;
+/** A decoded vkmem.v1.Grant; see proto/vkmem/v1/memory.proto. */
 export type Grant = Decoded<'Grant'>;
+/** A decoded vkmem.v1.Device; see proto/vkmem/v1/control.proto. */
 export type Device = Decoded<'Device'>;
+/** A decoded vkmem.v1.HeapBudget; see proto/vkmem/v1/control.proto. */
 export type HeapBudget = Decoded<'HeapBudget'>;
+/** A decoded vkmem.v1.Counts; see proto/vkmem/v1/control.proto. */
 export type Counts = Decoded<'Counts'>;
+/** A decoded vkmem.v1.AllocationRef; see proto/vkmem/v1/memory.proto. */
 export type AllocationRef = Decoded<'AllocationRef'>;
 
-/** The enums of messages, as the schema writes them. A decoded enum that this build does not know is a number. */
+/** The enumerations of the schema. A decoded enumerator that this build does not define is a number. */
 export type {
   Access__Output as Access,
   AllocationEvent__Output as AllocationEvent,
@@ -76,42 +90,52 @@ export type {
   Sharing__Output as Sharing,
 };
 
-/** The kinds as people write them. */
+/** The short names of the kinds. */
 export const KIND_NAMES = ['MAPPABLE', 'OPAQUE_FD', 'DMA_BUF', 'RDMA_ADDRESS'] as const;
+/** The short name of a kind. */
 export type KindName = (typeof KIND_NAMES)[number];
 
+/** SESSION: the allocation ends with its session. NAMED: it stays until its owner or an operator frees it. */
 export type LifetimeName = 'SESSION' | 'NAMED';
 /** 'rw': read and write; 'ro': read only. */
 export type AccessName = 'rw' | 'ro';
-/** Who may hold grants at the same time: anybody; one writer and any readers; one writer or any readers. */
+/**
+ * The short names of the sharing modes. SHARED: any number of sessions hold grants for reading and writing.
+ * ONE_WRITER: one session writes while any number read. EXCLUSIVE: one session writes, or any number read.
+ */
 export const SHARING_NAMES = ['SHARED', 'ONE_WRITER', 'EXCLUSIVE'] as const;
+/** The short name of a sharing mode. */
 export type SharingName = (typeof SHARING_NAMES)[number];
 
-/** Kinds as the schema writes them. */
+/** The schema's enumerators of the kinds, by their short names. */
 export const KINDS_ON_WIRE = {
   MAPPABLE: 'KIND_MAPPABLE',
   OPAQUE_FD: 'KIND_OPAQUE_FD',
   DMA_BUF: 'KIND_DMA_BUF',
   RDMA_ADDRESS: 'KIND_RDMA_ADDRESS',
 } as const satisfies Readonly<Record<KindName, `KIND_${KindName}`>>;
-/** Kinds as people write them, by what the schema writes; it has none that this build does not know. */
+/**
+ * The short names of the kinds, by the schema's enumerators. Kinds that this build does not define are
+ * absent.
+ */
 export const KINDS_BY_WIRE: ReadonlyMap<unknown, KindName> = new Map(
   KIND_NAMES.map((name) => [KINDS_ON_WIRE[name], name]),
 );
-/** Access as the schema writes it. */
+/** The schema's enumerators of access, by their short names. */
 export const ACCESS_ON_WIRE = {
   rw: 'ACCESS_READ_WRITE',
   ro: 'ACCESS_READ_ONLY',
 } as const satisfies Readonly<Record<AccessName, string>>;
 
-/** A kind as the schema writes it. */
+/** The schema's enumerator of a kind. */
 export const kindToWire = (kind: KindName): `KIND_${KindName}` => KINDS_ON_WIRE[kind];
-/** A kind as people write it; undefined for a kind that this build does not know. */
+/** The short name of a kind; undefined for a kind that this build does not define. */
 export const kindFromWire = (kind: unknown): KindName | undefined => KINDS_BY_WIRE.get(kind);
+/** The schema's enumerator of an access. */
 export const accessToWire = (access: AccessName): 'ACCESS_READ_WRITE' | 'ACCESS_READ_ONLY' =>
   ACCESS_ON_WIRE[access];
 
-/** Vulkan's memory properties as people write them: VkMemoryPropertyFlagBits, from bit 0. */
+/** The short names of Vulkan's memory properties: VkMemoryPropertyFlagBits, from bit 0. */
 export const PROPERTY_FLAG_NAMES = [
   'DEVICE_LOCAL',
   'HOST_VISIBLE',
@@ -123,16 +147,17 @@ export const PROPERTY_FLAG_NAMES = [
   'DEVICE_UNCACHED_AMD',
   'RDMA_CAPABLE_NV',
 ] as const;
+/** The short name of a memory property. */
 export type PropertyFlagName = (typeof PROPERTY_FLAG_NAMES)[number];
 
-/** VkMemoryPropertyFlags of names. */
+/** The VkMemoryPropertyFlags of the named properties. */
 export function propertyFlagsToWire(names: readonly PropertyFlagName[]): number {
   return names.reduce((flags, name) => flags | (1 << PROPERTY_FLAG_NAMES.indexOf(name)), 0);
 }
 
 /**
- * The names of the bits that are set; a bit without a name by its number: 'BIT_9'.
- * @param names Of the bits, from bit 0. Default: of VkMemoryPropertyFlags.
+ * The names of the bits that are set. A bit without a name is written as its number: 'BIT_9'.
+ * @param names Names of the bits, from bit 0. Default: those of VkMemoryPropertyFlags.
  */
 export function flagNames(flags: number, names: readonly string[] = PROPERTY_FLAG_NAMES): string[] {
   return Array.from({ length: 32 }, (_, bit) => bit)
@@ -140,7 +165,10 @@ export function flagNames(flags: number, names: readonly string[] = PROPERTY_FLA
     .map((bit) => names[bit] ?? `BIT_${bit}`);
 }
 
-/** 16 bytes as the usual text of a UUID. */
+/**
+ * The text of a UUID: 36 characters, RFC 9562.
+ * @param bytes 16 bytes.
+ */
 export function uuidText(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('hex')

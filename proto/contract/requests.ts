@@ -1,75 +1,90 @@
 /**
- * The table of requests: everything that a plane, a limit or a client library must know of a request, once.
+ * The table of requests: the one description of each request, for planes, limits and client libraries.
  *
- * A row is named after its request. A handoff request is also a field of ClientMessage (`body`), answered by
- * the field `answer` of ServerMessage; a control request is also a method of a gRPC service of the same name
- * (`service`, `method`). Dispatch on both planes, credit, the frame check and the client's encoding, checking
- * and retrying derive from these rows. Beside the schema, only daemon/requests/handlers.ts lists them.
+ * A row is named after its request. A handoff request is a field of ClientMessage (`body`), and its answer a
+ * field of ServerMessage (`answer`). A control request is a method of a gRPC service (`service`, `method`). A
+ * request can be both. Dispatch on both planes, credit, the frame check, and the client's encoding, checks
+ * and retries derive from these rows. Besides the schema, only daemon/requests/handlers.ts lists the
+ * requests.
  *
- * Limits: `bytes`, `repeated` and `depth` bound the encoded message of any request alike; a row names its own
- * where it needs less or more.
+ * Limits: `bytes`, `repeated` and `depth` bound the encoded message. Their defaults apply to every request; a
+ * row that needs other bounds has its own.
  */
 import type { Decoded, Draft, MessageName, ServiceName } from './codec.js';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
 
 /** Where a request can be sent. */
 export type Plane = 'handoff' | 'control';
-/** Who may send it: any peer that may connect, a tenant (with what the policy gives it), an operator. */
+/**
+ * Who may send it: any peer that may connect, a tenant (within the rights that the policy gives it), or an
+ * operator.
+ */
 export type Who = 'connect' | 'tenant' | 'operator';
-/** `unary`: one answer. `stream`: answers until either side ends it. `one-way`: no answer unless it fails. */
+/**
+ * `unary`: one answer. `stream`: answers until either side ends the stream. `one-way`: an answer only on
+ * failure.
+ */
 export type Shape = 'unary' | 'stream' | 'one-way';
 /**
- * Whether a client may send it again when no answer came. `free`: it changes nothing. `by session`: the
- * session that asks again finds what it did before. `by request_id`: the daemon knows the id again. `never`:
- * asked twice it may do something else.
+ * Whether a client may send it again when it received no answer. `free`: yes, it changes nothing. `by
+ * session`: yes, in the same session, where repeating it has the effect of one request. `by request_id`: yes,
+ * with the same request_id, by which the daemon recognises it. `never`: no, a second one may have another
+ * effect.
  */
 export type Repeat = 'free' | 'by session' | 'by request_id' | 'never';
-/** Which fair queue its long work waits in; undefined where it has none. */
+/** The fair queue in which a request waits before its long-running work. */
 export type Turn = 'allocations' | 'transfers' | 'frees' | 'seals' | 'lists';
 
-/** One request, as the table describes it. */
+/** One row of the table. */
 export interface RequestRow {
-  /** The messages of the request and of its answer. */
+  /** The message of the request. */
   readonly request: MessageName;
+  /** The message of its answer. */
   readonly response: MessageName;
-  /**
-   * Its field of ClientMessage, and the field of ServerMessage that answers; where it is a handoff request.
-   */
+  /** A handoff request: its field of ClientMessage. */
   readonly body?: keyof Draft<'ClientMessage'> & string;
+  /** A handoff request: the field of ServerMessage that answers it. */
   readonly answer?: keyof Draft<'ServerMessage'> & string;
-  /** Its gRPC service and method; where it is a control request. */
+  /** A control request: its gRPC service. */
   readonly service?: ServiceName;
+  /** A control request: its method of the service. */
   readonly method?: string;
-  /** Who may send it. No code reads it yet: the handler decides, by Authority. */
+  /** Who may send it. Not used yet: the handler decides, with Authority. */
   readonly who: Who;
-  /** How many fds come with the request, exactly. */
+  /** The exact number of fds that the request carries. */
   readonly fdsIn: number;
-  /** How many fds the answer carries at most. */
+  /** The maximum number of fds that the answer carries. */
   readonly fdsOut: number;
+  /** How many answers it has. */
   readonly shape: Shape;
-  /** The largest encoded request, in bytes. No code reads this and the two bounds below yet. */
+  /** The maximum size of the encoded request, in bytes. This and the next two bounds are not used yet. */
   readonly bytes: number;
-  /** How many elements its repeated fields have at most, all together. */
+  /** The maximum number of elements in all its repeated fields together. */
   readonly repeated: number;
-  /** How deep its messages nest at most. */
+  /** The maximum depth of nested messages. */
   readonly depth: number;
   /**
-   * What it takes from the rate: `base`, and 1 for each so many encoded bytes and each so many elements of
-   * repeated fields. No code reads it yet: every request takes 1.
+   * Its cost, in units of the request rate: `base`, plus 1 for each `bytes` encoded bytes and 1 for each
+   * `items` elements of repeated fields. Not used yet: every request costs 1.
    */
   readonly cost: { readonly base: number; readonly bytes: number; readonly items: number };
-  /** The queue that its long work waits in. No code reads it yet: the handler knows its queue. */
+  /**
+   * The queue for its long-running work; undefined where it has none. Not used yet: the handler names its
+   * queue.
+   */
   readonly turn?: Turn;
+  /** Whether a client may send it again. */
   readonly repeat: Repeat;
 }
 
-/** What bounds a request that has no bounds of its own. */
+/** The default bounds. */
 const BOUNDS = { bytes: MAX_MESSAGE_BYTES, repeated: MAX_MESSAGE_BYTES / 2, depth: 32 } as const;
-/** What a request costs that has no cost of its own. */
+/** The default cost. */
 const COST = { base: 1, bytes: 1024, items: 16 } as const;
-/** A request without fds. */
+/** The defaults of a row: one answer, no fds. */
 const PLAIN = { ...BOUNDS, cost: COST, fdsIn: 0, fdsOut: 0, shape: 'unary' } as const;
 
+/** The table, by the names of the requests. */
 export const REQUESTS = {
   Hello: {
     ...PLAIN,
@@ -103,7 +118,7 @@ export const REQUESTS = {
     fdsIn: 1,
     fdsOut: MAX_MESSAGE_FDS,
     turn: 'allocations',
-    // Its fd is the daemon's once it was sent.
+    // The client gives up its fd when it sends it.
     repeat: 'never',
   },
   Claim: {
@@ -267,7 +282,7 @@ export const REQUESTS = {
     method: 'WatchAllocations',
     who: 'tenant',
     shape: 'stream',
-    // Events may be missed between two streams.
+    // A second stream may miss events between the end of the first and its own start.
     repeat: 'never',
   },
   ListDevices: {
@@ -367,43 +382,44 @@ export const REQUESTS = {
 export type RequestTable = typeof REQUESTS;
 /** The name of a request. */
 export type RequestName = keyof RequestTable;
-/** A request as its receiver sees it. */
+/** The type of a decoded request. */
 export type RequestOf<N extends RequestName> = Decoded<RequestTable[N]['request']>;
-/** An answer as its receiver sees it. */
+/** The type of a decoded answer. */
 export type ResponseOf<N extends RequestName> = Decoded<RequestTable[N]['response']>;
-/** A request as its sender writes it. */
+/** The type of a request to encode. */
 export type RequestDraft<N extends RequestName> = Draft<RequestTable[N]['request']>;
-/** An answer as its sender writes it. */
+/** The type of an answer to encode. */
 export type ResponseDraft<N extends RequestName> = Draft<RequestTable[N]['response']>;
 
-/** Requests of the handoff socket. */
+/** The names of the handoff socket's requests. */
 export type HandoffRequest = {
   [N in RequestName]: RequestTable[N] extends { body: string } ? N : never;
 }[RequestName];
-/** Requests of the control socket. */
+/** The names of the control socket's requests. */
 export type ControlRequest = {
   [N in RequestName]: RequestTable[N] extends { method: string } ? N : never;
 }[RequestName];
-/** Those of them that answer with a stream. */
+/** The names of the requests that are answered with a stream. */
 export type StreamRequest = {
   [N in RequestName]: RequestTable[N]['shape'] extends 'stream' ? N : never;
 }[RequestName];
+/** The names of all other requests. */
 export type UnaryRequest = Exclude<RequestName, StreamRequest>;
 
 const rows = Object.entries(REQUESTS) as [RequestName, RequestRow][];
 
-/** The rows of the table, by name. */
+/** The row of a request. */
 export const requestRow = (name: RequestName): RequestRow => REQUESTS[name];
 
-/** The requests of a plane. */
+/** The names and rows of the requests that a plane accepts. */
 export function requestsOf(plane: Plane): (readonly [RequestName, RequestRow])[] {
   return rows.filter(([, { body, method }]) => (plane === 'handoff' ? body : method) !== undefined);
 }
 
-/** The most fds that come with one message of a client. */
+/** The maximum number of fds that one message of a client carries. */
 export const MAX_CLIENT_FDS: number = Math.max(...requestsOf('handoff').map(([, { fdsIn }]) => fdsIn));
 
-/** The handoff requests by their fields of ClientMessage; none that this build does not know. */
+/** The handoff requests, by their fields of ClientMessage. */
 export const REQUEST_OF_BODY: ReadonlyMap<string | undefined, HandoffRequest> = new Map(
   rows.flatMap(([name, { body }]): [string, HandoffRequest][] =>
     body === undefined ? [] : [[body, name as HandoffRequest]],

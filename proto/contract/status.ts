@@ -1,19 +1,22 @@
 /**
- * Errors on the wire: a VkmemError as google.rpc.Status with one google.rpc.ErrorInfo, and back.
+ * Errors on the wire: converts a VkmemError to a google.rpc.Status with one google.rpc.ErrorInfo, and back.
  *
- * gRPC carries the Status in the trailer `grpc-status-details-bin`, the handoff socket as
- * ServerMessage.error; both are the same bytes. A peer's Status is not trusted: a code that this build does
- * not know becomes INTERNAL with the peer's text as its reason.
+ * gRPC carries the Status in the trailer `grpc-status-details-bin`, the handoff socket in
+ * ServerMessage.error, with the same bytes. A peer's Status is not trusted: a code that this build does not
+ * define becomes INTERNAL, with the peer's text as its reason.
  */
 import { type Decoded, type Draft, decode, encode } from './codec.js';
 import { ERROR_DOMAIN, isErrorCode, VkmemError } from './errors.js';
 
-/** The metadata key under which gRPC carries an encoded google.rpc.Status. */
+/** The gRPC metadata key of an encoded google.rpc.Status. */
 export const STATUS_METADATA = 'grpc-status-details-bin';
 
 const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo';
 
-/** Any failure as a VkmemError: an unexpected one becomes INTERNAL, with the failure as its cause. */
+/**
+ * Converts any failure to a VkmemError. EMFILE and ENFILE become TOO_MANY_FILES, any other unexpected failure
+ * INTERNAL, with the failure as the cause.
+ */
 export function asVkmemError(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
   const { code } = (failure ?? {}) as { code?: unknown };
@@ -24,7 +27,7 @@ export function asVkmemError(failure: unknown): VkmemError {
   return new VkmemError('INTERNAL', text, {}, failure);
 }
 
-/** The error as google.rpc.Status. */
+/** Converts an error to a google.rpc.Status. */
 export function statusOf(error: VkmemError): Draft<'Status'> {
   const info = encode('ErrorInfo', {
     reason: error.code,
@@ -35,7 +38,7 @@ export function statusOf(error: VkmemError): Draft<'Status'> {
 }
 
 /**
- * The error that a google.rpc.Status describes.
+ * Converts a google.rpc.Status to an error.
  * @throws VkmemError PROTOCOL_ERROR where its details cannot be decoded.
  */
 export function errorOf(status: Decoded<'Status'>): VkmemError {
@@ -50,7 +53,10 @@ export function errorOf(status: Decoded<'Status'>): VkmemError {
   return new VkmemError('INTERNAL', `The daemon answered without details: ${status.message}`);
 }
 
-/** The error as an encoded Status, for gRPC's trailer. */
+/** Encodes an error as a google.rpc.Status, for the trailer of gRPC. */
 export const packStatus = (error: VkmemError): Buffer => encode('Status', statusOf(error));
-/** The error of an encoded Status. @throws VkmemError PROTOCOL_ERROR. */
+/**
+ * Decodes the error of an encoded google.rpc.Status.
+ * @throws VkmemError PROTOCOL_ERROR where the bytes are not a Status.
+ */
 export const unpackStatus = (bytes: Uint8Array): VkmemError => errorOf(decode('Status', bytes));

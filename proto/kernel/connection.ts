@@ -1,68 +1,80 @@
 /**
  * Connection: one end of a SEQPACKET connection.
  *
- * Messages are sent at once when the socket has room and queued otherwise, within limits: the connection of a
- * peer that stops reading is closed. What a peer may send is limited too; breaking a limit is a fault. Then
- * the fds that it sent are closed, the owner may add a last message, and the connection closes when that is
- * flushed or after 5 s. The last message arrives even if the peer has sent more that was never read.
+ * A message is sent at once where the socket has room, and otherwise queued within limits: the connection of
+ * a peer that stops reading is closed. Limits also apply to what a peer sends. A message that exceeds one is
+ * a fault: its fds are closed, the owner may send a last message, and the connection closes when that message
+ * is flushed, or after 5 s. The last message arrives even if the peer has sent messages that were not read.
  */
 import { VkmemError } from '../contract/errors.js';
 import { closeAll, kSurrender, OwnedFd } from './fd.js';
 import { type NativeConnection, native } from './native.js';
 
-/** A limit that the other side broke. */
+/** A limit that the other side exceeded. */
 export interface Fault {
+  /** Which limit. */
   readonly kind:
     | 'message-too-large' // longer than maxMessageBytes
-    | 'fds-truncated' // more fds than this process had room for (EMFILE): some were lost
+    | 'fds-truncated' // more fds than this process could receive (EMFILE): some were lost
     | 'unsolicited-fds' // more fds than maxFds
-    | 'fds-refused' // fds, while too many fds that untrusted peers sent before are not closed yet
-    | 'overflow'; // it did not read, and a queue limit was reached
+    | 'fds-refused' // fds, while too many earlier fds of untrusted peers are not closed yet
+    | 'overflow'; // it did not read until a queue limit was reached
 }
 
+/** Why a connection was closed. */
 export type CloseReason =
   | Fault
-  | { readonly kind: 'hangup' } // the other side closed or died
-  | { readonly kind: 'closed' } // this side did: close() or end()
+  | { readonly kind: 'hangup' } // the other side closed it or exited
+  | { readonly kind: 'closed' } // this side closed it: close() or end()
   | { readonly kind: 'error'; readonly errno: number; readonly message: string };
 
+/** The callbacks of a Connection. */
 export interface ConnectionHandlers {
-  /** One message. The handler owns the fds (CLOEXEC set). What it throws is an uncaughtException. */
+  /**
+   * One message. The handler owns the fds, which are CLOEXEC. An exception that it throws is an
+   * uncaughtException.
+   */
   message(data: Buffer, fds: OwnedFd[]): void;
-  /** Called once, before a connection closes after a fault; returns a last message to the other side. */
+  /**
+   * Called once, after a fault and before the connection closes. Returns the last message to the other side.
+   */
   fault?(fault: Fault): Uint8Array | undefined;
   /**
-   * Called exactly once, last, and never from within a method of the connection.
-   * @param unread With `keepsUnread`: the socket, shut down, where the other side has not received all fds
-   *   that were sent to it. The handler owns it.
+   * Called exactly once, after all other callbacks, and never from within a method of the connection.
+   * @param unread With `keepsUnread`: the socket, shut down, if the other side has not received all fds that
+   *   were sent to it. The handler owns it.
    */
   close(reason: CloseReason, unread?: OwnedFd): void;
 }
 
+/** The limits of a Connection, in both directions. */
 export interface ConnectionLimits {
-  /** Bytes of one message, either way. Default 65536. */
+  /** The maximum size of a message in either direction, in bytes. Default 65536. */
   readonly maxMessageBytes?: number;
-  /** Fds that the other side may send in one message, 0 to 253. Default 0. */
+  /** The maximum number of fds that the other side may send in one message, 0 to 253. Default 0. */
   readonly maxFds?: number;
   /**
-   * Whether the other side's fds may be hostile. close() can block for ever on a file that the other side
-   * chose: so such fds are closed on other threads, and messages with fds are read one at a time, each after
-   * the fds of the previous one are closed or taken. Default false.
+   * Whether the other side's fds may be hostile: close() can block indefinitely on a file that the other side
+   * chose. Such fds are closed on other threads, and a message with fds is read only after the fds of the
+   * previous one are closed or taken. Default false.
    */
   readonly untrusted?: boolean;
   /**
-   * Whether the close handler gets the socket while fds are unread in it (see allRead()): they count against
-   * the user's limit until they are read. Default false.
+   * Whether the close handler receives the socket while fds in it are unread (see allRead()). Unread fds
+   * count against the user's limit of fds in flight. Default false.
    */
   readonly keepsUnread?: boolean;
-  /** Messages, bytes and fds that may wait for the other side to read. Defaults 256, 4 MiB, 64. */
+  /** The maximum number of messages that are queued until the other side reads. Default 256. */
   readonly maxQueuedMessages?: number;
+  /** The maximum size of the queued messages, in bytes. Default 4 MiB. */
   readonly maxQueuedBytes?: number;
+  /** The maximum number of fds of the queued messages. Default 64. */
   readonly maxQueuedFds?: number;
 }
 
 const NO_ROOM = 2;
 
+/** One end of a SEQPACKET connection whose messages carry fds, within the ConnectionLimits. */
 export class Connection {
   readonly #native: NativeConnection;
   readonly #handlers: ConnectionHandlers;
@@ -99,30 +111,30 @@ export class Connection {
     );
   }
 
-  /** Messages that are queued here, since the socket has no room. */
+  /** The number of messages that are queued because the socket has no room. */
   get queuedMessages(): number {
     return this.#native.queuedMessages();
   }
 
   /**
-   * Fds that were sent and that the other side may not have received: 0 once the kernel reports that it has
-   * read everything.
+   * The number of fds that were sent and that the other side may not have received; 0 when the kernel reports
+   * that it has read everything.
    */
   get unreadFds(): number {
     return this.#native.unreadFds();
   }
 
-  /** Whether messages are queued here, or more than a quarter of the socket's buffer is unread. */
+  /** Whether messages are queued, or more than a quarter of the socket's send buffer is unread. */
   get crowded(): boolean {
     return this.#native.crowded();
   }
 
   /**
-   * Sends one message, now or as soon as the other side reads. Over a queue limit the connection is closed
-   * with the fault 'overflow'.
-   * @param fds Taken, also when this throws or the message is dropped. At most 253.
+   * Sends one message, now or when the other side has read enough. If a queue limit is exceeded, the
+   * connection is closed with the fault 'overflow'.
+   * @param fds Taken, also when this method throws or the message is dropped. At most 253.
    * @returns False if the message was dropped because the connection has ended or is ending; handlers.close
-   *   says why.
+   *   receives the reason.
    * @throws VkmemError INVALID_ARGUMENT for an empty message (a reader could not tell it from a hangup), one
    *   above maxMessageBytes, or too many fds.
    * @throws Error if one of the fds was closed or taken.
@@ -136,19 +148,21 @@ export class Connection {
   }
 
   /**
-   * Stops reading until resume(); the socket's buffer holds the other side back. A hangup is not noticed
-   * meanwhile.
+   * Stops reading until resume(). When the socket's buffer is full, the other side has to wait. A hangup is
+   * not detected while paused.
    */
   pause(): void {
     this.#native.setPaused(true);
   }
 
+  /** Reads again. */
   resume(): void {
     this.#native.setPaused(false);
   }
 
   /**
-   * Stops reading, flushes the queue and `last`, then closes; after 5 s it closes anyway.
+   * Stops reading, flushes the queue and `last`, then closes the connection. It is closed after 5 s even if
+   * not everything is flushed.
    * @throws VkmemError INVALID_ARGUMENT for a `last` that is empty or above maxMessageBytes.
    */
   end(last?: Uint8Array): void {
@@ -156,17 +170,18 @@ export class Connection {
     this.#native.finish('closed', last, false);
   }
 
-  /** Closes at once: queued messages are dropped, their fds closed. */
+  /** Closes the connection at once. Queued messages are dropped, and their fds closed. */
   close(): void {
     this.#native.close();
   }
 
-  /** Lets the process end although this is still open; ref() takes it back. */
+  /** Allows the process to exit while this connection is open; ref() reverts it. */
   unref(): this {
     this.#native.keepAlive(false);
     return this;
   }
 
+  /** Keeps the process running while this connection is open, which is the default. */
   ref(): this {
     this.#native.keepAlive(true);
     return this;
@@ -181,7 +196,7 @@ export class Connection {
     try {
       last = this.#handlers.fault?.({ kind });
     } finally {
-      // A peer that does not read the queue would not reach the last message behind it.
+      // Drops the queue of a peer that does not read it, which would not reach the last message behind it.
       this.#native.finish(kind, last, kind === 'overflow');
     }
   }
@@ -192,7 +207,7 @@ export class Connection {
       if (fds.length > native.maxFdsPerMessage) {
         throw new VkmemError(
           'INVALID_ARGUMENT',
-          `fds: at most ${native.maxFdsPerMessage} go with one message.`,
+          `fds: ${fds.length}; a message carries at most ${native.maxFdsPerMessage}.`,
         );
       }
       for (const [index, fd] of fds.entries()) {
@@ -210,13 +225,13 @@ export class Connection {
     if (data.byteLength > 0 && data.byteLength <= this.#maxMessageBytes) return;
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `message: it has ${data.byteLength} bytes, and 1 to ${this.#maxMessageBytes} are allowed.`,
+      `message: ${data.byteLength} bytes are not within 1 to ${this.#maxMessageBytes}.`,
     );
   }
 }
 
 /**
- * Whether the other side has read everything that was sent on a socket, or closed its end.
+ * Whether the other side has read everything that was sent on a socket, or has closed its end.
  * @param socket Borrowed.
  */
 export const allRead = (socket: OwnedFd): boolean => native.unreadBytes(socket.fd) === 0;

@@ -1,9 +1,10 @@
 /**
- * Datagrams to one address that must arrive in order, also at a slow receiver: they are queued here while its
- * queue is full.
+ * Sends datagrams to one address, in order, also to a slow receiver: they are queued in this process while
+ * the receiver's queue is full.
  *
- * The kernel does not notify a sender that is not connected when there is room, so the first message is
- * retried after 1 ms, then 2, up to 32. A message is dropped only by close(), or by an error of its own.
+ * The kernel does not notify an unconnected sender when there is room again. So the first message is retried
+ * after 1 ms, then after twice the previous delay, up to 32 ms. A message is dropped only by close(), or when
+ * sending it fails with an error.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VkmemError } from '../contract/errors.js';
@@ -16,10 +17,14 @@ const LONGEST_WAIT_MS = 32;
 interface Message {
   readonly data: Uint8Array;
   readonly fds: readonly OwnedFd[];
-  /** Called when it is in the receiver's socket, or has failed. */
+  /** Called when the message is in the receiver's socket, or has failed. */
   done(failure?: unknown): void;
 }
 
+/**
+ * A queue of datagrams to one address. They are sent in order, and retried while the receiver's queue is
+ * full. The queue owns its socket, which close() closes.
+ */
 export class DatagramQueue {
   readonly #sender: DatagramSender;
   readonly #waiting: Message[] = [];
@@ -31,15 +36,17 @@ export class DatagramQueue {
     this.#sender = new DatagramSender(address);
   }
 
+  /** Whether close() was called. */
   get closed(): boolean {
     return this.#closed.signal.aborted;
   }
 
   /**
-   * Resolves when it is in the receiver's socket, behind all earlier messages; at once where there is room.
-   * @param fds Borrowed until then, at most 253.
-   * @throws VkmemError UNAVAILABLE where no receiver is bound, or this was closed; otherwise as
-   *   DatagramSender.send().
+   * Sends one message. Resolves when it is in the receiver's socket, after all earlier messages; at once
+   * where there is room.
+   * @param fds Borrowed until the promise settles. At most 253.
+   * @throws VkmemError UNAVAILABLE where no receiver is bound to the address, or after close(). Other errors
+   *   as of DatagramSender.send().
    */
   send(text: string, fds: readonly OwnedFd[] = []): Promise<void> {
     if (this.closed) return Promise.reject(gone(this.#sender.address));
@@ -50,7 +57,7 @@ export class DatagramQueue {
     });
   }
 
-  /** Drops the messages that are queued: their promises reject with UNAVAILABLE. */
+  /** Drops the queued messages, whose promises reject with UNAVAILABLE, and closes the socket. */
   close(): void {
     if (this.closed) return;
     this.#closed.abort();
@@ -71,14 +78,14 @@ export class DatagramQueue {
         wait = FIRST_WAIT_MS;
         continue;
       }
-      // close() ends the wait early, and has emptied the queue.
+      // close() ends this wait early, and empties the queue.
       await sleep(wait, undefined, { signal: this.#closed.signal }).catch(() => undefined);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
     this.#sending = false;
   }
 
-  /** False where it must be retried. */
+  /** Returns false where the message must be retried. */
   #settle({ data, fds, done }: Message): boolean {
     try {
       if (!this.#sender.send(data, fds)) return false;
@@ -91,4 +98,4 @@ export class DatagramQueue {
 }
 
 const gone = (address: string) =>
-  new VkmemError('UNAVAILABLE', `Nothing more is sent to ${address}: the queue was closed.`);
+  new VkmemError('UNAVAILABLE', `The queue of messages to ${address} was closed.`);

@@ -1,42 +1,49 @@
 /**
- * Datagrams with fds between processes that are not connected, as sd_notify(3) sends them.
+ * Datagrams with fds between processes that are not connected, the way sd_notify(3) sends them.
  *
- * An address is a path, or '@' and a name in the network namespace's abstract space, which has no mode: every
- * process in the namespace can send to it. Sent fds are borrowed, received fds belong to the handler. The
- * kernel attaches the sender's credentials; nothing that a sender says about itself is used.
+ * An address is a path, or '@' and an abstract name. An abstract name has no file mode: every process in the
+ * network namespace can send to it. Sent fds are borrowed; received fds belong to the handler. The kernel
+ * attaches the sender's credentials, and only these identify the sender.
  *
  * Limits: a datagram has at most 253 fds and must fit the sender's buffer (about 200 KiB). The receiver's
- * queue is short (net.unix.max_dgram_qlen, 10 by default), and the kernel does not notify a sender when there
- * is room: it has to retry.
+ * queue is short (net.unix.max_dgram_qlen, 10 by default). The kernel does not notify a sender when there is
+ * room again, so the sender has to retry.
  */
 import { VkmemError } from '../contract/errors.js';
 import { closeAll, kSurrender, OwnedFd } from './fd.js';
 import { type NativeDatagramReceiver, native, translating } from './native.js';
 import { MAX_SOCKET_PATH_BYTES } from './socket.js';
 
-/** The kernel's maximum of fds in one message (SCM_MAX_FD). */
+/** The maximum number of fds in one message (the kernel's SCM_MAX_FD). */
 export const MAX_DATAGRAM_FDS = native.maxFdsPerMessage;
 
 /** The sender of a datagram, as the kernel reports it. */
 export interface Sender {
-  /** 0 for a process outside of this pid namespace. */
+  /** The process id; 0 for a process outside of this pid namespace. */
   readonly pid: number;
+  /** In this user namespace. */
   readonly uid: number;
+  /** In this user namespace. */
   readonly gid: number;
 }
 
+/** A datagram as received. */
 export interface ReceivedDatagram {
+  /** The bytes, a copy. */
   readonly data: Buffer;
   /** CLOEXEC; the handler owns them. */
   readonly fds: readonly OwnedFd[];
+  /** The process that sent it. */
   readonly sender: Sender;
-  /** What is missing: the end of the bytes, or fds that this process had no room for. */
+  /** What was lost. data: the end of the bytes; fds: fds that this process could not receive (EMFILE). */
   readonly truncated: { readonly data: boolean; readonly fds: boolean };
 }
 
+/** The callbacks of a DatagramReceiver. */
 export interface DatagramHandlers {
+  /** A datagram was received. The handler owns its fds; if it throws, they are closed. */
   message(datagram: ReceivedDatagram): void;
-  /** Receiving failed; it is retried. */
+  /** Receiving failed. It is retried after 50 ms. */
   error(error: Error): void;
 }
 
@@ -46,13 +53,14 @@ function checkAddress(address: string): void {
   if (name === 0 || bytes > MAX_SOCKET_PATH_BYTES || address.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `address: it must have 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
+      `address: ${bytes} bytes; an address has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte.`,
     );
   }
 }
 
-/** Sends to one address. */
+/** Sends datagrams to one address. */
 export class DatagramSender {
+  /** The address of the receiver. */
   readonly address: string;
   readonly #socket: OwnedFd;
 
@@ -64,11 +72,11 @@ export class DatagramSender {
   }
 
   /**
-   * Sends one datagram, whole or not at all.
+   * Sends one datagram, completely or not at all.
    * @param fds Borrowed, at most 253.
    * @returns False where the receiver's queue is full.
-   * @throws VkmemError UNAVAILABLE where no receiver is bound, NOT_PERMITTED where the address's mode forbids
-   *   it.
+   * @throws VkmemError UNAVAILABLE where no receiver is bound to the address, NOT_PERMITTED where its file
+   *   mode forbids sending.
    * @throws KernelError otherwise, such as EMSGSIZE.
    */
   send(data: Uint8Array, fds: readonly OwnedFd[] = []): boolean {
@@ -82,6 +90,7 @@ export class DatagramSender {
     return translating(codes, () => native.sendDatagram(this.#socket.fd, this.address, data, numbers));
   }
 
+  /** Closes the socket. */
   close(): void {
     this.#socket.close();
   }
@@ -91,7 +100,7 @@ export class DatagramSender {
   }
 }
 
-/** Receives at one address. */
+/** Receives the datagrams of one address. */
 export class DatagramReceiver {
   readonly #native: NativeDatagramReceiver = new native.DatagramReceiver();
 
@@ -114,10 +123,11 @@ export class DatagramReceiver {
   }
 
   /**
-   * Creates and binds the socket. Its file has this mode, whatever the umask, and stays when the socket is
-   * closed.
-   * @param on Its `message` owns the fds. If it throws, they are closed.
-   * @param options `maxBytes` of one datagram; default 4096, as much as systemd reads.
+   * Creates and binds a socket. Its file has the given mode, regardless of the umask, and remains when the
+   * socket is closed.
+   * @param on The callbacks.
+   * @param options `mode` of the file, default 0o600; `maxBytes` of one datagram, default 4096, which is
+   *   systemd's limit.
    * @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError from bind() (EADDRINUSE, EACCES,
    *   ENOENT).
    */
@@ -131,22 +141,23 @@ export class DatagramReceiver {
     return new DatagramReceiver(socket, maxBytes, on);
   }
 
-  /** Receives everything that was sent so far; the handler is called before this returns. */
+  /** Receives everything that was sent so far. The handler is called before this method returns. */
   drain(): void {
     this.#native.drain();
   }
 
-  /** Stops receiving. Datagrams that were not received are lost, with their fds. */
+  /** Stops receiving and closes the socket. Datagrams that were not received are lost, with their fds. */
   close(): void {
     this.#native.close();
   }
 
-  /** Lets the process end although this still receives; ref() takes it back. */
+  /** Allows the process to exit while this receiver is open; ref() reverts it. */
   unref(): this {
     this.#native.keepAlive(false);
     return this;
   }
 
+  /** Keeps the process running while this receiver is open, which is the default. */
   ref(): this {
     this.#native.keepAlive(true);
     return this;

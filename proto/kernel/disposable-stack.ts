@@ -2,17 +2,17 @@
  * DisposableStack and AsyncDisposableStack of ECMAScript 2026, for Node.js versions that lack them (before
  * 24).
  *
- * Clean-up is a Disposable everywhere: code that opens resources puts them onto a stack, and `move()` passes
- * the whole stack on once nothing can fail. Resources are disposed in reverse order, all of them, even where
- * one fails.
+ * All clean-up uses Disposables: code that opens resources puts them onto a stack, and passes them on with
+ * `move()` when nothing can fail any more. Resources are disposed in reverse order; all of them, even if one
+ * fails.
  */
 
 type Callback = () => unknown;
 
-/** @throws the failure; an AggregateError where more than one failed. */
+/** @throws The failure, or an AggregateError where there are several. */
 function rethrow(failures: readonly unknown[]): void {
   if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, 'several could not be disposed');
+  if (failures.length > 1) throw new AggregateError(failures, 'Several resources could not be disposed.');
 }
 
 class ShimStack {
@@ -108,7 +108,7 @@ export const AsyncDisposableStack =
   known.AsyncDisposableStack ?? (AsyncShim as unknown as new () => globalThis.AsyncDisposableStack);
 export type AsyncDisposableStack = globalThis.AsyncDisposableStack;
 
-/** Every failure in what a stack threw, in the order in which they came. */
+/** The failures in an error that a stack threw, in the order in which they occurred. */
 export function disposalFailures(thrown: unknown): unknown[] {
   if (thrown instanceof AggregateError) return thrown.errors.flatMap(disposalFailures);
   const { error, suppressed } = (thrown ?? {}) as { error?: unknown; suppressed?: unknown };
@@ -116,7 +116,7 @@ export function disposalFailures(thrown: unknown): unknown[] {
   return isSuppressed ? [...disposalFailures(suppressed), ...disposalFailures(error)] : [thrown];
 }
 
-/** A Disposable that calls `dispose` once, however often it is disposed. */
+/** A Disposable that calls `dispose` once, even if it is disposed several times. */
 export function disposable(dispose: () => void): Disposable {
   let disposed = false;
   return {
@@ -128,5 +128,5 @@ export function disposable(dispose: () => void): Disposable {
   };
 }
 
-/** What holds nothing. */
+/** A Disposable that holds nothing. */
 export const NOTHING_HELD: Disposable = { [Symbol.dispose]() {} };

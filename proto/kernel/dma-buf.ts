@@ -1,14 +1,16 @@
 /**
- * CPU access through a mapping of a dma-buf, bracketed for its driver (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h).
+ * CPU access through a mapping of a dma-buf, whose begin and end the driver has to be notified of
+ * (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h).
  *
- * A driver may keep the memory where the CPU sees it only after a cache flush or a copy. After access has
- * begun, the CPU sees what the device wrote before; after it has ended, the device sees what the CPU wrote.
- * In between either may see old bytes of the other. Beginning and ending may block this thread until work of
- * the device has finished; any other ordering is up to the processes that share the memory.
+ * A driver may keep the memory where the CPU sees it only after a cache flush or a copy. After the access has
+ * begun, the CPU sees what the device wrote before. After it has ended, the device sees what the CPU wrote.
+ * In between, either may see stale bytes. Beginning and ending an access may block this thread until the
+ * device has finished its work. The processes that share the memory are responsible for any other ordering.
  */
 import type { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
 
+/** One CPU access to a dma-buf, from its construction to end(). */
 export class CpuAccess {
   readonly #fd: OwnedFd;
   readonly #writing: boolean;
@@ -16,7 +18,7 @@ export class CpuAccess {
 
   /**
    * Begins access.
-   * @param fd Of the dma-buf; borrowed until end().
+   * @param fd The dma-buf; borrowed until end().
    * @param access 'ro' reads only, 'rw' reads and writes.
    * @throws VkmemError NOT_MAPPABLE, with the errno, where the fd is not a dma-buf (ENOTTY) or its driver
    *   refuses.
@@ -27,7 +29,7 @@ export class CpuAccess {
     this.#begin();
   }
 
-  /** False once it has ended, and where sync() could not begin it again. */
+  /** Whether access is in progress: false after end(), and after a sync() that failed. */
   get begun(): boolean {
     return this.#begun;
   }
@@ -42,22 +44,22 @@ export class CpuAccess {
   }
 
   /**
-   * Ends access. Does nothing where it has ended, and is not retried: after a failure the device may not see
-   * what was written.
+   * Ends access. Does nothing if it has ended. A failure is not retried: the device may then not see what was
+   * written.
    * @throws VkmemError NOT_MAPPABLE, with the errno.
    */
   end(): void {
     if (!this.#begun) return;
     this.#begun = false;
-    this.#ask(true);
+    this.#sync(true);
   }
 
   #begin(): void {
-    this.#ask(false);
+    this.#sync(false);
     this.#begun = true;
   }
 
-  #ask(end: boolean): void {
+  #sync(end: boolean): void {
     translating({ '*': 'NOT_MAPPABLE' }, () => native.syncDmaBuf(this.#fd.fd, end, this.#writing));
   }
 }

@@ -1,20 +1,25 @@
 /**
- * EventFd: a doorbell between processes. One side adds to a counter in the kernel, the other is called with
- * the sum since the last call, which resets it. Both ends of a socket can hold the same one: send a dup() of
+ * EventFd: a notification between processes (eventfd(2)). One side adds to a counter in the kernel. The other
+ * side is called with the sum since the last call, which resets the counter. To share one, send a dup() of
  * its fd.
  */
 import { VkmemError } from '../contract/errors.js';
 import { OwnedFd } from './fd.js';
 import { isKernelError, type NativeEventWatch, native } from './native.js';
 
-/** The counter's largest value; nothing can be added to a full counter until it is read (eventfd(2)). */
+/**
+ * The largest value of the counter, 2^64 - 2 (eventfd(2)). Nothing can be added to a full counter until it is
+ * read.
+ */
 export const EVENTFD_MAX = 0xffff_ffff_ffff_fffen;
 
+/** An eventfd (eventfd(2)): a 64-bit counter in the kernel with which processes notify each other. */
 export class EventFd {
+  /** The eventfd, owned by this object. */
   readonly fd: OwnedFd;
   #watch: NativeEventWatch | undefined;
 
-  /** @param fd An eventfd, of this process or received from another; taken, and closed by close(). */
+  /** @param fd An eventfd of this process or of another one; taken, and closed by close(). */
   constructor(fd: OwnedFd) {
     this.fd = fd;
   }
@@ -25,9 +30,9 @@ export class EventFd {
   }
 
   /**
-   * Adds `n`, 1 by default, and wakes the listener.
+   * Adds `n` to the counter, 1 by default, and wakes the listener.
    * @throws VkmemError INVALID_ARGUMENT if `n` is not within 1 to EVENTFD_MAX.
-   * @throws KernelError EAGAIN if the sum would not fit: the listener has been woken and has not read.
+   * @throws KernelError EAGAIN if the counter has no room for `n` because the listener has not read it.
    */
   signal(n = 1n): void {
     if (n < 1n || n > EVENTFD_MAX) {
@@ -36,7 +41,10 @@ export class EventFd {
     native.signalEventFd(this.fd.fd, n);
   }
 
-  /** Wakes the listener, also where the counter is full. @throws KernelError but EAGAIN. */
+  /**
+   * Wakes the listener; a full counter is not an error.
+   * @throws KernelError other than EAGAIN.
+   */
   ring(): void {
     try {
       this.signal();
@@ -46,9 +54,9 @@ export class EventFd {
   }
 
   /**
-   * Calls back with the counter whenever it is above 0, at most once a turn of the event loop. Replaces an
-   * earlier callback. Keeps the event loop running until unlisten(). Makes the eventfd non-blocking for all
-   * its holders.
+   * Calls back with the counter when it is above 0, at most once per turn of the event loop, and resets it.
+   * Replaces an earlier callback. Keeps the event loop running until unlisten(). Makes the eventfd
+   * non-blocking for all its holders.
    */
   listen(callback: (count: bigint) => void): void {
     this.unlisten();
@@ -57,6 +65,7 @@ export class EventFd {
     this.#watch = watch;
   }
 
+  /** Ends listen(). Does nothing without a callback. */
   unlisten(): void {
     this.#watch?.close();
     this.#watch = undefined;

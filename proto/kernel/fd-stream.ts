@@ -1,40 +1,47 @@
 /**
- * FdStream: one end of a Unix stream socket whose bytes may have fds beside them.
+ * FdStream: one end of a Unix stream socket that carries bytes and fds.
  *
- * A stream has no messages: data that was sent in two pieces may arrive in one. Data that was sent with an fd
- * is never joined with the data that follows, so the fds of a chunk belong to its end. Only the rest of a
- * partly sent write is buffered here: send() returns 'full' when the socket has no room.
+ * A stream has no message boundaries: data that was sent in two pieces may arrive in one. The kernel does not
+ * join data that has an fd with the data that follows, so the fds of a chunk belong to its end. Only the rest
+ * of a partial write is buffered here; send() returns 'full' when the socket has no room.
  */
 import type { CloseReason } from './connection.js';
 import { kSurrender, OwnedFd } from './fd.js';
 import { type NativeFdStream, native } from './native.js';
 
+/** The callbacks of an FdStream. */
 export interface FdStreamHandlers {
-  /** The handler owns the fds (CLOEXEC set). What it throws is an uncaughtException. */
+  /**
+   * A chunk was received. The handler owns the fds, which are CLOEXEC. An exception that it throws is an
+   * uncaughtException.
+   */
   data(bytes: Buffer, fds: OwnedFd[]): void;
-  /** There is room again, after send() returned 'full'. */
+  /** The socket has room again, after send() returned 'full'. */
   drain?(): void;
   /**
-   * Called at most once, last; not after close(). 'unsolicited-fds' also where the other side may send
-   * nothing at all.
+   * Called at most once, after all other callbacks, and not after close(). The reason is 'unsolicited-fds'
+   * also where the other side sent data although `maxBytes` is 0.
    */
   close(reason: CloseReason): void;
 }
 
+/** The limits of an FdStream. */
 export interface FdStreamLimits {
   /**
-   * Maximum bytes of one chunk. Default 65536. With 0 the other side may send nothing; any data ends the
-   * stream, unread.
+   * The maximum size of a chunk, in bytes. Default 65536. With 0 the other side may not send: any data ends
+   * the stream, and is not read.
    */
   readonly maxBytes?: number;
-  /** Fds that the other side may send with one chunk. Default 0. */
+  /** The maximum number of fds that the other side may send with one chunk. Default 0. */
   readonly maxFds?: number;
   /**
-   * Whether fds that the other side sends may be hostile, read or not (see ConnectionLimits). Default false.
+   * Whether fds that the other side sends may be hostile, also unread ones (see ConnectionLimits). Default
+   * false.
    */
   readonly untrusted?: boolean;
 }
 
+/** One end of a Unix stream socket that carries bytes and fds. */
 export class FdStream {
   readonly #native: NativeFdStream = new native.FdStream();
 
@@ -61,10 +68,10 @@ export class FdStream {
   }
 
   /**
-   * Sends all of it, or nothing.
+   * Sends all of the data, or nothing.
    * @param fd Borrowed; sent with the first byte.
-   * @returns 'full' where there is no room: drain() is called later; 'dropped' where the other side no longer
-   *   reads.
+   * @returns 'sent'; 'full' where the socket has no room, and drain() is called later; 'dropped' where the
+   *   other side no longer reads.
    * @throws KernelError from sendmsg(), such as EBADF or ETOOMANYREFS.
    */
   send(data: Uint8Array, fd?: OwnedFd): 'sent' | 'full' | 'dropped' {
@@ -72,27 +79,28 @@ export class FdStream {
     return result === 1 ? 'sent' : result === 2 ? 'full' : 'dropped';
   }
 
-  /** Whether the other side has read everything that was sent, or closed its end. */
+  /** Whether the other side has read everything that was sent, or has closed its end. */
   get allRead(): boolean {
     return this.#native.unreadBytes() === 0;
   }
 
-  /** Shuts the socket down, also for other holders, and closes it. */
+  /** Shuts the socket down, which ends the connection for all holders of the socket, and closes it. */
   close(): void {
     this.#native.close(true);
   }
 
-  /** Closes it in this process only: the connection stays open for other holders of the socket. */
+  /** Closes the socket in this process only. The connection stays open for other holders of the socket. */
   detach(): void {
     this.#native.close(false);
   }
 
-  /** Lets the process end although this is still open; ref() takes it back. */
+  /** Allows the process to exit while this stream is open; ref() reverts it. */
   unref(): this {
     this.#native.keepAlive(false);
     return this;
   }
 
+  /** Keeps the process running while this stream is open, which is the default. */
   ref(): this {
     this.#native.keepAlive(true);
     return this;
@@ -103,7 +111,10 @@ export class FdStream {
   }
 }
 
-/** Two connected stream sockets; the caller owns both. @throws KernelError EMFILE. */
+/**
+ * Creates two connected stream sockets. The caller owns both.
+ * @throws KernelError EMFILE.
+ */
 export function streamPair(): [OwnedFd, OwnedFd] {
   const [one, other] = native.socketPair(false);
   return [new OwnedFd(one, 'one end of a stream'), new OwnedFd(other, 'the other end of a stream')];

@@ -1,8 +1,9 @@
 /**
- * Huge pages: which sizes the host has, and how many of each are free, as /sys/kernel/mm/hugepages reports.
+ * Huge pages: the sizes that the host supports, and how many of each are free, as reported in
+ * /sys/kernel/mm/hugepages.
  *
- * The numbers may be out of date when memory is created: another process may have taken the pages, and the
- * kernel then refuses. Where /sys cannot be read the numbers are unknown.
+ * The numbers may be out of date when memory is created: if another process has taken the pages, the kernel
+ * refuses the request. Where /sys cannot be read, the numbers are unknown.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +12,8 @@ const FOLDER = '/sys/kernel/mm/hugepages';
 const ENTRY = /^hugepages-(\d+)kB$/;
 
 /**
- * The sizes that the kernel supports, in bytes, ascending, with or without reserved pages; undefined if
- * unknown.
+ * The page sizes that the kernel supports, in bytes, ascending, including sizes without reserved pages.
+ * Undefined if unknown.
  */
 export function hugePageSizes(): bigint[] | undefined {
   try {
@@ -26,8 +27,9 @@ export function hugePageSizes(): bigint[] | undefined {
 }
 
 /**
- * How many huge pages of the size (in bytes) can be allocated now: free and not reserved by a mapping, plus
+ * The number of huge pages that can be allocated now: those that are free and not reserved by a mapping, plus
  * those that the kernel may allocate beyond the pool (nr_overcommit_hugepages). Undefined if unknown.
+ * @param bytes The size of one page.
  */
 export function freeHugePages(bytes: bigint): bigint | undefined {
   const read = (what: string): bigint => {

@@ -1,7 +1,7 @@
 /**
- * @vkmemd/proto/kernel: system calls only, for a program that sends no messages of the contract and must stay
- *   small. The codec,
- * which takes most of the time and memory of loading the contract, is not loaded.
+ * The package entry `@vkmemd/proto/kernel`: system calls only, for a program that sends no messages of the
+ * contract and must stay small. It does not load the codec, which takes most of the time and memory of
+ * loading the contract.
  */
 
 export * from '../contract/errors.js';

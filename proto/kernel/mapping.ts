@@ -1,11 +1,11 @@
 /**
- * An fd's memory as an ArrayBuffer, and its end.
+ * Maps the memory of an fd as an ArrayBuffer (mmap(2)), and unmaps it.
  *
- * unmap() detaches the buffer: its length and that of every view becomes 0, so that nothing can access
- * unmapped memory. The pages are unmapped in the next turn of the event loop, or, if
- * ArrayBuffer.prototype.transfer() moved them to another buffer, when that one is collected. A mapping that
- * is not disposed is unmapped when its buffer is collected. The fd may be closed as soon as mapFd() has
- * returned.
+ * unmap() detaches the buffer: its length and that of every view become 0, so that no code can access
+ * unmapped memory. The pages are unmapped in the next turn of the event loop; if
+ * ArrayBuffer.prototype.transfer() moved them to another buffer, they are unmapped when that buffer is
+ * garbage-collected. A mapping that is not disposed is unmapped when its buffer is garbage-collected. The fd
+ * may be closed as soon as mapFd() has returned.
  */
 import { constants } from 'node:buffer';
 import { fstatSync } from 'node:fs';
@@ -13,26 +13,34 @@ import { VkmemError } from '../contract/errors.js';
 import type { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
 
+/** Options of mapFd(). */
 export interface MapOptions {
   /**
-   * Bytes from the file's start; a multiple of the page size, and of the file's huge pages where it has them.
+   * Bytes from the start of the file; a multiple of the page size, and of the huge page size where the file
+   * has huge pages.
    */
   readonly offset: bigint;
-  /** Bytes, 1 to buffer.constants.MAX_LENGTH, within the file. */
+  /** Bytes, 1 to buffer.constants.MAX_LENGTH. The range must lie within the file. */
   readonly length: number;
   /**
-   * 'rw' shares writes with all other mappings. 'ro' sees them, but a write through it changes a private copy
-   * of the page, and this mapping stops seeing others' writes to that page: JavaScript has no read-only
-   * buffers, and a page without write access would end the process instead.
+   * 'rw': writes are shared with all other mappings. 'ro': writes of other mappings are visible, but a write
+   * through this one changes a private copy of the page, after which writes of others to that page are no
+   * longer visible here. JavaScript has no read-only buffers, and a write to a page without write access
+   * would kill the process.
    */
   readonly access: 'rw' | 'ro';
 }
 
+/** A mapped range of a file. */
 export interface Mapping {
+  /** The memory. */
   readonly buffer: ArrayBuffer;
-  /** False once `buffer` is detached, by unmap() or by a transfer. */
+  /** Whether `buffer` is attached; false after unmap() or a transfer of the buffer. */
   readonly mapped: boolean;
-  /** Detaches `buffer`. Does nothing the second time. */
+  /**
+   * Detaches `buffer`. Does nothing if it is detached.
+   * @throws VkmemError INTERNAL if the buffer cannot be detached.
+   */
   unmap(): void;
   [Symbol.dispose](): void;
 }
@@ -48,14 +56,14 @@ class FdMapping implements Mapping {
   }
 
   get mapped(): boolean {
-    // Length 0 is never mapped, so that it can only mean detached.
+    // A mapping never has length 0, so a length of 0 means that the buffer is detached.
     return this.#mapped && this.buffer.byteLength > 0;
   }
 
   unmap(): void {
     if (!this.mapped) return;
     this.#mapped = !native.detach(this.buffer);
-    if (this.#mapped) throw new VkmemError('INTERNAL', 'The buffer of a mapping could not be detached.');
+    if (this.#mapped) throw new VkmemError('INTERNAL', 'The ArrayBuffer of the mapping cannot be detached.');
   }
 
   [Symbol.dispose](): void {
@@ -64,7 +72,7 @@ class FdMapping implements Mapping {
 }
 
 /**
- * Bytes of each of the file's huge pages; 0n where it has none.
+ * The size of the file's huge pages, in bytes; 0n where it has none.
  * @param fd Borrowed.
  * @throws KernelError from fstatfs().
  */
@@ -73,13 +81,13 @@ export function hugePageOf(fd: OwnedFd): bigint {
 }
 
 /**
- * Maps a range of the file. Map only files that are sealed against shrinking (readSeals), or that the kernel
- * never shrinks: touching a page beyond the end of a file that was truncated kills the process with SIGBUS.
+ * Maps a range of a file. Map only files that are sealed against shrinking (readSeals()), or that the kernel
+ * never shrinks: an access beyond the end of a truncated file kills the process with SIGBUS.
  * @param fd Borrowed for the call.
  * @throws VkmemError INVALID_RANGE if the range is empty, too long, unaligned or outside the file;
- *   NOT_MAPPABLE, with the errno, if the kernel or the fd's driver refuses. A driver may refuse 'ro' alone,
- *   since it is a private mapping. HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages where not as many are free:
- *   the kernel reserves them for copies while the range is mapped.
+ *   NOT_MAPPABLE, with the errno, if the kernel or the fd's driver refuses (a driver may refuse only 'ro',
+ *   which is a private mapping); HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages if not enough are free,
+ *   because the kernel reserves one for the copy of each mapped page.
  */
 export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {
   const { offset, length, access } = options;
@@ -94,12 +102,12 @@ export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {
   if (offset < 0n || offset % page !== 0n) {
     throw new VkmemError('INVALID_RANGE', `offset: ${offset} is not a multiple of ${page} bytes.`);
   }
-  // A device has no size to compare with; its driver checks the range.
+  // A device has no file size; its driver checks the range.
   const file = fstatSync(fd.fd, { bigint: true });
   if ((file.isFile() || file.size > 0n) && offset + BigInt(length) > file.size) {
     throw new VkmemError(
       'INVALID_RANGE',
-      `${length} bytes at ${offset} reach beyond the file's ${file.size} bytes.`,
+      `length: ${length} bytes at offset ${offset} end beyond the file's ${file.size} bytes.`,
     );
   }
   const enomem = huge > 0n && access === 'ro' ? 'HUGE_PAGES_UNAVAILABLE' : 'NOT_MAPPABLE';

@@ -1,9 +1,10 @@
 /**
- * Memory with an fd: created sealed, reopened for each grant, asked whether another process still holds it.
+ * Memfds (memfd_create(2)): creates sealed memory, reopens it for each grant, and reports whether another
+ * process still holds it.
  *
- * heldElsewhere() works because every holder but the owner has an open file description of its own, from
- * reopenMemfd(). A dup(), or the owner's own fd sent over a socket, shares the owner's description and is not
- * seen.
+ * heldElsewhere() requires that every holder other than the owner has an open file description of its own,
+ * from reopenMemfd(). A dup() shares the owner's description and is not detected; neither is the owner's own
+ * fd after it was sent over a socket.
  */
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, VkmemError } from '../contract/errors.js';
@@ -22,20 +23,21 @@ export const SEALS = {
   EXEC: 0x20,
 } as const;
 
+/** Options of createMemfd(). */
 export interface MemfdOptions {
   /**
-   * Whether further seals are refused (F_SEAL_SEAL). Only an unsealed one can have its writers frozen later,
-   * with addSeals(fd, SEALS.FUTURE_WRITE); until then every process that can write to it can seal it too.
+   * Whether further seals are refused (F_SEAL_SEAL). With false, writing can be forbidden later by
+   * addSeals(fd, SEALS.FUTURE_WRITE); until then every process that can write to the memfd can also seal it.
    * Default true.
    */
   readonly sealed?: boolean;
-  /** Bytes of one huge page; `size` must be a multiple. Default 0n: pages of the system's own size. */
+  /** The size of its huge pages, in bytes; the memfd's size must be a multiple. Default 0n: normal pages. */
   readonly hugePageBytes?: bigint;
   /**
-   * Whether its pages are also zeroed and in memory when it is returned, not just reserved. Default false.
+   * Whether all pages are zeroed and in memory when the memfd is returned, not only reserved. Default false.
    */
   readonly populated?: boolean;
-  /** Whether every user who has an fd of it may reopen it (mode 0666), for writing too. Default false. */
+  /** Whether any user that has an fd of it may reopen it, also for writing (mode 0666). Default false. */
   readonly reopenable?: boolean;
 }
 
@@ -45,24 +47,26 @@ const NO_MEMORY: Readonly<Record<string, ErrorCode>> = {
   EFBIG: 'DEVICE_OUT_OF_MEMORY',
 };
 
-/** ENODEV: the kernel has none of that size. EINVAL: it has no huge pages at all. */
+/** ENODEV: the kernel does not support the size. EINVAL: it does not support huge pages at all. */
 const NO_HUGE_PAGES: readonly string[] = ['ENOMEM', 'ENOSPC', 'ENODEV', 'EINVAL'];
 
 /**
- * Reserves `size` bytes of zeroed memory (every page, off the event loop), readable and writable by this user
- * only (mode 0600, unless `reopenable`), not executable where the kernel supports that, and sealed against
- * resizing.
- * @param name For /proc and debuggers, up to 249 bytes; need not be unique.
+ * Creates a memfd of `size` zeroed bytes. Every page is reserved, on a thread of libuv's pool. The memfd is
+ * readable and writable by this user only (mode 0600, unless `reopenable`), sealed against resizing, and not
+ * executable where the kernel supports that (Linux 6.3).
+ * @param name A name for /proc and debuggers, up to 249 bytes. Need not be unique.
  * @param size Bytes, above 0.
  * @returns The caller owns the fd.
- * @throws VkmemError INVALID_SIZE; DEVICE_OUT_OF_MEMORY if the memory is not available, also where `size` is
- *   more than MemAvailable of /proc/meminfo, since the kernel would start the OOM killer;
- *   HUGE_PAGES_UNAVAILABLE with how many are free and needed in the metadata; INVALID_ARGUMENT for the name.
+ * @throws VkmemError INVALID_SIZE; DEVICE_OUT_OF_MEMORY if the memory is not available, or `size` is larger
+ *   than MemAvailable plus SwapFree of /proc/meminfo, because the kernel would start the OOM killer;
+ *   HUGE_PAGES_UNAVAILABLE, with the numbers of needed and free pages in the metadata; INVALID_ARGUMENT for
+ *   an invalid name.
  * @throws KernelError otherwise, such as EMFILE.
  */
 export async function createMemfd(name: string, size: bigint, options: MemfdOptions = {}): Promise<OwnedFd> {
-  if (size <= 0n) throw new VkmemError('INVALID_SIZE', `size: ${size} bytes.`);
-  if (size >= 1n << 63n) throw new VkmemError('DEVICE_OUT_OF_MEMORY', `size: ${size} bytes.`);
+  if (size <= 0n) throw new VkmemError('INVALID_SIZE', `size: ${size} bytes; a memfd has at least 1.`);
+  if (size >= 1n << 63n)
+    throw new VkmemError('DEVICE_OUT_OF_MEMORY', `size: ${size} bytes; a file has less than 2^63.`);
   if (Buffer.byteLength(name) > 249 || name.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
@@ -84,10 +88,13 @@ export async function createMemfd(name: string, size: bigint, options: MemfdOpti
   }
 }
 
-/** Checked first, since the kernel would take all free huge pages before it fails. */
+/** Checked first, because the kernel would take all free huge pages before it fails. */
 function requireHugePages(page: bigint, size: bigint): void {
   if (size % page !== 0n) {
-    throw new VkmemError('INVALID_SIZE', `size: ${size} bytes are not whole huge pages of ${page}.`);
+    throw new VkmemError(
+      'INVALID_SIZE',
+      `size: ${size} bytes are not a multiple of the huge page size, ${page} bytes.`,
+    );
   }
   const free = freeHugePages(page);
   if (free !== undefined && free * page < size) throw noHugePages(page, size, free);
@@ -95,10 +102,10 @@ function requireHugePages(page: bigint, size: bigint): void {
 
 function noHugePages(page: bigint, size: bigint, free: bigint | undefined, cause?: unknown): VkmemError {
   const needed = size / page;
-  const found = free === undefined ? 'the kernel does not have that many' : `${free} are free`;
+  const found = free === undefined ? 'the kernel does not have enough' : `${free} are free`;
   return new VkmemError(
     'HUGE_PAGES_UNAVAILABLE',
-    `${needed} huge pages of ${page} bytes are needed; ${found}.`,
+    `The request needs ${needed} huge pages of ${page} bytes; ${found}.`,
     {
       huge_page_bytes: String(page),
       needed_pages: String(needed),
@@ -109,8 +116,9 @@ function noHugePages(page: bigint, size: bigint, free: bigint | undefined, cause
 }
 
 /**
- * The same memory through an open file description of its own, as every grant needs. 'ro' cannot be written
- * through; the inode's mode and the seals decide whether its holder can reopen it for writing.
+ * Opens the same memory again, with a new open file description, as each grant requires. An fd with 'ro'
+ * cannot be used to write; the inode's mode and the seals decide whether its holder can reopen it for
+ * writing.
  * @param fd Borrowed.
  * @returns The caller owns the fd.
  * @throws KernelError from open(): EACCES, EMFILE, EPERM.
@@ -120,17 +128,18 @@ export function reopenMemfd(fd: OwnedFd, access: 'rw' | 'ro', purpose = fd.purpo
 }
 
 /**
- * Whether the memory is open through any other open file description, mapped, or in flight in a socket, in
- * any process. This process's mappings through `fd` itself do not count.
- * @param fd Read-write, from createMemfd(); borrowed.
- * @returns Undefined when the kernel cannot say: not a regular file, or leases are off (fs.leases-enable).
+ * Whether any process has the memory open through another open file description, has it mapped, or has it in
+ * flight in a socket. This process's mappings through `fd` itself do not count.
+ * @param fd Read-write, from createMemfd(). Borrowed.
+ * @returns Undefined where the kernel cannot determine it: the fd is not a regular file, or leases are
+ *   disabled (fs.leases-enable).
  */
 export function heldElsewhere(fd: OwnedFd): boolean | undefined {
   return native.heldElsewhere(fd.fd);
 }
 
 /**
- * The SEALS that are set.
+ * The SEALS of the file that are set.
  * @param fd Borrowed.
  * @throws KernelError EINVAL if the file has no seals, such as a dma-buf.
  */
@@ -139,9 +148,9 @@ export function readSeals(fd: OwnedFd): number {
 }
 
 /**
- * Sets further SEALS; none can be removed.
+ * Sets further SEALS. A seal cannot be removed.
  * @param fd Borrowed.
- * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM).
+ * @throws VkmemError NOT_PERMITTED if the file has the seal SEAL or `fd` is read-only (EPERM).
  * @throws KernelError EBUSY for WRITE while it is mapped writable; EINVAL if the file has no seals.
  */
 export function addSeals(fd: OwnedFd, seals: number): void {
@@ -149,10 +158,10 @@ export function addSeals(fd: OwnedFd, seals: number): void {
 }
 
 /**
- * Sets further SEALS on a thread of its own: a write() to the file that is under way blocks it, for any
- * length of time.
+ * Sets further SEALS on a separate thread, because a write() to the file that is in progress blocks the call
+ * for an unlimited time.
  * @param fd Borrowed for the call.
- * @throws VkmemError NOT_PERMITTED if the file is sealed against it or `fd` is read-only (EPERM); INTERNAL
+ * @throws VkmemError NOT_PERMITTED if the file has the seal SEAL or `fd` is read-only (EPERM); INTERNAL
  *   otherwise.
  */
 export function sealMemfd(fd: OwnedFd, seals: number): Promise<void> {
@@ -170,7 +179,11 @@ export function sealMemfd(fd: OwnedFd, seals: number): Promise<void> {
     .finally(() => done.close());
 }
 
-/** The file's size in bytes. @param fd Borrowed. @throws KernelError from fstat(). */
+/**
+ * The size of the file in bytes.
+ * @param fd Borrowed.
+ * @throws KernelError from fstat().
+ */
 export function sizeOf(fd: OwnedFd): bigint {
   return native.fileSize(fd.fd);
 }

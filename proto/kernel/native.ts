@@ -1,37 +1,41 @@
 /**
- * The addon `vkmem_proto`, loaded and typed: raw system calls on raw fd numbers.
+ * Loads the addon `vkmem_proto` and declares its types: system calls on raw fd numbers.
  *
- * Only this folder uses `native`. A parameter named `taken` changes owner with the call, also when the call
- * fails; any other fd is borrowed. The caller owns a returned fd, which is in the addon's list of fds that
- * JavaScript owns: those that are still in the list when a worker is terminated are closed then. A failed
+ * Only this folder uses `native`. A call takes ownership of a parameter that is named `taken`, also when it
+ * fails; it borrows any other fd. The caller owns a returned fd. The fd is in the addon's list of fds that
+ * JavaScript owns; when a worker is terminated, the fds that are still in its list are closed. A failed
  * system call throws a KernelError.
  */
 import { createRequire } from 'node:module';
 import { type ErrorCode, VkmemError } from '../contract/errors.js';
 
-/** What a failed system call throws: `connect: ENOENT (2), no such file or directory`. */
+/**
+ * The error of a failed system call. Its message is of the form `connect: ENOENT (2), no such file or
+ * directory`.
+ */
 export interface KernelError extends Error {
+  /** The system call. */
   readonly syscall: string;
-  /** The errno's name. */
+  /** The name of the errno, such as 'ENOENT'. */
   readonly code: string;
-  /** The kernel's number, positive. */
+  /** The errno, positive. */
   readonly errno: number;
 }
 
 /**
- * What the kernel has in memory about a file; the file system is not asked, so that a FUSE server cannot
+ * What the kernel has in memory about a file. The file system is not asked, so that a FUSE server cannot
  * block the call.
  */
 export interface FileStatus {
-  /** The file type bits of st_mode. */
+  /** The file type: the bits S_IFMT of st_mode. */
   readonly type: bigint;
   /** Bytes. */
   readonly size: bigint;
   /** Units of 512 bytes. */
   readonly blocks: bigint;
-  /** st_rdev: the number of a device node; 0 for other files. */
+  /** st_rdev: the device number of a device node; 0 for other files. */
   readonly node: bigint;
-  /** st_dev: the file system. */
+  /** st_dev: the device number of the file system. */
   readonly device: bigint;
 }
 
@@ -47,10 +51,10 @@ export interface NativeConnection {
     keepsUnread: boolean,
     onMessage: (data: Buffer, fds: number[] | undefined) => void,
     onFault: (kind: string) => void,
-    /** `unread`: the socket, shut down, where the other side has not read all fds. JavaScript owns it. */
+    /** `unread`: the socket, shut down, if the other side has not read all fds. JavaScript owns it. */
     onClose: (kind: string, errno: number, text: string, unread: number | undefined) => void,
   ): void;
-  /** 0: dropped, 1: sent or queued, 2: no room in the queue. */
+  /** Returns 0: dropped; 1: sent or queued; 2: no room in the queue. */
   send(data: Uint8Array, taken: number[] | undefined): 0 | 1 | 2;
   finish(kind: string, last: Uint8Array | undefined, dropQueued: boolean): void;
   close(): void;
@@ -64,7 +68,7 @@ export interface NativeConnection {
 export interface NativeFdStream {
   open(
     taken: number,
-    /** 0: any data ends the stream, unread. */
+    /** With 0, any data ends the stream, and is not read. */
     maxBytes: number,
     maxFds: number,
     untrusted: boolean,
@@ -73,12 +77,16 @@ export interface NativeFdStream {
     onClose: (kind: string, errno: number, text: string) => void,
   ): void;
   /**
-   * The fd is borrowed; -1 for none. 0: dropped, 1: sent or buffered, 2: no room, onDrain is called later.
+   * `fd` is borrowed; -1 for none. Returns 0: dropped; 1: sent or buffered; 2: no room, and onDrain is called
+   * later.
    */
   send(data: Uint8Array, fd: number): 0 | 1 | 2;
-  /** What the kernel charges for data that was sent and not read. */
+  /**
+   * The bytes that the kernel charges for data that was sent and not read, plus the bytes that are buffered
+   * here.
+   */
   unreadBytes(): number;
-  /** Without hangUp the connection stays open for other holders of the socket. */
+  /** Without `hangUp`, the connection stays open for other holders of the socket. */
   close(hangUp: boolean): void;
   keepAlive(keep: boolean): void;
 }
@@ -139,36 +147,38 @@ export interface Native {
   ownFd(fd: number): void;
   disownFd(fd: number): void;
   closeFd(taken: number): void;
-  /** The same number, CLOEXEC: of an fd that this process was started with. */
+  /** Makes an fd that this process was started with CLOEXEC. Returns the same number. */
   inheritFd(fd: number): number;
   duplicateFd(fd: number): number;
   reopenFd(fd: number, writable: boolean): number;
   fileSize(fd: number): bigint;
   fileStatus(fd: number): FileStatus;
   lockFile(path: string): number | undefined;
-  /** How many fds of untrusted peers are being closed or queued for closing: of one user, or of all. */
+  /**
+   * The number of fds of untrusted peers that are being closed or queued for closing, of one user or of all.
+   */
   pendingCloses(uid?: number): number;
-  /** From this number of one user's pending closes on, no fds are accepted from it. */
+  /** The number of a user's pending closes at which no more fds are accepted from the user. */
   readonly maxPendingClosesOfUser: number;
   setMaxPendingCloses(max: number): void;
-  /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that it is bound to or ''. */
+  /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that the socket is bound to, or ''. */
   listeningSocket(fd: number): { family: number; type: number; listening: number; path: string };
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
   connectTo(path: string, seqpacket: boolean): number;
   /**
-   * The same number, of an inherited socket. Taken if it is a connected SEQPACKET socket, left alone
-   * otherwise.
+   * Takes an inherited socket if it is a connected SEQPACKET socket, and otherwise leaves it unchanged.
+   * Returns the same number.
    */
   adoptSocket(fd: number): number;
   socketPair(seqpacket: boolean): [number, number];
   datagramSocket(): number;
   /** @param address A path, or '@' and an abstract name, here and below. */
   bindDatagram(address: string, mode: number): number;
-  /** False where the receiver's queue is full. */
+  /** Returns false where the receiver's queue is full. */
   sendDatagram(socket: number, address: string, data: Uint8Array, fds: readonly number[]): boolean;
   sameFile(one: number, other: number): boolean;
   endWithParent(signal: number): void;
-  /** What the kernel charges for messages that were sent on the socket and not read, in bytes. */
+  /** The bytes that the kernel charges for messages that were sent on the socket and not read. */
   unreadBytes(fd: number): number;
   readPeer(fd: number): {
     uid: number;
@@ -180,11 +190,11 @@ export interface Native {
   hasExited(pidfd: number): boolean;
   openPidfd(pid: number): number;
   /**
-   * Throws, or does not return.
-   * @param argv Bytes.
-   * @param environment All of it: 'NAME=VALUE', or 'NAME' for this process's
-   * value.
-   * @param fds Borrowed; a socket first.
+   * Replaces this program; returns only by throwing.
+   * @param argv Each string as bytes, without a zero byte.
+   * @param environment The whole environment: 'NAME=VALUE', or 'NAME' for this process's value. Undefined for
+   *   this process's environment.
+   * @param fds Borrowed. The first is the session's socket.
    */
   becomeProgram(
     file: string,
@@ -193,11 +203,11 @@ export interface Native {
     fds: readonly number[],
     standardFlags: number,
   ): void;
-  /** Bit N is set where the standard stream N does not block. */
+  /** Bit N is set where the standard stream N is non-blocking. */
   standardFlags(): number;
   createEventFd(): number;
   signalEventFd(fd: number, count: bigint): void;
-  /** @param hugePage Bytes of one huge page; 0n for pages of the system's own size. */
+  /** @param hugePage The size of one huge page, in bytes; 0n for normal pages. */
   createMemfd(
     name: string,
     size: bigint,
@@ -209,13 +219,13 @@ export interface Native {
   heldElsewhere(fd: number): boolean | undefined;
   readSeals(fd: number): number;
   addSeals(fd: number, seals: number): void;
-  /** Adds to the eventfd when done: 1, or 1 + errno. */
+  /** Adds to the eventfd when done: 1 on success, otherwise 1 + errno. */
   sealLater(fd: number, seals: number, eventFd: number): void;
   mapFd(fd: number, offset: bigint, length: number, writable: boolean): ArrayBuffer;
-  /** Bytes of each of the file's huge pages; 0n where it has none. */
+  /** The size of the file's huge pages, in bytes; 0n where it has none. */
   hugePageOf(fd: number): bigint;
   detach(buffer: ArrayBuffer): boolean;
-  /** DMA_BUF_IOCTL_SYNC: begins or ends CPU access for reading, and for writing too if `writing`. */
+  /** DMA_BUF_IOCTL_SYNC: begins or ends CPU access, for reading, and with `writing` also for writing. */
   syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
 }
 
@@ -227,19 +237,21 @@ function load(): Native {
     return require(ADDON) as Native;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error('The native addon vkmem_proto is not built: run `npm run setup`.', { cause: error });
+    throw new Error('The native addon vkmem_proto is not built. Run `npm run setup`.', { cause: error });
   }
 }
 
 export const native: Native = load();
 
+/** Whether an error is a KernelError. */
 export function isKernelError(error: unknown): error is KernelError {
   return error instanceof Error && 'syscall' in error && 'errno' in error && 'code' in error;
 }
 
 /**
- * Runs a system call and throws a VkmemError with the code that `codes` gives for the errno; `'*'` stands for
- * all others. An errno without an entry is thrown as a KernelError: it is not an expected failure.
+ * Runs a system call. A KernelError whose errno has an entry in `codes` becomes a VkmemError with that code;
+ * the entry `'*'` applies to all other errnos. A KernelError without an entry is not an expected failure, and
+ * is thrown as it is.
  */
 export function translating<T>(codes: Readonly<Record<string, ErrorCode>>, call: () => T): T {
   try {

@@ -5,8 +5,8 @@ import { constants } from 'node:os';
 import { native } from './native.js';
 
 /**
- * Has the kernel send this process `signal` when its parent ends (PR_SET_PDEATHSIG). If the parent has ended
- * before the call, no signal is sent: compare process.ppid afterwards.
+ * Makes the kernel send `signal` to this process when its parent ends (PR_SET_PDEATHSIG, prctl(2)). If the
+ * parent has ended before the call, no signal is sent: check process.ppid after the call.
  * @throws KernelError from prctl() for a signal that does not exist.
  */
 export function endWithParent(signal: NodeJS.Signals): void {

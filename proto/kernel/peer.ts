@@ -1,37 +1,46 @@
 /**
  * The peer of a Unix socket, as the kernel recorded it when the connection was made.
  *
- * The identity is that of the process that called connect() (or, seen from the client, listen()); a process
- * that received the socket later acts under it. The daemon reads it once, at accept, and authorises and
- * charges by it.
+ * The identity is that of the process that called connect() (on the client's side: listen()). A process that
+ * received the socket later has the same identity. The daemon reads it once, when it accepts the connection,
+ * and authorises and charges by it.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { OwnedFd } from './fd.js';
 import { type NativeExitWatch, native } from './native.js';
 
-/** The link in /proc/PID/fd of a pidfd, before Linux 6.9 and since. No file with a path has such a link. */
+/**
+ * The link in /proc/PID/fd of a pidfd, before Linux 6.9 and since then. The link of a file that has a path is
+ * different.
+ */
 const PIDFD = /^(anon_inode:\[pidfd\]|pidfd:\[\d+\])$/;
 
+/** The identity of a peer, from SO_PEERCRED, SO_PEERGROUPS and SO_PEERPIDFD (unix(7)). */
 export interface PeerIdentity {
-  /** Effective ids at connect(), in this user namespace; 65534 for ids that have no mapping here. */
+  /** The effective uid at connect(), in this user namespace; 65534 for a uid that is not mapped here. */
   readonly uid: number;
+  /** The effective gid, in the same way. */
   readonly gid: number;
-  /** In this pid namespace; 0 for a process outside of it. May be reused after the process has ended. */
+  /**
+   * The process id, in this pid namespace; 0 for a process outside of it. May be reused after the process has
+   * ended.
+   */
   readonly pid: number;
-  /** Supplementary groups. */
+  /** The supplementary groups. */
   readonly groups: readonly number[];
   /**
-   * The process itself, readable once it has exited; owned by the holder of the identity. Undefined where the
-   * kernel cannot make it from the socket (SO_PEERPIDFD, Linux 6.5). One that was opened by pid could be
-   * another process's.
+   * A pidfd of the process, readable after the process has exited; owned by the holder of the identity.
+   * Undefined where the kernel cannot create it from the socket (SO_PEERPIDFD, Linux 6.5). It is not opened
+   * by pid, because that could be another process.
    */
   readonly pidfd: OwnedFd | undefined;
 }
 
 /**
+ * Reads the identity of a socket's peer.
  * @param socketFd A connected Unix socket; borrowed.
  * @returns The caller owns its pidfd.
- * @throws KernelError ENOTCONN, ENOTSOCK, or EMFILE when there is no room for the pidfd.
+ * @throws KernelError ENOTCONN; ENOTSOCK; EMFILE if the pidfd cannot be opened.
  */
 export function readPeer(socketFd: number): PeerIdentity {
   const { pidfd, ...ids } = native.readPeer(socketFd);
@@ -39,8 +48,8 @@ export function readPeer(socketFd: number): PeerIdentity {
 }
 
 /**
- * Whether the process has ended. Data that was read by its pid before a call that returns false belongs to
- * this process: the kernel reuses a pid only after its process has ended.
+ * Whether the process has ended. If this returns false, data that was read by the process's pid before the
+ * call is data of this process, because the kernel reuses a pid only after its process has ended.
  * @param pidfd Borrowed.
  * @throws KernelError from poll().
  */
@@ -49,19 +58,20 @@ export function hasExited(pidfd: OwnedFd): boolean {
 }
 
 /**
- * A pidfd of a pid. It is certainly the intended process's only if that process is known to live afterwards,
- * for example by hasExited() of another pidfd of it, or because it answers.
+ * Opens a pidfd by pid. It is certain to be a pidfd of the intended process only if that process is known to
+ * be alive afterwards, for example by hasExited() of another pidfd, or because it sends an answer.
  * @returns The caller owns the fd.
- * @throws KernelError ESRCH where no such process exists, EINVAL for a thread that is not a process; EMFILE.
+ * @throws KernelError ESRCH if there is no such process; EINVAL for the id of a thread other than the main
+ *   one; EMFILE.
  */
 export function openPidfd(pid: number): OwnedFd {
   return new OwnedFd(native.openPidfd(pid), `pidfd of ${pid}`);
 }
 
 /**
- * The pid of a pidfd, in the pid namespace of this process, read from the kernel only.
- * @param pidfd Borrowed; any file.
- * @returns 0 for a process outside of the namespace, -1 for one that was reaped; undefined where the fd is
+ * The pid of a pidfd, in the pid namespace of this process.
+ * @param pidfd Borrowed. May be any file: its file system is not asked.
+ * @returns 0 for a process outside of the namespace, -1 for a process that was reaped, undefined if the fd is
  *   not a pidfd.
  */
 export function pidOf(pidfd: OwnedFd): number | undefined {
@@ -70,14 +80,14 @@ export function pidOf(pidfd: OwnedFd): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Calls back when a process has ended; does not keep the event loop running. */
+/** Calls back when a process has ended. Does not keep the event loop running. */
 export class ExitWatch {
   readonly #pidfd: OwnedFd;
   readonly #native: NativeExitWatch;
 
   /**
-   * @param pidfd Taken, also on failure; closed by close().
-   * @param exited Called once, from the event loop, also where the process had ended before.
+   * @param pidfd Taken, also on failure. close() closes it.
+   * @param exited Called once, from the event loop, also if the process had ended before.
    * @throws KernelError from epoll_ctl().
    */
   constructor(pidfd: OwnedFd, exited: () => void) {
@@ -91,7 +101,7 @@ export class ExitWatch {
     }
   }
 
-  /** Stops watching and closes the pidfd. May be called again. */
+  /** Stops watching and closes the pidfd. May be called several times. */
   close(): void {
     this.#native.close();
     this.#pidfd.close();

@@ -1,19 +1,24 @@
 /**
- * Polling, with back-off: what neither the kernel nor a driver gives notice of is looked at again, at growing
- * intervals.
+ * Polling at growing intervals, for conditions that neither the kernel nor a driver reports.
  *
- * The timer is unreferenced: a daemon that stops does not wait for other processes.
+ * The timer does not keep the process running: a daemon that stops does not wait for other processes.
  */
 
-/** Intervals in milliseconds: the first, and the longest; each is twice the one before. */
+/** The intervals of a Poll. Each is twice the previous one, up to `maxMs`. */
 export interface PollIntervals {
+  /** The first interval, in milliseconds. */
   readonly firstMs: number;
+  /** The longest interval, in milliseconds. */
   readonly maxMs: number;
 }
 
-/** What a look says: true for "it is over", false for "look again", 'pause' for "when wait() is called". */
+/**
+ * The result of one check. true: the condition holds, stop polling. false: check again after the next
+ * interval. 'pause': check again only after another call of wait().
+ */
 export type Looked = boolean | 'pause';
 
+/** A repeated check. */
 export class Poll implements Disposable {
   readonly #look: () => Looked;
   readonly #intervals: PollIntervals;
@@ -21,19 +26,19 @@ export class Poll implements Disposable {
   #delayMs: number;
   #ended = false;
 
-  /** @param look must not throw. */
+  /** @param look The check. Must not throw. */
   constructor(intervals: PollIntervals, look: () => Looked) {
     this.#intervals = intervals;
     this.#look = look;
     this.#delayMs = intervals.firstMs;
   }
 
-  /** Whether it will look again. */
+  /** Whether a check is scheduled. */
   get waiting(): boolean {
     return this.#timer !== undefined;
   }
 
-  /** Looks again after the interval that has come; nothing changes where it waits already. */
+  /** Schedules a check after the current interval. Does nothing if one is scheduled. */
   wait(): void {
     if (this.#timer !== undefined || this.#ended) return;
     this.#timer = setTimeout(() => {
@@ -45,21 +50,24 @@ export class Poll implements Disposable {
     }, this.#delayMs).unref();
   }
 
-  /** Begins with the first interval again, when it is next waited for. */
+  /** Cancels a scheduled check. The next call of wait() begins with the first interval. */
   reset(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#delayMs = this.#intervals.firstMs;
   }
 
-  /** Looks no more. */
+  /** Stops polling. wait() has no effect afterwards. */
   [Symbol.dispose](): void {
     this.#ended = true;
     this.reset();
   }
 }
 
-/** Looks again and again, from now on, until `look` returns true or the result is disposed. */
+/**
+ * Checks repeatedly, the first time after the first interval, until `look` returns true or the result is
+ * disposed.
+ */
 export function poll(intervals: PollIntervals, look: () => boolean): Disposable {
   const polling = new Poll(intervals, look);
   polling.wait();

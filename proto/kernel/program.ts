@@ -1,11 +1,11 @@
 /**
- * Replacing this program by another one (execve(2)): the same process, with the socket of a session and given
- * fds.
+ * Replaces this program by another one (execve(2)), in the same process, which inherits the socket of a
+ * session and the given fds.
  *
- * The program has the standard streams, the session's fd (blocking, inheritable), the given fds and no
- * others; signals are reset as a new program expects them. Changes that Node.js made and did not record stay:
- * signals that were ignored when it started have their default action, and the soft limit of open files is
- * raised to the hard limit.
+ * The program has the standard streams, the session's fd (blocking, inheritable) and the given fds, and no
+ * others. Signals have the state that a new program expects. Two changes that Node.js made and did not record
+ * cannot be reverted: signals that were ignored when it started have their default action, and the soft limit
+ * of open files equals the hard limit.
  */
 import { VkmemError } from '../contract/errors.js';
 import type { OwnedFd } from './fd.js';
@@ -14,24 +14,28 @@ import { isKernelError, native } from './native.js';
 /** Read before any access to a standard stream, which makes a pipe non-blocking. */
 const STANDARD_FLAGS = native.standardFlags();
 
+/** The program to start. */
 export interface Program {
   /** A path, or a name that is looked up in this process's $PATH. */
   readonly file: string;
-  /** argv[1] and following; bytes where they need not be UTF-8. No zero bytes, here and below. */
+  /**
+   * argv[1] and following. Bytes, where an argument is not UTF-8. An argument must not contain a zero byte.
+   */
   readonly args: readonly (string | Uint8Array)[];
   /**
-   * The whole environment: 'NAME=VALUE', or 'NAME' for this process's value, if it has one. Default: this
-   * process's environment, byte for byte.
+   * The whole environment: 'NAME=VALUE', or 'NAME' for this process's value, if it has one. No zero bytes.
+   * Default: this process's environment, byte for byte.
    */
   readonly environment?: readonly string[] | undefined;
 }
 
 /**
- * Replaces this program by the other. Work that is under way here is lost.
- * @param session Borrowed; inherited under its number.
- * @param given The same; their flags stay as they are.
- * @throws VkmemError INVALID_ARGUMENT where the program does not exist or cannot be run; `metadata.errno` is
- *   execve's (ENOENT, EACCES). This program then continues, with every fd but the standard ones CLOEXEC.
+ * Replaces this program by another one. Work that is in progress is lost.
+ * @param session Borrowed. Inherited with the same number.
+ * @param given Borrowed. Inherited with the same numbers; their status flags do not change.
+ * @throws VkmemError INVALID_ARGUMENT if the program does not exist or cannot be executed; `metadata.errno`
+ *   is the errno of execve() (ENOENT, EACCES). This program then continues, and all its fds except the
+ *   standard streams are CLOEXEC.
  */
 export function becomeProgram(
   { file, args, environment }: Program,
@@ -47,5 +51,5 @@ export function becomeProgram(
     const { syscall, code } = error;
     throw new VkmemError('INVALID_ARGUMENT', `${file}: ${error.message}.`, { syscall, errno: code }, error);
   }
-  throw new Error('exec returned.');
+  throw new Error('execve() returned without an error.');
 }

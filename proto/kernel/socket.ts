@@ -1,9 +1,9 @@
 /**
- * Unix sockets that carry fds: Listener accepts with the peer's identity, Connection exchanges SEQPACKET
- * messages.
+ * Unix sockets that carry fds. A Listener accepts connections and reads the peer's identity; a Connection
+ * exchanges SEQPACKET messages.
  *
- * One datagram is one message, whole or not at all, with at most 253 fds. send() takes its fds, also when it
- * fails; the message handler owns the fds that come with a message.
+ * One datagram is one message; it is transferred completely or not at all, with at most 253 fds. send() takes
+ * its fds, also when it fails; the message handler owns the fds of a received message.
  */
 import { VkmemError } from '../contract/errors.js';
 import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
@@ -13,10 +13,12 @@ import { type PeerIdentity, readPeer } from './peer.js';
 
 export * from './connection.js';
 
-/** The bytes of sockaddr_un.sun_path without the terminating zero. */
+/**
+ * The maximum length of a socket path, in bytes: sockaddr_un.sun_path without the terminating zero (unix(7)).
+ */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-/** The advice for a process that a socket's mode keeps out. */
+/** The hint for a process that the mode of a socket does not allow to connect. */
 export const SOCKET_IS_SHUT = "The socket is open to the daemon's user and group alone.";
 
 function checkPath(path: string): void {
@@ -24,45 +26,59 @@ function checkPath(path: string): void {
   if (bytes === 0 || bytes > MAX_SOCKET_PATH_BYTES || path.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `path: a socket path must have 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte; this one has ${bytes} bytes.`,
+      `path: ${bytes} bytes; a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte.`,
     );
   }
 }
 
+/** Options of a listening socket. */
 export interface ListenOptions {
+  /** The socket type. */
   readonly type: 'seqpacket' | 'stream';
+  /** Where to create the socket file; at most 107 bytes. */
   readonly path: string;
-  /** Of the socket file, whatever the umask; set before anything can connect. Default 0o660. */
+  /**
+   * The mode of the socket file, regardless of the umask. It is set before any process can connect. Default
+   * 0o660.
+   */
   readonly mode?: number;
-  /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. Default 1024. */
+  /**
+   * The maximum number of connections that wait to be accepted. The kernel limits it to net.core.somaxconn.
+   * Default 1024.
+   */
   readonly backlog?: number;
   /**
-   * For a SEQPACKET socket: whether fds that clients send may be hostile; open its connections as `untrusted`
-   * then. Default false. A stream refuses fds where the kernel supports that (SO_PASSRIGHTS, Linux 6.16);
-   * before that, the reader closes them, which may block.
+   * For a SEQPACKET socket: whether fds that clients send may be hostile; then open its connections as
+   * `untrusted`. Default false. A stream socket refuses fds where the kernel supports that (SO_PASSRIGHTS,
+   * Linux 6.16); on older kernels its reader closes them, which may block.
    */
   readonly untrusted?: boolean;
 }
 
 /**
- * Creates the socket file and listens, without accepting. The caller owns the fd.
- * @throws as Listener.listen().
+ * Creates the socket file and listens, without accepting connections. The caller owns the fd.
+ * @throws VkmemError, KernelError as Listener.listen().
  */
 export function listenAt({ type, path, mode = 0o660, backlog = 1024 }: ListenOptions): OwnedFd {
   checkPath(path);
   return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
 }
 
-/** A path to listen at, or a listening socket of the right type, which is taken. */
+/** A path to listen at, or a listening socket of the required type, which is taken. */
 export type ListenPlace = string | OwnedFd;
 
+/** The callbacks of a Listener. */
 export interface ListenerHandlers {
-  /** Owns the fd (non-blocking, CLOEXEC) and the identity's pidfd. */
+  /**
+   * A connection was accepted. The handler owns the fd, which is non-blocking and CLOEXEC, and the pidfd of
+   * the identity.
+   */
   connection(fd: OwnedFd, peer: PeerIdentity): void;
-  /** A connection could not be accepted or identified. The listener continues. */
+  /** A connection could not be accepted, or its peer not identified. The listener continues. */
   error(error: Error): void;
 }
 
+/** Accepts the connections of a listening socket. */
 export class Listener {
   readonly #native: NativeListener;
 
@@ -88,7 +104,8 @@ export class Listener {
   }
 
   /**
-   * Creates the socket file, listens and accepts. Remove a stale file at `path` before, under a lock.
+   * Creates the socket file, listens, and accepts connections. Before the call, remove a stale file at `path`
+   * under a lock.
    * @throws VkmemError INVALID_ARGUMENT if the path is empty or longer than 107 bytes.
    * @throws KernelError from socket(), bind() (EADDRINUSE, EACCES, ENOENT) or listen().
    */
@@ -97,32 +114,36 @@ export class Listener {
   }
 
   /**
-   * Accepts on a socket that already listens, as inherited from systemd.
-   * @param fd Taken, also on failure. Becomes non-blocking for all its holders.
+   * Accepts connections on a socket that already listens, such as one that systemd passed.
+   * @param fd Taken, also on failure. It becomes non-blocking for all its holders.
    * @param untrusted As in ListenOptions.
-   * @throws KernelError if it does not listen.
+   * @throws KernelError EINVAL if it does not listen, ENOTSOCK.
    */
   static adopt(fd: OwnedFd, on: ListenerHandlers, untrusted = false): Listener {
     return new Listener(fd, on, untrusted);
   }
 
-  /** adopt() of a socket, or listen() at a path. @throws as these. */
+  /**
+   * Calls adopt() for a socket, listen() for a path.
+   * @throws VkmemError, KernelError as these.
+   */
   static at(place: ListenPlace, options: Omit<ListenOptions, 'path'>, on: ListenerHandlers): Listener {
     if (typeof place === 'string') return Listener.listen({ ...options, path: place }, on);
     return Listener.adopt(place, on, options.untrusted);
   }
 
-  /** Stops accepting and closes the socket. The file and accepted connections stay. */
+  /** Stops accepting and closes the socket. The socket file and the accepted connections remain. */
   close(): void {
     this.#native.close();
   }
 
-  /** Lets the process end although this still listens; ref() takes it back. */
+  /** Allows the process to exit while this listener is open; ref() reverts it. */
   unref(): this {
     this.#native.keepAlive(false);
     return this;
   }
 
+  /** Keeps the process running while this listener is open, which is the default. */
   ref(): this {
     this.#native.keepAlive(true);
     return this;
@@ -134,11 +155,11 @@ export class Listener {
 }
 
 /**
- * Connects to a listening SEQPACKET socket. It succeeds or fails at once.
+ * Connects to a listening SEQPACKET socket. Does not wait.
  * @returns The caller owns the fd; a Connection takes it.
- * @throws VkmemError UNAVAILABLE if no process listens there or the backlog is full (ENOENT, ECONNREFUSED,
- *   EAGAIN); NOT_PERMITTED if the file's or a directory's mode forbids it; INVALID_ARGUMENT for an invalid
- *   path, or one that leads to a socket of another type.
+ * @throws VkmemError UNAVAILABLE if no process listens at the path or the backlog is full (ENOENT,
+ *   ECONNREFUSED, EAGAIN); NOT_PERMITTED if the mode of the file or of a folder forbids it; INVALID_ARGUMENT
+ *   for an invalid path, or the path of a socket of another type.
  * @throws KernelError otherwise, such as EMFILE.
  */
 export function openSeqpacket(path: string): OwnedFd {
@@ -156,7 +177,7 @@ export function openSeqpacket(path: string): OwnedFd {
 }
 
 /**
- * The same for a stream socket; an FdStream takes the fd.
+ * Connects to a listening stream socket. Does not wait. The caller owns the fd; an FdStream takes it.
  * @throws VkmemError, KernelError as openSeqpacket().
  */
 export const openStream = (path: string): OwnedFd => open(path, false);
@@ -176,7 +197,7 @@ function open(path: string, seqpacket: boolean): OwnedFd {
 }
 
 /**
- * Connects, as openSeqpacket(), and opens a Connection.
+ * Connects with openSeqpacket(), and opens a Connection.
  * @throws VkmemError, KernelError as openSeqpacket().
  */
 export function connectSeqpacket(
@@ -189,9 +210,9 @@ export function connectSeqpacket(
 
 /**
  * Takes a connected SEQPACKET socket that this process inherited, and makes it CLOEXEC.
- * @param fd Its number, which nothing here owns yet.
- * @returns The caller owns it.
- * @throws VkmemError INVALID_ARGUMENT where it is not such a socket; the fd is left alone then.
+ * @param fd Its number, which no OwnedFd has yet.
+ * @returns The caller owns the fd.
+ * @throws VkmemError INVALID_ARGUMENT if it is not such a socket. The fd then stays unchanged.
  */
 export function adoptSeqpacket(fd: number): OwnedFd {
   const wrong = 'INVALID_ARGUMENT';
@@ -203,7 +224,8 @@ export function adoptSeqpacket(fd: number): OwnedFd {
 }
 
 /**
- * Two connected SEQPACKET sockets, for both ends in one process or one end for a child. The caller owns both.
+ * Creates two connected SEQPACKET sockets, for example for this process and a child. The caller owns both.
+ * @throws KernelError EMFILE.
  */
 export function seqpacketPair(): [OwnedFd, OwnedFd] {
   const [one, other] = native.socketPair(true);

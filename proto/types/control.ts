@@ -175,7 +175,7 @@ export interface ProtoGrpcType {
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
       /**
        * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
-       * quotas; the rest is for operators.
+       * quotas. Only operators may call SetQuota and ReloadPolicy.
        */
       PolicyService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_PolicyServiceClient> & { service: _vkmem_v1_PolicyServiceDefinition }
       Pressure: EnumTypeDefinition

@@ -12,12 +12,12 @@ import type { Long } from '@grpc/proto-loader';
 /**
  * Requests one allocation.
  * 
- * Without memory_type_index, buffer and image, as in virtualization, every memory type that the kinds allow
- * is possible, and the daemon chooses the best.
+ * Without memory_type_index, buffer and image, as in virtualization, the daemon chooses the best of all
+ * memory types that the kinds allow.
  */
 export interface AllocateRequest {
   /**
-   * At least 1; rounded up to whole pages. 0 with an image: as much as the image needs.
+   * At least 1; rounded up to whole pages. With an image, 0 means the size that the image requires.
    */
   'sizeBytes'?: (number | string | Long);
   /**
@@ -44,24 +44,24 @@ export interface AllocateRequest {
   'preferredPropertyFlags'?: (number);
   'forbiddenPropertyFlags'?: (number);
   /**
-   * This memory type and no other.
+   * The only memory type to use.
    */
   'memoryTypeIndex'?: (number);
   'buffer'?: (_vkmem_v1_BufferDescription | null);
   'image'?: (_vkmem_v1_ImageDescription | null);
   /**
-   * Other than SHARING_SHARED for LIFETIME_NAMED only.
+   * Any value other than SHARING_SHARED requires LIFETIME_NAMED.
    */
   'sharing'?: (_vkmem_v1_Sharing);
   /**
-   * Whether Publish is allowed later: for MAPPABLE memory that is a memfd only. Until it is published, every
+   * Whether Publish is allowed later; for MAPPABLE memory over a memfd only. Until it is published, every
    * process that can write to the memfd can also seal it against further writers.
    */
   'publishable'?: (boolean);
   /**
    * Chosen by the client, at most 64 bytes: if an allocate of the same session with the same id succeeded
-   * before, its allocation is answered and granted again, and nothing new is allocated. For retries after a
-   * restart of the daemon.
+   * before, the answer has that allocation and new grants of it, and nothing is allocated. For retries after
+   * a restart of the daemon.
    */
   'requestId'?: (string);
   'hints'?: (_vkmem_v1_MemoryHints | null);
@@ -75,12 +75,12 @@ export interface AllocateRequest {
 /**
  * Requests one allocation.
  * 
- * Without memory_type_index, buffer and image, as in virtualization, every memory type that the kinds allow
- * is possible, and the daemon chooses the best.
+ * Without memory_type_index, buffer and image, as in virtualization, the daemon chooses the best of all
+ * memory types that the kinds allow.
  */
 export interface AllocateRequest__Output {
   /**
-   * At least 1; rounded up to whole pages. 0 with an image: as much as the image needs.
+   * At least 1; rounded up to whole pages. With an image, 0 means the size that the image requires.
    */
   'sizeBytes': (Long);
   /**
@@ -107,24 +107,24 @@ export interface AllocateRequest__Output {
   'preferredPropertyFlags': (number);
   'forbiddenPropertyFlags': (number);
   /**
-   * This memory type and no other.
+   * The only memory type to use.
    */
   'memoryTypeIndex'?: (number);
   'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
   /**
-   * Other than SHARING_SHARED for LIFETIME_NAMED only.
+   * Any value other than SHARING_SHARED requires LIFETIME_NAMED.
    */
   'sharing': (_vkmem_v1_Sharing__Output);
   /**
-   * Whether Publish is allowed later: for MAPPABLE memory that is a memfd only. Until it is published, every
+   * Whether Publish is allowed later; for MAPPABLE memory over a memfd only. Until it is published, every
    * process that can write to the memfd can also seal it against further writers.
    */
   'publishable': (boolean);
   /**
    * Chosen by the client, at most 64 bytes: if an allocate of the same session with the same id succeeded
-   * before, its allocation is answered and granted again, and nothing new is allocated. For retries after a
-   * restart of the daemon.
+   * before, the answer has that allocation and new grants of it, and nothing is allocated. For retries after
+   * a restart of the daemon.
    */
   'requestId': (string);
   'hints': (_vkmem_v1_MemoryHints__Output | null);

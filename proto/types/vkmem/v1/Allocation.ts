@@ -64,9 +64,12 @@ export interface Allocation {
   'image'?: (_vkmem_v1_ImageDescription | null);
   'sharing'?: (_vkmem_v1_Sharing);
   /**
-   * Whether it may be published; whether it was.
+   * Whether Publish is allowed.
    */
   'publishable'?: (boolean);
+  /**
+   * Whether it was published.
+   */
   'published'?: (boolean);
   /**
    * The session that holds the write lock of SHARING_ONE_WRITER or SHARING_EXCLUSIVE; 0 for none.
@@ -82,7 +85,7 @@ export interface Allocation {
    */
   'hints'?: (_vkmem_v1_MemoryHints | null);
   /**
-   * Whose it is; owner_uid is its uid, 4294967295 for a tenant that is no user.
+   * The owner. owner_uid repeats its uid; it is 4294967295 where the tenant is not a user.
    */
   'owner'?: (_vkmem_v1_Tenant | null);
   /**
@@ -143,9 +146,12 @@ export interface Allocation__Output {
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
   'sharing': (_vkmem_v1_Sharing__Output);
   /**
-   * Whether it may be published; whether it was.
+   * Whether Publish is allowed.
    */
   'publishable': (boolean);
+  /**
+   * Whether it was published.
+   */
   'published': (boolean);
   /**
    * The session that holds the write lock of SHARING_ONE_WRITER or SHARING_EXCLUSIVE; 0 for none.
@@ -161,7 +167,7 @@ export interface Allocation__Output {
    */
   'hints': (_vkmem_v1_MemoryHints__Output | null);
   /**
-   * Whose it is; owner_uid is its uid, 4294967295 for a tenant that is no user.
+   * The owner. owner_uid repeats its uid; it is 4294967295 where the tenant is not a user.
    */
   'owner': (_vkmem_v1_Tenant__Output | null);
   /**

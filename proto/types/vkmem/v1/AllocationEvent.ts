@@ -7,16 +7,17 @@ export const AllocationEvent = {
   ALLOCATION_EVENT_UNSPECIFIED: 'ALLOCATION_EVENT_UNSPECIFIED',
   ALLOCATION_EVENT_CREATED: 'ALLOCATION_EVENT_CREATED',
   /**
-   * A grant of it was issued to a session.
+   * A grant was issued to a session.
    */
   ALLOCATION_EVENT_GRANTED: 'ALLOCATION_EVENT_GRANTED',
   ALLOCATION_EVENT_PUBLISHED: 'ALLOCATION_EVENT_PUBLISHED',
   /**
-   * It was freed by its owner, and may still be held. Always comes before FREED.
+   * Its owner freed it; it may still be held. Always precedes FREED.
    */
   ALLOCATION_EVENT_DRAINING: 'ALLOCATION_EVENT_DRAINING',
   /**
-   * Nothing holds it, as the kernel reports for memfds and sessions for all other memory: its bytes are free.
+   * Nothing holds it and its bytes are free. For memfds the kernel reports this; for all other memory,
+   * sessions do.
    */
   ALLOCATION_EVENT_FREED: 'ALLOCATION_EVENT_FREED',
 } as const;
@@ -30,19 +31,20 @@ export type AllocationEvent =
   | 'ALLOCATION_EVENT_CREATED'
   | 1
   /**
-   * A grant of it was issued to a session.
+   * A grant was issued to a session.
    */
   | 'ALLOCATION_EVENT_GRANTED'
   | 2
   | 'ALLOCATION_EVENT_PUBLISHED'
   | 3
   /**
-   * It was freed by its owner, and may still be held. Always comes before FREED.
+   * Its owner freed it; it may still be held. Always precedes FREED.
    */
   | 'ALLOCATION_EVENT_DRAINING'
   | 4
   /**
-   * Nothing holds it, as the kernel reports for memfds and sessions for all other memory: its bytes are free.
+   * Nothing holds it and its bytes are free. For memfds the kernel reports this; for all other memory,
+   * sessions do.
    */
   | 'ALLOCATION_EVENT_FREED'
   | 5

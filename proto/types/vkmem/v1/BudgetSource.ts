@@ -10,7 +10,8 @@ export const BudgetSource = {
    */
   BUDGET_SOURCE_EXT: 'BUDGET_SOURCE_EXT',
   /**
-   * The driver reports none: four fifths of the heap, and the daemon's own account as usage.
+   * The driver reports no budget. The budget is then four fifths of the heap, and the usage is the daemon's
+   * own account.
    */
   BUDGET_SOURCE_ESTIMATED: 'BUDGET_SOURCE_ESTIMATED',
 } as const;
@@ -27,7 +28,8 @@ export type BudgetSource =
   | 'BUDGET_SOURCE_EXT'
   | 1
   /**
-   * The driver reports none: four fifths of the heap, and the daemon's own account as usage.
+   * The driver reports no budget. The budget is then four fifths of the heap, and the usage is the daemon's
+   * own account.
    */
   | 'BUDGET_SOURCE_ESTIMATED'
   | 2

@@ -13,21 +13,21 @@ export interface ClaimRequest {
    */
   'allocation'?: (_vkmem_v1_AllocationRef | null);
   /**
-   * Each one that the allocation was requested for. At least one; with a ticket, none for all kinds that it
-   * allows.
+   * Kinds that the allocation was requested with; at least one. With a ticket, an empty list means all kinds
+   * that the ticket allows.
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   /**
-   * ACCESS_UNSPECIFIED stands for the ticket's with a ticket.
+   * With a ticket, ACCESS_UNSPECIFIED means the access of the ticket.
    */
   'access'?: (_vkmem_v1_Access);
   /**
-   * The secret of a ticket, which names the allocation and allows to claim it.
+   * The secret of a ticket, which names the allocation and allows the claim.
    */
   'ticket'?: (string);
   /**
-   * How long to wait for the lock to write or to read, where other sessions hold it (`Allocation.sharing`).
-   * In milliseconds, at most an hour; 0 to be refused at once.
+   * Milliseconds to wait while other sessions hold the lock for writing or reading (`Allocation.sharing`). At
+   * most 3 600 000 (an hour); 0 fails at once.
    */
   'waitMs'?: (number);
 }
@@ -41,21 +41,21 @@ export interface ClaimRequest__Output {
    */
   'allocation': (_vkmem_v1_AllocationRef__Output | null);
   /**
-   * Each one that the allocation was requested for. At least one; with a ticket, none for all kinds that it
-   * allows.
+   * Kinds that the allocation was requested with; at least one. With a ticket, an empty list means all kinds
+   * that the ticket allows.
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   /**
-   * ACCESS_UNSPECIFIED stands for the ticket's with a ticket.
+   * With a ticket, ACCESS_UNSPECIFIED means the access of the ticket.
    */
   'access': (_vkmem_v1_Access__Output);
   /**
-   * The secret of a ticket, which names the allocation and allows to claim it.
+   * The secret of a ticket, which names the allocation and allows the claim.
    */
   'ticket': (string);
   /**
-   * How long to wait for the lock to write or to read, where other sessions hold it (`Allocation.sharing`).
-   * In milliseconds, at most an hour; 0 to be refused at once.
+   * Milliseconds to wait while other sessions hold the lock for writing or reading (`Allocation.sharing`). At
+   * most 3 600 000 (an hour); 0 fails at once.
    */
   'waitMs': (number);
 }

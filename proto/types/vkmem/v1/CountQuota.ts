@@ -6,7 +6,7 @@
  */
 export interface CountQuota {
   /**
-   * Unset where there is no limit of the user's own.
+   * Unset where the user has no limit of its own.
    */
   'limit'?: (number);
   'used'?: (number);
@@ -19,7 +19,7 @@ export interface CountQuota {
  */
 export interface CountQuota__Output {
   /**
-   * Unset where there is no limit of the user's own.
+   * Unset where the user has no limit of its own.
    */
   'limit'?: (number);
   'used': (number);

@@ -2,7 +2,7 @@
 
 
 /**
- * What the daemon holds. All are 0 without clients.
+ * The objects that the daemon holds. All counts are 0 without clients.
  */
 export interface Counts {
   'sessions'?: (number);
@@ -20,7 +20,7 @@ export interface Counts {
 }
 
 /**
- * What the daemon holds. All are 0 without clients.
+ * The objects that the daemon holds. All counts are 0 without clients.
  */
 export interface Counts__Output {
   'sessions': (number);

@@ -3,14 +3,14 @@
 
 /**
  * Creates two eventfds with which two sessions wake each other. The answer carries both: first the one to
- * wait on, then the one to signal. The signal ends with the session, unless it was opened before.
+ * wait on, then the one to signal. A signal that was not opened ends with the session.
  */
 export interface CreateSignalRequest {
 }
 
 /**
  * Creates two eventfds with which two sessions wake each other. The answer carries both: first the one to
- * wait on, then the one to signal. The signal ends with the session, unless it was opened before.
+ * wait on, then the one to signal. A signal that was not opened ends with the session.
  */
 export interface CreateSignalRequest__Output {
 }

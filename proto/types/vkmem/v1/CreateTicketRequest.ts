@@ -15,15 +15,15 @@ export interface CreateTicketRequest {
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   /**
-   * The maximum access that it allows to claim. ACCESS_UNSPECIFIED stands for ACCESS_READ_ONLY here.
+   * The maximum access that it allows to claim. Here ACCESS_UNSPECIFIED means ACCESS_READ_ONLY.
    */
   'access'?: (_vkmem_v1_Access);
   /**
-   * How many claims it allows; 0 for 1.
+   * How many claims it allows; 0 means 1.
    */
   'uses'?: (number);
   /**
-   * Seconds from now; 0 for an hour. At most 30 days.
+   * Seconds from now; 0 means an hour. At most 30 days.
    */
   'validSeconds'?: (number);
   /**
@@ -44,15 +44,15 @@ export interface CreateTicketRequest__Output {
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   /**
-   * The maximum access that it allows to claim. ACCESS_UNSPECIFIED stands for ACCESS_READ_ONLY here.
+   * The maximum access that it allows to claim. Here ACCESS_UNSPECIFIED means ACCESS_READ_ONLY.
    */
   'access': (_vkmem_v1_Access__Output);
   /**
-   * How many claims it allows; 0 for 1.
+   * How many claims it allows; 0 means 1.
    */
   'uses': (number);
   /**
-   * Seconds from now; 0 for an hour. At most 30 days.
+   * Seconds from now; 0 means an hour. At most 30 days.
    */
   'validSeconds': (number);
   /**

@@ -14,14 +14,14 @@ import type { WatchBudgetResponse as _vkmem_v1_WatchBudgetResponse, WatchBudgetR
  */
 export interface DeviceServiceClient extends grpc.Client {
   /**
-   * The account of every heap, and the daemon's totals.
+   * Returns the account of every heap, and the daemon's totals.
    */
   GetBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
   GetBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
   GetBudget(argument: _vkmem_v1_GetBudgetRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
   GetBudget(argument: _vkmem_v1_GetBudgetRequest, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The account of every heap, and the daemon's totals.
+   * Returns the account of every heap, and the daemon's totals.
    */
   getBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
   getBudget(argument: _vkmem_v1_GetBudgetRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetBudgetResponse__Output>): grpc.ClientUnaryCall;
@@ -44,12 +44,12 @@ export interface DeviceServiceClient extends grpc.Client {
   listDevices(argument: _vkmem_v1_ListDevicesRequest, callback: grpc.requestCallback<_vkmem_v1_ListDevicesResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * The same at once, and then after every change, at most 10 times a second.
+   * Streams the same: the current state at once, then each change, at most 10 times a second.
    */
   WatchBudget(argument: _vkmem_v1_WatchBudgetRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchBudgetResponse__Output>;
   WatchBudget(argument: _vkmem_v1_WatchBudgetRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchBudgetResponse__Output>;
   /**
-   * The same at once, and then after every change, at most 10 times a second.
+   * Streams the same: the current state at once, then each change, at most 10 times a second.
    */
   watchBudget(argument: _vkmem_v1_WatchBudgetRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchBudgetResponse__Output>;
   watchBudget(argument: _vkmem_v1_WatchBudgetRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_vkmem_v1_WatchBudgetResponse__Output>;
@@ -61,7 +61,7 @@ export interface DeviceServiceClient extends grpc.Client {
  */
 export interface DeviceServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * The account of every heap, and the daemon's totals.
+   * Returns the account of every heap, and the daemon's totals.
    */
   GetBudget: grpc.handleUnaryCall<_vkmem_v1_GetBudgetRequest__Output, _vkmem_v1_GetBudgetResponse>;
   
@@ -71,7 +71,7 @@ export interface DeviceServiceHandlers extends grpc.UntypedServiceImplementation
   ListDevices: grpc.handleUnaryCall<_vkmem_v1_ListDevicesRequest__Output, _vkmem_v1_ListDevicesResponse>;
   
   /**
-   * The same at once, and then after every change, at most 10 times a second.
+   * Streams the same: the current state at once, then each change, at most 10 times a second.
    */
   WatchBudget: grpc.handleServerStreamingCall<_vkmem_v1_WatchBudgetRequest__Output, _vkmem_v1_WatchBudgetResponse>;
   

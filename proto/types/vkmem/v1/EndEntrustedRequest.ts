@@ -3,14 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Ends a session of the same user that Entrust created: its process has released the grants.
+ * Ends a session of the same user that Entrust created, after its process has released the grants.
  */
 export interface EndEntrustedRequest {
   'sessionId'?: (number | string | Long);
 }
 
 /**
- * Ends a session of the same user that Entrust created: its process has released the grants.
+ * Ends a session of the same user that Entrust created, after its process has released the grants.
  */
 export interface EndEntrustedRequest__Output {
   'sessionId': (Long);

@@ -3,14 +3,14 @@
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from '../../vkmem/v1/AllocationRef.js';
 
 /**
- * Frees an allocation. It drains until nothing holds it; then its bytes are free.
+ * Frees an allocation. It stays DRAINING while anything holds it; then its bytes are free.
  */
 export interface FreeAllocationRequest {
   'allocation'?: (_vkmem_v1_AllocationRef | null);
 }
 
 /**
- * Frees an allocation. It drains until nothing holds it; then its bytes are free.
+ * Frees an allocation. It stays DRAINING while anything holds it; then its bytes are free.
  */
 export interface FreeAllocationRequest__Output {
   'allocation': (_vkmem_v1_AllocationRef__Output | null);

@@ -4,22 +4,22 @@ import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v
 
 export interface FreeAllocationResponse {
   /**
-   * The allocation after the request: draining while anything still holds it, freed otherwise.
+   * The allocation after the request: DRAINING where something still holds it, otherwise FREED.
    */
   'allocation'?: (_vkmem_v1_Allocation | null);
   /**
-   * Whether nothing held it, so that its bytes are already free.
+   * Whether nothing held it and its bytes are already free.
    */
   'freed'?: (boolean);
 }
 
 export interface FreeAllocationResponse__Output {
   /**
-   * The allocation after the request: draining while anything still holds it, freed otherwise.
+   * The allocation after the request: DRAINING where something still holds it, otherwise FREED.
    */
   'allocation': (_vkmem_v1_Allocation__Output | null);
   /**
-   * Whether nothing held it, so that its bytes are already free.
+   * Whether nothing held it and its bytes are already free.
    */
   'freed': (boolean);
 }

@@ -3,7 +3,7 @@
 
 export interface GetQuotaRequest {
   /**
-   * Unset for the caller's own.
+   * Unset for the caller's own quota.
    */
   'uid'?: (number);
   '_uid'?: "uid";
@@ -11,7 +11,7 @@ export interface GetQuotaRequest {
 
 export interface GetQuotaRequest__Output {
   /**
-   * Unset for the caller's own.
+   * Unset for the caller's own quota.
    */
   'uid'?: (number);
   '_uid'?: "uid";

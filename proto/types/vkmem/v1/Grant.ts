@@ -62,8 +62,8 @@ export interface Grant {
   'vulkanHandleType'?: (number);
   'grantedAt'?: (_google_protobuf_Timestamp | null);
   /**
-   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns
-   * nothing.
+   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid while the allocation exists, and does not
+   * keep it alive.
    */
   'remoteAddress'?: (number | string | Long);
   /**
@@ -138,8 +138,8 @@ export interface Grant__Output {
   'vulkanHandleType': (number);
   'grantedAt': (_google_protobuf_Timestamp__Output | null);
   /**
-   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid as long as the allocation lives, and owns
-   * nothing.
+   * KIND_RDMA_ADDRESS: the address (VkRemoteAddressNV). It is valid while the allocation exists, and does not
+   * keep it alive.
    */
   'remoteAddress': (Long);
   /**

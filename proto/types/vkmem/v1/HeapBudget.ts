@@ -8,30 +8,30 @@ export interface HeapBudget {
   'heapIndex'?: (number);
   'sizeBytes'?: (number | string | Long);
   /**
-   * The driver's budget for the daemon's process, and the usage that it reports.
+   * The budget and the usage that the driver reports for the daemon's process.
    */
   'driverBudgetBytes'?: (number | string | Long);
   'driverUsageBytes'?: (number | string | Long);
   'source'?: (_vkmem_v1_BudgetSource);
   /**
-   * The daemon's own account: allocations in use.
+   * Bytes of live allocations, in the daemon's own account.
    */
   'liveBytes'?: (number | string | Long);
   /**
-   * Freed, but still held.
+   * Bytes of freed allocations that are still held.
    */
   'drainingBytes'?: (number | string | Long);
   /**
-   * Charged for requests under way.
+   * Bytes charged for requests that are in progress.
    */
   'reservedBytes'?: (number | string | Long);
   /**
-   * What a user without a reservation can still allocate.
+   * Bytes that a user without a reservation can still allocate.
    */
   'availableBytes'?: (number | string | Long);
   'pressure'?: (_vkmem_v1_Pressure);
   /**
-   * Reserved for users who do not use their reservation yet.
+   * Bytes of reservations that their users have not used yet.
    */
   'guaranteedBytes'?: (number | string | Long);
 }
@@ -40,30 +40,30 @@ export interface HeapBudget__Output {
   'heapIndex': (number);
   'sizeBytes': (Long);
   /**
-   * The driver's budget for the daemon's process, and the usage that it reports.
+   * The budget and the usage that the driver reports for the daemon's process.
    */
   'driverBudgetBytes': (Long);
   'driverUsageBytes': (Long);
   'source': (_vkmem_v1_BudgetSource__Output);
   /**
-   * The daemon's own account: allocations in use.
+   * Bytes of live allocations, in the daemon's own account.
    */
   'liveBytes': (Long);
   /**
-   * Freed, but still held.
+   * Bytes of freed allocations that are still held.
    */
   'drainingBytes': (Long);
   /**
-   * Charged for requests under way.
+   * Bytes charged for requests that are in progress.
    */
   'reservedBytes': (Long);
   /**
-   * What a user without a reservation can still allocate.
+   * Bytes that a user without a reservation can still allocate.
    */
   'availableBytes': (Long);
   'pressure': (_vkmem_v1_Pressure__Output);
   /**
-   * Reserved for users who do not use their reservation yet.
+   * Bytes of reservations that their users have not used yet.
    */
   'guaranteedBytes': (Long);
 }

@@ -8,17 +8,17 @@ import type { Long } from '@grpc/proto-loader';
 export interface HeapQuota {
   'heapIndex'?: (number);
   /**
-   * The maximum that the user may hold, draining bytes included; unset where only the heap's budget limits
-   * it.
+   * The maximum that the user may hold, draining bytes included; unset where the heap's budget is the only
+   * limit.
    */
   'limitBytes'?: (number | string | Long);
   'usedBytes'?: (number | string | Long);
   /**
-   * Use above a limit that was lowered: nothing is revoked, but nothing more can be allocated.
+   * Bytes used above a limit that was lowered. Nothing is revoked, but no more can be allocated.
    */
   'overageBytes'?: (number | string | Long);
   /**
-   * Reserved for the user, used or not: others cannot allocate it.
+   * Bytes reserved for the user, used or not. Other users cannot allocate them.
    */
   'reservedBytes'?: (number | string | Long);
   '_limitBytes'?: "limitBytes";
@@ -30,17 +30,17 @@ export interface HeapQuota {
 export interface HeapQuota__Output {
   'heapIndex': (number);
   /**
-   * The maximum that the user may hold, draining bytes included; unset where only the heap's budget limits
-   * it.
+   * The maximum that the user may hold, draining bytes included; unset where the heap's budget is the only
+   * limit.
    */
   'limitBytes'?: (Long);
   'usedBytes': (Long);
   /**
-   * Use above a limit that was lowered: nothing is revoked, but nothing more can be allocated.
+   * Bytes used above a limit that was lowered. Nothing is revoked, but no more can be allocated.
    */
   'overageBytes': (Long);
   /**
-   * Reserved for the user, used or not: others cannot allocate it.
+   * Bytes reserved for the user, used or not. Other users cannot allocate them.
    */
   'reservedBytes': (Long);
   '_limitBytes'?: "limitBytes";

@@ -7,7 +7,7 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface Hello {
   /**
-   * The protocol version the client was built for; this is version 1.
+   * The protocol version that the client was built for. This is version 1.
    */
   'protocolVersion'?: (number);
   /**
@@ -15,8 +15,8 @@ export interface Hello {
    */
   'clientName'?: (string);
   /**
-   * The connection was inherited with the session on it: the answer names that session, and sequences start
-   * again.
+   * The connection was inherited together with its session. The answer names that session, and sequences
+   * start again.
    */
   'resume'?: (boolean);
   /**
@@ -25,12 +25,12 @@ export interface Hello {
    */
   'sessionToken'?: (string);
   /**
-   * With session_token: the grants that the client holds. All others, whose answers never reached it, are
-   * dropped.
+   * With session_token: the grants that the client holds. The daemon drops all others: their answers did not
+   * reach the client.
    */
   'grantIds'?: (number | string | Long)[];
   /**
-   * With session_token, instead of grant_ids that do not fit the message: no grant is dropped.
+   * With session_token, instead of grant_ids where these do not fit the message: no grant is dropped.
    */
   'keepAllGrants'?: (boolean);
 }
@@ -40,7 +40,7 @@ export interface Hello {
  */
 export interface Hello__Output {
   /**
-   * The protocol version the client was built for; this is version 1.
+   * The protocol version that the client was built for. This is version 1.
    */
   'protocolVersion': (number);
   /**
@@ -48,8 +48,8 @@ export interface Hello__Output {
    */
   'clientName': (string);
   /**
-   * The connection was inherited with the session on it: the answer names that session, and sequences start
-   * again.
+   * The connection was inherited together with its session. The answer names that session, and sequences
+   * start again.
    */
   'resume': (boolean);
   /**
@@ -58,12 +58,12 @@ export interface Hello__Output {
    */
   'sessionToken': (string);
   /**
-   * With session_token: the grants that the client holds. All others, whose answers never reached it, are
-   * dropped.
+   * With session_token: the grants that the client holds. The daemon drops all others: their answers did not
+   * reach the client.
    */
   'grantIds': (Long)[];
   /**
-   * With session_token, instead of grant_ids that do not fit the message: no grant is dropped.
+   * With session_token, instead of grant_ids where these do not fit the message: no grant is dropped.
    */
   'keepAllGrants': (boolean);
 }

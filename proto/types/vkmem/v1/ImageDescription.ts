@@ -13,13 +13,13 @@ export interface ImageDescription {
    */
   'format'?: (number);
   /**
-   * In texels. 0 stands for 1 in height and depth.
+   * In texels. A height or depth of 0 means 1.
    */
   'width'?: (number);
   'height'?: (number);
   'depth'?: (number);
   /**
-   * 0 stands for 1 in these three; samples is a VkSampleCountFlagBits.
+   * In this field and the next two, 0 means 1. samples is a VkSampleCountFlagBits.
    */
   'mipLevels'?: (number);
   'arrayLayers'?: (number);
@@ -45,13 +45,13 @@ export interface ImageDescription__Output {
    */
   'format': (number);
   /**
-   * In texels. 0 stands for 1 in height and depth.
+   * In texels. A height or depth of 0 means 1.
    */
   'width': (number);
   'height': (number);
   'depth': (number);
   /**
-   * 0 stands for 1 in these three; samples is a VkSampleCountFlagBits.
+   * In this field and the next two, 0 means 1. samples is a VkSampleCountFlagBits.
    */
   'mipLevels': (number);
   'arrayLayers': (number);

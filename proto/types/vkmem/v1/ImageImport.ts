@@ -3,7 +3,7 @@
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 
 /**
- * What the importer of an image's memory needs to know.
+ * What an importer of an image's memory needs.
  */
 export interface ImageImport {
   /**
@@ -23,7 +23,7 @@ export interface ImageImport {
 }
 
 /**
- * What the importer of an image's memory needs to know.
+ * What an importer of an image's memory needs.
  */
 export interface ImageImport__Output {
   /**

@@ -7,8 +7,8 @@ import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Makes an allocation of memory that the client already has: one fd is sent with the message. Only users whom
- * the policy allows to import may do so. Imported memory is never granted as KIND_MAPPABLE.
+ * Creates an allocation from memory that the client already has. One fd is sent with the message. Only users
+ * whom the policy allows to import may do so. Imported memory is never granted as KIND_MAPPABLE.
  */
 export interface ImportRequest {
   /**
@@ -17,11 +17,11 @@ export interface ImportRequest {
    */
   'source'?: (_vkmem_v1_Kind);
   /**
-   * KIND_OPAQUE_FD: the exporter's allocationSize, exactly. Otherwise the file's size, or 0 for that.
+   * KIND_OPAQUE_FD: exactly the exporter's allocationSize. Otherwise the file's size; 0 means the same.
    */
   'sizeBytes'?: (number | string | Long);
   /**
-   * KIND_OPAQUE_FD: the exporter's index, required. Otherwise this type and no other.
+   * KIND_OPAQUE_FD: the exporter's index; required. Otherwise the only memory type to use; optional.
    */
   'memoryTypeIndex'?: (number);
   /**
@@ -30,7 +30,8 @@ export interface ImportRequest {
   'deviceUuid'?: (Buffer | Uint8Array | string);
   'driverUuid'?: (Buffer | Uint8Array | string);
   /**
-   * Every kind that it may be granted as: the source's own, or none, when only the device will use it.
+   * The kinds that it may be granted as: the source's kind, or none where only the device will use the
+   * memory.
    */
   'kinds'?: (_vkmem_v1_Kind)[];
   'lifetime'?: (_vkmem_v1_Lifetime);
@@ -40,14 +41,15 @@ export interface ImportRequest {
   'image'?: (_vkmem_v1_ImageDescription | null);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
-   * Where the exporter's memory is dedicated (VkMemoryDedicatedAllocateInfo): what it is dedicated to.
+   * The buffer or image that the exporter's memory is dedicated to (VkMemoryDedicatedAllocateInfo); unset
+   * where it is not dedicated.
    */
   'resource'?: "buffer"|"image";
 }
 
 /**
- * Makes an allocation of memory that the client already has: one fd is sent with the message. Only users whom
- * the policy allows to import may do so. Imported memory is never granted as KIND_MAPPABLE.
+ * Creates an allocation from memory that the client already has. One fd is sent with the message. Only users
+ * whom the policy allows to import may do so. Imported memory is never granted as KIND_MAPPABLE.
  */
 export interface ImportRequest__Output {
   /**
@@ -56,11 +58,11 @@ export interface ImportRequest__Output {
    */
   'source': (_vkmem_v1_Kind__Output);
   /**
-   * KIND_OPAQUE_FD: the exporter's allocationSize, exactly. Otherwise the file's size, or 0 for that.
+   * KIND_OPAQUE_FD: exactly the exporter's allocationSize. Otherwise the file's size; 0 means the same.
    */
   'sizeBytes': (Long);
   /**
-   * KIND_OPAQUE_FD: the exporter's index, required. Otherwise this type and no other.
+   * KIND_OPAQUE_FD: the exporter's index; required. Otherwise the only memory type to use; optional.
    */
   'memoryTypeIndex'?: (number);
   /**
@@ -69,7 +71,8 @@ export interface ImportRequest__Output {
   'deviceUuid': (Buffer);
   'driverUuid': (Buffer);
   /**
-   * Every kind that it may be granted as: the source's own, or none, when only the device will use it.
+   * The kinds that it may be granted as: the source's kind, or none where only the device will use the
+   * memory.
    */
   'kinds': (_vkmem_v1_Kind__Output)[];
   'lifetime': (_vkmem_v1_Lifetime__Output);
@@ -79,7 +82,8 @@ export interface ImportRequest__Output {
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
-   * Where the exporter's memory is dedicated (VkMemoryDedicatedAllocateInfo): what it is dedicated to.
+   * The buffer or image that the exporter's memory is dedicated to (VkMemoryDedicatedAllocateInfo); unset
+   * where it is not dedicated.
    */
   'resource'?: "buffer"|"image";
 }

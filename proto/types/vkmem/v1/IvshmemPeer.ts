@@ -8,8 +8,8 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface IvshmemPeer {
   /**
-   * The id by which others interrupt it, 0 to 65535. Not reused while a peer is connected that was notified
-   * of its leaving.
+   * The id that others use to interrupt it, 0 to 65535. It is not reused while any peer that was notified of
+   * its leaving is connected.
    */
   'id'?: (number);
   'uid'?: (number);
@@ -29,8 +29,8 @@ export interface IvshmemPeer {
  */
 export interface IvshmemPeer__Output {
   /**
-   * The id by which others interrupt it, 0 to 65535. Not reused while a peer is connected that was notified
-   * of its leaving.
+   * The id that others use to interrupt it, 0 to 65535. It is not reused while any peer that was notified of
+   * its leaving is connected.
    */
   'id': (number);
   'uid': (number);

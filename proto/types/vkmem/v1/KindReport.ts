@@ -11,12 +11,12 @@ export interface KindReport {
    */
   'via'?: (string);
   /**
-   * RUNG_VERIFIED: how it was verified. Otherwise why the rung is not higher.
+   * RUNG_VERIFIED: how it was verified. Otherwise the reason why the rung is not higher.
    */
   'reason'?: (string);
   /**
    * RUNG_UNSUPPORTED: what is missing: "extension", "feature", "type" (no memory type), "export" (the driver
-   * does not allow to export or import it), or "works" (the driver offers it, but the probe failed).
+   * does not allow export or import), or "works" (the driver offers it, but the probe failed).
    */
   'missing'?: (string);
 }
@@ -29,12 +29,12 @@ export interface KindReport__Output {
    */
   'via': (string);
   /**
-   * RUNG_VERIFIED: how it was verified. Otherwise why the rung is not higher.
+   * RUNG_VERIFIED: how it was verified. Otherwise the reason why the rung is not higher.
    */
   'reason': (string);
   /**
    * RUNG_UNSUPPORTED: what is missing: "extension", "feature", "type" (no memory type), "export" (the driver
-   * does not allow to export or import it), or "works" (the driver offers it, but the probe failed).
+   * does not allow export or import), or "works" (the driver offers it, but the probe failed).
    */
   'missing': (string);
 }

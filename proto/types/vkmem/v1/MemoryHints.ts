@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What virtual machines need of memory. All but the first two are for MAPPABLE memory over a memfd.
+ * Requirements of virtual machines on memory. All but the first two are for MAPPABLE memory over a memfd.
  */
 export interface MemoryHints {
   /**
@@ -32,7 +32,7 @@ export interface MemoryHints {
 }
 
 /**
- * What virtual machines need of memory. All but the first two are for MAPPABLE memory over a memfd.
+ * Requirements of virtual machines on memory. All but the first two are for MAPPABLE memory over a memfd.
  */
 export interface MemoryHints__Output {
   /**

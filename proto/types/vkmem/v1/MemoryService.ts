@@ -28,14 +28,14 @@ import type { WatchAllocationsResponse as _vkmem_v1_WatchAllocationsResponse, Wa
  */
 export interface MemoryServiceClient extends grpc.Client {
   /**
-   * Makes an allocation.
+   * Creates an allocation.
    */
   Allocate(argument: _vkmem_v1_AllocateRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
   Allocate(argument: _vkmem_v1_AllocateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
   Allocate(argument: _vkmem_v1_AllocateRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
   Allocate(argument: _vkmem_v1_AllocateRequest, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Makes an allocation.
+   * Creates an allocation.
    */
   allocate(argument: _vkmem_v1_AllocateRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
   allocate(argument: _vkmem_v1_AllocateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_AllocateResponse__Output>): grpc.ClientUnaryCall;
@@ -103,14 +103,14 @@ export interface MemoryServiceClient extends grpc.Client {
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * The tickets that the caller could revoke.
+   * Lists the tickets that the caller may revoke.
    */
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The tickets that the caller could revoke.
+   * Lists the tickets that the caller may revoke.
    */
   listTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   listTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
@@ -180,7 +180,7 @@ export interface MemoryServiceClient extends grpc.Client {
  */
 export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * Makes an allocation.
+   * Creates an allocation.
    */
   Allocate: grpc.handleUnaryCall<_vkmem_v1_AllocateRequest__Output, _vkmem_v1_AllocateResponse>;
   
@@ -205,7 +205,7 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   ListAllocations: grpc.handleUnaryCall<_vkmem_v1_ListAllocationsRequest__Output, _vkmem_v1_ListAllocationsResponse>;
   
   /**
-   * The tickets that the caller could revoke.
+   * Lists the tickets that the caller may revoke.
    */
   ListTickets: grpc.handleUnaryCall<_vkmem_v1_ListTicketsRequest__Output, _vkmem_v1_ListTicketsResponse>;
   

@@ -13,18 +13,18 @@ import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__
 
 /**
  * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
- * quotas; the rest is for operators.
+ * quotas. Only operators may call SetQuota and ReloadPolicy.
  */
 export interface PolicyServiceClient extends grpc.Client {
   /**
-   * One user's quota, and its use.
+   * Returns one user's quota, and its use.
    */
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   GetQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * One user's quota, and its use.
+   * Returns one user's quota, and its use.
    */
   getQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   getQuota(argument: _vkmem_v1_GetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
@@ -32,14 +32,14 @@ export interface PolicyServiceClient extends grpc.Client {
   getQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * The same for every user who holds something, or whose quota was set.
+   * Lists the quotas of all users that hold something or whose quota was set.
    */
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The same for every user who holds something, or whose quota was set.
+   * Lists the quotas of all users that hold something or whose quota was set.
    */
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
@@ -47,16 +47,16 @@ export interface PolicyServiceClient extends grpc.Client {
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused as a whole; the old one
-   * stays in force.
+   * Reads the policy's files again, as SIGHUP does. An invalid policy is refused as a whole, and the previous
+   * one stays in force.
    */
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   ReloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused as a whole; the old one
-   * stays in force.
+   * Reads the policy's files again, as SIGHUP does. An invalid policy is refused as a whole, and the previous
+   * one stays in force.
    */
   reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
@@ -82,22 +82,22 @@ export interface PolicyServiceClient extends grpc.Client {
 
 /**
  * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
- * quotas; the rest is for operators.
+ * quotas. Only operators may call SetQuota and ReloadPolicy.
  */
 export interface PolicyServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * One user's quota, and its use.
+   * Returns one user's quota, and its use.
    */
   GetQuota: grpc.handleUnaryCall<_vkmem_v1_GetQuotaRequest__Output, _vkmem_v1_GetQuotaResponse>;
   
   /**
-   * The same for every user who holds something, or whose quota was set.
+   * Lists the quotas of all users that hold something or whose quota was set.
    */
   ListQuotas: grpc.handleUnaryCall<_vkmem_v1_ListQuotasRequest__Output, _vkmem_v1_ListQuotasResponse>;
   
   /**
-   * Reads the policy's files again, as SIGHUP does. A policy with a fault is refused as a whole; the old one
-   * stays in force.
+   * Reads the policy's files again, as SIGHUP does. An invalid policy is refused as a whole, and the previous
+   * one stays in force.
    */
   ReloadPolicy: grpc.handleUnaryCall<_vkmem_v1_ReloadPolicyRequest__Output, _vkmem_v1_ReloadPolicyResponse>;
   

@@ -8,8 +8,8 @@ import type { Long } from '@grpc/proto-loader';
 export interface Quota {
   'uid'?: (number);
   /**
-   * Different after every applied SetQuota, and after every policy that changes the user's quota. It does not
-   * change when a share changes as users come and go, nor with what rules give to single processes of the
+   * Changes with every applied SetQuota, and with every policy that changes the user's quota. A fair share
+   * that changes because users connect or leave does not change it, nor do rules for single processes of the
    * user.
    */
   'revision'?: (number | string | Long);
@@ -18,11 +18,11 @@ export interface Quota {
   'sessions'?: (_vkmem_v1_CountQuota | null);
   'tickets'?: (_vkmem_v1_CountQuota | null);
   /**
-   * Whether SetQuota has set it; otherwise it is the policy's.
+   * Whether SetQuota has set it. Otherwise it is the quota of the policy.
    */
   'overridden'?: (boolean);
   /**
-   * Whose it is; uid is its uid, 4294967295 for a tenant that is no user.
+   * The tenant. uid repeats its uid; it is 4294967295 where the tenant is not a user.
    */
   'tenant'?: (_vkmem_v1_Tenant | null);
 }
@@ -30,8 +30,8 @@ export interface Quota {
 export interface Quota__Output {
   'uid': (number);
   /**
-   * Different after every applied SetQuota, and after every policy that changes the user's quota. It does not
-   * change when a share changes as users come and go, nor with what rules give to single processes of the
+   * Changes with every applied SetQuota, and with every policy that changes the user's quota. A fair share
+   * that changes because users connect or leave does not change it, nor do rules for single processes of the
    * user.
    */
   'revision': (Long);
@@ -40,11 +40,11 @@ export interface Quota__Output {
   'sessions': (_vkmem_v1_CountQuota__Output | null);
   'tickets': (_vkmem_v1_CountQuota__Output | null);
   /**
-   * Whether SetQuota has set it; otherwise it is the policy's.
+   * Whether SetQuota has set it. Otherwise it is the quota of the policy.
    */
   'overridden': (boolean);
   /**
-   * Whose it is; uid is its uid, 4294967295 for a tenant that is no user.
+   * The tenant. uid repeats its uid; it is 4294967295 where the tenant is not a user.
    */
   'tenant': (_vkmem_v1_Tenant__Output | null);
 }

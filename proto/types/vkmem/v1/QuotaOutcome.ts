@@ -6,15 +6,15 @@
 export const QuotaOutcome = {
   QUOTA_OUTCOME_UNSPECIFIED: 'QUOTA_OUTCOME_UNSPECIFIED',
   /**
-   * It is in force. Where more is used, `overage` says how much.
+   * The change is in force. `overage` is the use above a new limit.
    */
   QUOTA_OUTCOME_APPLIED: 'QUOTA_OUTCOME_APPLIED',
   /**
-   * The quota has changed since that revision: nothing was changed. Get the quota and retry.
+   * The quota has changed since expected_revision, and nothing was applied. Get the quota and retry.
    */
   QUOTA_OUTCOME_STALE: 'QUOTA_OUTCOME_STALE',
   /**
-   * It contradicts itself or others' reservations: nothing was changed.
+   * The limits contradict each other or the reservations of other users, and nothing was applied.
    */
   QUOTA_OUTCOME_CONFLICT: 'QUOTA_OUTCOME_CONFLICT',
 } as const;
@@ -26,17 +26,17 @@ export type QuotaOutcome =
   | 'QUOTA_OUTCOME_UNSPECIFIED'
   | 0
   /**
-   * It is in force. Where more is used, `overage` says how much.
+   * The change is in force. `overage` is the use above a new limit.
    */
   | 'QUOTA_OUTCOME_APPLIED'
   | 1
   /**
-   * The quota has changed since that revision: nothing was changed. Get the quota and retry.
+   * The quota has changed since expected_revision, and nothing was applied. Get the quota and retry.
    */
   | 'QUOTA_OUTCOME_STALE'
   | 2
   /**
-   * It contradicts itself or others' reservations: nothing was changed.
+   * The limits contradict each other or the reservations of other users, and nothing was applied.
    */
   | 'QUOTA_OUTCOME_CONFLICT'
   | 3

@@ -3,14 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Releases a grant: send it after its fds are closed and its mappings are unmapped.
+ * Releases a grant. Send it after its fds are closed and its mappings are unmapped.
  */
 export interface ReleaseRequest {
   'grantId'?: (number | string | Long);
 }
 
 /**
- * Releases a grant: send it after its fds are closed and its mappings are unmapped.
+ * Releases a grant. Send it after its fds are closed and its mappings are unmapped.
  */
 export interface ReleaseRequest__Output {
   'grantId': (Long);

@@ -7,11 +7,11 @@ export const Rung = {
   RUNG_UNSPECIFIED: 'RUNG_UNSPECIFIED',
   RUNG_UNSUPPORTED: 'RUNG_UNSUPPORTED',
   /**
-   * The driver says so.
+   * The driver reports support.
    */
   RUNG_SUPPORTED: 'RUNG_SUPPORTED',
   /**
-   * Bytes were moved when the daemon started.
+   * The daemon moved bytes this way when it started.
    */
   RUNG_VERIFIED: 'RUNG_VERIFIED',
 } as const;
@@ -25,12 +25,12 @@ export type Rung =
   | 'RUNG_UNSUPPORTED'
   | 1
   /**
-   * The driver says so.
+   * The driver reports support.
    */
   | 'RUNG_SUPPORTED'
   | 2
   /**
-   * Bytes were moved when the daemon started.
+   * The daemon moved bytes this way when it started.
    */
   | 'RUNG_VERIFIED'
   | 3

@@ -5,8 +5,8 @@ import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as
 /**
  * Offers an allocation to virtual machines as QEMU's ivshmem device (protocol version 0): a Unix stream
  * socket that sends each client an id, the memory, and an eventfd for each interrupt vector of each peer. The
- * user of a connection must own the allocation or hold a grant to write it. One socket an allocation; it ends
- * with the allocation.
+ * user of a connection must own the allocation or hold a grant to write it. Each allocation has at most one
+ * socket, which is removed with the allocation.
  */
 export interface ServeIvshmemRequest {
   /**
@@ -22,8 +22,8 @@ export interface ServeIvshmemRequest {
 /**
  * Offers an allocation to virtual machines as QEMU's ivshmem device (protocol version 0): a Unix stream
  * socket that sends each client an id, the memory, and an eventfd for each interrupt vector of each peer. The
- * user of a connection must own the allocation or hold a grant to write it. One socket an allocation; it ends
- * with the allocation.
+ * user of a connection must own the allocation or hold a grant to write it. Each allocation has at most one
+ * socket, which is removed with the allocation.
  */
 export interface ServeIvshmemRequest__Output {
   /**

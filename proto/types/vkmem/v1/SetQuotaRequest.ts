@@ -17,7 +17,7 @@ export interface SetQuotaRequest {
   'sessions'?: (number);
   'tickets'?: (number);
   /**
-   * Restores the policy's quota; no other field may be set.
+   * Restores the quota of the policy. No other limit may be set.
    */
   'reset'?: (boolean);
   '_allocations'?: "allocations";
@@ -39,7 +39,7 @@ export interface SetQuotaRequest__Output {
   'sessions'?: (number);
   'tickets'?: (number);
   /**
-   * Restores the policy's quota; no other field may be set.
+   * Restores the quota of the policy. No other limit may be set.
    */
   'reset': (boolean);
   '_allocations'?: "allocations";

@@ -10,11 +10,11 @@ export interface Tenant {
    */
   'key'?: (string);
   /**
-   * Of a tenant that is a user.
+   * Set for a tenant that is a user.
    */
   'uid'?: (number);
   /**
-   * For people.
+   * Display name, for people.
    */
   'name'?: (string);
   '_uid'?: "uid";
@@ -29,11 +29,11 @@ export interface Tenant__Output {
    */
   'key': (string);
   /**
-   * Of a tenant that is a user.
+   * Set for a tenant that is a user.
    */
   'uid'?: (number);
   /**
-   * For people.
+   * Display name, for people.
    */
   'name': (string);
   '_uid'?: "uid";

@@ -17,13 +17,13 @@ export interface Ticket {
   'access'?: (_vkmem_v1_Access);
   'usesLeft'?: (number);
   /**
-   * As a date of the clock when the ticket was created: setting the clock changes neither this nor the real
-   * expiry.
+   * Computed from the system clock when the ticket was created. Setting the clock later changes neither this
+   * value nor the real expiry.
    */
   'expiresAt'?: (_google_protobuf_Timestamp | null);
   'forUid'?: (number);
   /**
-   * Who created it, and whose quota it counts against.
+   * The user who created it; it counts against that user's quota.
    */
   'ownerUid'?: (number);
   '_forUid'?: "forUid";
@@ -42,13 +42,13 @@ export interface Ticket__Output {
   'access': (_vkmem_v1_Access__Output);
   'usesLeft': (number);
   /**
-   * As a date of the clock when the ticket was created: setting the clock changes neither this nor the real
-   * expiry.
+   * Computed from the system clock when the ticket was created. Setting the clock later changes neither this
+   * value nor the real expiry.
    */
   'expiresAt': (_google_protobuf_Timestamp__Output | null);
   'forUid'?: (number);
   /**
-   * Who created it, and whose quota it counts against.
+   * The user who created it; it counts against that user's quota.
    */
   'ownerUid': (number);
   '_forUid'?: "forUid";

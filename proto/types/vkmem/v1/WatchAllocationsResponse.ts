@@ -15,7 +15,7 @@ export interface WatchAllocationsResponse {
   'event'?: (_vkmem_v1_AllocationEvent);
   'at'?: (_google_protobuf_Timestamp | null);
   /**
-   * As it was at that moment.
+   * The allocation at that moment.
    */
   'allocation'?: (_vkmem_v1_Allocation | null);
   /**
@@ -35,7 +35,7 @@ export interface WatchAllocationsResponse__Output {
   'event': (_vkmem_v1_AllocationEvent__Output);
   'at': (_google_protobuf_Timestamp__Output | null);
   /**
-   * As it was at that moment.
+   * The allocation at that moment.
    */
   'allocation': (_vkmem_v1_Allocation__Output | null);
   /**

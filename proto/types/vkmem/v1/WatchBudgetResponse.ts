@@ -8,7 +8,7 @@ export interface WatchBudgetResponse {
   'heaps'?: (_vkmem_v1_HeapBudget)[];
   'counts'?: (_vkmem_v1_Counts | null);
   /**
-   * The highest of all heaps.
+   * The highest pressure of all heaps.
    */
   'pressure'?: (_vkmem_v1_Pressure);
 }
@@ -17,7 +17,7 @@ export interface WatchBudgetResponse__Output {
   'heaps': (_vkmem_v1_HeapBudget__Output)[];
   'counts': (_vkmem_v1_Counts__Output | null);
   /**
-   * The highest of all heaps.
+   * The highest pressure of all heaps.
    */
   'pressure': (_vkmem_v1_Pressure__Output);
 }

@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The answer to Hello. The session lasts until the socket hangs up.
+ * The answer to Hello. The session lasts until the connection is closed.
  */
 export interface Welcome {
   'protocolVersion'?: (number);
@@ -12,22 +12,21 @@ export interface Welcome {
    */
   'incarnation'?: (string);
   /**
-   * A secret. In the metadata "vkmem-session" of a gRPC call of the same user, the call acts for this
-   * session.
+   * A secret. A gRPC call of the same user that has it in the metadata "vkmem-session" acts for this session.
    */
   'sessionToken'?: (string);
   'sessionId'?: (number | string | Long);
   'daemonVersion'?: (string);
   'maxMessageBytes'?: (number);
   /**
-   * Whether it is the session of Hello's token, with its old id. Otherwise it is a new session, and the old
+   * Whether this is the session of Hello's token, with its old id. Otherwise it is a new session, and the old
    * one has ended.
    */
   'restored'?: (boolean);
 }
 
 /**
- * The answer to Hello. The session lasts until the socket hangs up.
+ * The answer to Hello. The session lasts until the connection is closed.
  */
 export interface Welcome__Output {
   'protocolVersion': (number);
@@ -36,15 +35,14 @@ export interface Welcome__Output {
    */
   'incarnation': (string);
   /**
-   * A secret. In the metadata "vkmem-session" of a gRPC call of the same user, the call acts for this
-   * session.
+   * A secret. A gRPC call of the same user that has it in the metadata "vkmem-session" acts for this session.
    */
   'sessionToken': (string);
   'sessionId': (Long);
   'daemonVersion': (string);
   'maxMessageBytes': (number);
   /**
-   * Whether it is the session of Hello's token, with its old id. Otherwise it is a new session, and the old
+   * Whether this is the session of Hello's token, with its old id. Otherwise it is a new session, and the old
    * one has ended.
    */
   'restored': (boolean);
