@@ -1,6 +1,6 @@
 /**
- * vkmemd --check-config: the policy, or all of its faults, as lines and as one object. Neither the device nor
- * the runtime folder is opened, so what depends on the sizes of heaps is not checked.
+ * vkmemd --check-config: the policy, or all of its faults, as lines of text and as one object. Neither the
+ * device nor the runtime folder is opened, so rules that depend on the sizes of heaps are not checked.
  */
 import { type Finding, findingText, PolicyError } from './findings.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -9,13 +9,13 @@ import type { Policy, Rule } from './policy.js';
 import { type Key, type Keys, LIMIT_KEYS, MATCH_KEYS, RIGHT_KEYS } from './schema.js';
 
 export interface Report {
-  /** Whether the daemon would start with it. */
+  /** Whether the daemon would start with this policy. */
   readonly well: boolean;
   readonly object: object;
   readonly lines: readonly string[];
 }
 
-const NOTES = ['Whether reserved bytes fit the heaps is not checked: that needs the device.'];
+const NOTES = ['Reserved bytes are not compared with the sizes of the heaps: that requires the device.'];
 
 export async function checkPolicy(settings: PolicySettings): Promise<Report> {
   try {
@@ -24,7 +24,7 @@ export async function checkPolicy(settings: PolicySettings): Promise<Report> {
   } catch (failure) {
     if (!(failure instanceof PolicyError)) throw failure;
     const { faults, warnings } = failure.findings;
-    const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}: the daemon would refuse this policy.`;
+    const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}: the policy is invalid.`;
     return {
       well: false,
       object: { well: false, faults: faults.map(findingObject), warnings: warnings.map(findingObject) },
@@ -57,12 +57,14 @@ function wellReport(policy: Policy, warnings: readonly Finding[]): Report {
       notes,
     },
     lines: [
-      files.length === 0 ? 'No files: the defaults are in force.' : 'Files, in their order:',
+      files.length === 0
+        ? 'No files: the defaults are in force.'
+        : 'Files, in the order in which they are read:',
       ...files.map((file) => `  ${file}`),
-      rules.length === 0 ? 'No rules but the built-in ones.' : 'Rules, after the built-in ones:',
+      rules.length === 0 ? 'Only the built-in rules.' : 'Rules, applied after the built-in ones:',
       ...rules.map(({ where, matches, gives }) => `  ${where}: ${matchText(matches)}: ${gives.join(', ')}`),
       `Limits: ${changed.length === 0 ? 'the defaults' : changed.join(', ')}.`,
-      `Pressure: ELEVATED from ${pressure.elevated} % of a heap on, CRITICAL from ${pressure.critical} %.`,
+      `Pressure: ELEVATED from ${pressure.elevated} % of a heap, CRITICAL from ${pressure.critical} %.`,
       `Reservations may ${overcommit ? '' : 'not '}add up to more than a heap.`,
       ...notes,
       ...warnings.map(warningText),
@@ -86,10 +88,8 @@ function ruleObject({ where, match, gives }: Rule): { where: string; matches: Ma
 }
 
 function matchText(matches: Matches): string {
-  const parts = Object.entries(matches).map(
-    ([key, values]) => `${key} ${values.join(' or ') || 'of nobody'}`,
-  );
-  return parts.length === 0 ? 'everybody' : parts.join(' and ');
+  const parts = Object.entries(matches).map(([key, values]) => `${key} ${values.join(' or ') || '(none)'}`);
+  return parts.length === 0 ? 'all peers' : parts.join(' and ');
 }
 
 function limitsObject(limits: Limits): Record<string, number> {

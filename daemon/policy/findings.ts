@@ -1,11 +1,12 @@
 /**
- * Findings: the faults of a policy (which make it invalid) and the warnings about it, each with its place.
- * All of them are collected and reported together, so that they can be fixed in one go.
+ * Findings: the faults of a policy, which make it invalid, and warnings about it, each with its place. All of
+ * them are collected and reported together, so that they can be fixed at once.
  */
 import { VkmemError } from '@vkmemd/proto';
 
 /**
- * Lines and columns count from 1, columns in UTF-16 units, as in most editors. Absent: the file as a whole.
+ * A place in a file. Lines and columns count from 1, columns in UTF-16 code units, as in most editors.
+ * Without a line it is the whole file.
  */
 export interface Place {
   readonly file: string;
@@ -41,23 +42,23 @@ export class Findings {
   }
 }
 
-/** FILE:LINE:COLUMN, or as many of these as are known. */
+/** FILE:LINE:COLUMN; parts that are not known are omitted. */
 export function placeText({ file, line, column }: Place): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
-/** One finding in one line: `FILE:LINE:COLUMN: what`. */
+/** One finding as one line: `FILE:LINE:COLUMN: what`. */
 export function findingText({ at, what }: Finding): string {
   return `${placeText(at)}: ${what}`;
 }
 
-/** Text of a file, quoted for a finding: at most 60 characters, in one line. */
+/** Text from a file, quoted for a finding: one line, at most 60 characters. */
 export function quoted(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 60)}…` : text;
   return JSON.stringify(short);
 }
 
-/** POLICY_INVALID with all faults; the reason in an answer has as many as fit. */
+/** POLICY_INVALID with all faults, one a line. A response to a client contains as many of them as fit. */
 export class PolicyError extends VkmemError {
   readonly findings: Findings;
 

@@ -1,26 +1,26 @@
 /**
- * Identity: what the kernel reported of a peer when its connection was accepted; rules match nothing else. It
- * is a snapshot, which neither later changes of the process nor a reuse of its pid affect.
+ * Identity: the credentials of a peer that the kernel reported when its connection was accepted. Rules match
+ * these alone. They are a snapshot: later changes of the process and a reuse of its pid have no effect.
  */
 import { type Tenant, tenantOfUid } from './tenant.js';
 
-/** What was seen of a peer. */
+/** The credentials of a peer, as read when its connection was accepted. */
 export interface PeerCredentials {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
   /** Supplementary groups. */
   readonly groups: readonly number[];
-  /** The systemd unit of the process; undefined where it was in none, or the unit is not certain. */
+  /** The systemd unit of the process; undefined if it was in no unit, or the unit is unknown (unit.ts). */
   readonly unit?: string | undefined;
 }
 
 export interface Identity extends PeerCredentials {
-  /** Whom what the peer allocates is owned by and charged to. */
+  /** The tenant that owns the peer's allocations and is charged for them. */
   readonly tenant: Tenant;
 }
 
-/** The identity of a peer that was seen so. The one place that decides on the tenant. */
+/** The identity of a peer with these credentials. This is the only place that chooses the tenant. */
 export const makeIdentity = (seen: PeerCredentials): Identity => ({ ...seen, tenant: tenantOfUid(seen.uid) });
 
 /** Whether the group is the peer's own or one of its supplementary groups. */

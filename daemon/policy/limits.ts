@@ -1,13 +1,13 @@
 /**
- * Limits that hold for all peers alike, so that one client cannot use up what the others need.
+ * Limits that apply to all peers equally, so that one client cannot exhaust resources that the others need.
  */
 
 export interface Limits {
-  /** Handoff sessions of all clients. */
+  /** Handoff sessions of all clients together. */
   readonly sessions: number;
-  /** Requests of one session under way; more stay in its socket. */
+  /** Requests of one session that are processed at a time; further ones wait in its socket. */
   readonly messagesInFlight: number;
-  /** File descriptors sent to one session that it has not received yet. */
+  /** File descriptors that were sent to one session and that it has not received yet. */
   readonly fdsInFlight: number;
   /** Bytes and messages queued for one session. */
   readonly queuedBytes: number;
@@ -15,13 +15,13 @@ export interface Limits {
   /** Requests a second of one session: the average rate, and the burst. */
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
-  /** From accept() to Hello, in milliseconds. */
+  /** Maximum time from accept() to Hello, in milliseconds. */
   readonly handshakeMs: number;
   /** gRPC connections of one user. */
   readonly controlConnectionsOfUser: number;
-  /** File descriptors that are never leased: for the driver, and for answers that refuse a request. */
+  /** File descriptors that are never leased, for the driver and for sending refusals. */
   readonly reservedFds: number;
-  /** Maximum of file descriptors in the service manager's fd store. */
+  /** Maximum number of file descriptors in the service manager's fd store. */
   readonly storedFds: number;
 }
 

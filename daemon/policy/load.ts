@@ -1,8 +1,8 @@
 /**
- * Loading: the policy of all files and of the command line, or all of its faults.
+ * Loads the policy from all files and the command line, or reports all of its faults.
  *
- * Settings of later files replace those of earlier ones, and their rules come after; the command line comes
- * last. All files are read before any is checked, and all are checked before anything is reported.
+ * Settings of later files replace those of earlier ones; rules of later files are appended. The command line
+ * comes last. All files are read before any is checked, and all are checked before anything is reported.
  */
 import { type Finding, Findings, type Place, PolicyError } from './findings.js';
 import { Names } from './names.js';
@@ -18,8 +18,8 @@ export interface PolicySettings extends Sources {
   readonly importers: ReadonlySet<number>;
   readonly pressure: Partial<Thresholds>;
   /**
-   * The sockets' groups, whose members may connect where no rule allows any peer. Default: the daemon's own
-   * group.
+   * The groups of the sockets. Their members may connect if no rule allows any peer to connect. Default: the
+   * daemon's own group.
    */
   readonly socketGroups?: ReadonlySet<number>;
 }
@@ -30,8 +30,7 @@ export interface LoadedPolicy {
 }
 
 /**
- * @param parsing How the files are parsed. Default: on this thread, which suits a daemon that does not serve
- *   yet.
+ * @param parsing Parses the files. Default: on this thread, which is acceptable before the daemon serves.
  * @throws PolicyError with all faults.
  */
 export async function loadPolicy(
@@ -48,15 +47,15 @@ export async function loadPolicy(
   const terms = roots.map((root) => readFile(root, names, findings));
   const pressure = pressureOf(terms, settings.pressure, complete ? findings : undefined);
   const rules = terms.flatMap(({ rules }) => rules);
-  const said = {
+  const contents = {
     rules: [...rules.map(({ rule }) => rule), ...importRule(settings.importers)],
     limits: Object.assign({}, ...terms.map(({ limits }) => limits)),
     pressure,
     overcommit: terms.findLast(({ overcommit }) => overcommit !== undefined)?.overcommit ?? false,
     files: sources.map(({ file }) => file),
   };
-  const policy = new Policy(said, { ...self(), socketGroups: settings.socketGroups });
-  // With faults a part of the policy is missing, and warnings about the rest could be wrong.
+  const policy = new Policy(contents, { ...self(), socketGroups: settings.socketGroups });
+  // If there are faults, a part of the policy is missing, and warnings about the rest could be wrong.
   if (findings.faults.length === 0) warnOf(rules, policy, findings);
   findings.sort(policy.files);
   if (findings.faults.length > 0) throw new PolicyError(findings);
@@ -71,15 +70,15 @@ function allNames(roots: readonly Table[]) {
   };
 }
 
-/** --allow-import as a rule, after all others. */
+/** --allow-import as a rule that follows all others. */
 function importRule(importers: ReadonlySet<number>): Rule[] {
   if (importers.size === 0) return [];
   return [{ where: '--allow-import', match: { uids: importers }, gives: { import: true } }];
 }
 
 /**
- * The thresholds in force. They are checked together, since they may be set in different files.
- * @param findings Undefined where a file could not be read: it could have set a valid threshold.
+ * The thresholds in force. They are checked together, because they may be set in different files.
+ * @param findings Undefined if a file could not be read or parsed: it might have set a valid threshold.
  */
 function pressureOf(
   terms: readonly FileTerms[],
@@ -96,6 +95,6 @@ function pressureOf(
   const at = places.get(part) ?? {
     file: `--pressure-${given.elevated === undefined ? 'critical' : 'elevated'}`,
   };
-  findings?.fault(at, `elevated (${elevated}) is above critical (${critical}); allowed: at most as much.`);
+  findings?.fault(at, `elevated (${elevated}) is above critical (${critical}); allowed: at most critical.`);
   return DEFAULT_PRESSURE;
 }

@@ -1,27 +1,27 @@
 /**
- * Names of users and groups, resolved to ids.
+ * Resolves names of users and groups to ids.
  *
- * /etc/passwd and /etc/group are read; other names (of a directory service, of systemd's dynamic users) are
- * looked up in the system's name service with `getent`, since Node.js has no call for it. Each name is looked
- * up when a policy is read; later changes take effect at the next reload. A name service that does not answer
- * is not asked again for the same policy, so that a reload ends.
+ * /etc/passwd and /etc/group are read first. Other names (of a directory service, of systemd's dynamic users)
+ * are looked up in the system's name service with `getent`, because Node.js has no call for it. Names are
+ * looked up when a policy is read; later changes take effect at the next reload. If the name service does not
+ * respond to one name, it is not asked for the others of the same policy, so that a reload always ends.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { quoted } from './findings.js';
 
-/** The databases of users and of groups, as getent names them. */
+/** The databases of users and groups, by the names that getent uses. */
 export type Database = 'passwd' | 'group';
 
 const TIMEOUT_MS = 5000;
-/** Neither an option of getent, nor a number, nor characters that these databases cannot hold. */
+/** Excludes options of getent, numbers, and characters that these databases cannot contain. */
 const NAME = /^(?!\d+$)[^\s:,\p{Cc}-][^\s:,\p{Cc}]{0,255}$/u;
 const WORDS: Readonly<Record<Database, string>> = { passwd: 'user', group: 'group' };
 
 /** The names to look up. */
 export type Wanted = Readonly<Record<Database, ReadonlySet<string>>>;
 
-/** An id, or why none was found. */
+/** An id, or the reason why none was found. */
 type Found = number | string;
 
 export class Names {
@@ -31,15 +31,15 @@ export class Names {
     this.#found = found;
   }
 
-  /** Looks up all names. Never fails: idOf() says why a name has no id. */
+  /** Looks up all names. Never fails: idOf() returns the reason why a name has no id. */
   static async lookUp(wanted: Wanted): Promise<Names> {
-    // One after the other: each getent uses fds, and a daemon that serves may have few left.
+    // One at a time: each getent uses fds, and a daemon that serves may have few left.
     const passwd = await lookUp('passwd', wanted.passwd);
     const group = await lookUp('group', wanted.group);
     return new Names({ passwd, group });
   }
 
-  /** The id of a name that was looked up; otherwise the reason, as a part of a sentence. */
+  /** The id of a name, or the reason why there is none, as a part of a sentence. */
   idOf(database: Database, name: string): Found {
     return this.#found[database].get(name) ?? `${quoted(name)} was not looked up`;
   }
@@ -50,16 +50,16 @@ async function lookUp(database: Database, names: ReadonlySet<string>): Promise<M
   const what = WORDS[database];
   for (const name of names) {
     if (/^\d+$/.test(name)) found.set(name, `${quoted(name)} is a number in quotes`);
-    else if (!NAME.test(name)) found.set(name, `${quoted(name)} is no ${what}'s name`);
+    else if (!NAME.test(name)) found.set(name, `${quoted(name)} is not a valid ${what} name`);
   }
-  const asked = [...names].filter((name) => !found.has(name));
-  if (asked.length === 0) return found;
+  const wanted = [...names].filter((name) => !found.has(name));
+  if (wanted.length === 0) return found;
   const listed = idsIn(await textOf(`/etc/${database}`));
-  let silent: string | undefined;
-  for (const name of asked) {
+  let serviceFailure: string | undefined;
+  for (const name of wanted) {
     const id = listed.get(name);
-    const answer = id ?? silent ?? (await askService(database, name));
-    if (typeof answer === 'string') silent = answer;
+    const answer = id ?? serviceFailure ?? (await askService(database, name));
+    if (typeof answer === 'string') serviceFailure = answer;
     found.set(
       name,
       typeof answer === 'string'
@@ -71,8 +71,8 @@ async function lookUp(database: Database, names: ReadonlySet<string>): Promise<M
 }
 
 /**
- * Where the file cannot be read, all names are asked of the name service, whose error says more than the
- * file's errno.
+ * If the file cannot be read, all names are looked up in the name service, whose error is more helpful than
+ * the file's errno.
  */
 async function textOf(path: string): Promise<string> {
   try {
@@ -82,7 +82,7 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-/** Parses lines of name:password:id:...; the first line of a name counts. */
+/** Parses lines of the form name:password:id:...; of several lines with one name the first is used. */
 function idsIn(text: string): Map<string, number> {
   const ids = new Map<string, number>();
   for (const line of text.split('\n')) {
@@ -92,7 +92,7 @@ function idsIn(text: string): Map<string, number> {
   return ids;
 }
 
-/** The name's id; undefined where the name does not exist; a text where the service did not answer. */
+/** The name's id; undefined if the name does not exist; the reason if the service did not respond. */
 function askService(database: Database, name: string): Promise<number | string | undefined> {
   const options = {
     timeout: TIMEOUT_MS,
@@ -104,11 +104,11 @@ function askService(database: Database, name: string): Promise<number | string |
     execFile('getent', [database, name], options, (failure, output) => {
       const [line = ''] = output.split('\n');
       const id = /^[^:]*:[^:]*:(\d{1,10})(?::|$)/.exec(line)?.[1];
-      // getent exits with 2 for a name that does not exist; any other failure is no answer.
+      // getent exits with 2 for a name that does not exist; any other status means that the lookup failed.
       if (!failure && id !== undefined) resolve(Number(id));
       else if (failure?.code === 2) resolve(undefined);
-      else if (failure?.killed) resolve(`getent did not answer within ${TIMEOUT_MS} ms`);
-      else resolve(failure ? `getent: ${failure.code ?? failure.signal}` : 'getent answered with no entry');
+      else if (failure?.killed) resolve(`getent did not respond within ${TIMEOUT_MS} ms`);
+      else resolve(failure ? `getent: ${failure.code ?? failure.signal}` : 'getent printed no entry');
     });
   });
 }

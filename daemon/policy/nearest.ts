@@ -1,8 +1,8 @@
 /**
- * The known word that an unknown one is probably a misspelling of.
+ * Finds the known word that an unknown word probably misspells.
  */
 
-/** The edit distance with swaps (optimal string alignment). */
+/** The edit distance that counts a swap of neighbours as one edit (optimal string alignment). */
 function distance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, at) => at);
@@ -26,12 +26,12 @@ function distance(from: string, to: string): number {
   return last[to.length] ?? Infinity;
 }
 
-/** Letters and digits in lower case: 'Max-Bytes' is compared as 'max_bytes' is. */
+/** Only letters and digits, in lower case, so that 'Max-Bytes' and 'max_bytes' are equal. */
 const plain = (word: string): string => word.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-/** The known word that is similar enough; undefined where none is. */
+/** The most similar known word; undefined if none is similar enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  // Longer than any known word: it is similar to none, and comparing costs its length.
+  // It is longer than every known word and cannot be similar; the cost of comparing grows with its length.
   if (word.length > 40) return undefined;
   const [best] = known
     .map((candidate) => ({ candidate, far: distance(plain(word), plain(candidate)) }))
@@ -40,7 +40,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best?.candidate;
 }
 
-/** ' Did you mean x?' after an unknown word; '' where no known word is similar. */
+/** ' Did you mean x?', to follow an unknown word; '' if no known word is similar. */
 export function meant(word: string, known: readonly string[]): string {
   const found = nearest(word, known);
   return found === undefined ? '' : ` Did you mean ${found}?`;

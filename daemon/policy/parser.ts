@@ -1,6 +1,6 @@
 /**
- * The program of the parser's worker thread, which apart.ts starts. Trees are plain objects, which structured
- * clone copies.
+ * The program of the parser's worker thread, which apart.ts starts. Trees are plain objects, so the
+ * structured clone algorithm can copy them.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { parse, type Source } from './toml.js';

@@ -1,15 +1,15 @@
 /**
- * Policy: the rules in their order, and the limits that hold for all peers. It is immutable; a reload creates
+ * Policy: the ordered rules, and the limits that apply to all peers. It is immutable; a reload creates
  * another.
  *
  * Every rule that matches a peer is applied, in order: first the built-in rules, then those of the files.
- * Root and the daemon's own user are operators unless a rule says otherwise. Where no rule of a file allows
- * any peer to connect, members of the sockets' group (the daemon's own group, where it created them) are
- * tenants; where one does, only peers that a rule allows may connect.
+ * Root and the daemon's own user are operators unless a rule changes that. If no rule of a file allows any
+ * peer to connect, members of the sockets' group (the daemon's own group for sockets that it created) are
+ * tenants. If one does, only peers that a rule allows may connect.
  *
- * The first rule that allows a peer to connect, or makes it an operator, gives it the default rights of
- * tenants or operators, and then its own. A peer that a rule excludes and a later rule allows again keeps the
- * rights it had.
+ * The first rule that allows a peer to connect gives it the default rights of tenants, and the first rule
+ * that makes it an operator those of operators; then the rights of the rule itself apply. A peer that one
+ * rule excludes and a later rule allows again keeps the rights that it had.
  */
 import { inGroup, type PeerCredentials } from './identity.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -17,21 +17,21 @@ import { NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
 import type { UnitPattern } from './unit-pattern.js';
 
 /**
- * The peers that a rule is for: every field that is set must match, with one of its values. With none set,
- * all peers.
+ * The peers that a rule applies to: every field that is set must match with one of its values. If none is
+ * set, the rule applies to all peers.
  */
 export interface Match {
   readonly uids?: ReadonlySet<number>;
-  /** The peer's own group. */
+  /** The peer's primary group. */
   readonly gids?: ReadonlySet<number>;
-  /** Its own group or a supplementary one. */
+  /** Its primary group or a supplementary one. */
   readonly groups?: ReadonlySet<number>;
-  /** A peer whose unit is unknown matches none. */
+  /** A peer whose unit is unknown matches no pattern. */
   readonly units?: readonly UnitPattern[];
 }
 
 /**
- * The percentages of a heap in use from which on pressure is ELEVATED and CRITICAL. 0 < elevated <= critical
+ * The percentages of a heap in use from which its pressure is ELEVATED and CRITICAL. 0 < elevated <= critical
  * <= 100.
  */
 export interface Thresholds {
@@ -42,7 +42,7 @@ export interface Thresholds {
 export const DEFAULT_PRESSURE: Thresholds = { elevated: 80, critical: 95 };
 
 export interface Rule {
-  /** FILE:LINE of the rule, for people. */
+  /** FILE:LINE of the rule, for output. */
   readonly where: string;
   readonly match: Match;
   readonly gives: Partial<Rights>;
@@ -53,7 +53,7 @@ export interface PolicyTerms {
   readonly rules: readonly Rule[];
   readonly limits?: Partial<Limits>;
   readonly pressure?: Partial<Thresholds>;
-  /** Whether reservations may add up to more than a heap. */
+  /** Whether the reservations may together exceed a heap. */
   readonly overcommit?: boolean;
   /** The files, in the order in which they were read. */
   readonly files?: readonly string[];

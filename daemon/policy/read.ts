@@ -1,5 +1,5 @@
 /**
- * Reading one file's tree by the schema: its settings and rules, and all of its faults.
+ * Reads the tree of one file by the schema: its settings and rules, and all of its faults.
  */
 import { type Findings, type Place, placeText, quoted } from './findings.js';
 import type { Limits } from './limits.js';
@@ -33,7 +33,7 @@ export interface FileTerms {
   readonly overcommit: boolean | undefined;
   readonly limits: Partial<Limits>;
   readonly pressure: Partial<Thresholds>;
-  /** The places of the thresholds. */
+  /** The places where the thresholds are set. */
   readonly pressureAt: ReadonlyMap<keyof Thresholds, Place>;
   readonly rules: readonly ReadRule[];
 }
@@ -54,7 +54,7 @@ export function namesIn(root: Table): Wanted {
   return wanted;
 }
 
-/** The items of a list; another value is its own only item. */
+/** The items of a list; any other value counts as a list of one item. */
 function itemsOf(value: Value | undefined): readonly Value[] {
   if (value === undefined) return [];
   return value.kind === 'list' ? value.items : [value];
@@ -92,7 +92,7 @@ class FileReader {
     };
   }
 
-  /** The table [name], which may be missing. */
+  /** The terms of the table [name]; empty if the file has no such table. */
   #section<T>(root: Table, name: string, keys: Keys<T>): { terms: Partial<T>; table?: Table } {
     const entry = root.entries.get(name);
     if (!entry) return { terms: {} };
@@ -140,7 +140,7 @@ class FileReader {
     const where = above === 'every' ? '' : ` on heap ${above}`;
     this.#findings.fault(
       entry.value.at,
-      `reserved_bytes: more is reserved${where} than max_bytes allows; allowed: at most max_bytes.`,
+      `reserved_bytes: more bytes are reserved${where} than max_bytes allows; allowed: at most max_bytes.`,
     );
   }
 
@@ -148,11 +148,11 @@ class FileReader {
     for (const [key, { at }] of table.entries) {
       if (known.includes(key)) continue;
       const keys = known.join(', ');
-      this.#findings.fault(at, `${quoted(key)} is no key${where}.${meant(key, known)} Allowed: ${keys}.`);
+      this.#findings.fault(at, `unknown key ${quoted(key)}${where}.${meant(key, known)} Allowed: ${keys}.`);
     }
   }
 
-  /** The values of these keys; values with faults are left out. */
+  /** The values of these keys; values with faults are omitted. */
   #keys<T>(table: Table, keys: Keys<T>): Partial<T> {
     const terms: Partial<T> = {};
     for (const [part, { key, reader }] of Object.entries(keys) as [keyof T, Key<T[keyof T]>][]) {

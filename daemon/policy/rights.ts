@@ -1,6 +1,6 @@
 /**
- * Rights: what a peer may do, and how much it may have. Rules give them in order; a later rule's value of a
- * right replaces an earlier one's.
+ * Rights: what a peer may do, and how much it may have. Rules are applied in order; the value that a later
+ * rule gives to a right replaces that of an earlier rule.
  */
 import { type AccessName, KIND_NAMES, type KindName, type LifetimeName } from '@vkmemd/proto';
 
@@ -9,18 +9,20 @@ export type ByteTerm =
   | { readonly bytes: bigint }
   /** A percentage of the heap's size. */
   | { readonly percent: number }
-  /** With n users present, the heap's size divided by n + 1: one share is always left for the next user. */
+  /**
+   * The heap's size divided by n + 1, where n users are present: one share is always left for the next user.
+   */
   | 'share'
   | 'unlimited';
 
-/** Bytes on each heap: `every`, except for heaps with a term of their own. */
+/** Bytes on each heap: `every`, except on heaps that have their own term in `heaps`. */
 export interface HeapTerms {
   readonly every: ByteTerm;
   readonly heaps?: ReadonlyMap<number, ByteTerm>;
 }
 
 export interface Rights {
-  /** Without it connections are refused. */
+  /** May connect; without it connections are refused. */
   readonly connect: boolean;
   /** May see, use and free every user's allocations, and change quotas and the policy. */
   readonly operator: boolean;
@@ -33,7 +35,7 @@ export interface Rights {
   /** The uids whose NAMED allocations it may claim, and the maximum access to them. */
   readonly claimFrom: ReadonlySet<number>;
   readonly claimAccess: AccessName;
-  /** The maximum bytes that the user may hold on each heap, draining ones included. */
+  /** The maximum number of bytes that the user may hold on each heap, including draining bytes. */
   readonly maxBytes: HeapTerms;
   /** Bytes reserved for the user; never 'share' or 'unlimited'. */
   readonly reservedBytes: HeapTerms;
@@ -64,7 +66,7 @@ export const NO_RIGHTS: Rights = {
 
 const EVERYTHING = { kinds: new Set(KIND_NAMES), lifetimes: new Set<LifetimeName>(['SESSION', 'NAMED']) };
 
-/** The default rights of operators. They may not import either. */
+/** The default rights of operators. They do not include the right to import. */
 export const OPERATOR: Partial<Rights> = {
   ...EVERYTHING,
   connect: true,

@@ -20,9 +20,9 @@ export type Keys<T> = { readonly [Part in keyof T]-?: Key<T[Part]> };
 
 const key = <T>(name: string, reader: Reader<T>): Key<T> => ({ key: name, reader });
 
-/** More sessions, requests or fds than any machine has. */
+/** A bound above the number of sessions, requests or fds of any machine. */
 const MANY = 1_000_000;
-/** The names of more do not fit into a process's environment (systemd/fd-store.ts). */
+/** The names of more stored fds do not fit into a process's environment (systemd/fd-store.ts). */
 const MAX_STORED = 16_384;
 const MAX_COUNT = 0xffffffff;
 const LIFETIMES: readonly LifetimeName[] = ['SESSION', 'NAMED'];

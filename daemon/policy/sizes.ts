@@ -1,6 +1,6 @@
 /**
- * Sizes as a policy writes them: bytes, "64MiB", "50%" of a heap, "share", "unlimited"; the same for every
- * heap, or a table with a term for each heap.
+ * Sizes in a policy: bytes, "64MiB", "50%" of a heap, "share" or "unlimited". One term applies to every heap;
+ * a table has a term for each heap.
  *
  * Units are powers of 1024 and must be written as KiB, MiB, GiB or TiB: "64M" would be ambiguous.
  */
@@ -27,15 +27,15 @@ function bytesOf(value: Value, context: Context): Read<bigint> {
   if (value.kind !== 'integer' && value.kind !== 'string') return refuse(value, context);
   const [, digits, unit = ''] = /^(\d{1,19}) ?([A-Za-z]*)$/.exec(String(value.value)) ?? [];
   if (digits === undefined) {
-    return refuse(value, context, `${quoted(String(value.value))} is no size`);
+    return refuse(value, context, `${quoted(String(value.value))} is not a size`);
   }
   const factor = unit === '' ? 1n : UNITS[unit];
-  if (factor === undefined) return refuse(value, context, `${quoted(unit)} is no unit of a size`);
+  if (factor === undefined) return refuse(value, context, `${quoted(unit)} is not a unit of a size`);
   const bytes = BigInt(digits) * factor;
   return bytes <= MAX_BYTES ? bytes : refuse(value, context, `${quoted(String(value.value))} is too large`);
 }
 
-/** A size from `least` to `max` bytes, both included. */
+/** A size from `least` to `max` bytes, inclusive. */
 export function bytesBetween(least: number, max: number): Reader<number> {
   return {
     allowed: `${IN_BYTES}, from ${least} to ${max}`,
@@ -80,7 +80,7 @@ function tableOf(table: Table, context: Context, format: HeapsFormat): Read<Heap
     const heap = /^(0|[1-9]\d?)$/.test(key) ? Number(key) : Infinity;
     const term = termOf(value, context, format);
     if (key !== 'default' && heap >= MAX_HEAPS) {
-      context.problem(at, `${quoted(key)} is no heap`);
+      context.problem(at, `${quoted(key)} is not the index of a heap`);
       refused = true;
     } else if (term === REFUSED) refused = true;
     else if (key === 'default') every = term;
@@ -102,14 +102,14 @@ export function heapTerms(format: HeapsFormat): Reader<HeapTerms> {
   };
 }
 
-/** Whether the first is more than the second for every size of the heap. */
+/** Whether the first is larger than the second for every size of the heap. */
 export function surelyMore(first: ByteTerm, second: ByteTerm): boolean {
   if (typeof first === 'string' || typeof second === 'string') return false;
   if ('bytes' in first && 'bytes' in second) return first.bytes > second.bytes;
   return 'percent' in first && 'percent' in second && first.percent > second.percent;
 }
 
-/** The term of a heap; `every` is that of all heaps without a term of their own. */
+/** The term that applies to a heap; with 'every', to all heaps without their own term. */
 export function termsOn(terms: HeapTerms, heap: number | 'every'): ByteTerm {
   return heap === 'every' ? terms.every : (terms.heaps?.get(heap) ?? terms.every);
 }

@@ -1,10 +1,11 @@
 /**
- * The files of a policy, and their bytes.
+ * Finds and reads the files of a policy.
  *
  * The vendor's files come first (/usr/lib/vkmemd, then its conf.d), then the administrator's
- * (/etc/vkmemd/vkmemd.toml, then conf.d there); within a folder sorted by name, byte by byte. A file of
- * --config replaces all of them. A standard file may be missing; one that exists and cannot be read is a
- * fault, since an incomplete policy may give too many rights. A dangling link counts as existing.
+ * (/etc/vkmemd/vkmemd.toml, then conf.d there). Within a folder they are sorted by name, byte by byte. The
+ * file of --config replaces all of them. A standard file may be missing. One that exists and cannot be read
+ * is a fault, because an incomplete policy may give too many rights. A dangling link counts as an existing
+ * file.
  */
 import { isUtf8 } from 'node:buffer';
 import { constants as modes, type Stats } from 'node:fs';
@@ -16,13 +17,13 @@ import type { Source } from './toml.js';
 export interface Sources {
   /** The only file to read; undefined for the standard files. */
   readonly config: string | undefined;
-  /** A folder that the standard paths are below. */
+  /** The folder that the standard paths are relative to. */
   readonly root: string;
 }
 
 const MAX_BYTES = 1 << 18;
 
-/** All files that exist, in order. Faults and warnings go to `findings`. */
+/** All files that exist, in order. Faults and warnings are added to `findings`. */
 export async function readSources({ config, root }: Sources, findings: Findings): Promise<Source[]> {
   const files = config === undefined ? await standardFiles(root, findings) : [{ file: config, needed: true }];
   const sources: Source[] = [];
@@ -53,7 +54,7 @@ async function standardFiles(root: string, findings: Findings): Promise<{ file: 
   ];
 }
 
-/** The folder's *.toml files, without hidden ones. */
+/** The folder's *.toml files, except hidden ones. */
 async function filesIn(folder: string, findings: Findings): Promise<string[]> {
   try {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
@@ -69,7 +70,7 @@ async function filesIn(folder: string, findings: Findings): Promise<string[]> {
   }
 }
 
-/** Whether the path exists, even as a dangling link. */
+/** Whether the path exists; a dangling link does. */
 async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
@@ -110,17 +111,17 @@ async function textOf(file: string, needed: boolean, findings: Findings): Promis
   const column = Buffer.from(lines[line] ?? '', 'latin1')
     .toString('utf8')
     .indexOf('\ufffd');
-  findings.fault({ file, line: line + 1, column: column + 1 }, 'this is no UTF-8; allowed: TOML in UTF-8.');
+  findings.fault({ file, line: line + 1, column: column + 1 }, 'invalid UTF-8; allowed: TOML in UTF-8.');
   return undefined;
 }
 
 /** A character device is allowed: /dev/null is an empty policy. */
 function unreadable(status: Stats): string | undefined {
   if (status.isFile() || status.isCharacterDevice()) return undefined;
-  return 'the file cannot be read: it is no regular file.';
+  return 'the file cannot be read: it is not a regular file.';
 }
 
-/** Reads the file, up to one chunk more than MAX_BYTES. */
+/** Reads the file, at most one chunk more than MAX_BYTES. */
 async function bytesOf(handle: FileHandle): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;

@@ -1,11 +1,11 @@
 /**
- * TOML 1.0 as a tree of values with their places.
+ * Parses TOML 1.0 into a tree of values with their places.
  *
- * The parser stops at the first syntax error: such a file has one fault, and nothing of it is used. The
- * parser needs some milliseconds for each KiB: a daemon that serves parses in a worker thread (apart.ts), to
- * which the tree can be copied.
+ * The parser stops at the first syntax error: such a file has one fault, and none of its contents is used.
+ * The parser needs a few milliseconds for each KiB, so a daemon that serves parses in a worker thread
+ * (apart.ts). The tree can be copied between threads.
  *
- * `[table]`, `[[table]]`, dotted keys and inline tables differ in syntax only; in the tree they are the same.
+ * `[table]`, `[[table]]`, dotted keys and inline tables differ only in syntax; in the tree they are equal.
  */
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { Finding, Place } from './findings.js';
@@ -36,7 +36,7 @@ export type Value =
   | (At & { readonly kind: 'string'; readonly value: string })
   | (At & { readonly kind: 'integer'; readonly value: bigint })
   | (At & { readonly kind: 'boolean'; readonly value: boolean })
-  /** Not used by any key of a policy; as written. */
+  /** No key of a policy has such a value. The value is kept as written. */
   | (At & { readonly kind: 'float' | 'date'; readonly value: string });
 
 /** A key's place, and its value. */
@@ -52,16 +52,20 @@ export function parse({ file, text }: Source): Parsed {
     return { root: new Tree(file).table(parseTOML(text, { tomlVersion: '1.0' })) };
   } catch (failure) {
     if (failure instanceof ParseError) {
-      const what = `this is no TOML: ${failure.message}.`;
+      const what = `invalid TOML: ${failure.message}.`;
       return { fault: { at: { file, ...whereMissing(text, failure) }, what } };
     }
     // A stack overflow: the parser is recursive.
-    if (failure instanceof RangeError) return { fault: { at: { file }, what: 'it is nested too deeply.' } };
+    if (failure instanceof RangeError)
+      return { fault: { at: { file }, what: 'tables or lists are nested too deeply.' } };
     throw failure;
   }
 }
 
-/** The place of a syntax error. For something missing at the end of a line the parser names the next line. */
+/**
+ * The place of a syntax error. If something is missing at the end of a line, the parser reports the next
+ * line; this reports the end of the line.
+ */
 function whereMissing(text: string, { index, lineNumber, column, message }: ParseError): Omit<Place, 'file'> {
   const before = text.slice(0, index).trimEnd();
   const ended = text.slice(before.length, index).includes('\n');
@@ -78,7 +82,7 @@ class Tree {
     this.#file = file;
   }
 
-  /** The parser has refused keys that are given twice and tables that conflict with other values. */
+  /** The parser has already refused duplicate keys and tables that conflict with other values. */
   table(program: AST.TOMLProgram): Table {
     const root = this.#empty({ file: this.#file, line: 1, column: 1 });
     for (const part of program.body[0].body) {
@@ -91,7 +95,7 @@ class Tree {
     return root;
   }
 
-  /** The table of a header, [a.b] or [[a]], created where it does not exist yet. */
+  /** The table of a header, [a.b] or [[a]]; created if it does not exist yet. */
   #open(root: Table, { key, resolvedKey }: AST.TOMLTable): Table {
     const places = key.keys.map((part) => this.#at(part));
     let at = root.at;
@@ -105,8 +109,8 @@ class Tree {
   }
 
   #step(from: Table | List, step: string | number, kind: 'table' | 'list', at: Place): Table | List {
-    const there = from.kind === 'list' ? from.items[Number(step)] : from.entries.get(String(step))?.value;
-    if (there) return there as Table | List;
+    const found = from.kind === 'list' ? from.items[Number(step)] : from.entries.get(String(step))?.value;
+    if (found) return found as Table | List;
     const made: Table | List = kind === 'list' ? { kind, at, items: [] } : this.#empty(at);
     if (from.kind === 'list') from.items.push(made);
     else from.entries.set(String(step), { at, value: made });

@@ -3,16 +3,19 @@
  */
 
 const TYPES = 'service|socket|target|device|mount|automount|swap|timer|path|slice|scope';
-/** A unit's name, of an instance or not; a template (name@.service) runs no processes. */
+/**
+ * The name of a unit, which may be an instance. Templates (name@.service) are excluded: they run no
+ * processes.
+ */
 const UNIT = new RegExp(`^(?=.{1,255}$)[A-Za-z0-9:_.\\\\-]+(@[A-Za-z0-9:_.\\\\@-]+)?\\.(${TYPES})$`);
 const CHARACTERS = /^[A-Za-z0-9:_.\\@*?-]{1,255}$/;
 
-/** Whether it is the name of a unit that can run processes, of a known type. */
+/** Whether the text is the name of a unit of a known type that can run processes. */
 export function isUnitName(name: string): boolean {
   return UNIT.test(name);
 }
 
-/** A pattern over the whole name of a unit: `*` stands for any characters, `?` for one. */
+/** A pattern that matches the whole name of a unit: `*` stands for any characters, `?` for one. */
 export class UnitPattern {
   readonly text: string;
   readonly #expression: RegExp;
@@ -23,7 +26,7 @@ export class UnitPattern {
     this.#expression = new RegExp(`^${literal.replace(/\*+/g, '.*').replaceAll('?', '.')}$`);
   }
 
-  /** Undefined where the text has characters that unit names cannot have. */
+  /** Undefined if the text has characters that names of units cannot have. */
   static of(text: string): UnitPattern | undefined {
     return CHARACTERS.test(text) ? new UnitPattern(text) : undefined;
   }
@@ -32,7 +35,7 @@ export class UnitPattern {
     return this.#expression.test(unit);
   }
 
-  /** Whether certainly no unit's name matches: all of them end with their type. */
+  /** Whether no unit's name can match: every name ends with its type. */
   get neverFits(): boolean {
     const end = /[^*?]*$/.exec(this.text)?.[0] ?? '';
     if (end === this.text) return !UNIT.test(end);

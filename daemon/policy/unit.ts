@@ -1,14 +1,14 @@
 /**
- * The systemd unit of a peer, by systemd's own rule for the path of a control group: slices at its beginning
- * are skipped, and the next part is the unit. The rest of the path is ignored: a unit with a delegated
- * subtree (user@1000.service, a container's service) can create groups in it that are named like other units,
- * but its processes belong to that unit.
+ * The systemd unit of a peer, derived from the path of its control group by systemd's own rule: slices at the
+ * beginning are skipped, and the next part is the unit. The rest of the path is ignored: a unit with a
+ * delegated subtree (user@1000.service, a container's service) can create groups in it that are named like
+ * other units, but the processes in them belong to the delegating unit.
  *
- * The path is that of the process that connected, read once when its connection is accepted, and only where
- * the policy has rules for units. It is used only where the kernel returned a pidfd with the socket and
- * reports after the read that the process lives: until then the pid belonged to that process. Where the
- * kernel has no SO_PEERPIDFD (before Linux 6.5), /proc hides other processes, or the process is outside the
- * daemon's pid or cgroup namespace, the unit is unknown.
+ * The path of the process that connected is read once, when its connection is accepted, and only if the
+ * policy has rules for units. It is used only if the kernel returned a pidfd for the socket's peer and that
+ * process still runs after the read: this proves that the pid belonged to it. The unit is unknown if the
+ * kernel has no SO_PEERPIDFD (before Linux 6.5), if /proc hides other processes, or if the process is outside
+ * the daemon's pid or cgroup namespace.
  */
 import { readFileSync } from 'node:fs';
 import { hasExited, type PeerIdentity } from '@vkmemd/proto';
@@ -16,19 +16,19 @@ import { type Identity, makeIdentity } from './identity.js';
 import type { Policy } from './policy.js';
 import { isUnitName } from './unit-pattern.js';
 
-/** The unit of a control group's path; undefined where the path is in no unit. */
+/** The unit of a control group's path; undefined if the path is in no unit. */
 export function unitOfPath(path: string): string | undefined {
   if (!path.startsWith('/')) return undefined;
   const parts = path.split('/').filter((part) => part !== '');
-  // systemd prefixes names that clash with the kernel's own files with an underscore.
+  // systemd prefixes an underscore to names that would clash with files of the kernel.
   const names = parts.map((part) => part.replace(/^_/, ''));
   const unit = names.find((name) => !(name.endsWith('.slice') && isUnitName(name)));
   return unit !== undefined && isUnitName(unit) ? unit : undefined;
 }
 
 /**
- * The unit from the text of /proc/PID/cgroup: of the unified hierarchy, or of systemd's own (version 1).
- * Where both have one, they must agree, since systemd writes only one of them.
+ * The unit from the text of /proc/PID/cgroup: of the unified hierarchy, or of systemd's own hierarchy
+ * (version 1). If both contain a unit they must be equal, because systemd manages only one of them.
  */
 export function unitOf(text: string): string | undefined {
   const named = text
@@ -41,7 +41,7 @@ export function unitOf(text: string): string | undefined {
 }
 
 /**
- * What rules can match of a peer. Reads /proc once, and only where the policy has rules for units.
+ * The identity of a peer, for the rules. Reads /proc once, and only if the policy has rules for units.
  * @param peer Its pidfd is borrowed.
  */
 export function identityOf({ pidfd, ...seen }: PeerIdentity, policy: Policy): Identity {
@@ -51,7 +51,7 @@ export function identityOf({ pidfd, ...seen }: PeerIdentity, policy: Policy): Id
     const text = readFileSync(`/proc/${identity.pid}/cgroup`, 'utf8');
     return hasExited(pidfd) ? identity : makeIdentity({ ...seen, unit: unitOf(text) });
   } catch {
-    // The process has ended, /proc hides it, or the kernel cannot say whether it lives: its unit is unknown.
+    // The process has ended, /proc hides it, or its state cannot be determined: its unit is unknown.
     return identity;
   }
 }

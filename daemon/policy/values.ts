@@ -1,8 +1,8 @@
 /**
  * The values of a policy's keys: booleans, whole numbers, words, lists of them, users and groups, patterns.
  *
- * A reader says what it allows, in a text that faults and the documentation share, and converts a value for
- * the policy, or reports every fault of it and returns REFUSED.
+ * A reader has a description of the allowed values, which faults and the documentation share. It converts a
+ * value for the policy, or reports every fault of the value and returns REFUSED.
  */
 import { type Place, quoted } from './findings.js';
 import type { Database, Names } from './names.js';
@@ -13,7 +13,7 @@ import { UnitPattern } from './unit-pattern.js';
 export const REFUSED = Symbol('refused');
 export type Read<T> = T | typeof REFUSED;
 
-/** What readers get besides the value. */
+/** The context that readers get besides the value. */
 export interface Context {
   readonly names: Names;
   problem(at: Place, what: string): void;
@@ -21,7 +21,7 @@ export interface Context {
 
 export interface Reader<T> {
   readonly allowed: string;
-  /** The database of the names that the key allows: they are looked up before anything is read. */
+  /** The database of the names that the key allows. They are looked up before the values are read. */
   readonly names?: Database;
   read(value: Value, context: Context): Read<T>;
 }
@@ -42,7 +42,7 @@ function plainly(value: Value): string {
   return value.kind === 'string' ? quoted(value.value) : String(value.value);
 }
 
-/** '"many" is a string'. */
+/** Such as '"many" is a string'. */
 export const shown = (value: Value): string => `${plainly(value)} is ${KINDS[value.kind]}`;
 
 export function refuse(value: Value, { problem }: Context, what = shown(value)): typeof REFUSED {
@@ -55,7 +55,7 @@ export const boolean: Reader<boolean> = {
   read: (value, context) => (value.kind === 'boolean' ? value.value : refuse(value, context)),
 };
 
-/** A whole number from `least` to `max`, both included. */
+/** A whole number from `least` to `max`, inclusive. */
 export function whole(least: number, max: number): Reader<number> {
   return {
     allowed: `a whole number from ${least} to ${max}`,
@@ -78,7 +78,7 @@ export function countOrUnlimited(max: number): Reader<number | undefined> {
   };
 }
 
-/** One of some words. */
+/** One of the given words. */
 export function word<W extends string>(words: readonly W[]): Reader<W> {
   return {
     allowed: words.map((one) => `"${one}"`).join(' or '),
@@ -114,7 +114,7 @@ export function setOf<T>(one: Reader<T>, allowed: string, same: (item: T) => unk
   };
 }
 
-/** The same as a set. */
+/** The same values as a set. */
 export function asSet<T>({ read, ...list }: Reader<readonly T[]>): Reader<ReadonlySet<T>> {
   return {
     ...list,
@@ -125,12 +125,12 @@ export function asSet<T>({ read, ...list }: Reader<readonly T[]>): Reader<Readon
   };
 }
 
-/** Any of some words. */
+/** A set of the given words. */
 export function words<W extends string>(known: readonly W[]): Reader<ReadonlySet<W>> {
   return asSet(setOf(word(known), `a list of ${known.map((one) => `"${one}"`).join(', ')}`, (item) => item));
 }
 
-/** (uid_t)-1 is not a valid id. */
+/** The largest valid id; (uid_t)-1 is not valid. */
 const MAX_ID = 0xfffffffe;
 
 /** Ids of users or groups, by number or name. */
@@ -157,7 +157,8 @@ export const unitPatterns: Reader<readonly UnitPattern[]> = setOf(
     read: (value, context) => {
       if (value.kind !== 'string') return refuse(value, context);
       return (
-        UnitPattern.of(value.value) ?? refuse(value, context, `no unit's name is ${quoted(value.value)}`)
+        UnitPattern.of(value.value) ??
+        refuse(value, context, `${quoted(value.value)} cannot match the name of a unit`)
       );
     },
   },

@@ -1,5 +1,5 @@
 /**
- * Warnings about a valid policy that probably does not do what was intended.
+ * Warnings about a policy that is valid but probably does not do what its author intended.
  */
 import { release } from 'node:os';
 import type { Findings } from './findings.js';
@@ -16,7 +16,7 @@ export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Fin
   if (asks && !hasPeerPidfd(release())) {
     findings.warn(
       asks.at,
-      `this kernel (${release()}) has no SO_PEERPIDFD, which rules by unit need: they match no peer.`,
+      `this kernel (${release()}) has no SO_PEERPIDFD (Linux 6.5): rules with unit match no peer.`,
     );
   }
   if (!policy.rightsOf({ uid: 0, gid: 0, pid: 0, groups: [] }).connect) {
@@ -35,17 +35,20 @@ function warnOfRule({ at, rule: { match, gives } }: ReadRule, findings: Findings
   else if (units?.every(({ neverFits }) => neverFits)) {
     never(`a unit's name ends with its type, such as ".service", and "${units[0]?.text}" does not`);
   }
-  if (Object.keys(gives).length === 0) findings.warn(at, 'the rule gives nothing.');
+  if (Object.keys(gives).length === 0) findings.warn(at, 'the rule gives no right.');
   if (gives.connect === false && gives.operator) {
-    findings.warn(at, 'the rule makes operators of peers that it does not allow to connect.');
+    findings.warn(at, 'the rule makes peers operators and does not allow them to connect.');
   }
   if (gives.reservedBytes && !uids) {
     const users = Object.keys(match).length === 0 ? 'every user' : 'every user that matches';
-    findings.warn(at, `bytes are reserved for ${users}: their number is not known in advance.`);
+    findings.warn(
+      at,
+      `bytes are reserved for ${users}, and the number of these users is not known in advance.`,
+    );
   }
 }
 
-/** Only percentages are added up: bytes can be compared only with the sizes of the device's heaps. */
+/** Adds up percentages only: bytes could only be compared with the sizes of the device's heaps. */
 function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
   const last = new Map<number, { percent: number; at: ReadRule['at'] }>();
   for (const { at, rule } of rules) {
@@ -58,7 +61,10 @@ function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings
   const sum = reserved.reduce((all, { percent }) => all + percent, 0);
   const at = reserved.findLast(({ percent }) => percent > 0)?.at;
   if (sum > 100 && at && !policy.overcommit) {
-    findings.warn(at, `with this rule ${sum} % of a heap are reserved; overcommit = true would allow that.`);
+    findings.warn(
+      at,
+      `with this rule ${sum} % of a heap are reserved; only overcommit = true allows more than 100 %.`,
+    );
   }
 }
 

@@ -38,17 +38,17 @@ t.test('a policy that is well', async (t) => {
   t.strictSame(
     stdout.split('\n').filter((line) => !/this kernel/.test(line)),
     [
-      'Files, in their order:',
+      'Files, in the order in which they are read:',
       `  ${main}`,
       `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}`,
-      'Rules, after the built-in ones:',
+      'Rules, applied after the built-in ones:',
       `  ${main}:5: uid 0 or 5 and unit worker@*.service: connect, reserved_bytes`,
-      `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}:1: everybody: max_tickets`,
+      `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}:1: all peers: max_tickets`,
       '  --allow-import: uid 9: import',
       'Limits: sessions = 100.',
-      'Pressure: ELEVATED from 70 % of a heap on, CRITICAL from 90 %.',
+      'Pressure: ELEVATED from 70 % of a heap, CRITICAL from 90 %.',
       'Reservations may add up to more than a heap.',
-      'Whether reserved bytes fit the heaps is not checked: that needs the device.',
+      'Reserved bytes are not compared with the sizes of the heaps: that requires the device.',
       'The policy is valid.',
       '',
     ],
@@ -79,7 +79,7 @@ t.test('no files at all', async (t) => {
   t.equal(status, 0);
   t.match(
     stdout,
-    /^No files: the defaults are in force\.\nNo rules but the built-in ones\.\nLimits: the defaults\./,
+    /^No files: the defaults are in force\.\nOnly the built-in rules\.\nLimits: the defaults\./,
   );
 });
 
@@ -103,7 +103,7 @@ t.test('a policy with faults', async (t) => {
   t.equal(lines.length, 4);
   t.match(lines[0], `${file}:2:7: uid: -1 is too small; allowed: `);
   t.match(lines[1], `${file}:3:11: connect: 1 is a whole number; allowed: true or false.`);
-  t.equal(lines[2], '2 faults: the daemon would refuse this policy.');
+  t.equal(lines[2], '2 faults: the policy is invalid.');
   const json = vkmemd('--check-config', '--config-root', root, '--json');
   t.equal(json.status, 1);
   t.match(JSON.parse(json.stdout), {
@@ -124,7 +124,7 @@ t.test('whoever reads may stop reading', async (t) => {
     env: plainEnvironment(),
     timeout: 30_000,
   });
-  t.strictSame([stdout, stderr], ['Files, in their order:\n0\n', '']);
+  t.strictSame([stdout, stderr], ['Files, in the order in which they are read:\n0\n', '']);
 });
 
 t.test('a daemon does not start with one', async (t) => {
@@ -148,7 +148,7 @@ t.test('a daemon does not start with one', async (t) => {
 });
 
 t.test('options that do not go together', async (t) => {
-  t.match(vkmemd('--json'), { status: 64, stderr: /--json goes with --check-config/ });
+  t.match(vkmemd('--json'), { status: 64, stderr: /--json needs --check-config/ });
   t.match(vkmemd('--config', 'a', '--config-root', 'b'), { status: 64, stderr: /cannot be used with/ });
   const root = folderOf(t, {});
   const crossed = vkmemd('--check-config', '--config-root', root, '--pressure-elevated', '97');

@@ -100,11 +100,11 @@ t.test('what is there and cannot be read is a fault', async (t) => {
   t.strictSame(
     (await faultsOf(root)).sort(),
     [
-      `${MAIN}: the file cannot be read: it is no regular file.`,
+      `${MAIN}: the file cannot be read: it is not a regular file.`,
       '/etc/vkmemd/conf.d/dangling.toml: the file cannot be read: ENOENT.',
       '/etc/vkmemd/conf.d/endless.toml: the file is too large; allowed: at most 262144 bytes.',
-      '/etc/vkmemd/conf.d/fifo.toml: the file cannot be read: it is no regular file.',
-      '/etc/vkmemd/conf.d/latin1.toml:2:7: this is no UTF-8; allowed: TOML in UTF-8.',
+      '/etc/vkmemd/conf.d/fifo.toml: the file cannot be read: it is not a regular file.',
+      '/etc/vkmemd/conf.d/latin1.toml:2:7: invalid UTF-8; allowed: TOML in UTF-8.',
       '/usr/lib/vkmemd/conf.d: the folder cannot be read: ENOTDIR.',
       '/usr/lib/vkmemd: the folder cannot be read: ENOTDIR.',
     ].sort(),
@@ -164,20 +164,20 @@ t.test('what is odd', async (t) => {
     [],
     'one of them may fit',
   );
-  t.match(await oddities('\n[[rule]]\nuid = 5\n'), ['2:3 the rule gives nothing.']);
+  t.match(await oddities('\n[[rule]]\nuid = 5\n'), ['2:3 the rule gives no right.']);
   t.match(await oddities('[[rule]]\nconnect = false\n'), [/^1:3 root may not connect/]);
   t.match(await oddities('[[rule]]\nconnect = false\noperator = true\n'), [
-    /makes operators of peers that it does not allow/,
+    /makes peers operators and does not allow/,
     /root may not/,
   ]);
-  t.match(await oddities('[[rule]]\nreserved_bytes = "1MiB"\n'), [/reserved for every user: their number/]);
+  t.match(await oddities('[[rule]]\nreserved_bytes = "1MiB"\n'), [/reserved for every user, and the number/]);
   t.match(await oddities('[[rule]]\ngroup = 5\nreserved_bytes = "1MiB"\n'), [
-    /reserved for every user that matches: their number/,
+    /reserved for every user that matches, and the number/,
   ]);
   const max = (over: string) =>
     `${over}[[rule]]\nuid = [5, 6]\nreserved_bytes = "50%"\n[[rule]]\nuid = 7\nreserved_bytes = "1%"\n`;
   t.match(await oddities(max('')), [
-    '4:3 with this rule 101 % of a heap are reserved; overcommit = true would allow that.',
+    '4:3 with this rule 101 % of a heap are reserved; only overcommit = true allows more than 100 %.',
   ]);
   t.strictSame(await oddities(max('overcommit = true\n')), []);
 });

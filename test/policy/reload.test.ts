@@ -33,7 +33,7 @@ async function until(so: () => boolean): Promise<void> {
 
 /** How often the daemon has logged it. */
 const logged = ({ log }: TestDaemon, what: RegExp) => [...log().matchAll(new RegExp(what, 'g'))].length;
-const IN_FORCE = /was read again and is in force/;
+const IN_FORCE = /the policy was reloaded/;
 const REFUSED = /was not replaced/;
 
 t.test('SIGHUP', async (t) => {
@@ -69,7 +69,7 @@ t.test('SIGHUP', async (t) => {
     /^RELOADING=1\nMONOTONIC_USEC=\d+$/,
     /^READY=1\nSTATUS=\d+ allocations?, .*; device /,
     /^RELOADING=1\n/,
-    /^READY=1\nSTATUS=The policy was not read again/,
+    /^READY=1\nSTATUS=The reload of the policy failed/,
     /^RELOADING=1\n/,
     /^READY=1\nSTATUS=\d+ allocations?, .*; device /,
   ]);
@@ -121,7 +121,7 @@ t.test('who may not connect any more', async (t) => {
   );
   writeFileSync(config, '');
   process.kill(pid, 'SIGHUP');
-  await until(() => [...daemon.log().matchAll(/is in force/g)].length === 2);
+  await until(() => [...daemon.log().matchAll(/the policy was reloaded/g)].length === 2);
   t.ok(await control.call('ListAllocations', {}));
   wire.close();
   control.close();
