@@ -1,6 +1,6 @@
 /**
- * The core: everything that requests work on, joined once for one daemon. A plain record: it does nothing by
- * itself. Requests and planes take of it what they use.
+ * The core: the objects that requests work on, created and connected once for one daemon. It is a plain
+ * record without behaviour of its own. Requests and planes take the members that they use.
  */
 import { FairScheduler, type SchedulerLimits } from './limits/fair-scheduler.js';
 import type { FdBudget } from './limits/fd-budget.js';
@@ -36,39 +36,41 @@ import { identityOf } from './policy/unit.js';
 import { type RequestEvent, reportAnswer } from './requests/events.js';
 import type { Device } from './vulkan/device.js';
 
-/** The device's queue does one transfer at a time; a second one is made ready meanwhile. */
+/** The device's queue runs one transfer at a time; a second one is prepared meanwhile. */
 const TRANSFERS: SchedulerLimits = { atOnce: 2, atOnceOfUser: 2, atOnceOfParty: 2, waitingOfParty: 256 };
 /**
- * Memory that is made or exported. All of these limits together leave some of the addon's 16 threads for what
- * is short; a slow one of a session holds up its own, and those of one user hold up that user.
- * @param inHand no more than may have fds that are not sent yet.
+ * Allocations and exports. Together with transfers and frees they leave at least one of the Vulkan addon's 16
+ * threads free for short calls. A slow operation delays only its own session; the operations of one user
+ * delay only that user.
+ * @param inHand Maximum number of requests that may have fds that are not sent yet (limits/fd-budget.ts).
  */
 const allocationsOf = (inHand: number): SchedulerLimits => {
   const atOnce = Math.min(9, inHand);
   const atOnceOfUser = Math.max(1, Math.floor((atOnce * 2) / 3));
   return { atOnce, atOnceOfUser, atOnceOfParty: Math.min(2, atOnceOfUser), waitingOfParty: 256 };
 };
-/** Memory that is freed, which is never refused. */
+/** Frees of memory. They are never refused, so the queue has no limit. */
 const FREES: SchedulerLimits = { atOnce: 4, atOnceOfUser: 3, atOnceOfParty: 2, waitingOfParty: Infinity };
 /**
- * Seals that are set: writers of the memory can keep each waiting, and with it a thread and fds on its user's
- * account. So a user has few, and it takes many users who act as one to keep the others waiting.
+ * Seals that are being set. A process that writes to the memory can delay the seal, which occupies a thread
+ * and fds of the user. Each user may therefore set only a few at once, so only many users together could use
+ * up the limit for all.
  */
 const SEALS: SchedulerLimits = { atOnce: 64, atOnceOfUser: 4, atOnceOfParty: 2, waitingOfParty: 32 };
-/** Lists, which are long where there is much: one at a time, in turns of users and sessions. */
+/** Lists, whose cost grows with the number of entries: one at a time, users and sessions taking turns. */
 const LISTS: SchedulerLimits = { atOnce: 1, atOnceOfUser: 1, atOnceOfParty: 1, waitingOfParty: 64 };
 
-/** What the core is made of. */
+/** The parts that the core is created from. */
 export interface CoreParts {
   readonly version: string;
   readonly device: Device;
   readonly authority: Authority;
-  /** Reads the policy anew, for a reload. */
+  /** Reads the policy again, for a reload. */
   readonly readPolicy: () => Promise<Policy>;
   readonly fds: FdBudget;
-  /** What outlives this process; default: nothing. */
+  /** Persists what must outlive this process. Default: nothing is persisted. */
   readonly persistence?: Persistence | undefined;
-  /** Sockets of ivshmem servers. */
+  /** Creates the sockets of ivshmem servers. */
   readonly sockets: IvshmemSockets;
   readonly reporter: Reporter;
 }

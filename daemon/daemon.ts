@@ -1,11 +1,11 @@
 /**
- * The daemon as a value, and the composition root: opens the device, joins the core and the planes, and takes
- * them apart again in the opposite order. The one file that imports planes. Several daemons may live in one
- * process.
+ * The daemon as a value, and the composition root: it opens the device, creates the core and the planes, and
+ * disposes of them in the opposite order. It is the only file that imports planes. Several daemons may run in
+ * one process.
  *
- * Limits: fds that wait to be closed (proto/native/reaper.h) are limited once for the process, by the last
- * daemon that started in it. Each daemon counts the fds that are open when it starts: daemons of one process
- * together may promise more than RLIMIT_NOFILE allows.
+ * Limits: the limit of fds that wait to be closed (proto/native/reaper.h) is one for the process, set by the
+ * daemon that started last. Each daemon counts the fds that are open when it starts, so several daemons in
+ * one process may together lease more fds than RLIMIT_NOFILE allows.
  */
 import { release } from 'node:os';
 import { join } from 'node:path';
@@ -45,21 +45,21 @@ import { Manager } from './systemd/manager.js';
 import { version } from './version.js';
 import { Device } from './vulkan/device.js';
 
-const NOBODY: ReadonlySet<number> = new Set();
+const NO_UIDS: ReadonlySet<number> = new Set();
 
 export type { PolicyOptions } from './options.js';
 export { type Finding, Findings, type Place, PolicyError } from './policy/findings.js';
 
 /** How a daemon is started. */
 export interface DaemonOptions {
-  /** The folder of its sockets, which it has to itself; made where it does not exist. */
+  /** The folder of its sockets, used by no other daemon; created if it does not exist. */
   readonly runtimeDir: string;
   /** The folder of sockets for virtual machines. Default: `ivshmem` in the runtime folder. */
   readonly ivshmemDir?: string;
-  /** UUID, index or part of the name. Default: the best device that the driver has. */
+  /** UUID, index or part of the name. Default: the first of the order in vulkan/physical-device.ts. */
   readonly device?: string | undefined;
   /**
-   * Loopback addresses on which it serves health and metrics too, such as `127.0.0.1:9464`. Default: none.
+   * Loopback addresses on which it also serves health and metrics, such as `127.0.0.1:9464`. Default: none.
    */
   readonly adminListen?: readonly string[];
   /** Where the policy is read from. Default: the files below /usr/lib/vkmemd and /etc/vkmemd. */
@@ -67,8 +67,8 @@ export interface DaemonOptions {
   /** Where it logs. Default: nowhere. */
   readonly log?: pino.Logger;
   /**
-   * The environment that a service manager made: sockets that it listens on, an fd store, notifications, a
-   * watchdog. Its variables are removed from the object. Default: no service manager.
+   * The environment set by a service manager: sockets that it listens on, an fd store, notifications, a
+   * watchdog. The manager's variables are removed from this object. Default: no service manager.
    */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -83,21 +83,21 @@ export interface ServiceManager {
 
 /** A daemon that serves until it is disposed. */
 export interface Daemon extends AsyncDisposable {
-  /** What it is and where it serves, in one line. */
+  /** One line for the log: version, device, driver, sockets and kinds. */
   readonly startLine: string;
   readonly manager: ServiceManager;
-  /** Reads the policy again. @throws PolicyError, with the policy before it in force. */
+  /** Reads the policy again. @throws PolicyError; the policy in force then stays. */
   reload(): Promise<void>;
   /**
-   * Stops serving, once; resolves when everything is taken apart.
-   * @throws AggregateError of the steps that failed.
+   * Stops serving and releases all resources. A second call returns the promise of the first.
+   * @throws AggregateError with the failures of the steps that failed.
    */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
  * Starts a daemon. Resolves when all of its sockets are served.
- * @throws VkmemError, PolicyError, KernelError; nothing is left open then.
+ * @throws VkmemError, PolicyError, KernelError; everything that was opened is closed then.
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { log = pino({ level: 'silent' }), env = {} } = options;
@@ -119,7 +119,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       [Symbol.asyncDispose]: () => (stopped ??= stop(running, log)),
     };
   } catch (failure) {
-    // Logged; the start's own failure is the one to be thrown.
+    // stop() has logged its failures; the failure of the start is thrown.
     await stop(stack, log).catch(() => undefined);
     throw failure;
   }
@@ -131,13 +131,13 @@ async function stop(stack: AsyncDisposableStack, log: pino.Logger): Promise<void
     await stack.disposeAsync();
   } catch (failure) {
     const failures = disposalFailures(failure);
-    for (const err of failures) log.error({ err }, 'a step of stopping failed');
+    for (const err of failures) log.error({ err }, 'a step of the shutdown failed');
     const what = failures.map((each) => (each instanceof Error ? each.message : String(each)));
-    throw new AggregateError(failures, `Not everything could be taken apart: ${what.join('; ')}`);
+    throw new AggregateError(failures, `${failures.length} steps of the shutdown failed: ${what.join('; ')}`);
   }
 }
 
-/** @param stack gets what takes everything apart. */
+/** @param stack Receives everything that must be disposed of, in the order of creation. */
 async function compose(
   options: DaemonOptions,
   logger: pino.Logger,
@@ -146,13 +146,13 @@ async function compose(
 ): Promise<{ core: Core; startLine: string }> {
   const socketGroups = activation.groups(process.getegid?.() ?? -1);
   const readPolicy = async (...where: [typeof parseApart?]) => {
-    const defaults = { config: undefined, root: '/', importers: NOBODY, pressure: {} };
+    const defaults = { config: undefined, root: '/', importers: NO_UIDS, pressure: {} };
     const settings = { ...defaults, ...options.policy, socketGroups };
     const { policy, warnings } = await loadPolicy(settings, ...where);
     for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
     return policy;
   };
-  // Before anything is opened: with a faulty option or policy nothing is begun.
+  // Options and policy are checked before anything is opened.
   const addresses = (options.adminListen ?? []).map(parseListenAddress);
   const policy = await readPolicy();
   const sockets = { handoff: activation.handoff, control: activation.control, admin: activation.admin };
@@ -166,7 +166,7 @@ async function compose(
   const device = await Device.open(options.device);
   stack.defer(() => device.close());
   const log = logger.child({ device: uuidText(device.info.deviceUuid) });
-  log.info('the device is open');
+  log.info('the device was opened');
   const reporter = {
     fault: (what: string, cause: unknown) => log.error({ err: cause }, what),
     note: (what: string) => log.warn(what),
@@ -182,15 +182,15 @@ async function compose(
     PersistentState.open(folder.path, device.info, store, limits.storedFds, storedFds, reporter.fault);
   if (state) stack.use(state);
   if (state && !hasPeerPidfd(release())) {
-    log.warn(`this kernel (${release()}) makes no pidfd of a peer: SESSION memory ends with the daemon`);
+    log.warn(`this kernel (${release()}) has no SO_PEERPIDFD: SESSION memory does not outlive the daemon`);
   }
   const fds = new FdBudget(openFiles([...storedFds.values()].flat().length), limits.reservedFds);
   setMaxPendingCloses(fds.maxPendingCloses);
-  log.info({ fds: fds.capacity, sessions: fds.maxSessions }, 'what RLIMIT_NOFILE allows at most');
+  log.info({ fds: fds.capacity, sessions: fds.maxSessions }, 'limits that follow from RLIMIT_NOFILE');
 
   const authority = new Authority(reservable(policy));
   authority.onReplaced(({ files, rules }) => {
-    log.info({ files, rules: rules.length }, 'the policy was read again and is in force');
+    log.info({ files, rules: rules.length }, 'the policy was reloaded');
   });
   const ivshmem = new IvshmemPlane(
     { fds, authority, reporter },
@@ -221,7 +221,7 @@ async function compose(
     control: control.connections,
     ivshmem: core.ivshmem.peers,
   });
-  // The first plane that serves and the last that ends: it reports on the others.
+  // It starts before the other planes and stops after them, because it reports on them.
   const admin = await AdminServer.open(
     { ...core, recovery, connectionCounts },
     sockets.admin?.fd ?? folder.adminSocket,
@@ -229,11 +229,11 @@ async function compose(
   );
   stack.use(admin);
   stack.defer(() => {
-    // A peer that is joining meanwhile is not announced any more.
+    // A peer that is joining meanwhile is no longer announced.
     core.ivshmem.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
     ivshmem[Symbol.dispose]();
   });
-  if (state) log.info(await state.restore(core), 'what outlived the daemon before this one is back');
+  if (state) log.info(await state.restore(core), 'the state of the previous daemon was restored');
   ivshmem.sweep(core.ivshmem.all);
   stack.use(recovery);
   recovery.begin();
@@ -248,7 +248,7 @@ async function compose(
   return { core, startLine: startLine(core, folder, admin.addresses) };
 }
 
-/** Leaves memory, sessions and locks to the next daemon. */
+/** Keeps memory, sessions and locks for the next daemon. */
 async function persistEverything({
   lifecycle,
   orphanedLocks,
@@ -263,7 +263,7 @@ async function persistEverything({
   await draining.persistEverything();
 }
 
-/** Ends sessions and frees memory, held or not. */
+/** Ends all sessions and frees all memory, also memory that clients still hold. */
 async function endEverything({ lifecycle, signals, tickets, draining }: Core): Promise<void> {
   await lifecycle.endAll();
   signals[Symbol.dispose]();

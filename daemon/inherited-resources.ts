@@ -1,7 +1,7 @@
 /**
  * Resources that this process inherits from the service manager that started it: the sockets that the manager
- * listens on in the daemon's place, and an fd store with the fds that earlier daemons stored. Without an fd
- * store all memory ends with this process.
+ * listens on for the daemon, and an fd store with the fds that earlier daemons stored. Without an fd store
+ * all memory is freed when this process ends.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import type { pino } from 'pino';
@@ -19,7 +19,7 @@ export interface InheritedResources extends Disposable {
 
 /**
  * Removes the manager's variables from `env`, except NOTIFY_SOCKET.
- * @throws VkmemError INVALID_ARGUMENT where they are invalid, or a socket does not match its plane.
+ * @throws VkmemError INVALID_ARGUMENT where a variable is invalid, or a socket does not match its plane.
  */
 export function inheritResources(env: NodeJS.ProcessEnv, log: pino.Logger): InheritedResources {
   const capacity = fdStoreCapacity(env);
@@ -37,7 +37,7 @@ export function inheritResources(env: NodeJS.ProcessEnv, log: pino.Logger): Inhe
     return { activation, store, storedFds, [Symbol.dispose]: dispose };
   }
   for (const [fdName, fds] of storedFds) {
-    log.warn({ fdName, fds: fds.length }, 'fds with an unknown name were passed, and are closed');
+    log.warn({ fdName, fds: fds.length }, 'the service manager passed fds with an unknown name: closed');
     closeAll(fds);
   }
   const dispose = () => activation[Symbol.dispose]();

@@ -28,7 +28,7 @@ export async function answerInquiry({
 }
 
 async function print(text: string): Promise<void> {
-  // A reader may close the pipe before the end, as head(1) does. That is no failure: the exit status is the answer.
+  // A reader may close the pipe early, as head(1) does. That is not a failure: the exit status is the result.
   process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
     if (failure.code !== 'EPIPE') throw failure;
   });

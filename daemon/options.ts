@@ -1,6 +1,6 @@
 /**
- * The command line of vkmemd, but for the supervisor's options (supervisor/settings.ts): here they are only
- * in the help.
+ * The command line of vkmemd. The supervisor parses its own options (supervisor/settings.ts); here they only
+ * appear in the help.
  */
 import { ivshmemDir, runtimeDir } from '@vkmemd/proto';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -51,15 +51,18 @@ interface Given {
   readonly pressureCritical?: number;
 }
 
-/** EX_USAGE of sysexits.h, by which a manager recognizes that another start would fail again. */
+/**
+ * EX_USAGE of sysexits.h, by which a service manager recognizes that another start would fail in the same
+ * way.
+ */
 const EX_USAGE = 64;
 
 const HELP = `
-Stops on SIGTERM or SIGINT: finishes running requests, releases everything, exits with 0. Reloads its policy on SIGHUP; a
-policy with a fault changes nothing.
+On SIGTERM or SIGINT it finishes running requests, releases all resources and exits with status 0. On SIGHUP
+it reloads its policy; if the new policy has a fault, the policy in force stays.
 
 The policy is read from these files, in this order: /usr/lib/vkmemd/*.toml, /usr/lib/vkmemd/conf.d/*.toml,
-/etc/vkmemd/vkmemd.toml, /etc/vkmemd/conf.d/*.toml. All of them are optional.
+/etc/vkmemd/vkmemd.toml, /etc/vkmemd/conf.d/*.toml. All are optional.
 
 Examples:
   $ vkmemd
@@ -71,13 +74,13 @@ Examples:
 
 function percent(text: string): number {
   const value = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > 100) throw new InvalidArgumentError('It is not a whole number from 1 to 100.');
+  if (value < 1 || value > 100) throw new InvalidArgumentError('Allowed: a whole number from 1 to 100.');
   return value;
 }
 
 /**
- * Parses the arguments. Prints help, the version or an error, and exits, where the arguments ask for it or
- * are invalid.
+ * Parses the arguments. With --help or --version it prints and exits with 0; with invalid arguments it prints
+ * an error and exits with EX_USAGE.
  */
 export function parseOptions(argv: readonly string[]): Options {
   const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -104,18 +107,18 @@ export function parseOptions(argv: readonly string[]): Options {
     .addOption(
       new Option('--config-root <folder>', 'prefix of /usr/lib/vkmemd and /etc/vkmemd').conflicts('config'),
     )
-    .option('--check-config', 'print the policy or all of its faults, and exit with 0 or 1, without serving')
+    .option('--check-config', 'print the policy and exit with 0, or print all of its faults and exit with 1')
     .addOption(
       new Option(
         '--unit-settings',
-        'print the drop-in that the policy requires for a systemd unit, and exit, without serving',
+        'print the drop-in that the policy requires for a systemd unit, and exit',
       ).conflicts('checkConfig'),
     )
     .option('--json', 'with --check-config: print one JSON object')
     .option('--allow-import <uid>', 'user who may import memory of its own (fds); may be repeated', uid, [])
     .option(
       '--admin-listen <address>',
-      'serve health and metrics on TCP too, to every user of this host: 127.0.0.1:9464, [::1]:9464; may be repeated',
+      'serve health and metrics on TCP to every user of this host: 127.0.0.1:9464, [::1]:9464; may be repeated',
       (text: string, before: readonly string[]) => [...before, text],
       [],
     )
@@ -131,14 +134,17 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .option(
       '--supervisor',
-      'without systemd: start vkmemd as a child, start it again when it ends, and hold its fds meanwhile',
+      'without systemd: run vkmemd as a child, restart it when it ends, and keep its fds open meanwhile',
     )
     .option('--supervisor-max <fds>', 'maximum number of fds that the supervisor stores (default: 16384)')
     .option(
       '--supervisor-watchdog <seconds>',
       'abort a child that does not respond for this time (default: never)',
     )
-    .option('--supervisor-stop-timeout <seconds>', 'kill a child that has not stopped by then (default: 90)')
+    .option(
+      '--supervisor-stop-timeout <seconds>',
+      'kill a child that has not stopped after this time (default: 90)',
+    )
     .addOption(new Option('--keeper').hideHelp())
     .addOption(new Option('--keeper-max <fds>').hideHelp())
     .addOption(new Option('--keeper-watchdog <seconds>').hideHelp())
@@ -151,15 +157,15 @@ export function parseOptions(argv: readonly string[]): Options {
   if (elevated !== undefined && critical !== undefined && elevated > critical) {
     command.error(`error: --pressure-elevated (${elevated}) is above --pressure-critical (${critical})`);
   }
-  // With --supervisor, bin/vkmemd.js runs the supervisor, which takes its options out. The old names, --keeper and those
-  // that begin with it, are accepted for one release.
+  // With --supervisor, bin/vkmemd.js runs the supervisor, which removes its options from the arguments. The
+  // old names, --keeper and those that begin with it, are accepted for one release.
   const ofSupervisor = Object.keys(given).filter((name) => /^(supervisor|keeper)/.test(name));
   if (ofSupervisor.length > 0) {
     command.error(
-      'error: --supervisor and its options go together; they cannot be used with an option that prints and exits',
+      'error: options --supervisor-* need --supervisor, and cannot be used with an option that prints and exits',
     );
   }
-  if (json && !checkConfig) command.error('error: --json goes with --check-config');
+  if (json && !checkConfig) command.error('error: --json needs --check-config');
   return {
     device: given.device,
     runtimeDir: runtimeDir(given.runtimeDir),
@@ -180,7 +186,7 @@ export function parseOptions(argv: readonly string[]): Options {
 /** Collects the user ids of a repeatable option. */
 function uid(text: string, before: readonly number[]): readonly number[] {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffffffff) {
-    throw new InvalidArgumentError('It is a user id, a whole number.');
+    throw new InvalidArgumentError('Allowed: a numeric user id from 0 to 4294967295.');
   }
   return [...before, Number(text)];
 }

@@ -1,11 +1,11 @@
 /**
- * The runtime folder: the folder of the sockets, used by one daemon at a time.
+ * The runtime folder: the folder of the daemon's sockets. One daemon at a time uses it.
  *
- * A daemon holds the lock on `vkmemd.lock` in the folder; the kernel releases it when the process ends, for
- * any reason. The holder of the lock may remove the sockets that an earlier daemon left. The lock file itself
- * is never removed: two daemons could then each hold a lock.
+ * The daemon holds the lock on `vkmemd.lock` in the folder. The kernel releases the lock when the process
+ * ends for any reason. The holder of the lock may remove sockets that an earlier daemon left. The lock file
+ * itself is never removed, because two daemons could then each hold a lock.
  *
- * Sockets that the service manager listens on are made and removed by the manager, and may be in another
+ * Sockets that the service manager listens on are created and removed by the manager, and may be in another
  * folder.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
@@ -32,7 +32,7 @@ export class RuntimeFolder implements Disposable {
   readonly controlSocket: string;
   readonly adminSocket: string;
   readonly #lock: OwnedFd;
-  /** The sockets that this daemon makes. */
+  /** The sockets that this daemon creates. */
   readonly #sockets: readonly string[];
 
   private constructor(path: string, lock: OwnedFd, { handoff, control, admin }: ActivatedPaths) {
@@ -48,9 +48,8 @@ export class RuntimeFolder implements Disposable {
   }
 
   /**
-   * Makes the folder where it does not exist, locks it, and removes stale sockets except those of
-   * `activated`.
-   * @throws VkmemError UNAVAILABLE where another daemon uses it, or the folder cannot be made or written.
+   * Creates the folder if it does not exist, locks it, and removes stale sockets except those of `activated`.
+   * @throws VkmemError UNAVAILABLE where another daemon uses the folder, or it cannot be created or written.
    */
   static claim(path: string, activated: ActivatedPaths = {}): RuntimeFolder {
     let lock: OwnedFd | undefined;
@@ -67,10 +66,10 @@ export class RuntimeFolder implements Disposable {
       const reason = `The runtime folder ${path} cannot be used: ${String(cause)}.`;
       throw new VkmemError('UNAVAILABLE', reason, {}, cause);
     }
-    throw new VkmemError('UNAVAILABLE', `Another vkmemd lives in ${path}; choose another --runtime-dir.`);
+    throw new VkmemError('UNAVAILABLE', `Another vkmemd uses ${path}; choose another --runtime-dir.`);
   }
 
-  /** Removes the sockets that this daemon made, and releases the lock. */
+  /** Removes the sockets that this daemon created, and releases the lock. */
   [Symbol.dispose](): void {
     this.#removeSockets();
     this.#lock.close();
@@ -82,8 +81,8 @@ export class RuntimeFolder implements Disposable {
 }
 
 /**
- * Makes a folder and its parents, with mode 0755 whatever the umask. One by one: a recursive mkdir of Node.js
- * never returns for a path below /proc.
+ * Creates a folder and its parents with mode 0755, regardless of the umask. They are created one by one,
+ * because Node.js's recursive mkdir never returns for a path below /proc.
  */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;

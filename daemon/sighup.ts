@@ -1,14 +1,14 @@
 /**
- * SIGHUP: the policy is reloaded, and the service manager is notified of the reload's begin and end
- * (sd_notify's RELOADING=1 and READY=1, which Type=notify-reload waits for). A failed reload ends with
- * READY=1 too: the policy in force stays, and the status line says so.
+ * SIGHUP: the policy is reloaded, and the service manager is notified when the reload begins and ends
+ * (sd_notify's RELOADING=1 and READY=1, which Type=notify-reload waits for). A failed reload also ends with
+ * READY=1: the policy in force stays, and the status line reports the failure.
  *
- * A SIGHUP before the daemon serves is deferred until then, because the policy may have been read already.
- * One that arrives while the daemon stops is ignored. Neither ends the process, as SIGHUP does without a
- * handler.
+ * A SIGHUP that arrives before the daemon serves is deferred until then, because the policy may have been
+ * read already. One that arrives while the daemon stops is ignored. Without a handler SIGHUP would end the
+ * process.
  */
 
-/** What a reload calls, once the daemon serves. */
+/** The functions that a reload calls, once the daemon serves. */
 export interface ReloadHandlers {
   reload(): Promise<unknown>;
   /** The reload failed. */
@@ -30,13 +30,16 @@ export class SighupHandler implements Disposable {
     });
   }
 
-  /** The daemon serves: each SIGHUP reloads the policy, beginning with a deferred one. */
+  /**
+   * Called when the daemon serves: from now on each SIGHUP reloads the policy. A deferred one does so at
+   * once.
+   */
   serve(handlers: ReloadHandlers): void {
     this.#handlers = handlers;
     if (this.#deferred) void this.#reload(handlers);
   }
 
-  /** Ignores every later SIGHUP, and notifies the manager no more of a reload under way. */
+  /** Ignores every later SIGHUP. The manager receives no further notification of a reload under way. */
   [Symbol.dispose](): void {
     this.#handlers = undefined;
   }
@@ -54,7 +57,7 @@ export class SighupHandler implements Disposable {
       handlers.failed(failure);
       notify(
         'READY=1',
-        'STATUS=The policy was not read again, since it has a fault; the one before it stays.',
+        'STATUS=The reload of the policy failed; the previous policy stays in force. See the log.',
       );
     }
   }

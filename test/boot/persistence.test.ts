@@ -69,7 +69,7 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
 
   // Of what the journal has no room for at that moment it gets the JSON, by standard output.
   const said = await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`);
-  const back = said.filter(({ MESSAGE }) => MESSAGE?.includes('what outlived the daemon'));
+  const back = said.filter(({ MESSAGE }) => MESSAGE?.includes('state of the previous daemon was restored'));
   t.equal(back.length, 6, 'each start says what it found');
   t.match(back.at(-1)?.MESSAGE, /degraded(=|":)0\b.*sessions(=|":)4\b.*lost(=|":)\[\]/);
   await crew.end();

@@ -51,7 +51,7 @@ t.test('the service', { skip: unbootable(), timeout: 300_000 }, async (t) => {
     const crash = (await booted.journal(`UNIT=${SERVICE}`)).map(({ MESSAGE }) => MESSAGE);
     t.ok(crash.some((line) => line?.includes('Main process exited, code=killed, status=9/KILL')));
     const back = (await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`, 'SYSLOG_IDENTIFIER=vkmemd')).filter(
-      ({ MESSAGE }) => MESSAGE?.startsWith('what outlived the daemon before this one is back'),
+      ({ MESSAGE }) => MESSAGE?.startsWith('the state of the previous daemon was restored'),
     );
     t.match(back.at(-1), {
       PRIORITY: '6',

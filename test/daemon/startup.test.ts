@@ -53,7 +53,7 @@ t.test('a second instance in the same folder is refused', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const second = run(['--runtime-dir', runtimeDir]);
   t.equal(second.status, 1);
-  t.match(second.stderr, /Another vkmemd lives in/);
+  t.match(second.stderr, /Another vkmemd uses/);
   const wire = await HandoffWire.open(runtimeDir);
   wire.close();
   t.pass('the first one still serves');

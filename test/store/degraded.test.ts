@@ -99,7 +99,7 @@ t.test('what an operator sees', async (t) => {
     t.match(text, /^vkmemd_allocations\{.*state="LIVE".*\} 1$/m);
   }
   t.match((await budget(daemon)).counts, { allocations: 1, sessions: 0 });
-  t.match(daemon.log, /what outlived the daemon before this one is back/);
+  t.match(daemon.log, /the state of the previous daemon was restored/);
   await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name: 'opaque' } }));
   wire.close();
   await nothingLeft(t, daemon);
