@@ -1,6 +1,6 @@
 /**
- * Choosing memory: what an allocation asks for, as the daemon (a fake, that only looks) gets it, and grants
- * that have no fd. What the client can tell to be wrong is never sent.
+ * The choice of memory: the request that an allocation sends to the daemon (a fake that only records), and
+ * grants without an fd. The client does not send requests that it can recognise as invalid.
  */
 import type { AllocateOptions, ErrorCode } from '@vkmemd/client';
 import { createMemfd, type Decoded } from '@vkmemd/proto';
@@ -8,10 +8,10 @@ import t, { type Test } from 'tap';
 import { ALLOCATION, GRANT, type Reply, startFakeDaemon } from './fake-daemon.js';
 import { connected } from './support.js';
 
-/** As JavaScript would pass it, whatever the types say. */
+/** Passes a value of any type, as JavaScript code can. */
 const any = (value: unknown) => value as never;
 
-/** A client whose daemon grants nothing and remembers what was asked. */
+/** A client whose daemon grants nothing and records the requests. */
 async function start(t: Test) {
   const asked: Decoded<'AllocateRequest'>[] = [];
   const { runtimeDir } = startFakeDaemon(t, ({ sequence, allocate }) => {
@@ -21,7 +21,7 @@ async function start(t: Test) {
   return { client: await connected(t, runtimeDir), asked };
 }
 
-t.test('what is asked for', async (t) => {
+t.test('allocate() sends the options as a request', async (t) => {
   const { client, asked } = await start(t);
   const ask = async (options: AllocateOptions) => {
     await client.allocate({ ...options, grant: [] });
@@ -41,7 +41,7 @@ t.test('what is asked for', async (t) => {
     }),
     { requiredPropertyFlags: 6, preferredPropertyFlags: 0x101, forbiddenPropertyFlags: 0x8000_0000 },
   );
-  t.equal((await ask({ size: 1, memoryTypeIndex: 0 }))?.memoryTypeIndex, 0, 'type 0 is one');
+  t.equal((await ask({ size: 1, memoryTypeIndex: 0 }))?.memoryTypeIndex, 0, 'type 0 is sent');
   t.match(await ask({ size: 5n, buffer: { usage: 3 } }), { sizeBytes: 5n, buffer: { usage: 3 } });
   const image = { format: 37, width: 1920, height: 1080, usage: 0x13 };
   t.match(
@@ -59,7 +59,7 @@ t.test('what is asked for', async (t) => {
         flags: 0,
       },
     },
-    'as much as the image needs',
+    'size 0 means the size that the image needs',
   );
   t.match(await ask({ size: 4096, image: { ...image, type: '3D', tiling: 'LINEAR', depth: 9, flags: 16 } }), {
     sizeBytes: 4096n,
@@ -72,38 +72,38 @@ const MISTAKES: [string, AllocateOptions, ErrorCode, string?][] = [
   ['neither size nor image', {}, 'INVALID_SIZE'],
   ['size 0 with an image', { size: 0, image: IMAGE }, 'INVALID_SIZE'],
   ['buffer and image', { size: 1, buffer: { usage: 1 }, image: IMAGE }, 'INVALID_ARGUMENT', 'image'],
-  ['a buffer for nothing', { size: 1, buffer: { usage: 0 } }, 'INVALID_ARGUMENT', 'buffer.usage'],
+  ['a buffer without usage', { size: 1, buffer: { usage: 0 } }, 'INVALID_ARGUMENT', 'buffer.usage'],
   ['a buffer that is a number', { size: 1, buffer: any(3) }, 'INVALID_ARGUMENT', 'buffer'],
   [
-    'an image of no format',
+    'an image without a format',
     { image: any({ ...IMAGE, format: undefined }) },
     'INVALID_ARGUMENT',
     'image.format',
   ],
   ['no width', { image: { ...IMAGE, width: 0 } }, 'INVALID_ARGUMENT', 'image.width'],
-  ['half a texel', { image: { ...IMAGE, height: 1.5 } }, 'INVALID_ARGUMENT', 'image.height'],
+  ['a fractional width', { image: { ...IMAGE, height: 1.5 } }, 'INVALID_ARGUMENT', 'image.height'],
   ['no layers', { image: { ...IMAGE, arrayLayers: 0 } }, 'INVALID_ARGUMENT', 'image.arrayLayers'],
   ['flags beyond 32 bits', { image: { ...IMAGE, flags: 2 ** 32 } }, 'INVALID_ARGUMENT', 'image.flags'],
-  ['a type of 4D', { image: { ...IMAGE, type: any('4D') } }, 'INVALID_ARGUMENT', 'image.type'],
-  ['a tiling of its own', { image: { ...IMAGE, tiling: any('SPIRAL') } }, 'INVALID_ARGUMENT', 'image.tiling'],
+  ['an invalid image type', { image: { ...IMAGE, type: any('4D') } }, 'INVALID_ARGUMENT', 'image.type'],
+  ['an invalid tiling', { image: { ...IMAGE, tiling: any('SPIRAL') } }, 'INVALID_ARGUMENT', 'image.tiling'],
   ['a negative memory type', { size: 1, memoryTypeIndex: -1 }, 'INVALID_ARGUMENT', 'memoryTypeIndex'],
-  ['a bigint for one', { size: 1, memoryTypeIndex: any(1n) }, 'INVALID_ARGUMENT', 'memoryTypeIndex'],
+  ['a bigint as memory type', { size: 1, memoryTypeIndex: any(1n) }, 'INVALID_ARGUMENT', 'memoryTypeIndex'],
   [
-    'a property that there is not',
+    'an unknown property',
     { size: 1, properties: { required: any(['FAST']) } },
     'INVALID_ARGUMENT',
     'properties.required',
   ],
   [
-    'a property without its list',
+    'a property that is not in a list',
     { size: 1, properties: { forbidden: any('PROTECTED') } },
     'INVALID_ARGUMENT',
     'properties.forbidden',
   ],
-  ['properties that are none', { size: 1, properties: any(6) }, 'INVALID_ARGUMENT', 'properties'],
+  ['properties that are not a list', { size: 1, properties: any(6) }, 'INVALID_ARGUMENT', 'properties'],
 ];
 
-t.test('mistakes', async (t) => {
+t.test('invalid options are rejected before a request is sent', async (t) => {
   const { client, asked } = await start(t);
   for (const [what, options, code, field] of MISTAKES) {
     const metadata = field === undefined ? {} : { field };
@@ -112,7 +112,7 @@ t.test('mistakes', async (t) => {
   t.same(asked, [], 'nothing was sent');
 });
 
-t.test('an RDMA address is a number, not an fd', async (t) => {
+t.test('an RDMA address is a number, without an fd', async (t) => {
   const address = 0xfedc_ba98_7654_3210n;
   const rdma = {
     ...GRANT,
@@ -145,7 +145,7 @@ t.test('an RDMA address is a number, not an fd', async (t) => {
   await both.release();
 });
 
-t.test('no RDMA address where none was granted', async (t) => {
+t.test('without an RDMA grant there is no RDMA address', async (t) => {
   const { client } = await start(t);
   const memory = await client.allocate({ size: 4096 });
   t.throws(() => memory.remoteAddress, { code: 'KIND_NOT_REQUESTED', metadata: { kind: 'RDMA_ADDRESS' } });

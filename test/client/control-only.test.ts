@@ -1,12 +1,13 @@
 /**
- * The control socket through the client: with a session and without, and what it says of the daemon.
+ * The control socket through the client: with and without a session, and the device and budget that it
+ * reports.
  */
 import { connectControl, uuidText } from '@vkmemd/client';
 import t from 'tap';
 import { assertCounts, startDaemon } from '../support/daemon.js';
 import { connected, MIB, runProgram } from './support.js';
 
-t.test('without a session', async (t) => {
+t.test('a control client works without a session', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using control = connectControl({ runtimeDir });
   const made = await control.allocate({
@@ -28,7 +29,7 @@ t.test('without a session', async (t) => {
   await t.rejects(control.list(), { code: 'UNAVAILABLE', reason: 'The client was closed.' });
 });
 
-t.test('devices and budget', async (t) => {
+t.test('the control socket reports devices and budget', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const { devices, daemonVersion, incarnation } = await client.devices();
@@ -52,9 +53,9 @@ t.test('devices and budget', async (t) => {
   t.equal((await client.budget()).heaps[heap]?.liveBytes, 0n);
 });
 
-t.test('a program that never closes its clients still ends when they are gone', async (t) => {
+t.test('a program that never closes its clients exits when they are no longer used', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { code, stdout, stderr } = await runProgram('control-worker.js', [runtimeDir]);
-  t.same({ code, stderr }, { code: 0, stderr: '' }, 'an idle gRPC channel keeps nothing alive');
+  t.same({ code, stderr }, { code: 0, stderr: '' }, 'an idle gRPC channel does not keep the process alive');
   t.equal(stdout, '0');
 });

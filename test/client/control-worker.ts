@@ -1,5 +1,5 @@
 /**
- * A program that asks the control socket once and leaves its client open. Usage: control-worker.js
+ * A program that calls the control socket once and leaves its client open. Usage: control-worker.js
  * RUNTIME_DIR
  */
 import { connectControl } from '@vkmemd/client';

@@ -1,6 +1,7 @@
 /**
- * An allocation that outlived a restart of the daemon, while its device does not have it: it is shown as
- * that, can be freed, and what needs the device is refused with a code of its own. Both sockets are fakes.
+ * An allocation that survived a restart of the daemon but is not on its device: it is reported as degraded,
+ * can be freed, and requests that need the device are refused with a code of their own. Both sockets are
+ * fakes.
  */
 import { VkmemError } from '@vkmemd/client';
 import { type Decoded, statusOf } from '@vkmemd/proto';
@@ -13,7 +14,7 @@ import { connected } from './support.js';
 const ID = '1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed';
 const DEGRADED = { ...ALLOCATION, id: ID, state: 'ALLOCATION_STATE_DEGRADED' } as const;
 
-t.test('by the library', async (t) => {
+t.test('the library reports a degraded allocation and can free it', async (t) => {
   const { runtimeDir } = startFakeDaemon(t, ({ sequence, claim }) => {
     const refused = claim?.kinds.includes('KIND_OPAQUE_FD');
     const error = statusOf(new VkmemError('DEGRADED', 'It is not imported again yet.'));
@@ -35,7 +36,7 @@ t.test('by the library', async (t) => {
   await t.rejects(client.transfer({ fill: { to: memory, pattern: 1 } }), refused);
 });
 
-t.test('by vkmemctl', async (t) => {
+t.test('vkmemctl shows a degraded allocation and can free it', async (t) => {
   const { runtimeDir } = startFakeDaemon(t, () => []);
   const freed: Decoded<'FreeAllocationRequest'>[] = [];
   await startFakeControl(t, runtimeDir, {
@@ -48,6 +49,10 @@ t.test('by vkmemctl', async (t) => {
   });
   t.match((await vkmemctl(runtimeDir, 'ls')).stdout, /^1b9d6bcd .* degraded /m);
   t.match(parsed(await vkmemctl(runtimeDir, 'ls', '--json')), { allocations: [{ state: 'DEGRADED' }] });
-  t.match(await vkmemctl(runtimeDir, 'free', '1b9d6bcd'), { code: 0 }, 'by the part of its id that is shown');
+  t.match(
+    await vkmemctl(runtimeDir, 'free', '1b9d6bcd'),
+    { code: 0 },
+    'by the part of its id that vkmemctl shows',
+  );
   t.match(freed.at(-1), { allocation: { id: ID } });
 });

@@ -1,6 +1,6 @@
 /**
- * A program that maps a dma-buf of the (fake) daemon in the folder, writes, synchronises, and lets go as it
- * is told: dma-buf-program.js RUNTIME_DIR unmap|release|close. It prints what it came to, as JSON.
+ * A program that maps a dma-buf of the (fake) daemon in the folder, writes, synchronises, and releases it as
+ * its argument states: dma-buf-program.js RUNTIME_DIR unmap|release|close. It prints the result as JSON.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * Maps of dma-bufs: access is begun and ended around every map, and nothing is left of one that could not
- * begin. The daemon and the kernel's dma-bufs are fakes; the program between them is real.
+ * Mappings of dma-bufs: access is started and ended for every mapping, and no resource remains if the start
+ * fails. The daemon and the kernel's dma-bufs are fakes; the program between them is real.
  */
 import { fileURLToPath } from 'node:url';
 import { createMemfd, type OwnedFd } from '@vkmemd/proto';
@@ -12,7 +12,7 @@ import { connected } from './support.js';
 const PROGRAM = fileURLToPath(new URL('./dma-buf-program.js', import.meta.url));
 const EIO = 5;
 
-/** A daemon whose one allocation is a file that it calls a dma-buf; it counts what is released. */
+/** A daemon whose only allocation is a file that it declares to be a dma-buf; it counts releases. */
 async function startWithDmaBuf(t: Test) {
   const file: OwnedFd = await createMemfd('vkmem-no-dma-buf', 4096n);
   t.teardown(() => file.close());
@@ -32,11 +32,15 @@ async function run(t: Test, end: 'unmap' | 'release' | 'close', errnos: readonly
   const { runtimeDir, releases } = await startWithDmaBuf(t);
   const { code, stdout, stderr, calls } = await runOnFake(t, [PROGRAM, runtimeDir, end], errnos);
   t.same({ code, stderr }, { code: 0, stderr: '' });
-  t.match(JSON.parse(stdout), { released: true, leaked: false, mapped: false }, 'nothing is left');
+  t.match(
+    JSON.parse(stdout),
+    { released: true, leaked: false, mapped: false },
+    'the memory is released, unmapped, and no fd leaked',
+  );
   return { failed: (JSON.parse(stdout) as { failed: string[] }).failed, calls, releases: releases() };
 }
 
-t.test('a map begins, synchronises and ends; each by itself', async (t) => {
+t.test('each mapping starts, synchronises and ends separately', async (t) => {
   t.same(await run(t, 'unmap'), {
     failed: [],
     calls: [
@@ -51,13 +55,13 @@ t.test('a map begins, synchronises and ends; each by itself', async (t) => {
   });
 });
 
-t.test('releasing the memory or closing the client ends it too', async (t) => {
+t.test('releasing the memory or closing the client ends the access', async (t) => {
   const calls = ['start rw 0', 'end rw 0', 'start rw 0', 'end rw 0'];
   t.same(await run(t, 'release'), { failed: [], calls, releases: 1 });
   t.same(await run(t, 'close'), { failed: [], calls, releases: 0 });
 });
 
-t.test('a map that cannot begin is none', async (t) => {
+t.test('a mapping whose start fails is undone', async (t) => {
   t.same(await run(t, 'release', [EIO]), {
     failed: ['map: NOT_MAPPABLE EIO'],
     calls: ['start rw 5'],
@@ -65,14 +69,14 @@ t.test('a map that cannot begin is none', async (t) => {
   });
 });
 
-t.test('an end that fails is reported, and everything goes nevertheless', async (t) => {
+t.test('a failed end is reported, and everything is released nevertheless', async (t) => {
   const calls = ['start rw 0', 'end rw 0', 'start rw 0', 'end rw 5'];
   const errnos = [0, 0, 0, EIO];
   t.same(await run(t, 'release', errnos), { failed: ['release: NOT_MAPPABLE EIO'], calls, releases: 1 });
   t.same(await run(t, 'close', errnos), { failed: ['close: NOT_MAPPABLE EIO'], calls, releases: 0 });
 });
 
-t.test('what is called a dma-buf and is none is not mapped', async (t) => {
+t.test('an fd that is not a dma-buf is not mapped as one', async (t) => {
   const { runtimeDir } = await startWithDmaBuf(t);
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ size: 4096 });
@@ -80,7 +84,7 @@ t.test('what is called a dma-buf and is none is not mapped', async (t) => {
   await memory.release();
 });
 
-t.test('on memory that needs none, sync() does nothing', async (t) => {
+t.test('sync() does nothing on memory that does not need it', async (t) => {
   const file: OwnedFd = await createMemfd('vkmem-plain', 4096n);
   t.teardown(() => file.close());
   const { runtimeDir } = startFakeDaemon(t, ({ sequence }) => [

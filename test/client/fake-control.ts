@@ -1,6 +1,6 @@
 /**
  * A fake control socket, for devices and budgets that no test machine has: it serves the schema's
- * DeviceService and MemoryService with what it is told, and answers UNIMPLEMENTED to the rest.
+ * DeviceService and MemoryService with scripted answers, and answers UNIMPLEMENTED to other calls.
  */
 import { join } from 'node:path';
 import {
@@ -22,13 +22,13 @@ import {
 } from '@vkmemd/proto';
 import type { Test } from 'tap';
 
-/** A budget's stream, as the daemon's end of it. */
+/** The daemon's end of a budget watch. */
 export type BudgetStream = ServerWritableStream<object, Draft<'WatchBudgetResponse'>>;
 
-/** One of allocations' events. */
+/** The daemon's end of an allocation watch. */
 export type AllocationStream = ServerWritableStream<object, Draft<'WatchAllocationsResponse'>>;
 
-/** What it answers. A VkmemError that is thrown is what it refuses with. */
+/** The answers. A thrown VkmemError is the error that it answers with. */
 export interface FakeAnswers {
   ListDevices?(): Draft<'ListDevicesResponse'>;
   GetBudget?(request: object, metadata: Metadata): Draft<'GetBudgetResponse'>;
@@ -57,14 +57,14 @@ export const HEAP = {
   pressure: 'PRESSURE_NORMAL',
 } as const;
 
-/** A refusal as gRPC carries it. */
+/** An error in the form that gRPC carries. */
 export function refusal(error: VkmemError): { code: number; details: string; metadata: Metadata } {
   const metadata = new Metadata();
   metadata.set(STATUS_METADATA, packStatus(error));
   return { code: error.grpc, details: error.message, metadata };
 }
 
-/** Serves until the test ends, or until it is closed. */
+/** Serves until the test ends or it is closed. */
 export async function startFakeControl(t: Test, runtimeDir: string, answers: FakeAnswers) {
   const unary =
     (answer: (request: never, metadata: Metadata) => object) =>

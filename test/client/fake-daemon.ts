@@ -1,5 +1,6 @@
 /**
- * A fake daemon, for what the real one never does: it greets, and answers every other request as it is told.
+ * A fake daemon, for behaviour that the real one does not have: it sends Welcome, and answers every other
+ * request by a script.
  */
 import { join } from 'node:path';
 import {
@@ -18,8 +19,8 @@ import type { Test } from 'tap';
 import { temporaryFolder } from '../support/daemon.js';
 
 /**
- * What it sends for a request: messages with their fds, raw bytes; nothing at all for an empty list. The fds
- * that came with the request are closed afterwards, unless the script has taken them.
+ * What it sends for a request: messages with their fds, or raw bytes; nothing for an empty list. The fds that
+ * came with the request are closed afterwards, unless the script has taken them.
  */
 export type Script = (request: Decoded<'ClientMessage'>, fds: readonly OwnedFd[]) => readonly Reply[];
 export interface Reply {
@@ -42,7 +43,7 @@ export const GRANT = {
   mapSizeBytes: 4096n,
 } as const;
 
-/** The greeting that a daemon of this version sends. */
+/** The Welcome that a daemon of this version sends. */
 export const greet: Script = ({ sequence }) => [
   {
     message: {
@@ -91,7 +92,7 @@ export function startFakeDaemon(t: Test, script: Script, greeting: Script = gree
   });
   return {
     runtimeDir,
-    /** Hangs up on all who are connected; listens on. */
+    /** Closes all connections; continues to listen. */
     hangUp: () => {
       for (const connection of open) connection.close();
     },

@@ -1,6 +1,6 @@
 /**
- * Importing: what goes over the wire, the fd above all, and that the caller keeps its own. The daemon is a
- * fake, which looks at what it got.
+ * Importing: the request and the fd on the wire; the caller keeps its own fd. The daemon is a fake that
+ * records what it received.
  */
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { type ImportOptions, OwnedFd } from '@vkmemd/client';
@@ -11,16 +11,16 @@ import { connected } from './support.js';
 
 const UUID = Uint8Array.from({ length: 16 }, (_, at) => at);
 const openFds = () => readdirSync('/proc/self/fd').length;
-/** As JavaScript would pass it, whatever the types say. */
+/** Passes a value of any type, as JavaScript code can. */
 const any = (value: unknown) => value as never;
 
 interface Received {
   readonly request: Decoded<'ClientMessage'>;
-  /** Of each fd that came. */
+  /** The inodes of the received fds. */
   readonly inodes: number[];
 }
 
-/** A daemon that imports whatever it gets, and grants a duplicate of it where that was asked. */
+/** A daemon that imports whatever it receives, and grants a duplicate of it where requested. */
 function startImporter(t: Test) {
   const received: Received[] = [];
   const script: Script = (request, fds) => {
@@ -36,7 +36,7 @@ function startImporter(t: Test) {
   return { runtimeDir: startFakeDaemon(t, script).runtimeDir, received };
 }
 
-t.test('a memfd', async (t) => {
+t.test("importMemory() sends a duplicate of a memfd and keeps the caller's fd open", async (t) => {
   const { runtimeDir, received } = startImporter(t);
   const client = await connected(t, runtimeDir);
   using fd = await createMemfd('vkmem-mine', 8192n);
@@ -53,16 +53,16 @@ t.test('a memfd', async (t) => {
       lifetime: 'LIFETIME_UNSPECIFIED',
     },
   });
-  t.equal(received[0]?.request.import?.memoryTypeIndex, undefined, 'the daemon chooses');
-  t.same(received[0]?.inodes, [fstatSync(fd.fd).ino], 'its file, by an fd of its own');
-  t.equal(fd.open, true, 'the caller keeps its own');
-  t.equal(openFds(), before, 'and no copy stays behind');
+  t.equal(received[0]?.request.import?.memoryTypeIndex, undefined, 'the daemon chooses the memory type');
+  t.same(received[0]?.inodes, [fstatSync(fd.fd).ino], 'the same file, through an fd of its own');
+  t.equal(fd.open, true, "the caller's fd is open");
+  t.equal(openFds(), before, 'no duplicate is left open');
   t.equal(memory.allocation.imported, true);
   t.throws(() => memory.map(), { code: 'NOT_MAPPABLE' });
   await memory.release();
 });
 
-t.test('an opaque fd, with all that the exporter said, by its number', async (t) => {
+t.test("an OPAQUE_FD is sent by its number, with the exporter's parameters", async (t) => {
   const { runtimeDir, received } = startImporter(t);
   const client = await connected(t, runtimeDir);
   const before = openFds();
@@ -80,7 +80,7 @@ t.test('an opaque fd, with all that the exporter said, by its number', async (t)
   const { ino } = fstatSync(fd);
   closeSync(fd);
   const memory = await asked;
-  t.same(received[0]?.inodes, [ino], 'it may be closed as soon as the call was made');
+  t.same(received[0]?.inodes, [ino], 'the caller may close the fd right after the call');
   t.match(received[0]?.request.import, {
     source: 'KIND_OPAQUE_FD',
     sizeBytes: 65_536n,
@@ -97,7 +97,7 @@ t.test('an opaque fd, with all that the exporter said, by its number', async (t)
   t.equal(openFds(), before);
 });
 
-t.test('mistakes, of which nothing is sent', async (t) => {
+t.test('invalid options are rejected before a request is sent', async (t) => {
   const { runtimeDir, received } = startImporter(t);
   const client = await connected(t, runtimeDir);
   using fd = await createMemfd('vkmem-mine', 4096n);
@@ -106,20 +106,20 @@ t.test('mistakes, of which nothing is sent', async (t) => {
   const opaque = { fd, source: 'OPAQUE_FD', size: 4096, memoryTypeIndex: 1, deviceUuid: UUID } as const;
   const cases: [string, ImportOptions, string][] = [
     ['a closed fd', { fd: gone, source: 'MEMFD' }, 'INVALID_ARGUMENT'],
-    ['a number that is no fd', { fd: 1_000_000, source: 'MEMFD' }, 'INVALID_ARGUMENT'],
+    ['a number that is not an fd', { fd: 1_000_000, source: 'MEMFD' }, 'INVALID_ARGUMENT'],
     ['a negative number', { fd: -1, source: 'MEMFD' }, 'INVALID_ARGUMENT'],
     ['no fd', any({ source: 'MEMFD' }), 'INVALID_ARGUMENT'],
     ['a source that does not exist', { fd, source: any('MAPPABLE') }, 'INVALID_ARGUMENT'],
     ['no source', any({ fd }), 'INVALID_ARGUMENT'],
     ['no bytes', { fd, source: 'DMA_BUF', size: 0 }, 'INVALID_SIZE'],
-    ['an opaque fd without its size', { ...opaque, size: any(undefined), driverUuid: UUID }, 'INVALID_SIZE'],
+    ['an OPAQUE_FD without its size', { ...opaque, size: any(undefined), driverUuid: UUID }, 'INVALID_SIZE'],
     [
-      'without its type',
+      'without its memory type',
       { ...opaque, memoryTypeIndex: any(undefined), driverUuid: UUID },
       'INVALID_ARGUMENT',
     ],
     ['without a UUID', opaque, 'INVALID_ARGUMENT'],
-    ['with half a UUID', { ...opaque, driverUuid: UUID.subarray(8) }, 'INVALID_ARGUMENT'],
+    ['with a truncated UUID', { ...opaque, driverUuid: UUID.subarray(8) }, 'INVALID_ARGUMENT'],
     ['a kind that does not exist', { fd, source: 'DMA_BUF', kinds: any(['X']) }, 'KIND_UNSUPPORTED'],
     ['a number as name', { fd, source: 'MEMFD', name: any(5) }, 'INVALID_NAME'],
     ['a buffer without usage', { fd, source: 'MEMFD', buffer: any({}) }, 'INVALID_ARGUMENT'],
@@ -132,7 +132,7 @@ t.test('mistakes, of which nothing is sent', async (t) => {
   t.equal(openFds(), before);
 });
 
-t.test('fds that are never sent, or sent in vain, are closed', async (t) => {
+t.test('duplicates of fds are closed when the request is never sent or fails', async (t) => {
   const { runtimeDir } = startFakeDaemon(t, () => []);
   const client = await connected(t, runtimeDir);
   using fd = new OwnedFd(openSync('/dev/zero', 'r'), 'test');
@@ -142,11 +142,11 @@ t.test('fds that are never sent, or sent in vain, are closed', async (t) => {
   await client.close();
   await refused;
   await t.rejects(client.importMemory({ fd, source: 'DMA_BUF' }), VkmemError);
-  t.ok(openFds() < before, 'not one is left, nor the connection');
+  t.ok(openFds() < before, 'no duplicate is left, and no connection');
   t.equal(fd.open, true);
 });
 
-t.test('a refusal', async (t) => {
+t.test("a refused import is rejected with the daemon's code", async (t) => {
   const { runtimeDir } = startFakeDaemon(t, ({ sequence }) => [
     { message: { sequence, error: { code: 7, message: 'no' } } },
   ]);
@@ -157,7 +157,7 @@ t.test('a refusal', async (t) => {
   t.equal(openFds(), before);
 });
 
-t.test('an answer that does not add up', async (t) => {
+t.test('an inconsistent answer is rejected with PROTOCOL_ERROR', async (t) => {
   const { runtimeDir } = startFakeDaemon(t, ({ sequence }, fds) => [
     {
       message: { sequence, fdCount: 1, import: { allocation: ALLOCATION, grants: [] } },
@@ -169,7 +169,7 @@ t.test('an answer that does not add up', async (t) => {
   await t.rejects(
     client.importMemory({ fd, source: 'MEMFD' }),
     { code: 'PROTOCOL_ERROR' },
-    'an fd of no grant',
+    'an fd without a grant',
   );
   await client.closed;
 });

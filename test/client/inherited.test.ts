@@ -1,5 +1,6 @@
 /**
- * connect() in a process that was left a session: where it looks, what it takes, and what it refuses.
+ * connect() in a process that inherited a session: where it looks for the session, what it takes, and what it
+ * refuses.
  */
 import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -19,7 +20,7 @@ import { assertCounts, assertNoLeaks, startDaemon, temporaryFolder } from '../su
 import { HandoffWire } from '../support/handoff-wire.js';
 import { PAGE } from './support.js';
 
-/** Puts variables into the environment, for one test. */
+/** Sets environment variables for one test. */
 function setVariables(t: Test, variables: Readonly<Record<string, string>>): void {
   Object.assign(process.env, variables);
   t.teardown(() => {
@@ -27,7 +28,9 @@ function setVariables(t: Test, variables: Readonly<Record<string, string>>): voi
   });
 }
 
-/** A session with one allocation of its own, and the number of an fd of its socket that nobody here owns. */
+/**
+ * A session with one allocation, and the number of an fd of its socket that no object in this process owns.
+ */
 async function leftSession(runtimeDir: string) {
   const socket = openSeqpacket(join(runtimeDir, HANDOFF_SOCKET));
   const fd = socket.dup().take();
@@ -37,7 +40,7 @@ async function leftSession(runtimeDir: string) {
   return { wire, fd, id: message.allocate?.allocation?.id ?? '' };
 }
 
-t.test('the session of the environment', async (t) => {
+t.test('connect() takes the session that the environment names, once', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const before = openFds();
   const { wire, fd, id } = await leftSession(runtimeDir);
@@ -49,16 +52,16 @@ t.test('the session of the environment', async (t) => {
   });
   for (const options of [{ runtimeDir }, { handoffSocket: own }]) {
     await using other = await connect(options);
-    t.equal(other.session.inherited, false, `${Object.keys(options)} goes before it`);
+    t.equal(other.session.inherited, false, `${Object.keys(options)} has precedence`);
     t.equal(other.inherited.size, 0);
   }
 
   const client = await connect();
   t.match(client.session, { inherited: true, id: wire.welcome.sessionId, token: wire.welcome.sessionToken });
   t.strictSame([...client.inherited], [['scratch', id]]);
-  t.ok(isCloexec(fd), 'no child gets it by mistake');
+  t.ok(isCloexec(fd), 'children do not inherit the fd');
   t.strictSame([process.env[SESSION_FD_VARIABLE], process.env[ALLOCATIONS_VARIABLE]], [undefined, undefined]);
-  await t.rejects(connect(), { code: 'UNAVAILABLE' }, 'a second one looks in the runtime folder');
+  await t.rejects(connect(), { code: 'UNAVAILABLE' }, 'a second connect() uses the runtime folder');
 
   const memory = await client.claim({ id: client.inherited.get('scratch') ?? '' });
   memory.map().bytes.fill(7);
@@ -68,26 +71,26 @@ t.test('the session of the environment', async (t) => {
     reason: /control socket was not reached.*session was inherited.*controlSocket/,
   });
   await client.close();
-  // Although there is another fd of its socket.
+  // Even though another fd of its socket is open.
   await assertNoLeaks(t, runtimeDir);
   wire.close();
   await sameFds(t, before);
 });
 
-t.test('a session by its fd, with a control socket', async (t) => {
+t.test('sessionFd takes a session and allows a control socket', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { wire, fd, id } = await leftSession(runtimeDir);
   setVariables(t, { [SESSION_FD_VARIABLE]: '99', [ALLOCATIONS_VARIABLE]: '{"other":"x"}' });
   await using client = await connect({ sessionFd: fd, runtimeDir });
   t.match(client.session, { inherited: true, id: wire.welcome.sessionId });
-  t.equal(client.inherited.size, 0, 'what the environment says is of another fd');
-  t.equal(process.env[SESSION_FD_VARIABLE], '99', 'and stays');
+  t.equal(client.inherited.size, 0, 'the environment describes another fd');
+  t.equal(process.env[SESSION_FD_VARIABLE], '99', 'and is left unchanged');
   t.match(await client.get({ id }), { id, lifetime: 'LIFETIME_SESSION' });
   t.equal((await client.budget()).counts.sessions, 1);
   wire.close();
 });
 
-t.test('by the number that the environment has too', async (t) => {
+t.test('sessionFd with the fd of the environment also takes its allocations', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { wire, fd, id } = await leftSession(runtimeDir);
   setVariables(t, { [SESSION_FD_VARIABLE]: String(fd), [ALLOCATIONS_VARIABLE]: JSON.stringify({ a: id }) });
@@ -97,7 +100,7 @@ t.test('by the number that the environment has too', async (t) => {
   wire.close();
 });
 
-t.test('what is no session', async (t) => {
+t.test('an fd that is not a session is refused', async (t) => {
   const before = openFds();
   const file = openSync('/dev/null', 'r');
   const unconnected = createServer().listen(join(temporaryFolder(t), 'stream.sock'));
@@ -118,7 +121,7 @@ t.test('what is no session', async (t) => {
   for (const [fd, allocations, reason] of cases) {
     setVariables(t, { [SESSION_FD_VARIABLE]: fd, [ALLOCATIONS_VARIABLE]: allocations });
     await t.rejects(connect(), { code: 'INVALID_ARGUMENT', reason }, `${fd} with ${allocations}`);
-    t.equal(process.env[SESSION_FD_VARIABLE], fd, 'nothing was taken');
+    t.equal(process.env[SESSION_FD_VARIABLE], fd, 'the environment is left unchanged');
   }
   for (const sessionFd of [-1, 1.5, Number.NaN, 2 ** 31]) {
     await t.rejects(connect({ sessionFd }), {
@@ -131,7 +134,7 @@ t.test('what is no session', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('one whose daemon has gone', async (t) => {
+t.test('an inherited session whose daemon has ended is refused', async (t) => {
   const before = openFds();
   const [one, other] = seqpacketPair();
   other.close();

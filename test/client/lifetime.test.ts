@@ -1,12 +1,10 @@
-/**
- * How memory and clients end: by scope, by hand, twice, and with the daemon gone first.
- */
+/** How memory and clients end: by scope, by a call, by a second call, and after the end of the daemon. */
 import { connect, connectControl } from '@vkmemd/client';
 import t from 'tap';
 import { assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { connected, MIB } from './support.js';
 
-t.test('await using', async (t) => {
+t.test('await using frees SESSION memory and closes the client', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   {
     await using client = await connect({ runtimeDir });
@@ -21,7 +19,7 @@ t.test('await using', async (t) => {
     t.same(
       (await client.list()).map(({ name, grants }) => [name, grants]),
       [['stays', 0]],
-      'NAMED stays, unheld',
+      'NAMED memory stays, without grants',
     );
     {
       await using retried = await client.claim({ name: 'stays' });
@@ -37,17 +35,17 @@ t.test('await using', async (t) => {
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('release and free, once and again', async (t) => {
+t.test('release() and free() may be called repeatedly', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ size: MIB, name: 'twice' });
   await Promise.all([memory.release(), memory.release()]);
   await memory.release();
-  t.equal((await client.get(memory)).grants, 0, 'the grants are given back');
+  t.equal((await client.get(memory)).grants, 0, 'the grants are released');
   const [first, second] = await Promise.all([memory.free(), memory.free()]);
-  t.equal(first, second, 'free after release still frees, once');
+  t.equal(first, second, 'free() after release() frees, once');
   t.equal(first.freed, true);
-  t.equal(first.allocation?.state, 'ALLOCATION_STATE_FREED', 'nobody held it');
+  t.equal(first.allocation?.state, 'ALLOCATION_STATE_FREED', 'no grant was left');
   await memory.release();
 
   const owned = await client.allocate({ size: MIB });
@@ -55,20 +53,20 @@ t.test('release and free, once and again', async (t) => {
   await owned.free();
   t.equal((await client.budget()).counts.drainingAllocations, 1, 'the claim still holds it');
   await claimed.release();
-  await t.rejects(claimed.free(), { code: 'NOT_FOUND' }, 'there is nothing left to free');
+  await t.rejects(claimed.free(), { code: 'NOT_FOUND' }, 'it is already freed');
   await assertCounts(t, runtimeDir, { sessions: 1 });
   const released = await client.allocate({ size: MIB });
   await released.release();
-  t.equal((await client.list()).length, 1, 'SESSION memory that was released lasts as long as the session');
+  t.equal((await client.list()).length, 1, 'released SESSION memory lasts as long as the session');
 });
 
-t.test('close', async (t) => {
+t.test('close() ends pending requests, mappings and memory', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ size: MIB });
   const copy = memory.fd('MAPPABLE');
   const pending = client.allocate({ size: MIB });
-  const refused = t.rejects(pending, { code: 'UNAVAILABLE' }, 'a request under way');
+  const refused = t.rejects(pending, { code: 'UNAVAILABLE' }, 'a pending request');
   await Promise.all([client.close(), client.close()]);
   await refused;
   await client.closed;
@@ -78,12 +76,12 @@ t.test('close', async (t) => {
   await t.rejects(client.list(), { code: 'UNAVAILABLE' });
   await t.rejects(client.budget(), { code: 'UNAVAILABLE' });
   await memory.release();
-  t.equal(copy.open, true, 'a copy that was handed out is its owner’s');
+  t.equal(copy.open, true, 'an fd that fd() returned belongs to the caller');
   copy.close();
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('the daemon is killed', async (t) => {
+t.test('after the daemon is killed, requests fail and mappings stay', async (t) => {
   const daemon = await startDaemon(t, { unchecked: true });
   const client = await connected(t, daemon.runtimeDir, { reconnectMs: 0 });
   const memory = await client.allocate({ size: MIB, name: 'left' });
@@ -99,17 +97,17 @@ t.test('the daemon is killed', async (t) => {
     if (outcome.status === 'rejected') t.equal(outcome.reason.code, 'UNAVAILABLE');
   }
   const cut = (await ended).filter(({ status }) => status === 'rejected').length;
-  t.ok(cut > 0, `${cut} of 101 requests were cut off`);
+  t.ok(cut > 0, `${cut} of 101 requests were interrupted`);
   await t.rejects(client.allocate({ size: MIB }), { code: 'UNAVAILABLE' }, 'a later request');
   await t.rejects(client.devices(), { code: 'UNAVAILABLE' }, 'a later call');
   bytes[1] = 2;
-  t.same([bytes[1], memory.map().length], [2, MIB], 'what is held here stays good');
-  await t.rejects(memory.free(), { code: 'UNAVAILABLE' }, 'nobody is there to free it');
+  t.same([bytes[1], memory.map().length], [2, MIB], 'mapped memory stays valid');
+  await t.rejects(memory.free(), { code: 'UNAVAILABLE' }, 'no daemon can free it');
   await client.close();
   t.equal(bytes.length, 0);
 });
 
-t.test('the daemon stops while memory is held', async (t) => {
+t.test('a client that holds memory notices that the daemon stopped', async (t) => {
   const daemon = await startDaemon(t, { unchecked: true });
   const client = await connected(t, daemon.runtimeDir, { reconnectMs: 0 });
   await client.allocate({ size: MIB });
@@ -118,7 +116,7 @@ t.test('the daemon stops while memory is held', async (t) => {
   await t.rejects(client.allocate({ size: MIB }), { code: 'UNAVAILABLE', reason: 'The daemon is stopping.' });
 });
 
-t.test('no daemon', async (t) => {
+t.test('connect() without a daemon fails with UNAVAILABLE', async (t) => {
   const { runtimeDir, stop } = await startDaemon(t);
   await stop();
   await t.rejects(connect({ runtimeDir }), { code: 'UNAVAILABLE' });
@@ -127,7 +125,7 @@ t.test('no daemon', async (t) => {
   await t.rejects(control.budget(), { code: 'UNAVAILABLE' });
 });
 
-t.test('many requests at once', async (t) => {
+t.test('many concurrent requests each get their own answer', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const all = await Promise.all(
@@ -136,7 +134,7 @@ t.test('many requests at once', async (t) => {
   t.same(
     all.map(({ size }) => size),
     all.map((_, at) => 4096n * BigInt(1 + (at % 3))),
-    'each got its own answer',
+    'each answer matches its request',
   );
   await assertCounts(t, runtimeDir, {
     sessions: 1,

@@ -1,6 +1,6 @@
 /**
- * Quotas by the client library: what a caller may have, changes for a revision and for any, and what is
- * checked before anything is sent.
+ * Quotas in the client library: the caller's own quota, changes with a required revision and without, and
+ * checks before a request is sent.
  */
 import { connectControl, type QuotaChange } from '@vkmemd/client';
 import t from 'tap';
@@ -9,7 +9,7 @@ import { connected, MIB, PAGE } from './support.js';
 
 const UID = 4_000_000_000;
 
-t.test('its own, and those of others', async (t) => {
+t.test("getQuota() returns the caller's quota, or another user's", async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   await client.allocate({ size: MIB });
@@ -22,12 +22,12 @@ t.test('its own, and those of others', async (t) => {
   t.strictSame(await control.policy.getQuota(uid), own);
   t.strictSame(await control.policy.listQuotas(), [own]);
   t.match(await control.policy.getQuota(UID), { uid: UID, heaps: [{ usedBytes: 0n }] });
-  t.strictSame(await client.control.policy.getQuota(), own, 'with the session, too');
+  t.strictSame(await client.control.policy.getQuota(), own, 'through a client with a session too');
   await client.close();
-  t.throws(() => client.control, { code: 'UNAVAILABLE' }, 'which has ended');
+  t.throws(() => client.control, { code: 'UNAVAILABLE' }, 'after the client was closed');
 });
 
-t.test('changes', async (t) => {
+t.test('setQuota() applies, or reports a stale revision or a conflict', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using control = connectControl({ runtimeDir });
   const heaps = [{ heap: 0, limit: 2 * MIB, reserved: 4096n }];
@@ -54,7 +54,7 @@ t.test('changes', async (t) => {
   t.strictSame(
     (await Promise.all(all)).map(({ outcome }) => outcome),
     all.map(() => 'APPLIED'),
-    'whatever the revision is by then',
+    'without a required revision every change is applied',
   );
   t.equal((await control.budget()).heaps[0]?.guaranteedBytes, 4096n);
   const mine = { uid: process.getuid?.() ?? -1, heaps: [{ heap: 0, limit: PAGE }] };
@@ -69,7 +69,7 @@ t.test('changes', async (t) => {
   t.strictSame(await control.policy.listQuotas(), []);
 });
 
-t.test('what could never be', async (t) => {
+t.test('invalid quotas are rejected before a request is sent', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using control = connectControl({ runtimeDir });
   const wrong: unknown[] = [

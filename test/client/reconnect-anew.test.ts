@@ -1,7 +1,6 @@
 /**
- * A daemon that comes back without its sessions: what is mapped stays, what the old session owned means
- * nothing to the daemon any more and says so, and the client goes on with a new session. The daemon is a
- * fake.
+ * A daemon that restarts without its sessions: mappings stay, calls on memory of the old session fail with
+ * STALE_INCARNATION, and the client continues with a new session. The daemon is a fake.
  */
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -13,11 +12,11 @@ import { comeBack, doOnce, staged, write } from './reconnect-support.js';
 
 const STALE = { code: 'STALE_INCARNATION' };
 
-t.test('what is held, and a new session', (t) =>
+t.test('memory of the old session stays mapped, and a new session is opened', (t) =>
   staged(t, async (client, daemon) => {
     const { session } = client;
     const [memory, other, disposed] = await Promise.all([1, 2, 3].map((size) => client.allocate({ size })));
-    if (!memory || !other || !disposed) throw new Error('three were allocated');
+    if (!memory || !other || !disposed) throw new Error('expected three allocations');
     const { bytes } = write(memory, 5);
     daemon.restores = false;
     daemon.restart();
@@ -25,15 +24,15 @@ t.test('what is held, and a new session', (t) =>
     t.match(how, { restored: false, incarnation: 'incarnation-2' });
     t.not(client.session.id, session.id);
     t.not(client.session.token, session.token);
-    t.same([bytes[0], memory.map().bytes[1]], [5, 5], 'maps stay, and new ones can be made');
+    t.same([bytes[0], memory.map().bytes[1]], [5, 5], 'existing mappings stay, and new ones can be created');
     const copy = memory.fd('MAPPABLE');
     copy.close();
     await t.rejects(memory.createTicket(), STALE);
     await t.rejects(memory.publish(), STALE);
     await t.rejects(other.release(), STALE, 'its session has ended');
     await t.rejects(other.free(), STALE);
-    t.equal(other.released, true, 'but it is released here');
-    await t.resolves(disposed[Symbol.asyncDispose](), 'at the end of a scope that is as it should be');
+    t.equal(other.released, true, 'but it counts as released here');
+    await t.resolves(disposed[Symbol.asyncDispose](), 'disposal at the end of a scope reports no error');
     t.same(daemon.counts, { sessions: 1, allocations: 0, grants: 0 });
 
     const made = await client.allocate({ size: 1 });
@@ -43,7 +42,7 @@ t.test('what is held, and a new session', (t) =>
     t.same(
       daemon.hellos.at(-1)?.grantIds,
       made.grants.map(({ id }) => id),
-      'grants of a session that is gone are not reported: their numbers may be given anew',
+      'grants of the ended session are not reported, because their ids may be reused',
     );
     await t.rejects(memory.free(), STALE);
     t.equal(bytes.length, 0, 'unmapped');
@@ -51,7 +50,7 @@ t.test('what is held, and a new session', (t) =>
   }),
 );
 
-t.test('what was asked', (t) =>
+t.test('pending requests of the old session are rejected; requests not yet sent go to the new one', (t) =>
   staged(t, async (client, daemon) => {
     const memory = await client.allocate({ size: 1 });
     const held = await client.allocate({ size: 1 });
@@ -62,14 +61,18 @@ t.test('what was asked', (t) =>
       asked += 1;
       return asked === 30 ? 'crash' : 'ignore';
     };
-    const freed = t.rejects(memory.free(), STALE, 'a free');
-    const released = t.rejects(held.release(), STALE, 'a release');
+    const freed = t.rejects(memory.free(), STALE, 'free()');
+    const released = t.rejects(held.release(), STALE, 'release()');
     while (!daemon.seen.includes('free') || !daemon.seen.includes('release')) await new Promise(setImmediate);
     const allocations = Promise.allSettled(Array.from({ length: 40 }, () => client.allocate({ size: 1 })));
     await once(client, 'reconnecting');
     daemon.deed = () => 'answer';
     const meanwhile = client.allocate({ size: 1 });
-    const bound = t.rejects(memory.createTicket(), STALE, 'of the old session, asked meanwhile');
+    const bound = t.rejects(
+      memory.createTicket(),
+      STALE,
+      'a request that needs the old session, made meanwhile',
+    );
     daemon.start();
     await Promise.all([freed, released, bound]);
     const outcomes = (await allocations).map((end) =>
@@ -78,14 +81,14 @@ t.test('what was asked', (t) =>
     t.same(
       outcomes,
       Array.from({ length: 40 }, (_, at) => (at < 30 ? 'UNAVAILABLE unknown' : 'answered')),
-      'what was asked of the old session, and what never left',
+      'sent requests are rejected, unsent ones are answered',
     );
-    t.ok(await meanwhile, 'what was asked meanwhile is asked of the new one');
+    t.ok(await meanwhile, 'a request made meanwhile goes to the new session');
     t.same(daemon.counts, { sessions: 1, allocations: 11, grants: 11 });
   }),
 );
 
-t.test('an allocate that was asked again, and then lost with its session', (t) =>
+t.test('an allocate that was repeated and then lost with its session is rejected as unknown', (t) =>
   staged(t, async (client, daemon) => {
     doOnce(daemon, 'allocate', 'do-and-crash');
     const lost = t.rejects(client.allocate({ size: 1 }), {
@@ -103,7 +106,7 @@ t.test('an allocate that was asked again, and then lost with its session', (t) =
   }),
 );
 
-t.test('more grants than a greeting has room for', async (t) => {
+t.test('more grants than Hello can list are not listed', async (t) => {
   const { Reconnection } = (await import(
     join(root, 'client/typescript/dist/connection/reconnection.js')
   )) as {
@@ -125,12 +128,12 @@ t.test('more grants than a greeting has room for', async (t) => {
     t.equal(welcome.restored, false);
     t.equal(daemon.hellos.at(-1)?.grantIds.length, reported, `${count} grants`);
     t.equal(daemon.hellos.at(-1)?.sessionToken, 'token');
-    t.equal(daemon.hellos.at(-1)?.keepAllGrants, reported === 0, 'too many: none is to be taken back');
+    t.equal(daemon.hellos.at(-1)?.keepAllGrants, reported === 0, 'too many: Hello asks to keep all grants');
     handoff.close(new Error('enough'));
   }
 });
 
-t.test('two clients of one process', (t) =>
+t.test('two clients of one process reconnect separately', (t) =>
   staged(t, (one, daemon) =>
     staged(t, async (other, another) => {
       const [mine, theirs] = await Promise.all([one.allocate({ size: 1 }), other.allocate({ size: 1 })]);
@@ -138,7 +141,7 @@ t.test('two clients of one process', (t) =>
       daemon.restores = false;
       daemon.crash();
       await comeBack(one, daemon);
-      t.equal(other.session.token, token, 'are independent');
+      t.equal(other.session.token, token, 'the other session is unchanged');
       await t.rejects(mine.free(), STALE);
       await theirs.free();
       t.equal(another.hellos.length, 1);

@@ -1,6 +1,6 @@
 /**
- * The control socket over a restart: what only asks is asked again, what acts says that it may have been
- * done, a budget's watch goes on and one of allocations ends. Both sockets are fakes.
+ * The control socket over a restart: calls that only read are repeated, calls that change something report an
+ * unknown outcome, a budget watch continues and an allocation watch ends. Both sockets are fakes.
  */
 import { once } from 'node:events';
 import { type Client, connectControl } from '@vkmemd/client';
@@ -13,7 +13,7 @@ import { connected } from './support.js';
 const budget = { heaps: [HEAP], counts: COUNTS };
 const REPORT = { ...budget, pressure: 'PRESSURE_NORMAL' as const };
 
-/** Both sockets, and a client that has asked by gRPC before. */
+/** Both sockets, and a client that has made a gRPC call. */
 async function start(t: Test, answers: FakeAnswers, client: { reconnectMs?: number } = {}) {
   const daemon = new ScriptedDaemon(t);
   const serve = () => startFakeControl(t, daemon.runtimeDir, { GetBudget: () => budget, ...answers });
@@ -25,7 +25,7 @@ async function start(t: Test, answers: FakeAnswers, client: { reconnectMs?: numb
 
 const tokenOf = (metadata: { get(key: string): unknown[] }) => String(metadata.get(SESSION_METADATA)[0]);
 
-t.test('what only asks', async (t) => {
+t.test('a call that only reads is repeated', async (t) => {
   const { daemon, serve, control, client } = await start(t, {});
   daemon.crash();
   control.close();
@@ -39,7 +39,7 @@ t.test('what only asks', async (t) => {
   for (const { counts } of await Promise.all([...asked, meanwhile])) t.match(counts, COUNTS);
 });
 
-t.test('what acts', async (t) => {
+t.test('a call that changes something is not repeated', async (t) => {
   let transfers = 0;
   const { daemon, serve, control, client } = await start(t, {
     Transfer: () => {
@@ -52,13 +52,13 @@ t.test('what acts', async (t) => {
   const fill = { to: { id: 'x' }, pattern: 1 };
   const metadata = { retryable: 'true', outcome: 'unknown' };
   await t.rejects(client.transfer({ fill }), { code: 'UNAVAILABLE', metadata });
-  t.equal(transfers, 1, 'it is not asked again');
+  t.equal(transfers, 1, 'the daemon received it once');
   daemon.start();
   await serve();
   t.ok(await client.budget());
 });
 
-t.test('what is known again', async (t) => {
+t.test('an Allocate is repeated with its request id', async (t) => {
   const asked: string[] = [];
   const lose = (): boolean => {
     if (asked.length % 2 === 0) return false;
@@ -77,10 +77,10 @@ t.test('what is known again', async (t) => {
   daemon.start();
   await serve();
   t.match(await made, { id: 'x' });
-  t.ok(asked[0] && asked[0] === asked[1], 'an allocate is asked again with its id');
+  t.ok(asked[0] && asked[0] === asked[1], 'both requests have the same id');
 });
 
-t.test('a free whose answer is lost', async (t) => {
+t.test('a free whose answer was lost is repeated by id in a restored session', async (t) => {
   for (const [restores, ref] of [
     [true, { id: 'x' }],
     [false, { id: 'x' }],
@@ -103,14 +103,15 @@ t.test('a free whose answer is lost', async (t) => {
     daemon.start();
     await serve();
     const repeated = restores && 'id' in ref;
-    if (repeated) t.same(await freed, { allocation: null, freed: false }, 'by id, NOT_FOUND means done');
+    if (repeated)
+      t.same(await freed, { allocation: null, freed: false }, 'by id, NOT_FOUND means that it was freed');
     else t.match(await freed, { code: 'UNAVAILABLE', metadata: { outcome: 'unknown', attempts: '1' } });
     t.equal(asked, repeated ? 2 : 1, `${JSON.stringify(ref)}, restored: ${restores}`);
     await client.close();
   }
 });
 
-t.test('a call that was under way at two deaths of the daemon is not made a third time', async (t) => {
+t.test('a call that was interrupted twice is not sent a third time', async (t) => {
   let asked = 0;
   const lethal: FakeAnswers = {
     ListAllocations: () => {
@@ -136,7 +137,7 @@ t.test('a call that was under way at two deaths of the daemon is not made a thir
   await client.close();
 });
 
-t.test('the daemon that began anew is seen on this socket first', async (t) => {
+t.test('a restart that the control socket notices first starts the reconnection', async (t) => {
   const tokens: string[] = [];
   const { daemon, client } = await start(t, {
     GetBudget: (_request, metadata) => {
@@ -153,12 +154,12 @@ t.test('the daemon that began anew is seen on this socket first', async (t) => {
   t.same(
     tokens,
     [token, token, client.session.token],
-    'the call waits, and acts for the session that is restored',
+    'the call waits and uses the token of the new session',
   );
   t.not(client.session.token, token);
 });
 
-t.test('a token that is refused for good', async (t) => {
+t.test('a token that is refused permanently is an error', async (t) => {
   const { client } = await start(t, {
     Transfer: () => {
       throw new VkmemError('SESSION_INVALID');
@@ -167,7 +168,7 @@ t.test('a token that is refused for good', async (t) => {
   await t.rejects(client.transfer({ sync: { id: 'x' } }), { code: 'SESSION_INVALID' });
 });
 
-t.test('watchBudget goes on', async (t) => {
+t.test('watchBudget() continues after a restart', async (t) => {
   const { daemon, serve, control, client } = await start(t, {
     WatchBudget: (stream) => stream.write(REPORT),
   });
@@ -180,15 +181,15 @@ t.test('watchBudget goes on', async (t) => {
   await once(client, 'reconnecting');
   daemon.start();
   await serve();
-  t.equal((await next).value?.pressure, 'PRESSURE_NORMAL', 'with a report of the daemon that came');
+  t.equal((await next).value?.pressure, 'PRESSURE_NORMAL', 'with a report of the restarted daemon');
   const last = watch.next();
   daemon.crash();
   await once(client, 'reconnecting');
   enough.abort();
-  t.same(await last, { done: true, value: undefined }, 'and ends at once, also while nobody is there');
+  t.same(await last, { done: true, value: undefined }, 'it ends at once on abort, also without a daemon');
 });
 
-t.test('a watch that was quiet for longer than is waited goes on too', async (t) => {
+t.test('a watch without reports for longer than reconnectMs continues too', async (t) => {
   const answers: FakeAnswers = { WatchBudget: (stream) => stream.write(REPORT) };
   const { daemon, serve, control, client } = await start(t, answers, { reconnectMs: 5000 });
   await client.allocate({ size: 1 });
@@ -204,7 +205,7 @@ t.test('a watch that was quiet for longer than is waited goes on too', async (t)
   t.equal((await next).value?.pressure, 'PRESSURE_NORMAL');
 });
 
-t.test('watchAllocations ends', async (t) => {
+t.test('watchAllocations() ends with the daemon', async (t) => {
   const { daemon, control, client } = await start(t, {
     WatchAllocations: (stream) => stream.write({ sequence: 1n, allocation: { id: 'x' } }),
   });
@@ -220,7 +221,7 @@ t.test('watchAllocations ends', async (t) => {
   await refused;
 });
 
-t.test('close() while calls wait', async (t) => {
+t.test('close() rejects waiting calls', async (t) => {
   const { daemon, control, client } = await start(t, { WatchBudget: (stream) => stream.write(REPORT) });
   const watch = client.watchBudget();
   await watch.next();
@@ -234,9 +235,9 @@ t.test('close() while calls wait', async (t) => {
   await Promise.all(refused);
 });
 
-t.test('given up', async (t) => {
+t.test('a call fails when reconnectMs is over', async (t) => {
   const { daemon, control, client } = await start(t, {}, { reconnectMs: 200 });
-  // What is held keeps this process alive, and the session hoping.
+  // Held memory keeps this process alive and the session reconnecting.
   await client.allocate({ size: 1 });
   daemon.crash();
   control.close();
@@ -244,19 +245,23 @@ t.test('given up', async (t) => {
   await client.close();
 });
 
-t.test('a socket that was never there is not waited for', async (t) => {
+t.test('a socket that never existed is not waited for', async (t) => {
   const daemon = new ScriptedDaemon(t);
   const client: Client = await connected(t, daemon.runtimeDir);
   await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /ENOENT/ });
 });
 
-t.test('without a session', async (t) => {
+t.test('a control client without a session repeats calls only with reconnectMs', async (t) => {
   const { daemon, serve, control } = await start(t, {});
   await using once = connectControl({ runtimeDir: daemon.runtimeDir });
   await using patient = connectControl({ runtimeDir: daemon.runtimeDir, reconnectMs: 60_000 });
   await Promise.all([once.budget(), patient.budget()]);
   control.close();
-  await t.rejects(once.budget(), { code: 'UNAVAILABLE', metadata: { retryable: 'true' } }, 'by default once');
+  await t.rejects(
+    once.budget(),
+    { code: 'UNAVAILABLE', metadata: { retryable: 'true' } },
+    'one attempt by default',
+  );
   const asked = patient.budget();
   await new Promise((resolve) => setTimeout(resolve, 200));
   await serve();

@@ -1,5 +1,6 @@
 /**
- * How reconnecting ends: given up, refused, closed; and what it keeps alive meanwhile.
+ * How reconnecting ends: after a time limit, by a refusal, by close(); and whether it keeps the process
+ * alive.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -13,7 +14,7 @@ import { startFakeDaemon } from './fake-daemon.js';
 import { staged, write } from './reconnect-support.js';
 import { connected, runProgram } from './support.js';
 
-t.test('given up by who has no memory', (t) =>
+t.test('a client without memory gives up after reconnectMs', (t) =>
   staged(
     t,
     async (client, daemon) => {
@@ -25,35 +26,39 @@ t.test('given up by who has no memory', (t) =>
       const refused = t.rejects(client.claim({ name: 'x' }), { code: 'UNAVAILABLE', metadata });
       t.match(await over, [{ code: 'UNAVAILABLE', reason: /did not come back within 300 ms.*ENOENT/ }]);
       await Promise.all([refused, client.closed]);
-      await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'later ones');
+      await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'later requests');
       await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /did not come back/ });
       daemon.start();
       await new Promise((resolve) => setTimeout(resolve, 100));
-      t.equal(daemon.hellos.length, 1, 'nobody comes back later');
+      t.equal(daemon.hellos.length, 1, 'the client does not connect again');
     },
     { reconnectMs: 300 },
   ),
 );
 
-t.test('not given up by who has some', (t) =>
+t.test('a client with memory does not give up', (t) =>
   staged(
     t,
     async (client, daemon) => {
-      client.on('disconnected', () => t.fail('it is not over'));
+      client.on('disconnected', () => t.fail('the connection was given up'));
       const memory = await client.allocate({ size: 1 });
       const { bytes } = write(memory, 4);
       daemon.crash();
       await once(client, 'reconnecting');
       const metadata = { retryable: 'true', outcome: 'not-done' };
       const late = { code: 'UNAVAILABLE', reason: /did not come back within 100 ms/, metadata };
-      await t.rejects(client.claim({ name: 'x' }), late, 'but requests wait no longer');
-      await t.rejects(client.allocate({ size: 1 }), late, 'each of them');
-      t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'what is held stays good');
+      await t.rejects(client.claim({ name: 'x' }), late, 'but a request fails after reconnectMs');
+      await t.rejects(client.allocate({ size: 1 }), late, 'each request');
+      t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'mapped memory stays valid');
       daemon.deed = ({ body }) => (body === 'hello' ? 'ignore' : 'answer');
       daemon.start();
       while (daemon.seen.at(-1) !== 'hello') await new Promise(setImmediate);
-      await t.rejects(client.allocate({ size: 1 }), late, 'nor for a daemon that has still to come to them');
-      t.equal(daemon.seen.at(-1), 'hello', 'whom the greeting waits for');
+      await t.rejects(
+        client.allocate({ size: 1 }),
+        late,
+        'also while a daemon listens that has not answered Hello',
+      );
+      t.equal(daemon.seen.at(-1), 'hello', 'only Hello was sent');
       daemon.deed = () => 'answer';
       daemon.restart();
       t.match(await once(client, 'reconnected'), [{ restored: true }]);
@@ -63,7 +68,7 @@ t.test('not given up by who has some', (t) =>
   ),
 );
 
-t.test('a request that ends the daemon each time is sent with pauses', (t) =>
+t.test('a request that crashes the daemon each time is repeated with delays', (t) =>
   staged(t, async (client, daemon) => {
     let sent = 0;
     daemon.deed = ({ body }) => {
@@ -74,17 +79,17 @@ t.test('a request that ends the daemon each time is sent with pauses', (t) =>
     };
     const memory = client.allocate({ size: 1 });
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    t.ok(sent >= 2 && sent < 30, `${sent} times in a second`);
+    t.ok(sent >= 2 && sent < 30, `sent ${sent} times in a second`);
     daemon.deed = () => 'answer';
     await (await memory).free();
   }),
 );
 
-t.test('not tried', (t) =>
+t.test('with reconnectMs 0 the client does not reconnect', (t) =>
   staged(
     t,
     async (client, daemon) => {
-      client.on('reconnecting', () => t.fail('it is not to'));
+      client.on('reconnecting', () => t.fail('the client tried to reconnect'));
       daemon.deed = ({ body }) => (body === 'allocate' ? 'crash' : 'answer');
       daemon.restores = false;
       const over = once(client, 'disconnected');
@@ -97,7 +102,7 @@ t.test('not tried', (t) =>
 );
 
 for (const code of ['NOT_PERMITTED', 'VERSION_UNSUPPORTED', 'PROTOCOL_ERROR'] as const) {
-  t.test(`refused with ${code}`, async (t) => {
+  t.test(`reconnecting ends when Hello is refused with ${code}`, async (t) => {
     let greetings = 0;
     const { runtimeDir, hangUp } = startFakeDaemon(
       t,
@@ -113,13 +118,13 @@ for (const code of ['NOT_PERMITTED', 'VERSION_UNSUPPORTED', 'PROTOCOL_ERROR'] as
     const [reason] = await once(client, 'disconnected');
     t.equal(reason.code, code);
     await client.closed;
-    t.equal(greetings, 2, 'once is enough');
+    t.equal(greetings, 2, 'no further attempt');
     await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' });
   });
 }
 const WELCOME = { welcome: { protocolVersion: 1, sessionId: 1n, sessionToken: 'x', incarnation: 'x' } };
 
-t.test('refused for want of room is tried again', async (t) => {
+t.test('a Hello that is refused because the daemon is full is repeated', async (t) => {
   let greetings = 0;
   const { runtimeDir, hangUp } = startFakeDaemon(
     t,
@@ -136,10 +141,10 @@ t.test('refused for want of room is tried again', async (t) => {
   t.equal(greetings, 3);
 });
 
-t.test('closed', async (t) => {
+t.test('close() ends reconnecting', async (t) => {
   for (const greeted of [false, true]) {
     await staged(t, async (client, daemon) => {
-      client.on('disconnected', () => t.fail('close() emits nothing'));
+      client.on('disconnected', () => t.fail('close() emitted disconnected'));
       const memory = await client.allocate({ size: 1 });
       const { bytes } = write(memory, 1);
       daemon.deed = ({ body }) => (body === 'hello' ? 'ignore' : 'answer');
@@ -154,12 +159,12 @@ t.test('closed', async (t) => {
       });
       await Promise.all([client.close(), asked]);
       await client.closed;
-      t.equal(bytes.length, 0, greeted ? 'in the greeting' : 'between two attempts');
+      t.equal(bytes.length, 0, greeted ? 'while Hello is unanswered' : 'between two attempts');
     });
   }
 });
 
-t.test('a process', async (t) => {
+t.test('a process stays alive while it reconnects only if it holds memory', async (t) => {
   const daemon = new ScriptedDaemon(t);
   const end = (what: string) => runProgram('reconnect-worker.js', [daemon.runtimeDir, what]);
   const crashing = async (what: string) => {
@@ -173,24 +178,26 @@ t.test('a process', async (t) => {
   t.match(
     await crashing('idle'),
     { code: 0, stdout: 'reconnecting' },
-    'that holds nothing may end meanwhile',
+    'a process that holds nothing may end',
   );
   daemon.start();
   const holding = crashing('holds');
   while (daemon.listening) await new Promise((resolve) => setTimeout(resolve, 5));
-  // Longer than a process takes to end that has nothing to do.
+  // Longer than an idle process needs to end.
   await new Promise((resolve) => setTimeout(resolve, 1000));
   daemon.start();
-  t.match(await holding, { code: 0, stdout: 'reconnecting reconnected' }, 'that holds memory does not');
+  t.match(
+    await holding,
+    { code: 0, stdout: 'reconnecting reconnected' },
+    'a process that holds memory does not end',
+  );
 });
 
-t.test(
-  'a worker thread has a session that comes back, and one that is terminated leaves nothing',
-  async (t) => {
-    const before = openFds();
-    const daemon = new ScriptedDaemon(t);
-    const client = new URL(import.meta.resolve('@vkmemd/client')).href;
-    const script = `import { parentPort, workerData } from 'node:worker_threads';
+t.test('the session of a worker thread reconnects, and a terminated one leaves no fd', async (t) => {
+  const before = openFds();
+  const daemon = new ScriptedDaemon(t);
+  const client = new URL(import.meta.resolve('@vkmemd/client')).href;
+  const script = `import { parentPort, workerData } from 'node:worker_threads';
     const { connect } = await import(${JSON.stringify(client)});
     const client = await connect({ runtimeDir: workerData });
     const memory = await client.allocate({ size: 1 });
@@ -199,20 +206,19 @@ t.test(
       client.on(event, () => parentPort.postMessage(event + ' ' + bytes.length));
     }
     parentPort.postMessage('ready');`;
-    const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
-    const worker = new Worker(url, { workerData: daemon.runtimeDir });
-    t.same(await once(worker, 'message'), ['ready']);
-    daemon.restart();
-    t.same(await once(worker, 'message'), ['reconnecting 65536']);
-    t.same(await once(worker, 'message'), ['reconnected 65536']);
-    daemon.crash();
-    t.same(await once(worker, 'message'), ['reconnecting 65536']);
-    await worker.terminate();
-    await sameFds(t, before);
-  },
-);
+  const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+  const worker = new Worker(url, { workerData: daemon.runtimeDir });
+  t.same(await once(worker, 'message'), ['ready']);
+  daemon.restart();
+  t.same(await once(worker, 'message'), ['reconnecting 65536']);
+  t.same(await once(worker, 'message'), ['reconnected 65536']);
+  daemon.crash();
+  t.same(await once(worker, 'message'), ['reconnecting 65536']);
+  await worker.terminate();
+  await sameFds(t, before);
+});
 
-t.test('what is no time', async (t) => {
+t.test('an invalid reconnectMs is rejected', async (t) => {
   for (const reconnectMs of [-1, Number.NaN, '5' as never]) {
     const refused = { code: 'INVALID_ARGUMENT', metadata: { field: 'reconnectMs' } };
     await t.rejects(connect({ runtimeDir: temporaryFolder(t), reconnectMs }), refused);

@@ -1,7 +1,7 @@
 /**
- * A daemon (a fake) that crashes at random moments, in requests and in greetings, before or after it did what
- * was asked, under a client that does a lot at once: in the end it holds what the client holds, and no byte
- * is lost.
+ * A daemon (a fake) that crashes at random moments, during requests and during Hello, before or after it
+ * executed the request, with a client that sends many concurrent requests: at the end both hold the same, and
+ * no byte is lost.
  */
 import t from 'tap';
 import type { Deed } from '../support/scripted-daemon.js';
@@ -11,7 +11,7 @@ const WORKERS = 20;
 const ROUNDS = 15;
 const CRASHES: readonly Deed[] = ['crash', 'do-and-crash'];
 
-/** Numbers from 0 up to 1, the same for the same seed. */
+/** Random numbers from 0 up to 1, the same for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -21,7 +21,7 @@ function randomOf(seed: number): () => number {
 }
 
 for (const seed of [1, 2]) {
-  t.test(`seed ${seed}`, (t) =>
+  t.test(`random crashes lose no memory and no byte, seed ${seed}`, (t) =>
     staged(t, async (client, daemon) => {
       const random = randomOf(seed);
       const restored: boolean[] = [];
@@ -34,7 +34,8 @@ for (const seed of [1, 2]) {
         return CRASHES[crashes % 2] ?? 'crash';
       };
       /**
-       * Asked until it is answered: a claim that is lost in a crash may have been done, and is taken back.
+       * Repeats a request until it is answered: a claim that is lost in a crash may have been executed; its
+       * grant is then dropped.
        */
       const persistently = async <T>(ask: () => Promise<T>): Promise<T> => {
         for (;;) {
@@ -65,7 +66,7 @@ for (const seed of [1, 2]) {
       daemon.deed = () => 'answer';
       await (await client.claim(retained)).release();
       t.ok(crashes > 10, `${crashes} crashes, ${restored.length} reconnections`);
-      t.ok(restored.every(Boolean), 'each with the session');
+      t.ok(restored.every(Boolean), 'each restored the session');
       t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 });
       t.equal(bytes.at(-1), 99);
     }),

@@ -1,5 +1,6 @@
 /**
- * What the tests of reconnection share: a client of a scripted daemon, of which nothing is left.
+ * Shared by the tests of reconnection: a client of a scripted daemon, and a check that neither holds anything
+ * at the end.
  */
 import { once } from 'node:events';
 import type { Client, ConnectOptions, Memory } from '@vkmemd/client';
@@ -10,7 +11,7 @@ import { connected } from './support.js';
 
 const NOTHING = { sessions: 0, allocations: 0, grants: 0 };
 
-/** A client and its daemon, and what the test does with them; nothing is left of it. */
+/** Runs a test with a client and its daemon, then checks that nothing remains. */
 export async function staged(
   t: Test,
   work: (client: Client, daemon: ScriptedDaemon) => Promise<void>,
@@ -22,7 +23,8 @@ export async function staged(
   await work(client, daemon);
   await client.close();
   await client.closed;
-  // A hang-up takes its way, and pages go back a turn of the event loop after their view.
+  // The end of a connection takes a while, and pages are unmapped one turn of the event loop after their
+  // view.
   for (let left = 500; left > 0 && daemon.counts.sessions + daemon.mapped > 0; left -= 1) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -32,7 +34,7 @@ export async function staged(
   await sameFds(t, before);
 }
 
-/** Does it once, to a request of that kind; then everything is answered. */
+/** Applies the deed to the next request of this kind; later requests are answered. */
 export function doOnce(daemon: ScriptedDaemon, body: string, deed: Deed): void {
   daemon.deed = (request) => {
     if (request.body !== body) return 'answer';
@@ -41,14 +43,14 @@ export function doOnce(daemon: ScriptedDaemon, body: string, deed: Deed): void {
   };
 }
 
-/** Waits until the client has noticed, and starts the daemon again. */
+/** Waits until the client has noticed the crash, and starts the daemon again. */
 export async function comeBack(client: Client, daemon: ScriptedDaemon): Promise<void> {
   await once(client, 'reconnecting');
   daemon.start();
   await once(client, 'reconnected');
 }
 
-/** Fills it. @returns the window, which stays mapped. */
+/** Fills the memory. @returns its mapping, which stays mapped. */
 export function write(memory: Memory, byte: number) {
   const map = memory.map();
   map.bytes.fill(byte);

@@ -1,6 +1,6 @@
 /**
- * A program with a client that it never closes, and nothing else to do. Usage: reconnect-worker.js
- * RUNTIME_DIR idle|holds. Says what happens to its connection; ends by itself when it is there again.
+ * A program with a client that it never closes and no other work. Usage: reconnect-worker.js RUNTIME_DIR
+ * idle|holds. Prints the events of its connection; ends by itself after it reconnected.
  */
 import { connect } from '@vkmemd/client';
 

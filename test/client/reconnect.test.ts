@@ -1,12 +1,12 @@
 /**
- * A daemon that crashes and comes back with its sessions, at each moment of a conversation: nothing is lost,
- * made twice or kept by mistake. The daemon is a fake.
+ * A daemon that crashes and restarts with its sessions, at each point of a conversation: no request is lost
+ * or executed twice, and no grant is kept by mistake. The daemon is a fake.
  */
 import { once } from 'node:events';
 import t from 'tap';
 import { comeBack, doOnce, staged, write } from './reconnect-support.js';
 
-t.test('while nothing is asked', (t) =>
+t.test('an idle client reconnects to its session', (t) =>
   staged(t, async (client, daemon) => {
     const { session } = client;
     const memory = await client.allocate({ size: 1 });
@@ -17,7 +17,11 @@ t.test('while nothing is asked', (t) =>
     const [reason] = await once(client, 'reconnecting');
     t.match(reason, { code: 'UNAVAILABLE', reason: 'The daemon hung up.' });
     bytes[0] = 8;
-    t.same([bytes[0], bytes[1], memory.map().bytes[0]], [8, 7, 8], 'views stay, and new ones can be made');
+    t.same(
+      [bytes[0], bytes[1], memory.map().bytes[0]],
+      [8, 7, 8],
+      'existing mappings stay, and new ones can be created',
+    );
     daemon.start();
     const [how] = await once(client, 'reconnected');
     t.match(how, { restored: true, incarnation: 'incarnation-2' });
@@ -40,19 +44,19 @@ t.test('while nothing is asked', (t) =>
 );
 
 for (const deed of ['crash', 'do-and-crash'] as const) {
-  t.test(`an allocate: ${deed}`, (t) =>
+  t.test(`a crash during an allocate: ${deed}`, (t) =>
     staged(t, async (client, daemon) => {
       doOnce(daemon, 'allocate', deed);
       const asked = client.allocate({ size: 1 });
       await comeBack(client, daemon);
       const memory = await asked;
       write(memory, 1);
-      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 }, 'it was made once');
-      t.same(daemon.hellos.at(-1)?.grantIds, [], 'the grant of the lost answer was not held');
+      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 }, 'it was allocated once');
+      t.same(daemon.hellos.at(-1)?.grantIds, [], 'the grant of the lost answer is not reported as held');
     }),
   );
 
-  t.test(`a claim: ${deed}`, (t) =>
+  t.test(`a crash during a claim: ${deed}`, (t) =>
     staged(t, async (client, daemon) => {
       const memory = await client.allocate({ size: 1 });
       doOnce(daemon, 'claim', deed);
@@ -62,12 +66,16 @@ for (const deed of ['crash', 'do-and-crash'] as const) {
       });
       await comeBack(client, daemon);
       await refused;
-      t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 1 }, 'what was granted is taken back');
+      t.same(
+        daemon.counts,
+        { sessions: 1, allocations: 1, grants: 1 },
+        'the grant of the lost answer is dropped',
+      );
       await (await client.claim(memory)).release();
     }),
   );
 
-  t.test(`a release: ${deed}`, (t) =>
+  t.test(`a crash during a release: ${deed}`, (t) =>
     staged(t, async (client, daemon) => {
       const memory = await client.allocate({ size: 1 });
       doOnce(daemon, 'release', deed);
@@ -75,23 +83,27 @@ for (const deed of ['crash', 'do-and-crash'] as const) {
       await comeBack(client, daemon);
       await released;
       t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 0 });
-      t.equal(daemon.seen.filter((body) => body === 'release').length, 1, 'it is not asked again');
+      t.equal(daemon.seen.filter((body) => body === 'release').length, 1, 'it is not repeated');
     }),
   );
 
-  t.test(`a free: ${deed}`, (t) =>
+  t.test(`a crash during a free: ${deed}`, (t) =>
     staged(t, async (client, daemon) => {
       const memory = await client.allocate({ size: 1 });
       doOnce(daemon, 'free', deed);
       const freed = memory.free();
       await comeBack(client, daemon);
       const done = deed === 'do-and-crash';
-      t.same(await freed, { allocation: null, freed: !done }, 'done; whether others hold it is not known');
+      t.same(
+        await freed,
+        { allocation: null, freed: !done },
+        'freed; whether other processes hold it is unknown',
+      );
       t.same(daemon.counts, { sessions: 1, allocations: 0, grants: 0 });
     }),
   );
 
-  t.test(`a greeting: ${deed}`, (t) =>
+  t.test(`a crash during Hello: ${deed}`, (t) =>
     staged(t, async (client, daemon) => {
       const memory = await client.allocate({ size: 1 });
       const { bytes } = write(memory, 3);
@@ -109,7 +121,7 @@ for (const deed of ['crash', 'do-and-crash'] as const) {
   );
 }
 
-t.test('more than is asked at once: what was never sent is asked, in its order', (t) =>
+t.test('queued requests that were never sent are sent in order after a restart', (t) =>
   staged(t, async (client, daemon) => {
     const memory = await client.allocate({ size: 1 });
     let asked = 0;
@@ -128,13 +140,13 @@ t.test('more than is asked at once: what was never sent is asked, in its order',
     t.ok(lost.every((end) => end.status === 'rejected' && end.reason.metadata.outcome === 'unknown'));
     t.ok(
       settled.slice(32).every(({ status }) => status === 'fulfilled'),
-      'the other 18',
+      'the 18 that were not sent',
     );
     t.same(daemon.counts, { sessions: 1, allocations: 1, grants: 19 });
   }),
 );
 
-t.test('what is asked meanwhile waits', (t) =>
+t.test('requests made while the daemon is down wait', (t) =>
   staged(t, async (client, daemon) => {
     const memory = await client.allocate({ size: 1 });
     daemon.crash();
@@ -142,14 +154,14 @@ t.test('what is asked meanwhile waits', (t) =>
     const asked = [client.allocate({ size: 1 }), client.claim(memory)];
     const released = memory.release();
     await new Promise((resolve) => setTimeout(resolve, 150));
-    t.equal(daemon.seen.length, 2, 'nobody was there to ask');
+    t.equal(daemon.seen.length, 2, 'no request was sent');
     daemon.start();
     await Promise.all([...asked, released]);
     t.same(daemon.counts, { sessions: 1, allocations: 2, grants: 2 });
   }),
 );
 
-t.test('again and again', (t) =>
+t.test('a client survives repeated restarts', (t) =>
   staged(t, async (client, daemon) => {
     const memory = await client.allocate({ size: 1 });
     const { bytes } = write(memory, 9);

@@ -1,7 +1,7 @@
 /**
- * A real daemon that is killed and started again in the same folder: what is mapped stays, the client has a
- * session again, and every call says rightly what became of it. What of the old session the daemon has kept
- * is the daemon's business, and tested with it.
+ * A real daemon that is killed and started again in the same folder: mappings stay, the client gets a session
+ * again, and every call reports its outcome correctly. What the daemon keeps of the old session is tested
+ * with the daemon.
  */
 import { once } from 'node:events';
 import { VkmemError } from '@vkmemd/client';
@@ -16,7 +16,7 @@ const codeOf = (end: PromiseSettledResult<unknown>): string =>
       ? end.reason.code
       : String(end.reason);
 
-t.test('SIGKILL, and another daemon in its place', async (t) => {
+t.test('a client reconnects when the daemon is killed and started again', async (t) => {
   const first = await startDaemon(t, { unchecked: true });
   const { runtimeDir } = first;
   const client = await connected(t, runtimeDir);
@@ -37,9 +37,9 @@ t.test('SIGKILL, and another daemon in its place', async (t) => {
   const [{ restored, incarnation }] = await reconnected;
   t.not(incarnation, session.incarnation);
   t.equal(client.session.incarnation, incarnation);
-  t.equal(client.session.id === session.id && restored, restored, 'the same session, where it is restored');
+  t.equal(client.session.id === session.id && restored, restored, 'the same session, if it is restored');
 
-  t.equal(bytes[MIB - 1], 6, 'what is mapped stays');
+  t.equal(bytes[MIB - 1], 6, 'mappings stay');
   bytes[0] = 7;
   t.equal(memory.map().bytes[0], 7);
   const ends = (await outcomes).map(codeOf);
@@ -48,12 +48,12 @@ t.test('SIGKILL, and another daemon in its place', async (t) => {
     [],
     `${ends.filter((code) => code === 'done').length} of 100 were answered`,
   );
-  t.equal((await read).incarnation, incarnation, 'what only asks is answered by the new one');
+  t.equal((await read).incarnation, incarnation, 'a call that only reads is answered by the new daemon');
   const made = await meanwhile;
   made.map().bytes.fill(1);
   t.match(await client.get(made), { id: made.id, lifetime: 'LIFETIME_SESSION' });
   await client.transfer({ fill: { to: made, pattern: 0x02020202 } });
-  t.equal(made.map().bytes[0], 2, 'the new session is one');
+  t.equal(made.map().bytes[0], 2, 'the new session works');
   const freed = await memory.free().then(
     () => 'done',
     (failure: VkmemError) => failure.code,

@@ -1,6 +1,6 @@
 /**
- * Requests that lost their answer on the handoff socket: which are sent again to a daemon (a fake) that
- * restored the session, and what the error says of those that are not.
+ * Requests whose answer was lost on the handoff socket: which of them are repeated to a daemon (a fake) that
+ * restored the session, and the error of those that are not.
  */
 import { once } from 'node:events';
 import type { Client } from '@vkmemd/client';
@@ -11,7 +11,7 @@ import { connected } from './support.js';
 
 type Request = Decoded<'ClientMessage'>;
 
-/** A daemon that hangs up on the first request, and answers later ones. */
+/** A daemon that closes the connection at the first request, and answers later ones. */
 async function forgetful(t: Test, answer: (request: Request) => Reply['message']) {
   const seen: Request[] = [];
   const restoring: Script = (request, fds) =>
@@ -38,7 +38,7 @@ const refusal = (sequence: bigint, code: 'NOT_FOUND' | 'TICKET_INVALID') => ({
   error: statusOf(new VkmemError(code)),
 });
 
-t.test('a publish is repeated: asked again, the answer is the same', async (t) => {
+t.test('a publish is repeated', async (t) => {
   const { client, seen } = await forgetful(t, ({ sequence }) => ({
     sequence,
     publish: { allocation: ALLOCATION },
@@ -50,13 +50,13 @@ t.test('a publish is repeated: asked again, the answer is the same', async (t) =
   );
 });
 
-t.test('a free by id is repeated, and NOT_FOUND means that it was done', async (t) => {
+t.test('a free by id is repeated, and NOT_FOUND means that it was freed', async (t) => {
   const { client, seen } = await forgetful(t, ({ sequence }) => refusal(sequence, 'NOT_FOUND'));
   t.strictSame(await client.free({ id: 'fake' }), { allocation: null, freed: false });
   t.equal(seen.length, 2);
 });
 
-t.test('an allocate is repeated with its id', async (t) => {
+t.test('an allocate is repeated with its request id', async (t) => {
   const { client, seen } = await forgetful(t, ({ sequence }) => ({
     sequence,
     allocate: { allocation: ALLOCATION, grants: [] },

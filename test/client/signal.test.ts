@@ -1,13 +1,11 @@
-/**
- * Signals: two sessions that wake each other, without the daemon once both have their eventfds.
- */
+/** Signals: two sessions wake each other, without the daemon once both have their eventfds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 
-t.test('two sides wake each other', async (t) => {
+t.test('two sessions wake each other with a signal', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using one = await connect({ runtimeDir });
   await using other = await connect({ runtimeDir });
@@ -15,10 +13,10 @@ t.test('two sides wake each other', async (t) => {
   signal.ring();
   signal.ring();
   const opened = await other.signals.open(secret);
-  t.same(await opened.wait(), 2n, 'rings from before it was opened are there, counted');
+  t.same(await opened.wait(), 2n, 'rings before open() are counted');
   const rung = signal.wait();
   opened.ring();
-  t.same(await rung, 1n, 'and the other way round');
+  t.same(await rung, 1n, 'and in the other direction');
   const events: bigint[] = [];
   opened.on('ring', (count) => events.push(count));
   for (let at = 0; at < 3; at += 1) {
@@ -30,44 +28,40 @@ t.test('two sides wake each other', async (t) => {
     3n,
     'no ring is lost',
   );
-  await t.rejects(other.signals.open(secret), { code: 'TICKET_INVALID' }, 'a secret is good once');
+  await t.rejects(other.signals.open(secret), { code: 'TICKET_INVALID' }, 'a secret is valid once');
   await t.rejects(other.signals.open('a guess'), { code: 'TICKET_INVALID' });
 
   const abort = new AbortController();
   const waiting = t.rejects(
     signal.wait({ signal: abort.signal }),
     { name: 'AbortError' },
-    'a wait can be ended',
+    'a wait can be aborted',
   );
   abort.abort();
   await waiting;
-  const ended = t.rejects(signal.wait(), { code: 'NOT_FOUND' }, 'closing ends what waits');
+  const ended = t.rejects(signal.wait(), { code: 'NOT_FOUND' }, 'close() ends a wait');
   signal.close();
   await ended;
   t.throws(() => signal.ring(), { code: 'NOT_FOUND' });
   opened.ring();
-  t.pass('the other side can ring on; nobody hears it');
+  t.pass('the other side can still ring, without effect');
 });
 
-t.test('what is not opened ends with its session', async (t) => {
+t.test('a signal that was never opened ends with its session', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using other = await connect({ runtimeDir });
   const one = await connect({ runtimeDir });
   const made = await Promise.all(Array.from({ length: 64 }, () => one.signals.create()));
-  await t.rejects(
-    one.signals.create(),
-    { code: 'QUOTA_EXCEEDED' },
-    'there are at most 64 that nobody opened',
-  );
+  await t.rejects(one.signals.create(), { code: 'QUOTA_EXCEEDED' }, 'a session may have 64 unopened signals');
   const opened = await other.signals.open(made[0]?.secret ?? '');
   made[1]?.signal.ring();
   await one.signals.create();
   await one.close();
-  // The daemon hears of that in its own time.
-  await until('its session is over', async () => (await other.budget()).counts.sessions === 1 || undefined);
+  // The daemon notices the end with a delay.
+  await until('its session has ended', async () => (await other.budget()).counts.sessions === 1 || undefined);
   await t.rejects(other.signals.open(made[1]?.secret ?? ''), { code: 'TICKET_INVALID' });
   opened.ring();
-  t.pass('what was opened goes on');
+  t.pass('an opened signal still works');
 });
 
 t.test('a signal outlives the daemon', async (t) => {
@@ -79,5 +73,5 @@ t.test('a signal outlives the daemon', async (t) => {
   await stop('SIGKILL');
   const rung = opened.wait();
   signal.ring();
-  t.same(await rung, 1n, 'nobody but the two has a part in it');
+  t.same(await rung, 1n, 'without the daemon');
 });

@@ -1,6 +1,4 @@
-/**
- * What the client's tests share: clients that are closed when the test ends, and second processes.
- */
+/** Shared by the client's tests: clients that are closed when the test ends, and additional processes. */
 import { fileURLToPath } from 'node:url';
 import { type Client, type ConnectOptions, connect } from '@vkmemd/client';
 import type { Test } from 'tap';
@@ -16,7 +14,7 @@ export async function connected(t: Test, runtimeDir: string, options: ConnectOpt
   return client;
 }
 
-/** Runs a compiled program of this folder; resolves when it has ended by itself. */
+/** Runs a compiled program of this folder. Resolves when it has ended by itself. */
 export function runProgram(name: string, operands: readonly string[]): Promise<Ended> {
   return runNode([fileURLToPath(new URL(name, import.meta.url)), ...operands]);
 }

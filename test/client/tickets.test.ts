@@ -1,13 +1,13 @@
 /**
- * Tickets through the client: made by whoever may, claimed by whoever has the secret, and every mistake
- * before and after the wire.
+ * Tickets through the client: created by a client with the right to do so, claimed by any client with the
+ * secret, and every mistake before and after the wire.
  */
 import { connectControl } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { connected, PAGE } from './support.js';
 
-t.test('a ticket, from its maker to its user', async (t) => {
+t.test('a ticket is created by one client and claimed by another', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const maker = await connected(t, runtimeDir);
   const user = await connected(t, runtimeDir);
@@ -21,7 +21,7 @@ t.test('a ticket, from its maker to its user', async (t) => {
     await using claimed = await user.claim({ ticket: secret });
     t.equal(claimed.id, memory.id);
     t.same([...claimed.map({ length: 3 }).bytes], [1, 2, 3]);
-    t.throws(() => claimed.map({ access: 'rw' }), { code: 'NOT_PERMITTED' }, 'it was for reading');
+    t.throws(() => claimed.map({ access: 'rw' }), { code: 'NOT_PERMITTED' }, 'it permits reading only');
   }
   await t.rejects(user.claim({ ticket: secret }), { code: 'TICKET_INVALID' });
 
@@ -34,7 +34,7 @@ t.test('a ticket, from its maker to its user', async (t) => {
     t.equal(less.grants[0]?.access, 'ACCESS_READ_ONLY');
   }
   t.equal(memory.map({ length: 1 }).bytes[0], 9);
-  t.same(await control.listTickets(), [], 'both are used');
+  t.same(await control.listTickets(), [], 'both tickets are used up');
 
   const made = await control.createTicket({ id: memory.id }, { uses: 5, forUid: process.getuid?.() ?? 0 });
   t.match(await control.listTickets(), [{ id: made.ticket.id, usesLeft: 5 }]);
@@ -45,7 +45,7 @@ t.test('a ticket, from its maker to its user', async (t) => {
   await t.rejects(user.claim({ ticket: last.secret }), { code: 'TICKET_INVALID' });
 });
 
-t.test('mistakes are found before anything is sent', async (t) => {
+t.test('invalid arguments are rejected before a request is sent', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   await using control = connectControl({ runtimeDir });
@@ -62,12 +62,16 @@ t.test('mistakes are found before anything is sent', async (t) => {
     await t.rejects(control.createTicket({ name }, options), invalid);
   }
   await t.rejects(client.createTicket({ name }, { kinds: [] }), { code: 'KIND_NOT_REQUESTED' });
-  await t.rejects(client.createTicket({ name }), { code: 'NOT_FOUND' }, 'and what only the daemon knows');
+  await t.rejects(
+    client.createTicket({ name }),
+    { code: 'NOT_FOUND' },
+    'an error that only the daemon can detect',
+  );
   await t.rejects(client.createTicket({} as never), invalid);
   for (const ticket of ['', 'x'.repeat(1000), 5 as never, undefined as never]) {
     const failure = await client.claim({ ticket }).catch((error) => error);
     t.match(failure, invalid);
-    t.notOk(failure.message.includes('xxx'), 'what may be a secret is not repeated');
+    t.notOk(failure.message.includes('xxx'), 'the message does not repeat a possible secret');
     await t.rejects(client.revokeTicket(ticket), invalid);
   }
   await t.rejects(client.claim(undefined as never), invalid);

@@ -1,6 +1,6 @@
 /**
- * A daemon that does not keep to the protocol (a fake): its answer is refused, its fds are closed, and the
- * connection ends. And sizes that no test machine has memory for, in a file with holes.
+ * A daemon that violates the protocol (a fake): its answer is rejected, its fds are closed, and the
+ * connection ends. Also sizes above the memory of any test machine, in a sparse file.
  */
 import { constants } from 'node:buffer';
 import { closeSync, ftruncateSync, openSync, readdirSync } from 'node:fs';
@@ -17,21 +17,21 @@ const zeros = () => new OwnedFd(openSync('/dev/zero', 'r'), 'test');
 const allocate = (grants: readonly object[], more: object = {}) =>
   ({ allocate: { allocation: ALLOCATION, grants, ...more } }) as Draft<'ServerMessage'>;
 
-/** What -> the answer to Allocate, and how many fds come with it. */
+/** Description, the answer to Allocate, and the number of fds sent with it. */
 const LIES: [string, Draft<'ServerMessage'>, number][] = [
-  ['an fd that is not counted', { fdCount: 0, ...allocate([GRANT]) }, 1],
+  ['an fd that fd_count does not include', { fdCount: 0, ...allocate([GRANT]) }, 1],
   ['a count without an fd', { fdCount: 1, ...allocate([GRANT]) }, 0],
-  ['an fd of no grant', { fdCount: 1, ...allocate([]) }, 1],
+  ['an fd without a grant', { fdCount: 1, ...allocate([]) }, 1],
   ['a grant without its fd', { fdCount: 0, ...allocate([GRANT]) }, 0],
   ['two grants and one fd', { fdCount: 1, ...allocate([GRANT, GRANT]) }, 1],
   ['a grant of another allocation', { fdCount: 1, ...allocate([{ ...GRANT, allocationId: 'x' }]) }, 1],
   ['no allocation', { fdCount: 1, ...allocate([GRANT], { allocation: null }) }, 1],
-  ['an answer to something else', { fdCount: 0, release: {} }, 0],
-  ['an fd with a refusal', { fdCount: 1, error: { code: 5, message: 'no' } }, 1],
+  ['an answer to another request', { fdCount: 0, release: {} }, 0],
+  ['an fd with an error', { fdCount: 1, error: { code: 5, message: 'no' } }, 1],
   ['no body', { fdCount: 0 }, 0],
 ];
 
-t.test('answers that do not add up', async (t) => {
+t.test('an inconsistent answer is rejected and ends the connection', async (t) => {
   for (const [what, message, count] of LIES) {
     const { runtimeDir } = startFakeDaemon(t, ({ sequence }): Reply[] => [
       { message: { sequence, ...message }, fds: Array.from({ length: count }, zeros) },
@@ -40,19 +40,19 @@ t.test('answers that do not add up', async (t) => {
     const client = await connected(t, runtimeDir);
     await t.rejects(client.allocate({ size: 1 }), { code: 'PROTOCOL_ERROR' }, what);
     await client.closed;
-    await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'nothing more can be asked');
+    await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'no more requests can be sent');
     for (let left = 200; left > 0 && openFds() !== before; left -= 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    t.equal(openFds(), before, 'its fds are closed, and so is the connection');
+    t.equal(openFds(), before, 'its fds and the connection are closed');
   }
 });
 
-t.test('bytes that are no answer', async (t) => {
+t.test('bytes that are not a valid answer are rejected', async (t) => {
   const replies: [string, Reply[]][] = [
     ['noise', [{ message: Buffer.from('ffffff', 'hex') }]],
-    ['an answer to what was never asked', [{ message: { sequence: 99n, release: {} } }]],
-    ['more fds than there are kinds', [{ message: { fdCount: 5 }, fds: Array.from({ length: 5 }, zeros) }]],
+    ['an answer without a request', [{ message: { sequence: 99n, release: {} } }]],
+    ['more fds than kinds exist', [{ message: { fdCount: 5 }, fds: Array.from({ length: 5 }, zeros) }]],
   ];
   for (const [what, reply] of replies) {
     const { runtimeDir } = startFakeDaemon(t, () => reply);
@@ -62,7 +62,7 @@ t.test('bytes that are no answer', async (t) => {
   }
 });
 
-t.test('greetings', async (t) => {
+t.test('a missing or unsupported Welcome is rejected', async (t) => {
   const silent = startFakeDaemon(
     t,
     () => [],
@@ -72,7 +72,7 @@ t.test('greetings', async (t) => {
   await t.rejects(
     connect({ runtimeDir: silent.runtimeDir, timeoutMs: 100 }),
     { code: 'UNAVAILABLE' },
-    'none in time',
+    'no Welcome in time',
   );
   t.ok(Date.now() - begun < 5000);
   const newer = startFakeDaemon(
@@ -83,11 +83,11 @@ t.test('greetings', async (t) => {
   await t.rejects(
     connect({ runtimeDir: newer.runtimeDir }),
     { code: 'VERSION_UNSUPPORTED' },
-    'of another version',
+    'an unsupported version',
   );
 });
 
-t.test('more than one ArrayBuffer can hold', { skip: tooLarge() }, async (t) => {
+t.test('memory larger than one ArrayBuffer is mapped in windows', { skip: tooLarge() }, async (t) => {
   const limit = BigInt(constants.MAX_LENGTH);
   const size = limit + 3n * 65_536n;
   const path = join(temporaryFolder(t), 'holes');
@@ -103,10 +103,14 @@ t.test('more than one ArrayBuffer can hold', { skip: tooLarge() }, async (t) => 
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ size });
   const refused = { code: 'INVALID_RANGE', metadata: { maximum_bytes: String(limit) } };
-  t.throws(() => memory.map(), refused, 'the whole');
-  t.throws(() => memory.map({ offset: 1, length: limit }), refused, 'with the part of a page before it');
+  t.throws(() => memory.map(), refused, 'the whole memory');
+  t.throws(
+    () => memory.map({ offset: 1, length: limit }),
+    refused,
+    'including the unaligned part of a page before it',
+  );
   const first = memory.map({ length: limit });
-  t.equal(BigInt(first.length), limit, 'as much as one can hold');
+  t.equal(BigInt(first.length), limit, 'the size of the largest ArrayBuffer');
   const second = memory.map({ offset: limit - 10n, length: 20 });
   const rest = memory.map({ offset: limit });
   t.equal(rest.length, 3 * 65_536, 'and the rest in another window');
@@ -114,7 +118,9 @@ t.test('more than one ArrayBuffer can hold', { skip: tooLarge() }, async (t) => 
   t.same([first.bytes.at(-1), first.bytes.at(-11), rest.bytes[9], rest.bytes[10]], [7, 0, 7, 0]);
 });
 
-/** Why no file is larger than the largest ArrayBuffer: from Node 22 on one can hold 2^53 bytes. */
+/**
+ * The reason why no file can be larger than the largest ArrayBuffer: from Node 22 on one can hold 2^53 bytes.
+ */
 function tooLarge(): string | false {
   return (
     constants.MAX_LENGTH > 2 ** 40 && `no file is larger than an ArrayBuffer of ${constants.MAX_LENGTH} bytes`

@@ -1,6 +1,4 @@
-/**
- * watchAllocations(): every event, as long as somebody takes them.
- */
+/** watchAllocations(): yields every event while its consumer iterates. */
 import { connectControl, type WatchedAllocation } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
@@ -9,7 +7,7 @@ import { connected, PAGE } from './support.js';
 const reported = ({ event, allocation }: WatchedAllocation): string =>
   `${String(event).replace('ALLOCATION_EVENT_', '')} ${allocation.name}`;
 
-t.test('each event, in order, until the consumer has enough', async (t) => {
+t.test('yields each event in order until the consumer stops', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using control = connectControl({ runtimeDir });
   const client = await connected(t, runtimeDir);
@@ -24,7 +22,7 @@ t.test('each event, in order, until the consumer has enough', async (t) => {
       await using memory = await client.allocate({ size: PAGE, name: 'during' });
       await memory.free();
     })();
-    // A consumer that takes its time gets each of them all the same.
+    // A slow consumer receives all events too.
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await work;
@@ -32,7 +30,7 @@ t.test('each event, in order, until the consumer has enough', async (t) => {
   await control.free({ name: 'before' });
 });
 
-t.test('until its signal aborts, or this end is closed', async (t) => {
+t.test('ends when its signal aborts or the client is closed', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = connectControl({ runtimeDir });
   await control.allocate({ size: PAGE, name: 'there' });
@@ -42,7 +40,8 @@ t.test('until its signal aborts, or this end is closed', async (t) => {
   const next = watch.next();
   enough.abort();
   t.same(await next, { done: true, value: undefined });
-  for await (const _ of control.watchAllocations({ signal: enough.signal })) t.fail('it was aborted before');
+  for await (const _ of control.watchAllocations({ signal: enough.signal }))
+    t.fail('it yielded after the abort');
 
   const cut = control.watchAllocations({ existing: true });
   await cut.next();
@@ -53,7 +52,7 @@ t.test('until its signal aborts, or this end is closed', async (t) => {
   await after.free({ name: 'there' });
 });
 
-t.test('until the daemon goes', async (t) => {
+t.test('ends when the daemon stops', async (t) => {
   const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
   await using control = connectControl({ runtimeDir });
   await control.allocate({ size: PAGE, name: 'there' });

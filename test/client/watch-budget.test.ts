@@ -1,6 +1,6 @@
 /**
- * watchBudget(): reports as they come, and every way in which it ends. The control socket is a fake, which
- * changes its budget when it is told.
+ * watchBudget(): yields each report, and every way in which it ends. The control socket is a fake that
+ * changes its budget on demand.
  */
 import { getEventListeners, once } from 'node:events';
 import { connectControl } from '@vkmemd/client';
@@ -17,7 +17,7 @@ const report = (allocations: number) => ({
   pressure: 'PRESSURE_ELEVATED' as const,
 });
 
-/** A fake with one report in every stream at once; `streams` are its ends of them. */
+/** A fake that sends one report in every stream at once; `streams` are the daemon's ends. */
 async function start(t: Test, runtimeDir = temporaryFolder(t)) {
   const streams: BudgetStream[] = [];
   const fake = await startFakeControl(t, runtimeDir, {
@@ -31,16 +31,16 @@ async function start(t: Test, runtimeDir = temporaryFolder(t)) {
 
 async function cancelled(t: Test, stream: BudgetStream | undefined): Promise<void> {
   if (stream && !stream.cancelled) await once(stream, 'cancelled');
-  t.equal(stream?.cancelled, true, 'the daemon is told');
+  t.equal(stream?.cancelled, true, "the daemon's stream is cancelled");
 }
 
-t.test('reports as they come, until the consumer has enough', async (t) => {
+t.test('yields each report until the consumer stops', async (t) => {
   const { runtimeDir, streams } = await start(t);
   await using control = connectControl({ runtimeDir });
   const seen: [number, string][] = [];
   for await (const { heaps, counts, pressure } of control.watchBudget()) {
     seen.push([counts.allocations, pressure]);
-    t.equal(heaps[0]?.sizeBytes, HEAP.sizeBytes, 'bytes are bigint');
+    t.equal(heaps[0]?.sizeBytes, HEAP.sizeBytes, 'byte counts are bigint');
     t.equal(heaps[0]?.pressure, 'PRESSURE_ELEVATED');
     if (seen.length === 3) break;
     streams[0]?.write(report(10 * seen.length));
@@ -53,7 +53,7 @@ t.test('reports as they come, until the consumer has enough', async (t) => {
   await cancelled(t, streams[0]);
 });
 
-t.test('until its signal aborts', async (t) => {
+t.test('ends when its signal aborts', async (t) => {
   const { runtimeDir, streams } = await start(t);
   await using control = connectControl({ runtimeDir });
   const enough = new AbortController();
@@ -61,20 +61,20 @@ t.test('until its signal aborts', async (t) => {
   for (let round = 0; round < 20; round += 1) {
     for await (const _ of control.watchBudget({ signal })) break;
   }
-  t.equal(getEventListeners(signal, 'abort').length, 0, 'a signal that lives long collects no listeners');
+  t.equal(getEventListeners(signal, 'abort').length, 0, 'no listeners remain on a long-lived signal');
 
   const waiting = control.watchBudget({ signal });
   t.equal((await waiting.next()).value?.counts.allocations, 21);
   const next = waiting.next();
   enough.abort();
-  t.same(await next, { done: true, value: undefined }, 'also while it waits');
+  t.same(await next, { done: true, value: undefined }, 'also during a wait');
   await cancelled(t, streams.at(-1));
   t.equal(getEventListeners(signal, 'abort').length, 0);
-  for await (const _ of control.watchBudget({ signal })) t.fail('it was aborted before');
-  t.equal(streams.length, 21, 'nothing is asked then');
+  for await (const _ of control.watchBudget({ signal })) t.fail('it yielded after the abort');
+  t.equal(streams.length, 21, 'no request is sent then');
 });
 
-t.test('reports that wait when the signal aborts are not brought any more', async (t) => {
+t.test('reports that are queued when the signal aborts are dropped', async (t) => {
   const { runtimeDir, streams } = await start(t);
   await using control = connectControl({ runtimeDir });
   const enough = new AbortController();
@@ -89,33 +89,33 @@ t.test('reports that wait when the signal aborts are not brought any more', asyn
   t.equal(seen, 1);
 });
 
-t.test('until the daemon goes, or this end is closed', async (t) => {
+t.test('ends when the daemon stops or the client is closed', async (t) => {
   const first = await start(t);
   await using control = connectControl({ runtimeDir: first.runtimeDir });
   const lost = control.watchBudget();
   await lost.next();
   first.close();
-  await t.rejects(lost.next(), { code: 'UNAVAILABLE' }, 'a daemon that is gone');
-  t.same(await lost.next(), { done: true, value: undefined }, 'it is told once');
+  await t.rejects(lost.next(), { code: 'UNAVAILABLE' }, 'a daemon that was killed');
+  t.same(await lost.next(), { done: true, value: undefined }, 'the error is reported once');
 
   const { runtimeDir, streams } = await start(t);
   const closing = connectControl({ runtimeDir });
   const ended = closing.watchBudget();
   await ended.next();
   streams[0]?.end();
-  await t.rejects(ended.next(), { code: 'UNAVAILABLE' }, 'a daemon that has no more to say');
+  await t.rejects(ended.next(), { code: 'UNAVAILABLE' }, 'a daemon that ends the stream');
   const cut = closing.watchBudget();
   await cut.next();
   const refused = t.rejects(cut.next(), { code: 'UNAVAILABLE', reason: 'The client was closed.' });
   await closing.close();
   await refused;
-  await t.rejects(closing.watchBudget().next(), { code: 'UNAVAILABLE' }, 'and later ones');
+  await t.rejects(closing.watchBudget().next(), { code: 'UNAVAILABLE' }, 'later watches');
   const nobody = connectControl({ runtimeDir: temporaryFolder(t) });
-  await t.rejects(nobody.watchBudget().next(), { code: 'UNAVAILABLE' }, 'nobody there');
+  await t.rejects(nobody.watchBudget().next(), { code: 'UNAVAILABLE' }, 'no daemon');
   await nobody.close();
 });
 
-t.test('what the daemon refuses with', async (t) => {
+t.test('an error of the daemon is rejected with its code', async (t) => {
   const runtimeDir = temporaryFolder(t);
   await startFakeControl(t, runtimeDir, {
     WatchBudget: (stream) => stream.emit('error', refusal(new VkmemError('DEVICE_LOST'))),
@@ -124,7 +124,7 @@ t.test('what the daemon refuses with', async (t) => {
   await t.rejects(control.watchBudget().next(), { name: 'VkmemError', code: 'DEVICE_LOST' });
 });
 
-t.test('by a client with a session, as long as that lives', async (t) => {
+t.test('a watch by a client with a session ends with that session', async (t) => {
   const { runtimeDir } = startFakeDaemon(t, ({ sequence }) => [
     { message: { sequence, allocate: { allocation: ALLOCATION, grants: [] } } },
   ]);
