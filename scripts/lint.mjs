@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { versionFaults } from './versions.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, 'node_modules/.bin', name);
@@ -36,3 +37,7 @@ console.log(
   `lint: package-lock names no registry: ${fetched.length === 0 ? 'ok' : `failed: ${fetched[0][0]}`}`,
 );
 if (fetched.length > 0) process.exitCode = 1;
+
+const faults = versionFaults(root);
+console.log(`lint: versions: ${faults.length === 0 ? 'ok' : `failed: ${faults.join('; ')}`}`);
+if (faults.length > 0) process.exitCode = 1;

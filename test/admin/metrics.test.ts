@@ -1,10 +1,12 @@
 /**
  * /metrics: well-formed in both formats, and moved by just what happens.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../faults/support.js';
 import { ControlWire } from '../support/control-wire.js';
-import { ANYBODY, assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
+import { ANYBODY, assertCounts, assertNoLeaks, root, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { get, parseMetrics, scrape } from './support.js';
 
@@ -71,7 +73,8 @@ t.test('what there is', async (t) => {
   for (const name of ['allocations', 'grants', 'sessions', 'device_memories', 'heap_live_bytes', 'tickets']) {
     t.equal(nothing(`vkmemd_${name}`), 0, name);
   }
-  t.equal(nothing('vkmemd_build_info', 'version="0.1.0"'), 1);
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  t.equal(nothing('vkmemd_build_info', `version="${version}"`), 1);
   t.equal(nothing('vkmemd_device_info', 'type="cpu"', 'driver="llvmpipe"'), 1);
   t.equal(nothing('vkmemd_heap_budget_estimated'), 1, 'lavapipe has no VK_EXT_memory_budget');
   t.equal(nothing('vkmemd_heap_pressure'), 1, 'one pressure at a time');

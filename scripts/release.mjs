@@ -1,0 +1,116 @@
+/**
+ * A release: `npm run release -- [VERSION|major|minor|patch] [--execute]`. Without a version it is that of
+ * the first entry of CHANGELOG.md.
+ *
+ * Prints what would be done and what prevents it, and changes nothing. With --execute it sets the version
+ * everywhere (versions.mjs), runs lint, commits, builds the packages and tags the commit; a step that fails
+ * leaves the checkout as it was. Nothing is pushed or published. Exits with 1 where something prevents the
+ * release, 64 for wrong arguments.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import {
+  changelogEntry,
+  compareVersions,
+  currentVersion,
+  nextVersion,
+  setVersion,
+  versionFaults,
+} from './versions.mjs';
+
+const EX_USAGE = 64;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+function usage(failure) {
+  console.error(`release: ${failure.message}`);
+  console.error('Usage: npm run release -- [VERSION|major|minor|patch] [--execute]');
+  process.exit(EX_USAGE);
+}
+
+function parse() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { execute: { type: 'boolean', default: false } },
+    });
+    if (positionals.length > 1) throw new Error('one version at most');
+    const entry = changelogEntry(root).version;
+    return { ...values, version: nextVersion(currentVersion(root), positionals[0] ?? entry) };
+  } catch (failure) {
+    return usage(failure);
+  }
+}
+
+const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+const { execute, version } = parse();
+const tag = `v${version}`;
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** What builds packages. */
+const builds = ['package', 'package:npm'].filter((name) => name in scripts);
+
+/** Runs a script of package.json, with its output on standard error. */
+function run(script) {
+  console.log(`release: npm run ${script}`);
+  const { status } = spawnSync('npm', ['run', '--silent', script], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error(`npm run ${script} failed`);
+}
+
+/** What prevents the release, a line each. */
+function obstacles() {
+  const current = currentVersion(root);
+  const entry = changelogEntry(root);
+  const found = versionFaults(root);
+  if (compareVersions(version, current) < 0)
+    found.push(`${version} is before ${current}, which the manifests have`);
+  if (entry.version !== version) found.push(`CHANGELOG.md begins with ${entry.version}, not with ${version}`);
+  else if (entry.lines.length === 0) found.push(`CHANGELOG.md has nothing for ${version}`);
+  else if (!entry.unreleased) found.push(`CHANGELOG.md: ${version} is not marked as unreleased`);
+  if (git('tag', '--list', tag) !== '') found.push(`the tag ${tag} exists`);
+  if (git('status', '--porcelain') !== '') found.push('the checkout has changes that are not committed');
+  return found;
+}
+
+function printPlan() {
+  const { lines } = changelogEntry(root);
+  const items = lines.filter((line) => line.startsWith('- ')).length;
+  const current = currentVersion(root);
+  console.log(`release: version ${current} -> ${version}, in all manifests and in package-lock.json`);
+  console.log(`release: CHANGELOG.md, ${items} items, gets the date of today`);
+  console.log(`release: commit 'release: ${version}', then npm run lint`);
+  for (const script of builds) console.log(`release: npm run ${script}: ${scripts[script]}`);
+  console.log(`release: tag ${tag}`);
+}
+
+/** Takes the commit back, with what it changed. */
+function undo(before) {
+  git('reset', '--quiet', '--keep', before);
+  console.error('release: undone: the checkout is as it was');
+}
+
+function release() {
+  const before = git('rev-parse', 'HEAD');
+  setVersion(root, version, new Date().toISOString().slice(0, 10));
+  git('commit', '--quiet', '--all', '--message', `release: ${version}`);
+  try {
+    run('lint');
+    // The packages' dates are the commit's, so that a build of the tag is the same.
+    for (const script of builds) run(script);
+    git('tag', '--annotate', tag, '--message', `vkmemd ${version}`);
+  } catch (failure) {
+    console.error(`release: ${failure.message}`);
+    undo(before);
+    process.exit(1);
+  }
+  const commit = git('rev-parse', '--short', 'HEAD');
+  console.log(`release: ${tag} is commit ${commit}. Push it and publish the packages yourself.`);
+}
+
+printPlan();
+const prevented = obstacles();
+for (const obstacle of prevented) console.error(`release: prevented: ${obstacle}`);
+if (prevented.length > 0) process.exitCode = 1;
+else if (execute) release();
+else console.log('release: nothing was changed; --execute does it');
