@@ -1,0 +1,70 @@
+/**
+ * README.md: it is short, and its example compiles under TypeScript's strict rules and
+ * works when it is run twice.
+ */
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import ts from 'typescript';
+import { connected } from '../client/support.js';
+import { assertNoLeaks, plainEnvironment, root, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { runNode } from '../support/program.js';
+
+const MAX_WORDS = 500;
+const MAX_LINES = 12;
+/** The folder in the example, in whose place the test has its own. */
+const FOLDER = '/tmp/vkmemd';
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const [example = '', ...others] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
+
+t.test('its length', async (t) => {
+  const words = readme.split(/\s+/).filter(Boolean).length;
+  t.ok(words <= MAX_WORDS, `${words} words, as wc -w counts them; at most ${MAX_WORDS}`);
+  const lines = example.trimEnd().split('\n').length;
+  t.ok(lines <= MAX_LINES, `${lines} lines of TypeScript; at most ${MAX_LINES}`);
+  t.strictSame(others, [], 'one example');
+});
+
+t.test('what it names exists', async (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const [, script = ''] of readme.matchAll(/npm (?:run )?([\w:]+)/g))
+    if (script !== 'install') t.ok(scripts[script], `npm run ${script}`);
+  for (const part of ['proto', 'client/typescript']) {
+    const { name, version } = JSON.parse(readFileSync(join(root, part, 'package.json'), 'utf8'));
+    t.match(readme, `./${name.slice(1).replace('/', '-')}-${version}.tgz`, 'as npm pack names it');
+  }
+});
+
+t.test('its example, run twice', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  t.equal(example.split(FOLDER).length, 2, `it names ${FOLDER} once`);
+  const folder = temporaryFolder(t);
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  const source = join(folder, 'example.mts');
+  writeFileSync(source, example.replace(FOLDER, runtimeDir));
+  const program = ts.createProgram([source], {
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+    skipLibCheck: true,
+  });
+  const { diagnostics } = program.emit();
+  const problems = [...ts.getPreEmitDiagnostics(program), ...diagnostics].map(({ messageText }) =>
+    ts.flattenDiagnosticMessageText(messageText, '\n'),
+  );
+  t.strictSame(problems, [], 'TypeScript has nothing to report');
+  for (const run of [1, 2]) {
+    const ended = await runNode([join(folder, 'example.mjs')], plainEnvironment());
+    t.strictSame(ended, { code: 0, stdout: `run ${run}\n`, stderr: '' }, `run ${run}`);
+  }
+  const client = await connected(t, runtimeDir);
+  await client.free({ name: 'frames' });
+  await client.close();
+  await assertNoLeaks(t, runtimeDir);
+});
