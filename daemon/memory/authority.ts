@@ -1,10 +1,10 @@
 /**
- * Authority: whether a caller may do what it asks for, by what the kernel said of it and by the policy of
- * now.
+ * Authority: decides whether a caller may make a request, from the identity that the kernel reported and the
+ * policy in force.
  *
- * An allocation belongs to a tenant. The same tenant may see, claim, copy and free it; operators may do so
- * with every allocation; other tenants may see it, or claim it, where the policy says so. A reload holds from
- * the next request on: what was granted before stays granted.
+ * An allocation belongs to a tenant. The same tenant may see, claim, copy and free it. Operators may do so
+ * with every allocation. Other tenants may see or claim it if the policy permits that. A reload applies from
+ * the next request on; existing grants stay.
  */
 import { type AccessName, type KindName, type LifetimeName, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../policy/identity.js';
@@ -12,10 +12,10 @@ import type { Policy, Thresholds } from '../policy/policy.js';
 import type { Rights } from '../policy/rights.js';
 import { sameTenant, type Tenant } from '../policy/tenant.js';
 
-/** What a caller wants of an allocation: to see it, to be granted it, or to do anything with it. */
+/** What a caller wants to do with an allocation: see it, be granted it, or use it in any way. */
 export type Purpose = 'see' | { readonly claim: AccessName } | 'use';
 
-/** Whose an allocation is, and of what lifetime; without a lifetime, NAMED. */
+/** The tenant that owns an allocation, and its lifetime (default NAMED). */
 export interface Owned {
   readonly tenant: Tenant;
   readonly lifetime?: LifetimeName;
@@ -36,7 +36,7 @@ export class Authority {
     return this.#policy;
   }
 
-  /** When a heap is under pressure, by the policy in force when it is read. */
+  /** The thresholds of heap pressure. Each is read from the policy in force when it is accessed. */
   get thresholds(): Thresholds {
     const current = () => this.#policy.pressure;
     return {
@@ -49,14 +49,14 @@ export class Authority {
     };
   }
 
-  /** Puts another policy in force. */
+  /** Replaces the policy in force. */
   replace(policy: Policy): void {
     this.#policy = policy;
     this.#known = new WeakMap();
     for (const listener of this.#listeners) listener(policy);
   }
 
-  /** Calls the listener, which must not throw, when another policy is in force. */
+  /** Calls the listener each time the policy is replaced. The listener must not throw. */
   onReplaced(listener: (policy: Policy) => void): void {
     this.#listeners.push(listener);
   }
@@ -75,8 +75,8 @@ export class Authority {
   }
 
   /**
-   * Whether the caller may do that with an allocation. A right to claim covers NAMED allocations, and lets
-   * see them.
+   * Whether the caller may do this with an allocation. A right to claim covers NAMED allocations, and
+   * includes the right to see them.
    */
   may(identity: Identity, purpose: Purpose, { tenant, lifetime = 'NAMED' }: Owned): boolean {
     const rights = this.rightsOf(identity);
@@ -87,35 +87,38 @@ export class Authority {
     return claims && (purpose.claim === 'ro' || rights.claimAccess === 'rw');
   }
 
-  /** @throws VkmemError NOT_PERMITTED where may() says no. */
+  /** @throws VkmemError NOT_PERMITTED if may() is false. */
   require(identity: Identity, purpose: Purpose, owned: Owned): void {
     if (this.may(identity, purpose, owned)) return;
     throw new VkmemError(
       'NOT_PERMITTED',
-      `It belongs to user ${owned.tenant.name}, the caller is user ${identity.tenant.name}.`,
+      `It belongs to tenant ${owned.tenant.name}; the caller is tenant ${identity.tenant.name}.`,
     );
   }
 
   /** @throws VkmemError NOT_PERMITTED. */
   requireConnect(identity: Identity): void {
     if (this.rightsOf(identity).connect) return;
-    throw new VkmemError('NOT_PERMITTED', `The policy does not let user ${identity.uid} connect.`);
+    throw new VkmemError('NOT_PERMITTED', `The policy does not permit user ${identity.uid} to connect.`);
   }
 
   /** @throws VkmemError NOT_PERMITTED unless the caller may change quotas and the policy. */
   requireOperator(identity: Identity): void {
     if (this.isOperator(identity)) return;
-    throw new VkmemError('NOT_PERMITTED', `This is for operators; the caller is user ${identity.uid}.`);
+    throw new VkmemError(
+      'NOT_PERMITTED',
+      `Only operators may do this; user ${identity.uid} is not an operator.`,
+    );
   }
 
-  /** @throws VkmemError NOT_PERMITTED where the caller may not see what others have. */
+  /** @throws VkmemError NOT_PERMITTED unless the caller may see the quotas of other tenants. */
   requireSight(identity: Identity): void {
     const { operator, seeOthers } = this.rightsOf(identity);
     if (operator || seeOthers) return;
-    throw new VkmemError('NOT_PERMITTED', `User ${identity.uid} may see no quota but its own.`);
+    throw new VkmemError('NOT_PERMITTED', `User ${identity.uid} may see only its own quota.`);
   }
 
-  /** Whether the caller may end a ticket: its maker, and any caller that may use its allocation. */
+  /** Whether the caller may revoke a ticket: its maker may, and any caller that may use its allocation. */
   mayRevoke(
     identity: Identity,
     ticket: { readonly tenant: Tenant; readonly terms: { readonly allocation: { readonly terms: Owned } } },
@@ -125,53 +128,53 @@ export class Authority {
     );
   }
 
-  /** @throws VkmemError NOT_PERMITTED for a kind that the caller may not have. */
+  /** @throws VkmemError NOT_PERMITTED for a kind that the policy does not grant the caller. */
   requireKinds(identity: Identity, kinds: readonly KindName[]): void {
     const denied = kinds.find((kind) => !this.rightsOf(identity).kinds.has(kind));
     if (denied === undefined) return;
-    const reason = `The policy does not give user ${identity.uid} the kind ${denied}.`;
+    const reason = `The policy does not grant user ${identity.uid} the kind ${denied}.`;
     throw new VkmemError('NOT_PERMITTED', reason, { kind: denied });
   }
 
   /** @throws VkmemError NOT_PERMITTED. */
   requireLifetime(identity: Identity, lifetime: LifetimeName): void {
     if (this.rightsOf(identity).lifetimes.has(lifetime)) return;
-    const reason = `The policy does not give user ${identity.uid} the lifetime ${lifetime}.`;
+    const reason = `The policy does not grant user ${identity.uid} the lifetime ${lifetime}.`;
     throw new VkmemError('NOT_PERMITTED', reason, { lifetime });
   }
 
-  /** @throws VkmemError NOT_PERMITTED unless the caller may import; operators too must be given that. */
+  /** @throws VkmemError NOT_PERMITTED unless the caller may import. Operators need that right too. */
   requireImport(identity: Identity): void {
     if (this.rightsOf(identity).import) return;
     throw new VkmemError(
       'NOT_PERMITTED',
-      `User ${identity.uid} may not import memory; a rule of the policy with import = true, or --allow-import, lets it.`,
+      `The policy does not permit user ${identity.uid} to import memory (import = true, or --allow-import).`,
     );
   }
 
   /**
-   * A software driver keeps data of its own at the start of the memory behind an OPAQUE_FD and trusts it when
-   * the memory is freed: a process that can write there can crash the daemon. On such a device only operators
-   * import or are granted an OPAQUE_FD. The same holds for huge pages: a process that can write to the memfd
-   * can punch holes into it, and a driver that touches one then crashes.
+   * A software driver stores its own data at the start of the memory behind an OPAQUE_FD, and trusts that
+   * data when the memory is freed: a process that can write there can crash the daemon. So on a software
+   * device only operators may import an OPAQUE_FD or be granted one. The same applies to huge pages: a
+   * process that can write to the memfd can punch holes into it, and a driver that touches a hole crashes.
    * @throws VkmemError NOT_PERMITTED on a software device, unless the caller is an operator.
    */
   requireOperatorOnCpu(deviceType: string, identity: Identity, what: 'OPAQUE_FD' | 'HUGE_PAGES'): void {
     if (deviceType !== 'cpu' || this.isOperator(identity)) return;
     if (what === 'HUGE_PAGES') {
-      const reason = 'On a software device memory on huge pages is for operators only.';
+      const reason = 'On a software device only operators may use memory on huge pages.';
       throw new VkmemError('NOT_PERMITTED', reason);
     }
-    const reason = 'On a software device an OPAQUE_FD is for operators only.';
+    const reason = 'On a software device only operators may use an OPAQUE_FD.';
     throw new VkmemError('NOT_PERMITTED', reason, { kind: 'OPAQUE_FD' });
   }
 }
 
 /**
- * Whether the kernel keeps a holder of a read-only fd from opening the memfd again for writing: its mode is
- * 0600, so only the daemon's own user and root can, whatever the policy says. One that was made reopenable
- * anybody can. Capabilities of a process of another user are not looked at: docs/sharing.md. Published memory
- * needs none of this (allocation/publication.ts).
+ * Whether the kernel prevents this user's processes from reopening a read-only memfd for writing. The memfd's
+ * mode is 0600, so only the daemon's own user and root can reopen it, whatever the policy permits. Any
+ * process can reopen a memfd that was allocated as reopenable. Capabilities of processes of other users are
+ * not considered; see docs/sharing.md. Published memory does not depend on this (allocation/publication.ts).
  */
 export function readOnlyIsEnforced({ uid }: Identity): boolean {
   return uid !== 0 && uid !== daemonUid;

@@ -1,9 +1,10 @@
 /**
- * Persistence: records allocations, sessions and grants, so that they outlive this process (daemon/store).
+ * Persistence: records allocations, sessions and grants so that they survive this process (implemented in
+ * daemon/store).
  *
  * Each method is called after the change in memory and before the request is answered. The change is
- * persisted when the method returns, or its promise resolves. A daemon without an fd store has NOT_PERSISTED:
- * everything ends with it.
+ * persisted when the method returns, or when its promise resolves. A daemon without an fd store uses
+ * NOT_PERSISTED: everything ends with the process.
  */
 import type { OwnedFd } from '@vkmemd/proto';
 import type { Tenant } from '../policy/tenant.js';
@@ -14,33 +15,36 @@ import type { IvshmemPeer, IvshmemServer } from './ivshmem/server.js';
 import type { Session } from './session/session.js';
 import type { TicketJournal } from './ticket/tickets.js';
 
-/** Records what SetQuota changed. */
+/** Records the changes made by SetQuota. */
 export interface QuotaJournal {
-  /** @param change of all so far; undefined where it was reset. */
+  /** @param change the sum of all changes so far; undefined after a reset. */
   quotaChanged(tenant: Tenant, change: Change | undefined): void;
 }
 
-/** Records what has no fds. */
+/** Records state that has no fds. */
 export interface Journal extends TicketJournal, QuotaJournal {}
 
-/** A peer that was not announced yet. */
+/** A peer that has not been announced yet. */
 export type JoiningPeer = Pick<IvshmemPeer, 'id' | 'session' | 'doorbells' | 'joinedAt'>;
 
 /** Records the allocations that are offered to virtual machines, and their connections. */
 export interface IvshmemJournal {
   /**
-   * The allocation is offered to virtual machines.
-   * @param socket that listens; borrowed until it resolves.
+   * The allocation is now offered to virtual machines.
+   * @param socket the listening socket; borrowed until the promise resolves.
    */
   served(server: IvshmemServer, socket: OwnedFd): Promise<void>;
   unserved(server: IvshmemServer): void;
-  /** The peer joins. Called before it is announced to any other. @param socket borrowed until it resolves. */
+  /**
+   * The peer joins. Called before it is announced to any other peer.
+   * @param socket borrowed until the promise resolves.
+   */
   joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void>;
-  /** Whether every word for the peer is in its socket. */
+  /** Records whether every message for the peer has been written to its socket. */
   settled(server: IvshmemServer, id: number, settled: boolean): void;
   /** The peer has read its handshake. */
   read(server: IvshmemServer, id: number): void;
-  /** The peer left. Called before that is announced. */
+  /** The peer left. Called before the leave is announced. */
   left(server: IvshmemServer, id: number): void;
 }
 
@@ -52,29 +56,30 @@ export interface Persistence {
   readonly restarts: number;
 
   /**
-   * The allocation exists. Once this resolves, it outlives this process, as long as its owner does.
-   * @throws VkmemError TOO_MANY_FILES where the fd store is full, or as the driver fails; nothing is
-   *   persisted then.
+   * The allocation exists. Once this resolves, the allocation survives this process for as long as its owner
+   * does.
+   * @throws VkmemError TOO_MANY_FILES if the fd store is full, or the driver's error; nothing is persisted
+   *   then.
    */
   made(allocation: Allocation): Promise<void>;
 
-  /** Its owner gave it up, and it drains. */
+  /** The owner freed the allocation; it drains. */
   draining(allocation: Allocation): void;
 
   /**
-   * No other process holds it any more. Resolves when the fd store has released it as well: its bytes are
-   * free then. Undefined where it was not persisted: its bytes are free already. Never rejects.
+   * No other process holds the allocation any more. Resolves when the fd store has released it too, and its
+   * bytes are free. Returns undefined if it was not persisted: its bytes are free already. Never rejects.
    */
   gone(allocation: Allocation): Promise<void> | undefined;
 
-  /** The session exists, and is about to own something. @throws VkmemError as made(). */
+  /** The session exists and is about to own something. @throws VkmemError as made(). */
   begun(session: Session): Promise<void>;
 
-  /** Before the answer that carries them. @throws VkmemError as made(). */
+  /** The grants exist. Called before the answer that carries them is sent. @throws VkmemError as made(). */
   granted(grants: readonly GrantRecord[]): Promise<void>;
   dropped(grant: GrantRecord): void;
 
-  /** The session has ended. Where it left orphaned locks, locksReleased() follows once they are released. */
+  /** The session has ended. If it left orphaned locks, locksReleased() follows once they are released. */
   ended(session: Session, leavesLocks: boolean): void;
   locksReleased(session: Session): void;
 

@@ -1,9 +1,9 @@
 /**
- * Reload: reads the whole policy again, and replaces the one in force only if it has no fault. Grants stay;
- * the new rights apply from the next request on.
+ * Reload: reads the whole policy again and replaces the current one only if the new one is valid. Existing
+ * grants stay. The new rights apply to every request from then on.
  *
- * One reload runs at a time. Requests that come while one runs share the next one: each of them gets the
- * result of files that were read after it came.
+ * One reload runs at a time. Requests that arrive during a reload share the next one, so each of them gets
+ * the result of files that were read after it arrived.
  */
 import { asVkmemError, type VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../policy/policy.js';
@@ -12,26 +12,26 @@ import type { Authority } from './authority.js';
 export class Reload {
   readonly #authority: Authority;
   readonly #read: () => Promise<Policy>;
-  /** The last one that began; never rejects. */
+  /** The reload that began last. Never rejects. */
   #running: Promise<unknown> = Promise.resolve();
-  /** The one that begins when that has ended. */
+  /** The reload that begins when `#running` has ended. */
   #next: Promise<Policy> | undefined;
   #failure: VkmemError | undefined;
 
-  /** @param read reads everything anew, or fails with what is wrong. */
+  /** @param read reads all policy files; rejects with the fault found in them. */
   constructor(authority: Authority, read: () => Promise<Policy>) {
     this.#authority = authority;
     this.#read = read;
   }
 
-  /** Why the last reload that ended changed nothing; undefined where it did, or there was none. */
+  /** Why the last completed reload failed; undefined if it succeeded, or if there was none. */
   get failure(): VkmemError | undefined {
     return this.#failure;
   }
 
   /**
-   * Resolves to the policy that is now in force.
-   * @throws VkmemError POLICY_INVALID, with the old policy in force.
+   * Resolves to the policy that is in force now.
+   * @throws VkmemError POLICY_INVALID; the old policy stays in force.
    */
   run(): Promise<Policy> {
     if (!this.#next) {

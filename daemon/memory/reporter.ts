@@ -1,10 +1,10 @@
 /**
- * What the daemon reports beside the answers of requests: to its log, whatever that is. Never awaited, and it
- * never throws.
+ * What the daemon reports besides the answers to requests, normally to its log. No call is awaited, and none
+ * throws.
  */
 export interface Reporter {
-  /** A failure that no caller gets as an answer. */
+  /** Reports a failure that is not returned to any caller. */
   fault(what: string, cause: unknown): void;
-  /** What an operator should know although nothing failed. */
+  /** Reports an event that is not a failure, for the operator. */
   note(what: string): void;
 }

@@ -1,10 +1,9 @@
 /**
- * One allocation: one VkDeviceMemory that the daemon owns, from the moment it exists until its bytes are
- * free.
+ * One allocation: one VkDeviceMemory that the daemon owns, from its creation until its bytes are free.
  *
- * It is LIVE until freed and DRAINING from then on: its device memory goes at once (as soon as no transfer or
- * export uses it), its bytes when nobody holds it any more. Work on the memory runs inside use(), which keeps
- * the device memory alive until the work is done.
+ * It is LIVE until it is freed, and DRAINING from then on. Its device memory is freed as soon as no transfer
+ * or export uses it. Its bytes are free once no process holds them any more. Work on the memory runs inside
+ * use(), which keeps the device memory alive until the work is done.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -25,7 +24,7 @@ import type { Session } from '../session/session.js';
 import { describeHints, describeRequirements, describeResource } from './description.js';
 import { Publication } from './publication.js';
 
-/** What is fixed when an allocation is made. */
+/** The properties that are fixed when an allocation is made. */
 export interface AllocationTerms {
   readonly name: string;
   readonly lifetime: LifetimeName;
@@ -33,14 +32,17 @@ export interface AllocationTerms {
   readonly tenant: Tenant;
   readonly sharing: SharingName;
   readonly publishable: boolean;
-  /** The session that it ends with; undefined for NAMED. */
+  /** The session that owns it and that it ends with; undefined for NAMED. */
   readonly owner: Session | undefined;
-  /** The session whose request made it, as far as that had an id, by which it may ask again; '' for none. */
+  /**
+   * The session whose request made it, if the request had an id. The session may repeat that request under
+   * the same id. `requestId` is '' if there was none.
+   */
   readonly maker: Session | undefined;
   readonly requestId: string;
 }
 
-/** Of one that outlived its daemon. */
+/** The identity of an allocation that survived a restart of the daemon. */
 export interface Origin {
   readonly id: string;
   /** Milliseconds since 1970. */
@@ -54,15 +56,15 @@ export class Allocation {
   readonly memory: DeviceMemory;
   readonly charge: Charge;
   readonly lock: AccessLock;
-  /** Undefined for what was not allocated to be published. */
+  /** Undefined if it was not allocated as publishable. */
   readonly publication: Publication | undefined;
-  /** Whether processes that can write to it can take pages out of it. */
+  /** Whether it is on huge pages, which a process that can write to the memfd can remove (punch holes). */
   readonly onHugePages: boolean;
-  /** How many grants of it there are; counted by Grants alone. */
+  /** How many grants of it exist; counted by Grants only. */
   grants = 0;
-  /** Whether it outlives the daemon's restart. */
+  /** Whether it survives a restart of the daemon. */
   persisted = false;
-  /** Once only the fd store holds it: resolves when that has released it, and its bytes are free. */
+  /** Set once only the fd store holds it; resolves when the store has released it and its bytes are free. */
   leavingStore: Promise<void> | undefined;
   readonly #fixed: ReturnType<typeof fixedPart>;
   #uses = 0;
@@ -71,7 +73,7 @@ export class Allocation {
   #retired = false;
   #retirement: Promise<void> | undefined;
 
-  /** @param published called once, when it is published or first seen to be. */
+  /** @param published called once, when it is published or is first found to be. */
   constructor(
     terms: AllocationTerms,
     memory: DeviceMemory,
@@ -99,12 +101,12 @@ export class Allocation {
     return this.terms.lifetime === 'NAMED' ? nameKeyOf(this.terms.tenant, this.terms.name) : undefined;
   }
 
-  /** @throws VkmemError NOT_FOUND once it is draining. */
+  /** @throws VkmemError NOT_FOUND if it is draining. */
   requireLive(): void {
     if (this.#state !== 'LIVE') throw new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`);
   }
 
-  /** @throws VkmemError KIND_NOT_REQUESTED where a kind is wanted that it was not allocated for. */
+  /** @throws VkmemError KIND_NOT_REQUESTED for a kind that it was not allocated for. */
   requireMadeFor(kinds: readonly KindName[]): void {
     const missing = kinds.find((kind) => !this.terms.kinds.includes(kind));
     if (!missing) return;
@@ -113,8 +115,8 @@ export class Allocation {
   }
 
   /**
-   * Runs work that needs the device memory; freeing waits for it.
-   * @throws VkmemError NOT_FOUND once the allocation is draining.
+   * Runs work that needs the device memory; freeing waits for the work.
+   * @throws VkmemError NOT_FOUND if the allocation is draining.
    */
   async use<T>(work: (memory: DeviceMemory) => Promise<T>): Promise<T> {
     this.requireLive();
@@ -128,9 +130,9 @@ export class Allocation {
   }
 
   /**
-   * Gives the allocation up: no new use begins, the device memory is freed when the last one ends. Asked
-   * again, it is the same end that is waited for.
-   * @param inTurn runs the driver's part when its turn has come.
+   * Starts to free the allocation: no new use begins, and the device memory is freed when the last use ends.
+   * A second call returns the same promise.
+   * @param inTurn runs the driver call when the caller's turn has come.
    */
   retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     this.#retirement ??= this.#retire(inTurn);
@@ -150,15 +152,15 @@ export class Allocation {
     this.#retired = true;
   }
 
-  /** Whether the device memory is gone: from then on only other holders keep the bytes. */
+  /** Whether the device memory has been freed: from then on only other holders keep the bytes. */
   get retired(): boolean {
     return this.#retired;
   }
 
   /**
-   * Whether any session, or as far as the kernel can tell any process, or a thread of ours still holds the
-   * memory. What a client imported is its own: once the device has released it, only grants are left to
-   * account for.
+   * Whether a session, another process (as far as the kernel can tell) or a thread of this process still
+   * holds the memory. Imported memory belongs to the client that sent it: once the device has released it,
+   * only grants count.
    */
   get held(): boolean {
     if (this.grants > 0 || this.publication?.sealing) return true;
@@ -171,8 +173,8 @@ export class Allocation {
   }
 
   /**
-   * The allocation as the contract describes it. Field by field: a spread would make a slower object, once a
-   * claim.
+   * The allocation as the contract describes it. The object is built field by field, since a spread would
+   * make a slower one for each claim.
    */
   describe(): Decoded<'Allocation'> {
     const { terms, memory } = this;
@@ -207,7 +209,7 @@ export class Allocation {
   }
 }
 
-/** What of its description never changes, and costs more than reading a field. */
+/** The part of the description that never changes and costs more than a field access. */
 function fixedPart({ kinds, tenant }: AllocationTerms, { plan }: DeviceMemory) {
   return {
     kinds: kinds.map((kind) => KINDS_ON_WIRE[kind]),

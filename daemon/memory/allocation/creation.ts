@@ -1,7 +1,7 @@
 /**
- * Creation: from what a request wants to an allocation with its first grants. Policy; then, in one turn:
- * name, request id, fds, plan, quota and budget, the device's count, the memory, the ledger, what is
- * persisted, the grants. All of it is undone where a step fails.
+ * Creation: makes an allocation and its first grants for a request. The policy is checked first. Then, in one
+ * turn: name, request id, fds, plan, quota and budget, the device's limit on allocations, the memory, the
+ * ledger, the persistent record, the grants. If a step fails, all earlier steps are undone.
  */
 import {
   type AccessName,
@@ -28,7 +28,7 @@ import { requireImportedOnce } from './imported-once.js';
 import type { MadeOnce } from './made-once.js';
 import type { Registry } from './registry.js';
 
-/** What a request says of an allocation, however its memory is made. */
+/** The properties that a request asks for, however the memory is made. */
 export interface WantedTerms {
   readonly kinds: readonly KindName[];
   readonly grantKinds: readonly KindName[];
@@ -41,7 +41,7 @@ export interface WantedTerms {
   readonly requestId: string;
 }
 
-/** What memory is made of, and the call that makes it. */
+/** A plan, and the call that makes the memory of it. */
 export interface Source {
   readonly plan: MemoryPlan;
   make(): Promise<DeviceMemory>;
@@ -64,7 +64,7 @@ interface Collaborators {
 
 export class Creation {
   readonly #with: Collaborators;
-  /** Memories that are being made: they count against the device's limit already. */
+  /** Memories that are being made; they already count against the device's limit. */
   #pending = 0;
 
   constructor(collaborators: Collaborators) {
@@ -72,10 +72,11 @@ export class Creation {
   }
 
   /**
-   * Makes an allocation and, where the plane carries fds, grants what was wanted at once; a request of the
-   * session's that made it before gets the same one.
+   * Makes an allocation and, if the plane carries fds, grants the wanted kinds at once. A repeated request of
+   * the same session gets the allocation that the first one made.
+   * @returns the grants, and their fds, which the caller owns.
    * @throws VkmemError NOT_PERMITTED, SESSION_REQUIRED, BUSY, NAME_TAKEN, QUOTA_EXCEEDED, BUDGET_EXCEEDED,
-   *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, UNAVAILABLE, as `sourceOf` and as the driver fails.
+   *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, UNAVAILABLE, what `sourceOf` throws, and the driver's errors.
    */
   async create(
     caller: Caller,
@@ -86,7 +87,7 @@ export class Creation {
     authority.requireKinds(caller.identity, wanted.kinds);
     authority.requireLifetime(caller.identity, wanted.lifetime);
     const terms = termsFor(caller, wanted);
-    // What is made is granted in the same turn: an export may take its time too.
+    // The grants are made in the same turn, because an export may take long too.
     return allocations.run(partyOf(caller), async () => {
       const before = madeOnce.find(terms.maker, terms.requestId);
       const allocation = before ?? (await this.#make(caller, terms, sourceOf));
@@ -112,7 +113,7 @@ export class Creation {
     }
     madeOnce.begin(terms.maker, terms.requestId);
     undo.defer(() => madeOnce.abandon(terms.maker, terms.requestId));
-    // Its memfd, or the driver's own.
+    // The fd of its memfd, or of the driver's own handle.
     using file = new DisposableStack();
     file.use(fds.lease(terms.tenant, 1));
     const source = await sourceOf();
@@ -121,7 +122,8 @@ export class Creation {
     undo.defer(() => charge.settle());
     charge.own(file.move());
     const memory = await this.#counted(source);
-    // Where there is none it continues in this turn, so that of two at a time one is seen.
+    // Without a refusal this continues synchronously, so that of two concurrent imports of one file the
+    // second is seen.
     const refused = persistence.persists ? requireImportedOnce(registry, memory) : undefined;
     if (refused) await refused;
     charge.commit();
@@ -136,13 +138,16 @@ export class Creation {
   }
 
   /**
-   * Makes the memory within the device's limit on allocations, beyond which Vulkan's behaviour is undefined.
+   * Makes the memory within the device's limit maxMemoryAllocationCount, beyond which Vulkan's behaviour is
+   * undefined.
    */
   async #counted({ make }: Source): Promise<DeviceMemory> {
     const { device } = this.#with;
     const limit = device.info.limits.maxMemoryAllocationCount;
     if (device.liveMemories + this.#pending >= limit) {
-      throw new VkmemError('TOO_MANY_ALLOCATIONS', `The device allows ${limit}.`, { limit: String(limit) });
+      throw new VkmemError('TOO_MANY_ALLOCATIONS', `The device's limit is ${limit}.`, {
+        limit: String(limit),
+      });
     }
     this.#pending += 1;
     try {
@@ -155,7 +160,7 @@ export class Creation {
 
 function termsFor({ identity, session }: Caller, wanted: WantedTerms): AllocationTerms {
   if (wanted.lifetime === 'SESSION' && !session) {
-    throw new VkmemError('SESSION_REQUIRED', 'The lifetime is SESSION and the call names no session.');
+    throw new VkmemError('SESSION_REQUIRED', 'The lifetime is SESSION, and the call names no session.');
   }
   return {
     name: wanted.name,

@@ -1,7 +1,8 @@
 /**
- * Degraded memory, which outlived its daemon and was not taken by the device, is offered to the device again,
- * at growing intervals, for as long as there is any: a driver may be short of memory for a while. What
- * another device or driver made is not offered: it would mean nothing to this one, which may not survive it.
+ * Degraded memory: memory that survived a restart of the daemon, but that the device did not import.
+ * Importing it is retried at growing intervals for as long as any is degraded, since a driver may be short of
+ * memory for a while. Memory that another device or driver made is not retried: this driver could not
+ * interpret it, and might crash.
  */
 import { Poll, VkmemError } from '@vkmemd/proto';
 import type { Device } from '../../vulkan/device.js';
@@ -22,26 +23,26 @@ export class DegradedRetry implements AsyncDisposable {
   readonly #poll: Poll;
   #trying: Promise<void> = Promise.resolve();
 
-  /** Begins where anything is degraded. */
+  /** Starts retrying if any allocation is degraded. */
   constructor(collaborators: Collaborators, intervals = INTERVALS) {
     this.#with = collaborators;
     this.#poll = new Poll(intervals, () => {
       this.#trying = this.#try().catch((defect) =>
-        collaborators.reporter.fault('degraded allocations are not retried any more', defect),
+        collaborators.reporter.fault('importing degraded allocations again has stopped', defect),
       );
       return 'pause';
     });
     if (this.#degraded.length > 0) this.#poll.wait();
   }
 
-  /** What is degraded now, and may be taken some time. */
+  /** The degraded allocations that the device may import later. */
   get #degraded(): Allocation[] {
     return this.#with.registry.all.filter(
       ({ state, memory }) => state === 'LIVE' && memory.degraded && !memory.refused,
     );
   }
 
-  /** Retries no more; resolves when what is under way has ended. */
+  /** Stops retrying; resolves when the import under way has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#poll[Symbol.dispose]();
     await this.#trying;
@@ -54,9 +55,9 @@ export class DegradedRetry implements AsyncDisposable {
       try {
         await device.revive(allocation.memory);
         taken += 1;
-        reporter.note(`the device has allocation ${allocation.id} again`);
+        reporter.note(`the device has imported allocation ${allocation.id}, which is no longer degraded`);
       } catch (failure) {
-        // It stays as it is: that was reported when it was found so.
+        // It stays degraded. That was reported when it was first found.
         if (!(failure instanceof VkmemError)) throw failure;
       }
     }

@@ -1,6 +1,6 @@
 /**
- * What a memory plan says to the contract: what the driver asks of memory for a resource, the resource, the
- * hints.
+ * A memory plan as the contract describes it: the driver's memory requirements of a resource, the resource,
+ * the hints.
  */
 import type { Decoded } from '@vkmemd/proto';
 import type { MemoryPlan, NativeResource } from '../../vulkan/device.js';
@@ -10,7 +10,7 @@ const IMAGE_TYPES = ['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'] as const
 /** VK_IMAGE_TILING_LINEAR. */
 const LINEAR = 1;
 
-/** What the driver asks of memory for the resource; null without one. */
+/** The driver's memory requirements of the resource; null without one. */
 export function describeRequirements({ requirements }: MemoryPlan): Decoded<'MemoryRequirements'> | null {
   if (requirements === undefined) return null;
   const { size, alignment, ...rest } = requirements;
@@ -34,7 +34,7 @@ export function describeResource(resource: NativeResource | undefined): {
   };
 }
 
-/** The hints as they were asked for; null for none. */
+/** The hints as requested; null for none. */
 export function describeHints(hints: Hints | undefined): Decoded<'Allocation'>['hints'] {
   if (!hints) return null;
   const { alignment: alignmentBytes, hugePage: hugePageBytes, powerOfTwo, prefault, reopenable } = hints;

@@ -1,11 +1,11 @@
 /**
- * Draining: how allocations end, and the truth about their bytes.
+ * Draining: how allocations end, and when their bytes are free.
  *
- * All ends of an allocation do the same: it is retired (it is not found any more, its device memory is freed)
- * and drains. Its grants stay until they are released. Its charge is settled only when no
- * session has a grant of it, the kernel sees no other holder of its memfd, and the fd store has released it.
- * The kernel gives no notice of the holders, so while such an allocation drains it is polled. Of an OPAQUE_FD
- * the kernel can say nothing: there the sessions' word counts.
+ * Every end of an allocation does the same: it is retired (it cannot be found any more, and its device memory
+ * is freed), and it drains. Its grants stay until they are released. Its charge is settled only when no
+ * session has a grant of it, the kernel reports no other holder of its memfd, and the fd store has released
+ * it. The kernel sends no notification about holders, so a draining allocation is polled. For an OPAQUE_FD
+ * the kernel reports no holders: there only the grants count, which the sessions release.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from '@vkmemd/proto';
@@ -26,7 +26,8 @@ import type { Registry } from './registry.js';
 
 const INTERVALS = { firstMs: 5, maxMs: 1000 };
 /**
- * How long an answer waits for the fd store: from then on the allocation drains, as any other that is held.
+ * Maximum time that an answer waits for the fd store. After that the allocation drains, as any other that is
+ * held.
  */
 const MAX_WAIT_MS = 1000;
 
@@ -46,9 +47,9 @@ interface Collaborators {
 
 export class Draining {
   readonly #with: Collaborators;
-  /** Whether the daemon is stopping: nothing is settled any more. */
+  /** Set when the daemon stops: from then on nothing is settled. */
   #stopped = false;
-  /** What looks whether something is still held. */
+  /** The polls of allocations that are still held. */
   readonly #polls = new Set<Disposable>();
 
   constructor(collaborators: Collaborators) {
@@ -56,7 +57,7 @@ export class Draining {
   }
 
   /**
-   * Retires an allocation. Where two ends meet (a request that fails because its session has just ended), the
+   * Retires an allocation. If two ends coincide (a request fails because its session has just ended), the
    * second waits for the first.
    * @returns whether its bytes are free already.
    */
@@ -79,16 +80,16 @@ export class Draining {
     return false;
   }
 
-  /** Drops grants, as one change of what is persisted, and settles what nobody holds any more. */
+  /** Drops grants in one persistence transaction, and settles the allocations that have no holder left. */
   release(grants: readonly GrantRecord[]): void {
     this.#with.grants.dropAll(grants);
     for (const { allocation } of grants) this.settle(allocation);
   }
 
   /**
-   * Drops grants of sleeping sessions that the kernel sees unheld, and closes sessions that have nothing left
-   * by that; then settles a retired allocation that nobody holds. Where the fd store has it, once that has
-   * released it.
+   * Drops the grants of sleeping sessions that the kernel reports as no longer held, and closes sessions that
+   * have nothing left after that. Then settles a retired allocation that has no holder; if the fd store has
+   * it, once the store has released it.
    * @returns whether its bytes are free.
    */
   settle(allocation: Allocation): boolean {
@@ -103,23 +104,26 @@ export class Draining {
     return true;
   }
 
-  /** Ends nothing: everything outlives the daemon, which is stopping. What drains, drains on in the next. */
+  /**
+   * The daemon stops, and everything survives it: frees no allocation, and only releases this process's
+   * handles. What drains continues to drain in the next process.
+   */
   async persistEverything(): Promise<void> {
     this.#stopPolling();
     const { all } = this.#with.registry;
     await this.#reported(
       all.map(({ memory }) => memory.freeDevice()),
-      'an allocation could not be left at the end',
+      'the device memory of an allocation could not be released while the daemon stopped',
     );
     for (const allocation of all) allocation.memory.closeHandles();
   }
 
-  /** Frees everything, held or not: the daemon is stopping and no plane serves any more. */
+  /** Frees everything, held or not: the daemon stops, and no plane serves any more. */
   async freeEverything(): Promise<void> {
     const { all } = this.#with.registry;
     await this.#reported(
       all.map((each) => (each.state === 'LIVE' ? this.free(each) : this.#retire(each))),
-      'an allocation could not be freed at the end',
+      'an allocation could not be freed while the daemon stopped',
     );
     this.#stopPolling();
     for (const allocation of all) allocation.memory.closeHandles();
@@ -141,14 +145,17 @@ export class Draining {
     this.#polls.clear();
   }
 
-  /** The frees of one owner, of which a driver may make long work, leave threads to the others. */
+  /**
+   * Frees of one owner take turns with those of others, so that slow frees in a driver leave threads for
+   * other owners.
+   */
   #retire(allocation: Allocation): Promise<void> {
     const { owner, tenant } = allocation.terms;
     const party = { tenant, session: owner?.id };
     return allocation.retire((work) => this.#with.frees.run(party, work));
   }
 
-  /** The same as settle(); waits a little for the fd store. */
+  /** As settle(), but waits up to MAX_WAIT_MS for the fd store. */
   async #settleSoon(allocation: Allocation): Promise<boolean> {
     if (this.settle(allocation)) return true;
     if (!allocation.leavingStore) return false;
@@ -167,8 +174,8 @@ export class Draining {
   }
 
   /**
-   * A session that sleeps cannot say what it has released since its daemon ended; of a memfd that is granted
-   * no more the kernel can.
+   * A sleeping session cannot report which fds its process has closed since the daemon ended. For a memfd the
+   * kernel reports whether another process still holds it.
    */
   #dropUnheld(allocation: Allocation): void {
     const { grants, closing } = this.#with;
@@ -182,7 +189,7 @@ export class Draining {
     }
   }
 
-  /** Whether the session has nothing that its process could come back for. */
+  /** Whether the session has nothing that its process could reconnect for. */
   isIdle(session: Session): boolean {
     const { grants, registry, madeOnce } = this.#with;
     return grants.sizeOf(session) + registry.ownedBy(session).size + madeOnce.sizeOf(session) === 0;

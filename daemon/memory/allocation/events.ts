@@ -1,7 +1,7 @@
 /**
- * The life of allocations as events. CREATED comes first and FREED last, once each; FREED means that the
- * bytes are off every account. An allocation that is still held when the daemon ends has no FREED. A listener
- * sees the allocation as it is at that moment.
+ * The life of allocations as events. CREATED comes first and FREED last, once each. FREED means that the
+ * bytes are no longer on any account. An allocation that is still held when the daemon ends has no FREED
+ * event. A listener sees the allocation in its state at that moment.
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { EventChannel } from '../event-channel.js';
@@ -10,7 +10,7 @@ import type { Allocation } from './allocation.js';
 
 export type AllocationEventName = 'CREATED' | 'GRANTED' | 'PUBLISHED' | 'DRAINING' | 'FREED';
 
-/** What was granted to whom. */
+/** The grant of a GRANTED event. */
 export interface GrantedEvent {
   readonly id: bigint;
   readonly session: Session;
@@ -23,13 +23,13 @@ export interface AllocationEvent {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly allocation: Allocation;
-  /** Of GRANTED alone. */
+  /** Only for GRANTED. */
   readonly grant?: GrantedEvent | undefined;
 }
 
 export type AllocationEvents = EventChannel<AllocationEvent>;
 
-/** Publishes what has happened, where anybody listens. */
+/** Publishes an event if there are subscribers. */
 export function publishEvent(
   events: AllocationEvents,
   event: AllocationEventName,

@@ -1,21 +1,22 @@
 /**
- * One open file is imported once: a client may send it twice, or get it as a grant and send it back.
+ * One open file is imported once. A client may send a file twice, or send back the fd of a grant.
  *
- * The fd store stores one file once, under the first name that it came under: with the first of two
- * allocations the second would lose it. So a memfd is opened anew for each import (Device.import), and a
- * driver's own handle, which cannot be, is imported once at a time.
+ * The fd store stores one open file once, under the first name that it got. If two allocations had the same
+ * open file, the second would lose it. So a memfd is opened again for each import (Device.import), and a
+ * driver's own handle, which cannot be opened again, belongs to one import at a time.
  *
- * Limits: what the driver exports again is another file to most drivers. One whose dma-bufs are one file
- * however often they are exported (GEM's) is not seen here, since the daemon has none of its own open.
+ * Limits: with most drivers a second export of the same memory is another file, which is not recognised here.
+ * With drivers whose dma-bufs of one memory are one file (GEM), it is not recognised either, since the daemon
+ * has no fd of that file open.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { DeviceMemory } from '../../vulkan/device.js';
 import type { Registry } from './registry.js';
 
 /**
- * The memory was just made; it is freed where it is refused. Resolves in the same turn where nothing has the
- * file.
- * @throws VkmemError INVALID_HANDLE where another allocation has the same open file.
+ * Checks memory that was just made, and frees it if it is refused. Returns undefined, synchronously, if no
+ * other allocation has the file.
+ * @throws VkmemError INVALID_HANDLE if another allocation has the same open file.
  */
 export function requireImportedOnce(registry: Registry, memory: DeviceMemory): Promise<void> | undefined {
   if (!memory.imported) return undefined;
@@ -26,6 +27,6 @@ export function requireImportedOnce(registry: Registry, memory: DeviceMemory): P
 async function refuse(memory: DeviceMemory, id: string): Promise<void> {
   await memory.freeDevice();
   memory.closeHandles();
-  const reason = `Allocation ${id} has the same open file, which is stored once: claim that one, or export another.`;
+  const reason = `Allocation ${id} already has the same open file; claim that one, or export another fd.`;
   throw new VkmemError('INVALID_HANDLE', reason, { allocation: id });
 }

@@ -1,6 +1,6 @@
 /**
- * What the requests of sessions made, by the ids that the sessions gave the requests: a session that asks
- * again, since the answer was lost, gets what it made before.
+ * The allocations that sessions made, by the request ids that the sessions chose. A session that repeats a
+ * request, because the answer was lost, gets the allocation that the first request made.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Session } from '../session/session.js';
@@ -9,14 +9,14 @@ import type { Allocation } from './allocation.js';
 export class MadeOnce {
   readonly #bySession = new Map<Session, Map<string, Allocation | 'pending'>>();
 
-  /** How many of a session's requests are remembered. */
+  /** How many requests of a session are remembered. */
   sizeOf(session: Session): number {
     return this.#bySession.get(session)?.size ?? 0;
   }
 
   /**
-   * What the same request made before; undefined where it is the first of its id.
-   * @throws VkmemError BUSY while it is under way.
+   * The allocation that an earlier request with this id made; undefined if this is the first.
+   * @throws VkmemError BUSY while that request is under way.
    */
   find(maker: Session | undefined, requestId: string): Allocation | undefined {
     const made = maker && this.#bySession.get(maker)?.get(requestId);
@@ -24,12 +24,12 @@ export class MadeOnce {
     return made;
   }
 
-  /** The request is under way; without a maker nothing is remembered. */
+  /** The request is under way. Without a maker nothing is recorded. */
   begin(maker: Session | undefined, requestId: string): void {
     if (maker) this.#of(maker).set(requestId, 'pending');
   }
 
-  /** The request has made it. */
+  /** The request has made the allocation. */
   add(maker: Session | undefined, requestId: string, allocation: Allocation): void {
     if (maker) this.#of(maker).set(requestId, allocation);
   }
@@ -39,7 +39,10 @@ export class MadeOnce {
     if (maker) this.#delete(maker, requestId);
   }
 
-  /** The allocation ends. Of one that drained before a restart the id may be another one's by now. */
+  /**
+   * The allocation ends. If it drained before a restart, its request id may belong to another allocation by
+   * now.
+   */
   remove(allocation: Allocation): void {
     const { maker, requestId } = allocation.terms;
     if (maker && this.#bySession.get(maker)?.get(requestId) === allocation) this.#delete(maker, requestId);

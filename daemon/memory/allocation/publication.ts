@@ -1,13 +1,15 @@
 /**
- * Publication: whether one allocation is immutable for all later grants, and what keeps it from being.
+ * Publication: whether one allocation is immutable for all later grants, and how the daemon enforces that.
  *
- * Only memory over a memfd that was made for it can be published: the kernel then lets nobody write to the
- * memfd, map it for writing or punch holes into it any more (F_SEAL_FUTURE_WRITE), root included, by whatever
- * fd. Views that were mapped for writing before stay as they are, and so do other handles that were granted
- * before. The daemon keeps its part: no grant to write, of any kind that could, and no transfer into it.
+ * Only memory over a memfd that was allocated as publishable can be published. The seal F_SEAL_FUTURE_WRITE
+ * makes the kernel refuse to every process, root included, to write to the memfd, map it for writing or punch
+ * holes into it, through any fd. Existing writable mappings and other handles that were granted before stay
+ * as they are. The daemon itself makes no grant any more that could be written through (only read-only
+ * MAPPABLE ones), and no transfer into the memory.
  *
- * Until then a holder of a writable grant can set seals too. So the seals are read each time that it matters:
- * once the kernel refuses writers the allocation counts as published, no matter who set them.
+ * Before it is published, a holder of a writable grant can set seals too. So the seals are read each time
+ * they matter: once the kernel refuses writers, the allocation counts as published, whichever process set the
+ * seals.
  */
 import {
   type AccessName,
@@ -22,10 +24,10 @@ import {
 
 const NO_WRITERS = SEALS.FUTURE_WRITE | SEALS.WRITE;
 
-/** What is published. */
+/** The part of an allocation that publication uses. */
 export interface Publishable {
   readonly id: string;
-  /** The memfd, borrowed; undefined without one, or once it is closed. */
+  /** The memfd, borrowed; undefined if there is none, or if it is closed. */
   readonly memory: { readonly sealable: OwnedFd | undefined };
   readonly lock: { readonly mode: SharingName; refuseWriters(fault: VkmemError): void };
 }
@@ -38,13 +40,13 @@ export class Publication {
   #writes = 0;
   #quiet: (() => void)[] = [];
 
-  /** @param onPublished called once, when it is published or first seen to be. */
+  /** @param onPublished called once, when it is published or is first found to be. */
   constructor(allocation: Publishable, onPublished: () => void) {
     this.#allocation = allocation;
     this.#onPublished = onPublished;
   }
 
-  /** Whether the kernel refuses writers. Asks the kernel. */
+  /** Whether the kernel refuses writers. Reads the seals with a system call until they are set. */
   get published(): boolean {
     if (!this.#published && (this.#seals() & NO_WRITERS) !== 0) {
       this.#published = true;
@@ -54,7 +56,7 @@ export class Publication {
     return this.#published;
   }
 
-  /** Whether a thread that sets seals has the memfd. */
+  /** Whether a worker thread that sets seals is using the memfd. */
   get sealing(): boolean {
     return this.#sealing > 0;
   }
@@ -65,8 +67,9 @@ export class Publication {
   }
 
   /**
-   * @throws VkmemError PUBLISHED for what would let its holder write to what is published; BUSY for a writer
-   *   of memory with a lock while it is being sealed: the publisher was answered that nobody else writes.
+   * @throws VkmemError PUBLISHED for a grant that could write to published memory; BUSY for a writable grant
+   *   of memory with a lock while it is being sealed, because the publisher was assured that there is no
+   *   other writer.
    */
   requireGrantable(kind: KindName, access: AccessName): void {
     if (access === 'ro' && kind === 'MAPPABLE') return;
@@ -75,7 +78,7 @@ export class Publication {
     throw new VkmemError('BUSY', `Allocation ${this.#allocation.id} is being published.`);
   }
 
-  /** Runs a device's write; publishing waits for it. @throws VkmemError PUBLISHED. */
+  /** Runs a write by the device; publishing waits for it. @throws VkmemError PUBLISHED. */
   async write<T>(work: () => Promise<T>): Promise<T> {
     if (this.published) throw this.#refusal();
     this.#writes += 1;
@@ -88,8 +91,9 @@ export class Publication {
   }
 
   /**
-   * Sets the seals, and waits for writes of the device that began before.
-   * @throws VkmemError NOT_PUBLISHABLE where somebody forbade further seals before.
+   * Sets the seals, and waits for the device's writes that began before.
+   * @throws VkmemError NOT_PUBLISHABLE if the memfd was sealed against further seals; NOT_FOUND if the
+   *   allocation was freed meanwhile.
    */
   async publish(): Promise<void> {
     const memfd = this.#allocation.memory.sealable;
@@ -104,12 +108,13 @@ export class Publication {
         this.#sealing -= 1;
       }
     }
-    if (!this.published) throw new VkmemError('NOT_FOUND', 'The allocation was freed meanwhile.');
+    if (!this.published)
+      throw new VkmemError('NOT_FOUND', 'The allocation was freed while it was being published.');
     if (this.#writes > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
   }
 
   #refusal(): VkmemError {
-    const reason = `Allocation ${this.#allocation.id} can be granted as MAPPABLE, to read, alone.`;
+    const reason = `Allocation ${this.#allocation.id} can only be granted read-only, as MAPPABLE.`;
     return new VkmemError('PUBLISHED', reason);
   }
 }
@@ -118,4 +123,4 @@ const isRefused = (failure: unknown): boolean =>
   failure instanceof VkmemError && failure.code === 'NOT_PERMITTED';
 
 const sealedBefore = (cause: unknown): VkmemError =>
-  new VkmemError('NOT_PUBLISHABLE', 'Somebody who may write to it has sealed it against seals.', {}, cause);
+  new VkmemError('NOT_PUBLISHABLE', 'A process with write access has sealed it with F_SEAL_SEAL.', {}, cause);

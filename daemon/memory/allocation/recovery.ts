@@ -1,13 +1,13 @@
 /**
  * Recovery from the loss of the device.
  *
- * The driver reports it once, on any call that meets it. From then on requests that need the device are
- * refused with DEVICE_LOST; the rest is served, claims of MAPPABLE memory over a memfd among it. Every
- * allocation releases its device memory. What is not made of a memfd ends: it drains until its holders close
- * it, and a request that names it gets DEVICE_LOST. Then the device is opened again, and what is made of a
- * memfd is imported again, with its bytes, its grants and its name: its clients' mappings are not affected.
- * What is degraded stays so (degraded.ts). Where the device cannot be opened, or is lost once more, opening
- * is retried, at growing intervals, for as long as the daemon runs.
+ * The driver reports the loss once, in any call. From then on requests that need the device fail with
+ * DEVICE_LOST. All others are served, including claims of MAPPABLE memory over a memfd. Every allocation
+ * releases its device memory. An allocation that is not backed by a memfd ends: it drains until its holders
+ * close it, and a request that names it gets DEVICE_LOST. Then the device is opened again, and memory over a
+ * memfd is imported again, with its bytes, grants and name; its clients' mappings are not affected. Degraded
+ * memory stays degraded (degraded.ts). If the device cannot be opened, or is lost again, opening is retried
+ * at growing intervals for as long as the daemon runs.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
@@ -19,9 +19,9 @@ import type { Registry } from './registry.js';
 
 const FIRST_WAIT_MS = 100;
 const LAST_WAIT_MS = 10_000;
-/** A device that has served so long was lost for a reason of its own, not for that of the time before. */
+/** After serving this long, a new loss is treated as unrelated to the previous one. */
 const CALM_MS = 60_000;
-/** An allocation whose import loses the device so often is given up, so that the others have one. */
+/** An allocation whose import loses the device this often is freed, so that the others can be imported. */
 const MAX_TRIES = 3;
 
 interface Collaborators {
@@ -35,20 +35,20 @@ export class Recovery implements AsyncDisposable {
   readonly #with: Collaborators;
   readonly #onChange: ((serving: boolean) => void)[] = [];
   readonly #stopping = new AbortController();
-  /** How often importing an allocation again has lost the device. */
+  /** How often importing each allocation again has lost the device. */
   readonly #tries = new WeakMap<Allocation, number>();
   #running: Promise<void> | undefined;
-  /** Failures in a row, to open the device or to keep it. */
+  /** Consecutive failures to open the device or to keep it. */
   #failures = 0;
   #servingSince = performance.now();
-  /** Losses that are not recovered from yet. */
+  /** Losses whose recovery has not ended. */
   #losses = 0;
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
   }
 
-  /** Recovers the device from now on. */
+  /** Starts to handle losses of the device. */
   begin(): void {
     this.#with.device.onLost(() => {
       this.#losses += 1;
@@ -57,12 +57,15 @@ export class Recovery implements AsyncDisposable {
     });
   }
 
-  /** Whether the device is there, with everything on it that survived. */
+  /** Whether the device is open, with all memory on it that survived. */
   get serving(): boolean {
     return this.#losses === 0;
   }
 
-  /** Calls the listener when the device serves no more, and when it does again. It must not throw. */
+  /**
+   * Calls the listener with false when the device is lost, and with true when it serves again. The listener
+   * must not throw.
+   */
   onChange(listener: (serving: boolean) => void): void {
     this.#onChange.push(listener);
   }
@@ -71,13 +74,13 @@ export class Recovery implements AsyncDisposable {
     for (const listener of this.#onChange) listener(serving);
   }
 
-  /** Retries no more; resolves when what is under way has ended. */
+  /** Stops retrying; resolves when the recovery under way has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     await this.#running;
   }
 
-  /** Never throws: nobody waits for it. */
+  /** Never throws: no caller awaits it. */
   async #recover(): Promise<void> {
     await this.#recoverOnce();
     this.#losses -= 1;
@@ -89,11 +92,11 @@ export class Recovery implements AsyncDisposable {
     const begun = performance.now();
     reporter.note('the device is lost; it is being opened again');
     if (begun - this.#servingSince > CALM_MS) this.#failures = 0;
-    // What was made just before is on its way into the registry.
+    // Memory that was made just before the loss may not be in the registry yet.
     await setImmediate();
     await this.#detachAll();
     const live = registry.all.filter(({ state }) => state === 'LIVE');
-    // What the device did not have before is not its to lose: DegradedRetry continues to retry it.
+    // The device did not have degraded memory, so it did not lose it: DegradedRetry continues to retry it.
     const had = live.filter(({ memory }) => !memory.degraded);
     const survivors = had.filter(({ memory }) => memory.survives);
     const others = had.filter(({ memory }) => !memory.survives);
@@ -116,7 +119,7 @@ export class Recovery implements AsyncDisposable {
     );
   }
 
-  /** Nothing may be left of the lost device when it is destroyed. */
+  /** Frees all objects of the lost device, as Vulkan requires before the device is destroyed. */
   async #detachAll(): Promise<void> {
     const { reporter, registry } = this.#with;
     const ends = registry.all.map(({ memory }) => memory.detach());
@@ -126,14 +129,14 @@ export class Recovery implements AsyncDisposable {
     }
   }
 
-  /** Whether there is a device again; false once the daemon is stopping. */
+  /** Whether the device was opened; false if the daemon is stopping. */
   async #reopen(): Promise<boolean> {
     const { device, reporter } = this.#with;
     const { signal } = this.#stopping;
     for (;;) {
       if (this.#failures > 0) {
         const wait = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), LAST_WAIT_MS);
-        // Cut short by the end of the daemon.
+        // Ends early if the daemon stops.
         await setTimeout(wait, undefined, { signal, ref: false }).catch(() => {});
       }
       if (signal.aborted) return false;
@@ -147,7 +150,7 @@ export class Recovery implements AsyncDisposable {
     }
   }
 
-  /** Imports one allocation again. Where the device is lost once more, the recovery that follows decides. */
+  /** Imports one allocation again. If the device is lost again, the next recovery decides. */
   async #revive(allocation: Allocation): Promise<'revived' | 'ended' | 'lost again'> {
     const { device, reporter } = this.#with;
     try {
@@ -164,11 +167,13 @@ export class Recovery implements AsyncDisposable {
     }
   }
 
-  /** A request that names it from now on gets DEVICE_LOST. */
+  /** Ends the allocation; from now on a request that names it gets DEVICE_LOST. */
   async #end(allocation: Allocation): Promise<void> {
     const { reporter, registry, draining } = this.#with;
     registry.lose(allocation);
-    allocation.lock.end(new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} ended with its device.`));
+    allocation.lock.end(
+      new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} was lost with the device.`),
+    );
     await draining.free(allocation).catch((failure) => {
       reporter.fault(`allocation ${allocation.id} could not be freed`, failure);
     });

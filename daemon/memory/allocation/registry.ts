@@ -1,9 +1,9 @@
 /**
- * The registry: every allocation by its id and its name, and the names that requests under way have taken.
+ * The registry: every allocation by its id and its name, and the names reserved by requests under way.
  *
- * Draining allocations stay listed until their bytes are free, but can no longer be found. Those that ended
- * because the device was lost are remembered for a while, so that a request that names one fails with the
- * reason.
+ * Draining allocations stay listed until their bytes are free, but cannot be found by id or name. Allocations
+ * that were lost with the device are remembered for a while, so that a request that names one fails with
+ * DEVICE_LOST.
  */
 import { type AllocationRef, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
@@ -12,7 +12,7 @@ import type { Authority, Purpose } from '../authority.js';
 import type { Session } from '../session/session.js';
 import { Allocation } from './allocation.js';
 
-/** How many of the allocations that a lost device took are remembered. */
+/** Maximum number of ids and names of lost allocations that are remembered. */
 const MAX_LOST = 4096;
 const NOTHING: ReadonlySet<Allocation> = new Set();
 
@@ -23,7 +23,7 @@ export class Registry {
   readonly #draining = new Set<Allocation>();
   /** Live allocations that end with a session. */
   readonly #owned = new Map<Session, Set<Allocation>>();
-  /** Ids and names, and whose they were; the longest ago first. */
+  /** The tenants of lost allocations, by id and by name key; the oldest first. */
   readonly #lost = new Map<string, Tenant>();
   readonly #authority: Authority;
 
@@ -45,7 +45,7 @@ export class Registry {
   }
 
   /**
-   * Reserves a name for a pending request, which releases it, or adds the allocation.
+   * Reserves a name for a pending request. The request then releases the name, or adds the allocation.
    * @throws VkmemError NAME_TAKEN.
    */
   reserveName(key: string): void {
@@ -66,7 +66,10 @@ export class Registry {
     if (owner) this.#owned.set(owner, (this.#owned.get(owner) ?? new Set()).add(allocation));
   }
 
-  /** One that outlived its daemon and ends now: another one may have its name since. */
+  /**
+   * Adds an allocation that survived a restart and that ends now. Another allocation may have its name by
+   * now, so the name is not entered.
+   */
   addEnding(allocation: Allocation): void {
     this.#byId.set(allocation.id, allocation);
   }
@@ -88,7 +91,7 @@ export class Registry {
     if (owner && owned?.size === 0) this.#owned.delete(owner);
   }
 
-  /** The allocation is about to be retired, since the device took its memory with it. */
+  /** Records that the allocation was lost with the device; retire() follows. */
   lose({ id, nameKey, terms }: Allocation): void {
     for (const key of nameKey ? [id, nameKey] : [id]) this.#lost.set(key, terms.tenant);
     for (const key of this.#lost.keys()) {
@@ -97,7 +100,7 @@ export class Registry {
     }
   }
 
-  /** The allocation is gone. */
+  /** Removes the allocation: its bytes are free. */
   remove(allocation: Allocation): void {
     this.#draining.delete(allocation);
   }
@@ -108,8 +111,8 @@ export class Registry {
   }
 
   /**
-   * The live allocation that a message names, for a caller who may do that with it.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST; INVALID_ARGUMENT where it names none.
+   * The live allocation that a message names, if the caller may do this with it.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST; INVALID_ARGUMENT if the message names none.
    */
   find(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): Allocation {
     const key = this.#keyOf(ref, identity, purpose);
@@ -121,25 +124,29 @@ export class Registry {
     const tenant = this.#lost.get(key);
     if (!tenant) throw notFound(ref);
     this.#authority.require(identity, purpose, { tenant });
-    throw new VkmemError('DEVICE_LOST', `${ref?.id ?? ref?.name} ended with the device that held it.`);
+    throw new VkmemError('DEVICE_LOST', `Allocation ${ref?.id ?? ref?.name} was lost with the device.`);
   }
 
-  /** An id, or `KEY/NAME`; neither can be mistaken for the other. */
+  /** An id, or `KEY/NAME`. The two cannot be confused, since an id has no slash. */
   #keyOf(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): string {
-    // A name in the place of an id would be looked up before anybody asked whose it is.
+    // A name key in the id field would be looked up before its tenant is checked.
     if (ref?.id?.includes('/')) throw notFound(ref);
     if (ref?.id) return ref.id;
     if (!ref?.name) {
-      throw new VkmemError('INVALID_ARGUMENT', 'The request names no allocation.', { field: 'allocation' });
+      throw new VkmemError(
+        'INVALID_ARGUMENT',
+        'The request has neither the id nor the name of an allocation.',
+        { field: 'allocation' },
+      );
     }
     if (!ref.name.includes('/')) return `${identity.tenant.key}/${ref.name}`;
     const scoped = parseScopedName(ref.name);
     if (!scoped) throw notFound(ref);
-    // Whether another user has a name is nobody else's business: refused before it is looked up.
+    // Checked before the lookup, so that the answer does not reveal whether another tenant has the name.
     this.#authority.require(identity, purpose, { tenant: scoped.tenant });
     return nameKeyOf(scoped.tenant, scoped.name);
   }
 }
 
 const notFound = (ref: AllocationRef | null | undefined): VkmemError =>
-  new VkmemError('NOT_FOUND', `The request names ${ref?.id ?? ref?.name}.`);
+  new VkmemError('NOT_FOUND', `No allocation has the id or name ${ref?.id ?? ref?.name}.`);
