@@ -168,7 +168,7 @@ t.test('SetQuota is applied, or rejected as stale or conflicting', others, async
   const reserve = [{ heapIndex: 0, reservedBytes: 2n * MIB }];
   t.match(await set({ expectedRevision: 2n, heaps: reserve }), {
     outcome: 'QUOTA_OUTCOME_CONFLICT',
-    reason: '2097152 bytes of heap 0 would be reserved, with a limit of 1048576.',
+    reason: 'The reservation of 2097152 bytes of heap 0 exceeds the limit of 1048576.',
     quota: { revision: 2n },
   });
   const far = await set({ expectedRevision: 2n, heaps: [{ heapIndex: 99, limitBytes: 1n }] });

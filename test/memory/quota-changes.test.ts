@@ -20,12 +20,15 @@ t.test('changes at run time', async (t) => {
   t.equal(conflict({ limits: new Map([[2, 1n]]) }), 'The device has no heap 2.');
   t.match(
     conflict({ limits: new Map([[0, 99n]]) }),
-    /^100 bytes of heap 0 would be reserved, with a limit of 99\./,
+    /^The reservation of 100 bytes of heap 0 exceeds the limit of 99\./,
   );
-  t.match(conflict({ reserved: new Map([[0, 301n]]) }), /^301 bytes .* limit of 300\.$/);
+  t.match(conflict({ reserved: new Map([[0, 301n]]) }), /^The reservation of 301 bytes .* limit of 300\.$/);
   const tooMuch = { limits: new Map([[1, 2000n]]), reserved: new Map([[1, SIZE + 1n]]) };
-  t.match(conflict(tooMuch), /^1001 bytes of heap 1 would be reserved, and 0 are for others; it has 1000\.$/);
-  t.match(conflict({ reserved: new Map([[0, 901n]]) }, host.quotas.of(BEN)), /^901 .* 100 are for others/);
+  t.match(conflict(tooMuch), /^1001 bytes, plus 0 for other tenants, exceed the 1000 bytes of heap 1\.$/);
+  t.match(
+    conflict({ reserved: new Map([[0, 901n]]) }, host.quotas.of(BEN)),
+    /^901 .* plus 100 for other tenants/,
+  );
   t.equal(conflict({ reserved: new Map([[0, 900n]]) }, host.quotas.of(BEN)), undefined);
 
   quota.set(change({ limits: new Map([[0, 200n]]), allocations: 5 }));

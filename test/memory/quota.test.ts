@@ -123,15 +123,15 @@ t.test('leases are given back once, and nothing is left of who is gone', async (
   const [session, ticket] = [host.quotas.of(ANN).take('sessions'), host.quotas.of(ANN).take('tickets')];
   t.match(host.quotas.of(ANN).describe(), { sessions: { used: 1 }, tickets: { used: 1 } });
   session[Symbol.dispose]();
-  t.throws(() => session[Symbol.dispose](), /given back twice/);
+  t.throws(() => session[Symbol.dispose](), /released twice/);
   t.equal(host.quotas.all.length, 1);
   const last = host.quotas.of(ANN);
   ticket[Symbol.dispose]();
   t.strictSame([host.quotas.all, host.faults], [[], []]);
-  t.throws(() => last.take('tickets'), /was dropped, and used again/, 'a defect is told');
+  t.throws(() => last.take('tickets'), /was used after it had been removed/, 'a defect is reported');
 });
 
-t.test('an account that is not zero when its user is gone is told of, and thrown at nobody', async (t) => {
+t.test('an account that is not zero when its tenant leaves is reported, not thrown', async (t) => {
   class Wrong extends Ledger {
     override tenant(tenant: Tenant, heap?: number): Balance {
       return { ...super.tenant(tenant, heap), live: 5n };
@@ -139,7 +139,7 @@ t.test('an account that is not zero when its user is gone is told of, and thrown
   }
   const host = new Host(policyOf([LET_IN]), 1, new Wrong(1));
   host.quotas.of(ANN).take('sessions')[Symbol.dispose]();
-  t.strictSame(host.faults, ['user 101 is gone, and its quota is not zero']);
+  t.strictSame(host.faults, ['tenant 101 has nothing left, but its account is not zero']);
 });
 
 t.test('looking a quota up changes nothing', async (t) => {

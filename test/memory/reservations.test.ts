@@ -99,7 +99,7 @@ t.test('policies that this device cannot keep', async (t) => {
   const much = [LET_IN, reserve(101, 200n), reserve(102, 301n)];
   t.throws(() => requireReservable(policyOf(much), heaps), {
     code: 'POLICY_INVALID',
-    reason: /^On this device 501 bytes are reserved of heap 1, which has 500/,
+    reason: /^On this device 501 bytes of heap 1 are reserved, which has 500/,
   });
   requireReservable(policyOf(much, { overcommit: true }), heaps);
   const later = [...much, rule({ reservedBytes: bytes(1n) }, 102)];
@@ -107,7 +107,7 @@ t.test('policies that this device cannot keep', async (t) => {
   const crossed = [LET_IN, reserve(101, 200n), rule({ maxBytes: bytes(199n) }, 101)];
   t.throws(() => requireReservable(policyOf(crossed, { overcommit: true }), heaps), {
     code: 'POLICY_INVALID',
-    reason: /user 101 is reserved 200 bytes of heap 0 and may have 199/,
+    reason: /user 101 reserves 200 bytes of heap 0; its limit is 199/,
   });
   requireReservable(policyOf([reserve(101, 200n)]), heaps);
   t.pass('a user whom only its group lets in may be reserved bytes');

@@ -1,21 +1,22 @@
 /**
- * The budget: how many bytes of each heap a request can still have.
+ * The budget: how many bytes of each heap are available to a request.
  *
- * VK_EXT_memory_budget says how much the daemon's whole process may use and uses (source EXT). Without it,
- * and for a heap that the driver leaves out, the budget is an estimate: four fifths of the heap, with the
- * ledger as usage (source ESTIMATED). The driver's figures are shown as they are and trusted only within
- * bounds: a budget above the heap's size admits no more than the heap has; a budget of 0, or one that has
- * shrunk below what is used, admits nothing and takes nothing back.
+ * VK_EXT_memory_budget reports the budget and the usage of the daemon's whole process (source EXT). Without
+ * the extension, and for a heap that the driver omits, the budget is an estimate: four fifths of the heap,
+ * with the ledger as usage (source ESTIMATED). The driver's figures are reported unchanged, but trusted only
+ * within bounds: a budget above the heap's size admits no more than the heap's size; a budget of 0, or below
+ * the current usage, admits nothing and revokes nothing.
  *
  * A driver does not count memory that was freed while an exported fd still holds it, so draining bytes are
- * subtracted here; pending bytes, of requests under way, are subtracted too. Of what is then left, some may
- * be guaranteed to tenants that do not use it yet (reservations.ts): other tenants cannot have it; the tenant
- * itself can have it, and what was promised to nobody. Where less is left than was guaranteed, other tenants
- * get nothing, and tenants with a guarantee are served first come, first served.
+ * subtracted here. Pending bytes, of requests under way, are subtracted too. Of the remainder, some bytes may
+ * be guaranteed to tenants that do not use them yet (reservations.ts). Other tenants cannot allocate these.
+ * The tenant itself can, and it can also allocate the bytes that are guaranteed to no tenant. If less remains
+ * than is guaranteed, other tenants get nothing, and tenants with a guarantee are served first come, first
+ * served.
  *
- * Admission asks the driver first and then checks (the tenant's quota, then the heap) and charges in one
- * synchronous step, so two requests never pass on the same bytes. Where the driver cannot be asked, nothing
- * is admitted on an estimate: the request fails as the question did. Inspection then shows the estimate.
+ * Admission queries the driver first. Then it checks the tenant's quota and the heap, and charges, in one
+ * synchronous step, so two requests can never be admitted for the same bytes. If the query fails, the request
+ * fails with the query's error: no request is admitted on an estimate then. Inspection reports the estimate.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../../policy/tenant.js';
@@ -31,30 +32,30 @@ export interface HeapBudget {
   readonly source: 'EXT' | 'ESTIMATED';
   readonly live: bigint;
   readonly draining: bigint;
-  /** Of requests under way. */
+  /** Bytes of requests under way. */
   readonly pending: bigint;
-  /** What a tenant without a guarantee can have. */
+  /** Available to a tenant without a guarantee. */
   readonly available: bigint;
-  /** Of what is left: reserved for tenants that do not use it yet. */
+  /** Of the remaining bytes: reserved for tenants that do not use them yet. */
   readonly guaranteed: bigint;
   readonly pressure: Pressure;
 }
 
-/** What tenants with a reservation do not use of it, in bytes. */
+/** The unused part of all reservations, in bytes. */
 export interface Guarantees {
   unused(heap: number): bigint;
 }
 
-/** Whom a request for memory is charged to. */
+/** The tenant that a request for memory is charged to. */
 export interface Payer {
   readonly tenant: Tenant;
   /**
-   * What is reserved of a heap and not used, in bytes: for the tenant, and for all tenants, if the tenant
-   * demanded what the policy reserves for the process that asks.
+   * The unused reserved bytes of a heap: of the tenant, and of all tenants. They are computed as if the
+   * tenant had the reservation that the policy gives to the requesting process.
    */
   unused(heap: number): { readonly own: bigint; readonly all: bigint };
   /**
-   * Called before the driver is asked, and again when the charge is made.
+   * Checks the quota. Called before the driver is queried, and again when the charge is made.
    * @throws VkmemError QUOTA_EXCEEDED.
    */
   require(bytes: bigint, heap: number): void;
@@ -64,14 +65,14 @@ export interface Payer {
 
 const NO_GUARANTEES: Guarantees = { unused: () => 0n };
 
-/** What the budget needs to know of the device. */
+/** The part of the device that the budget uses. */
 export interface BudgetSource {
   readonly info: { readonly heaps: readonly { readonly size: bigint }[] };
-  /** Per heap, by VK_EXT_memory_budget; undefined where the driver does not have it. */
+  /** Bytes per heap, by VK_EXT_memory_budget; undefined if the driver does not support it. */
   memoryBudget(): Promise<readonly { budget: bigint; usage: bigint }[] | undefined>;
 }
 
-/** Reports failures that no caller gets. */
+/** Reports failures that are returned to no caller. */
 export interface BudgetEvents {
   fault(what: string, cause: unknown): void;
 }
@@ -79,7 +80,9 @@ export interface BudgetEvents {
 const atLeastZero = (bytes: bigint): bigint => (bytes < 0n ? 0n : bytes);
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-/** What the driver said of a heap; what was live before it was asked, and what was no longer live by then. */
+/**
+ * The driver's figures of a heap, and the ledger's `live` and `leftLive` from before the driver was queried.
+ */
 interface Sample {
   readonly budget: bigint;
   readonly usage: bigint;
@@ -110,8 +113,8 @@ export class Budget {
   }
 
   /**
-   * The account of every heap, with the driver's figures of this moment. Never fails: what the driver does
-   * not report is estimated, and the first failure in a row is reported.
+   * The account of every heap, with the driver's current figures. Never fails: if the driver does not report
+   * its budget, it is estimated, and the first of consecutive failures is reported.
    */
   async heaps(): Promise<HeapBudget[]> {
     let sampled: readonly (Sample | undefined)[] = [];
@@ -119,7 +122,8 @@ export class Budget {
       sampled = await this.#sample();
       this.#failing = false;
     } catch (failure) {
-      if (!this.#failing) this.#events.fault('the driver did not tell its budget: it is estimated', failure);
+      if (!this.#failing)
+        this.#events.fault('the driver did not report its memory budget; it is estimated', failure);
       this.#failing = true;
     }
     return this.#device.info.heaps.map((_, index) => this.#account(index, sampled[index]));
@@ -127,14 +131,13 @@ export class Budget {
 
   /**
    * Charges `bytes` of a heap, or refuses.
-   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above what is available to
-   *   the tenant, QUOTA_EXCEEDED as the payer throws; as the driver fails where it cannot be asked
-   *   (DEVICE_LOST).
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above the bytes available to
+   *   the tenant, QUOTA_EXCEEDED from the payer; the driver's error if it cannot be queried (DEVICE_LOST).
    */
   async admit(bytes: bigint, heap: number, payer: Payer): Promise<Charge> {
     const size = this.#device.info.heaps[heap]?.size ?? 0n;
     if (bytes > size) {
-      throw new VkmemError('SIZE_ABOVE_MAXIMUM', `${bytes} bytes were asked for; heap ${heap} has ${size}.`, {
+      throw new VkmemError('SIZE_ABOVE_MAXIMUM', `${bytes} bytes were requested; heap ${heap} has ${size}.`, {
         requested_bytes: String(bytes),
         maximum_bytes: String(size),
       });
@@ -150,7 +153,7 @@ export class Budget {
     if (bytes > available) {
       throw new VkmemError(
         'BUDGET_EXCEEDED',
-        `${bytes} bytes were asked for; heap ${heap} has ${available} available to user ${payer.tenant.name}.`,
+        `${bytes} bytes were requested; heap ${heap} has ${available} for tenant ${payer.tenant.name}.`,
         { requested_bytes: String(bytes), available_bytes: String(available) },
       );
     }
@@ -158,8 +161,8 @@ export class Budget {
   }
 
   /**
-   * The driver's figures per heap, with the account of before they were asked for; undefined where it has
-   * none.
+   * The driver's figures per heap, with the ledger's figures from before the query; undefined for a heap
+   * without driver figures.
    */
   async #sample(): Promise<readonly (Sample | undefined)[]> {
     const before = this.#device.info.heaps.map((_, index) => ({
@@ -195,9 +198,10 @@ export class Budget {
   }
 
   /**
-   * What the process uses beside our allocations. The sample is older than the ledger: only what was live
-   * before it and still is, is surely in it; what has left live since is taken not to be in it, whatever was
-   * allocated in its place. So bytes that change state may count twice for a moment, and are never left out.
+   * The bytes that the process uses besides the daemon's allocations. The sample is older than the ledger.
+   * Only bytes that were live before the sample and still are live are certain to be in it. Bytes that have
+   * left `live` since are assumed not to be in it, whatever was allocated in their place. So bytes that
+   * change state may count twice for a moment, but are never omitted.
    */
   #foreign(heapIndex: number, { usage, live, left }: Sample): bigint {
     const stillLive = atLeastZero(live - (this.#ledger.leftLive(heapIndex) - left));

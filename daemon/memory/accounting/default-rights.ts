@@ -1,15 +1,17 @@
 /**
- * Default rights: what a user may have of whom the daemon has seen no process, until one of its processes
- * asks. Of the policy only those rules are known to match that match by the uid alone, or everybody. Where
- * these do not let the user connect, a rule by group or unit may: then the user has what a tenant has by
- * default.
+ * Default rights: the rights of a tenant none of whose processes has connected yet. Only policy rules that
+ * match by uid alone, or that match every process, are known to apply. If these do not permit it to connect,
+ * a rule by group or unit may; then the tenant has the default rights of a tenant.
  */
 import type { Match, Policy } from '../../policy/policy.js';
 import { NO_RIGHTS, type Rights, TENANT } from '../../policy/rights.js';
 import { type Tenant, tenantOfUid } from '../../policy/tenant.js';
 import { type Terms, termsOf } from './terms.js';
 
-/** Of no group and no unit; (uid_t) -1 is no user's, so a tenant that is no user matches no rule by uid. */
+/**
+ * An identity in no group and no unit. A tenant that is no user gets (uid_t) -1, which no user has, so it
+ * matches no rule by uid.
+ */
 const asSeen = ({ uid = -1 }: Tenant) => ({ uid, gid: -1, pid: 0, groups: [] });
 const uidAlone = ({ uids, gids, groups, units }: Match): boolean =>
   uids !== undefined && !gids && !groups && !units;
@@ -21,13 +23,13 @@ export function defaultRights(policy: Policy, tenant: Tenant): Rights {
   return rights.maxBytes === NO_RIGHTS.maxBytes ? byDefault : { ...byDefault, maxBytes: rights.maxBytes };
 }
 
-/** What rules that match by the uid alone reserve for a tenant, and what that tenant may have. */
+/** A tenant for which rules by uid alone reserve memory, and its terms. */
 export interface NamedTenant {
   readonly tenant: Tenant;
   readonly terms: Terms;
 }
 
-/** The tenants that such rules name, by key. */
+/** The tenants for which rules by uid alone reserve memory, by key. */
 export function namedTenants(policy: Policy, sizes: readonly bigint[]): Map<string, NamedTenant> {
   const naming = policy.rules.filter(({ match, gives }) => gives.reservedBytes && uidAlone(match));
   const uids = new Set(naming.flatMap(({ match }) => [...(match.uids ?? [])]));

@@ -1,12 +1,12 @@
 /**
- * The ledger: the daemon's own account of bytes. It is the truth; the driver's figures are only shown beside
- * it.
+ * The ledger: the daemon's own account of bytes. It is authoritative; the driver's figures are only reported
+ * beside it.
  *
  * Every allocation has one charge. It is `pending` while the request is under way, `live` once the memory
- * exists, `draining` once its owner has freed it and another process still holds it, and `settled` when the
+ * exists, `draining` once its owner has freed it while another process still holds it, and `settled` when the
  * bytes are free. A charge is posted to every account that it concerns (its heap, its tenant, its tenant on
- * that heap), so no two accounts can disagree. A charge moves synchronously and only forward; any other move
- * is a defect and throws.
+ * that heap), so no two accounts can disagree. A charge changes state synchronously and only forward; any
+ * other change is a defect and throws.
  */
 import type { Tenant } from '../../policy/tenant.js';
 
@@ -17,7 +17,7 @@ export interface Balance {
   readonly draining: bigint;
 }
 
-/** All bytes of a balance that are in use or promised to a request under way. */
+/** All bytes of a balance: in use, or charged to a request under way. */
 export const usedBytes = ({ pending, live, draining }: Balance): bigint => pending + live + draining;
 
 type Column = keyof Balance;
@@ -26,7 +26,7 @@ class Account {
   pending = 0n;
   live = 0n;
   draining = 0n;
-  /** Bytes that were live once and are no longer, since the start: only grows. */
+  /** Bytes that have left `live` since the start of the daemon; never decreases. */
   leftLive = 0n;
 
   get empty(): boolean {
@@ -40,11 +40,11 @@ class Account {
   }
 }
 
-/** One tenant's account, in all and on each heap. */
+/** One tenant's account: the total, and one for each heap. */
 class TenantAccount extends Account {
   readonly tenant: Tenant;
   readonly heaps: readonly Account[];
-  /** Those that are not settled: the tenant's allocations, and its requests under way. */
+  /** Charges that are not settled: the tenant's allocations, and its requests under way. */
   charges = 0;
 
   constructor(tenant: Tenant, heaps: number) {
@@ -58,12 +58,12 @@ class TenantAccount extends Account {
   }
 }
 
-/** What one allocation costs, from its request to the moment its bytes are free. */
+/** The bytes of one allocation, from its request until they are free. */
 export class Charge {
   readonly bytes: bigint;
   readonly heap: number;
   readonly tenant: Tenant;
-  /** Changed here alone. */
+  /** Changed only by this class. */
   state: Column | 'settled' = 'pending';
   readonly #accounts: readonly Account[];
   readonly #onSettled: () => void;
@@ -84,7 +84,7 @@ export class Charge {
     for (const account of accounts) account.post('pending', bytes);
   }
 
-  /** Owns a resource, which is disposed when the charge is settled. */
+  /** Takes ownership of a resource, and disposes it when the charge is settled. */
   own(resource: Disposable): void {
     this.#held.push(resource);
   }
@@ -99,7 +99,7 @@ export class Charge {
     this.#move('live', 'draining');
   }
 
-  /** Nobody holds it, or it was never made: the bytes are free. */
+  /** No process holds the memory, or it was never made: the bytes are free. */
   settle(): void {
     if (this.state === 'settled') throw new Error('ledger: a charge is settled once');
     for (const account of this.#accounts) account.post(this.state, -this.bytes);
@@ -130,7 +130,7 @@ export class Ledger {
     this.#heaps = Array.from({ length: heaps }, () => new Account());
   }
 
-  /** @param changed called with each tenant that gets its first charge, or has its last one settled. */
+  /** @param changed called with each tenant whose first charge is made, or whose last charge is settled. */
   watchTenants(changed: (tenant: Tenant) => void): void {
     this.#tenantChanged = changed;
   }
@@ -155,7 +155,10 @@ export class Ledger {
     return this.#copy(this.#heaps[index]);
   }
 
-  /** Bytes on one heap that were live once and are no longer. Two readings say what left in between. */
+  /**
+   * Bytes on one heap that have left `live` since the start. The difference of two readings is what left in
+   * between.
+   */
   leftLive(index: number): bigint {
     return this.#heaps[index]?.leftLive ?? 0n;
   }
@@ -166,12 +169,15 @@ export class Ledger {
     return this.#copy(heap === undefined ? account : account?.heaps[heap]);
   }
 
-  /** Charges of one tenant that are not settled: its allocations, draining ones and pending ones included. */
+  /**
+   * The number of a tenant's charges that are not settled: its allocations, including draining and pending
+   * ones.
+   */
   chargesOf({ key }: Tenant): number {
     return this.#tenants.get(key)?.charges ?? 0;
   }
 
-  /** Tenants with anything on their account. */
+  /** Tenants with charges that are not settled. */
   get tenants(): readonly Tenant[] {
     return [...this.#tenants.values()].map(({ tenant }) => tenant);
   }
@@ -184,7 +190,8 @@ export class Ledger {
   #settled(account: TenantAccount): void {
     account.charges -= 1;
     if (account.charges > 0) return;
-    // An account that is not empty without a charge is a defect: it stays, and the watcher of tenants reports it.
+    // An account that is not empty without a charge is a defect. It stays, and the watcher of tenants reports
+    // it.
     if (account.allEmpty) this.#tenants.delete(account.tenant.key);
     this.#tenantChanged(account.tenant);
   }

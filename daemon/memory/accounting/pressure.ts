@@ -1,21 +1,21 @@
 /**
- * Pressure: how full a heap is, in three words.
+ * Pressure: how full a heap is, in three levels.
  *
- * Used bytes are live, draining and pending ones, and what the driver counts beside our allocations. What is
- * guaranteed to a tenant that does not use it yet is not used: pressure asks those who hold memory to free
- * some, and nobody holds that. The limit is the budget, or the heap's size where that is less. A heap without
- * any limit is full.
+ * Used bytes are live, draining and pending bytes, and what the driver counts besides the daemon's
+ * allocations. Bytes that are guaranteed to a tenant that does not use them yet are not used: pressure asks
+ * holders of memory to free some, and these bytes have no holder. The limit is the budget, or the heap's size
+ * if that is less. A heap with a limit of 0 is CRITICAL.
  */
 
 import type { Thresholds } from '../../policy/policy.js';
 
-/** In the order of their weight. */
+/** In ascending order. */
 const LEVELS = ['NORMAL', 'ELEVATED', 'CRITICAL'] as const;
 export type Pressure = (typeof LEVELS)[number];
 
 export type { Thresholds };
 
-/** The pressure on a heap of which `left` bytes of `limit` are not used. */
+/** The pressure on a heap with `left` unused bytes of `limit`. */
 export function pressureOf(left: bigint, limit: bigint, { elevated, critical }: Thresholds): Pressure {
   if (limit <= 0n) return 'CRITICAL';
   const usedPercents = (limit - left) * 100n;
@@ -23,7 +23,7 @@ export function pressureOf(left: bigint, limit: bigint, { elevated, critical }: 
   return usedPercents >= limit * BigInt(elevated) ? 'ELEVATED' : 'NORMAL';
 }
 
-/** The highest of them; NORMAL where there is none. */
+/** The highest of the given levels; NORMAL for none. */
 export function worst(pressures: readonly Pressure[]): Pressure {
   return LEVELS.findLast((level) => pressures.includes(level)) ?? 'NORMAL';
 }

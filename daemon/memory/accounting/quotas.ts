@@ -1,25 +1,24 @@
 /**
- * Quotas: what each tenant may have and has, of bytes on each heap, allocations, sessions and tickets.
+ * Quotas: the limits and the usage of each tenant: bytes on each heap, allocations, sessions and tickets.
  *
- * What it may have is what the policy gives it, with what SetQuota changed on top. Bytes and allocations are
- * those of the tenant's account in the ledger and nowhere else: live, draining and pending. Sessions and
- * tickets are counted here. A limit that is lowered takes nothing back: what is used above it is the overage,
- * and nothing more is given.
+ * The limits are those of the policy, overridden by SetQuota. Bytes and allocations are counted by the
+ * tenant's account in the ledger only: live, draining and pending. Sessions and tickets are counted here.
+ * Lowering a limit revokes nothing: usage above the limit is the overage, and further requests are refused.
  *
- * Rules may match a group or a unit, so the policy is evaluated for a process, while all that the processes
- * of a tenant have is counted together. A request is judged by what the policy gives its own process. The
- * terms of a tenant are those of the process of it that took something last; where none did, they are its
- * default rights (default-rights.ts).
+ * Rules may match a group or a unit, so the policy is evaluated for a process, while the usage of all
+ * processes of a tenant is counted together. A request is checked against what the policy gives to its own
+ * process. The terms of a tenant are those of the process of the tenant that took something last; before any
+ * did, they are its default rights (default-rights.ts).
  *
- * Looking a quota up changes nothing. An entry is made when a tenant takes something or an operator sets
- * something, and dropped when nothing is left of it; its account must then be zero, and a defect is reported
- * where it is not.
+ * Reading a quota changes nothing. An entry is made when a tenant takes something or an operator sets
+ * something, and is removed when the tenant has nothing left. Its account must be zero then; otherwise a
+ * defect is reported.
  *
- * The revision changes with SetQuota, and with a policy that gives the tenant something else. The size of a
- * share, and what rules by group or unit give to this or that process, change under the same revision.
+ * The revision changes with SetQuota, and with a policy that gives the tenant different terms. The size of a
+ * share, and what rules by group or unit give to a particular process, change without a new revision.
  *
- * Where the policy says `share`, a tenant may have as much of a heap as if all tenants that have sessions or
- * bytes, and one more, had the same. Operators do not count.
+ * If the policy says `share`, a tenant may have as much of a heap as if all tenants that have sessions or
+ * bytes, and one more, had equal parts. Operators do not count.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, VkmemError } from '@vkmemd/proto';
@@ -33,17 +32,17 @@ import { type Ledger, usedBytes } from './ledger.js';
 import { type Demand, demandOn, Reservations } from './reservations.js';
 import { type Change, changed, type Terms, termsOf } from './terms.js';
 
-/** What is counted here. */
+/** The resources that are counted here. */
 export type Counted = 'sessions' | 'tickets';
 
 /** What the policy gives. */
 interface Given {
   readonly terms: Terms;
-  /** Operators count for nobody's share. */
+  /** Operators do not count as sharers. */
   readonly operator: boolean;
 }
 
-/** What is known of one tenant, from when it has something until nothing is left of it. */
+/** The state of one tenant, from when it first has something until nothing is left. */
 class Entry {
   readonly tenant: Tenant;
   readonly counts = { sessions: 0, tickets: 0 };
@@ -65,19 +64,19 @@ class Entry {
   }
 }
 
-/** What a quota needs of all of them. */
+/** The functions of Quotas that a Quota uses. */
 interface Table {
   readonly ledger: Ledger;
-  /** Of the heaps, in bytes. */
+  /** Sizes of the heaps, in bytes. */
   readonly sizes: readonly bigint[];
   entryOf(tenant: Tenant): Entry | undefined;
-  /** The entry, made where there is none; of this process from now on, where there is one. */
+  /** Makes the entry if there is none. If there is one, its terms become those of this process. */
   enter(tenant: Tenant, peer: Identity | undefined): Entry;
-  /** What the entry has or may have has changed. */
+  /** The usage or the terms of the entry have changed. */
   moved(entry: Entry): void;
   givenTo(tenant: Tenant, peer: Identity | undefined): Given;
   revisionOf(tenant: Tenant): bigint;
-  /** How many tenants have shares of the heaps, this one among them. */
+  /** How many tenants share the heaps, including this one. */
   sharersWith(tenant: Tenant): number;
   /** Bytes of a heap that are, or would be, reserved for the tenant with these terms. */
   reservedFor(tenant: Tenant, terms: Terms, change: Change | undefined, heap: number): bigint;
@@ -87,16 +86,16 @@ const above = (used: bigint, limit: bigint | undefined): bigint =>
   limit !== undefined && used > limit ? used - limit : 0n;
 
 /**
- * The quota of one tenant, as it was looked up: of one of its processes, or of the tenant as it is. Look it
- * up anew after an await: what is taken by one that was dropped meanwhile is a defect, and throws.
+ * The quota of one tenant: with the terms of one of its processes, or with the tenant's own. Look it up again
+ * after an await: taking from a quota whose entry was removed meanwhile is a defect, and throws.
  */
 export class Quota {
   readonly tenant: Tenant;
   readonly #table: Table;
   readonly #peer: Identity | undefined;
-  /** Undefined until the tenant has something. */
+  /** Undefined if the tenant has nothing. */
   #found: Entry | undefined;
-  /** What the policy gives the process; of a tenant without an entry, its default rights. */
+  /** What the policy gives to the process; for a tenant without an entry, its default rights. */
   #given: Given | undefined;
 
   constructor(tenant: Tenant, table: Table, peer?: Identity) {
@@ -122,29 +121,29 @@ export class Quota {
     return this.#given.terms;
   }
 
-  /** What SetQuota changed; undefined for nothing. */
+  /** What SetQuota changed; undefined if it changed nothing. */
   get change(): Change | undefined {
     return this.#entry?.change;
   }
 
-  /** What the tenant may have. */
+  /** The limits and reservations in force. */
   get terms(): Terms {
     return changed(this.ofPolicy, this.change);
   }
 
-  /** Whether the tenant is active: it counts where shares are made. */
+  /** Whether the tenant has sessions or allocations, and so counts as a sharer. */
   get active(): boolean {
     return this.used('sessions') + this.used('allocations') > 0;
   }
 
-  /** Whether the tenant has nothing, and was given nothing. */
+  /** Whether the tenant has nothing, and SetQuota changed nothing. */
   get idle(): boolean {
     return !this.active && this.used('tickets') === 0 && !this.change;
   }
 
   /**
-   * The most bytes on a heap; undefined where only the heap limits them. A share is never less than what is
-   * reserved.
+   * The limit on a heap, in bytes; undefined if only the heap's size limits them. A share is never less than
+   * the reservation.
    */
   limitOn(heap: number): bigint | undefined {
     const limit = this.terms.limits[heap];
@@ -174,8 +173,8 @@ export class Quota {
   }
 
   /**
-   * @throws VkmemError QUOTA_EXCEEDED where the tenant may not have one more allocation of so many bytes on
-   *   that heap.
+   * @throws VkmemError QUOTA_EXCEEDED if the tenant may not have one more allocation of this size on that
+   *   heap.
    */
   require(bytes: bigint, heap: number): void {
     this.#requireOneMore('allocations');
@@ -183,7 +182,7 @@ export class Quota {
     if (limit === undefined || used + bytes <= limit) return;
     throw new VkmemError(
       'QUOTA_EXCEEDED',
-      `${bytes} bytes were asked for; user ${this.tenant.name} has ${used} of at most ${limit} on heap ${heap}.`,
+      `${bytes} bytes were requested; tenant ${this.tenant.name} uses ${used} of ${limit} on heap ${heap}.`,
       {
         heap: String(heap),
         requested_bytes: String(bytes),
@@ -194,15 +193,15 @@ export class Quota {
   }
 
   /**
-   * Takes one more, until what is returned is disposed, once: a second time is a defect, and throws.
-   * @throws VkmemError TOO_MANY_SESSIONS, QUOTA_EXCEEDED for tickets, where the tenant may not have one more.
+   * Counts one more until the result is disposed. Disposing it twice is a defect, and throws.
+   * @throws VkmemError TOO_MANY_SESSIONS, or QUOTA_EXCEEDED for tickets, if the tenant has reached its limit.
    */
   take(what: Counted): Disposable {
     this.#requireOneMore(what);
     return this.count(what);
   }
 
-  /** The same of one that outlived its daemon: it counts, above the limit too. */
+  /** As take(), for one that survived a restart of the daemon: it counts even above the limit. */
   count(what: Counted): Disposable {
     const entry = this.#enter();
     entry.counts[what] += 1;
@@ -211,7 +210,7 @@ export class Quota {
     return {
       [Symbol.dispose]: () => {
         if (!held)
-          throw new Error(`quota of user ${this.tenant.name}: one of its ${what} was given back twice`);
+          throw new Error(`quota of tenant ${this.tenant.name}: one of its ${what} was released twice`);
         held = false;
         entry.counts[what] -= 1;
         this.#table.moved(entry);
@@ -219,7 +218,7 @@ export class Quota {
     };
   }
 
-  /** What an operator says from now on; undefined for what the policy says. */
+  /** Sets the operator's change; undefined resets the quota to the policy. */
   set(change: Change | undefined): void {
     const entry = this.#enter();
     entry.change = change;
@@ -244,7 +243,7 @@ export class Quota {
 
   #enter(): Entry {
     if (this.#entry?.dropped)
-      throw new Error(`quotas: that of user ${this.tenant.name} was dropped, and used again`);
+      throw new Error(`the quota of tenant ${this.tenant.name} was used after it had been removed`);
     this.#found = this.#table.enter(this.tenant, this.#peer);
     return this.#found;
   }
@@ -270,7 +269,7 @@ export class Quota {
     const [used, limit] = [this.used(what), this.terms[what]];
     if (limit === undefined || used < limit) return;
     const code = what === 'sessions' ? 'TOO_MANY_SESSIONS' : 'QUOTA_EXCEEDED';
-    const reason = `User ${this.tenant.name} has ${used} of at most ${limit} ${what}.`;
+    const reason = `Tenant ${this.tenant.name} has ${used} of at most ${limit} ${what}.`;
     throw new VkmemError(code, reason, { scope: 'user', what, limit: String(limit), used: String(used) });
   }
 }
@@ -280,16 +279,16 @@ export class Quotas implements Guarantees {
   readonly #ledger: Ledger;
   readonly #authority: Authority;
   readonly #events: BudgetEvents;
-  /** By the tenant's key, as everything below. */
+  /** By the tenant's key, as all maps below. */
   readonly #entries = new Map<string, Entry>();
   readonly #sharers = new Set<string>();
   readonly #reservations: Reservations;
   readonly #table: Table;
   readonly #terms = new WeakMap<Rights, Terms>();
   #named: ReadonlyMap<string, NamedTenant>;
-  /** What quotas begin with: no client sees a revision again that once said something else. */
+  /** The revision of new quotas. It only increases, so no revision is ever reused for other terms. */
   #revision = 1n;
-  /** The same of tenants whose quotas were changed and whose entries were dropped. */
+  /** The revisions of tenants whose quota was changed and whose entry was removed. */
   readonly #past = new Map<string, bigint>();
 
   constructor(
@@ -326,12 +325,12 @@ export class Quotas implements Guarantees {
     return new Quota(identity.tenant, this.#table, identity);
   }
 
-  /** The quota of a tenant, as it is. */
+  /** The quota of a tenant, with the tenant's own terms. */
   ofTenant(tenant: Tenant): Quota {
     return new Quota(tenant, this.#table);
   }
 
-  /** Whom a request of a process is charged to. */
+  /** The payer for requests of a process. */
   payer(identity: Identity): Payer {
     const { tenant } = identity;
     return {
@@ -350,8 +349,8 @@ export class Quotas implements Guarantees {
   }
 
   /**
-   * Of every tenant that has anything, was given something, or that the policy reserves something for; by
-   * uid.
+   * The quotas of all tenants that have something, that SetQuota changed, or that the policy reserves
+   * something for; by uid.
    */
   get all(): Quota[] {
     const tenants = new Map<string, Tenant>();
@@ -361,7 +360,7 @@ export class Quotas implements Guarantees {
     return [...tenants.values()].sort(byTenant).map((tenant) => this.ofTenant(tenant));
   }
 
-  /** Why a change cannot be: what contradicts what; undefined where nothing does. */
+  /** Why a change is impossible; undefined if it is possible. */
   conflict({ tenant, ofPolicy, terms }: Quota, change: Change | undefined): string | undefined {
     const next = changed(ofPolicy, change);
     const unknown = [...(change?.limits.keys() ?? []), ...(change?.reserved.keys() ?? [])];
@@ -371,11 +370,11 @@ export class Quotas implements Guarantees {
       const [limit = 'unlimited', bytes = 0n] = [next.limits[heap], next.reserved[heap]];
       const more = bytes > (terms.reserved[heap] ?? 0n);
       if (typeof limit === 'bigint' && bytes > limit && (more || limit !== terms.limits[heap])) {
-        return `${bytes} bytes of heap ${heap} would be reserved, with a limit of ${limit}.`;
+        return `The reservation of ${bytes} bytes of heap ${heap} exceeds the limit of ${limit}.`;
       }
       const others = this.#reservations.ofOthers(tenant, heap);
       if (more && bytes + others > size && !this.#authority.policy.overcommit) {
-        return `${bytes} bytes of heap ${heap} would be reserved, and ${others} are for others; it has ${size}.`;
+        return `${bytes} bytes, plus ${others} for other tenants, exceed the ${size} bytes of heap ${heap}.`;
       }
     }
     return undefined;
@@ -403,7 +402,7 @@ export class Quotas implements Guarantees {
     if (quota.idle && !entry.dropped) this.#remove(entry, quota);
   }
 
-  /** Among those that have shares and reservations. */
+  /** Updates the sharers and the reservations. */
   #place({ tenant, given, terms, change }: Entry): void {
     if (this.ofTenant(tenant).active && !given.operator) this.#sharers.add(tenant.key);
     else this.#sharers.delete(tenant.key);
@@ -415,7 +414,7 @@ export class Quotas implements Guarantees {
     const left = this.#sizes.map((_, heap) => quota.usedOn(heap));
     if (left.some((bytes) => bytes !== 0n)) {
       const defect = new Error(`${left.join(', ')} bytes on its heaps belong to no allocation`);
-      this.#events.fault(`user ${tenant.name} is gone, and its quota is not zero`, defect);
+      this.#events.fault(`tenant ${tenant.name} has nothing left, but its account is not zero`, defect);
     }
     entry.dropped = true;
     this.#entries.delete(tenant.key);
@@ -424,7 +423,7 @@ export class Quotas implements Guarantees {
     if (revision > this.#revision) this.#past.set(tenant.key, revision);
   }
 
-  /** Of a tenant without an entry: what rules by its uid alone reserve. */
+  /** Sets the reservation of a tenant without an entry: what rules by its uid alone reserve. */
   #reserveAbsent(tenant: Tenant): void {
     const named = this.#named.get(tenant.key);
     const demands = this.#sizes.map((): Demand => [0n, 0n, 0n]);
@@ -444,8 +443,7 @@ export class Quotas implements Guarantees {
   }
 
   /**
-   * Another policy is in force. A tenant without an entry may be given something else too: all revisions move
-   * on.
+   * Applies a replaced policy. A tenant without an entry may get other terms too, so all revisions increase.
    */
   #followPolicy(): void {
     this.#revision += 1n;

@@ -1,11 +1,9 @@
-/**
- * The report of the budget: every heap's account and what the daemon holds, as the contract describes them.
- */
+/** The budget report: every heap's account and the daemon's counts, as the contract describes them. */
 import type { Counts, Decoded } from '@vkmemd/proto';
 import type { Budget, HeapBudget } from './budget.js';
 import { worst } from './pressure.js';
 
-/** What is counted. */
+/** The parts of the daemon that are counted. */
 interface Counted {
   readonly sessions: { readonly size: number };
   readonly registry: {
@@ -26,14 +24,14 @@ export class BudgetReports {
     this.#counted = { sessions, registry, grants, device };
   }
 
-  /** The accounts of this moment, with the highest pressure of all heaps. */
+  /** The current accounts, with the highest pressure of all heaps. */
   async now(): Promise<Decoded<'WatchBudgetResponse'>> {
     const heaps = await this.#budget.heaps();
     const pressure = `PRESSURE_${worst(heaps.map((heap) => heap.pressure))}` as const;
     return { heaps: heaps.map(describeHeap), counts: this.counts, pressure };
   }
 
-  /** What the daemon holds: all 0 when nobody uses it. */
+  /** The daemon's counts; all are 0 when no client uses it. */
   get counts(): Counts {
     const { sessions, registry, grants, device } = this.#counted;
     return {
@@ -64,8 +62,8 @@ function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
 }
 
 /**
- * A driver's VkDeviceSize as the contract's int64: one that says 'no limit' with all bits set becomes the
- * largest.
+ * A driver's VkDeviceSize as the contract's int64. A value above the maximum (all bits set means 'no limit')
+ * becomes the maximum.
  */
 function fitting(bytes: bigint): bigint {
   const max = 0x7fff_ffff_ffff_ffffn;

@@ -1,17 +1,18 @@
 /**
- * Reservations: which bytes of a heap are reserved for which tenant.
+ * Reservations: how many bytes of a heap are reserved for which tenant.
  *
- * Unless the policy lets them over-commit, all reservations of a heap together are never more than the heap
- * has. What an operator reserved by SetQuota, and what rules reserve for users by their uid alone, is checked
- * when it is set, whether these users are connected or not. What other rules (by group, by unit) reserve is
- * known only once a process connects that they match: it counts as far as the heap has bytes that are
- * reserved for nobody, first come, first served. With over-commit every tenant is promised all of it, and
- * gets it as far as bytes are left.
+ * Unless the policy permits overcommit, all reservations of a heap together never exceed the heap's size.
+ * What an operator reserves with SetQuota, and what rules reserve for users by their uid alone, is checked
+ * when it is set, whether these users are connected or not. What other rules (by group or unit) reserve is
+ * known only once a matching process connects. It then counts as far as the heap has unreserved bytes, first
+ * come, first served. With overcommit every tenant is assigned its whole reservation, and can use it as far
+ * as bytes remain.
  *
- * A reservation counts from the moment it is set and takes nothing back: what other tenants hold by then is
- * reserved for the tenant once they free it.
+ * A reservation applies from the moment it is set, and revokes nothing: bytes that other tenants hold at that
+ * time are reserved for the tenant once they free them.
  *
- * Limits: tenants with reservations are few; each request for memory looks at all of them.
+ * Limits: the number of tenants with reservations must be small, since each request for memory iterates over
+ * them.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { VkmemError } from '@vkmemd/proto';
@@ -21,7 +22,10 @@ import { namedTenants } from './default-rights.js';
 import { type Ledger, usedBytes } from './ledger.js';
 import { reservedOn, type Terms } from './terms.js';
 
-/** What one tenant demands of one heap, by who said so; in the order in which it is given. */
+/**
+ * The bytes that one tenant demands of one heap: by SetQuota, by rules for its uid alone, and by other rules.
+ * They are assigned in this order.
+ */
 export type Demand = readonly [set: bigint, named: bigint, matched: bigint];
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
@@ -29,9 +33,9 @@ const isNothing = (demands: readonly Demand[]): boolean =>
   demands.every((demand) => demand.every((bytes) => bytes === 0n));
 
 /**
- * Whether this device has what the policy reserves for users by their uid alone.
- * @throws VkmemError POLICY_INVALID where a user is reserved more than it may have, or all of them more than
- *   a heap has and the policy does not allow that.
+ * Checks that this device has the bytes that the policy reserves for users by their uid alone.
+ * @throws VkmemError POLICY_INVALID if a user's reservation exceeds its limit, or if all reservations of a
+ *   heap exceed its size and the policy does not permit overcommit.
  */
 export function requireReservable(policy: Policy, heaps: readonly { readonly size: bigint }[]): void {
   const named = namedTenants(
@@ -43,13 +47,13 @@ export function requireReservable(policy: Policy, heaps: readonly { readonly siz
     for (const { tenant, terms } of named.values()) {
       const [limit = 'unlimited', bytes = 0n] = [terms.limits[heap], terms.reserved[heap]];
       if (typeof limit === 'bigint' && bytes > limit) {
-        const what = `user ${tenant.name} is reserved ${bytes} bytes of heap ${heap} and may have ${limit}`;
+        const what = `user ${tenant.name} reserves ${bytes} bytes of heap ${heap}; its limit is ${limit}`;
         throw invalid(what, heap);
       }
       sum += bytes;
     }
     if (sum <= size || policy.overcommit) continue;
-    throw invalid(`${sum} bytes are reserved of heap ${heap}, which has ${size}, without overcommit`, heap);
+    throw invalid(`${sum} bytes of heap ${heap} are reserved, which has ${size}; overcommit is off`, heap);
   }
 }
 
@@ -71,7 +75,7 @@ interface Given {
 export class Reservations {
   readonly #sizes: readonly bigint[];
   readonly #ledger: Ledger;
-  /** By tenant, in the order in which they came. */
+  /** By the tenant's key, in the order of their first demand. */
   readonly #demands = new Map<string, Demander>();
   #given: ReadonlyMap<string, Given> = new Map();
   #overcommit = false;
@@ -82,13 +86,13 @@ export class Reservations {
     this.#ledger = ledger;
   }
 
-  /** Whether more may be promised than a heap has. */
+  /** Whether reservations may exceed the heap's size. */
   set overcommit(allowed: boolean) {
     this.#overcommit = allowed;
     this.#given = this.#give(this.#demands);
   }
 
-  /** What a tenant demands from now on, on each heap; for one that demands nothing, nothing is reserved. */
+  /** Sets the demands of a tenant, one for each heap; a tenant that demands nothing has no reservation. */
   demand(tenant: Tenant, demands: readonly Demand[]): void {
     const before = this.#demands.get(tenant.key)?.demands;
     const nothing = isNothing(demands);
@@ -103,13 +107,13 @@ export class Reservations {
     return this.#given.get(key)?.bytes[heap] ?? 0n;
   }
 
-  /** Bytes that would be reserved for a tenant if it demanded that. Changes nothing. */
+  /** Bytes that would be reserved for a tenant with these demands. Changes nothing. */
   ifDemanded(tenant: Tenant, demands: readonly Demand[], heap: number): bigint {
     return this.#givenIf(tenant, demands).get(tenant.key)?.bytes[heap] ?? 0n;
   }
 
   /**
-   * What would be reserved and not used if the tenant demanded that: for the tenant, and for all. Changes
+   * The unused reserved bytes of the tenant, and of all tenants, if the tenant had these demands. Changes
    * nothing.
    */
   unusedIfDemanded(
@@ -145,7 +149,7 @@ export class Reservations {
     return unused < 0n ? 0n : unused;
   }
 
-  /** Bytes reserved for tenants that they do not use. */
+  /** The unused bytes of all reservations. */
   unused(heap: number): bigint {
     let sum = 0n;
     for (const given of this.#given.values()) sum += this.#unused(given, heap);
@@ -172,9 +176,9 @@ export class Reservations {
 }
 
 /**
- * What a tenant demands of one heap.
- * @param set whether its reservation there was changed by SetQuota. @param named what rules by its uid alone
- *   give it.
+ * The demand of a tenant on one heap.
+ * @param set whether SetQuota changed the reservation.
+ * @param named what rules by its uid alone give it.
  */
 export function demandOn(terms: Terms, heap: number, set: boolean, named: Terms | undefined): Demand {
   const reserved = reservedOn(terms, heap);

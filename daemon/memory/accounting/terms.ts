@@ -1,13 +1,13 @@
 /**
- * The terms of one tenant: what it may have, in numbers for the heaps of this device, by the policy and by
- * what SetQuota changed.
+ * The terms of one tenant: its limits and reservations on the heaps of this device, from the policy and from
+ * SetQuota.
  *
- * A percentage is one of the heap's size, never of the driver's budget, which moves. A share stays a share:
- * its size depends on how many tenants are active. What a change does not name follows the policy.
+ * A percentage is of the heap's size, never of the driver's budget, which varies. A share stays a share: its
+ * size depends on how many tenants are active. What a change does not name follows the policy.
  */
 import type { ByteTerm, HeapTerms, Rights } from '../../policy/rights.js';
 
-/** The most bytes on one heap: a number, a share of it, or only what the heap has. */
+/** The limit on one heap: bytes, an equal share of the heap, or only the heap's size. */
 export type Limit = bigint | 'share' | 'unlimited';
 
 export interface Terms {
@@ -15,13 +15,13 @@ export interface Terms {
   readonly limits: readonly Limit[];
   /** For each heap: bytes that are reserved for the tenant. */
   readonly reserved: readonly bigint[];
-  /** Counts; undefined for no limit of the tenant's own. */
+  /** Maximum counts; undefined if the tenant has no limit of its own. */
   readonly allocations: number | undefined;
   readonly sessions: number | undefined;
   readonly tickets: number | undefined;
 }
 
-/** What SetQuota changed: bytes by heap, and counts; what is not named was not changed. */
+/** What SetQuota changed: bytes by heap, and counts. What is not named was not changed. */
 export interface Change {
   readonly limits: ReadonlyMap<number, bigint>;
   readonly reserved: ReadonlyMap<number, bigint>;
@@ -30,7 +30,7 @@ export interface Change {
   readonly tickets?: number | undefined;
 }
 
-/** The terms that rights give on this device. @param sizes of the heaps, in bytes. */
+/** The terms that the rights give on this device. @param sizes of the heaps, in bytes. */
 export function termsOf(rights: Rights, sizes: readonly bigint[]): Terms {
   const { maxBytes, reservedBytes, maxAllocations, maxSessions, maxTickets } = rights;
   const limits = sizes.map((size, heap) => limitOf(termOn(maxBytes, heap), size));
@@ -75,7 +75,7 @@ export function merged(earlier: Change | undefined, later: Change): Change {
   };
 }
 
-/** Bytes reserved on a heap: not more than the tenant's limit. */
+/** Bytes reserved on a heap; at most the tenant's limit. */
 export function reservedOn({ limits, reserved }: Terms, heap: number): bigint {
   const [limit = 'unlimited', bytes = 0n] = [limits[heap], reserved[heap]];
   return typeof limit === 'bigint' && limit < bytes ? limit : bytes;
