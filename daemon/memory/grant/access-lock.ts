@@ -1,35 +1,35 @@
 /**
  * The access lock of one allocation: which holders may have grants of it at the same time.
  *
- * SHARED has no limit. ONE_WRITER has at most one holder that writes, beside any number that read. EXCLUSIVE
- * has one that writes, or any number that read. A holder is a session, or a transfer while it runs. It has
- * one reference to the lock for each grant, and holds the lock until the last is released. A holder acquires
- * a lock that it holds already at once. All others acquire it in the order in which they came, readers behind
- * a waiting writer included, so that none starves.
+ * SHARED has no limit. ONE_WRITER permits one holder that writes, and any number that read. EXCLUSIVE permits
+ * one holder that writes, or any number that read. A holder is a session, or a transfer while it runs. It has
+ * one reference to the lock for each grant, and holds the lock until the last reference is released. A holder
+ * that already has the lock acquires it again at once. All others acquire it in the order of arrival. Readers
+ * also queue behind a waiting writer, so that no writer starves.
  *
  * A reader that waits to write is served before writers that came earlier, since none of them can be served
- * before it releases the lock. Two such readers would wait for each other: the second is refused.
+ * before it releases the lock. Two such readers would wait for each other, so the second is refused.
  */
 import { type AccessName, type SharingName, VkmemError } from '@vkmemd/proto';
 
-/** A holder of the lock, identified by the object. */
+/** A holder of the lock. Two holders are the same if they are the same object. */
 export interface Holder {
-  /** Of the session; 0 for none. */
+  /** The session's id; 0 if the holder is not a session. */
   readonly id: bigint;
 }
 
 /** One reference to the lock. */
 export interface LockRef {
-  /** One more reference. */
+  /** Adds a reference. */
   retain(): LockRef;
-  /** Releases it, once; later calls do nothing. */
+  /** Releases this reference. Later calls do nothing. */
   release(): void;
 }
 
 /** A place in the queue. */
 export interface Wait {
   readonly lock: Promise<LockRef>;
-  /** Ends the wait: `lock` is rejected. Does nothing once it has resolved. */
+  /** Ends the wait: `lock` is rejected with the fault. Does nothing once `lock` has resolved. */
   refuse(fault: unknown): void;
 }
 
@@ -71,8 +71,8 @@ export class AccessLock {
   }
 
   /**
-   * Acquires the lock where it is free and no earlier waiter comes first.
-   * @throws VkmemError the fault that end() gave.
+   * Acquires the lock if it is free and no earlier waiter comes first; otherwise returns undefined.
+   * @throws VkmemError the fault that was passed to end().
    */
   tryAcquire(holder: Holder, access: AccessName): LockRef | undefined {
     if (this.mode === 'SHARED') return UNBOUNDED;
@@ -83,9 +83,9 @@ export class AccessLock {
   }
 
   /**
-   * Waits for the lock where tryAcquire() did not acquire it. The wait is refused with BUSY where both this
+   * Waits for the lock after tryAcquire() did not acquire it. The wait is refused with BUSY if both this
    * holder and another one read and wait to write.
-   * @throws VkmemError the fault that end() gave.
+   * @throws VkmemError the fault that was passed to end().
    */
   wait(holder: Holder, access: AccessName): Wait {
     if (this.#ended) throw this.#ended;
@@ -106,8 +106,8 @@ export class AccessLock {
   }
 
   /**
-   * Whether a holder may pass on so many references and retain the others beside the new holder.
-   * @param parting how many of each access.
+   * Whether a holder may pass these references to a new holder while it retains the others.
+   * @param parting how many references of each access.
    */
   canPart(holder: Holder, parting: Readonly<Held>): boolean {
     const held = this.#held.get(holder);
@@ -117,12 +117,12 @@ export class AccessLock {
     return writes + reads === 0 || writes + parting.rw === 0;
   }
 
-  /** Refuses every writer that waits. */
+  /** Refuses every waiting writer. */
   refuseWriters(fault: VkmemError): void {
     this.#refuse(({ access }) => access === 'rw', fault);
   }
 
-  /** Ends the lock: all waiters are refused, and all later calls. */
+  /** Ends the lock: refuses all waiters, and all later calls. */
   end(fault: VkmemError): void {
     this.#ended ??= fault;
     this.#refuse(() => true, fault);
@@ -136,25 +136,25 @@ export class AccessLock {
     this.#passOn();
   }
 
-  /** Whether this access waits for others. */
+  /** Whether this access must queue. */
   #queues(access: AccessName): boolean {
     return access === 'rw' || this.mode === 'EXCLUSIVE';
   }
 
-  /** Whether the holder has the lock already. */
+  /** Whether the holder already has the lock with at least this access. */
   #covers(holder: Holder, access: AccessName): boolean {
     const held = this.#held.get(holder);
     return held !== undefined && (held.rw > 0 || (access === 'ro' && held.ro > 0));
   }
 
-  /** Whether no other holder excludes it. */
+  /** Whether no other holder excludes this access. */
   #isFree(holder: Holder, access: AccessName): boolean {
     if (this.#writer !== undefined && this.#writer !== holder) return !this.#queues(access);
     if (access === 'ro' || this.mode === 'ONE_WRITER') return true;
     return this.#held.size === (this.#held.has(holder) ? 1 : 0);
   }
 
-  /** Whether it reads, keeps all writers out by that, and waits to write. */
+  /** Whether the waiter reads, so that it excludes all writers, and waits to write. */
   #upgrades({ holder, access }: Pick<Waiter, 'holder' | 'access'>): boolean {
     return this.mode === 'EXCLUSIVE' && access === 'rw' && this.#held.has(holder);
   }
@@ -183,7 +183,7 @@ export class AccessLock {
     this.#passOn();
   }
 
-  /** Another holder that writes: only after inherit(), while both hold the lock. */
+  /** Another holder that writes. There is one only after inherit(), while both hold the lock. */
   #anyWriter(): Holder | undefined {
     for (const [holder, { rw }] of this.#held) if (rw > 0) return holder;
     return undefined;
@@ -199,7 +199,10 @@ export class AccessLock {
     const [first, ...others] = this.#queue.filter((waiter) => this.#upgrades(waiter));
     const stuck = others.filter(({ holder }) => holder !== first?.holder);
     if (stuck.length === 0) return;
-    const fault = new VkmemError('BUSY', 'Another session that reads waits to write, as this one does.');
+    const fault = new VkmemError(
+      'BUSY',
+      'Another reader already waits for write access; release the read-only grant and claim again.',
+    );
     this.#refuse((waiter) => stuck.includes(waiter), fault);
   }
 

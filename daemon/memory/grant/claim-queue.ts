@@ -1,11 +1,11 @@
 /**
- * The claim queue: claims of allocations whose lock others hold, each with its time limit.
+ * The claim queue: claims that wait for the lock of an allocation, each with a time limit.
  *
- * A claim that waits has no turn, no grant and no fd; it is a place in the allocation's queue
- * (access-lock.ts) and a timer. It ends with the lock, or is refused: when its time is over (BUSY), when its
- * session or the daemon ends (UNAVAILABLE), when the allocation does (NOT_FOUND, DEVICE_LOST), when that is
- * published (PUBLISHED). A session has at most MAX_OF_SESSION of them, so that its other requests, such as
- * the Release that others wait for, are read.
+ * A waiting claim has no turn, no grant and no fd; it is an entry in the allocation's queue (access-lock.ts)
+ * and a timer. It ends when it acquires the lock, or it is refused: at its time limit (BUSY), when its
+ * session or the daemon ends (UNAVAILABLE), when the allocation ends (NOT_FOUND, DEVICE_LOST), or when the
+ * allocation is published (PUBLISHED). A session has at most MAX_OF_SESSION waiting claims, so that its other
+ * requests are still read, such as the Release that other sessions wait for.
  */
 import { type AccessName, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
@@ -13,7 +13,7 @@ import type { Session } from '../session/session.js';
 import type { Holder, LockRef } from './access-lock.js';
 import type { OrphanedLocks } from './orphaned-locks.js';
 
-/** Less than the requests that a connection may have under way. */
+/** Must be less than the maximum of requests under way on a connection. */
 const MAX_OF_SESSION = 16;
 
 type Refuse = (fault: VkmemError) => void;
@@ -34,9 +34,9 @@ export class ClaimQueue {
   }
 
   /**
-   * Acquires the lock for a session, to write or to read. Release it when the claim is over, granted or not.
-   * @param waitMs 0 to be refused at once.
-   * @throws VkmemError as above.
+   * Acquires the lock for a session. The caller releases it when the claim has ended, granted or not.
+   * @param waitMs in milliseconds; 0 to be refused at once.
+   * @throws VkmemError as listed above.
    */
   async acquire(
     allocation: Allocation,
@@ -82,7 +82,10 @@ export class ClaimQueue {
   ): Promise<LockRef> {
     const waits = this.#sessions.get(session) ?? new Set();
     if (waits.size >= MAX_OF_SESSION) {
-      throw new VkmemError('UNAVAILABLE', `${waits.size} claims of the session wait already.`);
+      throw new VkmemError(
+        'UNAVAILABLE',
+        `The session already has ${waits.size} waiting claims, which is the limit.`,
+      );
     }
     const { lock, refuse } = allocation.lock.wait(session, access);
     const timer = setTimeout(() => refuse(busy(allocation)), waitMs);
@@ -97,10 +100,7 @@ export class ClaimQueue {
     }
   }
 
-  /**
-   * Awaits work that a client may keep waiting.
-   * @throws VkmemError UNAVAILABLE where the daemon stops first.
-   */
+  /** Awaits work that a client can delay. @throws VkmemError UNAVAILABLE if the daemon stops first. */
   async unlessStopped<T>(work: Promise<T>): Promise<T> {
     let refuse: Refuse = () => {};
     const stop = new Promise<never>((_, reject) => {
@@ -121,7 +121,7 @@ export class ClaimQueue {
     for (const refuse of [...(this.#sessions.get(session) ?? [])]) refuse(fault);
   }
 
-  /** The daemon stops: no claim waits any more, now and later. */
+  /** The daemon stops: refuses all waiting claims, and all that would wait later. */
   stop(fault: VkmemError): void {
     this.#stopped = fault;
     for (const refuse of [...this.#stops]) refuse(fault);
@@ -129,18 +129,18 @@ export class ClaimQueue {
   }
 }
 
-/** @throws VkmemError BUSY where the lock is not free at once. */
+/** @throws VkmemError BUSY if the lock is not free. */
 export function lockNow(allocation: Allocation, holder: Holder, access: AccessName): LockRef {
   const lock = allocation.lock.tryAcquire(holder, access);
   if (lock) return lock;
   throw busy(allocation);
 }
 
-/** The refusal of a lock that others hold. */
+/** The error for a lock that other sessions hold. */
 export function busy({ id, lock }: Allocation): VkmemError {
   const { mode, writer, holders, waiting } = lock;
-  const who = writer ? `session ${writer.id} writes` : `${holders} read`;
-  return new VkmemError('BUSY', `Allocation ${id} is ${mode}: ${who}, ${waiting} wait.`, {
+  const who = writer ? `session ${writer.id} has write access` : `${holders} sessions have read access`;
+  return new VkmemError('BUSY', `Allocation ${id} is ${mode}: ${who}, ${waiting} are waiting.`, {
     writer_session_id: String(writer?.id ?? 0n),
     holders: String(holders),
   });

@@ -1,7 +1,4 @@
-/**
- * What a grant says of itself: everything that a receiver of its handle needs to know, to map or to import
- * it.
- */
+/** The description of a grant: everything that the receiver of its handle needs to map or to import it. */
 import { ACCESS_ON_WIRE, type Decoded, KINDS_ON_WIRE, timestamp } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import {
@@ -16,8 +13,8 @@ import type { GrantRecord } from './record.js';
 
 /**
  * The grant as the contract describes it.
- * @param identity of its user.
- * @param handle what was exported for it.
+ * @param identity of the session's user.
+ * @param handle the exported handle; not consumed.
  */
 export function describeGrant(
   info: DeviceInfo,
@@ -28,7 +25,7 @@ export function describeGrant(
   const { memory } = allocation;
   const { plan } = memory;
   const { deviceUuid, driverUuid } = memory.madeBy ?? info;
-  // A dma-buf is the same open file for everybody who has it.
+  // All holders of a dma-buf share one open file, so access through it cannot be restricted for one of them.
   const memfd = kind === 'MAPPABLE' && !handle.dmaBufSync;
   const closed = !plan.hints?.reopenable && readOnlyIsEnforced(identity);
   const enforced = memfd && (allocation.publication?.published || closed);
@@ -61,7 +58,7 @@ export function describeGrant(
   };
 }
 
-/** What an importer must repeat of the resource, and know of an image. */
+/** What an importer must repeat of the resource, and what it must know about an image. */
 function toImport({ resource }: MemoryPlan): Pick<Decoded<'Grant'>, 'buffer' | 'image'> {
   const { buffer, image } = describeResource(resource);
   if (!image) return buffer ? { buffer } : {};

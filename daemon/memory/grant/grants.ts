@@ -1,11 +1,11 @@
 /**
- * Grants: the one place where a grant begins and ends.
+ * Grants: the only place where a grant is made and dropped.
  *
- * issue() locks, exports, counts, persists and publishes grants of one allocation to one session, all of them
- * or none; drop() is the opposite. A grant exists from the moment its handle is made; where the session ends
- * before the answer is sent, the end of the session drops it. Each MAPPABLE grant is an open file description
- * of its own, so that the kernel can say whether it is still held. What happens to an allocation's bytes when
- * its last grant is dropped is decided in allocation/draining.ts.
+ * issue() locks, exports, counts, persists and publishes grants of one allocation to one session: all of
+ * them, or none. drop() is the reverse. A grant exists from the moment its handle is made. If the session
+ * ends before the answer is sent, the end of the session drops the grant. Each MAPPABLE grant is an open file
+ * description of its own, so that the kernel can report whether it is still held. allocation/draining.ts
+ * decides what happens to an allocation's bytes when its last grant is dropped.
  */
 import { type AccessName, type Decoded, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { Shares } from '../../limits/shares.js';
@@ -21,10 +21,13 @@ import { lockNow } from './claim-queue.js';
 import { describeGrant } from './description.js';
 import type { GrantIndex, GrantRecord } from './record.js';
 
-/** Of all users together: a grant costs the daemon less than 500 bytes until it is released. */
+/**
+ * Maximum number of grants of all tenants together. A grant costs the daemon less than 500 bytes until it is
+ * released.
+ */
 const MAX_GRANTS = 1 << 18;
 
-/** What the grants of one answer are. The receiver owns the fds, which are in the order of the grants. */
+/** The grants of one answer. The receiver owns the fds, which are in the order of the grants. */
 export interface Issued {
   readonly grants: Decoded<'Grant'>[];
   readonly fds: OwnedFd[];
@@ -42,14 +45,16 @@ export class Grants implements GrantIndex {
   readonly #authority: Authority;
   readonly #persistence: Persistence;
   readonly #events: AllocationEvents;
-  // Weak: an index goes with its session or allocation, and not with each grant that comes and goes alone.
+  // Weak maps, so that an index lasts as long as its session or allocation and is not remade for each grant.
   readonly #bySession = new WeakMap<Session, Map<bigint, GrantRecord>>();
   readonly #byAllocation = new WeakMap<Allocation, Set<GrantRecord>>();
   readonly #count: Shares;
   #size = 0;
   #nextId = 1n;
 
-  /** @param max grants that there may be, of which one user may have three quarters (limits/shares.ts). */
+  /**
+   * @param max the maximum number of grants, of which one tenant may have three quarters (limits/shares.ts).
+   */
   constructor({ device, authority, persistence, allocationEvents }: Collaborators, max = MAX_GRANTS) {
     this.#device = device;
     this.#authority = authority;
@@ -58,12 +63,12 @@ export class Grants implements GrantIndex {
     this.#count = new Shares(() => max);
   }
 
-  /** How many there are. */
+  /** How many grants exist. */
   get size(): number {
     return this.#size;
   }
 
-  /** The session's grant of that id. @throws VkmemError NOT_FOUND. */
+  /** The session's grant with this id. @throws VkmemError NOT_FOUND. */
   find(session: Session, id: bigint): GrantRecord {
     const grant = this.#bySession.get(session)?.get(id);
     if (grant?.issued) return grant;
@@ -90,9 +95,10 @@ export class Grants implements GrantIndex {
 
   /**
    * Grants kinds of the allocation to the caller's session.
-   * @param lock of the session, borrowed; acquired at once where it is not given.
-   * @throws VkmemError NOT_PERMITTED, BUSY, NOT_FOUND, PUBLISHED, QUOTA_EXCEEDED, UNAVAILABLE where the
-   *   caller is gone, TOO_MANY_FILES, or as the driver fails; nothing is granted then, and no fd is open.
+   * @param lock a reference of the session, borrowed; if it is not given, the lock must be free.
+   * @returns the grants, and their fds, which the caller owns.
+   * @throws VkmemError NOT_PERMITTED, BUSY, NOT_FOUND, PUBLISHED, QUOTA_EXCEEDED, UNAVAILABLE if the caller
+   *   is gone, TOO_MANY_FILES, or the driver's error; nothing is granted then, and no fd is open.
    */
   async issue(
     caller: Caller,
@@ -116,7 +122,7 @@ export class Grants implements GrantIndex {
           const handle = await memory.export(kind, access);
           if (handle.fd) fds.push(handle.fd);
           if (caller.gone()) throw callerGone();
-          // It may have been freed or published while the driver took its time.
+          // The allocation may have been freed or published during the export.
           allocation.requireLive();
           allocation.publication?.requireGrantable(kind, access);
           const counted = this.#countOne(session);
@@ -147,7 +153,7 @@ export class Grants implements GrantIndex {
       });
       return { grants, fds };
     } catch (failure) {
-      // First, since a write of what is dropped may fail.
+      // Closed first, because the write in drop() may fail.
       for (const fd of fds) fd.close();
       for (const grant of made) this.drop(grant);
       throw failure;
@@ -156,7 +162,7 @@ export class Grants implements GrantIndex {
     }
   }
 
-  /** Ends a grant for its session and its allocation, with the share of the lock that came with it. */
+  /** Ends a grant, and releases its reference to the lock. */
   drop(grant: GrantRecord): void {
     if (grant.dropped) return;
     grant.dropped = true;
@@ -166,14 +172,14 @@ export class Grants implements GrantIndex {
     this.#persistence.dropped(grant);
   }
 
-  /** Drops all of them, as one change of what is persisted. */
+  /** Drops all of them in one persistence transaction. */
   dropAll(grants: Iterable<GrantRecord>): void {
     this.#persistence.together(() => {
       for (const grant of grants) this.drop(grant);
     });
   }
 
-  /** A grant that outlived its daemon, whose user is not refused it. */
+  /** Adds a grant that survived a restart of the daemon. It counts, but is not refused above the limit. */
   restore(record: Omit<GrantRecord, 'counted' | 'issued' | 'dropped'>): void {
     this.#add({
       ...record,
@@ -183,19 +189,19 @@ export class Grants implements GrantIndex {
     });
   }
 
-  /** Ids up to this one are taken, by grants that outlived their daemon. */
+  /** Reserves the ids up to `last`, which grants from before the restart have. */
   skipIds(last: bigint): void {
     if (last >= this.#nextId) this.#nextId = last + 1n;
   }
 
   /**
-   * Moves a grant to another session of the same user, with its share of the lock.
-   * @returns the session's own.
+   * Moves a grant to another session of the same tenant, with its reference to the lock.
+   * @returns the record of the new session's grant.
    */
   move(grant: GrantRecord, to: Session): GrantRecord {
     const { allocation, session, access, lock } = grant;
     const moved = { ...grant, session: to, lock: lock && allocation.lock.inherit(session, to, access) };
-    // A caller that still has the old record must not drop the grant a second time.
+    // A caller that still has the old record must not drop the grant again.
     grant.dropped = true;
     this.#remove(grant);
     lock?.release();
@@ -203,7 +209,7 @@ export class Grants implements GrantIndex {
     return moved;
   }
 
-  /** An OPAQUE_FD on a software device, and writable memory on huge pages there, are for operators. */
+  /** On a software device, only operators get an OPAQUE_FD, and writable memory on huge pages. */
   #requireOperatorOnCpu(
     caller: Caller,
     { onHugePages }: Allocation,
@@ -237,7 +243,7 @@ export class Grants implements GrantIndex {
     this.#size -= 1;
   }
 
-  /** Ids are never used again within one incarnation. */
+  /** An id is never reused within one incarnation. */
   #newId(): bigint {
     const id = this.#nextId;
     this.#nextId += 1n;
@@ -250,8 +256,8 @@ export class Grants implements GrantIndex {
     const limit = taken === 'user' ? this.#count.maxOf(tenant) : this.#count.capacity;
     const reason =
       taken === 'user'
-        ? `User ${tenant.name} has ${this.#count.of(tenant)} grants that it did not release.`
-        : `There are ${limit} grants that nobody released.`;
+        ? `Tenant ${tenant.name} has ${this.#count.of(tenant)} unreleased grants; its limit is ${limit}.`
+        : `The daemon has reached its limit of ${limit} unreleased grants.`;
     throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'grants', limit: String(limit), whose: taken });
   }
 

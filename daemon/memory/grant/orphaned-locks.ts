@@ -1,16 +1,16 @@
 /**
- * Orphaned locks: those of sessions that ended while their process may live on.
+ * Orphaned locks: the locks of ended sessions whose processes may still run.
  *
  * Such a process may still have the memory mapped, whether its socket is closed or not. So the lock
- * (access-lock.ts) stays with the ended session until the process has exited, by its pidfd, or the allocation
- * ends. Where the kernel gave no pidfd (before Linux 6.5) it stays until the kernel sees no holder of the
- * memfd but the daemon, which is polled; where the kernel cannot say, for what was granted as anything but a
- * memfd, it stays as long as the allocation.
+ * (access-lock.ts) stays with the ended session until the process's pidfd reports its exit, or until the
+ * allocation ends. If the kernel provided no pidfd (before Linux 6.5), the lock stays until the kernel
+ * reports no holder of the memfd but the daemon, which is polled. If the kernel cannot report holders,
+ * because something other than a memfd was granted, the lock stays as long as the allocation.
  *
- * A process that connects anew reclaims its own lock while it claims the allocation with at least the same
- * access: the new grant replaces the old lock; where the claim fails, the old lock stays, since the memory
- * stays mapped. Ended sessions have no grants; a user has at most MAX_OF_USER of them with locks, each with
- * one pidfd.
+ * A process that connects again reclaims its own lock when it claims the allocation with at least the same
+ * access: the new grant replaces the old lock. If the claim fails, the old lock stays, since the memory stays
+ * mapped. Ended sessions have no grants. A tenant has at most MAX_OF_USER ended sessions with locks, each
+ * with one pidfd.
  */
 import { type AccessName, DisposableStack, poll, VkmemError } from '@vkmemd/proto';
 import { sameTenant, type Tenant } from '../../policy/tenant.js';
@@ -24,10 +24,10 @@ const INTERVALS = { firstMs: 5, maxMs: 1000 };
 
 /** The locks that one ended session has of one allocation. */
 interface Orphan {
-  /** Empty while they are reclaimed. */
+  /** Empty while the locks are being reclaimed. */
   locks: LockRef[];
   readonly writes: boolean;
-  /** Whether all of it was granted as a memfd, of which the kernel says whether it is held. */
+  /** Whether all its grants were memfds, whose holders the kernel reports. */
   readonly visible: boolean;
 }
 
@@ -53,25 +53,25 @@ export class OrphanedLocks {
     return this.#entries.size;
   }
 
-  /** @throws VkmemError UNAVAILABLE where the user has so many that it gets no more locks. */
+  /** @throws VkmemError UNAVAILABLE if the tenant has MAX_OF_USER of them: it gets no further locks. */
   requireRoom(tenant: Tenant): void {
     const mine = [...this.#entries.keys()].filter(({ identity }) => sameTenant(identity.tenant, tenant));
     const ended = mine.length;
     if (ended < MAX_OF_USER) return;
-    const reason = `${ended} sessions of user ${tenant.name} ended with locks while their processes still run.`;
+    const reason = `${ended} ended sessions of tenant ${tenant.name} keep locks while their processes run.`;
     throw new VkmemError('UNAVAILABLE', reason);
   }
 
   /**
-   * Retains the locks of a session that ends, before its grants are dropped, unless its process was seen to
-   * exit.
+   * Retains the locks of an ending session before its grants are dropped, unless its process is known to have
+   * exited.
    * @returns whether there were any.
    */
   retain(session: Session): boolean {
     if (session.process?.exited) return false;
     const orphans = new Map<Allocation, Orphan>();
     for (const { allocation, kind, access, lock, issued } of this.#grants.ofSession(session)) {
-      // No process got the fd of a grant that is not issued.
+      // No process received the fd of a grant that was not issued.
       if (!lock || !issued || allocation.state !== 'LIVE') continue;
       const { locks = [], writes = false, visible = true } = orphans.get(allocation) ?? {};
       orphans.set(allocation, {
@@ -90,9 +90,10 @@ export class OrphanedLocks {
   }
 
   /**
-   * Passes the locks of earlier sessions of the process to a session that claims no less.
-   * @returns what to dispose when the claim is over: it releases the old locks where the claim was granted,
-   *   and restores them where it was not. Undefined where there were none.
+   * Passes the locks of earlier sessions of the same process to a session that claims at least the same
+   * access.
+   * @returns a Disposable for the end of the claim: it releases the old locks if the claim was granted, and
+   *   restores them otherwise. Undefined if there were none.
    */
   reclaim(session: Session, allocation: Allocation, access: AccessName): Disposable | undefined {
     const pid = session.process?.pid ?? 0;
@@ -126,7 +127,7 @@ export class OrphanedLocks {
     };
   }
 
-  /** The locks outlive the daemon, which is stopping: nothing is watched any more. */
+  /** The daemon stops, and the locks survive it: stops watching. */
   stopWatching(): void {
     for (const { watch } of this.#entries.values()) watch[Symbol.dispose]();
     this.#entries.clear();
@@ -137,7 +138,7 @@ export class OrphanedLocks {
     for (const session of [...this.#entries.keys()]) this.#release(session, allocation);
   }
 
-  /** @returns whether the poll is over. */
+  /** @returns whether the poll ends. */
   #look(session: Session, orphans: Entry['orphans']): boolean {
     for (const [allocation, { visible }] of orphans) {
       if (visible && allocation.memory.heldElsewhere() === false) this.#release(session, allocation);

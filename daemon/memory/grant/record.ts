@@ -1,4 +1,4 @@
-/** One handle of one kind that was granted to one session. */
+/** A grant: one handle of one kind that was granted to one session. */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Session } from '../session/session.js';
@@ -10,18 +10,18 @@ export interface GrantRecord {
   readonly session: Session;
   readonly kind: KindName;
   readonly access: AccessName;
-  /** The session's share of the allocation's lock; undefined for SHARED memory, which has none. */
+  /** The session's reference to the allocation's lock; undefined for SHARED memory, which has no lock. */
   readonly lock: LockRef | undefined;
-  /** Its place in the count of its user. */
+  /** Its entry in the count of its tenant's grants; disposed when the grant is dropped. */
   readonly counted: Disposable;
   readonly fds: number;
-  /** Set by Grants once its session may be answered: until then no request of the session finds it. */
+  /** Set by Grants once the session may be answered. Until then no request of the session finds the grant. */
   issued: boolean;
-  /** Set by Grants when it has ended. */
+  /** Set by Grants when the grant has ended. */
   dropped: boolean;
 }
 
-/** Where grants are looked up. */
+/** Looks up grants. */
 export interface GrantIndex {
   ofSession(session: Session): Iterable<GrantRecord>;
   ofAllocation(allocation: Allocation): Iterable<GrantRecord>;
