@@ -48,13 +48,13 @@ t.test(
       if (errorOf(error as never).code !== 'TICKET_INVALID') t.fail('a ticket of root was served');
     }
 
-    const notes = () => daemon.log().match(/user \d+ brought tickets that are not good: \d+/g) ?? [];
+    const notes = () => daemon.log().match(/tenant \d+ presented invalid tickets: \d+/g) ?? [];
     // The log comes through a separate pipe, after the answers.
     await until(async () => notes().length >= 2);
     t.strictSame(
       notes().sort(),
-      ['user 0 brought tickets that are not good: 1', `user ${HOLDER} brought tickets that are not good: 1`],
-      'each user is logged once in this minute',
+      ['tenant 0 presented invalid tickets: 1', `tenant ${HOLDER} presented invalid tickets: 1`],
+      'each tenant is logged once in this minute',
     );
     const listed = JSON.stringify(await control.call('ListTickets', {}), (_, value) =>
       typeof value === 'bigint' ? String(value) : value,

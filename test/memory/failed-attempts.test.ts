@@ -37,7 +37,7 @@ t.test('wrong attempts: 10 at once, then one a second, each user for itself', as
   );
   t.same([await redeem(wrong), await redeem(good)], [{}, { retry_after_ms: '1000' }]);
 
-  t.strictSame(notes, ['user 2 brought tickets that are not good: 1'], 'the first is told at once');
+  t.strictSame(notes, ['tenant 2 presented invalid tickets: 1'], 'the first is reported at once');
   clock.now += 59_000;
   for (let i = 0; i < 5000; i += 1) await redeem(wrong);
   t.equal(notes.length, 2, 'and how many, once in a minute');
@@ -46,7 +46,7 @@ t.test('wrong attempts: 10 at once, then one a second, each user for itself', as
   t.equal(notes.length, 2);
   clock.now += 30_000;
   attempts.look();
-  const [, second, third] = notes.map((note) => Number(/good: (\d+)$/.exec(note)?.[1]));
+  const [, second, third] = notes.map((note) => Number(/tickets: (\d+)$/.exec(note)?.[1]));
   t.equal((second ?? 0) + (third ?? 0), refused - 1, 'none is missing');
   t.equal(notes.length, 3);
   t.equal(attempts.size, 1);

@@ -1,10 +1,11 @@
 /**
- * Joining and leaving an ivshmem server: a connection becomes a session with a grant of the memory, an id and
- * doorbells.
+ * Joining and leaving an ivshmem server: a connection becomes a session with a grant of the memory, a peer id
+ * and doorbells.
  *
- * The user of a connection owns the memory, or holds a grant to write to it. The session is of the process
- * that connected, and ends with the connection or with the process, whichever is first; so what a virtual
- * machine was given counts for its user, and drains when it is gone, as any grant does.
+ * The user of a connection must own the memory, or hold a grant to write to it. The session belongs to the
+ * process that connected, and ends with the connection or with the process, whichever ends first. So the
+ * memory given to a virtual machine counts for its tenant, and drains when the virtual machine is gone, as
+ * any grant does.
  */
 import {
   asVkmemError,
@@ -31,14 +32,17 @@ import type { IvshmemPeer, IvshmemServer, PeerLink } from './server.js';
 import type { IvshmemServers, LinkEvents } from './servers.js';
 import { SharedFds } from './shared-fds.js';
 
-/** Who connects. */
+/** The process that connects. */
 export interface Joiner {
   readonly identity: Identity;
-  /** Where the kernel can name it; watched by what is made of the joiner, also where that fails. */
+  /**
+   * Undefined if the kernel cannot identify the process. It is closed by what is made of the joiner, also on
+   * failure.
+   */
   readonly process: ClientProcess | undefined;
 }
 
-/** Reports a connection that joined, was refused, or ended by a fault. */
+/** Reports a connection that joined, was refused, or ended with an error. */
 export type OnOutcome = (
   what: 'join' | 'connection',
   code: ErrorCode | 'OK',
@@ -53,7 +57,7 @@ interface Collaborators {
   readonly lifecycle: SessionLifecycle;
   readonly persistence: Persistence;
   readonly reporter: Reporter;
-  /** Who the policy says that a peer is. */
+  /** The identity of a peer, by the policy in force. */
   readonly identityOf: (peer: PeerIdentity) => Identity;
   readonly onOutcome: OnOutcome;
 }
@@ -66,8 +70,8 @@ export class IvshmemJoining {
   }
 
   /**
-   * Serves a connection to a server's socket: the peer joins, or is hung up on. Takes the socket and the
-   * pidfd.
+   * Serves a connection to a server's socket: the peer joins, or the connection is closed. Takes ownership of
+   * the socket and the pidfd. Never rejects.
    */
   readonly accept = async (server: IvshmemServer, socket: OwnedFd, peer: PeerIdentity): Promise<void> => {
     const { identityOf, reporter, onOutcome } = this.#with;
@@ -88,10 +92,10 @@ export class IvshmemJoining {
   };
 
   /**
-   * Makes a peer of a connection, and announces it to all others.
-   * @param socket taken, also where it fails.
+   * Makes a peer of a connection, and announces it to all other peers.
+   * @param socket ownership is taken, also on failure.
    * @throws VkmemError NOT_PERMITTED, PUBLISHED, TOO_MANY_PEERS, TOO_MANY_SESSIONS, TOO_MANY_FILES,
-   *   QUOTA_EXCEEDED, NOT_FOUND.
+   *   QUOTA_EXCEEDED, RATE_LIMITED, NOT_FOUND, UNAVAILABLE.
    */
   async join(server: IvshmemServer, { identity, process }: Joiner, socket: OwnedFd): Promise<IvshmemPeer> {
     const { servers, fds, lifecycle, persistence } = this.#with;
@@ -115,7 +119,7 @@ export class IvshmemJoining {
     let peer: IvshmemPeer | undefined;
     const events = this.linkEvents(server, () => peer);
     const link: PeerLink = servers.sockets.connect(session, socket, events, true);
-    // From here on the end of the link ends all that the peer holds.
+    // From here on everything that the peer holds is released when the link ends.
     undo.move();
     const held = new DisposableStack();
     held.use(file);
@@ -131,7 +135,7 @@ export class IvshmemJoining {
     return peer;
   }
 
-  /** What a link reports, for its peer. */
+  /** The handlers of a link's events, for its peer. */
   linkEvents(server: IvshmemServer, peer: () => IvshmemPeer | undefined): LinkEvents {
     const { persistence, reporter, onOutcome } = this.#with;
     return {
@@ -141,7 +145,7 @@ export class IvshmemJoining {
         const { session } = gone;
         if (failure) {
           const { code } = asVkmemError(failure);
-          if (code === 'INTERNAL') reporter.fault('an ivshmem peer was hung up on', failure);
+          if (code === 'INTERNAL') reporter.fault('the connection of an ivshmem peer failed', failure);
           onOutcome('connection', code, { identity: session.identity, session });
         }
         this.#left(server, gone);
@@ -160,7 +164,7 @@ export class IvshmemJoining {
   /** The connection was closed, by either side. */
   #left(server: IvshmemServer, { id, session, doorbells, held }: IvshmemPeer): void {
     const { persistence, lifecycle } = this.#with;
-    // Persisted before it is announced: QEMU must not get the same leave twice.
+    // Persisted before it is announced, because QEMU must not receive the same leave twice.
     persistence.ivshmem.left(server, id);
     if (!server.removePeer({ id })) return;
     doorbells[Symbol.dispose]();
@@ -181,16 +185,19 @@ export class IvshmemJoining {
           sameTenant(session.identity.tenant, identity.tenant) && kind === 'MAPPABLE' && access === 'rw',
       );
     if (granted) return;
-    const reason = `User ${identity.uid} neither owns allocation ${allocation.id} nor holds a grant to write to it.`;
+    const reason = `User ${identity.uid} neither owns allocation ${allocation.id} nor has write access to it.`;
     throw new VkmemError('NOT_PERMITTED', reason);
   }
 
-  /** @throws VkmemError for what has ended while the peer was joining. */
+  /**
+   * @throws VkmemError NOT_FOUND, UNAVAILABLE if the server, the session or the process ended during the
+   *   join.
+   */
   #requireStillThere(server: IvshmemServer, session: Session, process: ClientProcess | undefined): void {
     const over = this.#with.servers.stopped ?? server.ended;
     if (over) throw over;
     if (!session.ended && !process?.exited) return;
-    throw new VkmemError('UNAVAILABLE', 'The process that connected is gone.');
+    throw new VkmemError('UNAVAILABLE', 'The process that connected has exited.');
   }
 
   async #granted({ allocation }: IvshmemServer, session: Session): Promise<OwnedFd> {
@@ -201,10 +208,10 @@ export class IvshmemJoining {
     throw new Error('a MAPPABLE grant has no fd');
   }
 
-  /** Takes the pidfd. @throws VkmemError TOO_MANY_FILES. */
+  /** Takes ownership of the pidfd. @throws VkmemError TOO_MANY_FILES. */
   #processOf({ uid, pid, tenant }: Identity, pidfd: OwnedFd | undefined): ClientProcess | undefined {
     if (tooManyPendingCloses(uid)) {
-      const reason = 'Too many files that the user sent cannot be closed.';
+      const reason = 'Too many fds that the user sent are still waiting to be closed.';
       throw new VkmemError('TOO_MANY_FILES', reason, { whose: 'user' });
     }
     return pidfd && new ClientProcess(pid, pidfd, this.#with.fds.lease(tenant, 1));

@@ -1,8 +1,8 @@
 /**
- * Whether an allocation can be offered to virtual machines.
+ * Checks whether an allocation can be offered to virtual machines.
  *
- * What QEMU cannot survive is refused here: a size that is no power of two ends it (pci_register_bar). Every
- * peer can write, so memory with a lock, or that was published, is not offered.
+ * What would make QEMU abort is refused here: a size that is not a power of two (pci_register_bar). Every
+ * peer can write, so memory with a lock, and memory that was published, is not offered.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
@@ -13,20 +13,19 @@ import type { Allocation } from '../allocation/allocation.js';
 export function requireOfferable(allocation: Allocation): void {
   const { memory, lock, publication } = allocation;
   allocation.requireMadeFor(['MAPPABLE']);
-  if (memory.imported)
-    throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
+  if (memory.imported) throw new VkmemError('NOT_MAPPABLE', 'Imported memory is never exported as MAPPABLE.');
   if ((memory.size & (memory.size - 1n)) !== 0n) {
-    throw new VkmemError('SIZE_NOT_POWER_OF_TWO', `It has ${memory.size} bytes.`, {
+    throw new VkmemError('SIZE_NOT_POWER_OF_TWO', `The allocation has ${memory.size} bytes.`, {
       size_bytes: String(memory.size),
     });
   }
   if (lock.mode !== 'SHARED') {
-    const reason = `Its sharing is ${lock.mode}; every virtual machine can write.`;
+    const reason = `The sharing is ${lock.mode}, but every virtual machine can write: it must be SHARED.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
   }
   if (allocation.onHugePages) {
     const reason =
-      'A process that can write to memory on huge pages can take pages away from those that have it mapped.';
+      'The memory is on huge pages, which any writer can remove from the mappings of other processes.';
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
   }
   publication?.requireGrantable('MAPPABLE', 'rw');

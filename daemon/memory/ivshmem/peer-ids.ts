@@ -1,32 +1,32 @@
 /**
- * The ids of one ivshmem server's peers.
+ * The peer ids of one ivshmem server.
  *
- * QEMU keeps a table by id, and of an id that it saw leave the table's row is freed and not made again:
- * another peer under that id would be written to memory that is not QEMU's any more (hw/misc/ivshmem.c of
- * 7.2, close_peer_eventfds). So an id is allocated again only once all peers have left that were present when
- * it left, and the lowest first, since the table is as long as the highest id.
+ * QEMU has a table of peers by id. When a peer leaves, QEMU frees the table's row and does not allocate it
+ * again: announcing another peer under that id would make QEMU write to freed memory (hw/misc/ivshmem.c of
+ * 7.2, close_peer_eventfds). So an id is reused only once all peers have left that were present when it left.
+ * The lowest free id is used first, since the table is as long as the highest id.
  *
- * Limits: while one and the same peer stays, there are as many joins as ids.
+ * Limits: while one peer stays connected, the number of joins is limited to the number of ids.
  */
 import { MAX_PEER_ID, VkmemError } from '@vkmemd/proto';
 
 export class PeerIds {
-  /** Present peers and when they joined, the oldest first. */
+  /** Present peers and their join times (`#clock`), the oldest first. */
   readonly #joined = new Map<number, number>();
-  /** Ids that left and when, the oldest first, from index `#first` on. */
+  /** Ids of peers that left and the times, the oldest first, from index `#first` on. */
   #left: { readonly id: number; readonly at: number }[] = [];
   #first = 0;
-  /** Ids that can be allocated again, the lowest first. */
+  /** Ids that can be reused, the lowest first. */
   readonly #free: number[] = [];
   #next = 0;
   #clock = 0;
 
-  /** How many are in use. */
+  /** How many ids are in use. */
   get size(): number {
     return this.#joined.size;
   }
 
-  /** The lowest id that was not allocated since the server last had no peers. */
+  /** The lowest id that has not been allocated since the server last had no peers. */
   get next(): number {
     return this.#next;
   }
@@ -34,19 +34,24 @@ export class PeerIds {
   /** @throws VkmemError TOO_MANY_PEERS. */
   allocate(): number {
     const id = this.#free.shift() ?? this.#next;
-    if (id > MAX_PEER_ID) throw new VkmemError('TOO_MANY_PEERS', `There were ${MAX_PEER_ID + 1} ids.`);
+    if (id > MAX_PEER_ID)
+      throw new VkmemError(
+        'TOO_MANY_PEERS',
+        `All ${MAX_PEER_ID + 1} ids are in use or may not be reused yet.`,
+      );
     if (id === this.#next) this.#next += 1;
     this.#join(id);
     return id;
   }
 
-  /** An id that was allocated before this process began. */
+  /** Adds an id that was allocated before this process began. */
   restore(id: number): void {
     this.#join(id);
   }
 
   /**
-   * Ids below `next` that are not in use left before this process began; present peers may have seen them.
+   * Restores the ids below `next`. Those that are not in use left before this process began; present peers
+   * may have seen them.
    */
   restored(next: number): void {
     this.#next = next;
@@ -72,7 +77,7 @@ export class PeerIds {
     this.#left.push({ id, at: this.#clock });
   }
 
-  /** A peer that joined after an id had left has not seen that id. */
+  /** Frees the ids that left before the oldest present peer joined: no present peer has seen them. */
   #reuseUnseen(): void {
     if (this.#joined.size === 0) {
       this.#left = [];

@@ -1,10 +1,10 @@
 /**
- * One allocation that is offered to virtual machines, and its peers: the ivshmem protocol's server, without
- * its socket (daemon/ivshmem).
+ * One allocation that is offered to virtual machines, and its peers: the server of the ivshmem protocol,
+ * without its socket (daemon/ivshmem).
  *
  * A peer that joins is sent everything at once: the version, its id, the memory, the doorbells of all peers,
- * and its own; it is announced to all others in the same turn of the event loop. Links queue what a peer has
- * no room for, so that no peer waits for another.
+ * and its own. It is announced to all others in the same turn of the event loop. A link queues what does not
+ * fit a peer's socket, so no peer waits for another.
  */
 import { type Decoded, IVSHMEM_MEMORY, IVSHMEM_VERSION, timestamp, VkmemError } from '@vkmemd/proto';
 import { TokenBucket } from '../../limits/token-bucket.js';
@@ -14,43 +14,47 @@ import type { Session } from '../session/session.js';
 import { PeerIds } from './peer-ids.js';
 import type { SharedFd, SharedFds } from './shared-fds.js';
 
-/** Each join and each leave is announced to all others. */
+/** Maximum number of peers. Each join and each leave is announced to all others. */
 const MAX_PEERS = 256;
 /**
- * Of all peers: a new peer gets one word for each, which its link may have to queue (daemon/ivshmem/link.ts).
+ * Maximum number of doorbells of all peers. A new peer is sent one message for each, which its link may have
+ * to queue (daemon/ivshmem/link.ts).
  */
 const MAX_DOORBELLS = 8000;
-/** Of one user: ids are many, not without end (peer-ids.ts). */
+/** Rate of joins of one tenant: ids are limited (peer-ids.ts). */
 const JOINS = { perSecond: 4, burst: 512 };
 
-/** The way to one peer. */
+/** The connection to one peer. */
 export interface PeerLink {
-  /** Sends one word, now or when there is room; until then it retains the fd. */
+  /**
+   * Sends one message, now or when the socket has room. Until then it retains the fd, which stays the
+   * caller's.
+   */
   send(value: bigint, fd?: SharedFd): void;
-  /** Whether everything that was sent is in the peer's socket. */
+  /** Whether everything has been written to the peer's socket. */
   readonly settled: boolean;
   hangUp(): void;
-  /** Closes the connection in this process only: it stays open where the fd store has it. */
+  /** Closes the connection in this process only; it stays open if the fd store has it. */
   detach(): void;
 }
 
 export interface IvshmemPeer {
   readonly id: number;
-  /** The session that has its grant; it ends with the connection. */
+  /** The session that has its grant, and that ends with the connection. */
   readonly session: Session;
-  /** Eventfds, one for each vector. */
+  /** Eventfds, one for each interrupt vector. */
   readonly doorbells: SharedFds;
   readonly link: PeerLink;
-  /** What it holds beside its doorbells: disposed when it has left. */
+  /** What it holds besides its doorbells; disposed when it has left. */
   readonly held: Disposable;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
 }
 
-/** Set when it is made. */
+/** The properties that are fixed when a server is made. */
 export interface ServerTerms {
   readonly vectors: number;
-  /** Where its socket is. */
+  /** Path of its socket. */
   readonly path: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -61,12 +65,12 @@ export class IvshmemServer {
   readonly terms: ServerTerms;
   readonly ids = new PeerIds();
   readonly #peers = new Map<number, IvshmemPeer>();
-  /** How often users join. */
+  /** The rate of joins, by tenant. */
   readonly #rates = new Map<string, TokenBucket>();
   readonly #file: Disposable;
   #ended: VkmemError | undefined;
 
-  /** @param file the lease of its socket; disposed when it has ended. */
+  /** @param file the lease of its socket; disposed when the server ends. */
   constructor(allocation: Allocation, terms: ServerTerms, file: Disposable) {
     this.allocation = allocation;
     this.terms = terms;
@@ -77,7 +81,7 @@ export class IvshmemServer {
     return [...this.#peers.values()];
   }
 
-  /** Why nobody can join any more. */
+  /** Why no peer can join any more; undefined while peers can. */
   get ended(): VkmemError | undefined {
     return this.#ended;
   }
@@ -89,28 +93,28 @@ export class IvshmemServer {
   }
 
   /**
-   * An id for one more peer of a user.
-   * @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and why nobody can join any more.
+   * Allocates an id for one more peer of a tenant.
+   * @throws VkmemError TOO_MANY_PEERS, RATE_LIMITED, and the reason of end().
    */
   admit({ key }: Tenant): number {
     if (this.#ended) throw this.#ended;
-    // Those who are joining have an id.
+    // Includes peers that are joining: they have an id already.
     const peers = this.ids.size;
     if (peers >= MAX_PEERS || (peers + 1) * this.terms.vectors > MAX_DOORBELLS) {
       const max = Math.min(MAX_PEERS, Math.floor(MAX_DOORBELLS / this.terms.vectors));
-      throw new VkmemError('TOO_MANY_PEERS', `There may be ${max} peers with so many vectors.`);
+      throw new VkmemError('TOO_MANY_PEERS', `With ${this.terms.vectors} vectors the limit is ${max} peers.`);
     }
     const rate = this.#rates.get(key) ?? new TokenBucket(JOINS.perSecond, JOINS.burst);
     this.#rates.set(key, rate);
     const wait = rate.tryTake();
     if (wait === 0) return this.ids.allocate();
     const after = { retry_after_ms: String(wait) };
-    throw new VkmemError('RATE_LIMITED', `The user may join again in ${wait} ms.`, after);
+    throw new VkmemError('RATE_LIMITED', `The tenant may join again in ${wait} ms.`, after);
   }
 
   /**
    * Sends the new peer everything, and announces it to all others.
-   * @param memory one fd; disposed here, also where it throws.
+   * @param memory one fd; disposed here, also on failure.
    */
   join(peer: IvshmemPeer, memory: SharedFds): void {
     using own = memory;
@@ -125,21 +129,21 @@ export class IvshmemServer {
     for (const other of others) this.#announce(peer, other.link);
   }
 
-  /** Sends a peer's doorbells, unless it has been hung up on meanwhile. */
+  /** Sends a peer's doorbells, unless its connection has been closed meanwhile. */
   #announce(peer: IvshmemPeer, to: PeerLink): void {
     for (const fd of peer.doorbells.fds) {
       if (this.#peers.get(peer.id) === peer) to.send(BigInt(peer.id), fd);
     }
   }
 
-  /** A peer that joined, and was announced, before this process began. */
+  /** Adds a peer that joined and was announced before this process began. */
   restore(peer: IvshmemPeer): void {
     this.#peers.set(peer.id, peer);
   }
 
   /**
-   * Removes a peer, and announces that unless the server has ended.
-   * @returns false where it had left before.
+   * Removes a peer, and announces the leave unless the server has ended.
+   * @returns false if it had left before.
    */
   removePeer({ id }: Pick<IvshmemPeer, 'id'>): boolean {
     if (!this.#peers.delete(id)) return false;

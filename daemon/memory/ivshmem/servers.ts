@@ -1,46 +1,45 @@
-/**
- * All ivshmem servers, by their allocations. Their sockets belong to a plane, behind an interface.
- */
+/** All ivshmem servers, by their allocations. Their sockets belong to a plane, behind an interface. */
 import { DisposableStack, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Persistence } from '../persistence.js';
 import type { Session } from '../session/session.js';
 import { IvshmemServer, type PeerLink } from './server.js';
 
-/** What a link reports of its peer. */
+/** The events of a link to a peer. */
 export interface LinkEvents {
   /**
-   * Once, when its peer is gone, or was hung up on.
-   * @param failure where it broke a rule, or a send failed.
+   * Called once, when the connection has been closed by either side.
+   * @param failure if the peer broke a rule, or a send failed.
    */
   gone(failure?: unknown): void;
-  /** Whether all that was sent is in the peer's socket, when that changes. */
+  /** Called when it changes whether everything has been written to the peer's socket. */
   settled(now: boolean): void;
-  /** Once, when the peer has read its handshake. */
+  /** Called once, when the peer has read its handshake. */
   read(): void;
 }
 
-/** Serves one connection to a server's socket. Takes the socket and the peer's pidfd. */
+/** Serves one connection to a server's socket. Takes ownership of the socket and the peer's pidfd. */
 export type OnConnection = (server: IvshmemServer, socket: OwnedFd, peer: PeerIdentity) => void;
 
 /** The plane's sockets. */
 export interface IvshmemSockets {
   /**
-   * A socket that listens at a path of the allocation's own; the caller's.
-   * @throws VkmemError, KernelError.
+   * Opens a socket that listens at a path made from the allocation's id. The caller owns the socket.
+   * @throws VkmemError UNAVAILABLE; KernelError.
    */
   listen(allocation: Allocation): { readonly path: string; readonly socket: OwnedFd };
-  /** Serves those who connect. @param socket taken. */
+  /** Serves connections to the socket. @param socket ownership is taken. */
   serve(server: IvshmemServer, socket: OwnedFd, onConnection: OnConnection): void;
-  /** Serves nobody any more, and removes the path. */
+  /** Stops serving, and removes the path. */
   unserve(server: IvshmemServer): void;
   /**
-   * The link to one peer.
-   * @param socket taken, but where it fails. @param fresh whether it has its handshake still to read.
+   * Makes the link to one peer.
+   * @param socket ownership is taken, except on failure.
+   * @param fresh whether the peer has yet to read its handshake.
    * @throws VkmemError TOO_MANY_FILES.
    */
   connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink;
-  /** Both ends of a connection, the caller's. */
+  /** Makes a connection and returns both ends, which the caller owns. */
   pair(): [OwnedFd, OwnedFd];
 }
 
@@ -55,7 +54,7 @@ export class IvshmemServers {
     this.#persistence = persistence;
   }
 
-  /** Why nobody joins any server any more. */
+  /** Why no peer can join any server any more; undefined while peers can. */
   get stopped(): VkmemError | undefined {
     return this.#stopped;
   }
@@ -65,7 +64,7 @@ export class IvshmemServers {
     return [...this.#servers.values()].filter((server) => server !== 'pending');
   }
 
-  /** How many peers are connected, to all of them. */
+  /** Number of connected peers of all servers. */
   get peers(): number {
     return this.all.reduce((sum, { peers }) => sum + peers.length, 0);
   }
@@ -75,18 +74,19 @@ export class IvshmemServers {
     return server === 'pending' ? undefined : server;
   }
 
-  /** @throws VkmemError NOT_FOUND where the allocation is not offered. */
+  /** @throws VkmemError NOT_FOUND if the allocation is not offered. */
   find(allocation: Allocation): IvshmemServer {
     const server = this.of(allocation);
     if (server) return server;
-    throw new VkmemError('NOT_FOUND', `Allocation ${allocation.id} has no ivshmem socket.`);
+    throw new VkmemError('NOT_FOUND', `Allocation ${allocation.id} is not offered to virtual machines.`);
   }
 
   /**
    * Offers an allocation to virtual machines at a socket of its own.
-   * @param vectors of each peer. @param lease takes the lease of the socket.
-   * @throws VkmemError ALREADY_SERVED, NOT_FOUND where the allocation was freed meanwhile, as the sockets
-   *   fail.
+   * @param vectors interrupt vectors of each peer.
+   * @param lease leases the fd of the socket.
+   * @throws VkmemError ALREADY_SERVED, NOT_FOUND if the allocation was freed meanwhile, and the errors of the
+   *   sockets.
    */
   async open(
     allocation: Allocation,
@@ -95,7 +95,7 @@ export class IvshmemServers {
     onConnection: OnConnection,
   ): Promise<IvshmemServer> {
     if (this.#servers.has(allocation)) {
-      throw new VkmemError('ALREADY_SERVED', `Allocation ${allocation.id} has an ivshmem socket.`);
+      throw new VkmemError('ALREADY_SERVED', `Allocation ${allocation.id} already has an ivshmem socket.`);
     }
     this.#servers.set(allocation, 'pending');
     let server: IvshmemServer;
@@ -109,7 +109,7 @@ export class IvshmemServers {
       this.#servers.delete(allocation);
       throw failure;
     }
-    // It may have been freed meanwhile.
+    // The allocation may have been freed meanwhile.
     if (allocation.state !== 'LIVE') this.end(server);
     allocation.requireLive();
     return server;
@@ -135,16 +135,24 @@ export class IvshmemServers {
     }
   }
 
-  /** One that outlived its daemon. @param socket that listens; taken. */
+  /**
+   * Adds a server that survived a restart of the daemon.
+   * @param socket the listening socket; ownership is taken.
+   */
   restore(server: IvshmemServer, socket: OwnedFd, onConnection: OnConnection): void {
     this.#servers.set(server.allocation, server);
     this.sockets.serve(server, socket, onConnection);
   }
 
-  /** Hangs up on every peer. What they have mapped stays mapped. */
+  /** Ends an offer and closes the connection of every peer. Existing mappings stay. */
   end(server: IvshmemServer): void {
     if (server.ended) return;
-    server.end(new VkmemError('NOT_FOUND', `Allocation ${server.allocation.id} is not offered any more.`));
+    server.end(
+      new VkmemError(
+        'NOT_FOUND',
+        `Allocation ${server.allocation.id} is no longer offered to virtual machines.`,
+      ),
+    );
     this.#servers.delete(server.allocation);
     this.#persistence.ivshmem.unserved(server);
     this.sockets.unserve(server);
@@ -157,7 +165,10 @@ export class IvshmemServers {
     if (server) this.end(server);
   }
 
-  /** The daemon stops: nobody joins any more. What is persisted is left to the next one; the rest ends. */
+  /**
+   * The daemon stops: no peer can join any more. Persisted servers are left to the next process; the others
+   * end.
+   */
   stop(reason: VkmemError): void {
     this.#stopped = reason;
     for (const server of this.all) {

@@ -1,26 +1,26 @@
 /**
- * Fds that several senders need: closed when the last one releases them.
+ * Fds that several senders use, and that are closed when the last one releases them.
  *
- * The doorbells of an ivshmem peer, eventfds of which each interrupts it by one vector, are sent to everybody
- * who joins later, and what a slow peer was not sent yet needs them after their owner has left.
+ * The doorbells of an ivshmem peer are eventfds, one for each interrupt vector. They are sent to every peer
+ * that joins later. Messages that are queued for a slow peer need them even after their owner has left.
  */
 import { closeAll, EventFd, type OwnedFd } from '@vkmemd/proto';
 
-/** One of them, for a sender that sends it now or later. */
+/** One fd, for a sender that sends it now or later. */
 export interface SharedFd {
   readonly fd: OwnedFd;
-  /** Keeps it open until the result is disposed. */
+  /** Keeps the fd open until the result is disposed. */
   retain(): Disposable;
 }
 
 export class SharedFds implements Disposable {
-  /** In their order, each open as long as somebody retains them. */
+  /** In order; each is open until the last holder has released it. */
   readonly fds: readonly SharedFd[];
   readonly #fds: readonly OwnedFd[];
   readonly #lease: Disposable | undefined;
   #holders = 1;
 
-  /** @param fds owned from here. @param lease of them; disposed once they are closed. */
+  /** @param fds ownership is taken. @param lease the lease of the fds; disposed once they are closed. */
   constructor(fds: readonly OwnedFd[], lease?: Disposable) {
     this.#fds = fds;
     this.#lease = lease;
@@ -33,8 +33,8 @@ export class SharedFds implements Disposable {
 
   /**
    * Makes eventfds.
-   * @param lease of them; disposed also where that fails.
-   * @throws KernelError EMFILE, with none open.
+   * @param lease the lease of the fds; disposed also on failure.
+   * @throws KernelError EMFILE; no fd is open then.
    */
   static eventFds(count: number, lease: Disposable): SharedFds {
     const fds: OwnedFd[] = [];
@@ -48,7 +48,7 @@ export class SharedFds implements Disposable {
     }
   }
 
-  /** Once for its maker, and once for each retain(). */
+  /** Releases one reference: called once by the maker, and once for each retain(). */
   [Symbol.dispose](): void {
     this.#holders -= 1;
     if (this.#holders > 0) return;

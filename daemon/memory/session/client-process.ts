@@ -1,13 +1,14 @@
 /**
- * A client's process, watched for its exit by its connection, and by the orphaned locks of its ended
- * sessions. The pidfd is closed when it has exited, or when nobody watches any more, and counts as one of the
- * daemon's until then, however long its connection has been gone.
+ * A client's process, watched for its exit by its connection and by the orphaned locks of its ended sessions.
+ * The pidfd is closed when the process has exited, or when there is no watcher any more. Until then it counts
+ * as one of the daemon's fds, however long its connection has been closed.
  */
 import { ExitWatch, hasExited, type OwnedFd, openPidfd } from '@vkmemd/proto';
 
 export class ClientProcess {
   /**
-   * Of no other process as long as this one has not exited; 0 for one outside of the daemon's pid namespace.
+   * Its pid, which no other process has while this one has not exited; 0 for a process outside the daemon's
+   * pid namespace.
    */
   readonly pid: number;
   readonly #pidfd: OwnedFd;
@@ -17,8 +18,8 @@ export class ClientProcess {
   #exited = false;
 
   /**
-   * @param pidfd as the kernel gave it for the connection; taken. @param lease of the pidfd; disposed once it
-   *   is closed.
+   * @param pidfd from the kernel, for the connection; ownership is taken.
+   * @param lease the lease of the pidfd; disposed once it is closed.
    * @throws KernelError, with the pidfd closed and the lease disposed.
    */
   constructor(pid: number, pidfd: OwnedFd, lease: Disposable) {
@@ -33,18 +34,19 @@ export class ClientProcess {
     }
   }
 
-  /** A pidfd of it, the caller's; undefined once nobody watches it. */
+  /** A duplicate of the pidfd, which the caller owns; undefined once it is closed. */
   pidfd(): OwnedFd | undefined {
     return this.#pidfd.open ? this.#pidfd.dup() : undefined;
   }
 
-  /** Whether it was seen to exit. */
+  /** Whether its exit has been reported. */
   get exited(): boolean {
     return this.#exited;
   }
 
   /**
-   * Calls `exited` when the process has exited, until the result is disposed; to be disposed afterwards too.
+   * Calls `exited` when the process has exited, unless the result is disposed before. The result must be
+   * disposed in either case.
    */
   watch(exited: () => void): Disposable {
     this.#watchers.add(exited);
@@ -56,7 +58,7 @@ export class ClientProcess {
     };
   }
 
-  /** Closes the pidfd where nobody watches the process; otherwise nothing happens. */
+  /** Closes the pidfd if the process has no watcher. */
   closeUnwatched(): void {
     if (this.#watchers.size === 0) this.#close();
   }
@@ -74,9 +76,11 @@ export class ClientProcess {
 }
 
 /**
- * A pidfd of a process that is no copy of the one that is known: an open file of its own.
- * @param known Borrowed: as long as its process has not exited, the number is no other's.
- * @returns the caller's; undefined where the process has exited. @throws KernelError from pidfd_open().
+ * Opens a new pidfd of a process: an open file description of its own, not a duplicate.
+ * @param known a pidfd of the process, borrowed: while its process has not exited, no other process has the
+ *   pid.
+ * @returns the pidfd, which the caller owns; undefined if the process has exited.
+ * @throws KernelError from pidfd_open().
  */
 export function anotherPidfd(known: OwnedFd, pid: number): OwnedFd | undefined {
   const pidfd = openPidfd(pid);

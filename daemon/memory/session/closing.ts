@@ -31,7 +31,8 @@ export class SessionClosing {
   /** Closes a session that has not ended. @returns the allocations that it had grants of. */
   close(session: Session): Set<Allocation> {
     const { sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence } = this.#with;
-    // First, while the session's process is watched: a process that nobody watches has its pidfd closed.
+    // First, while the session's process is still watched: the pidfd of a process without a watcher is
+    // closed.
     const leavesLocks = orphanedLocks.retain(session);
     sessions.close(session);
     if (sessionEvents.hasSubscribers) sessionEvents.publish({ event: 'ENDED', session });

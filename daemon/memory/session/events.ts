@@ -1,6 +1,6 @@
 /**
- * The beginning and the end of sessions, once each for each session. BEGUN comes when the session can be
- * used, ENDED when it has ended and before what it held is released.
+ * The beginning and the end of sessions: each event is published once per session. BEGUN is published when
+ * the session can be used; ENDED when it has ended, before its grants and memory are released.
  */
 import type { EventChannel } from '../event-channel.js';
 import type { Session } from './session.js';

@@ -1,5 +1,6 @@
 /**
- * The life of sessions: how one begins, and what its end does to the memory that it owned and held.
+ * The lifecycle of sessions: how one begins, and what its end does to the memory that it owned or had grants
+ * of.
  */
 import type { Identity } from '../../policy/identity.js';
 import type { Draining } from '../allocation/draining.js';
@@ -33,8 +34,8 @@ export class SessionLifecycle {
 
   /**
    * Begins the session of a peer.
-   * @param process that opened it, where the kernel can name it.
-   * @throws VkmemError NOT_PERMITTED where the policy does not let it connect, TOO_MANY_SESSIONS.
+   * @param process that opened the connection; undefined if the kernel cannot identify it.
+   * @throws VkmemError NOT_PERMITTED if the policy does not permit the peer to connect, TOO_MANY_SESSIONS.
    */
   begin(identity: Identity, clientName: string, process: ClientProcess | undefined): Session {
     const { authority, sessions, sessionEvents } = this.#with;
@@ -46,9 +47,9 @@ export class SessionLifecycle {
   }
 
   /**
-   * Ends a session: its grants are dropped, what it owned is freed. Failures to free are reported. Rejects
-   * only where the ledger could not be written: where nobody awaits it, that ends the process, and the next
-   * restores what the ledger has.
+   * Ends a session: drops its grants, and frees what it owned. Failures to free are reported. Rejects only if
+   * the ledger could not be written: if the promise is not awaited, that ends the process, and the next
+   * process restores what the ledger has.
    */
   async end(session: Session): Promise<void> {
     if (session.ended || this.#stopped) return;
@@ -64,22 +65,22 @@ export class SessionLifecycle {
   }
 
   /**
-   * From now on end() does nothing, and nobody watches sleeping sessions: they outlive the daemon, which is
-   * stopping.
+   * The daemon stops, and sessions survive it: from now on end() does nothing, and sleeping sessions are not
+   * watched.
    */
   leaveAll(): void {
     this.#stopped = true;
     for (const session of this.#with.sessions.all) session.sleeping?.[Symbol.dispose]();
   }
 
-  /** Ends a session that sleeps, with its process; at once where it has nothing to come back for. */
+  /** Watches a sleeping session: it ends with its process, or at once if it has nothing to reconnect for. */
   watchSleeping(session: Session): void {
     session.sleeping = session.process?.watch(() => void this.end(session));
-    // Nobody watched a process that exited before.
+    // A process that exited before this watch calls no watcher.
     if (this.#with.draining.isIdle(session) || session.process?.exited) void this.end(session);
   }
 
-  /** Ends all sessions: the daemon is stopping. */
+  /** Ends all sessions, when the daemon stops. */
   async endAll(): Promise<void> {
     await Promise.all([...this.#with.sessions.all].map((session) => this.end(session)));
   }

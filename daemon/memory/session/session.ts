@@ -1,13 +1,14 @@
 /**
- * Sessions: one for each handoff connection that said Hello. What it owns is in the registry of allocations,
- * what it was granted in Grants.
+ * Sessions: one for each handoff connection that sent Hello. The allocations that a session owns are in the
+ * registry, its grants in Grants.
  *
- * A session's token is a secret that lets a gRPC call of the same user act for the session. It begins with
- * the daemon's incarnation, which distinguishes a token from before a restart from one that never existed.
+ * A session's token is a secret that authorises a gRPC call of the same tenant to act for the session. It
+ * begins with the daemon's incarnation, which distinguishes a token from before a restart from one that never
+ * existed.
  *
- * A session that outlived its daemon sleeps until its process connects again, and shows the token of before,
- * or ends. It counts as any other meanwhile. One whose grants were entrusted to a process that knows nothing
- * of it (entrust.ts) sleeps from the beginning.
+ * A session that survived a restart of the daemon sleeps until its process connects again and presents the
+ * token of before, or until it ends. Meanwhile it counts as any other session. A session whose grants were
+ * entrusted to a process that does not use vkmemd (requests/entrust.ts) sleeps from the beginning.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { VkmemError } from '@vkmemd/proto';
@@ -17,20 +18,20 @@ import type { Quota } from '../accounting/quotas.js';
 import type { ClientProcess } from './client-process.js';
 
 /**
- * The hash that is stored of a token's secret part, which is random enough that nobody finds another one with
- * this hash.
+ * The hash of a token's secret part, which is stored instead of it. The secret is random enough that no other
+ * one with this hash can be found.
  */
 export const tokenHash = (token: string): string =>
   createHash('sha256').update(secretOf(token)).digest('base64url');
 
 const secretOf = (token: string): string => token.slice(token.indexOf('.') + 1);
 
-/** What users may have, by their peers. */
+/** Counts sessions against the quotas of tenants. */
 interface SessionQuotas {
   of(identity: Identity): Pick<Quota, 'take' | 'count'>;
 }
 
-/** Of a session that outlived its daemon. */
+/** The stored state of a session that survived a restart of the daemon. */
 export interface Sleeper {
   readonly id: bigint;
   readonly identity: Identity;
@@ -45,15 +46,15 @@ export class Session {
   readonly identity: Identity;
   /** Milliseconds since 1970. */
   readonly beganAt = Date.now();
-  /** Another one after each restart of the daemon. */
+  /** Changes with each restart of the daemon. */
   token: string;
-  /** What the client calls itself; for people only. Another one may resume the session. */
+  /** The name that the client chose, for operators only. A process that resumes the session may change it. */
   clientName: string;
-  /** Who opened it; undefined where the kernel cannot name a process surely. */
+  /** The process that opened it; undefined if the kernel cannot identify the process reliably. */
   process: ClientProcess | undefined;
-  /** What ends it with its process while it sleeps; undefined while it is awake. */
+  /** The watch that ends it with its process while it sleeps; undefined while it is awake. */
   sleeping: Disposable | undefined;
-  /** Whether it has no connection, and its process was only given what it was granted. */
+  /** Whether it was made by Entrust: it has no connection, and its process only has the fds of the grants. */
   entrusted = false;
   ended = false;
 
@@ -68,9 +69,9 @@ export class Session {
 export class Sessions {
   readonly incarnation: string;
   readonly #live = new Map<string, Session>();
-  /** By the hash of the token of before. */
+  /** Sleeping sessions, by the hash of their token's secret. */
   readonly #asleep = new Map<string, Session>();
-  /** Each counts for its user as long as it lives. */
+  /** Each session's entry in its tenant's quota. */
   readonly #leases = new Map<Session, Disposable>();
   readonly #quotas: SessionQuotas;
   #nextId = 1n;
@@ -88,7 +89,7 @@ export class Sessions {
     return [...this.#live.values(), ...this.#asleep.values()];
   }
 
-  /** @throws VkmemError TOO_MANY_SESSIONS where the user has as many as it may. */
+  /** @throws VkmemError TOO_MANY_SESSIONS if the tenant has reached its limit. */
   open(identity: Identity, clientName: string): Session {
     const lease = this.#quotas.of(identity).take('sessions');
     const session = new Session(this.#nextId, identity, this.#newToken(), clientName);
@@ -98,12 +99,15 @@ export class Sessions {
     return session;
   }
 
-  /** Ids up to this one are taken. */
+  /** Reserves the ids up to `last`. */
   skipIds(last: bigint): void {
     if (last >= this.#nextId) this.#nextId = last + 1n;
   }
 
-  /** Goes on with a session of before, which nobody can take from its user: not for another limit either. */
+  /**
+   * Restores a session that survived a restart of the daemon. It counts even above the tenant's limit, and is
+   * not refused.
+   */
   restore({ id, identity, tokenHash: hash, clientName, process, entrusted }: Sleeper): Session {
     const session = new Session(id, identity, '', clientName);
     session.process = process;
@@ -115,9 +119,9 @@ export class Sessions {
   }
 
   /**
-   * The session that sleeps, for the process that had it; from now on it is awake. Its token has the secret
-   * of before, so that it can be shown again where the answer is lost with this start too.
-   * @param pid of the peer. @returns undefined where there is none for this token, user and process.
+   * Wakes the sleeping session of a process. Its new token has the same secret, so that the client can
+   * present it again if this answer is lost in another restart.
+   * @returns undefined if there is no sleeping session with this token, tenant and pid.
    */
   wake(token: string, { tenant, pid }: Identity): Session | undefined {
     const hash = tokenHash(token);
@@ -137,10 +141,7 @@ export class Sessions {
     return `${this.incarnation}.${randomBytes(24).toString('base64url')}`;
   }
 
-  /**
-   * Removes the session, and ends its place in the quota. What it owned and was granted is ended by
-   * SessionLifecycle.
-   */
+  /** Removes the session, and its entry in the quota. SessionLifecycle ends what it owned and its grants. */
   close(session: Session): void {
     session.ended = true;
     session.sleeping?.[Symbol.dispose]();
@@ -153,9 +154,10 @@ export class Sessions {
   }
 
   /**
-   * The session of a token that a gRPC call carried.
-   * @throws VkmemError STALE_INCARNATION for a token of an earlier start; SESSION_INVALID for any other that
-   *   is not that of a live session of the same user. The answer does not say whether another user has it.
+   * The session of a token that a gRPC call carries.
+   * @throws VkmemError STALE_INCARNATION for a token of an earlier start; SESSION_INVALID for any other token
+   *   that is not of a live session of the same tenant. The answer does not reveal whether another tenant has
+   *   it.
    */
   byToken(token: string, identity: Identity): Session {
     const session = this.#live.get(token);
@@ -164,7 +166,7 @@ export class Sessions {
     if (secret && /^[0-9a-f]{16}$/.test(incarnation ?? '') && incarnation !== this.incarnation) {
       throw new VkmemError(
         'STALE_INCARNATION',
-        `The token is of ${incarnation}, this is ${this.incarnation}.`,
+        `The token is of incarnation ${incarnation}; the daemon is ${this.incarnation}.`,
       );
     }
     throw new VkmemError('SESSION_INVALID');

@@ -1,22 +1,22 @@
 /**
- * Signals: two eventfds for two sessions to wake each other by, each until it is opened.
+ * Signals: pairs of eventfds with which two sessions wake each other.
  *
- * Who makes one gets both eventfds, and a secret; who shows the secret gets them in the other order. From
- * then on they are the two processes' own, whatever becomes of the daemon. One that nobody has opened ends
- * with the session that made it.
+ * The session that creates a signal gets both eventfds and a secret. The session that presents the secret
+ * gets them in the other order. From then on they belong to the two processes and do not depend on the
+ * daemon. A signal that no session has opened ends with the session that created it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { closeAll, EventFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../../limits/fd-budget.js';
 import type { Session } from './session.js';
 
-/** That a session may have unopened. */
+/** Maximum number of unopened signals of a session. */
 const MAX_OF_SESSION = 64;
 const EVENTFDS = 2;
 
 interface Signal {
   readonly session: Session;
-  /** For the session that opens it: to wait on, and to ring. */
+  /** For the session that opens it: the eventfd to wait on, and the one to ring. */
   readonly fds: readonly OwnedFd[];
   readonly lease: Disposable;
 }
@@ -26,7 +26,8 @@ const hashOf = (secret: string): string => createHash('sha256').update(secret).d
 export class Signals implements Disposable {
   readonly #budget: FdBudget;
   /**
-   * By the hash of its secret: what is looked up then says nothing of how much of a wrong secret was right.
+   * By the hash of the secret, so that the timing of the lookup reveals nothing about how much of a wrong
+   * secret was right.
    */
   readonly #unopened = new Map<string, Signal>();
   readonly #bySession = new Map<Session, Set<string>>();
@@ -35,19 +36,20 @@ export class Signals implements Disposable {
     this.#budget = budget;
   }
 
-  /** How many nobody has opened. */
+  /** Number of signals that have not been opened. */
   get size(): number {
     return this.#unopened.size;
   }
 
   /**
-   * @returns both eventfds, the caller's: to wait on, and to ring. @throws VkmemError TOO_MANY_FILES,
-   *   QUOTA_EXCEEDED.
+   * Creates a signal.
+   * @returns the secret, and both eventfds, which the caller owns: the one to wait on, and the one to ring.
+   * @throws VkmemError TOO_MANY_FILES, QUOTA_EXCEEDED; KernelError.
    */
   create(session: Session): { readonly secret: string; readonly fds: OwnedFd[] } {
     const own = this.#bySession.get(session) ?? new Set();
     if (own.size >= MAX_OF_SESSION) {
-      const reason = `The session has ${MAX_OF_SESSION} signals that nobody has opened.`;
+      const reason = `The session has ${MAX_OF_SESSION} unopened signals, which is the limit.`;
       throw new VkmemError('QUOTA_EXCEEDED', reason, { what: 'signals', limit: String(MAX_OF_SESSION) });
     }
     const lease = this.#budget.lease(session.identity.tenant, EVENTFDS);
@@ -68,7 +70,10 @@ export class Signals implements Disposable {
     return { secret, fds: copies };
   }
 
-  /** Once. @returns both eventfds, the caller's; undefined where none waits for the secret. */
+  /**
+   * Opens a signal; each secret works once.
+   * @returns both eventfds, which the caller owns; undefined if no unopened signal has the secret.
+   */
   open(secret: string): OwnedFd[] | undefined {
     const hash = hashOf(secret);
     const signal = this.#unopened.get(hash);
@@ -87,7 +92,7 @@ export class Signals implements Disposable {
     }
   }
 
-  /** Closes all that nobody has opened. */
+  /** Closes all unopened signals. */
   [Symbol.dispose](): void {
     for (const [hash, signal] of [...this.#unopened]) {
       this.#remove(hash, signal);

@@ -1,29 +1,31 @@
 /**
  * Failed ticket attempts: how many wrong secrets (of tickets and of signals) a tenant presented, and how long
- * one that presented too many must wait.
+ * a tenant that presented too many must wait.
  *
- * Of a tenant's wrong tickets 10 are looked up at once, and then one a second. The others are refused without
- * being looked up, good ones among them included; other tenants are not affected. They are reported to an
- * operator at most once a minute for each tenant, with how many there were. Every attempt costs the same few
- * steps, and tenants that stopped are removed.
+ * 10 wrong tickets of a tenant are looked up at once, and then one a second. Further tickets are refused
+ * without a lookup, valid ones included. Other tenants are not affected. Failed attempts are reported to the
+ * operator at most once a minute for each tenant, with their number. Every attempt costs the same few steps,
+ * and tenants without recent attempts are removed.
  */
 import type { Tenant } from '../../policy/tenant.js';
 
-/** Wrong ones at once, and how long it takes until one more may come. */
+/** Wrong tickets that are looked up at once, and the time until one more is. */
 const AT_ONCE = 10;
 const ONE_MORE_MS = 1000;
-/** Between two notes on one tenant, and between two looks for tenants to report or to remove. */
+/** The interval between two reports on one tenant, and between two runs of look(). */
 const NOTE_MS = 60_000;
 const LOOK_MS = 10_000;
-/** How many tenants are remembered; the one whose last attempt is the oldest makes room. */
+/**
+ * Maximum number of tenants that are remembered; the one whose last attempt is the oldest is removed first.
+ */
 const MAX_TENANTS = 4096;
 
 interface Attempts {
   readonly tenant: Tenant;
-  /** How many more are looked up, as of `at`. */
+  /** How many more attempts are looked up, as of `at`. */
   left: number;
   at: number;
-  /** Since the last note. */
+  /** Attempts since the last report. */
   unreported: number;
   reportedAt: number;
 }
@@ -31,14 +33,11 @@ interface Attempts {
 export class FailedTicketAttempts {
   readonly #note: (what: string) => void;
   readonly #now: () => number;
-  /** By tenant; the last to fail is last. */
+  /** By the tenant's key, in the order of their last failures. */
   readonly #attempts = new Map<string, Attempts>();
   #timer: NodeJS.Timeout | undefined;
 
-  /**
-   * @param note reports to an operator.
-   * @param now a clock in milliseconds that never goes back.
-   */
+  /** @param note reports to the operator. @param now a monotonic clock, in milliseconds. */
   constructor(note: (what: string) => void, now: () => number = () => performance.now()) {
     this.#note = note;
     this.#now = now;
@@ -49,20 +48,20 @@ export class FailedTicketAttempts {
     return this.#attempts.size;
   }
 
-  /** Milliseconds until tickets of the tenant are looked up again; 0 where they are. */
+  /** Milliseconds until tickets of the tenant are looked up again; 0 if they are now. */
   waitOf({ key }: Tenant): number {
     const attempts = this.#attempts.get(key);
     return attempts ? Math.ceil(Math.max(0, 1 - this.#leftOf(attempts)) * ONE_MORE_MS) : 0;
   }
 
-  /** The tenant presented a ticket that is not good, or that was not looked up. */
+  /** Counts an attempt: the tenant presented a ticket that is invalid, or that was not looked up. */
   count(tenant: Tenant): void {
     const now = this.#now();
     const { key } = tenant;
     const known = this.#attempts.get(key);
     const attempts = known ?? { tenant, left: AT_ONCE, at: now, unreported: 0, reportedAt: -Infinity };
     const left = this.#leftOf(attempts);
-    // One that was not looked up costs nothing: it says nothing to who sent it.
+    // An attempt that was not looked up uses up none, since it reveals nothing to its sender.
     if (left >= 1) Object.assign(attempts, { left: left - 1, at: now });
     attempts.unreported += 1;
     this.#attempts.delete(key);
@@ -86,7 +85,7 @@ export class FailedTicketAttempts {
     this.#timer = this.#attempts.size > 0 ? this.#later() : undefined;
   }
 
-  /** The daemon ends: no timer is left. */
+  /** Stops the timer, when the daemon ends. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -106,7 +105,7 @@ export class FailedTicketAttempts {
     Object.assign(attempts, { unreported: 0, reportedAt: now });
   }
 
-  /** What was not reported is reported now, since it is removed otherwise. */
+  /** Reports a tenant's unreported attempts, and removes the tenant. */
   #removeOldest(): void {
     for (const [key, attempts] of this.#attempts) {
       this.#attempts.delete(key);
@@ -117,4 +116,4 @@ export class FailedTicketAttempts {
 }
 
 const reportOf = ({ tenant, unreported }: Attempts): string =>
-  `user ${tenant.name} brought tickets that are not good: ${unreported}`;
+  `tenant ${tenant.name} presented invalid tickets: ${unreported}`;

@@ -2,17 +2,17 @@
  * Tickets: each is the right to claim one allocation, for any process that has its secret.
  *
  * The secret is 128 random bits as text. The daemon stores only its SHA-256, which is enough to recognise it:
- * nobody can try 2^128 secrets, so nothing slower is needed. The ticket's id is random too and does not
- * depend on the secret.
+ * no attacker can try 2^128 secrets, so a slower hash is not needed. The ticket's id is random too, and does
+ * not depend on the secret.
  *
- * A use is taken before a claim begins and given back when the claim fails. So as many claims as there are
- * uses can be under way, and a ticket whose last use is taken ends only when that claim has succeeded.
+ * A use is taken before a claim begins, and restored if the claim fails. So at most as many claims as there
+ * are uses can be under way, and a ticket whose last use is taken ends only when that claim has succeeded.
  *
- * A secret that never was, or whose ticket is used up, expired, revoked, for another user, or of an
- * allocation that was freed, is refused with the same TICKET_INVALID, in the same words: nothing can be
- * learned from it. Each such attempt is counted (failed-attempts.ts). Tickets that can no longer be used are
- * dropped: used up and revoked ones and those of a freed allocation at once, expired ones within a second, by
- * one timer for all.
+ * A secret that never existed, and one whose ticket is used up, expired, revoked, for another user, or for an
+ * allocation that was freed, are refused with the same TICKET_INVALID and the same text, so the answer
+ * reveals nothing. Each such attempt is counted (failed-attempts.ts). Tickets that can no longer be used are
+ * removed: used up and revoked ones, and those of a freed allocation, at once; expired ones within a second,
+ * by one timer for all.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import {
@@ -29,36 +29,36 @@ import { shownUid, type Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
 import { FailedTicketAttempts } from './failed-attempts.js';
 
-/** Identifies a secret that is found in a log or a repository. */
+/** Makes a secret recognisable in a log or a repository. */
 const PREFIX = 'vkt_';
 const SECRET_BYTES = 16;
 const SECRET = new RegExp(`^${PREFIX}[A-Za-z0-9_-]{22}$`);
 
 const newSecret = (): string => PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
 
-/** The hash that is stored of a secret; undefined for text that cannot be one, however long it is. */
+/** The stored hash of a secret; undefined for text that cannot be a secret, of any length. */
 function hashOf(secret: string): string | undefined {
   return SECRET.test(secret) ? createHash('sha256').update(secret).digest('base64url') : undefined;
 }
 
 export interface TicketTerms {
   readonly allocation: Allocation;
-  /** What may be claimed with it: these kinds, with this access at most. */
+  /** The kinds that may be claimed with it, with at most this access. */
   readonly kinds: readonly KindName[];
   readonly access: AccessName;
   readonly uses: number;
   readonly validMs: number;
-  /** The only user who may use it; undefined for anybody. */
+  /** The only user that may use it; undefined for any user. */
   readonly forUid: number | undefined;
 }
 
-/** Of a ticket that outlived its daemon. */
+/** The identity and the remaining uses of a ticket that survived a restart of the daemon. */
 interface TicketOrigin {
   readonly id: string;
   readonly usesLeft: number;
 }
 
-/** What was written down of a ticket that outlived its daemon. */
+/** The stored state of a ticket that survived a restart of the daemon. */
 export interface StoredTicket extends TicketOrigin {
   readonly hash: string;
   readonly tenant: Tenant;
@@ -70,16 +70,22 @@ export class Ticket {
   readonly id: string;
   readonly terms: TicketTerms;
   readonly hash: string;
-  /** Whose process made it. */
+  /** The tenant that made it. */
   readonly tenant: Tenant;
-  /** By a clock that nobody sets: setting the date makes no ticket longer or shorter. */
+  /**
+   * On the monotonic clock, in milliseconds, so that setting the system's date does not change how long it is
+   * valid.
+   */
   readonly expiresAt: number;
-  /** The same as a date when it is made, for people and for the next start. In milliseconds since 1970. */
+  /**
+   * The same as a date, computed when it is made, for display and for the next start. Milliseconds since
+   * 1970.
+   */
   readonly expiryDate: number;
   #usesLeft: number;
   #underWay = 0;
 
-  /** @param now milliseconds of the clock that nobody sets. @param date milliseconds since 1970. */
+  /** @param now in milliseconds, by the monotonic clock. @param date in milliseconds since 1970. */
   constructor(
     terms: TicketTerms,
     hash: string,
@@ -97,7 +103,7 @@ export class Ticket {
     this.#usesLeft = origin.usesLeft;
   }
 
-  /** Whether it could be used now. */
+  /** Whether it can be used now. */
   usable(now: number): boolean {
     return this.#usesLeft > 0 && now < this.expiresAt && this.terms.allocation.state === 'LIVE';
   }
@@ -110,19 +116,19 @@ export class Ticket {
     return this.#usesLeft;
   }
 
-  /** Whether its last use was taken, and no claim is under way that could give one back. */
+  /** Whether its last use is taken, and no claim is under way that could restore one. */
   get usedUp(): boolean {
     return this.#usesLeft === 0 && this.#underWay === 0;
   }
 
   /**
-   * Runs a claim with one use of it, which is given back where the claim fails.
-   * @param changed called at both.
+   * Runs a claim with one use, which is restored if the claim fails.
+   * @param changed called after each change of the number of uses.
    */
   async use<T>(claim: () => Promise<T>, changed: () => void): Promise<T> {
     this.#usesLeft -= 1;
     this.#underWay += 1;
-    // Before the claim: in a crash it is better to lose a use than to have it twice.
+    // Recorded before the claim: after a crash, a lost use is better than one that can be used twice.
     changed();
     try {
       return await claim();
@@ -152,12 +158,12 @@ export class Ticket {
 }
 
 /**
- * Counts one ticket for the maker's tenant, until what it returns is disposed.
+ * Counts one ticket for the maker's tenant until the result is disposed.
  * @throws VkmemError QUOTA_EXCEEDED.
  */
 export type TakeFromQuota = (maker: Identity) => Disposable;
 
-/** Records each ticket that is made, used or given a use back, and its end. */
+/** Records each ticket when it is made, when its number of uses changes, and when it ends. */
 export interface TicketJournal {
   ticketChanged(ticket: Ticket): void;
   ticketEnded(ticket: Ticket): void;
@@ -165,12 +171,12 @@ export interface TicketJournal {
 
 const NO_JOURNAL: TicketJournal = { ticketChanged() {}, ticketEnded() {} };
 
-/** Between two looks for expired ones. */
+/** Shortest and longest interval between two runs of expire(), in milliseconds. */
 const MIN_LOOK_MS = 1000;
 const MAX_LOOK_MS = 3_600_000;
 
 interface Clocks {
-  /** Milliseconds of a clock that never goes back and that nobody sets. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly date: () => number;
@@ -179,7 +185,7 @@ interface Clocks {
 
 const CLOCKS: Clocks = { now: () => performance.now(), date: Date.now };
 
-/** A ticket, and its place in the quota of its tenant. */
+/** A ticket, and its entry in the quota of its tenant. */
 interface Listed {
   readonly ticket: Ticket;
   readonly counted: Disposable;
@@ -198,7 +204,7 @@ export class Tickets {
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
 
-  /** @param note reports failed attempts to an operator. */
+  /** @param note reports failed attempts to the operator. */
   constructor(take: TakeFromQuota, note: (what: string) => void, clocks = CLOCKS, journal = NO_JOURNAL) {
     this.#take = take;
     this.#journal = journal;
@@ -207,15 +213,12 @@ export class Tickets {
     this.#date = clocks.date;
   }
 
-  /** How many there are, expired ones that are not dropped yet included. */
+  /** Number of tickets, including expired ones that have not been removed yet. */
   get size(): number {
     return this.#byId.size;
   }
 
-  /**
-   * Makes a ticket. Its secret is returned, and not stored.
-   * @throws VkmemError QUOTA_EXCEEDED.
-   */
+  /** Makes a ticket. Its secret is returned, and not stored. @throws VkmemError QUOTA_EXCEEDED. */
   create(maker: Identity, terms: TicketTerms): { secret: string; ticket: Ticket } {
     const counted = this.#take(maker);
     const secret = newSecret();
@@ -225,7 +228,10 @@ export class Tickets {
     return { secret, ticket };
   }
 
-  /** Adds one that outlived its daemon, until the date when it was to expire. @param counted taken over. */
+  /**
+   * Adds a ticket that survived a restart of the daemon. It still expires at its original date.
+   * @param counted its entry in the quota; ownership is taken.
+   */
   restore(terms: Omit<TicketTerms, 'validMs'>, stored: StoredTicket, counted: Disposable): void {
     const date = this.#date();
     const left = { ...terms, validMs: Math.max(0, stored.expiryDate - date) };
@@ -243,8 +249,8 @@ export class Tickets {
 
   /**
    * Runs a claim with one use of the ticket that has this secret.
-   * @throws VkmemError TICKET_INVALID, with retry_after_ms in its metadata where the tenant made too many
-   *   failed attempts; and as the claim fails.
+   * @throws VkmemError TICKET_INVALID, with retry_after_ms in its metadata if the tenant made too many failed
+   *   attempts; and what the claim throws.
    */
   async redeem<T>(secret: string, identity: Identity, claim: (ticket: Ticket) => Promise<T>): Promise<T> {
     const ticket = this.attempt(identity, () => {
@@ -266,7 +272,7 @@ export class Tickets {
   }
 
   /**
-   * Looks a secret of any kind up, unless the tenant made too many failed attempts.
+   * Looks up a secret of any kind, unless the tenant made too many failed attempts.
    * @throws VkmemError TICKET_INVALID, as redeem().
    */
   attempt<T>({ tenant }: Identity, find: () => T | undefined): T {
@@ -277,7 +283,7 @@ export class Tickets {
     throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
   }
 
-  /** Those that could be used now, oldest first. */
+  /** The tickets that can be used now, oldest first. */
   get usable(): Ticket[] {
     const now = this.#now();
     return [...this.#byId.values()].map(({ ticket }) => ticket).filter((ticket) => ticket.usable(now));
@@ -287,13 +293,18 @@ export class Tickets {
     return this.#byId.get(id)?.ticket;
   }
 
-  /** For a claim that had to wait. @throws VkmemError TICKET_INVALID where the ticket has ended meanwhile. */
+  /**
+   * Checks a ticket again, after its claim has waited.
+   * @throws VkmemError TICKET_INVALID if the ticket has ended meanwhile.
+   */
   requireValid(ticket: Ticket): void {
     if (this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
     throw new VkmemError('TICKET_INVALID');
   }
 
-  /** The ticket cannot be used any more; a claim under way continues. Does nothing the second time. */
+  /**
+   * Ends a ticket: it cannot be used any more, but a claim under way continues. Does nothing the second time.
+   */
   end(ticket: Ticket): void {
     const listed = this.#byId.get(ticket.id);
     if (!listed) return;
@@ -308,12 +319,12 @@ export class Tickets {
     if (this.#byId.size === 0) this.#rest();
   }
 
-  /** The allocation ends, and its tickets with it. */
+  /** Ends the tickets of an allocation, which ends. */
   endOf(allocation: Allocation): void {
     for (const ticket of this.#byAllocation.get(allocation) ?? []) this.end(ticket);
   }
 
-  /** Drops those that have expired. The timer calls it. */
+  /** Removes expired tickets. Called by the timer. */
   expire(): void {
     this.#rest();
     const now = this.#now();
@@ -325,7 +336,7 @@ export class Tickets {
     if (earliest < Infinity) this.#lookAt(earliest);
   }
 
-  /** The daemon ends: no timer is left. Those that there are stay as they are in the journal. */
+  /** Stops the timers, when the daemon ends. The tickets stay in the journal. */
   [Symbol.dispose](): void {
     this.#rest();
     this.#attempts[Symbol.dispose]();

@@ -1,10 +1,9 @@
 /**
- * Watching allocations: every event, in order, to everybody who watches and may see the allocation at that
- * moment.
+ * Watching allocations: every event, in order, to every watcher that may see the allocation at that moment.
  *
- * The daemon's events are listened to while anybody watches (allocation/events.ts), and described once for
- * all. What waits for each watcher, and how one that does not take it ends, is in watcher.ts. A watcher whose
- * call named a session ends with that session.
+ * While there are watchers, the daemon's events (allocation/events.ts) are subscribed to, and each event is
+ * described once for all watchers. watcher.ts queues the events of each watcher, and ends a watcher that does
+ * not read them. A watcher whose call named a session ends with that session.
  */
 import {
   ACCESS_ON_WIRE,
@@ -38,23 +37,23 @@ interface Collaborators {
 export class AllocationWatch {
   readonly #with: Collaborators;
   readonly #users = new Map<string, WatchingUser>();
-  /** While anybody watches. */
+  /** The subscriptions, while there are watchers. */
   #listening: Disposable | undefined;
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
   }
 
-  /** How many watch. */
+  /** Number of watchers. */
   get size(): number {
     return [...this.#users.values()].reduce((sum, { watchers }) => sum + watchers.size, 0);
   }
 
   /**
    * The events of the allocations that the caller may see, until the signal is aborted.
-   * @param existing whether it begins with those that exist.
-   * @throws VkmemError UNAVAILABLE where the user has MAX_WATCHERS already, or this one fell behind;
-   *   SESSION_INVALID when the caller's session has ended; the signal's reason when that is aborted.
+   * @param existing whether to begin with the existing allocations.
+   * @throws VkmemError UNAVAILABLE if the tenant has MAX_WATCHERS already, or this watcher fell behind;
+   *   SESSION_INVALID when the caller's session has ended; the signal's reason when it is aborted.
    */
   async *follow(caller: Caller, existing: boolean, signal: AbortSignal): AsyncGenerator<Message, never> {
     const watcher = this.#add(caller, existing);
@@ -95,7 +94,7 @@ export class AllocationWatch {
     if (user.watchers.size >= MAX_WATCHERS) {
       throw new VkmemError(
         'UNAVAILABLE',
-        `User ${identity.tenant.name} watches ${MAX_WATCHERS} times already.`,
+        `Tenant ${identity.tenant.name} already has ${MAX_WATCHERS} allocation watches, which is the limit.`,
       );
     }
     if (session?.ended) throw sessionEnded();

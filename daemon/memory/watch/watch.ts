@@ -1,13 +1,13 @@
 /**
- * Watching the budget: one query of the driver for all watchers, repeated as long as there are any.
+ * Watching the budget: one query of the driver for all watchers, repeated while there are any.
  *
- * A watcher gets the present state at once, and from then on each state that differs, at most 10 times a
- * second. It gets the latest state when it is ready for one; states in between are skipped, so nothing is
- * queued, however slow it is. A query that takes long delays the next one; two never run at the same time.
+ * A watcher gets the current state at once, and from then on each state that differs, at most 10 times a
+ * second. It gets the latest state when it is ready for one. States in between are skipped, so nothing is
+ * queued, however slow it is. A slow query delays the next one; two never run at the same time.
  *
- * Limits: a change is seen within a tick, and within two by a watcher who has just come; one that is undone
- * within a tick is not seen. Watchers are few (MAX_WATCHERS a user): comparing states costs nothing that
- * matters.
+ * Limits: a change is reported within one tick, and within two to a new watcher. A change that is reverted
+ * within a tick is not reported. The number of watchers is small (MAX_WATCHERS per tenant), so the cost of
+ * comparing states does not matter.
  */
 import { EventEmitter, once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
@@ -18,39 +18,40 @@ import type { Caller } from '../session/caller.js';
 export type BudgetReport = Decoded<'WatchBudgetResponse'>;
 
 /**
- * Between two messages to a watcher: 10 of them take no less than a second, even if each timer is 1 ms early.
+ * The interval between two messages to a watcher, in milliseconds: 10 of them take at least a second, even if
+ * each timer is 1 ms early.
  */
 const TICK_MS = 101;
 const MAX_WATCHERS = 64;
 
 export class BudgetWatch {
   readonly #look: () => Promise<BudgetReport>;
-  /** 'tick' when a question has been answered, 'error' when it could not be asked. */
+  /** 'tick' when a query has succeeded, 'error' when it has failed. */
   readonly #ticks = new EventEmitter().setMaxListeners(0);
-  /** How many each user has. */
+  /** The number of watchers, by the tenant's key. */
   readonly #watchers = new Map<string, number>();
   #looking: Promise<BudgetReport> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param look asks the driver; never called while an answer of it is awaited. */
+  /** @param look queries the driver; never called while its last result is awaited. */
   constructor(look: () => Promise<BudgetReport>) {
     this.#look = look;
   }
 
-  /** How many watch. */
+  /** Number of watchers. */
   get size(): number {
     return [...this.#watchers.values()].reduce((sum, watchers) => sum + watchers, 0);
   }
 
-  /** Whether the next question is due some time. */
+  /** Whether another query is scheduled. */
   get ticking(): boolean {
     return this.#timer !== undefined;
   }
 
   /**
-   * The state now, and then each time it is another one, until the signal is aborted.
-   * @throws VkmemError UNAVAILABLE where the user has MAX_WATCHERS already; SESSION_INVALID when the caller's
-   *   session has ended; the signal's reason when that is aborted.
+   * The current state, and then each state that differs, until the signal is aborted.
+   * @throws VkmemError UNAVAILABLE if the tenant has MAX_WATCHERS already; SESSION_INVALID when the caller's
+   *   session has ended; the signal's reason when it is aborted.
    */
   async *follow({ identity, session }: Caller, signal: AbortSignal): AsyncGenerator<BudgetReport, never> {
     this.#add(identity.tenant);
@@ -74,7 +75,8 @@ export class BudgetWatch {
   #add({ key, name }: Tenant): void {
     const watchers = this.#watchers.get(key) ?? 0;
     if (watchers >= MAX_WATCHERS) {
-      throw new VkmemError('UNAVAILABLE', `User ${name} watches the budget ${watchers} times already.`);
+      const reason = `Tenant ${name} already has ${watchers} budget watches, which is the limit.`;
+      throw new VkmemError('UNAVAILABLE', reason);
     }
     this.#watchers.set(key, watchers + 1);
   }
@@ -88,7 +90,7 @@ export class BudgetWatch {
     this.#timer = undefined;
   }
 
-  /** The state of now; who asks while an answer is awaited gets that one. */
+  /** Queries the current state, or joins the query under way. */
   #ask(): Promise<BudgetReport> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -97,7 +99,7 @@ export class BudgetWatch {
     return this.#looking;
   }
 
-  /** What the next tick brings. */
+  /** The result of the next tick. */
   async #tick(signal: AbortSignal): Promise<BudgetReport> {
     try {
       const [report] = await once(this.#ticks, 'tick', { signal });

@@ -1,14 +1,15 @@
 /**
- * One watcher of allocations: what waits for it, and how much that may be.
+ * One watcher of allocations: its queue of events, and the limits of the queue.
  *
- * Each has a queue of its own. A slow watcher delays no other: when its queue is full it is discarded, and
- * the watcher ends with a fault in place of the next event. All watchers of one user have a limit together as
- * well, beyond which the one that is furthest behind ends. A client can watch again then, and gets what
- * exists.
+ * Each watcher has its own queue. A slow watcher delays no other: when its queue is full it is discarded, and
+ * the watcher ends with an error in place of the next event. All watchers of one tenant also have a common
+ * limit, beyond which the one that is furthest behind ends. A client can then watch again, and gets the
+ * existing allocations.
  *
- * Allocations that existed when the watch began are not queued: the watcher holds references, and each is
- * described when its turn comes. Events of such an allocation before that are not sent, since its description
- * includes them; if it was freed by then, it is skipped. From its CREATED on, every event follows.
+ * Allocations that existed when the watch began are not queued: the watcher holds references, and each
+ * allocation is described when its turn comes. Events of such an allocation before its turn are not sent,
+ * since its description includes them. If it was freed before its turn, it is skipped. From its CREATED on,
+ * every event follows.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
@@ -16,14 +17,14 @@ import type { Allocation } from '../allocation/allocation.js';
 import type { Caller } from '../session/caller.js';
 import type { Session } from '../session/session.js';
 
-/** A message before it has its number in a stream; watchers share it. */
+/** A message without its sequence number in a stream; watchers share it. */
 export type WatchEvent = Omit<Decoded<'WatchAllocationsResponse'>, 'sequence'>;
 
-/** Events that wait for one watcher, and for all watchers of one user. */
+/** Maximum number of queued events of one watcher, and of all watchers of one tenant. */
 const MAX_WAITING = 1024;
 const MAX_WAITING_OF_USER = 8192;
 
-/** The watchers of one user. */
+/** The watchers of one tenant. */
 export class WatchingUser {
   readonly watchers = new Set<Watcher>();
   waiting = 0;
@@ -33,7 +34,7 @@ export class Watcher {
   readonly identity: Identity;
   readonly session: Session | undefined;
   readonly user: WatchingUser;
-  /** Allocations that existed when it began, and were not sent yet. */
+  /** Allocations that existed when the watch began and have not been sent yet. */
   readonly #existing: Set<Allocation>;
   readonly #nextExisting: Iterator<Allocation>;
   #waiting: WatchEvent[] = [];
@@ -48,7 +49,7 @@ export class Watcher {
     this.#nextExisting = this.#existing.values();
   }
 
-  /** The next of those that existed; from now on its events follow. */
+  /** The next of the existing allocations; from now on its events follow. */
   nextExisting(): Allocation | undefined {
     const { done, value } = this.#nextExisting.next();
     if (done) return undefined;
@@ -56,17 +57,17 @@ export class Watcher {
     return value;
   }
 
-  /** Whether the allocation is still to be sent as one that exists: its events until then are not sent. */
+  /** Whether the allocation is still to be sent as an existing one: its events until then are not sent. */
   awaits(allocation: Allocation): boolean {
     return this.#existing.has(allocation);
   }
 
-  /** The allocation was freed: it is not sent. */
+  /** Skips an existing allocation that was freed. */
   skip(allocation: Allocation): void {
     this.#existing.delete(allocation);
   }
 
-  /** Queues an event, or ends the watcher that is too far behind. */
+  /** Queues an event, or ends the watcher that is furthest behind. */
   push(event: WatchEvent): void {
     if (this.#waiting.length >= MAX_WAITING) this.#fallBehind();
     if (this.user.waiting >= MAX_WAITING_OF_USER) {
@@ -80,7 +81,7 @@ export class Watcher {
     this.#wake();
   }
 
-  /** Removes and returns the oldest event in the queue. @throws VkmemError what it was ended with. */
+  /** Removes and returns the oldest event in the queue. @throws VkmemError the fault that end() set. */
   nextEvent(): WatchEvent | undefined {
     if (this.#fault) throw this.#fault;
     const event = this.#waiting.shift();
@@ -88,14 +89,14 @@ export class Watcher {
     return event;
   }
 
-  /** Ends it with a fault, which the next nextEvent() throws. */
+  /** Ends the watcher with a fault, which the next nextEvent() throws. */
   end(fault: VkmemError): void {
     this.#fault ??= fault;
     this.clear();
     this.#wake();
   }
 
-  /** Discards what waits. */
+  /** Discards the queue. */
   clear(): void {
     this.user.waiting -= this.#waiting.length;
     this.#waiting = [];
@@ -114,7 +115,7 @@ export class Watcher {
   }
 
   #fallBehind(): void {
-    const reason = `The watcher was ${this.#waiting.length} events behind; what exists can be asked for anew.`;
+    const reason = `The watcher was ${this.#waiting.length} events behind; start a new watch.`;
     this.end(new VkmemError('UNAVAILABLE', reason));
   }
 }
