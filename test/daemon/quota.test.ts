@@ -128,13 +128,13 @@ t.test(
       expectedRevision: 1n,
       heaps: [{ heapIndex: 0, reservedBytes: sizeBytes / 2n + 4096n }],
     });
-    t.match(all, { outcome: 'QUOTA_OUTCOME_CONFLICT', reason: /would be reserved, and \d+ are for others/ });
+    t.match(all, { outcome: 'QUOTA_OUTCOME_CONFLICT', reason: /, plus \d+ for other tenants, exceed the/ });
     control.close();
     await Promise.all([ann.kill(), ben.kill()]);
     await assertCounts(t, runtimeDir, {});
     const both = `${ANYBODY}reserved_bytes = "60%"\n[[rule]]\nuid = [1, 2]\nreserved_bytes = "60%"\n`;
     await t.rejects(startDaemon(t, { policy: both }), {
-      message: /POLICY_INVALID: On this device \d+ bytes are reserved/,
+      message: /POLICY_INVALID: On this device the policy reserves \d+ bytes/,
     });
     await startDaemon(t, { policy: `overcommit = true\n${both}` });
   },
@@ -168,7 +168,7 @@ t.test('SetQuota is applied, or rejected as stale or conflicting', others, async
   const reserve = [{ heapIndex: 0, reservedBytes: 2n * MIB }];
   t.match(await set({ expectedRevision: 2n, heaps: reserve }), {
     outcome: 'QUOTA_OUTCOME_CONFLICT',
-    reason: 'The reservation of 2097152 bytes of heap 0 exceeds the limit of 1048576.',
+    reason: '2097152 bytes of heap 0 would be reserved, above the limit of 1048576.',
     quota: { revision: 2n },
   });
   const far = await set({ expectedRevision: 2n, heaps: [{ heapIndex: 99, limitBytes: 1n }] });

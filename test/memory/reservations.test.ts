@@ -99,7 +99,7 @@ t.test('policies that this device cannot keep', async (t) => {
   const much = [LET_IN, reserve(101, 200n), reserve(102, 301n)];
   t.throws(() => requireReservable(policyOf(much), heaps), {
     code: 'POLICY_INVALID',
-    reason: /^On this device 501 bytes of heap 1 are reserved, which has 500/,
+    reason: /^On this device the policy reserves 501 bytes of heap 1, which has 500/,
   });
   requireReservable(policyOf(much, { overcommit: true }), heaps);
   const later = [...much, rule({ reservedBytes: bytes(1n) }, 102)];

@@ -370,7 +370,7 @@ export class Quotas implements Guarantees {
       const [limit = 'unlimited', bytes = 0n] = [next.limits[heap], next.reserved[heap]];
       const more = bytes > (terms.reserved[heap] ?? 0n);
       if (typeof limit === 'bigint' && bytes > limit && (more || limit !== terms.limits[heap])) {
-        return `The reservation of ${bytes} bytes of heap ${heap} exceeds the limit of ${limit}.`;
+        return `${bytes} bytes of heap ${heap} would be reserved, above the limit of ${limit}.`;
       }
       const others = this.#reservations.ofOthers(tenant, heap);
       if (more && bytes + others > size && !this.#authority.policy.overcommit) {

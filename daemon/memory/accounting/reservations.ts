@@ -53,7 +53,8 @@ export function requireReservable(policy: Policy, heaps: readonly { readonly siz
       sum += bytes;
     }
     if (sum <= size || policy.overcommit) continue;
-    throw invalid(`${sum} bytes of heap ${heap} are reserved, which has ${size}; overcommit is off`, heap);
+    const what = `the policy reserves ${sum} bytes of heap ${heap}, which has ${size}; overcommit is off`;
+    throw invalid(what, heap);
   }
 }
 
