@@ -37,6 +37,8 @@ const PAGES = [
   ...['kinds', 'sharing', 'tickets', 'virtualization', 'protocol', 'verified'],
 ];
 
+const EXAMPLE_POLICY = 'examples/vkmemd.toml';
+
 /** Folders of npm workspaces that are installed. */
 const PARTS = ['proto', 'daemon', 'client/typescript'];
 
@@ -54,7 +56,13 @@ export function inputs() {
   const own = sources(['packaging', 'systemd'], /./);
   const pages = PAGES.map((name) => `docs/${name}.md`);
   const manifests = ['package.json', ...PARTS.map((part) => `${part}/package.json`)];
-  const rest = ['package-lock.json', 'CHANGELOG.md', 'scripts/package.mjs', ...Object.values(PROGRAMS)];
+  const rest = [
+    'package-lock.json',
+    'CHANGELOG.md',
+    EXAMPLE_POLICY,
+    'scripts/package.mjs',
+    ...Object.values(PROGRAMS),
+  ];
   const schemas = sources(['proto'], /\.proto$/);
   return [...compiledFiles(), ...ADDONS, ...own, ...pages, ...manifests, ...rest, ...schemas];
 }
@@ -74,12 +82,6 @@ function installedManifest(part) {
     manifest[field] = Object.fromEntries(entries);
   }
   return `${JSON.stringify(manifest, null, 2)}\n`;
-}
-
-/** The policy of docs/policy.md, as a file to copy. */
-function examplePolicy() {
-  const [, example] = /^```toml\n([\s\S]*?)```/m.exec(readFileSync(join(root, 'docs/policy.md'), 'utf8'));
-  return `# An example, which no program reads here: see vkmemd.toml(5).\n${example}`;
 }
 
 /** @param about version and date; @param documents name -> text of the documents that metadata.mjs makes. */
@@ -117,7 +119,7 @@ export function stage(folder, about, documents) {
     put(`usr/share/man/man${name.at(-1)}/${name}.gz`, gzipSync(text, { level: 9 }));
   }
   for (const name of PAGES) copy(`docs/${name}.md`, `${DOC}/${name}.md`);
-  put(`${DOC}/examples/vkmemd.toml`, examplePolicy());
+  copy(EXAMPLE_POLICY, `${DOC}/${EXAMPLE_POLICY}`);
   for (const [name, text] of documents)
     put(`${DOC}/${name}`, name.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
   const addons = [...ADDONS, ...moduleFiles().filter((file) => file.endsWith('.node'))];

@@ -1,6 +1,6 @@
 /**
  * docs/policy.md is what the program reads: its tables are the schema's keys, what they allow and their
- * defaults; its example is a policy without faults that uses every key.
+ * defaults; its example is a policy without faults, and so is examples/vkmemd.toml, which uses every key.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -86,7 +86,7 @@ t.test('and the defaults are those of the program', async (t) => {
 });
 
 t.test('the example', async (t) => {
-  const example = /^```toml\n([\s\S]*?)```/m.exec(page)?.[1] ?? '';
+  const example = readFileSync(join(root, 'examples/vkmemd.toml'), 'utf8');
   const keys = [MATCH_KEYS, RIGHT_KEYS, LIMIT_KEYS, PRESSURE_KEYS, TOP_KEYS].flatMap((schema) =>
     namesOf(schema as Keys<unknown>),
   );
@@ -110,6 +110,15 @@ t.test('the example', async (t) => {
   t.match(policy.rightsOf(peer(7, { unit: 'render@3.service' })), { connect: true, claimAccess: 'ro' });
   t.match(policy.rightsOf(peer(1000)), { connect: true, operator: true, import: true });
   t.equal(policy.rightsOf(peer(7)).connect, false);
+});
+
+t.test('the example of the page', async (t) => {
+  const example = /^```toml\n([\s\S]*?)```/m.exec(page)?.[1] ?? '';
+  const folder = folderOf(t, { [MAIN]: example });
+  t.strictSame(await faultsOf(folder), []);
+  const { policy, warnings } = await loadPolicy(settings(folder));
+  t.strictSame(warnings, []);
+  t.equal(policy.rules.length, 2);
 });
 
 t.test('the fault that it shows', async (t) => {
