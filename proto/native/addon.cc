@@ -6,8 +6,8 @@ namespace vkmem {
 
 Addon::Addon(Napi::Env env) {
   napi_get_uv_event_loop(env, &loop_);
-  // Registered last of all, so that it runs before the environment gives up its references; until the hook's
-  // handle is removed Node keeps running the loop, which is what lets uv_close() finish.
+  // Hooks run in reverse order. This one is registered last, so that it runs before the environment releases
+  // its references. Node runs the loop until the hook's handle is removed, so that uv_close() can finish.
   napi_add_async_cleanup_hook(env, OnEnvironmentEnd, this, nullptr);
 }
 
@@ -50,13 +50,13 @@ void Addon::OnEnvironmentEnd(napi_async_cleanup_hook_handle handle, void* self) 
   Addon* addon = static_cast<Addon*>(self);
   addon->cleanup_ = handle;
   if (addon->watches_.empty()) return addon->Finish();
-  // A watch leaves from its close callback, never from within Abandon(): the set stays as it is while it is
-  // walked.
+  // A watch leaves the set in its close callback, never within Abandon(), so the set does not change during
+  // this loop.
   for (Watch* watch : addon->watches_) watch->Abandon();
 }
 
 void Addon::Finish() {
-  // Node may free the environment, and this object with it, any time after the removal.
+  // After the removal, Node may free the environment and this object at any time.
   napi_remove_async_cleanup_hook(cleanup_);
 }
 
@@ -70,7 +70,7 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
   bool pending = false;
   napi_is_exception_pending(env, &pending);
   if (!pending) return;
-  // Nobody below us on the stack can catch: left pending, the exception would surface in some unrelated call.
+  // No caller on the stack can catch the exception; left pending, it would be thrown from an unrelated call.
   napi_value thrown;
   if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) napi_fatal_exception(env, thrown);
 }

@@ -1,15 +1,14 @@
-// Addon: what one JavaScript environment (the main thread or a worker) keeps of its own.
+// Addon: the state of one JavaScript environment (the main thread or a worker).
 //
-// The shared object is loaded once a process and entered once an environment, so nothing mutable is static:
-// all of it is here. Three things are kept:
-//  - the list of fds that JavaScript owns. A worker can be terminated between any two instructions, and its
-//    finalizers then never run; what is still in the list is closed when the environment ends.
-//  - the watches that live on the environment's event loop. Their uv handles must be closed, and the loop
-//  must have
-//    run their close callbacks, before the environment may go: hence an asynchronous cleanup hook.
-//  - one scratch buffer for receiving, shared by all connections, since bytes are copied out before
-//  JavaScript runs.
-// All of it belongs to the environment's thread. No locks.
+// The shared object is loaded once per process and initialised once per environment. So no mutable object is
+// static; an Addon has all of them:
+// - The list of fds that JavaScript owns. A worker can be terminated at any time, and its finalizers then do
+//   not run; fds that are still in the list when the environment ends are closed.
+// - The watches on the environment's event loop. Their uv handles must be closed, and the loop must have run
+//   their close callbacks, before the environment is destroyed: this requires an asynchronous cleanup hook.
+// - One scratch buffer for receiving. All connections share it, because bytes are copied out of it before
+//   JavaScript runs.
+// Only the environment's thread uses an Addon, so it has no locks.
 
 #ifndef VKMEM_PROTO_ADDON_H_
 #define VKMEM_PROTO_ADDON_H_
@@ -42,22 +41,22 @@ class Addon {
 
   // JavaScript owns the fd from here on.
   int HandOver(UniqueFd fd);
-  // An fd that is already in the list keeps its origin.
+  // Adds an fd to the list. An fd that is in the list keeps its origin.
   void Own(int fd) { owned_by_js_.try_emplace(fd); }
   void Disown(int fd) { owned_by_js_.erase(fd); }
-  // JavaScript owned the fd; now the caller does.
+  // Moves an fd that JavaScript owns to the caller.
   UniqueFd TakeBack(int fd);
-  // For a copy of an fd that JavaScript owns: what an untrusted peer sent is as untrusted in a copy. That is
-  // nobody's message, so nobody waits for it.
+  // The origin for a copy of an fd that JavaScript owns: a copy of an untrusted peer's fd is untrusted too.
+  // It has an Arrival of its own, so that no connection waits for the copy to be closed.
   Origin OriginOfCopy(int fd) const;
 
   void Join(Watch* watch) { watches_.insert(watch); }
   void Leave(Watch* watch);
 
-  // At least `bytes` long, and valid until the next call.
+  // A buffer of at least `bytes` bytes, valid until the next call.
   uint8_t* Scratch(size_t bytes);
 
-  // True once the environment is on its way out and no JavaScript may be called.
+  // Whether the environment is ending. JavaScript must not be called then.
   bool ending() const { return cleanup_ != nullptr; }
 
  private:
@@ -71,13 +70,12 @@ class Addon {
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
 };
 
-// Calls into JavaScript from the event loop, with ticks and microtasks run afterwards. What the function
-// throws becomes an uncaughtException, as it would from any of Node's own callbacks. Needs an open handle
-// scope.
+// Calls a JavaScript function from the event loop, then runs ticks and microtasks. An exception that the
+// function throws becomes an uncaughtException, as in Node's own callbacks. Requires an open handle scope.
 void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
                   std::initializer_list<napi_value> arguments);
 
-// Each binding file's part of the exports.
+// The exports of each binding file.
 void ExportConnection(Napi::Env env, Napi::Object exports);
 void ExportDatagram(Napi::Env env, Napi::Object exports);
 void ExportDatagramReceiver(Napi::Env env, Napi::Object exports);

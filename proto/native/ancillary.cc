@@ -9,17 +9,18 @@ namespace vkmem {
 
 namespace {
 
-// From include/linux/socket.h; younger than the libc headers that the addon must build with.
+// From include/linux/socket.h. The oldest libc headers that the addon is built with do not have these.
 constexpr int kScmPidfd = 0x04;
 constexpr int kSoPassPidfd = 76;
 
 constexpr size_t kRightsSpace = CMSG_SPACE(kMaxFdsPerMessage * sizeof(int));
 constexpr size_t kControlSpace = kRightsSpace + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int));
 
-// More than the other side can have queued under the default wmem_max: a bound, not a limit that is ever met.
+// More datagrams than the other side can have queued with the default wmem_max. A bound for the loops; it is
+// not reached in practice.
 constexpr int kMaxDiscarded = 4096;
 
-// Room that a control buffer offers for `count` fds and not one more, as CMSG_SPACE might.
+// The size of a control buffer with room for exactly `count` fds. CMSG_SPACE might leave room for one more.
 constexpr size_t RoomForFds(size_t count) { return count == 0 ? 0 : CMSG_LEN(count * sizeof(int)); }
 
 void AdoptFds(const cmsghdr* header, const Origin& origin, FdList* fds) {
@@ -33,7 +34,7 @@ void AdoptFds(const cmsghdr* header, const Origin& origin, FdList* fds) {
   }
 }
 
-// recvmsg() that is not interrupted. The size, or a negative errno.
+// Calls recvmsg(), and again after EINTR. Returns the size, or a negative errno.
 ssize_t ReceiveMessage(int socket_fd, msghdr* message, int flags) {
   ssize_t received;
   do {
@@ -67,16 +68,17 @@ int Receive(int socket_fd, int flags, size_t room, const Origin& origin, iovec b
   return 0;
 }
 
-// What a look at the next datagram showed, which installs no fd of it.
+// The result of a peek at the next datagram, which installs none of its fds.
 struct Sight {
   ssize_t size;  // or a negative errno
-  bool there;    // with credentials asked for: a datagram, and not the end of the conversation
+  bool there;    // with credentials enabled: a datagram, not the end of the connection
   bool has_fds;
 };
 
-// An empty datagram looks like the end, but comes with its sender's credentials where they are asked for.
+// An empty datagram looks like the end of the connection, but has its sender's credentials where these are
+// enabled.
 Sight Look(int socket_fd, int flags) {
-  // Room for credentials and nothing else.
+  // Room for credentials only.
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
   char byte;
   iovec bytes = {&byte, sizeof byte};
@@ -103,11 +105,11 @@ int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* d
   return Receive(socket_fd, 0, kControlSpace, nullptr, {buffer, capacity}, datagram);
 }
 
-int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t most_fds, const Origin& origin,
+int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t max_fds, const Origin& origin,
                      Datagram* datagram) {
-  const int err = Receive(socket_fd, MSG_PEEK, RoomForFds(most_fds), origin, {buffer, capacity}, datagram);
+  const int err = Receive(socket_fd, MSG_PEEK, RoomForFds(max_fds), origin, {buffer, capacity}, datagram);
   if (err != 0 || datagram->data_truncated || datagram->fds_truncated) return err;
-  // What the kernel drops with the datagram now is held by `datagram` too.
+  // The kernel now drops the datagram and its references to the fds; `datagram` has a reference to each.
   char byte;
   iovec bytes = {&byte, sizeof byte};
   msghdr rest = {};
@@ -169,13 +171,13 @@ bool IsHangup(int socket_fd) {
   pollfd state = {socket_fd, POLLRDHUP, 0};
   if (poll(&state, 1, 0) <= 0) return false;
   if ((state.revents & (POLLRDHUP | POLLHUP)) == 0) return false;
-  // Nothing more can arrive, so nothing comes with credentials that did not ask for them.
+  // Nothing more can arrive, so enabling credentials cannot attach them to a datagram for another reader.
   int asked = 0;
   socklen_t size = sizeof asked;
   getsockopt(socket_fd, SOL_SOCKET, SO_PASSCRED, &asked, &size);
   AskForCredentials(socket_fd, true);
   Sight next = Look(socket_fd, MSG_PEEK);
-  // A pending ECONNRESET is reported before the messages that are still there, and once.
+  // A pending ECONNRESET is reported once, before the messages that are still queued.
   if (next.size == -ECONNRESET) next = Look(socket_fd, MSG_PEEK);
   AskForCredentials(socket_fd, asked != 0);
   return !next.there;
@@ -211,7 +213,7 @@ void DiscardUnread(int socket_fd) {
   AskForCredentials(socket_fd, true);
   for (int i = 0; i < kMaxDiscarded; ++i) {
     const Sight taken = Look(socket_fd, 0);
-    // An error but this is the socket's own pending one, which is fetched by reading it: look again.
+    // Any error other than EAGAIN is the socket's pending error, which this call has cleared: retry.
     if (taken.size == -EAGAIN) return;
     if (taken.size >= 0 && !taken.there) return;
   }

@@ -1,10 +1,11 @@
 // One datagram with file descriptors: sendmsg and recvmsg on an AF_UNIX SEQPACKET socket.
 //
-// Receiving offers the kernel room for everything that can come with a datagram: SCM_MAX_FD descriptors and
-// the credentials and pidfd of a socket that another holder set SO_PASSCRED or SO_PASSPIDFD on. So nothing is
-// ever lost by shortage of room; MSG_CTRUNC then means that the fd table is full, and what was installed is
-// in `fds` to be closed. No function here blocks (MSG_DONTWAIT), raises SIGPIPE or calls JavaScript.
-// SOCK_DGRAM sockets are served by the same two; they alone name whom they send to.
+// The receive buffer has room for all ancillary data of a datagram: SCM_MAX_FD descriptors, and the
+// credentials and the pidfd that the kernel adds if another holder of the socket has set SO_PASSCRED or
+// SO_PASSPIDFD. So data is never lost for lack of room in the buffer. MSG_CTRUNC then means that the fd table
+// is full; the fds that were installed are in `fds`. No function here blocks (MSG_DONTWAIT), raises SIGPIPE
+// or calls JavaScript. The functions also work with SOCK_DGRAM sockets; only these pass an address to send
+// to.
 
 #ifndef VKMEM_PROTO_ANCILLARY_H_
 #define VKMEM_PROTO_ANCILLARY_H_
@@ -24,11 +25,11 @@ namespace vkmem {
 inline constexpr size_t kMaxFdsPerMessage = 253;
 
 struct Datagram {
-  size_t size = 0;              // bytes put in the buffer
+  size_t size = 0;              // bytes in the buffer
   bool data_truncated = false;  // the datagram was longer than the buffer
   bool fds_truncated = false;   // some fds could not be installed
   FdList fds;                   // all that arrived, CLOEXEC set
-  // Who sent it, where the receiver has SO_PASSCRED.
+  // The sender, where the receiver has SO_PASSCRED.
   ucred sender = {0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
 };
 
@@ -38,27 +39,27 @@ struct UnixAddress {
   socklen_t size;
 };
 
-// Zero, or the errno.
+// Receives one datagram. Returns zero or the errno.
 int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* datagram);
 
-// The same for a datagram of an untrusted sender, on a socket that was Hardened: at most `most_fds` enter
-// this process, with that origin. One with more stays in the socket (`fds_truncated`), and so does one that
-// is too long. Fds that the kernel drops are closed by the process that made it drop them; so none is dropped
-// here whose last reference that is.
-int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t most_fds, const Origin& origin,
+// The same for a datagram of an untrusted sender, on a socket after Harden(): at most `max_fds` fds enter
+// this process, with the given origin. A datagram with more fds (`fds_truncated`) stays in the socket, and so
+// does one that is too long. When the kernel drops the last reference to a file, the calling process closes
+// the file, which may block; so this function never makes the kernel drop a last reference.
+int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t max_fds, const Origin& origin,
                      Datagram* datagram);
 
-// For the above: nothing but fds is to come beside the bytes.
+// Disables all ancillary data except fds, as ReceiveUntrusted() requires.
 void Harden(int socket_fd);
 
-// The user who connected, as the kernel recorded it.
+// The uid of the user who connected, as recorded by the kernel.
 uid_t PeerUid(int socket_fd);
 
-// Whether fds come with the next datagram of a hardened socket. They stay there.
+// Whether the next datagram of a hardened socket has fds. The datagram stays in the socket.
 bool NextHasFds(int socket_fd);
 
-// Zero, or the errno. The fds are borrowed: the kernel takes its own references. At most kMaxFdsPerMessage.
-// `to` is null where the socket is connected.
+// Sends one datagram. Returns zero or the errno. The fds are borrowed (the kernel takes its own references);
+// at most kMaxFdsPerMessage. `to` is null where the socket is connected.
 int SendDatagram(int socket_fd, const UnixAddress* to, const uint8_t* data, size_t size,
                  const std::vector<int>& fds);
 
@@ -68,18 +69,19 @@ inline int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const F
   return SendDatagram(socket_fd, nullptr, data, size, numbers);
 }
 
-// Whether an empty receive was the end of the conversation rather than an empty datagram. SEQPACKET returns 0
-// for both. It is the end if the other side has hung up and nothing is queued; an empty datagram that is sent
-// last passes for the end, which costs its sender nothing.
+// Whether receiving 0 bytes from a SEQPACKET socket was the end of the connection, and not an empty datagram.
+// It was if the other side has closed the connection and nothing is queued. An empty datagram that is sent
+// last is taken for the end, which has no effect for its sender.
 bool IsHangup(int socket_fd);
 
-// Throws away what is queued for reading, so that close() does not tell the other side ECONNRESET, an error
-// that overtakes and so hides the messages sent before. Call after shutdown(SHUT_RD), when no more can
-// arrive. No fd that is thrown away enters this process: without room for it the kernel drops its reference
-// itself.
+// Discards the datagrams that are queued for reading. Otherwise close() would report ECONNRESET to the other
+// side, before and instead of the messages that were sent to it earlier. Call this after shutdown(SHUT_RD),
+// when no more datagrams can arrive. No fd of a discarded datagram enters this process: without room for it
+// in the buffer, the kernel drops its reference.
 void DiscardUnread(int socket_fd);
 
-// The same, as far as the first datagram that has fds: dropping those may block. True if there is none.
+// The same, up to the first datagram that has fds, because dropping fds may block. Returns true if there is
+// none.
 bool DiscardFdless(int socket_fd);
 
 }  // namespace vkmem

@@ -1,5 +1,6 @@
 {
-  # vkmem_proto: sockets that carry fds, peer identity, memfd, mappings, eventfd. Needs nothing but libc and Node's headers.
+  # vkmem_proto: sockets that carry fds, peer identity, memfds, mappings, eventfds. Requires only libc and
+  # Node's headers.
   'targets': [
     {
       'target_name': 'vkmem_proto',
@@ -34,11 +35,13 @@
       'defines': [
         'NAPI_VERSION=9',
         'NAPI_DISABLE_CPP_EXCEPTIONS',
-        # In a worker that is being terminated nothing can be thrown into JavaScript any more; that is no reason to abort.
+        # In a worker that is being terminated, exceptions can no longer be thrown into JavaScript. This must
+        # not abort the process.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         '_GNU_SOURCE',
       ],
-      # The reaper's threads outlive the environments, after the last of which Node would unload it.
+      # Node would unload the addon after its last environment, but the reaper's threads outlive all
+      # environments.
       'ldflags': ['-Wl,-z,nodelete'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++17'],
       'cflags_cc': [
@@ -48,7 +51,7 @@
         '-Wall',
         '-Wextra',
         '-Wshadow',
-        # A system header's warnings are not ours to fix.
+        # Warnings in system headers are ignored.
         '-isystem <!(node -p "require(\'path\').dirname(require.resolve(\'node-addon-api\'))")',
       ],
     },

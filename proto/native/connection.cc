@@ -24,8 +24,8 @@ Connection::Connection(const Napi::CallbackInfo& info) : ObjectWrap(info), watch
 
 void Connection::OnReady(int, bool broken) {
   Napi::HandleScope scope(Env());
-  // The socket is asked directly instead of believing `events`: a failed send or receive is the only way to
-  // learn, and to clear, what EPOLLERR stands for, and a hangup shows as readable and writable alike.
+  // `events` is ignored and the socket itself is used: only a failed send or receive reports and clears the
+  // error behind EPOLLERR, and a hangup makes the socket both readable and writable.
   if (!outbox_.empty() && !starved_) Flush();
   if (reading()) {
     ReadSome();
@@ -47,8 +47,8 @@ bool Connection::HoldsBack() {
   if (!untrusted_) return false;
   const bool waits = !arrival_.expired();
   if ((!waits && !Reaper::Get().FullFor(peer_uid_)) || !NextHasFds(socket_.get())) return false;
-  // A reaper that is full of this peer's own last fds is no reason to end the conversation: those are waited
-  // for.
+  // A reaper that is full because of this peer's last fds does not end the connection: it waits for these to
+  // be closed.
   held_ = waits;
   if (!waits) Fault("fds-refused");
   return true;
@@ -68,8 +68,8 @@ bool Connection::ReadOne() {
   Datagram datagram;
   const int err = Receive(scratch, &datagram);
   if (err == EAGAIN) return false;
-  // The other side closed with messages of ours unread. The error is reported once; its own messages are
-  // behind it.
+  // The other side has closed its end without reading all our messages. The error is reported once, before
+  // the messages that it sent.
   if (err == ECONNRESET) {
     deaf_peer_ = true;
     outbox_.Clear();
@@ -96,7 +96,7 @@ bool Connection::ReadOne() {
 void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
   Napi::HandleScope scope(Env());
   napi_value message;
-  // Fails only where JavaScript can no longer run; the datagram's fds are then closed on the way out.
+  // Fails only where JavaScript can no longer run. The caller then closes the fds of the datagram.
   if (napi_create_buffer_copy(Env(), datagram->size, data, nullptr, &message) != napi_ok) return;
   napi_value fds = Env().Undefined();
   if (!datagram->fds.empty()) {
@@ -115,7 +115,7 @@ void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
 void Connection::Fault(const char* kind) {
   state_ = State::kFaulted;
   CallFromLoop(Env(), on_fault_, {Napi::String::New(Env(), kind)});
-  // JavaScript answers with finish() or close(). If it throws instead, no last message is sent.
+  // JavaScript calls finish() or close(). If it throws instead, no last message is sent.
   if (state_ == State::kFaulted) BeginFinish(kind);
 }
 
@@ -186,7 +186,8 @@ void Connection::CloseSocket() {
   const bool fds_left = untrusted_ && !DiscardFdless(socket_.get());
   if (!untrusted_) DiscardUnread(socket_.get());
   const bool kept = keeps_unread_ && flight_.UnreadFds(socket_.get()) > 0;
-  // Other processes may have this end too, where it was inherited: it is over for all of them.
+  // Other processes may have this socket too, where it was inherited. The shutdown ends the connection for
+  // all of them.
   shutdown(socket_.get(), SHUT_RDWR);
   UniqueFd ended(socket_.Release(), fds_left ? std::make_shared<Arrival>(peer_uid_, true) : nullptr);
   if (kept) kept_ = std::move(ended);

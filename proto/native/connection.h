@@ -1,27 +1,28 @@
-// Connection: one end of a SEQPACKET conversation whose messages carry fds.
+// Connection: one end of a SEQPACKET connection whose messages carry fds.
 //
 //   open --end(), fault--> finishing --all flushed, or 5 s passed--> closed
 //     \------------------- close(), hangup, error -------------------^
 //
-// open: reads at most 16 messages a wakeup, so that one busy peer does not starve the loop; sends at once, or
-// queues. finishing: reads nothing more, flushes the outbox. closed: the fd is closed, JavaScript hears why,
-// once, later.
+// open: reads at most 16 messages per wakeup, so that one busy peer does not starve the loop; sends at once,
+// or queues. finishing: reads nothing more, flushes the outbox. closed: the fd is closed, and JavaScript is
+// called once, later, with the reason.
 //
-// A peer that breaks a limit is faulted: whatever fds came with its message are closed, and it may be sent a
-// last message. AF_UNIX makes that subtle. close() with unread messages sets ECONNRESET on the other end, and
-// that error overtakes the last message already queued there; so reading is shut down first (the peer then
-// gets EPIPE and can add nothing) and the rest is discarded. Seen from the other end: EPIPE, ECONNRESET and
-// EPOLLERR do not mean that nothing is left to read, so they end sending only; the conversation ends when
-// reading says so.
+// A peer that exceeds a limit causes a fault: the fds of its message are closed, and a last message may be
+// sent to it. With AF_UNIX, close() with unread messages sets ECONNRESET on the other end, and that error is
+// reported before the last message that is queued there. So reading is shut down first (the peer then gets
+// EPIPE and cannot send more), and the unread messages are discarded. On the other end, EPIPE, ECONNRESET and
+// EPOLLERR do not mean that nothing is left to read. So they only end sending; the connection ends when a
+// read reports its end.
 //
-// An untrusted peer may send fds whose close() blocks (reaper.h). At most `max_fds` of one message enter this
-// process, and no message with fds is read while an earlier one's are still open here: it waits in the socket
-// with what follows. Nor is one read while the reaper is full for the peer's user for another reason: that
-// ends the connection. A socket with fds left unread goes to the reaper; the peer sees that it is shut down
-// at once.
+// An untrusted peer may send fds whose close() blocks (reaper.h). At most `max_fds` fds of one message enter
+// this process. While fds of an earlier message are open here, a message with fds is not read: it waits in
+// the socket, with the messages behind it. While the reaper is full for the peer's user for another reason, a
+// message with fds ends the connection. A socket that has unread fds is closed by the reaper; the peer sees
+// the shutdown at once.
 //
-// What the peer leaves unread of ours counts for as long as it does (flight.h), closed or not. Who must keep
-// account of it asks for the socket then: it is shut down, but handed to JavaScript instead of closed.
+// Fds that were sent count as in flight until the peer reads them (flight.h), even after the connection is
+// closed. An owner that has to account for them opens the connection with `keepsUnread`: the socket is then
+// shut down but not closed, and passed to JavaScript.
 
 #ifndef VKMEM_PROTO_CONNECTION_H_
 #define VKMEM_PROTO_CONNECTION_H_
@@ -72,16 +73,16 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
 
   bool reading() const { return state_ == State::kOpen && !paused_ && !held_; }
   void ReadSome();
-  // False when there is nothing more to read now.
+  // Returns false when nothing more can be read now.
   bool ReadOne();
-  // Whether the next message must stay where it is. It may be a fault, too.
+  // Whether the next message must stay in the socket. May cause a fault.
   bool HoldsBack();
   int Receive(uint8_t* buffer, Datagram* datagram);
   void Deliver(const uint8_t* data, Datagram* datagram);
   void Fault(const char* kind);
   void BeginFinish(const char* kind);
   void Flush();
-  // What to do after a send: wait for the right thing, or give up.
+  // Updates the state after a send: waits for writability or for the timer, or shuts the connection.
   void Settle(Outbox::Flushed flushed, int err);
   void SettleWatch();
   void Shut(const char* kind, int err = 0, const char* syscall = nullptr);
@@ -89,7 +90,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
 
   Watch watch_;
   UniqueFd socket_;
-  UniqueFd kept_;  // the socket once closed, with fds of ours unread in it
+  UniqueFd kept_;  // the socket after it was shut down, with fds that the peer has not read
   Outbox outbox_;
   Flight flight_;
   Napi::FunctionReference on_message_;
@@ -104,7 +105,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   State state_ = State::kNew;
   bool paused_ = false;
   bool held_ = false;       // a message with fds waits for the timer, and for earlier fds to be closed
-  bool deaf_peer_ = false;  // it reads no more: what we send is dropped
+  bool deaf_peer_ = false;  // it no longer reads: messages to it are dropped
   bool starved_ = false;    // sending waits for the timer, not for writability
   uint64_t deadline_ = 0;   // of finishing, in the loop's milliseconds
   std::string reason_;

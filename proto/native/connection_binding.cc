@@ -1,4 +1,4 @@
-// What JavaScript may ask of a Connection. The conversation itself is in connection.cc.
+// The methods of a Connection for JavaScript. Sending and receiving are in connection.cc.
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -14,8 +14,8 @@ namespace vkmem {
 
 namespace {
 
-// The fds leave JavaScript's book for the list, also when the message is dropped. Anything that is not a
-// number is passed over: it cannot be owned, and so neither leaked nor closed.
+// Moves the fds from the list of fds that JavaScript owns to the result, also when the message will be
+// dropped. A value that is not a number is ignored: it is not an fd that could leak.
 FdList TakeFds(Addon* addon, Napi::Value value) {
   FdList taken;
   if (!value.IsArray()) return taken;
@@ -53,7 +53,7 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   if (getsockopt(socket_fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
     return ThrowKernelError(info.Env(), "getsockopt", errno);
   }
-  // A stream has no message boundaries: what is below would read halves of messages.
+  // A stream has no message boundaries: the code below would read parts of messages.
   if (type != SOCK_SEQPACKET) return ThrowKernelError(info.Env(), "connection", EPROTOTYPE);
   const int err = watch_.Open(&Addon::Of(info.Env()), socket_fd);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
@@ -62,7 +62,7 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   peer_uid_ = PeerUid(socket_fd);
   untrusted_ = untrusted;
   keeps_unread_ = keeps_unread;
-  // From here on the connection knows whether its close() may block.
+  // The origin is dropped: from here on, CloseSocket() determines whether close() may block.
   socket_ = UniqueFd(owned.Release());
   max_message_bytes_ = static_cast<size_t>(max_message_bytes);
   max_fds_ = static_cast<size_t>(max_fds);

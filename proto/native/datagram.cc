@@ -1,11 +1,11 @@
-// Datagrams with fds between processes that are not connected: a socket that sends them to an address, and
-// one that is bound to an address, for datagram_receiver.cc to read.
+// Datagrams with fds between processes that are not connected: a socket that sends them to an address, and a
+// socket that is bound to an address and that datagram_receiver.cc reads.
 //
-// This is how a service manager is notified ($NOTIFY_SOCKET), and how it gets fds to store. The kernel
-// says who the sender is where the receiver asked for it before the datagram was sent: SO_PASSCRED is set
-// before bind(), so none comes without. A receiver's queue is short (net.unix.max_dgram_qlen, 10 by default)
-// and a sender that is not connected cannot be woken when there is room again: so sending says "not now", and
-// waiting is JavaScript's.
+// A service manager receives notifications and fds to store in this way ($NOTIFY_SOCKET). The kernel attaches
+// the sender's credentials if the receiver enabled that before the datagram was sent: SO_PASSCRED is set
+// before bind(), so every datagram has them. A receiver's queue is short (net.unix.max_dgram_qlen, 10 by
+// default), and the kernel does not wake an unconnected sender when there is room again. So sending reports
+// that there is no room, and JavaScript waits and retries.
 
 #include <errno.h>
 #include <napi.h>
@@ -38,7 +38,7 @@ bool ReadAddress(const std::string& text, UnixAddress* out) {
   memcpy(out->address.sun_path, text.data(), text.size());
   const bool abstract = text[0] == '@';
   if (abstract) out->address.sun_path[0] = '\0';
-  // An abstract name has no terminating zero: one more byte would be another name.
+  // An abstract name has no terminating zero; with one more byte it would be another name.
   out->size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size() + (abstract ? 0 : 1));
   return true;
 }
@@ -62,7 +62,7 @@ Napi::Value BindDatagram(const Napi::CallbackInfo& info) {
   if (setsockopt(bound_fd.get(), SOL_SOCKET, SO_PASSCRED, &wanted, sizeof wanted) != 0) {
     return ThrowKernelError(info.Env(), "setsockopt SO_PASSCRED", errno);
   }
-  // bind() makes the file with this mode less the umask: never more open than asked for.
+  // bind() creates the file with this mode minus the umask, so it never has more permissions than requested.
   if (fchmod(bound_fd.get(), static_cast<mode_t>(mode)) != 0) {
     return ThrowKernelError(info.Env(), "fchmod", errno);
   }
@@ -77,7 +77,8 @@ Napi::Value BindDatagram(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(bound_fd)));
 }
 
-// sendDatagram(socket fd, address, Uint8Array, fds[] borrowed): whether it was sent; false is "not now".
+// sendDatagram(socket fd, address, Uint8Array, fds[] borrowed): whether it was sent; false where the caller
+// must retry later.
 Napi::Value SendOne(const Napi::CallbackInfo& info) {
   REQUIRE_FD(socket_fd, 0);
   REQUIRE_STRING(text, 1);
@@ -92,8 +93,8 @@ Napi::Value SendOne(const Napi::CallbackInfo& info) {
                  "a list of fds");
   }
   const int err = SendDatagram(socket_fd, &to, data.data, data.size, fds);
-  // The receiver's queue is full, or ours; or so many fds of this user are on their way that the kernel takes
-  // no more until some have arrived.
+  // The receiver's queue or this socket's buffer is full; or so many fds of this user are in flight that the
+  // kernel accepts no more until some are received.
   const bool later = err == EAGAIN || err == ENOBUFS || err == ETOOMANYREFS;
   if (err != 0 && !later) return ThrowKernelError(info.Env(), "sendmsg", err);
   return Napi::Boolean::New(info.Env(), err == 0);

@@ -1,9 +1,9 @@
-// DatagramReceiver: datagrams with fds that arrive at a bound socket, with who sent them, on the event loop.
+// DatagramReceiver: receives datagrams with fds, and their senders' credentials, on the event loop.
 //
-// At most 64 are received a wakeup; drain() receives all that are there, for who must know what a process
-// said before it ended. Where receiving fails for want of memory the socket rests 50 ms. What did not arrive
-// whole (a datagram longer than the buffer, or no room in the fd table) is delivered all the same, with the
-// fds that did, and says so: they are JavaScript's to close.
+// At most 64 datagrams are received per wakeup; drain() receives all that are queued, for a caller that needs
+// everything that a process sent before it ended. If receiving fails, it is retried after 50 ms. A datagram
+// that is incomplete (longer than the buffer, or the fd table was full) is delivered with its truncation
+// flags and with the fds that were installed. JavaScript owns the fds.
 
 #include <errno.h>
 #include <napi.h>
@@ -58,7 +58,7 @@ class DatagramReceiver final : public Napi::ObjectWrap<DatagramReceiver>, public
     return info.Env().Undefined();
   }
 
-  // drain(): receives all that is there now.
+  // drain(): receives all datagrams that are queued now.
   Napi::Value Drain(const Napi::CallbackInfo& info) {
     while (watch_.open() && ReceiveOne()) continue;
     return info.Env().Undefined();
@@ -101,7 +101,7 @@ class DatagramReceiver final : public Napi::ObjectWrap<DatagramReceiver>, public
   }
 
  private:
-  // False when there is nothing more to receive now.
+  // Returns false when nothing more can be received now.
   bool ReceiveOne() {
     Napi::HandleScope scope(Env());
     Addon& addon = Addon::Of(Env());
@@ -121,7 +121,7 @@ class DatagramReceiver final : public Napi::ObjectWrap<DatagramReceiver>, public
   void Deliver(Addon* addon, const uint8_t* data, Datagram* datagram) {
     napi_value message;
     napi_value fds = Env().Undefined();
-    // These fail only where JavaScript can no longer run; the fds are then closed on the way out.
+    // These fail only where JavaScript can no longer run. The caller then closes the fds.
     if (napi_create_buffer_copy(Env(), datagram->size, data, nullptr, &message) != napi_ok) return;
     if (!datagram->fds.empty()) {
       if (napi_create_array_with_length(Env(), datagram->fds.size(), &fds) != napi_ok) return;

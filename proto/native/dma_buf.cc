@@ -1,10 +1,9 @@
-// Dma-bufs: telling the driver behind one when the CPU uses a mapping of it.
+// Dma-bufs: notifies the driver of a dma-buf when the CPU begins and ends access through a mapping.
 //
-// Between DMA_BUF_SYNC_START and DMA_BUF_SYNC_END a mapping shows what the device has written, and after the
-// end the device sees what was written here; without them the two may each look at a cache of their own
-// (linux/dma-buf.h). What it takes, flushing a cache, copying, or nothing at all, is up to the driver. It may
-// also wait for work of the device that is under way, and so does the thread that asks: the access that
-// follows would be of no use before.
+// Between DMA_BUF_SYNC_START and DMA_BUF_SYNC_END, a mapping shows what the device has written. After the
+// end, the device sees what the CPU has written. Without them, each may see its own cache (linux/dma-buf.h).
+// The driver flushes a cache, copies, or does nothing. It may also wait for work of the device that is in
+// progress. The calling thread waits too, because the access that follows requires the result.
 
 #include <errno.h>
 #include <linux/dma-buf.h>
@@ -28,7 +27,7 @@ Napi::Value SyncDmaBuf(const Napi::CallbackInfo& info) {
   sync.flags =
       (end ? DMA_BUF_SYNC_END : DMA_BUF_SYNC_START) | (writing ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ);
   int result;
-  // The kernel wants the very same call again after either.
+  // After either errno, the same call must be repeated.
   do {
     result = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
   } while (result != 0 && (errno == EINTR || errno == EAGAIN));

@@ -1,12 +1,12 @@
-// Events: an eventfd is a 64-bit counter in the kernel that one process adds to and another waits for.
+// Events: an eventfd is a 64-bit counter in the kernel to which one process adds and for which another waits.
 //
-// EventWatch reports the counter whenever it is above zero and resets it, so that any number of signals
-// between two turns of the loop come as one call with their sum. The fd is borrowed: its EventFd in
-// TypeScript outlives the watch.
+// EventWatch reports the counter when it is above zero, and resets it. Several signals between two turns of
+// the loop cause one call with their sum. The fd is borrowed: the EventFd in TypeScript outlives the watch.
 //
-// Another process with the eventfd may be hostile: whether calls block is a flag of the open file, which all
-// share. So reading says for itself that it does not wait, and before writing the flag is set again
-// and room is looked for. Who takes both away in the very moment in between holds the writer up.
+// Another holder of the eventfd may be hostile: O_NONBLOCK is a flag of the open file description, which all
+// holders share. So a read uses RWF_NOWAIT, and before a write the flag is set again and poll() checks that
+// there is room. A process that clears the flag and fills the counter between these calls can still block the
+// writer.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +64,7 @@ class EventWatch final : public Napi::ObjectWrap<EventWatch>, public Watch::Owne
   void OnReady(int, bool) override {
     uint64_t count;
     iovec whole = {&count, sizeof count};
-    // A read of fewer or more than 8 bytes does not exist here; EAGAIN means that another reader was faster.
+    // An eventfd always returns 8 bytes. EAGAIN means that another reader was faster.
     if (preadv2(event_fd_, &whole, 1, -1, RWF_NOWAIT) == sizeof count) {
       Napi::HandleScope scope(Env());
       CallFromLoop(Env(), on_count_, {Napi::BigInt::New(Env(), count)});

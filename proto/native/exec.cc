@@ -1,11 +1,10 @@
-// Exec: this process becomes another program, and takes the socket of a session with it, and fds of memory.
+// Exec: replaces this program by another one, which inherits the socket of a session and fds of memory.
 //
-// The kernel keeps what it knows the process by: its pid, its pidfds, who waits for it. What Node.js has
-// changed for itself is put back to what a program expects to begin with: signals that Node ignores, its
-// signal mask, standard streams that it has marked close-on-exec or made non-blocking. All other fds are
-// closed by the kernel, whatever they are. Two things cannot be put back, since Node keeps no note of them:
-// signals that were ignored when this process began (Node has made that the default), and the soft limit of
-// open files (Node has raised it to the hard one).
+// The process keeps its pid, its pidfds and its parent. State that Node.js has changed for itself is reset to
+// what a program expects at its start: signals that Node ignores, its signal mask, and standard streams that
+// it has made close-on-exec or non-blocking. The kernel closes all other fds. Two changes cannot be reverted,
+// because Node does not record the previous state: signals that were ignored when this process started (Node
+// has set the default action), and the soft limit of open files (Node has raised it to the hard limit).
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,8 @@ namespace vkmem {
 
 namespace {
 
-// From linux/close_range.h (Linux 5.11); younger than the libc headers that the addon must build with.
+// From linux/close_range.h (Linux 5.11). The oldest libc headers that the addon is built with do not have
+// these.
 constexpr long kCloseRange = 436;
 constexpr unsigned kCloseOnExec = 1U << 2;
 constexpr int kStandardFds = 3;
@@ -43,7 +43,8 @@ int SetFlag(int fd, int get, int set, int flag, bool on) {
 int SetCloseOnExec(int fd, bool on) { return SetFlag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on); }
 int SetNonBlocking(int fd, bool on) { return SetFlag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on); }
 
-// The signals as a new program has them, as long as this lives: a failed exec puts Node's back.
+// Sets the signal actions and the mask that a new program expects, for the lifetime of this object. The
+// destructor restores Node's after a failed exec.
 class PlainSignals {
  public:
   PlainSignals() {
@@ -71,7 +72,7 @@ class PlainSignals {
   sigset_t mask_;
 };
 
-// Strings as exec wants them: pointers, and a null pointer behind the last.
+// Strings in the form that exec requires: an array of pointers that ends with a null pointer.
 class StringList {
  public:
   void Add(std::string text) { texts_.push_back(std::move(text)); }
@@ -87,7 +88,7 @@ class StringList {
   std::vector<char*> pointers_;
 };
 
-// Bytes, since what came with the command line need not be UTF-8.
+// Arguments are bytes, because a command line need not be UTF-8.
 bool ReadArguments(Napi::Value value, StringList* list) {
   if (!value.IsArray() || value.As<Napi::Array>().Length() == 0) return false;
   const Napi::Array array = value.As<Napi::Array>();
@@ -110,7 +111,8 @@ bool ReadFds(Napi::Value value, std::vector<int>* fds) {
   return !fds->empty();
 }
 
-// 'NAME=VALUE', or 'NAME' for what the environment has by that name, byte for byte, if anything.
+// 'NAME=VALUE', or 'NAME' for the value in this process's environment, byte for byte; omitted if there is
+// none.
 bool ReadEnvironment(Napi::Value value, StringList* list) {
   if (!value.IsArray()) return false;
   const Napi::Array array = value.As<Napi::Array>();
@@ -129,7 +131,7 @@ bool ReadEnvironment(Napi::Value value, StringList* list) {
   return true;
 }
 
-// Inheritable, or as before.
+// Clears or sets FD_CLOEXEC. Returns the first errno, or zero.
 int SetInheritable(const std::vector<int>& fds, bool on) {
   int failed = 0;
   for (const int fd : fds) {
@@ -139,7 +141,7 @@ int SetInheritable(const std::vector<int>& fds, bool on) {
   return failed;
 }
 
-// becomeProgram(file, argv, environment | undefined, fds borrowed, standardFlags): never returns, or throws.
+// becomeProgram(file, argv, environment | undefined, fds borrowed, standardFlags): returns only by throwing.
 // The first fd is the session's socket.
 Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -160,7 +162,7 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
     SetCloseOnExec(fd, false);
     SetNonBlocking(fd, (standard_flags & (1 << fd)) != 0);
   }
-  // Only the started program has the open file description from now on: it begins as any socket does.
+  // From now on only the started program uses the open file description. It expects a blocking socket.
   int err = SetNonBlocking(fds.front(), false);
   if (err == 0) err = SetInheritable(fds, true);
   if (err != 0) return ThrowKernelError(env, "fcntl", err);
@@ -173,7 +175,7 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   return ThrowKernelError(env, "exec", err);
 }
 
-// standardFlags(): bit N is set where the standard stream N does not block.
+// standardFlags(): bit N is set where the standard stream N is non-blocking.
 Napi::Value StandardFlags(const Napi::CallbackInfo& info) {
   int nonblocking = 0;
   for (int fd = 0; fd < kStandardFds; ++fd) {

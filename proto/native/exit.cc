@@ -1,8 +1,8 @@
-// Exits: a pidfd becomes readable when its process has ended, whichever processes still hold its sockets.
+// Exits: a pidfd becomes readable when its process has ended, even if other processes still hold its sockets.
 //
-// ExitWatch calls back once and then waits for nothing. There is nothing to read: the fd says only that it
-// happened. The fd is borrowed; its owner in TypeScript outlives the watch. hasExited() asks once, and does
-// not wait. openPidfd() goes by the number alone, which may be another process's by then: who asks must know.
+// ExitWatch calls back once, and then stops waiting. It reads nothing: a pidfd has no data. The fd is
+// borrowed; its owner in TypeScript outlives the watch. hasExited() checks once and does not wait.
+// openPidfd() uses only the pid, which may have been reused: its caller must verify the process.
 
 #include <errno.h>
 #include <napi.h>
@@ -19,7 +19,7 @@ namespace vkmem {
 
 namespace {
 
-// From linux's table of system calls (Linux 5.3); the same number on every architecture.
+// From Linux's table of system calls (Linux 5.3); the same number on all architectures.
 constexpr long kPidfdOpen = 434;
 
 class ExitWatch final : public Napi::ObjectWrap<ExitWatch>, public Watch::Owner {
@@ -41,7 +41,7 @@ class ExitWatch final : public Napi::ObjectWrap<ExitWatch>, public Watch::Owner 
     if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
     on_exit_ = Napi::Persistent(on_exit);
     Ref();  // until OnWatchClosed
-    // Another process's end is no reason for this one to go on.
+    // Waiting for another process does not keep this process running.
     watch_.KeepAlive(false);
     watch_.Want(UV_READABLE);
     return info.Env().Undefined();
@@ -79,12 +79,12 @@ Napi::Value HasExited(const Napi::CallbackInfo& info) {
     ready = poll(&asked, 1, 0);
   } while (ready < 0 && errno == EINTR);
   if (ready < 0) return ThrowKernelError(info.Env(), "poll", errno);
-  // Not an open fd: must not be reported as a living process.
+  // Not an open fd. It must not be reported as a running process.
   if ((asked.revents & POLLNVAL) != 0) return ThrowKernelError(info.Env(), "poll", EBADF);
   return Napi::Boolean::New(info.Env(), ready > 0);
 }
 
-// openPidfd(pid): a pidfd, CLOEXEC. JavaScript owns it.
+// openPidfd(pid): a pidfd, CLOEXEC, which JavaScript owns.
 Napi::Value OpenPidfd(const Napi::CallbackInfo& info) {
   REQUIRE_INT32(pid, 0);
   const long pidfd = syscall(kPidfdOpen, pid, 0U);

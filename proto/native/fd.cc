@@ -1,7 +1,7 @@
-// Fds as JavaScript holds them: entering and leaving the list of owned fds, duplicating, reopening, locking.
+// Functions on fds that JavaScript owns: the list of owned fds, duplicating, reopening, locking, comparing.
 //
-// "own" and "disown" only maintain the list (addon.h); the number itself is JavaScript's to use. Functions
-// that take an fd away say "taken" in their line, all others borrow.
+// ownFd() and disownFd() only change the list (addon.h). Functions that take ownership of an fd have "taken"
+// in their comment; all others borrow it.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,15 +38,15 @@ Napi::Value DisownFd(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// closeFd(fd taken). One that an untrusted peer sent is closed a moment later, or when it can be.
+// closeFd(fd taken). The reaper closes an fd that an untrusted peer sent, later.
 Napi::Value CloseFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   Addon::Of(info.Env()).TakeBack(fd).Reset();
   return info.Env().Undefined();
 }
 
-// inheritFd(fd): fd, the same number, which the parent process left open. JavaScript owns it from
-// here on, and whatever this process starts does not have it.
+// inheritFd(fd): fd, the same number, of an fd that the parent process left open. JavaScript owns it
+// afterwards. It becomes CLOEXEC, so that programs that this process starts do not inherit it.
 Napi::Value InheritFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(inherited_fd, 0);
   const int flags = fcntl(inherited_fd, F_GETFD);
@@ -56,10 +56,10 @@ Napi::Value InheritFd(const Napi::CallbackInfo& info) {
   return HandOver(info, UniqueFd(inherited_fd));
 }
 
-// duplicateFd(fd): fd. The two share one open file description: its offset, its status flags, its lease.
+// duplicateFd(fd): fd. Both share one open file description, with its offset, status flags and lease.
 Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
-  // Not below 3: with stdin closed, a copy would become everybody's standard input.
+  // At least 3: with stdin closed, the copy would otherwise become the standard input.
   UniqueFd copy_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3), Addon::Of(info.Env()).OriginOfCopy(fd));
   if (!copy_fd) return ThrowKernelError(info.Env(), "fcntl", errno);
   return HandOver(info, std::move(copy_fd));
@@ -84,9 +84,9 @@ Napi::Value FileSize(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), static_cast<int64_t>(status.st_size));
 }
 
-// lockFile(path): fd, or undefined when another open file description holds the lock. The lock goes with the
-// last fd of ours, so it cannot outlive a crash. The file stays: unlinking it would let two processes lock
-// two inodes.
+// lockFile(path): fd, or undefined where another open file description holds the lock. The kernel releases
+// the lock with the last fd, so it does not outlive a crash. The file is not removed: otherwise two processes
+// could lock two inodes of one path.
 Napi::Value LockFile(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(path, 0);
   UniqueFd locked_fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -98,12 +98,13 @@ Napi::Value LockFile(const Napi::CallbackInfo& info) {
   return HandOver(info, std::move(locked_fd));
 }
 
-// F_DUPFD_QUERY of linux/fcntl.h (Linux 6.10); younger than the libc headers that the addon must build with.
+// F_DUPFD_QUERY of linux/fcntl.h (Linux 6.10). The oldest libc headers that the addon is built with do not
+// have it.
 constexpr int kDupfdQuery = 1024 + 3;
 
-// sameFile(fd, fd): whether both are one open file description. Where the kernel cannot be asked
-// (before 6.10, in a sandbox that refuses kcmp) the answer is no: storing one file twice costs an fd,
-// failing to store one loses it.
+// sameFile(fd, fd): whether both are one open file description. False where the kernel cannot compare them
+// (before Linux 6.10, in a sandbox that refuses kcmp): storing a file twice costs one fd, but not storing it
+// loses the file.
 Napi::Value SameFile(const Napi::CallbackInfo& info) {
   REQUIRE_FD(one_fd, 0);
   REQUIRE_FD(other_fd, 1);

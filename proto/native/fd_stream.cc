@@ -116,7 +116,7 @@ bool FdStream::ReadOne() {
 void FdStream::Deliver(const uint8_t* data, Datagram* chunk) {
   Napi::HandleScope scope(Env());
   napi_value bytes;
-  // Fails only where JavaScript can no longer run; the fds are then closed on the way out.
+  // Fails only where JavaScript can no longer run. The caller then closes the fds.
   if (napi_create_buffer_copy(Env(), chunk->size, data, nullptr, &bytes) != napi_ok) return;
   napi_value fds = Env().Undefined();
   if (!chunk->fds.empty()) {
@@ -140,7 +140,7 @@ void FdStream::SettleWatch() {
 
 void FdStream::Shut(const char* kind, int err, const char* syscall) {
   if (!socket_) return;
-  // Other processes may hold the socket as well; the peer sees the shutdown all the same.
+  // Other processes may hold the socket too; the shutdown ends the connection for all of them.
   shutdown(socket_.get(), SHUT_RDWR);
   OnAbandon();
   const std::string text = err == 0 ? "" : std::string(syscall) + ": " + DescribeErrno(err);

@@ -1,12 +1,12 @@
-// FdStream: one end of a Unix stream socket whose bytes may have fds beside them, as the ivshmem protocol and
-// QEMU's monitor use it.
+// FdStream: one end of a Unix stream socket that carries bytes and fds, for the ivshmem protocol and QEMU's
+// monitor.
 //
-// What is sent goes whole or not at all: where the socket takes only the beginning, the rest is kept here and
-// nothing more is taken until it has gone. What is read comes as the kernel cuts it: a chunk never goes on
-// behind bytes that had fds, so the fds of a chunk belong to what ends it.
+// Data is sent completely or not at all: if the socket accepts only the beginning, the rest is kept here, and
+// no more data is accepted until the rest is sent. Data is received in the chunks that the kernel returns.
+// The kernel ends a chunk after bytes that have fds, so the fds of a chunk belong to its end.
 //
-// One that may receive nothing (`max_bytes` 0) never takes what a peer sends: that ends it, with the fds
-// still in the socket, which goes to the reaper where the peer is not trusted (reaper.h).
+// A stream with `max_bytes` 0 receives nothing: data of the peer ends it, and stays in the socket together
+// with its fds. The reaper closes the socket of an untrusted peer (reaper.h).
 
 #ifndef VKMEM_PROTO_FD_STREAM_H_
 #define VKMEM_PROTO_FD_STREAM_H_
@@ -29,11 +29,12 @@ class FdStream final : public Napi::ObjectWrap<FdStream>, public Watch::Owner {
   // open(fd taken, maxBytes, maxFds, untrusted, onData(Buffer, fds[] | undefined), onDrain(),
   //      onClose(kind, errno, text))
   Napi::Value Open(const Napi::CallbackInfo& info);
-  // send(Uint8Array, fd borrowed or -1): 0 dropped, 1 sent or kept here, 2 no room: onDrain() comes
+  // send(Uint8Array, fd borrowed or -1): 0 dropped, 1 sent or kept here, 2 no room: onDrain() is called later
   Napi::Value Send(const Napi::CallbackInfo& info);
-  // unreadBytes(): what the kernel charges for what was sent and not read, and what is kept here
+  // unreadBytes(): bytes that the kernel charges for data that was sent and not read, plus the bytes kept
+  // here
   Napi::Value UnreadBytes(const Napi::CallbackInfo& info);
-  // close(hangUp): without, the connection stays open for other holders of the socket
+  // close(hangUp): with false, the connection stays open for other holders of the socket
   Napi::Value Close(const Napi::CallbackInfo& info);
   Napi::Value KeepAlive(const Napi::CallbackInfo& info);
 
@@ -45,9 +46,10 @@ class FdStream final : public Napi::ObjectWrap<FdStream>, public Watch::Owner {
  private:
   enum SendResult { kDropped = 0, kAccepted = 1, kNoRoom = 2 };
 
-  // Whether a failed send may succeed a moment later, without the socket becoming writable for it.
+  // Whether a send that failed with this errno may succeed later although the socket does not become
+  // writable.
   static bool IsPassing(int err);
-  // What sendmsg() took, or a negative errno.
+  // Returns the number of bytes that sendmsg() accepted, or a negative errno.
   ssize_t Put(const uint8_t* data, size_t size, int fd);
   void FlushRest();
   bool ReadOne();
@@ -60,13 +62,12 @@ class FdStream final : public Napi::ObjectWrap<FdStream>, public Watch::Owner {
   Napi::FunctionReference on_data_;
   Napi::FunctionReference on_drain_;
   Napi::FunctionReference on_close_;
-  std::vector<uint8_t> rest_;  // of what was sent
+  std::vector<uint8_t> rest_;  // of a partial send
   size_t max_bytes_ = 0;
   size_t max_fds_ = 0;
-  bool full_ = false;  // send() returned that there is no room
-  bool starved_ =
-      false;           // for want of something that the kernel does not report: sending waits for the timer
-  bool deaf_ = false;  // the peer reads no more
+  bool full_ = false;     // send() returned that there is no room
+  bool starved_ = false;  // sending waits for the timer, not for writability
+  bool deaf_ = false;     // the peer no longer reads
 };
 
 }  // namespace vkmem

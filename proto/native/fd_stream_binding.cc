@@ -1,4 +1,4 @@
-// What JavaScript may ask of a stream: opening it, sending on it, closing it.
+// The methods of an FdStream for JavaScript. Sending and receiving are in fd_stream.cc.
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -64,7 +64,7 @@ Napi::Value FdStream::Send(const Napi::CallbackInfo& info) {
   }
   const int err = static_cast<int>(-taken);
   if (err == EPIPE || err == ECONNRESET) {
-    // Whether it has hung up is for reading to say.
+    // Only a read reports whether the peer has closed the connection.
     deaf_ = true;
     return answer(kDropped);
   }

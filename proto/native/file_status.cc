@@ -1,8 +1,8 @@
-// File status: what the kernel has in memory about a file, without asking its file system.
+// File status: what the kernel has in memory about a file, without a request to its file system.
 //
-// fstat() of a file of FUSE or of a network waits for an answer, which may never come. statx() with
-// AT_STATX_DONT_SYNC answers from what is cached: it may be old or made up, as the answer could be too, but
-// it is there. For files that the kernel itself keeps, memfds and device nodes, there is no difference.
+// fstat() of a file on FUSE or a network file system waits for the server, which may never answer. statx()
+// with AT_STATX_DONT_SYNC returns cached values. They may be old or false, as the server's answer could be,
+// but the call does not block. For memfds and device nodes, which have no server, the result is the same.
 
 #include <errno.h>
 #include <fcntl.h>

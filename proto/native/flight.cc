@@ -30,7 +30,7 @@ bool Flight::Crowded(int socket_fd) {
   return UnreadBytes(socket_fd) > capacity_ / 4;
 }
 
-// unreadBytes(socket fd borrowed): what the kernel charges this socket for messages that are not read.
+// unreadBytes(socket fd borrowed): bytes that the kernel charges this socket for messages that are not read.
 static Napi::Value UnreadBytesOf(const Napi::CallbackInfo& info) {
   REQUIRE_FD(socket_fd, 0);
   return Napi::Number::New(info.Env(), static_cast<double>(UnreadBytes(socket_fd)));

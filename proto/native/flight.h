@@ -1,12 +1,13 @@
-// Flight: what was sent on a socket and the other side has not read yet.
+// Flight: the fds that were sent on a socket and that the other side has not read yet.
 //
-// The kernel counts the fds in flight, over all sockets of the sender's user, and refuses more
-// than RLIMIT_NOFILE of them (ETOOMANYREFS). So a sender must know what its peers leave unread, and a peer's
-// own word is worth nothing. SIOCOUTQ is the kernel's: the bytes of messages that are charged to this socket,
-// each until it is taken out of the other's queue. A look (MSG_PEEK) takes nothing out. At zero everything
-// that was sent is received, or dropped with a socket that was closed, and so are its fds.
+// The kernel counts the fds in flight over all sockets of the sender's user, and refuses more than
+// RLIMIT_NOFILE of them (ETOOMANYREFS). So a sender has to track what its peers leave unread, and cannot
+// trust the peers for it. The kernel reports it: SIOCOUTQ returns the bytes of the messages that are charged
+// to this socket, each until it is removed from the other side's queue. MSG_PEEK does not remove a message.
+// At zero, everything that was sent is received, or was dropped with a closed socket, and so are the fds.
 //
-// Limits: it says all or some, not how many, so fds count as unread until everything is read.
+// Limits: SIOCOUTQ does not report which messages are unread, so all fds count as unread until everything is
+// read.
 
 #ifndef VKMEM_PROTO_FLIGHT_H_
 #define VKMEM_PROTO_FLIGHT_H_
@@ -15,20 +16,21 @@
 
 namespace vkmem {
 
-// Zero where the socket cannot be asked, since then nothing can be waited for either.
+// The bytes that were sent and not read. Zero where the kernel cannot report it, because waiting would then
+// never end.
 size_t UnreadBytes(int socket_fd);
 
 class Flight {
  public:
   void Sent(size_t fds) { fds_ += fds; }
-  // Fds that were sent and that the other side may not have received. Asks the kernel where there are any.
+  // The number of fds that were sent and that the other side may not have received.
   size_t UnreadFds(int socket_fd);
-  // Whether more than a quarter of what the socket can hold is unread.
+  // Whether more than a quarter of the socket's send buffer is unread.
   bool Crowded(int socket_fd);
 
  private:
   size_t fds_ = 0;
-  size_t capacity_ = 0;  // of the socket, in bytes; 0 before it was asked for
+  size_t capacity_ = 0;  // SO_SNDBUF in bytes; 0 before it was read
 };
 
 }  // namespace vkmem

@@ -6,11 +6,11 @@ namespace vkmem {
 
 namespace {
 
-// The kernel's own number for "not supported", which drivers let out and userland has no name for: mmap of a
-// dma-buf is refused with it.
+// ENOTSUPP, an errno that is internal to the kernel. Some drivers return it, for example from mmap() of a
+// dma-buf, and libc has no name for it.
 constexpr int kKernelNotSupported = 524;
 
-// libuv's tables, not strerror(): they are thread-safe, never localised and the same ones that Node prints.
+// Uses libuv's tables, not strerror(): they are thread-safe, not localised, and the same that Node prints.
 std::string NameErrno(int err) {
   if (err == kKernelNotSupported) return "ENOTSUPP";
   char name[64];

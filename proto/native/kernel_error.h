@@ -1,8 +1,8 @@
 // KernelError: a failed system call as a JavaScript Error.
 //
 // It reads "connect: ENOENT (2), no such file or directory" and carries `syscall`, `code` ('ENOENT') and
-// `errno` (the kernel's positive number). What the failure means to a caller is decided in TypeScript, where
-// the error catalogue is; native code only says what the kernel said.
+// `errno` (the kernel's positive number). TypeScript translates it to a code of the error catalogue; native
+// code only reports the kernel's result.
 
 #ifndef VKMEM_PROTO_KERNEL_ERROR_H_
 #define VKMEM_PROTO_KERNEL_ERROR_H_
@@ -18,7 +18,7 @@ std::string DescribeErrno(int err);
 
 Napi::Error KernelError(Napi::Env env, const char* syscall, int err);
 
-// Throws KernelError; the value is for `return`.
+// Throws a KernelError. The result, undefined, is for `return`.
 Napi::Value ThrowKernelError(Napi::Env env, const char* syscall, int err);
 
 }  // namespace vkmem

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kAcceptsPerWakeup = 16;
 constexpr uint64_t kRestMilliseconds = 50;
-// Linux 6.16; younger than the libc headers that the addon must build with.
+// Linux 6.16. The oldest libc headers that the addon is built with do not have it.
 constexpr int kSoPassRights = 83;
 
 }  // namespace
@@ -47,14 +47,14 @@ Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
   int type = 0;
   size = sizeof type;
   if (getsockopt(listening_fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM) {
-    // One that was inherited may have listened without.
+    // An inherited socket may have been listening without this option.
     TakeNoFds(listening_fd);
   }
   const int err = watch_.Open(&Addon::Of(info.Env()), listening_fd);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
   untrusted_ = untrusted;
-  const uid_t nobody = static_cast<uid_t>(-1);
-  socket_ = untrusted ? UniqueFd(owned.Release(), std::make_shared<Arrival>(nobody)) : std::move(owned);
+  const uid_t no_user = static_cast<uid_t>(-1);
+  socket_ = untrusted ? UniqueFd(owned.Release(), std::make_shared<Arrival>(no_user)) : std::move(owned);
   on_connection_ = Napi::Persistent(on_connection);
   on_error_ = Napi::Persistent(on_error);
   Ref();  // until OnWatchClosed
@@ -93,12 +93,11 @@ bool Listener::AcceptOne() {
   switch (err) {
     case EAGAIN:
       return false;
-    // The client gave up while it waited; the next may still be there.
+    // The client closed the connection before it was accepted; another one may be queued.
     case EINTR:
     case ECONNABORTED:
       return true;
-    // Out of fds or memory; and anything unforeseen, which is not likely to pass within a turn of the loop
-    // either.
+    // Out of fds or memory, or an unexpected error. Neither is likely to pass within a turn of the loop.
     default:
       resting_ = true;
       Report("accept4", err);
@@ -128,8 +127,8 @@ Napi::Value Listener::KeepAlive(const Napi::CallbackInfo& info) {
 }
 
 void Listener::OnAbandon() {
-  // Out of the epoll set before the close: an inherited listening socket stays open in the process that
-  // passed it, and epoll would go on reporting it.
+  // The socket leaves the epoll set before it is closed: an inherited listening socket stays open in the
+  // process that passed it, and epoll would continue to report it.
   watch_.Close();
   socket_.Reset();
 }

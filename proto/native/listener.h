@@ -1,12 +1,11 @@
 // Listener: accepts connections on a listening Unix socket.
 //
-// At most 16 are accepted a wakeup, then the loop has its turn. When the process or the machine is out of fds
-// (EMFILE, ENFILE) accept4() fails and the connection stays in the backlog, so that the socket remains
-// readable and a level-triggered loop would spin: the listener rests 50 ms instead, and says so once until it
-// works again. The clients wait in the backlog and are served later; none is refused. So it does, for
-// untrusted clients, while the reaper is full (reaper.h). What such a client has sent before it is accepted
-// may have fds with it: so its socket, until somebody makes a connection of it, and the listening one with
-// its backlog are closed by the reaper.
+// At most 16 connections are accepted per wakeup. When the process or the machine is out of fds (EMFILE,
+// ENFILE), accept4() fails and the connection stays in the backlog. The socket then remains readable, and a
+// level-triggered loop would spin; so the listener pauses for 50 ms, and reports the error once until
+// accepting succeeds again. The clients wait in the backlog; none is refused. For untrusted clients, it also
+// pauses while the reaper is full (reaper.h). An untrusted client may have sent fds before it is accepted: so
+// the reaper closes its socket, unless a Connection has taken it, and the listening socket with its backlog.
 
 #ifndef VKMEM_PROTO_LISTENER_H_
 #define VKMEM_PROTO_LISTENER_H_
@@ -34,7 +33,7 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   void OnWatchClosed() override;
 
  private:
-  // False when there is nothing more to accept now.
+  // Returns false when no more connections can be accepted now.
   bool AcceptOne();
   void Report(const char* syscall, int err);
 
@@ -47,8 +46,9 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   bool reported_ = false;
 };
 
-// Who reads a stream of bytes has no use for fds, and the kernel would close them in its read(), which may
-// block (reaper.h). Holds for connections that are made from now on, where the kernel can (Linux 6.16).
+// Makes the kernel refuse fds on connections that are made from now on, where it supports that (Linux 6.16).
+// The reader of a byte stream does not use fds, and the kernel would close them within its read(), which may
+// block (reaper.h).
 void TakeNoFds(int listening_fd);
 
 }  // namespace vkmem

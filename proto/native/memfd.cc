@@ -1,14 +1,14 @@
 // Memfds: memory that has an fd, and is sealed against resizing.
 //
-// Creating one costs as long as the kernel needs to provide every page, so it happens on a thread of libuv's
-// pool. The order is: create, mode, size, reserve, seal, reopen. The last step is what makes
-// heldElsewhere() work. A file from memfd_create() is not counted in its inode's count of writers, one that
-// was open()ed is; and the kernel grants a write lease only if the writers and readers that it counts are the
-// asking file alone. Measured on 6.18: with the first file closed and each grant reopened, a lease is refused
-// while any grant is open in any process, mapped, or in flight in a socket, and granted again once all are
-// gone. With huge pages (hugetlbfs) all of that is the same.
+// The kernel provides every page during the creation, which takes time; so memfds are created on a thread of
+// libuv's pool. The steps are: create, mode, size, reserve, seal, reopen. heldElsewhere() requires the last
+// step: a file from memfd_create() is not included in its inode's count of writers, but one from open() is,
+// and the kernel grants a write lease only if the requesting file is the only writer and reader that it
+// counts. Measured on Linux 6.18: with the first file closed and each grant reopened, a lease is refused
+// while any grant is open in any process, mapped, or in flight in a socket, and granted when none is. With
+// huge pages (hugetlbfs) the result is the same.
 //
-// Reserved pages are zeroed when they are first touched; populating does that at once.
+// Reserved pages are zeroed when they are first accessed; populating zeroes them at once.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,13 +31,13 @@ namespace vkmem {
 
 namespace {
 
-// Linux 6.3; younger than the libc headers that the addon must build with.
+// Linux 6.3. The oldest libc headers that the addon is built with do not have it.
 constexpr unsigned kMfdNoexecSeal = 0x0008U;
-// Where the logarithm of a huge page's size stands in the flags (linux/memfd.h).
+// The position of the logarithm of the huge page size in the flags (linux/memfd.h).
 constexpr unsigned kMfdHugeShift = 26;
 // Linux 5.14.
 constexpr int kMadvPopulateWrite = 23;
-// How much is populated at a time: other threads that map memory wait no longer than that.
+// The bytes that one call populates. Other threads that map memory wait for at most one call.
 constexpr size_t kPopulatedAtOnce = size_t{64} << 20;
 
 struct Failure {
@@ -45,7 +45,7 @@ struct Failure {
   int err = 0;
 };
 
-// Bytes that the machine could still provide, or -1 if it does not say.
+// The bytes that the machine can still provide, or -1 if unknown.
 int64_t AvailableBytes() {
   FILE* meminfo = fopen("/proc/meminfo", "re");
   if (meminfo == nullptr) return -1;
@@ -65,18 +65,18 @@ int64_t AvailableBytes() {
   return known ? kilobytes * 1024 : -1;
 }
 
-// What a new memfd shall be.
+// The properties of a new memfd.
 struct Wanted {
   std::string name;
   int64_t size;
   int seals;
   int mode;
-  // 0 for the system's own pages.
+  // 0 for normal pages.
   int64_t huge_page;
   bool populate;
 };
 
-// One piece of a mapping; its pages are reserved, so that none can be missing. Returns an errno, or 0.
+// Populates a part of a mapping. Its pages are reserved, so none can be missing. Returns an errno, or 0.
 int PopulatePiece(char* data, size_t length) {
   int populated;
   do {
@@ -84,13 +84,13 @@ int PopulatePiece(char* data, size_t length) {
   } while (populated != 0 && errno == EINTR);
   if (populated == 0) return 0;
   if (errno != EINVAL) return errno;
-  // An older kernel: touched, the pages come just as well.
+  // A kernel before 5.14: reading each page populates it too.
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   for (size_t at = 0; at < length; at += page) (void)*static_cast<volatile char*>(data + at);
   return 0;
 }
 
-// Has every page of the file there, zeroed and in memory. Returns an errno, or 0.
+// Makes every page of the file zeroed and present in memory. Returns an errno, or 0.
 int Populate(int fd, size_t size) {
   void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (mapped == MAP_FAILED) return errno;
@@ -108,8 +108,8 @@ UniqueFd Create(const Wanted& wanted, Failure* failure) {
     *failure = {syscall, err};
     return UniqueFd();
   };
-  // Asked for more than there is, fallocate() on a memfd does not fail: it wakes the OOM killer. Huge pages
-  // were set aside before: of them there are enough, or ENOSPC.
+  // A fallocate() of a memfd for more than the available memory does not fail: it starts the OOM killer. Huge
+  // pages are reserved in advance: without enough of them it fails with ENOSPC.
   const int64_t available = wanted.huge_page > 0 ? -1 : AvailableBytes();
   if (available >= 0 && size > available) return fail("fallocate", ENOMEM);
 
@@ -120,7 +120,7 @@ UniqueFd Create(const Wanted& wanted, Failure* failure) {
   }
   const char* const name = wanted.name.c_str();
   UniqueFd first_fd(memfd_create(name, flags | kMfdNoexecSeal));
-  // Before 6.3 the flag is unknown; the file is then executable, as all memfds were.
+  // Before Linux 6.3 the flag is unknown, and all memfds are executable.
   if (!first_fd && errno == EINVAL) first_fd.Reset(memfd_create(name, flags));
   if (!first_fd) return fail("memfd_create", errno);
   if (fchmod(first_fd.get(), static_cast<mode_t>(wanted.mode)) != 0) return fail("fchmod", errno);
@@ -179,11 +179,12 @@ Napi::Value CreateMemfd(const Napi::CallbackInfo& info) {
   return work->promise();
 }
 
-// heldElsewhere(fd borrowed): boolean, or undefined if the kernel cannot say
+// heldElsewhere(fd borrowed): boolean, or undefined where the kernel cannot determine it
 Napi::Value HeldElsewhere(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
-  // A process that opens the file while we have the lease breaks it, and the kernel sends us a signal. The
-  // usual one, SIGIO, kills a process that does not expect it; SIGURG is ignored unless something handles it.
+  // If a process opens the file while this process has the lease, the kernel breaks the lease and sends this
+  // process a signal. The default, SIGIO, kills a process that does not handle it; SIGURG is ignored by
+  // default.
   if (fcntl(fd, F_SETSIG, SIGURG) != 0) return info.Env().Undefined();
   if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
     fcntl(fd, F_SETLEASE, F_UNLCK);

@@ -45,9 +45,9 @@ Outbox::Flushed Outbox::Judge(int err) {
       return Flushed::kAll;
     case EAGAIN:
       return Flushed::kBlocked;
-    // ETOOMANYREFS: this user has more fds in flight, over all its sockets, than RLIMIT_NOFILE. It passes
-    // when some receiver, perhaps not ours, takes its messages. The socket itself is writable all along, so
-    // waiting for that would spin.
+    // ETOOMANYREFS: over all its sockets, this user has more fds in flight than RLIMIT_NOFILE. It passes when
+    // a receiver, which may be another process's peer, reads its messages. The socket stays writable
+    // meanwhile, so waiting for writability would spin.
     case ETOOMANYREFS:
     case ENOBUFS:
     case ENOMEM:

@@ -1,8 +1,8 @@
-// Outbox: messages that the socket did not take yet, with the fds that go with them.
+// Outbox: the queue of messages that the socket has not accepted yet, with their fds.
 //
-// Bounded three ways, by messages, bytes and fds, since each can be exhausted by a peer that does not read. A
-// message is whole or absent, and order is kept. The outbox owns the fds until they are sent or it is
-// cleared.
+// It is bounded in messages, bytes and fds, because a peer that does not read can exhaust each of them. A
+// message is queued completely or not at all, and order is kept. The outbox owns the fds until they are sent
+// or it is cleared.
 
 #ifndef VKMEM_PROTO_OUTBOX_H_
 #define VKMEM_PROTO_OUTBOX_H_
@@ -28,25 +28,25 @@ class Outbox {
   enum class Flushed {
     kAll,        // nothing is left
     kBlocked,    // the socket is full: wait until it is writable
-    kStarved,    // the kernel lacks something that writability does not show: wait a while
-    kHangup,     // the other side reads no more
+    kStarved,    // the kernel lacks a resource, which writability does not show: wait a while
+    kHangup,     // the other side no longer reads
     kImpossible  // this message can never be sent: see `error`
   };
 
   void SetLimits(const OutboxLimits& limits) { limits_ = limits; }
   bool empty() const { return messages_.empty(); }
   size_t size() const { return messages_.size(); }
-  // Fds that Flush() has sent since this was last asked.
+  // The number of fds that Flush() has sent since the last call.
   size_t TakeSentFds() { return std::exchange(sent_fds_, 0); }
 
   bool HasRoomFor(size_t bytes, size_t fds) const;
-  // Regardless of the limits: callers that must respect them call HasRoomFor() first.
+  // Ignores the limits: a caller that has to respect them calls HasRoomFor() first.
   void Push(const uint8_t* data, size_t size, FdList fds);
   Flushed Flush(int socket_fd, int* error);
   // Closes the fds.
   void Clear();
 
-  // What an errno of sendmsg means for the messages behind it.
+  // What an errno of sendmsg() means for the queued messages.
   static Flushed Judge(int err);
 
  private:

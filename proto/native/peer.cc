@@ -1,9 +1,10 @@
-// Peer identity: who connected, as the kernel recorded it at connect(). The other side can neither choose nor
-// later change it; it says who connected, not who holds the socket now.
+// Peer identity: the process that connected, as recorded by the kernel at connect(). The other side can
+// neither choose nor change it. It identifies the process that connected, not the current holder of the
+// socket.
 //
-// The pid alone is only a number that can be reused. A pidfd names the process itself, but only one that the
-// kernel made from the recorded peer (SO_PEERPIDFD, Linux 6.5) does: pidfd_open(pid) could already name
-// another process. So where the option is missing there is none.
+// A pid can be reused. A pidfd refers to the process itself, but only if the kernel created it from the
+// recorded peer (SO_PEERPIDFD, Linux 6.5); pidfd_open(pid) could open another process. So kernels without
+// that option provide no pidfd.
 
 #include <errno.h>
 #include <napi.h>
@@ -19,7 +20,8 @@ namespace vkmem {
 
 namespace {
 
-// From include/uapi/asm-generic/socket.h; younger than the libc headers that the addon must build with.
+// From include/uapi/asm-generic/socket.h. The oldest libc headers that the addon is built with do not have
+// these.
 constexpr int kSoPeerGroups = 59;
 constexpr int kSoPeerPidfd = 77;
 
@@ -33,7 +35,7 @@ int ReadGroups(int socket_fd, std::vector<gid_t>* groups) {
       return 0;
     }
     if (errno != ERANGE) return errno;
-    // Too little room: the kernel has left the size that it needs.
+    // Not enough room: the kernel has returned the required size.
     groups->resize(size / sizeof(gid_t));
   }
 }
@@ -48,7 +50,7 @@ Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
   if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return ThrowKernelError(env, "getsockopt SO_PEERCRED", errno);
   }
-  // On a socket that is not connected it "succeeds", with ids of -1.
+  // On a socket that is not connected the call succeeds, with ids of -1.
   if (credentials.uid == static_cast<uid_t>(-1))
     return ThrowKernelError(env, "getsockopt SO_PEERCRED", ENOTCONN);
 
@@ -60,8 +62,8 @@ Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
   int pidfd = -1;
   size = sizeof pidfd;
   if (getsockopt(socket_fd, SOL_SOCKET, kSoPeerPidfd, &pidfd, &size) != 0) {
-    // Only these mean that there is none to be had: no such option, no recorded peer, a peer that was already
-    // reaped (ESRCH; EINVAL before 6.9). EMFILE must not pass for one of them.
+    // Only these errors mean that no pidfd is available: no such option, no recorded peer, a peer that was
+    // reaped (ESRCH; EINVAL before Linux 6.9). Others, such as EMFILE, are reported.
     if (errno != ENOPROTOOPT && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
       return ThrowKernelError(env, "getsockopt SO_PEERPIDFD", errno);
     }

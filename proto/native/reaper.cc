@@ -14,7 +14,7 @@ namespace vkmem {
 
 namespace {
 
-// A call or two deep. Sanitizers and thread-local data need more than the system's least.
+// The calls are not deep, but sanitizers and thread-local data need more than the system's minimum.
 constexpr size_t kStackBytes = 256 << 10;
 
 }  // namespace
@@ -66,12 +66,13 @@ void Reaper::StartThread() {
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, kStackBytes);
-  // The process's signals are for other threads: inherited by the new one, and given back here.
+  // The new thread inherits a mask that blocks all signals, which other threads handle; then the mask of this
+  // thread is restored.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // Where the system gives no more threads, those that there are do the work, or one that is started later.
+  // If no thread can be created, the existing threads do the work, or one that is started later.
   pthread_t made;
   if (pthread_create(&made, &attributes, OnThread, this) == 0) ++threads_;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -115,13 +116,14 @@ void Reaper::Close(const Item& item) {
     DiscardUnread(item.fd);
   } else {
     const linger none = {0, 0};
-    // ENOTSOCK for what is no socket.
+    // Fails with ENOTSOCK for an fd that is not a socket, which is ignored.
     setsockopt(item.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
   }
   ::close(item.fd);
 }
 
-// pendingCloses(uid | undefined): what the reaper of this process has not closed yet, of one user or of all.
+// pendingCloses(uid | undefined): the number of fds that this process's reaper has not closed yet, of one
+// user or of all.
 static Napi::Value PendingCloses(const Napi::CallbackInfo& info) {
   if (info[0].IsUndefined())
     return Napi::Number::New(info.Env(), static_cast<double>(Reaper::Get().Pending()));

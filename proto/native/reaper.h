@@ -1,23 +1,24 @@
-// Reaper: closes what an untrusted peer sent, on threads of its own, since that may block for ever.
+// Reaper: closes the fds that untrusted peers sent, on separate threads, because close() may block
+// indefinitely.
 //
-// close() waits for the peer's pleasure where the peer chose the file: a socket lingers (SO_LINGER) as long
-// as its owner has said, a file of FUSE until its server has answered FLUSH, and nothing can interrupt the
-// latter. The same happens where the kernel closes them: with the last reference to a socket that has unread
-// messages with fds in it. So both are closed here, the socket after its unread messages have been discarded.
-// A lingering socket is told not to, first; that also happens here, since it waits for the socket's lock.
+// A peer that chose the file controls how long close() blocks: for a socket as long as its SO_LINGER time,
+// for a FUSE file until its server answers FLUSH, which cannot be interrupted. The same applies when the
+// kernel closes fds: with the last reference to a socket that has unread messages with fds. So the reaper
+// closes both; it discards the unread messages of a socket first. Before it closes a socket that was sent, it
+// disables SO_LINGER; this is also done here, because setsockopt() waits for the socket's lock.
 //
-// Model: one in a process, for all environments and for ever. A thread is started when there is something to
-// close and no thread is idle; there are at most kMaxThreads, and no user's files have more than kMaxOfUser
-// of them. A thread that is stuck in close() has freed the fd's number already. What comes beyond that waits
-// with its number. FullFor() says that a user has reached its share: then no message with fds is taken from
-// it (connection.h). Full() says that all together have too many: then no connection is accepted
+// Model: a process has one reaper, for all environments, which is never destroyed. A thread is started when
+// an fd is queued and no thread is idle; there are at most kMaxThreads, and at most kMaxOfUser of them close
+// fds of one user. A thread that blocks in close() has already freed the fd's number; an fd that is queued
+// still uses its number. FullFor(): the user has reached its share, and no message with fds is read from it
+// (connection.h). Full(): all users together have reached the limit, and no connection is accepted
 // (listener.h).
 //
-// Limits: a user who is refused can still leave sockets with files unread in them, which must be closed here,
-// until all are Full(). Four users who act as one have all the threads. The threads are detached and hold up
-// no environment's end; exit() ends those that linger, but a process with a thread that FUSE does not answer
-// stays a zombie until its server ends or is aborted
-// (/sys/fs/fuse/connections). Other holders of a socket that was sent find that it no longer lingers.
+// Limits: a user that is refused can still leave sockets with unread fds, which the reaper must close, until
+// Full() applies to all. Four cooperating users can occupy all threads. The threads are detached and do not
+// delay the end of an environment. exit() ends threads that wait for SO_LINGER, but a process with a thread
+// that waits for FUSE remains a zombie until the FUSE server ends or its connection is aborted
+// (/sys/fs/fuse/connections). SO_LINGER is also disabled for other holders of a socket that was sent.
 
 #ifndef VKMEM_PROTO_REAPER_H_
 #define VKMEM_PROTO_REAPER_H_
@@ -37,18 +38,18 @@ class Reaper {
   static constexpr size_t kMaxThreads = 64;
   static constexpr size_t kMaxOfUser = 16;
 
-  // The one of this process. Never destroyed: its threads outlive every environment.
+  // The reaper of this process. It is never destroyed, because its threads outlive every environment.
   static Reaper& Get();
 
-  // Closes the fd. The origin is released afterwards.
+  // Closes the fd, later. The origin is released afterwards.
   void Take(int owned_fd, Origin origin);
 
-  // What is being closed or waits for it.
+  // The number of fds that are being closed or queued.
   size_t Pending();
   size_t PendingOf(uid_t uid);
   bool Full();
   bool FullFor(uid_t uid) { return Full() || PendingOf(uid) >= kMaxOfUser; }
-  // How many may be pending before it is full; kMaxThreads where nothing was said.
+  // Sets how many may be pending before Full(). Default kMaxThreads.
   void SetMaxPending(size_t max);
 
  private:
@@ -69,7 +70,7 @@ class Reaper {
   void Add(Item item);
   void StartThread();
   void Work();
-  // The first that may be closed now; the end where there is none.
+  // The first fd that may be closed now; the end where there is none.
   Items::iterator Next();
 
   std::mutex mutex_;

@@ -1,13 +1,13 @@
-// Preconditions at the native boundary, to be read as prose at the top of a binding:
+// Preconditions of a binding:
 //
 //   REQUIRE_FD(socket_fd, 0);
 //   REQUIRE_STRING(path, 1);
 //
-// declares and fills `socket_fd` and `path`, or throws a TypeError that names the argument and returns. They
-// catch mistakes of our own TypeScript, so they check the type and nothing more: ranges that a caller can get
-// wrong are checked where the error catalogue is. Nothing is converted: where JavaScript can run no more, in
-// a worker that is being terminated, that fails, and node-addon-api aborts the process over the empty value
-// that it then has. They fit functions that return Napi::Value and call their argument `info`.
+// declares and assigns `socket_fd` and `path`, or throws a TypeError that names the argument, and returns.
+// They detect mistakes in this repository's TypeScript, so they check only types; TypeScript checks the
+// ranges that a caller can violate, and uses the error catalogue. No value is converted: in a worker that is
+// being terminated, a conversion fails, and node-addon-api aborts the process because of the empty result.
+// The macros require a function that returns Napi::Value and whose parameter is named `info`.
 
 #ifndef VKMEM_PROTO_REQUIRE_H_
 #define VKMEM_PROTO_REQUIRE_H_
@@ -24,7 +24,7 @@ inline Napi::Value Refuse(Napi::Env env, const char* name, const char* wanted) {
   return env.Undefined();
 }
 
-// The bytes of a Uint8Array (so of a Buffer), borrowed for the length of the call.
+// The bytes of a Uint8Array (for example a Buffer), borrowed for the duration of the call.
 struct Bytes {
   const uint8_t* data = nullptr;
   size_t size = 0;
@@ -59,7 +59,7 @@ inline bool ReadBytes(Napi::Value value, Bytes* bytes) {
   bool name;                      \
   REQUIRE_THAT(napi_get_value_bool(info.Env(), info[at], &name) == napi_ok, #name, "a boolean")
 
-// A size or a count: a whole number that a double holds exactly.
+// A size or a count: an integer that a double represents exactly.
 #define REQUIRE_SIZE(name, at) \
   int64_t name;                \
   REQUIRE_THAT(napi_get_value_int64(info.Env(), info[at], &name) == napi_ok && name >= 0, #name, "a size")

@@ -1,14 +1,14 @@
-// Seals that are set on a thread of their own.
+// Sets seals on a separate thread.
 //
-// F_ADD_SEALS waits for the inode's lock, which a writer to the file holds for as long as its write()
-// takes; and that may be for ever, where the bytes to be written come from a page that is never provided
-// (userfaultfd, a file of FUSE). Nothing can interrupt the wait, so it happens neither on the event loop nor
-// on libuv's pool, where four such waits would stop everything else. Reading seals takes no lock.
+// F_ADD_SEALS waits for the inode's lock. A writer to the file holds that lock during its write(), which may
+// never end if the bytes come from a page that is never provided (userfaultfd, a FUSE file). The wait cannot
+// be interrupted, so it must not happen on the event loop, nor on libuv's pool, where four such waits would
+// block all other work. Reading seals takes no lock.
 //
-// Model: the thread has a copy of the memfd and one of an eventfd of the caller's, to which it writes 1 when
-// the seals are set and 1 + errno when they cannot be. So it knows no environment, and holds up no
-// environment's end. Limits: a process with such a thread stays until the writer's call ends; the caller
-// counts how many it has.
+// Model: the thread has copies of the memfd and of an eventfd of the caller. It writes 1 to the eventfd when
+// the seals are set, and 1 + errno when that fails. So it does not use an environment, and does not delay its
+// end. Limits: a process with such a thread cannot exit until the writer's call ends. The caller limits the
+// number of threads.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ namespace vkmem {
 
 namespace {
 
-// A call or two deep. Sanitizers and thread-local data need more than the system's least.
+// The calls are not deep, but sanitizers and thread-local data need more than the system's minimum.
 constexpr size_t kCallStackBytes = 256 << 10;
 
 struct Sealing {
@@ -41,7 +41,7 @@ void* OnThread(void* argument) {
   const std::unique_ptr<Sealing> sealing(static_cast<Sealing*>(argument));
   const bool done = fcntl(sealing->memfd.get(), F_ADD_SEALS, sealing->seals) == 0;
   const uint64_t outcome = done ? 1 : 1 + static_cast<uint64_t>(errno);
-  // The memory may have no other owner by now; it is freed before the eventfd is signalled.
+  // This may be the last reference to the memory, which is freed before the eventfd is signalled.
   sealing->memfd.Reset();
   ssize_t written;
   do {
@@ -50,13 +50,14 @@ void* OnThread(void* argument) {
   return nullptr;
 }
 
-// Zero, or the errno. The thread owns `sealing` on success.
+// Returns zero or the errno. On success the thread owns `sealing`.
 int StartThread(Sealing* sealing) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, kCallStackBytes);
-  // The process's signals are for other threads: inherited by the new one, and given back here.
+  // The new thread inherits a mask that blocks all signals, which other threads handle; then the mask of this
+  // thread is restored.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -1,7 +1,7 @@
-// Sockets: making the listening and the connected Unix sockets that Listener and Connection then watch.
+// Sockets: creates the listening and connected Unix sockets that Listener and Connection use.
 //
-// Paths are checked in TypeScript; here a path that does not fit sun_path with its terminating zero is a
-// mistake. Abstract addresses are not offered: they have no mode, so anybody in the network namespace could
+// TypeScript checks paths; a path that does not fit sun_path with its terminating zero is a TypeError here.
+// Abstract addresses are not supported: they have no mode, so any process in the network namespace could
 // connect.
 
 #include <errno.h>
@@ -49,16 +49,16 @@ Napi::Value ListenOn(const Napi::CallbackInfo& info) {
 
   UniqueFd listening_fd(socket(AF_UNIX, TypeOf(seqpacket), 0));
   if (!listening_fd) return ThrowKernelError(info.Env(), "socket", errno);
-  // bind() makes the file with the socket inode's own mode less the umask. So the file is never, not for a
-  // moment, more open than asked for; chmod() then gives back what the umask took. Until listen() nobody can
-  // connect.
+  // bind() creates the file with the mode of the socket's inode minus the umask, so the file never has more
+  // permissions than requested. chmod() then adds the bits that the umask removed. No process can connect
+  // before listen().
   if (fchmod(listening_fd.get(), static_cast<mode_t>(mode)) != 0) {
     return ThrowKernelError(info.Env(), "fchmod", errno);
   }
   if (bind(listening_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return ThrowKernelError(info.Env(), "bind", errno);
   }
-  // What is set before listen() holds for every connection.
+  // An option that is set before listen() applies to every connection.
   if (!seqpacket) TakeNoFds(listening_fd.get());
   const char* failed = nullptr;
   if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) {
@@ -74,8 +74,8 @@ Napi::Value ListenOn(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(listening_fd)));
 }
 
-// connectTo(path, seqpacket): fd. connect() on AF_UNIX succeeds or fails at once: with the backlog
-// full, a non-blocking socket gets EAGAIN and nothing is in progress.
+// connectTo(path, seqpacket): fd. connect() on a non-blocking AF_UNIX socket succeeds or fails at once: with
+// a full backlog it fails with EAGAIN, and no connection is in progress.
 Napi::Value ConnectTo(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(path, 0);
   REQUIRE_BOOLEAN(seqpacket, 1);
@@ -89,7 +89,7 @@ Napi::Value ConnectTo(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(std::move(connected_fd)));
 }
 
-// socketPair(seqpacket): [fd, fd], both ends of a conversation.
+// socketPair(seqpacket): [fd, fd], both ends of a connection.
 Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   REQUIRE_BOOLEAN(seqpacket, 0);
   int pair[2];
@@ -103,9 +103,9 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   return both;
 }
 
-// adoptSocket(fd): fd, the same number, of a connected SEQPACKET socket that another process opened and left
-// to this process. JavaScript owns it from here on. One that is something else stays as it is, and whose it
-// was.
+// adoptSocket(fd): fd, the same number, of a connected SEQPACKET socket that this process inherited.
+// JavaScript owns it afterwards. An fd that is not such a socket is not changed, and its owner stays the
+// same.
 Napi::Value AdoptSocket(const Napi::CallbackInfo& info) {
   REQUIRE_FD(inherited_fd, 0);
   const auto read = [&](int option, int* value) {
@@ -123,13 +123,12 @@ Napi::Value AdoptSocket(const Napi::CallbackInfo& info) {
   if (getpeername(inherited_fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
     return ThrowKernelError(info.Env(), "getpeername", errno);
   }
-  // Whatever this process starts must not prolong the session.
+  // Programs that this process starts must not inherit the socket, because they would prolong the session.
   if (fcntl(inherited_fd, F_SETFD, FD_CLOEXEC) != 0) return ThrowKernelError(info.Env(), "fcntl", errno);
   return Napi::Number::New(info.Env(), Addon::Of(info.Env()).HandOver(UniqueFd(inherited_fd)));
 }
 
-// listeningSocket(fd): { family, type, listening, path }, of whatever socket it is. `path` is empty where it
-// has none.
+// listeningSocket(fd): { family, type, listening, path } of any socket. `path` is '' where it has none.
 Napi::Value ListeningSocket(const Napi::CallbackInfo& info) {
   REQUIRE_FD(socket_fd, 0);
   Napi::Object found = Napi::Object::New(info.Env());
@@ -145,7 +144,7 @@ Napi::Value ListeningSocket(const Napi::CallbackInfo& info) {
     }
     found.Set(name, Napi::Number::New(info.Env(), value));
   }
-  // One byte more than the kernel fills, so that a path as long as can be has its zero too.
+  // One byte more than the kernel fills, so that a path of the maximum length has a terminating zero.
   struct {
     sockaddr_un address;
     char zero;

@@ -1,12 +1,11 @@
 // UniqueFd: one file descriptor with exactly one owner.
 //
-// The owner of a UniqueFd closes it, at the latest when it leaves its scope. An `int fd` in a signature is
-// borrowed: it stays open for the length of the call and is never closed by the callee. What crosses to
-// JavaScript is entered in the addon's book of owned fds first (see addon.h), so that no moment exists
-// without an owner.
+// A UniqueFd closes its fd at the latest in its destructor. An `int fd` in a signature is borrowed: it stays
+// open for the duration of the call, and the callee does not close it. An fd that is passed to JavaScript is
+// first added to the addon's list of owned fds (addon.h), so that it always has an owner.
 //
-// An fd that an untrusted peer sent has an origin, which goes wherever the fd goes. Its close() may block, so
-// it is left to the reaper (reaper.h); any other is closed on the spot.
+// An fd that an untrusted peer sent has an origin, which is moved together with the fd. Its close() may
+// block, so the reaper closes it (reaper.h); any other fd is closed immediately.
 
 #ifndef VKMEM_PROTO_UNIQUE_FD_H_
 #define VKMEM_PROTO_UNIQUE_FD_H_
@@ -20,17 +19,18 @@
 
 namespace vkmem {
 
-// One message that brought fds, and the user at the other end. It ends when all of them are closed, or
-// are with an owner that was told not to close them.
+// One message with fds, and the user that sent it. It is destroyed when all of its fds are closed or were
+// moved to an owner that does not close them.
 struct Arrival {
   explicit Arrival(uid_t sender, bool left_unread = false) : uid(sender), unread(left_unread) {}
   uid_t uid;
-  // The fd is the socket of a conversation that is shut down: what is unread in it is discarded first.
+  // The fd is the socket of a connection that is shut down: its unread messages are discarded before it is
+  // closed.
   bool unread;
 };
 using Origin = std::shared_ptr<const Arrival>;
 
-// Hands the fd to the reaper.
+// Passes the fd to the reaper.
 void CloseForeign(int owned_fd, Origin origin);
 
 class UniqueFd {
@@ -49,13 +49,13 @@ class UniqueFd {
   UniqueFd& operator=(const UniqueFd&) = delete;
   ~UniqueFd() { Reset(); }
 
-  // Borrows. Negative when there is none.
+  // The fd, borrowed. Negative where there is none.
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  // Null for an fd that is closed on the spot.
+  // Null for an fd that is closed immediately.
   const Origin& origin() const { return origin_; }
 
-  // Gives the fd up: the caller closes it.
+  // Gives up the fd: the caller must close it.
   [[nodiscard]] int Release() {
     origin_.reset();
     return std::exchange(fd_, -1);
@@ -65,7 +65,7 @@ class UniqueFd {
     const int old_fd = std::exchange(fd_, owned_fd);
     Origin origin = std::exchange(origin_, nullptr);
     if (old_fd < 0) return;
-    // Linux frees the number before close() can fail, EINTR included: a second close could hit another
+    // Linux frees the number before close() can fail, also with EINTR: a second close() could close another
     // thread's fd.
     if (origin) {
       CloseForeign(old_fd, std::move(origin));
@@ -79,7 +79,7 @@ class UniqueFd {
   Origin origin_;
 };
 
-// Owned fds in the order in which they were sent.
+// Owned fds, in the order in which they were sent.
 using FdList = std::vector<UniqueFd>;
 
 }  // namespace vkmem

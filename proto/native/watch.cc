@@ -3,8 +3,7 @@
 namespace vkmem {
 
 int Watch::Open(Addon* addon, int fd) {
-  // Every way in which uv_poll_init can fail comes before the handle joins the loop: there is nothing to
-  // undo.
+  // uv_poll_init() can fail only before it adds the handle to the loop, so there is nothing to undo.
   const int status = uv_poll_init(addon->loop(), &poll_, fd);
   if (status != 0) return -status;
   uv_timer_init(addon->loop(), &timer_);
@@ -41,7 +40,7 @@ void Watch::Want(int events) {
 
 void Watch::After(uint64_t milliseconds) {
   if (!open_) return;
-  // The loop's clock stands still while callbacks run; a delay counted from a stale "now" would be too short.
+  // The loop's clock is not updated while callbacks run; a delay from its old time would be too short.
   uv_update_time(timer_.loop);
   uv_timer_start(&timer_, OnTimeout, milliseconds, 0);
 }
@@ -58,8 +57,7 @@ void Watch::KeepAlive(bool keep) {
 
 void Watch::OnPoll(uv_poll_t* handle, int status, int events) {
   Watch* watch = static_cast<Watch*>(handle->data);
-  // libuv turns EPOLLERR into a stopped handle and a negative status that says nothing of the socket's real
-  // error.
+  // On EPOLLERR, libuv stops the handle and reports a negative status, which is not the socket's real error.
   const bool broken = status < 0;
   if (broken) watch->wanted_ = 0;
   watch->owner_->OnReady(events, broken);
@@ -70,7 +68,7 @@ void Watch::OnTimeout(uv_timer_t* handle) { static_cast<Watch*>(handle->data)->o
 void Watch::OnHandleClosed(uv_handle_t* handle) {
   Watch* watch = static_cast<Watch*>(handle->data);
   if (--watch->handles_to_close_ > 0) return;
-  // OnWatchClosed may let the collector have the owner, and this with it.
+  // OnWatchClosed() may allow the garbage collector to free the owner, and this object with it.
   Addon* addon = watch->addon_;
   watch->owner_->OnWatchClosed();
   addon->Leave(watch);

@@ -1,11 +1,11 @@
-// Watch: one fd on the event loop, with one timer beside it.
+// Watch: an fd and a timer on the event loop.
 //
-// A uv_poll says when the fd is ready, a uv_timer when waiting has been long enough. Both are embedded in an
-// object that JavaScript's collector owns, so the owner holds itself alive from Open() until OnWatchClosed(),
-// which comes from the loop exactly once after Close() or Abandon(), never from within them.
+// A uv_poll reports when the fd is ready, a uv_timer when a delay has passed. Both are embedded in an object
+// that JavaScript's garbage collector owns. So the owner keeps itself alive from Open() until
+// OnWatchClosed(), which the loop calls exactly once after Close() or Abandon(), and never within them.
 //
-// The fd is borrowed. It may be closed as soon as Close() has returned: by then it has left the epoll set,
-// which matters because epoll watches the open file description and that can live on in another process.
+// The fd is borrowed. It may be closed when Close() has returned: it has then left the epoll set. This
+// matters because epoll watches the open file description, which can stay open in another process.
 
 #ifndef VKMEM_PROTO_WATCH_H_
 #define VKMEM_PROTO_WATCH_H_
@@ -22,11 +22,11 @@ class Watch {
  public:
   class Owner {
    public:
-    // `broken` means that the socket has a pending error (EPOLLERR). The next call on the fd fetches it;
-    // libuv has stopped watching, and Want() starts it again.
+    // `broken`: the socket has a pending error (EPOLLERR), which the next call on the fd returns. libuv has
+    // stopped watching; Want() starts it again.
     virtual void OnReady(int events, bool broken) = 0;
     virtual void OnTimer() {}
-    // The environment ends: close the fds, call no JavaScript.
+    // The environment ends: close the fds, and do not call JavaScript.
     virtual void OnAbandon() = 0;
     virtual void OnWatchClosed() = 0;
 
@@ -38,20 +38,21 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  // Zero, or the errno. Makes the fd non-blocking, for every holder of its open file description.
+  // Returns zero or the errno. Makes the fd non-blocking, for all holders of its open file description.
   int Open(Addon* addon, int fd);
   void Close();
   void Abandon();
   bool open() const { return open_; }
 
-  // Any of UV_READABLE | UV_WRITABLE, or 0 to wait for nothing. Costs nothing when it changes nothing.
+  // Sets the events to wait for: UV_READABLE, UV_WRITABLE, both or 0. Setting the same events again costs
+  // nothing.
   void Want(int events);
-  // One shot, from now. A later call replaces an earlier one.
+  // Calls OnTimer() once, after a delay from now. A later call replaces an earlier one.
   void After(uint64_t milliseconds);
   void CancelTimer();
   uint64_t NowMilliseconds() const { return uv_now(poll_.loop); }
 
-  // Whether the watch keeps the process running. The timer follows.
+  // Sets whether the watch, including its timer, keeps the process running.
   void KeepAlive(bool keep);
 
  private:
