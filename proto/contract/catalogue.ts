@@ -179,7 +179,7 @@ export const CATALOGUE = {
   NOT_PUBLISHABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The allocation cannot be published.',
-    'Allocate MAPPABLE memory with `publishable`; docs/kinds.md lists the requirements.',
+    'Allocate MAPPABLE memory with `publishable`; docs/sharing.md lists the requirements.',
   ),
   TICKET_INVALID: entry(
     GrpcCode.PERMISSION_DENIED,

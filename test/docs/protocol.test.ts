@@ -1,7 +1,7 @@
 /**
  * docs/protocol.md is enough to write a client: one that was written from it, and shares no code with ours,
- * gets memory from a real daemon. The page's error table is the catalogue, and its numbers are the
- * contract's.
+ * gets memory from a real daemon. Its numbers are the contract's, and the table of docs/errors.md is the
+ * catalogue.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -28,14 +28,15 @@ import { DEFAULT_LIMITS } from 'vkmemd/dist/policy/limits.js';
 import { executed } from '../cli/support.js';
 import { plainEnvironment, root, startDaemon } from '../support/daemon.js';
 
-/** The page, without the padding of its tables. */
-const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8').replace(/ +\|/g, ' |');
+/** A page, without the padding of its tables. */
+const pageOf = (name: string) => readFileSync(join(root, 'docs', name), 'utf8').replace(/ +\|/g, ' |');
+const page = pageOf('protocol.md');
 const PROGRAM = join(root, 'test/docs/independent_client.py');
 const SHARER = join(root, 'test/docs/independent_sharer.py');
 const INHERITOR = join(root, 'test/docs/independent_inheritor.py');
 
 t.test('the table of errors is the catalogue', async (t) => {
-  const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) ([A-Z_]+) \| (.*) \|$/gm)];
+  const rows = [...pageOf('errors.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) ([A-Z_]+) \| (.*) \|$/gm)];
   const reported = rows.map(([, code, number, status, sentence]) => ({ code, number, status, sentence }));
   const statusName = (grpc: number) => Object.entries(GrpcCode).find(([, number]) => number === grpc)?.[0];
   const catalogue = Object.entries(CATALOGUE).map(([code, { grpc, sentence }]) => ({
