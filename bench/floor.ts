@@ -23,7 +23,7 @@ export class Floor {
   /**
    * Compiles with $CC, `cc` unless set.
    * @param folder for the program; the caller removes it.
-   * @throws Error where there is no compiler, with what it said.
+   * @throws Error where there is no compiler, or with its output.
    */
   static compile(folder: string): Floor {
     const program = join(folder, 'floor');

@@ -86,13 +86,13 @@ export class Operations implements AsyncDisposable {
       const memory = await this.#client.allocate({ size: this.#bytes });
       writeFirstByte(memory);
       const { freed } = await memory.free();
-      if (!freed) throw new Error('freed memory is still held by somebody');
+      if (!freed) throw new Error('freed memory is still held');
     },
     grpcAllocate: async () => {
       this.#made += 1;
       const { id } = await this.#control.allocate({ size: this.#bytes, name: `${NAME}-${this.#made}` });
       const { freed } = await this.#control.free({ id });
-      if (!freed) throw new Error('freed memory is still held by somebody');
+      if (!freed) throw new Error('freed memory is still held');
     },
   };
 }

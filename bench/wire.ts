@@ -34,7 +34,7 @@ export class Wire implements Disposable {
       message: (data: Buffer, fds: OwnedFd[]) => {
         this.#answer?.resolve({ message: decode('ServerMessage', data), fds });
       },
-      close: () => this.#answer?.reject(new Error('the daemon hung up')),
+      close: () => this.#answer?.reject(new Error('the daemon closed the connection')),
     };
     this.#connection = connectSeqpacket(join(runtimeDir, HANDOFF_SOCKET), handlers, {
       maxFds: MAX_MESSAGE_FDS,

@@ -1,8 +1,8 @@
 /**
- * The demonstration: a daemon, and two sandboxed workers that share 64 MiB through it by nothing but a name.
+ * The demonstration: a daemon, and two sandboxed workers that share 64 MiB through it by a name alone.
  *
- * The producer writes a pattern, the daemon's device copies it, the consumer claims the copy and compares. In the
- * end everything must be given back.
+ * The producer writes a pattern, the daemon's device copies it, the consumer claims the copy and compares. In
+ * the end all memory must be freed.
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ const SOURCE = 'demo-source';
 const TARGET = 'demo-target';
 const WORKER_MS = 2000;
 
-/** Starts a worker, and waits for what it says. */
+/** Starts a worker, and waits for its first line of output. */
 async function runWorker(program, operands, sockets) {
   requireGoingOn();
   const worker = startWorker(program, operands, sockets);

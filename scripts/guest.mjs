@@ -1,7 +1,8 @@
 /**
- * The guest of the tests of virtual machines and of `npm run demo:vm`: Debian's kernel for clouds, taken out of its package
- * into test/vm/build and never installed, and an initramfs with our one program and the modules of VFIO. Where it is not
- * available, the set-up says why and continues: the tests skip what needs it, the demonstration says so.
+ * The guest of the tests of virtual machines and of `npm run demo:vm`: Debian's kernel for clouds, taken out of
+ * its package into test/vm/build and never installed, and an initramfs with our one program and the modules of
+ * VFIO. Where it is not available, the set-up prints the reason and continues: tests that need it are skipped,
+ * and the demonstration prints the reason.
  */
 import { spawnSync } from 'node:child_process';
 import {

@@ -43,7 +43,7 @@ const needed = (purpose) => ({
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
-/** The same of what tests skip, and say so, where it is not available. Ubuntu, for one, has no chromium-common. */
+/** The same for packages without which tests are skipped, with the reason. Ubuntu has no chromium-common. */
 const wanted = (purpose) =>
   purpose === 'test'
     ? {

@@ -1,6 +1,6 @@
 /**
- * docs/architecture.md is held to its word: its table of arrows is the rules' of .dependency-cruiser.cjs,
- * which test/architecture/arrows.test.ts checks; the files that the page names exist; the functions that its
+ * docs/architecture.md is true: its table of arrows is the rules' of .dependency-cruiser.cjs, which
+ * test/architecture/arrows.test.ts checks; the files that the page names exist; the functions that its
  * tables name are in them.
  */
 import { existsSync, readFileSync } from 'node:fs';

@@ -102,7 +102,7 @@ class Fault(Exception):
 
 
 class Grant:
-    """One grant of one fd; whoever has it closes it."""
+    """One grant of one fd, which its holder closes."""
 
     def __init__(self, data, fds):
         grant = fields(data)
@@ -155,7 +155,7 @@ class Client:
         room = socket.CMSG_SPACE(MAX_MESSAGE_FDS * array.array("i").itemsize)
         data, control, _, _ = self.socket.recvmsg(MAX_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
         if not data:
-            raise EOFError("the daemon hung up")
+            raise EOFError("the daemon closed the connection")
         fds = array.array("i")
         for level, kind, rights in control:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -211,7 +211,7 @@ def story(path):
     reader.release(claimed)
 
     seen["name_taken"] = code_of(lambda: owner.allocate(1, "independent"))
-    seen["not_found"] = code_of(lambda: reader.claim("nobody", ACCESS_READ_WRITE))
+    seen["not_found"] = code_of(lambda: reader.claim("missing", ACCESS_READ_WRITE))
     memory.close()
     os.close(grant.fd)
     seen["freed"] = owner.free("independent")

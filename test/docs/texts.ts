@@ -145,7 +145,7 @@ function ofScript(source: string, name: string): Text[] {
   return textsOf(source, ranges);
 }
 
-/** @param tokens matches comments and literals; what begins a comment tells them apart. */
+/** @param tokens matches comments and literals; the first characters distinguish them. */
 const byTokens =
   (tokens: RegExp): Reader =>
   (source) =>

@@ -22,7 +22,7 @@ const { allocCommand } = (await import(join(root, 'client/typescript/dist/cli/al
   allocCommand(): { options: { long: string; flags: string }[] };
 };
 
-/** A grant as a backend is told of it, without any fd behind it. */
+/** A grant as a backend receives it, without its fd. */
 function described(grant: Partial<Grant>) {
   const bytes = Buffer.alloc(16);
   const size = { allocationSizeBytes: 4n << 20n, mapSizeBytes: 4n << 20n, fileSizeBytes: 4n << 20n };
