@@ -1,17 +1,15 @@
-/**
- * What people write behind `vkmemctl exec --allocate`, turned into requests, and every mistake in it.
- */
+/** The arguments of `vkmemctl exec --allocate`, parsed into requests, and every mistake in them. */
 import { join } from 'node:path';
 import t from 'tap';
 import { root } from '../support/daemon.js';
 
-/** Not exported by the package: it is vkmemctl's own. */
+/** Not exported by the package: internal to vkmemctl. */
 const { parseAllWanted } = (await import(join(root, 'client/typescript/dist/cli/allocate-option.js'))) as {
   parseAllWanted(texts: readonly string[]): object[];
 };
 const one = (text: string) => parseAllWanted([text])[0];
 
-t.test('requests', async (t) => {
+t.test('valid arguments become requests', async (t) => {
   t.match(one('name=frames,size=64M'), {
     label: 'frames',
     orExisting: false,
@@ -52,7 +50,7 @@ t.test('requests', async (t) => {
   t.equal(parseAllWanted([]).length, 0);
 });
 
-t.test('mistakes', async (t) => {
+t.test('invalid arguments are rejected with the field', async (t) => {
   const cases: [string, string][] = [
     ['name=x', 'INVALID_ARGUMENT'],
     ['size=1M', 'INVALID_ARGUMENT'],

@@ -1,6 +1,6 @@
 /**
- * vkmemctl budget --watch against a fake control socket, whose budget changes when it is told: what it
- * prints, and every way in which it ends.
+ * vkmemctl budget --watch against a fake control socket whose budget changes on demand: its output, and every
+ * way in which it ends.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { type BudgetStream, COUNTS, HEAP, startFakeControl } from '../client/fak
 import { plainNode, temporaryFolder } from '../support/daemon.js';
 import { program } from './support.js';
 
-/** vkmemctl budget --watch on a fake, and its lines as they come. */
+/** Runs vkmemctl budget --watch on a fake; yields its lines as they arrive. */
 async function watching(t: Test, ...args: string[]) {
   const runtimeDir = temporaryFolder(t);
   const streams: BudgetStream[] = [];
@@ -35,7 +35,7 @@ async function watching(t: Test, ...args: string[]) {
   return { child, line, change, fake };
 }
 
-t.test('budget --watch: a table at every change, until SIGINT', async (t) => {
+t.test('budget --watch prints a table at every change, until SIGINT', async (t) => {
   const { child, line, change } = await watching(t);
   for (const allocations of ['1 live allocation,', '7 live allocations,']) {
     t.match(await line(), /^HEAP .* PRESSURE$/);
@@ -44,13 +44,13 @@ t.test('budget --watch: a table at every change, until SIGINT', async (t) => {
     t.match(await line(), allocations);
     if (allocations.startsWith('7')) break;
     change(7);
-    t.equal(await line(), '', 'one table from the next');
+    t.equal(await line(), '', 'a blank line separates the tables');
   }
   child.kill('SIGINT');
   t.same(await once(child, 'close'), [0, null]);
 });
 
-t.test('budget --watch --json: an object a line', async (t) => {
+t.test('budget --watch --json prints one object a line', async (t) => {
   const { child, line, change, fake } = await watching(t, '--json');
   t.match(JSON.parse(await line()), {
     heaps: [{ pressure: 'CRITICAL', source: 'EXT' }],
@@ -63,12 +63,12 @@ t.test('budget --watch --json: an object a line', async (t) => {
   t.match(
     JSON.parse(await line()),
     { error: { code: 'UNAVAILABLE' } },
-    'and of the end that is none of ours',
+    'an error that ends the watch is an object too',
   );
   t.same(await ended, [69, null]);
 });
 
-t.test('budget --watch ends when nobody reads it', async (t) => {
+t.test('budget --watch ends when its output is closed', async (t) => {
   const { child, line, change } = await watching(t, '--json');
   await line();
   const ended = once(child, 'exit');

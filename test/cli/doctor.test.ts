@@ -1,6 +1,4 @@
-/**
- * vkmemctl doctor: with a daemon, without, and with one that stopped half way.
- */
+/** vkmemctl doctor: with a daemon, without one, and with one that lacks a socket. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +22,7 @@ const CHECKS = [
   'round trip',
 ];
 
-t.test('all is well', async (t) => {
+t.test('doctor reports all checks as ok with a running daemon', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { code, stdout, stderr } = await vkmemctl(runtimeDir, 'doctor');
   t.same({ code, stderr }, { code: 0, stderr: '' });
@@ -66,11 +64,15 @@ t.test('all is well', async (t) => {
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('nobody is there', async (t) => {
+t.test('doctor reports every check as failed without a daemon', async (t) => {
   const folder = join(temporaryFolder(t), 'missing');
   const { code, stdout } = await vkmemctl(folder, 'doctor');
-  t.equal(code, 69, 'as every other command');
-  t.equal(stdout.match(/^FAILED {2}/gm)?.length, CHECKS.length, 'nothing is called good that was not seen');
+  t.equal(code, 69, 'the exit code is that of the other commands');
+  t.equal(
+    stdout.match(/^FAILED {2}/gm)?.length,
+    CHECKS.length,
+    'a check that was not made is not reported as ok',
+  );
   t.match(stdout, /Start vkmemd/);
   const result = parsed(await vkmemctl(folder, 'doctor', '--json'));
   t.match(result, { ok: false, devices: [] });
@@ -78,7 +80,7 @@ t.test('nobody is there', async (t) => {
   t.match(result.checks.at(-1), { ok: false, detail: /not tried/ });
 });
 
-t.test('somebody who may not', { skip: noOtherUser ?? false }, async (t) => {
+t.test('doctor states why a user may not connect', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   chmodSync(runtimeDir, 0o755);
   const asked = () => {
@@ -92,17 +94,17 @@ t.test('somebody who may not', { skip: noOtherUser ?? false }, async (t) => {
     detail: /NOT_PERMITTED: .*EACCES.* open to the daemon's user and group/,
     next: /add you to the socket's group/,
   };
-  t.match(asked(), { status: 1, handoff: mode, control: mode }, 'by the sockets');
+  t.match(asked(), { status: 1, handoff: mode, control: mode }, 'the mode of the sockets');
   openToOthers(runtimeDir);
   const policy = { detail: /NOT_PERMITTED: The policy does not let/, next: /the operator, whose policy/ };
-  t.match(asked(), { status: 1, handoff: policy, control: policy }, 'by the policy');
+  t.match(asked(), { status: 1, handoff: policy, control: policy }, 'the policy');
 });
 
-t.test('only one socket is there', async (t) => {
+t.test('doctor distinguishes a missing socket from a missing daemon', async (t) => {
   const { runtimeDir } = await startDaemon(t, { unchecked: true });
   rmSync(join(runtimeDir, 'handoff.sock'));
   const ended = await vkmemctl(runtimeDir, 'doctor', '--json');
-  t.equal(ended.code, 1, 'a daemon did answer');
+  t.equal(ended.code, 1, 'the daemon answered on the other socket');
   const result = parsed(ended);
   t.same(
     result.checks.map((check: { ok: boolean }) => check.ok),

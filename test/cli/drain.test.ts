@@ -1,5 +1,5 @@
 /**
- * vkmemctl drain: what would be lost with the daemon, of one that nothing outlives and of one under its
+ * vkmemctl drain: the memory that a stop would lose, for a daemon without an fd store and for one under its
  * supervisor.
  */
 import t from 'tap';
@@ -10,7 +10,7 @@ import { parsed, vkmemctl } from './support.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
-t.test('without an fd store', async (t) => {
+t.test('drain without an fd store counts all memory as lost at a restart', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const none = await vkmemctl(runtimeDir, 'drain');
   t.match([none.code, none.stdout], [0, 'Nothing that you may see would be lost.\n']);
@@ -25,7 +25,7 @@ t.test('without an fd store', async (t) => {
   t.match(stdout, /A stop for good would lose 1 allocation, 64 KiB, of 1 user\./);
   t.match(stdout, /A restart would lose 1 allocation, 64 KiB\./);
   const waited = await vkmemctl(runtimeDir, 'drain', '--wait', '1s', '--json');
-  t.equal(waited.code, 1, 'something is left');
+  t.equal(waited.code, 1, 'memory is left');
   t.match(parsed(waited), {
     stop: { allocations: 1, bytes: 65_536 },
     restart: { allocations: 1 },
@@ -37,12 +37,12 @@ t.test('without an fd store', async (t) => {
   t.match(
     await waiting,
     { code: 0, stdout: 'Nothing that you may see would be lost.\n' },
-    'it waits until nothing is left',
+    'it waits until no memory is left',
   );
   t.match(await vkmemctl(runtimeDir, 'drain', '--wait', 'long'), { code: 1, stderr: /INVALID_ARGUMENT/ });
 });
 
-t.test('under a supervisor', async (t) => {
+t.test('drain under a supervisor counts memory as kept at a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds, name: 'frames' } });

@@ -1,6 +1,6 @@
 /**
- * vkmemctl exec, and a daemon that restarts: a command that sees the socket goes on with its session and its
- * memory.
+ * vkmemctl exec and a daemon that restarts: a command that can open the socket continues with its session and
+ * its memory.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ const COMMAND = `
   await second.free();
   await client.close();`;
 
-t.test('a command that sees the socket', async (t) => {
+t.test('a command that can open the socket continues after a restart of the daemon', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const command = ['--', process.execPath, '--input-type=module', '--eval', COMMAND];
   const args = ['--runtime-dir', daemon.runtimeDir, 'exec', '--allocate', 'name=frames,size=64K', ...command];
@@ -37,9 +37,15 @@ t.test('a command that sees the socket', async (t) => {
   const ended = once(child, 'exit');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const said = async () => JSON.parse((await lines.next()).value);
-  t.strictSame(await said(), { variable: null, inherited: true }, 'no child of it takes the path again');
+  t.strictSame(
+    await said(),
+    { variable: null, inherited: true },
+    'the path variable is removed for its children',
+  );
   await daemon.kill();
   t.strictSame(await said(), { restored: true, same: true });
   t.strictSame(await ended, [0, null]);
-  await until('that nothing is left', async () => ((await list(daemon)).length === 0 ? true : undefined));
+  await until('the end of all allocations', async () =>
+    (await list(daemon)).length === 0 ? true : undefined,
+  );
 });

@@ -1,5 +1,5 @@
 /**
- * vkmemctl exec: what the command finds, how it ends, and that nothing is left where it does not begin.
+ * vkmemctl exec: the environment of the command, how it ends, and that nothing is left if it does not start.
  */
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +19,7 @@ const FRAMES = ['--allocate', 'name=frames,size=64K'];
 const node = (...args: string[]) => ['--', process.execPath, ...args];
 const shell = (script: string) => ['--', 'sh', '-c', script];
 
-t.test('a program with the library finds its session and its memory', async (t) => {
+t.test('a program with the library gets its session and its memory', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { child, said, ended } = execute(runtimeDir, [
     ...FRAMES,
@@ -29,22 +29,22 @@ t.test('a program with the library finds its session and its memory', async (t) 
   const found = await said;
   t.match(found, { pid: child.pid, inherited: true, left: [], second: 'UNAVAILABLE', budget: 'UNAVAILABLE' });
   t.strictSame(Object.keys(found.allocations), ['frames', 'scratch']);
-  t.equal(found.environment.PATH, process.env.PATH, 'the environment is whole');
+  t.equal(found.environment.PATH, process.env.PATH, 'the rest of the environment is unchanged');
   await assertCounts(t, runtimeDir, { sessions: 1, allocations: 2, grants: 1, fds: 2, deviceMemories: 2 });
 
   const reader = await connected(t, runtimeDir);
   const memory = await reader.claim({ name: 'frames' }, { access: 'ro' });
   t.equal(memory.id, found.allocations.frames);
-  t.same(memory.map().bytes.subarray(0, PAGE), Buffer.alloc(PAGE, 7), 'what it wrote is seen');
+  t.same(memory.map().bytes.subarray(0, PAGE), Buffer.alloc(PAGE, 7), 'the bytes that it wrote are visible');
   await memory.release();
   await reader.close();
   child.stdin.end();
   t.match(await ended, { code: 0, stderr: '' });
   await assertCounts(t, runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
-  t.equal((await vkmemctl(runtimeDir, 'free', 'frames')).code, 0, 'what is named has stayed');
+  t.equal((await vkmemctl(runtimeDir, 'free', 'frames')).code, 0, 'NAMED memory stays');
 });
 
-t.test('exit codes, signals and output are the command’s own', async (t) => {
+t.test('exec passes exit codes, signals and output through', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   t.same(await executed(runtimeDir, shell('echo out; echo err >&2; exit 7')), {
     code: 7,
@@ -55,21 +55,21 @@ t.test('exit codes, signals and output are the command’s own', async (t) => {
   const { child, said, ended } = execute(runtimeDir, [...SCRATCH, ...node(inheritingProgram)]);
   await said;
   child.kill('SIGTERM');
-  t.match(await ended, { code: 5 }, 'the command’s own handler');
+  t.match(await ended, { code: 5 }, "the exit code of the command's own handler");
   const { child: another, ended: end, said: ready } = execute(runtimeDir, shell('echo 1; exec cat'));
   await ready;
   another.kill('SIGTERM');
   t.match(await end, { code: 'SIGTERM' });
 });
 
-t.test('options behind the command are the command’s', async (t) => {
+t.test('options after the command belong to the command', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const echo = ['printf', '%s,', '--json', '--sandbox', '-h', '--', '--version'];
   const stdout = '--json,--sandbox,-h,--,--version,';
   t.match(await executed(runtimeDir, echo), { code: 0, stdout });
   t.match(await executed(runtimeDir, ['--', ...echo]), { code: 0, stdout });
   const ls = await vkmemctl('/nowhere', 'ls', '--runtime-dir', runtimeDir, '--json');
-  t.match(parsed(ls), { allocations: [] }, 'options of vkmemctl may stand anywhere else');
+  t.match(parsed(ls), { allocations: [] }, 'options of vkmemctl may stand anywhere before');
 });
 
 t.test('the command has its standard streams, the session and no other fd', async (t) => {
@@ -83,21 +83,21 @@ t.test('the command has its standard streams, the session and no other fd', asyn
   t.strictSame(odd.stdout, Buffer.from('caf\xe9', 'latin1'), 'arguments need not be UTF-8');
 });
 
-t.test('the session ends with the command, whoever has its fd', async (t) => {
+t.test('the session ends with the command, even if another process has its fd', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  // Its output is not this test's, which would wait for it.
+  // The output of sleep is not inherited; the test would wait for its end.
   const { stdout, code } = await executed(runtimeDir, [
     ...SCRATCH,
     ...shell('sleep 60 >/dev/null 2>&1 & echo $!; exit 3'),
   ]);
   t.equal(code, 3);
   const sleeper = Number(stdout);
-  t.ok(process.kill(sleeper, 0), 'a child of it still runs, with the fd');
+  t.ok(process.kill(sleeper, 0), 'a child of the command still runs, with the fd');
   await assertNoLeaks(t, runtimeDir);
   process.kill(sleeper, 'SIGKILL');
 });
 
-t.test('a name that is taken', async (t) => {
+t.test('--allocate of an existing name fails, or claims it with if-exists=claim', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { id } = parsed(await vkmemctl(runtimeDir, 'alloc', 'frames', '--size', '64K', '--json')).allocation;
   const run = (allocate: string) =>
@@ -109,7 +109,7 @@ t.test('a name that is taken', async (t) => {
   });
   const claimed = await run('name=frames,size=60K,if-exists=claim');
   t.match(claimed, { code: 0, stderr: '' });
-  t.strictSame(JSON.parse(claimed.stdout), { frames: id }, 'the one that was there');
+  t.strictSame(JSON.parse(claimed.stdout), { frames: id }, 'the existing allocation');
   t.match(await run('name=frames,size=65K,if-exists=claim'), {
     code: 1,
     stderr: /NAME_TAKEN: .* it has 65536 bytes\./,
@@ -118,11 +118,11 @@ t.test('a name that is taken', async (t) => {
     code: 1,
     stderr: /NAME_TAKEN: .* it is not for KIND_OPAQUE_FD\./,
   });
-  t.match(await run('name=other,size=4K,if-exists=claim'), { code: 0 }, 'where there is none, it is made');
+  t.match(await run('name=other,size=4K,if-exists=claim'), { code: 0 }, 'a missing name is allocated');
   t.match(await vkmemctl(runtimeDir, 'free', 'frames', 'other'), { code: 0 });
 });
 
-t.test('a failure leaves nothing', async (t) => {
+t.test('a failed exec leaves nothing allocated', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const both = [...FRAMES, '--allocate', 'name=huge,size=1000T'];
   t.match(await executed(runtimeDir, [...both, ...shell('echo ran')]), {
@@ -146,8 +146,8 @@ t.test('a failure leaves nothing', async (t) => {
   });
 });
 
-t.test('mistakes in what it is told', async (t) => {
-  // Said before anybody is asked: there is no daemon here.
+t.test('invalid arguments are rejected before a connection is made', async (t) => {
+  // Checked before connecting: there is no daemon here.
   const mistaken = await executed('/nowhere', [
     '--allocate',
     'name=x,size=1M,colour=red',
@@ -171,7 +171,7 @@ t.test('mistakes in what it is told', async (t) => {
   t.match(await executed('/nowhere', ['--help']), { code: 0, stdout: /Examples:\n {2}\$ vkmemctl exec/ });
 });
 
-t.test('killed at any moment', async (t) => {
+t.test('an exec that is killed at any moment leaves nothing allocated', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const ends: (number | string | null)[] = [];
   for (let round = 0; round < 12; round += 1) {

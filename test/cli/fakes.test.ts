@@ -1,6 +1,6 @@
 /**
- * vkmemctl doctor and alloc against a fake daemon, for devices and allocations that no test machine has: what
- * they ask for, what they print, and that the tables fit a terminal.
+ * vkmemctl doctor and alloc against a fake daemon, for devices and allocations that no test machine has:
+ * their requests, their output, and that the tables fit a terminal.
  */
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
@@ -11,7 +11,7 @@ import { parsed, vkmemctl } from './support.js';
 
 const WHY = `vkGetMemoryFdKHR ${'says a great deal about what it will not do, '.repeat(6)}and a_word_without_end_${'x'.repeat(120)}`;
 
-/** A device with everything: long names, all flags, and a reason for each kind. */
+/** A device with long names, all flags, and a reason for each kind. */
 const DEVICE = {
   name: `Fake ${'N'.repeat(200)}`,
   type: 'DEVICE_TYPE_DISCRETE_GPU',
@@ -34,7 +34,7 @@ const DEVICE = {
   maxAllocationSizeBytes: 4n << 30n,
 } as const;
 
-t.test('doctor: a device that cannot be mapped, in 100 columns', async (t) => {
+t.test('doctor prints an unmappable device within 100 columns', async (t) => {
   const { runtimeDir } = startFakeDaemon(t, ({ sequence }) => [
     { message: { sequence, error: { code: 12, message: 'not here' } } },
   ]);
@@ -48,13 +48,13 @@ t.test('doctor: a device that cannot be mapped, in 100 columns', async (t) => {
   t.same(
     lines.filter((line) => line.length > 100),
     [],
-    'every line fits',
+    'no line is longer',
   );
   t.match(stdout, /^FAILED {2}mappable memory {2}NOT_MAPPABLE: vkGetMemoryFdKHR says/m);
   t.match(stdout, /^MAPPABLE +UNSUPPORTED +offered, but seen not to work; vkGet/m);
   t.match(stdout, /^RDMA_ADDRESS +UNSUPPORTED +the feature is missing; no such thing$/m);
   t.match(stdout, /^Allocations: 3 of at most 4096; the driver promises sizes up to 4 GiB/m);
-  t.equal(stdout.replace(/\s/g, '').split(WHY.replace(/\s/g, '')).length - 1, 4, 'no reason is cut short');
+  t.equal(stdout.replace(/\s/g, '').split(WHY.replace(/\s/g, '')).length - 1, 4, 'no reason is truncated');
 
   const { devices, ok } = parsed(await vkmemctl(runtimeDir, 'doctor', '--json'));
   t.equal(ok, false);
@@ -73,7 +73,7 @@ t.test('doctor: a device that cannot be mapped, in 100 columns', async (t) => {
   t.same(devices[0].memoryTypes[1].flags.slice(-2), ['RDMA_CAPABLE_NV', 'BIT_9']);
 });
 
-t.test('alloc: what it asks for and what it says of the answer', async (t) => {
+t.test('alloc sends its options and prints the answer', async (t) => {
   const asked: Decoded<'AllocateRequest'>[] = [];
   const runtimeDir = temporaryFolder(t);
   await startFakeControl(t, runtimeDir, {

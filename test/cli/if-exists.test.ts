@@ -1,6 +1,4 @@
-/**
- * vkmemctl alloc --if-exists: a script that is run again, and two at once.
- */
+/** vkmemctl alloc --if-exists: a script that is run twice, and two concurrent scripts. */
 import { chmodSync } from 'node:fs';
 import t from 'tap';
 import { asUser } from '../support/as-user.js';
@@ -10,7 +8,7 @@ import { parsed, vkmemctl } from './support.js';
 
 const PROGRAM = '../../../client/typescript/dist/cli/main.js';
 
-t.test('run again, and two at once', async (t) => {
+t.test('alloc --if-exists claims on the second run and when two run concurrently', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const alloc = (...args: string[]) => vkmemctl(runtimeDir, 'alloc', 'frames', ...args);
   const claim = ['--if-exists', 'claim'];
@@ -44,7 +42,7 @@ t.test('run again, and two at once', async (t) => {
   t.equal((await vkmemctl(runtimeDir, 'free', 'frames')).code, 0);
 });
 
-t.test('the name of another user', { skip: noOtherUser ?? false }, async (t) => {
+t.test("alloc --if-exists of another user's name fails", { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   openToOthers(runtimeDir);

@@ -1,6 +1,6 @@
 /**
- * A program that is run by `vkmemctl exec`: takes up its session, writes to memory that was made for it, and
- * prints what it found. Then it waits until its standard input ends; SIGTERM is answered with exit code 5.
+ * A program that `vkmemctl exec` runs: connects to its session, writes to the memory that was allocated for
+ * it, and prints what it inherited. Then it waits until its standard input ends; on SIGTERM it exits with 5.
  * Usage: inheriting-program.js [LABEL BYTE]
  */
 import { readdirSync } from 'node:fs';

@@ -1,12 +1,12 @@
 /**
- * vkmemctl on sharing and publishing: how memory is made for it, how ls shows it, and publish.
+ * vkmemctl with sharing and publishing: alloc --sharing and --publishable, their columns in ls, and publish.
  */
 import t from 'tap';
 import { connected } from '../client/support.js';
 import { startDaemon } from '../support/daemon.js';
 import { parsed, vkmemctl } from './support.js';
 
-t.test('alloc, ls and publish', async (t) => {
+t.test('alloc, ls and publish show sharing and publication', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const run = (...args: string[]) => vkmemctl(runtimeDir, ...args);
   const client = await connected(t, runtimeDir);
@@ -40,7 +40,7 @@ t.test('alloc, ls and publish', async (t) => {
   t.match(list[3], / plain .* shared +\d+s$/);
   t.ok(
     list.every((line) => line.length <= 100),
-    'in a terminal\u2019s width',
+    'at most 100 columns',
   );
   await run('free', 'model', 'plain', long);
   t.match(await run('alloc', 'other', '--size', '1', '--sharing', 'two'), {
@@ -49,7 +49,7 @@ t.test('alloc, ls and publish', async (t) => {
   });
 });
 
-t.test('what callers hand in is checked before it is sent', async (t) => {
+t.test('invalid arguments are rejected before a request is sent', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   for (const waitMs of [-1, 0.5, 3_600_001, Number.NaN]) {

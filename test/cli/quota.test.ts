@@ -1,13 +1,11 @@
-/**
- * vkmemctl quota against a real daemon: what it prints for people and for programs, and how it ends.
- */
+/** vkmemctl quota against a real daemon: its tables, its JSON, and its exit codes. */
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { parsed, vkmemctl } from './support.js';
 
 const UID = '4000000000';
 
-t.test('quota', async (t) => {
+t.test('quota shows, sets and resets quotas', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const run = (...args: string[]) => vkmemctl(runtimeDir, 'quota', ...args);
   t.same(await run('--all'), { code: 0, stdout: 'Nobody has anything.\n', stderr: '' });
@@ -49,7 +47,7 @@ t.test('quota', async (t) => {
   t.same(parsed(await run('--all', '--json')), { quotas: [] });
 });
 
-t.test('a table fits a terminal', async (t) => {
+t.test('a quota table fits a terminal', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const max = String(2 ** 32 - 1);
   const huge = ['--set', 'heap0=8191T', '--allocations', max, '--tickets', max];
@@ -59,7 +57,7 @@ t.test('a table fits a terminal', async (t) => {
   t.match(stdout, / 8\.0 PiB /);
 });
 
-t.test('refusals', async (t) => {
+t.test('refused and invalid quota commands exit with the error', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const refused = async (...args: string[]) => {
     const { code, stderr } = await vkmemctl(runtimeDir, 'quota', ...args);

@@ -1,6 +1,4 @@
-/**
- * vkmemctl exec --sandbox: what a command in it can change of the host, which it may be root of.
- */
+/** vkmemctl exec --sandbox: what a command inside, possibly run by root, can change on the host. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +11,7 @@ const noBwrap =
 const python = '/usr/bin/python3';
 const noPython = spawnSync(python, ['--version']).error ? `no ${python} here` : noBwrap;
 
-/** Opens, for writing, all that there is in /proc; prints what could be. Writes nothing. */
+/** Opens every file in /proc for writing and prints those that opened. Writes nothing. */
 const OPENED = `
 import json, os, stat
 opened = []
@@ -31,14 +29,14 @@ for folder, folders, files in os.walk("/proc"):
 print(json.dumps(opened))
 `;
 
-t.test('nothing of the kernel', { skip: noPython }, async (t) => {
+t.test('a sandboxed command cannot write to /proc', { skip: noPython }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const { code, stdout, stderr } = await executed(runtimeDir, ['--sandbox', '--', python, '-c', OPENED]);
   t.match({ code, stderr }, { code: 0, stderr: '' });
-  t.strictSame(JSON.parse(stdout || '{}'), [], 'core_pattern and the like among them');
+  t.strictSame(JSON.parse(stdout || '{}'), [], 'this includes core_pattern');
 });
 
-t.test('of what it is shown, what --rw says', { skip: noBwrap }, async (t) => {
+t.test('a sandboxed command can write only to what --rw shows', { skip: noBwrap }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const folder = temporaryFolder(t);
   const [outer, inner, within] = ['outer', 'outer/inner', 'outer/inner/within'].map((name) => {
@@ -51,9 +49,9 @@ t.test('of what it is shown, what --rw says', { skip: noBwrap }, async (t) => {
     executed(runtimeDir, ['--sandbox', ...shown, '--', 'sh', '-c', script, 'sh', outer, inner, within]);
   t.match(await run('--rw', outer, '--ro', inner), { code: 0, stderr: '' });
   t.strictSame(readdirSync(outer), ['added', 'inner', 'kept']);
-  t.equal(readFileSync(join(inner, 'kept'), 'utf8'), 'old', 'a part to read of what can be written');
-  t.strictSame(readdirSync(within), ['kept'], 'and what is in it');
+  t.equal(readFileSync(join(inner, 'kept'), 'utf8'), 'old', 'a --ro path inside an --rw path is read-only');
+  t.strictSame(readdirSync(within), ['kept'], 'and its contents are unchanged');
   t.match(await run('--rw', within, '--ro', outer), { code: 0, stderr: '' });
   t.equal(readFileSync(join(inner, 'kept'), 'utf8'), 'old');
-  t.equal(readFileSync(join(within, 'kept'), 'utf8'), 'new\n', 'a part to write of what can be read');
+  t.equal(readFileSync(join(within, 'kept'), 'utf8'), 'new\n', 'an --rw path inside a --ro path is writable');
 });

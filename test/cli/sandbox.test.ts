@@ -1,5 +1,5 @@
 /**
- * vkmemctl exec --sandbox: what a command in it can see and reach, looked at from within, and how it ends.
+ * vkmemctl exec --sandbox: what a command inside can see and reach, observed from inside, and how it ends.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -26,70 +26,90 @@ const noPython = spawnSync(python, ['--version']).error ? `no ${python} here` : 
 
 const FRAMES = ['--allocate', 'name=frames,size=64K'];
 const SCRATCH = ['--allocate', 'name=scratch,size=1M,lifetime=session'];
-/** What shows our own programs, and the Node.js that runs them. */
+/** Options that show our own programs, and the Node.js that runs them. */
 const OURS = ['--sandbox', '--ro', root, '--ro', process.execPath];
 const node = (...args: string[]) => ['--', process.execPath, ...args];
 const shell = (script: string) => ['--sandbox', '--', 'sh', '-c', script];
 
-t.test('a worker with the library', { skip: noBwrap }, async (t) => {
-  const { runtimeDir } = await startDaemon(t);
-  const reader = await connected(t, runtimeDir);
-  const env = { ...plainEnvironment(), SECRET: 'x', CHOSEN: 'kept', LANG: 'C.UTF-8', TERM: 'dumb' };
-  const chosen = ['--env', 'CHOSEN', '--env', 'MODE=a=b', '--env', 'ABSENT'];
-  const { child, said, ended } = execute(
-    runtimeDir,
-    [...OURS, ...chosen, ...FRAMES, ...node(inheritingProgram, 'frames', '9')],
-    env,
-  );
-  const found = await said;
-  t.match(found, { inherited: true, second: 'UNAVAILABLE', budget: 'UNAVAILABLE' });
-  t.strictSame(
-    found.interfaces.filter((name: string) => name !== 'lo'),
-    [],
-  );
-  const { VKMEM_SESSION_FD, VKMEM_ALLOCATIONS, ...rest } = found.environment;
-  t.match(VKMEM_SESSION_FD, /^\d+$/);
-  t.strictSame(JSON.parse(VKMEM_ALLOCATIONS), found.allocations);
-  t.strictSame(rest, {
-    LANG: 'C.UTF-8',
-    TERM: 'dumb',
-    HOME: '/tmp',
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    CHOSEN: 'kept',
-    MODE: 'a=b',
-    PWD: found.cwd,
-  });
-  const shown = ['bin', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'libx32', 'proc', 'sbin', 'tmp', 'usr'];
-  const places = [root, process.execPath].map((path) => path.split('/')[1]);
-  const others = found.root.filter((name: string) => ![...shown, ...places].includes(name));
-  t.strictSame(others, [], 'no /run, no /home, nothing else');
-  const etc = found.etc.filter((name: string) => !['alternatives', 'ld.so.cache'].includes(name));
-  t.strictSame(etc, []);
-  t.strictSame(found.processes.filter((name: string) => /^\d+$/.test(name)).length, 2, 'itself and pid 1');
+t.test(
+  'a worker with the library runs in the sandbox and sees nothing else',
+  { skip: noBwrap },
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t);
+    const reader = await connected(t, runtimeDir);
+    const env = { ...plainEnvironment(), SECRET: 'x', CHOSEN: 'kept', LANG: 'C.UTF-8', TERM: 'dumb' };
+    const chosen = ['--env', 'CHOSEN', '--env', 'MODE=a=b', '--env', 'ABSENT'];
+    const { child, said, ended } = execute(
+      runtimeDir,
+      [...OURS, ...chosen, ...FRAMES, ...node(inheritingProgram, 'frames', '9')],
+      env,
+    );
+    const found = await said;
+    t.match(found, { inherited: true, second: 'UNAVAILABLE', budget: 'UNAVAILABLE' });
+    t.strictSame(
+      found.interfaces.filter((name: string) => name !== 'lo'),
+      [],
+    );
+    const { VKMEM_SESSION_FD, VKMEM_ALLOCATIONS, ...rest } = found.environment;
+    t.match(VKMEM_SESSION_FD, /^\d+$/);
+    t.strictSame(JSON.parse(VKMEM_ALLOCATIONS), found.allocations);
+    t.strictSame(rest, {
+      LANG: 'C.UTF-8',
+      TERM: 'dumb',
+      HOME: '/tmp',
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      CHOSEN: 'kept',
+      MODE: 'a=b',
+      PWD: found.cwd,
+    });
+    const shown = ['bin', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'libx32', 'proc', 'sbin', 'tmp', 'usr'];
+    const places = [root, process.execPath].map((path) => path.split('/')[1]);
+    const others = found.root.filter((name: string) => ![...shown, ...places].includes(name));
+    t.strictSame(others, [], 'no /run, no /home, no other folder');
+    const etc = found.etc.filter((name: string) => !['alternatives', 'ld.so.cache'].includes(name));
+    t.strictSame(etc, []);
+    t.strictSame(
+      found.processes.filter((name: string) => /^\d+$/.test(name)).length,
+      2,
+      'the worker and pid 1',
+    );
 
-  const memory = await reader.claim({ name: 'frames' }, { access: 'ro' });
-  t.same(memory.map().bytes.subarray(0, PAGE), Buffer.alloc(PAGE, 9), 'what it wrote is seen outside');
-  await memory.free();
-  await reader.close();
-  child.stdin.end();
-  t.match(await ended, { code: 0, stderr: '' });
-});
+    const memory = await reader.claim({ name: 'frames' }, { access: 'ro' });
+    t.same(
+      memory.map().bytes.subarray(0, PAGE),
+      Buffer.alloc(PAGE, 9),
+      'the bytes that it wrote are visible outside',
+    );
+    await memory.free();
+    await reader.close();
+    child.stdin.end();
+    t.match(await ended, { code: 0, stderr: '' });
+  },
+);
 
-t.test('another user’s', { skip: noBwrap || (noOtherUser ?? false) }, async (t) => {
-  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
-  chmodSync(runtimeDir, 0o755);
-  chmodSync(join(runtimeDir, 'handoff.sock'), 0o666);
-  const args = [...OURS, ...FRAMES, ...SCRATCH, ...node(inheritingProgram, 'scratch', '3')];
-  const { child, said, ended } = execute(runtimeDir, args, plainEnvironment(), OTHER_UID);
-  const { allocations } = await said;
-  child.stdin.end();
-  t.match(await ended, { code: 0, stderr: '' }, 'what is its own it claims, whatever ids the sandbox shows');
-  const { allocations: left } = parsed(await vkmemctl(runtimeDir, 'ls', '--json'));
-  t.match(left, [{ id: allocations.frames, ownerUid: OTHER_UID }]);
-  t.match(await vkmemctl(runtimeDir, 'free', allocations.frames), { code: 0 });
-});
+t.test(
+  'a sandboxed command of another user uses its own memory',
+  { skip: noBwrap || (noOtherUser ?? false) },
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+    chmodSync(runtimeDir, 0o755);
+    chmodSync(join(runtimeDir, 'handoff.sock'), 0o666);
+    const args = [...OURS, ...FRAMES, ...SCRATCH, ...node(inheritingProgram, 'scratch', '3')];
+    const { child, said, ended } = execute(runtimeDir, args, plainEnvironment(), OTHER_UID);
+    const { allocations } = await said;
+    child.stdin.end();
+    t.match(
+      await ended,
+      { code: 0, stderr: '' },
+      'it can claim its own memory, whatever uids the sandbox shows',
+    );
+    const { allocations: left } = parsed(await vkmemctl(runtimeDir, 'ls', '--json'));
+    t.match(left, [{ id: allocations.frames, ownerUid: OTHER_UID }]);
+    t.match(await vkmemctl(runtimeDir, 'free', allocations.frames), { code: 0 });
+  },
+);
 
-/** Tries all that it might reach; prints what it could. */
+/** Tries everything that it might reach and prints what it reached. */
 const ESCAPES = `
 import array, json, os, socket, sys
 runtime, pid = sys.argv[1:]
@@ -123,27 +143,31 @@ print(json.dumps({"reached": reached, "capabilities": capabilities, "init": init
                   "sockets": sockets == [os.environ["VKMEM_SESSION_FD"]]}))
 `;
 
-t.test('what it cannot reach', { skip: noPython }, async (t) => {
-  const { runtimeDir, pid } = await startDaemon(t);
-  const ended = await executed(runtimeDir, [
-    '--sandbox',
-    '--',
-    python,
-    '-c',
-    ESCAPES,
-    runtimeDir,
-    String(pid),
-  ]);
-  t.match(ended, { code: 0, stderr: '' });
-  t.strictSame(JSON.parse(ended.stdout || '{}'), {
-    reached: [],
-    capabilities: ['0000000000000000'],
-    init: [],
-    sockets: true,
-  });
-});
+t.test(
+  'a sandboxed command reaches no socket, process, network or host file',
+  { skip: noPython },
+  async (t) => {
+    const { runtimeDir, pid } = await startDaemon(t);
+    const ended = await executed(runtimeDir, [
+      '--sandbox',
+      '--',
+      python,
+      '-c',
+      ESCAPES,
+      runtimeDir,
+      String(pid),
+    ]);
+    t.match(ended, { code: 0, stderr: '' });
+    t.strictSame(JSON.parse(ended.stdout || '{}'), {
+      reached: [],
+      capabilities: ['0000000000000000'],
+      init: [],
+      sockets: true,
+    });
+  },
+);
 
-t.test('paths that are shown', { skip: noBwrap }, async (t) => {
+t.test('--ro and --rw show paths', { skip: noBwrap }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const folder = temporaryFolder(t);
   const [read, write] = ['read', 'write'].map((name) => join(folder, name)) as [string, string];
@@ -177,14 +201,14 @@ t.test('paths that are shown', { skip: noBwrap }, async (t) => {
   }
 });
 
-t.test('it ends as the command does, and the session with it', { skip: noBwrap }, async (t) => {
+t.test('exec --sandbox ends as the command does, and the session with it', { skip: noBwrap }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   t.match(await executed(runtimeDir, shell('exit 7')), { code: 7, stdout: '' });
   t.match(await executed(runtimeDir, shell('kill -KILL $$')), { code: 137 });
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('a sandbox that is killed takes the command with it', { skip: noBwrap }, async (t) => {
+t.test('a sandbox that is killed ends the command too', { skip: noBwrap }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
     const { child, said, ended } = execute(runtimeDir, [
@@ -195,7 +219,7 @@ t.test('a sandbox that is killed takes the command with it', { skip: noBwrap }, 
     await said;
     await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
     child.kill(signal);
-    // Its output is closed only when nobody has it any more, the command among them.
+    // The output is closed only when no process has it open, including the command.
     t.match(await ended, { code: signal });
     await assertNoLeaks(t, runtimeDir);
   }
@@ -212,7 +236,7 @@ t.test('a sandbox that is killed takes the command with it', { skip: noBwrap }, 
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('without bubblewrap', async (t) => {
+t.test('exec --sandbox without bubblewrap is refused', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const folder = temporaryFolder(t);
   symlinkSync(process.execPath, join(folder, 'node'));

@@ -1,6 +1,6 @@
 /**
- * vkmemctl status: for a member of the daemon's group too; with its device, while that is lost, and with no
- * daemon at all.
+ * vkmemctl status: for members of the daemon's group too; with a device, with a lost device, and without a
+ * daemon.
  */
 import { chmodSync } from 'node:fs';
 import t from 'tap';
@@ -13,7 +13,7 @@ import { parsed, vkmemctl } from './support.js';
 
 const PROGRAM = '../../../client/typescript/dist/cli/main.js';
 
-t.test('what it shows', async (t) => {
+t.test('status shows the daemon, its device and its use', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: wireKinds('MAPPABLE') } });
@@ -39,7 +39,7 @@ t.test('what it shows', async (t) => {
   wire.close();
 });
 
-t.test("a member of the daemon's group", { skip: noOtherUser ?? false }, async (t) => {
+t.test("a member of the daemon's group may run status", { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   chmodSync(runtimeDir, 0o755);
   const member = { uid: OTHER_UID, gid: OTHER_UID, groups: [process.getgid?.() ?? 0] };
@@ -48,11 +48,11 @@ t.test("a member of the daemon's group", { skip: noOtherUser ?? false }, async (
   await t.rejects(
     asUser({ ...member, groups: [] }, PROGRAM, args),
     /ended with 1/,
-    'the socket lets nobody else in',
+    'the socket is closed to other users',
   );
 });
 
-t.test('a daemon without its device, and none', async (t) => {
+t.test('status reports a lost device and a missing daemon', async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const retained = await allocate(wire, { sizeBytes: PAGE, kinds: wireKinds('MAPPABLE') });

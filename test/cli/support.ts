@@ -1,6 +1,4 @@
-/**
- * vkmemctl as a person or a script runs it.
- */
+/** Runs vkmemctl as a user or a script does. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { plainEnvironment, plainNode, root } from '../support/daemon.js';
@@ -13,17 +11,17 @@ export function vkmemctl(runtimeDir: string, ...args: readonly string[]): Promis
   return runNode([program, '--runtime-dir', runtimeDir, ...args]);
 }
 
-/** The one JSON object that it printed. */
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it expects of it
+/** The only JSON object that it printed. */
+// biome-ignore lint/suspicious/noExplicitAny: each test states the fields that it expects
 export function parsed({ stdout }: Ended): any {
   return JSON.parse(stdout);
 }
 
-/** A command that `vkmemctl exec` runs; how it ended, with a signal's name in the place of the code. */
+/** A command that `vkmemctl exec` runs, and how it ended, with a signal's name in place of the code. */
 export interface Running {
   readonly child: ChildProcessWithoutNullStreams;
-  /** Its first line of output, as JSON. @throws Error where it ended without. */
-  // biome-ignore lint/suspicious/noExplicitAny: each test says what it expects of it
+  /** Its first line of output, as JSON. @throws Error if it ended without one. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test states the fields that it expects
   readonly said: Promise<any>;
   readonly ended: Promise<{ code: number | string | null; stdout: string; stderr: string }>;
 }
@@ -33,7 +31,8 @@ export const inheritingProgram = join(root, 'test/dist/cli/inheriting-program.js
 
 /**
  * Starts vkmemctl exec against the daemon in the folder.
- * @param args its options and the command. @param uid as another user, whose group has the same number.
+ * @param args its options and the command.
+ * @param uid runs it as this user, with the group of the same number.
  */
 export function execute(
   runtimeDir: string,
@@ -59,7 +58,7 @@ export function execute(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  // The exit code says that it has ended.
+  // The exit code reports the end.
   child.stdin.on('error', () => {});
   const ended = new Promise<Awaited<Running['ended']>>((resolve, reject) => {
     child.once('error', reject);
@@ -72,7 +71,7 @@ export function execute(
   return { child, said, ended };
 }
 
-/** Runs it to its end, with nothing to read. */
+/** Runs it to its end, with an empty input. */
 export function executed(...operands: Parameters<typeof execute>): Running['ended'] {
   const { child, ended } = execute(...operands);
   child.stdin.end();

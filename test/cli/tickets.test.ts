@@ -9,7 +9,7 @@ import { connected, MIB } from '../client/support.js';
 import { plainNode, startDaemon, temporaryFolder } from '../support/daemon.js';
 import { parsed, program, vkmemctl } from './support.js';
 
-t.test('ticket create, ls, revoke', async (t) => {
+t.test('ticket create, ls and revoke', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const run = (...args: string[]) => vkmemctl(runtimeDir, 'ticket', ...args);
   await vkmemctl(runtimeDir, 'alloc', 'frames', '--size', '1M');
@@ -37,7 +37,7 @@ t.test('ticket create, ls, revoke', async (t) => {
   const list = (await run('ls')).stdout.trimEnd().split('\n');
   t.match(list[0], /^ID +ALLOCATION +KINDS +ACCESS +USES +EXPIRES IN +FOR +BY$/);
   t.match(list[1], new RegExp(`^${ticket.id} +${ticket.allocationId} +MAPPABLE +rw +10 +[67]d +1000 +\\d+$`));
-  t.equal(list.length, 2, 'the used one is not listed');
+  t.equal(list.length, 2, 'the used ticket is not listed');
   t.same(parsed(await run('ls', '--json')), { tickets: [ticket] });
   t.same(await run('revoke', ticket.id), { code: 0, stdout: `Revoked ${ticket.id}.\n`, stderr: '' });
   t.match(await run('revoke', ticket.id), { code: 1, stdout: '', stderr: /NOT_FOUND/ });
@@ -59,14 +59,18 @@ t.test('ticket create, ls, revoke', async (t) => {
     t.same({ exit, stdout }, { exit: 1, stdout: '' }, args.join(' '));
     t.match(stderr, new RegExp(`^vkmemctl: ${code}: `));
   }
-  t.match(parsed(await run('create', '--json')), { error: { code: 'INVALID_ARGUMENT' } }, 'arguments too');
+  t.match(
+    parsed(await run('create', '--json')),
+    { error: { code: 'INVALID_ARGUMENT' } },
+    'invalid arguments too',
+  );
   t.match(await vkmemctl(temporaryFolder(t), 'ticket', 'ls'), { code: 69 });
   t.match((await run('--help')).stdout, /Examples:\n {2}\$ vkmemctl ticket create/);
   t.match((await run('create', '--help')).stdout, /Examples:\n {2}\$ vkmemctl ticket create/);
   await vkmemctl(runtimeDir, 'free', 'frames');
 });
 
-/** vkmemctl watch, and its lines as they come. */
+/** Runs vkmemctl watch; yields its lines as they arrive. */
 function watching(t: Test, runtimeDir: string, ...args: string[]) {
   const child = spawn(...plainNode([program, '--runtime-dir', runtimeDir, 'watch', ...args]));
   t.teardown(() => child.kill('SIGKILL'));
@@ -75,7 +79,7 @@ function watching(t: Test, runtimeDir: string, ...args: string[]) {
   return { child, line };
 }
 
-t.test('watch: a line for each event, until SIGINT', async (t) => {
+t.test('watch prints a line for each event, until SIGINT', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const there = await client.allocate({ size: MIB, name: 'there', grant: [] });
@@ -96,7 +100,7 @@ t.test('watch: a line for each event, until SIGINT', async (t) => {
   t.same(await once(child, 'close'), [0, null]);
 });
 
-t.test('watch --json: an object a line', async (t) => {
+t.test('watch --json prints one object a line', async (t) => {
   const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
   const client = await connected(t, runtimeDir);
   const there = await client.allocate({ size: MIB, name: 'there', grant: [] });
@@ -118,7 +122,7 @@ t.test('watch --json: an object a line', async (t) => {
   t.match(
     JSON.parse(await line()),
     { error: { code: 'UNAVAILABLE' } },
-    'and of the end that is none of ours',
+    'an error that ends the watch is an object too',
   );
   t.same(await ended, [69, null]);
 });

@@ -1,6 +1,4 @@
-/**
- * vkmemctl's commands against a real daemon: what they print for people and for programs, and how they end.
- */
+/** vkmemctl's commands against a real daemon: their text, their JSON, and their exit codes. */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { connected, MIB } from '../client/support.js';
@@ -15,7 +13,7 @@ import { parsed, program, vkmemctl } from './support.js';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
-t.test('alloc, ls, budget, free', async (t) => {
+t.test('alloc, ls, budget and free', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const run = (...args: string[]) => vkmemctl(runtimeDir, ...args);
   t.same(await run('ls'), { code: 0, stdout: 'No allocations.\n', stderr: '' });
@@ -66,11 +64,11 @@ t.test('alloc, ls, budget, free', async (t) => {
   t.match(
     await run('free', start),
     { code: 0, stdout: `Freed ${start}: 4 KiB.\n` },
-    'by the id that ls shows',
+    'by the shortened id that ls shows',
   );
 });
 
-t.test('free says what it could not do, and does the rest', async (t) => {
+t.test('free reports what it could not free, and frees the rest', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ size: MIB, name: 'held' });
@@ -93,7 +91,7 @@ t.test('free says what it could not do, and does the rest', async (t) => {
   t.match(await vkmemctl(runtimeDir, 'free', 'held'), { code: 1, stdout: '', stderr: /NOT_FOUND/ });
 });
 
-t.test('refusals', async (t) => {
+t.test('a refusal is printed with its code, as text and as JSON', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const cases: [string[], string][] = [
     [['alloc', 'x', '--size', '0'], 'INVALID_SIZE'],
@@ -121,10 +119,10 @@ t.test('refusals', async (t) => {
   }
   const json = await vkmemctl(runtimeDir, 'alloc', 'x', '--size', '0', '--json');
   t.match(parsed(json), { error: { code: 'INVALID_SIZE', message: /0 bytes/, next: /at least 1 byte/ } });
-  t.match(json.stderr, /^vkmemctl: INVALID_SIZE: /, 'people are told too');
+  t.match(json.stderr, /^vkmemctl: INVALID_SIZE: /, '--json prints the error on standard error too');
 });
 
-t.test('sizes', async (t) => {
+t.test('sizes are parsed with their suffix', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const sizes: [string, number][] = [
     ['4096', 4096],
@@ -141,7 +139,7 @@ t.test('sizes', async (t) => {
   t.equal((await vkmemctl(runtimeDir, 'free', ...sizes.map((_, at) => `sized-${at}`))).code, 0);
 });
 
-t.test('no daemon', async (t) => {
+t.test('every command exits with 69 when no daemon runs', async (t) => {
   const folder = temporaryFolder(t);
   for (const args of [['ls'], ['budget'], ['alloc', 'x', '--size', '1M'], ['free', 'x']]) {
     const { code, stdout, stderr } = await vkmemctl(folder, ...args);
@@ -153,7 +151,7 @@ t.test('no daemon', async (t) => {
   t.match(parsed(json), { error: { code: 'UNAVAILABLE', next: /running/ } });
 });
 
-t.test('arguments that mean nothing, for programs too', async (t) => {
+t.test('invalid arguments exit with the error, as JSON too', async (t) => {
   for (const args of [
     ['alloc'],
     ['alloc', 'x'],
@@ -178,19 +176,23 @@ t.test('arguments that mean nothing, for programs too', async (t) => {
   t.match(await vkmemctl('/nowhere', 'ticket'), { code: 1, stdout: '', stderr: /^Usage: vkmemctl ticket/ });
   const help = await vkmemctl('/nowhere', 'ls', '--help', '--json');
   t.equal(help.code, 0);
-  t.match(help.stdout, /^Usage:/, 'help is no failure');
+  t.match(help.stdout, /^Usage:/, '--help is not an error');
 });
 
-t.test('output that nobody takes', async (t) => {
+t.test('output that cannot be written', async (t) => {
   const [node, args] = plainNode([program, '--help']);
   const sh = (script: string) =>
     spawnSync('sh', ['-c', script, 'sh', node, ...args], { env: plainEnvironment(), encoding: 'utf8' });
-  t.match(sh('{ "$@"; echo $? >&2; } | true'), { stderr: '0\n' }, 'who reads may stop at any time');
+  t.match(
+    sh('{ "$@"; echo $? >&2; } | true'),
+    { stderr: '0\n' },
+    'the reader may close the pipe at any time',
+  );
   const full = sh('"$@" > /dev/full');
   t.match(full, { status: 1, stderr: /^vkmemctl: standard output: ENOSPC[^\n]+\n$/ });
 });
 
-t.test('help and version', async (t) => {
+t.test('--help and --version', async (t) => {
   const folder = temporaryFolder(t);
   const help = await vkmemctl(folder, '--help');
   t.equal(help.code, 0);
