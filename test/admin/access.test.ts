@@ -1,7 +1,7 @@
 /**
- * Who may have which page: operators on the Unix socket, by what the kernel says of them and the policy of
- * the moment; whoever is on this host by TCP, where it is configured, and then only what says nothing of
- * anybody.
+ * Access to the pages: on the Unix socket for operators, decided by the kernel's credentials and the current
+ * policy; by TCP, where it is configured, for every process on this host, and then only pages without data
+ * about users.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const OPERATOR = `${ANYBODY}[[rule]]\nuid = ${OTHER_UID}\noperator = true\n`;
 
 const asking = (runtimeDir: string) => asOtherUser('../admin/get-program.js', [runtimeDir, ...PAGES]);
 
-t.test('operators, and nobody else but for /healthz', { skip }, async (t) => {
+t.test('only operators may read the pages; /healthz is open to all', { skip }, async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   chmodSync(adminSocket(runtimeDir), 0o666);
@@ -36,7 +36,7 @@ t.test('operators, and nobody else but for /healthz', { skip }, async (t) => {
   t.strictSame(
     await asking(runtimeDir),
     { '/healthz': [200, null], ...Object.fromEntries(denied) },
-    'a tenant is told that the daemon lives, not even which pages there are',
+    'a tenant may read /healthz; every other page is refused, existing or not',
   );
   const control = new ControlWire(runtimeDir);
   writeFileSync(config, OPERATOR);
@@ -49,11 +49,15 @@ t.test('operators, and nobody else but for /healthz', { skip }, async (t) => {
   );
   writeFileSync(config, '[[rule]]\nuid = 0\noperator = false\n');
   await control.call('ReloadPolicy', {});
-  t.match((await get(runtimeDir, '/metrics')).json(), { code: 'NOT_PERMITTED' }, 'root who is none');
+  t.match(
+    (await get(runtimeDir, '/metrics')).json(),
+    { code: 'NOT_PERMITTED' },
+    'root, which the policy does not make an operator',
+  );
   control.close();
 });
 
-t.test('a reload holds from the next request of a connection on', { skip }, async (t) => {
+t.test('a reloaded policy applies from the next request of an open connection', { skip }, async (t) => {
   const { runtimeDir, config } = await startDaemon(t);
   const socket = connect(adminSocket(runtimeDir)).setEncoding('utf8');
   const ask = async () => {
@@ -71,7 +75,7 @@ t.test('a reload holds from the next request of a connection on', { skip }, asyn
   control.close();
 });
 
-/** The sockets of a process that listen for TCP, by inode. */
+/** The listening TCP sockets of a process, by inode. */
 function listening(pid: number): number {
   const inodes = readdirSync(`/proc/${pid}/fd`).map((fd) => {
     try {
@@ -89,19 +93,19 @@ function listening(pid: number): number {
     .filter(([, , , state, , , , , , inode]) => state === LISTEN && inodes.includes(inode)).length;
 }
 
-t.test('TCP only where it is configured', async (t) => {
+t.test('the daemon listens on TCP only where it is configured', async (t) => {
   const { pid } = await startDaemon(t);
   t.equal(listening(pid), 0);
 });
 
-t.test('what TCP serves', async (t) => {
+t.test('TCP serves only pages without data about users', async (t) => {
   const args = ['--admin-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.2:0'];
   const { line, pid, runtimeDir } = await startDaemon(t, { args });
   const [, one = '', two = ''] = / (http:\/\/127\.0\.0\.1:\d+) (http:\/\/127\.0\.0\.2:\d+);/.exec(line) ?? [];
   t.equal(listening(pid), 2, line);
   for (const target of [one, two]) {
     const reported = await Promise.all(PAGES.map(async (page) => (await get(target, page)).status));
-    t.strictSame(reported, [200, 200, 200, 403, 403, 403, 403, 403], 'nothing that is about anybody');
+    t.strictSame(reported, [200, 200, 200, 403, 403, 403, 403, 403], 'only the first three pages are served');
   }
   t.ok(parseMetrics((await get(one, '/metrics')).text).has('vkmemd_ready'));
   const names = {
@@ -114,10 +118,10 @@ t.test('what TCP serves', async (t) => {
   for (const [host, status] of Object.entries(names)) {
     t.equal((await get(one, '/metrics', { headers: { host } })).status, status, `Host: ${host}`);
   }
-  t.equal((await get(runtimeDir, '/api/v1/sessions')).status, 200, 'the Unix socket serves all the same');
+  t.equal((await get(runtimeDir, '/api/v1/sessions')).status, 200, 'the Unix socket still serves all pages');
 });
 
-t.test('addresses', async (t) => {
+t.test('only loopback addresses are valid for --admin-listen', async (t) => {
   t.strictSame(parseListenAddress('127.0.0.1:9464'), { host: '127.0.0.1', port: 9464 });
   t.strictSame(parseListenAddress('127.1.2.3:0'), { host: '127.1.2.3', port: 0 });
   t.strictSame(parseListenAddress('[::1]:9464'), { host: '::1', port: 9464 });
@@ -153,7 +157,7 @@ t.test('addresses', async (t) => {
   }
 });
 
-t.test('an address that cannot be had keeps the daemon from starting', async (t) => {
+t.test('the daemon does not start if it cannot listen on an address', async (t) => {
   const { line } = await startDaemon(t, { args: ['--admin-listen', '127.0.0.1:0'] });
   const [, taken = ''] = / http:\/\/(127\.0\.0\.1:\d+);/.exec(line) ?? [];
   for (const [address, said] of [

@@ -1,5 +1,6 @@
 /**
- * Another user who asks the admin plane: prints each page's status and code (of a fault) as JSON.
+ * Requests pages of the admin plane as another user. Prints the status and the error code of each page as
+ * JSON.
  *
  * Arguments: the runtime folder, and pages.
  */

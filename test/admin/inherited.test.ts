@@ -1,5 +1,5 @@
 /**
- * The admin plane on a socket that listens already, as a service manager leaves one; in this process, with a
+ * The admin plane on an inherited listening socket, as a service manager passes one; in this process, with a
  * real device.
  */
 
@@ -18,14 +18,14 @@ import { adminSocket, get } from './support.js';
 
 process.env.VK_DRIVER_FILES = driverUnderTest();
 
-/** A fd that listens at the path, and nothing else that does. */
+/** An fd that listens at the path; its server object no longer owns the path. */
 async function inherited(path: string): Promise<OwnedFd> {
   const server = createServer().listen(`${path}.made`);
   await once(server, 'listening');
   const own = new OwnedFd((server as unknown as { _handle: { fd: number } })._handle.fd, "the server's");
   const fd = own.dup('inherited');
   own.take();
-  // The server would remove the file that it made.
+  // Otherwise close() of the server would remove the file.
   renameSync(`${path}.made`, path);
   await new Promise((resolve) => server.close(resolve));
   return fd;
@@ -33,7 +33,7 @@ async function inherited(path: string): Promise<OwnedFd> {
 
 const SOURCES = { recovery: { serving: true }, connectionCounts: () => ({}) };
 
-t.test('it serves there, leaves the file alone, and leaves no fd', async (t) => {
+t.test('the admin plane serves on an inherited socket, keeps its file, and leaves no fd open', async (t) => {
   const device = await Device.open();
   const faults: string[] = [];
   const core = coreOn(device, { policy: new Policy({ rules: [] }), faults });
@@ -50,23 +50,23 @@ t.test('it serves there, leaves the file alone, and leaves no fd', async (t) => 
   admin.enter('SERVING');
   t.equal((await get(folder, '/readyz')).status, 200);
   t.equal((await get(`http://${admin.addresses[0]}`, '/readyz')).status, 200);
-  t.ok(core.requestEvents.hasSubscribers, 'it listens');
+  t.ok(core.requestEvents.hasSubscribers, 'it subscribes to request events');
   await admin[Symbol.asyncDispose]();
-  t.notOk(core.requestEvents.hasSubscribers, 'not any more');
-  t.ok(existsSync(path), 'whose socket it is removes it');
-  // Our own ends of the connections go a moment later.
-  await until('nothing is open that was not', () => readdirSync('/proc/self/fd').length < before);
+  t.notOk(core.requestEvents.hasSubscribers, 'it unsubscribes');
+  t.ok(existsSync(path), 'the owner of the socket removes the file');
+  // Our own ends of the connections close a moment later.
+  await until('no new fd is open', () => readdirSync('/proc/self/fd').length < before);
   t.equal(core.fds.leased, 0);
   t.strictSame(faults, []);
   await device.close();
 });
 
-t.test('one that does not listen is refused and closed', async (t) => {
+t.test('an inherited fd that is not a listening socket is refused and closed', async (t) => {
   const device = await Device.open();
   const core = coreOn(device, { policy: new Policy({ rules: [] }), faults: [] });
   const file = new OwnedFd(openSync('/dev/null', 'r'), 'null');
   await t.rejects(AdminServer.open({ ...core, ...SOURCES }, file, []), { code: 'ENOTSOCK' });
   t.equal(file.open, false);
-  t.notOk(core.requestEvents.hasSubscribers, 'and nothing is left of the attempt');
+  t.notOk(core.requestEvents.hasSubscribers, 'no subscription remains');
   await device.close();
 });

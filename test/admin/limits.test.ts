@@ -1,6 +1,6 @@
 /**
- * What the admin plane lets a client take: so many connections, so much time, so many requests. Whoever is
- * refused is told, others are served all the while, and in the end nothing is left.
+ * The limits of the admin plane: connections, time, requests. A refused client gets an error, other clients
+ * are served meanwhile, and at the end no resource remains.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -19,19 +19,19 @@ const open = (runtimeDir: string): Socket =>
     .setEncoding('utf8')
     .on('error', () => {});
 
-/** Everything that comes until the daemon hangs up. */
+/** Everything that the daemon sends until it closes the connection. */
 async function rest(socket: Socket): Promise<string> {
   let text = '';
   socket.on('data', (part: string) => {
     text += part;
   });
-  // The daemon's end of it is what counts.
+  // Only the daemon's end of the connection matters.
   socket.once('end', () => socket.destroy());
   await once(socket, 'close');
   return text;
 }
 
-/** Sends a request and takes its answer, which has a JSON body. */
+/** Sends a request and reads its answer, which has a JSON body. */
 async function ask(socket: Socket): Promise<string> {
   socket.write(REQUEST);
   let text = '';
@@ -39,7 +39,7 @@ async function ask(socket: Socket): Promise<string> {
   return text;
 }
 
-t.test('as many connections as a user may have', async (t) => {
+t.test('the number of admin connections of a user is limited', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: `[limits]\nhandshake_ms = 60000\n${ANYBODY}` });
   const retained = Array.from({ length: OPERATORS }, () => open(runtimeDir));
   for (const socket of retained) t.match(await ask(socket), /^HTTP\/1\.1 200 /);
@@ -49,28 +49,28 @@ t.test('as many connections as a user may have', async (t) => {
   t.match(reported, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
   t.match(reported, /connection: close\r\n/i);
   t.match(reported, '"code":"TOO_MANY_SESSIONS"');
-  // Of those who do not even ask, a few may stay for a while; the others are closed without a word.
+  // Some connections that send nothing may stay for a while; the others are closed without an answer.
   const silent = Array.from({ length: 30 }, () => open(runtimeDir));
   const ended = await Promise.race([
     Promise.all(silent.slice(8).map(rest)),
     sleep(30_000, 'too long', { ref: false }),
   ]);
-  t.strictSame(new Set(ended), new Set(['']), 'closed without a word');
+  t.strictSame(new Set(ended), new Set(['']), 'closed without an answer');
   const wire = await HandoffWire.open(runtimeDir);
   wire.close();
-  t.match(await ask(retained[0] as Socket), /^HTTP\/1\.1 200 /, 'what is served goes on');
+  t.match(await ask(retained[0] as Socket), /^HTTP\/1\.1 200 /, 'an established connection is still served');
   for (const socket of [...retained, ...silent]) socket.destroy();
   let leased = -1;
   for (let i = 0; i < 500 && leased !== 1; i += 1) {
     leased = await scrape(runtimeDir).then(
       (value) => value('vkmemd_fds_leased'),
-      () => -1, // refused as yet
+      () => -1, // still refused
     );
   }
-  t.equal(leased, 1, 'every fd is given back but that of who looks');
+  t.equal(leased, 1, 'every fd is closed except that of this scrape');
 });
 
-t.test('bytes do not buy time', async (t) => {
+t.test('sending bytes slowly does not extend the time for a request', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: `[limits]\nhandshake_ms = 600\n${ANYBODY}` });
   const silent = open(runtimeDir);
   const slow = open(runtimeDir);
@@ -83,14 +83,14 @@ t.test('bytes do not buy time', async (t) => {
   t.strictSame(
     await Promise.all([rest(silent), rest(slow), rest(half)]),
     ['', '', ''],
-    'closed all the same',
+    'closed after handshake_ms',
   );
   clearInterval(dripping);
   unread.destroy();
   t.equal((await get(runtimeDir, '/healthz')).status, 200, 'others are served');
 });
 
-t.test('more requests than there may be', async (t) => {
+t.test('requests above the rate limit are answered with 429', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const socket = open(runtimeDir);
   const last = REQUEST.replace('Host', 'Connection: close\r\nHost');
@@ -99,16 +99,16 @@ t.test('more requests than there may be', async (t) => {
   const reported = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
   t.equal(reported.length, 200, 'each is answered');
   const served = reported.filter((status) => status === '200').length;
-  t.ok(served >= 100 && served < 200, `${served} of them with what was asked for`);
+  t.ok(served >= 100 && served < 200, `${served} of them with 200`);
   t.match(
     text,
     /HTTP\/1\.1 429 [^{]*retry-after: 1\r\n[^{]*{"code":"RATE_LIMITED"/,
-    'the others with when to come again',
+    'the others with Retry-After',
   );
   t.equal((await get(runtimeDir, '/healthz')).status, 200);
 });
 
-t.test('a stopping daemon waits for nobody who asks nothing', async (t) => {
+t.test('a stopping daemon does not wait for idle admin connections', async (t) => {
   const { runtimeDir, stop } = await startDaemon(t, { unchecked: true });
   const idle = open(runtimeDir);
   await ask(idle);

@@ -1,6 +1,4 @@
-/**
- * /metrics: well-formed in both formats, and moved by just what happens.
- */
+/** /metrics: valid in both formats, and changed only by the events that it counts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -13,7 +11,7 @@ import { get, parseMetrics, scrape } from './support.js';
 const kinds = ['KIND_MAPPABLE'] as const;
 const PAGE = 4096n;
 
-t.test('the formats', async (t) => {
+t.test('both formats are valid and list the same metrics', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   await wire.ask({ allocate: { sizeBytes: PAGE, kinds } });
@@ -26,35 +24,35 @@ t.test('the formats', async (t) => {
   const strict = parseMetrics(open.text, true);
   const withoutTotal = (name: string) =>
     plain.get(name)?.type === 'counter' ? name.replace(/_total$/, '') : name;
-  t.strictSame([...strict.keys()], [...plain.keys()].map(withoutTotal), 'the same metrics in both');
+  t.strictSame([...strict.keys()], [...plain.keys()].map(withoutTotal), 'the same metrics in both formats');
   const second = await get(runtimeDir, '/metrics', { headers: { accept: 'text/plain' } });
   t.strictSame(
     [...parseMetrics(second.text).keys()],
     [...plain.keys()],
-    'neither leaves a mark on the other',
+    'a request for one format does not change the other',
   );
   const preferred = await get(runtimeDir, '/metrics', {
     headers: { accept: 'application/openmetrics-text;q=0.1, text/plain' },
   });
-  t.match(preferred.headers['content-type'], /^text\/plain/, 'what the scraper would rather have');
+  t.match(preferred.headers['content-type'], /^text\/plain/, 'the format that the scraper prefers');
   for (const [name, { type, series }] of plain) {
     t.match(name, /^(vkmemd|process)_[a-z_]+$/);
-    t.equal(name.endsWith('_total'), type === 'counter', `${name} is named as its type is`);
+    t.equal(name.endsWith('_total'), type === 'counter', `the suffix of ${name} matches its type`);
     for (const key of series.keys())
-      t.notMatch(key, /uid|session=|name="[0-9a-f]{8}-/, 'no label of one client');
+      t.notMatch(key, /uid|session=|name="[0-9a-f]{8}-/, 'no label names a single client');
   }
   const durations = plain.get('vkmemd_request_duration_seconds')?.series ?? [];
   const buckets = [...durations].filter(([key]) => /^_bucket .*operation="allocate"/.test(key));
-  t.equal(buckets.length, 18, 'a bucket for each bound and one for all');
+  t.equal(buckets.length, 18, 'a bucket for each bound and +Inf');
   t.equal(buckets.at(-1)?.[1], 1);
   t.ok(
     buckets.every(([, count], at) => count >= (buckets[at - 1]?.[1] ?? 0)),
-    'which grow',
+    'the counts of the buckets do not decrease',
   );
   wire.close();
 });
 
-t.test('scrapes that come together', async (t) => {
+t.test('concurrent scrapes', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const rounds = 5;
@@ -62,12 +60,12 @@ t.test('scrapes that come together', async (t) => {
     await control.budget();
     const together = await Promise.all(Array.from({ length: 10 }, () => scrape(runtimeDir)));
     const seen = together.map((value) => value('vkmemd_requests_total', 'operation="GetBudget"'));
-    t.strictSame(seen, Array(10).fill(i), 'each is no older than the request for it');
+    t.strictSame(seen, Array(10).fill(i), 'each scrape is at least as recent as its request');
   }
   control.close();
 });
 
-t.test('what there is', async (t) => {
+t.test('gauges of allocations, grants, sessions and fds', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const nothing = await scrape(runtimeDir);
   for (const name of ['allocations', 'grants', 'sessions', 'device_memories', 'heap_live_bytes', 'tickets']) {
@@ -77,7 +75,7 @@ t.test('what there is', async (t) => {
   t.equal(nothing('vkmemd_build_info', `version="${version}"`), 1);
   t.equal(nothing('vkmemd_device_info', 'type="cpu"', 'driver="llvmpipe"'), 1);
   t.equal(nothing('vkmemd_heap_budget_estimated'), 1, 'lavapipe has no VK_EXT_memory_budget');
-  t.equal(nothing('vkmemd_heap_pressure'), 1, 'one pressure at a time');
+  t.equal(nothing('vkmemd_heap_pressure'), 1, 'exactly one pressure is set');
   const size = nothing('vkmemd_heap_size_bytes');
   t.equal(nothing('vkmemd_heap_available_bytes'), Math.floor((size * 4) / 5));
   const leased = nothing('vkmemd_fds_leased');
@@ -98,9 +96,9 @@ t.test('what there is', async (t) => {
   t.equal(rise('vkmemd_sessions'), 1);
   t.equal(rise('vkmemd_connections', 'plane="handoff"'), 1);
   t.equal(rise('vkmemd_device_memories'), 2);
-  t.ok(rise('vkmemd_fds_leased') >= 4, 'a session has its socket and pidfd, and each allocation a file');
+  t.ok(rise('vkmemd_fds_leased') >= 4, 'a session has a socket and a pidfd, and each allocation a file');
 
-  // Freed, and still held by a fd of it here.
+  // Freed, but still held by an fd in this process.
   await wire.ask({ free: { allocation: { name: 'held' } } });
   const draining = await scrape(runtimeDir);
   t.equal(draining('vkmemd_heap_draining_bytes'), Number(PAGE));
@@ -113,13 +111,10 @@ t.test('what there is', async (t) => {
   for (const name of ['allocations', 'grants', 'sessions', 'device_memories', 'heap_draining_bytes']) {
     t.equal(end(`vkmemd_${name}`), 0, `${name} at the end`);
   }
-  await until(
-    'the fds are given back',
-    async () => (await scrape(runtimeDir))('vkmemd_fds_leased') === leased,
-  );
+  await until('the fds are closed', async () => (await scrape(runtimeDir))('vkmemd_fds_leased') === leased);
 });
 
-t.test('what happens', async (t) => {
+t.test('counters of requests, events and durations', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const control = new ControlWire(runtimeDir);
   await control.budget();
@@ -145,9 +140,9 @@ t.test('what happens', async (t) => {
   t.equal(requests('handoff', 'claim', 'OK'), 1);
   t.equal(requests('handoff', 'claim', 'NOT_FOUND'), 1);
   t.equal(requests('handoff', 'free', 'OK'), 3);
-  t.equal(rise('vkmemd_requests_total', 'plane="handoff"'), 10, 'and nothing else');
+  t.equal(rise('vkmemd_requests_total', 'plane="handoff"'), 10, 'no other requests');
   t.equal(requests('control', 'GetAllocation', 'NOT_FOUND'), 1);
-  t.ok(requests('control', 'GetBudget', 'OK') >= 3, 'ours and those that look for leaks');
+  t.ok(requests('control', 'GetBudget', 'OK') >= 3, "the test's own and those of the leak check");
   t.equal(rise('vkmemd_session_events_total', 'BEGUN'), 1);
   t.equal(rise('vkmemd_session_events_total', 'ENDED'), 1);
   for (const [event, count] of [
@@ -161,12 +156,12 @@ t.test('what happens', async (t) => {
   }
   const lasted = (end: string) =>
     rise('vkmemd_request_duration_seconds', `_${end} plane="handoff",operation="allocate"`);
-  t.equal(lasted('count'), 4, 'refused requests take their time too');
+  t.equal(lasted('count'), 4, 'refused requests are timed too');
   t.ok(lasted('sum') > 0 && lasted('sum') < 60);
   control.close();
 });
 
-t.test('who is turned away, and what is no request', async (t) => {
+t.test('refused connections and invalid requests are counted', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: `[limits]\nsessions = 4\n${ANYBODY}` });
   const wires = await Promise.all(Array.from({ length: 3 }, () => HandoffWire.open(runtimeDir)));
   await t.rejects(HandoffWire.open(runtimeDir), { code: 'TOO_MANY_SESSIONS' });
@@ -183,7 +178,7 @@ t.test('who is turned away, and what is no request', async (t) => {
   for (const each of wires) each.close();
 });
 
-t.test('streams are counted when they end, by how', async (t) => {
+t.test('a stream is counted when it ends, with its result', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const watch = control.watchBudget();
@@ -199,7 +194,7 @@ t.test('streams are counted when they end, by how', async (t) => {
   t.equal(
     after('vkmemd_request_duration_seconds', 'operation="WatchBudget"'),
     0,
-    'how long it lasted is no latency',
+    'the duration of a stream is not a latency',
   );
   control.close();
 });

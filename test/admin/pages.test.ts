@@ -1,6 +1,4 @@
-/**
- * The pages of the admin plane: what each says, in JSON by its schema, and how what is wrong is answered.
- */
+/** The pages of the admin plane: the JSON of each by its schema, and the answers to invalid requests. */
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,10 +10,10 @@ import { adminSocket, get } from './support.js';
 const kinds = ['KIND_MAPPABLE'] as const;
 const PAGE = 4096n;
 
-t.test('health and readiness', async (t) => {
+t.test('/healthz and /readyz of a ready daemon', async (t) => {
   const { runtimeDir, line } = await startDaemon(t);
-  t.match(line, adminSocket(runtimeDir), 'the start line says where');
-  t.equal(statSync(adminSocket(runtimeDir)).mode & 0o777, 0o660, 'for its user and group');
+  t.match(line, adminSocket(runtimeDir), 'the start line has the address');
+  t.equal(statSync(adminSocket(runtimeDir)).mode & 0o777, 0o660, "it is open to the daemon's user and group");
   const health = await get(runtimeDir, '/healthz');
   t.match([health.status, health.json()], [200, { status: 'ok' }]);
   t.match(health.headers, { 'content-type': /^application\/json/, 'cache-control': 'no-store' });
@@ -25,7 +23,7 @@ t.test('health and readiness', async (t) => {
   t.match([head.status, head.text], [200, '']);
 });
 
-t.test('what the daemon holds', async (t) => {
+t.test('the pages list devices, budget, allocations and sessions', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const wire = await HandoffWire.open(runtimeDir);
   const session = String(wire.welcome.sessionId);
@@ -50,7 +48,7 @@ t.test('what the daemon holds', async (t) => {
     counts: { sessions: 1, allocations: 2, drainingAllocations: 0, grants: 1 },
   });
   const { allocations, next } = (await get(runtimeDir, '/api/v1/allocations')).json();
-  t.equal(next, null, 'one page is enough');
+  t.equal(next, null, 'everything fits on one page');
   const { id } = made.message.allocate?.allocation ?? {};
   t.match(
     allocations.find((allocation: { name: string }) => allocation.name === 'frames'),
@@ -84,19 +82,19 @@ t.test('what the daemon holds', async (t) => {
     ],
     next: null,
   });
-  t.notMatch(answer.text, wire.welcome.sessionToken, 'a session without its secret');
+  t.notMatch(answer.text, wire.welcome.sessionToken, 'a session is listed without its token');
   await wire.ask({ free: { allocation: { name: 'frames' } } });
   wire.close();
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('a page at a time', async (t) => {
+t.test('lists are returned in pages', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const wires = await Promise.all(Array.from({ length: 7 }, () => HandoffWire.open(runtimeDir)));
   const [wire] = wires;
   if (!wire) throw new Error('no session');
   const ids: string[] = [];
-  // Together, so that some are of one millisecond.
+  // Sent together, so that some have the same millisecond.
   for (let i = 0; i < 25; i += 1) wire.send({ allocate: { sizeBytes: PAGE, kinds } });
   for (let i = 0; i < 25; i += 1) ids.push((await wire.next()).message.allocate?.allocation?.id ?? '');
   const pagesOf = async (what: 'allocations' | 'sessions', limit: number, between = async () => {}) => {
@@ -116,7 +114,11 @@ t.test('a page at a time', async (t) => {
     [4, 4, 4, 4, 4, 4, 1],
   );
   t.strictSame(pages.flat().sort(), [...ids].sort(), 'each exactly once');
-  t.strictSame((await pagesOf('allocations', 5)).flat(), pages.flat(), 'always in the same order');
+  t.strictSame(
+    (await pagesOf('allocations', 5)).flat(),
+    pages.flat(),
+    'the order is the same for every page size',
+  );
   t.strictSame(
     (await pagesOf('sessions', 7)).map((page) => page.length),
     [7],
@@ -127,7 +129,7 @@ t.test('a page at a time', async (t) => {
     wires.map(({ welcome }) => String(welcome.sessionId)),
     'oldest first',
   );
-  // The thing that the cursor was made of goes while the pages are turned.
+  // The entry that the cursor refers to is removed between two pages.
   const [first = []] = pages;
   const free = async () => {
     const id = first.pop();
@@ -140,14 +142,14 @@ t.test('a page at a time', async (t) => {
       .flat()
       .filter((id) => !seen.includes(id)),
     [],
-    'what stays is seen, though others go',
+    'entries that remain are listed although others are removed',
   );
-  t.equal(new Set(seen).size, seen.length, 'and nothing twice');
+  t.equal(new Set(seen).size, seen.length, 'and no entry twice');
   for (const each of wires) each.close();
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('what is wrong with a request', async (t) => {
+t.test('invalid requests are answered with a status and a code', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   for (const [path, asking, status, code] of [
     ['/', {}, 404, 'NOT_FOUND'],
@@ -181,5 +183,5 @@ t.test('what is wrong with a request', async (t) => {
     said += text;
   });
   await once(socket, 'close');
-  t.match(said, /^HTTP\/1\.1 400 Bad Request\r\n.*"code":"PROTOCOL_ERROR"/s, 'what is no HTTP at all');
+  t.match(said, /^HTTP\/1\.1 400 Bad Request\r\n.*"code":"PROTOCOL_ERROR"/s, 'bytes that are not HTTP');
 });

@@ -1,6 +1,4 @@
-/**
- * The admin plane as an HTTP client sees it, and a reader of Prometheus' text that takes nothing for granted.
- */
+/** The admin plane as an HTTP client sees it, and a strict parser of Prometheus' text formats. */
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
 import { ADMIN_SOCKET } from '@vkmemd/proto';
@@ -10,7 +8,7 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
   /** The text as JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: each test says what it expects of it
+  // biome-ignore lint/suspicious/noExplicitAny: each test states the fields that it expects
   json(): any;
 }
 
@@ -22,7 +20,9 @@ export interface Asking {
 
 export const adminSocket = (runtimeDir: string): string => join(runtimeDir, ADMIN_SOCKET);
 
-/** Asks once, on a connection of its own. @param target a runtime folder, or `http://127.0.0.1:PORT`. */
+/**
+ * Sends one request on a connection of its own. @param target a runtime folder, or `http://127.0.0.1:PORT`.
+ */
 export function get(target: string, path: string, { method = 'GET', headers = {}, body }: Asking = {}) {
   const { hostname, port } = target.startsWith('http')
     ? new URL(target)
@@ -46,7 +46,7 @@ export function get(target: string, path: string, { method = 'GET', headers = {}
   });
 }
 
-/** One metric with its series, by their labels as they are written. */
+/** One metric with its series, by their labels as written. */
 export interface Family {
   readonly type: string;
   readonly help: string;
@@ -63,46 +63,46 @@ function namesOf(name: string, type: string, open: boolean): string[] {
 }
 
 /**
- * Reads an exposition. @param open whether it is OpenMetrics.
- * @throws Error where a line is none, a family comes twice or without its HELP and TYPE, a series comes twice
- *   or outside its family.
+ * Parses an exposition. @param open whether it is OpenMetrics.
+ * @throws Error if a line is invalid, a family is repeated or lacks HELP or TYPE, a series is repeated or
+ * outside its family.
  */
 export function parseMetrics(text: string, open = false): Map<string, Family> {
   const families = new Map<string, Family>();
   const fail = (line: string, why: string) => new Error(`${why}: ${line}`);
   let current: { name: string; family: Family } | undefined;
   let help: { name: string; text: string } | undefined;
-  if (!text.endsWith(open ? '\n# EOF\n' : '\n')) throw new Error('it does not end as it should');
+  if (!text.endsWith(open ? '\n# EOF\n' : '\n')) throw new Error('the last line is missing or incomplete');
   const lines = text.slice(0, open ? -'# EOF\n'.length : undefined).split('\n');
   if (open && lines.slice(0, -1).includes('')) throw new Error('an empty line in OpenMetrics');
   for (const line of lines) {
     if (line === '') continue;
     const [, what, name = '', rest = ''] = /^# (HELP|TYPE) ([\w:]+) (.*)$/.exec(line) ?? [];
     if (what === 'HELP') {
-      if (families.has(name)) throw fail(line, 'a family twice');
+      if (families.has(name)) throw fail(line, 'a repeated family');
       help = { name, text: rest };
     } else if (what === 'TYPE') {
       if (help?.name !== name || help.text === '') throw fail(line, 'no HELP before it');
-      if (!['counter', 'gauge', 'histogram'].includes(rest)) throw fail(line, 'no such type');
+      if (!['counter', 'gauge', 'histogram'].includes(rest)) throw fail(line, 'an unknown type');
       const family = { type: rest, help: help.text, series: new Map<string, number>() };
       current = { name, family };
       families.set(name, family);
     } else {
       const [, series = '', labels = '', value = ''] = SAMPLE.exec(line) ?? [];
-      if (!series || !LABELS.test(labels)) throw fail(line, 'no line of an exposition');
+      if (!series || !LABELS.test(labels)) throw fail(line, 'an invalid line');
       if (!current || !namesOf(current.name, current.family.type, open).includes(series)) {
         throw fail(line, 'outside its family');
       }
       const histogram = current.family.type === 'histogram';
       const key = histogram ? `${series.slice(current.name.length)} ${labels}` : labels;
-      if (current.family.series.has(key)) throw fail(line, 'a series twice');
+      if (current.family.series.has(key)) throw fail(line, 'a repeated series');
       current.family.series.set(key, Number(value.replace('Inf', 'Infinity')));
     }
   }
   return families;
 }
 
-/** The names of the labels that any series of the family has; of a histogram's buckets without `le`. */
+/** The label names of all series of the family, without `le`. */
 export function labelNames({ series }: Family): string[] {
   const names = [...series.keys()].flatMap((key) =>
     [...key.matchAll(/(\w+)="/g)].map(([, name = '']) => name),
@@ -110,7 +110,10 @@ export function labelNames({ series }: Family): string[] {
   return [...new Set(names)].filter((name) => name !== 'le').sort();
 }
 
-/** Scrapes; a series' value by the metric's name and a part of its labels, 0 where there is none. */
+/**
+ * Scrapes. Returns a function from a metric's name and some labels to the sum of the matching series, 0 if
+ * none.
+ */
 export async function scrape(
   target: string,
 ): Promise<(name: string, ...labels: readonly string[]) => number> {

@@ -1,6 +1,6 @@
 /**
- * The arrows between the folders, and what each part may use of others: dependency-cruiser by the rules of
- * .dependency-cruiser.cjs, and what the rules cannot say.
+ * The arrows between the folders, and what each part may use of others: dependency-cruiser with the rules of
+ * .dependency-cruiser.cjs, and checks that its rules cannot express.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,11 +11,11 @@ import { cruise } from './cruise.js';
 const { imports, violations } = cruise();
 const PACKAGE = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
-/** Of the sources, what breaks one of these rules. */
+/** The violations of these rules in the sources. */
 const breaking = (...rules: string[]): string[] =>
   violations.filter((violation) => rules.some((rule) => violation.startsWith(rule)));
 
-/** The packages whose values the files of a folder import. */
+/** The packages from which the files of a folder import values. */
 function packagesOf(folder: string): Set<string> {
   const used = imports
     .filter(({ file, typesOnly }) => file.startsWith(folder) && !typesOnly)
@@ -24,7 +24,7 @@ function packagesOf(folder: string): Set<string> {
   return new Set(used);
 }
 
-t.test('the arrows between the folders', async (t) => {
+t.test('imports follow the arrows between the folders', async (t) => {
   t.ok(imports.length > 100, `${imports.length} imports were read`);
   t.ok(
     imports.some(
@@ -34,22 +34,22 @@ t.test('the arrows between the folders', async (t) => {
   );
   t.ok(
     imports.some(({ file, resolved }) => file.startsWith('client/') && resolved === 'proto/index.ts'),
-    'the packages of the workspace are their sources',
+    'the packages of this workspace resolve to their sources',
   );
-  t.strictSame(breaking('resolvable:'), [], 'every import is found');
-  t.strictSame(breaking('arrow', 'core:', 'client and daemon:'), [], 'no import goes against them');
-  t.strictSame(breaking('device shown:'), [], 'a plane imports types of the device, no value');
+  t.strictSame(breaking('resolvable:'), [], 'every import resolves');
+  t.strictSame(breaking('arrow', 'core:', 'client and daemon:'), [], 'no import violates them');
+  t.strictSame(breaking('device shown:'), [], 'a plane imports only types of the device');
   t.strictSame(breaking('planes:'), [], 'only the composition root imports a plane');
   t.strictSame(breaking('kinds apart from probes:'), [], 'no kind imports a probe');
-  t.strictSame(breaking('circles:'), [], 'no imports form a circle');
+  t.strictSame(breaking('circles:'), [], 'there is no import cycle');
 });
 
-t.test('what each part may use of others', async (t) => {
+t.test('each part uses only the packages that it may use', async (t) => {
   t.strictSame(breaking('packages of'), [], 'memory, requests and vulkan use no package');
   t.strictSame([...packagesOf('daemon/memory/')], [], 'the domain uses no package: no socket, no gRPC');
-  t.strictSame([...packagesOf('daemon/vulkan/')], [], 'nor does the device');
-  t.strictSame(breaking('metrics:'), [], 'only the admin plane measures anything');
-  t.strictSame([...packagesOf('proto/')], ['@grpc/proto-loader'], 'the contract needs its codec');
+  t.strictSame([...packagesOf('daemon/vulkan/')], [], 'the device uses no package');
+  t.strictSame(breaking('metrics:'), [], 'only the admin plane uses the metrics package');
+  t.strictSame([...packagesOf('proto/')], ['@grpc/proto-loader'], 'the contract uses its codec only');
   t.strictSame(breaking('declared packages:'), [], 'every part declares what it imports');
 
   const manifest = (path: string): Record<string, string> => {
@@ -74,13 +74,13 @@ t.test('what each part may use of others', async (t) => {
   const vulkan = native.filter((name) =>
     /vulkan/i.test(readFileSync(join(root, 'proto/native', name), 'utf8')),
   );
-  t.strictSame(vulkan, [], 'and builds without Vulkan headers');
+  t.strictSame(vulkan, [], 'a client builds without Vulkan headers');
 });
 
-/** The rule that only imports of values break. */
+/** The rule that only imports of values can violate. */
 const OF_VALUES = 'device shown';
 
-/** A tree in which each import breaks the rule that it stands beside. */
+/** A tree in which each import violates the rule beside it. */
 const BROKEN: readonly (readonly [file: string, target: string, rule: string])[] = [
   ['proto/a.ts', '../daemon/limits/x.js', 'arrow proto/'],
   ['client/a.ts', '../daemon/limits/x.js', 'arrow client/'],
@@ -122,7 +122,7 @@ const BROKEN: readonly (readonly [file: string, target: string, rule: string])[]
   ['daemon/memory/c.ts', './d.js', 'circles'],
 ];
 
-t.test('each rule finds what breaks it, of types too', async (t) => {
+t.test('each rule reports its violations, also by imports of types', async (t) => {
   const folder = temporaryFolder(t);
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

@@ -1,16 +1,16 @@
 /**
  * Loaded into a daemon by `node --import`, before the daemon's own modules: V8 counts the calls of every
- * function. For each message on the IPC channel it sends the functions that were called since the message
- * before.
+ * function. For each message on the IPC channel it sends the functions that were called since the previous
+ * message.
  */
 import { type Profiler, Session } from 'node:inspector';
 
-/** A function that was called: the URL of its file, and where it begins there. */
+/** A function that was called: the URL of its file, and its offset there. */
 export type Entered = readonly [url: string, offset: number];
 
 const session = new Session();
 session.connect();
-// Both answer before post() returns.
+// Both commands complete before post() returns.
 session.post('Profiler.enable');
 session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
 
@@ -30,5 +30,5 @@ function enteredSinceLast(): Entered[] {
 }
 
 process.on('message', () => process.send?.(enteredSinceLast()));
-// The daemon's own work alone keeps its process alive.
+// The channel must not keep the process alive.
 process.channel?.unref();

@@ -1,12 +1,10 @@
-/**
- * dependency-cruiser's reading of the sources by the rules of .dependency-cruiser.cjs.
- */
+/** Runs dependency-cruiser on the sources with the rules of .dependency-cruiser.cjs. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../support/daemon.js';
 
 /**
- * One import of one file, types included. `resolved` is a path from the root, or the name of a module of
+ * One import of a file, types included. `resolved` is a path from the root, or the name of a module of
  * Node.js.
  */
 export interface Import {
@@ -17,7 +15,7 @@ export interface Import {
 
 export interface Cruised {
   readonly imports: readonly Import[];
-  /** What breaks a rule, as `rule: file imports file`; of a circle all its files. */
+  /** The violations, as `rule: file imports file`; for a cycle all its files. */
   readonly violations: readonly string[];
 }
 
@@ -39,7 +37,7 @@ interface Output {
   };
 }
 
-/** @param folder has `daemon`, `client` and `proto` below it, and the rules beside them. */
+/** @param folder contains `daemon`, `client` and `proto`, and the rules. */
 export function cruise(folder = root): Cruised {
   const program = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
   const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'daemon', 'client', 'proto'];

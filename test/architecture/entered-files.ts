@@ -1,9 +1,9 @@
 /**
- * Which files of daemon/ and proto/ one operation enters: those with a function that a warm daemon calls
- * between the request and its answer, by V8's precise coverage. C++ is not counted.
+ * Lists the files of daemon/ and proto/ that one operation executes: those with a function that a warm daemon
+ * calls between the request and its answer, by V8's precise coverage. C++ is not counted.
  *
- * Every operation is measured several times; what is not called every time, or is called too where nobody
- * asks for anything, belongs to a timer.
+ * Every operation is measured several times. Functions that are not called each time, or that are called
+ * without a request too, belong to timers and are ignored.
  *
  *     node test/dist/architecture/entered-files.js claim|allocate|session-end|grpc-allocate [CHECKOUT]
  */
@@ -30,9 +30,9 @@ import type { Entered } from './coverage-hook.js';
 
 const WARM_UP_ROUNDS = 10;
 const ROUNDS = 5;
-/** Until nothing of the round before is under way. */
+/** Time until no work of the previous round is left. */
 const SETTLE_MS = 100;
-/** In which a session ends: the daemon sends nobody an answer. */
+/** Time for the end of a session, which has no answer to wait for. */
 const SESSION_END_MS = 300;
 const IDLE_MS = 300;
 
@@ -40,7 +40,7 @@ const NAME = 'measured';
 const BYTES = 1n << 16n;
 const KIND = 'KIND_MAPPABLE' as const;
 
-/** One way to use a daemon. Only `measured` is. */
+/** One operation on a daemon. Only `measured` is measured. */
 interface Operation {
   prepare(): Promise<void>;
   measured(): Promise<void>;
@@ -59,14 +59,14 @@ function dropFds({ message, fds }: Received): Received['message'] {
 const allocation = { sizeBytes: BYTES, kinds: [KIND] };
 const claim = { claim: { allocation: { name: NAME }, kinds: [KIND] } };
 
-/** A session of somebody who made the allocation that is claimed. */
+/** A session that creates the allocation which another session claims. */
 async function openOwner(runtimeDir: string): Promise<HandoffWire> {
   const owner = await HandoffWire.open(runtimeDir);
   dropFds(await owner.ask({ allocate: { ...allocation, name: NAME, sharing: 'SHARING_SHARED' } }));
   return owner;
 }
 
-/** A Claim by name of SHARED MAPPABLE memory, by a session other than its maker's. */
+/** A Claim by name of SHARED MAPPABLE memory, by a session other than its creator's. */
 const openClaim: Open = async (runtimeDir) => {
   const owner = await openOwner(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
@@ -98,7 +98,7 @@ const openAllocate: Open = async (runtimeDir) => {
   };
 };
 
-/** The end of a session that has a grant of somebody else's allocation and an allocation of its own. */
+/** The end of a session that has a grant of another session's allocation and an allocation of its own. */
 const openSessionEnd: Open = async (runtimeDir) => {
   const owner = await openOwner(runtimeDir);
   let wire: HandoffWire | undefined;
@@ -136,7 +136,7 @@ export const OPERATIONS = {
 };
 export type OperationName = keyof typeof OPERATIONS;
 
-/** A daemon whose calls are counted. */
+/** A daemon whose function calls are counted. */
 class CountedDaemon implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #log: string[] = [];
@@ -154,7 +154,7 @@ class CountedDaemon implements AsyncDisposable {
     this.#child.stderr?.on('data', (text) => this.#log.push(String(text)));
   }
 
-  /** @throws Error where it ends before it serves. */
+  /** @throws Error if it ends before it serves requests. */
   static async start(checkout: string, runtimeDir: string): Promise<CountedDaemon> {
     const daemon = new CountedDaemon(checkout, runtimeDir);
     const child = daemon.#child;
@@ -167,7 +167,7 @@ class CountedDaemon implements AsyncDisposable {
     return daemon;
   }
 
-  /** The functions that were called since this was asked before, of daemon/ and proto/. */
+  /** The functions of daemon/ and proto/ that were called since the previous call. */
   async entered(): Promise<Set<string>> {
     const answered = once(this.#child, 'message');
     this.#child.send('take');
@@ -183,7 +183,7 @@ class CountedDaemon implements AsyncDisposable {
   }
 }
 
-/** Of which sets all have it. */
+/** The elements that all sets contain. */
 function inAll<T>([first, ...rest]: readonly ReadonlySet<T>[]): T[] {
   return [...(first ?? [])].filter((value) => rest.every((set) => set.has(value)));
 }
@@ -213,8 +213,8 @@ async function measure(daemon: CountedDaemon, operation: Operation): Promise<str
 }
 
 /**
- * The sources that the operation enters, as paths from the checkout, sorted.
- * @param checkout built, of this or another version.
+ * The sources that the operation executes, as sorted paths from the checkout.
+ * @param checkout a built checkout, of this or another version.
  */
 export async function enteredFiles(name: OperationName, checkout = root): Promise<string[]> {
   const runtimeDir = mkdtempSync(join(tmpdir(), 'vkmemd-entered-'));
@@ -235,7 +235,7 @@ export async function enteredFiles(name: OperationName, checkout = root): Promis
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [name = '', checkout = root] = process.argv.slice(2);
-  if (!(name in OPERATIONS)) throw new Error(`name one of ${Object.keys(OPERATIONS).join(', ')}`);
+  if (!(name in OPERATIONS)) throw new Error(`give one of ${Object.keys(OPERATIONS).join(', ')}`);
   const files = await enteredFiles(name as OperationName, checkout);
   console.log(`${files.length} files\n${files.join('\n')}`);
 }

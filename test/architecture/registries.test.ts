@@ -1,13 +1,13 @@
 /**
- * No committed file says where packages come from: that is the configuration of npm, apt and their like, on
- * the machine that installs.
+ * No committed file names a package registry: the configuration of npm, apt and similar tools on the
+ * installing machine does.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { root } from '../support/daemon.js';
 
-/** Hosts of registries and of mirrors, with spaces for dots, so that this file names none of them. */
+/** Hosts of registries and mirrors, with spaces for dots, so that this file itself does not match. */
 const HOSTS = [
   'registry npmjs org',
   'npmjs com',
@@ -48,29 +48,29 @@ function filesIn(folder: string): string[] {
 
 const files = filesIn('');
 
-t.test('no file names a host that packages come from', async (t) => {
+t.test('no file names a host of a package registry', async (t) => {
   t.ok(files.includes('package-lock.json'), `${files.length} files were read`);
   const naming = files.flatMap((file) => {
     const text = readFileSync(join(root, file), 'latin1').toLowerCase();
     const found = HOSTS.filter((host) => text.includes(host));
     return [...found, ...(MIRROR.exec(text) ?? [])].map((host) => `${file} names ${host}`);
   });
-  t.strictSame(naming, [], 'none does');
+  t.strictSame(naming, [], 'no file names one');
 });
 
 interface Lock {
   readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly link?: boolean }>>;
 }
 
-t.test('no lock file does, nor will npm write it there', async (t) => {
+t.test('no lock file names a registry, and npm does not add one', async (t) => {
   const locks = files.filter((file) => file.endsWith('package-lock.json'));
   t.strictSame(locks.sort(), ['package-lock.json', 'test/node24/package-lock.json'], 'the lock files');
   for (const lock of locks) {
     const { packages }: Lock = JSON.parse(readFileSync(join(root, lock), 'utf8'));
     const fetched = Object.entries(packages).filter(([, { resolved, link }]) => resolved && !link);
-    t.strictSame(fetched, [], `${lock}: only what is linked says where it is`);
+    t.strictSame(fetched, [], `${lock}: only links have a resolved field`);
   }
   const settings = readFileSync(join(root, '.npmrc'), 'utf8');
-  t.match(settings, /^omit-lockfile-registry-resolved=true$/m, 'npm leaves it out');
-  t.notMatch(settings, /registry *=/, 'and its registry is not set');
+  t.match(settings, /^omit-lockfile-registry-resolved=true$/m, 'npm omits the registry');
+  t.notMatch(settings, /registry *=/, 'and no registry is configured');
 });

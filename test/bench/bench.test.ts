@@ -1,6 +1,6 @@
 /**
- * The benchmark works: a short run prints one JSON object of the promised shape. No latency is asserted,
- * since a test must not depend on how busy the machine is.
+ * A short run of the benchmark prints one JSON object with the documented fields. No latency is asserted,
+ * because a test must not depend on the load of the machine.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -25,7 +25,7 @@ const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.messag
 t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   const tmp = temporaryFolder(t);
   const { status, stdout, stderr } = bench(tmp, '--json');
-  t.equal(status, 0, `it ends well ${stderr}`);
+  t.equal(status, 0, `exit code 0 ${stderr}`);
   const reported = JSON.parse(stdout);
   t.match(reported, {
     floor: { claim: FIGURES, allocate: FIGURES },
@@ -40,10 +40,10 @@ t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   for (const [name, ratio] of Object.entries(reported.ratios)) {
     t.ok(Number.isFinite(ratio) && Number(ratio) > 0, `${name} is a ratio`);
   }
-  t.strictSame(readdirSync(tmp), [], 'nothing is left behind');
+  t.strictSame(readdirSync(tmp), [], 'no file is left');
 });
 
-t.test('an option that does not exist ends it before anything is started', async (t) => {
+t.test('an unknown option ends it before anything is started', async (t) => {
   const { status, stdout } = bench(temporaryFolder(t), '--fast');
   t.not(status, 0);
   t.equal(stdout, '');

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Becomes systemd, as process 1 of namespaces of its own, on a root of its own: usage: boot.sh ROOT GIVEN TREE NODE.
+# Starts systemd as process 1 of new namespaces, on a root of its own: usage: boot.sh ROOT GIVEN TREE NODE.
 #
-# The root is a tmpfs on the empty folder ROOT. Of the host it has /usr, the checkout TREE (as /opt/vkmemd) and the program
-# NODE (as /opt/node/node), all read-only; the rest it gets from GIVEN or is new. What of /proc belongs to the whole host
-# can be read only: systemd sets some of it when it starts. The host's root is let go of, so nothing can be done to it.
+# The root is a tmpfs on the empty folder ROOT. From the host it has /usr, the checkout TREE (as /opt/vkmemd)
+# and the program NODE (as /opt/node/node), all read-only; everything else comes from GIVEN or is created. The
+# files of /proc that affect the whole host are read-only, because systemd sets some of them when it starts.
+# The host's root is unmounted, so nothing can change it.
 set -eu
 root=$1 given=$2 tree=$3 node=$4
 
@@ -50,6 +51,6 @@ systemd-tmpfiles --root="$root" --create vkmemd.conf orders.conf
 pivot_root . .
 umount -l .
 cd /
-# Only the units that were given: none of the host's is started.
+# Only the given units exist: no unit of the host is started.
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=test SYSTEMD_UNIT_PATH=/etc/systemd/system \
   /lib/systemd/systemd --unit=boot.target --log-target=journal --show-status=no

@@ -1,10 +1,10 @@
 /**
- * Booted: systemd as process 1 of namespaces of its own (boot.sh), with the units as they are installed
+ * A booted system: systemd as process 1 of its own namespaces (boot.sh), with the units as installed
  * (given.ts).
  *
- * Users: `worker` is a member of vkmem, `outsider` is not. What runs in it has a control group of its own on
- * the host, by which it is found. At the end all of that is gone: the processes, their mounts, the control
- * group and the folder.
+ * Users: `worker` is a member of vkmem, `outsider` is not. Its processes are in a control group on the host,
+ * by which they are found. At the end the processes, their mounts, the control group and the folder are
+ * removed.
  */
 import { equal, ok } from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -56,8 +56,8 @@ export class Booted {
   static async start(t: Test, more = ''): Promise<Booted> {
     const booted = new Booted(more);
     t.teardown(() => booted.#end());
-    await until(`a system that has booted: ${booted.#said}`, async () => {
-      if (booted.#child.exitCode !== null) throw new Error(`it did not boot: ${booted.#said}`);
+    await until(`the boot is complete: ${booted.#said}`, async () => {
+      if (booted.#child.exitCode !== null) throw new Error(`the system did not boot: ${booted.#said}`);
       if (booted.#init === undefined) return undefined;
       const { stdout } = await booted.run('systemctl', 'is-active', 'boot.target');
       return stdout.trim() === 'active' || waited();
@@ -65,21 +65,21 @@ export class Booted {
     return booted;
   }
 
-  /** Process 1's number outside. */
+  /** The pid of its process 1 on the host. */
   get #init(): number | undefined {
     const { pid } = this.#child;
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     return Number(children) || undefined;
   }
 
-  /** Where a path of it is outside. */
+  /** The path on the host of a path inside. */
   path(inside: string): string {
     return `/proc/${this.#init}/root${inside}`;
   }
 
-  /** Runs a command in it, as root. */
+  /** Runs a command inside, as root. */
   run(...command: string[]): Promise<Ran> {
-    // The runner of the tests puts itself into the environment of whatever is spawned.
+    // Without the variables that the test runner adds to the environment of child processes.
     const args = ['--target', String(this.#init), '--all', 'env', '-i', PATH, ...command];
     const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
@@ -103,7 +103,7 @@ export class Booted {
     return this.runAs(user, NODE, `${TREE}/client/typescript/bin/vkmemctl.js`, ...args);
   }
 
-  /** @throws Error where it fails. @returns what it printed. */
+  /** @throws Error if it fails. @returns its output. */
   async systemctl(...args: string[]): Promise<string> {
     const { status, stdout, stderr } = await this.run('systemctl', ...args);
     if (status !== 0) throw new Error(`systemctl ${args.join(' ')}: ${stderr}`);
@@ -131,31 +131,31 @@ export class Booted {
       .map((line) => JSON.parse(line) as Record<string, string>);
   }
 
-  /** The processes of a unit, by their numbers outside. */
+  /** The processes of a unit, by their pids on the host. */
   pids(unit = SERVICE): number[] {
     try {
       const text = readFileSync(join(this.#group, 'system.slice', unit, 'cgroup.procs'), 'utf8');
       return text.split('\n').filter(Boolean).map(Number);
     } catch {
-      return []; // The group comes and goes with the unit.
+      return []; // The group exists only while the unit runs.
     }
   }
 
-  /** Sends the daemon a signal. @returns when, in milliseconds of CLOCK_MONOTONIC. */
+  /** Sends the daemon a signal. @returns the time, in milliseconds of CLOCK_MONOTONIC. */
   signal(signal: NodeJS.Signals): number {
     const [pid] = this.pids();
-    ok(pid, 'there is a daemon');
+    ok(pid, 'the daemon runs');
     const now = monotonic();
     process.kill(pid, signal);
     return now;
   }
 
   /**
-   * Waits until another run of the daemon is ready.
-   * @returns when it was, in milliseconds of CLOCK_MONOTONIC.
+   * Waits until another invocation of the daemon is ready.
+   * @returns the time at which it was ready, in milliseconds of CLOCK_MONOTONIC.
    */
   async ready(before: string): Promise<number> {
-    return until('another daemon that is ready', async () => {
+    return until('another daemon is ready', async () => {
       const names = ['ActiveState', 'InvocationID', 'ActiveEnterTimestampMonotonic'] as const;
       const { ActiveState, InvocationID, ActiveEnterTimestampMonotonic } = await this.show(SERVICE, ...names);
       if (ActiveState !== 'active' || InvocationID === before) return waited();
@@ -163,39 +163,39 @@ export class Booted {
     });
   }
 
-  /** Waits until systemd keeps nothing for the daemon. */
+  /** Waits until systemd keeps no fd for the daemon. */
   async emptyStore(): Promise<void> {
-    await until('an empty fd store', async () => {
+    await until('the fd store is empty', async () => {
       const { NFileDescriptorStore } = await this.show(SERVICE, 'NFileDescriptorStore');
       return NFileDescriptorStore === '0' || waited();
     });
   }
 
-  /** Lines of a drop-in for the daemon; in force from its next start. */
+  /** Adds a drop-in for the daemon, which applies from its next start. */
   async dropIn(name: string, lines: string): Promise<void> {
     writeFileSync(this.path(`/etc/systemd/system/${SERVICE}.d/${name}.conf`), `[Service]\n${lines}`);
     await this.systemctl('daemon-reload');
   }
 
-  /** Kills all of it; nothing is left. */
+  /** Kills all processes and removes the system. */
   async #end(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;
-    await until('an empty control group', () => {
+    await until('the control group is empty', () => {
       const events = readFileSync(join(this.#group, 'cgroup.events'), 'utf8');
       return events.includes('populated 0') || undefined;
     });
     removeGroups(this.#group);
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
     equal(mounts.includes(this.#folder), false, 'nothing is mounted');
-    // It was only ever something to mount on.
+    // An empty mount point.
     rmdirSync(join(this.#folder, 'root'));
     rmSync(this.#folder, { recursive: true });
   }
 }
 
-/** Asking systemd takes its time from what is asked about. */
+/** Polls slowly, because each query of systemd takes processor time from the daemon. */
 const waited = async (): Promise<undefined> => pause(100, undefined);
 
-/** In milliseconds of CLOCK_MONOTONIC, as systemd has it. */
+/** In milliseconds of CLOCK_MONOTONIC, as systemd reports times. */
 export const monotonic = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;

@@ -1,9 +1,8 @@
 /**
- * Crew: workers in a booted system, each a service of its own, told over a socket when to work and when to
- * rest.
+ * The workers in a booted system, each a service of its own, which the test starts and pauses over a socket.
  *
- * While all of them rest, what they believe there is must be what the daemon has: the same allocations, of
- * the same bytes, and nothing else; and none of them may have seen a wrong word.
+ * While all of them pause, their own records must equal the daemon's state: the same allocations, of the same
+ * sizes, and no others; and none of them may have read a wrong word.
  */
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -15,32 +14,32 @@ import { ORDERS } from './places.js';
 
 export interface Order {
   readonly order: 'work' | 'rest' | 'end';
-  /** How many there are. */
+  /** The number of workers. */
   readonly workers: number;
 }
 
-/** What a worker says when it rests. */
+/** The report of a paused worker. */
 export interface Report {
   readonly number: number;
-  /** Words that were not as they should be, so far. */
+  /** The number of words so far that had a wrong value. */
   readonly wrong: number;
-  /** Bytes that were looked at. */
+  /** Bytes that were verified. */
   readonly verified: number;
   readonly requests: number;
-  /** Sessions that were not the same after a restart. */
+  /** Sessions that were not restored after a restart. */
   readonly unrestored: number;
-  /** Of what it has, what the daemon does not list. */
+  /** Its allocations that the daemon does not list. */
   readonly missing: number;
   readonly failures: readonly string[];
   readonly allocations: readonly { readonly id: string; readonly bytes: string }[];
   /**
-   * Since the last report: from when the connection was lost to the first answer after, in ms of
+   * Since the last report: from the loss of the connection to the first answer afterwards, in ms of
    * CLOCK_MONOTONIC.
    */
   readonly absences: readonly { readonly from: number; readonly to: number }[];
 }
 
-/** What `vkmemctl --json` prints of it. */
+/** The fields of its `vkmemctl --json` output. */
 interface Listed {
   readonly id: string;
 }
@@ -68,7 +67,7 @@ export class Crew {
     });
   }
 
-  /** Starts so many, of which the first is sandboxed; all are at work when it resolves. */
+  /** Starts this many workers, of which the first is sandboxed. Resolves when all of them work. */
   static async start(t: Test, booted: Booted, count: number): Promise<Crew> {
     const crew = new Crew(booted, count);
     t.teardown(() => crew.#server.close());
@@ -76,7 +75,7 @@ export class Crew {
     const path = booted.path(`${ORDERS}/orders.sock`);
     await new Promise<void>((resolve) => crew.#server.listen({ path, writableAll: true }, resolve));
     await booted.systemctl('start', '--no-block', ...crew.units);
-    const begun = until('workers that have begun', () => crew.#sockets.size === count || undefined);
+    const begun = until('all workers have started', () => crew.#sockets.size === count || undefined);
     await begun.catch(async (failure) => {
       const said = (await booted.journal('PRIORITY=6', '+', 'PRIORITY=3'))
         .map(({ MESSAGE }) => MESSAGE)
@@ -96,23 +95,23 @@ export class Crew {
     for (const number of this.#sockets.keys()) this.#send(number, 'work');
   }
 
-  /** Has all rest; resolves to what they say. */
+  /** Pauses all workers. Resolves to their reports. */
   rest(): Promise<Report[]> {
     return this.#order('rest');
   }
 
-  /** They free all that they have, and end. */
+  /** The workers free everything that they have, and end. */
   async end(): Promise<void> {
     await this.#order('end');
     await until(
-      'units that have ended',
+      'all units have ended',
       () => this.units.every((unit) => this.#booted.pids(unit).length === 0) || undefined,
     );
   }
 
   /**
-   * Has all rest, and asserts that nothing is lost, and that all believe the same.
-   * @returns what they said.
+   * Pauses all workers, and asserts that nothing is lost and that their records equal the daemon's state.
+   * @returns their reports.
    */
   async audit(t: Test, what: string): Promise<Report[]> {
     const reports = await this.rest();
@@ -121,7 +120,7 @@ export class Crew {
     t.strictSame(
       { wrong: sum('wrong'), missing: sum('missing'), unrestored: sum('unrestored') },
       { wrong: 0, missing: 0, unrestored: 0 },
-      `${what}: no word is wrong, no allocation lost, each session goes on`,
+      `${what}: no wrong word, no lost allocation, no lost session`,
     );
     t.strictSame(
       reports.flatMap(({ failures }) => failures),
@@ -129,7 +128,7 @@ export class Crew {
       `${what}: no request failed`,
     );
     const believed = reports.flatMap(({ allocations }) => allocations);
-    // What was freed is free once its last reader has let go.
+    // Freed memory stops draining when its last reader has released it.
     const { ids, live, counts } = await until(`${what}: nothing drains`, async () => {
       const found = await this.has();
       return found.counts.drainingAllocations === 0 ? found : undefined;
@@ -137,19 +136,19 @@ export class Crew {
     t.strictSame(
       ids,
       believed.map(({ id }) => id).sort(),
-      `${what}: the daemon has what the workers believe`,
+      `${what}: the daemon has the allocations of the workers' records`,
     );
     t.equal(
       live,
       believed.reduce((total, { bytes }) => total + BigInt(bytes), 0n),
-      `${what}: of just so many bytes`,
+      `${what}: with the same number of bytes`,
     );
     t.match(counts, { sessions: this.#count, allocations: believed.length }, `${what}: sessions`);
     t.comment(`${what}: ${sum('requests')} requests, ${sum('verified')} bytes verified so far`);
     return reports;
   }
 
-  /** What the daemon has, as an operator sees it. */
+  /** The daemon's state, as an operator sees it. */
   async has(): Promise<{ ids: string[]; live: bigint; counts: Status['counts'] }> {
     const json = async (command: string) => {
       const { status, stdout, stderr } = await this.#booted.vkmemctl('root', command, '--json');

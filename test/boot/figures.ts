@@ -1,6 +1,4 @@
-/**
- * Figures: what was measured, as a comment that the runner of the tests prints.
- */
+/** Prints measurements as comments of the test runner. */
 import type { Test } from 'tap';
 
 /** @param times in milliseconds. */

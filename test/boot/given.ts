@@ -1,6 +1,6 @@
 /**
- * What a booted system is given besides the host's /usr (boot.sh): users, the units of systemd/, drop-ins
- * that say where the programs are, and the few units of systemd's own that these need.
+ * The files of a booted system besides the host's /usr (boot.sh): users, the units of systemd/, drop-ins with
+ * the paths of the programs, and the few units of systemd's own that these need.
  */
 import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,7 +12,7 @@ const HOSTS = '/usr/lib/systemd/system';
 const JOURNAL = ['systemd-journald.service', 'systemd-journald.socket', 'systemd-journald-dev-log.socket'];
 const SOCKETS = ['handoff', 'control', 'admin'].map((plane) => `vkmemd-${plane}.socket`);
 
-/** Wanted by the units, and nothing by themselves here. */
+/** Required by the units, but empty here. */
 const EMPTY = ['sysinit', 'basic', 'sockets', 'multi-user', 'shutdown'].map((name) => `${name}.target`);
 const nothing = '[Unit]\nDefaultDependencies=no\n';
 
@@ -23,8 +23,7 @@ After=systemd-journald.service ${SOCKETS.join(' ')}
 `;
 
 /**
- * A plain service whose worker is a user's; the sandboxed one is the example unit with its program in its
- * place.
+ * Plain services run their worker as a user; the sandboxed one is the example unit with its program replaced.
  */
 const WORKER = `[Unit]
 Requires=vkmemd-handoff.socket vkmemd-control.socket
@@ -50,7 +49,7 @@ u outsider - "No member" / /usr/sbin/nologin
 m worker vkmem
 `;
 
-/** The lines with which the daemon's program is another. */
+/** Lines of a drop-in that replace the daemon's program. */
 export const programIn = (tree: string): string =>
   `ExecStart=\nExecStart=${NODE} ${tree}/daemon/bin/vkmemd.js --log-level debug\n`;
 

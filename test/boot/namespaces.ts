@@ -1,6 +1,4 @@
-/**
- * Namespaces for a systemd of a test's own, and the control group on the host that has all of it.
- */
+/** Namespaces for a systemd that a test starts, and the control group on the host that contains it. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +9,8 @@ const UNSHARE = ['unshare', ...NAMESPACES.map((name) => `--${name}`)];
 const SYSTEMD = '/lib/systemd/systemd';
 
 /**
- * What sh is told, to run a command in namespaces and in this control group: it ends with this process, and
- * all with it.
+ * The arguments with which sh runs a command in namespaces and in this control group: it ends with this
+ * process, and everything in it too.
  */
 export const apart = (group: string, ...command: string[]): string[] => [
   '-c',
@@ -23,7 +21,7 @@ export const apart = (group: string, ...command: string[]): string[] => [
   ...command,
 ];
 
-/** This process's control group in the unified hierarchy; undefined where that cannot be had. */
+/** This process's control group in the unified hierarchy; undefined where there is none. */
 export function ownGroup(): string | undefined {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   const place = mounts.map((line) => line.split(' ')).find((mount) => mount.includes('cgroup2'))?.[4];
@@ -31,7 +29,7 @@ export function ownGroup(): string | undefined {
   return place === undefined || path === undefined || path.includes('..') ? undefined : join(place, path);
 }
 
-/** Why systemd cannot be booted here; false where it can. */
+/** The reason why systemd cannot be booted here; false where it can. */
 export function unbootable(): string | false {
   if (process.getuid?.() !== 0) return 'only root can boot a systemd';
   if (spawnSync(SYSTEMD, ['--version']).status !== 0) return `there is no ${SYSTEMD}`;
@@ -41,7 +39,7 @@ export function unbootable(): string | false {
   try {
     mkdirSync(made);
   } catch (failure) {
-    return `no control group can be made: ${String(failure)}`;
+    return `no control group can be created: ${String(failure)}`;
   }
   try {
     const args = apart(made, 'mount', '-t', 'cgroup2', 'cgroup2', '/sys');
@@ -52,7 +50,7 @@ export function unbootable(): string | false {
   }
 }
 
-/** Removes a control group in which no process is left. */
+/** Removes a control group that contains no process. */
 export function removeGroups(group: string): void {
   for (const entry of readdirSync(group, { withFileTypes: true })) {
     if (entry.isDirectory()) removeGroups(join(group, entry.name));

@@ -1,7 +1,7 @@
 /**
- * Workers go on while the daemon is restarted, killed, aborted, hangs, or is replaced by a newer build, under
- * the units as they are installed: no byte is lost, none is wrong, no session ends, and what they believe
- * there is, there is.
+ * Workers continue while the daemon is restarted, killed, aborted, stopped, or replaced by a newer build,
+ * under the units as installed: no byte is lost or wrong, no session ends, and the workers' records equal the
+ * daemon's state.
  */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { TREE } from './places.js';
 
 /** One sandboxed, the others not. */
 const WORKERS = 4;
-const NEXT = '/opt/next';
+const NEXT = 'workers keep their memory and sessions over every kind of restart';
 
 t.setTimeout(300_000);
 t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) => {
@@ -25,7 +25,7 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
   await crew.audit(t, 'at first');
   crew.work();
 
-  /** Has it ended, by `end`, and waits until the next is ready and every worker is at work again. */
+  /** Ends the daemon with `end`, and waits until the next one is ready and every worker works again. */
   const survives = async (t: Test, what: string, end: () => Promise<number> | number) => {
     const { InvocationID: before } = await booted.show(SERVICE, 'InvocationID');
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -33,7 +33,7 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
     const ready = await booted.ready(before);
     const reports = await crew.audit(t, what);
     const absences = reports.flatMap(({ absences }) => absences.map(({ to }) => to - at));
-    t.equal(absences.length, WORKERS, `${what}: each worker noticed, once`);
+    t.equal(absences.length, WORKERS, `${what}: each worker was disconnected once`);
     figure(t, `${what}: ready`, [ready - at]);
     figure(t, `${what}: without service`, absences);
     crew.work();
@@ -53,7 +53,7 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
     const said = await booted.journal('UNIT=vkmemd.service', 'PRIORITY=3');
     t.ok(
       said.some(({ MESSAGE }) => MESSAGE?.includes('Watchdog timeout')),
-      'the journal says why',
+      'the journal has the reason',
     );
   });
   await t.test('a newer build', async (t) => {
@@ -67,10 +67,11 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
     t.match((await booted.vkmemctl('worker', 'status')).stdout, /^vkmemd 0\.1\.0-next is ready/);
   });
 
-  // Of what the journal has no room for at that moment it gets the JSON, by standard output.
+  // The journal also gets the JSON, through standard output, of entries that it had no room for at that
+  // moment.
   const said = await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`);
   const back = said.filter(({ MESSAGE }) => MESSAGE?.includes('state of the previous daemon was restored'));
-  t.equal(back.length, 6, 'each start says what it found');
+  t.equal(back.length, 6, 'each start logs what it restored');
   t.match(back.at(-1)?.MESSAGE, /degraded(=|":)0\b.*sessions(=|":)4\b.*lost(=|":)\[\]/);
   await crew.end();
   const { ids, counts } = await crew.has();
@@ -80,7 +81,7 @@ t.test('what workers have', { skip: unbootable(), timeout: 300_000 }, async (t) 
   t.pass('the fd store is empty');
 });
 
-/** A build of another version, with an addon and a proto of its own. */
+/** Creates a build with another version, and with an addon and a proto of its own. */
 async function nextBuild(booted: Booted): Promise<void> {
   const [from, to] = [booted.path(TREE), booted.path(NEXT)];
   for (const part of ['daemon', 'proto']) cpSync(join(from, part), join(to, part), { recursive: true });

@@ -1,7 +1,7 @@
 /**
- * Fifty times SIGKILL at moments that look random, in starts as well as in service, under twenty workers that
- * write, verify, allocate, claim each other's memory and free: no byte is lost, none is wrong, and what they
- * believe there is, there is.
+ * Fifty SIGKILLs at pseudo-random moments, during starts and during service, while twenty workers write,
+ * verify, allocate, claim each other's memory and free: no byte is lost or wrong, and the workers' records
+ * equal the daemon's state.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
@@ -15,9 +15,9 @@ import { randomOf } from './random.js';
 
 const WORKERS = 20;
 const KILLS = 50;
-/** 1 has everything compared after each of them, which takes some minutes. */
+/** With 1, everything is compared after each kill, which takes some minutes. */
 const KILLS_TO_AUDIT = Number(process.env.VKMEMD_TEST_KILLS_TO_AUDIT ?? 10);
-/** Of the kills, how many come in service. */
+/** The fraction of the kills that occur during service. */
 const IN_SERVICE = 0.2;
 const LONGEST_IN_SERVICE_MS = 600;
 const LONGEST_IN_START_MS = 1200;
@@ -26,7 +26,7 @@ const SEED = Number(process.env.VKMEMD_TEST_SEED ?? 20_261_121);
 const timeout = (KILLS / KILLS_TO_AUDIT) * 60_000;
 
 t.setTimeout(timeout);
-t.test('fifty kills', { skip: unbootable(), timeout }, async (t) => {
+t.test('fifty kills lose no memory and no byte', { skip: unbootable(), timeout }, async (t) => {
   t.comment(`seed ${SEED} (VKMEMD_TEST_SEED)`);
   const random = randomOf(SEED);
   const booted = await Booted.start(t, 'RestartSec=0\n');
@@ -45,7 +45,7 @@ t.test('fifty kills', { skip: unbootable(), timeout }, async (t) => {
   for (let kills = 1; kills <= KILLS; kills += 1) {
     const inService = random() < IN_SERVICE || kills % KILLS_TO_AUDIT === 1;
     if (inService) await ready();
-    // The others come at any moment of a start, where that takes no longer than this.
+    // The other kills occur at any moment of a start, if the start takes no longer than this.
     await pause(random() * (inService ? LONGEST_IN_SERVICE_MS : LONGEST_IN_START_MS));
     await until('a daemon to kill', () => booted.pids().length > 0 || undefined);
     const { ActiveState, InvocationID } = await booted.show(SERVICE, 'ActiveState', 'InvocationID');
@@ -59,8 +59,8 @@ t.test('fifty kills', { skip: unbootable(), timeout }, async (t) => {
     absences.push(...reports.flatMap(({ absences }) => absences.map(({ from, to }) => to - from)));
     crew.work();
   }
-  const each = KILLS_TO_AUDIT === 1; // then all come in service
-  t.ok(each || (inStart > KILLS / 10 && inStart < KILLS), `${inStart} of the kills came in a start`);
+  const each = KILLS_TO_AUDIT === 1; // then all occur during service
+  t.ok(each || (inStart > KILLS / 10 && inStart < KILLS), `${inStart} of the kills occurred during a start`);
   figure(t, 'from a SIGKILL to ready', readyTimes);
   figure(t, 'a worker without service, through one or several', absences);
   await crew.end();

@@ -1,6 +1,4 @@
-/**
- * Numbers that look random, the same for the same seed.
- */
+/** Pseudo-random numbers, the same for the same seed. */
 
 /** From 0 up to 1. */
 export function randomOf(seed: number): () => number {

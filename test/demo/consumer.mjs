@@ -1,7 +1,4 @@
-/**
- * The consumer: knows a name, claims that memory and hashes what is in it.
- * Usage: consumer.mjs NAME
- */
+/** The consumer: claims memory by its name and hashes its bytes. Usage: consumer.mjs NAME */
 import { createHash } from 'node:crypto';
 import { connect } from '@vkmemd/client';
 import { Steps, tellAndHold } from './worker.mjs';

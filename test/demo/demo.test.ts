@@ -1,6 +1,4 @@
-/**
- * The demonstration as a new user runs it: its JSON, its text, and that nothing is left of it.
- */
+/** The demonstration as a new user runs it: its JSON, its text, and that it leaves nothing behind. */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +25,7 @@ function demo(t: Test, args: readonly string[], extra: NodeJS.ProcessEnv = {}) {
   return { child, ended, left: () => readdirSync(folder) };
 }
 
-t.test('as JSON', async (t) => {
+t.test('the demo prints its result as JSON', async (t) => {
   const { ended, left } = demo(t, ['--json']);
   const { code, stdout, stderr } = await ended;
   t.same({ code, stderr }, { code: 0, stderr: '' });
@@ -40,17 +38,17 @@ t.test('as JSON', async (t) => {
   t.same(result.budget.during.counts.allocations, 2);
   t.same(result.budget.during.heaps[0].liveBytes, 2 * 67_108_864);
   t.same(result.budget.after.counts, result.budget.before.counts);
-  t.same(left(), [], 'its folder is gone');
+  t.same(left(), [], 'its folder is removed');
 });
 
-t.test('for people', async (t) => {
+t.test('the demo prints its result as text', async (t) => {
   const { code, stdout } = await demo(t, []).ended;
   t.equal(code, 0);
   t.match(stdout, /The consumer read the 64 MiB that the producer wrote/);
   t.match(stdout, /device copies +[\d.]+ ms/);
 });
 
-t.test('no driver', async (t) => {
+t.test('the demo without a driver names the packages to install', async (t) => {
   const { ended, left } = demo(t, ['--json'], { VK_DRIVER_FILES: '/nonexistent.json' });
   const { code, stdout } = await ended;
   t.equal(code, 1);
@@ -58,7 +56,7 @@ t.test('no driver', async (t) => {
   t.same(left(), []);
 });
 
-t.test('interrupted', async (t) => {
+t.test('an interrupted demo leaves nothing behind', async (t) => {
   const { child, ended, left } = demo(t, ['--json']);
   while (left().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   child.kill('SIGINT');

@@ -1,6 +1,6 @@
 /**
- * The producer: allocates memory with a name, fills it with a pattern, and has the device copy it to a second one.
- * Usage: producer.mjs SOURCE TARGET BYTES SEED
+ * The producer: allocates memory with a name, fills it with a pattern, and has the device copy it to a second
+ * allocation. Usage: producer.mjs SOURCE TARGET BYTES SEED
  */
 import { createHash } from 'node:crypto';
 import { connect } from '@vkmemd/client';
@@ -9,7 +9,7 @@ import { Steps, tellAndHold } from './worker.mjs';
 const [source, target, bytes, seed] = process.argv.slice(2);
 const steps = new Steps();
 
-/** Fills 32-bit words from a seed (xorshift32), so that no page is like another. */
+/** Fills 32-bit words from a seed (xorshift32), so that no two pages are equal. */
 function fillWith(words, start) {
   let state = start;
   for (let i = 0; i < words.length; i += 1) {

@@ -1,10 +1,8 @@
-/**
- * The demo's result, for people. With --json the result itself is printed.
- */
+/** The demo's result as text. With --json the result itself is printed. */
 
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-/** One budget as one line: every heap's account, then what the daemon holds. */
+/** One budget as one line: every heap's account, then the daemon's counts. */
 function budgetLine({ heaps, counts }) {
   const inHeaps = heaps.map(
     ({ heapIndex, liveBytes, drainingBytes, availableBytes }) =>
@@ -27,7 +25,7 @@ export function reportText({ ok, device, bytes, sha256Match, sandbox, steps, bud
     '',
     sha256Match
       ? `The consumer read the ${mib(bytes)} that the producer wrote: the SHA-256 is the same.`
-      : 'The consumer read something else than the producer wrote.',
-    ok ? 'Everything was given back.' : `Left behind: ${leaks}.`,
+      : 'The consumer read other bytes than the producer wrote.',
+    ok ? 'Everything was released.' : `Left behind: ${leaks}.`,
   ].join('\n');
 }

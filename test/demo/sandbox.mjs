@@ -1,9 +1,9 @@
 /**
- * A worker in a bubblewrap sandbox: every namespace its own, so no network and no other process; a read-only system,
- * this checkout and Node.js; the devices of `--dev` alone (null, zero, random and the like: no GPU node); an empty
- * environment. Of the host it has nothing but the sockets that it is given, in RUNTIME_FOLDER.
+ * A worker in a bubblewrap sandbox: every namespace its own, so no network and no other process; a read-only
+ * system, this checkout and Node.js; only the devices of `--dev` (null, zero, random and the like: no GPU
+ * node); an empty environment. Of the host it can reach only the sockets that it is given, in RUNTIME_FOLDER.
  *
- * A worker prints one line of JSON when it is done, and keeps what it has until its standard input ends.
+ * A worker prints one line of JSON when it is done, and keeps its resources until its standard input ends.
  */
 import { spawn } from 'node:child_process';
 import { lstatSync, readlinkSync } from 'node:fs';
@@ -11,13 +11,13 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Where a worker finds its sockets. */
+/** The folder of a worker's sockets. */
 const RUNTIME_FOLDER = '/run/vkmemd';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const checkout = dirname(dirname(here));
 
-/** /bin and /lib as the host has them: links into /usr, or folders. */
+/** /bin and /lib as on the host: links into /usr, or folders. */
 function systemFolder(path) {
   const entry = lstatSync(path, { throwIfNoEntry: false });
   if (!entry) return [];
@@ -40,7 +40,8 @@ export function sandboxArguments(sockets) {
 
 /**
  * Starts a worker program of this folder.
- * @returns the child, what it says when it is done (rejected where it ends without), and finish(), which lets it end.
+ * @returns the child, the line that it prints when it is done (rejected if it ends without one), and
+ * finish(), which ends it.
  */
 export function startWorker(program, operands, sockets) {
   const command = [...sandboxArguments(sockets), '--', process.execPath, join(here, program), ...operands];
@@ -49,7 +50,7 @@ export function startWorker(program, operands, sockets) {
   child.stderr.setEncoding('utf8').on('data', (text) => {
     errors += text;
   });
-  // A worker that has died is told of by its exit.
+  // The exit of a worker is reported by its exit event.
   child.stdin.on('error', () => {});
   const exited = new Promise((resolve) => {
     child.once('error', (error) => resolve({ error }));

@@ -1,8 +1,9 @@
 /**
- * What both workers do: time their steps, tell the result in one line, and hold on until they are let go.
+ * Shared by both workers: time the steps, print the result in one line, and keep the resources until standard
+ * input ends.
  */
 
-/** Times steps. `step(name, work)` returns what the work returns. */
+/** Times steps. `step(name, work)` returns the result of the work. */
 export class Steps {
   done = [];
 

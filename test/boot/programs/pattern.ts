@@ -1,15 +1,16 @@
 /**
- * Pattern: bytes of which every word says whose they are, where, and of which writing; what is wrong shows.
+ * A pattern in which every word depends on its writer, its position and the number of the write, so that a
+ * wrong word is detected.
  *
- * A block is 4096 bytes: the number of its writing, its writer, a tag of the allocation, and words that
- * follow from these and from where it is. A reader in another process may come while it is written: the
- * number is 0 then, and where it is another one after reading, the block was written meanwhile.
+ * A block is 4096 bytes: the number of the write, its writer, a tag of the allocation, and words derived from
+ * these and from the position. A reader in another process may read during a write: the number is 0 then; if
+ * it differs after reading, the block was written meanwhile.
  */
 
 const BLOCK_WORDS = 1024;
 const HEADER_WORDS = 3;
 
-/** What a block says that it is. */
+/** The header of a block. */
 export interface Block {
   readonly writing: number;
   readonly writer: number;
@@ -22,13 +23,13 @@ export const wordsOf = (bytes: Uint8Array): Int32Array =>
 
 export const blocksOf = (words: Int32Array): number => words.length / BLOCK_WORDS;
 
-/** What the words of a block begin with. */
+/** The seed of the words of a block. */
 const seedOf = (at: number, { writing, writer, tag }: Block): number =>
   Math.imul(at + 1, 0x9e3779b1) ^ Math.imul(writing, 0x85ebca6b) ^ Math.imul(writer + 1, 0xc2b2ae35) ^ tag;
 
 const following = (state: number): number => (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
 
-/** Writes block `at`. @param block whose `writing` is not 0. */
+/** Writes block `at`. @param block its `writing` must not be 0. */
 export function writeBlock(words: Int32Array, at: number, block: Block): void {
   const from = at * BLOCK_WORDS;
   Atomics.store(words, from, 0);
@@ -42,14 +43,14 @@ export function writeBlock(words: Int32Array, at: number, block: Block): void {
   Atomics.store(words, from, block.writing);
 }
 
-/** How many words of block `at` are not as they should be. */
+/** The number of words of block `at` that are wrong. */
 export function wrongWords(words: Int32Array, at: number, block: Block): number {
   return wrongIn(words.subarray(at * BLOCK_WORDS, (at + 1) * BLOCK_WORDS), at, block);
 }
 
 /**
- * The same of a block that another process may be writing, whatever writing it is of; undefined while it is
- * at it.
+ * The same for a block that another process may be writing, for any write; undefined while it is being
+ * written.
  */
 export function wrongWordsOfOther(
   words: Int32Array,

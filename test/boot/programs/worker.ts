@@ -1,10 +1,11 @@
 /**
- * Worker: a program with memory of its own, NAMED and of its session, that works without end: it writes,
- * verifies what it and others wrote, allocates, claims what others named, and frees. Usage: worker.js NUMBER.
+ * A worker: a program with NAMED memory and memory of its session that works until it is paused: it writes,
+ * verifies its own and others' bytes, allocates, claims memory that others named, and frees. Usage: worker.js
+ * NUMBER.
  *
- * It is told what to do in lines of JSON on a socket (crew.ts): to be at work with so many others, to rest,
- * after which it says what it believes there is and what it has seen, or to end. A request that a restart of
- * the daemon left undone it makes again. Each other failure is said, and is one of the test's.
+ * It receives commands as lines of JSON on a socket (crew.ts): to work with a number of others; to pause, and
+ * report its records and findings; or to end. It repeats a request that a restart of the daemon left undone.
+ * Every other failure is reported, and fails the test.
  */
 import { connect as connectSocket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -36,7 +37,7 @@ class Worker {
   readonly #temporary: (Written | undefined)[] = new Array(SLOTS).fill(undefined);
   readonly #report = { wrong: 0, unrestored: 0, verified: 0, requests: 0, failures: [] as string[] };
   #absences: Report['absences'][number][] = [];
-  /** Since when nothing was answered. */
+  /** The time since which no request was answered. */
   #lostAt: number | undefined;
   #workers = 0;
 
@@ -61,7 +62,7 @@ class Worker {
     return worker;
   }
 
-  /** Works until there is another order. */
+  /** Works until the next command. */
   async work(workers: number, ordered: AbortSignal): Promise<void> {
     this.#workers = workers;
     const deeds = [
@@ -81,7 +82,7 @@ class Worker {
     }
   }
 
-  /** Verifies everything, and says what it believes there is. */
+  /** Verifies everything, and reports its records. */
   async rest(): Promise<Report> {
     this.#verify();
     const held = [...this.#own, ...this.#temporary].filter((written) => written !== undefined);
@@ -113,7 +114,7 @@ class Worker {
     }
   }
 
-  /** At what another worker has for as long as it lives. */
+  /** Verifies memory that another worker keeps as long as it runs. */
   async #look(): Promise<void> {
     const other = among(this.#workers);
     const memory = await this.#persistently(() =>
@@ -123,7 +124,7 @@ class Worker {
     await this.#persistently(() => memory.release());
   }
 
-  /** The same of what it has for a moment, or not. */
+  /** Verifies memory that another worker may free at any moment. */
   async #peek(): Promise<void> {
     const [other, slot] = [among(this.#workers), among(SLOTS)];
     let memory: Memory;
@@ -138,7 +139,7 @@ class Worker {
     await this.#persistently(() => memory.release());
   }
 
-  /** @param all whether all of it was written when it was named. */
+  /** @param all whether all of it was written before it was named. */
   async #verifyOther(memory: Memory, other: number, tag: number, all: boolean): Promise<void> {
     const words = wordsOf(memory.map().bytes);
     for (let at = 0; at < blocksOf(words); at += 1) {
@@ -154,7 +155,7 @@ class Worker {
     this.#report.verified += words.byteLength;
   }
 
-  /** Frees what is in a slot, or puts something there. */
+  /** Frees the allocation in a slot, or allocates one. */
   async #replace(): Promise<void> {
     const slot = among(SLOTS);
     const there = this.#temporary[slot];
@@ -169,7 +170,7 @@ class Worker {
     this.#temporary[slot] = await this.#persistently(() => Written.allocate(this.#client, options));
   }
 
-  /** Asks until it is answered, where it may be asked again. */
+  /** Repeats a request until it is answered, where it may be repeated. */
   async #persistently<T>(ask: () => Promise<T>): Promise<T> {
     for (;;) {
       try {

@@ -1,6 +1,4 @@
-/**
- * Written: an allocation that a worker holds, mapped, and what it has written into each block of it.
- */
+/** An allocation that a worker has mapped, and the number of its last write to each block. */
 import type { Client, Memory, MemoryMap } from '@vkmemd/client';
 import { blocksOf, wordsOf, writeBlock, wrongWords } from './pattern.js';
 
@@ -18,7 +16,7 @@ export class Written {
   readonly #map: MemoryMap;
   readonly #words: Int32Array;
   readonly #writer: number;
-  /** Of each block, the number of its last writing. */
+  /** The number of the last write to each block. */
   readonly #writings: number[];
 
   private constructor(memory: Memory, { writer, tag }: WrittenOptions) {
@@ -48,7 +46,7 @@ export class Written {
     writeBlock(this.#words, at, { writing, writer: this.#writer, tag: this.tag });
   }
 
-  /** How many of its words are not what was written last. */
+  /** The number of words that differ from the last write. */
   get wrong(): number {
     const { tag } = this;
     return this.#writings.reduce(
@@ -57,7 +55,7 @@ export class Written {
     );
   }
 
-  /** Gives it up for everybody. */
+  /** Frees it. */
   async free(): Promise<void> {
     await this.memory.free();
   }
