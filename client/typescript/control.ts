@@ -136,8 +136,9 @@ export class ControlPolicy {
   }
 
   /**
-   * Changes the limits of a user until the daemon ends. Without `expectedRevision` the quota is read first,
-   * and the change is repeated a few times if the quota changed in between.
+   * Changes the limits of a user until they are reset, or the daemon ends without an fd store. Without
+   * `expectedRevision` the quota is read first, and the change is repeated a few times if the quota changed
+   * in between.
    * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT. A stale or
    *   conflicting change is an answer, not an error.
    */

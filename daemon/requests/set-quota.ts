@@ -2,7 +2,8 @@
  * SetQuota: an operator changes what a user may have.
  *
  * A change is meant for one revision of a quota, so that nobody changes what they have not seen. It holds
- * from the next request on, until the daemon ends or it is taken back; what it does not name stays as it is.
+ * from the next request on, until it is reset or the daemon ends without an fd store; what it does not name
+ * stays as it is.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Quota, Quotas } from '../memory/accounting/quotas.js';

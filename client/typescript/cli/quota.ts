@@ -14,8 +14,8 @@ LIMIT is the most that the user may hold ('-' for no limit of its own), draining
 above a limit that was lowered: nothing is taken back, and nothing more is given. RESERVED is kept for the user: others
 cannot have it. A share of a heap changes as users come and go.
 
-With an option that sets something, an operator changes the quota of UID until the daemon ends; what is not named stays
-as it is, and --reset goes back to what the policy says. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB). Every change gives the quota another
+With an option that sets something, an operator changes the quota of UID, until --reset or until the daemon ends without
+an fd store. What is not named stays as it is; --reset restores the policy's quota. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB). Every change gives the quota another
 REVISION. Where it has another one than --if-revision says (STALE), or what is asked contradicts itself or others'
 reservations (CONFLICT), nothing is changed, and the exit code is 1.`;
 

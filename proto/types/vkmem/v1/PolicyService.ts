@@ -64,14 +64,14 @@ export interface PolicyServiceClient extends grpc.Client {
   reloadPolicy(argument: _vkmem_v1_ReloadPolicyRequest, callback: grpc.requestCallback<_vkmem_v1_ReloadPolicyResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Changes one user's quota, until the daemon ends.
+   * Changes one user's quota, until it is reset or the daemon ends without an fd store.
    */
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   SetQuota(argument: _vkmem_v1_SetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Changes one user's quota, until the daemon ends.
+   * Changes one user's quota, until it is reset or the daemon ends without an fd store.
    */
   setQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
   setQuota(argument: _vkmem_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
@@ -102,7 +102,7 @@ export interface PolicyServiceHandlers extends grpc.UntypedServiceImplementation
   ReloadPolicy: grpc.handleUnaryCall<_vkmem_v1_ReloadPolicyRequest__Output, _vkmem_v1_ReloadPolicyResponse>;
   
   /**
-   * Changes one user's quota, until the daemon ends.
+   * Changes one user's quota, until it is reset or the daemon ends without an fd store.
    */
   SetQuota: grpc.handleUnaryCall<_vkmem_v1_SetQuotaRequest__Output, _vkmem_v1_SetQuotaResponse>;
   
