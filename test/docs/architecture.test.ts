@@ -17,7 +17,7 @@ interface Rule {
   readonly to: { readonly pathNot?: readonly string[] };
 }
 
-t.test('the arrows that the page shows are those that are checked', async (t) => {
+t.test('the arrows of the page equal the checked rules', async (t) => {
   const { forbidden }: { forbidden: readonly Rule[] } = createRequire(import.meta.url)(
     join(root, '.dependency-cruiser.cjs'),
   );
@@ -39,11 +39,11 @@ t.test('the arrows that the page shows are those that are checked', async (t) =>
   t.strictSame(
     shown.filter((row) => !ROOT.some((file) => row.startsWith(file))).sort(),
     checked.sort(),
-    'the table says what the rules say',
+    'the rows of the table equal the rules',
   );
 });
 
-t.test('the files and functions that the page names', async (t) => {
+t.test('the files and functions that the page names exist', async (t) => {
   const paths = [...page.matchAll(/`([\w./-]+\/[\w./-]*)`|\]\(([\w./-]+)\)/g)].map(
     ([, code, link]) => code ?? join('docs', link ?? ''),
   );
@@ -61,6 +61,6 @@ t.test('the files and functions that the page names', async (t) => {
     const missing = [...names.matchAll(/`([#\w]+)`/g)]
       .map(([, name = '']) => name)
       .filter((name) => !new RegExp(`(?<![\\w#])${name}\\b`).test(text));
-    t.strictSame(missing, [], `${path} has what is named with it`);
+    t.strictSame(missing, [], `${path} contains the functions named with it`);
   }
 });

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""A client of the handoff socket that shares no code with vkmemd: written from docs/protocol.md and the schemas.
+"""A client of the handoff socket that shares no code with vkmemd: written from docs/protocol.md and the
+schemas.
 
-Python's standard library only. Protobuf is spoken by hand, as far as these messages need it: varints and
-length-delimited fields, by the field numbers of handoff.proto and memory.proto. Requests are made one at a time.
+It uses only Python's standard library. It encodes protobuf by hand, as far as these messages need it:
+varints and length-delimited fields, by the field numbers of handoff.proto and memory.proto. It sends one
+request at a time.
 
-    independent_client.py SOCKET    runs one story against a daemon and prints what it saw as one JSON object
+    independent_client.py SOCKET runs one scenario against a daemon and prints the results as one JSON
+    object
 """
 import array
 import json
@@ -20,7 +23,8 @@ ACCESS_READ_WRITE, ACCESS_READ_ONLY = 1, 2
 STRENGTHS = {0: None, 1: "ENFORCED", 2: "ADVISORY"}
 ID, NAME = 1, 2  # AllocationRef
 
-# Fields of ClientMessage's body, and of ServerMessage's; up to FREE an answer has the number of its request.
+# Fields of ClientMessage's body, and of ServerMessage's; up to FREE an answer has the field number of its
+# request.
 HELLO, ALLOCATE, CLAIM, RELEASE, FREE = 10, 11, 12, 13, 14
 PUBLISH, CREATE_TICKET, REVOKE_TICKET = 16, 17, 18
 ANSWERS = {PUBLISH: 17, CREATE_TICKET: 18, REVOKE_TICKET: 19}
@@ -38,7 +42,9 @@ def varint(value):
 
 
 def message(*fields):
-    """(number, value) pairs as a message: integers as varints, text, bytes and lists of integers with their length."""
+    """Encodes (number, value) pairs as a message: integers as varints; text, bytes and lists of integers with
+    their length.
+    """
     out = b""
     for number, value in fields:
         if isinstance(value, int):
@@ -52,7 +58,7 @@ def message(*fields):
 
 
 def fields(data):
-    """A message as {number: [values]}: integers, and bytes for whatever has a length."""
+    """Decodes a message as {number: [values]}: integers, and bytes for every length-delimited field."""
     found, at = {}, 0
 
     def read_varint():
@@ -89,7 +95,7 @@ def only(found, number, default=0):
 
 
 class Fault(Exception):
-    """google.rpc.Status with the ErrorInfo that says which code of the catalogue it is."""
+    """google.rpc.Status with the ErrorInfo that has the code of the catalogue."""
 
     def __init__(self, data, sequence):
         status = fields(data)
@@ -118,7 +124,9 @@ class Grant:
 
 
 class Client:
-    """One connection, and so one session: to the socket at `path`, or, without one, what this process inherited."""
+    """One connection, and so one session: to the socket at `path`, or, without one, the session that this
+    process inherited.
+    """
 
     def __init__(self, path=None, greet=True):
         if path is None:
@@ -135,7 +143,7 @@ class Client:
             self.session = only(welcome, 4)
 
     def ask(self, body, data):
-        """Sends one request; returns its answer's fields and fds, or raises the Fault it was answered with."""
+        """Sends one request; returns the fields and fds of its answer, or raises the Fault of the answer."""
         self.send(body, data)
         return self.answer(body)
 
@@ -148,7 +156,7 @@ class Client:
         if ERROR in answer:
             raise Fault(only(answer, ERROR), only(answer, 1))
         if only(answer, 1) != self.sequence or only(answer, 2) != len(fds):
-            raise ValueError("the answer has another sequence, or other fds than it says")
+            raise ValueError("the answer has another sequence number or other fds than expected")
         return fields(only(answer, ANSWERS.get(body, body), b"")), fds
 
     def receive(self):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A program that is run with a session: the independent client, on the socket that it inherits.
+"""A program that is started with a session: the independent client on the inherited socket.
 
-    independent_inheritor.py TEXT    writes TEXT to each allocation that was made for it, and prints what it saw as JSON
+    independent_inheritor.py TEXT writes TEXT to each allocation that was allocated for it, and prints the
+    results as JSON
 """
 import json
 import mmap

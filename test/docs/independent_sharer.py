@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Tickets, writers that take turns, and publishing, by the independent client: written from docs/protocol.md alone.
+"""Tickets, write locks and publishing with the independent client, written from docs/protocol.md alone.
 
-    independent_sharer.py SOCKET    runs one story against a daemon and prints what it saw as one JSON object
+    independent_sharer.py SOCKET runs one scenario against a daemon and prints the results as one JSON
+    object
 """
 import json
 import mmap

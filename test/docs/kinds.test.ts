@@ -1,5 +1,5 @@
 /**
- * docs/kinds.md against the code: every kind and every word has its place, and the example for Vulkan
+ * docs/kinds.md against the code: every kind and every term is described, and the example for Vulkan
  * compiles.
  */
 import { spawnSync } from 'node:child_process';
@@ -11,14 +11,14 @@ import { root, temporaryFolder } from '../support/daemon.js';
 
 const page = readFileSync(join(root, 'docs/kinds.md'), 'utf8');
 
-t.test('every kind has a section, every rung and what may be missing a place', async (t) => {
+t.test('every kind has a section; every rung and every missing feature is described', async (t) => {
   for (const kind of KIND_NAMES) t.match(page, new RegExp(`^## ${kind}$`, 'm'));
   for (const rung of ['VERIFIED', 'SUPPORTED', 'UNSUPPORTED'])
     t.match(page, new RegExp(`^\\| \`${rung}\``, 'm'));
   for (const missing of ['extension', 'feature', 'type', 'export', 'works']) t.match(page, `\`${missing}\``);
 });
 
-t.test('every code that it names is in the catalogue', async (t) => {
+t.test('every code that the page names is in the catalogue', async (t) => {
   const words = new Set(page.match(/`[A-Z]+(?:_[A-Z]+)+`/g)?.map((word) => word.slice(1, -1)));
   const vulkan =
     /^(VK_|DEVICE_(LOCAL|TYPE)|MAP_|DMA_BUF|F_SEAL|FALLOC_|HOST_|DEDICATED_ONLY|RDMA_|OPAQUE_FD|SHRINK)/;
@@ -29,7 +29,7 @@ t.test('every code that it names is in the catalogue', async (t) => {
 
 t.test('the example of a Vulkan importer compiles', async (t) => {
   const example = /^Vulkan, with[^\n]*\n\n```c\n([\s\S]*?)```/m.exec(page)?.[1];
-  if (!example) throw new Error('there is no example');
+  if (!example) throw new Error('the page has no example');
   const source = `#include <vulkan/vulkan.h>
 typedef struct { VkBool32 dedicated; VkDeviceSize allocation_size_bytes; uint32_t memory_type_index; } Grant;
 VkResult import_grant(VkDevice device, Grant g, VkImage image, VkBuffer buffer, int fd);

@@ -10,10 +10,10 @@ import { root } from '../support/daemon.js';
 
 const page = readFileSync(join(root, 'docs/limits.md'), 'utf8').replace(/\s+/g, ' ');
 
-t.test('the arithmetic', async (t) => {
+t.test('the calculations of the page use the current constants', async (t) => {
   t.match(page, `each session has room for ${MIN_IN_FLIGHT},`);
   t.match(page, `LimitNOFILE=${DEFAULT_LIMITS.sessions * MIN_IN_FLIGHT}`);
   const unit = readFileSync(join(root, 'systemd/vkmemd.service'), 'utf8');
   const max = Number(/^LimitNOFILE=(\d+)$/m.exec(unit)?.[1]);
-  t.ok(max >= DEFAULT_LIMITS.sessions * MIN_IN_FLIGHT, 'the service has enough for all of its sessions');
+  t.ok(max >= DEFAULT_LIMITS.sessions * MIN_IN_FLIGHT, 'LimitNOFILE is enough for all sessions');
 });

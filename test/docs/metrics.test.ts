@@ -1,7 +1,4 @@
-/**
- * docs/metrics.md: its table has every metric of a daemon that was used, with its type and labels, and no
- * other.
- */
+/** docs/metrics.md: its table has every metric of a daemon in use, with its type and labels, and no other. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -11,7 +8,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 const page = readFileSync(join(root, 'docs/metrics.md'), 'utf8');
 
-t.test('every metric, with its type and labels', async (t) => {
+t.test('the table has every metric, with its type and labels', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
@@ -23,7 +20,7 @@ t.test('every metric, with its type and labels', async (t) => {
   t.strictSame(reported.sort(), found.sort());
 });
 
-t.test('the examples name metrics that there are', async (t) => {
+t.test('the examples name existing metrics', async (t) => {
   const [, alerts = ''] = page.split('Worth an alert:');
   const names = [...alerts.matchAll(/vkmemd_\w+/g)].map(([name]) => name);
   t.ok(names.length >= 8);

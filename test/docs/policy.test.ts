@@ -26,8 +26,8 @@ import { root } from '../support/daemon.js';
 const page = readFileSync(join(root, 'docs/policy.md'), 'utf8').replace(/ +\|/g, ' |');
 
 /**
- * The rows of the table with this last heading: the key, what it allows, and the cells between that and the
- * last.
+ * The rows of the table whose last column has this heading: the key, its permitted values, and the cells
+ * between that and the last.
  */
 function rowsUnder(heading: string): { key: string; allowed: string; rest: string[] }[] {
   const [, table = ''] =
@@ -50,7 +50,7 @@ function ofSchema<T>(keys: Keys<T>): { key: string; allowed: string }[] {
 const withoutRest = (rows: ReturnType<typeof rowsUnder>) =>
   rows.map(({ key, allowed }) => ({ key, allowed }));
 
-t.test('the tables are the schema', async (t) => {
+t.test('the tables have the keys of the schema', async (t) => {
   t.strictSame(withoutRest(rowsUnder('the peer matches by')), ofSchema(MATCH_KEYS));
   t.strictSame(withoutRest(rowsUnder('what it gives')), ofSchema(RIGHT_KEYS));
   t.strictSame(withoutRest(rowsUnder('what it limits')), ofSchema(LIMIT_KEYS));
@@ -58,7 +58,7 @@ t.test('the tables are the schema', async (t) => {
   t.strictSame(withoutRest(rowsUnder('what it is')), others);
 });
 
-t.test('and the defaults are those of the program', async (t) => {
+t.test('the defaults are those of the program', async (t) => {
   t.strictSame(
     rowsUnder('what it limits').map(({ rest }) => rest),
     Object.keys(LIMIT_KEYS).map((limit) => [String(DEFAULT_LIMITS[limit as keyof typeof DEFAULT_LIMITS])]),
@@ -85,7 +85,7 @@ t.test('and the defaults are those of the program', async (t) => {
   }
 });
 
-t.test('the example', async (t) => {
+t.test('the example is a valid policy', async (t) => {
   const example = readFileSync(join(root, 'examples/vkmemd.toml'), 'utf8');
   const keys = [MATCH_KEYS, RIGHT_KEYS, LIMIT_KEYS, PRESSURE_KEYS, TOP_KEYS].flatMap((schema) =>
     namesOf(schema as Keys<unknown>),
@@ -98,7 +98,7 @@ t.test('the example', async (t) => {
   t.strictSame(
     warnings.filter(({ what }) => !/this kernel/.test(what)),
     [],
-    'and there is nothing odd about it',
+    'it gives no warnings',
   );
   t.equal(policy.rules.length, 5);
   t.match(policy.rightsOf(peer(5, { groups: [44] })), {
@@ -121,7 +121,7 @@ t.test('the example of the page', async (t) => {
   t.equal(policy.rules.length, 2);
 });
 
-t.test('the fault that it shows', async (t) => {
+t.test('the page shows an error as the program prints it', async (t) => {
   const [, shown = ''] = /^ {4}\/etc\/vkmemd\/vkmemd\.toml(:3:9: .*), \.\.\.$/m.exec(page) ?? [];
   const [fault = ''] = await faultsOf(folderOf(t, { [MAIN]: '[[rule]]\n# kinds\nkinds = "MAPABLE"\n' }));
   t.ok(shown.length > 20 && fault.startsWith(`${MAIN}${shown}`), fault);

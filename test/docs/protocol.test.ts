@@ -35,7 +35,7 @@ const PROGRAM = join(root, 'test/docs/independent_client.py');
 const SHARER = join(root, 'test/docs/independent_sharer.py');
 const INHERITOR = join(root, 'test/docs/independent_inheritor.py');
 
-t.test('the table of errors is the catalogue', async (t) => {
+t.test('the table of errors equals the catalogue', async (t) => {
   const rows = [...pageOf('errors.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) ([A-Z_]+) \| (.*) \|$/gm)];
   const reported = rows.map(([, code, number, status, sentence]) => ({ code, number, status, sentence }));
   const statusName = (grpc: number) => Object.entries(GrpcCode).find(([, number]) => number === grpc)?.[0];
@@ -45,10 +45,10 @@ t.test('the table of errors is the catalogue', async (t) => {
     status: statusName(grpc),
     sentence,
   }));
-  t.strictSame(reported, catalogue, 'every code, in its order, with its status and its sentence');
+  t.strictSame(reported, catalogue, 'every code, in order, with its status and its description');
 });
 
-t.test('the numbers and names are those of the contract', async (t) => {
+t.test('the numbers and names equal those of the contract', async (t) => {
   const grouped = (bytes: number) => String(bytes).replace(/\B(?=(?:\d{3})+$)/g, ' ');
   const limits = DEFAULT_LIMITS;
   for (const text of [
@@ -77,7 +77,7 @@ t.test('the numbers and names are those of the contract', async (t) => {
 const python = spawnSync('python3', ['--version']);
 const noPython = python.error ? `no python3 here: ${python.error.message}` : false;
 
-t.test('a client written from the page alone', { skip: noPython }, async (t) => {
+t.test('a client written from the page alone gets memory', { skip: noPython }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
   const { status, stdout, stderr } = spawnSync('python3', [PROGRAM, join(runtimeDir, HANDOFF_SOCKET)], {
@@ -85,14 +85,14 @@ t.test('a client written from the page alone', { skip: noPython }, async (t) => 
     encoding: 'utf8',
     timeout: 30_000,
   });
-  t.equal(status, 0, `it ends well ${stderr}`);
+  t.equal(status, 0, `exit code 0 ${stderr}`);
 
   t.strictSame(JSON.parse(stdout || '{}'), {
     version: PROTOCOL_VERSION,
     same_incarnation: true,
     size: 12_288,
     zeroed: true,
-    // Its user is the daemon's, and could open the memfd anew for writing.
+    // It runs as the daemon's user, which can reopen the memfd for writing.
     read_only: 'ADVISORY',
     read: 'bytes',
     write_refused: true,
@@ -105,49 +105,65 @@ t.test('a client written from the page alone', { skip: noPython }, async (t) => 
   });
 });
 
-t.test('tickets, turns and publishing, from the page alone', { skip: noPython }, async (t) => {
-  const { runtimeDir } = await startDaemon(t);
-  const { status, stdout, stderr } = spawnSync('python3', ['-B', SHARER, join(runtimeDir, HANDOFF_SOCKET)], {
-    encoding: 'utf8',
-    timeout: 30_000,
-  });
-  t.equal(status, 0, `it ends well ${stderr}`);
-  t.strictSame(JSON.parse(stdout || '{}'), {
-    more_than_it_gives: 'NOT_PERMITTED',
-    by_ticket: 'seen',
-    used_up: 'TICKET_INVALID',
-    revoked: 'TICKET_INVALID',
-    revoked_twice: 'NOT_FOUND',
-    published: true,
-    to_write: 'PUBLISHED',
-    strength: 'ENFORCED',
-    old_view: 'late',
-    refused: 'BUSY',
-    waited_in_vain: 'BUSY',
-    granted_in_turn: true,
-    unpublishable: 'NOT_PUBLISHABLE',
-  });
-});
+t.test(
+  'a client written from the page alone uses tickets, write locks and publishing',
+  { skip: noPython },
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t);
+    const { status, stdout, stderr } = spawnSync(
+      'python3',
+      ['-B', SHARER, join(runtimeDir, HANDOFF_SOCKET)],
+      {
+        encoding: 'utf8',
+        timeout: 30_000,
+      },
+    );
+    t.equal(status, 0, `exit code 0 ${stderr}`);
+    t.strictSame(JSON.parse(stdout || '{}'), {
+      more_than_it_gives: 'NOT_PERMITTED',
+      by_ticket: 'seen',
+      used_up: 'TICKET_INVALID',
+      revoked: 'TICKET_INVALID',
+      revoked_twice: 'NOT_FOUND',
+      published: true,
+      to_write: 'PUBLISHED',
+      strength: 'ENFORCED',
+      old_view: 'late',
+      refused: 'BUSY',
+      waited_in_vain: 'BUSY',
+      granted_in_turn: true,
+      unpublishable: 'NOT_PUBLISHABLE',
+    });
+  },
+);
 
 const sandbox = spawnSync('bwrap', ['--ro-bind', '/', '/', '/usr/bin/python3', '--version']);
 const noSandbox = sandbox.status === 0 ? false : 'bwrap or /usr/bin/python3 cannot be run here';
 
-t.test('a client that inherits its session', { skip: noPython || noSandbox }, async (t) => {
-  const { runtimeDir } = await startDaemon(t);
-  const allocate = ['--allocate', 'name=frames,size=8K', '--allocate', 'name=own,size=4K,lifetime=session'];
-  const shown = ['--sandbox', '--ro', join(root, 'test/docs')];
-  for (const [text, options] of [
-    ['open', allocate],
-    ['shut', [...shown, ...allocate]],
-  ] as const) {
-    const command = ['--', '/usr/bin/python3', '-B', INHERITOR, text];
-    const { code, stdout, stderr } = await executed(runtimeDir, [...options, ...command], plainEnvironment());
-    t.equal(code, 0, `it ends well ${stderr}`);
-    const seen = { version: PROTOCOL_VERSION, written: ['frames', 'own'], again: false };
-    t.match(JSON.parse(stdout || '{}'), seen, text);
-    await using client = await connect({ runtimeDir });
-    const memory = await client.claim({ name: 'frames' });
-    t.equal(Buffer.from(memory.map().bytes.subarray(0, 4)).toString(), text, 'what it wrote is there');
-    await memory.free();
-  }
-});
+t.test(
+  'a client written from the page alone uses an inherited session',
+  { skip: noPython || noSandbox },
+  async (t) => {
+    const { runtimeDir } = await startDaemon(t);
+    const allocate = ['--allocate', 'name=frames,size=8K', '--allocate', 'name=own,size=4K,lifetime=session'];
+    const shown = ['--sandbox', '--ro', join(root, 'test/docs')];
+    for (const [text, options] of [
+      ['open', allocate],
+      ['shut', [...shown, ...allocate]],
+    ] as const) {
+      const command = ['--', '/usr/bin/python3', '-B', INHERITOR, text];
+      const { code, stdout, stderr } = await executed(
+        runtimeDir,
+        [...options, ...command],
+        plainEnvironment(),
+      );
+      t.equal(code, 0, `exit code 0 ${stderr}`);
+      const seen = { version: PROTOCOL_VERSION, written: ['frames', 'own'], again: false };
+      t.match(JSON.parse(stdout || '{}'), seen, text);
+      await using client = await connect({ runtimeDir });
+      const memory = await client.claim({ name: 'frames' });
+      t.equal(Buffer.from(memory.map().bytes.subarray(0, 4)).toString(), text, 'its bytes are in the memory');
+      await memory.free();
+    }
+  },
+);

@@ -1,6 +1,6 @@
 /**
  * The tables of docs/virtualization.md against the code: every field of a backend's object, every handle type
- * with its number, every hint as it is typed, and QEMU's options letter by letter.
+ * with its number, every hint as it is typed, and the exact options of QEMU.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { root } from '../support/daemon.js';
 
 /** The page, without the padding of its tables. */
 const page = readFileSync(join(root, 'docs/virtualization.md'), 'utf8').replace(/ +\|/g, ' |');
-/** Not exported by the package: it is vkmemctl's own. */
+/** Not exported by the package: internal to vkmemctl. */
 const { allocCommand } = (await import(join(root, 'client/typescript/dist/cli/alloc.js'))) as {
   allocCommand(): { options: { long: string; flags: string }[] };
 };
@@ -29,18 +29,18 @@ function described(grant: Partial<Grant>) {
   const whole = { fdCount: 1, deviceUuid: bytes, driverUuid: bytes, mapOffsetBytes: 0n, ...size, ...grant };
   const memory = { grants: [whole], allocation: { hints: null }, fd: () => undefined };
   const [object] = describeForBackend(memory as unknown as Memory);
-  if (!object) throw new Error('nothing was described');
+  if (!object) throw new Error('the grant has no description');
   return object;
 }
 const mappable = { kind: 'KIND_MAPPABLE', dmaBufSync: false, cacheType: 'CACHE_TYPE_CACHED' } as const;
 
-t.test('the fields of an object', async (t) => {
+t.test("the table of fields equals the object's fields", async (t) => {
   const table = /\| field \|[\s\S]*?\n\n/.exec(page)?.[0] ?? '';
   const rows = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field);
   t.strictSame(rows, Object.keys(described(mappable)));
 });
 
-t.test('handle types, and map_info', async (t) => {
+t.test("the tables of handle types and map_info equal the code's", async (t) => {
   for (const [name, value] of Object.entries(RUTABAGA_HANDLE_TYPES)) t.match(page, `\`${name}\` ${value} |`);
   const cases = [
     ['CACHED', 'ACCESS_READ_ONLY', 0x11],
@@ -60,7 +60,7 @@ t.test('handle types, and map_info', async (t) => {
   t.match(imported.rutabaga, { handleTypeValue: 2, vulkanInfo: { device_id: {} } });
 });
 
-t.test('hints as they are typed', async (t) => {
+t.test('the hints are accepted as they are typed', async (t) => {
   const reported = [...page.matchAll(/^\| `(--[a-z-]+)(?: SIZE)?` \| `\w+` \|/gm)].map(([, flag]) => flag);
   const flags = allocCommand().options.map(({ long }) => long);
   t.equal(reported.length, 5);
@@ -70,7 +70,7 @@ t.test('hints as they are typed', async (t) => {
   for (const code of codes.filter((word) => !others.test(word))) t.ok(code in CATALOGUE, code);
 });
 
-t.test('QEMU\u2019s options', async (t) => {
+t.test("the page shows QEMU's exact options", async (t) => {
   const writable = described({ ...mappable, access: 'ACCESS_READ_WRITE' });
   const options = qemuOptions(writable, { fd: 'N', id: 'm' });
   t.match(page, `\`${options?.object.replace(/size=\d+/, 'size=BYTES')}\``);
@@ -82,7 +82,7 @@ t.test('QEMU\u2019s options', async (t) => {
   t.strictSame(
     Object.keys(qemuOptions(odd, { fd: 3, id: 'm' })?.devices ?? {}),
     ['pc-dimm', 'virtio-pmem-pci', 'nvdimm'],
-    'anything but a BAR',
+    'devices without a BAR',
   );
   const reading = { ...writable, access: 'ro' } as const;
   t.strictSame(qemuOptions(reading, { fd: 3, id: 'm' })?.devices, {

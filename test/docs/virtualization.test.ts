@@ -1,7 +1,6 @@
 /**
- * docs/virtualization.md shows command lines that work: each is run as it is. Those that need a virtual
- * machine or a worker are run by the tests of those; all others here, one section after the other, each
- * beginning with nothing.
+ * Runs the command lines of docs/virtualization.md unchanged. Other tests run those that need a virtual
+ * machine or a worker; this test runs the rest, section by section, each on a new daemon.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -16,14 +15,14 @@ const ELSEWHERE = new Map([['Try it', 'test/vm/guest.test.ts']]);
 
 const lines = commandLines('virtualization.md');
 
-t.test('what is run elsewhere is run there', async (t) => {
+t.test('the sections that other tests run name them', async (t) => {
   for (const [heading, file] of ELSEWHERE) {
     t.ok(lines.has(heading), `${heading} is a section with command lines`);
     t.match(readFileSync(join(root, file), 'utf8'), `.get('${heading}')`, file);
   }
 });
 
-t.test('and all others work', async (t) => {
+t.test('the command lines of the other sections succeed', async (t) => {
   const others = [...lines].filter(([heading]) => !ELSEWHERE.has(heading));
   if (others.length === 0) return;
   const { runtimeDir } = await startDaemon(t);
@@ -43,7 +42,7 @@ t.test('and all others work', async (t) => {
   }
 });
 
-t.test('the demonstration that the page names', async (t) => {
+t.test('the demonstration that the page names exists', async (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const named = [...lines.values()].flat().filter(({ command }) => command.startsWith('npm run '));
   for (const { command } of named) t.ok(scripts[command.slice('npm run '.length)], command);

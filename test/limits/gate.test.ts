@@ -1,6 +1,6 @@
 /**
- * The gate of a connection: which messages enter, what of them may begin, what waits, in which order, and
- * when the connection is read; for a client whose reading the test decides.
+ * The gate of a connection: which messages enter, which requests may start, which wait and in which order,
+ * and when the connection is read. The test controls when the client reads.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Decoded, type Draft, decode, encode, NOTHING_HELD, VkmemError } from '@vkmemd/proto';
@@ -15,7 +15,7 @@ type Body = Draft<'ClientMessage'>;
 
 const TENANT = tenantOfUid(1);
 
-/** Requests by how many fds their answers may carry. */
+/** Requests, indexed by the number of fds that their answers may carry. */
 const ASKING: readonly Body[] = [
   { release: {} },
   { claim: { kinds: ['KIND_MAPPABLE', 'KIND_RDMA_ADDRESS'] } },
@@ -27,7 +27,7 @@ const ASKING: readonly Body[] = [
 const messageOf = (body: Body): Decoded<'ClientMessage'> =>
   decode('ClientMessage', encode('ClientMessage', body));
 
-/** A client that has received nothing of what is sent to it, until the test says so. */
+/** A client that has read nothing of what is sent to it until the test resets its counts. */
 class Client {
   unreadFds = 0;
   crowded = false;
@@ -51,7 +51,7 @@ class Client {
       ...NOTHING_HELD,
     };
     this.gate = new Gate(this, place);
-    // A poll does not keep a process alive; a connection does.
+    // A poll timer does not keep a process alive; a connection does.
     const alive = setInterval(() => {}, 1000);
     t.teardown(() => clearInterval(alive));
   }
@@ -76,19 +76,19 @@ class Client {
     return this.gate.enter(messageOf({ sequence: this.#sequence, fdCount: came, ...body }), came, permitted);
   }
 
-  /** A request comes whose answer may carry so many fds. */
+  /** Enters a request whose answer may carry this many fds. */
   ask(fds: number): Entry {
     return this.enter(ASKING[fds] ?? {});
   }
 
-  /** Its answer leaves. */
+  /** Sends its answer. */
   send(entry: Entry, fds: number): void {
     this.unreadFds += fds;
     entry[Symbol.dispose]();
   }
 }
 
-t.test('what has no credit waits, in its order, until everything is read', async (t) => {
+t.test('requests without credit wait, in order, until every fd has been read', async (t) => {
   const client = Client.greeted(t, { fdsInFlight: 8 });
   const first = client.ask(4);
   const second = client.ask(4);
@@ -99,7 +99,7 @@ t.test('what has no credit waits, in its order, until everything is read', async
   const third = client.ask(3);
   const fourth = client.ask(1);
   const both = [third.ready?.then(() => begun.push('third')), fourth.ready?.then(() => begun.push('fourth'))];
-  t.equal(client.ask(0).ready, undefined, 'what needs none does not wait');
+  t.equal(client.ask(0).ready, undefined, 'a request without fds does not wait');
   client.send(second, 4);
   await sleep(20);
   t.strictSame(begun, []);
@@ -111,20 +111,20 @@ t.test('what has no credit waits, in its order, until everything is read', async
   client.send(fourth, 1);
   client.unreadFds = 0;
   await sleep(300);
-  t.equal(client.pool.promised, 4, 'what it had from the others is given back when it has read');
+  t.equal(client.pool.promised, 4, 'borrowed credit is returned when the client has read');
 });
 
-t.test('less than one answer can carry', async (t) => {
+t.test('a client whose limit is less than one answer is served one answer at a time', async (t) => {
   const client = Client.greeted(t, { fdsInFlight: 1 });
   const four = client.ask(4);
-  t.equal(four.ready, undefined, 'an answer with more begins where nothing else is on its way');
+  t.equal(four.ready, undefined, 'a larger answer may start when no other is in flight');
   client.send(four, 4);
   const waits = client.ask(1);
   t.ok(waits.ready);
   client.unreadFds = 0;
   await waits.ready;
   const next = client.ask(1);
-  t.ok(next.ready, 'and one of them at a time');
+  t.ok(next.ready, 'and only one of them at a time');
   client.send(waits, 1);
   await sleep(20);
   t.equal(client.gate.waiting, 1);
@@ -135,7 +135,7 @@ t.test('less than one answer can carry', async (t) => {
   client.gate[Symbol.dispose]();
 });
 
-t.test('with much unread nothing begins that could find no room', async (t) => {
+t.test('while the socket is full, no request starts whose answer would find no space', async (t) => {
   const client = Client.greeted(t);
   const [one, two] = [client.ask(1), client.ask(0)];
   t.equal(one.ready, undefined);
@@ -144,17 +144,17 @@ t.test('with much unread nothing begins that could find no room', async (t) => {
   t.ok(waits.ready);
   t.notOk(client.paused);
   two[Symbol.dispose]();
-  t.equal(client.paused, true, 'and no more answers are made while one with fds is under way');
+  t.equal(client.paused, true, 'the client is not read while an answer with fds is in progress');
   const before = client.resumed;
   client.send(one, 1);
-  t.equal(client.paused, false, 'with no answer of fds under way the others may crowd');
+  t.equal(client.paused, false, 'without such an answer in progress it is read again');
   t.ok(client.resumed > before);
   client.crowded = false;
   await waits.ready;
   client.send(waits, 1);
 });
 
-t.test('a client that has read is read again, though nothing else happens', async (t) => {
+t.test('a paused client is read again after it has read, without another event', async (t) => {
   const client = Client.greeted(t);
   const [one, two] = [client.ask(1), client.ask(0)];
   client.crowded = true;
@@ -168,7 +168,7 @@ t.test('a client that has read is read again, though nothing else happens', asyn
   client.send(one, 1);
 });
 
-t.test('it ends', async (t) => {
+t.test('a disposed gate rejects waiting requests and stops reading', async (t) => {
   const client = Client.greeted(t, { fdsInFlight: 4 });
   const one = client.ask(4);
   t.equal(one.ready, undefined);
@@ -184,9 +184,9 @@ t.test('it ends', async (t) => {
     entry[Symbol.dispose]();
   }
   await finished;
-  t.equal(client.gate.underWay, 0, 'what is disposed twice is left once');
+  t.equal(client.gate.underWay, 0, 'a second disposal has no effect');
   t.equal(client.gate.waiting, 0);
-  t.equal(client.paused, true, 'nothing more is read');
+  t.equal(client.paused, true, 'the client is not read any more');
   const gone = Client.greeted(t, { fdsInFlight: 4 });
   t.equal(gone.ask(4).ready, undefined);
   const never = gone.ask(2).ready;
@@ -194,24 +194,24 @@ t.test('it ends', async (t) => {
   await t.rejects(never ?? Promise.resolve(), { code: 'UNAVAILABLE', reason: 'The caller is gone.' });
 });
 
-t.test('a claim that waits for others takes credit when that is over', async (t) => {
+t.test('a claim that waits for others takes credit when its wait ends', async (t) => {
   const client = Client.greeted(t, { fdsInFlight: 4 });
   const claim = client.enter({ claim: { kinds: ['KIND_MAPPABLE'], waitMs: 1000 } });
   t.equal(claim.ready, undefined);
   const other = client.ask(4);
-  t.equal(other.ready, undefined, 'it keeps no credit while it waits');
+  t.equal(other.ready, undefined, 'it holds no credit while it waits');
   const more = claim.more(1);
   t.ok(more);
   client.send(other, 0);
   await more;
   const waits = client.ask(4).ready;
-  t.ok(waits, 'and has it then');
+  t.ok(waits, 'and needs it afterwards');
   t.equal(claim.more(0), undefined);
   client.gate[Symbol.dispose]();
   await t.rejects(waits ?? Promise.resolve(), { code: 'UNAVAILABLE' });
 });
 
-t.test('an import that is not permitted asks for no credit', async (t) => {
+t.test('an import that is not permitted takes no credit', async (t) => {
   const client = Client.greeted(t, { fdsInFlight: 4 });
   t.equal(client.ask(4).ready, undefined);
   const request: Body = { import: { grantKinds: ['KIND_MAPPABLE'] } };
@@ -222,7 +222,7 @@ t.test('an import that is not permitted asks for no credit', async (t) => {
   await t.rejects(permitted ?? Promise.resolve(), { code: 'UNAVAILABLE' });
 });
 
-t.test('frames', async (t) => {
+t.test('invalid sequence numbers, fd counts and Hello are rejected', async (t) => {
   const refused = (client: Client, body: Body, came: number, reason: RegExp) =>
     t.throws(() => client.enter(body, came), { code: 'PROTOCOL_ERROR', reason });
   refused(new Client(t, {}), { release: {} }, 0, /release came before Hello/);
@@ -239,12 +239,12 @@ t.test('frames', async (t) => {
   refused(client, { release: {}, sequence: 1n }, 0, /Sequence 1 follows 1/);
 });
 
-t.test('what stops the reading, and for how long', async (t) => {
+t.test('reading pauses at the limits of requests, rate and requests per tick', async (t) => {
   const busy = Client.greeted(t, { messagesInFlight: 2 });
   const one = busy.ask(0);
   t.equal(busy.paused, false);
   const two = busy.ask(0);
-  t.equal(busy.paused, true, 'as many requests as permitted are under way');
+  t.equal(busy.paused, true, 'the maximum number of requests is in progress');
   one[Symbol.dispose]();
   t.equal(busy.paused, false);
   two[Symbol.dispose]();

@@ -1,18 +1,18 @@
 /**
- * Lingering sockets: whatever comes, each is looked at soon, and closed once its peer has read. Time is the
- * test's.
+ * Lingering sockets: each is polled soon, however many are added, and closed once its peer has read. The
+ * clock is mocked.
  */
 import { mock } from 'node:test';
 import { disposable, seqpacketPair } from '@vkmemd/proto';
 import t from 'tap';
 import { Lingering } from 'vkmemd/dist/handoff/lingering.js';
 
-t.test('those that come put off nothing', async (t) => {
+t.test('adding sockets does not delay the polling of others', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.teardown(() => mock.timers.reset());
   const lingering = new Lingering();
   let received = 0;
-  // One comes every 5 ms, with everything read: a look closes all of them.
+  // One is added every 5 ms, completely read: one poll closes all of them.
   for (let came = 1; came <= 20; came += 1) {
     const [retained, other] = seqpacketPair();
     lingering.add(
@@ -24,13 +24,13 @@ t.test('those that come put off nothing', async (t) => {
     other.close();
     mock.timers.tick(5);
   }
-  t.ok(received >= 10, `${received} of 20 were closed while others came`);
+  t.ok(received >= 10, `${received} of 20 were closed while others were added`);
   mock.timers.tick(2000);
   t.equal(received, 20);
   t.equal(lingering.size, 0);
 });
 
-t.test('one that comes when all is taken apart is closed at once', (t) => {
+t.test('a socket that is added after disposal is closed at once', (t) => {
   const lingering = new Lingering();
   const [unread, other] = seqpacketPair();
   lingering[Symbol.dispose]();

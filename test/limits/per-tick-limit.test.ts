@@ -1,6 +1,6 @@
 /**
- * The limit per tick: how many requests of one user begin in one turn of the event loop, and that none that
- * waits is lost; and a daemon that is asked more than it can do at once.
+ * The limit per tick: how many requests of one user start in one turn of the event loop, and that no waiting
+ * request is lost; also on a daemon that receives more than it can execute at once.
  */
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
@@ -10,7 +10,7 @@ import { ControlWire } from '../support/control-wire.js';
 import { startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
-t.test('so many of one user in one turn', async (t) => {
+t.test('the number of requests of one user per turn is limited', async (t) => {
   const ticks = new PerTickLimit(3);
   const gone: number[] = [];
   const bring = (uid: number, what: number) => {
@@ -20,17 +20,17 @@ t.test('so many of one user in one turn', async (t) => {
     else proceed();
   };
   for (let what = 0; what < 10; what += 1) bring(1, what);
-  t.strictSame(gone, [0, 1], 'the one that fills its part waits too');
+  t.strictSame(gone, [0, 1], 'the request that reaches the limit waits too');
   bring(2, 100);
-  t.equal(gone.at(-1), 100, 'another user has a part of its own');
+  t.equal(gone.at(-1), 100, 'another user has a limit of its own');
   await setImmediate();
-  t.strictSame(gone.slice(3), [2, 3, 4], 'those that waited go on in their order');
+  t.strictSame(gone.slice(3), [2, 3, 4], 'waiting requests continue in order');
   for (let turn = 0; turn < 5; turn += 1) await setImmediate();
   t.strictSame(gone.slice(3), [2, 3, 4, 5, 6, 7, 8, 9]);
-  t.equal(ticks.size, 0, 'and nobody is remembered');
+  t.equal(ticks.size, 0, 'no state is left');
 });
 
-t.test('nothing is lost of what is asked at once', async (t) => {
+t.test('no request of a burst is lost', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wires = await Promise.all(Array.from({ length: 20 }, () => HandoffWire.open(runtimeDir)));
   const controls = Array.from({ length: 4 }, () => new ControlWire(runtimeDir));

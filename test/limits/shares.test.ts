@@ -1,5 +1,5 @@
 /**
- * The counts behind the limits: shares with a quarter kept, the budget of fds, fds in flight, tokens.
+ * The counts behind the limits: shares with a reserved quarter, the fd budget, fds in flight, token buckets.
  */
 import t from 'tap';
 import { FdBudget } from 'vkmemd/dist/limits/fd-budget.js';
@@ -8,48 +8,51 @@ import { Shares } from 'vkmemd/dist/limits/shares.js';
 import { TokenBucket } from 'vkmemd/dist/limits/token-bucket.js';
 import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 
-t.test('one user takes all it can get', async (t) => {
+t.test('one user cannot take the last quarter', async (t) => {
   const shares = new Shares(() => 32);
   const mine = Array.from({ length: 24 }, () => shares.take(tenant(1), 1));
   t.ok(mine.every((taken) => typeof taken === 'object'));
-  t.equal(shares.take(tenant(1), 1), 'user', 'the last quarter is not for it');
+  t.equal(shares.take(tenant(1), 1), 'user', 'the last quarter is reserved for others');
   t.equal(shares.maxOf(tenant(1)), 24);
   for (let uid = 2; uid < 5; uid += 1) {
-    t.type(shares.take(tenant(uid), 2), 'object', 'those who have none get some');
+    t.type(shares.take(tenant(uid), 2), 'object', 'users without a share get some');
     t.equal(shares.take(tenant(uid), 1), 'user', 'but few');
   }
   t.type(shares.take(tenant(9), 2), 'object');
-  t.equal(shares.take(tenant(9), 1), 'daemon', 'until there is nothing left');
+  t.equal(shares.take(tenant(9), 1), 'daemon', 'until nothing is left');
   const [first, second] = mine;
   if (typeof first === 'object') {
     first[Symbol.dispose]();
     first[Symbol.dispose]();
   }
-  t.equal(shares.total, 31, 'what is given back twice counts once');
-  t.equal(shares.take(tenant(1), 1), 'user', 'and is for the others');
+  t.equal(shares.total, 31, 'a share that is released twice is counted once');
+  t.equal(shares.take(tenant(1), 1), 'user', 'it is available to others only');
   t.type(shares.take(tenant(8), 1), 'object');
   if (typeof second === 'object') second[Symbol.dispose]();
   t.equal(shares.of(tenant(1)), 22);
 });
 
-t.test('what is there already counts, and nothing more is given until it is below', async (t) => {
-  const shares = new Shares(() => 8);
-  const [max, rest] = [shares.count(tenant(1), 7), shares.count(tenant(1), 3)];
-  t.equal(shares.of(tenant(1)), 10);
-  t.equal(shares.take(tenant(2), 1), 'daemon');
-  max[Symbol.dispose]();
-  max[Symbol.dispose]();
-  t.equal(shares.total, 3);
-  t.type(shares.take(tenant(2), 1), 'object');
-  rest[Symbol.dispose]();
-  const fds = new FdBudget({ max: 256, open: 20 }, 32);
-  const outlived = fds.count(tenant(1), 1000);
-  t.throws(() => fds.lease(tenant(2), 1), { code: 'TOO_MANY_FILES' });
-  outlived[Symbol.dispose]();
-  fds.lease(tenant(2), 1)[Symbol.dispose]();
-});
+t.test(
+  'existing usage is counted, and nothing is granted until the usage is below the capacity',
+  async (t) => {
+    const shares = new Shares(() => 8);
+    const [max, rest] = [shares.count(tenant(1), 7), shares.count(tenant(1), 3)];
+    t.equal(shares.of(tenant(1)), 10);
+    t.equal(shares.take(tenant(2), 1), 'daemon');
+    max[Symbol.dispose]();
+    max[Symbol.dispose]();
+    t.equal(shares.total, 3);
+    t.type(shares.take(tenant(2), 1), 'object');
+    rest[Symbol.dispose]();
+    const fds = new FdBudget({ max: 256, open: 20 }, 32);
+    const outlived = fds.count(tenant(1), 1000);
+    t.throws(() => fds.lease(tenant(2), 1), { code: 'TOO_MANY_FILES' });
+    outlived[Symbol.dispose]();
+    fds.lease(tenant(2), 1)[Symbol.dispose]();
+  },
+);
 
-t.test('what there is can change', async (t) => {
+t.test('the capacity can change', async (t) => {
   let capacity = 8;
   const shares = new Shares(() => capacity);
   const six = shares.take(tenant(1), 6);
@@ -60,13 +63,13 @@ t.test('what there is can change', async (t) => {
   t.strictSame([shares.total, shares.of(tenant(1))], [1, 0]);
 });
 
-t.test('fds against RLIMIT_NOFILE', async (t) => {
+t.test('the fd budget follows RLIMIT_NOFILE', async (t) => {
   const small = new FdBudget({ max: 64, open: 22 }, 32);
   t.equal(small.capacity, 64 - 22 - 3 - 10 - small.inHand * 4, 'a small limit has a small reserve');
   t.ok(small.capacity >= 20 && small.inHand >= 1);
   const large = new FdBudget({ max: 65_536, open: 22 }, 32);
   t.equal(large.capacity, 65_536 - 22 - 3 - 32 - 9 * 4);
-  t.ok(large.maxSessions >= 10_000, 'the service has enough for 10 000 sessions');
+  t.ok(large.maxSessions >= 10_000, 'the service has fds for 10 000 sessions');
   const none = new FdBudget({ max: 32, open: 30 }, 32);
   t.equal(none.capacity, 0);
   t.throws(() => none.lease(tenant(1), 1), {
@@ -86,40 +89,40 @@ t.test('fds against RLIMIT_NOFILE', async (t) => {
   t.equal(small.leased, 0);
 });
 
-t.test('fds in flight never add up to more than the kernel takes', async (t) => {
+t.test("fds in flight never exceed the kernel's limit", async (t) => {
   const pool = new InFlightFdsPool(64);
   t.equal(pool.maxSessions, 16);
   const greedy = pool.join(tenant(1));
   t.equal(greedy?.allowance, 4);
   t.equal(greedy?.raise(16), true);
-  t.equal(greedy?.raise(21), false, 'a user takes no more than a quarter beyond what is its sessions\u2019');
-  t.equal(greedy?.allowance, 16, 'and keeps what it has');
+  t.equal(greedy?.raise(21), false, "a user may borrow at most a quarter beyond its sessions' own");
+  t.equal(greedy?.allowance, 16, 'its allowance is unchanged');
   greedy?.lower(9);
   t.equal(greedy?.allowance, 9);
   greedy?.lower(1);
   t.equal(greedy?.allowance, 4, 'never less than one message');
   for (const uid of [1, 2, 3]) pool.join(tenant(uid))?.raise(16);
-  t.equal(pool.promised, 40, 'the common half is used up before the third');
-  while (pool.join(tenant(4))) t.ok(pool.promised <= 64, `${pool.promised} are promised`);
-  t.equal(pool.promised, 64, 'each has room for a message of its own');
-  t.equal(greedy?.raise(5), false, 'and nobody for more');
+  t.equal(pool.promised, 40, 'the shared half is used up before the third');
+  while (pool.join(tenant(4))) t.ok(pool.promised <= 64, `${pool.promised} are reserved`);
+  t.equal(pool.promised, 64, 'each session has the allowance of one message');
+  t.equal(greedy?.raise(5), false, 'and none may borrow more');
   greedy?.[Symbol.dispose]();
   greedy?.[Symbol.dispose]();
   t.equal(pool.promised, 60);
 });
 
-t.test('tokens', async (t) => {
+t.test('a token bucket delays, refuses and refills', async (t) => {
   const reading = new TokenBucket(1000, 3, 0);
   t.strictSame([reading.take(0), reading.take(0)], [0, 0]);
-  t.equal(reading.take(0), 1, 'the last one: the next is there in a millisecond');
+  t.equal(reading.take(0), 1, 'the bucket is empty: the next token comes in 1 ms');
   t.equal(reading.take(0), 2, 'a debt takes longer');
-  t.equal(reading.take(100), 0, 'and is over');
-  t.strictSame([reading.take(100), reading.take(100)], [0, 1], 'it holds no more than the burst');
+  t.equal(reading.take(100), 0, 'it is paid off');
+  t.strictSame([reading.take(100), reading.take(100)], [0, 1], 'it holds at most the burst');
   const refusing = new TokenBucket(1000, 2, 0);
   t.strictSame(
     [1, 2, 3, 4].map(() => refusing.tryTake(0)),
     [0, 0, 1, 1],
-    'what is refused costs nothing',
+    'a refusal takes no token',
   );
   t.equal(refusing.tryTake(1), 0);
 });

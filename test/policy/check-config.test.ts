@@ -1,6 +1,6 @@
 /**
- * vkmemd --check-config: what it says, how it ends, and that it touches neither device nor runtime folder.
- * And a daemon that was given a policy with a fault does not start.
+ * vkmemd --check-config: its output, its exit code, and that it uses neither device nor runtime folder. A
+ * daemon with an invalid policy does not start.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -9,7 +9,7 @@ import t from 'tap';
 import { daemonProgram, plainEnvironment, temporaryFolder } from '../support/daemon.js';
 import { folderOf, MAIN } from './support.js';
 
-/** Runs vkmemd to its end, on a machine without any driver. */
+/** Runs vkmemd until it exits, without any driver. */
 function vkmemd(...args: readonly string[]) {
   const env = { ...plainEnvironment(), VK_DRIVER_FILES: '/nonexistent.json' };
   return spawnSync(process.execPath, [daemonProgram, ...args], { encoding: 'utf8', env, timeout: 30_000 });
@@ -27,7 +27,7 @@ reserved_bytes = "10%"
 `;
 const BAD = '[[rule]]\nuid = -1\nconnect = 1\n';
 
-t.test('a policy that is well', async (t) => {
+t.test('a valid policy is printed', async (t) => {
   const root = folderOf(t, { [MAIN]: GOOD, '/etc/vkmemd/conf.d/a.toml': '[[rule]]\nmax_tickets = 4\n' });
   const runtimeDir = join(temporaryFolder(t), 'never-made');
   const args = ['--check-config', '--config-root', root, '--runtime-dir', runtimeDir, '--allow-import', '9'];
@@ -53,7 +53,7 @@ t.test('a policy that is well', async (t) => {
       '',
     ],
   );
-  t.notOk(existsSync(runtimeDir), 'no runtime folder was made');
+  t.notOk(existsSync(runtimeDir), 'no runtime folder was created');
   const object = JSON.parse(vkmemd(...args, '--json').stdout);
   t.match(object, {
     well: true,
@@ -74,7 +74,7 @@ t.test('a policy that is well', async (t) => {
   t.equal(object.notes.length, 1);
 });
 
-t.test('no files at all', async (t) => {
+t.test('no files', async (t) => {
   const { status, stdout } = vkmemd('--check-config', '--config-root', temporaryFolder(t));
   t.equal(status, 0);
   t.match(
@@ -83,7 +83,7 @@ t.test('no files at all', async (t) => {
   );
 });
 
-t.test('warnings are no faults', async (t) => {
+t.test('warnings do not make a policy invalid', async (t) => {
   const root = folderOf(t, { [MAIN]: '[[rule]]\nuid = []\nconnect = true\n' });
   const { status, stdout } = vkmemd('--check-config', '--config-root', root);
   t.equal(status, 0);
@@ -94,7 +94,7 @@ t.test('warnings are no faults', async (t) => {
   ]);
 });
 
-t.test('a policy with faults', async (t) => {
+t.test('the errors of an invalid policy are printed', async (t) => {
   const root = folderOf(t, { [MAIN]: BAD });
   const file = join(root, MAIN);
   const { status, stdout } = vkmemd('--check-config', '--config-root', root);
@@ -115,7 +115,7 @@ t.test('a policy with faults', async (t) => {
   });
 });
 
-t.test('whoever reads may stop reading', async (t) => {
+t.test('the reader may close the pipe at any time', async (t) => {
   const root = folderOf(t, { [MAIN]: '[[rule]]\n'.repeat(1500) });
   const script = '"$@" | head -n 1; echo "$PIPESTATUS"';
   const command = [process.execPath, daemonProgram, '--check-config', '--config-root', root];
@@ -127,7 +127,7 @@ t.test('whoever reads may stop reading', async (t) => {
   t.strictSame([stdout, stderr], ['Files, in the order in which they are read:\n0\n', '']);
 });
 
-t.test('a daemon does not start with one', async (t) => {
+t.test('a daemon does not start with an invalid policy', async (t) => {
   const root = folderOf(t, { [MAIN]: BAD });
   const runtimeDir = join(temporaryFolder(t), 'never-made');
   for (const source of [
@@ -144,10 +144,10 @@ t.test('a daemon does not start with one', async (t) => {
   const { status, stderr } = vkmemd('--runtime-dir', runtimeDir, '--config', '/nowhere.toml');
   t.equal(status, 78);
   t.equal(stderr, 'vkmemd: POLICY_INVALID: /nowhere.toml: the file cannot be read: ENOENT.\n');
-  t.notOk(existsSync(runtimeDir), 'and has begun nothing');
+  t.notOk(existsSync(runtimeDir), 'it created nothing');
 });
 
-t.test('options that do not go together', async (t) => {
+t.test('conflicting options are rejected', async (t) => {
   t.match(vkmemd('--json'), { status: 64, stderr: /--json needs --check-config/ });
   t.match(vkmemd('--config', 'a', '--config-root', 'b'), { status: 64, stderr: /cannot be used with/ });
   const root = folderOf(t, {});

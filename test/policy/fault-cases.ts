@@ -1,44 +1,38 @@
-/**
- * What can be wrong with a policy: a text for each, and where its faults are.
- */
+/** The errors that a policy can have: a text for each, and the positions of the errors. */
 
-/** A policy's text -> its faults, each as LINE:COLUMN and a part of the sentence. */
+/** A policy's text -> its errors, each as LINE:COLUMN and a part of the message. */
 export const CASES: readonly (readonly [
   what: string,
   text: string,
   ...faults: (readonly [string, RegExp])[],
 ])[] = [
   ['no TOML', '[[rule]]\nuid 5\n', ['2:5', /invalid TOML: Expected equal/]],
+  ['a missing value', 'overcommit = \n[[rule]]\n', ['1:13', /invalid TOML: The key, equals sign, and value/]],
+  ['an unterminated string', '[[rule]]\nunit = "a\n', ['2:10', /invalid TOML: Unterminated string/]],
+  ['a missing bracket', '[[rule]]\nkinds = ["MAPPABLE"\n\n', ['2:20', /invalid TOML/]],
   [
-    'a value that is missing',
-    'overcommit = \n[[rule]]\n',
-    ['1:13', /invalid TOML: The key, equals sign, and value/],
-  ],
-  ['a string without end', '[[rule]]\nunit = "a\n', ['2:10', /invalid TOML: Unterminated string/]],
-  ['a bracket that is missing', '[[rule]]\nkinds = ["MAPPABLE"\n\n', ['2:20', /invalid TOML/]],
-  [
-    'a table of inline lines is of a later TOML',
+    'a multi-line inline table, which only a later TOML permits',
     '[[rule]]\nmax_bytes = {\n}',
     ['3:1', /invalid TOML: No newlines/],
   ],
   [
-    'a key twice',
+    'a repeated key',
     'overcommit = true\novercommit = false\n',
     ['2:1', /invalid TOML: Defining a key multiple times/],
   ],
-  ['a table twice', '[limits]\n[limits]\n', ['2:2', /Defining a key multiple times/]],
+  ['a repeated table', '[limits]\n[limits]\n', ['2:2', /Defining a key multiple times/]],
   [
     'an unknown key',
     'color = 1\n',
     ['1:1', /^unknown key "color"\. Allowed: overcommit, limits, pressure, rule\.$/],
   ],
-  ['a key of one letter less', 'overcomit = true\n', ['1:1', /Did you mean overcommit\?/]],
+  ['a key with a missing letter', 'overcomit = true\n', ['1:1', /Did you mean overcommit\?/]],
   [
     'two letters swapped',
     '[[rule]]\nconnetc = true\n',
     ['2:1', /unknown key "connetc" of a rule\. Did you mean connect\?/],
   ],
-  ['another way of writing', '[[rule]]\nMax-Bytes = 1\n', ['2:1', /Did you mean max_bytes\?/]],
+  ['another spelling', '[[rule]]\nMax-Bytes = 1\n', ['2:1', /Did you mean max_bytes\?/]],
   [
     'in a table',
     '[limits]\nsession = 1\n',
@@ -56,17 +50,17 @@ export const CASES: readonly (readonly [
     ['1:2', /unknown key "presure"\. Did you mean pressure\?/],
   ],
   [
-    'a table that is none',
+    'a value in place of a table',
     'limits = 5\n',
     ['1:1', /limits: 5 is a whole number; allowed: a table, \[limits\]/],
   ],
   [
-    'a rule that is no list',
+    'a rule that is not in a list',
     '[rule]\nuid = 5\n',
     ['1:2', /rule: this is a table; allowed: tables in a list, \[\[rule\]\]/],
   ],
   [
-    'a list that holds no rules',
+    'a list that contains a value which is not a rule',
     'rule = [{ uid = 5, connect = true }, 7]\n',
     ['1:38', /rule: 7 is a whole number/],
   ],
@@ -87,9 +81,9 @@ export const CASES: readonly (readonly [
     '[[rule]]\nmax_allocations = "many"\n',
     ['2:19', /max_allocations: "many" is a string/],
   ],
-  ['a count below zero', '[[rule]]\nmax_sessions = -1\n', ['2:16', /max_sessions: -1 is too small/]],
+  ['a negative count', '[[rule]]\nmax_sessions = -1\n', ['2:16', /max_sessions: -1 is too small/]],
   [
-    'a count that no integer holds',
+    'a count above the range of integers',
     '[[rule]]\nmax_sessions = 99999999999999999999999\n',
     ['2:16', /too large/],
   ],
@@ -99,7 +93,7 @@ export const CASES: readonly (readonly [
     ['2:12', /sessions: 0 is too small; allowed: a whole number from 1 to/],
   ],
   [
-    'a limit without limits',
+    'a limit above the maximum',
     '[limits]\nqueued_messages = 9_999_999\n',
     ['2:19', /queued_messages: 9999999 is too large/],
   ],
@@ -136,12 +130,12 @@ export const CASES: readonly (readonly [
     ['2:16', /claim_access: "wr" is unknown.*allowed: "ro" or "rw"/],
   ],
   [
-    'a user who is not there',
+    'a user that does not exist',
     '[[rule]]\nuid = "no-such-user"\n',
     ['2:7', /uid: there is no user "no-such-user"/],
   ],
   [
-    'a group that is not there',
+    'a group that does not exist',
     '[[rule]]\ngid = ["root", "no-such"]\n',
     ['2:16', /gid: there is no group "no-such"/],
   ],
@@ -151,7 +145,7 @@ export const CASES: readonly (readonly [
     ['2:15', /claim_from: "1000" is a number in quotes/],
   ],
   [
-    'what no user is called',
+    'an invalid user name',
     '[[rule]]\nuid = ["-h", "a b", "a:b", ""]\n',
     ['2:8', /not a valid user name/],
     ['2:14', /not a valid user/],
@@ -159,7 +153,7 @@ export const CASES: readonly (readonly [
     ['2:28', /not a valid user/],
   ],
   [
-    'ids that nobody has',
+    'invalid ids',
     '[[rule]]\nuid = [4294967295, -1]\n',
     ['2:8', /4294967295 is too large/],
     ['2:20', /-1 is too small/],
@@ -169,34 +163,30 @@ export const CASES: readonly (readonly [
   ['a kind twice', '[[rule]]\nkinds = ["DMA_BUF", "DMA_BUF"]\n', ['2:21', /"DMA_BUF" is given twice/]],
   ['a list in a list', '[[rule]]\nkinds = [["DMA_BUF"]]\n', ['2:10', /kinds: this is a list/]],
   [
-    'what no unit is called',
+    'an invalid unit name',
     '[[rule]]\nunit = ["a b.service", "[ab].service", 5]\n',
     ['2:9', /"a b\.service" cannot match the name of a unit/],
     ['2:24', /"\[ab\]\.service"/],
     ['2:40', /5 is a whole number/],
   ],
   [
-    'a size without meaning',
+    'an invalid size',
     '[[rule]]\nmax_bytes = "lots"\n',
     ['2:13', /max_bytes: "lots" is not a size; allowed: bytes, a size such as "64MiB"/],
   ],
-  [
-    'a unit that could be meant either way',
-    '[[rule]]\nmax_bytes = "64M"\n',
-    ['2:13', /"M" is not a unit of a size/],
-  ],
-  ['a size below zero', '[[rule]]\nmax_bytes = -1\n', ['2:13', /"-1" is not a size/]],
-  ['a size that nothing holds', '[[rule]]\nmax_bytes = "99999999TiB"\n', ['2:13', /too large/]],
+  ['an ambiguous unit', '[[rule]]\nmax_bytes = "64M"\n', ['2:13', /"M" is not a unit of a size/]],
+  ['a negative size', '[[rule]]\nmax_bytes = -1\n', ['2:13', /"-1" is not a size/]],
+  ['a size above the maximum', '[[rule]]\nmax_bytes = "99999999TiB"\n', ['2:13', /too large/]],
   ['a size as a boolean', '[[rule]]\nmax_bytes = true\n', ['2:13', /max_bytes: true is a boolean/]],
   [
-    'heaps that no device has',
+    'heap indexes that no device has',
     '[[rule]]\nmax_bytes = { 16 = 1, 00 = 1, -1 = 1 }\n',
     ['2:15', /"16" is not the index of a heap/],
     ['2:23', /"00" is not the index/],
     ['2:31', /"-1" is not the index/],
   ],
   [
-    'a share that is kept',
+    'a reserved share',
     '[[rule]]\nreserved_bytes = "share"\n',
     ['2:18', /reserved_bytes: "share" cannot be reserved/],
   ],
@@ -206,7 +196,7 @@ export const CASES: readonly (readonly [
     ['2:24', /"unlimited" cannot be reserved/],
   ],
   [
-    'more kept than may be had',
+    'more reserved than the limit',
     '[[rule]]\nuid = 5\nmax_bytes = "1GiB"\nreserved_bytes = "2GiB"\n',
     ['4:18', /more bytes are reserved than max_bytes allows/],
   ],

@@ -1,6 +1,4 @@
-/**
- * Every fault that a policy can have, with its line and column, and all of them at once.
- */
+/** Every error that a policy can have, with its line and column, and all errors at once. */
 
 import { CATALOGUE } from '@vkmemd/proto';
 import t from 'tap';
@@ -22,7 +20,7 @@ for (const [what, text, ...faults] of CASES) {
   });
 }
 
-t.test('every fault of every file is reported at once, in their order', async (t) => {
+t.test('all errors of all files are reported at once, in order', async (t) => {
   const root = folderOf(t, {
     '/usr/lib/vkmemd/vkmemd.toml': '[[rule]]\nconect = true\nkinds = "ALL"\n[limits]\nsessions = "x"\n',
     [MAIN]: 'this is no TOML\n',
@@ -45,7 +43,7 @@ t.test('every fault of every file is reported at once, in their order', async (t
   t.equal((error as PolicyError).grpc, CATALOGUE.POLICY_INVALID.grpc);
 });
 
-t.test('of a policy with very many faults the wire gets as many as fit', async (t) => {
+t.test('the number of errors of a policy that the wire carries is limited', async (t) => {
   const root = folderOf(t, { [MAIN]: '[[rule]]\nuid = -1\n'.repeat(500) });
   const error = (await loadPolicy(settings(root)).catch((failure: unknown) => failure)) as PolicyError;
   t.equal(error.findings.faults.length, 500);
@@ -53,7 +51,7 @@ t.test('of a policy with very many faults the wire gets as many as fit', async (
   t.equal(error.metadata.faults, '500');
 });
 
-t.test('what a file says never breaks a line of ours', async (t) => {
+t.test("a policy's text cannot break a line of the output", async (t) => {
   const root = folderOf(t, { [MAIN]: `"a\\nb" = 1\n[[rule]]\nunit = "${'x y'.repeat(100)}"\n` });
   for (const fault of await faultsOf(root)) {
     t.notMatch(fault, /\n/);
@@ -61,7 +59,7 @@ t.test('what a file says never breaks a line of ours', async (t) => {
   }
 });
 
-t.test('what is nested without end', async (t) => {
+t.test('deep nesting is rejected', async (t) => {
   const deep = (depth: number) => `overcommit = ${'['.repeat(depth)}1${']'.repeat(depth)}\n`;
   t.match(await faultsOf(folderOf(t, { [MAIN]: deep(30) })), [/:1:14: overcommit: this is a list/]);
   const [fault = '', ...more] = await faultsOf(folderOf(t, { [MAIN]: deep(100_000) }));
@@ -70,7 +68,7 @@ t.test('what is nested without end', async (t) => {
   await t.rejects(
     parseApart([{ file: 'x', text: undefined as unknown as string }]),
     Error,
-    'a thread that fails',
+    "an error in the parser's thread is reported",
   );
   const [good, bad] = await parseApart([
     { file: 'a', text: 'overcommit = true' },

@@ -1,5 +1,5 @@
 /**
- * Where a policy's files are, in what order they are read, and what becomes of those that cannot be.
+ * The paths of policy files, the order in which they are read, and the errors of files that cannot be read.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { faultsOf, folderOf, MAIN, policyOf, settings } from './support.js';
 
 const rule = (uid: number) => `[[rule]]\nuid = ${uid}\nmax_tickets = ${uid}\n`;
 
-t.test('the order of the files', async (t) => {
+t.test('files are read in order', async (t) => {
   const files = [
     '/usr/lib/vkmemd/20-more.toml',
     '/usr/lib/vkmemd/vkmemd.toml',
@@ -56,11 +56,7 @@ t.test('later settings replace earlier ones, rules are added', async (t) => {
   t.strictSame(policy.pressure, { elevated: 50, critical: 60 });
   t.equal(policy.rules.length, 2);
   const given = await loadPolicy(settings(root, { pressure: { critical: 70 }, importers: new Set([9]) }));
-  t.strictSame(
-    given.policy.pressure,
-    { elevated: 50, critical: 70 },
-    "the command line's word is the last one",
-  );
+  t.strictSame(given.policy.pressure, { elevated: 50, critical: 70 }, 'the command line has precedence');
   t.strictSame(given.policy.rules.at(-1), {
     where: '--allow-import',
     match: { uids: new Set([9]) },
@@ -71,7 +67,7 @@ t.test('later settings replace earlier ones, rules are added', async (t) => {
   ]);
 });
 
-t.test('no file is needed, but that of --config', async (t) => {
+t.test('no file is required, except that of --config', async (t) => {
   const root = folderOf(t, {});
   const { policy } = await loadPolicy(settings(root));
   t.strictSame([policy.files, policy.rules], [[], []]);
@@ -83,12 +79,12 @@ t.test('no file is needed, but that of --config', async (t) => {
   t.strictSame(
     (await loadPolicy(settings(root, { config }))).policy.files,
     [config],
-    'it takes the place of all',
+    'it replaces all other files',
   );
   t.strictSame((await loadPolicy(settings(root, { config: '/dev/null' }))).policy.rules, []);
 });
 
-t.test('what is there and cannot be read is a fault', async (t) => {
+t.test('a file that exists and cannot be read is an error', async (t) => {
   const root = folderOf(t, { '/etc/vkmemd/conf.d/ok.toml': rule(1) });
   const conf = join(root, 'etc/vkmemd/conf.d');
   mkdirSync(join(root, MAIN), { recursive: true });
@@ -111,7 +107,7 @@ t.test('what is there and cannot be read is a fault', async (t) => {
   );
 });
 
-t.test('a link that leads nowhere is there', async (t) => {
+t.test('a dangling link is an error', async (t) => {
   const link = (path: string) => {
     const root = folderOf(t, { '/etc/vkmemd/conf.d-before/a.toml': rule(1) });
     mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -123,10 +119,14 @@ t.test('a link that leads nowhere is there', async (t) => {
     t.strictSame(await link(folder), [`${folder}: the folder cannot be read: ENOENT.`]);
   }
   const nowhere = join(folderOf(t, {}), 'none');
-  t.strictSame(await faultsOf(nowhere), [': the folder cannot be read: ENOENT.'], 'nor is a folder missed');
+  t.strictSame(
+    await faultsOf(nowhere),
+    [': the folder cannot be read: ENOENT.'],
+    'a missing folder is reported with its path',
+  );
 });
 
-t.test('what may not be read', { skip: noOtherUser ?? false }, async (t) => {
+t.test('a file or folder without read permission is an error', { skip: noOtherUser ?? false }, async (t) => {
   const root = folderOf(t, { [MAIN]: rule(1), '/etc/vkmemd/conf.d/a.toml': rule(1) });
   chmodSync(root, 0o755);
   chmodSync(join(root, MAIN), 0o600);
@@ -138,7 +138,7 @@ t.test('what may not be read', { skip: noOtherUser ?? false }, async (t) => {
   ]);
 });
 
-t.test('what is odd', async (t) => {
+t.test('suspicious files and rules are warnings', async (t) => {
   const root = folderOf(t, { [MAIN]: rule(1), '/etc/vkmemd/mine.toml': 'no TOML' });
   chmodSync(join(root, MAIN), 0o666);
   const { warnings } = await loadPolicy(settings(root));
@@ -162,7 +162,7 @@ t.test('what is odd', async (t) => {
   t.strictSame(
     await oddities('[[rule]]\nunit = ["sshd", "ssh*"]\nconnect = true\n'),
     [],
-    'one of them may fit',
+    'one of the names may match',
   );
   t.match(await oddities('\n[[rule]]\nuid = 5\n'), ['2:3 the rule gives no right.']);
   t.match(await oddities('[[rule]]\nconnect = false\n'), [/^1:3 root may not connect/]);

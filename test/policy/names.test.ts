@@ -1,13 +1,11 @@
-/**
- * Names of users and groups in a policy: from the files, or from the name service.
- */
+/** Names of users and groups in a policy, from the files or from the name service. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadPolicy } from 'vkmemd/dist/policy/load.js';
 import { faultsOf, folderOf, MAIN, policyOf, settings } from './support.js';
 
-t.test('names of users and groups', async (t) => {
+t.test('names of users and groups become ids', async (t) => {
   const [, name = '', id] = /^([^:\n]+):[^:]*:([1-9]\d*):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
   const { policy } = await policyOf(
     t,
@@ -17,7 +15,7 @@ t.test('names of users and groups', async (t) => {
   t.strictSame(policy.rules[0]?.gives, { claimFrom: new Set([Number(id)]) });
 });
 
-t.test('who is not in the files is asked of the name service', async (t) => {
+t.test('names that are not in the files are queried from the name service', async (t) => {
   const folder = folderOf(t, {});
   const path = process.env.PATH;
   t.teardown(() => {
@@ -36,11 +34,11 @@ t.test('who is not in the files is asked of the name service', async (t) => {
   const { policy } = await loadPolicy(settings(root));
   t.strictSame(policy.rules[0]?.match, { uids: new Set([4242, 0]), gids: new Set([4242]) });
   const asked = readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n').sort();
-  t.strictSame(asked, ['group far-group', 'passwd far-away'], 'each once, and nobody who is in the files');
+  t.strictSame(asked, ['group far-group', 'passwd far-away'], 'each once, and no name that is in the files');
 
   service(`mkdir ${folder}/asking || exit 3; sleep 0.1; rmdir ${folder}/asking; exit 2`);
   const several = folderOf(t, { [MAIN]: '[[rule]]\nuid = ["a", "b"]\ngid = ["c", "d"]\n' });
-  for (const fault of await faultsOf(several)) t.match(fault, /there is no/, 'one question at a time');
+  for (const fault of await faultsOf(several)) t.match(fault, /there is no/, 'one query at a time');
 
   service('exit 1');
   const silent = folderOf(t, { [MAIN]: '[[rule]]\nuid = ["far-away", "farther", "root"]\n' });

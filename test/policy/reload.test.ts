@@ -1,6 +1,6 @@
 /**
- * A reload, by SIGHUP, by gRPC and by vkmemctl: all of it or nothing, and from then on new rights for
- * sessions that exist.
+ * A reload by SIGHUP, by gRPC and by vkmemctl: the whole policy is applied, or none of it, and existing
+ * sessions have the new rights.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,20 +23,20 @@ const small = { sizeBytes: 4096n, kinds };
 const BAD = '[[rule]]\nconnect = "yes"\nuid = -1\n';
 const NO_KINDS = '[[rule]]\nuid = 0\nkinds = []\n';
 
-/** Waits until it is so; fails after 10 s. */
+/** Waits until the condition holds; fails after 10 s. */
 async function until(so: () => boolean): Promise<void> {
   for (const end = Date.now() + 10_000; !so(); ) {
-    if (Date.now() > end) throw new Error('it never came to that');
+    if (Date.now() > end) throw new Error('the condition did not become true in time');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** How often the daemon has logged it. */
+/** The number of matching log entries. */
 const logged = ({ log }: TestDaemon, what: RegExp) => [...log().matchAll(new RegExp(what, 'g'))].length;
 const IN_FORCE = /the policy was reloaded/;
 const REFUSED = /was not replaced/;
 
-t.test('SIGHUP', async (t) => {
+t.test('SIGHUP reloads the policy; an invalid one leaves the old one in force', async (t) => {
   const socket = join(temporaryFolder(t), 'notify');
   const { messages, close } = manager(socket);
   t.teardown(close);
@@ -48,18 +48,18 @@ t.test('SIGHUP', async (t) => {
   await until(() => logged(daemon, IN_FORCE) === 1);
   await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'from the next request on');
   const id = held.message.allocate?.allocation?.id ?? '';
-  t.ok((await wire.ask({ free: { allocation: { id } } })).message.free, 'the session stays, and what it had');
+  t.ok((await wire.ask({ free: { allocation: { id } } })).message.free, 'the session and its memory stay');
 
   writeFileSync(daemon.config, BAD);
   process.kill(daemon.pid, 'SIGHUP');
   await until(() => logged(daemon, REFUSED) === 1);
-  t.match(daemon.log(), /policy\.toml:2:11: connect: .*policy\.toml:3:7: uid: /, 'every fault is in the log');
-  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'the old one stays');
+  t.match(daemon.log(), /policy\.toml:2:11: connect: .*policy\.toml:3:7: uid: /, 'every error is logged');
+  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'the old policy stays in force');
 
   writeFileSync(daemon.config, '');
   process.kill(daemon.pid, 'SIGHUP');
   await until(() => logged(daemon, IN_FORCE) === 2);
-  t.ok((await wire.ask({ allocate: small })).message.allocate, 'and a good one is used again');
+  t.ok((await wire.ask({ allocate: small })).message.allocate, 'a valid policy is applied again');
   for (const fd of held.fds) fd.close();
   wire.close();
   const reported = () => messages.filter((message) => !message.startsWith('STATUS='));
@@ -75,15 +75,19 @@ t.test('SIGHUP', async (t) => {
   ]);
 });
 
-t.test('a file that is nothing but faults', async (t) => {
+t.test('the errors of a very large invalid file are logged within limits', async (t) => {
   const daemon = await startDaemon(t);
   writeFileSync(daemon.config, Array.from({ length: 20_000 }, (_, line) => `k${line} = 1\n`).join(''));
   process.kill(daemon.pid, 'SIGHUP');
   await until(() => logged(daemon, REFUSED) === 1);
-  t.match(daemon.log(), /"count":20000,.*policy\.toml:100:1: /, 'is not too much for the log');
+  t.match(
+    daemon.log(),
+    /"count":20000,.*policy\.toml:100:1: /,
+    'the log has the number of errors and the first hundred',
+  );
 });
 
-t.test('ReloadPolicy', async (t) => {
+t.test('ReloadPolicy reloads the policy or returns its errors', async (t) => {
   const daemon = await startDaemon(t, { policy: ANYBODY });
   const { runtimeDir, config } = daemon;
   const control = new ControlWire(runtimeDir);
@@ -99,7 +103,7 @@ t.test('ReloadPolicy', async (t) => {
     reason: new RegExp(`^${config}:2:11: connect: .*\n${config}:3:7: uid: `),
     metadata: { faults: '2', place: `${config}:2:11` },
   });
-  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'the old one stays');
+  await t.rejects(wire.ask({ allocate: small }), { code: 'NOT_PERMITTED' }, 'the old policy stays in force');
   writeFileSync(config, ANYBODY);
   await Promise.all(Array.from({ length: 20 }, () => control.call('ReloadPolicy', {})));
   t.ok((await wire.ask({ allocate: small })).message.allocate);
@@ -107,18 +111,19 @@ t.test('ReloadPolicy', async (t) => {
   control.close();
 });
 
-t.test('who may not connect any more', async (t) => {
+t.test('a user that may no longer connect keeps its session but opens no new one', async (t) => {
   const { runtimeDir, config, pid, ...daemon } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const control = new ControlWire(runtimeDir);
   writeFileSync(config, '[[rule]]\nuid = 0\nconnect = false\n');
   await control.call('ReloadPolicy', {});
   await t.rejects(HandoffWire.open(runtimeDir), { code: 'NOT_PERMITTED' });
-  await t.rejects(control.call('ListAllocations', {}), { code: 'NOT_PERMITTED' }, 'each call asks again');
-  t.ok(
-    (await wire.ask({ allocate: small })).message.allocate,
-    'a session that exists goes on by its other rights',
+  await t.rejects(
+    control.call('ListAllocations', {}),
+    { code: 'NOT_PERMITTED' },
+    'every gRPC call is checked',
   );
+  t.ok((await wire.ask({ allocate: small })).message.allocate, 'an existing session keeps its other rights');
   writeFileSync(config, '');
   process.kill(pid, 'SIGHUP');
   await until(() => [...daemon.log().matchAll(/the policy was reloaded/g)].length === 2);
@@ -127,7 +132,7 @@ t.test('who may not connect any more', async (t) => {
   control.close();
 });
 
-t.test('thresholds of pressure', async (t) => {
+t.test('a reload applies new pressure thresholds', async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { policy: '[pressure]\nelevated = 1\ncritical = 1\n' });
   const control = new ControlWire(runtimeDir);
   const wire = await HandoffWire.open(runtimeDir);
@@ -145,7 +150,7 @@ t.test('thresholds of pressure', async (t) => {
   control.close();
 });
 
-t.test('it is for operators', { skip: noOtherUser ?? false }, async (t) => {
+t.test('only operators may reload', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);
   for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(runtimeDir, socket), 0o666);
@@ -154,10 +159,10 @@ t.test('it is for operators', { skip: noOtherUser ?? false }, async (t) => {
   writeFileSync(config, `${ANYBODY}[[rule]]\nuid = ${OTHER_UID}\noperator = true\n`);
   await using control = connectControl({ runtimeDir });
   t.strictSame({ ...(await control.policy.reload()) }, { files: [config], rules: 2 });
-  t.match(await visit(), { hello: 'served', reload: 'served' }, 'whoever the policy makes one');
+  t.match(await visit(), { hello: 'served', reload: 'served' }, 'a user that the policy makes an operator');
 });
 
-t.test('vkmemctl reload', async (t) => {
+t.test('vkmemctl reload prints the result', async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { policy: ANYBODY });
   const reported = await vkmemctl(runtimeDir, 'reload');
   t.strictSame(reported, {
@@ -176,7 +181,7 @@ t.test('vkmemctl reload', async (t) => {
   t.match(parsed(refused), { error: { code: 'POLICY_INVALID', next: /--check-config/ } });
 });
 
-t.test('one at a time, and none is missed', async (t) => {
+t.test('reloads run one at a time, and none is skipped', async (t) => {
   const policy = () => new Policy({ rules: [] });
   const authority = new Authority(policy());
   const reads: ((outcome: Policy | VkmemError) => void)[] = [];
@@ -197,16 +202,16 @@ t.test('one at a time, and none is missed', async (t) => {
   reads[0]?.(bad);
   await t.rejects(first, { code: 'POLICY_INVALID' });
   await settled();
-  t.equal(reads.length, 2, 'and reads again: what the files say may be new');
+  t.equal(reads.length, 2, 'and reads the files again, which may have changed');
   const good = policy();
   reads[1]?.(good);
   t.equal(await second, good);
-  t.equal(await third, good, 'which all share who asked meanwhile');
+  t.equal(await third, good, 'requests made meanwhile share one reload');
   t.equal(authority.policy, good);
   const later = reload.run();
   await settled();
   const last = policy();
   reads[2]?.(last);
   t.equal(await later, last);
-  t.strictSame(reported, [good, last], 'listeners get those that are in force');
+  t.strictSame(reported, [good, last], 'listeners receive the policies that came into force');
 });

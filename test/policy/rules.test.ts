@@ -1,6 +1,4 @@
-/**
- * What the rules give: which of them match a peer, and how several of them add up.
- */
+/** The rights that rules grant: which rules match a peer, and how several rules combine. */
 import t from 'tap';
 import { DEFAULT_LIMITS } from 'vkmemd/dist/policy/limits.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
@@ -9,7 +7,7 @@ import { peer, policyOf } from './support.js';
 
 const DAEMON = { uid: 900, gid: 901 };
 
-t.test('without a file', async (t) => {
+t.test('the built-in rules apply without a file', async (t) => {
   const policy = new Policy({ rules: [] }, DAEMON);
   for (const uid of [0, 900]) {
     t.match(policy.rightsOf(peer(uid)), { connect: true, operator: true, seeOthers: true, import: false });
@@ -21,12 +19,16 @@ t.test('without a file', async (t) => {
     t.strictSame(rights.maxBytes, { every: 'share' }, 'an equal share of each heap');
     t.strictSame(rights.reservedBytes, { every: { bytes: 0n } });
   }
-  t.strictSame(policy.rightsOf(peer(5, { groups: [7] })), NO_RIGHTS, 'a user that no rule names has nothing');
+  t.strictSame(
+    policy.rightsOf(peer(5, { groups: [7] })),
+    NO_RIGHTS,
+    'a user that no rule names has no rights',
+  );
   t.equal(new Policy({ rules: [] }, { uid: 0, gid: 901 }).rightsOf(peer(900)).operator, false);
   t.strictSame(policy.limits, DEFAULT_LIMITS);
 });
 
-t.test('whom a rule is for', async (t) => {
+t.test('a rule matches by uid, gid, group and unit', async (t) => {
   const { policy } = await policyOf(
     t,
     `[[rule]]
@@ -42,13 +44,13 @@ max_tickets = 2
 `,
   );
   const connects = (...identity: Parameters<typeof peer>) => policy.rightsOf(peer(...identity)).connect;
-  t.equal(connects(5, { gid: 70 }), true, 'its own group counts among its groups');
-  t.equal(connects(6, { gid: 1, groups: [3, 71] }), true, 'a supplementary one too');
+  t.equal(connects(5, { gid: 70 }), true, 'its primary group is one of its groups');
+  t.equal(connects(6, { gid: 1, groups: [3, 71] }), true, 'so are supplementary groups');
   t.equal(connects(5, { gid: 1, groups: [72] }), false, 'every condition must hold');
   t.equal(connects(7, { gid: 70 }), false);
   const tickets = (...identity: Parameters<typeof peer>) => policy.rightsOf(peer(...identity)).maxTickets;
   t.equal(tickets(5, { gid: 80 }), 1);
-  t.equal(tickets(5, { groups: [80] }), 0, 'gid is the own group alone');
+  t.equal(tickets(5, { groups: [80] }), 0, 'gid matches the primary group only');
   const byUnit = (unit: string | undefined) => tickets(5, { unit });
   t.equal(byUnit('worker@7.service'), 2);
   t.equal(byUnit('a.b.scope'), 2);
@@ -59,7 +61,7 @@ max_tickets = 2
   t.equal((await policyOf(t, '[[rule]]\nuid = 5\nconnect = true\n')).policy.asksForUnits, false);
 });
 
-t.test('rules add up in their order', async (t) => {
+t.test('rules combine in order', async (t) => {
   const { policy } = await policyOf(
     t,
     `[[rule]]
@@ -81,7 +83,7 @@ max_tickets = 3
 `,
   );
   const plain = policy.rightsOf(peer(4));
-  t.strictSame([...plain.kinds], ['MAPPABLE'], 'what the rule says takes the place of the default');
+  t.strictSame([...plain.kinds], ['MAPPABLE'], "a rule's value replaces the default");
   t.match(plain, {
     connect: true,
     operator: false,
@@ -90,16 +92,20 @@ max_tickets = 3
     maxSessions: 1024,
   });
   const rights = policy.rightsOf(peer(5));
-  t.strictSame([...rights.kinds], ['DMA_BUF', 'OPAQUE_FD'], 'a later rule takes the place of an earlier one');
+  t.strictSame([...rights.kinds], ['DMA_BUF', 'OPAQUE_FD'], 'a later rule replaces an earlier one');
   t.strictSame([...rights.lifetimes], ['SESSION']);
-  t.strictSame(rights.maxBytes, { every: { bytes: 2n << 30n } }, 'whole: no heap of the earlier one is left');
+  t.strictSame(
+    rights.maxBytes,
+    { every: { bytes: 2n << 30n } },
+    'completely: no heap of the earlier one is left',
+  );
   t.strictSame(rights.reservedBytes, { every: { bytes: 0n }, heaps: new Map([[0, { percent: 10 }]]) });
   t.match(rights, { connect: true, maxSessions: undefined, maxTickets: 3, claimAccess: 'rw' });
   t.strictSame([...rights.claimFrom], [8, 9]);
   t.equal('maxSessions' in rights && rights.maxSessions, undefined, 'unlimited');
 });
 
-t.test('who is let in again has what it had', async (t) => {
+t.test('a user that is admitted again has its earlier rights', async (t) => {
   const { policy } = await policyOf(
     t,
     `[[rule]]
@@ -117,11 +123,11 @@ connect = true
   );
   const rights = policy.rightsOf(peer(5));
   t.match(rights, { connect: true, operator: false, maxTickets: 2 });
-  t.strictSame([...rights.kinds], ['MAPPABLE'], 'the defaults of tenants are given once');
+  t.strictSame([...rights.kinds], ['MAPPABLE'], 'the defaults of tenants are set once');
   t.match(policy.rightsOf(peer(0)), { connect: true, maxBytes: { every: 'unlimited' }, maxTickets: 2 });
 });
 
-t.test('sizes', async (t) => {
+t.test('sizes are bytes, percentages, shares or per heap', async (t) => {
   const every = async (size: string) => {
     const { policy } = await policyOf(t, `[[rule]]\nuid = 5\nmax_bytes = ${size}\n`);
     return policy.rules[0]?.gives.maxBytes;
@@ -151,7 +157,7 @@ t.test('sizes', async (t) => {
   });
 });
 
-t.test('operators', async (t) => {
+t.test('rules can add and remove operators', async (t) => {
   const { policy } = await policyOf(
     t,
     '[[rule]]\nuid = 5\noperator = true\n[[rule]]\nuid = 0\noperator = false\nmax_tickets = 1\n',
@@ -166,17 +172,17 @@ t.test('operators', async (t) => {
   t.match(
     policy.rightsOf(peer(0)),
     { operator: false, connect: true, maxTickets: 1 },
-    'root too can be less',
+    'root too can be an ordinary user',
   );
 });
 
-t.test('the built-in rule for the group is for policies that let nobody in', async (t) => {
+t.test('the built-in rule for the group applies unless a rule sets connect', async (t) => {
   const member = peer(5, { groups: [901] });
   const connects = (text: string) =>
     policyOf(t, text).then(({ policy: { rules } }) => new Policy({ rules }, DAEMON).rightsOf(member).connect);
-  t.equal(await connects('[[rule]]\nuid = 6\nmax_tickets = 3\n'), true, 'a rule that gives something else');
-  t.equal(await connects('[[rule]]\nuid = 6\noperator = true\n'), true, 'or makes an operator');
-  t.equal(await connects('[[rule]]\nuid = 6\nconnect = false\n'), true, 'or keeps somebody out');
-  t.equal(await connects('[[rule]]\nuid = 6\nconnect = true\n'), false, 'this one says who gets in');
-  t.equal(await connects('[[rule]]\nconnect = false\n'), false, 'this one keeps everybody out');
+  t.equal(await connects('[[rule]]\nuid = 6\nmax_tickets = 3\n'), true, 'a rule that sets another right');
+  t.equal(await connects('[[rule]]\nuid = 6\noperator = true\n'), true, 'a rule that makes an operator');
+  t.equal(await connects('[[rule]]\nuid = 6\nconnect = false\n'), true, 'a rule that refuses connections');
+  t.equal(await connects('[[rule]]\nuid = 6\nconnect = true\n'), false, 'a rule that permits connections');
+  t.equal(await connects('[[rule]]\nconnect = false\n'), false, 'a rule that refuses all connections');
 });

@@ -1,6 +1,4 @@
-/**
- * Policies of a test: files in a folder that stands for /, and what the daemon's own reader makes of them.
- */
+/** Policies for tests: files in a folder in place of /, read by the daemon's own reader. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
@@ -10,10 +8,10 @@ import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { type LoadedPolicy, loadPolicy, type PolicySettings } from 'vkmemd/dist/policy/load.js';
 import { temporaryFolder } from '../support/daemon.js';
 
-/** Where /etc/vkmemd/vkmemd.toml is. */
+/** The path of the main policy file. */
 export const MAIN = '/etc/vkmemd/vkmemd.toml';
 
-/** Writes files, by their paths below a folder of the test. */
+/** Writes files at paths below a folder of the test. */
 export function folderOf(t: Test, files: Readonly<Record<string, string>>): string {
   const root = temporaryFolder(t);
   for (const [path, text] of Object.entries(files)) {
@@ -23,7 +21,7 @@ export function folderOf(t: Test, files: Readonly<Record<string, string>>): stri
   return root;
 }
 
-/** What the command line says where it says nothing of the policy. */
+/** The settings of a command line without options for the policy. */
 export function settings(root: string, more: Partial<PolicySettings> = {}): PolicySettings {
   return { config: undefined, root, importers: new Set(), pressure: {}, ...more };
 }
@@ -33,7 +31,7 @@ export async function policyOf(t: Test, text: string): Promise<LoadedPolicy> {
   return loadPolicy(settings(folderOf(t, { [MAIN]: text })));
 }
 
-/** Every fault of the files, without the folder that they are in; none where they are well. */
+/** Every error of the files, without the path of the folder; none if they are valid. */
 export async function faultsOf(root: string, more: Partial<PolicySettings> = {}): Promise<string[]> {
   try {
     await loadPolicy(settings(root, more));

@@ -1,6 +1,4 @@
-/**
- * Tenants: their keys, and the names that are theirs.
- */
+/** Tenants: their keys, and the names in their namespaces. */
 import t from 'tap';
 import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import {
@@ -14,24 +12,24 @@ import {
   tenantOfUid,
 } from 'vkmemd/dist/policy/tenant.js';
 
-t.test('a user is a tenant', async (t) => {
+t.test('a uid maps to a tenant', async (t) => {
   const { tenant } = makeIdentity({ uid: 1000, gid: 5, pid: 7, groups: [] });
   t.strictSame(tenant, { key: 'uid:1000', uid: 1000, name: '1000' });
-  t.equal(tenantOfUid(1000), tenant, 'made once');
+  t.equal(tenantOfUid(1000), tenant, 'the same object');
   t.equal(tenantOfKey('uid:1000'), tenant);
   for (let uid = 1_000_000; uid < 1_010_000; uid += 1) tenantOfUid(uid);
-  t.ok(sameTenant(tenantOfUid(1000), tenant), 'and the same, however many there were since');
+  t.ok(sameTenant(tenantOfUid(1000), tenant), 'and equal after many others were created');
 });
 
-t.test('a key that no rule of today gives stands for itself', async (t) => {
+t.test('a key that no current rule creates is its own name', async (t) => {
   for (const key of ['pod:7', 'unit:a.service', 'uid:01', 'uid:', 'uid:x', '']) {
     const tenant = tenantOfKey(key);
     t.strictSame(tenant, { key, uid: undefined, name: key });
-    t.equal(shownUid(tenant), 0xffff_ffff, 'the uid of nobody');
+    t.equal(shownUid(tenant), 0xffff_ffff, 'the uid of an unknown user');
   }
 });
 
-t.test('in their order', async (t) => {
+t.test('tenants are sorted by uid, then by key', async (t) => {
   const keys = ['pod:b', 'uid:10', 'pod:a', 'uid:9'];
   const sorted = keys.map(tenantOfKey).sort(byTenant);
   t.strictSame(
@@ -40,7 +38,7 @@ t.test('in their order', async (t) => {
   );
 });
 
-t.test('names', async (t) => {
+t.test('names are scoped by tenant', async (t) => {
   const key = nameKeyOf(tenantOfUid(1000), 'frames');
   t.equal(key, 'uid:1000/frames');
   t.equal(shownNameKey(key), '1000/frames');

@@ -1,7 +1,6 @@
 /**
- * The systemd unit of a peer: what is read out of /proc/PID/cgroup, whatever stands there; what is believed
- * of it; and a rule for a unit against a real daemon and a real control group, where the machine lets one be
- * made.
+ * The systemd unit of a peer: parsing /proc/PID/cgroup with any contents, verification of the result, and a
+ * rule for a unit against a real daemon and a real control group, where the machine allows one to be created.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +18,7 @@ import { controlGroup, MOVED } from '../support/control-group.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { noOtherUser, OTHER_UID } from '../support/uid.js';
 
-t.test('paths of control groups', async (t) => {
+t.test("the unit of a control group's path", async (t) => {
   const long = `${'x'.repeat(248)}.service`;
   for (const [path, unit] of [
     ['/system.slice/sshd.service', 'sshd.service'],
@@ -61,35 +60,43 @@ t.test('paths of control groups', async (t) => {
   }
 });
 
-t.test('texts of /proc/PID/cgroup', async (t) => {
+t.test('the unit in the text of /proc/PID/cgroup', async (t) => {
   const v1 = '12:cpu,cpuacct:/sshd.service\n2:name=other:/sshd.service\n';
   for (const [what, text, unit] of [
     ['the unified hierarchy', '0::/system.slice/a.service\n', 'a.service'],
     ['without a last newline', '0::/system.slice/a.service', 'a.service'],
-    ["systemd's own of version 1", `${v1}1:name=systemd:/system.slice/a.service\n0::/\n`, 'a.service'],
+    [
+      "systemd's own hierarchy of version 1",
+      `${v1}1:name=systemd:/system.slice/a.service\n0::/\n`,
+      'a.service',
+    ],
     ['both', '1:name=systemd:/system.slice/a.service\n0::/system.slice/a.service\n', 'a.service'],
-    ['both, and they differ', '1:name=systemd:/a.service\n0::/b.service\n', undefined],
+    ['both, with different paths', '1:name=systemd:/a.service\n0::/b.service\n', undefined],
     ['only controllers', v1, undefined],
     ['no control groups', '', undefined],
     ['the root', '0::/\n', undefined],
-    ['what looks like a line', '0::/x\\n0::/sshd.service\n', undefined],
+    ['a path that looks like a line', '0::/x\\n0::/sshd.service\n', undefined],
     ['colons in a path', '0::/a:0::/sshd.service\n', undefined],
     ['another number', '00::/sshd.service\n1::/sshd.service\n', undefined],
-    ['a name within a name', '1:name=systemd2:/sshd.service\n1:xname=systemd:/sshd.service\n', undefined],
-    ['a controller called so', '3:cpu,name=systemd:/sshd.service\n', undefined],
+    ['a name inside a name', '1:name=systemd2:/sshd.service\n1:xname=systemd:/sshd.service\n', undefined],
+    ["a controller named like systemd's", '3:cpu,name=systemd:/sshd.service\n', undefined],
     ['garbage', '\0\0\u{10ffff}:::\n::::/sshd.service', undefined],
   ] as const) {
     t.equal(unitOf(text), unit, what);
   }
 });
 
-t.test('patterns', async (t) => {
+t.test('unit patterns', async (t) => {
   const fits = (pattern: string, unit: string) => UnitPattern.of(pattern)?.test(unit);
   t.equal(fits('a.service', 'a.service'), true);
-  t.equal(fits('a.service', 'axservice'), false, 'a dot is a dot');
+  t.equal(fits('a.service', 'axservice'), false, 'a dot matches only a dot');
   t.equal(fits('*', 'a.service'), true);
   t.equal(fits('w**@?.*', 'worker@7.scope'), true);
-  t.equal(fits('machine-a\\x2d*.scope', 'machine-a\\x2db.scope'), true, 'a backslash is a backslash');
+  t.equal(
+    fits('machine-a\\x2d*.scope', 'machine-a\\x2db.scope'),
+    true,
+    'a backslash matches only a backslash',
+  );
   t.equal(UnitPattern.of('(a|b).service'), undefined);
   for (const never of ['sshd', '*.conf', '@.service', 'a@.service', '.service', '*x']) {
     t.equal(UnitPattern.of(never)?.neverFits, true, never);
@@ -99,18 +106,21 @@ t.test('patterns', async (t) => {
   }
 });
 
-t.test('kernels that can say', async (t) => {
+t.test('the kernel versions that report a unit reliably', async (t) => {
   for (const old of ['6.1.0-18-amd64', '5.15.0', '6.4.99']) t.equal(hasPeerPidfd(old), false, old);
   for (const young of ['6.5.0-rc1', '6.18.44-fc', '7.0', '10.1.2']) t.equal(hasPeerPidfd(young), true, young);
 });
 
 const asking = new Policy({ rules: [{ where: 'test', match: { units: [] }, gives: {} }] });
 
-/** What connects, says so, and stays until its standard input ends. */
+/** A program that connects, prints a line, and stays until its standard input ends. */
 const CONNECT = `import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); sys.stdin.read()`;
 
-/** Whoever connects next to a socket of the test; its pidfd, where the kernel makes one, is the test's. */
+/**
+ * The next peer that connects to a socket of the test. Its pidfd, where the kernel has one, belongs to the
+ * test.
+ */
 async function peerOf(t: Test, connect: (path: string) => void): Promise<PeerIdentity> {
   const path = join(temporaryFolder(t), 'socket');
   return new Promise<PeerIdentity>((resolve, reject) => {
@@ -125,12 +135,12 @@ async function peerOf(t: Test, connect: (path: string) => void): Promise<PeerIde
   });
 }
 
-t.test('who is gone, and whose number is another process now', async (t) => {
+t.test('the unit of a process that has ended, or whose pid is reused, is unknown', async (t) => {
   const early = await peerOf(t, (path) => {
-    // It has ended before anybody accepts.
+    // It has ended before its connection is accepted.
     spawnSync('python3', ['-c', CONNECT, path], { input: '' });
   });
-  t.equal(identityOf(early, asking).unit, undefined, 'its unit is not known');
+  t.equal(identityOf(early, asking).unit, undefined, 'its unit is unknown');
   if (early.pidfd) t.equal(hasExited(early.pidfd), true);
 
   const group = controlGroup(t);
@@ -144,43 +154,39 @@ t.test('who is gone, and whose number is another process now', async (t) => {
   const [first, second] = [await connected(), await connected()];
   if (!first.pidfd || !second.pidfd) {
     for (const child of children) child.kill('SIGKILL');
-    t.pass('of living processes', { skip: 'this kernel makes no pidfd of a peer' });
+    t.pass('the units of running processes are known', { skip: 'this kernel makes no pidfd of a peer' });
     return;
   }
   t.equal(hasExited(first.pidfd), false);
   const { pidfd: _pidfd, ...seen } = first;
   const identity = makeIdentity(seen);
-  t.strictSame(identityOf(first, new Policy({ rules: [] })), identity, 'nothing is read where no rule asks');
+  t.strictSame(
+    identityOf(first, new Policy({ rules: [] })),
+    identity,
+    'nothing is read unless a rule names a unit',
+  );
   const unit = typeof group === 'string' ? unitOf(readFileSync('/proc/self/cgroup', 'utf8')) : group.unit;
   t.strictSame(identityOf(first, asking), { ...identity, unit });
-  t.equal(
-    identityOf({ ...first, pidfd: undefined }, asking).unit,
-    undefined,
-    'without a pidfd nothing is sure',
-  );
+  t.equal(identityOf({ ...first, pidfd: undefined }, asking).unit, undefined, 'unknown without a pidfd');
   t.equal(
     identityOf({ ...first, pid: 0 }, asking).unit,
     undefined,
-    'nor of a process outside of our namespace',
+    'unknown for a process outside our pid namespace',
   );
 
   children[0]?.stdin.end();
   await once(children[0] as NonNullable<(typeof children)[0]>, 'close');
   t.equal(hasExited(first.pidfd), true);
   t.equal(identityOf(second, asking).unit, unit);
-  t.equal(
-    identityOf({ ...first, pid: second.pid }, asking).unit,
-    undefined,
-    'a number used again gains nothing',
-  );
+  t.equal(identityOf({ ...first, pid: second.pid }, asking).unit, undefined, 'unknown for a reused pid');
   children[1]?.stdin.end();
   await once(children[1] as NonNullable<(typeof children)[0]>, 'close');
 });
 
-t.test('a rule for a unit', { skip: noOtherUser ?? false }, async (t) => {
+t.test('a rule for a unit admits the processes of that unit', { skip: noOtherUser ?? false }, async (t) => {
   const group = controlGroup(t);
   if (typeof group === 'string') {
-    t.pass('a daemon lets a unit in', { skip: group });
+    t.pass('the daemon admits a unit', { skip: group });
     return;
   }
   const policy = `[[rule]]\nunit = "${group.unit}"\nconnect = true\nlifetimes = "NAMED"\n`;
@@ -200,9 +206,9 @@ t.test('a rule for a unit', { skip: noOtherUser ?? false }, async (t) => {
   t.strictSame(await inside(group.folder), served, 'on both planes');
   const below = join(group.folder, 'sshd.service');
   mkdirSync(below);
-  t.strictSame(await inside(below), served, 'whatever groups it makes below its own');
+  t.strictSame(await inside(below), served, "also from control groups below the unit's");
   rmdirSync(below);
   if (unitOf(readFileSync('/proc/self/cgroup', 'utf8')) === group.unit) return;
   const refused = { hello: 'NOT_PERMITTED', closed: true, list: 'NOT_PERMITTED', reload: 'NOT_PERMITTED' };
-  t.strictSame(await asUser(who, 'probe-policy.js', [runtimeDir]), refused, 'the same user outside of it');
+  t.strictSame(await asUser(who, 'probe-policy.js', [runtimeDir]), refused, 'the same user outside the unit');
 });

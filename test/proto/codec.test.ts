@@ -1,5 +1,5 @@
 /**
- * The codec: what goes in comes out, with 64-bit fields as bigint, and bytes that are no message are refused.
+ * The codec: a round trip preserves messages, with 64-bit fields as bigint, and invalid bytes are rejected.
  */
 
 import {
@@ -40,7 +40,7 @@ t.test('64-bit fields are bigint, whatever their value', async (t) => {
   t.throws(() => encode('ClientMessage', { sequence: -(2n ** 63n) - 1n }), { code: 'INVALID_ARGUMENT' });
 });
 
-t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
+t.test('any bytes are a message or fail with PROTOCOL_ERROR', async (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       try {
@@ -53,7 +53,7 @@ t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
   t.pass();
 });
 
-t.test('defaults, enumerators of the future, fields of the future', async (t) => {
+t.test('defaults, unknown enumerators, unknown fields', async (t) => {
   const empty = decode('ClientMessage', Buffer.alloc(0));
   t.match(empty, { sequence: 0n, fdCount: 0 });
   t.equal(empty.body, undefined);
@@ -63,27 +63,27 @@ t.test('defaults, enumerators of the future, fields of the future', async (t) =>
     encode('ReleaseRequest', { grantId: 5n }),
     Buffer.from([0xfa, 1, 1, 65]),
   ]);
-  t.equal(decode('ReleaseRequest', unknownField).grantId, 5n, 'a field of the future is passed over');
+  t.equal(decode('ReleaseRequest', unknownField).grantId, 5n, 'an unknown field is skipped');
 });
 
-t.test('every code survives the wire', async (t) => {
+t.test('every code is unchanged by the wire', async (t) => {
   for (const code of Object.keys(CATALOGUE) as ErrorCode[]) {
     const sent = new VkmemError(code, 'Because.', { size: '7' });
     const got = unpackStatus(packStatus(sent));
     t.match(got, { code, reason: 'Because.', metadata: { size: '7' }, message: sent.message }, code);
-    t.notOk(RETIRED_CODES.includes(code), 'a retired code is not used again');
+    t.notOk(RETIRED_CODES.includes(code), 'a retired code is not reused');
   }
-  t.notOk(isErrorCode('toString'), 'only codes are codes');
+  t.notOk(isErrorCode('toString'), 'properties of Object are not codes');
 });
 
-t.test('what another build tells', async (t) => {
+t.test('errors of another version of the daemon are decoded', async (t) => {
   const status = decode('Status', encode('Status', statusOf(new VkmemError('NOT_FOUND'))));
   const detail = status.details[0];
   if (!detail) throw new Error('no detail');
   detail.value = encode('ErrorInfo', { reason: 'CODE_OF_THE_FUTURE', domain: 'vkmemd', metadata: {} });
   t.match(errorOf(status), { code: 'INTERNAL', reason: /CODE_OF_THE_FUTURE/ });
   detail.value = encode('ErrorInfo', { reason: 'NOT_FOUND', domain: 'somebody.else', metadata: {} });
-  t.match(errorOf(status), { code: 'INTERNAL' }, "another domain's codes are not ours");
+  t.match(errorOf(status), { code: 'INTERNAL' }, 'a code of another domain becomes INTERNAL');
   t.match(errorOf({ ...status, details: [] }), { code: 'INTERNAL', reason: /without details/ });
   const cause = new Error('unforeseen');
   t.match(asVkmemError(cause), { code: 'INTERNAL', cause });
