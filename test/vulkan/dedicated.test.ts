@@ -111,7 +111,7 @@ else {
       device.allocate(SIZE + 4096n, 0, 0, buffer),
       refusal('RANGE', {
         call: 'vkAllocateMemory',
-        detail: 'the dedicated resource takes 65536 bytes, the memory has 69632',
+        detail: 'the dedicated resource requires 65536 bytes, the memory has 69632',
       }),
     );
     await t.rejects(device.allocate(SIZE, 1, 0, buffer), refusal('RANGE', { detail: /memory type/ }));

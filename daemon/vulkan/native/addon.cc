@@ -1,10 +1,10 @@
-// The module vkmem_vulkan: enumerate() and openDevice(), the way in to Vulkan.
+// The module vkmem_vulkan: the functions enumerate(), openDevice() and answer().
 //
 // Model: enumerate(): Promise<DeviceInfo[]> describes every physical device; openDevice(index, window):
-// Promise<VulkanDevice> opens one. Both load libvulkan.so.1 on first use, on a device thread; loading this
-// module touches no driver.
-// Limits: drivers are found by the loader in the usual way (VK_DRIVER_FILES, /usr/share/vulkan/icd.d), read
-// once per environment.
+// Promise<VulkanDevice> opens one. Both load libvulkan.so.1 on first use, on a device thread. Loading this
+// module calls no driver.
+// Limits: the Vulkan loader finds the drivers (VK_DRIVER_FILES, /usr/share/vulkan/icd.d) once per
+// environment.
 #include "addon.h"
 
 #include "args.h"
@@ -31,7 +31,7 @@ Napi::Value Enumerate(const Napi::CallbackInfo& info) {
       });
 }
 
-// answer(): resolves when a device thread has had its turn. The driver has no part in it.
+// answer(): resolves when a device thread has run the task. The driver is not called.
 Napi::Value Answer(const Napi::CallbackInfo& info) {
   return Spawn(info.Env(), []() -> Outcome<Done> { return Done{}; });
 }

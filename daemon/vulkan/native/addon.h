@@ -1,9 +1,10 @@
-// What the addon keeps for one Node environment: nothing is global, so worker threads do not meet.
+// The data of the addon for one Node environment. Nothing is global, so worker threads share nothing.
 //
 // Model: the constructors of the two classes, the device threads, and the holder of the instance. Tasks share
-// it, so it outlives the environment if one is still running. It goes at the environment's end, after every
-// object of the two classes was finalized or with it; references make any order right.
-// Limits: each environment that uses the addon has a VkInstance of its own.
+// the holder, so it outlives the environment while a task runs. The data is deleted when the environment
+// ends. Objects of the two classes may be finalized before or after that: they hold references to what they
+// use.
+// Limits: each environment that uses the addon has its own VkInstance.
 #pragma once
 
 #include <napi.h>
@@ -21,7 +22,7 @@ struct AddonData {
   Napi::FunctionReference device_constructor;
   Napi::FunctionReference memory_constructor;
   std::shared_ptr<InstanceHolder> instance = std::make_shared<InstanceHolder>();
-  // Declared last, so that it ends first.
+  // Declared last, so that it is destroyed first.
   DeviceThreads threads;
 
   static AddonData& Of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

@@ -1,12 +1,12 @@
-// Reads the arguments of a JavaScript call, so that preconditions at the native boundary read as prose.
+// Reads and checks the arguments of a JavaScript call.
 //
-// Model: each reader takes the next argument and its name. The first argument of a wrong type or range
-// throws a TypeError that names it; from then on every reader answers a harmless value, and the caller
-// returns once, on `if (!args.ok())`. Sizes and offsets are bigint (bytes, unsigned 64 bits), bits and
-// indices are number. Of a described buffer or image, an object, the field is named too
+// Model: each reader reads the next argument; the caller passes the argument's name. The first argument of a
+// wrong type or range throws a TypeError with that name. After it every reader returns a harmless value, and
+// the caller checks `args.ok()` once. Sizes and offsets are bigint (bytes, unsigned 64 bits), bits and
+// indices are number. For a buffer or image, which is an object, the error also names the field
 // (`dedicated.width`).
-// Limits: this checks types and ranges only; whether a number makes sense to the device is checked by what
-// receives it. It runs on the event loop's thread and never blocks.
+// Limits: only types and ranges are checked; the receiver of a value checks whether it is valid for the
+// device. Runs on the event loop's thread and never blocks.
 #pragma once
 
 #include <napi.h>
@@ -32,13 +32,13 @@ class Args {
 
   uint32_t U32(const char* name);
   uint64_t U64(const char* name);
-  // A descriptor of the caller's, duplicated: what the caller does with its own afterwards does not matter.
+  // A duplicate of the caller's file descriptor. The caller may close its own afterwards.
   UniqueFd DuplicatedFd(const char* name);
-  // What a VulkanMemory object holds: null, which is no wrong argument, once it is freed.
+  // The memory of a VulkanMemory object; null once it is freed, which is not an error here.
   std::shared_ptr<Memory> MemoryOf(const char* name);
-  // What a detached VulkanMemory keeps; null where it keeps nothing, or undefined is given.
+  // The mapping that a detached VulkanMemory keeps; null if it keeps none, or the argument is undefined.
   std::shared_ptr<HostMapping> OptionalMappingOf(const char* name);
-  // A NativeBuffer or NativeImage of ../native.ts (resource_js.cc); undefined, too, where it is optional.
+  // A NativeBuffer or NativeImage of ../native.ts (resource_js.cc). The optional one may be undefined.
   ResourceInfo Resource(const char* name);
   std::optional<ResourceInfo> OptionalResource(const char* name);
 

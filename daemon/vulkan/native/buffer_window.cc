@@ -7,7 +7,7 @@ std::string WindowRefusal(const Memory& memory, const Requirements& needs) {
   if (!needs.Allows(memory.type)) {
     return "transfer buffers cannot use memory of type " + std::to_string(memory.type);
   }
-  if (needs.requires_dedicated) return "the driver wants memory that is dedicated to the transfer buffer";
+  if (needs.requires_dedicated) return "the driver requires memory that is dedicated to the transfer buffer";
   return "";
 }
 
@@ -42,7 +42,7 @@ Outcome<BufferWindow> BufferWindow::Create(const Memory& memory, uint64_t offset
     std::unique_ptr<Resource> buffer = std::move(created.value());
     const Requirements& needs = buffer->requirements();
     if (base % needs.memory.alignment != 0) {
-      // The alignment is known only once there is a buffer. It is a power of two, so this happens once.
+      // The alignment is known only after a buffer was created. It is a power of two, so one retry is enough.
       if (again) {
         return Failure::Own("vkGetBufferMemoryRequirements2", kNotListed,
                             "the driver's alignment changes from buffer to buffer");

@@ -1,12 +1,12 @@
-// Buffers that transfers work through: one window of a memory at a time.
+// Windows: buffers over a range of a memory, which transfers use.
 //
-// Model: Vulkan copies between buffers, and a buffer can be far smaller than the memory it is bound to. A
-// BufferWindow is a buffer over a range of a memory, made for one transfer and destroyed with it. It is
-// bound at an aligned offset at or below the range, so `skip()` says where in the buffer the range begins.
-// Memory that is dedicated to a buffer can be bound to nothing else: there the window is that very buffer.
-// Limits: each declares the external handle types of its memory, as binding demands
-// (VUID-vkBindBufferMemory-memory-02726, -02985), and fails if the driver's requirements do not fit the
-// memory. A dedicated buffer must have the usage that the transfer needs. Memory that is dedicated to an
+// Model: Vulkan copies between buffers, and a buffer may be much smaller than the memory that it is bound to.
+// A BufferWindow is a buffer over a range of a memory, created for one transfer and destroyed after it. It is
+// bound at an aligned offset at or below the range; `skip()` is the range's offset in the buffer. Memory that
+// is dedicated to a buffer can be bound to nothing else, so its window is that buffer.
+// Limits: a window declares the external handle types of its memory, as binding requires
+// (VUID-vkBindBufferMemory-memory-02726, -02985). Creating it fails if the driver's requirements do not match
+// the memory. A dedicated buffer must have the usage that the transfer needs. Memory that is dedicated to an
 // image has no windows.
 #pragma once
 
@@ -22,11 +22,11 @@
 
 namespace vkmem {
 
-// Must not outlive a Use of its memory.
+// Must not outlive the Use of its memory (memory.h).
 class BufferWindow {
  public:
-  // Over `size` bytes of `memory` from `offset` on; the caller has checked that they lie inside it. `usage`
-  // is what the transfer does with it: TRANSFER_SRC or TRANSFER_DST.
+  // A window over `size` bytes of `memory` from `offset`. The caller has checked that the range is inside the
+  // memory. `usage` is TRANSFER_SRC or TRANSFER_DST.
   static Outcome<BufferWindow> Create(const Memory& memory, uint64_t offset, uint64_t size,
                                       VkBufferUsageFlagBits usage);
 
@@ -40,13 +40,13 @@ class BufferWindow {
   static Outcome<BufferWindow> OverDedicated(const Memory& memory, uint64_t offset, uint64_t size,
                                              VkBufferUsageFlagBits usage);
 
-  // Null where the buffer is the memory's.
+  // Null if the buffer belongs to the memory.
   std::unique_ptr<Resource> own_;
   VkBuffer handle_;
   uint64_t skip_;
 };
 
-// Why no transfer buffer with these requirements can be bound to the memory, or empty.
+// The reason why no transfer buffer with these requirements can be bound to the memory; empty if one can.
 std::string WindowRefusal(const Memory& memory, const Requirements& needs);
 
 }  // namespace vkmem

@@ -23,7 +23,7 @@ Commands::~Commands() {
 Status Commands::MakePool() {
   VkCommandPoolCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
-  // Beginning a buffer of such a pool resets what it held.
+  // With RESET_COMMAND_BUFFER, vkBeginCommandBuffer resets the previous contents.
   info.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT | VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
   info.queueFamilyIndex = device_.family();
   VkResult result = device_.fn.CreateCommandPool(device_.handle(), &info, nullptr, &pool_);
@@ -65,7 +65,7 @@ void Commands::Acquire(const Memory& memory, VkBuffer buffer) {
     Barrier(VK_PIPELINE_STAGE_HOST_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, barrier);
     return;
   }
-  // What the host wrote is visible by the submission itself; and a barrier with the HOST stage may not pass
+  // Host writes become visible by the submission itself. A barrier with the HOST stage must not transfer
   // ownership (VUID-VkBufferMemoryBarrier2-srcStageMask-03851).
   barrier.srcQueueFamilyIndex = outside;
   barrier.dstQueueFamilyIndex = device_.family();

@@ -1,11 +1,11 @@
-// Commands on a memory, recorded and run: one command buffer, and the barriers around what it does.
+// Records and runs commands on a memory: one command buffer, and the barriers around its commands.
 //
-// Model: Begin(), record, Run(), any number of times; the pool is destroyed with the object. Whatever is
-// done to a memory stands between Acquire() and Release() of the buffer over it. Memory shared by a handle
-// is acquired from the queue family that stands for its other users (Memory::OutsideFamily) and released
-// to it, so that other devices and processes see the bytes; host accesses are ordered by barriers with the
-// HOST stage.
-// Limits: one thread at a time. Images have barriers of their own (image_clear.cc).
+// Model: Begin(), record, Run(), any number of times. The pool is destroyed with the object. Commands on a
+// memory are recorded between Acquire() and Release() of the buffer over it. Memory that is shared by a
+// handle is acquired from the queue family that represents its other users (Memory::OutsideFamily) and
+// released to it, so that other devices and processes see the bytes. Host accesses are ordered by barriers
+// with the HOST stage.
+// Limits: one thread at a time. Images have their own barriers (image_clear.cc).
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -25,13 +25,13 @@ class Commands {
   Commands& operator=(const Commands&) = delete;
 
   Status Begin();
-  // What the host or another device wrote becomes readable and may be overwritten.
+  // Makes earlier writes of the host or another device visible to the commands that follow.
   void Acquire(const Memory& memory, VkBuffer buffer);
-  // What was written becomes visible to the host and to other devices.
+  // Makes the writes of the commands visible to the host and to other devices.
   void Release(const Memory& memory, VkBuffer buffer);
-  // Whatever the host or another user wrote before the submission is visible to all of them after it.
+  // Makes writes of the host and of other users before the submission visible to all of them after it.
   void Publish();
-  // Submits what was recorded and waits until it has run.
+  // Submits the recorded commands and waits until they have run.
   Status Run();
 
   VkCommandBuffer buffer() const { return buffer_; }

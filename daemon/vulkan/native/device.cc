@@ -20,9 +20,9 @@ constexpr const char* kWantedExtensions[] = {
     VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
 };
 
-// A family with graphics can clear every image, one with compute all but depth and stencil; both can always
-// transfer and are the least restricted. A family for transfers alone does for the rest. Returns the number
-// of families if none can.
+// A family with graphics can clear every image; one with compute can clear all but depth and stencil. Both
+// always support transfers and have the fewest restrictions. Without either, a family with transfers alone is
+// used. Returns the number of families if none supports transfers.
 uint32_t ChooseFamily(const std::vector<VkQueueFamilyProperties>& families) {
   for (VkQueueFlags wanted : {VK_QUEUE_GRAPHICS_BIT, VK_QUEUE_COMPUTE_BIT, VK_QUEUE_TRANSFER_BIT}) {
     for (uint32_t i = 0; i < families.size(); i++) {
@@ -39,7 +39,7 @@ Outcome<std::shared_ptr<Device>> Device::Open(std::shared_ptr<Instance> instance
   auto handles = instance->PhysicalDevices();
   if (!handles.ok()) return handles.failure();
   if (index >= handles.value().size()) {
-    return Failure::Own("vkEnumeratePhysicalDevices", kRange, "there is no device of this index");
+    return Failure::Own("vkEnumeratePhysicalDevices", kRange, "no device has this index");
   }
   PhysicalDevice description = PhysicalDevice::Describe(*instance, handles.value()[index], index);
   std::shared_ptr<Device> device(new Device(std::move(instance), std::move(description)));
@@ -52,13 +52,13 @@ Status Device::Create(uint64_t window) {
   window_ = window == 0 ? kLargestWindow : std::min(window, kLargestWindow);
   if (physical.max_buffer_size != 0) window_ = std::min<uint64_t>(window_, physical.max_buffer_size);
   window_ = window_ / kGranule * kGranule;
-  // A copy loses up to a granule to alignment at each end, so a window must have more than one.
+  // Alignment takes up to one granule of a window, so a window must have more than one.
   if (window_ < 2 * kGranule) return Failure::Own("openDevice", kRange, "the window is below 8192 bytes");
 
   family_ = ChooseFamily(physical.families);
   if (family_ == physical.families.size()) {
     return Failure::Own("vkGetPhysicalDeviceQueueFamilyProperties", kNotListed,
-                        "no queue family can transfer");
+                        "no queue family supports transfers");
   }
 
   std::vector<const char*> extensions;
@@ -85,14 +85,14 @@ Status Device::Create(uint64_t window) {
   VkResult result = instance_->fn.CreateDevice(physical.handle, &info, nullptr, &handle_);
   if (result != VK_SUCCESS) return Failure::Vk("vkCreateDevice", result);
 
-    // DestroyDevice comes first in the table, so that even a half-filled one can undo the creation.
+    // DestroyDevice is first in the table, so that the destructor works with a table that is not complete.
 #define VKMEM_RESOLVE(name) \
   fn.name = reinterpret_cast<PFN_vk##name>(instance_->fn.GetDeviceProcAddr(handle_, "vk" #name));
 #define VKMEM_REQUIRE(name) \
   VKMEM_RESOLVE(name)       \
   if (fn.name == nullptr) return Failure::Own("vkGetDeviceProcAddr", kNotListed, "vk" #name);
   VKMEM_DEVICE_FUNCTIONS(VKMEM_REQUIRE)
-  // A loader may hand out a function of an extension that is not enabled: do not ask for those.
+  // A loader may return a function of an extension that is not enabled, so those are not resolved.
   if (physical.Has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME)) {
     VKMEM_RESOLVE(GetMemoryFdKHR)
     VKMEM_RESOLVE(GetMemoryFdPropertiesKHR)
@@ -108,7 +108,7 @@ Status Device::Create(uint64_t window) {
 }
 
 Device::~Device() {
-  // Nothing can be running: every submission holds a reference until its fence was waited for.
+  // No command runs now: every submission holds a reference to the device until its fence has signalled.
   if (handle_ != VK_NULL_HANDLE && fn.DestroyDevice != nullptr) fn.DestroyDevice(handle_, nullptr);
 }
 
@@ -142,11 +142,11 @@ Status Device::SubmitAndWait(VkCommandBuffer commands) {
   }
   if (result == VK_SUCCESS) {
     call = "vkWaitForFences";
-    // A hang ends as VK_ERROR_DEVICE_LOST by the driver's own watchdog.
+    // If the device hangs, the driver's own watchdog ends this with VK_ERROR_DEVICE_LOST.
     result = fn.WaitForFences(handle_, 1, &fence, VK_TRUE, UINT64_MAX);
   }
   if (result != VK_SUCCESS) {
-    // Neither a failed wait nor a submission that lost the device says anything about the work.
+    // After a failed wait, or a submission that lost the device, commands may still run.
     if (WaitIdle() == VK_ERROR_DEVICE_LOST && result != VK_ERROR_DEVICE_LOST) {
       call = "vkQueueWaitIdle";
       result = VK_ERROR_DEVICE_LOST;
@@ -161,7 +161,7 @@ VkResult Device::WaitIdle() {
   std::lock_guard<std::mutex> lock(queue_mutex_);
   for (auto pause = std::chrono::milliseconds(1);; pause = std::min(pause * 2, kLongestPause)) {
     const VkResult idle = fn.QueueWaitIdle(queue_);
-    // On a lost device nothing runs (spec, Lost Device). Out of memory, the result means nothing.
+    // On a lost device no commands run (specification, Lost Device). After an out-of-memory result they may.
     if (idle == VK_SUCCESS || idle == VK_ERROR_DEVICE_LOST) return idle;
     std::this_thread::sleep_for(pause);
   }
@@ -185,7 +185,7 @@ Outcome<uint32_t> Device::HostTypeBits(int memfd, uint64_t size) {
 
 Outcome<uint32_t> Device::FdTypeBits(int fd, VkExternalMemoryHandleTypeFlagBits type) {
   if (type != VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT) {
-    return Failure::Own("vkGetMemoryFdPropertiesKHR", kNotListed, "only a dma-buf has properties of its own");
+    return Failure::Own("vkGetMemoryFdPropertiesKHR", kNotListed, "only a dma-buf fd has properties");
   }
   if (const char* missing = MissingFor(physical, type)) {
     return Failure::Own("vkGetMemoryFdPropertiesKHR", kNotListed, missing);

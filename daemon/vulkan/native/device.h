@@ -1,14 +1,15 @@
-// An opened device: its functions, its one queue, and what was enabled on it.
+// An open device: its functions, its one queue, and its enabled extensions.
 //
-// Model: shared by everything made from it. Memories and running tasks hold a reference, so the VkDevice is
-// destroyed after the last of them, in whatever order their owners release them. Vulkan lets allocations run
-// at the same time; the queue does not, so Submit() takes a mutex for the submission alone and waits outside
-// it. A lost device (VK_ERROR_DEVICE_LOST from any call) stays lost: from then on Live() fails, and the
-// driver is called only to free and destroy objects. Limits: every member function may block in the
-// driver and is called off the event loop. Only those of VK_KHR_external_memory_fd,
-// VK_EXT_external_memory_host, VK_EXT_external_memory_dma_buf, VK_EXT_queue_family_foreign and
-// VK_EXT_memory_budget are enabled that the device lists, and VK_NV_external_memory_rdma where it has the
-// feature too; functions of the others stay null.
+// Model: memories and running tasks hold a reference, so the VkDevice is destroyed after the last of them, in
+// whatever order they are released. Vulkan allows concurrent allocations, but access to a queue must be
+// synchronized: SubmitAndWait() takes a mutex for the submission and waits without it. A lost device
+// (VK_ERROR_DEVICE_LOST from any call) stays lost: Live() then fails, and the driver is called only to free
+// and destroy objects.
+// Limits: every member function may block in the driver and must not be called on the event loop's thread.
+// These extensions are enabled if the device lists them: VK_KHR_external_memory_fd,
+// VK_EXT_external_memory_host, VK_EXT_external_memory_dma_buf, VK_EXT_queue_family_foreign,
+// VK_EXT_memory_budget, and VK_NV_external_memory_rdma if the device also has the feature. Functions of
+// extensions that are not enabled are null.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -77,45 +78,48 @@ struct HeapBudget {
 
 class Device {
  public:
-  // `index` is PhysicalDevice::index. `window` is the most bytes of one transfer buffer; 0 stands for 1 GiB.
+  // `index` is PhysicalDevice::index. `window` is the maximum size of one transfer buffer in bytes; 0 means 1
+  // GiB.
   static Outcome<std::shared_ptr<Device>> Open(std::shared_ptr<Instance> instance, uint32_t index,
                                                uint64_t window);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // Submits one command buffer and waits until it has run. However it ends, nothing of it is running then.
+  // Submits one command buffer and waits until it has run. On failure, too, none of its commands runs when
+  // this returns.
   Status SubmitAndWait(VkCommandBuffer commands);
 
-  // The memory types that memory over a mapping of this memfd may have.
+  // The memory types, as bits, that a mapping of this memfd can be imported as. Borrows `memfd`.
   Outcome<uint32_t> HostTypeBits(int memfd, uint64_t size);
 
-  // The memory types that memory imported from this fd may have. Borrows `fd`. Not for OPAQUE_FD, whose
-  // importers repeat the type it was made with.
+  // The memory types, as bits, that this fd can be imported as. Borrows `fd`. Not for OPAQUE_FD, whose
+  // importers repeat the exporter's type.
   Outcome<uint32_t> FdTypeBits(int fd, VkExternalMemoryHandleTypeFlagBits type);
 
-  // One entry a heap; empty without VK_EXT_memory_budget.
+  // One entry for each heap; empty without VK_EXT_memory_budget.
   std::vector<HeapBudget> Budget() const;
 
-  // VK_ERROR_DEVICE_LOST for `call` if the device is known to be lost.
+  // Fails with VK_ERROR_DEVICE_LOST for `call` if a call has reported that the device is lost.
   Status Live(const char* call) const;
-  // The Failure of a call on this device. Remembers that the device is lost.
+  // The Failure of a call on this device. Marks the device as lost if the result is VK_ERROR_DEVICE_LOST.
   Failure Fail(const char* call, VkResult result);
 
   VkDevice handle() const { return handle_; }
   const Instance& instance() const { return *instance_; }
   uint32_t family() const { return family_; }
-  // The most bytes of one transfer buffer: a multiple of kGranule.
+  // The maximum size of one transfer buffer in bytes: a multiple of kGranule.
   uint64_t window() const { return window_; }
 
   const PhysicalDevice physical;
   DeviceTable fn;
 
-  // Transfer buffers begin at multiples of this many bytes, unless the driver wants more.
+  // Transfer buffers begin at multiples of this number of bytes, unless the driver requires a larger
+  // alignment.
   static constexpr uint64_t kGranule = 4096;
 
  private:
-  // Blocks until nothing runs on the queue; VK_ERROR_DEVICE_LOST where nothing ever will.
+  // Blocks until no commands run on the queue. Returns VK_ERROR_DEVICE_LOST if the device is lost.
   VkResult WaitIdle();
   Device(std::shared_ptr<Instance> instance, PhysicalDevice description)
       : physical(std::move(description)), instance_(std::move(instance)) {}

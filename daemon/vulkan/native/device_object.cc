@@ -17,7 +17,7 @@ namespace vkmem {
 namespace {
 
 Napi::Value WrapMemory(Napi::Env env, std::shared_ptr<Memory>& memory) {
-  // Moved, so that the JavaScript object alone decides when the memory goes.
+  // Moved, so that the JavaScript object is the only owner of the memory.
   return MemoryObject::Make(env, std::move(memory));
 }
 
@@ -175,8 +175,8 @@ Napi::Value DeviceObject::Zero(const Napi::CallbackInfo& info) {
 Napi::Value DeviceObject::Sync(const Napi::CallbackInfo& info) {
   Args args(info, "sync");
   std::shared_ptr<Memory> memory = args.MemoryOf("memory");
-  VKMEM_REQUIRE_OPEN(args, "vkCmdFillBuffer");
-  if (!memory) return RejectFreed(info.Env(), "vkCmdFillBuffer");
+  VKMEM_REQUIRE_OPEN(args, "vkCmdPipelineBarrier");
+  if (!memory) return RejectFreed(info.Env(), "vkCmdPipelineBarrier");
   return Spawn(info.Env(), [memory = std::move(memory)] { return vkmem::Sync(memory); });
 }
 

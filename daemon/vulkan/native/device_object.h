@@ -1,16 +1,16 @@
-// The JavaScript object VulkanDevice: an open device, its queries and its memories.
+// The JavaScript object VulkanDevice: queries of an open device, and functions that create and use memories.
 //
-// Model: a thin binding. Every method reads its arguments, then hands the core's blocking function to a pool
-// thread and returns a promise. destroy() releases the device; memories made from it stay valid and keep
-// the VkDevice alive until the last is freed.
-// Limits: which memory type or handle type makes sense is for the caller to know (../memory-types.ts).
-// JavaScript (bytes are bigint, bits and indices number; fds stay the caller's):
+// Model: a thin binding. Every method reads its arguments, runs the blocking function of the core on a device
+// thread, and returns a promise. destroy() releases the device; memories created by it stay valid and keep
+// the VkDevice alive until the last of them is freed.
+// Limits: the caller chooses memory types and handle types (../memory-types.ts).
+// JavaScript (bytes are bigint, bits and indices number; fds are borrowed):
 //   allocate(size, memoryTypeIndex, exportTypes, dedicated?): Promise<VulkanMemory>
 //   importHost(fd, size, memoryTypeIndex, exportTypes, before?): Promise<VulkanMemory>
 //   importFd(fd, handleType, size, memoryTypeIndex, dedicated?): Promise<VulkanMemory>
 //   hostTypeBits(fd, size), fdTypeBits(fd, handleType): Promise<number>
 //   requirements(resource, handleTypes), externalProperties(resource, handleType): Promise<object>
-//   zero(memory), fill(memory, offset, size, pattern): Promise<void>
+//   zero(memory), sync(memory), fill(memory, offset, size, pattern): Promise<void>
 //   copy(source, sourceOffset, target, targetOffset, size): Promise<void>
 //   memoryBudget(): Promise<{budget, usage}[] | undefined>, destroy(): Promise<void>
 #pragma once

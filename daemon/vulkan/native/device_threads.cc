@@ -9,7 +9,7 @@ DeviceThreads::DeviceThreads(Napi::Env env) : env_(env) {
   napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "vkmem:finished"), 0, 1,
                                   nullptr, nullptr, this, OnFinished, &finished_);
   napi_unref_threadsafe_function(env, finished_);
-  // Hooks run in the opposite order of their making: the threads have ended before the function above goes.
+  // Hooks run in the opposite order of their registration: the threads end before the function above does.
   napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this);
 }
 
@@ -24,7 +24,7 @@ bool DeviceThreads::Queue(std::unique_ptr<Job> job) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (stopping_) return false;
   if (idle_ < queued_.size() + 1 && threads_.size() < kMaxThreads) {
-    // Where the system gives no more threads, those that there are do the work.
+    // If the system refuses another thread, the existing ones run the jobs.
     pthread_t made;
     if (pthread_create(&made, nullptr, OnThread, this) == 0) threads_.push_back(made);
   }
@@ -46,8 +46,8 @@ void DeviceThreads::Work() {
     queued_.pop_front();
     lock.unlock();
     job->Run();
-    // The queue of the function has no limit, so this fails only if the environment is ending: then the job,
-    // with what it owns, goes here.
+    // The function's queue has no limit, so this fails only if the environment is ending. The job, with
+    // everything that it owns, is then destroyed here.
     if (napi_call_threadsafe_function(finished_, job.get(), napi_tsfn_nonblocking) == napi_ok) job.release();
     job.reset();
     lock.lock();

@@ -1,11 +1,12 @@
 // The threads that call the driver, so that the event loop never waits for it.
 //
-// Model: a job runs on one of these threads, then finishes on the loop's. Threads are made as they are
-// needed, up to kMaxThreads, and end with the environment, which waits for the jobs that have begun; what has
-// not begun is dropped. While jobs are out, the environment's loop is kept running. Why not libuv's pool: its
-// threads end after the process's exit handlers have run. A driver that left something with them (NVIDIA's
-// 580.159 does) is by then taken apart, and the process dies of SIGSEGV after it has done everything. These
-// end before the instance goes. And a slow allocation delays no file system call.
+// Model: a job runs on one of these threads, and finishes on the event loop's thread. Threads are created on
+// demand, up to kMaxThreads. When the environment ends it waits for the jobs that have begun; queued jobs are
+// dropped, and the threads end. As long as jobs are queued or running, the environment's loop stays alive.
+// libuv's pool is not used, because its threads end after the process's exit handlers have run. A driver with
+// thread-local data in them (NVIDIA's 580.159) has been finalized by then, and the process ends with SIGSEGV
+// at its very end. These threads end before the instance is destroyed. A separate pool also ensures that a
+// slow allocation does not delay file system calls.
 #pragma once
 
 #include <napi.h>
@@ -24,9 +25,9 @@ class DeviceThreads {
   class Job {
    public:
     virtual ~Job() = default;
-    // On a device thread: may block, must not touch JavaScript.
+    // Called on a device thread: may block, must not access JavaScript.
     virtual void Run() = 0;
-    // On the loop's thread, afterwards. Not called if the environment has ended.
+    // Called afterwards on the event loop's thread. Not called if the environment has ended.
     virtual void Finish(Napi::Env env) = 0;
   };
 
@@ -35,8 +36,8 @@ class DeviceThreads {
   DeviceThreads(const DeviceThreads&) = delete;
   DeviceThreads& operator=(const DeviceThreads&) = delete;
 
-  // From the loop's thread. False, with the job dropped, if there is no thread and none can be made, or the
-  // environment is ending.
+  // Called on the event loop's thread. Returns false, and drops the job, if no thread exists and none can be
+  // created, or the environment is ending.
   bool Queue(std::unique_ptr<Job> job);
 
  private:
@@ -50,7 +51,7 @@ class DeviceThreads {
 
   Napi::Env env_;
   napi_threadsafe_function finished_ = nullptr;
-  size_t out_ = 0;  // jobs queued and not finished; the loop's thread alone counts
+  size_t out_ = 0;  // jobs that are not finished; used on the event loop's thread only
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> queued_;

@@ -10,9 +10,9 @@ namespace {
 
 constexpr char kImageCall[] = "vkGetPhysicalDeviceImageFormatProperties2";
 
-// Whether a number is a format that the device's version of Vulkan has. Those of extensions that are not part
-// of a version are left out, as no device here has them enabled; so are those of several planes, whose rules
-// nobody here checks.
+// Whether a number is a format of this version of Vulkan. Formats of extensions that are not part of a
+// version are excluded, because the addon enables none of these extensions. Formats with several planes are
+// excluded, because resource_rules.h does not check their rules.
 bool IsFormat(VkFormat format, uint32_t version) {
   const auto within = [format](VkFormat first, VkFormat last) { return format >= first && format <= last; };
   if (within(VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK)) return true;
@@ -21,7 +21,7 @@ bool IsFormat(VkFormat format, uint32_t version) {
           within(VK_FORMAT_A4R4G4B4_UNORM_PACK16, VK_FORMAT_A4B4G4R4_UNORM_PACK16));
 }
 
-// What the driver answers about an image with one handle type; 0 asks about the image alone.
+// The driver's answer about an image with one handle type. With handle type 0 the image alone is queried.
 struct ImageAnswer {
   VkResult result = VK_SUCCESS;
   VkImageFormatProperties limits{};
@@ -59,14 +59,14 @@ ImageAnswer AskImage(const Device& device, const ImageInfo& image, VkExternalMem
   return answer;
 }
 
-// Which limit the image exceeds, or null.
+// The limit that the image exceeds, or null.
 const char* Exceeded(const ImageInfo& image, const VkImageFormatProperties& limits) {
   if (image.extent.width > limits.maxExtent.width) return "the width is above the driver's maxExtent";
   if (image.extent.height > limits.maxExtent.height) return "the height is above the driver's maxExtent";
   if (image.extent.depth > limits.maxExtent.depth) return "the depth is above the driver's maxExtent";
-  if (image.mip_levels > limits.maxMipLevels) return "there are more mip levels than the driver has";
-  if (image.array_layers > limits.maxArrayLayers) return "there are more layers than the driver has";
-  if ((image.samples & limits.sampleCounts) == 0) return "the driver does not have this number of samples";
+  if (image.mip_levels > limits.maxMipLevels) return "mipLevels is above the driver's maxMipLevels";
+  if (image.array_layers > limits.maxArrayLayers) return "arrayLayers is above the driver's maxArrayLayers";
+  if ((image.samples & limits.sampleCounts) == 0) return "the driver does not support this number of samples";
   return nullptr;
 }
 
@@ -87,14 +87,14 @@ const char* MissingFor(const PhysicalDevice& device, VkExternalMemoryHandleTypeF
     case VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT:
       return unless(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
     case VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT: {
-      // A dma-buf comes and goes by the functions for fds.
+      // A dma-buf is imported and exported by the functions of VK_KHR_external_memory_fd.
       const char* missing = unless(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
       return missing != nullptr ? missing : unless(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME);
     }
     case VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV:
       return unless(VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
     default:
-      return "no handle type that is known here";
+      return "unknown handle type";
   }
 }
 

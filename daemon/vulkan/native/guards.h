@@ -1,8 +1,8 @@
-// What the methods of the JavaScript objects refuse before any work is done.
+// Checks that the methods of the JavaScript objects make before they start any work.
 //
-// Model: a wrong argument has thrown a TypeError by the time of the check; a device that is destroyed and
-// a memory that is freed reject the promise with FREED.
-// Limits: a memory may also be freed between the check and the work, which looks again (Memory::Use).
+// Model: a wrong argument has thrown a TypeError already. For a destroyed device and a freed memory the
+// promise is rejected with FREED.
+// Limits: a memory may also be freed between this check and the work, which checks again (Memory::Use).
 #pragma once
 
 #include <napi.h>
@@ -22,7 +22,7 @@ inline Napi::Value RejectFreed(Napi::Env env, const char* call) {
 
 }  // namespace vkmem
 
-// Reads as: the arguments are good and the device is open, or return.
+// Returns from the method unless the arguments are valid and the device is open.
 #define VKMEM_REQUIRE_OPEN(args, call)           \
   if (!args.ok()) return info.Env().Undefined(); \
   if (!core_) return RejectDestroyed(info.Env(), call)

@@ -33,8 +33,8 @@ Outcome<std::unique_ptr<HostMapping>> HostMapping::Create(int fd, uint64_t size,
     return std::unique_ptr<HostMapping>(new HostMapping(data, size));
   }
 
-  // The kernel aligns to the file's pages only: reserve enough to hold an aligned range, map over it, give
-  // back the rest.
+  // The kernel aligns a mapping to the file's pages only. So this reserves a range that is large enough to
+  // contain an aligned one, maps the file over it, and unmaps the rest.
   const uint64_t whole = (size + page - 1) / page * page;
   const uint64_t reserved = whole + alignment;
   if (reserved < size) return Failure::Own("mmap", kRange, "the size does not fit the address space");

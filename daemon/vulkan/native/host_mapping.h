@@ -1,10 +1,10 @@
-// A memfd mapped into this process, shared and writable, for a driver to import.
+// A shared, writable mapping of a memfd, for a driver to import.
 //
-// Model: the mapping is what VK_EXT_external_memory_host imports. It starts at a multiple of `alignment`
-// (minImportedHostPointerAlignment) and is unmapped when the object goes, which must be after vkFreeMemory.
-// The mapping holds the open file by itself; the fd may be closed once Create has returned.
-// Limits: the file must already have `size` bytes (a shorter one would raise SIGBUS inside the driver) and
-// should be sealed against shrinking, which is its maker's business.
+// Model: VK_EXT_external_memory_host imports the mapping. It starts at a multiple of `alignment`
+// (minImportedHostPointerAlignment) and is unmapped by the destructor, which must run after vkFreeMemory. The
+// mapping keeps the file open; the fd may be closed once Create() has returned.
+// Limits: the file must already have `size` bytes, because a shorter one would raise SIGBUS inside the
+// driver. The creator of the file should have sealed it against shrinking.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ class HostMapping {
   HostMapping& operator=(const HostMapping&) = delete;
 
   void* data() const { return data_; }
-  // Whether a driver with that alignment can import so many bytes of it.
+  // Whether a driver that requires `alignment` can import this mapping as `size` bytes.
   bool Fits(uint64_t size, uint64_t alignment) const {
     return size == size_ && reinterpret_cast<uintptr_t>(data_) % alignment == 0;
   }

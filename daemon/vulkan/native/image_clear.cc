@@ -8,8 +8,8 @@
 namespace vkmem {
 namespace {
 
-// The aspects that a clear of this format names; 0 where vkCmdClear* may not touch it. The numbers of formats
-// are ranges: colours in plain texels come first, then depth and stencil, then the compressed ones.
+// The aspects to clear of an image of this format; 0 if vkCmdClear* must not be used on it. Formats are
+// numbered in ranges: uncompressed colours come first, then depth and stencil, then compressed formats.
 VkImageAspectFlags AspectsOf(VkFormat format) {
   switch (format) {
     case VK_FORMAT_D16_UNORM:
@@ -32,7 +32,7 @@ VkImageAspectFlags AspectsOf(VkFormat format) {
   }
 }
 
-// Why the image cannot be cleared, or empty.
+// The reason why the image cannot be cleared; empty if it can.
 std::string Refusal(const Device& device, const ImageInfo& image, VkImageAspectFlags aspects) {
   if (aspects == 0) {
     return "images of format " + std::to_string(image.format) +
@@ -58,7 +58,7 @@ void Record(const Memory& memory, VkCommandBuffer commands, VkImageAspectFlags a
   barrier.dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
   barrier.oldLayout = VK_IMAGE_LAYOUT_UNDEFINED;
   barrier.newLayout = VK_IMAGE_LAYOUT_GENERAL;
-  // No ownership is asked for: what is discarded need not be handed over.
+  // No transfer of ownership is needed, because the previous contents are discarded.
   barrier.srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
   barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
   barrier.image = image;

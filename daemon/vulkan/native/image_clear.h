@@ -1,12 +1,12 @@
-// Clearing the image that a memory is dedicated to: every texel of every mip level and layer becomes 0.
+// Clears the image that a memory is dedicated to: every texel of every mip level and layer becomes 0.
 //
-// Model: the image goes from UNDEFINED, which discards what it held, to GENERAL, is cleared and stays in
-// GENERAL, the layout that other APIs need. An image whose memory is shared by a handle is then released
-// to the queue family that stands for its other users; its users acquire it from there.
-// Limits: bytes between texels (padding of rows, mip levels and the end) are not texels and keep what the
-// driver put there. NOT_LISTED, with the reason, where vkCmdClear* may not touch the image: without
-// TRANSFER_DST usage, compressed and Y'CbCr formats and those of extensions, and on a queue that cannot
-// (colours need graphics or compute, depth and stencil need graphics).
+// Model: the image is transitioned from UNDEFINED, which discards its contents, to GENERAL, and cleared. It
+// stays in GENERAL, the layout that other APIs require. An image whose memory is shared by a handle is then
+// released to the queue family that represents its other users; they acquire it from there.
+// Limits: bytes that belong to no texel (padding of rows, of mip levels and at the end) are not cleared.
+// Fails with NOT_LISTED and the reason if vkCmdClear* must not be used on the image: without TRANSFER_DST
+// usage, for compressed formats, Y'CbCr formats and formats of extensions, and if the queue does not support
+// it (colours require graphics or compute, depth and stencil require graphics).
 #pragma once
 
 #include <memory>

@@ -38,12 +38,12 @@ Outcome<std::shared_ptr<Instance>> Instance::Create() {
   VkResult result = create(&info, nullptr, &handle);
   if (result != VK_SUCCESS) return Failure::Vk("vkCreateInstance", result);
 
-  // DestroyInstance comes first in the table, so that even a half-filled one can undo the creation.
+  // DestroyInstance is first in the table, so that the destructor works with a table that is not complete.
   instance->handle_ = handle;
-#define VKMEM_RESOLVE(name)                                                                   \
-  instance->fn.name = reinterpret_cast<PFN_vk##name>(resolve(handle, "vk" #name));            \
-  if (instance->fn.name == nullptr) {                                                         \
-    return Failure::Own("vkGetInstanceProcAddr", kLoaderMissing, "vk" #name " is not there"); \
+#define VKMEM_RESOLVE(name)                                                               \
+  instance->fn.name = reinterpret_cast<PFN_vk##name>(resolve(handle, "vk" #name));        \
+  if (instance->fn.name == nullptr) {                                                     \
+    return Failure::Own("vkGetInstanceProcAddr", kLoaderMissing, "no function vk" #name); \
   }
   VKMEM_INSTANCE_FUNCTIONS(VKMEM_RESOLVE)
 #undef VKMEM_RESOLVE

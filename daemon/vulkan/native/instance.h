@@ -1,11 +1,11 @@
-// The Vulkan loader, opened at run time, and the one instance that an environment uses.
+// The Vulkan loader, opened at run time, and the VkInstance of an environment.
 //
 // Model: InstanceHolder belongs to one Node environment (main thread or worker). Its first Get() opens
-// libvulkan.so.1 and makes a VkInstance without layers or extensions; later ones return the same, so a
-// physical device keeps its index. Devices hold the instance too: it is destroyed after the last of them.
-// A failure is not remembered: the next Get() tries again.
-// Limits: Vulkan 1.1 or newer. The library is never unloaded, since drivers leave threads and thread-local
-// destructors behind in it. Get() blocks for as long as the drivers take to load: call it off the loop.
+// libvulkan.so.1 and creates a VkInstance without layers or extensions. Later calls return the same instance,
+// so a physical device keeps its index. Devices hold a reference to the instance, which is destroyed after
+// the last of them. After a failure the next Get() tries again.
+// Limits: Vulkan 1.1 or newer. The library is never unloaded, because drivers leave threads and thread-local
+// destructors in it. Get() blocks while the drivers are loaded: do not call it on the event loop's thread.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -46,10 +46,10 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // In the loader's order, which is the order of `index` everywhere.
+  // In the loader's order, which defines `index` in this addon.
   Outcome<std::vector<VkPhysicalDevice>> PhysicalDevices() const;
 
-  // The Vulkan version that the instance was made for.
+  // The Vulkan version that the instance was created for.
   uint32_t version() const { return version_; }
 
   InstanceTable fn;

@@ -1,4 +1,4 @@
-// Making, exporting and freeing device memory: see memory.h.
+// Allocating, importing and freeing device memory: see memory.h.
 #include "memory.h"
 
 #include <cerrno>
@@ -21,7 +21,7 @@ Status Memory::MakeResource() {
   }
   if (needs.memory.size != size) {
     return Failure::Own("vkAllocateMemory", kRange,
-                        "the dedicated resource takes " + std::to_string(needs.memory.size) +
+                        "the dedicated resource requires " + std::to_string(needs.memory.size) +
                             " bytes, the memory has " + std::to_string(size));
   }
   return Done{};
@@ -29,7 +29,7 @@ Status Memory::MakeResource() {
 
 Status Memory::Make(const void* import) {
   if (type >= device->physical.memory.memoryTypeCount) {
-    return Failure::Own("vkAllocateMemory", kRange, "there is no memory type of this index");
+    return Failure::Own("vkAllocateMemory", kRange, "no memory type has this index");
   }
   if (size == 0) return Failure::Own("vkAllocateMemory", kRange, "the size is 0");
   Status live = device->Live("vkAllocateMemory");
@@ -117,7 +117,7 @@ Memory::Made Memory::ImportFd(std::shared_ptr<Device> device, UniqueFd fd,
                               Dedicated dedicated) {
   if (handle_type != VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT &&
       handle_type != VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT) {
-    return Failure::Own("vkAllocateMemory", kNotListed, "an fd is imported as OPAQUE_FD or as DMA_BUF");
+    return Failure::Own("vkAllocateMemory", kNotListed, "an fd can be imported as OPAQUE_FD or DMA_BUF only");
   }
   std::shared_ptr<Memory> memory(
       new Memory(std::move(device), size, type, 0, handle_type, std::move(dedicated)));
@@ -156,8 +156,8 @@ uint32_t Memory::OutsideFamily() const {
   return foreign ? VK_QUEUE_FAMILY_FOREIGN_EXT : VK_QUEUE_FAMILY_EXTERNAL;
 }
 
-// Both locks are taken in the order of addresses: two copies in opposite directions with a Free() waiting on
-// each memory could otherwise wait for one another, on a lock that lets waiting writers go first.
+// Both locks are taken in the order of addresses. Otherwise two copies in opposite directions could deadlock
+// when a Free() waits on each memory, because the lock may prefer waiting writers.
 Memory::Use::Use(std::shared_ptr<Memory> first, std::shared_ptr<Memory> second)
     : first_(std::move(first)), second_(std::move(second)) {
   if (second_ != nullptr && std::less<Memory*>()(second_.get(), first_.get())) std::swap(first_, second_);

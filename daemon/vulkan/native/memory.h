@@ -1,15 +1,15 @@
-// One VkDeviceMemory, how it came to be, and what it can be exported as.
+// One VkDeviceMemory, its origin, and the handle types that it can be exported as.
 //
-// Model: made by one of three ways: allocated, imported from a mapped memfd (VK_EXT_external_memory_host),
-// or imported from an fd of a driver's (OPAQUE_FD, DMA_BUF). It may be dedicated to a buffer or an image,
-// which is made with it, bound at offset 0 and kept as long. It holds its device. Free() waits until
-// nothing uses the memory, then destroys the resource, frees the memory and unmaps the memfd; it may be
-// called twice. The destructor frees what was not freed, so an object that was not freed costs a blocking
-// call at garbage collection but never leaks. Code that uses the handle holds a Use, which delays Free().
+// Model: a memory is allocated, imported from a mapped memfd (VK_EXT_external_memory_host), or imported from
+// an fd of a driver (OPAQUE_FD, DMA_BUF). It may be dedicated to a buffer or an image, which is created with
+// it, bound at offset 0, and destroyed with it. It holds a reference to its device. Free() waits until the
+// memory is not in use, destroys the resource, frees the memory and unmaps the memfd; a second call fails
+// with FREED. The destructor frees a memory that was not freed: this blocks garbage collection but leaks
+// nothing. Code that uses the handle holds a Use, which delays Free().
 // Limits: dedicated memory has exactly the size of its resource's requirements
-// (VUID-VkMemoryDedicatedAllocateInfo-image-02964, -buffer-02965). Freeing gives bytes back only once no
-// exported fd is open in any process; that is the kernel's and the driver's doing and cannot be seen from
-// here. All functions but the getters may block.
+// (VUID-VkMemoryDedicatedAllocateInfo-image-02964, -buffer-02965). The kernel or the driver releases the
+// bytes only when no process has an exported fd open, which cannot be observed here. All functions except the
+// getters may block.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -35,17 +35,18 @@ class Memory {
   // What the memory is dedicated to, if anything.
   using Dedicated = std::optional<ResourceInfo>;
 
-  // `size` in bytes; `export_types` are VkExternalMemoryHandleTypeFlags, 0 for memory that is never exported.
+  // `size` is in bytes. `export_types` are VkExternalMemoryHandleTypeFlags, 0 for memory that is not
+  // exportable.
   static Made Allocate(std::shared_ptr<Device> device, uint64_t size, uint32_t type, uint32_t export_types,
                        Dedicated dedicated);
-  // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping holds the file). Where `before` is a
-  // mapping of the same file, that is imported instead: a file that was sealed since (F_SEAL_FUTURE_WRITE)
-  // cannot be mapped for writing again. It is never dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
+  // Maps `memfd`, imports the mapping, and closes `memfd` (the mapping keeps the file open). If `before` is a
+  // mapping of the same file, it is imported instead: a file that was sealed meanwhile (F_SEAL_FUTURE_WRITE)
+  // cannot be mapped for writing again. The memory is never dedicated: VUID-VkMemoryAllocateInfo-pNext-02806.
   static Made ImportHost(std::shared_ptr<Device> device, UniqueFd memfd, uint64_t size, uint32_t type,
                          uint32_t export_types, std::shared_ptr<HostMapping> before);
-  // An OPAQUE_FD or a DMA_BUF; `fd` becomes the driver's on success and is closed on failure. The memory
-  // cannot be exported again: asked to make an import exportable, NVIDIA's driver (580.159) makes memory of
-  // its own and leaves the import out.
+  // Imports an OPAQUE_FD or a DMA_BUF. The driver owns `fd` on success; it is closed on failure. The memory
+  // cannot be exported again: if an import is requested to be exportable, NVIDIA's driver (580.159) allocates
+  // new memory and ignores the import.
   static Made ImportFd(std::shared_ptr<Device> device, UniqueFd fd,
                        VkExternalMemoryHandleTypeFlagBits handle_type, uint64_t size, uint32_t type,
                        Dedicated dedicated);
@@ -53,29 +54,29 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  // Blocks until no Use is left. Fails with FREED the second time.
+  // Blocks until no Use is left. A second call fails with FREED.
   Status Free();
 
-  // A new fd of the handle type, close-on-exec, for the caller to own. NOTHING_GIVEN if the driver says that
-  // it made one and returns none.
+  // A new fd of the handle type, close-on-exec; the caller owns it. Fails with NOTHING_GIVEN if the driver
+  // reports success and returns no valid fd.
   Outcome<UniqueFd> Export(VkExternalMemoryHandleTypeFlagBits handle_type);
 
-  // What a peer device reaches the memory by (vkGetMemoryRemoteAddressNV). It owns nothing, and is valid
-  // until the memory is freed.
+  // The address by which a peer device accesses the memory (vkGetMemoryRemoteAddressNV). It is valid until
+  // the memory is freed, and does not keep it alive.
   Outcome<uint64_t> RemoteAddress(VkExternalMemoryHandleTypeFlagBits handle_type);
 
-  // The bytes of a range as the host sees them, through vkMapMemory. Only for host-visible, coherent memory
-  // that was allocated here: memory of an imported host pointer must not be mapped.
+  // Reads a range through vkMapMemory. Only for host-visible, coherent memory that was allocated here: memory
+  // of an imported host pointer must not be mapped.
   Outcome<std::vector<uint8_t>> Read(uint64_t offset, uint64_t size);
 
-  // Zeroes the bytes from `offset` to the end through vkMapMemory. Only where mappable().
+  // Zeroes the bytes from `offset` to the end through vkMapMemory. Requires mappable().
   Status ZeroMapped(uint64_t offset);
 
-  // Keeps a set of memories from being freed, and their handles valid.
+  // Delays Free() of one or two memories, so that their handles stay valid.
   class Use {
    public:
     Use(std::shared_ptr<Memory> first, std::shared_ptr<Memory> second);
-    // Whether each was still there when the use began.
+    // Whether none of them was freed before the use began.
     bool alive() const;
 
    private:
@@ -87,7 +88,7 @@ class Memory {
   const uint64_t size;
   const uint32_t type;
   const VkExternalMemoryHandleTypeFlags export_types;
-  // What a resource bound to this memory must declare: the imported and the exportable handle types.
+  // The handle types that a resource bound to this memory must declare: the imported and the exportable ones.
   const VkExternalMemoryHandleTypeFlags handle_types;
   const Dedicated dedicated;
 
@@ -96,17 +97,17 @@ class Memory {
   // Likewise; null unless the memory is dedicated.
   const Resource* resource() const { return resource_.get(); }
 
-  // The imported mapping; a holder of this pointer keeps it beyond Free(). Null for all other memory.
-  // Not while Free() may run.
+  // The imported mapping, which a holder of this pointer keeps beyond Free(). Null for all other memory. Must
+  // not be called while Free() may run.
   std::shared_ptr<HostMapping> mapping() const { return mapping_; }
 
   // Whether vkMapMemory can be called: host-visible, and not imported from a host pointer.
   bool mappable() const;
-  // Whether it was made exportable as this one handle type.
+  // Whether the memory was allocated exportable as this handle type, which is a single bit.
   bool ExportableAs(VkExternalMemoryHandleTypeFlagBits handle_type) const;
-  // The queue family that stands for those who reach the memory through a driver of their own, with which
-  // queue ownership is passed: FOREIGN for other drivers (DMA_BUF, RDMA_ADDRESS) where the device knows it,
-  // EXTERNAL otherwise, IGNORED where there are none.
+  // The queue family that represents the users of the memory outside this VkDevice, for transfers of queue
+  // family ownership: FOREIGN for other drivers (DMA_BUF, RDMA_ADDRESS) if the device supports it, EXTERNAL
+  // otherwise, IGNORED if the memory has no such users.
   uint32_t OutsideFamily() const;
 
  private:
@@ -118,11 +119,11 @@ class Memory {
         export_types(exports),
         handle_types(exports | imported),
         dedicated(std::move(resource)) {}
-  // `import` heads a pNext chain, or is null. What an import takes over is the driver's once this succeeded.
+  // `import` is the head of a pNext chain, or null. On success the driver owns an imported fd.
   Status Make(const void* import);
   Status MakeResource();
   Status Bind();
-  // With the lock held alone; the caller unmaps.
+  // The caller holds the lock exclusively, and unmaps.
   Outcome<void*> Map(uint64_t offset, uint64_t length);
 
   VkDeviceMemory handle_ = VK_NULL_HANDLE;

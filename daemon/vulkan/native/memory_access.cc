@@ -1,6 +1,6 @@
-// What leaves a device memory, and vkMapMemory: see memory.h.
+// Exports of a device memory, and accesses through vkMapMemory: see memory.h.
 //
-// Limits: a memory object can be mapped once at a time, so each mapping is exclusive.
+// Limits: a memory object can be mapped only once at a time, so a mapping holds the lock exclusively.
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -12,8 +12,8 @@
 namespace vkmem {
 namespace {
 
-// The most bytes that are mapped at once to be zeroed. A multiple of every nonCoherentAtomSize there is (at
-// most 256 by the spec's limits).
+// The maximum number of bytes that are mapped at a time for zeroing. A multiple of every possible
+// nonCoherentAtomSize (at most 256, by the specification's limits).
 constexpr uint64_t kMapped = uint64_t{64} << 20;
 
 Failure NotExportable(const char* call) {
@@ -43,13 +43,13 @@ Outcome<UniqueFd> Memory::Export(VkExternalMemoryHandleTypeFlagBits handle_type)
   int raw = -1;
   VkResult result = device->fn.GetMemoryFdKHR(device->handle(), &info, &raw);
   if (result != VK_SUCCESS) return device->Fail("vkGetMemoryFdKHR", result);
-  // Mock drivers leave it out or make a number up. The standard streams are never anybody's to close here,
-  // and Node.js keeps them open, so no driver can have been given one of their numbers.
+  // Mock drivers return no fd or an arbitrary number. The numbers of the standard streams cannot be valid:
+  // Node.js keeps them open. They must not be closed here.
   if (raw <= STDERR_FILENO) {
     return Failure::Own("vkGetMemoryFdKHR", kNothingGiven,
                         "the driver reported success and returned the fd " + std::to_string(raw));
   }
-  // Drivers return it inheritable. A child forked on another thread in between would still get it.
+  // Drivers return an inheritable fd. A child that another thread forks before this call inherits it.
   if (fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) return Failure::System("fcntl", errno);
   return UniqueFd(raw);
 }
@@ -117,10 +117,10 @@ Outcome<std::vector<uint8_t>> Memory::Read(uint64_t offset, uint64_t length) {
 Status Memory::ZeroMapped(uint64_t offset) {
   std::unique_lock<std::shared_mutex> lock(mutex_);
   const VkMemoryPropertyFlags flags = device->physical.memory.memoryTypes[type].propertyFlags;
-  // A device's write may share its last atom with the first byte here; all in front of it is zero too.
+  // Starts at a whole atom: the bytes of it in front of `offset` were zeroed by the device already.
   const uint64_t atom = std::max<uint64_t>(1, device->physical.properties.limits.nonCoherentAtomSize);
   for (uint64_t done = offset / atom * atom; done < size;) {
-    // Flushed ranges begin at whole atoms, and end at one or with the memory.
+    // Flushed ranges must begin at a multiple of the atom size, and end at one or at the end of the memory.
     const uint64_t base = done / kMapped * kMapped;
     const uint64_t length = std::min(kMapped, size - base);
     auto data = Map(base, length);

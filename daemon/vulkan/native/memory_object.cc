@@ -26,7 +26,7 @@ Napi::Function MemoryObject::Define(Napi::Env env) {
        InstanceMethod<&MemoryObject::Free>("free")});
 }
 
-// The constructor takes its core through an External, which JavaScript has no way to make.
+// The core is passed to the constructor as an External, which JavaScript cannot create.
 Napi::Object MemoryObject::Make(Napi::Env env, std::shared_ptr<Memory> core) {
   auto external = Napi::External<std::shared_ptr<Memory>>::New(env, &core);
   return AddonData::Of(env).memory_constructor.New({external});

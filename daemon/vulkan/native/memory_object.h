@@ -1,12 +1,14 @@
-// The JavaScript object VulkanMemory: one Memory, freed by free() or, failing that, by garbage collection.
+// The JavaScript object VulkanMemory: one Memory, freed by free(), or by garbage collection if free() is not
+// called.
 //
-// Model: the object holds the core until free() hands it to a device thread. Afterwards it is empty and every
-// method refuses it. detach() is free() but for the mapping of an imported memfd, which stays here until it
-// is imported again (importHost) and free() releases it. Made only by the methods of VulkanDevice; `new
-// VulkanMemory()` from JavaScript throws. Limits: memory that is collected without free() is freed on the
-// event loop's thread, which blocks it. JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType):
-// Promise<fd>, remoteAddress(handleType): Promise<bigint>, read(offset, size): Promise<ArrayBuffer>,
-// detach(): Promise<void>, free(): Promise<void>.
+// Model: the object holds the core until free() passes it to a device thread. Afterwards every method rejects
+// with FREED. detach() does the same as free(), but keeps the mapping of an imported memfd until it is
+// imported again (importHost) and free() releases it. Only VulkanDevice creates these objects; `new
+// VulkanMemory()` from JavaScript throws.
+// Limits: memory that is collected without free() is freed on the event loop's thread, which blocks.
+// JavaScript: size (bigint), memoryTypeIndex, exportFd(handleType): Promise<fd>,
+// remoteAddress(handleType): Promise<bigint>, read(offset, size): Promise<ArrayBuffer>, detach():
+// Promise<void>, free(): Promise<void>.
 #pragma once
 
 #include <napi.h>

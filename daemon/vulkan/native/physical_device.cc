@@ -36,7 +36,7 @@ bool ReadRdmaFeature(const Instance& instance, const PhysicalDevice& device) {
   return rdma.externalMemoryRDMA == VK_TRUE;
 }
 
-// Puts `link` behind the head of a pNext chain.
+// Inserts `link` after the head of a pNext chain.
 template <typename Link>
 void Chain(VkPhysicalDeviceProperties2& head, Link& link) {
   link.pNext = head.pNext;

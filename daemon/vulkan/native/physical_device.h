@@ -1,10 +1,9 @@
-// What a physical device says about itself, read once into plain values.
+// The description of a physical device, read once into plain values.
 //
-// Model: Describe() asks the driver for identity, limits, heaps, memory types, extensions, whether memory
-// can have remote addresses (VK_NV_external_memory_rdma) and, per external handle type, what a buffer for
-// transfers can do with it. Only structures that the device's version or extensions allow are chained.
-// ToJs() (physical_device_js.cc) turns the result into the object whose shape is DeviceInfo in
-// ../native.ts.
+// Model: Describe() reads identity, limits, heaps, memory types and extensions, whether memory can have
+// remote addresses (VK_NV_external_memory_rdma), and the external properties of transfer buffers for each
+// handle type. Only structures that the device's version or extensions define are chained. ToJs()
+// (physical_device_js.cc) converts the result to the type DeviceInfo of ../native.ts.
 // Limits: only devices of Vulkan 1.1 or newer are described. A limit that the driver does not report is 0.
 #pragma once
 
@@ -21,7 +20,7 @@
 
 namespace vkmem {
 
-// What every buffer of this addon is used for, and what external properties are asked for.
+// The usage of transfer buffers, for which external properties are queried.
 inline constexpr VkBufferUsageFlags kTransferUsage =
     VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
 
@@ -35,7 +34,7 @@ struct PhysicalDevice {
   std::vector<VkQueueFamilyProperties> families;
   std::vector<std::string> extensions;
 
-  // Bytes, or 0 where the driver does not say.
+  // Bytes; 0 if the driver does not report the limit.
   VkDeviceSize max_memory_allocation_size = 0;
   VkDeviceSize max_buffer_size = 0;
   VkDeviceSize min_imported_host_pointer_alignment = 0;
@@ -45,7 +44,7 @@ struct PhysicalDevice {
   VkExternalMemoryProperties dma_buf{};
   VkExternalMemoryProperties rdma_address{};
 
-  // The feature of VK_NV_external_memory_rdma; false where the extension is not listed.
+  // The feature of VK_NV_external_memory_rdma; false if the extension is not listed.
   bool external_memory_rdma = false;
 
   bool Has(const char* extension) const;
@@ -54,7 +53,7 @@ struct PhysicalDevice {
   static PhysicalDevice Describe(const Instance& instance, VkPhysicalDevice handle, uint32_t index);
 };
 
-// Every device that can be described, in the loader's order; `index` counts the ones left out too.
+// Every device of Vulkan 1.1 or newer, in the loader's order. `index` also counts the older devices.
 Outcome<std::vector<PhysicalDevice>> DescribeAll(const Instance& instance);
 
 }  // namespace vkmem

@@ -1,4 +1,4 @@
-// A described physical device as a JavaScript object of the shape DeviceInfo in ../native.ts.
+// Converts the description of a physical device to the JavaScript type DeviceInfo of ../native.ts.
 #include "physical_device.h"
 #include "resource_js.h"
 

@@ -1,4 +1,4 @@
-// Making buffers and images: see resource.h.
+// Creating buffers and images: see resource.h.
 #include "resource.h"
 
 #include "external.h"
@@ -56,7 +56,7 @@ Status Resource::Make(const ImageInfo& image, VkExternalMemoryHandleTypeFlags ha
   if (!listed.ok()) return listed;
   Status live = device_.Live("vkCreateImage");
   if (!live.ok()) return live;
-  // A format or size that the driver does not have may do anything in vkCreateImage.
+  // With a format or size that the driver does not support, vkCreateImage has undefined behaviour.
   auto offered = RequireImage(device_, image, handle_types);
   if (!offered.ok()) return offered.failure();
   most_bytes_ = offered.value();
@@ -104,11 +104,11 @@ void Resource::ReadRequirements() {
   }
   requirements_.memory = needs.memoryRequirements;
   requirements_.requires_dedicated = dedicated.requiresDedicatedAllocation == VK_TRUE;
-  // A resource that requires it also prefers it (spec, VkMemoryDedicatedRequirements), also where a driver
-  // does not report that.
+  // A resource that requires dedicated memory also prefers it (specification, VkMemoryDedicatedRequirements),
+  // even if the driver does not report that.
   requirements_.prefers_dedicated =
       dedicated.prefersDedicatedAllocation == VK_TRUE || requirements_.requires_dedicated;
-  // 0 is no alignment at all; a driver that answers nothing gets the harmless one.
+  // 0 is not a valid alignment; a driver that reports none is treated as if it reported 1.
   if (requirements_.memory.alignment == 0) requirements_.memory.alignment = 1;
 }
 

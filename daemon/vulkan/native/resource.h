@@ -1,14 +1,13 @@
-// A VkBuffer or VkImage: what it is to be, and the object itself.
+// A VkBuffer or VkImage: its description, and the object.
 //
-// Model: a ResourceInfo is a plain description, a value that travels between threads. Create() makes the
-// resource with the external handle types of the memory it is meant for, and asks the driver what memory
-// it needs; it is bound once and destroyed with the object. The addon uses resources in three ways: to ask
-// for their requirements, as windows that transfers work through (buffer_window.h), and as what memory is
-// dedicated to (memory.h).
-// Limits: what is described is checked against Vulkan's rules (resource_rules.h), and an image against
-// what the driver says it can be (external.h), before the driver is asked to make it. Sharing mode is
-// exclusive, the initial layout UNDEFINED. A resource has no memory of its own, and must not outlive its
-// device.
+// Model: a ResourceInfo is a plain value that can be passed between threads. Create() creates the resource
+// with the external handle types of the memory that it will be bound to, and queries its memory requirements.
+// It is bound once and destroyed with the object. The addon uses resources in three ways: to query their
+// requirements, as windows for transfers (buffer_window.h), and as resources that memory is dedicated to
+// (memory.h).
+// Limits: before the driver creates a resource, its description is checked against Vulkan's rules
+// (resource_rules.h), and an image also against the driver's limits (external.h). The sharing mode is
+// exclusive, the initial layout UNDEFINED. A resource does not own memory, and must not outlive its device.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -60,7 +59,7 @@ class Resource {
   // `offset` in bytes, a multiple of the required alignment.
   Status Bind(VkDeviceMemory memory, uint64_t offset);
 
-  // VK_NULL_HANDLE if it is the other.
+  // VK_NULL_HANDLE if the resource is of the other type.
   VkBuffer buffer() const { return buffer_; }
   VkImage image() const { return image_; }
   const Requirements& requirements() const { return requirements_; }
@@ -75,7 +74,7 @@ class Resource {
   VkBuffer buffer_ = VK_NULL_HANDLE;
   VkImage image_ = VK_NULL_HANDLE;
   Requirements requirements_;
-  // What the driver lets an image take, in bytes; 0 where it does not say, and for buffers.
+  // The driver's maxResourceSize for the image in bytes; 0 if it reports none, and for buffers.
   VkDeviceSize most_bytes_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Resources from JavaScript, and what is reported about them: see resource_js.h and args.h.
+// Reads resources from JavaScript, and converts their properties: see resource_js.h and args.h.
 #include "resource_js.h"
 
 #include <string>
@@ -54,10 +54,11 @@ std::optional<ResourceInfo> Args::OptionalResource(const char* name) {
     Refuse(std::string(name) + ".what", "'buffer' or 'image'");
     return std::nullopt;
   }
-  // Vulkan's enumerators are no larger; what is, is no value of the enumeration's type.
+  // Vulkan's enumerators do not exceed INT32_MAX; a larger number is not a value of the enumeration's type.
   const auto enumerator = [&](const char* field) {
     const uint32_t number = u32(field);
-    if (ok_ && number > INT32_MAX) Refuse(std::string(name) + "." + field, "a number of Vulkan's");
+    if (ok_ && number > INT32_MAX)
+      Refuse(std::string(name) + "." + field, "a value of the Vulkan enumeration");
     return ok_ ? number : 0;
   };
   ImageInfo image;
@@ -73,7 +74,7 @@ std::optional<ResourceInfo> Args::OptionalResource(const char* name) {
   return image;
 }
 
-// A getter of the object's own may throw: that exception is then the answer.
+// A getter of the object may throw; that exception is then passed to the caller.
 Napi::Value Args::Field(const Napi::Object& object, const char* name) {
   if (!ok_) return info_.Env().Undefined();
   Napi::Value value = object.Get(name);

@@ -1,8 +1,7 @@
-// Resources and what is asked about them, as JavaScript sees them: the shapes NativeResource, Requirements
-// and ExternalInfo of ../native.ts.
+// Converts properties of resources to the types Requirements and ExternalInfo of ../native.ts.
 //
-// Model: descriptions are read by Args (args.h), field by field; here is what goes the other way.
-// Limits: runs on the loop's thread.
+// Model: the opposite direction, from the type NativeResource, is in Args (args.h).
+// Limits: runs on the event loop's thread.
 #pragma once
 
 #include <napi.h>

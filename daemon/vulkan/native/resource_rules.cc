@@ -8,7 +8,7 @@
 namespace vkmem {
 namespace {
 
-// The usages of Vulkan 1.0; later ones need features or extensions that no device here has enabled.
+// The usages of Vulkan 1.0. Later ones require features or extensions that the addon does not enable.
 constexpr VkBufferUsageFlags kBufferUsages = (VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT << 1) - 1;
 constexpr VkImageUsageFlags kImageUsages = (VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT << 1) - 1;
 constexpr VkImageUsageFlags kAttachmentUsages =
@@ -37,21 +37,21 @@ Status CheckExtent(const ImageInfo& image) {
   if (extent.width == 0 || extent.height == 0 || extent.depth == 0) return Broken("an extent is 0");
   switch (image.type) {
     case VK_IMAGE_TYPE_1D:
-      if (extent.height != 1 || extent.depth != 1) return Broken("a 1D image has height 1 and depth 1");
+      if (extent.height != 1 || extent.depth != 1) return Broken("a 1D image must have height 1 and depth 1");
       break;
     case VK_IMAGE_TYPE_2D:
-      if (extent.depth != 1) return Broken("a 2D image has depth 1");
+      if (extent.depth != 1) return Broken("a 2D image must have depth 1");
       break;
     case VK_IMAGE_TYPE_3D:
-      if (image.array_layers != 1) return Broken("a 3D image has one layer");
+      if (image.array_layers != 1) return Broken("a 3D image must have one layer");
       break;
     default:
-      return Broken("there is no image type of this number");
+      return Broken("unknown image type");
   }
-  // 2^n texels take n + 1 levels: as many as the number has binary digits.
+  // 2^n texels have n + 1 mip levels: the number of binary digits of 2^n.
   const int levels = std::bit_width(std::max({extent.width, extent.height, extent.depth}));
   if (image.mip_levels == 0 || image.mip_levels > static_cast<uint32_t>(levels)) {
-    return Broken("the number of mip levels is 0 or more than the extent has");
+    return Broken("the number of mip levels is 0 or above the maximum for the extent");
   }
   if (image.array_layers == 0) return Broken("the number of layers is 0");
   return Done{};
@@ -64,31 +64,32 @@ Status CheckFlags(const ImageInfo& image) {
   if ((image.flags & VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT) != 0 &&
       (image.type != VK_IMAGE_TYPE_2D || image.extent.width != image.extent.height ||
        image.array_layers < 6)) {
-    return Broken("CUBE_COMPATIBLE wants a square 2D image with six layers or more");
+    return Broken("CUBE_COMPATIBLE requires a square 2D image with six layers or more");
   }
   if ((image.flags & VK_IMAGE_CREATE_2D_ARRAY_COMPATIBLE_BIT) != 0 && image.type != VK_IMAGE_TYPE_3D) {
-    return Broken("2D_ARRAY_COMPATIBLE wants a 3D image");
+    return Broken("2D_ARRAY_COMPATIBLE requires a 3D image");
   }
   constexpr VkImageCreateFlags kNeedMutable =
       VK_IMAGE_CREATE_BLOCK_TEXEL_VIEW_COMPATIBLE_BIT | VK_IMAGE_CREATE_EXTENDED_USAGE_BIT;
   if ((image.flags & kNeedMutable) != 0 && (image.flags & VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT) == 0) {
-    return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE and EXTENDED_USAGE want MUTABLE_FORMAT");
+    return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE and EXTENDED_USAGE require MUTABLE_FORMAT");
   }
   const bool compressed = image.format >= VK_FORMAT_BC1_RGB_UNORM_BLOCK;
   if ((image.flags & VK_IMAGE_CREATE_BLOCK_TEXEL_VIEW_COMPATIBLE_BIT) != 0 && !compressed) {
-    return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE wants a compressed format");
+    return Broken("BLOCK_TEXEL_VIEW_COMPATIBLE requires a compressed format");
   }
   return Done{};
 }
 
 Status CheckSamples(const ImageInfo& image) {
   if (!std::has_single_bit(static_cast<uint32_t>(image.samples)) || image.samples > VK_SAMPLE_COUNT_64_BIT) {
-    return Broken("the number of samples is no power of two up to 64");
+    return Broken("the number of samples is not a power of two from 1 to 64");
   }
   if (image.samples != VK_SAMPLE_COUNT_1_BIT &&
       (image.type != VK_IMAGE_TYPE_2D || image.mip_levels != 1 || image.tiling != VK_IMAGE_TILING_OPTIMAL ||
        (image.flags & VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT) != 0)) {
-    return Broken("several samples want a 2D image of optimal tiling with one mip level");
+    return Broken(
+        "several samples require a 2D image with optimal tiling and one mip level, not CUBE_COMPATIBLE");
   }
   return Done{};
 }
@@ -99,11 +100,11 @@ Status CheckUsage(const ImageInfo& image) {
     return Unlisted("vkCreateImage", "image usage", image.usage & ~kImageUsages);
   }
   if ((image.usage & VK_IMAGE_USAGE_STORAGE_BIT) != 0 && image.samples != VK_SAMPLE_COUNT_1_BIT) {
-    return Broken("STORAGE with several samples wants a feature that is not enabled");
+    return Broken("STORAGE with several samples requires a feature that is not enabled");
   }
   if ((image.usage & VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT) != 0 &&
       ((image.usage & ~kAttachmentUsages) != 0 || image.usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)) {
-    return Broken("TRANSIENT_ATTACHMENT goes with attachments, and with nothing else");
+    return Broken("TRANSIENT_ATTACHMENT requires an attachment usage, and excludes all other usages");
   }
   return Done{};
 }
@@ -127,7 +128,7 @@ Status CheckImage(const PhysicalDevice& device, const ImageInfo& image) {
   if ((image.usage & kAttachmentUsages) != 0 && (image.extent.width > limits.maxFramebufferWidth ||
                                                  image.extent.height > limits.maxFramebufferHeight)) {
     return Failure::Own("vkCreateImage", kNotListed,
-                        "an attachment is larger than the driver's framebuffers");
+                        "an attachment is larger than maxFramebufferWidth or maxFramebufferHeight");
   }
   if (image.format == VK_FORMAT_UNDEFINED) return Broken("the format is UNDEFINED");
   if (image.tiling != VK_IMAGE_TILING_OPTIMAL && image.tiling != VK_IMAGE_TILING_LINEAR) {

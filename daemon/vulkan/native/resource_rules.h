@@ -1,11 +1,11 @@
-// The rules that a described buffer or image must keep before any driver sees it.
+// Checks the description of a buffer or image before it is passed to the driver.
 //
-// Model: descriptions come from clients, and a driver may do anything with one that breaks the valid usage
-// of vkCreateBuffer and vkCreateImage, up to a crash. Each check answers with the first rule that is
-// broken: RANGE for a number that no device takes, NOT_LISTED for what this addon enables on no device
-// (usages and flags of extensions, sparse, protected and disjoint resources, tilings with modifiers).
-// Limits: only what Vulkan 1.0 and 1.1 say of every device. What one driver allows (formats, extents,
-// sample counts) is asked in external.h.
+// Model: descriptions come from clients. If one violates the valid usage of vkCreateBuffer or vkCreateImage,
+// the driver's behaviour is undefined and may be a crash. Each check fails with the first violated rule:
+// RANGE for a number that is invalid on every device, NOT_LISTED for a feature that this addon enables on no
+// device (usages and flags of extensions, sparse, protected and disjoint resources, tilings with modifiers).
+// Limits: only the rules of Vulkan 1.0 and 1.1 that hold for every device. Limits of the driver (formats,
+// extents, sample counts) are checked in external.h.
 #pragma once
 
 #include "physical_device.h"

@@ -1,10 +1,9 @@
-// How a call in this addon fails: one value, carried from whichever thread met it to the promise's rejection.
+// Failures of calls in this addon: one value, passed from the thread where it occurs to the promise.
 //
-// Model: every core function returns Outcome<T>, a value or a Failure. A Failure names the call that failed
-// and its result: a VkResult ("VK_ERROR_DEVICE_LOST"), an errno ("ENOMEM"), or one of this addon's own words
-// (kLoaderMissing, kFreed, kNotListed, kNothingGiven, kRange), and nothing throws. On the JavaScript side it
-// becomes an Error with `.vkResult` and `.call`; which catalogue code that means is decided in ../errors.ts,
-// not here.
+// Model: every core function returns Outcome<T>, a value or a Failure; none throws. A Failure has the name of
+// the call that failed and its result: a VkResult ("VK_ERROR_DEVICE_LOST"), an errno ("ENOMEM"), or one of
+// this addon's own results (kLoaderMissing, kFreed, kNotListed, kNothingGiven, kRange). In JavaScript it
+// becomes an Error with `.vkResult`, `.call` and `.detail`; ../errors.ts maps it to a code of the catalogue.
 #pragma once
 
 #include <napi.h>
@@ -17,15 +16,15 @@
 
 namespace vkmem {
 
-// There is no libvulkan.so.1, or none that this addon can use.
+// libvulkan.so.1 is missing, or this addon cannot use it.
 inline constexpr char kLoaderMissing[] = "LOADER_MISSING";
-// The object was freed or destroyed before the call reached it.
+// The object was freed or destroyed before the call.
 inline constexpr char kFreed[] = "FREED";
-// The driver does not list what the call needs.
+// The driver does not support an extension, feature or limit that the call needs.
 inline constexpr char kNotListed[] = "NOT_LISTED";
-// The driver said VK_SUCCESS and left out what it should have returned.
+// The driver returned VK_SUCCESS, but no valid value.
 inline constexpr char kNothingGiven[] = "NOTHING_GIVEN";
-// A size, offset or index does not fit what it is applied to.
+// A size, offset, index or number is out of range.
 inline constexpr char kRange[] = "RANGE";
 
 struct Failure {
@@ -44,7 +43,7 @@ struct Failure {
 // "VK_ERROR_DEVICE_LOST" for a known code, "VkResult(-7)" for one that is newer than this file.
 std::string ResultName(VkResult result);
 
-// A value, or the reason why there is none.
+// A value, or the failure because of which there is none.
 template <typename T>
 class [[nodiscard]] Outcome {
  public:
@@ -59,7 +58,7 @@ class [[nodiscard]] Outcome {
   std::variant<T, Failure> state_;
 };
 
-// The outcome of a call that has nothing to return.
+// The value of a call that returns nothing.
 struct Done {};
 using Status = Outcome<Done>;
 

@@ -1,12 +1,12 @@
-// One blocking piece of work off the event loop, and the promise of its outcome.
+// Runs blocking work on a device thread, and returns a promise of its outcome.
 //
-// Model: Spawn(env, work, finish) runs `work` on a device thread, where it may block in the driver but
-// must not touch JavaScript; then `finish` turns its value into a JavaScript value on the loop's thread. A
-// Failure rejects the promise instead. `work` and all that it captured are destroyed on the device thread, so
-// that dropping the last reference to a memory or a device never blocks the loop.
-// Limits: more tasks than there are device threads wait their turn. A task that has begun cannot be
-// cancelled: the environment's end waits for it. If the environment ends first, `finish` is not run and the
-// outcome is destroyed with what it owns.
+// Model: Spawn(env, work, finish) runs `work` on a device thread, where it may block in the driver but must
+// not access JavaScript. Then `finish` converts its value to a JavaScript value on the event loop's thread; a
+// Failure rejects the promise instead. `work` and everything that it captured are destroyed on the device
+// thread, so that releasing the last reference to a memory or a device never blocks the loop.
+// Limits: if all device threads are busy, tasks wait in a queue. A task that has begun cannot be cancelled:
+// the environment waits for it when it ends. In that case `finish` does not run, and the outcome is destroyed
+// with everything that it owns.
 #pragma once
 
 #include <napi.h>
@@ -52,7 +52,7 @@ class Task final : public DeviceThreads::Job {
   std::optional<Result> outcome_;
 };
 
-// A promise that is already rejected, for failures that need no work to find.
+// A promise that is already rejected, for failures that are found without any work.
 inline Napi::Value Reject(Napi::Env env, const Failure& failure) {
   auto deferred = Napi::Promise::Deferred::New(env);
   deferred.Reject(failure.ToError(env));
@@ -68,7 +68,7 @@ Napi::Value Spawn(Napi::Env env, Work work, Finish finish) {
   return Reject(env, Failure::Vk("pthread_create", VK_ERROR_OUT_OF_HOST_MEMORY));
 }
 
-// For work that has nothing to return: the promise resolves to undefined.
+// For work that returns no value: the promise resolves to undefined.
 template <typename Work>
 Napi::Value Spawn(Napi::Env env, Work work) {
   return Spawn(env, std::move(work), [](Napi::Env e, Done&) { return e.Undefined(); });

@@ -13,7 +13,7 @@ bool Inside(const Memory& memory, uint64_t offset, uint64_t size) {
   return size > 0 && offset <= memory.size && size <= memory.size - offset;
 }
 
-// The most bytes from `offset` on that one window can hold, after what alignment takes in front of it.
+// The maximum number of bytes from `offset` that fit into one window, after the bytes lost to alignment.
 uint64_t WindowFrom(const Device& device, uint64_t offset) {
   return device.window() - offset % Device::kGranule;
 }
@@ -41,7 +41,7 @@ Status CopyWindow(Commands& commands, const Memory& source, uint64_t source_offs
   if (!begun.ok()) return begun;
   const VkBuffer read = from.value().handle();
   const VkBuffer written = to.value().handle();
-  // Within one dedicated memory both are its buffer, whose ownership is passed once.
+  // Within one dedicated memory both are the same buffer, whose ownership is transferred once.
   commands.Acquire(target, written);
   if (read != written) commands.Acquire(source, read);
   const VkBufferCopy region{from.value().skip(), to.value().skip(), size};
@@ -66,7 +66,7 @@ Status Sync(std::shared_ptr<Memory> memory) {
 Status Fill(std::shared_ptr<Memory> memory, uint64_t offset, uint64_t size, uint32_t pattern) {
   if (!Inside(*memory, offset, size) || offset % 4 != 0 || size % 4 != 0) {
     return Failure::Own("vkCmdFillBuffer", kRange,
-                        "the range is outside the memory or not in words of 4 bytes");
+                        "the range is outside the memory, or not aligned to 4 bytes");
   }
   Memory::Use use(memory, nullptr);
   if (!use.alive()) return Failure::Own("vkCmdFillBuffer", kFreed, "the memory is freed");

@@ -1,13 +1,13 @@
-// Filling and copying device memory.
+// Fills and copies of device memory.
 //
-// Model: a transfer goes window by window. For each it makes the buffers (buffer_window.h), records one
-// command buffer with the barriers around the command (commands.h), submits it and waits; nothing outlives
-// the call.
-// Limits: memory that is dedicated to an image is refused with NOT_LISTED, and so is memory dedicated to a
-// buffer without the usage that the transfer needs. Ranges in bytes. Fills need offset and size in
-// multiples of 4 (vkCmdFillBuffer); the two ranges of a copy must not overlap (vkCmdCopyBuffer). What
-// other processes do with the memory meanwhile is not ordered: that is for them to agree on. A failed
-// transfer may have moved a part of the bytes.
+// Model: a transfer runs window by window. For each window it creates the buffers (buffer_window.h), records
+// one command buffer with the barriers around the command (commands.h), submits it and waits. All objects are
+// destroyed before the call returns.
+// Limits: fails with NOT_LISTED for memory that is dedicated to an image, or to a buffer without the usage
+// that the transfer needs. Ranges are in bytes. The offset and size of a fill must be multiples of 4
+// (vkCmdFillBuffer); the two ranges of a copy must not overlap (vkCmdCopyBuffer). Concurrent accesses by
+// other processes are not ordered: the processes must synchronize among themselves. A failed transfer may
+// have written a part of the bytes.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@
 
 namespace vkmem {
 
-// Moves nothing: what the host, or another user of the device's memory, wrote before is visible to all after
-// it.
+// Transfers no bytes. Writes of the host and of other users of the memory before the call are visible to all
+// of them after it.
 Status Sync(std::shared_ptr<Memory> memory);
 
 // Writes the 32-bit `pattern` over the range, in the device's byte order.

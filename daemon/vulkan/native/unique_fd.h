@@ -1,8 +1,9 @@
 // A file descriptor with one owner, which closes it unless it is released.
 //
-// Model: like std::unique_ptr, for a kernel object. A function that takes a UniqueFd takes the fd; one that
-// takes an int borrows it. Limits: close()'s result is not looked at, since for the fds handled here (memfds,
-// and memory objects of drivers) there is no data left to lose, and EINTR must not be retried on Linux.
+// Model: like std::unique_ptr. A function with a UniqueFd parameter takes ownership; one with an int
+// parameter borrows the fd.
+// Limits: the result of close() is ignored. The fds here (memfds, and memory objects of drivers) have no data
+// that could be lost, and on Linux close() must not be retried after EINTR.
 #pragma once
 
 #include <fcntl.h>
@@ -28,7 +29,7 @@ class UniqueFd {
   UniqueFd& operator=(const UniqueFd&) = delete;
   ~UniqueFd() { Close(); }
 
-  // A second descriptor of the same open file, close-on-exec. Not ok() if the kernel refuses; errno says why.
+  // A second descriptor of the same open file description, close-on-exec. Not ok() on failure; errno is set.
   static UniqueFd Duplicate(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 
   bool ok() const { return fd_ >= 0; }

@@ -11,17 +11,17 @@
 namespace vkmem {
 namespace {
 
-// How far fills can go.
+// The bytes that fills can reach.
 struct Reach {
-  // Bytes from the beginning on: a multiple of 4, as vkCmdFillBuffer wants.
+  // Bytes from the beginning: a multiple of 4, as vkCmdFillBuffer requires.
   uint64_t filled = 0;
-  // The bytes in use: the memory's, or those of the buffer that it is dedicated to.
+  // The bytes in use: those of the memory, or of the buffer that it is dedicated to.
   uint64_t owned = 0;
-  // Why it is not all of them.
+  // The reason if `filled` is less than `owned`.
   std::string reason;
 };
 
-constexpr char kNotWords[] = "its last bytes are no word of 4, as a fill needs them";
+constexpr char kNotWords[] = "its size is not a multiple of 4, which a fill requires";
 
 Reach Whole(uint64_t owned) { return {owned / 4 * 4, owned, kNotWords}; }
 
@@ -31,7 +31,7 @@ Outcome<Reach> ReachOf(const Memory& memory) {
     if ((buffer.usage & VK_BUFFER_USAGE_TRANSFER_DST_BIT) != 0) return Whole(buffer.size);
     return Reach{0, buffer.size, "it is dedicated to a buffer without TRANSFER_DST usage"};
   }
-  // The smallest window there is says whether any can be bound.
+  // If the smallest window can be bound, every window can.
   auto window =
       Resource::Create(*memory.device, BufferInfo{Device::kGranule, kTransferUsage}, memory.handle_types);
   if (!window.ok()) return window.failure();
@@ -44,7 +44,7 @@ Outcome<Reach> ReachOf(const Memory& memory) {
 
 Status Zero(std::shared_ptr<Memory> memory) {
   if (memory->dedicated.has_value() && std::holds_alternative<ImageInfo>(*memory->dedicated)) {
-    // A clear does not reach the bytes between texels, which an importer may read through an export.
+    // A clear does not write the bytes between texels, which an importer could read.
     if (memory->mappable()) {
       Status zeroed = memory->ZeroMapped(0);
       if (!zeroed.ok()) return zeroed;

@@ -1,12 +1,12 @@
-// Zeroing all of a memory, by whichever way reaches it.
+// Zeroes a whole memory.
 //
-// Model: an image's own memory is cleared texel by texel (image_clear.h); a buffer's own memory is filled
-// through that buffer, all other memory through windows (transfer.h). What no fill reaches (the memory
-// type takes no transfer buffers, the buffer has no TRANSFER_DST usage, the last bytes of a size that is
-// no multiple of 4) is zeroed by the host through vkMapMemory, if the memory can be mapped.
-// Limits: NOT_LISTED, with the reason, where neither can be done. What a driver pads a dedicated buffer or
-// image with belongs to no resource: behind a buffer it is zeroed only where the memory can be mapped. A
-// call that failed may have zeroed a part.
+// Model: memory that is dedicated to an image is cleared texel by texel (image_clear.h), and zeroed by the
+// host first if it can be mapped. Memory that is dedicated to a buffer is filled through that buffer, all
+// other memory through windows (transfer.h). Bytes that no fill can reach are zeroed by the host through
+// vkMapMemory, if the memory can be mapped: of a memory type that transfer buffers cannot use, of a buffer
+// without TRANSFER_DST usage, and the last bytes of a size that is not a multiple of 4.
+// Limits: fails with NOT_LISTED and the reason if neither is possible. Padding that the driver adds after a
+// dedicated buffer is zeroed only if the memory can be mapped. A failed call may have zeroed a part.
 #pragma once
 
 #include <memory>
