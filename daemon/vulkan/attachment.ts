@@ -1,10 +1,10 @@
 /**
- * The VkDeviceMemory of one memory, which may be missing while the bytes persist.
+ * The VkDeviceMemory of one memory. It may be missing while the memory's bytes persist in an fd.
  *
- * detach() ends it when the device is lost, and revive() imports it again from what keeps the bytes; until
- * then every use is refused with DEVICE_LOST. Memory that outlived its daemon and that the device did not
+ * detach() ends it when the device is lost, and revive() imports it again from the fd that keeps the bytes.
+ * Until then every use is refused with DEVICE_LOST. Memory of an earlier daemon that the device did not
  * import is degraded: every use is refused with DEGRADED until revive() succeeds. The mapping of a memfd
- * stays in the meantime, since a memfd that was sealed against writers cannot be mapped for writing again.
+ * stays in the meantime, because a memfd that was sealed against writers cannot be mapped for writing again.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -13,8 +13,7 @@ import type { NativeMemory } from './native.js';
 export class Attachment {
   #memory: NativeMemory | undefined;
   /**
-   * Why the device does not have memory whose bytes outlived their daemon; undefined where it does. Set here
-   * alone.
+   * Why the device did not import memory of an earlier daemon; undefined if it did. Only this class sets it.
    */
   degraded: VkmemError | undefined;
   /** The detached memory, with its mapping of the memfd. */
@@ -22,13 +21,13 @@ export class Attachment {
   #releasing: Promise<void> = Promise.resolve();
   #reviving: Promise<void> = Promise.resolve();
 
-  /** @param memory A VkmemError says why the device did not import it. */
+  /** @param memory A VkmemError is the reason why the device did not import it. */
   constructor(memory: NativeMemory | VkmemError) {
     if (memory instanceof VkmemError) this.degraded = memory;
     else this.#memory = memory;
   }
 
-  /** @throws VkmemError DEVICE_LOST or DEGRADED while it is missing. */
+  /** @throws VkmemError DEVICE_LOST or DEGRADED while the VkDeviceMemory is missing. */
   get memory(): NativeMemory {
     if (this.degraded) throw new VkmemError('DEGRADED', this.degraded.reason, {}, this.degraded);
     if (this.#memory === undefined) {
@@ -42,7 +41,7 @@ export class Attachment {
     return this.#memory === memory;
   }
 
-  /** Frees it for good, and unmaps the mapping that stayed. Waits for a revive() that is under way. */
+  /** Frees it permanently, and unmaps the mapping that stayed. Waits for a revive() that is under way. */
   async free(): Promise<void> {
     await this.#reviving;
     const memory = this.#memory;
@@ -52,7 +51,7 @@ export class Attachment {
     await this.#freeDetached();
   }
 
-  /** Detaches it from a lost device, once nothing uses it. @param mapped Whether its mapping stays. */
+  /** Detaches it from a lost device once it is not in use. @param mapped Whether its mapping stays. */
   async detach(mapped: boolean): Promise<void> {
     // A revive() on the lost device ends first, so that its memory is detached too.
     await this.#reviving;
@@ -66,8 +65,9 @@ export class Attachment {
   }
 
   /**
-   * Imports it again; does nothing where it is not missing.
-   * @param reimport Called with the detached memory. @throws as `importAgain` does.
+   * Imports it again; does nothing if it is not missing.
+   * @param reimport Called with the detached memory.
+   * @throws as `reimport` does.
    */
   async revive(reimport: (before: NativeMemory | undefined) => Promise<NativeMemory>): Promise<void> {
     if (this.#memory !== undefined) return;

@@ -1,10 +1,10 @@
 /**
- * What a device can do: what its driver says, and what the probes found to be true.
+ * The capabilities of a device: those that its driver reports, and those that the probes verified.
  *
- * DriverCapabilities are read once, when a device is opened: which memory types a mapped memfd can be
- * imported as, which types a transfer buffer can be bound to (for each handle type, since drivers answer
- * differently), and in what unit sizes must come. Reading them moves no byte and leaves nothing allocated. A
- * query that the driver fails counts as "none". Capabilities add what probe/ found by moving bytes.
+ * DriverCapabilities are read once, when a device is opened: the memory types that a mapped memfd can be
+ * imported as, the types that a transfer buffer can be bound to (for each handle type, because drivers report
+ * different types), and the unit of sizes. Reading them moves no bytes and leaves nothing allocated. A query
+ * that fails counts as "none". Capabilities add the results of probe/, which moves bytes.
  */
 import { createMemfd, type KindName, VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -21,11 +21,14 @@ const PAGE_BYTES = 4096n;
 export interface DriverCapabilities {
   /** Sizes must be a multiple of this many bytes: a power of two, at least a page. */
   readonly unit: bigint;
-  /** Memory types, as bits, that a mapped memfd can be imported as; 0 where none can. */
+  /** Memory types, as bits, that a mapped memfd can be imported as; 0 if there are none. */
   readonly hostBits: number;
   /** Memory types, as bits, that the daemon's transfer buffers can be bound to. */
   readonly transferBits: number;
-  /** The same for memory that is exportable, by its handle type; absent where the driver refuses it. */
+  /**
+   * The same for exportable memory, by its handle type; absent if the driver does not support the handle
+   * type.
+   */
   readonly exportBits: ReadonlyMap<number, number>;
 }
 
@@ -33,9 +36,9 @@ export interface Capabilities extends DriverCapabilities {
   readonly kinds: ReadonlyMap<KindName, KindReport>;
   /** MAPPABLE and OPAQUE_FD on the same memory. */
   readonly together: KindReport;
-  /** What MAPPABLE memory is; undefined where the kind is UNSUPPORTED. */
+  /** What MAPPABLE memory is; undefined if the kind is UNSUPPORTED. */
   readonly mappableBy: 'memfd' | 'dma-buf' | undefined;
-  /** What kind of file this device's opaque fds are; undefined where it exports none. */
+  /** The type of file of this device's opaque fds; undefined if it exports none. */
   readonly opaqueFile: HandleFile | undefined;
   /** How long probing took, in milliseconds. */
   readonly milliseconds: number;
@@ -52,7 +55,7 @@ export async function readDriverCapabilities(
   const typeBits = async (handleTypes: number): Promise<number> => {
     const needs = await undefinedIfRefused<Requirements>(native(device.requirements(buffer, handleTypes)));
     if (needs === undefined) return 0;
-    // A driver that pads its buffers could not reach the last bytes of memory of a smaller multiple.
+    // If the driver pads its buffers, a buffer cannot cover the last bytes of memory with a smaller unit.
     for (const bytes of [needs.size, needs.alignment]) while (unit < bytes) unit *= 2n;
     return needs.memoryTypeBits;
   };
@@ -69,7 +72,7 @@ export async function readDriverCapabilities(
   return { unit, hostBits, transferBits, exportBits };
 }
 
-/** The best memory type among `allowed` for the kinds; undefined where none fits. */
+/** The best memory type among `allowed` for the kinds; undefined if none is suitable. */
 export function typeFor(info: DeviceInfo, kinds: readonly KindName[], allowed: number): number | undefined {
   try {
     const types = info.memoryTypes;
@@ -85,7 +88,7 @@ async function readHostBits(device: NativeDevice, size: bigint): Promise<number>
   return (await undefinedIfRefused(native(device.hostTypeBits(memfd.fd, size)))) ?? 0;
 }
 
-/** A refusal by the driver is an answer; a lost device or a defect is not. */
+/** Maps a refusal by the driver to undefined. A lost device, or a defect of the daemon, is thrown. */
 async function undefinedIfRefused<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;

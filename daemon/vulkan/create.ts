@@ -1,8 +1,7 @@
 /**
- * Creating memory by a plan, in one of three ways: new and zeroed, imported from a handle that a client sent,
- * or imported again from handles that outlived the daemon that allocated them. When one fails, nothing stays
- * allocated; the fds that were passed in stay the caller's until it has succeeded, and belong to the memory
- * from then on (MemoryHandles).
+ * Creates memory by a plan, in one of three ways: allocated and zeroed, imported from a handle that a client
+ * sent, or imported again from handles of an earlier daemon. On failure nothing stays allocated, and the
+ * caller still owns the fds that it passed. On success the memory owns them (MemoryHandles).
  */
 import { AsyncDisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -16,23 +15,24 @@ import type { NativeDevice, NativeMemory } from './native.js';
 
 /** Device memory, and the fds that keep its bytes. */
 export interface CreatedMemory extends MemoryHandles {
-  /** A VkmemError says why a device that was to import persistent memory does not have it. */
+  /** A VkmemError is the reason why the device did not import persistent memory. */
   readonly memory: NativeMemory | VkmemError;
 }
 
-/** What is known of memory that outlived its daemon. */
+/** What is known about memory of an earlier daemon. */
 export interface AdoptTerms {
   /** Whether a client imported it. */
   readonly imported?: boolean;
-  /** Why the device must not be asked to import it. */
+  /** Why the device must not import it. */
   readonly refused?: VkmemError | undefined;
-  /** The device or driver that it belongs to, where that is not the current one. */
+  /** The device and driver that it belongs to, if these are not the current ones. */
   readonly madeBy?: MadeBy | undefined;
 }
 
 /**
- * New memory, zeroed. `name` is the memfd's, for people.
- * @throws VkmemError as the kernel or the driver fails.
+ * Allocates zeroed memory.
+ * @param name The name of the memfd, for display.
+ * @throws VkmemError if the kernel or the driver fails.
  */
 export async function allocateMemory(
   device: NativeDevice,
@@ -51,7 +51,7 @@ export async function allocateMemory(
   return { memory };
 }
 
-/** A client's own memory. @throws VkmemError as the driver fails. */
+/** Imports memory of a client. @throws VkmemError if the driver fails. */
 export async function importMemory(
   device: NativeDevice,
   source: ForeignSource,
@@ -67,9 +67,9 @@ export async function importMemory(
 }
 
 /**
- * Memory of an earlier daemon, with its bytes. Where the device does not import it, the handles are adopted
- * all the same.
- * @throws VkmemError KIND_UNSUPPORTED where the required handle is missing; INVALID_SIZE; DEVICE_LOST.
+ * Imports memory of an earlier daemon, with its bytes. If the device refuses the import, the handles are
+ * adopted nevertheless.
+ * @throws VkmemError KIND_UNSUPPORTED if the required handle is missing; INVALID_SIZE; DEVICE_LOST.
  */
 export async function adoptMemory(
   device: NativeDevice,
@@ -82,14 +82,14 @@ export async function adoptMemory(
   if (plan.memfd !== (memfd !== undefined) || persisted.size === 0) {
     throw new VkmemError(
       'KIND_UNSUPPORTED',
-      `No handle of ${plan.kinds.join(' and ')} memory was persisted.`,
+      `No handle of the ${plan.kinds.join(' and ')} memory was persisted.`,
     );
   }
   if (refused) return { memory: refused, ...handles, refused: true, madeBy };
   try {
     return { memory: await reimport(device, plan, persisted), ...handles };
   } catch (failure) {
-    // A file of another size is not the one that was persisted.
+    // A file of a different size is not the file that was persisted.
     const fatal = !(failure instanceof VkmemError) || ['DEVICE_LOST', 'INVALID_SIZE'].includes(failure.code);
     if (fatal) throw failure;
     return { memory: failure, ...handles };
@@ -99,7 +99,7 @@ export async function adoptMemory(
 /**
  * Imports memory again from its handles, which are borrowed.
  * @param before Its detached VkDeviceMemory.
- * @throws VkmemError as the driver fails.
+ * @throws VkmemError if the driver fails.
  */
 export async function reimport(
   device: NativeDevice,
@@ -109,10 +109,10 @@ export async function reimport(
 ): Promise<NativeMemory> {
   const memfd = persisted.get(0);
   if (memfd) return importMemfd(device, memfd, plan, before);
-  // An opaque fd carries its type and size with it; a dma-buf does not.
+  // An OPAQUE_FD is preferred: its import restores memory type and size, which that of a dma-buf does not.
   const type = persisted.has(HandleType.OPAQUE_FD) ? HandleType.OPAQUE_FD : HandleType.DMA_BUF;
   const fd = persisted.get(type);
-  if (!fd) throw new VkmemError('KIND_UNSUPPORTED', 'No handle was persisted that a device can import.');
+  if (!fd) throw new VkmemError('KIND_UNSUPPORTED', 'No persisted handle can be imported by a device.');
   return importFd(device, type, plan, fd);
 }
 

@@ -1,14 +1,14 @@
 /**
- * One allocation's memory on the device: what it is made of, what can be exported, how it ends.
+ * The memory of one allocation on the device: its VkDeviceMemory, its fds, its exports and its end.
  *
- * It ends in two steps. freeDevice() frees the VkDeviceMemory and unmaps the memfd, but leaves the memfd open
- * so that heldElsewhere() can ask the kernel whether a client still has it; closeHandles() closes the memfd
- * too. Only then does the daemon hold nothing. For memory of the driver's own the kernel cannot be asked,
- * since only the driver knows who imported it; nor for memory that a client imported, which the client has
- * anyway.
+ * It is freed in two steps. freeDevice() frees the VkDeviceMemory and unmaps the memfd, but keeps the memfd
+ * open, so that heldElsewhere() can query the kernel whether another process still has it. closeHandles()
+ * closes the memfd too; then the daemon holds nothing. For memory that the driver allocated there is no such
+ * query, because only the driver has a list of its importers. For memory that a client imported the query
+ * would be useless, because the client keeps its own fd.
  *
- * When the device is lost, the VkDeviceMemory is detached (attachment.ts); where a memfd or another fd keeps
- * the bytes, revive() imports it again.
+ * When the device is lost, the VkDeviceMemory is detached (attachment.ts). If a memfd or another fd keeps the
+ * bytes, revive() imports it again.
  */
 import {
   type AccessName,
@@ -39,12 +39,12 @@ import type { NativeDevice, NativeMemory } from './native.js';
 import { opaqueFdHandle } from './opaque-fd.js';
 import { exportRdmaAddress } from './rdma-address.js';
 
-/** The raw object inside, for this folder only. */
+/** The key of the NativeMemory, for use in this folder only. */
 export const kNative = Symbol('vkmemd.native');
 
-/** The device that created a memory. */
+/** The device that created a memory, which is notified of these events. */
 export interface MemoryOwner {
-  /** The VkDeviceMemory is freed; called once. */
+  /** The VkDeviceMemory was freed. Called once. */
   freed(): void;
   /** The driver reported that the device is lost. */
   lost(): void;
@@ -59,7 +59,7 @@ export class DeviceMemory {
   #freeing: Promise<void> | undefined;
 
   /**
-   * @param memory Taken. A VkmemError says why the device did not import memory whose handles outlived their
+   * @param memory Taken. A VkmemError is the reason why the device did not import memory of an earlier
    *   daemon.
    * @param handles Taken.
    */
@@ -76,17 +76,17 @@ export class DeviceMemory {
     this.#owner = owner;
   }
 
-  /** Bytes. Importers of an opaque fd repeat it exactly. */
+  /** Bytes. Importers of an OPAQUE_FD must repeat the exact size. */
   get size(): bigint {
     return this.plan.size;
   }
 
-  /** Whether it was allocated with VkMemoryDedicatedAllocateInfo, which importers have to repeat. */
+  /** Whether it was allocated with VkMemoryDedicatedAllocateInfo, which importers must repeat. */
   get dedicated(): boolean {
     return this.plan.dedicated !== undefined;
   }
 
-  /** Why the device does not have it, though its bytes persist; undefined where it does. */
+  /** Why the device did not import it, although its bytes persist; undefined if it did. */
   get degraded(): VkmemError | undefined {
     return this.#attachment.degraded;
   }
@@ -96,9 +96,7 @@ export class DeviceMemory {
     return this.#handles.refused === true;
   }
 
-  /**
-   * The other device or driver that it belongs to; undefined where it belongs to this one, or to the host.
-   */
+  /** The other device and driver that it belongs to; undefined if it belongs to this one, or to the host. */
   get madeBy(): MadeBy | undefined {
     return this.#handles.madeBy;
   }
@@ -111,13 +109,13 @@ export class DeviceMemory {
     return this.#attachment.memory;
   }
 
-  /** How many fds the daemon itself holds open for it: the memfd, or the adopted ones. */
+  /** The number of fds that the daemon holds open for it: the memfd, or the adopted ones. */
   get fds(): number {
     return [...allHandles(this.#handles).values()].filter(({ open }) => open).length;
   }
 
   /**
-   * Whether an export of the kind calls the driver, which may take long; a memfd or an adopted fd is
+   * Whether an export of the kind calls the driver, which may be slow. A memfd or an adopted fd is
    * duplicated.
    */
   asksDriver(kind: KindName): boolean {
@@ -125,10 +123,10 @@ export class DeviceMemory {
   }
 
   /**
-   * A new handle of the kind. The caller owns its fd; the daemon keeps no copy.
-   * @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND after freeDevice(), DEGRADED, DEVICE_LOST, or as the
-   *   driver fails.
-   * @throws KernelError EMFILE where a memfd is reopened or an adopted fd duplicated.
+   * Exports a new handle of the kind. The caller owns its fd; the daemon keeps no copy.
+   * @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND after freeDevice(), DEGRADED, DEVICE_LOST, or another
+   *   code if the driver fails.
+   * @throws KernelError EMFILE if a memfd cannot be reopened or an adopted fd cannot be duplicated.
    */
   async export(kind: KindName, access: AccessName): Promise<ExportedHandle> {
     if (!this.plan.kinds.includes(kind)) {
@@ -136,10 +134,10 @@ export class DeviceMemory {
     }
     this.#requireNotFreed();
     const { memfd, adopted } = this.#handles;
-    // A memfd does not need the device, which may be lost.
+    // The export of a memfd does not need the device, which may be lost.
     if (kind === 'MAPPABLE' && memfd) return exportMappable(memfd, access, this.size);
     const fd = adopted?.get(TYPE_OF_KIND[kind]);
-    // Nor does degraded memory.
+    // Nor does the export of degraded memory.
     if (fd && this.degraded) return this.#handleOf(kind, fd.dup(`grant:${kind}`));
     const memory = this[kNative];
     if (fd) return this.#handleOf(kind, fd.dup(`grant:${kind}`));
@@ -151,7 +149,7 @@ export class DeviceMemory {
       throw error;
     }
     if (this.#attachment.isCurrent(memory)) return handle;
-    // The device was lost while its driver worked: the handle is of no use.
+    // The device was lost during the export: the handle cannot be used.
     handle.fd?.close();
     throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was exported.');
   }
@@ -168,12 +166,12 @@ export class DeviceMemory {
   }
 
   #requireNotFreed(): void {
-    if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory is freed.');
+    if (this.#freeing !== undefined) throw new VkmemError('NOT_FOUND', 'The memory was freed.');
   }
 
   /**
-   * Frees the VkDeviceMemory and unmaps the memfd, after transfers that still use it. The memfd stays open.
-   * May be called again: every call waits for the same end.
+   * Waits for transfers that use the memory, then frees the VkDeviceMemory and unmaps the memfd. The memfd
+   * stays open. It may be called again: every call returns the same promise.
    */
   freeDevice(): Promise<void> {
     this.#freeing ??= this.#free();
@@ -182,28 +180,30 @@ export class DeviceMemory {
 
   async #free(): Promise<void> {
     await this.#attachment.free();
-    // Each adopted fd keeps the bytes alive by itself, and so does a client's memfd.
+    // Each of these fds would keep the bytes allocated.
     closeAll(this.#handles.adopted?.values() ?? []);
     if (this.imported) this.#handles.memfd?.close();
     this.#owner.freed();
   }
 
   /**
-   * Detaches the VkDeviceMemory from a lost device, once nothing uses it. Its handles and its mapping stay.
+   * Detaches the VkDeviceMemory from a lost device once it is not in use. Its handles and its mapping stay.
    */
   async detach(): Promise<void> {
     if (this.#freeing === undefined) await this.#attachment.detach(this.#handles.memfd !== undefined);
   }
 
-  /** Whether its bytes survive the loss of its device, for revive(): they are a memfd's. */
+  /**
+   * Whether its bytes survive the loss of its device, so that revive() can import them: those of a memfd do.
+   */
   get survives(): boolean {
     return this.#handles.memfd !== undefined;
   }
 
   /**
-   * Duplicates of the fds that keep its bytes when this process has ended, or newly exported fds; the caller
-   * owns them. Empty for memory that only an address refers to, which nothing keeps.
-   * @throws VkmemError as the driver fails; KernelError EMFILE.
+   * Fds that keep its bytes when this process has ended, duplicated or newly exported; the caller owns them.
+   * Empty for memory whose only kind is RDMA_ADDRESS, which ends with this process.
+   * @throws VkmemError if the driver fails; KernelError EMFILE.
    */
   async persistentHandles(): Promise<PersistentHandles> {
     if (this.fds > 0) return duplicateHandles(this.#handles);
@@ -216,8 +216,8 @@ export class DeviceMemory {
   }
 
   /**
-   * One fd of each handle type that the kinds are exported as; the caller's.
-   * @throws VkmemError; none stays open then.
+   * One fd of each handle type that the kinds are exported as; the caller owns them.
+   * @throws VkmemError; no fd stays open then.
    */
   async #exportEach(memory: NativeMemory): Promise<PersistentHandles> {
     using undo = new DisposableStack();
@@ -231,35 +231,32 @@ export class DeviceMemory {
     return exported;
   }
 
-  /** Imports the VkDeviceMemory again, on another device. @throws VkmemError as the driver fails. */
+  /** Imports the VkDeviceMemory again, on another device. @throws VkmemError if the driver fails. */
   async revive(device: NativeDevice): Promise<void> {
     if (this.#freeing !== undefined) return;
     await this.#attachment.revive((before) => reimport(device, this.plan, allHandles(this.#handles), before));
   }
 
   /**
-   * After freeDevice(): whether another process has the memfd open or mapped, as the kernel sees it.
-   * Undefined when the kernel cannot say: there is no memfd, or it is closed. Before freeDevice() the
-   * daemon's own mapping may count.
+   * Whether another process has the memfd open or mapped, as reported by the kernel. Undefined if there is no
+   * memfd, or it is closed. Call it after freeDevice(): before, the daemon's own mapping may count.
    */
   heldElsewhere(): boolean | undefined {
     return this.#handles.memfd?.open ? heldElsewhere(this.#handles.memfd) : undefined;
   }
 
-  /** Whether both were imported from the same open file description of a client. */
+  /** Whether both memories were imported from the same open file description of a client. */
   sharesFile(other: DeviceMemory): boolean {
     const theirs = foreignHandles(other.#handles);
     return foreignHandles(this.#handles).some((fd) => theirs.some((their) => sameFile(fd, their)));
   }
 
-  /**
-   * The memfd where it may be sealed against writers, borrowed; undefined without one, or once it is closed.
-   */
+  /** The memfd that may be sealed against writers, borrowed; undefined without one, or once it is closed. */
   get sealable(): OwnedFd | undefined {
     return this.plan.publishable && this.#handles.memfd?.open ? this.#handles.memfd : undefined;
   }
 
-  /** Closes the fds that the daemon holds. What clients hold stays valid. */
+  /** Closes the fds that the daemon holds. Fds of clients stay valid. */
   closeHandles(): void {
     closeAll(allHandles(this.#handles).values());
   }

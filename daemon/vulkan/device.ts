@@ -1,25 +1,26 @@
 /**
- * The device that the daemon owns: the one object through which the rest of the daemon uses Vulkan.
+ * The device that the daemon owns: the only object through which the rest of the daemon uses Vulkan.
  *
- * Model: open() chooses a physical device, opens it and probes what works; plan() turns a request into what
- * the memory is made of, or says why that is impossible; allocate() allocates zeroed memory by a plan. Device
- * keeps no list of memories: the ledger does. One allocation is one VkDeviceMemory. When the driver reports
- * that the device is lost, every call is refused with DEVICE_LOST until reopen() has replaced the VkDevice;
- * the listener of onLost() calls it.
+ * Model: open() chooses a physical device, opens it and probes what works. plan() converts a request to a
+ * plan of the memory, or fails with the reason why that is impossible. allocate() allocates zeroed memory by
+ * a plan. Device keeps no list of memories: the ledger does. One allocation is one VkDeviceMemory. When the
+ * driver reports that the device is lost, every call is refused with DEVICE_LOST until reopen() has replaced
+ * the VkDevice; the listener of onLost() calls it.
  *
  * In this folder:
  *   device, device-memory, exported-handle      what the rest of the daemon uses
  *   live-device, attachment, memory-handles     the current VkDevice; VkDeviceMemory and fds of one memory
- *   planner, imports, memory-plan               from a request to what memory is made of
+ *   planner, imports, memory-plan               from a request to a plan
  *   memory-types, hints, resource               parts of a plan
  *   create                                      from a plan to memory
- *   mappable, opaque-fd, dma-buf, rdma-address  one file a kind: how it is allocated and exported
- *   physical-device, kinds                      choosing a device; how far a kind is known to work
- *   external-support, capabilities, probe/      what the driver says, and what is true
+ *   mappable, opaque-fd, dma-buf, rdma-address  one file for each kind: how it is allocated and exported
+ *   physical-device, kinds                      the choice of a device; the state of each kind on it
+ *   external-support, capabilities, probe/      what the driver reports, and what the probes verified
  *   foreign-handle                              checks of clients' fds
  *   native, errors, flags; native/              the addon; its failures in the catalogue; Vulkan's numbers
  *
- * Limits: it checks no quota, budget or allocation count. A promise may take as long as the driver does.
+ * Limits: it checks no quota, budget or allocation count. A promise may stay pending as long as the driver
+ * takes.
  */
 import { closeAll, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { type AdoptTerms, adoptMemory, allocateMemory, type CreatedMemory, importMemory } from './create.js';
@@ -47,8 +48,8 @@ export { FIRST_COMPRESSED, LAYOUT_GENERAL, type Resource } from './resource.js';
 
 export interface DeviceOptions {
   /**
-   * The maximum bytes of one transfer buffer; at least 8192. Default: 1 GiB, or less if the driver allows
-   * less.
+   * The maximum size of one transfer buffer in bytes; at least 8192. Default: 1 GiB, or the driver's maximum
+   * if that is smaller.
    */
   readonly window?: bigint;
 }
@@ -64,8 +65,9 @@ export class Device {
   }
 
   /**
-   * Opens and probes the device that the selector names (UUID, index or part of its name), or the best.
-   * @throws VkmemError UNAVAILABLE without a loader, driver or device; INVALID_ARGUMENT when none matches.
+   * Opens and probes the device that the selector names (UUID, index or part of its name); without a
+   * selector, the first of the order in physical-device.ts.
+   * @throws VkmemError UNAVAILABLE without a loader, driver or device; INVALID_ARGUMENT if none matches.
    */
   static async open(selector?: string, options: DeviceOptions = {}): Promise<Device> {
     const info = chooseDevice(await listDevices(), selector);
@@ -85,7 +87,7 @@ export class Device {
     return this.#current.capabilities.milliseconds;
   }
 
-  /** How many memories were created here and are not freed. */
+  /** The number of memories that were created here and are not freed. */
   get liveMemories(): number {
     return this.#live;
   }
@@ -95,15 +97,12 @@ export class Device {
     this.#current.onLost = listener;
   }
 
-  /**
-   * What memory for the request is made of; see Planner.plan.
-   * @throws VkmemError as Planner.plan, DEVICE_LOST.
-   */
+  /** Plans the memory for a request; see Planner.plan. @throws VkmemError as Planner.plan, DEVICE_LOST. */
   plan(request: MemoryRequest): Promise<MemoryPlan> {
     return this.#current.use(({ planner }) => planner.plan(request));
   }
 
-  /** The same for memory that a client already has. @param fd Borrowed. @throws VkmemError as planImport. */
+  /** The same for memory of a client. @param fd Borrowed. @throws VkmemError as planImport. */
   planImport(terms: ImportTerms, fd: OwnedFd): Promise<MemoryPlan> {
     return this.#current.use(({ device, capabilities }) =>
       planImport(device, this.info, capabilities, terms, fd),
@@ -111,9 +110,10 @@ export class Device {
   }
 
   /**
-   * Allocates zeroed memory. `name` shows in /proc/PID/maps of the processes that map it.
-   * @throws VkmemError SIZE_ABOVE_MAXIMUM beyond the heap; DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
-   *   KIND_UNSUPPORTED, DEVICE_LOST or INTERNAL as the driver fails.
+   * Allocates zeroed memory.
+   * @param name Appears in /proc/PID/maps of the processes that map it.
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM if it is larger than the heap; DEVICE_OUT_OF_MEMORY,
+   *   TOO_MANY_ALLOCATIONS, KIND_UNSUPPORTED, DEVICE_LOST or INTERNAL if the driver fails.
    */
   async allocate(plan: MemoryPlan, name: string): Promise<DeviceMemory> {
     this.#requireFits(plan);
@@ -121,7 +121,7 @@ export class Device {
   }
 
   /**
-   * Imports memory of a client's own handle.
+   * Imports memory from a client's handle.
    * @param fd Taken, also on failure.
    * @throws VkmemError as allocate().
    */
@@ -136,10 +136,10 @@ export class Device {
   }
 
   /**
-   * Imports memory of handles that outlived their daemon (DeviceMemory.persistentHandles). Where the device
-   * refuses them, the memory is `degraded` until revive() succeeds.
-   * @param persisted Taken: closed on failure.
-   * @throws VkmemError KIND_UNSUPPORTED when the required handle is missing; INVALID_SIZE; DEVICE_LOST.
+   * Imports memory from handles of an earlier daemon (DeviceMemory.persistentHandles). If the device refuses
+   * them, the memory is `degraded` until revive() succeeds.
+   * @param persisted Taken, also on failure.
+   * @throws VkmemError KIND_UNSUPPORTED if the required handle is missing; INVALID_SIZE; DEVICE_LOST.
    */
   async adopt(plan: MemoryPlan, persisted: PersistentHandles, terms: AdoptTerms = {}): Promise<DeviceMemory> {
     try {
@@ -151,19 +151,19 @@ export class Device {
   }
 
   /**
-   * Writes a 32-bit pattern over `size` bytes from `offset` on, both multiples of 4.
-   * @throws VkmemError INVALID_RANGE, KIND_UNSUPPORTED where the driver cannot, NOT_FOUND when freed in the
-   *   meantime, DEVICE_LOST.
+   * Writes a 32-bit pattern over `size` bytes from `offset`, both multiples of 4.
+   * @throws VkmemError INVALID_RANGE; KIND_UNSUPPORTED if the driver cannot fill it; NOT_FOUND if it was
+   *   freed in the meantime; DEVICE_LOST.
    */
   fill(memory: DeviceMemory, offset: bigint, size: bigint, pattern: number): Promise<void> {
     return this.#current.use(({ device }) => native(device.fill(memory[kNative], offset, size, pattern)));
   }
 
   /**
-   * Makes writes through mappings and writes of importers visible to each other. A CPU's writes do not reach
-   * some importers' caches (CUDA's, for memory that it treats as device memory); work on the device
-   * invalidates them.
-   * @throws VkmemError NOT_FOUND when freed in the meantime, DEVICE_LOST.
+   * Makes writes through mappings and writes of importers visible to each other. Some importers (CUDA, for
+   * memory that it treats as device memory) have caches that a CPU's writes do not reach; work on the device
+   * invalidates these caches.
+   * @throws VkmemError NOT_FOUND if it was freed in the meantime, DEVICE_LOST.
    */
   sync(memory: DeviceMemory): Promise<void> {
     return this.#current.use(({ device }) => native(device.sync(memory[kNative])));
@@ -183,7 +183,7 @@ export class Device {
   }
 
   /**
-   * Bytes per heap, as VK_EXT_memory_budget reports; undefined without it.
+   * The budget and usage of each heap in bytes (VK_EXT_memory_budget); undefined without the extension.
    * @throws VkmemError DEVICE_LOST.
    */
   memoryBudget(): Promise<HeapBudget[] | undefined> {
@@ -191,35 +191,39 @@ export class Device {
   }
 
   /**
-   * Resolves when the device's threads answer, also while it is lost.
-   * @throws VkmemError as the driver fails.
+   * Resolves when the device's threads respond, also while the device is lost.
+   * @throws VkmemError if the driver fails.
    */
   answer(): Promise<void> {
     return this.#current.answer();
   }
 
   /**
-   * Replaces the lost VkDevice by a new one, and probes it. All memories were detached or freed before. The
-   * caller then revives the memories that survive, and retries after a failure.
+   * Replaces the lost VkDevice by a new one, and probes it. The caller has detached or freed all memories
+   * before. It then revives the memories that survive, and retries after a failure.
    * @throws VkmemError as open().
    */
   async reopen(): Promise<void> {
     await this.#current.reopen();
   }
 
-  /** Imports a detached memory that survives. @throws VkmemError as the driver fails. */
+  /** Imports a detached memory that survives. @throws VkmemError if the driver fails. */
   revive(memory: DeviceMemory): Promise<void> {
     return this.#current.use(({ device }) => memory.revive(device));
   }
 
-  /** Destroys the VkDevice. Memories that are not freed keep it open until they are. */
+  /** Destroys the VkDevice once all memories are freed. */
   close(): Promise<void> {
     return this.#current.close();
   }
 
   #requireFits({ size, heapIndex }: MemoryPlan): void {
     const heap = this.info.heaps[heapIndex]?.size ?? 0n;
-    if (size > heap) throw new VkmemError('SIZE_ABOVE_MAXIMUM', `Heap ${heapIndex} has ${heap} bytes.`);
+    if (size <= heap) return;
+    throw new VkmemError(
+      'SIZE_ABOVE_MAXIMUM',
+      `${size} bytes were requested; heap ${heapIndex} has ${heap}.`,
+    );
   }
 
   #create(plan: MemoryPlan, work: (device: NativeDevice) => Promise<CreatedMemory>): Promise<DeviceMemory> {
@@ -234,7 +238,7 @@ export class Device {
       this.#live += 1;
       const created = new DeviceMemory(memory, handles, plan, owner);
       if (this.#current.isCurrent(opened)) return created;
-      // Another call reported the device lost in the meantime.
+      // Another call has found the device lost in the meantime.
       await created.freeDevice();
       created.closeHandles();
       throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was created.');

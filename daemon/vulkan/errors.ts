@@ -1,14 +1,15 @@
 /**
- * From Vulkan's results to the catalogue.
+ * Maps Vulkan's results to codes of the catalogue.
  *
- * The addon rejects with an Error that carries `.call` (the function that failed) and `.vkResult` (a VkResult
- * name, an errno name, or one of the addon's own names, see native/result.h). This is the only place that
- * maps it to a catalogue code. The reason always includes call and result, so that a log line is enough to
- * look the failure up. Other errors (a TypeError, say) are defects of the daemon and pass unchanged.
+ * The addon rejects with an Error that has `.call` (the function that failed) and `.vkResult` (the name of a
+ * VkResult, the name of an errno, or one of the addon's own results, see native/result.h). Only this file
+ * maps it to a catalogue code. The reason always includes call and result, so that the failure can be looked
+ * up from a log line. Other errors, such as a TypeError, are defects of the daemon and are passed on
+ * unchanged.
  */
 import { type ErrorCode, VkmemError } from '@vkmemd/proto';
 
-/** What the addon rejects with. */
+/** The error that the addon rejects with. */
 interface NativeFailure extends Error {
   readonly call: string;
   readonly vkResult: string;
@@ -21,7 +22,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOMEM: 'DEVICE_OUT_OF_MEMORY',
   EMFILE: 'TOO_MANY_FILES',
   ENFILE: 'TOO_MANY_FILES',
-  // Too many fds or devices: freeing allocations would not help. For too many allocations see codeOf.
+  // Too many fds or devices, which freeing allocations does not fix. For too many allocations see codeOf().
   VK_ERROR_TOO_MANY_OBJECTS: 'UNAVAILABLE',
   VK_ERROR_DEVICE_LOST: 'DEVICE_LOST',
   VK_ERROR_INVALID_EXTERNAL_HANDLE: 'KIND_UNSUPPORTED',
@@ -37,11 +38,11 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   FREED: 'NOT_FOUND',
 };
 
-/** Advice for results that mean that the host has no Vulkan, or no device for it. */
+/** Advice for results that mean that the host has no Vulkan loader, driver or device. */
 const ADVICE: Readonly<Record<string, string>> = {
   VK_ERROR_INCOMPATIBLE_DRIVER: noDriver(),
   VK_ERROR_INITIALIZATION_FAILED:
-    'The installed Vulkan drivers could not start a device: check that their GPU is present and that this user may open it.',
+    'No installed Vulkan driver could initialize a device: check that the GPU is present and that this user may open it.',
   LOADER_MISSING: 'Install the Vulkan loader (libvulkan1 on Debian and Ubuntu, vulkan-loader on Fedora).',
 };
 
@@ -89,8 +90,8 @@ export async function native<T>(pending: Promise<T>): Promise<T> {
 }
 
 /**
- * Whether the driver reported that the device is lost; false for the daemon's own DEVICE_LOST of a device
- * that is gone.
+ * Whether the driver reported that the device is lost. False for a DEVICE_LOST that the daemon throws while
+ * the device is being reopened.
  */
 export function saysLost(error: unknown): boolean {
   return error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_DEVICE_LOST';

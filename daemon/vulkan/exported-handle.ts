@@ -1,9 +1,9 @@
 /**
- * What exporting a memory yields: one fd or one address, and what its receiver needs to know of it.
+ * The result of an export: one fd or one address, and the properties that its receiver needs.
  *
- * The receiver owns the fd, and the daemon keeps no copy. The fd is close-on-exec, and keeps the memory's
- * bytes alive until every copy of it, and every mapping or import made from it, is gone. An address owns
- * nothing.
+ * The receiver owns the fd; the daemon keeps no copy. The fd is close-on-exec. It keeps the memory's bytes
+ * allocated until every copy of it is closed, and every mapping and import of it is gone. An address does not
+ * keep the memory allocated.
  */
 import { fstatSync } from 'node:fs';
 import { type KindName, OwnedFd } from '@vkmemd/proto';
@@ -17,19 +17,19 @@ export interface ExportedHandle {
   readonly fd: OwnedFd | undefined;
   /** VkRemoteAddressNV; 0 for all other kinds. */
   readonly remoteAddress: bigint;
-  /** Where the memory begins in the file, in bytes; for mmap. */
+  /** The offset of the memory in the file, in bytes, for mmap. */
   readonly mapOffset: bigint;
-  /** How many bytes can be mapped; 0 if none. */
+  /** The number of bytes that can be mapped; 0 if the fd cannot be mapped. */
   readonly mapSize: bigint;
-  /** The file's size in bytes as fstat reports it; 0 where it means nothing. */
+  /** The file's size in bytes as reported by fstat; 0 if the size has no meaning. */
   readonly fileSize: bigint;
-  /** VkExternalMemoryHandleTypeFlagBits that an importer passes on; 0 when the fd is not a Vulkan handle. */
+  /** The VkExternalMemoryHandleTypeFlagBits for an importer; 0 if the fd is not a Vulkan handle. */
   readonly handleType: number;
-  /** Whether a mapping's accesses must be bracketed with DMA_BUF_IOCTL_SYNC. */
+  /** Whether accesses through a mapping must be bracketed with DMA_BUF_IOCTL_SYNC. */
   readonly dmaBufSync: boolean;
 }
 
-/** The handle type that a kind is exported as, where the memory is not a memfd. */
+/** The handle type that a kind is exported as, if the memory is not a memfd. */
 export const TYPE_OF_KIND: Readonly<Record<KindName, number>> = {
   MAPPABLE: HandleType.DMA_BUF,
   OPAQUE_FD: HandleType.OPAQUE_FD,
@@ -37,7 +37,7 @@ export const TYPE_OF_KIND: Readonly<Record<KindName, number>> = {
   RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
 };
 
-/** A handle that is an fd of the driver's and cannot be mapped. @param fd Taken. */
+/** A handle that is an fd of the driver and cannot be mapped. @param fd Taken. */
 export function driverHandle(kind: KindName, fd: OwnedFd, handleType: number): ExportedHandle {
   return {
     kind,
@@ -52,16 +52,16 @@ export function driverHandle(kind: KindName, fd: OwnedFd, handleType: number): E
 }
 
 /**
- * A newly exported fd for one grant of the kind; the caller owns it.
- * @throws VkmemError as the driver fails.
+ * Exports an fd for one grant of the kind; the caller owns it.
+ * @throws VkmemError if the driver fails.
  */
 export async function exportFd(kind: KindName, memory: NativeMemory): Promise<OwnedFd> {
   return new OwnedFd(await native(memory.exportFd(TYPE_OF_KIND[kind])), `grant:${kind}`);
 }
 
 /**
- * Some drivers export a regular file (lavapipe, with a header), others a device node, whose size means
- * nothing.
+ * Some drivers export a regular file (lavapipe, with a header), others a device node, whose size has no
+ * meaning.
  */
 function fileSize(fd: OwnedFd): bigint {
   const stat = fstatSync(fd.fd, { bigint: true });

@@ -1,10 +1,10 @@
 /**
- * Which external handle types a driver says it supports: at all, for a resource, and together with others.
+ * The external handle types that a driver reports as supported: at all, for a resource, and in combination.
  *
- * An extension's name is not enough. SwiftShader lists VK_EXT_external_memory_host without supporting it for
- * buffers; the external properties say so (vkGetPhysicalDeviceExternalBufferProperties,
- * vkGetPhysicalDeviceImageFormatProperties2). A Refusal says what is missing; undefined means that the driver
- * agrees. The probes find out whether it is true.
+ * A listed extension is not sufficient: SwiftShader lists VK_EXT_external_memory_host without support for
+ * buffers. The external properties report that (vkGetPhysicalDeviceExternalBufferProperties,
+ * vkGetPhysicalDeviceImageFormatProperties2). A Refusal contains what is missing; undefined means that the
+ * driver reports support. The probes verify it.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -22,10 +22,7 @@ const DEFINED_BY = new Map([
 
 const nameOf = (handleType: number): string => DEFINED_BY.get(handleType)?.name ?? String(handleType);
 
-/**
- * The feature that a handle type needs: memory is imported from host pointers, and exported as all other
- * types.
- */
+/** The feature that a handle type needs: host pointers are imported; all other types are exported. */
 const wantedOf = (handleType: number): number =>
   handleType === HandleType.HOST_ALLOCATION ? ExternalFeature.IMPORTABLE : ExternalFeature.EXPORTABLE;
 
@@ -34,7 +31,7 @@ export function bitsOf(handleTypes: number): number[] {
   return [...DEFINED_BY.keys()].filter((bit) => has(handleTypes, bit));
 }
 
-/** Whether the driver lists the extension that the handle type needs, whatever the resource. */
+/** Refuses a handle type whose extension the driver does not list. */
 function refuseExtension(info: DeviceInfo, handleType: number): Refusal | undefined {
   const extension = DEFINED_BY.get(handleType)?.extension ?? '';
   if (info.extensions.includes(extension)) return undefined;
@@ -49,7 +46,9 @@ function refuseFeatures(handleType: number, { features }: ExternalInfo, what: st
   return { missing: 'export', reason };
 }
 
-/** For buffers that transfers use, from what the device reported when it was listed. */
+/**
+ * Refuses a handle type for transfer buffers, by the properties that were read when the device was listed.
+ */
 export function refuseForBuffers(info: DeviceInfo, handleType: number): Refusal | undefined {
   return (
     refuseExtension(info, handleType) ??
@@ -58,7 +57,7 @@ export function refuseForBuffers(info: DeviceInfo, handleType: number): Refusal 
   );
 }
 
-/** What VK_NV_external_memory_rdma needs besides the extension and EXPORTABLE. */
+/** The requirements of VK_NV_external_memory_rdma besides the extension and EXPORTABLE. */
 function refuseRdma(info: DeviceInfo): Refusal | undefined {
   if (!info.externalMemoryRdma) {
     return {
@@ -77,22 +76,22 @@ function externalOf({ externalBuffer }: DeviceInfo, handleType: number): Externa
   return handleType === HandleType.RDMA_ADDRESS ? rdmaAddress : opaqueFd;
 }
 
-/** What the external properties of a set of handle types amount to. */
+/** The support for a set of handle types. */
 export interface ExternalSupport {
   readonly refusal: Refusal | undefined;
-  /** Whether memory of one of them must be dedicated to the resource (DEDICATED_ONLY). */
+  /** Whether memory of any of them must be dedicated to the resource (DEDICATED_ONLY). */
   readonly dedicatedOnly: boolean;
 }
 
-/** For buffers that transfers use; the driver is not called. */
+/** The support for transfer buffers. The driver is not called. */
 export function supportForBuffers(info: DeviceInfo, handleTypes: number): ExternalSupport {
   const external = new Map(bitsOf(handleTypes).map((bit) => [bit, externalOf(info, bit)]));
   return combine(info, external, 'buffers');
 }
 
 /**
- * For one resource that a client will bind.
- * @throws VkmemError KIND_UNSUPPORTED where the driver cannot create such an image at all; DEVICE_LOST.
+ * The support for one resource that a client will bind.
+ * @throws VkmemError KIND_UNSUPPORTED if the driver does not support such an image at all; DEVICE_LOST.
  */
 export async function supportForResource(
   device: NativeDevice,
@@ -107,7 +106,7 @@ export async function supportForResource(
   return combine(info, external, resource.what === 'image' ? 'such an image' : 'such a buffer');
 }
 
-/** VK_ERROR_FORMAT_NOT_SUPPORTED for a handle type: memory of such an image cannot have that handle type. */
+/** VK_ERROR_FORMAT_NOT_SUPPORTED with a handle type: memory of such an image cannot have that handle type. */
 function noneIfNoFormat(error: unknown): ExternalInfo {
   const known = error instanceof VkmemError && error.metadata.vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED';
   if (known) return { features: 0, exportFromImported: 0, compatible: 0 };
@@ -128,10 +127,11 @@ function combine(
 }
 
 /**
- * Whether the handle types are compatible (compatibleHandleTypes). On real GPUs an opaque fd of an imported
- * host pointer is tried even if the driver leaves the bit out (NVIDIA's does, and exports it all the same),
- * since they return a VkResult for what they cannot do. Software drivers are not tried: they have nothing to
- * export behind a pointer that is not theirs, and nothing obliges them to notice.
+ * Refuses handle types that are not compatible (compatibleHandleTypes). On real GPUs the export of an
+ * imported host pointer as OPAQUE_FD is tried even if the driver does not set the bit: NVIDIA's driver does
+ * not, and exports it nevertheless. These drivers return a VkResult for an unsupported export. Software
+ * drivers are not tried, because they have no fd for a foreign pointer and are not required to detect the
+ * error.
  */
 function refuseTogether(info: DeviceInfo, external: ReadonlyMap<number, ExternalInfo>): Refusal | undefined {
   for (const [bit, { compatible, exportFromImported }] of external) {
@@ -139,12 +139,12 @@ function refuseTogether(info: DeviceInfo, external: ReadonlyMap<number, External
     const goesWith = host ? compatible | exportFromImported : compatible;
     const tried = host && info.type !== 'cpu' ? HandleType.OPAQUE_FD : 0;
     for (const other of external.keys()) {
-      // For a pair with a host pointer, only the host pointer's side is looked at.
+      // For a pair with a host pointer, only the properties of the host pointer are used.
       const skip = other === bit || other === HandleType.HOST_ALLOCATION;
       if (skip || has(goesWith | tried, other)) continue;
       const reason = host
         ? `the driver does not export imported host memory: HOST_ALLOCATION is not compatible with ${nameOf(other)}.`
-        : `the driver says that ${nameOf(bit)} is not compatible with ${nameOf(other)}.`;
+        : `the driver reports that ${nameOf(bit)} is not compatible with ${nameOf(other)}.`;
       return { missing: 'export', reason };
     }
   }
@@ -152,8 +152,8 @@ function refuseTogether(info: DeviceInfo, external: ReadonlyMap<number, External
 }
 
 /**
- * The error for a resource that the addon refuses to query or the driver to create. The addon's RANGE means
- * that the resource breaks a valid-usage rule of Vulkan or a limit of the device.
+ * The error for a resource that the addon does not query or the driver does not create. The addon's RANGE
+ * means that the resource violates a valid-usage rule of Vulkan or a limit of the device.
  */
 export function refusalOf({ what }: NativeResource, error: unknown): unknown {
   if (!(error instanceof VkmemError)) return error;

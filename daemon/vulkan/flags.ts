@@ -1,7 +1,5 @@
 /**
- * Names for the numbers of the Vulkan registry that this folder uses.
- *
- * Only the bits that are used here are named. Sources: VkMemoryPropertyFlagBits,
+ * Names for those numbers of the Vulkan registry that this folder uses. Sources: VkMemoryPropertyFlagBits,
  * VkExternalMemoryHandleTypeFlagBits and VkExternalMemoryFeatureFlagBits of the Vulkan specification.
  */
 
@@ -29,7 +27,7 @@ export const HandleType = {
 /** VkExternalMemoryFeatureFlagBits. */
 export const ExternalFeature = { DEDICATED_ONLY: 0x1, EXPORTABLE: 0x2, IMPORTABLE: 0x4 } as const;
 
-/** Extensions that decide what a device offers. */
+/** The extensions that the kinds require. */
 export const Extension = {
   MEMORY_FD: 'VK_KHR_external_memory_fd',
   MEMORY_HOST: 'VK_EXT_external_memory_host',

@@ -1,21 +1,21 @@
 /**
- * A client's own fd, checked before a driver sees it.
+ * Checks a client's fd before it is passed to a driver.
  *
- * Nothing that the client says about it is trusted: the kernel is asked what kind of file it is, how large it
- * is, how it was opened and how it is sealed. The requirements:
- * - a memfd is of shared memory (tmpfs), sealed against shrinking and growing but not against writing, open
- *   for writing (the daemon, often root, could reopen one that is not, and would write for a client who may
- *   not), and has all of its pages, since a driver that touches a page that cannot be allocated dies of
- *   SIGBUS;
- * - a dma-buf is of the kernel's dma-buf file system, open for writing;
- * - an opaque fd is the same kind of file as those that this device exports: the same device node, or a
- *   regular file of the same file system that is at least as large as the memory. Nothing more can be
- *   checked, which is why both UUIDs must match too.
+ * The client's claims about the fd are not trusted. The kernel reports the type of the file, its size, its
+ * open mode and its seals. The requirements:
+ * - a memfd must be of shared memory (tmpfs), sealed against shrinking and growing but not against writing,
+ *   and open for writing. (The daemon, often root, could reopen a read-only one, and would then write on
+ *   behalf of a client that may not.) All of its pages must be allocated, because a driver that accesses a
+ *   page that cannot be allocated gets SIGBUS;
+ * - a dma-buf must be of the kernel's dma-buf file system, and open for writing;
+ * - an opaque fd must be the same type of file as the fds that this device exports: the same device node, or
+ *   a regular file on the same file system that is at least as large as the memory. Nothing more can be
+ *   checked, so both UUIDs must match too.
  *
- * Until then the file may be one whose server never answers (FUSE), which would block the daemon. So the
- * checks come in this order, and each is answered by the kernel alone: the seals, which the kernel has for
- * memfds only; fdinfo in /proc, to which FUSE adds nothing and a dma-buf adds its exporter's name; and
- * fileStatus(). The file system is asked only about a file that has passed.
+ * The file may be served by a process that never responds (FUSE), which would block the daemon. Therefore the
+ * checks have this order, and the kernel alone answers each of them: the seals, which only memfds have;
+ * fdinfo in /proc, to which FUSE adds nothing and a dma-buf adds its exporter's name; and fileStatus(). The
+ * file system is queried only for a file that has passed these.
  */
 import { readFileSync, statfsSync } from 'node:fs';
 import {
@@ -29,7 +29,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 
-/** What a client says that an fd is. */
+/** The type of an fd, as claimed by the client. */
 export type ForeignSource = 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
 
 /** f_type of statfs(2), from linux/magic.h. */
@@ -39,8 +39,8 @@ const O_ACCMODE = 0o3;
 const O_RDWR = 0o2;
 const STAT_BLOCK_BYTES = 512n;
 /**
- * What kind of file a driver's handle is: st_mode without permissions, the device node's number, its file
- * system.
+ * The type of file of a driver's handle: st_mode without permissions, the number of the device node, and its
+ * file system.
  */
 export type HandleFile = Pick<FileStatus, 'type' | 'node' | 'device'>;
 
@@ -49,8 +49,8 @@ const S_IFREG = 0o100000n;
 const invalid = (reason: string): VkmemError => new VkmemError('INVALID_HANDLE', reason);
 
 /**
- * A duplicate that the caller owns: an open file description of its own where the fd is a regular file that
- * the daemon may open, a dup() otherwise.
+ * A duplicate that the caller owns: a new open file description if the fd is a regular file that the daemon
+ * may open, a dup() otherwise.
  * @param fd Borrowed; checked by checkForeign().
  * @throws KernelError EMFILE.
  */
@@ -59,23 +59,23 @@ export function ownFile(fd: OwnedFd, source: ForeignSource): OwnedFd {
   try {
     return reopenMemfd(fd, 'rw', 'imported');
   } catch (refusal) {
-    // The file is another user's, whose mode refuses the daemon.
+    // The file belongs to another user, and its mode does not permit the daemon to open it.
     if (!isKernelError(refusal)) throw refusal;
     return fd.dup('imported');
   }
 }
 
-/** What kind of file the fd is. */
+/** The type of file of the fd. */
 export function handleFile(fd: OwnedFd): HandleFile {
   const { type, node, device } = fileStatus(fd);
   return { type, node, device };
 }
 
-/** The lines of a dma-buf's fdinfo: stat does not report its size. */
-const DMA_BUF_NOTES = /^size:\s*(\d+)\n(?:.*\n)*?exp_name:/m;
+/** The size in a dma-buf's fdinfo, which stat does not report. */
+const DMA_BUF_SIZE = /^size:\s*(\d+)\n(?:.*\n)*?exp_name:/m;
 
-/** fdinfo of an fd of this process (proc(5)). */
-const notes = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
+/** The fdinfo of an fd of this process (proc(5)). */
+const fdInfo = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
 
 function requireWritable(info: string): void {
   const flags = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
@@ -83,19 +83,19 @@ function requireWritable(info: string): void {
 }
 
 function requireFileSystem(fd: OwnedFd, magic: number, what: string): void {
-  if (statfsSync(`/proc/self/fd/${fd.fd}`).type !== magic) throw invalid(`The fd is no ${what}.`);
+  if (statfsSync(`/proc/self/fd/${fd.fd}`).type !== magic) throw invalid(`The fd is not a ${what}.`);
 }
 
 function requireSize(found: bigint, wanted: bigint): bigint {
   if (wanted === 0n || wanted === found) return found;
-  throw new VkmemError('INVALID_SIZE', `The file has ${found} bytes; the request says ${wanted}.`);
+  throw new VkmemError('INVALID_SIZE', `The file has ${found} bytes; ${wanted} were requested.`);
 }
 
 /**
  * Checks a client's fd.
  * @param fd Borrowed.
  * @param wanted Bytes, or 0 for the file's size.
- * @param exported What kind of file this device's opaque fds are; undefined where it exports none.
+ * @param exported The type of file of this device's opaque fds; undefined if it exports none.
  * @returns The memory's size in bytes.
  * @throws VkmemError INVALID_HANDLE with the requirement that is not met, INVALID_SIZE, KIND_UNSUPPORTED.
  */
@@ -110,9 +110,9 @@ export function checkForeign(
 }
 
 function checkDmaBuf(fd: OwnedFd, wanted: bigint): bigint {
-  const info = notes(fd);
-  const size = DMA_BUF_NOTES.exec(info)?.[1];
-  if (size === undefined) throw invalid('The fd is no dma-buf.');
+  const info = fdInfo(fd);
+  const size = DMA_BUF_SIZE.exec(info)?.[1];
+  if (size === undefined) throw invalid('The fd is not a dma-buf.');
   requireWritable(info);
   requireFileSystem(fd, DMA_BUF_MAGIC, 'dma-buf');
   return requireSize(BigInt(size), wanted);
@@ -120,43 +120,44 @@ function checkDmaBuf(fd: OwnedFd, wanted: bigint): bigint {
 
 function checkMemfd(fd: OwnedFd, wanted: bigint): bigint {
   const seals = sealsOf(fd);
-  requireWritable(notes(fd));
+  requireWritable(fdInfo(fd));
   requireFileSystem(fd, TMPFS_MAGIC, 'memfd of shared memory');
   const { size: bytes, blocks } = fileStatus(fd);
   const size = requireSize(bytes, wanted);
   if ((seals & SEALS.SHRINK) === 0 || (seals & SEALS.GROW) === 0) {
-    throw invalid('The memfd is not sealed with F_SEAL_SHRINK and F_SEAL_GROW.');
+    throw invalid('The memfd must be sealed with F_SEAL_SHRINK and F_SEAL_GROW.');
   }
   if ((seals & (SEALS.WRITE | SEALS.FUTURE_WRITE)) !== 0) {
-    throw invalid('The memfd is sealed against writing; the device writes.');
+    throw invalid('The memfd is sealed against writing, but the device must be able to write.');
   }
   if (blocks * STAT_BLOCK_BYTES < size) {
     throw invalid(
-      `The memfd has pages for ${blocks * STAT_BLOCK_BYTES} of ${size} bytes: fallocate() the rest.`,
+      `Only ${blocks * STAT_BLOCK_BYTES} of the memfd's ${size} bytes are allocated: call fallocate() first.`,
     );
   }
   return size;
 }
 
-/** A file that is neither of shared memory nor of huge pages has no seals: EINVAL. */
+/** EINVAL: the file has no seals, because it is neither of shared memory nor of huge pages. */
 function sealsOf(fd: OwnedFd): number {
   try {
     return readSeals(fd);
   } catch (error) {
-    throw new VkmemError('INVALID_HANDLE', `The fd is no memfd: ${String(error)}.`, {}, error);
+    throw new VkmemError('INVALID_HANDLE', `The fd is not a memfd: ${String(error)}.`, {}, error);
   }
 }
 
 function checkOpaque(fd: OwnedFd, wanted: bigint, exported: HandleFile | undefined): bigint {
   if (exported === undefined) throw new VkmemError('KIND_UNSUPPORTED', 'The device exports no opaque fds.');
   const { type, node, device, size } = fileStatus(fd);
-  // In the client's mount namespace the same device node may be on another file system.
+  // Only regular files must be on the same file system: in the client's mount namespace the same device node
+  // may be on another one.
   const elsewhere = type === S_IFREG && device !== exported.device;
   if (type !== exported.type || node !== exported.node || elsewhere) {
-    throw invalid('The fd is not the kind of file that an OPAQUE_FD of this device is.');
+    throw invalid('The fd is not of the same type of file as an OPAQUE_FD of this device.');
   }
   if (type === S_IFREG && size < wanted) {
-    throw new VkmemError('INVALID_SIZE', `The file has ${size} bytes; the request says ${wanted}.`);
+    throw new VkmemError('INVALID_SIZE', `The file has ${size} bytes; ${wanted} were requested.`);
   }
   return wanted;
 }

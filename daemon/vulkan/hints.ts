@@ -1,9 +1,9 @@
 /**
- * Hints: what a virtual machine needs of memory besides its size and type, and how they round a size.
+ * Hints: requirements of a virtual machine besides size and memory type, and how they round a size.
  *
- * A power of two and an alignment concern the size alone, since memory begins at the start of its fd: they
- * apply to every kind. Prefaulted, huge and reopenable pages are properties of a memfd: they are refused
- * where the memory is not one.
+ * A power of two and an alignment concern only the size, because memory begins at offset 0 of its fd. They
+ * apply to every kind. Prefaulted pages, huge pages and reopening are properties of a memfd; these hints are
+ * refused if the memory is not a memfd.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import { kindUnsupported } from './kinds.js';
@@ -17,13 +17,13 @@ export interface Hints {
   readonly reopenable: boolean;
 }
 
-/** The next power of two that is no smaller. */
+/** The smallest power of two that is not smaller than `size`. */
 function powerOfTwoFor(size: bigint): bigint {
   return size <= 1n ? 1n : 1n << BigInt((size - 1n).toString(2).length);
 }
 
 /**
- * `size` rounded up to whole units, and as the hints require; in bytes.
+ * `size` in bytes, rounded up to whole units and as the hints require.
  * @param unit A power of two, as the hints' sizes are.
  */
 export function roundFor(size: bigint, unit: bigint, hints: Hints | undefined): bigint {
@@ -33,16 +33,16 @@ export function roundFor(size: bigint, unit: bigint, hints: Hints | undefined): 
   return hints?.powerOfTwo ? powerOfTwoFor(whole) : whole;
 }
 
-/** Whether they restrict a size further than to whole pages. */
+/** Whether the hints restrict a size more than to whole pages. */
 export function boundsSize(hints: Hints | undefined): hints is Hints {
   return hints !== undefined && (hints.powerOfTwo || hints.alignment > 0n);
 }
 
 /**
- * Refuses hints that only a memfd can satisfy.
+ * Refuses hints that only a memfd can satisfy, if the memory is not one.
  * @param mappableBy What MAPPABLE memory is on this device.
- * @throws VkmemError INVALID_ARGUMENT for memory that is not MAPPABLE, KIND_UNSUPPORTED where that is not a
- *   memfd here.
+ * @throws VkmemError INVALID_ARGUMENT for memory that is not MAPPABLE, KIND_UNSUPPORTED if MAPPABLE memory is
+ *   not a memfd on this device.
  */
 export function requireHinted(
   hints: Hints | undefined,
@@ -58,13 +58,13 @@ export function requireHinted(
   if (kinds.includes('MAPPABLE')) {
     throw kindUnsupported(
       `MAPPABLE with ${asked}`,
-      `only a memfd supports it, and here MAPPABLE memory is a ${mappableBy}.`,
+      `only a memfd supports it, and on this device MAPPABLE memory is a ${mappableBy}.`,
     );
   }
-  const reason = `The hint ${asked} is for MAPPABLE memory; this is for ${kinds.join(', ')}.`;
+  const reason = `The hint ${asked} requires the kind MAPPABLE; requested: ${kinds.join(', ')}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: `hints.${asked}` });
 }
 
-/** Whether memory is on huge pages, which every process that can write to it can take out of it. */
+/** Whether memory is on huge pages. A process that may write to such memory can also punch holes into it. */
 export const onHugePages = ({ hints }: { readonly hints?: Hints | undefined }): boolean =>
   (hints?.hugePage ?? 0n) > 0n;

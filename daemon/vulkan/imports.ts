@@ -1,11 +1,11 @@
 /**
- * Plans of imports: memory that a client already has, and that the daemon's device imports.
+ * Plans imports: memory of a client that the daemon's device imports.
  *
- * An import is planned as an allocation is, but the fd decides the memory type: an opaque fd has its own type
- * and size, which must be repeated exactly; for a dma-buf or a memfd the driver says which types are
- * possible. The driver cannot export imported memory again: it is granted as a duplicate of the fd that the
- * client sent, so only as the kind that this fd is. A memfd may be granted as OPAQUE_FD where the driver
- * supports both together. Imported memory is never MAPPABLE.
+ * An import is planned like an allocation, but the fd determines the memory type: an opaque fd has its own
+ * type and size, which must be repeated exactly; for a dma-buf or a memfd the driver reports the possible
+ * types. The driver cannot export imported memory again: it is granted as a duplicate of the client's fd, and
+ * therefore only as the kind of this fd. A memfd may be granted as OPAQUE_FD if the driver supports both
+ * together. Imported memory is never MAPPABLE.
  */
 import { type KindName, type OwnedFd, uuidText, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
@@ -18,16 +18,16 @@ import { cacheTypeOf, chooseType, type TypeWishes } from './memory-types.js';
 import type { DeviceInfo, NativeDevice } from './native.js';
 import { type Resource, sized } from './resource.js';
 
-/** What a client says about the memory that its fd refers to. */
+/** The client's description of the memory that its fd refers to. */
 export interface ImportTerms extends TypeWishes {
   readonly source: ForeignSource;
-  /** Bytes; 0 for the file's size, where the file has one. */
+  /** Bytes; 0 for the file's size, if the file has one. */
   readonly size: bigint;
   /** The kinds that it will be granted as. */
   readonly kinds: readonly KindName[];
   /** The resource that the exporter's memory is dedicated to. */
   readonly resource?: Resource | undefined;
-  /** Of an OPAQUE_FD: 16 bytes each. */
+  /** The exporter's UUIDs, required for an OPAQUE_FD; 16 bytes each. */
   readonly deviceUuid: Uint8Array;
   readonly driverUuid: Uint8Array;
 }
@@ -40,6 +40,7 @@ export const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
 };
 
 /**
+ * Checks the fd, and plans its import.
  * @param fd Borrowed.
  * @throws VkmemError NOT_MAPPABLE, KIND_UNSUPPORTED, INVALID_HANDLE, INVALID_SIZE, INVALID_ARGUMENT,
  *   NO_MEMORY_TYPE, DEVICE_LOST.
@@ -56,7 +57,8 @@ export async function planImport(
   if (source === 'OPAQUE_FD') requireSameDevice(info, terms);
   const size = checkForeign(source, fd, terms.size, found.opaqueFile);
   if (size <= 0n || (source === 'MEMFD' && size % found.unit !== 0n)) {
-    throw new VkmemError('INVALID_SIZE', `${size} bytes; a memfd must be a multiple of ${found.unit}.`);
+    const reason = `The size is ${size} bytes; it must be positive, for a memfd a multiple of ${found.unit}.`;
+    throw new VkmemError('INVALID_SIZE', reason);
   }
   const memoryTypeIndex = await typeOf(device, info, found, terms, fd);
   const { flags, heapIndex } = info.memoryTypes[memoryTypeIndex] ?? { flags: 0, heapIndex: 0 };
@@ -85,7 +87,7 @@ function requireGrantable(source: ForeignSource, kinds: readonly KindName[], fou
   const own: KindName = source === 'MEMFD' ? 'OPAQUE_FD' : source;
   const other = kinds.find((kind) => kind !== own);
   if (other !== undefined) {
-    throw kindUnsupported(other, `memory imported as ${source} can be granted as ${own} only.`, 'export');
+    throw kindUnsupported(other, `memory imported as ${source} can only be granted as ${own}.`, 'export');
   }
   if (source !== 'MEMFD') {
     requireKinds([source], found.kinds, found.together);
@@ -104,7 +106,7 @@ function requireSameDevice(info: DeviceInfo, { deviceUuid, driverUuid }: ImportT
   const { deviceUuid: device, driverUuid: driver } = info;
   throw new VkmemError(
     'INVALID_HANDLE',
-    `The exporter's device and driver must be ${uuidText(device)} and ${uuidText(driver)}.`,
+    `The exporter must use the device ${uuidText(device)} and the driver ${uuidText(driver)}.`,
   );
 }
 
@@ -117,7 +119,7 @@ async function typeOf(
 ): Promise<number> {
   const { source, memoryTypeIndex } = terms;
   if (source === 'OPAQUE_FD' && memoryTypeIndex === undefined) {
-    throw new VkmemError('INVALID_ARGUMENT', "An OPAQUE_FD needs its exporter's memory type index.", {
+    throw new VkmemError('INVALID_ARGUMENT', "An OPAQUE_FD requires the exporter's memory type index.", {
       field: 'memory_type_index',
     });
   }
@@ -132,7 +134,7 @@ async function typeOf(
     kinds: source === 'MEMFD' ? ['MAPPABLE'] : [source],
     types: info.memoryTypes,
     allowed,
-    allowedBy: 'the driver cannot import the handle as it',
+    allowedBy: 'the driver cannot import the handle as this type',
     transferable: found.transferBits,
   });
 }

@@ -1,33 +1,33 @@
 /**
- * Kinds, and how far each is known to work on a device.
+ * Kinds, and their rung on a device.
  *
- * A kind is a way to hand memory out. A rung is how far it is known to work: UNSUPPORTED (with the reason,
- * and what is missing), SUPPORTED (the driver says so) or VERIFIED (bytes were moved at start, see probe/;
- * the reason says which). `via` names the mechanism, by its extensions; it is empty when the kind does not
- * work.
+ * A kind is a way to hand memory out. Its rung is how far it is known to work: UNSUPPORTED (with the reason,
+ * and what is missing), SUPPORTED (the driver reports it) or VERIFIED (the probes moved bytes when the device
+ * was opened, see probe/; the reason contains the details). `via` names the mechanism by its extensions; it
+ * is empty if the kind is UNSUPPORTED.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 
 export type Rung = 'UNSUPPORTED' | 'SUPPORTED' | 'VERIFIED';
 
 /**
- * What an UNSUPPORTED kind lacks: the driver's extension, its feature, a memory type, the permission to
- * export or import; `works`: the driver offers it, and the probe found that it does not work.
+ * What an UNSUPPORTED kind lacks: the driver's extension, a feature of it, a memory type, or the external
+ * memory feature to export or import. `works`: the driver reports support, but the probe failed.
  */
 export type Missing = 'extension' | 'feature' | 'type' | 'export' | 'works';
 
-/** What is known about one kind on one device. */
+/** The state of one kind on one device. */
 export interface KindReport {
   readonly rung: Rung;
   /** The mechanism, such as `memfd+VK_EXT_external_memory_host`; '' when UNSUPPORTED. */
   readonly via: string;
-  /** Why it does not work, why it is not VERIFIED, or how it was verified. */
+  /** Why it is UNSUPPORTED, why it is not VERIFIED, or how it was verified. */
   readonly reason: string;
   /** '' unless UNSUPPORTED. */
   readonly missing: Missing | '';
 }
 
-/** Why something is unsupported. */
+/** The reason why something is unsupported. */
 export interface Refusal {
   readonly missing: Missing;
   readonly reason: string;
@@ -51,10 +51,8 @@ export function verified(via: string, how: string): KindReport {
 
 /**
  * Refuses sets of kinds that one allocation cannot have, before a memory type is chosen.
- *
- * `together` is the report on MAPPABLE and OPAQUE_FD on the same memory.
- * @throws VkmemError KIND_NOT_REQUESTED (no kind requested), KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the
- *   reason.
+ * @param together The report on MAPPABLE and OPAQUE_FD on the same memory.
+ * @throws VkmemError KIND_NOT_REQUESTED without any kind, KINDS_EXCLUSIVE, KIND_UNSUPPORTED with the reason.
  */
 export function requireKinds(
   kinds: readonly KindName[],
@@ -81,14 +79,14 @@ function requireSupported(what: string, report: KindReport): void {
   throw kindUnsupported(what, report.reason, report.missing);
 }
 
-/** The refusal of a kind, or of kinds together; its metadata name what is missing. */
+/** The refusal of a kind, or of a combination of kinds. Its metadata contain what is missing. */
 export function kindUnsupported(what: string, reason: string, missing: Missing | '' = ''): VkmemError {
   const particulars = missing === '' ? { kind: what } : { kind: what, missing };
   return new VkmemError('KIND_UNSUPPORTED', `${what}: ${reason}`, particulars);
 }
 
 /**
- * Refuses to make memory publishable that could not be sealed: only a memfd can.
+ * Refuses `publishable` for memory that cannot be sealed. Only a memfd can be sealed.
  * @param mappableBy What MAPPABLE memory is on this device.
  * @throws VkmemError NOT_PUBLISHABLE.
  */
@@ -96,6 +94,6 @@ export function requirePublishable(kinds: readonly KindName[], mappableBy: strin
   if (kinds.includes('MAPPABLE') && mappableBy === 'memfd') return;
   const reason = kinds.includes('MAPPABLE')
     ? `On this device MAPPABLE memory is a ${mappableBy}, which cannot be sealed.`
-    : `It is for ${kinds.join(', ')}; only MAPPABLE memory can be published.`;
+    : `Only MAPPABLE memory can be published; requested: ${kinds.join(', ')}.`;
   throw new VkmemError('NOT_PUBLISHABLE', reason);
 }

@@ -1,9 +1,8 @@
 /**
- * The current VkDevice, or its absence after a loss.
+ * The current VkDevice, or none after a loss.
  *
- * A device may be lost (VK_ERROR_DEVICE_LOST: it hung, was reset, or was removed); then its objects can only
- * be freed. From then on every use is refused, until reopen() has opened and probed the same physical device
- * again.
+ * A device may be lost (VK_ERROR_DEVICE_LOST: it hung, was reset, or was removed). Its objects can then only
+ * be freed. Every use is refused until reopen() has opened and probed the same physical device again.
  */
 import { AsyncDisposableStack, uuidText, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
@@ -13,7 +12,7 @@ import { listDevices } from './physical-device.js';
 import { Planner } from './planner.js';
 import { probe } from './probe/probe.js';
 
-/** A VkDevice, and what it can do. */
+/** A VkDevice, its capabilities and its planner. */
 export interface Opened {
   readonly device: NativeDevice;
   readonly capabilities: Capabilities;
@@ -22,10 +21,10 @@ export interface Opened {
 
 export class LiveDevice {
   readonly info: DeviceInfo;
-  /** Called each time the device is found to be lost. */
+  /** Called each time that the device is marked as lost. */
   onLost: () => void = () => {};
   readonly #window: bigint;
-  /** Of the last device; stays while the device is lost. */
+  /** The capabilities of the last device; they stay while the device is lost. */
   #capabilities: Capabilities;
   /** Undefined while the device is lost. */
   #opened: Opened | undefined;
@@ -40,8 +39,8 @@ export class LiveDevice {
   }
 
   /**
-   * @param window The maximum bytes of one transfer buffer; 0 for the default.
-   * @throws VkmemError as the driver fails.
+   * @param window The maximum size of one transfer buffer in bytes; 0 for the default.
+   * @throws VkmemError if the driver fails.
    */
   static async open(info: DeviceInfo, window: bigint): Promise<LiveDevice> {
     return new LiveDevice(info, window, await openAndProbe(info, window));
@@ -57,13 +56,13 @@ export class LiveDevice {
   }
 
   /**
-   * Runs `work` with the device, and marks the device lost when the driver reports it.
-   * @throws VkmemError DEVICE_LOST while there is no device, UNAVAILABLE once closed, or as the work fails.
+   * Runs `work` with the device, and marks the device as lost if the driver reports it.
+   * @throws VkmemError DEVICE_LOST while there is no device, UNAVAILABLE once closed, or as `work` fails.
    */
   async use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
     const opened = this.#opened;
     this.#requireOpen();
-    if (opened === undefined) throw new VkmemError('DEVICE_LOST', 'The device is being opened again.');
+    if (opened === undefined) throw new VkmemError('DEVICE_LOST', 'The device is being reopened.');
     try {
       return await work(opened);
     } catch (error) {
@@ -76,9 +75,9 @@ export class LiveDevice {
   }
 
   /**
-   * Resolves when a thread of the device has answered a query of the memory budget, which every allocation
-   * makes too; while the device is lost, when a thread has run at all.
-   * @throws VkmemError as the driver fails.
+   * Resolves when a thread of the device has queried the memory budget, as every allocation does. While the
+   * device is lost, it resolves when any device thread has run.
+   * @throws VkmemError if the driver fails.
    */
   async answer(): Promise<void> {
     const opened = this.#opened;
@@ -93,13 +92,13 @@ export class LiveDevice {
     await native(loadNative().answer());
   }
 
-  /** Whether a call failed because another call reported the device lost, and it was destroyed. */
+  /** Whether a call failed because another call found the device lost, and the device was destroyed. */
   #failedByLoss(opened: Opened, error: unknown): boolean {
     const byAddon = error instanceof VkmemError && error.metadata.vkResult !== undefined;
     return byAddon && !saysLost(error) && !this.isCurrent(opened) && this.#closing === undefined;
   }
 
-  /** Marks the device lost, as the driver reported. */
+  /** Marks the device as lost, after the driver reported it. */
   lose(): void {
     if (this.#opened === undefined) return;
     this.#lost = this.#opened.device;
@@ -108,9 +107,9 @@ export class LiveDevice {
   }
 
   /**
-   * Replaces the lost VkDevice by a new one, and probes it. All memories of the lost one were detached or
-   * freed before. After a failure it can be retried.
-   * @throws VkmemError as the driver fails; UNAVAILABLE once closed.
+   * Replaces the lost VkDevice by a new one, and probes it. The caller has detached or freed all memories of
+   * the lost device before. After a failure it can be called again.
+   * @throws VkmemError if the driver fails; UNAVAILABLE once closed.
    */
   async reopen(): Promise<void> {
     const lost = this.#lost;
@@ -125,8 +124,8 @@ export class LiveDevice {
   }
 
   /**
-   * The same physical device as the loader lists it now: its index may have changed.
-   * @throws VkmemError UNAVAILABLE where it is not listed.
+   * The same physical device as the loader lists it now; its index may have changed.
+   * @throws VkmemError UNAVAILABLE if it is not listed.
    */
   async #sameDevice(): Promise<DeviceInfo> {
     const same = (await listDevices()).find(
@@ -136,7 +135,7 @@ export class LiveDevice {
     throw new VkmemError('UNAVAILABLE', `The device ${uuidText(this.info.deviceUuid)} is no longer listed.`);
   }
 
-  /** Destroys the VkDevice. Memories that are not freed keep it open until they are. */
+  /** Destroys the VkDevice once all memories are freed. */
   close(): Promise<void> {
     const device = this.#opened?.device ?? this.#lost;
     this.#opened = undefined;
@@ -150,7 +149,7 @@ export class LiveDevice {
   }
 }
 
-/** @throws VkmemError as the driver fails. */
+/** @throws VkmemError if the driver fails. */
 async function openAndProbe(info: DeviceInfo, window: bigint): Promise<Opened> {
   await using undo = new AsyncDisposableStack();
   const device = undo.adopt(await native(loadNative().openDevice(info.index, window)), (opened) =>

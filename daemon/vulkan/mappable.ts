@@ -1,15 +1,15 @@
 /**
  * MAPPABLE: memory whose handle a client can mmap.
  *
- * The memfd comes first: it is created, filled with pages, sealed against resizing, mapped into this process
- * and imported with VK_EXT_external_memory_host. Publishable memory is not yet sealed against further seals;
- * hints.ts lists the other variants. The device and the clients then use the same pages, and nothing of the
- * driver's own (no vkMapMemory, no opaque fd) is ever exported to be mapped. A new memfd reads as zero. Where
- * this does not work, a dma-buf is used if the kernel lets it be mapped (dma-buf.ts).
+ * A memfd is created, its pages are allocated, it is sealed against resizing, mapped into this process and
+ * imported with VK_EXT_external_memory_host. Publishable memory is not yet sealed against further seals;
+ * hints.ts describes the other variants. The device and the clients use the same pages. Memory that the
+ * driver allocated (vkMapMemory, opaque fds) is never exported to be mapped. A new memfd reads as zero. If
+ * the device cannot import a memfd, a dma-buf is used if the kernel allows it to be mapped (dma-buf.ts).
  *
- * The daemon keeps one fd, the memfd itself. A grant is the memfd reopened, an open file description of its
- * own: the kernel enforces its access mode, and the daemon can ask whether another process still holds the
- * file. Memory that a client imported is never MAPPABLE: the client already has its fd.
+ * The daemon keeps one fd, the memfd. A grant is the memfd reopened as a new open file description: the
+ * kernel enforces its access mode, and reports whether another process still holds the file. Memory that a
+ * client imported is never MAPPABLE: the client already has its fd.
  */
 import {
   type AccessName,
@@ -29,16 +29,17 @@ import type { NativeDevice, NativeMemory } from './native.js';
 export type HostPlan = Pick<MemoryPlan, 'size' | 'memoryTypeIndex' | 'handleTypes'> &
   Partial<Pick<MemoryPlan, 'publishable' | 'hints'>>;
 
-/** Device memory and the memfd under it; the holder frees the one and closes the other. */
+/** Device memory and its memfd. The owner frees the memory and closes the memfd. */
 export interface MappableMemory {
   readonly memory: NativeMemory;
   readonly memfd: OwnedFd;
 }
 
 /**
- * Creates a memfd and imports it. `name` shows in /proc/PID/maps.
- * @throws VkmemError DEVICE_OUT_OF_MEMORY, HUGE_PAGES_UNAVAILABLE, or as the driver fails; nothing stays open
- *   then.
+ * Creates a memfd and imports it.
+ * @param name Appears in /proc/PID/maps.
+ * @throws VkmemError DEVICE_OUT_OF_MEMORY, HUGE_PAGES_UNAVAILABLE, or another code if the driver fails;
+ *   nothing stays open then.
  */
 export async function allocateMappable(
   device: NativeDevice,
@@ -65,9 +66,10 @@ export async function allocateMappable(
 /**
  * Imports an existing memfd with its contents.
  * @param memfd Borrowed.
- * @param before Its detached memory. A memfd that was sealed against writing cannot be mapped for the device
- *   again, so the mapping of `before` is imported.
- * @throws VkmemError INVALID_SIZE when the file is not of the plan's size, or as the driver fails.
+ * @param before Its detached memory, whose mapping is imported again: a memfd that was sealed against writing
+ *   cannot be mapped for writing again.
+ * @throws VkmemError INVALID_SIZE if the file does not have the plan's size, or another code if the driver
+ *   fails.
  */
 export async function importMemfd(
   device: NativeDevice,
@@ -77,13 +79,13 @@ export async function importMemfd(
 ): Promise<NativeMemory> {
   const found = sizeOf(memfd);
   if (found !== size) {
-    throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes, the memory ${size}.`);
+    throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes; the memory has ${size}.`);
   }
   return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, before));
 }
 
 /**
- * A new open file description of the memfd, for one grant. The receiver owns its fd.
+ * A new open file description of the memfd, for one grant. The receiver owns the fd.
  * @throws KernelError from open().
  */
 export function exportMappable(memfd: OwnedFd, access: AccessName, size: bigint): ExportedHandle {

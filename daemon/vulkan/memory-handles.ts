@@ -3,25 +3,25 @@
  */
 import type { OwnedFd } from '@vkmemd/proto';
 
-/** Which device and driver memory belongs to (VkPhysicalDeviceIDProperties); 16 bytes each. */
+/** The device and driver that memory belongs to (VkPhysicalDeviceIDProperties); 16 bytes each. */
 export interface MadeBy {
   readonly deviceUuid: Uint8Array;
   readonly driverUuid: Uint8Array;
 }
 
 export interface MemoryHandles {
-  /** Of MAPPABLE memory, and of a client's memfd. */
+  /** The memfd of MAPPABLE memory, or the memfd that a client sent. */
   readonly memfd?: OwnedFd;
   /**
-   * By handle type, of memory that was imported by an fd: grants are duplicates, since what is imported
-   * cannot be exported.
+   * The fds of memory that was imported from fds, by handle type. Grants are duplicates of them, because
+   * imported memory cannot be exported.
    */
   readonly adopted?: ReadonlyMap<number, OwnedFd>;
   /** Whether a client imported it: it is never MAPPABLE, and the daemon does not account for its bytes. */
   readonly imported?: boolean;
-  /** Whether this device must never be asked to import it, such as memory of another driver. */
+  /** Whether this device must never import it, such as memory of another driver. */
   readonly refused?: boolean;
-  /** The device and driver that it belongs to, where they are not the current ones. */
+  /** The device and driver that it belongs to, if these are not the current ones. */
   readonly madeBy?: MadeBy | undefined;
 }
 
@@ -33,7 +33,9 @@ export function allHandles({ memfd, adopted }: MemoryHandles): PersistentHandles
   return new Map<number, OwnedFd>(memfd ? [[0, memfd]] : adopted);
 }
 
-/** The open fds that came from a client or an earlier daemon, and that others may hold too; borrowed. */
+/**
+ * The open fds that came from a client or an earlier daemon, which other processes may hold too; borrowed.
+ */
 export function foreignHandles({ memfd, adopted, imported }: MemoryHandles): OwnedFd[] {
   const all = [...(adopted?.values() ?? []), ...(memfd && imported ? [memfd] : [])];
   return all.filter(({ open }) => open);

@@ -1,5 +1,5 @@
 /**
- * What a request wants of memory, and what the memory is then made of.
+ * The requirements of a request for memory, and the plan by which the memory is created.
  */
 import type { KindName } from '@vkmemd/proto';
 import type { Hints } from './hints.js';
@@ -7,19 +7,19 @@ import type { CacheType, TypeWishes } from './memory-types.js';
 import type { NativeResource, Requirements } from './native.js';
 import type { Resource } from './resource.js';
 
-/** What a request wants. */
+/** The requirements of a request. */
 export interface MemoryRequest extends TypeWishes {
   readonly kinds: readonly KindName[];
-  /** Bytes; with an image, 0 for as many as it needs. */
+  /** Bytes; for an image, 0 means the size that it requires. */
   readonly size: bigint;
-  /** What the client will bind to the memory. */
+  /** The resource that the client will bind to the memory. */
   readonly resource?: Resource | undefined;
   /** Whether the memory may be sealed against writers later. */
   readonly publishable?: boolean;
   readonly hints?: Hints | undefined;
 }
 
-/** What an allocation is made of. */
+/** How an allocation is created. */
 export interface MemoryPlan {
   readonly kinds: readonly KindName[];
   /** Bytes of the VkDeviceMemory. */
@@ -29,7 +29,7 @@ export interface MemoryPlan {
   /** VkMemoryPropertyFlagBits of the type. */
   readonly propertyFlags: number;
   readonly cacheType: CacheType;
-  /** Whether the memory is a memfd that the device imports; otherwise it is the driver's own. */
+  /** Whether the memory is a memfd that the device imports; otherwise the driver allocates it. */
   readonly memfd: boolean;
   /** Whether seals may be set on the memfd later. */
   readonly publishable: boolean;
@@ -37,9 +37,9 @@ export interface MemoryPlan {
   readonly hints?: Hints | undefined;
   /** VkExternalMemoryHandleTypeFlags that the memory is exportable as; 0 for a memfd that is only mapped. */
   readonly handleTypes: number;
-  /** What the memory is dedicated to, as it is created. */
+  /** The resource that the memory is dedicated to, as it is created. */
   readonly dedicated: NativeResource | undefined;
-  /** What the request described, as it is created, and what the driver requires of memory for it. */
+  /** The resource that the request described, as it is created, and the driver's requirements for it. */
   readonly resource: NativeResource | undefined;
   readonly requirements: Requirements | undefined;
 }

@@ -1,15 +1,16 @@
 /**
- * Choosing a memory type.
+ * Chooses a memory type.
  *
- * Types are filtered first: by what the driver allows (bit sets of types), by what the kinds need of a type,
- * and by what the request requires and forbids. Of the remaining types, the one with most of the preferred
- * flags wins; then one that the daemon's own transfers can use; then the kinds decide:
- * - MAPPABLE must be host-visible and coherent, so that a client needs no flush; cached types read far
- *   faster.
- * - RDMA_ADDRESS must be RDMA-capable; no other kind gets such a type unless it is requested.
+ * Types are filtered by what the driver allows (bit sets of types), by the requirements of the kinds, and by
+ * the flags that the request requires and forbids. Of the remaining types, the one with most of the preferred
+ * flags is chosen; among these one that the daemon's own transfers can use; among these the kinds decide:
+ * - MAPPABLE requires a host-visible and coherent type, so that a client needs no flush. A cached type is
+ *   preferred, because reads are much faster.
+ * - RDMA_ADDRESS requires an RDMA-capable type. No other kind gets such a type unless it is requested.
  * - All others prefer device-local memory that is not host-visible, then any device-local memory.
- * Protected and lazily allocated types, and AMD's coherent and uncached ones (which need a feature of their
- * own), are never chosen. Among equals the first wins, since the specification orders types by preference.
+ * Protected and lazily allocated types, and AMD's coherent and uncached ones (which require a feature that is
+ * not enabled), are never chosen. Of equal types the first is chosen, because the specification orders types
+ * by preference.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import { has, MemoryFlag } from './flags.js';
@@ -25,7 +26,7 @@ export function cacheTypeOf(flags: number): CacheType {
   return has(flags, MemoryFlag.HOST_COHERENT) ? 'WC' : 'UNCACHED';
 }
 
-/** What a request says about the memory type. Flags are VkMemoryPropertyFlagBits; absent means none. */
+/** The request's wishes for the memory type. Flags are VkMemoryPropertyFlagBits; absent means none. */
 export interface TypeWishes {
   readonly required?: number | undefined;
   readonly preferred?: number | undefined;
@@ -34,11 +35,11 @@ export interface TypeWishes {
   readonly memoryTypeIndex?: number | undefined;
 }
 
-/** What a type is chosen by. */
+/** The criteria for a type. */
 export interface TypeChoice extends TypeWishes {
   readonly kinds: readonly KindName[];
   readonly types: readonly MemoryTypeInfo[];
-  /** The types that the driver allows, as bits; and the reason to give for those that it does not. */
+  /** The types that the driver allows, as bits, and the reason to report for all others. */
   readonly allowed: number;
   readonly allowedBy: string;
   /** The types that the daemon's transfer buffers can be bound to, as bits. */
@@ -63,18 +64,18 @@ function popcount(bits: number): number {
   return count;
 }
 
-/** The kinds' own preference; higher is better. */
+/** The preference of the kinds; higher is better. */
 function preference(kinds: readonly KindName[], flags: number): number {
   if (kinds.includes('MAPPABLE')) return has(flags, MemoryFlag.HOST_CACHED) ? 1 : 0;
   if (!has(flags, MemoryFlag.DEVICE_LOCAL)) return 0;
   return has(flags, MemoryFlag.HOST_VISIBLE) ? 1 : 2;
 }
 
-/** Why a type is filtered out, or undefined. */
+/** The reason why a type is not suitable, or undefined. */
 function refuse(index: number, flags: number, choice: TypeChoice): string | undefined {
   const { kinds, required = 0, forbidden = 0, memoryTypeIndex, allowed, allowedBy } = choice;
   if (memoryTypeIndex !== undefined && memoryTypeIndex !== index) return 'another type was requested';
-  if ((flags & NEVER) !== 0) return 'it is protected, lazily allocated, or needs a feature of its own';
+  if ((flags & NEVER) !== 0) return 'it is protected, lazily allocated, or AMD device-coherent';
   if (kinds.includes('MAPPABLE') && !has(flags, MAPPED)) return 'it is not host-visible and coherent';
   if (kinds.includes('RDMA_ADDRESS') && !has(flags, MemoryFlag.RDMA_CAPABLE)) return 'it is not RDMA-capable';
   if (!has(flags, required)) return `it lacks flags ${hex(required & ~flags)}`;
@@ -97,16 +98,16 @@ const hex = (flags: number): string => `0x${(flags >>> 0).toString(16)}`;
 
 /**
  * The index of the best type.
- * @throws VkmemError NOT_MAPPABLE where MAPPABLE is requested and no type fits, NO_MEMORY_TYPE otherwise; the
- *   reason says for each type why it does not fit. INVALID_ARGUMENT for an index that the device does not
- *   have.
+ * @throws VkmemError NOT_MAPPABLE if MAPPABLE is requested and no type is suitable, NO_MEMORY_TYPE for other
+ *   kinds; the reason explains for each type why it is not suitable. INVALID_ARGUMENT for an index that the
+ *   device does not have.
  */
 export function chooseType(choice: TypeChoice): number {
   const { types, preferred = 0, transferable, memoryTypeIndex, kinds } = choice;
   if (memoryTypeIndex !== undefined && memoryTypeIndex >= types.length) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `Memory type ${memoryTypeIndex} was requested; the device has ${types.length}.`,
+      `Memory type ${memoryTypeIndex} was requested; the device has ${types.length} types.`,
       { field: 'memory_type_index' },
     );
   }
@@ -115,7 +116,8 @@ export function chooseType(choice: TypeChoice): number {
   const reasons: string[] = [];
   types.forEach(({ flags }, index) => {
     const refusal =
-      refuse(index, flags, choice) ?? (isUnrequestedRdma(flags, choice) ? 'it is for RDMA' : undefined);
+      refuse(index, flags, choice) ??
+      (isUnrequestedRdma(flags, choice) ? 'it is RDMA-capable, which was not requested' : undefined);
     if (refusal !== undefined) {
       if (memoryTypeIndex === undefined || memoryTypeIndex === index) reasons.push(`${index}: ${refusal}`);
       return;
@@ -129,5 +131,8 @@ export function chooseType(choice: TypeChoice): number {
   });
   if (best >= 0) return best;
   const code = kinds.includes('MAPPABLE') ? 'NOT_MAPPABLE' : 'NO_MEMORY_TYPE';
-  throw new VkmemError(code, `No memory type serves ${kinds.join(' with ')}: ${reasons.join('; ')}.`);
+  throw new VkmemError(
+    code,
+    `No memory type is suitable for ${kinds.join(' with ')}: ${reasons.join('; ')}.`,
+  );
 }

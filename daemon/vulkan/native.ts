@@ -1,10 +1,10 @@
 /**
- * The native addon `vkmem_vulkan`, typed, and the one place that loads it.
+ * The types of the native addon `vkmem_vulkan`, and the only place that loads it.
  *
- * These are the raw objects: no rules, no errors of the catalogue, Vulkan's numbers. Bytes are bigint; bits
- * and indices are number. Every promise rejects with an Error that carries `.call` and `.vkResult` (see
- * errors.ts); an argument of the wrong type throws a TypeError at once. No call blocks the event loop: the
- * work runs on threads of the addon's own, at most 16 at a time.
+ * The addon's objects apply none of the daemon's rules, do not use the catalogue's errors, and use Vulkan's
+ * numbers. Bytes are bigint; bits and indices are number. Promises are rejected with an Error that has
+ * `.call` and `.vkResult` (errors.ts). An argument of the wrong type throws a TypeError at once. No call
+ * blocks the event loop: the work runs on at most 16 threads of the addon.
  */
 import { createRequire } from 'node:module';
 import { VkmemError } from '@vkmemd/proto';
@@ -23,14 +23,14 @@ export interface MemoryTypeInfo {
   readonly heapIndex: number;
 }
 
-/** VkExternalMemoryProperties of one handle type; all 0 where the driver does not support it. */
+/** VkExternalMemoryProperties of one handle type; all 0 if the driver does not support it. */
 export interface ExternalInfo {
   readonly features: number;
   readonly exportFromImported: number;
   readonly compatible: number;
 }
 
-/** Limits in bytes, except the count; 0 where the driver does not report one. */
+/** Limits in bytes, except the count; 0 if the driver does not report the limit. */
 export interface LimitsInfo {
   readonly maxMemoryAllocationCount: number;
   readonly maxMemoryAllocationSize: bigint;
@@ -39,9 +39,7 @@ export interface LimitsInfo {
   readonly nonCoherentAtomSize: bigint;
 }
 
-/**
- * What a physical device reports. UUIDs are 16 bytes; `index` is its place in the loader's list.
- */
+/** The properties of a physical device. UUIDs have 16 bytes; `index` is its position in the loader's list. */
 export interface DeviceInfo {
   readonly index: number;
   readonly name: string;
@@ -59,14 +57,9 @@ export interface DeviceInfo {
   readonly memoryTypes: readonly MemoryTypeInfo[];
   readonly extensions: readonly string[];
   readonly limits: LimitsInfo;
-  /**
-   * VkPhysicalDeviceExternalMemoryRDMAFeaturesNV::externalMemoryRDMA; enabled on every device that has it.
-   */
+  /** VkPhysicalDeviceExternalMemoryRDMAFeaturesNV::externalMemoryRDMA. It is enabled if the device has it. */
   readonly externalMemoryRdma: boolean;
-  /**
-   * For buffers that transfers read and write; all 0 where the extension that defines the handle type is
-   * missing.
-   */
+  /** For transfer buffers; all 0 if the extension that defines the handle type is missing. */
   readonly externalBuffer: {
     readonly opaqueFd: ExternalInfo;
     readonly hostAllocation: ExternalInfo;
@@ -76,7 +69,8 @@ export interface DeviceInfo {
 }
 
 /**
- * A buffer to query, or to dedicate memory to (VkBufferCreateInfo). `size` in bytes, VkBufferUsageFlags.
+ * A buffer to query, or to dedicate memory to (VkBufferCreateInfo). `size` is in bytes, `usage` are
+ * VkBufferUsageFlags.
  */
 export interface NativeBuffer {
   readonly what: 'buffer';
@@ -84,7 +78,7 @@ export interface NativeBuffer {
   readonly usage: number;
 }
 
-/** An image to query, or to dedicate memory to: VkImageCreateInfo, in Vulkan's numbers. */
+/** An image to query, or to dedicate memory to (VkImageCreateInfo), in Vulkan's numbers. */
 export interface NativeImage {
   readonly what: 'image';
   readonly flags: number;
@@ -102,13 +96,13 @@ export interface NativeImage {
 
 export type NativeResource = NativeBuffer | NativeImage;
 
-/** The budget of one heap for this process, and what it uses, in bytes (VK_EXT_memory_budget). */
+/** The budget of one heap for this process, and its usage, in bytes (VK_EXT_memory_budget). */
 export interface HeapBudget {
   readonly budget: bigint;
   readonly usage: bigint;
 }
 
-/** VkMemoryRequirements (bytes, and the types that can be bound) and VkMemoryDedicatedRequirements. */
+/** VkMemoryRequirements (bytes; types as bits) and VkMemoryDedicatedRequirements. */
 export interface Requirements {
   readonly size: bigint;
   readonly alignment: bigint;
@@ -125,19 +119,17 @@ export interface NativeMemory {
   exportFd(handleType: number): Promise<number>;
   /** vkGetMemoryRemoteAddressNV; the memory must be exportable as that handle type. */
   remoteAddress(handleType: number): Promise<bigint>;
-  /** The bytes, by vkMapMemory; only for host-visible, coherent memory that was allocated, not imported. */
+  /** Reads bytes by vkMapMemory; only for host-visible, coherent memory that was allocated, not imported. */
   read(offset: bigint, size: bigint): Promise<ArrayBuffer>;
-  /**
-   * As free(), but the mapping of an imported memfd stays until free() is called too, for a later import.
-   */
+  /** As free(), but keeps the mapping of an imported memfd for a later import, until free() is called. */
   detach(): Promise<void>;
   /** Waits for transfers that use the memory, then frees it. */
   free(): Promise<void>;
 }
 
 /**
- * One VkDevice with one queue. The fds given to it are borrowed: they stay the caller's. Memory that is
- * dedicated to a resource keeps that resource as long as it lives.
+ * One VkDevice with one queue. It borrows the fds that are passed to it. Memory that is dedicated to a
+ * resource owns that resource.
  */
 export interface NativeDevice {
   allocate(
@@ -146,7 +138,7 @@ export interface NativeDevice {
     exportTypes: number,
     dedicated?: NativeResource,
   ): Promise<NativeMemory>;
-  /** @param before Detached memory of the same memfd: its mapping is imported, not a new one. */
+  /** @param before Detached memory of the same memfd, whose mapping is imported instead of a new one. */
   importHost(
     memfd: number,
     size: bigint,
@@ -154,7 +146,9 @@ export interface NativeDevice {
     exportTypes: number,
     before?: NativeMemory,
   ): Promise<NativeMemory>;
-  /** OPAQUE_FD or DMA_BUF. Imported memory cannot be exported again; keep the fd for that. */
+  /**
+   * Imports an OPAQUE_FD or DMA_BUF. The memory cannot be exported again: the caller keeps the fd for that.
+   */
   importFd(
     fd: number,
     handleType: number,
@@ -166,25 +160,24 @@ export interface NativeDevice {
   hostTypeBits(memfd: number, size: bigint): Promise<number>;
   /** vkGetMemoryFdPropertiesKHR; not for OPAQUE_FD. */
   fdTypeBits(fd: number, handleType: number): Promise<number>;
-  /** Of the resource, created with these external handle types and destroyed again. */
+  /** Requirements of the resource, which is created with these external handle types and destroyed again. */
   requirements(resource: NativeResource, handleTypes: number): Promise<Requirements>;
   /**
-   * External properties of one handle type for such a resource. Rejects, for an image that the driver cannot
-   * create at all, with VK_ERROR_FORMAT_NOT_SUPPORTED.
+   * External properties of one handle type for such a resource. For an image that the driver does not support
+   * at all it rejects with VK_ERROR_FORMAT_NOT_SUPPORTED.
    */
   externalProperties(resource: NativeResource, handleType: number): Promise<ExternalInfo>;
   /**
-   * Zeroes all of it: by a fill; where no transfer buffer can be bound to it, through vkMapMemory; an image's
-   * own memory by clearing every texel, which leaves it in VK_IMAGE_LAYOUT_GENERAL. Rejects with NOT_LISTED
-   * where none of these can be done.
+   * Zeroes the whole memory: by a fill, or through vkMapMemory if no transfer buffer can be bound to it.
+   * Memory that is dedicated to an image is zeroed by clearing every texel, which leaves the image in
+   * VK_IMAGE_LAYOUT_GENERAL. Rejects with NOT_LISTED if none of these is possible.
    */
   zero(memory: NativeMemory): Promise<void>;
   /**
-   * Moves no bytes: earlier writes of CPUs and of other users of the memory are visible to all of them
-   * afterwards.
+   * Makes earlier writes of CPUs and of other users of the memory visible to all of them. Transfers no bytes.
    */
   sync(memory: NativeMemory): Promise<void>;
-  /** fill and copy reject with NOT_LISTED on memory that is dedicated to an image. */
+  /** fill() and copy() reject with NOT_LISTED for memory that is dedicated to an image. */
   fill(memory: NativeMemory, offset: bigint, size: bigint, pattern: number): Promise<void>;
   copy(
     source: NativeMemory,
@@ -198,10 +191,10 @@ export interface NativeDevice {
 }
 
 export interface NativeModule {
-  /** Resolves when a thread has run the job. The driver is not called. */
+  /** Resolves when a device thread has run the job. The driver is not called. */
   answer(): Promise<void>;
   enumerate(): Promise<DeviceInfo[]>;
-  /** `window`: the most bytes of one transfer buffer, at least 8192; 0 stands for 1 GiB. */
+  /** @param window The maximum size of one transfer buffer in bytes, at least 8192; 0 means 1 GiB. */
   openDevice(index: number, window: bigint): Promise<NativeDevice>;
 }
 
@@ -210,8 +203,8 @@ const require = createRequire(import.meta.url);
 let loaded: NativeModule | undefined;
 
 /**
- * The addon, loaded on first use. Loading touches no driver.
- * @throws VkmemError UNAVAILABLE when it is not built, or was built for another platform.
+ * The addon, which is loaded on first use. Loading it calls no driver.
+ * @throws VkmemError UNAVAILABLE if it is not built, or was built for another platform.
  */
 export function loadNative(): NativeModule {
   if (loaded === undefined) {

@@ -1,5 +1,5 @@
 /**
- * The physical devices, and the choice of one.
+ * Lists the physical devices, and chooses one.
  *
  * Devices are listed and chosen in this order: discrete, integrated, virtual, CPU, other; within a type, in
  * the loader's order. A selector names one by UUID (with or without dashes, in any case), by the index that
@@ -9,7 +9,9 @@ import { uuidText, VkmemError } from '@vkmemd/proto';
 import { native, noDriver } from './errors.js';
 import { type DeviceInfo, type DeviceType, loadNative } from './native.js';
 
-/** Hardware first; a software device only without hardware, but before devices of no known type. */
+/**
+ * Hardware comes first. A software device is used only without hardware, but before devices of unknown type.
+ */
 const RANK: Readonly<Record<DeviceType, number>> = {
   discrete: 0,
   integrated: 1,
@@ -18,19 +20,19 @@ const RANK: Readonly<Record<DeviceType, number>> = {
   other: 4,
 };
 
-/** The driver in words, such as `llvmpipe Mesa 22.3.6 (LLVM 15.0.6)`. */
+/** The driver's name and version, such as `llvmpipe Mesa 22.3.6 (LLVM 15.0.6)`. */
 export function driverText(info: DeviceInfo): string {
   return [info.driverName, info.driverInfo].filter(Boolean).join(' ') || `driver ${info.driverVersion}`;
 }
 
-/** One line by which a person can tell devices apart. */
+/** One line that identifies a device. */
 export function describe(info: DeviceInfo): string {
   return `${info.index}: ${info.name} (${info.type}, ${driverText(info)}, ${uuidText(info.deviceUuid)})`;
 }
 
 /**
  * Every physical device of Vulkan 1.1 or newer, best first.
- * @throws VkmemError UNAVAILABLE without a loader, driver or device; the reason says what to install.
+ * @throws VkmemError UNAVAILABLE without a loader, driver or device; the reason contains what to install.
  */
 export async function listDevices(): Promise<readonly DeviceInfo[]> {
   const devices = await native(loadNative().enumerate());
@@ -39,9 +41,9 @@ export async function listDevices(): Promise<readonly DeviceInfo[]> {
 }
 
 /**
- * The device among `devices` (sorted by listDevices) that the selector names, or the first without a
- * selector.
- * @throws VkmemError INVALID_ARGUMENT when none matches; the reason lists all devices.
+ * The device that the selector names; without a selector, the first.
+ * @param devices Sorted by listDevices().
+ * @throws VkmemError INVALID_ARGUMENT if none matches; the reason lists all devices.
  */
 export function chooseDevice(devices: readonly DeviceInfo[], selector?: string): DeviceInfo {
   const wanted = selector?.trim().toLowerCase() ?? '';
@@ -60,7 +62,7 @@ function find(devices: readonly DeviceInfo[], wanted: string): DeviceInfo | unde
   const hex = wanted.replaceAll('-', '');
   const byUuid = devices.find((device) => Buffer.from(device.deviceUuid).toString('hex') === hex);
   if (byUuid !== undefined) return byUuid;
-  // A number that is not an index may still be part of a name, as 200 is of H200.
+  // A number that is not an index may be part of a name: 200 matches H200.
   const byIndex = /^\d+$/.test(wanted)
     ? devices.find((device) => device.index === Number(wanted))
     : undefined;

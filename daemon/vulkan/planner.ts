@@ -1,11 +1,11 @@
 /**
- * Plans: from what a request wants to what the memory is made of, or why that is impossible.
+ * Converts a request to a plan of the memory, or fails with the reason why that is impossible.
  *
- * Where a request describes a buffer or an image, the driver is asked about it: external properties for every
+ * If a request describes a buffer or an image, the driver is queried about it: external properties for every
  * handle type and their combination, memory requirements, and whether the memory must or should be dedicated
- * to it. Without a description, as in virtualization, nothing restricts the choice of memory types; only a
- * driver that requires all exportable buffers to be dedicated gets memory dedicated to a transfer buffer.
- * Planning leaves nothing allocated: the resource whose requirements are queried is destroyed again.
+ * to it. Without a description, as for virtual machines, nothing restricts the choice of memory types; only
+ * if the driver requires all exportable buffers to be dedicated, the memory is dedicated to a transfer
+ * buffer. Planning leaves nothing allocated: the resource whose requirements are queried is destroyed again.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
@@ -103,7 +103,7 @@ export class Planner {
     };
   }
 
-  /** Refuses a size that no heap has, before a driver is called. */
+  /** Refuses a size that exceeds every heap, before the driver is called. */
   #requireHeap(size: bigint): void {
     const largest = this.#info.heaps.reduce((max, heap) => (heap.size > max ? heap.size : max), 0n);
     if (size <= largest) return;
@@ -119,7 +119,7 @@ export class Planner {
   }
 
   /**
-   * The types that transfer buffers of these handle types can be bound to: often fewer than for plain
+   * The types that transfer buffers of these handle types can be bound to; often fewer than for other
    * buffers.
    */
   #transferableAs(declared: number): number {
@@ -142,7 +142,7 @@ export class Planner {
     return support;
   }
 
-  /** @throws VkmemError KIND_UNSUPPORTED where the driver cannot make the resource. */
+  /** @throws VkmemError KIND_UNSUPPORTED if the driver cannot create the resource. */
   async #requirements(resource: NativeResource, declared: number): Promise<Requirements> {
     try {
       return await native(this.#device.requirements(resource, declared));
@@ -152,10 +152,10 @@ export class Planner {
   }
 
   /**
-   * Whether memory is dedicated: where the driver requires or prefers it. A memfd never is
+   * Whether the memory is dedicated: if the driver requires or prefers it. A memfd is never dedicated
    * (VUID-VkMemoryAllocateInfo-pNext-02806), nor is memory whose hints require another size than the
-   * resource's: a preference is then ignored, and a requirement refuses the request. A preference is also
-   * ignored where dedicated memory could not be zeroed.
+   * resource's. In these cases a preference is ignored, and a requirement makes the request fail. A
+   * preference is also ignored if dedicated memory could not be zeroed.
    */
   #isDedicated(
     resource: NativeResource,
@@ -177,7 +177,10 @@ export class Planner {
     return required || (prefersDedicated && !memfd && !misfits && isClearable(resource));
   }
 
-  /** Bytes: dedicated memory is exactly as large as its resource needs; all other memory has whole units. */
+  /**
+   * Bytes: dedicated memory has exactly the size that its resource requires; all other memory has whole
+   * units.
+   */
   #size(
     { size, resource, hints }: MemoryRequest,
     requirements: Requirements | undefined,
@@ -185,12 +188,12 @@ export class Planner {
   ): bigint {
     const needed = requirements?.size ?? 0n;
     if (resource?.what === 'image' && size > 0n && size < needed) {
-      throw new VkmemError('INVALID_SIZE', `The image needs ${needed} bytes; ${size} were requested.`, {
+      throw new VkmemError('INVALID_SIZE', `The image requires ${needed} bytes; ${size} were requested.`, {
         required_bytes: String(needed),
       });
     }
     const bytes = dedicated && requirements ? needed : this.roundSize(size > needed ? size : needed, hints);
-    if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested.`);
+    if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested; the minimum is 1.`);
     return bytes;
   }
 }

@@ -1,30 +1,30 @@
 /**
- * What a client will bind to its memory, where it describes it: a buffer or an image.
+ * A resource that a client will bind to its memory: a buffer or an image, if the request describes one.
  *
- * Without a description, as in virtualization, memory is allocated so that any resource can be bound to it.
- * Buffers are as large as their memory, so only their usage is described.
+ * Without a description, as for virtual machines, memory is allocated so that any resource can be bound to
+ * it. A buffer has the size of its memory, so only its usage is described.
  */
 import type { NativeImage, NativeResource } from './native.js';
 
 /** A buffer by its VkBufferUsageFlags, or an image by its VkImageCreateInfo. */
 export type Resource = { readonly what: 'buffer'; readonly usage: number } | NativeImage;
 
-/** VK_IMAGE_LAYOUT_GENERAL: the layout that an image must be in whenever another API accesses it. */
+/** VK_IMAGE_LAYOUT_GENERAL: the layout that an image must have while another API accesses it. */
 export const LAYOUT_GENERAL = 1;
 /** VK_IMAGE_TILING_LINEAR. */
 export const TILING_LINEAR = 1;
 
-/** VkBufferUsageFlagBits that fills and copies need. */
+/** The VkBufferUsageFlagBits that fills and copies require. */
 const TRANSFER_BUFFER = 0x1 | 0x2;
-/** VkImageUsageFlagBits that clearing needs. */
+/** The VkImageUsageFlagBits that clearing requires. */
 const TRANSFER_DST_IMAGE = 0x2;
 
-/** The buffer of a transfer, which the daemon itself binds to memory. */
+/** A transfer buffer, which the daemon itself binds to memory. */
 export const TRANSFER: Resource = { what: 'buffer', usage: TRANSFER_BUFFER };
 
 /**
  * The resource as it is created. Memory that is dedicated to it can be zeroed and copied only through it, so
- * it gets the usages that these need. Importers repeat the resource as it was created.
+ * the usages that this requires are added. Importers must repeat the resource as it was created.
  */
 export function asMade(resource: Resource): Resource {
   const extra = resource.what === 'buffer' ? TRANSFER_BUFFER : TRANSFER_DST_IMAGE;
@@ -39,7 +39,7 @@ export function isClearable(resource: Resource): boolean {
   return resource.what === 'buffer' || resource.format < FIRST_COMPRESSED;
 }
 
-/** The resource with a size of its own, in bytes; an image has none. */
+/** A buffer with this size in bytes; an image unchanged, because it has no size. */
 export function sized(resource: Resource, size: bigint): NativeResource {
   return resource.what === 'buffer' ? { ...resource, size } : resource;
 }

@@ -84,7 +84,7 @@ async function hostile(
 
 const CASES: [string, readonly string[], readonly Draft<'ClientMessage'>[], RegExp][] = [
   ['an import without permission', [], [HELLO, IMPORT], /NOT_PERMITTED|--allow-import/],
-  ['an import with permission', PERMITTED, [HELLO, IMPORT], /no memfd/],
+  ['an import with permission', PERMITTED, [HELLO, IMPORT], /not a memfd/],
   ['a message that carries no fds', [], [HELLO, { claim: { kinds: ['KIND_MAPPABLE'] } }], /carries 0/],
   ['a Hello', [], [HELLO], /carries 0/],
 ];

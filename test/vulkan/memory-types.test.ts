@@ -63,7 +63,7 @@ t.test('what the request says of the type', async (t) => {
   });
   t.throws(() => choose({ memoryTypeIndex: 1, forbidden: DEVICE_LOCAL }), {
     code: 'NO_MEMORY_TYPE',
-    reason: 'No memory type serves OPAQUE_FD: 1: it has flags 0x1.',
+    reason: 'No memory type is suitable for OPAQUE_FD: 1: it has flags 0x1.',
   });
   t.throws(() => choose({ kinds: ['MAPPABLE'], memoryTypeIndex: 1 }), {
     code: 'NOT_MAPPABLE',

@@ -9,19 +9,19 @@ import { type KindReport, refused, supported, unsupported, verified } from '../k
 import { probeReimport } from './opaque-fd.js';
 import { dedicationOf, free, type ProbeSubject, readable, undefinedIfFull, words } from './sample.js';
 
-/** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or as the driver fails. */
+/** Whether DMA_BUF works. @throws VkmemError DEVICE_LOST, or another code if the driver fails. */
 export function probeDmaBuf(subject: ProbeSubject): Promise<KindReport> {
   const type = subject.types.dmaBuf;
   return probeReimport(subject, HandleType.DMA_BUF, Extension.DMA_BUF, type, async (own, fd) => {
     const bits = await native(subject.device.fdTypeBits(fd.fd, HandleType.DMA_BUF));
-    // The exporter's own type where the driver allows it, so that the import is the same in every respect.
+    // The exporter's own type if the driver allows it, so that both memories have the same properties.
     return ((bits >>> own) & 1) === 1 ? own : 31 - Math.clz32(bits);
   });
 }
 
 /**
  * Whether a process that has only the fd can map a dma-buf of host-visible memory.
- * @throws VkmemError DEVICE_LOST, NOT_MAPPABLE where the kernel refuses, or as the driver fails.
+ * @throws VkmemError DEVICE_LOST, NOT_MAPPABLE if the kernel refuses, or another code if the driver fails.
  */
 export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindReport> {
   const { device, info, size } = subject;
@@ -44,16 +44,19 @@ export async function probeMappedDmaBuf(subject: ProbeSubject): Promise<KindRepo
   const seen = words(mapping.buffer).every((word) => word === 0x5eed0005);
   words(mapping.buffer).fill(0x5eed0006);
   access.end();
-  if (!seen) return unsupported('a mapping of the dma-buf did not show a device fill.');
+  if (!seen) return unsupported('a device fill was not visible through a mapping of the dma-buf.');
   const sample = held.use(await readable(subject));
   if (sample === undefined) {
-    return supported(via, 'it maps; there is no memory to look at what the device reads of it.');
+    return supported(
+      via,
+      'it can be mapped; no readable memory is available to verify what the device reads.',
+    );
   }
   await native(device.copy(memory, 0n, sample.memory, 0n, size));
   return (await sample.holds(0x5eed0006))
     ? verified(
         via,
-        `${size} bytes that a device fill wrote were read through a mapping of the dma-buf, and a device copy read what was written there.`,
+        `${size} bytes that a device fill wrote were read through a mapping of the dma-buf, and a device copy read bytes written there.`,
       )
-    : unsupported('the device did not see what was written through a mapping of the dma-buf.');
+    : unsupported('a write through a mapping of the dma-buf was not visible to the device.');
 }

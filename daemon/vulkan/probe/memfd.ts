@@ -1,6 +1,6 @@
 /**
- * The probe of MAPPABLE memory that is a memfd: whether the device and a mapping of it see each other's
- * writes.
+ * The probe of MAPPABLE memory that is a memfd: whether writes of the device are visible through a mapping,
+ * and vice versa.
  */
 import { native } from '../errors.js';
 import { refuseForBuffers } from '../external-support.js';
@@ -8,7 +8,7 @@ import { Extension, HandleType } from '../flags.js';
 import { type KindReport, refused, unsupported, verified } from '../kinds.js';
 import { equalWords, HostSample, type ProbeSubject, words } from './sample.js';
 
-/** @throws VkmemError DEVICE_LOST, or as the kernel or the driver fails. */
+/** @throws VkmemError DEVICE_LOST, or another code if the kernel or the driver fails. */
 export async function probeMemfd(subject: ProbeSubject): Promise<KindReport> {
   const { device, info, size } = subject;
   const refusal = refuseForBuffers(info, HandleType.HOST_ALLOCATION);
@@ -27,17 +27,17 @@ export async function probeMemfd(subject: ProbeSubject): Promise<KindReport> {
 
   await native(device.fill(first.memory, 0n, size, 0x5eed0001));
   if (!(await first.holds(0x5eed0001))) {
-    return unsupported('a mapping of the memfd did not show a device fill.');
+    return unsupported('a device fill was not visible through a mapping of the memfd.');
   }
   words(first.bytes).forEach((_, index, all) => {
     all[index] = index ^ 0x5eed0002;
   });
   await native(device.copy(first.memory, 0n, second.memory, 0n, size));
   if (!equalWords(first.bytes, second.bytes)) {
-    return unsupported('the device did not see what was written through a mapping of the memfd.');
+    return unsupported('a write through a mapping of the memfd was not visible to the device.');
   }
   return verified(
     `memfd+${Extension.MEMORY_HOST}`,
-    `${size} bytes that a device fill wrote were read through a mapping, and a device copy read what was written there.`,
+    `${size} bytes that a device fill wrote were read through a mapping, and a device copy read bytes written there.`,
   );
 }

@@ -1,12 +1,12 @@
 /**
- * What a device can really do, found at start by moving bytes.
+ * Verifies the capabilities of a device by moving bytes, each time that it is opened.
  *
- * A driver's list of extensions is a promise; the probes check it. Each kind is first looked up in the
- * driver's external properties (external-support.ts), then tried on 64 KiB: what one side writes, the other
- * side must read. A failure is an answer, not an error: the kind is UNSUPPORTED, and the reason says what
- * happened. Only a lost device ends the probe, and a full one leaves a kind SUPPORTED. The probes run one
- * after another and free everything that they allocated. Each kind has a file here: memfd.ts and dma-buf.ts
- * for MAPPABLE, dma-buf.ts, opaque-fd.ts, rdma-address.ts.
+ * The driver's reports are not relied on. Each kind is first looked up in the driver's external properties
+ * (external-support.ts), then tried on 64 KiB: bytes that one side writes must be read by the other side. A
+ * failed probe is not an error: the kind is UNSUPPORTED, with the failure as the reason. Only a lost device
+ * ends probing. If the device has no memory left, the kind is SUPPORTED. The probes run one after another and
+ * free everything that they allocate. Each kind has a file here: memfd.ts and dma-buf.ts for MAPPABLE,
+ * dma-buf.ts, opaque-fd.ts, rdma-address.ts.
  */
 import { type KindName, OwnedFd, VkmemError } from '@vkmemd/proto';
 import {
@@ -26,11 +26,11 @@ import { probeOpaqueFd } from './opaque-fd.js';
 import { probeRdmaAddress } from './rdma-address.js';
 import { HostSample, type ProbeSubject } from './sample.js';
 
-/** Bytes of each memory that a probe allocates; more where the driver's unit is larger. */
+/** Bytes of each memory that a probe allocates; more if the driver's unit is larger. */
 const PROBE_BYTES = 65_536n;
 
 /**
- * Probes an opened device; the result includes what the device cannot do.
+ * Probes an open device. The result also contains the kinds that are UNSUPPORTED.
  * @throws VkmemError DEVICE_LOST.
  */
 export async function probe(device: NativeDevice, info: DeviceInfo): Promise<Capabilities> {
@@ -88,10 +88,7 @@ async function attempt(run: () => Promise<KindReport>): Promise<KindReport> {
   }
 }
 
-/**
- * The report of the first of the two ways that works, with the other's reason; where none works, both
- * reasons.
- */
+/** The report of the first way that works, with the reason of the other; if none works, both reasons. */
 function better(byMemfd: KindReport, byDmaBuf: KindReport): KindReport {
   if (byMemfd.rung !== 'UNSUPPORTED') {
     const reason = byDmaBuf.missing === 'extension' ? '' : ` By dma-buf: ${byDmaBuf.reason}`;
@@ -107,28 +104,29 @@ function better(byMemfd: KindReport, byDmaBuf: KindReport): KindReport {
 }
 
 /**
- * MAPPABLE and OPAQUE_FD on the same memory: imported host memory must show the device's writes and export an
- * opaque fd. The fd is not imported here: NVIDIA's driver (580.159) exports one that CUDA imports, refuses to
- * import it into Vulkan with VK_ERROR_OUT_OF_DEVICE_MEMORY, and then fails every exportable allocation on
- * this device. So SUPPORTED is the highest rung at start.
+ * MAPPABLE and OPAQUE_FD on the same memory: writes of the device must be visible in imported host memory
+ * that is also exportable, and the driver must export an opaque fd. The fd is not imported here. NVIDIA's
+ * driver (580.159) exports an fd that CUDA can import; its import into Vulkan fails with
+ * VK_ERROR_OUT_OF_DEVICE_MEMORY, and after that every exportable allocation on this device fails. So
+ * SUPPORTED is the highest rung that the probe reports.
  */
 async function probeTogether(
   subject: ProbeSubject,
   mappable: KindReport,
   opaqueFd: KindReport,
 ): Promise<KindReport> {
-  if (mappable.rung === 'UNSUPPORTED') return unsupported('MAPPABLE does not work by itself.');
-  if (opaqueFd.rung === 'UNSUPPORTED') return unsupported('OPAQUE_FD does not work by itself.');
+  if (mappable.rung === 'UNSUPPORTED') return unsupported('MAPPABLE is UNSUPPORTED.');
+  if (opaqueFd.rung === 'UNSUPPORTED') return unsupported('OPAQUE_FD is UNSUPPORTED.');
   const base = subject.memfdWorks ? HandleType.HOST_ALLOCATION : HandleType.DMA_BUF;
   const { refusal } = supportForBuffers(subject.info, base | HandleType.OPAQUE_FD);
   if (refusal !== undefined) return unsupported(refusal.reason, refusal.missing);
   const via = `${mappable.via}+${Extension.MEMORY_FD}`;
-  if (!subject.memfdWorks) return supported(via, 'the driver says so; nothing was moved.');
+  if (!subject.memfdWorks) return supported(via, 'the driver reports support; no bytes were moved.');
   await using sample = await HostSample.make(subject, HandleType.OPAQUE_FD);
   await native(subject.device.fill(sample.memory, 0n, subject.size, 0x5eed0004));
   if (!(await sample.holds(0x5eed0004))) {
-    return unsupported('a mapping of the memfd did not show a device fill once it was exportable too.');
+    return unsupported('a device fill of exportable memory was not visible through a mapping of the memfd.');
   }
   new OwnedFd(await native(sample.memory.exportFd(HandleType.OPAQUE_FD)), 'probe:together').close();
-  return supported(via, 'the driver exports it; what an importer reads is not checked.');
+  return supported(via, 'the driver exports it; reads of an importer were not verified.');
 }

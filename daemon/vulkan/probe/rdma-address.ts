@@ -1,6 +1,6 @@
 /**
- * The probe of RDMA_ADDRESS: whether the driver gives an address. It reports SUPPORTED at most, since nothing
- * here can show that a peer device reached the address.
+ * The probe of RDMA_ADDRESS: whether the driver returns an address. It reports SUPPORTED at most, because it
+ * cannot verify that a peer device can access the address.
  */
 import { AsyncDisposableStack } from '@vkmemd/proto';
 import { native } from '../errors.js';
@@ -10,13 +10,13 @@ import { type KindReport, refused, supported, unsupported } from '../kinds.js';
 import { exportRdmaAddress } from '../rdma-address.js';
 import { dedicationOf, free, type ProbeSubject, undefinedIfFull } from './sample.js';
 
-/** @throws VkmemError DEVICE_LOST, or as the driver fails. */
+/** @throws VkmemError DEVICE_LOST, or another code if the driver fails. */
 export async function probeRdmaAddress(subject: ProbeSubject): Promise<KindReport> {
   const refusal = refuseForBuffers(subject.info, HandleType.RDMA_ADDRESS);
   if (refusal !== undefined) return refused(refusal);
   const type = subject.types.rdma;
   if (type === undefined) {
-    return unsupported('no RDMA-capable memory type can hold a buffer of the handle type.', 'type');
+    return unsupported('no RDMA-capable memory type supports buffers of the handle type.', 'type');
   }
   const { device, size } = subject;
   const dedicated = dedicationOf(subject, HandleType.RDMA_ADDRESS);
@@ -29,6 +29,6 @@ export async function probeRdmaAddress(subject: ProbeSubject): Promise<KindRepor
   await native(device.zero(memory));
   const { remoteAddress } = await exportRdmaAddress(memory);
   return remoteAddress === 0n
-    ? unsupported('the driver gave the address 0.')
-    : supported(Extension.RDMA, 'the driver gives an address; no peer device was there to use it.');
+    ? unsupported('the driver returned the address 0.')
+    : supported(Extension.RDMA, 'the driver returned an address; no access by a peer device was verified.');
 }

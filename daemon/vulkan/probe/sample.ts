@@ -1,9 +1,9 @@
 /**
  * Small memories that probes allocate, and how a probe reads their bytes.
  *
- * A HostSample is a memfd imported by the device, seen as a client would see it: through a mapping of the
- * memfd reopened, not through the mapping that the driver imported. A VisibleSample is memory of the driver's
- * own, read with vkMapMemory, for devices without host import. Both are freed by `await using`.
+ * A HostSample is a memfd imported by the device. It is read as a client would read it: through a mapping of
+ * the reopened memfd, not through the mapping that the driver imported. A VisibleSample is memory that the
+ * driver allocated, read with vkMapMemory, for devices without host import. Both are freed by `await using`.
  */
 import { AsyncDisposableStack, type Mapping, mapFd, reopenMemfd, VkmemError } from '@vkmemd/proto';
 import { type DriverCapabilities, typeFor } from '../capabilities.js';
@@ -13,7 +13,7 @@ import { allocateMappable } from '../mappable.js';
 import type { DeviceInfo, NativeDevice, NativeMemory, NativeResource } from '../native.js';
 import { sized, TRANSFER } from '../resource.js';
 
-/** One device under probe. */
+/** The device that is probed. */
 export interface ProbeSubject {
   readonly device: NativeDevice;
   readonly info: DeviceInfo;
@@ -24,7 +24,7 @@ export interface ProbeSubject {
    * The handle types, as bits, for which the driver requires memory dedicated to a buffer (DEDICATED_ONLY).
    */
   readonly dedicatedOnly: number;
-  /** Memory types of the probes' memories; undefined where no type fits. */
+  /** Memory types for the probes' memories; undefined if no type is suitable. */
   readonly types: {
     readonly opaqueFd: number | undefined;
     readonly dmaBuf: number | undefined;
@@ -32,9 +32,9 @@ export interface ProbeSubject {
     readonly memfd: number | undefined;
     readonly rdma: number | undefined;
   };
-  /** Set once the memfd probe succeeds: samples are memfds from then on. */
+  /** Set once the memfd probe has succeeded: samples are memfds from then on. */
   memfdWorks: boolean;
-  /** Set once an opaque fd was exported: what kind of file it is. */
+  /** Set once an opaque fd was exported: the type of its file. */
   opaqueFile: HandleFile | undefined;
 }
 
@@ -54,28 +54,31 @@ export function equalWords(a: ArrayBuffer, b: ArrayBuffer): boolean {
   return Buffer.from(a).equals(Buffer.from(b));
 }
 
-/** The buffer that memory of the handle types must be dedicated to, where the driver requires one. */
+/** The buffer that memory of the handle types must be dedicated to; undefined if the driver requires none. */
 export function dedicationOf(subject: ProbeSubject, handleTypes: number): NativeResource | undefined {
   return (subject.dedicatedOnly & handleTypes) === 0 ? undefined : sized(TRANSFER, subject.size);
 }
 
-/** Handles a failed allocation: a device that is full when the daemon starts may still support the kind. */
+/**
+ * Returns undefined for an allocation that failed with DEVICE_OUT_OF_MEMORY, and throws every other error: a
+ * device that has no memory left when it is opened may still support the kind.
+ */
 export function undefinedIfFull(error: unknown): undefined {
   if (!(error instanceof VkmemError) || error.code !== 'DEVICE_OUT_OF_MEMORY') throw error;
 }
 
-/** Frees a probe's memory, for a DisposableStack. @throws VkmemError as the driver fails. */
+/** Frees a probe's memory, for a DisposableStack. @throws VkmemError if the driver fails. */
 export function free(memory: NativeMemory): Promise<void> {
   return native(memory.free());
 }
 
-/** A memfd imported by the device, and a mapping of it as a client's. */
+/** A memfd imported by the device, and a mapping of it like that of a client. */
 export class HostSample implements Sample {
   readonly memory: NativeMemory;
   readonly #mapping: Mapping;
   readonly #held: AsyncDisposableStack;
 
-  /** @param held Taken: everything that the sample disposes of. */
+  /** @param held Taken: the resources that the sample disposes of. */
   private constructor(memory: NativeMemory, mapping: Mapping, held: AsyncDisposableStack) {
     this.memory = memory;
     this.#mapping = mapping;
@@ -83,8 +86,8 @@ export class HostSample implements Sample {
   }
 
   /**
-   * @param handleTypes That the memory is also exportable as.
-   * @throws VkmemError as the kernel or the driver fails; nothing stays allocated then.
+   * @param handleTypes The handle types that the memory is also exportable as.
+   * @throws VkmemError if the kernel or the driver fails; nothing stays allocated then.
    */
   static async make(subject: ProbeSubject, handleTypes: number): Promise<HostSample> {
     const { device, size } = subject;
@@ -112,7 +115,7 @@ export class HostSample implements Sample {
   }
 }
 
-/** Host-visible, coherent memory of the driver's own. */
+/** Host-visible, coherent memory that the driver allocated. */
 class VisibleSample implements Sample {
   readonly memory: NativeMemory;
 
@@ -129,9 +132,7 @@ class VisibleSample implements Sample {
   }
 }
 
-/**
- * Memory that the device can copy into and this process can read; undefined where no memory type allows it.
- */
+/** Memory that the device can copy into and this process can read; undefined if no memory type allows it. */
 export async function readable(subject: ProbeSubject): Promise<Sample | undefined> {
   const { device, info, size, driver, memfdWorks } = subject;
   if (memfdWorks) return HostSample.make(subject, 0);
