@@ -1,6 +1,4 @@
-/**
- * Allocate: makes an allocation and, where the plane carries fds, grants what was asked for at once.
- */
+/** Allocate: makes an allocation and, if the plane carries fds, grants the requested kinds at once. */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Creation } from '../memory/allocation/creation.js';
 import type { Authority } from '../memory/authority.js';
@@ -24,8 +22,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError as parseAllocate(), Device.plan() and Creation.create(); INVALID_ARGUMENT for grants
- *   where the plane carries no fds.
+ * @throws VkmemError as parseAllocate(), Device.plan() and Creation.create(); INVALID_ARGUMENT for grants if
+ *   the plane carries no fds.
  */
 export function allocate({ authority, device, creation }: Collaborators): Handler<'Allocate'> {
   return async (caller, request) => {
@@ -45,7 +43,8 @@ export function allocate({ authority, device, creation }: Collaborators): Handle
 }
 
 /**
- * What an AllocateRequest asks for: at least 1 byte, not rounded yet; 0 with an image for what it needs.
+ * The parsed AllocateRequest. The size is at least 1 byte, and not rounded yet; 0 with an image means the
+ * size that the image needs.
  * @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT,
  *   HUGE_PAGES_UNAVAILABLE.
  */
@@ -53,11 +52,11 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): WantedTerms 
   const size = request.sizeBytes;
   const resource = parseResource(request.buffer, request.image);
   const needed = size === 0n && resource?.what === 'image';
-  if (size <= 0n && !needed) throw new VkmemError('INVALID_SIZE', `${size} bytes were asked for.`);
+  if (size <= 0n && !needed) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested.`);
   const terms = parseTerms(request, parseKinds(request.kinds));
   const sharing = parseSharing(request.sharing);
   if (sharing !== 'SHARED' && terms.lifetime !== 'NAMED') {
-    const reason = `The sharing is ${sharing}, the lifetime ${terms.lifetime}; only NAMED ones have a sharing.`;
+    const reason = `The sharing ${sharing} needs the lifetime NAMED; the lifetime is ${terms.lifetime}.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'sharing' });
   }
   return {

@@ -1,10 +1,10 @@
 /**
- * Claim: grants kinds of an allocation that exists, by its id or name or by a ticket, when the session gets
+ * Claim: grants kinds of an existing allocation, found by its id or name or by a ticket, once the session has
  * its lock.
  *
- * A ticket gives what it is for, or as much of that as the request names; its bearer needs no right to the
- * allocation, but the policy must give it the kinds: a ticket hands on what its maker owns, not what the
- * policy withholds.
+ * A ticket grants what it was made for, or the part of it that the request names. Its bearer needs no right
+ * to the allocation, but the policy must permit the bearer the kinds: a ticket passes on the rights of its
+ * maker, and does not override the policy.
  */
 import { type AccessName, type KindName, type RequestOf, VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
@@ -29,23 +29,23 @@ interface Collaborators {
   readonly allocations: FairScheduler;
 }
 
-/** What is claimed, and by which reference. */
+/** A claim to be granted. */
 interface Claimed {
   readonly allocation: Allocation;
   readonly kinds: readonly KindName[];
   readonly access: AccessName;
   readonly waitMs: number;
   /**
-   * Checked again after a wait, in which the policy, the ticket or the allocation may have ended; throws
-   * then.
+   * Checked before the claim and again after a wait, because the policy, the ticket or the allocation may
+   * have changed. Throws if the claim is no longer permitted.
    */
   requireAllowed(): unknown;
 }
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE, PUBLISHED,
- *   SESSION_REQUIRED, BUSY, UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED. A
- *   ticket has lost no use then.
+ *   SESSION_REQUIRED, BUSY, UNAVAILABLE, INVALID_ARGUMENT, DEVICE_LOST, TICKET_INVALID, QUOTA_EXCEEDED. On
+ *   failure a ticket loses no use.
  */
 export function claim(collaborators: Collaborators): Handler<'Claim'> {
   const { authority, registry, claimQueue, grants, allocations } = collaborators;
@@ -59,12 +59,12 @@ export function claim(collaborators: Collaborators): Handler<'Claim'> {
     const lock = shared ? undefined : await claimQueue.acquire(allocation, session, access, waitMs);
     try {
       if (waitMs > 0) {
-        // A claim that waits has no credit for its fds (gate.ts, fdsAskedBy): it takes it now.
+        // A waiting claim has no credit for its fds (gate.ts, fdsAskedBy), so it takes the credit now.
         await caller.takeCredit?.(kinds.filter((kind) => kind !== 'RDMA_ADDRESS').length);
         claimed.requireAllowed();
       }
       const issue = () => grants.issue(caller, allocation, kinds, access, lock);
-      // A driver that takes its time over a session's exports has threads left for the others.
+      // Slow exports take turns, so that those of one session leave threads for others.
       const slow = kinds.some((kind) => allocation.memory.asksDriver(kind));
       const issued = await (slow ? allocations.run(partyOf(caller), issue) : issue());
       return { response: { allocation: allocation.describe(), grants: issued.grants }, fds: issued.fds };
@@ -89,16 +89,16 @@ export function claim(collaborators: Collaborators): Handler<'Claim'> {
   };
 }
 
-/** @throws VkmemError where it can be granted to nobody so. */
+/** @throws VkmemError if the allocation cannot be granted in this way to any caller. */
 function requireGrantable({ allocation, kinds, access }: Claimed): void {
   if (kinds.includes('MAPPABLE') && allocation.memory.imported) {
-    throw new VkmemError('NOT_MAPPABLE', 'Memory that was imported is never exported to be mapped.');
+    throw new VkmemError('NOT_MAPPABLE', 'Imported memory is never exported as MAPPABLE.');
   }
   allocation.requireMadeFor(kinds);
   for (const kind of kinds) allocation.publication?.requireGrantable(kind, access);
 }
 
-/** @param grant with what a ticket and the request say together. */
+/** @param grant makes the grants, with the terms of the ticket as narrowed by the request. */
 async function byTicket(
   { authority, tickets }: Pick<Collaborators, 'authority' | 'tickets'>,
   { identity }: Caller,
@@ -106,7 +106,7 @@ async function byTicket(
   grant: (claimed: Omit<Claimed, 'waitMs'>) => Promise<Answer<'Claim'>>,
 ): Promise<Answer<'Claim'>> {
   if (request.allocation) {
-    const reason = 'A ticket names its allocation; the request names one as well.';
+    const reason = 'The request has both a ticket and an allocation; a ticket already names its allocation.';
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
   }
   const kinds = request.kinds.length > 0 ? parseKinds(request.kinds) : undefined;
@@ -115,11 +115,11 @@ async function byTicket(
     const { terms } = ticket;
     const missing = kinds?.find((kind) => !terms.kinds.includes(kind));
     if (missing) {
-      const reason = `The ticket is for ${terms.kinds.join(', ')}, not for ${missing}.`;
+      const reason = `The ticket permits ${terms.kinds.join(', ')}, not ${missing}.`;
       throw new VkmemError('NOT_PERMITTED', reason, { kind: missing });
     }
     if (access === 'rw' && terms.access === 'ro') {
-      throw new VkmemError('NOT_PERMITTED', 'The ticket is for reading only.');
+      throw new VkmemError('NOT_PERMITTED', 'The ticket permits read-only access.');
     }
     const wanted = kinds ?? terms.kinds;
     const requireAllowed = () => {
@@ -132,9 +132,9 @@ async function byTicket(
   });
 }
 
-/** How long a claim may wait, in milliseconds. @throws VkmemError INVALID_ARGUMENT above an hour. */
+/** How long a claim may wait, in milliseconds. @throws VkmemError INVALID_ARGUMENT above MAX_WAIT_MS. */
 function parseWait(waitMs: number): number {
   if (waitMs <= MAX_WAIT_MS) return waitMs;
-  const reason = `A claim waits ${MAX_WAIT_MS} ms at most; ${waitMs} were asked for.`;
+  const reason = `wait_ms is ${waitMs}; the maximum is ${MAX_WAIT_MS}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'wait_ms' });
 }

@@ -1,5 +1,5 @@
 /**
- * CreateSignal: two eventfds by which two sessions wake each other, and the secret that opens them.
+ * CreateSignal: makes two eventfds with which two sessions wake each other, and the secret that opens them.
  */
 import { requireSession } from '../memory/session/caller.js';
 import type { Signals } from '../memory/session/signals.js';

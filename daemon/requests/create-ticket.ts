@@ -1,6 +1,6 @@
 /**
- * CreateTicket: a secret by which another process may claim an allocation. Only a caller that may use it
- * makes tickets.
+ * CreateTicket: makes a secret with which another process may claim an allocation. The caller must have the
+ * right to use the allocation.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Registry } from '../memory/allocation/registry.js';
@@ -30,7 +30,7 @@ export function createTicket({ registry, tickets }: Collaborators): Handler<'Cre
     const seconds = upTo(MAX_SECONDS, 'valid_seconds', request.validSeconds || DEFAULT_SECONDS);
     const allocation = registry.find(request.allocation, identity, 'use');
     const kinds = given ?? allocation.terms.kinds;
-    if (kinds.length === 0) throw new VkmemError('KIND_NOT_REQUESTED', 'It was allocated for no kind.');
+    if (kinds.length === 0) throw new VkmemError('KIND_NOT_REQUESTED', 'It was allocated without any kind.');
     allocation.requireMadeFor(kinds);
     const validMs = seconds * 1000;
     const terms: TicketTerms = { allocation, kinds, access, uses, validMs, forUid: request.forUid };
@@ -41,5 +41,5 @@ export function createTicket({ registry, tickets }: Collaborators): Handler<'Cre
 
 function upTo(max: number, field: string, value: number): number {
   if (value <= max) return value;
-  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${value} is more than ${max}.`, { field });
+  throw new VkmemError('INVALID_ARGUMENT', `${field} is ${value}; the maximum is ${max}.`, { field });
 }

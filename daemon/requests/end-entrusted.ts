@@ -1,6 +1,4 @@
-/**
- * EndEntrusted: ends a session that Entrust began, since its process no longer uses what it was given.
- */
+/** EndEntrusted: ends a session that Entrust began, because its process no longer uses the memory. */
 import { VkmemError } from '@vkmemd/proto';
 import type { Draining } from '../memory/allocation/draining.js';
 import type { Authority } from '../memory/authority.js';
@@ -19,8 +17,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError NOT_FOUND for any other session, and for another user's unless the caller is an
- *   operator.
+ * @throws VkmemError NOT_FOUND for any other session, and for a session of another tenant unless the caller
+ *   is an operator.
  */
 export function endEntrusted(collaborators: Collaborators): Handler<'EndEntrusted'> {
   const { authority, sessions, grants, draining, lifecycle } = collaborators;
@@ -28,8 +26,8 @@ export function endEntrusted(collaborators: Collaborators): Handler<'EndEntruste
     const operator = authority.isOperator(identity);
     const found = [...sessions.all].find(({ id }) => id === sessionId);
     if (!found?.entrusted || (!sameTenant(found.identity.tenant, identity.tenant) && !operator))
-      throw new VkmemError('NOT_FOUND', `There is no entrusted session ${sessionId}.`);
-    // Given back, as by Release: no lock stays with the process.
+      throw new VkmemError('NOT_FOUND', `No entrusted session has the id ${sessionId}.`);
+    // Released first, as by Release, so that no lock stays with the process.
     draining.release(grants.ofSession(found));
     await lifecycle.end(found);
     return reply({});

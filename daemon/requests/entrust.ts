@@ -1,15 +1,15 @@
 /**
- * Entrust: moves grants of a client to another process that it gave their fds to, such as a virtual machine
- * monitor, which does not know this daemon. They move to a session of their own, of the same user, which
- * lasts as long as that process.
+ * Entrust: moves grants of a client to another process that has received their fds from the client, such as a
+ * virtual machine monitor, which does not use vkmemd. The grants move to a new session of the same tenant,
+ * which lasts as long as that process.
  *
- * Such a session has no connection, and its token is not known outside the daemon. So it is watched as one
- * that sleeps (session.ts), in this daemon and in those that come after it, and ends with its process, or by
- * EndEntrusted. What moves is the whole of a grant: its place in the accounts, and its share of the lock. All
- * of them move, or none.
+ * This session has no connection, and its token is known only to the daemon. So it is watched as a sleeping
+ * session (session.ts), by this daemon and by those started after it. It ends with its process, or by
+ * EndEntrusted. A grant moves as a whole: with its entries in the accounts, and its reference to the lock.
+ * All grants move, or none.
  *
- * Limits: that the process has the fds is the client's word. The process must be one that this daemon's pid
- * namespace shows. One of many threads is meant as a whole.
+ * Limits: the daemon does not verify that the process has the fds. The process must be visible in the
+ * daemon's pid namespace. A pidfd of a thread stands for the whole process.
  */
 import { DisposableStack, hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -31,10 +31,10 @@ interface Collaborators {
 }
 
 /**
- * The fd that comes is the process's pidfd.
- * @throws VkmemError INVALID_HANDLE where it is no pidfd of a process that lives; NOT_FOUND for a grant that
- *   the session does not have, INVALID_ARGUMENT for none; BUSY where the session would retain a lock beside
- *   what moves that nobody may have beside it; TOO_MANY_SESSIONS, TOO_MANY_FILES, NOT_PERMITTED, UNAVAILABLE.
+ * The request's fd is the process's pidfd.
+ * @throws VkmemError INVALID_HANDLE if it is not a pidfd of a running process; NOT_FOUND for a grant that the
+ *   session does not have; INVALID_ARGUMENT for no grants; BUSY if the session would retain a lock that
+ *   excludes the one that moves; TOO_MANY_SESSIONS, TOO_MANY_FILES, NOT_PERMITTED, UNAVAILABLE.
  */
 export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
   const { grants, lifecycle, persistence } = collaborators;
@@ -42,7 +42,7 @@ export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
     const from = requireSession(caller);
     const ids = new Set(request.grantIds);
     if (ids.size === 0)
-      throw new VkmemError('INVALID_ARGUMENT', 'grant_ids: there is none.', { field: 'grant_ids' });
+      throw new VkmemError('INVALID_ARGUMENT', 'grant_ids is empty.', { field: 'grant_ids' });
     requireMovable(grants, from, ids);
     const to = beginFor(collaborators, caller, incoming);
     try {
@@ -65,8 +65,8 @@ export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
 }
 
 /**
- * A session of the caller's user, with nothing in it, that ends with the process. Closes the fd that came;
- * where it throws, the plane does.
+ * Begins an empty session of the caller's tenant that ends with the process. Closes the received fd; if it
+ * throws, the plane closes the fd.
  */
 function beginFor(
   { fds, lifecycle }: Collaborators,
@@ -90,15 +90,19 @@ function beginFor(
 }
 
 /**
- * The process, by a pidfd of our own: one that an untrusted peer sent keeps its connection from being read on
- * (connection.h).
- * @returns the caller owns the pidfd.
+ * Identifies the process, and opens a new pidfd of it. The received pidfd is not kept: an fd that an
+ * untrusted peer sent must be closed before its connection is read again (connection.h).
+ * @returns the pid, and the pidfd, which the caller owns.
  */
 function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readonly pidfd: OwnedFd } {
   const [sent] = incoming;
   const pid = sent && pidOf(sent);
-  if (!sent || pid === undefined) throw new VkmemError('INVALID_HANDLE', 'The fd is no pidfd.');
-  if (pid === 0) throw new VkmemError('INVALID_HANDLE', 'The daemon cannot see the process of the pidfd.');
+  if (!sent || pid === undefined) throw new VkmemError('INVALID_HANDLE', 'The fd is not a pidfd.');
+  if (pid === 0)
+    throw new VkmemError(
+      'INVALID_HANDLE',
+      'The process of the pidfd is outside the pid namespace of the daemon.',
+    );
   if (pid < 0 || hasExited(sent)) throw notAlive();
   let pidfd: OwnedFd | undefined;
   try {
@@ -114,7 +118,7 @@ function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readon
 
 const notAlive = (): VkmemError => new VkmemError('INVALID_HANDLE', 'The process of the pidfd has exited.');
 
-/** The grants, of which all can move now. */
+/** The grants with these ids. @throws VkmemError NOT_FOUND, BUSY unless all of them can move. */
 function requireMovable(grants: Grants, from: Session, ids: ReadonlySet<bigint>): GrantRecord[] {
   const moving = [...ids].map((id) => grants.find(from, id));
   const byAllocation = new Map<Allocation, GrantRecord[]>();
@@ -126,7 +130,7 @@ function requireMovable(grants: Grants, from: Session, ids: ReadonlySet<bigint>)
   for (const [{ id, lock }, own] of byAllocation) {
     const count = (of: string) => own.filter(({ access }) => access === of).length;
     if (lock.canPart(from, { rw: count('rw'), ro: count('ro') })) continue;
-    const reason = `The session would retain a lock of allocation ${id} beside the one that moves: move its other grants, too.`;
+    const reason = `Other grants of allocation ${id} would keep a lock that conflicts: move them too.`;
     throw new VkmemError('BUSY', reason, { allocation: id });
   }
   return moving;

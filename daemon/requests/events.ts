@@ -1,9 +1,9 @@
 /**
- * Answered requests as events: once for each, by the plane that answered it, in the turn of the event loop in
- * which it did.
+ * Answered requests as events. The plane that answers a request publishes one event for it, in the same turn
+ * of the event loop.
  *
- * Here rather than in a plane, since no plane knows another, and a listener need not know any. Where nobody
- * listens, nothing is measured.
+ * The events are defined here and not in a plane, because planes do not import each other, and a listener
+ * need not know any plane. Without subscribers, nothing is measured.
  */
 import type { ErrorCode } from '@vkmemd/proto';
 import type { EventChannel } from '../memory/event-channel.js';
@@ -16,37 +16,40 @@ export type Asker = Partial<Pick<Caller, 'identity' | 'session'>>;
 
 export interface RequestEvent {
   readonly plane: ReportedPlane;
-  /** One of a fixed few: never what a client wrote. */
+  /** One of a fixed set of names; never text from a client. */
   readonly operation: string;
   readonly code: ErrorCode | 'OK';
-  /** Its tenant's key; undefined where the peer was not identified yet. */
+  /** The key of its tenant; undefined if the peer was not identified yet. */
   readonly tenant: string | undefined;
   /** Undefined where the peer was not identified yet. */
   readonly uid: number | undefined;
-  /** Undefined where it had none. */
+  /** Undefined if it had no session. */
   readonly session: bigint | undefined;
   /**
-   * From when it was read to when its answer was given to the socket, in milliseconds, with the time that it
-   * waited. Undefined where that says nothing: of a stream, and of what was refused before it was read.
+   * Milliseconds from when the request was read to when its answer was passed to the socket, including waits.
+   * Undefined for streams, and for what was refused before it was read, where a duration has no meaning.
    */
   readonly durationMs: number | undefined;
 }
 
 export type RequestEvents = EventChannel<RequestEvent>;
 
-/** Reports the outcome. */
+/** Reports how the request was answered. */
 export type Answered = (code: RequestEvent['code'], asker?: Asker) => void;
 
 const unobserved: Answered = () => {};
 
-/** A request is read; call the result when it is answered, once. */
+/** Begins to measure a request that was read. Call the result once, when it is answered. */
 export function beginRequest(events: RequestEvents, plane: ReportedPlane, operation: string): Answered {
   if (!events.hasSubscribers) return unobserved;
   const begun = performance.now();
   return (code, asker) => reportAnswer(events, plane, operation, code, asker, performance.now() - begun);
 }
 
-/** Reports that a request was answered. @param durationMs where it was measured. */
+/**
+ * Reports that a request was answered.
+ * @param durationMs in milliseconds; undefined if it was not measured.
+ */
 export function reportAnswer(
   events: RequestEvents,
   plane: ReportedPlane,

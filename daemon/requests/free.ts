@@ -1,6 +1,6 @@
 /**
- * Free: gives an allocation up for everybody. The caller's own grants of it are dropped too: it has closed
- * what it held.
+ * Free: frees an allocation for all clients. The caller's own grants of it are dropped too, since the caller
+ * has closed their fds.
  */
 import type { Draining } from '../memory/allocation/draining.js';
 import type { Registry } from '../memory/allocation/registry.js';

@@ -1,6 +1,4 @@
-/**
- * GetAllocation: one allocation that the caller may see.
- */
+/** GetAllocation: returns one allocation that the caller may see. */
 import type { Registry } from '../memory/allocation/registry.js';
 import { type Handler, reply } from './handler.js';
 

@@ -1,6 +1,4 @@
-/**
- * GetBudget: every heap's account, and what the daemon holds.
- */
+/** GetBudget: returns every heap's account, and the daemon's counts. */
 import type { BudgetReports } from '../memory/accounting/report.js';
 import { type Handler, reply } from './handler.js';
 

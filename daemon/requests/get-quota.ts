@@ -1,6 +1,4 @@
-/**
- * GetQuota: what one user may have and has.
- */
+/** GetQuota: returns the limits and the usage of one user. */
 import type { Quotas } from '../memory/accounting/quotas.js';
 import type { Authority } from '../memory/authority.js';
 import { tenantOfUid } from '../policy/tenant.js';
@@ -11,7 +9,7 @@ interface Collaborators {
   readonly quotas: Quotas;
 }
 
-/** @throws VkmemError NOT_PERMITTED for another user's, where the caller may not see others. */
+/** @throws VkmemError NOT_PERMITTED for another user's quota, unless the caller may see those. */
 export function getQuota({ authority, quotas }: Collaborators): Handler<'GetQuota'> {
   return ({ identity }, { uid }) => {
     if (uid === undefined || uid === identity.uid) return reply({ quota: quotas.of(identity).describe() });

@@ -1,28 +1,28 @@
 /**
- * How a plane calls a request: with its caller, the decoded message and the fds that came with it.
+ * How a plane calls the handler of a request: with the caller, the decoded message and the received fds.
  *
- * A request's file makes its handler from the few collaborators that it uses. A handler parses, finds, does
- * and describes; it does not know which plane it was called from. The fds of the request are its own; where
- * it throws, the plane closes those that are still open. The plane owns the fds of the answer.
+ * A request's file makes its handler from the collaborators that it uses. The handler does not depend on the
+ * plane that calls it. It owns the fds of the request; if it throws, the plane closes those that are still
+ * open. The plane owns the fds of the answer.
  */
 import type { OwnedFd, RequestName, RequestOf, ResponseDraft, StreamRequest } from '@vkmemd/proto';
 import type { Caller } from '../memory/session/caller.js';
 
-/** An answer, and the fds that travel with it in the order in which it names them. The plane owns them. */
+/** An answer, and its fds, in the order in which the message names them. The plane owns the fds. */
 export interface Answer<N extends RequestName> {
   /** The message, or its encoded bytes. */
   readonly response: ResponseDraft<N> | Uint8Array;
   readonly fds: OwnedFd[];
 }
 
-/** @throws VkmemError what the request is refused with; nothing was changed then. */
+/** @throws VkmemError if the request is refused; nothing was changed then. */
 export type Handler<N extends RequestName> = (
   caller: Caller,
   request: RequestOf<N>,
   fds: readonly OwnedFd[],
 ) => Promise<Answer<N>> | Answer<N>;
 
-/** Answers again and again until the signal is aborted; then it throws the signal's reason. */
+/** Yields answers until the signal is aborted; then it throws the signal's reason. */
 export type StreamHandler<N extends StreamRequest> = (
   caller: Caller,
   request: RequestOf<N>,

@@ -1,6 +1,6 @@
 /**
  * The handlers of all requests, by their names in the table of requests (proto/contract/requests.ts). Both
- * planes dispatch by it.
+ * planes dispatch with it.
  */
 import type { StreamRequest, UnaryRequest } from '@vkmemd/proto';
 import { allocate } from './allocate.js';
@@ -33,11 +33,11 @@ import { transfer } from './transfer.js';
 import { watchAllocations } from './watch-allocations.js';
 import { watchBudget } from './watch-budget.js';
 
-/** Everything but Hello, which comes before there is a caller. */
+/** All requests but Hello, which is served before there is a caller. */
 export type Handlers = { readonly [N in Exclude<UnaryRequest, 'Hello'>]: Handler<N> };
 export type StreamHandlers = { readonly [N in StreamRequest]: StreamHandler<N> };
 
-/** What the requests are made of, all together. */
+/** The collaborators of all requests. */
 type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof claim>[0] &
   Parameters<typeof createSignal>[0] &

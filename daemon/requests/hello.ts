@@ -1,6 +1,6 @@
 /**
- * Hello: begins a session, or resumes the one that the client had before: that outlived the daemon, or whose
- * connection another process of the client's inherited.
+ * Hello: begins a session, or resumes an existing one: a session that survived a restart of the daemon, or
+ * the session of a connection that another process of the client inherited.
  */
 import {
   MAX_MESSAGE_BYTES,
@@ -28,7 +28,7 @@ interface Collaborators {
   readonly version: string;
 }
 
-/** The session that a connection speaks for from now on, and what it is answered. */
+/** The session of a connection, and the answer to its Hello. */
 export interface Greeted {
   readonly session: Session;
   readonly welcome: ResponseDraft<'Hello'>;
@@ -36,13 +36,13 @@ export interface Greeted {
 
 export interface Greetings {
   /**
-   * The first Hello of a connection: begins a session, or wakes the one that outlived its daemon; then the
-   * grants that the client does not have are dropped.
-   * @param process that opened the connection, where the kernel can name it.
+   * The first Hello of a connection: begins a session, or wakes the one that survived a restart of the
+   * daemon. Then drops the grants that the client does not list.
+   * @param process that opened the connection; undefined if the kernel cannot identify it.
    * @throws VkmemError VERSION_UNSUPPORTED, PROTOCOL_ERROR, TOO_MANY_SESSIONS, NOT_PERMITTED.
    */
   begin(identity: Identity, process: ClientProcess | undefined, hello: RequestOf<'Hello'>): Greeted;
-  /** Another process has the connection. @throws VkmemError VERSION_UNSUPPORTED, PROTOCOL_ERROR. */
+  /** Another process has inherited the connection. @throws VkmemError VERSION_UNSUPPORTED, PROTOCOL_ERROR. */
   resume(session: Session, hello: RequestOf<'Hello'>): Greeted;
 }
 
@@ -59,7 +59,10 @@ export function hello(collaborators: Collaborators): Greetings {
     restored,
   });
 
-  /** Drops the session's grants that the client does not list: the answers that carried them were lost. */
+  /**
+   * Drops the session's grants that the client does not list, because the answers that carried them were
+   * lost.
+   */
   function dropLostGrants(session: Session, ids: ReadonlySet<bigint>): void {
     draining.release(grants.ofSession(session).filter(({ id }) => !ids.has(id)));
   }
@@ -82,14 +85,14 @@ export function hello(collaborators: Collaborators): Greetings {
   };
 }
 
-/** @returns what the client calls itself. */
+/** @returns the client's name. */
 function parseHello({ protocolVersion, clientName }: RequestOf<'Hello'>): string {
   if (protocolVersion !== PROTOCOL_VERSION) {
-    const reason = `The client speaks ${protocolVersion}, the daemon ${PROTOCOL_VERSION}.`;
+    const reason = `The client's protocol version is ${protocolVersion}, the daemon's ${PROTOCOL_VERSION}.`;
     throw new VkmemError('VERSION_UNSUPPORTED', reason, { supported: String(PROTOCOL_VERSION) });
   }
   if (Buffer.byteLength(clientName) > MAX_CLIENT_NAME_BYTES) {
-    throw new VkmemError('PROTOCOL_ERROR', `client_name has more than ${MAX_CLIENT_NAME_BYTES} bytes.`);
+    throw new VkmemError('PROTOCOL_ERROR', `client_name is longer than ${MAX_CLIENT_NAME_BYTES} bytes.`);
   }
   return clientName;
 }

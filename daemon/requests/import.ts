@@ -1,5 +1,6 @@
 /**
- * Import: makes an allocation of memory that the caller has already; off unless the policy names the caller.
+ * Import: makes an allocation from memory that the caller already has. Refused unless the policy permits it
+ * to the caller.
  */
 import { closeAll, type Decoded, KINDS_BY_WIRE, type KindName, VkmemError } from '@vkmemd/proto';
 import type { Creation } from '../memory/allocation/creation.js';
@@ -28,7 +29,7 @@ export function importMemory({ authority, device, creation }: Collaborators): Ha
     try {
       const [fd] = came;
       if (!fd || came.length > 1) {
-        throw new VkmemError('PROTOCOL_ERROR', `An import carries one fd; ${came.length} came.`);
+        throw new VkmemError('PROTOCOL_ERROR', `An import carries one fd; ${came.length} were received.`);
       }
       authority.requireImport(caller.identity);
       const terms = parseImport(request);
@@ -48,11 +49,11 @@ export function importMemory({ authority, device, creation }: Collaborators): Ha
 
 /** @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT. */
 function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTerms {
-  if (request.sizeBytes < 0n) throw new VkmemError('INVALID_SIZE', `The request says ${request.sizeBytes}.`);
+  if (request.sizeBytes < 0n) throw new VkmemError('INVALID_SIZE', `size_bytes is ${request.sizeBytes}.`);
   const kind = KINDS_BY_WIRE.get(request.source);
   const source = kind && SOURCES[kind];
   if (!source) {
-    const reason = `Nothing is imported as ${String(request.source)}.`;
+    const reason = `${String(request.source)} is not a source that can be imported.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
   }
   return {

@@ -26,7 +26,7 @@ export function joinIvshmem(collaborators: Collaborators): Handler<'JoinIvshmem'
   return async (caller, request) => {
     const session = requireSession(caller);
     const { identity } = caller;
-    // What was claimed by a ticket, policy alone would not give.
+    // A grant that was claimed with a ticket suffices, even if the policy would not permit the claim.
     const held = grants.ofSession(session).find(({ allocation }) => allocation.id === request.allocation?.id);
     const allocation = held?.allocation ?? registry.find(request.allocation, identity, { claim: 'rw' });
     const server = ivshmem.find(allocation);
@@ -44,8 +44,8 @@ export function joinIvshmem(collaborators: Collaborators): Handler<'JoinIvshmem'
 }
 
 /**
- * The process of a session, for another one of it, by a pidfd of its own: the fd store stores one open file
- * once.
+ * The process of a session, for a second session of it. It gets a new pidfd, because the fd store stores one
+ * open file only once.
  * @throws VkmemError TOO_MANY_FILES.
  */
 function sameProcess(fds: FdBudget, { identity, process }: Session): ClientProcess | undefined {

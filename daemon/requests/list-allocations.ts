@@ -1,8 +1,8 @@
 /**
- * ListAllocations: the allocations that the caller may see, oldest first.
+ * ListAllocations: returns the allocations that the caller may see, oldest first.
  *
- * They are described and encoded some at a time: of thousands, all at once would keep everybody waiting. What
- * ends meanwhile is left out.
+ * They are described and encoded in slices, because thousands at once would block the event loop. Allocations
+ * that end meanwhile are left out.
  */
 import { setImmediate } from 'node:timers/promises';
 import { type Decoded, encode } from '@vkmemd/proto';
@@ -16,15 +16,15 @@ interface Collaborators {
   readonly lists: FairScheduler;
 }
 
-/** How many allocations are described before others have the event loop: about a millisecond. */
+/** Allocations that are described in one turn of the event loop: about a millisecond. */
 const SLICE = 64;
 
-/** @throws VkmemError UNAVAILABLE where the caller is gone, or has too many lists waiting. */
+/** @throws VkmemError UNAVAILABLE if the caller is gone, or has too many lists waiting. */
 export function listAllocations({ registry, lists }: Collaborators): Handler<'ListAllocations'> {
   return (caller) =>
     lists.run(partyOf(caller), async () => {
       const parts: Buffer[] = [];
-      // Parts of a repeated field, one after the other, are the whole.
+      // Concatenated messages with parts of a repeated field decode as the whole list.
       for await (const part of visibleParts(registry, caller)) {
         parts.push(encode('ListAllocationsResponse', part));
       }
@@ -32,7 +32,7 @@ export function listAllocations({ registry, lists }: Collaborators): Handler<'Li
     });
 }
 
-/** The list in parts. @throws VkmemError UNAVAILABLE where the caller is gone. */
+/** Yields the list in parts. @throws VkmemError UNAVAILABLE if the caller is gone. */
 export async function* visibleParts(
   registry: Pick<Registry, 'visibleTo'>,
   caller: Caller,

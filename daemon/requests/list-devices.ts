@@ -1,6 +1,4 @@
-/**
- * ListDevices: the device that the daemon owns, and what each kind can do on it.
- */
+/** ListDevices: returns the device that the daemon owns, and what each kind can do on it. */
 import { type Decoded, KINDS_ON_WIRE } from '@vkmemd/proto';
 import type { Sessions } from '../memory/session/session.js';
 import type { Device } from '../vulkan/device.js';
@@ -16,7 +14,7 @@ export function listDevices(collaborators: Collaborators): Handler<'ListDevices'
   return () => reply(describeDevices(collaborators));
 }
 
-/** The answer to everybody. */
+/** The answer, which is the same for all callers. */
 export function describeDevices({
   device,
   sessions,

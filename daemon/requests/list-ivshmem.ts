@@ -1,6 +1,4 @@
-/**
- * ListIvshmem: the allocations offered to virtual machines, of those that the caller may see.
- */
+/** ListIvshmem: returns the allocations that are offered to virtual machines and that the caller may see. */
 import type { Authority } from '../memory/authority.js';
 import type { IvshmemServers } from '../memory/ivshmem/servers.js';
 import { type Handler, reply } from './handler.js';

@@ -1,6 +1,4 @@
-/**
- * ListQuotas: what every user may have and has, by uid.
- */
+/** ListQuotas: returns the limits and the usage of every user, by uid. */
 import type { Quotas } from '../memory/accounting/quotas.js';
 import type { Authority } from '../memory/authority.js';
 import { type Handler, reply } from './handler.js';
@@ -10,7 +8,7 @@ interface Collaborators {
   readonly quotas: Quotas;
 }
 
-/** @throws VkmemError NOT_PERMITTED where the caller may not see others. */
+/** @throws VkmemError NOT_PERMITTED unless the caller may see other users' quotas. */
 export function listQuotas({ authority, quotas }: Collaborators): Handler<'ListQuotas'> {
   return ({ identity }) => {
     authority.requireSight(identity);

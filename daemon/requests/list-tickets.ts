@@ -1,6 +1,4 @@
-/**
- * ListTickets: the tickets that the caller may revoke, and that can still be used.
- */
+/** ListTickets: returns the usable tickets that the caller may revoke. */
 import type { Authority } from '../memory/authority.js';
 import type { Tickets } from '../memory/ticket/tickets.js';
 import { type Handler, reply } from './handler.js';

@@ -1,6 +1,6 @@
 /**
- * OpenSignal: the eventfds of a signal, for the holder of its secret. A wrong secret counts as a failed
- * attempt, as of a ticket's.
+ * OpenSignal: returns the eventfds of a signal to the holder of its secret. A wrong secret counts as a failed
+ * ticket attempt.
  */
 import { requireSession } from '../memory/session/caller.js';
 import type { Signals } from '../memory/session/signals.js';

@@ -1,9 +1,9 @@
 /**
- * The buffer or the image of a request, checked before any driver is asked about it.
+ * Parses the buffer or the image of a request, before any driver is queried about it.
  *
- * What a driver does with a number that Vulkan does not define is undefined, so only what core Vulkan defines
- * and what this daemon enables passes: no sparse, protected, disjoint or lazily allocated resources, no
- * format of an extension. Whether the device can have such an image is the driver's to say. Sources:
+ * A driver's behaviour for values that Vulkan does not define is undefined. So only what core Vulkan defines
+ * and this daemon enables is accepted: no sparse, protected, disjoint or lazily allocated resources, and no
+ * format of an extension. Whether the device supports such an image is left to the driver. Sources:
  * VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
@@ -25,7 +25,7 @@ const BLOCK_TEXEL_VIEW_COMPATIBLE = 0x80;
 const EXTENDED_USAGE = 0x100;
 /** Of VkImageUsageFlagBits. */
 const STORAGE = 0x8;
-/** VkFormat of Vulkan 1.0. */
+/** The last VkFormat of Vulkan 1.0. */
 const LAST_FORMAT = 184;
 const MAX_TEXELS = 1 << 20;
 
@@ -39,7 +39,7 @@ function invalid(field: string, reason: string): VkmemError {
 function requireBits(field: string, bits: number, known: number): number {
   const unknown = (bits & ~known) >>> 0;
   if (unknown !== 0)
-    throw invalid(field, `bits 0x${unknown.toString(16)} are not among 0x${known.toString(16)}.`);
+    throw invalid(field, `bits 0x${unknown.toString(16)} are not in the valid set 0x${known.toString(16)}.`);
   return bits;
 }
 
@@ -48,22 +48,22 @@ export function parseResource(
   buffer: Decoded<'BufferDescription'> | null | undefined,
   image: Decoded<'ImageDescription'> | null | undefined,
 ): Resource | undefined {
-  if (image && buffer) throw invalid('resource', 'says both a buffer and an image.');
+  if (image && buffer) throw invalid('resource', 'is both a buffer and an image.');
   if (image) return parseImage(image);
   if (!buffer) return undefined;
-  if (buffer.usage === 0) throw invalid('buffer.usage', 'is 0.');
+  if (buffer.usage === 0) throw invalid('buffer.usage', 'must not be 0.');
   return { what: 'buffer', usage: requireBits('buffer.usage', buffer.usage, BUFFER_USAGE) };
 }
 
 function parseImage(image: Decoded<'ImageDescription'>): Resource {
   const type = TYPES[image.type as keyof typeof TYPES];
   const tiling = TILINGS[image.tiling as keyof typeof TILINGS];
-  if (type === undefined) throw invalid('image.type', `there is no type ${image.type}.`);
-  if (tiling === undefined) throw invalid('image.tiling', `there is no tiling ${image.tiling}.`);
+  if (type === undefined) throw invalid('image.type', `${image.type} is not an image type.`);
+  if (tiling === undefined) throw invalid('image.tiling', `${image.tiling} is not an image tiling.`);
   if (image.format < 1 || image.format > LAST_FORMAT) {
     throw invalid('image.format', `${image.format} is not a VkFormat from 1 to ${LAST_FORMAT}.`);
   }
-  if (image.usage === 0) throw invalid('image.usage', 'is 0.');
+  if (image.usage === 0) throw invalid('image.usage', 'must not be 0.');
   const parsed = {
     what: 'image' as const,
     flags: requireBits('image.flags', image.flags, IMAGE_FLAGS),
@@ -101,19 +101,19 @@ function requireExtent({
   if (width < 1 || largest > MAX_TEXELS || arrayLayers > MAX_TEXELS) {
     throw invalid(
       'image.width',
-      `${width} x ${height} x ${depth}, ${arrayLayers} layers: 1 to ${MAX_TEXELS} each.`,
+      `${width} x ${height} x ${depth}, ${arrayLayers} layers: each must be 1 to ${MAX_TEXELS}.`,
     );
   }
-  if (type === TYPES.IMAGE_TYPE_1D && height > 1) throw invalid('image.height', 'a 1D image has 1.');
+  if (type === TYPES.IMAGE_TYPE_1D && height > 1) throw invalid('image.height', 'must be 1 for a 1D image.');
   if (type !== TYPES.IMAGE_TYPE_3D && depth > 1)
-    throw invalid('image.depth', 'only a 3D image has more than 1.');
+    throw invalid('image.depth', 'must be 1 unless the image is 3D.');
   if (type === TYPES.IMAGE_TYPE_3D && arrayLayers > 1)
-    throw invalid('image.array_layers', 'a 3D image has 1.');
+    throw invalid('image.array_layers', 'must be 1 for a 3D image.');
   if (mipLevels > Math.floor(Math.log2(largest)) + 1) {
-    throw invalid('image.mip_levels', `${mipLevels} levels are more than ${largest} texels can have.`);
+    throw invalid('image.mip_levels', `${mipLevels} levels exceed the maximum for ${largest} texels.`);
   }
   if (samples > 64 || (samples & (samples - 1)) !== 0)
-    throw invalid('image.samples', `${samples} is no power of two up to 64.`);
+    throw invalid('image.samples', `${samples} is not a power of two up to 64.`);
   if ((flags & ARRAY_COMPATIBLE) !== 0 && type !== TYPES.IMAGE_TYPE_3D) {
     throw invalid('image.flags', '2D_ARRAY_COMPATIBLE needs a 3D image.');
   }
@@ -136,7 +136,7 @@ function requireExtent({
   if (samples > 1 && !plain) {
     throw invalid(
       'image.samples',
-      'more than 1 needs a 2D image with optimal tiling, one level and no cube.',
+      'more than 1 needs a 2D image with optimal tiling and one level that is not a cube.',
     );
   }
 }

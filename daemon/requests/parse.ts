@@ -1,6 +1,6 @@
 /**
- * Fields that several requests have, checked one by one before anything is charged. Both planes carry the
- * same messages, so a fault has the same code on either.
+ * Parses fields that several requests have, before anything is charged. Both planes carry the same messages,
+ * so a fault has the same code on either plane.
  */
 import {
   type AccessName,
@@ -20,7 +20,8 @@ const MAX_REQUEST_ID_BYTES = 64;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
- * What Allocate and Import have in common: lifetime, name, grants. Allocate overrides the last four fields.
+ * Parses the fields that Allocate and Import have in common: lifetime, name, grants. Allocate overrides the
+ * last four fields of the result.
  * @throws VkmemError KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT.
  */
 export function parseTerms(
@@ -30,7 +31,7 @@ export function parseTerms(
   const grantKinds = request.grantKinds.length > 0 ? parseKinds(request.grantKinds) : [];
   const missing = grantKinds.find((kind) => !kinds.includes(kind));
   if (missing) {
-    const reason = `The request is for ${kinds.join(', ')}; it asks for a grant of ${missing}.`;
+    const reason = `grant_kinds has ${missing}, but kinds has only ${kinds.join(', ') || 'none'}.`;
     throw new VkmemError('KIND_NOT_REQUESTED', reason, { kind: missing });
   }
   const lifetime = parseLifetime(request.lifetime, request.name);
@@ -53,70 +54,79 @@ export function parseTerms(
 }
 
 /**
- * The kinds of a request, each once.
- * @throws VkmemError KIND_NOT_REQUESTED for none at all, KIND_UNSUPPORTED for one this daemon does not know.
+ * The kinds of a request, without duplicates.
+ * @throws VkmemError KIND_NOT_REQUESTED for an empty list, KIND_UNSUPPORTED for a kind that this daemon does
+ *   not know.
  */
 export function parseKinds(kinds: readonly unknown[]): KindName[] {
   if (kinds.length === 0) throw new VkmemError('KIND_NOT_REQUESTED', 'The request names no kind.');
   const known = kinds.map((kind) => {
     const name = KINDS_BY_WIRE.get(kind);
     if (!name)
-      throw new VkmemError('KIND_UNSUPPORTED', `There is no kind ${String(kind)}.`, { kind: String(kind) });
+      throw new VkmemError('KIND_UNSUPPORTED', `${String(kind)} is not a kind that this daemon knows.`, {
+        kind: String(kind),
+      });
     return name;
   });
   return [...new Set(known)];
 }
 
-/** @throws VkmemError INVALID_ARGUMENT for an access this daemon does not know. */
+/** @throws VkmemError INVALID_ARGUMENT for an access that this daemon does not know. */
 export function parseAccess(access: unknown): AccessName {
   if (access === 'ACCESS_READ_ONLY') return 'ro';
   if (access === 'ACCESS_READ_WRITE' || access === 'ACCESS_UNSPECIFIED') return 'rw';
-  throw new VkmemError('INVALID_ARGUMENT', `There is no access ${String(access)}.`, { field: 'access' });
+  throw new VkmemError('INVALID_ARGUMENT', `${String(access)} is not a valid access.`, { field: 'access' });
 }
 
-/** @throws VkmemError INVALID_ARGUMENT where it is too long. */
+/** @throws VkmemError INVALID_ARGUMENT if it is too long. */
 export function parseRequestId(id: string): string {
   if (Buffer.byteLength(id) <= MAX_REQUEST_ID_BYTES) return id;
-  const reason = `The request_id has more than ${MAX_REQUEST_ID_BYTES} bytes.`;
+  const reason = `request_id is longer than ${MAX_REQUEST_ID_BYTES} bytes.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'request_id' });
 }
 
-/** @throws VkmemError INVALID_ARGUMENT for one that this daemon does not know. */
+/** @throws VkmemError INVALID_ARGUMENT for a sharing that this daemon does not know. */
 export function parseSharing(sharing: unknown): SharingName {
   const known = SHARING_NAMES.find((name) => sharing === `SHARING_${name}`);
   if (known) return known;
   if (sharing === 'SHARING_UNSPECIFIED') return 'SHARED';
-  throw new VkmemError('INVALID_ARGUMENT', `There is no sharing ${String(sharing)}.`, { field: 'sharing' });
+  throw new VkmemError('INVALID_ARGUMENT', `${String(sharing)} is not a valid sharing.`, {
+    field: 'sharing',
+  });
 }
 
 function parseLifetime(lifetime: unknown, name: string): LifetimeName {
   if (lifetime === 'LIFETIME_SESSION') return 'SESSION';
   if (lifetime === 'LIFETIME_NAMED') return 'NAMED';
   if (lifetime === 'LIFETIME_UNSPECIFIED') return name === '' ? 'SESSION' : 'NAMED';
-  throw new VkmemError('INVALID_ARGUMENT', `There is no lifetime ${String(lifetime)}.`, {
+  throw new VkmemError('INVALID_ARGUMENT', `${String(lifetime)} is not a valid lifetime.`, {
     field: 'lifetime',
   });
 }
 
-/** A range inside an allocation, in bytes; `size` 0 on the wire means the rest. */
+/** A range inside an allocation, in bytes. On the wire a `size` of 0 means the rest of the allocation. */
 export interface Range {
   readonly offset: bigint;
   readonly size: bigint;
 }
 
 /**
+ * @param within the size of the allocation, in bytes.
  * @param unit offset and size must be multiples of it.
  * @throws VkmemError INVALID_RANGE.
  */
 export function parseRange(what: string, offset: bigint, size: bigint, within: bigint, unit: bigint): Range {
   const length = size === 0n ? within - offset : size;
   if (offset < 0n || length <= 0n || offset + length > within) {
-    throw new VkmemError('INVALID_RANGE', `${what}: ${length} bytes at ${offset}, of ${within}.`);
+    throw new VkmemError(
+      'INVALID_RANGE',
+      `${what}: ${length} bytes at offset ${offset} do not fit in ${within} bytes.`,
+    );
   }
   if (offset % unit !== 0n || length % unit !== 0n) {
     throw new VkmemError(
       'INVALID_RANGE',
-      `${what}: ${length} bytes at ${offset} are not multiples of ${unit}.`,
+      `${what}: size ${length} and offset ${offset} must be multiples of ${unit} bytes.`,
     );
   }
   return { offset, size: length };

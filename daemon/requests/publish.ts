@@ -1,6 +1,4 @@
-/**
- * Publish: makes an allocation immutable for all later grants. Asked again, the answer is the same.
- */
+/** Publish: makes an allocation immutable for all later grants. Repeating it gives the same answer. */
 import { VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -10,7 +8,7 @@ import { busy, type ClaimQueue } from '../memory/grant/claim-queue.js';
 import { type Caller, partyOf } from '../memory/session/caller.js';
 import { type Handler, reply } from './handler.js';
 
-/** Of the thread that sets seals: the memfd, and both ends of the pipe that it answers on. */
+/** Fds that the thread that sets seals uses: the memfd, and both ends of its pipe. */
 const FDS_OF_SEALING = 3;
 
 interface Collaborators {
@@ -21,16 +19,16 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY where another session has
- *   the lock to write; UNAVAILABLE when the daemon stops, or too many wait; TOO_MANY_FILES.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY if another session has
+ *   write access; UNAVAILABLE if the daemon stops, or too many requests wait; TOO_MANY_FILES.
  */
 export function publish({ registry, fds, claimQueue, seals }: Collaborators): Handler<'Publish'> {
   return async (caller, request) => {
     const allocation = registry.find(request.allocation, caller.identity, 'use');
     const { publication } = allocation;
-    if (!publication) throw new VkmemError('NOT_PUBLISHABLE', 'It was not allocated to be published.');
+    if (!publication) throw new VkmemError('NOT_PUBLISHABLE', 'It was not allocated as publishable.');
     requireNoOtherWriter(allocation, caller);
-    // A client that writes to the memfd can keep the seals waiting; a stopping daemon does not wait with them.
+    // A client that writes to the memfd can delay the seals. A daemon that stops does not wait for them.
     const sealed = seals.run(partyOf(caller), async () => {
       requireNoOtherWriter(allocation, caller);
       using _files = fds.lease(caller.identity.tenant, FDS_OF_SEALING);
@@ -41,7 +39,7 @@ export function publish({ registry, fds, claimQueue, seals }: Collaborators): Ha
   };
 }
 
-/** @throws VkmemError BUSY, unless it is published already. */
+/** @throws VkmemError BUSY if another session has write access and the allocation is not published yet. */
 function requireNoOtherWriter(allocation: Allocation, { session }: Caller): void {
   const { writer } = allocation.lock;
   if (writer && writer !== session && !allocation.publication?.published) throw busy(allocation);

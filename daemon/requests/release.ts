@@ -1,12 +1,10 @@
-/**
- * Release: gives one grant of the caller's session back.
- */
+/** Release: releases one grant of the caller's session. */
 import type { Draining } from '../memory/allocation/draining.js';
 import type { Grants } from '../memory/grant/grants.js';
 import { requireSession } from '../memory/session/caller.js';
 import { type Handler, reply } from './handler.js';
 
-/** @throws VkmemError NOT_FOUND where the session has no such grant. */
+/** @throws VkmemError NOT_FOUND if the session has no such grant. */
 export function release({
   grants,
   draining,

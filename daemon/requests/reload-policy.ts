@@ -10,7 +10,7 @@ interface Collaborators {
   readonly reload: Reload;
 }
 
-/** @throws VkmemError NOT_PERMITTED for a caller that is no operator; POLICY_INVALID. */
+/** @throws VkmemError NOT_PERMITTED unless the caller is an operator; POLICY_INVALID. */
 export function reloadPolicy({ authority, reload }: Collaborators): Handler<'ReloadPolicy'> {
   return async ({ identity }) => {
     authority.requireOperator(identity);

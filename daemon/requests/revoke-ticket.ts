@@ -1,6 +1,4 @@
-/**
- * RevokeTicket: ends a ticket. What was claimed with it stays granted.
- */
+/** RevokeTicket: ends a ticket. Existing grants stay. */
 import { VkmemError } from '@vkmemd/proto';
 import type { Authority } from '../memory/authority.js';
 import type { Tickets } from '../memory/ticket/tickets.js';
@@ -11,14 +9,12 @@ interface Collaborators {
   readonly tickets: Tickets;
 }
 
-/**
- * @throws VkmemError NOT_FOUND for a ticket that does not exist, and for one that the caller may not revoke.
- */
+/** @throws VkmemError NOT_FOUND for a ticket that does not exist, or that the caller may not revoke. */
 export function revokeTicket({ authority, tickets }: Collaborators): Handler<'RevokeTicket'> {
   return ({ identity }, { ticketId }) => {
     const ticket = tickets.byId(ticketId);
     if (!ticket || !authority.mayRevoke(identity, ticket)) {
-      throw new VkmemError('NOT_FOUND', `There is no ticket ${ticketId}.`);
+      throw new VkmemError('NOT_FOUND', `No ticket has the id ${ticketId}.`);
     }
     tickets.end(ticket);
     return reply({});

@@ -23,7 +23,7 @@ interface Collaborators {
 export function serveIvshmem({ registry, fds, ivshmem, joining }: Collaborators): Handler<'ServeIvshmem'> {
   return async ({ identity }, { allocation: ref, vectors }) => {
     if (vectors < 1 || vectors > MAX_VECTORS) {
-      const reason = `vectors: ${vectors} is not within 1 to ${MAX_VECTORS}.`;
+      const reason = `vectors is ${vectors}; it must be 1 to ${MAX_VECTORS}.`;
       throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' });
     }
     const allocation = registry.find(ref, identity, 'use');

@@ -1,9 +1,9 @@
 /**
- * SetQuota: an operator changes what a user may have.
+ * SetQuota: an operator changes the limits and reservations of a user.
  *
- * A change is meant for one revision of a quota, so that nobody changes what they have not seen. It holds
- * from the next request on, until it is reset or the daemon ends without an fd store; what it does not name
- * stays as it is.
+ * A change applies to one revision of a quota, so that an operator cannot overwrite a change that they have
+ * not seen. It takes effect with the next request, and stays until it is reset, or until a daemon without an
+ * fd store ends. Fields that it does not name stay unchanged.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Quota, Quotas } from '../memory/accounting/quotas.js';
@@ -20,9 +20,9 @@ interface Collaborators {
 }
 
 /**
- * The outcome is in the answer: applied, stale or in conflict, with the quota as it then is.
- * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT where the change means
- *   nothing.
+ * The answer has the outcome (applied, stale or in conflict) and the resulting quota.
+ * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT if the change is empty
+ *   or contradictory.
  */
 export function setQuota({ authority, quotas, persistence }: Collaborators): Handler<'SetQuota'> {
   return ({ identity }, request) => {
@@ -51,19 +51,20 @@ function parseChange(request: Decoded<'SetQuotaRequest'>): Change {
   );
   const counts = [allocations, sessions, tickets].filter((count) => count !== undefined);
   const named = heaps.length + counts.length;
-  if (reset && named > 0) throw invalid('reset', 'A quota that is reset is not changed otherwise.');
-  if (!reset && named === 0) throw invalid('heaps', 'Nothing is to be changed.');
+  if (reset && named > 0) throw invalid('reset', 'A request with reset must not change anything else.');
+  if (!reset && named === 0) throw invalid('heaps', 'The request changes nothing.');
   const indices = heaps.map(({ heapIndex }) => heapIndex);
   const twice = indices.find((heap, at) => indices.indexOf(heap) !== at);
   if (twice !== undefined) throw invalid('heaps', `Heap ${twice} is named twice.`);
   const empty = indices.find((heap) => !limits.has(heap) && !reserved.has(heap));
-  if (empty !== undefined) throw invalid('heaps', `Nothing is said of heap ${empty}.`);
+  if (empty !== undefined)
+    throw invalid('heaps', `Heap ${empty} has neither limit_bytes nor reserved_bytes.`);
   return { limits, reserved, allocations, sessions, tickets };
 }
 
 function entryOf(heap: number, bytes: bigint | undefined): [number, bigint][] {
   if (bytes === undefined) return [];
-  if (bytes < 0n) throw invalid('heaps', `${bytes} bytes of heap ${heap} are less than nothing.`);
+  if (bytes < 0n) throw invalid('heaps', `${bytes} bytes of heap ${heap} are negative.`);
   return [[heap, bytes]];
 }
 

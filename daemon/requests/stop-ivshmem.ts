@@ -1,6 +1,4 @@
-/**
- * StopIvshmem: offers an allocation to virtual machines no more, and hangs up on those that are connected.
- */
+/** StopIvshmem: stops offering an allocation to virtual machines, and closes the connections of its peers. */
 import type { Registry } from '../memory/allocation/registry.js';
 import type { IvshmemServers } from '../memory/ivshmem/servers.js';
 import { type Handler, reply } from './handler.js';
@@ -10,7 +8,7 @@ interface Collaborators {
   readonly ivshmem: IvshmemServers;
 }
 
-/** @throws VkmemError NOT_FOUND, also where the allocation is not offered; NOT_PERMITTED. */
+/** @throws VkmemError NOT_FOUND, also if the allocation is not offered; NOT_PERMITTED. */
 export function stopIvshmem({ registry, ivshmem }: Collaborators): Handler<'StopIvshmem'> {
   return ({ identity }, request) => {
     ivshmem.end(ivshmem.find(registry.find(request.allocation, identity, 'use')));

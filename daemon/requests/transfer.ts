@@ -1,10 +1,10 @@
 /**
- * Transfer: fills, copies and synchronisation that the device's queue does, on allocations that the caller
- * may use.
+ * Transfer: fills, copies and synchronisation by the device's queue, on allocations that the caller may use.
  *
- * The queue does one at a time, so transfers take turns, fairly between users; one whose caller is gone by
- * the time its turn comes is not done. Nothing else waits behind them. While it runs, a transfer has the
- * locks that it needs, for its caller's session or by itself (access-lock.ts); it waits for none.
+ * The queue executes one transfer at a time, so transfers take turns, fairly between tenants. A transfer
+ * whose caller is gone when its turn comes is skipped. No other requests wait behind transfers. While it
+ * runs, a transfer holds the locks that it needs, as its caller's session or as a holder of its own
+ * (access-lock.ts). It does not wait for a lock.
  */
 import { type RequestOf, VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
@@ -27,10 +27,10 @@ interface Collaborators {
 const FILL_UNIT = 4n;
 
 /**
- * Resolves when the device has finished and the bytes can be seen through every mapping.
+ * Resolves when the device has finished, and the bytes are visible through every mapping.
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, DEVICE_OUT_OF_MEMORY,
- *   DEVICE_LOST; BUSY where another session has the lock, PUBLISHED for what cannot be written to any more;
- *   UNAVAILABLE where too many wait already.
+ *   DEVICE_LOST; BUSY if another session has the lock, PUBLISHED for a write to published memory; UNAVAILABLE
+ *   if too many transfers wait already.
  */
 export function transfer({ device, registry, transfers }: Collaborators): Handler<'Transfer'> {
   const inTurn = (caller: Caller, work: () => Promise<void>) =>
@@ -85,7 +85,7 @@ export function transfer({ device, registry, transfers }: Collaborators): Handle
     else if (request.copy) sizeBytes = await copy(caller, request.copy);
     else if (request.sync) sizeBytes = await sync(caller, request.sync);
     else {
-      const reason = 'The request says neither fill, copy nor sync.';
+      const reason = 'The request has neither fill, copy nor sync.';
       throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'operation' });
     }
     return reply({ sizeBytes, durationNs: process.hrtime.bigint() - begun });

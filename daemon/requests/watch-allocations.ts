@@ -1,6 +1,4 @@
-/**
- * WatchAllocations: the events of the allocations that the caller may see.
- */
+/** WatchAllocations: sends the events of the allocations that the caller may see. */
 import type { AllocationWatch } from '../memory/watch/watch-allocations.js';
 import type { StreamHandler } from './handler.js';
 

@@ -1,6 +1,4 @@
-/**
- * WatchBudget: the budget now, and each time that it has changed.
- */
+/** WatchBudget: sends the current budget, and each later state that differs. */
 import type { BudgetWatch } from '../memory/watch/watch.js';
 import type { StreamHandler } from './handler.js';
 

@@ -72,7 +72,7 @@ t.test('refused and invalid quota commands exit with the error', async (t) => {
   t.match(await refused(UID, '--if-revision', '1'), /INVALID_ARGUMENT: .* --if-revision is for a change\./);
   t.match(
     await refused(UID, '--reset', '--sessions', '1'),
-    /INVALID_ARGUMENT: .* is not changed otherwise\./,
+    /INVALID_ARGUMENT: .* must not change anything else\./,
   );
   t.match(await vkmemctl(runtimeDir, 'quota', '--help'), {
     code: 0,
