@@ -136,7 +136,7 @@ t.test(
       const uncounted = new ControlWire(runtimeDir);
       t.match(
         await uncounted.watchBudget().ended,
-        { code: 'UNAVAILABLE', reason: /64 times/ },
+        { code: 'UNAVAILABLE', reason: /64 budget watches/ },
         'the 65th watch of a user',
       );
       await uncounted.budget();
