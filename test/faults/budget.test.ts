@@ -1,5 +1,6 @@
 /**
- * Budgets of every sort that VK_EXT_memory_budget allows, and of none, as a real daemon admits by them.
+ * All budgets that VK_EXT_memory_budget permits, and none, and the allocations that a real daemon admits with
+ * them.
  */
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
@@ -15,7 +16,7 @@ async function heap(host: FakeHost): Promise<Decoded<'HeapBudget'>> {
   return first;
 }
 
-t.test('a budget of 0 admits nothing, and takes nothing back', async (t) => {
+t.test('a budget of 0 admits nothing, and frees nothing', async (t) => {
   await onFake(t, ['budget 0 0 live'], async (host) => {
     const wire = await host.session();
     const nothing = { availableBytes: 0n, pressure: 'PRESSURE_CRITICAL', source: 'BUDGET_SOURCE_EXT' };
@@ -26,7 +27,7 @@ t.test('a budget of 0 admits nothing, and takes nothing back', async (t) => {
       code: 'BUDGET_EXCEEDED',
       metadata: { available_bytes: '0', requested_bytes: '4096' },
     });
-    t.equal(host.layer.calls('vkAllocateMemory').length, asked, 'refused before anything is allocated');
+    t.equal(host.layer.calls('vkAllocateMemory').length, asked, 'refused before a driver call');
     host.layer.script('budget present');
     const made = await allocate(wire, { sizeBytes: PAGE, kinds: opaque });
     host.layer.script('budget 0 0 live');
@@ -38,14 +39,14 @@ t.test('a budget of 0 admits nothing, and takes nothing back', async (t) => {
   });
 });
 
-t.test('a budget above the heap is shown, and admits no more than the heap has', async (t) => {
+t.test("a budget above the heap's size is reported, and admits at most the heap", async (t) => {
   const max = 2n ** 64n - 1n;
   await onFake(t, [`budget 0 ${max} live`], async (host) => {
     const wire = await host.session();
     const { sizeBytes, availableBytes, driverBudgetBytes, pressure } = await heap(host);
     t.equal(availableBytes, sizeBytes);
     t.equal(pressure, 'PRESSURE_NORMAL');
-    t.equal(driverBudgetBytes, 2n ** 63n - 1n, 'as much as the field can say');
+    t.equal(driverBudgetBytes, 2n ** 63n - 1n, 'the largest value of the field');
     await t.rejects(allocate(wire, { sizeBytes: sizeBytes + PAGE, kinds: opaque }), {
       code: 'SIZE_ABOVE_MAXIMUM',
     });
@@ -58,7 +59,7 @@ t.test('a budget above the heap is shown, and admits no more than the heap has',
   });
 });
 
-t.test('what the process uses beside allocations is not to be had', async (t) => {
+t.test('bytes that the process uses outside allocations are not available', async (t) => {
   await onFake(t, [`budget 0 ${10n * MIB} ${6n * MIB}`], async (host) => {
     const wire = await host.session();
     t.match(await heap(host), { availableBytes: 4n * MIB, driverUsageBytes: 6n * MIB, liveBytes: 0n });
@@ -67,7 +68,7 @@ t.test('what the process uses beside allocations is not to be had', async (t) =>
   });
 });
 
-t.test('a budget that shrinks under load: allocations stay, new ones are refused', async (t) => {
+t.test('when the budget shrinks under load, allocations stay and new ones are refused', async (t) => {
   await onFake(t, ['budget present'], async (host) => {
     const wire = await host.session();
     const made = await allocate(wire, { sizeBytes: 10n * MIB, kinds: mappable, name: 'kept' });
@@ -79,7 +80,10 @@ t.test('a budget that shrinks under load: allocations stay, new ones are refused
     t.match(critical.heaps[0], { liveBytes: 10n * MIB, pressure: 'PRESSURE_CRITICAL' });
     const seen = watching.reports.map(({ pressure }) => pressure);
     const first = (pressure: Decoded<'WatchBudgetResponse'>['pressure']) => seen.indexOf(pressure);
-    t.ok(first('PRESSURE_ELEVATED') < first('PRESSURE_CRITICAL'), 'a watcher is told of one after the other');
+    t.ok(
+      first('PRESSURE_ELEVATED') < first('PRESSURE_CRITICAL'),
+      'a watcher receives ELEVATED before CRITICAL',
+    );
     await watching.until(({ heaps }) => heaps[0]?.driverBudgetBytes === 0n);
     watching.cancel();
     await watching.ended;
@@ -95,7 +99,7 @@ t.test('a budget that shrinks under load: allocations stay, new ones are refused
   });
 });
 
-t.test('without the extension it is an estimate', async (t) => {
+t.test('without the extension the budget is estimated', async (t) => {
   await onFake(t, ['budget absent'], async (host) => {
     const { sizeBytes, ...found } = await heap(host);
     t.match(found, { source: 'BUDGET_SOURCE_ESTIMATED', driverBudgetBytes: (sizeBytes * 4n) / 5n });
@@ -105,7 +109,7 @@ t.test('without the extension it is an estimate', async (t) => {
   });
 });
 
-t.test('of two at once that together exceed it, one passes', async (t) => {
+t.test('of two concurrent requests that together exceed the budget, one is served', async (t) => {
   for (const [budget, kinds] of [
     [[`budget 0 ${10n * MIB} live`], mappable],
     [[`budget 0 ${10n * MIB} live`], opaque],
@@ -116,21 +120,21 @@ t.test('of two at once that together exceed it, one passes', async (t) => {
       const request = { sizeBytes: 6n * MIB, kinds };
       const ends = await Promise.allSettled(sessions.map((wire) => allocate(wire, request)));
       const made = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
-      t.equal(made.length, 1, `${kinds}: exactly one`);
+      t.equal(made.length, 1, `${kinds}: exactly one is served`);
       for (const end of ends) {
         if (end.status === 'rejected') t.equal(end.reason.code, 'BUDGET_EXCEEDED');
       }
       t.equal(
         host.layer.calls('vkAllocateMemory').filter(({ values }) => values.size === String(6n * MIB)).length,
         1,
-        'the driver was asked for one',
+        'the driver was called for one',
       );
       for (const one of made) await release(one);
     });
   }
 });
 
-t.test('draining bytes are not free, whatever the driver counts', async (t) => {
+t.test('draining bytes are not available, whatever the driver reports', async (t) => {
   await onFake(t, [`budget 0 ${10n * MIB} live`], async (host) => {
     const owner = await host.session();
     const reader = await host.session();

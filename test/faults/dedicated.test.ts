@@ -1,7 +1,7 @@
 /**
- * Drivers that want exportable memory dedicated to a buffer or an image, or would rather have it so: what is
- * made, what the grant says of it, and that an importer with a device of its own who repeats it reads the
- * bytes.
+ * Drivers that require or prefer exportable memory dedicated to a buffer or an image: what the daemon
+ * creates, what the grant states, and that an importer with a device of its own reads the bytes with the same
+ * parameters.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -37,7 +37,7 @@ const image = {
   usage: 4, // SAMPLED
 } as const;
 
-/** What an importer in another process, told only what the grant says, made of the fd. */
+/** The result of an importer in another process that gets only the fields of the grant. */
 async function importElsewhere({ layer }: FakeHost, { grants, fds }: Granted): Promise<unknown> {
   const program = fileURLToPath(new URL('./importer.js', import.meta.url));
   const { allocationSizeBytes, memoryTypeIndex, dedicated, buffer, image } = grants[0] as Decoded<'Grant'>;
@@ -66,7 +66,7 @@ const sha256 = (size: bigint, byte: number): string =>
     .update(Buffer.alloc(Number(size), byte))
     .digest('hex');
 
-t.test('a driver that wants exportable buffers dedicated', async (t) => {
+t.test('a driver that requires dedicated memory for exportable buffers', async (t) => {
   await onFake(t, ['dedicated_only buffers'], async (host) => {
     t.match(await reportOn(host, 'OPAQUE_FD'), { rung: 'RUNG_VERIFIED' });
     t.match(
@@ -76,7 +76,7 @@ t.test('a driver that wants exportable buffers dedicated', async (t) => {
         missing: 'export',
         reason: /dedicated \(DEDICATED_ONLY\), which Vulkan forbids/,
       },
-      'what is imported from the host never is',
+      'imported host memory cannot be dedicated',
     );
     const wire = await host.session();
     const cases = {
@@ -85,19 +85,23 @@ t.test('a driver that wants exportable buffers dedicated', async (t) => {
     } as const;
     for (const [what, [buffer, usage]] of Object.entries(cases)) {
       const made = await allocate(wire, { sizeBytes: SIZE, kinds, ...(buffer && { buffer }) });
-      t.match(made.allocation, { dedicated: true, buffer: { usage } }, `${what} described: it says so`);
+      t.match(
+        made.allocation,
+        { dedicated: true, buffer: { usage } },
+        `${what} with a buffer: the grant states that it is dedicated`,
+      );
       t.match(made.grants[0], { dedicated: true, buffer: { usage }, allocationSizeBytes: SIZE });
       await host.fill(made.id, 0x5a5a5a5a);
       t.match(await importElsewhere(host, made), { dedicated: true, sha256: sha256(SIZE, 0x5a) });
       await release(made);
     }
     const pictured = await allocate(wire, { sizeBytes: 0n, kinds, image });
-    t.match(pictured.allocation, { dedicated: false }, 'images are not');
+    t.match(pictured.allocation, { dedicated: false }, 'memory for an image is not dedicated');
     await release(pictured);
   });
 });
 
-t.test('a driver that wants exportable images dedicated', async (t) => {
+t.test('a driver that requires dedicated memory for exportable images', async (t) => {
   await onFake(t, ['dedicated_only images'], async (host) => {
     const wire = await host.session();
     const pictured = await allocate(wire, { sizeBytes: 0n, kinds, image });
@@ -105,17 +109,25 @@ t.test('a driver that wants exportable images dedicated', async (t) => {
       dedicated: true,
       image: { description: { ...image, usage: 6 }, sameDeviceAndDriver: true, layoutForOtherApis: 1 },
     });
-    t.equal(pictured.allocation.sizeBytes, pictured.allocation.requirements?.sizeBytes, 'to the byte');
+    t.equal(
+      pictured.allocation.sizeBytes,
+      pictured.allocation.requirements?.sizeBytes,
+      'exactly the size that the image requires',
+    );
     t.match(await importElsewhere(host, pictured), { dedicated: true });
-    await t.rejects(host.fill(pictured.id, 1), { code: 'KIND_UNSUPPORTED' }, 'nobody but its user fills it');
+    await t.rejects(
+      host.fill(pictured.id, 1),
+      { code: 'KIND_UNSUPPORTED' },
+      'it cannot be filled by a transfer',
+    );
     await release(pictured);
     const plain = await allocate(wire, { sizeBytes: SIZE, kinds });
-    t.match(plain.allocation, { dedicated: false, buffer: null }, 'nothing is made up for others');
+    t.match(plain.allocation, { dedicated: false, buffer: null }, 'memory without an image is not dedicated');
     await release(plain);
   });
 });
 
-t.test('all of them, and every grant says the same', async (t) => {
+t.test('a driver that requires dedicated memory for both: every grant states it', async (t) => {
   await onFake(t, ['dedicated_only all', 'dma_buf present', 'rdma present'], async (host) => {
     const wire = await host.session();
     for (const kind of ['OPAQUE_FD', 'DMA_BUF', 'RDMA_ADDRESS'] as const) {
@@ -132,11 +144,11 @@ t.test('all of them, and every grant says the same', async (t) => {
   });
 });
 
-t.test('a driver that would rather have it so', async (t) => {
+t.test('a driver that prefers dedicated memory', async (t) => {
   await onFake(t, ['prefers_dedicated yes'], async (host) => {
     const wire = await host.session();
     const plain = await allocate(wire, { sizeBytes: SIZE, kinds });
-    t.match(plain.allocation, { dedicated: false }, 'of nothing described nothing is preferred');
+    t.match(plain.allocation, { dedicated: false }, 'without a buffer or image it prefers nothing');
     await release(plain);
     const buffered = await allocate(wire, { sizeBytes: SIZE, kinds, buffer: { usage: STORAGE } });
     t.match(buffered.grants[0], { dedicated: true, buffer: { usage: STORAGE | TRANSFER } });

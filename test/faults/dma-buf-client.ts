@@ -1,6 +1,6 @@
 /**
  * A client of the library that maps a NAMED allocation, which is a dma-buf: dma-buf-client.js RUNTIME_DIR
- * NAME. It reads what is there, writes on the second page, and prints what it saw as JSON.
+ * NAME. It reads the bytes, writes on the second page, and prints the result as JSON.
  */
 import { connect } from '@vkmemd/client';
 

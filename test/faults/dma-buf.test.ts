@@ -1,6 +1,6 @@
 /**
- * Dma-bufs on a fake driver that has them: as DMA_BUF, as MAPPABLE where memfds cannot be imported, and where
- * the kernel does not let them be mapped.
+ * Dma-bufs on a fake driver that supports them: as DMA_BUF, as MAPPABLE where memfds cannot be imported, and
+ * where the kernel cannot map them.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -39,7 +39,7 @@ function dmaBufsOf({ daemon }: FakeHost): { cloexec: boolean }[] {
   });
 }
 
-t.test('DMA_BUF: exported for each grant, and no fd of the daemon stays', async (t) => {
+t.test('DMA_BUF: each grant is exported separately, and the daemon keeps no fd of it', async (t) => {
   await onFake(t, ['dma_buf present'], async (host) => {
     t.match(await reportOn(host, 'DMA_BUF'), {
       rung: 'RUNG_VERIFIED',
@@ -65,7 +65,7 @@ t.test('DMA_BUF: exported for each grant, and no fd of the daemon stays', async 
     await host.fill(made.id, 0x07070707);
     t.ok((await host.bytesOf(wire, made.id, 8192n)).equals(Buffer.alloc(8192, 7)));
     const held = dmaBufsOf(host);
-    t.ok(held.length <= before + 1, 'what was sent was closed; one is the memory itself');
+    t.ok(held.length <= before + 1, 'the sent fds were closed; one is the memory itself');
     t.ok(
       held.every(({ cloexec }) => cloexec),
       'a program that the daemon starts inherits none',
@@ -76,7 +76,7 @@ t.test('DMA_BUF: exported for each grant, and no fd of the daemon stays', async 
   });
 });
 
-t.test('DMA_BUF goes with no other kind here, and MAPPABLE stays a memfd', async (t) => {
+t.test('DMA_BUF cannot be combined with other kinds here, and MAPPABLE stays a memfd', async (t) => {
   await onFake(t, ['dma_buf present'], async (host) => {
     const wire = await host.session();
     t.match(await reportOn(host, 'MAPPABLE'), { rung: 'RUNG_VERIFIED', via: /^memfd/ });
@@ -89,7 +89,7 @@ t.test('DMA_BUF goes with no other kind here, and MAPPABLE stays a memfd', async
   });
 });
 
-/** A client of the library, in a process for which the kernel's ioctl is played; it prints what it saw. */
+/** The result of a client of the library, in a process with a fake of the dma-buf ioctl. */
 async function mapElsewhere({ runtimeDir }: FakeHost, name: string): Promise<unknown> {
   const program = fileURLToPath(new URL('./dma-buf-client.js', import.meta.url));
   const [command, args] = plainNode([program, runtimeDir, name]);
@@ -106,11 +106,11 @@ async function mapElsewhere({ runtimeDir }: FakeHost, name: string): Promise<unk
   return JSON.parse(output);
 }
 
-t.test('MAPPABLE by dma-buf, where memfds cannot be imported', async (t) => {
+t.test('MAPPABLE is a dma-buf where memfds cannot be imported', async (t) => {
   await onFake(t, ['host_import absent', 'dma_buf present'], async (host) => {
     const report = await reportOn(host, 'MAPPABLE');
     t.match(report, { rung: 'RUNG_VERIFIED', via: /dma_buf\+mmap/ });
-    t.match(report.reason, /By memfd: .*VK_EXT_external_memory_host/, 'it says why not by memfd');
+    t.match(report.reason, /By memfd: .*VK_EXT_external_memory_host/, 'the report states why not by memfd');
     const wire = await host.session();
     const probed = host.layer.calls('vkMapMemory').length;
     const made = await allocate(wire, { sizeBytes: SIZE, kinds: mappable, name: 'mapped' });
@@ -124,9 +124,9 @@ t.test('MAPPABLE by dma-buf, where memfds cannot be imported', async (t) => {
     });
     const view = mapped(made);
     const bytes = Buffer.from(view.buffer);
-    t.ok(bytes.equals(Buffer.alloc(Number(SIZE))), 'it begins zeroed');
+    t.ok(bytes.equals(Buffer.alloc(Number(SIZE))), 'it is zero at first');
     await host.fill(made.id, 0x11111111);
-    t.ok(bytes.equals(Buffer.alloc(Number(SIZE), 0x11)), 'the device\u2019s writes are seen');
+    t.ok(bytes.equals(Buffer.alloc(Number(SIZE), 0x11)), "the device's writes are visible");
     bytes.write('written through a mapping');
     t.match((await host.bytesOf(wire, made.id, SIZE)).toString('latin1'), /^written through a mapping/);
     t.strictSame(
@@ -137,11 +137,11 @@ t.test('MAPPABLE by dma-buf, where memfds cannot be imported', async (t) => {
     t.match(bytes.toString('latin1', 4096), /^by the library/);
     view.unmap();
     await release(made);
-    t.equal(host.layer.calls('vkMapMemory').length, probed, 'handing it out maps nothing in the daemon');
+    t.equal(host.layer.calls('vkMapMemory').length, probed, 'granting it maps nothing in the daemon');
   });
 });
 
-t.test('a mmap that fails: UNSUPPORTED, with the kernel\u2019s word', async (t) => {
+t.test("a failed mmap makes MAPPABLE UNSUPPORTED, with the kernel's error", async (t) => {
   for (const [word, errno] of Object.entries({
     'mmap-524': /ENOTSUPP \(524\)/,
     'mmap-ENOMEM': /ENOMEM \(12\)/,
@@ -152,7 +152,11 @@ t.test('a mmap that fails: UNSUPPORTED, with the kernel\u2019s word', async (t) 
       t.match(report, { rung: 'RUNG_UNSUPPORTED', via: '', reason: errno }, word);
       const ended = await vkmemctl(host.runtimeDir, 'doctor', '--json');
       t.match(parsed(ended).devices[0].kinds.MAPPABLE, { rung: 'UNSUPPORTED', reason: errno });
-      t.match(await reportOn(host, 'DMA_BUF'), { rung: 'RUNG_VERIFIED' }, 'importers can have it');
+      t.match(
+        await reportOn(host, 'DMA_BUF'),
+        { rung: 'RUNG_VERIFIED' },
+        'DMA_BUF is available for importers',
+      );
       const wire = await host.session();
       const refusal = await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds: mappable }));
       t.match(refusal, { code: 'KIND_UNSUPPORTED', reason: errno, metadata: { missing: report.missing } });
@@ -161,7 +165,7 @@ t.test('a mmap that fails: UNSUPPORTED, with the kernel\u2019s word', async (t) 
   }
 });
 
-t.test('a mmap that fails is nothing to those who have memfds', async (t) => {
+t.test('a failed mmap of a dma-buf does not matter where memfds can be imported', async (t) => {
   await onFake(t, ['dma_buf mmap-ENODEV'], async (host) => {
     t.match(await reportOn(host, 'MAPPABLE'), { rung: 'RUNG_VERIFIED', via: /^memfd/ });
     const wire = await host.session();

@@ -1,6 +1,6 @@
 /**
- * Memory that ends with the device that held it: who names it is told so and nobody else, what was granted of
- * it drains, and its name can be had again.
+ * Memory that ends with a lost device: a client with access to it is told so, its grants drain, and its name
+ * can be used again.
  */
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ const mappable = wireKinds('MAPPABLE');
 const opaque = wireKinds('OPAQUE_FD');
 const lost = { code: 'DEVICE_LOST' };
 
-/** Every way to name an allocation, each to its end. */
+/** The codes of all requests that refer to an allocation. */
 async function everyWay(host: FakeHost, wire: HandoffWire, ref: { id: string } | { name: string }) {
   const { control } = host;
   const kinds = opaque;
@@ -41,7 +41,7 @@ async function everyWay(host: FakeHost, wire: HandoffWire, ref: { id: string } |
   );
 }
 
-t.test('other memory ends: who names it is told why, its grants drain', async (t) => {
+t.test('memory that is not a memfd ends: later requests state the reason, its grants drain', async (t) => {
   await onFake(t, ['rdma present'], async (host) => {
     const wire = await host.session();
     const reader = await host.session();
@@ -58,7 +58,7 @@ t.test('other memory ends: who names it is told why, its grants drain', async (t
     await loseDevice(host, 'rdma present');
     await stillServes(host);
     const { heaps, counts } = await host.control.budget();
-    t.match(heaps[0], { liveBytes: 0n, drainingBytes: SIZE * 2n }, 'what was granted drains');
+    t.match(heaps[0], { liveBytes: 0n, drainingBytes: SIZE * 2n }, 'granted memory drains');
     t.match(counts, { allocations: 0, drainingAllocations: 2, grants: 3, deviceMemories: 0 });
     for (const { id, allocation } of [made, ungranted, address]) {
       const reported = Array(5).fill('DEVICE_LOST');
@@ -83,17 +83,17 @@ t.test('other memory ends: who names it is told why, its grants drain', async (t
     }
     t.match((await host.control.budget()).heaps[0], { drainingBytes: 0n });
     const anew = await allocate(wire, { sizeBytes: SIZE, kinds: opaque, name: 'opaque' });
-    t.not(anew.id, made.id, 'the name is free');
-    await t.rejects(host.free({ id: made.id }), lost, 'the id stays what it was');
+    t.not(anew.id, made.id, 'the name can be used again');
+    await t.rejects(host.free({ id: made.id }), lost, 'the old id stays lost');
     t.match((await host.control.call('GetAllocation', { allocation: { name: 'opaque' } })).allocation, {
       id: anew.id,
     });
     await release(anew);
-    await t.rejects(host.free({ name: 'opaque' }), { code: 'NOT_FOUND' }, 'that was freed, not lost');
+    await t.rejects(host.free({ name: 'opaque' }), { code: 'NOT_FOUND' }, 'this one was freed, not lost');
   });
 });
 
-t.test('a dma-buf that is mapped ends too', async (t) => {
+t.test('a mapped dma-buf ends too', async (t) => {
   const base = ['host_import absent', 'dma_buf present'];
   await onFake(t, base, async (host) => {
     const wire = await host.session();
@@ -103,13 +103,13 @@ t.test('a dma-buf that is mapped ends too', async (t) => {
     await stillServes(host);
     await t.rejects(claim(wire, made.id, 'MAPPABLE'), lost);
     new Uint8Array(view.buffer).fill(1);
-    t.pass('the mapping is the client\u2019s all the same');
+    t.pass("the client's mapping stays valid");
     view.unmap();
     for (const fd of made.fds) fd.close();
   });
 });
 
-t.test('the client library releases what ended', async (t) => {
+t.test('the client library releases memory that ended', async (t) => {
   await onFake(t, [], async (host) => {
     const client = await connect({ runtimeDir: host.runtimeDir });
     const freed = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'] });
@@ -122,12 +122,12 @@ t.test('the client library releases what ended', async (t) => {
       await released.release();
       await t.rejects(freed.free(), lost);
     }
-    t.match((await host.control.budget()).counts, { drainingAllocations: 0, grants: 0 }, 'no grant stays');
+    t.match((await host.control.budget()).counts, { drainingAllocations: 0, grants: 0 }, 'no grant is left');
     await client.close();
   });
 });
 
-t.test('another user is told no more than before', { skip: noOtherUser ?? false }, async (t) => {
+t.test('another user gets the same answers as before', { skip: noOtherUser ?? false }, async (t) => {
   await onFake(t, [], async (host) => {
     chmodSync(host.runtimeDir, 0o755);
     for (const socket of ['handoff.sock', 'control.sock']) chmodSync(join(host.runtimeDir, socket), 0o666);

@@ -1,6 +1,4 @@
-/**
- * One request, and every call that it makes of the driver failing in every way that the specification lists.
- */
+/** Makes every driver call of one request fail in every way that the specification lists. */
 import type { ErrorCode } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { type FakeHost, fdsOf, refusalOf } from './support.js';
@@ -15,14 +13,14 @@ const MEMORY: Results = {
 };
 const CAPTURED: Results = { ...MEMORY, VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS: 'INTERNAL' };
 
-/** What each call may return, but for a lost device, which is another matter (lost.test.ts). */
+/** The results that each call may return, without VK_ERROR_DEVICE_LOST, which lost.test.ts covers. */
 const RESULTS: Readonly<Record<string, Results>> = {
   vkAllocateMemory: {
     ...CAPTURED,
     VK_ERROR_INVALID_EXTERNAL_HANDLE: 'KIND_UNSUPPORTED',
     VK_ERROR_TOO_MANY_OBJECTS: 'TOO_MANY_ALLOCATIONS',
   },
-  // Of fds there are too many, not of allocations.
+  // The call creates fds, so its limit is the number of files, not of allocations.
   vkGetMemoryFdKHR: {
     VK_ERROR_OUT_OF_HOST_MEMORY: 'DEVICE_OUT_OF_MEMORY',
     VK_ERROR_TOO_MANY_OBJECTS: 'UNAVAILABLE',
@@ -41,7 +39,7 @@ const RESULTS: Readonly<Record<string, Results>> = {
   vkWaitForFences: MEMORY,
 };
 
-/** What the daemon holds, which a refused request must not change. */
+/** The daemon's counts and fds, which a refused request must not change. */
 async function heldBy({ control, daemon }: FakeHost) {
   const { heaps, counts } = await control.budget();
   const bytes = heaps.map(({ liveBytes, drainingBytes, reservedBytes }) => [
@@ -52,7 +50,10 @@ async function heldBy({ control, daemon }: FakeHost) {
   return { counts: { ...counts }, bytes, fds: fdsOf(daemon.pid) };
 }
 
-/** Lets each call of a request fail in each way, the first and the second time that the request makes it. */
+/**
+ * Makes each call of a request fail with each result, the first and the second time that the request makes
+ * the call.
+ */
 export async function failEach(
   t: Test,
   host: FakeHost,
@@ -71,7 +72,7 @@ export async function failEach(
       .filter((call) => times(call) > 0)
       .sort(),
     [...expected].sort(),
-    'it makes these calls',
+    'the request makes these calls',
   );
   for (const call of expected) {
     for (let nth = 1; nth <= Math.min(times(call), 2); nth += 1) {
@@ -84,7 +85,7 @@ export async function failEach(
           { code, reason: `${call}: ${result}` },
           `${call} ${nth} ${result}`,
         );
-        t.strictSame(await heldBy(host), before, 'nothing is left of it');
+        t.strictSame(await heldBy(host), before, 'nothing is left of the failed request');
         await request();
       }
     }

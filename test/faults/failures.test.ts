@@ -1,7 +1,7 @@
 /**
- * Every Vulkan call that a request makes, failing with every result that the specification lists for it: the
- * request is refused with the catalogue's code, nothing is left of it, and the same request is served right
- * after.
+ * Every Vulkan call of a request fails with every result that the specification lists for it: the request is
+ * refused with the catalogue's code, nothing is left of it, and the same request is served directly
+ * afterwards.
  */
 import { createMemfd, type Draft, errorOf, type OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
@@ -20,11 +20,11 @@ const WORK = [
 ];
 const BUFFER_WORK = ['vkCreateBuffer', 'vkBindBufferMemory', ...WORK];
 
-/** Allocates by a name, which is free again whatever happens, and gives it back. */
+/** Allocates with a name, which must be free again afterwards, and frees the allocation. */
 const allocating = (wire: HandoffWire, request: Parameters<typeof allocate>[1]) => async (): Promise<void> =>
   release(await allocate(wire, { name: 'failing', ...request }));
 
-t.test('allocations', async (t) => {
+t.test('driver errors during allocations', async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const request = { sizeBytes: SIZE };
@@ -36,7 +36,7 @@ t.test('allocations', async (t) => {
   });
 });
 
-t.test('allocations by dma-buf', async (t) => {
+t.test('driver errors during allocations by dma-buf', async (t) => {
   const base = ['host_import absent', 'dma_buf present'];
   await onFake(t, base, async (host) => {
     const wire = await host.session();
@@ -48,7 +48,7 @@ t.test('allocations by dma-buf', async (t) => {
   });
 });
 
-t.test('allocations for a buffer and for an image, dedicated', async (t) => {
+t.test('driver errors during dedicated allocations for a buffer and for an image', async (t) => {
   const base = ['prefers_dedicated yes'];
   await onFake(t, base, async (host) => {
     const wire = await host.session();
@@ -73,7 +73,7 @@ t.test('allocations for a buffer and for an image, dedicated', async (t) => {
   });
 });
 
-t.test('transfers and claims', async (t) => {
+t.test('driver errors during transfers and claims', async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const from = await allocate(wire, { sizeBytes: SIZE, kinds: wireKinds('OPAQUE_FD') });
@@ -93,7 +93,7 @@ t.test('transfers and claims', async (t) => {
   });
 });
 
-t.test('imports', async (t) => {
+t.test('driver errors during imports', async (t) => {
   const uid = String(process.getuid?.());
   const importing = async (host: FakeHost) => {
     const wire = await host.session();

@@ -1,12 +1,10 @@
-/**
- * Memory that is freed while a driver takes its time over it.
- */
+/** Memory that is freed during a slow driver call. */
 import t from 'tap';
 import { allocate, claim, onFake, PAGE, wireKinds } from './support.js';
 
 const opaque = wireKinds('OPAQUE_FD');
 
-t.test('what is freed while it is exported is not granted any more', async (t) => {
+t.test('memory that is freed while it is exported is not granted', async (t) => {
   await onFake(t, [], async (host) => {
     const [wire, other] = [await host.session(), await host.session()];
     const { id } = await allocate(wire, { sizeBytes: PAGE, kinds: opaque, grantKinds: [] });
@@ -15,7 +13,7 @@ t.test('what is freed while it is exported is not granted any more', async (t) =
     const before = host.layer.calls('vkGetMemoryFdKHR').length;
     host.layer.script('delay vkGetMemoryFdKHR * 2000');
     const claimed = t.rejects(claim(other, id, 'OPAQUE_FD'), { code: 'NOT_FOUND' });
-    // Long enough for the claim to reach the driver, on a busy machine too.
+    // Long enough for the claim to reach the driver, even on a busy machine.
     await new Promise((resolve) => setTimeout(resolve, 500));
     await Promise.all([claimed, host.free({ id })]);
     await watching.until(({ event }) => event === 'ALLOCATION_EVENT_FREED');
@@ -23,7 +21,7 @@ t.test('what is freed while it is exported is not granted any more', async (t) =
     t.strictSame(
       watching.reports.map(({ event }) => String(event).replace('ALLOCATION_EVENT_', '')),
       ['CREATED', 'DRAINING', 'FREED'],
-      'and nobody is told of a grant after its end',
+      'no event reports a grant after the end',
     );
     watching.cancel();
     await watching.ended;

@@ -1,8 +1,8 @@
 /**
- * A peer on the same device, with a device of its own: imports the opaque fd that it was started with as fd 3
- * as its one argument says, in JSON: size, memoryTypeIndex, and of what it is dedicated to bufferUsage or
- * image. Prints whether the import was dedicated, and the sha256 of the bytes; of an image none, since an
- * image's memory is its user's alone.
+ * A peer on the same device, with a Vulkan device of its own: imports the opaque fd that it inherits as fd 3.
+ * Its argument is JSON: size, memoryTypeIndex, and bufferUsage or image for dedicated memory. Prints whether
+ * the import was dedicated, and the sha256 of the bytes; no hash for an image, because an image's memory
+ * cannot be read by a transfer.
  */
 import { createHash } from 'node:crypto';
 import { HandleType } from 'vkmemd/dist/vulkan/flags.js';
@@ -30,7 +30,8 @@ function resource(): NativeResource | undefined {
   };
 }
 
-// The addon itself: such a driver may have no memory that a second device of the daemon's kind could read it by.
+// Uses the addon directly: such a driver may have no memory with which a second device of the daemon's kind
+// could read it.
 const device = await loadNative().openDevice(0, 0n);
 const dedicated = resource();
 const memory = await device.importFd(3, HandleType.OPAQUE_FD, size, reported.memoryTypeIndex, dedicated);

@@ -1,5 +1,6 @@
 /**
- * The device's limits on allocations: the number is never exceeded, the size is tried.
+ * The device's limits on allocations: the maximum number is never exceeded; sizes above the maximum are
+ * tried.
  */
 import t from 'tap';
 import { allocate, type Granted, onFake, PAGE, refusalOf, release, SIZE, wireKinds } from './support.js';
@@ -8,7 +9,7 @@ const MAX = 5;
 const limited = `limit maxMemoryAllocationCount ${MAX}`;
 const tooMany = { code: 'TOO_MANY_ALLOCATIONS', metadata: { limit: String(MAX) } };
 
-t.test('one more than the device allows is refused, and the driver is not asked', async (t) => {
+t.test("an allocation above the device's maximum number is refused without a driver call", async (t) => {
   await onFake(t, [limited], async (host) => {
     t.match((await host.control.call('ListDevices', {})).devices, [{ maxAllocationCount: MAX }]);
     const wire = await host.session();
@@ -18,7 +19,7 @@ t.test('one more than the device allows is refused, and the driver is not asked'
       for (let i = 0; i < MAX; i += 1) made.push(await allocate(wire, request));
       const asked = host.layer.calls('vkAllocateMemory').length;
       t.match(await refusalOf(allocate(wire, request)), tooMany, kind);
-      await t.rejects(host.control.call('Allocate', { ...request, name: 'x' }), tooMany, 'nor by gRPC');
+      await t.rejects(host.control.call('Allocate', { ...request, name: 'x' }), tooMany, 'by gRPC too');
       t.equal(host.layer.calls('vkAllocateMemory').length, asked, 'exceeding it is undefined behaviour');
       await host.fill(made[0]?.id ?? '', 1);
       const [first, ...rest] = made;
@@ -29,7 +30,7 @@ t.test('one more than the device allows is refused, and the driver is not asked'
   });
 });
 
-t.test('what is under way counts', async (t) => {
+t.test('allocations in progress are counted', async (t) => {
   await onFake(t, [limited], async (host) => {
     const sessions = await Promise.all(Array.from({ length: MAX + 2 }, () => host.session()));
     host.layer.script(limited, 'delay vkAllocateMemory * 100');
@@ -41,13 +42,13 @@ t.test('what is under way counts', async (t) => {
     const calls = host.layer.calls('vkAllocateMemory');
     t.ok(
       calls.every(({ result }) => result === 'VK_SUCCESS'),
-      'no call was one too many',
+      'no call exceeded the maximum',
     );
     for (const one of made) await release(one);
   });
 });
 
-t.test('what drains does not count: the driver has it back', async (t) => {
+t.test('draining memory is not counted: the driver has freed it', async (t) => {
   await onFake(t, [limited], async (host) => {
     const wire = await host.session();
     const other = await host.session();
@@ -71,7 +72,7 @@ t.test('sizes above maxMemoryAllocationSize are tried', async (t) => {
     for (const kind of ['MAPPABLE', 'OPAQUE_FD'] as const) {
       const request = { sizeBytes: SIZE * 16n, kinds: wireKinds(kind), name: 'large' };
       const made = await allocate(wire, request);
-      t.equal(made.allocation.sizeBytes, SIZE * 16n, `${kind}: the driver could`);
+      t.equal(made.allocation.sizeBytes, SIZE * 16n, `${kind}: the driver succeeded`);
       await release(made);
       host.layer.script(small, 'fail vkAllocateMemory 1 VK_ERROR_OUT_OF_DEVICE_MEMORY');
       const refusal = await refusalOf(allocate(wire, request));

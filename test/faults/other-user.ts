@@ -1,6 +1,6 @@
 /**
- * What another user is told of an allocation: other-user.js RUNTIME_DIR ID NAME prints a code for each way to
- * ask, as JSON. The name is root's.
+ * The answers that another user gets about an allocation: other-user.js RUNTIME_DIR ID NAME prints the code
+ * of each request as JSON. The name belongs to root.
  */
 import { ControlWire } from '../support/control-wire.js';
 import { HandoffWire } from '../support/handoff-wire.js';

@@ -1,6 +1,6 @@
 /**
- * What is published, and who waits for a right, when the device is lost; a device without memfds; a write of
- * the device that is under way.
+ * Published memory and waiting claims when the device is lost; a device without memfds; a write of the device
+ * that is in progress.
  */
 import { readFileSync } from 'node:fs';
 import { addSeals, SEALS } from '@vkmemd/proto';
@@ -28,7 +28,7 @@ t.jobs = 3;
 const mappable = wireKinds('MAPPABLE');
 const filled = (pattern: number) => Buffer.alloc(Number(SIZE), pattern);
 
-/** How often the daemon has memfds of the name mapped. */
+/** The number of mappings of memfds of this name in the daemon. */
 function mapsOf(host: FakeHost, name: string): number {
   const maps = readFileSync(`/proc/${host.daemon.pid}/maps`, 'utf8');
   return maps.split('\n').filter((line) => line.includes(`memfd:${name}`)).length;
@@ -44,7 +44,7 @@ async function publishable(wire: HandoffWire, name: string, pattern: number): Pr
 
 const publish = (host: FakeHost, { id }: Granted) => host.control.call('Publish', { allocation: { id } });
 
-t.test('a lost device takes nothing of what is published', { buffered: true }, async (t) => {
+t.test('published memory survives a lost device', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const published = await publishable(wire, 'published', 1);
@@ -73,7 +73,7 @@ t.test('a lost device takes nothing of what is published', { buffered: true }, a
   });
 });
 
-t.test('freed or published while there is no device', { buffered: true }, async (t) => {
+t.test('memory can be freed or published while the device is lost', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const freed = await publishable(wire, 'freed', 1);
@@ -85,7 +85,7 @@ t.test('freed or published while there is no device', { buffered: true }, async 
     );
     await publish(host, late);
     await release(freed);
-    t.equal(mapsOf(host, 'freed'), 0, 'its mapping went with it');
+    t.equal(mapsOf(host, 'freed'), 0, 'its mapping was removed');
     host.layer.script();
     await stillServes(host);
     t.ok((await host.bytesOf(wire, late.id, SIZE)).equals(filled(2)));
@@ -93,7 +93,7 @@ t.test('freed or published while there is no device', { buffered: true }, async 
   });
 });
 
-t.test('who waits for what ends with the device', { buffered: true }, async (t) => {
+t.test('a claim that waits for memory ends with the device', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const [wire, other] = [await host.session(), await host.session()];
     const kinds = wireKinds('OPAQUE_FD');
@@ -114,24 +114,24 @@ t.test('who waits for what ends with the device', { buffered: true }, async (t) 
   });
 });
 
-t.test('publishing waits for what the device writes', { buffered: true }, async (t) => {
+t.test('Publish waits until the device has written', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const made = await publishable(wire, 'written', 1);
     host.layer.script('delay vkQueueSubmit 1 500');
     const before = host.layer.calls('vkQueueSubmit').length;
     const fill = host.fill(made.id, 0x05050505);
-    await until('it is under way', () => host.layer.calls('vkQueueSubmit').length > before);
+    await until('the fill is in progress', () => host.layer.calls('vkQueueSubmit').length > before);
     await publish(host, made);
     const reader = await claim(wire, made.id, 'MAPPABLE').catch(({ code }) => code);
     t.equal(reader, 'PUBLISHED');
-    t.ok((await host.bytesOf(wire, made.id, SIZE)).equals(filled(5)), 'it was written by then');
+    t.ok((await host.bytesOf(wire, made.id, SIZE)).equals(filled(5)), 'the fill was complete');
     await fill;
     await release(made);
   });
 });
 
-t.test('MAPPABLE memory that is no memfd', { buffered: true }, async (t) => {
+t.test('MAPPABLE memory that is not a memfd cannot be published', { buffered: true }, async (t) => {
   await onFake(t, ['dma_buf present', 'host_import absent'], async (host) => {
     const request = { sizeBytes: PAGE, kinds: mappable, publishable: true };
     const refusal = await refusalOf(allocate(await host.session(), request));

@@ -1,5 +1,5 @@
 /**
- * RDMA_ADDRESS on a fake driver that has it whole, and on ones that lack one of its four parts.
+ * RDMA_ADDRESS on a fake driver that supports it completely, and on drivers that lack one of its four parts.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';
@@ -11,12 +11,12 @@ const RDMA = 4096; // VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV
 const RDMA_CAPABLE = 0x100;
 const kinds = wireKinds('RDMA_ADDRESS');
 
-/** Where the last call of each name stands in the log. */
+/** The position of the last call of each name in the log. */
 function order(calls: readonly FakeCall[], names: readonly string[]): number[] {
   return names.map((name) => calls.findLastIndex((call) => call.name === name));
 }
 
-t.test('an address of 64 bits, and no fd', async (t) => {
+t.test('a grant is a 64-bit address without an fd', async (t) => {
   await onFake(t, ['rdma present', 'budget present'], async (host) => {
     t.match(await reportOn(host, 'RDMA_ADDRESS'), {
       rung: 'RUNG_SUPPORTED',
@@ -47,7 +47,7 @@ t.test('an address of 64 bits, and no fd', async (t) => {
 
     const calls = host.layer.calls().slice(probed);
     const given = calls.find(({ name }) => name === 'vkGetMemoryRemoteAddressNV');
-    t.equal(BigInt(given?.values.address ?? 0), address, 'it is the driver\u2019s');
+    t.equal(BigInt(given?.values.address ?? 0), address, "it is the driver's address");
     const buffers = calls.filter(({ name }) => name === 'vkCreateBuffer');
     t.strictSame(
       [...new Set(buffers.map(({ values }) => values.handleTypes))],
@@ -62,11 +62,11 @@ t.test('an address of 64 bits, and no fd', async (t) => {
       'vkQueueSubmit',
       'vkGetMemoryRemoteAddressNV',
     ]);
-    t.ok(!steps.includes(-1), 'each step is taken');
+    t.ok(!steps.includes(-1), 'each step occurs');
     t.strictSame(
       steps,
       [...steps].sort((a, b) => a - b),
-      'budget, memory, buffer, bound, zeroed, address',
+      'in the order budget, memory, buffer, bind, zero, address',
     );
     t.match(calls[steps[1] ?? 0]?.values, { exports: String(RDMA) });
     t.equal(given?.values.memory, calls[steps[1] ?? 0]?.values.memory);
@@ -74,7 +74,7 @@ t.test('an address of 64 bits, and no fd', async (t) => {
   });
 });
 
-t.test('it is zero, filled by the device, and keeps its address', async (t) => {
+t.test('the memory is zero, can be filled by the device, and keeps its address', async (t) => {
   await onFake(t, ['rdma present'], async (host) => {
     const wire = await host.session();
     const dirty = await allocate(wire, { sizeBytes: SIZE, kinds });
@@ -99,12 +99,12 @@ t.test('it is zero, filled by the device, and keeps its address', async (t) => {
     t.equal(memory.remoteAddress, made.grants[0]?.remoteAddress, 'the same in the client library');
     t.throws(() => memory.fd('RDMA_ADDRESS'), { code: 'KIND_NOT_REQUESTED' });
     t.throws(() => memory.map(), { code: 'NOT_MAPPABLE' });
-    t.match(await memory.free(), { freed: true }, 'an address holds nothing');
+    t.match(await memory.free(), { freed: true }, 'an address does not hold memory');
     await client.close();
   });
 });
 
-t.test('a buffer that a request describes', async (t) => {
+t.test('a request may describe the buffer', async (t) => {
   await onFake(t, ['rdma present'], async (host) => {
     const wire = await host.session();
     const STORAGE = 0x20;
@@ -116,7 +116,7 @@ t.test('a buffer that a request describes', async (t) => {
   });
 });
 
-t.test('never with MAPPABLE, and no type of it where it was not asked for', async (t) => {
+t.test('never combined with MAPPABLE, and no RDMA memory type unless requested', async (t) => {
   await onFake(t, ['rdma present'], async (host) => {
     const wire = await host.session();
     const both = wireKinds('MAPPABLE', 'RDMA_ADDRESS');
@@ -130,7 +130,7 @@ t.test('never with MAPPABLE, and no type of it where it was not asked for', asyn
   });
 });
 
-t.test('what is missing is named: in the report, by vkmemctl and in the refusal', async (t) => {
+t.test('the missing part is named in the report, by vkmemctl and in the error', async (t) => {
   const cases = {
     'no-extension': ['extension', /does not list VK_NV_external_memory_rdma/],
     'feature-off': ['feature', /not its feature externalMemoryRDMA/],
@@ -150,12 +150,16 @@ t.test('what is missing is named: in the report, by vkmemctl and in the refusal'
         );
         t.match(refusal, { code: 'KIND_UNSUPPORTED', metadata: { kind: 'RDMA_ADDRESS', missing }, reason });
       }
-      t.equal(host.layer.calls('vkGetMemoryRemoteAddressNV').length, 0, 'nobody asks for an address');
+      t.equal(
+        host.layer.calls('vkGetMemoryRemoteAddressNV').length,
+        0,
+        'no address is requested from the driver',
+      );
     });
   }
 });
 
-t.test('an address that the driver does not give', async (t) => {
+t.test('a failed address call fails the request', async (t) => {
   await onFake(t, ['rdma present'], async (host) => {
     const wire = await host.session();
     for (const [result, code] of [

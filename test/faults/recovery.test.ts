@@ -1,6 +1,6 @@
 /**
- * What can go wrong while a lost device is replaced: the device is lost again, cannot be opened, or does not
- * take one of the survivors; requests of many come meanwhile; the daemon is stopped.
+ * Failures during the recovery of a lost device: it is lost again, cannot be opened, or rejects one of the
+ * surviving allocations; clients send requests meanwhile; the daemon is stopped.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
@@ -31,10 +31,10 @@ const mappable = wireKinds('MAPPABLE');
 const opaque = wireKinds('OPAQUE_FD');
 const lost = 'fail vkQueueSubmit 1 VK_ERROR_DEVICE_LOST';
 
-/** How many times a probe makes a call: what it made at start, before anybody asked for anything. */
+/** The number of calls that a probe makes: the calls at the start, before the first request. */
 const probes = ({ layer }: FakeHost, call: string): number => layer.calls(call).length;
 
-/** NAMED memory of so many, each filled with its own pattern through a mapping. */
+/** Allocates this much NAMED memory, each filled with its own pattern through a mapping. */
 async function survivors(wire: HandoffWire, count: number): Promise<Granted[]> {
   const made: Granted[] = [];
   for (let i = 0; i < count; i += 1) {
@@ -55,7 +55,7 @@ async function intact(host: FakeHost, made: readonly Granted[]): Promise<boolean
   return true;
 }
 
-t.test('lost again and again', { buffered: true }, async (t) => {
+t.test('a device that is lost repeatedly recovers each time', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const made = await survivors(await host.session(), 2);
     for (let i = 0; i < 3; i += 1) {
@@ -67,38 +67,38 @@ t.test('lost again and again', { buffered: true }, async (t) => {
   });
 });
 
-t.test('lost in the middle of its own recovery', { buffered: true }, async (t) => {
+t.test('a device that is lost during its own recovery is opened again', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const submits = probes(host, 'vkQueueSubmit');
     const allocations = probes(host, 'vkAllocateMemory');
     const made = await survivors(await host.session(), 3);
     for (const [where, line] of [
-      ['the first submission of its probe', 'fail vkQueueSubmit 2 VK_ERROR_DEVICE_LOST'],
+      ['the first submission of the probe', 'fail vkQueueSubmit 2 VK_ERROR_DEVICE_LOST'],
       ['its last', `fail vkQueueSubmit ${submits + 1} VK_ERROR_DEVICE_LOST`],
-      ['an allocation of its probe', 'fail vkAllocateMemory 1 VK_ERROR_DEVICE_LOST'],
-      ['its first survivor', `fail vkAllocateMemory ${allocations + 1} VK_ERROR_DEVICE_LOST`],
-      ['its last survivor', `fail vkAllocateMemory ${allocations + 3} VK_ERROR_DEVICE_LOST`],
+      ['an allocation of the probe', 'fail vkAllocateMemory 1 VK_ERROR_DEVICE_LOST'],
+      ['the first surviving allocation', `fail vkAllocateMemory ${allocations + 1} VK_ERROR_DEVICE_LOST`],
+      ['the last surviving allocation', `fail vkAllocateMemory ${allocations + 3} VK_ERROR_DEVICE_LOST`],
     ] as const) {
       const before = host.layer.calls('vkCreateDevice').length;
       await loseDevice(host, line);
       await until(where, () => host.layer.calls('vkCreateDevice').length >= before + 2);
       await stillServes(host);
       t.equal(host.layer.calls('vkCreateDevice').length, before + 2, `by ${where}: opened twice`);
-      t.ok(await intact(host, made), 'and nobody lost a byte');
+      t.ok(await intact(host, made), 'no byte was lost');
     }
     for (const one of made) await release(one);
   });
 });
 
 t.test(
-  'a survivor that the new device does not take ends, the others do not',
+  'an allocation that the new device rejects ends, the others survive',
   { buffered: true },
   async (t) => {
     await onFake(t, [], async (host) => {
       const allocations = probes(host, 'vkAllocateMemory');
       const wire = await host.session();
       const [first, second, third] = await survivors(wire, 3);
-      if (!first || !second || !third) throw new Error('three were made');
+      if (!first || !second || !third) throw new Error('expected three allocations');
       await loseDevice(host, `fail vkAllocateMemory ${allocations + 2} VK_ERROR_OUT_OF_DEVICE_MEMORY`);
       await stillServes(host);
       await t.rejects(host.fill(second.id, 1), { code: 'DEVICE_LOST' });
@@ -114,31 +114,35 @@ t.test(
   },
 );
 
-t.test('a device that cannot be opened is tried until it can', { buffered: true }, async (t) => {
+t.test('a device that cannot be opened is tried until it opens', { buffered: true }, async (t) => {
   await onFake(t, ['budget present'], async (host) => {
     const made = await survivors(await host.session(), 1);
     const failing = [1, 2, 3].map((n) => `fail vkCreateDevice ${n} VK_ERROR_INITIALIZATION_FAILED`);
     const watching = host.control.watchBudget();
     await watching.until(() => true);
     await loseDevice(host, 'budget present', ...failing);
-    t.match((await host.control.budget()).heaps[0], { source: 'BUDGET_SOURCE_ESTIMATED' }, 'it can be asked');
+    t.match(
+      (await host.control.budget()).heaps[0],
+      { source: 'BUDGET_SOURCE_ESTIMATED' },
+      'the budget is reported meanwhile',
+    );
     t.match(await refusalOf(host.fill(made[0]?.id ?? '', 1)), { code: 'DEVICE_LOST' });
     await stillServes(host);
-    t.equal(host.layer.calls('vkCreateDevice').length, 5, 'at start, three in vain, one more');
+    t.equal(host.layer.calls('vkCreateDevice').length, 5, 'one at the start, three failures, one success');
     t.match(host.daemon.log(), /VK_ERROR_INITIALIZATION_FAILED.*could not be opened again/);
     t.ok(await intact(host, made));
     for (const one of made) await release(one);
     watching.clear();
     await watching.until(({ heaps }) => heaps[0]?.liveBytes === 0n);
-    t.pass('who watches the budget is told on');
+    t.pass('a budget watcher receives further reports');
     watching.cancel();
     await watching.ended;
   });
 });
 
-t.test('a daemon that is stopped while it tries ends well', { buffered: true }, async (t) => {
+t.test('a daemon that is stopped during recovery exits without an error', { buffered: true }, async (t) => {
   const cases = {
-    'between two tries': 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED',
+    'between two attempts': 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED',
     'in one': 'delay vkCreateDevice 1 1000',
   };
   for (const [when, line] of Object.entries(cases)) {
@@ -148,7 +152,7 @@ t.test('a daemon that is stopped while it tries ends well', { buffered: true }, 
     const made = await survivors(await host.session(), 1);
     const ended = await allocate(await host.session(), { sizeBytes: PAGE, kinds: opaque });
     await loseDevice(host, line);
-    if (when === 'between two tries') {
+    if (when === 'between two attempts') {
       await until('three tries', () => layer.calls('vkCreateDevice').length > 3);
     }
     host.close();
@@ -158,7 +162,7 @@ t.test('a daemon that is stopped while it tries ends well', { buffered: true }, 
   }
 });
 
-/** One of each request, again and again, until told; every one is served, or refused with DEVICE_LOST. */
+/** Repeats one of each request until it is aborted; each must be served, or refused with DEVICE_LOST. */
 async function busy(host: FakeHost, wire: HandoffWire, stop: AbortSignal): Promise<Record<string, number>> {
   const ends: Record<string, number> = {};
   const named = (id: string) => ({ source: { id }, destination: { id } });
@@ -199,25 +203,29 @@ async function busy(host: FakeHost, wire: HandoffWire, stop: AbortSignal): Promi
   return ends;
 }
 
-t.test('lost while many ask: every request is answered, and nothing stays', { buffered: true }, async (t) => {
-  await onFake(t, [], async (host) => {
-    const stop = new AbortController();
-    const sessions = await Promise.all(Array.from({ length: 6 }, () => host.session()));
-    const all = sessions.map((wire) => busy(host, wire, stop.signal));
-    for (const call of ['vkQueueSubmit', 'vkAllocateMemory', 'vkGetMemoryFdKHR', 'vkWaitForFences']) {
-      for (const nth of [1, 7]) {
-        const before = host.layer.calls('vkCreateDevice').length;
-        host.layer.script(`fail ${call} ${nth} VK_ERROR_DEVICE_LOST`, 'delay vkQueueSubmit 3 20');
-        await until(call, () => host.layer.calls('vkCreateDevice').length > before);
-        await stillServes(host);
+t.test(
+  'lost while many requests are in progress: each is answered, and nothing is left',
+  { buffered: true },
+  async (t) => {
+    await onFake(t, [], async (host) => {
+      const stop = new AbortController();
+      const sessions = await Promise.all(Array.from({ length: 6 }, () => host.session()));
+      const all = sessions.map((wire) => busy(host, wire, stop.signal));
+      for (const call of ['vkQueueSubmit', 'vkAllocateMemory', 'vkGetMemoryFdKHR', 'vkWaitForFences']) {
+        for (const nth of [1, 7]) {
+          const before = host.layer.calls('vkCreateDevice').length;
+          host.layer.script(`fail ${call} ${nth} VK_ERROR_DEVICE_LOST`, 'delay vkQueueSubmit 3 20');
+          await until(call, () => host.layer.calls('vkCreateDevice').length > before);
+          await stillServes(host);
+        }
       }
-    }
-    stop.abort();
-    for (const ends of await Promise.all(all)) {
-      t.strictSame(Object.keys(ends).sort(), ['DEVICE_LOST', 'served'], JSON.stringify(ends));
-    }
-    host.layer.script(lost);
-    await refusalOf(allocate(sessions[0] as HandoffWire, { sizeBytes: PAGE, kinds: opaque }));
-    await stillServes(host);
-  });
-});
+      stop.abort();
+      for (const ends of await Promise.all(all)) {
+        t.strictSame(Object.keys(ends).sort(), ['DEVICE_LOST', 'served'], JSON.stringify(ends));
+      }
+      host.layer.script(lost);
+      await refusalOf(allocate(sessions[0] as HandoffWire, { sizeBytes: PAGE, kinds: opaque }));
+      await stillServes(host);
+    });
+  },
+);

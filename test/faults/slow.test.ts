@@ -1,6 +1,6 @@
 /**
- * A driver that takes its time over one session's requests: nobody else waits for it. What is compared is who
- * is answered first, not how long it takes.
+ * A driver that is slow for one session's requests: no other session waits. The order of the answers is
+ * compared, not their time.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -17,17 +17,17 @@ t.jobs = 4;
 const mappable = wireKinds('MAPPABLE');
 const opaque = wireKinds('OPAQUE_FD');
 
-/** Long enough for a request that was sent to reach the driver, on a busy machine too. */
+/** Long enough for a sent request to reach the driver, even on a busy machine. */
 const begun = () => new Promise((resolve) => setTimeout(resolve, 300));
 
-/** Everything that another session may want, done once. */
+/** Every request that another session may send, once. */
 async function everything(host: FakeHost, wire: HandoffWire): Promise<void> {
   const made = await allocate(wire, { sizeBytes: SIZE, kinds: mappable, name: 'prompt' });
   const second = await claim(wire, made.id, 'MAPPABLE');
   for (const fd of second.fds) fd.close();
   await host.fill(made.id, 0x42424242);
   const view = mapped(made);
-  if (Buffer.from(view.buffer)[0] !== 0x42) throw new Error('the fill is not there');
+  if (Buffer.from(view.buffer)[0] !== 0x42) throw new Error('the fill is not visible');
   view.unmap();
   const { control } = host;
   await control.call('GetAllocation', { allocation: { id: made.id } });
@@ -42,7 +42,7 @@ async function everything(host: FakeHost, wire: HandoffWire): Promise<void> {
   await release(await allocate(wire, { sizeBytes: SIZE, kinds: opaque }));
 }
 
-/** Sends slow requests, and does everything else meanwhile, which must end before any of them is answered. */
+/** Sends slow requests, then every other request, which must be answered before any slow one. */
 async function meanwhile(
   t: Test,
   host: FakeHost,
@@ -55,41 +55,41 @@ async function meanwhile(
   host.layer.script(`delay ${call} * 2000`);
   for (const request of requests) wire.send(request);
   await begun();
-  // A call that has begun keeps its delay; everything else, and the rest of the requests, meets none.
+  // A call in progress keeps its delay; all other calls, and the rest of the requests, have none.
   host.layer.script();
   const answers: Received[] = [];
   const all = (async () => {
     while (answers.length < requests.length) answers.push(await wire.next());
   })();
   await everything(host, other);
-  t.equal(answers.length, 0, 'all of it was answered before the first of the slow ones');
+  t.equal(answers.length, 0, 'all were answered before the first slow request');
   await all;
   return answers;
 }
 
-t.test('a slow allocation holds up nobody else', { buffered: true }, async (t) => {
+t.test('a slow allocation does not delay other sessions', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const request = { allocate: { sizeBytes: SIZE, kinds: mappable, grantKinds: mappable } };
     const [answer] = await meanwhile(t, host, 'vkAllocateMemory', wire, [request]);
-    t.ok(answer?.message.allocate, 'and it is served');
+    t.ok(answer?.message.allocate, 'it is served');
     for (const fd of answer?.fds ?? []) fd.close();
     wire.close();
   });
 });
 
-t.test('nor does a buffer that the driver takes its time to make', { buffered: true }, async (t) => {
+t.test('a slow buffer creation does not delay other sessions', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const request = { allocate: { sizeBytes: SIZE, kinds: opaque, grantKinds: opaque } };
     const [answer] = await meanwhile(t, host, 'vkCreateBuffer', wire, [request]);
-    t.ok(answer?.message.allocate, 'and it is served');
+    t.ok(answer?.message.allocate, 'it is served');
     for (const fd of answer?.fds ?? []) fd.close();
     wire.close();
   });
 });
 
-t.test('nor do 32 of them, pipelined', { buffered: true }, async (t) => {
+t.test('32 pipelined slow allocations do not delay other sessions', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const request = { allocate: { sizeBytes: PAGE, kinds: opaque, grantKinds: opaque } };
@@ -104,7 +104,7 @@ t.test('nor do 32 of them, pipelined', { buffered: true }, async (t) => {
   });
 });
 
-t.test('nor do claims whose exports are slow', { buffered: true }, async (t) => {
+t.test('claims with slow exports do not delay other sessions', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const made = await allocate(wire, { sizeBytes: PAGE, kinds: opaque });
@@ -120,7 +120,7 @@ t.test('nor do claims whose exports are slow', { buffered: true }, async (t) => 
   });
 });
 
-t.test('nor do frees that are slow', { buffered: true }, async (t) => {
+t.test('slow frees do not delay other sessions', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const wire = await host.session();
     const slow: Draft<'ClientMessage'>[] = [];
@@ -136,7 +136,7 @@ t.test('nor do frees that are slow', { buffered: true }, async (t) => {
   });
 });
 
-t.test('a slow queue holds up no allocation that does not need it', { buffered: true }, async (t) => {
+t.test('a slow queue does not delay allocations that do not use it', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     const slow = await host.session();
     const other = await host.session();
@@ -166,7 +166,7 @@ async function clientThatAllocates({ runtimeDir }: FakeHost): Promise<ChildProce
   return child;
 }
 
-t.test('a client killed while its slow allocation runs leaves nothing', { buffered: true }, async (t) => {
+t.test('a client that is killed during its slow allocation leaves nothing', { buffered: true }, async (t) => {
   await onFake(t, [], async (host) => {
     host.layer.script('delay vkAllocateMemory 1 1000');
     const client = await clientThatAllocates(host);
@@ -174,7 +174,7 @@ t.test('a client killed while its slow allocation runs leaves nothing', { buffer
     client.kill('SIGKILL');
     await new Promise((resolve) => client.once('close', resolve));
     const { heaps } = await host.control.budget();
-    t.equal(heaps[0]?.reservedBytes, SIZE, 'it is still under way');
+    t.equal(heaps[0]?.reservedBytes, SIZE, 'it is still in progress');
     await assertCounts(t, host.runtimeDir, {});
     await assertNoLeaks(t, host.runtimeDir);
     const wire = await host.session();
@@ -182,7 +182,7 @@ t.test('a client killed while its slow allocation runs leaves nothing', { buffer
   });
 });
 
-t.test('a daemon that is stopped meanwhile answers first', { buffered: true }, async (t) => {
+t.test('a daemon that is stopped during a slow allocation answers first', { buffered: true }, async (t) => {
   const layer = new FakeLayer(t);
   const daemon = await startDaemon(t, { env: layer.environment });
   const wire = await HandoffWire.open(daemon.runtimeDir);
@@ -191,7 +191,7 @@ t.test('a daemon that is stopped meanwhile answers first', { buffered: true }, a
   await begun();
   const stopped = daemon.stop();
   t.ok((await wire.next()).message.allocate, 'the request is served');
-  t.match((await wire.next()).message.error, { message: /stopping/ }, 'and told goodbye');
+  t.match((await wire.next()).message.error, { message: /stopping/ }, 'then the daemon reports its stop');
   t.strictSame(await stopped, { code: 0, signal: null });
   t.strictSame(layer.leaks(), []);
   wire.close();

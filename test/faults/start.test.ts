@@ -1,6 +1,6 @@
 /**
- * A start on a driver that fails: a device that cannot be opened, or is lost while it is probed, ends the
- * daemon with one line; a probe that fails otherwise is an answer.
+ * A start on a failing driver: a device that cannot be opened, or is lost during its probe, ends the daemon
+ * with one line; any other failed probe is reported as its result.
  */
 import { spawn } from 'node:child_process';
 import t, { type Test } from 'tap';
@@ -11,7 +11,7 @@ import { onFake, reportOn } from './support.js';
 // Most of the time is spent waiting.
 t.jobs = 3;
 
-/** Starts a daemon that does not come to serve. */
+/** Starts a daemon that must fail to start. */
 async function startInVain(t: Test, line: string) {
   const layer = new FakeLayer(t, line);
   const child = spawn(...plainNode([daemonProgram, '--runtime-dir', temporaryFolder(t)]), {
@@ -29,7 +29,7 @@ async function startInVain(t: Test, line: string) {
   return { code, stdout, stderr, leaks: layer.leaks() };
 }
 
-t.test('a device that cannot be opened ends the start, in one line', { buffered: true }, async (t) => {
+t.test('a device that cannot be opened ends the start with one line', { buffered: true }, async (t) => {
   const cases = {
     VK_ERROR_OUT_OF_HOST_MEMORY: 'DEVICE_OUT_OF_MEMORY',
     VK_ERROR_OUT_OF_DEVICE_MEMORY: 'DEVICE_OUT_OF_MEMORY',
@@ -42,11 +42,11 @@ t.test('a device that cannot be opened ends the start, in one line', { buffered:
   for (const [result, code] of Object.entries(cases)) {
     const ended = await startInVain(t, `fail vkCreateDevice * ${result}`);
     t.match(ended, { code: 1, stdout: '', leaks: [] }, result);
-    t.match(ended.stderr, new RegExp(`^vkmemd: ${code}: .*vkCreateDevice: ${result}\\.\n$`), 'in one line');
+    t.match(ended.stderr, new RegExp(`^vkmemd: ${code}: .*vkCreateDevice: ${result}\\.\n$`), 'one line');
   }
 });
 
-t.test('a device that is lost while it is probed ends the start too', { buffered: true }, async (t) => {
+t.test('a device that is lost during its probe ends the start', { buffered: true }, async (t) => {
   for (const call of ['vkAllocateMemory', 'vkQueueSubmit', 'vkGetMemoryFdKHR', 'vkCreateBuffer']) {
     const ended = await startInVain(t, `fail ${call} 1 VK_ERROR_DEVICE_LOST`);
     const stderr = `vkmemd: DEVICE_LOST: ${call}: VK_ERROR_DEVICE_LOST.\n`;
@@ -54,7 +54,7 @@ t.test('a device that is lost while it is probed ends the start too', { buffered
   }
 });
 
-t.test('a probe that fails is an answer', { buffered: true }, async (t) => {
+t.test('a failed probe makes the kind UNSUPPORTED with its reason', { buffered: true }, async (t) => {
   for (const [result, rung] of [
     ['VK_ERROR_MEMORY_MAP_FAILED', 'RUNG_UNSUPPORTED'],
     ['VK_ERROR_OUT_OF_HOST_MEMORY', 'RUNG_UNSUPPORTED'],

@@ -1,7 +1,6 @@
 /**
- * A real daemon on a fake driver of its own (test/layer), for tests that let something go wrong: what is
- * asked of it and answered, and that in the end nothing is left of it, in the daemon, in the kernel and in
- * the driver.
+ * A real daemon on a fake driver of its own (test/layer), for tests of failures: requests and answers, and a
+ * check at the end that the daemon, the kernel and the driver hold nothing of it.
  */
 import { readdirSync } from 'node:fs';
 import { type Decoded, type Draft, type KindName, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -17,7 +16,7 @@ export const SIZE = 65_536n;
 /** Kinds as the wire names them. */
 export const wireKinds = (...kinds: readonly KindName[]) => kinds.map((kind) => `KIND_${kind}` as const);
 
-/** What an Allocate or a Claim was answered with. The receiver owns the fds. */
+/** The answer to an Allocate or a Claim. The receiver owns the fds. */
 export interface Granted {
   readonly wire: HandoffWire;
   readonly id: string;
@@ -26,18 +25,18 @@ export interface Granted {
   readonly fds: readonly OwnedFd[];
 }
 
-/** How many fds a process has open. */
+/** The number of open fds of a process. */
 export const fdsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
-/** Waits until something holds. @throws Error after 10 s. */
+/** Waits until the condition holds. @throws Error after 10 s. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 10_000; !(await holds()); ) {
-    if (Date.now() > end) throw new Error(`still not so: ${what}`);
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-/** What a request was refused with. @throws Error where it was served. */
+/** The error of a request. @throws Error if it was served. */
 export async function refusalOf(request: Promise<unknown>): Promise<VkmemError> {
   try {
     await request;
@@ -79,7 +78,7 @@ export class FakeHost {
     return this.control.call('FreeAllocation', { allocation });
   }
 
-  /** What is in memory of any kind: copied by the device, read through a mapping. */
+  /** The bytes of memory of any kind: copied by the device, read through a mapping. */
   async bytesOf(wire: HandoffWire, id: string, sizeBytes: bigint): Promise<Buffer> {
     const seen = await allocate(wire, { sizeBytes, kinds: wireKinds('MAPPABLE') });
     const copy = { source: { id }, destination: { id: seen.id }, sizeBytes };
@@ -97,7 +96,7 @@ export class FakeHost {
   }
 }
 
-/** Allocates, and is granted all kinds at once unless `grantKinds` says others. */
+/** Allocates, with grants of all kinds unless `grantKinds` names others. */
 export async function allocate(wire: HandoffWire, request: Draft<'AllocateRequest'>): Promise<Granted> {
   const grantKinds = request.kinds ?? [];
   const { message, fds } = await wire.ask({ allocate: { grantKinds, ...request } });
@@ -119,7 +118,7 @@ function granted(
   return { wire, id: allocation.id, allocation, grants, fds };
 }
 
-/** The first fd's memory as a mapping, by what its grant says. */
+/** Maps the memory of the first fd, as its grant describes it. */
 export function mapped({ grants, fds }: Granted): ReturnType<typeof mapFd> {
   const [grant] = grants;
   const [fd] = fds;
@@ -128,12 +127,12 @@ export function mapped({ grants, fds }: Granted): ReturnType<typeof mapFd> {
 }
 
 /**
- * Closes what was granted, and frees the allocation; the session's grants of it go too. Its bytes must be
- * free then.
+ * Closes the granted fds and frees the allocation, which drops the session's grants. Its bytes must be free
+ * afterwards.
  */
 export async function release({ wire, id, fds }: Pick<Granted, 'wire' | 'id' | 'fds'>): Promise<void> {
   for (const fd of fds) fd.close();
-  // The pages of an unmapped buffer go back in the next turn of the event loop.
+  // The pages of an unmapped buffer are released in the next turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
   const { message } = await wire.ask({ free: { allocation: { id } } });
   if (!message.free?.freed) throw new Error(`${id} is still held`);
@@ -143,13 +142,13 @@ export async function release({ wire, id, fds }: Pick<Granted, 'wire' | 'id' | '
 export async function reportOn(host: FakeHost, kind: KindName): Promise<Decoded<'KindReport'>> {
   const { devices } = await host.control.call('ListDevices', {});
   const report = devices[0]?.kinds.find((found) => found.kind === `KIND_${kind}`);
-  if (!report) throw new Error(`nothing is said of ${kind}`);
+  if (!report) throw new Error(`there is no report on ${kind}`);
   return report;
 }
 
 /**
- * Loses the device, by a transfer that meets it.
- * @param lines the script's from then on.
+ * Loses the device by a transfer that fails.
+ * @param lines of the script from then on.
  */
 export async function loseDevice(host: FakeHost, ...lines: readonly string[]): Promise<void> {
   const wire = await HandoffWire.open(host.runtimeDir);
@@ -161,13 +160,12 @@ export async function loseDevice(host: FakeHost, ...lines: readonly string[]): P
 }
 
 /**
- * Resolves when the daemon has its device again: every allocation was looked at, and new memory can be
- * filled.
+ * Resolves when the daemon has its device again: every allocation was checked, and new memory can be filled.
  */
 export async function stillServes(host: FakeHost): Promise<void> {
   const name = 'serves-again';
   const tried = () => host.control.call('Allocate', { sizeBytes: PAGE, kinds: wireKinds('OPAQUE_FD'), name });
-  await until('the device is there again', async () => {
+  await until('the device is available again', async () => {
     const log = host.daemon.log();
     if (log.lastIndexOf('the device serves again') < log.lastIndexOf('the device is lost')) return false;
     return tried().then(
@@ -181,7 +179,10 @@ export async function stillServes(host: FakeHost): Promise<void> {
   await host.free({ name });
 }
 
-/** A daemon on a fake, which in the end must hold nothing, have no fd that it had not before, and go well. */
+/**
+ * Runs a test with a daemon on a fake. At the end the daemon must hold nothing, have no additional fd, and
+ * exit without an error.
+ */
 export async function onFake(
   t: Test,
   lines: readonly string[],
@@ -191,7 +192,7 @@ export async function onFake(
   const layer = new FakeLayer(t, ...lines);
   const daemon = await startDaemon(t, { env: layer.environment, args, policy: ANYBODY });
   const host = new FakeHost(layer, daemon);
-  // A first connection of each kind, and a first answer, before fds are counted.
+  // One connection of each kind and one answer, before the fds are counted.
   const first = await HandoffWire.open(daemon.runtimeDir);
   const control = new ControlWire(daemon.runtimeDir);
   await control.budget();
@@ -210,5 +211,5 @@ export async function onFake(
     'the daemon has no more fds than before',
   );
   t.strictSame(await daemon.stop(), { code: 0, signal: null });
-  t.strictSame(layer.leaks(), [], 'the driver has everything back');
+  t.strictSame(layer.leaks(), [], 'the driver has no objects left');
 }

@@ -1,9 +1,9 @@
 /**
- * A case: something that a client asks of a daemon, which is granted and then used, or refused with a code.
+ * A case: a request to a daemon, which is granted and then used, or refused with a code.
  *
- * `ask` is the request; a VkmemError of it is an outcome. What is granted is then used, and nothing of that
- * may fail. Everything that a case makes ends with it. The cases are the same for every driver, but for those
- * that go through what the device lists (its memory types, its sizes).
+ * `ask` sends the request; its VkmemError is an outcome. Granted memory is then used, and no part of that may
+ * fail. Everything that a case creates ends with it. The cases are the same for every driver, except those
+ * that iterate over what the device lists (its memory types, its sizes).
  */
 import type { AllocateOptions, Memory } from '@vkmemd/client';
 import type { ErrorCode, KindName, OwnedFd } from '@vkmemd/proto';
@@ -16,7 +16,7 @@ import { useAll } from './use.js';
 
 export type Answer = 'pass' | ErrorCode;
 
-/** A refusal that follows from what ListDevices says. */
+/** A refusal that follows from ListDevices. */
 export interface Refusal {
   readonly code: ErrorCode;
   /** Undefined: any. */
@@ -24,28 +24,28 @@ export interface Refusal {
   readonly missing?: string;
 }
 
-/** What a case made, and has to release. */
+/** What a case created and must release. */
 export type Made = Memory | OwnedFd;
 
 export interface Case {
   readonly name: string;
-  /** The kinds that it cannot do without. */
+  /** The kinds that it requires. */
   readonly kinds: readonly KindName[];
-  /** What it may end as where the device offers each of them. */
+  /** Its possible outcomes if the device offers each of the kinds. */
   readonly may: readonly Answer[];
-  /** What it is refused with in place of what follows from the kinds; undefined where it is not. */
+  /** The refusal that replaces the one which follows from the kinds; undefined if there is none. */
   readonly refused?: (seat: Seat) => Refusal | undefined;
   /**
-   * The request. @returns what is then done with what was granted.
-   * @param keep what is made on the way: released when the case has ended, the last first.
+   * Sends the request. @returns the function that uses the granted memory.
+   * @param keep registers what is created: released in reverse order when the case has ended.
    */
   ask(seat: Seat, keep: <T extends Made>(made: T) => T): Promise<() => Promise<void>>;
 }
 
-/** Bytes of what is asked for where the size does not matter. */
+/** The size in bytes where the size does not matter. */
 export const SIZE = 65_536;
 
-/** One allocation, granted as all of its kinds and used as all of them. */
+/** One allocation, granted and used as each of its kinds. */
 export function allocation(
   name: string,
   options: AllocateOptions & { readonly kinds: readonly KindName[] },

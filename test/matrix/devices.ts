@@ -1,6 +1,6 @@
 /**
- * Prints the devices of the drivers that it was started with, best first, as one line of JSON: none where no
- * driver finds one.
+ * Prints the devices of the current drivers, best first, as one line of JSON; an empty list where no driver
+ * finds one.
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import { listDevices } from 'vkmemd/dist/vulkan/physical-device.js';

@@ -1,10 +1,9 @@
 /**
- * The drivers that the matrix runs on, and why one of them is not here.
+ * The drivers that the matrix runs on, and the reason why one of them is missing.
  *
  * lavapipe comes with Mesa; SwiftShader and Khronos's mock driver are files of Debian's chromium-common,
- * which has no loader's description of the mock driver: one is written for the test. The real GPU is whatever
- * device of another type than CPU the loader finds with the drivers in its usual folders, or with
- * $VKMEMD_TEST_DRIVER.
+ * which has no ICD manifest for the mock driver: the test writes one. The real GPU is any device of another
+ * type than CPU that the loader finds with the drivers in its usual folders, or with $VKMEMD_TEST_DRIVER.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +14,7 @@ import { runNode } from '../support/program.js';
 export const DRIVERS = ['lavapipe', 'SwiftShader', 'mock', 'GPU'] as const;
 export type DriverName = (typeof DRIVERS)[number];
 
-/** A driver that is here: what the loader is told, and the device's UUID where there may be several. */
+/** An available driver: its manifests, and the device's UUID where there may be several devices. */
 export interface Driver {
   readonly name: DriverName;
   /** For $VK_DRIVER_FILES. */
@@ -23,7 +22,7 @@ export interface Driver {
   readonly device?: string;
 }
 
-/** A driver, or why there is none. */
+/** A driver, or the reason why it is missing. */
 type Found = Omit<Driver, 'name'> | { readonly missing: string };
 
 const FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
@@ -31,7 +30,7 @@ const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const MOCK = '/usr/lib/chromium/libVkICD_mock_icd.so';
 const NOT_INSTALLED = 'install chromium-common of Debian';
 
-/** What the loader's folders describe. */
+/** The ICD manifests in the loader's folders. */
 function described(): string[] {
   return FOLDERS.filter((folder) => existsSync(folder)).flatMap((folder) =>
     readdirSync(folder)
@@ -53,7 +52,7 @@ function findSwiftshader(): Found {
     : { missing: `no ${SWIFTSHADER}: ${NOT_INSTALLED}` };
 }
 
-/** The loader reads no description without an api_version; which one it is does not matter. */
+/** The loader ignores a manifest without an api_version; its value does not matter. */
 function findMock(folder: string): Found {
   if (!existsSync(MOCK)) return { missing: `no ${MOCK}: ${NOT_INSTALLED}` };
   const files = join(folder, 'mock_icd.json');
@@ -87,7 +86,7 @@ async function findGpu(): Promise<Found> {
   return { missing: `no GPU here: ${files} have ${seen}` };
 }
 
-/** @param folder for what is written; it outlives the drivers' use. */
+/** @param folder for generated files; it must outlive the use of the drivers. */
 export async function findDriver(name: DriverName, folder: string): Promise<Driver | { missing: string }> {
   const found =
     name === 'lavapipe'

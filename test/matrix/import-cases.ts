@@ -1,6 +1,6 @@
 /**
- * Memory of the client's own, made an allocation: a memfd, what the daemon granted, handed back to it, and
- * files that are not what the request says of them.
+ * The client's own memory as an allocation: a memfd; memory that the daemon granted, imported again; and
+ * files that do not match the request.
  */
 import { equal } from 'node:assert/strict';
 import { openSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { importerSees, patterned, useAll } from './use.js';
 const PATTERN = 0x0badcafe;
 const IMAGE = { format: 37, width: 64, height: 64, usage: 0x7 };
 
-/** Whether the device can import a memfd, by how MAPPABLE memory is made. */
+/** Whether the device can import a memfd, which the way of MAPPABLE shows. */
 const takesMemfd = (seat: Seat): boolean => seat.report('MAPPABLE').via.startsWith('memfd');
 
 function withoutMemfd(seat: Seat): Refusal | undefined {
@@ -25,7 +25,7 @@ function withoutMemfd(seat: Seat): Refusal | undefined {
   };
 }
 
-/** A memfd of this process: the device's writes are seen in it. */
+/** A memfd of this process: the device's writes are visible in it. */
 function memfdCase(
   name: string,
   options: Omit<Partial<ImportOptions>, 'fd'>,
@@ -51,7 +51,7 @@ function memfdCase(
   };
 }
 
-/** What the exporter's grant says, as the import repeats it. */
+/** The parameters of the exporter's grant, as the import repeats them. */
 function repeated(memory: Memory): Omit<ImportOptions, 'fd' | 'source'> {
   const [grant] = memory.grants;
   if (!grant) throw new Error('no grant');
@@ -66,7 +66,7 @@ function repeated(memory: Memory): Omit<ImportOptions, 'fd' | 'source'> {
   };
 }
 
-/** The daemon's own memory, handed back: an allocation of its own over the same bytes. */
+/** The daemon's own memory, imported again: a second allocation with the same bytes. */
 function reimported(
   name: string,
   kind: 'OPAQUE_FD' | 'DMA_BUF',
@@ -109,17 +109,13 @@ function recursion(seat: Seat): Case {
       return async () => {
         await client.transfer({ fill: { to: memory, pattern: PATTERN } });
         using map = own.map();
-        equal(
-          Buffer.compare(map.bytes, patterned(SIZE, PATTERN)),
-          0,
-          'the fill is in the memory handed back',
-        );
+        equal(Buffer.compare(map.bytes, patterned(SIZE, PATTERN)), 0, 'the fill is in the imported memory');
       };
     },
   };
 }
 
-/** A device file, or a memfd, that is said to be a handle of the kind. */
+/** A device file, or a memfd, declared as a handle of the kind. */
 function falsely(name: string, source: 'OPAQUE_FD' | 'DMA_BUF', open: () => Promise<OwnedFd>): Case {
   return {
     name: `import: ${name}`,

@@ -1,23 +1,22 @@
 /**
- * Another process on the same device: imports the fd that it was started with as fd 3 and tells what is in
- * it.
+ * Another process on the same device: imports the fd that it inherits as fd 3 and prints its contents.
  *
- * One argument, JSON: what an importer must repeat (Wanted). Prints one line of JSON: the sha256 of the
- * bytes, null where no transfer reaches them (memory dedicated to an image), and the UUIDs of the device and
- * driver that it used.
+ * Its argument is JSON: the parameters that an importer must repeat (Wanted). Prints one line of JSON: the
+ * sha256 of the bytes, null where no transfer can read them (memory dedicated to an image), and the UUIDs of
+ * the device and driver that it used.
  */
 import { createHash } from 'node:crypto';
 import { uuidText } from '@vkmemd/proto';
 import { loadNative, type NativeImage } from 'vkmemd/dist/vulkan/native.js';
 import { listDevices } from 'vkmemd/dist/vulkan/physical-device.js';
 
-/** What a grant says, as far as an importer needs it. */
+/** The fields of a grant that an importer needs. */
 export interface Wanted {
   readonly deviceUuid: string;
   readonly handleType: number;
   readonly size: number;
   readonly memoryTypeIndex: number;
-  /** What the memory is dedicated to; a buffer is as large as the memory. */
+  /** The resource that the memory is dedicated to; a buffer is as large as the memory. */
   readonly dedicated: NativeImage | { readonly what: 'buffer'; readonly usage: number } | null;
 }
 
@@ -31,7 +30,10 @@ if (!info) throw new Error(`no device ${wanted.deviceUuid}`);
 const device = await loadNative().openDevice(info.index, 0n);
 const size = BigInt(wanted.size);
 
-/** The exporter's own type; of a dma-buf, the last that the driver allows where it does not allow that. */
+/**
+ * The exporter's memory type; for a dma-buf where the driver does not allow that type, the last that it
+ * allows.
+ */
 async function typeOf(): Promise<number> {
   if (wanted.handleType !== DMA_BUF) return wanted.memoryTypeIndex;
   const bits = await device.fdTypeBits(3, DMA_BUF);

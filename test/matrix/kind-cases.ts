@@ -1,6 +1,4 @@
-/**
- * Kinds, alone and together, and sizes: what is asked for when nothing is known of what will be bound.
- */
+/** Kinds, alone and together, and sizes: requests that do not state what will be bound. */
 import { equal } from 'node:assert/strict';
 import type { Memory } from '@vkmemd/client';
 import { KIND_NAMES, type KindName } from '@vkmemd/proto';
@@ -8,7 +6,7 @@ import { type Answer, allocation, type Case, SIZE } from './cases.js';
 import type { Seat } from './seat.js';
 import { useAll } from './use.js';
 
-/** Of two kinds or more: what the driver says of them together, which ListDevices does not show. */
+/** For two or more kinds: the results of a driver for the combination, which ListDevices does not show. */
 const TOGETHER: readonly Answer[] = ['pass', 'KIND_UNSUPPORTED', 'NO_MEMORY_TYPE', 'NOT_MAPPABLE'];
 
 const pairs = KIND_NAMES.flatMap((one, at) => KIND_NAMES.slice(at + 1).map((other) => [one, other]));
@@ -20,7 +18,7 @@ const sets: readonly (readonly KindName[])[] = [
   KIND_NAMES,
 ];
 
-/** The plain cases: a name that is one kind's is what ListDevices is compared with. */
+/** The plain cases: a case named after one kind is compared with ListDevices. */
 export function kindCases(): Case[] {
   return sets.map((kinds) =>
     allocation(
@@ -31,13 +29,13 @@ export function kindCases(): Case[] {
   );
 }
 
-/** The device can be asked to reach every byte: also of what was rounded up. */
+/** The device can reach every byte, including those added by rounding up. */
 async function useRounded(seat: Seat, memory: Memory): Promise<void> {
   equal(memory.size % 4096n, 0n, 'whole pages');
   await useAll(seat, memory, false);
 }
 
-/** Its last bytes only: it may be most of what there is. */
+/** Uses its last bytes only: it may be most of the memory. */
 async function useEnd({ client }: Seat, memory: Memory): Promise<void> {
   await client.transfer({ fill: { to: memory, offset: memory.size - 4096n, pattern: 1 } });
   const second = await client.claim(memory, { kinds: memory.kinds });

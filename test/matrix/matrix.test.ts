@@ -1,9 +1,9 @@
 /**
- * The matrix: the same cases on every driver that is here, each driver with a daemon of its own.
+ * The matrix: the same cases on every available driver, each driver with a daemon of its own.
  *
- * Each case is one assertion, named by how it ended: `driver / case: pass`, or `driver / case: refused with
- * CODE: reason`. After each the daemon must be there and hold nothing. A driver that is not here is one skip
- * that says why.
+ * Each case is one assertion, named by its outcome: `driver / case: pass`, or `driver / case: refused with
+ * CODE: reason`. After each case the daemon must run and hold nothing. A missing driver is one skip with the
+ * reason.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
@@ -15,7 +15,7 @@ import { checkBudget, checkDoctor, checkRungs } from './reports.js';
 import { Seat } from './seat.js';
 import { TABLED } from './table.js';
 
-/** Releases what a case made, the last first. */
+/** Releases what a case created, in reverse order. */
 async function releaseAll(made: readonly Made[]): Promise<void> {
   for (const one of made.toReversed()) {
     if ('free' in one) await one.free();
@@ -23,7 +23,7 @@ async function releaseAll(made: readonly Made[]): Promise<void> {
   }
 }
 
-/** A refusal of what the case asks for is an outcome; any other failure is thrown. */
+/** A refusal of the case's request is an outcome; any other failure is thrown. */
 async function play(seat: Seat, { ask }: Case): Promise<Outcome> {
   const made: Made[] = [];
   const keep = <T extends Made>(one: T): T => {
@@ -68,9 +68,9 @@ async function runMatrix(t: Test, driver: Driver): Promise<void> {
   t.comment(`${driver.name}: ${seat.device.name}, ${seat.device.driverName} ${seat.device.driverInfo}`);
   const cases = casesFor(seat);
   const names = cases.map(({ name }) => name);
-  t.equal(new Set(names).size, names.length, `${driver.name} / every case has a name of its own: pass`);
+  t.equal(new Set(names).size, names.length, `${driver.name} / every case has a unique name: pass`);
   const absent = TABLED.filter((name) => !names.includes(name));
-  t.same(absent, [], `${driver.name} / the table names cases that there are: pass`);
+  t.same(absent, [], `${driver.name} / the table names existing cases only: pass`);
   const open = cases.filter((one) => !isSettled(seat, one)).map(({ name }) => name);
   t.same(open, [], `${driver.name} / each case has one expectation: pass`);
   checkRungs(t, seat);
@@ -80,7 +80,7 @@ async function runMatrix(t: Test, driver: Driver): Promise<void> {
 }
 
 const folder = temporaryFolder(t);
-// All are looked for first: tap ends once it has nothing to do.
+// All drivers are searched first: tap ends once it has nothing to do.
 const found = await Promise.all(DRIVERS.map((name) => findDriver(name, folder)));
 for (const [at, driver] of found.entries()) {
   if ('missing' in driver) t.test(DRIVERS[at] ?? '', { skip: driver.missing }, () => {});

@@ -1,7 +1,7 @@
 /**
- * A driver that prefers dedicated memory (a fake, between the loader and lavapipe): its preference is
- * followed where that costs nothing. An image of a compressed format cannot be cleared, so memory that is
- * dedicated to it cannot be zeroed; other memory can.
+ * A driver that prefers dedicated memory (a fake, between the loader and lavapipe): the daemon follows the
+ * preference where it has no disadvantage. An image of a compressed format cannot be cleared, so memory that
+ * is dedicated to it cannot be zeroed; other memory can.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';
@@ -12,7 +12,7 @@ const IMAGE = { width: 64, height: 64, usage: 0x7 };
 const RGBA8 = 37;
 const BC1 = 131;
 
-t.test('dedicated where it is preferred, and can be zeroed', async (t) => {
+t.test('memory is dedicated where the driver prefers it and it can be zeroed', async (t) => {
   const layer = new FakeLayer(t, 'prefers_dedicated yes');
   const { runtimeDir } = await startDaemon(t, { env: layer.environment });
   await using client = await connect({ runtimeDir });

@@ -1,6 +1,6 @@
 /**
- * What the daemon says of a device in its reports: rungs, the budget and doctor, held to the contract and to
- * the drivers as they are known.
+ * The daemon's reports about a device: rungs, the budget and doctor, checked against the contract and the
+ * known properties of the drivers.
  */
 import { KIND_NAMES, type KindName } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -12,9 +12,7 @@ import { BUDGET_SOURCES, RUNGS } from './table.js';
 const COLUMNS = 100;
 const RUNG = 'RUNG_';
 
-/**
- * One assertion for each kind: the rung is what the driver is known for, and comes with all that it needs.
- */
+/** One assertion for each kind: the rung is the known one of the driver, and has all its fields. */
 export function checkRungs(t: Test, seat: Seat): void {
   for (const kind of KIND_NAMES) {
     const { rung, via, reason, missing } = seat.report(kind);
@@ -28,7 +26,7 @@ export function checkRungs(t: Test, seat: Seat): void {
   }
 }
 
-/** Every heap has an account, and what is allocated is in it as long as it lives. */
+/** Every heap has an account, and the account includes an allocation while it lives. */
 export async function checkBudget(t: Test, seat: Seat): Promise<void> {
   const { client, driver, device } = seat;
   const { heaps } = await client.budget();
@@ -46,7 +44,7 @@ export async function checkBudget(t: Test, seat: Seat): Promise<void> {
   const within = heaps.every(
     ({ availableBytes, sizeBytes }) => availableBytes >= 0n && availableBytes <= sizeBytes,
   );
-  t.ok(within, `${driver.name} / no heap has more available than it is large: pass`);
+  t.ok(within, `${driver.name} / no heap has more available than its size: pass`);
   const kind = KIND_NAMES.find((one) => seat.offers(one));
   if (kind !== undefined) await checkCharged(t, seat, kind);
   await seat.settled();
@@ -65,9 +63,7 @@ const KEYS = [
   ...['heaps', 'memoryTypes', 'kinds', 'budgetSource'],
 ];
 
-/**
- * doctor --json has the keys that scripts rely on and says what ListDevices says; its table fits a terminal.
- */
+/** doctor --json has the keys that scripts rely on and agrees with ListDevices; its table fits a terminal. */
 export async function checkDoctor(t: Test, seat: Seat): Promise<void> {
   const { driver, runtimeDir } = seat;
   const mapped = seat.report('MAPPABLE').rung === 'RUNG_VERIFIED';
@@ -77,7 +73,7 @@ export async function checkDoctor(t: Test, seat: Seat): Promise<void> {
   const [device] = devices;
   t.equal(devices.length, 1, `${driver.name} / doctor --json has one device: pass`);
   const { limits: _limits, ...rest } = device;
-  t.same(Object.keys(rest), KEYS, `${driver.name} / doctor --json has the keys that it should: pass`);
+  t.same(Object.keys(rest), KEYS, `${driver.name} / doctor --json has the expected keys: pass`);
   const kinds = Object.fromEntries(
     KIND_NAMES.map((kind) => {
       const { rung, via, reason, missing } = seat.report(kind);
@@ -88,7 +84,7 @@ export async function checkDoctor(t: Test, seat: Seat): Promise<void> {
   const words = KEYS.slice(0, 6).map((key) => device[key]);
   t.ok(
     words.every((word) => typeof word === 'string' && word.trim() === word && word !== ''),
-    `${driver.name} / doctor --json names device and driver in words: pass`,
+    `${driver.name} / doctor --json names device and driver: pass`,
   );
   const { stdout } = await vkmemctl(runtimeDir, 'doctor');
   const lines = stdout.split('\n');

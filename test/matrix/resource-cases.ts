@@ -1,6 +1,6 @@
 /**
- * Buffers and images: memory for what will be bound to it. Whether a device has such an image, and can export
- * it, is the driver's to say. Numbers are Vulkan's own.
+ * Buffers and images: memory for a resource that will be bound to it. The driver decides whether a device has
+ * such an image, and can export it. Numbers are Vulkan's own.
  */
 import { equal, ok } from 'node:assert/strict';
 import type { ImageOptions, Memory } from '@vkmemd/client';
@@ -40,23 +40,23 @@ const IMAGES: readonly (readonly [string, ImageOptions])[] = [
   ['2^20 texels wide', { format: RGBA8, width: 1 << 20, usage: PLAIN }],
 ];
 
-/** What the driver may say to a buffer or an image, where it offers the kind as such. */
+/** The possible results of a driver for a buffer or an image, where it offers the kind in general. */
 const DRIVERS_WORD: readonly Answer[] = ['pass', 'KIND_UNSUPPORTED', 'NO_MEMORY_TYPE'];
 const may = (kind: KindName): readonly Answer[] =>
   kind === 'MAPPABLE' ? [...DRIVERS_WORD, 'NOT_MAPPABLE'] : DRIVERS_WORD;
 
-/** The answer says what the driver needs for the resource, and the memory has it. */
+/** The answer has the driver's requirements for the resource, and the memory meets them. */
 async function useFor(what: 'buffer' | 'image', seat: Seat, memory: Memory): Promise<void> {
   const { requirements, memoryTypeIndex, dedicated } = memory.allocation;
   ok(requirements, 'the memory requirements');
   ok(memory.size >= requirements.sizeBytes);
   equal((requirements.memoryTypeBits >>> memoryTypeIndex) & 1, 1, 'a type that the resource can be bound to');
   ok(dedicated || !requirements.requiresDedicated);
-  ok(memory.allocation[what], 'what the memory is for');
+  ok(memory.allocation[what], 'the resource of the memory');
   for (const grant of memory.grants) {
-    ok(grant[what], 'what an importer repeats');
+    ok(grant[what], 'the parameters that an importer repeats');
     const handle = kindFromWire(grant.kind) === 'MAPPABLE' ? 0 : grant.vulkanHandleType;
-    equal(grant.handleTypes & handle, handle, 'what it declares');
+    equal(grant.handleTypes & handle, handle, 'the declared handle type');
   }
   await useAll(seat, memory);
 }

@@ -1,8 +1,8 @@
 /**
- * A seat: a daemon on one driver, one client of it, and what ListDevices says of its device.
+ * A seat: a daemon on one driver, one client of it, and its device in ListDevices.
  *
- * Whatever a case did, settled() holds it to leaving nothing: every count is back to that of one idle
- * session, and every heap's account to zero.
+ * settled() asserts that a case left nothing: every count is back to that of one idle session, and every
+ * heap's account to zero.
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
@@ -12,7 +12,7 @@ import type { Test } from 'tap';
 import { NOTHING, startDaemon, temporaryFolder } from '../support/daemon.js';
 import type { Driver } from './drivers.js';
 
-/** How long a request that was given up may still be under way. */
+/** The time for which an abandoned request may still be in progress. */
 const SETTLING_MS = 5000;
 
 export class Seat {
@@ -20,7 +20,7 @@ export class Seat {
   readonly client: Client;
   readonly device: Device;
   readonly runtimeDir: string;
-  /** The daemon logs here what it did not foresee. */
+  /** The daemon logs unexpected errors here. */
   readonly log: () => string;
 
   private constructor(driver: Driver, client: Client, device: Device, runtimeDir: string, log: () => string) {
@@ -31,7 +31,10 @@ export class Seat {
     this.log = log;
   }
 
-  /** A daemon that lets this user import. It ends with the test, which fails where anything is left in it. */
+  /**
+   * A daemon that lets this user import. It ends with the test, which fails if the daemon still holds
+   * anything.
+   */
   static async open(t: Test, driver: Driver): Promise<Seat> {
     const uid = String(process.getuid?.() ?? 0);
     const device = driver.device === undefined ? [] : ['--device', driver.device];
@@ -48,7 +51,7 @@ export class Seat {
     return new Seat(driver, client, only, runtimeDir, log);
   }
 
-  /** What the daemon found out about a kind at its start. */
+  /** The daemon's report about a kind, made at its start. */
   report(kind: KindName): Decoded<'KindReport'> {
     const found = this.device.kinds.find((report) => report.kind === kindToWire(kind));
     if (!found) throw new Error(`ListDevices does not name ${kind}`);
@@ -61,8 +64,8 @@ export class Seat {
   }
 
   /**
-   * Waits until the daemon holds this session and nothing more.
-   * @throws AssertionError where it does not come to that.
+   * Waits until the daemon holds only this session.
+   * @throws AssertionError after a time limit.
    */
   async settled(): Promise<void> {
     const wanted = { counts: { ...NOTHING, sessions: 1 }, charged: [] as unknown[] };
@@ -76,6 +79,6 @@ export class Seat {
       await new Promise((resolve) => setTimeout(resolve, 5));
       found = await look();
     }
-    deepStrictEqual(found, wanted, 'what the daemon holds after a case');
+    deepStrictEqual(found, wanted, "the daemon's counts after a case");
   }
 }

@@ -1,9 +1,10 @@
 /**
- * What every case ends as on the drivers that are the same on every machine, and what these are known for.
+ * The outcome of every case on the drivers that behave the same on every machine, and the known properties of
+ * these drivers.
  *
- * A code is a refusal. `*`: seen with Mesa 22.3; another version may do otherwise, and is held to what
- * ListDevices shows of it. Cases of a buffer or an image as DMA_BUF or RDMA_ADDRESS, and of a memory type by
- * its index, are not here: what ListDevices shows leaves them one way to end.
+ * A code is a refusal. `*`: seen with Mesa 22.3; another version may differ, and is checked against its
+ * ListDevices only. Cases of a buffer or an image as DMA_BUF or RDMA_ADDRESS, and of a memory type by its
+ * index, are missing here: ListDevices leaves only one possible outcome.
  */
 import { isErrorCode, type KindName } from '@vkmemd/proto';
 import type { Answer } from './cases.js';
@@ -11,7 +12,7 @@ import type { DriverName } from './drivers.js';
 
 export type SoftwareDriver = Exclude<DriverName, 'GPU'>;
 
-/** A driver's rungs: `RUNG`, or `UNSUPPORTED` with what is missing. */
+/** A driver's rungs: `RUNG`, or `UNSUPPORTED` and the missing part. */
 export const RUNGS: Readonly<Record<SoftwareDriver, Partial<Record<KindName, string>>>> = {
   // Newer versions of Mesa have dma-bufs on some machines.
   lavapipe: { MAPPABLE: 'VERIFIED', OPAQUE_FD: 'VERIFIED', RDMA_ADDRESS: 'UNSUPPORTED extension' },
@@ -21,7 +22,7 @@ export const RUNGS: Readonly<Record<SoftwareDriver, Partial<Record<KindName, str
     DMA_BUF: 'UNSUPPORTED extension',
     RDMA_ADDRESS: 'UNSUPPORTED extension',
   },
-  // It lists every extension there is, answers success, and does nothing: the fd that it exports is 1.
+  // It lists every known extension, returns success, and does nothing: the fd that it exports is 1.
   mock: {
     MAPPABLE: 'UNSUPPORTED export',
     OPAQUE_FD: 'UNSUPPORTED works',
@@ -30,7 +31,7 @@ export const RUNGS: Readonly<Record<SoftwareDriver, Partial<Record<KindName, str
   },
 };
 
-/** Where a driver's budgets may come from. */
+/** The possible sources of a driver's budget. */
 export const BUDGET_SOURCES: Readonly<Record<SoftwareDriver, readonly string[]>> = {
   lavapipe: ['ESTIMATED', 'EXT'],
   SwiftShader: ['ESTIMATED'],
@@ -130,15 +131,15 @@ const CELLS = new Map(rows.map(([name = '', ...cells]) => [name, cells]));
 /** The names of the cases that the table has. */
 export const TABLED: readonly string[] = [...CELLS.keys()];
 
-/** Whether the table says all of a driver of this version, which it is told in words. */
+/** Whether the table is complete for a driver of this version, given its description. */
 export const knows = (driver: SoftwareDriver, driverInfo: string): boolean =>
   driver !== 'lavapipe' || driverInfo.startsWith('Mesa 22.3');
 
-/** What a case ends as; undefined where the table leaves it to what ListDevices shows. */
+/** The outcome of a case; undefined where the table leaves it to ListDevices. */
 export function tabled(name: string, driver: SoftwareDriver, driverInfo: string): Answer | undefined {
   const cell = CELLS.get(name)?.[heading.indexOf(driver) - 1];
   if (cell === undefined || (cell.endsWith('*') && !knows(driver, driverInfo))) return undefined;
   const answer = cell.replace('*', '');
   if (answer === 'pass' || isErrorCode(answer)) return answer;
-  throw new Error(`the table says ${cell} of ${name}`);
+  throw new Error(`the table has ${cell} for ${name}`);
 }

@@ -1,9 +1,8 @@
 /**
  * Memory types: by property flags, and each by its index.
  *
- * What a request may be answered with follows from the types that ListDevices shows. Only where a driver may
- * allow less than its types promise (what a memfd can be imported as, what an exporter can make) is a refusal
- * as good as a pass.
+ * The possible answers follow from the types in ListDevices. A refusal is as correct as a pass only where a
+ * driver may allow less than its types suggest (which types can import a memfd, which can be exported).
  */
 import { equal } from 'node:assert/strict';
 import { type Memory, type PropertyOptions, VkmemError } from '@vkmemd/client';
@@ -17,7 +16,7 @@ const HOST_VISIBLE = 0x2;
 const HOST_COHERENT = 0x4;
 const HOST_CACHED = 0x8;
 const PROTECTED = 0x20;
-/** Protected and lazily allocated, and AMD's that need a feature of their own: never chosen. */
+/** Protected, lazily allocated, and AMD's types that need a feature of their own: never chosen. */
 const NEVER = 0x10 | PROTECTED | 0x40 | 0x80;
 const RDMA_CAPABLE = 0x100;
 
@@ -36,7 +35,7 @@ const WISHES: readonly (readonly [string, { readonly [K in keyof PropertyOptions
   ['required and forbidden HOST_VISIBLE', { required: HOST_VISIBLE, forbidden: HOST_VISIBLE }],
 ];
 
-/** Whether a type has what kind and wishes need. */
+/** Whether a type meets the requirements of the kind and of the properties. */
 function fits(
   kind: KindName,
   flags: number,
@@ -72,10 +71,7 @@ function flagCases({ device }: Seat): Case[] {
   );
 }
 
-/**
- * The driver may have types that no transfer buffer can be bound to: they are had by their index, and not
- * transferred.
- */
+/** A type that no transfer buffer can be bound to: it can be allocated by its index, but not transferred. */
 function isUntransferable(failure: unknown, index: number): boolean {
   const reason = failure instanceof VkmemError && failure.code === 'KIND_UNSUPPORTED' ? failure.reason : '';
   return reason.includes(`transfer buffers cannot use memory of type ${index}`);

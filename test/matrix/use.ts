@@ -1,7 +1,7 @@
 /**
- * Using what was granted as its receiver would: bytes through a mapping and through the device, an import in
- * another process, an address; and claiming it again, twice at once. Nothing here may fail once the memory
- * was granted.
+ * Uses granted memory as its receiver would: bytes through a mapping and through the device, an import in
+ * another process, an address; then claims it again, twice at once. No step may fail once the memory was
+ * granted.
  */
 import { deepStrictEqual, equal, notEqual, ok, throws } from 'node:assert/strict';
 import { createHash, randomFillSync } from 'node:crypto';
@@ -20,11 +20,11 @@ const IMAGE_TYPES = ['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'];
 /** The file is the importer's fd 3. */
 const importer = fileURLToPath(new URL('./importer.js', import.meta.url));
 
-/** Transfers do not reach memory that is dedicated to an image. */
+/** Transfers cannot reach memory that is dedicated to an image. */
 const transferable = ({ allocation }: Memory): boolean => !(allocation.dedicated && allocation.image);
 
 /**
- * Everything that its kinds are for, then claimed again.
+ * Uses the memory as each of its kinds, then claims it again.
  * @param peers whether another process imports it too, which takes some time.
  */
 export async function useAll(seat: Seat, memory: Memory, peers = true): Promise<void> {
@@ -45,7 +45,7 @@ export async function useAll(seat: Seat, memory: Memory, peers = true): Promise<
   }
 }
 
-/** What a grant says of itself must be what ListDevices and the allocation say. */
+/** A grant's description must agree with ListDevices and the allocation. */
 function describes({ device }: Seat, { allocation, size }: Memory, grant: Grant): void {
   const type = device.memoryTypes[grant.memoryTypeIndex];
   equal(grant.memoryTypeIndex, allocation.memoryTypeIndex);
@@ -70,14 +70,14 @@ const USES: Readonly<Record<KindName, Use>> = {
   },
 };
 
-/** The device's bytes are seen here, and ours by the device. */
+/** The device's writes are visible here, and ours to the device. */
 async function useMapped({ client }: Seat, memory: Memory): Promise<void> {
   using map = memory.map();
   equal(BigInt(map.length), memory.size);
   if (transferable(memory)) {
     await client.transfer({ fill: { to: memory, pattern: PATTERN } });
     map.sync();
-    equal(Buffer.compare(map.bytes, patterned(map.length, PATTERN)), 0, 'a fill by the device is seen');
+    equal(Buffer.compare(map.bytes, patterned(map.length, PATTERN)), 0, "the device's fill is visible");
   }
   randomFillSync(map.bytes);
   map.sync();
@@ -85,10 +85,10 @@ async function useMapped({ client }: Seat, memory: Memory): Promise<void> {
   await using copy = await client.allocate({ size: memory.size });
   await client.transfer({ copy: { from: memory, to: copy, size: memory.size } });
   using seen = copy.map({ length: map.length });
-  equal(Buffer.compare(map.bytes, seen.bytes), 0, 'the device copied what was written here');
+  equal(Buffer.compare(map.bytes, seen.bytes), 0, 'the device copied the bytes written here');
 }
 
-/** What a fill by the device leaves. */
+/** The bytes that a fill by the device leaves. */
 export function patterned(length: number, pattern: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(pattern);
@@ -96,9 +96,8 @@ export function patterned(length: number, pattern: number): Buffer {
 }
 
 /**
- * Another process sees what the device wrote. Not where the memory is a memfd too: the daemon does not claim
- * more than that it is exported, since NVIDIA's driver refuses such an fd to Vulkan and breaks the device
- * that tried.
+ * Another process sees the device's writes. Not where the memory is a memfd too: the daemon only states that
+ * it is exported, because NVIDIA's driver rejects such an fd in Vulkan and breaks the device that tried.
  */
 async function useImported(
   kind: 'OPAQUE_FD' | 'DMA_BUF',
@@ -109,7 +108,7 @@ async function useImported(
   if (peers && (!mapped || mapped.dmaBufSync)) await importerSees(seat, memory, kind, PATTERN);
 }
 
-/** That a process which imports the grant of the kind finds the pattern in all of the memory. */
+/** Asserts that a process which imports the grant of the kind finds the pattern in all of the memory. */
 export async function importerSees(
   { driver, device }: Seat,
   memory: Memory,
@@ -132,7 +131,7 @@ export async function importerSees(
   });
 }
 
-/** What the importer must repeat, in Vulkan's numbers. */
+/** The parameters that the importer must repeat, in Vulkan's numbers. */
 function importOf(grant: Grant): Wanted {
   const { buffer, image } = grant;
   const description = image?.description;
@@ -153,7 +152,7 @@ function importOf(grant: Grant): Wanted {
   };
 }
 
-/** That a second grant is of the same memory, by what its kind shows, and that its fd is CLOEXEC. */
+/** Asserts that a second grant is of the same memory, as its kind shows, and that its fd is CLOEXEC. */
 function sameMemory(kind: KindName, memory: Memory, claimed: Memory): void {
   equal(claimed.id, memory.id);
   if (kind === 'RDMA_ADDRESS') {
