@@ -1,5 +1,5 @@
 /**
- * The values of a policy's keys: booleans, whole numbers, words, lists of them, users and groups, patterns.
+ * The values of a policy's keys: booleans, integers, words, lists of them, users and groups, patterns.
  *
  * A reader has a description of the allowed values, which faults and the documentation share. It converts a
  * value for the policy, or reports every fault of the value and returns REFUSED.
@@ -28,7 +28,7 @@ export interface Reader<T> {
 
 const KINDS: Readonly<Record<Value['kind'], string>> = {
   string: 'a string',
-  integer: 'a whole number',
+  integer: 'an integer',
   boolean: 'a boolean',
   float: 'a fraction',
   date: 'a date',
@@ -55,10 +55,10 @@ export const boolean: Reader<boolean> = {
   read: (value, context) => (value.kind === 'boolean' ? value.value : refuse(value, context)),
 };
 
-/** A whole number from `least` to `max`, inclusive. */
+/** An integer from `least` to `max`, inclusive. */
 export function whole(least: number, max: number): Reader<number> {
   return {
-    allowed: `a whole number from ${least} to ${max}`,
+    allowed: `an integer from ${least} to ${max}`,
     read: (value, context) => {
       if (value.kind !== 'integer') return refuse(value, context);
       const fits = value.value >= BigInt(least) && value.value <= BigInt(max);
@@ -146,7 +146,7 @@ export function ids(names: Database): Reader<ReadonlySet<number>> {
       return typeof id === 'number' ? id : refuse(value, context, id);
     },
   };
-  const allowed = `a ${what}'s name, or its number from 0 to ${MAX_ID}, or a list of them`;
+  const allowed = `a ${what} name or ${what === 'user' ? 'uid' : 'gid'} (0 to ${MAX_ID}), or a list of them`;
   return asSet(setOf(one, allowed, (id) => id));
 }
 
@@ -162,6 +162,6 @@ export const unitPatterns: Reader<readonly UnitPattern[]> = setOf(
       );
     },
   },
-  'a unit\'s name such as "worker@*.service", in which * stands for anything and ? for one character, or a list of them',
+  'a unit name such as "worker@*.service" (* matches any text, ? one character), or a list of them',
   ({ text }) => text,
 );

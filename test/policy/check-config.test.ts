@@ -102,7 +102,7 @@ t.test('the errors of an invalid policy are printed', async (t) => {
   const lines = stdout.split('\n');
   t.equal(lines.length, 4);
   t.match(lines[0], `${file}:2:7: uid: -1 is too small; allowed: `);
-  t.match(lines[1], `${file}:3:11: connect: 1 is a whole number; allowed: true or false.`);
+  t.match(lines[1], `${file}:3:11: connect: 1 is an integer; allowed: true or false.`);
   t.equal(lines[2], '2 faults: the policy is invalid.');
   const json = vkmemd('--check-config', '--config-root', root, '--json');
   t.equal(json.status, 1);

@@ -52,7 +52,7 @@ export const CASES: readonly (readonly [
   [
     'a value in place of a table',
     'limits = 5\n',
-    ['1:1', /limits: 5 is a whole number; allowed: a table, \[limits\]/],
+    ['1:1', /limits: 5 is an integer; allowed: a table, \[limits\]/],
   ],
   [
     'a rule that is not in a list',
@@ -62,18 +62,18 @@ export const CASES: readonly (readonly [
   [
     'a list that contains a value which is not a rule',
     'rule = [{ uid = 5, connect = true }, 7]\n',
-    ['1:38', /rule: 7 is a whole number/],
+    ['1:38', /rule: 7 is an integer/],
   ],
   [
     'a string for a boolean',
     '[[rule]]\nconnect = "yes"\n',
     ['2:11', /connect: "yes" is a string; allowed: true or false/],
   ],
-  ['a number for a boolean', 'overcommit = 1\n', ['1:14', /overcommit: 1 is a whole number/]],
+  ['a number for a boolean', 'overcommit = 1\n', ['1:14', /overcommit: 1 is an integer/]],
   [
     'a fraction',
     '[[rule]]\nmax_sessions = 1.5\n',
-    ['2:16', /1\.5 is a fraction; allowed: a whole number from 0 to 4294967295, or "unlimited"/],
+    ['2:16', /1\.5 is a fraction; allowed: an integer from 0 to 4294967295, or "unlimited"/],
   ],
   ['a date', '[[rule]]\nmax_tickets = 2026-01-02\n', ['2:15', /2026-01-02 is a date/]],
   [
@@ -90,7 +90,7 @@ export const CASES: readonly (readonly [
   [
     'a limit of 0',
     '[limits]\nsessions = 0\n',
-    ['2:12', /sessions: 0 is too small; allowed: a whole number from 1 to/],
+    ['2:12', /sessions: 0 is too small; allowed: an integer from 1 to/],
   ],
   [
     'a limit above the maximum',
@@ -107,7 +107,7 @@ export const CASES: readonly (readonly [
   [
     'a percentage above 100',
     '[pressure]\nelevated = 101\n',
-    ['2:12', /elevated: 101 is too large; allowed: a whole number from 1 to 100/],
+    ['2:12', /elevated: 101 is too large; allowed: an integer from 1 to 100/],
   ],
   ['of a heap', '[[rule]]\nmax_bytes = "101%"\n', ['2:13', /"101%" is more than a whole heap/]],
   [
@@ -167,7 +167,7 @@ export const CASES: readonly (readonly [
     '[[rule]]\nunit = ["a b.service", "[ab].service", 5]\n',
     ['2:9', /"a b\.service" cannot match the name of a unit/],
     ['2:24', /"\[ab\]\.service"/],
-    ['2:40', /5 is a whole number/],
+    ['2:40', /5 is an integer/],
   ],
   [
     'an invalid size',
