@@ -1,5 +1,5 @@
 /**
- * Latencies: many measurements of one operation, in rounds, and what is said of them.
+ * Latencies: many measurements of one operation, in rounds, and their summary.
  *
  * Rounds of different operations are interleaved, so that what disturbs the machine disturbs all of them. A
  * ratio is therefore made round by round and its median taken; a quantile over all rounds would mix quiet and

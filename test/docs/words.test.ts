@@ -13,10 +13,14 @@ import { UNUSED } from './words.js';
 /** The list itself. */
 const EXEMPT: ReadonlySet<string> = new Set(['test/docs/words.ts']);
 
+const inTest = (folder: string) => `test/${folder}/`;
 /** Folders and files whose texts are being rewritten at the moment. */
 const LATER: readonly string[] = [
-  ...['bench/', 'client/', 'daemon/', 'docs/', 'packaging/debian/', 'proto/kernel/', 'proto/native/'],
-  ...['scripts/', 'systemd/', 'test/', '-- help'],
+  ...['client/', 'daemon/admin/', 'daemon/control/', 'daemon/handoff/', 'daemon/ivshmem/', 'daemon/limits/'],
+  ...['daemon/store/', 'daemon/supervisor/', 'daemon/vulkan/', 'proto/kernel/', 'scripts/'],
+  ...['chaos', 'cli', 'client', 'daemon', 'faults', 'fuzz', 'gpu', 'layer', 'matrix', 'memory'].map(inTest),
+  ...['native', 'node24', 'package', 'proto', 'store', 'supervisor', 'systemd', 'vm', 'vulkan'].map(inTest),
+  '-- help',
 ];
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' })

@@ -48,6 +48,10 @@ const LIST: readonly [expression: string, instead: string][] = [
   ['stands? for it', '(rewrite)'],
   ['how (it|they|things) stands?', 'the state'],
   ['bear(s)? with', '(rewrite)'],
+  ['(hears?|heard) of', 'is notified of, detects'],
+  ['for ever', 'permanently, without end'],
+  ['(is|was|are|were) said (of|to be|so)', 'is described as, is declared as'],
+  ['speaks? of', 'names, describes'],
 ];
 
 export const UNUSED: readonly Unused[] = LIST.map(([expression, instead]) => ({
