@@ -1,0 +1,225 @@
+/**
+ * A daemon for development: `npm run dev -- [--supervisor] [OPTIONS OF vkmemd]`. It runs on lavapipe, unless
+ * VK_DRIVER_FILES names another driver, in a temporary runtime folder, which is printed, unless --runtime-dir
+ * names one. All other variables of the environment are passed on.
+ *
+ * `tsc --build --watch` compiles proto, the daemon and the client after each change. Where that succeeds and
+ * changes what the daemon runs, the daemon is restarted; after a compile error the running daemon continues.
+ * With --supervisor the supervisor stays and restarts the daemon, so that memory outlives it
+ * (docs/supervisor.md). Without, memory ends with each daemon.
+ *
+ * On a terminal the log is formatted by pino-pretty; otherwise it is the daemon's, lines of JSON on standard
+ * output. Reports of this program and of the compiler go to standard error. Ctrl-C (SIGINT), SIGTERM and
+ * SIGHUP end everything and remove the temporary folder; a second signal kills what has not ended. The exit
+ * status is then 0. A daemon that refuses its command line (64) or its policy (78) ends everything with its
+ * status.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+import { prettyFactory } from 'pino-pretty';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const PROJECTS = ['proto', 'daemon', 'client/typescript'];
+/** What a daemon loads of the checkout. */
+const LOADED = ['proto/dist', 'proto/vkmem', 'daemon/dist'];
+const ICD_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
+/** Exit statuses of a daemon that another start would not change. */
+const REFUSED = [64, 78];
+/** From SIGTERM to SIGKILL. */
+const STOP_MS = 15_000;
+
+const say = (text) => process.stderr.write(`dev: ${text}\n`);
+const args = process.argv.slice(2);
+const supervised = args.includes('--supervisor');
+
+/**
+ * The runtime folder that the arguments name, or a temporary one, in which the sockets' paths fit an address
+ * (107 bytes).
+ */
+function runtimeFolder() {
+  const at = args.findIndex((arg) => /^--runtime-dir(=|$)/.test(arg));
+  if (at >= 0) return { path: resolve(args[at].split('=')[1] ?? args[at + 1] ?? ''), remove() {} };
+  const path = mkdtempSync(join(tmpdir().length < 64 ? tmpdir() : '/tmp', 'vkmemd-dev-'));
+  args.push('--runtime-dir', path);
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** The environment of the daemon. */
+function environment() {
+  const { env } = process;
+  if (env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES) return env;
+  for (const folder of ICD_FOLDERS) {
+    try {
+      const file = readdirSync(folder).find((name) => name.startsWith('lvp_icd'));
+      if (file) return { ...env, VK_DRIVER_FILES: join(folder, file) };
+    } catch {
+      // The loader has no such folder either.
+    }
+  }
+  throw new Error(`there is no lavapipe in ${ICD_FOLDERS.join(' or ')}: install mesa-vulkan-drivers`);
+}
+
+/** A digest of the files that a daemon loads. */
+function loadedDigest() {
+  const hash = createHash('sha256');
+  for (const folder of LOADED) {
+    const files = readdirSync(join(root, folder), { recursive: true }).sort();
+    for (const file of files.filter((name) => /\.(js|proto)$/.test(name))) {
+      hash.update(`\0${file}\0`).update(readFileSync(join(root, folder, file)));
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** Processes that are to be ended, each the leader of a group: the terminal sends them no signal. */
+const running = new Set();
+
+/** Starts a Node.js program; `exited` resolves to how it ended. */
+function start(program, operands, options) {
+  const child = spawn(process.execPath, [join(root, program), ...operands], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  });
+  running.add(child);
+  const exited = new Promise((done) => {
+    child.once('error', (error) => done(error.message));
+    child.once('exit', (code, signal) => done(code ?? signal));
+  });
+  exited.then(() => running.delete(child));
+  return { child, exited };
+}
+
+/** Sends a signal to a process and to all that it started. */
+function signalGroup({ pid }, signal) {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Ends a process, in the time that it has for that. */
+async function end({ child, exited }) {
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+const format = process.stdout.isTTY
+  ? prettyFactory({
+      colorize: true,
+      translateTime: 'SYS:HH:MM:ss.l',
+      ignore: 'pid,hostname,name',
+      singleLine: true,
+    })
+  : (line) => `${line}\n`;
+
+/** Resolves with the exit status once everything is to end. */
+let finish;
+const finished = new Promise((resolve) => {
+  finish = resolve;
+});
+let stopping = false;
+let service;
+
+/** Starts the daemon, or the supervisor with one. */
+function startService() {
+  const started = start('daemon/bin/vkmemd.js', args, { env: environment() });
+  createInterface({ input: started.child.stdout }).on('line', (line) => process.stdout.write(format(line)));
+  started.child.stderr.pipe(process.stderr, { end: false });
+  started.exited.then((how) => {
+    if (service !== started) return;
+    service = undefined;
+    if (stopping) return;
+    if (REFUSED.includes(how)) finish(how);
+    else say(`the daemon ended with ${how}; the next change that compiles starts it again`);
+  });
+  service = started;
+}
+
+async function restartService() {
+  if (!service) {
+    startService();
+  } else if (supervised) {
+    say('compiled: the supervisor restarts the daemon');
+    service.child.kill('SIGUSR2');
+  } else {
+    say('compiled: the daemon is restarted, and its memory freed');
+    const old = service;
+    service = undefined;
+    await end(old);
+    if (!stopping) startService();
+  }
+}
+
+let loaded;
+/** One restart after the other. */
+let restarts = Promise.resolve();
+
+/** The compiler has finished. @param errors how many it found. */
+function compiled(errors) {
+  if (stopping) return;
+  if (errors > 0) {
+    say(`${errors} compile errors: ${service ? 'the running daemon continues' : 'no daemon is started'}`);
+    return;
+  }
+  const now = loadedDigest();
+  if (now === loaded && service) return;
+  loaded = now;
+  restarts = restarts.then(restartService).catch((failure) => {
+    say(failure.message);
+    finish(1);
+  });
+}
+
+function startCompiler() {
+  const pretty = process.stderr.isTTY ? ['--pretty'] : [];
+  const operands = ['--build', '--watch', '--preserveWatchOutput', ...pretty, ...PROJECTS];
+  const compiler = start('node_modules/typescript/bin/tsc', operands);
+  createInterface({ input: compiler.child.stdout }).on('line', (line) => {
+    const text = stripVTControlCharacters(line);
+    const [, errors] = /Found (\d+) errors?\./.exec(text) ?? [];
+    if (errors !== undefined) compiled(Number(errors));
+    else if (!/^\s*$|Starting (incremental )?compilation/.test(text)) process.stderr.write(`${line}\n`);
+  });
+  compiler.child.stderr.pipe(process.stderr, { end: false });
+  compiler.exited.then((how) => {
+    if (stopping) return;
+    say(`the compiler ended with ${how}`);
+    finish(1);
+  });
+  return compiler;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (stopping) for (const child of running) signalGroup(child, 'SIGKILL');
+    finish(0);
+  });
+}
+// Whatever ends this program, nothing that it started continues.
+process.on('exit', () => {
+  for (const child of running) signalGroup(child, 'SIGKILL');
+});
+
+const folder = runtimeFolder();
+try {
+  say(`the runtime folder is ${folder.path}`);
+  say(`npx vkmemctl --runtime-dir ${folder.path} status`);
+  const compiler = startCompiler();
+  process.exitCode = await finished;
+  stopping = true;
+  await restarts;
+  await Promise.all([service && end(service), end(compiler)]);
+} finally {
+  folder.remove();
+}
