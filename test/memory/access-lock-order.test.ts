@@ -1,6 +1,6 @@
 /**
- * Everything that can happen to the rights to one allocation: never two writers, never a reader beside one
- * that is alone, nobody out of order, nobody forgotten.
+ * Random sequences of operations on the lock of one allocation: never two writers, never a reader beside an
+ * exclusive writer, no grant out of order, no waiting request forgotten.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
@@ -10,7 +10,7 @@ import { fc } from '../support/properties.js';
 const holder = (id: number): Holder => ({ id: BigInt(id) });
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** One right that was asked for. */
+/** One request for the lock. */
 interface Asked {
   readonly who: number;
   readonly access: 'rw' | 'ro';
@@ -30,7 +30,7 @@ const operation = fc.oneof(
 );
 
 for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
-  t.test(`${mode}: whatever happens`, async (t) => {
+  t.test(`${mode}: the lock's invariants hold after any sequence of operations`, async (t) => {
     const property = fc.asyncProperty(fc.array(operation, { maxLength: 40 }), async (operations) => {
       const lock = new AccessLock(mode);
       const people = Array.from({ length: 5 }, (_, id) => holder(id + 1));
@@ -44,15 +44,16 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         const holders = new Set(has.map(({ who }) => who));
         if (writers.size > 1) throw new Error('two write');
         if (mode === 'EXCLUSIVE' && writers.size === 1 && holders.size > 1)
-          throw new Error('read and written');
+          throw new Error('readers and a writer at once');
         const [writer] = writers;
         if (lock.writer !== (writer === undefined ? undefined : people[writer])) throw new Error('writer');
         if (lock.holders !== holders.size) throw new Error(`${lock.holders} of ${holders.size} holders`);
         const waits = those('waits');
         if (lock.waiting !== waits.length) throw new Error('waiting');
-        if (waits.length > 0 && holders.size === 0) throw new Error('they wait for nobody');
+        if (waits.length > 0 && holders.size === 0) throw new Error('requests wait while there is no holder');
         const [first] = waits;
-        if (mode === 'ONE_WRITER' && first && writer === undefined) throw new Error('waits for no writer');
+        if (mode === 'ONE_WRITER' && first && writer === undefined)
+          throw new Error('the first request waits while there is no writer');
       };
       const ask = (who: number, access: 'rw' | 'ro') => {
         const person = people[who] as Holder;
@@ -68,7 +69,8 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         all.push(asked);
         if (hold) {
           const queues = mode === 'EXCLUSIVE' || access === 'rw';
-          if (queues && waitedBefore.length > 0 && !hadOne) throw new Error('went by those who waited');
+          if (queues && waitedBefore.length > 0 && !hadOne)
+            throw new Error('granted before requests that waited longer');
           return;
         }
         const wait = lock.wait(person, access);
@@ -80,7 +82,7 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
             const earlier = all.slice(0, all.indexOf(asked)).filter((other) => other.state === 'waits');
             const passed = earlier.filter((other) => other.who !== asked.who);
             const has = (each: number) => those('has').some((other) => other !== asked && other.who === each);
-            // Who has a right already may go by others; nobody else does.
+            // Only a session that already holds the lock may pass requests that waited longer.
             if (passed.length > 0 && !has(asked.who)) broken = 'out of order';
           },
           () => {
@@ -107,17 +109,17 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
         await settled();
         check();
       }
-      // Nobody is forgotten: when all release it, each gets it once.
+      // No request is forgotten: when all holders release the lock, each waiting request gets it once.
       for (let left = those('has'); left.length > 0; left = those('has')) {
         for (const asked of left) {
           asked.state = 'over';
           asked.hold?.release();
-          // One at a time: who gets a right because of it is looked at with what it has then.
+          // One at a time, so that the order of the grants that follow can be checked.
           await settled();
           check();
         }
       }
-      if (lock.waiting + lock.holders > 0) throw new Error('somebody was forgotten');
+      if (lock.waiting + lock.holders > 0) throw new Error('a request was forgotten');
     });
     await t.resolves(fc.assert(property, { numRuns: 400 }));
   });

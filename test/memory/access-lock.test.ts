@@ -1,6 +1,4 @@
-/**
- * Which holders have the lock of one allocation at the same time, and in which order.
- */
+/** The holders that the lock of one allocation admits at the same time, and their order. */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { AccessLock, type Holder, type LockRef, type Wait } from 'vkmemd/dist/memory/grant/access-lock.js';
@@ -8,18 +6,18 @@ import { AccessLock, type Holder, type LockRef, type Wait } from 'vkmemd/dist/me
 const holder = (id: number): Holder => ({ id: BigInt(id) });
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** The end of the wait: the lock, the fault, or undefined while it is pending. */
+/** How a wait ended: the lock, the error, or undefined while it is pending. */
 async function endOf({ lock }: Wait): Promise<LockRef | VkmemError | undefined> {
   return Promise.race([lock.catch((fault) => fault), settled().then(() => undefined)]);
 }
 
-t.test('SHARED sets no bounds', async (t) => {
+t.test('SHARED admits any number of readers and writers', async (t) => {
   const lock = new AccessLock('SHARED');
   for (const access of ['rw', 'ro', 'rw'] as const) t.ok(lock.tryAcquire(holder(1), access));
   t.match(lock, { writer: undefined, holders: 0, waiting: 0 });
 });
 
-t.test('ONE_WRITER: one session writes, as often as it likes, beside any number that read', async (t) => {
+t.test('ONE_WRITER: one session writes, any number of times, beside any number of readers', async (t) => {
   const lock = new AccessLock('ONE_WRITER');
   const [a, b, c] = [holder(1), holder(2), holder(3)];
   const first = lock.tryAcquire(a, 'rw');
@@ -27,20 +25,20 @@ t.test('ONE_WRITER: one session writes, as often as it likes, beside any number 
   t.equal(lock.writer, a);
   t.equal(lock.tryAcquire(b, 'rw'), undefined);
   const wait = lock.wait(b, 'rw');
-  t.ok(lock.tryAcquire(c, 'ro'), 'a reader goes by a writer that waits');
-  t.ok(lock.tryAcquire(b, 'ro'), 'even of the same session');
+  t.ok(lock.tryAcquire(c, 'ro'), 'a reader passes a waiting writer');
+  t.ok(lock.tryAcquire(b, 'ro'), 'also one of the same session');
   first?.release();
   first?.release();
-  t.equal(await endOf(wait), undefined, 'dropped twice is dropped once');
+  t.equal(await endOf(wait), undefined, 'a second release has no effect');
   second?.release();
   const ref = await wait.lock;
   t.equal(lock.writer, b);
-  t.equal(lock.tryAcquire(c, 'rw'), undefined, 'a reader cannot write');
+  t.equal(lock.tryAcquire(c, 'rw'), undefined, 'a reader may not write');
   ref.release();
   t.equal(lock.writer, undefined);
 });
 
-t.test('ONE_WRITER: who reads comes no sooner to write', async (t) => {
+t.test('ONE_WRITER: reading does not give precedence for writing', async (t) => {
   const lock = new AccessLock('ONE_WRITER');
   const [a, b, c] = [holder(1), holder(2), holder(3)];
   const writer = lock.tryAcquire(a, 'rw');
@@ -52,27 +50,27 @@ t.test('ONE_WRITER: who reads comes no sooner to write', async (t) => {
   t.equal(lock.writer, c);
 });
 
-t.test('EXCLUSIVE: readers, or one writer; a reader behind a writer that waits waits too', async (t) => {
+t.test('EXCLUSIVE: readers or one writer; a new reader waits behind a waiting writer', async (t) => {
   const lock = new AccessLock('EXCLUSIVE');
   const [a, b, c, d] = [holder(1), holder(2), holder(3), holder(4)];
   const reads = [lock.tryAcquire(a, 'ro'), lock.tryAcquire(b, 'ro')];
   t.equal(lock.tryAcquire(c, 'rw'), undefined);
   const write = lock.wait(c, 'rw');
-  t.equal(lock.tryAcquire(d, 'ro'), undefined, 'no reader in front of it');
+  t.equal(lock.tryAcquire(d, 'ro'), undefined, 'no new reader before the writer');
   lock.wait(d, 'ro');
-  t.ok(lock.tryAcquire(a, 'ro'), 'but for one that reads already');
+  t.ok(lock.tryAcquire(a, 'ro'), 'except one that already reads');
   reads[0]?.release();
   reads[1]?.release();
   t.equal(await endOf(write), undefined, 'one reads twice');
   t.equal(lock.holders, 1);
 });
 
-t.test('EXCLUSIVE: a reader that wants to write', async (t) => {
+t.test('EXCLUSIVE: a reader that requests to write', async (t) => {
   const lock = new AccessLock('EXCLUSIVE');
   const [a, b, c] = [holder(1), holder(2), holder(3)];
   const alone = lock.tryAcquire(a, 'ro');
   const write = lock.tryAcquire(a, 'rw');
-  t.equal(lock.writer, a, 'alone it may at once');
+  t.equal(lock.writer, a, 'the only reader may write at once');
   write?.release();
   const other = lock.tryAcquire(b, 'ro');
   const behind = lock.wait(c, 'rw');
@@ -82,14 +80,14 @@ t.test('EXCLUSIVE: a reader that wants to write', async (t) => {
   t.match(await endOf(second), { code: 'BUSY' }, 'the second of two is refused');
   other?.release();
   const ref = await first.lock;
-  t.equal(lock.writer, a, 'the first goes before who came before it, since that one waits for it');
+  t.equal(lock.writer, a, 'it precedes the earlier request, which waits for it');
   ref.release();
   alone?.release();
   t.equal(lock.writer, c);
   t.ok(await behind.lock);
 });
 
-t.test('EXCLUSIVE: two that wait to read and to write become readers that wait to write', async (t) => {
+t.test('EXCLUSIVE: of two sessions that wait to read and then to write, the second is refused', async (t) => {
   const lock = new AccessLock('EXCLUSIVE');
   const [a, b, c] = [holder(1), holder(2), holder(3)];
   const write = lock.tryAcquire(a, 'rw');
@@ -103,7 +101,7 @@ t.test('EXCLUSIVE: two that wait to read and to write become readers that wait t
   t.equal(lock.writer, b);
 });
 
-t.test('a wait that is refused, or the end of the allocation', async (t) => {
+t.test('a wait ends when it is refused, and when the allocation ends', async (t) => {
   const lock = new AccessLock('ONE_WRITER');
   const [a, b, c] = [holder(1), holder(2), holder(3)];
   const write = lock.tryAcquire(a, 'rw');

@@ -1,6 +1,6 @@
 /**
- * Admission, on a scripted driver: however questions, answers and allocations interleave, no more is admitted
- * than the driver allowed when it looked, and no byte that was in use then is taken for free.
+ * Admission on a scripted driver: however queries, answers and allocations interleave, no more is admitted
+ * than the driver allowed when it was queried, and bytes that were in use then are not treated as free.
  */
 import t from 'tap';
 import { Budget } from 'vkmemd/dist/memory/accounting/budget.js';
@@ -16,7 +16,7 @@ interface Reported {
 
 const SIZE = 1000n;
 
-/** A ledger that keeps how much was on its account with each charge, at that moment. */
+/** A ledger that records the balance at the moment of each charge. */
 class WitnessedLedger extends Ledger {
   readonly usedWith = new Map<Charge, bigint>();
 
@@ -29,14 +29,15 @@ class WitnessedLedger extends Ledger {
 }
 
 /**
- * A driver with memory of its own and of others, whose answers are taken and given at moments of our choice.
+ * A driver with its own and other processes' memory, whose queries and answers occur at moments that the test
+ * chooses.
  */
 class Scenario {
   readonly ledger = new WitnessedLedger(1);
   readonly budget: Budget;
   reported: Reported = { budget: SIZE, usage: 0n };
   foreign = 0n;
-  /** Bytes that the driver counts, by the charge that they belong to. */
+  /** Bytes that the driver counts, by their charge. */
   readonly existing = new Set<Charge>();
   readonly charges: Charge[] = [];
   readonly asked: {
@@ -63,7 +64,7 @@ class Scenario {
   request(bytes: bigint): void {
     const admitted = this.budget.admit(bytes, 0, payer(this.ledger, 1));
     const question = this.asked.at(-1);
-    if (!question) throw new Error('the driver was not asked');
+    if (!question) throw new Error('the driver was not queried');
     question.admitted = admitted.then(
       (charge) => {
         this.charges.push(charge);
@@ -79,7 +80,7 @@ class Scenario {
     );
   }
 
-  /** The driver looks at what there is. */
+  /** The driver takes a sample of its state. */
   look(pick: number): void {
     const open = this.asked.filter(({ reported }) => !reported);
     const question = open[pick % open.length];
@@ -89,7 +90,7 @@ class Scenario {
     question.foreign = this.foreign;
   }
 
-  /** What it saw arrives: one answer, or all that there are at once. */
+  /** A sample arrives: one answer, or all pending ones at once. */
   async deliver(pick: number, all: boolean): Promise<void> {
     const seen = this.asked.filter(({ reported }) => reported);
     const given = all ? seen : seen.slice(pick % Math.max(seen.length, 1)).slice(0, 1);
@@ -98,7 +99,7 @@ class Scenario {
     await Promise.all(given.map(({ admitted }) => admitted));
   }
 
-  /** One allocation goes one step on its way; `fails` lets it end before it began. */
+  /** Advances one allocation by one step; `fails` ends it before it starts. */
   step(pick: number, fails: boolean): void {
     const charge = this.charges[pick % Math.max(this.charges.length, 1)];
     if (!charge) return;
@@ -111,7 +112,7 @@ class Scenario {
     if (charge.state === 'settled') this.charges.splice(this.charges.indexOf(charge), 1);
   }
 
-  /** Everything arrives and ends. */
+  /** Delivers all samples and ends all allocations. */
   async finish(): Promise<void> {
     while (this.asked.length > 0) {
       this.look(0);
@@ -149,7 +150,7 @@ t.test('no interleaving admits more than the driver allowed', async (t) => {
       }
       await scenario.finish();
       if (scenario.broken) throw new Error(scenario.broken);
-      if (!scenario.ledger.empty) throw new Error('something stayed on the ledger');
+      if (!scenario.ledger.empty) throw new Error('the ledger is not empty');
       admissions += scenario.admissions;
     },
   );

@@ -1,6 +1,4 @@
-/**
- * Grants that nobody releases: their number is limited, and one user leaves something to the others.
- */
+/** Grants that are never released: their number is limited, and one user cannot take all of them. */
 import { NOTHING_HELD } from '@vkmemd/proto';
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
@@ -12,7 +10,7 @@ import { NOT_PERSISTED } from 'vkmemd/dist/memory/persistence.js';
 import { Session } from 'vkmemd/dist/memory/session/session.js';
 import { peer } from '../support/quotas.js';
 
-/** As much of an allocation as a grant of it needs; its handles are addresses, which need no fd. */
+/** The parts of an allocation that a grant needs; its handles are addresses, which need no fd. */
 const handle = { fd: undefined, mapOffset: 0n, mapSize: 0n, fileSize: 0n, handleType: 0, remoteAddress: 1n };
 const memory = { export: async () => handle, plan: { cacheType: 'NONE' }, size: 4096n };
 const allocation = {
@@ -25,7 +23,7 @@ const allocation = {
 } as unknown as Allocation;
 const device = { info: { type: 'discrete', deviceUuid: Buffer.alloc(16), driverUuid: Buffer.alloc(16) } };
 
-t.test('a user that releases nothing is refused; others are not', async (t) => {
+t.test('a user that releases no grant is refused at its limit; others are not', async (t) => {
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const collaborators = { device, authority: {}, persistence: NOT_PERSISTED, allocationEvents };
   const grants = new Grants(collaborators as unknown as ConstructorParameters<typeof Grants>[0], 64);
@@ -51,7 +49,11 @@ t.test('a user that releases nothing is refused; others are not', async (t) => {
     const record = { id: 1000n + id, allocation, session: outlived, lock: undefined, fds: 0 };
     grants.restore({ ...record, kind: 'RDMA_ADDRESS', access: 'ro' });
   }
-  await t.rejects(take(2), { code: 'QUOTA_EXCEEDED' }, 'those of an earlier daemon count, however many');
+  await t.rejects(
+    take(2),
+    { code: 'QUOTA_EXCEEDED' },
+    'grants restored from an earlier daemon are all counted',
+  );
   drop(outlived);
   drop(await take(1));
   t.equal(grants.size, 0);
@@ -74,7 +76,7 @@ t.test('a grant is dropped once', async (t) => {
   const [grant] = grants.ofSession(session);
   if (!grant) throw new Error('there is no grant');
   grants.drop({ ...grant, counted: NOTHING_HELD, dropped: true });
-  t.equal(grants.size, 1, 'one that was dropped before is left alone');
+  t.equal(grants.size, 1, 'an earlier drop has no further effect');
   grants.drop(grant);
   grants.drop(grant);
   t.same([grants.size, dropped], [0, 1]);

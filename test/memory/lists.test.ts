@@ -1,6 +1,6 @@
 /**
- * Lists of allocations: whole and in their order, however many there are, and made in parts, between which
- * others are served.
+ * Lists of allocations: complete and sorted, of any length, and built in parts, between which other requests
+ * are served.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
@@ -14,7 +14,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 const MANY = 150;
 
-t.test('a part at a time', async (t) => {
+t.test('a list is built in parts', async (t) => {
   const visible = Array.from({ length: MANY }, (_, at) => ({
     charge: { state: 'live' },
     describe: () => ({ id: String(at) }) as Decoded<'Allocation'>,
@@ -34,14 +34,14 @@ t.test('a part at a time', async (t) => {
     const last = visible.at(-1);
     if (last) last.charge.state = 'settled';
   }
-  t.ok(turns >= 2, 'others have the event loop between two parts');
+  t.ok(turns >= 2, 'other events are handled between two parts');
   t.ok(sizes.length > 2 && Math.max(...sizes) < 100, `parts of ${sizes.join(', ')}`);
-  t.strictSame(ids, [...Array(MANY - 1).keys()].map(String), 'but for what ended meanwhile');
+  t.strictSame(ids, [...Array(MANY - 1).keys()].map(String), 'without the one that ended meanwhile');
   gone = true;
   await t.rejects(visibleParts(registry, caller).next(), { code: 'UNAVAILABLE' });
 });
 
-t.test('over gRPC', async (t) => {
+t.test('a long list over gRPC', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wire = await HandoffWire.open(runtimeDir);
   const control = new ControlWire(runtimeDir);

@@ -1,6 +1,6 @@
 /**
- * Rights of sessions that have ended, where the kernel gave no pidfd: on memory that says who holds it, and
- * on memory that does not; and how many of them a user may have.
+ * Locks of sessions that have ended, where the kernel gave no pidfd: on memory whose holders the kernel
+ * reports, and on memory where it does not; and their number per user.
  */
 import { type AccessName, type KindName, NOTHING_HELD, type SharingName, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
@@ -13,7 +13,7 @@ import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js
 import { Session } from 'vkmemd/dist/memory/session/session.js';
 import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 
-/** As much of an allocation as matters here. */
+/** The parts of an allocation that matter here. */
 class Fake {
   readonly lock: AccessLock;
   readonly id = 'fake';
@@ -37,7 +37,7 @@ class Fake {
   }
 }
 
-/** All grants there are. */
+/** All existing grants. */
 const grants = new Set<GrantRecord>();
 const index = {
   ofSession: (session: Session) => [...grants].filter((grant) => grant.session === session),
@@ -60,7 +60,7 @@ function session(uid = 1000): Session {
 function holder(fake: Fake, access: AccessName, kind: KindName = 'MAPPABLE'): Session {
   const one = session();
   const hold = fake.lock.tryAcquire(one, access);
-  if (!hold) throw new Error('the right is not free');
+  if (!hold) throw new Error('the lock is not free');
   grants.add({ ...grantOf(fake, one), access, kind, lock: hold });
   return one;
 }
@@ -79,7 +79,7 @@ const grantOf = (fake: Fake, session: Session): Omit<GrantRecord, 'lock'> => ({
   fds: 1,
 });
 
-/** As session/closing.ts ends it. */
+/** Ends a session as session/closing.ts does. */
 function end(orphaned: OrphanedLocks, one: Session): void {
   orphaned.retain(one);
   for (const grant of index.ofSession(one)) {
@@ -92,7 +92,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-t.test('what the kernel sees of a memfd decides', async (t) => {
+t.test('the lock on a memfd is kept while the kernel reports a holder', async (t) => {
   const fake = new Fake();
   const orphaned = new OrphanedLocks(index);
   const claimQueue = new ClaimQueue(orphaned);
@@ -102,16 +102,16 @@ t.test('what the kernel sees of a memfd decides', async (t) => {
   await t.rejects(claimQueue.acquire(fake.allocation, next, 'rw', 0), { code: 'BUSY' });
   const wait = claimQueue.acquire(fake.allocation, next, 'rw', 60_000);
   await until(() => fake.looks > 3);
-  t.equal(claimQueue.size, 1, 'held as it is, it stays');
+  t.equal(claimQueue.size, 1, 'it is kept while the memfd is held');
   fake.held = false;
-  t.ok(await wait, 'and passes on when nobody holds it any more');
+  t.ok(await wait, 'and passes on when it is no longer held');
   t.equal(orphaned.size, 0);
   const { looks } = fake;
   await new Promise((resolve) => setTimeout(resolve, 100));
-  t.equal(fake.looks, looks, 'nobody asks any more');
+  t.equal(fake.looks, looks, 'polling has stopped');
 });
 
-t.test('where the kernel cannot say, it stays as long as the allocation', async (t) => {
+t.test('where the kernel cannot report holders, the lock is kept until the allocation ends', async (t) => {
   const orphaned = new OrphanedLocks(index);
   const silent = new Fake();
   silent.held = undefined;
@@ -126,11 +126,11 @@ t.test('where the kernel cannot say, it stays as long as the allocation', async 
   driver.held = false;
   end(orphaned, writer(driver, 'OPAQUE_FD'));
   await new Promise((resolve) => setTimeout(resolve, 50));
-  t.equal(orphaned.size, 1, 'another kind of grant is not seen at the memfd');
+  t.equal(orphaned.size, 1, 'holders of another kind of grant do not show on the memfd');
   orphaned.release(driver.allocation);
 });
 
-t.test('a grant whose fd nobody got leaves no lock', async (t) => {
+t.test('a grant whose fd was never received leaves no lock', async (t) => {
   const fake = new Fake();
   const orphaned = new OrphanedLocks(index);
   const one = session();
@@ -141,15 +141,15 @@ t.test('a grant whose fd nobody got leaves no lock', async (t) => {
   t.equal(fake.lock.writer, undefined, 'the next writer need not wait');
 });
 
-t.test('a process is known by its pidfd, not by its number', async (t) => {
+t.test('a process is identified by its pidfd, not by its pid', async (t) => {
   const fake = new Fake();
   const orphaned = new OrphanedLocks(index);
   end(orphaned, writer(fake));
-  t.equal(orphaned.reclaim(session(), fake.allocation, 'rw'), undefined, 'the same pid says nothing');
+  t.equal(orphaned.reclaim(session(), fake.allocation, 'rw'), undefined, 'an equal pid is not sufficient');
   orphaned.release(fake.allocation);
 });
 
-t.test('a claim that fails takes nothing from what is mapped', async (t) => {
+t.test('a failed claim of the same process keeps the lock of its mappings', async (t) => {
   const fake = new Fake();
   const orphaned = new OrphanedLocks(index);
   const claimQueue = new ClaimQueue(orphaned);
@@ -161,20 +161,20 @@ t.test('a claim that fails takes nothing from what is mapped', async (t) => {
     const ref = await claimQueue.acquire(fake.allocation, anew, 'rw', waitMs);
     t.equal(fake.lock.writer, anew, 'before all others');
     ref.release();
-    t.equal(fake.lock.writer, before, 'nothing was granted: it goes back');
+    t.equal(fake.lock.writer, before, 'nothing was granted: the earlier lock is restored');
     await t.rejects(claimQueue.acquire(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
   }
   const ref = await claimQueue.acquire(fake.allocation, anew, 'rw', 0);
   const record = { ...grantOf(fake, anew), lock: ref.retain() };
   grants.add(record);
   ref.release();
-  t.same([orphaned.size, fake.lock.writer], [0, anew], 'once something is granted, that counts');
+  t.same([orphaned.size, fake.lock.writer], [0, anew], 'after a grant the new lock remains');
   record.lock.release();
   grants.delete(record);
   t.equal(fake.lock.writer, undefined);
 });
 
-t.test('nor does a wait that ends in vain, or the end of the process meanwhile', async (t) => {
+t.test('a failed wait keeps it too; the end of the process during the wait ends it', async (t) => {
   const fake = new Fake('EXCLUSIVE');
   const orphaned = new OrphanedLocks(index);
   const claimQueue = new ClaimQueue(orphaned);
@@ -191,31 +191,31 @@ t.test('nor does a wait that ends in vain, or the end of the process meanwhile',
   claimQueue.rejectOf(anew);
   await wait;
   reading?.release();
-  t.equal(fake.lock.holders, 1, 'what it had mapped to read');
+  t.equal(fake.lock.holders, 1, 'its read-only mapping keeps the lock');
   await t.rejects(claimQueue.acquire(fake.allocation, session(), 'rw', 0), { code: 'BUSY' });
 
   const ref = await claimQueue.acquire(fake.allocation, Object.assign(session(), { process }), 'rw', 0);
   exit();
   t.equal(orphaned.size, 0);
   ref.release();
-  t.equal(fake.lock.holders, 0, 'of a process that has ended nothing is left');
+  t.equal(fake.lock.holders, 0, 'nothing is left of a process that has ended');
 });
 
-t.test('a user has so many', async (t) => {
+t.test('the number of orphaned locks per user is limited', async (t) => {
   const orphaned = new OrphanedLocks(index);
   const claimQueue = new ClaimQueue(orphaned);
   const fakes = Array.from({ length: 64 }, () => new Fake());
   for (const fake of fakes) end(orphaned, writer(fake));
   const fake = new Fake();
   await t.rejects(claimQueue.acquire(fake.allocation, session(), 'ro', 0), { code: 'UNAVAILABLE' });
-  t.ok(await claimQueue.acquire(fake.allocation, session(2000), 'ro', 0), 'another user is not touched');
+  t.ok(await claimQueue.acquire(fake.allocation, session(2000), 'ro', 0), 'another user is not affected');
   const shared = { lock: new AccessLock('SHARED') } as Allocation;
-  t.ok(await claimQueue.acquire(shared, session(), 'rw', 0), 'nor is memory without a lock');
+  t.ok(await claimQueue.acquire(shared, session(), 'rw', 0), 'memory without a lock is not affected');
   for (const each of fakes) orphaned.release(each.allocation);
   t.equal(orphaned.size, 0);
 });
 
-t.test('waiting that is stopped', async (t) => {
+t.test('stopping rejects all waits', async (t) => {
   const fake = new Fake();
   const claimQueue = new ClaimQueue(new OrphanedLocks(index));
   writer(fake);

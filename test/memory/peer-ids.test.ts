@@ -1,35 +1,36 @@
 /**
- * Ids of ivshmem peers: the lowest first, and never one that somebody who is there saw leave.
+ * Ids of ivshmem peers: the lowest free one, but never one whose previous holder was seen to leave by a peer
+ * that is still present.
  */
 import fc from 'fast-check';
 import t from 'tap';
 import { PeerIds } from 'vkmemd/dist/memory/ivshmem/peer-ids.js';
 
-t.test('an id comes back when everybody has gone who saw it leave', async (t) => {
+t.test('an id is reused when every peer that saw it leave has left', async (t) => {
   const ids = new PeerIds();
   t.strictSame([ids.allocate(), ids.allocate(), ids.allocate()], [0, 1, 2]);
   ids.release(1);
-  t.equal(ids.allocate(), 3, 'not while 0 and 2 are there');
+  t.equal(ids.allocate(), 3, '0 and 2 saw it leave');
   ids.release(0);
-  t.equal(ids.allocate(), 4, 'nor while 2 is');
+  t.equal(ids.allocate(), 4, '2 saw it leave');
   ids.release(2);
-  t.equal(ids.allocate(), 1, '3 and 4 came later');
+  t.equal(ids.allocate(), 1, '3 and 4 joined later');
   ids.release(1, false);
-  t.equal(ids.allocate(), 1, 'nobody had heard of it');
+  t.equal(ids.allocate(), 1, 'no peer saw it');
   for (const id of [1, 3, 4]) ids.release(id);
-  t.equal(ids.allocate(), 0, 'all begins anew when nobody is there');
+  t.equal(ids.allocate(), 0, 'with no peer left, ids start at 0');
 });
 
-t.test('what was before a restart is taken as seen by all who are there', async (t) => {
+t.test('ids from before a restart count as seen by all present peers', async (t) => {
   const ids = new PeerIds();
   ids.restore(2);
   ids.restored(5);
   t.equal(ids.allocate(), 5);
   ids.release(2);
-  t.equal(ids.allocate(), 0, 'whoever came after it has seen none of them');
+  t.equal(ids.allocate(), 0, 'a peer that joined later has seen none of them');
 });
 
-t.test('there are 65536 while one stays', async (t) => {
+t.test('there are 65536 ids while one peer stays', async (t) => {
   const ids = new PeerIds();
   ids.allocate();
   for (let id = 1; id <= 65_535; id += 1) ids.release(ids.allocate());
@@ -38,7 +39,7 @@ t.test('there are 65536 while one stays', async (t) => {
   t.equal(ids.allocate(), 0);
 });
 
-t.test('whatever comes and goes', async (t) => {
+t.test('no present peer has seen a reused id leave, after any sequence', async (t) => {
   const step = fc.record({ join: fc.boolean(), which: fc.nat(1000) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -49,7 +50,7 @@ t.test('whatever comes and goes', async (t) => {
         if (join || present.length === 0) {
           const id = ids.allocate();
           for (const seen of there.values()) if (seen.has(id)) throw new Error(`${id} was seen to leave`);
-          if (there.has(id)) throw new Error(`${id} is there`);
+          if (there.has(id)) throw new Error(`${id} is present`);
           there.set(id, new Set());
           continue;
         }
@@ -60,5 +61,5 @@ t.test('whatever comes and goes', async (t) => {
       }
     }),
   );
-  t.pass('nobody who is there has seen an id leave that is given again');
+  t.pass('no reused id was seen to leave by a present peer');
 });

@@ -1,6 +1,6 @@
 /**
- * What is granted of memory that is published, on a memfd of the test's own: other kinds, other people's
- * seals, a writer that keeps the kernel from sealing.
+ * Grants of memory that is published, with a memfd that the test owns: other kinds, seals of another process,
+ * a writer that prevents sealing.
  */
 import { addSeals, createMemfd, KIND_NAMES, type OwnedFd, SEALS } from '@vkmemd/proto';
 import t from 'tap';
@@ -16,7 +16,7 @@ function publication(
   return { publication: new Publication(allocation, reported), lock };
 }
 
-t.test('every kind until then, and MAPPABLE to read afterwards', async (t) => {
+t.test('every kind can be granted before Publish, and only MAPPABLE for reading after it', async (t) => {
   using memfd = await createMemfd('test', 4096n, { sealed: false });
   let reported = 0;
   const { publication: one, lock } = publication(memfd, () => {
@@ -48,10 +48,10 @@ t.test('every kind until then, and MAPPABLE to read afterwards', async (t) => {
     { code: 'PUBLISHED' },
   );
   await one.publish();
-  t.equal(reported, 1, 'told once');
+  t.equal(reported, 1, 'reported once');
 });
 
-t.test('two at once, and one that somebody else seals meanwhile', async (t) => {
+t.test('concurrent Publish requests, and a client that seals the memfd meanwhile', async (t) => {
   using memfd = await createMemfd('test', 4096n, { sealed: false });
   const { publication: one } = publication(memfd);
   await Promise.all([one.publish(), one.publish(), one.publish()]);
@@ -61,18 +61,18 @@ t.test('two at once, and one that somebody else seals meanwhile', async (t) => {
   using other = await createMemfd('test', 4096n, { sealed: false });
   const { publication: raced } = publication(other);
   const publishing = raced.publish();
-  t.equal(raced.sealing, true, 'the memory is kept as long as it is being sealed');
-  // PUBLISHED, where the thread is faster.
+  t.equal(raced.sealing, true, 'the memory is kept while it is being sealed');
+  // PUBLISHED if the sealing thread was faster.
   t.throws(
     () => raced.requireGrantable('MAPPABLE', 'rw'),
     { code: /^(BUSY|PUBLISHED)$/ },
-    'nobody comes between',
+    'no writable grant meanwhile',
   );
   t.doesNotThrow(() => raced.requireGrantable('MAPPABLE', 'ro'));
   try {
     addSeals(other, SEALS.FUTURE_WRITE | SEALS.SEAL);
   } catch {
-    // The other thread was faster.
+    // The sealing thread was faster.
   }
   await publishing;
   t.equal(raced.published, true);
@@ -82,7 +82,7 @@ t.test('two at once, and one that somebody else seals meanwhile', async (t) => {
   await t.rejects(publication(undefined).publication.publish(), { code: 'NOT_FOUND' }, 'freed meanwhile');
 });
 
-t.test('it waits for writes that have begun', async (t) => {
+t.test('Publish waits for writes in progress', async (t) => {
   using memfd = await createMemfd('test', 4096n, { sealed: false });
   const { publication: one } = publication(memfd);
   let finish = () => {};

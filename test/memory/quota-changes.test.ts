@@ -1,6 +1,4 @@
-/**
- * Changes of quotas without a device: by an operator and by another policy, each under another revision.
- */
+/** Changes of quotas without a device: by an operator and by a reloaded policy, each with a new revision. */
 import t from 'tap';
 import type { Change } from 'vkmemd/dist/memory/accounting/terms.js';
 import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
@@ -9,7 +7,7 @@ import { bytes, Host, LET_IN, peer, policyOf, rule, SIZE, settled } from '../sup
 const [ANN, BEN] = [peer(101), peer(102)];
 const change = (terms: Partial<Change>): Change => ({ limits: new Map(), reserved: new Map(), ...terms });
 
-t.test('changes at run time', async (t) => {
+t.test('an operator can change a quota at run time', async (t) => {
   const host = new Host(
     policyOf([LET_IN, rule({ maxBytes: bytes(300n), reservedBytes: bytes(100n) }, 101)]),
     2,
@@ -51,30 +49,34 @@ t.test('changes at run time', async (t) => {
   t.match(
     host.quotas.ofTenant(tenant(101)).describe(),
     { revision: 2n, overridden: true },
-    'it stays though nobody is there',
+    'the change stays although the tenant has nothing',
   );
   quota.set(undefined);
   t.match(quota.describe(), { revision: 3n, overridden: false, heaps: [{ limitBytes: 300n }, {}] });
-  t.equal(host.quotas.of(ANN).revision, 3n, 'a revision never comes back');
+  t.equal(host.quotas.of(ANN).revision, 3n, 'revisions only increase');
 });
 
-t.test('another policy', async (t) => {
+t.test('a reloaded policy changes quotas', async (t) => {
   const host = new Host(policyOf([LET_IN, rule({ reservedBytes: bytes(400n) }, 103)]));
   const [ann, ben] = [host.quotas.of(ANN).take('sessions'), host.quotas.of(BEN).take('sessions')];
   host.quotas.of(BEN).set(change({ sessions: 1 }));
   host.authority.replace(
     policyOf([LET_IN, rule({ maxSessions: 5 }, 101, 102), rule({ reservedBytes: bytes(1n) }, 102)]),
   );
-  t.match((await host.budget.heaps())[0], { guaranteed: 1n }, 'it is seen at the next use');
+  t.match((await host.budget.heaps())[0], { guaranteed: 1n }, 'it applies at the next use');
   t.match(host.quotas.ofTenant(tenant(101)).describe(), { revision: 2n, sessions: { limit: 5, used: 1 } });
   t.match(host.quotas.ofTenant(tenant(102)).describe(), {
     revision: 3n,
     sessions: { limit: 1 },
     heaps: [{ reservedBytes: 1n }],
   });
-  t.equal(host.quotas.ofTenant(tenant(103)).revision, 2n, 'who is not there may have something else too');
+  t.equal(
+    host.quotas.ofTenant(tenant(103)).revision,
+    2n,
+    'it may change the quota of a tenant that has nothing',
+  );
   host.authority.replace(policyOf([LET_IN, rule({ maxSessions: 5 }, 101, 102)]));
-  t.equal(host.quotas.ofTenant(tenant(101)).revision, 2n, 'what is the same is the same');
+  t.equal(host.quotas.ofTenant(tenant(101)).revision, 2n, 'an unchanged quota keeps its revision');
   ann[Symbol.dispose]();
   t.equal(host.quotas.of(ANN).revision, 3n);
   host.authority.replace(policyOf([rule({ connect: true }, 102)]));

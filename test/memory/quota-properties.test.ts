@@ -1,7 +1,7 @@
 /**
- * Quotas under any sequence of requests, ends, sessions and changes, against a model of the rules: nobody
- * gets beyond its limit, nobody eats what is kept for another, requests that could be served are, and in the
- * end all is zero.
+ * Quotas under random sequences of requests, ends, sessions and changes, against a model of the rules: no
+ * user exceeds its limit or takes bytes reserved for another, requests that can be served are served, and at
+ * the end everything is zero.
  */
 import t from 'tap';
 import { type Charge, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
@@ -23,12 +23,12 @@ class Scenario {
   constructor() {
     const { model } = this;
     class Witnessed extends Ledger {
-      /** What is charged is judged at that moment, whatever runs beside it. */
+      /** Each charge is judged at its moment, whatever runs concurrently. */
       override charge(bytes: bigint, heap: number, tenant: Tenant): Charge {
         const uid = shownUid(tenant);
         const verdict = model.verdict(uid, bytes);
         if (verdict !== 'served')
-          throw new Error(`user ${uid} was given ${bytes} bytes, which is ${verdict}`);
+          throw new Error(`user ${uid} was granted ${bytes} bytes; the model predicts ${verdict}`);
         model.user(uid).used += bytes;
         model.user(uid).charges += 1;
         return super.charge(bytes, heap, tenant);
@@ -37,7 +37,7 @@ class Scenario {
     this.host = new Host(policy, 1, new Witnessed(1));
   }
 
-  /** Asks at the same time; a request alone must come to what the model says. */
+  /** Sends concurrent requests; a single request must have the result of the model. */
   async request(uid: number, ...sizes: readonly bigint[]): Promise<void> {
     const [size = 0n] = sizes;
     const verdict = this.model.verdict(uid, size);
@@ -72,7 +72,7 @@ class Scenario {
     this.model.user(uid).sessions = this.leases.filter((held) => held.uid === uid).length;
   }
 
-  /** As SetQuota does it. */
+  /** Changes a quota as SetQuota does. */
   change(uid: number, what: 'limits' | 'reserved' | 'reset', bytes: bigint): void {
     const one: Change = { limits: new Map(), reserved: new Map(), [what]: new Map([[0, bytes]]) };
     const next = what === 'reset' ? undefined : merged(this.changed.get(uid), one);
@@ -80,7 +80,7 @@ class Scenario {
     const { revision } = quota;
     if (this.host.quotas.conflict(quota, next)) return;
     quota.set(next);
-    if (quota.revision <= revision) throw new Error('the revision is no other');
+    if (quota.revision <= revision) throw new Error('the revision did not change');
     this.changed.set(uid, next);
     if (what === 'reset') this.model.reset(uid);
     else if (what === 'limits') this.model.user(uid).limit = bytes;
@@ -125,7 +125,7 @@ const command = fc.oneof(
     .map((args) => (scenario: Scenario) => scenario.change(...args)),
 );
 
-t.test('no sequence gives anybody what is not its own', async (t) => {
+t.test('no sequence violates a limit or a reservation', async (t) => {
   let served = 0;
   let refused = 0;
   const property = fc.asyncProperty(
@@ -140,12 +140,11 @@ t.test('no sequence gives anybody what is not its own', async (t) => {
       scenario.check();
       await new Promise((resolve) => setImmediate(resolve));
       const { ledger, quotas, faults, budget } = scenario.host;
-      if (!ledger.empty) throw new Error('something stayed on the ledger');
+      if (!ledger.empty) throw new Error('the ledger is not empty');
       const left = quotas.all.filter((quota) => !quota.idle);
       if (left.length > 0 || faults.length > 0) throw new Error(`${left.length} quotas, ${faults}`);
       const [heap] = await budget.heaps();
-      if (heap?.available !== 800n || heap.guaranteed !== 200n)
-        throw new Error('something is kept that was not');
+      if (heap?.available !== 800n || heap.guaranteed !== 200n) throw new Error('bytes are still reserved');
       served += scenario.served;
       refused += scenario.refused;
     },

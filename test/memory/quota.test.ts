@@ -1,6 +1,6 @@
 /**
- * Quotas without a device: what the policy gives comes to numbers, limits hold, and nothing is left of a user
- * who is gone.
+ * Quotas without a device: the policy's terms become numbers, limits hold, and nothing remains of a tenant
+ * that has ended.
  */
 import t from 'tap';
 import { type Balance, Ledger } from 'vkmemd/dist/memory/accounting/ledger.js';
@@ -21,7 +21,7 @@ import {
 
 const [ANN, BEN, CLEO] = [peer(101), peer(102), peer(103)];
 
-t.test('what the policy gives comes to numbers', async (t) => {
+t.test("the policy's terms become numbers", async (t) => {
   const heaps = new Map([[1, { percent: 12.5 }]]);
   const policy = policyOf([
     LET_IN,
@@ -42,16 +42,16 @@ t.test('what the policy gives comes to numbers', async (t) => {
     overridden: false,
     tenant: { key: 'uid:101', uid: 101, name: '101' },
   });
-  t.notOk('limitBytes' in (heapOf(quotas.of(BEN)) ?? {}), 'no limit is none that is shown');
+  t.notOk('limitBytes' in (heapOf(quotas.of(BEN)) ?? {}), 'no limit is shown where there is none');
   t.throws(() => quotas.of(BEN).take('sessions'), {
     code: 'TOO_MANY_SESSIONS',
     metadata: { scope: 'user', limit: '0', used: '0' },
   });
   await settled();
-  t.strictSame(quotas.all, [], 'who has nothing is not remembered');
+  t.strictSame(quotas.all, [], 'a tenant that has nothing is not recorded');
 });
 
-t.test('bytes and allocations are charged by the ledger, whatever becomes of them', async (t) => {
+t.test('bytes and allocations are charged until they are freed', async (t) => {
   const host = new Host(policyOf([LET_IN, rule({ maxBytes: bytes(300n), maxAllocations: 2 }, 101)]), 2);
   const first = await host.admit(ANN, 200n);
   await t.rejects(host.admit(ANN, 101n), {
@@ -72,7 +72,7 @@ t.test('bytes and allocations are charged by the ledger, whatever becomes of the
   t.match(
     used(),
     { heaps: [{ usedBytes: 200n }, { usedBytes: 0n }], allocations: { used: 1 } },
-    'draining counts',
+    'draining bytes are charged',
   );
   await t.rejects(host.admit(ANN, 101n), { code: 'QUOTA_EXCEEDED' });
   first.settle();
@@ -81,7 +81,7 @@ t.test('bytes and allocations are charged by the ledger, whatever becomes of the
   t.strictSame([host.ledger.tenants, host.faults], [[], []]);
 });
 
-t.test('requests that run at the same time never pass on the same bytes', async (t) => {
+t.test('concurrent requests are never charged the same bytes', async (t) => {
   const host = new Host(policyOf([LET_IN, rule({ maxBytes: bytes(300n) }, 101)]));
   const ends = await Promise.allSettled([
     host.admit(ANN, 200n),
@@ -95,10 +95,10 @@ t.test('requests that run at the same time never pass on the same bytes', async 
   for (const end of ends) if (end.status === 'fulfilled') end.value.settle();
 });
 
-t.test('a share of the heap for each user who is there, and one for who comes next', async (t) => {
+t.test('the heap is shared by the present users and one more', async (t) => {
   const host = new Host(policyOf([LET_IN]));
   const limit = (identity = ANN) => heapOf(host.quotas.of(identity))?.limitBytes;
-  t.equal(limit(), SIZE / 2n, 'who asks is counted, there or not');
+  t.equal(limit(), SIZE / 2n, 'the user that asks is counted, present or not');
   const charge = await host.admit(ANN, 500n);
   t.equal(limit(), SIZE / 2n);
   await t.rejects(host.admit(ANN, 1n), { code: 'QUOTA_EXCEEDED' });
@@ -107,10 +107,10 @@ t.test('a share of the heap for each user who is there, and one for who comes ne
   t.match(
     heapOf(host.quotas.of(ANN)),
     { limitBytes: 333n, usedBytes: 500n, overageBytes: 167n },
-    'nothing is taken',
+    'nothing is taken away',
   );
   const operator = host.quotas.of(peer(OPERATOR_UID)).take('sessions');
-  t.equal(limit(), SIZE / 3n, 'operators do not count');
+  t.equal(limit(), SIZE / 3n, 'operators are not counted');
   t.equal(limit(peer(OPERATOR_UID)), undefined);
   session[Symbol.dispose]();
   t.equal(limit(), SIZE / 2n);
@@ -118,7 +118,7 @@ t.test('a share of the heap for each user who is there, and one for who comes ne
   charge.settle();
 });
 
-t.test('leases are given back once, and nothing is left of who is gone', async (t) => {
+t.test('a lease is released once, and nothing remains of a tenant that has ended', async (t) => {
   const host = new Host(policyOf([LET_IN]));
   const [session, ticket] = [host.quotas.of(ANN).take('sessions'), host.quotas.of(ANN).take('tickets')];
   t.match(host.quotas.of(ANN).describe(), { sessions: { used: 1 }, tickets: { used: 1 } });
@@ -128,10 +128,10 @@ t.test('leases are given back once, and nothing is left of who is gone', async (
   const last = host.quotas.of(ANN);
   ticket[Symbol.dispose]();
   t.strictSame([host.quotas.all, host.faults], [[], []]);
-  t.throws(() => last.take('tickets'), /was used after it had been removed/, 'a defect is reported');
+  t.throws(() => last.take('tickets'), /was used after it had been removed/, 'use after removal is reported');
 });
 
-t.test('an account that is not zero when its tenant leaves is reported, not thrown', async (t) => {
+t.test('an account that is not zero when its tenant ends is reported, not thrown', async (t) => {
   class Wrong extends Ledger {
     override tenant(tenant: Tenant, heap?: number): Balance {
       return { ...super.tenant(tenant, heap), live: 5n };
@@ -142,7 +142,7 @@ t.test('an account that is not zero when its tenant leaves is reported, not thro
   t.strictSame(host.faults, ['tenant 101 has nothing left, but its account is not zero']);
 });
 
-t.test('looking a quota up changes nothing', async (t) => {
+t.test('reading a quota changes nothing', async (t) => {
   const units = [UnitPattern.of('render.service')].filter((unit) => unit !== undefined);
   const byUnit = { where: 'test', match: { units }, gives: { reservedBytes: bytes(700n), maxSessions: 5 } };
   const host = new Host(policyOf([LET_IN, byUnit]));
@@ -154,13 +154,13 @@ t.test('looking a quota up changes nothing', async (t) => {
   });
   t.equal(host.quotas.ofTenant(plain.tenant).idle, true);
   t.throws(() => host.quotas.of(plain).require(SIZE, 0), { code: 'QUOTA_EXCEEDED' });
-  t.strictSame([host.quotas.all, await reserved()], [[], 0n], 'of a tenant that has nothing');
+  t.strictSame([host.quotas.all, await reserved()], [[], 0n], 'for a tenant that has nothing');
   const session = host.quotas.of(plain).take('sessions');
   host.quotas.of(renderer).describe();
   t.match(host.quotas.ofTenant(plain.tenant).describe(), { sessions: { limit: 1024, used: 1 } });
-  t.equal(await reserved(), 0n, 'nor of one that has something');
+  t.equal(await reserved(), 0n, 'for one that has something');
   const ticket = host.quotas.of(renderer).take('tickets');
-  t.equal(await reserved(), 700n, 'what is taken is by the terms of who took it last');
+  t.equal(await reserved(), 700n, 'a tenant has the terms of its latest request that took something');
   const charge = await host.admit(plain, 1n);
   t.equal(await reserved(), 0n);
   for (const held of [session, ticket]) held[Symbol.dispose]();
@@ -168,7 +168,7 @@ t.test('looking a quota up changes nothing', async (t) => {
   t.strictSame([host.quotas.all, host.faults], [[], []]);
 });
 
-t.test('what a charge holds is disposed with it, once it is off the accounts', async (t) => {
+t.test('objects owned by a charge are disposed after it is removed from the accounts', async (t) => {
   const host = new Host(policyOf([LET_IN]));
   const charge = await host.admit(ANN, 10n);
   const order: string[] = [];
@@ -182,7 +182,7 @@ t.test('what a charge holds is disposed with it, once it is off the accounts', a
   t.strictSame(order, ['a 0', 'b 0']);
 });
 
-t.test('a reservation by a rule for a group counts for the process that asks', async (t) => {
+t.test('a reservation by a rule for a group applies to the process that asks', async (t) => {
   const byGroup = { where: 'test', match: { groups: new Set([50]) }, gives: { reservedBytes: bytes(500n) } };
   const own = rule({ reservedBytes: bytes(400n) }, 101);
   const member = peer(101, { groups: [50] });

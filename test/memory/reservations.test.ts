@@ -1,5 +1,6 @@
 /**
- * Reservations without a device: what is kept for whom, and policies that a device cannot keep.
+ * Reservations without a device: bytes that are reserved for users, and policies that a device cannot
+ * satisfy.
  */
 
 import t from 'tap';
@@ -9,7 +10,7 @@ import { bytes, Host, heapOf, LET_IN, peer, policyOf, rule, SIZE, settled } from
 
 const [ANN, BEN] = [peer(101), peer(102)];
 
-t.test('what is reserved is kept', async (t) => {
+t.test('reserved bytes are not available to others', async (t) => {
   const host = new Host(
     policyOf([LET_IN, rule({ reservedBytes: bytes(400n) }, 101), rule({ maxBytes: { every: 'unlimited' } })]),
   );
@@ -17,7 +18,7 @@ t.test('what is reserved is kept', async (t) => {
   t.match(
     await budget(),
     { available: 600n, guaranteed: 400n, pressure: 'NORMAL' },
-    'its user is not there yet',
+    'its user has no session yet',
   );
   t.match(
     host.quotas.all.map((quota) => quota.describe()),
@@ -28,7 +29,7 @@ t.test('what is reserved is kept', async (t) => {
   t.match(
     await budget(),
     { available: 0n, guaranteed: 400n, pressure: 'NORMAL' },
-    'what is not used is not used',
+    'unused reserved bytes do not count as used',
   );
   await t.rejects(host.admit(BEN, 1n), { code: 'BUDGET_EXCEEDED' });
   const ann = await host.admit(ANN, 300n);
@@ -36,62 +37,61 @@ t.test('what is reserved is kept', async (t) => {
   await t.rejects(host.admit(ANN, 101n), { code: 'BUDGET_EXCEEDED', metadata: { available_bytes: '100' } });
   ben.settle();
   const more = await host.admit(ANN, 700n);
-  t.match(
-    await budget(),
-    { available: 0n, guaranteed: 0n },
-    'its user may have what nobody was promised, too',
-  );
+  t.match(await budget(), { available: 0n, guaranteed: 0n }, 'its user may also use unreserved bytes');
   ann.settle();
-  t.match(await budget(), { available: 300n, guaranteed: 0n }, 'it uses more than is kept for it');
+  t.match(await budget(), { available: 300n, guaranteed: 0n }, 'it uses more than its reservation');
   more.settle();
   t.match(await budget(), { available: 600n, guaranteed: 400n });
 });
 
-t.test('a share is never less than what is kept', async (t) => {
+t.test('a share is at least the reservation', async (t) => {
   const host = new Host(policyOf([LET_IN, rule({ reservedBytes: bytes(800n) }, 101)]));
   t.match(heapOf(host.quotas.of(ANN)), { limitBytes: 800n, reservedBytes: 800n });
   (await host.admit(ANN, 800n)).settle();
 });
 
-t.test('what rules by unit reserve counts when somebody comes, and only as far as it is free', async (t) => {
-  const units = [UnitPattern.of('render*.service')].filter((unit) => unit !== undefined);
-  const byUnit = { where: 'test', match: { units }, gives: { reservedBytes: bytes(700n) } };
-  const rules = [LET_IN, rule({ reservedBytes: bytes(400n) }, 101), byUnit];
-  const host = new Host(policyOf(rules));
-  const [renderer, other] = [peer(102, { unit: 'render.service' }), peer(102)];
-  const reserved = (identity = renderer) => heapOf(host.quotas.of(identity))?.reservedBytes;
-  t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
-  const session = host.quotas.of(renderer).take('sessions');
-  t.equal(reserved(), 600n, 'what nobody else was promised');
-  t.equal(reserved(peer(103, { unit: 'render.service' })), 0n, 'for who came first');
-  await settled();
-  t.equal(reserved(ANN), 400n, 'and nobody else has less');
-  t.equal(reserved(other), 0n, 'its process of another unit was asked last');
-  t.equal(reserved(), 600n);
-  session[Symbol.dispose]();
-  t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
+t.test(
+  'a reservation by a rule for a unit starts with the first session, limited to the free bytes',
+  async (t) => {
+    const units = [UnitPattern.of('render*.service')].filter((unit) => unit !== undefined);
+    const byUnit = { where: 'test', match: { units }, gives: { reservedBytes: bytes(700n) } };
+    const rules = [LET_IN, rule({ reservedBytes: bytes(400n) }, 101), byUnit];
+    const host = new Host(policyOf(rules));
+    const [renderer, other] = [peer(102, { unit: 'render.service' }), peer(102)];
+    const reserved = (identity = renderer) => heapOf(host.quotas.of(identity))?.reservedBytes;
+    t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
+    const session = host.quotas.of(renderer).take('sessions');
+    t.equal(reserved(), 600n, 'the unreserved bytes');
+    t.equal(reserved(peer(103, { unit: 'render.service' })), 0n, 'nothing is left for a second user');
+    await settled();
+    t.equal(reserved(ANN), 400n, 'earlier reservations are unchanged');
+    t.equal(reserved(other), 0n, 'its latest request was from a process of another unit');
+    t.equal(reserved(), 600n);
+    session[Symbol.dispose]();
+    t.equal((await host.budget.heaps())[0]?.guaranteed, 400n);
 
-  const boundless = rule({ maxBytes: { every: 'unlimited' } });
-  const over = new Host(policyOf([...rules, boundless], { overcommit: true }));
-  const held = over.quotas.of(renderer).take('sessions');
-  t.match(
-    heapOf(over.quotas.of(renderer)),
-    { reservedBytes: 700n },
-    'with overcommit everybody is promised all of it',
-  );
-  t.match((await over.budget.heaps())[0], { available: 0n, guaranteed: SIZE });
-  const charge = await over.admit(ANN, 400n);
-  await t.rejects(
-    over.admit(ANN, 1n),
-    { code: 'BUDGET_EXCEEDED' },
-    'beyond its own, what is kept for others',
-  );
-  await t.rejects(over.admit(renderer, 700n), { code: 'BUDGET_EXCEEDED' }, 'it is there only once');
-  charge.settle();
-  held[Symbol.dispose]();
-});
+    const boundless = rule({ maxBytes: { every: 'unlimited' } });
+    const over = new Host(policyOf([...rules, boundless], { overcommit: true }));
+    const held = over.quotas.of(renderer).take('sessions');
+    t.match(
+      heapOf(over.quotas.of(renderer)),
+      { reservedBytes: 700n },
+      'with overcommit each reservation is the full amount',
+    );
+    t.match((await over.budget.heaps())[0], { available: 0n, guaranteed: SIZE });
+    const charge = await over.admit(ANN, 400n);
+    await t.rejects(
+      over.admit(ANN, 1n),
+      { code: 'BUDGET_EXCEEDED' },
+      'bytes beyond its own reservation are reserved for others',
+    );
+    await t.rejects(over.admit(renderer, 700n), { code: 'BUDGET_EXCEEDED' }, 'the bytes exist only once');
+    charge.settle();
+    held[Symbol.dispose]();
+  },
+);
 
-t.test('policies that this device cannot keep', async (t) => {
+t.test('a policy that this device cannot satisfy is rejected', async (t) => {
   const heaps = [{ size: SIZE }, { size: 500n }];
   const reserve = (uid: number, every: bigint) => rule({ reservedBytes: bytes(every) }, uid);
   const fits = policyOf([LET_IN, reserve(101, 200n), reserve(102, 300n)]);
@@ -110,5 +110,5 @@ t.test('policies that this device cannot keep', async (t) => {
     reason: /user 101 reserves 200 bytes of heap 0; its limit is 199/,
   });
   requireReservable(policyOf([reserve(101, 200n)]), heaps);
-  t.pass('a user whom only its group lets in may be reserved bytes');
+  t.pass('a user that only its group admits may have a reservation');
 });

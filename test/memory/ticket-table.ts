@@ -1,6 +1,4 @@
-/**
- * A table of tickets on a clock of the test's, with a quota that counts and notes that are kept.
- */
+/** A ticket table on a clock that the test controls, with a quota that counts and notes that are recorded. */
 import { disposable } from '@vkmemd/proto';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { FailedTicketAttempts } from 'vkmemd/dist/memory/ticket/failed-attempts.js';
@@ -11,10 +9,10 @@ export const user = (uid: number) => makeIdentity({ uid, gid: uid, pid: 1, group
 export const MAKER = user(1);
 export const CLAIMANT = user(2);
 
-/** As much of an allocation as a ticket looks at. */
+/** The parts of an allocation that a ticket needs. */
 export const fakeAllocation = (): Allocation => ({ id: 'a', state: 'LIVE' }) as unknown as Allocation;
 
-/** A table whose clock stands where the test puts it. */
+/** A table whose clock the test sets. */
 export function table() {
   const clock = { now: 1_000_000, date: 0 };
   const quota = { taken: 0 };

@@ -1,6 +1,6 @@
 /**
- * Tickets on a clock of the test's: uses and expiry in any order agree with a model, what is kept says
- * nothing of a secret, and quotas get back what they gave.
+ * Tickets on a clock that the test controls: uses and expiry in any order agree with a model, no secret is
+ * stored, and quotas are returned.
  */
 import { inspect } from 'node:util';
 import { disposable, VkmemError } from '@vkmemd/proto';
@@ -11,7 +11,7 @@ import { CLAIMANT, fakeAllocation, MAKER, table, user } from './ticket-table.js'
 
 const invalid = { code: 'TICKET_INVALID', reason: '' };
 
-t.test('a secret is random, and a ticket does not have it', async (t) => {
+t.test('a secret is random and is not part of the ticket', async (t) => {
   const { tickets, terms } = table();
   const made = Array.from({ length: 100 }, () => tickets.create(MAKER, terms()));
   t.equal(new Set(made.map(({ secret }) => secret)).size, 100);
@@ -21,7 +21,7 @@ t.test('a secret is random, and a ticket does not have it', async (t) => {
   }
 });
 
-t.test('whatever is wrong with it, it is the same', async (t) => {
+t.test('every invalid ticket gets the same answer', async (t) => {
   const { clock, tickets, terms } = table();
   const never = async () => t.fail('nothing is claimed');
   const make = (changes: Partial<TicketTerms> = {}) => tickets.create(MAKER, terms(changes));
@@ -53,7 +53,7 @@ t.test('whatever is wrong with it, it is the same', async (t) => {
   await tickets.redeem(forAnother.secret, user(3), async ({ id }) => t.equal(id, forAnother.ticket.id));
 });
 
-t.test('setting the date makes none longer or shorter', async (t) => {
+t.test('setting the date does not change the validity of a ticket', async (t) => {
   const { clock, tickets, terms } = table();
   const { secret, ticket } = tickets.create(MAKER, terms({ uses: 3 }));
   const reported = ticket.describe().expiresAt;
@@ -69,10 +69,10 @@ t.test('setting the date makes none longer or shorter', async (t) => {
     tickets.redeem(secret, CLAIMANT, async () => {}),
     invalid,
   );
-  t.throws(() => tickets.requireValid(ticket), invalid, 'nor does a claim that waited go on');
+  t.throws(() => tickets.requireValid(ticket), invalid, 'a claim that waited past the expiry fails too');
 });
 
-t.test('expired ones are dropped by themselves, and a quota gets back what it gave', async (t) => {
+t.test('expired tickets are removed without a request, and their quota is returned', async (t) => {
   const { clock, quota, tickets, terms } = table();
   const allocation = fakeAllocation();
   for (const validMs of [1000, 2000, 3000, 86_400_000 * 30])
@@ -86,7 +86,7 @@ t.test('expired ones are dropped by themselves, and a quota gets back what it ga
   t.same([tickets.size, quota.taken], [0, 0]);
 
   const real = new Tickets(
-    () => disposable(() => t.pass('given back')),
+    () => disposable(() => t.pass('the quota is returned')),
     () => {},
   );
   const { secret } = real.create(MAKER, terms({ validMs: 50 }));
@@ -94,12 +94,12 @@ t.test('expired ones are dropped by themselves, and a quota gets back what it ga
   await t.rejects(
     real.redeem(secret, CLAIMANT, async () => {}),
     invalid,
-    'exactly when it said',
+    'at exactly the stated time',
   );
   for (let tries = 0; real.size > 0 && tries < 100; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  t.equal(real.size, 0, 'and soon it is dropped');
+  t.equal(real.size, 0, 'and soon it is removed');
 
   const full = new Tickets(
     () => {
@@ -111,7 +111,7 @@ t.test('expired ones are dropped by themselves, and a quota gets back what it ga
   t.equal(full.size, 0);
 });
 
-t.test('uses, failures, expiry and revocation in any order', async (t) => {
+t.test('uses, failures, expiry and revocation in any order agree with a model', async (t) => {
   const step = fc.oneof(
     fc.record({
       what: fc.constant('create' as const),
@@ -128,7 +128,7 @@ t.test('uses, failures, expiry and revocation in any order', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
       const { clock, quota, tickets, terms } = table();
-      /** What the test knows of each. */
+      /** The test's record of each ticket. */
       const model: {
         secret: string;
         left: number;
@@ -140,7 +140,7 @@ t.test('uses, failures, expiry and revocation in any order', async (t) => {
       const claims: { finish: (well: boolean) => void; done: Promise<unknown>; of: number }[] = [];
       const usable = (one: (typeof model)[number] | undefined) =>
         one !== undefined && !one.over && one.left > 0 && clock.now < one.until;
-      // No guess is refused for being one too many: there is another claimant each time.
+      // A new claimant each time, so that no attempt is refused for too many failures.
       let claimant = 100;
       for (const step of steps) {
         if (step.what === 'create') {
@@ -195,16 +195,16 @@ t.test('uses, failures, expiry and revocation in any order', async (t) => {
         const listed = tickets.usable.map(({ id }) => id).sort();
         const expected = model.filter(usable).map(({ id }) => id);
         if (listed.join() !== expected.sort().join())
-          throw new Error('what is listed is not what can be used');
-        if (tickets.size !== quota.taken) throw new Error('the quota is not what there is');
+          throw new Error('the list differs from the usable tickets');
+        if (tickets.size !== quota.taken) throw new Error('the quota differs from the tickets');
       }
       for (const { finish } of claims) finish(true);
       await Promise.all(claims.map(({ done }) => done));
       clock.now += 100;
       tickets.expire();
-      if (tickets.size + quota.taken > 0) throw new Error('something is left');
+      if (tickets.size + quota.taken > 0) throw new Error('tickets remain');
     }),
     { numRuns: 300 },
   );
-  t.pass('agree with the model');
+  t.pass('the table agrees with the model');
 });

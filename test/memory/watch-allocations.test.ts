@@ -1,6 +1,6 @@
 /**
- * Watching allocations without a daemon: what waits for whom and how much that may be, what exists and
- * changes before it is told, and that nobody listens when nobody watches.
+ * Watches of allocations without a daemon: the limits of queued events, changes before an allocation is
+ * reported, and that nothing is subscribed without a watcher.
  */
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
@@ -13,11 +13,11 @@ import { AllocationWatch } from 'vkmemd/dist/memory/watch/watch-allocations.js';
 import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 import { user } from './ticket-table.js';
 
-/** As much of an allocation as a watch looks at. */
+/** The parts of an allocation that a watch needs. */
 const fake = (name: string, ownerUid = 1, state = 'LIVE'): Allocation =>
   ({ terms: { tenant: tenant(ownerUid) }, describe: () => ({ name, state }) }) as unknown as Allocation;
 
-/** A watch in which users see their own. */
+/** A watch in which users see their own allocations. */
 function watchOf(...existing: Allocation[]) {
   const may = ({ uid }: { uid: number }, _purpose: unknown, { tenant: owner }: Owned) => uid === owner.uid;
   const registry = {
@@ -36,35 +36,38 @@ function watchOf(...existing: Allocation[]) {
 }
 
 type Stream = ReturnType<AllocationWatch['follow']>;
-/** The next event of a stream, in words. */
+/** The next event of a stream, as text. */
 const next = async (stream: Stream): Promise<string> => {
   const { value } = await stream.next();
   return `${value.sequence} ${String(value.event).replace('ALLOCATION_EVENT_', '')} ${value.allocation?.name}`;
 };
-/** Has a stream begin: what it waits for comes with the first event. */
+/** Starts a stream: its queue begins with the first event. */
 const begun = (stream: Stream) => next(stream);
 
-t.test('each daemon and each user for itself, and nobody listens without a watcher', async (t) => {
-  const own = watchOf();
-  const { events, watch, follow } = own;
-  const other = watchOf();
-  const listening = () =>
-    [own, other].some((each) => each.events.hasSubscribers || each.sessionEvents.hasSubscribers);
-  t.notOk(listening());
-  const [mine, theirs, elsewhere] = [follow(1), follow(2), other.follow(1)];
-  const [first, second, third] = [begun(mine), begun(theirs), begun(elsewhere)];
-  t.ok(listening());
-  t.same([watch.size, other.watch.size], [2, 1]);
-  publishEvent(events, 'CREATED', fake('a', 1));
-  publishEvent(other.events, 'CREATED', fake('b', 1));
-  publishEvent(events, 'CREATED', fake('c', 2));
-  t.same(await Promise.all([first, second, third]), ['1 CREATED a', '1 CREATED c', '1 CREATED b']);
-  for (const stream of [mine, theirs, elsewhere]) await stream.return(undefined as never);
-  t.same([watch.size, other.watch.size], [0, 0]);
-  t.notOk(listening());
-});
+t.test(
+  'each daemon and each user has separate events, and nothing is subscribed without a watcher',
+  async (t) => {
+    const own = watchOf();
+    const { events, watch, follow } = own;
+    const other = watchOf();
+    const listening = () =>
+      [own, other].some((each) => each.events.hasSubscribers || each.sessionEvents.hasSubscribers);
+    t.notOk(listening());
+    const [mine, theirs, elsewhere] = [follow(1), follow(2), other.follow(1)];
+    const [first, second, third] = [begun(mine), begun(theirs), begun(elsewhere)];
+    t.ok(listening());
+    t.same([watch.size, other.watch.size], [2, 1]);
+    publishEvent(events, 'CREATED', fake('a', 1));
+    publishEvent(other.events, 'CREATED', fake('b', 1));
+    publishEvent(events, 'CREATED', fake('c', 2));
+    t.same(await Promise.all([first, second, third]), ['1 CREATED a', '1 CREATED c', '1 CREATED b']);
+    for (const stream of [mine, theirs, elsewhere]) await stream.return(undefined as never);
+    t.same([watch.size, other.watch.size], [0, 0]);
+    t.notOk(listening());
+  },
+);
 
-t.test('what exists is told as it is then; what happened before is not told again', async (t) => {
+t.test('an existing allocation is reported in its current state, without its earlier events', async (t) => {
   const all = ['a', 'b', 'c', 'd'].map((name) => fake(name));
   const [a, b, c, d] = all as [Allocation, Allocation, Allocation, Allocation];
   const { events, follow } = watchOf(...all);
@@ -77,18 +80,18 @@ t.test('what exists is told as it is then; what happened before is not told agai
   publishEvent(events, 'CREATED', fake('e'));
   t.equal(await next(stream), '2 CREATED b', 'it drains, and is described so');
   publishEvent(events, 'FREED', b);
-  t.equal(await next(stream), '3 CREATED d', 'one that is gone is left out');
+  t.equal(await next(stream), '3 CREATED d', 'one that has ended is left out');
   t.same(
     [await next(stream), await next(stream), await next(stream)],
     ['4 DRAINING a', '5 CREATED e', '6 FREED b'],
-    'and then what followed, in order',
+    'then the changes that followed, in order',
   );
   publishEvent(events, 'FREED', d);
   t.equal(await next(stream), '7 FREED d');
   await stream.return(undefined as never);
 });
 
-t.test('so many wait for one, and so many for all of a user', async (t) => {
+t.test('the number of queued events is limited for each watch and for each user', async (t) => {
   const { events, watch, follow } = watchOf();
   const allocation = fake('x');
   const publish = (times: number, of = allocation) => {
@@ -100,7 +103,7 @@ t.test('so many wait for one, and so many for all of a user', async (t) => {
   publish(1);
   await started;
   publish(1024);
-  t.equal(await next(one), '2 GRANTED x', 'as many as there may be');
+  t.equal(await next(one), '2 GRANTED x', 'the maximum number');
   publish(2);
   await t.rejects(one.next(), behind, 'one more');
   t.equal(watch.size, 0);
@@ -118,21 +121,21 @@ t.test('so many wait for one, and so many for all of a user', async (t) => {
   t.equal(await reading, '1 GRANTED x');
   publish(1);
   publish(1, fake('y', 2));
-  t.equal(await strange, '1 GRANTED y', 'another user has places of its own');
+  t.equal(await strange, '1 GRANTED y', 'another user has a limit of its own');
   const ends = await Promise.all(
     slow.map((stream) => next(stream).catch(({ code, reason }) => `${code} ${reason}`)),
   );
   const ended = ends.filter((end) => end.startsWith('UNAVAILABLE'));
-  t.equal(ended.length, 1, 'whoever is furthest behind ends, when all of a user are too many');
+  t.equal(ended.length, 1, 'when a user has too many, the watch with the longest queue ends');
   t.match(ended[0], /The watcher was 10\d\d events behind/);
   for (let at = 2; at <= 23; at += 1) await quick.next();
   publish(1);
-  t.equal(await next(quick), '24 GRANTED x', 'not one that takes what comes');
+  t.equal(await next(quick), '24 GRANTED x', 'not one that reads its events');
   for (const stream of [...slow, quick, unlisted]) await stream.return(undefined as never);
   t.equal(watch.size, 0);
 });
 
-t.test('it ends with its session, in place of what waits', async (t) => {
+t.test('a watch ends with its session, without its queued events', async (t) => {
   const { endOf, follow } = watchOf();
   const session = { identity: user(1), ended: false } as unknown as Session;
   const another = { identity: user(1), ended: false } as unknown as Session;
@@ -142,5 +145,5 @@ t.test('it ends with its session, in place of what waits', async (t) => {
   endOf(session);
   await t.rejects(waiting, { code: 'SESSION_INVALID' });
   const late = follow(1, false, { ...session, ended: true } as Session);
-  await t.rejects(late.next(), { code: 'SESSION_INVALID' }, 'one that has ended before');
+  await t.rejects(late.next(), { code: 'SESSION_INVALID' }, 'a session that ended before');
 });

@@ -1,6 +1,6 @@
 /**
- * Watching the budget, on a scripted question: who is told what and when, that questions never overlap, and
- * that nothing is left when the last watcher has gone.
+ * Watches of the budget on a scripted query: the recipients and times of reports, that queries never overlap,
+ * and that nothing is left when the last watcher has ended.
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,26 +40,26 @@ function scripted(takesMs = 0) {
   return { state, watch };
 }
 
-/** Collects what a watcher is told, until its signal is aborted; what it ended with. */
+/** Collects the reports of a watcher until its signal aborts. Resolves to its error. */
 async function collect(
   watch: BudgetWatch,
   signal: AbortSignal,
   reported: (value: number) => void | Promise<void>,
   who: Parameters<BudgetWatch['follow']>[0] = caller(),
 ): Promise<unknown> {
-  // Many watchers of a test share one.
+  // The watchers of a test share one signal.
   setMaxListeners(0, signal);
   try {
     for await (const { counts } of watch.follow(who, signal)) await reported(counts?.sessions ?? -1);
   } catch (failure) {
     return failure;
   }
-  throw new Error('a stream ended without a fault');
+  throw new Error('a stream ended without an error');
 }
 
 const gone = new VkmemError('UNAVAILABLE', 'gone');
 
-t.test('the state at once, then each change, then the reason of the end', async (t) => {
+t.test('a watcher receives the state at once, then each change, then the reason of the end', async (t) => {
   const { state, watch } = scripted();
   const end = new AbortController();
   const reported: number[] = [];
@@ -68,20 +68,20 @@ t.test('the state at once, then each change, then the reason of the end', async 
   t.strictSame(reported, [0], 'at once');
   t.ok(watch.ticking);
   await delay(300);
-  t.strictSame(reported, [0], 'nothing while nothing changes');
+  t.strictSame(reported, [0], 'nothing without a change');
   state.value = 1;
   await delay(150);
   t.strictSame(reported, [0, 1]);
   end.abort(gone);
   t.equal(await ended, gone);
   t.equal(watch.size, 0);
-  t.notOk(watch.ticking, 'the timer is gone');
+  t.notOk(watch.ticking, 'the timer has stopped');
   const { looks } = state;
   await delay(250);
-  t.equal(state.looks, looks, 'nobody is asked any more');
+  t.equal(state.looks, looks, 'no further queries');
 });
 
-t.test('at most 10 a second, one question for all, none beside another', async (t) => {
+t.test('at most 10 reports a second, with one query for all watchers at a time', async (t) => {
   const { state, watch } = scripted();
   const end = new AbortController();
   const churn = setInterval(() => {
@@ -101,16 +101,17 @@ t.test('at most 10 a second, one question for all, none beside another', async (
   await Promise.all(ends);
   for (const mine of times) {
     t.ok(mine.length >= 8, `${mine.length} messages`);
-    // The tenth after any message comes no sooner than a second later, give or take how promptly it is noted.
+    // The tenth message after any message comes no sooner than a second later, within the precision of the
+    // timestamps.
     const windows = mine.flatMap((at, index) => (mine[index + 10] ?? Number.POSITIVE_INFINITY) - at);
     t.ok(Math.min(...windows) > 980, `10 took ${Math.min(...windows)} ms`);
   }
-  t.ok(state.looks <= 5 + 17, `${state.looks} questions for five watchers`);
+  t.ok(state.looks <= 5 + 17, `${state.looks} queries for five watchers`);
   t.notOk(state.overlapped);
   t.equal(watch.size, 0);
 });
 
-t.test('a slow watcher is told the latest state, and not again what it knows', async (t) => {
+t.test('a slow watcher receives the latest state, and no state twice', async (t) => {
   const { state, watch } = scripted();
   const end = new AbortController();
   const reported: number[] = [];
@@ -123,18 +124,18 @@ t.test('a slow watcher is told the latest state, and not again what it knows', a
     state.value = i;
   }
   await delay(400);
-  t.strictSame(reported, [0, 5], 'what came and went in between is skipped');
+  t.strictSame(reported, [0, 5], 'intermediate states are skipped');
   state.value = 6;
   await delay(150);
   state.value = 5;
   await delay(600);
-  t.strictSame(reported, [0, 5], 'what is again as it was is no change');
+  t.strictSame(reported, [0, 5], 'a state that equals the last report is no change');
   end.abort(gone);
   await ended;
   t.notOk(watch.ticking);
 });
 
-t.test('a question that takes long', async (t) => {
+t.test('watchers share a slow query', async (t) => {
   const { state, watch } = scripted(250);
   const first = new AbortController();
   const second = new AbortController();
@@ -143,11 +144,11 @@ t.test('a question that takes long', async (t) => {
   const two = collect(watch, second.signal, () => {});
   await delay(300);
   t.strictSame(reported, [0]);
-  t.equal(state.looks, 1, 'both had one question');
+  t.equal(state.looks, 1, 'both had one query');
   await delay(100);
-  t.equal(state.looking, 1, 'the next is under way');
+  t.equal(state.looking, 1, 'the next is in progress');
   first.abort(gone);
-  t.equal(await one, gone, 'nobody waits for it who is gone');
+  t.equal(await one, gone, 'a watcher that ended does not wait for it');
   second.abort(gone);
   await two;
   t.equal(watch.size, 0);
@@ -157,24 +158,24 @@ t.test('a question that takes long', async (t) => {
   third.abort(gone);
   await retried;
   await delay(300);
-  t.notOk(state.overlapped, 'who comes meanwhile takes its answer');
-  t.ok(state.looks <= 5, `${state.looks} questions`);
-  t.notOk(watch.ticking, 'an answer that nobody waits for starts nothing');
+  t.notOk(state.overlapped, 'a new watcher uses its answer');
+  t.ok(state.looks <= 5, `${state.looks} queries`);
+  t.notOk(watch.ticking, 'an answer without watchers starts nothing');
 });
 
-t.test('a question that fails ends them all', async (t) => {
+t.test('a failed query ends all watches', async (t) => {
   const { state, watch } = scripted();
   const { signal } = new AbortController();
   const ends = [1, 2, 3].map((uid) => collect(watch, signal, () => {}, caller(uid)));
   await delay(50);
   state.failure = new Error('broken');
   t.strictSame(await Promise.all(ends), [state.failure, state.failure, state.failure]);
-  t.equal(await collect(watch, signal, () => {}), state.failure, 'and the next one');
+  t.equal(await collect(watch, signal, () => {}), state.failure, 'the next one too');
   t.equal(watch.size, 0);
   t.notOk(watch.ticking);
 });
 
-t.test('an ended session, a signal that is aborted before', async (t) => {
+t.test('a watch with an ended session or an aborted signal ends at once', async (t) => {
   const { watch } = scripted();
   const session = { ended: false };
   const who = { ...caller(), session } as unknown as ReturnType<typeof caller>;
@@ -189,7 +190,7 @@ t.test('an ended session, a signal that is aborted before', async (t) => {
   t.equal(watch.size, 0);
 });
 
-t.test('one user has so many', async (t) => {
+t.test('the number of watches of one user is limited', async (t) => {
   const { watch } = scripted();
   const end = new AbortController();
   const ends = Array.from({ length: 64 }, () => collect(watch, end.signal, () => {}));
@@ -198,14 +199,14 @@ t.test('one user has so many', async (t) => {
   t.match(await collect(watch, end.signal, () => {}), { code: 'UNAVAILABLE' });
   const other = collect(watch, end.signal, () => {}, caller(2));
   await delay(20);
-  t.equal(watch.size, 65, 'another is not concerned');
+  t.equal(watch.size, 65, 'another user is not affected');
   end.abort(gone);
   await Promise.all([...ends, other]);
   t.equal(watch.size, 0);
   const later = new AbortController();
   const retried = collect(watch, later.signal, () => {});
   await delay(20);
-  t.equal(watch.size, 1, 'places are given back');
+  t.equal(watch.size, 1, 'ended watches are not counted');
   later.abort(gone);
   await retried;
 });

@@ -1,6 +1,6 @@
 /**
- * The addon exports exactly what proto/kernel/native.ts declares: the compiler does not check that, and a
- * name that only one side changed reads as undefined.
+ * The addon exports exactly the names that proto/kernel/native.ts declares: the compiler does not check that,
+ * and a name that only one side changed reads as undefined.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,6 +1,5 @@
 /**
- * A worker thread that calls what takes a boolean, and nothing else, until it is terminated. It posts
- * `running` first.
+ * A worker thread that repeats calls which take a boolean until it is terminated. It posts `running` first.
  */
 import { parentPort } from 'node:worker_threads';
 import { Connection, seqpacketPair } from '@vkmemd/proto';

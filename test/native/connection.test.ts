@@ -1,6 +1,4 @@
-/**
- * Connection: messages and fds both ways, and every limit that a peer can break.
- */
+/** Connection: messages and fds in both directions, and every limit that a peer can violate. */
 
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
@@ -20,7 +18,7 @@ import {
 import t from 'tap';
 import { isCloexec, openFds, sameFds, until } from './open-fds.js';
 
-/** A connection that remembers what happened to it. */
+/** A connection that records its events. */
 class End {
   readonly messages: string[] = [];
   readonly fds: OwnedFd[] = [];
@@ -51,7 +49,7 @@ const nullFds = (count: number) =>
   Array.from({ length: count }, () => new OwnedFd(openSync('/dev/null', 'r'), 'null'));
 const bytes = (text: string) => Buffer.from(text);
 
-t.test('a second process sends every fd back, and each arrives CLOEXEC', async (t) => {
+t.test('a second process returns every fd, and each arrives CLOEXEC', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'vkmem-'));
   const path = join(directory, 's');
   const before = openFds();
@@ -96,30 +94,33 @@ for (const [kind, limits, data, fds] of [
   ['unsolicited-fds', {}, 10, 253],
   ['unsolicited-fds', { maxFds: 2 }, 10, 3],
 ] as const) {
-  t.test(`${kind}: all ${fds} fds are closed, and the goodbye arrives past unread messages`, async (t) => {
-    const before = openFds();
-    const [left, right] = seqpacketPair();
-    const faults: Fault[] = [];
-    const server = new End(left, limits, {
-      fault(fault) {
-        faults.push(fault);
-        return bytes('goodbye');
-      },
-    });
-    const client = new End(right);
-    t.ok(client.connection.send(Buffer.alloc(data, 'x'), nullFds(fds)));
-    for (let i = 0; i < 50; i++) client.connection.send(bytes('never read'), nullFds(1));
-    await until(() => server.closed && client.closed);
-    t.strictSame(faults, [{ kind }]);
-    t.strictSame(server.closes, [{ kind }]);
-    t.strictSame(server.messages, []);
-    t.strictSame(client.messages, ['goodbye']);
-    t.strictSame(client.closes, [{ kind: 'hangup' }]);
-    await sameFds(t, before);
-  });
+  t.test(
+    `${kind}: all ${fds} fds are closed, and the last message arrives past unread messages`,
+    async (t) => {
+      const before = openFds();
+      const [left, right] = seqpacketPair();
+      const faults: Fault[] = [];
+      const server = new End(left, limits, {
+        fault(fault) {
+          faults.push(fault);
+          return bytes('goodbye');
+        },
+      });
+      const client = new End(right);
+      t.ok(client.connection.send(Buffer.alloc(data, 'x'), nullFds(fds)));
+      for (let i = 0; i < 50; i++) client.connection.send(bytes('never read'), nullFds(1));
+      await until(() => server.closed && client.closed);
+      t.strictSame(faults, [{ kind }]);
+      t.strictSame(server.closes, [{ kind }]);
+      t.strictSame(server.messages, []);
+      t.strictSame(client.messages, ['goodbye']);
+      t.strictSame(client.closes, [{ kind: 'hangup' }]);
+      await sameFds(t, before);
+    },
+  );
 }
 
-t.test('fds-truncated: with the fd table full, what did arrive is closed', async (t) => {
+t.test('fds-truncated: with the fd table full, the fds that arrived are closed', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   const server = new End(left, { maxFds: 253 }, { fault: () => bytes('goodbye') });
@@ -139,7 +140,7 @@ t.test('fds-truncated: with the fd table full, what did arrive is closed', async
   await sameFds(t, before);
 });
 
-t.test('overflow: a peer that does not read is cut off, and the queued fds are closed', async (t) => {
+t.test('overflow: a peer that does not read is disconnected, and the queued fds are closed', async (t) => {
   for (const limits of [{ maxQueuedMessages: 8 }, { maxQueuedBytes: 100_000 }, { maxQueuedFds: 3 }]) {
     const before = openFds();
     const [left, right] = seqpacketPair();
@@ -155,7 +156,7 @@ t.test('overflow: a peer that does not read is cut off, and the queued fds are c
       max = Math.max(max, server.connection.queuedMessages);
     }
     t.ok(max >= 3 && max <= 8, `${max} messages were queued`);
-    t.strictSame(server.closes, [], 'close never comes from within send');
+    t.strictSame(server.closes, [], 'close is never emitted inside send');
     await until(() => server.closed);
     t.strictSame(faults, [{ kind: 'overflow' }]);
     t.strictSame(server.closes, [{ kind: 'overflow' }]);
@@ -164,7 +165,7 @@ t.test('overflow: a peer that does not read is cut off, and the queued fds are c
   }
 });
 
-t.test('what is queued comes in order once the peer reads, and end() flushes it', async (t) => {
+t.test('queued messages arrive in order once the peer reads, and end() flushes them', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   const server = new End(left, { maxQueuedFds: 100 });
@@ -186,7 +187,7 @@ t.test('what is queued comes in order once the peer reads, and end() flushes it'
   await sameFds(t, before);
 });
 
-t.test('end() gives up on a peer that never reads', async (t) => {
+t.test('end() ends after a time limit if the peer never reads', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   const server = new End(left);
@@ -199,7 +200,7 @@ t.test('end() gives up on a peer that never reads', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('close() drops the queue at once; the peer still gets what was sent', async (t) => {
+t.test('close() drops the queue at once; the peer still receives what was sent', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   const server = new End(left);
@@ -208,14 +209,14 @@ t.test('close() drops the queue at once; the peer still gets what was sent', asy
   server.connection.send(bytes('sent'));
   server.connection.close();
   server.connection.close();
-  t.strictSame(server.closes, [], 'close() does not call back from within');
+  t.strictSame(server.closes, [], 'close() does not emit the event inside the call');
   await until(() => server.closed && client.closed);
   t.strictSame([server.closes, client.closes], [[{ kind: 'closed' }], [{ kind: 'hangup' }]]);
   t.strictSame(client.messages, ['sent']);
   await sameFds(t, before);
 });
 
-t.test('a message that may not be sent throws, and its fds are closed all the same', async (t) => {
+t.test('a message above the limits throws, and its fds are closed', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   const server = new End(left, { maxMessageBytes: 10 });
@@ -230,7 +231,7 @@ t.test('a message that may not be sent throws, and its fds are closed all the sa
   await sameFds(t, before);
 });
 
-t.test('an exception in a handler is an uncaughtException, and the connection lives on', async (t) => {
+t.test('an exception in a handler is an uncaughtException, and the connection stays open', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   const client = new End(left);
@@ -257,7 +258,7 @@ t.test('an exception in a handler is an uncaughtException, and the connection li
   await sameFds(t, before);
 });
 
-t.test('connecting to nothing is UNAVAILABLE, and a stream socket is refused', async (t) => {
+t.test('connecting to a missing socket is UNAVAILABLE, and a stream socket is refused', async (t) => {
   const before = openFds();
   const handlers = { message() {}, close() {} };
   t.throws(() => connectSeqpacket('/nonexistent/s', handlers), {

@@ -1,6 +1,4 @@
-/**
- * Datagrams where a process is at its limits: no fds to spare, and a worker that ends at once.
- */
+/** Datagrams in a process at its limits: no spare fds, and a worker that is terminated. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -17,14 +15,14 @@ t.teardown(() => rmSync(directory, { recursive: true }));
 let next = 0;
 const freshPath = () => join(directory, `d${next++}`);
 
-t.test('fds that find no room say so, and no bytes are lost', async (t) => {
+t.test('fds that could not be received are reported, and no bytes are lost', async (t) => {
   const before = openFds();
   const address = freshPath();
   const { received, receiver } = collect(address);
   using sender = new DatagramSender(address);
   const fds = some(3);
   t.ok(sender.send(Buffer.from('three'), fds));
-  // With a lower limit than what is open, nothing is closed, but nothing more can be opened.
+  // With a limit below the number of open fds, nothing is closed, but no fd can be opened.
   const limit = (soft: string) =>
     spawnSync('prlimit', [`--pid=${process.pid}`, `--nofile=${soft}:`], { stdio: 'ignore' }).status;
   const now = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? '';
@@ -43,7 +41,7 @@ t.test('fds that find no room say so, and no bytes are lost', async (t) => {
     for (const fd of fill) closeSync(fd);
     t.equal(limit(now), 0);
     t.match(received, [{ data: Buffer.from('three'), truncated: { data: false, fds: true } }]);
-    t.equal(received[0]?.fds.length, 1, 'the one that found room is here to be closed');
+    t.equal(received[0]?.fds.length, 1, 'the fd that was received is open');
   }
   closeAll([...fds, ...received.flatMap(({ fds: some }) => some)]);
   receiver.close();
@@ -51,7 +49,7 @@ t.test('fds that find no room say so, and no bytes are lost', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('a worker that is terminated leaves nothing', async (t) => {
+t.test('a terminated worker leaves no fd and no socket', async (t) => {
   const before = openFds();
   const address = freshPath();
   const code = `

@@ -1,7 +1,4 @@
-/**
- * Datagrams with fds between processes that are not connected: who sent them, what comes with them, and what
- * happens where there is no room.
- */
+/** Datagrams with fds between unconnected processes: the sender's identity, the contents, and full queues. */
 import { closeSync, fstatSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +21,12 @@ t.teardown(() => rmSync(directory, { recursive: true }));
 let next = 0;
 const freshPath = () => join(directory, `d${next++}`);
 
-t.test('bytes, fds and the sender arrive, by a path and by an abstract name', async (t) => {
+t.test('bytes, fds and the sender arrive, through a path and through an abstract name', async (t) => {
   for (const address of [freshPath(), `@vkmem-test-${process.pid}`]) {
     const before = openFds();
     const { received, receiver } = collect(address);
-    if (address.startsWith('/')) t.equal(statSync(address).mode & 0o777, 0o600, 'for its own user alone');
+    if (address.startsWith('/'))
+      t.equal(statSync(address).mode & 0o777, 0o600, 'the socket is open to its own user only');
     using sender = new DatagramSender(address);
     const fds = some(MAX_DATAGRAM_FDS);
     t.ok(sender.send(Buffer.from('many'), fds));
@@ -36,14 +34,14 @@ t.test('bytes, fds and the sender arrive, by a path and by an abstract name', as
       fds.every(({ open }) => open),
       'fds are borrowed',
     );
-    t.ok(sender.send(Buffer.alloc(0)), 'an empty one is one, too');
+    t.ok(sender.send(Buffer.alloc(0)), 'an empty datagram arrives too');
     await until(() => received.length === 2);
     const [many, empty] = received as [ReceivedDatagram, ReceivedDatagram];
     t.equal(many.data.toString(), 'many');
     t.equal(many.fds.length, MAX_DATAGRAM_FDS);
     t.ok(
       many.fds.every(({ fd }) => isCloexec(fd) && fstatSync(fd).isCharacterDevice()),
-      'each is the file, and CLOEXEC',
+      'each is the same file, and CLOEXEC',
     );
     t.strictSame(many.sender, { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() });
     t.strictSame(many.truncated, { data: false, fds: false });
@@ -55,7 +53,7 @@ t.test('bytes, fds and the sender arrive, by a path and by an abstract name', as
   }
 });
 
-t.test('what is too long says so, and its fds are owned', async (t) => {
+t.test('a datagram that is too long is reported as such, and its fds are owned', async (t) => {
   const before = openFds();
   const { received, receiver } = collect(freshPath().replace(/d\d+$/, 'short'), 4);
   using sender = new DatagramSender(join(directory, 'short'));
@@ -74,15 +72,15 @@ t.test('what is too long says so, and its fds are owned', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('a full queue is told apart, and waited for in order', async (t) => {
+t.test('a full queue is reported, and DatagramQueue waits and keeps the order', async (t) => {
   const before = openFds();
   const address = freshPath();
   const { received, receiver } = collect(address);
   using sender = new DatagramSender(address);
   let sent = 0;
-  // The receiver has its turn only when this has ended.
+  // The receiver runs only after this loop.
   while (sender.send(Buffer.from('x'))) sent += 1;
-  t.ok(sent > 0 && sent < 10_000, `${sent} find room`);
+  t.ok(sent > 0 && sent < 10_000, `${sent} fit`);
   using queue = new DatagramQueue(address);
   const [fd] = some(1) as [OwnedFd];
   const numbers = Array.from({ length: 500 }, (_, at) => String(at));
@@ -91,7 +89,7 @@ t.test('a full queue is told apart, and waited for in order', async (t) => {
   t.strictSame(
     received.slice(sent).map(({ data }) => data.toString()),
     numbers,
-    'none is lost, none overtakes',
+    'none is lost or out of order',
   );
   closeAll([fd, ...received.flatMap(({ fds }) => fds)]);
   receiver.close();
@@ -101,19 +99,19 @@ t.test('a full queue is told apart, and waited for in order', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('a queue that is closed gives up what waits', async (t) => {
+t.test('a closed queue rejects what waits', async (t) => {
   const address = freshPath();
   const { receiver } = collect(address);
   const queue = new DatagramQueue(address);
   const outcomes = Promise.allSettled(Array.from({ length: 1000 }, () => queue.send('x')));
   queue.close();
   const rejected = (await outcomes).filter(({ status }) => status === 'rejected');
-  t.ok(rejected.length > 0, `${rejected.length} had not left`);
+  t.ok(rejected.length > 0, `${rejected.length} had not been sent`);
   t.match(rejected[0], { reason: { code: 'UNAVAILABLE' } });
   receiver.close();
 });
 
-t.test('drain receives all that was sent, at once', async (t) => {
+t.test('drain() receives at once everything that was sent', async (t) => {
   const address = freshPath();
   const { received, receiver } = collect(address);
   using sender = new DatagramSender(address);
@@ -123,10 +121,10 @@ t.test('drain receives all that was sent, at once', async (t) => {
   receiver.drain();
   t.equal(received.length, sent);
   receiver.close();
-  t.throws(() => sender.send(Buffer.from('x')), { code: 'UNAVAILABLE' }, 'nobody receives');
+  t.throws(() => sender.send(Buffer.from('x')), { code: 'UNAVAILABLE' }, 'no receiver');
 });
 
-t.test('addresses that are none', async (t) => {
+t.test('invalid addresses are rejected', async (t) => {
   for (const address of ['', '@', 'a\0b', `/${'x'.repeat(107)}`]) {
     t.throws(() => new DatagramSender(address), { code: 'INVALID_ARGUMENT' });
     t.throws(() => collect(address), { code: 'INVALID_ARGUMENT' });
@@ -139,13 +137,13 @@ t.test('addresses that are none', async (t) => {
   receiver.close();
 });
 
-t.test('one open file, and two of one inode', async (t) => {
+t.test('sameFile() compares open file descriptions, not inodes', async (t) => {
   const [one, other] = some(2) as [OwnedFd, OwnedFd];
   const copy = one.dup();
   t.equal(sameFile(one, copy), true);
   t.equal(sameFile(one, other), false, 'opened twice');
   const events = [EventFd.create(), EventFd.create()] as const;
-  t.equal(sameFile(events[0].fd, events[1].fd), false, 'kinds of file that share an inode');
+  t.equal(sameFile(events[0].fd, events[1].fd), false, 'files of a kind that shares one inode');
   t.equal(sameFile(one, events[0].fd), false);
   for (const event of events) event.close();
   closeAll([other, copy]);

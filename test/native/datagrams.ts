@@ -1,10 +1,8 @@
-/**
- * What tests of datagrams need: a receiver that remembers, and fds to send.
- */
+/** Shared by tests of datagrams: a receiver that records, and fds to send. */
 import { openSync } from 'node:fs';
 import { DatagramReceiver, OwnedFd, type ReceivedDatagram } from '@vkmemd/proto';
 
-/** A receiver that keeps what it receives. */
+/** A receiver that keeps its datagrams. */
 export function collect(address: string, maxBytes?: number) {
   const received: ReceivedDatagram[] = [];
   const error = (failure: Error) => {
@@ -18,6 +16,6 @@ export function collect(address: string, maxBytes?: number) {
   return { received, receiver };
 }
 
-/** So many fds of a file; each opens it anew. */
+/** This many fds of a file; each call opens it again. */
 export const some = (count: number) =>
   Array.from({ length: count }, () => new OwnedFd(openSync('/dev/null', 'r'), 'test'));

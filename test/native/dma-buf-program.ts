@@ -1,7 +1,6 @@
 /**
- * A program that accesses a file as though it were a dma-buf. Usage: dma-buf-program.js ACCESS STEP..., each
- * step a method of CpuAccess. It prints what came of each, the beginning first: 'ok', or the code and the
- * errno.
+ * Accesses a file as a dma-buf. Usage: dma-buf-program.js ACCESS STEP..., each step a method of CpuAccess.
+ * Prints the result of each step, the start first: 'ok', or the code and the errno.
  */
 import { CpuAccess, createMemfd, VkmemError } from '@vkmemd/proto';
 

@@ -1,7 +1,6 @@
 /**
- * CPU access to dma-bufs, bracketed: what is asked of the kernel, in which order, and what its refusals
- * become. No test machine has a dma-buf, so the kernel's part is a fake; one test asks the real kernel, of a
- * file that is none.
+ * CPU access to dma-bufs, started and ended: the ioctls, their order, and their errors. No test machine has a
+ * dma-buf, so the kernel's part is a fake; one test calls the real kernel with a file that is not a dma-buf.
  */
 import { fileURLToPath } from 'node:url';
 import { CpuAccess, createMemfd } from '@vkmemd/proto';
@@ -18,7 +17,7 @@ async function run(t: Test, steps: readonly string[], errnos: readonly number[] 
   return { ...(JSON.parse(stdout) as { outcomes: string[]; begun: boolean }), calls };
 }
 
-t.test('the kernel does not take a memfd for a dma-buf', async (t) => {
+t.test('the kernel rejects a memfd as a dma-buf', async (t) => {
   const before = openFds();
   using fd = await createMemfd('vkmem-no-dma-buf', 4096n);
   t.throws(() => new CpuAccess(fd, 'rw'), {
@@ -30,17 +29,13 @@ t.test('the kernel does not take a memfd for a dma-buf', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('begun, synchronised, ended', async (t) => {
+t.test('access is started, synchronised and ended', async (t) => {
   t.same(await run(t, ['rw', 'sync', 'end', 'end']), {
     outcomes: ['ok', 'ok', 'ok', 'ok'],
     begun: false,
     calls: ['start rw 0', 'end rw 0', 'start rw 0', 'end rw 0'],
   });
-  t.same(
-    (await run(t, ['ro', 'end'])).calls,
-    ['start read 0', 'end read 0'],
-    'a reader leaves no writes to flush',
-  );
+  t.same((await run(t, ['ro', 'end'])).calls, ['start read 0', 'end read 0'], 'a reader flushes no writes');
   t.same(await run(t, ['rw', 'end', 'sync']), {
     outcomes: ['ok', 'ok', 'ok'],
     begun: true,
@@ -48,13 +43,13 @@ t.test('begun, synchronised, ended', async (t) => {
   });
 });
 
-t.test('what the kernel interrupts is asked again', async (t) => {
+t.test('an interrupted ioctl is repeated', async (t) => {
   const { outcomes, calls } = await run(t, ['rw', 'end'], [EINTR, EAGAIN, EAGAIN, 0, EINTR]);
   t.same(outcomes, ['ok', 'ok']);
   t.same(calls, ['start rw 4', 'start rw 11', 'start rw 11', 'start rw 0', 'end rw 4', 'end rw 0']);
 });
 
-t.test('refusals', async (t) => {
+t.test('failed ioctls are reported as NOT_MAPPABLE with their errno', async (t) => {
   t.same(await run(t, ['rw'], [EINVAL]), {
     outcomes: ['NOT_MAPPABLE EINVAL'],
     begun: false,
@@ -67,11 +62,11 @@ t.test('refusals', async (t) => {
       begun: false,
       calls: ['start rw 0', 'end rw 0', 'start rw 5', 'start rw 0', 'end rw 0'],
     },
-    'what is not begun is not ended, and can be begun again',
+    'access that was not started is not ended, and can be started again',
   );
   t.same(
     await run(t, ['rw', 'end', 'end'], [0, EIO]),
     { outcomes: ['ok', 'NOT_MAPPABLE EIO', 'ok'], begun: false, calls: ['start rw 0', 'end rw 5'] },
-    'a failure is told once',
+    'a failure is reported once',
   );
 });

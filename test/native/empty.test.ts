@@ -1,6 +1,6 @@
 /**
- * Empty datagrams: our own connections send none, and a reader gets the same for them as for the end of the
- * conversation. They hide nothing that comes behind them, neither from the reader nor from their sender.
+ * Empty datagrams: our own connections send none, and a reader cannot distinguish them from the end of the
+ * connection. They hide no later message, neither from the reader nor from their sender.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,8 +12,8 @@ import { rawPeer } from './framing.js';
 import { openFds, sameFds, until } from './open-fds.js';
 
 /**
- * A peer with plain system calls, for whom a reset is an error as for anybody: sends, says so, and tells what
- * it hears.
+ * A peer that uses plain system calls, for which a reset is an error: it sends, prints a line, and prints
+ * what it receives.
  */
 const PLAIN_PEER = `
 import json, socket, sys
@@ -36,7 +36,7 @@ print(json.dumps(heard))
 for (const untrusted of [false, true]) {
   const whom = untrusted ? 'an untrusted peer' : 'a peer';
 
-  t.test(`what ${whom} sent behind them is read after it has hung up`, async (t) => {
+  t.test(`messages of ${whom} after empty ones are read after it closed the connection`, async (t) => {
     const before = openFds();
     const [one, other] = seqpacketPair();
     const messages: string[] = [];
@@ -50,12 +50,12 @@ for (const untrusted of [false, true]) {
       { untrusted },
     );
     await until(() => closes.length > 0);
-    t.strictSame(messages, ['first', '', '', 'behind', '', ''], 'the very last passes for the end');
+    t.strictSame(messages, ['first', '', '', 'behind', '', ''], 'trailing empty datagrams count as the end');
     t.strictSame(closes, [{ kind: 'hangup' }]);
     await sameFds(t, before);
   });
 
-  t.test(`${whom} hears the goodbye although they are unread`, async (t) => {
+  t.test(`${whom} receives the last message although its empty ones are unread`, async (t) => {
     const before = openFds();
     const [one, other] = seqpacketPair();
     const child = spawn('python3', ['-c', PLAIN_PEER], {

@@ -1,6 +1,4 @@
-/**
- * becomeProgram: what the other program finds, from within.
- */
+/** becomeProgram: the state of the new program, observed from inside. */
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +13,7 @@ interface Options {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Runs a program in the place of one of ours. */
+/** Runs a program in place of one of ours. */
 function become(program: readonly string[], { environment, env = {} }: Options = {}) {
   const command = plainNode([PROGRAM, JSON.stringify(environment ?? null), ...program]);
   const options = { env: { ...plainEnvironment(), ...env }, encoding: 'latin1' as const, timeout: 30_000 };
@@ -23,7 +21,7 @@ function become(program: readonly string[], { environment, env = {} }: Options =
   return { status, signal, stdout, stderr };
 }
 
-/** A script of sh, without the newline at the end of what it prints. */
+/** A script of sh; its output without the last newline. */
 const shell = (script: string, options?: Options) => become(['sh', '-c', script], options).stdout.trimEnd();
 
 t.test('it is the same process, and ends as the program does', async (t) => {
@@ -52,14 +50,14 @@ t.test('its fds are the standard ones and the session', async (t) => {
     'ls',
     '/proc/self/fd',
   ]);
-  t.notMatch(String(inherited.stdout), /^5$/m, 'nor what this process was left with by others');
+  t.notMatch(String(inherited.stdout), /^5$/m, 'fds that this process inherited are not passed on');
 });
 
-t.test('a standard stream blocks where it did before', async (t) => {
+t.test('a standard stream is blocking again if it was before', async (t) => {
   // Read before it is printed: a shell may redirect its own output for that.
   const show = "flags=$(sed -n 's/^flags:\\s*//p' /proc/$$/fdinfo/1); echo $flags >&2";
   const run = (...program: string[]) => {
-    // What the test runner loads looks at the standard streams before anything else.
+    // The test runner's modules access the standard streams before anything else.
     const words = ['-c', '"$@" | cat', 'sh', ...plainNode(program).flat()];
     const { stderr } = spawnSync('sh', words, { env: plainEnvironment(), encoding: 'utf8' });
     return (Number.parseInt(stderr, 8) & 0o4000) !== 0;
@@ -67,10 +65,10 @@ t.test('a standard stream blocks where it did before', async (t) => {
   const before =
     "process.stdout; require('child_process').spawnSync('sh', ['-c', process.argv[1].replace('$$', '$PPID')], { stdio: [0, 'ignore', 2] })";
   t.equal(run('-e', before, show), true, 'Node.js makes a pipe non-blocking');
-  t.equal(run(PROGRAM, 'null', 'sh', '-c', show), false, 'the program does not find it so');
+  t.equal(run(PROGRAM, 'null', 'sh', '-c', show), false, 'the new program finds it blocking');
 });
 
-t.test('signals are as a program expects them', async (t) => {
+t.test('the signal masks of the new program are the defaults', async (t) => {
   const masks = shell('grep -E "^Sig(Blk|Ign|Pnd)" /proc/self/status').split('\n');
   t.equal(masks.length, 3);
   for (const mask of masks) t.match(mask, /^Sig\w+:\s0{16}$/);
@@ -89,11 +87,11 @@ t.test('arguments and environment arrive byte for byte', async (t) => {
   t.strictSame(
     chosen,
     Buffer.concat([Buffer.from('BYTES='), odd, Buffer.from('\nA=1=2\n')]),
-    'one that is chosen',
+    'a given environment',
   );
 });
 
-t.test('how a program is found', async (t) => {
+t.test('a program is found by its path or in $PATH', async (t) => {
   const folder = temporaryFolder(t);
   const script = join(folder, 'tool');
   writeFileSync(script, 'echo "no first line, $1"\n');
@@ -103,7 +101,7 @@ t.test('how a program is found', async (t) => {
     stdout: '{"code":"INVALID_ARGUMENT","errno":"EACCES","same":true}',
   });
   chmodSync(script, 0o755);
-  t.equal(become(['tool', 'x'], { env }).stdout, 'no first line, x\n', 'a script for sh, by $PATH');
+  t.equal(become(['tool', 'x'], { env }).stdout, 'no first line, x\n', 'a script for sh, in $PATH');
   for (const [file, errno] of [
     ['no-such-program', 'ENOENT'],
     [join(folder, 'x/y'), 'ENOENT'],
@@ -111,6 +109,10 @@ t.test('how a program is found', async (t) => {
     ['/', 'EACCES'],
   ]) {
     const failed = JSON.parse(become([file ?? '']).stdout);
-    t.strictSame(failed, { code: 'INVALID_ARGUMENT', errno, same: true }, `${file}: Node goes on as before`);
+    t.strictSame(
+      failed,
+      { code: 'INVALID_ARGUMENT', errno, same: true },
+      `${file}: this process continues unchanged`,
+    );
   }
 });

@@ -1,8 +1,8 @@
-// A fake, for machines without a dma-buf: preloaded (LD_PRELOAD), it answers DMA_BUF_IOCTL_SYNC on any fd in
-// the kernel's place and writes down what was asked. Every other ioctl goes to the kernel.
+// A fake for machines without dma-bufs: preloaded (LD_PRELOAD), it answers DMA_BUF_IOCTL_SYNC on any fd in
+// place of the kernel and logs the calls. Every other ioctl goes to the kernel.
 //
-//   FAKE_DMA_BUF_LOG     a file; each call appends a line: "start rw 0", "end read 4" (the last is the errno)
-//   FAKE_DMA_BUF_ERRNOS  how the calls end, in their order: "4,11,0,5"; 0, or nothing left, is success
+//   FAKE_DMA_BUF_LOG a file; each call appends a line: "start rw 0", "end read 4" (the number is the errno)
+//   FAKE_DMA_BUF_ERRNOS  the results of the calls, in order: "4,11,0,5"; 0, or a missing number, is success
 //
 // Built by scripts/setup.mjs for the tests, as test/native/build/libfake_dma_buf.so.
 
@@ -49,7 +49,7 @@ int ioctl(int fd, unsigned long request, ...) {
   static int calls = 0;
   struct stat status;
   int err = ScriptedErrno(calls++);
-  // The real one needs a live fd and knows no other flags.
+  // The real ioctl requires an open fd and accepts no other flags.
   const struct dma_buf_sync* sync = argument;
   if (fstat(fd, &status) != 0) err = EBADF;
   if ((sync->flags & ~(unsigned long long)DMA_BUF_SYNC_VALID_FLAGS_MASK) != 0) err = EINVAL;

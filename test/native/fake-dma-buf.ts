@@ -1,6 +1,4 @@
-/**
- * Programs that run with the fake dma-buf preloaded (fake-dma-buf.c), and what it wrote down.
- */
+/** Programs that run with the fake dma-buf preloaded (fake-dma-buf.c), and the logged calls. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -9,14 +7,14 @@ import { type Ended, runNode } from '../support/program.js';
 
 const LIBRARY = join(root, 'test/native/build/libfake_dma_buf.so');
 
-/** How a program ended, and the calls that it made: 'start rw 0', the last being the errno. */
+/** How a program ended, and the calls that it made: 'start rw 0'; the number is the errno. */
 export interface Faked extends Ended {
   readonly calls: string[];
 }
 
 /**
  * Runs Node.js with these arguments on the fake.
- * @param errnos how its calls end, in their order; those beyond succeed.
+ * @param errnos the results of its calls, in order; further calls succeed.
  */
 export async function runOnFake(
   t: Test,
@@ -27,7 +25,7 @@ export async function runOnFake(
   const log = join(temporaryFolder(t), 'calls');
   const ended = await runNode(args, {
     ...plainEnvironment(),
-    // A sanitizer that this process runs under must come first.
+    // A sanitizer that this process runs under must be preloaded first.
     LD_PRELOAD: [process.env.LD_PRELOAD, LIBRARY].filter(Boolean).join(':'),
     FAKE_DMA_BUF_LOG: log,
     FAKE_DMA_BUF_ERRNOS: errnos.join(','),

@@ -1,12 +1,11 @@
-// A witness: preloaded (LD_PRELOAD), it writes down each call that fails because fds are used up.
+// A witness: preloaded (LD_PRELOAD), it logs each call that fails because no fds are left.
 //
-//   FD_WITNESS_LOG   a file that exists; each failure appends a line: "sendmsg 109" (the errno)
-//   FD_WITNESS_MOST  RLIMIT_NOFILE from the moment on at which the program reads it in /proc/self/limits: as
-//   it
-//                    starts, Node.js opens more files at once than a small limit allows
+//   FD_WITNESS_LOG   an existing file; each failure appends a line: "sendmsg 109" (the errno)
+//   FD_WITNESS_MOST  RLIMIT_NOFILE, set when the program first reads /proc/self/limits: during its start,
+//                    Node.js opens more files at once than a small limit allows
 //
-// EMFILE and ENFILE: the process or the system has no more. ETOOMANYREFS: the user has too many on their way.
-// It changes nothing of how the calls end.
+// EMFILE and ENFILE: the limit of the process or of the system. ETOOMANYREFS: the user has too many fds in
+// flight. The results of the calls are unchanged.
 //
 // Built by scripts/setup.mjs for the tests, as test/native/build/libfd_witness.so.
 
@@ -25,7 +24,7 @@
 
 static int log_fd = -1;
 
-// Opened at the start: later there may be no fd left for it.
+// Opened at the start: later no fd may be left for it.
 __attribute__((constructor)) static void Open(void) {
   const char* path = getenv("FD_WITNESS_LOG");
   if (path == NULL) return;

@@ -1,6 +1,4 @@
-/**
- * OwnedFd, EventFd and lockFile: one owner each.
- */
+/** OwnedFd, EventFd and lockFile: one owner each. */
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -48,7 +46,7 @@ t.test('an OwnedFd is closed once, or taken once', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('one that is lost is closed by the collector, with a warning', async (t) => {
+t.test('an OwnedFd that is not closed is closed by the garbage collector, with a warning', async (t) => {
   const before = openFds();
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
@@ -65,7 +63,7 @@ t.test('one that is lost is closed by the collector, with a warning', async (t) 
   await sameFds(t, before);
 });
 
-t.test('an eventfd adds signals up and wakes the listener', async (t) => {
+t.test('an eventfd adds up signals and wakes the listener', async (t) => {
   const before = openFds();
   const event = EventFd.create();
   t.ok(isCloexec(event.fd.fd));
@@ -96,7 +94,7 @@ t.test('an eventfd adds signals up and wakes the listener', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('a lock excludes this process and others, and goes with its fd', async (t) => {
+t.test('a lock excludes this process and others, and ends with its fd', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'vkmem-'));
   const path = join(directory, 'lock');
   const before = openFds();

@@ -1,6 +1,6 @@
 /**
- * What was sent and not read: by the kernel's word, whatever the other side says or looks at, and beyond the
- * end of the connection.
+ * Messages that were sent and not read, as the kernel reports them: whatever the other side claims or peeks
+ * at, and after the end of the connection.
  */
 import { openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,9 +47,10 @@ const pair = (ours: ConnectionLimits = {}, theirs: ConnectionLimits = { maxFds: 
   return [new End(one, ours), new End(other, theirs)] as const;
 };
 
-t.test('fds are unread until everything is read; a look is not a read', async (t) => {
+t.test('fds count as unread until all messages are read; a peek is not a read', async (t) => {
   const before = openFds();
-  // An untrusted peer's second message with fds is looked at, and left where it is, while those of the first are open.
+  // The second message with fds of an untrusted peer is peeked at, and stays in the socket while the first
+  // message's fds are open.
   const [sender, reader] = pair({}, { maxFds: 4, untrusted: true });
   t.equal(sender.connection.unreadFds, 0);
   sender.connection.send(bytes('one'), nullFds(3));
@@ -58,7 +59,7 @@ t.test('fds are unread until everything is read; a look is not a read', async (t
   sender.connection.send(bytes('three'));
   await until(() => reader.messages.length === 1);
   await sleep(50);
-  t.equal(sender.connection.unreadFds, 4, 'some is read and some looked at: all count');
+  t.equal(sender.connection.unreadFds, 4, 'messages that were read or peeked at are all counted');
   closeAll(reader.fds.splice(0));
   await until(() => reader.messages.length === 3);
   t.equal(sender.connection.unreadFds, 0);
@@ -71,7 +72,7 @@ t.test('fds are unread until everything is read; a look is not a read', async (t
   await sameFds(t, before);
 });
 
-t.test('what waits here is not in flight, and is once it has left', async (t) => {
+t.test('queued messages are not in flight until they are sent', async (t) => {
   const before = openFds();
   const [sender, reader] = pair({ maxQueuedFds: 200 });
   reader.connection.pause();
@@ -95,15 +96,15 @@ t.test('what waits here is not in flight, and is once it has left', async (t) =>
   await sameFds(t, before);
 });
 
-t.test('messages without fds crowd the socket too', async (t) => {
+t.test('messages without fds fill the socket too', async (t) => {
   const before = openFds();
   const [sender, reader] = pair();
   reader.connection.pause();
   for (let i = 0; !sender.connection.crowded; i += 1) {
-    if (i > 1000) throw new Error('it is never crowded');
+    if (i > 1000) throw new Error('the socket is never reported as full');
     sender.connection.send(bytes('x'));
   }
-  t.equal(sender.connection.queuedMessages, 0, 'long before anything has to wait here');
+  t.equal(sender.connection.queuedMessages, 0, 'long before a message is queued here');
   t.equal(sender.connection.unreadFds, 0);
   sender.connection.close();
   reader.connection.close();
@@ -124,14 +125,14 @@ for (const [how, end] of [
     end(sender.connection);
     await until(() => sender.closed);
     const { unread } = sender;
-    if (!unread) throw new Error('no socket was handed over');
+    if (!unread) throw new Error('the close event had no socket');
     t.equal(allRead(unread), false);
     reader.connection.resume();
     await until(() => reader.closed);
     t.strictSame(
       reader.messages,
       how === 'ended' ? ['one', 'goodbye'] : ['one'],
-      'it comes, and then the end',
+      'the messages arrive, then the end',
     );
     t.equal(reader.fds.length, 2);
     t.equal(allRead(unread), true);
@@ -141,7 +142,7 @@ for (const [how, end] of [
   });
 }
 
-t.test('the other side goes without reading', async (t) => {
+t.test('the peer ends without reading', async (t) => {
   const before = openFds();
   const [sender, reader] = pair({ keepsUnread: true });
   reader.connection.pause();
@@ -158,7 +159,7 @@ t.test('the other side goes without reading', async (t) => {
   late.connection.send(bytes('one'), nullFds(2));
   gone.connection.close();
   await until(() => late.closed && gone.closed);
-  t.equal(late.unread, undefined, 'where it went first nothing is left');
+  t.equal(late.unread, undefined, 'nothing is left where the peer ended first');
   await sameFds(t, before);
 });
 

@@ -1,6 +1,6 @@
 /**
- * Properties of the socket's framing: whatever is sent, in whatever rhythm, arrives whole, in order and with
- * its fds; whatever breaks a limit is the fault that it is; and no fd is left over, on either side.
+ * Properties of the socket's framing: anything that is sent, at any pace, arrives complete, in order and with
+ * its fds; a message that violates a limit causes the matching fault; and no fd is left open on either side.
  */
 import { deepStrictEqual, equal, ok, throws } from 'node:assert/strict';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const CONVERSATIONS = 150;
 const BREACHES = 400;
 const REFUSALS = 200;
 const LONG_MS = 20_000;
-/** Of one conversation: all of them may wait to be sent. */
+/** Per conversation: all of them may be queued. */
 const FDS_IN_ALL = 600;
 const EVERYTHING = { maxQueuedMessages: 1000, maxQueuedBytes: 1 << 28, maxQueuedFds: 10_000 };
 
@@ -40,7 +40,7 @@ const steps = fc.array(step, { maxLength: 40, size: 'max' }).map((list) => {
 for (const untrusted of [false, true]) {
   const whom = untrusted ? 'an untrusted peer' : 'a peer';
 
-  t.test(`what ${whom} sends arrives whole, in order and with its fds`, async (t) => {
+  t.test(`messages of ${whom} arrive complete, in order and with their fds`, async (t) => {
     const before = openFds();
     const conversation = fc.asyncProperty(steps, fc.boolean(), async (list, keep) => {
       const sent = [0, 1].map((from) =>
@@ -56,7 +56,7 @@ for (const untrusted of [false, true]) {
       for (const { from, message, after, to } of list) {
         const n = counts[from] ?? 0;
         counts[from] = n + 1;
-        ok(ends[from].connection.send(content(n, message.size), copies(message)), 'it is taken');
+        ok(ends[from].connection.send(content(n, message.size), copies(message)), 'it is accepted');
         if (after === 'turn') await turn();
         else if (after === 'wait') await sleep(1);
         else if (after === 'pause') ends[to].connection.pause();
@@ -65,7 +65,7 @@ for (const untrusted of [false, true]) {
       }
       for (const end of ends) end.connection.resume();
       await until(() => {
-        // What is kept would hold up an untrusted peer.
+        // Open fds would block an untrusted peer.
         for (const end of ends) end.release();
         return ends.every(({ complete }) => complete);
       }, LONG_MS);
@@ -95,7 +95,7 @@ for (const untrusted of [false, true]) {
     }),
   );
 
-  t.test(`the first message of ${whom} that breaks a limit is the last`, async (t) => {
+  t.test(`the first message of ${whom} that violates a limit is the last`, async (t) => {
     const before = openFds();
     const kinds = new Map<string, number>();
     const breach = fc.asyncProperty(breaches, async ({ limits, messages }) => {
@@ -112,7 +112,7 @@ for (const untrusted of [false, true]) {
       const peer = rawPeer(other, (text) => heard.push(text));
       for (const [n, message] of messages.entries()) {
         const fds = copies(message).map((fd) => fd.take());
-        equal(peer.send(content(n, message.size), fds), 1, 'it is taken');
+        equal(peer.send(content(n, message.size), fds), 1, 'it is accepted');
       }
       await until(() => end.complete && (kind === undefined || end.closed), LONG_MS);
       if (kind === undefined) peer.close();
@@ -120,7 +120,7 @@ for (const untrusted of [false, true]) {
       deepStrictEqual(end.faults, kind ? [kind] : []);
       deepStrictEqual(end.closes, [{ kind: kind ?? 'hangup' }]);
       deepStrictEqual(heard, kind ? ['goodbye', undefined] : [undefined]);
-      equal(end.complete, true, 'nothing came after it');
+      equal(end.complete, true, 'no further message arrived');
       await nothingLeft(before.size);
     });
     await fc.assert(breach, { numRuns: BREACHES });
@@ -129,7 +129,7 @@ for (const untrusted of [false, true]) {
   });
 }
 
-t.test('what may not be sent is refused, and its fds are closed', async (t) => {
+t.test('a message that may not be sent is refused, and its fds are closed', async (t) => {
   const before = openFds();
   const attempt = fc.record({
     maxMessageBytes: fc.integer({ min: 1, max: MAX_BYTES }),

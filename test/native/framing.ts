@@ -1,6 +1,6 @@
 /**
- * What the properties of the framing share: messages at random, with the files that go with them, and an end
- * of a conversation that compares all that comes with what was sent to it.
+ * Shared by the properties of the framing: random messages with their files, and an end of a connection that
+ * compares everything it receives with what was sent.
  */
 import { deepStrictEqual, equal, ok } from 'node:assert/strict';
 import { fstatSync, openSync } from 'node:fs';
@@ -24,7 +24,9 @@ export const MAX_FDS = 253;
 const NOISE_BYTES = 80_000;
 const DISTINCT = 997;
 
-/** A message: its bytes follow from its place in the conversation, `fds` are places in the list of files. */
+/**
+ * A message: its bytes depend on its position in the conversation; `fds` are indexes into the list of files.
+ */
 export interface Message {
   readonly size: number;
   readonly fds: readonly number[];
@@ -45,16 +47,16 @@ const noise = Buffer.from(Array.from({ length: NOISE_BYTES + DISTINCT }, (_, i) 
 export const content = (n: number, size: number): Buffer =>
   noise.subarray((n * 31) % DISTINCT, ((n * 31) % DISTINCT) + size);
 
-/** The fds of a message, to be given away. */
+/** Duplicates of a message's fds, for the receiver to own. */
 export const copies = ({ fds }: Message): OwnedFd[] =>
   fds.map((which) => (files[which] as OwnedFd).dup('sent'));
 
-/** Lets the files go; nothing can be sent after that. */
+/** Closes the files; nothing can be sent afterwards. */
 export function closeFiles(): void {
   for (const file of files) file.close();
 }
 
-/** Sizes up to `most`, and a few beyond; the edges and small ones more often. */
+/** Sizes up to `max`, and a few beyond; the edges and small ones occur more often. */
 export const sizes = (least: number, max: number, beyond = 0): fastCheck.Arbitrary<number> =>
   fc
     .oneof(
@@ -66,7 +68,7 @@ export const sizes = (least: number, max: number, beyond = 0): fastCheck.Arbitra
 
 const file = fc.nat(files.length - 1);
 
-/** The fds of a message: few, as a rule. */
+/** The fds of a message: usually few. */
 export const fdsUpTo = (max: number): fastCheck.Arbitrary<number[]> =>
   fc.oneof(
     { weight: 5, arbitrary: fc.array(file, { maxLength: Math.min(3, max) }) },
@@ -74,7 +76,7 @@ export const fdsUpTo = (max: number): fastCheck.Arbitrary<number[]> =>
     { weight: 1, arbitrary: fc.array(file, { minLength: max, maxLength: max, size: 'max' }) },
   );
 
-/** One end. What it finds wrong it throws at whoever asks it next. */
+/** One end. It throws the errors that it found at the next call. */
 export class End {
   received = 0;
   readonly closes: CloseReason[] = [];
@@ -109,7 +111,7 @@ export class End {
 
   #check(data: Buffer, fds: readonly OwnedFd[]): void {
     const message = this.#expected[this.received];
-    ok(message, `message ${this.received} was not sent, or should not have come`);
+    ok(message, `message ${this.received} was not sent, or must not arrive`);
     equal(data.length, message.size, `the size of message ${this.received}`);
     ok(data.equals(content(this.received, message.size)), `the bytes of message ${this.received}`);
     deepStrictEqual(
@@ -119,7 +121,7 @@ export class End {
     this.received += 1;
   }
 
-  /** @throws what was found wrong. */
+  /** @throws the error that was found. */
   get complete(): boolean {
     if (this.#failure !== undefined) throw this.#failure;
     return this.received === this.#expected.length;
@@ -135,7 +137,7 @@ export class End {
   }
 }
 
-/** The addon's own connection: it sends what a Connection refuses to. */
+/** The addon's own connection: it sends messages that a Connection refuses to send. */
 export interface RawConnection {
   open(...values: readonly unknown[]): void;
   /** 1: sent or queued. */
@@ -147,7 +149,9 @@ const addon = createRequire(import.meta.url)(join(root, 'proto/native/build/Rele
   readonly Connection: new () => RawConnection;
 };
 
-/** A peer that sends anything. `heard` is called with what is said to it, and with undefined at the end. */
+/**
+ * A peer that sends anything. `heard` is called with each message received, and with undefined at the end.
+ */
 export function rawPeer(fd: OwnedFd, heard: (text: string | undefined) => void): RawConnection {
   const raw = new addon.Connection();
   const nothing = () => {};

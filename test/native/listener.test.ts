@@ -1,6 +1,4 @@
-/**
- * Listener and peer identity: who may connect, who did, and what happens when there are no fds left.
- */
+/** Listener and peer identity: who may connect, who connected, and the behaviour without free fds. */
 
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -17,7 +15,7 @@ let next = 0;
 const freshPath = () => join(directory, `s${next++}`);
 const ignore = { message() {}, close() {} };
 
-t.test('the peer is whom the kernel recorded', async (t) => {
+t.test("the peer's identity is the one that the kernel recorded", async (t) => {
   const path = freshPath();
   const before = openFds();
   const peers: PeerIdentity[] = [];
@@ -43,11 +41,11 @@ t.test('the peer is whom the kernel recorded', async (t) => {
   peer.pidfd?.close();
   client.close();
   listener.close();
-  t.ok(statSync(path).isSocket(), 'close() leaves the file');
+  t.ok(statSync(path).isSocket(), 'close() keeps the file');
   await sameFds(t, before);
 });
 
-t.test('the mode holds whatever the umask, and a path that is too long is refused', async (t) => {
+t.test('the mode is set whatever the umask, and a path that is too long is refused', async (t) => {
   const before = openFds();
   const on = { connection: () => t.fail(), error: t.fail };
   for (const umask of [0, 0o777]) {
@@ -75,41 +73,44 @@ t.test('the mode holds whatever the umask, and a path that is too long is refuse
   await sameFds(t, before);
 });
 
-t.test('an inherited listening fd is adopted; one that does not listen is refused and closed', async (t) => {
-  const path = freshPath();
-  const server = createServer().listen(path);
-  await new Promise((resolve) => server.once('listening', resolve));
-  const before = openFds();
-  const own = (server as unknown as { _handle: { fd: number } })._handle.fd;
-  const borrowed = new OwnedFd(own, 'the server\u2019s');
-  const copy = borrowed.dup('inherited');
-  borrowed.take();
-  server.unref();
-  let accepted = 0;
-  const listener = Listener.adopt(copy, {
-    connection(fd, peer) {
+t.test(
+  'an inherited listening fd is adopted; an fd that does not listen is refused and closed',
+  async (t) => {
+    const path = freshPath();
+    const server = createServer().listen(path);
+    await new Promise((resolve) => server.once('listening', resolve));
+    const before = openFds();
+    const own = (server as unknown as { _handle: { fd: number } })._handle.fd;
+    const borrowed = new OwnedFd(own, 'the server\u2019s');
+    const copy = borrowed.dup('inherited');
+    borrowed.take();
+    server.unref();
+    let accepted = 0;
+    const listener = Listener.adopt(copy, {
+      connection(fd, peer) {
+        accepted++;
+        peer.pidfd?.close();
+        fd.close();
+      },
+      error: t.fail,
+    });
+    server.on('connection', (socket) => {
       accepted++;
-      peer.pidfd?.close();
-      fd.close();
-    },
-    error: t.fail,
-  });
-  server.on('connection', (socket) => {
-    accepted++;
-    socket.destroy();
-  });
-  const client = connect(path);
-  await new Promise((resolve) => client.once('close', resolve));
-  t.equal(accepted, 1);
-  listener.close();
-  const file = new OwnedFd(openSync('/dev/null', 'r'), 'null');
-  t.throws(() => Listener.adopt(file, { connection() {}, error() {} }), { code: 'ENOTSOCK' });
-  t.equal(file.open, false);
-  await sameFds(t, before);
-  server.close();
-});
+      socket.destroy();
+    });
+    const client = connect(path);
+    await new Promise((resolve) => client.once('close', resolve));
+    t.equal(accepted, 1);
+    listener.close();
+    const file = new OwnedFd(openSync('/dev/null', 'r'), 'null');
+    t.throws(() => Listener.adopt(file, { connection() {}, error() {} }), { code: 'ENOTSOCK' });
+    t.equal(file.open, false);
+    await sameFds(t, before);
+    server.close();
+  },
+);
 
-t.test('out of fds, it says so once, rests, and accepts when there are some again', async (t) => {
+t.test('without free fds it reports once, pauses, and accepts when there are fds again', async (t) => {
   const path = freshPath();
   const before = openFds();
   const errors: Error[] = [];
@@ -136,7 +137,7 @@ t.test('out of fds, it says so once, rests, and accepts when there are some agai
   const cpu = process.cpuUsage();
   await sleep(500);
   const { user, system } = process.cpuUsage(cpu);
-  t.ok(user + system < 250_000, `${(user + system) / 5000} % of a core while starved`);
+  t.ok(user + system < 250_000, `${(user + system) / 5000} % of a core while paused`);
   t.match(errors, [{ code: 'EMFILE', syscall: 'accept4' }]);
   t.equal(errors.length, 1);
   t.equal(accepted, 0);

@@ -1,6 +1,4 @@
-/**
- * Memfds, the lease that shows who holds them, and mappings that end when they say so.
- */
+/** Memfds, the lease that shows who holds them, and the end of mappings. */
 
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -26,7 +24,7 @@ const mapsWith = (name: string) =>
     .split('\n')
     .filter((l) => l.includes(name));
 
-t.test('a memfd is reserved, private to the user, and of a fixed size', async (t) => {
+t.test('a memfd is allocated, private to the user, and of a fixed size', async (t) => {
   const before = openFds();
   using fd = await createMemfd('vkmem-test', BigInt(MIB));
   t.ok(isCloexec(fd.fd));
@@ -34,7 +32,7 @@ t.test('a memfd is reserved, private to the user, and of a fixed size', async (t
   t.equal(sizeOf(fd), BigInt(MIB));
   const status = statSync(`/proc/self/fd/${fd.fd}`);
   t.equal(status.mode & 0o7777, 0o600);
-  t.equal(status.blocks * 512, MIB, 'every page is there already');
+  t.equal(status.blocks * 512, MIB, 'every page is allocated');
   const wanted = SEALS.SHRINK | SEALS.GROW | SEALS.SEAL;
   t.equal(readSeals(fd) & wanted, wanted);
   t.throws(() => addSeals(fd, SEALS.WRITE), { code: 'NOT_PERMITTED' });
@@ -42,7 +40,7 @@ t.test('a memfd is reserved, private to the user, and of a fixed size', async (t
   await sameFds(t, before);
 });
 
-t.test('one left unsealed can have its writers frozen later', async (t) => {
+t.test('writing to an unsealed memfd can be sealed later', async (t) => {
   const before = openFds();
   using fd = await createMemfd('vkmem-publish', 4096n, { sealed: false });
   addSeals(fd, SEALS.FUTURE_WRITE);
@@ -57,7 +55,7 @@ t.test('one left unsealed can have its writers frozen later', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('sizes that cannot be had are refused, without the OOM killer', async (t) => {
+t.test('impossible sizes are refused, without the OOM killer', async (t) => {
   const before = openFds();
   await t.rejects(createMemfd('zero', 0n), { code: 'INVALID_SIZE' });
   await t.rejects(createMemfd('negative', -1n), { code: 'INVALID_SIZE' });
@@ -68,10 +66,10 @@ t.test('sizes that cannot be had are refused, without the OOM killer', async (t)
   await sameFds(t, before);
 });
 
-t.test('heldElsewhere: open, read-only, mapped and in flight count; our own do not', async (t) => {
+t.test('heldElsewhere(): open, read-only, mapped and in flight count; our own do not', async (t) => {
   const before = openFds();
   const fd = await createMemfd('vkmem-held', BigInt(MIB));
-  t.equal(heldElsewhere(fd), false, 'nobody else');
+  t.equal(heldElsewhere(fd), false, 'no other process');
   const own = mapFd(fd, { offset: 0n, length: MIB, access: 'rw' });
   t.equal(heldElsewhere(fd), false, 'our own mapping');
 
@@ -100,7 +98,7 @@ t.test('heldElsewhere: open, read-only, mapped and in flight count; our own do n
   await sameFds(t, before);
 });
 
-t.test('heldElsewhere is undefined where there are no leases', async (t) => {
+t.test('heldElsewhere() is undefined where there are no leases', async (t) => {
   const before = openFds();
   const [left, right] = seqpacketPair();
   t.equal(heldElsewhere(left), undefined);
@@ -109,25 +107,28 @@ t.test('heldElsewhere is undefined where there are no leases', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('unmap() empties every view at once and returns the memory in a turn or two', async (t) => {
-  const before = openFds();
-  const fd = await createMemfd('vkmem-unmap', BigInt(MIB));
-  const mapping = mapFd(fd, { offset: 0n, length: MIB, access: 'rw' });
-  fd.close();
-  const view = new Uint8Array(mapping.buffer);
-  const words = new BigUint64Array(mapping.buffer, 4096, 10);
-  view.fill(7);
-  t.equal(words[0], 0x0707070707070707n);
-  t.equal(mapsWith('vkmem-unmap').length, 1);
-  mapping.unmap();
-  mapping.unmap();
-  t.equal(mapping.mapped, false);
-  t.strictSame([mapping.buffer.byteLength, view.length, words.length, view[0]], [0, 0, 0, undefined]);
-  await turn();
-  await turn();
-  t.equal(mapsWith('vkmem-unmap').length, 0);
-  await sameFds(t, before);
-});
+t.test(
+  'unmap() empties every view at once and frees the memory within two turns of the event loop',
+  async (t) => {
+    const before = openFds();
+    const fd = await createMemfd('vkmem-unmap', BigInt(MIB));
+    const mapping = mapFd(fd, { offset: 0n, length: MIB, access: 'rw' });
+    fd.close();
+    const view = new Uint8Array(mapping.buffer);
+    const words = new BigUint64Array(mapping.buffer, 4096, 10);
+    view.fill(7);
+    t.equal(words[0], 0x0707070707070707n);
+    t.equal(mapsWith('vkmem-unmap').length, 1);
+    mapping.unmap();
+    mapping.unmap();
+    t.equal(mapping.mapped, false);
+    t.strictSame([mapping.buffer.byteLength, view.length, words.length, view[0]], [0, 0, 0, undefined]);
+    await turn();
+    await turn();
+    t.equal(mapsWith('vkmem-unmap').length, 0);
+    await sameFds(t, before);
+  },
+);
 
 t.test('a transferred buffer keeps the memory after unmap()', async (t) => {
   const before = openFds();
@@ -150,33 +151,36 @@ t.test('a transferred buffer keeps the memory after unmap()', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('rw is shared, ro sees it, and a write through ro stays private', async (t) => {
-  const before = openFds();
-  const fd = await createMemfd('vkmem-share', 8192n);
-  const grant = reopenMemfd(fd, 'ro');
-  t.throws(() => mapFd(grant, { offset: 0n, length: 8192, access: 'rw' }), {
-    code: 'NOT_MAPPABLE',
-    reason: /EACCES/,
-  });
-  const one = mapFd(fd, { offset: 0n, length: 8192, access: 'rw' });
-  const two = mapFd(fd, { offset: 4096n, length: 4096, access: 'rw' });
-  const ro = mapFd(grant, { offset: 0n, length: 8192, access: 'ro' });
-  const [a, b, c] = [one, two, ro].map((mapping) => new Uint8Array(mapping.buffer)) as Uint8Array[] as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-  ];
-  b[0] = 42;
-  t.equal(a[4096], 42);
-  t.equal(c[4096], 42);
-  c[4096] = 1;
-  t.strictSame([a[4096], b[0], c[4096]], [42, 42, 1]);
-  a[0] = 9;
-  t.equal(c[0], 9, 'other pages still follow');
-  for (const mapping of [one, two, ro]) mapping.unmap();
-  for (const each of [fd, grant]) each.close();
-  await sameFds(t, before);
-});
+t.test(
+  'a rw mapping is shared, a ro mapping shows its writes, and a write through ro stays private',
+  async (t) => {
+    const before = openFds();
+    const fd = await createMemfd('vkmem-share', 8192n);
+    const grant = reopenMemfd(fd, 'ro');
+    t.throws(() => mapFd(grant, { offset: 0n, length: 8192, access: 'rw' }), {
+      code: 'NOT_MAPPABLE',
+      reason: /EACCES/,
+    });
+    const one = mapFd(fd, { offset: 0n, length: 8192, access: 'rw' });
+    const two = mapFd(fd, { offset: 4096n, length: 4096, access: 'rw' });
+    const ro = mapFd(grant, { offset: 0n, length: 8192, access: 'ro' });
+    const [a, b, c] = [one, two, ro].map((mapping) => new Uint8Array(mapping.buffer)) as Uint8Array[] as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    b[0] = 42;
+    t.equal(a[4096], 42);
+    t.equal(c[4096], 42);
+    c[4096] = 1;
+    t.strictSame([a[4096], b[0], c[4096]], [42, 42, 1]);
+    a[0] = 9;
+    t.equal(c[0], 9, 'other pages still follow');
+    for (const mapping of [one, two, ro]) mapping.unmap();
+    for (const each of [fd, grant]) each.close();
+    await sameFds(t, before);
+  },
+);
 
 t.test('ranges outside the file, unaligned or empty are refused', async (t) => {
   const before = openFds();

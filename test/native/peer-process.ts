@@ -1,7 +1,7 @@
 /**
- * The other side, as a process of its own: connects to the socket named on the command line and sends back
- * whatever comes, fds included. Ends when the connection does. With a second argument `idle` it connects and
- * does nothing.
+ * The other side, as a process of its own: connects to the socket named on the command line and returns every
+ * message, fds included. Ends with the connection. With a second argument `idle` it connects and does
+ * nothing.
  */
 
 import { connectSeqpacket } from '@vkmemd/proto';

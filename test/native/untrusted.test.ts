@@ -1,7 +1,7 @@
 /**
- * What an untrusted peer sends: one message with fds at a time, no more fds than are allowed, and each of
- * them, with its copies, closed by the reaper. That nobody waits for one that blocks is shown on a daemon
- * (test/daemon/hostile-fds).
+ * Messages of an untrusted peer: one message with fds at a time, no more fds than are permitted, and each fd
+ * and its duplicates closed by the reaper. test/daemon/hostile-fds shows that no client waits for a blocking
+ * close().
  */
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import { isCloexec, openFds, sameFds, until } from './open-fds.js';
 const nullFd = () => new OwnedFd(openSync('/dev/null', 'r'), 'null');
 const bytes = (text: string) => Buffer.from(text);
 
-/** A peer, and the end that does not trust it, with what came of it. */
+/** A peer, and the end that does not trust it, with the received messages. */
 function conversation(limits: ConnectionLimits = { maxFds: 1 }) {
   const [one, other] = seqpacketPair();
   const messages: string[] = [];
@@ -50,7 +50,7 @@ function conversation(limits: ConnectionLimits = { maxFds: 1 }) {
   return { wary, peer, messages, fds, faults, closes, heard };
 }
 
-t.test('messages with fds come one at a time, others at once', async (t) => {
+t.test('messages with fds arrive one at a time, others at once', async (t) => {
   const before = openFds();
   const { wary, peer, messages, fds, closes } = conversation();
   peer.send(bytes('first'), [nullFd()]);
@@ -59,16 +59,16 @@ t.test('messages with fds come one at a time, others at once', async (t) => {
   peer.send(bytes('fourth'));
   await until(() => messages.length === 2);
   await sleep(50);
-  t.strictSame(messages, ['first', 'second'], 'the third waits for the fd of the first');
+  t.strictSame(messages, ['first', 'second'], 'the third waits until the fd of the first is closed');
   t.ok(isCloexec(fds[0]?.fd ?? -1));
   const copy = fds[0]?.dup();
   fds[0]?.close();
   await until(() => messages.length === 4);
-  t.strictSame(messages.slice(2), ['third', 'fourth'], 'a copy of it holds nothing up');
+  t.strictSame(messages.slice(2), ['third', 'fourth'], 'a duplicate of the fd does not delay it');
   peer.send(bytes('fifth'), [nullFd()]);
   closeSync(fds[1]?.take() ?? -1);
   await until(() => messages.length === 5);
-  t.pass('nor does one that was taken');
+  t.pass('an fd that was taken does not either');
   copy?.close();
   fds[2]?.close();
   peer.close();
@@ -79,13 +79,13 @@ t.test('messages with fds come one at a time, others at once', async (t) => {
   await sameFds(t, before);
 });
 
-t.test('what breaks a limit stays outside', async (t) => {
+t.test('fds that violate a limit are not received', async (t) => {
   const before = openFds();
   const max = before.size + 6; // two connections and what the event loop needs
   for (const [what, size, count, limits, kind] of [
-    ['two of one', 1, 2, { maxFds: 1 }, 'unsolicited-fds'],
-    ['253 of three', 1, 253, { maxFds: 3 }, 'unsolicited-fds'],
-    ['one of none', 1, 1, {}, 'unsolicited-fds'],
+    ['two fds where one is permitted', 1, 2, { maxFds: 1 }, 'unsolicited-fds'],
+    ['253 where three are permitted', 1, 253, { maxFds: 3 }, 'unsolicited-fds'],
+    ['one where none is permitted', 1, 1, {}, 'unsolicited-fds'],
     ['a long message', 65, 1, { maxFds: 1, maxMessageBytes: 64 }, 'message-too-large'],
   ] as const) {
     const { peer, messages, faults, closes, heard } = conversation(limits);
@@ -99,12 +99,12 @@ t.test('what breaks a limit stays outside', async (t) => {
     t.strictSame({ messages, heard }, { messages: [], heard: ['goodbye'] });
     await until(() => pendingCloses() === 0);
     peer.close();
-    t.ok(openFds().size <= max, 'none of them is left');
+    t.ok(openFds().size <= max, 'none of them is left open');
   }
   await sameFds(t, before);
 });
 
-t.test('a worker that is terminated leaves them to be closed', async (t) => {
+t.test('the fds of a terminated worker are closed', async (t) => {
   const before = openFds();
   const [one, other] = seqpacketPair();
   const program = `
@@ -135,7 +135,7 @@ t.test('the status of a file', async (t) => {
   using other = await createMemfd('status', 4096n);
   using device = nullFd();
   t.match(fileStatus(memfd), { type: 0o100000n, size: 8192n, blocks: 16n, node: 0n });
-  t.equal(fileStatus(memfd).device, fileStatus(other).device, 'memfds are of one file system');
+  t.equal(fileStatus(memfd).device, fileStatus(other).device, 'memfds are on one file system');
   t.match(fileStatus(device), { type: 0o020000n, node: 0x103n });
   t.not(fileStatus(device).device, fileStatus(memfd).device);
 });

@@ -1,7 +1,7 @@
 /**
- * A worker thread that is client and server at once: every round trip brings one grant, which is mapped,
- * written and given back. `workerData` names the socket and the number of rounds; it posts `running` once it
- * is under way.
+ * A worker thread that is client and server at once: every round trip transfers one grant, which is mapped,
+ * written and released. `workerData` names the socket and the number of rounds; it posts `running` once it
+ * has started.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';

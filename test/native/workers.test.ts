@@ -1,6 +1,6 @@
 /**
- * Four worker threads at once, each with sockets, memfds and eventfds of its own; some are terminated in the
- * middle.
+ * Four concurrent worker threads, each with sockets, memfds and eventfds of its own; some are terminated
+ * midway.
  */
 
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { openFds, sameFds } from './open-fds.js';
 
-t.test('four at once, two of them terminated midway', async (t) => {
+t.test('four concurrent workers, two of them terminated midway', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'vkmem-'));
   const run = async (name: string, terminate: boolean) => {
     const data = { path: join(directory, name), rounds: terminate ? 1e9 : 2000 };
@@ -22,7 +22,7 @@ t.test('four at once, two of them terminated midway', async (t) => {
       worker.once('error', reject);
     });
     if (terminate) {
-      // Not while Node reads its modules: the fds of those are Node's own, and it leaves them open.
+      // Not while Node.js loads modules: it would leave its own fds open.
       await once(worker, 'message');
       await sleep(Math.random() * 50);
       await worker.terminate();
@@ -44,9 +44,9 @@ t.test('four at once, two of them terminated midway', async (t) => {
   rmSync(directory, { recursive: true });
 });
 
-t.test('terminated in the middle of a call, where JavaScript can run no more', async (t) => {
+t.test('a worker is terminated during a call, when no more JavaScript can run', async (t) => {
   const terminated = async () => {
-    // Without what the test runner loads into each, which takes longer than the rest.
+    // Without the test runner's modules in each worker, whose loading takes longer than the test.
     const worker = new Worker(new URL('./calling-worker.js', import.meta.url), { execArgv: [] });
     await once(worker, 'message');
     return worker.terminate();
