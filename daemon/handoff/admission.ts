@@ -1,13 +1,13 @@
 /**
- * Admission: whether there is room for one more connection, before anything of it is read.
+ * Admission: decides whether there is room for one more connection, before any of its data is read.
  *
- * A place is what a connection needs until it has ended and what was sent to it is received: one of the
- * places, of which there are as many as the daemon may have sessions, its fds in this process, its share of
- * fds in flight. It is held from accept() on: a peer that connects and says nothing holds one until the
- * handshake's time is over. A user has at most twice as many places as sessions that it may have, and a few
- * more: one that may have few sessions, or none, cannot take what the others need by connections without one.
- * Only the pidfd may be watched for longer (memory/session/client-process.ts); its lease is a Disposable of
- * its own.
+ * A place is what a connection needs until it has ended and everything sent to it has been received: one of
+ * the places (as many as the daemon may have sessions), its fds in this process, and its share of fds in
+ * flight. It is taken at accept(): a peer that connects and sends nothing holds a place until the handshake's
+ * time limit. A tenant has at most twice as many places as it may have sessions, and MIN_PLACES more, so that
+ * a tenant that may have few sessions or none cannot use up the places of others with connections that have
+ * no session. Only the pidfd may be watched for longer (memory/session/client-process.ts); its lease is a
+ * separate Disposable.
  */
 import { DisposableStack, tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
 import { FDS_OF_SESSION, type FdBudget, tooManyFiles } from '../limits/fd-budget.js';
@@ -20,20 +20,20 @@ import type { Identity } from '../policy/identity.js';
 import type { Limits } from '../policy/limits.js';
 import type { Tenant } from '../policy/tenant.js';
 
-/** Requests that begin in one turn of the event loop, over all connections of a user. */
+/** Requests of one tenant that begin in one turn of the event loop, over all its connections. */
 const REQUESTS_PER_TICK = 8;
-/** Places of a user that may have no session at all. */
+/** Places of a tenant that may have no session. */
 const MIN_PLACES = 8;
 
-/** What a connection holds; disposing it releases everything but the lease of its process. */
+/** What a connection holds. Disposing it releases everything but the lease of its process. */
 export interface Place extends Disposable {
   readonly tenant: Tenant;
-  /** Those of when it connected. */
+  /** The limits in force when it connected. */
   readonly limits: Limits;
   readonly inFlight: InFlightFds;
-  /** Of all connections. */
+  /** Shared by all connections. */
   readonly ticks: PerTickLimit;
-  /** The lease of the pidfd; disposed once that is closed, or where there is none. */
+  /** The lease of the pidfd; disposed once the pidfd is closed, or if there is none. */
   readonly process: Disposable;
 }
 
@@ -54,26 +54,27 @@ export class Admission {
   }
 
   /**
-   * @throws VkmemError TOO_MANY_SESSIONS; TOO_MANY_FILES, also where files that the user sent cannot be
+   * Takes a place for a connection.
+   * @throws VkmemError TOO_MANY_SESSIONS; TOO_MANY_FILES, also if too many fds that the user sent wait to be
    *   closed.
    */
   admit(identity: Identity): Place {
     const { authority, fds } = this.#with;
     const { uid, tenant } = identity;
     if (tooManyPendingCloses(uid)) {
-      const reason = 'Too many files that the user sent cannot be closed.';
+      const reason = 'Too many fds that the user sent are still waiting to be closed.';
       throw new VkmemError('TOO_MANY_FILES', reason, { whose: 'user' });
     }
     const places = this.#placesOf(identity);
     if (this.#places.of(tenant) >= places) {
-      const reason = `The user has ${places} connections, most of them without a session.`;
+      const reason = `The tenant has ${places} connections, which is its limit; most have no session.`;
       throw new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(places), whose: 'user' });
     }
     const session = this.#places.take(tenant, 1);
     if (typeof session === 'string') throw this.#tooManyPlaces(tenant, session);
     using undo = new DisposableStack();
     undo.use(session);
-    // The fd of an import is one more, for peers that may import.
+    // Peers that may import need one more, for the fd that they send.
     const importing = authority.rightsOf(identity).import ? 1 : 0;
     undo.use(fds.lease(tenant, FDS_OF_SESSION - 1 + importing));
     const inFlight = undo.use(fds.inFlight.join(tenant));
@@ -84,7 +85,7 @@ export class Admission {
     return { tenant, limits, inFlight, ticks: this.#ticks, process, [Symbol.dispose]: () => held.dispose() };
   }
 
-  /** How many the user may have. A quota that was set by SetQuota precedes the policy's. */
+  /** How many places the tenant may have. A limit of sessions that SetQuota set replaces the policy's. */
   #placesOf(identity: Identity): number {
     const { authority, quotas } = this.#with;
     const { connect, maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
@@ -96,7 +97,7 @@ export class Admission {
     const limit = whose === 'user' ? this.#places.maxOf(tenant) : this.#places.capacity;
     const reason =
       whose === 'user'
-        ? `The user has reached its fair-share limit of sessions (${limit}).`
+        ? `The tenant has reached its fair-share limit of sessions (${limit}).`
         : `The daemon has reached its limit of sessions (${limit}).`;
     return new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(limit), whose });
   }

@@ -1,27 +1,28 @@
 /**
- * The gate of one connection: whether its next message is read, and when the request in it begins.
+ * The gate of one connection: decides when its next message is read, and when the request in it begins.
  *
- * Every message enters the gate once, in this order: the tick (requests of one user in one turn of the event
- * loop), the rate (of the connection), the frame (what the protocol says of sequence, body and fds), the room
- * (requests under way), the credit (fds on their way to the client). Entering gives an entry, to be disposed
- * once the request is answered.
+ * Every message enters the gate once, in this order: the tick (requests of one tenant in one turn of the
+ * event loop), the rate (of the connection), the frame (the protocol's rules on sequence, body and fds), the
+ * room (requests under way), the credit (fds in flight to the client). Entering returns an entry, which is
+ * disposed once the request is answered.
  *
- * The gate alone pauses and resumes the connection. Nothing is read while the user has reached its limit per
- * tick, the connection has used up its rate, as many requests as permitted are under way, or the client
- * leaves so many answers unread that one with fds under way might find no room. What is not read waits in the
- * client's socket: nothing is lost, and nobody is notified. A paused connection also hides a hang-up until it
- * is resumed; each of these reasons passes, and the end of the client's process is seen all the same.
+ * Only the gate pauses and resumes the connection. Reading stops while the tenant has reached its limit per
+ * tick, while the connection has used up its rate, while the maximum of requests is under way, and while the
+ * client leaves so many answers unread that an answer with fds might find no room. What is not read waits in
+ * the client's socket: nothing is lost, and the client is not notified. A paused connection does not report a
+ * hang-up until it is resumed. Each of these reasons ends, and the exit of the client's process is reported
+ * all the same.
  *
- * Credit covers fds from the request that asks for them until the kernel says that they were received
+ * Credit covers fds from the request that asks for them until the kernel reports that they were received
  * (Connection.unreadFds). A request whose answer may carry fds begins when there is credit for them, in the
- * order in which such requests came; others do not wait. So a client that does not read leaves requests
- * waiting, for which no memory was allocated and no fd is open. With much unread in the socket no such
- * request begins either, so that its answer finds room there: no answer with fds is ever queued in this
- * process. An answer may carry more fds than the client may have on their way: such a request begins once
- * nothing else is.
+ * order in which such requests arrived; other requests do not wait. So a client that does not read has
+ * waiting requests, for which no memory was allocated and no fd is open. No such request begins while much in
+ * the socket is unread either, so that its answer finds room there: an answer with fds is never queued in
+ * this process. An answer may carry more fds than the client may have in flight: such a request begins once
+ * no other fds are in flight.
  *
- * The kernel gives no notice when a client reads, and a socket with room in it is writable all along: credit
- * is looked at when the client sends something, when an answer has left, and by a poll.
+ * The kernel does not notify when a client reads, and a socket with room in it is always writable. So credit
+ * is checked when the client sends something, when an answer was sent, and by a poll.
  */
 import {
   type Connection,
@@ -38,25 +39,25 @@ import { TokenBucket } from '../limits/token-bucket.js';
 import type { Place } from './admission.js';
 
 type Message = Decoded<'ClientMessage'>;
-/** Why nothing is read. */
+/** Why reading is paused. */
 type Reason = 'tick' | 'rate' | 'under way' | 'unread' | 'end';
 
 const LOOK_AT_CREDIT = { firstMs: 1, maxMs: 250 };
 
-/** What the gate uses of a connection. */
+/** The part of a connection that the gate uses. */
 export type GatedConnection = Pick<Connection, 'pause' | 'resume' | 'unreadFds' | 'crowded'>;
 
-/** A request that is under way; dispose it once its answer is sent, or never will be. */
+/** A request under way. Dispose it once its answer is sent, or never will be. */
 export interface Entry extends Disposable {
   /** Which request it is. */
   readonly name: HandoffRequest;
   readonly row: (typeof REQUESTS)[HandoffRequest];
   /**
-   * Undefined where the request may begin at once; else resolves when it may, and rejects with the reason
-   * where the gate closes before.
+   * Undefined if the request may begin at once. Otherwise resolves when it may, and rejects with the gate's
+   * reason if the gate closes first.
    */
   readonly ready: Promise<void> | undefined;
-  /** Takes credit for so many more fds of the answer; as `ready`. */
+  /** Takes credit for this many more fds of the answer; the result is as of `ready`. */
   more(fds: number): Promise<void> | undefined;
 }
 
@@ -70,13 +71,14 @@ export class Gate implements Disposable {
   readonly #connection: GatedConnection;
   readonly #place: Place;
   readonly #rate: TokenBucket;
-  /** Why nothing is read; empty where the connection is read. */
+  /** Why reading is paused; empty while the connection is read. */
   readonly #paused = new Set<Reason>();
-  /** Requests that wait for credit, in their order. */
+  /** Requests that wait for credit, in order of arrival. */
   readonly #waiting: WaitingRequest[] = [];
   readonly #poll: Poll = new Poll(LOOK_AT_CREDIT, () => {
     this.#begin();
-    // Otherwise it waits again already, or is to do so for what is under way.
+    // The poll ends unless #begin() has restarted it, or the room for answers with fds is still short
+    // (#tight).
     return !this.#poll.waiting && !this.#tight;
   });
   #rateTimer: NodeJS.Timeout | undefined;
@@ -94,7 +96,7 @@ export class Gate implements Disposable {
     this.#rate = new TokenBucket(requestsPerSecond, requestBurst);
   }
 
-  /** Requests that are not answered yet. */
+  /** Number of requests that are not answered yet. */
   get underWay(): number {
     return this.#underWay;
   }
@@ -105,11 +107,11 @@ export class Gate implements Disposable {
   }
 
   /**
-   * A message came.
-   * @param fds how many came with it.
-   * @param permitted false where the request will be refused at once: it asks for no credit, so that the fds
-   *   that came with it, which nothing has leased, are closed without a wait.
-   * @throws VkmemError PROTOCOL_ERROR where it breaks the protocol.
+   * Processes a received message.
+   * @param fds how many fds were received with it.
+   * @param permitted false if the request will be refused at once: it takes no credit, so that its fds, which
+   *   are not leased, are closed without a wait.
+   * @throws VkmemError PROTOCOL_ERROR if the message breaks the protocol.
    */
   enter(message: Message, fds: number, permitted = true): Entry {
     this.#limitReading();
@@ -122,8 +124,8 @@ export class Gate implements Disposable {
   }
 
   /**
-   * Reads nothing more and refuses what waits for the client.
-   * @returns What resolves when every request under way is answered.
+   * Stops reading, and refuses the waiting requests.
+   * @returns resolves when every request under way is answered.
    */
   async finish(reason: VkmemError): Promise<void> {
     this.#pause('end');
@@ -134,9 +136,9 @@ export class Gate implements Disposable {
     });
   }
 
-  /** The connection is gone. */
+  /** Refuses the waiting requests: the connection was closed. */
   [Symbol.dispose](): void {
-    this.#close(new VkmemError('UNAVAILABLE', 'The caller is gone.'));
+    this.#close(new VkmemError('UNAVAILABLE', 'The client has disconnected.'));
   }
 
   #close(reason: VkmemError): void {
@@ -146,7 +148,7 @@ export class Gate implements Disposable {
     for (const { refuse } of this.#waiting.splice(0)) refuse(reason);
   }
 
-  /** Counts the message against tick and rate. Where a limit is reached, the next one is read later. */
+  /** Counts the message against tick and rate. If a limit is reached, the next message is read later. */
   #limitReading(): void {
     const tick = this.#place.ticks.take(this.#place.tenant);
     if (tick) {
@@ -159,24 +161,27 @@ export class Gate implements Disposable {
     this.#rateTimer = setTimeout(() => this.#resume('rate'), waitMs);
   }
 
-  /** @returns the request that the message is. @throws VkmemError PROTOCOL_ERROR. */
+  /** Checks the frame of a message. @returns the request's name. @throws VkmemError PROTOCOL_ERROR. */
   #checkFrame({ sequence, body, fdCount, hello }: Message, came: number): HandoffRequest {
     const name = REQUEST_OF_BODY.get(body);
     const fdsIn = name ? REQUESTS[name].fdsIn : 0;
     if (fdCount !== came || came !== fdsIn) {
-      const reason = `fd_count is ${fdCount} and ${came} came; ${body ?? 'a message'} carries ${fdsIn}.`;
+      const reason = `fd_count is ${fdCount}, ${came} arrived; ${body ?? 'a message'} carries ${fdsIn}.`;
       throw new VkmemError('PROTOCOL_ERROR', reason);
     }
-    // A process that inherited the connection counts from the beginning.
+    // A process that inherited the connection starts its sequence again.
     const resumes = this.#greeted && hello?.resume === true;
     const before = resumes ? 0n : this.#lastSequence;
     if (sequence <= before) {
-      throw new VkmemError('PROTOCOL_ERROR', `Sequence ${sequence} follows ${before}.`);
+      throw new VkmemError(
+        'PROTOCOL_ERROR',
+        `Sequence ${sequence} is not greater than the previous one, ${before}.`,
+      );
     }
     this.#lastSequence = sequence;
-    if (!name) throw new VkmemError('PROTOCOL_ERROR', 'The message has no body that this daemon knows.');
+    if (!name) throw new VkmemError('PROTOCOL_ERROR', 'The body of the message is not known to this daemon.');
     if (!resumes && (name === 'Hello') === this.#greeted) {
-      const reason = this.#greeted ? 'Hello came twice.' : `${body} came before Hello.`;
+      const reason = this.#greeted ? 'Hello was sent twice.' : `${body} was sent before Hello.`;
       throw new VkmemError('PROTOCOL_ERROR', reason);
     }
     this.#greeted = true;
@@ -211,7 +216,7 @@ export class Gate implements Disposable {
     return { name, row: REQUESTS[name], ready: more(fds), more, [Symbol.dispose]: release };
   }
 
-  /** A request is answered. @param fds all that it had credit for. */
+  /** Ends an answered request. @param fds all that it took credit for. */
   #release(fds: number): void {
     this.#underWay -= 1;
     this.#fdsUnderWay -= fds;
@@ -227,7 +232,7 @@ export class Gate implements Disposable {
     if (this.#underWay === 0) this.#idle?.();
   }
 
-  /** Whether no more answers should be made now: the next ones could take the room of those with fds. */
+  /** Whether no more answers should be sent now, because they could use up the room of those with fds. */
   get #tight(): boolean {
     return this.#fdsUnderWay > 0 && this.#connection.crowded;
   }
@@ -240,7 +245,10 @@ export class Gate implements Disposable {
     return wanted <= inFlight.allowance || inFlight.raise(wanted);
   }
 
-  /** Begins what has credit, gives back what is not needed, and reads on where the client has read. */
+  /**
+   * Begins the requests that have credit, returns unneeded allowance, and resumes reading if the client has
+   * read.
+   */
   #begin(): void {
     for (let next = this.#waiting[0]; next && this.#hasCredit(next.fds); next = this.#waiting[0]) {
       this.#waiting.shift();
@@ -265,8 +273,8 @@ export class Gate implements Disposable {
 }
 
 /**
- * How many fds the answer to a request may carry: what its row of the table says, or fewer where the request
- * asks for fewer. A claim that waits needs none before its wait is over.
+ * How many fds the answer to a request may carry: the number in its row of the table, or fewer if the request
+ * asks for fewer. A claim that waits needs none before its wait has ended.
  */
 function fdsAskedBy(name: HandoffRequest, request: unknown): number {
   const { fdsOut } = REQUESTS[name];
@@ -276,7 +284,7 @@ function fdsAskedBy(name: HandoffRequest, request: unknown): number {
   const asked = name === 'Claim' ? kinds : grantKinds;
   if (fdsOut !== MAX_MESSAGE_FDS || asked === undefined) return fdsOut;
   if (name === 'Claim' && (waitMs ?? 0) > 0) return 0;
-  // The ticket says which.
+  // The kinds are those of the ticket.
   if (name === 'Claim' && ticket && asked.length === 0) return fdsOut;
   const withFds = new Set(asked.filter((kind) => kind !== 'KIND_RDMA_ADDRESS'));
   return Math.min(withFds.size, fdsOut);

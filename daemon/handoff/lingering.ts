@@ -1,11 +1,12 @@
 /**
- * Lingering sockets: connections that ended while the client had fds of ours unread.
+ * Lingering sockets: ended connections whose client has fds of the daemon unread.
  *
- * The kernel counts such fds until they are read or the client's end is closed, also once our end is closed.
- * So the socket is kept open, shut down, for as long as that can be asked, and its place with it: a client
- * that stops reading and is dropped, again and again, reaches the limit of its places and no more.
+ * The kernel counts such fds until they are read or the client's end is closed, even after the daemon's end
+ * is closed. So the socket is shut down but kept open for as long as fds are unread, since only an open
+ * socket can be queried. Its place is kept with it: a client that stops reading and is disconnected, again
+ * and again, only reaches its limit of places.
  *
- * One poll looks at all of them. Its intervals begin anew with each socket that is added.
+ * One poll checks all of them. Its intervals restart with each socket that is added.
  */
 import { allRead, type OwnedFd, Poll } from '@vkmemd/proto';
 
@@ -14,7 +15,7 @@ const INTERVALS = { firstMs: 10, maxMs: 1000 };
 export class Lingering implements Disposable {
   readonly #sockets = new Map<OwnedFd, Disposable>();
   readonly #poll = new Poll(INTERVALS, () => this.#look());
-  /** Whether the next look comes after the first interval. */
+  /** Whether the next check comes after the first interval. */
   #soon = false;
   #disposed = false;
 
@@ -23,9 +24,9 @@ export class Lingering implements Disposable {
   }
 
   /**
-   * Keeps the socket until everything in it is read; then closes it and disposes the place. At once where
-   * this is disposed.
-   * @param socket taken.
+   * Keeps the socket until everything in it is read; then closes it and disposes the place. Does so at once
+   * if this object is disposed.
+   * @param socket ownership is taken.
    */
   add(socket: OwnedFd, place: Disposable): void {
     this.#sockets.set(socket, place);
@@ -33,14 +34,14 @@ export class Lingering implements Disposable {
       this.#end(socket);
       return;
     }
-    // A look that is near is not put off: sockets that are added one after the other would put it off for ever.
+    // A check that is near is not delayed: sockets that are added one after the other would delay it forever.
     if (this.#soon) return;
     this.#soon = true;
     this.#poll.reset();
     this.#poll.wait();
   }
 
-  /** Closes them all, and those that come later, read or not. */
+  /** Closes all sockets, and those that are added later, read or not. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#poll[Symbol.dispose]();

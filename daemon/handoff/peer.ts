@@ -1,13 +1,13 @@
 /**
- * One handoff connection: greeting, then requests and their answers, until it ends.
+ * One handoff connection: the Hello, then requests and their answers, until it ends.
  *
- * A datagram is decoded, enters the gate (gate.ts), is served, and its answer is encoded and sent with its
- * fds. Requests run side by side and are answered as they finish. A message that breaks the protocol is
- * answered and ends the connection; a request that fails is answered and changes nothing. An answer that
- * cannot be sent ends the connection: its client would wait for it, with grants that it does not know of.
- * Requests with an fd are read one at a time. The session ends with the connection, or with the process that
- * opened it, whichever is first. A process that inherited the connection resumes the session: its
- * predecessor's requests must be answered by then, so that neither gets the other's answers.
+ * A datagram is decoded, enters the gate (gate.ts) and is served; its answer is encoded and sent with its
+ * fds. Requests run concurrently, and are answered as they finish. A message that breaks the protocol is
+ * answered and ends the connection. A request that fails is answered and changes nothing. An answer that
+ * cannot be sent ends the connection, because its client would wait for it, with grants that it does not know
+ * of. Requests with an fd are read one at a time. The session ends with the connection or with the process
+ * that opened it, whichever ends first. A process that inherited the connection resumes the session. All
+ * requests of its predecessor must be answered before, so that neither process gets the other's answers.
  */
 import {
   asVkmemError,
@@ -42,7 +42,7 @@ import { errorOfFault, goodbye } from './reject.js';
 
 type Message = Decoded<'ClientMessage'>;
 
-/** What a connection works with. */
+/** The collaborators of a connection. */
 export interface PeerCollaborators {
   readonly authority: Authority;
   readonly lifecycle: SessionLifecycle;
@@ -67,8 +67,10 @@ export class Peer {
   #parting = false;
 
   /**
-   * @param fd owned by the peer from here. @param place whose `process` is disposed here, with the pidfd.
-   * @param gone called once, when the connection has ended; owns the socket where fds are unread in it.
+   * @param fd the socket; ownership is taken.
+   * @param place its `process` is disposed here, with the pidfd.
+   * @param gone called once, when the connection has ended; it gets ownership of the socket if fds in it are
+   *   unread.
    */
   constructor(
     collaborators: PeerCollaborators,
@@ -99,13 +101,16 @@ export class Peer {
     });
     this.#gate = new Gate(this.#connection, place);
     this.#greeting = setTimeout(() => {
-      this.#sayGoodbye(0n, new VkmemError('PROTOCOL_ERROR', `No Hello came within ${handshakeMs} ms.`));
+      this.#sayGoodbye(
+        0n,
+        new VkmemError('PROTOCOL_ERROR', `No Hello was received within ${handshakeMs} ms.`),
+      );
     }, handshakeMs);
   }
 
   /**
-   * Closes the connection when the process that opened it exits, also where another one has the socket. Takes
-   * the pidfd.
+   * Closes the connection when the process that opened it exits, even if another process has the socket.
+   * Takes ownership of the pidfd.
    */
   closeOnExit(pidfd: OwnedFd): void {
     this.#process = new ClientProcess(this.#identity.pid, pidfd, this.#place.process);
@@ -117,7 +122,7 @@ export class Peer {
     this.#connection.close();
   }
 
-  /** Stops reading; resolves when all under way is answered, with the connection closed. */
+  /** Stops reading; resolves when all requests under way are answered and the connection is closed. */
   async finish(): Promise<void> {
     const reason = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
     await this.#gate.finish(reason);
@@ -142,14 +147,14 @@ export class Peer {
 
   /**
    * Begins a session, or resumes the one that this connection has.
-   * @throws VkmemError where that ends the connection.
+   * @throws VkmemError for an error that ends the connection.
    */
   #greet(sequence: bigint, hello: NonNullable<Message['hello']>, entry: Entry): void {
     using _entered = entry;
     const { greetings, requestEvents } = this.#with;
     const unread = this.#session ? this.#gate.underWay - 1 + this.#connection.queuedMessages : 0;
     if (unread > 0) {
-      const reason = `Hello would resume a session that waits for ${unread} answers.`;
+      const reason = `The session cannot be resumed: ${unread} answers have not been read.`;
       throw new VkmemError('PROTOCOL_ERROR', reason);
     }
     const { session, welcome } = this.#session
@@ -161,7 +166,7 @@ export class Peer {
     this.#send({ sequence, welcome });
   }
 
-  /** Takes the fds of the message. */
+  /** Serves a request. Takes ownership of the fds of the message. */
   async #answer(session: Session, message: Message, incoming: OwnedFd[], entry: Entry): Promise<void> {
     const { sequence, body = 'message' } = message;
     const { reporter, requestEvents } = this.#with;
@@ -179,7 +184,7 @@ export class Peer {
     } catch (failure) {
       closeAll(incoming);
       const error = asVkmemError(failure);
-      if (error.code === 'INTERNAL') reporter.fault(`a ${body} request`, failure);
+      if (error.code === 'INTERNAL') reporter.fault(`a ${body} request failed`, failure);
       answered(this.#respond({ sequence, error: statusOf(error) }) ?? error.code, caller);
     } finally {
       entry[Symbol.dispose]();
@@ -187,8 +192,9 @@ export class Peer {
   }
 
   /**
-   * Sends an answer; where that fails, ends the connection.
-   * @param fds taken. @returns why it was not sent.
+   * Sends an answer. If that fails, ends the connection.
+   * @param fds ownership is taken.
+   * @returns the code of the failure; undefined if the answer was sent.
    */
   #respond(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): 'INTERNAL' | undefined {
     try {
@@ -204,7 +210,7 @@ export class Peer {
     }
   }
 
-  /** @param message with the number of fds. @param fds taken, also where it throws. */
+  /** @param message its fd_count is the number of fds. @param fds ownership is taken, also on failure. */
   #send(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): void {
     let data: Buffer;
     try {
@@ -229,6 +235,6 @@ export class Peer {
     this.#gone(this, unread);
     const stays = this.#parting && !this.#process?.exited;
     if (this.#session && !stays) void this.#with.lifecycle.end(this.#session);
-    this.#watch[Symbol.dispose](); // after the session, whose locks may have to wait for the process
+    this.#watch[Symbol.dispose](); // last, since locks of the session may have to watch the process
   }
 }

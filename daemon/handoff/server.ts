@@ -1,6 +1,4 @@
-/**
- * The handoff plane: listens on a SOCK_SEQPACKET socket and keeps its peers.
- */
+/** The handoff plane: listens on a SOCK_SEQPACKET socket, and has one Peer for each connection. */
 import {
   asVkmemError,
   Listener,
@@ -39,8 +37,9 @@ export class HandoffServer implements AsyncDisposable {
   }
 
   /**
-   * Serves from now on.
-   * @param place a path whose folder exists and where no socket is; or a socket that listens, taken.
+   * Starts to listen and serve.
+   * @param place a path without a socket in an existing folder; or a listening socket, whose ownership is
+   *   taken.
    * @throws KernelError.
    */
   listen(place: ListenPlace): void {
@@ -75,14 +74,14 @@ export class HandoffServer implements AsyncDisposable {
         this.#refuse(fd, failure, identity);
         return;
       }
-      // Where the peer has the fd already, closing its connection closes it, and disposes its place.
+      // If the peer already owns the fd, closing its connection closes the fd and disposes the place.
       if (peer) peer.close();
       else {
         place[Symbol.dispose]();
         place.process[Symbol.dispose]();
       }
       fd.close();
-      this.#with.reporter.fault('a client could not be served', failure);
+      this.#with.reporter.fault('a client of the handoff socket could not be served', failure);
     }
   }
 
@@ -93,7 +92,7 @@ export class HandoffServer implements AsyncDisposable {
       reportAnswer(this.#with.requestEvents, 'handoff', 'connection', error.code, identity && { identity });
     } catch (failure) {
       fd.close();
-      this.#with.reporter.fault('a client could not be refused', failure);
+      this.#with.reporter.fault('a refusal could not be sent to a client of the handoff socket', failure);
     }
   }
 
@@ -106,7 +105,7 @@ export class HandoffServer implements AsyncDisposable {
     this.#listener?.close();
   }
 
-  /** Stops accepting; resolves when every request under way is answered. Claims that wait are refused. */
+  /** Stops accepting; refuses waiting claims, and resolves when every request under way is answered. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopAccepting();
     this.#with.claimQueue.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));

@@ -160,7 +160,7 @@ t.test(
     const [late] = await new HandoffWire(daemon.runtimeDir).closed;
     t.match(late?.message.error && errorOf(late.message.error), {
       code: 'TOO_MANY_FILES',
-      reason: /cannot be closed/,
+      reason: /waiting to be closed/,
     });
     if (noOtherUser === undefined) {
       t.equal(await asOtherUser('attempt.js', [daemon.runtimeDir]), 'served', 'another user is served');
