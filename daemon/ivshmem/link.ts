@@ -1,12 +1,13 @@
 /**
- * The link to one ivshmem peer: words are sent at once, or wait until the peer has made room.
+ * The link to one ivshmem peer. Messages (64-bit words, some with an fd) are sent at once, or queued until
+ * the peer's socket has room.
  *
- * No other peer waits for it. It is hung up on where it has not read its handshake, or made room for what
- * waits, within the time that a handshake may take; where more waits than anybody may leave unread; and where
- * it sends anything, which no client of this protocol does.
+ * No other peer waits for it. The connection is closed if the peer does not read its handshake, or does not
+ * make room for the queue, within the time limit of a handshake; if the queue exceeds MAX_WAITING; and if the
+ * peer sends anything, which no client of this protocol does.
  *
- * Fds count as in flight until the peer has read them (limits/in-flight-fds.ts): where there is no room for
- * more of them, words with fds wait too.
+ * Fds count as in flight until the peer has read them (limits/in-flight-fds.ts). If there is no room for more
+ * of them, messages with fds are queued too.
  */
 import { type CloseReason, encodeWord, FdStream, type OwnedFd, Poll, VkmemError } from '@vkmemd/proto';
 import type { InFlightFds } from '../limits/in-flight-fds.js';
@@ -14,19 +15,21 @@ import type { PeerLink } from '../memory/ivshmem/server.js';
 import type { LinkEvents } from '../memory/ivshmem/servers.js';
 import type { SharedFd } from '../memory/ivshmem/shared-fds.js';
 
-/** Words: twice what a new peer is sent of 64 others with 64 vectors. */
+/** Maximum number of queued messages: twice what a new peer is sent about 64 others with 64 vectors. */
 const MAX_WAITING = 8192;
 const INTERVALS = { firstMs: 5, maxMs: 250 };
 
 const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
 
-/** Undefined of a peer that just leaves. */
+/** The fault of a closed connection; undefined if the peer left normally. */
 function faultOf(reason: CloseReason): VkmemError | undefined {
   if (reason.kind === 'hangup' || reason.kind === 'closed') return undefined;
-  return fault(reason.kind === 'error' ? reason.message : 'It said something.');
+  return fault(
+    reason.kind === 'error' ? reason.message : 'The peer sent data, which the protocol does not permit.',
+  );
 }
 
-/** A word that waits, with the fd that it retains. */
+/** A queued message, with the fd that it retains. */
 interface WaitingWord {
   readonly value: bigint;
   readonly fd: OwnedFd | undefined;
@@ -40,15 +43,17 @@ export class IvshmemLink implements PeerLink {
   readonly #patienceMs: number;
   readonly #waiting: WaitingWord[] = [];
   #sentFds = 0;
-  /** By when the peer must have read, or made room; undefined where nothing is asked of it. */
+  /** The time by which the peer must have read or made room; undefined if nothing is due. */
   #deadline: number | undefined;
   readonly #poll = new Poll(INTERVALS, () => this.#look());
-  /** Whether the handshake is still to be read. */
+  /** Whether the peer has yet to read its handshake. */
   #fresh: boolean;
   #gone = false;
 
   /**
-   * @param socket taken. @param fresh whether it still has a handshake to read. @param patienceMs for that.
+   * @param socket ownership is taken.
+   * @param patienceMs the time limit for the peer to read its handshake, or to make room, in milliseconds.
+   * @param fresh whether the peer has yet to read its handshake.
    * @throws KernelError.
    */
   constructor(
@@ -82,7 +87,7 @@ export class IvshmemLink implements PeerLink {
     if (this.settled && this.#send(value, shared?.fd)) return;
     if (this.#gone) return;
     if (this.#waiting.length >= MAX_WAITING) {
-      this.hangUp(fault(`It left ${MAX_WAITING} words unread.`));
+      this.hangUp(fault(`The peer left ${MAX_WAITING} messages unread.`));
       return;
     }
     this.#waiting.push({ value, fd: shared?.fd, retained: shared?.retain() });
@@ -92,7 +97,7 @@ export class IvshmemLink implements PeerLink {
     this.#poll.wait();
   }
 
-  /** @param failure what the peer did, or what failed. */
+  /** Closes the connection and reports its end. @param failure the peer's fault, or the error of a send. */
   hangUp(failure?: unknown): void {
     if (this.#end()) {
       this.#stream.close();
@@ -104,7 +109,7 @@ export class IvshmemLink implements PeerLink {
     if (this.#end()) this.#stream.detach();
   }
 
-  /** False where it had ended. */
+  /** Ends the link. @returns false if it had ended before. */
   #end(): boolean {
     if (this.#gone) return false;
     this.#gone = true;
@@ -114,7 +119,7 @@ export class IvshmemLink implements PeerLink {
     return true;
   }
 
-  /** Whether it was sent, or need not be. */
+  /** Whether the message was sent, or need not be sent any more. */
   #send(value: bigint, fd: OwnedFd | undefined): boolean {
     if (fd && !this.#hasRoomInFlight()) return false;
     try {
@@ -125,7 +130,7 @@ export class IvshmemLink implements PeerLink {
       }
       return outcome !== 'full';
     } catch (failure) {
-      // A socket that cannot be sent on is of no use to its peer.
+      // A peer cannot be served without its socket.
       this.hangUp(failure);
       return true;
     }
@@ -149,7 +154,9 @@ export class IvshmemLink implements PeerLink {
     if (this.settled) this.#events.settled(true);
   }
 
-  /** The kernel gives no notice of what was read. @returns whether there is nothing more to look at. */
+  /**
+   * Checks what the peer has read, which the kernel does not notify about. @returns whether the poll ends.
+   */
   #look(): boolean {
     if (!this.settled) this.#flush();
     if (this.#gone) return true;
@@ -162,10 +169,11 @@ export class IvshmemLink implements PeerLink {
       this.#fresh = false;
       return true;
     }
-    // A peer that has read everything waits for room for fds in flight, which others have taken.
+    // The peer has read everything, and waits for room for fds in flight, which others use: its time limit
+    // restarts.
     if (read) this.#deadline = performance.now() + this.#patienceMs;
     if (this.#deadline !== undefined && performance.now() > this.#deadline) {
-      this.hangUp(fault(`It did not read within ${this.#patienceMs} ms.`));
+      this.hangUp(fault(`The peer did not read within ${this.#patienceMs} ms.`));
       return true;
     }
     return false;

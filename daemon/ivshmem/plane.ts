@@ -2,12 +2,12 @@
  * The ivshmem plane: a Unix stream socket for each allocation that is offered to virtual machines, and the
  * connections to it.
  *
- * A peer is identified by the kernel, joins at once or is hung up on: the protocol has no word for a refusal,
- * which is reported to the operator instead. Sockets are files of the runtime folder's `ivshmem`, named by
- * the allocations' ids; anybody can connect, since the grants of the memory decide who joins
- * (memory/ivshmem/joining.ts).
+ * A peer is identified by the kernel. It joins at once, or its connection is closed: the protocol has no
+ * message for a refusal, so the refusal is reported to the operator. The sockets are files in the folder
+ * `ivshmem` of the runtime folder, named by the allocations' ids. Any process can connect; the grants of the
+ * memory decide which peers join (memory/ivshmem/joining.ts).
  *
- * link   the way to one peer
+ * link.ts has the link to one peer.
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import type { Reporter } from '../memory/reporter.js';
 import type { Session } from '../memory/session/session.js';
 import { IvshmemLink } from './link.js';
 
-/** Anybody: the grants of the memory decide. */
+/** Any user may connect: the grants of the memory decide which peers join. */
 const MODE = 0o666;
 const FOLDER_MODE = 0o755;
 const SUFFIX = '.sock';
@@ -37,13 +37,13 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
   readonly #folder: string;
   readonly #listeners = new Map<IvshmemServer, Listener>();
 
-  /** @param folder of the sockets; made with the first of them. */
+  /** @param folder of the sockets; created with the first socket. */
   constructor(collaborators: Collaborators, folder: string) {
     this.#with = collaborators;
     this.#folder = folder;
   }
 
-  /** Removes the sockets that an earlier daemon left and that none of these servers has. */
+  /** Removes the socket files that an earlier daemon left and that none of these servers uses. */
   sweep(servers: readonly IvshmemServer[]): void {
     const known = new Set(servers.map(({ terms }) => terms.path));
     for (const name of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
@@ -59,7 +59,7 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
       chmodSync(this.#folder, FOLDER_MODE);
       rmSync(path, { force: true });
     } catch (cause) {
-      const reason = `The folder of sockets cannot be used: ${String(cause)}.`;
+      const reason = `The folder of the ivshmem sockets cannot be used: ${String(cause)}.`;
       throw new VkmemError('UNAVAILABLE', reason, {}, cause);
     }
     return { path, socket: listenAt({ type: 'stream', path, mode: MODE }) };
@@ -86,7 +86,12 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
   connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink {
     const { fds, authority } = this.#with;
     const inFlight = fds.inFlight.join(session.identity.tenant);
-    if (!inFlight) throw new VkmemError('TOO_MANY_FILES', 'Too many fds are in flight.', { whose: 'daemon' });
+    if (!inFlight)
+      throw new VkmemError(
+        'TOO_MANY_FILES',
+        'The limit of fds in flight leaves no room for one more connection.',
+        { whose: 'daemon' },
+      );
     try {
       return new IvshmemLink(socket, inFlight, events, authority.policy.limits.handshakeMs, fresh);
     } catch (failure) {
@@ -99,7 +104,7 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
     return streamPair();
   }
 
-  /** Accepts nobody any more. */
+  /** Stops accepting connections. */
   [Symbol.dispose](): void {
     for (const listener of this.#listeners.values()) listener.close();
     this.#listeners.clear();

@@ -1,8 +1,8 @@
 /**
- * The fair scheduler: turns for long work that must not crowd out the rest. So many pieces run at once, so
- * many of one party, and so many of one user with all its parties; the others wait. Whose turn is next goes
- * round the parties (sessions, or users themselves), so that one who asks a thousand times delays another by
- * one piece, not by a thousand.
+ * The fair scheduler: gives turns to long work, so that it does not crowd out other requests. It limits how
+ * many pieces of work run at once: in all, of one tenant with all its parties, and of one party. Further
+ * pieces wait. Turns are given to the parties (sessions, or tenants for work without a session) in rotation,
+ * so a party with a thousand pieces delays another party by one piece only.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Sharer } from './shares.js';
@@ -14,19 +14,19 @@ export interface SchedulerLimits {
   readonly waitingOfParty: number;
 }
 
-/** Who waits for a turn: a session, or its tenant where there is none. */
+/** The party that a turn is given to: a session, or its tenant if there is no session. */
 export interface Party {
   readonly tenant: Sharer;
   readonly session?: bigint | undefined;
 }
 
-/** Pieces of one party: those that wait, in the order in which they were asked for. */
+/** The waiting pieces of one party, in order of arrival. */
 interface Queue {
   readonly tenant: Sharer;
   readonly begins: (() => void)[];
 }
 
-/** How many run, by whatever is counted. */
+/** The number of running pieces, by key. */
 class Tally<K> {
   readonly #running = new Map<K, number>();
 
@@ -42,11 +42,11 @@ class Tally<K> {
 }
 
 const keyOf = ({ tenant, session }: Party): string =>
-  session === undefined ? `user ${tenant.key}` : `session ${session}`;
+  session === undefined ? `tenant ${tenant.key}` : `session ${session}`;
 
 export class FairScheduler {
   readonly #limits: SchedulerLimits;
-  /** A party that was served goes to the end. */
+  /** By the party's key. A party that was served moves to the end. */
   readonly #waiting = new Map<string, Queue>();
   readonly #ofParty = new Tally<string>();
   readonly #ofTenant = new Tally<string>();
@@ -57,8 +57,8 @@ export class FairScheduler {
   }
 
   /**
-   * Runs `work` when its turn has come; resolves or rejects as it does. `work` must not take a turn itself.
-   * @throws VkmemError UNAVAILABLE where the party has too many waiting.
+   * Runs `work` when its turn comes; resolves or rejects as `work` does. `work` must not take a turn itself.
+   * @throws VkmemError UNAVAILABLE if the party has too many waiting.
    */
   async run<T>(party: Party, work: () => Promise<T>): Promise<T> {
     const key = keyOf(party);
@@ -90,13 +90,16 @@ export class FairScheduler {
   #wait(key: string, tenant: Sharer): Promise<void> {
     const queue = this.#waiting.get(key) ?? { tenant, begins: [] };
     if (queue.begins.length >= this.#limits.waitingOfParty) {
-      throw new VkmemError('UNAVAILABLE', `${key} has ${queue.begins.length} requests waiting already.`);
+      throw new VkmemError(
+        'UNAVAILABLE',
+        `The limit of ${queue.begins.length} waiting requests of ${key} is reached.`,
+      );
     }
     this.#waiting.set(key, queue);
     return new Promise((resolve) => queue.begins.push(resolve));
   }
 
-  /** Gives the place to the first piece of the next party that may begin. */
+  /** Starts the first piece of the next party that may begin. */
   #passOn(): void {
     for (const [key, queue] of this.#waiting) {
       if (!this.#mayBegin(key, queue.tenant)) continue;

@@ -1,57 +1,57 @@
 /**
- * The budget of file descriptors: what RLIMIT_NOFILE leaves once the daemon has started, leased before it is
- * used.
+ * The budget of file descriptors: what remains of RLIMIT_NOFILE once the daemon has started. Fds are leased
+ * before they are used.
  *
- * What stays open is leased first: a connection's socket and pidfd, an allocation's file. So accept() and the
- * driver never fail with EMFILE, and a client above the budget is refused with the reason. Three things are
- * kept out of every lease: a reserve, for the driver, for files that are open for a moment and for sending
- * refusals; what is in hand, which is grants on their way from the driver to a socket (a limited number of
- * requests have some at once); and what could not be closed yet (proto/native/reaper.h).
+ * Fds that stay open are leased first: a connection's socket and pidfd, an allocation's file. So accept() and
+ * the driver do not fail with EMFILE, and a client above the budget is refused with the reason. Three parts
+ * are never leased: a reserve, for the driver, for files that are open briefly and for sending refusals; the
+ * fds in hand, which are grants on their way from the driver to a socket (a limited number of requests have
+ * some at once); and fds that could not be closed yet (proto/native/reaper.h).
  *
- * Limits: Node.js raises the soft limit to the hard one when it starts. Open files are counted once, at the
- * start; what a driver opens later comes out of the reserve, except for one file of each allocation.
+ * Limits: Node.js raises the soft limit to the hard limit when it starts. Open files are counted once, at the
+ * start. Fds that a driver opens later come out of the reserve, except for one file of each allocation.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { MAX_MESSAGE_FDS, pendingCloses, VkmemError } from '@vkmemd/proto';
 import { InFlightFdsPool } from './in-flight-fds.js';
 import { type Sharer, Shares } from './shares.js';
 
-/** The Unix sockets that the daemon listens on, which are opened after the count. */
+/** Listening Unix sockets, which are opened after the count. */
 const LISTENING = 3;
-/** The reserve is no more than this part of RLIMIT_NOFILE. */
+/** The maximum share of RLIMIT_NOFILE for the reserve. */
 const MAX_RESERVED = 1 / 6;
 /** A session's socket and pidfd. */
 export const FDS_OF_SESSION = 2;
-/** What is enough for a user to work. */
+/** The number of fds that every tenant can have at least. */
 const FEW = 4;
-/** Requests that have fds in hand at once, where the limit is large enough. */
+/** Maximum number of requests that have fds in hand at once, if RLIMIT_NOFILE is large enough. */
 const MAX_IN_HAND = 9;
 
-/** The open files of this process, by the kernel. */
+/** The open files of this process, as the kernel reports them. */
 export interface OpenFiles {
   /** RLIMIT_NOFILE, the soft limit. */
   readonly max: number;
   readonly open: number;
 }
 
-/** @param leased how many of the open ones will be leased like any other. */
+/** @param leased how many of the open files will be leased later, and so are not counted. */
 export function openFiles(leased = 0): OpenFiles {
   const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  // One of those listed is the listing's own.
+  // One of the listed fds is that of the listing itself.
   const max = soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
   return { max, open: readdirSync('/proc/self/fd').length - 1 - leased };
 }
 
 export class FdBudget {
-  /** Requests that may have fds in hand at once. */
+  /** Maximum number of requests that have fds in hand at once. */
   readonly inHand: number;
-  /** Fds on their way to clients: the kernel counts them against the same number. */
+  /** Fds in flight to clients, which the kernel limits by the same RLIMIT_NOFILE. */
   readonly inFlight: InFlightFdsPool;
   readonly #reserve: number;
   readonly #leasable: number;
   readonly #shares: Shares;
 
-  /** @param reserved how many the operator reserves (`reserved_fds`), outside every lease. */
+  /** @param reserved number of fds that the operator reserves (`reserved_fds`), outside every lease. */
   constructor({ max, open }: OpenFiles, reserved: number) {
     this.#reserve = Math.min(reserved, Math.floor(max * MAX_RESERVED));
     const spare = max - open - LISTENING - this.#reserve;
@@ -66,7 +66,7 @@ export class FdBudget {
     return this.#shares.capacity;
   }
 
-  /** How many sessions the budget is enough for. */
+  /** The number of sessions that the budget suffices for. */
   get maxSessions(): number {
     return Math.min(this.inFlight.maxSessions, Math.floor(this.capacity / FDS_OF_SESSION));
   }
@@ -76,27 +76,24 @@ export class FdBudget {
     return this.#shares.total;
   }
 
-  /** How many fds that clients sent may wait to be closed: each is one less for everybody else. */
+  /** Maximum number of fds from clients that wait to be closed. Each reduces the fds that can be leased. */
   get maxPendingCloses(): number {
     return Math.max(1, Math.floor(this.#leasable / 4));
   }
 
-  /** How many connections that will be refused may be open at a time. */
+  /** Maximum number of connections that are open only to be refused. */
   get refusals(): number {
     return Math.max(1, Math.floor(this.#reserve / 4));
   }
 
-  /**
-   * Takes fds on a tenant's account, until the lease is disposed.
-   * @throws VkmemError TOO_MANY_FILES.
-   */
+  /** Leases fds to a tenant, until the lease is disposed. @throws VkmemError TOO_MANY_FILES. */
   lease(tenant: Sharer, fds: number): Disposable {
     const lease = this.#shares.take(tenant, fds);
     if (typeof lease !== 'string') return lease;
     throw tooManyFiles(lease === 'user' ? this.#shares.maxOf(tenant) : this.capacity, lease);
   }
 
-  /** Counts what outlived its daemon and is open already, above every limit too. */
+  /** Counts fds that survived a restart of the daemon and are open already, even above every limit. */
   count(tenant: Sharer, fds: number): Disposable {
     return this.#shares.count(tenant, fds);
   }
@@ -106,7 +103,7 @@ export class FdBudget {
 export function tooManyFiles(limit: number, whose: 'daemon' | 'user'): VkmemError {
   const reason =
     whose === 'user'
-      ? `The user has reached its fair-share limit of file descriptors (${limit}).`
+      ? `The tenant has reached its fair-share limit of file descriptors (${limit}).`
       : `All ${limit} file descriptors are leased.`;
   return new VkmemError('TOO_MANY_FILES', reason, { limit: String(limit), whose });
 }

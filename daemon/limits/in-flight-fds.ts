@@ -1,38 +1,43 @@
 /**
- * Fds in flight: sent to clients and not received yet.
+ * Fds in flight: fds that were sent to clients and not received yet.
  *
- * The kernel counts them for the daemon's user, over all sockets, and refuses every send of fds once there
- * are more than RLIMIT_NOFILE (ETOOMANYREFS): a few clients that never read could keep all others from their
- * memory. So each session has room for one message with the most fds, which nobody else can use, and beyond
- * that, up to its limit, room from a common half that it gives back once it has read. No user takes more than
- * half of that half.
+ * The kernel counts them for the daemon's user, over all sockets. Once there are more than RLIMIT_NOFILE, it
+ * refuses every send of fds (ETOOMANYREFS), so a few clients that never read could block all others. So each
+ * session has room of its own for one message with the maximum of fds. Up to its limit it can also use room
+ * from a common half, which it returns once it has read. No tenant uses more than half of the common half.
  *
- * Limits: what other processes of the daemon's user have in flight counts too, and is not known here; run the
- * daemon as a user of its own. The kernel does not hold privileged processes to this; the daemon does so all
- * the same.
+ * Limits: fds that other processes of the daemon's user have in flight count too, and are not known here; run
+ * the daemon as a user of its own. The kernel does not enforce this limit for privileged processes; the
+ * daemon applies it all the same.
  */
 import { MAX_MESSAGE_FDS } from '@vkmemd/proto';
 import type { Sharer } from './shares.js';
 
-/** What one session may have in flight at any time. */
+/** The number of fds that one session may always have in flight. */
 export const MIN_IN_FLIGHT = MAX_MESSAGE_FDS;
 
 /**
- * One session's part of the pool. Disposed once nothing of it is in flight any more; the pool has all of it
- * then.
+ * One session's part of the pool. Dispose it once nothing of it is in flight any more; the pool then has all
+ * of it.
  */
 export interface InFlightFds extends Disposable {
-  /** What it may have in flight now: a plain field, which the gate reads for every request. */
+  /**
+   * The number of fds that it may have in flight now. A plain field, because the gate reads it for every
+   * request.
+   */
   readonly allowance: number;
-  /** Makes the allowance at least `wanted`, where the common half has room. Whether it is. */
+  /**
+   * Raises the allowance to at least `wanted` if the common half has room. @returns whether it is at least
+   * `wanted`.
+   */
   raise(wanted: number): boolean;
-  /** Gives back to the common half what is not needed. */
+  /** Returns to the common half what is not needed. */
   lower(needed: number): void;
 }
 
 export class InFlightFdsPool {
   readonly #capacity: number;
-  /** What sessions have beyond their own room, by tenant. */
+  /** What sessions use of the common half, by the tenant's key. */
   readonly #extraOf = new Map<string, number>();
   #extra = 0;
   #sessions = 0;
@@ -42,17 +47,17 @@ export class InFlightFdsPool {
     this.#capacity = capacity;
   }
 
-  /** How many sessions there may be while nobody has more than its own room. */
+  /** Maximum number of sessions while none uses the common half. */
   get maxSessions(): number {
     return Math.floor(this.#capacity / MIN_IN_FLIGHT);
   }
 
-  /** What may be in flight at this moment. */
+  /** The number of fds that may be in flight now. */
   get promised(): number {
     return this.#sessions * MIN_IN_FLIGHT + this.#extra;
   }
 
-  /** Room for one more session; undefined where there is none. */
+  /** Takes room for one more session; undefined if there is none. */
   join({ key }: Sharer): InFlightFds | undefined {
     if (this.promised + MIN_IN_FLIGHT > this.#capacity) return undefined;
     this.#sessions += 1;
@@ -90,7 +95,7 @@ export class InFlightFdsPool {
     return (
       this.#extra + more <= this.#capacity / 2 &&
       (this.#extraOf.get(key) ?? 0) + more <= this.#capacity / 4 &&
-      // A session more can always join.
+      // Leaves room for one more session.
       this.promised + more + MIN_IN_FLIGHT <= this.#capacity
     );
   }

@@ -1,19 +1,19 @@
 /**
- * A limit per tick: how many requests of one user begin in one turn of the event loop, over all of its
+ * A limit per tick: how many requests of one tenant begin in one turn of the event loop, over all its
  * connections.
  *
- * A user with requests in many connections would otherwise have all of them begun before any other user is
- * served. Once a user has reached the limit, its further requests wait, and the first of them continue in the
- * next turn. So others wait for a few requests of each user, not for all of them.
+ * Otherwise all requests of a tenant with many connections could begin before any other tenant is served.
+ * Once a tenant has reached the limit, its further requests wait, and the first of them continue in the next
+ * turn. So others wait for a few requests of each tenant, not for all of them.
  *
  * Limits: it counts requests, not their cost; long work waits in queues of its own (fair-scheduler.ts).
  */
 import type { Sharer } from './shares.js';
 
 interface User {
-  /** Requests that came in this turn. */
+  /** Requests that arrived in this turn. */
   came: number;
-  /** Resolves what waits, in the order in which it came. */
+  /** Resolves the waiting requests, in order of arrival. */
   readonly waiting: (() => void)[];
 }
 
@@ -31,20 +31,20 @@ export class PerTickLimit {
     this.#schedule();
   };
 
-  /** @param max requests of one user in one turn: so many new ones, and so many that waited. */
+  /** @param max requests of one tenant in one turn: this many new ones, and this many that waited. */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Users with requests in this turn, or waiting. */
+  /** Number of tenants with requests in this turn, or waiting. */
   get size(): number {
     return this.#users.size;
   }
 
   /**
-   * Counts one request of the user.
-   * @returns Undefined where the user has room left in this turn; else what resolves in the turn in which it
-   *   has. The request that reaches the limit waits too.
+   * Counts one request of the tenant.
+   * @returns undefined if the tenant has room left in this turn; otherwise a promise that resolves in the
+   *   turn in which it has. The request that reaches the limit waits too.
    */
   take({ key }: Sharer): Promise<void> | undefined {
     let user = this.#users.get(key);

@@ -1,22 +1,22 @@
 /**
- * Shares: the capacity of one thing, and how much of it each tenant has.
+ * Shares: the capacity of one resource, and how much of it each tenant has.
  *
- * The last quarter is kept for tenants that have few: one that takes as much as it can leaves the others
- * something to begin with. The rule is for tenants that know nothing of one another, not against many
- * that act as one.
+ * The last quarter is reserved for tenants that have few, so that one tenant that takes as much as it can
+ * leaves others enough to begin with. This is for independent tenants; it does not protect against many
+ * tenants that cooperate.
  */
 
-/** Whom limits are counted for: a tenant (policy/tenant.ts). */
+/** The tenant that a limit is counted for (policy/tenant.ts). */
 export interface Sharer {
   readonly key: string;
-  /** For people. */
+  /** For display. */
   readonly name: string;
 }
 
-/** Whose limit is reached. */
+/** Which limit is reached. */
 export type Whose = 'daemon' | 'user';
 
-/** How much of the capacity counts as few. */
+/** The share of the capacity that counts as few. */
 const FEW = 1 / 16;
 
 export class Shares {
@@ -25,7 +25,10 @@ export class Shares {
   readonly #taken = new Map<string, number>();
   #total = 0;
 
-  /** @param capacity may change. @param atLeastFew what counts as few, however small the capacity. */
+  /**
+   * @param capacity may change over time.
+   * @param atLeastFew what counts as few at least, however small the capacity is.
+   */
   constructor(capacity: () => number, atLeastFew = 1) {
     this.#capacity = capacity;
     this.#atLeastFew = atLeastFew;
@@ -35,7 +38,7 @@ export class Shares {
     return Math.max(0, Math.floor(this.#capacity()));
   }
 
-  /** What all tenants have together. */
+  /** The total of all tenants. */
   get total(): number {
     return this.#total;
   }
@@ -44,7 +47,7 @@ export class Shares {
     return this.#taken.get(key) ?? 0;
   }
 
-  /** What the tenant may have while the others have what they have. */
+  /** The tenant's limit, given what the others have now. */
   maxOf(tenant: Sharer): number {
     const { capacity } = this;
     const few = Math.max(this.#atLeastFew, Math.floor(capacity * FEW));
@@ -53,7 +56,7 @@ export class Shares {
     return Math.max(0, Math.min(Math.max(beyondFew, few), capacity - others));
   }
 
-  /** Takes `count` for the tenant, until it is disposed; or says whose limit is reached. */
+  /** Takes `count` for the tenant until the result is disposed; or returns which limit is reached. */
   take(tenant: Sharer, count: number): Disposable | Whose {
     if (this.#total + count > this.capacity) return 'daemon';
     if (this.of(tenant) + count > this.maxOf(tenant)) return 'user';
@@ -61,8 +64,7 @@ export class Shares {
   }
 
   /**
-   * Counts what exists already, above every limit too; nothing more is given until the sum is below the
-   * limit.
+   * Counts what exists already, even above every limit. Then take() fails until the sum is below the limit.
    */
   count(tenant: Sharer, count: number): Disposable {
     this.#add(tenant, count);

@@ -1,9 +1,9 @@
 /**
- * A token bucket: a burst of requests at once, and a number of requests a second from then on.
+ * A token bucket: permits a burst of requests, and a number of requests a second from then on.
  *
- * It holds tokens up to the burst and gains them with time. take() takes one even where none is left: the
- * reader of requests then stops reading until the debt is over. tryTake() takes none then: the call is
- * refused.
+ * It has at most `burst` tokens, and gains tokens with time. take() takes a token even if none is left: the
+ * caller then stops reading requests for the returned time. tryTake() takes none in that case: the caller
+ * refuses the call.
  */
 export class TokenBucket {
   readonly #perMs: number;
@@ -11,7 +11,7 @@ export class TokenBucket {
   #tokens: number;
   #counted: number;
 
-  /** @param now in milliseconds, from any beginning. */
+  /** @param now in milliseconds, from any origin. */
   constructor(perSecond: number, burst: number, now = performance.now()) {
     this.#perMs = perSecond / 1000;
     this.#burst = Math.max(1, burst);
@@ -19,14 +19,14 @@ export class TokenBucket {
     this.#counted = now;
   }
 
-  /** Takes one. @returns for how many milliseconds none is left from now on; 0 where one is. */
+  /** Takes a token. @returns the milliseconds until one is available again; 0 if one is. */
   take(now = performance.now()): number {
     this.#tokens = this.#at(now) - 1;
     this.#counted = now;
     return this.#wait();
   }
 
-  /** Takes one where one is left. @returns 0 then; else in how many milliseconds one will be. */
+  /** Takes a token if one is available. @returns 0 then; otherwise the milliseconds until one is. */
   tryTake(now = performance.now()): number {
     this.#tokens = this.#at(now);
     this.#counted = now;
