@@ -1,20 +1,19 @@
 /**
- * Client: one session with the daemon, with all requests of both sockets.
+ * Client: a session with the daemon, and all requests of both sockets.
  *
  * The handoff socket carries the requests with fds (allocate, import, claim, release, free, publish), the
- * control socket all others. close() ends everything that this process holds: maps, fds, the session and what
- * it owns.
+ * control socket all others. close() ends everything that the client holds: maps, fds, the session, and the
+ * allocations of the session.
  *
- * Where the daemon ends first, as in a restart, maps and fds stay good: they are the kernel's. The client
- * reconnects by itself (`reconnecting`, `reconnected`), without a limit while it has made or holds memory,
- * otherwise for `reconnectMs` milliseconds; requests wait for that time in either case. With `restored` the
- * session continues unchanged; otherwise it is a new one, in which NAMED allocations are found by their
- * names. Requests without an answer are sent again where that is safe (connection/retry.ts); others are
- * rejected with UNAVAILABLE. When the client gives up, `disconnected` is emitted, `closed` resolves and every
- * request is rejected with UNAVAILABLE.
+ * If the daemon ends, for example for a restart, maps and fds stay valid: the kernel keeps them. The client
+ * reconnects by itself (events `reconnecting`, `reconnected`): without a limit if its session may have
+ * memory, otherwise for `reconnectMs` milliseconds. In both cases requests wait for that time. With
+ * `restored` the session continues unchanged; otherwise it is a new one, in which NAMED allocations can be
+ * claimed by their names. Requests without an answer are sent again where that is safe (connection/retry.ts);
+ * others are rejected with UNAVAILABLE. When the client gives up, it emits `disconnected`, `closed` resolves,
+ * and all requests are rejected with UNAVAILABLE.
  *
- * While requests wait or memory is held, reconnecting keeps the process alive as a connection does; otherwise
- * not.
+ * A connection keeps the process alive. A reconnection does so only while requests wait or memory is held.
  */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
@@ -64,17 +63,22 @@ import {
 import { type MadeSignal, Signal } from './signal.js';
 import { IvshmemPeer } from './vm/ivshmem-peer.js';
 
-/** Why an inherited session may be without the control socket. */
-const UNSEEN = 'The session was inherited, and that socket need not be visible here; controlSocket names it';
+/** Added to the error if the control socket of an inherited session cannot be reached. */
+const UNSEEN =
+  'The session was inherited, and this process may have no access to that socket; set controlSocket to its path';
 
 const clientClosed = (): VkmemError => new VkmemError('UNAVAILABLE', 'The client was closed.');
 
-/** The signals and ivshmem peers of a client, which close with it. */
+/** The open signals and ivshmem peers of a client, which are closed with it. */
 class OpenEnds implements Disposable {
   readonly #ends = new Set<Disposable>();
   #disposed = false;
 
-  /** @returns it. @throws VkmemError UNAVAILABLE where the client is closed; it is disposed then. */
+  /**
+   * Adds an end, which is disposed at once if the client is closed.
+   * @returns The end.
+   * @throws VkmemError UNAVAILABLE if the client is closed.
+   */
   add<T extends Disposable>(end: T): T {
     if (this.#disposed) {
       end[Symbol.dispose]();
@@ -84,7 +88,7 @@ class OpenEnds implements Disposable {
     return end;
   }
 
-  /** To be called when one closes. */
+  /** Called when an end has closed. */
   readonly removed = (end: Disposable): void => {
     this.#ends.delete(end);
   };
@@ -96,15 +100,15 @@ class OpenEnds implements Disposable {
 }
 
 /**
- * Signals: two sessions wake each other by eventfds, without polling. The eventfds work while the daemon is
- * away, and close with the client.
+ * Signals: two sessions wake each other with eventfds, without polling. They work while the daemon is away,
+ * and are closed with the client.
  */
 export class ClientSignals {
   readonly #handoff: Requester;
   readonly #open: OpenEnds;
 
   /**
-   * Made by Client.
+   * Created by Client.
    * @internal
    */
   constructor(handoff: Requester, open: OpenEnds) {
@@ -113,8 +117,8 @@ export class ClientSignals {
   }
 
   /**
-   * Makes a signal: this side of it, and a secret with which another session opens the other side, once.
-   * @throws VkmemError QUOTA_EXCEEDED where the session has 64 that nobody has opened; TOO_MANY_FILES,
+   * Creates a signal: this side of it, and a secret with which another session opens the other side, once.
+   * @throws VkmemError QUOTA_EXCEEDED if the session has 64 signals that were not opened; TOO_MANY_FILES,
    *   UNAVAILABLE.
    */
   async create(): Promise<MadeSignal> {
@@ -122,25 +126,28 @@ export class ClientSignals {
     return { signal: this.#signal(fds), secret: message.secret };
   }
 
-  /** @throws VkmemError TICKET_INVALID where no signal has the secret; UNAVAILABLE. */
+  /**
+   * Opens the other side of a signal. The caller closes it.
+   * @throws VkmemError TICKET_INVALID if no unopened signal has the secret; TOO_MANY_FILES, UNAVAILABLE.
+   */
   async open(secret: string): Promise<Signal> {
     const { fds } = await this.#handoff.request('OpenSignal', { secret });
     return this.#signal(fds);
   }
 
-  /** @param fds two, as was checked. */
+  /** @param fds Two; checkAnswer() has checked the number. */
   #signal([own, other]: readonly OwnedFd[]): Signal {
     return this.#open.add(new Signal(own as OwnedFd, other as OwnedFd, this.#open.removed));
   }
 }
 
-/** This process as a peer of ivshmem servers, beside virtual machines and other workers. */
+/** Joins this process to ivshmem servers, as a peer of virtual machines and other processes. */
 export class ClientIvshmem {
   readonly #handoff: Requester;
   readonly #open: OpenEnds;
 
   /**
-   * Made by Client.
+   * Created by Client.
    * @internal
    */
   constructor(handoff: Requester, open: OpenEnds) {
@@ -149,26 +156,35 @@ export class ClientIvshmem {
   }
 
   /**
-   * Joins the peers of an allocation that is served to virtual machines (`control.ivshmem.serve()`). The
-   * memory itself is claimed as any other.
-   * @throws VkmemError NOT_FOUND where it is not served; NOT_PERMITTED where the user neither owns it nor
-   *   holds a grant to write to it; PUBLISHED, TOO_MANY_PEERS, TOO_MANY_SESSIONS, TOO_MANY_FILES,
-   *   QUOTA_EXCEEDED, UNAVAILABLE.
+   * Joins the peers of an allocation that is offered to virtual machines (`control.ivshmem.serve()`). It does
+   * not grant the memory; claim it separately.
+   * @throws VkmemError NOT_FOUND if the allocation is not offered; NOT_PERMITTED if the user neither owns it
+   *   nor holds a grant to write it; PUBLISHED, TOO_MANY_PEERS, TOO_MANY_SESSIONS, TOO_MANY_FILES,
+   *   QUOTA_EXCEEDED, RATE_LIMITED, UNAVAILABLE.
    */
   async join(ref: Ref): Promise<IvshmemPeer> {
     const { message, fds } = await this.#handoff.request('JoinIvshmem', { allocation: checkRef(ref) });
     const { vectors } = present(message.server);
-    const [socket] = fds as [OwnedFd]; // as was checked
+    const [socket] = fds as [OwnedFd]; // checkAnswer() has checked the number
     return this.#open.add(await IvshmemPeer.join(socket, message.peerId, vectors, this.#open.removed));
   }
 }
 
+/**
+ * A session with the daemon, from connect(). close() ends the session and everything that the client holds.
+ * If the connection is lost, the client reconnects (ClientEvents).
+ */
 export class Client extends EventEmitter<ClientEvents> implements AsyncDisposable {
+  /** Wake-ups between sessions. */
   readonly signals: ClientSignals;
+  /** Peers of virtual machines. */
   readonly ivshmem: ClientIvshmem;
-  /** The allocations that were made for this process before it began: label -> id to claim. */
+  /**
+   * The allocations that were created for this process before it started (`vkmemctl exec`): the ids to claim,
+   * by label.
+   */
   readonly inherited: InheritedAllocations;
-  /** Resolves when the client has ended: closed, or given up. Never rejects. */
+  /** Resolves when the client has ended: it was closed, or has given up reconnecting. Never rejects. */
   readonly closed: Promise<void>;
   readonly #link: Link;
   readonly #control: ControlClient;
@@ -176,8 +192,8 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   readonly #open = new OpenEnds();
 
   /**
-   * Made by connect().
-   * @param begun a connection on which the daemon has answered Hello, and its answer.
+   * Created by connect().
+   * @param begun A connection on which the daemon has answered Hello, and the answer.
    * @internal
    */
   constructor(
@@ -199,7 +215,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * The session as it is now: a reconnection changes its token and its incarnation, and without `restored`
+   * The current session. A reconnection changes its token and its incarnation, and without `restored` also
    * its id.
    */
   get session(): SessionInfo {
@@ -207,18 +223,19 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * Makes an allocation and, in the same round trip, handles of it. The Memory and its fds belong to the
-   * caller, who releases them; a NAMED allocation stays until it is freed.
-   * @param options.grant the kinds to be granted at once, of `kinds`. Default: all of them. Others can be
-   *   claimed later.
-   * @param options.ifExists 'claim': where this user has an allocation of that name, it is claimed instead
-   *   (`created` is false), and belongs to whom it belonged before. A program can so be run any number of
-   *   times, also at the same time. Where other processes allocate and free the name meanwhile, this is
-   *   repeated for about 12 s, and is NAME_TAKEN then. With an empty `grant` the control socket is asked.
+   * Creates an allocation and grants of it, in one round trip. The caller owns the Memory and releases it. A
+   * NAMED allocation stays until it is freed.
+   * @param options.grant The kinds to grant at once, of `kinds`. Default: all of them. Others can be claimed
+   *   later.
+   * @param options.ifExists 'claim': if this user has an allocation of that name, it is claimed instead of
+   *   created (`created` is then false), and its owner does not change. So a program can run several times,
+   *   also at the same time. If other processes allocate and free the name concurrently, the request is
+   *   repeated for about 12 s, and then fails with NAME_TAKEN. With an empty `grant`, the control socket is
+   *   used to find the allocation.
    * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY,
    *   TOO_MANY_ALLOCATIONS, NO_MEMORY_TYPE, KIND_UNSUPPORTED, KINDS_EXCLUSIVE, KIND_NOT_REQUESTED,
-   *   INVALID_NAME, INVALID_ARGUMENT, UNAVAILABLE; NAME_TAKEN, with 'claim' where the existing allocation
-   *   does not fit; with 'claim' also PUBLISHED and BUSY, as claim().
+   *   INVALID_NAME, INVALID_ARGUMENT, UNAVAILABLE; QUOTA_EXCEEDED, HUGE_PAGES_UNAVAILABLE; NAME_TAKEN, with
+   *   'claim' only if the existing allocation does not fit; with 'claim' also PUBLISHED and BUSY, as claim().
    */
   async allocate(options: AllocateOptions & { readonly grant?: readonly KindName[] }): Promise<Memory> {
     const grant = options.grant ?? options.kinds ?? ['MAPPABLE'];
@@ -232,8 +249,8 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * Claims an existing allocation, if it fits the request; otherwise holds nothing of it.
-   * @throws VkmemError NAME_TAKEN where it does not fit; otherwise as claim().
+   * Claims an existing allocation if it fits the request, and otherwise releases it.
+   * @throws VkmemError NAME_TAKEN if it does not fit; otherwise as claim().
    */
   async #claimFitting(
     name: string,
@@ -247,22 +264,27 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
     }
     const memory = await this.claim({ name }, options).catch((failure) => {
       if (!hasCode(failure, 'KIND_NOT_REQUESTED')) throw failure;
-      throw new VkmemError('NAME_TAKEN', `${name} exists, but: ${failure.reason}`, { name }, failure);
+      throw new VkmemError(
+        'NAME_TAKEN',
+        `The existing ${name} does not fit: ${failure.reason}`,
+        { name },
+        failure,
+      );
     });
     try {
       requireFit(request, memory.allocation);
       return memory;
     } catch (failure) {
-      await memory.release().catch(() => undefined); // the session's end releases it too
+      await memory.release().catch(() => undefined); // the end of the session releases it too
       throw failure;
     }
   }
 
   /**
-   * Makes an allocation of memory that this process has already, for the device to use or for others to
-   * claim. The policy must allow the user to import. The fd stays the caller's.
-   * @throws VkmemError NOT_PERMITTED, INVALID_HANDLE where the fd is not what it is said to be, or does not
-   *   fit; INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
+   * Creates an allocation from memory that this process already has, for use by the device or for claims by
+   * others. The policy must allow the user to import. `options.fd` is borrowed.
+   * @throws VkmemError NOT_PERMITTED; INVALID_HANDLE if the fd does not match the options; QUOTA_EXCEEDED,
+   *   INVALID_SIZE, SIZE_ABOVE_MAXIMUM, BUDGET_EXCEEDED, DEVICE_OUT_OF_MEMORY, TOO_MANY_ALLOCATIONS,
    *   NO_MEMORY_TYPE, KIND_UNSUPPORTED, KIND_NOT_REQUESTED, INVALID_NAME, NAME_TAKEN, INVALID_ARGUMENT,
    *   UNAVAILABLE.
    */
@@ -272,9 +294,10 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * Handles of an allocation that exists, such as another process's, by name or id, or by a ticket.
+   * Claims grants of an existing allocation, for example of another process, by name, id or ticket. The
+   * caller owns the Memory and releases it.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, NOT_MAPPABLE,
-   *   PUBLISHED, BUSY where other sessions have the access and `waitMs` is over; INVALID_ARGUMENT,
+   *   PUBLISHED, QUOTA_EXCEEDED; BUSY if other sessions hold the lock longer than `waitMs`; INVALID_ARGUMENT,
    *   UNAVAILABLE; TICKET_INVALID, with `retry_after_ms` in its metadata after too many failed attempts of
    *   this user.
    */
@@ -283,7 +306,8 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * Frees an allocation. The free() of a Memory also closes what is held here.
+   * Frees an allocation. It stays draining while anything holds it. Memory.free() also closes the fds and
+   * maps of the Memory.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async free(ref: Ref): Promise<FreeResult> {
@@ -291,7 +315,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * A secret with which any process can claim an allocation of this user.
+   * Creates a ticket: a secret with which another process can claim an allocation of this user.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, QUOTA_EXCEEDED,
    *   INVALID_ARGUMENT, UNAVAILABLE.
    */
@@ -299,58 +323,83 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
     return makeTicket(this.#link, ref, options);
   }
 
-  /** What was claimed with it stays. @throws VkmemError NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE. */
+  /**
+   * Revokes a ticket. Grants that were claimed with it stay.
+   * @throws VkmemError NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE.
+   */
   async revokeTicket(id: string): Promise<void> {
     await endTicket(this.#link, id);
   }
 
   /**
-   * Makes an allocation immutable for all later grants; views that are mapped for writing stay so.
-   * @returns the allocation as it is then.
+   * Makes an allocation immutable for all later grants. Existing writable maps stay writable.
+   * @returns The published allocation.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, BUSY, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async publish(ref: Ref): Promise<Allocation> {
     return publish(this.#link, ref);
   }
 
-  /** Ends a session that Memory.entrust() made, and its grants. @throws VkmemError NOT_FOUND, UNAVAILABLE. */
+  /**
+   * Ends a session that Memory.entrust() created, and its grants.
+   * @throws VkmemError NOT_FOUND, UNAVAILABLE.
+   */
   async endEntrusted(sessionId: bigint): Promise<void> {
     await this.#link.request('EndEntrusted', { sessionId });
   }
 
   /**
-   * @throws VkmemError as ControlClient.get, like all that follow; UNAVAILABLE once the session has ended.
+   * Returns an allocation that this user may see.
+   * @throws VkmemError as ControlClient.get(); UNAVAILABLE after the end of the session.
    */
   async get(ref: Ref): Promise<Allocation> {
     return this.control.get(ref);
   }
 
+  /**
+   * Returns the allocations that this user may see, live and draining, oldest first.
+   * @throws VkmemError UNAVAILABLE.
+   */
   async list(): Promise<Allocation[]> {
     return this.control.list();
   }
 
+  /**
+   * Describes the daemon and its devices.
+   * @throws VkmemError UNAVAILABLE.
+   */
   async devices(): Promise<DeviceReport> {
     return this.control.devices();
   }
 
+  /**
+   * Returns the account of every heap, and the daemon's totals.
+   * @throws VkmemError UNAVAILABLE.
+   */
   async budget(): Promise<BudgetReport> {
     return this.control.budget();
   }
 
-  /** Checked when the first report is asked for. */
+  /** As ControlClient.watchBudget(). Errors are thrown when the first report is requested. */
   async *watchBudget(options: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
     yield* this.control.watchBudget(options);
   }
 
+  /**
+   * Fills, copies or synchronises memory on the device. Resolves when the device has finished.
+   * @returns The number of bytes written, and the nanoseconds that the device and its driver took.
+   * @throws VkmemError as ControlClient.transfer().
+   */
   async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
     return this.control.transfer(options);
   }
 
   /**
-   * Unmaps and closes everything that is held here and ends the session; the daemon frees what the session
-   * owned. Requests under way, and later ones, are rejected with UNAVAILABLE. Reconnecting ends at once, and
-   * the daemon then notices it by the end of this process. Does nothing the second time.
-   * @throws VkmemError NOT_MAPPABLE, when all is closed, as MemoryMap.unmap().
+   * Unmaps and closes everything that the client holds, and ends the session; the daemon frees the
+   * allocations that the session owned. Requests in progress, and later ones, are rejected with UNAVAILABLE.
+   * A reconnection ends at once; the daemon then detects the end of the session when this process ends. Does
+   * nothing if the client is closed.
+   * @throws VkmemError NOT_MAPPABLE, after everything was closed, as MemoryMap.unmap().
    */
   async close(): Promise<void> {
     this.#open[Symbol.dispose]();
@@ -365,9 +414,9 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * The control socket, acting for this session: also for requests that Client lacks, such as quotas, the
-   * list of tickets and watchAllocations(). It closes with this client.
-   * @throws VkmemError UNAVAILABLE once the session has ended.
+   * The client of the control socket, which acts for this session, for requests that Client does not have,
+   * such as quotas, the list of tickets and watchAllocations(). It is closed with this client.
+   * @throws VkmemError UNAVAILABLE after the end of the session.
    */
   get control(): ControlClient {
     const { end } = this.#link;

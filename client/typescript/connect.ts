@@ -1,5 +1,5 @@
 /**
- * connect(): begins a session, or takes up an inherited one.
+ * connect(): opens a session, or continues an inherited one.
  */
 import { join, resolve } from 'node:path';
 import { HANDOFF_SOCKET, openSeqpacket, runtimeDir } from '@vkmemd/proto';
@@ -10,28 +10,31 @@ import { inheritSession } from './connection/inherited.js';
 import type { ControlOptions } from './control.js';
 import { checkReconnect } from './request/arguments.js';
 
+/** Options of connect(). */
 export interface ConnectOptions extends ControlOptions {
-  /** The handoff socket itself, in place of the one in the runtime folder. */
+  /** The path of the handoff socket. Default: handoff.sock in the runtime folder. */
   readonly handoffSocket?: string | undefined;
   /**
-   * The fd of a session that this process inherited; taken. Default: $VKMEM_SESSION_FD, where neither
-   * runtimeDir nor handoffSocket is given, and not in a worker thread. What goes by the control socket needs
-   * that socket all the same.
+   * The fd of a session that this process inherited; taken. Default: $VKMEM_SESSION_FD, if neither runtimeDir
+   * nor handoffSocket is given, and not in a worker thread. Requests on the control socket still require
+   * access to that socket.
    */
   readonly sessionFd?: number | undefined;
-  /** For people and logs: what this client is. At most 128 bytes count. Default: the program's name. */
+  /**
+   * The name of this client, for people and logs. Only the first 128 bytes are used. Default: process.title.
+   */
   readonly clientName?: string | undefined;
 }
 
-/** A restart, with its stop, its start and what it imports again, should be over by then. */
+/** Long enough for a restart of the daemon: its stop, its start, and the import of persisted memory. */
 const DEFAULT_RECONNECT_MS = 60_000;
 
 /**
- * Begins a session, or takes up the one that this process inherited (`vkmemctl exec`), which outlasts a
- * restart of the daemon only where $VKMEM_SESSION_PATH has the socket's path.
- * @throws VkmemError UNAVAILABLE where no daemon listens, or none answers within `timeoutMs`; NOT_PERMITTED
- *   where the socket's mode forbids it; VERSION_UNSUPPORTED; INVALID_ARGUMENT where what was inherited is no
- *   session.
+ * Opens a session with the daemon, or continues the session that this process inherited (`vkmemctl exec`). An
+ * inherited session outlives a restart of the daemon only if $VKMEM_SESSION_PATH has the path of the socket.
+ * @throws VkmemError UNAVAILABLE if no daemon listens, or it does not answer within `timeoutMs`;
+ *   NOT_PERMITTED if the mode of the socket or the policy forbids it; TOO_MANY_SESSIONS, TOO_MANY_FILES;
+ *   VERSION_UNSUPPORTED; INVALID_ARGUMENT for an invalid option, or if the inherited fd is not a session.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { timeoutMs, clientName = process.title, handoffSocket, runtimeDir: folder } = options;

@@ -1,11 +1,11 @@
 /**
- * ControlClient: the gRPC services of the control socket. It carries no fds; what it allocates is claimed on
- * the handoff socket, by name or id.
+ * ControlClient: the gRPC services of the control socket, which carries no fds. An allocation that is created
+ * here is claimed on the handoff socket, by its name or id.
  *
- * gRPC is loaded at the first call, so that a program which only maps memory never loads it, and connects
- * then. With a session's token, calls act for that session. A call that finds no daemon fails at once with
- * UNAVAILABLE; the next one tries again. With `reconnectMs`, as that of a Client, calls that can be repeated
- * outlast a restart of the daemon (connection/retrying-channel.ts).
+ * gRPC is loaded, and the connection opened, at the first call, so that a program that only maps memory does
+ * not load gRPC. With the token of a session, calls act for that session. A call that does not reach the
+ * daemon fails at once with UNAVAILABLE; the next call connects again. With `reconnectMs`, as in a Client,
+ * calls that can be repeated outlive a restart of the daemon (connection/retrying-channel.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -45,75 +45,89 @@ import {
   type TicketOptions,
 } from './request/tickets.js';
 
+/** Options of connectControl(). */
 export interface ControlOptions {
-  /** Default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd. */
+  /**
+   * The daemon's runtime folder. Default: the first of $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd and
+   * /run/vkmemd that is set.
+   */
   readonly runtimeDir?: string | undefined;
-  /** The control socket itself, in place of the one in the runtime folder. */
+  /** The path of the control socket. Default: control.sock in the runtime folder. */
   readonly controlSocket?: string | undefined;
-  /** Milliseconds that a question (get, list, devices, budget) may take. Default 10 000. */
+  /** Milliseconds that a call which only reads (get, list, devices, budget) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds that requests wait for a daemon that was reached before, such as one that restarts; 0: not
-   * at all, and the client does not reconnect. A session that has memory is resumed without a limit. Default
-   * 60 000 for connect(), 0 for connectControl(). Calls that can be repeated are, and watchBudget()
-   * continues.
+   * Milliseconds that requests wait for a daemon that was reached before and is away, for example during a
+   * restart. With 0 they do not wait, and the client does not reconnect. A client whose session has memory
+   * reconnects without a limit. Calls that can be repeated are repeated, and watchBudget() continues. Default
+   * 60 000 for connect(), 0 for connectControl().
    */
   readonly reconnectMs?: number | undefined;
 }
 
-/** The heaps' accounts and the daemon's counts. */
+/** The account of every heap, and the daemon's totals. */
 export interface BudgetReport {
+  /** The heaps of the device. */
   readonly heaps: HeapBudget[];
+  /** The numbers of objects that the daemon holds. */
   readonly counts: Counts;
 }
 
-/** One report of a watched budget: `pressure` is the highest of all heaps. */
+/** One report of watchBudget(). */
 export interface WatchedBudget extends BudgetReport {
+  /** The highest pressure of all heaps. */
   readonly pressure: HeapBudget['pressure'];
 }
 
+/** Options of a watch. */
 export interface WatchOptions {
-  /** Ends the watch, without an error. */
+  /** Ends the watch when it aborts, without an error. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An event of an allocation, and the allocation as it was then. */
+/**
+ * An event of an allocation (WatchAllocationsResponse in control.proto), and the allocation at that moment.
+ */
 export interface WatchedAllocation extends Decoded<'WatchAllocationsResponse'> {
+  /** The allocation at the moment of the event. */
   readonly allocation: Allocation;
 }
 
+/** Options of watchAllocations(). */
 export interface WatchAllocationsOptions extends WatchOptions {
-  /** Whether the allocations that exist come first. Default false. */
+  /** Whether the watch begins with a CREATED for each existing allocation. Default false. */
   readonly existing?: boolean;
 }
 
-/** The daemon and the devices that it owns. */
+/** The daemon, and the devices that it owns. */
 export interface DeviceReport {
+  /** The Vulkan devices. */
   readonly devices: Device[];
+  /** The version of vkmemd. */
   readonly daemonVersion: string;
+  /** Identifies the run of the daemon: different after every start. */
   readonly incarnation: string;
 }
 
-/**
- * The policy in force: the files that were read, in order, and the number of rules in them and on the command
- * line.
- */
+/** The policy in force. */
 export interface PolicyReport {
+  /** The files that were read, in order. */
   readonly files: string[];
+  /** The number of rules in the files and on the daemon's command line. */
   readonly rules: number;
 }
 
-/** An allocation that is served to virtual machines: its socket, and the peers connected to it. */
+/** An allocation that is offered to virtual machines: its socket, and the connected peers. */
 export type IvshmemServer = Decoded<'IvshmemServer'>;
 
-/** Quotas, and the policy that sets them. */
+/** Quotas, and the policy that defines them. */
 export class ControlPolicy {
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
 
   /**
-   * Made by ControlClient.
-   * @param timeoutMs milliseconds that a request may take.
+   * Created by ControlClient.
+   * @param timeoutMs Milliseconds that a request may take.
    * @internal
    */
   constructor(channel: RetryingChannel, timeoutMs: number) {
@@ -122,48 +136,52 @@ export class ControlPolicy {
   }
 
   /**
-   * The limits and the usage of a user; of the caller without a uid.
-   * @throws VkmemError NOT_PERMITTED for another's.
+   * Returns the limits and the usage of a user.
+   * @param uid The user; default: the caller.
+   * @throws VkmemError NOT_PERMITTED for another user without the right to see others; INVALID_ARGUMENT.
    */
   async getQuota(uid?: number): Promise<Quota> {
     const request = uid === undefined ? {} : { uid: checkUid(uid) };
     return present((await this.#channel.call('GetQuota', request, this.#timeoutMs)).quota);
   }
 
-  /** The same for every user that uses anything or has a limit, by uid. @throws VkmemError NOT_PERMITTED. */
+  /**
+   * Returns the quotas of all users that hold something or whose quota was set, by uid.
+   * @throws VkmemError NOT_PERMITTED without the right to see others.
+   */
   async listQuotas(): Promise<Quota[]> {
     return (await this.#channel.call('ListQuotas', {}, this.#timeoutMs)).quotas;
   }
 
   /**
-   * Changes the limits of a user until they are reset, or the daemon ends without an fd store. Without
-   * `expectedRevision` the quota is read first, and the change is repeated a few times if the quota changed
-   * in between.
-   * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT. A stale or
-   *   conflicting change is an answer, not an error.
+   * Changes the limits of a user, until they are reset, or the daemon ends without an fd store. Without
+   * `expectedRevision`, the quota is read first, and the change is attempted up to 5 times if the quota
+   * changes in between.
+   * @returns The outcome. A stale or conflicting change is a result, not an error.
+   * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT.
    */
   setQuota(change: QuotaChange): Promise<QuotaResult> {
     return setQuotaOn(this.#channel, change, this.#timeoutMs);
   }
 
   /**
-   * Has the daemon read its policy again, as SIGHUP does. For operators.
-   * @throws VkmemError NOT_PERMITTED; POLICY_INVALID, with the faults as its reason and the old policy in
-   *   force.
+   * Makes the daemon read its policy again, as SIGHUP does. For operators.
+   * @throws VkmemError NOT_PERMITTED; POLICY_INVALID, with the faults in its reason; the previous policy then
+   *   stays in force.
    */
   async reload(): Promise<PolicyReport> {
     return this.#channel.call('ReloadPolicy', {});
   }
 }
 
-/** Allocations that virtual machines use as QEMU's ivshmem device. */
+/** Offers of allocations to virtual machines, as QEMU's ivshmem device. */
 export class ControlIvshmem {
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
 
   /**
-   * Made by ControlClient.
-   * @param timeoutMs milliseconds that a request may take.
+   * Created by ControlClient.
+   * @param timeoutMs Milliseconds that a request may take.
    * @internal
    */
   constructor(channel: RetryingChannel, timeoutMs: number) {
@@ -172,9 +190,10 @@ export class ControlIvshmem {
   }
 
   /**
-   * Serves an allocation on a Unix socket in the daemon's folder, for `-chardev socket,path=` and `-device
-   * ivshmem-doorbell`, until the allocation is freed.
-   * @param vectors interrupt vectors of every peer, 1 to 64; the device's must be the same.
+   * Offers an allocation on a Unix socket in the daemon's runtime folder, for QEMU's `-chardev socket,path=`
+   * and `-device ivshmem-doorbell`, until it is stopped or the allocation is freed.
+   * @param options `vectors`: the number of interrupt vectors of every peer, 1 to 64, default 1; the device
+   *   must have the same number.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, SIZE_NOT_POWER_OF_TWO, KIND_NOT_REQUESTED, NOT_MAPPABLE,
    *   PUBLISHED, ALREADY_SERVED, TOO_MANY_FILES, INVALID_ARGUMENT.
    */
@@ -183,32 +202,41 @@ export class ControlIvshmem {
     return present((await this.#channel.call('ServeIvshmem', request)).server);
   }
 
-  /** The servers of the allocations that the caller may see, oldest first. */
+  /** Returns the offers of the allocations that the caller may see, oldest first. */
   async list(): Promise<IvshmemServer[]> {
     return (await this.#channel.call('ListIvshmem', {}, this.#timeoutMs)).servers;
   }
 
-  /** Disconnects every peer. What is mapped stays mapped. @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
+  /**
+   * Ends an offer and disconnects its peers. Mappings stay.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED.
+   */
   async stop(ref: Ref): Promise<void> {
     await this.#channel.call('StopIvshmem', { allocation: checkRef(ref) });
   }
 }
 
-/** Talks to the control socket, without a session. Connects at the first call. */
+/**
+ * Creates a client of the control socket, without a session. It connects at the first call.
+ * @throws VkmemError INVALID_ARGUMENT for an invalid `reconnectMs`.
+ */
 export function connectControl(options: ControlOptions = {}): ControlClient {
   return new ControlClient(options);
 }
 
+/** A client of the gRPC services on the control socket. It loads gRPC and connects at its first call. */
 export class ControlClient implements AsyncDisposable {
+  /** Quotas and the policy. */
   readonly policy: ControlPolicy;
+  /** Offers to virtual machines. */
   readonly ivshmem: ControlIvshmem;
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
   readonly #inSession: boolean;
 
   /**
-   * @param session to act for, or its token.
-   * @param unseen added to the error where the socket is not reached.
+   * @param session The session that calls act for, or its token.
+   * @param unseen Added to the error if the socket cannot be reached.
    * @internal
    */
   constructor(options: ControlOptions, session?: string | SessionRef, unseen?: string) {
@@ -224,15 +252,18 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
-   * Makes an allocation without handles: NAMED, or with a session's token.
-   * @param options with `ifExists: 'claim'` an existing allocation of the name is returned, if it fits.
+   * Creates an allocation without grants. Its lifetime is NAMED, or SESSION if the client acts for a session.
+   * @param options With `ifExists: 'claim'`, an existing allocation of the name is returned if it fits.
    * @throws VkmemError as Client.allocate(); SESSION_REQUIRED for the lifetime SESSION without a session.
    */
   async allocate(options: AllocateOptions): Promise<Allocation> {
     return (await this.allocateOrFind(options)).allocation;
   }
 
-  /** As allocate(). @returns also whether the allocation was created, or existed (`ifExists: 'claim'`). */
+  /**
+   * Like allocate(), and reports whether the allocation was created or existed (`ifExists: 'claim'`).
+   * @throws VkmemError as allocate().
+   */
   async allocateOrFind(
     options: AllocateOptions,
   ): Promise<{ readonly allocation: Allocation; readonly created: boolean }> {
@@ -250,24 +281,31 @@ export class ControlClient implements AsyncDisposable {
     return { allocation: result, created };
   }
 
-  /** @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */
+  /**
+   * Returns an allocation that the caller may see.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT, UNAVAILABLE.
+   */
   async get(ref: Ref): Promise<Allocation> {
     const request = { allocation: checkRef(ref) };
     return present((await this.#channel.call('GetAllocation', request, this.#timeoutMs)).allocation);
   }
 
-  /** The allocations that the caller may see, live and draining, oldest first. */
+  /** Returns the allocations that the caller may see, live and draining, oldest first. */
   async list(): Promise<Allocation[]> {
     return (await this.#channel.call('ListAllocations', {}, this.#timeoutMs)).allocations;
   }
 
-  /** Frees an allocation. @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT. */
+  /**
+   * Frees an allocation. It stays draining while anything holds it.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_ARGUMENT, UNAVAILABLE.
+   */
   async free(ref: Ref): Promise<FreeResult> {
     return this.#channel.call('Free', { allocation: checkRef(ref) });
   }
 
   /**
-   * Makes an allocation immutable for all later grants. @returns it, as it is then.
+   * Makes an allocation immutable for all later grants.
+   * @returns The published allocation.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, BUSY, INVALID_ARGUMENT, UNAVAILABLE.
    */
   async publish(ref: Ref): Promise<Allocation> {
@@ -275,8 +313,8 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
-   * Fills, copies or synchronises on the device; resolves when the device has finished.
-   * @returns bytes written, and nanoseconds that the device and its driver took.
+   * Fills, copies or synchronises memory on the device. Resolves when the device has finished.
+   * @returns The number of bytes written, and the nanoseconds that the device and its driver took.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, BUSY, PUBLISHED,
    *   DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
    */
@@ -284,22 +322,30 @@ export class ControlClient implements AsyncDisposable {
     return this.#channel.call('Transfer', transferRequest(options));
   }
 
+  /**
+   * Describes the daemon and its devices.
+   * @throws VkmemError UNAVAILABLE.
+   */
   async devices(): Promise<DeviceReport> {
     return this.#channel.call('ListDevices', {}, this.#timeoutMs);
   }
 
+  /**
+   * Returns the account of every heap, and the daemon's totals.
+   * @throws VkmemError UNAVAILABLE.
+   */
   async budget(): Promise<BudgetReport> {
     const { heaps, counts } = await this.#channel.call('GetBudget', {}, this.#timeoutMs);
     return { heaps, counts: present(counts) };
   }
 
   /**
-   * The budget at once, and again whenever it has changed, at most 10 times a second, for `for await (const {
-   * heaps, pressure } of control.watchBudget())`. It lasts until the consumer leaves the loop or the signal
-   * aborts; it keeps the process alive. A consumer that is slow gets fewer reports, each the newest when it
-   * is ready for one.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends and is not reached again within
-   *   `reconnectMs`; also once this is closed.
+   * Returns the budget at once, and again after each change, at most 10 times a second: `for await (const {
+   * heaps, pressure } of control.watchBudget())`. The watch lasts until the consumer leaves the loop or the
+   * signal aborts, and keeps the process alive. A slow consumer receives fewer reports, each of them the
+   * newest at that time.
+   * @throws VkmemError UNAVAILABLE if the daemon cannot be reached, or ends and is not reached again within
+   *   `reconnectMs`; also after close().
    */
   async *watchBudget({ signal }: WatchOptions = {}): AsyncGenerator<WatchedBudget, void, undefined> {
     for await (const { heaps, counts, pressure } of this.#channel.watch('WatchBudget', {}, signal)) {
@@ -307,32 +353,41 @@ export class ControlClient implements AsyncDisposable {
     }
   }
 
-  /** Whether the daemon has its device: not while that is lost. @throws VkmemError UNAVAILABLE. */
+  /**
+   * Whether the daemon's device works; false while it is lost.
+   * @throws VkmemError UNAVAILABLE.
+   */
   deviceServes(): Promise<boolean> {
     return this.#channel.callAs(HEALTH_CHECK, DEVICE_HEALTH, this.#timeoutMs);
   }
 
-  /** @throws VkmemError as Client.createTicket. */
+  /**
+   * Creates a ticket for an allocation.
+   * @throws VkmemError as Client.createTicket().
+   */
   async createTicket(ref: Ref, options: TicketOptions = {}): Promise<MadeTicket> {
     return madeTicket(await this.#channel.call('CreateTicket', createTicketRequest(ref, options)));
   }
 
-  /** What was claimed with it stays. @throws VkmemError NOT_FOUND, INVALID_ARGUMENT. */
+  /**
+   * Revokes a ticket. Grants that were claimed with it stay.
+   * @throws VkmemError NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE.
+   */
   async revokeTicket(id: string): Promise<void> {
     await this.#channel.call('RevokeTicket', revokeTicketRequest(id), this.#timeoutMs);
   }
 
-  /** The tickets that the caller could revoke: those that it made, and those for its allocations. */
+  /** Returns the tickets that the caller may revoke: those that it created, and those for its allocations. */
   async listTickets(): Promise<Ticket[]> {
     return (await this.#channel.call('ListTickets', {}, this.#timeoutMs)).tickets;
   }
 
   /**
-   * Every event of the allocations that the caller may see, in order, for `for await (const { event,
-   * allocation } of control.watchAllocations())`. It lasts until the consumer leaves the loop or the signal
-   * aborts. FREED comes only when the bytes are free.
-   * @throws VkmemError UNAVAILABLE where the daemon is not reached, or ends, also if it restarts, and where
-   *   the consumer is so slow that events were lost: begin anew, with `existing`.
+   * Returns every event of the allocations that the caller may see, in order: `for await (const { event,
+   * allocation } of control.watchAllocations())`. The watch lasts until the consumer leaves the loop or the
+   * signal aborts. FREED is sent when the bytes are free.
+   * @throws VkmemError UNAVAILABLE if the daemon cannot be reached, ends or restarts, or if the consumer is
+   *   too slow and events were lost. Then start a new watch with `existing`.
    */
   async *watchAllocations(
     options: WatchAllocationsOptions = {},
@@ -343,7 +398,7 @@ export class ControlClient implements AsyncDisposable {
     }
   }
 
-  /** Closes the channel; calls under way fail with UNAVAILABLE, and so do later ones. */
+  /** Closes the connection. Calls in progress and later ones fail with UNAVAILABLE. */
   close(): Promise<void> {
     return this.#channel.close();
   }

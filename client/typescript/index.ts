@@ -1,22 +1,26 @@
 /**
- * @vkmemd/client: memory of a GPU host's daemon, in this process.
+ * `@vkmemd/client`: allocates and maps memory of the vkmemd daemon.
  *
- *   import { connect } from '@vkmemd/client'; await using client = await connect(); await using memory =
- *   await client.allocate({ size: 64n << 20n, name: 'frames' }); const { bytes } = memory.map();
+ * ```ts
+ * import { connect } from '@vkmemd/client';
  *
- * connect, client connect(), Client: a session, its signals and its ivshmem peers
- * control     ControlClient, connectControl(): the gRPC services, without a session; policy and ivshmem
- * memory      Memory: an allocation with handles
- * signal      Signal: two sessions wake each other by eventfds
- * mapping/    the fds and maps of grants, and one window of memory
- * request/    options of callers, checked and turned into the contract's messages
- * connection/ the two sockets: handoff and grpc, one connection; link and retrying-channel, over several;
- * sessions that
- *             one program begins for another (handover, inherited)
- * vm/         memory for virtual machines: descriptions for backends, QEMU's options, hotplug, ivshmem peers
- * cli/        vkmemctl
+ * await using client = await connect();
+ * await using memory = await client.allocate({ size: 64n << 20n, name: 'frames', ifExists: 'claim' });
+ * const { bytes } = memory.map();
+ * ```
  *
- * Sizes and offsets are bytes. Every expected failure is a VkmemError whose `code` stands in CATALOGUE.
+ * Offsets and sizes are in bytes. Every expected failure is a VkmemError whose `code` is in CATALOGUE.
+ *
+ * - connect, client: connect(), Client: a session, with its signals and ivshmem peers.
+ * - control: connectControl(), ControlClient: the gRPC services, without a session.
+ * - memory: Memory: an allocation with grants.
+ * - signal: Signal: two sessions wake each other with eventfds.
+ * - mapping/: the fds and maps of grants, and one window of memory.
+ * - request/: checks the options of callers, and converts them to the messages of the contract.
+ * - connection/: the two sockets. handoff and grpc are single connections; link and retrying-channel
+ *   reconnect; handover and inherited are for sessions that one program opens for another.
+ * - vm/: memory for virtual machines: descriptions for backends, QEMU's options, hotplug, ivshmem peers.
+ * - cli/: vkmemctl.
  */
 export {
   type Access,

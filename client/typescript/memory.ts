@@ -1,13 +1,14 @@
 /**
- * Memory: an allocation that this client was granted handles of.
+ * Memory: an allocation of which this client holds grants.
  *
- * It ends by release(), which releases the handles, or free(), which frees the allocation. With `await using`
- * it ends by itself: an allocation of this client's own session is freed, any other (NAMED, or claimed) is
- * released. Either way its maps are gone first. The end of the client or of the process does the same as
- * release, and ends the session's allocations.
+ * release() releases the grants; free() also frees the allocation. At the end of an `await using` scope, an
+ * allocation that this client created with the lifetime SESSION is freed, and any other (NAMED, or claimed)
+ * is released. In all cases its maps are unmapped first. The end of the client or of the process has the
+ * effect of release(), and ends the allocations of the session.
  *
- * It outlives a restart of the daemon where its session does. Where that is gone (`reconnected` with
- * `restored` false) its maps and fds stay good, and whatever it would ask of the daemon is STALE_INCARNATION.
+ * A Memory outlives a restart of the daemon if its session does. If the session was not restored
+ * (`reconnected` with `restored` false), its maps and fds stay valid, but its requests to the daemon fail
+ * with STALE_INCARNATION.
  */
 import {
   type Allocation,
@@ -24,16 +25,24 @@ import type { MemoryMap } from './mapping/memory-map.js';
 import { publish } from './request/requests.js';
 import { type MadeTicket, makeTicket, type TicketOptions } from './request/tickets.js';
 
-/** The state of a freed allocation: it is draining while a process still holds it. */
+/**
+ * The result of a free: the allocation, which is draining while a process still holds it, and whether its
+ * bytes are `freed`.
+ */
 export type FreeResult = Decoded<'FreeAllocationResponse'>;
 
-/** The pages of a detached buffer are freed in the next turn of the event loop. */
+/** Waits for the next turn of the event loop, in which the pages of detached buffers are unmapped. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/**
+ * An allocation of which this client holds grants, from Client.allocate(), claim() or importMemory(). The
+ * caller ends it with release() or free(), or declares it with `await using`, which frees an allocation that
+ * the client created with the lifetime SESSION and releases any other. The client's close() releases it too.
+ */
 export class Memory implements AsyncDisposable {
-  /** The allocation as it was when it was granted. */
+  /** The allocation at the time of the grant. */
   readonly allocation: Allocation;
-  /** Whether the call that returned this created the allocation; false for one that was claimed. */
+  /** Whether the call that returned this Memory created the allocation; false if it was claimed. */
   readonly created: boolean;
   readonly #handoff: Requester;
   readonly #mappedGrant: MappedGrant;
@@ -42,8 +51,9 @@ export class Memory implements AsyncDisposable {
   #entrusted: Promise<bigint> | undefined;
 
   /**
-   * Made by Client.
-   * @param handoff bound to its session. @param created whether this client's request created the allocation.
+   * Created by Client.
+   * @param handoff A requester that is bound to its session.
+   * @param created Whether this client's request created the allocation.
    * @internal
    */
   constructor(handoff: Requester, allocation: Allocation, mappedGrant: MappedGrant, created: boolean) {
@@ -53,77 +63,84 @@ export class Memory implements AsyncDisposable {
     this.created = created;
   }
 
-  /** Stable, and never used again. */
+  /** The id of the allocation. Stable, and never reused. */
   get id(): string {
     return this.allocation.id;
   }
 
-  /** '' for the lifetime SESSION. */
+  /** The name of the allocation; '' for the lifetime SESSION. */
   get name(): string {
     return this.allocation.name;
   }
 
-  /** Bytes: what was asked for, rounded up to whole pages. */
+  /** The size in bytes: the requested size, rounded up to whole pages and as its hints require. */
   get size(): bigint {
     return this.allocation.sizeBytes;
   }
 
-  /** The kinds that it was made for; what was granted of them is in `grants`. */
+  /**
+   * The kinds that the allocation was requested with. `grants` has those that were granted to this client.
+   */
   get kinds(): KindName[] {
     return this.allocation.kinds.map(kindFromWire).filter((kind) => kind !== undefined);
   }
 
-  /** What was granted, with all that an importer must know (Grant in memory.proto). */
+  /** The grants, with everything that an importer needs (Grant in memory.proto). */
   get grants(): readonly Grant[] {
     return this.#mappedGrant.grants;
   }
 
-  /** Whether it was released or freed, or its client closed. */
+  /** Whether this Memory was released or freed, or its client was closed. */
   get released(): boolean {
     return this.#mappedGrant.dropped;
   }
 
   /**
-   * Maps a window of MAPPABLE memory; any number of them may overlap.
-   * @throws VkmemError INVALID_RANGE outside the allocation, or larger than one ArrayBuffer can be
-   *   (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant, or where the
-   *   kernel or the driver of a dma-buf refuses; NOT_PERMITTED for 'rw' of what was granted read-only;
-   *   NOT_FOUND once released.
+   * Maps a window of MAPPABLE memory. Any number of windows can be mapped, and they may overlap. The caller
+   * may unmap it; the end of this Memory does.
+   * @throws VkmemError INVALID_RANGE if the window is not inside the allocation, or larger than an
+   *   ArrayBuffer (buffer.constants.MAX_LENGTH: 4 GiB in Node 20); NOT_MAPPABLE without a MAPPABLE grant, or
+   *   if the kernel or the driver of a dma-buf refuses; NOT_PERMITTED for 'rw' if the grant is read-only;
+   *   HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages if not enough are free; NOT_FOUND after release().
    */
   map(options: MapOptions = {}): MemoryMap {
     return this.#mappedGrant.map(options);
   }
 
   /**
-   * The fd of one kind, for an importer (Vulkan, CUDA, another process). What has a copy holds the memory: it
-   * stays draining after free() until every copy is closed.
-   * @returns a duplicate, CLOEXEC; the caller owns it. Its take() gives the number to what closes it itself.
-   * @throws VkmemError KIND_NOT_REQUESTED where the kind was not granted, or has no fd; NOT_FOUND once
-   *   released.
+   * The fd of one kind, for an importer (Vulkan, CUDA, another process). An open copy holds the memory: after
+   * free() the allocation drains until all copies are closed.
+   * @returns A duplicate, CLOEXEC, which the caller owns. Use take() to pass the number to code that closes
+   *   it, such as a Vulkan import.
+   * @throws VkmemError KIND_NOT_REQUESTED if the kind was not granted, or has no fd; NOT_FOUND after
+   *   release(). KernelError EMFILE.
    */
   fd(kind: KindName): OwnedFd {
     return this.#mappedGrant.duplicate(kind);
   }
 
   /**
-   * The address of RDMA_ADDRESS (VkRemoteAddressNV): 64 bits, for a peer device of the daemon's host. It owns
-   * nothing, and is good only as long as the allocation lives: free() and the end of its owner take it away
-   * from everybody.
-   * @throws VkmemError KIND_NOT_REQUESTED where it was not granted; NOT_FOUND once released.
+   * The address of RDMA_ADDRESS (VkRemoteAddressNV): 64 bits, for a peer device of the daemon's host. It does
+   * not keep the allocation alive: it becomes invalid for all holders when the allocation is freed or its
+   * owner's session ends.
+   * @throws VkmemError KIND_NOT_REQUESTED if it was not granted; NOT_FOUND after release().
    */
   get remoteAddress(): bigint {
     return this.#mappedGrant.remoteAddress();
   }
 
-  /** A secret with which any process can claim this allocation. @throws VkmemError as Client.createTicket. */
+  /**
+   * Creates a ticket: a secret with which another process can claim this allocation.
+   * @throws VkmemError as Client.createTicket().
+   */
   async createTicket(options: TicketOptions = {}): Promise<MadeTicket> {
     return makeTicket(this.#handoff, this, options);
   }
 
   /**
-   * Unmaps everything, closes the fds and releases the grants. Once; later calls wait for the same.
-   * @throws VkmemError, when all is done: NOT_MAPPABLE, as MemoryMap.unmap(); STALE_INCARNATION where its
-   *   session, and so its grants, had ended.
+   * Unmaps everything, closes the fds and releases the grants. Further calls return the same promise.
+   * @throws VkmemError, after everything was released: NOT_MAPPABLE, as MemoryMap.unmap(); STALE_INCARNATION
+   *   if its session, and with it its grants, had ended.
    */
   release(): Promise<void> {
     this.#released ??= this.#release();
@@ -131,11 +148,12 @@ export class Memory implements AsyncDisposable {
   }
 
   /**
-   * Releases it and frees the allocation. Once; later calls get the same result.
-   * @throws VkmemError NOT_FOUND where somebody else freed it; DEVICE_LOST where it ended with its device;
-   *   NOT_PERMITTED; UNAVAILABLE without the daemon; STALE_INCARNATION where its session is gone;
-   *   NOT_MAPPABLE, when all is done, as MemoryMap.unmap(). Where the connection was lost before the answer
-   *   came, `freed` may be false of what is free.
+   * Releases this Memory and frees the allocation. Further calls return the same promise.
+   * @returns `freed` is also false, although the bytes may be free, if the connection was lost before the
+   *   answer and the request was repeated.
+   * @throws VkmemError NOT_FOUND if another process has freed it; DEVICE_LOST if it ended with its device;
+   *   NOT_PERMITTED; UNAVAILABLE if the daemon cannot be reached; STALE_INCARNATION if its session has ended;
+   *   NOT_MAPPABLE, after everything was released, as MemoryMap.unmap().
    */
   free(): Promise<FreeResult> {
     this.#freed ??= this.#free();
@@ -144,18 +162,21 @@ export class Memory implements AsyncDisposable {
 
   /**
    * Makes the allocation immutable for all later grants.
-   * @returns it, as it is then. @throws as Client.publish().
+   * @returns The published allocation.
+   * @throws VkmemError as Client.publish().
    */
   publish(): Promise<Allocation> {
     return publish(this.#handoff, { id: this.id });
   }
 
   /**
-   * Moves the grants to another process, which has got the fds: they belong to a session that ends with that
-   * process. Fds and maps here stay until release(). Once.
-   * @param pidfd of the process (openPidfd()); borrowed.
-   * @returns the session's id, for endEntrusted(). @throws VkmemError INVALID_HANDLE, NOT_FOUND, BUSY,
-   *   TOO_MANY_SESSIONS, TOO_MANY_FILES, UNAVAILABLE, STALE_INCARNATION.
+   * Moves the grants to another process, to which the caller has passed the fds: the grants then belong to a
+   * session that ends with that process. Fds and maps of this Memory stay until release(). Further calls
+   * return the same promise.
+   * @param pidfd A pidfd of the process (openPidfd()). Borrowed.
+   * @returns The id of that session, for Client.endEntrusted().
+   * @throws VkmemError INVALID_HANDLE, NOT_FOUND, BUSY, TOO_MANY_SESSIONS, TOO_MANY_FILES, UNAVAILABLE,
+   *   STALE_INCARNATION.
    */
   entrust(pidfd: OwnedFd): Promise<bigint> {
     this.#entrusted ??= this.#entrust(pidfd);
@@ -172,14 +193,14 @@ export class Memory implements AsyncDisposable {
     }
   }
 
-  /** Frees an allocation of this client's own session, releases any other. */
+  /** Frees an allocation that this client created with the lifetime SESSION, and releases any other. */
   async [Symbol.asyncDispose](): Promise<void> {
     const ended =
       this.#freed || this.#released || !this.created || this.allocation.lifetime !== 'LIFETIME_SESSION';
     try {
       await (ended ? (this.#freed ?? this.release()) : this.free());
     } catch (failure) {
-      // It is gone, as it should be: freed by somebody else, or ended with the session or the device.
+      // The allocation is already freed, by another process or with its session or device.
       const gone = ended ? [] : ['NOT_FOUND', 'DEVICE_LOST', 'UNAVAILABLE'];
       if (!isOneOf(failure, 'STALE_INCARNATION', ...gone)) throw failure;
     }
@@ -199,7 +220,7 @@ export class Memory implements AsyncDisposable {
         try {
           await this.#handoff.request('Release', { grantId: id });
         } catch (failure) {
-          // The grant is gone already: with the session, or with a free() by this client.
+          // The grant has already ended, with its session or by a free() of this client.
           if (!isOneOf(failure, 'NOT_FOUND', 'UNAVAILABLE')) throw failure;
         }
       }),
@@ -214,7 +235,7 @@ export class Memory implements AsyncDisposable {
       if (unended) throw unended;
       return message;
     } catch (failure) {
-      // A refused Free ends no grants; nothing here holds them any more.
+      // A refused Free does not end the grants, and this client no longer uses them.
       const granted = held && failure !== unended && !isOneOf(failure, 'STALE_INCARNATION');
       if (granted) await this.#releaseGrants();
       throw failure;

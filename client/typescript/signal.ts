@@ -1,24 +1,30 @@
 /**
- * Signal: one of two sides that wake each other without polling. The daemon made the two eventfds and takes
- * no part in the ringing.
+ * Signal: one of two sides that wake each other without polling, by two eventfds. The daemon creates the
+ * eventfds; the wake-ups do not involve it.
  *
- * Rings are counted: those that come before the other side reads them are one event, with their number.
+ * Rings are counted: several rings before the other side reads them are one event with their number.
  */
 import { EventEmitter } from 'node:events';
 import { EventFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 
+/** The events of a Signal. */
 export interface SignalEvents {
-  /** The other side rang, so many times since the last event. */
+  /** The other side has rung `count` times since the last event. */
   ring: [count: bigint];
 }
 
-/** A new signal, and what opens its other side. */
+/** A new signal, and the secret that opens its other side. */
 export interface MadeSignal {
+  /** This side. The caller closes it. */
   readonly signal: Signal;
-  /** Good for one client.signals.open(). To be passed on over a channel that you trust. */
+  /** Valid for one client.signals.open(). Pass it on over a trusted channel. */
   readonly secret: string;
 }
 
+/**
+ * One side of a signal, with which two sessions wake each other without polling. It owns two eventfds until
+ * close(), and closes with its client. A `ring` listener keeps the process alive.
+ */
 export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   readonly #own: EventFd;
   readonly #other: EventFd;
@@ -26,7 +32,13 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   readonly #waiting = new Set<() => void>();
   #open = true;
 
-  /** Made by Client. @param own to wait on. @param other to ring. Both taken. @param onClose called once. */
+  /**
+   * Created by Client.
+   * @param own The eventfd to wait on; taken.
+   * @param other The eventfd to ring; taken.
+   * @param onClose Called once, by close().
+   * @internal
+   */
   constructor(own: OwnedFd, other: OwnedFd, onClose: (signal: Signal) => void) {
     super();
     this.#own = new EventFd(own);
@@ -42,8 +54,8 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   }
 
   /**
-   * Wakes the other side. What was written to shared memory before is seen by the side that was woken.
-   * @throws VkmemError NOT_FOUND once this is closed.
+   * Wakes the other side. Writes to shared memory before the call are visible to the side that is woken.
+   * @throws VkmemError NOT_FOUND after close().
    */
   ring(): void {
     this.#require();
@@ -51,10 +63,11 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
   }
 
   /**
-   * Waits until the other side rings. While nothing waits or listens, rings are counted, and the process may
-   * end.
-   * @returns how many times it rang since it was last asked. @throws VkmemError NOT_FOUND once this is
-   *   closed.
+   * Waits until the other side rings. While no wait() and no `ring` listener is active, rings are counted,
+   * and the signal does not keep the process alive.
+   * @param options `signal`: when it aborts, the wait rejects with its reason.
+   * @returns The number of rings since the last wait() or event.
+   * @throws VkmemError NOT_FOUND after close(), also if it is called during the wait.
    */
   wait({ signal }: { readonly signal?: AbortSignal } = {}): Promise<bigint> {
     return new Promise((resolve, reject) => {
@@ -78,7 +91,7 @@ export class Signal extends EventEmitter<SignalEvents> implements Disposable {
     });
   }
 
-  /** Closes both eventfds here. The other side does not notice. Does nothing the second time. */
+  /** Closes both eventfds of this side. The other side is not notified. Does nothing if it is closed. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

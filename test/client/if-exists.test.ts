@@ -66,7 +66,7 @@ t.test('an allocation that does not fit', async (t) => {
     ['properties', { properties: { forbidden: ['HOST_VISIBLE'] } }, /flags of its memory type are 0x/],
     ['buffer', { buffer: { usage: 3 } }, /it is not for that buffer\./],
     ['image', { image: { format: 37, width: 8, usage: 1 } }, /it is not for that image\./],
-    ['hints', { hints: { powerOfTwo: true, prefault: true } }, /no power of two, it is not prefaulted\./],
+    ['hints', { hints: { powerOfTwo: true, prefault: true } }, /not a power of two, it is not prefaulted\./],
     ['several', { size: MIB, publishable: true }, /it has 12288 bytes, it cannot be published\./],
   ];
   for (const [what, options, reason] of cases) {

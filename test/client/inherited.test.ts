@@ -68,7 +68,7 @@ t.test('connect() takes the session that the environment names, once', async (t)
   await assertCounts(t, runtimeDir, { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
   await t.rejects(client.budget(), {
     code: 'UNAVAILABLE',
-    reason: /control socket was not reached.*session was inherited.*controlSocket/,
+    reason: /control socket cannot be reached.*session was inherited.*controlSocket/,
   });
   await client.close();
   // Even though another fd of its socket is open.
@@ -109,14 +109,14 @@ t.test('an fd that is not a session is refused', async (t) => {
     ['nonsense', '{}', /is not the number of an fd/],
     ['-1', '{}', /is not the number of an fd/],
     ['9999999999', '{}', /is not an fd/],
-    ['1048575', '{}', /^VKMEM_SESSION_FD: 1048575 is no connected session \(getsockopt: EBADF/],
-    ['01048575', '{}', /^VKMEM_SESSION_FD: 1048575 is no connected session/],
-    [String(file), '{}', /is no connected session \(getsockopt: ENOTSOCK/],
-    [String(listening), '{}', /is no connected session \(socket: EPROTOTYPE/],
+    ['1048575', '{}', /^VKMEM_SESSION_FD: 1048575 is not a connected session \(getsockopt: EBADF/],
+    ['01048575', '{}', /^VKMEM_SESSION_FD: 1048575 is not a connected session/],
+    [String(file), '{}', /is not a connected session \(getsockopt: ENOTSOCK/],
+    [String(listening), '{}', /is not a connected session \(socket: EPROTOTYPE/],
     ['1048575', '{', /is not JSON/],
-    ['1048575', '[]', /no object of labels and ids/],
-    ['1048575', '{"frames":7}', /no object of labels and ids/],
-    ['1048575', 'null', /no object of labels and ids/],
+    ['1048575', '[]', /not an object of labels and ids/],
+    ['1048575', '{"frames":7}', /not an object of labels and ids/],
+    ['1048575', 'null', /not an object of labels and ids/],
   ];
   for (const [fd, allocations, reason] of cases) {
     setVariables(t, { [SESSION_FD_VARIABLE]: fd, [ALLOCATIONS_VARIABLE]: allocations });

@@ -213,7 +213,7 @@ t.test('watchAllocations() ends with the daemon', async (t) => {
   t.equal((await watch.next()).value?.allocation.id, 'x');
   const refused = t.rejects(watch.next(), {
     code: 'UNAVAILABLE',
-    reason: /Events may have been missed: begin anew/,
+    reason: /Events may have been missed: start a new watch/,
     metadata: { retryable: 'true' },
   });
   daemon.crash();

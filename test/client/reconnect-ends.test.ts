@@ -24,10 +24,10 @@ t.test('a client without memory gives up after reconnectMs', (t) =>
       await once(client, 'reconnecting');
       const metadata = { retryable: 'true', outcome: 'not-done' };
       const refused = t.rejects(client.claim({ name: 'x' }), { code: 'UNAVAILABLE', metadata });
-      t.match(await over, [{ code: 'UNAVAILABLE', reason: /did not come back within 300 ms.*ENOENT/ }]);
+      t.match(await over, [{ code: 'UNAVAILABLE', reason: /was not reached again within 300 ms.*ENOENT/ }]);
       await Promise.all([refused, client.closed]);
       await t.rejects(client.allocate({ size: 1 }), { code: 'UNAVAILABLE' }, 'later requests');
-      await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /did not come back/ });
+      await t.rejects(client.budget(), { code: 'UNAVAILABLE', reason: /was not reached again/ });
       daemon.start();
       await new Promise((resolve) => setTimeout(resolve, 100));
       t.equal(daemon.hellos.length, 1, 'the client does not connect again');
@@ -46,7 +46,7 @@ t.test('a client with memory does not give up', (t) =>
       daemon.crash();
       await once(client, 'reconnecting');
       const metadata = { retryable: 'true', outcome: 'not-done' };
-      const late = { code: 'UNAVAILABLE', reason: /did not come back within 100 ms/, metadata };
+      const late = { code: 'UNAVAILABLE', reason: /was not reached again within 100 ms/, metadata };
       await t.rejects(client.claim({ name: 'x' }), late, 'but a request fails after reconnectMs');
       await t.rejects(client.allocate({ size: 1 }), late, 'each request');
       t.same([bytes[0], memory.map().bytes[0]], [4, 4], 'mapped memory stays valid');

@@ -1,15 +1,16 @@
 /**
- * Consistency of an answer, checked before its file descriptors are used.
+ * Checks that an answer is consistent, before its file descriptors are used.
  *
- * The daemon is trusted with memory, but it may have defects: an fd that belongs to no grant would have no
- * owner, and a grant without its fd would get that of another grant. A grant of an RDMA address has no fd.
+ * The daemon is trusted with memory, but it may have defects: an fd without a grant would have no owner, and
+ * a grant without its fd would get the fd of another grant. A grant of an RDMA address has no fd.
  */
 import { type Decoded, type Grant, MAX_MESSAGE_FDS, requestsOf, VkmemError } from '@vkmemd/proto';
 
 const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
 
 /**
- * How many fds an answer carries, by its field of ServerMessage; those of grants are counted in the answer.
+ * The number of fds that an answer carries, by its field of ServerMessage. An answer with grants is absent:
+ * its grants have the number.
  */
 const FDS_OF: ReadonlyMap<string | undefined, number> = new Map(
   requestsOf('handoff').flatMap(([, { answer, fdsOut }]) =>
@@ -18,27 +19,34 @@ const FDS_OF: ReadonlyMap<string | undefined, number> = new Map(
 );
 
 /**
- * @param fds how many file descriptors came with the datagram.
+ * Checks the number of fds of an answer, and that its grants are of its allocation.
+ * @param fds The number of fds that the datagram had.
  * @throws VkmemError PROTOCOL_ERROR.
  */
 export function checkAnswer(message: Decoded<'ServerMessage'>, fds: number): void {
-  if (message.fdCount !== fds) throw fault(`fd_count is ${message.fdCount}, and ${fds} came.`);
+  if (message.fdCount !== fds)
+    throw fault(`The answer has ${fds} fds, but its fd_count is ${message.fdCount}.`);
   const granting = message.allocate ?? message.claim ?? message.import;
   const due = granting ? checkGrants(granting) : (FDS_OF.get(message.body) ?? 0);
-  if (due !== fds) throw fault(`The answer speaks of ${due} fds, and ${fds} came.`);
+  if (due !== fds) throw fault(`The answer has ${fds} fds, but its content requires ${due}.`);
 }
 
 function checkGrants({ allocation, grants }: { allocation: { id: string } | null; grants: Grant[] }): number {
-  if (!allocation) throw fault('The answer describes no allocation.');
+  if (!allocation) throw fault('The answer lacks the allocation.');
   for (const grant of grants) {
     if (grant.allocationId === allocation.id) continue;
-    throw fault(`Grant ${grant.id} is of ${grant.allocationId}, the answer of ${allocation.id}.`);
+    throw fault(
+      `Grant ${grant.id} is of allocation ${grant.allocationId}, but the answer is of ${allocation.id}.`,
+    );
   }
   return grants.reduce((sum, { fdCount }) => sum + fdCount, 0);
 }
 
-/** A part of an answer that the schema allows to be absent and the daemon always sends. */
+/**
+ * A part of an answer that the schema allows to be absent but the daemon always sends.
+ * @throws VkmemError PROTOCOL_ERROR if it is absent.
+ */
 export function present<T>(part: T | null): T {
-  if (part === null) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks what was asked for.');
+  if (part === null) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the requested part.');
   return part;
 }

@@ -1,10 +1,10 @@
 /**
- * The backlog: requests that wait while there is no connection, each for a limited time.
+ * The backlog: requests that wait while there is no connection, each of them for a limited time.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { type Pending, rejectPending, unansweredError } from './request.js';
 
-/** More milliseconds than a timer can be set to. */
+/** The longest delay of a timer, in milliseconds. A longer limit is no limit. */
 const ENDLESS_MS = 0x7fffffff;
 
 /** The requests of a backlog: those that lost their connection and can be retried, and those added since. */
@@ -18,7 +18,7 @@ export class Backlog {
   #lost: Pending[] = [];
   #added: Pending[] = [];
 
-  /** @param maxMs how long each waits. */
+  /** @param maxMs How long each request waits, in milliseconds. */
   constructor(maxMs: number) {
     this.#maxMs = maxMs;
   }
@@ -51,10 +51,13 @@ export class Backlog {
       if (expired.size === 0) return;
       const remains = (pending: Pending) => !expired.has(pending);
       [this.#lost, this.#added] = [this.#lost.filter(remains), this.#added.filter(remains)];
-      const reason = new VkmemError('UNAVAILABLE', `The daemon did not come back within ${this.#maxMs} ms.`);
+      const reason = new VkmemError(
+        'UNAVAILABLE',
+        `The daemon was not reached again within ${this.#maxMs} ms.`,
+      );
       for (const pending of expired) rejectPending(pending, unansweredError(pending, reason));
     };
-    // The reconnection, not this timer, keeps the process alive.
+    // The reconnection keeps the process alive; this timer does not.
     setTimeout(expire, this.#maxMs).unref();
   }
 }

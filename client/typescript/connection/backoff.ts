@@ -1,9 +1,9 @@
 /**
- * Backoff: how long to wait before the next attempt, and when attempts end.
+ * Backoff: the delay before the next attempt, and the end of the attempts.
  *
- * The first attempt is made at once. Before each later one the longest wait doubles, from 50 ms to 2 s, and
- * the wait is a random part of that (full jitter): the clients of a daemon that restarts do not reconnect all
- * in the same instant.
+ * The first attempt is made at once. The maximum delay is 50 ms before the second attempt and doubles before
+ * each later one, up to 2 s. The delay is a random part of the maximum (full jitter), so that the clients of
+ * a restarted daemon do not all reconnect at the same time.
  */
 const FIRST_MS = 50;
 const MAX_MS = 2000;
@@ -12,26 +12,26 @@ export class Backoff {
   readonly #end: number;
   #max = 0;
 
-  /** @param forMs how long attempts may begin, from now. */
+  /** @param forMs The time from now during which attempts may begin, in milliseconds. */
   constructor(forMs: number) {
     this.#end = performance.now() + forMs;
   }
 
-  /** A new one, with the time from now on, whose waits continue from this one's. */
+  /** A new Backoff whose time begins now and whose delays continue from this one's. */
   renewed(forMs: number): Backoff {
     const renewed = new Backoff(forMs);
     renewed.#max = this.#max;
     return renewed;
   }
 
-  /** Milliseconds that are left. */
+  /** The time that is left, in milliseconds. */
   get left(): number {
     return Math.max(0, this.#end - performance.now());
   }
 
   /**
-   * @param unlimited whether attempts continue after the time is over.
-   * @returns milliseconds to wait before the next attempt; undefined where the time is over.
+   * @param unlimited Whether attempts continue after the time is over.
+   * @returns The delay before the next attempt, in milliseconds; undefined if the time is over.
    */
   next(unlimited = false): number | undefined {
     const first = this.#max === 0;
@@ -44,8 +44,8 @@ export class Backoff {
 }
 
 /**
- * Waits, until `sooner` settles or one of the signals aborts at the latest.
- * @param started gets the timer, which keeps the process alive unless it is unreferenced.
+ * Waits for `ms` milliseconds, or until `sooner` settles or one of the signals aborts.
+ * @param started Receives the timer, which keeps the process alive unless it is unreferenced.
  */
 export function pause(
   ms: number,

@@ -1,28 +1,30 @@
 /**
- * The failure of a gRPC call as an error of the catalogue: the daemon's own where it answered, otherwise the
- * failure of the connection.
+ * Converts the failure of a gRPC call to an error of the catalogue: the daemon's error where it answered,
+ * otherwise the failure of the connection.
  */
 import type { ServiceError } from '@grpc/grpc-js';
 import { SOCKET_IS_SHUT, STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
 
-/** Of google.rpc.Code, those that gRPC itself gives a call which the daemon did not answer. */
+/** The google.rpc.Codes with which gRPC itself ends a call that the daemon did not answer. */
 const UNANSWERED = new Map([
-  [1, 'The call was cut off'],
-  [4, 'The answer did not come in time'],
-  [14, 'The control socket was not reached'],
+  [1, 'The call was cancelled'],
+  [4, 'The daemon did not answer in time'],
+  [14, 'The control socket cannot be reached'],
 ]);
 
-/** Of a call that never left this process: there was no connection to send it on. */
+/** Matches the details of a call that was never sent: there was no connection. */
 const UNSENT = /No connection established|ENOENT|ECONNREFUSED/;
 
+/** Whether a failure is an error of a gRPC call. */
 export function isServiceError(failure: unknown): failure is ServiceError {
   return failure instanceof Error && 'details' in failure && 'metadata' in failure;
 }
 
 /**
- * With the metadata `retryable`, and whether it can have been done (`outcome`: `not-done` or `unknown`),
- * where the daemon was not reached, or cut it off.
- * @param unseen why the socket may not be reached, where that is known.
+ * Converts an error of a gRPC call. If the daemon was not reached, or the connection ended before its answer,
+ * the metadata have `retryable`, and `outcome` (`not-done` or `unknown`) for whether the daemon may have
+ * served the call.
+ * @param unseen A reason why the socket may be out of reach, for the error text.
  */
 export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
   const details = error.metadata?.get(STATUS_METADATA)[0];

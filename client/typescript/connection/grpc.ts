@@ -1,10 +1,10 @@
 /**
- * GrpcChannel: the contract's calls and streams over one Unix socket, failing with the catalogue's codes.
+ * GrpcChannel: the contract's calls and streams over one Unix socket, with errors of the catalogue.
  *
- * The connection is this channel's alone: grpc-js would otherwise share it with every channel of the process
- * to the same socket, and close() would end nothing. An open channel without calls and streams does not keep
- * the process alive. One that lost its connection tries again within a second: gRPC would take up to two
- * minutes, and fail all calls till then.
+ * The channel does not share its connection: by default grpc-js shares it with all channels of the process to
+ * the same socket, and close() would not end it. An open channel without calls and streams does not keep the
+ * process alive. A channel that lost its connection reconnects within a second; gRPC's default is up to two
+ * minutes, in which all calls fail.
  */
 import { resolve } from 'node:path';
 import type {
@@ -32,10 +32,10 @@ import { asCatalogued, isServiceError } from './grpc-faults.js';
 import type { MethodShape } from './health.js';
 import { eachOf, latestOf } from './latest.js';
 
-/** The requests that are answered once; all others are answered by a stream. */
+/** The control requests that are answered once; all others are answered with a stream. */
 export type UnaryCall = Exclude<ControlRequest, StreamRequest>;
 
-/** What a call needs, once gRPC is loaded. */
+/** The objects that a call needs, once gRPC is loaded. */
 interface Stub {
   readonly client: Client;
   readonly metadata: Metadata;
@@ -59,9 +59,9 @@ export class GrpcChannel {
   #closed = false;
 
   /**
-   * @param socket its path.
-   * @param headers metadata of every call.
-   * @param unseen why it may not be reached.
+   * @param socket The path of the control socket.
+   * @param headers The metadata of every call.
+   * @param unseen A reason why the socket may be out of reach, for error texts.
    */
   constructor(socket: string, headers: Readonly<Record<string, string>>, unseen?: string) {
     this.#socket = resolve(socket);
@@ -74,9 +74,11 @@ export class GrpcChannel {
   }
 
   /**
-   * @param token of the session to act for. @param timeoutMs milliseconds; without it, however long it takes.
-   * @throws VkmemError what the daemon refuses with; UNAVAILABLE where it was not reached or did not answer
-   *   in time.
+   * Makes a call.
+   * @param token The token of the session that the call acts for.
+   * @param timeoutMs Milliseconds; undefined for no limit.
+   * @throws VkmemError the daemon's error; UNAVAILABLE if the daemon was not reached or did not answer in
+   *   time.
    */
   async call<M extends UnaryCall>(
     name: M,
@@ -93,7 +95,7 @@ export class GrpcChannel {
     )) as ResponseOf<M>;
   }
 
-  /** The same for a method of any service. */
+  /** Makes a call of a method of any service; otherwise like call(). */
   async callAs<Q, A>(
     definition: MethodShape<Q, A>,
     request: Q,
@@ -114,9 +116,10 @@ export class GrpcChannel {
   }
 
   /**
-   * The answers of a stream, until the consumer leaves the loop or the signal aborts; the stream is then
-   * cancelled. Of a stream that can be repeated, one of states, the newest; otherwise each.
-   * @throws VkmemError as call(), whenever the daemon fails; UNAVAILABLE where it ends the stream.
+   * Returns the answers of a stream until the consumer leaves the loop or the signal aborts; the stream is
+   * then cancelled. A stream of states (one that can be repeated) returns only the newest answer, a stream of
+   * events each answer.
+   * @throws VkmemError as call(), at any time; UNAVAILABLE if the daemon ends the stream.
    */
   async *watch<M extends StreamRequest>(
     name: M,
@@ -136,7 +139,8 @@ export class GrpcChannel {
       withToken(stub.metadata, token),
     );
     const cancel = () => stream.cancel();
-    // The loop below gets every error; that of cancelling may come after the loop has ended.
+    // The loop below receives every error, but the one of a cancellation may be emitted after the loop has
+    // ended.
     stream.on('error', () => {});
     signal?.addEventListener('abort', cancel, { once: true });
     this.#streams.add(stream);
@@ -158,7 +162,7 @@ export class GrpcChannel {
     }
   }
 
-  /** Calls and streams under way are cut off. */
+  /** Closes the channel. Calls and streams that are in progress are cancelled. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stream of this.#streams) stream.cancel();
@@ -202,6 +206,6 @@ const clientClosed = (cause?: unknown): VkmemError =>
 function definitionOf(services: Stub['services'], name: ControlRequest): MethodDefinition<object, object> {
   const { service, method } = REQUESTS[name];
   const definition = services.get(service)?.[method];
-  if (!definition) throw new VkmemError('INTERNAL', `The contract has no method ${method}.`);
+  if (!definition) throw new VkmemError('INTERNAL', `The contract has no method ${service}.${method}.`);
   return definition;
 }

@@ -1,10 +1,12 @@
 /**
- * The client's end of the handoff socket: requests out, answers back by their sequence, in any order.
+ * The client's end of the handoff socket: sends requests, and matches the answers, which arrive in any order,
+ * by their sequence.
  *
- * The daemon reads at most 32 requests of a session at once; further ones wait here, where they cost nothing
- * but their fds, instead of in the socket. The connection ends once: closed here, closed by the daemon, or
- * broken by an inconsistent message. Requests without an answer are then rejected, as every later request is,
- * or passed to onConnectionLost(), which may send them on another connection (link.ts).
+ * The daemon reads at most 32 requests of a session at once. Further ones wait in this process, not in the
+ * socket, and cost only their fds. The connection ends once: closed by this side, closed by the daemon, or
+ * ended by an inconsistent message. Requests without an answer are then rejected, or passed to the callback
+ * of onConnectionLost(), which may send them on another connection (link.ts). Every later request is
+ * rejected.
  */
 import {
   type CloseReason,
@@ -29,7 +31,7 @@ import { type Answer, type ConnectionLost, type Pending, type Requester, rejectA
 const MAX_IN_FLIGHT = 32;
 
 export class HandoffConnection implements Requester {
-  /** Resolves when the connection has ended, for whatever reason. Never rejects. */
+  /** Resolves when the connection has ended, for any reason. Never rejects. */
   readonly closed: Promise<void>;
   readonly #connection: Connection;
   readonly #inFlight = new Map<bigint, Pending>();
@@ -39,8 +41,8 @@ export class HandoffConnection implements Requester {
   #onConnectionLost: ConnectionLost = rejectAll;
 
   /**
-   * Sends nothing yet.
-   * @param socket connected to the daemon (openSeqpacket, adoptSeqpacket); taken.
+   * Opens the connection without sending a message.
+   * @param socket Connected to the daemon (openSeqpacket(), adoptSeqpacket()); taken.
    */
   constructor(socket: OwnedFd) {
     let ended = (): void => {};
@@ -60,7 +62,7 @@ export class HandoffConnection implements Requester {
     );
   }
 
-  /** Why no request can be made any more; undefined while the connection lives. */
+  /** Why the connection has ended; undefined while it is open. */
   get end(): VkmemError | undefined {
     return this.#end;
   }
@@ -75,7 +77,7 @@ export class HandoffConnection implements Requester {
     });
   }
 
-  /** Sends a request, which may have been sent on another connection before, and settles it. */
+  /** Sends a request and settles it. It may have been sent on another connection before. */
   send(pending: Pending): void {
     this.#waiting.push(pending);
     this.#pump();
@@ -88,7 +90,7 @@ export class HandoffConnection implements Requester {
     this.#onConnectionLost = callback;
   }
 
-  /** Lets the process end although this is still open; ref() takes it back. */
+  /** Allows the process to exit while this connection is open; ref() reverts it. */
   unref(): void {
     this.#connection.unref();
   }
@@ -97,7 +99,7 @@ export class HandoffConnection implements Requester {
     this.#connection.ref();
   }
 
-  /** Ends the connection and with it the session; requests under way are rejected with `reason`. */
+  /** Closes the connection, which ends the session. Requests without an answer are rejected with `reason`. */
   close(reason: VkmemError): void {
     this.#fail(reason);
     this.#connection.close();
@@ -125,7 +127,8 @@ export class HandoffConnection implements Requester {
         sequence,
         fdCount: fds.length,
       };
-      // A message that the socket drops is rejected by the end of the connection, which follows.
+      // A message is dropped only if the connection has ended; the callback for that then rejects the
+      // request.
       this.#connection.send(encode('ClientMessage', message), fds);
       this.#lastSequence = sequence;
       pending.attempts += 1;
@@ -147,7 +150,7 @@ export class HandoffConnection implements Requester {
       else
         throw new VkmemError(
           'PROTOCOL_ERROR',
-          `The daemon answered ${message.sequence}, which was not asked.`,
+          `The daemon answered sequence ${message.sequence}, which has no pending request.`,
         );
     } catch (failure) {
       closeAll(fds);
@@ -159,7 +162,7 @@ export class HandoffConnection implements Requester {
     const { body, answer: field } = REQUESTS[pending.request];
     const answer = message[field];
     if (!message.error && !answer) {
-      throw new VkmemError('PROTOCOL_ERROR', `The daemon answered ${body} with ${message.body}.`);
+      throw new VkmemError('PROTOCOL_ERROR', `The daemon answered a request ${body} with ${message.body}.`);
     }
     this.#inFlight.delete(message.sequence);
     if (message.error) pending.reject(errorOf(message.error));
@@ -176,14 +179,14 @@ export class HandoffConnection implements Requester {
   }
 }
 
-/** UNAVAILABLE where another connection may succeed. */
+/** The error of a connection that has ended: UNAVAILABLE if another connection may succeed. */
 function endOf(reason: CloseReason): VkmemError {
-  if (reason.kind === 'hangup') return new VkmemError('UNAVAILABLE', 'The daemon hung up.');
+  if (reason.kind === 'hangup') return new VkmemError('UNAVAILABLE', 'The daemon closed the connection.');
   if (reason.kind === 'error')
     return new VkmemError('UNAVAILABLE', `The connection failed: ${reason.message}.`);
   if (reason.kind === 'closed') return new VkmemError('UNAVAILABLE', 'The connection was closed.');
-  // Out of fds in this process, or a daemon that reads nothing: both may end.
+  // This process has no fds left, or the daemon does not read. Both may be temporary.
   const passing = reason.kind === 'fds-truncated' || reason.kind === 'overflow';
   const code = passing ? 'UNAVAILABLE' : 'PROTOCOL_ERROR';
-  return new VkmemError(code, `A limit of the protocol was broken: ${reason.kind}.`);
+  return new VkmemError(code, `A limit of the connection was exceeded: ${reason.kind}.`);
 }

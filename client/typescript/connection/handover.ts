@@ -1,10 +1,10 @@
 /**
- * Handover: a session that is begun here for another program, with allocations in it.
+ * Handover: a session that this process opens for another program, with allocations in it.
  *
- * exec() makes this process that program: to the daemon the process that connected stays the same. Until then
- * cancel() ends the session and frees what was made with it. Grants that the program gets as fds are claimed
- * here and those fds inherited; such a program does not know the session, which ends with it all the same.
- * Nothing else is granted here.
+ * exec() replaces this program by the other one: for the daemon, the connected process stays the same. Before
+ * that, cancel() frees the allocations that were created here and ends the session. To give the program
+ * memory as fds, claim() and joinIvshmem() are called here, and the program inherits the fds. Such a program
+ * need not use the session, which still ends with it. No other grants are made here.
  */
 import { resolve } from 'node:path';
 import {
@@ -27,7 +27,7 @@ import { claimRequest } from '../request/requests.js';
 import { HandoffConnection } from './handoff.js';
 import { greet } from './hello.js';
 
-/** A grant that the program inherits the fd of. */
+/** A grant whose fd the program inherits. */
 export interface InheritedGrant {
   readonly allocation: Allocation;
   readonly grant: Grant;
@@ -37,7 +37,7 @@ export interface InheritedGrant {
 export class Handover {
   readonly #path: string;
   readonly #handoff: HandoffConnection;
-  /** A second fd of the connection, which is not read here. */
+  /** A second fd of the connection, for the program; it is not read here. */
   readonly #socket: OwnedFd;
   readonly #allocations = new Map<string, string>();
   readonly #made: string[] = [];
@@ -53,9 +53,9 @@ export class Handover {
   }
 
   /**
-   * Begins the session.
-   * @param path of the handoff socket. @param clientName the session's name until the program gives it
-   *   another.
+   * Opens the session.
+   * @param path The path of the handoff socket.
+   * @param clientName The name of the session until the program sets another.
    * @throws VkmemError as connect().
    */
   static async begin(path: string, clientName: string): Promise<Handover> {
@@ -67,8 +67,9 @@ export class Handover {
   }
 
   /**
-   * Makes an allocation, without handles.
-   * @param label by which the program finds it. @throws VkmemError as Client.allocate().
+   * Creates an allocation, without grants.
+   * @param label The program finds the allocation by this label.
+   * @throws VkmemError as Client.allocate().
    */
   async allocate(label: string, request: RequestDraft<'Allocate'>): Promise<Allocation> {
     const { allocation } = (await this.#handoff.request('Allocate', request)).message;
@@ -78,15 +79,16 @@ export class Handover {
     return allocation;
   }
 
-  /** Adds an existing allocation to those that the program finds by a label. */
+  /** Adds an existing allocation, which the program finds by the label. */
   addAllocation(label: string, id: string): void {
     this.#allocations.set(label, id);
   }
 
   /**
-   * Claims MAPPABLE memory for the program, which inherits its fd.
-   * @param ref of an allocation, or the label of one that was made here.
-   * @returns the grant, and the fd's number, here and in the program. @throws VkmemError as Client.claim().
+   * Claims MAPPABLE memory for the program, which inherits the fd.
+   * @param ref An allocation, or as `name` the label of one that was created here.
+   * @returns The grant, and the number of the fd, which is the same here and in the program.
+   * @throws VkmemError as Client.claim().
    */
   async claim(ref: Ref, access: AccessName): Promise<InheritedGrant> {
     const made = 'name' in ref && ref.name !== undefined ? this.#allocations.get(ref.name) : undefined;
@@ -101,19 +103,20 @@ export class Handover {
 
   /**
    * Joins an ivshmem server for the program, which inherits the connection.
-   * @returns the fd's number, here and in the program. @throws VkmemError as client.ivshmem.join().
+   * @returns The number of the fd, which is the same here and in the program.
+   * @throws VkmemError as client.ivshmem.join().
    */
   async joinIvshmem(ref: Ref): Promise<number> {
     const { fds } = await this.#handoff.request('JoinIvshmem', { allocation: checkRef(ref) });
     this.#inherit(fds);
-    return (fds[0] as OwnedFd).fd; // as was checked
+    return (fds[0] as OwnedFd).fd; // checkAnswer() has checked the number of fds
   }
 
   /**
-   * Becomes the program. Every answer was read by then.
-   * @param pathVisible whether the program sees the path of the socket, by which it reconnects after a
-   *   restart of the daemon.
-   * @throws VkmemError INVALID_ARGUMENT where it cannot be run, as becomeProgram(); UNAVAILABLE where the
+   * Replaces this program. All answers must have been read.
+   * @param pathVisible Whether the program can reach the path of the socket, to reconnect after a restart of
+   *   the daemon.
+   * @throws VkmemError INVALID_ARGUMENT if the program cannot be run, as becomeProgram(); UNAVAILABLE if the
    *   session has ended.
    */
   exec(program: Program, pathVisible: boolean): never {
@@ -128,14 +131,14 @@ export class Handover {
   }
 
   /**
-   * Frees what was made, and ends the session.
-   * @returns the failures of frees.
+   * Frees the allocations that were created here, and ends the session.
+   * @returns The failures of the frees.
    */
   async cancel(): Promise<unknown[]> {
     const frees = this.#made.map((id) => this.#handoff.request('Free', { allocation: { id } }));
     const ends = await Promise.allSettled(frees);
     this.#owned.dispose();
-    this.#handoff.close(new VkmemError('UNAVAILABLE', 'The session was given up.'));
+    this.#handoff.close(new VkmemError('UNAVAILABLE', 'The session was cancelled.'));
     await this.#handoff.closed;
     return ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
   }
@@ -144,7 +147,7 @@ export class Handover {
     for (const fd of fds) this.#inheritedFds.push(this.#owned.use(fd));
   }
 
-  /** The variables of the program's environment. */
+  /** The session's variables for the program's environment. */
   #variables(pathVisible: boolean): Readonly<Record<string, string>> {
     return {
       ...(pathVisible && { [SESSION_PATH_VARIABLE]: resolve(this.#path) }),

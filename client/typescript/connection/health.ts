@@ -1,30 +1,31 @@
 /**
- * grpc.health.v1.Health/Check, as far as a client needs it: the name of a service, and whether that serves.
- * Its two messages have one field each, which are written and read here: no schema of another project is
- * shipped for them.
+ * grpc.health.v1.Health/Check, reduced to what a client needs: the name of a service, and whether it serves.
+ * Each of its two messages has one field, which is encoded and decoded here, so that no schema of another
+ * project has to be shipped.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
 
-/** How a method is called. */
+/** The part of a method's definition that a call needs. */
 export type MethodShape<Q, A> = Pick<
   MethodDefinition<Q, A>,
   'path' | 'requestSerialize' | 'responseDeserialize'
 >;
 
-/** Field 1 with a length: HealthCheckRequest.service. */
+/** The tag of field 1, length-delimited: HealthCheckRequest.service. */
 const SERVICE = 0x0a;
-/** Field 1 as a number: HealthCheckResponse.status; and of those the one that serves. */
+/** The tag of field 1, a varint: HealthCheckResponse.status; and its value SERVING. */
 const STATUS = 0x08;
 const SERVING = 1;
-/** A length that one byte says. */
+/** The largest length that is encoded in one byte. */
 const MAX_NAME_BYTES = 127;
 
-/** Asks by the name of the service. */
+/** The method: its request is the name of a service, its answer whether that serves. */
 export const HEALTH_CHECK: MethodShape<string, boolean> = {
   path: '/grpc.health.v1.Health/Check',
   requestSerialize: (service) => {
     const name = Buffer.from(service);
-    if (name.length > MAX_NAME_BYTES) throw new RangeError(`${service} is no service's name`);
+    if (name.length > MAX_NAME_BYTES)
+      throw new RangeError(`service: ${name.length} bytes; a name has at most ${MAX_NAME_BYTES}.`);
     return Buffer.concat([Buffer.from([SERVICE, name.length]), name]);
   },
   responseDeserialize: (bytes) => bytes[0] === STATUS && bytes[1] === SERVING,

@@ -1,6 +1,5 @@
 /**
- * Hello and Welcome: the begin of a session, and the resumption of one that is inherited or has lost its
- * connection.
+ * Hello and Welcome: opens a session, or resumes one that was inherited or has lost its connection.
  */
 import { type Decoded, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
 import type { HandoffConnection } from './handoff.js';
@@ -8,31 +7,32 @@ import type { HandoffConnection } from './handoff.js';
 export const DEFAULT_TIMEOUT_MS = 10_000;
 
 export interface Greeting {
-  /** For people and logs. At most 128 bytes count. */
+  /** For people and logs. Only the first 128 bytes are used. */
   readonly clientName: string;
-  /** Whether the connection came with a session on it. */
+  /** Whether the connection was inherited together with its session. */
   readonly resume?: boolean;
-  /** The session to resume, where the daemon still has it, and the grants of it that are held. */
+  /** The token of the session to resume, if the daemon still has it. */
   readonly sessionToken?: string;
+  /** With sessionToken: the grants of the session that the client holds. */
   readonly grantIds?: readonly bigint[];
-  /** In place of grantIds: all of them are held. */
+  /** Instead of grantIds: the daemon keeps all grants. */
   readonly keepAllGrants?: boolean;
-  /** Infinity for as long as the connection lasts. */
+  /** Milliseconds to wait for the answer; Infinity for no limit. Default 10 000. */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * Sends Hello, once, before any other request. Where it fails, the connection is closed.
- * @throws VkmemError UNAVAILABLE where the daemon is gone, or does not answer in time; VERSION_UNSUPPORTED;
- *   NOT_PERMITTED; PROTOCOL_ERROR.
+ * Sends Hello, once, before any other request. On failure the connection is closed.
+ * @throws VkmemError UNAVAILABLE if the connection ends or the daemon does not answer in time;
+ *   VERSION_UNSUPPORTED; NOT_PERMITTED; TOO_MANY_SESSIONS, TOO_MANY_FILES; PROTOCOL_ERROR.
  */
 export async function greet(handoff: HandoffConnection, greeting: Greeting): Promise<Decoded<'Welcome'>> {
   const { clientName, resume = false, sessionToken = '', timeoutMs = DEFAULT_TIMEOUT_MS } = greeting;
   const late = () => {
-    handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not greet within ${timeoutMs} ms.`));
+    handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer Hello within ${timeoutMs} ms.`));
   };
   const timer = Number.isFinite(timeoutMs) ? setTimeout(late, timeoutMs) : undefined;
-  // The connection decides whether the process stays alive.
+  // The connection keeps the process alive; this timer does not.
   timer?.unref();
   try {
     const hello = {
@@ -45,11 +45,14 @@ export async function greet(handoff: HandoffConnection, greeting: Greeting): Pro
     };
     const { message } = await handoff.request('Hello', hello);
     if (message.protocolVersion !== PROTOCOL_VERSION) {
-      throw new VkmemError('VERSION_UNSUPPORTED', `The daemon speaks ${message.protocolVersion}.`);
+      throw new VkmemError(
+        'VERSION_UNSUPPORTED',
+        `The daemon uses protocol version ${message.protocolVersion}, this client ${PROTOCOL_VERSION}.`,
+      );
     }
     return message;
   } catch (failure) {
-    handoff.close(new VkmemError('UNAVAILABLE', 'The greeting failed.', {}, failure));
+    handoff.close(new VkmemError('UNAVAILABLE', 'The session could not be opened.', {}, failure));
     throw failure;
   } finally {
     clearTimeout(timer);

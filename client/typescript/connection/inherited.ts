@@ -1,10 +1,11 @@
 /**
- * A session that this process inherited: `vkmemctl exec`, or any parent, connected before this program began.
+ * A session that this process inherited: `vkmemctl exec`, or another parent, connected before this program
+ * started.
  *
- * The socket is an fd whose number stands in $VKMEM_SESSION_FD; $VKMEM_ALLOCATIONS says which allocations
- * were made for this process, $VKMEM_SESSION_PATH the socket's path, for reconnecting. inheritSession()
+ * $VKMEM_SESSION_FD has the number of the socket's fd, $VKMEM_ALLOCATIONS the allocations that were created
+ * for this process, and $VKMEM_SESSION_PATH the path of the socket, for reconnecting. inheritSession()
  * removes these variables from the environment, so that neither a child nor a second connect() uses the
- * session again. A worker thread has a copy of the environment: there the fd must be named.
+ * session. A worker thread has a copy of the environment, so it must pass the fd explicitly.
  */
 import { isMainThread } from 'node:worker_threads';
 import {
@@ -16,21 +17,21 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 
-/** Label -> allocation id. */
+/** The ids of the allocations that were created for this process, by label. */
 export type InheritedAllocations = ReadonlyMap<string, string>;
 
 export interface InheritedSession {
-  /** Owned by the receiver. */
+  /** Owned by the caller. */
   readonly socket: OwnedFd;
-  /** Of the handoff socket; undefined where nothing was said. */
+  /** The path of the handoff socket; undefined if the environment does not have it. */
   readonly path: string | undefined;
-  /** Empty where nothing was said. */
+  /** Empty if the environment has none. */
   readonly allocations: InheritedAllocations;
 }
 
 /**
- * The places where a session is begun anew, any of which goes before the environment's session; or the fd
- * itself.
+ * The fd of an inherited session; or the place of a new session, which takes precedence over the session in
+ * the environment.
  */
 export interface InheritOptions {
   readonly sessionFd?: number | undefined;
@@ -39,10 +40,10 @@ export interface InheritOptions {
 }
 
 /**
- * Takes the session of the environment, or of the fd that is named.
- * @returns undefined where there is none, or another place is named.
- * @throws VkmemError INVALID_ARGUMENT where what is named is no connected session, or the variables mean
- *   nothing; then nothing was taken.
+ * Takes the session of `sessionFd`, or the one in the environment.
+ * @returns Undefined if there is none, or the options name the place of a new session.
+ * @throws VkmemError INVALID_ARGUMENT if the fd is not a connected session, or the variables are invalid.
+ *   Then nothing is taken.
  */
 export function inheritSession(options: InheritOptions): InheritedSession | undefined {
   const { sessionFd, handoffSocket, runtimeDir } = options;
@@ -68,7 +69,7 @@ function adopt(fd: number, field: string): OwnedFd {
       return adoptSeqpacket(fd);
     } catch (failure) {
       if (!(failure instanceof VkmemError)) throw failure;
-      throw wrong(field, `${fd} is no connected session (${failure.reason.replace(/\.$/, '')}).`, failure);
+      throw wrong(field, `${fd} is not a connected session (${failure.reason.replace(/\.$/, '')}).`, failure);
     }
   }
   throw wrong(field, `${fd} is not an fd.`);
@@ -81,17 +82,17 @@ function parseFd(text: string): number {
 
 function parseAllocations(text: string | undefined): InheritedAllocations {
   if (!text) return new Map();
-  let said: unknown;
+  let parsed: unknown;
   try {
-    said = JSON.parse(text);
+    parsed = JSON.parse(text);
   } catch (cause) {
-    throw wrong(ALLOCATIONS_VARIABLE, 'it is not JSON.', cause);
+    throw wrong(ALLOCATIONS_VARIABLE, 'the value is not JSON.', cause);
   }
-  const isObject = typeof said === 'object' && said !== null && !Array.isArray(said);
-  const entries = isObject ? Object.entries(said as object) : [['', undefined]];
+  const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  const entries = isObject ? Object.entries(parsed as object) : [['', undefined]];
   if (entries.every((entry): entry is [string, string] => typeof entry[1] === 'string'))
     return new Map(entries);
-  throw wrong(ALLOCATIONS_VARIABLE, 'it is no object of labels and ids.');
+  throw wrong(ALLOCATIONS_VARIABLE, 'the value is not an object of labels and ids.');
 }
 
 function wrong(field: string, reason: string, cause?: unknown): VkmemError {

@@ -1,14 +1,16 @@
 /**
- * The values of a stream: the newest, for states, of which only the last is true; or each, for events.
+ * The values of a stream: only the newest, for a stream of states, or each, for a stream of events.
  *
- * For the newest the stream is read as fast as it comes, however slow the consumer is; what another has
- * replaced by the time that the consumer is ready is never seen by it. So nothing piles up, here or on the
- * way. For each it is read as the consumer takes it: what it does not take waits on the way, and in the end
- * with the daemon.
+ * latestOf() reads the stream as fast as it arrives, even if the consumer is slow. The consumer receives the
+ * newest value when it is ready, and skips the ones before. So no values accumulate, neither here nor in the
+ * socket. eachOf() reads a value when the consumer is ready for it. Values that the consumer does not read
+ * accumulate in the socket, and then in the daemon.
  */
 import type { Readable } from 'node:stream';
 
-/** Ends with the stream, or fails as it does. Does not end the stream. */
+/**
+ * The newest value each time. Ends when the stream ends, and fails when it fails. Does not end the stream.
+ */
 export async function* latestOf<T>(stream: Readable): AsyncGenerator<T, void, undefined> {
   let newest: { readonly value: T } | undefined;
   let ended = false;
@@ -43,7 +45,7 @@ export async function* latestOf<T>(stream: Readable): AsyncGenerator<T, void, un
   }
 }
 
-/** All of it, in order. Ends with the stream, or fails as it does. */
+/** All values, in order. Ends when the stream ends, and fails when it fails. */
 export async function* eachOf<T>(stream: Readable): AsyncGenerator<T, void, undefined> {
   for await (const value of stream) yield value as T;
 }

@@ -1,18 +1,18 @@
 /**
- * Link: a session and its connection to the daemon, which it makes again.
+ * Link: a session and its connection to the daemon, with reconnection.
  *
- * When a connection ends without close(), the link connects to the same path again and resumes the session
- * where the daemon still has it (`restored`). Requests without an answer are then sent again where that is
- * safe (retry.ts); all others fail with UNAVAILABLE, which says whether they can have been done. Requests
- * wait for `reconnectMs`. For a session that has memory the link tries without a limit: a daemon that starts
- * slowly frees the memory of clients that do not reconnect. For one without memory it tries for
+ * When a connection ends without close(), the link connects to the same path again, and resumes the session
+ * if the daemon still has it (`restored`). Requests without an answer are then sent again where that is safe
+ * (retry.ts). All others fail with UNAVAILABLE, whose metadata report whether the daemon may have served
+ * them. Requests wait for `reconnectMs`. If the session has memory, the link tries without a limit, because a
+ * daemon that starts slowly frees the memory of clients that do not reconnect. Otherwise it tries for
  * `reconnectMs`.
  *
- * A connection that is lost soon after it was made, with nothing answered on it, continues the back-off of
- * the one before: a request that ends the daemon is not sent to it again and again without a pause.
+ * If a connection is lost soon after it was opened and before any answer, the back-off continues from the one
+ * before: a request that makes the daemon crash is not repeated without a delay.
  *
- * Each session that is not restored begins a new epoch. A request bound to an epoch (bound()) is not sent in
- * another one, where the same number may be the id of another grant.
+ * Each session that is not restored begins a new epoch. A request that is bound to an epoch (bound()) is not
+ * sent in another one, in which the same number may be the id of another grant.
  */
 import {
   type Decoded,
@@ -37,28 +37,34 @@ import { isRetryable, pendingOf, requestsToSend, staleError } from './retry.js';
 import { type ClientEvent, type SessionInfo, sessionInfo } from './session.js';
 
 export interface LinkOptions {
-  /** Of the handoff socket; undefined where it is not visible here, and the connection is not made again. */
+  /**
+   * The path of the handoff socket; undefined if this process cannot reach it, and then the link does not
+   * reconnect.
+   */
   readonly path: string | undefined;
-  /** Whether the session was begun by another program, which may have made memory in it. */
+  /** Whether another program opened the session; it may have allocated memory in it. */
   readonly inherited: boolean;
   readonly clientName: string;
-  /** How long requests wait for a connection; 0: not at all, and the link does not reconnect. */
+  /**
+   * How long requests wait for a connection, in milliseconds; with 0 they do not wait, and the link does not
+   * reconnect.
+   */
   readonly reconnectMs: number;
 }
 
 /** The client of a link. */
 export interface LinkOwner {
-  /** The ids of the grants that are held of an epoch. */
+  /** The ids of the grants of an epoch that the client holds. */
   grantIds(epoch: object): bigint[];
   /** Called later, never from within a method of the link. */
   emit(event: ClientEvent): void;
 }
 
-/** A connection that lived longer than this begins the back-off anew. */
+/** After a connection that lasted longer than this, the back-off begins anew. */
 const SOON_MS = 1000;
 
 export class Link implements Requester {
-  /** Resolves when the link has ended: closed, or given up. Never rejects. */
+  /** Resolves when the link has ended: it was closed, or it gave up reconnecting. Never rejects. */
   readonly closed: Promise<void>;
   readonly #options: LinkOptions;
   #resolveClosed = (): void => {};
@@ -68,16 +74,16 @@ export class Link implements Requester {
   #epoch: object = {};
   #reconnection: Reconnection | undefined;
   #backoff: Backoff | undefined;
-  /** When the present connection was made, by performance.now(). */
+  /** When the current connection was opened, by performance.now(). */
   #madeAt = performance.now();
   readonly #backlog: Backlog;
-  /** Whether the session may own memory, whether or not it is held here. */
+  /** Whether the session may own memory, even if this client holds no grant of it. */
   #owns: boolean;
   #end: VkmemError | undefined;
   #change!: Promise<void>;
   #resolveChange = (): void => {};
 
-  /** @param connection on which the daemon has answered Hello. */
+  /** @param connection A connection on which the daemon has answered Hello. */
   constructor(
     connection: HandoffConnection,
     welcome: Decoded<'Welcome'>,
@@ -101,27 +107,30 @@ export class Link implements Requester {
     return this.#session;
   }
 
-  /** Is another object in each session that was not restored. */
+  /** Identifies the session: another object after each reconnection that did not restore it. */
   get epoch(): object {
     return this.#epoch;
   }
 
-  /** Whether the connection is lost and being made again. */
+  /** Whether the connection is lost and the link is reconnecting. */
   get away(): boolean {
     return this.#reconnection !== undefined;
   }
 
-  /** Why no request can be made any more; undefined until the link has ended. */
+  /** Why the link has ended; undefined until then. */
   get end(): VkmemError | undefined {
     return this.#end;
   }
 
-  /** Resolves when the connection was made again, or the link has ended. Never rejects. */
+  /** Resolves after a reconnection, or when the link has ended. Never rejects. */
   changed(): Promise<void> {
     return this.#change;
   }
 
-  /** @param epoch that the request belongs to, by bound(). */
+  /**
+   * Sends a request, after a reconnection if the connection is lost.
+   * @param epoch The epoch that the request is bound to (bound()).
+   */
   request<R extends HandoffRequest>(
     request: R,
     fields: RequestDraft<R>,
@@ -145,8 +154,8 @@ export class Link implements Requester {
   }
 
   /**
-   * The present epoch, and a requester whose requests belong to it: they fail with STALE_INCARNATION in a
-   * later one.
+   * The current epoch, and a requester whose requests are bound to it: in a later epoch they fail with
+   * STALE_INCARNATION.
    */
   bound(): Requester & { readonly epoch: object } {
     const epoch = this.#epoch;
@@ -154,8 +163,8 @@ export class Link implements Requester {
   }
 
   /**
-   * Ends the session; requests without an answer are rejected with `reason`. Resolves when nothing is open
-   * any more.
+   * Ends the session. Requests without an answer are rejected with `reason`. Resolves when the connection is
+   * closed.
    */
   async close(reason: VkmemError): Promise<void> {
     const reconnection = this.#reconnection;
@@ -164,7 +173,7 @@ export class Link implements Requester {
     await Promise.all([reconnection?.stop(reason), this.closed]);
   }
 
-  /** Sends it on the present connection, unless it belongs to an earlier session. */
+  /** Sends a request on the current connection, unless it is bound to an earlier epoch. */
   #send(pending: Pending): void {
     if (pending.epoch === undefined || pending.epoch === this.#epoch) this.#connection.send(pending);
     else rejectPending(pending, staleError());
@@ -245,7 +254,7 @@ export class Link implements Requester {
     this.#changed();
   }
 
-  /** Resolves what changed() returned, and begins the next. */
+  /** Resolves the promise of changed(), and creates the next one. */
   #changed(): void {
     this.#resolveChange();
     this.#change = new Promise((resolve) => {
@@ -253,7 +262,7 @@ export class Link implements Requester {
     });
   }
 
-  /** In a microtask, so that an error of a listener does not reach the link. */
+  /** Emits in a microtask, so that an exception of a listener does not reach the link. */
   #emit(event: ClientEvent): void {
     queueMicrotask(() => this.#owner.emit(event));
   }

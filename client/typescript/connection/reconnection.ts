@@ -1,11 +1,11 @@
 /**
  * Reconnection: the attempts to resume a session after its connection was lost.
  *
- * Hello has the session's token and the grants that are held, so that the daemon can restore the session;
- * where these do not fit into a message, it asks the daemon to take no grant back. An attempt that connected
- * is not given up before the time is over, and never by a session that has something to lose: the daemon may
- * be starting, and would find the client gone when it reads Hello. A failure that time does not change (the
- * policy, the version, a protocol error) ends the attempts at once.
+ * Hello has the token of the session and the ids of the grants that the client holds, so that the daemon can
+ * restore the session. If the ids do not fit into a message, Hello asks the daemon to keep all grants. An
+ * attempt that has connected is not aborted before the time is over, and not at all if the session has
+ * memory: the daemon may be starting, and must find the client connected when it reads Hello. A failure that
+ * a later attempt cannot change (the policy, the version, a protocol error) ends the attempts at once.
  */
 import {
   type Decoded,
@@ -23,15 +23,15 @@ import { greet } from './hello.js';
 
 /** A session that has lost its connection. */
 export interface LostSession {
-  /** Of the handoff socket. */
+  /** The path of the handoff socket. */
   readonly path: string;
   readonly clientName: string;
   readonly token: string;
-  /** How long to try, unless it is unlimited. */
+  /** How long to try, in milliseconds, unless it is unlimited. */
   readonly reconnectMs: number;
   /** Whether attempts continue after `reconnectMs`. Called before each attempt. */
   unlimited(): boolean;
-  /** The ids of the grants that are held. Called at each attempt. */
+  /** The ids of the grants that the client holds. Called at each attempt. */
   grantIds(): bigint[];
 }
 
@@ -39,7 +39,7 @@ export interface LostSession {
 export interface Resumed {
   readonly handoff: HandoffConnection;
   readonly welcome: Decoded<'Welcome'>;
-  /** The grants that Hello reported; undefined where the daemon keeps all. */
+  /** The grants that Hello reported; undefined if the daemon keeps all. */
   readonly reportedGrants: ReadonlySet<bigint> | undefined;
 }
 
@@ -49,16 +49,16 @@ export function isTransient(failure: unknown): boolean {
   return failure.grpc === GrpcCode.UNAVAILABLE || failure.grpc === GrpcCode.RESOURCE_EXHAUSTED;
 }
 
-/** More bytes than the other fields of Hello take. */
+/** More bytes than the other fields of Hello require. */
 const ROOM = 1024;
 
-/** Whether Hello has room for it. */
+/** Whether Hello fits into a message with these fields. */
 const fits = (session: Draft<'Hello'>): boolean =>
   encode('ClientMessage', { hello: session }).byteLength + ROOM <= MAX_MESSAGE_BYTES;
 
 function asVkmemError(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
-  const reason = `The daemon cannot be reached again: ${String(failure)}.`;
+  const reason = `The daemon cannot be reached: ${String(failure)}.`;
   return new VkmemError('UNAVAILABLE', reason, {}, failure);
 }
 
@@ -70,7 +70,7 @@ export class Reconnection {
   #timer: NodeJS.Timeout | undefined;
   #handoff: HandoffConnection | undefined;
 
-  /** @param keepsAlive whether the process stays alive for it; keepAlive() sets it later. */
+  /** @param keepsAlive Whether the reconnection keeps the process alive; keepAlive() sets it later. */
   constructor(lost: LostSession, keepsAlive: boolean, backoff = new Backoff(lost.reconnectMs)) {
     this.#lost = lost;
     this.#backoff = backoff;
@@ -78,9 +78,8 @@ export class Reconnection {
   }
 
   /**
-   * To be called once.
-   * @throws VkmemError UNAVAILABLE where the time is over, or it was stopped; a failure that is not
-   *   transient.
+   * Runs the attempts. Call it once.
+   * @throws VkmemError UNAVAILABLE if the time is over, or after stop(); a failure that is not transient.
    */
   async run(): Promise<Resumed> {
     const { signal } = this.#stopping;
@@ -98,18 +97,18 @@ export class Reconnection {
       }
     }
     const why = last instanceof VkmemError ? last.reason : String(last);
-    const reason = `The daemon did not come back within ${this.#lost.reconnectMs} ms: ${why}`;
+    const reason = `The daemon was not reached again within ${this.#lost.reconnectMs} ms: ${why}`;
     throw new VkmemError('UNAVAILABLE', reason, {}, last);
   }
 
-  /** Keeps the process alive until it ends. */
+  /** Keeps the process alive until the reconnection has ended. */
   keepAlive(): void {
     this.#keepsAlive = true;
     this.#timer?.ref();
     this.#handoff?.ref();
   }
 
-  /** Ends it at once; resolves when its connection is closed. */
+  /** Ends the reconnection at once. Resolves when its connection is closed. */
   async stop(reason: VkmemError): Promise<void> {
     this.#stopping.abort(reason);
     this.#handoff?.close(reason);

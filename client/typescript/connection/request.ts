@@ -1,9 +1,9 @@
 /**
- * A request on the handoff socket: its answer, and its state while it has none.
+ * A request on the handoff socket: its answer, and its state until then.
  *
- * A request that never left this process was not done. Whether a request that was sent and not answered was
- * done is not known. The error says which of the two it is, in its metadata: `outcome` is `not-done` or
- * `unknown`, and `attempts` is how often it was sent.
+ * The daemon did not serve a request that was never sent. It is unknown whether it served a request that was
+ * sent and not answered. The metadata of the error report it: `outcome` is `not-done` or `unknown`, and
+ * `attempts` is how often the request was sent.
  */
 import {
   closeAll,
@@ -14,19 +14,19 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 
-/** An answer and the file descriptors of its grants, in their order. The receiver owns them. */
+/** An answer, and the fds of its grants, in the order of the grants. The receiver owns the fds. */
 export interface Answer<R extends HandoffRequest> {
   readonly message: ResponseOf<R>;
   readonly fds: OwnedFd[];
 }
 
-/** Sends requests to the daemon: one connection, or a Link over several. */
+/** Sends requests to the daemon: a single connection, or a Link. */
 export interface Requester {
   /**
    * Sends a request and waits for the answer.
-   * @param fds sent with the request. Always taken, also where it is never sent.
-   * @throws VkmemError what the daemon refuses with; PROTOCOL_ERROR where its answer is inconsistent;
-   *   UNAVAILABLE where the connection ended before it came.
+   * @param fds Sent with the request. Taken, also if the request is never sent.
+   * @throws VkmemError the daemon's error; PROTOCOL_ERROR if its answer is inconsistent; UNAVAILABLE if the
+   *   connection ended before the answer.
    */
   request<R extends HandoffRequest>(
     request: R,
@@ -41,20 +41,21 @@ export interface Pending {
   readonly fields: unknown;
   /** Owned by the request until it is sent. */
   readonly fds: readonly OwnedFd[];
-  /** The session epoch that it belongs to, where it means nothing in another one. */
+  /** The epoch that the request is bound to, if it is valid in no other one. */
   readonly epoch?: object | undefined;
-  /** How often it was sent, on any connection. */
+  /** How often the request was sent, on all connections. */
   attempts: number;
   resolve(answer: Answer<never>): void;
   reject(reason: unknown): void;
 }
 
-/** Receives the requests without an answer when a connection ends; it settles each, and closes its fds. */
+/**
+ * Receives the requests without an answer when a connection ends. It has to settle each of them and close its
+ * fds.
+ */
 export type ConnectionLost = (unanswered: readonly Pending[], reason: VkmemError) => void;
 
-/**
- * The error of a request without an answer. A reason that no other connection changes is passed on as it is.
- */
+/** The error of a request without an answer. A reason other than UNAVAILABLE is returned unchanged. */
 export function unansweredError({ attempts }: Pending, reason: VkmemError): VkmemError {
   if (reason.code !== 'UNAVAILABLE') return reason;
   const outcome = attempts === 0 ? 'not-done' : 'unknown';
@@ -68,6 +69,7 @@ export function rejectPending(pending: Pending, failure: VkmemError): void {
   pending.reject(failure);
 }
 
+/** Rejects all requests and closes their fds. */
 export const rejectAll: ConnectionLost = (unanswered, reason) => {
   for (const pending of unanswered) rejectPending(pending, reason);
 };

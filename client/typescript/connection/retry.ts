@@ -1,14 +1,15 @@
 /**
- * Retries: which request without an answer is sent again, and what its second answer means.
+ * Retries: which requests without an answer are sent again, and what a second answer means.
  *
- * The table of requests says whether a request can be repeated. A request that was never sent is sent in any
- * session, unless it belongs to one that ended. A request that was sent is repeated only in the same session,
- * restored: an Allocate with its request_id; a Free by id, for which NOT_FOUND means that it was done; a
- * Release, unless the grant was not reported to the daemon, which then took it back; a Publish by id.
+ * The table of requests defines whether a request can be repeated. A request that was never sent can be sent
+ * in any session, unless it is bound to one that has ended. A request that was sent is repeated only in the
+ * same session, after it was restored: an Allocate with its request_id; a Free by id, for which NOT_FOUND
+ * means that the first one succeeded; a Release, unless Hello did not report the grant, because the daemon
+ * has then dropped it; a Publish by id.
  *
- * Not repeated: a Free or Publish by name, which could meet another allocation of that name the second time.
- * A Claim: the daemon takes back what it granted without an answer, and the caller decides whether it still
- * wants the grant.
+ * Not repeated: a Free or Publish by name, because the name may be that of another allocation by then; and a
+ * Claim, because the daemon drops grants whose answer was lost, and the caller decides whether it still needs
+ * the grant.
  */
 import {
   type HandoffRequest,
@@ -21,10 +22,13 @@ import {
 import type { Drained } from './backlog.js';
 import { type Answer, type Pending, rejectPending, unansweredError } from './request.js';
 
-/** The answer to a Free that was done before: whether another process still holds the memory is not known. */
+/**
+ * The answer to a repeated Free whose first one succeeded: it is unknown whether another process still holds
+ * the memory.
+ */
 export const FREED_BEFORE = { allocation: null, freed: false } as const;
 
-/** Whether a request that was sent can be sent again, in the session that sent it. */
+/** Whether a request that was sent can be sent again in the same session. */
 export function isRepeatable(request: RequestName, fields: unknown): boolean {
   const { allocation, requestId } = fields as RequestDraft<'Free'> & RequestDraft<'Allocate'>;
   switch (REQUESTS[request].repeat) {
@@ -40,32 +44,32 @@ export function isRepeatable(request: RequestName, fields: unknown): boolean {
   }
 }
 
-/** Whether a restored session may send it: it was never sent, or it can be repeated. */
+/** Whether the request may be sent in the restored session: it was never sent, or it can be repeated. */
 export const isRetryable = ({ attempts, request, fields }: Pending): boolean =>
   attempts === 0 || isRepeatable(request, fields);
 
 /**
- * Whether a restored session has nothing to send: the daemon took back every grant that Hello did not report.
- * @param reportedGrants undefined where it took none back.
+ * Whether a request is a Release of a grant that the daemon has dropped, because Hello did not report it.
+ * @param reportedGrants Undefined if the daemon has dropped none.
  */
-function isTakenBack({ request, fields }: Pending, reportedGrants: ReadonlySet<bigint> | undefined): boolean {
+function isDropped({ request, fields }: Pending, reportedGrants: ReadonlySet<bigint> | undefined): boolean {
   if (reportedGrants === undefined || request !== 'Release') return false;
   const { grantId } = fields as RequestDraft<'Release'>;
   return !reportedGrants.has(BigInt(grantId ?? 0));
 }
 
-/** Whether another session may send it: it was never sent, and belongs to no session. */
+/** Whether the request may be sent in another session: it was never sent, and is not bound to an epoch. */
 const isUnbound = ({ attempts, epoch }: Pending): boolean => attempts === 0 && epoch === undefined;
 
-/** Rejects a request of an earlier session, which means nothing in this one. */
+/** Rejects a request of an earlier session. */
 function rejectStale(pending: Pending): void {
   const gone = new VkmemError('UNAVAILABLE', 'The session of the request has ended.');
   rejectPending(pending, pending.epoch ? staleError() : unansweredError(pending, gone));
 }
 
 /**
- * The requests of a backlog to be sent in the present session; all others are settled.
- * @param reportedGrants as isTakenBack().
+ * The requests of a backlog that are to be sent in the current session. All others are settled.
+ * @param reportedGrants As for isDropped().
  */
 export function requestsToSend(
   { lost, added }: Drained,
@@ -75,19 +79,19 @@ export function requestsToSend(
   const retried = restored ? lost : lost.filter(isUnbound);
   for (const pending of lost) if (!retried.includes(pending)) rejectStale(pending);
   return [...retried, ...added].filter((pending) => {
-    const done = restored && isTakenBack(pending, reportedGrants);
+    const done = restored && isDropped(pending, reportedGrants);
     if (done) pending.resolve({ message: {}, fds: [] } as never);
     return !done;
   });
 }
 
-/** The error of what belongs to an earlier session. */
+/** The error of a request that is bound to an earlier session. */
 export const staleError = (): VkmemError =>
-  new VkmemError('STALE_INCARNATION', 'It belongs to a session that the daemon no longer has.');
+  new VkmemError('STALE_INCARNATION', 'The memory or request belongs to a session that has ended.');
 
 /**
- * A request without an answer.
- * @param epoch the session epoch that it belongs to, where it means nothing in another one.
+ * Creates a pending request.
+ * @param epoch The epoch that the request is bound to, if it is valid in no other one.
  */
 export function pendingOf<R extends HandoffRequest>(
   request: R,
@@ -111,5 +115,6 @@ export function pendingOf<R extends HandoffRequest>(
   return pending;
 }
 
+/** Whether a failure is NOT_FOUND. */
 export const isNotFound = (failure: unknown): boolean =>
   failure instanceof VkmemError && failure.code === 'NOT_FOUND';

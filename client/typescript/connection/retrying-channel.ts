@@ -1,15 +1,15 @@
 /**
- * RetryingChannel: calls and streams that outlast a restart of the daemon, within limits.
+ * RetryingChannel: gRPC calls and streams that outlive a restart of the daemon, within limits.
  *
- * A call is made again where it never left this process, where the daemon refused its token as one of before
- * a restart, and, where its answer was lost, if the table of requests says that it can be repeated: always
- * for a reading call, and in the same session, restored, for others. Each lost answer stands for one death of
- * the daemon: a call that lost two is not made again, and no call is made more than three times.
+ * A call is repeated if it was never sent, if the daemon refused its token because the token is from before a
+ * restart, or if its answer was lost and the table of requests allows the repetition: always for a call that
+ * only reads, otherwise only in the same session, after it was restored. A lost answer indicates that the
+ * daemon crashed: a call that lost two answers is not repeated, and no call is made more than three times.
  *
- * While the session's connection is being made again, calls wait for it, and then act for the session that
- * came of it. Any other call that does not reach the daemon fails with UNAVAILABLE, whose metadata say so. A
- * socket that was never reached while the session has its connection is not waited for: it may not be visible
- * here.
+ * While the session is reconnecting, calls wait, and then act for the resulting session. Any other call that
+ * does not reach the daemon fails with UNAVAILABLE, which its metadata report. If the session is connected
+ * but the control socket was never reached, calls do not wait for it, because this process may have no access
+ * to it.
  */
 import { REQUESTS, type RequestDraft, type ResponseOf, type StreamRequest, VkmemError } from '@vkmemd/proto';
 import { Backoff, pause } from './backoff.js';
@@ -17,27 +17,29 @@ import type { GrpcChannel, UnaryCall } from './grpc.js';
 import type { MethodShape } from './health.js';
 import { FREED_BEFORE, isNotFound, isRepeatable } from './retry.js';
 
-/** The session that calls act for, and its connection (Link). */
+/** The session that calls act for, and the state of its connection (Link). */
 export interface SessionRef {
   readonly session: { readonly token: string };
-  /** Is another object in each session that was not restored. */
+  /** Identifies the session: another object after each reconnection that did not restore it. */
   readonly epoch: object;
-  /** Whether its connection is lost and being made again. */
+  /** Whether its connection is lost and it is reconnecting. */
   readonly away: boolean;
   /** Why the session has ended; undefined until then. */
   readonly end: VkmemError | undefined;
-  /** Resolves when the connection was made again, or the session has ended. */
+  /** Resolves after a reconnection, or when the session has ended. */
   changed(): Promise<void>;
 }
 
-/** How long after a call's the loss of the session's own connection may be noticed. */
+/**
+ * Milliseconds after the loss of a call within which the loss of the session's own connection is detected.
+ */
 const NOTICE_MS = 100;
 const MAX_ATTEMPTS = 3;
 const MAX_LOST_ANSWERS = 2;
-/** The state of a socket is seen in the next turn of the event loop, however long the last one took. */
+/** Waits for the next turn of the event loop, in which the state of sockets is read. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A session of which only the token is known; it does not end with a connection of this process. */
+/** A session of which only the token is known. It does not depend on a connection of this process. */
 export function sessionRefFor(token: string): SessionRef {
   return { session: { token }, epoch: {}, away: false, end: undefined, changed: () => new Promise(() => {}) };
 }
@@ -45,14 +47,14 @@ export function sessionRefFor(token: string): SessionRef {
 const isTokenRefused = ({ code }: VkmemError): boolean =>
   code === 'STALE_INCARNATION' || code === 'SESSION_INVALID';
 
-/** The attempts of one call, or of one stream since it last brought something. */
+/** The attempts of one call, or of one stream since its last value. */
 class Attempts {
-  /** Begins with the first failure. */
+  /** Created at the first failure. */
   backoff: Backoff | undefined;
   readonly #forMs: number;
   readonly #repeatable: boolean;
   readonly #reading: boolean;
-  /** That it was sent in last. */
+  /** The epoch in which the call was sent last. */
   #epoch: object | undefined;
   #sent = 0;
   #lostAnswers = 0;
@@ -65,12 +67,15 @@ class Attempts {
     this.#reading = REQUESTS[name].repeat === 'free';
   }
 
-  /** Whether an answer was lost, so that the request may have been done. */
+  /** Whether an answer was lost, so that the daemon may have served the request. */
   get mayBeDone(): boolean {
     return this.#lost !== undefined;
   }
 
-  /** Counts a failure. @returns how to retry, after a pause; undefined where the failure is final. */
+  /**
+   * Counts a failure.
+   * @returns How to retry, with the delay in milliseconds; undefined if the failure is final.
+   */
   failed(failure: VkmemError): { readonly tokenRefused: boolean; readonly waitMs: number } | undefined {
     this.backoff ??= new Backoff(this.#forMs);
     const tokenRefused = isTokenRefused(failure);
@@ -90,9 +95,9 @@ class Attempts {
   }
 
   /**
-   * To be called before each time that it is sent.
-   * @throws VkmemError the lost answer, where the request may have been done in a session that is not the
-   *   present one.
+   * Called before each attempt.
+   * @throws VkmemError the error of the lost answer, if the request may have been served in a session other
+   *   than the current one.
    */
   beginIn(ref: SessionRef | undefined): void {
     if (!this.#reading && this.#lost && ref?.epoch !== this.#epoch) throw this.errorOf(this.#lost);
@@ -100,8 +105,8 @@ class Attempts {
   }
 
   /**
-   * The error that the call ends with: the failure, unless it hides that an earlier attempt may have been
-   * done.
+   * The error that the call ends with: the failure, unless an earlier attempt may have been served and the
+   * failure does not show that.
    */
   errorOf(failure: unknown): unknown {
     const lost = this.#lost;
@@ -120,14 +125,18 @@ export class RetryingChannel {
   readonly #closing = new AbortController();
   #reached = false;
 
-  /** @param reconnectMs how long a call may be made again; 0: not at all. */
+  /** @param reconnectMs How long a call may be repeated, in milliseconds; with 0 it is not repeated. */
   constructor(channel: GrpcChannel, sessionRef: SessionRef | undefined, reconnectMs: number) {
     this.#channel = channel;
     this.#sessionRef = sessionRef;
     this.#reconnectMs = reconnectMs;
   }
 
-  /** @param timeoutMs of each attempt. @throws VkmemError as GrpcChannel.call(). */
+  /**
+   * Makes a call.
+   * @param timeoutMs The limit of each attempt, in milliseconds.
+   * @throws VkmemError as GrpcChannel.call().
+   */
   async call<M extends UnaryCall>(
     name: M,
     request: RequestDraft<M>,
@@ -151,14 +160,17 @@ export class RetryingChannel {
     }
   }
 
-  /** Of any service, once. @throws VkmemError as GrpcChannel.call(). */
+  /**
+   * Makes a call of a method of any service, once.
+   * @throws VkmemError as GrpcChannel.call().
+   */
   callAs<Q, A>(definition: MethodShape<Q, A>, request: Q, timeoutMs?: number): Promise<A> {
     return this.#channel.callAs(definition, request, this.#sessionRef?.session.token, timeoutMs);
   }
 
   /**
-   * The answers of a stream. A stream of states continues after a restart; one of events ends, since events
-   * may have been missed.
+   * Returns the answers of a stream. A stream of states continues after a restart of the daemon. A stream of
+   * events ends, because events may have been missed.
    * @throws VkmemError as GrpcChannel.watch().
    */
   async *watch<M extends StreamRequest>(
@@ -194,8 +206,8 @@ export class RetryingChannel {
   }
 
   /**
-   * Waits while the session's connection is being made again.
-   * @throws VkmemError UNAVAILABLE where it takes too long.
+   * Waits while the session is reconnecting.
+   * @throws VkmemError UNAVAILABLE if that takes too long.
    */
   async #connected(attempts: Attempts, signal?: AbortSignal): Promise<void> {
     const ref = this.#sessionRef;
@@ -208,7 +220,10 @@ export class RetryingChannel {
     throw attempts.errorOf(late);
   }
 
-  /** Waits before the next attempt. @returns whether to make it. */
+  /**
+   * Waits before the next attempt.
+   * @returns Whether to make it.
+   */
   async #retries(
     failure: unknown,
     token: string | undefined,
@@ -220,7 +235,7 @@ export class RetryingChannel {
     if (!next) return false;
     const ref = this.#sessionRef;
     if (ref && !ref.away && ref.session.token === token) {
-      // The end of the session's own connection may not be noticed yet.
+      // The end of the session's own connection may not have been detected yet.
       await pause(NOTICE_MS, [this.#closing.signal, signal], ref.changed());
       await nextTurn();
     }
@@ -233,9 +248,9 @@ export class RetryingChannel {
   }
 }
 
-/** The end of a stream of events. */
+/** The error that ends a stream of events. */
 function eventsMissed(failure: unknown): unknown {
   if (!(failure instanceof VkmemError) || failure.code !== 'UNAVAILABLE') return failure;
-  const reason = `${failure.reason} Events may have been missed: begin anew, with \`existing\`.`;
+  const reason = `${failure.reason} Events may have been missed: start a new watch with \`existing\`.`;
   return new VkmemError(failure.code, reason, { ...failure.metadata, retryable: 'true' }, failure);
 }

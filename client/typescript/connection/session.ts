@@ -1,27 +1,30 @@
 /**
- * What a client knows of its session, and the events of its connection.
+ * The description of a client's session, and the events of its connection.
  */
 import type { Decoded, VkmemError } from '@vkmemd/proto';
 
-/** The session as the daemon described it when the connection was last made. */
+/** The session, as the daemon described it at the last connection. */
 export interface SessionInfo {
+  /** The id of the session. */
   readonly id: bigint;
-  /** A secret: in a gRPC call of the same user, the call acts for this session. */
+  /** A secret: a gRPC call of the same user that carries it acts for this session. */
   readonly token: string;
-  /** Another value after every start of the daemon. */
+  /** Identifies the run of the daemon: different after every start. */
   readonly incarnation: string;
+  /** The version of vkmemd. */
   readonly daemonVersion: string;
-  /** Whether it was begun by another process, or by another program in this one. */
+  /** Whether another program opened the session, in this process or in another one. */
   readonly inherited: boolean;
 }
 
-/** The connection was made again. */
+/** The result of a reconnection. */
 export interface Reconnected {
   /**
-   * Whether the session continues, with what it owns and was granted. Otherwise this is a new one: Memory of
-   * before keeps its maps and fds, and means nothing to the daemon any more.
+   * Whether the session continues, with its allocations and grants. Otherwise the session is a new one: a
+   * Memory of the old session keeps its maps and fds, but the daemon no longer has it.
    */
   readonly restored: boolean;
+  /** Identifies the run of the daemon: different after every start. */
   readonly incarnation: string;
   /** Milliseconds without a connection. */
   readonly downMs: number;
@@ -29,14 +32,15 @@ export interface Reconnected {
 
 /** The events of a Client. */
 export interface ClientEvents {
-  /** The connection ended, for this reason; the client reconnects. */
+  /** The connection was lost, for this reason; the client is reconnecting. */
   reconnecting: [reason: VkmemError];
+  /** The client has reconnected. */
   reconnected: [how: Reconnected];
-  /** The client gave up, for this reason. Not emitted by close(). */
+  /** The client has given up reconnecting, for this reason. close() does not emit it. */
   disconnected: [reason: VkmemError];
 }
 
-/** An event of the connection, as a Client emits it. */
+/** An event of the connection, with its arguments. */
 export type ClientEvent = {
   [E in keyof ClientEvents]: readonly [name: E, ...args: ClientEvents[E]];
 }[keyof ClientEvents];

@@ -1,9 +1,9 @@
 /**
- * MappedGrant: the grants of one allocation that this process holds, with their fds and the maps made of
- * them. A grant may have no fd: that of an RDMA address, which is a number and holds nothing.
+ * MappedGrant: the grants of one allocation that this process holds, with their fds and maps. The grant of an
+ * RDMA address has no fd: the address is a number and does not hold the memory.
  *
- * It sends nothing to the daemon. drop() unmaps and closes everything at once and can be called at any time.
- * A map outlives the daemon, whose end closes no fd here, but not its MappedGrant.
+ * It sends nothing to the daemon. drop() unmaps and closes everything at once, and can be called at any time.
+ * Fds and maps stay valid when the daemon ends; drop() ends them.
  */
 import { constants } from 'node:buffer';
 import {
@@ -23,30 +23,30 @@ import {
 import { type Bytes, checkAccess, checkKind, checkRangePart } from '../request/arguments.js';
 import { MemoryMap } from './memory-map.js';
 
-/** A window to be mapped, in bytes. */
+/** The window to map, in bytes. */
 export interface MapOptions {
-  /** Where it begins in the allocation; need not be at a page. Default 0. */
+  /** The start of the window in the allocation. Need not be page-aligned. Default 0. */
   readonly offset?: Bytes;
-  /** Default: the rest. */
+  /** The length of the window. Default: up to the end of the allocation. */
   readonly length?: Bytes;
   /**
-   * Default: what was granted. Through 'ro', others' writes are seen; one's own stay in a private copy of
-   * their page, which then no longer follows the memory.
+   * Default: the granted access. With 'ro', writes of others are visible; a write through this map changes a
+   * private copy of the page, after which later writes of others to that page are no longer visible.
    */
   readonly access?: AccessName;
 }
 
 /** The result of drop(). */
 export interface Dropped {
-  /** False the second time: nothing was held any more. */
+  /** Whether anything was held; false at a second call. */
   readonly held: boolean;
-  /** Where a dma-buf's access could not be ended: the first failure. Everything was closed nevertheless. */
+  /** The first failure to end the access to a dma-buf, if any. Everything was closed in any case. */
   readonly failure: unknown;
 }
 
 /**
- * A multiple of every page size that Linux has on the machines this runs on (4, 16 and 64 KiB); huge pages
- * may be larger.
+ * A multiple of all page sizes of Linux on the supported machines (4, 16 and 64 KiB). Huge pages may be
+ * larger.
  */
 const PAGE_BYTES = 65_536n;
 const LARGEST_BUFFER = BigInt(constants.MAX_LENGTH);
@@ -59,8 +59,8 @@ export class MappedGrant {
   #dropped = false;
 
   /**
-   * @param fds of the grants, in their order, as many as they say; owned from here.
-   * @param onDrop called once, at drop().
+   * @param fds The fds of the grants, in the order of the grants; taken.
+   * @param onDrop Called once, by drop().
    */
   constructor(grants: readonly Grant[], fds: readonly OwnedFd[], onDrop: (mappedGrant: MappedGrant) => void) {
     this.grants = grants;
@@ -73,36 +73,47 @@ export class MappedGrant {
   }
 
   /**
-   * @returns a copy of the kind's fd; the caller owns it.
-   * @throws VkmemError KIND_UNSUPPORTED, KIND_NOT_REQUESTED, NOT_FOUND once dropped.
+   * @returns A duplicate of the fd of a kind, which the caller owns.
+   * @throws VkmemError KIND_UNSUPPORTED, KIND_NOT_REQUESTED; NOT_FOUND after drop().
    */
   duplicate(kind: KindName): OwnedFd {
     const found = this.#find(checkKind(kind));
     if (!found?.fd)
-      throw new VkmemError('KIND_NOT_REQUESTED', `No fd of kind ${kind} was granted.`, { kind });
+      throw new VkmemError(
+        'KIND_NOT_REQUESTED',
+        `No fd of kind ${kind} was granted; request the kind in the allocate or claim.`,
+        { kind },
+      );
     return found.fd.dup();
   }
 
-  /** @throws VkmemError KIND_NOT_REQUESTED, NOT_FOUND once dropped. */
+  /** @throws VkmemError KIND_NOT_REQUESTED; NOT_FOUND after drop(). */
   remoteAddress(): bigint {
     const found = this.#find('RDMA_ADDRESS');
     if (found) return found.grant.remoteAddress;
-    throw new VkmemError('KIND_NOT_REQUESTED', 'No RDMA address was granted.', { kind: 'RDMA_ADDRESS' });
+    throw new VkmemError(
+      'KIND_NOT_REQUESTED',
+      'No RDMA address was granted; request the kind in the allocate or claim.',
+      { kind: 'RDMA_ADDRESS' },
+    );
   }
 
   /**
-   * @throws VkmemError NOT_MAPPABLE, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, NOT_FOUND once dropped.
+   * @throws VkmemError NOT_MAPPABLE, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT; NOT_FOUND after drop().
    */
   map({ offset = 0n, length, access }: MapOptions): MemoryMap {
     const found = this.#find('MAPPABLE');
     if (!found?.fd || found.grant.mapSizeBytes === 0n) {
-      throw new VkmemError('NOT_MAPPABLE', 'No MAPPABLE grant of it is held.');
+      throw new VkmemError('NOT_MAPPABLE', 'This client holds no MAPPABLE grant of the allocation.');
     }
     const { grant, fd } = found;
     const granted = grant.access === accessToWire('ro') ? 'ro' : 'rw';
     const wanted = checkAccess(access ?? granted);
     if (wanted === 'rw' && granted === 'ro') {
-      throw new VkmemError('NOT_PERMITTED', 'It was granted read-only; claim it with access rw to write.');
+      throw new VkmemError(
+        'NOT_PERMITTED',
+        'The allocation was granted read-only; claim it with access rw to write.',
+      );
     }
     const huge = hugePageOf(fd);
     const page = huge > PAGE_BYTES ? huge : PAGE_BYTES;
@@ -118,7 +129,7 @@ export class MappedGrant {
     return map;
   }
 
-  /** Unmaps and closes everything, also after a failure; every view has length 0 afterwards. */
+  /** Unmaps and closes everything, also after a failure. All views have length 0 afterwards. */
   drop(): Dropped {
     if (this.#dropped) return { held: false, failure: undefined };
     this.#dropped = true;
@@ -135,9 +146,10 @@ export class MappedGrant {
     return { held: true, failure };
   }
 
-  /** The first grant of the kind, and its fd where it has one. */
+  /** The first grant of a kind, and its fd if it has one. */
   #find(kind: KindName): { grant: Grant; fd: OwnedFd | undefined } | undefined {
-    if (this.#dropped) throw new VkmemError('NOT_FOUND', 'This memory was released, or its client closed.');
+    if (this.#dropped)
+      throw new VkmemError('NOT_FOUND', 'This memory was released, or its client was closed.');
     let at = 0;
     for (const grant of this.grants) {
       if (grant.kind === kindToWire(kind))
@@ -149,8 +161,8 @@ export class MappedGrant {
 }
 
 /**
- * A window and the pages it needs: `page` bytes into the memory, `bytes` long, the window `lead` bytes into
- * them.
+ * A window, and the pages that it needs. The pages begin `page` bytes into the memory and have `bytes` bytes;
+ * the window begins `lead` bytes into the pages.
  */
 interface Window {
   readonly offset: bigint;
@@ -160,19 +172,22 @@ interface Window {
   readonly bytes: number;
 }
 
-/** @param page windows are mapped from multiples of it on. */
+/** @param page Mappings begin at multiples of it. */
 function windowOf(size: bigint, from: Bytes, wanted: Bytes | undefined, page: bigint): Window {
   const offset = checkRangePart('offset', from, 0n);
   const length = wanted === undefined ? size - offset : checkRangePart('length', wanted, 1n);
   if (length <= 0n || offset + length > size) {
-    throw new VkmemError('INVALID_RANGE', `${length} bytes at ${offset} are not inside ${size} bytes.`);
+    throw new VkmemError(
+      'INVALID_RANGE',
+      `${length} bytes at offset ${offset} are not inside the ${size} bytes of the allocation.`,
+    );
   }
   const lead = offset % page;
   const bytes = lead + length;
   if (bytes > LARGEST_BUFFER) {
     throw new VkmemError(
       'INVALID_RANGE',
-      `A window of ${length} bytes is larger than one ArrayBuffer can be; map windows of at most ${LARGEST_BUFFER} bytes, offset modulo ${page} included.`,
+      `A window of ${length} bytes exceeds the size of an ArrayBuffer; map at most ${LARGEST_BUFFER} bytes, including the offset modulo ${page}.`,
       { maximum_bytes: String(LARGEST_BUFFER) },
     );
   }

@@ -1,35 +1,40 @@
 /**
- * MemoryMap: a window of an allocation in this process's address space.
+ * MemoryMap: a mapped window of an allocation.
  *
- * A mapping begins at a page, a window wherever its user wants: `buffer` holds the whole pages, `bytes` is
- * the window in it. After unmap() both have length 0, and so has every view that was made of the buffer: an
- * element read is undefined, one written is lost, a method such as set() throws TypeError, and nothing can
- * fault. What another process or the device writes shows at once; nothing here orders it, so synchronise by
- * other means when bytes are complete.
+ * A mapping begins at a page boundary, a window at any byte: `buffer` has the whole pages, and `bytes` is the
+ * window in it. After unmap() both have length 0, and so have all views of the buffer: an element that is
+ * read is undefined, a write has no effect, a method such as set() throws a TypeError, and no access faults.
+ * Writes of another process or of the device are visible at once. They are not ordered, so other means, such
+ * as a Signal, must indicate when data is complete.
  *
- * Where the memory is a dma-buf (`dmaBufSync` of its grant) the device's writes and this process's pass each
- * other only at set moments: map(), sync() and unmap(). Call sync() after writing and before the device or
- * another process is asked to read, and after they have written and before reading here; it may wait for what
- * the device is doing. On any other memory sync() does nothing, so a program that calls it is right on every
- * device.
+ * If the memory is a dma-buf (`dmaBufSync` of its grant), the writes of the device and of this process become
+ * visible to each other only at map(), sync() and unmap(). Call sync() after writing, before the device or
+ * another process reads; and before reading, after they have written. It may wait for work of the device. For
+ * any other memory sync() does nothing, so a program that calls it works on every device.
  */
 import type { CpuAccess, Mapping } from '@vkmemd/proto';
 
+/**
+ * A mapped window of an allocation, from Memory.map(). It is unmapped by unmap(), by the release of its
+ * Memory, and by the end of its client. For a dma-buf (`dmaBufSync` of the grant), call sync() between the
+ * accesses of the CPU and of the device.
+ */
 export class MemoryMap implements Disposable {
-  /** Where the window begins in the allocation, in bytes. */
+  /** The start of the window in the allocation, in bytes. */
   readonly offset: bigint;
-  /** The window; length 0 once unmapped. */
+  /** The window. Length 0 after unmap(). */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #mapping: Mapping;
   readonly #access: CpuAccess | undefined;
   readonly #onUnmap: (map: MemoryMap) => void;
 
   /**
-   * Made by Memory.map().
-   * @param mapping owned by the map from here.
-   * @param access begun, for a dma-buf; ended at unmap().
-   * @param window its length, and bytes of the mapping before it.
-   * @param onUnmap called once, at unmap().
+   * Created by Memory.map().
+   * @param mapping Taken.
+   * @param access For a dma-buf: the access, which has begun; unmap() ends it.
+   * @param window The length of the window, and the bytes of the mapping before it.
+   * @param onUnmap Called by unmap().
+   * @internal
    */
   constructor(
     mapping: Mapping,
@@ -45,34 +50,35 @@ export class MemoryMap implements Disposable {
     this.bytes = new Uint8Array(mapping.buffer, window.lead, window.length);
   }
 
-  /** The pages that hold the window, which begins at `bytes.byteOffset` of it; byteLength 0 once unmapped. */
+  /** The pages that contain the window, which begins at `bytes.byteOffset`. byteLength 0 after unmap(). */
   get buffer(): ArrayBuffer {
     return this.#mapping.buffer;
   }
 
-  /** The window's length in bytes; 0 once unmapped. */
+  /** The length of the window in bytes; 0 after unmap(). */
   get length(): number {
     return this.bytes.length;
   }
 
+  /** Whether the window is mapped. */
   get mapped(): boolean {
     return this.#mapping.mapped;
   }
 
   /**
-   * On a dma-buf, makes what was written here reach the device, and what the device wrote be seen here. Does
-   * nothing on memory that needs none, and once unmapped.
-   * @throws VkmemError NOT_MAPPABLE where the driver fails; the bytes are then not to be relied on until it
-   *   succeeds.
+   * For a dma-buf: makes writes of this process visible to the device, and writes of the device visible here.
+   * Does nothing for other memory, and after unmap().
+   * @throws VkmemError NOT_MAPPABLE, with the errno, if the driver fails. Do not rely on the bytes until a
+   *   sync() succeeds.
    */
   sync(): void {
     if (this.mapped) this.#access?.sync();
   }
 
   /**
-   * Unmaps the window; does nothing the second time.
-   * @throws VkmemError NOT_MAPPABLE where the driver of a dma-buf fails to end the access: it is unmapped,
-   *   but what was written since the last sync() may not have reached the device.
+   * Unmaps the window. Does nothing if it is unmapped.
+   * @throws VkmemError NOT_MAPPABLE, with the errno, if the driver of a dma-buf fails to end the access. The
+   *   window is unmapped, but writes since the last sync() may not be visible to the device.
    */
   unmap(): void {
     try {

@@ -1,29 +1,30 @@
 /**
- * ifExists: what an allocate with a name does where the caller's tenant has an allocation of that name.
+ * ifExists: what an allocate with a name does if the caller's tenant has an allocation of that name.
  *
- * Two requests are needed, an allocate and a look-up, and another process may act between them: it frees the
- * allocation after the allocate failed, or its own allocate of that name is still under way and no look-up
- * finds it yet. The pair is then repeated, with pauses, a bounded number of times.
+ * It requires two requests, an allocate and a look-up, and another process may act between them: it may free
+ * the allocation after the allocate failed, or its own allocate of that name may still be in progress, so
+ * that a look-up does not find it yet. The two requests are then repeated, with pauses, a limited number of
+ * times.
  */
 import { type Allocation, type Draft, VkmemError } from '@vkmemd/proto';
 import { pause } from '../connection/backoff.js';
 import { checkWord } from './arguments.js';
 import { missingHints } from './hints.js';
 
-/** 'fail': NAME_TAKEN. 'claim': the existing allocation is used, if it fits. */
+/** 'fail': the allocate fails with NAME_TAKEN. 'claim': the existing allocation is used if it fits. */
 export type IfExists = 'fail' | 'claim';
 
 export const IF_EXISTS: readonly IfExists[] = ['fail', 'claim'];
 
 type Request = Draft<'AllocateRequest'>;
 
-/** About 12 s in all: an allocate of many GiB that is under way has ended by then. */
+/** About 12 s in total: long enough for another process's allocate of many GiB to end. */
 const MAX_ATTEMPTS = 20;
 const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 1000;
 
 /**
- * @returns the name of the allocation to use where it exists; undefined for 'fail'.
+ * @returns The name of the allocation to use if it exists; undefined for 'fail'.
  * @throws VkmemError INVALID_ARGUMENT for any other value, and for 'claim' without a name.
  */
 export function nameToClaim(ifExists: unknown, { name, lifetime }: Request): string | undefined {
@@ -35,11 +36,11 @@ export function nameToClaim(ifExists: unknown, { name, lifetime }: Request): str
 
 /**
  * Allocates, or finds the existing allocation of that name.
- * @param find rejects with NOT_FOUND where there is none, and with NAME_TAKEN where it does not fit.
- * @param ended settles when no further attempt can succeed.
- * @returns the result of either, and whether it is that of `allocate`.
- * @throws VkmemError NAME_TAKEN where neither succeeds after the last attempt; whatever else `allocate` or
- *   `find` rejects with.
+ * @param find Rejects with NOT_FOUND if there is none, and with NAME_TAKEN if it does not fit.
+ * @param ended Settles when no further attempt can succeed.
+ * @returns The result of `allocate` or `find`, and whether it is that of `allocate`.
+ * @throws VkmemError NAME_TAKEN if neither succeeds in the last attempt; any other error of `allocate` or
+ *   `find`.
  */
 export async function allocateOrFind<T>(
   allocate: () => Promise<T>,
@@ -64,10 +65,10 @@ export async function allocateOrFind<T>(
 }
 
 /**
- * That an existing allocation can be used in place of the requested one: it is at least as large, was
- * allocated for all of its kinds, and has the properties, the resource, the sharing and the hints that the
- * request names. What the request leaves to the daemon is not compared.
- * @throws VkmemError NAME_TAKEN, with everything that differs.
+ * Checks that an existing allocation can be used in place of the requested one: it is at least as large, has
+ * all kinds of the request, and the properties, the resource, the sharing and the hints that the request
+ * specifies. Fields that the request leaves to the daemon are not compared.
+ * @throws VkmemError NAME_TAKEN, with all differences in its reason.
  */
 export function requireFit(request: Request, existing: Allocation): void {
   const { name = '', kinds = [], sharing = 'SHARING_UNSPECIFIED', memoryTypeIndex } = request;
@@ -93,10 +94,10 @@ export function requireFit(request: Request, existing: Allocation): void {
   throw new VkmemError('NAME_TAKEN', `${name} exists, but ${differences.join(', ')}.`, { name });
 }
 
-/** The bits of `wanted` that `bits` lacks. */
+/** The bits of `wanted` that are missing in `bits`. */
 const lacks = (bits = 0, wanted = 0): number => wanted & ~bits;
 
-/** The daemon adds usages that it needs itself. */
+/** Whether the memory is dedicated to such an image. The daemon adds usage flags that it requires itself. */
 function holdsImage(existing: Allocation['image'], wanted: Draft<'ImageDescription'>): boolean {
   if (!existing || lacks(existing.usage, wanted.usage) !== 0) return false;
   const { usage: _usage, ...fields } = existing;

@@ -1,8 +1,9 @@
 /**
- * A client's own memory as an allocation of the daemon: what callers say of it, turned into ImportRequest.
+ * Import: converts the options of callers to an ImportRequest, which makes memory of the client an allocation
+ * of the daemon.
  *
- * The daemon looks at the fd itself (its type, its size, its seals) and asks the driver; what is checked here
- * is only that the request says what its source needs.
+ * The daemon checks the fd (its type, its size, its seals) and queries the driver. Only the presence and form
+ * of the options that the source requires are checked here.
  */
 import {
   type Draft,
@@ -17,34 +18,36 @@ import { type Bytes, checkKinds, checkSize, checkUint32, checkUuid, checkWord } 
 import { lifetimeFields } from './requests.js';
 import { memoryTypeField, type ResourceOptions, resourceFields } from './resources.js';
 
-/** What to import, and what it shall be. */
+/** The memory to import, and the properties of its allocation. */
 export interface ImportOptions extends ResourceOptions {
   /**
-   * The caller's, and stays so: a duplicate goes to the daemon. It may be closed as soon as importMemory()
-   * was called.
+   * The fd; borrowed: a duplicate is sent to the daemon. The caller may close it when importMemory() has been
+   * called.
    */
   readonly fd: OwnedFd | number;
-  /** What the fd is. A MEMFD must be sealed against shrinking and growing. */
+  /** The type of the fd. A MEMFD must be sealed against shrinking and growing. */
   readonly source: 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
   /**
-   * OPAQUE_FD: the exporter's allocationSize, exactly, and required. Otherwise the file's size, which is the
-   * default.
+   * Bytes. OPAQUE_FD: exactly the exporter's allocationSize; required. Otherwise the size of the file, which
+   * is the default.
    */
   readonly size?: Bytes;
-  /** OPAQUE_FD: the exporter's index, and required. Otherwise this memory type and no other. */
+  /** OPAQUE_FD: the exporter's index; required. Otherwise the only memory type to use; optional. */
   readonly memoryTypeIndex?: number;
-  /** OPAQUE_FD: the exporter's, 16 bytes each, and required; both must be those of the daemon's device. */
+  /** OPAQUE_FD: the exporter's device UUID, 16 bytes; required. Must be that of the daemon's device. */
   readonly deviceUuid?: Uint8Array;
+  /** OPAQUE_FD: the exporter's driver UUID, 16 bytes; required. Must be that of the daemon's device. */
   readonly driverUuid?: Uint8Array;
   /**
-   * Every kind that it will ever be granted as: the source's own, for OPAQUE_FD and DMA_BUF; imported memory
-   * is never MAPPABLE. Default: none, so that it is for transfers alone.
+   * The kinds that the allocation may be granted as: the kind of the source, for OPAQUE_FD and DMA_BUF.
+   * Imported memory is never MAPPABLE. Default: none, so that it can only be used for transfers.
    */
   readonly kinds?: readonly KindName[];
-  /** The kinds to be granted at once, of `kinds`. Default: all of them. */
+  /** The kinds to grant at once, of `kinds`. Default: all of them. */
   readonly grant?: readonly KindName[];
-  /** Makes it NAMED, as for allocate(). */
+  /** The name, which makes the allocation NAMED; as for allocate(). */
   readonly name?: string;
+  /** Default: NAMED with a name, SESSION without one. */
   readonly lifetime?: LifetimeName;
 }
 
@@ -52,7 +55,7 @@ const SOURCES = { OPAQUE_FD: 'KIND_OPAQUE_FD', DMA_BUF: 'KIND_DMA_BUF', MEMFD: '
 const SOURCE_NAMES = ['OPAQUE_FD', 'DMA_BUF', 'MEMFD'] as const;
 
 /**
- * Without the fd, which goes beside it (importedFd).
+ * Checks the options of an import, and converts them. The fd is separate (importedFd()).
  * @throws VkmemError INVALID_ARGUMENT, INVALID_SIZE, SIZE_ABOVE_MAXIMUM, KIND_NOT_REQUESTED,
  *   KIND_UNSUPPORTED, INVALID_NAME.
  */
@@ -60,7 +63,7 @@ export function importRequest(options: ImportOptions): Draft<'ImportRequest'> {
   const { size, memoryTypeIndex, deviceUuid, driverUuid, kinds = [], grant = kinds } = options;
   const source = checkWord('source', options.source, SOURCE_NAMES);
   if (source === 'OPAQUE_FD') {
-    // The fd itself says none of this, and a wrong guess is undefined behaviour in the driver.
+    // An opaque fd does not contain these values, and a wrong value is undefined behaviour in the driver.
     checkSize(size);
     checkUint32('memoryTypeIndex', memoryTypeIndex);
     checkUuid('deviceUuid', deviceUuid);
@@ -80,8 +83,8 @@ export function importRequest(options: ImportOptions): Draft<'ImportRequest'> {
 }
 
 /**
- * A duplicate of the caller's fd; the receiver owns it.
- * @throws VkmemError INVALID_ARGUMENT where it is no open descriptor.
+ * Duplicates the caller's fd. The caller of this function owns the duplicate.
+ * @throws VkmemError INVALID_ARGUMENT if it is not an open descriptor.
  * @throws KernelError EMFILE.
  */
 export function importedFd(fd: OwnedFd | number): OwnedFd {

@@ -1,59 +1,75 @@
 /**
- * Quotas: the limits and the usage of a user, and changes of the limits, checked before anything is sent.
+ * Quotas: the limits and the usage of a user, and changes of the limits, which are checked before they are
+ * sent.
  *
- * A change is meant for one revision of a quota. A change without a revision reads the quota first, and again
- * where it changed in between.
+ * A change is based on one revision of a quota. A change without a revision reads the quota first, and is
+ * retried if the quota changed in between.
  */
 import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
 import type { RetryingChannel } from '../connection/retrying-channel.js';
 import { type Bytes, checkRangePart, checkUint32 } from './arguments.js';
 
-/** The limits and the usage of a user. A limit is undefined where the user has none of its own. */
+/**
+ * The limits and the usage of a user (vkmem.v1.Quota). A limit is undefined if the user has no limit of its
+ * own.
+ */
 export type Quota = Decoded<'Quota'>;
 
-/** Of one heap, in bytes; what is not set stays as it is. */
+/** A change of the limits of one heap. Absent fields stay unchanged. */
 export interface HeapChange {
+  /** The index of the heap. */
   readonly heap: number;
-  /** The most bytes that the user may hold. */
+  /** The maximum number of bytes that the user may hold. */
   readonly limit?: Bytes | undefined;
-  /** Bytes that are reserved for the user. */
+  /** The number of bytes that are reserved for the user. */
   readonly reserved?: Bytes | undefined;
 }
 
-/** What is not set stays as it is. */
+/** A change of a quota. Absent fields stay unchanged. */
 export interface QuotaChange {
+  /** The user. */
   readonly uid: number;
-  /** Of the quota that it is meant for; without it, of whatever it is. */
+  /** The revision of the quota that the change is based on. Default: the current revision. */
   readonly expectedRevision?: bigint | undefined;
+  /** Limits in bytes, by heap. */
   readonly heaps?: readonly HeapChange[] | undefined;
-  /** The most that the user may have of each. */
+  /** The maximum number of allocations. */
   readonly allocations?: number | undefined;
+  /** The maximum number of sessions. */
   readonly sessions?: number | undefined;
+  /** The maximum number of tickets. */
   readonly tickets?: number | undefined;
-  /** Goes back to what the policy says; nothing else may be set then. */
+  /** Restores the quota of the policy. No other limit may be set. */
   readonly reset?: boolean | undefined;
 }
 
+/** The outcome of a change. */
 export interface QuotaResult {
   /**
-   * STALE: the quota is of another revision; CONFLICT: it contradicts itself or others' reservations. Nothing
-   * was done.
+   * APPLIED: the change is in force. STALE: the quota has another revision. CONFLICT: the limits contradict
+   * each other or the reservations of other users. With STALE and CONFLICT nothing was changed.
    */
   readonly outcome: 'APPLIED' | 'STALE' | 'CONFLICT';
-  /** As it is now. */
+  /** The current quota. */
   readonly quota: Quota;
-  /** Of CONFLICT: what contradicts what. */
+  /** With CONFLICT: the contradiction. */
   readonly reason: string;
 }
 
 const OUTCOMES = ['APPLIED', 'STALE', 'CONFLICT'] as const;
-/** How often a change for any revision is tried. */
+/** The maximum number of attempts of a change without a revision. */
 const MAX_TRIES = 5;
 
-/** @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * Checks a uid.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 export const checkUid = (uid: unknown): number => checkUint32('uid', uid);
 
-/** @throws VkmemError whatever the daemon refuses with; INVALID_ARGUMENT. */
+/**
+ * Changes a quota.
+ * @throws VkmemError the daemon's error; INVALID_ARGUMENT.
+ */
 export async function setQuotaOn(
   channel: RetryingChannel,
   change: QuotaChange,
@@ -73,7 +89,7 @@ export async function setQuotaOn(
 
 function requestOf({ uid, expectedRevision, heaps, reset, ...rest }: QuotaChange): Draft<'SetQuotaRequest'> {
   if (expectedRevision !== undefined && typeof expectedRevision !== 'bigint') {
-    const reason = `expectedRevision: ${String(expectedRevision)} is no bigint.`;
+    const reason = `expectedRevision: ${String(expectedRevision)} is not a bigint.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'expectedRevision' });
   }
   return {
@@ -94,7 +110,7 @@ function heapOf({ heap, limit, reserved }: HeapChange): Draft<'HeapLimit'> {
   };
 }
 
-/** @throws VkmemError INVALID_ARGUMENT, the code that the daemon has for it. */
+/** @throws VkmemError INVALID_ARGUMENT, as the daemon would. */
 function bytesOf(field: string, bytes: unknown): bigint {
   try {
     return checkRangePart(field, bytes, 0n);
@@ -110,7 +126,10 @@ const counted = (what: 'allocations' | 'sessions' | 'tickets', count: unknown) =
 function resultOf({ outcome, quota, reason }: Decoded<'SetQuotaResponse'>): QuotaResult {
   const known = OUTCOMES.find((name) => `QUOTA_OUTCOME_${name}` === outcome);
   if (!known || !quota) {
-    throw new VkmemError('PROTOCOL_ERROR', `The answer has no outcome that is known: ${String(outcome)}.`);
+    throw new VkmemError(
+      'PROTOCOL_ERROR',
+      `The answer has an unknown outcome, or lacks the quota: ${String(outcome)}.`,
+    );
   }
   return { outcome: known, quota, reason };
 }

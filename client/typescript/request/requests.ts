@@ -1,7 +1,7 @@
 /**
- * Requests as callers write them, turned into the contract's messages.
+ * Converts the options of callers to the messages of the contract.
  *
- * Both planes carry the same messages, so Client and ControlClient share these.
+ * Both planes carry the same messages, so Client and ControlClient share these functions.
  */
 import {
   type AccessName,
@@ -42,58 +42,73 @@ import {
 import { type TicketRef, ticketClaim } from './tickets.js';
 
 /**
- * What a new allocation shall be.
+ * The properties of a new allocation.
  *
- * Without properties, memoryTypeIndex, buffer and image the daemon takes the best memory type that the kinds
- * can have. With a buffer or an image it asks the driver what that needs, dedicates the memory where the
- * driver wants it, and says so in the allocation (`requirements`, `dedicated`) and in every grant.
+ * Without properties, memoryTypeIndex, buffer and image, the daemon uses the best memory type that the kinds
+ * allow. With a buffer or an image, it queries the driver for the requirements of that resource, and
+ * dedicates the memory to it if the driver prefers or requires that. The allocation and every grant report it
+ * (`requirements`, `dedicated`).
  */
 export interface AllocateOptions extends ResourceOptions {
   /**
-   * At least 1 byte; rounded up to whole pages, and as `hints` say. With an image it may be left out: as much
-   * as the image needs.
+   * Bytes, at least 1; rounded up to whole pages, and as `hints` require. Default with an image: the size
+   * that the image requires; otherwise required.
    */
   readonly size?: Bytes;
-  /** Every kind that it will ever be granted as. Default: MAPPABLE alone. */
+  /** All kinds that the allocation may be granted as. Default: MAPPABLE only. */
   readonly kinds?: readonly KindName[];
-  /** Makes it NAMED: 1 to 128 letters, digits, '.', '-' or '_', unique among this user's allocations. */
+  /**
+   * The name, which makes the allocation NAMED: 1 to 128 letters, digits, '.', '-' or '_', unique among the
+   * allocations of this user.
+   */
   readonly name?: string;
   /**
-   * SESSION ends with this client, NAMED stays until freed. Default: NAMED with a name, SESSION without one.
+   * SESSION: it ends with the session of this client. NAMED: it stays until it is freed. Default: NAMED with
+   * a name, SESSION without one.
    */
   readonly lifetime?: LifetimeName;
-  /** What the client may do with what it is granted. Default 'rw'. */
+  /** The access of this client's grants. Default 'rw'. */
   readonly access?: AccessName;
-  /** What the memory type must have, should have and must not have. */
+  /** The properties that the memory type must have, should have and must not have. */
   readonly properties?: PropertyOptions;
-  /** This memory type and no other, as DeviceReport lists them. */
+  /** The index of the only memory type to use; DeviceReport lists them. */
   readonly memoryTypeIndex?: number;
-  /** Of NAMED memory: who may hold grants at the same time (docs/sharing.md). Default 'SHARED'. */
+  /**
+   * For NAMED memory: which sessions may hold grants at the same time (docs/sharing.md). Default 'SHARED'.
+   */
   readonly sharing?: SharingName;
-  /** Whether it may be published later: MAPPABLE memory over a memfd only. Default false. */
+  /** Whether it may be published later; for MAPPABLE memory over a memfd only. Default false. */
   readonly publishable?: boolean;
-  /** What a virtual machine needs of it (docs/virtualization.md). */
+  /** Requirements of virtual machines (docs/virtualization.md). */
   readonly hints?: HintOptions;
   /**
-   * What happens where this user has an allocation of that name. 'fail': NAME_TAKEN. 'claim': that one is
-   * used, if it is at least as large and has the kinds and whatever else is named here; NAME_TAKEN, with
-   * what differs, otherwise. It requires a name. Default 'fail'.
+   * What to do if this user has an allocation of that name. 'fail': fail with NAME_TAKEN. 'claim': use the
+   * existing one if it is at least as large and has the kinds and all other properties that are specified
+   * here; otherwise fail with NAME_TAKEN, with the differences in the reason. 'claim' requires a name.
+   * Default 'fail'.
    */
   readonly ifExists?: IfExists;
 }
 
-/** What of an existing allocation to be granted. */
+/** The grants to claim of an existing allocation. */
 export interface ClaimOptions {
-  /** Among those it was made for. Default: MAPPABLE alone; with a ticket, what that is for. */
+  /**
+   * Kinds that the allocation was requested with. Default: MAPPABLE only; with a ticket, all kinds that it
+   * allows.
+   */
   readonly kinds?: readonly KindName[];
-  /** Default 'rw'; with a ticket, what that gives. */
+  /** Default 'rw'; with a ticket, the access that it allows. */
   readonly access?: AccessName;
-  /** Milliseconds to wait for the lock, where others hold it (`sharing`). Default 0; at most an hour. */
+  /**
+   * Milliseconds to wait while other sessions hold the lock (`sharing`), at most 3 600 000 (an hour). Default
+   * 0.
+   */
   readonly waitMs?: number;
 }
 
 /**
- * A fill or a copy by the device. Offsets default to 0, a size that is left out to the rest, all in bytes.
+ * A fill, copy or synchronisation by the device. Offsets and sizes are in bytes. The default of an offset is
+ * 0, that of a size the rest of the allocation (of a copy: of its source).
  */
 export type TransferOptions =
   | {
@@ -115,14 +130,16 @@ export type TransferOptions =
       };
     }
   /**
-   * Moves nothing; afterwards importers see what was written through maps before, and the other way round.
+   * Moves no bytes. Afterwards, earlier writes through maps are visible to importers, and earlier writes of
+   * importers are visible through maps.
    */
   | { readonly sync: Ref };
 
 const DEFAULT_KINDS: readonly KindName[] = ['MAPPABLE'];
 
 /**
- * @param grant the kinds to be granted in the same reply; none on the control socket.
+ * Checks the options of an allocate, and converts them.
+ * @param grant The kinds to grant in the same answer; none on the control socket.
  * @throws VkmemError INVALID_SIZE, SIZE_ABOVE_MAXIMUM, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME,
  *   INVALID_ARGUMENT.
  */
@@ -149,7 +166,10 @@ export function allocateRequest(
   };
 }
 
-/** How long it lives, and its name. @throws VkmemError INVALID_NAME, INVALID_ARGUMENT. */
+/**
+ * Converts the lifetime and the name.
+ * @throws VkmemError INVALID_NAME, INVALID_ARGUMENT.
+ */
 export function lifetimeFields({
   lifetime,
   name = '',
@@ -163,7 +183,10 @@ export function lifetimeFields({
   };
 }
 
-/** @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED. */
+/**
+ * Checks the options of a claim, and converts them.
+ * @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED.
+ */
 export function claimRequest(ref: Ref | TicketRef, options: ClaimOptions): Draft<'ClaimRequest'> {
   if (typeof ref === 'object' && ref !== null && 'ticket' in ref) {
     const { kinds, access, waitMs = 0 } = options;
@@ -183,18 +206,24 @@ export function claimRequest(ref: Ref | TicketRef, options: ClaimOptions): Draft
   };
 }
 
-/** Publishes an allocation on the handoff socket. @throws VkmemError as Client.publish(). */
+/**
+ * Publishes an allocation on the handoff socket.
+ * @throws VkmemError as Client.publish().
+ */
 export async function publish(handoff: Requester, ref: Ref): Promise<Allocation> {
   const { allocation } = (await handoff.request('Publish', { allocation: checkRef(ref) })).message;
   if (allocation) return allocation;
-  throw new VkmemError('PROTOCOL_ERROR', 'The answer describes no allocation.');
+  throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the allocation.');
 }
 
-/** A size of 0 is the wire's word for the rest; a caller who writes it has counted wrong. */
+/** On the wire, a size of 0 means the rest. From a caller, 0 is refused as a mistake. */
 const sizeOrRest = (size: Bytes | undefined): bigint =>
   size === undefined ? 0n : checkRangePart('size', size, 1n);
 
-/** @throws VkmemError INVALID_ARGUMENT, INVALID_RANGE. */
+/**
+ * Checks the options of a transfer, and converts them.
+ * @throws VkmemError INVALID_ARGUMENT, INVALID_RANGE.
+ */
 export function transferRequest(options: TransferOptions): Draft<'TransferRequest'> {
   if ('fill' in options) {
     const { to, offset = 0n, size, pattern } = options.fill;
@@ -209,7 +238,7 @@ export function transferRequest(options: TransferOptions): Draft<'TransferReques
   }
   if ('sync' in options) return { sync: { allocation: checkRef(options.sync) } };
   if (!('copy' in options)) {
-    throw new VkmemError('INVALID_ARGUMENT', 'A transfer is { fill }, { copy } or { sync }.', {
+    throw new VkmemError('INVALID_ARGUMENT', 'The transfer has none of { fill }, { copy } and { sync }.', {
       field: 'operation',
     });
   }

@@ -1,47 +1,48 @@
 /**
- * What memory is for and of which type it shall be, as callers write it, turned into the contract's messages.
+ * Converts the resource and the memory type that callers specify to the messages of the contract.
  *
- * Numbers are Vulkan's own (VkFormat, VkImageUsageFlags): this library has no table of them, and a new one
- * needs no new version of it. Whether the device has such an image or such a type is the daemon's to say.
+ * Numbers are Vulkan's own (VkFormat, VkImageUsageFlags). This library has no table of them, so new ones do
+ * not require a new version. The daemon checks whether the device supports such an image or memory type.
  */
 import { type Draft, type PropertyFlagName, VkmemError } from '@vkmemd/proto';
 import { checkPropertyFlags, checkUint32, checkWord } from './arguments.js';
 
-/** Memory properties by their names, or as VkMemoryPropertyFlags. */
+/** Memory properties: names, or VkMemoryPropertyFlags. */
 export type PropertyFlags = readonly PropertyFlagName[] | number;
 
-/** The properties of the memory type. */
+/** Requirements on the properties of the memory type. */
 export interface PropertyOptions {
-  /** It has all of them, or there is none (NO_MEMORY_TYPE). */
+  /** The type must have all of these; otherwise the allocate fails with NO_MEMORY_TYPE. */
   readonly required?: PropertyFlags;
-  /** Of those that will do, the one that has the most of them. */
+  /** Of the possible types, the one that has the most of these is used. */
   readonly preferred?: PropertyFlags;
-  /** It has none of them. */
+  /** The type must have none of these. */
   readonly forbidden?: PropertyFlags;
 }
 
-/** A buffer that will be bound to the memory. It is as large as the allocation. */
+/** A buffer that will be bound to the memory (VkBufferCreateInfo). Its size is that of the allocation. */
 export interface BufferOptions {
   /** VkBufferUsageFlags; not 0. */
   readonly usage: number;
 }
 
-/**
- * An image that will be bound to the memory (VkImageCreateInfo). What is left out is 1, but for the defaults
- * named.
- */
+/** An image that will be bound to the memory (VkImageCreateInfo). */
 export interface ImageOptions {
   /** Default '2D'. */
   readonly type?: '1D' | '2D' | '3D';
   /** VkFormat; not 0. */
   readonly format: number;
-  /** Texels. */
+  /** In texels. */
   readonly width: number;
+  /** In texels. Default 1. */
   readonly height?: number;
+  /** In texels. Default 1. */
   readonly depth?: number;
+  /** Default 1. */
   readonly mipLevels?: number;
+  /** Default 1. */
   readonly arrayLayers?: number;
-  /** VkSampleCountFlagBits: 1, 2, 4 and so on. */
+  /** VkSampleCountFlagBits: 1, 2, 4 and so on. Default 1. */
   readonly samples?: number;
   /** Default 'OPTIMAL'. */
   readonly tiling?: 'OPTIMAL' | 'LINEAR';
@@ -51,9 +52,11 @@ export interface ImageOptions {
   readonly flags?: number;
 }
 
-/** What is bound to the memory, or dedicated to it: one of the two, or nothing that is known. */
+/** The resource that will be bound to the memory: a buffer, an image, or unknown. */
 export interface ResourceOptions {
+  /** Not together with `image`. */
   readonly buffer?: BufferOptions;
+  /** Not together with `buffer`. */
   readonly image?: ImageOptions;
 }
 
@@ -63,10 +66,13 @@ type Properties = Pick<
   'requiredPropertyFlags' | 'preferredPropertyFlags' | 'forbiddenPropertyFlags'
 >;
 
-/** @throws VkmemError INVALID_ARGUMENT, also for both at once. */
+/**
+ * Converts the resource.
+ * @throws VkmemError INVALID_ARGUMENT, also for a buffer together with an image.
+ */
 export function resourceFields({ buffer, image }: ResourceOptions): Resource {
   if (buffer !== undefined && image !== undefined) {
-    throw new VkmemError('INVALID_ARGUMENT', 'Memory is for a buffer or for an image, not for both.', {
+    throw new VkmemError('INVALID_ARGUMENT', 'image: buffer and image cannot be set together.', {
       field: 'image',
     });
   }
@@ -76,7 +82,10 @@ export function resourceFields({ buffer, image }: ResourceOptions): Resource {
   return image === undefined ? {} : { image: imageDescription(asObject('image', image)) };
 }
 
-/** @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * Converts the required, preferred and forbidden properties.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 export function propertyFields(properties: PropertyOptions = {}): Properties {
   const { required = 0, preferred = 0, forbidden = 0 } = asObject('properties', properties);
   return {
@@ -86,7 +95,10 @@ export function propertyFields(properties: PropertyOptions = {}): Properties {
   };
 }
 
-/** Left out, the daemon chooses: 0 would be a type. @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * Converts the memory type index. It is omitted if undefined, because 0 is a valid index.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 export function memoryTypeField(
   index: number | undefined,
 ): Pick<Draft<'AllocateRequest'>, 'memoryTypeIndex'> {
@@ -117,5 +129,5 @@ function imageDescription(image: ImageOptions): Draft<'ImageDescription'> {
 
 function asObject<T extends object>(field: string, value: T): T {
   if (typeof value === 'object' && value !== null) return value;
-  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${String(value)} is no object.`, { field });
+  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${String(value)} is not an object.`, { field });
 }

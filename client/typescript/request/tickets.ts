@@ -1,8 +1,8 @@
 /**
- * Tickets as callers write them: what one shall give, and a claim with one.
+ * Converts the options of tickets, and of claims with a ticket, to the messages of the contract.
  *
- * A process that has a ticket's secret has what it gives, until it is used up, expires or is revoked. The
- * daemon does not store the secret, and cannot show it again.
+ * A process that has the secret of a ticket can use the ticket until it is used up, expires or is revoked.
+ * The daemon does not store the secret and cannot show it again.
  */
 import {
   type AccessName,
@@ -19,84 +19,102 @@ import { checkAccess, checkKinds, checkRef, checkUint32, type Ref } from './argu
 /** A ticket that can still be used, without its secret. */
 export type Ticket = Decoded<'Ticket'>;
 
-/** A new ticket, and the secret, which is shown once. */
+/** A new ticket, and its secret, which is returned only once. */
 export interface MadeTicket {
-  /** To be passed on over a channel that you trust. */
+  /** The secret. Pass it on over a trusted channel. */
   readonly secret: string;
+  /** The ticket. */
   readonly ticket: Ticket;
 }
 
+/** What a ticket allows. */
 export interface TicketOptions {
-  /** What may be claimed with it. Default: every kind that the allocation was made for. */
+  /** The kinds that may be claimed. Default: all kinds that the allocation was requested with. */
   readonly kinds?: readonly KindName[];
-  /** The most that may be claimed with it. Default 'ro'. */
+  /** The maximum access that may be claimed. Default 'ro'. */
   readonly access?: AccessName;
-  /** How many claims it is good for, at most 1 000 000. Default 1. */
+  /** How many claims it allows, at most 1 000 000. Default 1. */
   readonly uses?: number;
-  /** Whole seconds from now, at most 30 days of them. Default 3600. */
+  /** Seconds from now until it expires, an integer; at most 30 days. Default 3600. */
   readonly validSeconds?: number;
-  /** The only user who may use it. Default: anybody whom the daemon lets connect. */
+  /** The uid of the only user who may use it. Default: every user who may connect. */
   readonly forUid?: number;
 }
 
-/** Names an allocation by the secret of a ticket, which gives the right to claim it. */
+/** Names an allocation by the secret of a ticket, which allows the claim. */
 export interface TicketRef {
+  /** The secret. */
   readonly ticket: string;
 }
 
-/** Longer than a secret is, and far shorter than a datagram. */
+/** Longer than any secret, and much shorter than a datagram. */
 const MAX_SECRET_LENGTH = 256;
 
-/** @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED. */
+/**
+ * Checks the options of a ticket, and converts them.
+ * @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED.
+ */
 export function createTicketRequest(ref: Ref, options: TicketOptions): Draft<'CreateTicketRequest'> {
   const { kinds, access = 'ro', uses, validSeconds, forUid } = options;
   return {
     allocation: checkRef(ref),
     kinds: kinds === undefined ? [] : checkKinds(kinds).map(kindToWire),
     access: accessToWire(checkAccess(access)),
-    // On the wire 0 stands for the default; a caller who writes it has counted wrong.
+    // On the wire, 0 means the default. From a caller, 0 is refused as a mistake.
     uses: uses === undefined ? 0 : checkUint32('uses', uses, 1),
     validSeconds: validSeconds === undefined ? 0 : checkUint32('validSeconds', validSeconds, 1),
     ...(forUid !== undefined && { forUid: checkUint32('forUid', forUid) }),
   };
 }
 
-/** Has a ticket made on the handoff socket. @throws VkmemError as Client.createTicket. */
+/**
+ * Creates a ticket on the handoff socket.
+ * @throws VkmemError as Client.createTicket().
+ */
 export async function makeTicket(handoff: Requester, ref: Ref, options: TicketOptions): Promise<MadeTicket> {
   const { message } = await handoff.request('CreateTicket', createTicketRequest(ref, options));
   return madeTicket(message);
 }
 
-/** The daemon's answer. @throws VkmemError PROTOCOL_ERROR where it lacks what was asked for. */
+/**
+ * Converts the daemon's answer.
+ * @throws VkmemError PROTOCOL_ERROR if it lacks the ticket.
+ */
 export function madeTicket({ secret, ticket }: Decoded<'CreateTicketResponse'>): MadeTicket {
-  if (!ticket) throw new VkmemError('PROTOCOL_ERROR', 'The answer describes no ticket.');
+  if (!ticket) throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the ticket.');
   return { secret, ticket };
 }
 
-/** @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * Checks the id of a ticket, and converts it.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 export function revokeTicketRequest(id: unknown): Draft<'RevokeTicketRequest'> {
   return { ticketId: checkText('ticket_id', id) };
 }
 
-/** Has a ticket revoked on the handoff socket. @throws VkmemError as Client.revokeTicket. */
+/**
+ * Revokes a ticket on the handoff socket.
+ * @throws VkmemError as Client.revokeTicket().
+ */
 export async function endTicket(handoff: Requester, id: string): Promise<void> {
   await handoff.request('RevokeTicket', revokeTicketRequest(id));
 }
 
 /**
- * What a claim says of the ticket, which decides what the claim leaves open.
+ * Converts the ticket of a claim. The ticket determines the kinds and the access if the claim does not.
  * @throws VkmemError INVALID_ARGUMENT.
  */
 export function ticketClaim({ ticket }: TicketRef): Pick<Draft<'ClaimRequest'>, 'ticket'> {
   return { ticket: checkText('ticket', ticket) };
 }
 
-/** Says nothing of what it got: that may be a secret. */
+/** The error does not contain the value, which may be a secret. */
 function checkText(field: string, value: unknown): string {
   if (typeof value === 'string' && value !== '' && value.length <= MAX_SECRET_LENGTH) return value;
   throw new VkmemError(
     'INVALID_ARGUMENT',
-    `${field}: it is no text of 1 to ${MAX_SECRET_LENGTH} characters.`,
+    `${field}: the value is not a text of 1 to ${MAX_SECRET_LENGTH} characters.`,
     {
       field,
     },

@@ -1,16 +1,16 @@
 /**
- * What a backend that gives memory to virtual machines needs to know of each handle, in one place and in its
- * own words.
+ * Describes each handle for a backend that gives memory to virtual machines, with the names that the backend
+ * uses.
  *
  *   for (const object of describeForBackend(memory)) {
- *     using fd = object.fd; // a duplicate: yours
+ *     using fd = object.fd; // a duplicate, which you own
  *     register(fd.fd, object.offset, object.size, object.rutabaga.mapInfo);
  *   }
  *
- * The facts are the grant's. Beside them stands what rutabaga_gfx and crosvm call them: the handle types and
- * the bits of map_info of rutabaga_gfx_ffi.h (0.1.2), VulkanInfo and DeviceId of rutabaga_gfx, VmMemorySource
- * of crosvm's vm_control; map_info's cache types are those of the virtio specification
- * (VIRTIO_GPU_MAP_CACHE_*). For QEMU see qemu-options.ts.
+ * The values are those of the grant. In addition they have the form that rutabaga_gfx and crosvm use: the
+ * handle types and the bits of map_info of rutabaga_gfx_ffi.h (0.1.2), VulkanInfo and DeviceId of
+ * rutabaga_gfx, and VmMemorySource of crosvm's vm_control. The cache types of map_info are those of the
+ * virtio specification (VIRTIO_GPU_MAP_CACHE_*). For QEMU see qemu-options.ts.
  */
 import {
   type AccessName,
@@ -25,33 +25,38 @@ import {
 } from '@vkmemd/proto';
 import type { Memory } from '../memory.js';
 
-/** NONE: the host does not see it; WC: write-combined. */
+/** How the memory behaves with the CPU's caches. NONE: the CPU cannot reach it. WC: write-combined. */
 export type BackendCacheType = 'NONE' | 'CACHED' | 'UNCACHED' | 'WC';
 
+/** A UUID. */
 export interface BackendUuid {
-  /** 16. */
+  /** 16 bytes. */
   readonly bytes: Uint8Array;
+  /** As text, 36 characters. */
   readonly text: string;
 }
 
-/** RutabagaHandle::handle_type, by the name of rutabaga_gfx_ffi.h. */
+/** The values of RutabagaHandle::handle_type, by their names in rutabaga_gfx_ffi.h. */
 export const RUTABAGA_HANDLE_TYPES = {
   RUTABAGA_MEM_HANDLE_TYPE_OPAQUE_FD: 1,
   RUTABAGA_MEM_HANDLE_TYPE_DMABUF: 2,
   RUTABAGA_MEM_HANDLE_TYPE_SHM: 4,
 } as const;
+/** The name of a handle type in rutabaga_gfx_ffi.h. */
 export type RutabagaHandleType = keyof typeof RUTABAGA_HANDLE_TYPES;
 
-/** The words of rutabaga_gfx and crosvm. */
+/** A handle in the form of rutabaga_gfx and crosvm. */
 export interface RutabagaDescription {
+  /** The name of RutabagaHandle::handle_type. */
   readonly handleType: RutabagaHandleType;
+  /** The value of RutabagaHandle::handle_type. */
   readonly handleTypeValue: number;
-  /** RUTABAGA_MAP_CACHE_* with RUTABAGA_MAP_ACCESS_*; undefined where the host does not see the memory. */
+  /** RUTABAGA_MAP_CACHE_* | RUTABAGA_MAP_ACCESS_*; undefined if the CPU cannot reach the memory. */
   readonly mapInfo: number | undefined;
   /**
-   * What a driver needs to import it; undefined for what is mapped by its fd instead: crosvm takes
-   * VmMemorySource::Vulkan for all that has one, and VmMemorySource::Descriptor { descriptor, offset, size }
-   * for what has none.
+   * The values that a driver needs to import the handle; undefined if the fd is mapped instead. crosvm uses
+   * VmMemorySource::Vulkan for handles that have it, and VmMemorySource::Descriptor { descriptor, offset,
+   * size } for all others.
    */
   readonly vulkanInfo:
     | {
@@ -61,43 +66,51 @@ export interface RutabagaDescription {
     | undefined;
 }
 
-/** One handle. All sizes are bytes. */
+/** One handle. Offsets and sizes are in bytes. */
 export interface BackendObject {
+  /** The kind of the handle. */
   readonly kind: KindName;
-  /** A duplicate, CLOEXEC; the caller's to close. */
+  /** A duplicate, CLOEXEC, which the caller owns. */
   readonly fd: OwnedFd;
-  /** Where the memory begins in the fd. */
+  /** The start of the memory in the fd. */
   readonly offset: bigint;
-  /** Of the memory, exactly as an importer must repeat it. */
+  /** The size of the memory, which an importer must repeat exactly. */
   readonly size: bigint;
-  /** How many bytes of it mmap() can have; 0n: none, it is imported. */
+  /** How many bytes can be mapped with mmap(2); 0n if the handle cannot be mapped, but only imported. */
   readonly mapSize: bigint;
-  /** The fd's own size; 0n where it has none. */
+  /** The size of the fd's file; 0n if it has none. */
   readonly fileSize: bigint;
-  /** The memory type's. What is mapped of a memfd the CPU caches in any case. */
+  /** The cache type of the memory type. The CPU caches a mapping of a memfd in any case. */
   readonly cacheType: BackendCacheType;
+  /** The granted access. */
   readonly access: AccessName;
-  /** Of 'ro': whether the kernel enforces it. */
+  /** For 'ro': whether the kernel enforces it. */
   readonly readOnly: 'ENFORCED' | 'ADVISORY' | undefined;
+  /** The device of the daemon (VkPhysicalDeviceIDProperties). */
   readonly deviceUuid: BackendUuid;
+  /** The driver of the daemon (VkPhysicalDeviceIDProperties). */
   readonly driverUuid: BackendUuid;
+  /** The memory type, which an importer must repeat. */
   readonly memoryTypeIndex: number;
+  /** The heap of the memory type. */
   readonly heapIndex: number;
   /** VkMemoryPropertyFlags. */
   readonly memoryPropertyFlags: number;
+  /** Whether it is a dedicated allocation (VkMemoryDedicatedAllocateInfo). */
   readonly dedicated: boolean;
-  /** VkExternalMemoryHandleTypeFlagBits; 0 for an fd that no driver imports. */
+  /** VkExternalMemoryHandleTypeFlagBits; 0 for an fd that drivers do not import. */
   readonly vulkanHandleType: number;
-  /** Whether DMA_BUF_IOCTL_SYNC goes before and after each access through a mapping. */
+  /** Whether DMA_BUF_IOCTL_SYNC is required before and after each access through a mapping. */
   readonly dmaBufSync: boolean;
-  /** Whether a process that has the fd may open it anew, as QEMU's memory-backend-file does. */
+  /** Whether a process that has the fd may reopen it, as QEMU's memory-backend-file does. */
   readonly reopenable: boolean;
-  /** Of huge pages of so many bytes; 0n: of the system's own. */
+  /** The size of its huge pages; 0n for normal pages. */
   readonly hugePageBytes: bigint;
+  /** The handle in the form of rutabaga_gfx and crosvm. */
   readonly rutabaga: RutabagaDescription;
 }
 
-/** RUTABAGA_MAP_CACHE_*, and so VIRTIO_GPU_MAP_CACHE_*. */
+/** RUTABAGA_MAP_CACHE_*, which equal VIRTIO_GPU_MAP_CACHE_*. */
 const MAP_CACHE = { CACHED: 1, UNCACHED: 2, WC: 3 } as const;
 /** RUTABAGA_MAP_ACCESS_READ, RUTABAGA_MAP_ACCESS_RW. */
 const MAP_ACCESS = { ro: 0x10, rw: 0x30 } as const;
@@ -109,9 +122,9 @@ const CACHE_TYPES: Readonly<Record<string, BackendCacheType>> = {
 };
 
 /**
- * Every grant of the memory that has an fd, as a backend needs it, in the order of the grants. An RDMA
- * address has none, and is left out.
- * @throws VkmemError NOT_FOUND once it was released; TOO_MANY_FILES and others of dup().
+ * Describes every grant that has an fd, in the order of the grants. The grant of an RDMA address has no fd
+ * and is omitted. The caller owns the fds of the result.
+ * @throws VkmemError NOT_FOUND after the Memory was released. KernelError EMFILE.
  */
 export function describeForBackend(memory: Memory): BackendObject[] {
   using fds = new DisposableStack();

@@ -1,24 +1,27 @@
 /**
- * Hotplug: memory that is added to a running machine, and removed again, over its monitor (qmp.ts).
+ * Hotplug: adds memory to a running virtual machine, and removes it, over the monitor (qmp.ts).
  *
- * The monitor gets an fd, opens the memory anew through /proc, and closes that fd: the backend stays, whose
- * name has the allocation and the session of the daemon that has its grant. So the machine itself says what
- * was added to it. A backend that a device uses cannot be removed, and a device is removed when the guest
- * releases it, if ever.
+ * QEMU receives an fd, reopens the memory through /proc, and closes the fd. The memory backend remains. Its
+ * name contains the allocation id and the id of the daemon's session that has the grant, so that the machine
+ * can be queried for the memory that was added. A backend that a device uses cannot be removed. A device is
+ * removed when the guest releases it, which may never happen.
  */
 import { type AccessName, AsyncDisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { backendProperties, deviceProperties, type QemuDevice, type QemuProperties } from './qemu-options.js';
 import type { Qmp } from './qmp.js';
 
 const BACKEND = /^vkmem-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{1,19})$/;
-/** The guest was asked before; it is waited for now. */
+/** The guest was requested before to release the device; only the waiting is repeated. */
 const ASKED = /already in the process of unplug/;
 const DEVICES = '/machine/peripheral';
 
 /** Memory that was added to a machine. */
 export interface HotpluggedMemory {
+  /** The id of the memory backend. */
   readonly backend: string;
+  /** The id of the allocation. */
   readonly allocation: string;
+  /** The id of the session that has the grant. */
   readonly session: bigint;
   /** The id of the device, which may have been removed already. */
   readonly device: string | undefined;
@@ -33,14 +36,13 @@ export interface HotplugRequest {
   readonly driver: QemuDevice;
   /** The device's id. */
   readonly device: string;
-  /** More of its properties, such as its bus. */
+  /** Further properties of the device, such as its bus. */
   readonly place?: QemuProperties;
 }
 
 /**
- * Adds memory to a machine. Where a step fails, those before it are undone.
- * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata where a step could not be undone, and
- *   stays.
+ * Adds memory to a machine. If a step fails, the steps before it are undone.
+ * @throws VkmemError VMM_REFUSED; with the `backend` in its metadata if a step could not be undone.
  */
 export async function hotplug(qmp: Qmp, request: HotplugRequest): Promise<void> {
   const { allocation, session, fd, size, access, driver, device, place } = request;
@@ -57,22 +59,22 @@ export async function hotplug(qmp: Qmp, request: HotplugRequest): Promise<void> 
     const backend = backendProperties(id, set.fd, { size, access });
     await qmp.execute('object-add', { 'qom-type': 'memory-backend-file', ...backend });
     undoBy(() => qmp.execute('object-del', { id }));
-    // QEMU has opened the memory by its path, and needs the fd no more.
+    // QEMU has opened the memory by its path, and no longer needs the fd.
     await set.remove();
     await qmp.execute('device_add', { driver, ...deviceProperties(driver, device, id, access), ...place });
   } catch (failure) {
     await undo.disposeAsync();
-    // The same failure again: the machine or the conversation has ended, and everything with it.
+    // A failure that is the same object: the connection or the machine has ended, so nothing remains to undo.
     const stuck = undoFailures.filter((undone) => undone !== failure).map(reasonOf);
     if (stuck.length === 0 || !(failure instanceof VkmemError)) throw failure;
-    const reason = `${failure.reason} Not undone, and so still the machine's: ${stuck.join(' ')}`;
+    const reason = `${failure.reason} These steps could not be undone, so the machine still has the memory: ${stuck.join(' ')}`;
     throw new VkmemError(failure.code, reason, { backend: id }, failure);
   }
 }
 
 /**
  * Passes an fd to the machine.
- * @returns its number there, and what removes it, once.
+ * @returns Its number in QEMU, and a function that removes it, once.
  * @throws VkmemError VMM_REFUSED.
  */
 async function addFd(
@@ -83,7 +85,7 @@ async function addFd(
   const added = (await qmp.execute('add-fd', { opaque }, passed)) as { fd?: unknown; 'fdset-id'?: unknown };
   const { fd, 'fdset-id': set } = added ?? {};
   if (!Number.isInteger(fd) || !Number.isInteger(set))
-    throw new VkmemError('VMM_REFUSED', 'add-fd: the answer names no fd.');
+    throw new VkmemError('VMM_REFUSED', 'add-fd: the answer has no fd and fdset-id.');
   let removed = false;
   const remove = async () => {
     if (removed) return;
@@ -96,7 +98,10 @@ async function addFd(
 const reasonOf = (failure: unknown): string =>
   failure instanceof VkmemError ? failure.reason : String(failure);
 
-/** The memory of the daemon in a machine. @throws VkmemError VMM_REFUSED. */
+/**
+ * Lists the memory of the daemon that a machine has.
+ * @throws VkmemError VMM_REFUSED.
+ */
 export async function listHotplugged(qmp: Qmp): Promise<HotpluggedMemory[]> {
   const backends = await names(qmp, '/objects');
   const found = backends.flatMap((backend) => {
@@ -115,9 +120,9 @@ export async function listHotplugged(qmp: Qmp): Promise<HotpluggedMemory[]> {
 }
 
 /**
- * Removes memory: the device, as soon as the guest has released it, then the backend.
- * @throws VkmemError VMM_REFUSED, also where the guest does not release the device in time: then nothing has
- *   changed, but the guest was asked, and may release it later.
+ * Removes memory: the device, when the guest has released it, then the backend.
+ * @throws VkmemError VMM_REFUSED, also if the guest does not release the device in time. Nothing has changed
+ *   then, but the guest may still release the device later.
  */
 export async function hotUnplug(
   qmp: Qmp,
@@ -126,14 +131,14 @@ export async function hotUnplug(
 ): Promise<void> {
   if (device !== undefined) {
     const gone = qmp.event('DEVICE_DELETED', (data) => data?.device === device, timeoutMs);
-    gone.catch(() => {}); // Thrown below, unless asking fails first.
+    gone.catch(() => {}); // Thrown below, unless device_del fails first.
     try {
       await qmp.execute('device_del', { id: device });
     } catch (failure) {
       if (!(failure instanceof VkmemError) || !ASKED.test(failure.reason)) throw failure;
     }
     await gone.catch((failure: VkmemError) => {
-      const reason = `${failure.reason} The guest has to let go of ${device}; one that has no driver for it, or has not begun, does not.`;
+      const reason = `${failure.reason} The guest must release ${device}; a guest without a driver for it, or one that has not booted, does not.`;
       throw new VkmemError('VMM_REFUSED', reason, { device }, failure);
     });
   }

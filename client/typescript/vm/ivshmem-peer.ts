@@ -1,11 +1,13 @@
 /**
- * IvshmemPeer: this process among the peers of an ivshmem server, beside virtual machines and other workers.
+ * IvshmemPeer: this process as a peer of an ivshmem server, together with virtual machines and other
+ * processes.
  *
- * To a machine it is a peer like any other: guests ring it by writing its id and a vector to the doorbell
- * register of their device, and it rings them, whose device then raises that interrupt. Rings go from process
- * to process, by eventfds; the daemon only reports the peers. Its restart is not noticed.
+ * Virtual machines do not distinguish it from other peers. A guest rings it by writing its id and a vector to
+ * the doorbell register of the guest's device. When this process rings a guest, the guest's device raises the
+ * interrupt of that vector. Rings are sent directly between processes, by eventfds; the daemon only reports
+ * the peers. Rings still work after a restart of the daemon.
  *
- * It keeps the process alive until close(), as a server does.
+ * The peer keeps the process alive until close(), as a server does.
  */
 import { EventEmitter } from 'node:events';
 import {
@@ -20,29 +22,38 @@ import {
   WordReader,
 } from '@vkmemd/proto';
 
+/** The events of an IvshmemPeer. */
 export interface IvshmemPeerEvents {
   /**
-   * This peer was rung, so many times since the last event of the vector. Rings without a listener are
+   * This peer was rung `count` times since the last event of the vector. Rings without a listener are
    * counted.
    */
   interrupt: [vector: number, count: bigint];
-  /** Another peer can be rung now. */
+  /** Another peer has joined, and can be rung. */
   join: [id: number];
+  /** A peer has left. */
   leave: [id: number];
-  /** The daemon ended the connection: later peers do not become known. The present ones can still be rung. */
+  /**
+   * The daemon has ended the connection: later joins and leaves are not reported. The known peers can still
+   * be rung.
+   */
   disconnected: [reason: VkmemError];
 }
 
+/**
+ * This process as a peer of an ivshmem server, from client.ivshmem.join(). It owns the connection and the
+ * eventfds of all peers until close(), and is closed with its client. It keeps the process alive.
+ */
 export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disposable {
-  /** What others ring it by. */
+  /** The id that other peers use to ring this one. */
   readonly id: number;
-  /** Of every peer. */
+  /** The number of interrupt vectors of every peer. */
   readonly vectors: number;
   readonly #stream: FdStream;
   readonly #reader = new WordReader();
   readonly #doorbells = new Map<number, EventFd[]>();
   readonly #onClose: (peer: IvshmemPeer) => void;
-  /** Words of the protocol that have come. */
+  /** The number of words of the protocol that were received. */
   #words = 0;
   #ready: (() => void) | undefined;
   #failed: ((reason: VkmemError) => void) | undefined;
@@ -69,8 +80,10 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
   }
 
   /**
-   * Made by Client; resolves when all present peers are known.
-   * @param socket taken. @throws VkmemError UNAVAILABLE, PROTOCOL_ERROR.
+   * Joins. Called by Client. Resolves when all connected peers are known.
+   * @param socket Taken.
+   * @throws VkmemError UNAVAILABLE, PROTOCOL_ERROR.
+   * @internal
    */
   static async join(
     socket: OwnedFd,
@@ -89,7 +102,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     return peer;
   }
 
-  /** The ids of the other peers, in ascending order. */
+  /** The ids of the other peers, ascending. */
   get peers(): number[] {
     return [...this.#doorbells]
       .filter(([id, doorbells]) => id !== this.id && doorbells.length === this.vectors)
@@ -98,14 +111,14 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
   }
 
   /**
-   * Interrupts a peer. What was written to the memory before is seen by the peer that is interrupted.
-   * @param vector 0 to `vectors` - 1.
-   * @throws VkmemError NOT_FOUND where no such peer exists, or this one was closed; INVALID_ARGUMENT for a
-   *   vector that peers do not have.
+   * Interrupts a peer. Writes to the memory before the call are visible to the peer when it is interrupted.
+   * @param vector The interrupt vector, 0 to `vectors` - 1. Default 0.
+   * @throws VkmemError NOT_FOUND if there is no such peer, or after close(); INVALID_ARGUMENT for an invalid
+   *   vector.
    */
   ring(id: number, vector = 0): void {
     const doorbells = this.#doorbells.get(id);
-    if (!doorbells) throw new VkmemError('NOT_FOUND', `No peer ${id} is there.`);
+    if (!doorbells) throw new VkmemError('NOT_FOUND', `There is no connected peer ${id}.`);
     const doorbell = doorbells[vector];
     if (!doorbell) {
       const reason = `vector: ${vector} is not within 0 to ${this.vectors - 1}.`;
@@ -114,7 +127,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     doorbell.ring();
   }
 
-  /** Leaves; the other peers get the event `leave`. Does nothing the second time. */
+  /** Leaves and closes the eventfds; the other peers emit `leave`. Does nothing if it is closed. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -141,14 +154,14 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     }
   }
 
-  /** The words of the handshake come in this order; anything else is a peer that comes or goes. */
+  /** The first three words are those of the handshake. Any other word is a peer that joins or leaves. */
   #hear({ value, fd }: Word): void {
     this.#words += 1;
     if (this.#words === 1) expect('the version', value === IVSHMEM_VERSION && !fd);
     else if (this.#words === 2) expect('the id', value === BigInt(this.id) && !fd);
     else if (this.#words === 3) {
       expect('the memory', value === IVSHMEM_MEMORY && fd !== undefined);
-      // A user of the client library has its own grant of it.
+      // The program claims the memory separately.
       fd?.close();
     } else if (fd) this.#meet(Number(value), new EventFd(fd));
     else this.#part(Number(value));
@@ -169,7 +182,7 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
     }
   }
 
-  /** Rings without a listener are counted by the eventfd. */
+  /** The eventfds count rings that occur without a listener. */
   #listen(): void {
     for (const [vector, doorbell] of (this.#doorbells.get(this.id) ?? []).entries()) {
       doorbell.listen((count) => this.emit('interrupt', vector, count));
@@ -192,5 +205,8 @@ export class IvshmemPeer extends EventEmitter<IvshmemPeerEvents> implements Disp
 
 function expect(what: string, condition: boolean): void {
   if (!condition)
-    throw new VkmemError('PROTOCOL_ERROR', `The daemon sent something else in place of ${what}.`);
+    throw new VkmemError(
+      'PROTOCOL_ERROR',
+      `The ivshmem handshake has an unexpected word in place of ${what}.`,
+    );
 }

@@ -1,44 +1,54 @@
 /**
- * QEMU's options for memory that it is given: what goes onto the command line of QEMU 7.2 for one handle that
- * it inherits as an fd.
+ * QEMU's options for memory: the command-line options of QEMU 7.2 for one handle that QEMU inherits as an fd.
  *
- * All ways but ivshmem-doorbell begin with a memory backend, an object that opens the fd anew by its path
- * under /proc and maps it whole, from its start. So it takes a memfd, and one that QEMU's user may open: that
- * was allocated `reopenable`, or, read-only, published; the daemon's own user and root may open each. (QEMU's
- * documentation: "Inter-VM Shared Memory device", docs/nvdimm.txt, "virtio pmem".)
+ * All devices except ivshmem-doorbell use a memory backend, an object that reopens the fd by its path under
+ * /proc and maps the whole file from its start. So the fd must be a memfd that QEMU's user may open: one that
+ * was allocated as `reopenable`, or a published one, read-only. The daemon's own user and root may open any.
+ * (QEMU's documentation: "Inter-VM Shared Memory device", docs/nvdimm.txt, "virtio pmem".)
  */
 import type { AccessName } from '@vkmemd/proto';
 import type { BackendObject } from './backend.js';
 
-/** The ways into a machine: as ivshmem's BAR 2, as a memory device, as persistent memory. */
+/**
+ * The devices that present the memory to a machine: ivshmem (as its BAR 2), a memory DIMM, and two kinds of
+ * persistent memory.
+ */
 export const QEMU_DEVICES = ['ivshmem-plain', 'pc-dimm', 'virtio-pmem-pci', 'nvdimm'] as const;
+/** The name of a QEMU device. */
 export type QemuDevice = (typeof QEMU_DEVICES)[number];
 
-/** How the handle goes into QEMU. */
+/** QEMU's options for one handle. */
 export interface QemuOptions {
-  /** `-object`'s value. */
+  /** The value of `-object`. */
   readonly object: string;
-  /** `-device`'s value, by device; without those that the memory does not do for. */
+  /** The value of `-device`, by device. Devices that the memory does not fit are absent. */
   readonly devices: Readonly<Partial<Record<QemuDevice, string>>>;
 }
 
+/** The values that qemuOptions() inserts. */
 export interface QemuOptionsFor {
-  /** The fd's number in QEMU's process, or a word in its place. */
+  /** The number of the fd in QEMU's process, or a placeholder. */
   readonly fd: number | string;
-  /** What the object's and the device's ids begin with: letters, digits, '-', '_' and '.', a letter first. */
+  /**
+   * The prefix of the ids of the object and the device: letters, digits, '-', '_' and '.', beginning with a
+   * letter.
+   */
   readonly id: string;
 }
 
-/** Properties by their names; what stands first is written first. */
+/** Properties by their names, in the order in which they are written. */
 export type QemuProperties = Readonly<Record<string, string | number | bigint | boolean>>;
 
-/** As the command line has them. */
+/** Formats properties for the command line. */
 export const written = (properties: QemuProperties): string =>
   Object.entries(properties)
     .map(([key, value]) => `${key}=${value === true ? 'on' : String(value)}`)
     .join(',');
 
-/** Of memory-backend-file. @param fd its number in QEMU's process. @param size bytes, all of the file. */
+/**
+ * The properties of memory-backend-file.
+ * @param fd The number of the fd in QEMU's process.
+ */
 export function backendProperties(
   id: string,
   fd: number | string,
@@ -48,7 +58,9 @@ export function backendProperties(
   return access === 'ro' ? { ...properties, readonly: true } : properties;
 }
 
-/** Of a device, by its backend; an nvdimm that is only read says so to its guest. */
+/**
+ * The properties of a device. A read-only nvdimm is `unarmed`, which reports it to the guest as read-only.
+ */
 export function deviceProperties(
   device: QemuDevice,
   id: string,
@@ -59,8 +71,8 @@ export function deviceProperties(
 }
 
 /**
- * Whether QEMU can make it of memory of this size and access: its BAR is a power of two, and a guest writes
- * to all but an nvdimm.
+ * Whether a device can present memory of this size and access: the BAR of ivshmem-plain has a power of two as
+ * its size, and a guest can write to all devices except an nvdimm.
  */
 export function fits(device: QemuDevice, size: bigint, access: AccessName): boolean {
   if (access === 'ro') return device === 'nvdimm';
@@ -68,8 +80,9 @@ export function fits(device: QemuDevice, size: bigint, access: AccessName): bool
 }
 
 /**
- * @param about as describeForBackend() gives it; its fd is not looked at.
- * @returns undefined for what QEMU cannot map from an fd: anything but a memfd.
+ * The options of QEMU for a handle.
+ * @param about The description from describeForBackend(); its fd is not used.
+ * @returns Undefined for a handle that QEMU cannot map from an fd: any handle that is not a memfd.
  */
 export function qemuOptions(
   about: Omit<BackendObject, 'fd'>,
@@ -89,7 +102,10 @@ export function qemuOptions(
   };
 }
 
-/** The options of ivshmem with interrupts, for the daemon's socket at `path`; QEMU needs no fd. */
+/**
+ * The options of ivshmem with interrupts (ivshmem-doorbell), for the daemon's socket at `path`. QEMU needs no
+ * fd.
+ */
 export function qemuDoorbell(path: string, vectors: number, id: string): { chardev: string; device: string } {
   return {
     chardev: `socket,id=${id}-chr,path=${path.replaceAll(',', ',,')}`,

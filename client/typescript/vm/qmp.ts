@@ -1,13 +1,12 @@
 /**
- * Qmp: a conversation with a virtual machine monitor by QEMU's machine protocol, on its Unix socket.
+ * Qmp: a connection to a virtual machine monitor with the QEMU Machine Protocol (QMP), on its Unix socket.
  *
- * One command at a time, each answered before the next is sent: QEMU gives an fd to the command whose bytes
- * it came with. The answer is known by its id; events come between, and a caller waits for one before causing
- * it. What the other side says wrong, too much, too late or not at all ends the conversation, with
- * VMM_REFUSED.
+ * Send one command at a time, and wait for its answer before the next: QEMU associates an fd with the command
+ * whose bytes it arrived with. An answer is matched by its id. Events may arrive at any time; call event()
+ * before the command that causes the event. Invalid, oversized and late messages fail with VMM_REFUSED.
  *
- * Limits: a monitor serves one conversation at a time, so a second one waits for its greeting until its time
- * is over.
+ * Limits: a monitor serves one connection at a time; connecting to a busy monitor fails when no greeting
+ * arrives in time.
  */
 import {
   type CloseReason,
@@ -35,7 +34,7 @@ interface Waiter {
 }
 
 export class Qmp {
-  /** Who listened on the socket, its pidfd included; the conversation's. */
+  /** The process that listens on the socket. The Qmp owns its pidfd. */
   readonly peer: PeerIdentity;
   readonly #path: string;
   readonly #stream: FdStream;
@@ -55,13 +54,13 @@ export class Qmp {
     this.#stream = new FdStream(socket, {
       data: (bytes, fds) => this.#read(bytes, fds),
       drain: () => this.#drained(),
-      close: (reason) => this.#fail(`it hung up (${describe(reason)})`),
+      close: (reason) => this.#fail(`the monitor closed the connection (${describe(reason)})`),
     });
   }
 
   /**
-   * Connects, and waits until commands may be sent.
-   * @throws VkmemError VMM_REFUSED where nobody listens there, or not a monitor that speaks QMP.
+   * Connects, and waits until commands can be sent.
+   * @throws VkmemError VMM_REFUSED if no process listens at the path, or it does not use QMP.
    */
   static async connect(path: string, timeoutMs = ANSWER_MS): Promise<Qmp> {
     let qmp: Qmp;
@@ -83,10 +82,10 @@ export class Qmp {
   }
 
   /**
-   * Has one command done.
-   * @param fd goes with it; borrowed.
-   * @returns what it returns. @throws VkmemError VMM_REFUSED with the monitor's own words, or where it does
-   *   not answer.
+   * Executes a command.
+   * @param fd Sent with the command; borrowed.
+   * @returns The command's return value.
+   * @throws VkmemError VMM_REFUSED with the monitor's error text, or if it does not answer.
    */
   async execute(command: string, fields: Fields = {}, fd?: OwnedFd): Promise<unknown> {
     const id = this.#nextId++;
@@ -94,7 +93,7 @@ export class Qmp {
     answered.catch(() => {}); // Thrown below, unless sending fails first.
     const bytes = Buffer.from(`${JSON.stringify({ execute: command, arguments: fields, id }, numbers)}\n`);
     for (let sent = this.#stream.send(bytes, fd); sent !== 'sent'; sent = this.#stream.send(bytes, fd)) {
-      if (sent === 'dropped') this.#fail('it reads no more');
+      if (sent === 'dropped') this.#fail('the monitor no longer reads');
       if (this.#end) throw this.#end;
       const room = new Promise<void>((resolve) => {
         this.#drained = resolve;
@@ -103,35 +102,37 @@ export class Qmp {
     }
     const { error, return: returned } = await answered;
     if (error === undefined) return returned;
-    const said = (error as Fields | null)?.desc;
-    const words = typeof said === 'string' ? printable(said).replace(/\.$/, '') : 'refused';
-    throw new VkmemError('VMM_REFUSED', `${command}: ${words}.`, { command });
+    const description = (error as Fields | null)?.desc;
+    const text = typeof description === 'string' ? printable(description).replace(/\.$/, '') : 'refused';
+    throw new VkmemError('VMM_REFUSED', `${command}: ${text}.`, { command });
   }
 
   /**
-   * The same of a command that returns a list of objects.
-   * @throws VkmemError VMM_REFUSED, also where it returns none.
+   * Executes a command that returns a list of objects.
+   * @throws VkmemError VMM_REFUSED, also if the command does not return such a list.
    */
   async list(command: string, fields: Fields = {}): Promise<Fields[]> {
     const returned = await this.execute(command, fields);
     const isList =
       Array.isArray(returned) && returned.every((one) => typeof one === 'object' && one !== null);
     if (isList) return returned as Fields[];
-    throw new VkmemError('VMM_REFUSED', `${command}: the answer is no list.`, { command });
+    throw new VkmemError('VMM_REFUSED', `${command}: the answer is not a list of objects.`, { command });
   }
 
   /**
-   * The first event, from now on, that `wanted` says yes to. To be called before what causes it.
-   * @returns its data. @throws VkmemError VMM_REFUSED where the time is over, or the conversation.
+   * Waits for the first event from now on that `wanted` accepts. Call it before the command that causes the
+   * event.
+   * @returns The data of the event.
+   * @throws VkmemError VMM_REFUSED if the time is over or the connection has ended.
    */
   async event(name: string, wanted: (data: Fields) => boolean, timeoutMs: number): Promise<Fields> {
     const matches = ({ event, data }: Fields) => event === name && wanted((data ?? {}) as Fields);
     return ((await this.#next(matches, timeoutMs, name)).data ?? {}) as Fields;
   }
 
-  /** Closes the connection; callers that wait get an error. */
+  /** Closes the connection. Pending calls are rejected. */
   close(): void {
-    this.#fail('the conversation was ended here');
+    this.#fail('the connection was closed');
     this.peer.pidfd?.close();
   }
 
@@ -150,21 +151,23 @@ export class Qmp {
         };
       };
       const waiter: Waiter = { matches, resolve: settled(resolve), reject: settled(reject) };
-      const late = () => waiter.reject(this.#refusal(`${what} did not come within ${timeoutMs} ms`));
+      const late = () => waiter.reject(this.#refusal(`${what} did not arrive within ${timeoutMs} ms`));
       const timer = setTimeout(late, timeoutMs);
       this.#waiters.add(waiter);
     });
   }
 
   #read(bytes: Buffer, fds: OwnedFd[]): void {
-    closeAll(fds); // none were asked for
+    closeAll(fds); // no command returns fds
     this.#text += this.#pieces.decode(bytes, { stream: true });
-    if (this.#text.length > MAX_BYTES) this.#fail('it sends a line without an end');
+    if (this.#text.length > MAX_BYTES)
+      this.#fail(`the monitor sent a line of more than ${MAX_BYTES} characters`);
     for (let end = this.#text.indexOf('\n'); end >= 0 && !this.#end; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);
       const message = parsed(line);
-      if (message === undefined) this.#fail(`it said ${JSON.stringify(line.slice(0, 60))}`);
+      if (message === undefined)
+        this.#fail(`the monitor sent a line that is not a JSON object: ${JSON.stringify(line.slice(0, 60))}`);
       else for (const waiter of [...this.#waiters]) if (waiter.matches(message)) waiter.resolve(message);
     }
   }
@@ -181,19 +184,21 @@ export class Qmp {
   }
 }
 
-/** Sizes are JSON's numbers: exact up to 8 PiB. */
+/** Sizes are JSON numbers, which are exact up to 8 PiB. */
 const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
-/** What somebody else says, without what a terminal would obey. */
+/** Removes control characters, which a terminal would interpret, and limits the length. */
 const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ').slice(0, 500);
 
 const describe = (reason: CloseReason): string => (reason.kind === 'error' ? reason.message : reason.kind);
 
-/** Undefined where it is no JSON object, as every message of the protocol is. */
+/** Parses a message. Undefined if it is not a JSON object, as all messages of the protocol are. */
 function parsed(line: string): Fields | undefined {
   try {
-    const said: unknown = JSON.parse(line);
-    return typeof said === 'object' && said !== null && !Array.isArray(said) ? (said as Fields) : undefined;
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Fields)
+      : undefined;
   } catch {
     return undefined;
   }
