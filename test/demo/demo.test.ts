@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { lavapipe, plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 
-const program = join(root, 'scripts/demo.mjs');
+const program = join(root, 'examples/demo/demo.mjs');
 
 function demo(t: Test, args: readonly string[], extra: NodeJS.ProcessEnv = {}) {
   const folder = temporaryFolder(t);

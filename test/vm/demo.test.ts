@@ -10,7 +10,7 @@ import { lavapipe, plainEnvironment, root, temporaryFolder } from '../support/da
 import { noGuest } from '../support/guest.js';
 import { runNode } from '../support/program.js';
 
-const program = join(root, 'scripts/demo-vm.mjs');
+const program = join(root, 'examples/demo-vm/demo-vm.mjs');
 
 t.test('a guest and a worker play ping-pong', { skip: noGuest ?? false }, async (t) => {
   const folder = temporaryFolder(t);

@@ -41,7 +41,7 @@ export function sandboxArguments(sockets) {
 /**
  * Starts a worker program of this folder.
  * @returns the child, the line that it prints when it is done (rejected if it ends without one), and
- * finish(), which ends it.
+ *   finish(), which ends it.
  */
 export function startWorker(program, operands, sockets) {
   const command = [...sandboxArguments(sockets), '--', process.execPath, join(here, program), ...operands];

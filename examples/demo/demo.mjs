@@ -7,19 +7,19 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { connectControl, uuidText } from '@vkmemd/client';
-import { reportText } from '../test/demo/report.mjs';
-import { startWorker } from '../test/demo/sandbox.mjs';
-import { Steps } from '../test/demo/worker.mjs';
 import {
   demonstrate,
   leaksSince,
   makeFolder,
   readBudget,
-  requireGoingOn,
+  requireNotStopping,
   settledBudget,
   startDaemon,
   undo,
-} from './demonstration.mjs';
+} from '../demonstration.mjs';
+import { reportText } from './report.mjs';
+import { startWorker } from './sandbox.mjs';
+import { Steps } from './worker.mjs';
 
 const BYTES = 64 * 1024 * 1024;
 const SOURCE = 'demo-source';
@@ -28,7 +28,7 @@ const WORKER_MS = 2000;
 
 /** Starts a worker, and waits for its first line of output. */
 async function runWorker(program, operands, sockets) {
-  requireGoingOn();
+  requireNotStopping();
   const worker = startWorker(program, operands, sockets);
   undo.push(async () => {
     worker.child.stdin.end();

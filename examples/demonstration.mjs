@@ -1,7 +1,7 @@
 /**
- * What the demonstrations share: a daemon in a temporary folder, what it holds, and an end that leaves nothing. With
- * --json, standard output is one JSON object. Exits 1 where anything fails; what was started and made is gone in every
- * case, also on Ctrl-C.
+ * Common parts of the demonstrations: a daemon in a temporary folder, its budget, and the clean-up. With
+ * --json, standard output is one JSON object. The exit status is 1 where anything fails. All processes and
+ * folders are removed in every case, also on Ctrl-C.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,14 +14,14 @@ const STOP_MS = 10_000;
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const json = process.argv.includes('--json');
-/** What must be undone, in the order in which it was done. */
+/** Steps that undo what was done, in the order in which it was done. */
 export const undo = [];
 let stopping = false;
 
 const soon = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whoever starts something asks first. */
-export function requireGoingOn() {
+/** To be called before anything is started. @throws Error where the demonstration was interrupted. */
+export function requireNotStopping() {
   if (stopping) throw new Error('interrupted');
 }
 
@@ -76,7 +76,7 @@ export async function readBudget(control) {
   return { heaps: heaps.map(inNumbers), counts };
 }
 
-/** How much is still there: everything counted, and every heap whose account is not as it was. */
+/** The number of leaks: everything that is still counted, and every heap whose account has changed. */
 export function leaksSince(before, { heaps, counts }) {
   const changed = heaps.filter((heap, at) =>
     ['liveBytes', 'drainingBytes', 'reservedBytes'].some(
@@ -86,7 +86,7 @@ export function leaksSince(before, { heaps, counts }) {
   return Object.values(counts).reduce((sum, count) => sum + count, changed.length);
 }
 
-/** The budget once nothing is held any more, or what it is after 5 s. */
+/** The budget once all memory is free, or the budget after 5 s. */
 export async function settledBudget(control, before) {
   for (const end = Date.now() + 5000; ; await soon(10)) {
     const budget = await readBudget(control);
@@ -114,7 +114,7 @@ export async function demonstrate(name, work, text) {
     process.exitCode = 1;
   } finally {
     stopping = true;
-    // What is still being started adds to it.
+    // Steps that are still running add to the list.
     for (let step = undo.pop(); step; step = undo.pop()) {
       try {
         await step();

@@ -1,28 +1,30 @@
 /**
- * The demonstration of virtual machines: a guest and a sandboxed worker play ping-pong over one allocation, which both have
- * in their address space, and ring each other's doorbells. A message goes out, its answer comes back, every one is checked.
+ * The demonstration of virtual machines: a guest and a sandboxed worker play ping-pong over one allocation,
+ * which both have in their address space, and ring each other's doorbells. A message goes out, its answer
+ * comes back, every one is checked.
  *
- * The guest is Debian's kernel with one program of ours (test/vm/guest/init.c), under KVM where the processor has it,
- * emulated otherwise: figures of an emulated processor say little of a real one, and the output says which it was.
+ * The guest is Debian's kernel with one program of ours (test/vm/guest/init.c), under KVM where the processor
+ * has it, emulated otherwise: figures of an emulated processor say little of a real one, and the output says
+ * which it was.
  */
 import { spawn } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connectControl } from '@vkmemd/client';
-import { noGuest, startGuest } from '../test/dist/support/guest.js';
-import { guestAccelerator } from '../test/dist/support/qemu.js';
+import { noGuest, startGuest } from '../../test/dist/support/guest.js';
+import { guestAccelerator } from '../../test/dist/support/qemu.js';
 import {
   demonstrate,
   json,
   leaksSince,
   makeFolder,
   readBudget,
-  requireGoingOn,
+  requireNotStopping,
   root,
   settledBudget,
   startDaemon,
   undo,
-} from './demonstration.mjs';
+} from '../demonstration.mjs';
 
 function argument(name) {
   const at = process.argv.indexOf(name);
@@ -42,9 +44,12 @@ const say = (text) => {
   if (!json) console.log(text);
 };
 
-/** Starts vkmemctl, and says so; `line()` is its next line of output as JSON, `ended` rejects where it does not end well. */
+/**
+ * Starts vkmemctl, and prints the command. `line()` is its next line of output as JSON; `ended` rejects where
+ * it fails.
+ */
 function start(runtimeDir, args, shown = args) {
-  requireGoingOn();
+  requireNotStopping();
   say(`$ vkmemctl ${shown.join(' ')}`);
   const child = spawn(process.execPath, [vkmemctl, '--runtime-dir', runtimeDir, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -60,7 +65,7 @@ function start(runtimeDir, args, shown = args) {
       else reject(new Error(`vkmemctl ${args[0]} ended (${code ?? signal}): ${errors.trim()}`));
     });
   });
-  ended.catch(() => {}); // It is waited for by whoever needs it.
+  ended.catch(() => {}); // Its callers handle it.
   undo.push(async () => {
     child.kill();
     await ended.catch(() => {}); // That it was killed is no failure.
