@@ -1,6 +1,7 @@
 /**
- * Failpoints as tests have them, in the place of failpoint.ts (`node --conditions=vkmemd-test`): the process
- * kills itself at the one that the file $VKMEMD_TEST_FAILPOINT names, once. Never part of what is installed.
+ * The implementation of failpoints for tests, which `node --conditions=vkmemd-test` loads in place of
+ * failpoint.ts. The process kills itself at the failpoint that the file $VKMEMD_TEST_FAILPOINT names, once.
+ * This file is never installed.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 

@@ -1,5 +1,6 @@
 /**
- * The fds inherited from the fd store, by name, each until it is removed. Those that remain have no record.
+ * The fds that were inherited from the fd store, by name. Restoring removes the fds that have a record; the
+ * remaining ones have none.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import type { FdRecord } from './records.js';
@@ -7,17 +8,17 @@ import type { FdRecord } from './records.js';
 export class InheritedFds {
   readonly #fds: Map<string, OwnedFd[]>;
 
-  /** @param fds owned from here. */
+  /** @param fds Taken. */
   constructor(fds: Map<string, OwnedFd[]>) {
     this.#fds = fds;
   }
 
-  /** The names that were not removed yet. */
+  /** The names of the fds that were not removed yet. */
   get names(): string[] {
     return [...this.#fds.keys()];
   }
 
-  /** Removes the fds of the name. The caller owns them; empty where there are none. */
+  /** Removes the fds of the name, which may be none. The caller owns them. */
   remove(name: string): OwnedFd[] {
     const fds = this.#fds.get(name) ?? [];
     this.#fds.delete(name);
@@ -25,8 +26,8 @@ export class InheritedFds {
   }
 
   /**
-   * Removes one fd of each name, by handle type, for the caller; undefined where one is missing, with all
-   * closed.
+   * Removes one fd of each name. The caller owns them; they are indexed by handle type. If one is missing,
+   * all are closed and the result is undefined.
    */
   removeEach(records: readonly FdRecord[]): Map<number, OwnedFd> | undefined {
     const removed = records.map(({ name }) => this.remove(name));
@@ -41,7 +42,7 @@ export class InheritedFds {
     return undefined;
   }
 
-  /** Closes those that were not removed. */
+  /** Closes the fds that were not removed. */
   close(): void {
     for (const name of this.names) closeAll(this.remove(name));
   }

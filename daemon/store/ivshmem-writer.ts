@@ -1,11 +1,12 @@
 /**
- * Persists ivshmem servers and their peers: the listening sockets, the connections and every peer's
- * doorbells, so that no virtual machine notices a restart of the daemon.
+ * Persists ivshmem servers and their peers: the listening sockets, the connections and the doorbells of every
+ * peer, so that a restart of the daemon is not visible to virtual machines.
  *
- * A peer's record is written before the peer is announced, as not settled; as settled once every word for it
- * is in its socket. The next start hangs up on a peer that was not settled, since it cannot know which words
- * are missing. The record of a peer that leaves is removed before that is announced: after a kill in between
- * the others do not get the announcement, which is better than getting it twice (memory/ivshmem/peer-ids.ts).
+ * A peer's record is written before the peer is announced, with `settled` false. `settled` becomes true when
+ * all messages for the peer are in its socket. The next start closes the connection of a peer that was not
+ * settled, because it cannot determine which messages are missing. The record of a peer that leaves is
+ * removed before the leave is announced: after a kill between the two, the other peers never receive the
+ * announcement, which is better than receiving it twice (memory/ivshmem/peer-ids.ts).
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { IvshmemServer } from '../memory/ivshmem/server.js';
@@ -57,7 +58,8 @@ export class IvshmemWriter implements IvshmemJournal {
     const { session, doorbells } = peer;
     const served = this.#servers.get(server);
     if (!served) return;
-    // The grant has persisted its session. Without a pidfd that ends with this process; its id stays allocated.
+    // The grant has persisted the session. Without a pidfd the session ends with this process; then only the
+    // peer's id stays allocated.
     const watched = this.#ledger.sessions.get(session.id)?.watched === true;
     const names = watched
       ? await this.#put(session.identity.tenant, [socket, ...doorbells.fds.map(({ fd }) => fd)])
@@ -67,7 +69,7 @@ export class IvshmemWriter implements IvshmemJournal {
       return;
     }
     for (const name of names) this.#fds.release(name);
-    throw new VkmemError('NOT_FOUND', 'The offer has ended meanwhile.');
+    throw new VkmemError('NOT_FOUND', 'The ivshmem server was stopped meanwhile.');
   }
 
   #write(server: IvshmemServer, served: ServerRecord, peer: JoiningPeer, names: readonly string[]): void {
@@ -89,7 +91,7 @@ export class IvshmemWriter implements IvshmemJournal {
     });
   }
 
-  /** All or none. @returns their names. @throws VkmemError TOO_MANY_FILES. */
+  /** Stores all fds or none. @returns their names. @throws VkmemError TOO_MANY_FILES. */
   async #put(tenant: Tenant, fds: readonly OwnedFd[]): Promise<string[]> {
     const number = this.#fds.nextNumber();
     const names = fds.map((_, index) => nameOfIvshmem(number, index));
@@ -132,13 +134,13 @@ export class IvshmemWriter implements IvshmemJournal {
     for (const name of names) this.#fds.adopt(name, tenant, 1);
   }
 
-  /** Removes the record and releases the fds. */
+  /** Removes the record of a peer and releases its fds. */
   removePeer(record: PeerRecord): void {
     this.#ledger.peers.remove(keyOf(record));
     for (const name of record.names) this.#fds.release(name);
   }
 
-  /** Removes the record and releases the socket. */
+  /** Removes the record of a server and releases its socket. */
   removeServer({ name }: ServerRecord): void {
     this.#ledger.servers.remove(name);
     this.#fds.release(name);

@@ -1,8 +1,8 @@
 /**
- * The ledger on disk: LMDB in a folder of the runtime directory, which is a tmpfs that outlives the service's
- * restarts and not the host's. Nothing is synced: what was written is in the kernel's page cache, which
- * survives a kill of the process, and a host that goes down loses the memory anyway. A write is a
- * transaction: after a kill at any instruction the file is as it was before the write, or after it.
+ * The ledger file: LMDB in a folder of the runtime directory, a tmpfs that outlives restarts of the service
+ * but not of the host. Nothing is synced. Written data is in the kernel's page cache, which survives a kill
+ * of the process; if the host fails, the memory is lost anyway. Every write is a transaction: after a kill at
+ * any instruction the file contains either all of it or nothing of it.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
@@ -22,13 +22,13 @@ import { fromVersion2 } from './upgrade.js';
 
 const HEAD = 'head';
 const FILE = 'ledger.mdb';
-/** MDB_MAGIC, behind the header of the first page. */
+/** MDB_MAGIC, which follows the header of the first page. */
 const MAGIC = { at: 24, value: 0xbeefc0de };
 
-/** A record as it is written. */
+/** A record as it is stored. */
 type Stored<R> = R & { readonly version: number };
 
-/** One kind of record, by id. */
+/** The records of one kind, by id. */
 export class Table<K extends string | bigint, R extends object> {
   readonly #database: Database<Stored<R>, string>;
 
@@ -45,7 +45,7 @@ export class Table<K extends string | bigint, R extends object> {
     return stored && unversioned(stored);
   }
 
-  /** Does nothing where there is none. */
+  /** Does nothing if there is no record of this id. */
   remove(id: K): void {
     this.#database.removeSync(String(id));
   }
@@ -55,8 +55,9 @@ export class Table<K extends string | bigint, R extends object> {
   }
 
   /**
-   * Writes records of an earlier version in today's form; one that cannot be read is removed.
-   * @param idOf under which it is written then. @returns the ids of those that were removed.
+   * Converts records of an earlier version to the current one. Records that cannot be read are removed.
+   * @param idOf Returns the new id of a record. Default: the id stays.
+   * @returns the ids of the removed records.
    */
   upgrade<O>(upgraded: (record: O) => R, idOf: (record: R) => K | undefined = () => undefined): string[] {
     const unreadable: string[] = [];
@@ -107,9 +108,9 @@ export class LedgerFile {
   }
 
   /**
-   * Opens the ledger; one of version 2 is written anew in today's form.
-   * @param folder made where it does not exist, for this user alone.
-   * @throws VkmemError LEDGER_UNREADABLE where it cannot be read, or was written by another version.
+   * Opens the ledger, and upgrades a ledger of version 2.
+   * @param folder Created if it does not exist, with mode 0700.
+   * @throws VkmemError LEDGER_UNREADABLE if it cannot be read, or has a version that is not supported.
    */
   static open(folder: string): LedgerFile {
     let root: RootDatabase<HeadRecord, string> | undefined;
@@ -129,15 +130,16 @@ export class LedgerFile {
       void root?.close();
       throw new VkmemError('LEDGER_UNREADABLE', `${folder}: ${String(cause)}.`, {}, cause);
     }
-    throw new VkmemError('LEDGER_UNREADABLE', `${folder} was written by another version of vkmemd.`);
+    const reason = `${folder} was written by an incompatible version of vkmemd (readable: 2 and ${VERSION}).`;
+    throw new VkmemError('LEDGER_UNREADABLE', reason);
   }
 
-  /** Ids of records that could not be upgraded, and were removed. */
+  /** The ids of records that could not be upgraded and were removed. */
   get unreadable(): readonly string[] {
     return this.#unreadable;
   }
 
-  /** Undefined in a new one. */
+  /** Undefined in a new ledger. */
   get head(): HeadRecord | undefined {
     return this.#root.get(HEAD);
   }
@@ -146,7 +148,7 @@ export class LedgerFile {
     this.#root.putSync(HEAD, record);
   }
 
-  /** All that `work` writes is one transaction. */
+  /** Runs `work`, whose writes are one transaction. */
   together(work: () => void): void {
     this.#root.transactionSync(work);
   }
@@ -155,7 +157,7 @@ export class LedgerFile {
     return this.#root.close();
   }
 
-  /** From version 2, in one transaction: a kill leaves it as it was, or upgraded. */
+  /** Upgrades from version 2 in one transaction: a kill leaves the ledger unchanged, or upgraded. */
   #upgrade(head: HeadRecord): void {
     this.together(() => {
       this.#unreadable = [
@@ -172,17 +174,17 @@ export class LedgerFile {
   }
 }
 
-/** What is no file of its own LMDB does not survive. @throws Error. */
+/** Refuses a file that is not LMDB's, which could crash LMDB. @throws Error. */
 function requireLmdb(path: string): void {
   if (!existsSync(path)) return;
   const header = Buffer.alloc(MAGIC.at + 4);
   const fd = openSync(path, 'r');
   try {
     const read = readSync(fd, header, 0, header.length, 0);
-    // An empty one was made and not written to yet.
+    // An empty file was created and not written to yet.
     if (read === 0 || header.readUInt32LE(MAGIC.at) === MAGIC.value) return;
   } finally {
     closeSync(fd);
   }
-  throw new Error(`${path} is no ledger`);
+  throw new Error(`${path} is not a ledger (LMDB)`);
 }

@@ -1,20 +1,23 @@
 /**
- * The folder of the ledger in the runtime folder. It is removed when the fd store releases its fds for good.
+ * The folder of the ledger in the runtime folder. It is removed together with the stored fds: by the
+ * supervisor, or by systemd with the runtime folder.
  */
 export const STATE_FOLDER = 'state';
 
 /**
- * The names under which fds are stored: 's' and a session's id; 'a' and a number of its own for an
- * allocation, 'b' and the same for its second fd; 'v' and one for what virtual machines are connected by. All
- * names together are one variable of the next start's environment, so they are short. Fds of one name are
- * inherited in any order, so each fd has a name of its own.
+ * The names under which fds are stored: 's' and the id of a session; 'a' and the number of an allocation, 'b'
+ * and the same number for its second fd; 'v' and a number for ivshmem (nameOfIvshmem). The names are short,
+ * because all of them are passed in one environment variable at the next start. Fds with one name are
+ * inherited in any order, so each fd has its own name.
  */
 export const nameOfSession = (id: bigint): string => `s${id.toString(36)}`;
 export const nameOfFd = (number: number, index: number): string => `${'ab'[index]}${number.toString(36)}`;
-/** Of an ivshmem server or one of its peers: 0 is its socket, those above are the doorbells of a peer. */
+/**
+ * The name of an fd of an ivshmem server or peer. Index 0 is its socket; 1 and above are a peer's doorbells.
+ */
 export const nameOfIvshmem = (number: number, index: number): string =>
   `v${number.toString(36)}.${index.toString(36)}`;
 export const isOfIvshmem = (name: string): boolean => name.startsWith('v');
-/** The number in the name of a fd that was numbered; 0 for any other name. */
+/** The number in the name of an fd of an allocation or of ivshmem; 0 for any other name. */
 export const numberOf = (name: string): number =>
   Number.parseInt(/^[abv]([0-9a-z]{1,10})(?:\.[0-9a-z]{1,2})?$/.exec(name)?.[1] ?? '0', 36);

@@ -1,29 +1,27 @@
 /**
- * Which memory is restored when the device, or the driver, is another one than before: a GPU that was
- * replaced, an upgrade of the driver. What the driver made means something to the same device and driver
- * alone (VkPhysicalDeviceIDProperties); a memfd is the host's, and any device may import it.
+ * Decides which memory can be restored on another device or driver than before, after a GPU was replaced or a
+ * driver was upgraded. Handles of the driver are valid only for the same device and driver
+ * (VkPhysicalDeviceIDProperties). A memfd can be imported by any device.
  */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import type { Device, DeviceInfo, MadeBy, MemoryPlan } from '../vulkan/device.js';
 
-/**
- * Why memory of the driver's own cannot be imported; undefined where it is of this very device and driver.
- */
+/** Why memory that a driver allocated cannot be imported; undefined if device and driver are the same. */
 export function otherDevice(info: DeviceInfo, before: MadeBy): VkmemError | undefined {
   for (const [what, uuid] of [
     ['device', 'deviceUuid'],
     ['driver', 'driverUuid'],
   ] as const) {
     if (Buffer.compare(before[uuid], info[uuid]) === 0) continue;
-    const reason = `The ${what} was ${uuidText(before[uuid])}, and is ${uuidText(info[uuid])}.`;
+    const reason = `The ${what} was ${uuidText(before[uuid])} and is now ${uuidText(info[uuid])}.`;
     return new VkmemError('DEGRADED', reason);
   }
   return undefined;
 }
 
 /**
- * How another device can import what is stored in a memfd; undefined where it cannot, or the memory was the
- * driver's own.
+ * A plan by which another device can import memory of a memfd; undefined if it cannot, or the memory is not a
+ * memfd.
  * @throws VkmemError DEVICE_LOST.
  */
 export async function planAnew(device: Device, before: MemoryPlan): Promise<MemoryPlan | undefined> {

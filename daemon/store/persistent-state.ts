@@ -1,6 +1,6 @@
 /**
- * The persistent state of one daemon: its fd store and its ledger. What an earlier daemon persisted is
- * restored, and everything made from now on is persisted.
+ * The persistent state of one daemon: its fd store and its ledger. restore() restores the state of the
+ * previous daemon; `writer` persists everything that is created from now on.
  */
 import { join } from 'node:path';
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
@@ -24,11 +24,13 @@ export class PersistentState implements AsyncDisposable {
   }
 
   /**
-   * @param runtimeDir which the daemon has to itself.
-   * @param device the present one. @param max fds that the policy lets it put there.
-   * @param inherited fds of the fd store, by name; owned from here.
-   * @param fault reports a failure that no caller gets.
-   * @throws VkmemError LEDGER_UNREADABLE; the fd store still has everything then.
+   * @param runtimeDir The runtime folder, which no other daemon uses.
+   * @param device The current device and driver.
+   * @param fds Taken, also on failure.
+   * @param max The maximum number of stored fds that the policy allows (stored_fds).
+   * @param inherited The fds of the fd store, by name. Taken, also on failure.
+   * @param fault Reports a failure that no caller receives.
+   * @throws VkmemError LEDGER_UNREADABLE; the manager then still stores all fds.
    */
   static open(
     runtimeDir: string,
@@ -51,12 +53,15 @@ export class PersistentState implements AsyncDisposable {
     }
   }
 
-  /** Once, before anybody is served. @throws VkmemError DEVICE_LOST, with everything stored as it was. */
+  /**
+   * Restores the state of the previous daemon. Called once, before clients are served.
+   * @throws VkmemError DEVICE_LOST; the stored state is then unchanged.
+   */
   restore(targets: RestoreTargets): Promise<Restored> {
     return new Restore(targets, this.#ledger, this.writer, this.#inherited).run();
   }
 
-  /** Resolves when everything that is to be stored has reached the fd store. */
+  /** Closes the state. Resolves when the fd store has processed all messages. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const some of this.#inherited.values()) closeAll(some);
     await this.writer.close();

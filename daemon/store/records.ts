@@ -1,7 +1,8 @@
 /**
- * The records of allocations, sessions and grants, which describe the fds that the next start inherits. Plain
- * values, as LMDB stores them, each with the version of its format (ledger-file.ts writes it). A tenant is
- * written as its key. VERSION changes where a record changes its meaning; upgrade.ts reads records of before.
+ * The records of the ledger: allocations, sessions, grants and what belongs to them. They describe the fds
+ * that the next start inherits. They are plain values, as LMDB stores them, each with the version of its
+ * format, which ledger-file.ts adds. A tenant is stored as its key. VERSION is increased when a record
+ * changes its meaning; upgrade.ts converts records of the previous version.
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import type { Change } from '../memory/accounting/terms.js';
@@ -14,20 +15,20 @@ import type { Identity, PeerCredentials } from '../policy/identity.js';
 import { tenantOfKey } from '../policy/tenant.js';
 import type { MadeBy, MemoryPlan } from '../vulkan/device.js';
 
-/** 3: tenants by key. 2: users by uid. */
+/** The version of the format. 3: tenants by key. 2: users by uid. */
 export const VERSION = 3;
 
-/** Of the ledger as a whole. */
+/** The record of the ledger as a whole. */
 export interface HeadRecord {
   readonly version: number;
-  /** How many times the daemon was started anew with it. */
+  /** How many times a daemon has restored this ledger. */
   readonly restarts: number;
 }
 
-/** One stored fd, under a name of its own: fds of one name are inherited in any order. */
+/** One stored fd, under its own name, because fds with one name are inherited in any order. */
 export interface FdRecord {
   readonly name: string;
-  /** The handle type, 0 for a memfd. */
+  /** The VkExternalMemoryHandleTypeFlagBits; 0 for a memfd. */
   readonly type: number;
 }
 
@@ -38,11 +39,11 @@ export interface AllocationRecord {
   readonly state: 'LIVE' | 'DRAINING';
   readonly tenant: string;
   readonly terms: Omit<AllocationTerms, 'tenant' | 'owner' | 'maker'>;
-  /** Ids of sessions. */
+  /** The ids of sessions. */
   readonly owner: bigint | undefined;
   readonly maker: bigint | undefined;
   readonly plan: MemoryPlan;
-  /** For which the plan is. */
+  /** The device and driver that the plan is for. */
   readonly madeBy: MadeBy;
   readonly imported: boolean;
   readonly fds: readonly FdRecord[];
@@ -56,9 +57,9 @@ export interface SessionRecord {
   readonly clientName: string;
   /** Whether its process's pidfd is stored. */
   readonly watched: boolean;
-  /** Whether it has ended with orphaned locks. The field's name is part of the format on disk. */
+  /** Whether it has ended with orphaned locks. The name of the field is part of the stored format. */
   readonly departed: boolean;
-  /** Whether nobody speaks for it; not written of others. */
+  /** Whether the session was entrusted: no client speaks for it. Absent for all other sessions. */
   readonly entrusted?: true;
 }
 
@@ -82,26 +83,26 @@ export interface TicketRecord {
   readonly allocation: string;
 }
 
-/** What SetQuota changed. */
+/** The changes by SetQuota. */
 export interface QuotaRecord {
   readonly tenant: string;
-  /** Heaps and bytes. */
+  /** Pairs of heap index and bytes. */
   readonly limits: readonly (readonly [number, bigint])[];
   readonly reserved: readonly (readonly [number, bigint])[];
   readonly counts: Omit<Change, 'limits' | 'reserved'>;
 }
 
-/** An allocation that is offered to virtual machines. */
+/** An ivshmem server: an allocation that is offered to virtual machines. */
 export interface ServerRecord {
   readonly allocation: string;
   readonly terms: ServerTerms;
-  /** Of its socket, and its own. */
+  /** The name of its socket in the fd store, which also identifies the server. */
   readonly name: string;
-  /** The lowest peer id that was never given. */
+  /** The lowest peer id that was never assigned. */
   readonly nextId: number;
 }
 
-/** One that is connected to it. */
+/** A peer that is connected to an ivshmem server. */
 export interface PeerRecord {
   /** The server's name. */
   readonly server: string;
@@ -109,11 +110,11 @@ export interface PeerRecord {
   readonly session: bigint;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
-  /** Of its socket, and of its doorbells; none where it does not outlive the daemon. */
+  /** The names of its socket and its doorbells in the fd store; empty if it does not outlive the daemon. */
   readonly names: readonly string[];
-  /** Whether every word for it was in its socket. */
+  /** Whether all messages for it were in its socket. */
   readonly settled: boolean;
-  /** Whether it has read its handshake. */
+  /** Whether the peer has read its handshake. */
   readonly read: boolean;
 }
 
@@ -133,7 +134,7 @@ export function sessionRecordOf(session: Session, watched: boolean): SessionReco
   return { id, ...who, tokenHash: tokenHash(token), clientName, watched, departed: false, ...entrusted };
 }
 
-/** The identity of the session's peer. */
+/** The identity of a session's peer. */
 export const identityOf = ({ identity, tenant }: SessionRecord): Identity => ({
   ...identity,
   tenant: tenantOfKey(tenant),

@@ -1,11 +1,11 @@
 /**
- * Restores the state that an earlier start of the daemon persisted.
+ * Restores the state that the previous daemon persisted.
  *
- * First the sessions whose processes live: they sleep until their process connects again, or end with it.
- * Then the allocations, oldest first; of those whose owner is gone, and of those that were draining, only the
- * bytes, which drain until no process holds them. Then the grants, with their locks. An allocation that the
- * device refuses is degraded: its fds stay stored, and the import is retried. Fds without a record, and
- * records without their fds, are released.
+ * First, the sessions whose processes still run. They sleep until their process reconnects, or end with it.
+ * Second, the allocations, oldest first. Allocations that were draining, and SESSION allocations whose owner
+ * has ended, drain until no process holds their bytes. Third, the grants with their locks, then tickets and
+ * ivshmem servers. An allocation that the device refuses is degraded: its fds stay stored, and the import is
+ * retried. Fds without a record, and records without fds, are released.
  */
 import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Ledger } from '../memory/accounting/ledger.js';
@@ -21,12 +21,12 @@ import type { LedgerFile } from './ledger-file.js';
 import { isOfIvshmem } from './names.js';
 import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, VERSION } from './records.js';
-import { hangUpAll, type IvshmemTargets, restoreIvshmem } from './restored-ivshmem.js';
+import { closePeerFds, type IvshmemTargets, restoreIvshmem } from './restored-ivshmem.js';
 import { RestoredSessions, type SessionTargets } from './restored-sessions.js';
 import { type QuotaTargets, restoreQuotas, restoreTickets, type TicketTargets } from './state-journal.js';
 import type { StateWriter } from './state-writer.js';
 
-/** What everything is restored into. */
+/** The parts of the core that are restored into. */
 export interface RestoreTargets extends SessionTargets, QuotaTargets, TicketTargets, IvshmemTargets {
   readonly device: Device;
   readonly ledger: Ledger;
@@ -38,14 +38,14 @@ export interface RestoreTargets extends SessionTargets, QuotaTargets, TicketTarg
 
 export interface Restored {
   readonly allocations: number;
-  /** Of them, those that the device does not have. */
+  /** The number of these that the device did not import. */
   readonly degraded: number;
   readonly sessions: number;
-  /** Allocations that ended since nobody was left to own them. */
+  /** The number of allocations that were freed because their owner had ended. */
   readonly ended: number;
-  /** Names of fds without a record. */
+  /** The names of fds without a record. */
   readonly unknown: readonly string[];
-  /** Ids of allocations whose fds are gone. */
+  /** The ids of allocations without fds. */
   readonly lost: readonly string[];
 }
 
@@ -58,10 +58,10 @@ export class Restore {
   readonly #allocations = new Map<string, Allocation>();
   readonly #ending: Allocation[] = [];
   readonly #lost: string[] = [];
-  /** Differences of the device that were logged, each once. */
+  /** The changes of device or driver that were logged already. */
   readonly #changes = new Set<string>();
 
-  /** @param fds inherited from the fd store, by name; owned from here. */
+  /** @param fds The fds inherited from the fd store, by name. Taken. */
   constructor(targets: RestoreTargets, ledger: LedgerFile, writer: StateWriter, fds: Map<string, OwnedFd[]>) {
     this.#with = targets;
     this.#ledger = ledger;
@@ -70,7 +70,7 @@ export class Restore {
     this.#sessions = new RestoredSessions(targets, ledger, writer, this.#inherited);
   }
 
-  /** @throws VkmemError DEVICE_LOST, with everything stored as it was; the next start retries. */
+  /** @throws VkmemError DEVICE_LOST; the stored state is then unchanged, and the next start retries. */
   async run(): Promise<Restored> {
     const { registry, draining } = this.#with;
     try {
@@ -124,7 +124,7 @@ export class Restore {
       return;
     }
     const ends = record.state === 'DRAINING' || (terms.lifetime === 'SESSION' && !owner);
-    const gone = ends ? new VkmemError('DEGRADED', 'Its owner is gone.') : undefined;
+    const gone = ends ? new VkmemError('DEGRADED', 'Its owner has ended.') : undefined;
     const other = gone ? undefined : otherDevice(device.info, record.madeBy);
     const anew = other && (await this.#planAnew(record, other));
     const refused = gone ?? (anew ? undefined : other);
@@ -152,7 +152,9 @@ export class Restore {
     else if (memory.degraded) reporter.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
   }
 
-  /** How this device has host memory from now on, as is written down; undefined where it cannot. */
+  /**
+   * Plans a memfd for the current device and updates the record; undefined if the device cannot import it.
+   */
   async #planAnew(record: AllocationRecord, { reason }: VkmemError): Promise<MemoryPlan | undefined> {
     const { device, reporter } = this.#with;
     if (!this.#changes.has(reason)) reporter.note(reason);
@@ -180,7 +182,7 @@ export class Restore {
 
   #release(name: string): Promise<void> {
     const fds = this.#inherited.remove(name);
-    if (isOfIvshmem(name)) hangUpAll(fds);
+    if (isOfIvshmem(name)) closePeerFds(fds);
     else closeAll(fds);
     return this.#writer.releaseAndWait(name);
   }

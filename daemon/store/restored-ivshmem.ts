@@ -1,9 +1,9 @@
 /**
  * Restores ivshmem servers and their peers: sockets listen at the same paths, and connections continue with
- * the same ids and doorbells. A virtual machine notices nothing.
+ * the same ids and doorbells. The restart is not visible to virtual machines.
  *
- * A peer that was not settled when the daemon ended, or whose session did not outlive it, is hung up on, and
- * its leave is announced to the others.
+ * The connection of a peer that was not settled when the daemon ended, or whose session did not outlive the
+ * daemon, is closed, and its leave is announced to the other peers.
  */
 import { closeAll, DisposableStack, FdStream, fileStatus, NOTHING_HELD, type OwnedFd } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -20,10 +20,10 @@ import type { LedgerFile } from './ledger-file.js';
 import type { PeerRecord, ServerRecord } from './records.js';
 import type { RestoredSessions } from './restored-sessions.js';
 
-/** The file type's bits of a socket. */
+/** The file type of a socket in st_mode. */
 const S_IFSOCK = 0o140000n;
 
-/** Where servers and peers are restored. */
+/** The parts of the core that servers and peers are restored into. */
 export interface IvshmemTargets {
   readonly ivshmem: IvshmemServers;
   readonly joining: IvshmemJoining;
@@ -32,7 +32,7 @@ export interface IvshmemTargets {
   readonly reporter: Reporter;
 }
 
-/** The state of an earlier start. */
+/** The state of the previous daemon. */
 interface Found {
   readonly ledger: LedgerFile;
   readonly writer: IvshmemWriter;
@@ -41,7 +41,7 @@ interface Found {
   readonly allocations: ReadonlyMap<string, Allocation>;
 }
 
-/** In one turn of the event loop: nobody joins in between. */
+/** Restores all servers and peers in one turn of the event loop, so that no peer joins in between. */
 export function restoreIvshmem(targets: IvshmemTargets, found: Found): void {
   const { writer, ledger, sessions } = found;
   const [servers, peers] = [ledger.servers.all, ledger.peers.all];
@@ -52,7 +52,7 @@ export function restoreIvshmem(targets: IvshmemTargets, found: Found): void {
   }
   const known = new Set(servers.map(({ name }) => name));
   for (const peer of peers)
-    if (!known.has(peer.server)) hangUpPeer(targets, found, peer, removeFds(found, peer));
+    if (!known.has(peer.server)) dropPeer(targets, found, peer, removeFds(found, peer));
 }
 
 function restoreServer(
@@ -69,7 +69,7 @@ function restoreServer(
   if (!socket || allocation?.state !== 'LIVE') {
     socket?.close();
     writer.removeServer(record);
-    for (const peer of peers) hangUpPeer(targets, found, peer, removeFds(found, peer));
+    for (const peer of peers) dropPeer(targets, found, peer, removeFds(found, peer));
     return;
   }
   const server = new IvshmemServer(allocation, record.terms, targets.fds.count(allocation.terms.tenant, 1));
@@ -93,13 +93,13 @@ function restorePeer(
   const fds = removeFds(found, record);
   const [socket, ...doorbells] = fds;
   const giveUp = (why: string) => {
-    targets.reporter.note(`ivshmem peer ${id} of ${server.allocation.id} did not outlive the daemon: ${why}`);
-    hangUpPeer(targets, found, record, fds);
+    targets.reporter.note(`ivshmem peer ${id} of ${server.allocation.id} was not restored: ${why}`);
+    dropPeer(targets, found, record, fds);
     return false;
   };
-  if (!session || session.ended || session.process?.exited) return giveUp('its session did not');
-  if (!record.settled) return giveUp('not every word for it was in its socket');
-  if (!socket || doorbells.length !== vectors) return giveUp('fds are missing');
+  if (!session || session.ended || session.process?.exited) return giveUp('its session has ended');
+  if (!record.settled) return giveUp('not all messages for it were sent');
+  if (!socket || doorbells.length !== vectors) return giveUp('stored fds are missing');
   const { tenant } = session.identity;
   let peer: IvshmemPeer | undefined;
   const events = targets.joining.linkEvents(server, () => peer);
@@ -119,31 +119,30 @@ function restorePeer(
   return true;
 }
 
-/** Its socket and its doorbells, as far as they were inherited. */
+/** Removes the peer's socket and doorbells from the inherited fds; those that are missing are omitted. */
 function removeFds({ inherited }: Found, { names }: PeerRecord): OwnedFd[] {
   return names.flatMap((name) => inherited.remove(name).slice(0, 1));
 }
 
 /**
- * Closes sockets and doorbells of peers; sockets are shut down for holders of other copies too. What a peer
- * sent on one is not closed here, since that may block.
+ * Closes sockets and doorbells of peers. Sockets are shut down, so that the connection also ends for
+ * processes with other copies of the fd. Fds that a peer has sent are not closed here, because that may
+ * block.
  */
-export function hangUpAll(fds: readonly OwnedFd[]): void {
+export function closePeerFds(fds: readonly OwnedFd[]): void {
   for (const fd of fds.filter(({ open }) => open)) {
     if (fileStatus(fd).type !== S_IFSOCK) fd.close();
     else new FdStream(fd, { data() {}, close() {} }, { maxBytes: 0, untrusted: true }).close();
   }
 }
 
-/** Hangs up on a peer that cannot continue. @param fds closed here; the first may be its socket. */
-function hangUpPeer(
-  targets: IvshmemTargets,
-  found: Found,
-  record: PeerRecord,
-  fds: readonly OwnedFd[],
-): void {
+/**
+ * Closes the connection of a peer that cannot continue.
+ * @param fds Taken and closed; the first may be its socket.
+ */
+function dropPeer(targets: IvshmemTargets, found: Found, record: PeerRecord, fds: readonly OwnedFd[]): void {
   found.writer.removePeer(record);
   const session = found.sessions.byId(record.session);
   if (session) void targets.lifecycle.end(session);
-  hangUpAll(fds);
+  closePeerFds(fds);
 }

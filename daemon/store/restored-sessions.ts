@@ -1,10 +1,9 @@
 /**
- * Sessions that outlived their daemon: those whose processes live. They sleep until their processes
+ * Restores sessions of the previous daemon whose processes still run. They sleep until their processes
  * reconnect, or end with them. The orphaned locks of a session that had ended before
- * (memory/grant/orphaned-locks.ts) are restored as long as its process lives.
+ * (memory/grant/orphaned-locks.ts) are restored if its process still runs.
  *
- * Limits: a process may exit at any moment of the restore; its session ends once the watch of its process
- * begins.
+ * Limits: a process may exit while the state is restored; its session ends when watchOver() is called.
  */
 import { closeAll, hasExited } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -21,7 +20,7 @@ import { nameOfSession } from './names.js';
 import { identityOf, type SessionRecord } from './records.js';
 import type { StateWriter } from './state-writer.js';
 
-/** Where sessions are restored. */
+/** The parts of the core that sessions are restored into. */
 export interface SessionTargets {
   readonly sessions: Sessions;
   readonly sessionEvents: SessionEvents;
@@ -37,7 +36,7 @@ export class RestoredSessions {
   readonly #writer: StateWriter;
   readonly #inherited: InheritedFds;
   readonly #sessions = new Map<bigint, Session>();
-  /** Those of them that had ended with orphaned locks. */
+  /** The sessions that had ended with orphaned locks. */
   readonly #ended = new Set<Session>();
 
   constructor(targets: SessionTargets, ledger: LedgerFile, writer: StateWriter, inherited: InheritedFds) {
@@ -47,12 +46,12 @@ export class RestoredSessions {
     this.#inherited = inherited;
   }
 
-  /** How many there are. */
+  /** The number of restored sessions. */
   get size(): number {
     return this.#sessions.size;
   }
 
-  /** Restores a session from its record; removes the record where its process has exited. */
+  /** Restores a session from its record, or removes the record if the process has exited. */
   restore(record: SessionRecord): void {
     const { sessions, sessionEvents, fds: budget } = this.#with;
     sessions.skipIds(record.id);
@@ -79,12 +78,12 @@ export class RestoredSessions {
     this.#writer.adoptSession(session, record.departed);
   }
 
-  /** One that is there, ended or not. */
+  /** A restored session, which may have ended. */
   byId(id: bigint): Session | undefined {
     return this.#sessions.get(id);
   }
 
-  /** One of this tenant that has not ended. Its id is of no other session any more. */
+  /** A restored session of this tenant that has not ended. The id is never assigned to a new session. */
   awake(id: bigint | undefined, tenant: Tenant): Session | undefined {
     if (id === undefined) return undefined;
     this.#with.sessions.skipIds(id);
@@ -106,7 +105,7 @@ export class RestoredSessions {
     }
   }
 
-  /** Ends each session with its process, unless that reconnects first; at once where the session is idle. */
+  /** Watches the process of each session, to end the session with it; an idle session ends at once. */
   watchOver(): void {
     for (const session of this.#sessions.values()) this.#with.lifecycle.watchSleeping(session);
   }

@@ -1,6 +1,6 @@
 /**
- * What outlives this process beside memory and has no fds: tickets, by the hash of their secrets, and what
- * SetQuota changed.
+ * Persists and restores state without fds: tickets, with the hashes of their secrets, and the changes by
+ * SetQuota.
  */
 
 import type { Quotas } from '../memory/accounting/quotas.js';
@@ -24,7 +24,7 @@ export class StateJournal implements Journal {
   ticketChanged(ticket: Ticket): void {
     const { id, hash, tenant, expiryDate, usesLeft } = ticket;
     const { allocation, ...terms } = ticket.terms;
-    // Memory that does not outlive this process cannot be claimed later.
+    // A ticket for memory that does not outlive this process would be useless.
     if (!allocation.persisted) return;
     const record: TicketRecord = {
       id,
@@ -52,25 +52,27 @@ export class StateJournal implements Journal {
   }
 }
 
-/** Where quotas are restored. */
+/** The parts of the core that quotas are restored into. */
 export interface QuotaTargets {
   readonly quotas: Quotas;
   readonly reporter: Reporter;
 }
 
-/** Where tickets are restored. */
+/** The parts of the core that tickets are restored into. */
 export interface TicketTargets {
   readonly quotas: Quotas;
   readonly tickets: Tickets;
 }
 
-/** Quotas as they were changed, as far as the policy allows: before anything that they let tenants have. */
+/**
+ * Restores changed quotas, as far as the policy allows. Called before allocations are restored and charged.
+ */
 export function restoreQuotas(targets: QuotaTargets, ledger: LedgerFile): void {
   const peers = new Map(ledger.sessions.all.map((record) => [record.tenant, identityOf(record)]));
   for (const record of ledger.quotas.all) restoreQuota(targets, ledger, record, peers.get(record.tenant));
 }
 
-/** Tickets of allocations that were restored. */
+/** Restores the tickets of restored allocations. */
 export function restoreTickets(
   { quotas, tickets }: TicketTargets,
   ledger: LedgerFile,
@@ -96,7 +98,7 @@ function restoreQuota(
 ): void {
   const change: Change = { limits: new Map(limits), reserved: new Map(reserved), ...counts };
   const tenant = tenantOfKey(key);
-  // By the rules for the tenant's processes, where one may still be running.
+  // If the tenant had a session, its quota follows the rules for that peer.
   const quota = peer ? quotas.of(peer) : quotas.ofTenant(tenant);
   const conflict = quotas.conflict(quota, change);
   if (conflict === undefined) {
@@ -104,5 +106,7 @@ function restoreQuota(
     return;
   }
   ledger.quotas.remove(key);
-  reporter.note(`what SetQuota gave user ${tenant.name} is in conflict, and gone: ${conflict}`);
+  reporter.note(
+    `the quota that SetQuota set for user ${tenant.name} was dropped, because it conflicts: ${conflict}`,
+  );
 }

@@ -2,11 +2,11 @@
  * Persists allocations, sessions and grants, so that they outlive this process: fds in the fd store, records
  * in the ledger file.
  *
- * The order lets the next start distinguish every case after a kill at any instruction. An allocation is
- * persisted once its record is written, after its fds were stored; fds without a record belong to an
- * allocation whose request was never answered, and are released. Its record is removed before its fds are, so
- * fds without a record are released there too. A session is persisted with the first thing that it owns, its
- * process's pidfd first.
+ * The order of writes allows the next start to recover after a kill at any instruction. The fds of an
+ * allocation are stored before its record is written, and the record is removed before the fds. So fds
+ * without a record belong to an allocation that was being freed, or whose request was never answered, and the
+ * next start releases them. A session is persisted with the first object that it owns, and its process's
+ * pidfd before its record.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import { failpoint } from '#failpoint';
@@ -31,16 +31,16 @@ export class StateWriter implements Persistence {
   readonly #ledger: LedgerFile;
   readonly #device: MadeBy;
   readonly #fds: StoredFds;
-  /** The names of allocations, by their ids. */
+  /** The names of the stored fds of allocations, by the allocation's id. */
   readonly #allocations = new Map<string, string[]>();
-  /**
-   * Persisted sessions, from the start of the write: whether the next start can watch the session's process.
-   */
+  /** Persisted sessions. The promise is that of the write: whether the next start can watch the process. */
   readonly #sessions = new Map<Session, Promise<boolean>>();
-  /** Ended sessions with orphaned locks, and the grants whose records stay as long as the locks do. */
+  /**
+   * Ended sessions with orphaned locks, and the ids of the grants whose records stay as long as the locks.
+   */
   readonly #orphaned = new Map<Session, bigint[]>();
 
-  /** @param device the present one. */
+  /** @param device The current device and driver. */
   constructor(ledger: LedgerFile, { deviceUuid, driverUuid }: MadeBy, fds: StoredFds) {
     this.#ledger = ledger;
     this.#device = { deviceUuid, driverUuid };
@@ -71,7 +71,7 @@ export class StateWriter implements Persistence {
         for (const name of names) this.release(name);
         throw failure;
       }
-      // It may have ended meanwhile.
+      // The allocation may have ended meanwhile.
       if (allocation.charge.state === 'settled' || !names.every((name) => this.#fds.has(name))) {
         for (const name of names) this.release(name);
         return;
@@ -108,9 +108,9 @@ export class StateWriter implements Persistence {
     if (!first) return;
     await this.#write(first.session);
     // The session may have ended meanwhile, and its grants with it.
-    const there = grants.filter(({ dropped }) => !dropped);
+    const remaining = grants.filter(({ dropped }) => !dropped);
     this.together(() => {
-      for (const grant of there) this.#ledger.grants.put(grant.id, grantRecordOf(grant));
+      for (const grant of remaining) this.#ledger.grants.put(grant.id, grantRecordOf(grant));
     });
     failpoint('granted:written');
   }
@@ -150,41 +150,47 @@ export class StateWriter implements Persistence {
     return this.#restarts;
   }
 
-  /** The daemon has restarted once more with this state. */
+  /** Counts this start as one more restart with the same state. @param before The count so far. */
   countRestart(before: number): void {
     this.#restarts = before + 1;
   }
 
-  /** Adopts a tenant's fds of an earlier start, by name. @param id of their allocation, if they have one. */
+  /**
+   * Adopts stored fds of an earlier daemon, by name.
+   * @param id The id of their allocation, if they have one.
+   */
   adopt(name: string, tenant: Tenant, fds: number, id?: string): void {
     this.#fds.adopt(name, tenant, fds);
     if (id !== undefined) this.#allocations.set(id, [...(this.#allocations.get(id) ?? []), name]);
   }
 
-  /** Adopts a session of an earlier start. @param ended whether it ended with orphaned locks. */
+  /** Adopts a session of an earlier daemon. @param ended Whether it has ended with orphaned locks. */
   adoptSession(session: Session, ended: boolean): void {
     this.#sessions.set(session, Promise.resolve(true));
     if (ended) this.#orphaned.set(session, []);
   }
 
-  /** Releases what is stored under the name. */
+  /** Releases the fds that are stored under the name. */
   release(name: string): void {
     this.#fds.release(name);
   }
 
-  /** Releases fds that have no record; resolves when the fd store has closed them. */
+  /** Releases fds that have no record. Resolves when the fd store has processed the removal. */
   releaseAndWait(name: string): Promise<void> {
     this.#fds.adopt(name, undefined, 0);
     return this.#fds.releaseAndWait([name]);
   }
 
-  /** Resolves when everything has reached the fd store and the ledger file. */
+  /** Closes the fd store and the ledger file. Resolves when the fd store has processed all messages. */
   async close(): Promise<void> {
     await this.#fds.close();
     await this.#ledger.close();
   }
 
-  /** Once. A session without a pidfd ends with this process: the next start could not watch its process. */
+  /**
+   * Persists a session once. A session without a pidfd ends with this process, because the next start could
+   * not watch its process.
+   */
   #write(session: Session): Promise<boolean> {
     const known = this.#sessions.get(session);
     if (known) return known;

@@ -1,9 +1,9 @@
 /**
- * The fds that this daemon has in the fd store, by name, with the tenant that each is charged to.
+ * The fds of this daemon in the fd store, by name, with the tenant that each is charged to.
  *
- * All tenants share the store: it holds at most what the policy (`stored_fds`) and the manager permit, and
- * the last quarter of that is for tenants that have few (limits/shares.ts). What an earlier daemon stored
- * counts as well.
+ * All tenants share the store. Its capacity is the smaller of the policy's `stored_fds` and the manager's
+ * maximum. The last quarter is reserved for tenants with few fds (limits/shares.ts). Fds of an earlier daemon
+ * count as well.
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { Shares } from '../limits/shares.js';
@@ -11,7 +11,7 @@ import type { Tenant } from '../policy/tenant.js';
 import type { FdStore } from './fd-store.js';
 import { numberOf } from './names.js';
 
-/** A tenant that has this many can work. */
+/** The number of stored fds with which a tenant can work. */
 const FEW = 4;
 /** The tenant that fds without a record are charged to until they are released. */
 const UNKNOWN: Tenant = { key: 'unknown', uid: undefined, name: 'unknown' };
@@ -24,7 +24,7 @@ export class StoredFds {
   readonly #names = new Map<string, Disposable>();
   #lastNumber = 0;
 
-  /** @param max fds. @param fault reports failures that no caller gets. */
+  /** @param max The maximum number of fds. @param fault Reports failures that no caller receives. */
   constructor(store: FdStore, max: number, fault: (what: string, cause: unknown) => void) {
     this.#store = store;
     this.#shares = new Shares(() => Math.min(store.capacity, max), FEW);
@@ -36,14 +36,16 @@ export class StoredFds {
     return this.#names.has(name);
   }
 
-  /** For the names of one more allocation. */
+  /** The number for the names of one more allocation, server or peer. */
   nextNumber(): number {
     this.#lastNumber += 1;
     return this.#lastNumber;
   }
 
   /**
-   * Adopts a name of an earlier start, with so many fds of a tenant; undefined where the tenant is not known.
+   * Adopts fds of an earlier daemon.
+   * @param tenant Undefined if the tenant is not known.
+   * @param fds The number of fds that are stored under the name.
    */
   adopt(name: string, tenant: Tenant | undefined, fds: number): void {
     this.#names.set(name, this.#shares.count(tenant ?? UNKNOWN, fds));
@@ -51,6 +53,7 @@ export class StoredFds {
   }
 
   /**
+   * Stores duplicates of the fds.
    * @param fds Borrowed until it resolves.
    * @throws VkmemError TOO_MANY_FILES, and as FdStore.put(); nothing is stored under the name then.
    */
@@ -64,7 +67,7 @@ export class StoredFds {
     }
   }
 
-  /** Releases what is stored under the name; does nothing where nothing is. */
+  /** Releases the fds that are stored under the name, if any. */
   release(name: string): void {
     const share = this.#names.get(name);
     if (!share) return;
@@ -75,13 +78,13 @@ export class StoredFds {
     );
   }
 
-  /** Releases several; resolves when the manager has closed them, or cannot be reached. */
+  /** Releases several names. Resolves when the manager has processed the removal, or cannot be reached. */
   async releaseAndWait(names: readonly string[]): Promise<void> {
     for (const name of names) this.release(name);
     await this.#store.settled().catch((failure) => this.#releaseFailed(names.join(', '), failure));
   }
 
-  /** Resolves when the manager has processed everything. */
+  /** Resolves when the manager has processed all messages. */
   async close(): Promise<void> {
     await this.#store.settled();
     this.#store.close();
@@ -93,8 +96,8 @@ export class StoredFds {
     const limit = taken === 'user' ? this.#shares.maxOf(tenant) : this.#shares.capacity;
     const reason =
       taken === 'user'
-        ? `The fd store keeps no more than ${limit} fds of user ${tenant.name} while it has few left.`
-        : `The fd store keeps no more than ${limit} fds.`;
+        ? `User ${tenant.name} has reached its fair share of the fd store (${limit} fds).`
+        : `The fd store is full (${limit} fds).`;
     throw new VkmemError('TOO_MANY_FILES', reason, { limit: String(limit), whose: taken });
   }
 

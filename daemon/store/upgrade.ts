@@ -1,10 +1,10 @@
 /**
- * Records of version 2, as daemons before tenants wrote them, in today's form. Version 2 named users by uid,
- * and had no version in a record.
+ * Converts records of version 2 to the current version. Version 2 identified users by uid instead of tenants
+ * by key, and its records had no version.
  */
 import type { AllocationRecord, QuotaRecord, SessionRecord, TicketRecord } from './records.js';
 
-/** What says whose a record is, of each kind of record that does. */
+/** A record without the tenant that owns it. */
 type Unowned<R extends { readonly tenant: string }> = Omit<R, 'tenant'>;
 
 interface Version2 {
@@ -16,13 +16,13 @@ interface Version2 {
   readonly quotas: Unowned<QuotaRecord> & { readonly uid: number };
 }
 
-/** @throws Error for what is no uid. */
+/** The tenant's key. @throws Error for an invalid uid. */
 function keyOf(uid: number): string {
-  if (!Number.isSafeInteger(uid) || uid < 0) throw new Error(`${uid} is no uid`);
+  if (!Number.isSafeInteger(uid) || uid < 0) throw new Error(`${uid} is not a uid`);
   return `uid:${uid}`;
 }
 
-/** Each with a version 2 record. @throws Error for what is none. */
+/** The converters, each for a record of version 2. @throws Error for an invalid record. */
 export const fromVersion2 = {
   allocations({ terms: { ownerUid, ...terms }, ...record }: Version2['allocations']): AllocationRecord {
     return { ...record, tenant: keyOf(ownerUid), terms };

@@ -60,7 +60,7 @@ t.test('what cannot be read', async (t) => {
   const ledger = LedgerFile.open(folder);
   ledger.head = { ...head, version: 1 };
   await ledger.close();
-  t.throws(() => LedgerFile.open(folder), { code: 'LEDGER_UNREADABLE', message: /another version/ });
+  t.throws(() => LedgerFile.open(folder), { code: 'LEDGER_UNREADABLE', message: /incompatible version/ });
   const broken = temporaryFolder(t);
   writeFileSync(join(broken, 'ledger.mdb'), Buffer.alloc(65_536, 0x5a));
   t.throws(() => LedgerFile.open(broken), { code: 'LEDGER_UNREADABLE' });

@@ -222,5 +222,5 @@ t.test('every record has its version; one that cannot be read does not stop the 
   const second = LedgerFile.open(folder);
   t.strictSame(second.unreadable, [], 'once');
   await second.close();
-  t.throws(() => fromVersion2.quotas({ uid: -1, limits: [], reserved: [], counts: {} }), /no uid/);
+  t.throws(() => fromVersion2.quotas({ uid: -1, limits: [], reserved: [], counts: {} }), /is not a uid/);
 });
