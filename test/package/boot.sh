@@ -1,11 +1,11 @@
 #!/bin/sh
-# A root of its own for one test, and systemd as PID 1 of it: the machine's own files below (overlayfs), everything that is
-# written above, in memory. Nothing of it is left when unshare(1) ends: not a file, not a process; its control groups are
-# removed by `end`. `probe` only tries whether the machine allows it. To be run in a mount namespace, with a phase, an empty
+# A root for one test, and systemd as PID 1 of it: the machine's own files below (overlayfs), and all written
+# files in memory. When unshare(1) ends, no file and no process remains; `end` removes its control groups.
+# `probe` only checks whether the machine allows it. Run it in a mount namespace, with a phase, an empty
 # folder to mount on, a name for the control group, and the package.
 #
-# The clean root is the machine's own, without any unit but those of this test: what the package needs of Debian must be
-# installed on the machine.
+# The clean root is the machine's own, with only the units of this test: the Debian packages that the package
+# needs must be installed on the machine.
 set -eu
 phase=$1 folder=$2 name=$3 package=$4
 
@@ -31,7 +31,8 @@ probe)
   exec unshare --fork --pid --mount --cgroup --ipc --uts --kill-child mount -t cgroup2 cgroup2 "$folder/root"
   ;;
 begin)
-  # A control group that becomes the root of the namespace's: two of these never see each other's.
+  # A control group that becomes the root of the namespace's hierarchy: concurrent machines are isolated from
+  # each other.
   control_groups
   mkdir "$group"
   echo $$ >"$group/cgroup.procs"
@@ -66,11 +67,12 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 cp "$package" opt/vkmemd.deb
 
-# Only what the test is about is started.
+# Only the units of the test are started.
 find etc/systemd/system usr/lib/systemd/system -name '*.wants' -prune -exec rm -rf {} +
 rm -rf usr/lib/systemd/system-generators etc/fstab
 rm -rf etc/vkmemd usr/lib/vkmemd etc/systemd/system/vkmemd* usr/lib/systemd/system/vkmemd* var/lib/systemd/deb-systemd-helper-enabled/vkmemd*
-# The machine may forbid services, as machines without systemd do; and reading all manual pages anew takes long.
+# policy-rc.d may forbid services, as on machines without systemd; rebuilding the index of all manual pages
+# takes long.
 rm -f usr/sbin/policy-rc.d var/lib/man-db/auto-update
 cat >etc/systemd/system/package-test.target <<'UNIT'
 [Unit]

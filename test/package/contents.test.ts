@@ -1,7 +1,7 @@
 /**
- * What is in the Debian package: all that the programs need and nothing that only their development does;
- * modes, owners and dates that do not depend on who built it, nor any other byte. From where it is unpacked
- * the programs run.
+ * The contents of the Debian package: all files that the programs need and none that only development needs;
+ * modes, owners, dates and all other bytes independent of who built it. The programs run from where it is
+ * unpacked.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { builtPackage, field, listed, noPackage, unpacked } from './support.js';
 
 const LIBRARY = '/usr/lib/vkmemd';
 
-t.test('what it is made of', { skip: noPackage, timeout: 300_000 }, async (t) => {
+t.test('the package has the files of the programs', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const all = listed();
   const paths = new Set(all.map(({ path }) => path));
   const units = readdirSync(join(root, 'systemd')).filter((name) => /\.(service|socket)$/.test(name));
@@ -42,15 +42,15 @@ t.test('what it is made of', { skip: noPackage, timeout: 300_000 }, async (t) =>
   const outside = all.filter(
     ({ path }) => !/^\/(usr\/(bin|lib|share)?|etc\/vkmemd|$|etc\/$|usr\/$)/.test(path),
   );
-  t.strictSame(outside, [], 'nothing anywhere else');
+  t.strictSame(outside, [], 'no file elsewhere');
 });
 
-t.test('and what it is not', { skip: noPackage, timeout: 300_000 }, async (t) => {
+t.test('the package has no development files', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const all = listed();
   const sources = all.filter(({ path }) => /\.(ts|map|cc|h|gyp|tsbuildinfo|test\.js)$/.test(path));
-  t.strictSame(sources, [], 'no sources, types, maps');
+  t.strictSame(sources, [], 'no sources, types or source maps');
   const tests = all.filter(({ path }) => /\/(store\/failing\.js|tests?\/|\.package-lock\.json)/.test(path));
-  t.strictSame(tests, [], 'no tests, nor what only they load');
+  t.strictSame(tests, [], 'no tests, and no files that only tests load');
   const odd = all.filter(({ path }) => /\/\.|\/vkmemd\/(conf\.d\/)?[^/]*\.toml$/.test(path));
   t.strictSame(odd, [], 'no hidden file, and no policy');
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -60,28 +60,28 @@ t.test('and what it is not', { skip: noPackage, timeout: 300_000 }, async (t) =>
   t.strictSame(
     Object.keys(devDependencies).filter((name) => packages.has(name)),
     [],
-    'no package for development',
+    'no development dependency',
   );
   t.ok(
     packages.has('fastify') && packages.has('lmdb') && packages.has('@grpc/grpc-js'),
-    'but those to run it',
+    'only runtime dependencies',
   );
 });
 
-t.test('whoever builds it, and wherever', { skip: noPackage, timeout: 300_000 }, async (t) => {
+t.test('the package does not depend on its builder', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const all = listed();
   t.strictSame(
     all.filter(({ owner }) => owner !== 'root/root'),
     [],
-    'everything is root’s',
+    'every file belongs to root',
   );
   const odd = all.filter(({ mode, path, target }) => {
     if (target !== undefined) return false;
     const program = /\/(bin\/vkmem(d|ctl)\.js|vkmemd-generator)$/.test(path);
     return mode !== (mode.startsWith('d') ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--');
   });
-  t.strictSame(odd, [], 'and everybody may read it');
-  t.equal(new Set(all.map(({ date }) => date)).size, 1, 'of one date');
+  t.strictSame(odd, [], 'every file is readable for all');
+  t.equal(new Set(all.map(({ date }) => date)).size, 1, 'all files have the same date');
   const folder = unpacked();
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((path) => join(folder, path))
@@ -95,51 +95,58 @@ t.test('whoever builds it, and wherever', { skip: noPackage, timeout: 300_000 },
   );
   const { host } = new URL(registry);
   for (const text of [root.replace(/\/$/, ''), '"_resolved"', host]) {
-    // Packages name the public registry in what they say of themselves.
+    // Packages name the public registry in their own metadata.
     if (text === ['registry', 'npmjs', 'org'].join('.')) continue;
     const naming = files.filter((file) => readFileSync(file).includes(text));
-    t.strictSame(naming, [], `no file names ${text === host ? 'where packages came from' : text}`);
+    t.strictSame(naming, [], `no file names ${text === host ? 'the registry of the packages' : text}`);
   }
 });
 
-t.test('what dpkg is given', { skip: noPackage, timeout: 300_000 }, async (t) => {
-  const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
-  const [major] = process.versions.node.split('.').map(Number);
-  t.equal(field('Package'), 'vkmemd');
-  t.equal(field('Version'), version);
-  t.equal(field('Architecture'), execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim());
-  const depends = field('Depends').split(', ');
-  t.ok(depends.includes(`nodejs (>= ${major})`) && depends.includes(`nodejs (<< ${(major ?? 0) + 1}~)`));
-  t.ok(depends.includes('libvulkan1'));
-  t.ok(depends.some((one) => /^libc6 \(>= 2\.\d+\)$/.test(one)));
-  t.match(field('Description'), /^Vulkan memory daemon\n {1,2}\S/);
-  const folder = unpacked();
-  const scripts = join(folder, 'DEBIAN');
-  execFileSync('dpkg-deb', ['--control', builtPackage(), scripts]);
-  t.strictSame(readdirSync(scripts).sort(), ['control', 'md5sums', 'postinst', 'postrm', 'prerm']);
-  const { status, stdout } = spawnSync('md5sum', ['--quiet', '--check', 'DEBIAN/md5sums'], {
-    cwd: folder,
-    encoding: 'utf8',
-  });
-  t.equal(status, 0, stdout);
-  for (const script of ['postinst', 'postrm', 'prerm']) {
-    t.equal(spawnSync('sh', ['-n', join(scripts, script)]).status, 0, `${script} is a script`);
-  }
-  for (const unit of ['vkmemd.service', 'vkmemd@.service']) {
-    const text = readFileSync(join(folder, 'usr/lib/systemd/system', unit), 'utf8');
-    const [, retained] = /^FileDescriptorStoreMax=(\d+)$/m.exec(text) ?? [];
-    const [, reported] = /^Environment=VKMEMD_FDSTORE_MAX=(\d+)$/m.exec(text) ?? [];
-    t.ok(
-      Number(retained) > 0 && retained === reported,
-      `${unit}: the daemon is given how many fds are stored for it`,
+t.test(
+  "the package's fields, scripts and units are correct",
+  { skip: noPackage, timeout: 300_000 },
+  async (t) => {
+    const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
+    const [major] = process.versions.node.split('.').map(Number);
+    t.equal(field('Package'), 'vkmemd');
+    t.equal(field('Version'), version);
+    t.equal(
+      field('Architecture'),
+      execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim(),
     );
-  }
-  const changelog = gunzipSync(readFileSync(join(folder, 'usr/share/doc/vkmemd/changelog.gz'))).toString();
-  t.match(changelog, new RegExp(`^vkmemd \\(${version}\\) \\w+; urgency=`));
-  t.match(changelog, /\n -- .* <.*> {2}\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\n/);
-});
+    const depends = field('Depends').split(', ');
+    t.ok(depends.includes(`nodejs (>= ${major})`) && depends.includes(`nodejs (<< ${(major ?? 0) + 1}~)`));
+    t.ok(depends.includes('libvulkan1'));
+    t.ok(depends.some((one) => /^libc6 \(>= 2\.\d+\)$/.test(one)));
+    t.match(field('Description'), /^Vulkan memory daemon\n {1,2}\S/);
+    const folder = unpacked();
+    const scripts = join(folder, 'DEBIAN');
+    execFileSync('dpkg-deb', ['--control', builtPackage(), scripts]);
+    t.strictSame(readdirSync(scripts).sort(), ['control', 'md5sums', 'postinst', 'postrm', 'prerm']);
+    const { status, stdout } = spawnSync('md5sum', ['--quiet', '--check', 'DEBIAN/md5sums'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    t.equal(status, 0, stdout);
+    for (const script of ['postinst', 'postrm', 'prerm']) {
+      t.equal(spawnSync('sh', ['-n', join(scripts, script)]).status, 0, `${script} is a script`);
+    }
+    for (const unit of ['vkmemd.service', 'vkmemd@.service']) {
+      const text = readFileSync(join(folder, 'usr/lib/systemd/system', unit), 'utf8');
+      const [, retained] = /^FileDescriptorStoreMax=(\d+)$/m.exec(text) ?? [];
+      const [, reported] = /^Environment=VKMEMD_FDSTORE_MAX=(\d+)$/m.exec(text) ?? [];
+      t.ok(
+        Number(retained) > 0 && retained === reported,
+        `${unit}: the daemon gets the number of fds that the unit stores`,
+      );
+    }
+    const changelog = gunzipSync(readFileSync(join(folder, 'usr/share/doc/vkmemd/changelog.gz'))).toString();
+    t.match(changelog, new RegExp(`^vkmemd \\(${version}\\) \\w+; urgency=`));
+    t.match(changelog, /\n -- .* <.*> {2}\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\n/);
+  },
+);
 
-t.test('it runs from there', { skip: noPackage, timeout: 300_000 }, async (t) => {
+t.test('the unpacked programs run', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const folder = unpacked();
   const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
   for (const program of ['vkmemd', 'vkmemctl']) {
@@ -155,5 +162,5 @@ t.test('it runs from there', { skip: noPackage, timeout: 300_000 }, async (t) =>
     ['--check-config', '--config', example],
     { encoding: 'utf8', env: plainEnvironment() },
   );
-  t.equal(status, 0, `the example is a policy: ${stdout}${stderr}`);
+  t.equal(status, 0, `the example is a valid policy: ${stdout}${stderr}`);
 });

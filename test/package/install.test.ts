@@ -1,7 +1,7 @@
 /**
- * The package, installed: on a machine that has nothing of it, dpkg gives sockets that systemd listens on,
- * and the first member of the group vkmem who connects has the service started. An upgrade loses no memory;
- * after removal nothing runs.
+ * The installed package: on a clean machine, dpkg installs sockets on which systemd listens, and the first
+ * member of the group vkmem that connects starts the service. An upgrade loses no memory; after removal
+ * nothing runs.
  */
 import { equal } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -11,7 +11,7 @@ import { builtPackage, noPackage } from './support.js';
 
 const FILE = '/opt/vkmemd.deb';
 const SOCKETS = ['vkmemd-handoff.socket', 'vkmemd-control.socket', 'vkmemd-admin.socket'];
-/** Fills, or compares, what the name stands for, by the library that the package installs. */
+/** Fills, or compares, the memory of a name, through the library that the package installs. */
 const PATTERN = `
   import { connect } from '/usr/lib/vkmemd/client/typescript/dist/index.js';
   const [what, name] = process.argv.slice(1);
@@ -24,7 +24,7 @@ const PATTERN = `
   console.log(JSON.stringify({ bytes: bytes.length, wrong }));
   await client.close();`;
 
-/** Why the package cannot be installed on a machine like this one; false where it can. */
+/** The reason why the package cannot be installed on a copy of this machine; false where it can. */
 function notInstallable(): string | false {
   const [major] = process.versions.node.split('.');
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin' };
@@ -38,18 +38,18 @@ function notInstallable(): string | false {
 
 const skip = noPackage || noMachine() || notInstallable();
 
-t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
+t.test('install, use, upgrade and remove on a clean machine', { skip, timeout: 300_000 }, async (t) => {
   const machine = await Machine.boot(builtPackage());
   t.teardown(() => machine.end());
-  /** Runs what must go well. @returns its standard output. */
+  /** Runs a command that must succeed. @returns its standard output. */
   const done = (...command: string[]): string => {
     const { status, stdout, stderr } = machine.run(...command);
     equal(status, 0, `${command.join(' ')}: ${stdout}${stderr}`);
     return stdout;
   };
-  // A Node.js that dpkg does not know of is as good, and takes its word for it.
+  // A Node.js that is not a Debian package is sufficient; dpkg then ignores the dependency.
   const known = machine.run('dpkg-query', '--show', 'nodejs').status === 0;
-  if (!known) t.comment('Node.js is no Debian package here: dpkg is told not to ask for it');
+  if (!known) t.comment('Node.js is not a Debian package here: dpkg ignores the dependency');
   const install = known ? ['dpkg', '-i', FILE] : ['dpkg', '--force-depends', '-i', FILE];
   const state = (unit: string) => machine.run('systemctl', 'is-active', unit).stdout.trim();
   const property = (name: string) =>
@@ -62,52 +62,52 @@ t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
     return JSON.parse(stdout);
   };
 
-  await t.test('where no systemd runs', async (t) => {
+  await t.test('installation without a running systemd', async (t) => {
     const without = (...command: string[]) =>
       done('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh', ...command);
     without(...install);
     t.equal(
       done('systemctl', 'is-enabled', ...SOCKETS),
       'enabled\n'.repeat(3),
-      'it is enabled for when one does',
+      'the sockets are enabled for the next boot',
     );
     done('getent', 'group', 'vkmem');
     without('dpkg', '--purge', 'vkmemd');
-    t.not(machine.run('test', '-e', '/usr/lib/vkmemd').status, 0, 'and can be removed');
+    t.not(machine.run('test', '-e', '/usr/lib/vkmemd').status, 0, 'the package can be removed');
   });
 
-  await t.test('installed', async (t) => {
+  await t.test('after installation the sockets listen', async (t) => {
     done('systemctl', 'daemon-reload');
     done(...install);
     for (const socket of SOCKETS) t.equal(state(socket), 'active', socket);
-    t.equal(state('vkmemd.service'), 'inactive', 'nobody has asked for anything yet');
+    t.equal(state('vkmemd.service'), 'inactive', 'the service is not started yet');
     done('useradd', '--groups', 'vkmem', 'worker');
     done('useradd', 'outsider');
   });
 
-  await t.test('a member of the group', async (t) => {
+  await t.test('a member of the group starts the service and gets memory', async (t) => {
     const { status, stdout, stderr } = member('status');
     t.equal(status, 0, stderr);
     t.match(JSON.parse(stdout), { ready: true, devices: [{}] });
-    t.equal(state('vkmemd.service'), 'active', 'it was started by who connected');
+    t.equal(state('vkmemd.service'), 'active', 'the connection started it');
     t.equal(property('User'), 'vkmemd');
     const made = member('alloc', 'frames', '--size', '4M');
     t.equal(made.status, 0, made.stderr);
     t.match(pattern('fill'), { bytes: 4 << 20, wrong: -1 });
   });
 
-  await t.test('a user outside the group', async (t) => {
+  await t.test('a user outside the group is refused', async (t) => {
     const { status, stderr } = machine.runAs('outsider', 'vkmemctl', 'status');
     t.equal(status, 1);
     t.match(stderr, /^vkmemctl: NOT_PERMITTED: .*control\.sock/);
   });
 
-  await t.test('an upgrade', async (t) => {
+  await t.test('an upgrade keeps all memory', async (t) => {
     const before = { pid: property('MainPID'), list: JSON.parse(member('ls').stdout) };
     t.equal(property('NFileDescriptorStore'), '1', 'the memory is in the fd store');
     done(...install);
     const list = JSON.parse(member('ls').stdout);
-    t.not(property('MainPID'), before.pid, 'the service is another process');
+    t.not(property('MainPID'), before.pid, 'the service is a new process');
     t.equal(list.allocations.length, 1);
     t.strictSame(
       list.allocations.map(({ id, state }: { id: string; state: string }) => [id, state]),
@@ -116,14 +116,14 @@ t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
     t.match(pattern('compare'), { bytes: 4 << 20, wrong: -1 }, 'no byte is lost');
   });
 
-  await t.test('what an administrator has disabled', async (t) => {
+  await t.test('an upgrade keeps disabled units disabled', async (t) => {
     done('systemctl', 'disable', 'vkmemd-admin.socket');
     done(...install);
     const enabled = machine.run('systemctl', 'is-enabled', ...SOCKETS).stdout;
-    t.equal(enabled, 'enabled\nenabled\ndisabled\n', 'stays so');
+    t.equal(enabled, 'enabled\nenabled\ndisabled\n', 'the disabled socket is still disabled');
   });
 
-  await t.test('a policy that sizes the units', async (t) => {
+  await t.test('a policy sets the limits of the units', async (t) => {
     const sizes = () => [property('FileDescriptorStoreMax'), property('LimitNOFILE')];
     const inForce = (policy: string) => {
       done('sh', '-c', `echo '${policy}' > /etc/vkmemd/conf.d/sizes.toml; systemctl daemon-reload`);
@@ -134,22 +134,26 @@ t.test('on a clean machine', { skip, timeout: 300_000 }, async (t) => {
     t.strictSame(inForce('limits = { stored_fds = 9000, sessions = 50_000 }'), ['16384', '200704']);
     done('systemctl', 'restart', 'vkmemd.service');
     t.match(pattern('compare'), { bytes: 4 << 20, wrong: -1 });
-    t.strictSame(inForce('limits = { sessions = 9e9 }'), shipped, 'with a fault they are as they were');
+    t.strictSame(
+      inForce('limits = { sessions = 9e9 }'),
+      shipped,
+      'with an invalid policy they have their defaults',
+    );
     t.strictSame(inForce('limits = { queued_messages = 100 }'), shipped);
   });
 
-  await t.test('removed', async (t) => {
+  await t.test('remove and purge', async (t) => {
     done('sh', '-c', 'echo overcommit = true > /etc/vkmemd/vkmemd.toml');
     done('dpkg', '--remove', 'vkmemd');
-    t.equal(machine.run('pgrep', '--uid', 'vkmemd').status, 1, 'nothing runs');
+    t.equal(machine.run('pgrep', '--uid', 'vkmemd').status, 1, 'no process runs');
     for (const unit of ['vkmemd.service', ...SOCKETS]) t.equal(state(unit), 'inactive', unit);
     for (const path of ['/run/vkmemd', '/usr/lib/vkmemd', '/usr/bin/vkmemd']) {
-      t.equal(machine.run('test', '-e', path).status, 1, `${path} is gone`);
+      t.equal(machine.run('test', '-e', path).status, 1, `${path} is removed`);
     }
     done('test', '-e', '/etc/vkmemd/vkmemd.toml');
     done('dpkg', '--purge', 'vkmemd');
-    t.equal(machine.run('test', '-e', '/etc/vkmemd').status, 1, 'the policy goes with what is purged');
+    t.equal(machine.run('test', '-e', '/etc/vkmemd').status, 1, 'purge removes the policy');
     const links = done('find', '/etc/systemd/system', '/var/lib/systemd', '-name', 'vkmemd*');
-    t.equal(links, '', 'and so does what was enabled');
+    t.equal(links, '', 'and the enabled links');
   });
 });

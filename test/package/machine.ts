@@ -1,10 +1,10 @@
 /**
  * A machine for one test, to install the package on: systemd as PID 1 in namespaces of its own, on a
- * copy-on-write view of this machine's root (boot.sh). Nothing that is done in it reaches this machine, and
- * nothing is left of it.
+ * copy-on-write view of this machine's root (boot.sh). Nothing done in it changes this machine, and nothing
+ * remains of it.
  *
- * Limits. The kernel, its drivers and the network are this machine's. It has no device nodes but null, zero
- * and the like, so the daemon finds software drivers alone.
+ * Limits: the kernel, its drivers and the network are this machine's. Its only device nodes are null, zero
+ * and the like, so the daemon finds only software drivers.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
@@ -27,7 +27,7 @@ export interface Outcome {
 
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Runs one phase of boot.sh to its end. */
+/** Runs one phase of boot.sh until it ends. */
 function phase(name: string, folder: string): Outcome {
   const args = ['--mount', PROGRAM, name, folder, basename(folder), ''];
   return spawnSync('unshare', args, { encoding: 'utf8', env: plainEnvironment(), timeout: BOOT_MS });
@@ -35,7 +35,7 @@ function phase(name: string, folder: string): Outcome {
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'vkmemd-machine-'));
 
-/** Why there can be no such machine here; false where there can. */
+/** The reason why such a machine is impossible here; false where it is possible. */
 export function noMachine(): string | false {
   const missing = lacking('unshare', 'setpriv', 'nsenter', 'systemctl', 'pivot_root', 'dpkg');
   if (missing || noOtherUser) return missing || noOtherUser || false;
@@ -52,11 +52,11 @@ export class Machine {
   readonly #folder: string;
   readonly #unshare: ChildProcess;
   readonly #ended: Promise<unknown>;
-  /** Of systemd, as this machine counts. */
+  /** The pid of systemd on this machine. */
   #systemd = 0;
   #said = '';
 
-  /** @param file a package, which is /opt/vkmemd.deb there. */
+  /** @param file a package, which is /opt/vkmemd.deb inside. */
   static async boot(file: string): Promise<Machine> {
     const machine = new Machine(file);
     try {
@@ -70,7 +70,7 @@ export class Machine {
 
   private constructor(file: string) {
     this.#folder = newFolder();
-    // Where the test is killed the machine goes with it.
+    // If the test is killed, the machine ends too.
     const withUs = ['setpriv', '--pdeathsig', 'KILL', PROGRAM, 'begin'];
     const args = ['--mount', ...withUs, this.#folder, basename(this.#folder), file];
     const env = plainEnvironment();
@@ -90,7 +90,7 @@ export class Machine {
       }
       const { pid } = this.#unshare;
       const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-      // The script that becomes systemd is its child before it is.
+      // Before it becomes systemd, the child is the script.
       if (!/^\d+$/.test(children) || !readFileSync(`/proc/${children}/comm`, 'utf8').startsWith('systemd')) {
         continue;
       }
@@ -99,7 +99,7 @@ export class Machine {
     }
   }
 
-  /** Runs a command in it as root, to its end. */
+  /** Runs a command inside as root, until it ends. */
   run(...command: string[]): Outcome {
     const namespaces = ['--mount', '--pid', '--cgroup', '--ipc', '--uts', '--root', '--wd'];
     const clean = ['env', '-i', `PATH=${PATH}`, 'LC_ALL=C.UTF-8', 'DEBIAN_FRONTEND=noninteractive'];
@@ -107,14 +107,14 @@ export class Machine {
     return spawnSync('nsenter', args, { encoding: 'utf8', timeout: 60_000 });
   }
 
-  /** The same as somebody else. */
+  /** Runs a command inside as another user. */
   runAs(user: string, ...command: string[]): Outcome {
     return this.run('runuser', '-u', user, '--', ...command);
   }
 
-  /** Ends everything in it. @throws Error where something of it is left. */
+  /** Ends all its processes. @throws Error if anything remains. */
   async end(): Promise<void> {
-    // The kernel ends whatever else is in PID 1's namespace, and with the last process its mounts.
+    // The kernel kills all other processes of PID 1's namespace, and removes its mounts with the last one.
     this.#unshare.kill('SIGKILL');
     await this.#ended;
     const { status, stderr } = await this.#removeControlGroups();
@@ -124,7 +124,7 @@ export class Machine {
     rmdirSync(this.#folder);
   }
 
-  /** A process that was killed is in its control group until it has been waited for. */
+  /** A killed process stays in its control group until it has been reaped. */
   async #removeControlGroups(): Promise<Outcome> {
     for (const end = Date.now() + 5000; ; await soon(50)) {
       const outcome = phase('end', this.#folder);

@@ -1,6 +1,6 @@
 /**
- * The manual pages: a page for each program and for the policy's files, which a reader's man(1) shows without
- * a complaint, and in which every option and command of the help stands, and every key of the policy.
+ * The manual pages: one for each program and one for the policy's files. man(1) shows them without warnings,
+ * and they contain every option and command of --help, and every key of the policy.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ t.before(() => {
   }
 });
 
-/** The page as a terminal shows it, a paragraph a line. */
+/** The page as a terminal shows it, with one paragraph a line. */
 function shown(name: string): string {
   const { stdout } = spawnSync('groff', ['-man', '-Tascii', '-P-cbou', '-rLL=2000n'], {
     input: manual.get(name),
@@ -43,7 +43,7 @@ function shown(name: string): string {
   return stdout;
 }
 
-/** The help of the program, by '', and of each of its commands, by its words; lines as long as they are. */
+/** The help of the program, by '', and of each of its commands, by its words; lines are not wrapped. */
 function helps(program: keyof typeof PROGRAMS): Map<string, string> {
   const args = ['--import', join(root, 'packaging/help.mjs'), join(root, PROGRAMS[program])];
   return new Map(
@@ -52,14 +52,15 @@ function helps(program: keyof typeof PROGRAMS): Map<string, string> {
 }
 
 /**
- * What the help lists under a heading: options and arguments as they are written, or commands by their names.
+ * The terms that the help lists under a heading: options and arguments as written, or commands by their
+ * names.
  */
 function terms(text: string, heading: string): string[] {
   const [, list = ''] = new RegExp(`^${heading}:\\n((?: {2,}.*\\n)+)`, 'm').exec(text) ?? [];
   return [...list.matchAll(/^ {2}(\S.*?)(?: {2,}.*)?$/gm)].map(([, term = '']) => term);
 }
 
-t.test('man shows them without a complaint', { skip, timeout: 300_000 }, async (t) => {
+t.test('man(1) shows the pages without warnings', { skip, timeout: 300_000 }, async (t) => {
   for (const [name, text] of manual) {
     const { status, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z'], {
       input: text,
@@ -70,7 +71,7 @@ t.test('man shows them without a complaint', { skip, timeout: 300_000 }, async (
   }
 });
 
-t.test('man itself finds a name and what it is', { skip: skip || lacking('lexgrog') }, async (t) => {
+t.test('man(1) finds each name with its description', { skip: skip || lacking('lexgrog') }, async (t) => {
   const folder = temporaryFolder(t);
   for (const [name, section] of Object.entries(PAGES)) {
     const file = join(folder, `${name}.${section}`);
@@ -80,7 +81,7 @@ t.test('man itself finds a name and what it is', { skip: skip || lacking('lexgro
   }
 });
 
-t.test('every option and every command of the help', { skip, timeout: 300_000 }, async (t) => {
+t.test('the pages contain every option and command of the help', { skip, timeout: 300_000 }, async (t) => {
   const daemon = shown('vkmemd');
   const options = terms(helps('vkmemd').get('') ?? '', 'Options');
   t.ok(options.length > 10);
@@ -108,12 +109,12 @@ t.test('every option and every command of the help', { skip, timeout: 300_000 },
   }
 });
 
-t.test('every key of the policy', { skip }, async (t) => {
+t.test('the page of the policy contains every key', { skip }, async (t) => {
   const page = shown('vkmemd.toml');
   const keys = [MATCH_KEYS, RIGHT_KEYS, LIMIT_KEYS, PRESSURE_KEYS, TOP_KEYS].flatMap((schema) =>
     namesOf(schema as Keys<unknown>),
   );
-  // As a term of a list, not in passing.
+  // As a term of a list, not only mentioned.
   const missing = keys.filter((key) => !new RegExp(`^ +${key}( .*)?$`, 'm').test(page));
   t.strictSame(missing, []);
 });

@@ -1,7 +1,4 @@
-/**
- * The Debian package as tests have it: built of this checkout, where that was not done yet, and taken apart
- * again.
- */
+/** The Debian package for tests: built from this checkout unless it was built already, and unpacked. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -11,16 +8,16 @@ import { plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 const onPath = (command: string): boolean =>
   (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
 
-/** Which of some commands there are none of, as a reason to skip; false where there are all. */
+/** Which of these commands are missing, as a reason to skip; false if none is. */
 export function lacking(...commands: string[]): string | false {
   const missing = commands.filter((command) => !onPath(command));
   return missing.length > 0 && `there is no ${missing.join(', ')}`;
 }
 
-/** Why no package can be built here; false where one can. */
+/** The reason why no package can be built here; false where it can. */
 export const noPackage = lacking('dpkg', 'dpkg-deb', 'dpkg-shlibdeps', 'strip');
 
-/** Runs the program that builds it. @returns the package's path. */
+/** Runs the program that builds the package. @returns the package's path. */
 function build(...args: string[]): string {
   const env = plainEnvironment();
   const program = join(root, 'scripts/package.mjs');
@@ -40,12 +37,12 @@ export function builtPackage(): string {
   return built;
 }
 
-/** The same, built once more: it takes a while. */
+/** Builds the same package again, which takes a while. */
 export const builtAnew = (t: Test): string => build('--output', temporaryFolder(t));
 
 let folder: string | undefined;
 
-/** What the package installs, below a folder of the whole test file. */
+/** The files that the package installs, in a folder that is shared by the test file. */
 export function unpacked(): string {
   if (folder === undefined) {
     folder = temporaryFolder(t);
@@ -54,13 +51,13 @@ export function unpacked(): string {
   return folder;
 }
 
-/** One thing that the package installs, as dpkg-deb lists it. */
+/** One entry of the package, as dpkg-deb lists it. */
 export interface Listed {
-  /** As ls(1) has it: -rw-r--r-- */
+  /** As ls(1) prints it: -rw-r--r-- */
   readonly mode: string;
   readonly owner: string;
   readonly date: string;
-  /** From / on. */
+  /** With the leading /. */
   readonly path: string;
   readonly target: string | undefined;
 }

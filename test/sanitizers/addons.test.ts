@@ -1,6 +1,6 @@
 /**
- * The addons' own tests under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts); and that a
- * fault would be seen at all.
+ * The addons' own tests under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts), and a check
+ * that the sanitizers detect errors.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ process.stdout.write(readFileSync('/proc/self/maps', 'utf8'));
 const folder = testSanitized(t, ['native', 'vulkan']);
 
 for (const [name, report] of FAULTS) {
-  t.test(`a fault would be seen: ${name}`, async (t) => {
+  t.test(`the sanitizer detects ${name}`, async (t) => {
     const reports = join(folder, 'reports', name);
     makeReports(reports);
     const call = `import ctypes; ctypes.CDLL('${LIBRARY}').${name}(16)`;
@@ -33,7 +33,7 @@ for (const [name, report] of FAULTS) {
   });
 }
 
-t.test('a program has the addons in which it would be seen', async (t) => {
+t.test('the tested programs load the instrumented addons', async (t) => {
   const reports = join(folder, 'reports/none');
   makeReports(reports);
   const program = ['--input-type=module', '-e', LOADED];

@@ -1,6 +1,6 @@
 /**
- * Real daemons under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts): what users do, and what
- * comes in from outside.
+ * Real daemons under AddressSanitizer and UndefinedBehaviorSanitizer (sanitized.ts): the requests of users,
+ * and input from outside.
  */
 import t from 'tap';
 import { testSanitized } from './sanitized.js';

@@ -1,8 +1,8 @@
 /**
- * The workspace once more, with the addons that were built with sanitizers in the place of the usual ones.
+ * A copy of the workspace in which the addons are those built with sanitizers.
  *
- * Compiled TypeScript is copied, since Node.js looks for a module beside the real file of who imports it;
- * packages that are not ours, and what tests have built besides, are linked. Nothing but the addons differs.
+ * Compiled TypeScript is copied, because Node.js resolves a module relative to the real path of its importer;
+ * external packages and other build outputs of the tests are linked. Only the addons differ.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,7 +24,7 @@ const LINKED = [
   ...['test/native/build', 'test/layer', 'test/support', 'proto/kernel'],
 ];
 
-/** Makes it in an empty folder. */
+/** Creates it in an empty folder. */
 export function makeOverlay(folder: string): void {
   const link = (path: string, target: string) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

@@ -1,10 +1,10 @@
 /**
- * Test files under AddressSanitizer and UndefinedBehaviorSanitizer.
+ * Runs test files under AddressSanitizer and UndefinedBehaviorSanitizer.
  *
- * A file runs as it is, on a copy of the workspace that has the instrumented addons (overlay.ts). Whatever it
- * starts inherits the sanitizers, so a fault in a daemon is seen too: each report of any process fails the
- * file that ran then. Limits: Node.js and the drivers are not instrumented, so what they do to memory is not
- * seen, except what goes through malloc, free and the C library's functions. Leaks are not looked for:
+ * A file runs unchanged, on a copy of the workspace that has the instrumented addons (overlay.ts). Child
+ * processes inherit the sanitizers, so an error in a daemon is detected too: a report of any process fails
+ * the file that ran then. Limits: Node.js and the drivers are not instrumented, so their memory accesses are
+ * not checked, except through malloc, free and the C library's functions. Leaks are not checked, because
  * Node.js ends without freeing.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -15,7 +15,7 @@ import { Parser } from 'tap-parser';
 import { plainEnvironment, temporaryFolder } from '../support/daemon.js';
 import { makeOverlay } from './overlay.js';
 
-/** All files of one test. */
+/** For all files of one test. */
 const LONG_MS = 900_000;
 const FILE_SECONDS = 300;
 /** Exit code of a process that a sanitizer ended. */
@@ -24,7 +24,8 @@ export const FOUND = 99;
 /** The environment of a program, with the sanitizers' reports going to the folder `reports`. */
 export function sanitizedEnvironment(reports: string): NodeJS.ProcessEnv {
   const plain = Object.entries(plainEnvironment()).filter(([name]) => !/^_?TAP/.test(name));
-  // Ours are shared objects in a program without: the sanitizer must be there before the program's malloc.
+  // The addons are shared objects in a program without instrumentation: the sanitizer must be loaded before
+  // the program's malloc.
   const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
   const common = (name: string) => `log_path=${reports}/${name}:exitcode=${FOUND}:halt_on_error=1`;
   const asan = [
@@ -32,7 +33,8 @@ export function sanitizedEnvironment(reports: string): NodeJS.ProcessEnv {
     'detect_leaks=0',
     'allocator_may_return_null=1',
     'detect_stack_use_after_return=1',
-    // Of freed memory so much is kept unused. The default, 256, costs a process of Node.js that lives for seconds more.
+    // The amount of freed memory that stays quarantined. The default, 256, adds seconds to each Node.js
+    // process.
     'quarantine_size_mb=32',
   ];
   return {
@@ -52,7 +54,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** Counts a file's assertions; the line that sums up a subtest is none. */
+/** Counts the assertions of a file, without the line that sums up a subtest. */
 function follow(parser: Parser, failed: string[], skipped: string[], pass: () => void): void {
   let sumsUp = false;
   parser.on('child', (child: Parser) => {
@@ -90,17 +92,17 @@ async function runFile(folder: string, file: string, env: NodeJS.ProcessEnv): Pr
   return { code, passed, failed, skipped, stderr };
 }
 
-/** Makes the folder of one run's reports, for processes of any user. */
+/** Creates the folder of one run's reports, writable for processes of any user. */
 export function makeReports(folder: string): void {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o777);
 }
 
-/** What the sanitizers have said in a folder. */
+/** The sanitizers' reports in a folder. */
 export const reportsIn = (reports: string): string[] =>
   readdirSync(reports).map((name) => readFileSync(join(reports, name), 'utf8'));
 
-/** A test that a file passes and that no sanitizer says anything meanwhile. */
+/** A test that a file passes without a report of a sanitizer. */
 function testFile(t: Test, folder: string, file: string): void {
   const name = file.replace('test/dist/', 'test/').replace(/js$/, 'ts');
   t.test(name, { timeout: LONG_MS }, async (t) => {
@@ -111,7 +113,7 @@ function testFile(t: Test, folder: string, file: string): void {
       file,
       sanitizedEnvironment(reports),
     );
-    t.strictSame(reportsIn(reports), [], 'no sanitizer reports anything');
+    t.strictSame(reportsIn(reports), [], 'no sanitizer report');
     t.strictSame({ code, failed }, { code: 0, failed: [] }, `${passed} assertions passed`, {
       ...(code !== 0 && { stderr }),
     });
@@ -126,7 +128,7 @@ function testFile(t: Test, folder: string, file: string): void {
 export function testSanitized(t: Test, paths: readonly string[]): string {
   t.setTimeout(LONG_MS);
   const folder = temporaryFolder(t);
-  // Tests run parts of themselves as other users.
+  // Parts of the tests run as other users.
   chmodSync(folder, 0o755);
   makeOverlay(folder);
   const inFolder = (path: string) =>

@@ -1,6 +1,6 @@
 /**
- * Memory that the device does not take after a restart, and a device that is lost then: it stays what it was,
- * and comes back when the device takes it.
+ * Memory that the device rejects after a restart, on a device that is then lost: it stays degraded, and is
+ * restored when the device accepts it.
  */
 import t from 'tap';
 import { FakeLayer } from '../support/fake-layer.js';
@@ -10,14 +10,14 @@ import { controlled, list, nothingLeft } from './support.js';
 const OPAQUE = ['KIND_OPAQUE_FD'] as const;
 const MAPPABLE = ['KIND_MAPPABLE'] as const;
 
-t.test('a lost device', { timeout: 120_000 }, async (t) => {
+t.test('a lost device imports degraded memory when it is open again', { timeout: 120_000 }, async (t) => {
   const layer = new FakeLayer(t);
   const daemon = await SupervisedDaemon.start(t, { env: layer.environment });
   const probes = layer.calls('vkAllocateMemory').length;
   const wire = await daemon.open();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: MAPPABLE, name: 'mapped' } });
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });
-  // A device that is opened makes so many calls, at the start too; then there is one for what is mapped.
+  // Opening a device makes this many calls, also at the start; the next call is for the mapped memory.
   const refused = Array.from(
     { length: 40 },
     (_, i) => `fail vkAllocateMemory ${probes + 2 + i} VK_ERROR_OUT_OF_DEVICE_MEMORY`,
@@ -33,9 +33,9 @@ t.test('a lost device', { timeout: 120_000 }, async (t) => {
   const filled = () => controlled(daemon, (control) => control.call('Transfer', fill));
   await t.rejects(filled(), { code: 'DEVICE_LOST' });
   await until('another device', () => (/the device serves again/.test(daemon.log) ? true : undefined));
-  t.equal(await stateOf('opaque'), 'ALLOCATION_STATE_DEGRADED', 'it is there still');
+  t.equal(await stateOf('opaque'), 'ALLOCATION_STATE_DEGRADED', 'it still exists');
   layer.script();
-  await until('the memory on the device', async () =>
+  await until('the memory is on the device', async () =>
     (await stateOf('opaque')) === 'ALLOCATION_STATE_LIVE' ? true : undefined,
   );
   await filled();

@@ -1,6 +1,6 @@
 /**
- * Memory that outlives its daemon while the device does not take it: of another device or driver, or sealed
- * against writers; it can be claimed and freed, and the device cannot use it. And what the operator sees of
+ * Memory that survives its daemon although the device rejects it: memory of another device or driver, or
+ * sealed against writing; it can be claimed and freed, but the device cannot use it. Also the log of
  * restarts.
  */
 import { setTimeout } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { allocate, budget, claim, controlled, holds, list, nothingLeft, rewritte
 
 const OPAQUE = ['KIND_OPAQUE_FD'] as const;
 
-t.test('another driver than before', async (t) => {
+t.test('memory of another driver stays degraded; host memory is imported again', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const mapped = await allocate(wire, 0x21, { name: 'mapped' });
@@ -21,7 +21,7 @@ t.test('another driver than before', async (t) => {
   await rewritten(daemon, ({ allocations }) => {
     for (const record of allocations.all) {
       const madeBy = { ...record.madeBy, driverUuid: Buffer.alloc(16, 1) };
-      // Another device's types and heaps are others too.
+      // Another device also has other types and heaps.
       const plan = { ...record.plan, memoryTypeIndex: 31, heapIndex: 15 };
       allocations.put(record.id, { ...record, madeBy, plan: record.plan.memfd ? plan : record.plan });
     }
@@ -32,15 +32,15 @@ t.test('another driver than before', async (t) => {
     t.strictSame(states, expected, `after ${restart} restart`);
     await rewritten(daemon, ({ allocations }) => {
       const { mapped, opaque } = Object.fromEntries(allocations.all.map((one) => [one.terms.name, one]));
-      t.not(mapped?.plan.memoryTypeIndex, 31, 'host memory is planned for the driver that there is');
-      t.not(mapped?.madeBy.driverUuid[0], 1, 'and is its own');
-      t.equal(opaque?.madeBy.driverUuid[0], 1, 'the rest is what it was');
+      t.not(mapped?.plan.memoryTypeIndex, 31, 'host memory is planned for the current driver');
+      t.not(mapped?.madeBy.driverUuid[0], 1, 'and belongs to it');
+      t.equal(opaque?.madeBy.driverUuid[0], 1, 'other memory is unchanged');
     });
   }
-  // Whatever is offered again is offered within this time.
+  // Every retry occurs within this time.
   await setTimeout(2000);
   t.match((await list(daemon)).find(({ name }) => name === 'opaque')?.state, 'ALLOCATION_STATE_DEGRADED');
-  t.match(daemon.log, /The driver was 01010101-/, 'it is logged for the operator');
+  t.match(daemon.log, /The driver was 01010101-/, 'the log states the reason');
   const reconnected = await daemon.open();
   const held = await claim(reconnected, { name: 'mapped' });
   t.ok(holds(held, 0x21), 'host memory has its bytes');
@@ -49,13 +49,13 @@ t.test('another driver than before', async (t) => {
     claim: { allocation: { name: 'opaque' }, kinds: OPAQUE },
   });
   t.equal(fds.length, 1, 'the stored fd is granted');
-  t.equal(message.claim?.grants[0]?.driverUuid[0], 1, 'with the driver that made it');
+  t.equal(message.claim?.grants[0]?.driverUuid[0], 1, 'with the UUID of the driver that created it');
   for (const fd of fds) fd.close();
   const fill = { fill: { allocation: { name: 'opaque' }, pattern: 1 } };
   await t.rejects(
     controlled(daemon, (control) => control.call('Transfer', fill)),
     { code: 'DEGRADED' },
-    'the device does not have it',
+    'it is not on the device',
   );
   for (const name of ['mapped', 'opaque']) {
     await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name } }));
@@ -65,7 +65,7 @@ t.test('another driver than before', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('published memory', async (t) => {
+t.test('published memory can be granted for reading after a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const held = await allocate(wire, 0x31, { name: 'model', publishable: true } as object);
@@ -76,9 +76,9 @@ t.test('published memory', async (t) => {
   t.match(allocation, { state: 'ALLOCATION_STATE_DEGRADED', published: true, kept: true });
   const reconnected = await daemon.open();
   const second = await claim(reconnected, { name: 'model' });
-  t.ok(holds(second, 0x31), 'it is granted to read, bytes and all');
+  t.ok(holds(second, 0x31), 'it is granted for reading, with its bytes');
   const rw = { allocation: { name: 'model' }, kinds: ['KIND_MAPPABLE'] as const };
-  await t.rejects(reconnected.ask({ claim: rw }), { code: 'PUBLISHED' }, 'and not to write');
+  await t.rejects(reconnected.ask({ claim: rw }), { code: 'PUBLISHED' }, 'it is not granted for writing');
   for (const { fd } of [held, second]) fd.close();
   await reconnected.ask({ free: { allocation: { name: 'model' } } });
   reconnected.close();
@@ -86,7 +86,7 @@ t.test('published memory', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('what an operator sees', async (t) => {
+t.test('the log of a restart names the restored, degraded and lost memory', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds: OPAQUE, name: 'opaque' } });

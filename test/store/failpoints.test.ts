@@ -1,13 +1,13 @@
 /**
- * A daemon that is killed at each step of making, granting and freeing: afterwards an allocation exists, with
- * its bytes and its line in the ledger, or is gone, and nothing of it is left anywhere.
+ * A daemon that is killed at each step of allocating, granting and freeing: afterwards an allocation exists,
+ * with its bytes and its record in the ledger, or it is gone and nothing of it remains.
  */
 import type { OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
 import { type Greeted, SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { budget, holds, kinds, list, nothingLeft } from './support.js';
 
-/** Where it dies, and whether what was being made is there afterwards. */
+/** The step at which the daemon is killed, and whether the allocation exists afterwards. */
 const MAKING = [
   ['session:stored', false],
   ['made:nothing', false],
@@ -17,7 +17,7 @@ const MAKING = [
 ] as const;
 const FREEING = ['draining:written', 'gone:nothing', 'gone:written'] as const;
 
-/** Asks, and waits until the daemon is gone and serves again. */
+/** Sends the request, and waits until the daemon was killed and serves again. */
 async function dieAt(daemon: SupervisedDaemon, wire: Greeted, point: string, body: object): Promise<void> {
   const pid = await until('a daemon', () => daemon.pid);
   daemon.failAt(point);
@@ -27,7 +27,7 @@ async function dieAt(daemon: SupervisedDaemon, wire: Greeted, point: string, bod
   await daemon.serving();
 }
 
-t.test('while it is made', async (t) => {
+t.test('killed at each step of an allocate', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   for (const [point, exists] of MAKING) {
     const wire = await daemon.open();
@@ -37,11 +37,11 @@ t.test('while it is made', async (t) => {
     t.equal(before.length, exists ? 1 : 0, `${point}: it ${exists ? 'exists' : 'does not'}`);
     const token = wire.welcome.sessionToken;
     const second = await daemon.open({ token, grantIds: [] });
-    t.equal(second.welcome.restored, exists, 'a session that has something is there');
+    t.equal(second.welcome.restored, exists, 'a session that owns something is restored');
     const { message, fds } = await second.ask({ allocate: request });
     const [fd] = fds as [OwnedFd];
     t.equal(message.allocate?.allocation?.id ?? '', before[0]?.id ?? message.allocate?.allocation?.id);
-    t.ok(holds({ id: '', grantId: 0n, fd }, 0), 'asked again, there is one, and its bytes are zero');
+    t.ok(holds({ id: '', grantId: 0n, fd }, 0), 'repeated, there is one allocation, and its bytes are zero');
     t.equal((await budget(daemon)).counts?.allocations, 1);
     t.equal((await budget(daemon)).counts?.grants, 1);
     fd.close();
@@ -51,7 +51,7 @@ t.test('while it is made', async (t) => {
   }
 });
 
-t.test('while it is freed', async (t) => {
+t.test('killed at each step of a free', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   for (const point of FREEING) {
     const wire = await daemon.open();

@@ -1,6 +1,4 @@
-/**
- * One open file, imported twice: each of the two outlives the daemon by itself.
- */
+/** One open file, imported several times: each import survives the daemon separately. */
 import { addSeals, createMemfd, type OwnedFd, SEALS } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
@@ -23,7 +21,7 @@ async function importAs(wire: Greeted, name: string, fd: OwnedFd, more: object):
     throw new Error(JSON.stringify(message.error ?? 'it is not persisted'));
 }
 
-/** Frees all but the last, kills the daemon, and looks what is there then. */
+/** Frees all but the last, kills the daemon, and checks that the last exists. */
 async function lastStays(
   t: Test,
   daemon: SupervisedDaemon,
@@ -40,7 +38,7 @@ async function lastStays(
   await nothingLeft(t, daemon);
 }
 
-t.test('a memfd', async (t) => {
+t.test('a memfd that is imported three times', async (t) => {
   const daemon = await SupervisedDaemon.start(t, { policy });
   const wire = await daemon.open();
   using memfd = await createMemfd('test', SIZE);
@@ -49,7 +47,7 @@ t.test('a memfd', async (t) => {
   await lastStays(t, daemon, wire, names);
 });
 
-t.test('what the driver made and was granted', async (t) => {
+t.test('a granted OPAQUE_FD that is imported', async (t) => {
   const daemon = await SupervisedDaemon.start(t, { policy });
   const wire = await daemon.open();
   const [device] = await controlled(
@@ -68,7 +66,7 @@ t.test('what the driver made and was granted', async (t) => {
   await lastStays(t, daemon, wire, ['first', 'second', 'third']);
 });
 
-t.test('what cannot be opened anew is seen to be the same', async (t) => {
+t.test('an fd that cannot be reopened is recognised as the same file', async (t) => {
   const device = await Device.open();
   using memfd = await createMemfd('test', SIZE, { sealed: false });
   addSeals(memfd, SEALS.SEAL);
@@ -80,7 +78,7 @@ t.test('what cannot be opened anew is seen to be the same', async (t) => {
   t.equal(one.sharesFile(two), true);
   t.equal(one.sharesFile(three), false);
   await one.freeDevice();
-  t.equal(one.sharesFile(two), false, 'once it is freed it has no file');
+  t.equal(one.sharesFile(two), false, 'a freed allocation has no file');
   for (const memory of [two, three]) await memory.freeDevice();
   await device.close();
 });

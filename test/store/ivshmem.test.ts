@@ -1,7 +1,6 @@
 /**
- * A daemon that is killed while machines are attached: what they have mapped stays, their connections stay
- * open, doorbells go on ringing; the next daemon continues all of it, and announces joins and leaves, those
- * of meanwhile included.
+ * A daemon that is killed while machines are attached: mappings stay, connections stay open, doorbells still
+ * ring; the next daemon continues all of it, and announces joins and leaves, including those that it missed.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';
@@ -13,7 +12,7 @@ import { between, nothingLeft } from './support.js';
 
 const SIZE = 1n << 20n;
 
-t.test('machines continue through a restart', { skip: noQemu ?? false }, async (t) => {
+t.test('virtual machines continue through a restart', { skip: noQemu ?? false }, async (t) => {
   const daemon = await SupervisedDaemon.start(t, { policy: '[limits]\nhandshake_ms = 1000\n' });
   const { runtimeDir } = daemon;
   const client = await connect({ runtimeDir });
@@ -27,7 +26,7 @@ t.test('machines continue through a restart', { skip: noQemu ?? false }, async (
   t.strictSame(
     await wire.received(11),
     ['0', '3', '-1+', '0+', '0+', '1+', '1+', '2+', '2+', '3+', '3+'],
-    'everybody who is there, in the order of ids, the newcomer last',
+    'every peer in the order of ids, the new one last',
   );
   await guest.write(0n, Buffer.from('before'));
   const left: number[] = [];
@@ -44,48 +43,48 @@ t.test('machines continue through a restart', { skip: noQemu ?? false }, async (
     t.pass('doorbells ring without a daemon');
     await doomed.kill();
   });
-  await until('the one who went meanwhile is missed', () => left.includes(1) || undefined);
-  t.strictSame(await wire.received(1), ['1'], 'it is announced to all, once');
-  t.notOk(wire.hungUp, 'nobody was hung up on');
+  await until('the peer that left meanwhile is noticed', () => left.includes(1) || undefined);
+  t.strictSame(await wire.received(1), ['1'], 'it is announced once to every peer');
+  t.notOk(wire.hungUp, 'no connection was closed');
   t.strictSame(
     (await client.control.ivshmem.list()).map((server) => [server.path, server.peers.map(({ id }) => id)]),
     [[path, [0, 2, 3]]],
-    'the socket is where it was, and so is everybody',
+    'the socket has its path, and every peer is still present',
   );
 
   const late = await Qemu.start(t, ivshmemArguments(path, 2));
   const newcomer = await IvshmemGuest.of(late);
-  t.same(await newcomer.position(), 4, 'ids of before are not given again');
-  t.strictSame(await wire.received(2), ['4+', '4+'], 'who was there before hears of who comes after');
+  t.same(await newcomer.position(), 4, 'earlier ids are not reused');
+  t.strictSame(await wire.received(2), ['4+', '4+'], 'earlier peers are notified of the new one');
   await newcomer.ring(0, 0);
   await guest.interrupt(0);
-  t.same((await newcomer.read(0n, 6)).toString(), 'during', 'and has the same memory');
+  t.same((await newcomer.read(0n, 6)).toString(), 'during', 'it has the same memory');
   await late.quit();
   t.strictSame(await wire.received(1), ['4']);
 
   const silent = new SilentVmm(path);
-  await until('it is among the peers', async () => {
+  await until('it is a peer', async () => {
     const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 4 || undefined;
   });
   await between(daemon, async () => {});
-  await until('the one who read nothing is given up', async () => {
+  await until('the peer that read nothing is disconnected', async () => {
     const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 3 || undefined;
   });
   silent.close();
-  t.notOk(wire.hungUp, 'a second restart changes nothing for the others');
-  t.strictSame((await wire.received(1)).at(-1), '5', 'and they hear of its end');
+  t.notOk(wire.hungUp, 'a second restart does not affect the others');
+  t.strictSame((await wire.received(1)).at(-1), '5', 'and they are notified of its end');
 
   wire.close();
   worker.close();
   await machine.quit();
-  await until('nobody is there', async () => {
+  await until('no peer is left', async () => {
     const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 0 || undefined;
   });
   await memory.free();
-  t.strictSame(await client.control.ivshmem.list(), [], 'the offer ends with its memory');
+  t.strictSame(await client.control.ivshmem.list(), [], 'the server ends with its memory');
   await client.close();
   await nothingLeft(t, daemon);
 });

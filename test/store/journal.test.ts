@@ -1,14 +1,11 @@
-/**
- * What outlives a daemon beside memory: tickets, with the uses that they have left, and quotas as they were
- * changed.
- */
+/** State that survives a daemon besides memory: tickets with their remaining uses, and changed quotas. */
 import { writeFileSync } from 'node:fs';
 import { closeAll } from '@vkmemd/proto';
 import t from 'tap';
 import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { allocate, controlled, nothingLeft } from './support.js';
 
-t.test('tickets', async (t) => {
+t.test('tickets survive a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const held = await allocate(wire, 0x41, { name: 'frames' });
@@ -31,7 +28,7 @@ t.test('tickets', async (t) => {
   await daemon.serving();
   const second = await daemon.open();
   const { tickets } = await controlled(daemon, (control) => control.call('ListTickets', {}));
-  t.match(tickets, [{ id: two.ticket?.id, usesLeft: 1 }], 'the one that has a use left');
+  t.match(tickets, [{ id: two.ticket?.id, usesLeft: 1 }], 'the ticket with a use left');
   t.equal(tickets.length, 1);
   await redeem(second, two.secret);
   for (const { secret } of [two, one, revoked]) {
@@ -43,7 +40,7 @@ t.test('tickets', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('quotas', async (t) => {
+t.test('changed quotas survive a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const quota = async (uid: number) =>
     (await controlled(daemon, (control) => control.call('GetQuota', { uid }))).quota;
@@ -62,11 +59,11 @@ t.test('quotas', async (t) => {
     sessions: { limit: 3 },
     heaps: [{ heapIndex: 0, limitBytes: 1n << 20n }],
   });
-  t.match(await quota(12_346), { overridden: false }, 'what was taken back stays so');
+  t.match(await quota(12_346), { overridden: false }, 'a reset quota stays reset');
   await nothingLeft(t, daemon);
 });
 
-t.test('what is there counts, above what the user may have now too', async (t) => {
+t.test('restored usage is counted, even above the current limit', async (t) => {
   const policy = (sessions: number) =>
     `[[rule]]\nuid = 0\nmax_sessions = ${sessions}\nmax_tickets = ${sessions}\n`;
   const daemon = await SupervisedDaemon.start(t, { policy: policy(2) });
@@ -86,7 +83,7 @@ t.test('what is there counts, above what the user may have now too', async (t) =
   await daemon.kill();
   await daemon.serving();
   const four = { limit: 4, used: 4, overage: 0 };
-  t.match(await quota(), { sessions: four, tickets: four }, 'by what SetQuota gave');
+  t.match(await quota(), { sessions: four, tickets: four }, 'with a limit by SetQuota');
   await t.rejects(daemon.open(), { code: 'TOO_MANY_SESSIONS' });
   const revision = (await quota())?.revision ?? 0n;
   await controlled(daemon, (control) =>
@@ -96,7 +93,7 @@ t.test('what is there counts, above what the user may have now too', async (t) =
   await daemon.kill();
   await daemon.serving();
   const over = { limit: 3, used: 4, overage: 1 };
-  t.match(await quota(), { sessions: over, tickets: over }, 'and by a policy that gives less');
+  t.match(await quota(), { sessions: over, tickets: over }, 'with a lower limit by a policy');
   for (const { id, fd } of named) {
     fd.close();
     await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { id } }));

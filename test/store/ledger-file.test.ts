@@ -1,5 +1,6 @@
 /**
- * The ledger file: what is written is there for the next start, and what cannot be read stops that.
+ * The ledger file: what was written is read at the next start, and a file that cannot be read prevents a
+ * start.
  */
 import { spawnSync } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
@@ -20,10 +21,10 @@ const session = {
   departed: false,
 };
 
-t.test('what was written is there again', async (t) => {
+t.test('records are read again', async (t) => {
   const folder = join(temporaryFolder(t), 'state');
   const first = LedgerFile.open(folder);
-  t.equal(statSync(folder).mode & 0o777, 0o700, 'for this user alone');
+  t.equal(statSync(folder).mode & 0o777, 0o700, 'open to this user only');
   t.equal(first.head, undefined);
   first.head = head;
   first.sessions.put(7n, session);
@@ -41,11 +42,11 @@ t.test('what was written is there again', async (t) => {
       throw new Error('in the middle');
     }),
   );
-  t.strictSame(second.sessions.all, [session], 'all of a transaction, or nothing');
+  t.strictSame(second.sessions.all, [session], 'a transaction is complete or absent');
   await second.close();
 });
 
-t.test('what was written before a kill is there', async (t) => {
+t.test('records written before a kill are complete', async (t) => {
   const folder = temporaryFolder(t);
   const program = fileURLToPath(new URL('programs/killed-writer.js', import.meta.url));
   const { signal } = spawnSync(...plainNode([program, folder]), { env: plainEnvironment() });
@@ -55,7 +56,7 @@ t.test('what was written before a kill is there', async (t) => {
   await ledger.close();
 });
 
-t.test('what cannot be read', async (t) => {
+t.test('a ledger that cannot be read is an error', async (t) => {
   const folder = temporaryFolder(t);
   const ledger = LedgerFile.open(folder);
   ledger.head = { ...head, version: 1 };

@@ -1,7 +1,7 @@
 /**
- * Memory that is stored as two fds, and a store whose fds are inherited in another order than they were
- * stored, as systemd does: each is taken for what it is. No driver here gives two for one allocation, so the
- * allocation is a stand-in.
+ * Memory that is stored as two fds, in a store that returns its fds in another order than they were stored,
+ * as systemd does: each fd is identified correctly. No driver here has two fds for one allocation, so the
+ * allocation is a fake.
  */
 import { fstatSync } from 'node:fs';
 import { closeAll, createMemfd, type OwnedFd } from '@vkmemd/proto';
@@ -14,7 +14,7 @@ import { StateWriter } from 'vkmemd/dist/store/state-writer.js';
 import { StoredFds } from 'vkmemd/dist/store/stored-fds.js';
 import { temporaryFolder } from '../support/daemon.js';
 
-/** The last that came is the first that is inherited. */
+/** Returns the fds in reverse order. */
 class Backwards implements FdStore {
   readonly capacity = 16;
   readonly fds = new Map<string, OwnedFd[]>();
@@ -38,7 +38,7 @@ class Backwards implements FdStore {
 
 const inode = ({ fd }: OwnedFd): bigint => fstatSync(fd, { bigint: true }).ino;
 
-t.test('two fds of one allocation', async (t) => {
+t.test('two fds of one allocation are restored in any order', async (t) => {
   const ledger = LedgerFile.open(temporaryFolder(t));
   const store = new Backwards();
   const uuid = Buffer.alloc(16, 7);

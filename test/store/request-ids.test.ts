@@ -1,6 +1,6 @@
 /**
- * Requests with an id, after more than one restart: what one made is the answer to the same request of the
- * same session, and of no other session, whatever its id and its process.
+ * Requests with an id, after more than one restart: a repeated request of the same session gets the first
+ * one's answer; a request of another session never does, whatever its session id and process.
  */
 import t from 'tap';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
@@ -13,7 +13,7 @@ async function restart(daemon: SupervisedDaemon): Promise<void> {
   await daemon.serving();
 }
 
-t.test('the id of a session that something is written down of is given to no other', async (t) => {
+t.test('the id of a session that has records is not reused', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const alice = await daemon.open();
   const hers = await allocate(alice, 0x11, { name: 'hers', requestId });
@@ -29,7 +29,7 @@ t.test('the id of a session that something is written down of is given to no oth
   const reconnected = await daemon.open({ token: bob.welcome.sessionToken, grantIds: [kindOf.grantId] });
   t.match(reconnected.welcome, { restored: true, sessionId: bob.welcome.sessionId });
   const his = await allocate(reconnected, 0x33, { requestId });
-  t.not(his.id, hers.id, 'the request makes memory of its own');
+  t.not(his.id, hers.id, 'the request allocates memory of its own');
   for (const { fd } of [kindOf, his]) fd.close();
   await reconnected.ask({ free: { allocation: { name: 'hers' } } });
   reconnected.close();
@@ -37,7 +37,7 @@ t.test('the id of a session that something is written down of is given to no oth
   await nothingLeft(t, daemon);
 });
 
-t.test('nor is what is written down of another user', async (t) => {
+t.test('the records of another user are not used', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const first = await allocate(wire, 0x44, { name: 'first', requestId });
@@ -62,7 +62,7 @@ t.test('nor is what is written down of another user', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('what was asked again while what it had made before drains', async (t) => {
+t.test('a repeated request whose first allocation drains', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const drains = await allocate(wire, 0x66, { requestId });
@@ -74,7 +74,7 @@ t.test('what was asked again while what it had made before drains', async (t) =>
   await restart(daemon);
   const reconnected = await daemon.open({ token: wire.welcome.sessionToken, grantIds: [made.grantId] });
   const same = await allocate(reconnected, 0x88, { requestId });
-  t.equal(same.id, made.id, 'is answered with what there is');
+  t.equal(same.id, made.id, 'is answered with the existing allocation');
   t.equal((await list(daemon)).filter(({ state }) => state === 'ALLOCATION_STATE_LIVE').length, 1);
   held.close();
   for (const { fd } of [made, same]) fd.close();

@@ -1,6 +1,6 @@
 /**
- * What outlives a daemon that is killed, or restarted: allocations with their bytes, sessions of processes
- * that live, and their grants; and what does not.
+ * State that survives a daemon which is killed or restarted: allocations with their bytes, sessions of living
+ * processes, and their grants; and state that does not.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const ORPHANING = fileURLToPath(new URL('programs/orphaning.js', import.meta.url
 const HOLDER = fileURLToPath(new URL('programs/holder.js', import.meta.url));
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
-  t.test(`${signal}: NAMED and SESSION memory, its bytes, its grants`, async (t) => {
+  t.test(`${signal}: NAMED and SESSION memory survive with their bytes and grants`, async (t) => {
     const daemon = await SupervisedDaemon.start(t);
     const wire = await daemon.open();
     const named = await allocate(wire, 0x11, { name: 'frames' });
@@ -23,10 +23,10 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
     const before = await list(daemon);
     const bytes = (await budget(daemon)).heaps;
     await daemon.kill(signal);
-    t.ok(holds(named, 0x11) && holds(own, 0x22), 'what is mapped stays while there is no daemon');
+    t.ok(holds(named, 0x11) && holds(own, 0x22), 'mappings stay while no daemon runs');
     const incarnation = await daemon.serving();
     t.not(incarnation, wire.welcome.incarnation);
-    t.strictSame(await list(daemon), before, 'the allocations are what they were');
+    t.strictSame(await list(daemon), before, 'the allocations are unchanged');
     t.strictSame(
       (await budget(daemon)).heaps.map(({ liveBytes }) => liveBytes),
       bytes.map(({ liveBytes }) => liveBytes),
@@ -35,8 +35,8 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
     const reconnected = await daemon.open({ token, grantIds: [named.grantId, own.grantId] });
     t.match(reconnected.welcome, { restored: true, sessionId: wire.welcome.sessionId, incarnation });
     const third = await claim(reconnected, { name: 'frames' });
-    t.ok(holds(third, 0x11), 'what is claimed has the bytes');
-    t.ok(third.grantId > own.grantId, 'under an id that was never used');
+    t.ok(holds(third, 0x11), 'a claim has the bytes');
+    t.ok(third.grantId > own.grantId, 'its id was never used');
     for (const { grantId, fd } of [named, own, third]) {
       await reconnected.ask({ release: { grantId } });
       fd.close();
@@ -48,7 +48,7 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
   });
 }
 
-t.test('a process that ends while there is no daemon takes its session with it', async (t) => {
+t.test('a process that ends while no daemon runs ends its session', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const holder = spawn(...plainNode([HOLDER, daemon.runtimeDir]), {
     env: plainEnvironment(),
@@ -57,7 +57,7 @@ t.test('a process that ends while there is no daemon takes its session with it',
   await once(holder.stdout, 'data');
   t.equal((await list(daemon)).length, 2);
   const pid = await until('a daemon', () => daemon.pid);
-  // So that there is none when the holder ends.
+  // No daemon may run when the holder ends.
   process.kill(daemon.supervisor, 'SIGSTOP');
   process.kill(pid, 'SIGKILL');
   holder.kill('SIGKILL');
@@ -74,7 +74,7 @@ t.test('a process that ends while there is no daemon takes its session with it',
   await nothingLeft(t, daemon);
 });
 
-t.test('who does not come back, and who comes with less', async (t) => {
+t.test('a client that does not return, and one that returns with fewer grants', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const own = await allocate(wire, 0x33);
@@ -83,11 +83,11 @@ t.test('who does not come back, and who comes with less', async (t) => {
   await daemon.kill();
   await daemon.serving();
   const unlisted = await daemon.open({ token: `${token.slice(0, -1)}!`, grantIds: [] });
-  t.match(unlisted.welcome, { restored: false }, 'another token');
-  t.equal((await budget(daemon)).counts?.sessions, 2, 'the session sleeps');
+  t.match(unlisted.welcome, { restored: false }, 'a wrong token');
+  t.equal((await budget(daemon)).counts?.sessions, 2, 'the session waits for its client');
   const reconnected = await daemon.open({ token, grantIds: [other.grantId] });
   t.equal(reconnected.welcome.restored, true);
-  t.equal((await budget(daemon)).counts?.grants, 1, 'the grant that it does not have is taken back');
+  t.equal((await budget(daemon)).counts?.grants, 1, 'the grant that the client no longer has is dropped');
   const second = await daemon.open({ token, grantIds: [] });
   t.equal(second.welcome.restored, false, 'a session has one connection');
   await t.rejects(reconnected.ask({ release: { grantId: own.grantId } }), { code: 'NOT_FOUND' });
@@ -96,7 +96,7 @@ t.test('who does not come back, and who comes with less', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('a request with an id is answered again', async (t) => {
+t.test('a repeated request with an id gets the same answer', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const first = await allocate(wire, 0x55, { requestId: 'one' });
@@ -106,13 +106,13 @@ t.test('a request with an id is answered again', async (t) => {
   await daemon.serving();
   const reconnected = await daemon.open({ token: wire.welcome.sessionToken, grantIds: [] });
   const third = await allocate(reconnected, 0x57, { requestId: 'one' });
-  t.equal(third.id, first.id, 'and after');
+  t.equal(third.id, first.id, 'and after it');
   t.equal((await list(daemon)).length, 1);
   const another = await allocate(reconnected, 0x58, { requestId: 'two' });
   t.not(another.id, first.id);
   await reconnected.ask({ free: { allocation: { id: first.id } } });
   const fourth = await allocate(reconnected, 0x59, { requestId: 'one' });
-  t.not(fourth.id, first.id, 'once it is freed, it is asked anew');
+  t.not(fourth.id, first.id, 'after a free a new allocation is made');
   const long = reconnected.ask({ allocate: { sizeBytes: 1n, kinds, requestId: 'x'.repeat(65) } });
   await t.rejects(long, { code: 'INVALID_ARGUMENT' });
   for (const { fd } of [first, same, third, another, fourth]) fd.close();
@@ -121,7 +121,7 @@ t.test('a request with an id is answered again', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('what drains continues to drain', async (t) => {
+t.test('draining memory still drains after a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const held = await allocate(wire, 0x66, { name: 'drains' });
@@ -134,13 +134,13 @@ t.test('what drains continues to drain', async (t) => {
   const { counts, heaps } = await budget(daemon);
   t.match(counts, { drainingAllocations: 1, allocations: 0 });
   const draining = heaps.reduce((sum, heap) => sum + heap.drainingBytes, 0n);
-  t.equal(draining, 8192n, 'its bytes are not free');
+  t.equal(draining, 8192n, 'its bytes are not available');
   fd.close();
   wire.close();
   await nothingLeft(t, daemon);
 });
 
-t.test('what drains leaves its name to memory that was made after it', async (t) => {
+t.test('draining memory does not keep its name from a later allocation', async (t) => {
   const kept = await SupervisedDaemon.start(t);
   const wire = await kept.open();
   const first = await allocate(wire, 0x66, { name: 'same' });
@@ -153,11 +153,11 @@ t.test('what drains leaves its name to memory that was made after it', async (t)
   const claimed = await claim(again, { name: 'same' });
   t.equal(claimed.id, second.id);
   for (const { fd } of [claimed, second, first]) fd.close();
-  await until('one that drained', async () =>
+  await until('the draining allocation', async () =>
     (await budget(kept)).counts?.drainingAllocations === 0 ? true : undefined,
   );
   const later = await claim(again, { name: 'same' });
-  t.equal(later.id, second.id, 'the name stays with it');
+  t.equal(later.id, second.id, 'the name belongs to the later allocation');
   later.fd.close();
   t.match((await again.ask({ free: { allocation: { name: 'same' } } })).message.free, { freed: true });
   wire.close();
@@ -165,7 +165,7 @@ t.test('what drains leaves its name to memory that was made after it', async (t)
   await nothingLeft(t, kept);
 });
 
-t.test('what drains is not forgotten while the daemon stops', async (t) => {
+t.test('draining memory is recorded while the daemon stops', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const held = await allocate(wire, 0x67);
@@ -173,11 +173,11 @@ t.test('what drains is not forgotten while the daemon stops', async (t) => {
   await wire.ask({ free: { allocation: { id: held.id } } });
   held.fd.close();
   const pid = await until('a daemon', () => daemon.pid);
-  // The daemon waits for it at its end.
+  // The daemon waits for its supervisor when it ends.
   process.kill(daemon.supervisor, 'SIGSTOP');
   process.kill(pid, 'SIGTERM');
   await until('a daemon that closed its memfds', () => (openOf(pid).memory === 0 ? true : undefined));
-  // Longer than the longest wait from look to look.
+  // Longer than the longest polling interval.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   process.kill(daemon.supervisor, 'SIGCONT');
   await daemon.gone(pid);
@@ -188,7 +188,7 @@ t.test('what drains is not forgotten while the daemon stops', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('bytes are not free while the supervisor has them', async (t) => {
+t.test('bytes are not available while the supervisor holds them', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const [first, second] = [await allocate(wire, 0x68), await allocate(wire, 0x69)];
@@ -208,12 +208,12 @@ t.test('bytes are not free while the supervisor has them', async (t) => {
   third.fd.close();
   const { message } = await wire.ask({ free: { allocation: { id: third.id } } });
   t.match(message.free, { freed: true, allocation: { state: 'ALLOCATION_STATE_FREED' } });
-  t.equal(daemon.storedFds.memory, 0, 'and when the answer is there, the supervisor has nothing');
+  t.equal(daemon.storedFds.memory, 0, 'and once the answer is sent, the supervisor holds nothing');
   wire.close();
   await nothingLeft(t, daemon);
 });
 
-t.test('the lock to write outlives the daemon', async (t) => {
+t.test('the write lock survives the daemon', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const writer = await daemon.open();
   const held = await allocate(writer, 0x77, { name: 'one', sharing: 'SHARING_EXCLUSIVE' } as object);
@@ -221,9 +221,9 @@ t.test('the lock to write outlives the daemon', async (t) => {
   await daemon.serving();
   const other = await daemon.open();
   const wanted = { claim: { allocation: { name: 'one' }, kinds } };
-  await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'of a session that sleeps');
+  await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'of a session without a connection');
   const reconnected = await daemon.open({ token: writer.welcome.sessionToken, grantIds: [held.grantId] });
-  await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'and of one that came back');
+  await t.rejects(other.ask(wanted), { code: 'BUSY' }, 'of a session that has reconnected');
   await reconnected.ask({ release: { grantId: held.grantId } });
   held.fd.close();
   const orphaned = spawn(...plainNode([ORPHANING, daemon.runtimeDir, 'one']), {
@@ -235,10 +235,10 @@ t.test('the lock to write outlives the daemon', async (t) => {
   await daemon.kill();
   await daemon.serving();
   const third = await daemon.open();
-  await t.rejects(third.ask(wanted), { code: 'BUSY' }, 'and of one that ended, while its process lives');
+  await t.rejects(third.ask(wanted), { code: 'BUSY' }, 'of a session that ended while its process lives');
   orphaned.kill('SIGKILL');
   const { fds } = await third.ask({ claim: { ...wanted.claim, waitMs: 60_000 } });
-  t.equal(fds.length, 1, 'until that ends');
+  t.equal(fds.length, 1, 'until the process ends');
   closeAll(fds);
   await controlled(daemon, (control) => control.call('FreeAllocation', { allocation: { name: 'one' } }));
   for (const connection of [writer, reconnected, other, third]) connection.close();

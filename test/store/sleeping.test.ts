@@ -1,6 +1,6 @@
 /**
- * Sessions whose processes live while there is no daemon: each ends with its process, whenever that is, and
- * no pidfd is kept of one that has nothing to come back for.
+ * Sessions whose processes live while no daemon runs: each ends with its process, at any time, and no pidfd
+ * is kept for a session that has nothing.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { FakeLayer } from '../support/fake-layer.js';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { allocate, budget, controlled, list, nothingLeft, rewritten } from './support.js';
 
-/** Starts a client of programs/, which says when it has what it wants. */
+/** Starts a client of programs/, which prints a line when it has its memory. */
 async function client(program: string, ...args: readonly string[]): Promise<ChildProcess> {
   const path = fileURLToPath(new URL(`programs/${program}.js`, import.meta.url));
   const child = spawn(...plainNode([path, ...args]), {
@@ -23,7 +23,7 @@ async function client(program: string, ...args: readonly string[]): Promise<Chil
   return child;
 }
 
-/** The fds of a process by what they are. */
+/** The fds of a process, by their targets. */
 function fdsOf(pid: number, what: RegExp): string[] {
   return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
     try {
@@ -34,7 +34,7 @@ function fdsOf(pid: number, what: RegExp): string[] {
   });
 }
 
-/** The pidfds of the daemon, and those of them whose end its event loop would hear of. */
+/** The pidfds of the daemon, and those of them that its event loop watches. */
 async function pidfds(daemon: SupervisedDaemon): Promise<{ open: number; watched: number }> {
   const pid = await until('a daemon', () => daemon.pid);
   const open = fdsOf(pid, /pidfd/);
@@ -43,7 +43,7 @@ async function pidfds(daemon: SupervisedDaemon): Promise<{ open: number; watched
   return { open: open.length, watched: watched.length };
 }
 
-t.test('a process that ends while its memory is imported', async (t) => {
+t.test('a process that ends during the import of its memory', async (t) => {
   const layer = new FakeLayer(t);
   const daemon = await SupervisedDaemon.start(t, { env: layer.environment });
   const probes = layer.calls('vkAllocateMemory').length;
@@ -54,7 +54,7 @@ t.test('a process that ends while its memory is imported', async (t) => {
     return (await pidfds(daemon)).watched === 1 ? true : undefined;
   });
   holder.kill('SIGKILL');
-  await until('its end to be seen', async () => ((await pidfds(daemon)).open === 0 ? true : undefined));
+  await until('its end is noticed', async () => ((await pidfds(daemon)).open === 0 ? true : undefined));
   layer.script();
   await daemon.serving();
   await until('the end of its session', async () => {
@@ -69,7 +69,7 @@ t.test('a process that ends while its memory is imported', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('a session that has nothing any more', async (t) => {
+t.test('a session that has nothing is not kept', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const held = await allocate(wire, 0x11);
@@ -82,7 +82,7 @@ t.test('a session that has nothing any more', async (t) => {
   await nothingLeft(t, daemon);
 });
 
-t.test('a session that ended, with locks that were released', async (t) => {
+t.test('a session that ended and released its locks is not kept', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
   const held = await allocate(wire, 0x22, { name: 'one', sharing: 'SHARING_EXCLUSIVE' } as object);

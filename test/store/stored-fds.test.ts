@@ -1,6 +1,6 @@
 /**
- * Who has how much of the fd store, and what of it outlives the daemon: users, and sessions whose process
- * nobody knows, in this process, with a real device; and what the policy says (`stored_fds`), in a daemon.
+ * The shares of users in the fd store, and what survives the daemon: users, and sessions of unknown
+ * processes, in this process with a real device; and the policy's limit (`stored_fds`), in a daemon.
  */
 import { join } from 'node:path';
 import { closeAll, DatagramReceiver, type Decoded, decode, encode } from '@vkmemd/proto';
@@ -21,7 +21,7 @@ process.env.VK_DRIVER_FILES = driverUnderTest();
 const requestOf = (name: string): Decoded<'AllocateRequest'> =>
   decode('AllocateRequest', encode('AllocateRequest', { sizeBytes: 4096n, kinds, name }));
 
-/** A core whose fds go to a manager that closes them, of which the policy lets `most` be kept. */
+/** A core whose fds are stored by a manager that closes them, with this limit in the policy. */
 async function storing(t: Test, max: number) {
   const address = join(temporaryFolder(t), 'notify');
   const on = {
@@ -54,7 +54,7 @@ async function storing(t: Test, max: number) {
   return { core, allocateFor, free, store, end };
 }
 
-t.test('one user takes all it can get', async (t) => {
+t.test('one user cannot take the last quarter of the fd store', async (t) => {
   const { allocateFor, free, store, end } = await storing(t, 16);
   const callerOf = (uid: number) => ({ identity: peer(uid), session: undefined, gone: () => false });
   const [one, other] = [callerOf(1), callerOf(2)];
@@ -72,7 +72,7 @@ t.test('one user takes all it can get', async (t) => {
   await t.rejects(
     make(one, 0),
     { code: 'TOO_MANY_FILES', metadata: { whose: 'user' } },
-    'what it gives back is for the others',
+    'what it released is reserved for others',
   );
   for (let at = 1; at < 12; at += 1) await freeOf(one, at);
   for (let at = 0; at < 4; at += 1) await freeOf(other, at);
@@ -80,7 +80,7 @@ t.test('one user takes all it can get', async (t) => {
   await end();
 });
 
-t.test('memory of a session whose process nobody knows', async (t) => {
+t.test('memory of a session whose process is unknown is not kept', async (t) => {
   const { core, allocateFor, free, end } = await storing(t, 16);
   const identity = peer(1);
   const session = core.lifecycle.begin(identity, 'test', undefined);
@@ -89,7 +89,7 @@ t.test('memory of a session whose process nobody knows', async (t) => {
   t.match(
     own.allocation,
     { lifetime: 'LIFETIME_SESSION', kept: false },
-    'it ends with the daemon, and says so',
+    'it ends with the daemon, and its description states it',
   );
   const named = await allocateFor(caller, requestOf('frames'));
   t.match(named.allocation, { lifetime: 'LIFETIME_NAMED', kept: true });
@@ -98,10 +98,10 @@ t.test('memory of a session whose process nobody knows', async (t) => {
   await end();
 });
 
-t.test('what the policy says, through a restart', async (t) => {
+t.test('the policy limits the fd store across a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t, { policy: '[limits]\nstored_fds = 8\n' });
   const wire = await daemon.open();
-  // Of eight, six; one is the session's process.
+  // Six of eight; one is the process of the session.
   for (let at = 0; at < 5; at += 1) {
     const { fd, grantId } = await allocate(wire, at, { name: `frames-${at}` });
     fd.close();
@@ -114,10 +114,10 @@ t.test('what the policy says, through a restart', async (t) => {
   await daemon.serving();
   t.equal((await list(daemon)).length, 5);
   const second = await daemon.open();
-  // The session that had nothing left has ended: there is room for one.
+  // The session that had nothing has ended, which leaves one place.
   await second.ask(more);
   const another = { allocate: { sizeBytes: 4096n, kinds, name: 'another' } };
-  await t.rejects(second.ask(another), refusal, 'what was there counts');
+  await t.rejects(second.ask(another), refusal, 'restored fds are counted');
   await second.ask({ free: { allocation: { name: 'more' } } });
   for (let at = 0; at < 5; at += 1) await second.ask({ free: { allocation: { name: `frames-${at}` } } });
   second.close();

@@ -1,6 +1,6 @@
 /**
- * What tests of restarts ask for: allocations with bytes in them, read back by who claims them, and the
- * daemon's counts.
+ * Shared by tests of restarts: allocations filled with a byte and read back by claims, and the daemon's
+ * counts.
  */
 import { join } from 'node:path';
 import { type Decoded, mapFd, type OwnedFd } from '@vkmemd/proto';
@@ -36,7 +36,7 @@ export interface Held {
   readonly fd: OwnedFd;
 }
 
-/** Allocates and is granted it as MAPPABLE, with the byte all over it. */
+/** Allocates with a MAPPABLE grant, and fills it with the byte. */
 export async function allocate(
   wire: Greeted,
   byte: number,
@@ -54,7 +54,7 @@ export async function allocate(
   return { id: message.allocate.allocation.id, grantId: grant.id, fd };
 }
 
-/** Claims it to read. */
+/** Claims it for reading. */
 export async function claim(wire: Greeted, allocation: { id?: string; name?: string }): Promise<Held> {
   const { message, fds } = await wire.ask({ claim: { allocation, kinds, access: 'ACCESS_READ_ONLY' } });
   const [fd] = fds;
@@ -63,7 +63,7 @@ export async function claim(wire: Greeted, allocation: { id?: string; name?: str
   return { id: grant.allocationId, grantId: grant.id, fd };
 }
 
-/** Whether every byte of it is this one. */
+/** Whether every byte of it has this value. */
 export function holds({ fd }: Held, byte: number, size = 8192): boolean {
   const mapping = mapFd(fd, { offset: 0n, length: size, access: 'ro' });
   const same = new Uint8Array(mapping.buffer).every((found) => found === byte);
@@ -71,7 +71,7 @@ export function holds({ fd }: Held, byte: number, size = 8192): boolean {
   return same;
 }
 
-/** That nothing is left, in the daemon and in the supervisor. */
+/** Asserts that daemon and supervisor hold nothing. */
 export async function nothingLeft(t: Test, daemon: SupervisedDaemon): Promise<void> {
   const counts = await until('counts of zero', async () => {
     const { counts, heaps } = await budget(daemon);
@@ -82,15 +82,15 @@ export async function nothingLeft(t: Test, daemon: SupervisedDaemon): Promise<vo
     t.comment(JSON.stringify((await budget(daemon)).counts));
     throw failure;
   });
-  t.ok(counts, 'nothing is left in the daemon');
-  await until(`a supervisor with nothing\n${daemon.log}`, () => {
+  t.ok(counts, 'the daemon holds nothing');
+  await until(`a supervisor that holds nothing\n${daemon.log}`, () => {
     const { memory, processes } = daemon.storedFds;
     return memory + processes === 0 ? true : undefined;
   });
-  t.pass('nothing is left in the supervisor');
+  t.pass('the supervisor holds nothing');
 }
 
-/** Kills the daemon, does something while there is none, and waits until the next one serves. */
+/** Kills the daemon, runs `work` while none runs, and waits until the next one serves. */
 export async function between(daemon: SupervisedDaemon, work: () => Promise<void>): Promise<void> {
   const pid = await until('a daemon', () => daemon.pid);
   process.kill(daemon.supervisor, 'SIGSTOP');
@@ -101,7 +101,7 @@ export async function between(daemon: SupervisedDaemon, work: () => Promise<void
   await daemon.serving();
 }
 
-/** The same, with something else in the ledger. */
+/** The same, with a change of the ledger. */
 export function rewritten(daemon: SupervisedDaemon, change: (ledger: LedgerFile) => void): Promise<void> {
   return between(daemon, async () => {
     const ledger = LedgerFile.open(join(daemon.runtimeDir, 'state'));

@@ -1,8 +1,7 @@
 /**
- * A ledger that a daemon of before tenants wrote (version 2, commit 19c6b89): everything in it is restored,
- * and written in today's form from then on. The fixture has the keys and values of its LMDB file, as that
- * build wrote them, with the clock of its host 50 years ahead, so that no ticket of it has expired. The fds
- * are of this test.
+ * A ledger that a daemon from before tenants wrote (version 2, commit 19c6b89): all of it is restored, and
+ * then written in the current format. The fixture has the keys and values of that build's LMDB file; the
+ * clock of its host was 50 years ahead, so that no ticket has expired. The fds are created by this test.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +24,7 @@ import {
 import { HandoffWire } from '../support/handoff-wire.js';
 import { until } from '../support/supervised-daemon.js';
 
-/** What the client of then was told. */
+/** The answers that the client got from that daemon. */
 interface Recorded {
   readonly frames: string;
   readonly own: string;
@@ -42,10 +41,10 @@ interface Fixture {
 const fixture: Fixture = JSON.parse(
   readFileSync(join(root, 'test/store/fixtures/ledger-version-2.json'), 'utf8'),
 );
-/** User 1000 was the client, with a session; root made `mine`. */
+/** User 1000 was the client, with a session; root created `mine`. */
 const OWNER = { ownerUid: 1000, owner: { key: 'uid:1000', uid: 1000, name: '1000' } };
 
-/** Writes the ledger of then into the daemon's folder. @returns the folder of the ledger. */
+/** Writes the old ledger into the daemon's folder. @returns the folder of the ledger. */
 async function writeLedger(runtimeDir: string): Promise<string> {
   const folder = join(runtimeDir, 'state');
   mkdirSync(folder, { mode: 0o700 });
@@ -59,7 +58,7 @@ async function writeLedger(runtimeDir: string): Promise<string> {
   return folder;
 }
 
-/** What a service manager hands back, under the names that are written down. */
+/** The fds that a service manager returns, under the recorded names. */
 async function storedFds(pid: number): Promise<Map<string, OwnedFd>> {
   const memory = (size: bigint) => createMemfd('kept', size);
   return new Map([
@@ -70,7 +69,7 @@ async function storedFds(pid: number): Promise<Map<string, OwnedFd>> {
   ]);
 }
 
-/** A daemon that is started as a service manager does, with fds from 3 on. */
+/** Starts a daemon as a service manager does, with fds from 3 on. */
 async function restart(t: Test, runtimeDir: string, retained: ReadonlyMap<string, OwnedFd>) {
   const notify = join(temporaryFolder(t), 'notify');
   const manager = DatagramReceiver.bind(notify, {
@@ -101,7 +100,7 @@ async function restart(t: Test, runtimeDir: string, retained: ReadonlyMap<string
     manager.close();
   };
   t.teardown(stop);
-  await until('a daemon that serves', async () => {
+  await until('a daemon that serves requests', async () => {
     if (child.exitCode !== null) throw new Error(`it ended: ${log}`);
     const control = new ControlWire(runtimeDir);
     return control
@@ -128,7 +127,7 @@ t.test('everything in a ledger of version 2 is restored', async (t) => {
         { id: own, name: '', lifetime: 'LIFETIME_SESSION', ...OWNER },
         { id: mine, name: 'mine', ownerUid: 0, owner: { key: 'uid:0', uid: 0, name: '0' } },
       ],
-      'allocations, those of a session that lives among them',
+      'allocations, including those of a living session',
     );
     t.strictSame(
       allocations.map(({ sizeBytes, grants, writerSessionId, kept: stays }) => [
@@ -156,7 +155,7 @@ t.test('everything in a ledger of version 2 is restored', async (t) => {
     t.match(
       (await control.call('GetQuota', { uid: 12_345 })).quota,
       { uid: 12_345, overridden: true, allocations: { limit: 5, used: 0 } },
-      'quotas, of users who have nothing too',
+      'quotas, also of users that have nothing',
     );
     const { tickets } = await control.call('ListTickets', {});
     t.strictSame(
@@ -167,13 +166,13 @@ t.test('everything in a ledger of version 2 is restored', async (t) => {
         [1000, frames, 0, usesLeft],
         [1000, frames, 4242, 1],
       ],
-      'tickets, with the uses that they have left',
+      'tickets, with their remaining uses',
     );
     const wire = await HandoffWire.open(runtimeDir);
     const write = { allocation: { name: '1000/frames' }, kinds: ['KIND_MAPPABLE'] as const };
     await t.rejects(wire.ask({ claim: write }), { code: 'BUSY', metadata: { writer_session_id: '1' } });
     const { message, fds } = await wire.ask({ claim: { ticket: secret } });
-    t.equal(message.claim?.allocation?.id, frames, 'the secret of then is good');
+    t.equal(message.claim?.allocation?.id, frames, 'the old secret is valid');
     closeAll(fds);
     await wire.ask({ release: { grantId: message.claim?.grants[0]?.id ?? 0n } });
     wire.close();
@@ -186,11 +185,11 @@ t.test('everything in a ledger of version 2 is restored', async (t) => {
     const ledger = LedgerFile.open(folder);
     t.strictSame([ledger.head?.version, ledger.unreadable], [3, []]);
     const records = [...ledger.allocations.all, ...ledger.sessions.all, ...ledger.tickets.all];
-    t.equal(records.length, 3 + 1 + usesLeft, 'a ticket that is used up is gone');
+    t.equal(records.length, 3 + 1 + usesLeft, 'a used-up ticket is removed');
     t.strictSame(
       [...new Set(records.map(({ tenant }) => tenant))].sort(),
       ['uid:0', 'uid:1000'],
-      'it is written by tenant now',
+      'records are written by tenant now',
     );
     t.strictSame(
       ['uid:1000', 'uid:12345'].map((key) => ledger.quotas.get(key)?.tenant),
@@ -202,7 +201,7 @@ t.test('everything in a ledger of version 2 is restored', async (t) => {
   closeAll(retained.values());
 });
 
-t.test('every record has its version; one that cannot be read does not stop the others', async (t) => {
+t.test('every record has a version; an unreadable one does not affect the others', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const folder = await writeLedger(runtimeDir);
   const file = open<unknown, string>({ path: join(folder, 'ledger.mdb'), noSync: true, maxDbs: 16 });

@@ -1,6 +1,6 @@
 /**
- * The fd store over $NOTIFY_SOCKET: what a manager is sent, in what order, and that no more is sent than it
- * stores.
+ * The fd store over $NOTIFY_SOCKET: the messages to the manager, their order, and that no more is sent than
+ * it stores.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { temporaryFolder } from '../support/daemon.js';
 const some = (count: number) =>
   Array.from({ length: count }, () => new OwnedFd(openSync('/dev/null', 'r'), 'test'));
 
-/** A manager that notes what it is sent, and closes what comes with it. */
+/** A manager that records its messages, and closes their fds. */
 function manager(t: Test) {
   const address = join(temporaryFolder(t), 'notify');
   const messages: { text: string; fds: number }[] = [];
@@ -32,7 +32,7 @@ function manager(t: Test) {
   return { address, messages, receiver: DatagramReceiver.bind(address, on) };
 }
 
-t.test('the messages, in the order of calls', async (t) => {
+t.test('the messages are sent in the order of the calls', async (t) => {
   const { address, messages, receiver } = manager(t);
   const before = openFds();
   const store = new NotifyFdStore(address, 1000);
@@ -65,12 +65,12 @@ t.test('the messages, in the order of calls', async (t) => {
   receiver.close();
 });
 
-t.test('a manager that is busy is waited for', async (t) => {
+t.test('a busy manager is waited for', async (t) => {
   const { address, messages, receiver } = manager(t);
   const store = new NotifyFdStore(address, 1000);
   const fds = some(1000);
   const names = fds.map((_, at) => `m${at}`);
-  // None of this lets the receiver have its turn, and its queue has room for few.
+  // The receiver cannot run during this, and its queue holds only a few.
   const all = Promise.all(fds.map((fd, at) => store.put(names[at] ?? '', [fd])));
   let turns = 0;
   const counting = setInterval(() => turns++, 1);
@@ -80,7 +80,7 @@ t.test('a manager that is busy is waited for', async (t) => {
   t.strictSame(
     messages.slice(0, 1000).map(({ text }) => /FDNAME=(.*)/.exec(text)?.[1]),
     names,
-    'all 1000, none overtakes',
+    'all 1000, in order',
   );
   t.ok(turns > 1, `the event loop had ${turns} turns meanwhile`);
   closeAll(fds);
@@ -88,11 +88,11 @@ t.test('a manager that is busy is waited for', async (t) => {
   receiver.close();
 });
 
-t.test('no more than it stores', async (t) => {
+t.test('no more fds are stored than the manager accepts', async (t) => {
   const { address, messages, receiver } = manager(t);
   const store = new NotifyFdStore(address, 3, ['old']);
   const fds = some(3);
-  t.equal(store.stored, 1, 'with what was inherited');
+  t.equal(store.stored, 1, 'with the inherited fds');
   await t.rejects(store.put('new', fds), { code: 'TOO_MANY_FILES', metadata: { kept: '1', capacity: '3' } });
   await store.put('new', fds.slice(0, 2));
   await t.rejects(store.put('new', fds.slice(0, 1)), { code: 'TOO_MANY_FILES' });
@@ -101,7 +101,7 @@ t.test('no more than it stores', async (t) => {
   await store.put('new', fds.slice(2));
   t.equal(store.stored, 3);
   await store.settled();
-  t.equal(messages.filter(({ fds }) => fds > 0).length, 3, 'what was refused was not sent');
+  t.equal(messages.filter(({ fds }) => fds > 0).length, 3, 'refused fds were not sent');
   store.close();
 
   const wide = new NotifyFdStore(address, 16384);
@@ -110,14 +110,14 @@ t.test('no more than it stores', async (t) => {
   await t.rejects(
     wide.put(name, fds.slice(1)),
     /names of \d+ bytes/,
-    'nor than a process can be started with',
+    'no more than the environment of a process can name',
   );
   wide.close();
   closeAll(fds);
   receiver.close();
 });
 
-t.test('names', async (t) => {
+t.test('invalid names are rejected', async (t) => {
   const { address, receiver } = manager(t);
   const store = new NotifyFdStore(address, 10);
   for (const name of ['', 'a:b', 'a\nb', 'é', '\x7f', 'x'.repeat(256)]) {
@@ -129,7 +129,7 @@ t.test('names', async (t) => {
   receiver.close();
 });
 
-t.test('a manager that is gone, and a store that is closed', async (t) => {
+t.test('a missing manager, and a closed store', async (t) => {
   const { address, receiver } = manager(t);
   const before = openFds();
   const store = new NotifyFdStore(address, 10);
@@ -142,7 +142,7 @@ t.test('a manager that is gone, and a store that is closed', async (t) => {
   const on = { message: ({ fds }: ReceivedDatagram) => closeAll(fds), error: t.fail };
   const other = DatagramReceiver.bind(deaf, on);
   const waiting = new NotifyFdStore(deaf, 10);
-  const settled = t.rejects(waiting.settled(), { code: 'UNAVAILABLE' }, 'nobody waits for ever');
+  const settled = t.rejects(waiting.settled(), { code: 'UNAVAILABLE' }, 'no wait lasts forever');
   waiting.close();
   waiting.close();
   await settled;
@@ -151,10 +151,10 @@ t.test('a manager that is gone, and a store that is closed', async (t) => {
   fd.close();
   store.close();
   await until(() => openFds().size <= before.size);
-  t.pass('no fd is left behind');
+  t.pass('no fd is left open');
 });
 
-t.test('how much there is room for', async (t) => {
+t.test('the number of fds that fit is derived from RLIMIT_NOFILE', async (t) => {
   const said = (env: NodeJS.ProcessEnv) => [fdStoreCapacity(env), env];
   t.strictSame(said({}), [0, {}]);
   t.strictSame(said({ VKMEMD_FDSTORE_MAX: '7' }), [7, {}]);
@@ -163,7 +163,7 @@ t.test('how much there is room for', async (t) => {
 });
 
 /**
- * A manager of another make: reads one message as the C library has it, and prints it with what the fds are.
+ * An independent manager: reads one message through the C library, and prints it with the targets of its fds.
  */
 const PEER = `
 import array, os, socket, struct, sys
@@ -179,12 +179,12 @@ for level, kind, payload in control:
 print(repr(data.decode()), pid, [os.readlink(f'/proc/self/fd/{fd}') for fd in fds], flags & socket.MSG_CTRUNC, flush=True)
 `;
 
-t.test('a manager that is none of ours', async (t) => {
+t.test('an independent manager understands the messages', async (t) => {
   const address = join(temporaryFolder(t), 'notify');
   const peer = spawn('/usr/bin/python3', ['-c', PEER, address], { stdio: ['ignore', 'pipe', 'inherit'] });
   const started = await Promise.race([once(peer, 'spawn'), once(peer, 'error')]);
   if (started.length > 0) {
-    t.pass('it understands', { skip: `no python3: ${started[0]}` });
+    t.pass('it understands them', { skip: `no python3: ${started[0]}` });
     return;
   }
   const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();

@@ -1,6 +1,4 @@
-/**
- * When the supervisor starts its child again, when it ends it, and when it ends itself.
- */
+/** When the supervisor restarts its child, when it ends it, and when it ends itself. */
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +10,7 @@ import { alive, startSupervisor } from './support.js';
 
 const AGAIN = /started again/;
 
-t.test('a child that ends is started again, later and later, until one is sound', async (t) => {
+t.test('a child that ends is restarted with growing delays, until one runs long enough', async (t) => {
   const supervisor = startSupervisor(t, { firstDelayMs: 10, maxDelayMs: 40, stableMs: 50 });
   for (let round = 0; round < 5; round += 1) {
     await supervisor.begun();
@@ -30,11 +28,11 @@ t.test('a child that ends is started again, later and later, until one is sound'
   t.match(
     supervisor.logged(AGAIN)[1],
     { code: 78, signal: null },
-    'what a first one may not say, a later one may',
+    'an exit code that ends the supervisor at the first start causes a restart later',
   );
 });
 
-t.test('a first child that cannot begin ends the supervisor', async (t) => {
+t.test('a first child that cannot start ends the supervisor', async (t) => {
   for (const code of [64, 78]) {
     const supervisor = startSupervisor(t);
     await supervisor.begun();
@@ -43,7 +41,7 @@ t.test('a first child that cannot begin ends the supervisor', async (t) => {
   }
 });
 
-t.test('stopping while no child runs', async (t) => {
+t.test('a stop while no child runs', async (t) => {
   const supervisor = startSupervisor(t, { firstDelayMs: 60_000 });
   await supervisor.begun();
   await supervisor.order({ exit: 1 });
@@ -62,7 +60,7 @@ t.test('a child that does not stop is killed', async (t) => {
   t.notOk(alive(pid));
 });
 
-t.test('SIGUSR2 ends the wait for another child', async (t) => {
+t.test('SIGUSR2 ends the delay before a restart', async (t) => {
   const supervisor = startSupervisor(t, { firstDelayMs: 60_000 });
   const first = await supervisor.begun();
   await supervisor.order({ exit: 1 });
@@ -71,7 +69,7 @@ t.test('SIGUSR2 ends the wait for another child', async (t) => {
   t.not((await supervisor.begun()).pid, first.pid);
 });
 
-t.test('SIGHUP is passed on; SIGUSR2 is another child at once, with what was stored', async (t) => {
+t.test('SIGHUP is passed on; SIGUSR2 restarts the child at once, with the stored fds', async (t) => {
   const supervisor = startSupervisor(t, { firstDelayMs: 60_000 });
   const first = await supervisor.begun();
   await supervisor.order({ store: ['a', ['x']] });
@@ -83,30 +81,30 @@ t.test('SIGHUP is passed on; SIGUSR2 is another child at once, with what was sto
   t.strictSame(second.inherited, [['a', 'x']]);
 });
 
-t.test('a child that is silent is aborted, and killed where that is not enough', async (t) => {
+t.test('a child without keep-alive messages is aborted, then killed', async (t) => {
   const supervisor = startSupervisor(t, { watchdogMs: 2000 });
   const first = await supervisor.begun();
-  t.strictSame(first.watchdog, [2_000_000, true], 'it is told how often');
+  t.strictSame(first.watchdog, [2_000_000, true], 'it gets the interval');
   await supervisor.order({ store: ['a', ['x']] });
   await sleep(2200);
-  t.ok(alive(first.pid), 'nobody waits for one that is not ready');
+  t.ok(alive(first.pid), 'the watchdog starts only when the child is ready');
   await supervisor.order({ notify: 'READY=1' });
   for (let beat = 0; beat < 6; beat += 1) {
     await supervisor.order({ notify: 'WATCHDOG=1' });
     await sleep(400);
   }
-  t.equal(supervisor.logged(/silent/).length, 0, 'one that speaks is left alone');
-  // It can neither speak nor end by SIGABRT.
+  t.equal(supervisor.logged(/silent/).length, 0, 'a child that sends keep-alive messages is not ended');
+  // It can neither send messages nor end by SIGABRT.
   process.kill(first.pid, 'SIGSTOP');
   const second = await supervisor.begun();
   t.strictSame(second.inherited, [['a', 'x']]);
   t.match(supervisor.logged(AGAIN), [{ signal: 'SIGKILL' }]);
   supervisor.send({ notify: 'WATCHDOG=trigger' });
   await supervisor.begun();
-  t.match(supervisor.logged(AGAIN)[1], { signal: 'SIGABRT' }, 'it may ask for that itself');
+  t.match(supervisor.logged(AGAIN)[1], { signal: 'SIGABRT' }, 'it may request its own restart');
 });
 
-t.test('a supervisor that is killed takes its child with it', async (t) => {
+t.test('a killed supervisor ends its child', async (t) => {
   const supervisor = startSupervisor(t);
   const { pid } = await supervisor.begun();
   supervisor.process.kill('SIGKILL');
@@ -114,7 +112,7 @@ t.test('a supervisor that is killed takes its child with it', async (t) => {
   t.pass('the child ended');
 });
 
-t.test('a manager above is notified as if the supervisor were the service', async (t) => {
+t.test('a service manager is notified as if the supervisor were the service', async (t) => {
   const path = join(temporaryFolder(t), 'notify');
   const above = manager(path);
   t.teardown(above.close);
@@ -141,7 +139,7 @@ t.test('a manager above is notified as if the supervisor were the service', asyn
   );
 });
 
-t.test('what the supervisor inherited itself is stored for each child', async (t) => {
+t.test('fds that the supervisor inherited are stored for each child', async (t) => {
   const file = join(temporaryFolder(t), 'file');
   writeFileSync(file, 'handed');
   const before = `exec 3<${file} 4<${file}; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=one:two;`;
@@ -159,5 +157,5 @@ t.test('what the supervisor inherited itself is stored for each child', async (t
   const files = readdirSync(`/proc/${second.pid}/fd`).map((fd) =>
     readlinkSync(`/proc/${second.pid}/fd/${fd}`),
   );
-  t.equal(files.filter((path) => path === file).length, 2, 'and handed on once each');
+  t.equal(files.filter((path) => path === file).length, 2, 'each is passed on once');
 });

@@ -1,5 +1,5 @@
 /**
- * The supervisor holds what its child stored, whatever ends the child, and releases it on request.
+ * The supervisor keeps the fds that its child stored, however the child ends, and releases them on request.
  */
 import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { type Begun, startSupervisor } from './support.js';
 
 const sorted = ({ inherited }: Begun) => [...inherited].sort();
 
-t.test('what was stored is inherited, by name, however the child ended', async (t) => {
+t.test('stored fds are inherited, by name, however the child ended', async (t) => {
   const supervisor = startSupervisor(t);
   const first = await supervisor.begun();
   t.match(first, { inherited: [], capacity: 16384, left: [] });
@@ -41,7 +41,7 @@ t.test('what was stored is inherited, by name, however the child ended', async (
   await supervisor.order({ remove: 'never' });
   await supervisor.order({ exit: 0 });
   const fourth = await supervisor.begun();
-  t.strictSame(sorted(fourth), [['one', 'a']], 'one file is stored once; what was removed is gone');
+  t.strictSame(sorted(fourth), [['one', 'a']], 'a file is stored once; a removed one is gone');
   await supervisor.order({ remove: 'one', settle: true });
   await supervisor.order({ exit: 3 });
   t.strictSame((await supervisor.begun()).inherited, []);
@@ -49,11 +49,11 @@ t.test('what was stored is inherited, by name, however the child ended', async (
   t.strictSame(
     await supervisor.ended,
     { code: 143, signal: null },
-    'the status of its child, which knows no SIGTERM',
+    'the exit status of its child, which does not handle SIGTERM',
   );
 });
 
-t.test('what was stored just before the end is inherited', async (t) => {
+t.test('fds stored immediately before the end are inherited', async (t) => {
   const supervisor = startSupervisor(t);
   await supervisor.begun();
   const retained: [string, string][] = [];
@@ -64,7 +64,7 @@ t.test('what was stored just before the end is inherited', async (t) => {
   }
 });
 
-t.test('1000 fds, and no fd more than those', async (t) => {
+t.test('1000 fds are stored, and no additional fd', async (t) => {
   const supervisor = startSupervisor(t, { max: 1000 });
   const first = await supervisor.begun();
   const before = supervisor.fds();
@@ -80,10 +80,10 @@ t.test('1000 fds, and no fd more than those', async (t) => {
     ['a', 'b', 'c', 'd'].flatMap((name) => texts.map((text) => [name, text])).sort(),
   );
   for (const name of ['a', 'b', 'c', 'd']) await supervisor.order({ remove: name, settle: true });
-  t.equal(supervisor.fds(), before, 'nothing is left');
+  t.equal(supervisor.fds(), before, 'no fd is left');
 });
 
-t.test('a supervisor that is busy is waited for', async (t) => {
+t.test('a busy supervisor is waited for', async (t) => {
   const supervisor = startSupervisor(t);
   const first = await supervisor.begun();
   supervisor.process.kill('SIGSTOP');
@@ -98,7 +98,7 @@ t.test('a supervisor that is busy is waited for', async (t) => {
   await supervisor.next((said) => (count(said).done ? true : undefined));
   process.kill(first.pid, 'SIGHUP');
   await supervisor.next((said) => (count(said).heard ? true : undefined));
-  t.ok(done < names.length, `${done} found room, and the child goes on`);
+  t.ok(done < names.length, `${done} fit, and the child continues`);
   supervisor.process.kill('SIGCONT');
   await supervisor.next((said) => (count(said) && done === names.length ? true : undefined));
   process.kill(first.pid, 'SIGKILL');
@@ -106,7 +106,7 @@ t.test('a supervisor that is busy is waited for', async (t) => {
   t.strictSame(sorted(second), names.map((name) => [name, name]).sort());
 });
 
-t.test('a listening socket: who connects meanwhile waits', async (t) => {
+t.test('clients of a stored listening socket wait while no child runs', async (t) => {
   const supervisor = startSupervisor(t, { firstDelayMs: 300 });
   const first = await supervisor.begun();
   const path = join(temporaryFolder(t), 'socket');
@@ -121,11 +121,11 @@ t.test('a listening socket: who connects meanwhile waits', async (t) => {
   t.strictSame(
     answers,
     clients.map(() => `served by ${second.pid}`),
-    'and is served by the next',
+    'and are served by the next child',
   );
 });
 
-t.test('nobody else is heard', async (t) => {
+t.test('messages of other processes are ignored', async (t) => {
   const supervisor = startSupervisor(t);
   await supervisor.begun();
   const before = supervisor.fds();
@@ -135,8 +135,8 @@ t.test('nobody else is heard', async (t) => {
   await until(() => supervisor.logged(/somebody else/).length === 1);
   t.match(supervisor.logged(/somebody else/), [{ sender: { pid: process.pid } }]);
   await until(() => supervisor.fds() === before);
-  t.pass('what came is closed');
-  // Nor what the child says that means nothing.
+  t.pass('their fds are closed');
+  // Unknown messages of the child are ignored too.
   await supervisor.order({ notify: 'FDNAME=x\nNONSENSE\n=\nUNKNOWN=1', settle: true });
   await supervisor.order({ notify: `X=${'x'.repeat(5000)}`, settle: true });
   t.equal(supervisor.logged(/did not arrive whole/).length, 1);

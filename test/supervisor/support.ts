@@ -1,6 +1,4 @@
-/**
- * A supervisor whose child is programs/child.ts, for one test: told what to do, and what it said.
- */
+/** A supervisor whose child is programs/child.ts, for one test: commands, and the child's reports. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -13,10 +11,10 @@ import type { Order } from './programs/child.js';
 
 const program = (name: string) => fileURLToPath(new URL(`programs/${name}.js`, import.meta.url));
 
-/** What a child says when it begins. */
+/** What a child reports when it starts. */
 export interface Begun {
   readonly pid: number;
-  /** Whether the variables that it was started with are for its own pid; undefined where there are none. */
+  /** Whether the variables of its environment name its own pid; undefined where there are none. */
   readonly mine?: boolean;
   readonly inherited: readonly [string, string][];
   readonly capacity: number;
@@ -35,21 +33,21 @@ export interface SupervisorUnderTest {
   /** Its socket's path. */
   readonly address: string;
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** What children said since the last time that this was asked for what it finds. */
+  /** The first report since the previous call that matches. */
   next<T>(is: (said: Record<string, unknown>) => T | undefined): Promise<T>;
   begun(): Promise<Begun>;
   send(order: Order): void;
-  /** Resolves when the child has done it; for one that ends by it, once it has been sent. */
+  /** Resolves when the child has done it; for a child that ends by it, once it was sent. */
   order(order: Order): Promise<void>;
   logged(message: RegExp): Logged[];
-  /** How many fds the supervisor has open. */
+  /** The number of open fds of the supervisor. */
   fds(): number;
 }
 
-/** Fast, where the supervisor's own times are for people. */
+/** Short delays; the supervisor's own are seconds. */
 const FAST: Partial<Settings> = { firstDelayMs: 20, maxDelayMs: 80, abortMs: 300, stopMs: 10_000 };
 
-/** @param before What a shell does before it becomes the supervisor. */
+/** @param before shell commands that run before the supervisor is executed. */
 export function startSupervisor(
   t: Test,
   settings: Partial<Settings> = {},

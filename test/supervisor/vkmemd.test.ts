@@ -1,6 +1,4 @@
-/**
- * vkmemd --supervisor: the daemon itself as the supervisor's child.
- */
+/** vkmemd --supervisor: the daemon itself as the supervisor's child. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -41,11 +39,11 @@ function run(args: readonly string[], before = ''): SpawnSyncReturns<string> {
   });
 }
 
-/** The processes that a process started. */
+/** The child processes of a process. */
 const childrenOf = (pid: number) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
-/** By the daemon's own word. */
+/** As the daemon reports. */
 async function sessionsOf(runtimeDir: string): Promise<number> {
   const control = new ControlWire(runtimeDir);
   try {
@@ -55,7 +53,7 @@ async function sessionsOf(runtimeDir: string): Promise<number> {
   }
 }
 
-t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing', async (t) => {
+t.test('the daemon serves, also after SIGKILL and an upgrade, and leaves nothing', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const config = join(temporaryFolder(t), 'policy.toml');
   writeFileSync(config, '');
@@ -93,7 +91,7 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
   const second = await serving(2);
   t.not(second, first);
 
-  // Another program at the path that it was started by.
+  // Another program at the path of the started one.
   unlinkSync(link);
   const marked = join(temporaryFolder(t), 'new.mjs');
   writeFileSync(marked, `console.error('the new one'); await import('${PROGRAM}');\n`);
@@ -101,18 +99,18 @@ t.test('serves, serves again after a SIGKILL and an upgrade, and leaves nothing'
   supervisor.kill('SIGUSR2');
   const third = await serving(3);
   t.match(log, /^the new one$/m);
-  t.equal(log.match(/the daemon is ready/g)?.length, 3, 'the supervisor heard it each time');
+  t.equal(log.match(/the daemon is ready/g)?.length, 3, 'the supervisor was notified each time');
   supervisor.kill('SIGTERM');
   t.strictSame(await ended, { code: 0, signal: null });
   t.notOk([first, second, third].some(alive), 'no process is left');
   t.strictSame(
     readdirSync(runtimeDir, { recursive: true }).sort(),
     ['supervisor', 'supervisor/lock', 'vkmemd.lock'],
-    'nor a socket',
+    'and no socket',
   );
 });
 
-t.test('what makes no supervisor', async (t) => {
+t.test('invalid options do not start a supervisor', async (t) => {
   const runtimeDir = join(temporaryFolder(t), 'never-made');
   const at = ['--supervisor', '--runtime-dir', runtimeDir];
   t.match(run([...at, '--supervisor-max', '0']), {
@@ -137,7 +135,7 @@ t.test('what makes no supervisor', async (t) => {
   t.notOk(existsSync(runtimeDir));
 });
 
-t.test('what makes no daemon ends the supervisor', async (t) => {
+t.test('a daemon that cannot start ends the supervisor', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const at = ['--supervisor', '--supervisor-max', '10', '--runtime-dir', runtimeDir];
   t.match(run([...at, '--no-such-option']), { status: 64, stderr: /unknown option '--no-such-option'/ });
@@ -147,11 +145,11 @@ t.test('what makes no daemon ends the supervisor', async (t) => {
   });
 });
 
-t.test('the names of before: accepted, with one warning', async (t) => {
+t.test('the former option names are accepted with one warning', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const args = ['--keeper', '--keeper-max', '10', '--keeper-watchdog=30', '--runtime-dir', runtimeDir];
   const ended = run([...args, '--config', '/nowhere.toml']);
-  t.match(ended, { status: 78, stdout: /the supervisor ends/ }, 'it is the supervisor');
+  t.match(ended, { status: 78, stdout: /the supervisor ends/ }, 'the supervisor starts');
   const [warning, ...rest] = ended.stderr.split('\n');
   t.equal(
     warning,
@@ -166,14 +164,14 @@ t.test('the names of before: accepted, with one warning', async (t) => {
   t.match(run(['--keeper-max', '5']), { status: 64, stderr: /options --supervisor-\* need --supervisor/ });
   const help = run(['--keeper', '--help']);
   t.match(help, { status: 0, stdout: /--supervisor-stop-timeout/ });
-  t.notMatch(help.stdout, /keeper/, 'the help has the new names alone');
+  t.notMatch(help.stdout, /keeper/, '--help shows only the new names');
   t.strictSame(replaceOldNames(['--keeper-maximum', '--keepers', '--supervisor', 'keeper']), {
     argv: ['--keeper-maximum', '--keepers', '--supervisor', 'keeper'],
     warning: undefined,
   });
 });
 
-t.test('one supervisor in a runtime folder, of this version and of the one before', async (t) => {
+t.test('only one supervisor of this and the previous version may use a runtime folder', async (t) => {
   for (const name of ['supervisor', 'keeper']) {
     const runtimeDir = temporaryFolder(t);
     mkdirSync(join(runtimeDir, name));
@@ -184,11 +182,11 @@ t.test('one supervisor in a runtime folder, of this version and of the one befor
       stderr: `Another supervisor uses ${join(runtimeDir, name)}: choose another --runtime-dir.`,
     });
     lock?.close();
-    t.equal(run([...args, '--config', '/nowhere.toml']).status, 78, 'and once that has ended, another');
+    t.equal(run([...args, '--config', '/nowhere.toml']).status, 78, 'after its end another may start');
   }
 });
 
-/** Begins as a child, and prints the variables that it has then. */
+/** Starts as a child, and prints the variables that it then has. */
 const BEGINNER = `
 import { beginAsChild } from 'vkmemd/dist/supervisor/environment.js';
 beginAsChild(process.env);
@@ -196,7 +194,7 @@ const { VKMEMD_SUPERVISOR, VKMEMD_KEEPER, LISTEN_PID, WATCHDOG_PID } = process.e
 console.log(JSON.stringify([VKMEMD_SUPERVISOR, VKMEMD_KEEPER, LISTEN_PID, WATCHDOG_PID].map((x) => x ?? '')));
 `;
 
-t.test('a child of a supervisor of the version before, and a child of that version', async (t) => {
+t.test('children of a supervisor of the previous version, and children of that version', async (t) => {
   const begin = (variables: NodeJS.ProcessEnv) =>
     spawnSync(...plainNode(['--input-type=module', '--eval', BEGINNER]), {
       encoding: 'utf8',
@@ -212,9 +210,9 @@ t.test('a child of a supervisor of the version before, and a child of that versi
     t.equal(orphan.signal, 'SIGTERM', 'a supervisor that is not the parent has ended');
   }
   const started = childEnvironment('/notify', [], DEFAULTS);
-  t.match(started, { VKMEMD_SUPERVISOR: pid, VKMEMD_KEEPER: pid }, 'either version of the daemon knows one');
+  t.match(started, { VKMEMD_SUPERVISOR: pid, VKMEMD_KEEPER: pid }, 'daemons of both versions recognise it');
   const program = spawnSync(...plainNode([PROGRAM, '--version']), {
     env: { ...env, VKMEMD_KEEPER: '1' },
   });
-  t.equal(program.signal, 'SIGTERM', 'the program vkmemd looks at the old name');
+  t.equal(program.signal, 'SIGTERM', 'vkmemd also reads the former name');
 });

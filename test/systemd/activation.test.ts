@@ -1,6 +1,6 @@
 /**
- * Socket activation: a daemon serves on the sockets that it was started with, whose files are not its own,
- * and who connects while no daemon runs is served by the next.
+ * Socket activation: a daemon serves on the sockets that it inherits, whose files it does not own, and
+ * clients that connect while no daemon runs are served by the next one.
  */
 import { chmodSync, chownSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,32 +21,32 @@ const countsOf = async (folder: string) => {
   }
 };
 
-t.test('it serves on what it was given', async (t) => {
+t.test('the daemon serves on inherited sockets', async (t) => {
   const manager = new SocketManager(t);
   await manager.listening();
   const line = await manager.start();
   const paths = BOTH.map(({ file }) => join(manager.folder, file));
-  t.ok(line.includes(`sockets ${paths.join(' ')} `), 'and says where that is');
+  t.ok(line.includes(`sockets ${paths.join(' ')} `), 'the start line has their paths');
   const wire = await HandoffWire.open(manager.folder);
   const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
   t.ok(message.allocate?.allocation);
   t.match(await countsOf(manager.folder), { sessions: 1, allocations: 1 });
   const environment = readFileSync(`/proc/${manager.pid}/environ`, 'utf8');
-  t.match(environment, 'LISTEN_FDS=2', 'it was told so');
+  t.match(environment, 'LISTEN_FDS=2', 'it was started with LISTEN_FDS');
   wire.close();
   t.strictSame(await manager.stop(), 0);
-  for (const path of paths) t.ok(statSync(path).isSocket(), `${path} is not its own to remove`);
-  t.notOk(existsSync(join(manager.state, 'handoff.sock')), 'and it made no other');
+  for (const path of paths) t.ok(statSync(path).isSocket(), `${path} is not removed by the daemon`);
+  t.notOk(existsSync(join(manager.state, 'handoff.sock')), 'it created no other');
 });
 
-t.test('who connects while no daemon runs is served by the next', async (t) => {
+t.test('a client that connects while no daemon runs is served by the next', async (t) => {
   const manager = new SocketManager(t);
   await manager.listening();
   const early = HandoffWire.open(manager.folder);
   const earlyCall = countsOf(manager.folder);
   await manager.start();
   const first = await early;
-  t.match(await earlyCall, { allocations: 0 }, 'a call that waited is answered');
+  t.match(await earlyCall, { allocations: 0 }, 'a waiting call is answered');
   t.equal(await manager.stop(), 0);
   await first.closed;
 
@@ -66,7 +66,7 @@ t.test('who connects while no daemon runs is served by the next', async (t) => {
   t.equal(await manager.stop(), 0);
 });
 
-t.test('one socket of two, and fds that nobody knows', async (t) => {
+t.test('one of two sockets, and unknown fds', async (t) => {
   const [handoff] = BOTH as [PassedSocket];
   const unknown = { name: 'a4d0f4d8', type: 'file', file: 'none' } as const;
   const manager = new SocketManager(t, [unknown, handoff]);
@@ -74,13 +74,13 @@ t.test('one socket of two, and fds that nobody knows', async (t) => {
   await manager.start();
   t.match(manager.log, /"fdName":"a4d0f4d8".*are closed/);
   (await HandoffWire.open(manager.folder)).close();
-  t.match(await countsOf(manager.state), { allocations: 0 }, 'the other one it made itself');
+  t.match(await countsOf(manager.state), { allocations: 0 }, 'it created the other one itself');
   t.equal(await manager.stop(), 0);
   t.ok(existsSync(join(manager.folder, 'handoff.sock')));
-  t.notOk(existsSync(join(manager.state, 'control.sock')), 'which is its own to remove');
+  t.notOk(existsSync(join(manager.state, 'control.sock')), 'which it removes');
 });
 
-t.test('what a unit may get wrong', async (t) => {
+t.test('invalid inherited sockets are rejected', async (t) => {
   const cases: [string, PassedSocket[], RegExp][] = [
     [
       'a stream for handoff',
@@ -90,7 +90,7 @@ t.test('what a unit may get wrong', async (t) => {
     ['a datagram socket', [{ name: 'control', type: 'dgram', file: 'a' }], /control .*ListenStream=/],
     ['one that does not listen', [{ name: 'control', type: 'idle', file: 'a' }], /control .*Accept=no/],
     ['no socket', [{ name: 'admin', type: 'file', file: 'a' }], /admin .*is no socket.*ListenStream=/],
-    ['two of them', BOTH.map((socket) => ({ ...socket, name: 'control' })), /passed 2 times/],
+    ['two with the same name', BOTH.map((socket) => ({ ...socket, name: 'control' })), /passed 2 times/],
   ];
   for (const [what, sockets, expected] of cases) {
     const manager = new SocketManager(t, sockets);
@@ -99,7 +99,7 @@ t.test('what a unit may get wrong', async (t) => {
   }
 });
 
-t.test('members of the group of a socket are tenants', { skip: noOtherUser ?? false }, async (t) => {
+t.test("members of a socket's group are tenants", { skip: noOtherUser ?? false }, async (t) => {
   const [user, ofSockets] = [64_200, 64_201];
   const manager = new SocketManager(t);
   await manager.listening();
@@ -112,9 +112,9 @@ t.test('members of the group of a socket are tenants', { skip: noOtherUser ?? fa
   const visit = (gid: number, ...groups: number[]) =>
     asUser({ uid: user, gid, groups }, 'probe-policy.js', [manager.folder]);
   const tenant = { hello: 'served', session: 'served', reload: 'NOT_PERMITTED' };
-  t.match(await visit(ofSockets), tenant, 'of the group that the files have');
+  t.match(await visit(ofSockets), tenant, 'of the group of the socket files');
   t.match(await visit(user, ofSockets), tenant, 'by a supplementary group');
-  t.match(await visit(user), { hello: 'NOT_PERMITTED', list: 'NOT_PERMITTED' }, 'of no such group');
-  t.match(await visit(user, 0), { hello: 'NOT_PERMITTED' }, "the daemon's own group is nothing here");
+  t.match(await visit(user), { hello: 'NOT_PERMITTED', list: 'NOT_PERMITTED' }, 'not a member');
+  t.match(await visit(user, 0), { hello: 'NOT_PERMITTED' }, "the daemon's own group has no meaning here");
   t.equal(await manager.stop(), 0);
 });

@@ -1,6 +1,6 @@
 /**
- * The generator: what it gives the units by systemd's version. What the policy sizes is tested where the
- * package is installed (test/package).
+ * The generator: the drop-ins that it creates for each version of systemd. The limits by the policy are
+ * tested with the installed package (test/package).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { root, temporaryFolder } from '../support/daemon.js';
 
-/** Runs it under a systemd that says it is of this version. @returns the drop-ins, by their paths. */
+/** Runs it under a fake systemd of this version. @returns the drop-ins, by their paths. */
 function generated(t: Test, version: string): Record<string, string> {
   const folder = temporaryFolder(t);
   const [programs, units] = [join(folder, 'bin'), join(folder, 'normal')];
@@ -25,7 +25,7 @@ function generated(t: Test, version: string): Record<string, string> {
   return Object.fromEntries(files.map((path) => [path, readFileSync(join(units, path), 'utf8')]));
 }
 
-t.test('a start after a failure, ever later', async (t) => {
+t.test('from systemd 254 on, restarts after failures have growing delays', async (t) => {
   const backoff = '[Service]\nRestartSteps=6\nRestartMaxDelaySec=30s\n';
   const both = {
     'vkmemd.service.d/50-backoff.conf': backoff,
@@ -33,6 +33,6 @@ t.test('a start after a failure, ever later', async (t) => {
   };
   t.strictSame(generated(t, 'systemd 254 (254.1-2)'), both);
   t.strictSame(generated(t, 'systemd 257 (257.8-1~deb13u2)'), both);
-  t.strictSame(generated(t, 'systemd 252 (252.39-1~deb12u1)'), {}, 'which older ones cannot do');
+  t.strictSame(generated(t, 'systemd 252 (252.39-1~deb12u1)'), {}, 'older versions do not support it');
   t.strictSame(generated(t, 'something else'), {});
 });

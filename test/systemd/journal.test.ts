@@ -1,6 +1,6 @@
 /**
- * The journal's native protocol, to a real datagram socket in journald's place: what an entry is made of,
- * what does not fit, a journal that is full or gone; and a daemon whose standard error is the journal.
+ * The journal's native protocol, with a real datagram socket in place of journald's: the fields of an entry,
+ * entries that are too long, a full or missing journal; and a daemon whose standard error is the journal.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { fstatSync, mkdirSync, openSync } from 'node:fs';
@@ -18,7 +18,7 @@ import {
 import { HandoffWire } from '../support/handoff-wire.js';
 import { manager } from './manager.js';
 
-/** A datagram taken apart, as journald does. */
+/** Decodes a datagram as journald does. */
 function decoded(entry: Buffer): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let at = 0; at < entry.length; ) {
@@ -37,17 +37,17 @@ function decoded(entry: Buffer): Record<string, string> {
   return fields;
 }
 
-t.test('an entry', async (t) => {
+t.test('the fields of an entry are encoded', async (t) => {
   t.equal(encodeEntry({ MESSAGE: 'one', PRIORITY: '6' }).toString(), 'MESSAGE=one\nPRIORITY=6\n');
   const lines = encodeEntry({ MESSAGE: 'a\nb', PRIORITY: '6' });
   const length = '\u0003\0\0\0\0\0\0\0';
-  t.equal(lines.toString('latin1'), `MESSAGE\n${length}a\nb\nPRIORITY=6\n`, 'with a newline');
+  t.equal(lines.toString('latin1'), `MESSAGE\n${length}a\nb\nPRIORITY=6\n`, 'a value with a newline');
   const long = decoded(encodeEntry({ MESSAGE: 'é'.repeat(MAX_VALUE_BYTES) })).MESSAGE ?? '';
   t.ok(Buffer.byteLength(long) <= MAX_VALUE_BYTES);
-  t.match(long, /^é+… \(cut\)$/, 'too long, cut between two characters');
+  t.match(long, /^é+… \(cut\)$/, 'too long, truncated between two characters');
 });
 
-t.test('a line of the log', async (t) => {
+t.test('a line of the log becomes an entry', async (t) => {
   const line = (fields: object) =>
     entryOf(`${JSON.stringify({ level: 30, time: 1, pid: 2, name: 'vkmemd', ...fields })}\n`);
   t.strictSame(line({ msg: 'stopped' }), {
@@ -78,7 +78,7 @@ t.test('a line of the log', async (t) => {
   t.equal(entryOf('no JSON\n').MESSAGE, 'no JSON');
 });
 
-t.test('a journal that is there, full, and gone', async (t) => {
+t.test('a journal that is available, full, and missing', async (t) => {
   const path = join(temporaryFolder(t), 'socket');
   const { messages, close } = manager(path);
   const journal = await Journal.open(path);
@@ -86,43 +86,46 @@ t.test('a journal that is there, full, and gone', async (t) => {
   journal.send({ MESSAGE: 'a\nb' });
   await until('it came', () => messages.length === 1);
   t.strictSame(decoded(Buffer.from(messages[0] ?? '')), { MESSAGE: 'a\nb' });
-  // Nobody reads in this turn of the event loop.
+  // The receiver does not run in this turn of the event loop.
   t.throws(() => {
     for (let sent = 0; sent < 100_000; sent += 1) journal.send({ MESSAGE: String(sent) });
   }, /did not take an entry/);
   const full: Record<string, string> = {};
   for (let field = 0; field < 10; field += 1) full[`FIELD${field}`] = 'x'.repeat(MAX_VALUE_BYTES + 1);
-  await until('there is room again', () => messages.includes('MESSAGE=0\n'));
+  await until('the queue has space again', () => messages.includes('MESSAGE=0\n'));
   journal.send(full);
   close();
   t.throws(() => journal.send({ MESSAGE: 'c' }), /did not take an entry/);
   await t.rejects(Journal.open('relative'), /not a path/);
 });
 
-t.test('whether standard error is the journal', async (t) => {
+t.test('standard error is recognised as the journal', async (t) => {
   const fd = openSync('/dev/null', 'w');
   const { dev, ino } = fstatSync(fd, { bigint: true });
   t.equal(isJournal(fd, { JOURNAL_STREAM: `${dev}:${ino}` }), true);
-  t.equal(isJournal(fd, { JOURNAL_STREAM: `${dev}:${ino + 1n}` }), false, 'somebody has redirected it');
+  t.equal(isJournal(fd, { JOURNAL_STREAM: `${dev}:${ino + 1n}` }), false, 'redirected');
   t.equal(isJournal(fd, {}), false);
 });
 
-/** In a mount namespace of its own, with the folder $1 where journald has its socket, runs the rest. */
+/**
+ * Executes the rest of its arguments in a mount namespace in which the folder $1 is where journald has its
+ * socket.
+ */
 const IN_PLACE = `mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind "$1" /run/systemd/journal &&
 shift && JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) && export JOURNAL_STREAM && exec "$@"`;
 const UNSHARE = ['--mount', '--propagation', 'private', 'sh', '-c', IN_PLACE, 'sh'];
 
-/** Why there is no such namespace here; false where there is. */
+/** The reason why no such namespace is possible here; false where it is. */
 function refused(folder: string): string | false {
   const { status, stderr, error } = spawnSync('unshare', [...UNSHARE, folder, 'true'], { encoding: 'utf8' });
   return status === 0 ? false : `no mount namespace: ${error?.message ?? stderr}`;
 }
 
-t.test('a daemon whose standard error is the journal', async (t) => {
+t.test('a daemon whose standard error is the journal logs to it', async (t) => {
   const folder = temporaryFolder(t);
   const skip = refused(folder);
   if (skip) {
-    t.pass('the journal has it', { skip });
+    t.pass('the entry is in the journal', { skip });
     return;
   }
   const runtimeDir = join(folder, 'run');
@@ -161,9 +164,9 @@ t.test('a daemon whose standard error is the journal', async (t) => {
   wire.close();
   await entry(/a session has ended/);
   t.match(await entry(/an allocation is free/), { VKMEMD_ALLOCATION: id });
-  t.equal(plain, '', 'and nothing is written anywhere else');
+  t.equal(plain, '', 'nothing is written elsewhere');
   close();
   child.kill('SIGTERM');
-  t.strictSame(await ended, [0, null], 'a journal that is gone ends nobody');
-  t.match(plain, /"msg":"stopped"/, 'what it did not take is on standard output');
+  t.strictSame(await ended, [0, null], 'a missing journal does not end the daemon');
+  t.match(plain, /"msg":"stopped"/, 'entries that it did not accept are on standard output');
 });

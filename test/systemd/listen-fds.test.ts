@@ -1,6 +1,6 @@
 /**
- * sd_listen_fds: whom the variables are for, what they may say, and that they are gone in any case. What is
- * passed for real is in activation.test.ts.
+ * sd_listen_fds: the process that the variables are for, their possible values, and that they are removed in
+ * any case. activation.test.ts tests real fds.
  */
 import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { plainEnvironment, plainNode, root } from '../support/daemon.js';
 const PID = 4711;
 const gone = { PATH: '/bin' };
 
-/** An environment with the variables, which must be gone after the taking. */
+/** An environment with the variables, which must be removed afterwards. */
 function environment(pid: string | undefined, fds: string | undefined, names?: string): NodeJS.ProcessEnv {
   return {
     ...gone,
@@ -21,7 +21,7 @@ function environment(pid: string | undefined, fds: string | undefined, names?: s
   };
 }
 
-t.test('nothing is meant for this process', async (t) => {
+t.test('variables for another process are ignored', async (t) => {
   for (const env of [
     environment(undefined, undefined),
     environment(undefined, '2', 'a:b'),
@@ -35,7 +35,7 @@ t.test('nothing is meant for this process', async (t) => {
   }
 });
 
-t.test('nonsense', async (t) => {
+t.test('invalid variables are rejected', async (t) => {
   const pid = String(PID);
   const cases: [NodeJS.ProcessEnv, RegExp][] = [
     [environment('me', '1'), /LISTEN_PID=me/],
@@ -51,7 +51,7 @@ t.test('nonsense', async (t) => {
   }
 });
 
-/** Takes what it has, and says what that is; a child of its own must have none of it. */
+/** Takes the inherited fds and prints them; a child of it must have none of them. */
 const TAKER = `
 import { spawnSync } from 'node:child_process';
 import { inheritListenFds } from '${root}daemon/dist/systemd/listen-fds.js';
@@ -70,7 +70,7 @@ try {
 console.log(JSON.stringify(said));
 `;
 
-t.test('names', async (t) => {
+t.test('fds are taken by name', async (t) => {
   const take = (fds: string, names: string | undefined) => {
     const device = openSync('/dev/null', 'r');
     const run = spawnSync(...plainNode(['--input-type=module', '--eval', TAKER]), {
@@ -86,7 +86,7 @@ t.test('names', async (t) => {
   });
   t.match(take('3', 'handoff'), { names: { handoff: [3], unknown: [4, 5] } }, 'fewer names than fds');
   t.match(take('2', undefined), { names: { unknown: [3, 4] } }, 'no names');
-  t.match(take('2', ':b'), { names: { unknown: [3], b: [4] } }, 'an empty one');
+  t.match(take('2', ':b'), { names: { unknown: [3], b: [4] } }, 'an empty name');
   t.match(take('500', 'a'), {
     code: 'INVALID_ARGUMENT',
     message: /LISTEN_FDS is 500, and fd 502 is not open/,

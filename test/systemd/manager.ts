@@ -1,7 +1,5 @@
 /// <reference path="../../daemon/systemd/unix-dgram.d.ts" />
-/**
- * A service manager's socket: collects what it is sent.
- */
+/** A service manager's socket: collects the messages. */
 import unixDgram from 'unix-dgram';
 
 export function manager(path: string): { messages: string[]; close(): void } {

@@ -1,5 +1,6 @@
 /**
- * sd_notify: the manager is notified when the daemon serves and when it stops; its socket is nobody else's.
+ * sd_notify: the manager is notified when the daemon serves and when it stops; children do not inherit its
+ * socket.
  */
 import { join } from 'node:path';
 import t from 'tap';
@@ -18,20 +19,20 @@ t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
   t.strictSame(messages, [`READY=1\nSTATUS=0 allocations, 0 B, 0 sessions; device ${device}`, 'STOPPING=1']);
 });
 
-t.test('a manager that does not listen changes nothing', async (t) => {
+t.test('a manager that does not listen does not affect the daemon', async (t) => {
   const path = join(temporaryFolder(t), 'nobody');
   const { stop, log } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
   t.strictSame(await stop(), { code: 0, signal: null });
   t.match(log(), /the service manager was not told/);
 });
 
-t.test('addresses', async (t) => {
+t.test('addresses of $NOTIFY_SOCKET', async (t) => {
   const from = (path: string) => Notifier.fromEnvironment({ NOTIFY_SOCKET: path });
-  t.equal(await Notifier.fromEnvironment({}), undefined, 'nobody asked');
+  t.equal(await Notifier.fromEnvironment({}), undefined, 'no manager');
   await t.rejects(from('@abstract'), /abstract/);
   await t.rejects(from(`/${'x'.repeat(108)}`), /longer than 107/);
   const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: join(temporaryFolder(t), 'nobody') };
   const notifier = await Notifier.fromEnvironment(env);
-  t.equal(env.NOTIFY_SOCKET, undefined, 'no child can speak for the service');
-  t.throws(() => notifier?.send('READY=1'), /did not take READY=1/, 'a manager that is not there');
+  t.equal(env.NOTIFY_SOCKET, undefined, 'children cannot notify the manager');
+  t.throws(() => notifier?.send('READY=1'), /did not take READY=1/, 'a missing manager');
 });

@@ -1,6 +1,4 @@
-/**
- * A daemon that is given its sockets: socket_manager.py listens, and starts daemons one after the other.
- */
+/** A daemon that inherits its sockets: socket_manager.py listens, and starts daemons one after the other. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +19,7 @@ const PROGRAM = join(root, 'test/systemd/socket_manager.py');
 export interface PassedSocket {
   readonly name: string;
   readonly type: 'seqpacket' | 'stream' | 'idle' | 'dgram' | 'file';
-  /** Within the folder. */
+  /** Relative to the folder. */
   readonly file: string;
 }
 
@@ -36,7 +34,7 @@ export interface ManagerOptions {
 }
 
 export class SocketManager {
-  /** Where the sockets are. */
+  /** The folder of the sockets. */
   readonly folder: string;
   /** The daemons' own folder. */
   readonly state: string;
@@ -46,7 +44,7 @@ export class SocketManager {
   #log = '';
   #pid = 0;
 
-  /** Listens; nothing is started yet. Everything ends with the test. */
+  /** Listens without starting a daemon. Everything ends with the test. */
   constructor(
     t: Test,
     sockets: readonly PassedSocket[] = BOTH,
@@ -82,7 +80,7 @@ export class SocketManager {
     });
   }
 
-  /** What the daemons logged so far. */
+  /** The daemons' log so far. */
   get log(): string {
     return this.#log;
   }
@@ -91,12 +89,12 @@ export class SocketManager {
     return this.#pid;
   }
 
-  /** Resolves when the sockets are there. */
+  /** Resolves when the sockets exist. */
   async listening(): Promise<void> {
     await this.#next(/^listening$/);
   }
 
-  /** Starts a daemon. Resolves to its start line, or throws where it ended before. */
+  /** Starts a daemon. Resolves to its start line; throws if it ended before. */
   async start(): Promise<string> {
     this.#child.stdin.write('\n');
     this.#pid = Number((await this.#next(/^started (\d+)$/))[1]);
@@ -105,7 +103,7 @@ export class SocketManager {
     return line;
   }
 
-  /** Signals the daemon; resolves to its exit status, negative for the signal that ended it. */
+  /** Sends the daemon a signal. Resolves to its exit status, negative for the signal that ended it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     process.kill(this.#pid, signal);
     return this.ended();
@@ -115,7 +113,7 @@ export class SocketManager {
     return Number((await this.#next(/^ended (-?\d+)$/))[1]);
   }
 
-  /** The next line, which must be such a one. */
+  /** The next line, which must match. */
   async #next(expected: RegExp): Promise<RegExpExecArray> {
     while (this.#lines.length === 0) {
       await new Promise<void>((resolve) => {

@@ -1,10 +1,10 @@
-"""Listens on sockets, and passes them to a program that it starts when it is told to, as a service manager does: from fd 3
-on, with $LISTEN_PID, $LISTEN_FDS and $LISTEN_FDNAMES. It goes on listening when the program has ended.
+"""Listens on sockets, and passes them to a program that it starts on command, as a service manager does: from
+fd 3 on, with $LISTEN_PID, $LISTEN_FDS and $LISTEN_FDNAMES. It still listens when the program has ended.
 
-Usage: socket_manager.py JSON, of {"sockets": [{"name", "type", "path"}], "command": [...], "environment": {...}}. A type is
-seqpacket or stream; idle is a stream that does not listen; dgram is a datagram socket; file is no socket. Each line on its
-standard input starts the program once. Says `started PID` and `ended STATUS`, negative for a signal. When its standard
-input ends, so does the program, and it.
+Usage: socket_manager.py JSON, of {"sockets": [{"name", "type", "path"}], "command": [...], "environment":
+{...}}. A type is seqpacket or stream; idle is a stream that does not listen; dgram is a datagram socket;
+file is no socket. Each line on its standard input starts the program once. It prints `started PID` and
+`ended STATUS`, negative for a signal. When its standard input ends, the program and it end.
 """
 
 import json
@@ -39,7 +39,7 @@ def opened(wanted):
 
 
 def become(told, fds):
-    # Out of the way of the numbers that they shall have.
+    # Away from the numbers that the fds must get.
     high = [os.dup2(fd, 200 + index) for index, fd in enumerate(fds)]
     for index, fd in enumerate(high):
         os.dup2(fd, FIRST + index, inheritable=True)

@@ -1,7 +1,4 @@
-/**
- * STATUS=: what the manager shows of the daemon's work, when that changes, and not more often than once a
- * second.
- */
+/** STATUS=: the summary that the manager shows, when it changes, and at most once a second. */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
@@ -15,7 +12,7 @@ import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { manager } from './manager.js';
 
-t.test('a daemon at work', async (t) => {
+t.test("the status follows the daemon's counts", async (t) => {
   const path = join(temporaryFolder(t), 'notify');
   const { messages, close } = manager(path);
   t.teardown(close);
@@ -39,7 +36,7 @@ t.test('a daemon at work', async (t) => {
   await says('0 allocations, 0 B, 0 sessions');
 });
 
-/** As much of a daemon as a status looks at. */
+/** The parts of a daemon that a status needs. */
 function sourcesWith(sessions: { size: number }): StatusSources {
   const device = { info: { name: 'a device', heaps: [{}] } };
   const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
@@ -48,7 +45,7 @@ function sourcesWith(sessions: { size: number }): StatusSources {
   return { registry: { live: 0 }, sessions, ledger, device, allocationEvents, sessionEvents };
 }
 
-t.test('not more than once a second, and only what is new', async (t) => {
+t.test('the status is sent at most once a second, and only if it changed', async (t) => {
   const sessions = { size: 0 };
   const sources = sourcesWith(sessions);
   const publish = (event: SessionEvent['event']) =>
@@ -56,7 +53,7 @@ t.test('not more than once a second, and only what is new', async (t) => {
   const begun = performance.now();
   const sent: string[] = [];
   const status = new StatusLine(sources, (line) => sent.push(line));
-  // Timers count whole milliseconds, so one may be early by as much.
+  // Timers count whole milliseconds, so one may be early by up to one.
   const max = () => Math.floor((performance.now() - begun + 5) / 1000);
   while (sent.length < 2) {
     sessions.size += 1;
@@ -69,19 +66,19 @@ t.test('not more than once a second, and only what is new', async (t) => {
   sessions.size += 1;
   publish('BEGUN');
   await setTimeout(1100);
-  t.equal(sent.at(-1), status.text, 'the last word is what is so');
+  t.equal(sent.at(-1), status.text, 'the last status is the current one');
   const count = sent.length;
   publish('BEGUN');
   await setTimeout(1100);
-  t.equal(sent.length, count, 'nothing changed, nothing is said');
+  t.equal(sent.length, count, 'no message without a change');
   status[Symbol.dispose]();
   sessions.size += 1;
   publish('BEGUN');
   await setTimeout(1100);
-  t.equal(sent.length, count, 'nor after the end');
+  t.equal(sent.length, count, 'none after the end');
 });
 
-t.test('in words', async (t) => {
+t.test('the text of a status', async (t) => {
   const figures = { allocations: 3, bytes: 3n << 29n, drainingBytes: 0n, sessions: 2, device: 'x' };
   t.equal(statusText(figures), '3 allocations, 1.5 GiB, 2 sessions; device x');
   t.equal(

@@ -1,6 +1,6 @@
 /**
- * vkmemd --unit-settings: what the policy asks of a unit, which is never less than the units have themselves,
- * and is enough for the sessions that the policy allows.
+ * vkmemd --unit-settings: the settings that a policy needs in a unit; never less than the units' own, and
+ * enough for the sessions that the policy allows.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ function settingsOf(t: Test, policy: string) {
   return spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 30_000 });
 }
 
-t.test('what it prints', async (t) => {
+t.test('the settings for a policy are printed', async (t) => {
   const stored = 'FileDescriptorStoreMax=16384\nEnvironment=VKMEMD_FDSTORE_MAX=16384';
   t.match(settingsOf(t, ''), {
     status: 0,
@@ -38,23 +38,23 @@ t.test('what it prints', async (t) => {
   });
 });
 
-t.test('never less than the units have, which is all that may be stored', async (t) => {
+t.test("never less than the units' own, and at most the fds that can be stored", async (t) => {
   for (const unit of ['vkmemd.service', 'vkmemd@.service']) {
     const value = (name: string) => new RegExp(`^${name}=(\\d+)$`, 'm').exec(textOf(unit))?.[1];
     t.equal(value('FileDescriptorStoreMax'), String(SHIPPED.storedFds), unit);
     t.equal(value('LimitNOFILE'), String(SHIPPED.openFiles), unit);
   }
   t.equal(openFilesFor({ ...DEFAULT_LIMITS, sessions: 1, storedFds: 1 }), SHIPPED.openFiles);
-  t.equal(openFilesFor(DEFAULT_LIMITS), SHIPPED.openFiles, 'the units are for the defaults');
+  t.equal(openFilesFor(DEFAULT_LIMITS), SHIPPED.openFiles, 'the units are sized for the defaults');
   t.equal(DEFAULT_LIMITS.storedFds, SHIPPED.storedFds);
 });
 
-t.test('enough for the sessions that there may be', async (t) => {
+t.test('RLIMIT_NOFILE is enough for the permitted sessions', async (t) => {
   for (const sessions of [100, 10_000, 50_000, 200_000]) {
     const limits = { ...DEFAULT_LIMITS, sessions };
     const max = openFilesFor(limits);
     const budget = new FdBudget({ max, open: 60 }, limits.reservedFds);
     t.ok(budget.maxSessions >= sessions, `${max} files, ${budget.maxSessions} sessions`);
   }
-  t.equal(openFilesFor({ ...DEFAULT_LIMITS, sessions: 1_000_000 }), 1 << 20, 'what the kernel allows');
+  t.equal(openFilesFor({ ...DEFAULT_LIMITS, sessions: 1_000_000 }), 1 << 20, "at most the kernel's limit");
 });

@@ -1,7 +1,7 @@
 /**
- * The units as systemd reads them: it understands every line, and how much of the system each service could
- * reach is little (systemd-analyze security, without a running systemd). The template is the service, but for
- * the device's name.
+ * The units as systemd parses them: every line is valid, and the exposure of each service is low
+ * (systemd-analyze security, without a running systemd). The template equals the service, except for the
+ * device's name.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -13,12 +13,12 @@ import { noOtherUser } from '../support/uid.js';
 const folder = join(root, 'systemd');
 const units = readdirSync(folder).filter((name) => /\.(service|socket)$/.test(name));
 const services = units.filter((name) => name.endsWith('.service'));
-/** In tenths, as --threshold= takes it: 1.0. */
+/** In tenths, as --threshold= expects: 1.0. */
 const MAX_EXPOSED = '10';
 
 const analyze = (...args: string[]) => spawnSync('systemd-analyze', args, { encoding: 'utf8' });
 
-/** Why systemd cannot be asked; false where it can. */
+/** The reason why systemd-analyze cannot run; false where it can. */
 function unavailable(): string | false {
   const { error, status, stderr } = analyze('--version');
   return error || status !== 0 ? `no systemd-analyze: ${error?.message ?? stderr}` : false;
@@ -28,11 +28,11 @@ const skip = unavailable();
 
 const textOf = (unit: string): string => readFileSync(join(folder, unit), 'utf8');
 
-/** The lines that mean something. */
+/** The lines without comments and blank lines. */
 const linesOf = (text: string): string[] =>
   text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
-t.test('systemd understands every line', { skip }, async (t) => {
+t.test('systemd accepts every line', { skip }, async (t) => {
   const paths = units.map((unit) => join(folder, unit));
   const { stderr } = analyze('verify', '--man=no', ...paths);
   const complaints = stderr
@@ -41,7 +41,7 @@ t.test('systemd understands every line', { skip }, async (t) => {
   t.strictSame(complaints, []);
 });
 
-t.test('how exposed each service is', { skip }, async (t) => {
+t.test('the exposure of each service is at most 1.0', { skip }, async (t) => {
   t.ok(services.length >= 3);
   for (const service of services) {
     const { status, stdout, stderr } = analyze(
@@ -57,12 +57,12 @@ t.test('how exposed each service is', { skip }, async (t) => {
   }
 });
 
-t.test('every directive that is left out is explained', { skip }, async (t) => {
+t.test('every sandboxing directive that is not set is explained', { skip }, async (t) => {
   for (const service of services) {
     const { stdout } = analyze('security', '--offline=true', '--no-pager', join(folder, service));
     const missed = [...stdout.matchAll(/^✗ (\w+)=/gm)].map(([, name = '']) => name);
     const text = textOf(service);
-    // Of these there is nothing to be left out: they are set, as narrow as they can be.
+    // These are set to their narrowest possible value.
     const set = missed.filter((name) => linesOf(text).some((line) => line.startsWith(`${name}=`)));
     const explained = [...text.matchAll(/^#.*$/gm)].join('\n');
     const unexplained = missed.filter((name) => !set.includes(name) && !explained.includes(`${name}=`));
@@ -70,7 +70,7 @@ t.test('every directive that is left out is explained', { skip }, async (t) => {
   }
 });
 
-t.test('the template is the service, of one device', async (t) => {
+t.test('the template equals the service, for one device', async (t) => {
   const plain = linesOf(textOf('vkmemd.service'));
   const template = linesOf(textOf('vkmemd@.service')).map((line) =>
     line
@@ -82,7 +82,7 @@ t.test('the template is the service, of one device', async (t) => {
   t.strictSame(template, plain);
 });
 
-t.test('each socket has the name that the daemon knows it by', async (t) => {
+t.test('each socket has the name that the daemon expects', async (t) => {
   const kinds = { handoff: 'ListenSequentialPacket', control: 'ListenStream', admin: 'ListenStream' };
   for (const [plane, listen] of Object.entries(kinds)) {
     for (const [at, instance, path] of [
@@ -105,7 +105,7 @@ t.test('each socket has the name that the daemon knows it by', async (t) => {
 });
 
 t.test(
-  'users, groups and the folder, on an empty root',
+  'users, groups and the folder are created on an empty root',
   { skip: skip || noOtherUser || false },
   async (t) => {
     const empty = temporaryFolder(t);
@@ -124,11 +124,11 @@ t.test(
       'every group that the units name',
     );
     const daemon = lines('passwd').find((line) => line.startsWith('vkmemd:'));
-    t.match(daemon, /:\/usr\/sbin\/nologin$/, 'a user that nobody logs in as');
+    t.match(daemon, /:\/usr\/sbin\/nologin$/, 'a user without login');
     t.match(
       lines('group').find((line) => line.startsWith('vkmem:')),
       /:$/,
-      'with nobody in the group yet',
+      'the group has no members',
     );
     t.match(statSync(join(empty, 'run/vkmemd')), { uid: 0, gid: 0, mode: 0o40755 });
   },

@@ -1,6 +1,6 @@
 /**
- * The watchdog of the service manager: it is fed while the event loop turns and the device answers, by a
- * daemon whose driver can be made to hang (test/layer), and whose device can be lost.
+ * The watchdog of the service manager: keep-alive messages are sent while the event loop runs and the device
+ * answers; tested with a driver that can be made to hang (test/layer), and with a lost device.
  */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -11,11 +11,11 @@ import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { manager } from './manager.js';
 
-/** The driver is asked each time, as one with VK_EXT_memory_budget is. */
+/** The driver is queried each time, as one with VK_EXT_memory_budget is. */
 const ASKED = 'budget present';
 const HANGS = 'delay vkGetPhysicalDeviceMemoryProperties2 * 6000';
 
-/** A daemon that is watched, with 200 ms between two signs of life. */
+/** A daemon with a watchdog and 200 ms between two messages. */
 async function watched(t: Test) {
   const path = join(temporaryFolder(t), 'notify');
   const { messages, close } = manager(path);
@@ -26,32 +26,32 @@ async function watched(t: Test) {
   const fed = () => messages.filter((message) => message === 'WATCHDOG=1').length;
   const more = async () => {
     const before = fed();
-    await until('the watchdog is fed', () => fed() >= before + 3);
+    await until('keep-alive messages are sent', () => fed() >= before + 3);
   };
   return { layer, daemon, messages, fed, more };
 }
 
-t.test('a driver that hangs, and goes on', async (t) => {
+t.test('a driver that hangs, and continues', async (t) => {
   const { layer, daemon, messages, fed, more } = await watched(t);
   await more();
-  t.match(messages[0], /^READY=1/, 'nothing is said before');
+  t.match(messages[0], /^READY=1/, 'no message before READY');
   layer.script(ASKED, HANGS);
-  await until('that is seen', () => /the device has not answered/.test(daemon.log()));
+  await until('the hang is noticed', () => /the device has not answered/.test(daemon.log()));
   const before = fed();
   await setTimeout(1500);
-  t.equal(fed(), before, 'it is not fed meanwhile, though the event loop turns');
-  t.equal(daemon.log().match(/the device has not answered/g)?.length, 1, 'which is said once');
+  t.equal(fed(), before, 'no message meanwhile, although the event loop runs');
+  t.equal(daemon.log().match(/the device has not answered/g)?.length, 1, 'logged once');
   layer.script(ASKED);
   await more();
   t.strictSame(await daemon.stop(), { code: 0, signal: null });
-  t.equal(messages.at(-1), 'STOPPING=1', 'the last word');
+  t.equal(messages.at(-1), 'STOPPING=1', 'the last message');
 });
 
-t.test('a device that is lost, and cannot be opened again', async (t) => {
+t.test('messages continue while a lost device cannot be opened again', async (t) => {
   const { layer, daemon, more } = await watched(t);
   const host = new FakeHost(layer, daemon);
   await loseDevice(host, ASKED, 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED');
-  await until('it is tried', () => /could not be opened again/.test(daemon.log()));
+  await until('opening is tried', () => /could not be opened again/.test(daemon.log()));
   await more();
   t.notMatch(daemon.log(), /watchdog is not fed/);
   layer.script(ASKED);
@@ -60,21 +60,21 @@ t.test('a device that is lost, and cannot be opened again', async (t) => {
   host.close();
 });
 
-t.test('whom it watches, and how long it waits', async (t) => {
+t.test('the process and the interval of the watchdog', async (t) => {
   const time = (env: NodeJS.ProcessEnv) => watchdogTime(env, 4711);
   const both = { WATCHDOG_USEC: '3000000', WATCHDOG_PID: '4711' };
   const env = { ...both };
   t.equal(time(env), 3000);
-  t.strictSame(env, {}, 'no child takes itself for watched');
-  t.equal(time({ WATCHDOG_USEC: '3000000' }), 3000, 'everybody who was started so');
-  t.equal(time({ ...both, WATCHDOG_PID: '4712' }), undefined, 'somebody else');
+  t.strictSame(env, {}, 'children do not inherit it');
+  t.equal(time({ WATCHDOG_USEC: '3000000' }), 3000, 'without a pid it is for every process');
+  t.equal(time({ ...both, WATCHDOG_PID: '4712' }), undefined, 'for another process');
   t.equal(time({}), undefined);
   for (const wrong of ['', 'soon', '-1', '0', '1999', '1e9', '18446744073709551615']) {
     t.throws(() => time({ WATCHDOG_USEC: wrong }), /is not a time in microseconds/, JSON.stringify(wrong));
   }
 });
 
-t.test('an answer that is a failure feeds nobody', async (t) => {
+t.test('a failed query sends no message', async (t) => {
   const said: string[] = [];
   const answers = [Promise.reject(new Error('no')), Promise.resolve()];
   const fed: WatchdogHandlers = {
@@ -84,9 +84,9 @@ t.test('an answer that is a failure feeds nobody', async (t) => {
     failed: (failure) => said.push(String(failure)),
   };
   const watchdog = new Watchdog(20, fed);
-  // Its timer keeps nobody waiting.
+  // The watchdog's timer does not keep the process alive.
   const hold = setInterval(() => {}, 1000);
-  await until('it was asked', () => said.includes('unanswered'));
+  await until('the query was made', () => said.includes('unanswered'));
   clearInterval(hold);
   watchdog[Symbol.dispose]();
   t.strictSame(said, ['Error: no', 'fed', 'unanswered']);

@@ -1,6 +1,4 @@
-/**
- * A client that has memory of its session and memory that stays, says so, and waits to be killed.
- */
+/** A client that owns memory of its session and NAMED memory, prints a line, and waits to be killed. */
 import { connect } from '@vkmemd/client';
 
 const client = await connect({ runtimeDir: process.argv[2] ?? '' });

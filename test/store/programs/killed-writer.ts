@@ -1,6 +1,4 @@
-/**
- * Writes a thousand sessions into a ledger and kills itself.
- */
+/** Writes a thousand sessions into a ledger and kills itself. */
 import { LedgerFile } from 'vkmemd/dist/store/ledger-file.js';
 
 const ledger = LedgerFile.open(process.argv[2] ?? '');

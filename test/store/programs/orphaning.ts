@@ -1,6 +1,4 @@
-/**
- * A client that has the lock to write, hangs up with it, says so, and waits to be killed.
- */
+/** A client that holds the write lock, closes its connection, prints a line, and waits to be killed. */
 import { HandoffWire } from '../../support/handoff-wire.js';
 
 const [, , runtimeDir = '', name = ''] = process.argv;

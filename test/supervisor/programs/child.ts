@@ -1,6 +1,6 @@
 /**
- * A child of the supervisor that does what it is told, in JSON lines on standard input, and says what it did
- * on standard output. It begins by saying what it was started with.
+ * A child of the supervisor that executes commands, in JSON lines on standard input, and reports each on
+ * standard output. Its first line reports what it was started with.
  */
 import { readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -10,12 +10,12 @@ import { beginAsChild } from 'vkmemd/dist/supervisor/environment.js';
 import { fdStoreCapacity, NotifyFdStore } from 'vkmemd/dist/systemd/fd-store.js';
 
 export interface Order {
-  /** Name and texts, of which each is put as memory. */
+  /** A name and texts; each text is stored as memory. */
   readonly store?: readonly [string, readonly string[]];
-  /** Ends at once by SIGKILL when that is stored. */
+  /** Kills itself with SIGKILL when that is stored. */
   readonly thenDie?: boolean;
   readonly remove?: string;
-  /** Puts what it was started with again, under this name. */
+  /** Stores what it was started with again, under this name. */
   readonly restoreAs?: string;
   readonly settle?: boolean;
   readonly notify?: string;

@@ -1,5 +1,6 @@
 /**
- * A supervisor with another child than the daemon: node supervisor.js <folder> <settings as JSON> <program>
+ * A supervisor with another child in place of the daemon: node supervisor.js <folder> <settings as JSON>
+ * <program>
  */
 import { join } from 'node:path';
 import { pino } from 'pino';
