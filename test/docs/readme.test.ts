@@ -1,6 +1,6 @@
 /**
- * README.md: it is short, and its example compiles under TypeScript's strict rules and
- * works when it is run twice.
+ * README.md: it is short, and its example compiles under TypeScript's strict rules and works when it is run
+ * twice. The commands of README.md and CONTRIBUTING.md exist.
  */
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,9 @@ t.test('its length', async (t) => {
 
 t.test('what it names exists', async (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  for (const [, script = ''] of readme.matchAll(/npm (?:run )?([\w:]+)/g))
+  const contributing = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+  const named = [...`${readme}${contributing}`.matchAll(/(?:`|^ {4})npm (?:run )?(?:--silent )?([\w:]+)/gm)];
+  for (const script of new Set(named.map(([, name = '']) => name)))
     if (script !== 'install') t.ok(scripts[script], `npm run ${script}`);
   for (const part of ['proto', 'client/typescript']) {
     const { name, version } = JSON.parse(readFileSync(join(root, part, 'package.json'), 'utf8'));
