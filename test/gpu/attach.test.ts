@@ -1,7 +1,4 @@
-/**
- * How long it takes until CUDA can use memory of a size: allocating it, granting it, importing and mapping
- * it.
- */
+/** The time until CUDA can use memory of a given size: allocate, grant, import and map it. */
 import { CudaPeer, FIRST_FD } from './cuda-peer.js';
 import { fdOf, grantOf, type Held, Session } from './session.js';
 import { availableBytes, deviceOf, figure, GIB, gpuTest, MIB, startOnGpu, timed } from './support.js';
@@ -16,13 +13,13 @@ gpuTest('attach time against size', async (t) => {
   const { deviceUuid } = await deviceOf(runtimeDir);
   const owner = await Session.open(t, runtimeDir);
   const user = await Session.open(t, runtimeDir);
-  // All of them are there at once, so that one process can inherit them all.
+  // All of them are allocated at once, so that one process can inherit all fds.
   let left = (await availableBytes(owner.control)) * 0.8;
   const sizes = [WARM_UP];
   for (const size of SIZES) {
     left -= size;
     if (left >= 0) sizes.push(size);
-    else t.comment(`${named(size)} is left out: the heap has no room for it`);
+    else t.comment(`${named(size)} is left out: the heap has too few bytes available`);
   }
 
   const held: Held[] = [];
@@ -39,7 +36,7 @@ gpuTest('attach time against size', async (t) => {
   for (const [index, size] of sizes.entries()) {
     const dedicated = held.map(grantOf)[index]?.dedicated === true;
     const { importMs, mapMs } = await peer.ask('adopt', { fd: FIRST_FD + index, size, dedicated });
-    t.pass(`CUDA has ${named(size)}`);
+    t.pass(`CUDA mapped ${named(size)}`);
     if (size === WARM_UP) continue;
     figure(t, `CUDA import ${named(size)}`, importMs, 'ms');
     figure(t, `CUDA map ${named(size)}`, mapMs, 'ms');
@@ -47,6 +44,6 @@ gpuTest('attach time against size', async (t) => {
   await peer.end();
   for (const one of held) {
     await user.release(one);
-    t.equal(await owner.free(one), true, 'nobody holds it any more');
+    t.equal(await owner.free(one), true, 'no process holds it any more');
   }
 });

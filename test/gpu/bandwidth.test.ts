@@ -1,6 +1,4 @@
-/**
- * How fast CUDA copies within imported memory, against memory of its own in the same process.
- */
+/** The speed of CUDA copies within imported memory, compared with CUDA's own memory in the same process. */
 import { CudaPeer } from './cuda-peer.js';
 import { fdOf, grantOf, Session } from './session.js';
 import { availableBytes, deviceOf, figure, fitting, GIB, gpuTest, MIB, startOnGpu } from './support.js';
@@ -14,7 +12,7 @@ gpuTest('copies within imported memory', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const { deviceUuid } = await deviceOf(runtimeDir);
   const session = await Session.open(t, runtimeDir);
-  // Two halves here, and as much again of CUDA's own.
+  // Two halves here, and the same amount of CUDA's own memory.
   const half = fitting(t, WANTED, (await availableBytes(session.control)) / 4);
   const held = await session.allocate(2 * half, ['KIND_OPAQUE_FD']);
   const peer = await CudaPeer.start(t, deviceUuid, [fdOf(held, 'KIND_OPAQUE_FD')]);
@@ -24,7 +22,7 @@ gpuTest('copies within imported memory', async (t) => {
   for (const offset of [0, half - SAMPLE]) {
     const from = await peer.ask('digest', { offset, size: SAMPLE });
     const to = await peer.ask('digest', { offset: half + offset, size: SAMPLE });
-    t.same(to, from, `the second half is what the first was, ${offset} bytes into it`);
+    t.same(to, from, `the second half equals the first, ${offset} bytes into it`);
   }
   const rate = (ms: number) => half / 1e6 / ms;
   figure(t, 'bytes copied at once', half / GIB, 'GiB');

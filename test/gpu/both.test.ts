@@ -1,7 +1,7 @@
 /**
  * One allocation of both kinds on an NVIDIA GPU: CUDA, a mapping and the daemon's device see each other's
- * writes with nothing copied between them; what a CPU wrote after CUDA had used the memory, after a sync
- * (docs/kinds.md says why).
+ * writes without a copy. CUDA sees bytes that a CPU wrote after CUDA had used the memory only after a sync
+ * (docs/kinds.md states the reason).
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import { CudaPeer } from './cuda-peer.js';
@@ -22,7 +22,7 @@ gpuTest('MAPPABLE and OPAQUE_FD are the same bytes', async (t) => {
   figure(t, 'CUDA import and map 256 MiB of both kinds', importMs + mapMs, 'ms');
 
   await peer.ask('paint', { offset: 0, size: SIZE, stride: SIZE, word: 0x11223344 });
-  t.equal(firstWrong(words, 0x11223344), -1, 'the mapping sees what CUDA wrote');
+  t.equal(firstWrong(words, 0x11223344), -1, "the mapping sees CUDA's writes");
 
   const chunk = MIB / 4;
   for (let i = 0; i < SIZE / MIB; i++) words.fill(0x44332211 + i, i * chunk, (i + 1) * chunk);
@@ -33,12 +33,12 @@ gpuTest('MAPPABLE and OPAQUE_FD are the same bytes', async (t) => {
   const written = createHash('sha256').update(words).digest('hex');
   await session.sync(held);
   const { sha256 } = await peer.ask('digest', { offset: 0, size: SIZE });
-  t.equal(sha256, written, 'CUDA sees what was written through the mapping');
+  t.equal(sha256, written, 'CUDA sees the bytes written through the mapping');
 
   await session.fill(held, 0x55667788);
   t.equal(firstWrong(words, 0x55667788), -1, "the mapping sees the device's fill");
   const { wrong } = await peer.ask('check', { offset: 0, size: SIZE, stride: SIZE, word: 0x55667788 });
-  t.equal(wrong, 0, 'and so does CUDA');
+  t.equal(wrong, 0, 'CUDA sees it too');
 
   await peer.end();
   view.unmap();

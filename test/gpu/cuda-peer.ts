@@ -1,6 +1,7 @@
 /**
- * Drives cuda_peer.py: a process that uses CUDA, has no GPU memory but what it imports, and knows nothing of
- * the daemon. It inherits the fds of its grants as fd 3 and up, and lets everything go when its input ends.
+ * Drives cuda_peer.py: a process that uses CUDA, has no GPU memory except its imports, and has no connection
+ * to the daemon. It inherits the fds of its grants as fd 3 and up, and releases everything when its input
+ * ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ interface Paint extends Range {
   readonly word: number;
 }
 
-/** Command -> [what it takes, what it answers], as cuda_peer.py describes them. */
+/** Command -> [its arguments, its answer], as cuda_peer.py describes them. */
 interface Commands {
   open: [{ uuid: string }, { driver: number }];
   adopt: [
@@ -54,14 +55,14 @@ export class CudaPeer {
     this.#input = input;
     this.#lines = createInterface({ input: output })[Symbol.asyncIterator]();
     this.#exit = new Promise((resolve) => child.once('close', resolve));
-    // A peer that has died is seen by the answer that does not come.
+    // A peer that has ended is noticed by its missing answer.
     input.on('error', () => {});
   }
 
   /**
-   * Starts it on the device with this UUID. It has ended when the test does, whatever happens.
-   * @param deviceUuid 16 bytes, as Vulkan says them; CUDA's are the same.
-   * @param fds Closed here once it has inherited them.
+   * Starts it on the device with this UUID. It ends with the test at the latest.
+   * @param deviceUuid 16 bytes, as Vulkan reports them; CUDA's are the same.
+   * @param fds closed here once the peer has inherited them.
    */
   static async start(t: Test, deviceUuid: Uint8Array, fds: readonly OwnedFd[] = []): Promise<CudaPeer> {
     const child = spawn('python3', [join(root, 'test/gpu/cuda_peer.py')], {
@@ -80,18 +81,21 @@ export class CudaPeer {
     return peer;
   }
 
-  /** Asks for one thing; nothing else may be under way. @throws Error what CUDA said, or that it has died. */
+  /**
+   * Sends one command, when no other is in progress. @throws Error with CUDA's error, or if the peer has
+   * ended.
+   */
   async ask<C extends keyof Commands>(command: C, request: Commands[C][0]): Promise<Commands[C][1]> {
     const fd = command === 'open' ? {} : { fd: FIRST_FD };
     this.#input.write(`${JSON.stringify({ do: command, ...fd, ...request })}\n`);
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`the CUDA process died during ${command}`);
+    if (done) throw new Error(`the CUDA process ended during ${command}`);
     const { ok, error } = JSON.parse(value);
     if (error) throw new Error(`the CUDA process: ${error}`);
     return ok;
   }
 
-  /** Lets it free everything and end. @throws Error where it does not end well. */
+  /** Makes it release everything and end. @throws Error if it ends with an error. */
   async end(): Promise<void> {
     this.#input.end();
     const code = await this.#exit;

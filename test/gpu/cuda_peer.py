@@ -1,12 +1,12 @@
-"""
-A CUDA process beside the daemon: imports the opaque fds that it was started with (from fd 3 on), and writes, reads
-and copies there. It talks to nobody but its parent.
+"""A CUDA process beside the daemon: imports the opaque fds that it inherits (from fd 3 on), and writes, reads
+and copies there. It communicates only with its parent.
 
-Protocol: one JSON object a line on standard input, {"do": COMMAND, ...}, answered by one line on standard output,
-{"ok": {...}} or {"error": "..."}. Offsets and sizes are bytes, times milliseconds, words 32 bits in the device's byte
-order. An import is named by its fd. At the end of input it lets everything go and exits 0.
+Protocol: one JSON object a line on standard input, {"do": COMMAND, ...}, answered by one line on standard
+output, {"ok": {...}} or {"error": "..."}. Offsets and sizes are bytes, times milliseconds, words 32 bits
+in the device's byte order. An import is named by its fd. At the end of input it releases everything and
+exits with 0.
 
-A painted range holds, in its n-th stride, the word plus n, so that a byte in the wrong place is seen to be wrong.
+The n-th stride of a painted range holds the word plus n, so that a misplaced byte is detected.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ NOISE_BYTES = 64 << 20
 
 
 class Fault(Exception):
-    """CUDA refused something, or the parent asked for what there is not."""
+    """CUDA returned an error, or the parent's command was invalid."""
 
 
 def call(name, *args):
-    """Calls the driver; what it returns beside the result code, or None. Raises Fault where it fails."""
+    """Calls the driver; returns the values beside the result code, or None. Raises Fault on an error."""
     result, *values = getattr(cu, name)(*args)
     if int(result) != 0:
         raise Fault(f"{name}: {getattr(result, 'name', result)}")
@@ -48,7 +48,7 @@ def uuid_of(device):
 
 
 class Imported:
-    """Memory behind an opaque fd. CUDA owns the fd from the import on."""
+    """Memory behind an opaque fd. CUDA owns the fd after the import."""
 
     def __init__(self, fd, size, dedicated):
         self.size = size
@@ -68,7 +68,7 @@ class Imported:
         self.pointer = int(call("cuExternalMemoryGetMappedBuffer", self.memory, view))
 
     def describe_image(self, width, height):
-        """Maps it as an image of four 8-bit channels; what CUDA says of its only level."""
+        """Maps it as an image of four 8-bit channels; returns CUDA's description of its only level."""
         view = cu.CUDA_EXTERNAL_MEMORY_MIPMAPPED_ARRAY_DESC()
         view.offset = 0
         view.numLevels = 1
@@ -96,7 +96,7 @@ class Peer:
         self.imports = {}
 
     def open(self, uuid):
-        """Takes the device with this UUID (32 hex digits), and makes its context."""
+        """Selects the device with this UUID (32 hex digits), and creates its context."""
         call("cuInit", 0)
         devices = [call("cuDeviceGet", index) for index in range(call("cuDeviceGetCount"))]
         match = [device for device in devices if uuid_of(device) == uuid]
@@ -107,7 +107,7 @@ class Peer:
         return {"driver": int(call("cuDriverGetVersion"))}
 
     def adopt(self, fd, size, dedicated=False, mapped=True):
-        """Imports fd, and maps it as a buffer unless told otherwise."""
+        """Imports fd, and maps it as a buffer unless requested otherwise."""
         begun = now_ms()
         imported = self.imports[fd] = Imported(fd, size, dedicated)
         between = now_ms()
@@ -119,7 +119,7 @@ class Peer:
         return self.imports[fd].describe_image(width, height)
 
     def range(self, fd, offset, size):
-        """The address of a range, which is inside."""
+        """The address of a range, after checking that it is inside."""
         imported = self.imports[fd]
         if imported.pointer is None or offset < 0 or size < 1 or offset + size > imported.size:
             raise Fault(f"nothing is mapped at {offset} for {size} bytes of {imported.size}")
@@ -134,7 +134,7 @@ class Peer:
         return {}
 
     def check(self, fd, offset, size, stride, word):
-        """How many strides do not hold what paint() wrote with the same arguments."""
+        """The number of strides that differ from what paint() wrote with the same arguments."""
         at = self.range(fd, offset, size)
         wrong = 0
         for index, start in enumerate(range(0, size, stride)):
@@ -154,7 +154,7 @@ class Peer:
         return {"sha256": digest.hexdigest()}
 
     def work(self, fd, offset, size, forMs):
-        """Writes a range and reads it back for so long. `lastMs` is when the last round ended, since 1970."""
+        """Writes a range and reads it back for this long. `lastMs` is the end of the last round, since 1970."""
         rounds, wrong = 0, 0
         end = now_ms() + forMs
         while now_ms() < end:
@@ -164,12 +164,14 @@ class Peer:
         return {"rounds": rounds, "wrong": wrong, "lastMs": time.time() * 1000}
 
     def bandwidth(self, fd, runs, copies):
-        """Copies half of an import onto its other half, and the same within memory of CUDA's own, by turns: the median
-        time of one copy, over so many runs of so many copies."""
+        """Copies half of an import onto its other half, and the same within CUDA's own memory, alternately:
+        the median time of one copy, over this many runs of this many copies.
+        """
         half = self.imports[fd].size // 2
         native = int(call("cuMemAlloc", 2 * half))
         try:
-            # What is not random may be compressed on its way, in memory that the driver made compressible.
+            # Data that is not random may be compressed in transit, in memory that the driver made
+            # compressible.
             noise = os.urandom(min(NOISE_BYTES, half))
             for start in range(0, half, len(noise)):
                 for at in (self.range(fd, 0, 2 * half), native):

@@ -1,6 +1,6 @@
 /**
- * Memory for a buffer and for an image on an NVIDIA GPU: what the driver asks of it, what a grant says that
- * an importer must repeat, and that CUDA, repeating it, gets the memory as that resource.
+ * Memory for a buffer and for an image on an NVIDIA GPU: the driver's requirements, the parameters in a grant
+ * that an importer must repeat, and that CUDA, repeating them, maps the memory as that resource.
  */
 import type { Decoded } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -22,7 +22,7 @@ const IMAGE = {
 } as const;
 const LAYOUT_GENERAL = 1; // VK_IMAGE_LAYOUT_GENERAL
 
-/** Checks what allocation and grant say of a resource, and prints it. */
+/** Checks how allocation and grant describe a resource, and prints it. */
 function described(t: Test, what: string, held: Held): Decoded<'Grant'> {
   const { allocation } = held;
   const grant = grantOf(held);
@@ -39,13 +39,13 @@ function described(t: Test, what: string, held: Held): Decoded<'Grant'> {
     `${prefersDedicated} ${requiresDedicated} ${allocation.dedicated}`,
   );
   t.ok(allocation.sizeBytes >= sizeBytes, 'it is large enough');
-  t.ok((memoryTypeBits >>> allocation.memoryTypeIndex) & 1, 'of a type that will do');
-  if (requiresDedicated) t.equal(allocation.dedicated, true, 'dedicated, as it must be');
+  t.ok((memoryTypeBits >>> allocation.memoryTypeIndex) & 1, 'its type is permitted');
+  if (requiresDedicated) t.equal(allocation.dedicated, true, 'dedicated, as the driver requires');
   t.equal(grant.dedicated, allocation.dedicated);
   t.equal(grant.allocationSizeBytes, allocation.sizeBytes);
   t.equal(grant.memoryTypeIndex, allocation.memoryTypeIndex);
-  t.same(grant.requirements, requirements, 'the importer is told the same');
-  t.not(grant.handleTypes, 0, 'and what its resource must declare');
+  t.same(grant.requirements, requirements, 'the grant has the same requirements');
+  t.not(grant.handleTypes, 0, 'and the handle types that the resource must declare');
   return grant;
 }
 
@@ -63,10 +63,10 @@ gpuTest('memory for a buffer', async (t) => {
   const host = await session.allocate(BUFFER_SIZE, ['KIND_MAPPABLE']);
   const view = mapped(host);
   await session.copy(held, host, { size: BUFFER_SIZE });
-  t.equal(firstWrong(new Uint32Array(view.buffer), WORD), -1, 'the device reads what CUDA wrote');
+  t.equal(firstWrong(new Uint32Array(view.buffer), WORD), -1, "the device reads CUDA's bytes");
   await session.fill(held, WORD + 1);
   const filled = { offset: 0, size: BUFFER_SIZE, stride: BUFFER_SIZE, word: WORD + 1 };
-  t.same(await peer.ask('check', filled), { wrong: 0 }, 'and CUDA what the device wrote');
+  t.same(await peer.ask('check', filled), { wrong: 0 }, "CUDA reads the device's bytes");
   await peer.end();
   view.unmap();
   for (const one of [held, host]) await session.free(one);
@@ -80,11 +80,15 @@ gpuTest('memory for an image', async (t) => {
   t.match(
     grant.image,
     { sameDeviceAndDriver: true, layoutForOtherApis: LAYOUT_GENERAL },
-    'where its texels mean something, and in which layout others may use it',
+    'the conditions for sharing its texels, and the layout for other APIs',
   );
   const { usage = 0, ...rest } = grant.image?.description ?? {};
   const { usage: wanted, ...expected } = IMAGE;
-  t.match(rest, { ...expected, depth: 1, mipLevels: 1, arrayLayers: 1, samples: 1 }, 'what to repeat');
+  t.match(
+    rest,
+    { ...expected, depth: 1, mipLevels: 1, arrayLayers: 1, samples: 1 },
+    'the parameters to repeat',
+  );
   t.equal(usage & wanted, wanted, 'with its usage');
 
   const size = Number(grant.allocationSizeBytes);
@@ -94,13 +98,13 @@ gpuTest('memory for an image', async (t) => {
   t.same(
     await peer.ask('image', { width, height }),
     { width, height, channels: 4 },
-    'CUDA has it as an image of the same extent',
+    'CUDA maps it as an image of the same extent',
   );
   await peer.end();
   await session.free(held);
 });
 
-gpuTest('memory dedicated to an image shows nothing of whoever had it before', async (t) => {
+gpuTest('memory dedicated to an image contains no earlier data', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const session = await Session.open(t, runtimeDir);
   for (let round = 0; round < 3; round++) {
@@ -114,7 +118,7 @@ gpuTest('memory dedicated to an image shows nothing of whoever had it before', a
     const peer = await CudaPeer.start(t, grant.deviceUuid, [fdOf(held, 'KIND_OPAQUE_FD')]);
     await peer.ask('adopt', { size, dedicated: grant.dedicated });
     const zero = await peer.ask('check', { offset: 0, size, stride: size, word: 0 });
-    t.same(zero, { wrong: 0 }, `texels and what lies between them, dedicated ${grant.dedicated}`);
+    t.same(zero, { wrong: 0 }, `texels and padding, dedicated ${grant.dedicated}`);
     await peer.end();
     await session.free(held);
   }

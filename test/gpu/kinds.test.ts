@@ -1,6 +1,6 @@
 /**
- * What the daemon finds out about an NVIDIA GPU, and that a request gets what the report says: the kind, or a
- * refusal with the reason.
+ * The daemon's report about an NVIDIA GPU, and that requests agree with it: the kind is granted, or refused
+ * with the reported reason.
  */
 import type { Decoded, VkmemError } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -15,16 +15,20 @@ const EXTENSIONS: Partial<Record<Report['kind'], string>> = {
 };
 const ALWAYS: Report['kind'][] = ['KIND_MAPPABLE', 'KIND_OPAQUE_FD'];
 
-/** Allocates 1 MiB of one kind, which must go as the report says. */
+/** Allocates 1 MiB of one kind, with the result that the report predicts. */
 async function claimHeld(t: Test, session: Session, { kind, rung, missing, reason }: Report): Promise<void> {
   if (rung === 'RUNG_UNSUPPORTED') {
-    t.match(missing, /^(extension|feature|type|export|works)$/, `${kind}: what is missing`);
+    t.match(missing, /^(extension|feature|type|export|works)$/, `${kind}: the missing part`);
     if (missing === 'extension') t.match(reason, EXTENSIONS[kind], 'the reason names it');
     const refusal = session.allocate(MIB, [kind]).then(
       () => undefined,
       (error: VkmemError) => error,
     );
-    t.match(await refusal, { code: 'KIND_UNSUPPORTED', message: reason }, 'a request is told the same');
+    t.match(
+      await refusal,
+      { code: 'KIND_UNSUPPORTED', message: reason },
+      'a request is refused with the same reason',
+    );
     return;
   }
   const held = await session.allocate(MIB, [kind]);
@@ -36,7 +40,7 @@ async function claimHeld(t: Test, session: Session, { kind, rung, missing, reaso
   await session.free(held);
 }
 
-gpuTest('what the GPU can do', async (t) => {
+gpuTest('the reported kinds of the GPU', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const device = await deviceOf(runtimeDir);
   t.match(device.driverName, /NVIDIA/i);
@@ -53,7 +57,7 @@ gpuTest('what the GPU can do', async (t) => {
   for (const report of device.kinds) {
     const { kind, rung, via, missing, reason } = report;
     figure(t, `${kind} ${rung}`, [via, missing, reason].filter((text) => text).join('; '));
-    if (ALWAYS.includes(kind)) t.equal(rung, 'RUNG_VERIFIED', `${kind}: bytes were moved at start`);
+    if (ALWAYS.includes(kind)) t.equal(rung, 'RUNG_VERIFIED', `${kind}: bytes were moved at the start`);
     await claimHeld(t, session, report);
   }
 });

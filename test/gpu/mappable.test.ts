@@ -1,6 +1,6 @@
 /**
- * MAPPABLE memory on an NVIDIA GPU: the device writes what a mapping sees, and reads what was written through
- * one.
+ * MAPPABLE memory on an NVIDIA GPU: a mapping shows the device's writes, and the device reads bytes written
+ * through a mapping.
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import type { Mapping } from '@vkmemd/proto';
@@ -20,17 +20,17 @@ gpuTest('the device reads and writes the memfd', async (t) => {
   const view = mapped(written);
   t.equal(firstWrong(new Uint32Array(view.buffer), 0), -1, 'new memory is zero');
   const { ms } = await timed(() => session.fill(written, PATTERN));
-  t.equal(firstWrong(new Uint32Array(view.buffer), PATTERN), -1, 'every word of a device fill is seen');
+  t.equal(firstWrong(new Uint32Array(view.buffer), PATTERN), -1, 'every word of a device fill is visible');
   figure(t, 'fill of 256 MiB MAPPABLE', ms, 'ms');
 
-  // On the way back the bytes are in the device's own memory alone.
+  // Meanwhile the bytes are only in the device's own memory.
   const between = await session.allocate(SIZE, ['KIND_OPAQUE_FD'], { grantKinds: [] });
   const back = await session.allocate(SIZE, ['KIND_MAPPABLE']);
   const backView = mapped(back);
   randomFillSync(new Uint8Array(view.buffer));
   const there = await timed(() => session.copy(written, between));
   const home = await timed(() => session.copy(between, back));
-  t.equal(sha256(backView), sha256(view), 'the device read what was written through a mapping');
+  t.equal(sha256(backView), sha256(view), 'the device read the bytes written through a mapping');
   figure(t, 'copy of 256 MiB, MAPPABLE to device', there.ms, 'ms');
   figure(t, 'copy of 256 MiB, device to MAPPABLE', home.ms, 'ms');
 

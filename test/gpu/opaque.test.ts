@@ -1,6 +1,6 @@
 /**
- * A large OPAQUE_FD on an NVIDIA GPU, given to another process: what CUDA writes there the device reads, and
- * while CUDA holds it after its end, the daemon's draining bytes are those that nvidia-smi still shows.
+ * A large OPAQUE_FD on an NVIDIA GPU in another process: the device reads CUDA's writes, and while CUDA holds
+ * the freed memory, the daemon's draining bytes equal those that nvidia-smi still shows.
  */
 import type { Test } from 'tap';
 import { assertCounts } from '../support/daemon.js';
@@ -33,7 +33,10 @@ function samplesOf(size: number): number[] {
   return starts.flatMap((start) => [start, start + chunk - MIB]);
 }
 
-/** Has the device copy samples to where the CPU can read them; how many do not hold what CUDA painted. */
+/**
+ * Makes the device copy samples to memory that the CPU can read. Returns the number that differ from what
+ * CUDA painted.
+ */
 async function wrongSamples(session: Session, painted: Held, size: number): Promise<number> {
   const samples = samplesOf(size);
   const host = await session.allocate(samples.length * MIB, ['KIND_MAPPABLE']);
@@ -49,22 +52,25 @@ async function wrongSamples(session: Session, painted: Held, size: number): Prom
   return wrong;
 }
 
-/** What a CUDA process takes of the GPU for itself. The GPU is as before when this returns. */
+/** The GPU memory that a CUDA process uses for itself. It is released when this returns. */
 async function contextBytes(t: Test, uuid: Uint8Array, baseline: number): Promise<number> {
   const idle = await CudaPeer.start(t, uuid);
   const used = usedBytes(uuid) - baseline;
   await idle.end();
-  t.ok(await until(() => Math.abs(usedBytes(uuid) - baseline) <= SLACK), 'an idle CUDA process left nothing');
+  t.ok(
+    await until(() => Math.abs(usedBytes(uuid) - baseline) <= SLACK),
+    'an idle CUDA process left no memory in use',
+  );
   return used;
 }
 
-gpuTest('what CUDA writes is there, and drains as nvidia-smi says', async (t) => {
+gpuTest("the device reads CUDA's bytes, and draining bytes agree with nvidia-smi", async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const { deviceUuid } = await deviceOf(runtimeDir);
   const owner = await Session.open(t, runtimeDir);
   const holder = await Session.open(t, runtimeDir);
   const first = await owner.allocate(2 * MIB, ['KIND_OPAQUE_FD'], { grantKinds: [] });
-  await owner.fill(first, 1); // what the driver makes for its first transfer is part of the baseline
+  await owner.fill(first, 1); // the driver's resources for its first transfer are part of the baseline
   await owner.free(first);
   const baseline = usedBytes(deviceUuid);
   const context = await contextBytes(t, deviceUuid, baseline);
@@ -88,13 +94,13 @@ gpuTest('what CUDA writes is there, and drains as nvidia-smi says', async (t) =>
   const painted = await timed(() => peer.ask('paint', { offset: 0, size, stride: STRIDE, word: WORD }));
   figure(t, `CUDA writes ${size / GIB} GiB`, painted.ms, 'ms');
   const wrong = await wrongSamples(owner, held, size);
-  t.equal(wrong, 0, 'the device read what CUDA wrote, in the first and last MiB of every GiB');
+  t.equal(wrong, 0, "the device read CUDA's bytes, in the first and last MiB of every GiB");
 
-  t.equal(await owner.free(held), false, 'freed while the CUDA process has it: not yet gone');
+  t.equal(await owner.free(held), false, 'freed while the CUDA process holds it: not yet released');
   await assertCounts(t, runtimeDir, { sessions: 2, drainingAllocations: 1, grants: 1 });
   const { heaps } = await owner.control.budget();
   const heap = heaps.find(({ heapIndex }) => heapIndex === grant.heapIndex);
-  t.match(heap, { liveBytes: 0n, drainingBytes: BigInt(size) }, 'all of it drains, on its heap');
+  t.match(heap, { liveBytes: 0n, drainingBytes: BigInt(size) }, 'all of it is draining on its heap');
   const shown = usedBytes(deviceUuid) - baseline;
   figure(t, 'draining_bytes', size / MIB, 'MiB');
   figure(t, 'nvidia-smi shows above the baseline', shown / MIB, 'MiB');
@@ -107,6 +113,6 @@ gpuTest('what CUDA writes is there, and drains as nvidia-smi says', async (t) =>
   await assertCounts(t, runtimeDir, { sessions: 2 });
   t.ok(
     await until(() => usedBytes(deviceUuid) - baseline <= SLACK),
-    'let go by CUDA, the bytes are free for nvidia-smi too',
+    'when CUDA has released it, nvidia-smi shows the bytes as free',
   );
 });

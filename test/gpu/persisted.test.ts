@@ -1,6 +1,6 @@
 /**
- * The daemon killed under its supervisor while it has most of a GPU's memory out: nobody else holds it, and
- * after the restart it is granted again, with every byte that CUDA wrote.
+ * The daemon is killed under its supervisor while most of a GPU's memory is allocated and no other process
+ * holds it; after the restart it is granted again, with every byte that CUDA wrote.
  */
 
 import { controlled } from '../store/support.js';
@@ -22,11 +22,11 @@ import {
 const PIECES = 4;
 const WANTED = 64 * GIB;
 const STRIDE = 16 * MIB;
-/** What a daemon has of the GPU for itself, and a killed one has not. */
+/** The GPU memory that a daemon uses for itself, which a killed one does not. */
 const OF_DAEMON = GIB;
 const word = (piece: number): number => 0x0ca70000 + piece * 0x100000;
 
-gpuTest('64 GiB of OPAQUE_FD memory outlive a daemon that is killed', async (t) => {
+gpuTest('64 GiB of OPAQUE_FD memory survive a killed daemon', async (t) => {
   useGpu();
   const daemon = await SupervisedDaemon.start(t);
   const { runtimeDir } = daemon;
@@ -55,7 +55,7 @@ gpuTest('64 GiB of OPAQUE_FD memory outlive a daemon that is killed', async (t) 
   await daemon.kill();
   const there = usedBytes(deviceUuid) - baseline;
   figure(t, 'nvidia-smi shows above the baseline, no daemon', there / MIB, 'MiB');
-  t.ok(there >= size * PIECES - OF_DAEMON, 'the bytes are there while there is no daemon, and no client');
+  t.ok(there >= size * PIECES - OF_DAEMON, 'the bytes are in use without a daemon and a client');
   t.not(await daemon.serving(), incarnation);
   figure(t, 'from the kill to an answer of the next daemon', performance.now() - killed, 'ms');
 
@@ -68,7 +68,7 @@ gpuTest('64 GiB of OPAQUE_FD memory outlive a daemon that is killed', async (t) 
     const peer = await CudaPeer.start(t, deviceUuid, fds);
     await peer.ask('adopt', { size, dedicated: grant?.dedicated ?? false });
     const checked = await peer.ask('check', { offset: 0, size, stride: STRIDE, word: word(piece) });
-    t.same(checked, { wrong: 0 }, `${name} has every byte that was written before the kill`);
+    t.same(checked, { wrong: 0 }, `${name} has every byte written before the kill`);
     await peer.end();
     await second.ask({ release: { grantId: grant?.id ?? 0n } });
     await second.ask({ free: { allocation: { name } } });
@@ -76,5 +76,5 @@ gpuTest('64 GiB of OPAQUE_FD memory outlive a daemon that is killed', async (t) 
   second.close();
   wire.close();
   const left = usedBytes(deviceUuid) - baseline;
-  t.ok(left <= SLACK, `all of it is free again: ${left / MIB} MiB are left`);
+  t.ok(left <= SLACK, `all of it is free again: ${left / MIB} MiB are in use`);
 });

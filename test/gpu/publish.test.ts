@@ -1,6 +1,6 @@
 /**
- * Memory of both kinds on an NVIDIA GPU that is published: what each handle of before and after can still do,
- * as docs/sharing.md says it.
+ * Published memory of both kinds on an NVIDIA GPU: what each earlier and later handle still permits, as
+ * docs/sharing.md describes.
  */
 import { connect } from '@vkmemd/client';
 import { mapFd } from '@vkmemd/proto';
@@ -33,7 +33,7 @@ gpuTest('MAPPABLE and OPAQUE_FD, published', async (t) => {
       kinds.join(' and '),
     );
   }
-  await t.rejects(client.claim({ id }), { code: 'PUBLISHED' }, 'to write');
+  await t.rejects(client.claim({ id }), { code: 'PUBLISHED' }, 'for writing');
   await t.rejects(client.transfer({ fill: { to: { id }, pattern: 1 } }), { code: 'PUBLISHED' });
   const old = fdOf(held, 'KIND_MAPPABLE');
   t.throws(() => mapFd(old, { offset: 0n, length: SIZE, access: 'rw' }), { code: 'NOT_MAPPABLE' });
@@ -42,9 +42,9 @@ gpuTest('MAPPABLE and OPAQUE_FD, published', async (t) => {
   t.match(reader.grants, [{ readOnly: 'READ_ONLY_STRENGTH_ENFORCED' }]);
   const { bytes } = reader.map({ access: 'ro' });
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, SIZE / 4);
-  t.equal(firstWrong(words, 0x11111111), -1, 'what CUDA wrote before is read');
+  t.equal(firstWrong(words, 0x11111111), -1, "CUDA's earlier writes are read");
   await peer.ask('paint', { offset: 0, size: SIZE, stride: SIZE, word: 0x22222222 });
-  t.equal(firstWrong(words, 0x22222222), -1, 'an OPAQUE_FD of before stays writable');
+  t.equal(firstWrong(words, 0x22222222), -1, 'an earlier OPAQUE_FD stays writable');
 
   await peer.end();
   await reader.release();

@@ -1,6 +1,5 @@
 /**
- * A session on the raw wires, as the tests on a GPU use it: allocations with their fds, device fills and
- * copies.
+ * A session on the raw wires, for the tests on a GPU: allocations with their fds, device fills and copies.
  */
 import { type Decoded, type Draft, type Mapping, mapFd, type OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
@@ -9,9 +8,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 
 type Kind = Decoded<'Grant'>['kind'];
 
-/**
- * Memory that the session holds: what was said of it, and one fd for each grant, in the order of the kinds.
- */
+/** Memory that the session holds: its description, and one fd for each grant, in the order of the kinds. */
 export interface Held {
   readonly allocation: Decoded<'Allocation'>;
   readonly grants: readonly Decoded<'Grant'>[];
@@ -25,14 +22,14 @@ export function grantOf({ grants }: Held): Decoded<'Grant'> {
   return grant;
 }
 
-/** The fd of the grant of this kind; still the holder's to close. */
+/** The fd of the grant of this kind; the holder still owns it. */
 export function fdOf({ grants, fds }: Held, kind: Kind): OwnedFd {
   const fd = fds[grants.findIndex((grant) => grant.kind === kind)];
   if (!fd) throw new Error(`no fd of ${kind}`);
   return fd;
 }
 
-/** Maps all of a MAPPABLE grant, and closes its fd: the mapping is what holds the memory from here on. */
+/** Maps all of a MAPPABLE grant, and closes its fd: the mapping holds the memory from then on. */
 export function mapped(held: Held): Mapping {
   const fd = fdOf(held, 'KIND_MAPPABLE');
   const grant = held.grants.find(({ kind }) => kind === 'KIND_MAPPABLE');
@@ -52,14 +49,14 @@ export class Session {
     this.control = control;
   }
 
-  /** Opens one; it ends with the test, where it was not closed before. */
+  /** Opens a session; it ends with the test at the latest. */
   static async open(t: Test, runtimeDir: string): Promise<Session> {
     const session = new Session(await HandoffWire.open(runtimeDir), new ControlWire(runtimeDir));
     t.teardown(() => session.close());
     return session;
   }
 
-  /** Allocates, and is granted all of the kinds unless the request says otherwise. Sizes in bytes. */
+  /** Allocates with grants of all kinds unless the request names others. Sizes in bytes. */
   async allocate(size: number, kinds: Kind[], more: Draft<'AllocateRequest'> = {}): Promise<Held> {
     const request = { sizeBytes: BigInt(size), kinds, grantKinds: kinds, ...more };
     const { message, fds } = await this.#wire.ask({ allocate: request });
@@ -68,7 +65,7 @@ export class Session {
     return { allocation, grants, fds };
   }
 
-  /** Claims a handle of an allocation that exists. */
+  /** Claims a handle of an existing allocation. */
   async claim(id: string, kinds: Kind[]): Promise<Held> {
     const { message, fds } = await this.#wire.ask({ claim: { allocation: { id }, kinds } });
     const { allocation, grants = [] } = message.claim ?? {};
@@ -80,14 +77,14 @@ export class Session {
     for (const { id } of grants) await this.#wire.ask({ release: { grantId: id } });
   }
 
-  /** Gives an allocation up; whether its bytes are free already. */
+  /** Frees an allocation. Resolves to whether its bytes are free already. */
   async free({ allocation: { id } }: Held): Promise<boolean> {
     const { message } = await this.#wire.ask({ free: { allocation: { id } } });
     return message.free?.freed === true;
   }
 
-  /** The device writes a word all over it. */
-  /** What was written through mappings before is seen by importers afterwards. */
+  /** The device fills it with a word. */
+  /** Makes earlier writes through mappings visible to importers. */
   async sync({ allocation: { id } }: Held): Promise<void> {
     await this.control.call('Transfer', { sync: { allocation: { id } } });
   }
@@ -96,7 +93,7 @@ export class Session {
     await this.control.call('Transfer', { fill: { allocation: { id }, pattern } });
   }
 
-  /** The device copies bytes; without a size, all that the source has. */
+  /** The device copies bytes; by default all of the source. */
   async copy(
     from: Held,
     to: Held,

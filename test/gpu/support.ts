@@ -1,9 +1,10 @@
 /**
- * What the tests on an NVIDIA GPU share: whether there is one, daemons on it, sessions, and what nvidia-smi
- * says.
+ * Shared by the tests on an NVIDIA GPU: whether one is available, daemons on it, sessions, and the output of
+ * nvidia-smi.
  *
  * Figures are printed as `figure: NAME VALUE UNIT`, for docs/verified.md; none is asserted. On a GPU that
- * others use too, VKMEMD_TEST_GPU_MIB limits what a test takes of it, and what nvidia-smi says means nothing.
+ * others use too, VKMEMD_TEST_GPU_MIB limits the memory that a test uses, and the output of nvidia-smi is
+ * meaningless.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -15,20 +16,20 @@ import { type DaemonOptions, plainEnvironment, startDaemon, type TestDaemon } fr
 export const MIB = 2 ** 20;
 export const GIB = 2 ** 30;
 
-/** How far nvidia-smi may be off, in bytes: what drivers keep for themselves comes and goes. */
+/** The tolerance for nvidia-smi, in bytes: the drivers' own use varies. */
 export const SLACK = 64 * MIB;
 
 const TIMEOUT_MS = 150_000;
 const DEVICE_LOCAL = 0x1;
 const ICD_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/nvidia/share/vulkan/icd.d'];
 
-/** The loader's description of NVIDIA's driver: $VKMEMD_TEST_DRIVER, or where it usually is. */
+/** The ICD manifest of NVIDIA's driver: $VKMEMD_TEST_DRIVER, or its usual path. */
 function nvidiaDriver(): string | undefined {
   const usual = ICD_FOLDERS.map((folder) => `${folder}/nvidia_icd.json`);
   return process.env.VKMEMD_TEST_DRIVER ?? usual.find((file) => existsSync(file));
 }
 
-/** What of the machine is missing for these tests; false where nothing is. */
+/** What these tests lack on this machine; false if nothing. */
 function missing(): string | false {
   if (!nvidiaDriver()) return `no NVIDIA driver: no nvidia_icd.json in ${ICD_FOLDERS.join(', ')}`;
   const works = (command: string, args: string[]) =>
@@ -39,13 +40,13 @@ function missing(): string | false {
   return false;
 }
 
-/** A test that needs the GPU: skipped, with the reason, where something for it is missing. */
+/** A test that needs the GPU: skipped with the reason where something is missing. */
 export function gpuTest(name: string, body: (t: Test) => Promise<void>): void {
   t.setTimeout(TIMEOUT_MS);
   t.test(name, { skip: missing(), timeout: TIMEOUT_MS }, body);
 }
 
-/** The driver under test is the GPU's; there need not be another on such a machine. */
+/** The driver under test is the GPU's; such a machine need not have another. */
 export function useGpu(): void {
   const driver = nvidiaDriver();
   if (driver) process.env.VKMEMD_TEST_DRIVER = driver;
@@ -67,7 +68,7 @@ export async function deviceOf(runtimeDir: string): Promise<Decoded<'Device'>> {
   return device;
 }
 
-/** Bytes that the device's own largest heap can still give, or as many as a test may take. */
+/** The bytes available on the largest device-local heap, at most what a test may use. */
 export async function availableBytes(control: ControlWire): Promise<number> {
   const { devices } = await control.call('ListDevices', {});
   const { heaps } = await control.budget();
@@ -79,8 +80,8 @@ export async function availableBytes(control: ControlWire): Promise<number> {
 }
 
 /**
- * As many bytes as wanted; where they would take more than a share of 0.8 of what is available, the largest
- * power of two that does not, and a word about it.
+ * The wanted bytes; if they exceed 0.8 of what is available, the largest power of two that does not, with a
+ * comment.
  */
 export function fitting(t: Test, wanted: number, available: number): number {
   const share = available * 0.8;
@@ -96,25 +97,25 @@ export function figure(t: Test, name: string, value: number | string, unit = '')
   t.comment(`figure: ${name} ${shown} ${unit}`.trimEnd());
 }
 
-/** Does something, and tells how long it took. */
+/** Runs the work and measures its time. */
 export async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number }> {
   const begun = performance.now();
   const result = await work();
   return { result, ms: performance.now() - begun };
 }
 
-/** Bytes of the GPU's memory that are in use by anybody, in whole MiB, as nvidia-smi says. */
+/** Bytes of the GPU's memory that all processes use, in whole MiB, as nvidia-smi reports. */
 export function usedBytes(deviceUuid: Uint8Array): number {
   const query = ['--query-gpu=memory.used', '--format=csv,noheader,nounits'];
   const said = execFileSync('nvidia-smi', [`--id=GPU-${uuidText(deviceUuid)}`, ...query], {
     encoding: 'utf8',
   });
   const used = Number(said.trim());
-  if (!Number.isInteger(used)) throw new Error(`nvidia-smi says: ${said}`);
+  if (!Number.isInteger(used)) throw new Error(`unexpected output of nvidia-smi: ${said}`);
   return used * MIB;
 }
 
-/** Waits until `met`, up to 10 s; whether it came to that. */
+/** Waits up to 10 s until `met` holds. Resolves to whether it does. */
 export async function until(met: () => boolean | Promise<boolean>): Promise<boolean> {
   const end = Date.now() + 10_000;
   while (!(await met())) {
@@ -124,7 +125,7 @@ export async function until(met: () => boolean | Promise<boolean>): Promise<bool
   return true;
 }
 
-/** The index of the first word that is not the expected one; -1 where all are. */
+/** The index of the first word that differs from the expected one; -1 if none does. */
 export function firstWrong(words: Uint32Array, expected: number): number {
   for (let at = 0; at < words.length; at += 1) if (words[at] !== expected) return at;
   return -1;

@@ -1,6 +1,6 @@
 /**
- * The daemon killed while a CUDA process works on memory of its: the importer notices nothing, the bytes stay
- * as long as it holds them and are free afterwards, and the next daemon serves in the same folder.
+ * The daemon is killed while a CUDA process uses its memory: the importer is not affected, the bytes stay
+ * until it releases them, and the next daemon serves in the same folder.
  */
 import { temporaryFolder } from '../support/daemon.js';
 import { CudaPeer } from './cuda-peer.js';
@@ -20,7 +20,7 @@ import {
 } from './support.js';
 
 const WANTED = 4 * GIB;
-/** Where the importer keeps working; the rest is painted once. */
+/** The range in which the importer keeps working; the rest is painted once. */
 const BUSY = 64 * MIB;
 const WORD = 0x0dd0d000;
 const BEFORE_KILL_MS = 500;
@@ -50,16 +50,19 @@ gpuTest('an importer outlives a killed daemon', async (t) => {
   const { rounds, wrong, lastMs } = await working;
   figure(t, 'work went on after the kill for', lastMs - killed, 'ms');
   figure(t, 'rounds of 64 MiB written and read back', rounds);
-  t.ok(lastMs - killed >= AFTER_KILL_MS, 'the importer worked on for 2 s');
-  t.equal(wrong, 0, 'and read back what it wrote, every time');
-  t.same(await peer.ask('check', rest), { wrong: 0 }, 'what was written before the kill is intact');
+  t.ok(lastMs - killed >= AFTER_KILL_MS, 'the importer continued for 2 s');
+  t.equal(wrong, 0, 'and read back its writes every time');
+  t.same(await peer.ask('check', rest), { wrong: 0 }, 'bytes written before the kill are intact');
   const shown = usedBytes(deviceUuid) - baseline;
   figure(t, 'nvidia-smi shows above the baseline, daemon dead', shown / MIB, 'MiB');
-  t.ok(shown >= size - SLACK, 'the bytes are still there for nvidia-smi');
+  t.ok(shown >= size - SLACK, 'nvidia-smi still shows the bytes');
 
   await peer.end();
   session.close();
-  t.ok(await until(() => usedBytes(deviceUuid) - baseline <= SLACK), 'the importer gone, they are free');
+  t.ok(
+    await until(() => usedBytes(deviceUuid) - baseline <= SLACK),
+    'when the importer has ended, they are free',
+  );
   const next = await startOnGpu(t, { runtimeDir });
   t.not(next.pid, daemon.pid);
   const second = await Session.open(t, runtimeDir);

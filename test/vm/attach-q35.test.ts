@@ -1,5 +1,5 @@
 /**
- * vkmemctl vm attach to a machine q35, whose own bus takes nothing while it runs, and what it refuses.
+ * vkmemctl vm attach to a running q35 machine, whose root bus does not support hot-plug, and what it refuses.
  */
 import { connect } from '@vkmemd/client';
 import t from 'tap';
@@ -8,7 +8,7 @@ import { startDaemon } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 import { noQemu, startMachine, stop } from './machine.js';
 
-t.test('a machine q35', { skip: noQemu ?? false }, async (t) => {
+t.test('attach to a q35 machine uses a port for hot-plug', { skip: noQemu ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   const memory = await client.allocate({ name: 'frames', size: 1n << 20n });
@@ -21,10 +21,10 @@ t.test('a machine q35', { skip: noQemu ?? false }, async (t) => {
   t.match(await attach(), { code: 1, stderr: /VMM_REFUSED.*does not support hotplugging/ });
   t.match(await attach('--bus', 'nobody'), { code: 1, stderr: /VMM_REFUSED.*nobody/ });
   t.match(await attach('--access', 'ro'), { code: 1, stderr: /INVALID_ARGUMENT.*guest can write/ });
-  t.equal(await grants(), before, 'what is refused leaves no grant');
+  t.equal(await grants(), before, 'a refused attach leaves no grant');
   t.match(await attach('--bus', 'rp0'), { code: 0 });
   t.equal(await grants(), before + 1);
   await stop(machine.child);
-  await until('its grant is gone', async () => (await grants()) === before || undefined);
+  await until('its grant is released', async () => (await grants()) === before || undefined);
   await memory.free();
 });

@@ -1,6 +1,6 @@
 /**
- * vkmemctl vm attach and detach, with a real QEMU: what it was given counts as its own, and nothing of it
- * stays behind.
+ * vkmemctl vm attach and detach, with a real QEMU: memory that it was given counts as QEMU's own, and nothing
+ * remains after detach.
  */
 
 import { createServer, type Socket } from 'node:net';
@@ -15,7 +15,7 @@ import { fdsOf, hotplug, hotUnplug, listHotplugged, Monitor, noQemu, startMachin
 
 const CYCLES = 200;
 
-/** A socket whose other side does as it is told. */
+/** A socket whose peer behaves as scripted. */
 async function impostor(t: Test, speak: (socket: Socket) => void): Promise<string> {
   const path = join(temporaryFolder(t), 'qmp.sock');
   const sockets = new Set<Socket>();
@@ -31,16 +31,16 @@ async function impostor(t: Test, speak: (socket: Socket) => void): Promise<strin
   return path;
 }
 
-t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
+t.test('attach to a running machine', { skip: noQemu ?? false }, async (t) => {
   const { runtimeDir, pid } = await startDaemon(t);
   const machine = await startMachine(t, '-m', '128M,slots=2,maxmem=1G', '-machine', 'nvdimm=on');
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ name: 'frames', size: 2 * MIB });
   const ctl = (...args: string[]) => vkmemctl(runtimeDir, 'vm', ...args, '--qmp', machine.qmp);
-  /** The client of the test and its memory are there all along. */
+  /** The test's own client and its memory stay during the whole test. */
   const mine = { sessions: 1, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 };
 
-  await t.test('sees memory that is added, and lets go of it', async (t) => {
+  await t.test('attach adds memory, and detach removes it', async (t) => {
     memory.map().bytes.fill(0x5a);
     const attached = parsed(await ctl('attach', 'frames', '--as', 'dimm', '--json'));
     t.match(attached, { device: 'vkmem-frames', form: 'dimm', access: 'rw', pid: machine.child.pid });
@@ -48,18 +48,18 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
     const monitor = await machine.monitor();
     const [{ data }] = (await monitor.execute('query-memory-devices')) as [{ data: { addr: number } }];
     const seen = await monitor.execute('human-monitor-command', { 'command-line': `xp /1xw ${data.addr}` });
-    t.match(seen, /0x5a5a5a5a/, 'what a worker wrote is in the guest’s memory');
-    t.strictSame(await monitor.execute('query-fdsets'), [], 'QEMU keeps no fd for us');
+    t.match(seen, /0x5a5a5a5a/, "the guest's memory has the worker's bytes");
+    t.strictSame(await monitor.execute('query-fdsets'), [], 'QEMU keeps no fd for it');
     monitor.close();
     const second = await ctl('attach', 'frames', '--as', 'dimm', '--json');
     t.equal(parsed(second).error.code, 'VMM_REFUSED');
-    t.match(second.stderr, /Duplicate device ID/, 'in QEMU’s own words');
+    t.match(second.stderr, /Duplicate device ID/, "with QEMU's own message");
     const waited = await ctl('detach', 'frames', '--timeout', '1s');
-    t.match(waited.stderr, /VMM_REFUSED.*must release vkmem-frames/, 'no guest is there to let go');
+    t.match(waited.stderr, /VMM_REFUSED.*must release vkmem-frames/, 'no guest runs that could release it');
     await assertCounts(t, runtimeDir, { ...mine, sessions: 2, grants: 2 });
   });
 
-  await t.test('reads memory that it may not write', async (t) => {
+  await t.test('read-only memory can be read', async (t) => {
     t.equal((await ctl('attach', 'frames', '--as', 'nvdimm-ro', '--id', 'ro')).code, 0);
     const wrong = await ctl('attach', 'frames', '--as', 'nvdimm-ro', '--access', 'rw');
     t.match(wrong.stderr, /INVALID_ARGUMENT/);
@@ -71,7 +71,7 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
     await assertCounts(t, runtimeDir, { ...mine, sessions: 3, grants: 3 });
   });
 
-  await t.test(`${CYCLES} times there and back leave no fd`, async (t) => {
+  await t.test(`${CYCLES} cycles of attach and detach leave no fd`, async (t) => {
     t.equal((await ctl('attach', 'frames', '--id', 'bar')).code, 0);
     const detached = ctl('detach', 'bar');
     await machine.release();
@@ -101,7 +101,7 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
     await assertCounts(t, runtimeDir, { ...mine, sessions: 3, grants: 3 });
   });
 
-  await t.test('that is killed has nothing any more', async (t) => {
+  await t.test('a killed machine holds nothing', async (t) => {
     t.equal((await memory.free()).freed, false);
     await assertCounts(t, runtimeDir, { sessions: 3, drainingAllocations: 1, grants: 2, fds: 1 });
     await stop(machine.child);
@@ -109,7 +109,7 @@ t.test('a machine that runs', { skip: noQemu ?? false }, async (t) => {
   });
 });
 
-t.test('what is no machine is told as that, and nothing stays', async (t) => {
+t.test('a socket that is not a QEMU monitor is reported, and nothing stays', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const memory = await client.allocate({ name: 'frames', size: MIB, grant: [] });
@@ -124,7 +124,7 @@ t.test('what is no machine is told as that, and nothing stays', async (t) => {
     socket.on('data', (said) => {
       const { id, execute } = JSON.parse(String(said));
       if (execute === 'qmp_capabilities') socket.write(`{"return": {}, "id": ${id}}\n`);
-      else socket.destroy(); // as one that dies in the middle
+      else socket.destroy(); // as one that is closed midway
     });
   });
   const [absent, garbage, hangup, unknown] = await Promise.all([

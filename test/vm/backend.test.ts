@@ -1,6 +1,6 @@
 /**
- * What a backend is told of each handle, held to the grant; another user's process that maps by it; and QEMU
- * that takes the options as they are printed, with the memory under every device that they name.
+ * The description of each handle for a backend, compared with the grant; another user's process that maps by
+ * it; and QEMU with the printed options, with the memory under every device that they name.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -26,9 +26,11 @@ t.test('backends', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   openToOthers(runtimeDir);
   const client = await connected(t, runtimeDir);
-  await t.test('facts', (t) => facts(t, client));
-  await t.test('another user', { skip: noOtherUser ?? false }, (t) => otherUser(t, client, runtimeDir));
-  await t.test('vm describe', (t) => described(t, client, runtimeDir));
+  await t.test('the description agrees with the grant', (t) => facts(t, client));
+  await t.test("another user's backend", { skip: noOtherUser ?? false }, (t) =>
+    otherUser(t, client, runtimeDir),
+  );
+  await t.test('vm describe prints the description', (t) => described(t, client, runtimeDir));
   await t.test('QEMU', { skip: noQemu }, (t) => qemu(t, client));
 });
 
@@ -70,13 +72,13 @@ async function facts(t: Test, client: Client): Promise<void> {
     memory_idx: device.allocation.memoryTypeIndex,
     device_id: { device_uuid: grant.deviceUuid, driver_uuid: grant.driverUuid },
   });
-  t.equal(qemuOptions(opaque, { fd: 3, id: 'x' }), undefined, 'QEMU has no use for it');
+  t.equal(qemuOptions(opaque, { fd: 3, id: 'x' }), undefined, 'QEMU cannot use it');
 
   memory.map({ length: 1 }).bytes[0] = 5;
   await memory.free();
   const { fd, offset } = mappable;
   const mapping = mapFd(fd, { offset, length: 4 * MIB, access: 'rw' });
-  t.equal(new Uint8Array(mapping.buffer)[0], 5, 'the fd is the receiver\u2019s, who may outlast the memory');
+  t.equal(new Uint8Array(mapping.buffer)[0], 5, 'the receiver owns the fd, which may outlive the memory');
   mapping.unmap();
   fd.close();
   opaque.fd.close();
@@ -130,7 +132,7 @@ async function described(t: Test, client: Client, runtimeDir: string): Promise<v
     text.stdout,
     /^QEMU +-object memory-backend-file,.*,share=on,readonly=on\n +-device nvdimm,.*,unarmed=on$/m,
   );
-  t.equal((await client.get(memory)).grants, 1, 'what it claimed it gave back');
+  t.equal((await client.get(memory)).grants, 1, 'the command released its claims');
   t.match(await run('none'), {
     code: 1,
     stderr: /^vkmemctl: NOT_FOUND: /,
@@ -140,8 +142,7 @@ async function described(t: Test, client: Client, runtimeDir: string): Promise<v
 }
 
 /**
- * QEMU without a guest, as another user where that can be; ask() says a command of QMP's and resolves to the
- * answer.
+ * QEMU without a guest, as another user where possible; ask() sends a QMP command and resolves to its answer.
  */
 function machine(args: readonly string[], fds: readonly number[]) {
   const user = noOtherUser ? {} : { uid: OTHER_UID, gid: OTHER_UID };
@@ -157,7 +158,7 @@ function machine(args: readonly string[], fds: readonly number[]) {
   });
   const lines = createInterface({ input: child.stdout ?? process.stdin })[Symbol.asyncIterator]();
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  // biome-ignore lint/suspicious/noExplicitAny: QMP's answers are what they are
+  // biome-ignore lint/suspicious/noExplicitAny: QMP's answers have no types here
   const ask = async (execute: string, operands?: object): Promise<any> => {
     child.stdin?.write(`${JSON.stringify({ execute, arguments: operands })}\n`);
     for (;;) {
@@ -186,7 +187,7 @@ async function qemu(t: Test, client: Client): Promise<void> {
   const all: QemuOptions['devices'] = qemuOptions(writable, { fd: 3, id: 'm' })?.devices ?? {};
   const names = Object.keys(all);
   t.same(names, ['ivshmem-plain', 'pc-dimm', 'virtio-pmem-pci', 'nvdimm']);
-  // A backend is for one device; they may all open one fd.
+  // A backend is for one device; several may open one fd.
   const words = [
     ...names.map((name) => [name, qemuOptions(writable, { fd: 3, id: `m-${name}` })] as const),
     ['nvdimm', qemuOptions(readable, { fd: 4, id: 'm-ro' })] as const,
@@ -204,13 +205,13 @@ async function qemu(t: Test, client: Client): Promise<void> {
   for (const { type, data } of plugged) {
     const at = data.addr ?? data.memaddr ?? 0;
     const text = await ask('human-monitor-command', { 'command-line': `xp /4xb 0x${at.toString(16)}` });
-    t.match(text, /: 0x01 0x02 0x03 0x04/, `${type}: what a worker wrote is there`);
+    t.match(text, /: 0x01 0x02 0x03 0x04/, `${type}: the worker's bytes are there`);
   }
   await memory.release();
   await reader.release();
   writable.fd.close();
   readable.fd.close();
-  t.equal((await client.free({ name: 'ram' })).freed, false, 'QEMU has it');
+  t.equal((await client.free({ name: 'ram' })).freed, false, 'QEMU holds it');
   await ask('quit');
   t.equal(await ended, 0);
 }

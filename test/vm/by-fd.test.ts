@@ -1,6 +1,4 @@
-/**
- * vkmemctl vm ivshmem --fd: QEMU gets a connection in place of a path, as one that sees no path can.
- */
+/** vkmemctl vm ivshmem --fd: QEMU gets a connection in place of a path, as in a sandbox without the path. */
 import { readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@vkmemd/client';
@@ -11,7 +9,7 @@ import { IvshmemGuest } from '../support/ivshmem-guest.js';
 import { noQemu, QEMU, Qemu } from '../support/qemu.js';
 import { until } from '../support/supervised-daemon.js';
 
-t.test('a machine with a connection that it inherited', { skip: noQemu ?? false }, async (t) => {
+t.test('a machine with an inherited connection', { skip: noQemu ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
   const memory = await client.allocate({ name: 'frames', size: 1n << 20n });
@@ -29,7 +27,7 @@ t.test('a machine with a connection that it inherited', { skip: noQemu ?? false 
   const worker = await client.ivshmem.join({ id: memory.id });
   const rung = new Promise((resolve) => worker.once('interrupt', resolve));
   await guest.ring(worker.id, 0);
-  t.same(await rung, 0, 'it is a peer as any other');
+  t.same(await rung, 0, 'it is a peer like any other');
   const [server] = await client.control.ivshmem.list();
   t.strictSame(
     server?.peers.map(({ id, pid }) => [id, pid]),
@@ -37,10 +35,10 @@ t.test('a machine with a connection that it inherited', { skip: noQemu ?? false 
       [0, machine.pid],
       [1, process.pid],
     ],
-    'whose process is QEMU',
+    "the peer's process is QEMU",
   );
   const other = await start();
-  t.same(await (await IvshmemGuest.of(other)).position(), 2, 'what is offered already is joined');
+  t.same(await (await IvshmemGuest.of(other)).position(), 2, 'another machine can join the same server');
   await machine.kill();
   await other.kill();
   await until('both have left', async () => {
@@ -68,20 +66,20 @@ t.test('a link to the socket', async (t) => {
   const [foreign, own] = [join(folder, 'foreign.sock'), join(folder, 'own.sock')];
   symlinkSync('/nowhere/somebody.sock', foreign);
   t.match(await offer('--path', foreign), { code: 1, stderr: /INVALID_ARGUMENT.*exists/ });
-  t.equal(readlinkSync(foreign), '/nowhere/somebody.sock', "somebody else's is left alone");
+  t.equal(readlinkSync(foreign), '/nowhere/somebody.sock', "another user's link is left alone");
   t.match(await offer('--path', join(folder, 'none/x.sock')), { code: 1, stderr: /ENOENT/ });
   t.match(await offer('--fd', '--', 'no-such-command'), { code: 127 });
-  t.strictSame(await servers(), [], 'a command that fails leaves no offer behind');
+  t.strictSame(await servers(), [], 'a failed command leaves no server');
 
   t.match(await offer('--vectors', '3'), { code: 0 });
   t.match(await offer(), { code: 1, stderr: /ALREADY_SERVED/ });
   t.match(await offer('--path', own, '--vectors', '2'), { code: 1, stderr: /offered with 3/ });
   t.match(await offer('--path', own), { code: 0 });
-  t.equal(readlinkSync(own), (await servers())[0]?.path, 'an offer that is there is linked to');
-  t.match(await offer('--path', own), { code: 1, stderr: /exists/ }, 'a link that leads somewhere stays');
+  t.equal(readlinkSync(own), (await servers())[0]?.path, 'the link points to the existing server');
+  t.match(await offer('--path', own), { code: 1, stderr: /exists/ }, 'a link with an existing target stays');
   await client.free({ name: 'frames' });
   await client.allocate({ name: 'frames', size: 1n << 20n });
-  t.match(await offer('--path', own), { code: 0 }, 'one that leads nowhere any more is replaced');
+  t.match(await offer('--path', own), { code: 0 }, 'a dangling link is replaced');
   t.equal(readlinkSync(own), (await servers())[0]?.path);
   await client.free({ name: 'frames' });
 });

@@ -1,6 +1,6 @@
 /**
- * Entrusted grants: what another process was given counts as long as it lives, whatever becomes of who gave
- * it.
+ * Entrusted grants: memory that a process was given counts while the process lives, whatever happens to the
+ * giver.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
 
-/** A process that knows nothing of any daemon, and ends with the test. */
+/** A process without a connection to any daemon, which ends with the test. */
 function otherProcess(t: Test, stdio: readonly (number | 'ignore')[] = []): ChildProcess & { pid: number } {
   const child = spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', ...stdio] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -35,12 +35,12 @@ async function refusal(wire: HandoffWire, body: Draft<'ClientMessage'>, fds: Own
   return message.error ? errorOf(message.error).code : 'served';
 }
 
-t.test('a grant outlasts who claimed it, and ends with the process that has it', async (t) => {
+t.test('an entrusted grant outlives its claimer, and ends with the process that holds it', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const client = await connected(t, runtimeDir);
   const maker = await connected(t, runtimeDir);
 
-  await t.test('freed, it drains until that process has exited', async (t) => {
+  await t.test('freed memory drains until that process has ended', async (t) => {
     await maker.allocate({ name: 'frames', size: MIB, grant: [] });
     const memory = await client.claim({ name: 'frames' });
     const fd = memory.fd('MAPPABLE');
@@ -58,13 +58,17 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     await assertCounts(t, runtimeDir, { sessions: 2 });
   });
 
-  await t.test('the lock to write moves with it, and returns when it is released', async (t) => {
+  await t.test('the write lock moves with the grant, and returns when it is released', async (t) => {
     await maker.allocate({ name: 'one', size: MIB, sharing: 'ONE_WRITER', grant: [] });
     const memory = await client.claim({ name: 'one' });
     const another = await client.claim({ name: 'one' });
     const pidfd = openPidfd(otherProcess(t).pid);
     t.teardown(() => pidfd.close());
-    await t.rejects(memory.entrust(pidfd), { code: 'BUSY' }, 'one of two writers cannot leave the other');
+    await t.rejects(
+      memory.entrust(pidfd),
+      { code: 'BUSY' },
+      'one of two writers cannot move its lock away from the other',
+    );
     await another.release();
     const session = await memory.entrust(pidfd);
     await memory.release();
@@ -75,7 +79,7 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     t.equal((await maker.free({ name: 'one' })).freed, true);
   });
 
-  await t.test('what is refused moves nothing', async (t) => {
+  await t.test('a refused entrust moves nothing', async (t) => {
     const made = await maker.allocate({ name: 'kept', size: MIB, grant: [] });
     const wire = await HandoffWire.open(runtimeDir);
     const kinds = ['KIND_MAPPABLE'] as const;
@@ -93,18 +97,26 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
     t.equal(await refusal(wire, { entrust: { grantIds: [grantId, 999n] } }, [living()]), 'NOT_FOUND');
     t.equal(await refusal(wire, { entrust: { grantIds: [] } }, [living()]), 'INVALID_ARGUMENT');
     const own = wire.welcome.sessionId;
-    t.equal(await refusal(wire, { endEntrusted: { sessionId: own } }, []), 'NOT_FOUND', 'not entrusted');
+    t.equal(
+      await refusal(wire, { endEntrusted: { sessionId: own } }, []),
+      'NOT_FOUND',
+      'not an entrusted session',
+    );
     await assertCounts(t, runtimeDir, { sessions: 3, allocations: 1, grants: 1, fds: 1, deviceMemories: 1 });
 
     wire.send(good, [living()]);
     const session = (await wire.next()).message.entrust?.sessionId ?? 0n;
-    t.equal(await refusal(wire, { release: { grantId } }, []), 'NOT_FOUND', 'it is another session’s now');
+    t.equal(
+      await refusal(wire, { release: { grantId } }, []),
+      'NOT_FOUND',
+      'the grant belongs to another session now',
+    );
     if (noOtherUser === undefined) {
       openToOthers(runtimeDir);
       t.equal(await asOtherUser('../vm/other-user.js', [runtimeDir, String(session)]), 'NOT_FOUND');
     } else t.comment(noOtherUser);
     await wire.ask({ endEntrusted: { sessionId: session } });
-    t.equal(await refusal(wire, good, []), 'PROTOCOL_ERROR', 'without a process');
+    t.equal(await refusal(wire, good, []), 'PROTOCOL_ERROR', 'without a pidfd');
     await wire.closed;
     await made.free();
   });
@@ -114,7 +126,7 @@ t.test('a grant outlasts who claimed it, and ends with the process that has it',
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('it continues over a restart of the daemon, and ends with the process even then', async (t) => {
+t.test('an entrusted session survives a restart of the daemon, and ends with its process', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const child = otherProcess(t);
   const wire = await daemon.open();
@@ -132,7 +144,7 @@ t.test('it continues over a restart of the daemon, and ends with the process eve
   const token = `${later.welcome.incarnation}.${session}`;
   t.not(later.welcome.sessionId, session);
   const thief = await daemon.open({ token, grantIds: [] });
-  t.notOk(thief.welcome.restored, 'nobody takes it up');
+  t.notOk(thief.welcome.restored, 'no other session can resume it');
   thief.close();
   await ended(child);
   await until('the end of the session', async () => ((await counts())?.grants === 0 ? true : undefined));

@@ -1,7 +1,6 @@
 /**
- * The host's side of an exchange with a guest: waits until the guest is there, fills the memory from a seed, rings; when
- * rung, sums up what the guest has made of it.
- * Usage: exchange.mjs NAME SEED
+ * The host's side of an exchange with a guest: waits until the guest has joined, fills the memory from a
+ * seed, rings; when rung, prints the sum of the guest's bytes. Usage: exchange.mjs NAME SEED
  */
 import { fill, sum } from './pattern.mjs';
 import { report, Worker } from './worker.mjs';

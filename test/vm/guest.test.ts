@@ -1,7 +1,7 @@
 /**
- * A real guest with a kernel of its own and a worker in a sandbox have one allocation: each writes all 64
- * MiB, rings the other's doorbell, and reads what the other wrote, to the last bit. Nobody polls, and no byte
- * goes by a socket. It is done by the command lines of docs/virtualization.md, "Try it", as they are.
+ * A real guest with a kernel of its own and a worker in a sandbox share one allocation: each writes all 64
+ * MiB, rings the other's doorbell, and reads every bit of the other's bytes. Neither polls, and no byte is
+ * sent through a socket. The test runs the command lines of docs/virtualization.md, "Try it", unchanged.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';
@@ -9,11 +9,11 @@ import { root, startDaemon } from '../support/daemon.js';
 import { noGuest } from '../support/guest.js';
 import { type CommandLine, commandLines, readersEnvironment } from '../support/page.js';
 
-// Plain JavaScript, as the worker is.
+// Plain JavaScript, as in the worker.
 const { fill, sum } = await import(`${root}/test/vm/pattern.mjs`);
 
 const BYTES = 64 << 20;
-/** As the page has them. */
+/** The seeds on the page. */
 const SEEDS = { worker: 5, guest: 7 };
 const DEMO = 'npm run demo:vm';
 const noBwrap =
@@ -27,14 +27,14 @@ function sumOf(seed: number): string {
 
 interface Running {
   readonly child: ChildProcess;
-  /** Resolves when it has said something. */
+  /** Resolves when it has printed something. */
   readonly said: Promise<void>;
   /** How it ended, and the lines that it printed. */
   readonly ended: Promise<{ code: number | null; stdout: string[]; stderr: string }>;
 }
 
 function start(t: Test, { command }: CommandLine, env: NodeJS.ProcessEnv): Running {
-  // A process group of its own, so that all of it can be ended.
+  // A process group of its own, so that all its processes can be ended.
   const child = spawn('sh', ['-c', command], {
     cwd: root,
     env,
@@ -62,7 +62,7 @@ function start(t: Test, { command }: CommandLine, env: NodeJS.ProcessEnv): Runni
   return { child, said, ended };
 }
 
-t.test('64 MiB each way', { skip: noGuest ?? noBwrap ?? false }, async (t) => {
+t.test('a guest and a worker exchange 64 MiB each way', { skip: noGuest ?? noBwrap ?? false }, async (t) => {
   const lines = commandLines('virtualization.md').get('Try it') ?? [];
   t.equal(lines[0]?.command, DEMO, 'which another test runs');
   const { runtimeDir } = await startDaemon(t);
@@ -79,11 +79,11 @@ t.test('64 MiB each way', { skip: noGuest ?? noBwrap ?? false }, async (t) => {
     t.strictSame({ code, stderr }, { code: 0, stderr: '' }, line.command);
     if (line.output.length === 0) continue;
     const guests = stdout.filter((each) => each.startsWith('guest: '));
-    t.strictSame(guests, line.output, 'the guest says what the page says');
+    t.strictSame(guests, line.output, 'the guest prints the lines of the page');
     const [hosts, guest] = [sumOf(SEEDS.worker), sumOf(SEEDS.guest)];
     t.match(guests, [/^guest: peer/, `guest: read ${hosts}`, `guest: wrote ${guest}`, 'guest: done']);
   }
-  t.equal(behind.length, 1, 'the worker runs beside');
+  t.equal(behind.length, 1, 'the worker runs in the background');
   for (const [line, { ended }] of behind) {
     const { code, stdout, stderr } = await ended;
     t.strictSame({ code, stderr }, { code: 0, stderr: '' }, line.command);

@@ -1,6 +1,6 @@
 /**
- * Hints: what they make of sizes, what they promise, whom they let write, where they are refused, and that
- * they outlive the daemon. Huge pages have a test of their own.
+ * Hints: the resulting sizes, prefaulted pages, who may write, refusals, and that they survive the daemon.
+ * huge-pages.test.ts tests huge pages.
  */
 import { fstatSync } from 'node:fs';
 import { type AllocateOptions, type Client, connectControl, type Memory } from '@vkmemd/client';
@@ -19,7 +19,7 @@ interface Refusal {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** What the kernel says of the file. */
+/** The kernel's status of the file. */
 function fileOf(memory: Memory): { bytes: number; allocated: number; mode: number } {
   using fd = memory.fd('MAPPABLE');
   const { size, blocks, mode } = fstatSync(fd.fd);
@@ -31,13 +31,13 @@ t.test('hints', async (t) => {
   openToOthers(runtimeDir);
   const client = await connected(t, runtimeDir);
 
-  await t.test('sizes', (t) => sizes(t, client));
-  await t.test('pages', (t) => pages(t, client));
-  await t.test('refusals', (t) => refusals(t, client));
-  await t.test('who may open it anew', { skip: noOtherUser ?? false }, (t) =>
+  await t.test('sizes are rounded by powerOfTwo and alignment', (t) => sizes(t, client));
+  await t.test('pages are allocated and reopenable as requested', (t) => pages(t, client));
+  await t.test('invalid hints are refused', (t) => refusals(t, client));
+  await t.test('reopenable memory can be reopened for writing', { skip: noOtherUser ?? false }, (t) =>
     reopening(t, client, runtimeDir),
   );
-  await t.test('as people ask for them', (t) => asked(t, runtimeDir));
+  await t.test('hints as options of vkmemctl', (t) => asked(t, runtimeDir));
 });
 
 async function sizes(t: Test, client: Client): Promise<void> {
@@ -78,14 +78,14 @@ async function pages(t: Test, client: Client): Promise<void> {
 async function refusals(t: Test, client: Client): Promise<void> {
   const invalid = { code: 'INVALID_ARGUMENT' };
   const cases: [string, AllocateOptions, Refusal][] = [
-    ['an odd alignment', { size: 1, hints: { alignment: 3 * PAGE } }, invalid],
-    ['a large alignment', { size: 1, hints: { alignment: 2n << 30n } }, invalid],
+    ['an alignment that is not a power of two', { size: 1, hints: { alignment: 3 * PAGE } }, invalid],
+    ['an alignment above the maximum', { size: 1, hints: { alignment: 2n << 30n } }, invalid],
     ['no alignment', { size: 1, hints: { alignment: 0 } }, invalid],
-    ['a word for a flag', { size: 1, hints: { prefault: 'yes' as unknown as boolean } }, invalid],
-    ['odd huge pages', { size: 1, hints: { hugePages: 3 * MIB } }, invalid],
-    ['a word for huge pages', { size: 1, hints: { hugePages: 'big' as '2M' } }, invalid],
+    ['a string as a flag', { size: 1, hints: { prefault: 'yes' as unknown as boolean } }, invalid],
+    ['an invalid size of huge pages', { size: 1, hints: { hugePages: 3 * MIB } }, invalid],
+    ['a string as a size of huge pages', { size: 1, hints: { hugePages: 'big' as '2M' } }, invalid],
     [
-      'a power of two that no heap has',
+      'a power of two above every heap',
       { size: (1n << 62n) + 1n, hints: { powerOfTwo: true } },
       {
         code: 'SIZE_ABOVE_MAXIMUM',
@@ -97,7 +97,7 @@ async function refusals(t: Test, client: Client): Promise<void> {
       { ...invalid, metadata: { field: `hints.${hint}` } },
     ]),
     [
-      'huge pages that no kernel has',
+      'a size of huge pages that no kernel supports',
       { size: 1, hints: { hugePages: 8192 } },
       { code: 'HUGE_PAGES_UNAVAILABLE' },
     ],
@@ -109,11 +109,7 @@ async function refusals(t: Test, client: Client): Promise<void> {
   const largest = heaps.reduce((max, { sizeBytes }) => (sizeBytes > max ? sizeBytes : max), 0n);
   const above = { size: largest - 1n, hints: { alignment: 1n << 30n, powerOfTwo: true } };
   if ((largest & (largest - 1n)) !== 0n) {
-    await t.rejects(
-      client.allocate(above),
-      { code: 'SIZE_ABOVE_MAXIMUM' },
-      'above the heap once it is rounded',
-    );
+    await t.rejects(client.allocate(above), { code: 'SIZE_ABOVE_MAXIMUM' }, 'above the heap after rounding');
   }
   const free = freeHugePages(HUGE);
   if (free !== undefined && hugePageSizes()?.includes(HUGE) && (free + 1n) * HUGE < largest) {
@@ -153,7 +149,7 @@ async function reopening(t: Test, client: Client, runtimeDir: string): Promise<v
     { ...common, readOnly: 'ADVISORY', reopenable: true, again: 'written' },
     { ...common, readOnly: 'ENFORCED', reopenable: true, again: 'write EPERM' },
   ]);
-  t.equal(open.map().bytes[1], 99, 'what it wrote is there');
+  t.equal(open.map().bytes[1], 99, 'its write is visible');
   for (const { id } of [closed, open, published]) await client.free({ id });
 }
 
@@ -173,7 +169,7 @@ async function asked(t: Test, runtimeDir: string): Promise<void> {
   t.strictSame(parsed(await run('ls', '--json')).allocations[0].hints, hints);
   const keys = 'size=3M,power-of-two,align=64K,prefault,reopenable';
   const exec = ['exec', '--allocate', `name=bar,${keys},if-exists=claim`, '--', 'true'];
-  t.match(await run(...exec), { code: 0, stderr: '' }, 'it fits one that is there');
+  t.match(await run(...exec), { code: 0, stderr: '' }, 'an existing allocation fits');
   t.match(await run('alloc', 'plain', '--size', '3M'), { code: 0, stdout: /^(?!.*Hints)/ });
   t.match(await run('exec', '--allocate', `name=plain,${keys},if-exists=claim`, '--', 'true'), {
     code: 1,
@@ -186,7 +182,7 @@ async function asked(t: Test, runtimeDir: string): Promise<void> {
   t.match(await run('free', 'bar', 'plain'), { code: 0 });
 }
 
-t.test('hints outlive the daemon', async (t) => {
+t.test('hints survive the daemon', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const { runtimeDir } = daemon;
   const hints = { powerOfTwo: true, alignment: 65_536, prefault: true, reopenable: true };

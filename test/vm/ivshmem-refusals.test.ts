@@ -1,6 +1,6 @@
 /**
- * What is refused of ivshmem: sizes that end QEMU, who was granted nothing to write, vectors that there are
- * not; and peers that say nothing, say something, or are gone in the middle, which delay nobody.
+ * Refusals of ivshmem: sizes with which QEMU aborts, clients without a writable grant, invalid numbers of
+ * vectors; and peers that send nothing, send data, or close midway, which delay no other peer.
  */
 import { ftruncateSync } from 'node:fs';
 import { connect } from '@vkmemd/client';
@@ -14,7 +14,7 @@ import { asOtherUser, noOtherUser, OTHER_UID, openToOthers } from '../support/ui
 
 const POLICY = `[limits]\nhandshake_ms = 300\n${ANYBODY}`;
 
-t.test('what is not offered', async (t) => {
+t.test('memory that cannot be served is refused', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   await using client = await connect({ runtimeDir });
   const { control } = client;
@@ -23,11 +23,7 @@ t.test('what is not offered', async (t) => {
 
   await client.allocate({ name: 'odd', size: 3n << 20n });
   await refused('odd', 1, 'SIZE_NOT_POWER_OF_TWO', /3145728/);
-  await t.rejects(
-    client.allocate({ name: 'none', size: 0n }),
-    { code: 'INVALID_SIZE' },
-    'nothing has no size',
-  );
+  await t.rejects(client.allocate({ name: 'none', size: 0n }), { code: 'INVALID_SIZE' }, 'size 0 is invalid');
   await client.allocate({ name: 'opaque', size: 1n << 20n, kinds: ['OPAQUE_FD'] });
   await refused('opaque', 1, 'KIND_NOT_REQUESTED', /MAPPABLE/);
   await client.allocate({ name: 'one', size: 1n << 20n, sharing: 'ONE_WRITER' });
@@ -41,21 +37,21 @@ t.test('what is not offered', async (t) => {
   await t.rejects(
     control.ivshmem.stop({ name: 'even' }),
     { code: 'NOT_FOUND' },
-    'what is not offered has no end',
+    'without a server there is nothing to stop',
   );
-  await t.rejects(client.ivshmem.join({ name: 'even' }), { code: 'NOT_FOUND' }, 'and nobody joins it');
+  await t.rejects(client.ivshmem.join({ name: 'even' }), { code: 'NOT_FOUND' }, 'and nothing to join');
   await control.ivshmem.serve({ name: 'even' }, { vectors: 64 });
   await refused('even', 1, 'ALREADY_SERVED', /./);
 
   const memory = await client.claim({ name: 'even' });
   const fd = memory.fd('MAPPABLE');
-  t.throws(() => ftruncateSync(fd.fd, 4096), { code: 'EPERM' }, 'nobody truncates what machines have mapped');
+  t.throws(() => ftruncateSync(fd.fd, 4096), { code: 'EPERM' }, 'memory of machines cannot be truncated');
   t.throws(() => ftruncateSync(fd.fd, 2 << 20), { code: 'EPERM' });
   fd.close();
   for (const name of ['odd', 'opaque', 'one', 'published', 'even']) await client.free({ name });
 });
 
-t.test('who is not let in', { skip: noOtherUser ?? false }, async (t) => {
+t.test('a peer needs a writable grant', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t, {
     policy: `${ANYBODY}\n[[rule]]\nuid = ${OTHER_UID}\nconnect = true\nclaim_from = 0\nclaim_access = "rw"\n`,
   });
@@ -66,16 +62,20 @@ t.test('who is not let in', { skip: noOtherUser ?? false }, async (t) => {
   const join = (access: string) =>
     asOtherUser('../vm/programs/ivshmem-user.js', [runtimeDir, path, '0/mine', access]);
   t.strictSame(await join('none'), { words: 0, hungUp: true, joined: 'NOT_PERMITTED' }, 'without a grant');
-  t.strictSame(await join('ro'), { words: 0, hungUp: true, joined: 'NOT_PERMITTED' }, 'with one to read');
-  t.strictSame(await join('rw'), { words: 4, hungUp: false, joined: 'joined' }, 'with one to write');
-  await until('it is gone', async () => {
+  t.strictSame(
+    await join('ro'),
+    { words: 0, hungUp: true, joined: 'NOT_PERMITTED' },
+    'with a read-only grant',
+  );
+  t.strictSame(await join('rw'), { words: 4, hungUp: false, joined: 'joined' }, 'with a writable grant');
+  await until('the peer has left', async () => {
     const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 0 || undefined;
   });
   await client.free({ name: 'mine' });
 });
 
-t.test('peers that do not play along', async (t) => {
+t.test('misbehaving peers do not delay others', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: POLICY });
   await using client = await connect({ runtimeDir });
   await client.allocate({ name: 'shared', size: 1n << 20n });
@@ -83,40 +83,44 @@ t.test('peers that do not play along', async (t) => {
   const count = async () => (await client.control.ivshmem.list())[0]?.peers.length;
   const none = (what: string) => until(what, async () => (await count()) === 0 || undefined);
 
-  // Each of them makes the handshake of the next one longer than a socket holds.
+  // Each of them makes the handshake of the next one longer than the socket buffer.
   const silent: OwnedFd[] = Array.from({ length: 8 }, () => openStream(path));
   const wire = new IvshmemWire(path);
   await wire.received(3 + 9 * 64);
-  t.pass('a peer that reads gets everything at once, beside eight that do not');
-  await until('the silent ones are hung up on', async () => (await count()) === 1 || undefined);
-  t.notOk(wire.hungUp, 'and nobody else');
+  t.pass('a peer that reads gets the whole handshake at once, beside eight that do not read');
+  await until('the silent peers are disconnected', async () => (await count()) === 1 || undefined);
+  t.notOk(wire.hungUp, 'and no others');
   for (const socket of silent) socket.close();
   wire.close();
 
   const talker = new IvshmemWire(path);
   talker.say(Buffer.from('hello'));
   await talker.end();
-  t.pass('who says something is hung up on');
+  t.pass('a peer that sends data is disconnected');
   const giver = new IvshmemWire(path);
   try {
     giver.say(Buffer.from('hello'), true);
     await giver.end();
-    t.pass('who sends an fd too');
+    t.pass('a peer that sends an fd too');
   } catch (failure) {
-    t.match(failure, { code: 'EPERM' }, 'the kernel lets nobody send an fd');
+    t.match(failure, { code: 'EPERM' }, 'the kernel refuses to send an fd');
   }
   talker.close();
   giver.close();
   for (let at = 0; at < 20; at += 1) openStream(path).close();
-  await none('who is gone in the handshake has left');
+  await none('a peer that closed during its handshake has left');
   const peer = await client.ivshmem.join({ name: 'shared' });
-  t.strictSame(peer.peers, [], 'nobody is left');
+  t.strictSame(peer.peers, [], 'no peer is left');
   peer.close();
 
   const handoff = await HandoffWire.open(runtimeDir);
   const { fds } = await handoff.ask({ joinIvshmem: { allocation: { name: 'shared' } } });
   const foreign = new IvshmemWire(fds[0] as OwnedFd);
-  t.same((await foreign.received(67)).length, 67, 'a connection that came as an fd speaks the same protocol');
+  t.same(
+    (await foreign.received(67)).length,
+    67,
+    'a connection that was passed as an fd uses the same protocol',
+  );
   handoff.close();
   foreign.close();
   await client.free({ name: 'shared' });

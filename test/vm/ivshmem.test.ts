@@ -1,6 +1,6 @@
 /**
- * Real QEMUs on memory of the daemon, as ivshmem devices: machines, workers and the daemon's device see the
- * same bytes, and wake each other; whoever leaves can come back; nothing is left of 200 that came and went.
+ * Real QEMUs with memory of the daemon as ivshmem devices: machines, workers and the daemon's device see the
+ * same bytes, and wake each other; a peer that leaves can join again; nothing is left of 200 peers.
  */
 import { readdirSync } from 'node:fs';
 import { type Client, connect, type IvshmemPeer } from '@vkmemd/client';
@@ -42,39 +42,39 @@ t.test(
 
     t.strictSame([await guest.position(), await neighbour.position()], [0, 1], 'machines have their ids');
     await until('the last one is known', () => worker.peers.length === 3 || undefined);
-    t.strictSame([worker.id, worker.peers, worker.vectors], [2, [0, 1, 3], 2], 'workers come after them');
-    t.same(guest.memory.size, SIZE, 'the BAR is as large as the memory');
-    t.ok(guest.memory.is64Bit && guest.memory.prefetchable, 'and where QEMU puts memory');
+    t.strictSame([worker.id, worker.peers, worker.vectors], [2, [0, 1, 3], 2], 'workers have the next ids');
+    t.same(guest.memory.size, SIZE, 'the BAR has the size of the memory');
+    t.ok(guest.memory.is64Bit && guest.memory.prefetchable, 'and is at an address that QEMU chose');
 
     view.bytes.fill(0x5a, 4096, 8192);
     t.ok(
       (await guest.read(4096n, 4096)).every((byte) => byte === 0x5a),
-      'a guest reads what a worker wrote',
+      "a guest reads a worker's bytes",
     );
     await guest.write(65_536n, Buffer.alloc(4096, 0xa5));
     t.ok(
       theirs.bytes.subarray(65_536, 69_632).every((byte) => byte === 0xa5),
-      'a worker reads what a guest wrote',
+      "a worker reads a guest's bytes",
     );
     t.ok(
       (await neighbour.read(65_536n, 4096)).every((byte) => byte === 0xa5),
-      'so does the other guest',
+      'the other guest reads them',
     );
     await first.transfer({ copy: { from: memory, to: copy } });
     const copied = copy.map();
     t.ok(
       copied.bytes.subarray(65_536, 69_632).every((byte) => byte === 0xa5),
-      "and the daemon's device",
+      "the daemon's device reads them",
     );
     await first.transfer({ fill: { to: memory, offset: 131_072n, size: 4096n, pattern: 0x01020304 } });
-    t.same((await guest.read(131_072n, 4)).readUInt32LE(), 0x01020304, 'a guest reads what the device wrote');
+    t.same((await guest.read(131_072n, 4)).readUInt32LE(), 0x01020304, "a guest reads the device's bytes");
 
     const rung = interruptOf(worker);
     await guest.ring(worker.id, 1);
     t.same(await rung, 1, 'a guest rings a worker');
     worker.ring(0, 1);
     await guest.interrupt(1);
-    t.notOk(await guest.arrived(0), 'a worker rings a guest, by that vector alone');
+    t.notOk(await guest.arrived(0), 'a worker rings one vector of a guest, no other');
     await guest.ring(1, 0);
     await neighbour.interrupt(0);
     const back = interruptOf(worker);
@@ -89,32 +89,32 @@ t.test(
 
     const left = new Promise((resolve) => worker.once('leave', resolve));
     await other.kill();
-    t.same(await left, 1, 'a machine that is killed leaves');
+    t.same(await left, 1, 'a killed machine leaves');
     const joined = new Promise((resolve) => worker.once('join', resolve));
     const retried = await Qemu.start(t, ivshmemArguments(path, 2));
     const returned = await IvshmemGuest.of(retried);
-    t.same(await joined, 4, 'its id is not given again to those who saw it leave');
+    t.same(await joined, 4, 'its id is not reused while a peer that saw it leave is present');
     t.same(await returned.position(), 4);
     worker.ring(4, 0);
     await returned.interrupt(0);
     t.ok(
       (await returned.read(65_536n, 16)).every((byte) => byte === 0xa5),
-      'the memory is as it was',
+      'the memory is unchanged',
     );
 
     const ended = new Promise<{ code: string }>((resolve) => colleague.once('disconnected', resolve));
     await first.control.ivshmem.stop({ name: 'frames' });
-    t.same((await ended).code, 'UNAVAILABLE', 'the end of the offer hangs up on everybody');
+    t.same((await ended).code, 'UNAVAILABLE', 'the end of the server disconnects every peer');
     t.ok(
       (await guest.read(4096n, 16)).every((byte) => byte === 0x5a),
-      'what a guest has stays',
+      "a guest's memory stays",
     );
-    t.throws(() => new IvshmemWire(path), { code: 'UNAVAILABLE' }, 'the socket is gone');
+    t.throws(() => new IvshmemWire(path), { code: 'UNAVAILABLE' }, 'the socket is removed');
 
     for (const map of [view, theirs, copied]) map.unmap();
     await held.release();
     const freed = await memory.free();
-    t.same(freed.allocation?.state, 'ALLOCATION_STATE_DRAINING', 'its bytes drain while machines have it');
+    t.same(freed.allocation?.state, 'ALLOCATION_STATE_DRAINING', 'its bytes drain while machines hold it');
     await one.quit();
     await retried.quit();
     await until('its bytes are free', async () => {
@@ -124,7 +124,7 @@ t.test(
   },
 );
 
-t.test('200 who come and go leave nothing', { skip: noQemu ?? false }, async (t) => {
+t.test('200 peers that join and leave leave nothing behind', { skip: noQemu ?? false }, async (t) => {
   const { runtimeDir, pid } = await startDaemon(t);
   const client = await connect({ runtimeDir });
   t.teardown(() => client.close());
@@ -140,18 +140,18 @@ t.test('200 who come and go leave nothing', { skip: noQemu ?? false }, async (t)
     if (cycle % 2 === 0) await wire.received(11);
     wire.close();
   }
-  await until('all have gone', async () => gone(await peersOf(client)));
-  await until('no fd of theirs is left, in the daemon or here', () => {
+  await until('all have left', async () => gone(await peersOf(client)));
+  await until('none of their fds is open, in the daemon or here', () => {
     return (open() <= (before[0] ?? 0) && own() <= (before[1] ?? 0)) || undefined;
   });
   t.same((await client.budget()).counts.grants, 2, 'no grant');
   const next = await client.ivshmem.join({ name: 'busy' });
-  t.same(next.id, 201, 'ids go on while somebody is there who saw the others leave');
+  t.same(next.id, 201, 'ids increase while a peer is present that saw the others leave');
   next.close();
   stays.close();
-  await until('nobody is there', async () => (await peersOf(client)).length === 0 || undefined);
+  await until('no peer is left', async () => (await peersOf(client)).length === 0 || undefined);
   const fresh = await client.ivshmem.join({ name: 'busy' });
-  t.same(fresh.id, 0, 'and begin anew when nobody is');
+  t.same(fresh.id, 0, 'with no peer left, ids start at 0');
   fresh.close();
   const machine = await Qemu.start(t, ivshmemArguments(path, 4));
   const at = await (await IvshmemGuest.of(machine)).position();
@@ -159,7 +159,7 @@ t.test('200 who come and go leave nothing', { skip: noQemu ?? false }, async (t)
   const empty = fds();
   for (let cycle = 0; cycle < 20; cycle += 1) {
     const peer = await client.ivshmem.join({ name: 'busy' });
-    t.ok(peer.peers.includes(at), 'the machine is there');
+    t.ok(peer.peers.includes(at), 'the machine has joined');
     peer.close();
   }
   await until('QEMU has closed their doorbells', () => fds() === empty || undefined);

@@ -1,6 +1,6 @@
 /**
- * Real QEMU for the tests of what people run: its monitor, and the guest's part in letting go of a device,
- * which is played over the qtest socket, since no guest runs here. Its processors are TCG's.
+ * Real QEMU for the tests of vkmemctl: its monitor, and the guest's part in releasing a device, which is
+ * simulated over the qtest socket, because no guest runs. Its processors are TCG's.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { root, temporaryFolder } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 
 export const QEMU = 'qemu-system-x86_64';
-/** Why there is no machine here; undefined where there is. */
+/** The reason why no machine can run here; undefined where one can. */
 export const noQemu =
   spawnSync(QEMU, ['--version']).status === 0 ? undefined : `${QEMU} cannot be run; install qemu-system-x86`;
 
@@ -35,7 +35,7 @@ const hotplugging = (await import(join(root, 'client/typescript/dist/vm/hotplug.
 };
 export const { hotplug, listHotplugged, hotUnplug } = hotplugging;
 
-/** The sockets of one machine, and the options that make them. */
+/** The sockets of one machine, and their options. */
 export class Sockets {
   readonly qmp: string;
   readonly options: readonly string[];
@@ -52,14 +52,14 @@ export class Sockets {
     ];
   }
 
-  /** The monitor, once the machine is there. */
+  /** The monitor, once the machine has started. */
   async monitor(): Promise<Qmp> {
     return until('a monitor', () => Monitor.connect(this.qmp).catch(() => undefined));
   }
 
   /**
-   * Asks qtest, and answers in the guest's place that it has let go of every PCI device that it was asked
-   * for.
+   * Reads by qtest which PCI devices the guest must release, and acknowledges all of them in the guest's
+   * place.
    */
   async release(): Promise<void> {
     const socket = createConnection(this.#qtest);
@@ -69,7 +69,7 @@ export class Sockets {
       return String((await lines.next()).value);
     };
     await ask('outl 0xae10 0'); // bus 0, of the ACPI interface of the machine "pc"
-    await until('a device to let go of', async () => {
+    await until('a request to release a device', async () => {
       const [, slots = '0'] = (await ask('inl 0xae04')).split(' ');
       if (Number(slots) === 0) return undefined;
       return ask(`outl 0xae08 ${slots}`);
@@ -78,7 +78,7 @@ export class Sockets {
   }
 }
 
-/** Starts a machine that is the test's alone. */
+/** Starts a machine for this test only. */
 export async function startMachine(t: Test, ...more: string[]): Promise<Sockets & { child: ChildProcess }> {
   const sockets = new Sockets(t);
   const child = spawn(QEMU, [...sockets.options, ...more], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -87,7 +87,7 @@ export async function startMachine(t: Test, ...more: string[]): Promise<Sockets 
   return Object.assign(sockets, { child });
 }
 
-/** Ends a process, whatever it does. */
+/** Ends a process in any state. */
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');

@@ -1,6 +1,6 @@
 /**
- * A backend of another user: claims by tickets, to read, and tells what it was granted, what it maps, and
- * what becomes of opening the fd anew for writing.
+ * A backend of another user: claims by tickets, for reading, and prints its grants, the bytes that it maps,
+ * and the result of reopening the fd for writing.
  *
  * node other-backend.js RUNTIME_DIR SECRET...
  */
@@ -10,7 +10,7 @@ import { mapFd, type OwnedFd } from '@vkmemd/proto';
 
 const [runtimeDir = '', ...secrets] = process.argv.slice(2);
 
-/** 'written', or why not. */
+/** 'written', or the error. */
 function rewritten({ fd }: OwnedFd): string {
   try {
     writeSync(openSync(`/proc/self/fd/${fd}`, 'r+'), Buffer.of(99), 0, 1, 1);

@@ -1,5 +1,5 @@
 /**
- * Another user, who would end somebody else's entrusted session: the code that it is refused with, as JSON.
+ * Another user that tries to end an entrusted session: prints the code of the refusal, as JSON.
  *
  * Arguments: the runtime folder, the session's id.
  */

@@ -1,10 +1,10 @@
 /**
- * What a guest and a worker check memory by: a pattern that a seed makes, no page of which is like another, and a sum that
- * any changed word changes, and two words that changed places too, nearly always. test/vm/guest/init.c has the same; neither has a use
- * for security.
+ * The pattern and the sum with which a guest and a worker verify memory: the pattern depends on a seed and
+ * repeats on no page; the sum changes with any changed word, and nearly always when two words are swapped.
+ * test/vm/guest/init.c has the same; neither is secure.
  */
 
-/** Of FNV-1a, for 32 bits. Odd, so that no bit is lost by multiplying. */
+/** Of FNV-1a, for 32 bits. Odd, so that multiplication loses no bit. */
 const PRIME = 0x0100_0193;
 
 /** Fills 32-bit words from a seed that is not 0 (xorshift32). */
@@ -18,7 +18,10 @@ export function fill(words, seed) {
   }
 }
 
-/** The sum of an even number of 32-bit words, as 16 hexadecimal digits: one half of every other word. */
+/**
+ * The sum of an even number of 32-bit words, as 16 hexadecimal digits: one half for the even, one for the odd
+ * words.
+ */
 export function sum(words) {
   let even = 1;
   let odd = 2;

@@ -1,13 +1,13 @@
 /**
- * The host's side of ping-pong with a guest (`/init pong`): writes a message and rings; the guest writes the same with every
- * bit turned over to another place and rings. Every answer is looked at: its number, and the first and last word of it; the last
- * one of each size whole. Tells for each size how many round trips there were in how many milliseconds.
- * Usage: ping.mjs NAME MILLISECONDS BYTES...
+ * The host's side of ping-pong with a guest (`/init pong`): writes a message and rings; the guest writes the
+ * inverted message to another offset and rings. Of every answer the number, the first and the last word are
+ * checked; of the last one of each size, all words. Prints for each size the number of round trips and their
+ * time in milliseconds. Usage: ping.mjs NAME MILLISECONDS BYTES...
  */
 import { fill } from './pattern.mjs';
 import { report, Worker } from './worker.mjs';
 
-/** Places in the memory, in words of 32 bits; the header is as in test/vm/guest/init.c. */
+/** Offsets in the memory, in words of 32 bits; the header is that of test/vm/guest/init.c. */
 const NUMBER = 0;
 const LENGTH = 1;
 const ANSWERED = 2;

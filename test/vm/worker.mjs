@@ -1,6 +1,6 @@
 /**
- * What the sandboxed workers that speak with a guest have in common: a session that they inherit, memory that they know by
- * name, and a place among the peers of its ivshmem server. They print a line of JSON for each result.
+ * Shared by the sandboxed workers that communicate with a guest: an inherited session, memory that is claimed
+ * by name, and a peer of its ivshmem server. They print a line of JSON for each result.
  */
 import { connect } from '@vkmemd/client';
 
@@ -24,7 +24,7 @@ export class Worker {
     });
   }
 
-  /** Joins, and reports its id, by which a guest is to ring it. */
+  /** Joins, and prints its peer id, which the guest needs to ring it. */
   static async join(name) {
     const client = await connect();
     const map = (await client.claim({ name })).map();
@@ -33,7 +33,7 @@ export class Worker {
     return new Worker(client, peer, map);
   }
 
-  /** Waits until it is rung. Each side rings only in answer to the other, so there is one ring at a time. */
+  /** Waits until it is rung. Each side rings only in answer to the other, so at most one ring is pending. */
   async rung() {
     while (this.#rung === 0) {
       await new Promise((resolve) => {
@@ -43,7 +43,7 @@ export class Worker {
     this.#rung -= 1;
   }
 
-  /** Rings the guest, the one other peer. */
+  /** Rings the guest, the only other peer. */
   ring() {
     const [guest] = this.#peer.peers;
     this.#peer.ring(guest, 0);

@@ -1,8 +1,8 @@
 /**
- * Memory that is dedicated to a buffer or an image, and zeroing: by a fill, by a clear and by the host.
+ * Memory dedicated to a buffer or an image, and zeroing: by a fill, by a clear and by the host.
  *
- * lavapipe's opaque fd is a file with a header in front of the bytes, so that a test can dirty memory that no
- * command of the addon can write to: see `soil`.
+ * lavapipe's opaque fd is a file with a header before the bytes, so a test can change memory that no command
+ * of the addon can write: see `soil`.
  */
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { createMemfd } from '@vkmemd/proto';
@@ -56,10 +56,7 @@ else {
   const isZero = async (memory: NativeMemory): Promise<boolean> =>
     (await bytesOf(memory)).equals(Buffer.alloc(Number(memory.size)));
 
-  /**
-   * Writes 0xff over the last `size` bytes of the file, behind the driver’s back: the header is in front of
-   * them.
-   */
+  /** Writes 0xff over the last `size` bytes of the file without the driver: the header comes first. */
   const soil = async (memory: NativeMemory): Promise<void> => {
     const fd = await memory.exportFd(OPAQUE_FD);
     const size = Number(memory.size);
@@ -68,7 +65,7 @@ else {
     if ((await bytesOf(memory)).at(-1) !== 0xff) throw new Error('the memory is not soiled');
   };
 
-  t.test('a buffer\u2019s memory is filled, copied and zeroed through that buffer', async (t) => {
+  t.test('memory of a buffer is filled, copied and zeroed through the buffer', async (t) => {
     const memory = await dedicatedTo(buffer, OPAQUE_FD);
     await device.fill(memory, 0n, SIZE, 0xa5a5a5a5);
     await device.fill(memory, 4n, 8n, 0x01020304);
@@ -82,7 +79,7 @@ else {
     const other = await device.importFd(fd, OPAQUE_FD, memory.size, 0, buffer);
     closeSync(fd);
     t.ok((await bytesOf(other)).equals(expected), 'the import has the bytes');
-    await t.rejects(other.exportFd(OPAQUE_FD), refusal('NOT_LISTED'), 'and cannot be exported again');
+    await t.rejects(other.exportFd(OPAQUE_FD), refusal('NOT_LISTED'), 'it cannot be exported again');
     const plain = await device.allocate(SIZE, 0, 0);
     await device.copy(other, 0n, plain, 0n, SIZE);
     t.ok((await bytesOf(plain)).equals(expected));
@@ -91,7 +88,7 @@ else {
     await Promise.all([memory.free(), other.free(), plain.free()]);
   });
 
-  t.test('transfers need the buffer\u2019s usage, and stay inside it', async (t) => {
+  t.test("transfers require the buffer's usage, and a range inside it", async (t) => {
     const readable = await dedicatedTo({ ...buffer, usage: SRC }, 0);
     const writable = await dedicatedTo({ ...buffer, usage: DST }, 0);
     const noTarget = refusal('NOT_LISTED', { detail: /without TRANSFER_DST/ });
@@ -106,7 +103,7 @@ else {
     await Promise.all([readable.free(), writable.free()]);
   });
 
-  t.test('the memory has the size of the requirements, and a type that they allow', async (t) => {
+  t.test('the memory has the required size and a permitted type', async (t) => {
     await t.rejects(
       device.allocate(SIZE + 4096n, 0, 0, buffer),
       refusal('RANGE', {
@@ -117,7 +114,7 @@ else {
     await t.rejects(device.allocate(SIZE, 1, 0, buffer), refusal('RANGE', { detail: /memory type/ }));
   });
 
-  t.test('an image\u2019s memory is cleared, and nothing else', async (t) => {
+  t.test('memory of an image is cleared, texels only', async (t) => {
     const depth = { ...image, format: 126, usage: 0x20 | DST };
     const both = { ...image, format: 130, usage: 0x20 | DST };
     const many = { ...image, mipLevels: 1, samples: 4, usage: 0x10 | DST };
@@ -126,7 +123,7 @@ else {
       const memory = await dedicatedTo(resource, OPAQUE_FD);
       await soil(memory);
       await device.zero(memory);
-      // Below the padding of rows there is none: 64 texels of 4 bytes fill theirs.
+      // No padding here: rows have 64 texels of 4 bytes.
       const texels = (await bytesOf(memory)).subarray(0, 64 * 64 * 4);
       t.ok(texels.equals(Buffer.alloc(texels.length)), `format ${resource.format}, type ${resource.type}`);
       const refused = refusal('NOT_LISTED', { detail: 'memory dedicated to an image' });
@@ -140,7 +137,7 @@ else {
     }
   });
 
-  t.test('an image that cannot be cleared says why', async (t) => {
+  t.test('the error names the reason why an image cannot be cleared', async (t) => {
     const compressed = await dedicatedTo({ ...image, format: 131 }, 0);
     await t.rejects(
       device.zero(compressed),
@@ -154,31 +151,31 @@ else {
     await Promise.all([compressed.free(), sampled.free()]);
   });
 
-  t.test('other memory is zeroed by fills, and where they do not reach by the host', async (t) => {
+  t.test('other memory is zeroed by fills, or by the host where fills are impossible', async (t) => {
     const plain = await device.allocate(1n << 20n, 0, OPAQUE_FD);
     await soil(plain);
     await device.zero(plain);
-    t.ok(await isZero(plain), 'by windows');
+    t.ok(await isZero(plain), 'in windows');
     const odd = await device.allocate(4096n + 3n, 0, OPAQUE_FD);
     await soil(odd);
     await device.zero(odd);
-    t.ok(await isZero(odd), 'the last three bytes are no word');
+    t.ok(await isZero(odd), 'the last three bytes are not a whole word');
     const readable = await dedicatedTo({ ...buffer, usage: SRC }, OPAQUE_FD);
     await soil(readable);
     await device.zero(readable);
-    t.ok(await isZero(readable), 'the buffer cannot be written by a transfer');
+    t.ok(await isZero(readable), 'a transfer cannot write to the buffer');
     await Promise.all([plain.free(), odd.free(), readable.free()]);
     await t.rejects(device.zero(plain), refusal('FREED'));
   });
 
-  t.test('what the driver does not list is refused', async (t) => {
+  t.test('a handle type that the driver does not list is refused', async (t) => {
     const memory = await device.allocate(4096n, 0, OPAQUE_FD);
     const refused = refusal('NOT_LISTED');
     await t.rejects(
       memory.remoteAddress(RDMA_ADDRESS),
       refusal('NOT_LISTED', { call: 'vkGetMemoryRemoteAddressNV' }),
     );
-    await t.rejects(memory.exportFd(DMA_BUF), refused, 'a handle type that it was not made for');
+    await t.rejects(memory.exportFd(DMA_BUF), refused, 'a handle type that the memory was not allocated for');
     using memfd = await createMemfd('test-refused', 4096n);
     await t.rejects(device.importFd(memfd.fd, DMA_BUF, 4096n, 0), refused);
     await t.rejects(device.importFd(memfd.fd, HOST_ALLOCATION, 4096n, 0), refused);
@@ -188,7 +185,7 @@ else {
     await t.rejects(memory.remoteAddress(RDMA_ADDRESS), refusal('FREED'));
   });
 
-  t.test('nothing is left', async (t) => {
+  t.test('no device memory is left', async (t) => {
     t.equal(openFds(), before);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * A worker thread with a device of its own: allocates both kinds, moves bytes, says so, and then either ends
- * by itself or waits to be terminated, without freeing anything.
+ * A worker thread with a device of its own: allocates both kinds, moves bytes, posts a message, and then
+ * either ends by itself or waits to be terminated, without freeing anything.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Device } from 'vkmemd/dist/vulkan/device.js';

@@ -3,12 +3,12 @@ import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { native, translate } from 'vkmemd/dist/vulkan/errors.js';
 
-/** A rejection as the addon makes it. */
+/** A rejection in the form of the addon. */
 function failure(call: string, vkResult: string, detail = ''): Error {
   return Object.assign(new Error(`${call}: ${vkResult}`), { call, vkResult, detail });
 }
 
-t.test('each result has its code, and the reason keeps call and result', async (t) => {
+t.test('each result has its code, and the reason includes call and result', async (t) => {
   const codes = {
     VK_ERROR_OUT_OF_DEVICE_MEMORY: 'DEVICE_OUT_OF_MEMORY',
     VK_ERROR_OUT_OF_HOST_MEMORY: 'DEVICE_OUT_OF_MEMORY',
@@ -30,14 +30,14 @@ t.test('each result has its code, and the reason keeps call and result', async (
   }
 });
 
-t.test('a host without the loader is told what to install', async (t) => {
+t.test('without the loader the error names the package to install', async (t) => {
   await t.rejects(native(Promise.reject(failure('dlopen', 'LOADER_MISSING', 'no such file'))), {
     code: 'UNAVAILABLE',
     reason: /libvulkan1 .*dlopen: LOADER_MISSING \(no such file\)/,
   });
 });
 
-t.test('what the addon did not say passes unchanged', async (t) => {
+t.test('errors of other origin pass unchanged', async (t) => {
   const fault = new TypeError('size must be a bigint');
   t.equal(translate(fault), fault);
   t.equal(translate('text'), 'text');

@@ -1,5 +1,5 @@
 /**
- * A peer on the same device: imports the opaque fd that it was started with as fd 3 and tells what is in it.
+ * A peer on the same device: imports the opaque fd that it inherits as fd 3 and prints its contents.
  *
  * Arguments: size in bytes, memory type index. Prints one line of JSON: the sha256 of the bytes, and the
  * UUIDs of the device and the driver that it used.

@@ -1,4 +1,4 @@
-/** Order of ends, many at once, threads, and objects that nobody freed. */
+/** The order of frees and closes, concurrency, threads, and objects that were never freed. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -14,7 +14,7 @@ else {
   const device = await Device.open();
   t.teardown(() => device.close());
 
-  t.test('sixteen allocations at once', async (t) => {
+  t.test('sixteen concurrent allocations', async (t) => {
     const before = openFds();
     const memories = await Promise.all(
       Array.from({ length: 16 }, (_, index) =>
@@ -36,7 +36,7 @@ else {
     t.equal(openFds(), before);
   });
 
-  t.test('sizes are whole pages of a heap', async (t) => {
+  t.test('sizes are rounded up to pages and limited by the heap', async (t) => {
     for (const [asked, made] of [
       [1n, 4096n],
       [4096n, 4096n],
@@ -51,7 +51,7 @@ else {
     t.equal(device.liveMemories, 0);
   });
 
-  t.test('freeing waits for transfers, and may be asked for twice', async (t) => {
+  t.test('free() waits for transfers, and may be called twice', async (t) => {
     const [source, target] = await Promise.all([
       make(device, 1n << 26n, ['OPAQUE_FD']),
       make(device, 1n << 26n, ['OPAQUE_FD']),
@@ -64,13 +64,13 @@ else {
     const ends = [source.freeDevice(), target.freeDevice(), source.freeDevice()];
     const settled = await Promise.allSettled(copies);
     for (const result of settled) {
-      if (result.status === 'rejected') t.match(result.reason, { code: 'NOT_FOUND' }, 'came too late');
+      if (result.status === 'rejected') t.match(result.reason, { code: 'NOT_FOUND' }, 'it came too late');
     }
     await Promise.all(ends);
     t.equal(device.liveMemories, 0);
   });
 
-  t.test('a device may be closed before its memories', async (t) => {
+  t.test('a device may be closed before its memory', async (t) => {
     const other = await Device.open();
     const memory = await make(other, 65_536n, ['OPAQUE_FD']);
     await Promise.all([other.close(), other.close()]);
@@ -80,7 +80,7 @@ else {
     await memory.freeDevice();
   });
 
-  t.test('memory that is forgotten is freed when it is collected', async (t) => {
+  t.test('unreferenced memory is freed by the garbage collector', async (t) => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const mapped = (): boolean => readFileSync('/proc/self/maps', 'utf8').includes('test-forgotten');
@@ -98,7 +98,7 @@ else {
     await raw.destroy();
   });
 
-  t.test('threads have devices of their own and end cleanly in the middle of work', async (t) => {
+  t.test('threads have devices of their own and may end during work', async (t) => {
     for (const manner of ['idle', 'busy']) {
       const worker = new Worker(new URL('./device-worker.js', import.meta.url), { workerData: manner });
       const exited = new Promise<number>((resolve) => worker.once('exit', resolve));
@@ -114,7 +114,7 @@ else {
     await dispose(memory);
   });
 
-  t.test('a process that frees nothing ends cleanly', async (t) => {
+  t.test('a process that frees nothing ends without an error', async (t) => {
     const child = await runScript('./report.js', lavapipe ?? '', ['leak']);
     t.same([child.code, child.signal, child.stderr], [0, null, '']);
   });

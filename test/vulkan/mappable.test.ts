@@ -11,13 +11,13 @@ else {
   const plan = await device.plan({ kinds: ['MAPPABLE'], size: 65_536n });
   t.teardown(() => device.close());
 
-  t.test('is zero when it is new', async (t) => {
+  t.test('new memory is zero', async (t) => {
     const memory = await make(device, 1n << 20n, ['MAPPABLE']);
     t.ok((await readMappable(memory)).equals(Buffer.alloc(1 << 20)));
     await dispose(memory);
   });
 
-  t.test('client and device see one another', async (t) => {
+  t.test("client and device see each other's writes", async (t) => {
     const before = openFds();
     const [source, target] = [
       await make(device, 65_536n, ['MAPPABLE']),
@@ -32,7 +32,7 @@ else {
     await device.fill(target, 0n, 65_536n, 0xdeadbeef);
     t.ok(
       new Uint32Array(mapping.buffer).every((word) => word === 0xdeadbeef),
-      'through a mapping made before',
+      'through an existing mapping',
     );
     mapping.unmap();
     fd.close();
@@ -41,7 +41,7 @@ else {
     t.equal(device.liveMemories, 0);
   });
 
-  t.test('a handle says what it is', async (t) => {
+  t.test('a handle describes itself', async (t) => {
     const memory = await make(device, 8192n, ['MAPPABLE']);
     t.equal(memory.fds, 1);
     t.equal(memory.dedicated, false);
@@ -63,18 +63,18 @@ else {
     t.equal(memory.fds, 0);
   });
 
-  t.test('is draining for as long as somebody has it', async (t) => {
+  t.test('freed memory drains while another process holds it', async (t) => {
     const memory = await make(device, 65_536n, ['MAPPABLE']);
     await device.fill(memory, 0n, 65_536n, 42);
     const fd = fdOf(await memory.export('MAPPABLE', 'rw'));
     const mapping = mapFd(fd, { offset: 0n, length: 65_536, access: 'rw' });
     await memory.freeDevice();
-    t.equal(device.liveMemories, 0, 'the device has its memory back');
+    t.equal(device.liveMemories, 0, 'the device memory is freed');
     t.equal(memory.heldElsewhere(), true, 'by fd and mapping');
     fd.close();
     t.equal(memory.heldElsewhere(), true, 'by the mapping alone');
-    t.equal(new Uint32Array(mapping.buffer)[0], 42, 'what the client has stays valid');
-    await t.rejects(memory.export('MAPPABLE', 'rw'), { code: 'NOT_FOUND' }, 'but nobody else gets it');
+    t.equal(new Uint32Array(mapping.buffer)[0], 42, "the client's mapping stays valid");
+    await t.rejects(memory.export('MAPPABLE', 'rw'), { code: 'NOT_FOUND' }, 'it can no longer be exported');
     mapping.unmap();
     for (let i = 0; i < 100 && memory.heldElsewhere() === true; i++) {
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -82,10 +82,10 @@ else {
     t.equal(memory.heldElsewhere(), false);
     memory.closeHandles();
     memory.closeHandles();
-    t.equal(memory.heldElsewhere(), undefined, 'cannot be asked any more');
+    t.equal(memory.heldElsewhere(), undefined, 'the state is no longer known');
   });
 
-  t.test('is adopted with its bytes', async (t) => {
+  t.test('an imported memfd keeps its bytes', async (t) => {
     const first = await make(device, 65_536n, ['MAPPABLE']);
     await device.fill(first, 0n, 65_536n, 0x01020304);
     const fd = fdOf(await first.export('MAPPABLE', 'rw'));
@@ -96,7 +96,7 @@ else {
 
     const other = fdOf(await second.export('MAPPABLE', 'rw'));
     await t.rejects(device.adopt({ ...plan, size: 4096n }, new Map([[0, other]])), { code: 'INVALID_SIZE' });
-    t.equal(other.open, false, 'closed when it could not be adopted');
+    t.equal(other.open, false, 'closed when it could not be imported');
     await dispose(second);
     await t.rejects(device.adopt({ ...plan, size: 4096n }, new Map()), { code: 'KIND_UNSUPPORTED' });
   });

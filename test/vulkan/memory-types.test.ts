@@ -1,4 +1,4 @@
-/** Choosing memory types, on tables as drivers have them. */
+/** The choice of memory types, on tables of real and artificial drivers. */
 import t from 'tap';
 import { MemoryFlag } from 'vkmemd/dist/vulkan/flags.js';
 import { ANY_TYPE, cacheTypeOf, chooseType, type TypeChoice } from 'vkmemd/dist/vulkan/memory-types.js';
@@ -8,8 +8,7 @@ const { DEVICE_LOCAL, HOST_VISIBLE, HOST_COHERENT, HOST_CACHED, PROTECTED, LAZIL
 const VISIBLE = HOST_VISIBLE | HOST_COHERENT;
 
 /**
- * As an H200 lists them: system memory, the device's, system memory seen by the host, the device's seen by
- * it.
+ * The table of an H200: system memory, device memory, host-visible system memory, host-visible device memory.
  */
 const H200 = [
   { flags: 0, heapIndex: 1 },
@@ -18,7 +17,7 @@ const H200 = [
   { flags: VISIBLE | HOST_CACHED, heapIndex: 1 },
   { flags: DEVICE_LOCAL | VISIBLE, heapIndex: 2 },
 ];
-/** Its transfer buffers cannot be bound to the device's memory that the host sees. */
+/** Its transfer buffers cannot be bound to host-visible device memory. */
 const TRANSFERABLE = 0b01111;
 
 const choose = (choice: Partial<TypeChoice>): number =>
@@ -31,16 +30,16 @@ const choose = (choice: Partial<TypeChoice>): number =>
     ...choice,
   });
 
-t.test('on a GPU with memory of its own', async (t) => {
-  t.equal(choose({ kinds: ['MAPPABLE'], allowed: 0b01100 }), 3, 'cached first');
-  t.equal(choose({}), 1, 'unseen by the host');
+t.test('the preferred types on a GPU with memory of its own', async (t) => {
+  t.equal(choose({ kinds: ['MAPPABLE'], allowed: 0b01100 }), 3, 'host-cached first');
+  t.equal(choose({}), 1, 'not host-visible');
   t.equal(choose({ kinds: ['MAPPABLE', 'OPAQUE_FD'], allowed: 0b01100 }), 3);
 });
 
-t.test('what the driver allows comes before taste', async (t) => {
+t.test('only types that the driver allows are chosen', async (t) => {
   t.equal(choose({ kinds: ['MAPPABLE'], allowed: 0b00100 }), 2);
   t.equal(choose({ allowed: 0b11101, transferable: ANY_TYPE }), 4);
-  t.equal(choose({ allowed: 0b11101 }), 0, 'but one that transfers can use comes first');
+  t.equal(choose({ allowed: 0b11101 }), 0, 'a type that transfers can use has precedence');
   t.throws(() => choose({ kinds: ['MAPPABLE'], allowed: 0b00010 }), { code: 'NOT_MAPPABLE' });
   t.throws(() => choose({ allowed: 0 }), {
     code: 'NO_MEMORY_TYPE',
@@ -48,14 +47,14 @@ t.test('what the driver allows comes before taste', async (t) => {
   });
 });
 
-t.test('what the request says of the type', async (t) => {
+t.test('a request can require, prefer and forbid flags, or name the type', async (t) => {
   t.equal(choose({ required: HOST_VISIBLE }), 2);
-  t.equal(choose({ required: DEVICE_LOCAL | HOST_VISIBLE }), 4, 'device-local types are not filtered out');
+  t.equal(choose({ required: DEVICE_LOCAL | HOST_VISIBLE }), 4, 'device-local types are not excluded');
   t.equal(choose({ preferred: HOST_CACHED }), 3);
-  t.equal(choose({ preferred: DEVICE_LOCAL | VISIBLE }), 4, 'the one with most of the preferred flags');
-  t.equal(choose({ preferred: PROTECTED }), 1, 'a preference that nobody meets changes nothing');
+  t.equal(choose({ preferred: DEVICE_LOCAL | VISIBLE }), 4, 'the type with most of the preferred flags');
+  t.equal(choose({ preferred: PROTECTED }), 1, 'a preference that no type meets has no effect');
   t.equal(choose({ forbidden: DEVICE_LOCAL }), 0);
-  t.equal(choose({ memoryTypeIndex: 4 }), 4, 'this and no other');
+  t.equal(choose({ memoryTypeIndex: 4 }), 4, 'exactly this type');
   t.equal(choose({ memoryTypeIndex: 0 }), 0);
   t.throws(() => choose({ memoryTypeIndex: 5 }), {
     code: 'INVALID_ARGUMENT',
@@ -72,7 +71,7 @@ t.test('what the request says of the type', async (t) => {
   t.throws(() => choose({ required: PROTECTED }), { code: 'NO_MEMORY_TYPE' });
 });
 
-t.test('RDMA-capable types are for those who ask for them', async (t) => {
+t.test('RDMA-capable types are chosen only on request', async (t) => {
   const types = [
     { flags: DEVICE_LOCAL | RDMA_CAPABLE, heapIndex: 0 },
     { flags: VISIBLE, heapIndex: 1 },
@@ -87,7 +86,7 @@ t.test('RDMA-capable types are for those who ask for them', async (t) => {
   });
 });
 
-t.test('protected and lazily allocated memory is never chosen, and the highest index counts', async (t) => {
+t.test('protected and lazily allocated memory is never chosen; type 31 can be', async (t) => {
   const types = [
     { flags: DEVICE_LOCAL | PROTECTED, heapIndex: 0 },
     { flags: DEVICE_LOCAL | LAZILY_ALLOCATED, heapIndex: 0 },
@@ -98,7 +97,7 @@ t.test('protected and lazily allocated memory is never chosen, and the highest i
   t.throws(() => choose({ types, memoryTypeIndex: 0 }), { code: 'NO_MEMORY_TYPE', reason: /protected/ });
 });
 
-t.test('cache types', async (t) => {
+t.test('the cache type follows from the property flags', async (t) => {
   t.equal(cacheTypeOf(DEVICE_LOCAL), 'NONE');
   t.equal(cacheTypeOf(VISIBLE | HOST_CACHED), 'CACHED');
   t.equal(cacheTypeOf(VISIBLE), 'WC');

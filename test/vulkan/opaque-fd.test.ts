@@ -1,4 +1,4 @@
-/** OPAQUE_FD memory, handed to a second process with a device of its own. */
+/** OPAQUE_FD memory in a second process with a device of its own. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ else {
   const plan = await device.plan({ kinds: ['OPAQUE_FD'], size: 65_536n });
   t.teardown(() => device.close());
 
-  /** What another process reads through the handle. */
+  /** The bytes that another process reads through the handle. */
   async function importElsewhere(handle: ExportedHandle, size: bigint): Promise<Record<string, string>> {
     const args = [String(size), String(plan.memoryTypeIndex)];
     const child = await runScript('./importer.js', lavapipe ?? '', args, [fdOf(handle).fd]);
@@ -32,8 +32,8 @@ else {
     return JSON.parse(child.stdout);
   }
 
-  t.test('is zero when it is new', async (t) => {
-    // Memory that was dirtied and freed before makes a driver that recycles pages show itself.
+  t.test('new memory is zero', async (t) => {
+    // Memory that was changed and freed before exposes a driver that recycles pages.
     const dirty = await make(device, 1n << 20n, ['OPAQUE_FD']);
     await device.fill(dirty, 0n, dirty.size, 0xffffffff);
     await dispose(dirty);
@@ -43,7 +43,7 @@ else {
   });
 
   t.test('another process imports it and reads the same bytes', async (t) => {
-    // The first child of a process leaves it with fds of Node.js's own.
+    // The first child of a process makes Node.js open fds of its own.
     await new Promise((resolve) => spawn('true').once('close', resolve));
     const before = openFds();
     const size = 1n << 20n;
@@ -68,13 +68,13 @@ else {
     t.equal(await settledFds(before), before);
   });
 
-  t.test('a handle says what it is, and that it cannot be mapped', async (t) => {
+  t.test('a handle describes itself, and cannot be mapped', async (t) => {
     const memory = await make(device, 4096n, ['OPAQUE_FD']);
-    t.equal(memory.fds, 0, 'the daemon keeps none');
-    t.equal(memory.heldElsewhere(), undefined, 'and cannot be told who has it');
+    t.equal(memory.fds, 0, 'the daemon keeps no fd');
+    t.equal(memory.heldElsewhere(), undefined, 'its holders are unknown');
     const handle = await memory.export('OPAQUE_FD', 'ro');
     t.match(handle, { kind: 'OPAQUE_FD', mapOffset: 0n, mapSize: 0n, handleType: 1, dmaBufSync: false });
-    t.ok(handle.fileSize >= 4096n, 'lavapipe\u2019s is a file with a header');
+    t.ok(handle.fileSize >= 4096n, "lavapipe's opaque fd is a file with a header");
     const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fdOf(handle).fd}`, 'utf8'))?.[1];
     t.equal(Number.parseInt(flags ?? '0', 8) & 0o2000000, 0o2000000, 'close-on-exec');
     fdOf(handle).close();
@@ -82,13 +82,13 @@ else {
     await t.rejects(memory.export('OPAQUE_FD', 'rw'), { code: 'NOT_FOUND' });
   });
 
-  t.test('is adopted with its bytes, and can be exported again', async (t) => {
+  t.test('an imported fd keeps its bytes, and can be exported again', async (t) => {
     const first = await make(device, 65_536n, ['OPAQUE_FD']);
     await device.fill(first, 0n, 65_536n, 0xa5a5a5a5);
     const fd = fdOf(await first.export('OPAQUE_FD', 'rw'));
     await dispose(first);
     const second = await device.adopt(plan, new Map([[1, fd]]));
-    t.equal(second.fds, 1, 'the fd is kept: an import cannot be exported');
+    t.equal(second.fds, 1, 'the fd is kept, because an import cannot be exported');
     const expected = Buffer.alloc(65_536, 0xa5);
     t.ok((await readAny(device, second)).equals(expected));
     const retried = await second.export('OPAQUE_FD', 'rw');

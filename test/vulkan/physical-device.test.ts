@@ -1,4 +1,4 @@
-/** Which devices there are, and which one a selector names. */
+/** The list of devices, and the selection of one. */
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import type { DeviceInfo } from 'vkmemd/dist/vulkan/native.js';
@@ -6,7 +6,7 @@ import { chooseDevice, driverText, listDevices } from 'vkmemd/dist/vulkan/physic
 import { needsLavapipe, runScript } from './support.js';
 
 t.test(
-  'lists the software device with everything that is needed to choose',
+  'the software device is listed with all fields for a selection',
   { skip: needsLavapipe },
   async (t) => {
     const devices = await listDevices();
@@ -29,7 +29,7 @@ t.test(
   },
 );
 
-/** Devices as a machine could have them, in the loader's order. */
+/** Devices of an artificial machine, in the loader's order. */
 function device(index: number, name: string, type: DeviceInfo['type'], byte: number): DeviceInfo {
   return {
     index,
@@ -69,21 +69,21 @@ t.test('a selector is a UUID, an index or a part of the name', async (t) => {
   const second = device(2, 'NVIDIA H200', 'discrete', 0xcd);
   const cpu = device(0, 'llvmpipe', 'cpu', 0x11);
   const devices = [h200, second, cpu];
-  t.equal(chooseDevice(devices), h200, 'the first without one');
+  t.equal(chooseDevice(devices), h200, 'the best device without a selector');
   t.equal(chooseDevice(devices, ' '), h200, 'or with an empty one');
   t.equal(chooseDevice(devices, 'cdcdcdcd-cdcd-cdcd-cdcd-cdcdcdcdcdcd'), second);
   t.equal(chooseDevice(devices, 'CD'.repeat(16)), second, 'without dashes, in capitals');
-  t.equal(chooseDevice(devices, '0'), cpu, 'the index is the loader\u2019s, not the place in the list');
+  t.equal(chooseDevice(devices, '0'), cpu, "the index is the loader's, not the position in the list");
   t.equal(chooseDevice(devices, '2'), second);
-  t.equal(chooseDevice(devices, '200'), h200, 'a number that is no index is a part of a name');
+  t.equal(chooseDevice(devices, '200'), h200, 'a number that is not an index is a part of a name');
   t.equal(chooseDevice(devices, 'LLVM'), cpu);
 });
 
-t.test('what matches nothing is refused with what there is', async (t) => {
+t.test('a selector without a match is refused with the list of devices', async (t) => {
   const devices = [device(0, 'NVIDIA H200', 'discrete', 0xab)];
   try {
     chooseDevice(devices, 'radeon');
-    t.fail('it chose one');
+    t.fail('a device was chosen');
   } catch (error) {
     if (!(error instanceof VkmemError)) throw error;
     t.equal(error.code, 'INVALID_ARGUMENT');
@@ -91,7 +91,7 @@ t.test('what matches nothing is refused with what there is', async (t) => {
   }
 });
 
-t.test('a machine without a driver gets the typed error and advice', { skip: needsLavapipe }, async (t) => {
+t.test('without a driver the error has a code and advice', { skip: needsLavapipe }, async (t) => {
   const child = await runScript('./report.js', '/nonexistent/icd.json');
   t.equal(child.code, 0, child.stderr);
   const report = JSON.parse(child.stdout);

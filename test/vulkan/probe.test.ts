@@ -1,10 +1,10 @@
-/** What the probes find on drivers that differ, and what plan() makes of it. */
+/** The results of the probes on different drivers, and the plans that plan() derives. */
 import type { KindName } from '@vkmemd/proto';
 import t from 'tap';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { needsLavapipe, needsSwiftshader, openFds, runScript, swiftshader } from './support.js';
 
-t.test('on lavapipe', { skip: needsLavapipe }, async (t) => {
+t.test('the kinds of lavapipe', { skip: needsLavapipe }, async (t) => {
   const device = await Device.open();
   t.teardown(() => device.close());
 
@@ -31,7 +31,7 @@ t.test('on lavapipe', { skip: needsLavapipe }, async (t) => {
   });
   t.match(device.together, { rung: 'UNSUPPORTED', missing: 'export' });
   t.ok(device.probeMilliseconds < 1000, `probing took ${device.probeMilliseconds.toFixed(1)} ms`);
-  t.equal(device.liveMemories, 0, 'the probes are not counted');
+  t.equal(device.liveMemories, 0, 'the memory of the probes is not counted');
 
   const plan = (...kinds: KindName[]) => device.plan({ kinds, size: 4096n });
   t.match(await plan('MAPPABLE'), { memoryTypeIndex: 0, cacheType: 'CACHED', handleTypes: 0, memfd: true });
@@ -46,21 +46,21 @@ t.test('on lavapipe', { skip: needsLavapipe }, async (t) => {
   t.equal(await device.memoryBudget(), undefined, 'no VK_EXT_memory_budget');
 });
 
-t.test('opening and closing leaves no fd behind', { skip: needsLavapipe }, async (t) => {
+t.test('opening and closing a device leaves no fd open', { skip: needsLavapipe }, async (t) => {
   await (await Device.open()).close();
   const before = openFds();
   for (let i = 0; i < 3; i++) await (await Device.open('llvmpipe')).close();
   t.equal(openFds(), before);
 });
 
-t.test('on SwiftShader MAPPABLE is refused with the reason', { skip: needsSwiftshader }, async (t) => {
+t.test('on SwiftShader MAPPABLE is UNSUPPORTED with the reason', { skip: needsSwiftshader }, async (t) => {
   const child = await runScript('./report.js', swiftshader ?? '');
   t.equal(child.code, 0, child.stderr);
   const report = JSON.parse(child.stdout);
   t.match(report.name, /SwiftShader/);
   t.equal(report.kinds.MAPPABLE.rung, 'UNSUPPORTED');
   t.match(report.kinds.MAPPABLE.reason, /lists VK_EXT_external_memory_host, but not for buffers/);
-  t.equal(report.kinds.OPAQUE_FD.rung, 'VERIFIED', 'by vkMapMemory, as there is no memfd to look into');
+  t.equal(report.kinds.OPAQUE_FD.rung, 'VERIFIED', 'by vkMapMemory, because there is no memfd to read');
   t.equal(report.opaqueBytes, 65_536);
   t.equal(report.together.rung, 'UNSUPPORTED');
 });

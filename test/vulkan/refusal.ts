@@ -1,6 +1,5 @@
 /**
- * What a rejection of the raw addon looks like, for tap's `rejects`, whose types know only what every Error
- * has.
+ * The form of a rejection by the raw addon, for tap's `rejects`, whose types know only the fields of Error.
  */
 export function refusal(
   vkResult: string,

@@ -1,7 +1,7 @@
 /**
- * Opens the device of whatever driver it was started with and prints what it found as one line of JSON: the
- * device's name and rungs, or the code and reason of the VkmemError. With the argument `leak` it allocates
- * memory that it never frees, and does not close the device, before it ends.
+ * Opens the device of the current driver and prints the result as one line of JSON: the device's name and
+ * rungs, or the code and reason of the VkmemError. With the argument `leak` it allocates memory that it never
+ * frees, and does not close the device, before it ends.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { Device } from 'vkmemd/dist/vulkan/device.js';

@@ -1,7 +1,4 @@
-/**
- * Buffers and images as the raw addon sees them: what it asks the driver, and what it does not let through to
- * it.
- */
+/** Buffers and images in the raw addon: its driver queries, and the arguments that it rejects. */
 import t from 'tap';
 import { loadNative, type NativeBuffer, type NativeImage } from 'vkmemd/dist/vulkan/native.js';
 import { refusal } from './refusal.js';
@@ -15,7 +12,7 @@ const NOTHING = { features: 0, exportFromImported: 0, compatible: 0 };
 
 const buffer: NativeBuffer = { what: 'buffer', size: 65_536n, usage: 0x3 };
 
-/** 64 x 64 texels of R8G8B8A8_UNORM in two dimensions, which every device has. */
+/** 64 x 64 texels of R8G8B8A8_UNORM in two dimensions, which every device supports. */
 const image: NativeImage = {
   what: 'image',
   flags: 0,
@@ -38,7 +35,7 @@ else {
   t.teardown(() => device.destroy());
   const before = openFds();
 
-  t.test('requirements are the driver\u2019s, for each set of handle types', async (t) => {
+  t.test("the requirements are the driver's, for each set of handle types", async (t) => {
     for (const handleTypes of [0, OPAQUE_FD, HOST_ALLOCATION, OPAQUE_FD | HOST_ALLOCATION]) {
       const ofBuffer = await device.requirements(buffer, handleTypes);
       t.ok(ofBuffer.size >= buffer.size);
@@ -52,10 +49,10 @@ else {
       }
     }
     const layered = await device.requirements({ ...image, mipLevels: 7, arrayLayers: 3 }, OPAQUE_FD);
-    t.ok(layered.size > 3n * 64n * 64n * 4n, 'levels and layers count');
+    t.ok(layered.size > 3n * 64n * 64n * 4n, 'levels and layers are counted');
   });
 
-  t.test('external properties are asked for each resource', async (t) => {
+  t.test('external properties are queried for each resource', async (t) => {
     const [info] = await enumerate();
     t.same(await device.externalProperties(buffer, OPAQUE_FD), info?.externalBuffer.opaqueFd);
     t.same(await device.externalProperties(buffer, HOST_ALLOCATION), info?.externalBuffer.hostAllocation);
@@ -65,7 +62,7 @@ else {
     });
   });
 
-  t.test('a handle type without its extension is not asked about, and not made', async (t) => {
+  t.test('a handle type without its extension is neither queried nor exported', async (t) => {
     const [info] = await enumerate();
     t.match(info, {
       externalMemoryRdma: false,
@@ -83,12 +80,16 @@ else {
       }
       await t.rejects(device.allocate(4096n, 0, handleType), refusal('NOT_LISTED', { detail }));
     }
-    t.same(await device.externalProperties(buffer, 0x4), NOTHING, 'a handle type of another system');
+    t.same(
+      await device.externalProperties(buffer, 0x4),
+      NOTHING,
+      'a handle type of another operating system',
+    );
     await t.rejects(device.requirements(buffer, 0x5), refusal('NOT_LISTED'));
   });
 
-  t.test('an image that the driver does not have', async (t) => {
-    // R4G4_UNORM_PACK8, a format with Y'CbCr planes that lavapipe lacks, and numbers that are no formats.
+  t.test('an image that the driver does not support', async (t) => {
+    // R4G4_UNORM_PACK8, a format with Y'CbCr planes that lavapipe lacks, and numbers that are not formats.
     for (const format of [1, 1_000_156_000, 123_456, 2 ** 31 - 2]) {
       const refused = refusal('VK_ERROR_FORMAT_NOT_SUPPORTED', {
         call: 'vkGetPhysicalDeviceImageFormatProperties2',
@@ -111,7 +112,7 @@ else {
     }
   });
 
-  t.test('what breaks Vulkan\u2019s own rules never reaches the driver', async (t) => {
+  t.test('parameters that Vulkan forbids are rejected before a driver call', async (t) => {
     const images = [
       { width: 0 },
       { depth: 2 },
@@ -184,7 +185,7 @@ else {
     t.throws(() => device.fdTypeBits(2 ** 31 - 1, DMA_BUF), /fdTypeBits: fd must be an open file descriptor/);
   });
 
-  t.test('no question leaves an fd behind', async (t) => {
+  t.test('no query leaves an fd open', async (t) => {
     t.equal(openFds(), before);
   });
 }

@@ -1,10 +1,10 @@
 /**
- * What the tests of daemon/vulkan share: a software driver, children with a driver of their own, and
- * counting.
+ * Shared by the tests of daemon/vulkan: a software driver, child processes with a driver of their own, and
+ * counts.
  *
- * Importing this file points the Vulkan loader at lavapipe before anything asks it for a device, so that a
- * test runs the same whatever GPU the machine has. `lavapipe` and `swiftshader` are undefined where the
- * driver is not installed; tests then skip and say so.
+ * Importing this file selects lavapipe in the Vulkan loader before any device is opened, so that a test is
+ * independent of the machine's GPU. `lavapipe` and `swiftshader` are undefined where the driver is not
+ * installed; tests then skip with the reason.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -25,18 +25,17 @@ export const lavapipe = findLavapipe();
 export const swiftshader = existsSync(SWIFTSHADER) ? SWIFTSHADER : undefined;
 if (lavapipe !== undefined) process.env.VK_DRIVER_FILES = lavapipe;
 
-/** For tap's `skip`: false, or why not. */
+/** For tap's `skip`: false, or the reason. */
 export const needsLavapipe = lavapipe === undefined ? `no lvp_icd*.json in ${ICD_FOLDER}` : false;
 export const needsSwiftshader = swiftshader === undefined ? `no ${SWIFTSHADER}` : false;
 
-/** How many fds this process has open. */
+/** The number of open fds of this process. */
 export function openFds(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
 /**
- * openFds(), once it is at most `before` or half a second has passed: a child's pipes may close a moment
- * late.
+ * openFds(), once it is at most `before` or half a second has passed: a child's pipes may close with a delay.
  */
 export async function settledFds(before: number): Promise<number> {
   for (let i = 0; i < 50 && openFds() > before; i++) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -50,7 +49,7 @@ export interface ChildResult {
   readonly stderr: string;
 }
 
-/** Runs a compiled script beside this one under a driver; `fds` become the child's 3, 4, ... */
+/** Runs a compiled script of this folder under a driver; `fds` become the child's 3, 4, ... */
 export function runScript(
   script: string,
   driver: string,
@@ -76,7 +75,7 @@ export function runScript(
   });
 }
 
-/** Memory for kinds, planned and made. */
+/** Plans and allocates memory for kinds. */
 export async function make(
   device: Device,
   size: bigint,
@@ -102,7 +101,7 @@ export async function readMappable(memory: DeviceMemory): Promise<Buffer> {
   return Buffer.from(Buffer.from(mapping.buffer));
 }
 
-/** Lets a client write into MAPPABLE memory through mmap. */
+/** Runs `write` on a mapping of MAPPABLE memory, as a client would. */
 export async function writeMappable(memory: DeviceMemory, write: (bytes: Buffer) => void): Promise<void> {
   const handle = await memory.export('MAPPABLE', 'rw');
   const fd = fdOf(handle);
@@ -112,7 +111,7 @@ export async function writeMappable(memory: DeviceMemory, write: (bytes: Buffer)
   write(Buffer.from(mapping.buffer));
 }
 
-/** The bytes of any memory, by way of a copy into MAPPABLE memory. */
+/** The bytes of any memory, through a copy into MAPPABLE memory. */
 export async function readAny(device: Device, memory: DeviceMemory): Promise<Buffer> {
   const staging = await make(device, memory.size, ['MAPPABLE']);
   try {
@@ -123,7 +122,7 @@ export async function readAny(device: Device, memory: DeviceMemory): Promise<Buf
   }
 }
 
-/** Ends memory altogether. */
+/** Frees memory completely. */
 export async function dispose(...memories: DeviceMemory[]): Promise<void> {
   for (const memory of memories) {
     await memory.freeDevice();

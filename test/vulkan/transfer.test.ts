@@ -1,4 +1,4 @@
-/** Fills and copies: offsets, and windows smaller than what is moved. */
+/** Fills and copies: offsets, and windows smaller than the range. */
 import t from 'tap';
 import { Device, type DeviceMemory } from 'vkmemd/dist/vulkan/device.js';
 import { dispose, make, needsLavapipe, readAny, readMappable, writeMappable } from './support.js';
@@ -6,7 +6,7 @@ import { dispose, make, needsLavapipe, readAny, readMappable, writeMappable } fr
 const SIZE = 1 << 20;
 const WINDOW = 65_536;
 
-/** Bytes that tell their own offset. */
+/** Bytes whose values depend on their offset. */
 function numbered(): Buffer {
   const words = Uint32Array.from({ length: SIZE / 4 }, (_, index) => index ^ 0x5a5a5a5a);
   return Buffer.from(words.buffer);
@@ -19,10 +19,10 @@ else {
   const makeOf = (kind: 'MAPPABLE' | 'OPAQUE_FD'): Promise<DeviceMemory> =>
     make(device, BigInt(SIZE), [kind]);
 
-  t.test('a fill touches its range and nothing beside it', async (t) => {
+  t.test('a fill writes only its range', async (t) => {
     for (const kind of ['MAPPABLE', 'OPAQUE_FD'] as const) {
       const memory = await makeOf(kind);
-      // Begins and ends inside a page, across several windows.
+      // Starts and ends inside a page, across several windows.
       const [offset, size] = [4096 + 20, 5 * WINDOW + 12];
       await device.fill(memory, BigInt(offset), BigInt(size), 0x04030201);
       const expected = Buffer.alloc(SIZE);
@@ -61,7 +61,7 @@ else {
     await dispose(source, middle, target);
   });
 
-  t.test('within one memory, if the ranges do not overlap', async (t) => {
+  t.test('a copy within one memory requires ranges that do not overlap', async (t) => {
     const memory = await makeOf('MAPPABLE');
     const content = numbered();
     await writeMappable(memory, (bytes) => content.copy(bytes));
@@ -72,7 +72,7 @@ else {
     await dispose(memory);
   });
 
-  t.test('ranges that do not fit are refused', async (t) => {
+  t.test('ranges outside the memory are refused', async (t) => {
     const [memory, other] = [await makeOf('MAPPABLE'), await makeOf('OPAQUE_FD')];
     const all = BigInt(SIZE);
     const refused = { code: 'INVALID_RANGE' };
@@ -81,7 +81,7 @@ else {
     await t.rejects(device.fill(memory, 0n, 0n, 0), refused);
     await t.rejects(device.fill(memory, 2n, 4n, 0), refused);
     await t.rejects(device.fill(memory, 0n, 6n, 0), refused);
-    await t.rejects(device.fill(memory, 4n, 2n ** 64n - 4n, 0), refused, 'offset + size wraps around');
+    await t.rejects(device.fill(memory, 4n, 2n ** 64n - 4n, 0), refused, 'offset + size overflows');
     await t.rejects(device.copy(memory, 1n, other, 0n, all), refused);
     await t.rejects(device.copy(memory, 0n, other, 1n, all), refused);
     await t.rejects(device.copy(memory, 0n, other, 0n, 2n ** 64n - 1n), refused);
@@ -92,7 +92,7 @@ else {
     await t.rejects(device.copy(memory, 0n, other, 0n, 4n), { code: 'NOT_FOUND' });
   });
 
-  t.test('a window too small to copy through is refused', async (t) => {
+  t.test('a window that is too small for a copy is refused', async (t) => {
     await t.rejects(Device.open(undefined, { window: 4096n }), { code: 'INVALID_RANGE' });
   });
 }

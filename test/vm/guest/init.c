@@ -1,13 +1,12 @@
 /*
- * The one program of the guest in the tests and in the demonstration: it is started as /init, with no other
- * program and no C library to find. What it has to say goes to the console; then it turns the machine off.
+ * The only program of the guest in the tests and in the demonstration: it is started as /init, without any
+ * other program or a shared C library. It prints to the console; then it turns the machine off.
  *
- *   /init exchange PEER SEED   rings PEER; when rung, sums up the memory, fills it anew from SEED, rings
- * again /init pong PEER            rings PEER; whenever it is rung, answers what is in the memory, until that
- * says to end
+ *   /init exchange PEER SEED   rings PEER; when rung, sums up the memory, fills it from SEED, rings again
+ *   /init pong PEER            rings PEER; when rung, answers the message in memory, until the end message
  *
- * The sum and the pattern are those of test/vm/pattern.mjs: quick in an emulated processor, and no word can
- * change, or change places, unseen. They have no use for security.
+ * The sum and the pattern are those of test/vm/pattern.mjs: fast in an emulated processor, and they detect
+ * every changed or swapped word. They are not secure.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +21,10 @@
 
 #include "ivshmem.h"
 
-/* Where a message of `pong` is; its answer begins in the middle of the memory. */
+/* The offset of a message of `pong`; its answer starts in the middle of the memory. */
 enum { MESSAGE_AT = 4096 };
 
-/* What the other side says before it rings; the answer to it has the same number. */
+/* The header that the other side writes before it rings; the answer has the same number. */
 struct header {
   uint32_t number;
   uint32_t words; /* Of 64 bits; 0: the end. */
@@ -44,7 +43,7 @@ void require(int well, const char* what) {
   end();
 }
 
-/* The modules of VFIO, which the initramfs has by numbers, in the order in which they need each other. */
+/* Loads the modules of VFIO, which are numbered in the initramfs in the order of their dependencies. */
 static void load_modules(void) {
   char path[32];
   for (int at = 0;; at += 1) {
@@ -86,7 +85,7 @@ static void exchange(struct ivshmem* own, uint32_t peer, uint32_t seed) {
   ring(own, peer);
 }
 
-/* The answer to a message is each of its words with every bit turned over. */
+/* The answer to a message is each of its words with every bit inverted. */
 static void pong(struct ivshmem* own, uint32_t peer) {
   volatile struct header* header = (volatile struct header*)own->memory;
   const uint64_t* message = (const uint64_t*)(own->memory + MESSAGE_AT);
@@ -113,7 +112,7 @@ int main(int count, char** arguments) {
   require(mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) == 0, "mounting /dev");
   load_modules();
   errno = EINVAL;
-  require(count >= 3, "what to do, and with which peer");
+  require(count >= 3, "a command and a peer");
   uint32_t peer = strtoul(arguments[2], NULL, 10);
   struct ivshmem own = take_ivshmem();
   printf("guest: peer %u, %zu bytes\n", position(&own), own.bytes);

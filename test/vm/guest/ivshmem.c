@@ -1,7 +1,7 @@
 /*
- * A device's way into a program: its driver is set to vfio-pci, the group that the IOMMU has it in is opened,
- * and of it the device (Documentation/driver-api/vfio.rst of Linux). BAR 2 is mapped; the registers in BAR 0,
- * smaller than a page, are read and written by the device's file.
+ * How a program accesses a device: its driver is set to vfio-pci, the device's IOMMU group is opened, and the
+ * device through it (Documentation/driver-api/vfio.rst of Linux). BAR 2 is mapped; the registers in BAR 0,
+ * which is smaller than a page, are read and written through the device's file.
  */
 #include "ivshmem.h"
 
@@ -20,7 +20,7 @@
 enum { VENDOR = 0x1af4, DEVICE = 0x1110, SLOTS = 32 };
 /* Registers in BAR 0. */
 enum { IV_POSITION = 8, DOORBELL = 12 };
-/* Any that memory does not begin with by itself. */
+/* A value with which the memory does not start by chance. */
 static const uint64_t WORD = 0x6b6e69737473756d;
 
 static void write_file(const char* path, const char* text) {
@@ -51,7 +51,7 @@ static void find_device(char* address, size_t size) {
   require(0, "an ivshmem device");
 }
 
-/* The device's file, by the group that the IOMMU has it in. */
+/* The device's file, through its IOMMU group. */
 static int open_device(const char* address) {
   char path[96], link[256];
   snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver_override", address);
@@ -78,7 +78,7 @@ static struct vfio_region_info region(int device, unsigned index) {
   return info;
 }
 
-/* An interrupt is a write of the device's to memory, which it makes as a bus master. */
+/* The device signals an interrupt by a write to memory, for which it must be a bus master. */
 static int enable_interrupt(int device) {
   uint64_t command_at = region(device, VFIO_PCI_CONFIG_REGION_INDEX).offset + PCI_COMMAND;
   uint16_t command = 0;
@@ -97,8 +97,10 @@ static int enable_interrupt(int device) {
   return irq.fd;
 }
 
-/* The other way to the memory, which needs no driver and gives no interrupts: it begins with this word from
- * here on. */
+/*
+ * The second way to access the memory, which needs no driver and has no interrupts: writes this word to its
+ * start.
+ */
 static void write_by_sysfs(const char* address, uint64_t word) {
   char path[96];
   snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/enable", address);
@@ -139,7 +141,7 @@ uint32_t position(const struct ivshmem* own) {
 
 void ring(const struct ivshmem* own, uint32_t peer) {
   uint32_t bell = peer << 16; /* Vector 0. */
-  __sync_synchronize();       /* What was written must be there when the other side looks. */
+  __sync_synchronize();       /* Earlier writes must be visible before the other side reads. */
   require(pwrite(own->device, &bell, sizeof bell, own->registers + DOORBELL) == sizeof bell, "ringing");
 }
 

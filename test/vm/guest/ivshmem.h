@@ -1,6 +1,6 @@
 /*
- * QEMU's ivshmem device as a program of the guest has it by VFIO, which gives it BARs and interrupts without
- * a driver of its own; the machine needs an IOMMU for that.
+ * QEMU's ivshmem device in a program of the guest, through VFIO, which provides BARs and interrupts without a
+ * specific driver; the machine needs an IOMMU for that.
  */
 #ifndef GUEST_IVSHMEM_H
 #define GUEST_IVSHMEM_H
@@ -10,22 +10,22 @@
 
 struct ivshmem {
   int device;
-  uint64_t registers; /* Where BAR 0 is in the device's file. */
+  uint64_t registers; /* The offset of BAR 0 in the device's file. */
   uint8_t* memory;    /* BAR 2. */
   size_t bytes;
   int interrupt; /* The eventfd of vector 0. */
 };
 
-/* Says what failed, and turns the machine off, unless all is well. */
+/* If the condition is false, prints what failed and turns the machine off. */
 void require(int well, const char* what);
 
-/* Takes the first ivshmem device on bus 0. */
+/* Opens the first ivshmem device on bus 0. */
 struct ivshmem take_ivshmem(void);
 
-/* The machine's id among the peers. */
+/* The machine's peer id. */
 uint32_t position(const struct ivshmem* own);
 
-/* Rings vector 0 of a peer, which then sees what was written before. */
+/* Rings vector 0 of a peer, which then sees all earlier writes. */
 void ring(const struct ivshmem* own, uint32_t peer);
 
 /* Waits until vector 0 is rung. */

@@ -1,8 +1,8 @@
 /**
- * What a user gets of an ivshmem socket, printed as JSON: how many words, whether it was hung up on, and what
- * the client library says.
+ * Joins an ivshmem socket as a user and prints the result as JSON: the number of words, whether the
+ * connection was closed, and the result of the client library.
  *
- * Arguments: the runtime folder, the socket, the allocation's name, and the grant to be held: none, ro or rw.
+ * Arguments: the runtime folder, the socket, the allocation's name, and the grant to hold: none, ro or rw.
  */
 import { connect } from '@vkmemd/client';
 import { VkmemError } from '@vkmemd/proto';
