@@ -1,14 +1,13 @@
 /**
- * Admission of control connections, and the rate of each one's calls.
+ * Admission of control connections, and the rate of calls of each.
  *
- * A connection has an fd on its user's account, and a user has a limited number of connections, operators
- * excepted. Of a connection above a limit the first call is answered with the fault, then it is closed; a
- * limited number of connections wait for that at a time, each no longer than a handshake may take. What comes
- * beyond them is closed at once: no fd is left to send the reason with.
+ * A connection has an fd on its tenant's account. A tenant has a limited number of connections; operators are
+ * exempt. On a connection above a limit, the first call is answered with the error, and then the connection
+ * is closed. Only a limited number of connections wait for that at a time, each at most for the time limit of
+ * a handshake. Further ones are closed at once, because no fd is left to send the reason with.
  *
- * A call above the connection's rate is refused, with the time to wait, before anything of it is read. Calls
- * of one user begin a few at a time, over all of its connections, so that other users are served between
- * them.
+ * A call above the connection's rate is refused, with the time to wait, before its message is read. Calls of
+ * one tenant begin a few at a time, over all its connections, so that other tenants are served in between.
  */
 import type { Socket } from 'node:net';
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
@@ -23,16 +22,16 @@ import { type RequestEvents, reportAnswer } from '../requests/events.js';
 import { grpcFault } from './faults.js';
 
 /**
- * Calls that begin in one turn of the event loop, over all connections of a user: each costs some handoff
- * requests.
+ * Calls of one tenant that begin in one turn of the event loop, over all its connections. Each costs as much
+ * as several handoff requests.
  */
 const CALLS_PER_TICK = 4;
-/** For the answer to leave before the connection is closed, in milliseconds. */
+/** Time for the answer to be sent before the connection is closed, in milliseconds. */
 const LAST_WORD_MS = 100;
 
-/** Disposed when an accepted connection has ended, or is not served after all. */
+/** An admitted connection. Disposed when it has ended, or cannot be served. */
 export interface Visit extends Disposable {
-  /** What its calls are refused with; undefined of a connection that is served. */
+  /** The error of all its calls; undefined if the connection is served. */
   readonly refusal: VkmemError | undefined;
 }
 
@@ -51,7 +50,7 @@ interface Collaborators {
 
 export class ControlAdmission {
   readonly #with: Collaborators;
-  /** By the address that the socket was given. */
+  /** By the address that Callers gave the socket. */
   readonly #conversations = new Map<string, Conversation>();
   readonly #ofTenant = new Map<string, number>();
   readonly #ticks = new PerTickLimit(CALLS_PER_TICK);
@@ -61,14 +60,14 @@ export class ControlAdmission {
     this.#with = collaborators;
   }
 
-  /** Connections that have not ended, including those that are only refused. */
+  /** Number of open connections, including those that are only refused. */
   get connections(): number {
     return this.#conversations.size;
   }
 
   /**
-   * Decides on a connection; undefined for one that must be closed at once. The caller disposes it, or
-   * watch() does.
+   * Decides about a connection; returns undefined if it must be closed at once. Dispose the result, or pass
+   * it to watch(), which does.
    */
   admit(identity: Identity): Visit | undefined {
     const { authority, fds } = this.#with;
@@ -77,7 +76,8 @@ export class ControlAdmission {
     const connections = this.#ofTenant.get(tenant.key) ?? 0;
     try {
       if (connections >= max && !authority.isOperator(identity)) {
-        throw new VkmemError('TOO_MANY_SESSIONS', `The user has ${connections} control connections.`, {
+        const reason = `The tenant has ${connections} of at most ${max} control connections.`;
+        throw new VkmemError('TOO_MANY_SESSIONS', reason, {
           limit: String(max),
           whose: 'user',
         });
@@ -99,7 +99,8 @@ export class ControlAdmission {
 
   /**
    * Watches a connection until it is closed.
-   * @param address under which its calls come. @param visit taken.
+   * @param address the peer address of its calls.
+   * @param visit ownership is taken.
    */
   watch(address: string, socket: Socket, { tenant }: Identity, visit: Visit): void {
     const { requestsPerSecond, requestBurst, handshakeMs } = this.#with.authority.policy.limits;
@@ -114,7 +115,7 @@ export class ControlAdmission {
     });
   }
 
-  /** Answers the calls that are refused: of a refused connection, or above the rate. */
+  /** Answers the calls that are refused: those of a refused connection, and those above the rate. */
   readonly interceptor: ServerInterceptor = (_method, call) =>
     new ServerInterceptingCall(call, {
       start: (next) => {
@@ -147,7 +148,7 @@ function refusalOf({ refusal, rate }: Conversation): VkmemError | undefined {
   if (refusal) return refusal;
   const wait = rate.tryTake();
   if (wait === 0) return undefined;
-  return new VkmemError('RATE_LIMITED', `The connection may send again in ${wait} ms.`, {
+  return new VkmemError('RATE_LIMITED', `The connection may send its next call in ${wait} ms.`, {
     retry_after_ms: String(wait),
   });
 }

@@ -1,9 +1,9 @@
 /**
- * Who makes a gRPC call: the identity that the kernel gave when its connection was accepted, and the session
- * that its metadata names.
+ * The caller of a gRPC call: the identity that the kernel reported when its connection was accepted, and the
+ * session that the call's metadata names.
  *
- * gRPC for Node knows a peer only by its socket's remote address, which a Unix socket does not have. Each
- * accepted socket is given one of ours, under which its identity is kept until the socket closes.
+ * grpc-js identifies a peer only by its socket's remote address, which a Unix socket does not have. So each
+ * accepted socket is given an artificial address, by which its identity is stored until the socket closes.
  */
 import { Socket } from 'node:net';
 import type { Metadata } from '@grpc/grpc-js';
@@ -33,11 +33,14 @@ export class Callers {
     this.#with = collaborators;
   }
 
-  /** The accepted connection as a socket that gRPC can serve. Owns the fd. */
+  /**
+   * Makes a socket for gRPC from an accepted connection. Takes ownership of the fd; if it throws, the caller
+   * still owns the fd.
+   */
   admit(fd: OwnedFd, identity: Identity): Socket {
     const address = `peer-${this.#next}`;
     this.#next += 1;
-    // Taken only once the socket has it: until then the caller closes it.
+    // Ownership changes once the socket has the fd. Until then the caller closes it.
     const socket = new Socket({ fd: fd.fd, readable: true, writable: true });
     fd.take();
     Object.defineProperty(socket, 'remoteAddress', { value: address });
@@ -47,18 +50,19 @@ export class Callers {
   }
 
   /**
-   * @throws VkmemError NOT_PERMITTED where the policy does not let the peer connect; SESSION_INVALID,
+   * The caller of a call.
+   * @throws VkmemError NOT_PERMITTED if the policy does not permit the peer to connect; SESSION_INVALID,
    *   STALE_INCARNATION, VERSION_UNSUPPORTED.
    */
   of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }): Caller {
     const identity = this.#identities.get(call.getPeer());
-    if (!identity) throw new Error(`a call came from ${call.getPeer()}, which was not accepted here`);
+    if (!identity) throw new Error(`a call arrived from ${call.getPeer()}, which was not accepted here`);
     this.#with.authority.requireConnect(identity);
     const version = call.metadata.get(VERSION_METADATA)[0];
     if (version !== undefined && String(version) !== String(PROTOCOL_VERSION)) {
       throw new VkmemError(
         'VERSION_UNSUPPORTED',
-        `The client speaks ${version}, the daemon ${PROTOCOL_VERSION}.`,
+        `The client's protocol version is ${version}, the daemon's ${PROTOCOL_VERSION}.`,
         {
           supported: String(PROTOCOL_VERSION),
         },

@@ -1,10 +1,11 @@
 /**
- * A call's way to its handler and back: one request with one answer, or one request with answers until
- * somebody ends it.
+ * Passes a call to its handler and sends the answers: one request with one answer, or one request with a
+ * stream of answers.
  *
- * A stream ends with a fault, always: its caller cancels it or is gone, its session ends, the daemon stops.
- * One answer of it is on its way at a time. The next one is asked for when that has left for the peer, so a
- * peer that does not read has one waiting here, and gets the present state next.
+ * A stream always ends with an error: its caller cancels it or disconnects, its session ends, or the daemon
+ * stops. One answer of a stream is in transit at a time. The handler is asked for the next one when the last
+ * has been sent, so for a peer that does not read only one is buffered here, and its next answer is the
+ * current state.
  */
 import type {
   handleServerStreamingCall,
@@ -38,7 +39,7 @@ export class Calls {
   readonly #reporter: Reporter;
   readonly #events: RequestEvents;
   readonly #callers: Callers;
-  /** What ends each stream that is open. */
+  /** The controllers that end the open streams. */
   readonly #streams = new Set<AbortController>();
   #stopped: VkmemError | undefined;
 
@@ -48,7 +49,7 @@ export class Calls {
     this.#callers = callers;
   }
 
-  /** @param name of the method, as events have it. */
+  /** @param name of the method, as events report it. */
   unary<N extends RequestName>(name: string, handler: Handler<N>): handleUnaryCall<object, object> {
     return async (call, callback) => {
       const answered = beginRequest(this.#events, 'control', name);
@@ -56,7 +57,7 @@ export class Calls {
       try {
         caller = this.#begin(call);
         const { response, fds } = await handler(caller, call.request as never, []);
-        closeAll(fds); // gRPC carries none
+        closeAll(fds); // gRPC carries no fds
         callback(null, response as object);
         answered('OK', caller);
       } catch (failure) {
@@ -75,7 +76,7 @@ export class Calls {
       const end = new AbortController();
       if (this.#stopped) end.abort(this.#stopped);
       this.#streams.add(end);
-      call.once('cancelled', () => end.abort(new VkmemError('UNAVAILABLE', 'The caller is gone.')));
+      call.once('cancelled', () => end.abort(new VkmemError('UNAVAILABLE', 'The call was cancelled.')));
       let caller: Caller | undefined;
       let code: ErrorCode | 'OK' = 'OK';
       try {
@@ -84,26 +85,27 @@ export class Calls {
         for await (const answer of answers) await sent(call, answer as object, end.signal);
         call.end();
       } catch (failure) {
-        // A cancelled call has no receiver. Otherwise gRPC sends the error after the answers that were written.
+        // A cancelled call has no receiver. Otherwise gRPC sends the error after the answers that were
+        // written.
         const error = this.#expected(name, failure);
         // A client that cancels its own stream is not an error.
         code = call.cancelled ? 'OK' : error.code;
         call.emit('error', grpcFault(error));
       } finally {
         this.#streams.delete(end);
-        // A stream lasts as long as its caller likes: that is no latency.
+        // No duration: a stream lasts as long as its caller wants.
         reportAnswer(this.#events, 'control', name, code, caller);
       }
     };
   }
 
-  /** Ends every stream with the fault, and those that still come. */
+  /** Ends every open stream with the fault, and every stream that is opened later. */
   stop(fault: VkmemError): void {
     this.#stopped = fault;
     for (const end of this.#streams) end.abort(fault);
   }
 
-  /** @throws VkmemError where the request is a fault, or as Callers.of. */
+  /** @throws VkmemError if the request is a fault, or as Callers.of(). */
   #begin(call: ServerUnaryCall<object, object> | StreamCall): Caller {
     if (call.request instanceof VkmemError) throw call.request;
     return this.#callers.of(call);
@@ -111,13 +113,13 @@ export class Calls {
 
   #expected(name: string, failure: unknown): VkmemError {
     const error = asVkmemError(failure);
-    if (error.code === 'INTERNAL') this.#reporter.fault(`a ${name} call`, failure);
+    if (error.code === 'INTERNAL') this.#reporter.fault(`a ${name} call failed`, failure);
     return error;
   }
 }
 
 /**
- * Resolves when the answer has left for the peer; rejects with the signal's reason, however long that takes.
+ * Resolves when the answer has been sent. Rejects with the signal's reason as soon as the signal is aborted.
  */
 function sent(call: StreamCall, answer: object, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

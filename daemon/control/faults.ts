@@ -1,16 +1,14 @@
 /**
- * Faults as gRPC carries them: the catalogue's code in every answer, wherever the fault is found.
+ * Faults as gRPC carries them: every error answer has a code of the catalogue, wherever the error is
+ * detected.
  *
- * A request that is no valid message, or too large, reaches its handler as the fault it is, so that its
- * answer is made as any other. What gRPC refuses by itself is given a code on its way out.
+ * A request that cannot be decoded, or is too large, is passed to its handler as a fault, so that its answer
+ * is made as any other. An error that gRPC itself produces is given a code when it is sent.
  */
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { MAX_MESSAGE_BYTES, packStatus, STATUS_METADATA, VkmemError } from '@vkmemd/proto';
 
-/**
- * What is larger is not even held until its end; what is larger than MAX_MESSAGE_BYTES is refused all the
- * same.
- */
+/** Larger messages are not received completely. Messages above MAX_MESSAGE_BYTES are refused in any case. */
 export const MAX_RECEIVED_BYTES = 4 * MAX_MESSAGE_BYTES;
 
 /** The fault as gRPC carries it. */
@@ -21,7 +19,7 @@ export function grpcFault(error: VkmemError): { code: number; details: string; m
 }
 
 /**
- * gRPC itself refuses a message above MAX_RECEIVED_BYTES, below all interceptors: its word is given a code
+ * gRPC itself refuses a message above MAX_RECEIVED_BYTES, below all interceptors. Its status is given a code
  * here.
  */
 export const codedRefusals: ServerInterceptor = (_method, call) => {
@@ -34,19 +32,19 @@ export const codedRefusals: ServerInterceptor = (_method, call) => {
   return new ServerInterceptingCall(call);
 };
 
-/** A deserializer that returns what is wrong with a message instead of throwing it away. */
+/** A deserializer that returns the fault of an invalid message instead of throwing. */
 export function orFault(deserialize: (bytes: Buffer) => object): (bytes: Buffer) => object {
   return (bytes) => {
     if (bytes.length > MAX_MESSAGE_BYTES) {
       return new VkmemError(
         'PROTOCOL_ERROR',
-        `The message has ${bytes.length} bytes, at most ${MAX_MESSAGE_BYTES} fit.`,
+        `The message has ${bytes.length} bytes; the maximum is ${MAX_MESSAGE_BYTES}.`,
       );
     }
     try {
       return deserialize(bytes);
     } catch (cause) {
-      return new VkmemError('PROTOCOL_ERROR', `The bytes are not the message: ${String(cause)}.`, {}, cause);
+      return new VkmemError('PROTOCOL_ERROR', `The message cannot be decoded: ${String(cause)}.`, {}, cause);
     }
   };
 }

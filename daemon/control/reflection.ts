@@ -1,6 +1,6 @@
 /**
- * gRPC's reflection services, which are made when somebody first asks: to index the whole contract takes
- * longer than all else that gRPC needs at a start, and hardly anybody asks.
+ * gRPC's reflection services, which are made at their first call: indexing the whole contract takes longer
+ * than everything else that gRPC does at a start, and reflection is rarely used.
  */
 import type { handleBidiStreamingCall, Server, ServiceDefinition } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -9,7 +9,7 @@ type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
 type Handler = handleBidiStreamingCall<unknown, unknown>;
 type Handlers = Record<string, Handler>;
 
-/** The services of a reflection service, and what serves them, as it would have added them to a server. */
+/** The services of a ReflectionService and their handlers, as it would add them to a server. */
 function servicesOf(definition: PackageDefinition): [ServiceDefinition, Handlers][] {
   const added: [ServiceDefinition, Handlers][] = [];
   const addService = (service: ServiceDefinition, handlers: Handlers) => added.push([service, handlers]);
@@ -17,7 +17,7 @@ function servicesOf(definition: PackageDefinition): [ServiceDefinition, Handlers
   return added;
 }
 
-/** Adds them to the server. @param definition of all that it serves. */
+/** Adds the reflection services to the server. @param definition of all that the server serves. */
 export function addReflection(server: Server, definition: PackageDefinition): void {
   let all: [ServiceDefinition, Handlers][] | undefined;
   for (const [index, [service, handlers]] of servicesOf({}).entries()) {

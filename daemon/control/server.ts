@@ -1,15 +1,16 @@
 /**
- * The control plane: gRPC on a Unix socket of our own, with health and reflection.
+ * The control plane: gRPC on a Unix socket, with health and reflection.
  *
- * The connections are accepted by our listener, which reads the peer's identity, and handed to gRPC as
- * sockets.
+ * The daemon's own listener accepts the connections and reads the peers' identities, and then passes the
+ * sockets to gRPC.
  *
- * The table of requests (proto/contract/requests.ts) says which handler answers which method.
+ * The table of requests (proto/contract/requests.ts) determines which handler serves which method.
  *
- * calls     a call's way to its handler and back
- * callers   the caller of each call
- * faults    what went wrong, as gRPC carries it
- * admission which connections and which calls are refused
+ * calls       passes a call to its handler and sends the answers
+ * callers     the caller of each call
+ * faults      errors as gRPC carries them
+ * admission   which connections and which calls are refused
+ * reflection  gRPC's reflection services
  */
 import type { Socket } from 'node:net';
 import {
@@ -46,16 +47,16 @@ import { Calls } from './calls.js';
 import { codedRefusals, MAX_RECEIVED_BYTES, orFault } from './faults.js';
 import { addReflection } from './reflection.js';
 
-/** How long a stopping daemon waits for calls under way. */
+/** How long a stopping daemon waits for calls under way, in milliseconds. */
 const GRACE_MS = 5000;
 const MAX_CONCURRENT_CALLS = 64;
 /**
- * A peer that does not answer a ping within it is gone; so is one that never speaks HTTP/2, or broke off in
- * it.
+ * A peer that does not answer a ping within this time, in milliseconds, is disconnected. So is one that does
+ * not speak HTTP/2, or stops in the middle of it.
  */
 const KEEPALIVE_MS = 5000;
 
-/** A serializer that leaves alone what is encoded already. */
+/** A serializer that passes through answers that are encoded already. */
 const unlessBytes = (serialize: (answer: object) => Buffer) => (answer: object) =>
   Buffer.isBuffer(answer) ? answer : serialize(answer);
 
@@ -86,7 +87,7 @@ export class ControlServer implements AsyncDisposable {
       'grpc.max_receive_message_length': MAX_RECEIVED_BYTES,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-      // The first is the innermost: it must see what gRPC itself refuses.
+      // The first is the innermost. It must see what gRPC itself refuses.
       interceptors: [codedRefusals, this.#admission.interceptor],
     });
     this.#callers = new Callers(collaborators);
@@ -99,8 +100,9 @@ export class ControlServer implements AsyncDisposable {
   }
 
   /**
-   * Serves from now on.
-   * @param place a path whose folder exists and where no socket is; or a socket that listens, taken.
+   * Starts to listen and serve.
+   * @param place a path without a socket in an existing folder; or a listening socket, whose ownership is
+   *   taken.
    * @throws KernelError.
    */
   listen(place: ListenPlace): void {
@@ -131,11 +133,11 @@ export class ControlServer implements AsyncDisposable {
       if (socket) socket.destroy();
       else visit[Symbol.dispose]();
       fd.close();
-      this.#with.reporter.fault('a client could not be served', failure);
+      this.#with.reporter.fault('a client of the control socket could not be served', failure);
     }
   }
 
-  /** Whether the device is there, for gRPC's health service: it is a service of that name there. */
+  /** Sets the status of the device in gRPC's health service, where it is a service named DEVICE_HEALTH. */
   set deviceServes(serving: boolean) {
     this.#health.setStatus(DEVICE_HEALTH, serving ? 'SERVING' : 'NOT_SERVING');
   }
