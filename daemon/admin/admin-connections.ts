@@ -1,16 +1,16 @@
 /**
- * The connections of the admin plane, whose they are, how many there may be, and how long each may take.
+ * The connections of the admin plane: their peers, their maximum number, and their time limits.
  *
- * Who is at the other end goes with the socket: the kernel's word at accept for a Unix socket, nobody for
- * TCP. No header can change it. A connection has an fd on its user's account. There are MAX in all, of which
- * the last quarter is for users who have few (limits/shares.ts); an operator may have MAX_OF_OPERATOR,
- * anybody else MAX_OF_OTHER, and everything that comes by TCP counts as one more user. Where one cannot be
- * had, its first request is answered with the fault and it is closed; what comes beyond so many of those is
- * closed at once.
+ * The identity of a connection belongs to its socket: what the kernel reported at accept for a Unix socket,
+ * none for TCP. No header can change it. A connection has an fd on its tenant's account. There are at most
+ * MAX connections, of which the last quarter is for tenants that have few (limits/shares.ts). An operator may
+ * have MAX_OF_OPERATOR, any other user MAX_OF_OTHER; all TCP connections together count as one more tenant.
+ * On a connection above a limit, the first request is answered with the error, and the connection is closed.
+ * Beyond a number of those, further ones are closed at once.
  *
- * Each connection has one deadline at a time: for the first request to be there whole, for an answer to be
- * made and taken, and for the next request. Bytes do not extend it, so who sends or reads a byte a second is
- * cut off as who does nothing.
+ * Each connection has one deadline at a time: for the whole first request to arrive, for an answer to be made
+ * and sent, and for the next request. Received or sent bytes do not extend it, so a client that sends or
+ * reads a byte a second is disconnected as one that does nothing.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -26,25 +26,25 @@ import type { Tenant } from '../policy/tenant.js';
 const MAX = 64;
 const MAX_OF_OPERATOR = 16;
 const MAX_OF_OTHER = 4;
-/** Requests a second of one connection, and how many at once. */
+/** Rate of requests of one connection. */
 const RATE = { perSecond: 100, burst: 100 };
-/** Of all of its connections, in one turn of the event loop. */
+/** Requests of one tenant in one turn of the event loop, over all its connections. */
 const REQUESTS_OF_USER = 4;
-/** For an answer to be made and taken, and from it to the next request, in milliseconds. */
+/** Time limits for an answer to be made and sent, and from then until the next request, in milliseconds. */
 const ANSWER_MS = 30_000;
 export const IDLE_MS = 30_000;
-/** Whose account connections by TCP are on. */
+/** The tenant that TCP connections are charged to. */
 const NETWORK: Tenant = { key: 'network', uid: undefined, name: 'network' };
 
 export interface AdminConnection {
   /** Undefined for TCP. */
   readonly identity: Identity | undefined;
-  /** What every request is answered with, where the connection is only there to be refused. */
+  /** The error of every request; undefined if the connection is served. */
   readonly refusal: VkmemError | undefined;
   readonly rate: TokenBucket;
 }
 
-/** A connection, with what ends it. */
+/** A connection, with its deadline. */
 interface OpenConnection extends AdminConnection {
   underWay: number;
   timer: NodeJS.Timeout;
@@ -67,14 +67,15 @@ export class AdminConnections {
     this.#with = collaborators;
   }
 
-  /** Connections that there are now, those that are only refused among them. */
+  /** Number of open connections, including those that are only refused. */
   get size(): number {
     return this.#open.size;
   }
 
   /**
-   * Takes a connection in. @param open makes the socket; where it throws, everything is given back.
-   * @returns the socket; undefined where there is no room even to refuse it, and `open` was not called.
+   * Adds a connection.
+   * @param open makes the socket. If it throws, everything is released.
+   * @returns the socket; undefined if there is no room even for a refusal; then `open` was not called.
    */
   enter(identity: Identity | undefined, open: () => Socket): Socket | undefined {
     const { place, refusal } = this.#admit(identity);
@@ -102,21 +103,23 @@ export class AdminConnections {
   }
 
   /**
-   * Resolves when its user has its turn: some requests in one of the event loop, whatever its connections
-   * are.
+   * Resolves when it is the turn of the connection's tenant, whose requests per turn of the event loop are
+   * limited; undefined if it may continue at once.
    */
   turn({ identity }: AdminConnection): Promise<void> | undefined {
     return this.#ticks.take(identity?.tenant ?? NETWORK);
   }
 
-  /** @throws Error for a socket that was not taken in here. */
+  /** @throws Error for a socket that was not added here. */
   of(socket: Socket): AdminConnection {
     const visit = this.#open.get(socket);
-    if (!visit) throw new Error('a request came by a connection that was not accepted here');
+    if (!visit) throw new Error('a request arrived on a connection that was not accepted here');
     return visit;
   }
 
-  /** A request is there; from now on its answer has its time, and after the last one the next request. */
+  /**
+   * Begins a request: sets the deadline of its answer, and after the last answer that of the next request.
+   */
   begin({ socket }: IncomingMessage, response: ServerResponse): void {
     const visit = this.#open.get(socket);
     if (!visit) return;
@@ -131,7 +134,7 @@ export class AdminConnections {
     });
   }
 
-  /** Closes what is idle; resolves when the others have their answers, or are cut off after `graceMs`. */
+  /** Closes idle connections; resolves when the others have their answers, or are cut off after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       this.#stopping = resolve;
@@ -156,7 +159,8 @@ export class AdminConnections {
       const share = this.#shares.of(tenant) < max ? this.#shares.take(tenant, 1) : 'user';
       if (typeof share === 'string') {
         const limit = share === 'user' ? Math.min(max, this.#shares.maxOf(tenant)) : MAX;
-        const reason = `There are ${limit} connections ${share === 'user' ? 'of the user' : 'in all'}.`;
+        const whose = share === 'user' ? `Tenant ${tenant.name}` : 'The admin plane';
+        const reason = `${whose} has reached its limit of ${limit} admin connections.`;
         throw new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(limit), whose: share });
       }
       using undo = new DisposableStack();
@@ -164,7 +168,7 @@ export class AdminConnections {
       undo.use(fds.lease(tenant, 1));
       return { place: undo.move() };
     } catch (failure) {
-      // The reserve of fds is for the control plane's refusals too.
+      // The control plane uses the reserve of fds for refusals too.
       if (this.#refused >= Math.max(1, Math.floor(fds.refusals / 2))) return {};
       this.#refused += 1;
       return {

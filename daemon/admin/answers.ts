@@ -1,9 +1,9 @@
 /**
- * What went wrong, as HTTP carries it: the catalogue's code, message and what to do next, as a JSON object,
- * under the status that fits the code.
+ * Errors as HTTP carries them: the catalogue's code, the message and what to do next, as a JSON object, with
+ * the HTTP status that fits the code.
  *
- * What Node.js or fastify refuse by themselves (bytes that are no HTTP, headers that are too large, a
- * parameter that the schema does not know) is given a code of the catalogue on its way out.
+ * An error that Node.js or fastify produces (bytes that are not HTTP, headers that are too large, an unknown
+ * parameter) is given a code of the catalogue when it is sent.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -12,7 +12,7 @@ import type { FastifyError, FastifyReply } from 'fastify';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** As google.rpc.Code says which HTTP status stands for which code; what is not here is a bad request. */
+/** The HTTP statuses of google.rpc.Code (google/rpc/code.proto); a code that is not listed is 400. */
 const STATUSES: Readonly<Record<number, number>> = {
   [GrpcCode.NOT_FOUND]: 404,
   [GrpcCode.ALREADY_EXISTS]: 409,
@@ -27,7 +27,7 @@ const STATUSES: Readonly<Record<number, number>> = {
 
 export const statusOfCode = (code: ErrorCode): number => STATUSES[CATALOGUE[code].grpc] ?? 400;
 
-/** The body of every refusal. */
+/** The body of every error answer. */
 export interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;
@@ -41,8 +41,8 @@ export const refusalOf = ({ code, message, next }: VkmemError | Refusal): Refusa
 });
 
 /**
- * The failure of a request as one of the catalogue's. What is not known to be the client's fault is a defect
- * of ours.
+ * The failure of a request as an error of the catalogue. A failure that is not known to be the client's fault
+ * is INTERNAL.
  */
 export function faultOf(failure: FastifyError | Error): VkmemError {
   const { statusCode, validation } = failure as Partial<FastifyError>;
@@ -66,7 +66,7 @@ export function refuse(
     .send(JSON.stringify(refusalOf(error)));
 }
 
-/** Answers what could not even be read as a request, and closes the connection. */
+/** Answers bytes that could not be parsed as a request, and closes the connection. */
 export function refuseUnread(socket: Duplex, failure: Error): void {
   const { code, reason } = failure as NodeJS.ErrnoException & { reason?: string };
   if (code === 'ECONNRESET' || !socket.writable) {
@@ -74,7 +74,10 @@ export function refuseUnread(socket: Duplex, failure: Error): void {
     return;
   }
   const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const error = new VkmemError('PROTOCOL_ERROR', `It is no request: ${reason ?? failure.message}.`);
+  const error = new VkmemError(
+    'PROTOCOL_ERROR',
+    `The bytes are not a valid HTTP request: ${reason ?? failure.message}.`,
+  );
   const body = JSON.stringify(refusalOf(error));
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -1,10 +1,11 @@
 /**
- * /api/v1: devices, budget, allocations and sessions, as JSON to read. The answers are the use cases' own, in
- * the words of schemas.ts. No secret is in any of them: of a session everything but its token.
+ * /api/v1: devices, budget, allocations and sessions as JSON, read only. The answers are those of the
+ * requests, in the format of schemas.ts. They contain no secret: a session is shown without its token.
  *
- * Allocations and sessions come in pages, oldest first: `limit` of them, after the one that `after` names,
- * which is what the page before said as `next`. It names a place in the order, not a thing, so it stays good
- * when that is gone: a reader that follows it sees each thing that exists all the time exactly once.
+ * Allocations and sessions are returned in pages, oldest first: at most `limit` of them, after the position
+ * `after`, which is the `next` of the previous page. It names a position in the order, not an object, so it
+ * stays valid when that object is gone: a client that follows it gets each object that exists all the time
+ * exactly once.
  */
 
 import type { BudgetReports } from '../memory/accounting/report.js';
@@ -22,7 +23,7 @@ const DEFAULT_LIMIT = 100;
 const ALLOCATION_QUERY = schemas.pageQuery('^[0-9]{1,16}\\.[0-9a-f-]{36}$');
 const SESSION_QUERY = schemas.pageQuery('^[0-9]{1,19}$');
 
-/** What the pages are read from. */
+/** The sources of the answers. */
 export interface ApiSources {
   readonly version: string;
   readonly device: Device;
@@ -64,7 +65,7 @@ export function addApi(app: App, sources: ApiSources): void {
   );
 }
 
-/** The first of them, and where the next page begins. */
+/** The entries of a page, and the position of the next page. */
 function cut<T>(
   rest: readonly T[],
   limit: string | undefined,
@@ -75,11 +76,12 @@ function cut<T>(
   return [found, last === undefined || found.length === rest.length ? null : place(last)];
 }
 
-/** By when it was made, and of one millisecond by its id. */
+/** The position of an allocation: its creation time, and its id among those of one millisecond. */
 const placeOf = ({ createdAt, id }: Allocation): string => `${createdAt}.${id}`;
 
 /**
- * Those that come after a place. The list is in the order of time already, but for those of one millisecond.
+ * The allocations after a position, sorted by time and id. The list is already sorted by time, but not by id
+ * within a millisecond.
  */
 function inOrder(
   all: readonly Allocation[],

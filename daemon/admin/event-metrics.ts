@@ -1,6 +1,4 @@
-/**
- * Events, counted: requests and how they were answered, how long that took, sessions, allocations.
- */
+/** Metrics of events: requests with the codes of their answers and their durations, sessions, allocations. */
 import { DisposableStack } from '@vkmemd/proto';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { AllocationEvents } from '../memory/allocation/events.js';
@@ -8,7 +6,7 @@ import { onEvent } from '../memory/event-channel.js';
 import type { SessionEvents } from '../memory/session/events.js';
 import type { RequestEvents } from '../requests/events.js';
 
-/** In seconds: from a claim of what is there already to memory that a driver has to zero. */
+/** In seconds: from a claim of existing memory to memory that a driver has to zero. */
 const BUCKETS = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
   10,
@@ -25,26 +23,26 @@ export function countEvents(registry: Registry, sources: EventSources): Disposab
   const registers = [registry];
   const requests = new Counter({
     name: 'vkmemd_requests_total',
-    help: 'Requests answered, by the code they were answered with; OK where they were served.',
+    help: 'Answered requests, by the code of the answer; OK for success.',
     labelNames: ['plane', 'operation', 'code'],
     registers,
   });
   const durations = new Histogram({
     name: 'vkmemd_request_duration_seconds',
-    help: 'From a request read to its answer sent, whatever the answer; streams are left out.',
+    help: 'Time from reading a request to sending its answer, errors included; without streams.',
     labelNames: ['plane', 'operation'],
     buckets: BUCKETS,
     registers,
   });
   const sessions = new Counter({
     name: 'vkmemd_session_events_total',
-    help: 'Sessions that began and that ended.',
+    help: 'Events of sessions: begun, ended.',
     labelNames: ['event'],
     registers,
   });
   const allocations = new Counter({
     name: 'vkmemd_allocation_events_total',
-    help: 'What became of allocations.',
+    help: 'Events of allocations.',
     labelNames: ['event'],
     registers,
   });

@@ -1,8 +1,8 @@
 /**
- * /healthz and /readyz: whether the process lives, and whether it serves.
+ * /healthz and /readyz: whether the process is alive, and whether it serves.
  *
- * /healthz is answered by the event loop alone and asks nothing else: no answer means that the daemon hangs.
- * /readyz is 200 while the daemon can do what it is for, and 503 with every reason while it cannot.
+ * /healthz is answered by the event loop alone: no answer means that the daemon hangs. /readyz is 200 while
+ * the daemon serves, and 503 with every reason while it does not.
  */
 import { Type } from 'typebox';
 import type { App } from './app.js';
@@ -17,7 +17,7 @@ const READINESS = Type.Object(
 );
 
 export function addHealth(app: App, readiness: Readiness): void {
-  app.get('/healthz', { config: { access: 'anybody' }, schema: { response: { 200: HEALTH } } }, async () => ({
+  app.get('/healthz', { config: { access: 'all' }, schema: { response: { 200: HEALTH } } }, async () => ({
     status: 'ok' as const,
   }));
   const response = { 200: READINESS, 503: READINESS };

@@ -1,13 +1,12 @@
-/**
- * An answer that may not come: a driver that hangs must not prevent an operator from seeing the rest.
- */
+/** A time limit for answers: a driver that hangs must not prevent an operator from seeing the rest. */
 import { VkmemError } from '@vkmemd/proto';
 
 const MAX_MS = 2000;
 
 /**
- * Resolves or rejects as the answer does. What comes too late is nobody's any more, its failure too.
- * @throws VkmemError UNAVAILABLE where it does not come within MAX_MS.
+ * Resolves or rejects as the answer does. A late result or failure is ignored.
+ * @param what is the start of the error text, to which the time limit is appended.
+ * @throws VkmemError UNAVAILABLE if the answer takes longer than MAX_MS.
  */
 export function inTime<T>(what: string, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,42 +1,43 @@
 /**
- * Where the admin plane listens for TCP, if it is configured to: an address of this host alone, and a port.
+ * The TCP address that the admin plane listens on, if one is configured: a loopback address and a port.
  *
- * TCP says nothing of who is at the other end, so what is served there anybody on the host can read, and
- * nobody else: an address that is not a loopback one is refused, and so is a name, which may mean anything.
+ * TCP does not identify its peer, so every process on the host can read what is served there. To exclude
+ * other hosts, an address that is not a loopback address is refused, and so is a name, which could resolve to
+ * any address.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { VkmemError } from '@vkmemd/proto';
 
 export interface ListenAddress {
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
 }
 
 /** As in a URL: `127.0.0.1:9464`, `[::1]:9464`. */
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([^[\]:]+)):(\d{1,5})$/;
 
-/** @throws VkmemError INVALID_ARGUMENT where it is no address with a port, or no loopback address. */
+/** @throws VkmemError INVALID_ARGUMENT unless it is a loopback address with a port. */
 export function parseListenAddress(text: string): ListenAddress {
   const [, six, four, digits] = ADDRESS.exec(text) ?? [];
   const host = six ?? four ?? '';
   const port = Number(digits);
   if (!(six === undefined ? isIPv4(host) : isIPv6(host)) || port > 65_535) {
-    throw wrong(text, 'It is written 127.0.0.1:PORT or [::1]:PORT.');
+    throw wrong(text, 'The address must have the form 127.0.0.1:PORT or [::1]:PORT.');
   }
   const loopback =
     six === undefined ? host.startsWith('127.') : new URL(`http://[${six}]`).hostname === '[::1]';
-  if (!loopback) throw wrong(text, 'Only addresses of this host (127.0.0.0/8, [::1]) are listened on.');
+  if (!loopback) throw wrong(text, 'The address must be a loopback address (127.0.0.0/8 or [::1]).');
   return { host, port };
 }
 
-/** As it stands in a URL. */
+/** As in a URL. */
 export const addressText = ({ host, port }: ListenAddress): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /**
- * Whether the Host header of a request that came by TCP names this host. A web page of another site could
- * otherwise have a browser on this host read the answers, by a name that it lets point here.
+ * Whether the Host header of a TCP request names this host. Otherwise a web page of another site could make a
+ * browser on this host read the answers, by a name that resolves to this host (DNS rebinding).
  */
 export function namesThisHost(header: string | undefined): boolean {
   const name = (header ?? '').replace(/:\d*$/, '');

@@ -1,13 +1,13 @@
 /**
- * /metrics: what is measured, as Prometheus reads it, and as OpenMetrics where the scraper asks for that.
+ * /metrics: the metrics in Prometheus' text format, or in OpenMetrics if the scraper asks for it.
  *
- * State is read when it is asked for (state-metrics.ts, process-metrics.ts); events are counted as they
- * happen (event-metrics.ts). The core and the other planes know of neither. No label has a user, a session or
- * a name in it: there are as many series as the device, the schema and the catalogue have words.
+ * State is read at each scrape (state-metrics.ts, process-metrics.ts); events are counted as they happen
+ * (event-metrics.ts). The core and the other planes do not depend on either. No label contains a user, a
+ * session or a name: the number of series is bounded by the device, the schema and the catalogue.
  *
- * Scrapes that come together are one, and there is one in EVERY_MS at most: a client that asks all the time
- * waits, and costs the others little. A scrape is never older than the request for it. docs/metrics.md lists
- * everything.
+ * Concurrent scrapes share one reading, and there is at most one reading per EVERY_MS: a client that scrapes
+ * all the time waits, and costs the others little. A reading is never older than the request for it.
+ * docs/metrics.md lists all metrics.
  */
 import { setTimeout } from 'node:timers/promises';
 import { Registry } from 'prom-client';
@@ -16,7 +16,7 @@ import { countEvents, type EventSources } from './event-metrics.js';
 import { ProcessMetrics } from './process-metrics.js';
 import { StateMetrics, type StateSources } from './state-metrics.js';
 
-/** Between the beginnings of two looks, in milliseconds. */
+/** The minimum interval between the starts of two readings, in milliseconds. */
 const EVERY_MS = 50;
 
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
@@ -29,20 +29,20 @@ export class Metrics implements Disposable {
   readonly #state: StateMetrics;
   readonly #process: ProcessMetrics;
   readonly #counting: Disposable;
-  /** The look that has begun last, which never rejects, and when it did. */
+  /** The reading that began last, which never rejects, and the time at which it began. */
   #last: Promise<unknown> = Promise.resolve();
   #begun = Number.NEGATIVE_INFINITY;
-  /** The one that has not begun. */
+  /** The reading that has not begun yet. */
   #next: Promise<string> | undefined;
 
-  /** Counts from now on, until it is disposed. */
+  /** Counts events until it is disposed. */
   constructor(sources: MetricSources) {
     this.#state = new StateMetrics(this.#registry, sources);
     this.#process = new ProcessMetrics(this.#registry);
     this.#counting = countEvents(this.#registry, sources);
   }
 
-  /** Everything, as Prometheus' text. */
+  /** All metrics, in Prometheus' text format. */
   text(): Promise<string> {
     if (!this.#next) {
       this.#next = this.#lookAfter(this.#last);
@@ -68,8 +68,8 @@ export class Metrics implements Disposable {
 }
 
 /**
- * The same in OpenMetrics: counters are declared without their `_total`, nothing is empty, and the end is
- * marked. prom-client can do so too, but renames its counters for good when it does.
+ * Converts the text to OpenMetrics: counters are declared without `_total`, there are no empty lines, and the
+ * end is marked. prom-client can do so too, but then renames its counters permanently.
  */
 export function asOpenMetrics(text: string): string {
   const counters = [...text.matchAll(/^# TYPE (\w+)_total counter$/gm)].map(([, name]) => name);
@@ -81,7 +81,7 @@ export function asOpenMetrics(text: string): string {
   return `${declared.join('\n')}\n# EOF\n`;
 }
 
-/** Whether an Accept header asks for OpenMetrics, and not for Prometheus' text rather. */
+/** Whether an Accept header prefers OpenMetrics to Prometheus' text format. */
 export function wantsOpenMetrics(accept: string | undefined): boolean {
   const weightOf = (type: string) => {
     const found = (accept ?? '').split(',').find((one) => one.trim().split(';')[0]?.trim() === type);
@@ -91,7 +91,7 @@ export function wantsOpenMetrics(accept: string | undefined): boolean {
   return open > 0 && open >= weightOf('text/plain');
 }
 
-/** Serves the page; the metrics are to be disposed. */
+/** Adds the page. The caller disposes the metrics. */
 export function addMetrics(app: App, sources: MetricSources): Metrics {
   const metrics = new Metrics(sources);
   app.get('/metrics', { config: { access: 'public' } }, async ({ headers }, reply) => {

@@ -1,10 +1,10 @@
 /**
- * Pages: the HTTP server without any socket of its own, and what holds for every page: who may have it, which
- * methods, how often, and how a fault is answered.
+ * Pages: the HTTP server, without a socket of its own, and the rules of all pages: access, methods, rate and
+ * error answers.
  *
- * A page says for whom it is in its route's config: 'anybody' who can connect, 'operators' (who have it by
- * TCP too, where nobody is known, if it is 'public'), or operators on the Unix socket alone, which is what
- * holds where nothing is said.
+ * A route's config sets the access to its page: 'all' for every process that can connect; 'public' for
+ * operators on the Unix socket, and for every process by TCP, where peers have no identity; 'operators' (the
+ * default) for operators on the Unix socket only.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { FastifyRequest } from 'fastify';
@@ -20,7 +20,7 @@ import { namesThisHost } from './listen-address.js';
 import { addMetrics, type MetricSources } from './metrics.js';
 import type { Readiness } from './readiness.js';
 
-/** What the pages show. */
+/** The sources of the pages. */
 export type PageSources = ApiSources &
   Omit<MetricSources, 'readiness' | 'connectionCounts'> & {
     readonly authority: Authority;
@@ -45,7 +45,7 @@ export async function makePages(collaborators: Collaborators) {
     await connections.turn(connection);
     const fault = faultIn(authority, connection, request);
     if (!fault) return;
-    // What comes as its body is not read.
+    // The body is not read.
     if (fault.closes) reply.header('connection', 'close');
     if (fault.status === 405) reply.header('allow', 'GET, HEAD');
     return refuse(reply, fault.error, fault.status);
@@ -63,7 +63,7 @@ export async function makePages(collaborators: Collaborators) {
   };
 }
 
-/** Why a request is refused before anything of its page is done. */
+/** Why a request is refused before its page is run. */
 function faultIn(
   authority: Authority,
   { identity, refusal, rate }: AdminConnection,
@@ -72,29 +72,34 @@ function faultIn(
   if (refusal) return { error: refusal };
   const wait = rate.tryTake();
   if (wait > 0) {
-    const error = new VkmemError('RATE_LIMITED', `The connection may send again in ${wait} ms.`, {
+    const error = new VkmemError('RATE_LIMITED', `The connection may send its next request in ${wait} ms.`, {
       retry_after_ms: String(wait),
     });
     return { error };
   }
   if (method !== 'GET' && method !== 'HEAD') {
     return {
-      error: new VkmemError('INVALID_ARGUMENT', `Everything here is read: ${method} is not.`),
+      error: new VkmemError('INVALID_ARGUMENT', `Only GET and HEAD are permitted, not ${method}.`),
       status: 405,
       closes: true,
     };
   }
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0) {
-    return { error: new VkmemError('INVALID_ARGUMENT', 'A request here has no body.'), closes: true };
+    return { error: new VkmemError('INVALID_ARGUMENT', 'The request must not have a body.'), closes: true };
   }
   const { access = 'operators' } = routeOptions.config;
   if (identity) {
-    if (access === 'anybody' || authority.isOperator(identity)) return undefined;
-    return { error: notForThem(`This is for operators; the caller is user ${identity.uid}.`) };
+    if (access === 'all' || authority.isOperator(identity)) return undefined;
+    return {
+      error: notForThem(`Only operators may request this page; user ${identity.uid} is not an operator.`),
+    };
   }
-  if (!namesThisHost(headers.host)) return { error: notForThem('The Host header names another host.') };
+  if (!namesThisHost(headers.host))
+    return { error: notForThem('The Host header must name this host (localhost or a loopback address).') };
   if (access !== 'operators') return undefined;
-  return { error: notForThem('TCP names nobody: this is served on the Unix socket alone.') };
+  return {
+    error: notForThem('This page is served on the Unix socket only, since TCP does not identify the caller.'),
+  };
 }
 
 const notForThem = (reason: string): VkmemError => new VkmemError('NOT_PERMITTED', reason);

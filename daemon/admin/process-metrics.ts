@@ -1,10 +1,9 @@
 /**
- * The process: processor time, memory, files, when it began, and how well its event loop keeps up.
+ * Metrics of the process: processor time, memory, files, start time, and the delay of its event loop.
  *
- * The names that begin with process_ are those that Prometheus' own client libraries have. The loop's delay
- * is measured by a timer that should fire every SAMPLE_MS: how much later it did, of all samples since the
- * last scrape. Who has more than one scraper should look at the counters of active and idle time, which no
- * scrape changes.
+ * The names that begin with process_ are those of Prometheus' own client libraries. The delay is measured by
+ * a timer that should fire every SAMPLE_MS: the metric is how much later it fired, over all samples since the
+ * last scrape. With more than one scraper, use the counters of active and idle time, which no scrape resets.
  */
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -30,14 +29,14 @@ export class ProcessMetrics {
       open: gauge('process_open_fds', 'Number of open file descriptors.'),
       delay: gauge(
         'vkmemd_event_loop_delay_seconds',
-        'How late a timer fired, of all samples since the last scrape; quantile 1 is the most.',
+        'Delay of a timer, of all samples since the last scrape; quantile 1 is the maximum.',
         ['quantile'],
       ),
     };
     this.#counters = {
       processor: counter('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.'),
-      active: counter('vkmemd_event_loop_active_seconds_total', 'Time in which the event loop worked.'),
-      idle: counter('vkmemd_event_loop_idle_seconds_total', 'Time in which it waited.'),
+      active: counter('vkmemd_event_loop_active_seconds_total', 'Time in which the event loop was active.'),
+      idle: counter('vkmemd_event_loop_idle_seconds_total', 'Time in which the event loop was idle.'),
     };
     const began = gauge(
       'process_start_time_seconds',
@@ -65,7 +64,7 @@ export class ProcessMetrics {
     this.#gauges.memory.set(process.memoryUsage.rss());
     for (const quantile of QUANTILES) this.#gauges.delay.set({ quantile }, this.#delay(quantile));
     this.#delays.reset();
-    // One of those that are listed is the listing's own.
+    // One of the listed fds is that of the listing itself.
     this.#gauges.open.set((await readdir('/proc/self/fd')).length - 1);
   }
 
@@ -73,7 +72,7 @@ export class ProcessMetrics {
     this.#delays.disable();
   }
 
-  /** The samples are from one firing to the next: what is beyond the interval is the delay. */
+  /** A sample is the time between two firings; what exceeds the interval is the delay. */
   #delay(quantile: number): number {
     if (this.#delays.count === 0) return 0;
     const nanoseconds = this.#delays.percentile(quantile * 100);
@@ -81,7 +80,7 @@ export class ProcessMetrics {
   }
 }
 
-/** RLIMIT_NOFILE, the soft limit, which Node.js has raised as far as it may by now. */
+/** RLIMIT_NOFILE, the soft limit, which Node.js has raised to the hard limit. */
 function maxFiles(): number {
   const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);

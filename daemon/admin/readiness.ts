@@ -1,9 +1,9 @@
 /**
- * Readiness: whether the daemon can serve what it is for, and if not, why not.
+ * Readiness: whether the daemon can serve, and if not, why not.
  *
- * It is ready while it serves on its sockets, has its device and everything on it, and does not stop. What an
- * operator should look at, and keeps nobody from being served, is a warning: a policy that could not be read
- * again, say.
+ * It is ready while it serves on its sockets, has its device and all memory on it, and is not stopping. A
+ * problem that an operator should look at but that does not prevent service is a warning, for example a
+ * policy that could not be read again.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Recovery } from '../memory/allocation/recovery.js';
@@ -14,7 +14,7 @@ export type Stage = 'STARTING' | 'SERVING' | 'STOPPING';
 
 export interface ReadinessReport {
   readonly ready: boolean;
-  /** Why it is not; empty where it is. */
+  /** Why it is not ready; empty if it is. */
   readonly reasons: readonly Refusal[];
   readonly warnings: readonly Refusal[];
 }

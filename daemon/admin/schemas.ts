@@ -1,9 +1,10 @@
 /**
- * The schemas of the JSON pages: what an answer has, and nothing else of it is ever written; what a query may
- * say.
+ * The schemas of the JSON pages: the fields of answers, to which every answer is limited, and the parameters
+ * of queries.
  *
- * 64-bit numbers (bytes, ids, Vulkan's versions of drivers) are decimal strings: JSON's numbers are exact to
- * 2^53 only in most programs. Times are ISO 8601 in UTC. Words are the contract's, without their prefixes.
+ * 64-bit numbers (bytes, ids, driver versions) are decimal strings, because most programs represent JSON
+ * numbers exactly up to 2^53 only. Times are ISO 8601 in UTC. Enumerators are the contract's, without their
+ * prefixes.
  */
 import { type Static, Type } from 'typebox';
 
@@ -113,14 +114,14 @@ export const ALLOCATION = Type.Object(
 export const SESSION = Type.Object(
   {
     id: Decimal,
-    /** Its tenant's key. */
+    /** The key of its tenant. */
     tenant: Type.String(),
     uid: Count,
     gid: Count,
     pid: Type.Integer(),
-    /** Null where none is known. */
+    /** Null if none is known. */
     unit: Type.Union([Type.String(), Type.Null()]),
-    /** What the client calls itself. */
+    /** The name that the client chose. */
     clientName: Type.String(),
     beganAt: Type.String({ format: 'date-time' }),
     /** Allocations that end with it, and their bytes. */
@@ -131,7 +132,7 @@ export const SESSION = Type.Object(
   closed,
 );
 
-/** What follows a page, to be said as `after`; null on the last one. */
+/** The position of the next page, to be passed as `after`; null on the last page. */
 const Next = Type.Union([Type.String(), Type.Null()]);
 
 export const ALLOCATIONS = Type.Object({ allocations: Type.Array(ALLOCATION), next: Next }, closed);
@@ -144,11 +145,11 @@ export type SessionJson = Static<typeof SESSION>;
 
 export const NO_QUERY = Type.Object({}, closed);
 
-/** @param after the pattern of what a page's `next` says. */
+/** @param after the pattern of a page's `next`. */
 export const pageQuery = (after: string) =>
   Type.Object(
     {
-      /** 1 to 500, in digits, as it stands in the query. */
+      /** 1 to 500, as decimal digits. */
       limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|[1-4][0-9]{2}|500)$' })),
       after: Type.Optional(Type.String({ pattern: after })),
     },

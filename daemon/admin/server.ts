@@ -1,20 +1,20 @@
 /**
- * The admin plane: HTTP for operators and their tools, on a Unix socket, and where it is configured on a
- * loopback address.
+ * The admin plane: HTTP for operators and their tools, on a Unix socket and, if configured, on a loopback
+ * address.
  *
- * Connections are accepted by listeners of our own, which know who is at the other end, and handed to the
- * HTTP server as sockets. On the Unix socket everything is for operators but /healthz, by the policy of the
- * moment of each request; on TCP, which names nobody, there are /healthz, /readyz and /metrics alone, for
- * every process of this host. Everything is read only: GET and HEAD, without a body.
+ * The daemon's own listeners accept the connections, identify the peers, and pass the sockets to the HTTP
+ * server. On the Unix socket everything but /healthz is for operators, by the policy in force at each
+ * request. On TCP, which does not identify peers, only /healthz, /readyz and /metrics are served, to every
+ * process of this host. Everything is read only: GET and HEAD, without a body.
  *
- * connections  whose, how many, how long
- * app        the HTTP server
- * pages      what holds for every page
- * answers    faults as HTTP
- * readiness  whether the daemon can serve, and why not
- * health     /healthz and /readyz
- * metrics    /metrics; what is measured is in the files beside it
- * api        /api/v1, by the schemas of schemas.ts
+ * connections  peers, limits and deadlines (admin-connections.ts)
+ * app          the HTTP server
+ * pages        the rules of all pages
+ * answers      errors as HTTP
+ * readiness    whether the daemon can serve, and why not
+ * health       /healthz and /readyz
+ * metrics      /metrics, with event-metrics.ts, state-metrics.ts and process-metrics.ts
+ * api          /api/v1, by the schemas of schemas.ts
  */
 import { createServer, Socket, type Server as TcpServer } from 'node:net';
 import { Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
@@ -31,14 +31,15 @@ import { Readiness, type Stage } from './readiness.js';
 const GRACE_MS = 1000;
 
 /**
- * A Unix socket: the path where it is made, whose folder exists; or one that listens already, which is taken.
+ * A Unix socket: a path in an existing folder, where it is made; or a listening socket, whose ownership is
+ * taken.
  */
 export type Where = string | OwnedFd;
 
 type Collaborators = PageSources & {
   readonly reload: Pick<Reload, 'failure'>;
   readonly recovery: Pick<Recovery, 'serving'>;
-  /** How many connections each of the other planes has now. */
+  /** The number of connections of each other plane. */
   readonly connectionCounts: () => Readonly<Record<string, number>>;
 };
 
@@ -60,14 +61,14 @@ export class AdminServer implements AsyncDisposable {
     this.#readiness = readiness;
     this.#connections = connections;
     this.#pages = pages;
-    // Before fastify has it: a header must be set before the answer is.
+    // Runs before fastify's listener, since a header must be set before the answer is sent.
     pages.server.prependListener('request', (request, response) => connections.begin(request, response));
   }
 
   /**
-   * @param addresses to listen on beside the Unix socket.
-   * @throws VkmemError UNAVAILABLE where one of them cannot be listened on; KernelError where the socket
-   *   cannot.
+   * @param addresses to listen on besides the Unix socket.
+   * @throws VkmemError UNAVAILABLE if it cannot listen on one of them; KernelError if it cannot listen on the
+   *   Unix socket.
    */
   static async open(
     collaborators: Collaborators,
@@ -89,12 +90,12 @@ export class AdminServer implements AsyncDisposable {
     return admin;
   }
 
-  /** What /readyz says from now on. */
+  /** Sets the stage that /readyz reports. */
   enter(stage: Stage): void {
     this.#readiness.stage = stage;
   }
 
-  /** Where it listens for TCP: `127.0.0.1:9464`. */
+  /** The TCP addresses that it listens on, as `127.0.0.1:9464`. */
   get addresses(): string[] {
     return this.#tcp.map((server) => {
       const address = server.address();
@@ -104,8 +105,8 @@ export class AdminServer implements AsyncDisposable {
   }
 
   /**
-   * Stops listening and closes what is idle; resolves when the rest is answered, or has been cut off after
-   * GRACE_MS.
+   * Stops listening and closes idle connections; resolves when the others are answered, or have been cut off
+   * after GRACE_MS.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener?.close();
@@ -128,7 +129,7 @@ export class AdminServer implements AsyncDisposable {
     const identity = identityOf(peer, this.#with.authority.policy);
     peer.pidfd?.close();
     this.#serve(identity, () => {
-      // Taken only once the socket has it: until then it is closed here.
+      // Ownership changes once the socket has the fd. Until then it is closed here.
       const socket = new Socket({ fd: fd.fd, readable: true, writable: true, allowHalfOpen: true });
       fd.take();
       return socket;
@@ -152,7 +153,7 @@ export class AdminServer implements AsyncDisposable {
     this.#tcp.push(server);
   }
 
-  /** Whether the connection is served, or refused with an answer. */
+  /** Serves a connection. @returns whether it is served, or refused with an answer. */
   #serve(identity: Identity | undefined, open: () => Socket): boolean {
     let socket: Socket | undefined;
     try {

@@ -1,9 +1,10 @@
 /**
- * State, read when it is asked for: heaps, allocations, grants, sessions, connections, fds, readiness.
+ * Metrics of the state, read at each scrape: heaps, allocations, grants, sessions, connections, fds,
+ * readiness.
  *
- * All of it is set at once when it has been read, and of many allocations some are read at a time, so that no
- * request waits for it. Where the driver does not answer in time, the heaps are left out rather than shown as
- * they were.
+ * All metrics are set at once after everything has been read. Many allocations are read in slices, so that no
+ * request waits for them. If the driver does not answer in time, the heaps are omitted rather than shown with
+ * old values.
  */
 import { setImmediate } from 'node:timers/promises';
 import { KIND_NAMES, uuidText } from '@vkmemd/proto';
@@ -19,24 +20,24 @@ import type { Device } from '../vulkan/device.js';
 import { inTime } from './in-time.js';
 import type { Readiness } from './readiness.js';
 
-/** How many allocations are looked at before others have the event loop. */
+/** Allocations that are read in one turn of the event loop. */
 const SLICE = 1024;
 
-/** What a heap has, by the end of the metric's name. */
+/** The metrics of a heap, by the middle part of their names. */
 const HEAP_BYTES: readonly [name: string, help: string, of: (heap: HeapBudget) => bigint][] = [
   ['size', 'Size of the heap.', (heap) => heap.size],
-  ['driver_budget', 'What the driver lets the daemon use, or an estimate.', (heap) => heap.driverBudget],
-  ['driver_usage', 'What the driver says the daemon uses, or its own account.', (heap) => heap.driverUsage],
+  ['driver_budget', 'Budget of the daemon by the driver, or an estimate.', (heap) => heap.driverBudget],
+  ['driver_usage', 'Usage of the daemon by the driver, or by its ledger.', (heap) => heap.driverUsage],
   ['live', 'Bytes of live allocations.', (heap) => heap.live],
-  ['draining', 'Bytes that were freed and are still held.', (heap) => heap.draining],
+  ['draining', 'Bytes that were freed but are still held.', (heap) => heap.draining],
   ['reserved', 'Bytes of requests under way.', (heap) => heap.pending],
-  ['guaranteed', 'Bytes kept for users with a reservation who do not use it yet.', (heap) => heap.guaranteed],
-  ['available', 'Bytes that a user without a reservation can have.', (heap) => heap.available],
+  ['guaranteed', 'Bytes reserved for tenants and not used by them.', (heap) => heap.guaranteed],
+  ['available', 'Bytes available to a tenant without a reservation.', (heap) => heap.available],
 ];
 
 const PRESSURES = ['NORMAL', 'ELEVATED', 'CRITICAL'];
 
-/** Sums by labels: each in a series of its own. */
+/** Sums by labels, each in a series of its own. */
 class Tally {
   readonly #sums = new Map<string, [labels: Record<string, string>, sum: number]>();
 
@@ -53,7 +54,7 @@ class Tally {
   }
 }
 
-/** What the state is read from. */
+/** The sources of the state. */
 export interface StateSources {
   readonly version: string;
   readonly device: Pick<Device, 'info' | 'liveMemories'>;
@@ -91,33 +92,33 @@ export class StateMetrics {
     ]);
     this.#estimated = this.#gauge(
       'heap_budget_estimated',
-      '1 where the driver does not tell the budget.',
+      '1 if the driver does not report the budget.',
       heap,
     );
-    this.#pressure = this.#gauge('heap_pressure', '1 for the pressure that the heap is under.', [
+    this.#pressure = this.#gauge('heap_pressure', '1 for the current pressure of the heap.', [
       ...heap,
       'pressure',
     ]);
     this.#tallies = {
-      allocations: this.#gauge('allocations', 'Allocations there are.', ['state', 'lifetime']),
-      kinds: this.#gauge('allocations_with_kind', 'Live allocations that can be handed out as a kind.', [
+      allocations: this.#gauge('allocations', 'Existing allocations.', ['state', 'lifetime']),
+      kinds: this.#gauge('allocations_with_kind', 'Live allocations that can be granted as a kind.', [
         'kind',
       ]),
-      grants: this.#gauge('grants', 'Grants that sessions have.', ['kind']),
-      connections: this.#gauge('connections', 'Connections there are.', ['plane']),
+      grants: this.#gauge('grants', 'Grants of sessions.', ['kind']),
+      connections: this.#gauge('connections', 'Open connections.', ['plane']),
     };
     const { sessions, device, fds, tickets, persistence } = sources;
     this.#numbers = [
       [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(sources.readiness.report().ready)],
-      [this.#gauge('sessions', 'Sessions there are.'), () => sessions.size],
+      [this.#gauge('sessions', 'Existing sessions.'), () => sessions.size],
       [
-        this.#gauge('restarts_survived', 'Restarts of the daemon that were outlived.'),
+        this.#gauge('restarts_survived', 'Restarts of the daemon since a start without stored state.'),
         () => persistence.restarts,
       ],
-      [this.#gauge('tickets', 'Tickets that can be used.'), () => tickets.size],
+      [this.#gauge('tickets', 'Usable tickets.'), () => tickets.size],
       [this.#gauge('device_memories', 'VkDeviceMemory objects.'), () => device.liveMemories],
-      [this.#gauge('fds_leased', 'File descriptors that were promised.'), () => fds.leased],
-      [this.#gauge('fds_leasable', 'File descriptors that can be promised in all.'), () => fds.capacity],
+      [this.#gauge('fds_leased', 'Leased file descriptors.'), () => fds.leased],
+      [this.#gauge('fds_leasable', 'File descriptors that can be leased in all.'), () => fds.capacity],
     ];
   }
 
@@ -133,7 +134,9 @@ export class StateMetrics {
   }
 
   async look(): Promise<void> {
-    const heaps = inTime('The driver has not told its budget', this.#sources.budget.heaps()).catch(() => []);
+    const heaps = inTime('The driver did not report its memory budget', this.#sources.budget.heaps()).catch(
+      () => [],
+    );
     const { allocations, kinds, grants } = await this.#count();
     this.#showHeaps(await heaps);
     allocations.showOn(this.#tallies.allocations);

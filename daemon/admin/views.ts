@@ -1,6 +1,4 @@
-/**
- * Views: the state as the JSON pages write it, by the schemas of schemas.ts.
- */
+/** Views: the state in the format of the JSON pages (schemas.ts). */
 import { uuidText } from '@vkmemd/proto';
 import type { BudgetReports } from '../memory/accounting/report.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
@@ -36,9 +34,9 @@ export function devicesView(sources: Parameters<typeof describeDevices>[0]): sch
   };
 }
 
-/** @throws VkmemError UNAVAILABLE where the driver does not report its budget in time. */
+/** @throws VkmemError UNAVAILABLE if the driver does not report its budget in time. */
 export async function budgetView(reports: BudgetReports): Promise<schemas.BudgetJson> {
-  const { heaps, counts } = await inTime('The driver has not told its budget', reports.now());
+  const { heaps, counts } = await inTime('The driver did not report its memory budget', reports.now());
   if (!counts) throw new Error('a budget without counts');
   return {
     heaps: heaps.map((heap) => ({

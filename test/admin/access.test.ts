@@ -161,7 +161,7 @@ t.test('the daemon does not start if it cannot listen on an address', async (t) 
   const { line } = await startDaemon(t, { args: ['--admin-listen', '127.0.0.1:0'] });
   const [, taken = ''] = / http:\/\/(127\.0\.0\.1:\d+);/.exec(line) ?? [];
   for (const [address, said] of [
-    ['0.0.0.0:9464', /^vkmemd: INVALID_ARGUMENT: 0\.0\.0\.0:9464: Only addresses of this host/],
+    ['0.0.0.0:9464', /^vkmemd: INVALID_ARGUMENT: 0\.0\.0\.0:9464: The address must be a loopback address/],
     [taken, /^vkmemd: UNAVAILABLE: The admin plane cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/],
   ] as const) {
     const folder = temporaryFolder(t);
