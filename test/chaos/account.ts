@@ -1,29 +1,25 @@
-/**
- * Account: what the daemon says that it holds and what the kernel says that it has, of one moment, and what
- * in it does not add up.
- */
+/** The daemon's own counts and the kernel's at one moment, and the inconsistencies between them. */
 import type { Allocation, BudgetReport, Quota } from '@vkmemd/client';
 import type { MemoryFile } from './proc.js';
 
-/** One moment. */
+/** The counts of one moment. */
 export interface Account {
   readonly budget: BudgetReport;
   readonly allocations: readonly Allocation[];
   readonly quotas: readonly Quota[];
   readonly tickets: number;
   readonly memory: readonly MemoryFile[];
-  /** fds by what they are. */
+  /** fds by type. */
   readonly sockets: number;
   readonly pidfds: number;
   readonly others: number;
-  /** Connections, as the kernel knows them. */
+  /** Connections, as the kernel reports them. */
   readonly handoff: number;
   readonly control: number;
 }
 
 /**
- * fds that a daemon has which nobody uses: sockets that are no connection, and what is neither socket nor
- * memory.
+ * The fds of an idle daemon: sockets that are not connections, and fds that are neither sockets nor memory.
  */
 export interface Beginning {
   readonly sockets: number;
@@ -32,10 +28,10 @@ export interface Beginning {
 
 const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
 
-/** What, by one count and by another. */
+/** A description, and the two values that must be equal. */
 type Row = readonly [what: string, one: bigint | number, other: bigint | number];
 
-/** Users' quotas, against what the users have. */
+/** The quotas of users, and what the users have. */
 function ofUsers({ budget, allocations, quotas, tickets }: Account): Row[] {
   let [kept, ticketsUsed] = [0n, 0];
   const rows = quotas.flatMap((quota): Row[] => {
@@ -66,14 +62,18 @@ function ofUsers({ budget, allocations, quotas, tickets }: Account): Row[] {
   ];
 }
 
-/** What does not add up in an account. */
+/** The inconsistencies of an account. */
 export function disagreements(account: Account, begin: Beginning): string[] {
   const { budget, allocations, memory, sockets, pidfds, others, handoff, control } = account;
   const { counts, heaps } = budget;
   const charged = sum(heaps.map(({ liveBytes, drainingBytes }) => liveBytes + drainingBytes));
   const mappable = allocations.filter(({ kinds, imported }) => kinds.includes('KIND_MAPPABLE') || imported);
   const rows: Row[] = [
-    ['bytes reserved while nothing is asked', sum(heaps.map(({ reservedBytes }) => reservedBytes)), 0n],
+    [
+      'bytes reserved while no request is in progress',
+      sum(heaps.map(({ reservedBytes }) => reservedBytes)),
+      0n,
+    ],
     ['bytes charged, and bytes of allocations', charged, sum(allocations.map(({ sizeBytes }) => sizeBytes))],
     ['allocations counted, and listed', counts.allocations + counts.drainingAllocations, allocations.length],
     ['fds counted, and memfds in /proc', counts.fds, memory.length],
@@ -83,7 +83,7 @@ export function disagreements(account: Account, begin: Beginning): string[] {
       sum(memory.map(({ size }) => size)),
     ],
     ['sockets, and connections', sockets - begin.sockets, handoff + control],
-    ['other fds, and those at the beginning', others, begin.others],
+    ['other fds, and those at the start', others, begin.others],
   ];
   rows.push(...ofUsers(account));
   const wrong = rows.filter(([, one, other]) => one !== other);

@@ -1,9 +1,9 @@
 /**
- * Aftermath: everybody goes, the attackers by SIGKILL in the middle of what they do, and nothing of them may
- * be left: not in what the daemon says, not among its fds.
+ * The end of a run: all clients end, the attackers by SIGKILL during their actions, and nothing of them may
+ * be left: neither in the daemon's counts nor in its fds.
  *
- * One thing stays by right: NAMED memory whose owner was killed before it could free it. The harness frees
- * that as an operator would, and counts it.
+ * One thing may remain: NAMED memory whose owner was killed before it could free it. The harness frees that
+ * as an operator would, and counts it.
  */
 import type { Allocation } from '@vkmemd/client';
 import type { Auditor } from './audit.js';
@@ -13,7 +13,7 @@ import { rest } from './rest.js';
 
 import type { VictimEnd } from './victim.js';
 
-/** How long the daemon may take to notice that everybody is gone: Hello alone is waited for 5 s. */
+/** The time in which the daemon must notice that all clients have ended: Hello alone is waited for 5 s. */
 const SETTLE_MS = 20_000;
 
 export interface Ended {
@@ -32,7 +32,7 @@ export async function endAll(fleet: Fleet, auditor: Auditor, chronicle: Chronicl
   let left = 0;
   let wrong: string[] = [];
   for (const end = Date.now() + SETTLE_MS; Date.now() < end; await rest(50)) {
-    // A request that was under way when its client was killed may still make some.
+    // A request that was in progress when its client was killed may still allocate some.
     for (const { id } of (await auditor.control.list()).filter(named)) {
       await auditor.control.free({ id });
       left += 1;
@@ -41,6 +41,6 @@ export async function endAll(fleet: Fleet, auditor: Auditor, chronicle: Chronicl
     wrong = account ? auditor.nothing(account) : ['no two answers of the daemon are the same'];
     if (wrong.length === 0) return { victims, left };
   }
-  for (const what of wrong) chronicle.fail(`when everybody had gone: ${what}`);
+  for (const what of wrong) chronicle.fail(`after the end of all clients: ${what}`);
   return { victims, left };
 }

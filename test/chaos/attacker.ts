@@ -1,6 +1,6 @@
 /**
- * Attacker: a process of an untrusted user that does what its plan says, dies of it where the plan says that,
- * and is started again.
+ * The harness's side of an attacker: a process of an untrusted user that executes its plan. Where the plan
+ * kills it, it is started again.
  */
 import { type Action, Breach, type Fate } from './behaviour.js';
 import { Companion, programOf, type User } from './companion.js';
@@ -11,14 +11,14 @@ import type { Plan } from './plan.js';
 import { rest } from './rest.js';
 import type { Scene } from './stage.js';
 
-/** How long an action may take, at most, on a busy machine; far beyond what any is planned to. */
+/** The maximum time of an action, on a busy machine; much longer than any is planned to take. */
 const MAX_MS = 30_000;
 
 export interface AttackerEvents {
   began(action: Action): void;
   /** @param outcome undefined where it was killed before. */
   ended(action: Action, outcome: string | undefined): void;
-  /** @param reason a Breach, or a fault of the harness. */
+  /** @param reason a Breach, or an error of the harness. */
   failed(reason: Error): void;
 }
 
@@ -31,7 +31,7 @@ export interface AttackerSetting {
   readonly events: AttackerEvents;
 }
 
-/** An action under way. */
+/** An action in progress. */
 interface Doing {
   readonly number: number;
   begun(): void;
@@ -55,8 +55,8 @@ export class Attacker {
   }
 
   /**
-   * Acts until stop() or, where `most` is given, so many times.
-   * @throws Breach; Error where the harness itself is at fault.
+   * Acts until stop(), or `max` times.
+   * @throws Breach; Error if the harness itself failed.
    */
   async run(max = Number.POSITIVE_INFINITY): Promise<void> {
     for (let acted = 0; acted < max && !this.#stopping && !this.#plan.empty; acted += 1) {
@@ -64,12 +64,12 @@ export class Attacker {
     }
   }
 
-  /** Acts no more, once what is under way has ended. */
+  /** Stops after the action in progress. */
   stop(): void {
     this.#stopping = true;
   }
 
-  /** Kills it, as it is. */
+  /** Kills it at once. */
   async kill(): Promise<void> {
     this.#process?.signal('SIGKILL');
     await this.#process?.ended;
@@ -101,7 +101,7 @@ export class Attacker {
       ]);
       const came = await outcome;
       if (came === undefined && !action.fate && !this.#stopping) {
-        throw new Error(`an attacker died of ${action.name}: ${companion.errors}`);
+        throw new Error(`an attacker was ended by ${action.name}: ${companion.errors}`);
       }
       events.ended(action, came);
     } finally {
@@ -110,7 +110,7 @@ export class Attacker {
     }
   }
 
-  /** Resolves to undefined where it was killed before it was there. */
+  /** Resolves to undefined if it was killed during its start. */
   async #start(): Promise<Companion | undefined> {
     const { guardian, user, scene, seed } = this.#setting;
     const companion = new Companion(guardian, { args: [programOf('attacker')], user, idle: true });
@@ -137,7 +137,7 @@ export class Attacker {
       return;
     }
     if ('breach' in message) events.failed(new Breach(message.breach));
-    // What one says that was killed meanwhile is of an earlier action.
+    // Messages of a process that was killed meanwhile belong to an earlier action.
     const number = 'begun' in message ? message.begun : message.done;
     if (this.#doing?.number !== number) return;
     if ('begun' in message) this.#doing.begun();
@@ -145,7 +145,7 @@ export class Attacker {
   }
 }
 
-/** Brings about what the plan says; resolves when it is over. */
+/** Executes the fate of the plan; resolves when it is over. */
 async function meet(companion: Companion, { afterMs, signal, forMs = 0, end = false }: Fate): Promise<void> {
   await rest(afterMs);
   companion.signal(signal);
@@ -156,7 +156,7 @@ async function meet(companion: Companion, { afterMs, signal, forMs = 0, end = fa
   if (signal === 'SIGKILL' || end) await companion.ended;
 }
 
-/** Rejects when it has taken too long; never resolves. */
+/** Rejects when the action has taken too long; never resolves. */
 function tooLate({ name, actor, number }: Action, signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const timer = setTimeout(() => {

@@ -1,17 +1,17 @@
 /**
- * Audit: what the daemon says that it holds, against what the kernel says that it has.
+ * Audits: the daemon's own counts, compared with the kernel's.
  *
- * Everybody rests for a moment, and both are asked until two answers of the daemon are the same with the
- * kernel's in between; so they are of one moment. Then
- *   - every allocation's bytes stand in the heaps' accounts, and nothing else does;
+ * All clients pause for a moment, and both are queried until two answers of the daemon are equal with the
+ * kernel's in between; so they belong to one moment. Then
+ *   - the heaps' accounts contain exactly the bytes of the allocations;
  *   - each MAPPABLE allocation is one memfd of that size among the daemon's fds, and there is no other memfd;
- *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are kept free
- *     for it;
- *   - every fd of the daemon is one that it had when nobody used it, a memfd, a connection's socket or pidfd,
- *     or the pidfd
- *     of a process that kept a lock to write when its connection ended.
- * Of the clients the kernel says whether processes of two users have the same memfd: nobody's memory is
- * another's.
+ *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are available
+ *     to it;
+ *   - every fd of the daemon is one that it had while idle, a memfd, a connection's socket or pidfd, or the
+ *     pidfd of a process that held a write lock when its connection ended.
+ *
+ * For the clients, the kernel reports whether processes of two users have the same memfd: memory must not be
+ * shared between users.
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -24,10 +24,10 @@ import { acceptedAt, filesOf, memoryFilesOf, memoryHeldBy, processes } from './p
 import { rest } from './rest.js';
 import { mayShare } from './tenants.js';
 
-/** How long both are asked for one moment. */
+/** The time limit for finding such a moment. */
 const MAX_MS = 6000;
 
-/** A process that is not the daemon's, and its user. */
+/** A client process, and its user. */
 export interface Outsider {
   readonly pid: number;
   readonly uid: number;
@@ -43,7 +43,7 @@ export class Auditor {
     this.control = connectControl({ runtimeDir: daemon.runtimeDir, timeoutMs: 20_000 });
   }
 
-  /** Sees what a daemon has that nobody uses but the auditor. */
+  /** Records the resources of a daemon that only the auditor uses. */
   static async begin(daemon: ChaosDaemon): Promise<Auditor> {
     const auditor = new Auditor(daemon);
     await auditor.control.budget();
@@ -53,7 +53,7 @@ export class Auditor {
     return auditor;
   }
 
-  /** @throws Breach where the daemon does not answer. */
+  /** @throws Breach if the daemon does not answer. */
   async #ask(): Promise<Pick<Account, 'budget' | 'allocations' | 'quotas' | 'tickets'>> {
     try {
       const { control } = this;
@@ -91,7 +91,7 @@ export class Auditor {
     };
   }
 
-  /** The account of one moment; undefined where there was none in time. */
+  /** The account of one moment; undefined if none was found in time. */
   async account(): Promise<Account | undefined> {
     let before = await this.#look();
     for (const end = Date.now() + MAX_MS; Date.now() < end; ) {
@@ -103,12 +103,12 @@ export class Auditor {
     return undefined;
   }
 
-  /** @returns what does not add up. */
+  /** @returns the inconsistencies. */
   check(account: Account): string[] {
     return disagreements(account, this.#begin);
   }
 
-  /** @returns what is left, where nothing should be. */
+  /** @returns what is left, where nothing may be left. */
   nothing(account: Account): string[] {
     const { counts } = account.budget;
     const left = Object.entries(counts).filter(([, count]) => count !== 0);
@@ -119,7 +119,7 @@ export class Auditor {
       if (sessions?.used) texts.push(`${sessions.used} sessions on the quota of user ${uid}`);
     }
     if (account.pidfds > 0) texts.push(`${account.pidfds} pidfds`);
-    // The auditor's own is one.
+    // One is the auditor's own.
     if (account.control > 1) texts.push(`${account.control - 1} control connections`);
     return [...texts, ...this.check(account)];
   }
@@ -130,8 +130,8 @@ export class Auditor {
 }
 
 /**
- * Memfds that processes of two users have, open or mapped, whom the policy lets share none, in words. Nobody
- * needs to rest for that.
+ * Memfds that processes of two users have open or mapped although the policy does not let them share, as
+ * text. The clients need not pause for that.
  */
 export function sharedMemory(outsiders: readonly Outsider[]): string[] {
   const holders = new Map<bigint, Set<number>>();

@@ -1,14 +1,16 @@
 /**
- * Chance: how many of so many requests may be slow although the daemon keeps its word.
+ * How many slow requests among this many are explained by chance, although the daemon meets its limit.
  *
- * Of a window's two hundred requests the p99 is the second slowest, so that two of them that met the same bad
- * moment would break a promise about each hundredth. Those that are too slow are counted instead, against
- * what a binomial distribution has when just one in a hundred is.
+ * Of a window's two hundred requests the p99 is the second slowest, so two requests that met the same bad
+ * moment would violate a limit on the p99. Slow requests are counted instead, and compared with a binomial
+ * distribution in which one in a hundred is slow.
  */
 
-/** What may be slow of a p99 that is just what was promised. */
+/** The fraction that may be slow if the p99 is exactly at its limit. */
 const SHARE = 0.01;
-/** How likely a window of a daemon at that limit may be found fault with: of thousands of windows, none. */
+/**
+ * The probability that a window of a daemon at that limit is judged wrongly: none of thousands of windows.
+ */
 const MISTAKEN = 1e-6;
 
 const max: number[] = [];
@@ -20,7 +22,7 @@ export function maxByChance(requests: number): number {
 }
 
 function compute(requests: number): number {
-  // Of exactly none; then of each count from the one before.
+  // The probability of exactly none; then of each count from the previous one.
   let exactly = (1 - SHARE) ** requests;
   let upTo = exactly;
   let count = 0;

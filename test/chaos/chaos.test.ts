@@ -1,9 +1,9 @@
 /**
- * A minute of chaos on lavapipe and one on the scripted layer (see main.ts). VKMEMD_SEED repeats a run, whose
- * seed stands among the figures; VKMEMD_CHAOS_MINUTES makes each longer.
+ * A minute of chaos on lavapipe and one on the scripted layer (see main.ts). VKMEMD_SEED repeats a run; its
+ * seed is printed with the figures. VKMEMD_CHAOS_MINUTES makes each longer.
  *
- * Latencies are what the invariant is about, so here they are asserted; on a machine that has no time for it,
- * which an idle process notices as well, that part is skipped.
+ * Latencies are an invariant, so they are asserted here; on a machine without time for it, which an idle
+ * process notices as well, that part is skipped.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import type { Report } from './report.js';
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 const minutes = process.env.VKMEMD_CHAOS_MINUTES ?? '1';
 const seed = process.env.VKMEMD_SEED ?? String(Date.now());
-/** With fewer windows than this share, nothing was shown of latencies. */
+/** With fewer windows than this fraction, the latencies are inconclusive. */
 const ENOUGH = 0.25;
 
 t.setTimeout((Number(minutes) + 3) * DRIVERS.length * 60_000);
@@ -35,20 +35,24 @@ async function chaos(t: Test, driver: DriverName): Promise<Report> {
 }
 
 for (const driver of DRIVERS) {
-  t.test(`on ${driver}`, { timeout: (Number(minutes) + 3) * 60_000 }, async (t) => {
-    const report = await chaos(t, driver);
-    const { windows, audits, resident, latencies } = report;
-    const all = Object.values(windows).reduce((sum, count) => sum + count);
-    const worst = Math.max(...latencies.map(({ worstRatio }) => worstRatio));
-    t.comment(
-      `figure: chaos on ${driver}, seed ${seed}: ${report.actions} actions, p99 at most ${worst.toFixed(1)} x quiet in ${windows.judged} of ${all} windows, resident ${resident?.begin.total} kB, then ${resident?.end.total} kB`,
-    );
-    t.strictSame(report.breaches, [], `seed ${seed}: every invariant held`);
-    if (!report.held) t.comment(report.lastActions.join('\n'));
-    t.ok(report.actions > 0 && report.verifiedBytes > 0, 'there were attackers, and victims');
-    t.ok(audits.done > 0, `the account was checked ${audits.done} times`);
-    const enough = windows.judged > 0 && windows.judged >= (all - windows.stopped) * ENOUGH;
-    const busy = `the machine was too busy in ${windows.starved} of ${all} windows`;
-    t.ok(enough, 'latencies could be judged', enough ? {} : { skip: busy });
-  });
+  t.test(
+    `every invariant holds under attack, on ${driver}`,
+    { timeout: (Number(minutes) + 3) * 60_000 },
+    async (t) => {
+      const report = await chaos(t, driver);
+      const { windows, audits, resident, latencies } = report;
+      const all = Object.values(windows).reduce((sum, count) => sum + count);
+      const worst = Math.max(...latencies.map(({ worstRatio }) => worstRatio));
+      t.comment(
+        `figure: chaos on ${driver}, seed ${seed}: ${report.actions} actions, p99 at most ${worst.toFixed(1)} x quiet in ${windows.judged} of ${all} windows, resident ${resident?.begin.total} kB, then ${resident?.end.total} kB`,
+      );
+      t.strictSame(report.breaches, [], `seed ${seed}: no invariant was violated`);
+      if (!report.held) t.comment(report.lastActions.join('\n'));
+      t.ok(report.actions > 0 && report.verifiedBytes > 0, 'attackers acted, and victims verified bytes');
+      t.ok(audits.done > 0, `the account was checked ${audits.done} times`);
+      const enough = windows.judged > 0 && windows.judged >= (all - windows.stopped) * ENOUGH;
+      const busy = `the machine was too busy in ${windows.starved} of ${all} windows`;
+      t.ok(enough, 'latencies could be judged', enough ? {} : { skip: busy });
+    },
+  );
 }

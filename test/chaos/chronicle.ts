@@ -1,20 +1,20 @@
 /**
- * Chronicle: what was done, what came of it, and what must not have been.
+ * The record of a run: the actions, their outcomes, and the violated invariants.
  *
- * The log of actions is the same whenever the seed is, actor by actor; in which order those of different
- * actors come, and what came of them, is the machine's.
+ * The log of actions of each actor is the same for the same seed; the order between actors, and the outcomes,
+ * depend on the machine.
  */
 import { type Action, Breach } from './behaviour.js';
 
 const LAST = 20;
 
-/** What came of one behaviour: how often which outcome. */
+/** The outcomes of one behaviour, with their counts. */
 export type Outcomes = Readonly<Record<string, number>>;
 
 export class Chronicle {
-  /** Invariants that were broken, in words. */
+  /** Violated invariants, as text. */
   readonly breaches: string[] = [];
-  /** Resolves with the first that ends the run. */
+  /** Resolves with the first violation that ends the run. */
   readonly broken: Promise<void>;
   readonly #log: Action[] | undefined;
   readonly #outcomes = new Map<string, Map<string, number>>();
@@ -23,7 +23,7 @@ export class Chronicle {
   #actions = 0;
   #brokenOff = false;
   #resolve = (): void => {};
-  /** What the harness itself failed by. */
+  /** The error of the harness itself. */
   #failure: Error | undefined;
 
   /** @param logged whether the whole log is kept. */
@@ -34,7 +34,7 @@ export class Chronicle {
     });
   }
 
-  /** Whether the run ends before its time. */
+  /** Whether the run ends early. */
   get brokenOff(): boolean {
     return this.#brokenOff;
   }
@@ -50,13 +50,13 @@ export class Chronicle {
     if (action.actor === 'daemon' || action.actor === 'driver') this.#count(action, 'done');
   }
 
-  /** @param outcome undefined where the attacker was killed meanwhile. */
+  /** @param outcome undefined if the attacker was killed meanwhile. */
   ended(action: Action, outcome: string | undefined): void {
     const stopped = action.fate?.signal === 'SIGSTOP' && !action.fate.end ? ', after a stop' : '';
     this.#count(action, `${outcome ?? 'killed'}${stopped}`);
   }
 
-  /** An invariant does not hold; the run goes on. */
+  /** An invariant is violated; the run continues. */
   record(breach: string): void {
     this.breaches.push(breach);
     this.#note(`broken: ${breach}`);
@@ -68,14 +68,14 @@ export class Chronicle {
     this.#end();
   }
 
-  /** A Breach, or what the harness itself failed by: the run ends. */
+  /** A Breach, or an error of the harness itself: the run ends. */
   broke(reason: unknown): void {
     if (reason instanceof Breach) this.record(reason.message);
     else this.#failure ??= reason instanceof Error ? reason : new Error(String(reason));
     this.#end();
   }
 
-  /** @throws what the harness itself failed by. */
+  /** @throws the error of the harness itself. */
   requireSound(): void {
     if (this.#failure) throw this.#failure;
   }
@@ -85,12 +85,12 @@ export class Chronicle {
     return Object.fromEntries(all.map(([name, counts]) => [name, Object.fromEntries([...counts].sort())]));
   }
 
-  /** What began last, oldest first, with seconds since the beginning. */
+  /** The latest actions, oldest first, with seconds since the start. */
   get lastActions(): readonly string[] {
     return this.#last;
   }
 
-  /** Every action, actor by actor, one JSON a line. */
+  /** Every action, actor by actor, one JSON object a line. */
   log(): string {
     const log = [...(this.#log ?? [])].sort(
       (one, other) => one.actor.localeCompare(other.actor) || one.number - other.number,

@@ -1,6 +1,6 @@
 /**
- * Companion: a process that the harness starts, as another user where it can, and that the guardian knows;
- * one that has messages speaks JSON lines.
+ * A process that the harness starts, as another user where possible, and that the guardian has recorded; its
+ * messages are JSON lines.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { plainEnvironment } from '../support/daemon.js';
 import type { Guardian } from './guardian.js';
 import { listen, send } from './messages.js';
 
-/** Whom a process runs as. */
+/** The user of a process. */
 export interface User {
   readonly uid: number;
   readonly gid: number;
@@ -16,11 +16,11 @@ export interface User {
 
 export interface CompanionOptions {
   readonly args: readonly string[];
-  /** Undefined: whoever we are. */
+  /** Undefined: the current user. */
   readonly user: User | undefined;
   /**
-   * Whether it runs only while a processor has nothing else to do (SCHED_IDLE). Attackers do: they shall harm
-   * by what they ask for, and not by the time that they take from the processes that are measured.
+   * Whether it runs only while a processor is otherwise idle (SCHED_IDLE). Attackers do: they must do harm by
+   * their requests, and not by taking processor time from the measured processes.
    */
   readonly idle?: boolean;
   readonly env?: NodeJS.ProcessEnv;
@@ -42,9 +42,9 @@ export class Companion {
   readonly #child: ChildProcess;
   #errors = '';
 
-  /** @throws Error where it cannot be started. */
+  /** @throws Error if it cannot be started. */
   constructor(guardian: Guardian, { args, user, idle = false, env = {} }: CompanionOptions) {
-    // chrt becomes the program.
+    // chrt executes the program.
     const [command, before] = idle ? ['chrt', ['--idle', '0', process.execPath]] : [process.execPath, []];
     this.#child = spawn(command, [...before, ...args], {
       ...user,
@@ -60,7 +60,7 @@ export class Companion {
         resolve({ code, signal });
       });
     });
-    this.#child.stdin?.on('error', () => {}); // It may have been killed before it heard everything.
+    this.#child.stdin?.on('error', () => {}); // It may have been killed before it read everything.
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-1 << 16);
     });
@@ -70,7 +70,7 @@ export class Companion {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** The end of what it wrote to standard error. */
+  /** The last part of its standard error. */
   get errors(): string {
     return this.#errors;
   }
@@ -87,13 +87,15 @@ export class Companion {
     if (this.#child.stdin?.writable) send(this.#child.stdin, message);
   }
 
-  /** Calls `heard` for each message from now on; resolves when it has ended, and all of them were heard. */
+  /**
+   * Calls `heard` for each message from now on; resolves when it has ended, and all messages were handled.
+   */
   async listen<M>(heard: (message: M) => void): Promise<void> {
     if (this.#child.stdout) await listen(this.#child.stdout, heard);
     await this.ended;
   }
 
-  /** Does nothing once it has ended. */
+  /** No effect once it has ended. */
   signal(signal: NodeJS.Signals): void {
     if (this.alive) process.kill(this.pid, signal);
   }

@@ -1,8 +1,8 @@
 /**
  * The daemon under attack: the compiled vkmemd, unchanged, in a runtime folder of its own, as a user of its
- * own where the harness is root. It can be stopped for a while, made to collect its garbage
- * (programs/collector.ts, loaded beside it), and is watched: its end, and what it logs as a fault, are never
- * right.
+ * own if the harness is root. It can be stopped for a while and made to collect its garbage
+ * (programs/collector.ts, loaded beside it), and is monitored: its end, and a logged error, are always
+ * violations.
  */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,13 +14,13 @@ import { now } from './messages.js';
 import { rest } from './rest.js';
 
 const MAX_STOPPING_MS = 20_000;
-/** From pino: what is logged at this level is a failure. */
+/** From pino: an entry at this level is an error. */
 const ERROR_LEVEL = 50;
-/** How its collector's lines begin. */
+/** The prefix of its collector's lines. */
 const COLLECTOR = 'collector: ';
 
 export interface ChaosDaemonOptions {
-  /** A folder that exists; others may pass through. */
+  /** An existing folder that other users may traverse. */
   readonly folder: string;
   readonly user: User | undefined;
   /** As TOML. */
@@ -28,7 +28,7 @@ export interface ChaosDaemonOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** From when to when it stood still, on the clock of messages.ts. */
+/** An interval in which it was stopped, on the clock of messages.ts. */
 export interface Interval {
   readonly fromMs: number;
   readonly toMs: number;
@@ -38,7 +38,7 @@ export class ChaosDaemon {
   readonly runtimeDir: string;
   device = 'unknown';
   readonly stops: Interval[] = [];
-  /** What it logged as failures: text -> how often. */
+  /** The errors that it logged: text -> count. */
   readonly faults = new Map<string, number>();
   readonly #companion: Companion;
   readonly #started: Promise<string | undefined>;
@@ -65,7 +65,7 @@ export class ChaosDaemon {
     });
   }
 
-  /** Resolves when it serves. */
+  /** Resolves when it serves requests. */
   static async start(guardian: Guardian, options: ChaosDaemonOptions): Promise<ChaosDaemon> {
     const { folder, user, policy, env } = options;
     const runtimeDir = join(folder, 'run');
@@ -103,12 +103,12 @@ export class ChaosDaemon {
     return this.#companion.ended;
   }
 
-  /** Its last words. */
+  /** The last part of its standard error. */
   get errors(): string {
     return this.#companion.errors;
   }
 
-  /** Has it collect its garbage, so that what is resident is what it keeps. */
+  /** Makes it collect its garbage, so that resident memory is what it retains. */
   async collect(): Promise<void> {
     const answer = await new Promise<string>((resolve) => {
       this.#collected = resolve;
@@ -117,7 +117,7 @@ export class ChaosDaemon {
     if (answer !== 'done') throw new Error(`the daemon could not collect its garbage: ${answer}`);
   }
 
-  /** Stops it as it is, and lets it go on. */
+  /** Stops it, and continues it after this time. */
   async freeze(forMs: number): Promise<void> {
     const fromMs = now();
     this.#companion.signal('SIGSTOP');
@@ -126,7 +126,7 @@ export class ChaosDaemon {
     this.stops.push({ fromMs, toMs: now() });
   }
 
-  /** Ends it as its service manager does: it is killed where it does not go. */
+  /** Ends it as its service manager does: it is killed if it does not end. */
   async stop(): Promise<End> {
     this.#companion.signal('SIGTERM');
     const killing = setTimeout(() => this.#companion.signal('SIGKILL'), MAX_STOPPING_MS);
@@ -146,7 +146,7 @@ export class ChaosDaemon {
       if ((level ?? ERROR_LEVEL) < ERROR_LEVEL) return;
       text = `${msg}: ${err?.message ?? ''}`;
     } catch (failure) {
-      // What is no JSON comes from below: the driver, Node.js itself.
+      // Text that is not JSON comes from the driver or Node.js itself.
       if (!(failure instanceof SyntaxError)) throw failure;
     }
     this.faults.set(text, (this.faults.get(text) ?? 0) + 1);

@@ -1,10 +1,10 @@
 /**
- * The driver under the daemon: lavapipe as it is, or with the fake layer on top, whose script says when calls
- * are slow or fail.
+ * The driver of the daemon: lavapipe unchanged, or with the fake layer on top, whose script makes calls slow
+ * or fail.
  *
- * On the fake the kinds DMA_BUF and RDMA_ADDRESS are there, and whatever makes their handles is slow all the
- * time: only attackers ask for those, so that a victim who waits for them waits for somebody else. What
- * victims ask for too is slow once at a time, or fails once at a time, as the seed says.
+ * The fake supports the kinds DMA_BUF and RDMA_ADDRESS, and their export calls are always slow: only
+ * attackers request these, so that a waiting victim waits for another client. Calls that victims need too are
+ * slow or fail once at a time, as the seed determines.
  */
 import { chmodSync, chownSync } from 'node:fs';
 import { driverUnderTest } from '../support/daemon.js';
@@ -15,7 +15,7 @@ import type { Random } from './random.js';
 export const DRIVERS = ['lavapipe', 'fake'] as const;
 export type DriverName = (typeof DRIVERS)[number];
 
-/** Always: the log would be longer than the disk. */
+/** Always: a log would fill the disk. */
 const LINES = ['log /dev/null', 'dma_buf present', 'rdma present'];
 const SLOW = ['delay vkGetMemoryFdKHR * 20', 'delay vkGetMemoryRemoteAddressNV * 20'];
 /** One call of these may be slow, */
@@ -27,7 +27,7 @@ const ONCE_SLOW = [
   'vkQueueSubmit',
 ];
 /**
- * and one of these may fail, in a way that is the driver's to fail in: none of it is a defect of the daemon.
+ * and one of these may fail, with an error that a driver may return: none of it is a defect of the daemon.
  */
 const ONCE_FAILING = [
   ['vkAllocateMemory', 'VK_ERROR_OUT_OF_DEVICE_MEMORY'],
@@ -50,8 +50,8 @@ export class Driver {
   }
 
   /**
-   * @param user of the daemon, who reads the script.
-   * @param willRemove is told of its folder, which is the caller's to remove.
+   * @param user of the daemon, which reads the script.
+   * @param willRemove is called with its folder, which the caller must remove.
    */
   static open(name: DriverName, user: User | undefined, willRemove: (folder: string) => void): Driver {
     if (name === 'lavapipe') return new Driver({ VK_DRIVER_FILES: driverUnderTest() });
@@ -67,7 +67,7 @@ export class Driver {
     return this.#layer !== undefined;
   }
 
-  /** What goes wrong next: drawn, to be given to disturb(). */
+  /** Draws the next disturbance, to be passed to disturb(). */
   static plan(random: Random): string {
     if (random.chance(0.5)) {
       const [call, result] = random.pick(ONCE_FAILING);
@@ -76,12 +76,12 @@ export class Driver {
     return `delay ${random.pick(ONCE_SLOW)} ${random.between(1, 9)} ${random.between(5, 60)}`;
   }
 
-  /** Has that go wrong; '' for nothing. */
+  /** Applies a disturbance; '' for none. */
   disturb(line: string): void {
     this.#layer?.script(...LINES, ...SLOW, ...(line === '' ? [] : [line]));
   }
 
-  /** What the driver did not get back. */
+  /** The objects that the driver still has. */
   leaks(): string[] {
     return this.#layer?.leaks() ?? [];
   }

@@ -1,7 +1,7 @@
 /**
- * The fleet: all clients of one daemon. Victims and attackers are different users where the harness is root;
- * else all are the same one, to whom policy denies nothing of each other's, and what needs others is left
- * out.
+ * The fleet: all clients of one daemon. Victims and attackers are different users if the harness is root;
+ * otherwise all are the same user, whose own requests the policy does not deny, and behaviours that need
+ * other users are left out.
  */
 import { Attacker } from './attacker.js';
 import type { Outsider } from './audit.js';
@@ -23,7 +23,7 @@ export interface FleetSetting {
   readonly driver: Driver;
   readonly chronicle: Chronicle;
   readonly seed: string;
-  /** Names of behaviours; all where it is empty. */
+  /** Names of behaviours; all if it is empty. */
   readonly only: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export class Fleet {
     this.#setting = setting;
   }
 
-  /** Starts the victims, which work from now on. */
+  /** Starts the victims, which work from then on. */
   async beginVictims(sampled: (victim: number, samples: readonly Sample[]) => void): Promise<void> {
     const { guardian, daemon, driver, chronicle, seed } = this.#setting;
     const starts = VICTIM_UIDS.map((uid, index) =>
@@ -47,7 +47,7 @@ export class Fleet {
         user: userOf(uid),
         runtimeDir: daemon.runtimeDir,
         seed: `${seed}/victim/${index}`,
-        // One user cannot have a name twice.
+        // A user cannot use a name twice.
         memory: `frames-${index}`,
         driverFails: driver.scripted,
         sampled: (samples) => sampled(index, samples),
@@ -63,8 +63,8 @@ export class Fleet {
   }
 
   /**
-   * Lets the attackers loose, until killAttackers() or `most` actions of each.
-   * @param act names the plan: another act, other actions.
+   * Starts the attackers, until killAttackers() or `max` actions of each.
+   * @param act part of the plan's seed: another act has other actions.
    */
   beginAttackers(act: string, max: number): void {
     const { guardian, daemon, driver, chronicle, seed, only } = this.#setting;
@@ -96,12 +96,12 @@ export class Fleet {
     this.#attacking = Promise.all(runs).then(() => {});
   }
 
-  /** Resolves when every attacker has done what it had to. */
+  /** Resolves when every attacker has executed its actions. */
   get attacking(): Promise<void> {
     return this.#attacking;
   }
 
-  /** Kills all attackers, whatever they are at. */
+  /** Kills all attackers at any point of their actions. */
   async killAttackers(): Promise<void> {
     for (const attacker of this.#attackers) attacker.stop();
     this.gate.open();
@@ -110,7 +110,7 @@ export class Fleet {
     this.#attackers = [];
   }
 
-  /** Resolves when nobody does anything any more; what is open stays so. */
+  /** Resolves when no client acts any more; open resources stay open. */
   async rest(): Promise<void> {
     await Promise.all([this.gate.shut(), ...this.#victims.map((victim) => victim.pause())]);
   }
@@ -126,7 +126,7 @@ export class Fleet {
     return ends;
   }
 
-  /** All processes that are not the daemon's; none where all are of one user. */
+  /** All client processes; none if all are of one user. */
   outsiders(): Outsider[] {
     if (!asRoot) return [];
     const victims = this.#victims.map(({ prey: { pid, uid } }) => ({ pid, uid }));

@@ -1,6 +1,6 @@
 /**
- * Gate: whoever acts passes it first, and nobody does while it is shut. What is under way ends by itself;
- * shut() resolves when it has.
+ * A gate that every actor passes before it acts; no actor passes while it is shut. Actions in progress end by
+ * themselves; shut() resolves when they have.
  */
 export class Gate {
   #shut = false;
@@ -8,7 +8,7 @@ export class Gate {
   readonly #waiting: (() => void)[] = [];
   #empty: (() => void) | undefined;
 
-  /** Does something inside. */
+  /** Runs an action inside the gate. */
   async pass<T>(work: () => Promise<T>): Promise<T> {
     while (this.#shut) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#inside += 1;
@@ -20,7 +20,7 @@ export class Gate {
     }
   }
 
-  /** Resolves when nobody is inside. */
+  /** Resolves when no action is inside. */
   async shut(): Promise<void> {
     this.#shut = true;
     if (this.#inside > 0) {

@@ -1,23 +1,23 @@
 /**
- * Guardian: a process that outlives the harness by a moment, to end whatever the harness has started and
- * remove whatever it has made, even where the harness itself is killed. Nothing is started without it.
+ * A process that outlives the harness briefly, to end the processes that the harness has started and remove
+ * its files, even if the harness itself is killed. Every process is started through it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** In the environment of whatever is started, and of what that starts. */
+/** In the environment of every started process, and of its children. */
 const MARK = 'VKMEMD_CHAOS';
 
 export class Guardian {
-  /** What they are known by, in case that one was started and not told of. */
+  /** Identifies a process that was started but not reported. */
   readonly environment: NodeJS.ProcessEnv = { [MARK]: randomUUID() };
   readonly #child: ChildProcess;
 
   constructor() {
     const program = fileURLToPath(new URL('programs/guardian.js', import.meta.url));
-    // In a session of its own, so that a Ctrl-C at the harness's terminal is not for it.
+    // In a session of its own, so that Ctrl-C at the harness's terminal does not reach it.
     this.#child = spawn(process.execPath, [program, `${MARK}=${this.environment[MARK]}`], {
       stdio: ['pipe', 'ignore', 'inherit'],
       detached: true,
@@ -28,7 +28,7 @@ export class Guardian {
     this.#say(`+${pid}`);
   }
 
-  /** It has ended, and its number may be somebody else's. */
+  /** It has ended, and its pid may be reused. */
   forget(pid: number): void {
     this.#say(`-${pid}`);
   }
@@ -37,7 +37,7 @@ export class Guardian {
     this.#say(`folder ${folder}`);
   }
 
-  /** Ends what is left; resolves when nothing is. */
+  /** Ends remaining processes; resolves when none is left. */
   async close(): Promise<void> {
     const ended = once(this.#child, 'close');
     this.#child.stdin?.end();

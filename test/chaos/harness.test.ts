@@ -1,6 +1,4 @@
-/**
- * The harness as a program: what it is told wrong, and that nothing of it is left when it is killed.
- */
+/** The harness as a program: invalid options, and that it leaves nothing when it is killed. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
@@ -13,7 +11,7 @@ import { programOf } from './companion.js';
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 
-t.test('what it is told', async (t) => {
+t.test('options are validated and --help lists them', async (t) => {
   const reported = (...args: string[]) =>
     spawnSync(...plainNode([MAIN, ...args]), { env: plainEnvironment(), encoding: 'utf8' });
   const help = reported('--help');
@@ -28,24 +26,24 @@ t.test('what it is told', async (t) => {
   ]) {
     const { status, stderr } = reported(...args);
     t.equal(status, 64, args.join(' '));
-    t.match(stderr, /--seed TEXT/, 'and it says what there is');
+    t.match(stderr, /--seed TEXT/, 'the error lists the valid options');
   }
 });
 
-/** The processes that were started with a word in their environment. */
+/** The processes with a word in their environment. */
 function processesWith(word: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
     try {
       return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(word);
     } catch {
-      return false; // another user's, or gone
+      return false; // another user's, or ended
     }
   });
 }
 
-t.test('an attacker that nobody hears any more ends', async (t) => {
-  // Its input goes on: that there is nobody to answer must be enough.
+t.test('an attacker whose harness is gone ends', async (t) => {
+  // Its input stays open: the closed output alone must end it.
   const child = spawn(...plainNode([programOf('attacker')]), {
     env: plainEnvironment(),
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -55,9 +53,9 @@ t.test('an attacker that nobody hears any more ends', async (t) => {
   t.strictSame(await once(child, 'exit'), [1, null]);
 });
 
-t.test('a harness that is killed leaves nothing', async (t) => {
+t.test('a killed harness leaves no process and no file', async (t) => {
   const folder = temporaryFolder(t);
-  // Other users pass through it.
+  // Other users must traverse it.
   chmodSync(folder, 0o711);
   const args = [MAIN, '--seed', '1', '--minutes', '1', '--driver', 'fake'];
   const env = { ...plainEnvironment(), TMPDIR: folder };
@@ -66,12 +64,12 @@ t.test('a harness that is killed leaves nothing', async (t) => {
   for await (const line of createInterface({ input: child.stderr })) {
     if (line.includes('warming up')) break;
   }
-  // Until attackers are at work, and some of them stopped.
+  // Until attackers are active, and some of them stopped.
   const busy = () => processesWith(folder).length >= 8;
   for (const end = Date.now() + 20_000; !busy() && Date.now() < end; )
     await new Promise((r) => setTimeout(r, 100));
-  t.ok(busy(), `${processesWith(folder).length} processes are at it`);
-  t.ok(readdirSync(folder).length > 0, 'and files of theirs are there');
+  t.ok(busy(), `${processesWith(folder).length} processes are active`);
+  t.ok(readdirSync(folder).length > 0, 'and their files exist');
   child.kill('SIGKILL');
   await ended;
   const left = () => [...processesWith(folder), ...readdirSync(folder)];

@@ -1,5 +1,5 @@
 /**
- * Interference: what befalls everybody at once, as the seed has it. The daemon is stopped for up to a second,
+ * Events that affect all clients at once, as the seed determines: the daemon is stopped for up to a second,
  * and a scripted driver is slow or fails.
  */
 import type { Action } from './behaviour.js';
@@ -9,7 +9,7 @@ import type { Gate } from './gate.js';
 import type { Random } from './random.js';
 import { rest } from './rest.js';
 
-/** Long enough in between that there is something to measure. */
+/** Long enough in between for measurements. */
 const BETWEEN_STOPS_MS = [12_000, 24_000] as const;
 const BETWEEN_FAULTS_MS = [400, 1500] as const;
 const MAX_STOPPED_MS = 1000;
@@ -27,7 +27,7 @@ export class Interference {
     this.#pace = pace;
   }
 
-  /** Stops the daemon again and again, until end() or so many times. */
+  /** Stops the daemon repeatedly, until end() or this many times. */
   async stopDaemon(daemon: ChaosDaemon, random: Random, max: number): Promise<void> {
     await this.#each('daemon', random, BETWEEN_STOPS_MS, max, (drawn) => {
       const forMs = drawn.between(20, MAX_STOPPED_MS);
@@ -35,7 +35,7 @@ export class Interference {
     });
   }
 
-  /** Has the driver go wrong again and again. */
+  /** Disturbs the driver repeatedly. */
   async disturbDriver(driver: Driver, random: Random, max: number): Promise<void> {
     await this.#each('driver', random, BETWEEN_FAULTS_MS, max, (drawn) => {
       const line = Driver.plan(drawn);

@@ -1,13 +1,13 @@
 /**
- * Latencies: how long victims' requests take while the daemon is left alone, and whether it stays so under
- * attack.
+ * Latencies: the time of victims' requests without attack, and whether it stays within limits under attack.
  *
- * For each victim and each request the p99 must stay within MAX_RATIO times the p99 of quiet: over the whole
- * attack, and in each window that slides by a second, where more are slower than chance explains (chance.ts).
- * A window in which the daemon was stopped, and the moment after, is left out: nobody can be served then. So
- * is one in which the machine had no time, for then it says nothing of the daemon: where the p99 of pings has
- * grown to STARVED times, the same victim's questions to a process that does nothing else; or where others
- * had the processors (processor.ts). How many windows that leaves is reported.
+ * For each victim and each request the p99 must stay within MAX_RATIO times the p99 without attack: over the
+ * whole attack, and in each window that slides by a second, where more requests must not be slow than chance
+ * explains (chance.ts). A window in which the daemon was stopped, and a moment after it, is left out, because
+ * no request can be served then. So is a window in which the machine was overloaded, because it is then
+ * inconclusive: the p99 of pings, which are the same victim's messages to an idle process, has grown to
+ * STARVED times; or other processes used the processors (processor.ts). The number of remaining windows is
+ * reported.
  */
 import { maxByChance } from './chance.js';
 import type { Interval } from './daemon.js';
@@ -18,47 +18,47 @@ export const STEP_MS = 1000;
 /** The invariant. */
 export const MAX_RATIO = 5;
 const P99 = 0.99;
-/** From there on a window is the machine's. */
+/** From this ratio on the machine is overloaded. */
 const STARVED = 3;
-/** The last hundredth of fewer is one request, which says nothing of the others. */
+/** With fewer requests the last hundredth is a single request, which is inconclusive. */
 const FEWEST = 100;
-/** After it went on, what has piled up is served first. */
+/** After it continued, the queue is served first. */
 const AFTER_STOP_MS = 500;
 
-/** The value below which `share` (0 to 1) of the values lie; NaN of none. */
+/** The value below which `share` (0 to 1) of the values lie; NaN without values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** One request of one victim, all through a run. Microseconds. */
+/** One request of one victim during a run. Microseconds. */
 export interface Course {
   readonly victim: number;
   readonly request: Request;
   readonly quietP99: number;
-  /** Of the windows that count. */
+  /** Of the judged windows. */
   readonly worstP99: number;
   readonly worstRatio: number;
   readonly medianRatio: number;
 }
 
-/** Requests that broke the invariant. */
+/** Requests that violated the invariant. */
 export interface Slow {
   readonly victim: number;
   readonly request: Request;
-  /** So many of so many took longer than MAX_RATIO times the p99 of quiet. */
+  /** This many took longer than MAX_RATIO times the p99 without attack. */
   readonly slower: number;
   readonly requests: number;
-  /** Of pings, in a window: what the machine was like. */
+  /** The ratio of pings in a window: the state of the machine. */
   readonly pingRatio?: number;
 }
 
-/** One victim's samples of one request, as they come. */
+/** One victim's samples of one request, in the order of arrival. */
 class Series {
   readonly ratios: number[] = [];
   quietP99 = Number.NaN;
   worstP99 = Number.NaN;
-  /** Of the requests in windows that were judged, each counted once. */
+  /** The requests in judged windows, each counted once. */
   readonly judged = { requests: 0, slower: 0 };
   judgedToMs = Number.NEGATIVE_INFINITY;
   #samples: Sample[] = [];
@@ -71,7 +71,7 @@ class Series {
     return this.#samples.filter(([, began]) => began >= fromMs && began < toMs).map(([, , us]) => us);
   }
 
-  /** Of so many requests so many took too long. */
+  /** The number of requests, and of those that were too slow. */
   count(fromMs: number, toMs: number): { requests: number; slower: number } {
     const values = this.between(fromMs, toMs);
     return { requests: values.length, slower: values.filter((us) => us > this.quietP99 * MAX_RATIO).length };
@@ -84,8 +84,8 @@ class Series {
 
 export class Latencies {
   /**
-   * Windows, of each victim: judged; left out for a stop of the daemon, for the machine's sake, or since the
-   * victim asked too little, as it does while all rest for an audit.
+   * Windows of each victim: judged; left out because of a stop of the daemon, because of the machine, or
+   * because the victim sent too few requests, as during an audit.
    */
   readonly windows = { judged: 0, stopped: 0, starved: 0, sparse: 0 };
   readonly #victims: Readonly<Record<Request, Series>>[];
@@ -102,18 +102,18 @@ export class Latencies {
     for (const sample of samples) this.#victims[victim]?.[sample[0]].add(sample);
   }
 
-  /** When each victim last told of an answer that it got. */
+  /** The time of the last answer that each victim reported. */
   get heardMs(): readonly number[] {
     return this.#heardMs;
   }
 
-  /** Whether enough of each request came since then. */
+  /** Whether there are enough samples of each request since then. */
   enough(fromMs: number): boolean {
     const all = this.#victims.flatMap((victim) => Object.values(victim));
     return all.every((series) => series.between(fromMs, now()).length >= FEWEST);
   }
 
-  /** Takes what came in between for quiet. @throws Error where that is too little. */
+  /** Uses the samples of this interval as those without attack. @throws Error if there are too few. */
   settle(fromMs: number, toMs: number): void {
     for (const victim of this.#victims) {
       for (const [request, series] of Object.entries(victim)) {
@@ -126,8 +126,8 @@ export class Latencies {
 
   /**
    * Judges the window that ends at `toMs`.
-   * @param busy whether others had the machine.
-   * @returns where it breaks the invariant.
+   * @param busy whether other processes used the machine.
+   * @returns the violations.
    */
   judge(toMs: number, stops: readonly Interval[], busy: boolean): Slow[] {
     const fromMs = toMs - WINDOW_MS;
@@ -163,7 +163,7 @@ export class Latencies {
       series.ratios.push(p99 / series.quietP99);
       if (!(p99 <= series.worstP99)) series.worstP99 = p99;
       if (request === 'ping') return [];
-      // Windows overlap; what is new in this one is its end.
+      // Windows overlap; only the end of this one is new.
       const added = series.count(Math.max(fromMs, series.judgedToMs), toMs);
       series.judgedToMs = toMs;
       series.judged.requests += added.requests;
@@ -174,7 +174,7 @@ export class Latencies {
     });
   }
 
-  /** Judges all that was judged in windows, together. */
+  /** Judges all requests of judged windows together. */
   overall(): Slow[] {
     return this.#victims.flatMap((victim, index) =>
       REQUESTS.flatMap((request) => {

@@ -1,10 +1,10 @@
 /**
- * Lives: what a victim is told of its allocations by WatchAllocations, checked as it comes. Each begins once,
- * is granted only while it lives, is given up once, and ends; none is another user's.
+ * Checks the events that a victim receives from WatchAllocations. Each allocation is created once, is granted
+ * only while it lives, is freed once, and ends; none belongs to another user.
  */
 import type { ControlClient } from '@vkmemd/client';
 
-/** What may come after what. */
+/** The permitted successors of an event. */
 const NEXT: Readonly<Record<string, readonly string[]>> = {
   '': ['CREATED'],
   CREATED: ['GRANTED', 'DRAINING'],
@@ -17,13 +17,13 @@ export class Lives {
   readonly #wrong: (what: string) => void;
   readonly #last = new Map<string, string>();
 
-  /** @param wrong is told what must not be, in words. */
+  /** @param wrong is called with a description of each violation. */
   constructor(uid: number, wrong: (what: string) => void) {
     this.#uid = uid;
     this.#wrong = wrong;
   }
 
-  /** Watches until an allocation has ended, all the others' whole lives. */
+  /** Watches until an allocation has ended, and checks the whole life of all others. */
   async watch(control: ControlClient, lastId: string): Promise<void> {
     for await (const { event, allocation } of control.watchAllocations({ existing: true })) {
       this.#note(String(event).replace('ALLOCATION_EVENT_', ''), allocation.id, allocation.ownerUid);
@@ -34,7 +34,7 @@ export class Lives {
 
   #note(event: string, id: string, ownerUid: number): void {
     const before = this.#last.get(id) ?? '';
-    if (ownerUid !== this.#uid) this.#wrong(`it is told of user ${ownerUid}'s memory`);
+    if (ownerUid !== this.#uid) this.#wrong(`it receives events of user ${ownerUid}'s memory`);
     if (!NEXT[before]?.includes(event)) this.#wrong(`${id} was ${event} after ${before || 'nothing'}`);
     if (event === 'FREED') this.#last.delete(id);
     else this.#last.set(id, event);

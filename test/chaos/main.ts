@@ -1,11 +1,12 @@
 /**
- * The chaos harness: clients that lie, hang and die, against one daemon, and what must hold nevertheless.
+ * The chaos harness: clients that violate the protocol, hang and are killed, against one daemon, and the
+ * invariants that must hold nevertheless.
  *
  *   npm run --silent chaos -- --seed 1 --minutes 2 [--driver fake] [--json]
  *
- * It starts a daemon of its own in a folder of its own and leaves nothing behind. Progress goes to standard
- * error, the report to standard output; the exit code is 1 where an invariant was broken, 2 where the harness
- * itself failed.
+ * It starts a daemon of its own in a folder of its own and leaves nothing behind. Progress is printed on
+ * standard error, the report on standard output; the exit code is 1 if an invariant was violated, 2 if the
+ * harness itself failed.
  */
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,17 +21,17 @@ import { asRoot } from './tenants.js';
 
 const HELP = `npm run --silent chaos -- [options]
 
-  --seed TEXT      what is left to chance comes from it; default: the time
-  --minutes M      how long, with warm-up and quiet; default 2
+  --seed TEXT      the seed of all random choices; default: the time
+  --minutes M      the duration, with warm-up and quiet phase; default 2
   --driver NAME    ${DRIVERS.join(' or ')}; default lavapipe
-  --only A,B       these behaviours alone, of
+  --only A,B       only these behaviours, of
                    ${behaviours.map(({ name }) => name).join(', ')}
-  --actions N      in place of minutes: N actions of each attacker, and no latencies
+  --actions N      in place of minutes: N actions of each attacker, without latencies
   --log FILE       writes every action, actor by actor; the same for the same seed and options
   --json           one JSON object in place of a table
   --help
 
-As root, the daemon, victims and attackers are different users; otherwise what needs others is left out.`;
+As root, the daemon, victims and attackers are different users; otherwise behaviours that need other users are left out.`;
 
 const usage = (text: string): never => {
   process.stderr.write(`chaos: ${text}\n\n${HELP}\n`);
@@ -39,7 +40,7 @@ const usage = (text: string): never => {
 
 function positive(name: string, text: string): number {
   const value = Number(text);
-  return Number.isFinite(value) && value > 0 ? value : usage(`--${name}: ${text} is no positive number`);
+  return Number.isFinite(value) && value > 0 ? value : usage(`--${name}: ${text} is not a positive number`);
 }
 
 function parse() {
@@ -75,7 +76,7 @@ for (const name of only) {
 
 const guardian = new Guardian();
 const folder = mkdtempSync(join(tmpdir(), 'vkmemd-chaos-'));
-// Other users pass through it.
+// Other users must traverse it.
 chmodSync(folder, 0o711);
 guardian.willRemove(folder);
 const options: RunOptions = {
@@ -90,7 +91,7 @@ const options: RunOptions = {
   say: (text) => void process.stderr.write(`chaos: ${text}\n`),
 };
 options.say(`seed ${options.seed}${asRoot ? '' : '; not root: nobody here is another user'}`);
-// The guardian ends what is left when this process is gone.
+// The guardian ends the remaining processes when this process has ended.
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],

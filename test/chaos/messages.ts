@@ -1,6 +1,6 @@
 /**
- * What the harness and its programs say to each other: JSON, one line each, on the programs' standard input
- * and output.
+ * The messages between the harness and its programs: JSON, one line each, on the programs' standard input and
+ * output.
  */
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -16,17 +16,17 @@ export type FromAttacker =
   | { readonly begun: number }
   | { readonly done: number; readonly outcome: string }
   | { readonly breach: string; readonly done: number }
-  /** A fault of the harness itself. */
+  /** An error of the harness itself. */
   | { readonly failed: string };
 
-/** To a victim: 'end' gives everything back. */
+/** To a victim: 'end' releases everything. */
 export type ToVictim = { readonly do: 'work' | 'pause' | 'end' };
 
-/** What a victim asks for; a ping asks an idle process of its own, and not the daemon. */
+/** The requests of a victim; a ping is sent to an idle process of its own, and not to the daemon. */
 export const REQUESTS = ['allocate', 'claim', 'release', 'free', 'get', 'ticket', 'redeem', 'ping'] as const;
 export type Request = (typeof REQUESTS)[number];
 
-/** One request: which, when it began (CLOCK_MONOTONIC, ms), and how long it took (us). */
+/** One request: its type, its start (CLOCK_MONOTONIC, ms), and its duration (us). */
 export type Sample = readonly [request: Request, beganMs: number, us: number];
 
 export type FromVictim =
@@ -37,7 +37,7 @@ export type FromVictim =
   | { readonly breach: string }
   | { readonly failed: string };
 
-/** Now, on the clock that all processes share (CLOCK_MONOTONIC), in milliseconds. */
+/** The current time on the clock that all processes share (CLOCK_MONOTONIC), in milliseconds. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export function send<M>(stream: Writable, message: M): void {
@@ -45,14 +45,14 @@ export function send<M>(stream: Writable, message: M): void {
 }
 
 /**
- * Ends a program when nobody hears it any more, since its harness is gone. As an uncaught exception, which
- * the programs tell of, it would be told of for ever.
+ * Ends a program when its output is closed, because its harness has ended. As an uncaught exception, which
+ * the programs report, it would be reported forever.
  */
 export function endUnheard(): void {
   process.stdout.on('error', () => process.exit(1));
 }
 
-/** Calls `heard` for each message, and resolves when there will be none any more. */
+/** Calls `heard` for each message, and resolves after the last one. */
 export async function listen<M>(stream: Readable, heard: (message: M) => void): Promise<void> {
   const lines = createInterface({ input: stream });
   for await (const line of lines) heard(JSON.parse(line) as M);

@@ -1,10 +1,11 @@
-"""What an attacker of the chaos harness needs of the kernel and Node.js does not have. Prints one word for each result.
+"""Operations of the chaos harness's attackers that Node.js lacks. Prints one word for each result.
 
 Usage: native.py holes LENGTH OPERATION...   on fd 3, a granted memfd of LENGTH bytes
-       native.py nibble SOCKET COUNT HEX...  sends the datagrams in HEX, takes one byte of each of COUNT answers
+       native.py nibble SOCKET COUNT HEX... sends the datagrams in HEX, reads one byte of each of COUNT
+       answers
 
-An operation is punch, collapse, insert, zero (fallocate), remove, dontneed, upgrade (madvise, mprotect on a mapping).
-A result is `worked` or the errno.
+An operation is punch, collapse, insert, zero (fallocate), remove, dontneed, upgrade (madvise, mprotect on
+a mapping). A result is `worked` or the errno.
 """
 
 import ctypes
@@ -16,7 +17,7 @@ import socket
 import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
-# linux/prctl.h: it goes with whoever started it, who may be killed.
+# linux/prctl.h: it ends with its parent, which may be killed.
 PR_SET_PDEATHSIG = 1
 libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 signal.alarm(20)
@@ -38,7 +39,7 @@ def result(status):
 
 
 def mapped(length, use):
-    """Maps the file shared, for writing where its fd allows that, for as long as `use` takes."""
+    """Maps the file shared, for writing if its fd allows that, during `use`."""
     for protection in (mmap.PROT_READ | mmap.PROT_WRITE, mmap.PROT_READ):
         address = libc.mmap(None, length, protection, mmap.MAP_SHARED, FILE, 0)
         if address != ctypes.c_void_p(-1).value:

@@ -1,6 +1,4 @@
-/**
- * What an attacker needs of the kernel and Node.js does not have: native.py, run to its end.
- */
+/** Runs native.py, for operations of an attacker that Node.js lacks. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { OwnedFd } from '@vkmemd/proto';

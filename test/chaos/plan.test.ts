@@ -1,6 +1,4 @@
-/**
- * What the harness does comes from its seed alone: the plans, and what runs have done.
- */
+/** The harness's actions depend on its seed alone: the plans, and the actions of a run. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -23,7 +21,7 @@ function actionsOf(seed: string, has: ReadonlySet<Need> = EVERYTHING): Action[] 
   return Array.from({ length: 2000 }, () => plan.next());
 }
 
-t.test('a seed is the same chance every time', async (t) => {
+t.test('a seed always yields the same random values', async (t) => {
   const draw = (random: Random) => [
     random.bytes(9),
     random.below(7),
@@ -34,15 +32,19 @@ t.test('a seed is the same chance every time', async (t) => {
   t.notSame(draw(new Random('a')), draw(new Random('b')));
   const [one, other] = [new Random('a'), new Random('a')];
   one.bytes(100);
-  t.strictSame(draw(one.fork('x')), draw(other.fork('x')), 'a fork does not depend on what was drawn');
+  t.strictSame(
+    draw(one.fork('x')),
+    draw(other.fork('x')),
+    'a fork does not depend on the values drawn before',
+  );
   const counts = Array.from({ length: 10_000 }, () => one.below(4));
   for (const value of [0, 1, 2, 3]) {
     const share = counts.filter((count) => count === value).length / counts.length;
-    t.ok(share > 0.2 && share < 0.3, `${value} comes up ${share} of the time`);
+    t.ok(share > 0.2 && share < 0.3, `${value} occurs with a frequency of ${share}`);
   }
 });
 
-t.test('a seed plans the same actions every time', async (t) => {
+t.test('a seed always plans the same actions', async (t) => {
   const actions = actionsOf('1');
   t.ok(isDeepStrictEqual(actionsOf('1'), actions), 'the same seed');
   t.notOk(isDeepStrictEqual(actionsOf('2'), actions), 'another seed');
@@ -50,9 +52,9 @@ t.test('a seed plans the same actions every time', async (t) => {
   const seen = new Set(actions.map(({ name }) => name));
   const outside = new Set(actionsOf('1', new Set(['others', 'refused'])).map(({ name }) => name));
   const all = behaviours.map(({ name }) => name).sort();
-  t.strictSame([...new Set([...seen, ...outside])].sort(), all, 'every behaviour comes up');
-  t.notOk(seen.has('shut-out'), 'and what a refused user does is left to refused users,');
-  t.notOk(outside.has('worker'), 'who do no work');
+  t.strictSame([...new Set([...seen, ...outside])].sort(), all, 'every behaviour occurs');
+  t.notOk(seen.has('shut-out'), 'behaviours of refused users occur for refused users only');
+  t.notOk(outside.has('worker'), 'which do no work');
   const fates = new Set(actions.map(({ fate }) => `${fate?.signal} ${fate?.end}`));
   t.strictSame([...fates].sort(), [
     'SIGKILL undefined',
@@ -62,7 +64,7 @@ t.test('a seed plans the same actions every time', async (t) => {
   ]);
 });
 
-t.test('what cannot be had here is not planned', async (t) => {
+t.test('behaviours that are impossible here are not planned', async (t) => {
   const plain = new Set(actionsOf('1', new Set()).map(({ name }) => name));
   const needy = behaviours.filter(({ needs = [] }) => needs.length > 0).map(({ name }) => name);
   t.ok(needy.length > 3);
@@ -83,7 +85,7 @@ async function logOf(seed: string, log: string): Promise<string> {
   return readFileSync(log, 'utf8');
 }
 
-t.test('two runs with one seed do the same', async (t) => {
+t.test('two runs with one seed perform the same actions', async (t) => {
   const folder = temporaryFolder(t);
   const seed = process.env.VKMEMD_SEED ?? '7';
   const [one, other] = await Promise.all([

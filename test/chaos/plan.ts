@@ -1,17 +1,17 @@
 /**
- * Plan: the endless sequence of one attacker's actions, as its seed has it.
+ * The endless sequence of one attacker's actions, as its seed determines.
  *
- * Nothing in it depends on the machine, on time or on what came of earlier actions.
+ * It does not depend on the machine, on time or on the outcomes of earlier actions.
  */
 import type { Action, Behaviour, Fate, Need } from './behaviour.js';
 import { behaviours } from './behaviours/index.js';
 import type { Random } from './random.js';
 
-/** How many actions end in a kill, and how many are stopped for a while. */
+/** The fraction of actions that end in a kill, and the fraction that are stopped for a while. */
 const KILLED = 0.12;
 const STOPPED = 0.08;
 const MAX_STOPPED_MS = 1000;
-/** What somebody does who may not connect, beside what it alone does. */
+/** The behaviours of a user that may not connect, besides its specific ones. */
 const OUTSIDE = ['connect-storm', 'garbage', 'half-handshake', 'lengths'];
 
 export class Plan {
@@ -21,8 +21,8 @@ export class Plan {
   #number = 0;
 
   /**
-   * @param has what of the behaviours' needs is there.
-   * @param only names of behaviours; all of them where it is empty.
+   * @param has the needs that are met.
+   * @param only names of behaviours; all if it is empty.
    */
   constructor(actor: string, random: Random, has: ReadonlySet<Need>, only: readonly string[] = []) {
     this.#actor = actor;
@@ -31,20 +31,20 @@ export class Plan {
       ({ name, needs = [] }) =>
         needs.every((need) => has.has(need)) &&
         (only.length === 0 || only.includes(name)) &&
-        // Who may not connect is refused whatever it says: it says as much as it takes to know that.
+        // A user that may not connect is refused whatever it sends; it sends enough to check that.
         (!has.has('refused') || needs.includes('refused') || OUTSIDE.includes(name)),
     );
   }
 
-  /** Whether there is nothing that it could do. */
+  /** Whether no behaviour is possible. */
   get empty(): boolean {
     return this.#repertoire.length === 0;
   }
 
-  /** @throws RangeError where it is empty. */
+  /** @throws RangeError if it is empty. */
   next(): Action {
     this.#number += 1;
-    // Of its own stream, so that a behaviour that draws more shifts nothing behind it.
+    // A separate stream for each action: a behaviour that draws more does not change later actions.
     const random = this.#random.fork(String(this.#number));
     const { name, plan } = random.weighted(this.#repertoire);
     const params = plan(random.fork(name));
@@ -53,7 +53,7 @@ export class Plan {
   }
 }
 
-/** Where its bytes come from. */
+/** The source of its bytes. */
 export const streamOf = ({ actor, number }: Pick<Action, 'actor' | 'number'>): string =>
   `bytes/${actor}/${number}`;
 

@@ -1,12 +1,12 @@
 /**
- * What /proc says of a process: its fds, the memory files that it has open or mapped, its resident memory; of
- * all of them; and of the connections to a Unix socket.
+ * The state of a process in /proc: its fds, its open and mapped memory files, its resident memory; of all
+ * processes; and of the connections to a Unix socket.
  */
 import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
 export interface OpenFile {
   readonly fd: number;
-  /** What the link says, such as `socket:[123]` or `/memfd:frames (deleted)`. */
+  /** The target of the link, such as `socket:[123]` or `/memfd:frames (deleted)`. */
   readonly link: string;
 }
 
@@ -14,7 +14,7 @@ export interface OpenFile {
 export interface MemoryFile {
   readonly inode: bigint;
   readonly size: bigint;
-  /** Bytes that it really has. */
+  /** The bytes allocated to it. */
   readonly allocated: bigint;
 }
 
@@ -26,7 +26,7 @@ export interface Resident {
   readonly shared: number;
 }
 
-/** What `read` returns; undefined where the process, or that fd, is gone. */
+/** The result of `read`; undefined if the process, or that fd, no longer exists. */
 function whileThere<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -65,7 +65,7 @@ export function memoryHeldBy(pid: number): Set<bigint> {
   return new Set([...mapped, ...memoryFilesOf(pid).map(({ inode }) => inode)]);
 }
 
-/** @throws Error where the process is gone. */
+/** @throws Error if the process has ended. */
 export function residentOf(pid: number): Resident {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const value = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
@@ -79,11 +79,11 @@ export function residentOf(pid: number): Resident {
 
 export interface ProcessState {
   readonly parent: number;
-  /** Ticks of processors' time that it has had, and those that ended and that it waited for. */
+  /** Ticks of processor time of it and of its reaped children. */
   readonly ticks: number;
 }
 
-/** Every process that there is, by its pid. */
+/** Every process, by its pid. */
 export function processes(): Map<number, ProcessState> {
   const found = new Map<number, ProcessState>();
   for (const name of readdirSync('/proc')) {
@@ -98,9 +98,7 @@ export function processes(): Map<number, ProcessState> {
   return found;
 }
 
-/**
- * Of connections to the socket at a path, the inodes of the accepting side's sockets, once they are accepted.
- */
+/** The inodes of the accepted sockets of connections to the socket at a path. */
 export function acceptedAt(path: string): Set<string> {
   const lines = readFileSync('/proc/net/unix', 'latin1').split('\n');
   const CONNECTED = '03';

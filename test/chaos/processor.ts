@@ -1,34 +1,32 @@
 /**
- * Who has had the processors: this harness with all that it has started, others, or nobody.
+ * The use of the processors: by this harness and its processes, by others, or idle.
  *
- * A window of latencies says something of the daemon only where the machine was the harness's: what attackers
- * make the daemon do counts, what others do meanwhile does not. Counted from /proc, in ticks: of a process
- * that has ended, by the one that waited for it. Limits: in a container the kernel counts for the whole host.
+ * A window of latencies is conclusive only if the machine was the harness's: load that attackers cause
+ * counts, load of other processes does not. Counted from /proc, in ticks; those of an ended process by its
+ * parent. Limit: in a container the kernel counts for the whole host.
  */
 import { readFileSync } from 'node:fs';
 import { type ProcessState, processes } from './proc.js';
 
-/** Ticks since some beginning. */
+/** Ticks since an arbitrary start. */
 export interface Ticks {
   readonly all: number;
   readonly idle: number;
-  /** Of processes that we have started, and our own. */
+  /** Of our own process and the ones that we have started. */
   readonly own: number;
 }
 
-/**
- * What of the processors' time was somebody else's, and what nobody's, from one moment to another: 0 to 1.
- */
+/** The shares of processor time of others, and of idle time, between two moments: 0 to 1. */
 export interface Shares {
   readonly foreign: number;
   readonly idle: number;
 }
 
-/** From there on others are in the way: so much is theirs, and so little is left. */
+/** From these shares on others interfere: this much is theirs, and this little is idle. */
 const MAX_FOREIGN = 0.15;
 const MIN_IDLE = 0.15;
 
-/** Whether `pid` is `ancestor`, or was started by it or by one that it started. */
+/** Whether `pid` is `ancestor` or one of its descendants. */
 function descends(all: Map<number, ProcessState>, pid: number, ancestor: number): boolean {
   for (let at: number | undefined = pid; at !== undefined && at > 0; at = all.get(at)?.parent) {
     if (at === ancestor) return true;
@@ -38,7 +36,7 @@ function descends(all: Map<number, ProcessState>, pid: number, ancestor: number)
 
 export function ticks(): Ticks {
   const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
-  // cpu user nice system idle iowait irq softirq steal; guests' time is in user's already.
+  // cpu user nice system idle iowait irq softirq steal; guests' time is included in user.
   const counts = line.trim().split(/\s+/).slice(1, 9).map(Number);
   const all = counts.reduce((sum, count) => sum + count, 0);
   const found = processes();
@@ -54,5 +52,5 @@ export function sharesBetween(before: Ticks, after: Ticks): Shares {
   return { idle, foreign: Math.max(0, 1 - idle - own) };
 }
 
-/** Whether somebody else had the machine. */
+/** Whether other processes used the machine. */
 export const crowded = ({ foreign, idle }: Shares): boolean => foreign > MAX_FOREIGN && idle < MIN_IDLE;

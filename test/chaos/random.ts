@@ -1,9 +1,9 @@
 /**
- * Chance that repeats: an endless stream of bytes made from a text, the same for the same text on every
- * machine.
+ * Reproducible random values: an endless stream of bytes derived from a text, the same on every machine.
  *
- * A stream is a cipher's (AES in counter mode, its key a hash of the text). fork() begins another one whose
- * text names its purpose, so that what one part of a run draws changes nothing for the others.
+ * The stream is that of a cipher (AES in counter mode, its key a hash of the text). fork() creates another
+ * stream whose text names its purpose, so that the values drawn by one part of a run do not affect the
+ * others.
  */
 import { createCipheriv, createHash } from 'node:crypto';
 
@@ -17,7 +17,7 @@ export class Random {
     this.#stream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
   }
 
-  /** A stream of its own, which does not depend on how much was drawn from this one. */
+  /** A separate stream, independent of how much was drawn from this one. */
   fork(purpose: string): Random {
     return new Random(`${this.#seed}/${purpose}`);
   }
@@ -31,7 +31,7 @@ export class Random {
     return this.bytes(6).readUIntBE(0, 6) % bound;
   }
 
-  /** A whole number from `least` to `most`, both included. */
+  /** A whole number from `least` to `max`, both included. */
   between(least: number, max: number): number {
     return least + this.below(max - least + 1);
   }
@@ -40,13 +40,13 @@ export class Random {
     return this.below(1_000_000) < share * 1_000_000;
   }
 
-  /** @throws RangeError where there is nothing to pick from. */
+  /** @throws RangeError if the list is empty. */
   pick<T>(list: readonly T[]): T {
     if (list.length === 0) throw new RangeError('nothing to pick from');
     return list[this.below(list.length)] as T;
   }
 
-  /** One of the list, each as likely as its weight says. */
+  /** One element of the list, with a probability proportional to its weight. */
   weighted<T extends { readonly weight: number }>(list: readonly T[]): T {
     let at = this.below(list.reduce((sum, { weight }) => sum + weight, 0));
     for (const one of list) {

@@ -1,6 +1,4 @@
-/**
- * What a run has shown, for people or as one JSON object.
- */
+/** The results of a run, as text or as one JSON object. */
 import { type Course, MAX_RATIO, quantile } from './latencies.js';
 import type { Result, RunOptions } from './run.js';
 
@@ -10,19 +8,19 @@ export interface Report {
   readonly device: string;
   readonly minutes: number | undefined;
   readonly held: boolean;
-  /** Why not. */
+  /** The violated invariants. */
   readonly breaches: readonly string[];
-  /** What began last, where something was broken. */
+  /** The latest actions, if an invariant was violated. */
   readonly lastActions: readonly string[];
   readonly actions: number;
   readonly outcomes: Result['chronicle']['outcomes'];
   readonly latencies: readonly Course[];
   readonly windows: Result['latencies']['windows'];
-  /** The share of the processors' time that others had: the windows' median, and their most. */
+  /** The share of processor time of other processes: the median and the maximum of the windows. */
   readonly foreign: { readonly median: number; readonly max: number } | null;
   readonly audits: Result['audits'];
   readonly stops: number;
-  /** Of the victims, how many bytes they have compared, and what was refused. */
+  /** The number of bytes that victims compared, and their refused requests. */
   readonly verifiedBytes: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly left: number;
@@ -84,7 +82,7 @@ function latencyTable({ latencies, windows, foreign }: Report): string[] {
   return [
     columns('p99', 'quiet us', 'worst us', 'median', 'worst'),
     ...rows,
-    `windows: ${judged} judged against ${MAX_RATIO} x; left out: ${stopped} for stops of the daemon, ${starved} for the machine's sake, ${sparse} with too few requests`,
+    `windows: ${judged} judged against ${MAX_RATIO} x; left out: ${stopped} for stops of the daemon, ${starved} for the load of the machine, ${sparse} with too few requests`,
     ...(foreign
       ? [`others had ${percent(foreign.median)} of the processors' time, ${percent(foreign.max)} at most`]
       : []),
@@ -96,14 +94,14 @@ const listed = (counts: Readonly<Record<string, number>>): string =>
     .map(([what, count]) => `${what} ${count}`)
     .join('; ');
 
-/** Lines for people. */
+/** The report as lines of text. */
 export function table(report: Report): string {
   const { audits, resident, outcomes, refused, faults } = report;
   return [
     `seed ${report.seed}; ${report.device}; ${report.actions} actions; the daemon stopped ${report.stops} times`,
     ...Object.entries(outcomes).map(([name, counts]) => `  ${name.padEnd(18)} ${listed(counts)}`),
     ...latencyTable(report),
-    `audits: ${audits.done} done, ${audits.unsettled} without a moment of rest`,
+    `audits: ${audits.done} done, ${audits.unsettled} without a consistent moment`,
     `victims: ${report.verifiedBytes} bytes compared; refused: ${listed(refused) || 'nothing'}`,
     `left behind by name and freed: ${report.left}`,
     ...(resident
@@ -114,6 +112,6 @@ export function table(report: Report): string {
     ...Object.entries(faults).map(([fault, count]) => `the daemon logged ${count} times: ${fault}`),
     ...report.lastActions.map((action) => `  ${action}`),
     ...report.breaches.map((breach) => `BROKEN: ${breach}`),
-    report.held ? 'every invariant held' : `seed ${report.seed}: ${report.breaches.length} broken`,
+    report.held ? 'every invariant held' : `seed ${report.seed}: ${report.breaches.length} violated`,
   ].join('\n');
 }

@@ -1,27 +1,27 @@
 /**
- * The daemon's resident memory, where it begins and where it ends.
+ * The daemon's resident memory at the start and at the end.
  *
- * A fresh process grows whatever it does: the driver makes its pools, the C library its arenas, V8 its code.
- * So the beginning is taken after a warm-up that lasts until the most that was seen has stopped growing, with
- * nobody there any more; the end is taken the same way. Before each, the daemon collects its garbage: how
- * much of that there is at one moment, and the size that V8 gave its heap for it, differ by more than a
- * tenth. What is between is what it has kept.
+ * A new process always grows: the driver creates its pools, the C library its arenas, V8 its code. So the
+ * start is measured after a warm-up that lasts until the maximum has stopped growing, without clients; the
+ * end is measured the same way. Before each, the daemon collects its garbage: the amount of garbage at one
+ * moment, and the heap size that V8 chose for it, vary by more than a tenth. The difference is what it has
+ * retained.
  */
 import type { ChaosDaemon } from './daemon.js';
 import { type Resident, residentOf } from './proc.js';
 import { rest } from './rest.js';
 
-/** How much more resident memory there may be at the end: a tenth. */
+/** The permitted growth of resident memory: a tenth. */
 const MAX_GROWN = 1.1;
-/** Stopped growing: so little in so long. */
+/** It has stopped growing if it grows less than this in this time. */
 const SETTLED = 1.01;
 const SETTLED_MS = 6000;
-/** The kernel counts in portions: the least of some looks. */
+/** The kernel updates the count in batches: the least of several readings is used. */
 const LOOKS = 10;
 const LOOK_MS = 100;
 
 /**
- * Resolves when it has stopped growing under the attack that is on, but not before `leastMs` and by `mostMs`.
+ * Resolves when it has stopped growing under attack, but not before `leastMs` and at `maxMs` at the latest.
  */
 export async function untilSettled(
   { pid }: ChaosDaemon,
@@ -43,7 +43,7 @@ export async function untilSettled(
   }
 }
 
-/** With nobody there. */
+/** Without clients. */
 export async function residentAtRest(daemon: ChaosDaemon): Promise<Resident> {
   const { pid } = daemon;
   await daemon.collect();
@@ -56,7 +56,7 @@ export async function residentAtRest(daemon: ChaosDaemon): Promise<Resident> {
   return least;
 }
 
-/** What is wrong with how it grew; undefined where nothing is. */
+/** A description of excessive growth; undefined if there is none. */
 export function growth(begin: Resident, end: Resident): string | undefined {
   if (end.total <= begin.total * MAX_GROWN) return undefined;
   const text = ({ total, anonymous, file, shared }: Resident) =>

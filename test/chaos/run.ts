@@ -1,14 +1,13 @@
 /**
- * One run: a daemon, its clients, and what must hold of them.
+ * One run: a daemon, its clients, and the invariants.
  *
- *   warm-up the same attack as later, so that heaps and pools have the size that they come to; then everybody
- *   goes,
- *             what the daemon holds must be zero, and its resident memory is taken for where it began
- *   quiet victims alone: how long their requests take attack victims and attackers; latencies are judged, the
- *   account is audited end the attackers are killed, as they are; the victims give everything back; all must
- *   be zero again
+ *   warm-up the same attack as later, so that heaps and pools reach their size; then all clients end, the
+ *           daemon must hold nothing, and its resident memory is measured as the start
+ *   quiet   victims alone: the time of their requests
+ *   attack  victims and attackers; latencies are judged, accounts are audited
+ *   end     the attackers are killed at any point; the victims release everything; all must be zero again
  *
- * A run of so many actions has no warm-up and no quiet: it is for what was done, not for how long that took.
+ * A run with a number of actions has no warm-up and no quiet phase: it checks the actions, not their time.
  */
 import { type Ended, endAll } from './aftermath.js';
 import { Auditor } from './audit.js';
@@ -31,11 +30,11 @@ export interface RunOptions {
   readonly seed: string;
   readonly driver: DriverName;
   readonly minutes: number;
-  /** In place of minutes: how many actions each attacker does. */
+  /** In place of minutes: the number of actions of each attacker. */
   readonly actions: number | undefined;
-  /** Names of behaviours; all where it is empty. */
+  /** Names of behaviours; all if it is empty. */
   readonly only: readonly string[];
-  /** A folder that exists, and is removed by somebody else. */
+  /** An existing folder, which the caller removes. */
   readonly folder: string;
   readonly guardian: Guardian;
   /** Whether the log of actions is kept. */
@@ -43,7 +42,7 @@ export interface RunOptions {
   say(text: string): void;
 }
 
-/** What came of it. */
+/** The results. */
 export interface Result extends Ended {
   readonly device: string;
   readonly chronicle: Chronicle;
@@ -55,17 +54,17 @@ export interface Result extends Ended {
   readonly resident:
     | { readonly begin: Resident; readonly end: Resident; readonly peakKb: number }
     | undefined;
-  /** What the daemon logged as failures. */
+  /** The errors that the daemon logged. */
   readonly faults: Readonly<Record<string, number>>;
 }
 
-/** Shares of the whole time. */
+/** Fractions of the whole time. */
 const WARM_UP = { least: 1 / 6, max: 2 / 5 };
 const QUIET = { share: 1 / 8, maxMs: 15_000 };
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
-/** @throws Error where the harness itself is at fault. */
+/** @throws Error if the harness itself failed. */
 export async function run(options: RunOptions): Promise<Result> {
   const { guardian, folder, seed, only, logged, say } = options;
   const user = asRoot ? DAEMON_USER : undefined;
@@ -88,7 +87,7 @@ export async function run(options: RunOptions): Promise<Result> {
   const { code, signal } = await daemon.stop();
   if (code !== 0) chronicle.record(`the daemon ended with ${code ?? signal}`);
   for (const leak of driver.leaks()) chronicle.record(`the driver: ${leak}`);
-  // Where the driver does as it should, the daemon has nothing to log as a failure, whatever clients do.
+  // With a driver that works correctly, the daemon must not log an error, whatever clients do.
   if (!driver.scripted) for (const fault of daemon.faults.keys()) chronicle.record(`it logged: ${fault}`);
   return { ...result, faults: Object.fromEntries(daemon.faults) };
 }
@@ -160,14 +159,14 @@ class Acts {
     };
   }
 
-  /** Measures victims alone; they go on afterwards. */
+  /** Measures victims alone; they continue afterwards. */
   async #quiet(ms: number): Promise<void> {
     const { fleet, latencies, chronicle } = this.#watched;
     await fleet.beginVictims((victim, samples) => latencies.add(victim, samples));
-    // Their first requests are compiled while they run.
+    // Their first requests run while their code is being compiled.
     await rest(ms / 4);
     const fromMs = now();
-    // On a slow machine it takes longer until enough was asked.
+    // On a slow machine it takes longer until there are enough samples.
     for (const max = fromMs + ms * 4; !chronicle.brokenOff && now() < max; await rest(200)) {
       if (now() > fromMs + (ms * 3) / 4 && latencies.enough(fromMs)) break;
     }
@@ -177,9 +176,9 @@ class Acts {
   }
 
   /**
-   * @param enough resolves when it has lasted long enough, or the signal says that it is over.
-   * @param most of each attacker's actions.
-   * @param judged whether latencies are.
+   * @param enough resolves when it has lasted long enough, or the signal ends it.
+   * @param max actions of each attacker.
+   * @param judged whether latencies are judged.
    */
   async #attack(
     act: string,

@@ -1,9 +1,9 @@
 /**
- * The stage: what an attacker has for one action, and what becomes of it.
+ * The stage: the resources of an attacker for one action.
  *
- * Whatever is opened by way of the stage is closed when the action ends, unless it is left: then it stays for
- * a while, beside later actions, as the connections of a client that has forgotten them do. What would be too
- * much is closed first come, first gone.
+ * Everything that is opened through the stage is closed when the action ends, unless it is left: then it
+ * stays for a while, beside later actions, like the forgotten connections of a client. If there are too many,
+ * the oldest are closed first.
  */
 import { join } from 'node:path';
 import {
@@ -22,7 +22,7 @@ import { Breach } from './behaviour.js';
 
 const MAX_LEFT = 24;
 
-/** A victim as somebody knows it who has seen more than he should: all its secrets. */
+/** The secrets of a victim, as a process knows them that has read too much. */
 export interface Prey {
   readonly pid: number;
   readonly uid: number;
@@ -31,29 +31,29 @@ export interface Prey {
   readonly id: string;
   readonly token: string;
   readonly grantId: string;
-  /** For itself alone. */
+  /** For the victim only. */
   readonly ticket: string;
   readonly ticketId: string;
-  /** A ticket for anybody, which was revoked. */
+  /** A ticket for any user, which was revoked. */
   readonly revoked: string;
 }
 
-/** Where attackers are. */
+/** The environment of attackers. */
 export interface Scene {
   readonly runtimeDir: string;
   readonly daemonPid: number;
   readonly prey: readonly Prey[];
 }
 
-/** Something that can be closed, more than once. */
+/** A resource that can be closed, more than once. */
 interface Closable {
   close(): void;
 }
 
-/** A connection that said Hello. */
+/** A connection that has sent Hello. */
 export type Greeted = HandoffWire & { welcome: Decoded<'Welcome'> };
 
-/** What was left, until its time has come. */
+/** Resources that were left, until they are closed. */
 export class Leftovers {
   readonly #timers = new Map<Closable, NodeJS.Timeout>();
 
@@ -111,12 +111,12 @@ export class Stage {
     this.#leftovers.add(thing, forMs);
   }
 
-  /** A connection that has said nothing yet. */
+  /** A connection that has sent nothing yet. */
   connect(): HandoffWire {
     return this.keep(new HandoffWire(this.runtimeDir));
   }
 
-  /** A connection that has said Hello. */
+  /** A connection that has sent Hello. */
   async greet(): Promise<Greeted> {
     return this.keep(await HandoffWire.open(this.runtimeDir));
   }
@@ -134,7 +134,7 @@ export class Stage {
   }
 }
 
-/** An answer's fds, the grants that they belong to, and what was allocated. The receiver owns the fds. */
+/** An answer's fds, their grants, and the allocation. The receiver owns the fds. */
 export interface Granted {
   readonly id: string;
   readonly size: number;
@@ -144,12 +144,12 @@ export interface Granted {
 
 export function grantedOf({ message, fds }: Received): Granted {
   const answer = message.allocate ?? message.claim ?? message.import;
-  if (!answer?.allocation) throw new Breach(`a ${message.body} came in place of memory`);
+  if (!answer?.allocation) throw new Breach(`a ${message.body} was received in place of memory`);
   const { allocation, grants } = answer;
   return { id: allocation.id, size: Number(allocation.sizeBytes), grants, fds };
 }
 
-/** Memory of its own, granted at once, which must read as zero: other users' bytes are nobody else's. */
+/** Its own memory, granted at once, which must read as zero: it must not contain other users' bytes. */
 export async function allocateOwn(
   stage: Stage,
   wire: HandoffWire,
@@ -176,9 +176,8 @@ export function closeAnswer({ fds }: Received): void {
 }
 
 /**
- * What a failure says of a request: the code of a refusal, or that the daemon closed the connection.
- * @throws Breach where the daemon failed in a way that it did not foresee; the failure where it is the
- *   harness's own.
+ * The outcome of a failed request in a word: the code of a refusal, or that the daemon closed the connection.
+ * @throws Breach if the daemon failed unexpectedly; the failure if it is the harness's own.
  */
 export function wordFor(failure: unknown): string {
   if (failure instanceof VkmemError) {
@@ -186,13 +185,13 @@ export function wordFor(failure: unknown): string {
     return failure.code;
   }
   if (failure instanceof Error && failure.message === 'the daemon closed the connection') return 'hung up';
-  // A connection that was closed under a call, by either side.
+  // A connection that either side closed during a call.
   const { code, details } = failure as { code?: unknown; details?: unknown };
   if (typeof code === 'number' && typeof details === 'string') return `gRPC status ${code}`;
   throw failure;
 }
 
-/** What the next message of the daemon says: the code of a refusal, or 'served'. Its fds are closed. */
+/** The code of the daemon's next message, or 'served'. Its fds are closed. */
 export async function wordOf(wire: HandoffWire): Promise<string> {
   return refusalOf(
     wire.next().then((received) => {
@@ -203,7 +202,7 @@ export async function wordOf(wire: HandoffWire): Promise<string> {
   );
 }
 
-/** What a request is refused with; 'served' where it is not. The fds of its answer are closed. */
+/** The code that a request is refused with; 'served' if it is not. The fds of its answer are closed. */
 export async function refusalOf(request: Promise<Received | object>): Promise<string> {
   try {
     const answer = await request;

@@ -1,21 +1,21 @@
 /**
- * Tenants: the users of a run, and the policy that says what each may do. What attackers must not get is
- * known from here.
+ * The users of a run, and the policy with their rights, from which the harness derives what attackers must
+ * not get.
  *
- * All are of the daemon's group, so that its sockets let them in and the policy decides. Where the harness is
- * not root, everybody is the same user, an operator whom the policy denies next to nothing.
+ * All are members of the daemon's group, so that they can open its sockets and the policy decides. If the
+ * harness is not root, all clients are the same user, an operator to whom the policy denies very little.
  */
 import type { User } from './companion.js';
 
 export const asRoot = process.getuid?.() === 0;
 
-/** Numbers that neither Debian nor systemd gives out. */
+/** Ids that neither Debian nor systemd assigns. */
 const GROUP = 60_900;
 export const DAEMON_USER: User = { uid: GROUP, gid: GROUP };
 export const VICTIM_UIDS = [60_901, 60_902];
-/** May import; has others' leave to none of theirs. */
+/** May import; may claim no other user's memory. */
 const GIVER = 60_911;
-/** May read what GIVER has by name, and not write to it. */
+/** May read GIVER's memory by name, and not write to it. */
 const TAKER = 60_912;
 /** May have MAPPABLE memory for a session, and nothing else. */
 const CONFINED = 60_913;
@@ -24,7 +24,7 @@ const REFUSED = 60_914;
 /** One process each. */
 export const ATTACKER_UIDS = [GIVER, TAKER, CONFINED, GIVER, TAKER, REFUSED];
 
-/** What each attacking user may hold. */
+/** The limits of each attacking user. */
 export const MAX = { bytes: 96n << 20n, allocations: 600, sessions: 256, tickets: 40 };
 
 const RULES = `
@@ -51,15 +51,15 @@ kinds = ["MAPPABLE"]
 lifetimes = "SESSION"
 `;
 
-/** What a process is to the policy. */
+/** The rights of a process. */
 export interface Role {
   readonly uid: number;
   readonly importer: boolean;
   readonly confined: boolean;
   readonly refused: boolean;
-  /** Whose allocations it may be told of. */
+  /** The users whose allocations it may see. */
   readonly sees: readonly number[];
-  /** Whose NAMED memory it may claim, to read alone, beside its own. */
+  /** The users whose NAMED memory it may claim, for reading only, besides its own. */
   readonly reads: readonly number[];
 }
 
@@ -81,12 +81,12 @@ export function roleOf(uid: number): Role {
   };
 }
 
-/** Who may have memory of the other's, with the policy's leave. */
+/** Whether the policy lets one user have memory of the other. */
 export const mayShare = (one: number, other: number): boolean =>
   one === other || roleOf(one).reads.includes(other) || roleOf(other).reads.includes(one);
 
-/** Undefined: whoever we are. */
+/** Undefined: the current user. */
 export const userOf = (uid: number): User | undefined => (asRoot ? { uid, gid: GROUP } : undefined);
 
-/** What NAMED memory of GIVER is called that TAKER may read. */
+/** The name of GIVER's NAMED memory that TAKER may read. */
 export const GIFT = { owner: GIVER, name: 'gift' };

@@ -1,13 +1,11 @@
-/**
- * Victim: the harness's side of programs/victim.ts.
- */
+/** The harness's side of programs/victim.ts. */
 import { Breach } from './behaviour.js';
 import { Companion, programOf, type User } from './companion.js';
 import type { Guardian } from './guardian.js';
 import type { FromVictim, Sample, ToVictim } from './messages.js';
 import type { Prey } from './stage.js';
 
-/** How long it may be at one request, on however busy a machine. */
+/** The maximum time of one request, on a busy machine. */
 const MAX_SILENT_MS = 30_000;
 
 export interface VictimSetting {
@@ -19,15 +17,15 @@ export interface VictimSetting {
   readonly memory: string;
   readonly driverFails: boolean;
   sampled(samples: readonly Sample[]): void;
-  /** It has met what must not be, or ended by itself. */
+  /** It has found a violation, or ended by itself. */
   broke(reason: Error): void;
 }
 
-/** What it says at its end. */
+/** Its final report. */
 export interface VictimEnd {
-  /** Bytes that it has compared. */
+  /** The number of bytes that it has compared. */
   readonly verified: number;
-  /** Requests that failed as they may, by their codes. */
+  /** Permitted failures of requests, by their codes. */
   readonly refused: Readonly<Record<string, number>>;
 }
 
@@ -42,7 +40,7 @@ export class Victim {
     this.prey = prey;
   }
 
-  /** Resolves when it has its memory, and does nothing yet. */
+  /** Resolves when it has its memory and is idle. */
   static async start(setting: VictimSetting): Promise<Victim> {
     const { guardian, user, runtimeDir, seed, memory, driverFails } = setting;
     const args = [programOf('victim'), runtimeDir, seed, memory, driverFails ? 'yes' : 'no'];
@@ -61,7 +59,7 @@ export class Victim {
       if (!heard.done) setting.broke(breach);
     });
     const message = await heard.next();
-    if (!('ready' in message)) throw new Error('a victim did not begin');
+    if (!('ready' in message)) throw new Error('a victim did not start');
     return new Victim(companion, heard, message.ready);
   }
 
@@ -75,7 +73,7 @@ export class Victim {
     await this.#heard.next();
   }
 
-  /** Has it give everything back and go. */
+  /** Makes it release everything and end. */
   async end(): Promise<VictimEnd> {
     this.#heard.done = true;
     this.#companion.send<ToVictim>({ do: 'end' });
@@ -88,7 +86,7 @@ export class Victim {
 
 type Answer = Extract<FromVictim, { ready: Prey } | { paused: true } | { ended: true }>;
 
-/** What it said in answer, one at a time. */
+/** Its answers, one at a time. */
 class Heard {
   done = false;
   #waiting: { resolve(message: Answer): void; reject(reason: Error): void } | undefined;

@@ -1,8 +1,8 @@
 /**
- * The watch: while everybody acts, looks once a second for memory that two users have and judges latencies,
- * and audits every few seconds.
+ * The monitor of a run: once a second it searches for memory that two users have and judges latencies, and
+ * every few seconds it audits.
  *
- * For an audit everybody rests: attackers between two actions, with whatever they have left open, and victims
+ * For an audit all clients pause: attackers between two actions, with their resources still open, and victims
  * between two requests.
  */
 import { type Auditor, sharedMemory } from './audit.js';
@@ -16,16 +16,16 @@ import { crowded, type Shares, sharesBetween, type Ticks, ticks } from './proces
 import { rest } from './rest.js';
 
 const AUDIT_MS = 5000;
-/** Victims tell in portions what they have measured. */
+/** Victims report their samples in batches. */
 const REPORTED_AFTER_MS = 500;
-/** How long a victim may be without any answer, on however busy a machine. */
+/** The maximum time of a victim without any answer, on a busy machine. */
 const MAX_SILENT_MS = 10_000;
 
-/** What to say of it. */
+/** A description of a violation. */
 export function slowness({ victim, request, requests, slower, pingRatio }: Slow): string {
   const when =
     pingRatio === undefined ? '' : ` in 4 s; an idle process's p99 was ${pingRatio.toFixed(1)} times`;
-  return `${slower} of ${requests} times ${request} of victim ${victim} took longer than ${MAX_RATIO} times the p99 of quiet${when}`;
+  return `${slower} of ${requests} times ${request} of victim ${victim} took longer than ${MAX_RATIO} times the p99 without attack${when}`;
 }
 
 export interface Watched {
@@ -37,11 +37,11 @@ export interface Watched {
 }
 
 export class Watch {
-  /** How often the account was checked, and how often no moment was found to check it at. */
+  /** The number of audits, and of those for which no consistent moment was found. */
   readonly audits = { done: 0, unsettled: 0 };
-  /** The most resident memory that was seen. */
+  /** The maximum of resident memory. */
   peakKb = 0;
-  /** Of each window, the share of the processors' time that others had. */
+  /** For each window, the share of processor time of other processes. */
   readonly foreign: number[] = [];
   readonly #watched: Watched;
   readonly #ticks: { readonly atMs: number; readonly ticks: Ticks }[] = [];
@@ -50,7 +50,7 @@ export class Watch {
     this.#watched = watched;
   }
 
-  /** @param judged whether latencies are. */
+  /** @param judged whether latencies are judged. */
   async run(judged: boolean, signal: AbortSignal): Promise<void> {
     const { daemon, fleet, chronicle } = this.#watched;
     const began = now();
@@ -77,7 +77,7 @@ export class Watch {
     for (const one of slow) chronicle.record(slowness(one));
   }
 
-  /** @param sinceMs from then on nothing has kept victims from asking. */
+  /** @param sinceMs from then on victims could send requests. */
   #listen(sinceMs: number): void {
     const { latencies, chronicle } = this.#watched;
     for (const [victim, heardMs] of latencies.heardMs.entries()) {
@@ -88,7 +88,7 @@ export class Watch {
     }
   }
 
-  /** Who has had the processors since about then. */
+  /** The use of the processors since about then. */
   #processors(sinceMs: number): Shares {
     const last = { atMs: now(), ticks: ticks() };
     this.#ticks.push(last);

@@ -1,6 +1,6 @@
 /**
- * gRPC calls that are given up before they are answered: memory made, filled and freed, and connections
- * dropped with dozens of calls in them.
+ * gRPC calls that are cancelled before they are answered: memory allocated, filled and freed, and connections
+ * closed with dozens of calls in progress.
  */
 import type { Behaviour } from '../behaviour.js';
 import { rest } from '../rest.js';

@@ -1,6 +1,4 @@
-/**
- * A thousand connections a second, made and dropped, with a Hello or without.
- */
+/** A thousand connections a second, opened and closed, with or without a Hello. */
 import { type Connection, connectSeqpacket, encode, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
 import { rest } from '../rest.js';
@@ -27,7 +25,7 @@ export const connectStorm: Behaviour<{ forMs: number; greets: boolean; keepMs: n
         try {
           made.push(stage.keep(connectSeqpacket(stage.handoffSocket, handlers)));
         } catch (failure) {
-          // A stopped daemon accepts nothing, and the kernel lets only so many wait.
+          // A stopped daemon accepts no connection, and the kernel queues only a limited number.
           if (!(failure instanceof VkmemError) || failure.code !== 'UNAVAILABLE') throw failure;
           refused += 1;
         }

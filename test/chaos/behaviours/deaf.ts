@@ -1,5 +1,6 @@
 /**
- * A client that asks and never reads: its answers, and the fds of its grants, pile up until it is cut off.
+ * A client that sends requests and never reads: its answers, and the fds of its grants, accumulate until it
+ * is disconnected.
  */
 import { encode } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
@@ -21,7 +22,7 @@ export const deaf: Behaviour<{ requests: number; claims: boolean; keepMs: number
     for (const fd of fds) fd.close();
     wire.connection.pause();
     let sent = 0;
-    // More than 256 messages wait on this side no better than on the other.
+    // Queueing more than 256 messages on this side has no further effect.
     for (; sent < requests && wire.connection.queuedMessages < 200; sent += 1) {
       const body = claims
         ? { claim: { allocation: { id }, kinds: ['KIND_MAPPABLE'] as const } }

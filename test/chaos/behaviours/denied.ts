@@ -1,6 +1,6 @@
 /**
- * What the policy denies to a user that it lets connect: kinds, lifetimes, import, others' quotas, changes of
- * its own; asked for on both planes. None of it may be served.
+ * Requests that the policy denies to a connected user: kinds, lifetimes, import, others' quotas, changes of
+ * its own; on both planes. None may be served.
  */
 import { createMemfd, type Draft } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';

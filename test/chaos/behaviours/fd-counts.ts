@@ -1,6 +1,6 @@
 /**
- * Messages whose fd_count is not the number of fds that come, and fds that nobody asked for: up to as many as
- * a datagram can carry, of every sort of file.
+ * Messages whose fd_count differs from the number of fds, and messages with unexpected fds: up to the maximum
+ * of a datagram, of every type of file.
  */
 import { openSync } from 'node:fs';
 import { createMemfd, type Draft, OwnedFd, PROTOCOL_VERSION, seqpacketPair } from '@vkmemd/proto';
@@ -15,7 +15,7 @@ const BODIES: Readonly<Record<string, Draft<'ClientMessage'>>> = {
   release: { release: { grantId: 1n } },
 };
 
-/** Some file of a sort; the caller owns the fd. */
+/** A file of the given type; the caller owns the fd. */
 async function fileOf(stage: Stage, sort: string): Promise<OwnedFd> {
   if (sort === 'memfd') return createMemfd('unsolicited', 4096n);
   if (sort === 'folder') return new OwnedFd(openSync('/', 'r'), 'unsolicited');

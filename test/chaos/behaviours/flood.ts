@@ -1,6 +1,4 @@
-/**
- * As many requests at once as a connection takes, of one sort, and hundreds more behind them.
- */
+/** The maximum number of concurrent requests of a connection, of one type, and hundreds more queued. */
 import type { Draft } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
 import { rest } from '../rest.js';
@@ -27,7 +25,7 @@ export const flood: Behaviour<{ what: string; requests: number; leaves: boolean 
     const wire = await stage.greet();
     for (let i = 0; i < requests; i += 1) wire.send(REQUESTS[what] ?? {});
     if (leaves) {
-      // It goes while the most is still under way.
+      // It closes while most requests are still in progress.
       await rest(2);
       return `${what}, gone`;
     }

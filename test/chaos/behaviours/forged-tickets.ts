@@ -1,6 +1,6 @@
 /**
- * Tickets that are not the attacker's to use: a victim's own that names the victim, one that was revoked,
- * guesses, and what is hardly text at all.
+ * Tickets that the attacker may not use: a victim's that names the victim, a revoked one, guesses, and
+ * invalid text.
  */
 import { type Behaviour, Breach } from '../behaviour.js';
 import type { Random } from '../random.js';
@@ -39,7 +39,7 @@ export const forgedTickets: Behaviour<{ prey: number; forgery: string; claims: n
       const ticket = FORGERIES[forgery]?.(victim, random) ?? '';
       const claim = { ticket, kinds, ...(named && { allocation: { id: victim.id } }) };
       result = await refusalOf(wire.ask({ claim }));
-      if (result === 'served') throw new Breach(`a ticket that was ${forgery} was taken`);
+      if (result === 'served') throw new Breach(`a ticket that was ${forgery} was accepted`);
     }
     return `${forgery} ${result}`;
   },

@@ -1,6 +1,4 @@
-/**
- * Session tokens that are another user's, of another start of the daemon, guessed, or hardly text at all.
- */
+/** Session tokens of another user, of another incarnation of the daemon, guessed, or invalid text. */
 import { type Behaviour, Breach } from '../behaviour.js';
 import type { Random } from '../random.js';
 import { type Prey, refusalOf } from '../stage.js';
@@ -36,7 +34,7 @@ export const forgedTokens: Behaviour<{ prey: number; forgery: string; calls: num
       const control = stage.control(FORGERIES[forgery]?.(token, random));
       const request = { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] as const };
       result = await refusalOf(control.call('Allocate', request));
-      if (result === 'served') throw new Breach(`a token that was ${forgery} was taken`);
+      if (result === 'served') throw new Breach(`a token that was ${forgery} was accepted`);
       control.close();
     }
     return `${forgery} ${result}`;

@@ -1,6 +1,4 @@
-/**
- * Bytes that are no message, or nearly one: by chance, or a good message with some bits turned.
- */
+/** Bytes that are not a message: random ones, or a valid message with some bits inverted. */
 import { connect } from 'node:net';
 import { type Draft, encode, PROTOCOL_VERSION } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
@@ -16,7 +14,7 @@ const MESSAGES: readonly Draft<'ClientMessage'>[] = [
   { free: { allocation: { name: '0/frames' } } },
 ];
 
-/** What an HTTP/2 client says first: with it, what follows is taken for frames. */
+/** The preface of an HTTP/2 client: after it, all bytes are parsed as frames. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
 
 function turned(random: Random, sequence: number): Buffer {
@@ -29,10 +27,10 @@ function turned(random: Random, sequence: number): Buffer {
   return bytes;
 }
 
-/** A stream of it to the control socket, where it must be framed to be taken for anything. */
+/** Sends such bytes to the control socket, framed or not. */
 function stream(stage: Stage, bytes: Buffer): void {
   const socket = connect(stage.controlSocket);
-  socket.on('error', () => {}); // It is hung up on, sooner or later.
+  socket.on('error', () => {}); // The daemon closes the connection sooner or later.
   socket.end(bytes);
   stage.leave({ close: () => socket.destroy() }, 500);
 }
@@ -54,7 +52,7 @@ export const garbage: Behaviour<{ where: string; turned: boolean; datagrams: num
       stream(stage, Buffer.concat(where === 'control' ? all : [PREFACE, ...all]));
       return where;
     }
-    // A connection ends with the first that is no message, so each has one of its own.
+    // A connection ends with the first invalid message, so each message has its own.
     for (let i = 0; i < datagrams; i += 1) {
       const wire = where === 'after Hello' ? await stage.greet() : stage.connect();
       wire.connection.send(bytes(i));

@@ -1,7 +1,7 @@
 /**
- * NAMED memory that one user lets another read: claimed by who may, and by who may not, to read and to write,
- * by name, on behalf of whoever frees it meanwhile. Nobody but its owner may write, and who may read can do
- * nothing else.
+ * NAMED memory that one user lets another read: claimed by users with and without permission, to read and to
+ * write, by name, and freed by its owner meanwhile. Only its owner may write, and a reader may do nothing
+ * else.
  */
 import { openSync } from 'node:fs';
 import { OwnedFd } from '@vkmemd/proto';

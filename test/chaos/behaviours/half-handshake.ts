@@ -1,12 +1,12 @@
 /**
- * Connections that never become a session: they say nothing, or the wrong thing first, and stay for a while
- * or for as long as they are let.
+ * Connections that never become a session: they send nothing, or a wrong first message, and stay for a while
+ * or until they are disconnected.
  */
 import { type Draft, PROTOCOL_VERSION } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
 import { rest } from '../rest.js';
 
-/** What is said, one message after the other, without reading an answer. */
+/** The messages sent, one after the other, without reading an answer. */
 const WORDS: Readonly<Record<string, readonly Draft<'ClientMessage'>[]>> = {
   nothing: [],
   'another version': [{ hello: { protocolVersion: 2 } }],

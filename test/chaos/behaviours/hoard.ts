@@ -1,6 +1,6 @@
 /**
- * As much memory, as many allocations, tickets, sessions as can be had, on as many connections as it takes:
- * never more than the policy's limit for the user, whichever of its processes asks.
+ * As much memory, as many allocations, tickets and sessions as possible, on any number of connections: never
+ * more than the policy's limit for the user, across all its processes.
  */
 import { type Behaviour, Breach } from '../behaviour.js';
 import { rest } from '../rest.js';
@@ -11,7 +11,7 @@ const kinds = ['KIND_MAPPABLE'] as const;
 
 async function checkQuota(stage: Stage): Promise<void> {
   const { quota } = await stage.control().call('GetQuota', {});
-  if (!quota) throw new Error('an answer describes no quota');
+  if (!quota) throw new Error('an answer contains no quota');
   const used: readonly [string, bigint, bigint][] = [
     ...quota.heaps.map(({ usedBytes }) => ['bytes', usedBytes, MAX.bytes] as [string, bigint, bigint]),
     ['allocations', BigInt(quota.allocations?.used ?? 0), BigInt(MAX.allocations)],
@@ -37,7 +37,7 @@ export const hoard: Behaviour<{ what: string; at: number; keepMs: number }> = {
     const first = wires[0] as (typeof wires)[0];
     const memory = { sizeBytes: what === 'bytes' ? 8n << 20n : 4096n, kinds };
     const own = (await first.ask({ allocate: { sizeBytes: 4096n, kinds } })).message.allocate?.allocation?.id;
-    // By one connection after the other, `at` requests at once, until one is refused.
+    // One connection after the other, `at` concurrent requests each, until one is refused.
     let result = 'served';
     for (let round = 0; result === 'served' && round < 80; round += 1) {
       if (what === 'sessions') {

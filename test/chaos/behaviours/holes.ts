@@ -1,16 +1,16 @@
 /**
- * Pages taken out of memory that was granted: holes punched into the file, MADV_REMOVE on a mapping of it,
- * and a read-only mapping made writable. A holder who may write may make holes, in its own memory; nobody
- * else's bytes, and nothing of the daemon, may change by it.
+ * Pages removed from granted memory: holes punched into the file, MADV_REMOVE on a mapping of it, and a
+ * read-only mapping made writable. A holder that may write may punch holes into its own memory; other
+ * clients' bytes, and the daemon, must not be affected.
  */
 import { mapFd } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';
 import { runNative } from '../native.js';
 import { allocateOwn } from '../stage.js';
 
-/** Which of them a read-only fd must withstand. */
+/** The operations that a read-only fd must refuse. */
 const CHANGES = ['punch', 'collapse', 'zero', 'insert', 'remove', 'upgrade'];
-/** And those that no seal allows. */
+/** The operations that the seals refuse. */
 const RESIZES = ['collapse', 'insert'];
 
 export const holes: Behaviour<{ operation: string; readOnly: boolean; pages: number; fill: boolean }> = {
@@ -39,7 +39,7 @@ export const holes: Behaviour<{ operation: string; readOnly: boolean; pages: num
       throw new Breach(`${operation} worked on read-only memory`);
     }
     if (!refused && RESIZES.includes(operation)) throw new Breach(`${operation} worked on sealed memory`);
-    // The device writes where the pages were: they come back, as the daemon's.
+    // The device writes where the pages were: they are allocated again, charged to the daemon.
     if (fill) await stage.control().call('Transfer', { fill: { allocation: { id }, pattern: 0x77777777 } });
     for (const held of fds) held.close();
     await wire.ask({ free: { allocation: { id } } });

@@ -1,6 +1,6 @@
 /**
- * Memory of the attacker's own that the daemon is to import, changed under its hands: holes in it, more
- * seals, not enough of them, a file that is none.
+ * Imports of the attacker's own memory, which changes during the import: holes in it, more seals, missing
+ * seals, an invalid file.
  */
 import { ftruncateSync } from 'node:fs';
 import { addSeals, createMemfd, type OwnedFd, SEALS } from '@vkmemd/proto';
@@ -22,7 +22,7 @@ async function prepared(what: string, bytes: number): Promise<OwnedFd> {
   const fd = await createMemfd('mine', BigInt(bytes), { sealed: false });
   if (what === 'sealed against writing') addSeals(fd, SEALS.WRITE);
   if (what === 'holes before') await runNative(['holes', String(bytes), 'punch'], fd);
-  // Shrinking is sealed already: it is refused here, not there.
+  // Shrinking is sealed already, so it is refused in this process.
   if (what === 'resized') {
     try {
       ftruncateSync(fd.fd, 0);

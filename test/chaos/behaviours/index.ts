@@ -1,6 +1,4 @@
-/**
- * Every behaviour that an attacker has. A new one is a file beside this and a line here.
- */
+/** All behaviours of attackers. A new one is a file in this folder and a line here. */
 import type { Behaviour } from '../behaviour.js';
 import { cancelledCalls } from './cancelled-calls.js';
 import { connectStorm } from './connect-storm.js';

@@ -1,6 +1,4 @@
-/**
- * Datagrams that are too long, cut off, or empty.
- */
+/** Datagrams that are too long, truncated, or empty. */
 import { encode, PROTOCOL_VERSION } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
 import { wordOf } from '../stage.js';
@@ -21,7 +19,7 @@ export const lengths: Behaviour<{ bytes: number; cut: boolean; greeted: boolean 
       fdCount: 0,
       ...(greeted ? { allocate: { name: 'n'.repeat(100), sizeBytes: 4096n } } : { hello }),
     });
-    // A message that claims to be longer than it is, or one that is longer than any may be.
+    // A message whose length field exceeds its size, or one above the maximum size.
     const datagram = cut
       ? Buffer.from(whole).subarray(0, Math.max(1, whole.length - bytes))
       : random.bytes(bytes);

@@ -1,6 +1,6 @@
 /**
  * A client that reads one byte at a time: on the handoff socket it loses the rest of each message and its
- * fds; on the control socket it takes an answer in as many steps as that has bytes.
+ * fds; on the control socket it reads an answer byte by byte.
  */
 import { connect, type Socket } from 'node:net';
 import { encode, PROTOCOL_VERSION, serviceDefinition } from '@vkmemd/proto';
@@ -22,7 +22,7 @@ async function datagrams(stage: Stage, claims: number): Promise<string> {
   return bytes === String(hex.length) ? 'a byte of each' : bytes;
 }
 
-/** A budget watched by HTTP/2 of its own making: one byte a read, and a rest after some. */
+/** A budget watch over HTTP/2 without a library: one byte a read, with pauses. */
 function stream(stage: Stage): Socket {
   let taken = 0;
   const socket: Socket = connect({
@@ -37,7 +37,7 @@ function stream(stage: Stage): Socket {
       },
     },
   });
-  socket.on('error', () => {}); // It is hung up on, sooner or later.
+  socket.on('error', () => {}); // The daemon closes the connection sooner or later.
   const path = serviceDefinition('DeviceService').WatchBudget?.path ?? '';
   const field = (name: string, value: string) =>
     Buffer.concat([

@@ -1,6 +1,6 @@
 /**
- * Memory of the kinds that only the scripted layer has here, whose driver is slow or fails at times:
- * allocated, granted, freed, in numbers.
+ * Memory of kinds that only the scripted layer supports here, whose driver is slow or fails at times:
+ * allocated, granted and freed in large numbers.
  */
 import type { Draft } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';

@@ -1,6 +1,6 @@
 /**
- * Other processes' fds and memory by way of /proc: those of the daemon and of the victims. The kernel
- * refuses, unless somebody has made a process readable.
+ * Access to other processes' fds and memory through /proc: those of the daemon and of the victims. The kernel
+ * refuses it, unless a process was made readable.
  */
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { type Behaviour, Breach } from '../behaviour.js';
@@ -8,7 +8,7 @@ import { type Behaviour, Breach } from '../behaviour.js';
 const FOLDERS = ['fd', 'fdinfo', 'map_files', 'cwd'];
 const FILES = ['mem', 'environ', 'exe', ...Array.from({ length: 48 }, (_, fd) => `fd/${fd}`)];
 
-/** How the kernel refuses it; undefined where it does not. */
+/** The kernel's error; undefined if the access succeeded. */
 function refusalOf(look: () => void): string | undefined {
   try {
     look();

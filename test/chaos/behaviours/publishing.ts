@@ -1,6 +1,6 @@
 /**
- * Memory that is published, with seals of the attacker's own before, claims beside, and everything tried
- * afterwards that would change a published byte through what is granted then.
+ * Memory that is published, with the attacker's own seals before, concurrent claims, and then every attempt
+ * to change a published byte through grants.
  */
 import { openSync, writeSync } from 'node:fs';
 import { addSeals, mapFd, OwnedFd, SEALS, VkmemError } from '@vkmemd/proto';
@@ -15,7 +15,7 @@ const SEALED: Readonly<Record<string, number>> = {
   seal: SEALS.SEAL,
 };
 
-/** Whether it does something. @throws what is neither the kernel's word nor the daemon's. */
+/** Whether an operation succeeds. @throws errors that come neither from the kernel nor from the daemon. */
 function works(work: () => void): boolean {
   try {
     work();

@@ -1,6 +1,4 @@
-/**
- * A user whom the policy does not let connect: every first word, on both planes, must be refused.
- */
+/** A user that the policy does not let connect: every first message, on both planes, must be refused. */
 import { PROTOCOL_VERSION } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';
 import { refusalOf, wordOf } from '../stage.js';

@@ -1,14 +1,13 @@
 /**
- * What a client may try with an fd that it was granted: shrink the file, seal it, reopen it by /proc for more
- * than it was granted, change its mode. Nothing of it may work, but for reopening what is said to be
- * ADVISORY.
+ * Attempts with a granted fd: shrink the file, seal it, reopen it through /proc with more access than
+ * granted, change its mode. None may succeed, except reopening an ADVISORY grant.
  */
 import { fchmodSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { addSeals, mapFd, OwnedFd, SEALS, VkmemError } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';
 import { allocateOwn, type Stage } from '../stage.js';
 
-/** The errno, or the code, that it fails with. */
+/** The errno, or the code, of the failure. */
 function attempt(work: () => void): string {
   try {
     work();
@@ -26,7 +25,7 @@ function mustFail(what: string, work: () => void): string {
   return result;
 }
 
-/** Opens what an fd refers to anew. @throws its errno. */
+/** Reopens the file of an fd. @throws its errno. */
 function reopen(stage: Stage, fd: OwnedFd): OwnedFd {
   return stage.keep(new OwnedFd(openSync(`/proc/self/fd/${fd.fd}`, 'r+'), 'reopened'));
 }
@@ -61,7 +60,7 @@ export const tampering: Behaviour<{ readOnly: boolean; pages: number; what: stri
       result = mustFail(`sealing with ${seals}`, () => addSeals(fd, seals));
     } else if (what === 'mode') {
       result = attempt(() => fchmodSync(fd.fd, 0o666));
-      // Whoever is the daemon's own user may.
+      // The daemon's own user may.
       if (result === 'worked' && grants[0]?.readOnly === 'READ_ONLY_STRENGTH_ENFORCED') {
         throw new Breach('the mode of a file with an ENFORCED grant was changed');
       }

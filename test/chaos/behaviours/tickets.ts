@@ -1,6 +1,6 @@
 /**
- * Tickets of the attacker's own, used against their terms: by more than they are good for at once, after they
- * were revoked, for more access, by another user than they name, after the memory is gone.
+ * The attacker's own tickets, used against their terms: more often than permitted, concurrently; after they
+ * were revoked; for more access; by another user than they name; after the memory was freed.
  */
 import type { Draft } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';
@@ -43,12 +43,12 @@ export const tickets: Behaviour<{ what: string; uses: number; rivals: number; re
     };
     const result = await refusalOf(wire.ask({ claim }));
     const good = what === 'another user' && process.getuid?.() === 0;
-    if (result === 'served' && !good) throw new Breach(`a ticket was good: ${what}`);
+    if (result === 'served' && !good) throw new Breach(`a ticket was accepted: ${what}`);
     return `${what} ${result}`;
   },
 };
 
-/** As many as there are rivals, at once, each by a connection of its own. */
+/** One concurrent claim for each rival, each on a connection of its own. */
 async function race(stage: Stage, ticket: string, uses: number, rivals: number): Promise<string> {
   const wires: Greeted[] = await Promise.all(Array.from({ length: rivals }, () => stage.greet()));
   const results = await Promise.all(wires.map((rival) => refusalOf(rival.ask({ claim: { ticket } }))));

@@ -1,6 +1,6 @@
 /**
- * What belongs to others, asked for by every name that it has: ids, names, another user's names, grants;
- * claimed, read, written, freed, on both planes. All of it must be refused, and no fd come.
+ * Requests for other users' property, by every way to name it: ids, names, another user's names, grants;
+ * claimed, read, written, freed, on both planes. All must be refused, without an fd.
  */
 import { type Behaviour, Breach } from '../behaviour.js';
 import { rest } from '../rest.js';
@@ -75,7 +75,7 @@ export const trespass: Behaviour<{ prey: number; ref: string; deed: string }> = 
       quotas: () => refusalOf(control.call('ListQuotas', {})),
       'set quota': () => refusalOf(control.call('SetQuota', { uid: process.getuid?.() ?? 0, reset: true })),
       reload: () => refusalOf(control.call('ReloadPolicy', {})),
-      // Grants are counted: those around the prey's are somebody's.
+      // Grants are numbered: the ids near the victim's belong to others.
       guess: () => {
         const grantId = BigInt(prey.grantId) + BigInt(random.below(200)) - 100n;
         return refusalOf(wire.ask({ release: { grantId: grantId < 0n ? 0n : grantId } }));

@@ -1,6 +1,4 @@
-/**
- * Watches of the budget that nobody reads: more of them than a user may have.
- */
+/** Budget watches that are never read: more than a user may have. */
 
 import { rawSession, rawWatch } from '../../support/raw-http2.js';
 import type { Behaviour } from '../behaviour.js';
@@ -16,10 +14,10 @@ export const watchers: Behaviour<{ watches: number; window: number; keepMs: numb
   }),
   async perform(stage, { watches, window, keepMs }) {
     const session = rawSession(stage.runtimeDir, window);
-    session.on('error', () => {}); // The daemon may hang up on it.
+    session.on('error', () => {}); // The daemon may close the connection.
     for (let i = 0; i < watches; i += 1) {
       const stream = rawWatch(session);
-      stream.on('error', () => {}); // Of these, some are refused.
+      stream.on('error', () => {}); // Some of these are refused.
     }
     stage.leave({ close: () => session.destroy() }, keepMs);
     await rest(100);

@@ -1,6 +1,6 @@
 /**
- * A client that does nothing wrong, until it is killed, stopped, or leaves without a word: allocate, write,
- * claim, release, free, in its own names and without.
+ * A correct client, until it is killed, stopped, or ends without closing: allocate, write, claim, release,
+ * free, with and without its own names.
  */
 import { mapFd, OwnedFd } from '@vkmemd/proto';
 import type { Behaviour } from '../behaviour.js';
@@ -43,7 +43,7 @@ export const worker: Behaviour<WorkerParams> = {
       write(own, random.bytes(own.size));
       const claimed = grantedOf(await wire.ask({ claim: { allocation: { id: own.id }, kinds } }));
       for (const fd of claimed.fds) {
-        // Somebody has it still, though the session says that it does not: the memory drains until he lets go.
+        // The memory is still held after the session's release: it drains until that fd is closed.
         if (keepsFd) stage.leave(OwnedFd.duplicateOf(fd.fd, 'kept'), random.between(1, 3000));
         fd.close();
       }

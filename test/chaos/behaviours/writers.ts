@@ -1,7 +1,7 @@
 /**
- * NAMED memory that one session at a time may write: several processes of a user want it, wait for it, give
- * it back, hang up on it, free it, are killed with it mapped. The holder of the lock must see nobody else's
- * word in it meanwhile.
+ * NAMED memory that one session at a time may write: several processes of a user request it, wait for it,
+ * release it, close the connection, free it, or are killed with it mapped. The holder of the lock must not
+ * see another client's word in it.
  */
 import { type Mapping, mapFd } from '@vkmemd/proto';
 import { type Behaviour, Breach } from '../behaviour.js';
@@ -10,16 +10,16 @@ import { type Granted, grantedOf, refusalOf, type Stage } from '../stage.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 
-/** Looks at the first word, which nobody else may change meanwhile. */
+/** Watches the first word, which no other client may change meanwhile. */
 async function watch({ buffer }: Mapping, forMs: number): Promise<void> {
   const words = new Uint32Array(buffer);
   const [mine] = words;
   for (const end = Date.now() + forMs; Date.now() < end; await rest(2)) {
-    if (words[0] !== mine) throw new Breach('somebody wrote while another had the lock');
+    if (words[0] !== mine) throw new Breach('another client wrote while this one had the lock');
   }
 }
 
-/** @param word written first; undefined by who may only read. */
+/** @param word written first; undefined for a reader. */
 function mapped(stage: Stage, { fds: [fd] }: Granted, word: number | undefined): Mapping {
   if (!fd) throw new Error('nothing was granted');
   const access = word === undefined ? 'ro' : 'rw';
@@ -34,7 +34,7 @@ interface WriterParams {
   readonly waitMs: number;
   readonly holdMs: number;
   readonly end: string;
-  /** How many claims are given up beside it. */
+  /** The number of claims that are cancelled beside it. */
   readonly others: number;
   readonly [more: string]: string | number | boolean;
 }
@@ -55,7 +55,7 @@ export const writers: Behaviour<WriterParams> = {
     const name = sharing === 'SHARING_EXCLUSIVE' ? 'exclusive' : 'one-writer';
     const draft = { sizeBytes: 4096n, kinds, name, sharing };
     const made = await refusalOf(wire.ask({ allocate: draft }));
-    // Readers beside one writer see what it writes.
+    // Readers beside one writer see its writes.
     const access = reads && name === 'exclusive' ? 'ACCESS_READ_ONLY' : 'ACCESS_READ_WRITE';
     const claim = { allocation: { name }, kinds, access } as const;
     if (others > 0) {
@@ -69,7 +69,7 @@ export const writers: Behaviour<WriterParams> = {
     await watch(mapping, holdMs);
     if (end === 'free') await refusalOf(wire.ask({ free: { allocation: { id: granted.id } } }));
     if (end === 'hang up') {
-      // With the memory mapped, the lock must stay with this process until it has exited.
+      // With the memory mapped, the lock must stay with this process until it has ended.
       stage.drop(wire);
       await watch(mapping, holdMs + 100);
     }

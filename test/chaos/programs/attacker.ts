@@ -1,6 +1,6 @@
 /**
- * An attacker's process: does one action after the other, as it is told. It ends with its standard input, and
- * anywhere before that.
+ * An attacker's process: executes one action after the other on command. It ends with its standard input, and
+ * possibly before.
  */
 import { type Action, Breach } from '../behaviour.js';
 import { behaviours } from '../behaviours/index.js';
@@ -16,7 +16,7 @@ let seed = '';
 
 async function perform(action: Action): Promise<void> {
   const behaviour = behaviours.find(({ name }) => name === action.name);
-  if (!behaviour || !scene) throw new Error(`nobody here can do ${action.name}`);
+  if (!behaviour || !scene) throw new Error(`no behaviour ${action.name}`);
   const stage = new Stage(scene, leftovers);
   const done = action.number;
   say({ begun: done });

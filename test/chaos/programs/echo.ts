@@ -1,6 +1,6 @@
 /**
- * Sends back what comes on fd 3, as it came: how quick an answer of a process that does nothing else can be,
- * on this machine, at this moment.
+ * Returns every message on fd 3 unchanged: the shortest answer of an otherwise idle process on this machine
+ * at this moment.
  */
 import { Connection, OwnedFd } from '@vkmemd/proto';
 

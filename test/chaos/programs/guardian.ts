@@ -1,8 +1,8 @@
 /**
- * Ends what the harness leaves, however the harness ends: reads what there is (`+PID` a process, `-PID` no
+ * Ends what the harness leaves, however the harness ends: reads its resources (`+PID` a process, `-PID` no
  * longer, `folder PATH`) until its standard input ends, then kills the processes and removes the folders.
- * What nobody told of, since its parent was killed at that moment, has the mark in its environment: the one
- * argument.
+ * Processes that were not reported, because their parent was killed at that moment, have the mark in their
+ * environment: the only argument.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -10,13 +10,13 @@ import { setTimeout } from 'node:timers/promises';
 
 const QUIET_LOOKS = 3;
 const LOOK_MS = 50;
-/** One that the kernel does not let go of shall not hold up the end. */
+/** A process that the kernel cannot end must not prevent the end. */
 const MAX_LOOKS = 200;
 
 const processes = new Set<number>();
 const folders = new Set<string>();
 
-// What ends the harness shall not end this first.
+// Signals that end the harness must not end this process first.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 for await (const line of createInterface({ input: process.stdin })) {
   if (line.startsWith('+')) processes.add(Number(line.slice(1)));
@@ -32,7 +32,7 @@ function kill(pid: number): void {
   }
 }
 
-/** Every process that was started with the mark. */
+/** Every process with the mark in its environment. */
 function marked(): number[] {
   const mark = `${process.argv[2]}\0`;
   return readdirSync('/proc')
@@ -42,13 +42,13 @@ function marked(): number[] {
       try {
         return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark);
       } catch {
-        return false; // another user's, or gone
+        return false; // another user's, or ended
       }
     });
 }
 
 for (const pid of processes) kill(pid);
-// One that is being started while this looks may show at the second look only.
+// A process that is being started may appear only in the second pass.
 for (let looks = 0, quiet = 0; quiet < QUIET_LOOKS && looks < MAX_LOOKS; looks += 1) {
   const left = marked();
   for (const pid of left) kill(pid);

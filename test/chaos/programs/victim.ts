@@ -1,12 +1,12 @@
 /**
- * A victim: a client that does nothing wrong, by the client library, and measures how long each request
- * takes.
+ * A victim: a correct client that uses the client library and measures the time of each request.
  *
- * It has one NAMED allocation all the time, whose bytes it claims and checks again and again, and makes,
+ * It has one NAMED allocation all the time, whose bytes it claims and checks repeatedly, and allocates,
  * shares with itself, checks and frees others. New memory must read as zero, and every byte as it was
- * written; what it frees must be free at once, since nobody else may have it. Between its requests it asks an
- * idle process (programs/echo.ts) the same way: what that takes longer is the machine's doing, and not the
- * daemon's. It watches its allocations, and must be told of no other's, and of each its whole life.
+ * written; what it frees must be free at once, because no other process may have it. Between its requests it
+ * sends the same kind of message to an idle process (programs/echo.ts): additional time there is caused by
+ * the machine, and not by the daemon. It watches its allocations, and must receive no event of other users',
+ * and the whole life of each of its own.
  *
  * Arguments: the runtime folder, a seed, the name of its memory, whether the driver fails at times.
  */
@@ -29,7 +29,7 @@ import { rest } from '../rest.js';
 
 const NAMED_BYTES = 1 << 16;
 const REPORT_MS = 200;
-/** What a driver that fails at times may make of a request. */
+/** Errors that a driver which fails at times may cause. */
 const EXPECTED = ['DEVICE_OUT_OF_MEMORY', 'TOO_MANY_ALLOCATIONS', 'DEVICE_LOST'];
 
 const [runtimeDir = '', seed = '', name = '', fails = ''] = process.argv.slice(2);
@@ -42,10 +42,10 @@ const samples: Sample[] = [];
 const refused: Record<string, number> = {};
 let verified = 0;
 let doing: ToVictim['do'] = 'pause';
-/** Whether somebody waits to hear that it has paused. */
+/** Whether the harness waits for its pause. */
 let asked = false;
 
-/** The idle process, asked and answered by datagrams of a few bytes. */
+/** The idle process, which answers datagrams of a few bytes. */
 class Echo {
   readonly #connection: Connection;
   #answered: (() => void) | undefined;
@@ -92,7 +92,7 @@ async function write(memory: Memory, bytes: Buffer): Promise<void> {
   map.unmap();
 }
 
-/** Memory of this session alone: made, written, seen by another grant, given back. */
+/** Memory of this session only: allocated, written, read through another grant, freed. */
 async function ownMemory(client: Client): Promise<void> {
   const bytes = random.bytes(16_384 * random.pick([1, 1, 1, 4]));
   const memory = await timed('allocate', () => client.allocate({ size: bytes.length }));
@@ -103,19 +103,19 @@ async function ownMemory(client: Client): Promise<void> {
   await timed('release', () => second.release());
   check(memory, bytes, 'SESSION memory');
   const { freed } = await timed('free', () => memory.free());
-  if (!freed) say({ breach: 'freed memory is still held by somebody' });
+  if (!freed) say({ breach: 'freed memory is still held by a process' });
 }
 
-/** The NAMED memory, as a process finds it that has just come. */
+/** Uses the NAMED memory as a newly started process would. */
 async function namedMemory(client: Client): Promise<void> {
   const frames = await timed('claim', () => client.claim({ name }, { access: 'ro' }));
   check(frames, written, 'NAMED memory');
   await timed('release', () => frames.release());
   const { ownerUid } = await timed('get', () => client.get({ name }));
-  if (ownerUid !== process.getuid?.()) say({ breach: `its memory is said to be user ${ownerUid}'s` });
+  if (ownerUid !== process.getuid?.()) say({ breach: `its memory is reported as user ${ownerUid}'s` });
 }
 
-/** The NAMED memory, by a ticket that is made for it. */
+/** Uses the NAMED memory through a ticket that is created for it. */
 async function ticket(client: Client): Promise<void> {
   const { secret } = await timed('ticket', () =>
     client.createTicket({ name }, { forUid: process.getuid?.() ?? 0 }),
@@ -152,7 +152,7 @@ function report(): void {
 }
 
 async function main(): Promise<void> {
-  // That the daemon ends a session is a breach: a client that comes back would hide it.
+  // The end of its session by the daemon is a violation, which a reconnecting client would hide.
   const client = await connect({ runtimeDir, clientName: 'victim', reconnectMs: 0 });
   const control = connectControl({ runtimeDir });
   const echo = new Echo();
@@ -195,7 +195,7 @@ async function main(): Promise<void> {
   say({ ended: true, verified, refused });
 }
 
-/** Nothing that it does may be refused; all else is a fault of its own. */
+/** No request of a victim may be refused; every other error is its own. */
 function failed(failure: unknown): void {
   if (failure instanceof VkmemError) say({ breach: `was refused: ${failure}` });
   else say({ failed: failure instanceof Error ? (failure.stack ?? failure.message) : String(failure) });
@@ -206,6 +206,6 @@ process.on('uncaughtException', failed);
 void listen<ToVictim>(process.stdin, (message) => {
   doing = message.do;
   asked = doing === 'pause';
-}).then(() => process.exit(1)); // The harness is gone.
+}).then(() => process.exit(1)); // The harness has ended.
 await main().catch(failed);
 process.exit(0);
