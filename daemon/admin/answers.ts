@@ -53,6 +53,7 @@ export function faultOf(failure: FastifyError | Error): VkmemError {
   return asVkmemError(failure);
 }
 
+/** Sends an error answer, with a Retry-After header if the error has `retry_after_ms`. */
 export function refuse(
   reply: FastifyReply,
   error: VkmemError | Refusal,

@@ -36,6 +36,7 @@ type Collaborators = PageSources &
 
 export type Pages = Awaited<ReturnType<typeof makePages>>;
 
+/** @returns the HTTP server, which accepts no connections by itself, and what closes it and the metrics. */
 export async function makePages(collaborators: Collaborators) {
   const { authority, connections, readiness, reporter } = collaborators;
   const app = makeApp(reporter);

@@ -68,6 +68,7 @@ export class Calls {
     };
   }
 
+  /** @param name of the method, as events report it; a stream is reported once, at its end. */
   stream<N extends StreamRequest>(
     name: string,
     handler: StreamHandler<N>,

@@ -7,10 +7,15 @@
 import { VkmemError } from '@vkmemd/proto';
 import type { Sharer } from './shares.js';
 
+/** Maximum numbers of pieces of work. */
 export interface SchedulerLimits {
+  /** Running, in all. */
   readonly atOnce: number;
+  /** Running, of one tenant. */
   readonly atOnceOfUser: number;
+  /** Running, of one party. */
   readonly atOnceOfParty: number;
+  /** Waiting, of one party. */
   readonly waitingOfParty: number;
 }
 

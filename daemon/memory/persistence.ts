@@ -91,6 +91,7 @@ export interface Persistence {
   together(work: () => void): void;
 }
 
+/** Persists nothing: for a daemon without an fd store. */
 export const NOT_PERSISTED: Persistence = {
   persists: false,
   restarts: 0,

@@ -167,6 +167,7 @@ export class Quota {
     return usedBytes(this.#table.ledger.tenant(this.tenant, heap));
   }
 
+  /** The number that the tenant has; allocations include draining ones and pending requests. */
   used(what: Counted | 'allocations'): number {
     if (what === 'allocations') return this.#table.ledger.chargesOf(this.tenant);
     return this.#entry?.counts[what] ?? 0;

@@ -163,7 +163,7 @@ export class Draining {
     const waited = sleep(MAX_WAIT_MS, undefined, { signal: patience.signal, ref: false });
     await Promise.race([allocation.leavingStore, waited]);
     patience.abort();
-    waited.catch(() => {}); // the abort of the line before
+    waited.catch(() => {}); // rejected by abort()
     return allocation.charge.state === 'settled';
   }
 

@@ -86,6 +86,7 @@ export class IvshmemServer {
     return this.#ended;
   }
 
+  /** Ends the server: no peer can join any more, and leaves are not announced. Disposes the lease. */
   end(reason: VkmemError): void {
     if (this.#ended) return;
     this.#ended = reason;
@@ -152,6 +153,7 @@ export class IvshmemServer {
     return true;
   }
 
+  /** Sends the id of a peer that left to all others: a message without an fd means a leave. */
   announceLeave(id: number): void {
     for (const { link } of this.#peers.values()) link.send(BigInt(id));
   }

@@ -108,6 +108,7 @@ export class Ticket {
     return this.#usesLeft > 0 && now < this.expiresAt && this.terms.allocation.state === 'LIVE';
   }
 
+  /** Whether the user may use it. */
   isFor({ uid }: Identity): boolean {
     return this.terms.forUid === undefined || this.terms.forUid === uid;
   }

@@ -103,6 +103,7 @@ export class Watcher {
     this.#existing.clear();
   }
 
+  /** Resolves the promise of woken(). */
   wake(): void {
     this.#wake();
   }
