@@ -1,10 +1,11 @@
 /**
  * A child of the supervisor: one process, from its start to its end.
  *
- * Its stored fds are numbered from 3, as systemd numbers a service's. They are passed in the order of their
- * numbers in this process, so that each is moved to a lower number and starting a child needs no additional
- * fds. A child is ended by SIGTERM, or by SIGABRT where its watchdog expired, and by SIGKILL after a timeout.
- * The watchdog expires when the child has sent READY=1 and then sends no WATCHDOG=1 for the agreed time.
+ * The stored fds are passed to it from number 3 on, as systemd does. They are passed in the order of their
+ * numbers in this process, so that each is moved to a lower number and the start of a child needs no
+ * additional fds. A child is stopped by SIGTERM, or by SIGABRT if its watchdog has expired, and by SIGKILL
+ * after a timeout. The watchdog expires if the child has sent READY=1 and then sends no WATCHDOG=1 for the
+ * watchdog's time.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { childEnvironment } from './environment.js';
@@ -12,13 +13,13 @@ import type { StoredFd } from './fd-store.js';
 import type { Notification } from './notification.js';
 import type { Settings } from './settings.js';
 
-/** The program that is run, and its arguments. */
+/** The program to run, and its arguments. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
 }
 
-/** How a child ended; with `failure`, it could not be started. */
+/** How a child ended. With `failure`, it could not be started. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -26,7 +27,7 @@ export interface Exit {
 }
 
 export class Child {
-  /** Undefined where it could not be started. */
+  /** Undefined if it could not be started. */
   readonly pid: number | undefined;
   readonly exited: Promise<Exit>;
   readonly #process: ChildProcess | undefined;
@@ -63,7 +64,7 @@ export class Child {
     const started = this.#process;
     this.pid = started.pid;
     this.exited = new Promise((resolve) => {
-      // After a failed start Node.js may emit 'exit' too; the first event counts.
+      // After a failed start Node.js may also emit 'exit'; the first event decides.
       started.on('error', (failure) => resolve({ code: null, signal: null, failure }));
       started.once('exit', (code, signal) => {
         this.#hasExited = true;
@@ -74,12 +75,12 @@ export class Child {
     });
   }
 
-  /** For how long it has been ready, in ms; undefined where it never was. */
+  /** The time since it became ready, in ms; undefined if it never became ready. */
   get readyMs(): number | undefined {
     return this.#readySince === undefined ? undefined : performance.now() - this.#readySince;
   }
 
-  /** Takes a notification from the child; one that arrives after its end is ignored. */
+  /** Processes a notification of the child. After the child's end it is ignored. */
   onNotification(notification: Notification): void {
     if (this.#hasExited) return;
     const ready = notification.get('READY') === '1';

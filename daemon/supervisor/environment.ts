@@ -1,11 +1,10 @@
 /**
- * The environment by which the supervisor starts its child: the variables of a service manager (sd_notify,
- * sd_listen_fds, the watchdog), and VKMEMD_SUPERVISOR, the supervisor's pid, by which a child recognizes that
- * it has a supervisor.
+ * The environment that the supervisor sets for its child: the variables of a service manager (sd_notify,
+ * sd_listen_fds, the watchdog), and VKMEMD_SUPERVISOR, the supervisor's pid, by which the child recognizes
+ * that it has a supervisor.
  *
- * The supervisor outlives upgrades and downgrades of the daemon, so each side accepts the other's version.
- * The variable was VKMEMD_KEEPER before: for one release the supervisor sets both, and the child reads
- * either.
+ * The supervisor may run an older or a newer version of the daemon. The variable was named VKMEMD_KEEPER
+ * before: for one release the supervisor sets both, and the child reads either.
  */
 import { endWithParent } from '@vkmemd/proto/kernel';
 import type { StoredFd } from './fd-store.js';
@@ -14,7 +13,7 @@ import type { Settings } from './settings.js';
 const SUPERVISOR_PID = 'VKMEMD_SUPERVISOR';
 const OLD_SUPERVISOR_PID = 'VKMEMD_KEEPER';
 
-/** Set by a manager for its own service: the supervisor's are not inherited by its child. */
+/** Variables that a manager sets for its service. Those of the supervisor are not passed on to its child. */
 const FROM_MANAGER = [
   'NOTIFY_SOCKET',
   'FDSTORE',
@@ -31,8 +30,8 @@ const FROM_MANAGER = [
 ];
 
 /**
- * The child's environment: this process's, with the variables of the supervisor. LISTEN_PID and WATCHDOG_PID
- * are missing, because the child's pid is not known before it is started: beginAsChild() sets them.
+ * The child's environment: that of this process, with the supervisor's variables. LISTEN_PID and WATCHDOG_PID
+ * are absent, because the child's pid is not known before its start; beginAsChild() sets them.
  */
 export function childEnvironment(
   notifySocket: string,
@@ -54,18 +53,18 @@ export function childEnvironment(
 }
 
 /**
- * The first thing that a child does, before it loads anything else.
+ * Called first in a child, before it loads anything else.
  *
- * It arranges to end with its supervisor (PR_SET_PDEATHSIG sends SIGTERM, also when the supervisor is
- * killed): the fds that it stored are lost with the supervisor, and another supervisor starts another daemon.
- * It removes the supervisor's pid from `env`, and sets the variables that name the child's own.
+ * It makes the child end with its supervisor: PR_SET_PDEATHSIG sends SIGTERM, also if the supervisor is
+ * killed. The stored fds are lost with the supervisor, and another supervisor would start another daemon. The
+ * supervisor's pid is removed from `env`, and the variables with the child's own pid are set.
  */
 export function beginAsChild(env: NodeJS.ProcessEnv): void {
   const supervisor = Number(env[SUPERVISOR_PID] ?? env[OLD_SUPERVISOR_PID]);
   delete env[SUPERVISOR_PID];
   delete env[OLD_SUPERVISOR_PID];
   endWithParent('SIGTERM');
-  // The supervisor may have ended before prctl(): no signal follows then.
+  // The supervisor may have ended before prctl(); then no signal is sent.
   if (process.ppid !== supervisor) process.kill(process.pid, 'SIGTERM');
   const pid = String(process.pid);
   if (env.LISTEN_FDS !== undefined) env.LISTEN_PID = pid;

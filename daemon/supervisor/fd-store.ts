@@ -1,13 +1,13 @@
 /**
- * The supervisor's fd store: the fds that its child has sent, each under a name, in the order of their
+ * The supervisor's fd store: the fds that its child has sent, each with a name, in the order of their
  * arrival.
  *
- * It behaves as systemd's fd store (FileDescriptorStoreMax=): a file is stored once, under its first name;
- * fds beyond the maximum are closed; an fd whose name is invalid is stored as `stored`. Unlike systemd's it
- * does not watch fds for a hang-up (FDPOLL=): neither a listening socket nor memory has one.
+ * It behaves like systemd's fd store (FileDescriptorStoreMax=): a file is stored once, under its first name;
+ * fds beyond the maximum are closed; an fd with an invalid name is stored as `stored`. Unlike systemd it does
+ * not poll fds for EPOLLHUP (FDPOLL=), which listening sockets and memory never report.
  *
- * Limits: the child gets all names in one environment variable, which the kernel limits to 128 KiB. Fds whose
- * names exceed that are closed, because no child could be started with them.
+ * Limits: the child receives all names in one environment variable, which the kernel limits to 128 KiB. Fds
+ * whose names exceed that are closed, because no child could be started with them.
  */
 import { fstatSync } from 'node:fs';
 import { closeAll, isFdName, MAX_FD_NAME_BYTES, type OwnedFd, sameFile } from '@vkmemd/proto/kernel';
@@ -19,7 +19,7 @@ export interface StoredFd {
   readonly fd: OwnedFd;
 }
 
-/** How many of the fds that were added were stored, were in the store before, or exceeded a limit. */
+/** The numbers of added fds that were stored, that were in the store already, and that exceeded a limit. */
 export interface Added {
   readonly stored: number;
   readonly duplicate: number;
@@ -29,7 +29,7 @@ export interface Added {
 export class FdStore implements Disposable {
   readonly max: number;
   readonly #stored = new Set<StoredFd>();
-  /** By device and inode. Several files may share one inode, as all pidfds did before Linux 6.9. */
+  /** The fds by device and inode. Several files may share an inode, as all pidfds did before Linux 6.9. */
   readonly #byInode = new Map<string, Set<StoredFd>>();
   #nameBytes = 0;
 
@@ -41,7 +41,7 @@ export class FdStore implements Disposable {
     return this.#stored.size;
   }
 
-  /** @param fds Owned from here on; those that are not stored are closed. */
+  /** @param fds Taken; those that are not stored are closed. */
   add(given: string | undefined, fds: readonly OwnedFd[]): Added {
     const name = given !== undefined && isFdName(given) ? given : UNNAMED;
     const added = { stored: 0, duplicate: 0, dropped: 0 };
@@ -53,7 +53,7 @@ export class FdStore implements Disposable {
     return added;
   }
 
-  /** Closes all fds of the name. @returns their number. */
+  /** Closes all fds with the name. @returns their number. */
   remove(name: string): number {
     const removed = [...this.#stored].filter((stored) => stored.name === name);
     for (const stored of removed) this.#delete(stored);
@@ -61,7 +61,7 @@ export class FdStore implements Disposable {
     return removed.length;
   }
 
-  /** Borrowed, in the order of their arrival. */
+  /** All fds, borrowed, in the order of their arrival. */
   list(): readonly StoredFd[] {
     return [...this.#stored];
   }
@@ -98,8 +98,8 @@ export class FdStore implements Disposable {
 }
 
 /**
- * fstat() cannot block here: the child stores memory, sockets and devices, whose inodes the kernel itself
- * has, and no file of a FUSE server.
+ * fstat() cannot block here: the child stores memory, sockets and devices, whose inodes are in the kernel,
+ * and no file of a FUSE server.
  */
 function inodeOf(fd: OwnedFd): string {
   const { dev, ino } = fstatSync(fd.fd, { bigint: true });

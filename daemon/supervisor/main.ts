@@ -1,9 +1,9 @@
 /**
  * `vkmemd --supervisor`: the supervisor's composition root. It loads neither the device nor the planes nor
- * the domain, to need little memory and to have little that can fail.
+ * the core, so that it needs little memory and few things can fail.
  *
- * In the runtime folder it has a folder of its own, `supervisor`, with mode 0700: its socket, and the lock
- * that allows one supervisor.
+ * The folder `supervisor` in the runtime folder, with mode 0700, contains its socket and the lock that
+ * excludes a second supervisor.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,11 +17,11 @@ import { parseSettings, replaceOldNames, requireFds, SettingsError } from './set
 import { EX_USAGE, Supervisor } from './supervisor.js';
 
 const FOLDER = 'supervisor';
-/** The folder's former name: a supervisor of the version before may run, and hold the lock there. */
+/** The former name of the folder. A supervisor of the previous version may run and hold the lock in it. */
 const OLD_FOLDER = 'keeper';
 const LOCK_FILE = 'lock';
 
-/** Makes a folder and its parents, with these modes whatever the umask. */
+/** Creates a folder with this mode, and its parents with mode 0755, regardless of the umask. */
 function makeFolder(path: string, mode: number): void {
   if (!existsSync(path)) {
     makeFolder(dirname(path), 0o755);
@@ -31,8 +31,8 @@ function makeFolder(path: string, mode: number): void {
 }
 
 /**
- * Makes the supervisor's folder, and takes its lock until `stack` is disposed.
- * @throws SettingsError where another supervisor has the lock, or the folder cannot be made.
+ * Creates the supervisor's folder, and holds its lock until `stack` is disposed.
+ * @throws SettingsError if another supervisor holds the lock, or the folder cannot be created.
  */
 function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
   const folder = join(runtimeFolder, FOLDER);
@@ -61,18 +61,20 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   const { settings: given, rest, runtimeFolder } = parseSettings(argv);
   requireFds(given);
   using stack = new DisposableStack();
-  const manager = new Manager(process.env, (err) => log.warn({ err }, 'the service manager was not told'));
+  const manager = new Manager(process.env, (err) =>
+    log.warn({ err }, 'the service manager did not receive a notification'),
+  );
   const settings = { ...given, watchdogMs: given.watchdogMs ?? manager.watchdogMs };
   const folder = claimFolder(runtimeFolder, stack);
   const address = join(folder, 'notify');
   const fds = new FdStore(settings.max);
   for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
-  // By the path that started this process: after an upgrade it leads to another program.
+  // The path that started this process: after an upgrade it is that of the new program.
   const program = process.argv[1] ?? '';
   const command = { file: process.execPath, args: [...process.execArgv, program, ...rest] };
   rmSync(address, { force: true });
   const supervisor = new Supervisor(command, address, fds, manager, settings, log);
-  // The ledger describes the stored fds, which are closed by then.
+  // The ledger describes the stored fds, which have been closed when this runs.
   stack.defer(() => rmSync(join(runtimeFolder, STATE_FOLDER), { recursive: true, force: true }));
   stack.defer(() => rmSync(address, { force: true }));
   stack.use(manager);
@@ -88,7 +90,7 @@ const log = pino({ name: 'vkmemd-supervisor' }, output);
 let status = 1;
 try {
   status = await run(process.argv.slice(2), log);
-  log.info({ status }, 'the supervisor ends');
+  log.info({ status }, 'the supervisor exits');
 } catch (failure) {
   if (failure instanceof SettingsError) {
     process.stderr.write(`vkmemd: ${failure.message}\n`);

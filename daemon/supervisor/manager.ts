@@ -1,13 +1,12 @@
 /**
- * The service manager above the supervisor, where there is one: systemd, or another process that set
+ * The service manager that started the supervisor, if any: systemd, or another process that set
  * $NOTIFY_SOCKET.
  *
- * To that manager the supervisor is the service, and its child is unknown. So the supervisor forwards what
- * the child reports of the service: READY, STATUS and RELOADING. STOPPING=1 is sent only when the supervisor
- * itself stops, because a child that stops is followed by another. The manager's watchdog watches the
- * supervisor; a child that does not respond is the supervisor's to restart, after the same time unless
- * --supervisor-watchdog sets another. Sockets that the manager passed to the supervisor are stored for the
- * child.
+ * For that manager the supervisor is the service, and its child is unknown. So the supervisor forwards the
+ * child's notifications READY, STATUS and RELOADING. STOPPING=1 is sent only when the supervisor itself
+ * stops, because a child that stops is restarted. The manager's watchdog watches the supervisor. The
+ * supervisor watches the child, with the same timeout unless --supervisor-watchdog sets another. Sockets that
+ * the manager passed to the supervisor are stored for the child.
  */
 import { DatagramQueue, OwnedFd } from '@vkmemd/proto/kernel';
 import type { StoredFd } from './fd-store.js';
@@ -16,15 +15,13 @@ import { type Notification, selectLines } from './notification.js';
 const FORWARDED = ['READY', 'RELOADING', 'MONOTONIC_USEC', 'STATUS'];
 
 export class Manager implements Disposable {
-  /** The manager's watchdog timeout of the supervisor, in ms; undefined where it does not watch. */
+  /** The manager's watchdog timeout for the supervisor, in ms; undefined if there is none. */
   readonly watchdogMs: number | undefined;
   readonly #queue: DatagramQueue | undefined;
   readonly #onFailure: (failure: unknown) => void;
   #watchdogTimer: NodeJS.Timeout | undefined;
 
-  /**
-   * @param onFailure Called where the manager does not receive a message, which does not stop the supervisor.
-   */
+  /** @param onFailure Called if the manager does not receive a message. The supervisor continues to run. */
   constructor(env: NodeJS.ProcessEnv, onFailure: (failure: unknown) => void) {
     this.#onFailure = onFailure;
     if (!env.NOTIFY_SOCKET) return;
@@ -63,8 +60,9 @@ export class Manager implements Disposable {
 }
 
 /**
- * The fds that the manager passed to this process (sd_listen_fds), with their names; owned by the caller.
- * Each is moved to another number and gets CLOEXEC, so that a child has only the fds that it is started with.
+ * The fds that the manager passed to this process (sd_listen_fds), with their names. The caller owns them.
+ * Each is moved to another number and gets CLOEXEC, so that a child inherits only the fds that are passed to
+ * it.
  */
 export function inheritedFds(env: NodeJS.ProcessEnv): StoredFd[] {
   if (env.LISTEN_PID !== String(process.pid) || !/^\d{1,6}$/.test(env.LISTEN_FDS ?? '')) return [];

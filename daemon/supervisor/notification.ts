@@ -1,12 +1,11 @@
 /**
- * A notification: what a service sends to its manager in one datagram (sd_notify), as lines of
- * VARIABLE=value. Where a variable is repeated the first counts. Other lines are ignored, and so are unknown
- * variables, as systemd does.
+ * A notification: one datagram from a service to its manager (sd_notify), with lines of VARIABLE=value. If a
+ * variable is repeated, the first line is used. Other lines and unknown variables are ignored, as by systemd.
  */
 
 export type Notification = ReadonlyMap<string, string>;
 
-/** Systemd's limit (NOTIFY_BUFFER_MAX), which exceeds every notification of the daemon. */
+/** systemd's limit (NOTIFY_BUFFER_MAX), which exceeds every notification of the daemon. */
 export const MAX_NOTIFICATION_BYTES = 4096;
 
 export function parseNotification(data: Buffer): Notification {
@@ -20,7 +19,7 @@ export function parseNotification(data: Buffer): Notification {
   return fields;
 }
 
-/** The lines of these variables only, to be sent on; empty where it has none of them. */
+/** The lines of these variables only, to be forwarded; empty if it contains none of them. */
 export function selectLines(notification: Notification, names: readonly string[]): string {
   return names
     .flatMap((name) => (notification.has(name) ? [`${name}=${notification.get(name)}`] : []))

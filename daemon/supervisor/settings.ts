@@ -1,23 +1,23 @@
 /**
- * The supervisor's part of vkmemd's command line. All other options are the daemon's, which parses and checks
- * them; of those the supervisor reads only where the runtime folder is.
+ * The supervisor's options of vkmemd's command line. The daemon parses and checks all other options; of these
+ * the supervisor reads only --runtime-dir.
  */
 import { readFileSync } from 'node:fs';
 import { runtimeDir } from '@vkmemd/proto/kernel';
 
 export interface Settings {
-  /** Fds that are stored at most. */
+  /** The maximum number of stored fds. */
   readonly max: number;
-  /** Watchdog timeout of a child that was READY, in ms; undefined: no watchdog. */
+  /** Watchdog timeout of a child that has become ready, in ms; undefined: no watchdog. */
   readonly watchdogMs: number | undefined;
-  /** From SIGTERM to SIGKILL, in ms. */
+  /** The time from SIGTERM to SIGKILL, in ms. */
   readonly stopMs: number;
-  /** From SIGABRT by the watchdog to SIGKILL, in ms. */
+  /** The time from the watchdog's SIGABRT to SIGKILL, in ms. */
   readonly abortMs: number;
-  /** Before a child that ended is started again, in ms: the first delay, and the maximum as it doubles. */
+  /** The delay before a child is restarted, in ms. It doubles each time, from the first to the maximum. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long a child must have been READY for the delay to be reset, in ms. */
+  /** The time after which a child that is ready resets the delay, in ms. */
   readonly stableMs: number;
 }
 
@@ -31,13 +31,10 @@ export const DEFAULTS: Settings = {
   stableMs: 60_000,
 };
 
-/**
- * A fault of the command line, or of the environment that it requires. Its message is written for the
- * operator.
- */
+/** A fault of the command line, or of the environment that it requires. Its message is printed. */
 export class SettingsError extends Error {}
 
-/** Option -> the range of its value, a whole number. */
+/** The range of each option's value, a whole number. */
 const NUMBERS = {
   '--supervisor-max': { min: 1, max: 1_000_000 },
   '--supervisor-watchdog': { min: 1, max: 86_400 },
@@ -46,17 +43,17 @@ const NUMBERS = {
 type NumberOption = keyof typeof NUMBERS;
 
 /**
- * Fds that the supervisor and Node.js need themselves, and those of one message (at most 253) that is being
+ * Fds for the supervisor and Node.js themselves, and for one message (at most 253 fds) that is being
  * received.
  */
 const OWN_FDS = 512;
 
-/** The options' former names, accepted for one release. */
+/** The former names of the options, accepted for one release. */
 const OLD_NAME = /^--keeper(?=$|=|-(?:max|watchdog|stop-timeout)(?:$|=))/;
 
 /**
- * Replaces the old names of the supervisor's options by their names of today.
- * @returns also a warning, of one line, that names each of them; undefined where there is none.
+ * Replaces the old names of the supervisor's options by the current ones.
+ * @returns the arguments, and a warning of one line with the replaced names; undefined if there are none.
  */
 export function replaceOldNames(given: readonly string[]): { argv: string[]; warning: string | undefined } {
   const replaced = new Map<string, string>();
@@ -73,9 +70,8 @@ export function replaceOldNames(given: readonly string[]): { argv: string[]; war
 }
 
 /**
- * Takes the supervisor's options out of the arguments.
- * @returns also the remaining arguments, for the child, and the absolute path of the runtime folder that they
- *   name.
+ * Separates the supervisor's options from the arguments.
+ * @returns the settings, the remaining arguments, for the child, and the absolute path of the runtime folder.
  * @throws SettingsError
  */
 export function parseSettings(argv: readonly string[]): {
@@ -111,7 +107,7 @@ function parseNumber(option: NumberOption, text = ''): number {
 }
 
 /**
- * Checks that RLIMIT_NOFILE, which the child inherits, allows the fds that may be stored.
+ * Checks that RLIMIT_NOFILE, which the child inherits, is large enough for the maximum of stored fds.
  * @throws SettingsError
  */
 export function requireFds({ max }: Settings): void {
@@ -120,6 +116,6 @@ export function requireFds({ max }: Settings): void {
   const needed = max + OWN_FDS;
   if (allowed >= needed) return;
   throw new SettingsError(
-    `To keep ${max} fds takes RLIMIT_NOFILE of ${needed}, and it is ${allowed}: raise it, or lower --supervisor-max.`,
+    `Storing ${max} fds requires RLIMIT_NOFILE ${needed}, but it is ${allowed}: raise it, or lower --supervisor-max.`,
   );
 }

@@ -1,15 +1,15 @@
 /**
- * The supervisor: what the daemon needs of a service manager, where there is none. It starts the daemon,
- * starts it again when it ends, and holds the fds that the daemon stored in the meantime.
+ * The supervisor: the part of a service manager that the daemon needs, for hosts without one. It starts the
+ * daemon, restarts it when it ends, and holds the fds that the daemon has stored.
  *
- * The daemon notifies it as it notifies systemd, by sd_notify's datagrams to a socket that only this user can
- * reach. Only notifications of the child are accepted: the kernel attaches the sender's credentials. Those
- * that the child sent before its end are processed before the next child is started. The only answer is that
- * the fd of a BARRIER=1 is closed.
+ * The daemon sends the same notifications as to systemd: datagrams of sd_notify, to a socket that only this
+ * user can reach. Only notifications of the child are accepted, by the sender's credentials that the kernel
+ * attaches. Notifications that the child sent before its end are processed before the next child is started.
+ * The supervisor sends nothing back; it closes the fd of a BARRIER=1.
  *
- * A child that ended is started again after 100 ms. The delay doubles up to 10 s, and is reset by a child
- * that was ready for a minute. The supervisor never gives up, except on the first child: if that exits with
- * EX_USAGE or EX_CONFIG, the supervisor exits with the same status.
+ * A child that ended is restarted after 100 ms. The delay doubles up to 10 s, and is reset by a child that
+ * was ready for a minute. The supervisor restarts without limit, with one exception: if the first child exits
+ * with EX_USAGE or EX_CONFIG, the supervisor exits with the same status.
  */
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,9 @@ import type { Manager } from './manager.js';
 import { MAX_NOTIFICATION_BYTES, parseNotification } from './notification.js';
 import type { Settings } from './settings.js';
 
-/** Exit statuses (sysexits.h) of a child that would fail again: its command line, its configuration. */
+/**
+ * Exit statuses (sysexits.h) of a child that would fail again: invalid command line, invalid configuration.
+ */
 export const EX_USAGE = 64;
 export const EX_CONFIG = 78;
 
@@ -40,9 +42,9 @@ export class Supervisor implements Disposable {
   #delayAbort = new AbortController();
 
   /**
-   * @param address The path of its socket: nothing exists there, and no other user can enter the folder.
-   * @param fds Owned: closed with the supervisor.
-   * @throws KernelError where the address cannot be bound.
+   * @param address The path of its socket. It must not exist, and no other user may enter its folder.
+   * @param fds Taken: closed when the supervisor is disposed.
+   * @throws KernelError if the address cannot be bound.
    */
   constructor(
     command: Command,
@@ -60,7 +62,7 @@ export class Supervisor implements Disposable {
     this.#address = address;
     const on = {
       message: (datagram: ReceivedDatagram) => this.#receive(datagram),
-      error: (err: Error) => log.error({ err }, 'a notification could not be received'),
+      error: (err: Error) => log.error({ err }, 'receiving a notification failed'),
     };
     this.#receiver = DatagramReceiver.bind(address, on, { maxBytes: MAX_NOTIFICATION_BYTES });
   }
@@ -80,17 +82,17 @@ export class Supervisor implements Disposable {
       const { code, signal, failure } = exit;
       this.#log.warn(
         { code, signal, err: failure, fds: this.#fds.size, inMs: wait },
-        'the daemon ended: it is started again',
+        'the daemon ended and will be restarted',
       );
-      this.#manager.status('The daemon ended and is started again.');
+      this.#manager.status('The daemon ended and will be restarted.');
       this.#delayAbort = new AbortController();
-      // An abort is no failure: stop() and restart() end the delay by it.
+      // An abort is not a failure: stop() and restart() end the delay with it.
       await sleep(wait, undefined, { signal: this.#delayAbort.signal }).catch(() => undefined);
       if (this.#stopped) return 0;
     }
   }
 
-  /** Stops the child, and starts no other: run() resolves when the child has ended. */
+  /** Stops the child without a restart: run() resolves when the child has ended. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -99,7 +101,7 @@ export class Supervisor implements Disposable {
     this.#child?.stop();
   }
 
-  /** Stops the child, and starts another without delay, from the program that is at the path then. */
+  /** Restarts the child without delay, with the program that is at the path by then. */
   restart(): void {
     this.#restart = this.#child !== undefined;
     this.#child?.stop();
@@ -119,7 +121,7 @@ export class Supervisor implements Disposable {
   async #runChild(start: number): Promise<Exit & { readyMs: number | undefined }> {
     const stored = this.#fds.list();
     const child = new Child(this.#command, this.#address, stored, this.#settings, () => {
-      this.#log.error({ child: child.pid }, 'the daemon is silent: it is aborted');
+      this.#log.error({ child: child.pid }, 'the watchdog aborts the daemon');
     });
     this.#child = child;
     this.#log.info({ child: child.pid, start, fds: stored.length }, 'the daemon was started');
@@ -133,12 +135,12 @@ export class Supervisor implements Disposable {
   #receive({ data, fds, sender, truncated }: ReceivedDatagram): void {
     const child = this.#child;
     if (!child || sender.pid === 0 || sender.pid !== child.pid) {
-      this.#log.warn({ sender }, 'somebody else sent a notification: it is ignored');
+      this.#log.warn({ sender }, 'a notification from another process was ignored');
       closeAll(fds);
       return;
     }
     if (truncated.data || truncated.fds) {
-      this.#log.error(truncated, 'a notification did not arrive whole: it is ignored');
+      this.#log.error(truncated, 'a truncated notification was ignored');
       closeAll(fds);
       return;
     }
@@ -149,9 +151,9 @@ export class Supervisor implements Disposable {
     } else if (notification.get('FDSTORE') === '1') {
       const { dropped } = this.#fds.add(notification.get('FDNAME'), fds);
       if (dropped > 0)
-        this.#log.error({ dropped, max: this.#fds.max }, 'the fd store is full: fds were not stored');
+        this.#log.error({ dropped, max: this.#fds.max }, 'the fd store is full: fds were closed');
     } else {
-      // Including the fd of a BARRIER=1: closing it is the answer.
+      // Including the fd of a BARRIER=1: the sender waits until it is closed.
       closeAll(fds);
     }
     const before = child.readyMs;

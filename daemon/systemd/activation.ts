@@ -1,17 +1,17 @@
 /**
- * Socket activation: the sockets that the service manager listens on in the daemon's place. It continues to
+ * Socket activation: the sockets that the service manager listens on for the daemon. The manager continues to
  * listen while no daemon runs, and the next daemon accepts the connections that were made meanwhile.
  *
- * The sockets are identified by the names of the socket units (FileDescriptorName=). A socket that does not
- * match its plane is a fault of its unit: the daemon does not start, and the error names the setting. The
- * manager creates and removes the sockets' files. Members of a file's group may connect, so that group has
- * the rights that the daemon's own group has for sockets that the daemon makes (policy/policy.ts).
+ * The sockets are identified by the FileDescriptorName= of their socket units. If a socket does not match its
+ * plane, the unit is wrong: the daemon does not start, and the error names the setting. The manager creates
+ * and removes the sockets' files. Members of a file's group can connect, so that group has the rights that
+ * the daemon's own group has for sockets that the daemon creates (policy/policy.ts).
  */
 import { statSync } from 'node:fs';
 import { closeAll, describeSocket, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { ListenFds } from './listen-fds.js';
 
-/** Planes, by the FileDescriptorName= of their sockets' units. */
+/** The planes, by the FileDescriptorName= of their socket units. */
 export type PlaneName = 'handoff' | 'control' | 'admin';
 
 const SETTINGS = {
@@ -21,7 +21,7 @@ const SETTINGS = {
 } as const;
 
 export interface ActivatedSocket {
-  /** A listening socket. The plane that serves it owns it. */
+  /** A listening socket. Ownership passes to the plane that serves it. */
   readonly fd: OwnedFd;
   readonly path: string;
   /** The group of the socket's file. */
@@ -32,13 +32,13 @@ export class Activation implements Disposable {
   readonly handoff: ActivatedSocket | undefined;
   readonly control: ActivatedSocket | undefined;
   readonly admin: ActivatedSocket | undefined;
-  /** Fds of all other names. */
+  /** The fds of all other names. */
   readonly others: ReadonlyMap<string, readonly OwnedFd[]>;
   readonly #all: readonly OwnedFd[];
 
   /**
-   * @param fds Owned from here on, also on failure.
-   * @throws VkmemError INVALID_ARGUMENT where a socket does not match its plane.
+   * @param fds Taken, also on failure.
+   * @throws VkmemError INVALID_ARGUMENT if a socket does not match its plane.
    */
   constructor(fds: ListenFds) {
     this.#all = [...fds.values()].flat();
@@ -56,7 +56,7 @@ export class Activation implements Disposable {
 
   /**
    * The groups whose members may connect.
-   * @param own The daemon's group, which the sockets have that it makes itself.
+   * @param own The daemon's group, which is the group of sockets that it creates itself.
    */
   groups(own: number): ReadonlySet<number> {
     return new Set([this.handoff?.gid ?? own, this.control?.gid ?? own]);
@@ -72,20 +72,20 @@ export class Activation implements Disposable {
 function activated(fds: ListenFds, plane: PlaneName): ActivatedSocket | undefined {
   const [fd, ...more] = fds.get(plane) ?? [];
   if (!fd) return undefined;
-  if (more.length > 0) throw invalid(plane, `is passed ${more.length + 1} times: one Listen line is enough`);
+  if (more.length > 0) throw invalid(plane, `was passed ${more.length + 1} times: use one Listen line`);
   const { type, setting } = SETTINGS[plane];
   let socket: ReturnType<typeof describeSocket>;
   try {
     socket = describeSocket(fd);
   } catch (failure) {
     if (!(failure instanceof VkmemError)) throw failure;
-    throw invalid(plane, `is no socket: it takes ${setting} with a path`, failure);
+    throw invalid(plane, `is not a socket: use ${setting} with a path`, failure);
   }
   const { path, listening } = socket;
   if (!socket.unix || socket.type !== type || path === undefined) {
-    throw invalid(plane, `is not a Unix ${type} socket with a path: it takes ${setting} with a path`);
+    throw invalid(plane, `is not a Unix ${type} socket with a path: use ${setting} with a path`);
   }
-  if (!listening) throw invalid(plane, 'does not listen: it takes Accept=no');
+  if (!listening) throw invalid(plane, 'does not listen: use Accept=no');
   fds.delete(plane);
   return { fd, path, gid: groupOf(plane, path) };
 }
@@ -94,11 +94,11 @@ function groupOf(plane: PlaneName, path: string): number {
   try {
     return statSync(path).gid;
   } catch (cause) {
-    throw invalid(plane, `has lost its file ${path}: restart its socket unit`, cause);
+    throw invalid(plane, `has no file ${path} any more: restart its socket unit`, cause);
   }
 }
 
 function invalid(plane: PlaneName, what: string, cause?: unknown): VkmemError {
-  const which = `The socket passed as ${plane} (FileDescriptorName= of its unit)`;
+  const which = `The socket passed as ${plane} (FileDescriptorName=)`;
   return new VkmemError('INVALID_ARGUMENT', `${which} ${what}.`, {}, cause);
 }

@@ -1,9 +1,9 @@
 /**
- * Datagrams to the service manager and to journald, sent by unix-dgram.
+ * Sends datagrams to the service manager and to journald, with unix-dgram.
  *
- * unix-dgram silently truncates a long path, which would address another socket, and supports no abstract
- * addresses: both are refused here. Its binary is bound to one release of Node.js, so it is loaded only where
- * a datagram is to be sent. An open socket keeps the process alive.
+ * unix-dgram silently truncates a long path, which would address another socket, and does not support
+ * abstract addresses; both are refused here. Its binary works with one release of Node.js only, so it is
+ * loaded only if a datagram is to be sent. An open socket keeps the process alive.
  */
 type Dgram = typeof import('unix-dgram').default;
 
@@ -20,17 +20,17 @@ export class DatagramAddress {
   }
 
   /**
-   * @param what The address's name, for the error's text.
-   * @throws Error where the path is no address that can be reached, or the addon cannot be loaded.
+   * @param what The name of the address, for the error text.
+   * @throws Error if the path is not a supported address, or the addon cannot be loaded.
    */
   static async load(what: string, path: string): Promise<DatagramAddress> {
     if (!path.startsWith('/'))
-      throw new Error(`${what}: ${path} is not a path; abstract sockets cannot be reached`);
+      throw new Error(`${what}: ${path} is not an absolute path; abstract sockets are not supported`);
     if (Buffer.byteLength(path) >= MAX_PATH) throw new Error(`${what} is longer than ${MAX_PATH - 1} bytes`);
     return new DatagramAddress(path, (await import('unix-dgram')).default);
   }
 
-  /** Opens a socket that sends to this address, where no one needs to listen yet. */
+  /** Opens a socket that sends to this address. The receiver need not exist yet. */
   open(): DatagramSocket {
     return new DatagramSocket(this.path, this.#dgram.createSocket('unix_dgram'));
   }
@@ -46,16 +46,17 @@ export class DatagramSocket implements Disposable {
   }
 
   /**
-   * Sends one datagram before it returns, and never waits.
-   * @param what The datagram, for the error's text.
-   * @throws Error where the receiver's queue is full, or nothing receives there.
+   * Sends one datagram before it returns. It never waits.
+   * @param what The name of the datagram, for the error text.
+   * @throws Error if the receiver's queue is full, or there is no receiver.
    */
   send(what: string, datagram: Buffer): void {
     let failure: Error | undefined;
     this.#socket.send(datagram, 0, datagram.length, this.#path, (error) => {
       failure = error;
     });
-    if (failure) throw new Error(`${this.#path} did not take ${what}`, { cause: failure });
+    if (failure)
+      throw new Error(`${this.#path} did not receive ${what}: ${failure.message}`, { cause: failure });
   }
 
   [Symbol.dispose](): void {

@@ -1,9 +1,8 @@
 /**
- * The log of events: one line for each session that begins or ends, and for each change of an allocation's
- * state.
+ * Logs events: one line for each session that begins or ends, and for each change of an allocation's state.
  *
- * The lines have level debug, because clients cause events as often as they like. At a higher level nothing
- * is subscribed.
+ * The lines have level debug, because clients can cause events at any rate. At a higher log level nothing is
+ * subscribed.
  */
 import { DisposableStack, NOTHING_HELD } from '@vkmemd/proto';
 import type { pino } from 'pino';
@@ -11,13 +10,13 @@ import type { AllocationEvents } from '../memory/allocation/events.js';
 import { onEvent } from '../memory/event-channel.js';
 import type { SessionEvents } from '../memory/session/events.js';
 
-const SESSION_TEXT = { BEGUN: 'a session has begun', ENDED: 'a session has ended' } as const;
+const SESSION_TEXT = { BEGUN: 'a session began', ENDED: 'a session ended' } as const;
 const ALLOCATION_TEXT = {
-  CREATED: 'an allocation was made',
+  CREATED: 'an allocation was created',
   GRANTED: 'an allocation was granted',
   PUBLISHED: 'an allocation was published',
   DRAINING: 'an allocation is draining',
-  FREED: 'an allocation is free',
+  FREED: 'an allocation was freed',
 } as const;
 
 interface Sources {

@@ -1,12 +1,11 @@
 /**
- * The fd store of a service manager, over $NOTIFY_SOCKET: systemd's, or that of `vkmemd --supervisor`, which
- * implements the same protocol.
+ * The fd store of a service manager, used over $NOTIFY_SOCKET: that of systemd, or of `vkmemd --supervisor`,
+ * which implements the same protocol.
  *
- * Limits. The manager closes fds beyond its maximum, and duplicates of stored files, and reports neither. It
- * passes all names to the next process in one environment variable, which the kernel limits to 128 KiB: with
- * more, no process could be started. So both are counted here, including the fds that earlier processes
- * stored. Short names leave room for more fds: 16384 fds have 7 bytes each. A name is 1 to 255 bytes of
- * ASCII.
+ * Limits: the manager closes fds beyond its maximum, and duplicates of stored files, without reporting it. It
+ * passes all names to the next process in one environment variable, which the kernel limits to 128 KiB; with
+ * more, no process can be started. So fds and bytes of names are counted here, including those of earlier
+ * processes. With 16384 fds there are 7 bytes for each name. A name has 1 to 255 bytes of ASCII.
  */
 import {
   Connection,
@@ -21,8 +20,8 @@ import {
 import type { FdStore } from '../store/fd-store.js';
 
 /**
- * The maximum number of fds that the manager stores; 0 where it does not say. systemd sets $FDSTORE since
- * version 254; for older versions the unit sets VKMEMD_FDSTORE_MAX. Both are removed from `env`.
+ * The maximum number of fds that the manager stores; 0 if neither variable is set. systemd sets $FDSTORE
+ * since version 254; for older versions the unit sets VKMEMD_FDSTORE_MAX. Both are removed from `env`.
  */
 export function fdStoreCapacity(env: NodeJS.ProcessEnv): number {
   const max = env.FDSTORE ?? env.VKMEMD_FDSTORE_MAX ?? '';
@@ -34,7 +33,7 @@ export function fdStoreCapacity(env: NodeJS.ProcessEnv): number {
 export class NotifyFdStore implements FdStore {
   readonly capacity: number;
   readonly #queue: DatagramQueue;
-  /** Name -> the number of fds that are stored under it. */
+  /** The number of fds that are stored under each name. */
   readonly #names = new Map<string, number>();
   #stored = 0;
   #nameBytes = 0;
@@ -46,8 +45,8 @@ export class NotifyFdStore implements FdStore {
 
   /**
    * @param address $NOTIFY_SOCKET.
-   * @param capacity As fdStoreCapacity() says.
-   * @param inherited The name of each fd that the manager passed to this process, and still stores.
+   * @param capacity The result of fdStoreCapacity().
+   * @param inherited The name of each fd that the manager passed to this process and still stores.
    */
   constructor(address: string, capacity: number, inherited: readonly string[] = []) {
     this.#queue = new DatagramQueue(address);
@@ -73,7 +72,7 @@ export class NotifyFdStore implements FdStore {
         }),
       );
     }
-    // Waits for all of them: the fds are borrowed while a message is under way.
+    // Waits for all messages: the fds are borrowed until they are sent.
     for (const outcome of await Promise.allSettled(sent)) {
       if (outcome.status === 'rejected') throw outcome.reason;
     }
@@ -100,12 +99,12 @@ export class NotifyFdStore implements FdStore {
     const done = () => {
       this.#running = undefined;
     };
-    this.#running = barrier.then(done, done); // The callers of settled() get the failure.
+    this.#running = barrier.then(done, done); // The callers of settled() receive the failure.
     return barrier;
   }
 
   async #barrier(): Promise<void> {
-    // The manager closes its end when it processes the message.
+    // The manager closes its end of the pair when it processes the message.
     const [ours, theirs] = seqpacketPair();
     try {
       await new Promise<void>((resolve, reject) => {
@@ -139,9 +138,9 @@ export class NotifyFdStore implements FdStore {
   #requireRoom(name: string, count: number): void {
     const bytes = this.#nameBytes + count * (name.length + 1);
     if (this.#stored + count <= this.capacity && bytes <= MAX_FD_NAME_BYTES) return;
-    const why =
-      this.#stored + count > this.capacity ? `${this.capacity} fds` : `names of ${MAX_FD_NAME_BYTES} bytes`;
-    throw new VkmemError('TOO_MANY_FILES', `The fd store keeps no more than ${why}.`, {
+    const limit =
+      this.#stored + count > this.capacity ? `${this.capacity} fds` : `${MAX_FD_NAME_BYTES} bytes of names`;
+    throw new VkmemError('TOO_MANY_FILES', `The fd store is full (${limit}).`, {
       kept: String(this.#stored),
       capacity: String(this.capacity),
     });
@@ -161,7 +160,10 @@ export class NotifyFdStore implements FdStore {
 
 function requireName(name: string): void {
   if (isFdName(name)) return;
-  throw new VkmemError('INVALID_NAME', 'A name in the fd store has 1 to 255 ASCII characters, and no colon.');
+  throw new VkmemError(
+    'INVALID_NAME',
+    'A name in the fd store must have 1 to 255 ASCII characters and no colon.',
+  );
 }
 
 const closedStore = () => new VkmemError('UNAVAILABLE', 'The fd store was closed.');

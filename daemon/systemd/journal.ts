@@ -1,13 +1,14 @@
 /**
- * The journal: lines of the log as its entries, and its native protocol, by which each entry is one datagram
- * to journald's socket.
+ * The systemd journal: converts lines of the log to journal entries, and sends them by the journal's native
+ * protocol, in which each entry is one datagram to journald's socket.
  *
- * pino writes a line of the log as JSON. It is parsed here, so no caller of the log depends on its
- * destination. An entry has a message, a priority and fields to search by (`journalctl VKMEMD_UID=1000`). The
- * other fields of a line follow its message as name=value, because journalctl shows only the message.
+ * pino writes a line of the log as JSON. It is parsed here, so that callers of the log do not depend on its
+ * destination. An entry has a message, a priority and fields to search by (`journalctl VKMEMD_UID=1000`). All
+ * other fields of a line are appended to the message as name=value, because journalctl shows only the
+ * message.
  *
- * A datagram is limited in size: a value longer than MAX_VALUE_BYTES is truncated and ends with a mark. An
- * entry with a dozen such values fits the default socket buffer of Linux.
+ * The size of a datagram is limited: a value longer than MAX_VALUE_BYTES is truncated and ends with a mark.
+ * An entry with a dozen such values fits into the default socket buffer of Linux.
  */
 import { fstatSync } from 'node:fs';
 import { DatagramAddress, type DatagramSocket } from './datagram.js';
@@ -15,11 +16,13 @@ import { DatagramAddress, type DatagramSocket } from './datagram.js';
 export const JOURNAL_SOCKET = '/run/systemd/journal/socket';
 export const IDENTIFIER = 'vkmemd';
 
-/** Of one value, in bytes of UTF-8. */
+/** The maximum length of a value, in bytes of UTF-8. */
 export const MAX_VALUE_BYTES = 16_384;
 const CUT = '… (cut)';
 
-/** pino's levels and syslog's priorities: a level has the priority of the next lower one here. */
+/**
+ * pino's levels with syslog's priorities. A level that is not listed has the priority of the next lower one.
+ */
 const PRIORITIES: readonly (readonly [level: number, priority: number])[] = [
   [60, 2],
   [50, 3],
@@ -39,12 +42,12 @@ const FIELDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Fields of a line that do not follow the message: the journal adds them itself, or they are equal in all
- * lines (device).
+ * Fields of a line that are not appended to the message: the journal adds them itself, or they are equal in
+ * all lines (device).
  */
 const NOT_IN_MESSAGE = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'err', 'device']);
 
-/** Field -> value. A field's name consists of capitals, digits and underscores, and begins with a letter. */
+/** The fields of an entry. A name consists of capitals, digits and underscores, and begins with a letter. */
 export type Fields = Readonly<Record<string, string>>;
 
 /** An error as pino writes it. */
@@ -54,7 +57,7 @@ interface LoggedError {
   readonly code?: unknown;
 }
 
-/** Whether fd is the stream that the manager connected to the journal ($JOURNAL_STREAM: device:inode). */
+/** Whether `fd` is the stream that systemd connected to the journal ($JOURNAL_STREAM, device:inode). */
 export function isJournal(fd: number, env: NodeJS.ProcessEnv): boolean {
   const stream = env.JOURNAL_STREAM;
   if (!stream) return false;
@@ -62,7 +65,7 @@ export function isJournal(fd: number, env: NodeJS.ProcessEnv): boolean {
   return stream === `${dev}:${ino}`;
 }
 
-/** @param line JSON, by pino. Any other text becomes the message of a debug entry. */
+/** The entry of a line. @param line JSON by pino; any other text becomes the message of a debug entry. */
 export function entryOf(line: string): Fields {
   let logged: Record<string, unknown>;
   try {
@@ -117,7 +120,7 @@ function truncated(value: Buffer): Buffer {
   if (value.length <= MAX_VALUE_BYTES) return value;
   const mark = Buffer.from(CUT);
   let end = MAX_VALUE_BYTES - mark.length;
-  // Not within a character of UTF-8: its later bytes are 10xxxxxx.
+  // Does not split a character: the later bytes of a character in UTF-8 are 10xxxxxx.
   while (((value[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return Buffer.concat([value.subarray(0, end), mark]);
 }
@@ -130,9 +133,9 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Opens a socket to send with; journald need not listen yet. The socket keeps the process alive until it is
+   * Opens a socket for sending; journald need not run yet. The socket keeps the process alive until it is
    * disposed.
-   * @throws Error where the addon cannot be loaded, or the path cannot be an address.
+   * @throws Error if the addon cannot be loaded, or the path is not a valid address.
    */
   static async open(path: string = JOURNAL_SOCKET): Promise<Journal> {
     return new Journal((await DatagramAddress.load('the journal', path)).open());
@@ -140,7 +143,7 @@ export class Journal implements Disposable {
 
   /**
    * Sends an entry before it returns.
-   * @throws Error where journald does not receive it now: its queue is full, or it ended.
+   * @throws Error if journald does not receive it: its queue is full, or it has ended.
    */
   send(fields: Fields): void {
     this.#socket.send('an entry', encodeEntry(fields));

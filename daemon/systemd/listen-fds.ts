@@ -1,10 +1,9 @@
 /**
- * The fds that the service manager passed (sd_listen_fds): numbered from 3, $LISTEN_FDS of them, for the
- * process $LISTEN_PID, with the names $LISTEN_FDNAMES. Listening sockets come first, then the fds of the fd
- * store.
+ * The fds that the service manager passed (sd_listen_fds): $LISTEN_FDS fds, numbered from 3, for the process
+ * $LISTEN_PID, with the names $LISTEN_FDNAMES. Listening sockets come first, then the fds of the fd store.
  *
- * It is called once, before anything else opens fds. The variables are removed in any case, so that no child
- * process takes them for its own. Each fd gets CLOEXEC and an owner. Several fds may have one name.
+ * inheritListenFds() is called once, before any other fds are opened. The variables are always removed, so
+ * that no child process uses them. Each fd gets CLOEXEC and an owner. Several fds may have the same name.
  */
 import { closeAll, inheritFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 
@@ -12,16 +11,17 @@ export type ListenFds = Map<string, OwnedFd[]>;
 
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3;
-/** INT_MAX, less the first. */
+/** INT_MAX minus the number of the first. */
 const MAX = 0x7fffffff - FIRST;
-/** The name of an fd for which the manager gives none, as in sd_listen_fds_with_names(). */
+/** The name of an fd without a name, as in sd_listen_fds_with_names(). */
 export const UNNAMED = 'unknown';
 
 const VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const;
 
 /**
- * Takes all passed fds, by name. Empty where none were passed, or they were passed to another process.
- * @throws VkmemError INVALID_ARGUMENT where the variables are invalid; no fd has been taken then.
+ * Takes all passed fds. The caller owns them.
+ * @returns the fds by name; empty if none were passed, or they were passed to another process.
+ * @throws VkmemError INVALID_ARGUMENT if the variables are invalid; no fd is taken then.
  */
 export function inheritListenFds(env: NodeJS.ProcessEnv, pid: number = process.pid): ListenFds {
   const [forPid, count, names] = VARIABLES.map((variable) => env[variable]);
@@ -32,11 +32,11 @@ export function inheritListenFds(env: NodeJS.ProcessEnv, pid: number = process.p
   const max = wholeNumber('LISTEN_FDS', count);
   const named = names ? names.split(':') : [];
   if (named.length > max) {
-    throw invalid(`LISTEN_FDNAMES has ${named.length} names, and LISTEN_FDS is ${max}.`);
+    throw invalid(`LISTEN_FDNAMES has ${named.length} names, but LISTEN_FDS is ${max}.`);
   }
   const taken: OwnedFd[] = [];
   try {
-    // From the last on: where fewer are open than LISTEN_FDS says, none is taken that belongs to another part of the process.
+    // Starts with the last fd: if it is not open, LISTEN_FDS is wrong, and no fd of another owner is taken.
     for (let at = max - 1; at >= 0; at -= 1) {
       taken.unshift(inheritFd(FIRST + at, `passed as ${named[at] || UNNAMED}`));
     }
@@ -44,7 +44,7 @@ export function inheritListenFds(env: NodeJS.ProcessEnv, pid: number = process.p
     closeAll(taken);
     if (!(failure instanceof VkmemError)) throw failure;
     const fd = FIRST + max - 1 - taken.length;
-    throw invalid(`LISTEN_FDS is ${max}, and fd ${fd} is not open.`, failure);
+    throw invalid(`LISTEN_FDS is ${max}, but fd ${fd} is not open.`, failure);
   }
   const found: ListenFds = new Map();
   for (const [at, fd] of taken.entries()) {
@@ -61,6 +61,6 @@ function wholeNumber(variable: string, text: string): number {
 }
 
 function invalid(reason: string, cause?: unknown): VkmemError {
-  const where = 'It is set by the process that started this one.';
+  const where = 'The process that started vkmemd has set it.';
   return new VkmemError('INVALID_ARGUMENT', `${reason} ${where}`, {}, cause);
 }

@@ -1,9 +1,9 @@
 /**
- * The daemon's log. Where standard error is the journal, it is written by the journal's own protocol;
- * otherwise, and where the journal does not receive an entry, it is written as lines of JSON to standard
- * output, which has nothing else.
+ * The daemon's log. If standard error is connected to the journal, lines are sent by the journal's native
+ * protocol. Otherwise, and if the journal does not receive an entry, they are written as JSON to standard
+ * output, which is used for nothing else.
  *
- * The log waits for no reader.
+ * The log never waits for its reader.
  */
 import { pino } from 'pino';
 import { entryOf, IDENTIFIER, isJournal, Journal } from './journal.js';
@@ -13,14 +13,14 @@ const STANDARD_ERROR = 2;
 
 export interface Log {
   readonly log: pino.Logger;
-  /** Logs a text at every level. */
+  /** Logs a text regardless of the log level. */
   say(text: string): void;
-  /** Ends the log; resolves when it is written, or its reader has not read it for half a second. */
+  /** Ends the log. Resolves when it is written, or after half a second if its reader does not read. */
   end(): Promise<void>;
 }
 
 /**
- * @param level pino's.
+ * @param level A level of pino.
  * @param journalPath journald's socket. Default: JOURNAL_SOCKET.
  */
 export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath?: string): Promise<Log> {
@@ -39,14 +39,14 @@ export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath
         return;
       }
     } catch {
-      // journald has ended, or its queue is full: this line goes to standard output, which systemd connects to journald too.
+      // journald has ended, or its queue is full. Standard output is connected to journald as well.
     }
     output.write(line);
   };
   const log = pino({ name: IDENTIFIER, level }, { write });
   const always = pino({ name: IDENTIFIER, level: 'info' }, { write });
   if (openFailure !== undefined) {
-    log.warn({ err: openFailure }, 'the journal cannot be opened: the log goes to standard output');
+    log.warn({ err: openFailure }, 'the journal cannot be opened: logging to standard output');
   }
   const end = async () => {
     journal?.[Symbol.dispose]();

@@ -1,8 +1,8 @@
 /**
  * The service manager that started this process. The daemon notifies it when it serves, reloads its policy or
- * stops, of its status (status.ts), and feeds its watchdog (watchdog.ts).
+ * stops, sends its status (status.ts), and feeds its watchdog (watchdog.ts).
  *
- * READY=1 means that the device is open and all sockets are served. Where the manager does not receive a
+ * READY=1 means that the device is open and all sockets are served. If the manager does not receive a
  * notification, that is logged, and the daemon continues to serve. Without a manager nothing is sent and
  * nothing is subscribed.
  */
@@ -23,9 +23,9 @@ export interface ServiceSources extends StatusSources {
 export class Manager {
   readonly #notifier: Notifier | undefined;
   readonly #log: pino.Logger;
-  /** The watchdog's timeout in milliseconds; undefined where the manager does not watch. */
+  /** The watchdog's timeout in milliseconds; undefined if there is none. */
   readonly #watchdogMs: number | undefined;
-  /** What notifies of changes while the daemon serves. */
+  /** The status line and the watchdog, which run while the daemon serves. */
   readonly #serving = new DisposableStack();
   #status: StatusLine | undefined;
 
@@ -35,20 +35,18 @@ export class Manager {
     this.#log = log;
   }
 
-  /** Removes the manager's variables from `env`. @throws Error where they are invalid. */
+  /** Removes the manager's variables from `env`. @throws Error if they are invalid. */
   static async fromEnvironment(env: NodeJS.ProcessEnv, log: pino.Logger): Promise<Manager> {
     const watchdogMs = watchdogTime(env);
     return new Manager(await Notifier.fromEnvironment(env), watchdogMs, log);
   }
 
-  /** The status line now; empty before ready(). */
+  /** The current status line; empty before ready(). */
   get status(): string {
     return this.#status?.text ?? '';
   }
 
-  /**
-   * The daemon serves: sends READY=1, and from now on changes of the status and the watchdog's notifications.
-   */
+  /** Called when the daemon serves: sends READY=1, and from now on status changes and WATCHDOG=1. */
   ready(sources: ServiceSources): void {
     if (!this.#notifier) return;
     this.#status = this.#serving.use(new StatusLine(sources, (line) => this.notify(`STATUS=${line}`)));
@@ -58,16 +56,15 @@ export class Manager {
       answer: () => sources.device.answer(),
       feed: () => this.notify('WATCHDOG=1'),
       unanswered: (milliseconds) => {
-        const text = 'the device has not answered: the watchdog is not fed until it does';
+        const text = 'the device does not respond: the watchdog is not fed until it does';
         this.#log.error({ milliseconds: Math.round(milliseconds) }, text);
       },
-      failed: (err) =>
-        this.#log.error({ err }, 'the device answered with a failure: the watchdog is not fed'),
+      failed: (err) => this.#log.error({ err }, 'the query of the device failed: the watchdog is not fed'),
     });
     this.#serving.use(watchdog);
   }
 
-  /** The daemon stops: sends STOPPING=1, after which the manager's watchdog does not watch. */
+  /** Called when the daemon stops: sends STOPPING=1, which also ends the manager's watchdog. */
   stopping(): void {
     this.#serving.dispose();
     this.notify('STOPPING=1');
@@ -78,7 +75,7 @@ export class Manager {
     try {
       this.#notifier?.send(...assignments);
     } catch (failure) {
-      this.#log.warn({ err: failure }, 'the service manager was not told');
+      this.#log.warn({ err: failure }, 'the service manager did not receive a notification');
     }
   }
 }

@@ -14,9 +14,9 @@ export class Notifier {
   }
 
   /**
-   * The notifier for the manager that started this process; undefined where there is no $NOTIFY_SOCKET.
-   * NOTIFY_SOCKET is removed from `env`, so that no child process notifies in the service's name.
-   * @throws Error where the address cannot be reached.
+   * The notifier for the manager that started this process; undefined without $NOTIFY_SOCKET. NOTIFY_SOCKET
+   * is removed from `env`, so that no child process sends notifications for the service.
+   * @throws Error if the address is not supported.
    */
   static async fromEnvironment(env: NodeJS.ProcessEnv): Promise<Notifier | undefined> {
     const path = env.NOTIFY_SOCKET;
@@ -26,7 +26,7 @@ export class Notifier {
 
   /**
    * Sends one message, such as send('READY=1', 'STATUS=…'), before it returns.
-   * @throws Error where the manager's socket does not receive it.
+   * @throws Error if the manager's socket does not receive it.
    */
   send(...assignments: string[]): void {
     const message = Buffer.from(assignments.map((line) => line.replaceAll('\n', ' ')).join('\n'));

@@ -1,6 +1,6 @@
 /**
- * Standard output as the destination of a log, which never waits for its reader: MAX_BYTES are buffered, and
- * lines beyond them are dropped. The daemon and the supervisor both log to it.
+ * Standard output as the destination of a log. It never waits for its reader: MAX_BYTES are buffered, and
+ * lines beyond that are dropped. The daemon and the supervisor use it.
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
@@ -14,7 +14,7 @@ export class StandardOutput implements DestinationStream, AsyncDisposable {
   readonly #destination = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MAX_BYTES });
 
   constructor() {
-    // Standard output is closed (EPIPE): there is no other place to log that to, and it must not end the process.
+    // Standard output is closed (EPIPE). This cannot be logged elsewhere, and must not end the process.
     this.#destination.on('error', () => {});
   }
 
@@ -22,7 +22,7 @@ export class StandardOutput implements DestinationStream, AsyncDisposable {
     this.#destination.write(line);
   }
 
-  /** Ends the log; resolves when the buffer is written, or its reader has not read it for FLUSH_MS. */
+  /** Ends the log. Resolves when the buffer is written, or after FLUSH_MS if its reader does not read. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#destination, 'close').then(
       () => true,
@@ -30,7 +30,7 @@ export class StandardOutput implements DestinationStream, AsyncDisposable {
     );
     this.#destination.end();
     if (await Promise.race([closed, setTimeout(FLUSH_MS, false)])) return;
-    // Otherwise pino flushes the buffer at the process's exit, synchronously, and blocks on a reader that does not read.
+    // Otherwise pino flushes the buffer synchronously when the process exits, and blocks if nobody reads it.
     this.#destination.flushSync = () => {};
   }
 }

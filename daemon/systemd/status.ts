@@ -1,9 +1,10 @@
 /**
- * The line that the service manager shows (STATUS=): the number of allocations, bytes and sessions.
+ * The status line that the service manager displays (STATUS=): the numbers of allocations, bytes and
+ * sessions.
  *
- * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) say that it may
- * have changed. It is sent at most once a second, and only where it differs from the line before. Operators
- * get details from vkmemctl.
+ * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) cause an update.
+ * It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
+ * details.
  */
 import { DisposableStack } from '@vkmemd/proto';
 import type { AllocationEvents } from '../memory/allocation/events.js';
@@ -17,7 +18,7 @@ export interface Figures {
   readonly allocations: number;
   /** Bytes of live allocations. */
   readonly bytes: bigint;
-  /** Bytes that are freed and still held. */
+  /** Bytes of allocations that were freed and are still held. */
   readonly drainingBytes: bigint;
   readonly sessions: number;
   readonly device: string;
@@ -61,9 +62,7 @@ function figuresOf({ registry, sessions, ledger, device }: StatusSources): Figur
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/**
- * In the largest unit of which there is at least one; with one decimal where the value is no whole number.
- */
+/** The bytes in the largest unit that is not larger; with one decimal unless the value is a whole number. */
 function inUnits(bytes: bigint): string {
   let value = Number(bytes);
   let unit = 0;
@@ -82,7 +81,9 @@ export class StatusLine implements Disposable {
   #sent: string;
   #sentAt: number;
 
-  /** @param send Called with each changed line, not with the first: that is `text` now. */
+  /**
+   * @param send Called with each changed line. The first line is not sent; the caller reads it from `text`.
+   */
   constructor(sources: StatusSources, send: (line: string) => void) {
     this.#sources = sources;
     this.#send = send;
@@ -93,12 +94,12 @@ export class StatusLine implements Disposable {
     this.#subscriptions.defer(() => clearTimeout(this.#timer));
   }
 
-  /** The line now. */
+  /** The current line. */
   get text(): string {
     return statusText(figuresOf(this.#sources));
   }
 
-  /** Ends the subscriptions: no further line is sent. */
+  /** Ends the subscriptions; no further line is sent. */
   [Symbol.dispose](): void {
     this.#subscriptions.dispose();
   }

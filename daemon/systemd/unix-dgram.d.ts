@@ -1,4 +1,7 @@
-/** What vkmemd and its tests use of unix-dgram, which ships no types. send() calls back before it returns. */
+/**
+ * Types for the part of unix-dgram that vkmemd and its tests use; the package has none. send() calls its
+ * callback before it returns.
+ */
 declare module 'unix-dgram' {
   interface UnixDatagramSocket {
     send(

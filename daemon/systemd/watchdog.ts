@@ -1,41 +1,41 @@
 /**
- * The service manager's watchdog: WATCHDOG=1 twice in the time of $WATCHDOG_USEC, or the manager kills the
- * process (SIGABRT) and starts another.
+ * The service manager's watchdog. The daemon sends WATCHDOG=1 twice in the time of $WATCHDOG_USEC; if the
+ * manager receives none in that time, it kills the process (SIGABRT) and starts another.
  *
- * It is fed from the event loop, and only after the device's threads have responded: a daemon whose event
- * loop runs while the driver hangs serves no request. One request is under way at a time, so a driver that
- * hangs blocks one thread. Any response counts: a lost device that is being reopened responds too. The daemon
- * does not ask the manager to kill it at once (WATCHDOG=trigger), because it may recover in the remaining
- * time.
+ * The watchdog is fed from the event loop, and only after the device's threads have responded, because a
+ * daemon whose driver hangs cannot serve requests even if its event loop runs. One query is under way at a
+ * time, so a driver that hangs blocks one thread. Any response counts: a lost device that is being reopened
+ * responds too. The daemon does not make the manager kill it at once (WATCHDOG=trigger), because it may
+ * recover in the remaining time.
  */
 
-/** The longest delay of a timer. */
+/** The maximum delay of a timer. */
 const MAX_MS = 0x7fffffff;
 
 export interface WatchdogHandlers {
   /** Resolves when the device's threads have responded. */
   answer(): Promise<unknown>;
-  /** Notifies the manager. */
+  /** Sends WATCHDOG=1 to the manager. */
   feed(): void;
-  /** The device has not responded for this time: called once, until it responds. */
+  /** The device has not responded for this time. Called once for each query. */
   unanswered(milliseconds: number): void;
   /** answer() failed: the watchdog is not fed. */
   failed(failure: unknown): void;
 }
 
 /**
- * The manager's watchdog timeout of this process, in milliseconds; undefined where it does not watch. The
- * variables are removed, so that no child process takes them for its own.
- * @throws Error where they are invalid.
+ * The manager's watchdog timeout for this process, in milliseconds; undefined if there is none. The variables
+ * are removed from `env`, so that no child process uses them.
+ * @throws Error if they are invalid.
  */
 export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid): number | undefined {
   const { WATCHDOG_USEC: time, WATCHDOG_PID: forPid } = env;
   delete env.WATCHDOG_USEC;
   delete env.WATCHDOG_PID;
   if (time === undefined || (forPid !== undefined && forPid !== String(pid))) return undefined;
-  // A timer, which counts milliseconds, cannot halve less than 2 ms.
+  // The timer's interval is half of the timeout, and at least 1 ms.
   if (!/^\d{4,19}$/.test(time) || Number(time) < 2000) {
-    throw new Error(`WATCHDOG_USEC=${time} is not a time in microseconds, of 2 ms at least`);
+    throw new Error(`WATCHDOG_USEC=${time} is not a time in microseconds of at least 2000`);
   }
   return Math.min(Number(time) / 1000, MAX_MS);
 }
@@ -43,12 +43,12 @@ export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid):
 export class Watchdog implements Disposable {
   readonly #handlers: WatchdogHandlers;
   readonly #timer: NodeJS.Timeout;
-  /** When the request that is under way began; undefined where none is. */
+  /** The time when the current query began; undefined if none is under way. */
   #askedAt: number | undefined;
   #reported = false;
   #disposed = false;
 
-  /** Begins at once. @param timeoutMs As watchdogTime() returns it. */
+  /** Starts at once. @param timeoutMs The result of watchdogTime(). */
   constructor(timeoutMs: number, handlers: WatchdogHandlers) {
     this.#handlers = handlers;
     this.#timer = setInterval(() => this.#tick(), timeoutMs / 2);
@@ -56,7 +56,7 @@ export class Watchdog implements Disposable {
     this.#tick();
   }
 
-  /** Feeds it no more. */
+  /** Stops feeding the watchdog. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     clearInterval(this.#timer);

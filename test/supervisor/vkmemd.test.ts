@@ -121,7 +121,7 @@ t.test('invalid options do not start a supervisor', async (t) => {
   t.match(run(at, 'ulimit -n 4000;'), {
     status: 64,
     stderr:
-      'vkmemd: To keep 16384 fds takes RLIMIT_NOFILE of 16896, and it is 4000: raise it, or lower --supervisor-max.\n',
+      'vkmemd: Storing 16384 fds requires RLIMIT_NOFILE 16896, but it is 4000: raise it, or lower --supervisor-max.\n',
   });
   t.match(run([...at, '--check-config']), {
     status: 64,
@@ -149,7 +149,7 @@ t.test('the former option names are accepted with one warning', async (t) => {
   const runtimeDir = temporaryFolder(t);
   const args = ['--keeper', '--keeper-max', '10', '--keeper-watchdog=30', '--runtime-dir', runtimeDir];
   const ended = run([...args, '--config', '/nowhere.toml']);
-  t.match(ended, { status: 78, stdout: /the supervisor ends/ }, 'the supervisor starts');
+  t.match(ended, { status: 78, stdout: /the supervisor exits/ }, 'the supervisor starts');
   const [warning, ...rest] = ended.stderr.split('\n');
   t.equal(
     warning,

@@ -72,7 +72,7 @@ t.test('one of two sockets, and unknown fds', async (t) => {
   const manager = new SocketManager(t, [unknown, handoff]);
   await manager.listening();
   await manager.start();
-  t.match(manager.log, /"fdName":"a4d0f4d8".*are closed/);
+  t.match(manager.log, /"fdName":"a4d0f4d8".*unknown name: closed/);
   (await HandoffWire.open(manager.folder)).close();
   t.match(await countsOf(manager.state), { allocations: 0 }, 'it created the other one itself');
   t.equal(await manager.stop(), 0);
@@ -89,7 +89,7 @@ t.test('invalid inherited sockets are rejected', async (t) => {
     ],
     ['a datagram socket', [{ name: 'control', type: 'dgram', file: 'a' }], /control .*ListenStream=/],
     ['one that does not listen', [{ name: 'control', type: 'idle', file: 'a' }], /control .*Accept=no/],
-    ['no socket', [{ name: 'admin', type: 'file', file: 'a' }], /admin .*is no socket.*ListenStream=/],
+    ['no socket', [{ name: 'admin', type: 'file', file: 'a' }], /admin .*is not a socket.*ListenStream=/],
     ['two with the same name', BOTH.map((socket) => ({ ...socket, name: 'control' })), /passed 2 times/],
   ];
   for (const [what, sockets, expected] of cases) {

@@ -89,14 +89,14 @@ t.test('a journal that is available, full, and missing', async (t) => {
   // The receiver does not run in this turn of the event loop.
   t.throws(() => {
     for (let sent = 0; sent < 100_000; sent += 1) journal.send({ MESSAGE: String(sent) });
-  }, /did not take an entry/);
+  }, /did not receive an entry/);
   const full: Record<string, string> = {};
   for (let field = 0; field < 10; field += 1) full[`FIELD${field}`] = 'x'.repeat(MAX_VALUE_BYTES + 1);
   await until('the queue has space again', () => messages.includes('MESSAGE=0\n'));
   journal.send(full);
   close();
-  t.throws(() => journal.send({ MESSAGE: 'c' }), /did not take an entry/);
-  await t.rejects(Journal.open('relative'), /not a path/);
+  t.throws(() => journal.send({ MESSAGE: 'c' }), /did not receive an entry/);
+  await t.rejects(Journal.open('relative'), /not an absolute path/);
 });
 
 t.test('standard error is recognised as the journal', async (t) => {
@@ -151,8 +151,8 @@ t.test('a daemon whose standard error is the journal logs to it', async (t) => {
   await entry(/^vkmemd \S+ ready: device /);
   const wire = await HandoffWire.open(runtimeDir);
   const uid = String(process.getuid?.());
-  t.match(await entry(/the device is open/), { VKMEMD_DEVICE: /^[0-9a-f-]{36}$/, PRIORITY: '6' });
-  t.match(await entry(/a session has begun/), {
+  t.match(await entry(/the device was opened/), { VKMEMD_DEVICE: /^[0-9a-f-]{36}$/, PRIORITY: '6' });
+  t.match(await entry(/a session began/), {
     VKMEMD_SESSION: '1',
     VKMEMD_TENANT: `uid:${uid}`,
     VKMEMD_UID: uid,
@@ -160,10 +160,10 @@ t.test('a daemon whose standard error is the journal logs to it', async (t) => {
   });
   const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
   const id = message.allocate?.allocation?.id;
-  t.match(await entry(/an allocation was made/), { VKMEMD_ALLOCATION: id, VKMEMD_SESSION: '1' });
+  t.match(await entry(/an allocation was created/), { VKMEMD_ALLOCATION: id, VKMEMD_SESSION: '1' });
   wire.close();
-  await entry(/a session has ended/);
-  t.match(await entry(/an allocation is free/), { VKMEMD_ALLOCATION: id });
+  await entry(/a session ended/);
+  t.match(await entry(/an allocation was freed/), { VKMEMD_ALLOCATION: id });
   t.equal(plain, '', 'nothing is written elsewhere');
   close();
   child.kill('SIGTERM');

@@ -43,7 +43,7 @@ t.test('invalid variables are rejected', async (t) => {
     [environment(pid, '-1'), /LISTEN_FDS=-1/],
     [environment(pid, ''), /LISTEN_FDS= /],
     [environment(pid, '99999999999'), /LISTEN_FDS=99999999999/],
-    [environment(pid, '1', 'a:b'), /2 names, and LISTEN_FDS is 1/],
+    [environment(pid, '1', 'a:b'), /2 names, but LISTEN_FDS is 1/],
   ];
   for (const [env, message] of cases) {
     t.throws(() => inheritListenFds(env, PID), { code: 'INVALID_ARGUMENT', message });
@@ -89,6 +89,6 @@ t.test('fds are taken by name', async (t) => {
   t.match(take('2', ':b'), { names: { unknown: [3], b: [4] } }, 'an empty name');
   t.match(take('500', 'a'), {
     code: 'INVALID_ARGUMENT',
-    message: /LISTEN_FDS is 500, and fd 502 is not open/,
+    message: /LISTEN_FDS is 500, but fd 502 is not open/,
   });
 });

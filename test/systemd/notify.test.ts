@@ -23,7 +23,7 @@ t.test('a manager that does not listen does not affect the daemon', async (t) =>
   const path = join(temporaryFolder(t), 'nobody');
   const { stop, log } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
   t.strictSame(await stop(), { code: 0, signal: null });
-  t.match(log(), /the service manager was not told/);
+  t.match(log(), /the service manager did not receive a notification/);
 });
 
 t.test('addresses of $NOTIFY_SOCKET', async (t) => {
@@ -34,5 +34,5 @@ t.test('addresses of $NOTIFY_SOCKET', async (t) => {
   const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: join(temporaryFolder(t), 'nobody') };
   const notifier = await Notifier.fromEnvironment(env);
   t.equal(env.NOTIFY_SOCKET, undefined, 'children cannot notify the manager');
-  t.throws(() => notifier?.send('READY=1'), /did not take READY=1/, 'a missing manager');
+  t.throws(() => notifier?.send('READY=1'), /did not receive READY=1/, 'a missing manager');
 });

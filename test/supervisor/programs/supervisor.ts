@@ -12,7 +12,9 @@ import { Supervisor } from 'vkmemd/dist/supervisor/supervisor.js';
 const [folder = '', given = '{}', program = ''] = process.argv.slice(2);
 const log = pino({ name: 'supervisor' }, pino.destination({ dest: 2, sync: true }));
 const said: Settings = { ...DEFAULTS, ...JSON.parse(given) };
-const manager = new Manager(process.env, (err) => log.warn({ err }, 'the service manager was not told'));
+const manager = new Manager(process.env, (err) =>
+  log.warn({ err }, 'the service manager did not receive a notification'),
+);
 const settings = { ...said, watchdogMs: said.watchdogMs ?? manager.watchdogMs };
 const fds = new FdStore(settings.max);
 for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
