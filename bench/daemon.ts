@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { connectControl } from '@vkmemd/client';
 import type { Counts } from '@vkmemd/proto';
 
-const PROGRAM = fileURLToPath(new URL('../../daemon/dist/main.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../daemon/bin/vkmemd.js', import.meta.url));
 /** How long the daemon may take to release everything, in milliseconds. */
 const SETTLE_MS = 5000;
 

@@ -20,6 +20,7 @@ import {
 import { pino } from 'pino';
 import { parseListenAddress } from './admin/listen-address.js';
 import { AdminServer } from './admin/server.js';
+import { requireSafeHttp2 } from './control/http2.js';
 import { ControlServer } from './control/server.js';
 import { type Core, makeCore } from './core.js';
 import { HandoffServer } from './handoff/server.js';
@@ -152,6 +153,7 @@ async function compose(
     for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
     return policy;
   };
+  requireSafeHttp2();
   // Options and policy are checked before anything is opened.
   const addresses = (options.adminListen ?? []).map(parseListenAddress);
   const policy = await readPolicy();

@@ -7,6 +7,7 @@ import { answerInquiry } from './inquiry.js';
 import { type Options, parseOptions } from './options.js';
 import { findingText, PolicyError } from './policy/findings.js';
 import { SighupHandler } from './sighup.js';
+import { beginAsChild, isChild } from './supervisor/environment.js';
 import { type Log, openLog } from './systemd/log.js';
 
 /** EX_CONFIG of sysexits.h: the same policy would be refused again. */
@@ -54,16 +55,23 @@ function refuse(failure: unknown): number {
   return failure instanceof PolicyError ? EX_CONFIG : 1;
 }
 
-const options = parseOptions(process.argv.slice(2));
-const answered = await answerInquiry(options).catch(refuse);
-if (answered !== undefined) process.exit(answered);
-const log = await openLog(options.logLevel, process.env);
-try {
-  await run(options, log);
-  log.log.info('stopped');
-} catch (failure) {
-  log.log.debug({ err: failure }, 'failed');
-  process.exitCode = refuse(failure);
+/** Runs until a signal or a failure, and exits the process. */
+async function main(args: readonly string[]): Promise<void> {
+  if (isChild(process.env)) beginAsChild(process.env);
+  const options = parseOptions(args);
+  const answered = await answerInquiry(options).catch(refuse);
+  if (answered !== undefined) process.exit(answered);
+  const log = await openLog(options.logLevel, process.env);
+  try {
+    await run(options, log);
+    log.log.info('stopped');
+  } catch (failure) {
+    log.log.debug({ err: failure }, 'failed');
+    process.exitCode = refuse(failure);
+  }
+  await log.end();
+  process.exit();
 }
-await log.end();
-process.exit();
+
+// Not awaited: a bundle is a script, which has no top-level await. Its rejection ends the process.
+void main(process.argv.slice(2));

@@ -86,7 +86,7 @@ export function parseOptions(argv: readonly string[]): Options {
   const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
   const command = new Command('vkmemd')
     .description("Owns a GPU host's Vulkan memory and hands it to other processes.")
-    .version(version())
+    .version(`${version()} (Node.js ${process.versions.node})`)
     .option(
       '--device <which>',
       'UUID, index or part of the name (default: discrete, integrated, virtual, then CPU)',

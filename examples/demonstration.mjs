@@ -34,7 +34,7 @@ export function makeFolder() {
 
 /** Starts the daemon; resolves when it serves. */
 export async function startDaemon(runtimeDir) {
-  const program = join(root, 'daemon/dist/main.js');
+  const program = join(root, 'daemon/bin/vkmemd.js');
   const args = [program, '--runtime-dir', runtimeDir, '--log-level', 'warn'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));

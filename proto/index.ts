@@ -8,6 +8,7 @@
  *   clean-up with Disposables, and polling.
  */
 export * from './contract/codec.js';
+export { descriptorFiles } from './contract/descriptor-set.js';
 export * from './contract/errors.js';
 export * from './contract/ivshmem.js';
 export * from './contract/names.js';

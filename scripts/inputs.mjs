@@ -34,8 +34,8 @@ export async function once(stamp, inputs, result, work) {
   writeFileSync(file, inputs);
 }
 
-/** Where this Node.js keeps its headers, as npm and node-gyp take it; empty where they must fetch them. */
-export function nodeHeaders() {
-  const prefix = dirname(dirname(process.execPath));
-  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? prefix : '';
-}
+/** The Node.js that vkmemd brings: the set-up installs it (daemon/runtime). */
+export const runtimeNode = join(root, `daemon/runtime/node_modules/node-linux-${process.arch}/bin/node`);
+
+/** Where it has its headers, as npm and node-gyp take it. */
+export const nodeHeaders = () => dirname(dirname(runtimeNode));

@@ -52,6 +52,8 @@ const wanted = (purpose) =>
         'dpkg-dev': () => onPath('dpkg-shlibdeps'),
         ...(process.arch === 'x64' && { 'qemu-system-x86': hasQemu }),
         groff: () => onPath('groff'),
+        'python3-protobuf': () => spawnSync('python3', ['-c', 'import google.protobuf']).status === 0,
+        strace: () => onPath('strace'),
         systemd: () => onPath('systemd-analyze'),
       }
     : {};

@@ -41,10 +41,8 @@ async function buildAddon(folder, name) {
     const all = [...names.matchAll(/["'](.*?)["']/g)].map(([, file]) => `#include "${file}"\n`);
     writeFileSync(join(root, copy, 'all.cc'), all.join(''));
     writeFileSync(binding, readFileSync(binding, 'utf8').replace(list, `"sources": ["all.cc"]`));
-    const headers = nodeHeaders();
     const gyp = join(root, 'node_modules/.bin/node-gyp');
-    const nodedir = headers ? [`--nodedir=${headers}`] : [];
-    const args = ['configure', 'build', '--loglevel=warn', '-C', copy, ...nodedir];
+    const args = ['configure', 'build', '--loglevel=warn', '-C', copy, `--nodedir=${nodeHeaders()}`];
     const env = { ...process.env, CXXFLAGS: FLAGS.join(' '), LDFLAGS: LINK.join(' ') };
     return run(`building ${name} with sanitizers`, gyp, args, { env });
   });

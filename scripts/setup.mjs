@@ -6,29 +6,23 @@
  */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run } from './command.mjs';
+import { compileSchemas } from './descriptor-set.mjs';
 import { buildGuest } from './guest.mjs';
-import { digest, nodeHeaders, once, sources } from './inputs.mjs';
+import { digest, nodeHeaders, once, runtimeNode, sources } from './inputs.mjs';
 import { installPackages } from './packages.mjs';
 import { buildSanitized } from './sanitized.mjs';
 
 const purpose = process.argv[2] ?? 'build';
+const OTHER_NODES = `test/nodes/node_modules/node26-${process.arch}/bin/node`;
 
 async function buildAddon(folder, name) {
   const inputs = digest(sources([folder], /\.(cc|h|gyp)$/), process.arch);
   await once(`${folder}/build/.inputs`, inputs, `${folder}/build/Release/${name}.node`, () => {
     const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
-    const headers = nodeHeaders();
     const jobs = `--jobs=${availableParallelism()}`;
-    const args = [
-      'rebuild',
-      '--loglevel=warn',
-      '-C',
-      folder,
-      jobs,
-      ...(headers ? [`--nodedir=${headers}`] : []),
-    ];
+    const args = ['rebuild', '--loglevel=warn', '-C', folder, jobs, `--nodedir=${nodeHeaders()}`];
     return run(`building ${name}`, gyp, args);
   });
 }
@@ -67,15 +61,21 @@ async function buildPreloaded(what, source, library) {
   });
 }
 
-/** Node.js 24, for a part of the tests. */
-async function fetchNode() {
-  if (process.arch !== 'x64') return;
-  const inputs = digest(['test/node24/package-lock.json'], process.arch);
-  const node = `test/node24/node_modules/node-linux-${process.arch}/bin/node`;
-  await once('test/node24/node_modules/.vkmemd-inputs', inputs, node, () => {
-    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', 'test/node24'];
-    return run('fetching Node.js 24 for the tests', 'npm', args);
+/** Installs what a lock file of its own pins, so that its `node` is not on the PATH. */
+async function installApart(what, folder, result) {
+  const inputs = digest([`${folder}/package-lock.json`], process.arch);
+  await once(`${folder}/node_modules/.vkmemd-inputs`, inputs, result, () => {
+    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', folder];
+    return run(`installing ${what}`, 'npm', args);
   });
+}
+
+/** The Node.js that the programs run on, and that addons are built for. */
+async function installRuntime() {
+  if (!['x64', 'arm64'].includes(process.arch)) {
+    fail(`vkmemd runs on x64 and arm64, this is ${process.arch}`, EX_UNAVAILABLE);
+  }
+  await installApart("vkmemd's Node.js", 'daemon/runtime', relative(root, runtimeNode));
 }
 
 async function compileTypeScript() {
@@ -86,6 +86,12 @@ async function compileTypeScript() {
   await once('.setup/typescript', inputs, 'daemon/dist/main.js', () =>
     run('compiling TypeScript', join(root, 'node_modules', '.bin', 'tsc'), ['--build']),
   );
+}
+
+async function bundle() {
+  // Loads esbuild, which is installed by now.
+  const { bundlePrograms } = await import('./bundle.mjs');
+  await bundlePrograms(runtimeNode);
 }
 
 const [major = 0] = process.versions.node.split('.').map(Number);
@@ -100,9 +106,11 @@ const plain = [
 ];
 const forPurpose = { test: [...plain, buildGuest], 'demo-vm': [buildGuest] };
 const early = Promise.all((forPurpose[purpose] ?? []).map((work) => work()));
-await once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_modules/.bin/tsc', () => {
-  const headers = nodeHeaders();
-  const env = { ...process.env, ...(headers && { npm_config_nodedir: headers }) };
+await installRuntime();
+const lockFiles = ['package-lock.json', 'daemon/runtime/package-lock.json'];
+await once('node_modules/.vkmemd-inputs', digest(lockFiles), 'node_modules/.bin/tsc', () => {
+  // unix-dgram is built for one version of Node.js.
+  const env = { ...process.env, npm_config_nodedir: nodeHeaders() };
   return run('installing node_modules', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     env,
   });
@@ -110,9 +118,13 @@ await once('node_modules/.vkmemd-inputs', digest(['package-lock.json']), 'node_m
 // Each takes all processors.
 await buildAddon('proto/native', 'vkmem_proto');
 await buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
-const forTests = [() => buildSanitized(), () => fetchNode()];
+await compileSchemas();
+const forTests = [
+  () => buildSanitized(),
+  () => installApart('other versions of Node.js', 'test/nodes', OTHER_NODES),
+];
 await Promise.all([
   early,
-  compileTypeScript(),
+  compileTypeScript().then(bundle),
   ...(purpose === 'test' ? forTests : []).map((work) => work()),
 ]);

@@ -1,6 +1,5 @@
 /**
- * Runs the tests: all of them under the Node.js that runs this, a part of test/daemon again under Node 24 where npm could
- * install one. Prints a line for each file, what failed in full, what was skipped with its reason, and ends with
+ * Runs the tests on vkmemd's own Node.js (daemon/runtime). Prints a line for each file, what failed in full, what was skipped with its reason, and ends with
  * `N passed, N failed, N skipped`, counted over the single assertions. Arguments are files or folders of test/ to
  * run instead of all, such as `npm test -- test/client`.
  *
@@ -9,12 +8,14 @@
  * long victims wait. The Debian package is built before its tests, each of which would build it otherwise. Figures,
  * comments that begin with `figure: `, are printed.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Parser } from 'tap-parser';
+import { bundlePrograms } from './bundle.mjs';
+import { runtimeNode } from './inputs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const gpuTests = join(root, 'test/dist/gpu');
@@ -22,8 +23,6 @@ const chaosRuns = join(root, 'test/dist/chaos/chaos.test.js');
 const packageTests = join(root, 'test/dist/package');
 /** Whether a test wants the machine to itself. */
 const alone = (file) => file.startsWith(gpuTests) || file === chaosRuns;
-/** Of test/daemon, what shows how the daemon and its addons get on with Node.js: sockets, streams, processes, fds, memory. */
-const ON_NODE_24 = ['main-job', 'import', 'few-fds', 'writer-process'];
 /** How many files run at once. */
 const JOBS = 2;
 /** For tap: of a test that says nothing of its own. */
@@ -139,25 +138,13 @@ async function runFile(node, file) {
 }
 
 const asked = process.argv.slice(2);
-console.log(`# Node.js ${process.version}`);
+await bundlePrograms(runtimeNode);
+console.log(`# Node.js ${execFileSync(runtimeNode, ['--version'], { encoding: 'utf8' }).trim()}`);
 const files = (asked.length > 0 ? asked : ['test']).flatMap(testsIn);
 if (files.some((file) => file.startsWith(packageTests))) {
   // Where it cannot be built, its tests say why.
   spawnSync(process.execPath, [join(root, 'scripts/package.mjs')], { stdio: ['ignore', 2, 2] });
 }
-await runTests(process.execPath, files);
-if (asked.length === 0) {
-  const node24 = join(root, 'test/node24/node_modules', `node-linux-${process.arch}`, 'bin/node');
-  if (existsSync(node24)) {
-    console.log('# Node.js 24: where it could matter');
-    await runTests(
-      node24,
-      ON_NODE_24.map((name) => join(root, `test/dist/daemon/${name}.test.js`)),
-    );
-  } else {
-    tally.skipped += 1;
-    console.log(`  skipped  what is tested under Node.js 24 too: npm has no Node.js for ${process.arch}`);
-  }
-}
+await runTests(runtimeNode, files);
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
 process.exitCode = tally.failed > 0 ? 1 : 0;

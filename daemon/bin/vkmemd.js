@@ -1,16 +1,36 @@
-#!/usr/bin/env node
-// Committed, so that npm can link it before anything is built. Selects the program: the supervisor must not load the daemon.
+#!/bin/sh
+':' //; d=$(dirname -- "$(readlink -f -- "$0")")/..; for n in "$d"/runtime/node_modules/node-linux-*/bin/node "$d"/../node-linux-*/bin/node node; do [ ! -x "$n" ] && [ "$n" != node ] || exec "$n" "$0" "$@"; done
+
+// The line above is a comment to Node.js, and all that the shell reads: it starts this file on vkmemd's own Node.js where it
+// finds that, and on the installed one otherwise. Started on another Node.js, the file replaces that by its own, with the same
+// pid. Then it runs the supervisor or the daemon, from a bundle where there is one (scripts/bundle.mjs).
+//
 // --keeper and VKMEMD_KEEPER are the old names, accepted for one release (docs/supervisor.md).
+import { existsSync } from 'node:fs';
+import { runProgram } from '@vkmemd/proto/run-program';
+import { ownNode } from './own-node.js';
+
 const SUPERVISOR = ['--supervisor', '--keeper'];
 const ONE_SHOT = ['--help', '-h', '--version', '-V', '--check-config', '--unit-settings'];
 const args = process.argv.slice(2);
 const given = (options) => args.some((arg) => options.includes(arg));
+
+/** Fds that a service manager passed, numbered from 3 (sd_listen_fds). */
+function inheritedFds() {
+  const { LISTEN_PID, LISTEN_FDS = '0' } = process.env;
+  if (LISTEN_PID !== undefined && LISTEN_PID !== String(process.pid)) return [];
+  const fds = Array.from({ length: Number(LISTEN_FDS) || 0 }, (_, index) => 3 + index);
+  return fds.filter((fd) => existsSync(`/proc/self/fd/${fd}`));
+}
+
+const node = ownNode();
+if (node !== undefined && node !== process.execPath) {
+  const { becomeProgram, OwnedFd } = await import('@vkmemd/proto/kernel');
+  const fds = inheritedFds().map((fd) => new OwnedFd(fd, 'inherited'));
+  becomeProgram({ file: node, args: [...process.execArgv, ...process.argv.slice(1)] }, undefined, fds);
+}
 if (given(SUPERVISOR) && !given(ONE_SHOT)) {
-  await import('../dist/supervisor/main.js');
+  await runProgram(import.meta.url, 'supervisor', 'supervisor/main.js');
 } else {
-  if ((process.env.VKMEMD_SUPERVISOR ?? process.env.VKMEMD_KEEPER) !== undefined) {
-    const { beginAsChild } = await import('../dist/supervisor/environment.js');
-    beginAsChild(process.env);
-  }
-  await import('../dist/main.js');
+  await runProgram(import.meta.url, 'vkmemd', 'main.js');
 }

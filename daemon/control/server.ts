@@ -21,11 +21,11 @@ import {
 } from '@grpc/grpc-js';
 import {
   DEVICE_HEALTH,
+  descriptorFiles,
   Listener,
   type ListenPlace,
   type OwnedFd,
   type PeerIdentity,
-  packageDefinition,
   requestsOf,
   type ServiceName,
   serviceDefinition,
@@ -95,7 +95,7 @@ export class ControlServer implements AsyncDisposable {
     const services = new Set(requestsOf('control').map(([, { service }]) => service as ServiceName));
     for (const service of services) this.#addService(service, handlers);
     this.#health.addToServer(this.#server);
-    addReflection(this.#server, packageDefinition);
+    addReflection(this.#server, descriptorFiles);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 

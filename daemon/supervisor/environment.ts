@@ -52,8 +52,13 @@ export function childEnvironment(
   return env;
 }
 
+/** Whether a supervisor started this process. */
+export function isChild(env: NodeJS.ProcessEnv): boolean {
+  return (env[SUPERVISOR_PID] ?? env[OLD_SUPERVISOR_PID]) !== undefined;
+}
+
 /**
- * Called first in a child, before it loads anything else.
+ * Called first in a child.
  *
  * It makes the child end with its supervisor: PR_SET_PDEATHSIG sends SIGTERM, also if the supervisor is
  * killed. The stored fds are lost with the supervisor, and another supervisor would start another daemon. The

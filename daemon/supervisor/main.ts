@@ -85,19 +85,25 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   return await supervisor.run();
 }
 
-const output = new StandardOutput();
-const log = pino({ name: 'vkmemd-supervisor' }, output);
-let status = 1;
-try {
-  status = await run(process.argv.slice(2), log);
-  log.info({ status }, 'the supervisor exits');
-} catch (failure) {
-  if (failure instanceof SettingsError) {
-    process.stderr.write(`vkmemd: ${failure.message}\n`);
-    status = EX_USAGE;
-  } else {
-    log.fatal({ err: failure }, 'the supervisor failed');
+/** Runs until the last child has ended, and exits the process. */
+async function main(args: readonly string[]): Promise<void> {
+  const output = new StandardOutput();
+  const log = pino({ name: 'vkmemd-supervisor' }, output);
+  let status = 1;
+  try {
+    status = await run(args, log);
+    log.info({ status }, 'the supervisor exits');
+  } catch (failure) {
+    if (failure instanceof SettingsError) {
+      process.stderr.write(`vkmemd: ${failure.message}\n`);
+      status = EX_USAGE;
+    } else {
+      log.fatal({ err: failure }, 'the supervisor failed');
+    }
   }
+  await output[Symbol.asyncDispose]();
+  process.exit(status);
 }
-await output[Symbol.asyncDispose]();
-process.exit(status);
+
+// Not awaited: a bundle is a script, which has no top-level await. Its rejection ends the process.
+void main(process.argv.slice(2));

@@ -39,7 +39,7 @@ const MESSAGES = [64, 64 * 1024, 4 * 1024 * 1024];
 /** The guest takes a few seconds to boot where it is emulated. */
 const PATIENCE_MS = 120_000;
 
-const vkmemctl = join(root, 'client/typescript/dist/cli/main.js');
+const vkmemctl = join(root, 'client/typescript/bin/vkmemctl.js');
 const say = (text) => {
   if (!json) console.log(text);
 };

@@ -231,6 +231,11 @@ export const CATALOGUE = {
     'The daemon does not support the protocol version of the client.',
     'Install a client and a daemon that share a protocol version.',
   ),
+  RUNTIME_UNSUPPORTED: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'The daemon does not serve on this Node.js.',
+    'Start vkmemd by its program, which runs it on the Node.js that it brings; or use the version named in the reason.',
+  ),
   UNAVAILABLE: entry(
     GrpcCode.UNAVAILABLE,
     'The daemon cannot serve the request now.',

@@ -1,15 +1,14 @@
 /**
  * The codec of both planes: converts vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
  *
- * The schemas are loaded once by proto-loader, which represents 64-bit fields as Long objects; only this file
- * converts them, to bigint when decoding and from bigint or number when encoding. Enumerators are represented
- * by their names; one that this build does not define stays a number, so that a receiver can report it. A
- * field that is absent from a message has its default value; an absent sub-message is null or undefined.
+ * The schemas are loaded once, at the first use, by proto-loader, which represents 64-bit fields as Long
+ * objects; only this file converts them, to bigint when decoding and from bigint or number when encoding.
+ * Enumerators are represented by their names; one that this build does not define stays a number, so that a
+ * receiver can report it. A field that is absent from a message has its default value; an absent sub-message
+ * is null or undefined.
  */
-import { fileURLToPath } from 'node:url';
 import {
   Long,
-  loadSync,
   type MessageTypeDefinition,
   type MethodDefinition,
   type PackageDefinition,
@@ -18,6 +17,7 @@ import {
 import type { ProtoGrpcType as Control } from '../types/control.js';
 import type { ProtoGrpcType as Handoff } from '../types/handoff.js';
 import type { ProtoGrpcType as Rpc } from '../types/status.js';
+import { loadContract } from './descriptor-set.js';
 import { VkmemError } from './errors.js';
 
 type Definitions = Control['vkmem']['v1'] & Handoff['vkmem']['v1'] & Rpc['google']['rpc'];
@@ -57,13 +57,13 @@ export type Decoded<N extends MessageName> = WithBigint<Messages[N][1]>;
 /** The type of message `N` that encode() accepts. */
 export type Draft<N extends MessageName> = Encodable<Messages[N][0]>;
 
-const folder = fileURLToPath(new URL('../..', import.meta.url));
+let loaded: PackageDefinition | undefined;
 
-/** All definitions of the contract, in the form that gRPC reflection services need. */
-export const packageDefinition: PackageDefinition = loadSync(
-  ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', 'google/rpc/status.proto'],
-  { includeDirs: [folder], enums: String, defaults: true, oneofs: true },
-);
+/** Every definition of the contract, loaded at the first use. */
+export function packageDefinition(): PackageDefinition {
+  loaded ??= loadContract({ enums: String, defaults: true, oneofs: true });
+  return loaded;
+}
 
 function bigintOf({ high, low, unsigned }: Long): bigint {
   if (high === 0) return BigInt(low >>> 0);
@@ -115,7 +115,8 @@ function toWire(value: unknown): unknown {
 const isChanged = (value: unknown): boolean => typeof value === 'object' || typeof value === 'bigint';
 
 function definitionOf(name: string): MessageTypeDefinition<object, object> {
-  const definition = packageDefinition[`vkmem.v1.${name}`] ?? packageDefinition[`google.rpc.${name}`];
+  const all = packageDefinition();
+  const definition = all[`vkmem.v1.${name}`] ?? all[`google.rpc.${name}`];
   return definition as MessageTypeDefinition<object, object>;
 }
 
@@ -150,7 +151,7 @@ export function decode<N extends MessageName>(name: N, bytes: Uint8Array): Decod
  * @param name Without its package, such as 'MemoryService'.
  */
 export function serviceDefinition(name: ServiceName): ServiceDefinition {
-  const service = packageDefinition[`vkmem.v1.${name}`] as ServiceDefinition;
+  const service = packageDefinition()[`vkmem.v1.${name}`] as ServiceDefinition;
   const wrap = (method: MethodDefinition<object, object>): MethodDefinition<object, object> => ({
     ...method,
     requestSerialize: (value) => method.requestSerialize(toWire(value) as object),

@@ -13,4 +13,5 @@ export { closeAll, fileStatus, lockFile, OwnedFd, sameFile } from './fd.js';
 export * from './fd-store.js';
 export { isKernelError, type KernelError } from './native.js';
 export * from './parent.js';
+export { becomeProgram, type Program } from './program.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket.js';

@@ -202,6 +202,8 @@ export interface Native {
     environment: readonly string[] | undefined,
     fds: readonly number[],
     standardFlags: number,
+    /** One of the fds, which is made blocking; -1: none. */
+    session: number,
   ): void;
   /** Bit N is set where the standard stream N is non-blocking. */
   standardFlags(): number;

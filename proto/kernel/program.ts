@@ -31,7 +31,7 @@ export interface Program {
 
 /**
  * Replaces this program by another one. Work that is in progress is lost.
- * @param session Borrowed. Inherited with the same number.
+ * @param session Borrowed. Inherited with the same number, made blocking. Undefined: no session is passed.
  * @param given Borrowed. Inherited with the same numbers; their status flags do not change.
  * @throws VkmemError INVALID_ARGUMENT if the program does not exist or cannot be executed; `metadata.errno`
  *   is the errno of execve() (ENOENT, EACCES). This program then continues, and all its fds except the
@@ -39,13 +39,13 @@ export interface Program {
  */
 export function becomeProgram(
   { file, args, environment }: Program,
-  session: OwnedFd,
+  session: OwnedFd | undefined,
   given: readonly OwnedFd[] = [],
 ): never {
   const argv = [file, ...args].map((arg) => (typeof arg === 'string' ? Buffer.from(arg) : arg));
   try {
-    const fds = [session, ...given].map(({ fd }) => fd);
-    native.becomeProgram(file, argv, environment, fds, STANDARD_FLAGS);
+    const fds = [...(session ? [session] : []), ...given].map(({ fd }) => fd);
+    native.becomeProgram(file, argv, environment, fds, STANDARD_FLAGS, session?.fd ?? -1);
   } catch (error) {
     if (!isKernelError(error)) throw error;
     const { syscall, code } = error;

@@ -108,7 +108,7 @@ bool ReadFds(Napi::Value value, std::vector<int>* fds) {
     if (!item.IsNumber() || item.As<Napi::Number>().Int32Value() < 0) return false;
     fds->push_back(item.As<Napi::Number>().Int32Value());
   }
-  return !fds->empty();
+  return true;
 }
 
 // 'NAME=VALUE', or 'NAME' for the value in this process's environment, byte for byte; omitted if there is
@@ -141,8 +141,8 @@ int SetInheritable(const std::vector<int>& fds, bool on) {
   return failed;
 }
 
-// becomeProgram(file, argv, environment | undefined, fds borrowed, standardFlags): returns only by throwing.
-// The first fd is the session's socket.
+// becomeProgram(file, argv, environment | undefined, fds borrowed, standardFlags, session): returns only by
+// throwing. The session is one of the fds, or -1.
 Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   REQUIRE_STRING(file, 0);
@@ -152,8 +152,9 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   const bool own = info[2].IsUndefined();
   REQUIRE_THAT(own || ReadEnvironment(info[2], &environment), "environment", "a list of strings");
   std::vector<int> fds;
-  REQUIRE_THAT(ReadFds(info[3], &fds), "fds", "a list of one fd or more");
+  REQUIRE_THAT(ReadFds(info[3], &fds), "fds", "a list of fds");
   REQUIRE_INT32(standard_flags, 4);
+  REQUIRE_INT32(session, 5);
 
   if (syscall(kCloseRange, static_cast<unsigned>(kStandardFds), ~0U, kCloseOnExec) != 0) {
     return ThrowKernelError(env, "close_range", errno);
@@ -163,7 +164,7 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
     SetNonBlocking(fd, (standard_flags & (1 << fd)) != 0);
   }
   // From now on only the started program uses the open file description. It expects a blocking socket.
-  int err = SetNonBlocking(fds.front(), false);
+  int err = session < 0 ? 0 : SetNonBlocking(session, false);
   if (err == 0) err = SetInheritable(fds, true);
   if (err != 0) return ThrowKernelError(env, "fcntl", err);
   {

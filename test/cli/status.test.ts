@@ -11,7 +11,7 @@ import { HandoffWire } from '../support/handoff-wire.js';
 import { noOtherUser, OTHER_UID } from '../support/uid.js';
 import { parsed, vkmemctl } from './support.js';
 
-const PROGRAM = '../../../client/typescript/dist/cli/main.js';
+const PROGRAM = '../../../client/typescript/bin/vkmemctl.js';
 
 t.test('status shows the daemon, its device and its use', async (t) => {
   const { runtimeDir } = await startDaemon(t);

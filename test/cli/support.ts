@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { plainEnvironment, plainNode, root } from '../support/daemon.js';
 import { type Ended, runNode } from '../support/program.js';
 
-export const program = join(root, 'client/typescript/dist/cli/main.js');
+export const program = join(root, 'client/typescript/bin/vkmemctl.js');
 
 /** Runs vkmemctl against the daemon in the folder. */
 export function vkmemctl(runtimeDir: string, ...args: readonly string[]): Promise<Ended> {

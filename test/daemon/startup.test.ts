@@ -120,7 +120,7 @@ t.test('--help, --version and invalid arguments', async (t) => {
   const help = run(['--help']);
   t.equal(help.status, 0);
   for (const option of ['--device', '--runtime-dir', '--log-level', 'SIGTERM']) t.match(help.stdout, option);
-  t.match(run(['--version']).stdout, /^\d+\.\d+\.\d+\n$/);
+  t.match(run(['--version']).stdout, /^\d+\.\d+\.\d+ \(Node\.js 24\.\d+\.\d+\)\n$/);
   t.equal(run(['--no-such-option']).status, 64);
   t.equal(run(['--log-level', 'loud']).status, 64);
 });

@@ -22,7 +22,7 @@ export const ANYBODY = '[[rule]]\nconnect = true\n';
 
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
-export const daemonProgram = join(root, 'daemon/dist/main.js');
+export const daemonProgram = join(root, 'daemon/bin/vkmemd.js');
 
 const ICD_FOLDER = '/usr/share/vulkan/icd.d';
 

@@ -1,0 +1,209 @@
+/**
+ * Bundles the programs: one script each, with all that it loads except addons, so that a start opens a few files in place of
+ * 1 300. Written to dist/bundle of the daemon and of the client, with the loader and V8's cached data for the daemon's Node.js.
+ *
+ *   NAME.cjs        the program, as a function that the loader calls
+ *   NAME.v8-cache   V8's code cache, for the version of V8 that made it; any other ignores it
+ *   loader.cjs      scripts/bundle-loader.cjs
+ *
+ * Addons are found at run time: those of @vkmemd/proto in its package, all others in node_modules.
+ */
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+import * as esbuild from 'esbuild';
+import protobuf from 'protobufjs';
+import descriptor from 'protobufjs/ext/descriptor/index.js';
+import { root, say } from './command.mjs';
+
+const modules = join(root, 'node_modules');
+const LOADER = join(root, 'scripts/bundle-loader.cjs');
+const BUNDLES = {
+  'daemon/dist/bundle': {
+    vkmemd: 'daemon/dist/main.js',
+    supervisor: 'daemon/dist/supervisor/main.js',
+    parser: 'daemon/dist/policy/parser.js',
+  },
+  'client/typescript/dist/bundle': { vkmemctl: 'client/typescript/dist/cli/main.js' },
+};
+
+/** What starts each, in bin/ of its package. */
+const PROGRAMS = { vkmemd: 'vkmemd.js', supervisor: 'vkmemd.js', vkmemctl: 'vkmemctl.js' };
+/** SIGTERM after it: a driver may hang. */
+const START_MS = 30_000;
+
+/** Folder of a workspace -> the package's name, for import.meta.url. */
+const PACKAGES = { daemon: 'vkmemd', 'client/typescript': '@vkmemd/client', proto: '@vkmemd/proto' };
+
+/** import.meta.url of our modules, by loader.cjs. The parser's worker is a bundle too. @param own the bundle's workspace. */
+const urls = (own) => ({
+  name: 'urls',
+  setup(build) {
+    build.onLoad({ filter: /\/dist\/.*\.js$/ }, ({ path }) => {
+      const within = relative(root, path);
+      const folder = Object.keys(PACKAGES).find((part) => within.startsWith(`${part}/dist/`));
+      if (!folder) return undefined;
+      const text = readFileSync(path, 'utf8');
+      const name = folder === own ? '' : PACKAGES[folder];
+      const url = `__moduleUrl(${JSON.stringify(name)}, ${JSON.stringify(within.slice(folder.length + 1))})`;
+      const contents = text
+        .replaceAll(`new URL('./parser.js', import.meta.url)`, `new URL('../bundle/parser.cjs', ${url})`)
+        .replaceAll('import.meta.url', url);
+      return { contents, loader: 'js' };
+    });
+  },
+});
+
+/** Libraries that search for their addon: in a bundle it is required by its package's name. */
+const addons = {
+  name: 'addons',
+  setup(build) {
+    const virtual = {
+      // lmdb, as its package for this platform has it; msgpackr-extract is optional, and not used.
+      'node-gyp-build-optional-packages': `module.exports = () => __addon('@lmdb/lmdb-linux-' + process.arch + '/node.napi.glibc.node');`,
+      bindings: `module.exports = (name) => __addon('unix-dgram/build/Release/' + name);`,
+    };
+    const filter = /^(node-gyp-build-optional-packages|bindings)$/;
+    build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'addon' }));
+    build.onLoad({ filter: /./, namespace: 'addon' }, ({ path }) => ({
+      contents: virtual[path],
+      loader: 'js',
+    }));
+  },
+};
+
+/** Libraries that parse their own schemas when they are loaded: in a bundle these are compiled too. */
+const schemas = {
+  name: 'schemas',
+  setup(build) {
+    const ofLibrary = /\/(@grpc\/reflection|grpc-health-check)\//;
+    const namespace = 'schemas';
+    build.onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ importer, resolveDir, path }) =>
+      ofLibrary.test(importer) ? { path, namespace, pluginData: resolveDir } : undefined,
+    );
+    build.onLoad({ filter: /./, namespace }, ({ path, pluginData: resolveDir }) => ({
+      resolveDir,
+      contents: `
+        const loader = require(${JSON.stringify(path)});
+        const sets = ${JSON.stringify(LIBRARY_SCHEMAS)};
+        exports.loadSync = (file, options) => {
+          const name = Object.keys(sets).find((name) => file.endsWith(name));
+          return loader.loadFileDescriptorSetFromBuffer(Buffer.from(sets[name], 'base64'), options);
+        };`,
+    }));
+  },
+};
+
+/** The end of a schema's path -> its descriptor set, with field names in the case that the library expects. */
+const LIBRARY_SCHEMAS = Object.fromEntries(
+  [
+    ['grpc-health-check/proto', 'health/v1/health.proto', true],
+    ['@grpc/reflection/build/proto', 'grpc/reflection/v1/reflection.proto', false],
+    ['@grpc/reflection/build/proto', 'grpc/reflection/v1alpha/reflection.proto', false],
+  ].map(([folder, file, keepCase]) => {
+    const root = new protobuf.Root();
+    root.loadSync(join(modules, folder, file), { keepCase });
+    root.resolveAll();
+    const set = descriptor.FileDescriptorSet.encode(root.toDescriptor('proto3')).finish();
+    return [file, Buffer.from(set).toString('base64')];
+  }),
+);
+
+async function bundle(folder, entries) {
+  // A worker thread is started from the file itself.
+  const { parser, ...programs } = entries;
+  const options = {
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    outdir: join(root, folder),
+    outExtension: { '.js': '.cjs' },
+    external: ['*.node', 'msgpackr-extract', 'bun:ffi', 'pino-pretty'],
+    plugins: [urls(folder.replace('/dist/bundle', '')), addons, schemas],
+    target: 'node20',
+    // Libraries only: ours are replaced above.
+    define: { 'import.meta.url': '__bundleUrl' },
+    legalComments: 'none',
+    logLevel: 'warning',
+    absWorkingDir: root,
+  };
+  await esbuild.build({
+    ...options,
+    entryPoints: programs,
+    banner: {
+      js: '(function (exports, require, module, __filename, __dirname, __bundleUrl, __moduleUrl, __addon) {',
+    },
+    footer: { js: '})' },
+  });
+  if (parser) await esbuild.build({ ...options, define: {}, entryPoints: { parser } });
+  copyFileSync(LOADER, join(root, folder, 'loader.cjs'));
+}
+/**
+ * V8's cached data, made after a run, so that it has the functions that a start needs: of the daemon and its supervisor, which
+ * answer requests and stop, and of vkmemctl. Where no driver works, the start ends early, and the cache has what it needs.
+ */
+async function makeCaches(node) {
+  const runtimeDir = mkdtempSync(join(tmpdir(), 'vkmemd-bundle-'));
+  const options = ['--runtime-dir', runtimeDir];
+  const {
+    VKMEMD_FDSTORE_MAX: _max,
+    NOTIFY_SOCKET: _socket,
+    LISTEN_FDS: _fds,
+    NODE_OPTIONS: _options,
+    ...env
+  } = process.env;
+  const start = (folder, name, args) => {
+    const program = join(root, dirname(dirname(folder)), 'bin', PROGRAMS[name]);
+    const words = [
+      join(root, 'scripts/v8-cache.cjs'),
+      join(root, folder),
+      name,
+      program,
+      ...options,
+      ...args,
+    ];
+    const child = spawn(node, words, { env, stdio: ['ignore', 'pipe', 'ignore'], timeout: START_MS });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const ready = new Promise((resolve) => {
+      createInterface({ input: child.stdout }).on('line', (line) => line.includes(' ready: ') && resolve());
+    });
+    return { child, ready: Promise.race([ready, ended]), ended };
+  };
+  try {
+    const daemon = start('daemon/dist/bundle', 'vkmemd', ['--config', '/dev/null']);
+    await daemon.ready;
+    await start('client/typescript/dist/bundle', 'vkmemctl', ['ls']).ended;
+    daemon.child.kill('SIGTERM');
+    await daemon.ended;
+    const supervisor = start('daemon/dist/bundle', 'supervisor', ['--supervisor', '--config', '/dev/null']);
+    await supervisor.ready;
+    supervisor.child.kill('SIGTERM');
+    await supervisor.ended;
+  } finally {
+    rmSync(runtimeDir, { recursive: true, force: true });
+  }
+}
+
+const modified = (path) => (existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0);
+
+/** Whether the bundles are those of the compiled modules, this script and the lock file, with all caches. */
+function isFresh() {
+  const made = Object.entries(BUNDLES).flatMap(([folder, entries]) =>
+    Object.keys(entries).map((name) => `${folder}/${name}.${name === 'parser' ? 'cjs' : 'v8-cache'}`),
+  );
+  const from = ['scripts/bundle.mjs', 'scripts/bundle-loader.cjs', 'node_modules/.package-lock.json'];
+  const builds = ['proto', 'daemon', 'client/typescript'].map((part) => `${part}/dist/tsconfig.tsbuildinfo`);
+  const newest = Math.max(...[...from, ...builds].map(modified));
+  return made.every((path) => modified(path) > newest);
+}
+
+/** Bundles the compiled programs, where something changed since. @param node The Node.js that runs them. */
+export async function bundlePrograms(node) {
+  if (isFresh()) return;
+  const begun = Date.now();
+  for (const [folder, entries] of Object.entries(BUNDLES)) await bundle(folder, entries);
+  await makeCaches(node);
+  say(`bundling the programs: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,91 @@
+/**
+ * The programs start from bundles with V8's cached data, load few files, and no schemas.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+import t from 'tap';
+import { driverUnderTest, plainEnvironment, root, startDaemon, temporaryFolder } from '../support/daemon.js';
+
+const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() };
+const BUNDLES = {
+  'daemon/dist/bundle': ['vkmemd', 'supervisor'],
+  'client/typescript/dist/bundle': ['vkmemctl'],
+};
+
+const noStrace = spawnSync('strace', ['-V']).status === 0 ? false : 'there is no strace';
+
+/** Runs a script in this Node.js. */
+const evaluate = (script: string) =>
+  spawnSync(process.execPath, ['--eval', script], { env, encoding: 'utf8', timeout: 60_000 });
+
+t.test('the cached data is accepted', async (t) => {
+  for (const [folder, names] of Object.entries(BUNDLES)) {
+    for (const name of names) {
+      const file = join(root, folder, `${name}.cjs`);
+      const cachedData = readFileSync(join(root, folder, `${name}.v8-cache`));
+      const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData });
+      t.equal(script.cachedDataRejected, false, name);
+    }
+  }
+});
+
+t.test('a bundle without cached data, or with that of something else, runs all the same', async (t) => {
+  const folder = join(temporaryFolder(t), 'dist/bundle');
+  cpSync(join(root, 'client/typescript/dist/bundle'), folder, { recursive: true });
+  const script = `
+    process.argv = ['node', 'vkmemctl', '--version'];
+    require(${JSON.stringify(join(folder, 'loader.cjs'))})('vkmemctl');`;
+  copyFileSync(join(root, 'client/typescript/package.json'), join(folder, '../../package.json'));
+  const good = evaluate(script);
+  t.match(good, { status: 0, stdout: /^\d+\.\d+\.\d+\n$/ });
+  copyFileSync(join(root, 'daemon/dist/bundle/supervisor.v8-cache'), join(folder, 'vkmemctl.v8-cache'));
+  t.equal(evaluate(script).stdout, good.stdout, 'the cached data of another bundle');
+  rmSync(join(folder, 'vkmemctl.v8-cache'));
+  t.equal(evaluate(script).stdout, good.stdout, 'no cached data');
+});
+
+t.test('what the program opens', { skip: noStrace }, async (t) => {
+  const trace = join(temporaryFolder(t), 'trace');
+  const { status } = spawnSync(
+    'strace',
+    [
+      '-f',
+      '-e',
+      'trace=openat',
+      '-o',
+      trace,
+      join(root, 'daemon/bin/vkmemd.js'),
+      '--check-config',
+      '--config',
+      '/dev/null',
+    ],
+    { env, timeout: 60_000 },
+  );
+  t.equal(status, 0);
+  const opened = [
+    ...readFileSync(trace, 'utf8').matchAll(/openat\(AT_FDCWD, "([^"]+)", O_RDONLY[^)]*\) = \d/g),
+  ];
+  const own = opened
+    .map(([, path = '']) => path)
+    .filter((path) => path.startsWith(root) && !path.includes('/runtime/'));
+  t.ok(own.length < 40, own.join('\n'));
+  t.strictSame(
+    own.filter((path) => path.endsWith('.proto')),
+    [],
+  );
+});
+
+t.test('a daemon from compiled modules, for failpoints and coverage', async (t) => {
+  const folder = temporaryFolder(t);
+  await startDaemon(t, { env: { NODE_V8_COVERAGE: folder } }).then(({ stop }) => stop());
+  const [report = ''] = readdirSync(folder);
+  const { result } = JSON.parse(readFileSync(join(folder, report), 'utf8'));
+  const urls = result.map(({ url }: { url: string }) => url);
+  t.ok(
+    urls.some((url: string) => url.endsWith('/daemon/dist/daemon.js')),
+    'coverage is of files',
+  );
+  t.notOk(urls.some((url: string) => url.endsWith('/bundle/vkmemd.cjs')));
+});
