@@ -104,12 +104,12 @@ module.exports = {
     ),
     rule(
       'packages of proto',
-      'the contract needs its codec, and of gRPC only types',
+      'the contract needs its codec, descriptors, and of gRPC only types',
       { path: '^proto/' },
       {
         dependencyTypes: PACKAGE,
         dependencyTypesNot: ['type-only'],
-        pathNot: '^node_modules/@grpc/proto-loader/',
+        pathNot: '^node_modules/(@grpc/proto-loader|protobufjs)/',
       },
     ),
     rule(
