@@ -169,7 +169,7 @@ function text({ ok, accelerator, messages, leaks }) {
         `${size(bytes).padStart(12)}  ${perSecond.toFixed(0).padStart(7)} round trips per second  ` +
         `${mibPerSecond.toFixed(1).padStart(8)} MiB/s  (${roundTrips} answers checked)`,
     ),
-    ok ? 'Everything was given back.' : `Left behind: ${leaks}.`,
+    ok ? 'All memory was freed.' : `Left behind: ${leaks}.`,
   ].join('\n');
 }
 

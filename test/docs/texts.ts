@@ -24,6 +24,8 @@ type Reader = (source: string) => Text[];
 /** Code between backticks, which has no line break inside. */
 const CODE = /`[^`\n]*`/g;
 const BLANK = /^\s*$/;
+/** A literal without a blank is a name, a path or another value, not a text. */
+const SENTENCE = /\S\s+\S/;
 
 /** One text from lines that belong together. */
 function paragraph(lines: readonly Line[]): Text {
@@ -99,7 +101,8 @@ function textsOf(source: string, ranges: readonly Range[]): Text[] {
     const lines = linesOf(source.slice(start, end), lineOf(start));
     if (what !== 'comment' || !/^[^\S\n]*\n?[^\S\n]*$/.test(source.slice(lastEnd, start))) flush();
     if (what === 'comment') comment.push(...uncommented(lines));
-    if (what === 'literal') texts.push(...paragraphs(unescaped(lines)));
+    if (what === 'literal' && SENTENCE.test(source.slice(start, end)))
+      texts.push(...paragraphs(unescaped(lines)));
     lastEnd = end;
   }
   flush();

@@ -1,6 +1,6 @@
 /**
- * Memory that ends with a lost device: a client with access to it is told so, its grants drain, and its name
- * can be used again.
+ * Memory that ends with a lost device: a request of a client with access to it fails with the reason, its
+ * grants drain, and its name can be used again.
  */
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';

@@ -48,7 +48,7 @@ gpuTest('an importer outlives a killed daemon', async (t) => {
   t.same(await daemon.stop('SIGKILL'), { code: null, signal: 'SIGKILL' });
   const killed = Date.now();
   const { rounds, wrong, lastMs } = await working;
-  figure(t, 'work went on after the kill for', lastMs - killed, 'ms');
+  figure(t, 'work continued after the kill for', lastMs - killed, 'ms');
   figure(t, 'rounds of 64 MiB written and read back', rounds);
   t.ok(lastMs - killed >= AFTER_KILL_MS, 'the importer continued for 2 s');
   t.equal(wrong, 0, 'and read back its writes every time');

@@ -18,7 +18,7 @@
 namespace vkmem {
 
 // The extension that the handle type needs and the device does not list, or null. For an unknown handle type
-// it returns a text that says so.
+// it returns a text that describes this.
 const char* MissingFor(const PhysicalDevice& device, VkExternalMemoryHandleTypeFlagBits type);
 
 // Fails with NOT_LISTED for `call`, with the missing extension or feature, unless objects created on an open
