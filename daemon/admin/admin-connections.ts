@@ -4,7 +4,7 @@
  * The identity of a connection belongs to its socket: what the kernel reported at accept for a Unix socket,
  * none for TCP. No header can change it. A connection has an fd on its tenant's account. There are at most
  * MAX connections, of which the last quarter is for tenants that have few (limits/shares.ts). An operator may
- * have MAX_OF_OPERATOR, any other user MAX_OF_OTHER; all TCP connections together count as one more tenant.
+ * have MAX_OF_OPERATOR, any other user MAX_OF_OTHER; all TCP connections together have MAX_OF_OPERATOR.
  * On a connection above a limit, the first request is answered with the error, and the connection is closed.
  * Beyond a number of those, further ones are closed at once.
  *

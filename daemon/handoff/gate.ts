@@ -49,7 +49,6 @@ export type GatedConnection = Pick<Connection, 'pause' | 'resume' | 'unreadFds' 
 
 /** A request under way. Dispose it once its answer is sent, or never will be. */
 export interface Entry extends Disposable {
-  /** Which request it is. */
   readonly name: HandoffRequest;
   readonly row: (typeof REQUESTS)[HandoffRequest];
   /**

@@ -49,7 +49,6 @@ export class Authority {
     };
   }
 
-  /** Replaces the policy in force. */
   replace(policy: Policy): void {
     this.#policy = policy;
     this.#known = new WeakMap();

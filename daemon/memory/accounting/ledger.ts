@@ -182,7 +182,6 @@ export class Ledger {
     return [...this.#tenants.values()].map(({ tenant }) => tenant);
   }
 
-  /** Whether nothing is charged anywhere. */
   get empty(): boolean {
     return this.#tenants.size === 0 && this.#heaps.every((heap) => heap.empty);
   }

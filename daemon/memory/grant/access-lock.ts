@@ -61,7 +61,6 @@ export class AccessLock {
     return this.#writer;
   }
 
-  /** How many holders there are. */
   get holders(): number {
     return this.#held.size;
   }

@@ -28,7 +28,6 @@ export class ClaimQueue {
     this.#orphaned = orphaned;
   }
 
-  /** How many claims wait. */
   get size(): number {
     return [...this.#sessions.values()].reduce((sum, waits) => sum + waits.size, 0);
   }

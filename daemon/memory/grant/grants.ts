@@ -63,7 +63,6 @@ export class Grants implements GrantIndex {
     this.#count = new Shares(() => max);
   }
 
-  /** How many grants exist. */
   get size(): number {
     return this.#size;
   }
@@ -79,7 +78,6 @@ export class Grants implements GrantIndex {
     return [...(this.#bySession.get(session)?.values() ?? [])];
   }
 
-  /** How many grants the session has. */
   sizeOf(session: Session): number {
     return this.#bySession.get(session)?.size ?? 0;
   }

@@ -44,7 +44,6 @@ export class AllocationWatch {
     this.#with = collaborators;
   }
 
-  /** Number of watchers. */
   get size(): number {
     return [...this.#users.values()].reduce((sum, { watchers }) => sum + watchers.size, 0);
   }

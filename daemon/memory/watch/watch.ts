@@ -38,7 +38,6 @@ export class BudgetWatch {
     this.#look = look;
   }
 
-  /** Number of watchers. */
   get size(): number {
     return [...this.#watchers.values()].reduce((sum, watchers) => sum + watchers, 0);
   }
