@@ -1,6 +1,7 @@
 /**
- * Loaded into a program before it starts (node --import): in place of parsing its arguments the program prints its own help and
- * that of each of its commands, as JSON, [[words, help], ...], without line breaks within a paragraph, and exits.
+ * Loaded into a program before it starts (node --import). Instead of parsing its arguments the program prints
+ * its help and the help of each of its commands as JSON, [[words, help], ...], without line breaks within
+ * paragraphs, and exits.
  */
 import { Command } from 'commander';
 
@@ -21,7 +22,7 @@ const helps = (command, words) => [
 ];
 
 function printHelps() {
-  // Node.js writes to a pipe or a file synchronously, so the text is complete at the exit.
+  // Node.js writes to a pipe or a file synchronously, so the output is complete before the exit.
   process.stdout.write(JSON.stringify(helps(this, [])));
   process.exit();
 }

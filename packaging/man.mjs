@@ -1,6 +1,6 @@
 /**
- * The manual pages. vkmemd(8) and vkmemctl(1) consist of the programs' own help and the sections of packaging/man;
- * vkmemd.toml(5) is docs/policy.md.
+ * Writes the manual pages. vkmemd(8) and vkmemctl(1) consist of the programs' help and the sections in
+ * packaging/man; vkmemd.toml(5) is docs/policy.md.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,14 +10,16 @@ import { code, entry, inline, literal, page, roffOf } from './roff.mjs';
 
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
 
-/** The help of the program and of each of its commands: the command's words, joined -> its help. */
+/** The help of the program and of each of its commands, by the words of the command. */
 function helpsOf(program) {
   const { NODE_OPTIONS: _ours, ...env } = process.env;
   const args = ['--import', new URL('help.mjs', import.meta.url).href, join(root, PROGRAMS[program])];
   return new Map(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env })));
 }
 
-/** The parts of a help text: usage, paragraphs, lists of terms by their heading, paragraphs after those, examples. */
+/**
+ * The parts of a help text: usage, paragraphs, lists of terms by heading, paragraphs after these, examples.
+ */
 function parseHelp(help) {
   const parts = { usage: '', before: [], lists: new Map(), after: [], examples: [] };
   for (const text of help.trimEnd().split('\n\n')) {
@@ -37,7 +39,7 @@ function termOf(line) {
 
 const sentence = (text) => (/[.)\]]$/.test(text) ? text : `${text}.`);
 
-/** Terms as a list. A default that is an empty list is none. */
+/** A list of terms. A default that is an empty list is omitted. */
 const list = (terms = []) =>
   terms.flatMap(({ term, text }) =>
     entry(`\\fB${literal(term)}\\fR`, literal(sentence(text.replace(' (default: [])', '')))),
@@ -45,7 +47,7 @@ const list = (terms = []) =>
 
 const paragraphs = (texts) => texts.flatMap((text) => ['.PP', literal(text)]);
 
-/** `vkmemd [options]`, with the name set apart. */
+/** The synopsis from a usage line such as `vkmemd [options]`, with the name in bold. */
 function synopsis(usage) {
   const [, name, rest] = /^([a-z ]+)(.*)$/.exec(usage);
   return ['.PP', `\\fB${literal(name.trim())}\\fR ${literal(rest)}`];
@@ -85,7 +87,7 @@ function programRoff(program) {
   ].join('\n');
 }
 
-/** docs/policy.md, without its title and its references to the repository. */
+/** docs/policy.md without its title and without references to the repository. */
 function policyRoff() {
   const markdown = readFileSync(join(root, 'docs/policy.md'), 'utf8')
     .replace(/^# .*\n/, '## Description\n')
@@ -93,7 +95,7 @@ function policyRoff() {
   return `${roffOf(markdown)}\n.SH "SEE ALSO"\n.PP\n${inline('**vkmemd**(8), **vkmemctl**(1)')}`;
 }
 
-/** Name -> the page. @param about the version, and the date as 2026-01-31. */
+/** All pages by name. @param about The version, and the date in the form 2026-01-31. */
 export function manualPages(about) {
   const made = (name, section, summary, body) => [
     `${name}.${section}`,

@@ -1,5 +1,5 @@
 /**
- * The package's metadata for dpkg: control file and scripts, checksums, the changelog and the copyright file.
+ * The package's metadata for dpkg: control file, scripts, checksums, changelog and copyright file.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,13 +21,15 @@ const DESCRIPTION = `Vulkan memory daemon
  This package has the daemon with its systemd units, vkmemctl to manage it,
  and the client library for Node.js.`;
 
-/** The major version of Node.js that can load all addons: unix-dgram's fits only the one that it was built with. */
+/**
+ * The only major version of Node.js that can load all addons: unix-dgram requires the one it was built with.
+ */
 function nodeDependency() {
   const major = Number(process.versions.node.split('.')[0]);
   return `nodejs (>= ${major}), nodejs (<< ${major + 1}~)`;
 }
 
-/** The system libraries that addons are linked with, in the versions that export the symbols they use. */
+/** The system libraries that the addons link to, in the versions that export the symbols that they use. */
 function libraryDependencies(addons) {
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-shlibs-'));
   try {
@@ -35,12 +37,12 @@ function libraryDependencies(addons) {
     writeFileSync(join(folder, 'debian/control'), 'Source: vkmemd\n\nPackage: vkmemd\nArchitecture: any\n');
     // Node-API's symbols are exported by Node.js itself, not by a library.
     const args = ['-O', '--warnings=0', ...addons.map((file) => `-e${file}`)];
-    const said = execFileSync('dpkg-shlibdeps', args, {
+    const output = execFileSync('dpkg-shlibdeps', args, {
       cwd: folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return said.trim().replace(/^shlibs:Depends=/, '');
+    return output.trim().replace(/^shlibs:Depends=/, '');
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -48,7 +50,7 @@ function libraryDependencies(addons) {
 
 export const architecture = () => execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
 
-/** In KiB, as Debian defines it: each file rounded up, and 1 for each entry of another type. */
+/** The installed size in KiB, as Debian defines it: each file is rounded up; each other entry counts as 1. */
 export function installedSize(folder) {
   const sizes = walk(folder).map(({ path, entry }) =>
     entry.isFile() ? Math.ceil(lstatSync(join(folder, path)).size / 1024) : 1,
@@ -56,7 +58,7 @@ export function installedSize(folder) {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Writes DEBIAN/ into a staging folder that has all other files. */
+/** Writes DEBIAN/ into a staging folder that contains all other files. */
 export function writeControl(folder, { version }) {
   const files = walk(folder).filter(({ entry }) => entry.isFile());
   const addons = files.filter(({ path }) => path.endsWith('.node')).map(({ path }) => join(folder, path));
@@ -87,7 +89,7 @@ Description: ${DESCRIPTION}
   }
 }
 
-/** CHANGELOG.md in Debian's format: an entry per version, with the date of the commit. */
+/** CHANGELOG.md in Debian's format: one entry for each version, all with the date of the commit. */
 export function debianChangelog(seconds) {
   const date = new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
   const [, ...entries] = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m);
@@ -103,20 +105,20 @@ export function debianChangelog(seconds) {
     .join('\n');
 }
 
-/** The beginning of a licence's terms, after the copyright notice. */
+/** The first words of each licence's terms, which follow the copyright notice. */
 const TERMS = {
   MIT: 'Permission is hereby granted',
   ISC: 'Permission to use, copy',
   'BSD-3-Clause': 'Redistribution and use',
 };
 
-/** The terms of a licence, from a package that contains them: not every package with that licence does. */
+/** The terms of a licence, from a package that contains them. Not every package with the licence does. */
 function termsOf(licence) {
   const begin = TERMS[licence];
   const [worded] = licences()
     .filter(({ license, words }) => license === licence && words.includes(begin))
     .sort((one, other) => one.words.length - other.words.length);
-  if (!begin || !worded) throw new Error(`no package has the words of the licence ${licence}`);
+  if (!begin || !worded) throw new Error(`no package contains the terms of the licence ${licence}`);
   const { words } = worded;
   return words
     .slice(words.indexOf(begin))

@@ -1,11 +1,13 @@
 /**
- * Markdown as a manual page: the subset of Markdown that this repository's pages use, as roff with the macros of man(7). A
- * table becomes a list, one entry per row, because a terminal is too narrow for its columns.
+ * Converts Markdown to a manual page: roff with the macros of man(7). It supports the subset of Markdown that
+ * the pages of this repository use. A table becomes a list with one entry for each row, because a terminal is
+ * too narrow for its columns.
  *
- * Limits: inline code, bold, links (their text stays) and the backslash; lists of one level; no pictures, no HTML.
+ * Limits: inline code, bold, links (only the text is kept) and backslashes; lists of one level; no pictures
+ * and no HTML.
  */
 
-/** Text, escaped for roff. Each hyphen becomes a minus, which can be searched for and copied. */
+/** Text escaped for roff. Hyphens become minus signs, so that they can be searched for and copied. */
 export function literal(text) {
   return text
     .replaceAll('\\', '\\(rs')
@@ -21,7 +23,7 @@ export function literal(text) {
     .replace(/^\./gm, '\\&.');
 }
 
-/** Code, bold and links of one paragraph. */
+/** Converts code, bold text and links of one paragraph. */
 export function inline(text) {
   const parts = text.split(/(`[^`]*`|\*\*[^*]+\*\*|\[[^\]]*\]\([^)]*\))/);
   return parts
@@ -62,7 +64,7 @@ function item(text) {
   return [`.IP ${mark === '-' ? '\\(bu' : mark} 4`, inline(rest.replace(/\n +/g, '\n'))];
 }
 
-/** One block: consecutive lines, or fenced code with its empty lines. */
+/** Converts one block: consecutive lines, or fenced code with its empty lines. */
 function block(lines) {
   const [first] = lines;
   const [, marks, heading] = /^(#+) (.*)$/.exec(first) ?? [];
@@ -96,7 +98,7 @@ function blocksOf(markdown) {
   return blocks.filter((lines) => lines.length > 0);
 }
 
-/** Markdown, from its headings of the second level on. */
+/** Converts Markdown that begins with headings of the second level. */
 export function roffOf(markdown) {
   return blocksOf(markdown).flatMap(block).join('\n');
 }

@@ -1,6 +1,6 @@
 /**
- * A clang++ that has libFuzzer and AddressSanitizer. Distributions put numbers behind its name, and the libraries into a
- * package of their own (Debian and Ubuntu: libclang-rt-dev).
+ * Finds a clang++ with libFuzzer and AddressSanitizer. Distributions append the version to its name, and have
+ * the libraries in a separate package (Debian and Ubuntu: libclang-rt-dev).
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { delimiter } from 'node:path';
 
 const ARCHITECTURES = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** Whether a compiler's own folder holds libFuzzer for this machine. */
+/** Whether the compiler's resource folder contains libFuzzer for this architecture. */
 function hasFuzzer(clang) {
   const { status, stdout } = spawnSync(clang, ['-print-resource-dir'], { encoding: 'utf8' });
   const folder = stdout?.trim();
@@ -20,7 +20,7 @@ function hasFuzzer(clang) {
   );
 }
 
-/** The name of the newest one on the path; undefined where there is none. */
+/** The name of the newest suitable clang++ in PATH; undefined if there is none. */
 export function clangWithFuzzer() {
   const names = (process.env.PATH ?? '')
     .split(delimiter)

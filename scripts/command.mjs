@@ -1,12 +1,12 @@
 /**
- * What the parts of the set-up share: it speaks on standard error, and runs commands whose output goes there too.
- * Exit code 69 (EX_UNAVAILABLE): the system lacks something that could not be installed.
+ * Functions that all parts of the set-up use: messages, and commands whose output is printed. All output goes
+ * to standard error. Exit code 69 (EX_UNAVAILABLE): a package that the system lacks could not be installed.
  */
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The checkout. */
+/** The root folder of the checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const EX_UNAVAILABLE = 69;
 
@@ -18,8 +18,9 @@ export function fail(text, code = 1) {
 }
 
 /**
- * Runs a command with its output on standard error; calls `failed`, or ends the set-up, where it fails. Resolves when it
- * has ended.
+ * Runs a command with its output on standard error. Resolves when it has ended.
+ * @param options Options of spawn(). If the command fails, `failed` is called; without `failed` the set-up
+ *   exits.
  */
 export async function run(what, command, args, { failed, ...options } = {}) {
   const begun = Date.now();

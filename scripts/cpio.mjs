@@ -1,7 +1,8 @@
 /**
- * A cpio archive in the format `newc`, as Linux unpacks its first file system from one
- * (Documentation/driver-api/early-userspace/buffer-format.rst): a header of hexadecimal numbers, the name, the bytes, each
- * padded to four bytes. All belongs to root and is as old as time, so that the same files make the same archive.
+ * Writes a cpio archive in the format `newc`, from which Linux unpacks an initramfs
+ * (Documentation/driver-api/early-userspace/buffer-format.rst): a header of hexadecimal numbers, the name and
+ * the bytes, padded to four bytes. All entries belong to root and have the time 0, so that equal files result
+ * in equal archives.
  */
 
 const FILE = 0o100_000;
@@ -19,7 +20,8 @@ function entry(inode, name, mode, bytes) {
 
 /**
  * The archive's bytes.
- * @param entries [name, bytes, mode], such as ['init', bytes, 0o755]; a folder has no bytes and comes before what is in it.
+ * @param entries [name, bytes, mode], such as ['init', bytes, 0o755]. A folder has no bytes and precedes its
+ *   entries.
  */
 export function archive(entries) {
   const all = entries.map(([name, bytes, mode], at) =>

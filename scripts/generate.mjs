@@ -1,6 +1,7 @@
 /**
- * Writes the TypeScript types of the schemas into proto/types, or, with --check, compares them with what is there
- * and fails where they differ. The types are committed, so that a reader sees them and a build needs no generator.
+ * Writes the TypeScript types of the schemas into proto/types. With --check it compares them with the files
+ * there, and fails if they differ. The types are committed, so that they can be read and a build needs no
+ * generator.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -45,7 +46,7 @@ try {
       (file) => !have.includes(file) || !want.includes(file) || read(target, file) !== read(fresh, file),
     );
     if (stale.length > 0) {
-      console.error(`proto/types is not what the schemas say: ${stale.join(', ')}. Run: npm run generate`);
+      console.error(`proto/types does not match the schemas: ${stale.join(', ')}. Run: npm run generate`);
       process.exitCode = 1;
     }
   } else {

@@ -1,7 +1,7 @@
 /**
- * The guest of the tests of virtual machines and of `npm run demo:vm`: Debian's kernel for clouds, taken out of
- * its package into test/vm/build and never installed, and an initramfs with our one program and the modules of
- * VFIO. Where it is not available, the set-up prints the reason and continues: tests that need it are skipped,
+ * The guest of the tests of virtual machines and of `npm run demo:vm`: Debian's kernel for clouds, taken out
+ * of its package into test/vm/build and never installed, and an initramfs with one program and the modules of
+ * VFIO. If it is not available, the set-up prints the reason and continues: tests that need it are skipped,
  * and the demonstration prints the reason.
  */
 import { spawnSync } from 'node:child_process';
@@ -22,12 +22,12 @@ import { digest, once } from './inputs.mjs';
 
 const BUILD = 'test/vm/build';
 const PROGRAM = ['init.c', 'ivshmem.c'].map((file) => `test/vm/guest/${file}`);
-/** A package that depends on the newest kernel of its kind. */
+/** A package that depends on the newest cloud kernel. */
 const NEWEST = 'linux-image-cloud-amd64';
-/** In the order in which they need each other. */
+/** In the order in which they must be loaded. */
 const MODULES = ['irqbypass', 'vfio', 'vfio_virqfd', 'vfio_iommu_type1', 'vfio-pci-core', 'vfio-pci'];
 
-/** The kernel's package; undefined where the package lists know of none. */
+/** The kernel's package; undefined if the package lists contain none. */
 function kernelPackage() {
   const { stdout } = spawnSync('apt-cache', ['show', '--no-all-versions', NEWEST], { encoding: 'utf8' });
   return /^Depends: (linux-image-[^\s,]+)/m.exec(stdout ?? '')?.[1];
@@ -40,9 +40,9 @@ const below = (folder) =>
     .map((each) => join(each.parentPath ?? each.path, each.name));
 
 async function fetchKernel() {
-  const without = (why) => say(`without a kernel for guests (${why}): the tests skip what needs one`);
+  const without = (why) => say(`no kernel for guests (${why}): tests that need one are skipped`);
   const name = kernelPackage();
-  if (!name) return without(`apt-cache knows no ${NEWEST}`);
+  if (!name) return without(`apt-cache does not list ${NEWEST}`);
   const folder = join(root, BUILD, 'package');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -50,21 +50,21 @@ async function fetchKernel() {
   const note = () => {
     failed = true;
   };
-  // As a user of its own apt-get could not write here.
+  // apt-get's sandbox user could not write to this folder.
   const sandbox = process.getuid?.() === 0 ? ['-o', 'APT::Sandbox::User=root'] : [];
   await run(`fetching ${name}`, 'apt-get', [...sandbox, '-qq', 'download', name], {
     cwd: folder,
     failed: note,
   });
   const [packed] = readdirSync(folder);
-  if (failed || !packed) return without('it could not be fetched, see above');
+  if (failed || !packed) return without('it could not be downloaded, see above');
   await run(`unpacking ${packed}`, 'dpkg', ['-x', packed, '.'], { cwd: folder, failed: note });
   const files = failed ? [] : below(folder);
   const found = [
     files.find((file) => basename(file).startsWith('vmlinuz-')),
     ...MODULES.map((module) => files.find((file) => basename(file) === `${module}.ko`)),
   ];
-  if (found.includes(undefined)) without(`${packed} is not put together as that of Debian 12`);
+  if (found.includes(undefined)) without(`${packed} does not contain the files of Debian 12's package`);
   else {
     for (const [at, module] of MODULES.entries()) {
       copyFileSync(found[at + 1], join(root, BUILD, `${module}.ko`));
@@ -87,13 +87,13 @@ async function buildInitramfs() {
   writeFileSync(join(root, BUILD, 'initramfs'), archive(files));
 }
 
-/** Makes test/vm/build/vmlinuz and test/vm/build/initramfs, or says why not. */
+/** Makes test/vm/build/vmlinuz and test/vm/build/initramfs, or prints why that is not possible. */
 export async function buildGuest() {
   if (process.arch !== 'x64') return;
   const kernel = `${BUILD}/vmlinuz`;
   await once(`${BUILD}/.kernel`, digest([], NEWEST, ...MODULES), kernel, fetchKernel);
   const modules = MODULES.map((module) => `${BUILD}/${module}.ko`);
-  if (!existsSync(join(root, kernel))) return; // It was said why.
+  if (!existsSync(join(root, kernel))) return; // fetchKernel() has printed why.
   const inputs = digest([...PROGRAM, 'test/vm/guest/ivshmem.h', 'scripts/cpio.mjs', ...modules]);
   await once(`${BUILD}/.initramfs`, inputs, `${BUILD}/initramfs`, buildInitramfs);
 }

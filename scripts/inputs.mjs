@@ -1,12 +1,12 @@
 /**
- * What the set-up builds is built once: a stamp beside the result keeps a digest of what it was built from.
+ * Steps of the set-up are done once: a stamp beside the result contains a digest of the step's inputs.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from './command.mjs';
 
-/** All files below `paths` that match, sorted; build output and dependencies left out. */
+/** All files below `paths` that match, sorted, without build output and dependencies. */
 export function sources(paths, pattern) {
   const left = new Set(['node_modules', 'dist', 'build', '.git']);
   const walk = (path) =>
@@ -24,7 +24,7 @@ export function digest(files, ...more) {
   return hash.digest('hex');
 }
 
-/** Does `work`, which may take its time, unless `stamp` says that it was done for these inputs and its result is still there. */
+/** Runs `work`, unless `stamp` shows that it was done for these inputs and its result still exists. */
 export async function once(stamp, inputs, result, work) {
   const file = join(root, stamp);
   const done = existsSync(file) && readFileSync(file, 'utf8') === inputs && existsSync(join(root, result));
@@ -34,8 +34,8 @@ export async function once(stamp, inputs, result, work) {
   writeFileSync(file, inputs);
 }
 
-/** The Node.js that vkmemd brings: the set-up installs it (daemon/runtime). */
+/** The Node.js that belongs to vkmemd, which the set-up installs (daemon/runtime). */
 export const runtimeNode = join(root, `daemon/runtime/node_modules/node-linux-${process.arch}/bin/node`);
 
-/** Where it has its headers, as npm and node-gyp take it. */
+/** The prefix of its headers, for npm and node-gyp. */
 export const nodeHeaders = () => dirname(dirname(runtimeNode));

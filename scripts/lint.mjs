@@ -1,6 +1,6 @@
 /**
- * Style and hygiene: biome, clang-format, buf, the arrows between the folders, the docstrings of the public API, and the
- * repository's own rules. Runs all of them, and fails where one does.
+ * Runs all checks of style: biome, clang-format, buf, the imports between folders, the docstrings of the
+ * public API, and the repository's own rules. Fails if any of them fails.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Debian packages: what a purpose needs of the system, and what its tests can do without. What is missing is
- * installed; with VKMEMD_NO_INSTALL=1 the system is not touched. The set-up ends where something needed is not available.
+ * Debian packages: those that a purpose needs, and those without which tests are skipped. Missing packages
+ * are installed; with VKMEMD_NO_INSTALL=1 nothing is installed. The set-up fails if a needed package is not
+ * available.
  */
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -29,7 +30,7 @@ function hasDriver(pattern, purpose) {
 const hasQemu = () => onPath('qemu-system-x86_64');
 const CHROMIUM = ['vk_swiftshader_icd.json', 'libVkICD_mock_icd.so'].map((f) => `/usr/lib/chromium/${f}`);
 
-/** Debian package -> whether what it is needed for is there. */
+/** The needed Debian packages, each with a function that returns whether it (or an equivalent) is present. */
 const needed = (purpose) => ({
   python3: () => onPath('python3'),
   make: () => onPath('make'),
@@ -43,7 +44,7 @@ const needed = (purpose) => ({
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
-/** The same for packages without which tests are skipped, with the reason. Ubuntu has no chromium-common. */
+/** The same for packages without which tests are skipped. Ubuntu has no chromium-common. */
 const wanted = (purpose) =>
   purpose === 'test'
     ? {
@@ -61,11 +62,11 @@ const wanted = (purpose) =>
 const missingOf = (list) => Object.keys(list).filter((name) => !list[name]());
 const asRoot = process.getuid?.() === 0;
 
-/** Why nothing can be installed here; undefined where it can. */
+/** The reason why nothing can be installed; undefined if packages can be installed. */
 function noInstall() {
   if (process.env.VKMEMD_NO_INSTALL === '1') return 'VKMEMD_NO_INSTALL=1 is set';
   if (!onPath('apt-get')) {
-    return 'there is no apt-get here; install what corresponds to these Debian packages';
+    return 'apt-get is missing: install the packages that correspond to these Debian packages';
   }
   const may = asRoot || spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
   return may ? undefined : 'neither root nor `sudo -n` is available';
@@ -81,10 +82,13 @@ async function apt(what, args, failed) {
 
 let listsRead = false;
 
-/** Calls `failed` where apt-get does not do it. Old package lists may do. */
+/**
+ * Installs packages; calls `failed` if apt-get fails. If the package lists cannot be updated, the old ones
+ * are used.
+ */
 async function install(names, failed) {
-  const unread = () => say('the package lists could not be read');
-  if (!listsRead) await apt('reading the package lists', ['update', '-qq'], unread);
+  const unread = () => say('the package lists could not be updated');
+  if (!listsRead) await apt('updating the package lists', ['update', '-qq'], unread);
   listsRead = true;
   const args = ['install', '-y', '-qq', '--no-install-recommends', ...names];
   await apt(`installing ${names.join(', ')}`, args, failed);
@@ -100,15 +104,15 @@ async function installNeeded(purpose) {
   if (why) ask(why);
   await install(missing, () => ask('apt-get failed, see above'));
   const still = missingOf(list);
-  if (still.length > 0) fail(`installed, and still not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
+  if (still.length > 0) fail(`installed but not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
 }
 
-/** Where apt-get fails it is not tried again in this checkout: what a distribution lacks it will lack tomorrow. */
+/** After a failure of apt-get the package is not tried again in this checkout. */
 async function installWanted(purpose) {
   const list = wanted(purpose);
   const tried = join(root, '.setup', 'not-installed');
   for (const names of missingOf(list)) {
-    const note = (why) => say(`without ${names} (${why}): the tests skip what needs it`);
+    const note = (why) => say(`${names} is missing (${why}): tests that need it are skipped`);
     const before = existsSync(tried) && readFileSync(tried, 'utf8').split('\n').includes(names);
     const why = before ? `it could not be installed before; remove ${tried} to try again` : noInstall();
     if (why) {
@@ -122,7 +126,7 @@ async function installWanted(purpose) {
   }
 }
 
-/** @param purpose what the set-up is for: build, demo, demo-vm, test, bench, lint or package. */
+/** @param purpose build, demo, demo-vm, test, bench, lint or package. */
 export async function installPackages(purpose) {
   await installNeeded(purpose);
   await installWanted(purpose);

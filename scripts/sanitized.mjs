@@ -1,6 +1,6 @@
 /**
- * The addons once more, with AddressSanitizer and UndefinedBehaviorSanitizer, for test/sanitizers; and the fuzzer of
- * their receive path, for test/fuzz. All of it stays below test/sanitizers/build and test/fuzz/build.
+ * Builds the addons with AddressSanitizer and UndefinedBehaviorSanitizer, for test/sanitizers, and the fuzzer
+ * of their receive path, for test/fuzz. All output is below test/sanitizers/build and test/fuzz/build.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -10,21 +10,22 @@ import { root, run, say } from './command.mjs';
 import { digest, nodeHeaders, once, sources } from './inputs.mjs';
 
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-// Inlined, each of Node-API's many small functions would be instrumented wherever it is called: that takes the
-// compiler twice as long, and shows less of where a fault is.
+// -fno-inline: with inlining, each of Node-API's small functions is instrumented at every call. That doubles
+// the time of compilation, and makes stack traces less precise.
 const FLAGS = ['-O1', '-g1', '-fno-inline', '-fno-omit-frame-pointer', ...SANITIZE];
-// Where both are shared objects, the second takes the first one's functions for its own, and where its reports go is lost.
+// Both runtimes must not be shared objects: the second would use functions of the first, and its reports
+// would be lost.
 const LINK = [SANITIZE[0], '-static-libubsan', '-Wl,--exclude-libs,ALL'];
 
-/** What a Connection consists of. */
+/** The source files of a Connection (proto/native). */
 const RECEIVE_PATH = [
   ...['addon', 'ancillary', 'connection', 'connection_binding'],
   ...['flight', 'kernel_error', 'outbox', 'reaper', 'watch'],
 ];
 
 /**
- * Builds an addon from a copy of its sources, so that the usual one stays as it is; all of them as one, since most of what
- * the compiler would do for each is Node-API's header again.
+ * Builds an addon from a copy of its sources, so that the normal build is not changed. All sources are
+ * compiled as one file, because most of the time for a file is spent on Node-API's header.
  */
 async function buildAddon(folder, name) {
   const copy = `test/sanitizers/build/${folder}`;
@@ -48,7 +49,7 @@ async function buildAddon(folder, name) {
   });
 }
 
-/** What shows that a fault would be seen. */
+/** Builds a library with a fault, by which a test verifies that the sanitizers report faults. */
 async function buildFault() {
   const source = 'test/sanitizers/fault.cc';
   const library = 'test/sanitizers/build/libfault.so';
@@ -58,13 +59,13 @@ async function buildFault() {
   });
 }
 
-/** The receive path of proto/native with a fake of Node.js: see test/fuzz/receive.cc. */
+/** Builds the receive path of proto/native with a fake of Node.js: see test/fuzz/receive.cc. */
 async function buildFuzzer() {
   const clang = clangWithFuzzer();
   if (!clang) {
-    // One that was built of other sources shows nothing.
+    // A fuzzer that was built from other sources would prove nothing.
     rmSync(join(root, 'test/fuzz/build'), { recursive: true, force: true });
-    return say('without a clang++ that has libFuzzer: test/fuzz is skipped');
+    return say('no clang++ with libFuzzer was found: test/fuzz is skipped');
   }
   const own = sources(['test/fuzz'], /\.(cc|h)$/);
   const addon = sources(['proto/native'], /\.(cc|h)$/);
@@ -75,10 +76,10 @@ async function buildFuzzer() {
   const folder = 'test/fuzz/build';
   const fromThere = (path) => relative(folder, path);
   const include = ['test/fuzz', 'test/fuzz/fake-node', 'proto/native'].map((path) => `-I${fromThere(path)}`);
-  // As Node.js compiles addons. With RTTI, UndefinedBehaviorSanitizer would look at types by way of a pipe, which there
-  // is none for when fds are short.
+  // The flags of Node.js's addons. With RTTI, UndefinedBehaviorSanitizer would use a pipe to inspect types,
+  // which fails when no fds are left.
   const language = ['-std=c++20', '-D_GNU_SOURCE', '-fno-exceptions', '-fno-rtti'];
-  // Addon's Init belongs to Node.js, which there is none of here.
+  // The addon's Init() is unused, because only Node.js calls it.
   const warnings = ['-Wall', '-Wextra', '-Wshadow', '-Wno-unused-function'];
   const sanitize = ['-fsanitize=fuzzer', ...SANITIZE];
   const flags = [...language, ...warnings, '-O1', '-g1', '-fno-omit-frame-pointer', ...sanitize, ...include];
