@@ -55,10 +55,10 @@ function failureLines({ fullname, name, diag }) {
 /** The results of one file. */
 class Results {
   failed = 0;
-  /** What there is to say of it. */
+  /** Lines to print. */
   lines = [];
 
-  /** Counts one assertion, and says so where it did not simply pass. */
+  /** Counts one assertion, and adds a line unless it passed. */
   count(result) {
     if (result.skip || result.todo) {
       tally.skipped += 1;

@@ -30,7 +30,7 @@ export class StandardOutput implements DestinationStream, AsyncDisposable {
     );
     this.#destination.end();
     if (await Promise.race([closed, setTimeout(FLUSH_MS, false)])) return;
-    // Otherwise pino flushes the buffer synchronously when the process exits, and blocks if nobody reads it.
+    // Otherwise pino flushes the buffer synchronously when the process exits, and blocks if no process reads it.
     this.#destination.flushSync = () => {};
   }
 }

@@ -90,7 +90,7 @@ const options: RunOptions = {
   logged: given.log !== undefined,
   say: (text) => void process.stderr.write(`chaos: ${text}\n`),
 };
-options.say(`seed ${options.seed}${asRoot ? '' : '; not root: nobody here is another user'}`);
+options.say(`seed ${options.seed}${asRoot ? '' : '; not root: all processes have one uid'}`);
 // The guardian ends the remaining processes when this process has ended.
 for (const [signal, code] of [
   ['SIGINT', 130],

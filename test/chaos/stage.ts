@@ -184,7 +184,8 @@ export function wordFor(failure: unknown): string {
     if (failure.code === 'INTERNAL') throw new Breach(`answered with INTERNAL: ${failure.reason}`);
     return failure.code;
   }
-  if (failure instanceof Error && failure.message === 'the daemon closed the connection') return 'hung up';
+  if (failure instanceof Error && failure.message === 'the daemon closed the connection')
+    return 'connection closed';
   // A connection that either side closed during a call.
   const { code, details } = failure as { code?: unknown; details?: unknown };
   if (typeof code === 'number' && typeof details === 'string') return `gRPC status ${code}`;

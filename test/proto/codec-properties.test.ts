@@ -12,7 +12,7 @@ import { type AnyMessage, messageNames, messagesOf } from '../support/schema-mes
 const ROUND_TRIPS = 100; // of each message
 const MANGLED = 4000;
 const MAX_BYTES = 65_536;
-/** What comes from outside, and what holds most of what there is. */
+/** Messages that come from outside, and those that contain most of the other messages. */
 const LABORIOUS = [
   'ClientMessage',
   'ServerMessage',
@@ -44,8 +44,8 @@ function sparse(message: AnyMessage): AnyMessage {
 }
 
 /**
- * Decodes bytes of anybody's; undefined where they are no message. What is one must survive being encoded
- * again, and then be the same bytes every time.
+ * Decodes any bytes; undefined if they are no message. A message can be encoded again, always to the same
+ * bytes.
  */
 function examine(name: string, bytes: Uint8Array): AnyMessage | undefined {
   let message: AnyMessage;

@@ -31,7 +31,7 @@ export const forgedTickets: Behaviour<{ prey: number; forgery: string; claims: n
   }),
   async perform(stage, { prey, forgery, claims, named }, random) {
     const victim = stage.prey[prey % stage.prey.length];
-    if (!victim) return 'nobody is there';
+    if (!victim) return 'no victim exists';
     const wire = await stage.greet();
     const kinds = ['KIND_MAPPABLE'] as const;
     let result = '';

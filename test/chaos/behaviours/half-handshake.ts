@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<string, readonly Draft<'ClientMessage'>[]>> = {
     { hello: { protocolVersion: PROTOCOL_VERSION } },
   ],
   'a request first': [{ claim: { allocation: { name: 'frames' }, kinds: ['KIND_MAPPABLE'] } }],
-  'to go on with no session': [{ hello: { protocolVersion: PROTOCOL_VERSION, resume: true } }],
+  'resume with no session': [{ hello: { protocolVersion: PROTOCOL_VERSION, resume: true } }],
   'no body': [{}],
   'sequence 0': [{ sequence: 0n, hello: { protocolVersion: PROTOCOL_VERSION } }],
   'a sequence that falls': [

@@ -33,7 +33,7 @@ export const trespass: Behaviour<{ prey: number; ref: string; deed: string }> = 
   }),
   async perform(stage, params, random) {
     const prey = stage.prey[params.prey % stage.prey.length];
-    if (!prey) return 'nobody is there';
+    if (!prey) return 'no victim exists';
     const allocation = refs(prey)[params.ref as keyof ReturnType<typeof refs>];
     const wire = await stage.greet();
     const control = stage.control();

@@ -47,7 +47,7 @@ export const writers: Behaviour<WriterParams> = {
     reads: random.chance(0.3),
     waitMs: random.pick([0, 20, 200, 1000]),
     holdMs: random.pick([0, 5, 50, 200]),
-    end: random.pick(['release', 'release', 'hang up', 'hang up', 'free']),
+    end: random.pick(['release', 'release', 'close', 'close', 'free']),
     others: random.pick([0, 0, 1, 20]),
   }),
   async perform(stage, { sharing, reads, waitMs, holdMs, end, others }, random) {
@@ -68,7 +68,7 @@ export const writers: Behaviour<WriterParams> = {
     const mapping = mapped(stage, granted, word);
     await watch(mapping, holdMs);
     if (end === 'free') await refusalOf(wire.ask({ free: { allocation: { id: granted.id } } }));
-    if (end === 'hang up') {
+    if (end === 'close') {
       // With the memory mapped, the lock must stay with this process until it has ended.
       stage.drop(wire);
       await watch(mapping, holdMs + 100);
