@@ -1,150 +1,103 @@
 /**
- * Runs the tests on vkmemd's own Node.js (daemon/runtime). Prints a line for each file, what failed in full, what was skipped with its reason, and ends with
- * `N passed, N failed, N skipped`, counted over the single assertions. Arguments are files or folders of test/ to
- * run instead of all, such as `npm test -- test/client`.
+ * Runs the tests on vkmemd's own Node.js (daemon/runtime). Prints a line for each file, failures in full,
+ * skips with their reason, and ends with `N passed, N failed, N skipped`, counted over the single assertions.
+ * Figures, comments that begin with `figure: `, are printed.
  *
- * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at what is
- * used of the whole GPU. Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since it measures how
- * long victims wait. The Debian package is built before its tests, each of which would build it otherwise. Figures,
- * comments that begin with `figure: `, are printed.
+ *   node scripts/test.mjs [OPTION]... [FILE|FOLDER]...      files or folders of test/; default: all but test/gpu
+ *
+ *   --fast                   the files of `npm run test:fast`
+ *   --nodes                  also the client's tests on other versions of Node.js; default without FILE
+ *   --coverage all|chosen    measures coverage, in all or in the chosen files, and compares it with the floor
+ *   --record                 writes test/times.json, and with --coverage the floor, as measured
+ *
+ * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at
+ * what is used of the whole GPU. Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since
+ * it measures how long victims wait. The Debian package is built before its tests, each of which would build
+ * it otherwise.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { inspect } from 'node:util';
-import { Parser } from 'tap-parser';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { bundlePrograms } from './bundle.mjs';
+import { root } from './command.mjs';
 import { runtimeNode } from './inputs.mjs';
+import { Coverage } from './test/coverage.mjs';
+import { CLIENT_TESTS, COVERAGE_TESTS, fastTests, needsPackage, runsAlone, testsIn } from './test/files.mjs';
+import { runFile } from './test/run-file.mjs';
+import { runSchedule, schedule } from './test/schedule.mjs';
+import { readTimes, writeTimes } from './test/times.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const gpuTests = join(root, 'test/dist/gpu');
-const chaosRuns = join(root, 'test/dist/chaos/chaos.test.js');
-const packageTests = join(root, 'test/dist/package');
-/** Whether a test wants the machine to itself. */
-const alone = (file) => file.startsWith(gpuTests) || file === chaosRuns;
-/** How many files run at once. */
-const JOBS = 2;
-/** For tap: of a test that says nothing of its own. */
-const TIMEOUT_S = 120;
-/** Of a file that does not end by itself. */
-const KILLED_AFTER_MS = 900_000;
+const OTHER_NODES = [20, 22, 26];
+const nodeOf = (major) => join(root, `test/nodes/node_modules/node${major}-${process.arch}/bin/node`);
+
+const { values: options, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    fast: { type: 'boolean', default: false },
+    nodes: { type: 'boolean', default: false },
+    coverage: { type: 'string' },
+    record: { type: 'boolean', default: false },
+  },
+});
+if (![undefined, 'all', 'chosen'].includes(options.coverage)) throw new Error('--coverage all, or chosen');
+
+const times = readTimes();
 const tally = { passed: 0, failed: 0, skipped: 0 };
+const measured = {};
+const coverage = options.coverage && new Coverage();
 
-/** The compiled tests at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
-function testsIn(path) {
-  const compiled = join(root, 'test/dist', relative('test', path).replace(/\.ts$/, '.js'));
-  if (compiled.endsWith('.js')) return [compiled];
-  return readdirSync(compiled, { recursive: true })
-    .filter((file) => file.endsWith('.test.js'))
-    .map((file) => join(compiled, file))
-    .filter((file) => compiled.startsWith(gpuTests) || !file.startsWith(gpuTests))
-    .sort();
+function filesToRun() {
+  if (options.fast) return fastTests(times);
+  return (asked.length > 0 ? asked : ['test']).flatMap(testsIn);
 }
 
-/** What a failure is, for people, a line each. */
-function failureLines({ fullname, name, diag }) {
-  const { source: _source, ...rest } = diag || {};
-  const details = Object.entries(rest).flatMap(([key, value]) => {
-    const text = typeof value === 'string' ? value : inspect(value, { breakLength: 110 });
-    return `${key}: ${text.trimEnd()}`.replace(/^/gm, '    ');
-  });
-  return [`  not ok  ${fullname || name}`, ...details];
+function report(file, { results, wall, processor }, on = '') {
+  for (const name of Object.keys(tally)) tally[name] += results[name];
+  const took = options.record
+    ? `${wall.toFixed(1)} s, processor ${processor.toFixed(1)} s`
+    : `${wall.toFixed(1)} s`;
+  console.log([...results.lines, `${results.failed ? 'FAILED' : 'ok'}  ${file}${on} (${took})`].join('\n'));
 }
 
-/** The results of one file. */
-class Results {
-  failed = 0;
-  /** Lines to print. */
-  lines = [];
+async function runOnOwnNode(file) {
+  const covered = coverage && (options.coverage === 'all' || COVERAGE_TESTS.includes(file));
+  const env = covered ? coverage.begin(file) : {};
+  const run = await runFile(runtimeNode, file, { timed: options.record, env });
+  if (covered) coverage.end(file);
+  if (run.results.failed === 0) measured[file] = [run.wall, run.processor];
+  report(file, run);
+}
 
-  /** Counts one assertion, and adds a line unless it passed. */
-  count(result) {
-    if (result.skip || result.todo) {
-      tally.skipped += 1;
-      this.lines.push(`  skipped  ${result.fullname || result.name}: ${result.skip || result.todo}`);
-    } else if (result.ok) {
-      tally.passed += 1;
-    } else {
-      tally.failed += 1;
-      this.failed += 1;
-      this.lines.push(...failureLines(result));
-    }
+/** Runs the client's tests on another version. Daemons run on vkmemd's own Node.js, whatever starts them. */
+async function runOnOtherNode(major, files) {
+  const node = nodeOf(major);
+  const on = ` on Node.js ${major}`;
+  if (!existsSync(node)) {
+    tally.skipped += 1;
+    console.log(`  skipped  the client${on}: \`node scripts/setup.mjs test\` installs it`);
+    return;
   }
-
-  /** Follows a parser; the line that sums up a subtest is no assertion of its own, unless nothing in it failed. */
-  follow(parser) {
-    let before;
-    parser.on('child', (child) => {
-      before = this.failed;
-      this.follow(child);
-    });
-    parser.on('assert', (result) => {
-      const sumsUp = before !== undefined && !result.skip && !result.todo;
-      if (!sumsUp || (!result.ok && this.failed === before)) this.count(result);
-      before = undefined;
-    });
-    parser.on('comment', (comment) => {
-      if (comment.startsWith('# figure: ')) this.lines.push(`  ${comment.slice(2).trimEnd()}`);
-    });
-    parser.on('bailout', (reason) => this.count({ ok: false, name: `bailed out: ${reason}` }));
-  }
-}
-
-/** Runs compiled tests under one Node.js; first those that share the machine. */
-async function runTests(node, files) {
-  await inTurns(
-    JOBS,
-    node,
-    files.filter((file) => !alone(file)),
+  const none = () => false;
+  await runSchedule(schedule(files, times, none), async (file) =>
+    report(file, await runFile(node, file), on),
   );
-  await inTurns(1, node, files.filter(alone));
 }
 
-async function inTurns(jobs, node, files) {
-  const waiting = [...files];
-  const work = async () => {
-    for (let file = waiting.shift(); file; file = waiting.shift()) await runFile(node, file);
-  };
-  await Promise.all(Array.from({ length: jobs }, work));
-}
-
-/**
- * Runs one file. Not by `tap run`, which loads itself into each process that a test starts (NODE_OPTIONS): most of these
- * are daemons and clients, and would take twice the time.
- */
-async function runFile(node, file) {
-  const name = relative(root, file);
-  const parser = new Parser({ name });
-  const results = new Results();
-  results.follow(parser);
-  const began = performance.now();
-  const child = spawn(node, [file], {
-    cwd: root,
-    env: { ...process.env, TAP: '1', TAP_TIMEOUT: String(TIMEOUT_S) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const killing = setTimeout(() => child.kill('SIGKILL'), KILLED_AFTER_MS);
-  const parsed = new Promise((resolve) => parser.once('complete', resolve));
-  child.stdout.pipe(parser);
-  const how = await new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)));
-  clearTimeout(killing);
-  const { plan } = await parsed;
-  if (plan.skipAll) results.count({ skip: plan.comment, name });
-  if (how !== 0 && results.failed === 0) results.count({ ok: false, name: `${name} ended with ${how}` });
-  const shown = name.replace('test/dist/', 'test/').replace(/js$/, 'ts');
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  console.log([...results.lines, `${results.failed ? 'FAILED' : 'ok'}  ${shown} (${seconds} s)`].join('\n'));
-}
-
-const asked = process.argv.slice(2);
 await bundlePrograms(runtimeNode);
 console.log(`# Node.js ${execFileSync(runtimeNode, ['--version'], { encoding: 'utf8' }).trim()}`);
-const files = (asked.length > 0 ? asked : ['test']).flatMap(testsIn);
-if (files.some((file) => file.startsWith(packageTests))) {
-  // Where it cannot be built, its tests say why.
+const files = filesToRun();
+if (files.some(needsPackage)) {
+  // Where it cannot be built, its tests report why.
   spawnSync(process.execPath, [join(root, 'scripts/package.mjs')], { stdio: ['ignore', 2, 2] });
 }
-await runTests(runtimeNode, files);
+await runSchedule(schedule(files, times, runsAlone), runOnOwnNode);
+if (options.nodes || (asked.length === 0 && !options.fast)) {
+  const clientFiles = CLIENT_TESTS.filter((file) => files.includes(file));
+  for (const major of OTHER_NODES) await runOnOtherNode(major, clientFiles);
+}
+if (options.record) writeTimes(measured);
+const belowFloor = coverage?.report(options.coverage, options.record) ?? [];
+for (const line of belowFloor) console.log(`FAILED  ${line}`);
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
-process.exitCode = tally.failed > 0 ? 1 : 0;
+process.exitCode = tally.failed > 0 || belowFloor.length > 0 ? 1 : 0;

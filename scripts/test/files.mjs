@@ -1,0 +1,96 @@
+/**
+ * Which files a run of the tests takes. Paths are those of the sources, such as `test/client/memory.test.ts`.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../command.mjs';
+import { wallSeconds } from './times.mjs';
+
+const GPU = 'test/gpu/';
+/** They measure how long victims wait. */
+const CHAOS = 'test/chaos/chaos.test.ts';
+const PACKAGE = 'test/package/';
+
+/** Whether a test needs the machine to itself. */
+export const runsAlone = (file) => file.startsWith(GPU) || file === CHAOS;
+
+/** Whether a test needs the Debian package. */
+export const needsPackage = (file) => file.startsWith(PACKAGE);
+
+export const compiledOf = (file) => join(root, file.replace(/^test\//, 'test/dist/').replace(/\.ts$/, '.js'));
+
+/** The test files at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
+export function testsIn(path) {
+  if (/\.[jt]s$/.test(path)) return [path.replace('test/dist/', 'test/').replace(/\.js$/, '.ts')];
+  const folder = path.replace(/\/+$/, '');
+  return readdirSync(join(root, folder.replace(/^test(?=\/|$)/, 'test/dist')), { recursive: true })
+    .filter((file) => file.endsWith('.test.js'))
+    .map((file) => `${folder}/${file.replace(/js$/, 'ts')}`)
+    .filter((file) => folder.startsWith('test/gpu') || !file.startsWith(GPU))
+    .sort();
+}
+
+/**
+ * `npm run test:fast`: files that need no root, no network and nothing but what `npm run setup` builds.
+ * Of the folders, the files that take at most FAST_FILE_S.
+ */
+const FAST_FOLDERS = ['test/limits', 'test/memory', 'test/policy', 'test/proto'];
+const FAST_FILES = [
+  'test/admin/readiness.test.ts',
+  'test/client/backoff.test.ts',
+  'test/client/choosing.test.ts',
+  'test/client/faults.test.ts',
+  'test/client/memory.test.ts',
+  'test/cli/vkmemctl.test.ts',
+  'test/daemon/in-process.test.ts',
+  'test/daemon/lifetime.test.ts',
+  'test/daemon/names.test.ts',
+  'test/daemon/tickets.test.ts',
+  'test/daemon/watch-ends.test.ts',
+  'test/native/datagram-limits.test.ts',
+  'test/native/framing-properties.test.ts',
+  'test/native/memory.test.ts',
+  'test/store/journal.test.ts',
+  'test/store/order.test.ts',
+];
+const FAST_FILE_S = 6;
+
+export function fastTests(times) {
+  const quick = (file) => (wallSeconds(times, file) ?? 0) <= FAST_FILE_S;
+  return [...FAST_FOLDERS.flatMap(testsIn).filter(quick), ...FAST_FILES];
+}
+
+/**
+ * The client's tests that also run on the other Node.js versions: sockets, fds, timers, streams, child
+ * processes.
+ */
+export const CLIENT_TESTS = [
+  'choosing',
+  'control-only',
+  'faults',
+  'if-exists',
+  'import',
+  'inherited',
+  'lifetime',
+  'memory',
+  'reconnect',
+  'signal',
+  'tickets',
+  'untrusted-answers',
+  'watch-budget',
+].map((name) => `test/client/${name}.test.ts`);
+
+/**
+ * The files with which .ci/run measures coverage. Programs that report it run from their compiled modules,
+ * which takes twice the time of a bundle: files that start few daemons for what they cover.
+ */
+const COVERAGE_FOLDERS = [
+  'test/admin',
+  'test/limits',
+  'test/memory',
+  'test/policy',
+  'test/proto',
+  'test/daemon',
+  'test/client',
+];
+export const COVERAGE_TESTS = COVERAGE_FOLDERS.flatMap(testsIn);
