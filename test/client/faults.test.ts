@@ -68,7 +68,7 @@ t.test('claim(), get() and free() of an invalid or unknown reference fail with t
   await using memory = await client.allocate({ size: MIB });
   const refs: [string, Ref, ErrorCode][] = [
     ['an unknown id', UNKNOWN, 'NOT_FOUND'],
-    ['an unknown name', { name: 'nobody' }, 'NOT_FOUND'],
+    ['an unknown name', { name: 'missing' }, 'NOT_FOUND'],
     ['an invalid id', { id: 'x' }, 'NOT_FOUND'],
     ["another user's name", { name: '12345/x' }, 'NOT_FOUND'],
     ['an empty name', { name: '' }, 'INVALID_ARGUMENT'],

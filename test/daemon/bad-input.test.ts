@@ -87,7 +87,7 @@ t.test('invalid or unknown names and ids are rejected with their code', async (t
   await t.rejects(handoff.ask({ allocate: named }), { code: 'NAME_TAKEN' });
   await t.rejects(control.call('Allocate', named), { code: 'NAME_TAKEN' });
 
-  for (const ref of [{ id: UNKNOWN }, { name: 'nobody' }, { name: '4242/nobody' }]) {
+  for (const ref of [{ id: UNKNOWN }, { name: 'missing' }, { name: '4242/missing' }]) {
     const what = JSON.stringify(ref);
     const code = 'NOT_FOUND';
     await t.rejects(handoff.ask({ claim: { allocation: ref, ...MAPPABLE } }), { code }, `claim ${what}`);

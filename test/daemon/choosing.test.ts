@@ -162,5 +162,5 @@ t.test('a sync moves no bytes and needs no more than the right to the memory', a
   }
   await using image = await client.allocate({ kinds: ['OPAQUE_FD'], image: { ...IMAGE, mipLevels: 3 } });
   t.match(await client.transfer({ sync: image }), { sizeBytes: 0n });
-  await t.rejects(client.transfer({ sync: { name: 'nobody' } }), { code: 'NOT_FOUND' });
+  await t.rejects(client.transfer({ sync: { name: 'missing' } }), { code: 'NOT_FOUND' });
 });

@@ -33,7 +33,7 @@ function anchorsOf(page: string): Set<string> {
   return anchors;
 }
 
-/** Why a link of a page is wrong; undefined where it is right. */
+/** The error of a link of a page; undefined if the link is correct. */
 function faultOf(page: string, link: string): string | undefined {
   const [path = '', anchor] = link.split('#');
   const file = path === '' ? page : relative(root, resolve(root, dirname(page), path));
@@ -42,7 +42,7 @@ function faultOf(page: string, link: string): string | undefined {
   return `${page}: ${link}: ${file} has no such heading`;
 }
 
-t.test('relative links and their anchors', async (t) => {
+t.test('relative links and their anchors exist', async (t) => {
   const pages = files.filter((file) => file.endsWith('.md'));
   const links = pages.flatMap((page) => {
     const prose = proseOf(page).replace(/`[^`\n]*`/g, '');
@@ -57,7 +57,7 @@ t.test('relative links and their anchors', async (t) => {
   t.strictSame(faults, []);
 });
 
-t.test('pages that other files name', async (t) => {
+t.test('pages that other files name exist', async (t) => {
   const faults = files
     .filter((file) => /\.(ts|mjs|js|cjs|cc|h|c|py|proto|sh|md|service|socket|toml|json)$|\/[^.]+$/.test(file))
     .flatMap((file) =>
@@ -72,7 +72,7 @@ t.test('pages that other files name', async (t) => {
   t.strictSame(faults, []);
 });
 
-t.test('manual pages that units name', async (t) => {
+t.test('manual pages that units name exist', async (t) => {
   const units = files.filter((file) => /^systemd\/.*\.(service|socket)$/.test(file));
   const pages = ['vkmemd(8)', 'vkmemctl(1)', 'vkmemd.toml(5)'];
   for (const unit of units) {

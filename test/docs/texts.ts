@@ -165,10 +165,10 @@ const ofC = byTokens(
   /\/\*.*?\*\/|\/\/[^\n]*|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])+'/gs,
 );
 const ofPython = byTokens(/("""|''').*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#[^\n]*/gs);
-/** Everything is text, also the commands of a shell script. */
+/** The whole file is text, including the commands of a shell script. */
 const ofPlain: Reader = (source) => paragraphs(uncommented(linesOf(source, 1)));
 
-/** Readers by what a path ends with; the first that fits. */
+/** Readers by the end of a path; the first that matches. */
 const READERS: readonly [RegExp, Reader | undefined][] = [
   [/^(test\/fuzz\/corpus\/|LICENSE$)|package-lock\.json$/, undefined],
   [/\.(cc|c|h|proto)$/, ofC],

@@ -35,7 +35,7 @@ function faultsOf(name: string, texts: readonly Text[]): string[] {
   );
 }
 
-t.test('files', async (t) => {
+t.test('no file uses an expression of the list', async (t) => {
   const folders = new Map<string, string[]>();
   for (const file of files) {
     const folder = /^[^/]+(?:\/[^/]+(?=\/))?/.exec(file)?.[0] ?? file;
@@ -49,7 +49,7 @@ t.test('files', async (t) => {
   }
 });
 
-t.test('help', { skip: LATER.includes('-- help') }, async (t) => {
+t.test('no help text uses an expression of the list', { skip: LATER.includes('-- help') }, async (t) => {
   for (const program of ['daemon/dist/main.js', 'client/typescript/dist/cli/main.js']) {
     const args = ['--import', join(root, 'packaging/help.mjs'), join(root, program)];
     const output = execFileSync(process.execPath, args, { env: plainEnvironment(), encoding: 'utf8' });
@@ -59,7 +59,7 @@ t.test('help', { skip: LATER.includes('-- help') }, async (t) => {
   }
 });
 
-t.test('what is a text', async (t) => {
+t.test('the texts of each type of file are found', async (t) => {
   const found = (path: string, source: string) =>
     textsIn(path, source).flatMap(({ text, lineAt }) =>
       [...text.matchAll(/\bone word\b/g)].map(({ index }) => lineAt(index)),

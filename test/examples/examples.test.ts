@@ -28,7 +28,7 @@ t.test('the page names each example, and no other', async (t) => {
   for (const target of targets) t.ok(existsSync(join(folder, target)), `${target} exists`);
 });
 
-t.test('the commands of the page', async (t) => {
+t.test('the commands of the page have the output of the page', async (t) => {
   const { runtimeDir } = await startDaemon(t, { unchecked: true });
   const lines = [...readme.matchAll(/^ {4}((?:node )?examples\/.*?)(?: +# (.*))?$/gm)];
   t.equal(lines.length, 5);
@@ -43,11 +43,11 @@ t.test('the commands of the page', async (t) => {
     const { status, stdout, stderr } = run(line, runtimeDir);
     t.strictSame({ status, stderr }, { status: 0, stderr: '' }, line);
     t.match(stdout, outputs[at]);
-    if (comment) t.match(`${comment}\n`, outputs[at], 'as the page says');
+    if (comment) t.match(`${comment}\n`, outputs[at], 'the output on the page');
   }
 });
 
-t.test('share.mjs when something is wrong', async (t) => {
+t.test('share.mjs reports errors', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   t.match(run('node examples/share.mjs read', runtimeDir), { status: 1, stderr: /^NOT_FOUND: / });
   t.match(run('node examples/share.mjs', runtimeDir), { status: 64, stderr: /^Usage: / });

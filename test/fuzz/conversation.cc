@@ -49,9 +49,9 @@ void Conversation::Play() {
   for (int steps = 0; steps < 100 && !script_->done(); ++steps) Step();
   if (!ended_) Finish();
   End();
-  // What was accepted is heard, if nothing was to drop it; and never an error.
+  // Accepted messages arrive unless they may be dropped; there is never an error.
   while (peer_.Hear(&accepted_, dropped_) == Peer::Heard::kMessage) continue;
-  CHECK(dropped_ || accepted_.empty(), "a message that was accepted did not come");
+  CHECK(dropped_ || accepted_.empty(), "an accepted message did not arrive");
 }
 
 void Conversation::Step() {
@@ -98,8 +98,8 @@ void Conversation::Step() {
 
 void Conversation::LetPeerSend() {
   const bool sent = peer_.Send(script_, closed_ ? -1 : ours_);
-  // It could go on for ever, otherwise, and its last messages would be lost without its knowing.
-  CHECK(state_ == State::kOpen || !sent, "a message was taken from a peer that nobody reads");
+  // Otherwise the peer could send forever, and its last messages would be lost without notice.
+  CHECK(state_ == State::kOpen || !sent, "a message was accepted from a peer that is not read any more");
 }
 
 void Conversation::Turn() {
@@ -112,7 +112,7 @@ void Conversation::Wait() {
   static constexpr std::array<uint64_t, 4> kMilliseconds = {2, 10, 1000, 5000};
   const uint64_t passed = script_->OneOf(kMilliseconds);
   env_.loop.now += passed;
-  // A peer that does not read is waited for no longer than that.
+  // The connection waits no longer for a peer that does not read.
   waited_ += passed;
   if (waited_ >= 5000) dropped_ = true;
   Turn();
@@ -133,7 +133,7 @@ void Conversation::EndSomehow() {
       connection_->Close({&env_, {}});
       return;
     case 2:
-      // A worker that is terminated: it can make nothing any more, and then it is over.
+      // A worker that is terminated: it can create no more values, and then ends.
       env_.unable = true;
       Turn();
       return End();
@@ -142,7 +142,7 @@ void Conversation::EndSomehow() {
   }
 }
 
-// Gives everything its time: whatever was sent arrives.
+// Runs the loop until every sent message has arrived.
 void Conversation::Settle() {
   SetPaused(false);
   behaviour_ = 1;
@@ -153,11 +153,11 @@ void Conversation::Settle() {
     Turn();
   }
   HearAll();
-  CHECK(closed_ || state_ == State::kFinishing || peer_.unread.empty(), "a message did not come");
-  CHECK(dropped_ || accepted_.empty(), "a message that was accepted did not come");
+  CHECK(closed_ || state_ == State::kFinishing || peer_.unread.empty(), "a message did not arrive");
+  CHECK(dropped_ || accepted_.empty(), "an accepted message did not arrive");
 }
 
-// Comes to an end as a program would, and sees it through.
+// Ends as a program would, and waits for the end.
 void Conversation::Finish() {
   if (script_->Bit()) Settle();
   if (state_ == State::kOpen && !closed_) FinishWith("closed", false);
@@ -169,9 +169,9 @@ void Conversation::Finish() {
   CHECK(closed_ || dropped_, "it did not end");
   if (!closed_ || dropped_) return;
   HearAll();
-  CHECK(kept_ < 0 || vkmem::UnreadBytes(kept_) == 0, "a socket is kept, and all is read");
+  CHECK(kept_ < 0 || vkmem::UnreadBytes(kept_) == 0, "a socket is kept although all is read");
   const bool told = peer_.tangled() || peer_.Hear(&accepted_, false) == Peer::Heard::kEnd;
-  CHECK(told, "the peer is not told of the end");
+  CHECK(told, "the close callback was not called");
 }
 
 void Conversation::End() {
@@ -180,7 +180,7 @@ void Conversation::End() {
   napi_async_cleanup_hook_handle__ handle = {&env_};
   env_.hook(&handle, env_.hook_argument);
   for (int turns = 0; turns < 3 && env_.hook != nullptr; ++turns) fake_uv::Turn(&env_.loop);
-  CHECK(env_.hook == nullptr, "the environment does not end");
+  CHECK(env_.hook == nullptr, "the environment's cleanup hook is still registered");
   connection_->Forget();
   delete &addon();
 }

@@ -1,10 +1,10 @@
-// Conversation: the addon's Connection whole, between a peer that plays by no rules and a program that does
-// anything that JavaScript could.
+// A conversation: the addon's complete Connection, between a peer that follows no rules and a program that
+// does anything that JavaScript could.
 //
-// It runs on a fake of Node.js (fake-node), where time passes when the script says so and JavaScript's values
-// are plain structs; sockets, fds and the reaper's threads are real. What the peer sends must be handed over
-// whole, in order and within the limits, or be the fault that it is; what the program sends must arrive,
-// unless something happened that lets messages be dropped; and every fd has an owner until it is closed.
+// It runs on a fake of Node.js (fake-node), where time passes when the script advances it and JavaScript's
+// values are plain structs; sockets, fds and the reaper's threads are real. The peer's messages must be
+// passed on complete, in order and within the limits, or cause the right fault; the program's messages must
+// arrive, unless an event permits dropping them; and every fd has an owner until it is closed.
 
 #ifndef VKMEMD_TEST_FUZZ_CONVERSATION_H_
 #define VKMEMD_TEST_FUZZ_CONVERSATION_H_
@@ -32,13 +32,13 @@ class Conversation {
  private:
   using Values = std::vector<napi_value>;
   enum class State { kOpen, kFinishing };
-  // An fd that JavaScript owns, and the message that it came with; 0 for a copy.
+  // An fd that JavaScript owns, and the message that it came with; 0 for a duplicate.
   struct Held {
     int fd;
     uint32_t arrival;
   };
 
-  // What the script can have happen.
+  // The events that the script can cause.
   void Step();
   void LetPeerSend();
   void Turn();
@@ -50,14 +50,14 @@ class Conversation {
   void Finish();
   void End();
 
-  // What the program does.
+  // The program's calls.
   void Send();
   void FinishWith(const char* kind, bool drop);
   void AskWhatIsUnread();
   void SetPaused(bool paused);
   void GiveUpFds(uint8_t how);
 
-  // What the connection calls; false: it threw.
+  // The connection's callbacks; false: it threw.
   bool OnMessage(const Values& values);
   bool OnFault(const Values& values);
   bool OnClose(const Values& values);
@@ -84,21 +84,21 @@ class Conversation {
   bool keeps_unread_;
   State state_ = State::kOpen;
   std::deque<Held> held_;
-  std::deque<Message> accepted_;  // to be sent, and not heard by the peer yet
-  int kept_ = -1;                 // the socket after its end, with fds unread in it; the addon's book has it
+  std::deque<Message> accepted_;  // to be sent, and not yet received by the peer
+  int kept_ = -1;                 // the socket after its end, with unread fds in it; the addon owns it
   uint32_t next_ = 500;
   uint32_t arrivals_ = 0;
   uint8_t behaviour_ = 0;      // of the message handler
   size_t closed_foreign_ = 0;  // fds that may still be with the reaper
-  uint64_t waited_ = 0;        // milliseconds, since it began to finish
+  uint64_t waited_ = 0;        // milliseconds since the end started
   std::string fault_;
   int thrown_ = 0;
-  bool dropped_ = false;   // something happened after which messages of ours need not arrive
-  bool too_long_ = false;  // a message was sent that the socket can never take
+  bool dropped_ = false;   // an event occurred after which our messages need not arrive
+  bool too_long_ = false;  // a message was sent that is larger than the socket's buffer
   bool paused_ = false;
   bool squeezed_ = false;
-  bool closed_ = false;  // and JavaScript was told
-  bool ended_ = false;   // and so has the environment
+  bool closed_ = false;  // JavaScript was notified
+  bool ended_ = false;   // the environment has ended too
 };
 
 }  // namespace fuzz

@@ -1,5 +1,5 @@
-// The program's side of a conversation: what it asks of the connection, and what the connection tells it,
-// held against what the peer did.
+// The program's side of a conversation: its calls of the connection, and the connection's callbacks, checked
+// against the peer's actions.
 
 #include <fcntl.h>
 #include <string.h>
@@ -51,7 +51,7 @@ void Conversation::FinishWith(const char* kind, bool drop) {
   connection_->Finish({&env_, {Text(kind), data, Boolean(drop)}});
 }
 
-// What the kernel says is unread, against what the peer has heard.
+// Compares the unread counts of the kernel with what the peer has received.
 void Conversation::AskWhatIsUnread() {
   const Napi::Value fds = connection_->UnreadFds({&env_, {}});
   const Napi::Value crowded = connection_->Crowded({&env_, {}});
@@ -68,11 +68,11 @@ void Conversation::AskWhatIsUnread() {
     unheard += accepted_[i].files.size();
     bytes += accepted_[i].size;
   }
-  CHECK(said >= unheard, "fds that are unread are not counted");
-  CHECK(sent > 0 || said == 0, "fds count as unread, and all is read");
+  CHECK(said >= unheard, "unread fds are not counted");
+  CHECK(sent > 0 || said == 0, "fds count as unread although all is read");
   const bool crowd = waiting > 0 || bytes > static_cast<size_t>(send_buffer_) / 4;
-  CHECK(is_crowded || !crowd, "what is unread or queued is no crowd");
-  CHECK(waiting + sent > 0 || !is_crowded, "nobody is a crowd");
+  CHECK(is_crowded || !crowd, "unread or queued messages are not reported as crowded");
+  CHECK(waiting + sent > 0 || !is_crowded, "crowded is reported without messages");
 }
 
 void Conversation::SetPaused(bool paused) {
@@ -89,9 +89,9 @@ void Conversation::GiveUpFds(uint8_t how) {
       addon().Disown(fd);
       close(fd);
     } else if (how & 128) {
-      // A copy is nobody's message, and is as untrusted.
+      // A duplicate belongs to no message, and is as untrusted.
       vkmem::UniqueFd copy(fcntl(fd, F_DUPFD_CLOEXEC, 3), addon().OriginOfCopy(fd));
-      CHECK((copy.origin() != nullptr) == untrusted_, "the origin of a copy");
+      CHECK((copy.origin() != nullptr) == untrusted_, "the origin of a duplicate");
       held_.push_back({addon().HandOver(std::move(copy)), 0});
       addon().TakeBack(fd).Reset();
     } else {
@@ -104,16 +104,16 @@ bool Conversation::OnMessage(const Values& values) {
   CHECK(state_ == State::kOpen && !closed_, "a message after the end");
   const std::string& data = values[0]->text;
   const Values& numbers = values[1]->items;
-  CHECK(!paused_, "a message in a pause");
+  CHECK(!paused_, "a message during a pause");
   CHECK(!peer_.unread.empty(), "a message that was not sent");
   const Message message = std::move(peer_.unread.front());
   peer_.unread.pop_front();
   CHECK(data.size() == message.size && memcmp(data.data(), message.bytes(), data.size()) == 0, "the bytes");
   CHECK(numbers.size() == message.files.size(), "the number of fds");
-  CHECK(data.size() <= max_bytes_ && numbers.size() <= max_fds_, "a limit was broken");
+  CHECK(data.size() <= max_bytes_ && numbers.size() <= max_fds_, "a limit was exceeded");
   if (untrusted_ && !numbers.empty()) {
     const auto of_a_message = [](const Held& held) { return held.arrival != 0; };
-    CHECK(std::none_of(held_.begin(), held_.end(), of_a_message), "fds of two messages at once");
+    CHECK(std::none_of(held_.begin(), held_.end(), of_a_message), "fds of two messages are open at once");
   }
   ++arrivals_;
   for (size_t i = 0; i < numbers.size(); ++i) {
@@ -148,19 +148,19 @@ bool Conversation::Behave() {
 bool Conversation::OnFault(const Values& values) {
   fault_ = values[0]->text;
   CHECK(state_ == State::kOpen && !closed_, "a fault after the end");
-  CHECK(!peer_.unread.empty(), "a fault for nothing");
+  CHECK(!peer_.unread.empty(), "a fault without a message");
   const Message& message = peer_.unread.front();
   const bool too_large = message.size > max_bytes_;
   if (fault_ == "message-too-large") {
-    CHECK(too_large, "it was not too large");
+    CHECK(too_large, "the message was not too large");
   } else if (fault_ == "unsolicited-fds") {
-    CHECK(!too_large && message.files.size() > max_fds_, "it had not too many fds");
+    CHECK(!too_large && message.files.size() > max_fds_, "the number of fds was permitted");
   } else if (fault_ == "fds-truncated") {
     CHECK(!too_large && squeezed_ && !message.files.empty(), "no fd was lost");
   } else {
     CHECK(fault_ == "fds-refused", "an unknown fault");
     CHECK(untrusted_ && closed_foreign_ >= vkmem::Reaper::kMaxOfUser && !message.files.empty(),
-          "refused too early");
+          "refused before the limit");
   }
   switch (behaviour_ >> 6) {
     case 1:
@@ -184,18 +184,18 @@ bool Conversation::OnClose(const Values& values) {
   const std::string& kind = values[0]->text;
   const int64_t err = values[1]->number;
   if (kind == "hangup") {
-    CHECK(!peer_.writes(), "the peer did not hang up");
+    CHECK(!peer_.writes(), "hangup although the peer can still write");
     for (const Message& message : peer_.unread) {
-      CHECK(message.size == 0 && message.files.empty(), "a hangup before what was sent");
+      CHECK(message.size == 0 && message.files.empty(), "hangup before all messages were received");
     }
     dropped_ = true;
   } else if (kind == "error") {
     CHECK(too_long_ && err == EMSGSIZE, values[2]->text.c_str());
     dropped_ = true;
   } else if (!fault_.empty()) {
-    CHECK(kind == fault_ || kind == "closed", "closed for another reason");
+    CHECK(kind == fault_ || kind == "closed", "closed with the wrong reason");
   } else {
-    CHECK(kind == "closed" || kind == "overflow", "closed for no reason");
+    CHECK(kind == "closed" || kind == "overflow", "closed without a reason");
   }
   CHECK(env_.uncaught == thrown_, "an exception was lost");
   Keep(*values[3]);
@@ -206,12 +206,13 @@ void Conversation::Keep(const napi_value__& socket) {
   const auto has_files = [](const Message& message) { return !message.files.empty(); };
   if (socket.kind == napi_value__::kUndefined) {
     const bool unread = keeps_unread_ && std::any_of(accepted_.begin(), accepted_.end(), has_files);
-    return CHECK(dropped_ || !unread, "a socket with fds unread was not kept");
+    return CHECK(dropped_ || !unread, "a socket with unread fds was not kept");
   }
-  CHECK(keeps_unread_, "a socket was kept unasked");
+  CHECK(keeps_unread_, "a socket was kept without a request");
   kept_ = static_cast<int>(socket.number);
-  // It may have left since.
-  CHECK(peer_.open() || peer_.tangled() || vkmem::UnreadBytes(kept_) == 0, "a socket is kept for nobody");
+  // The peer may have ended since.
+  CHECK(peer_.open() || peer_.tangled() || vkmem::UnreadBytes(kept_) == 0,
+        "a socket is kept for a peer that has ended");
 }
 
 void PlayConversation(Script* script) { Conversation(script, Connect()).Play(); }

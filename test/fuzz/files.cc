@@ -36,7 +36,7 @@ std::vector<int> MakeFiles() {
   files.push_back(open("/dev/null", O_RDWR | O_CLOEXEC));
   files.push_back(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   files.push_back(epoll_create1(EPOLL_CLOEXEC));
-  for (const int fd : files) CHECK(fd >= 0, "a file could not be made");
+  for (const int fd : files) CHECK(fd >= 0, "a file could not be created");
   return files;
 }
 
@@ -74,10 +74,10 @@ std::string OpenFds() {
   return text;
 }
 
-// The kernel gives out the lowest free numbers, so the limit must leave `room` of those.
+// The kernel assigns the lowest free numbers, so the limit must leave `room` of those.
 Squeeze::Squeeze(size_t room) {
   rlimit limit;
-  CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit of fds");
+  CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "the limit of fds cannot be read");
   before_ = limit.rlim_cur;
   limit.rlim_cur = 0;
   for (size_t free_numbers = 0; free_numbers < room; ++limit.rlim_cur) {
@@ -90,13 +90,13 @@ Squeeze::~Squeeze() {
   rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = before_;
-  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0, "the limit of fds cannot be set back");
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0, "the limit of fds cannot be restored");
 }
 
 void WaitForReaper() {
   const time_t end = time(nullptr) + kReaperSeconds;
   while (vkmem::Reaper::Get().Pending() > 0) {
-    CHECK(time(nullptr) < end, "the reaper does not come to an end");
+    CHECK(time(nullptr) < end, "the reaper does not finish");
     sched_yield();
   }
 }

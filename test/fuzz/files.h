@@ -1,4 +1,4 @@
-// Files that travel, and which fds are open: what the fuzz targets know of the process's file descriptors.
+// The files of messages, and the open fds: the state of the process's file descriptors for the fuzz targets.
 
 #ifndef VKMEMD_TEST_FUZZ_FILES_H_
 #define VKMEMD_TEST_FUZZ_FILES_H_
@@ -11,7 +11,7 @@
 
 namespace fuzz {
 
-// Which file an fd leads to. The anonymous ones (eventfd, epoll) share an inode.
+// The file of an fd. The anonymous ones (eventfd, epoll) share an inode.
 struct Identity {
   dev_t device;
   ino_t inode;
@@ -19,15 +19,15 @@ struct Identity {
 };
 Identity IdentityOf(int fd);
 
-// One fd of each kind, made once and never closed: a memfd, one that is sealed, an eventfd, both ends of a
+// One fd of each kind, created once and never closed: a memfd, a sealed memfd, an eventfd, both ends of a
 // pipe, sockets, a device, a folder, an epoll instance. Borrowed.
 const std::vector<int>& Files();
 
-// What is open, as text for a report: "3 4 7".
+// The open fds, as text for a report: "3 4 7".
 std::string OpenFds();
 size_t CountOpenFds();
 
-// While it lives, this process can open `room` more fds.
+// While it exists, this process can open `room` more fds.
 class Squeeze {
  public:
   explicit Squeeze(size_t room);
@@ -39,7 +39,7 @@ class Squeeze {
   unsigned long before_;
 };
 
-// Waits until the reaper has closed all it was given.
+// Waits until the reaper has closed everything.
 void WaitForReaper();
 
 }  // namespace fuzz

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kDistinct = 1021;
 constexpr size_t kControlBytes = CMSG_SPACE(vkmem::kMaxFdsPerMessage * sizeof(int));
 
-// As the kernel wants it, and nothing of the addon's.
+// Calls the kernel directly, without the addon's code.
 ssize_t SendTo(int socket_fd, const Message& message, const std::vector<int>& fds) {
   alignas(cmsghdr) char control[kControlBytes] = {};
   iovec bytes = {const_cast<uint8_t*>(message.bytes()), message.size};
@@ -37,7 +37,7 @@ ssize_t SendTo(int socket_fd, const Message& message, const std::vector<int>& fd
   return sendmsg(socket_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-// The fds of a message that was read, which are closed at once.
+// The fds of a received message, which are closed at once.
 std::vector<Identity> CloseFiles(msghdr* header) {
   std::vector<Identity> files;
   for (cmsghdr* each = CMSG_FIRSTHDR(header); each != nullptr; each = CMSG_NXTHDR(header, each)) {
@@ -117,11 +117,11 @@ Peer::Heard Peer::Hear(std::deque<Message>* expected, bool may_drop) {
   header.msg_controllen = sizeof control;
   const ssize_t received = recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (received < 0) {
-    // Unread messages are thrown away before a socket is closed, so that nobody hears of it this way.
+    // Unread messages are read before a socket is closed, so that the other side does not notice.
     CHECK(errno == EAGAIN, strerror(errno));
     return Heard::kNothing;
   }
-  CHECK((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0, "the peer got less than was sent");
+  CHECK((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0, "the peer received less than was sent");
   const std::vector<Identity> files = CloseFiles(&header);
   if (received == 0) {
     CHECK(files.empty(), "the end came with fds");
@@ -132,7 +132,8 @@ Peer::Heard Peer::Hear(std::deque<Message>* expected, bool may_drop) {
            memcmp(message.bytes(), buffer, message.size) == 0;
   };
   while (may_drop && !expected->empty() && !is_it(expected->front())) expected->pop_front();
-  CHECK(!expected->empty() && is_it(expected->front()), "the peer heard what was not sent, or not in order");
+  CHECK(!expected->empty() && is_it(expected->front()),
+        "the peer received a message that was not sent, or out of order");
   expected->pop_front();
   return Heard::kMessage;
 }

@@ -1,8 +1,9 @@
 // The libFuzzer target of the addon's receive path, with AddressSanitizer and UndefinedBehaviorSanitizer.
 //
-// An input is a script: what a peer sends over a real SEQPACKET socket (sizes, fds of many kinds, shutdowns),
-// and what this side does meanwhile. Whatever the script is, the addon's code must do as its headers say, and
-// when it is over no fd may be left open. test/fuzz/receive.test.ts runs it; scripts/setup.mjs builds it.
+// An input is a script: the messages that a peer sends over a real SEQPACKET socket (sizes, fds of many
+// kinds, shutdowns), and the actions of this side meanwhile. For every script the addon's code must behave as
+// its headers specify, and no fd may be open afterwards. test/fuzz/receive.test.ts runs it; scripts/setup.mjs
+// builds it.
 
 #include <linux/capability.h>
 #include <sys/syscall.h>
@@ -22,11 +23,12 @@ void Play(fuzz::Script* script) {
   fuzz::WaitForReaper();
 }
 
-// Root may have any number of fds in flight. Others are refused (ETOOMANYREFS), and must come through that.
+// Root may have any number of fds in flight. For other users sends are refused (ETOOMANYREFS), which the code
+// must handle.
 void GiveUpCapabilities() {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-  CHECK(syscall(SYS_capset, &header, none) == 0, "capabilities cannot be given up");
+  CHECK(syscall(SYS_capset, &header, none) == 0, "capabilities cannot be dropped");
 }
 
 }  // namespace

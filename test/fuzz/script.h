@@ -1,5 +1,5 @@
-// What the fuzzer's bytes mean: they are read from the front, as numbers. When they are used up, everything
-// is zero.
+// The interpretation of the fuzzer's bytes: they are read from the front, as numbers. When they are used up,
+// every number is zero.
 
 #ifndef VKMEMD_TEST_FUZZ_SCRIPT_H_
 #define VKMEMD_TEST_FUZZ_SCRIPT_H_
@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-// Ends the process, and so the fuzzer's run, with what went wrong.
+// Ends the process, and so the fuzzer's run, with a description of the error.
 inline void Check(bool holds, const char* what, const char* file, int line) {
   if (holds) return;
   fprintf(stderr, "%s:%d: %s\n", file, line, what);
@@ -34,7 +34,7 @@ class Script {
     return list[Below(N)];
   }
 
-  // Bytes of a message: mostly few, up to more than a message may have.
+  // Size of a message: mostly small, up to more than a message may have.
   size_t Size() {
     const uint8_t first = Byte();
     if (first < 224) return first;
@@ -42,7 +42,7 @@ class Script {
     return (second << 8) + first * 8;
   }
 
-  // Fds of a message: mostly few, at most as many as the kernel lets pass.
+  // Number of fds of a message: mostly small, at most what the kernel accepts.
   size_t Count() {
     const uint8_t byte = Byte();
     if (byte < 240) return byte % 5;

@@ -1,5 +1,5 @@
-// What the fuzzer's bytes are played on. Each aborts where the code under test does not do as its headers
-// say, and leaves no fd open but those that the reaper still has.
+// The functions that execute the fuzzer's bytes. Each aborts where the code under test violates its headers,
+// and leaves no fd open except those that the reaper still has.
 
 #ifndef VKMEMD_TEST_FUZZ_TARGETS_H_
 #define VKMEMD_TEST_FUZZ_TARGETS_H_
@@ -10,7 +10,7 @@ namespace fuzz {
 
 // ancillary.h and outbox.h, function by function.
 void PlayWire(Script* script);
-// A Connection whole, on a fake of Node.js (fake-node).
+// A complete Connection, on a fake of Node.js (fake-node).
 void PlayConversation(Script* script);
 
 }  // namespace fuzz

@@ -1,5 +1,5 @@
-// The functions of ancillary.h and the Outbox, on a plain socket, one by one and in any order: each says what
-// the model says.
+// The functions of ancillary.h and the Outbox, on a plain socket, one by one and in any order, compared with
+// a model.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ class Wire {
     if (!discarded_) left_unread_ = !peer_.unread.empty();
     outbox_.Clear();
     socket_.Reset();
-    // What was sent is heard, and no error, whatever was thrown away.
+    // Sent messages arrive without an error, whatever was discarded.
     while (!left_unread_ && peer_.Hear(&sent_, false) == Peer::Heard::kMessage) continue;
   }
 
@@ -74,7 +74,7 @@ class Wire {
     }
   }
 
-  // A reset is told once, of a peer that closed with messages of ours unread.
+  // A reset is reported once, if the peer closed with our messages unread.
   bool IsReset(int err) {
     if (err != ECONNRESET || peer_.open()) return false;
     return std::exchange(may_be_reset_, false) || peer_.tangled();
@@ -85,7 +85,7 @@ class Wire {
     const bool untrusted = hardened_ && script_->Bit();
     const size_t most = untrusted ? script_->Count() : vkmem::kMaxFdsPerMessage;
     const uint8_t squeeze = script_->Byte();
-    // Behind the buffer's end, AddressSanitizer watches.
+    // AddressSanitizer detects accesses beyond the buffer's end.
     std::unique_ptr<uint8_t[]> buffer(new uint8_t[capacity]);
     Datagram datagram;
     std::unique_ptr<Squeeze> squeezed;
@@ -98,20 +98,20 @@ class Wire {
     };
     int err = receive();
     if (IsReset(err)) err = receive();
-    if (err == EAGAIN) return CHECK(peer_.unread.empty(), "a message did not come");
+    if (err == EAGAIN) return CHECK(peer_.unread.empty(), "a message did not arrive");
     CHECK(err == 0, strerror(err));
     if (peer_.unread.empty()) {
-      CHECK(datagram.size == 0 && datagram.fds.empty(), "something came from nowhere");
-      return CHECK(discarded_ || !peer_.writes(), "an end came from nowhere");
+      CHECK(datagram.size == 0 && datagram.fds.empty(), "a message arrived that was not sent");
+      return CHECK(discarded_ || !peer_.writes(), "an end without the peer's close");
     }
 
     const Message& message = peer_.unread.front();
     const size_t count = message.files.size();
     CHECK(datagram.size == std::min(capacity, message.size), "the size");
     CHECK(memcmp(buffer.get(), message.bytes(), datagram.size) == 0, "the bytes");
-    CHECK(datagram.data_truncated == (message.size > capacity), "whether bytes were lost");
-    CHECK(datagram.fds.size() <= count && datagram.fds.size() <= most, "how many fds");
-    CHECK(datagram.fds_truncated == (datagram.fds.size() < count), "whether fds were lost");
+    CHECK(datagram.data_truncated == (message.size > capacity), "the truncation of bytes");
+    CHECK(datagram.fds.size() <= count && datagram.fds.size() <= most, "the number of fds");
+    CHECK(datagram.fds_truncated == (datagram.fds.size() < count), "the truncation of fds");
     if (!squeezed) CHECK(datagram.fds.size() == std::min(count, most), "fds were lost");
     squeezed.reset();
     for (size_t i = 0; i < datagram.fds.size(); ++i) {
@@ -124,7 +124,7 @@ class Wire {
     if (!stays) peer_.unread.pop_front();
   }
 
-  // Nothing of this takes anything.
+  // None of these calls consumes a message.
   void LookAhead() {
     const bool empty = peer_.unread.empty();
     if (hardened_ && !may_be_reset_) {
@@ -132,8 +132,8 @@ class Wire {
     }
     const bool hangup = vkmem::IsHangup(socket_.get());
     if (peer_.writes() && !discarded_) return CHECK(!hangup, "no hangup");
-    if (!empty) CHECK(!hangup, "a hangup, and there are messages");
-    if (empty && !peer_.tangled()) CHECK(hangup, "a hangup was not seen");
+    if (!empty) CHECK(!hangup, "hangup although there are messages");
+    if (empty && !peer_.tangled()) CHECK(hangup, "a hangup was not detected");
   }
 
   void Leave() {
@@ -153,7 +153,7 @@ class Wire {
     }
     const bool fits =
         queued_.size() < limits_.messages && bytes <= limits_.bytes && queued_fds <= limits_.fds;
-    CHECK(outbox_.HasRoomFor(message.size, count) == fits, "whether there is room");
+    CHECK(outbox_.HasRoomFor(message.size, count) == fits, "the room in the outbox");
     if (!fits) return;
     vkmem::FdList fds;
     for (size_t i = 0; i < count; ++i) {
@@ -172,16 +172,16 @@ class Wire {
       sent_.push_back(std::move(queued_.front()));
       queued_.pop_front();
     }
-    CHECK((flushed == Outbox::Flushed::kAll) == outbox_.empty(), "whether all is flushed");
+    CHECK((flushed == Outbox::Flushed::kAll) == outbox_.empty(), "the result of a flush");
     CHECK(flushed != Outbox::Flushed::kImpossible, strerror(err));
-    if (flushed == Outbox::Flushed::kHangup) CHECK(!peer_.reads() || may_be_reset_, "a hangup for nothing");
+    if (flushed == Outbox::Flushed::kHangup) CHECK(!peer_.reads() || may_be_reset_, "hangup without a cause");
     if (flushed != Outbox::Flushed::kHangup) return;
     may_be_reset_ = may_be_reset_ && err != ECONNRESET;
     outbox_.Clear();
     queued_.clear();
   }
 
-  // As before a close: reading is shut down, then what is unread goes.
+  // As before a close: reading is shut down, then unread messages are discarded.
   void Discard() {
     shutdown(socket_.get(), SHUT_RD);
     discarded_ = true;
@@ -191,8 +191,8 @@ class Wire {
     } else {
       std::deque<Message>& unread = peer_.unread;
       while (!unread.empty() && unread.front().files.empty()) unread.pop_front();
-      CHECK(vkmem::DiscardFdless(socket_.get()) == unread.empty(), "whether fds are left");
-      // Credentials are asked for from here on: nothing can be looked at as before.
+      CHECK(vkmem::DiscardFdless(socket_.get()) == unread.empty(), "the unread fds");
+      // From here on the socket receives credentials, so a peek is no longer possible as before.
       hardened_ = false;
     }
     left_unread_ = !peer_.unread.empty();

@@ -1,9 +1,9 @@
-// The Vulkan commands that the fake layer takes part in, by name.
+// The Vulkan commands that the fake layer intercepts, by name.
 //
 // Model: three lists, from which the tables of the next layer's functions, the table of our own functions,
-// and the names that a script may use are made. A command that is in none of them goes past the layer.
+// and the names that a script may use are generated. A command that is in none of them bypasses the layer.
 // Limits: Vulkan 1.3 and the extensions that vkmemd uses; a KHR alias of a core command is served by the core
-// one's function.
+// command's function.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -60,7 +60,7 @@ inline constexpr const char* kLayerDescription =
   X(QueueSubmit)                       \
   X(QueueSubmit2)
 
-// On a VkDevice, a VkQueue or a VkCommandBuffer: counted, logged, delayed, failed, otherwise as it is below.
+// On a VkDevice, a VkQueue or a VkCommandBuffer: counted, logged, delayed, failed, otherwise passed on.
 #define FAKE_PLAIN_CALLS(X)            \
   X(GetMemoryHostPointerPropertiesEXT) \
   X(UnmapMemory)                       \
@@ -92,14 +92,14 @@ enum class Call : size_t {
 
 inline constexpr size_t kCalls = static_cast<size_t>(Call::kCount);
 
-// With its "vk".
+// Includes the "vk".
 const char* NameOf(Call call);
 std::optional<Call> CallNamed(std::string_view name);
 
 // Whether it returns a VkResult, so that it can fail.
 bool CanFail(Call call);
 
-// Whether the specification lists VK_ERROR_DEVICE_LOST among what the command returns on a device.
+// Whether the specification lists VK_ERROR_DEVICE_LOST among the command's results on a device.
 bool CanLoseDevice(Call call);
 
 const char* NameOf(VkResult result);

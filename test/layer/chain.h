@@ -1,9 +1,9 @@
-// pNext chains: looking into them, and changing what the layer below sees of one.
+// pNext chains: finding structures in them, and changing what the layer below sees.
 //
-// Model: Find() returns the structure of a type. A ChainEdit takes structures out of a chain, or puts others
-// in their place or in front, and puts everything back when it ends. Limits: the application's structures are
-// linked anew in place, as the loader itself does with its own; so a chain must not be in use by another call
-// at the same time. The structures that are put in must outlive the edit.
+// Model: Find() returns the structure of a type. A ChainEdit removes structures from a chain, replaces them
+// or inserts others in front, and restores the chain when it ends. Limits: the application's structures are
+// relinked in place, as the loader itself does with its own; so a chain must not be in use by another call at
+// the same time. The inserted structures must outlive the edit.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -28,7 +28,7 @@ T* FindOutput(void* next, VkStructureType type) {
 
 class ChainEdit {
  public:
-  // `head` is the pNext of a structure of ours.
+  // `head` is the pNext of a structure that we own.
   explicit ChainEdit(const void*& head) : head_(head) {}
   ~ChainEdit() {
     for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo) *undo->link = undo->target;
@@ -40,7 +40,7 @@ class ChainEdit {
     if (const void** link = LinkTo(type)) Set(link, NodeAt(link)->pNext);
   }
 
-  // In the place of the structure of the same type; nothing if there is none.
+  // Replaces the structure of the same type; no effect if there is none.
   template <typename T>
   void Replace(T& node) {
     const void** link = LinkTo(node.sType);

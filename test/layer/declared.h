@@ -1,8 +1,8 @@
-// A buffer or an image as the driver gets it declared.
+// A buffer or an image as it is declared to the driver.
 //
-// Model: what is declared for DMA_BUF is declared below for memory of the host, which stands behind a fake
-// dma-buf; what is declared for RDMA_ADDRESS, for nothing more. Limits: an image that the driver cannot make
-// for memory of the host fails as the driver says.
+// Model: a resource that is declared for DMA_BUF is declared below for host memory, which backs a fake
+// dma-buf; one that is declared for RDMA_ADDRESS is declared below without it. Limits: an image that the
+// driver cannot create for host memory fails with the driver's result.
 #pragma once
 
 #include "chain.h"
@@ -37,7 +37,7 @@ class Declared {
     }
   }
 
-  // For the driver, as long as this lives.
+  // For the driver, valid as long as this object.
   Info below;
   // As the application declared it.
   VkExternalMemoryHandleTypeFlags types = 0;

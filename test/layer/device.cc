@@ -1,9 +1,8 @@
 // Devices: what is enabled below for what the application enabled, and what is left when one ends.
 //
-// Model: extensions that only the layer has are not passed down, nor is the RDMA feature. Memory of the host
-// can be imported below whether the application wants that or not, since fake dma-bufs are made so. Limits:
-// an extension or a feature that the script does not have cannot be enabled. A device whose process is killed
-// leaves no line.
+// Model: extensions that only the layer has are not passed down, nor is the RDMA feature. Importing host
+// memory is always enabled below, because fake dma-bufs are created by it. Limits: an extension or a feature
+// that the script lacks cannot be enabled. A device whose process is killed writes no line.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -29,7 +28,7 @@ bool Contains(const std::vector<const char*>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// What to enable below, of what the driver has.
+// The extensions to enable below, as far as the driver has them.
 std::vector<const char*> EnabledBelow(const std::vector<const char*>& enabled,
                                       const std::vector<VkExtensionProperties>& listed) {
   const auto has = [&](std::string_view name) {

@@ -60,7 +60,7 @@ std::vector<VkExtensionProperties> Instance::ExtensionsBelow(VkPhysicalDevice ph
     result = next.EnumerateDeviceExtensionProperties(physical, nullptr, &count, found.data());
     found.resize(count);
   }
-  if (result != VK_SUCCESS) Die("the driver does not tell its extensions");
+  if (result != VK_SUCCESS) Die("the driver does not list its extensions");
   return found;
 }
 
@@ -78,13 +78,13 @@ void Device::Lose() {
 
 std::shared_ptr<Instance> InstanceOf(const void* handle) {
   auto found = Instances().Find(KeyOf(handle));
-  if (found == nullptr) Die("a call on an instance that did not go through the layer");
+  if (found == nullptr) Die("a call on an instance that was not created through the layer");
   return found;
 }
 
 std::shared_ptr<Device> DeviceOf(const void* handle) {
   auto found = Devices().Find(KeyOf(handle));
-  if (found == nullptr) Die("a call on a device that is destroyed, or that did not go through the layer");
+  if (found == nullptr) Die("a call on a device that is destroyed, or was not created through the layer");
   return found;
 }
 

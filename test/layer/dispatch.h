@@ -1,9 +1,9 @@
-// The instances and devices that go through the layer, and the functions of what is below it.
+// The instances and devices that were created through the layer, and the functions of the layer below.
 //
-// Model: every handle that can be dispatched on begins with the loader's table pointer, which a VkInstance
-// shares with its physical devices, and a VkDevice with its queues and command buffers. That pointer finds
-// the Instance or the Device here. Both are shared: a call that found one keeps it while it runs. Limits:
-// handles are 64 bits wide; what the layer below does not have stays null in `next`.
+// Model: every dispatchable handle starts with the loader's table pointer, which a VkInstance shares with its
+// physical devices, and a VkDevice with its queues and command buffers. That pointer is the key of the
+// Instance or the Device here. Both are shared: a call that found one keeps it while it runs. Limits: handles
+// are 64 bits wide; functions that the layer below lacks are null in `next`.
 #pragma once
 
 #include <vulkan/vk_layer.h>
@@ -39,7 +39,7 @@ struct Instance {
   VkInstance handle = VK_NULL_HANDLE;
   InstanceNext next;
 
-  // What is below lists, without anything of the layer's.
+  // The extensions that the layer below lists, without the layer's own.
   std::vector<VkExtensionProperties> ExtensionsBelow(VkPhysicalDevice physical) const;
   VkPhysicalDeviceMemoryProperties MemoryBelow(VkPhysicalDevice physical) const;
 };
@@ -47,24 +47,24 @@ struct Instance {
 struct Device {
   VkDevice handle = VK_NULL_HANDLE;
   DeviceNext next;
-  // Of the driver: the layer's own type, where there is one, comes after these.
+  // The driver's; the layer's own type, where there is one, follows them.
   VkPhysicalDeviceMemoryProperties memory_below{};
-  // What the application enabled.
+  // Whether the application enabled it.
   bool rdma = false;
   bool host_import = false;
 
   Objects objects;
   Memories memories;
-  // Queues are to be synchronised from outside, so the layer's own waiting excludes submissions.
+  // Queues require external synchronisation, so the layer's own waits exclude submissions.
   std::mutex submit;
   std::atomic<bool> lost{false};
 
-  // The driver's type that stands behind a type as the application sees it.
+  // The driver's type that backs a type as the application sees it.
   uint32_t TypeBelow(uint32_t type) const { return type < memory_below.memoryTypeCount ? type : 0; }
   bool IsRdmaType(uint32_t type) const { return type >= memory_below.memoryTypeCount; }
 
-  // From now on the device is lost. Waits until nothing runs below: a lost device runs nothing either, and
-  // the application may destroy everything at once.
+  // From now on the device is lost. Waits until no work runs below: a lost device runs none either, and the
+  // application may destroy everything at once.
   void Lose();
 };
 
@@ -74,7 +74,7 @@ std::shared_ptr<Device> DeviceOf(const void* handle);
 
 void AddInstance(std::shared_ptr<Instance> instance);
 void AddDevice(std::shared_ptr<Device> device);
-// Nothing more is found under the handle.
+// Removes the entry of the handle.
 std::shared_ptr<Instance> TakeInstance(VkInstance handle);
 std::shared_ptr<Device> TakeDevice(VkDevice handle);
 

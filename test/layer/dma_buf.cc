@@ -1,4 +1,4 @@
-// Memfds that pass for dma-bufs: see dma_buf.h.
+// Memfds as fake dma-bufs: see dma_buf.h.
 #include "dma_buf.h"
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@ uint64_t WholePages(uint64_t size) {
   return (size + page - 1) / page * page;
 }
 
-// The same file under a number that the filter does not know.
+// The same file under an fd number that the filter ignores.
 vkmem::UniqueFd Renumbered(vkmem::UniqueFd file) {
   if (!file.ok() || file.get() < kFirstDmaBufFd || file.get() > kLastDmaBufFd) return file;
   return vkmem::UniqueFd(fcntl(file.get(), F_DUPFD_CLOEXEC, kLastDmaBufFd + 1));

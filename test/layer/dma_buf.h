@@ -1,13 +1,13 @@
-// A fake dma-buf: a memfd that is mapped here and imported below as memory of the host, so its bytes are the
+// A fake dma-buf: a memfd that is mapped here and imported below as host memory, so that its bytes are the
 // memory's.
 //
-// Model: one that the layer makes, for memory to be exported, or one that is imported again, known by the
-// memfd's name. A memory's entry owns it, and with it an fd as long as the memory lives; the fds that leave
-// by Export() belong to the application. They are numbered 900 to 1023 and inherited by exec, as drivers'
-// are; the layer's own fd is never in that range, which mmap(2) may be made to refuse (see seccomp.h).
-// Limits: whole pages; 124 exported fds at a time, and a limit on open files above 900. Who maps one
-// elsewhere sees a file of tmpfs; the kernel's dma-buf ioctls other than the one that seccomp answers do not
-// know it.
+// Model: it is created by the layer, for memory to be exported, or imported again, recognised by the memfd's
+// name. A memory's entry owns it, and with it an fd as long as the memory lives; the fds that Export()
+// returns belong to the application. They are numbered 900 to 1023 and inherited by exec, like those of
+// drivers; the layer's own fd is never in that range, for which mmap(2) may be made to fail (see seccomp.h).
+// Limits: whole pages; 124 exported fds at a time, and a limit on open files above 900. A process that maps
+// one elsewhere sees a file of tmpfs; the kernel's dma-buf ioctls fail on it, except the one that seccomp
+// answers.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -21,19 +21,19 @@ namespace vkmemd_fake {
 
 class DmaBuf {
  public:
-  // Null where the kernel refuses.
+  // Null if the kernel refuses.
   static std::shared_ptr<DmaBuf> Make(uint64_t size);
-  // Of an fd that stays the caller's. Null where it is no fake dma-buf, or too small.
+  // Of an fd that the caller still owns. Null if it is not a fake dma-buf, or too small.
   static std::shared_ptr<DmaBuf> Import(int fd, uint64_t size);
   ~DmaBuf();
   DmaBuf(const DmaBuf&) = delete;
   DmaBuf& operator=(const DmaBuf&) = delete;
 
   void* data() const { return data_; }
-  // Bytes: the size that was asked for, in whole pages.
+  // Bytes: the requested size, in whole pages.
   uint64_t size() const { return size_; }
 
-  // VK_ERROR_TOO_MANY_OBJECTS where the process has no such fd left.
+  // VK_ERROR_TOO_MANY_OBJECTS if the process has no such fd left.
   VkResult Export(int& fd) const;
 
  private:

@@ -1,9 +1,9 @@
-// What the fake device says about external handle types of buffers and images.
+// The properties of external handle types that the fake device reports for buffers and images.
 //
 // Model: RDMA_ADDRESS is answered by the script alone; DMA_BUF, where the script has it, as exportable,
-// importable and compatible with itself only, if the driver can take memory of the host for such a resource,
-// since that is what stands behind a fake dma-buf. Every other type is the driver's. Dedicated-only is added
-// to whatever can be done at all. Limits: no image is sharable by RDMA_ADDRESS.
+// importable and compatible with itself only, if the driver can use host memory for such a resource, because
+// that backs a fake dma-buf. Every other type is the driver's. Dedicated-only is added to everything that is
+// possible at all. Limits: no image can be shared by RDMA_ADDRESS.
 #include "layer.h"
 
 namespace vkmemd_fake {
@@ -22,7 +22,7 @@ VkExternalMemoryProperties RdmaProperties(const Script& script) {
   return properties;
 }
 
-// From what the driver says of host memory.
+// Derived from the driver's properties of host memory.
 VkExternalMemoryProperties DmaBufProperties(const VkExternalMemoryProperties& host) {
   VkExternalMemoryProperties properties{};
   properties.compatibleHandleTypes = kDmaBuf;

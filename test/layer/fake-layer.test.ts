@@ -1,7 +1,7 @@
 /**
- * The fake layer does what its scripts say, seen by a program of its own (program/program.h) and by a daemon:
- * what a device says it is, its limits and budgets. The kinds that it adds are in kinds.test.ts, what goes
- * wrong by script in faults.test.ts.
+ * The fake layer follows its scripts, as seen by a program of its own (program/program.h) and by a daemon: a
+ * device's description, its limits and budgets. kinds.test.ts tests the kinds that it adds, faults.test.ts
+ * scripted failures.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const HOST = 'VK_EXT_external_memory_host';
 const BUDGET = 'VK_EXT_memory_budget';
 const FORMAT_NOT_SUPPORTED = '-11';
 
-t.test('without a script it is the driver, but for its names', async (t) => {
+t.test('without a script the layer changes only the names of the driver', async (t) => {
   const plain = new FakeProgram({ VK_DRIVER_FILES: lavapipe(), VK_INSTANCE_LAYERS: '' });
   const real = await plain.must('describe');
   await plain.end();
@@ -25,13 +25,13 @@ t.test('without a script it is the driver, but for its names', async (t) => {
     t.strictSame(
       { ...fake, name: '', driver: '' },
       { ...real, name: '', driver: '' },
-      'all else is the same',
+      'everything else is the same',
     );
     t.match(readFileSync(join(layer.folder, 'log'), 'utf8'), /^# VK_LAYER_VKMEMD_fake: A fake/);
   });
 });
 
-t.test('a real daemon starts on it', async (t) => {
+t.test('a real daemon starts on the layer', async (t) => {
   const layer = new FakeLayer(t, 'limit maxMemoryAllocationCount 77');
   const daemon = await startDaemon(t, { env: layer.environment });
   t.match(daemon.line, /device llvmpipe .*\(vkmemd fake\)/);
@@ -42,12 +42,12 @@ t.test('a real daemon starts on it', async (t) => {
   t.strictSame(layer.leaks(), [], 'with nothing left');
 });
 
-t.test('host import, dedicated memory, limits', async (t) => {
+t.test('a script sets host import, dedicated memory and limits', async (t) => {
   await onFake(t, ['host_import absent', 'dma_buf present'], async (program) => {
     t.notOk(lists(await program.must('describe'), HOST));
     t.match(await program.must('external buffer 128'), { features: '0' });
     t.match(await program.ask('external image 128'), { result: FORMAT_NOT_SUPPORTED });
-    t.match(await program.must('external buffer 512'), { features: '6' }, 'dma-buf does without');
+    t.match(await program.must('external buffer 512'), { features: '6' }, 'dma-buf is available without it');
   });
   for (const [word, buffer, image] of [
     ['none', '6', '6'],
@@ -64,7 +64,7 @@ t.test('host import, dedicated memory, limits', async (t) => {
       t.match(
         await program.must('needs buffer 0'),
         { requires: '0', prefers: '1' },
-        'not if it is for nobody',
+        'not if it has no handle type',
       );
       await program.must('close');
     });
@@ -74,7 +74,7 @@ t.test('host import, dedicated memory, limits', async (t) => {
     t.match(await program.must('describe'), { maxCount: '2', maxSize: '12345' });
     await program.must('open 0');
     for (const name of ['a', 'b']) await program.must(`allocate ${name} 4096 0 0`);
-    t.match(await program.ask('allocate c 4096 0 0'), { result: '-10' }, 'one too many is refused');
+    t.match(await program.ask('allocate c 4096 0 0'), { result: '-10' }, 'one above the maximum is refused');
     await program.must('free a');
     await program.must('allocate a 65536 0 0');
     for (const name of ['a', 'b']) await program.must(`free ${name}`);
@@ -82,7 +82,7 @@ t.test('host import, dedicated memory, limits', async (t) => {
   });
 });
 
-t.test('budgets', async (t) => {
+t.test('a script sets budgets', async (t) => {
   await onFake(t, ['budget present'], async (program, layer) => {
     const { heap, ...device } = await program.must('describe');
     t.ok(lists(device, BUDGET));
@@ -90,7 +90,7 @@ t.test('budgets', async (t) => {
     t.match(await program.must('budget'), { budget: String(max), usage: '0' });
     await program.must('open 0');
     await program.must('allocate a 65536 0 0');
-    t.match(await program.must('budget'), { budget: String(max), usage: '65536' }, 'what is live is in use');
+    t.match(await program.must('budget'), { budget: String(max), usage: '65536' }, 'live bytes are in use');
     const above = String(BigInt(heap ?? 0) * 2n);
     for (const [budget, usage] of [
       ['0', 'live'],

@@ -1,6 +1,4 @@
-/**
- * Calls that fail, take their time or lose the device by script, and the layer's own account of what it saw.
- */
+/** Calls that fail, are slow or lose the device by script, and the layer's own record of the calls. */
 import t from 'tap';
 import { FakeLayer } from '../support/fake-layer.js';
 import { FakeProgram } from './support.js';
@@ -33,7 +31,7 @@ t.test('the n-th call fails, counted from the last change of the script', async 
   t.strictSame(layer.leaks(), []);
 });
 
-t.test('every call of a piece of work can fail', async (t) => {
+t.test('every call of a fill can fail', async (t) => {
   const layer = new FakeLayer(t);
   const program = new FakeProgram(layer.environment);
   await program.must('open 0');
@@ -61,13 +59,13 @@ t.test('every call of a piece of work can fail', async (t) => {
   t.strictSame(layer.leaks(), []);
 });
 
-t.test('a slow call holds no other one up', async (t) => {
+t.test('a slow call delays no other call', async (t) => {
   const layer = new FakeLayer(t, 'delay vkCreateFence 1 600');
   const program = new FakeProgram(layer.environment);
   await program.must('open 0');
   const began = Date.now();
   t.match(await program.must('race'), { overtaken: '1' });
-  t.ok(Date.now() - began >= 600, 'it took its time');
+  t.ok(Date.now() - began >= 600, 'it was delayed');
   t.match(layer.calls('vkCreateFence'), [
     { result: 'VK_SUCCESS' },
     { values: { delayed: '600' }, result: 'VK_SUCCESS' },
@@ -100,7 +98,7 @@ t.test('a lost device stays lost, the next one works', async (t) => {
   }
 });
 
-t.test('what is not destroyed is told', async (t) => {
+t.test('objects that were not destroyed are reported', async (t) => {
   const layer = new FakeLayer(t);
   const program = new FakeProgram(layer.environment);
   await program.must('open 0');
@@ -111,7 +109,7 @@ t.test('what is not destroyed is told', async (t) => {
   t.strictSame(layer.leaks(), ['leaked 1 memories, 1 buffers, 1 images, 1 fences, 1 pools']);
 });
 
-t.test('a mistake in a script ends the program', async (t) => {
+t.test('an error in a script ends the program', async (t) => {
   const mistakes = {
     'no_such_thing present': /script:3: unknown directive 'no_such_thing'/,
     'rdma sometimes': /unknown word 'sometimes'/,

@@ -1,8 +1,8 @@
 // Instances: joining the loader's chain of layers, and leaving it.
 //
-// Model: vkCreateInstance passes down what it got and keeps the functions of what is below. Limits: the layer
-// adds no instance extension. Devices that an instance leaves behind are the application's mistake; the
-// loader sees to them.
+// Model: vkCreateInstance passes on its arguments and keeps the functions of the layer below. Limits: the
+// layer adds no instance extension. An application must destroy its devices before their instance; the loader
+// handles violations.
 #include "layer.h"
 
 namespace vkmemd_fake {

@@ -10,7 +10,7 @@
 namespace vkmemd_fake {
 namespace {
 
-// The first rule that is about the `nth` call, or null.
+// The first rule for the `nth` call, or null.
 const Rule* RuleFor(const std::vector<Rule>& rules, Call call, uint64_t nth) {
   for (const Rule& rule : rules) {
     if (rule.call == call && (rule.nth == 0 || rule.nth == nth)) return &rule;

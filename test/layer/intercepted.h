@@ -1,9 +1,9 @@
-// One call that the layer takes part in, from its arrival to its line in the log.
+// One intercepted call, from its arrival to its line in the log.
 //
-// Model: making it counts the call, sleeps where the script delays it, holding no lock, and decides whether
-// it fails: by the script, or since the device is lost and the call can say so. The function that serves the
-// call then either passes it on or not, and ends it by Ends(), which writes "vkName key=value ... -> RESULT".
-// Limits: values have no blanks. The order of the log is that in which calls end.
+// Model: its constructor counts the call, sleeps if the script delays it, without a lock, and decides whether
+// it fails: by the script, or because the device is lost and the call can report it. The function that serves
+// the call then passes it on or not, and ends it by Ends(), which writes "vkName key=value ... -> RESULT".
+// Limits: values contain no blanks. The log has the order in which calls end.
 #pragma once
 
 #include <concepts>
@@ -19,7 +19,7 @@ namespace vkmemd_fake {
 
 class Intercepted {
  public:
-  // `device` is null for a call that is on none, and stays the caller's.
+  // `device` is null for a call without a device; the caller keeps it alive.
   Intercepted(Call call, Device* device);
   Intercepted(const Intercepted&) = delete;
   Intercepted& operator=(const Intercepted&) = delete;
@@ -35,7 +35,7 @@ class Intercepted {
   }
   Intercepted& WithHandle(const char* key, uint64_t handle);
 
-  // The scripted failure, or what `pass` returns.
+  // The scripted failure, or the result of `pass`.
   template <typename Pass>
   VkResult Run(Pass pass) {
     return Ends(failure_ ? *failure_ : pass());
@@ -44,7 +44,7 @@ class Intercepted {
   VkResult Ends(VkResult result);
   void Ends();
 
-  // The application broke a rule of the specification; no driver promises anything then.
+  // The application violated a rule of the specification; a driver's behaviour is undefined then.
   VkResult Misuse(const char* what);
 
  private:

@@ -1,10 +1,10 @@
-// VK_LAYER_VKMEMD_fake: what the Vulkan loader finds of the layer. See layer.h, and script.h for what it can
-// play.
+// VK_LAYER_VKMEMD_fake: the entry points for the Vulkan loader. See layer.h, and script.h for what it can
+// fake.
 //
-// Model: the loader calls vkNegotiateLoaderLayerInterfaceVersion and gets our two functions that find
-// functions. A name that is in calls.h is ours, if the layer below has it or it is one that only we have; any
-// other name is the next layer's. A command of FAKE_PLAIN_CALLS is served by a template. Limits: loader
-// interface version 2.
+// Model: the loader calls vkNegotiateLoaderLayerInterfaceVersion and gets our two GetProcAddr functions. A
+// name in calls.h is served by the layer, if the layer below has it or only this layer has it; any other name
+// is the next layer's. A command of FAKE_PLAIN_CALLS is served by a template. Limits: loader interface
+// version 2.
 #include "layer.h"
 
 #include <cstring>
@@ -64,7 +64,7 @@ const Functions& DeviceFunctions() {
   return *functions;
 }
 
-// Ours under this name, or under the core command's that it is the KHR alias of; or null.
+// Our function of this name, or of the core command whose KHR alias it is; or null.
 PFN_vkVoidFunction Ours(const Functions& functions, std::string_view name) {
   if (const auto found = functions.find(name); found != functions.end()) return found->second;
   if (!name.ends_with("KHR")) return nullptr;
@@ -75,7 +75,7 @@ PFN_vkVoidFunction Ours(const Functions& functions, std::string_view name) {
 PFN_vkVoidFunction VKAPI_CALL FindOnDevice(VkDevice handle, const char* name);
 PFN_vkVoidFunction VKAPI_CALL FindOnInstance(VkInstance handle, const char* name);
 
-// The functions that find functions are found too.
+// The GetProcAddr functions can be queried too.
 PFN_vkVoidFunction Finder(std::string_view name) {
   if (name == "vkGetInstanceProcAddr") return reinterpret_cast<PFN_vkVoidFunction>(FindOnInstance);
   if (name == "vkGetDeviceProcAddr") return reinterpret_cast<PFN_vkVoidFunction>(FindOnDevice);
@@ -90,7 +90,7 @@ PFN_vkVoidFunction VKAPI_CALL FindOnDevice(VkDevice handle, const char* name) {
   const std::string_view view = name;
   PFN_vkVoidFunction ours = Ours(DeviceFunctions(), view);
   if (view == "vkGetMemoryRemoteAddressNV") return device->rdma ? ours : nullptr;
-  // Enabled below in any case.
+  // Always enabled below.
   if (view == "vkGetMemoryHostPointerPropertiesEXT" && !device->host_import) return nullptr;
   PFN_vkVoidFunction below = device->next.GetDeviceProcAddr(handle, name);
   return below != nullptr && ours != nullptr ? ours : below;

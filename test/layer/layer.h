@@ -1,9 +1,9 @@
 // The layer's own functions, one for each command in calls.h.
 //
-// Model: they have Vulkan's signatures; layer.cc hands them to the loader. Which file has which: instance.cc,
-// physical_device.cc (what a device says it is), external.cc (what it says about handle types), device.cc,
-// memory.cc, resources.cc, rdma.cc, queue.cc. Limits: a prototype per command comes from Vulkan's headers, in
-// our namespace.
+// Model: they have Vulkan's signatures; layer.cc passes them to the loader. The files: instance.cc,
+// physical_device.cc (the device's description), external.cc (properties of handle types), device.cc,
+// memory.cc, resources.cc, rdma.cc, queue.cc. Limits: the prototypes come from Vulkan's headers, in our
+// namespace.
 #pragma once
 
 #include "chain.h"

@@ -36,7 +36,7 @@ void AppendLine(const std::string& path, const std::string& line, bool titled) {
 
 void Die(const std::string& why) {
   std::fprintf(stderr, "%s (a fake for tests): %s\n", kLayerName, why.c_str());
-  // What went wrong has been said: nobody needs the memory of a whole daemon.
+  // The error has been printed: a core file of a whole daemon is not needed.
   const rlimit none{0, 0};
   (void)setrlimit(RLIMIT_CORE, &none);
   std::abort();

@@ -1,9 +1,9 @@
 // Memory: allocating, importing, exporting, mapping and freeing it.
 //
-// Model: everything is the driver's, but two handle types are the layer's own. Memory to be exported as
-// RDMA_ADDRESS is the driver's, with an address of ours (rdma.cc). Memory to be exported as, or imported
-// from, DMA_BUF is a fake dma-buf that is imported below as memory of the host. Limits: as the properties
-// say, DMA_BUF goes with no other handle type; memory of the RDMA type cannot be mapped.
+// Model: everything is the driver's, except for two handle types. Memory to be exported as RDMA_ADDRESS is
+// the driver's, with an address of ours (rdma.cc). Memory to be exported as, or imported from, DMA_BUF is a
+// fake dma-buf that is imported below as host memory. Limits: as its properties state, DMA_BUF cannot be
+// combined with another handle type; memory of the RDMA type cannot be mapped.
 #include <unistd.h>
 
 #include "dma_buf.h"
@@ -16,7 +16,7 @@ namespace {
 constexpr VkExternalMemoryHandleTypeFlags kDmaBuf = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
 constexpr VkExternalMemoryHandleTypeFlags kRdma = VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV;
 
-// What one vkAllocateMemory asks for.
+// The parameters of one vkAllocateMemory.
 struct Request {
   VkExternalMemoryHandleTypeFlags exports = 0;
   // Its fd, if it is of a fake dma-buf.
@@ -39,7 +39,7 @@ struct Request {
   }
 };
 
-// Passes the request on, with `dma_buf` (or null) behind it.
+// Passes the request on, backed by `dma_buf` (or null).
 VkResult AllocateBelow(Device& device, const VkMemoryAllocateInfo& info, const Request& request,
                        const DmaBuf* dma_buf, const VkAllocationCallbacks* allocator, VkDeviceMemory* made) {
   VkMemoryAllocateInfo below = info;
@@ -101,7 +101,7 @@ VkResult Allocate(Intercepted& call, Device& device, const VkMemoryAllocateInfo&
     device.memories.GiveUp();
     return result;
   }
-  // "Importing memory from a file descriptor transfers ownership of it": the entry has one of its own.
+  // "Importing memory from a file descriptor transfers ownership of it": the entry has an fd of its own.
   if (request.fd != nullptr) close(request.fd->fd);
   device.objects.Add(ObjectKind::kMemory, NumberOf(*made));
   device.memories.Add(*made, std::move(entry));
@@ -125,7 +125,7 @@ VKAPI_ATTR void VKAPI_CALL FreeMemory(VkDevice handle, VkDeviceMemory memory,
   Intercepted call(Call::kFreeMemory, device.get());
   call.WithHandle("memory", NumberOf(memory));
   if (!device->objects.Remove(ObjectKind::kMemory, NumberOf(memory))) (void)call.Misuse("no-such-memory");
-  // A fake dma-buf's mapping goes after the memory that uses it.
+  // A fake dma-buf's mapping is removed after the memory that uses it.
   const auto entry = device->memories.Take(memory);
   device->next.FreeMemory(handle, memory, allocator);
   call.Ends();

@@ -1,8 +1,8 @@
-// What was made through a device and not destroyed yet.
+// The objects that were created through a device and not destroyed yet.
 //
 // Model: handles by kind, with the external handle types that a resource was declared for. At the device's
-// end what is left of them is a leak. Limits: the five kinds that a script's `leaks` counts; command buffers
-// go with their pool.
+// end, remaining objects are leaks. Limits: the five kinds that a script's `leaks` counts; command buffers
+// are destroyed with their pool.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -17,7 +17,7 @@ namespace vkmemd_fake {
 
 enum class ObjectKind { kMemory, kBuffer, kImage, kFence, kCommandPool, kCount };
 
-static_assert(sizeof(void*) == sizeof(uint64_t), "handles that are not dispatched on are pointers");
+static_assert(sizeof(void*) == sizeof(uint64_t), "non-dispatchable handles are pointers");
 
 template <typename Handle>
 uint64_t NumberOf(Handle handle) {
@@ -27,11 +27,11 @@ uint64_t NumberOf(Handle handle) {
 class Objects {
  public:
   void Add(ObjectKind kind, uint64_t handle, VkExternalMemoryHandleTypeFlags external = 0);
-  // False where there is no such object; VK_NULL_HANDLE is nothing to destroy.
+  // False if there is no such object; destroying VK_NULL_HANDLE is permitted.
   bool Remove(ObjectKind kind, uint64_t handle);
   bool IsExternal(ObjectKind kind, uint64_t handle) const;
 
-  // "leaked 1 memories, ..."; empty where nothing is left.
+  // "leaked 1 memories, ..."; empty if nothing is left.
   std::string Leaked() const;
 
  private:

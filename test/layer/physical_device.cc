@@ -1,8 +1,8 @@
-// What the fake device says it is: name, driver, extensions, features, limits, memory types and budgets.
+// The description of the fake device: name, driver, extensions, features, limits, memory types and budgets.
 //
-// Model: each answer is the driver's, changed where the script says so. The names always say that it is a
-// fake. The RDMA memory type comes after the driver's own and is in the heap of type 0, which stands behind
-// it. Limits: a structure that the caller did not chain is not filled, as with any driver.
+// Model: each answer is the driver's, changed where the script requires it. The names always identify the
+// fake. The RDMA memory type follows the driver's own and is in the heap of type 0, which backs it. Limits: a
+// structure that the caller did not chain is not filled, as with any driver.
 #include <algorithm>
 #include <cstring>
 
@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kDeviceSuffix = " (vkmemd fake)";
 constexpr const char* kDriverSuffix = ", behind VK_LAYER_VKMEMD_fake (a fake for tests)";
 
-// Cuts the name rather than the suffix.
+// Truncates the name rather than the suffix.
 template <size_t kSize>
 void Append(char (&text)[kSize], const char* suffix) {
   const size_t length = std::min(strnlen(text, kSize), kSize - 1 - std::strlen(suffix));
@@ -70,7 +70,7 @@ VKAPI_ATTR VkResult VKAPI_CALL EnumerateDeviceExtensionProperties(VkPhysicalDevi
       return InstanceOf(physical)->next.EnumerateDeviceExtensionProperties(physical, layer, count,
                                                                            properties);
     }
-    // As a layer it has none of its own: what it adds is the device's.
+    // The layer lists no extension as its own: it adds them to the device's.
     const auto listed = ours ? std::vector<VkExtensionProperties>() : ExtensionsOf(call.script(), physical);
     const uint32_t all = static_cast<uint32_t>(listed.size());
     if (properties == nullptr) {

@@ -1,7 +1,7 @@
-// Submitting work to a queue.
+// Submissions to a queue.
 //
-// Model: passed on under the device's mutex, so that the layer can wait for the device when it plays a lost
-// one. Limits: the mutex is held for the submission alone, never while a call is delayed.
+// Model: passed on under the device's mutex, so that the layer can wait for the device when it fakes a lost
+// one. Limits: the mutex is held only for the submission, never while a call is delayed.
 #include "layer.h"
 
 namespace vkmemd_fake {

@@ -1,7 +1,7 @@
 // Remote addresses of fake RDMA memory.
 //
-// Model: page-aligned 64-bit numbers from a counter that no memory shares with another, above 2^63 so that
-// whoever takes them for a double or a signed number is seen. Limits: nothing can be reached at such an
+// Model: page-aligned 64-bit numbers from a counter, so that no two memories share one, above 2^63 so that
+// treating them as a double or a signed number is detected. Limits: nothing can be reached at such an
 // address.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace vkmemd_fake {
 
-// Begins a range of `size` bytes that nothing else of this process gets.
+// Reserves a range of `size` bytes that no other memory of this process gets.
 uint64_t NewRemoteAddress(uint64_t size);
 
 }  // namespace vkmemd_fake

@@ -1,8 +1,8 @@
-// What buffers and images need of memory.
+// The memory requirements of buffers and images.
 //
-// Model: the driver's answer; wherever its type 0 will do, so will the RDMA type, which it stands behind.
-// Dedicated memory is required of a resource that is declared for some external handle type where the script
-// says dedicated-only, and preferred where it says so. Limits: sparse resources are not the layer's business.
+// Model: the driver's answer; where its type 0 is permitted, so is the RDMA type, which type 0 backs.
+// Dedicated memory is required of a resource that is declared for an external handle type if the script has
+// dedicated_only, and preferred if it has prefers_dedicated. Limits: sparse resources are not supported.
 #include "declared.h"
 #include "layer.h"
 

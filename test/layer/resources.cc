@@ -1,7 +1,7 @@
-// Buffers, images, fences and command pools: made below, and noted until they are destroyed.
+// Buffers, images, fences and command pools: created below, and recorded until they are destroyed.
 //
-// Model: one template for each of the three ways that these commands go: make, make as declared (declared.h),
-// and destroy. Limits: destroying what is not there is noted as misuse and passed on.
+// Model: one template for each of the three forms of these commands: create, create as declared (declared.h),
+// and destroy. Limits: destroying an unknown object is recorded as misuse and passed on.
 #include "declared.h"
 #include "layer.h"
 

@@ -1,4 +1,4 @@
-// Reading a script: see script.h.
+// Parsing of a script: see script.h.
 #include "script.h"
 
 #include <cerrno>
@@ -13,10 +13,10 @@
 namespace vkmemd_fake {
 namespace {
 
-// The kernel's ENOTSUPP, which user space has no name for.
+// The kernel's ENOTSUPP, which has no name in user space.
 constexpr int kNotSupported = 524;
 
-// One line, taken apart from the left.
+// One line, parsed from the left.
 class Line {
  public:
   Line(std::string where, std::string text) : where_(std::move(where)), text_(std::move(text)) {

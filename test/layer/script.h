@@ -1,29 +1,31 @@
-// What a test wants the fake driver to do: a text file, one directive a line, '#' begins a comment.
+// The script of the fake driver: a text file, one directive a line, '#' begins a comment. Each description
+// ends with the default.
 //
 //   rdma absent|present|no-extension|feature-off|no-type|not-exportable
-//                                 all of VK_NV_external_memory_rdma, or all but the one thing named; absent
+//                                 all of VK_NV_external_memory_rdma, or all but the named part; absent
 //   dma_buf absent|present|mmap-524|mmap-ENOMEM|mmap-ENODEV
-//                                 VK_EXT_external_memory_dma_buf over memfds; mmap(2) of what is exported
-//                                 fails so
-//   dma_buf_sync works|fails      DMA_BUF_IOCTL_SYNC on any fd of the process; works. Fails with ENOTTY
-//   host_import present|absent    whether VK_EXT_external_memory_host is to be seen; present
+//                                 VK_EXT_external_memory_dma_buf over memfds; mmap(2) of an exported fd
+//                                 fails with this errno; absent
+//   dma_buf_sync works|fails      DMA_BUF_IOCTL_SYNC on any fd of the process; fails with ENOTTY; works
+//   host_import present|absent    whether VK_EXT_external_memory_host is listed; present
 //   dedicated_only none|buffers|images|all
-//                                 whose external handle types want dedicated memory; none more than below
+//                                 resources whose external handle types require dedicated memory, in
+//                                 addition to the driver's; none
 //   prefers_dedicated yes|no      VkMemoryDedicatedRequirements; no
-//   budget absent|present         VK_EXT_memory_budget; absent, but present if a line below is there
-//   budget HEAP BUDGET USAGE      bytes; USAGE may be `live`. Other heaps: 9/10 of the heap, and `live`
+//   budget absent|present         VK_EXT_memory_budget; absent, but present with one of the next two lines
+//   budget HEAP BUDGET USAGE      bytes; USAGE may be `live`; other heaps: 9/10 of the heap, and `live`
 //   budget_shrink HEAP STEP       each query lowers the heap's budget by STEP bytes, not below 0
 //   limit maxMemoryAllocationCount|maxMemoryAllocationSize N
-//                                 the first is also held to: VK_ERROR_TOO_MANY_OBJECTS
+//                                 the first is also enforced: VK_ERROR_TOO_MANY_OBJECTS
 //   fail CALL N RESULT            the N-th CALL (`*`: every one) returns RESULT and is not passed on
 //   delay CALL N MILLISECONDS     the N-th CALL (`*`: every one) sleeps first
 //   log FILE                      a line for each intercepted call
-//   leaks FILE                    a line for each device that was destroyed with something of it left
+//   leaks FILE                    a line for each device that was destroyed with objects left
 //
 // Model: an immutable value. Calls are counted from 1 since the file was read (see script_file.h). Limits:
-// the file is re-read while it is used, but an application asks a driver for extensions, types and limits
-// once. Words are separated by blanks, so a FILE has none. A mistake in it ends the process, by name of file
-// and line.
+// the file is re-read while it is used, but an application queries extensions, types and limits of a driver
+// once. Words are separated by blanks, so a FILE contains none. An error in it ends the process, with the
+// names of file and line.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -42,11 +44,11 @@ enum class Rdma { kAbsent, kPresent, kNoExtension, kFeatureOff, kNoType, kNotExp
 
 struct HeapLine {
   uint64_t budget = 0;
-  // Bytes; none stands for what is allocated at the time.
+  // Bytes; without a value, the bytes allocated at the time.
   std::optional<uint64_t> usage;
 };
 
-// What to do about the `nth` call, or about each where that is 0.
+// What to do with the `nth` call, or with each call if it is 0.
 struct Rule {
   Call call;
   uint64_t nth;
@@ -57,7 +59,7 @@ struct Rule {
 struct Script {
   Rdma rdma = Rdma::kAbsent;
   bool dma_buf = false;
-  // errno of mmap(2), or 0 where it works.
+  // errno of mmap(2), or 0 if it works.
   int dma_buf_mmap_error = 0;
   bool dma_buf_sync_fails = false;
   bool host_import = true;
@@ -79,7 +81,7 @@ struct Script {
   bool has_rdma_type() const { return rdma != Rdma::kAbsent && rdma != Rdma::kNoType; }
   bool lists_budget() const { return budget.value_or(!heaps.empty() || !shrink.empty()); }
 
-  // Dies where the text makes no sense; `file` is for saying so.
+  // Dies if the text is invalid; the error message names `file`.
   static Script Parse(const std::string& file, const std::string& text);
 };
 

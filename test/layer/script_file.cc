@@ -1,4 +1,4 @@
-// Following a script: see script_file.h.
+// Following the changes of a script: see script_file.h.
 #include "script_file.h"
 
 #include <sys/stat.h>

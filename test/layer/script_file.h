@@ -1,10 +1,10 @@
-// The script that holds at this moment, and how far it has come.
+// The current script, and its counters.
 //
-// Model: $VKMEMD_FAKE_SCRIPT names the file. Each intercepted call looks whether the file is another one
-// (inode, size, time in ns) and reads it anew, under a mutex; a call works with the one that held when it
-// began. The counters belong to what was read, so they begin at 0 with each change. Reading also puts the
-// process under the seccomp filter that the script asks for. Limits: rewrite the file by write and rename;
-// half a file would be read as such. A file that is gone after it was read once changes nothing.
+// Model: $VKMEMD_FAKE_SCRIPT names the file. Each intercepted call checks whether the file has changed
+// (inode, size, time in ns) and reads it again, under a mutex; a call uses the script that was current when
+// it began. The counters belong to one version of the script, so they start at 0 with each change. Reading
+// also installs the seccomp filter that the script requires. Limits: replace the file by write and rename; a
+// partial file would be read as such. Removing a file after it was read once has no effect.
 #pragma once
 
 #include <array>
@@ -20,9 +20,9 @@ struct LoadedScript {
   explicit LoadedScript(Script script) : script(std::move(script)) {}
 
   const Script script;
-  // How often each call was made.
+  // The number of calls, by name.
   std::array<std::atomic<uint64_t>, kCalls> calls{};
-  // How often budgets were asked for.
+  // The number of budget queries.
   std::atomic<uint64_t> budget_queries{0};
 };
 

@@ -34,7 +34,7 @@ constexpr unsigned Argument(unsigned index) { return offsetof(seccomp_data, args
 
 constexpr sock_filter Load(unsigned offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset); }
 constexpr sock_filter Answer(unsigned action) { return BPF_STMT(BPF_RET | BPF_K, action); }
-// Skips so many instructions if the loaded word compares so, and so many if not.
+// Skips one number of instructions if the comparison of the loaded word holds, and another if not.
 constexpr sock_filter If(unsigned short how, unsigned value, unsigned char yes, unsigned char no) {
   return BPF_JUMP(static_cast<unsigned short>(BPF_JMP | how | BPF_K), value, yes, no);
 }
@@ -44,7 +44,7 @@ constexpr unsigned Error(int error) {
 }
 
 void Install(int mmap_error, bool sync_fails) {
-  // SECCOMP_RET_ERRNO with 0 makes the call return 0 without being made.
+  // SECCOMP_RET_ERRNO with 0 makes the call return 0 without being executed.
   const unsigned synced = Error(sync_fails ? ENOTTY : 0);
   const unsigned mapped = mmap_error == 0 ? SECCOMP_RET_ALLOW : Error(mmap_error);
   sock_filter program[] = {
@@ -79,7 +79,7 @@ void PassMemfdsForDmaBufs(int mmap_error, bool sync_fails) {
   const Filter wanted{mmap_error, sync_fails};
   if (installed == wanted) return;
   if (installed && installed->first != 0 && mmap_error == 0) {
-    Die("mmap of dma-bufs cannot work again in this process: a seccomp filter stays");
+    Die("mmap of dma-bufs cannot be made to work again in this process: a seccomp filter stays");
   }
   Install(mmap_error, sync_fails);
   installed = wanted;

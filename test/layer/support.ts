@@ -1,6 +1,6 @@
 /**
  * The layer's test program (program/program.h) as a child process: one command in, one answer out; and on a
- * fake of its own, for as long as a test needs it.
+ * fake of its own, for the duration of a test.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -28,7 +28,7 @@ export class FakeProgram {
       env: { ...plainEnvironment(), ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    // A program that ended by itself is seen by who reads its answer.
+    // A program that has ended is noticed by its missing answer.
     this.#child.stdin.on('error', () => {});
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     let stderr = '';
@@ -47,21 +47,21 @@ export class FakeProgram {
     return JSON.parse(value);
   }
 
-  /** What a command answers that must succeed. */
+  /** The answer to a command that must succeed. */
   async must(command: string): Promise<Answer> {
     const { result, ...answer } = await this.ask(command);
     if (result !== '0') throw new Error(`'${command}': ${answer.call} returned ${result}`);
     return answer;
   }
 
-  /** Lets the program end. */
+  /** Closes the program's input. Resolves to how it ended. */
   end(): Promise<Ended> {
     this.#child.stdin.end();
     return this.#ended;
   }
 }
 
-/** A program on a fake of its own, which must end well and leave nothing. */
+/** Runs a test with a program on a fake of its own, which must exit with 0 and leave nothing. */
 export async function onFake(
   t: Test,
   lines: readonly string[],

@@ -152,8 +152,8 @@ export function importCases(seat: Seat): Case[] {
       said: { deviceUuid: otherUuid },
       may: ['INVALID_HANDLE'],
     }),
-    falsely('/dev/null, said to be an OPAQUE_FD', 'OPAQUE_FD', devNull),
+    falsely('/dev/null, declared as an OPAQUE_FD', 'OPAQUE_FD', devNull),
     reimported('a DMA_BUF, handed back', 'DMA_BUF'),
-    falsely('a memfd, said to be a DMA_BUF', 'DMA_BUF', () => createMemfd('matrix', BigInt(SIZE))),
+    falsely('a memfd, declared as a DMA_BUF', 'DMA_BUF', () => createMemfd('matrix', BigInt(SIZE))),
   ];
 }

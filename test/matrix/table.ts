@@ -117,9 +117,9 @@ import: a MAPPABLE grant, handed back                      | pass               
 import: an OPAQUE_FD, handed back                          | pass                | pass                 | KIND_UNSUPPORTED
 import: an OPAQUE_FD of an image, handed back              | pass                | pass                 | KIND_UNSUPPORTED
 import: an OPAQUE_FD of another device                     | INVALID_HANDLE      | INVALID_HANDLE       | KIND_UNSUPPORTED
-import: /dev/null, said to be an OPAQUE_FD                 | INVALID_HANDLE      | INVALID_HANDLE       | KIND_UNSUPPORTED
+import: /dev/null, declared as an OPAQUE_FD                | INVALID_HANDLE      | INVALID_HANDLE       | KIND_UNSUPPORTED
 import: a DMA_BUF, handed back                             | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
-import: a memfd, said to be a DMA_BUF                      | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+import: a memfd, declared as a DMA_BUF                     | KIND_UNSUPPORTED*   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 `;
 
 const [heading = [], ...rows] = TEXT.trim()

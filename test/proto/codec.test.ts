@@ -82,7 +82,7 @@ t.test('errors of another version of the daemon are decoded', async (t) => {
   if (!detail) throw new Error('no detail');
   detail.value = encode('ErrorInfo', { reason: 'CODE_OF_THE_FUTURE', domain: 'vkmemd', metadata: {} });
   t.match(errorOf(status), { code: 'INTERNAL', reason: /CODE_OF_THE_FUTURE/ });
-  detail.value = encode('ErrorInfo', { reason: 'NOT_FOUND', domain: 'somebody.else', metadata: {} });
+  detail.value = encode('ErrorInfo', { reason: 'NOT_FOUND', domain: 'example.org', metadata: {} });
   t.match(errorOf(status), { code: 'INTERNAL' }, 'a code of another domain becomes INTERNAL');
   t.match(errorOf({ ...status, details: [] }), { code: 'INTERNAL', reason: /without details/ });
   const cause = new Error('unforeseen');

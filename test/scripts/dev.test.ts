@@ -15,7 +15,7 @@ const ADDONS = ['proto/native/build', 'daemon/vulkan/native/build'];
 /** The file that the test changes, which the daemon loads. */
 const CHANGED = 'daemon/version.ts';
 
-/** Sources and what was compiled of them; addons and packages that are not ours are linked. */
+/** The sources and their compiled output; addons and external packages are linked. */
 function copySources(t: Test): string {
   const folder = temporaryFolder(t);
   const link = (path: string, target: string) => {
@@ -38,7 +38,7 @@ function copySources(t: Test): string {
   return folder;
 }
 
-/** Stands for the compiler where a test is not about it: what it compiles is a comment. */
+/** Replaces the compiler in tests of other parts: its output is a comment. */
 const STAND_IN = `
 import { appendFileSync, watchFile } from 'node:fs';
 console.log('Found 0 errors. Watching for file changes.');
@@ -78,7 +78,7 @@ class Dev {
   #output = '';
   #reports = '';
 
-  /** @param compiler a program that stands for the compiler. */
+  /** @param compiler a program in place of the compiler. */
   constructor(t: Test, args: readonly string[], compiler?: string) {
     this.sources = copySources(t);
     if (compiler) {
@@ -152,7 +152,7 @@ class Dev {
 async function nothingIsLeft(t: Test, dev: Dev): Promise<void> {
   t.equal(await dev.interrupt(), 0, 'Ctrl-C ends it with 0');
   t.strictSame(processesOf(dev.sources), [], 'no process is left');
-  t.strictSame(readdirSync(dev.temporary), [], 'nor a temporary folder');
+  t.strictSame(readdirSync(dev.temporary), [], 'and no temporary folder');
 }
 
 t.setTimeout(500_000);

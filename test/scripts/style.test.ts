@@ -29,7 +29,7 @@ function editorConfig(): Map<string, Map<string, string>> {
   return sections;
 }
 
-t.test('.editorconfig says what the formatters do', async (t) => {
+t.test('.editorconfig agrees with the formatters', async (t) => {
   const sections = editorConfig();
   const all = Object.fromEntries(sections.get('*') ?? []);
   const { formatter } = JSON.parse(read('biome.json'));
@@ -40,7 +40,7 @@ t.test('.editorconfig says what the formatters do', async (t) => {
   t.match(read('.clang-format'), new RegExp(`^ColumnLimit: ${all.max_line_length}$`, 'm'));
 });
 
-t.test('the files are as .editorconfig says', async (t) => {
+t.test('the files agree with .editorconfig', async (t) => {
   const excluded = [...editorConfig()]
     .filter(([, settings]) => settings.get('trim_trailing_whitespace') === 'unset')
     .map(([section]) => section.replace('**', ''));
@@ -63,12 +63,12 @@ t.test('the files are as .editorconfig says', async (t) => {
   t.strictSame(faults, []);
 });
 
-t.test('.github', async (t) => {
+t.test('.github runs .ci/run and has valid forms', async (t) => {
   const workflow = read('.github/workflows/ci.yml');
   const commands = [...workflow.matchAll(/^ +- run: (.*)$/gm)].map(([, command]) => command);
   t.strictSame(commands.at(-1), '.ci/run', 'the workflow runs .ci/run');
   t.notMatch(workflow, /\b(apt-get|apt|npm)\b/, 'and installs nothing itself');
-  t.ok(statSync(join(root, '.ci/run')).mode & 0o100, 'which is a program');
+  t.ok(statSync(join(root, '.ci/run')).mode & 0o100, 'which is executable');
   for (const form of readdirSync(join(root, '.github/ISSUE_TEMPLATE')).filter(
     (name) => name !== 'config.yml',
   )) {

@@ -20,7 +20,7 @@ t.test('READY=1 once it serves, STOPPING=1 when it stops', async (t) => {
 });
 
 t.test('a manager that does not listen does not affect the daemon', async (t) => {
-  const path = join(temporaryFolder(t), 'nobody');
+  const path = join(temporaryFolder(t), 'missing');
   const { stop, log } = await startDaemon(t, { env: { NOTIFY_SOCKET: path } });
   t.strictSame(await stop(), { code: 0, signal: null });
   t.match(log(), /the service manager did not receive a notification/);
@@ -31,7 +31,7 @@ t.test('addresses of $NOTIFY_SOCKET', async (t) => {
   t.equal(await Notifier.fromEnvironment({}), undefined, 'no manager');
   await t.rejects(from('@abstract'), /abstract/);
   await t.rejects(from(`/${'x'.repeat(108)}`), /longer than 107/);
-  const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: join(temporaryFolder(t), 'nobody') };
+  const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: join(temporaryFolder(t), 'missing') };
   const notifier = await Notifier.fromEnvironment(env);
   t.equal(env.NOTIFY_SOCKET, undefined, 'children cannot notify the manager');
   t.throws(() => notifier?.send('READY=1'), /did not receive READY=1/, 'a missing manager');

@@ -128,12 +128,12 @@ t.test('a socket that is not a QEMU monitor is reported, and nothing stays', asy
     });
   });
   const [absent, garbage, hangup, unknown] = await Promise.all([
-    attach(join(runtimeDir, 'nobody.sock')),
+    attach(join(runtimeDir, 'missing.sock')),
     attach(babble),
     attach(polite),
     attach(polite, 'nothing'),
   ]);
-  t.match(absent, /VMM_REFUSED.*nobody\.sock: .*ENOENT/);
+  t.match(absent, /VMM_REFUSED.*missing\.sock: .*ENOENT/);
   t.match(garbage, /VMM_REFUSED.*not a JSON object: "SSH-2\.0-OpenSSH/);
   t.match(hangup, /VMM_REFUSED.*the monitor closed the connection/);
   t.match(unknown, /NOT_FOUND/);

@@ -64,9 +64,9 @@ t.test('a link to the socket', async (t) => {
   const offer = (...more: string[]) => vkmemctl(runtimeDir, 'vm', 'ivshmem', 'frames', ...more);
   const servers = () => client.control.ivshmem.list();
   const [foreign, own] = [join(folder, 'foreign.sock'), join(folder, 'own.sock')];
-  symlinkSync('/nowhere/somebody.sock', foreign);
+  symlinkSync('/nowhere/foreign.sock', foreign);
   t.match(await offer('--path', foreign), { code: 1, stderr: /INVALID_ARGUMENT.*exists/ });
-  t.equal(readlinkSync(foreign), '/nowhere/somebody.sock', "another user's link is left alone");
+  t.equal(readlinkSync(foreign), '/nowhere/foreign.sock', "another user's link is left alone");
   t.match(await offer('--path', join(folder, 'none/x.sock')), { code: 1, stderr: /ENOENT/ });
   t.match(await offer('--fd', '--', 'no-such-command'), { code: 127 });
   t.strictSame(await servers(), [], 'a failed command leaves no server');

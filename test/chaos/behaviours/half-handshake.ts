@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<string, readonly Draft<'ClientMessage'>[]>> = {
   'resume with no session': [{ hello: { protocolVersion: PROTOCOL_VERSION, resume: true } }],
   'no body': [{}],
   'sequence 0': [{ sequence: 0n, hello: { protocolVersion: PROTOCOL_VERSION } }],
-  'a sequence that falls': [
+  'a decreasing sequence': [
     { sequence: 9n, hello: { protocolVersion: PROTOCOL_VERSION } },
     { sequence: 8n, claim: { allocation: { name: 'frames' }, kinds: ['KIND_MAPPABLE'] } },
   ],

@@ -1,11 +1,11 @@
 // A fake of the part of Node-API and node-addon-api that the addon's Connection uses, so that it runs without
 // Node.js and without a JavaScript engine.
 //
-// Model: a value is a small tagged struct that lives as long as its environment. A function is a C++ one; one
-// that returns false has thrown. An object is deleted as soon as nobody refers to it, as early as any
-// collector could, so that a use after that is seen. With `unable` set nothing can be made or called any
-// more, as in a worker that is being terminated. There is no type checking and there are no prototypes:
-// whoever drives the fake calls an object's methods directly.
+// Model: a value is a small tagged struct that lives as long as its environment. A function is a C++
+// function; one that returns false has thrown. An object is deleted as soon as it has no references, as early
+// as any garbage collector could, so that a use after free is detected. With `unable` set no value can be
+// created or function called, as in a worker that is being terminated. There is no type checking and there
+// are no prototypes: the user of the fake calls an object's methods directly.
 
 #ifndef VKMEMD_TEST_FUZZ_FAKE_NAPI_H_
 #define VKMEMD_TEST_FUZZ_FAKE_NAPI_H_
@@ -39,9 +39,9 @@ struct napi_env__ {
   void* instance = nullptr;
   napi_async_cleanup_hook hook = nullptr;
   void* hook_argument = nullptr;
-  bool thrown = false;  // and not caught yet
-  bool unable = false;  // to make values and to call functions
-  int uncaught = 0;     // exceptions that went to uncaughtException
+  bool thrown = false;  // and not yet caught
+  bool unable = false;  // to create values and to call functions
+  int uncaught = 0;     // exceptions passed to uncaughtException
   napi_value Make(napi_value__ value) { return &values.emplace_back(std::move(value)); }
 };
 using napi_env = napi_env__*;

@@ -116,7 +116,7 @@ class FunctionReference {
 };
 inline FunctionReference Persistent(const Function& function) { return FunctionReference(function); }
 
-// Thrown, it is left for the caller to find in the environment.
+// After a throw, the caller finds it in the environment.
 class Error {
  public:
   static Error New(napi_env env, const std::string&) { return Error{env}; }
@@ -163,7 +163,7 @@ class ObjectWrap {
 
 }  // namespace Napi
 
-// What an environment runs first: Init(env, exports).
+// The function that an environment calls first: Init(env, exports).
 #define NODE_API_MODULE(name, init)
 
 #endif  // VKMEMD_TEST_FUZZ_FAKE_NAPI_CLASSES_H_

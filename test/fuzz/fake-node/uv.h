@@ -1,10 +1,9 @@
 // A fake of the part of libuv that watch.cc and kernel_error.cc use, so that they run without Node.js.
 //
-// Model: poll() on the fds that are watched, once a turn, and never waiting; a clock that moves when it is
-// told to, so that a timer of five seconds costs nothing. What libuv makes of poll's answers is kept: an
-// error stops the handle and is reported as UV_EBADF without events, a hangup shows as whatever was asked
-// for, and close callbacks come at the end of a turn, never from within uv_close(). A call that libuv forbids
-// aborts.
+// Model: poll() on the watched fds, once a turn, without waiting; a clock that the script advances, so that a
+// timer of five seconds takes no time. The results of poll are converted as libuv does: an error stops the
+// handle and is reported as UV_EBADF without events, a hangup is reported as the requested events, and close
+// callbacks run at the end of a turn, never inside uv_close(). A call that libuv forbids aborts.
 
 #ifndef VKMEMD_TEST_FUZZ_FAKE_UV_H_
 #define VKMEMD_TEST_FUZZ_FAKE_UV_H_
@@ -67,7 +66,7 @@ char* uv_strerror_r(int err, char* buffer, size_t size);
 
 namespace fake_uv {
 
-// One turn of the loop: timers that are due, fds that are ready, close callbacks.
+// One turn of the loop: expired timers, ready fds, close callbacks.
 void Turn(uv_loop_t* loop);
 
 }  // namespace fake_uv

@@ -1,4 +1,4 @@
-// Commands about the device as a whole, and about what it runs: see program.h.
+// Commands for the device as a whole: see program.h.
 #include <vector>
 
 #include "program.h"

@@ -1,9 +1,9 @@
-// Runs a program in whose process memfds pass for dma-bufs: filtered works|fails COMMAND [ARGUMENT...]
+// Runs a program in whose process memfds act as dma-bufs: filtered works|fails COMMAND [ARGUMENT...]
 //
-// Model: a client that got a fake dma-buf brackets its access with DMA_BUF_IOCTL_SYNC, which a memfd does not
-// know. The layer's seccomp filter (see ../seccomp.h) outlives exec, so this installs it and becomes the
-// command. Limits: fds numbered 900 and above can be mapped; the filter is on everything that the command
-// starts, too.
+// Model: a client that got a fake dma-buf brackets its access with DMA_BUF_IOCTL_SYNC, which fails on a
+// memfd. The layer's seccomp filter (see ../seccomp.h) survives exec, so this installs it and executes the
+// command. Limits: fds numbered 900 and above can be mapped; the filter also applies to all children of the
+// command.
 #include <unistd.h>
 
 #include <cerrno>

@@ -1,4 +1,4 @@
-// Commands about memories: see program.h.
+// Commands for memories: see program.h.
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <sys/ioctl.h>
@@ -24,7 +24,7 @@ void Allocate(State& state, std::istream& words, Answer& answer) {
   state.memories[name] = memory;
 }
 
-// import NAME SIZE TYPE FD: of a dma-buf, which is gone if it succeeds
+// import NAME SIZE TYPE FD: of a dma-buf; a successful import owns the fd
 void Import(State& state, std::istream& words, Answer& answer) {
   std::string name;
   VkImportMemoryFdInfoKHR import{};

@@ -1,4 +1,4 @@
-// Reading commands: see program.h.
+// Parsing of commands: see program.h.
 #include "program.h"
 
 #include <cstdio>

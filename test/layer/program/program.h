@@ -1,9 +1,9 @@
-// A small Vulkan application that does what it is told, to be run on the fake layer by its test.
+// A small Vulkan application that executes commands, for the tests of the fake layer.
 //
 // Model: one command a line on standard input, one line of JSON on standard output for each, all values
-// strings. program.cc reads them, device.cc, memory.cc and work.cc serve them. `result` is the first VkResult
-// that is no success, as a number, and `call` what returned it. Limits: the loader's first device, one
-// VkDevice at a time, memories by a name of the test's.
+// strings. program.cc reads them, device.cc, memory.cc and work.cc execute them. `result` is the first
+// VkResult other than success, as a number, and `call` the call that returned it. Limits: the loader's first
+// device, one VkDevice at a time, memories by names that the test chooses.
 #pragma once
 
 #include <vulkan/vulkan.h>
@@ -14,7 +14,7 @@
 #include <sstream>
 #include <string>
 
-// What a command has to say.
+// The answer to a command.
 class Answer {
  public:
   Answer& With(const char* key, const std::string& value) {
@@ -22,7 +22,7 @@ class Answer {
     return *this;
   }
   Answer& With(const char* key, std::integral auto value) { return With(key, std::to_string(value)); }
-  // Notes the first failure; says whether to go on.
+  // Records the first failure; returns whether to continue.
   bool Did(const char* call, VkResult result) {
     if (result == VK_SUCCESS) return true;
     if (!failed_) With("call", call).With("result", static_cast<int>(result));

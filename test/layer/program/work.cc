@@ -1,4 +1,4 @@
-// Commands about buffers, images and what the queue runs: see program.h.
+// Commands for buffers, images and queue submissions: see program.h.
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -36,7 +36,7 @@ VkResult MakeImage(State& state, uint32_t types, VkImage* image) {
   return vkCreateImage(state.device, &info, nullptr, image);
 }
 
-// needs buffer|image HANDLETYPES: what memory it wants
+// needs buffer|image HANDLETYPES: its memory requirements
 void Needs(State& state, std::istream& words, Answer& answer) {
   std::string what;
   uint32_t types = 0;
@@ -64,7 +64,7 @@ void Needs(State& state, std::istream& words, Answer& answer) {
       .With("prefers", dedicated.prefersDedicatedAllocation);
 }
 
-// leave: makes a buffer, an image, a fence and a pool, and forgets them
+// leave: creates a buffer, an image, a fence and a pool, and never destroys them
 void Leave(State& state, std::istream&, Answer& answer) {
   VkBuffer buffer = VK_NULL_HANDLE;
   VkImage image = VK_NULL_HANDLE;
@@ -78,7 +78,7 @@ void Leave(State& state, std::istream&, Answer& answer) {
   answer.Did("vkCreateCommandPool", vkCreateCommandPool(state.device, &pool_info, nullptr, &pool));
 }
 
-// race: two threads make a fence each, the second one later; says whether that one was done first
+// race: two threads create a fence each, the second one later; reports whether the second was done first
 void Race(State& state, std::istream&, Answer& answer) {
   const VkFenceCreateInfo info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, nullptr, 0};
   VkFence fences[2] = {};
