@@ -65,7 +65,7 @@ import { IvshmemPeer } from './vm/ivshmem-peer.js';
 
 /** Added to the error if the control socket of an inherited session cannot be reached. */
 const UNSEEN =
-  'The session was inherited, and this process may have no access to that socket; set controlSocket to its path';
+  'The session was inherited, possibly without access to that socket; set controlSocket to its path';
 
 const clientClosed = (): VkmemError => new VkmemError('UNAVAILABLE', 'The client was closed.');
 

@@ -39,7 +39,7 @@ export const CATALOGUE = {
   QUOTA_EXCEEDED: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
     'The owner would hold more than its quota.',
-    'Free something you own, or ask the operator for a larger quota.',
+    'Free allocations of your own, or ask the operator for a larger quota.',
   ),
   TOO_MANY_SESSIONS: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
@@ -189,7 +189,7 @@ export const CATALOGUE = {
   STALE_INCARNATION: entry(
     GrpcCode.ABORTED,
     'The daemon was restarted since the session began.',
-    'Connect again; claim NAMED allocations by their names, and allocate all others anew.',
+    'Connect again; claim NAMED allocations by their names, and allocate all others again.',
   ),
   DEVICE_LOST: entry(
     GrpcCode.UNAVAILABLE,

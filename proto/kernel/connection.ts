@@ -135,7 +135,7 @@ export class Connection {
    * @param fds Taken, also when this method throws or the message is dropped. At most 253.
    * @returns False if the message was dropped because the connection has ended or is ending; handlers.close
    *   receives the reason.
-   * @throws VkmemError INVALID_ARGUMENT for an empty message (a reader could not tell it from a hangup), one
+   * @throws VkmemError INVALID_ARGUMENT for an empty message (a reader could not distinguish it from a hangup), one
    *   above maxMessageBytes, or too many fds.
    * @throws Error if one of the fds was closed or taken.
    */

@@ -22,7 +22,7 @@ t.test('drain without an fd store counts all memory as lost at a restart', async
   await wire.ask({ allocate: { sizeBytes: 65_536n, kinds } });
   const { code, stdout } = await vkmemctl(runtimeDir, 'drain');
   t.equal(code, 0);
-  t.match(stdout, /A stop for good would lose 1 allocation, 64 KiB, of 1 user\./);
+  t.match(stdout, /A permanent stop would lose 1 allocation, 64 KiB, of 1 user\./);
   t.match(stdout, /A restart would lose 1 allocation, 64 KiB\./);
   const waited = await vkmemctl(runtimeDir, 'drain', '--wait', '1s', '--json');
   t.equal(waited.code, 1, 'memory is left');
@@ -49,7 +49,7 @@ t.test('drain under a supervisor counts memory as kept at a restart', async (t) 
   const { stdout } = await vkmemctl(daemon.runtimeDir, 'drain');
   t.match(
     stdout,
-    /A stop for good would lose 1 allocation, 64 KiB, of 1 user\.\nA restart would lose nothing\.\n/,
+    /A permanent stop would lose 1 allocation, 64 KiB, of 1 user\.\nA restart would lose nothing\.\n/,
   );
   await wire.ask({ free: { allocation: { name: 'frames' } } });
   wire.close();

@@ -105,7 +105,7 @@ t.test('--allocate of an existing name fails, or claims it with if-exists=claim'
   t.match(await run('name=frames,size=64K'), {
     code: 1,
     stdout: '',
-    stderr: /^vkmemctl: NAME_TAKEN: .* With if-exists=claim CMD gets that one\./,
+    stderr: /^vkmemctl: NAME_TAKEN: .* Add if-exists=claim to use it\./,
   });
   const claimed = await run('name=frames,size=60K,if-exists=claim');
   t.match(claimed, { code: 0, stderr: '' });
@@ -156,16 +156,16 @@ t.test('invalid arguments are rejected before a connection is made', async (t) =
   t.match(mistaken, {
     code: 1,
     stdout: '',
-    stderr: /^vkmemctl: INVALID_ARGUMENT: .*"colour=red" is no key[^\n]+\n$/,
+    stderr: /^vkmemctl: INVALID_ARGUMENT: .*"colour=red" does not begin with one of the keys[^\n]+\n$/,
   });
   const twice = ['--allocate', 'name=x,size=1M', '--allocate', 'name=x,size=2M'];
   t.match(await executed('/nowhere', [...twice, ...shell('echo ran')]), {
     code: 1,
-    stderr: /two of the name x/,
+    stderr: /the name x occurs twice/,
   });
   t.match(await executed('/nowhere', ['--ro', '/usr', ...shell('echo ran')]), {
     code: 1,
-    stderr: /for --sandbox/,
+    stderr: /require --sandbox/,
   });
   t.match(await executed('/nowhere', []), { code: 1, stderr: /missing required argument 'cmd'/ });
   t.match(await executed('/nowhere', ['--help']), { code: 0, stdout: /Examples:\n {2}\$ vkmemctl exec/ });

@@ -51,9 +51,9 @@ t.test('doctor prints an unmappable device within 100 columns', async (t) => {
     'no line is longer',
   );
   t.match(stdout, /^FAILED {2}mappable memory {2}NOT_MAPPABLE: vkGetMemoryFdKHR says/m);
-  t.match(stdout, /^MAPPABLE +UNSUPPORTED +offered, but seen not to work; vkGet/m);
+  t.match(stdout, /^MAPPABLE +UNSUPPORTED +offered, but the probe failed; vkGet/m);
   t.match(stdout, /^RDMA_ADDRESS +UNSUPPORTED +the feature is missing; no such thing$/m);
-  t.match(stdout, /^Allocations: 3 of at most 4096; the driver promises sizes up to 4 GiB/m);
+  t.match(stdout, /^Allocations: 3 of at most 4096; the driver guarantees sizes up to 4 GiB/m);
   t.equal(stdout.replace(/\s/g, '').split(WHY.replace(/\s/g, '')).length - 1, 4, 'no reason is truncated');
 
   const { devices, ok } = parsed(await vkmemctl(runtimeDir, 'doctor', '--json'));

@@ -28,7 +28,7 @@ t.test('alloc, ls and publish show sharing and publication', async (t) => {
   ]);
   t.match(await run('publish', 'model'), { code: 1, stderr: /^vkmemctl: BUSY: / });
   await memory.release();
-  t.match(await run('publish', 'model'), { code: 0, stdout: /^Published model: 4 KiB /, stderr: '' });
+  t.match(await run('publish', 'model'), { code: 0, stdout: /^Published model: 4 KiB\./, stderr: '' });
   const json = parsed(await run('publish', '--json', allocations[0].id));
   t.match(json, { allocation: { published: true, writerSessionId: null } });
   t.match(await run('publish', 'plain'), { code: 1, stderr: /^vkmemctl: NOT_PUBLISHABLE: / });

@@ -8,7 +8,7 @@ const UID = '4000000000';
 t.test('quota shows, sets and resets quotas', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const run = (...args: string[]) => vkmemctl(runtimeDir, 'quota', ...args);
-  t.same(await run('--all'), { code: 0, stdout: 'Nobody has anything.\n', stderr: '' });
+  t.same(await run('--all'), { code: 0, stdout: 'No user holds anything.\n', stderr: '' });
   const own = parsed(await run('--json')).quota;
   t.match(own, { uid: process.getuid?.(), revision: 1, overridden: false, sessions: { used: 0 } });
   t.same(own.heaps[0], { heapIndex: 0, limitBytes: null, usedBytes: 0, overageBytes: 0, reservedBytes: 0 });
@@ -17,13 +17,13 @@ t.test('quota shows, sets and resets quotas', async (t) => {
   const applied = await run(UID, ...changes);
   t.match(applied, { code: 0, stderr: '' });
   const lines = applied.stdout.trimEnd().split('\n');
-  t.match(lines[0], /^ +UID +REVISION +SAID BY +WHAT +LIMIT +USED +OVERAGE +RESERVED$/);
+  t.match(lines[0], /^ +UID +REVISION +SET BY +WHAT +LIMIT +USED +OVERAGE +RESERVED$/);
   t.match(lines[1], /^4000000000 +2 +operator +heap 0 +16 GiB +0 B +0 B +4 KiB$/);
   t.match(applied.stdout, /^4000000000 +2 +operator +allocations +5 +0 +0$/m);
   t.match(applied.stdout, /^4000000000 +2 +operator +sessions +0 +0 +0$/m);
   t.equal((await run('--all')).stdout, applied.stdout);
   t.equal((await run(UID)).stdout, applied.stdout);
-  t.match((await vkmemctl(runtimeDir, 'budget')).stdout, /\nGuaranteed on heap 0, and not used: 4 KiB\n$/);
+  t.match((await vkmemctl(runtimeDir, 'budget')).stdout, /\nGuaranteed on heap 0, not used: 4 KiB\n$/);
 
   const conflict = await run(UID, '--set', 'heap0=4095', '--json');
   t.equal(conflict.code, 1);
@@ -39,7 +39,7 @@ t.test('quota shows, sets and resets quotas', async (t) => {
   const stale = await run(UID, '--reset', '--if-revision', '1', '--json');
   t.match(stale, {
     code: 1,
-    stderr: /^vkmemctl: STALE: Nothing was changed\. It has revision 2 by now; .*\n$/,
+    stderr: /^vkmemctl: STALE: Nothing was changed\. The quota now has revision 2; .*\n$/,
   });
   t.match(parsed(stale), { outcome: 'STALE', quota: { revision: 2, overridden: true } });
   const reset = await run(UID, '--reset', '--if-revision', '2', '--json');
@@ -64,12 +64,12 @@ t.test('refused and invalid quota commands exit with the error', async (t) => {
     t.equal(code, 1, args.join(' '));
     return stderr;
   };
-  t.match(await refused('root'), /^vkmemctl: INVALID_ARGUMENT: .*"root" is no number/);
-  t.match(await refused('--sessions', '5'), /^vkmemctl: INVALID_ARGUMENT: .* A change is of one UID\./);
-  t.match(await refused(UID, '--all'), /^vkmemctl: INVALID_ARGUMENT: .* Either a UID or --all\./);
+  t.match(await refused('root'), /^vkmemctl: INVALID_ARGUMENT: .*"root" is not a number/);
+  t.match(await refused('--sessions', '5'), /^vkmemctl: INVALID_ARGUMENT: .* A change requires one UID/);
+  t.match(await refused(UID, '--all'), /^vkmemctl: INVALID_ARGUMENT: .* UID and --all cannot be used together/);
   t.match(await refused(UID, '--set', '16GiB'), /INVALID_ARGUMENT: .* write heap0=16GiB\./);
   t.match(await refused(UID, '--set', 'heap0=16GB'), /^vkmemctl: INVALID_SIZE: /);
-  t.match(await refused(UID, '--if-revision', '1'), /INVALID_ARGUMENT: .* --if-revision is for a change\./);
+  t.match(await refused(UID, '--if-revision', '1'), /INVALID_ARGUMENT: .* --if-revision requires an option that changes the quota\./);
   t.match(
     await refused(UID, '--reset', '--sessions', '1'),
     /INVALID_ARGUMENT: .* must not change anything else\./,

@@ -63,7 +63,7 @@ t.test('attach to a running machine', { skip: noQemu ?? false }, async (t) => {
     t.equal((await ctl('attach', 'frames', '--as', 'nvdimm-ro', '--id', 'ro')).code, 0);
     const wrong = await ctl('attach', 'frames', '--as', 'nvdimm-ro', '--access', 'rw');
     t.match(wrong.stderr, /INVALID_ARGUMENT/);
-    t.match((await ctl('detach', 'frames')).stderr, /more than once: name one of ro, vkmem-frames/);
+    t.match((await ctl('detach', 'frames')).stderr, /more than once; specify one of ro, vkmem-frames/);
     const odd = await client.allocate({ name: 'odd', size: 3 * MIB });
     const unfit = await ctl('attach', 'odd');
     t.match(unfit.stderr, /SIZE_NOT_POWER_OF_TWO/, 'QEMU would abort');

@@ -173,7 +173,7 @@ async function asked(t: Test, runtimeDir: string): Promise<void> {
   t.match(await run('alloc', 'plain', '--size', '3M'), { code: 0, stdout: /^(?!.*Hints)/ });
   t.match(await run('exec', '--allocate', `name=plain,${keys},if-exists=claim`, '--', 'true'), {
     code: 1,
-    stderr: /NAME_TAKEN: .*its size is no power of two, it is not prefaulted, it is not reopenable/,
+    stderr: /NAME_TAKEN: .*its size is not a power of two, it is not prefaulted, it is not reopenable/,
   });
   t.match(await run('alloc', 'huge', '--size', '3M', '--huge-pages', '5000'), {
     code: 1,

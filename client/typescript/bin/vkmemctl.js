@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Committed, so that npm can link it before anything is built.
+// This file is committed, so that npm can link it before the build.
 import { runProgram } from '@vkmemd/proto/run-program';
 
 await runProgram(import.meta.url, 'vkmemctl', 'cli/main.js');

@@ -1,5 +1,5 @@
 /**
- * vkmemctl alloc: makes a NAMED allocation, for workers to claim.
+ * vkmemctl alloc: creates a NAMED allocation, which workers claim.
  */
 import {
   type Allocation,
@@ -18,28 +18,30 @@ import { type HintWords, hintsText, parseHints } from './hints.js';
 import { parseImage } from './image.js';
 import { parseNumber, parseSize } from './size.js';
 
-const DESCRIPTION = `Make an allocation that stays, without any client, until it is freed.
+const DESCRIPTION = `Create a NAMED allocation. It needs no client and exists until it is freed.
 
-Other processes of the same user claim it by its name. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB);
-it is rounded up to whole pages. Name every kind that it shall ever be claimed as.
+Other processes of the same user claim it by its name. SIZE is in bytes, or has the unit K, M, G or T (KiB,
+MiB, GiB, TiB); it is rounded up to whole pages. Specify every kind that will be claimed.
 
-The daemon takes the best memory type that the kinds can have, unless told more: property flags (such as DEVICE_LOCAL,
-HOST_VISIBLE, HOST_CACHED) narrow or direct its choice, --memory-type makes it. With a buffer's usage or an image it
-asks the driver what those need; an image may be without --size, for as much as it needs. IMAGE is a list
-of format=, width= and usage=, and height=, depth=, mipLevels=, arrayLayers=, samples=, flags= (all Vulkan's own
-numbers, decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists memory types.
+By default the daemon chooses the best memory type that the kinds allow. Property flags (such as DEVICE_LOCAL,
+HOST_VISIBLE, HOST_CACHED) restrict or influence the choice; --memory-type selects one type. With
+--buffer-usage or --image the daemon queries the driver for the requirements of that resource. With --image,
+--size may be omitted: the size is then what the image requires. IMAGE is a list of format=, width= and
+usage=, and optionally height=, depth=, mipLevels=, arrayLayers=, samples=, flags= (all numbers of Vulkan,
+decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists the memory types.
 
-With --sharing one-writer one session at a time may write to it, beside those that read; with exclusive, one may write or
-any number may read. What is --publishable can be made immutable by 'publish'.
+--sharing one-writer: one session at a time may write, while others read. --sharing exclusive: one session may
+write, or any number may read. An allocation with --publishable can later be made immutable with 'publish'.
 
-For virtual machines: --power-of-two and --align round the size up, as PCI BARs need it. The other hints are for MAPPABLE
-memory over a memfd: --prefault has every page there at once, --huge-pages takes pages of 2M or 1G that the host has set
-aside, and --reopenable lets a process that has an fd open it anew, for writing too, as QEMU's memory-backend-file does. That
-weakens read-only grants: they hold by their holder's word alone then.
+For virtual machines: --power-of-two and --align round the size up, as PCI BARs require. The other hints are
+for MAPPABLE memory over a memfd: --prefault provides every page in advance; --huge-pages uses huge pages of
+2M or 1G, which the host must have reserved; --reopenable allows a process that has an fd to reopen the
+memory, also for writing, as QEMU's memory-backend-file does. Read-only grants of reopenable memory are
+ADVISORY: the kernel does not enforce them.
 
-With --if-exists claim a script can be run again: where this user has an allocation of that name, it is used, if it
-is at least as large and has the kinds and everything else that the command names; otherwise the command fails with
-NAME_TAKEN.`;
+--if-exists claim: if this user has an allocation of that name, the command uses it, provided that it is at
+least as large and has the kinds and all other properties that the command specifies; otherwise the command
+fails with NAME_TAKEN. So a script can run several times.`;
 
 const EXAMPLES = [
   'alloc frames --size 64M --kind MAPPABLE',
@@ -65,11 +67,11 @@ interface Options extends HintWords {
   readonly ifExists?: string;
 }
 
-/** A word of an option, as the library has it. */
+/** Converts the value of an option to the form of the library. */
 const wordOf = (word: string): string => word.toUpperCase().replaceAll('-', '_');
 const upper = (word: string, before: readonly string[] = []): string[] => [...before, word.toUpperCase()];
 
-/** The allocation, for people: its memory type, and what the driver required. */
+/** The allocation as text, with its memory type and the requirements of the driver. */
 function madeText(made: Allocation, created: boolean): string {
   const { memoryTypeIndex, heapIndex, memoryPropertyFlags, requirements } = made;
   const kinds = made.kinds.map((each) => short('KIND_', each)).join(',');
@@ -99,31 +101,35 @@ function madeText(made: Allocation, created: boolean): string {
 
 export function allocCommand(): Command {
   return newCommand('alloc', DESCRIPTION, EXAMPLES)
-    .summary('make a named allocation')
+    .summary('create a named allocation')
     .argument('<name>', "1 to 128 letters, digits, '.', '-' or '_'")
-    .option('--size <size>', 'how many bytes; required without --image')
+    .option('--size <size>', 'the size; required without --image')
     .option('--kind <kind>', 'MAPPABLE (default), OPAQUE_FD, DMA_BUF or RDMA_ADDRESS; may be repeated', upper)
-    .option('--require <flag>', 'the memory type has this property; may be repeated, as the two below', upper)
-    .option('--prefer <flag>', 'has it where there is a choice', upper)
-    .option('--forbid <flag>', 'does not have it', upper)
-    .option('--memory-type <n>', 'this memory type and no other')
-    .option('--buffer-usage <bits>', 'for a buffer: VkBufferUsageFlags, decimal or 0x')
-    .option('--image <image>', 'for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
+    .option(
+      '--require <flag>',
+      'require this property of the memory type; may be repeated, like the next two',
+      upper,
+    )
+    .option('--prefer <flag>', 'prefer memory types that have this property', upper)
+    .option('--forbid <flag>', 'exclude memory types that have this property', upper)
+    .option('--memory-type <n>', 'use this memory type')
+    .option('--buffer-usage <bits>', 'allocate for a buffer: VkBufferUsageFlags, decimal or 0x')
+    .option('--image <image>', 'allocate for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
     .option('--sharing <who>', 'shared (default), one-writer or exclusive')
-    .option('--publishable', 'it may be published later')
+    .option('--publishable', 'allow to publish it later')
     .option(
       '--if-exists <what>',
-      'fail (default), or claim: use the allocation that has the name, if it fits',
+      'fail (default), or claim: use the existing allocation of the name, if it fits',
     )
-    .option('--power-of-two', 'the size is rounded up to a power of two')
-    .option('--align <size>', 'the size is rounded up to a multiple: a power of two, at most 1G')
-    .option('--prefault', 'every page is there when it is made')
-    .option('--huge-pages <size>', 'of huge pages of that size: 2M, 1G, or what else the host has')
-    .option('--reopenable', 'who has an fd may open it anew, also to write')
+    .option('--power-of-two', 'round the size up to a power of two')
+    .option('--align <size>', 'round the size up to a multiple of this: a power of two, at most 1G')
+    .option('--prefault', 'provide every page in advance')
+    .option('--huge-pages <size>', 'use huge pages of this size: 2M, 1G, or another size of the host')
+    .option('--reopenable', 'allow processes that have an fd to reopen it, also for writing')
     .hook('preAction', (command) => {
       const { size, image } = command.opts<Options>();
       if (size !== undefined || image !== undefined) return;
-      command.error("error: required option '--size <size>' not specified, and no --image");
+      command.error("error: neither option '--size <size>' nor '--image <image>' was specified");
     })
     .action(
       actionOf(async ({ control, print }, [name = ''], options) => {

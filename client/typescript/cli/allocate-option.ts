@@ -1,6 +1,6 @@
 /**
- * Allocations as people type them behind --allocate: 'name=frames,size=64M,kind=MAPPABLE+OPAQUE_FD', in any
- * order, each key once.
+ * Parses the values of --allocate: 'name=frames,size=64M,kind=MAPPABLE+OPAQUE_FD', with the keys in any
+ * order, each of them once.
  */
 import { type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
 import { checkKinds, checkWord } from '../request/arguments.js';
@@ -16,45 +16,48 @@ type Key = (typeof KEYS)[number];
 
 const LABEL = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** One allocation that is wanted. */
+/** One requested allocation. */
 export interface Wanted {
-  /** What the program knows it by: its name, or, where it ends with the session, a word of its own. */
+  /** The label by which the program finds it: its name, or any word if it ends with the session. */
   readonly label: string;
   readonly request: Draft<'AllocateRequest'>;
-  /** Whether an existing allocation of the name is used, if it fits. */
+  /** Whether an existing allocation of the name is used if it fits. */
   readonly orExisting: boolean;
 }
 
-/** @throws VkmemError INVALID_ARGUMENT, INVALID_SIZE, INVALID_NAME, KIND_UNSUPPORTED. */
+/**
+ * Parses one value.
+ * @throws VkmemError INVALID_ARGUMENT, INVALID_SIZE, INVALID_NAME, KIND_UNSUPPORTED.
+ */
 export function parseWanted(text: string): Wanted {
-  const said = new Map<Key, string>();
+  const values = new Map<Key, string>();
   for (const part of text.split(',')) {
     const [, name, value = ''] = /^\s*([a-z-]+)(?:=(.*?))?\s*$/.exec(part) ?? [];
     const key = KEYS.find((known) => known === name);
-    if (!key) throw wrong(`${JSON.stringify(part)} is no key; there are ${KEYS.join(', ')}.`);
-    if (said.has(key)) throw wrong(`${key} comes twice.`);
-    if (value === '' && !FLAGS.some((flag) => flag === key)) throw wrong(`${key} has no value.`);
-    said.set(key, value);
+    if (!key) throw wrong(`${JSON.stringify(part)} does not begin with one of the keys ${KEYS.join(', ')}.`);
+    if (values.has(key)) throw wrong(`the key ${key} occurs twice.`);
+    if (value === '' && !FLAGS.some((flag) => flag === key)) throw wrong(`the key ${key} has no value.`);
+    values.set(key, value);
   }
   const word = <T extends string>(key: Key, words: readonly T[], otherwise: T): T =>
-    checkWord(`--allocate ${key}`, upper(said.get(key) || otherwise), words);
-  const label = said.get('name');
-  const size = said.get('size');
+    checkWord(`--allocate ${key}`, upper(values.get(key) || otherwise), words);
+  const label = values.get('name');
+  const size = values.get('size');
   if (label === undefined || size === undefined) throw wrong(`${JSON.stringify(text)} lacks name or size.`);
   if (!LABEL.test(label))
-    throw new VkmemError('INVALID_NAME', `--allocate: the name is ${JSON.stringify(label)}.`);
+    throw new VkmemError('INVALID_NAME', `--allocate: the name ${JSON.stringify(label)} is invalid.`);
   const lifetime = word('lifetime', ['NAMED', 'SESSION'], 'NAMED');
   const ifExists = word('if-exists', ['FAIL', 'CLAIM'], 'FAIL').toLowerCase();
   if (ifExists === 'claim' && lifetime === 'SESSION')
     throw wrong('if-exists=claim requires the lifetime NAMED.');
-  const kinds = checkKinds(upper(said.get('kind') ?? 'MAPPABLE').split('+'));
+  const kinds = checkKinds(upper(values.get('kind') ?? 'MAPPABLE').split('+'));
   const named = lifetime === 'NAMED' ? { name: label } : {};
   const hints = parseHints({
-    powerOfTwo: parseFlag('power-of-two', said.get('power-of-two')),
-    align: said.get('align'),
-    prefault: parseFlag('prefault', said.get('prefault')),
-    hugePages: said.get('huge-pages'),
-    reopenable: parseFlag('reopenable', said.get('reopenable')),
+    powerOfTwo: parseFlag('power-of-two', values.get('power-of-two')),
+    align: values.get('align'),
+    prefault: parseFlag('prefault', values.get('prefault')),
+    hugePages: values.get('huge-pages'),
+    reopenable: parseFlag('reopenable', values.get('reopenable')),
   });
   const request = allocateRequest(
     {
@@ -62,8 +65,8 @@ export function parseWanted(text: string): Wanted {
       kinds,
       lifetime,
       ...named,
-      ...(said.has('sharing') && { sharing: word('sharing', SHARING_NAMES, 'SHARED') }),
-      publishable: parseFlag('publishable', said.get('publishable')),
+      ...(values.has('sharing') && { sharing: word('sharing', SHARING_NAMES, 'SHARED') }),
+      publishable: parseFlag('publishable', values.get('publishable')),
       ...(hints && { hints }),
     },
     [],
@@ -72,12 +75,13 @@ export function parseWanted(text: string): Wanted {
 }
 
 /**
- * @throws VkmemError INVALID_ARGUMENT where two have one label, since the program could not distinguish them.
+ * Parses all values.
+ * @throws VkmemError INVALID_ARGUMENT if two have the same label, which the program could not distinguish.
  */
 export function parseAllWanted(texts: readonly string[]): Wanted[] {
   const all = texts.map(parseWanted);
   const twice = all.find(({ label }, at) => all.findIndex((other) => other.label === label) !== at);
-  if (twice) throw wrong(`there are two of the name ${twice.label}.`);
+  if (twice) throw wrong(`the name ${twice.label} occurs twice.`);
   return all;
 }
 

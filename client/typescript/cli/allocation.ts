@@ -1,15 +1,15 @@
 /**
- * Allocations as vkmemctl shows them: an object for --json, a row for people.
+ * The representation of allocations in vkmemctl's output: an object for --json, and a row of a table.
  */
 import { type Allocation, flagNames } from '@vkmemd/proto';
 import { age, type Column, fit, humanBytes, short, table } from './format.js';
 import { hintsObject } from './hints.js';
 
-/** The part of an id that the table shows and `free` takes. */
+/** The length of the part of an id that the table shows and `free` accepts. */
 export const SHORT_ID_LENGTH = 8;
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NAME_WIDTH = 24;
-/** Beside the column of sharing. */
+/** The width if there is a column SHARING. */
 const NARROW_NAME_WIDTH = 16;
 
 export function allocationObject(allocation: Allocation): object {
@@ -57,20 +57,20 @@ const COLUMNS: readonly Column[] = [
   { heading: 'AGE', right: true },
 ];
 
-/** What has become of it: what is published is live too. */
+/** The state, with 'published' for a live allocation that was published. */
 function stateText({ state, published }: Allocation): string {
   if (published && state === 'ALLOCATION_STATE_LIVE') return 'published';
   return short('ALLOCATION_STATE_', state).toLowerCase();
 }
 
-/** 'shared', 'one', 'excl', and which session writes: 'one:12'. */
+/** 'shared', 'one' or 'excl', followed by the session that may write: 'one:12'. */
 function sharingText({ sharing, writerSessionId }: Allocation): string {
   const writer = writerSessionId === 0n ? '' : `:${writerSessionId}`;
   if (sharing === 'SHARING_SHARED') return 'shared';
   return `${sharing === 'SHARING_ONE_WRITER' ? 'one' : 'excl'}${writer}`;
 }
 
-/** At most 100 columns wide for up to two kinds an allocation. */
+/** A table, at most 100 columns wide if no allocation has more than two kinds. */
 export function allocationTable(allocations: readonly Allocation[], nowMs: number): string {
   const bounded = allocations.some(({ sharing }) => sharing !== 'SHARING_SHARED');
   const rows = allocations.map((allocation) => [

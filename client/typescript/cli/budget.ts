@@ -1,5 +1,5 @@
 /**
- * vkmemctl budget: the account of every heap, and what the daemon holds in all, once or at every change.
+ * vkmemctl budget: shows the account of every heap and the daemon's totals, once or at every change.
  */
 import type { HeapBudget } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -8,15 +8,16 @@ import { actionOf, type Context, newCommand } from './command.js';
 import { type Column, count, humanBytes, short, table } from './format.js';
 import { untilInterrupted } from './interruptible.js';
 
-const DESCRIPTION = `Show the account of every heap, and what the daemon holds in all.
+const DESCRIPTION = `Show the account of every heap, and the daemon's totals.
 
-LIVE, DRAINING and RESERVED are the daemon's own account; DRIVER BUDGET and USAGE are what the driver says of the
-daemon's process (SOURCE EXT), or an estimate where it says nothing (ESTIMATED). AVAILABLE is what a request can have. PRESSURE is how full a heap is,
-by the daemon's thresholds: NORMAL, ELEVATED or CRITICAL. What is guaranteed to users who do not use it yet is available
-to them alone, and not used.
+LIVE, DRAINING and RESERVED are the daemon's own account. DRIVER BUDGET and USAGE are what the driver reports
+for the daemon's process (SOURCE EXT), or an estimate if the driver does not report them (ESTIMATED).
+AVAILABLE is what a request can allocate. PRESSURE is how full a heap is, by the daemon's thresholds: NORMAL,
+ELEVATED or CRITICAL. Guaranteed bytes are reserved for users that do not use them yet; only these users can
+allocate them.
 
-With --watch the same comes at once and at every change, until it is interrupted (exit code 0); with --json as one
-object a line, with the highest pressure of all heaps.`;
+--watch prints the account at once and after every change, until it is interrupted (exit code 0). With --json
+it prints one object per line, with the highest pressure of all heaps.`;
 
 const EXAMPLES = [
   'budget',
@@ -71,13 +72,11 @@ function budgetText({ heaps, counts }: BudgetReport): string {
   const counted = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
   const guaranteed = heaps
     .filter((heap) => heap.guaranteedBytes > 0n)
-    .map(
-      (heap) => `\nGuaranteed on heap ${heap.heapIndex}, and not used: ${humanBytes(heap.guaranteedBytes)}`,
-    );
+    .map((heap) => `\nGuaranteed on heap ${heap.heapIndex}, not used: ${humanBytes(heap.guaranteedBytes)}`);
   return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[counted, ...held].join(', ')}${guaranteed.join('')}`;
 }
 
-/** Prints every report until SIGINT, or until nobody reads them any more. */
+/** Prints every report until SIGINT, or until standard output is closed. */
 async function watch({ control, print }: Context): Promise<void> {
   let between = '';
   await untilInterrupted(async (signal) => {
@@ -92,8 +91,8 @@ async function watch({ control, print }: Context): Promise<void> {
 
 export function budgetCommand(): Command {
   return newCommand('budget', DESCRIPTION, EXAMPLES)
-    .summary('show heaps and what is left of them')
-    .option('--watch', 'again at every change, until interrupted')
+    .summary('show the heaps and their available bytes')
+    .option('--watch', 'print it again at every change, until interrupted')
     .action(
       actionOf(async (context, _operands, options) => {
         if (options.watch) return watch(context);

@@ -1,10 +1,10 @@
 /**
- * What every command of vkmemctl has in common: the daemon it speaks to, how it prints, how it fails.
+ * The common parts of all commands of vkmemctl: the connection to the daemon, the output, and the failures.
  *
- * With --json, standard output is one JSON object, whatever happens (of a command that watches, one a line).
- * A failure is one line on standard error, `vkmemctl: CODE: what happened and what to do`, and exit code 69
- * (EX_UNAVAILABLE) where the daemon cannot be reached, 1 otherwise. No command waits for a daemon that is
- * away: it can be run again.
+ * With --json, standard output is one JSON object, also for a failure; a command that watches prints one per
+ * line. A failure is one line on standard error, `vkmemctl: CODE: what happened and what to do`, with exit
+ * code 69 (EX_UNAVAILABLE) if the daemon cannot be reached, otherwise 1. No command waits for a daemon that
+ * is away: run it again.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';
@@ -19,29 +19,32 @@ interface Globals {
   readonly json?: boolean;
 }
 
-/** What a command may use while it runs. */
+/** The environment of a command while it runs. */
 export interface Context {
   readonly runtimeDir: string | undefined;
   /** Closed when the command has ended. */
   readonly control: ControlClient;
-  /** Prints the object with --json; without, the text, where there is any. */
+  /** Prints the object with --json, and otherwise the text, unless it is ''. */
   print(object: object, text: () => string): void;
-  /** Says what went wrong, and has the program exit with its code; the command may go on. */
+  /** Prints a failure and sets the exit code. The command may continue. */
   fail(failure: unknown): void;
 }
 
-/** An error as --json shows it. */
+/** The representation of an error with --json. */
 export function errorObject({ code, message, next }: VkmemError): object {
   return { code, message, next };
 }
 
-/** A failure of the catalogue's as it is; any other is a defect and keeps its stack. */
+/** Returns an error of the catalogue. Any other failure is a defect and is thrown with its stack. */
 export function expected(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
   throw failure;
 }
 
-/** Says what went wrong on standard error, and has the program exit with its code. @returns the failure. */
+/**
+ * Prints a failure on standard error and sets the exit code.
+ * @returns The failure.
+ */
 export function report(failure: unknown): VkmemError {
   const error = expected(failure);
   process.stderr.write(`vkmemctl: ${error.code}: ${error.message}\n`);
@@ -49,15 +52,19 @@ export function report(failure: unknown): VkmemError {
   return error;
 }
 
-/** Bytes are JSON numbers: exact up to 2^53, which is 8 PiB. */
+/** Bytes are JSON numbers, which are exact up to 2^53 (8 PiB). */
 const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
 /**
- * Of the program as a whole, and shown in its help; a command takes it too, since people write it anywhere.
+ * The option belongs to the program and is shown in the program's help. Commands accept it too, so that it
+ * may appear anywhere on the command line.
  */
 const RUNTIME_DIR = new Option('--runtime-dir <folder>').hideHelp();
 
-/** A command with the options that all have. @param description paragraphs; commander breaks their lines. */
+/**
+ * Creates a command with the common options.
+ * @param description Paragraphs; commander breaks their lines.
+ */
 export function newCommand(name: string, description: string, examples: readonly string[]): Command {
   const list = examples.map((example) => `  $ vkmemctl ${example}`).join('\n');
   return new Command(name)
@@ -67,7 +74,7 @@ export function newCommand(name: string, description: string, examples: readonly
     .addHelpText('after', `\nExamples:\n${list}`);
 }
 
-/** A command's action: `work`, with a context, and with its failure reported. */
+/** The action of a command: calls `work` with a context, and reports its failure. */
 export function actionOf(
   work: (context: Context, operands: readonly string[], options: Record<string, unknown>) => Promise<void>,
 ): (...args: unknown[]) => Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * A device as `doctor` shows it: an object for --json, lines for people.
+ * The representation of a device in the output of `doctor`: an object for --json, and text.
  */
 import { type Device, flagNames, uuidText } from '@vkmemd/proto';
 import { humanBytes, short, table, wrap } from './format.js';
@@ -8,24 +8,24 @@ import { humanBytes, short, table, wrap } from './format.js';
 const HEAP_FLAGS = ['DEVICE_LOCAL', 'MULTI_INSTANCE'];
 
 const WIDTH = 100;
-/** What is left of it beside KIND and RUNG, and beside TYPE and HEAP. */
+/** The rest of the width beside the columns KIND and RUNG, and beside TYPE and HEAP. */
 const REASON_WIDTH = 72;
 const FLAGS_WIDTH = 88;
 
-/** What KindReport.missing stands for, to people. */
+/** The text for each value of KindReport.missing. */
 const MISSING: Record<string, string> = {
   extension: 'the extension is missing',
   feature: 'the feature is missing',
   type: 'no memory type',
   export: 'the driver does not export it',
-  works: 'offered, but seen not to work',
+  works: 'offered, but the probe failed',
 };
 
-/** What the daemon says of a device beside the device itself. */
+/** What the daemon reports about a device in addition to the Device. */
 export interface DeviceState {
-  /** Of its heaps: 'EXT', 'ESTIMATED', or null where it is not known. */
+  /** The source of its heaps' budgets: 'EXT' or 'ESTIMATED'; null if unknown. */
   readonly budgetSource: string | null;
-  /** Live VkDeviceMemory objects; null where it is not known. */
+  /** The number of VkDeviceMemory objects that exist; null if unknown. */
   readonly deviceMemories: number | null;
 }
 
@@ -61,14 +61,17 @@ export function deviceObject(device: Device, { budgetSource, deviceMemories }: D
   };
 }
 
-/** One line that says which device it is. */
+/** One line that identifies the device. */
 export function deviceLine(device: Device): string {
   const type = short('DEVICE_TYPE_', device.type);
   const driver = [device.driverName, device.driverInfo].filter(Boolean).join(' ');
   return `${device.name} (${type}), driver ${driver}`;
 }
 
-/** A row for each line that the last cell needs; the cells before it stand in the first. */
+/**
+ * The rows of a table for one item: one row for each line of the last cell. Only the first row has the other
+ * cells.
+ */
 function wrapped(cells: readonly string[], last: string, width: number): string[][] {
   return wrap(last, width).map((line, at) => [...cells.map((cell) => (at === 0 ? cell : '')), line]);
 }
@@ -88,7 +91,9 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
     return wrapped([short('KIND_', kind), short('RUNG_', rung)], how, REASON_WIDTH);
   });
   const held = deviceMemories === null ? 'at most' : `${deviceMemories} of at most`;
-  const limits = `Allocations: ${held} ${device.maxAllocationCount}; the driver promises sizes up to ${humanBytes(device.maxAllocationSizeBytes)}, and larger ones are tried`;
+  const size = humanBytes(device.maxAllocationSizeBytes);
+  const counts = `Allocations: ${held} ${device.maxAllocationCount}`;
+  const limits = `${counts}; the driver guarantees sizes up to ${size}, and larger ones may work`;
   return [
     ...wrap(`Device ${deviceLine(device)}`, WIDTH),
     `  device UUID ${uuidText(device.deviceUuid)}, driver UUID ${uuidText(device.driverUuid)}`,

@@ -1,8 +1,8 @@
 /**
- * Diagnosis: from the runtime folder to bytes that the device moved, one check after the other.
+ * Diagnosis: a sequence of checks, from the runtime folder to bytes that the device copied.
  *
- * Every check really does what a worker would do. One that needs an earlier one is not tried where that
- * failed, and counts as failed: nothing is called good that was not seen.
+ * Each check performs the operations of a worker. A check that depends on a failed one is not performed and
+ * counts as failed, so that only tested functions are reported as working.
  */
 import { randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
@@ -13,12 +13,12 @@ import type { ControlClient } from '../control.js';
 import { type DeviceState, deviceLine } from './device.js';
 import { count, short } from './format.js';
 
-/** One check and what it found. */
+/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
-  /** What to do about it; '' where it is good. */
+  /** What to do about a failure; '' if the check passed. */
   readonly next: string;
 }
 
@@ -26,19 +26,19 @@ export interface Diagnosis {
   readonly checks: readonly Check[];
   readonly devices: readonly Device[];
   readonly deviceState: DeviceState;
-  /** False where neither socket was reached. A refusal is an answer. */
+  /** False if neither socket was reached. A refusal is an answer. */
   readonly answered: boolean;
 }
 
-const START = 'Start vkmemd (systemctl start vkmemd), or name its folder with --runtime-dir.';
-const JOIN = "Have the operator add you to the socket's group, or run as the daemon's user.";
+const START = 'Start vkmemd (systemctl start vkmemd), or specify its folder with --runtime-dir.';
+const JOIN = "Ask the operator to add you to the socket's group, or run as the daemon's user.";
 const LOG = "Read the daemon's log (journalctl -u vkmemd).";
 const ROUND_TRIP_BYTES = 65_536;
 const GREETING_MS = 5000;
 
 const UNKNOWN: DeviceState = { budgetSource: null, deviceMemories: null };
 
-/** What a check found, and what it hands on to the checks that need it. */
+/** The result of a check that passed, and the value for the checks that depend on it. */
 type Found<T> = readonly [detail: string, value: T];
 
 export async function diagnose(folder: string | undefined, control: ControlClient): Promise<Diagnosis> {
@@ -66,8 +66,10 @@ export async function diagnose(folder: string | undefined, control: ControlClien
     const report = await check('control socket', START, () => askControl(control));
     const devices = report?.devices ?? [];
     const device = await check('device', LOG, async () => oneDevice(devices));
-    await check('mappable memory', 'See what the kind says below; another driver may offer it.', async () =>
-      mappable(needed(device, 'device')),
+    await check(
+      'mappable memory',
+      'See the reason at MAPPABLE below; another driver may support it.',
+      async () => mappable(needed(device, 'device')),
     );
     await check('round trip', LOG, () =>
       roundTrip(needed(client, 'handoff socket'), needed(device, 'device')),
@@ -79,11 +81,11 @@ export async function diagnose(folder: string | undefined, control: ControlClien
   }
 }
 
-/** A check that another one needs was not passed. */
+/** A check was not performed, because one that it depends on failed. */
 class NotTried extends Error {}
 
 function needed<T>(value: T | undefined, check: string): T {
-  if (value === undefined) throw new NotTried(`not tried: it needs the ${check}`);
+  if (value === undefined) throw new NotTried(`not tried: it depends on the check '${check}'`);
   return value;
 }
 
@@ -98,17 +100,17 @@ function explain(failure: unknown, next: string): { detail: string; next: string
 
 function runtimeFolder(path: string): Found<undefined> {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new VkmemError('UNAVAILABLE', `There is no folder ${path}.`);
+    throw new VkmemError('UNAVAILABLE', `The folder ${path} does not exist.`);
   }
   return [path, undefined];
 }
 
 async function greet(folder: string | undefined): Promise<Found<Client>> {
-  // A daemon that goes meanwhile is a finding, and not waited for.
+  // If the daemon ends during the checks, they report it and do not wait.
   const patience = { timeoutMs: GREETING_MS, reconnectMs: 0 };
   const client = await connect({ runtimeDir: folder, clientName: 'vkmemctl doctor', ...patience });
   const { id, daemonVersion } = client.session;
-  return [`vkmemd ${daemonVersion} greeted as session ${id}`, client];
+  return [`vkmemd ${daemonVersion} opened session ${id}`, client];
 }
 
 async function askControl(
@@ -117,12 +119,13 @@ async function askControl(
   const { devices, daemonVersion } = await control.devices();
   const { heaps, counts } = await control.budget();
   const budgetSource = heaps[0] ? short('BUDGET_SOURCE_', heaps[0].source) : null;
-  const detail = `vkmemd ${daemonVersion} answered; ${count(counts.sessions, 'session')}, ${count(counts.allocations, 'allocation')}`;
+  const held = `${count(counts.sessions, 'session')}, ${count(counts.allocations, 'allocation')}`;
+  const detail = `vkmemd ${daemonVersion} answered; ${held}`;
   return [detail, { devices, deviceState: { budgetSource, deviceMemories: counts.deviceMemories } }];
 }
 
 function oneDevice([device]: readonly Device[]): Found<Device> {
-  if (!device) throw new NotTried('not tried: the daemon named no device');
+  if (!device) throw new NotTried('not tried: the daemon reported no device');
   return [deviceLine(device), device];
 }
 
@@ -131,13 +134,13 @@ function mappable(device: Device): Found<undefined> {
   if (report?.rung !== 'RUNG_VERIFIED') {
     throw new VkmemError(
       'NOT_MAPPABLE',
-      report?.reason || 'The daemon did not see bytes pass through a mapping.',
+      report?.reason || 'The daemon could not verify that bytes are transferred through a mapping.',
     );
   }
   return [`verified: ${[report.via, report.reason].filter(Boolean).join('; ')}`, undefined];
 }
 
-/** Bytes written here, copied by the device, and read here again. */
+/** Writes bytes, has the device copy them, and reads the copy. */
 async function roundTrip(client: Client, device: Device): Promise<Found<undefined>> {
   const begun = performance.now();
   const source = await client.allocate({ size: ROUND_TRIP_BYTES });
@@ -150,7 +153,7 @@ async function roundTrip(client: Client, device: Device): Promise<Found<undefine
   read.sync();
   const same = Buffer.compare(written.bytes, read.bytes) === 0;
   await Promise.all([source.free(), target.free()]);
-  if (!same) throw new Error('the bytes that the device copied are not the bytes that were written');
+  if (!same) throw new Error('the bytes that the device copied differ from the bytes that were written');
   const ms = (performance.now() - begun).toFixed(1);
   return [`${ROUND_TRIP_BYTES} bytes mapped, copied by ${device.name} and read back in ${ms} ms`, undefined];
 }

@@ -1,5 +1,6 @@
 /**
- * vkmemctl doctor: whether a worker on this host would get memory, and if not, what to do.
+ * vkmemctl doctor: checks whether a worker on this host can use memory of the daemon, and prints what to do
+ * if not.
  */
 import type { Command } from 'commander';
 import { actionOf, EXIT_FAILED, EXIT_UNREACHABLE, newCommand } from './command.js';
@@ -7,12 +8,14 @@ import { deviceObject, deviceText } from './device.js';
 import { type Check, diagnose } from './diagnosis.js';
 import { wrap } from './format.js';
 
-const DESCRIPTION = `Check, step by step, whether a worker on this host gets memory: the sockets, the device, its kinds,
-and a small allocation that is mapped, written, copied by the device, read and freed. Exits 1 where a step fails, and
-69 where no daemon answers at all.`;
+const DESCRIPTION = `Check, step by step, whether a worker on this host can use memory of the daemon: the
+sockets, the device, its kinds, and a small allocation that is mapped, written, copied by the device, read and
+freed.
+
+Exit code 1: a step failed. Exit code 69: no daemon answers.`;
 
 const NAME_WIDTH = 16;
-/** What is left of 100 columns beside the outcome and the name. */
+/** The rest of 100 columns beside the outcome and the name. */
 const DETAIL_WIDTH = 75;
 const INDENT = ' '.repeat(100 - DETAIL_WIDTH);
 

@@ -1,5 +1,5 @@
 /**
- * vkmemctl drain: what would be lost with the daemon, if it were stopped for good, or started anew.
+ * vkmemctl drain: shows what would be lost if the daemon stopped permanently, or restarted.
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Allocation } from '@vkmemd/proto';
@@ -10,14 +10,15 @@ import { actionOf, EXIT_FAILED, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 import { count, humanBytes } from './format.js';
 
-const DESCRIPTION = `Show what would be lost if the daemon were stopped for good: every allocation that you may see, but for
-those that were freed and drain. Operators see all.
+const DESCRIPTION = `Show what would be lost if the daemon stopped permanently: all allocations that you may
+see, except those that were freed and are draining. Operators see all.
 
-A restart (systemctl restart, a crash, an upgrade) loses nothing of what is kept; those that are not (KEPT is no: there
-is nothing of them that could be, such as an RDMA address, or no fd store at all) end with a restart as well.
-A process that has memory mapped or imported keeps its bytes, and nobody can be granted it any more.
+A restart (systemctl restart, a crash, an upgrade) does not lose persisted allocations ('kept' is true in the
+JSON output). Others end with a restart too: they cannot be persisted, as with an RDMA address, or there is no
+fd store. A process that has mapped or imported memory keeps its bytes, but the memory can no longer be
+granted.
 
-With --wait it waits until nothing is left, and exits 1 where something still is then.`;
+--wait waits until nothing would be lost, and exits with code 1 if the time is over before that.`;
 
 const LOOK_MS = 500;
 
@@ -33,7 +34,7 @@ const summaryOf = (allocations: readonly Allocation[]) => {
   };
 };
 
-/** The allocations that are owned: what drains was freed by its owner. */
+/** The allocations that have an owner; a draining one was freed by its owner. */
 async function owned(control: ControlClient): Promise<Allocation[]> {
   return (await control.list()).filter(({ state }) => state !== 'ALLOCATION_STATE_DRAINING');
 }
@@ -46,7 +47,7 @@ function textOf(allocations: readonly Allocation[]): string {
   return [
     allocationTable(allocations, Date.now()),
     '',
-    `A stop for good would lose ${lost(stop)}, of ${count(owners, 'user')}.`,
+    `A permanent stop would lose ${lost(stop)}, of ${count(owners, 'user')}.`,
     restart.allocations === 0 ? 'A restart would lose nothing.' : `A restart would lose ${lost(restart)}.`,
   ].join('\n');
 }
@@ -57,8 +58,8 @@ export function drainCommand(): Command {
     'drain --json | jq .stop',
     'drain --wait 10m && systemctl stop vkmemd',
   ])
-    .summary('show what would be lost with the daemon')
-    .option('--wait <time>', 'wait until nothing would be, such as 90s or 10m')
+    .summary('show what would be lost if the daemon stopped')
+    .option('--wait <time>', 'wait up to this time, such as 90s or 10m, until nothing would be lost')
     .action(
       actionOf(async ({ control, print }, _operands, { wait }) => {
         const until = typeof wait === 'string' ? Date.now() + parseSeconds('--wait', wait) * 1000 : 0;

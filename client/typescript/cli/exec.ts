@@ -1,9 +1,9 @@
 /**
- * vkmemctl exec: begins a session, makes allocations, and becomes a command that has both.
+ * vkmemctl exec: opens a session, creates allocations, and replaces itself by a command that inherits both.
  *
- * The command runs in this very process, so its exit code, its signals and its terminal are its own, and the
- * session ends with it. A failure before that frees what was made and exits as env(1) does: 127 where there
- * is no such command, 126 where it cannot be run, otherwise as every command of vkmemctl.
+ * The command runs in the same process: exit code, signals and terminal are the command's, and the session
+ * ends with it. A failure before that frees the allocations that were created, and exits like env(1): 127 if
+ * the command does not exist, 126 if it cannot be executed, otherwise like all commands of vkmemctl.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -16,24 +16,29 @@ import { parseAllWanted, type Wanted } from './allocate-option.js';
 import { actionOf, type Context, errorObject, expected, newCommand } from './command.js';
 import { sandboxed } from './sandbox.js';
 
-const DESCRIPTION = `Run CMD with a session of the daemon that it inherits, and with memory that was made for it.
+const DESCRIPTION = `Run CMD with a session of the daemon that CMD inherits, and with memory that was
+allocated for it.
 
-CMD finds the connected socket on the fd $VKMEM_SESSION_FD, where the client library's connect() takes it up without
-any path, and in $VKMEM_ALLOCATIONS the ids of its allocations, as a JSON object. It has standard input, output and
-error and no other fd. It takes the place of vkmemctl: same process, its own exit code, and signals reach it. The
-session ends with it, whatever other process has the fd, or when the client library that took it up is closed: it is for one program,
-CMD or one that CMD starts. Where the daemon restarts, CMD keeps what it has mapped, and the client library
-connects again to $VKMEM_SESSION_PATH; in a sandbox, which sees no path, there is no connection any more.
+CMD inherits the connected socket as the fd $VKMEM_SESSION_FD, which connect() of the client library uses
+without a path. $VKMEM_ALLOCATIONS has the ids of its allocations, as a JSON object. CMD has standard input,
+output and error, and no other fds. It replaces vkmemctl: it is the same process, receives signals directly,
+and its exit code is that of the command. The session ends with that process, even if other processes have the
+fd, and when the client library that uses it is closed: use it in one program, CMD or a program that CMD
+starts. If the daemon restarts, CMD keeps its mappings, and the client library reconnects to
+$VKMEM_SESSION_PATH. In a sandbox, which has no access to that path, it does not reconnect.
 
-ALLOCATION is a list of name= and size=, and kind= (MAPPABLE by default; several as MAPPABLE+OPAQUE_FD), lifetime=
-(named or session), sharing= (shared, one-writer or exclusive), publishable, the hints of 'alloc' (power-of-two, align=,
-prefault, huge-pages=, reopenable), and if-exists=claim, to use the allocation that has the name already, where it fits. A named one stays when CMD has ended, until it is freed; with lifetime=session
-it ends with the session, and its name is for CMD alone.
+ALLOCATION is a list of name= and size=, and optionally kind= (MAPPABLE by default; several as
+MAPPABLE+OPAQUE_FD), lifetime= (named or session), sharing= (shared, one-writer or exclusive), publishable,
+the hints of 'alloc' (power-of-two, align=, prefault, huge-pages=, reopenable), and if-exists=claim, which
+uses an existing allocation of the name if it fits. A named allocation exists until it is freed, also after
+the end of CMD. With lifetime=session it ends with the session, and its name is only a label for CMD.
 
-With --sandbox CMD sees no network, no other process and no file but the system's programs and libraries (/usr), an
-empty /tmp, and what --ro and --rw show. It ends with the process that started it. A signal that ends bubblewrap (as
-^C does) ends CMD at once. What vkmemctl cannot hand on: signals that were ignored before are not, and the soft limit of
-open files is the hard one.`;
+With --sandbox, CMD has no network, and sees no other processes and no files except the system's programs and
+libraries (/usr), an empty /tmp, and the paths of --ro and --rw. It ends with the process that started it. A
+signal that ends bubblewrap (for example ^C) ends CMD at once.
+
+Not passed on to CMD: signals that vkmemctl was started with as ignored have their default action, and the
+soft limit of open files equals the hard limit.`;
 
 const EXAMPLES = [
   'exec --allocate name=frames,size=64M -- node worker.mjs',
@@ -44,7 +49,7 @@ const EXAMPLES = [
 
 const EXIT_CANNOT_RUN = 126;
 const EXIT_NOT_FOUND = 127;
-/** In UTF-16 units, none of which is more than 3 of the 128 bytes that a client's name may have. */
+/** In UTF-16 units. Each is at most 3 bytes of UTF-8, and the name of a client has at most 128 bytes. */
 const MAX_NAME = 42;
 const COMMAND_LINE = '/proc/self/cmdline';
 
@@ -56,11 +61,12 @@ interface Options {
   readonly env?: string[];
 }
 
+/** Collects the values of an option that may be repeated. */
 export const another = (word: string, before: readonly string[] = []): string[] => [...before, word];
 
 /**
- * The last arguments of this process as they came, which need not be UTF-8; as text where the bytes are not
- * known.
+ * The last arguments of this process as bytes, because they need not be UTF-8. As text if the bytes are
+ * unknown.
  */
 export function rawArguments(args: readonly string[]): (string | Uint8Array)[] {
   if (!existsSync(COMMAND_LINE)) return [...args];
@@ -74,10 +80,10 @@ function programOf(operands: readonly string[], options: Options): Program {
   const { sandbox = false, ro = [], rw = [], env = [] } = options;
   if (sandbox) return sandboxed(command, rawArguments(args), { ro, rw, env });
   if (ro.length + rw.length + env.length === 0) return { file: command, args: rawArguments(args) };
-  throw new VkmemError('INVALID_ARGUMENT', '--ro, --rw and --env are for --sandbox.', { field: 'sandbox' });
+  throw new VkmemError('INVALID_ARGUMENT', '--ro, --rw and --env require --sandbox.', { field: 'sandbox' });
 }
 
-/** Makes an allocation for the command, or adds the existing one. */
+/** Creates an allocation for the command, or adds the existing one. */
 export async function provide(
   handover: Handover,
   control: ControlClient,
@@ -87,7 +93,7 @@ export async function provide(
   if (!orExisting) {
     await allocate().catch((failure) => {
       if (!hasCode(failure, 'NAME_TAKEN')) throw failure;
-      const reason = `${failure.reason} With if-exists=claim CMD gets that one.`;
+      const reason = `${failure.reason} Add if-exists=claim to use it.`;
       throw new VkmemError('NAME_TAKEN', reason, failure.metadata, failure);
     });
     return;
@@ -100,20 +106,20 @@ export async function provide(
   });
 }
 
-/** The exit code of a command that did not run; undefined for any other failure. */
+/** The exit code for a command that could not be executed; undefined for any other failure. */
 function exitCodeOf({ code, metadata }: VkmemError): number | undefined {
   if (code !== 'INVALID_ARGUMENT' || metadata.errno === undefined) return undefined;
   return metadata.errno === 'ENOENT' ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
-/** Of a sandbox that could not be made: which program is missing. */
+/** Adds to the error of a sandbox that the program bwrap is missing. */
 function described(failure: unknown, sandbox = false): unknown {
   if (!sandbox || !(failure instanceof VkmemError) || failure.metadata.errno !== 'ENOENT') return failure;
-  const reason = '--sandbox: there is no bwrap; install the package bubblewrap.';
+  const reason = '--sandbox: the program bwrap is missing; install the package bubblewrap.';
   return new VkmemError('INVALID_ARGUMENT', reason, {}, failure);
 }
 
-/** Begins the session of a command. */
+/** Opens the session for a command. */
 export function beginFor(command: string, folder: string | undefined): Promise<Handover> {
   return Handover.begin(join(runtimeDir(folder), HANDOFF_SOCKET), basename(command).slice(0, MAX_NAME));
 }
@@ -131,7 +137,7 @@ async function run(context: Context, operands: readonly string[], options: Optio
   }
 }
 
-/** An action that becomes a command, and exits as env(1) does where it cannot. */
+/** An action that replaces this program by a command, and exits like env(1) if that fails. */
 export const becoming = (
   work: (context: Context, operands: readonly string[], options: Record<string, unknown>) => Promise<void>,
 ) =>
@@ -149,18 +155,18 @@ export const becoming = (
 
 export function execCommand(): Command {
   return newCommand('exec', DESCRIPTION, EXAMPLES)
-    .summary('run a command with a session, and memory in it')
+    .summary('run a command with a session and memory')
     .argument('<cmd>', 'the command')
     .argument('[args...]', 'its arguments')
     .option(
       '--allocate <allocation>',
-      'make this first: name=frames,size=64M; may be repeated, as all below',
+      'create this allocation first: name=frames,size=64M; may be repeated, like the options below',
       another,
     )
-    .option('--sandbox', 'run it in bubblewrap (bwrap), with nothing else visible')
-    .option('--ro <path>', 'show it this file or folder, to read', another)
-    .option('--rw <path>', 'to read and write', another)
-    .option('--env <variable>', 'NAME=VALUE, or NAME for the value here', another)
+    .option('--sandbox', 'run the command in a sandbox (bubblewrap)')
+    .option('--ro <path>', 'show this file or folder in the sandbox, read-only', another)
+    .option('--rw <path>', 'show this file or folder in the sandbox, writable', another)
+    .option('--env <variable>', 'set NAME=VALUE in the sandbox, or NAME to the current value', another)
     .passThroughOptions()
     .action(becoming((context, operands, options) => run(context, operands, options as Options)));
 }

@@ -1,10 +1,10 @@
 /**
- * Text for people: tables, bytes, ages; and the schema's names without their prefixes.
+ * Formats text: tables, bytes, ages, and the schema's enumerators without their prefixes.
  */
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Bytes with a unit of 1024s, and one decimal where that loses something: '64 MiB', '1.5 GiB'. */
+/** Bytes with a binary unit, and with one decimal if the value is not an integer: '64 MiB', '1.5 GiB'. */
 export function humanBytes(bytes: bigint): string {
   let value = Number(bytes);
   let unit = 0;
@@ -16,7 +16,7 @@ export function humanBytes(bytes: bigint): string {
   return `${shown} ${UNITS[unit]}`;
 }
 
-/** How long ago, in the largest unit that fits: '3s', '5m', '2h', '4d'. */
+/** The time since then, in the largest unit that fits: '3s', '5m', '2h', '4d'. */
 export function age(since: { seconds: bigint } | null, nowMs: number): string {
   if (!since) return '-';
   const seconds = Math.max(0, Math.floor(nowMs / 1000) - Number(since.seconds));
@@ -27,19 +27,19 @@ export function age(since: { seconds: bigint } | null, nowMs: number): string {
 }
 
 /**
- * An enumerator without its type's name: 'KIND_MAPPABLE' is 'MAPPABLE'. What this build does not know stays.
+ * An enumerator without the prefix of its type: 'KIND_MAPPABLE' is 'MAPPABLE'. Other values stay unchanged.
  */
 export function short(prefix: string, value: unknown): string {
   const text = String(value);
   return text.startsWith(prefix) ? text.slice(prefix.length) : text;
 }
 
-/** At most `width` characters; a cut is marked. */
+/** Truncates a text to `width` characters; '…' marks the truncation. */
 export function fit(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
-/** Lines of at most `width` characters, broken between words where that is possible. */
+/** Breaks a text into lines of at most `width` characters, between words if possible. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = text;
@@ -57,13 +57,13 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** A column: its heading, and whether its cells are numbers, which end at the same place. */
+/** A column of a table: its heading, and whether it is right-aligned. */
 export interface Column {
   readonly heading: string;
   readonly right?: boolean;
 }
 
-/** Rows under headings, two spaces apart, each column as wide as it needs. */
+/** A table with headings. Each column is as wide as its longest cell; two spaces separate columns. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ heading }) => heading), ...rows];
   const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));

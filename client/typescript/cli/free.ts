@@ -1,7 +1,7 @@
 /**
- * vkmemctl free: gives allocations up for everybody.
+ * vkmemctl free: frees allocations.
  *
- * Each is freed by itself: where one cannot be, the others still are.
+ * Each allocation is freed separately: if one fails, the others are still freed.
  */
 import { type Allocation, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -10,15 +10,15 @@ import { allocationObject, SHORT_ID_LENGTH, UUID } from './allocation.js';
 import { actionOf, errorObject, expected, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 
-const DESCRIPTION = `Give allocations up for everybody.
+const DESCRIPTION = `Free allocations. They can no longer be claimed. An allocation that a process still holds
+drains until the last holder releases it; only then are its bytes free.
 
-Nobody can claim them any more. One that somebody still holds drains until the last holder lets go; only then are its
-bytes free. Each is named by its name ('frames', or '1000/frames' of user 1000), its id, or the part of the id that
-'ls' shows.`;
+Specify an allocation by its name ('frames', or '1000/frames' for one of user 1000), its id, or the short id
+that 'ls' shows.`;
 
 const SHORT_ID = new RegExp(`^[0-9a-f]{${SHORT_ID_LENGTH}}$`);
 
-/** What freeing one of them came to. */
+/** The result of freeing one allocation. */
 interface Freed {
   readonly ref: string;
   readonly allocation: Allocation | null;
@@ -36,15 +36,18 @@ async function freeOne(control: ControlClient, ref: string): Promise<Freed> {
   }
 }
 
-/** What can be freed: what drains was. */
+/** The states of allocations that can be freed; a draining one was freed already. */
 const FREEABLE: readonly unknown[] = ['ALLOCATION_STATE_LIVE', 'ALLOCATION_STATE_DEGRADED'];
 
-/** The one allocation that can be freed and whose id begins so; undefined where there is none. */
+/**
+ * The id of the only allocation that can be freed and whose id begins with `start`; undefined if there is
+ * none.
+ */
 async function wholeId(control: ControlClient, start: string): Promise<string | undefined> {
   const live = (await control.list()).filter(({ state }) => FREEABLE.includes(state));
   const [found, another] = live.filter(({ id }) => id.startsWith(start));
   if (another)
-    throw new VkmemError('INVALID_ARGUMENT', `More than one id begins with ${start}; name it whole.`);
+    throw new VkmemError('INVALID_ARGUMENT', `More than one id begins with ${start}; specify the whole id.`);
   return found?.id;
 }
 
@@ -52,7 +55,7 @@ function line({ ref, allocation, freed }: Freed): string {
   const size = humanBytes(allocation?.sizeBytes ?? 0n);
   return freed
     ? `Freed ${ref}: ${size}.`
-    : `Freed ${ref}: ${size} are draining, since somebody still holds them.`;
+    : `Freed ${ref}: ${size} are draining, because a process still holds the memory.`;
 }
 
 export function freeCommand(): Command {

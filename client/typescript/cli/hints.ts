@@ -1,13 +1,12 @@
 /**
- * Hints as people type them, as options of `alloc` and as keys of `exec --allocate`, and as they are shown
- * again.
+ * Parses hints, which are options of `alloc` and keys of `exec --allocate`, and formats them.
  */
 import { type Allocation, VkmemError } from '@vkmemd/proto';
 import type { HintOptions } from '../request/hints.js';
 import { humanBytes } from './format.js';
 import { parseSize } from './size.js';
 
-/** What was typed. */
+/** The values of the options. */
 export interface HintWords {
   readonly powerOfTwo?: boolean | undefined;
   readonly align?: string | undefined;
@@ -16,7 +15,10 @@ export interface HintWords {
   readonly reopenable?: boolean | undefined;
 }
 
-/** Undefined where nothing is asked for. @throws VkmemError INVALID_SIZE. */
+/**
+ * Parses the hints. Undefined if there are none.
+ * @throws VkmemError INVALID_SIZE.
+ */
 export function parseHints(words: HintWords): HintOptions | undefined {
   const { powerOfTwo = false, align, prefault = false, hugePages, reopenable = false } = words;
   if (!powerOfTwo && align === undefined && !prefault && hugePages === undefined && !reopenable)
@@ -30,7 +32,7 @@ export function parseHints(words: HintWords): HintOptions | undefined {
   };
 }
 
-/** For --json; null for none. */
+/** The hints for --json; null if there are none. */
 export function hintsObject({ hints }: Allocation): object | null {
   if (!hints) return null;
   const { alignmentBytes, hugePageBytes, ...flags } = hints;
@@ -41,7 +43,7 @@ export function hintsObject({ hints }: Allocation): object | null {
   };
 }
 
-/** 'power of two, huge pages of 2 MiB'; '' for none. */
+/** The hints as text, such as 'power of two, huge pages of 2 MiB'; '' if there are none. */
 export function hintsText({ hints }: Allocation): string {
   if (!hints) return '';
   const { powerOfTwo, alignmentBytes, prefault, hugePageBytes, reopenable } = hints;
@@ -56,7 +58,10 @@ export function hintsText({ hints }: Allocation): string {
     .join(', ');
 }
 
-/** A key that is there or not, or says TRUE or FALSE. @throws VkmemError INVALID_ARGUMENT. */
+/**
+ * Parses a key without a value, or with the value TRUE or FALSE; undefined means FALSE.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
 export function parseFlag(key: string, value: string | undefined): boolean {
   if (value === undefined || /^false$/i.test(value)) return false;
   if (value === '' || /^true$/i.test(value)) return true;

@@ -1,5 +1,6 @@
 /**
- * Images as people type them: 'format=37,width=1920,height=1080,usage=0x13', in any order, each field once.
+ * Parses images: 'format=37,width=1920,height=1080,usage=0x13', with the fields in any order, each of them
+ * once.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { ImageOptions } from '../request/resources.js';
@@ -19,8 +20,10 @@ const NUMBERS = [
 const WORDS = ['type', 'tiling'] as const;
 
 /**
- * @returns what was said, no more; that it makes an image is checked with the request.
- * @throws VkmemError INVALID_ARGUMENT for an unknown field, one without a value, or one that comes twice.
+ * Parses an image.
+ * @returns The specified fields. Their consistency is checked with the request.
+ * @throws VkmemError INVALID_ARGUMENT for an unknown field, a field without a value, or a field that occurs
+ *   twice.
  */
 export function parseImage(text: string): ImageOptions {
   const image: Record<string, number | string> = {};
@@ -30,8 +33,10 @@ export function parseImage(text: string): ImageOptions {
     const word = WORDS.find((field) => field === name);
     const field = number ?? word;
     if (!field)
-      throw wrong(`${JSON.stringify(part)} is no field; there are ${[...NUMBERS, ...WORDS].join(', ')}.`);
-    if (field in image) throw wrong(`${field} comes twice.`);
+      throw wrong(
+        `${JSON.stringify(part)} does not begin with one of the fields ${[...NUMBERS, ...WORDS].join(', ')}.`,
+      );
+    if (field in image) throw wrong(`the field ${field} occurs twice.`);
     image[field] = word ? value.toUpperCase() : parseNumber(`--image ${field}`, value);
   }
   return image as unknown as ImageOptions;

@@ -1,5 +1,5 @@
 /**
- * Commands that run until they are interrupted, or until nobody reads them any more.
+ * Commands that run until they are interrupted, or until standard output is closed.
  */
 
 /** Runs `work` with a signal that aborts at SIGINT, or when standard output is closed. */

@@ -1,17 +1,18 @@
 /**
- * vkmemctl ls: the allocations that the caller may see.
+ * vkmemctl ls: lists the allocations that the caller may see.
  */
 import type { Command } from 'commander';
 import { allocationObject, allocationTable } from './allocation.js';
 import { actionOf, newCommand } from './command.js';
 
-const DESCRIPTION = `List the allocations that you may see, oldest first: your own, and everybody's for operators and whom the policy lets see others.
+const DESCRIPTION = `List the allocations that you may see, oldest first: your own; for operators, and for
+users whom the policy allows to see others, all of them.
 
-SIZE is what the device holds. A draining allocation was freed, but somebody still holds it: its bytes are not free.
-A degraded one outlived a restart of the daemon and can be claimed, but the device does not have it back yet.
-What is published can be claimed to read alone. SHARING, shown where it matters, is 'one' where one session at a time may
-write, 'excl' where one may write or others read; the number is the session that has the right to write.
-The ID is shortened; --json has it whole, and 'free' takes either.`;
+SIZE is the size on the device. STATE: 'live'; 'draining', freed but still held by a process, so its bytes are
+not free; 'degraded', it outlived a restart of the daemon and can be claimed, but the device has not imported
+it yet; 'published', it can only be claimed for reading. SHARING, shown where any allocation is not shared, is
+'one' (one session at a time may write) or 'excl' (one session may write, or others read); the number is the
+session that may write. The ID is shortened; --json prints the whole id, and 'free' accepts both.`;
 
 export function lsCommand(): Command {
   return newCommand('ls', DESCRIPTION, ['ls', 'ls --json'])

@@ -1,5 +1,5 @@
 /**
- * The program's commands. One file a command; command.ts has what they share.
+ * The commands of vkmemctl. Each has its own file; command.ts has their common parts.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { Command, CommanderError } from 'commander';
@@ -21,8 +21,12 @@ import { vmCommand } from './vm.js';
 import { watchCommand } from './watch.js';
 
 const HELP = `
-Every command takes --json: one JSON object on standard output, sizes in bytes as numbers; a failure is
-{"error":{"code","message","next"}}. 'watch' and 'budget --watch' print one object a line. Exit codes: 0 done, 1 refused or failed, 69 the daemon cannot be reached (no command waits for one that restarts); of 'exec', those of what it runs.
+Every command accepts --json and then prints one JSON object on standard output, with sizes as numbers of
+bytes. A failure is {"error":{"code","message","next"}}. 'watch' and 'budget --watch' print one object per
+line.
+
+Exit codes: 0 success; 1 refused or failed; 69 the daemon cannot be reached (no command waits for a daemon
+that restarts). 'exec', 'vm run' and 'vm ivshmem --fd' exit with the code of the program that they run.
 
 Examples:
   $ vkmemctl status
@@ -32,7 +36,8 @@ Examples:
   $ vkmemctl exec --allocate name=frames,size=64M -- node worker.mjs
   $ vkmemctl free frames`;
 
-// The reader of our output may stop at any time, as head does. All else is a failure, such as a full disk.
+// The reader of standard output may exit at any time, as head(1) does. Other errors are failures, such as a
+// full disk.
 process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
   if (failure.code === 'EPIPE') return;
   process.stderr.write(`vkmemctl: standard output: ${failure.message}\n`);
@@ -40,12 +45,12 @@ process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
 });
 
 const program = new Command('vkmemctl')
-  .description('Look after the memory of a vkmemd daemon.')
+  .description('Manage the memory of a vkmemd daemon.')
   .version(version())
-  .enablePositionalOptions() // so that the options of what 'exec' runs are left to that
+  .enablePositionalOptions() // so that the options of the program that 'exec' runs are not parsed
   .option(
     '--runtime-dir <folder>',
-    "the daemon's (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)",
+    "the daemon's runtime folder (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd or /run/vkmemd)",
   )
   .addHelpText('after', HELP)
   .addCommand(statusCommand())
@@ -63,10 +68,10 @@ const program = new Command('vkmemctl')
   .addCommand(execCommand())
   .addCommand(vmCommand());
 const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-// Faults of the command line are printed below, as every failure is.
+// Errors of the command line are printed by refuse().
 for (const command of commands) command.exitOverride().configureOutput({ outputError: () => {} });
 
-/** Prints a fault of the command line, as every failure is printed. */
+/** Prints an error of the command line in the form of all failures. */
 function refuse(failure: unknown): void {
   if (!(failure instanceof CommanderError)) throw failure;
   process.exitCode = failure.exitCode;
@@ -81,5 +86,6 @@ function refuse(failure: unknown): void {
   }
 }
 
-// Not awaited: a bundle is a script, which has no top-level await. A rejection of refuse() ends the process.
+// Not awaited, because a bundle is a script, which has no top-level await. A rejection of refuse() ends the
+// process.
 void program.parseAsync().catch(refuse);

@@ -1,17 +1,16 @@
 /**
- * QEMU's options for memory that it opens by /proc/self/fd, in every form that a guest can see it in.
+ * QEMU's options for memory that it opens by /proc/self/fd, in each form in which a guest can see it.
  *
- * As QEMU 7.2 takes them: options that come twice are joined, so these come behind the user's own and change
- * nothing of them. Guest RAM needs no -m, whose default is the backend's size, but where that says maxmem. A
- * memory device beside it needs -m with slots and maxmem, which is worked out here unless the user's own -m
- * says it.
+ * QEMU 7.2 merges options that occur twice, so these options are appended to the user's own, which stay in
+ * effect. Guest RAM does not require -m, whose default is the size of the backend, except if -m has maxmem. A
+ * memory device requires -m with slots and maxmem, which are computed here unless the user's -m has them.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { backendProperties, deviceProperties, fits, written } from '../vm/qemu-options.js';
 
 /**
- * The ways a guest can see memory, the device for it, which RAM has none of, and whether the guest may write
- * there.
+ * The forms in which a guest can see memory: the guest's access, the device (RAM has none), whether that is a
+ * memory device, and the -machine option that it requires.
  */
 export const FORMS = {
   ram: { access: 'rw', device: undefined, memoryDevice: false, machine: '' },
@@ -22,30 +21,36 @@ export const FORMS = {
 } as const;
 export type Form = keyof typeof FORMS;
 
-/** One memory that QEMU is given. */
+/** One allocation for QEMU. */
 export interface Given {
   readonly form: Form;
-  /** Of the backend, and the first part of the device's. */
+  /** The id of the backend, and the prefix of the device's id. */
   readonly id: string;
-  /** As QEMU opens it, and how many bytes it has. */
+  /** The number of the fd in QEMU's process. */
   readonly fd: number;
+  /** Bytes. */
   readonly size: bigint;
 }
 
 /**
- * That QEMU survives it: of a BAR of another size it only says so once it aborts, also in a machine that
- * runs.
+ * Checks that the memory fits the form. QEMU aborts, also a running machine, for a BAR whose size is not a
+ * power of two.
  * @throws VkmemError SIZE_NOT_POWER_OF_TWO.
  */
 export function requireFit(form: Form, name: string, size: bigint): void {
   const { device, access } = FORMS[form];
   if (!device || fits(device, size, access)) return;
-  throw new VkmemError('SIZE_NOT_POWER_OF_TWO', `${name} has ${size} bytes.`, { size_bytes: String(size) });
+  throw new VkmemError(
+    'SIZE_NOT_POWER_OF_TWO',
+    `${name} has ${size} bytes; ${device} requires a power of two.`,
+    { size_bytes: String(size) },
+  );
 }
 
 /**
- * What comes behind the user's own options.
- * @param own these. @throws VkmemError INVALID_ARGUMENT where -m must be known and cannot be read.
+ * The options to append to the user's own.
+ * @param own The user's options.
+ * @throws VkmemError INVALID_ARGUMENT if -m is required and cannot be parsed.
  */
 export function qemuArguments(given: readonly Given[], own: readonly string[]): string[] {
   const machine = given.flatMap(({ form, id }) => [
@@ -69,25 +74,29 @@ export function qemuArguments(given: readonly Given[], own: readonly string[]): 
 
 const DEFAULT_RAM = 128n << 20n;
 const UNITS = 'BKMGT';
-/** Whether -m says how much RAM there is. */
+/** Matches a -m that has the size of the RAM. */
 const SIZED = /(^|,)(size=)?\d/;
 
 function roomFor(given: readonly Given[], own: readonly string[]): string[] {
   const memoryDevices = given.filter(({ form }) => FORMS[form].memoryDevice);
-  const said = own.filter((_, at) => /^--?m$/.test(own[at - 1] ?? '')).join(',');
+  const text = own.filter((_, at) => /^--?m$/.test(own[at - 1] ?? '')).join(',');
   const ram = given.find(({ form }) => form === 'ram')?.size;
-  const size = ram !== undefined && !SIZED.test(said) ? [`size=${ram}B`] : [];
-  if (said.includes('maxmem=')) return size.length > 0 ? ['-m', ...size] : [];
+  const size = ram !== undefined && !SIZED.test(text) ? [`size=${ram}B`] : [];
+  if (text.includes('maxmem=')) return size.length > 0 ? ['-m', ...size] : [];
   if (memoryDevices.length === 0) return [];
-  const max = memoryDevices.reduce((sum, { size }) => sum + size, ram ?? ramOf(said));
+  const max = memoryDevices.reduce((sum, { size }) => sum + size, ram ?? ramOf(text));
   return ['-m', [...size, `slots=${memoryDevices.length}`, `maxmem=${max}B`].join(',')];
 }
 
-/** Bytes, as -m says them: MiB without a unit. */
-function ramOf(said: string): bigint {
-  if (said === '') return DEFAULT_RAM;
-  const [, count, unit = 'M'] = /^(?:size=)?(\d{1,12})([BKMGT]?)(?:,|$)/i.exec(said) ?? [];
+/** Parses the size in -m, in bytes. Without a unit it is in MiB. */
+function ramOf(text: string): bigint {
+  if (text === '') return DEFAULT_RAM;
+  const [, count, unit = 'M'] = /^(?:size=)?(\d{1,12})([BKMGT]?)(?:,|$)/i.exec(text) ?? [];
   if (count === undefined)
-    throw new VkmemError('INVALID_ARGUMENT', `-m ${said}: say slots and maxmem there, too.`, { field: '-m' });
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      `-m ${text}: the size cannot be parsed; add slots and maxmem to -m.`,
+      { field: '-m' },
+    );
   return BigInt(count) << BigInt(10 * UNITS.indexOf((unit || 'M').toUpperCase()));
 }

@@ -1,5 +1,5 @@
 /**
- * vkmemctl quota: what users may have and have; for operators, what they may have from now on.
+ * vkmemctl quota: shows the limits and the usage of users; for operators, changes the limits.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -8,16 +8,18 @@ import { actionOf, type Context, EXIT_FAILED, newCommand } from './command.js';
 import { type Column, humanBytes, table } from './format.js';
 import { parseNumber, parseSize } from './size.js';
 
-const DESCRIPTION = `Show what a user may have and has: your own user, UID's, or with --all everybody's who has anything.
+const DESCRIPTION = `Show the limits and the usage of a user: your own, those of UID, or with --all those of
+all users that hold something.
 
-LIMIT is the most that the user may hold ('-' for no limit of its own), draining memory included. OVERAGE is what is used
-above a limit that was lowered: nothing is taken back, and nothing more is given. RESERVED is kept for the user: others
-cannot have it. A share of a heap changes as users come and go.
+LIMIT is the maximum that the user may hold, draining memory included ('-' for no limit of its own). OVERAGE
+is the use above a limit that was lowered: nothing is revoked, but nothing more can be allocated. RESERVED is
+reserved for the user: others cannot allocate it. A fair share of a heap changes when users connect or leave.
 
-With an option that sets something, an operator changes the quota of UID, until --reset or until the daemon ends without
-an fd store. What is not named stays as it is; --reset restores the policy's quota. SIZE is in bytes, or with K, M, G or T (KiB, MiB, GiB, TiB). Every change gives the quota another
-REVISION. Where it has another one than --if-revision says (STALE), or what is asked contradicts itself or others'
-reservations (CONFLICT), nothing is changed, and the exit code is 1.`;
+With an option that sets a limit, an operator changes the quota of UID, until --reset, or until the daemon
+ends without an fd store. Limits that are not specified stay unchanged. SIZE is in bytes, or has the unit K,
+M, G or T (KiB, MiB, GiB, TiB). Every change gives the quota a new REVISION. If the quota has another revision
+than --if-revision (STALE), or the limits contradict each other or the reservations of others (CONFLICT),
+nothing is changed, and the exit code is 1.`;
 
 const EXAMPLES = [
   'quota',
@@ -30,7 +32,7 @@ const EXAMPLES = [
 const COLUMNS: readonly Column[] = [
   { heading: 'UID', right: true },
   { heading: 'REVISION', right: true },
-  { heading: 'SAID BY' },
+  { heading: 'SET BY' },
   { heading: 'WHAT' },
   { heading: 'LIMIT', right: true },
   { heading: 'USED', right: true },
@@ -52,7 +54,7 @@ interface Options {
 const COUNTS = ['allocations', 'sessions', 'tickets'] as const;
 const collect = (word: string, before: readonly string[] = []): string[] => [...before, word];
 
-/** A quota as --json shows it: an absent limit is null. */
+/** The representation of a quota with --json. An absent limit is null. */
 function quotaObject(quota: Quota): object {
   const { uid, revision, overridden, heaps } = quota;
   const counts = COUNTS.map((what) => {
@@ -91,15 +93,15 @@ function rows(quota: Quota): string[][] {
   return [...bytes, ...counts].map((row) => [...whose, ...row]);
 }
 
-/** 'heap0=16GiB', or '0=16GiB'. */
+/** Parses 'heap0=16GiB' or '0=16GiB'. */
 function parseHeap(option: string, text: string): [heap: number, bytes: bigint] {
   const [, heap, size] = /^(?:heap)?(\d+)=(.+)$/.exec(text.trim()) ?? [];
   if (heap !== undefined && size !== undefined) return [Number(heap), parseSize(size)];
-  const reason = `${option}: ${JSON.stringify(text)} names no heap and size; write heap0=16GiB.`;
+  const reason = `${option}: ${JSON.stringify(text)} is not a heap and a size; write heap0=16GiB.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: option });
 }
 
-/** The limits and reservations of each heap that is named. */
+/** The limits and reservations of each specified heap. */
 function heapChanges({ set = [], reserve = [] }: Options): HeapChange[] {
   const limits = new Map(set.map((text) => parseHeap('--set', text)));
   const reserved = new Map(reserve.map((text) => parseHeap('--reserve', text)));
@@ -107,14 +109,16 @@ function heapChanges({ set = [], reserve = [] }: Options): HeapChange[] {
   return [...heaps].map((heap) => ({ heap, limit: limits.get(heap), reserved: reserved.get(heap) }));
 }
 
-/** What the options change; undefined for nothing. */
+/** The change that the options specify; undefined if there is none. */
 function changeOf(options: Options): Omit<QuotaChange, 'uid'> | undefined {
   const heaps = heapChanges(options);
   const given = COUNTS.filter((what) => options[what] !== undefined);
   const { reset, ifRevision } = options;
   if (heaps.length + given.length === 0 && !reset) {
     if (ifRevision === undefined) return undefined;
-    throw new VkmemError('INVALID_ARGUMENT', '--if-revision is for a change.', { field: '--if-revision' });
+    throw new VkmemError('INVALID_ARGUMENT', '--if-revision requires an option that changes the quota.', {
+      field: '--if-revision',
+    });
   }
   const counts = given.map((what) => [what, parseNumber(`--${what}`, options[what] ?? '')]);
   const expectedRevision =
@@ -126,23 +130,23 @@ function printResult({ print }: Context, { outcome, quota, reason }: QuotaResult
   print({ outcome, reason, quota: quotaObject(quota) }, () => table(COLUMNS, rows(quota)));
   if (outcome === 'APPLIED') return;
   const why =
-    outcome === 'STALE' ? `It has revision ${quota.revision} by now; look at it and try again.` : reason;
+    outcome === 'STALE' ? `The quota now has revision ${quota.revision}; check it and try again.` : reason;
   process.stderr.write(`vkmemctl: ${outcome}: Nothing was changed. ${why}\n`);
   process.exitCode = EXIT_FAILED;
 }
 
 export function quotaCommand(): Command {
   return newCommand('quota', DESCRIPTION, EXAMPLES)
-    .summary('show and change what users may have')
-    .argument('[uid]', "whose; your own user's where it is absent")
-    .option('--all', "everybody's")
-    .option('--set <heapN=size>', 'the most bytes on a heap; may be repeated', collect)
-    .option('--reserve <heapN=size>', 'bytes of a heap that are kept for the user; may be repeated', collect)
-    .option('--allocations <n>', 'the most allocations')
-    .option('--sessions <n>', 'the most sessions')
-    .option('--tickets <n>', 'the most tickets')
-    .option('--reset', 'go back to what the policy says')
-    .option('--if-revision <n>', 'only if the quota still has this revision')
+    .summary('show and change the quotas of users')
+    .argument('[uid]', 'the user (default: your own)')
+    .option('--all', 'show all users')
+    .option('--set <heapN=size>', 'set the maximum bytes on a heap; may be repeated', collect)
+    .option('--reserve <heapN=size>', 'reserve bytes of a heap for the user; may be repeated', collect)
+    .option('--allocations <n>', 'set the maximum number of allocations')
+    .option('--sessions <n>', 'set the maximum number of sessions')
+    .option('--tickets <n>', 'set the maximum number of tickets')
+    .option('--reset', 'restore the quota of the policy')
+    .option('--if-revision <n>', 'change the quota only if it has this revision')
     .action(
       actionOf(async (context, [operand], given) => {
         const { control, print } = context;
@@ -151,17 +155,21 @@ export function quotaCommand(): Command {
         const uid = operand === undefined ? undefined : parseNumber('uid', operand);
         if (change) {
           if (uid === undefined || options.all) {
-            throw new VkmemError('INVALID_ARGUMENT', 'A change is of one UID.', { field: 'uid' });
+            throw new VkmemError('INVALID_ARGUMENT', 'A change requires one UID, and not --all.', {
+              field: 'uid',
+            });
           }
           return printResult(context, await control.policy.setQuota({ uid, ...change }));
         }
         if (options.all && uid !== undefined) {
-          throw new VkmemError('INVALID_ARGUMENT', 'Either a UID or --all.', { field: 'uid' });
+          throw new VkmemError('INVALID_ARGUMENT', 'UID and --all cannot be used together.', {
+            field: 'uid',
+          });
         }
         const quotas = options.all ? await control.policy.listQuotas() : [await control.policy.getQuota(uid)];
         const objects = quotas.map(quotaObject);
         print(options.all ? { quotas: objects } : { quota: objects[0] }, () =>
-          quotas.length > 0 ? table(COLUMNS, quotas.flatMap(rows)) : 'Nobody has anything.',
+          quotas.length > 0 ? table(COLUMNS, quotas.flatMap(rows)) : 'No user holds anything.',
         );
       }),
     );

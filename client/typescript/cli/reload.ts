@@ -1,17 +1,17 @@
 /**
- * vkmemctl reload: has the daemon read its policy again.
+ * vkmemctl reload: makes the daemon read its policy again.
  *
- * The files are the daemon's, on its host; nothing of them goes through this program.
+ * The daemon reads the files on its host; this program does not transfer them.
  */
 import type { Command } from 'commander';
 import type { PolicyReport } from '../control.js';
 import { actionOf, newCommand } from './command.js';
 import { count, table } from './format.js';
 
-const DESCRIPTION = `Have the daemon read its policy again, as SIGHUP does.
+const DESCRIPTION = `Make the daemon read its policy again, as SIGHUP does. For operators.
 
-For operators. A policy with a fault changes nothing: the one before it stays in force, and every fault is told with its
-file, line and column. Sessions and what they were granted stay; the new rights hold from each one's next request on.`;
+An invalid policy changes nothing: the previous one stays in force, and every fault is reported with its file,
+line and column. Sessions and their grants stay; the new rights apply to the next request of each session.`;
 
 const COLUMNS = [{ heading: 'ORDER', right: true }, { heading: 'FILE' }] as const;
 
@@ -27,7 +27,7 @@ function text({ files, rules }: PolicyReport): string {
 
 export function reloadCommand(): Command {
   return newCommand('reload', DESCRIPTION, ['reload', 'reload --json'])
-    .summary('have the policy read again')
+    .summary('make the daemon read its policy again')
     .action(
       actionOf(async ({ control, print }) => {
         const report = await control.policy.reload();

@@ -1,12 +1,11 @@
 /**
- * The sandbox of `exec --sandbox`: bubblewrap, with the system's programs and libraries to read and nothing
- * else.
+ * The sandbox of `exec --sandbox`: bubblewrap, with read access to the system's programs and libraries only.
  *
- * Every namespace is the sandbox's own: no network, no other process, no capability. Of files there are /usr
- * and what leads into it, an empty /tmp, a /dev without devices of the host, a /proc of its own to read, and
- * what --ro and --rw name; of /etc only what finds libraries and the default commands. The environment is
- * empty but for a few variables. CMD has the session's fd; bubblewrap, which is the session's process, keeps
- * none.
+ * The sandbox has its own namespaces: no network, no other processes, no capabilities. It has these files:
+ * /usr and the links into it, an empty /tmp, a /dev without devices of the host, its own read-only /proc, the
+ * paths of --ro and --rw, and from /etc only the files that locate libraries and default commands. The
+ * environment has only a few variables. CMD has the session's fd; bubblewrap, which is the session's process,
+ * closes its own copy.
  */
 import { constants, existsSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
@@ -14,22 +13,23 @@ import { type Program, VkmemError } from '@vkmemd/proto';
 
 const HOME = '/tmp';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** Folders of their own or links into /usr, as the host has them. */
+/** Folders, or links into /usr, as on the host. */
 const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 const ETC = ['/etc/ld.so.cache', '/etc/alternatives'];
 
 export interface SandboxOptions {
-  /** Paths of the host that can be read, or written too, at the same place. */
+  /** Paths of the host that are visible at the same place, read-only. */
   readonly ro: readonly string[];
+  /** Paths of the host that are visible at the same place, writable. */
   readonly rw: readonly string[];
   /** 'NAME=VALUE', or 'NAME' for the host's value. */
   readonly env: readonly string[];
 }
 
 /**
- * bubblewrap, running the command.
- * @throws VkmemError INVALID_ARGUMENT for a path that is not there, a variable without a name, or a command
- *   that is not in the sandbox; `metadata.errno` is ENOENT or EACCES for the last.
+ * The program bubblewrap, with the arguments that run the command.
+ * @throws VkmemError INVALID_ARGUMENT for a path that does not exist, a variable without a name, or a command
+ *   that is not in the sandbox; for the last, `metadata.errno` is ENOENT or EACCES.
  */
 export function sandboxed(command: string, args: Program['args'], options: SandboxOptions): Program {
   const ro = options.ro.map((path) => present('--ro', path));
@@ -50,7 +50,8 @@ export function sandboxed(command: string, args: Program['args'], options: Sandb
       ...['--ro-bind', '/usr', '/usr'],
       ...SYSTEM.flatMap(systemFolder),
       ...ETC.flatMap((path) => ['--ro-bind-try', path, path]),
-      // Without being writable: much of /proc, such as the kernel's settings, obeys user 0 without any capability.
+      // /proc is read-only: user 0 could write to much of it, such as the kernel's settings, without any
+      // capability.
       ...['--dev', '/dev', '--proc', '/proc', '--remount-ro', '/proc', '--tmpfs', '/tmp'],
       ...binds(ro, rw),
       ...['--chdir', cwd, '--', command, ...args],
@@ -65,7 +66,7 @@ function systemFolder(path: string): string[] {
   return entry.isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
 }
 
-/** What is within another comes behind it, which would hide it otherwise. */
+/** A path inside another one follows it; otherwise the other one would hide it. */
 function binds(ro: readonly string[], rw: readonly string[]): string[] {
   const all = [
     ...ro.map((path) => ['--ro-bind', path, path] as const),
@@ -76,33 +77,38 @@ function binds(ro: readonly string[], rw: readonly string[]): string[] {
 
 function present(option: string, path: string): string {
   if (path !== '' && existsSync(path)) return resolve(path);
-  throw new VkmemError('INVALID_ARGUMENT', `${option}: there is no ${JSON.stringify(path)}.`, {
+  throw new VkmemError('INVALID_ARGUMENT', `${option}: the path ${JSON.stringify(path)} does not exist.`, {
     field: option,
   });
 }
 
-/** Its name, and the whole of it. */
+/** The name of a variable, and the whole entry. */
 function variable(entry: string): [string, string] {
   const [, name] = /^([^=]+)(=|$)/.exec(entry) ?? [];
   if (name !== undefined) return [name, entry];
-  throw new VkmemError('INVALID_ARGUMENT', `--env: ${JSON.stringify(entry)} has no name.`, {
-    field: '--env',
-  });
+  throw new VkmemError(
+    'INVALID_ARGUMENT',
+    `--env: ${JSON.stringify(entry)} has no name; write NAME=VALUE or NAME.`,
+    {
+      field: '--env',
+    },
+  );
 }
 
 const within = (path: string, folders: readonly string[]): boolean =>
   folders.some((folder) => path === folder || path.startsWith(folder === sep ? sep : folder + sep));
 
 interface View {
-  /** Where commands are looked for. */
+  /** The folders in which commands are looked up. */
   readonly folders: readonly string[];
   readonly cwd: string;
-  /** What of the host the sandbox shows. */
+  /** The paths of the host that are visible in the sandbox. */
   readonly visible: readonly string[];
 }
 
 /**
- * Asked here, since the sandbox could say no more than that it failed, and the session would have been begun.
+ * Checks that the command can be executed in the sandbox. bubblewrap would only report a failure, and only
+ * after the session was opened.
  */
 function requireCommand(command: string, { folders, cwd, visible }: View): void {
   const candidates = command.includes('/')
@@ -112,12 +118,12 @@ function requireCommand(command: string, { folders, cwd, visible }: View): void 
   if (seen.some(isProgram)) return;
   const [what, errno] =
     seen.length > 0
-      ? ['cannot be run', 'EACCES']
-      : ['is not in the sandbox; --ro PATH shows it a path of the host', 'ENOENT'];
+      ? ['is not executable', 'EACCES']
+      : ['is not in the sandbox; add a path of the host with --ro PATH', 'ENOENT'];
   throw new VkmemError('INVALID_ARGUMENT', `${command} ${what}.`, { errno });
 }
 
-/** A file that may be run; whether it can be, the kernel says. */
+/** Whether it is an executable file; only the kernel knows whether it can be executed. */
 function isProgram(path: string): boolean {
   const { mode } = statSync(path);
   return (mode & constants.S_IFMT) === constants.S_IFREG && (mode & 0o111) !== 0;

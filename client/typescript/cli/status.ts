@@ -1,6 +1,6 @@
 /**
- * vkmemctl status: whether the daemon serves, what it is, and what it holds: for everybody whom the policy
- * lets connect.
+ * vkmemctl status: shows whether the daemon is ready, its version and device, and what it holds. Every user
+ * whom the policy allows to connect may call it.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -10,11 +10,12 @@ import { actionOf, EXIT_FAILED, errorObject, newCommand } from './command.js';
 import { deviceLine } from './device.js';
 import { type Column, count, humanBytes, short, table } from './format.js';
 
-const DESCRIPTION = `Show whether the daemon is ready, its version and device, and what it holds: for everybody whom the policy
-lets connect.
+const DESCRIPTION = `Show whether the daemon is ready, its version and device, and what it holds. Every user
+whom the policy allows to connect may call it.
 
-It is ready when it answers and has its device. Exits 1 where it is not, with the reason, and 69 where no daemon
-answers. 'budget' has the whole account of every heap; 'doctor' tries whether memory can be allocated.`;
+The daemon is ready when it answers and its device works. Exit code 1: it is not ready; the reason is printed.
+Exit code 69: no daemon answers. 'budget' shows the whole account of every heap; 'doctor' tests whether memory
+can be allocated.`;
 
 const COLUMNS: readonly Column[] = [
   { heading: 'HEAP', right: true },
@@ -25,9 +26,9 @@ const COLUMNS: readonly Column[] = [
   { heading: 'PRESSURE' },
 ];
 
-/** What the daemon says of itself. */
+/** What the daemon reports about itself. */
 interface Status extends DeviceReport, BudgetReport {
-  /** Why it is not ready; undefined where it is. */
+  /** Why it is not ready; undefined if it is. */
   readonly reason: VkmemError | undefined;
 }
 

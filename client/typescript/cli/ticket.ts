@@ -1,5 +1,5 @@
 /**
- * vkmemctl ticket: makes tickets for allocations, lists and revokes them.
+ * vkmemctl ticket: creates tickets for allocations, lists and revokes them.
  */
 import type { AccessName, KindName } from '@vkmemd/proto';
 import { Command } from 'commander';
@@ -12,17 +12,17 @@ import { parseNumber } from './size.js';
 
 const ABOUT = `A ticket is a secret with which a process of any user can claim one allocation.
 
-The daemon does not keep the secret: 'create' prints it once. Pass it on over a channel that you trust.`;
+The daemon does not store the secret: 'create' prints it once. Pass it on over a trusted channel.`;
 
-const CREATE = `Make a ticket for an allocation of yours, named by its name or its id.
+const CREATE = `Create a ticket for an allocation of yours, which is specified by its name or its id.
 
-The first line is the secret. Without options the ticket is good for one claim within an hour, to read, of every kind
-that the allocation was made for, by any user whom the daemon lets connect.`;
+The first line of output is the secret. By default the ticket is valid for one claim within an hour, for
+reading, of all kinds that the allocation was requested with, by any user who may connect.`;
 
-const LS = `List the tickets that you could revoke and somebody could use: those that you made, and those for your
-allocations. Their secrets are not known.`;
+const LS = `List the usable tickets that you may revoke: those that you created, and those for your
+allocations. Their secrets are not stored.`;
 
-const REVOKE = `End a ticket. What was claimed with it stays.`;
+const REVOKE = 'Revoke a ticket. Grants that were claimed with it stay.';
 
 interface Options {
   readonly kind?: KindName[];
@@ -47,7 +47,7 @@ const upper = (word: string, before: readonly string[] = []): string[] => [...be
 const kindsOf = ({ kinds }: Ticket): string[] => kinds.map((kind) => short('KIND_', kind));
 const accessOf = ({ access }: Ticket): AccessName => (access === 'ACCESS_READ_ONLY' ? 'ro' : 'rw');
 
-/** How long it is good for. The age of now, as of then. */
+/** The time until it expires: the age of the current time at the time of expiry. */
 function left({ expiresAt }: Ticket, nowMs: number): string {
   if (!expiresAt) return '-';
   return age({ seconds: BigInt(Math.floor(nowMs / 1000)) }, Number(expiresAt.seconds) * 1000);
@@ -84,13 +84,13 @@ function createCommand(): Command {
     'ticket create frames',
     'ticket create frames --access rw --uses 10 --valid 7d --for-uid 1000',
   ])
-    .summary('make a ticket')
+    .summary('create a ticket')
     .argument('<name-or-id>', 'the allocation')
-    .option('--kind <kind>', 'what may be claimed; may be repeated (default: all of its kinds)', upper)
-    .option('--access <access>', 'ro (default) or rw')
-    .option('--uses <n>', 'how many claims, at most 1000000 (default: 1)')
-    .option('--valid <time>', 'for how long: 90s, 15m, 1h (default), 30d at most')
-    .option('--for-uid <uid>', 'the only user who may use it (default: any)')
+    .option('--kind <kind>', 'allow this kind; may be repeated (default: all kinds of the allocation)', upper)
+    .option('--access <access>', 'allow ro (default) or rw')
+    .option('--uses <n>', 'allow this many claims, at most 1000000 (default: 1)')
+    .option('--valid <time>', 'expire after this time: 90s, 15m, 1h (default), at most 30d')
+    .option('--for-uid <uid>', 'allow only this user (default: any user)')
     .action(
       actionOf(async ({ control, print }, [ref = ''], options) => {
         const { kind, access, uses, valid, forUid } = options as Options;
@@ -125,8 +125,8 @@ function lsCommand(): Command {
 
 function revokeCommand(): Command {
   return newCommand('revoke', REVOKE, ['ticket revoke 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed'])
-    .summary('end a ticket')
-    .argument('<id>', 'as ticket ls shows it')
+    .summary('revoke a ticket')
+    .argument('<id>', 'the id that ticket ls shows')
     .action(
       actionOf(async ({ control, print }, [id = '']) => {
         await control.revokeTicket(id);
@@ -138,7 +138,7 @@ function revokeCommand(): Command {
 export function ticketCommand(): Command {
   return new Command('ticket')
     .description(ABOUT.replace(/(?<!\n)\n(?!\n)/g, ' '))
-    .summary('make, list and revoke tickets')
+    .summary('create, list and revoke tickets')
     .addHelpText('after', '\nExamples:\n  $ vkmemctl ticket create frames\n  $ vkmemctl ticket ls')
     .addCommand(createCommand())
     .addCommand(lsCommand())

@@ -1,9 +1,9 @@
 /**
- * vkmemctl vm attach: adds memory of the daemon to a machine that runs, over QEMU's monitor.
+ * vkmemctl vm attach: adds memory of the daemon to a running machine, over QEMU's monitor.
  *
- * The grant is claimed here and entrusted to QEMU's process, as the kernel names it by the monitor's socket,
- * before QEMU is given the fd: so the daemon knows who has it from the first moment on. Where QEMU refuses,
- * all of that is undone.
+ * The grant is claimed here and moved to a session of QEMU's process, which the kernel identifies by the
+ * monitor's socket, before QEMU receives the fd. So the daemon always has the correct holder. If QEMU
+ * refuses, all steps are undone.
  */
 import { type AccessName, type OwnedFd, openPidfd, VkmemError } from '@vkmemd/proto';
 import { type Command, Option } from 'commander';
@@ -16,17 +16,21 @@ import { actionOf, type Context, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 import { FORMS, requireFit } from './qemu-arguments.js';
 
-const DESCRIPTION = `Add an allocation to a virtual machine that runs, over QEMU's monitor.
+const DESCRIPTION = `Add an allocation to a running virtual machine, over QEMU's monitor.
 
-PATH is the Unix socket of QEMU's machine protocol (-qmp unix:PATH,server=on,wait=off), which serves one client at a
-time. NAME is the allocation's name ('1000/frames' of user 1000) or id. The guest sees it as a PCI device's BAR (ivshmem,
-the default, whose size must be a power of two), as RAM (dimm) or as persistent memory (pmem, or nvdimm-ro to read only).
-On a machine q35 ivshmem and pmem need --bus with the id of a free pcie-root-port, since its own bus takes nothing while it
-runs. For all but ivshmem QEMU must have been started with slots and maxmem in its -m, for nvdimm-ro with -machine nvdimm=on.
+PATH is the Unix socket of the QEMU Machine Protocol (-qmp unix:PATH,server=on,wait=off), which serves one
+client at a time. NAME is the name of the allocation ('1000/frames' for one of user 1000) or its id. The guest
+sees it as the BAR of a PCI device (ivshmem, the default; the size must be a power of two), as RAM (dimm), or
+as persistent memory (pmem, or nvdimm-ro for reading only).
 
-The grant is a session's that lasts as long as the process that listens on PATH, or until 'vm detach'. QEMU opens the memory
-anew: as another user than the daemon's it can do so only with memory that was allocated to be reopenable. What it refuses
-is VMM_REFUSED, in its own words, and nothing of it stays.`;
+On a q35 machine, ivshmem and pmem require --bus with the id of a free pcie-root-port, because its root bus
+does not support hotplug. For all forms except ivshmem, QEMU must have been started with slots and maxmem in
+-m, and for nvdimm-ro with -machine nvdimm=on.
+
+The grant belongs to a session that lasts as long as the process that listens on PATH, or until 'vm detach'.
+QEMU reopens the memory: a QEMU that runs as another user than the daemon can only open memory that was
+allocated with --reopenable. If QEMU refuses, the command fails with VMM_REFUSED and QEMU's error text, and
+all its steps are undone.`;
 
 const EXAMPLES = [
   'vm attach --qmp /run/vm1/qmp.sock frames',
@@ -51,7 +55,7 @@ function processOf({ peer }: Qmp): OwnedFd {
   if (peer.pid !== 0) return openPidfd(peer.pid);
   throw new VkmemError(
     'VMM_REFUSED',
-    'Its process cannot be seen from here: it is in another pid namespace.',
+    'The process of the monitor is in another pid namespace; run vkmemctl in that namespace.',
   );
 }
 
@@ -59,13 +63,19 @@ async function attach(context: Context, name: string, options: Options): Promise
   const form = checkWord('--as', options.as, HOT);
   const access: AccessName = checkWord('--access', options.access ?? FORMS[form].access, ['ro', 'rw']);
   if (form === 'nvdimm-ro' && access === 'rw')
-    throw new VkmemError('INVALID_ARGUMENT', '--access: as nvdimm-ro it is read only.', { field: 'access' });
+    throw new VkmemError('INVALID_ARGUMENT', '--access: the form nvdimm-ro is read-only.', {
+      field: 'access',
+    });
   if (form === 'ivshmem' && access === 'ro') {
-    const reason = '--access: the guest can write to an ivshmem device; nvdimm-ro is what it can only read.';
+    const reason =
+      '--access: a guest can write to an ivshmem device; use --as nvdimm-ro for read-only memory.';
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'access' });
   }
   if (options.id !== undefined && !DEVICE_ID.test(options.id))
-    throw new VkmemError('INVALID_ARGUMENT', `--id: ${JSON.stringify(options.id)} is no id of QEMU's.`);
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      `--id: ${JSON.stringify(options.id)} is not a valid id in QEMU.`,
+    );
   await using client = await connect({ ...dirOf(context), clientName: 'vkmemctl vm attach', reconnectMs: 0 });
   using qmp = await Qmp.connect(options.qmp);
   using pidfd = processOf(qmp);
@@ -73,7 +83,10 @@ async function attach(context: Context, name: string, options: Options): Promise
   await using memory = await client.claim(ref, { kinds: ['MAPPABLE'], access });
   const [grant] = memory.grants;
   if (!grant || grant.dmaBufSync || grant.mapOffsetBytes !== 0n)
-    throw new VkmemError('NOT_MAPPABLE', `${name} is no file that QEMU can open: its memory is a dma-buf's.`);
+    throw new VkmemError(
+      'NOT_MAPPABLE',
+      `${name} is a dma-buf, which QEMU cannot open; it requires memory over a memfd.`,
+    );
   requireFit(form, name, memory.size);
   const session = await memory.entrust(pidfd);
   const device = options.id ?? `vkmem-${memory.name || memory.id}`;
@@ -83,7 +96,7 @@ async function attach(context: Context, name: string, options: Options): Promise
     const request = { allocation: memory.id, session, fd, size: memory.size, access };
     await hotplug(qmp, { ...request, driver: FORMS[form].device, device, place });
   } catch (failure) {
-    // What could not be undone is the machine's still, and 'vm detach' finds it.
+    // If a step could not be undone, the machine still has the memory, and 'vm detach' can remove it.
     const stays = failure instanceof VkmemError && failure.metadata.backend !== undefined;
     if (!stays) await client.endEntrusted(session).catch(unlessGone);
     throw explained(failure);
@@ -94,32 +107,39 @@ async function attach(context: Context, name: string, options: Options): Promise
   });
 }
 
-/** Its session ends with the machine. */
+/** Ignores NOT_FOUND: the session has ended with the machine. */
 function unlessGone(failure: unknown): void {
   if (!(failure instanceof VkmemError) || failure.code !== 'NOT_FOUND') throw failure;
 }
 
 const dirOf = ({ runtimeDir }: Context) => (runtimeDir === undefined ? {} : { runtimeDir });
 
-/** QEMU says that it may not, and not why. */
+/** Adds the probable cause: QEMU only reports that permission was denied. */
 function explained(failure: unknown): unknown {
   if (!(failure instanceof VkmemError) || !/Permission denied/.test(failure.reason)) return failure;
-  const reason = `${failure.reason} As another user than the daemon's QEMU can open only memory that was allocated to be reopenable.`;
+  const reason = `${failure.reason} Allocate it with --reopenable, or run QEMU as the daemon's user.`;
   return new VkmemError(failure.code, reason, failure.metadata, failure);
 }
 
 export function vmAttachCommand(): Command {
   return newCommand('attach', DESCRIPTION, EXAMPLES)
-    .summary('add memory to a machine that runs')
+    .summary('add memory to a running machine')
     .argument('<name>', 'the allocation')
     .requiredOption('--qmp <path>', "the monitor's socket")
-    .addOption(new Option('--as <form>', 'how the guest sees it').choices(HOT).default('ivshmem'))
-    .addOption(new Option('--access <access>', 'default: rw, but of nvdimm-ro').choices(['ro', 'rw']))
+    .addOption(
+      new Option('--as <form>', 'the form in which the guest sees it').choices(HOT).default('ivshmem'),
+    )
+    .addOption(
+      new Option('--access <access>', 'the access of the grant (default: rw; ro for nvdimm-ro)').choices([
+        'ro',
+        'rw',
+      ]),
+    )
     .option(
       '--bus <id>',
-      "where the device goes, in QEMU; q35 needs a pcie-root-port's (default: QEMU's choice)",
+      "the id of the device's bus in QEMU; on q35, of a pcie-root-port (default: QEMU's choice)",
     )
-    .option('--id <id>', "the device's, in QEMU (default: vkmem- and the name)")
+    .option('--id <id>', 'the id of the device in QEMU (default: vkmem- and the name)')
     .action(
       actionOf((context, [name = ''], options) => attach(context, name, options as unknown as Options)),
     );

@@ -1,6 +1,6 @@
 /**
- * vkmemctl vm describe: what a backend would be granted of an allocation, claimed for a moment and given
- * back.
+ * vkmemctl vm describe: shows what a backend needs to use an allocation. It claims the allocation and
+ * releases it.
  */
 import { flagNames, type KindName } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -11,11 +11,13 @@ import { UUID } from './allocation.js';
 import { actionOf, newCommand } from './command.js';
 import { humanBytes } from './format.js';
 
-const DESCRIPTION = `Show what a virtualization backend needs to know of an allocation: of each kind the fd's offset and sizes, cache type,
-access, UUIDs, memory type, what crosvm and rutabaga_gfx call all that, and QEMU's options.
+const DESCRIPTION = `Show what a virtualization backend needs to use an allocation: for each kind the offset
+and the sizes of the fd, the cache type, the access, the UUIDs and the memory type, their form in crosvm and
+rutabaga_gfx, and QEMU's options.
 
-It claims the allocation for a moment, as a backend would, and gives it back. Without --kind it shows every kind that the
-allocation was made for and that has an fd. N in QEMU's options is the number of the fd that it inherits. docs/virtualization.md explains the table.`;
+The command claims the allocation as a backend would, and releases it. Without --kind it shows all kinds that
+the allocation was requested with and that have an fd. N in QEMU's options stands for the number of the fd
+that QEMU inherits. docs/virtualization.md explains the table.`;
 
 const EXAMPLES = [
   'vm describe bar',
@@ -30,7 +32,7 @@ interface Options {
 
 const upper = (word: string, before: readonly string[] = []): string[] => [...before, word.toUpperCase()];
 
-/** Everything but the fd, which is gone when this is read. */
+/** The description without the fd, which is closed when it is printed. */
 function shown({ fd: _fd, ...about }: BackendObject) {
   const qemu = qemuOptions(about, { fd: 'N', id: 'mem0' });
   return { about, qemu };
@@ -62,11 +64,13 @@ function objectOf({ about, qemu }: Shown): object {
 }
 
 function qemuLines(qemu: QemuOptions | undefined, reopenable: boolean): string[] {
-  if (!qemu) return ['QEMU          cannot map it from an fd'];
+  if (!qemu) return ['QEMU          cannot map this kind from an fd'];
   const lines = [`QEMU          -object ${qemu.object}`];
   for (const device of Object.values(qemu.devices)) lines.push(`              -device ${device}`);
   if (!reopenable)
-    lines.push('              not reopenable: only for root, the daemon\u2019s user, or published memory');
+    lines.push(
+      '              not reopenable: works only as root, as the daemon\u2019s user, or if published',
+    );
   return lines;
 }
 
@@ -76,16 +80,19 @@ function textOf({ about, qemu }: Shown): string {
   const pages = about.hugePageBytes > 0n ? `, huge pages of ${humanBytes(about.hugePageBytes)}` : '';
   const map = rutabaga.mapInfo === undefined ? 'none' : `0x${rutabaga.mapInfo.toString(16)}`;
   const source = rutabaga.vulkanInfo ? 'VmMemorySource::Vulkan' : 'VmMemorySource::Descriptor';
+  const sync = about.dmaBufSync ? ', DMA_BUF_IOCTL_SYNC around access' : '';
+  const flags = flagNames(about.memoryPropertyFlags).join(' ');
+  const rutabagaType = `${rutabaga.handleType} (${rutabaga.handleTypeValue})`;
   return [
     `${about.kind}, ${about.access === 'rw' ? 'read-write' : `read-only (${about.readOnly})`}`,
     `size          ${about.size} (${humanBytes(about.size)})${pages}`,
-    `mmap          ${mapped}, file of ${about.fileSize}${about.dmaBufSync ? ', DMA_BUF_IOCTL_SYNC around access' : ''}`,
+    `mmap          ${mapped}, file of ${about.fileSize}${sync}`,
     `cache type    ${about.cacheType}`,
-    `memory type   ${about.memoryTypeIndex} of heap ${about.heapIndex} (${flagNames(about.memoryPropertyFlags).join(' ')})`,
+    `memory type   ${about.memoryTypeIndex} of heap ${about.heapIndex} (${flags})`,
     `dedicated     ${about.dedicated ? 'yes' : 'no'}`,
     `device UUID   ${about.deviceUuid.text}`,
     `driver UUID   ${about.driverUuid.text}`,
-    `handle type   Vulkan 0x${about.vulkanHandleType.toString(16)}, ${rutabaga.handleType} (${rutabaga.handleTypeValue})`,
+    `handle type   Vulkan 0x${about.vulkanHandleType.toString(16)}, ${rutabagaType}`,
     `map_info      ${map}, ${source}`,
     ...qemuLines(qemu, about.reopenable),
   ].join('\n');
@@ -93,10 +100,10 @@ function textOf({ about, qemu }: Shown): string {
 
 export function vmDescribeCommand(): Command {
   return newCommand('describe', DESCRIPTION, EXAMPLES)
-    .summary('what a backend needs to know of an allocation')
+    .summary('show what a backend needs to use an allocation')
     .argument('<name-or-id>', 'the allocation')
-    .option('--kind <kind>', 'this kind; may be repeated', upper)
-    .option('--read-only', 'as it would be claimed for reading')
+    .option('--kind <kind>', 'show this kind; may be repeated (default: all kinds)', upper)
+    .option('--read-only', 'claim it for reading')
     .action(
       actionOf(async ({ control, print, runtimeDir }, [name = ''], options) => {
         const { kind, readOnly = false } = options as Options;

@@ -1,5 +1,5 @@
 /**
- * vkmemctl vm detach: takes memory of the daemon away from a machine that runs, as 'vm attach' added it.
+ * vkmemctl vm detach: removes memory of the daemon, which 'vm attach' added, from a running machine.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -10,12 +10,13 @@ import { UUID } from './allocation.js';
 import { actionOf, type Context, expected, newCommand } from './command.js';
 import { parseSeconds } from './duration.js';
 
-const DESCRIPTION = `Take an allocation away from a virtual machine that runs, where 'vm attach' added it.
+const DESCRIPTION = `Remove an allocation from a running virtual machine to which 'vm attach' added it.
 
-NAME is the allocation's name or id, or the device's id in QEMU; one that was freed is found by its id or the device's.
-The guest must let go of the device: one without a driver for that, or that has not begun, never does. Then it is VMM_REFUSED
-when the time is over, the guest stays asked, and the command can be given again. Some devices QEMU never takes away, such
-as pmem (virtio-pmem-pci). When QEMU has closed the memory, the grant ends.`;
+NAME is the name or the id of the allocation, or the id of the device in QEMU; specify an allocation that was
+freed by its id or by the device. The guest must release the device; a guest without a driver for it, or one
+that has not booted, never does. Then the command fails with VMM_REFUSED after the timeout; the request to the
+guest stays pending, and the command can be repeated. QEMU never removes some devices, such as pmem
+(virtio-pmem-pci). The grant ends when QEMU has closed the memory.`;
 
 const EXAMPLES = [
   'vm detach --qmp /run/vm1/qmp.sock frames',
@@ -23,7 +24,7 @@ const EXAMPLES = [
 ];
 
 const DEFAULT_TIMEOUT = '10s';
-/** What a timer can be set to. */
+/** The longest delay of a timer. */
 const MAX_MS = 0x7fffffff;
 
 interface Options {
@@ -31,7 +32,10 @@ interface Options {
   readonly timeout: string;
 }
 
-/** By the device's id, or the allocation's; what was freed has its name no more, but in the device's. */
+/**
+ * Finds the memory by the id of the device or the allocation, or by the name of the allocation. A freed
+ * allocation no longer has its name, but the default id of its device contains it.
+ */
 async function find({ control }: Context, qmp: Qmp, name: string): Promise<HotpluggedMemory> {
   const all = await listHotplugged(qmp);
   const exact = all.filter(({ allocation, device }) => allocation === name || device === name);
@@ -42,10 +46,13 @@ async function find({ control }: Context, qmp: Qmp, name: string): Promise<Hotpl
       .map(({ device, backend }) => device ?? backend)
       .sort()
       .join(', ');
-    throw new VkmemError('INVALID_ARGUMENT', `${name} is in the machine more than once: name one of ${ids}.`);
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      `The machine has ${name} more than once; specify one of ${ids}.`,
+    );
   }
   if (first) return first;
-  throw new VkmemError('NOT_FOUND', `${name} is not in this machine.`);
+  throw new VkmemError('NOT_FOUND', `The machine does not have ${name}.`);
 
   async function named(): Promise<HotpluggedMemory[]> {
     try {
@@ -72,7 +79,7 @@ async function detach(context: Context, name: string, { qmp: path, timeout }: Op
   try {
     await client.endEntrusted(found.session);
   } catch (failure) {
-    // The daemon has begun anew since, and knows nothing of it.
+    // The daemon has restarted since and no longer has the session.
     if (!(failure instanceof VkmemError) || failure.code !== 'NOT_FOUND') throw failure;
   }
   const { allocation, device = null, session } = found;
@@ -83,10 +90,10 @@ async function detach(context: Context, name: string, { qmp: path, timeout }: Op
 
 export function vmDetachCommand(): Command {
   return newCommand('detach', DESCRIPTION, EXAMPLES)
-    .summary('take memory away from it again')
+    .summary('remove memory from a running machine')
     .argument('<name>', 'the allocation, or the device')
     .requiredOption('--qmp <path>', "the monitor's socket")
-    .option('--timeout <time>', 'how long the guest may take to let go', DEFAULT_TIMEOUT)
+    .option('--timeout <time>', 'how long to wait for the guest to release the device', DEFAULT_TIMEOUT)
     .action(
       actionOf((context, [name = ''], options) => detach(context, name, options as unknown as Options)),
     );

@@ -1,8 +1,8 @@
 /**
  * vkmemctl vm ivshmem: offers an allocation to virtual machines as QEMU's ivshmem device.
  *
- * The socket is in the daemon's folder; --path makes a symbolic link to it, since no daemon should make files
- * where its client says. With --fd a command gets a connection in place of a path.
+ * The socket is in the daemon's folder. --path creates a symbolic link to it, because a daemon should not
+ * create files at paths that its clients choose. With --fd a command inherits a connection instead.
  */
 import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { VkmemError } from '@vkmemd/proto';
@@ -17,15 +17,18 @@ import { humanBytes } from './format.js';
 import { parseNumber } from './size.js';
 import { serverObject } from './vm-ls.js';
 
-const DESCRIPTION = `Offer an allocation to virtual machines as QEMU's ivshmem device, on a socket of the daemon.
+const DESCRIPTION = `Offer an allocation to virtual machines as QEMU's ivshmem device, on a socket of the
+daemon.
 
-The allocation is named by its name or its id; it is MAPPABLE and its size a power of two (alloc --power-of-two). Every peer, a machine or a
-worker, is interrupted by the others through as many vectors. Who connects must own the allocation or hold a grant to write to
-it. The socket is there until the allocation is freed, or 'vm stop'.
+Specify the allocation by its name or its id. It must be MAPPABLE, and its size a power of two (alloc
+--power-of-two). Every peer, a machine or a worker, has the same number of interrupt vectors. The user of a
+connection must own the allocation or hold a grant to write it. The offer ends when the allocation is freed,
+or with 'vm stop'.
 
-PATH becomes a symbolic link to the socket, also of an existing offer, and is left behind by its end; one that leads nowhere any more is
-replaced. With --fd it is not for a path: CMD takes the place of vkmemctl, with a connection of
-its own, whose number stands for {fd} in its arguments; an allocation that is not offered yet is, until it is freed or stopped.`;
+--path creates a symbolic link to the socket, also for an existing offer. The link remains when the offer
+ends; a link to a socket that no longer exists is replaced. --fd does not create a link: CMD replaces vkmemctl
+and inherits a connection; {fd} in its arguments stands for the number of the fd. An allocation that is not
+offered yet is offered, until it is freed or stopped.`;
 
 const EXAMPLES = [
   'vm ivshmem frames --vectors 2',
@@ -40,10 +43,10 @@ interface Options {
 }
 
 const PLACE = '{fd}';
-/** Where such links of ours lead: to a socket named by its allocation. */
+/** The target of a link that this command created: a socket whose name is the id of its allocation. */
 const SOCKET = /\/ivshmem\/[0-9a-f-]{36}\.sock$/;
 
-/** What QEMU's command line needs. */
+/** The offer as text, with QEMU's options. */
 function serverText(server: IvshmemServer, at: string): string {
   const { allocationName, allocationId, sizeBytes, vectors } = server;
   const { chardev, device } = qemuDoorbell(at, vectors, `vkmem-${allocationName || allocationId}`);
@@ -52,14 +55,20 @@ function serverText(server: IvshmemServer, at: string): string {
 }
 
 /**
- * That a link can be made there, in place of one of ours that leads nowhere any more.
+ * Checks that a link can be created at the path: nothing exists there, or a link of this command whose socket
+ * no longer exists.
  * @throws VkmemError INVALID_ARGUMENT.
  */
 function requireFree(path: string): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (!there) return;
   const stale = there.isSymbolicLink() && SOCKET.test(readlinkSync(path)) && !existsSync(path);
-  if (!stale) throw new VkmemError('INVALID_ARGUMENT', `--path: ${path} exists.`, { field: 'path' });
+  if (!stale)
+    throw new VkmemError(
+      'INVALID_ARGUMENT',
+      `--path: ${path} exists and is not a stale link of this command.`,
+      { field: 'path' },
+    );
 }
 
 function link(path: string, socket: string): void {
@@ -72,7 +81,7 @@ function link(path: string, socket: string): void {
   }
 }
 
-/** Becomes the command, with a connection. Returns only by throwing. */
+/** Replaces this program by the command, which inherits a connection. Returns only by throwing. */
 async function execWithConnection(context: Context, ref: Ref, operands: readonly string[]): Promise<never> {
   const [file = '', ...args] = operands;
   const handover = await beginFor(file, context.runtimeDir);
@@ -89,7 +98,10 @@ async function execWithConnection(context: Context, ref: Ref, operands: readonly
   }
 }
 
-/** The existing offer, if it is the one that is asked for. @throws VkmemError. */
+/**
+ * Finds the existing offer.
+ * @throws VkmemError NOT_FOUND if it has ended; INVALID_ARGUMENT if it has another number of vectors.
+ */
 async function existing(
   control: ControlClient,
   ref: Ref,
@@ -97,9 +109,9 @@ async function existing(
 ): Promise<IvshmemServer> {
   const { id } = await control.get(ref);
   const server = (await control.ivshmem.list()).find(({ allocationId }) => allocationId === id);
-  if (!server) throw new VkmemError('NOT_FOUND', `The offer of ${id} has ended meanwhile.`);
+  if (!server) throw new VkmemError('NOT_FOUND', `The offer of ${id} ended during the request; try again.`);
   if (vectors === undefined || vectors === server.vectors) return server;
-  const reason = `--vectors: it is offered with ${server.vectors} already.`;
+  const reason = `--vectors: the allocation is already offered with ${server.vectors}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' });
 }
 
@@ -108,9 +120,9 @@ async function offer(context: Context, operands: readonly string[], options: Opt
   const [name = '', ...command] = operands;
   const { path, fd = false } = options;
   const wrong = (reason: string) => new VkmemError('INVALID_ARGUMENT', reason, { field: 'fd' });
-  if (fd && path !== undefined) throw wrong('--fd and --path: it is one or the other.');
-  if (fd && command.length === 0) throw wrong('--fd: it takes a command, behind --.');
-  if (!fd && command.length > 0) throw wrong('A command is for --fd, behind --.');
+  if (fd && path !== undefined) throw wrong('--fd and --path cannot be used together.');
+  if (fd && command.length === 0) throw wrong('--fd requires a command after --.');
+  if (!fd && command.length > 0) throw wrong('A command requires --fd.');
   const vectors = options.vectors === undefined ? undefined : parseNumber('--vectors', options.vectors);
   const ref = UUID.test(name) ? { id: name } : { name };
   if (path !== undefined) requireFree(path);
@@ -125,7 +137,7 @@ async function offer(context: Context, operands: readonly string[], options: Opt
     if (fd) await execWithConnection(context, ref, command);
     if (path !== undefined) link(path, server.path);
   } catch (failure) {
-    // What this command began is nobody's.
+    // Ends an offer that this command created.
     if (made) await control.ivshmem.stop({ id: server.allocationId });
     throw failure;
   }
@@ -139,7 +151,7 @@ export function ivshmemCommand(): Command {
     .argument('<name-or-id>', 'the allocation')
     .argument('[cmd...]', 'with --fd: the command, and its arguments')
     .option('--vectors <n>', 'interrupt vectors, 1 to 64 (default: 1)')
-    .option('--path <path>', 'make a symbolic link to the socket there')
+    .option('--path <path>', 'create a symbolic link to the socket at this path')
     .option('--fd', 'run a command that inherits a connection')
     .action(becoming((context, operands, options) => offer(context, operands, options as Options)));
 }

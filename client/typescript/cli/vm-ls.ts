@@ -1,13 +1,13 @@
 /**
- * vkmemctl vm ls: which allocations virtual machines are offered, and who is connected.
+ * vkmemctl vm ls: lists the allocations that are offered to virtual machines, and the connected peers.
  */
 import type { Command } from 'commander';
 import type { IvshmemServer } from '../control.js';
 import { actionOf, newCommand } from './command.js';
 import { age, type Column, humanBytes, table } from './format.js';
 
-const DESCRIPTION = `List the allocations that are offered as ivshmem devices, of those that you may see, and who is connected to each: id, user,
-process and session.`;
+const DESCRIPTION = `List the allocations that you may see and that are offered as ivshmem devices, with the
+connected peers: their ids, users, processes and sessions.`;
 
 const COLUMNS: readonly Column[] = [
   { heading: 'ALLOCATION' },
@@ -45,12 +45,12 @@ function serverTable(servers: readonly IvshmemServer[]): string {
 
 export function vmLsCommand(): Command {
   return newCommand('ls', DESCRIPTION, ['vm ls', 'vm ls --json'])
-    .summary('list what is offered, and who is connected')
+    .summary('list the offered allocations and the connected peers')
     .action(
       actionOf(async ({ control, print }) => {
         const servers = await control.ivshmem.list();
         print({ servers: servers.map(serverObject) }, () =>
-          servers.length > 0 ? serverTable(servers) : 'Nothing is offered to virtual machines.',
+          servers.length > 0 ? serverTable(servers) : 'No allocation is offered to virtual machines.',
         );
       }),
     );

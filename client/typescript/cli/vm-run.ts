@@ -1,10 +1,9 @@
 /**
- * vkmemctl vm run: claims allocations and becomes QEMU, which inherits their fds and finds the options that
- * use them.
+ * vkmemctl vm run: claims allocations and replaces itself by QEMU, which inherits the fds and receives
+ * options that use them.
  *
- * The session is QEMU's, since it runs in this very process: its grants last until it exits, however that
- * comes about. QEMU opens each memory anew through /proc, so whether it may is tried here before anything is
- * begun in it.
+ * QEMU runs in the same process, so the session is QEMU's, and the grants last until it exits. QEMU reopens
+ * each memory through /proc; this program tries that before QEMU starts.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { type AccessName, VkmemError } from '@vkmemd/proto';
@@ -16,17 +15,18 @@ import { type Context, newCommand } from './command.js';
 import { another, becoming, beginFor, provide, rawArguments } from './exec.js';
 import { FORMS, type Form, type Given, qemuArguments, requireFit } from './qemu-arguments.js';
 
-const DESCRIPTION = `Run QEMU with memory of the daemon, which it inherits as fds.
+const DESCRIPTION = `Run QEMU with memory of the daemon, which QEMU inherits as fds.
 
-CMD takes the place of vkmemctl, as with exec: same process, its own exit code, and signals reach it. Behind its own
-options it is given those that use the memory, of sort memory-backend-file with mem-path=/proc/self/fd/N, and wherever
-{fd:NAME} (to write) or {fd-ro:NAME} (to read) stands in its arguments, the number of NAME's fd. NAME is an allocation's
-name ('1000/frames' of user 1000), its id, or the name in an --allocate, which is as exec has it. -m with slots and maxmem
-is added where a memory device is and CMD has none.
+CMD replaces vkmemctl, as with 'exec': it is the same process, receives signals directly, and its exit code is
+that of the command. The options that use the memory (memory-backend-file with mem-path=/proc/self/fd/N) are
+appended to CMD's own options. In its arguments, {fd:NAME} (for writing) and {fd-ro:NAME} (for reading) stand
+for the number of NAME's fd. NAME is the name of an allocation ('1000/frames' for one of user 1000), its id,
+or the name of an --allocate, which has the syntax of 'exec'. If a memory device is added (--dimm, --pmem,
+--nvdimm-ro) and CMD has no -m with maxmem, -m with slots and maxmem is appended.
 
-The grants are those of a session that lasts as long as CMD: freed memory drains until it exits. It must not fork and go
-on in another process, so -daemonize is refused. QEMU opens its memory anew: as another user than the daemon's it can do so
-only with memory that was allocated to be reopenable.`;
+The grants belong to a session that lasts as long as CMD: freed memory drains until it exits. CMD must not
+continue in a forked process, so -daemonize is refused. QEMU reopens the memory: a QEMU that runs as another
+user than the daemon can only open memory that was allocated with --reopenable.`;
 
 const EXAMPLES = [
   'vm run --ram guest -- qemu-system-x86_64 -accel kvm -drive file=disk.qcow2,if=virtio',
@@ -44,7 +44,7 @@ type Options = Partial<
 
 const PLACE = /\{fd(-ro)?:([^{}]+)\}/g;
 
-/** The claims of a command, each made once. */
+/** The claims for a command. Each is made once. */
 class Claims {
   readonly #handover: Handover;
   readonly #claimed = new Map<string, InheritedGrant>();
@@ -63,17 +63,21 @@ class Claims {
   }
 }
 
-/** The same of QEMU's own, which would be said once it has begun, and in fewer words. */
+/** Checks that QEMU can open the memory. QEMU would report a failure later and with less detail. */
 function requireOpenable(name: string, { fd, grant }: InheritedGrant, access: AccessName): void {
   if (grant.dmaBufSync || grant.mapOffsetBytes !== 0n)
-    throw new VkmemError('NOT_MAPPABLE', `${name} is no file that QEMU can open: its memory is a dma-buf's.`);
+    throw new VkmemError(
+      'NOT_MAPPABLE',
+      `${name} is a dma-buf, which QEMU cannot open; it requires memory over a memfd.`,
+    );
   const flags = access === 'rw' ? constants.O_RDWR : constants.O_RDONLY;
   try {
     closeSync(openSync(`/proc/self/fd/${fd}`, flags));
   } catch (failure) {
     const { code = '' } = failure as NodeJS.ErrnoException;
     const user = `user ${process.geteuid?.()}`;
-    const reason = `${name}: ${user} cannot open it anew through /proc, as QEMU does (${code}). Allocate it with the hint reopenable, or run QEMU as the daemon's user.`;
+    const denied = `${name}: ${user} cannot reopen it through /proc, as QEMU does (${code}).`;
+    const reason = `${denied} Allocate it with the hint reopenable, or run QEMU as the daemon's user.`;
     throw new VkmemError('NOT_PERMITTED', reason, { errno: code }, failure);
   }
 }
@@ -90,14 +94,18 @@ async function give(claims: Claims, options: Options): Promise<Given[]> {
       requireOpenable(name, claimed, access);
       const id = `vkmem-${name.replaceAll('/', '.')}`;
       if (given.some((other) => other.id === id))
-        throw new VkmemError('INVALID_ARGUMENT', `${name} is given to the machine twice.`, { field: form });
+        throw new VkmemError(
+          'INVALID_ARGUMENT',
+          `${name}: the machine cannot have the same allocation twice.`,
+          { field: form },
+        );
       given.push({ form, id, fd: claimed.fd, size: claimed.allocation.sizeBytes });
     }
   }
   return given;
 }
 
-/** The arguments with numbers in their places; bytes stay as they were. */
+/** The arguments with their placeholders replaced by fd numbers. Other bytes stay unchanged. */
 async function filledIn(
   claims: Claims,
   args: readonly (string | Uint8Array)[],
@@ -114,7 +122,7 @@ async function filledIn(
   return filled;
 }
 
-/** As a shell reads it. */
+/** Quotes a word for a shell. */
 const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
@@ -124,7 +132,7 @@ async function run(context: Context, operands: readonly string[], options: Optio
   if (own.some((arg) => /^--?daemonize$/.test(arg)))
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      '-daemonize: the session would end with the process that forks.',
+      '-daemonize: the session would end with the process that forks; run QEMU in the foreground.',
     );
   const handover = await beginFor(command, context.runtimeDir);
   try {
@@ -147,13 +155,13 @@ export function vmRunCommand(): Command {
     .summary('run QEMU with memory of the daemon')
     .argument('<cmd>', 'QEMU')
     .argument('[args...]', 'its own options')
-    .option('--ram <name>', "the guest's RAM, all of it")
-    .option('--dimm <name>', 'RAM beside it (pc-dimm); may be repeated, as all below', another)
-    .option('--pmem <name>', 'persistent memory (virtio-pmem-pci)', another)
-    .option('--nvdimm-ro <name>', 'the same to read only (nvdimm)', another)
-    .option('--ivshmem <name>', "a PCI device's BAR (ivshmem-plain)", another)
-    .option('--allocate <allocation>', 'make this first: name=guest,size=1G', another)
-    .option('--dry-run', 'claim it all, print the command line, and give it back')
+    .option('--ram <name>', 'use it as the whole RAM of the guest')
+    .option('--dimm <name>', 'add it as RAM (pc-dimm); may be repeated, like the options below', another)
+    .option('--pmem <name>', 'add it as persistent memory (virtio-pmem-pci)', another)
+    .option('--nvdimm-ro <name>', 'add it as read-only persistent memory (nvdimm)', another)
+    .option('--ivshmem <name>', 'add it as the BAR of a PCI device (ivshmem-plain)', another)
+    .option('--allocate <allocation>', 'create this allocation first: name=guest,size=1G', another)
+    .option('--dry-run', 'claim everything, print the command line, and release it')
     .passThroughOptions()
     .action(becoming((context, operands, options) => run(context, operands, options as Options)));
 }

@@ -1,12 +1,13 @@
 /**
- * vkmemctl vm stop: ends what `vm ivshmem` began.
+ * vkmemctl vm stop: ends an offer of `vm ivshmem`.
  */
 import type { Command } from 'commander';
 import { UUID } from './allocation.js';
 import { actionOf, newCommand } from './command.js';
 
-const DESCRIPTION = `End the offer of an allocation as ivshmem device: its socket goes, and every connection. What machines and workers have
-mapped stays mapped, and those that are there can go on ringing each other. A symbolic link that --path made stays.`;
+const DESCRIPTION = `End the offer of an allocation as ivshmem device: its socket and all connections are
+closed. Mappings of machines and workers stay, and the connected peers can still interrupt each other. A
+symbolic link of --path stays.`;
 
 export function vmStopCommand(): Command {
   return newCommand('stop', DESCRIPTION, ['vm stop frames'])

@@ -1,5 +1,5 @@
 /**
- * vkmemctl vm: memory for virtual machines. One file a subcommand.
+ * vkmemctl vm: memory for virtual machines. Each subcommand has its own file.
  */
 import { Command } from 'commander';
 import { vmAttachCommand } from './vm-attach.js';
@@ -10,14 +10,14 @@ import { vmLsCommand } from './vm-ls.js';
 import { vmRunCommand } from './vm-run.js';
 import { vmStopCommand } from './vm-stop.js';
 
-const ABOUT = `Give virtual machines memory of the daemon: describe it to a backend, offer it as QEMU's ivshmem device, start QEMU
-with it, or add it to one that runs.`;
+const ABOUT = `Memory of the daemon for virtual machines: describe it for a backend, offer it as QEMU's
+ivshmem device, start QEMU with it, or add it to a running machine.`;
 
 export function vmCommand(): Command {
   return new Command('vm')
     .description(ABOUT.replace(/(?<!\n)\n(?!\n)/g, ' '))
     .summary('memory for virtual machines')
-    .enablePositionalOptions() // as the whole program has it
+    .enablePositionalOptions() // as in main.ts
     .addHelpText('after', '\nExamples:\n  $ vkmemctl vm ivshmem frames --vectors 2\n  $ vkmemctl vm ls')
     .addCommand(ivshmemCommand())
     .addCommand(vmLsCommand())

@@ -1,5 +1,5 @@
 /**
- * vkmemctl watch: the events of allocations, a line each.
+ * vkmemctl watch: shows the events of allocations, one per line.
  */
 import { kindFromWire } from '@vkmemd/proto';
 import type { Command } from 'commander';
@@ -9,14 +9,16 @@ import { actionOf, newCommand } from './command.js';
 import { humanBytes, short } from './format.js';
 import { untilInterrupted } from './interruptible.js';
 
-const DESCRIPTION = `Show the events of the allocations that you may see, as they happen, until interrupted (exit code 0).
+const DESCRIPTION = `Show the events of the allocations that you may see, as they occur, until it is
+interrupted (exit code 0).
 
-An allocation is created; each handle that is given to a session is granted; it may be published; it is draining once it
-was given up; and freed when nobody holds it any more, which is when its bytes are free. With --existing it begins with
-those that exist.
+Events: created; granted, for each grant that is issued to a session; published; draining, when its owner
+frees it; freed, when nothing holds it any more and its bytes are free. --existing begins with the existing
+allocations.
 
-With --json each event is one object a line. A reader that is too slow ends it, and so does a daemon that goes, also if it
-comes back (UNAVAILABLE): nothing is left out quietly. Begin anew with --existing.`;
+With --json, each event is one object per line. The watch ends with UNAVAILABLE, so that no event is lost
+silently, if its reader is too slow, or if the daemon ends, also for a restart. Then start a new watch with
+--existing.`;
 
 const EXAMPLES = ['watch', 'watch --existing', 'watch --json | jq --unbuffered .event'];
 
@@ -65,7 +67,7 @@ function eventLine(watched: WatchedAllocation): string {
 export function watchCommand(): Command {
   return newCommand('watch', DESCRIPTION, EXAMPLES)
     .summary('show the events of allocations')
-    .option('--existing', 'begin with those that exist')
+    .option('--existing', 'begin with the existing allocations')
     .action(
       actionOf(async ({ control, print }, _operands, { existing }) => {
         await untilInterrupted(async (signal) => {

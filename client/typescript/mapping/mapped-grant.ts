@@ -187,7 +187,7 @@ function windowOf(size: bigint, from: Bytes, wanted: Bytes | undefined, page: bi
   if (bytes > LARGEST_BUFFER) {
     throw new VkmemError(
       'INVALID_RANGE',
-      `A window of ${length} bytes exceeds the size of an ArrayBuffer; map at most ${LARGEST_BUFFER} bytes, including the offset modulo ${page}.`,
+      `length: ${length} plus offset modulo ${page} exceeds the ${LARGEST_BUFFER} bytes of an ArrayBuffer.`,
       { maximum_bytes: String(LARGEST_BUFFER) },
     );
   }

@@ -67,7 +67,7 @@ export async function hotplug(qmp: Qmp, request: HotplugRequest): Promise<void> 
     // A failure that is the same object: the connection or the machine has ended, so nothing remains to undo.
     const stuck = undoFailures.filter((undone) => undone !== failure).map(reasonOf);
     if (stuck.length === 0 || !(failure instanceof VkmemError)) throw failure;
-    const reason = `${failure.reason} These steps could not be undone, so the machine still has the memory: ${stuck.join(' ')}`;
+    const reason = `${failure.reason} The machine still has the memory: ${stuck.join(' ')}`;
     throw new VkmemError(failure.code, reason, { backend: id }, failure);
   }
 }
@@ -138,7 +138,7 @@ export async function hotUnplug(
       if (!(failure instanceof VkmemError) || !ASKED.test(failure.reason)) throw failure;
     }
     await gone.catch((failure: VkmemError) => {
-      const reason = `${failure.reason} The guest must release ${device}; a guest without a driver for it, or one that has not booted, does not.`;
+      const reason = `${failure.reason} The guest must release ${device}; this requires a driver for it.`;
       throw new VkmemError('VMM_REFUSED', reason, { device }, failure);
     });
   }
