@@ -1,6 +1,7 @@
 /**
- * Runs a program from its bundle (scripts/bundle.mjs), or from its compiled modules: where there is no bundle or the modules are
- * newer, for failpoints (--conditions), and where V8 reports coverage, which it does by file.
+ * Runs a program from its bundle (scripts/bundle.mjs). It runs the compiled modules instead if there is no
+ * bundle, the modules are newer, failpoints are requested (--conditions), or V8 reports coverage, which it
+ * does by file.
  */
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,9 +18,10 @@ function needsModules(bundle, builds) {
 }
 
 /**
- * @param from URL of the program's file in its package's bin/.
- * @param name The bundle's, in dist/bundle.
- * @param path The main module, in dist.
+ * Runs a program.
+ * @param from The URL of the program's file in bin/ of its package.
+ * @param name The name of the bundle in dist/bundle.
+ * @param path The path of the main module in dist.
  */
 export async function runProgram(from, name, path) {
   const dist = new URL('../dist/', from);

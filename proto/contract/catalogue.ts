@@ -233,8 +233,8 @@ export const CATALOGUE = {
   ),
   RUNTIME_UNSUPPORTED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'The daemon does not serve on this Node.js.',
-    'Start vkmemd by its program, which runs it on the Node.js that it brings; or use the version named in the reason.',
+    'The daemon cannot serve on this version of Node.js.',
+    'Start vkmemd with its own program, which uses its own Node.js, or use the version named in the reason.',
   ),
   UNAVAILABLE: entry(
     GrpcCode.UNAVAILABLE,

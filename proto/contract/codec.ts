@@ -59,7 +59,7 @@ export type Draft<N extends MessageName> = Encodable<Messages[N][0]>;
 
 let loaded: PackageDefinition | undefined;
 
-/** Every definition of the contract, loaded at the first use. */
+/** All definitions of the contract. They are loaded at the first use. */
 export function packageDefinition(): PackageDefinition {
   loaded ??= loadContract({ enums: String, defaults: true, oneofs: true });
   return loaded;

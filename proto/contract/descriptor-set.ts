@@ -1,6 +1,6 @@
 /**
- * The schemas as they are compiled when the project is built (scripts/descriptor-set.mjs): no schema is parsed
- * at run time.
+ * The compiled schemas. The build compiles them (scripts/descriptor-set.mjs), so that no schema is parsed at
+ * run time.
  */
 import { readFileSync } from 'node:fs';
 import { fromJSON, type Options, type PackageDefinition } from '@grpc/proto-loader';
@@ -9,14 +9,14 @@ import descriptor from 'protobufjs/ext/descriptor/index.js';
 const SET = new URL('../vkmem.binpb', import.meta.url);
 const JSON_FILE = new URL('../vkmem.json', import.meta.url);
 
-/** Every definition of the contract, with fields in camelCase. */
+/** Loads all definitions of the contract, with field names in camelCase. */
 export function loadContract(options: Options): PackageDefinition {
   return fromJSON(JSON.parse(readFileSync(JSON_FILE, 'utf8')), options);
 }
 
 /**
- * Each schema as an encoded google.protobuf.FileDescriptorProto, with its own name and its dependencies, those
- * that it depends on first.
+ * The schemas as encoded google.protobuf.FileDescriptorProtos, with their names and dependencies. A schema
+ * follows those that it depends on.
  */
 export function descriptorFiles(): Buffer[] {
   const { file } = descriptor.FileDescriptorSet.decode(readFileSync(SET)) as unknown as { file: object[] };

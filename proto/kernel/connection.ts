@@ -135,8 +135,8 @@ export class Connection {
    * @param fds Taken, also when this method throws or the message is dropped. At most 253.
    * @returns False if the message was dropped because the connection has ended or is ending; handlers.close
    *   receives the reason.
-   * @throws VkmemError INVALID_ARGUMENT for an empty message (a reader could not distinguish it from a hangup), one
-   *   above maxMessageBytes, or too many fds.
+   * @throws VkmemError INVALID_ARGUMENT for an empty message, which a reader could not distinguish from a
+   *   hangup, one above maxMessageBytes, or too many fds.
    * @throws Error if one of the fds was closed or taken.
    */
   send(data: Uint8Array, fds?: readonly OwnedFd[]): boolean {

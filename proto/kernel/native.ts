@@ -202,7 +202,7 @@ export interface Native {
     environment: readonly string[] | undefined,
     fds: readonly number[],
     standardFlags: number,
-    /** One of the fds, which is made blocking; -1: none. */
+    /** One of the fds, which is made blocking; -1 for none. */
     session: number,
   ): void;
   /** Bit N is set where the standard stream N is non-blocking. */

@@ -66,10 +66,16 @@ t.test('refused and invalid quota commands exit with the error', async (t) => {
   };
   t.match(await refused('root'), /^vkmemctl: INVALID_ARGUMENT: .*"root" is not a number/);
   t.match(await refused('--sessions', '5'), /^vkmemctl: INVALID_ARGUMENT: .* A change requires one UID/);
-  t.match(await refused(UID, '--all'), /^vkmemctl: INVALID_ARGUMENT: .* UID and --all cannot be used together/);
+  t.match(
+    await refused(UID, '--all'),
+    /^vkmemctl: INVALID_ARGUMENT: .* UID and --all cannot be used together/,
+  );
   t.match(await refused(UID, '--set', '16GiB'), /INVALID_ARGUMENT: .* write heap0=16GiB\./);
   t.match(await refused(UID, '--set', 'heap0=16GB'), /^vkmemctl: INVALID_SIZE: /);
-  t.match(await refused(UID, '--if-revision', '1'), /INVALID_ARGUMENT: .* --if-revision requires an option that changes the quota\./);
+  t.match(
+    await refused(UID, '--if-revision', '1'),
+    /INVALID_ARGUMENT: .* --if-revision requires an option that changes the quota\./,
+  );
   t.match(
     await refused(UID, '--reset', '--sessions', '1'),
     /INVALID_ARGUMENT: .* must not change anything else\./,

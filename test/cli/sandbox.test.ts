@@ -189,11 +189,19 @@ t.test('--ro and --rw show paths', { skip: noBwrap }, async (t) => {
   t.equal(readFileSync(join(write, 'new'), 'utf8'), 'new\n');
 
   const failures: [string[], number, RegExp][] = [
-    [['--sandbox', '--', join(read, 'tool')], 127, /is not in the sandbox; add a path of the host with --ro PATH/],
+    [
+      ['--sandbox', '--', join(read, 'tool')],
+      127,
+      /is not in the sandbox; add a path of the host with --ro PATH/,
+    ],
     [['--sandbox', '--', 'no-such-program'], 127, /no-such-program is not in the sandbox/],
     [['--sandbox', '--ro', read, '--', join(read, 'plain')], 126, /is not executable/],
     [['--sandbox', '--ro', read, '--env', `PATH=${read}`, '--', 'sh'], 127, /sh is not in the sandbox/],
-    [['--sandbox', '--ro', join(folder, 'nothing'), '--', 'sh'], 1, /--ro: the path ".*nothing" does not exist/],
+    [
+      ['--sandbox', '--ro', join(folder, 'nothing'), '--', 'sh'],
+      1,
+      /--ro: the path ".*nothing" does not exist/,
+    ],
     [['--sandbox', '--env', '=x', '--', 'sh'], 1, /--env: "=x" has no name/],
   ];
   for (const [args, exit, reason] of failures) {

@@ -108,7 +108,10 @@ t.test(
         /INVALID_ARGUMENT.*weights: the machine cannot have the same allocation twice/,
       );
       t.match(await refused('--dimm', 'weights', '--', QEMU, '-daemonize'), /-daemonize/);
-      t.match(await refused('--dimm', 'weights', '--', QEMU, '-m', 'much'), /-m much: .* add slots and maxmem/);
+      t.match(
+        await refused('--dimm', 'weights', '--', QEMU, '-m', 'much'),
+        /-m much: .* add slots and maxmem/,
+      );
       t.equal((await vkmemctl(runtimeDir, 'vm', 'run', '--dimm', 'weights', '--', 'no-such-qemu')).code, 127);
       const odd = ['--allocate', 'name=odd,size=3M,lifetime=session', '--ivshmem', 'odd', '--', QEMU];
       t.match(await refused(...odd), /SIZE_NOT_POWER_OF_TWO.*odd has 3145728 bytes/, 'QEMU would abort');
