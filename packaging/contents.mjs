@@ -1,13 +1,14 @@
 /**
  * The package's contents, in a staging folder that is laid out as /.
  *
- * The three parts and their dependencies are in /usr/lib/vkmemd, side by side as in the checkout, but compiled: without sources,
- * tests, and files that only tests load. Only compiled files whose source exists are copied, so files that an earlier build
- * left in dist are not.
+ * /usr/lib/vkmemd has the Node.js that the programs run on, the programs' bundles, the addons, and the client library with
+ * its types and dependencies, as folders are in the checkout. Only compiled files whose source exists are copied, so files
+ * that an earlier build left in dist are not.
  */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   lutimesSync,
   mkdirSync,
   readdirSync,
@@ -18,7 +19,7 @@ import {
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { root } from '../scripts/command.mjs';
-import { sources } from '../scripts/inputs.mjs';
+import { runtimeNode, sources } from '../scripts/inputs.mjs';
 import { manualPages } from './man.mjs';
 import { copyModules, moduleFiles } from './modules.mjs';
 
@@ -30,11 +31,31 @@ export const ADDONS = [
   'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
 ];
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
-/** Failpoints are for tests only. */
-const FOR_TESTS = 'daemon/dist/store/failing.js';
+/** The interpreter of the programs. */
+const NODE = `${LIBRARY}/bin/node`;
+const BUNDLES = [
+  ...[
+    'loader.cjs',
+    'parser.cjs',
+    'supervisor.cjs',
+    'supervisor.v8-cache',
+    'vkmemd.cjs',
+    'vkmemd.v8-cache',
+  ].map((file) => `daemon/dist/bundle/${file}`),
+  ...['loader.cjs', 'vkmemctl.cjs', 'vkmemctl.v8-cache'].map(
+    (file) => `client/typescript/dist/bundle/${file}`,
+  ),
+];
+/** What the compiled modules of proto read, and what the programs load before their bundles. */
+const BESIDE = [
+  'proto/dist/vkmem.binpb',
+  'proto/dist/vkmem.json',
+  'proto/bin/run-program.js',
+  'daemon/bin/own-node.js',
+];
 const PAGES = [
   ...['operations', 'survival', 'supervisor', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
-  ...['kinds', 'sharing', 'tickets', 'virtualization', 'protocol', 'verified'],
+  ...['kinds', 'sharing', 'tickets', 'client', 'virtualization', 'protocol', 'errors', 'verified'],
 ];
 
 const EXAMPLE_POLICY = 'examples/vkmemd.toml';
@@ -42,13 +63,25 @@ const EXAMPLE_POLICY = 'examples/vkmemd.toml';
 /** Folders of npm workspaces that are installed. */
 const PARTS = ['proto', 'daemon', 'client/typescript'];
 
-const compiled = (part, file) => `${part}/dist/${file.slice(part.length + 1, -'.ts'.length)}.js`;
+/** Those whose modules are installed, with types, as the library of other programs. */
+const LIBRARIES = ['proto', 'client/typescript'];
 
-/** The compiled files of the three parts. */
+const compiled = (part, file) => `${part}/dist/${file.slice(part.length + 1, -'.ts'.length)}`;
+
+/** The compiled files of the library, and the bundles of the programs. */
 export function compiledFiles() {
-  return PARTS.flatMap((part) => sources([part], /(?<!\.d)\.ts$/).map((file) => compiled(part, file))).filter(
-    (file) => file !== FOR_TESTS,
+  const modules = LIBRARIES.flatMap((part) =>
+    sources([part], /(?<!\.d)\.ts$/)
+      .filter((file) => !file.startsWith('client/typescript/cli/'))
+      .map((file) => compiled(part, file)),
   );
+  return [...modules.flatMap((file) => [`${file}.js`, `${file}.d.ts`]), ...BUNDLES, ...BESIDE];
+}
+
+/** A program, with the installed Node.js as its interpreter in place of the lines that search for one. */
+function installedProgram(path) {
+  const text = readFileSync(join(root, path), 'utf8');
+  return text.replace(/^#!.*\n(':' .*\n)?/, `#!/${NODE}\n`);
 }
 
 /** All inputs of the package, except node_modules, which the lock file determines. */
@@ -58,6 +91,7 @@ export function inputs() {
   const manifests = ['package.json', ...PARTS.map((part) => `${part}/package.json`)];
   const rest = [
     'package-lock.json',
+    'daemon/runtime/package-lock.json',
     'CHANGELOG.md',
     EXAMPLE_POLICY,
     'scripts/package.mjs',
@@ -72,15 +106,9 @@ function installedManifest(part) {
   const {
     devDependencies: _,
     files: _files,
-    types: _types,
+    imports: _imports,
     ...manifest
   } = JSON.parse(readFileSync(join(root, part, 'package.json'), 'utf8'));
-  const plain = (entry) => (typeof entry === 'object' ? entry.default : entry);
-  for (const field of ['exports', 'imports']) {
-    if (!manifest[field]) continue;
-    const entries = Object.entries(manifest[field]).map(([name, entry]) => [name, plain(entry)]);
-    manifest[field] = Object.fromEntries(entries);
-  }
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
@@ -102,10 +130,12 @@ export function stage(folder, about, documents) {
     put(`${LIBRARY}/${part}/package.json`, installedManifest(part));
   }
   copyModules(join(folder, LIBRARY));
+  mkdirSync(join(folder, dirname(NODE)), { recursive: true });
+  copyFileSync(runtimeNode, join(folder, NODE));
   link(`${LIBRARY}/node_modules/@vkmemd/proto`, '../../proto');
   link(`${LIBRARY}/node_modules/@vkmemd/client`, '../../client/typescript');
   for (const [name, program] of Object.entries(PROGRAMS)) {
-    copy(program, `${LIBRARY}/${program}`);
+    put(`${LIBRARY}/${program}`, installedProgram(program));
     link(`usr/bin/${name}`, `../lib/vkmemd/${program}`);
   }
   for (const file of sources(['systemd'], /\.(service|socket)$/)) {
@@ -120,10 +150,14 @@ export function stage(folder, about, documents) {
   }
   for (const name of PAGES) copy(`docs/${name}.md`, `${DOC}/${name}.md`);
   copy(EXAMPLE_POLICY, `${DOC}/${EXAMPLE_POLICY}`);
+  copy('packaging/debian/lintian-overrides', 'usr/share/lintian/overrides/vkmemd');
+  const licence = readFileSync(join(dirname(dirname(runtimeNode)), 'LICENSE'));
+  put(`${DOC}/LICENSE.node.gz`, gzipSync(licence, { level: 9 }));
   for (const [name, text] of documents)
     put(`${DOC}/${name}`, name.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
   const addons = [...ADDONS, ...moduleFiles().filter((file) => file.endsWith('.node'))];
-  execFileSync('strip', ['--strip-unneeded', ...addons.map((file) => join(folder, LIBRARY, file))]);
+  const binaries = [NODE, ...addons.map((file) => join(LIBRARY, file))];
+  execFileSync('strip', ['--strip-unneeded', ...binaries.map((file) => join(folder, file))]);
 }
 
 /** Every path below a folder, each folder before its contents. */
@@ -140,6 +174,7 @@ export function walk(folder, within = '') {
 export function normalise(folder, seconds) {
   const executable = (path) =>
     Object.values(PROGRAMS).some((program) => path === `${LIBRARY}/${program}`) ||
+    path === NODE ||
     path === GENERATOR ||
     /^DEBIAN\/p(re|ost)/.test(path);
   for (const { path, entry } of [...walk(folder)].reverse()) {

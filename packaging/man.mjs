@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { root } from '../scripts/command.mjs';
 import { code, entry, inline, literal, page, roffOf } from './roff.mjs';
 
-const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
+/** Compiled modules: a bundle has a commander of its own, which help.mjs does not reach. */
+const PROGRAMS = { vkmemd: 'daemon/dist/main.js', vkmemctl: 'client/typescript/dist/cli/main.js' };
 
 /** The help of the program and of each of its commands, by the words of the command. */
 function helpsOf(program) {

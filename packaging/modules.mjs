@@ -1,7 +1,7 @@
 /**
- * The part of node_modules that the installed programs need: the packages that the lock file lists for them, and of each the
- * files that Node.js loads, with the licence. Files for a package's own development, for compilers and for other systems are
- * left out.
+ * The part of node_modules that is installed: the dependencies of the library, with their types, and the addons that the
+ * programs' bundles load. Of each the files that Node.js loads, with the licence; files for a package's own development, for
+ * compilers and for other systems are left out.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,26 +9,62 @@ import { root } from '../scripts/command.mjs';
 
 /** Dependencies that no program loads: types, and headers that addons are built with. */
 const NOT_AT_RUN_TIME = ['@types/node', 'undici-types', 'node-addon-api', 'nan'];
-const LOADED = /\.(js|cjs|mjs|json|node|proto|txt)$/;
+const LOADED = /\.(js|cjs|mjs|json|node|proto|txt|d\.[cm]?ts)$/;
 const LICENCE = /^(licen[cs]e|copying|notice)/i;
 /** Development folders at the top of a package. Tests may be at any depth. */
 const DEVELOPMENT = /^(bench|benchmarks?|docs?|examples?|node_modules)$/;
 const TESTS = /^(tests?|__tests__)$/;
 const DEVELOPMENT_FILE =
-  /^(package-lock|tsconfig.*|tslint|\.eslintrc|\.taprc.*)\.json$|\.(test|spec)\.[cm]?js$|\.d\.[cm]?ts$/;
+  /^(package-lock|tsconfig.*|tslint|\.eslintrc|\.taprc.*)\.json$|\.(test|spec)\.([cm]?js|d\.[cm]?ts)$/;
 /** An addon for another C library, or for one version of Node.js where the package has one for all. */
+/** Builds of a package for browsers. */
+const BROWSER = /^node_modules\/protobufjs\/dist\//;
 const FOREIGN_ADDON = /\.musl\.node$|\.abi\d+\./;
 
-/** The folders of the lock file that are installed and needed at run time, sorted. */
-export function runtimePackages() {
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  return Object.entries(packages)
+const lockedPackages = () => JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+const needed = (path) => !NOT_AT_RUN_TIME.some((name) => path.endsWith(`node_modules/${name}`));
+
+/** The folders of the lock file that the programs need at run time, in their bundles or as files, sorted. */
+function runtimePackages() {
+  return Object.entries(lockedPackages())
     .filter(([path, { dev, link }]) => path.includes('node_modules/') && !dev && !link)
     .map(([path]) => path)
-    .filter((path) => !NOT_AT_RUN_TIME.some((name) => path.endsWith(`node_modules/${name}`)))
+    .filter(needed)
     .filter((path) => existsSync(join(root, path)))
     .sort();
 }
+
+/** The folder of a dependency, as Node.js finds it from another folder. */
+function resolved(packages, from, name) {
+  for (let folder = from; ; folder = folder.includes('/') ? dirname(folder) : '') {
+    const path = join(folder, 'node_modules', name);
+    if (path in packages) return packages[path].link ? packages[path].resolved : path;
+    if (folder === '') return undefined;
+  }
+}
+
+/** The folders of the packages that the library depends on, sorted. */
+function libraryPackages() {
+  const packages = lockedPackages();
+  const found = new Set();
+  const waiting = ['proto', 'client/typescript'];
+  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+    const { dependencies = {} } = packages[path];
+    const folders = Object.keys(dependencies).map((name) => resolved(packages, path, name));
+    for (const folder of folders.filter(Boolean)) {
+      if (found.has(folder)) continue;
+      found.add(folder);
+      waiting.push(folder);
+    }
+  }
+  return [...found].filter((path) => path.includes('node_modules/') && needed(path)).sort();
+}
+
+/** Packages of which the bundles load the addon. */
+const ADDON_PACKAGES = [`node_modules/@lmdb/lmdb-linux-${process.arch}`, 'node_modules/unix-dgram'];
+
+/** The folders that are installed, at least in part, sorted. */
+const installedPackages = () => [...libraryPackages(), ...ADDON_PACKAGES].sort();
 
 /** All files of a folder that a program may load; paths within it. */
 function filesOf(folder, within = '') {
@@ -45,15 +81,17 @@ function filesOf(folder, within = '') {
   });
 }
 
-/** Build output of node-gyp other than the addon. */
-const leftBehind = (path) => path.startsWith('build/') && !/^build\/Release\/[^/]*\.node$/.test(path);
+/** Of a package with an addon: the addon, what names it, and the licence. */
+const withAddon = (path) =>
+  /^(build\/Release\/unix_dgram\.node|node\.napi\.glibc\.node|package\.json)$/.test(path) ||
+  LICENCE.test(path);
 
-/** All needed files of these packages, as paths in the checkout. */
+/** All files that are installed, as paths in the checkout. */
 export function moduleFiles() {
-  return runtimePackages().flatMap((path) => {
+  return installedPackages().flatMap((path) => {
     const files = filesOf(join(root, path));
-    const built = existsSync(join(root, path, 'binding.gyp'));
-    return files.filter((file) => !built || !leftBehind(file)).map((file) => join(path, file));
+    const kept = ADDON_PACKAGES.includes(path) ? files.filter(withAddon) : files;
+    return kept.map((file) => join(path, file)).filter((file) => !BROWSER.test(file));
   });
 }
 
@@ -65,8 +103,9 @@ export function copyModules(folder) {
   }
 }
 
-/** Name, version, licence and folder of each package, with the licence's text where the package contains it. */
+/** Name, version, licence and folder of each package, with the licence's text where the package contains it, and whether it is installed. */
 export function licences() {
+  const installed = new Set(installedPackages());
   return runtimePackages().map((path) => {
     const { name, version, license, author } = JSON.parse(
       readFileSync(join(root, path, 'package.json'), 'utf8'),
@@ -80,6 +119,7 @@ export function licences() {
       .filter((holder) => holder && !holder.includes('[yyyy]'));
     return {
       path,
+      installed: installed.has(path),
       name,
       version,
       license: license?.type ?? license,

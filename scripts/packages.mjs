@@ -50,7 +50,9 @@ const wanted = (purpose) =>
     ? {
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
+        debootstrap: () => onPath('debootstrap'),
         'dpkg-dev': () => onPath('dpkg-shlibdeps'),
+        lintian: () => onPath('lintian'),
         ...(process.arch === 'x64' && { 'qemu-system-x86': hasQemu }),
         groff: () => onPath('groff'),
         'python3-protobuf': () => spawnSync('python3', ['-c', 'import google.protobuf']).status === 0,

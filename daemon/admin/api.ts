@@ -58,7 +58,10 @@ export function addApi(app: App, sources: ApiSources): void {
     { schema: { querystring: SESSION_QUERY, response: { 200: schemas.SESSIONS } } },
     async ({ query }) => {
       const after = BigInt(query.after ?? 0);
-      const rest = [...sources.sessions.all].filter(({ id }) => id > after);
+      // Dormant sessions follow the connected ones in the list.
+      const rest = [...sources.sessions.all]
+        .filter(({ id }) => id > after)
+        .sort(({ id: a }, { id: b }) => (a < b ? -1 : 1));
       const [found, next] = cut(rest, query.limit, ({ id }) => String(id));
       return { sessions: found.map((session) => sessionView(session, sources)), next };
     },

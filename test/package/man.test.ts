@@ -20,7 +20,7 @@ import { plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 import { lacking, noPackage, unpacked } from './support.js';
 
 const PAGES = { vkmemd: 8, vkmemctl: 1, 'vkmemd.toml': 5 } as const;
-const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' } as const;
+const PROGRAMS = { vkmemd: 'daemon/dist/main.js', vkmemctl: 'client/typescript/dist/cli/main.js' } as const;
 
 const skip = noPackage || lacking('groff');
 const manual = new Map<string, string>();
