@@ -26,20 +26,20 @@ async function free(t: Test, runtimeDir: string, ...names: string[]): Promise<vo
   await client.close();
 }
 
-t.test('the allocation of the name is used', async (t) => {
+t.test('an existing allocation of the name is claimed', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const one = await connected(t, runtimeDir);
   const two = await connected(t, runtimeDir);
   const frames = { size: MIB, name: 'frames', ifExists: 'claim' } as const;
   const made = await one.allocate(frames);
-  t.equal(made.created, true, 'where there is none, it is made');
+  t.equal(made.created, true, 'a missing name is allocated');
   made.map().bytes[0] = 7;
   await t.rejects(two.allocate({ size: MIB, name: 'frames' }), { code: 'NAME_TAKEN' }, "'fail' by default");
   await t.rejects(two.allocate({ ...frames, ifExists: 'fail' }), { code: 'NAME_TAKEN' });
   const used = await two.allocate({ ...frames, size: 1000, access: 'ro' });
   t.match(used, { created: false, id: made.id, size: BigInt(MIB), name: 'frames' });
   t.equal(used.map().bytes[0], 7);
-  t.equal(used.grants[0]?.access, 'ACCESS_READ_ONLY', 'with the access that was asked for');
+  t.equal(used.grants[0]?.access, 'ACCESS_READ_ONLY', 'with the requested access');
   const bare = await two.allocate({ ...frames, grant: [] });
   t.match(bare, { created: false, id: made.id, grants: [] }, 'or without any handle');
   await assertCounts(t, runtimeDir, { sessions: 2, allocations: 1, grants: 2, fds: 1, deviceMemories: 1 });
@@ -53,7 +53,7 @@ t.test('the allocation of the name is used', async (t) => {
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('an allocation that does not fit', async (t) => {
+t.test('an existing allocation that does not fit the request is NAME_TAKEN', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   await (await client.allocate({ size: 3 * PAGE, name: 'frames' })).release();
@@ -86,7 +86,7 @@ t.test('an allocation that does not fit', async (t) => {
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('one made for a resource, with every hint', async (t) => {
+t.test('an allocation for a resource or with hints is claimed by the same request', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const image = { format: 37, width: 64, height: 64, usage: 4 };
@@ -110,7 +110,7 @@ t.test('one made for a resource, with every hint', async (t) => {
   await client.free({ name: 'image' });
 });
 
-t.test('what claim refuses', async (t) => {
+t.test('errors of the claim are passed on', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const one = await connected(t, runtimeDir);
   const two = await connected(t, runtimeDir);
@@ -128,7 +128,7 @@ t.test('what claim refuses', async (t) => {
   await published.free();
 });
 
-t.test('invalid values', async (t) => {
+t.test('invalid values of ifExists are rejected', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const allocate = (options: object) => (owner: Client | Client['control']) =>
@@ -151,7 +151,7 @@ t.test('invalid values', async (t) => {
   await t.rejects(allocate({ size: 0, name: 'x', ifExists: 'claim' })(client), { code: 'INVALID_SIZE' });
 });
 
-t.test('a program that is run twice, and two at once', async (t) => {
+t.test('a program that is run again, or twice at once, uses one allocation', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const run = async (size: number) => {
     const { code, stdout, stderr } = await runProgram('if-exists-program.js', [
@@ -167,14 +167,14 @@ t.test('a program that is run twice, and two at once', async (t) => {
   t.strictSame(await run(PAGE), { id: first.id, created: false, count: 2 });
   await free(t, runtimeDir, 'counter');
   const both = await Promise.all([run(256 * MIB), run(256 * MIB)]);
-  t.strictSame(both.map(({ created }) => created).sort(), [false, true], 'one of them made it');
+  t.strictSame(both.map(({ created }) => created).sort(), [false, true], 'one of them allocated it');
   t.strictSame(both.map(({ count }) => count).sort(), [1, 2]);
   t.equal(both[0].id, both[1].id);
   await free(t, runtimeDir, 'counter');
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('many at once', async (t) => {
+t.test('of many concurrent requests one allocates and all get the same memory', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const clients = await Promise.all(Array.from({ length: 8 }, () => connected(t, runtimeDir)));
   const frames = { size: 64 * MIB, name: 'frames', ifExists: 'claim' } as const;
@@ -185,7 +185,7 @@ t.test('many at once', async (t) => {
   await free(t, runtimeDir, 'frames');
 });
 
-t.test('while others free it', async (t) => {
+t.test('requests succeed while other clients free the name', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const clients = await Promise.all(Array.from({ length: 4 }, () => connected(t, runtimeDir)));
   const use = async (client: Client) => {
@@ -195,12 +195,12 @@ t.test('while others free it', async (t) => {
       await memory.free().catch((failure) => t.match(failure, { code: 'NOT_FOUND' }));
     }
   };
-  await t.resolves(Promise.all(clients.map(use)), 'each of 160 found or made one');
+  await t.resolves(Promise.all(clients.map(use)), 'each of 160 claimed or allocated one');
   await Promise.all(clients.map((client) => client.close()));
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('attempts are bounded', async (t) => {
+t.test('the number of attempts is limited', async (t) => {
   const rejects = (code: 'NAME_TAKEN' | 'NOT_FOUND' | 'BUDGET_EXCEEDED') => {
     const calls = {
       count: 0,
@@ -213,7 +213,7 @@ t.test('attempts are bounded', async (t) => {
   };
   const taken = rejects('NAME_TAKEN');
   const missing = rejects('NOT_FOUND');
-  // Pauses end at once.
+  // The pauses end at once.
   const attempts = allocateOrFind(taken.call, missing.call, Promise.resolve());
   await t.rejects(attempts, { code: 'NAME_TAKEN', reason: '20' });
   t.strictSame([taken.count, missing.count], [20, 20]);
@@ -223,7 +223,7 @@ t.test('attempts are bounded', async (t) => {
   await t.rejects(allocateOrFind(taken.call, misfit.call), { code: 'NAME_TAKEN', reason: '1' }, 'at once');
 });
 
-t.test('a client that closes meanwhile', async (t) => {
+t.test('closing the client ends the attempts', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const client = await connected(t, runtimeDir);
   const other = await connected(t, runtimeDir);

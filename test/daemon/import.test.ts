@@ -45,7 +45,7 @@ async function filledMemfd(pattern: number): Promise<OwnedFd> {
   return memfd;
 }
 
-t.test('without --allow-import no user may import, operators included', async (t) => {
+t.test('a user that --allow-import does not name may not import, operators included', async (t) => {
   const { runtimeDir } = await startDaemon(t, { args: ['--allow-import', '4242'] });
   await using client = await connect({ runtimeDir });
   using memfd = await filledMemfd(1);

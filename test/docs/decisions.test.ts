@@ -10,7 +10,7 @@ const records = readdirSync(folder)
   .filter((name) => name !== 'README.md')
   .sort();
 
-t.test('the index', async (t) => {
+t.test('the index lists every record', async (t) => {
   const listed = [...read('README.md').matchAll(/^(\d+)\. \[(.*)\]\((.*)\)$/gm)];
   t.strictSame(
     listed.map(([, number = '', title, file]) => ({ file, title: `# ${number}. ${title}` })),

@@ -46,7 +46,7 @@ t.test('every page is in the index', async (t) => {
   for (const page of pages) if (page !== INDEX) t.ok(linked.has(page), page);
 });
 
-t.test('every link leads somewhere', async (t) => {
+t.test('every link has an existing target', async (t) => {
   for (const file of files) {
     for (const { path, anchor } of linksOf(file)) {
       const name = `${file}: ${path}${anchor === undefined ? '' : `#${anchor}`}`;

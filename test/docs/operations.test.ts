@@ -24,7 +24,7 @@ function sourcesOf(folder: string): string {
     .join('\n');
 }
 
-t.test('the messages', async (t) => {
+t.test('the quoted messages are those of the program', async (t) => {
   const sources = sourcesOf('daemon');
   const [, troubles = ''] = page.split('## Troubleshooting');
   const symptoms = [...troubles.matchAll(/^\| (.*?) \|/gm)].map(([, symptom = '']) => symptom);

@@ -18,7 +18,7 @@ const FOLDER = '/tmp/vkmemd';
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const [example = '', ...others] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
 
-t.test('its length', async (t) => {
+t.test('README.md is short', async (t) => {
   const words = readme.split(/\s+/).filter(Boolean).length;
   t.ok(words <= MAX_WORDS, `${words} words, as wc -w counts them; at most ${MAX_WORDS}`);
   const lines = example.trimEnd().split('\n').length;
@@ -26,7 +26,7 @@ t.test('its length', async (t) => {
   t.strictSame(others, [], 'one example');
 });
 
-t.test('what it names exists', async (t) => {
+t.test('the commands and files that it names exist', async (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const contributing = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
   const named = [...`${readme}${contributing}`.matchAll(/(?:`|^ {4})npm (?:run )?(?:--silent )?([\w:]+)/gm)];
@@ -38,7 +38,7 @@ t.test('what it names exists', async (t) => {
   }
 });
 
-t.test('its example, run twice', async (t) => {
+t.test('its example runs twice', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   t.equal(example.split(FOLDER).length, 2, `it names ${FOLDER} once`);
   const folder = temporaryFolder(t);

@@ -8,7 +8,7 @@ const SIZES = [16 * MIB, 256 * MIB, GIB, 4 * GIB, 16 * GIB, 64 * GIB];
 
 const named = (size: number): string => (size < GIB ? `${size / MIB} MiB` : `${size / GIB} GiB`);
 
-gpuTest('attach time against size', async (t) => {
+gpuTest('the attach time for each size', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const { deviceUuid } = await deviceOf(runtimeDir);
   const owner = await Session.open(t, runtimeDir);

@@ -8,7 +8,7 @@ const RUNS = 10;
 const COPIES = 5;
 const SAMPLE = 64 * MIB;
 
-gpuTest('copies within imported memory', async (t) => {
+gpuTest('the speed of copies within imported memory', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const { deviceUuid } = await deviceOf(runtimeDir);
   const session = await Session.open(t, runtimeDir);

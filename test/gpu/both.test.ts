@@ -10,7 +10,7 @@ import { figure, firstWrong, gpuTest, MIB, startOnGpu } from './support.js';
 
 const SIZE = 256 * MIB;
 
-gpuTest('MAPPABLE and OPAQUE_FD are the same bytes', async (t) => {
+gpuTest('MAPPABLE and OPAQUE_FD handles of one allocation share their bytes', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const session = await Session.open(t, runtimeDir);
   const held = await session.allocate(SIZE, ['KIND_MAPPABLE', 'KIND_OPAQUE_FD']);

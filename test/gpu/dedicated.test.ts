@@ -49,7 +49,7 @@ function described(t: Test, what: string, held: Held): Decoded<'Grant'> {
   return grant;
 }
 
-gpuTest('memory for a buffer', async (t) => {
+gpuTest('memory for a buffer is described and usable by CUDA', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const session = await Session.open(t, runtimeDir);
   const held = await session.allocate(BUFFER_SIZE, ['KIND_OPAQUE_FD'], { buffer: { usage: BUFFER_USAGE } });
@@ -72,7 +72,7 @@ gpuTest('memory for a buffer', async (t) => {
   for (const one of [held, host]) await session.free(one);
 });
 
-gpuTest('memory for an image', async (t) => {
+gpuTest('memory for an image is described and usable by CUDA', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const session = await Session.open(t, runtimeDir);
   const held = await session.allocate(0, ['KIND_OPAQUE_FD'], { image: IMAGE });

@@ -10,7 +10,7 @@ import { firstWrong, gpuTest, MIB, startOnGpu } from './support.js';
 
 const SIZE = 16 * MIB;
 
-gpuTest('MAPPABLE and OPAQUE_FD, published', async (t) => {
+gpuTest('published memory of both kinds stays writable only through an earlier OPAQUE_FD', async (t) => {
   const { runtimeDir } = await startOnGpu(t);
   const session = await Session.open(t, runtimeDir);
   await using client = await connect({ runtimeDir });

@@ -74,7 +74,7 @@ t.test('a valid policy is printed', async (t) => {
   t.equal(object.notes.length, 1);
 });
 
-t.test('no files', async (t) => {
+t.test('without files the built-in rules are printed', async (t) => {
   const { status, stdout } = vkmemd('--check-config', '--config-root', temporaryFolder(t));
   t.equal(status, 0);
   t.match(

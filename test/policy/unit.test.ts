@@ -86,7 +86,7 @@ t.test('the unit in the text of /proc/PID/cgroup', async (t) => {
   }
 });
 
-t.test('unit patterns', async (t) => {
+t.test('unit patterns match whole names', async (t) => {
   const fits = (pattern: string, unit: string) => UnitPattern.of(pattern)?.test(unit);
   t.equal(fits('a.service', 'a.service'), true);
   t.equal(fits('a.service', 'axservice'), false, 'a dot matches only a dot');
@@ -106,7 +106,7 @@ t.test('unit patterns', async (t) => {
   }
 });
 
-t.test('the kernel versions that report a unit reliably', async (t) => {
+t.test('kernels from 6.5 on report a unit reliably', async (t) => {
   for (const old of ['6.1.0-18-amd64', '5.15.0', '6.4.99']) t.equal(hasPeerPidfd(old), false, old);
   for (const young of ['6.5.0-rc1', '6.18.44-fc', '7.0', '10.1.2']) t.equal(hasPeerPidfd(young), true, young);
 });

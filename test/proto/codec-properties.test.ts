@@ -1,6 +1,6 @@
 /**
- * Properties of the codec: every message of the contract comes back as it went in, and whatever bytes come,
- * they are a message or a PROTOCOL_ERROR. Messages are made from the schemas
+ * Properties of the codec: every message of the contract is unchanged by a round trip, and any bytes decode
+ * to a message or fail with PROTOCOL_ERROR. Messages are generated from the schemas
  * (test/support/schema-messages.ts).
  */
 import { deepStrictEqual, ok } from 'node:assert/strict';
@@ -27,7 +27,7 @@ const pack = (name: string, message: AnyMessage): Buffer =>
 const unpack = (name: string, bytes: Uint8Array): AnyMessage =>
   decode(name as MessageName, bytes) as AnyMessage;
 
-/** Whether a field of this value need not be carried: it is what its absence means. */
+/** Whether a field of this value may be omitted: it equals the default. */
 function isDefault(value: unknown): boolean {
   if (typeof value === 'string') return value === '' || value.endsWith('_UNSPECIFIED');
   if (value instanceof Uint8Array) return value.length === 0;
@@ -35,7 +35,7 @@ function isDefault(value: unknown): boolean {
   return !value;
 }
 
-/** The message without what need not be said. A field of a oneof is carried even if it is zero. */
+/** The message without fields that may be omitted. A field of a oneof is sent even if it is zero. */
 function sparse(message: AnyMessage): AnyMessage {
   const chosen = new Set(Object.values(message).filter((value) => typeof value === 'string'));
   return Object.fromEntries(
@@ -44,7 +44,7 @@ function sparse(message: AnyMessage): AnyMessage {
 }
 
 /**
- * Decodes any bytes; undefined if they are no message. A message can be encoded again, always to the same
+ * Decodes any bytes; undefined if they are not a message. A message can be encoded again, always to the same
  * bytes.
  */
 function examine(name: string, bytes: Uint8Array): AnyMessage | undefined {
@@ -71,11 +71,15 @@ t.test('the generated messages are those of the codec', async (t) => {
   t.ok(messageNames.length > 35, `${messageNames.length} messages`);
 });
 
-t.test('each comes back as it went in', async (t) => {
+t.test('each message is unchanged by a round trip', async (t) => {
   for (const name of messageNames) {
     const roundTrips = fc.property(messagesOf(name), (message) => {
       deepStrictEqual(unpack(name, pack(name, message)), message);
-      deepStrictEqual(unpack(name, pack(name, sparse(message))), message, 'without what need not be said');
+      deepStrictEqual(
+        unpack(name, pack(name, sparse(message))),
+        message,
+        'without fields that may be omitted',
+      );
     });
     fc.assert(roundTrips, { numRuns: ROUND_TRIPS });
     t.pass(name);
@@ -85,7 +89,7 @@ t.test('each comes back as it went in', async (t) => {
 const anyName = fc.constantFrom(...messageNames);
 const anyBytes = fc.uint8Array({ maxLength: 300 });
 
-/** A message's bytes with something done to them. */
+/** The bytes of a message with random changes. */
 const mangled = anyName.chain((name) =>
   fc
     .tuple(messagesOf(name), fc.nat(), fc.nat(12), fc.uint8Array({ maxLength: 12 }))
@@ -96,7 +100,7 @@ const mangled = anyName.chain((name) =>
     }),
 );
 
-/** Fields that may exist or not, of all wire types, with more or fewer bytes than they say. */
+/** Known and unknown fields of all wire types, with more or fewer bytes than their length. */
 const fields = fc
   .array(
     fc.tuple(
@@ -114,7 +118,7 @@ const fields = fc
     ),
   );
 
-t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
+t.test('any bytes are a message or fail with PROTOCOL_ERROR', async (t) => {
   for (const [what, arbitrary] of [
     ['any bytes', fc.tuple(anyName, anyBytes)],
     ['fields', fc.tuple(anyName, fields)],
@@ -129,9 +133,9 @@ t.test('any bytes are a message or a PROTOCOL_ERROR', async (t) => {
   }
 });
 
-t.test('as many bytes as a datagram has, made to be laborious', async (t) => {
+t.test('datagrams of the maximum size that are expensive to decode', async (t) => {
   const filled = (...bytes: number[]) => Buffer.alloc(MAX_BYTES, Buffer.from(bytes));
-  /** A field that holds a field that holds a field. */
+  /** A field that contains a field that contains a field. */
   const nested = () => {
     const parts: Buffer[] = [];
     for (let size = MAX_BYTES - 4; size > 4; size -= 4) {
@@ -155,5 +159,5 @@ t.test('as many bytes as a datagram has, made to be laborious', async (t) => {
     t.pass(`${what}: ${taken.join(', ') || 'nothing'} can be read from that`);
   }
   const took = performance.now() - begun;
-  t.ok(took < HANGS_MS, `none hangs (${took.toFixed(0)} ms in all)`);
+  t.ok(took < HANGS_MS, `none takes too long (${took.toFixed(0)} ms in all)`);
 });

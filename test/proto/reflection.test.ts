@@ -39,7 +39,7 @@ service = pool.FindServiceByName('vkmem.v1.MemoryService')
 print(service.methods_by_name['Allocate'].input_type.fields_by_name['size_bytes'].name)
 `;
 
-t.test('each file once, after those that it depends on', async (t) => {
+t.test('each file is served once, after its dependencies', async (t) => {
   const seen = new Set<string>();
   for (const { name, dependency } of descriptorFiles().map(decode)) {
     t.notOk(seen.has(name), name);
@@ -49,7 +49,7 @@ t.test('each file once, after those that it depends on', async (t) => {
   for (const name of FILES) t.ok(seen.has(name), name);
 });
 
-t.test('the names and dependencies of the schemas', async (t) => {
+t.test('the files have the names and dependencies of the schemas', async (t) => {
   for (const { name, dependency } of descriptorFiles()
     .map(decode)
     .filter((file) => FILES.includes(file.name))) {
@@ -64,7 +64,7 @@ const noProtobuf =
     ? false
     : 'python3 has no google.protobuf';
 
-/** What reflection answers to one request. */
+/** The answer of reflection to one request. */
 async function reflect(runtimeDir: string, request: object): Promise<Record<string, never>> {
   const schema = join(root, 'node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto');
   const loaded = loadPackageDefinition(loadSync(schema)) as unknown as {
@@ -87,7 +87,7 @@ async function reflect(runtimeDir: string, request: object): Promise<Record<stri
   }
 }
 
-t.test('a running daemon', async (t) => {
+t.test('a running daemon serves every file and its dependencies', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const list = (await reflect(runtimeDir, { listServices: '*' })) as unknown as {
     listServicesResponse: { service: { name: string }[] };
@@ -111,7 +111,7 @@ t.test('a running daemon', async (t) => {
   }
 });
 
-t.test('protobuf for Python accepts them', { skip: noProtobuf }, async (t) => {
+t.test('protobuf for Python accepts the files', { skip: noProtobuf }, async (t) => {
   const input = descriptorFiles()
     .map((bytes) => bytes.toString('hex'))
     .join('\n');
@@ -119,7 +119,7 @@ t.test('protobuf for Python accepts them', { skip: noProtobuf }, async (t) => {
   t.equal(stdout, 'size_bytes\n', stderr);
 });
 
-t.test('and protobufjs', async (t) => {
+t.test('protobufjs accepts the files', async (t) => {
   const { fromDescriptor } = protobuf.Root as unknown as { fromDescriptor(set: object): protobuf.Root };
   const pool = fromDescriptor({
     file: descriptorFiles().map((bytes) => descriptor.FileDescriptorProto.decode(bytes)),

@@ -31,7 +31,7 @@ t.test('the cached data is accepted', async (t) => {
   }
 });
 
-t.test('a bundle without cached data, or with that of something else, runs all the same', async (t) => {
+t.test('a bundle with missing or wrong cached data runs all the same', async (t) => {
   const folder = join(temporaryFolder(t), 'dist/bundle');
   cpSync(join(root, 'client/typescript/dist/bundle'), folder, { recursive: true });
   const script = `
@@ -46,7 +46,7 @@ t.test('a bundle without cached data, or with that of something else, runs all t
   t.equal(evaluate(script).stdout, good.stdout, 'no cached data');
 });
 
-t.test('what the program opens', { skip: noStrace }, async (t) => {
+t.test('the program opens few files', { skip: noStrace }, async (t) => {
   const trace = join(temporaryFolder(t), 'trace');
   const { status } = spawnSync(
     'strace',

@@ -92,7 +92,7 @@ class Copy {
   }
 }
 
-t.test('one version', async (t) => {
+t.test('all parts have one version', async (t) => {
   const { versionFaults } = await import(join(root, 'scripts/versions.mjs'));
   t.strictSame(versionFaults(root), [], 'the manifests, the lock and the documentation agree');
   const programs = { vkmemd: daemonProgram, vkmemctl: join(root, 'client/typescript/dist/cli/main.js') };
@@ -105,7 +105,7 @@ t.test('one version', async (t) => {
   }
 });
 
-t.test('without --execute', async (t) => {
+t.test('without --execute a release only prints its steps', async (t) => {
   const copy = new Copy(t);
   const before = copy.state;
   const { status, stdout, stderr } = copy.release();
@@ -124,7 +124,7 @@ t.test('without --execute', async (t) => {
   t.equal(copy.ran, '', 'and nothing run');
 });
 
-t.test('with --execute', async (t) => {
+t.test('with --execute a release changes the version and tags the commit', async (t) => {
   const copy = new Copy(t);
   copy.edit('docs/operations.md', (text) => `${text}\napt install ./vkmemd_${version}_amd64.deb\n`);
   copy.git('commit', '--quiet', '--all', '--message', 'docs');
@@ -153,7 +153,7 @@ t.test('with --execute', async (t) => {
   t.match(again.stderr, `the tag v${NEXT} exists`);
 });
 
-t.test('what prevents a release', async (t) => {
+t.test('a release is refused if a condition is not met', async (t) => {
   const copy = new Copy(t);
   const before = copy.state;
   const refused = (args: string[], reason: string | RegExp) => {

@@ -26,7 +26,7 @@ t.test('a manager that does not listen does not affect the daemon', async (t) =>
   t.match(log(), /the service manager did not receive a notification/);
 });
 
-t.test('addresses of $NOTIFY_SOCKET', async (t) => {
+t.test('invalid addresses of $NOTIFY_SOCKET are rejected', async (t) => {
   const from = (path: string) => Notifier.fromEnvironment({ NOTIFY_SOCKET: path });
   t.equal(await Notifier.fromEnvironment({}), undefined, 'no manager');
   await t.rejects(from('@abstract'), /abstract/);

@@ -22,7 +22,7 @@ import { asOtherUser, noOtherUser, OTHER_UID, openToOthers } from '../support/ui
 const QEMU = 'qemu-system-x86_64';
 const noQemu = spawnSync(QEMU, ['--version']).error ? `there is no ${QEMU}` : false;
 
-t.test('backends', async (t) => {
+t.test('a backend gets a complete description of each handle', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   openToOthers(runtimeDir);
   const client = await connected(t, runtimeDir);
@@ -31,7 +31,7 @@ t.test('backends', async (t) => {
     otherUser(t, client, runtimeDir),
   );
   await t.test('vm describe prints the description', (t) => described(t, client, runtimeDir));
-  await t.test('QEMU', { skip: noQemu }, (t) => qemu(t, client));
+  await t.test('QEMU accepts the printed options', { skip: noQemu }, (t) => qemu(t, client));
 });
 
 async function facts(t: Test, client: Client): Promise<void> {

@@ -26,7 +26,7 @@ function fileOf(memory: Memory): { bytes: number; allocated: number; mode: numbe
   return { bytes: size, allocated: blocks * 512, mode: mode & 0o777 };
 }
 
-t.test('hints', async (t) => {
+t.test('hints change sizes, pages and modes', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   openToOthers(runtimeDir);
   const client = await connected(t, runtimeDir);
