@@ -1,18 +1,18 @@
 /**
- * A daemon for development: `npm run dev -- [--supervisor] [OPTIONS OF vkmemd]`. It runs on lavapipe, unless
- * VK_DRIVER_FILES names another driver, in a temporary runtime folder, which is printed, unless --runtime-dir
- * names one. All other variables of the environment are passed on.
+ * Runs a daemon for development: `npm run dev -- [--supervisor] [OPTIONS OF vkmemd]`. It uses lavapipe,
+ * unless VK_DRIVER_FILES names another driver, and a temporary runtime folder, whose path is printed, unless
+ * --runtime-dir is given. All other environment variables are passed on.
  *
- * `tsc --build --watch` compiles proto, the daemon and the client after each change. Where that succeeds and
- * changes what the daemon runs, the daemon is restarted; after a compile error the running daemon continues.
- * With --supervisor the supervisor stays and restarts the daemon, so that memory outlives it
+ * `tsc --build --watch` compiles proto, the daemon and the client after each change. If that succeeds and
+ * changes files that the daemon loads, the daemon is restarted. After a compile error the running daemon
+ * continues. With --supervisor the supervisor stays and restarts the daemon, so that memory outlives it
  * (docs/supervisor.md). Without, memory ends with each daemon.
  *
- * On a terminal the log is formatted by pino-pretty; otherwise it is the daemon's, lines of JSON on standard
- * output. Reports of this program and of the compiler go to standard error. Ctrl-C (SIGINT), SIGTERM and
- * SIGHUP end everything and remove the temporary folder; a second signal kills what has not ended. The exit
- * status is then 0. A daemon that refuses its command line (64) or its policy (78) ends everything with its
- * status.
+ * On a terminal the log is formatted by pino-pretty; otherwise it is written as the daemon's lines of JSON to
+ * standard output. Messages of this program and of the compiler go to standard error. Ctrl-C (SIGINT),
+ * SIGTERM and SIGHUP end all processes and remove the temporary folder; a second signal kills processes that
+ * still run. The exit status is then 0. If the daemon refuses its command line (64) or its policy (78), all
+ * processes end and the exit status is that of the daemon.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,12 +26,12 @@ import { prettyFactory } from 'pino-pretty';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROJECTS = ['proto', 'daemon', 'client/typescript'];
-/** What a daemon loads of the checkout. */
+/** The files of the checkout that a daemon loads. */
 const LOADED = ['proto/dist', 'proto/vkmem', 'daemon/dist'];
 const ICD_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
-/** Exit statuses of a daemon that another start would not change. */
+/** Exit statuses of a daemon that would fail in the same way at another start. */
 const REFUSED = [64, 78];
-/** From SIGTERM to SIGKILL. */
+/** The time from SIGTERM to SIGKILL. */
 const STOP_MS = 15_000;
 
 const say = (text) => process.stderr.write(`dev: ${text}\n`);
@@ -39,7 +39,7 @@ const args = process.argv.slice(2);
 const supervised = args.includes('--supervisor');
 
 /**
- * The runtime folder that the arguments name, or a temporary one, in which the sockets' paths fit an address
+ * The runtime folder of the arguments, or a temporary one, whose path is short enough for socket addresses
  * (107 bytes).
  */
 function runtimeFolder() {
@@ -59,10 +59,10 @@ function environment() {
       const file = readdirSync(folder).find((name) => name.startsWith('lvp_icd'));
       if (file) return { ...env, VK_DRIVER_FILES: join(folder, file) };
     } catch {
-      // The loader has no such folder either.
+      // The folder does not exist, so the Vulkan loader does not find a driver in it either.
     }
   }
-  throw new Error(`there is no lavapipe in ${ICD_FOLDERS.join(' or ')}: install mesa-vulkan-drivers`);
+  throw new Error(`lavapipe was not found in ${ICD_FOLDERS.join(' or ')}: install mesa-vulkan-drivers`);
 }
 
 /** A digest of the files that a daemon loads. */
@@ -77,10 +77,10 @@ function loadedDigest() {
   return hash.digest('hex');
 }
 
-/** Processes that are to be ended, each the leader of a group: the terminal sends them no signal. */
+/** The running processes. Each leads its own process group, so that the terminal sends it no signal. */
 const running = new Set();
 
-/** Starts a Node.js program; `exited` resolves to how it ended. */
+/** Starts a Node.js program; `exited` resolves with its exit status or signal. */
 function start(program, operands, options) {
   const child = spawn(process.execPath, [join(root, program), ...operands], {
     cwd: root,
@@ -97,7 +97,7 @@ function start(program, operands, options) {
   return { child, exited };
 }
 
-/** Sends a signal to a process and to all that it started. */
+/** Sends a signal to a process and its process group. */
 function signalGroup({ pid }, signal) {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
@@ -106,7 +106,7 @@ function signalGroup({ pid }, signal) {
   }
 }
 
-/** Ends a process, in the time that it has for that. */
+/** Stops a process; kills it if it does not end in time. */
 async function end({ child, exited }) {
   child.kill('SIGTERM');
   const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_MS);
@@ -123,7 +123,7 @@ const format = process.stdout.isTTY
     })
   : (line) => `${line}\n`;
 
-/** Resolves with the exit status once everything is to end. */
+/** Resolves with the exit status when all processes must end. */
 let finish;
 const finished = new Promise((resolve) => {
   finish = resolve;
@@ -141,7 +141,7 @@ function startService() {
     service = undefined;
     if (stopping) return;
     if (REFUSED.includes(how)) finish(how);
-    else say(`the daemon ended with ${how}; the next change that compiles starts it again`);
+    else say(`the daemon ended with ${how}; it is restarted after the next successful compilation`);
   });
   service = started;
 }
@@ -150,10 +150,10 @@ async function restartService() {
   if (!service) {
     startService();
   } else if (supervised) {
-    say('compiled: the supervisor restarts the daemon');
+    say('compiled; the supervisor restarts the daemon');
     service.child.kill('SIGUSR2');
   } else {
-    say('compiled: the daemon is restarted, and its memory freed');
+    say('compiled; restarting the daemon, which frees its memory');
     const old = service;
     service = undefined;
     await end(old);
@@ -162,10 +162,10 @@ async function restartService() {
 }
 
 let loaded;
-/** One restart after the other. */
+/** Restarts run one after another. */
 let restarts = Promise.resolve();
 
-/** The compiler has finished. @param errors how many it found. */
+/** Called when the compiler has finished. @param errors The number of compile errors. */
 function compiled(errors) {
   if (stopping) return;
   if (errors > 0) {
@@ -206,7 +206,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     finish(0);
   });
 }
-// Whatever ends this program, nothing that it started continues.
+// However this program ends, it kills the processes that it started.
 process.on('exit', () => {
   for (const child of running) signalGroup(child, 'SIGKILL');
 });

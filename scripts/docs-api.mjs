@@ -1,18 +1,17 @@
 /**
- * The reference of the public API, from the docstrings: `npm run docs:api` writes HTML into dist-api/. With
- * --check nothing is written. Fails where typedoc warns: for a link that leads nowhere, or a type that the
- * API mentions and no package exports. What is documented is in typedoc.json.
+ * Writes the reference of the public API from the docstrings: `npm run docs:api` writes HTML into dist-api/.
+ * With --check nothing is written. Fails if typedoc warns: for a broken link, or a type that the API mentions
+ * and no package exports. The documented modules are listed in typedoc.json.
  */
 import { Application } from 'typedoc';
 
 /**
- * Package -> types that it mentions and does not export. typedoc looks for missing exports in one package,
- * the project's, so each of ours is the project's once.
+ * The types that each package mentions and does not export. typedoc checks for missing exports in one package
+ * only, that of the project, so the project's name is set to each package in turn.
  */
 const PACKAGES = {
   '@vkmemd/client': [],
-  // Of what is generated from the schemas: the types by name (codec.ts), and the objects that enums are
-  // derived from.
+  // Generated from the schemas: the types by name (codec.ts), and the objects that enums are derived from.
   '@vkmemd/proto': [
     'Messages',
     ...[
@@ -29,7 +28,7 @@ const PACKAGES = {
   vkmemd: [],
 };
 
-/** Entry point -> the name under which programs import it. */
+/** The name under which programs import each entry point. */
 const MODULES = {
   'client/typescript': '@vkmemd/client',
   proto: '@vkmemd/proto',

@@ -1,11 +1,11 @@
 /**
- * A release: `npm run release -- [VERSION|major|minor|patch] [--execute]`. Without a version it is that of
- * the first entry of CHANGELOG.md.
+ * Makes a release: `npm run release -- [VERSION|major|minor|patch] [--execute]`. The default version is that
+ * of the first entry of CHANGELOG.md.
  *
- * Prints what would be done and what prevents it, and changes nothing. With --execute it sets the version
- * everywhere (versions.mjs), runs lint, commits, builds the packages and tags the commit; a step that fails
- * leaves the checkout as it was. Nothing is pushed or published. Exits with 1 where something prevents the
- * release, 64 for wrong arguments.
+ * Without --execute it prints the steps and the reasons that prevent the release, and changes nothing. With
+ * --execute it sets the version everywhere (versions.mjs), runs lint, commits, builds the packages and tags
+ * the commit. If a step fails, the checkout is restored. Nothing is pushed or published. The exit status is 1
+ * if the release is prevented, and 64 for wrong arguments.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8'
 const { execute, version } = parse();
 const tag = `v${version}`;
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-/** What builds packages. */
+/** The scripts that build packages. */
 const builds = ['package', 'package:npm'].filter((name) => name in scripts);
 
 /** Runs a script of package.json, with its output on standard error. */
@@ -58,17 +58,17 @@ function run(script) {
   if (status !== 0) throw new Error(`npm run ${script} failed`);
 }
 
-/** What prevents the release, a line each. */
+/** The reasons that prevent the release, one a line. */
 function obstacles() {
   const current = currentVersion(root);
   const entry = changelogEntry(root);
   const found = versionFaults(root);
   if (compareVersions(version, current) < 0)
-    found.push(`${version} is before ${current}, which the manifests have`);
+    found.push(`${version} is older than ${current}, the version in the manifests`);
   if (entry.version !== version) found.push(`CHANGELOG.md begins with ${entry.version}, not with ${version}`);
-  else if (entry.lines.length === 0) found.push(`CHANGELOG.md has nothing for ${version}`);
+  else if (entry.lines.length === 0) found.push(`CHANGELOG.md: the entry of ${version} is empty`);
   else if (!entry.unreleased) found.push(`CHANGELOG.md: ${version} is not marked as unreleased`);
-  if (git('tag', '--list', tag) !== '') found.push(`the tag ${tag} exists`);
+  if (git('tag', '--list', tag) !== '') found.push(`the tag ${tag} exists already`);
   if (git('status', '--porcelain') !== '') found.push('the checkout has changes that are not committed');
   return found;
 }
@@ -78,16 +78,16 @@ function printPlan() {
   const items = lines.filter((line) => line.startsWith('- ')).length;
   const current = currentVersion(root);
   console.log(`release: version ${current} -> ${version}, in all manifests and in package-lock.json`);
-  console.log(`release: CHANGELOG.md, ${items} items, gets the date of today`);
+  console.log(`release: CHANGELOG.md: ${items} items, with the date of today`);
   console.log(`release: commit 'release: ${version}', then npm run lint`);
   for (const script of builds) console.log(`release: npm run ${script}: ${scripts[script]}`);
   console.log(`release: tag ${tag}`);
 }
 
-/** Takes the commit back, with what it changed. */
+/** Reverts the commit and its changes. */
 function undo(before) {
   git('reset', '--quiet', '--keep', before);
-  console.error('release: undone: the checkout is as it was');
+  console.error('release: failed; the checkout was restored');
 }
 
 function release() {
@@ -96,7 +96,7 @@ function release() {
   git('commit', '--quiet', '--all', '--message', `release: ${version}`);
   try {
     run('lint');
-    // The packages' dates are the commit's, so that a build of the tag is the same.
+    // The dates in the packages are that of the commit, so that a build of the tag gives the same packages.
     for (const script of builds) run(script);
     git('tag', '--annotate', tag, '--message', `vkmemd ${version}`);
   } catch (failure) {
@@ -113,4 +113,4 @@ const prevented = obstacles();
 for (const obstacle of prevented) console.error(`release: prevented: ${obstacle}`);
 if (prevented.length > 0) process.exitCode = 1;
 else if (execute) release();
-else console.log('release: nothing was changed; --execute does it');
+else console.log('release: nothing was changed; add --execute to make the release');

@@ -1,19 +1,19 @@
 /**
- * The version, of which the root package.json is the source. The manifests of the workspaces, their
- * dependencies on each other, package-lock.json and what the documentation names must agree with it, and
- * CHANGELOG.md begins with its entry, or with that of the next version, which is unreleased.
+ * The version. Its source is the root package.json. The manifests of the workspaces, their dependencies on
+ * each other, package-lock.json and the documentation must agree with it. CHANGELOG.md must begin with its
+ * entry, or with the entry of the next version, which is unreleased.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const DEPENDENCIES = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
 const VERSION = /^(\d+)\.(\d+)\.(\d+)$/;
-/** Names of files with a version, and packages with one, as documentation names them. */
+/** Names of files and of packages with a version, as they appear in the documentation. */
 const NAMED = /(?<=\bvkmemd_|@vkmemd\/(?:client|proto)@|\bvkmemd@)\d+\.\d+\.\d+/g;
 
 const readJson = (root, file) => JSON.parse(readFileSync(join(root, file), 'utf8'));
 
-/** Writes what `change` makes of a file, where that is something else. */
+/** Replaces the contents of a file by the result of `change`, if that differs. */
 function edit(root, file, change) {
   const before = readFileSync(join(root, file), 'utf8');
   const after = change(before);
@@ -30,13 +30,13 @@ const editJson = (root, file, change) =>
 /** The version of a checkout, from its root manifest. */
 export const currentVersion = (root) => readJson(root, 'package.json').version;
 
-/** Negative where `a` is before `b`, 0 where they are the same. */
+/** Negative if `a` is older than `b`, 0 if they are equal. */
 export function compareVersions(a, b) {
   const [one, other] = [a, b].map((version) => VERSION.exec(version).slice(1).map(Number));
   return one.map((part, at) => part - other[at]).find((difference) => difference !== 0) ?? 0;
 }
 
-/** @param how a version, or which part of `version` to count up: major, minor or patch. */
+/** @param how A version, or the part of `version` to increase: major, minor or patch. */
 export function nextVersion(version, how) {
   if (VERSION.test(how)) return how;
   const at = ['major', 'minor', 'patch'].indexOf(how);
@@ -45,7 +45,7 @@ export function nextVersion(version, how) {
   return parts.map((part, index) => (index < at ? part : index === at ? part + 1 : 0)).join('.');
 }
 
-/** The first entry of CHANGELOG.md: `version`, whether it is `unreleased`, and its `lines`. */
+/** The first entry of CHANGELOG.md: its `version`, whether it is `unreleased`, and its `lines`. */
 export function changelogEntry(root) {
   const [, first = ''] = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /m);
   const [title, ...lines] = first.trimEnd().split('\n');
@@ -53,26 +53,26 @@ export function changelogEntry(root) {
   return { version, unreleased: state === 'unreleased', lines: lines.filter(Boolean) };
 }
 
-/** Path of a workspace -> its manifest. */
+/** The manifests of the workspaces, by path. */
 function workspaces(root) {
   const folders = readJson(root, 'package.json').workspaces;
   return new Map(folders.map((folder) => [folder, readJson(root, join(folder, 'package.json'))]));
 }
 
-/** The files in which the documentation may name a version. */
+/** The files of the documentation that may contain a version. */
 function documents(root) {
   const pages = readdirSync(join(root, 'docs'), { recursive: true }).map((page) => join('docs', page));
   return ['README.md', ...pages.filter((page) => page.endsWith('.md')).sort()];
 }
 
-/** Where a version is not what it should be: a line each. */
+/** The places with a wrong version, one a line. */
 export function versionFaults(root) {
   const version = currentVersion(root);
   const faults = [];
   const expect = (where, found, wanted = version) => {
-    if (found !== wanted) faults.push(`${where}: ${found}, and not ${wanted}`);
+    if (found !== wanted) faults.push(`${where}: ${found}, expected ${wanted}`);
   };
-  if (!VERSION.test(version)) faults.push(`package.json: ${version} is no version of three numbers`);
+  if (!VERSION.test(version)) faults.push(`package.json: ${version} is not a version of three numbers`);
   const lock = readJson(root, 'package-lock.json');
   expect('package-lock.json', lock.version);
   expect('package-lock.json: the root', lock.packages[''].version);

@@ -112,7 +112,7 @@ t.test('without --execute a release only prints its steps', async (t) => {
   t.strictSame({ status, stderr }, { status: 0, stderr: '' });
   for (const line of [
     `version ${version} -> ${NEXT}, in all manifests`,
-    'CHANGELOG.md, 1 items',
+    'CHANGELOG.md: 1 items',
     'npm run package: ',
     'npm run package:npm: ',
     `tag v${NEXT}`,
@@ -162,19 +162,19 @@ t.test('a release is refused if a condition is not met', async (t) => {
     t.match(stderr, reason);
   };
   refused(['patch'], `CHANGELOG.md begins with ${NEXT}, not with ${major}.${minor}.${patch + 1}`);
-  refused(['0.0.1'], `0.0.1 is before ${version}`);
+  refused(['0.0.1'], `0.0.1 is older than ${version}`);
   t.strictSame(copy.state, before);
   copy.edit('README.md', (text) => `${text}\n`);
   refused([], 'changes that are not committed');
   copy.git('checkout', '--quiet', 'README.md');
   copy.edit('daemon/package.json', (text) => text.replace(`"version": "${version}"`, '"version": "9.9.9"'));
-  refused([], `daemon/package.json: 9.9.9, and not ${version}`);
+  refused([], `daemon/package.json: 9.9.9, expected ${version}`);
   t.equal(copy.ran, '', 'nothing was run');
   t.equal(copy.release('newest').status, 64);
   t.equal(copy.release('--publish').status, 64);
 
   const empty = new Copy(t, { entry: `${NEXT}, unreleased\n` }).release();
-  t.match(empty.stderr, `CHANGELOG.md has nothing for ${NEXT}`);
+  t.match(empty.stderr, `CHANGELOG.md: the entry of ${NEXT} is empty`);
   const dated = new Copy(t, { entry: `${NEXT}, 2026-01-31\n\n- Something.\n` }).release();
   t.match(dated.stderr, `CHANGELOG.md: ${NEXT} is not marked as unreleased`);
 });
@@ -188,7 +188,7 @@ t.test('a step that fails leaves the checkout as it was', async (t) => {
     const before = copy.state;
     const { status, stderr } = copy.release('--execute');
     t.equal(status, 1);
-    t.match(stderr, /npm run \w+ failed\nrelease: undone/);
+    t.match(stderr, /npm run \w+ failed\nrelease: failed/);
     t.equal(copy.ran, ran);
     t.strictSame(copy.state, before);
   }
