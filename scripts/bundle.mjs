@@ -121,6 +121,8 @@ async function bundle(folder, entries) {
     outdir: join(root, folder),
     outExtension: { '.js': '.cjs' },
     external: ['*.node', 'msgpackr-extract', 'bun:ffi', 'pino-pretty'],
+    // Its module for import() evaluates code that refers to a variable of the module, which esbuild renames.
+    alias: { 'ordered-binary': join(modules, 'ordered-binary/dist/index.cjs') },
     plugins: [urls(folder.replace('/dist/bundle', '')), addons, schemas],
     target: 'node20',
     // Libraries only: ours are replaced above.
