@@ -12,7 +12,7 @@ import {
   VkmemError,
 } from '@vkmemd/client';
 import t from 'tap';
-import { startDaemon } from '../support/daemon.js';
+import { startInProcess as startDaemon } from '../support/daemon.js';
 import { connected, MIB } from './support.js';
 
 /** Passes a value of any type, as JavaScript code can. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { AllocateOptions, Client } from '@vkmemd/client';
 import { VkmemError } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
-import { assertCounts, assertNoLeaks, root, startDaemon } from '../support/daemon.js';
+import { assertCounts, assertNoLeaks, root, startInProcess as startDaemon } from '../support/daemon.js';
 import { connected, MIB, PAGE, runProgram } from './support.js';
 
 type AllocateOrFind = <T>(

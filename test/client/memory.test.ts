@@ -5,7 +5,7 @@
 import { fstatSync } from 'node:fs';
 import { mapFd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
-import { assertNoLeaks, startDaemon } from '../support/daemon.js';
+import { assertNoLeaks, startInProcess as startDaemon } from '../support/daemon.js';
 import { connected, MIB, runProgram } from './support.js';
 
 t.test('two processes read and write the same memory', async (t) => {

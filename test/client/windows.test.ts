@@ -3,7 +3,7 @@
  * fault.
  */
 import t, { type Test } from 'tap';
-import { startDaemon } from '../support/daemon.js';
+import { startInProcess as startDaemon } from '../support/daemon.js';
 import { connected, MIB, PAGE } from './support.js';
 
 t.test('a window may begin and end at any byte', async (t) => {

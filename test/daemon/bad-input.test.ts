@@ -16,7 +16,7 @@ import {
 } from '@vkmemd/proto';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { startDaemon } from '../support/daemon.js';
+import { startInProcess as startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const MIB = 1024n * 1024n;

@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { type Draft, mapFd } from '@vkmemd/proto';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { assertCounts, assertNoLeaks, plainEnvironment, plainNode, startDaemon } from '../support/daemon.js';
+import {
+  assertCounts,
+  assertNoLeaks,
+  plainEnvironment,
+  plainNode,
+  startInProcess as startDaemon,
+} from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const KIB64 = 65_536n;

@@ -2,7 +2,7 @@
 import { connect, connectControl } from '@vkmemd/client';
 import { addSeals, mapFd, SEALS } from '@vkmemd/proto';
 import t from 'tap';
-import { startDaemon } from '../support/daemon.js';
+import { startInProcess as startDaemon } from '../support/daemon.js';
 
 const SIZE = 65_536;
 const PATIENCE_MS = 60_000;

@@ -13,7 +13,7 @@ import {
   PROTOCOL_VERSION,
 } from '@vkmemd/proto';
 import t from 'tap';
-import { assertCounts, startDaemon } from '../support/daemon.js';
+import { assertCounts, startInProcess as startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const MIB = 1024n * 1024n;

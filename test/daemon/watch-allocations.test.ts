@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { type AllocationReport, ControlWire } from '../support/control-wire.js';
-import { assertCounts, startDaemon } from '../support/daemon.js';
+import { assertCounts, startInProcess as startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { holdMapped } from '../support/holder.js';
 import { dropped, eventsOf, gapless, isOf, kinds, nameOf, SMALL, watchingNow } from './watch-support.js';

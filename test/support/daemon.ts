@@ -7,7 +7,15 @@
  */
 import { deepStrictEqual, equal } from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -47,7 +55,7 @@ export interface TestDaemon {
   readonly log: () => string;
   /** The path of the policy. */
   readonly config: string;
-  /** Sends a signal. Resolves to how the process ended. */
+  /** Sends a signal. Resolves to how the process ended. A daemon in the test's process stops as on SIGTERM. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
@@ -61,6 +69,12 @@ export interface DaemonOptions {
   readonly configRoot?: string;
   /** The user that it runs as. Default: the test's own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
+  /**
+   * The daemon runs in the test's own process, which costs less than a process of its own. For tests that neither
+   * block the event loop nor look at the daemon's process. On a Node.js other than the daemon's own, and with
+   * `args`, `env`, `user` or `configRoot`, it is a process all the same.
+   */
+  readonly inProcess?: boolean;
   /** The test stops the daemon itself, or leaves state in it on purpose: nothing is asserted at the end. */
   readonly unchecked?: boolean;
 }
@@ -105,6 +119,9 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   const config = join(folder, 'policy.toml');
   writeFileSync(config, options.policy ?? '');
   const source = options.configRoot ? ['--config-root', options.configRoot] : ['--config', config];
+  if (options.inProcess && canRunInProcess(options)) {
+    return startInThisProcess(t, { runtimeDir, config, unchecked: options.unchecked });
+  }
   const args = [daemonProgram, '--runtime-dir', runtimeDir, ...source, ...(options.args ?? [])];
   const { user } = options;
   if (user) for (const path of [runtimeDir, folder]) chownSync(path, user.uid, user.gid);
@@ -128,6 +145,42 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
     else await checkedStop(runtimeDir, stop, () => log);
   });
   return { runtimeDir, pid: child.pid ?? 0, line, log: () => log, config, stop };
+}
+
+/** Starts a daemon in the test's own process where that is possible: startDaemon() with `inProcess`. */
+export function startInProcess(t: Test, options: DaemonOptions = {}): Promise<TestDaemon> {
+  return startDaemon(t, { ...options, inProcess: true });
+}
+
+function canRunInProcess({ args, env, user, configRoot }: DaemonOptions): boolean {
+  const own = realpathSync(process.execPath).startsWith(join(root, 'daemon/runtime/'));
+  return own && !args && !env && !user && !configRoot;
+}
+
+async function startInThisProcess(
+  t: Test,
+  { runtimeDir, config, unchecked }: { runtimeDir: string; config: string; unchecked: boolean | undefined },
+): Promise<TestDaemon> {
+  // The Vulkan loader reads it when the first instance is created.
+  process.env.VK_DRIVER_FILES ??= driverUnderTest();
+  const [vkmemd, { pino }] = await Promise.all([import('vkmemd'), import('pino')]);
+  let log = '';
+  const write = (line: string) => {
+    log += line;
+  };
+  const daemon = await vkmemd.startDaemon({ runtimeDir, policy: { config }, log: pino({}, { write }) });
+  let stopped = false;
+  const stop = async () => {
+    stopped = true;
+    await daemon[Symbol.asyncDispose]();
+    return { code: 0, signal: null };
+  };
+  t.teardown(async () => {
+    if (stopped) return;
+    if (unchecked) await stop();
+    else await checkedStop(runtimeDir, stop, () => log);
+  });
+  return { runtimeDir, pid: process.pid, line: daemon.startLine, log: () => log, config, stop };
 }
 
 /**
