@@ -53,7 +53,7 @@ t.test('memory that is not publishable is refused', async (t) => {
   await using client = await connect({ runtimeDir });
   await t.rejects(client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'], publishable: true }), {
     code: 'NOT_PUBLISHABLE',
-    message: /only MAPPABLE/,
+    message: /Only MAPPABLE/,
   });
   const { heaps } = await client.budget();
   t.ok(
