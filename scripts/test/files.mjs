@@ -36,16 +36,12 @@ export function testsIn(path) {
  */
 const FAST_FOLDERS = ['test/limits', 'test/memory', 'test/policy', 'test/proto'];
 const FAST_FILES = [
-  'test/admin/readiness.test.ts',
   'test/client/backoff.test.ts',
   'test/client/choosing.test.ts',
   'test/client/faults.test.ts',
   'test/client/memory.test.ts',
-  'test/cli/vkmemctl.test.ts',
   'test/daemon/in-process.test.ts',
-  'test/daemon/lifetime.test.ts',
   'test/daemon/names.test.ts',
-  'test/daemon/tickets.test.ts',
   'test/daemon/watch-ends.test.ts',
   'test/native/datagram-limits.test.ts',
   'test/native/framing-properties.test.ts',
