@@ -23,7 +23,7 @@ import { bundlePrograms } from './bundle.mjs';
 import { root } from './command.mjs';
 import { runtimeNode } from './inputs.mjs';
 import { Coverage } from './test/coverage.mjs';
-import { CLIENT_TESTS, COVERAGE_TESTS, fastTests, needsPackage, runsAlone, testsIn } from './test/files.mjs';
+import { CLIENT_TESTS, coveredTests, fastTests, needsPackage, runsAlone, testsIn } from './test/files.mjs';
 import { runFile } from './test/run-file.mjs';
 import { runSchedule, schedule } from './test/schedule.mjs';
 import { readTimes, writeTimes } from './test/times.mjs';
@@ -46,6 +46,7 @@ const times = readTimes();
 const tally = { passed: 0, failed: 0, skipped: 0 };
 const measured = {};
 const coverage = options.coverage && new Coverage();
+const chosen = new Set(coverage && coveredTests());
 
 function filesToRun() {
   if (options.fast) return fastTests(times);
@@ -61,7 +62,7 @@ function report(file, { results, wall, processor }, on = '') {
 }
 
 async function runOnOwnNode(file) {
-  const covered = coverage && (options.coverage === 'all' || COVERAGE_TESTS.includes(file));
+  const covered = coverage && (options.coverage === 'all' || chosen.has(file));
   const env = covered ? coverage.begin(file) : {};
   const run = await runFile(runtimeNode, file, { timed: options.record, env });
   if (covered) coverage.end(file);
