@@ -63,7 +63,15 @@ const addons = {
     const virtual = {
       // lmdb, as its package for this platform has it; msgpackr-extract is optional, and not used.
       'node-gyp-build-optional-packages': `module.exports = () => __addon('@lmdb/lmdb-linux-' + process.arch + '/node.napi.glibc.node');`,
-      bindings: `module.exports = (name) => __addon('unix-dgram/build/Release/' + name);`,
+      // unix-dgram, as vkmemd's npm package has it, or as a checkout and a Debian package do.
+      bindings: `module.exports = (name) => {
+        try {
+          return __addon('@vkmemd/unix-dgram-linux-' + process.arch + '/build/Release/' + name);
+        } catch (error) {
+          if (error.code !== 'MODULE_NOT_FOUND') throw error;
+          return __addon('unix-dgram/build/Release/' + name);
+        }
+      };`,
     };
     const filter = /^(node-gyp-build-optional-packages|bindings)$/;
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'addon' }));

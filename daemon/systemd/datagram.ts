@@ -5,10 +5,25 @@
  * abstract addresses; both are refused here. Its binary works with one release of Node.js only, so it is
  * loaded only if a datagram is to be sent. An open socket keeps the process alive.
  */
+import { createRequire } from 'node:module';
+
 type Dgram = typeof import('unix-dgram').default;
+
+/** What vkmemd's npm package depends on in place of unix-dgram: the same, built for vkmemd's own Node.js. */
+const BUILT = `@vkmemd/unix-dgram-linux-${process.arch}`;
 
 /** sizeof(sockaddr_un.sun_path), including the terminating zero. */
 const MAX_PATH = 108;
+
+/** @throws Error if no unix-dgram is installed, or it was built for another Node.js. */
+async function loadDgram(): Promise<Dgram> {
+  try {
+    return (await import('unix-dgram')).default;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return createRequire(import.meta.url)(BUILT) as Dgram;
+  }
+}
 
 export class DatagramAddress {
   readonly path: string;
@@ -27,7 +42,7 @@ export class DatagramAddress {
     if (!path.startsWith('/'))
       throw new Error(`${what}: ${path} is not an absolute path; abstract sockets are not supported`);
     if (Buffer.byteLength(path) >= MAX_PATH) throw new Error(`${what} is longer than ${MAX_PATH - 1} bytes`);
-    return new DatagramAddress(path, (await import('unix-dgram')).default);
+    return new DatagramAddress(path, await loadDgram());
   }
 
   /** Opens a socket that sends to this address. The receiver need not exist yet. */

@@ -6,8 +6,8 @@
  * `.call` and `.vkResult` (errors.ts). An argument of the wrong type throws a TypeError at once. No call
  * blocks the event loop: the work runs on at most 16 threads of the addon.
  */
-import { createRequire } from 'node:module';
 import { VkmemError } from '@vkmemd/proto';
+import { type Addon, loadAddon } from '@vkmemd/proto/kernel';
 
 export type DeviceType = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other';
 
@@ -198,8 +198,12 @@ export interface NativeModule {
   openDevice(index: number, window: bigint): Promise<NativeDevice>;
 }
 
-const ADDON = '../../vulkan/native/build/Release/vkmem_vulkan.node';
-const require = createRequire(import.meta.url);
+const ADDON: Addon = {
+  name: 'vkmem_vulkan',
+  sources: new URL('../../vulkan/native/', import.meta.url),
+  prebuilds: new URL('../../prebuilds/', import.meta.url),
+  requires: 'python3, a C++20 compiler and the Vulkan headers (libvulkan-dev)',
+};
 let loaded: NativeModule | undefined;
 
 /**
@@ -209,15 +213,10 @@ let loaded: NativeModule | undefined;
 export function loadNative(): NativeModule {
   if (loaded === undefined) {
     try {
-      loaded = require(ADDON) as NativeModule;
+      loaded = loadAddon(ADDON) as NativeModule;
     } catch (cause) {
       const detail = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-      throw new VkmemError(
-        'UNAVAILABLE',
-        `The Vulkan addon cannot be loaded: run \`npm run setup\` to build it. (${detail})`,
-        {},
-        cause,
-      );
+      throw new VkmemError('UNAVAILABLE', detail, {}, cause);
     }
   }
   return loaded;

@@ -6,6 +6,7 @@
 
 export * from '../contract/errors.js';
 export * from '../contract/runtime-dir.js';
+export { type Addon, loadAddon } from './addon.js';
 export * from './datagram.js';
 export * from './datagram-queue.js';
 export * from './disposable-stack.js';

@@ -6,8 +6,8 @@
  * JavaScript owns; when a worker is terminated, the fds that are still in its list are closed. A failed
  * system call throws a KernelError.
  */
-import { createRequire } from 'node:module';
 import { type ErrorCode, VkmemError } from '../contract/errors.js';
+import { type Addon, loadAddon } from './addon.js';
 
 /**
  * The error of a failed system call. Its message is of the form `connect: ENOENT (2), no such file or
@@ -231,19 +231,14 @@ export interface Native {
   syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
 }
 
-const ADDON = '../../native/build/Release/vkmem_proto.node';
+const ADDON: Addon = {
+  name: 'vkmem_proto',
+  sources: new URL('../../native/', import.meta.url),
+  prebuilds: new URL('../../prebuilds/', import.meta.url),
+  requires: 'python3 and a C++20 compiler',
+};
 
-function load(): Native {
-  const require = createRequire(import.meta.url);
-  try {
-    return require(ADDON) as Native;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error('The native addon vkmem_proto is not built. Run `npm run setup`.', { cause: error });
-  }
-}
-
-export const native: Native = load();
+export const native: Native = loadAddon(ADDON) as Native;
 
 /** Whether an error is a KernelError. */
 export function isKernelError(error: unknown): error is KernelError {
