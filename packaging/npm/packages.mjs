@@ -41,8 +41,12 @@ const common = (folder) => ({
 
 const entry = (path) => ({ types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` });
 
+/** The types of bin/run-program.js. */
+const RUN_PROGRAM =
+  'export declare function runProgram(from: string, name: string, path: string): Promise<void>;\n';
+
 /**
- * Of each workspace: its `folder`; `files` besides the compiled ones; `entries`, the compiled modules that a project imports;
+ * Of each workspace: its `folder`; `files` besides the compiled ones; `texts` of files that are written here; `entries`, the compiled modules that a project imports;
  * its addon; `change`, which returns what its manifest has in place of the workspace's.
  */
 const WORKSPACES = [
@@ -57,7 +61,12 @@ const WORKSPACES = [
     ],
     entries: ['index', 'kernel/index'],
     addon: 'vkmem_proto',
-    change: ({ dependencies, devDependencies }) => ({
+    texts: { 'bin/run-program.d.ts': RUN_PROGRAM },
+    change: ({ dependencies, devDependencies, exports }) => ({
+      exports: {
+        ...exports,
+        './run-program': { types: './bin/run-program.d.ts', default: './bin/run-program.js' },
+      },
       sideEffects: false,
       // grpc-js for its types.
       dependencies: { ...devDependencies, ...dependencies, ...toBuild, ...types },
@@ -150,11 +159,12 @@ function stageCompiled(staging, { folder, entries }) {
 }
 
 function stageWorkspace(into, workspace, platforms) {
-  const { folder, files, addon, change } = workspace;
+  const { folder, files, texts = {}, addon, change } = workspace;
   const { files: _files, devDependencies: _development, ...own } = readJson(`${folder}/package.json`);
   const staging = new Staging(join(into, own.name.split('/').at(-1)));
   stageCompiled(staging, workspace);
   for (const file of files()) staging.copy(join(root, file), file.slice(folder.length + 1));
+  for (const [path, text] of Object.entries(texts)) staging.put(path, text);
   for (const [platform, built] of addon ? platforms : []) {
     staging.copy(built.get(addon), `prebuilds/${platform}/${addon}.node`);
   }

@@ -44,11 +44,13 @@ const CHECKERS = {
   publint: ['publint@0.3.25', 'publint', 'run', '--strict'],
   attw: ['@arethetypeswrong/cli@0.18.5', 'attw', '--profile', 'esm-only', '--no-emoji'],
 };
+/** Of publint: vkmemd.js begins with a line for the shell, which starts it on vkmemd's own Node.js. */
+const SHELL_FIRST = /bin\/vkmemd\.js but the file is not executable/;
 /** What npm prints where it reaches no registry. */
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
 /** Paths of a tarball. */
 const EXPECTED =
-  /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.js|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/\w+\.node|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
+  /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.(d\.ts|js)|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/\w+\.node|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
 
 const env: NodeJS.ProcessEnv = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() };
 const project = temporaryFolder(t);
@@ -124,8 +126,12 @@ t.test('publint and arethetypeswrong', { skip, timeout }, async (t) => {
       if (checker === 'attw' && name.includes('unix-dgram')) continue;
       const args = ['exec', '--yes', '--prefer-offline', `--package=${from}`, '--', ...command, file];
       const { status, stdout, stderr } = outcome('npm', ...args);
-      t.equal(status, 0, `${checker} ${name}: ${stdout}${stderr}`);
-      t.notMatch(stdout, /Suggestions|Warnings|Errors/, `${checker} ${name}`);
+      if (checker === 'attw') t.equal(status, 0, `${checker} ${name}: ${stdout}${stderr}`);
+      else {
+        t.match(stdout, 'Linting', stderr);
+        const messages = stdout.split('\n').filter((line) => /^\d+\. /.test(line) && !SHELL_FIRST.test(line));
+        t.strictSame(messages, [], `${checker} ${name}`);
+      }
     }
   }
 });
