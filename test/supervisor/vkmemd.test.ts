@@ -87,9 +87,21 @@ t.test('the daemon serves, also after SIGKILL and an upgrade, and leaves nothing
   const first = await serving(1);
   const maps = readFileSync(`/proc/${supervisor.pid}/maps`, 'utf8');
   t.notMatch(maps, /vulkan|lvp|vkmem_vulkan/, 'the supervisor has no driver loaded');
+  const control = new ControlWire(runtimeDir);
+  const kinds = ['KIND_MAPPABLE'] as const;
+  const { allocation } = await control.call('Allocate', { name: 'kept', sizeBytes: 4096n, kinds });
+  control.close();
   process.kill(first, 'SIGKILL');
   const second = await serving(2);
   t.not(second, first);
+  const again = new ControlWire(runtimeDir);
+  const { allocations } = await again.call('ListAllocations', {});
+  again.close();
+  t.strictSame(
+    allocations.map(({ id }) => id),
+    [allocation?.id],
+    'the memory outlived it',
+  );
 
   // Another program at the path of the started one.
   unlinkSync(link);
