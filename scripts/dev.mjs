@@ -6,7 +6,8 @@
  * `tsc --build --watch` compiles proto, the daemon and the client after each change. If that succeeds and
  * changes files that the daemon loads, the daemon is restarted. After a compile error the running daemon
  * continues. With --supervisor the supervisor stays and restarts the daemon, so that memory outlives it
- * (docs/supervisor.md). Without, memory ends with each daemon.
+ * (docs/supervisor.md). Without, memory ends with each daemon. A change of a schema or of an addon requires
+ * `npm run setup`.
  *
  * On a terminal the log is formatted by pino-pretty; otherwise it is written as the daemon's lines of JSON to
  * standard output. Messages of this program and of the compiler go to standard error. Ctrl-C (SIGINT),
@@ -27,7 +28,7 @@ import { prettyFactory } from 'pino-pretty';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROJECTS = ['proto', 'daemon', 'client/typescript'];
 /** The files of the checkout that a daemon loads. */
-const LOADED = ['proto/dist', 'proto/vkmem', 'daemon/dist'];
+const LOADED = ['proto/dist', 'daemon/dist'];
 const ICD_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 /** Exit statuses of a daemon that would fail in the same way at another start. */
 const REFUSED = [64, 78];
@@ -70,7 +71,7 @@ function loadedDigest() {
   const hash = createHash('sha256');
   for (const folder of LOADED) {
     const files = readdirSync(join(root, folder), { recursive: true }).sort();
-    for (const file of files.filter((name) => /\.(js|proto)$/.test(name))) {
+    for (const file of files.filter((name) => /\.(js|json)$/.test(name))) {
       hash.update(`\0${file}\0`).update(readFileSync(join(root, folder, file)));
     }
   }
@@ -184,7 +185,9 @@ function compiled(errors) {
 function startCompiler() {
   const pretty = process.stderr.isTTY ? ['--pretty'] : [];
   const operands = ['--build', '--watch', '--preserveWatchOutput', ...pretty, ...PROJECTS];
-  const compiler = start('node_modules/typescript/bin/tsc', operands);
+  // Its compile cache would stay in the temporary folder.
+  const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' };
+  const compiler = start('node_modules/typescript/bin/tsc', operands, { env });
   createInterface({ input: compiler.child.stdout }).on('line', (line) => {
     const text = stripVTControlCharacters(line);
     const [, errors] = /Found (\d+) errors?\./.exec(text) ?? [];

@@ -11,23 +11,24 @@ import { ControlWire } from '../support/control-wire.js';
 import { plainEnvironment, plainNode, root, temporaryFolder } from '../support/daemon.js';
 
 const WORKSPACES = ['proto', 'daemon', 'client/typescript'];
-const ADDONS = ['proto/native/build', 'daemon/vulkan/native/build'];
+/** Built, and the same whatever the sources are: addons, and the daemon's Node.js. */
+const LINKED = ['proto/native/build', 'daemon/vulkan/native/build', 'daemon/runtime/node_modules'];
 /** The file that the test changes, which the daemon loads. */
 const CHANGED = 'daemon/version.ts';
 
-/** The sources and their compiled output; addons and external packages are linked. */
+/** The sources and their compiled output; addons, the daemon's Node.js and external packages are linked. */
 function copySources(t: Test): string {
   const folder = temporaryFolder(t);
   const link = (path: string, target: string) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(target, join(folder, path));
   };
-  const built = (path: string) => ADDONS.some((addon) => path === join(root, addon));
+  const built = (path: string) => LINKED.some((each) => path === join(root, each));
   const options = { recursive: true, preserveTimestamps: true, filter: (path: string) => !built(path) };
   for (const path of ['package.json', 'tsconfig.base.json', 'scripts', ...WORKSPACES]) {
     cpSync(join(root, path), join(folder, path), options);
   }
-  for (const addon of ADDONS) link(addon, join(root, addon));
+  for (const path of LINKED) link(path, join(root, path));
   for (const name of readdirSync(join(root, 'node_modules'))) {
     if (name !== '@vkmemd' && name !== 'vkmemd')
       link(`node_modules/${name}`, join(root, 'node_modules', name));
