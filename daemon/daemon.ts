@@ -6,6 +6,8 @@
  * Limits: the limit of fds that wait to be closed (proto/native/reaper.h) is one for the process, set by the
  * daemon that started last. Each daemon counts the fds that are open when it starts, so several daemons in
  * one process may together lease more fds than RLIMIT_NOFILE allows.
+ *
+ * @module vkmemd
  */
 import { release } from 'node:os';
 import { join } from 'node:path';

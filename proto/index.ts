@@ -6,6 +6,8 @@
  *   catalogue and its form on the wire, the paths of the sockets, QEMU's ivshmem protocol.
  * - kernel/: system calls, by a native addon: file descriptors, sockets, memfds, mappings, peers, programs;
  *   clean-up with Disposables, and polling.
+ *
+ * @module @vkmemd/proto
  */
 export * from './contract/codec.js';
 export { descriptorFiles } from './contract/descriptor-set.js';

@@ -28,14 +28,6 @@ const PACKAGES = {
   vkmemd: [],
 };
 
-/** The name under which programs import each entry point. */
-const MODULES = {
-  'client/typescript': '@vkmemd/client',
-  proto: '@vkmemd/proto',
-  'proto/kernel': '@vkmemd/proto/kernel',
-  'daemon/daemon': 'vkmemd',
-};
-
 const checkOnly = process.argv.includes('--check');
 const app = await Application.bootstrap();
 const project = await app.convert();
@@ -45,7 +37,6 @@ if (project) {
     app.options.setValue('intentionallyNotExported', notExported);
     app.validate(project);
   }
-  for (const module of project.children) module.name = MODULES[module.name] ?? module.name;
   project.packageName = undefined;
   if (!checkOnly) await app.generateOutputs(project);
 }

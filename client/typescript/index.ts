@@ -21,6 +21,8 @@
  *   reconnect; handover and inherited are for sessions that one program opens for another.
  * - vm/: memory for virtual machines: descriptions for backends, QEMU's options, hotplug, ivshmem peers.
  * - cli/: vkmemctl.
+ *
+ * @module @vkmemd/client
  */
 export {
   type Access,

@@ -2,6 +2,8 @@
  * The package entry `@vkmemd/proto/kernel`: system calls only, for a program that sends no messages of the
  * contract and must stay small. It does not load the codec, which takes most of the time and memory of
  * loading the contract.
+ *
+ * @module @vkmemd/proto/kernel
  */
 
 export * from '../contract/errors.js';
