@@ -53,10 +53,8 @@ const BESIDE = [
   'proto/bin/run-program.js',
   'daemon/bin/own-node.js',
 ];
-const PAGES = [
-  ...['operations', 'survival', 'supervisor', 'policy', 'quotas', 'limits', 'admin', 'metrics', 'security'],
-  ...['kinds', 'sharing', 'tickets', 'client', 'virtualization', 'protocol', 'errors', 'verified'],
-];
+/** The documentation: its pages refer to each other. */
+const PAGES = sources(['docs'], /\.(md|svg)$/);
 
 const EXAMPLE_POLICY = 'examples/vkmemd.toml';
 
@@ -87,7 +85,6 @@ function installedProgram(path) {
 /** All inputs of the package, except node_modules, which the lock file determines. */
 export function inputs() {
   const own = sources(['packaging', 'systemd'], /./);
-  const pages = PAGES.map((name) => `docs/${name}.md`);
   const manifests = ['package.json', ...PARTS.map((part) => `${part}/package.json`)];
   const rest = [
     'package-lock.json',
@@ -98,7 +95,7 @@ export function inputs() {
     ...Object.values(PROGRAMS),
   ];
   const schemas = sources(['proto'], /\.proto$/);
-  return [...compiledFiles(), ...ADDONS, ...own, ...pages, ...manifests, ...rest, ...schemas];
+  return [...compiledFiles(), ...ADDONS, ...own, ...PAGES, ...manifests, ...rest, ...schemas];
 }
 
 /** A manifest without the fields that only a checkout needs. */
@@ -148,7 +145,7 @@ export function stage(folder, about, documents) {
   for (const [name, text] of manualPages(about)) {
     put(`usr/share/man/man${name.at(-1)}/${name}.gz`, gzipSync(text, { level: 9 }));
   }
-  for (const name of PAGES) copy(`docs/${name}.md`, `${DOC}/${name}.md`);
+  for (const path of PAGES) copy(path, `${DOC}/${path.slice('docs/'.length)}`);
   copy(EXAMPLE_POLICY, `${DOC}/${EXAMPLE_POLICY}`);
   copy('packaging/debian/lintian-overrides', 'usr/share/lintian/overrides/vkmemd');
   const licence = readFileSync(join(dirname(dirname(runtimeNode)), 'LICENSE'));

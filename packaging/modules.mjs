@@ -17,8 +17,8 @@ const TESTS = /^(tests?|__tests__)$/;
 const DEVELOPMENT_FILE =
   /^(package-lock|tsconfig.*|tslint|\.eslintrc|\.taprc.*)\.json$|\.(test|spec)\.([cm]?js|d\.[cm]?ts)$/;
 /** An addon for another C library, or for one version of Node.js where the package has one for all. */
-/** Builds of a package for browsers. */
-const BROWSER = /^node_modules\/protobufjs\/dist\//;
+/** Builds for browsers, and command lines. */
+const UNUSED = /^node_modules\/(protobufjs\/dist|@grpc\/proto-loader\/build\/bin)\//;
 const FOREIGN_ADDON = /\.musl\.node$|\.abi\d+\./;
 
 const lockedPackages = () => JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
@@ -91,7 +91,7 @@ export function moduleFiles() {
   return installedPackages().flatMap((path) => {
     const files = filesOf(join(root, path));
     const kept = ADDON_PACKAGES.includes(path) ? files.filter(withAddon) : files;
-    return kept.map((file) => join(path, file)).filter((file) => !BROWSER.test(file));
+    return kept.map((file) => join(path, file)).filter((file) => !UNUSED.test(file));
   });
 }
 
