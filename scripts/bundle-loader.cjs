@@ -36,10 +36,9 @@ module.exports = function runBundle(name) {
   };
   const moduleUrl = (name, path) => pathToFileURL(join(folderOf(name), path)).href;
   const cachedData = bytesOf(join(__dirname, `${name}.v8-cache`));
-  const script = new Script(readFileSync(file, ENCODING), {
-    filename: file,
-    ...(cachedData && { cachedData }),
-  });
+  // Cached data has the name in it: without the folder, it is the same wherever the programs are built.
+  const options = { filename: `${name}.cjs`, ...(cachedData && { cachedData }) };
+  const script = new Script(readFileSync(file, ENCODING), options);
   const module = { exports: {} };
   script.runInThisContext()(
     module.exports,
