@@ -13,6 +13,8 @@ import { builtPackage, field, listed, noPackage, unpacked } from './support.js';
 
 const LIBRARY = '/usr/lib/vkmemd';
 
+t.setTimeout(900_000);
+
 t.test('the package has the files of the programs', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const all = listed();
   const paths = new Set(all.map(({ path }) => path));

@@ -53,6 +53,8 @@ vkmemctl --runtime-dir /run/try free frames
 readlink /proc/$!/exe
 kill $! && wait $!`;
 
+t.setTimeout(900_000);
+
 for (const [suite, number] of Object.entries(SUITES)) {
   t.test(`apt installs it on Debian ${number}`, { skip, timeout: TIMEOUT_MS }, async (t) => {
     const root = temporaryFolder(t);

@@ -25,6 +25,8 @@ const PATTERN = `
 
 const skip = noPackage || noMachine();
 
+t.setTimeout(900_000);
+
 t.test('install, use, upgrade and remove on a clean machine', { skip, timeout: 300_000 }, async (t) => {
   const machine = await Machine.boot(builtPackage());
   t.teardown(() => machine.end());

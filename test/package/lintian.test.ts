@@ -8,6 +8,8 @@ import { builtPackage, lacking, noPackage } from './support.js';
 
 const MAX_WARNINGS = 3;
 
+t.setTimeout(900_000);
+
 t.test('lintian', { skip: noPackage || lacking('lintian'), timeout: 600_000 }, async (t) => {
   const { stdout, stderr } = spawnSync(
     'lintian',

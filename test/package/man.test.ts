@@ -60,6 +60,8 @@ function terms(text: string, heading: string): string[] {
   return [...list.matchAll(/^ {2}(\S.*?)(?: {2,}.*)?$/gm)].map(([, term = '']) => term);
 }
 
+t.setTimeout(900_000);
+
 t.test('man(1) shows the pages without warnings', { skip, timeout: 300_000 }, async (t) => {
   for (const [name, text] of manual) {
     const { status, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z'], {

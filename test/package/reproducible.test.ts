@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { builtAnew, builtPackage, noPackage } from './support.js';
 
+t.setTimeout(900_000);
+
 t.test('a second build is identical', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const [once, second] = [builtPackage(), builtAnew(t)];
   t.not(once, second);
