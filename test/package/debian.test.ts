@@ -103,7 +103,7 @@ for (const [suite, number] of Object.entries(SUITES)) {
     t.not(inside('sh', '-c', 'command -v node').status, 0, 'and without a node on the PATH');
     t.match(done('vkmemd', '--version'), `(Node.js ${process.versions.node})`);
     const served = done('sh', '-c', SERVE);
-    t.match(JSON.parse(served.split('\n')[0] ?? ''), { name: 'frames' }, served);
+    t.match(JSON.parse(served.split('\n')[0] ?? ''), { allocation: { name: 'frames' } }, served);
     t.match(served, '\n/usr/lib/vkmemd/bin/node\n');
     done('apt-get', 'remove', '-y', '-qq', 'vkmemd');
     t.not(inside('test', '-e', '/usr/lib/vkmemd').status, 0, 'it can be removed');
