@@ -1,8 +1,11 @@
 // Failures and the names of their results: see result.h.
 #include "result.h"
 
+#include <uv.h>
+
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 namespace vkmem {
 
@@ -45,8 +48,11 @@ std::string ResultName(VkResult result) {
 Failure Failure::Vk(const char* call, VkResult result) { return {call, ResultName(result), ""}; }
 
 Failure Failure::System(const char* call, int error) {
-  const char* name = strerrorname_np(error);
-  return {call, name != nullptr ? name : std::to_string(error), strerror(error)};
+  // By libuv's table, which every C library has: strerrorname_np() is glibc's.
+  char name[64];
+  uv_err_name_r(-error, name, sizeof name);
+  const bool known = std::string_view(name).substr(0, 7) != "Unknown";
+  return {call, known ? name : std::to_string(error), strerror(error)};
 }
 
 Failure Failure::Own(const char* call, const char* result, std::string detail) {
