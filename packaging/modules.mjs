@@ -16,9 +16,9 @@ const DEVELOPMENT = /^(bench|benchmarks?|docs?|examples?|node_modules)$/;
 const TESTS = /^(tests?|__tests__)$/;
 const DEVELOPMENT_FILE =
   /^(package-lock|tsconfig.*|tslint|\.eslintrc|\.taprc.*)\.json$|\.(test|spec)\.([cm]?js|d\.[cm]?ts)$/;
-/** An addon for another C library, or for one version of Node.js where the package has one for all. */
 /** Builds for browsers, and command lines. */
 const UNUSED = /^node_modules\/(protobufjs\/dist|@grpc\/proto-loader\/build\/bin)\//;
+/** An addon for another C library, or for one version of Node.js where the package has one for all. */
 const FOREIGN_ADDON = /\.musl\.node$|\.abi\d+\./;
 
 const lockedPackages = () => JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
@@ -103,7 +103,10 @@ export function copyModules(folder) {
   }
 }
 
-/** Name, version, licence and folder of each package, with the licence's text where the package contains it, and whether it is installed. */
+/**
+ * Name, version, licence and folder of each package, with the licence's text where the package contains it, and whether it
+ * is installed.
+ */
 export function licences() {
   const installed = new Set(installedPackages());
   return runtimePackages().map((path) => {

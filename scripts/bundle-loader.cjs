@@ -11,20 +11,29 @@ const { Script } = require('node:vm');
 
 /** Bundles are ASCII: as Latin-1, V8 keeps one byte a character, and nothing is decoded. */
 const ENCODING = 'latin1';
+/** Of the digest in hexadecimal, which begins a bundle, in a comment, and its cached data. */
+const DIGEST_CHARS = 64;
 
-/** The bytes of a file; undefined where it does not exist. */
-function bytesOf(file) {
+/** The cached data of a program; undefined where there is none, or it is of another program. */
+function cachedDataOf(source, file) {
+  let bytes;
   try {
-    return readFileSync(file);
+    bytes = readFileSync(file);
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   }
+  return bytes.toString(ENCODING, 0, DIGEST_CHARS) === digestOf(source)
+    ? bytes.subarray(DIGEST_CHARS)
+    : undefined;
 }
+
+/** The digest that a program begins with, as `/*DIGEST*` and a slash. */
+const digestOf = (source) => source.slice(2, 2 + DIGEST_CHARS);
 
 /**
  * Runs NAME.cjs.
- * @returns {Script} whose cached data can be made once it has run.
+ * @returns {() => Buffer} Makes the file of cached data, once it has run.
  */
 module.exports = function runBundle(name) {
   const file = join(__dirname, `${name}.cjs`);
@@ -35,10 +44,11 @@ module.exports = function runBundle(name) {
     return folders.get(name);
   };
   const moduleUrl = (name, path) => pathToFileURL(join(folderOf(name), path)).href;
-  const cachedData = bytesOf(join(__dirname, `${name}.v8-cache`));
+  const source = readFileSync(file, ENCODING);
+  const cachedData = cachedDataOf(source, join(__dirname, `${name}.v8-cache`));
   // Cached data has the name in it: without the folder, it is the same wherever the programs are built.
   const options = { filename: `${name}.cjs`, ...(cachedData && { cachedData }) };
-  const script = new Script(readFileSync(file, ENCODING), options);
+  const script = new Script(source, options);
   const module = { exports: {} };
   script.runInThisContext()(
     module.exports,
@@ -50,5 +60,5 @@ module.exports = function runBundle(name) {
     moduleUrl,
     require,
   );
-  return script;
+  return () => Buffer.concat([Buffer.from(digestOf(source)), script.createCachedData()]);
 };

@@ -2,14 +2,25 @@
  * Bundles the programs: one script each, with all that it loads except addons, so that a start opens a few files in place of
  * 1 300. Written to dist/bundle of the daemon and of the client, with the loader and V8's cached data for the daemon's Node.js.
  *
- *   NAME.cjs        the program, as a function that the loader calls
- *   NAME.v8-cache   V8's code cache, for the version of V8 that made it; any other ignores it
+ *   NAME.cjs        the program, as a function that the loader calls; begins with its digest
+ *   NAME.v8-cache   V8's code cache, for the version of V8 that made it; any other ignores it. Begins with the digest of
+ *                   the program that it was made from: V8 itself compares only the length.
  *   loader.cjs      scripts/bundle-loader.cjs
  *
  * Addons are found at run time: those of @vkmemd/proto in its package, all others in node_modules.
  */
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -139,17 +150,24 @@ async function bundle(folder, entries) {
     logLevel: 'warning',
     absWorkingDir: root,
   };
-  await esbuild.build({
+  const { outputFiles } = await esbuild.build({
     ...options,
+    write: false,
     entryPoints: programs,
     banner: {
       js: '(function (exports, require, module, __filename, __dirname, __bundleUrl, __moduleUrl, __addon) {',
     },
     footer: { js: '})' },
   });
+  mkdirSync(join(root, folder), { recursive: true });
+  for (const { path, text } of outputFiles) {
+    const digest = createHash('sha256').update(text).digest('hex');
+    writeFileSync(path, `/*${digest}*/${text}`);
+  }
   if (parser) await esbuild.build({ ...options, define: {}, entryPoints: { parser } });
   copyFileSync(LOADER, join(root, folder, 'loader.cjs'));
 }
+
 /**
  * V8's cached data, made after a run, so that it has the functions that a start needs: of the daemon and its supervisor, which
  * answer requests and stop, and of vkmemctl. Where no driver works, the start ends early, and the cache has what it needs.

@@ -8,5 +8,5 @@ const { join } = require('node:path');
 const [, , folder, name, ...command] = process.argv;
 process.argv = [process.execPath, ...command];
 const runBundle = require(join(folder, 'loader.cjs'));
-const script = runBundle(name);
-process.on('exit', () => writeFileSync(join(folder, `${name}.v8-cache`), script.createCachedData()));
+const cacheOf = runBundle(name);
+process.on('exit', () => writeFileSync(join(folder, `${name}.v8-cache`), cacheOf()));

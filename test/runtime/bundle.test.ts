@@ -2,7 +2,8 @@
  * The programs start from bundles with V8's cached data, load few files, and no schemas.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import t from 'tap';
@@ -16,6 +17,9 @@ const BUNDLES = {
 
 const noStrace = spawnSync('strace', ['-V']).status === 0 ? false : 'there is no strace';
 
+/** What a file of cached data begins with: the digest of its program. */
+const DIGEST_CHARS = 64;
+
 /** Runs a script in this Node.js. */
 const evaluate = (script: string) =>
   spawnSync(process.execPath, ['--eval', script], { env, encoding: 'utf8', timeout: 60_000 });
@@ -24,7 +28,7 @@ t.test('the cached data is accepted', async (t) => {
   for (const [folder, names] of Object.entries(BUNDLES)) {
     for (const name of names) {
       const file = join(root, folder, `${name}.cjs`);
-      const cachedData = readFileSync(join(root, folder, `${name}.v8-cache`));
+      const cachedData = readFileSync(join(root, folder, `${name}.v8-cache`)).subarray(DIGEST_CHARS);
       const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData });
       t.equal(script.cachedDataRejected, false, name);
     }
@@ -44,6 +48,22 @@ t.test('a bundle with missing or wrong cached data runs all the same', async (t)
   t.equal(evaluate(script).stdout, good.stdout, 'the cached data of another bundle');
   rmSync(join(folder, 'vkmemctl.v8-cache'));
   t.equal(evaluate(script).stdout, good.stdout, 'no cached data');
+});
+
+t.test('the cached data of an older build of the same length is not used', async (t) => {
+  const folder = join(temporaryFolder(t), 'dist/bundle');
+  cpSync(join(root, 'client/typescript/dist/bundle'), folder, { recursive: true });
+  copyFileSync(join(root, 'client/typescript/package.json'), join(folder, '../../package.json'));
+  const file = join(folder, 'vkmemctl.cjs');
+  const text = readFileSync(file, 'latin1');
+  const changed = text.slice(DIGEST_CHARS + 4).replace('"--version", "-V"', '"--version", "-W"');
+  const digest = createHash('sha256').update(changed).digest('hex');
+  writeFileSync(file, `/*${digest}*/${changed}`);
+  t.equal(readFileSync(file).length, text.length, 'V8 compares the length only');
+  const { status, stdout } = evaluate(`
+    process.argv = ['node', 'vkmemctl', '-W'];
+    require(${JSON.stringify(join(folder, 'loader.cjs'))})('vkmemctl');`);
+  t.match({ status, stdout }, { status: 0, stdout: /^\d+\.\d+\.\d+\n$/ }, 'the new program ran');
 });
 
 t.test('the program opens few files', { skip: noStrace }, async (t) => {
