@@ -22,6 +22,7 @@ import { root } from '../scripts/command.mjs';
 import { runtimeNode, sources } from '../scripts/inputs.mjs';
 import { manualPages } from './man.mjs';
 import { copyModules, moduleFiles } from './modules.mjs';
+import { programText } from './program.mjs';
 
 export const LIBRARY = 'usr/lib/vkmemd';
 const GENERATOR = 'usr/lib/systemd/system-generators/vkmemd-generator';
@@ -76,12 +77,6 @@ export function compiledFiles() {
   return [...modules.flatMap((file) => [`${file}.js`, `${file}.d.ts`]), ...BUNDLES, ...BESIDE];
 }
 
-/** A program, with the installed Node.js as its interpreter in place of the lines that search for one. */
-function installedProgram(path) {
-  const text = readFileSync(join(root, path), 'utf8');
-  return text.replace(/^#!.*\n(':' .*\n)?/, `#!/${NODE}\n`);
-}
-
 /** All inputs of the package, except node_modules, which the lock file determines. */
 export function inputs() {
   const own = sources(['packaging', 'systemd'], /./);
@@ -132,7 +127,7 @@ export function stage(folder, about, documents) {
   link(`${LIBRARY}/node_modules/@vkmemd/proto`, '../../proto');
   link(`${LIBRARY}/node_modules/@vkmemd/client`, '../../client/typescript');
   for (const [name, program] of Object.entries(PROGRAMS)) {
-    put(`${LIBRARY}/${program}`, installedProgram(program));
+    put(`${LIBRARY}/${program}`, programText(program, `/${NODE}`));
     link(`usr/bin/${name}`, `../lib/vkmemd/${program}`);
   }
   for (const file of sources(['systemd'], /\.(service|socket)$/)) {

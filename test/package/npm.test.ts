@@ -44,8 +44,6 @@ const CHECKERS = {
   publint: ['publint@0.3.25', 'publint', 'run', '--strict'],
   attw: ['@arethetypeswrong/cli@0.18.5', 'attw', '--profile', 'esm-only', '--no-emoji'],
 };
-/** Of publint: vkmemd.js begins with a line for the shell, which starts it on vkmemd's own Node.js. */
-const SHELL_FIRST = /bin\/vkmemd\.js but the file is not executable/;
 /** What npm prints where it reaches no registry. */
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
 /** Paths of a tarball. */
@@ -126,12 +124,7 @@ t.test('publint and arethetypeswrong', { skip, timeout }, async (t) => {
       if (checker === 'attw' && name.includes('unix-dgram')) continue;
       const args = ['exec', '--yes', '--prefer-offline', `--package=${from}`, '--', ...command, file];
       const { status, stdout, stderr } = outcome('npm', ...args);
-      if (checker === 'attw') t.equal(status, 0, `${checker} ${name}: ${stdout}${stderr}`);
-      else {
-        t.match(stdout, 'Linting', stderr);
-        const messages = stdout.split('\n').filter((line) => /^\d+\. /.test(line) && !SHELL_FIRST.test(line));
-        t.strictSame(messages, [], `${checker} ${name}`);
-      }
+      t.equal(status, 0, `${checker} ${name}: ${stdout}${stderr}`);
     }
   }
 });

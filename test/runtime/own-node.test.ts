@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -135,3 +136,21 @@ t.test('the compiled modules refuse to serve on such a Node.js, and name the rea
   t.match(stderr, /^vkmemd: RUNTIME_UNSUPPORTED: .*nghttp2 .*CVE-2026-27135/);
   t.notOk(existsSync(runtimeDir), 'nothing was made');
 });
+
+t.test(
+  'vkmemctl, started by its path, runs on it too, and on any other where that is asked for',
+  async (t) => {
+    const preload = join(temporaryFolder(t), 'print.cjs');
+    writeFileSync(preload, 'process.stderr.write(process.execPath);');
+    const program = join(root, 'client/typescript/bin/vkmemctl.js');
+    const options = { env: { ...env, NODE_OPTIONS: `--require=${preload}` }, encoding: 'utf8' } as const;
+    const own = spawnSync(program, ['--version'], options);
+    t.match(own, { status: 0, stderr: OWN, stdout: /^\d+\.\d+\.\d+\n$/ });
+    for (const node of others) {
+      t.match(spawnSync(node, [program, '--version'], options), {
+        stderr: realpathSync(node),
+        stdout: own.stdout,
+      });
+    }
+  },
+);
