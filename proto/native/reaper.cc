@@ -102,12 +102,14 @@ void Reaper::Work() {
     ++users_[item.uid].running;
     lock.unlock();
     Close(item);
-    item.origin.reset();
     lock.lock();
     --pending_;
     User& user = users_[item.uid];
     --user.running;
     if (--user.pending == 0) users_.erase(item.uid);
+    // Only now: a peer whose fds are all released must no longer be counted, or its next fds are refused
+    // (connection.h).
+    item.origin.reset();
   }
 }
 
