@@ -1,8 +1,8 @@
 /**
  * The demonstration: a daemon, and two sandboxed workers that share 64 MiB through it by a name alone.
  *
- * The producer writes a pattern, the daemon's device copies it, the consumer claims the copy and compares. In
- * the end all memory must be freed.
+ * The producer writes a pattern, and the daemon's device copies it to a second allocation. The consumer claims
+ * both while the producer still has them, and compares. In the end all memory must be freed.
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ async function shareMemory() {
   const operands = [SOURCE, TARGET, String(BYTES), String(randomInt(1, 2 ** 31))];
   const producer = await runWorker('producer.mjs', operands, [sockets.handoff, sockets.control]);
   steps.done.push(...producer.said.steps);
-  const consumer = await runWorker('consumer.mjs', [TARGET], [sockets.handoff]);
+  const consumer = await runWorker('consumer.mjs', [SOURCE, TARGET], [sockets.handoff]);
   steps.done.push(...consumer.said.steps);
   const during = await readBudget(control);
 
@@ -65,7 +65,8 @@ async function shareMemory() {
   await steps.step('daemon stops', stopDaemon);
 
   const { name, driverName, driverInfo, deviceUuid } = devices[0];
-  const sha256Match = producer.said.sha256 === consumer.said.sha256 && consumer.said.bytes === BYTES;
+  const same = ({ sha256, bytes }) => sha256 === producer.said.sha256 && bytes === BYTES;
+  const sha256Match = same(consumer.said.shared) && same(consumer.said.copied);
   const leaks = leaksSince(before, after);
   return {
     ok: sha256Match && leaks === 0,

@@ -24,7 +24,7 @@ export function reportText({ ok, device, bytes, sha256Match, sandbox, steps, bud
     ...Object.entries(budget).map(([when, report]) => `  ${when.padEnd(6)}  ${budgetLine(report)}`),
     '',
     sha256Match
-      ? `The consumer read the ${mib(bytes)} that the producer wrote: the SHA-256 is the same.`
+      ? `The consumer read the ${mib(bytes)} of the producer, and the device's copy: the SHA-256 is the same.`
       : 'The consumer read other bytes than the producer wrote.',
     ok ? 'Everything was released.' : `Left behind: ${leaks}.`,
   ].join('\n');

@@ -31,11 +31,12 @@ t.test('the page names each example, and no other', async (t) => {
 t.test('the commands of the page have the output of the page', async (t) => {
   const { runtimeDir } = await startDaemon(t, { unchecked: true });
   const lines = [...readme.matchAll(/^ {4}((?:node )?examples\/.*?)(?: +# (.*))?$/gm)];
-  t.equal(lines.length, 5);
+  t.equal(lines.length, 6);
   const outputs = [
     /^wrote 26 bytes to share-example\n$/,
     /^Hello from another process\n$/,
     /^freed share-example\n$/,
+    /^read one\nread two\nread three\n$/,
     /^run 1, in session \d+\n$/,
     /^run 2, in session \d+\n$/,
   ];
