@@ -2,15 +2,15 @@
  * The npm packages, in dist-package/npm: @vkmemd/proto, @vkmemd/client, vkmemd, and unix-dgram built for vkmemd's Node.js, of
  * what is compiled already. Prints the path of each tarball. See packaging/npm/README.md.
  *
- * `--host` takes the addons of the checkout, for its own platform only. Without it the addons of all platforms are built, which
- * takes minutes the first time. `--output FOLDER` writes the tarballs there.
+ * They are for the platform of the checkout, with its addons. `--all` builds the addons of all platforms instead, which takes
+ * about 20 minutes the first time. `--output FOLDER` writes the tarballs there.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { addons } from '../packaging/npm/addons.mjs';
+import { addons, hostPlatform, PLATFORMS } from '../packaging/npm/addons.mjs';
 import { stagePackages } from '../packaging/npm/packages.mjs';
 import { root, say } from './command.mjs';
 
@@ -26,11 +26,12 @@ function pack(folder, into) {
   return file;
 }
 
-const { output, host = false } = parseArgs({
-  options: { output: { type: 'string' }, host: { type: 'boolean' } },
+const { output, all = false } = parseArgs({
+  options: { output: { type: 'string' }, all: { type: 'boolean' } },
 }).values;
 const into = output === undefined ? join(root, 'dist-package/npm') : resolve(output);
-const platforms = await addons(host);
+if (!all) say(`for ${hostPlatform}; \`npm run package:npm -- --all\` builds for ${PLATFORMS.join(', ')}`);
+const platforms = await addons(all);
 const work = mkdtempSync(join(tmpdir(), 'vkmemd-npm-'));
 try {
   rmSync(into, { recursive: true, force: true });

@@ -2,7 +2,7 @@
  * The addons of the npm packages, for each platform: linux-ARCH-LIBC, where LIBC is glibc or musl.
  *
  * Cross-built by zig, which brings the headers of each C library and links its own C++ library statically. So an addon depends
- * on the C library alone: glibc 2.28 or newer, as Node.js 20 does, or musl. `host` builds nothing: it takes the addons of the
+ * on the C library alone: glibc 2.28 or newer, as Node.js 20 does, or musl. Without that they are the addons of the
  * checkout, for the platform of the checkout, which is quick; they need the system libraries that they were built with.
  */
 import { execFileSync } from 'node:child_process';
@@ -119,14 +119,14 @@ function copyHost() {
 }
 
 /**
- * The addons, built where that is asked for. @param host Those of the checkout only.
+ * The addons. @param all Built for all platforms; otherwise those of the checkout.
  * @returns a map: platform -> the path of an addon, by its name.
  */
-export async function addons(host) {
-  if (host) copyHost();
-  else await buildAddons(PLATFORMS);
-  const folder = join(root, BUILT, host ? 'host' : '');
-  const platforms = host ? [hostPlatform] : PLATFORMS;
+export async function addons(all) {
+  if (all) await buildAddons(PLATFORMS);
+  else copyHost();
+  const folder = join(root, BUILT, all ? '' : 'host');
+  const platforms = all ? PLATFORMS : [hostPlatform];
   const filesOf = (platform) => {
     const all = readdirSync(join(folder, platform)).filter((file) => file.endsWith('.node'));
     return new Map(all.sort().map((file) => [file.slice(0, -'.node'.length), join(folder, platform, file)]));

@@ -141,7 +141,9 @@ class Staging {
     const known = Object.entries(manifest).filter(([, value]) => value !== undefined);
     this.put('package.json', `${JSON.stringify(Object.fromEntries(known), undefined, 2)}\n`);
     this.copy(join(root, license), 'LICENSE');
-    const text = readText(`packaging/npm/${readme}.md`).replaceAll('{name}', manifest.name);
+    const text = readText(`packaging/npm/${readme}.md`)
+      .replaceAll('{name}', manifest.name)
+      .replaceAll('{version}', manifest.version);
     this.put('README.md', text);
   }
 }

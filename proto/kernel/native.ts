@@ -250,17 +250,22 @@ export function isKernelError(error: unknown): error is KernelError {
  * the entry `'*'` applies to all other errnos. A KernelError without an entry is not an expected failure, and
  * is thrown as it is.
  */
-export function translating<T>(codes: Readonly<Record<string, ErrorCode>>, call: () => T): T {
+export function translating<T>(codes: Readonly<Record<string, ErrorCode>>, call: () => T, path?: string): T {
   try {
     return call();
   } catch (error) {
-    throw translate(codes, error);
+    throw translate(codes, error, path);
   }
 }
 
-export function translate(codes: Readonly<Record<string, ErrorCode>>, error: unknown): unknown {
+export function translate(
+  codes: Readonly<Record<string, ErrorCode>>,
+  error: unknown,
+  path?: string,
+): unknown {
   if (!isKernelError(error)) return error;
   const code = codes[error.code] ?? codes['*'];
   if (code === undefined) return error;
-  return new VkmemError(code, `${error.message}.`, { syscall: error.syscall, errno: error.code }, error);
+  const reason = path === undefined ? `${error.message}.` : `${path}: ${error.message}.`;
+  return new VkmemError(code, reason, { syscall: error.syscall, errno: error.code }, error);
 }

@@ -192,7 +192,7 @@ function open(path: string, seqpacket: boolean): OwnedFd {
     EPERM: 'NOT_PERMITTED',
     EPROTOTYPE: 'INVALID_ARGUMENT',
   } as const;
-  const fd = translating(codes, () => native.connectTo(path, seqpacket));
+  const fd = translating(codes, () => native.connectTo(path, seqpacket), path);
   return new OwnedFd(fd, `connection to ${path}`);
 }
 

@@ -64,7 +64,7 @@ const outcome = (command: string, ...args: string[]) =>
 /** Packs, and installs into the project. @returns the reason why that is impossible here. */
 function install(): string | false {
   const packing = join(root, 'scripts/package-npm.mjs');
-  execFileSync(process.execPath, [packing, '--host', '--output', tarballs], { env });
+  execFileSync(process.execPath, [packing, '--output', tarballs], { env });
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true }));
   for (const [name, text] of Object.entries(CONSUMERS)) writeFileSync(join(project, name), text);
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG));
