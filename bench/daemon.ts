@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { connectControl } from '@vkmemd/client';
@@ -49,6 +50,18 @@ export class BenchDaemon implements AsyncDisposable {
       kill();
       throw failure;
     }
+  }
+
+  /**
+   * The processor time that its threads have used, in microseconds. A thread that ended is no longer counted:
+   * the daemon's threads stay.
+   */
+  get processorTime(): number {
+    const tasks = `/proc/${this.#child.pid}/task`;
+    const nanoseconds = readdirSync(tasks).map((task) =>
+      Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+    );
+    return nanoseconds.reduce((sum, ns) => sum + ns, 0) / 1000;
   }
 
   /**

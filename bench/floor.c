@@ -5,10 +5,12 @@
 //   claim     opens an existing memfd anew (/proc/self/fd/N), as a daemon does for each grant
 //   allocate  makes a memfd: create, ftruncate, fallocate, seal SHRINK|GROW|SEAL
 //
-//   floor claim|allocate ITERATIONS BYTES
+//   floor BYTES
 //
-// Writes one latency in nanoseconds a line (CLOCK_MONOTONIC), ITERATIONS of them, after a tenth as many that
-// are not written. One request is under way at a time. Any failure ends it with a message and exit code 1.
+// Reads lines `MODE ITERATIONS` from standard input until its end. For each it writes one line of integers in
+// nanoseconds: the processor time of the client, that of the server, and ITERATIONS latencies
+// (CLOCK_MONOTONIC) in their order. One request is under way at a time. Any failure ends it with a message
+// and exit code 1.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -105,27 +107,73 @@ static int64_t one_request(int socket_fd, size_t bytes) {
   return now_ns() - begun;
 }
 
-int main(int argc, char** argv) {
-  const int allocates = argc == 4 && strcmp(argv[1], "allocate") == 0;
-  const long iterations = argc == 4 ? atol(argv[2]) : 0;
-  const long bytes = argc == 4 ? atol(argv[3]) : 0;
-  if ((!allocates && (argc != 4 || strcmp(argv[1], "claim") != 0)) || iterations < 1 || bytes < 1) {
-    fprintf(stderr, "floor: claim|allocate ITERATIONS BYTES\n");
-    return 1;
-  }
+static int64_t processor_ns(clockid_t of) {
+  struct timespec used;
+  check(clock_gettime(of, &used), "clock_gettime");
+  return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
+}
+
+struct server {
+  pid_t pid;
+  int socket_fd;
+  clockid_t processor;
+};
+
+static struct server start_server(int allocates, off_t bytes) {
   int ends[2];
   check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
-  const pid_t server = check(fork(), "fork");
-  if (server == 0) {
+  struct server server = {.pid = check(fork(), "fork"), .socket_fd = ends[0]};
+  if (server.pid == 0) {
     close(ends[0]);
     serve(ends[1], allocates, bytes);
     _exit(0);
   }
   close(ends[1]);
-  for (long i = 0; i < iterations / 10; ++i) one_request(ends[0], (size_t)bytes);
-  for (long i = 0; i < iterations; ++i) printf("%lld\n", (long long)one_request(ends[0], (size_t)bytes));
-  close(ends[0]);
+  errno = clock_getcpuclockid(server.pid, &server.processor);
+  check(-errno, "clock_getcpuclockid");
+  return server;
+}
+
+static int end_server(struct server server) {
+  close(server.socket_fd);
   int status = 0;
-  check(waitpid(server, &status, 0), "waitpid");
-  return status == 0 ? 0 : 1;
+  check(waitpid(server.pid, &status, 0), "waitpid");
+  return status;
+}
+
+static void run(struct server server, long iterations, size_t bytes) {
+  int64_t* latencies = calloc((size_t)iterations, sizeof *latencies);
+  if (latencies == NULL) check(-1, "calloc");
+  const int64_t client = processor_ns(CLOCK_PROCESS_CPUTIME_ID);
+  const int64_t served = processor_ns(server.processor);
+  for (long i = 0; i < iterations; ++i) latencies[i] = one_request(server.socket_fd, bytes);
+  printf("%lld %lld", (long long)(processor_ns(CLOCK_PROCESS_CPUTIME_ID) - client),
+         (long long)(processor_ns(server.processor) - served));
+  for (long i = 0; i < iterations; ++i) printf(" %lld", (long long)latencies[i]);
+  printf("\n");
+  fflush(stdout);
+  free(latencies);
+}
+
+int main(int argc, char** argv) {
+  const long bytes = argc == 2 ? atol(argv[1]) : 0;
+  if (bytes < 1) {
+    fprintf(stderr, "floor: BYTES\n");
+    return 1;
+  }
+  const struct server claim = start_server(0, bytes);
+  const struct server allocate = start_server(1, bytes);
+  char mode[16];
+  long iterations;
+  while (scanf("%15s %ld", mode, &iterations) == 2) {
+    const int allocates = strcmp(mode, "allocate") == 0;
+    if ((!allocates && strcmp(mode, "claim") != 0) || iterations < 1) {
+      fprintf(stderr, "floor: '%s %ld' is not claim|allocate ITERATIONS\n", mode, iterations);
+      return 1;
+    }
+    run(allocates ? allocate : claim, iterations, (size_t)bytes);
+  }
+  // The second server inherited the first one's socket, so it must end first.
+  const int status = end_server(allocate);
+  return end_server(claim) == 0 && status == 0 ? 0 : 1;
 }

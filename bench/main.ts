@@ -1,136 +1,130 @@
 /**
  * The benchmark: latencies of claim and allocate, as ratios to a floor in C that is measured in the same run.
  *
- *   npm run --silent bench -- [--json] [--quick]
+ *   npm run --silent bench -- [OPTION]...
  *
- * --json prints one JSON object on standard output in place of a table; --quick measures only a little, to
- * see that all of it works. Progress goes to standard error. It starts a daemon of its own and leaves nothing
- * behind.
+ * USAGE below lists the options. The result goes to standard output, progress to standard error. It starts
+ * daemons of its own and leaves nothing behind.
+ *
+ * Exit codes: 0; 1 with --compare where a ratio is worse; 2 for a wrong option or file; 3 for a failure.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BenchDaemon } from './daemon.js';
-import { Floor, type FloorMode } from './floor.js';
-import { type Figures, Latencies, measure } from './latency.js';
-import { FLOOR_OF, OPERATIONS, type OperationName, Operations } from './operations.js';
+import { baseOf, differences, undecided, verdictLines, verdictsOf } from './compare.js';
+import { compileFloor } from './floor.js';
+import { describe, numbersOf, pin, prioritize } from './machine.js';
+import { agreed, type Report, reportOf, table } from './report.js';
+import { type Effort, type Measured, measureStart } from './start.js';
 
 /** The size of every memory that is handed out. */
 const BYTES = 65_536;
-const FLOORS: readonly FloorMode[] = ['claim', 'allocate'];
+const THOROUGH: Effort = { warmUp: 4000, rounds: 40, floor: 300, divisor: 1 };
+const QUICK: Effort = { warmUp: 20, rounds: 2, floor: 50, divisor: 8 };
+/** Starts are repeated until they agree. --quick has one. */
+const MIN_STARTS = 5;
+const MAX_STARTS = 15;
 
-interface Effort {
-  /** Of each operation, unmeasured: V8 has compiled both ends after some thousands. */
-  readonly warmUp: number;
-  readonly rounds: number;
-  /** A round's iterations of each floor and of each operation. */
-  readonly floor: number;
-  readonly operation: number;
-}
-const THOROUGH: Effort = { warmUp: 4000, rounds: 25, floor: 2000, operation: 300 };
-const QUICK: Effort = { warmUp: 20, rounds: 2, floor: 100, operation: 20 };
+const USAGE = `Usage: npm run --silent bench -- [OPTION]...
 
-type Measured = Readonly<Record<OperationName, Figures & { readonly vsFloor: number }>>;
+Measures claim and allocate of a daemon that it starts, as ratios to the same in C. The daemon is started again
+until ${MIN_STARTS} to ${MAX_STARTS} starts agree.
 
-export interface Report {
-  /** Microseconds, like all that follow. */
-  readonly floor: Readonly<Record<FloorMode, Figures>>;
-  readonly ratios: {
-    readonly claimVsFloor: number;
-    readonly allocateVsFloor: number;
-    readonly grpcAllocateVsFloor: number;
-  };
-  readonly measured: Measured;
-  readonly payloadBytes: number;
-  readonly rounds: number;
-  readonly device: string;
-  readonly node: string;
-  readonly cpu: string;
-  readonly cpus: number;
-}
+  --json           print one JSON object in place of a table
+  --quick          measure little, to see that everything works
+  --cpus N         processors for daemon, client and floor together; default 1
+  --compare FILE   compare the ratios with those of FILE (written by --json), and exit with 1 if one is
+                   15 % worse
+  --help           print this text
+`;
 
 const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
 
-async function run(folder: string, effort: Effort): Promise<Report> {
-  say('compiling the floor');
-  const floor = Floor.compile(folder);
-  const runtimeDir = join(folder, 'run');
-  mkdirSync(runtimeDir);
-  await using daemon = await BenchDaemon.start(runtimeDir);
-  await using operations = await Operations.open(runtimeDir, BYTES);
-  const floors = { claim: new Latencies(), allocate: new Latencies() };
-  const measured = {
-    claim: new Latencies(),
-    wireClaim: new Latencies(),
-    allocate: new Latencies(),
-    grpcAllocate: new Latencies(),
-  };
-  say(`warming up on ${daemon.device}`);
-  for (const name of OPERATIONS) await measure(effort.warmUp, () => operations.perform(name));
-  for (let round = 1; round <= effort.rounds; round += 1) {
-    say(`round ${round} of ${effort.rounds}`);
-    for (const mode of FLOORS) {
-      floors[mode].add(await floor.run(mode, effort.floor, BYTES));
-      for (const name of OPERATIONS.filter((operation) => FLOOR_OF[operation] === mode)) {
-        measured[name].add(await measure(effort.operation, () => operations.perform(name)));
-      }
+class WrongUse extends Error {}
+
+function optionsOf(args: readonly string[]) {
+  const options = {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    cpus: { type: 'string', default: '1' },
+    compare: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  } as const;
+  try {
+    const { values } = parseArgs({ args: [...args], options });
+    if (!/^[1-9]\d{0,3}$/.test(values.cpus))
+      throw new Error(`--cpus ${values.cpus} is not a number from 1 on`);
+    if (values.quick && values.compare !== undefined) {
+      throw new Error('--quick measures too little for --compare');
     }
+    return { ...values, cpus: Number(values.cpus) };
+  } catch (failure) {
+    throw new WrongUse((failure as Error).message);
   }
-  return report(floors, measured, effort, daemon.device);
 }
 
-function report(
-  floors: Readonly<Record<FloorMode, Latencies>>,
-  latencies: Readonly<Record<OperationName, Latencies>>,
-  { rounds }: Effort,
-  device: string,
-): Report {
-  const of = (name: OperationName) => ({
-    ...latencies[name].figures,
-    vsFloor: latencies[name].ratioTo(floors[FLOOR_OF[name]]),
-  });
-  const measured: Measured = {
-    claim: of('claim'),
-    wireClaim: of('wireClaim'),
-    allocate: of('allocate'),
-    grpcAllocate: of('grpcAllocate'),
+/** @throws WrongUse where it cannot be read, is no report, or was pinned to another number of processors. */
+function readBase(path: string, cpus: number): Report {
+  try {
+    const base = baseOf(JSON.parse(readFileSync(path, 'utf8')));
+    const pinned = numbersOf(base.machine.pinnedTo).length;
+    if (pinned !== cpus) throw new Error(`it was measured with --cpus ${pinned}, this is --cpus ${cpus}`);
+    return base;
+  } catch (failure) {
+    throw new WrongUse(`--compare ${path}: ${(failure as Error).message}`);
+  }
+}
+
+/** Measures until there are enough starts, prints the result. @returns the exit code. */
+async function run({ json, quick, cpus, compare }: ReturnType<typeof optionsOf>, folder: string) {
+  const base = compare === undefined ? undefined : readBase(compare, cpus);
+  const pinnedTo = pin(cpus);
+  if (!prioritize()) say('without priority over other processes, which takes root: the spread may be larger');
+  say('compiling the floor');
+  const floorProgram = compileFloor(folder);
+  const effort = quick ? QUICK : THOROUGH;
+  const starts: Measured[] = [];
+  const enough = () => {
+    if (quick || starts.length >= MAX_STARTS) return starts.length > 0;
+    if (starts.length < MIN_STARTS) return false;
+    return agreed(starts) && !(base && undecided(verdictsOf(base.ratios, starts)));
   };
-  return {
-    floor: { claim: floors.claim.figures, allocate: floors.allocate.figures },
-    ratios: {
-      claimVsFloor: measured.claim.vsFloor,
-      allocateVsFloor: measured.allocate.vsFloor,
-      grpcAllocateVsFloor: measured.grpcAllocate.vsFloor,
-    },
-    measured,
-    payloadBytes: BYTES,
-    rounds,
-    device,
-    node: process.version,
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cpus: cpus().length,
-  };
+  while (!enough()) {
+    say(`start ${starts.length + 1}, on processor ${pinnedTo}`);
+    starts.push(await measureStart(process.execPath, { folder, floorProgram, bytes: BYTES, effort }));
+  }
+  const report = reportOf(starts, { payloadBytes: BYTES, quick, machine: describe(pinnedTo) });
+  const verdicts = base ? verdictsOf(base.ratios, starts) : [];
+  if (!quick && !agreed(starts))
+    say(`the ${starts.length} starts do not agree: other programs disturb this machine`);
+  for (const difference of base ? differences(base, report) : []) say(difference);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(base ? { ...report, compared: verdicts } : report)}\n`
+      : `${[table(report), ...verdictLines(verdicts)].join('\n')}\n`,
+  );
+  return verdicts.some(({ worse }) => worse) ? 1 : 0;
 }
 
-function table({ floor, measured, ...run }: Report): string {
-  const line = (name: string, { p50, p99, iterations }: Figures, ratio = '') =>
-    [name.padEnd(18), ...[p50, p99].map((us) => us.toFixed(1).padStart(10)), String(iterations).padStart(10)]
-      .concat(ratio.padStart(12))
-      .join('')
-      .trimEnd();
-  return [
-    `${run.device}; Node.js ${run.node}; ${run.cpus} x ${run.cpu}; ${run.payloadBytes} bytes, ${run.rounds} rounds`,
-    '                     p50 us    p99 us iterations    vs floor',
-    ...FLOORS.map((mode) => line(`floor ${mode}`, floor[mode])),
-    ...OPERATIONS.map((name) => line(name, measured[name], `${measured[name].vsFloor.toFixed(2)} x`)),
-  ].join('\n');
+async function main(): Promise<number> {
+  const options = optionsOf(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'vkmemd-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
+  return run(options, folder);
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
-const folder = mkdtempSync(join(tmpdir(), 'vkmemd-bench-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-process.once('SIGINT', () => process.exit(130));
-process.once('SIGTERM', () => process.exit(143));
-const result = await run(folder, values.quick ? QUICK : THOROUGH);
-process.stdout.write(`${values.json ? JSON.stringify(result) : table(result)}\n`);
+try {
+  process.exitCode = await main();
+} catch (failure) {
+  const { message, cause } = failure as Error;
+  say(cause instanceof Error ? `${message}: ${cause.message}` : message);
+  if (failure instanceof WrongUse) process.stderr.write(USAGE);
+  process.exitCode = failure instanceof WrongUse ? 2 : 3;
+}

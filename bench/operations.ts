@@ -6,7 +6,9 @@
  * allocate       client library: allocate SESSION memory with its grant, map it, write its first byte, free it
  * grpcAllocate   control plane: Allocate NAMED memory, without a grant, and FreeAllocation
  *
- * All memory is MAPPABLE and of the same size. Each operation has a connection of its own.
+ * All memory is MAPPABLE and of the same size. Each operation has a connection of its own. A cycle ends when
+ * its last request is answered; an operation whose last message is not answered must ask for something that is
+ * answered only afterwards, so that no cycle leaves work to the next sample.
  */
 import { type Client, type ControlClient, connect, connectControl, type Memory } from '@vkmemd/client';
 import type { FloorMode } from './floor.js';
@@ -63,9 +65,18 @@ export class Operations implements AsyncDisposable {
     return new Operations(bytes, owner, client, await Wire.open(runtimeDir), claimed, runtimeDir);
   }
 
-  /** Performs one, once. */
-  perform(name: OperationName): Promise<void> {
-    return this.#perform[name]();
+  /** Performs one, `cycles` times, back to back. @returns microseconds of each, and of all together. */
+  async perform(name: OperationName, cycles: number): Promise<{ latencies: number[]; total: number }> {
+    const cycle = this.#cycles[name];
+    const times = new BigUint64Array(cycles + 1);
+    times[0] = process.hrtime.bigint();
+    for (let i = 1; i <= cycles; i += 1) {
+      await cycle();
+      times[i] = process.hrtime.bigint();
+    }
+    const since = (from: number, to: number) => Number((times[to] ?? 0n) - (times[from] ?? 0n)) / 1000;
+    const latencies = Array.from({ length: cycles }, (_, index) => since(index, index + 1));
+    return { latencies, total: since(0, cycles) };
   }
 
   /** Frees what was claimed and ends every connection. */
@@ -75,7 +86,7 @@ export class Operations implements AsyncDisposable {
     await Promise.all([this.#client.close(), this.#owner.close(), this.#control.close()]);
   }
 
-  readonly #perform: Readonly<Record<OperationName, () => Promise<void>>> = {
+  readonly #cycles: Readonly<Record<OperationName, () => Promise<void>>> = {
     claim: async () => {
       const memory = await this.#client.claim({ name: NAME });
       writeFirstByte(memory);

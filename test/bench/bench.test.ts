@@ -1,50 +1,155 @@
 /**
- * A short run of the benchmark prints one JSON object with the documented fields. No latency is asserted,
- * because a test must not depend on the load of the machine.
+ * The benchmark: a short run prints one JSON object with the documented fields, and ratios that are worse are
+ * found. No latency is asserted, because a test must not depend on the load of the machine.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { baseOf, undecided, verdictLines, verdictsOf } from '#bench/compare.js';
+import { numbersOf } from '#bench/machine.js';
+import { agreed, reportOf, table } from '#bench/report.js';
+import { agreement, median, quantile } from '#bench/samples.js';
+import type { Measured } from '#bench/start.js';
 import { driverUnderTest, plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 
-const FIGURES = { p50: Number, p99: Number, iterations: Number };
+const FIGURES = {
+  p50: Number,
+  p99: Number,
+  mean: Number,
+  spread: Number,
+  processor: { client: Number, daemon: Number },
+  iterations: Number,
+};
+const MACHINE = { cpu: 'a cpu', pinnedTo: '1', cpus: 2, kernel: '6.1', node: 'v24.0.0' };
 
 function bench(tmp: string, ...args: string[]) {
   const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), TMPDIR: tmp };
-  return spawnSync(process.execPath, [join(root, 'bench/dist/main.js'), '--quick', ...args], {
+  return spawnSync(process.execPath, [join(root, 'bench/dist/main.js'), ...args], {
     env,
     encoding: 'utf8',
     timeout: 100_000,
   });
 }
 
+/** A start in which a floor takes 10 us, and an operation `factor` times as long, give or take some noise. */
+function start(factor: number, noise = 0): Measured {
+  const round = (us: number) => ({
+    p50: us,
+    p99: us,
+    mean: us,
+    client: us / 2,
+    daemon: us / 2,
+    iterations: 10,
+  });
+  const rounds = (us: number) => [us, us * (1 + noise), us * (1 + noise / 2), us * 1.01].map(round);
+  return {
+    device: 'a device',
+    floor: { claim: rounds(10), allocate: rounds(10) },
+    operations: {
+      claim: rounds(10 * factor),
+      wireClaim: rounds(100),
+      allocate: rounds(300),
+      grpcAllocate: rounds(600),
+    },
+  };
+}
+
+const about = { payloadBytes: 65_536, quick: false, machine: MACHINE };
+const verdictOf = (base: readonly Measured[], now: readonly Measured[]) =>
+  verdictsOf(reportOf(base, about).ratios, now).map(({ name, worse }) => (worse ? name : ''));
+
 const compiler = spawnSync(process.env.CC ?? 'cc', ['--version']);
 const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.message}` : false;
 
 t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   const tmp = temporaryFolder(t);
-  const { status, stdout, stderr } = bench(tmp, '--json');
+  const { status, stdout, stderr } = bench(tmp, '--quick', '--json');
   t.equal(status, 0, `exit code 0 ${stderr}`);
   const reported = JSON.parse(stdout);
   t.match(reported, {
     floor: { claim: FIGURES, allocate: FIGURES },
-    ratios: { claimVsFloor: Number, allocateVsFloor: Number, grpcAllocateVsFloor: Number },
+    ratios: {
+      claimVsFloor: Number,
+      wireClaimVsFloor: Number,
+      allocateVsFloor: Number,
+      grpcAllocateVsFloor: Number,
+    },
     measured: { claim: FIGURES, wireClaim: FIGURES, allocate: FIGURES, grpcAllocate: FIGURES },
     payloadBytes: 65_536,
+    starts: 1,
+    quick: true,
     device: /./,
-    node: process.version,
-    cpu: /./,
-    cpus: Number,
+    machine: { cpu: /./, pinnedTo: /^\d+$/, cpus: Number, kernel: /./, node: process.version },
   });
   for (const [name, ratio] of Object.entries(reported.ratios)) {
     t.ok(Number.isFinite(ratio) && Number(ratio) > 0, `${name} is a ratio`);
   }
+  for (const { processor } of Object.values<typeof FIGURES>(reported.measured)) {
+    t.ok(Number(processor.client) > 0 && Number(processor.daemon) > 0, 'processor time of both');
+  }
+  t.match(table(reported), /^claim .* x$/m);
+  t.throws(() => baseOf(reported), /--quick/, 'it is no base to compare with');
   t.strictSame(readdirSync(tmp), [], 'no file is left');
 });
 
-t.test('an unknown option ends it before anything is started', async (t) => {
-  const { status, stdout } = bench(temporaryFolder(t), '--fast');
-  t.not(status, 0);
-  t.equal(stdout, '');
+t.test('wrong use ends it before anything is started', async (t) => {
+  const tmp = temporaryFolder(t);
+  const other = join(tmp, 'other.json');
+  writeFileSync(
+    other,
+    JSON.stringify({ ...reportOf([start(10)], about), machine: { ...MACHINE, pinnedTo: '0,1' } }),
+  );
+  const broken = join(tmp, 'broken.json');
+  writeFileSync(broken, '{"ratios":{"claimVsFloor":"10"}}');
+  for (const [args, text] of [
+    [['--fast'], /Unknown option '--fast'/],
+    [['--cpus', '0'], /--cpus 0 is not a number from 1 on/],
+    [['--quick', '--compare', other], /--quick measures too little/],
+    [['--compare', join(tmp, 'none')], /none: ENOENT/],
+    [['--compare', broken], /ratios.claimVsFloor is not a positive number/],
+    [['--compare', other], /measured with --cpus 2, this is --cpus 1/],
+  ] as const) {
+    const { status, stdout, stderr } = bench(tmp, ...args);
+    t.strictSame({ status, stdout }, { status: 2, stdout: '' }, args.join(' '));
+    t.match(stderr, text);
+  }
+  t.match(bench(tmp, '--help'), { status: 0, stdout: /--compare FILE/ });
+  t.match(bench(tmp, '--cpus', '9999'), { status: 3, stderr: /this process may use \d+ processors/ });
+});
+
+t.test('a ratio that is 15 % worse is found, noise is not', async (t) => {
+  const base = [start(10), start(10.1), start(9.9), start(10.2), start(10)];
+  t.strictSame(verdictOf(base, [start(10.3), start(10.4), start(9.8)]), ['', '', '', '']);
+  t.strictSame(verdictOf(base, [start(11.5), start(11.6), start(11.4)]), ['claimVsFloor', '', '', '']);
+  t.strictSame(verdictOf(base, [start(12), start(12.1), start(11.9)]), ['claimVsFloor', '', '', '']);
+  t.strictSame(verdictOf(base, [start(8), start(8.1), start(7.9)]), ['', '', '', ''], 'better is not worse');
+  const disturbed = [start(10), start(14), start(10.1), start(25, 3), start(10.1)];
+  t.strictSame(verdictOf(base, disturbed), ['', '', '', ''], 'starts that others disturbed');
+  t.strictSame(
+    verdictOf(
+      disturbed,
+      base.map(() => start(12)),
+    ),
+    ['claimVsFloor', '', '', ''],
+  );
+  const verdicts = verdictsOf(reportOf(base, about).ratios, [start(12), start(12.1)]);
+  t.match(verdictLines(verdicts)[0], /^WORSE claimVsFloor: 12\.05, base 10\.0\d: (19|20)\.\d % worse/);
+});
+
+t.test('starts are repeated until they agree and are not near the limit', async (t) => {
+  const ratios = reportOf([start(10)], about).ratios;
+  t.equal(agreed([start(10), start(10.1), start(17)]), true);
+  t.equal(agreed([start(10), start(12), start(17)]), false);
+  t.equal(undecided(verdictsOf(ratios, [start(11.1), start(11.4)])), true);
+  t.equal(undecided(verdictsOf(ratios, [start(10), start(10.2)])), false);
+  t.equal(undecided(verdictsOf(ratios, [start(12), start(12.2)])), false);
+});
+
+t.test('figures', async (t) => {
+  t.strictSame([median([3, 1, 2]), median([4, 1, 2, 3]), quantile([1, 2, 3, 4], 0.5)], [2, 2.5, 3]);
+  t.strictSame(agreement([1, 5, 5.1, 5.2, 9]), { value: 5.1, width: (5.2 - 5) / 5.1 });
+  t.strictSame(agreement([7]), { value: 7, width: 0 });
+  t.strictSame(numbersOf('0-2,5'), [0, 1, 2, 5]);
+  t.throws(() => median([]));
 });

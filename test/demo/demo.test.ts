@@ -44,7 +44,10 @@ t.test('the demo prints its result as JSON', async (t) => {
 t.test('the demo prints its result as text', async (t) => {
   const { code, stdout } = await demo(t, []).ended;
   t.equal(code, 0);
-  t.match(stdout, /The consumer read the 64 MiB of the producer, and the device's copy: the SHA-256 is the same/);
+  t.match(
+    stdout,
+    /The consumer read the 64 MiB of the producer, and the device's copy: the SHA-256 is the same/,
+  );
   t.match(stdout, /device copies +[\d.]+ ms/);
 });
 

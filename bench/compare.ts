@@ -1,0 +1,72 @@
+/** Whether ratios are worse than those of an earlier run. */
+import { RATIO_NAMES, type RatioName, type Report, startRatios } from './report.js';
+import { agreement, rounded } from './samples.js';
+import type { Measured } from './start.js';
+
+/** A ratio that is 15 % worse, less what a measurement may be off (2.5 %): so one of 15 % is found. */
+const LIMIT = 1.125;
+
+type Ratios = Readonly<Record<RatioName, number>>;
+
+export interface Verdict {
+  readonly name: RatioName;
+  readonly base: number;
+  readonly now: number;
+  /** now by base: 1.2 is 20 % worse. */
+  readonly change: number;
+  /** Half the width of the interval in which the starts agree, as a share. */
+  readonly error: number;
+  readonly worse: boolean;
+}
+
+/**
+ * The earlier report.
+ * @throws Error where it is not one, or is of --quick.
+ */
+export function baseOf(report: unknown): Report {
+  const { ratios, quick, machine } = (report ?? {}) as Partial<Report>;
+  for (const name of RATIO_NAMES) {
+    const ratio: unknown = ratios?.[name];
+    if (typeof ratio !== 'number' || !(ratio > 0)) throw new Error(`ratios.${name} is not a positive number`);
+  }
+  if (!machine) throw new Error('it does not name the machine');
+  if (quick) throw new Error('it was measured with --quick, which measures too little');
+  return report as Report;
+}
+
+/** In what this run differs from the base: a different ratio may be due to that. */
+export function differences(base: Report, now: Pick<Report, 'device' | 'machine'>): string[] {
+  const of = ({ device, machine: { cpu, kernel, node } }: Pick<Report, 'device' | 'machine'>) =>
+    ({ device, cpu, kernel, node }) as const;
+  const [before, after] = [of(base), of(now)];
+  return (Object.keys(before) as (keyof typeof before)[])
+    .filter((name) => before[name] !== after[name])
+    .map((name) => `${name} is ${after[name]}, of the base ${before[name]}`);
+}
+
+export const verdictsOf = (base: Ratios, starts: readonly Measured[]): Verdict[] =>
+  RATIO_NAMES.map((name) => {
+    const { value: now, width } = agreement(startRatios(starts, name));
+    const change = now / base[name];
+    return {
+      name,
+      base: base[name],
+      now: rounded(now),
+      change: rounded(change),
+      error: rounded(width / 2),
+      worse: change >= LIMIT,
+    };
+  });
+
+/** Whether a ratio is too near the limit for what its starts differ. */
+export const undecided = (verdicts: readonly Verdict[]): boolean =>
+  verdicts.some(({ change, error }) => Math.abs(change - LIMIT) < error * change);
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+export function verdictLines(verdicts: readonly Verdict[]): string[] {
+  return verdicts.map(({ name, base, now, change, error, worse }) => {
+    const how = change >= 1 ? `${percent(change - 1)} worse` : `${percent(1 - change)} better`;
+    return `${worse ? 'WORSE' : 'ok   '} ${name}: ${now.toFixed(2)}, base ${base.toFixed(2)}: ${how} (+- ${percent(error)})`;
+  });
+}
