@@ -9,24 +9,13 @@
  *
  * Addons are found at run time: those of @vkmemd/proto in its package, all others in node_modules.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { createInterface } from 'node:readline';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
+import { CACHES, makeCaches } from './caches.mjs';
 import { root, say } from './command.mjs';
 
 const modules = join(root, 'node_modules');
@@ -39,11 +28,6 @@ const BUNDLES = {
   },
   'client/typescript/dist/bundle': { vkmemctl: 'client/typescript/dist/cli/main.js' },
 };
-
-/** What starts each, in bin/ of its package. */
-const PROGRAMS = { vkmemd: 'vkmemd.js', supervisor: 'vkmemd.js', vkmemctl: 'vkmemctl.js' };
-/** SIGTERM after it: a driver may hang. */
-const START_MS = 30_000;
 
 /** Folder of a workspace -> the package's name, for import.meta.url. */
 const PACKAGES = { daemon: 'vkmemd', 'client/typescript': '@vkmemd/client', proto: '@vkmemd/proto' };
@@ -168,60 +152,13 @@ async function bundle(folder, entries) {
   copyFileSync(LOADER, join(root, folder, 'loader.cjs'));
 }
 
-/**
- * V8's cached data, made after a run, so that it has the functions that a start needs: of the daemon and its supervisor, which
- * answer requests and stop, and of vkmemctl. Where no driver works, the start ends early, and the cache has what it needs.
- */
-async function makeCaches(node) {
-  const runtimeDir = mkdtempSync(join(tmpdir(), 'vkmemd-bundle-'));
-  const options = ['--runtime-dir', runtimeDir];
-  const {
-    VKMEMD_FDSTORE_MAX: _max,
-    NOTIFY_SOCKET: _socket,
-    LISTEN_FDS: _fds,
-    NODE_OPTIONS: _options,
-    ...env
-  } = process.env;
-  const start = (folder, name, args) => {
-    const program = join(root, dirname(dirname(folder)), 'bin', PROGRAMS[name]);
-    const words = [
-      join(root, 'scripts/v8-cache.cjs'),
-      join(root, folder),
-      name,
-      program,
-      ...options,
-      ...args,
-    ];
-    const child = spawn(node, words, { env, stdio: ['ignore', 'pipe', 'ignore'], timeout: START_MS });
-    const ended = new Promise((resolve) => child.once('close', resolve));
-    const ready = new Promise((resolve) => {
-      createInterface({ input: child.stdout }).on('line', (line) => line.includes(' ready: ') && resolve());
-    });
-    return { child, ready: Promise.race([ready, ended]), ended };
-  };
-  try {
-    const daemon = start('daemon/dist/bundle', 'vkmemd', ['--config', '/dev/null']);
-    await daemon.ready;
-    await start('client/typescript/dist/bundle', 'vkmemctl', ['ls']).ended;
-    daemon.child.kill('SIGTERM');
-    await daemon.ended;
-    const supervisor = start('daemon/dist/bundle', 'supervisor', ['--supervisor', '--config', '/dev/null']);
-    await supervisor.ready;
-    supervisor.child.kill('SIGTERM');
-    await supervisor.ended;
-  } finally {
-    rmSync(runtimeDir, { recursive: true, force: true });
-  }
-}
-
 const modified = (path) => (existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0);
 
 /** Whether the bundles are those of the compiled modules, this script and the lock file, with all caches. */
 function isFresh() {
-  const made = Object.entries(BUNDLES).flatMap(([folder, entries]) =>
-    Object.keys(entries).map((name) => `${folder}/${name}.${name === 'parser' ? 'cjs' : 'v8-cache'}`),
-  );
-  const from = ['scripts/bundle.mjs', 'scripts/bundle-loader.cjs', 'node_modules/.package-lock.json'];
+  const made = ['daemon/dist/bundle/parser.cjs', ...CACHES];
+  const scripts = ['bundle.mjs', 'bundle-loader.cjs', 'caches.mjs'].map((name) => `scripts/${name}`);
+  const from = [...scripts, 'node_modules/.package-lock.json'];
   const builds = ['proto', 'daemon', 'client/typescript'].map((part) => `${part}/dist/tsconfig.tsbuildinfo`);
   const newest = Math.max(...[...from, ...builds].map(modified));
   return made.every((path) => modified(path) > newest);
@@ -232,6 +169,6 @@ export async function bundlePrograms(node) {
   if (isFresh()) return;
   const begun = Date.now();
   for (const [folder, entries] of Object.entries(BUNDLES)) await bundle(folder, entries);
-  await makeCaches(node);
+  await makeCaches([node], root);
   say(`bundling the programs: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 }

@@ -1,0 +1,69 @@
+/**
+ * V8's cached data of the bundled programs, made after a run, so that it has the functions that a start
+ * needs: of the daemon and its supervisor, which answer requests and stop, and of vkmemctl. Where no driver
+ * works, the start ends early, and the cache has what it needs.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { root } from './command.mjs';
+
+/** Program -> the folder of its bundle, and what starts it. */
+const PROGRAMS = {
+  vkmemd: ['daemon/dist/bundle', 'daemon/bin/vkmemd.js'],
+  supervisor: ['daemon/dist/bundle', 'daemon/bin/vkmemd.js'],
+  vkmemctl: ['client/typescript/dist/bundle', 'client/typescript/bin/vkmemctl.js'],
+};
+/** The files. */
+export const CACHES = Object.entries(PROGRAMS).map(([name, [folder]]) => `${folder}/${name}.v8-cache`);
+
+/** What they log once they serve, or the supervisor that its daemon does not. */
+const SETTLED = / ready: |"the daemon ended/;
+
+/** SIGTERM after it: a driver may hang. */
+const START_MS = 30_000;
+
+/**
+ * @param command Starts the Node.js that the cached data is for.
+ * @param base Has the folders of the programs, as the checkout has them.
+ */
+export async function makeCaches([node, ...words], base) {
+  const runtimeDir = mkdtempSync(join(tmpdir(), 'vkmemd-bundle-'));
+  const options = ['--runtime-dir', runtimeDir];
+  const {
+    VKMEMD_FDSTORE_MAX: _max,
+    NOTIFY_SOCKET: _socket,
+    LISTEN_FDS: _fds,
+    NODE_OPTIONS: _options,
+    ...env
+  } = process.env;
+  const start = (name, args) => {
+    const [folder, program] = PROGRAMS[name].map((path) => join(base, path));
+    const script = join(root, 'scripts/v8-cache.cjs');
+    const child = spawn(node, [...words, script, folder, name, program, ...options, ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: START_MS,
+    });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const ready = new Promise((resolve) => {
+      createInterface({ input: child.stdout }).on('line', (line) => SETTLED.test(line) && resolve());
+    });
+    return { child, ready: Promise.race([ready, ended]), ended };
+  };
+  try {
+    const daemon = start('vkmemd', ['--config', '/dev/null']);
+    await daemon.ready;
+    await start('vkmemctl', ['ls']).ended;
+    daemon.child.kill('SIGTERM');
+    await daemon.ended;
+    const supervisor = start('supervisor', ['--supervisor', '--config', '/dev/null']);
+    await supervisor.ready;
+    supervisor.child.kill('SIGTERM');
+    await supervisor.ended;
+  } finally {
+    rmSync(runtimeDir, { recursive: true, force: true });
+  }
+}
