@@ -3,11 +3,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../scripts/command.mjs';
 import { LIBRARY, walk } from './contents.mjs';
+import { libraryDependencies } from './libraries.mjs';
 import { licences } from './modules.mjs';
 
 const { author: MAINTAINER, homepage: HOMEPAGE } = JSON.parse(
@@ -22,25 +22,6 @@ const DESCRIPTION = `Vulkan memory daemon
  .
  This package has the daemon with its systemd units, the Node.js that it runs
  on, vkmemctl to manage it, and the client library for Node.js.`;
-
-/** The system libraries that the binaries link to, in the versions that export the symbols that they use. */
-function libraryDependencies(binaries) {
-  const folder = mkdtempSync(join(tmpdir(), 'vkmemd-shlibs-'));
-  try {
-    mkdirSync(join(folder, 'debian'));
-    writeFileSync(join(folder, 'debian/control'), 'Source: vkmemd\n\nPackage: vkmemd\nArchitecture: any\n');
-    // Node-API's symbols are exported by Node.js itself, not by a library.
-    const args = ['-O', '--warnings=0', ...binaries.map((file) => `-e${file}`)];
-    const output = execFileSync('dpkg-shlibdeps', args, {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return output.trim().replace(/^shlibs:Depends=/, '');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 export const architecture = () => execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
 
@@ -58,13 +39,15 @@ export function writeControl(folder, { version }) {
   const binaries = files
     .filter(({ path }) => path.endsWith('.node') || path.endsWith('/bin/node'))
     .map(({ path }) => join(folder, path));
+  const tools = ['sysusers', 'tmpfiles'].map((name) => `systemd (>= 249) | systemd-standalone-${name}`);
+  const depends = ['libvulkan1', ...libraryDependencies(binaries), ...tools];
   const control = `Package: vkmemd
 Version: ${version}
 Architecture: ${architecture()}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${installedSize(folder)}
 Pre-Depends: init-system-helpers (>= 1.54~)
-Depends: libvulkan1, ${libraryDependencies(binaries)}, systemd (>= 249) | systemd-standalone-sysusers, systemd (>= 249) | systemd-standalone-tmpfiles
+Depends: ${depends.join(', ')}
 Recommends: mesa-vulkan-drivers
 Suggests: bubblewrap
 Section: admin

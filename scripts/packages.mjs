@@ -40,7 +40,6 @@ const needed = (purpose) => ({
   'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/, purpose),
   ...(['demo', 'demo-vm', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
   ...(purpose === 'demo-vm' && { 'qemu-system-x86': hasQemu }),
-  ...(purpose === 'package' && { 'dpkg-dev': () => onPath('dpkg-shlibdeps') }),
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
@@ -51,7 +50,6 @@ const wanted = (purpose) =>
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
         debootstrap: () => onPath('debootstrap'),
-        'dpkg-dev': () => onPath('dpkg-shlibdeps'),
         lintian: () => onPath('lintian'),
         ...(process.arch === 'x64' && { 'qemu-system-x86': hasQemu }),
         groff: () => onPath('groff'),

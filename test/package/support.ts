@@ -15,7 +15,7 @@ export function lacking(...commands: string[]): string | false {
 }
 
 /** The reason why no package can be built here; false where it can. */
-export const noPackage = lacking('dpkg', 'dpkg-deb', 'dpkg-shlibdeps', 'strip');
+export const noPackage = lacking('dpkg', 'dpkg-deb', 'objdump', 'strip');
 
 /** Runs the program that builds the package. @returns the package's path. */
 function build(...args: string[]): string {
