@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   lutimesSync,
   mkdirSync,
   readdirSync,
@@ -19,7 +20,7 @@ import {
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { root } from '../scripts/command.mjs';
-import { runtimeNode, sources } from '../scripts/inputs.mjs';
+import { sources } from '../scripts/inputs.mjs';
 import { manualPages } from './man.mjs';
 import { copyModules, moduleFiles } from './modules.mjs';
 import { programText } from './program.mjs';
@@ -67,18 +68,23 @@ const LIBRARIES = ['proto', 'client/typescript'];
 
 const compiled = (part, file) => `${part}/dist/${file.slice(part.length + 1, -'.ts'.length)}`;
 
-/** The compiled files of the library, and the bundles of the programs. */
-export function compiledFiles() {
+/**
+ * The compiled files of the library, and the bundles of the programs. A package for another processor may
+ * have no cached data of V8.
+ */
+function compiledFiles({ crossed, find }) {
   const modules = LIBRARIES.flatMap((part) =>
     sources([part], /(?<!\.d)\.ts$/)
       .filter((file) => !file.startsWith('client/typescript/cli/'))
       .map((file) => compiled(part, file)),
   );
-  return [...modules.flatMap((file) => [`${file}.js`, `${file}.d.ts`]), ...BUNDLES, ...BESIDE];
+  const lacks = (file) => crossed && file.endsWith('.v8-cache') && !existsSync(join(root, find(file)));
+  const bundles = BUNDLES.filter((file) => !lacks(file));
+  return [...modules.flatMap((file) => [`${file}.js`, `${file}.d.ts`]), ...bundles, ...BESIDE];
 }
 
 /** All inputs of the package, except node_modules, which the lock file determines. */
-export function inputs() {
+export function inputs(platform) {
   const own = sources(['packaging', 'systemd'], /./);
   const manifests = ['package.json', ...PARTS.map((part) => `${part}/package.json`)];
   const rest = [
@@ -90,7 +96,8 @@ export function inputs() {
     ...Object.values(PROGRAMS),
   ];
   const schemas = sources(['proto'], /\.proto$/);
-  return [...compiledFiles(), ...ADDONS, ...own, ...PAGES, ...manifests, ...rest, ...schemas];
+  const built = [...compiledFiles(platform), ...ADDONS].map(platform.find);
+  return [...built, ...own, ...PAGES, ...manifests, ...rest, ...schemas];
 }
 
 /** A manifest without the fields that only a checkout needs. */
@@ -104,26 +111,32 @@ function installedManifest(part) {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** @param about version and date; @param documents name -> text of the documents that metadata.mjs makes. */
+/**
+ * @param about version, date and platform.
+ * @param documents name -> text of the documents that metadata.mjs makes.
+ * @returns the folder of the programs and the library in it.
+ */
 export function stage(folder, about, documents) {
+  const { platform } = about;
+  const runtime = join(root, platform.find(platform.node));
   const put = (path, content) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), content);
   };
-  const copy = (path, to) => put(to, readFileSync(join(root, path)));
+  const copy = (path, to) => put(to, readFileSync(join(root, platform.find(path))));
   const link = (path, target) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(target, join(folder, path));
   };
-  for (const file of [...compiledFiles(), ...ADDONS, ...sources(['proto'], /\.proto$/)]) {
+  for (const file of [...compiledFiles(platform), ...ADDONS, ...sources(['proto'], /\.proto$/)]) {
     copy(file, `${LIBRARY}/${file}`);
   }
   for (const part of PARTS) {
     put(`${LIBRARY}/${part}/package.json`, installedManifest(part));
   }
-  copyModules(join(folder, LIBRARY));
+  copyModules(join(folder, LIBRARY), platform);
   mkdirSync(join(folder, dirname(NODE)), { recursive: true });
-  copyFileSync(runtimeNode, join(folder, NODE));
+  copyFileSync(join(runtime, 'bin/node'), join(folder, NODE));
   link(`${LIBRARY}/node_modules/@vkmemd/proto`, '../../proto');
   link(`${LIBRARY}/node_modules/@vkmemd/client`, '../../client/typescript');
   for (const [name, program] of Object.entries(PROGRAMS)) {
@@ -143,13 +156,14 @@ export function stage(folder, about, documents) {
   for (const path of PAGES) copy(path, `${DOC}/${path.slice('docs/'.length)}`);
   copy(EXAMPLE_POLICY, `${DOC}/${EXAMPLE_POLICY}`);
   copy('packaging/debian/lintian-overrides', 'usr/share/lintian/overrides/vkmemd');
-  const licence = readFileSync(join(dirname(dirname(runtimeNode)), 'LICENSE'));
+  const licence = readFileSync(join(runtime, 'LICENSE'));
   put(`${DOC}/LICENSE.node.gz`, gzipSync(licence, { level: 9 }));
   for (const [name, text] of documents)
     put(`${DOC}/${name}`, name.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
-  const addons = [...ADDONS, ...moduleFiles().filter((file) => file.endsWith('.node'))];
+  const addons = [...ADDONS, ...moduleFiles(platform).filter((file) => file.endsWith('.node'))];
   const binaries = [NODE, ...addons.map((file) => join(LIBRARY, file))];
-  execFileSync('strip', ['--strip-unneeded', ...binaries.map((file) => join(folder, file))]);
+  execFileSync(platform.strip, ['--strip-unneeded', ...binaries.map((file) => join(folder, file))]);
+  return join(folder, LIBRARY);
 }
 
 /** Every path below a folder, each folder before its contents. */

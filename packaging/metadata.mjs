@@ -1,7 +1,6 @@
 /**
  * The package's metadata for dpkg: control file, scripts, checksums, changelog and copyright file.
  */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,8 +22,6 @@ const DESCRIPTION = `Vulkan memory daemon
  This package has the daemon with its systemd units, the Node.js that it runs
  on, vkmemctl to manage it, and the client library for Node.js.`;
 
-export const architecture = () => execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
-
 /** The installed size in KiB, as Debian defines it: each file is rounded up; each other entry counts as 1. */
 export function installedSize(folder) {
   const sizes = walk(folder).map(({ path, entry }) =>
@@ -34,7 +31,7 @@ export function installedSize(folder) {
 }
 
 /** Writes DEBIAN/ into a staging folder that contains all other files. */
-export function writeControl(folder, { version }) {
+export function writeControl(folder, { version, platform }) {
   const files = walk(folder).filter(({ entry }) => entry.isFile());
   const binaries = files
     .filter(({ path }) => path.endsWith('.node') || path.endsWith('/bin/node'))
@@ -43,7 +40,7 @@ export function writeControl(folder, { version }) {
   const depends = ['libvulkan1', ...libraryDependencies(binaries), ...tools];
   const control = `Package: vkmemd
 Version: ${version}
-Architecture: ${architecture()}
+Architecture: ${platform.architecture}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${installedSize(folder)}
 Pre-Depends: init-system-helpers (>= 1.54~)
@@ -114,9 +111,9 @@ const TERMS = {
 };
 
 /** The terms of a licence, from a package that contains them. Not every package with the licence does. */
-function termsOf(licence) {
+function termsOf(licence, all) {
   const begin = TERMS[licence];
-  const [worded] = licences()
+  const [worded] = all
     .filter(({ license, words }) => license === licence && words.includes(begin))
     .sort((one, other) => one.words.length - other.words.length);
   if (!begin || !worded) throw new Error(`no package contains the terms of the licence ${licence}`);
@@ -130,15 +127,15 @@ function termsOf(licence) {
 }
 
 /** The copyright file, in Debian's machine-readable format. */
-export function copyright() {
+export function copyright(platform) {
+  const all = licences(platform);
   const linesOf = (holders) => [...new Set(holders)].map((holder) => ` ${holder}`).join('\n');
-  const stanzas = licences()
+  const stanzas = all
     .filter(({ installed }) => installed)
     .map(
       ({ path, name, version, license, holders }) =>
         `Files: ${LIBRARY}/${path}/*\nCopyright:\n${linesOf(holders)}\nLicense: ${license}\nComment: ${name} ${version}`,
     );
-  const all = licences();
   const bundled = `Files: ${LIBRARY}/*/dist/bundle/*
 Copyright: The vkmemd authors
 ${linesOf(all.flatMap(({ holders }) => holders))}
@@ -150,10 +147,8 @@ Copyright: Node.js contributors
 License: Node.js
  The licence of Node.js and of what it contains is in /usr/share/doc/vkmemd/LICENSE.node.gz.
 Comment: Node.js ${runtimeVersion()}`;
-  const others = [...new Set(licences().map(({ license }) => license))].filter(
-    (name) => name !== 'Apache-2.0',
-  );
-  const texts = others.sort().map((name) => `License: ${name}\n${termsOf(name)}`);
+  const others = [...new Set(all.map(({ license }) => license))].filter((name) => name !== 'Apache-2.0');
+  const texts = others.sort().map((name) => `License: ${name}\n${termsOf(name, all)}`);
   return `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: vkmemd
 

@@ -6,6 +6,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from '../scripts/command.mjs';
+import { isFor, lockedPackages } from './platform.mjs';
 
 /** Dependencies that no program loads: types, and headers that addons are built with. */
 const NOT_AT_RUN_TIME = ['@types/node', 'undici-types', 'node-addon-api', 'nan'];
@@ -21,16 +22,17 @@ const UNUSED = /^node_modules\/(protobufjs\/dist|@grpc\/proto-loader\/build\/bin
 /** An addon for another C library, or for one version of Node.js where the package has one for all. */
 const FOREIGN_ADDON = /\.musl\.node$|\.abi\d+\./;
 
-const lockedPackages = () => JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
 const needed = (path) => !NOT_AT_RUN_TIME.some((name) => path.endsWith(`node_modules/${name}`));
 
 /** The folders of the lock file that the programs need at run time, in their bundles or as files, sorted. */
-function runtimePackages() {
+function runtimePackages({ arch, find }) {
   return Object.entries(lockedPackages())
-    .filter(([path, { dev, link }]) => path.includes('node_modules/') && !dev && !link)
+    .filter(
+      ([path, entry]) => path.includes('node_modules/') && !entry.dev && !entry.link && isFor(entry, arch),
+    )
     .map(([path]) => path)
     .filter(needed)
-    .filter((path) => existsSync(join(root, path)))
+    .filter((path) => existsSync(join(root, find(path))))
     .sort();
 }
 
@@ -61,10 +63,10 @@ function libraryPackages() {
 }
 
 /** Packages of which the bundles load the addon. */
-const ADDON_PACKAGES = [`node_modules/@lmdb/lmdb-linux-${process.arch}`, 'node_modules/unix-dgram'];
+const addonPackages = ({ arch }) => [`node_modules/@lmdb/lmdb-linux-${arch}`, 'node_modules/unix-dgram'];
 
 /** The folders that are installed, at least in part, sorted. */
-const installedPackages = () => [...libraryPackages(), ...ADDON_PACKAGES].sort();
+const installedPackages = (platform) => [...libraryPackages(), ...addonPackages(platform)].sort();
 
 /** All files of a folder that a program may load; paths within it. */
 function filesOf(folder, within = '') {
@@ -87,19 +89,19 @@ const withAddon = (path) =>
   LICENCE.test(path);
 
 /** All files that are installed, as paths in the checkout. */
-export function moduleFiles() {
-  return installedPackages().flatMap((path) => {
-    const files = filesOf(join(root, path));
-    const kept = ADDON_PACKAGES.includes(path) ? files.filter(withAddon) : files;
+export function moduleFiles(platform) {
+  return installedPackages(platform).flatMap((path) => {
+    const files = filesOf(join(root, platform.find(path)));
+    const kept = addonPackages(platform).includes(path) ? files.filter(withAddon) : files;
     return kept.map((file) => join(path, file)).filter((file) => !UNUSED.test(file));
   });
 }
 
 /** Copies them below a folder, in which the programs' module resolution finds them. */
-export function copyModules(folder) {
-  for (const file of moduleFiles()) {
+export function copyModules(folder, platform) {
+  for (const file of moduleFiles(platform)) {
     mkdirSync(join(folder, dirname(file)), { recursive: true });
-    cpSync(join(root, file), join(folder, file), { dereference: true });
+    cpSync(join(root, platform.find(file)), join(folder, file), { dereference: true });
   }
 }
 
@@ -107,15 +109,14 @@ export function copyModules(folder) {
  * Name, version, licence and folder of each package, with the licence's text where the package contains it, and whether it
  * is installed.
  */
-export function licences() {
-  const installed = new Set(installedPackages());
-  return runtimePackages().map((path) => {
-    const { name, version, license, author } = JSON.parse(
-      readFileSync(join(root, path, 'package.json'), 'utf8'),
-    );
+export function licences(platform) {
+  const installed = new Set(installedPackages(platform));
+  return runtimePackages(platform).map((path) => {
+    const folder = join(root, platform.find(path));
+    const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const whose = typeof author === 'object' ? author.name : author?.replace(/ *[<(].*$/, '');
-    const text = readdirSync(join(root, path)).find((file) => LICENCE.test(file));
-    const words = text === undefined ? '' : readFileSync(join(root, path, text), 'utf8');
+    const text = readdirSync(folder).find((file) => LICENCE.test(file));
+    const words = text === undefined ? '' : readFileSync(join(folder, text), 'utf8');
     const holders = words
       .split('\n')
       .map((line) => /^\W*copyright:? *(?:\(c\)|©)? *(.*\d{4}.*|(?<=\(c\) ).*)$/i.exec(line)?.[1]?.trim())

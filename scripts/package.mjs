@@ -1,6 +1,8 @@
 /**
  * The Debian package: dist-package/vkmemd_VERSION_ARCH.deb, of what is compiled and built already, by Debian's own tools.
- * Built once for the same inputs; `--output FOLDER` builds it anew, there. Prints the package's path.
+ * Built once for the same inputs; `--output FOLDER` builds it anew, there. Prints the package's path. With
+ * `--arch amd64` or `--arch arm64` it is for that processor; if that is not this machine's, its Node.js is
+ * installed and its addons are built first.
  *
  * Two builds of one checkout are the same byte for byte: every date is that of the last commit, or $SOURCE_DATE_EPOCH.
  */
@@ -10,16 +12,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { normalise, inputs as packaged, stage } from '../packaging/contents.mjs';
-import {
-  architecture,
-  copyright,
-  debianChangelog,
-  installedSize,
-  writeControl,
-} from '../packaging/metadata.mjs';
+import { prepare } from '../packaging/crossed.mjs';
+import { copyright, debianChangelog, installedSize, writeControl } from '../packaging/metadata.mjs';
+import { ARCHITECTURES, ownArchitecture, platformOf } from '../packaging/platform.mjs';
 import { fail, root, run, say } from './command.mjs';
 import { digest, once } from './inputs.mjs';
 
+const EX_USAGE = 64;
 const FOLDER = 'dist-package';
 /** Of xz: the quickest one with which a package stays below 32 MB. */
 const LEVEL = 4;
@@ -48,7 +47,7 @@ async function build(into, name, about) {
   try {
     const tree = join(work, 'tree');
     const documents = new Map([
-      ['copyright', copyright()],
+      ['copyright', copyright(about.platform)],
       ['changelog.gz', debianChangelog(about.seconds)],
     ]);
     stage(tree, about, documents);
@@ -71,15 +70,20 @@ async function build(into, name, about) {
   }
 }
 
-const { output } = parseArgs({ options: { output: { type: 'string' } } }).values;
+const { output, arch } = parseArgs({
+  options: { output: { type: 'string' }, arch: { type: 'string', default: ownArchitecture() } },
+}).values;
+if (!ARCHITECTURES.includes(arch)) {
+  fail(`'${arch}': a package is for one of ${ARCHITECTURES.join(', ')}`, EX_USAGE);
+}
 const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
 const seconds = sourceDate();
-const about = { version, seconds, date: new Date(seconds * 1000).toISOString().slice(0, 10) };
-const name = `vkmemd_${version}_${architecture()}.deb`;
+const platform = platformOf(arch);
+const about = { version, seconds, date: new Date(seconds * 1000).toISOString().slice(0, 10), platform };
+const name = `vkmemd_${version}_${arch}.deb`;
 const into = output === undefined ? join(root, FOLDER) : resolve(output);
+const inputs = () => digest(packaged(platform), 'v2', process.version, String(seconds));
+if (platform.crossed) await prepare(about);
 if (output !== undefined) await build(into, name, about);
-else {
-  const stamp = digest(packaged(), 'v1', process.version, String(seconds));
-  await once(`${FOLDER}/.inputs`, stamp, join(FOLDER, name), () => build(into, name, about));
-}
+else await once(`${FOLDER}/.inputs-${arch}`, inputs(), join(FOLDER, name), () => build(into, name, about));
 process.stdout.write(`${join(into, name)}\n`);

@@ -27,6 +27,18 @@ function hasDriver(pattern, purpose) {
   );
 }
 
+/** The other processor that packages are built for: its name in GNU's triplets, and Debian's. */
+const [OTHER, OTHER_DEBIAN] = process.arch === 'x64' ? ['aarch64', 'arm64'] : ['x86_64', 'amd64'];
+const CROSS_TOOLS = {
+  [`binutils-${OTHER.replaceAll('_', '-')}-linux-gnu`]: () => onPath(`${OTHER}-linux-gnu-strip`),
+};
+/** Without them a package for it has no cached data of V8. */
+const EMULATOR = {
+  [`qemu-user libc6-${OTHER_DEBIAN}-cross libstdc++6-${OTHER_DEBIAN}-cross`]: () =>
+    (onPath(`qemu-${OTHER}`) || onPath(`qemu-${OTHER}-static`)) &&
+    existsSync(`/usr/${OTHER}-linux-gnu/lib/libstdc++.so.6`),
+};
+
 const hasQemu = () => onPath('qemu-system-x86_64');
 const CHROMIUM = ['vk_swiftshader_icd.json', 'libVkICD_mock_icd.so'].map((f) => `/usr/lib/chromium/${f}`);
 
@@ -40,13 +52,18 @@ const needed = (purpose) => ({
   'mesa-vulkan-drivers': () => hasDriver(/^lvp_icd/, purpose),
   ...(['demo', 'demo-vm', 'test'].includes(purpose) && { bubblewrap: () => onPath('bwrap') }),
   ...(purpose === 'demo-vm' && { 'qemu-system-x86': hasQemu }),
+  ...(purpose === 'package-crossed' && CROSS_TOOLS),
   ...(purpose === 'lint' && { 'clang-format': () => onPath('clang-format'), git: () => onPath('git') }),
 });
 
-/** The same for packages without which tests are skipped. Ubuntu has no chromium-common. */
+/**
+ * The same for packages that may be missing: without them tests are skipped. Ubuntu has no chromium-common.
+ */
 const wanted = (purpose) =>
   purpose === 'test'
     ? {
+        ...CROSS_TOOLS,
+        ...EMULATOR,
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
         debootstrap: () => onPath('debootstrap'),
@@ -57,7 +74,7 @@ const wanted = (purpose) =>
         strace: () => onPath('strace'),
         systemd: () => onPath('systemd-analyze'),
       }
-    : {};
+    : { ...(purpose === 'package-crossed' && EMULATOR) };
 
 const missingOf = (list) => Object.keys(list).filter((name) => !list[name]());
 const asRoot = process.getuid?.() === 0;
@@ -107,12 +124,18 @@ async function installNeeded(purpose) {
   if (still.length > 0) fail(`installed but not usable: ${still.join(', ')}`, EX_UNAVAILABLE);
 }
 
+/** What happens without a wanted package. */
+const WITHOUT = {
+  test: 'tests that need it are skipped',
+  'package-crossed': 'the package has no cached data of V8',
+};
+
 /** After a failure of apt-get the package is not tried again in this checkout. */
 async function installWanted(purpose) {
   const list = wanted(purpose);
   const tried = join(root, '.setup', 'not-installed');
   for (const names of missingOf(list)) {
-    const note = (why) => say(`${names} is missing (${why}): tests that need it are skipped`);
+    const note = (why) => say(`${names} is missing (${why}): ${WITHOUT[purpose]}`);
     const before = existsSync(tried) && readFileSync(tried, 'utf8').split('\n').includes(names);
     const why = before ? `it could not be installed before; remove ${tried} to try again` : noInstall();
     if (why) {
@@ -126,7 +149,7 @@ async function installWanted(purpose) {
   }
 }
 
-/** @param purpose build, demo, demo-vm, test, bench, lint or package. */
+/** @param purpose build, demo, demo-vm, test, bench, lint, package or package-crossed. */
 export async function installPackages(purpose) {
   await installNeeded(purpose);
   await installWanted(purpose);

@@ -44,7 +44,10 @@ export const hostPlatform = `linux-${process.arch}-${process.report.getReport().
 async function installZig() {
   await once('.setup/zig/.inputs', ZIG_VERSION, '.setup/zig/ziglang/zig', () => {
     const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--disable-pip-version-check'];
-    return run('installing zig', 'python3', [...args, '--target', ZIG, `ziglang==${ZIG_VERSION}`]);
+    const failed = () => fail(`pip could not install ziglang ${ZIG_VERSION}`, EX_UNAVAILABLE);
+    return run('installing zig', 'python3', [...args, '--target', ZIG, `ziglang==${ZIG_VERSION}`], {
+      failed,
+    });
   });
 }
 
@@ -105,6 +108,15 @@ export async function buildAddons(platforms) {
     }
   }
 }
+
+/** The path of each addon in the checkout -> that of the one that is built for a platform. */
+export const addonFiles = (platform) =>
+  new Map(
+    Object.entries(ADDONS).map(([name, { folder }]) => [
+      `${folder}/build/Release/${name}.node`,
+      join(BUILT, platform, `${name}.node`),
+    ]),
+  );
 
 /** Copies the addons of the checkout to where cross-built ones would be. */
 function copyHost() {

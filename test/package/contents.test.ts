@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { plainEnvironment, root } from '../support/daemon.js';
+import { checkBinaries } from './binaries.js';
 import { builtPackage, field, listed, noPackage, unpacked } from './support.js';
 
 const LIBRARY = '/usr/lib/vkmemd';
@@ -182,31 +183,6 @@ t.test('the unpacked programs run', { skip: noPackage, timeout: 300_000 }, async
   t.equal(status, 0, `the example is a valid policy: ${stdout}${stderr}`);
 });
 
-const FAMILIES = { GLIBC: '2.35', GLIBCXX: '3.4.30', CXXABI: '1.3.13' } as const;
-const compare = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
-
-t.test(
-  'every binary runs on Ubuntu 22.04 and Debian 12',
-  { skip: noPackage, timeout: 300_000 },
-  async (t) => {
-    const folder = unpacked();
-    const binaries = readdirSync(join(folder, LIBRARY), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.node') || path === 'bin/node')
-      .filter((path) => !path.includes('@vkmemd/'))
-      .map((path) => join(folder, LIBRARY, path));
-    t.equal(binaries.length, 5, binaries.join(', '));
-    for (const binary of binaries) {
-      // Its version references: those of symbols that it imports.
-      const { stdout } = spawnSync('objdump', ['--private-headers', binary], { encoding: 'utf8' });
-      const [, references = ''] = stdout.split('Version References:');
-      t.match(references, 'GLIBC_2.', `${binary} was read`);
-      for (const [family, most] of Object.entries(FAMILIES)) {
-        const versions = [...references.matchAll(new RegExp(` ${family}_([0-9.]+)`, 'g'))].map(
-          ([, v = '']) => v,
-        );
-        const newest = versions.sort(compare).at(-1) ?? '0';
-        t.ok(compare(newest, most) <= 0, `${binary}: ${family}_${newest} is at most ${family}_${most}`);
-      }
-    }
-  },
+t.test('every binary runs on Ubuntu 22.04 and Debian 12', { skip: noPackage, timeout: 300_000 }, async (t) =>
+  checkBinaries(t, unpacked(), process.arch),
 );

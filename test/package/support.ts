@@ -17,14 +17,21 @@ export function lacking(...commands: string[]): string | false {
 /** The reason why no package can be built here; false where it can. */
 export const noPackage = lacking('dpkg', 'dpkg-deb', 'objdump', 'strip');
 
+/** The set-up's exit status where something cannot be installed. */
+const EX_UNAVAILABLE = 69;
+
+/** What cannot be installed, and so no package built. */
+export class Unavailable extends Error {}
+
 /** Runs the program that builds the package. @returns the package's path. */
-function build(...args: string[]): string {
+export function build(...args: string[]): string {
   const env = plainEnvironment();
   const program = join(root, 'scripts/package.mjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
     encoding: 'utf8',
     env,
   });
+  if (status === EX_UNAVAILABLE) throw new Unavailable(stderr.trim().split('\n').at(-1));
   if (status !== 0) throw new Error(`the package was not built: ${stderr}`);
   return stdout.trim();
 }
@@ -62,8 +69,8 @@ export interface Listed {
   readonly target: string | undefined;
 }
 
-export function listed(): Listed[] {
-  const { stdout } = spawnSync('dpkg-deb', ['--contents', builtPackage()], {
+export function listed(file = builtPackage()): Listed[] {
+  const { stdout } = spawnSync('dpkg-deb', ['--contents', file], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
@@ -78,6 +85,6 @@ export function listed(): Listed[] {
 }
 
 /** A field of the package's control file. */
-export function field(name: string): string {
-  return execFileSync('dpkg-deb', ['--field', builtPackage(), name], { encoding: 'utf8' }).trim();
+export function field(name: string, file = builtPackage()): string {
+  return execFileSync('dpkg-deb', ['--field', file, name], { encoding: 'utf8' }).trim();
 }
