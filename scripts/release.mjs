@@ -48,14 +48,21 @@ const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8'
 const { execute, version } = parse();
 const tag = `v${version}`;
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-/** The scripts that build packages. */
-const builds = ['package', 'package:npm'].filter((name) => name in scripts);
+/** The scripts that build packages, with their arguments. */
+const builds = [['package', '--arch', 'amd64'], ['package', '--arch', 'arm64'], ['package:npm']].filter(
+  ([name]) => name in scripts,
+);
+
+/** As a command for the shell. */
+const command = ([script, ...args]) =>
+  ['npm run', script, ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
 
 /** Runs a script of package.json, with its output on standard error. */
-function run(script) {
-  console.log(`release: npm run ${script}`);
-  const { status } = spawnSync('npm', ['run', '--silent', script], { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error(`npm run ${script} failed`);
+function run(script, ...args) {
+  console.log(`release: ${command([script, ...args])}`);
+  const words = ['run', '--silent', script, '--', ...args];
+  const { status } = spawnSync('npm', words, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error(`${command([script, ...args])} failed`);
 }
 
 /** The reasons that prevent the release, one a line. */
@@ -80,7 +87,7 @@ function printPlan() {
   console.log(`release: version ${current} -> ${version}, in all manifests and in package-lock.json`);
   console.log(`release: CHANGELOG.md: ${items} items, with the date of today`);
   console.log(`release: commit 'release: ${version}', then npm run lint`);
-  for (const script of builds) console.log(`release: npm run ${script}: ${scripts[script]}`);
+  for (const build of builds) console.log(`release: ${command(build)}: ${scripts[build[0]]}`);
   console.log(`release: tag ${tag}`);
 }
 
@@ -97,7 +104,7 @@ function release() {
   try {
     run('lint');
     // The dates in the packages are that of the commit, so that a build of the tag gives the same packages.
-    for (const script of builds) run(script);
+    for (const build of builds) run(...build);
     git('tag', '--annotate', tag, '--message', `vkmemd ${version}`);
   } catch (failure) {
     console.error(`release: ${failure.message}`);

@@ -17,9 +17,9 @@ const ENVIRONMENT = {
   GIT_COMMITTER_NAME: 'A Maintainer',
   GIT_COMMITTER_EMAIL: 'maintainer@example.invalid',
 };
-/** A program, as a script of package.json, that writes its name into RAN. */
+/** A program, as a script of package.json, that writes its name and its arguments into RAN. */
 const recording = (name: string, status = 0): string =>
-  `mkdir -p $(dirname ${RAN}) && printf '${name} ' >> ${RAN} && exit ${status}`;
+  `f() { mkdir -p $(dirname ${RAN}); printf '%s ' ${name} "$@" >> ${RAN}; return ${status}; }; f`;
 
 const { workspaces, version }: { workspaces: string[]; version: string } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
@@ -113,7 +113,8 @@ t.test('without --execute a release only prints its steps', async (t) => {
   for (const line of [
     `version ${version} -> ${NEXT}, in all manifests`,
     'CHANGELOG.md: 1 items',
-    'npm run package: ',
+    'npm run package -- --arch amd64: ',
+    'npm run package -- --arch arm64: ',
     'npm run package:npm: ',
     `tag v${NEXT}`,
     'nothing was changed',
@@ -130,7 +131,7 @@ t.test('with --execute a release changes the version and tags the commit', async
   copy.git('commit', '--quiet', '--all', '--message', 'docs');
   const { status, stdout, stderr } = copy.release('minor', '--execute');
   t.equal(status, 0, stderr);
-  t.equal(copy.ran, 'lint package package:npm');
+  t.equal(copy.ran, 'lint package --arch amd64 package --arch arm64 package:npm');
   t.match(stdout, `v${NEXT} is commit ${copy.git('rev-parse', '--short', 'HEAD')}`);
   t.equal(copy.git('log', '-1', '--format=%s'), `release: ${NEXT}`);
   t.equal(copy.git('describe'), `v${NEXT}`, 'an annotated tag');
@@ -182,13 +183,13 @@ t.test('a release is refused if a condition is not met', async (t) => {
 t.test('a step that fails leaves the checkout as it was', async (t) => {
   for (const [options, ran] of [
     [{ lint: 1 }, 'lint'],
-    [{ build: 1 }, 'lint package'],
+    [{ build: 1 }, 'lint package --arch amd64'],
   ] as const) {
     const copy = new Copy(t, options);
     const before = copy.state;
     const { status, stderr } = copy.release('--execute');
     t.equal(status, 1);
-    t.match(stderr, /npm run \w+ failed\nrelease: failed/);
+    t.match(stderr, /npm run [-\w ]+ failed\nrelease: failed/);
     t.equal(copy.ran, ran);
     t.strictSame(copy.state, before);
   }
