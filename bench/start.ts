@@ -16,7 +16,7 @@ import { type Round, roundOf, type Sample } from './samples.js';
 
 /** How much is measured. */
 export interface Effort {
-  /** Cycles of each operation that are not measured: V8 has compiled both ends after some thousands. */
+  /** Rounds that do not count, before those that do: V8 compiles both ends within some thousand claims. */
   readonly warmUp: number;
   readonly rounds: number;
   /** In a round, requests of each floor, and the number by which an operation's are divided (see CYCLES). */
@@ -90,11 +90,9 @@ async function measure({ folder, floorProgram, bytes, effort }: StartOptions): P
   await using daemon = await BenchDaemon.start(runtimeDir);
   await using floor = new Floor(floorProgram, bytes);
   await using operations = await Operations.open(runtimeDir, bytes);
-  for (const mode of FLOORS) await floor.run(mode, effort.warmUp);
-  for (const name of OPERATIONS) await operations.perform(name, effort.warmUp);
   const floors = byName(FLOORS, (): Round[] => []);
   const rounds = byName(OPERATIONS, (): Round[] => []);
-  for (let round = 0; round < effort.rounds; round += 1) {
+  for (let round = 0; round < effort.warmUp + effort.rounds; round += 1) {
     for (const mode of FLOORS) {
       floors[mode].push(roundOf(await floor.run(mode, effort.floor)));
       for (const name of OPERATIONS.filter((operation) => FLOOR_OF[operation] === mode)) {
@@ -103,7 +101,12 @@ async function measure({ folder, floorProgram, bytes, effort }: StartOptions): P
       }
     }
   }
-  return { device: daemon.device, floor: floors, operations: rounds };
+  const counting = (all: readonly Round[]) => all.slice(effort.warmUp);
+  return {
+    device: daemon.device,
+    floor: byName(FLOORS, (mode) => counting(floors[mode])),
+    operations: byName(OPERATIONS, (name) => counting(rounds[name])),
+  };
 }
 
 if (process.argv[1] === PROGRAM && process.send) {
