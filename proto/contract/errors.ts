@@ -22,6 +22,8 @@ export function isErrorCode(code: string): code is ErrorCode {
  */
 const MAX_REASON = 1000;
 const MAX_METADATA = 200;
+/** Maximum characters of the next step. */
+const MAX_NEXT = 400;
 
 /** Lone surrogates, which clipping may produce and a peer may send. gRPC throws when it encodes one. */
 const LONE_SURROGATES = /\p{Surrogate}/gu;
@@ -42,15 +44,28 @@ export class VkmemError extends Error {
   readonly reason: string;
   /** Machine-readable details, as in google.rpc.ErrorInfo. Each value is clipped to 200 characters. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the caller can do: the catalogue's text for the code, or one for this failure. */
+  readonly next: string;
 
-  /** @param cause The failure that led to this one, for `Error.cause`. */
-  constructor(code: ErrorCode, reason = '', metadata: Record<string, string> = {}, cause?: unknown) {
-    const { sentence, next } = CATALOGUE[code];
+  /**
+   * @param cause The failure that led to this one, for `Error.cause`.
+   * @param next What the caller can do, where the catalogue's text does not fit. Clipped to 400 characters.
+   */
+  constructor(
+    code: ErrorCode,
+    reason = '',
+    metadata: Record<string, string> = {},
+    cause?: unknown,
+    next: string = CATALOGUE[code].next,
+  ) {
+    const { sentence } = CATALOGUE[code];
     const clipped = clip(reason, MAX_REASON);
-    super([sentence, clipped, next].filter(Boolean).join(' '), cause === undefined ? {} : { cause });
+    const step = clip(next, MAX_NEXT);
+    super([sentence, clipped, step].filter(Boolean).join(' '), cause === undefined ? {} : { cause });
     this.name = 'VkmemError';
     this.code = code;
     this.reason = clipped;
+    this.next = step;
     const clippedMetadata = Object.entries(metadata).map(([key, value]) => [key, clip(value, MAX_METADATA)]);
     this.metadata = Object.fromEntries(clippedMetadata);
   }
@@ -58,10 +73,5 @@ export class VkmemError extends Error {
   /** The google.rpc.Code that gRPC reports. */
   get grpc(): number {
     return CATALOGUE[this.code].grpc;
-  }
-
-  /** What the caller can do. */
-  get next(): string {
-    return CATALOGUE[this.code].next;
   }
 }

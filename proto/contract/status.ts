@@ -46,8 +46,8 @@ export function errorOf(status: Decoded<'Status'>): VkmemError {
     if (detail.type_url !== ERROR_INFO_URL) continue;
     const { reason: code, domain, metadata } = decode('ErrorInfo', detail.value);
     if (domain !== ERROR_DOMAIN) continue;
-    const { reason = '', next: _next, ...particulars } = metadata;
-    if (isErrorCode(code)) return new VkmemError(code, reason, particulars);
+    const { reason = '', next, ...particulars } = metadata;
+    if (isErrorCode(code)) return new VkmemError(code, reason, particulars, undefined, next || undefined);
     return new VkmemError('INTERNAL', `The daemon answered ${code}: ${status.message}`, particulars);
   }
   return new VkmemError('INTERNAL', `The daemon answered without details: ${status.message}`);

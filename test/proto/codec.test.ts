@@ -76,6 +76,16 @@ t.test('every code is unchanged by the wire', async (t) => {
   t.notOk(isErrorCode('toString'), 'properties of Object are not codes');
 });
 
+t.test('a failure may name a next step of its own', async (t) => {
+  const sent = new VkmemError('NOT_PERMITTED', 'Because.', {}, undefined, 'Claim it read-only.');
+  const got = unpackStatus(packStatus(sent));
+  t.match(got, { next: 'Claim it read-only.', metadata: { next: undefined } });
+  t.equal(got.message, 'The caller may not do this. Because. Claim it read-only.');
+  t.equal(new VkmemError('NOT_PERMITTED').next, CATALOGUE.NOT_PERMITTED.next);
+  const long = unpackStatus(packStatus(new VkmemError('INTERNAL', '', {}, undefined, 'x'.repeat(5000))));
+  t.ok(long.next.length < 450, 'its length is limited');
+});
+
 t.test('errors of another version of the daemon are decoded', async (t) => {
   const status = decode('Status', encode('Status', statusOf(new VkmemError('NOT_FOUND'))));
   const detail = status.details[0];

@@ -76,8 +76,8 @@ process.on('message', (order: Order) => {
   void obey(order)
     .catch((failure): Answer => {
       if (!(failure instanceof VkmemError)) throw failure;
-      const { code, reason, message, metadata } = failure;
-      return { failure: { code, reason, message, metadata: { ...metadata } } };
+      const { code, reason, message, next, metadata } = failure;
+      return { failure: { code, reason, message, next, metadata: { ...metadata } } };
     })
     .then((answer) => process.send?.(answer));
 });

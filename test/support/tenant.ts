@@ -42,7 +42,7 @@ export interface Answer {
   readonly message?: Decoded<'ServerMessage'>;
   readonly seen?: readonly Seen[];
   readonly answer?: unknown;
-  readonly failure?: { code: string; reason: string; message: string; metadata: Record<string, string> };
+  readonly failure?: Pick<VkmemError, 'reason' | 'message' | 'next' | 'metadata'> & { code: string };
 }
 
 /** What a tenant can do with an fd: the bytes that it reads, and the ways of writing that are refused. */
@@ -132,8 +132,9 @@ export class Tenant {
     const answer = await answered;
     const { failure } = answer;
     if (!failure) return answer;
-    const { code, reason, metadata } = failure;
-    throw isErrorCode(code) ? new VkmemError(code, reason, metadata) : new Error(failure.message);
+    const { code, reason, metadata, next } = failure;
+    if (!isErrorCode(code)) throw new Error(failure.message);
+    throw new VkmemError(code, reason, { ...metadata }, undefined, next);
   }
 
   async #answer(): Promise<Answer> {
