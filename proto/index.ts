@@ -44,3 +44,4 @@ export * from './kernel/peer.js';
 export * from './kernel/poll.js';
 export * from './kernel/program.js';
 export * from './kernel/socket.js';
+export { socketShut } from './kernel/socket-group.js';

@@ -89,32 +89,35 @@ export class Authority {
   /** @throws VkmemError NOT_PERMITTED if may() is false. */
   require(identity: Identity, purpose: Purpose, owned: Owned): void {
     if (this.may(identity, purpose, owned)) return;
+    const reason = `It belongs to tenant ${owned.tenant.name}; the caller is tenant ${identity.tenant.name}.`;
+    const readOnly = typeof purpose === 'object' && this.may(identity, { claim: 'ro' }, owned);
+    if (!readOnly) throw new VkmemError('NOT_PERMITTED', reason);
     throw new VkmemError(
       'NOT_PERMITTED',
-      `It belongs to tenant ${owned.tenant.name}; the caller is tenant ${identity.tenant.name}.`,
+      `${reason} The policy permits this caller read-only access to it.`,
+      { access: 'ro' },
+      undefined,
+      'Claim it read-only (access: \'ro\'), or ask the operator for claim_access = "rw" in the policy.',
     );
   }
 
   /** @throws VkmemError NOT_PERMITTED. */
   requireConnect(identity: Identity): void {
     if (this.rightsOf(identity).connect) return;
-    throw new VkmemError('NOT_PERMITTED', `The policy does not permit user ${identity.uid} to connect.`);
+    throw notGranted(`The policy does not permit user ${identity.uid} to connect.`);
   }
 
   /** @throws VkmemError NOT_PERMITTED unless the caller may change quotas and the policy. */
   requireOperator(identity: Identity): void {
     if (this.isOperator(identity)) return;
-    throw new VkmemError(
-      'NOT_PERMITTED',
-      `Only operators may do this; user ${identity.uid} is not an operator.`,
-    );
+    throw notGranted(`Only operators may do this; user ${identity.uid} is not an operator.`);
   }
 
   /** @throws VkmemError NOT_PERMITTED unless the caller may see the quotas of other tenants. */
   requireSight(identity: Identity): void {
     const { operator, seeOthers } = this.rightsOf(identity);
     if (operator || seeOthers) return;
-    throw new VkmemError('NOT_PERMITTED', `User ${identity.uid} may see only its own quota.`);
+    throw notGranted(`User ${identity.uid} may see only its own quota.`);
   }
 
   /** Whether the caller may revoke a ticket: its maker may, and any caller that may use its allocation. */
@@ -132,21 +135,20 @@ export class Authority {
     const denied = kinds.find((kind) => !this.rightsOf(identity).kinds.has(kind));
     if (denied === undefined) return;
     const reason = `The policy does not grant user ${identity.uid} the kind ${denied}.`;
-    throw new VkmemError('NOT_PERMITTED', reason, { kind: denied });
+    throw notGranted(reason, { kind: denied });
   }
 
   /** @throws VkmemError NOT_PERMITTED. */
   requireLifetime(identity: Identity, lifetime: LifetimeName): void {
     if (this.rightsOf(identity).lifetimes.has(lifetime)) return;
     const reason = `The policy does not grant user ${identity.uid} the lifetime ${lifetime}.`;
-    throw new VkmemError('NOT_PERMITTED', reason, { lifetime });
+    throw notGranted(reason, { lifetime });
   }
 
   /** @throws VkmemError NOT_PERMITTED unless the caller may import. Operators need that right too. */
   requireImport(identity: Identity): void {
     if (this.rightsOf(identity).import) return;
-    throw new VkmemError(
-      'NOT_PERMITTED',
+    throw notGranted(
       `The policy does not permit user ${identity.uid} to import memory (import = true, or --allow-import).`,
     );
   }
@@ -162,11 +164,17 @@ export class Authority {
     if (deviceType !== 'cpu' || this.isOperator(identity)) return;
     if (what === 'HUGE_PAGES') {
       const reason = 'On a software device only operators may use memory on huge pages.';
-      throw new VkmemError('NOT_PERMITTED', reason);
+      throw notGranted(reason);
     }
     const reason = 'On a software device only operators may use an OPAQUE_FD.';
-    throw new VkmemError('NOT_PERMITTED', reason, { kind: 'OPAQUE_FD' });
+    throw notGranted(reason, { kind: 'OPAQUE_FD' });
   }
+}
+
+/** NOT_PERMITTED for a right that only the policy grants, not an owner of memory. */
+function notGranted(reason: string, metadata: Record<string, string> = {}): VkmemError {
+  const next = 'Ask the operator to permit it in the policy.';
+  return new VkmemError('NOT_PERMITTED', reason, metadata, undefined, next);
 }
 
 /**

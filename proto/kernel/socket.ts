@@ -10,6 +10,7 @@ import { Connection, type ConnectionHandlers, type ConnectionLimits } from './co
 import { kSurrender, OwnedFd } from './fd.js';
 import { type NativeListener, native, translating } from './native.js';
 import { type PeerIdentity, readPeer } from './peer.js';
+import { socketShut } from './socket-group.js';
 
 export * from './connection.js';
 
@@ -17,9 +18,6 @@ export * from './connection.js';
  * The maximum length of a socket path, in bytes: sockaddr_un.sun_path without the terminating zero (unix(7)).
  */
 export const MAX_SOCKET_PATH_BYTES = 107;
-
-/** The hint for a process that the mode of a socket does not allow to connect. */
-export const SOCKET_IS_SHUT = "The socket is open to the daemon's user and group alone.";
 
 function checkPath(path: string): void {
   const bytes = Buffer.byteLength(path);
@@ -167,12 +165,7 @@ export function openSeqpacket(path: string): OwnedFd {
     return open(path, true);
   } catch (failure) {
     if (!(failure instanceof VkmemError) || failure.code !== 'NOT_PERMITTED') throw failure;
-    throw new VkmemError(
-      failure.code,
-      `${failure.reason} ${SOCKET_IS_SHUT}`,
-      failure.metadata,
-      failure.cause,
-    );
+    throw socketShut(path, failure.reason, failure.metadata, failure.cause);
   }
 }
 

@@ -1,6 +1,6 @@
 /** vkmemctl doctor: with a daemon, without one, and with one that lacks a socket. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -83,6 +83,9 @@ t.test('doctor reports every check as failed without a daemon', async (t) => {
 t.test('doctor states why a user may not connect', { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t);
   chmodSync(runtimeDir, 0o755);
+  const owned = (gid: number) => {
+    for (const socket of ['handoff.sock', 'control.sock']) chownSync(join(runtimeDir, socket), 0, gid);
+  };
   const asked = () => {
     const [node, args] = plainNode([program, '--runtime-dir', runtimeDir, 'doctor', '--json']);
     const user = { uid: OTHER_UID, gid: OTHER_UID };
@@ -90,13 +93,23 @@ t.test('doctor states why a user may not connect', { skip: noOtherUser ?? false 
     const [, handoff, control] = JSON.parse(stdout).checks;
     return { status, handoff, control };
   };
-  const mode = {
-    detail: /NOT_PERMITTED: .*EACCES.* open to the daemon's user and group/,
-    next: /add you to the socket's group/,
+  const detail = /NOT_PERMITTED: .*EACCES.* open to the daemon's user and group/;
+  const shut = (next: RegExp, message: string) => {
+    const mode = { detail, next };
+    t.match(asked(), { status: 1, handoff: mode, control: mode }, message);
   };
-  t.match(asked(), { status: 1, handoff: mode, control: mode }, 'the mode of the sockets');
+  shut(/a group other than root: SocketGroup=/, 'sockets of the group root');
+  owned(1);
+  shut(/add you to the socket's group daemon: usermod -aG daemon USER, then log in again/, 'another group');
+  owned(54_321);
+  shut(/the socket's group with the gid 54321: usermod -aG GROUP USER/, 'a group without a name');
+  chmodSync(runtimeDir, 0o700);
+  shut(/the socket's group \(vkmem, if the package made it\)/, 'a folder that it cannot enter');
   openToOthers(runtimeDir);
-  const policy = { detail: /NOT_PERMITTED: The policy does not permit/, next: /the operator, whose policy/ };
+  const policy = {
+    detail: /NOT_PERMITTED: The policy does not permit/,
+    next: /^Ask the operator to permit it in the policy/,
+  };
   t.match(asked(), { status: 1, handoff: policy, control: policy }, 'the policy');
 });
 

@@ -31,7 +31,6 @@ export interface Diagnosis {
 }
 
 const START = 'Start vkmemd (systemctl start vkmemd), or specify its folder with --runtime-dir.';
-const JOIN = "Ask the operator to add you to the socket's group, or run as the daemon's user.";
 const LOG = "Read the daemon's log (journalctl -u vkmemd).";
 const ROUND_TRIP_BYTES = 65_536;
 const GREETING_MS = 5000;
@@ -93,9 +92,10 @@ function explain(failure: unknown, next: string): { detail: string; next: string
   if (failure instanceof NotTried) return { detail: failure.message, next: 'See above.' };
   if (!(failure instanceof VkmemError)) return { detail: String(failure), next };
   const { code, reason } = failure;
-  const shut = code === 'NOT_PERMITTED' && /\b(EACCES|EPERM)\b/.test(reason);
-  const known = shut ? JOIN : code === 'UNAVAILABLE' ? next : failure.next;
-  return { detail: `${code}: ${reason || failure.message}`, next: known };
+  return {
+    detail: `${code}: ${reason || failure.message}`,
+    next: code === 'UNAVAILABLE' ? next : failure.next,
+  };
 }
 
 function runtimeFolder(path: string): Found<undefined> {

@@ -3,7 +3,7 @@
  * otherwise the failure of the connection.
  */
 import type { ServiceError } from '@grpc/grpc-js';
-import { SOCKET_IS_SHUT, STATUS_METADATA, unpackStatus, VkmemError } from '@vkmemd/proto';
+import { STATUS_METADATA, socketShut, unpackStatus, VkmemError } from '@vkmemd/proto';
 
 /** The google.rpc.Codes with which gRPC itself ends a call that the daemon did not answer. */
 const UNANSWERED = new Map([
@@ -24,16 +24,17 @@ export function isServiceError(failure: unknown): failure is ServiceError {
  * Converts an error of a gRPC call. If the daemon was not reached, or the connection ended before its answer,
  * the metadata have `retryable`, and `outcome` (`not-done` or `unknown`) for whether the daemon may have
  * served the call.
+ * @param socket The path of the control socket.
  * @param unseen A reason why the socket may be out of reach, for the error text.
  */
-export function asCatalogued(error: ServiceError, unseen?: string): VkmemError {
+export function asCatalogued(error: ServiceError, socket: string, unseen?: string): VkmemError {
   const details = error.metadata?.get(STATUS_METADATA)[0];
   if (details instanceof Uint8Array) return unpackStatus(details);
   const unanswered = UNANSWERED.get(error.code);
   if (unanswered) {
     const [why] = error.details.replace(/^.*Last error: (Error: )?/, '').split(/\.? Resolution note:/);
     if (/\b(EACCES|EPERM)\b/.test(error.details)) {
-      return new VkmemError('NOT_PERMITTED', `${unanswered}: ${why}. ${SOCKET_IS_SHUT}`, {}, error);
+      return socketShut(socket, `${unanswered}: ${why}.`, {}, error);
     }
     const hint = unseen === undefined || error.code !== 14 ? '' : ` ${unseen}.`;
     const outcome = UNSENT.test(error.details) ? 'not-done' : 'unknown';

@@ -108,7 +108,7 @@ export class GrpcChannel {
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
       const done = (error: ServiceError | null, answer?: A) => {
-        if (error) reject(asCatalogued(error, this.#unseen));
+        if (error) reject(asCatalogued(error, this.#socket, this.#unseen));
         else fulfil(answer as A);
       };
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, done);
@@ -154,7 +154,7 @@ export class GrpcChannel {
     } catch (failure) {
       if (signal?.aborted) return;
       if (this.#closed) throw clientClosed(failure);
-      throw isServiceError(failure) ? asCatalogued(failure, this.#unseen) : failure;
+      throw isServiceError(failure) ? asCatalogued(failure, this.#socket, this.#unseen) : failure;
     } finally {
       signal?.removeEventListener('abort', cancel);
       this.#streams.delete(stream);
