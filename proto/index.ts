@@ -16,6 +16,7 @@ export * from './contract/ivshmem.js';
 export * from './contract/names.js';
 export * from './contract/requests.js';
 export * from './contract/runtime-dir.js';
+export * from './contract/size.js';
 export * from './contract/status.js';
 export * from './kernel/datagram.js';
 export * from './kernel/datagram-queue.js';

@@ -1,38 +1,33 @@
 /**
  * Sizes in a policy: bytes, "64MiB", "50%" of a heap, "share" or "unlimited". One term applies to every heap;
  * a table has a term for each heap.
- *
- * Units are powers of 1024 and must be written as KiB, MiB, GiB or TiB: "64M" would be ambiguous.
+ * The syntax of bytes and percentages is that of vkmemctl (proto/contract/size.ts).
  */
+import { bytesIn, percentIn } from '@vkmemd/proto';
 import { quoted } from './findings.js';
 import type { ByteTerm, HeapTerms } from './rights.js';
 import type { Table, Value } from './toml.js';
 import { type Context, REFUSED, type Read, type Reader, refuse } from './values.js';
 
-const UNITS: Readonly<Record<string, bigint>> = {
-  KiB: 1n << 10n,
-  MiB: 1n << 20n,
-  GiB: 1n << 30n,
-  TiB: 1n << 40n,
-};
 /** The largest number of bytes on the wire. */
 const MAX_BYTES = (1n << 63n) - 1n;
 /** VK_MAX_MEMORY_HEAPS */
 const MAX_HEAPS = 16;
 
-const IN_BYTES = 'bytes, a size such as "64MiB" (KiB, MiB, GiB or TiB)';
+const IN_BYTES = 'bytes, a size such as "64MiB" or "64M" (K, M, G or T)';
 
 /** A number of bytes. */
 function bytesOf(value: Value, context: Context): Read<bigint> {
   if (value.kind !== 'integer' && value.kind !== 'string') return refuse(value, context);
-  const [, digits, unit = ''] = /^(\d{1,19}) ?([A-Za-z]*)$/.exec(String(value.value)) ?? [];
-  if (digits === undefined) {
-    return refuse(value, context, `${quoted(String(value.value))} is not a size`);
+  const text = String(value.value);
+  const bytes = bytesIn(text);
+  if (bytes === undefined || bytes < 0n) {
+    const [, unit] = /^\d+ *([A-Za-z]+)$/.exec(text) ?? [];
+    const what =
+      unit === undefined ? `${quoted(text)} is not a size` : `${quoted(unit)} is not a unit of a size`;
+    return refuse(value, context, what);
   }
-  const factor = unit === '' ? 1n : UNITS[unit];
-  if (factor === undefined) return refuse(value, context, `${quoted(unit)} is not a unit of a size`);
-  const bytes = BigInt(digits) * factor;
-  return bytes <= MAX_BYTES ? bytes : refuse(value, context, `${quoted(String(value.value))} is too large`);
+  return bytes <= MAX_BYTES ? bytes : refuse(value, context, `${quoted(text)} is too large`);
 }
 
 /** A size from `least` to `max` bytes, inclusive. */
@@ -62,11 +57,11 @@ function termOf(value: Value, context: Context, { words }: HeapsFormat): Read<By
     const word = (['share', 'unlimited'] as const).find((one) => one === value.value);
     if (word && words.includes(word)) return word;
     if (word) return refuse(value, context, `"${word}" cannot be reserved`);
-    const percent = /^(\d{1,9}) ?%$/.exec(value.value)?.[1];
-    if (percent !== undefined && Number(percent) > 100) {
+    const percent = percentIn(value.value);
+    if (percent !== undefined && percent > 100) {
       return refuse(value, context, `${quoted(value.value)} is more than a whole heap`);
     }
-    if (percent !== undefined) return { percent: Number(percent) };
+    if (percent !== undefined) return { percent };
   }
   const bytes = bytesOf(value, context);
   return bytes === REFUSED ? REFUSED : { bytes };

@@ -6,13 +6,12 @@
  * It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
  * details.
  */
-import { DisposableStack } from '@vkmemd/proto';
+import { DisposableStack, humanBytes } from '@vkmemd/proto';
 import type { AllocationEvents } from '../memory/allocation/events.js';
 import { onEvent } from '../memory/event-channel.js';
 import type { SessionEvents } from '../memory/session/events.js';
 
 const MIN_MS = 1000;
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 export interface Figures {
   readonly allocations: number;
@@ -37,10 +36,10 @@ export interface StatusSources {
 /** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe'. */
 export function statusText(figures: Figures): string {
   const { allocations, bytes, drainingBytes, sessions, device } = figures;
-  const draining = drainingBytes > 0n ? [`${inUnits(drainingBytes)} draining`] : [];
+  const draining = drainingBytes > 0n ? [`${humanBytes(drainingBytes)} draining`] : [];
   const parts = [
     counted(allocations, 'allocation'),
-    inUnits(bytes),
+    humanBytes(bytes),
     ...draining,
     counted(sessions, 'session'),
   ];
@@ -61,17 +60,6 @@ function figuresOf({ registry, sessions, ledger, device }: StatusSources): Figur
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-/** The bytes in the largest unit that is not larger; with one decimal unless the value is a whole number. */
-function inUnits(bytes: bigint): string {
-  let value = Number(bytes);
-  let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${UNITS[unit]}`;
-}
 
 export class StatusLine implements Disposable {
   readonly #sources: StatusSources;

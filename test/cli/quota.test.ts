@@ -47,6 +47,25 @@ t.test('quota shows, sets and resets quotas', async (t) => {
   t.same(parsed(await run('--all', '--json')), { quotas: [] });
 });
 
+t.test('sizes and users are written as in the policy', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const run = (...args: string[]) => vkmemctl(runtimeDir, 'quota', ...args, '--json');
+  t.match(parsed(await run('root')), { quota: { uid: 0 } }, 'the name of a user');
+  const { heaps } = parsed(await vkmemctl(runtimeDir, 'budget', '--json'));
+  const { sizeBytes } = heaps[0];
+  const changes = ['--set', 'heap0=50%', '--reserve', '0=10 %', '--sessions', 'unlimited'];
+  const percents = parsed(await run('daemon', ...changes)).quota;
+  t.match(percents, {
+    uid: 1,
+    heaps: [{ limitBytes: Math.floor(sizeBytes / 2), reservedBytes: Math.floor(sizeBytes / 10) }],
+    sessions: { limit: 2 ** 32 - 1 },
+  });
+  const whole = parsed(await run('1', '--set', 'heap0=unlimited')).quota;
+  t.equal(whole.heaps[0].limitBytes, sizeBytes);
+  t.match(parsed(await run('1', '--set', '0=64mib')).quota, { heaps: [{}] }, 'a unit in any case');
+  t.match(parsed(await run('daemon', '--reset')), { outcome: 'APPLIED' });
+});
+
 t.test('a quota table fits a terminal', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const max = String(2 ** 32 - 1);
@@ -64,14 +83,25 @@ t.test('refused and invalid quota commands exit with the error', async (t) => {
     t.equal(code, 1, args.join(' '));
     return stderr;
   };
-  t.match(await refused('root'), /^vkmemctl: INVALID_ARGUMENT: .*"root" is not a number/);
-  t.match(await refused('--sessions', '5'), /^vkmemctl: INVALID_ARGUMENT: .* A change requires one UID/);
+  t.match(
+    await refused('no-such-user'),
+    /^vkmemctl: INVALID_ARGUMENT: .*this host knows no user "no-such-user"\. .*give the uid \(id -u NAME/,
+  );
+  t.match(await refused('-1x'), /INVALID_ARGUMENT/);
+  t.match(await refused('--sessions', '5'), /^vkmemctl: INVALID_ARGUMENT: .* A change requires one USER/);
   t.match(
     await refused(UID, '--all'),
-    /^vkmemctl: INVALID_ARGUMENT: .* UID and --all cannot be used together/,
+    /^vkmemctl: INVALID_ARGUMENT: .* USER and --all cannot be used together/,
   );
   t.match(await refused(UID, '--set', '16GiB'), /INVALID_ARGUMENT: .* write heap0=16GiB\./);
   t.match(await refused(UID, '--set', 'heap0=16GB'), /^vkmemctl: INVALID_SIZE: /);
+  t.match(await refused(UID, '--set', 'heap0=101%'), /INVALID_ARGUMENT: .* is more than a whole heap\./);
+  t.match(await refused(UID, '--set', 'heap9=50%'), /INVALID_ARGUMENT: .* the device does not have\./);
+  t.match(
+    await refused(UID, '--set', 'heap0=share'),
+    /INVALID_ARGUMENT: .* only the policy can give; .*--reset/,
+  );
+  t.match(await refused(UID, '--reserve', '0=unlimited'), /INVALID_ARGUMENT: .* cannot be reserved\./);
   t.match(
     await refused(UID, '--if-revision', '1'),
     /INVALID_ARGUMENT: .* --if-revision requires an option that changes the quota\./,

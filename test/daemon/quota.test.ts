@@ -36,6 +36,7 @@ t.test('a request above the limit is refused before Vulkan is called', others, a
   const before = allocated();
   t.match(await ann.allocate(2n * MIB + 1n), {
     code: 'QUOTA_EXCEEDED',
+    reason: /^2\.0 MiB were requested; tenant \d+ uses 0 B of 2 MiB on heap 0\.$/,
     metadata: { requested_bytes: '2101248', limit_bytes: '2097152', used_bytes: '0', heap: '0' },
   });
   t.equal(allocated(), before, 'the driver was not called');
@@ -134,7 +135,8 @@ t.test(
     await assertCounts(t, runtimeDir, {});
     const both = `${ANYBODY}reserved_bytes = "60%"\n[[rule]]\nuid = [1, 2]\nreserved_bytes = "60%"\n`;
     await t.rejects(startDaemon(t, { policy: both }), {
-      message: /POLICY_INVALID: On this device the policy reserves \d+ bytes/,
+      message:
+        /POLICY_INVALID: .*:4: reserved_bytes: user 1 reserves .*, all users together .*overcommit is off/,
     });
     await startDaemon(t, { policy: `overcommit = true\n${both}` });
   },
@@ -207,7 +209,15 @@ t.test(
       heaps: [{ usedBytes: String(2n * MIB) }],
       allocations: { used: 1 },
     });
-    t.match(await ann.allocate(4096n), { code: 'QUOTA_EXCEEDED' }, 'draining bytes are not available');
+    t.match(
+      await ann.allocate(4096n),
+      {
+        code: 'QUOTA_EXCEEDED',
+        reason: `4 KiB were requested; tenant ${ANN} uses 2 MiB of 2 MiB on heap 0, of it 2 MiB draining: freed, but still held by a process.`,
+        metadata: { draining_bytes: String(2n * MIB) },
+      },
+      'draining bytes are not available',
+    );
     await ann.kill();
     t.equal(await usedBy(control, ANN, 0n), 0n);
     await assertCounts(t, runtimeDir, {});

@@ -174,7 +174,7 @@ export const CASES: readonly (readonly [
     '[[rule]]\nmax_bytes = "lots"\n',
     ['2:13', /max_bytes: "lots" is not a size; allowed: bytes, a size such as "64MiB"/],
   ],
-  ['an ambiguous unit', '[[rule]]\nmax_bytes = "64M"\n', ['2:13', /"M" is not a unit of a size/]],
+  ['an ambiguous unit', '[[rule]]\nmax_bytes = "64MB"\n', ['2:13', /"MB" is not a unit of a size/]],
   ['a negative size', '[[rule]]\nmax_bytes = -1\n', ['2:13', /"-1" is not a size/]],
   ['a size above the maximum', '[[rule]]\nmax_bytes = "99999999TiB"\n', ['2:13', /too large/]],
   ['a size as a boolean', '[[rule]]\nmax_bytes = true\n', ['2:13', /max_bytes: true is a boolean/]],

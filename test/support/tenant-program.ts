@@ -18,7 +18,8 @@ const texts = (_key: string, value: unknown) => (typeof value === 'bigint' ? Str
 async function report(work: Promise<object>): Promise<void> {
   const answer = await work.catch((failure: unknown) => {
     if (!(failure instanceof VkmemError)) throw failure;
-    return { code: failure.code, metadata: failure.metadata };
+    const { code, reason, metadata } = failure;
+    return { code, reason, metadata };
   });
   process.stdout.write(`${JSON.stringify(answer, texts)}\n`);
 }

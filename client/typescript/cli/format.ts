@@ -2,19 +2,7 @@
  * Formats text: tables, bytes, ages, and the schema's enumerators without their prefixes.
  */
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-
-/** Bytes with a binary unit, and with one decimal if the value is not an integer: '64 MiB', '1.5 GiB'. */
-export function humanBytes(bytes: bigint): string {
-  let value = Number(bytes);
-  let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  const shown = Number.isInteger(value) ? String(value) : value.toFixed(1);
-  return `${shown} ${UNITS[unit]}`;
-}
+export { humanBytes } from '@vkmemd/proto';
 
 /** The time since then, in the largest unit that fits: '3s', '5m', '2h', '4d'. */
 export function age(since: { seconds: bigint } | null, nowMs: number): string {

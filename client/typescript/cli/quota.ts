@@ -1,30 +1,33 @@
 /**
  * vkmemctl quota: shows the limits and the usage of users; for operators, changes the limits.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { percentIn, percentOf, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { HeapChange, Quota, QuotaChange, QuotaResult } from '../request/quota.js';
 import { actionOf, type Context, EXIT_FAILED, newCommand } from './command.js';
 import { type Column, humanBytes, table } from './format.js';
 import { parseNumber, parseSize } from './size.js';
+import { parseUser } from './user.js';
 
-const DESCRIPTION = `Show the limits and the usage of a user: your own, those of UID, or with --all those of
-all users that hold something.
+const DESCRIPTION = `Show the limits and the usage of a user: your own, those of USER (a name or uid), or with
+--all those of all users that hold something.
 
 LIMIT is the maximum that the user may hold, draining memory included ('-' for no limit of its own). OVERAGE
 is the use above a limit that was lowered: nothing is revoked, but nothing more can be allocated. RESERVED is
 reserved for the user: others cannot allocate it. A fair share of a heap changes when users connect or leave.
 
-With an option that sets a limit, an operator changes the quota of UID, until --reset, or until the daemon
-ends without an fd store. Limits that are not specified stay unchanged. SIZE is in bytes, or has the unit K,
-M, G or T (KiB, MiB, GiB, TiB). Every change gives the quota a new REVISION. If the quota has another revision
-than --if-revision (STALE), or the limits contradict each other or the reservations of others (CONFLICT),
-nothing is changed, and the exit code is 1.`;
+With an option that sets a limit, an operator changes the quota of USER, until --reset, or until the daemon
+ends without an fd store. Limits that are not specified stay unchanged. Sizes are written as in the policy: in
+bytes, with the unit K, M, G or T (64M, 64MiB), or as a percentage of the heap (50%). 'unlimited' sets a limit
+to the whole heap, or a number to 4294967295; a fair share comes only from the policy (--reset). Every change
+gives the quota a new REVISION. If the quota has another revision than --if-revision (STALE), or the limits
+contradict each other or the reservations of others (CONFLICT), nothing is changed, and the exit code is 1.`;
 
 const EXAMPLES = [
   'quota',
   'quota --all --json',
   'quota 1000 --set heap0=16GiB --reserve heap0=1GiB --sessions 8',
+  'quota www-data --set heap0=50% --allocations unlimited',
   'quota 1000 --allocations 100 --if-revision 3',
   'quota 1000 --reset',
 ];
@@ -93,25 +96,49 @@ function rows(quota: Quota): string[][] {
   return [...bytes, ...counts].map((row) => [...whose, ...row]);
 }
 
-/** Parses 'heap0=16GiB' or '0=16GiB'. */
-function parseHeap(option: string, text: string): [heap: number, bytes: bigint] {
-  const [, heap, size] = /^(?:heap)?(\d+)=(.+)$/.exec(text.trim()) ?? [];
-  if (heap !== undefined && size !== undefined) return [Number(heap), parseSize(size)];
-  const reason = `${option}: ${JSON.stringify(text)} is not a heap and a size; write heap0=16GiB.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field: option });
+/** The largest count of the contract. */
+const UNLIMITED = 0xffffffff;
+
+/** Reads the sizes of the heaps. They are read only if an option needs them. */
+type Sizes = () => Promise<readonly bigint[]>;
+
+/** Parses 'heap0=16GiB' or '0=50%'. */
+async function parseHeap(
+  option: '--set' | '--reserve',
+  text: string,
+  sizes: Sizes,
+): Promise<[heap: number, bytes: bigint]> {
+  const [, index, term] = /^(?:heap)?(\d+)=(.+)$/.exec(text.trim()) ?? [];
+  const wrong = (why: string) =>
+    new VkmemError('INVALID_ARGUMENT', `${option}: ${JSON.stringify(text)} ${why}`, { field: option });
+  if (index === undefined || term === undefined) {
+    throw wrong('is not a heap and a size; write heap0=16GiB.');
+  }
+  const heap = Number(index);
+  const percent = term === 'unlimited' && option === '--set' ? 100 : percentIn(term);
+  if (percent === undefined) {
+    if (term === 'share') throw wrong('is a fair share, which only the policy can give; use --reset.');
+    if (term === 'unlimited') throw wrong('cannot be reserved.');
+    return [heap, parseSize(term)];
+  }
+  if (percent > 100) throw wrong('is more than a whole heap.');
+  const size = (await sizes())[heap];
+  if (size === undefined) throw wrong('names a heap that the device does not have.');
+  return [heap, percentOf(size, percent)];
 }
 
 /** The limits and reservations of each specified heap. */
-function heapChanges({ set = [], reserve = [] }: Options): HeapChange[] {
-  const limits = new Map(set.map((text) => parseHeap('--set', text)));
-  const reserved = new Map(reserve.map((text) => parseHeap('--reserve', text)));
+async function heapChanges({ set = [], reserve = [] }: Options, sizes: Sizes): Promise<HeapChange[]> {
+  const parsed = async (option: '--set' | '--reserve', texts: readonly string[]) =>
+    new Map(await Promise.all(texts.map((text) => parseHeap(option, text, sizes))));
+  const [limits, reserved] = [await parsed('--set', set), await parsed('--reserve', reserve)];
   const heaps = new Set([...limits.keys(), ...reserved.keys()]);
   return [...heaps].map((heap) => ({ heap, limit: limits.get(heap), reserved: reserved.get(heap) }));
 }
 
 /** The change that the options specify; undefined if there is none. */
-function changeOf(options: Options): Omit<QuotaChange, 'uid'> | undefined {
-  const heaps = heapChanges(options);
+async function changeOf(options: Options, sizes: Sizes): Promise<Omit<QuotaChange, 'uid'> | undefined> {
+  const heaps = await heapChanges(options, sizes);
   const given = COUNTS.filter((what) => options[what] !== undefined);
   const { reset, ifRevision } = options;
   if (heaps.length + given.length === 0 && !reset) {
@@ -120,7 +147,9 @@ function changeOf(options: Options): Omit<QuotaChange, 'uid'> | undefined {
       field: '--if-revision',
     });
   }
-  const counts = given.map((what) => [what, parseNumber(`--${what}`, options[what] ?? '')]);
+  const countOf = (what: (typeof COUNTS)[number], text = '') =>
+    text === 'unlimited' ? UNLIMITED : parseNumber(`--${what}`, text);
+  const counts = given.map((what) => [what, countOf(what, options[what])]);
   const expectedRevision =
     ifRevision === undefined ? undefined : BigInt(parseNumber('--if-revision', ifRevision));
   return { heaps, ...Object.fromEntries(counts), reset, expectedRevision };
@@ -138,7 +167,7 @@ function printResult({ print }: Context, { outcome, quota, reason }: QuotaResult
 export function quotaCommand(): Command {
   return newCommand('quota', DESCRIPTION, EXAMPLES)
     .summary('show and change the quotas of users')
-    .argument('[uid]', 'the user (default: your own)')
+    .argument('[user]', 'the name or uid of a user (default: your own)')
     .option('--all', 'show all users')
     .option('--set <heapN=size>', 'set the maximum bytes on a heap; may be repeated', collect)
     .option('--reserve <heapN=size>', 'reserve bytes of a heap for the user; may be repeated', collect)
@@ -151,18 +180,19 @@ export function quotaCommand(): Command {
       actionOf(async (context, [operand], given) => {
         const { control, print } = context;
         const options = given as Options;
-        const change = changeOf(options);
-        const uid = operand === undefined ? undefined : parseNumber('uid', operand);
+        const sizes = async () => (await control.budget()).heaps.map(({ sizeBytes }) => sizeBytes);
+        const uid = operand === undefined ? undefined : parseUser(operand);
+        const change = await changeOf(options, sizes);
         if (change) {
           if (uid === undefined || options.all) {
-            throw new VkmemError('INVALID_ARGUMENT', 'A change requires one UID, and not --all.', {
+            throw new VkmemError('INVALID_ARGUMENT', 'A change requires one USER, and not --all.', {
               field: 'uid',
             });
           }
           return printResult(context, await control.policy.setQuota({ uid, ...change }));
         }
         if (options.all && uid !== undefined) {
-          throw new VkmemError('INVALID_ARGUMENT', 'UID and --all cannot be used together.', {
+          throw new VkmemError('INVALID_ARGUMENT', 'USER and --all cannot be used together.', {
             field: 'uid',
           });
         }

@@ -1,11 +1,8 @@
 /**
- * Parses sizes: an integer and a binary unit; `64M`, `64MiB` and `65536K` are the same. Parses numbers
- * without a unit: decimal or 0x.
+ * Parses sizes, in the syntax of the policy (proto/contract/size.ts), and numbers without a unit: decimal or
+ * 0x.
  */
-import { VkmemError } from '@vkmemd/proto';
-
-const SIZE = /^(-?\d+)\s*(?:([KMGT])(?:iB)?|B)?$/i;
-const POWERS: Record<string, bigint> = { K: 10n, M: 20n, G: 30n, T: 40n };
+import { bytesIn, VkmemError } from '@vkmemd/proto';
 
 /**
  * Parses a size.
@@ -13,14 +10,12 @@ const POWERS: Record<string, bigint> = { K: 10n, M: 20n, G: 30n, T: 40n };
  * @throws VkmemError INVALID_SIZE for anything else, such as KB, which could mean 1000.
  */
 export function parseSize(text: string): bigint {
-  const [, digits, unit] = SIZE.exec(text.trim()) ?? [];
-  if (digits === undefined) {
-    throw new VkmemError(
-      'INVALID_SIZE',
-      `${JSON.stringify(text)} is not a size; write 65536, 64K, 64M, 2G or 64MiB.`,
-    );
-  }
-  return BigInt(digits) << (POWERS[unit?.toUpperCase() ?? ''] ?? 0n);
+  const bytes = bytesIn(text);
+  if (bytes !== undefined) return bytes;
+  throw new VkmemError(
+    'INVALID_SIZE',
+    `${JSON.stringify(text)} is not a size; write 65536, 64K, 64M, 2G or 64MiB.`,
+  );
 }
 
 /**

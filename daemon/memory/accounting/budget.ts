@@ -18,7 +18,7 @@
  * synchronous step, so two requests can never be admitted for the same bytes. If the query fails, the request
  * fails with the query's error: no request is admitted on an estimate then. Inspection reports the estimate.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../../policy/tenant.js';
 import type { Charge, Ledger } from './ledger.js';
 import { type Pressure, pressureOf, type Thresholds } from './pressure.js';
@@ -151,9 +151,10 @@ export class Budget {
     const guaranteed = smaller(all, left);
     const available = left - guaranteed + smaller(own, guaranteed);
     if (bytes > available) {
+      const { name } = payer.tenant;
       throw new VkmemError(
         'BUDGET_EXCEEDED',
-        `${bytes} bytes were requested; heap ${heap} has ${available} for tenant ${payer.tenant.name}.`,
+        `${humanBytes(bytes)} were requested; heap ${heap} has ${humanBytes(available)} for tenant ${name}.`,
         { requested_bytes: String(bytes), available_bytes: String(available) },
       );
     }

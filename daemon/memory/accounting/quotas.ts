@@ -21,7 +21,7 @@
  * bytes, and one more, had equal parts. Operators do not count.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Decoded, VkmemError } from '@vkmemd/proto';
+import { type Decoded, humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import type { Rights } from '../../policy/rights.js';
 import { byTenant, describeTenant, shownUid, type Tenant } from '../../policy/tenant.js';
@@ -181,15 +181,23 @@ export class Quota {
     this.#requireOneMore('allocations');
     const [used, limit] = [this.usedOn(heap), this.limitOn(heap)];
     if (limit === undefined || used + bytes <= limit) return;
+    const { draining } = this.#table.ledger.tenant(this.tenant, heap);
+    const held = `${humanBytes(used)} of ${humanBytes(limit)} on heap ${heap}`;
+    const reason = `${humanBytes(bytes)} were requested; tenant ${this.tenant.name} uses ${held}`;
+    const metadata = {
+      heap: String(heap),
+      requested_bytes: String(bytes),
+      limit_bytes: String(limit),
+      used_bytes: String(used),
+      draining_bytes: String(draining),
+    };
+    if (draining === 0n) throw new VkmemError('QUOTA_EXCEEDED', `${reason}.`, metadata);
     throw new VkmemError(
       'QUOTA_EXCEEDED',
-      `${bytes} bytes were requested; tenant ${this.tenant.name} uses ${used} of ${limit} on heap ${heap}.`,
-      {
-        heap: String(heap),
-        requested_bytes: String(bytes),
-        limit_bytes: String(limit),
-        used_bytes: String(used),
-      },
+      `${reason}, of it ${humanBytes(draining)} draining: freed, but still held by a process.`,
+      metadata,
+      undefined,
+      'Close every fd and mapping of the freed memory, free more, or ask the operator for a larger quota.',
     );
   }
 

@@ -5,6 +5,7 @@
  * A percentage is of the heap's size, never of the driver's budget, which varies. A share stays a share: its
  * size depends on how many tenants are active. What a change does not name follows the policy.
  */
+import { percentOf } from '@vkmemd/proto';
 import type { ByteTerm, HeapTerms, Rights } from '../../policy/rights.js';
 
 /** The limit on one heap: bytes, an equal share of the heap, or only the heap's size. */
@@ -49,7 +50,7 @@ const termOn = ({ every, heaps }: HeapTerms, heap: number): ByteTerm => heaps?.g
 function limitOf(term: ByteTerm, size: bigint): Limit {
   if (typeof term === 'string') return term;
   if ('bytes' in term) return term.bytes;
-  return (size * BigInt(Math.round(term.percent * 1000))) / 100_000n;
+  return percentOf(size, term.percent);
 }
 
 /** The terms with a change on top of them. */

@@ -10,7 +10,7 @@ export interface Quota {
   /**
    * Changes with every applied SetQuota, and with every policy that changes the user's quota. A fair share
    * that changes because users connect or leave does not change it, nor do rules for single processes of the
-   * user.
+   * user. Revisions begin again with each start of the daemon.
    */
   'revision'?: (number | string | Long);
   'heaps'?: (_vkmem_v1_HeapQuota)[];
@@ -32,7 +32,7 @@ export interface Quota__Output {
   /**
    * Changes with every applied SetQuota, and with every policy that changes the user's quota. A fair share
    * that changes because users connect or leave does not change it, nor do rules for single processes of the
-   * user.
+   * user. Revisions begin again with each start of the daemon.
    */
   'revision': (Long);
   'heaps': (_vkmem_v1_HeapQuota__Output)[];
