@@ -36,9 +36,15 @@ export function parseTerms(
   }
   const lifetime = parseLifetime(request.lifetime, request.name);
   if (lifetime === 'NAMED' ? !NAME.test(request.name) : request.name !== '') {
+    const scoped = request.name.includes('/');
     throw new VkmemError(
       'INVALID_NAME',
       `The name is ${JSON.stringify(request.name)}, the lifetime ${lifetime}.`,
+      {},
+      undefined,
+      scoped
+        ? 'Allocate under a name without a slash; claim the memory of another user as UID/NAME.'
+        : undefined,
     );
   }
   return {

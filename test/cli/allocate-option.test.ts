@@ -35,6 +35,11 @@ t.test('valid arguments become requests', async (t) => {
       publishable: true,
     },
   });
+  t.match(one('name=33/frames,size=1,if-exists=claim'), {
+    label: '33/frames',
+    foreign: true,
+    request: { name: 'frames' },
+  });
   t.match(one('name=x,size=1,publishable=false'), { request: { publishable: false } });
   t.match(one('name=x,size=1,power-of-two,align=64K,prefault=TRUE,huge-pages=2M,reopenable=false'), {
     request: {
@@ -58,6 +63,9 @@ t.test('invalid arguments are rejected with the field', async (t) => {
     ['frames', 'INVALID_ARGUMENT'],
     ['name=,size=1M', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,', 'INVALID_ARGUMENT'],
+    ['name=33/frames,size=1M', 'INVALID_ARGUMENT'],
+    ['name=www-data/frames,size=1M,if-exists=claim', 'INVALID_NAME'],
+    ['name=33/,size=1M,if-exists=claim', 'INVALID_NAME'],
     ['name=x,size=1M,colour=red', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,size=2M', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,lifetime=forever', 'INVALID_ARGUMENT'],
@@ -69,7 +77,6 @@ t.test('invalid arguments are rejected with the field', async (t) => {
     ['name=x,size=1M,if-exists=free', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,if-exists=claim,lifetime=session', 'INVALID_ARGUMENT'],
     ['name=a b,size=1M', 'INVALID_NAME'],
-    ['name=0/frames,size=1M', 'INVALID_NAME'],
     ['name=x,size=1MB', 'INVALID_SIZE'],
     ['name=x,size=0', 'INVALID_SIZE'],
     ['name=x,size=9999999999G', 'SIZE_ABOVE_MAXIMUM'],

@@ -42,6 +42,29 @@ t.test('alloc --if-exists claims on the second run and when two run concurrently
   t.equal((await vkmemctl(runtimeDir, 'free', 'frames')).code, 0);
 });
 
+t.test('exec finds memory of another user by UID/NAME', { skip: noOtherUser ?? false }, async (t) => {
+  const owner = process.getuid?.();
+  const rule = `[[rule]]\nuid = ${OTHER_UID}\nclaim_from = ${owner}\n`;
+  const { runtimeDir } = await startDaemon(t, { policy: `${ANYBODY}${rule}` });
+  openToOthers(runtimeDir);
+  const { id } = parsed(await vkmemctl(runtimeDir, 'alloc', 'frames', '--size', '64K', '--json')).allocation;
+  const name = `${owner}/frames`;
+  const command = ['--', 'sh', '-c', 'echo "$VKMEM_ALLOCATIONS"'];
+  const exec = (text: string) => ['exec', '--allocate', text, ...command];
+  const user = { uid: OTHER_UID, gid: OTHER_UID, groups: [] };
+  const args = exec(`name=${name},size=64K,if-exists=claim`);
+  t.strictSame(await asUser(user, PROGRAM, ['--runtime-dir', runtimeDir, ...args]), { [name]: id });
+  const refused: [string, RegExp][] = [
+    [`name=${owner}/missing,size=64K,if-exists=claim`, /^vkmemctl: NOT_FOUND: /],
+    [`name=${name},size=65K,if-exists=claim`, /NAME_TAKEN: .* 0\/frames exists, but it has 65536 bytes/],
+    [`name=${name},size=64K`, /INVALID_ARGUMENT: .* add if-exists=claim to use it/],
+  ];
+  for (const [text, stderr] of refused) {
+    t.match(await vkmemctl(runtimeDir, ...exec(text)), { code: 1, stdout: '', stderr }, text);
+  }
+  t.equal((await vkmemctl(runtimeDir, 'free', 'frames')).code, 0);
+});
+
 t.test("alloc --if-exists of another user's name fails", { skip: noOtherUser ?? false }, async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   chmodSync(runtimeDir, 0o755);

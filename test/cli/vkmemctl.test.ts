@@ -84,7 +84,7 @@ t.test('free reports what it could not free, and frees the rest', async (t) => {
       ['loose', true],
     ],
   );
-  t.match(error, { code: 'NOT_FOUND', message: /missing/, next: /Check the id/ });
+  t.match(error, { code: 'NOT_FOUND', message: /missing/, next: /Check the name; write UID/ });
   const list = (await vkmemctl(runtimeDir, 'ls')).stdout;
   t.match(list, / held +1 MiB +MAPPABLE +draining /);
   await memory.release();

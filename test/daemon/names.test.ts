@@ -129,11 +129,25 @@ t.test(
       t.match(seen, [{ text: 'dcba', write: 'NOT_MAPPABLE', reopen: 'EACCES' }], 'it can read only');
       t.equal(reported.claim?.grants[0]?.readOnly, 'READ_ONLY_STRENGTH_ENFORCED');
       const rw = { ...claim, access: 'ACCESS_READ_WRITE' } as const;
-      await t.rejects(reader.ask({ claim: rw }), { code: 'NOT_PERMITTED' }, 'it may not claim for writing');
+      await t.rejects(
+        reader.ask({ claim: rw }),
+        { code: 'NOT_PERMITTED', metadata: { access: 'ro' }, message: /Claim it read-only \(access: 'ro'\)/ },
+        'it may not claim for writing, and the error names what it may do',
+      );
       const { seen: written } = await writer.ask({ claim: rw });
       t.match(written, [{ text: 'dcba', write: 'served' }], 'it can write where the policy allows it');
     }
-    await t.rejects(reader.ask({ claim: { allocation: { name: 'frames' }, kinds } }), { code: 'NOT_FOUND' });
+    for (const bare of ['frames', 'nothing']) {
+      const message = new RegExp(
+        `The caller has no allocation ${bare}\\. Check the name; write UID/NAME for `,
+      );
+      const claim = { allocation: { name: bare }, kinds };
+      await t.rejects(reader.ask({ claim }), { code: 'NOT_FOUND', message }, 'whether it exists or not');
+    }
+    await t.rejects(reader.ask({ allocate: { ...SMALL, name } }), {
+      code: 'INVALID_NAME',
+      message: /claim the memory of another user as UID\/NAME/,
+    });
 
     const { message: hidden } = await owner.ask({ allocate: SMALL });
     const session = { id: hidden.allocate?.allocation?.id ?? '' };

@@ -14,15 +14,21 @@ const VALUED = ['name', 'size', 'kind', 'lifetime', 'sharing', 'if-exists', 'ali
 const KEYS = [...VALUED, ...FLAGS];
 type Key = (typeof KEYS)[number];
 
-const LABEL = /^[A-Za-z0-9._-]{1,128}$/;
+/** A name, or UID/NAME for memory of another user. */
+const LABEL = /^(?:(\d{1,10})\/)?([A-Za-z0-9._-]{1,128})$/;
 
 /** One requested allocation. */
 export interface Wanted {
-  /** The label by which the program finds it: its name, or any word if it ends with the session. */
+  /**
+   * The label by which the program finds it: its name, UID/NAME for memory of another user, or any word if it
+   * ends with the session.
+   */
   readonly label: string;
   readonly request: Draft<'AllocateRequest'>;
   /** Whether an existing allocation of the name is used if it fits. */
   readonly orExisting: boolean;
+  /** Whether it is memory of another user, which is never allocated. */
+  readonly foreign: boolean;
 }
 
 /**
@@ -44,14 +50,18 @@ export function parseWanted(text: string): Wanted {
   const label = values.get('name');
   const size = values.get('size');
   if (label === undefined || size === undefined) throw wrong(`${JSON.stringify(text)} lacks name or size.`);
-  if (!LABEL.test(label))
+  const [, owner, name] = LABEL.exec(label) ?? [];
+  if (name === undefined)
     throw new VkmemError('INVALID_NAME', `--allocate: the name ${JSON.stringify(label)} is invalid.`);
   const lifetime = word('lifetime', ['NAMED', 'SESSION'], 'NAMED');
   const ifExists = word('if-exists', ['FAIL', 'CLAIM'], 'FAIL').toLowerCase();
   if (ifExists === 'claim' && lifetime === 'SESSION')
     throw wrong('if-exists=claim requires the lifetime NAMED.');
+  const foreign = owner !== undefined;
+  if (foreign && ifExists !== 'claim')
+    throw wrong(`${label} is memory of another user, which is not allocated; add if-exists=claim to use it.`);
   const kinds = checkKinds(upper(values.get('kind') ?? 'MAPPABLE').split('+'));
-  const named = lifetime === 'NAMED' ? { name: label } : {};
+  const named = lifetime === 'NAMED' ? { name } : {};
   const hints = parseHints({
     powerOfTwo: parseFlag('power-of-two', values.get('power-of-two')),
     align: values.get('align'),
@@ -71,7 +81,7 @@ export function parseWanted(text: string): Wanted {
     },
     [],
   );
-  return { label, request, orExisting: nameToClaim(ifExists, request) !== undefined };
+  return { label, request, orExisting: nameToClaim(ifExists, request) !== undefined, foreign };
 }
 
 /**

@@ -30,8 +30,10 @@ $VKMEM_SESSION_PATH. In a sandbox, which has no access to that path, it does not
 ALLOCATION is a list of name= and size=, and optionally kind= (MAPPABLE by default; several as
 MAPPABLE+OPAQUE_FD), lifetime= (named or session), sharing= (shared, one-writer or exclusive), publishable,
 the hints of 'alloc' (power-of-two, align=, prefault, huge-pages=, reopenable), and if-exists=claim, which
-uses an existing allocation of the name if it fits. A named allocation exists until it is freed, also after
-the end of CMD. With lifetime=session it ends with the session, and its name is only a label for CMD.
+uses an existing allocation of the name if it fits. With it, name=UID/NAME is memory of another user, which
+the policy must let CMD claim (claim_from), and which is not allocated. A named allocation exists until it is
+freed, also after the end of CMD. With lifetime=session it ends with the session, and its name is only a label
+for CMD.
 
 With --sandbox, CMD has no network, and sees no other processes and no files except the system's programs and
 libraries (/usr), an empty /tmp, and the paths of --ro and --rw. It ends with the process that started it. A
@@ -87,7 +89,7 @@ function programOf(operands: readonly string[], options: Options): Program {
 export async function provide(
   handover: Handover,
   control: ControlClient,
-  { label, request, orExisting }: Wanted,
+  { label, request, orExisting, foreign }: Wanted,
 ): Promise<void> {
   const allocate = () => handover.allocate(label, request);
   if (!orExisting) {
@@ -98,12 +100,14 @@ export async function provide(
     });
     return;
   }
-  await allocateOrFind(allocate, async () => {
+  const find = async () => {
     const existing = await control.get({ name: label });
-    requireFit(request, existing);
+    requireFit({ ...request, name: label }, existing);
     handover.addAllocation(label, existing.id);
     return existing;
-  });
+  };
+  if (foreign) await find();
+  else await allocateOrFind(allocate, find);
 }
 
 /** The exit code for a command that could not be executed; undefined for any other failure. */

@@ -122,7 +122,7 @@ export class Registry {
       return found;
     }
     const tenant = this.#lost.get(key);
-    if (!tenant) throw notFound(ref);
+    if (!tenant) throw notFound(ref ?? undefined);
     this.#authority.require(identity, purpose, { tenant });
     throw new VkmemError('DEVICE_LOST', `Allocation ${ref?.id ?? ref?.name} was lost with the device.`);
   }
@@ -130,7 +130,7 @@ export class Registry {
   /** An id, or `KEY/NAME`. The two cannot be confused, since an id has no slash. */
   #keyOf(ref: AllocationRef | null | undefined, identity: Identity, purpose: Purpose): string {
     // A name key in the id field would be looked up before its tenant is checked.
-    if (ref?.id?.includes('/')) throw notFound(ref);
+    if (ref?.id?.includes('/')) throw notFound(ref ?? undefined);
     if (ref?.id) return ref.id;
     if (!ref?.name) {
       throw new VkmemError(
@@ -141,12 +141,18 @@ export class Registry {
     }
     if (!ref.name.includes('/')) return `${identity.tenant.key}/${ref.name}`;
     const scoped = parseScopedName(ref.name);
-    if (!scoped) throw notFound(ref);
+    if (!scoped) throw notFound(ref ?? undefined);
     // Checked before the lookup, so that the answer does not reveal whether another tenant has the name.
     this.#authority.require(identity, purpose, { tenant: scoped.tenant });
     return nameKeyOf(scoped.tenant, scoped.name);
   }
 }
 
-const notFound = (ref: AllocationRef | null | undefined): VkmemError =>
-  new VkmemError('NOT_FOUND', `No allocation has the id or name ${ref?.id ?? ref?.name}.`);
+/** A bare name is one of the caller's own. The text does not depend on what other tenants have. */
+function notFound({ id, name = '' }: AllocationRef = {}): VkmemError {
+  if (id !== undefined || name.includes('/')) {
+    return new VkmemError('NOT_FOUND', `No allocation has the id or name ${id ?? name}.`);
+  }
+  const next = "Check the name; write UID/NAME for another user's memory, such as 1000/frames.";
+  return new VkmemError('NOT_FOUND', `The caller has no allocation ${name}.`, {}, undefined, next);
+}
