@@ -46,12 +46,24 @@ export const refusalOf = ({ code, message, next }: VkmemError | Refusal): Refusa
  */
 export function faultOf(failure: FastifyError | Error): VkmemError {
   const { statusCode, validation } = failure as Partial<FastifyError>;
-  if (validation) return new VkmemError('INVALID_ARGUMENT', `${failure.message}.`);
+  if (validation) {
+    const next = 'limit is 1 to 500, after the `next` of the previous page; other pages have no parameters.';
+    return new VkmemError('INVALID_ARGUMENT', `${failure.message}.`, {}, undefined, next);
+  }
   if (!(failure instanceof VkmemError) && statusCode !== undefined && statusCode < 500) {
-    return new VkmemError('PROTOCOL_ERROR', `${failure.message}.`);
+    return notHttp(`${failure.message}.`);
   }
   return asVkmemError(failure);
 }
+
+const notHttp = (reason: string): VkmemError =>
+  new VkmemError(
+    'PROTOCOL_ERROR',
+    reason,
+    {},
+    undefined,
+    'Send a valid request of HTTP/1.1, such as by curl.',
+  );
 
 /** Sends an error answer, with a Retry-After header if the error has `retry_after_ms`. */
 export function refuse(
@@ -75,10 +87,7 @@ export function refuseUnread(socket: Duplex, failure: Error): void {
     return;
   }
   const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const error = new VkmemError(
-    'PROTOCOL_ERROR',
-    `The bytes are not a valid HTTP request: ${reason ?? failure.message}.`,
-  );
+  const error = notHttp(`The bytes are not a valid HTTP request: ${reason ?? failure.message}.`);
   const body = JSON.stringify(refusalOf(error));
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -10,6 +10,9 @@ const MAX_HEADER_BYTES = 8192;
 /** Maximum length of a path that an error message quotes, in characters. */
 const MAX_QUOTED = 200;
 
+const PAGES =
+  'The pages are /healthz, /readyz, /metrics, and /api/v1/ with devices, budget, allocations and sessions.';
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may request the page; see the header of pages.ts. */
@@ -38,7 +41,7 @@ export function makeApp(reporter: Reporter) {
   });
   app.setNotFoundHandler((request, reply) => {
     const message = `The page ${request.url.slice(0, MAX_QUOTED)} does not exist.`;
-    return refuse(reply, { code: 'NOT_FOUND', message, next: 'docs/admin.md lists the pages.' });
+    return refuse(reply, { code: 'NOT_FOUND', message, next: PAGES });
   });
   return app;
 }

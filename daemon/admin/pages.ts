@@ -80,27 +80,46 @@ function faultIn(
   }
   if (method !== 'GET' && method !== 'HEAD') {
     return {
-      error: new VkmemError('INVALID_ARGUMENT', `Only GET and HEAD are permitted, not ${method}.`),
+      error: invalid(
+        `Only GET and HEAD are permitted, not ${method}.`,
+        'Use GET; these pages change nothing, vkmemctl does.',
+      ),
       status: 405,
       closes: true,
     };
   }
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0) {
-    return { error: new VkmemError('INVALID_ARGUMENT', 'The request must not have a body.'), closes: true };
+    const error = invalid('The request must not have a body.', 'Send the request without a body.');
+    return { error, closes: true };
   }
   const { access = 'operators' } = routeOptions.config;
   if (identity) {
     if (access === 'all' || authority.isOperator(identity)) return undefined;
     return {
-      error: notForThem(`Only operators may request this page; user ${identity.uid} is not an operator.`),
+      error: refused(
+        `Only operators may request this page; user ${identity.uid} is not an operator.`,
+        'Ask an operator, or for operator = true in the policy; vkmemctl status is for all users.',
+      ),
     };
   }
-  if (!namesThisHost(headers.host))
-    return { error: notForThem('The Host header must name this host (localhost or a loopback address).') };
+  if (!namesThisHost(headers.host)) {
+    return {
+      error: refused(
+        'The Host header must name this host (localhost or a loopback address).',
+        'Request the page under localhost; for other hosts, put a proxy before the Unix socket.',
+      ),
+    };
+  }
   if (access !== 'operators') return undefined;
   return {
-    error: notForThem('This page is served on the Unix socket only, since TCP does not identify the caller.'),
+    error: refused(
+      'This page is served on the Unix socket only, since TCP does not identify the caller.',
+      'Request it as an operator with curl --unix-socket.',
+    ),
   };
 }
 
-const notForThem = (reason: string): VkmemError => new VkmemError('NOT_PERMITTED', reason);
+const refused = (reason: string, next: string): VkmemError =>
+  new VkmemError('NOT_PERMITTED', reason, {}, undefined, next);
+const invalid = (reason: string, next: string): VkmemError =>
+  new VkmemError('INVALID_ARGUMENT', reason, {}, undefined, next);

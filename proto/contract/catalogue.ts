@@ -129,7 +129,7 @@ export const CATALOGUE = {
   INVALID_HANDLE: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The file descriptor does not match the request.',
-    'Import the fd with the size, memory type and UUIDs that it was exported with; see docs/kinds.md.',
+    'Import the fd with the size, memory type and UUIDs that it was exported with (kinds.md of the documentation).',
   ),
   NOT_MAPPABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
@@ -179,7 +179,7 @@ export const CATALOGUE = {
   NOT_PUBLISHABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The allocation cannot be published.',
-    'Allocate MAPPABLE memory with `publishable`; docs/sharing.md lists the requirements.',
+    'Allocate MAPPABLE memory with `publishable`; sharing.md of the documentation lists the requirements.',
   ),
   TICKET_INVALID: entry(
     GrpcCode.PERMISSION_DENIED,
@@ -219,7 +219,7 @@ export const CATALOGUE = {
   PROTOCOL_ERROR: entry(
     GrpcCode.INVALID_ARGUMENT,
     'The message does not follow the protocol.',
-    'Check the client against docs/protocol.md. A handoff connection is closed after this error.',
+    'Check the client against protocol.md of the documentation. A handoff connection is closed after this error.',
   ),
   POLICY_INVALID: entry(
     GrpcCode.FAILED_PRECONDITION,

@@ -151,30 +151,44 @@ t.test('lists are returned in pages', async (t) => {
 
 t.test('invalid requests are answered with a status and a code', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  for (const [path, asking, status, code] of [
-    ['/', {}, 404, 'NOT_FOUND'],
-    ['/api/v1', {}, 404, 'NOT_FOUND'],
-    ['/healthz/', {}, 404, 'NOT_FOUND'],
-    [`/${'x'.repeat(2000)}`, {}, 404, 'NOT_FOUND'],
-    ['/%zz', {}, 400, 'PROTOCOL_ERROR'],
-    ['/metrics', { method: 'POST' }, 405, 'INVALID_ARGUMENT'],
-    ['/api/v1/sessions', { method: 'DELETE' }, 405, 'INVALID_ARGUMENT'],
-    ['/healthz', { headers: { 'content-length': '2' }, body: '{}' }, 400, 'INVALID_ARGUMENT'],
-    ['/healthz', { headers: { 'transfer-encoding': 'chunked' }, body: 'x' }, 400, 'INVALID_ARGUMENT'],
-    ['/api/v1/devices?verbose=1', {}, 400, 'INVALID_ARGUMENT'],
-    ['/api/v1/allocations?limit=0', {}, 400, 'INVALID_ARGUMENT'],
-    ['/api/v1/allocations?limit=501', {}, 400, 'INVALID_ARGUMENT'],
-    ['/api/v1/allocations?limit=1&limit=2', {}, 400, 'INVALID_ARGUMENT'],
-    ['/api/v1/allocations?after=1', {}, 400, 'INVALID_ARGUMENT'],
-    ['/api/v1/sessions?after=-1', {}, 400, 'INVALID_ARGUMENT'],
-    ['/healthz', { headers: { big: 'x'.repeat(9000) } }, 431, 'PROTOCOL_ERROR'],
+  for (const [path, asking, status, code, next] of [
+    ['/', {}, 404, 'NOT_FOUND', /^The pages are \/healthz, /],
+    ['/api/v1', {}, 404, 'NOT_FOUND', /^The pages are \/healthz, /],
+    ['/healthz/', {}, 404, 'NOT_FOUND', /^The pages are \/healthz, /],
+    [`/${'x'.repeat(2000)}`, {}, 404, 'NOT_FOUND', /^The pages are \/healthz, /],
+    ['/%zz', {}, 400, 'PROTOCOL_ERROR', /^Send a valid request of HTTP/],
+    ['/metrics', { method: 'POST' }, 405, 'INVALID_ARGUMENT', /^Use GET;/],
+    ['/api/v1/sessions', { method: 'DELETE' }, 405, 'INVALID_ARGUMENT', /^Use GET;/],
+    [
+      '/healthz',
+      { headers: { 'content-length': '2' }, body: '{}' },
+      400,
+      'INVALID_ARGUMENT',
+      /without a body/,
+    ],
+    [
+      '/healthz',
+      { headers: { 'transfer-encoding': 'chunked' }, body: 'x' },
+      400,
+      'INVALID_ARGUMENT',
+      /without a body/,
+    ],
+    ['/api/v1/devices?verbose=1', {}, 400, 'INVALID_ARGUMENT', /^limit is 1 to 500/],
+    ['/api/v1/allocations?limit=0', {}, 400, 'INVALID_ARGUMENT', /^limit is 1 to 500/],
+    ['/api/v1/allocations?limit=501', {}, 400, 'INVALID_ARGUMENT', /^limit is 1 to 500/],
+    ['/api/v1/allocations?limit=1&limit=2', {}, 400, 'INVALID_ARGUMENT', /^limit is 1 to 500/],
+    ['/api/v1/allocations?after=1', {}, 400, 'INVALID_ARGUMENT', /^limit is 1 to 500/],
+    ['/api/v1/sessions?after=-1', {}, 400, 'INVALID_ARGUMENT', /^limit is 1 to 500/],
+    [
+      '/healthz',
+      { headers: { big: 'x'.repeat(9000) } },
+      431,
+      'PROTOCOL_ERROR',
+      /^Send a valid request of HTTP/,
+    ],
   ] as const) {
     const answer = await get(runtimeDir, path, asking);
-    t.match(
-      [answer.status, answer.json()],
-      [status, { code, message: /./, next: /./ }],
-      `${path.slice(0, 40)}`,
-    );
+    t.match([answer.status, answer.json()], [status, { code, message: /./, next }], `${path.slice(0, 40)}`);
   }
   const socket = connect(adminSocket(runtimeDir));
   socket.end('what is this\r\n\r\n');
