@@ -34,6 +34,7 @@ const ARROWS = {
   'daemon/systemd/': ['proto/', 'daemon/memory/', 'daemon/store/'],
   'daemon/supervisor/': [
     'proto/',
+    'daemon/exit-status.ts',
     'daemon/store/names.ts',
     'daemon/systemd/datagram.ts',
     'daemon/systemd/standard-output.ts',

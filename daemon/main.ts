@@ -3,6 +3,7 @@
  */
 import { asVkmemError } from '@vkmemd/proto';
 import { startDaemon } from './daemon.js';
+import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from './exit-status.js';
 import { answerInquiry } from './inquiry.js';
 import { type Options, parseOptions } from './options.js';
 import { findingText, PolicyError } from './policy/findings.js';
@@ -10,8 +11,8 @@ import { SighupHandler } from './sighup.js';
 import { beginAsChild, isChild } from './supervisor/environment.js';
 import { type Log, openLog } from './systemd/log.js';
 
-/** EX_CONFIG of sysexits.h: the same policy would be refused again. */
-const EX_CONFIG = 78;
+/** The options whose values are checked only after the command line was parsed, by the field of the error. */
+const OPTIONS: readonly string[] = ['device', 'admin-listen', 'runtime-dir'];
 /** Of a policy's faults in one line of the log, which is dropped, or cut, where it is too long. */
 const MAX_LOGGED_FAULTS = 100;
 
@@ -52,7 +53,15 @@ async function run(options: Options, { log, say }: Log): Promise<void> {
 /** Prints the faults of a failed start, a line each. @returns the status to exit with. */
 function refuse(failure: unknown): number {
   for (const fault of faultsOf(failure)) process.stderr.write(`vkmemd: ${fault}\n`);
-  return failure instanceof PolicyError ? EX_CONFIG : 1;
+  return statusOf(failure);
+}
+
+/** INVALID_ARGUMENT without an option is a socket or a variable of the service manager. */
+function statusOf(failure: unknown): number {
+  const { code, metadata } = asVkmemError(failure);
+  if (code === 'POLICY_INVALID' || code === 'RUNTIME_UNSUPPORTED') return EX_CONFIG;
+  if (code !== 'INVALID_ARGUMENT') return EXIT_FAILURE;
+  return OPTIONS.includes(metadata.field ?? '') ? EX_USAGE : EX_CONFIG;
 }
 
 /** Runs until a signal or a failure, and exits the process. */

@@ -4,6 +4,7 @@
  */
 import { ivshmemDir, runtimeDir } from '@vkmemd/proto';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { EX_USAGE } from './exit-status.js';
 import { version } from './version.js';
 
 export interface Options {
@@ -50,12 +51,6 @@ interface Given {
   readonly pressureElevated?: number;
   readonly pressureCritical?: number;
 }
-
-/**
- * EX_USAGE of sysexits.h, by which a service manager recognizes that another start would fail in the same
- * way.
- */
-const EX_USAGE = 64;
 
 const HELP = `
 On SIGTERM or SIGINT it finishes running requests, releases all resources and exits with status 0. On SIGHUP

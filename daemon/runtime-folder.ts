@@ -15,6 +15,7 @@ import {
   CONTROL_SOCKET,
   HANDOFF_SOCKET,
   lockFile,
+  MAX_SOCKET_PATH_BYTES,
   type OwnedFd,
   VkmemError,
 } from '@vkmemd/proto';
@@ -49,9 +50,11 @@ export class RuntimeFolder implements Disposable {
 
   /**
    * Creates the folder if it does not exist, locks it, and removes stale sockets except those of `activated`.
-   * @throws VkmemError UNAVAILABLE where another daemon uses the folder, or it cannot be created or written.
+   * @throws VkmemError UNAVAILABLE where another daemon uses the folder, or it cannot be created or written;
+   *   INVALID_ARGUMENT where the path is too long for sockets in it.
    */
   static claim(path: string, activated: ActivatedPaths = {}): RuntimeFolder {
+    requireShort(path);
     let lock: OwnedFd | undefined;
     try {
       makeFolder(path);
@@ -78,6 +81,15 @@ export class RuntimeFolder implements Disposable {
   #removeSockets(): void {
     for (const socket of this.#sockets) rmSync(socket, { force: true });
   }
+}
+
+function requireShort(path: string): void {
+  const socket = join(path, HANDOFF_SOCKET);
+  const bytes = Buffer.byteLength(socket);
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return;
+  const limit = `a socket path has at most ${MAX_SOCKET_PATH_BYTES} bytes`;
+  const reason = `--runtime-dir: ${socket} has ${bytes} bytes; ${limit}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'runtime-dir' });
 }
 
 /**

@@ -58,15 +58,32 @@ export function quoted(text: string): string {
   return JSON.stringify(short);
 }
 
-/** POLICY_INVALID with all faults, one a line. A response to a client contains as many of them as fit. */
+/** Maximum characters of the faults in an answer, which leaves room for the number of the others. */
+const MAX_LISTED = 940;
+
+/** The faults that fit an answer, one a line, and how many do not. The first one is always listed. */
+function listed(faults: readonly Finding[]): string {
+  const lines: string[] = [];
+  let length = 0;
+  for (const line of faults.map(findingText)) {
+    length += line.length + 1;
+    if (length > MAX_LISTED && lines.length > 0) break;
+    lines.push(line);
+  }
+  const more = faults.length - lines.length;
+  return [...lines, ...(more > 0 ? [`and ${more} more.`] : [])].join('\n');
+}
+
+/** POLICY_INVALID. `findings` has all faults, the reason as many as fit an answer. */
 export class PolicyError extends VkmemError {
   readonly findings: Findings;
 
-  constructor(findings: Findings) {
+  /** @param next What to do about them. */
+  constructor(findings: Findings, next?: string) {
     const { faults } = findings;
     const [first] = faults;
     const place = first ? { place: placeText(first.at) } : {};
-    super('POLICY_INVALID', faults.map(findingText).join('\n'), { faults: String(faults.length), ...place });
+    super('POLICY_INVALID', listed(faults), { faults: String(faults.length), ...place }, undefined, next);
     this.findings = findings;
   }
 }

@@ -4,6 +4,7 @@
  * Settings of later files replace those of earlier ones; rules of later files are appended. The command line
  * comes last. All files are read before any is checked, and all are checked before anything is reported.
  */
+import { resolve } from 'node:path';
 import { type Finding, Findings, type Place, PolicyError } from './findings.js';
 import { Names } from './names.js';
 import { DEFAULT_PRESSURE, Policy, type Rule, self, type Thresholds } from './policy.js';
@@ -58,9 +59,25 @@ export async function loadPolicy(
   // If there are faults, a part of the policy is missing, and warnings about the rest could be wrong.
   if (findings.faults.length === 0) warnOf(rules, policy, findings);
   findings.sort(policy.files);
-  if (findings.faults.length > 0) throw new PolicyError(findings);
+  if (findings.faults.length > 0) throw new PolicyError(findings, nextStep(settings));
   return { policy, warnings: findings.warnings };
 }
+
+/** The command that prints every fault of these files. */
+function nextStep({ config, root }: PolicySettings): string {
+  const prefix = resolve(root);
+  const files =
+    config !== undefined
+      ? ` --config ${word(resolve(config))}`
+      : prefix === '/'
+        ? ''
+        : ` --config-root ${word(prefix)}`;
+  return `Fix the files at these lines; this prints every fault: vkmemd --check-config${files}`;
+}
+
+/** Quotes a path for a shell. */
+const word = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
 function allNames(roots: readonly Table[]) {
   const wanted = roots.map(namesIn);

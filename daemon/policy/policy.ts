@@ -11,6 +11,7 @@
  * that makes it an operator those of operators; then the rights of the rule itself apply. A peer that one
  * rule excludes and a later rule allows again keeps the rights that it had.
  */
+import type { Place } from './findings.js';
 import { inGroup, type PeerCredentials } from './identity.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
@@ -44,6 +45,8 @@ export const DEFAULT_PRESSURE: Thresholds = { elevated: 80, critical: 95 };
 export interface Rule {
   /** FILE:LINE of the rule, for output. */
   readonly where: string;
+  /** Its place; undefined for a rule of no file. */
+  readonly at?: Place;
   readonly match: Match;
   readonly gives: Partial<Rights>;
 }
@@ -109,6 +112,11 @@ export class Policy {
       letIn ||= raised || gives.connect === true;
     }
     return rights;
+  }
+
+  /** The rule that sets what is reserved for a peer: the last one that does and matches it. */
+  reservingRule(peer: PeerCredentials): Rule | undefined {
+    return this.rules.findLast(({ match, gives }) => gives.reservedBytes && matches(match, peer));
   }
 
   /** Whether any rule matches by unit. */

@@ -123,7 +123,7 @@ class FileReader {
     this.#checkReservation(table, gives);
     const { file, line } = table.at;
     const where = placeText({ file, ...(line !== undefined && { line }) });
-    return { at: table.at, rule: { where, match, gives } };
+    return { at: table.at, rule: { where, at: { file, ...(line !== undefined && { line }) }, match, gives } };
   }
 
   /** A user cannot have more bytes reserved than max_bytes allows. */

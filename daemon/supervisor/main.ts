@@ -9,12 +9,13 @@ import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DisposableStack, lockFile } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
+import { EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
 import { STATE_FOLDER } from '../store/names.js';
 import { StandardOutput } from '../systemd/standard-output.js';
 import { FdStore } from './fd-store.js';
 import { inheritedFds, Manager } from './manager.js';
 import { parseSettings, replaceOldNames, requireFds, SettingsError } from './settings.js';
-import { EX_USAGE, Supervisor } from './supervisor.js';
+import { Supervisor } from './supervisor.js';
 
 const FOLDER = 'supervisor';
 /** The former name of the folder. A supervisor of the previous version may run and hold the lock in it. */
@@ -89,7 +90,7 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
 async function main(args: readonly string[]): Promise<void> {
   const output = new StandardOutput();
   const log = pino({ name: 'vkmemd-supervisor' }, output);
-  let status = 1;
+  let status = EXIT_FAILURE;
   try {
     status = await run(args, log);
     log.info({ status }, 'the supervisor exits');

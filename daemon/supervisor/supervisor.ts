@@ -15,17 +15,12 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeAll, DatagramReceiver, type ReceivedDatagram } from '@vkmemd/proto/kernel';
 import type { Logger } from 'pino';
+import { EX_CONFIG, EX_USAGE } from '../exit-status.js';
 import { Child, type Command, type Exit } from './child.js';
 import type { FdStore } from './fd-store.js';
 import type { Manager } from './manager.js';
 import { MAX_NOTIFICATION_BYTES, parseNotification } from './notification.js';
 import type { Settings } from './settings.js';
-
-/**
- * Exit statuses (sysexits.h) of a child that would fail again: invalid command line, invalid configuration.
- */
-export const EX_USAGE = 64;
-export const EX_CONFIG = 78;
 
 export class Supervisor implements Disposable {
   readonly #command: Command;

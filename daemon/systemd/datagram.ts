@@ -6,6 +6,7 @@
  * loaded only if a datagram is to be sent. An open socket keeps the process alive.
  */
 import { createRequire } from 'node:module';
+import { VkmemError } from '@vkmemd/proto/kernel';
 
 type Dgram = typeof import('unix-dgram').default;
 
@@ -36,12 +37,14 @@ export class DatagramAddress {
 
   /**
    * @param what The name of the address, for the error text.
-   * @throws Error if the path is not a supported address, or the addon cannot be loaded.
+   * @throws VkmemError INVALID_ARGUMENT if the path is not a supported address; Error if the addon cannot be
+   *   loaded.
    */
   static async load(what: string, path: string): Promise<DatagramAddress> {
-    if (!path.startsWith('/'))
-      throw new Error(`${what}: ${path} is not an absolute path; abstract sockets are not supported`);
-    if (Buffer.byteLength(path) >= MAX_PATH) throw new Error(`${what} is longer than ${MAX_PATH - 1} bytes`);
+    const wrong = !path.startsWith('/')
+      ? `${what}: ${path} is not an absolute path; abstract sockets are not supported.`
+      : Buffer.byteLength(path) >= MAX_PATH && `${what} is longer than ${MAX_PATH - 1} bytes.`;
+    if (wrong) throw new VkmemError('INVALID_ARGUMENT', wrong);
     return new DatagramAddress(path, await loadDgram());
   }
 

@@ -35,7 +35,7 @@ export class Manager {
     this.#log = log;
   }
 
-  /** Removes the manager's variables from `env`. @throws Error if they are invalid. */
+  /** Removes the manager's variables from `env`. @throws VkmemError INVALID_ARGUMENT if they are invalid. */
   static async fromEnvironment(env: NodeJS.ProcessEnv, log: pino.Logger): Promise<Manager> {
     const watchdogMs = watchdogTime(env);
     return new Manager(await Notifier.fromEnvironment(env), watchdogMs, log);

@@ -16,7 +16,7 @@ export class Notifier {
   /**
    * The notifier for the manager that started this process; undefined without $NOTIFY_SOCKET. NOTIFY_SOCKET
    * is removed from `env`, so that no child process sends notifications for the service.
-   * @throws Error if the address is not supported.
+   * @throws VkmemError INVALID_ARGUMENT if the address is not supported.
    */
   static async fromEnvironment(env: NodeJS.ProcessEnv): Promise<Notifier | undefined> {
     const path = env.NOTIFY_SOCKET;

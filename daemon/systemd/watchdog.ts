@@ -9,6 +9,8 @@
  * recover in the remaining time.
  */
 
+import { VkmemError } from '@vkmemd/proto';
+
 /** The maximum delay of a timer. */
 const MAX_MS = 0x7fffffff;
 
@@ -26,7 +28,7 @@ export interface WatchdogHandlers {
 /**
  * The manager's watchdog timeout for this process, in milliseconds; undefined if there is none. The variables
  * are removed from `env`, so that no child process uses them.
- * @throws Error if they are invalid.
+ * @throws VkmemError INVALID_ARGUMENT if they are invalid.
  */
 export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid): number | undefined {
   const { WATCHDOG_USEC: time, WATCHDOG_PID: forPid } = env;
@@ -35,7 +37,8 @@ export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid):
   if (time === undefined || (forPid !== undefined && forPid !== String(pid))) return undefined;
   // The timer's interval is half of the timeout, and at least 1 ms.
   if (!/^\d{4,19}$/.test(time) || Number(time) < 2000) {
-    throw new Error(`WATCHDOG_USEC=${time} is not a time in microseconds of at least 2000`);
+    const reason = `WATCHDOG_USEC=${time} is not a time in microseconds of at least 2000.`;
+    throw new VkmemError('INVALID_ARGUMENT', `${reason} The process that started vkmemd has set it.`);
   }
   return Math.min(Number(time) / 1000, MAX_MS);
 }

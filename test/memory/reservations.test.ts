@@ -96,10 +96,14 @@ t.test('a policy that this device cannot satisfy is rejected', async (t) => {
   const reserve = (uid: number, every: bigint) => rule({ reservedBytes: bytes(every) }, uid);
   const fits = policyOf([LET_IN, reserve(101, 200n), reserve(102, 300n)]);
   requireReservable(fits, heaps);
-  const much = [LET_IN, reserve(101, 200n), reserve(102, 301n)];
+  const at = (line: number) => ({ at: { file: 'b.toml', line } });
+  const much = [LET_IN, { ...reserve(101, 200n), ...at(7) }, { ...reserve(102, 301n), ...at(9) }];
   t.throws(() => requireReservable(policyOf(much), heaps), {
     code: 'POLICY_INVALID',
-    reason: /^On this device the policy reserves 501 bytes of heap 1, which has 500/,
+    reason:
+      'b.toml:7: reserved_bytes: user 101 reserves 200 B of heap 1, all users together 501 B; the heap has 500 B, and overcommit is off.\n' +
+      'b.toml:9: reserved_bytes: user 102 reserves 301 B of heap 1, all users together 501 B; the heap has 500 B, and overcommit is off.',
+    next: 'Reserve less, or set overcommit = true.',
   });
   requireReservable(policyOf(much, { overcommit: true }), heaps);
   const later = [...much, rule({ reservedBytes: bytes(1n) }, 102)];
@@ -107,7 +111,7 @@ t.test('a policy that this device cannot satisfy is rejected', async (t) => {
   const crossed = [LET_IN, reserve(101, 200n), rule({ maxBytes: bytes(199n) }, 101)];
   t.throws(() => requireReservable(policyOf(crossed, { overcommit: true }), heaps), {
     code: 'POLICY_INVALID',
-    reason: /user 101 reserves 200 bytes of heap 0; its limit is 199/,
+    reason: /^test: reserved_bytes: user 101 reserves 200 B of heap 0; its limit is 199 B\./,
   });
   requireReservable(policyOf([reserve(101, 200n)]), heaps);
   t.pass('a user that only its group admits may have a reservation');

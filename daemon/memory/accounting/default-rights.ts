@@ -3,6 +3,7 @@
  * match by uid alone, or that match every process, are known to apply. If these do not permit it to connect,
  * a rule by group or unit may; then the tenant has the default rights of a tenant.
  */
+import type { Place } from '../../policy/findings.js';
 import type { Match, Policy } from '../../policy/policy.js';
 import { NO_RIGHTS, type Rights, TENANT } from '../../policy/rights.js';
 import { type Tenant, tenantOfUid } from '../../policy/tenant.js';
@@ -27,6 +28,8 @@ export function defaultRights(policy: Policy, tenant: Tenant): Rights {
 export interface NamedTenant {
   readonly tenant: Tenant;
   readonly terms: Terms;
+  /** The place of the rule that sets its reservation. */
+  readonly at: Place;
 }
 
 /** The tenants for which rules by uid alone reserve memory, by key. */
@@ -35,7 +38,9 @@ export function namedTenants(policy: Policy, sizes: readonly bigint[]): Map<stri
   const uids = new Set(naming.flatMap(({ match }) => [...(match.uids ?? [])]));
   const named = [...uids].map((uid) => {
     const tenant = tenantOfUid(uid);
-    return { tenant, terms: termsOf(defaultRights(policy, tenant), sizes) };
+    const rule = policy.reservingRule(asSeen(tenant));
+    const at = rule?.at ?? { file: rule?.where ?? '' };
+    return { tenant, terms: termsOf(defaultRights(policy, tenant), sizes), at };
   });
   return new Map(named.map((one) => [one.tenant.key, one]));
 }

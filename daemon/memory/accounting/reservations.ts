@@ -15,7 +15,8 @@
  * them.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { VkmemError } from '@vkmemd/proto';
+import { humanBytes } from '@vkmemd/proto';
+import { Findings, PolicyError } from '../../policy/findings.js';
 import type { Policy } from '../../policy/policy.js';
 import type { Tenant } from '../../policy/tenant.js';
 import { namedTenants } from './default-rights.js';
@@ -32,34 +33,36 @@ const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const isNothing = (demands: readonly Demand[]): boolean =>
   demands.every((demand) => demand.every((bytes) => bytes === 0n));
 
+const NEXT = 'Reserve less, or set overcommit = true.';
+
 /**
  * Checks that this device has the bytes that the policy reserves for users by their uid alone.
- * @throws VkmemError POLICY_INVALID if a user's reservation exceeds its limit, or if all reservations of a
- *   heap exceed its size and the policy does not permit overcommit.
+ * @throws PolicyError if a user's reservation exceeds its limit, or if all reservations of a heap exceed its
+ *   size and the policy does not permit overcommit; with the place of each reserving rule.
  */
 export function requireReservable(policy: Policy, heaps: readonly { readonly size: bigint }[]): void {
-  const named = namedTenants(
-    policy,
-    heaps.map(({ size }) => size),
-  );
-  for (const [heap, { size }] of heaps.entries()) {
-    let sum = 0n;
-    for (const { tenant, terms } of named.values()) {
-      const [limit = 'unlimited', bytes = 0n] = [terms.limits[heap], terms.reserved[heap]];
+  const findings = new Findings();
+  const sizes = heaps.map(({ size }) => size);
+  const named = [...namedTenants(policy, sizes).values()];
+  for (const [heap, size] of sizes.entries()) {
+    const reserving = named.flatMap(({ tenant, terms, at }) => {
+      const bytes = terms.reserved[heap] ?? 0n;
+      const what = `reserved_bytes: user ${tenant.name} reserves ${humanBytes(bytes)} of heap ${heap}`;
+      return bytes > 0n ? [{ bytes, limit: terms.limits[heap], what, at }] : [];
+    });
+    const sum = reserving.reduce((all, { bytes }) => all + bytes, 0n);
+    for (const { bytes, limit, what, at } of reserving) {
       if (typeof limit === 'bigint' && bytes > limit) {
-        const what = `user ${tenant.name} reserves ${bytes} bytes of heap ${heap}; its limit is ${limit}`;
-        throw invalid(what, heap);
+        findings.fault(at, `${what}; its limit is ${humanBytes(limit)}.`);
+      } else if (sum > size && !policy.overcommit) {
+        const all = `all users together ${humanBytes(sum)}`;
+        findings.fault(at, `${what}, ${all}; the heap has ${humanBytes(size)}, and overcommit is off.`);
       }
-      sum += bytes;
     }
-    if (sum <= size || policy.overcommit) continue;
-    const what = `the policy reserves ${sum} bytes of heap ${heap}, which has ${size}; overcommit is off`;
-    throw invalid(what, heap);
   }
-}
-
-function invalid(what: string, heap: number): VkmemError {
-  return new VkmemError('POLICY_INVALID', `On this device ${what}.`, { heap: String(heap) });
+  if (findings.faults.length === 0) return;
+  findings.sort(policy.files);
+  throw new PolicyError(findings, NEXT);
 }
 
 interface Demander {
