@@ -37,7 +37,8 @@ export async function readSources({ config, root }: Sources, findings: Findings)
 async function standardFiles(root: string, findings: Findings): Promise<{ file: string; needed: boolean }[]> {
   const [vendor, local] = [join(root, '/usr/lib/vkmemd'), join(root, '/etc/vkmemd')];
   const main = join(local, 'vkmemd.toml');
-  if (!(await exists(root))) findings.fault({ file: root }, 'the folder cannot be read: ENOENT.');
+  if (!(await exists(root)))
+    findings.fault({ file: root }, 'the folder does not exist (ENOENT); correct --config-root.');
   const listed = async (folder: string) => {
     const files = await filesIn(folder, findings);
     return files.map((file) => ({ file, needed: true }));
@@ -64,7 +65,7 @@ async function filesIn(folder: string, findings: Findings): Promise<string[]> {
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
     if (code !== 'ENOENT' || (await exists(folder))) {
-      findings.fault({ file: folder }, `the folder cannot be read: ${code}.`);
+      findings.fault({ file: folder }, `the folder ${unread(code)}`);
     }
     return [];
   }
@@ -96,9 +97,10 @@ async function textOf(file: string, needed: boolean, findings: Findings): Promis
     bytes = await bytesOf(handle);
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (needed || code !== 'ENOENT' || (await exists(file))) {
-      findings.fault({ file }, `the file cannot be read: ${code ?? String(failure)}.`);
-    }
+    const missing = code === 'ENOENT' && !(await exists(file));
+    if (missing && needed) {
+      findings.fault({ file }, 'the file does not exist (ENOENT); create it, or name another with --config.');
+    } else if (!missing) findings.fault({ file }, `the file ${unread(code ?? String(failure))}`);
     return undefined;
   }
   if (bytes.length > MAX_BYTES) {
@@ -113,6 +115,14 @@ async function textOf(file: string, needed: boolean, findings: Findings): Promis
     .indexOf('\ufffd');
   findings.fault({ file, line: line + 1, column: column + 1 }, 'invalid UTF-8; allowed: TOML in UTF-8.');
   return undefined;
+}
+
+/** Why an existing file or folder cannot be read, and what to do. */
+function unread(code: string | undefined): string {
+  if (code === 'ENOENT')
+    return 'is a link whose target does not exist (ENOENT); remove it, or restore the target.';
+  if (code === 'EACCES') return 'cannot be read (EACCES); let the user that vkmemd runs as read it.';
+  return `cannot be read: ${code}.`;
 }
 
 /** A character device is allowed: /dev/null is an empty policy. */

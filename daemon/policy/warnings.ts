@@ -3,7 +3,7 @@
  */
 import { release } from 'node:os';
 import type { Findings } from './findings.js';
-import type { Policy } from './policy.js';
+import type { Match, Policy } from './policy.js';
 import type { ReadRule } from './read.js';
 
 /** The first kernel with SO_PEERPIDFD. */
@@ -11,6 +11,7 @@ const WITH_PEER_PIDFD = [6, 5] as const;
 
 export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
   for (const rule of rules) warnOfRule(rule, findings);
+  for (const rule of rules) warnOfCombination(rule, rules, policy, findings);
   warnOfReservations(rules, policy, findings);
   const asks = rules.find(({ rule }) => rule.match.units !== undefined);
   if (asks && !hasPeerPidfd(release())) {
@@ -46,6 +47,40 @@ function warnOfRule({ at, rule: { match, gives } }: ReadRule, findings: Findings
       `bytes are reserved for ${users}, and the number of these users is not known in advance.`,
     );
   }
+}
+
+/** Warnings that depend on the other rules, which may match the same peers. */
+function warnOfCombination(
+  { at, rule }: ReadRule,
+  rules: readonly ReadRule[],
+  policy: Policy,
+  findings: Findings,
+): void {
+  const { match, gives } = rule;
+  const beside = rules.map(({ rule: other }) => other).filter((other) => mayOverlap(match, other.match));
+  if (gives.claimAccess && !beside.some((other) => (other.gives.claimFrom?.size ?? 0) > 0)) {
+    findings.warn(at, 'claim_access has no effect: no rule gives these peers claim_from.');
+  }
+  const { connect: _, reservedBytes: _reserved, ...others } = gives;
+  if (Object.keys(others).length === 0 || neverMatches(match)) return;
+  const admitted = beside.some((other) => other.gives.connect || other.gives.operator);
+  // Without such a rule in any file, members of the sockets' group may connect.
+  const byGroup = !rules.some((other) => other.rule.gives.connect);
+  const builtIn = [...(match.uids ?? [])].some(
+    (uid) => policy.rightsOf({ uid, gid: -1, pid: 0, groups: [] }).connect,
+  );
+  if (admitted || byGroup || builtIn) return;
+  findings.warn(at, 'the rule has no effect: no rule lets these peers connect (connect = true).');
+}
+
+const neverMatches = ({ uids, gids, groups, units }: Match): boolean =>
+  [uids?.size, gids?.size, groups?.size, units?.length].includes(0);
+
+/** Whether a peer may match both. Groups and units are not compared. */
+function mayOverlap(one: Match, other: Match): boolean {
+  const common = (a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined) =>
+    !a || !b || [...a].some((id) => b.has(id));
+  return common(one.uids, other.uids) && common(one.gids, other.gids);
 }
 
 /** Adds up percentages only: bytes could only be compared with the sizes of the device's heaps. */

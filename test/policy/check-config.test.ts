@@ -42,9 +42,9 @@ t.test('a valid policy is printed', async (t) => {
       `  ${main}`,
       `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}`,
       'Rules, applied after the built-in ones:',
-      `  ${main}:5: uid 0 or 5 and unit worker@*.service: connect, reserved_bytes`,
-      `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}:1: all peers: max_tickets`,
-      '  --allow-import: uid 9: import',
+      `  ${main}:5: uid 0 or 5 and unit worker@*.service: connect = true, reserved_bytes = "10%"`,
+      `  ${join(root, '/etc/vkmemd/conf.d/a.toml')}:1: all peers: max_tickets = 4`,
+      '  --allow-import: uid 9: import = true',
       'Limits: sessions = 100.',
       'Pressure: ELEVATED from 70 % of a heap, CRITICAL from 90 %.',
       'Reservations may add up to more than a heap.',
@@ -62,16 +62,40 @@ t.test('a valid policy is printed', async (t) => {
       {
         where: `${main}:5`,
         matches: { uid: [0, 5], unit: ['worker@*.service'] },
-        gives: ['connect', 'reserved_bytes'],
+        gives: { connect: true, reserved_bytes: '10%' },
       },
-      { matches: {}, gives: ['max_tickets'] },
-      { where: '--allow-import', matches: { uid: [9] }, gives: ['import'] },
+      { matches: {}, gives: { max_tickets: 4 } },
+      { where: '--allow-import', matches: { uid: [9] }, gives: { import: true } },
     ],
     limits: { sessions: 100, messages_in_flight: 32 },
     pressure: { elevated: 70, critical: 95 },
     overcommit: true,
   });
   t.equal(object.notes.length, 1);
+});
+
+t.test('the values of every kind of right are printed', async (t) => {
+  const root = folderOf(t, {
+    [MAIN]: `[[rule]]
+uid = 33
+connect = false
+kinds = []
+claim_from = [5, 6]
+max_bytes = { 0 = "50%", 1 = "64M" }
+max_sessions = "unlimited"
+[[rule]]
+connect = true
+max_bytes = "unlimited"
+lifetimes = "NAMED"
+`,
+  });
+  const { stdout } = vkmemd('--check-config', '--config-root', root);
+  const main = join(root, MAIN);
+  const values =
+    'connect = false, kinds = [], claim_from = [5, 6], ' +
+    'max_bytes = { 0 = "50%", 1 = 67108864, default = "share" }, max_sessions = "unlimited"';
+  t.ok(stdout.includes(`  ${main}:1: uid 33: ${values}\n`), stdout);
+  t.ok(stdout.includes('connect = true, lifetimes = ["NAMED"], max_bytes = "unlimited"\n'));
 });
 
 t.test('without files the built-in rules are printed', async (t) => {
@@ -143,7 +167,8 @@ t.test('a daemon does not start with an invalid policy', async (t) => {
   }
   const { status, stderr } = vkmemd('--runtime-dir', runtimeDir, '--config', '/nowhere.toml');
   t.equal(status, 78);
-  t.equal(stderr, 'vkmemd: POLICY_INVALID: /nowhere.toml: the file cannot be read: ENOENT.\n');
+  const missing = 'the file does not exist (ENOENT); create it, or name another with --config.';
+  t.equal(stderr, `vkmemd: POLICY_INVALID: /nowhere.toml: ${missing}\n`);
   t.notOk(existsSync(runtimeDir), 'it created nothing');
 });
 

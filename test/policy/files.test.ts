@@ -72,7 +72,9 @@ t.test('no file is required, except that of --config', async (t) => {
   const { policy } = await loadPolicy(settings(root));
   t.strictSame([policy.files, policy.rules], [[], []]);
   const config = join(root, 'other.toml');
-  t.strictSame(await faultsOf(root, { config }), ['/other.toml: the file cannot be read: ENOENT.']);
+  t.strictSame(await faultsOf(root, { config }), [
+    '/other.toml: the file does not exist (ENOENT); create it, or name another with --config.',
+  ]);
   writeFileSync(config, rule(3));
   mkdirSync(join(root, 'etc/vkmemd'), { recursive: true });
   writeFileSync(join(root, MAIN), 'no TOML');
@@ -97,7 +99,7 @@ t.test('a file that exists and cannot be read is an error', async (t) => {
     (await faultsOf(root)).sort(),
     [
       `${MAIN}: the file cannot be read: it is not a regular file.`,
-      '/etc/vkmemd/conf.d/dangling.toml: the file cannot be read: ENOENT.',
+      '/etc/vkmemd/conf.d/dangling.toml: the file is a link whose target does not exist (ENOENT); remove it, or restore the target.',
       '/etc/vkmemd/conf.d/endless.toml: the file is too large; allowed: at most 262144 bytes.',
       '/etc/vkmemd/conf.d/fifo.toml: the file cannot be read: it is not a regular file.',
       '/etc/vkmemd/conf.d/latin1.toml:2:7: invalid UTF-8; allowed: TOML in UTF-8.',
@@ -114,14 +116,18 @@ t.test('a dangling link is an error', async (t) => {
     symlinkSync('/nowhere', join(root, path));
     return faultsOf(root);
   };
-  t.strictSame(await link(MAIN), [`${MAIN}: the file cannot be read: ENOENT.`]);
+  t.strictSame(await link(MAIN), [
+    `${MAIN}: the file is a link whose target does not exist (ENOENT); remove it, or restore the target.`,
+  ]);
   for (const folder of ['/etc/vkmemd/conf.d', '/usr/lib/vkmemd', '/usr/lib/vkmemd/conf.d']) {
-    t.strictSame(await link(folder), [`${folder}: the folder cannot be read: ENOENT.`]);
+    t.strictSame(await link(folder), [
+      `${folder}: the folder is a link whose target does not exist (ENOENT); remove it, or restore the target.`,
+    ]);
   }
   const nowhere = join(folderOf(t, {}), 'none');
   t.strictSame(
     await faultsOf(nowhere),
-    [': the folder cannot be read: ENOENT.'],
+    [': the folder does not exist (ENOENT); correct --config-root.'],
     'a missing folder is reported with its path',
   );
 });
@@ -133,8 +139,8 @@ t.test('a file or folder without read permission is an error', { skip: noOtherUs
   chmodSync(join(root, 'etc/vkmemd/conf.d'), 0o700);
   const reported = await asUser({ uid: 65_534, gid: 65_534, groups: [] }, 'check-config.js', [root]);
   t.strictSame(reported, [
-    '/etc/vkmemd/conf.d: the folder cannot be read: EACCES.',
-    '/etc/vkmemd/vkmemd.toml: the file cannot be read: EACCES.',
+    '/etc/vkmemd/conf.d: the folder cannot be read (EACCES); let the user that vkmemd runs as read it.',
+    '/etc/vkmemd/vkmemd.toml: the file cannot be read (EACCES); let the user that vkmemd runs as read it.',
   ]);
 });
 
@@ -174,6 +180,18 @@ t.test('suspicious files and rules are warnings', async (t) => {
   t.match(await oddities('[[rule]]\ngroup = 5\nreserved_bytes = "1MiB"\n'), [
     /reserved for every user that matches, and the number/,
   ]);
+  const idle = 'the rule has no effect: no rule lets these peers connect (connect = true).';
+  const admits5 = '[[rule]]\nuid = 5\nconnect = true\n';
+  const reads = '[[rule]]\nuid = 33\nclaim_from = 5\n';
+  t.strictSame(await oddities(`${admits5}${reads}`), [`4:3 ${idle}`]);
+  t.strictSame(await oddities(reads), [], "without such a rule the sockets' group may connect");
+  t.strictSame(await oddities(`${admits5}${reads}[[rule]]\nunit = "a.service"\nconnect = true\n`), []);
+  t.strictSame(await oddities(`${admits5}${reads}[[rule]]\nuid = [5, 33]\noperator = true\n`), []);
+  t.strictSame(await oddities(`${admits5}[[rule]]\nuid = 0\nmax_bytes = 0\n`), [], 'root may connect');
+  t.strictSame(await oddities(`${admits5}[[rule]]\nuid = 9\nreserved_bytes = 9\n`), []);
+  const access = 'claim_access has no effect: no rule gives these peers claim_from.';
+  t.strictSame(await oddities(`${admits5}claim_access = "rw"\n`), [`1:3 ${access}`]);
+  t.strictSame(await oddities(`${admits5}claim_access = "rw"\n[[rule]]\ngroup = 7\nclaim_from = 6\n`), []);
   const max = (over: string) =>
     `${over}[[rule]]\nuid = [5, 6]\nreserved_bytes = "50%"\n[[rule]]\nuid = 7\nreserved_bytes = "1%"\n`;
   t.match(await oddities(max('')), [
