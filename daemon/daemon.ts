@@ -43,6 +43,7 @@ import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { PersistentState } from './store/persistent-state.js';
+import { isEmpty } from './store/restore.js';
 import { logEvents } from './systemd/events-log.js';
 import { Manager } from './systemd/manager.js';
 import { version } from './version.js';
@@ -237,7 +238,8 @@ async function compose(
     core.ivshmem.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
     ivshmem[Symbol.dispose]();
   });
-  if (state) log.info(await state.restore(core), 'the state of the previous daemon was restored');
+  const restored = await state?.restore(core);
+  if (restored && !isEmpty(restored)) log.info(restored, 'the state of the previous daemon was restored');
   ivshmem.sweep(core.ivshmem.all);
   stack.use(recovery);
   recovery.begin();

@@ -41,6 +41,8 @@ export interface Restored {
   /** The number of these that the device did not import. */
   readonly degraded: number;
   readonly sessions: number;
+  /** The number of allocations that were draining before, and still are if a process holds them. */
+  readonly draining: number;
   /** The number of allocations that were freed because their owner had ended. */
   readonly ended: number;
   /** The names of fds without a record. */
@@ -49,6 +51,12 @@ export interface Restored {
   readonly lost: readonly string[];
 }
 
+/** Whether there was nothing to restore, as at the first start. */
+export const isEmpty = (restored: Restored): boolean =>
+  Object.values<number | readonly string[]>({ ...restored }).every((part) =>
+    typeof part === 'number' ? part === 0 : part.length === 0,
+  );
+
 export class Restore {
   readonly #with: RestoreTargets;
   readonly #ledger: LedgerFile;
@@ -56,7 +64,8 @@ export class Restore {
   readonly #inherited: InheritedFds;
   readonly #sessions: RestoredSessions;
   readonly #allocations = new Map<string, Allocation>();
-  readonly #ending: Allocation[] = [];
+  /** Allocations that drain, and whether they did before. */
+  readonly #ending: { readonly allocation: Allocation; readonly drained: boolean }[] = [];
   readonly #lost: string[] = [];
   /** The changes of device or driver that were logged already. */
   readonly #changes = new Set<string>();
@@ -96,14 +105,15 @@ export class Restore {
     this.#ledger.head = { version: VERSION, restarts: this.#writer.restarts };
     const unknown = this.#inherited.names;
     await Promise.all(unknown.map((name) => this.#release(name)));
-    await Promise.all(this.#ending.map((allocation) => draining.free(allocation)));
+    await Promise.all(this.#ending.map(({ allocation }) => draining.free(allocation)));
     this.#sessions.watchOver();
     const live = registry.all.filter(({ state }) => state === 'LIVE');
     return {
       allocations: live.length,
       degraded: live.filter(({ memory }) => memory.degraded).length,
       sessions: this.#sessions.size,
-      ended: this.#ending.length,
+      draining: this.#ending.filter(({ drained }) => drained).length,
+      ended: this.#ending.filter(({ drained }) => !drained).length,
       unknown,
       lost: this.#lost,
     };
@@ -148,7 +158,7 @@ export class Restore {
     this.#allocations.set(id, allocation);
     publishEvent(allocationEvents, 'CREATED', allocation);
     allocation.persisted = true;
-    if (ends) this.#ending.push(allocation);
+    if (ends) this.#ending.push({ allocation, drained: record.state === 'DRAINING' });
     else if (memory.degraded) reporter.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
   }
 

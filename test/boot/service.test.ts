@@ -56,7 +56,7 @@ t.test('the service under systemd', { skip: unbootable(), timeout: 300_000 }, as
     t.match(back.at(-1), {
       PRIORITY: '6',
       VKMEMD_DEVICE: /^[0-9a-f-]{36}$/,
-      MESSAGE: /allocations=1 degraded=0 sessions=0 ended=0 unknown=\[\] lost=\[\]/,
+      MESSAGE: /allocations=1 degraded=0 sessions=0 draining=0 ended=0 unknown=\[\] lost=\[\]/,
     });
     const [one] = (await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`)).flatMap(
       (entry) => entry.VKMEMD_ALLOCATION ?? [],
