@@ -36,6 +36,7 @@ import { Authority } from './memory/authority.js';
 import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
 import { findingText } from './policy/findings.js';
+import type { Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { hasPeerPidfd } from './policy/warnings.js';
@@ -191,7 +192,7 @@ async function compose(
   }
   const fds = new FdBudget(openFiles([...storedFds.values()].flat().length), limits.reservedFds);
   setMaxPendingCloses(fds.maxPendingCloses);
-  log.info({ fds: fds.capacity, sessions: fds.maxSessions }, 'limits that follow from RLIMIT_NOFILE');
+  logLimits(log, fds, limits);
 
   const authority = new Authority(reservable(policy));
   authority.onReplaced(({ files, rules }) => {
@@ -252,6 +253,17 @@ async function compose(
   stack.defer(() => admin.enter('STOPPING'));
   admin.enter('SERVING');
   return { core, startLine: startLine(core, folder, admin.addresses) };
+}
+
+/** Logs how many fds and sessions RLIMIT_NOFILE allows; warns where the policy allows more sessions. */
+function logLimits(log: pino.Logger, fds: FdBudget, { sessions }: Limits): void {
+  const allowed = { fds: fds.capacity, sessions: fds.maxSessions };
+  const needed = fds.maxSessions < sessions ? fds.limitFor(sessions) : undefined;
+  if (needed === undefined) log.info(allowed, 'limits that follow from RLIMIT_NOFILE');
+  else {
+    const text = `RLIMIT_NOFILE allows fewer sessions than the policy: set it (LimitNOFILE=) to ${needed}`;
+    log.warn({ ...allowed, policy: sessions, needed }, text);
+  }
 }
 
 /** Keeps memory, sessions and locks for the next daemon. */

@@ -20,6 +20,8 @@ import { type Sharer, Shares } from './shares.js';
 const LISTENING = 3;
 /** The maximum share of RLIMIT_NOFILE for the reserve. */
 const MAX_RESERVED = 1 / 6;
+/** The granularity of limits that are recommended to operators. */
+const STEP = 1024;
 /** A session's socket and pidfd. */
 export const FDS_OF_SESSION = 2;
 /** The number of fds that every tenant can have at least. */
@@ -47,12 +49,15 @@ export class FdBudget {
   readonly inHand: number;
   /** Fds in flight to clients, which the kernel limits by the same RLIMIT_NOFILE. */
   readonly inFlight: InFlightFdsPool;
+  /** The parameters of the constructor. */
+  readonly #made: readonly [files: OpenFiles, reserved: number];
   readonly #reserve: number;
   readonly #leasable: number;
   readonly #shares: Shares;
 
   /** @param reserved number of fds that the operator reserves (`reserved_fds`), outside every lease. */
   constructor({ max, open }: OpenFiles, reserved: number) {
+    this.#made = [{ max, open }, reserved];
     this.#reserve = Math.min(reserved, Math.floor(max * MAX_RESERVED));
     const spare = max - open - LISTENING - this.#reserve;
     this.inHand = Math.max(1, Math.min(Math.floor(spare / 4 / MAX_MESSAGE_FDS), MAX_IN_HAND));
@@ -69,6 +74,14 @@ export class FdBudget {
   /** The number of sessions that the budget suffices for. */
   get maxSessions(): number {
     return Math.min(this.inFlight.maxSessions, Math.floor(this.capacity / FDS_OF_SESSION));
+  }
+
+  /** The smallest RLIMIT_NOFILE, in steps of 1024, that suffices for this many sessions. */
+  limitFor(sessions: number): number {
+    const [{ open }, reserved] = this.#made;
+    for (let max = STEP * Math.ceil((sessions * FDS_OF_SESSION) / STEP); ; max += STEP) {
+      if (new FdBudget({ max, open }, reserved).maxSessions >= sessions) return max;
+    }
   }
 
   /** How many are leased. */

@@ -34,6 +34,26 @@ async function claimMany(wire: HandoffWire, count: number): Promise<Received[]> 
   return all;
 }
 
+t.test('a daemon that has fewer fds than its policy needs warns at its start', { skip }, async (t) => {
+  const warned = async (policy = '') => {
+    const daemon = await startWitnessed(t, policy);
+    const line =
+      daemon
+        .log()
+        .split('\n')
+        .find((each) => each.includes('RLIMIT_NOFILE')) ?? '{}';
+    return JSON.parse(line);
+  };
+  t.match(await warned(), {
+    level: 40,
+    policy: 10_000,
+    needed: 40_960,
+    msg: 'RLIMIT_NOFILE allows fewer sessions than the policy: set it (LimitNOFILE=) to 40960',
+  });
+  const enough = { level: 30, sessions: Number, needed: undefined };
+  t.match(await warned('[limits]\nsessions = 1\n'), enough, 'a policy that needs no more');
+});
+
 t.test('clients that never read do not delay others', { skip }, async (t) => {
   const daemon = await startWitnessed(t);
   const { runtimeDir } = daemon;

@@ -65,6 +65,12 @@ t.test('the capacity can change', async (t) => {
 
 t.test('the fd budget follows RLIMIT_NOFILE', async (t) => {
   const small = new FdBudget({ max: 64, open: 22 }, 32);
+  for (const sessions of [1, 500, 10_000, 50_000]) {
+    const max = small.limitFor(sessions);
+    t.equal(max % 1024, 0);
+    t.ok(new FdBudget({ max, open: 22 }, 32).maxSessions >= sessions, `${max} suffices for ${sessions}`);
+    t.ok(new FdBudget({ max: max - 1024, open: 22 }, 32).maxSessions < sessions, 'and less does not');
+  }
   t.equal(small.capacity, 64 - 22 - 3 - 10 - small.inHand * 4, 'a small limit has a small reserve');
   t.ok(small.capacity >= 20 && small.inHand >= 1);
   const large = new FdBudget({ max: 65_536, open: 22 }, 32);
