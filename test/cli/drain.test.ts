@@ -2,8 +2,10 @@
  * vkmemctl drain: the memory that a stop would lose, for a daemon without an fd store and for one under its
  * supervisor.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { startDaemon } from '../support/daemon.js';
+import { root, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { parsed, vkmemctl } from './support.js';
@@ -40,6 +42,10 @@ t.test('drain without an fd store counts all memory as lost at a restart', async
     'it waits until no memory is left',
   );
   t.match(await vkmemctl(runtimeDir, 'drain', '--wait', 'long'), { code: 1, stderr: /INVALID_ARGUMENT/ });
+  const help = (await vkmemctl(runtimeDir, 'drain', '--help')).stdout;
+  const [, stop] = / && (systemctl stop .*)/.exec(help) ?? [];
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8').replaceAll('\n', ' ');
+  t.ok(stop?.includes('.socket') && page.includes(`\`${stop}\``), 'the command of docs/operations.md');
 });
 
 t.test('drain under a supervisor counts memory as kept at a restart', async (t) => {

@@ -2,6 +2,7 @@
  * A reload by SIGHUP, by gRPC and by vkmemctl: the whole policy is applied, or none of it, and existing
  * sessions have the new rights.
  */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectControl } from '@vkmemd/client';
@@ -13,7 +14,14 @@ import { Policy } from 'vkmemd/dist/policy/policy.js';
 import { parsed, vkmemctl } from '../cli/support.js';
 import { asUser } from '../support/as-user.js';
 import { ControlWire } from '../support/control-wire.js';
-import { ANYBODY, startDaemon, type TestDaemon, temporaryFolder } from '../support/daemon.js';
+import {
+  ANYBODY,
+  daemonProgram,
+  plainEnvironment,
+  startDaemon,
+  type TestDaemon,
+  temporaryFolder,
+} from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { noOtherUser, OTHER_UID } from '../support/uid.js';
 import { manager } from '../systemd/manager.js';
@@ -178,7 +186,19 @@ t.test('vkmemctl reload prints the result', async (t) => {
     refused.stderr,
     `${config}:2:11: connect: "yes" is a string; allowed: true or false.\n${config}:3:7: uid: `,
   );
-  t.match(parsed(refused), { error: { code: 'POLICY_INVALID', next: /--check-config/ } });
+  const next = `Fix the files at these lines; this prints every fault: vkmemd --check-config --config ${config}`;
+  t.match(parsed(refused), { error: { code: 'POLICY_INVALID', next } });
+  writeFileSync(config, '[[rule]]\nuid = -1\n'.repeat(50));
+  const { stderr } = await vkmemctl(runtimeDir, 'reload');
+  const shown = stderr.match(/:\d+:7: uid: -1 is too small; allowed: [^\n]*\.$/gm)?.length ?? 0;
+  t.ok(shown > 2 && shown < 50, `${shown} whole faults`);
+  t.match(stderr, `\nand ${50 - shown} more. ${next}\n`, 'and the number of the others');
+  const { 1: command = '' } = /every fault: (.*)\n$/.exec(stderr) ?? [];
+  const all = spawnSync(process.execPath, [daemonProgram, ...command.split(' ').slice(1)], {
+    encoding: 'utf8',
+    env: plainEnvironment(),
+  });
+  t.match(all.stdout, /\n50 faults: the policy is invalid\.\n$/);
 });
 
 t.test('reloads run one at a time, and none is skipped', async (t) => {

@@ -18,7 +18,11 @@ JSON output). Others end with a restart too: they cannot be persisted, as with a
 fd store. A process that has mapped or imported memory keeps its bytes, but the memory can no longer be
 granted.
 
---wait waits until nothing would be lost, and exits with code 1 if the time is over before that.`;
+--wait waits until nothing would be lost, and exits with code 1 if the time is over before that. To stop the
+daemon then, stop its sockets with it: a worker that reconnects would start it again.`;
+
+/** If only the service is stopped, the next connection to a socket starts it again. */
+const UNITS = 'vkmemd.service vkmemd-handoff.socket vkmemd-control.socket vkmemd-admin.socket';
 
 const LOOK_MS = 500;
 
@@ -56,7 +60,7 @@ export function drainCommand(): Command {
   return newCommand('drain', DESCRIPTION, [
     'drain',
     'drain --json | jq .stop',
-    'drain --wait 10m && systemctl stop vkmemd',
+    `drain --wait 10m && systemctl stop ${UNITS}`,
   ])
     .summary('show what would be lost if the daemon stopped')
     .option('--wait <time>', 'wait up to this time, such as 90s or 10m, until nothing would be lost')

@@ -10,8 +10,8 @@ import { count, table } from './format.js';
 
 const DESCRIPTION = `Make the daemon read its policy again, as SIGHUP does. For operators.
 
-An invalid policy changes nothing: the previous one stays in force, and every fault is reported with its file,
-line and column. Sessions and their grants stay; the new rights apply to the next request of each session.`;
+An invalid policy changes nothing: the previous one stays in force. As many faults as fit an answer are
+printed, each with its file, line and column, and the command that prints all of them. Sessions and their grants stay; the new rights apply to the next request of each session.`;
 
 const COLUMNS = [{ heading: 'ORDER', right: true }, { heading: 'FILE' }] as const;
 
