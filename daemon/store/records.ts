@@ -55,6 +55,8 @@ export interface SessionRecord {
   readonly identity: PeerCredentials;
   readonly tokenHash: string;
   readonly clientName: string;
+  /** Milliseconds since 1970. Absent in records of earlier builds. */
+  readonly beganAt?: number;
   /** Whether its process's pidfd is stored. */
   readonly watched: boolean;
   /** Whether it has ended with orphaned locks. The name of the field is part of the stored format. */
@@ -127,11 +129,20 @@ export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly F
 }
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {
-  const { id, token, clientName } = session;
+  const { id, token, clientName, beganAt } = session;
   const { tenant, ...identity } = session.identity;
   const entrusted = session.entrusted && ({ entrusted: true } as const);
   const who = { tenant: tenant.key, identity };
-  return { id, ...who, tokenHash: tokenHash(token), clientName, watched, departed: false, ...entrusted };
+  return {
+    id,
+    ...who,
+    tokenHash: tokenHash(token),
+    clientName,
+    beganAt,
+    watched,
+    departed: false,
+    ...entrusted,
+  };
 }
 
 /** The identity of a session's peer. */

@@ -67,9 +67,9 @@ export class RestoredSessions {
       this.#writer.release(name);
       return;
     }
-    const { id, tokenHash, clientName, entrusted = false } = record;
+    const { id, tokenHash, clientName, beganAt = Date.now(), entrusted = false } = record;
     const process = new ClientProcess(identity.pid, pidfd, budget.count(identity.tenant, 1));
-    const asleep = { id, identity, tokenHash, clientName, process, entrusted };
+    const asleep = { id, identity, tokenHash, clientName, beganAt, process, entrusted };
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
     session.process = process;
     if (record.departed) this.#ended.add(session);

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { closeAll } from '@vkmemd/proto';
 import t from 'tap';
+import { get } from '../admin/support.js';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
 import { openOf, SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { allocate, budget, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
@@ -21,12 +22,19 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
     const named = await allocate(wire, 0x11, { name: 'frames' });
     const own = await allocate(wire, 0x22);
     const before = await list(daemon);
+    const sessions = async () => (await get(daemon.runtimeDir, '/api/v1/sessions')).json().sessions;
+    const began = (await sessions()).map(({ id, beganAt }: { id: string; beganAt: string }) => [id, beganAt]);
     const bytes = (await budget(daemon)).heaps;
     await daemon.kill(signal);
     t.ok(holds(named, 0x11) && holds(own, 0x22), 'mappings stay while no daemon runs');
     const incarnation = await daemon.serving();
     t.not(incarnation, wire.welcome.incarnation);
     t.strictSame(await list(daemon), before, 'the allocations are unchanged');
+    t.match(
+      (await sessions()).map(({ id, beganAt }: { id: string; beganAt: string }) => [id, beganAt]),
+      began,
+      'and so are the sessions, with the times when they began',
+    );
     t.strictSame(
       (await budget(daemon)).heaps.map(({ liveBytes }) => liveBytes),
       bytes.map(({ liveBytes }) => liveBytes),

@@ -37,6 +37,7 @@ export interface Sleeper {
   readonly identity: Identity;
   readonly tokenHash: string;
   readonly clientName: string;
+  readonly beganAt: number;
   readonly process: ClientProcess | undefined;
   readonly entrusted: boolean;
 }
@@ -44,8 +45,8 @@ export interface Sleeper {
 export class Session {
   readonly id: bigint;
   readonly identity: Identity;
-  /** Milliseconds since 1970. */
-  readonly beganAt = Date.now();
+  /** Milliseconds since 1970. A restart of the daemon does not change it. */
+  readonly beganAt: number;
   /** Changes with each restart of the daemon. */
   token: string;
   /** The name that the client chose, for operators only. A process that resumes the session may change it. */
@@ -58,8 +59,9 @@ export class Session {
   entrusted = false;
   ended = false;
 
-  constructor(id: bigint, identity: Identity, token: string, clientName: string) {
+  constructor(id: bigint, identity: Identity, token: string, clientName: string, beganAt = Date.now()) {
     this.id = id;
+    this.beganAt = beganAt;
     this.identity = identity;
     this.token = token;
     this.clientName = clientName;
@@ -108,8 +110,8 @@ export class Sessions {
    * Restores a session that survived a restart of the daemon. It counts even above the tenant's limit, and is
    * not refused.
    */
-  restore({ id, identity, tokenHash: hash, clientName, process, entrusted }: Sleeper): Session {
-    const session = new Session(id, identity, '', clientName);
+  restore({ id, identity, tokenHash: hash, clientName, beganAt, process, entrusted }: Sleeper): Session {
+    const session = new Session(id, identity, '', clientName, beganAt);
     session.process = process;
     session.entrusted = entrusted;
     this.skipIds(id);
