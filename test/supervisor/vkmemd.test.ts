@@ -1,10 +1,13 @@
 /** vkmemd --supervisor: the daemon itself as the supervisor's child. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -16,6 +19,7 @@ import t from 'tap';
 import { childEnvironment } from 'vkmemd/dist/supervisor/environment.js';
 import { DEFAULTS, replaceOldNames } from 'vkmemd/dist/supervisor/settings.js';
 import { until } from '../native/open-fds.js';
+import { setpriv } from '../support/as-user.js';
 import { ControlWire } from '../support/control-wire.js';
 import {
   driverUnderTest,
@@ -25,9 +29,11 @@ import {
   startLineOf,
   temporaryFolder,
 } from '../support/daemon.js';
+import { noOtherUser } from '../support/uid.js';
 import { alive } from './support.js';
 
 const PROGRAM = join(root, 'daemon/bin/vkmemd.js');
+const VKMEMCTL = join(root, 'client/typescript/bin/vkmemctl.js');
 const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() };
 
 function run(args: readonly string[], before = ''): SpawnSyncReturns<string> {
@@ -121,6 +127,66 @@ t.test('the daemon serves, also after SIGKILL and an upgrade, and leaves nothing
     'and no socket',
   );
 });
+
+t.test(
+  'with the group of docs/supervisor.md its members are tenants, also while it restarts',
+  { skip: noOtherUser ?? false },
+  async (t) => {
+    const [daemonUid, group, tenant] = [64_210, 64_211, 64_212];
+    const page = readFileSync(join(root, 'docs/supervisor.md'), 'utf8');
+    t.match(
+      page,
+      /setpriv --reuid vkmemd --regid vkmem --groups \S+ \\\n +vkmemd --supervisor .*--runtime-dir/,
+    );
+    const folder = temporaryFolder(t);
+    const runtimeDir = join(folder, 'run');
+    const config = join(folder, 'policy.toml');
+    mkdirSync(runtimeDir);
+    chownSync(runtimeDir, daemonUid, group);
+    writeFileSync(config, `[[rule]]\nuid = ${tenant}\nconnect = true\n`);
+    for (const path of [folder, runtimeDir]) chmodSync(path, 0o755);
+    const args = ['--supervisor', '--supervisor-max', '100', '--runtime-dir', runtimeDir, '--config', config];
+    const [node, nodeArgs] = plainNode([PROGRAM, ...args]);
+    const command = [...setpriv({ uid: daemonUid, gid: group, groups: [] }), node, ...nodeArgs];
+    const supervisor = spawn(command[0] ?? '', command.slice(1), {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = new Promise((resolve) => supervisor.once('exit', resolve));
+    t.teardown(async () => {
+      supervisor.kill('SIGKILL');
+      await ended;
+    });
+    const ready: string[] = [];
+    createInterface({ input: supervisor.stdout }).on('line', (line) => {
+      if (startLineOf(line)) ready.push(line);
+    });
+    await until(() => ready.length === 1, 60_000);
+    t.equal(statSync(join(runtimeDir, 'handoff.sock')).gid, group);
+    const list = (...groups: number[]) => {
+      const [file, rest] = plainNode([VKMEMCTL, '--runtime-dir', runtimeDir, 'ls']);
+      const [first = '', ...more] = [...setpriv({ uid: tenant, gid: tenant, groups }), file, ...rest];
+      return spawnSync(first, more, { env, encoding: 'utf8' });
+    };
+    t.match(list(group), { status: 0, stderr: '' }, 'a member that a rule names');
+    t.match(
+      list(),
+      { status: 1, stderr: /NOT_PERMITTED: .*EACCES.* add you to the socket's group with the gid 64211: / },
+      'a rule without the group does not suffice',
+    );
+    const [child = 0] = childrenOf(supervisor.pid ?? 0);
+    process.kill(supervisor.pid ?? 0, 'SIGSTOP');
+    process.kill(child, 'SIGKILL');
+    await until(() => !alive(child) || readFileSync(`/proc/${child}/stat`, 'utf8').includes(') Z '), 10_000);
+    t.match(list(group), { status: 69, stderr: /UNAVAILABLE/ }, 'without a daemon connections are refused');
+    process.kill(supervisor.pid ?? 0, 'SIGCONT');
+    await until(() => ready.length === 2, 60_000);
+    t.match(list(group), { status: 0 });
+    t.equal(await sessionsOf(runtimeDir), 0, 'nothing is left');
+    supervisor.kill('SIGTERM');
+    t.equal(await ended, 0);
+  },
+);
 
 t.test('invalid options do not start a supervisor', async (t) => {
   const runtimeDir = join(temporaryFolder(t), 'never-made');
