@@ -23,6 +23,7 @@ import { root } from '../scripts/command.mjs';
 import { sources } from '../scripts/inputs.mjs';
 import { manualPages } from './man.mjs';
 import { copyModules, moduleFiles } from './modules.mjs';
+import { installedPage } from './pages.mjs';
 import { programText } from './program.mjs';
 
 export const LIBRARY = 'usr/lib/vkmemd';
@@ -56,7 +57,8 @@ const BESIDE = [
   'daemon/bin/own-node.js',
 ];
 /** The documentation: its pages refer to each other. */
-const PAGES = sources(['docs'], /\.(md|svg)$/);
+const PAGES = [...sources(['docs'], /\.(md|svg)$/), 'SECURITY.md'];
+const SCHEMAS = sources(['proto'], /\.proto$/);
 
 const EXAMPLE_POLICY = 'examples/vkmemd.toml';
 
@@ -65,6 +67,14 @@ const PARTS = ['proto', 'daemon', 'client/typescript'];
 
 /** Those whose modules are installed, with types, as the library of other programs. */
 const LIBRARIES = ['proto', 'client/typescript'];
+
+/** The path at which a file or a folder that a page links to is installed; undefined if it is not. */
+function installedPath(path) {
+  if (PAGES.includes(path)) return `${DOC}/${path.replace(/^docs\//, '')}`;
+  if (path === EXAMPLE_POLICY) return `${DOC}/${path}`;
+  const isSchema = SCHEMAS.some((file) => file === path || file.startsWith(`${path}/`));
+  return isSchema ? `${LIBRARY}/${path}` : undefined;
+}
 
 const compiled = (part, file) => `${part}/dist/${file.slice(part.length + 1, -'.ts'.length)}`;
 
@@ -95,9 +105,8 @@ export function inputs(platform) {
     'scripts/package.mjs',
     ...Object.values(PROGRAMS),
   ];
-  const schemas = sources(['proto'], /\.proto$/);
   const built = [...compiledFiles(platform), ...ADDONS].map(platform.find);
-  return [...built, ...own, ...PAGES, ...manifests, ...rest, ...schemas];
+  return [...built, ...own, ...PAGES, ...manifests, ...rest, ...SCHEMAS];
 }
 
 /** A manifest without the fields that only a checkout needs. */
@@ -128,7 +137,7 @@ export function stage(folder, about, documents) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(target, join(folder, path));
   };
-  for (const file of [...compiledFiles(platform), ...ADDONS, ...sources(['proto'], /\.proto$/)]) {
+  for (const file of [...compiledFiles(platform), ...ADDONS, ...SCHEMAS]) {
     copy(file, `${LIBRARY}/${file}`);
   }
   for (const part of PARTS) {
@@ -153,7 +162,11 @@ export function stage(folder, about, documents) {
   for (const [name, text] of manualPages(about)) {
     put(`usr/share/man/man${name.at(-1)}/${name}.gz`, gzipSync(text, { level: 9 }));
   }
-  for (const path of PAGES) copy(path, `${DOC}/${path.slice('docs/'.length)}`);
+  for (const path of PAGES) {
+    const content = readFileSync(join(root, path));
+    const isText = path.endsWith('.md');
+    put(installedPath(path), isText ? installedPage(path, content.toString(), installedPath) : content);
+  }
   copy(EXAMPLE_POLICY, `${DOC}/${EXAMPLE_POLICY}`);
   copy('packaging/debian/lintian-overrides', 'usr/share/lintian/overrides/vkmemd');
   const licence = readFileSync(join(runtime, 'LICENSE'));

@@ -4,8 +4,8 @@
  * unpacked.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { plainEnvironment, root } from '../support/daemon.js';
@@ -155,6 +155,28 @@ t.test(
     t.match(changelog, /\n -- .* <.*> {2}\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\n/);
   },
 );
+
+t.test('every link of the installed pages leads to an installed file', { skip: noPackage }, async (t) => {
+  const doc = join(unpacked(), 'usr/share/doc/vkmemd');
+  const pages = readdirSync(doc, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.md'),
+  );
+  t.ok(pages.includes('README.md') && pages.includes('SECURITY.md') && pages.length > 25, pages.join(', '));
+  let links = 0;
+  const dead = pages.flatMap((page) => {
+    const prose = readFileSync(join(doc, page), 'utf8').replace(/^(```|~~~)[\s\S]*?^\1|`[^`\n]*`/gm, '');
+    return [...prose.matchAll(/\]\(([^()\s#]+)(?:#[^()\s]*)?\)/g)].flatMap(([, link = '']) => {
+      if (/^[a-z+.-]+:/i.test(link)) return [];
+      links += 1;
+      return existsSync(join(doc, dirname(page), link)) ? [] : [`${page}: ${link}`];
+    });
+  });
+  t.strictSame(dead, []);
+  t.ok(links > 100, `${links} links`);
+  const protocol = readFileSync(join(doc, 'protocol.md'), 'utf8');
+  t.match(protocol, '[control.proto](../../../lib/vkmemd/proto/vkmem/v1/control.proto)');
+  t.match(protocol, 'one (test/docs/independent_client.py in the source)', 'a file of a checkout is named');
+});
 
 t.test('the unpacked programs run', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const folder = unpacked();
