@@ -10,10 +10,10 @@
  *   --coverage all|chosen    measures coverage, in all or in the chosen files, and compares it with the floor
  *   --record                 writes test/times.json, and with --coverage the floor, as measured
  *
- * The tests of test/gpu run only when asked for (`npm run test:gpu`), one file at a time, since they look at
- * what is used of the whole GPU. Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since
- * it measures how long victims wait. The Debian package is built before its tests, each of which would build
- * it otherwise.
+ * The test of the arm64 package runs only when named (`npm run test:arm64`). The tests of test/gpu run only
+ * when asked for (`npm run test:gpu`), one file at a time, since they look at what is used of the whole GPU.
+ * Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since it measures how long victims
+ * wait. The Debian package is built before its tests, each of which would build it otherwise.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -10,6 +10,8 @@ const GPU = 'test/gpu/';
 /** They measure how long victims wait. */
 const CHAOS = 'test/chaos/chaos.test.ts';
 const PACKAGE = 'test/package/';
+/** Cross-builds addons, which takes minutes the first time: `npm run test:arm64`. */
+const ARM64 = 'test/package/arm64.test.ts';
 
 /** Whether a test needs the machine to itself. */
 export const runsAlone = (file) => file.startsWith(GPU) || file === CHAOS;
@@ -19,14 +21,17 @@ export const needsPackage = (file) => file.startsWith(PACKAGE);
 
 export const compiledOf = (file) => join(root, file.replace(/^test\//, 'test/dist/').replace(/\.ts$/, '.js'));
 
-/** The test files at or below a path inside test/; those for a GPU only where the path is inside test/gpu. */
+/**
+ * The test files at or below a path inside test/. Those for a GPU only where the path is inside test/gpu, and
+ * that of the arm64 package only where it is named.
+ */
 export function testsIn(path) {
   if (/\.[jt]s$/.test(path)) return [path.replace('test/dist/', 'test/').replace(/\.js$/, '.ts')];
   const folder = path.replace(/\/+$/, '');
   return readdirSync(join(root, folder.replace(/^test(?=\/|$)/, 'test/dist')), { recursive: true })
     .filter((file) => file.endsWith('.test.js'))
     .map((file) => `${folder}/${file.replace(/js$/, 'ts')}`)
-    .filter((file) => folder.startsWith('test/gpu') || !file.startsWith(GPU))
+    .filter((file) => file !== ARM64 && (folder.startsWith('test/gpu') || !file.startsWith(GPU)))
     .sort();
 }
 
