@@ -36,7 +36,7 @@ import { Authority } from './memory/authority.js';
 import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
 import { findingText } from './policy/findings.js';
-import type { Limits } from './policy/limits.js';
+import { DEFAULT_LIMITS, type Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { hasPeerPidfd } from './policy/warnings.js';
@@ -255,10 +255,11 @@ async function compose(
   return { core, startLine: startLine(core, folder, admin.addresses) };
 }
 
-/** Logs how many fds and sessions RLIMIT_NOFILE allows; warns where the policy allows more sessions. */
+/** Logs how many fds and sessions RLIMIT_NOFILE allows; warns where a policy sets more sessions. */
 function logLimits(log: pino.Logger, fds: FdBudget, { sessions }: Limits): void {
   const allowed = { fds: fds.capacity, sessions: fds.maxSessions };
-  const needed = fds.maxSessions < sessions ? fds.limitFor(sessions) : undefined;
+  const tooFew = sessions !== DEFAULT_LIMITS.sessions && fds.maxSessions < sessions;
+  const needed = tooFew ? fds.limitFor(sessions) : undefined;
   if (needed === undefined) log.info(allowed, 'limits that follow from RLIMIT_NOFILE');
   else {
     const text = `RLIMIT_NOFILE allows fewer sessions than the policy: set it (LimitNOFILE=) to ${needed}`;

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { root } from '../command.mjs';
 import { compiledOf } from './files.mjs';
 import { Results } from './results.mjs';
@@ -46,7 +47,14 @@ export async function runFile(node, file, { timed = false, env = {} } = {}) {
   const command = timed ? ['sh', '-c', TIMED, 'sh', node] : [node];
   const child = spawn(command[0], [...command.slice(1), compiledOf(file)], {
     cwd: root,
-    env: { ...process.env, TAP: '1', TAP_TIMEOUT: String(TIMEOUT_S), ...env },
+    env: {
+      ...process.env,
+      TAP: '1',
+      TAP_TIMEOUT: String(TIMEOUT_S),
+      // Of tap, mostly. Programs that a test starts do not get it (plainEnvironment()).
+      NODE_COMPILE_CACHE: join(root, '.setup/compile-cache'),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit', ...(timed ? ['pipe'] : [])],
   });
   const killing = setTimeout(() => kill(child), KILLED_AFTER_MS);

@@ -44,14 +44,15 @@ t.test('a daemon that has fewer fds than its policy needs warns at its start', {
         .find((each) => each.includes('RLIMIT_NOFILE')) ?? '{}';
     return JSON.parse(line);
   };
-  t.match(await warned(), {
+  t.match(await warned('[limits]\nsessions = 9999\n'), {
     level: 40,
-    policy: 10_000,
+    policy: 9999,
     needed: 40_960,
     msg: 'RLIMIT_NOFILE allows fewer sessions than the policy: set it (LimitNOFILE=) to 40960',
   });
   const enough = { level: 30, sessions: Number, needed: undefined };
   t.match(await warned('[limits]\nsessions = 1\n'), enough, 'a policy that needs no more');
+  t.match(await warned(), enough, 'a policy that does not set it');
 });
 
 t.test('clients that never read do not delay others', { skip }, async (t) => {

@@ -1,6 +1,6 @@
 /**
  * The fuzzer of the addon's receive path (receive.cc): first the committed corpus, then VKMEMD_FUZZ_SECONDS
- * (60) of new inputs derived from it. Its findings stay in a temporary folder; a failing input is printed in
+ * (30) of new inputs derived from it. Its findings stay in a temporary folder; a failing input is printed in
  * the failure's text, to be committed by hand (CONTRIBUTING.md describes how).
  */
 import { spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ import { plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 
 const PROGRAM = join(root, 'test/fuzz/build/receive');
 const CORPUS = join(root, 'test/fuzz/corpus/receive');
-const SECONDS = Number(process.env.VKMEMD_FUZZ_SECONDS ?? 60);
+const SECONDS = Number(process.env.VKMEMD_FUZZ_SECONDS ?? 30);
 /** An input takes a millisecond; one that takes this long is a hang. */
 const HANG_SECONDS = 30;
 const GRACE_MS = 120_000;

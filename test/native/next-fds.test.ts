@@ -18,7 +18,11 @@ const MESSAGES = 20;
 
 if (process.env[CHILD] === undefined) {
   t.test('with slow locks', async (t) => {
-    const env = { ...plainEnvironment(), LD_PRELOAD: LIBRARY, [CHILD]: '1' };
+    const env = {
+      ...plainEnvironment(),
+      LD_PRELOAD: [process.env.LD_PRELOAD, LIBRARY].filter(Boolean).join(':'),
+      [CHILD]: '1',
+    };
     const { code, stdout, stderr } = await runNode([import.meta.filename], env);
     t.equal(code, 0, `${stdout}${stderr}`);
   });

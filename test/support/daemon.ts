@@ -106,7 +106,7 @@ export function plainNode(args: readonly string[]): [string, string[]] {
 
 /** The environment of this process without the test runner's NODE_OPTIONS. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _runner, ...rest } = process.env;
+  const { NODE_OPTIONS: _runner, NODE_COMPILE_CACHE: _cache, ...rest } = process.env;
   return rest;
 }
 
