@@ -1,6 +1,6 @@
 /** Whether ratios are worse than those of an earlier run. */
 import { RATIO_NAMES, type RatioName, type Report, startRatios } from './report.js';
-import { agreement, rounded } from './samples.js';
+import { estimate, rounded } from './samples.js';
 import type { Measured } from './start.js';
 
 /** A ratio that is 15 % worse, less what a measurement may be off (2.5 %): so one of 15 % is found. */
@@ -14,7 +14,7 @@ export interface Verdict {
   readonly now: number;
   /** now by base: 1.2 is 20 % worse. */
   readonly change: number;
-  /** Half the width of the interval in which the starts agree, as a share. */
+  /** The standard error of now, as a share. */
   readonly error: number;
   readonly worse: boolean;
 }
@@ -46,21 +46,21 @@ export function differences(base: Report, now: Pick<Report, 'device' | 'machine'
 
 export const verdictsOf = (base: Ratios, starts: readonly Measured[]): Verdict[] =>
   RATIO_NAMES.map((name) => {
-    const { value: now, width } = agreement(startRatios(starts, name));
+    const { value: now, error } = estimate(startRatios(starts, name));
     const change = now / base[name];
     return {
       name,
       base: base[name],
       now: rounded(now),
       change: rounded(change),
-      error: rounded(width / 2),
+      error: rounded(error),
       worse: change >= LIMIT,
     };
   });
 
 /** Whether a ratio is too near the limit for what its starts differ. */
 export const undecided = (verdicts: readonly Verdict[]): boolean =>
-  verdicts.some(({ change, error }) => Math.abs(change - LIMIT) < error * change);
+  verdicts.some(({ change, error }) => Math.abs(change - LIMIT) < 2 * error * change);
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 

@@ -20,11 +20,11 @@ import { type Effort, type Measured, measureStart } from './start.js';
 
 /** The size of every memory that is handed out. */
 const BYTES = 65_536;
-const THOROUGH: Effort = { warmUp: 80, rounds: 40, floor: 300, divisor: 1 };
+const THOROUGH: Effort = { warmUp: 60, rounds: 30, floor: 300, divisor: 1 };
 const QUICK: Effort = { warmUp: 1, rounds: 2, floor: 50, divisor: 8 };
 /** Starts are repeated until they agree. --quick has one. */
-const MIN_STARTS = 5;
-const MAX_STARTS = 15;
+const MIN_STARTS = 9;
+const MAX_STARTS = 21;
 
 const USAGE = `Usage: npm run --silent bench -- [OPTION]...
 

@@ -2,7 +2,7 @@
 import { FLOORS, type FloorMode } from './floor.js';
 import type { Machine } from './machine.js';
 import { FLOOR_OF, OPERATIONS, type OperationName } from './operations.js';
-import { agreement, type Figures, figuresOf, type Round, ratioOf, rounded } from './samples.js';
+import { estimate, type Figures, figuresOf, type Round, ratioOf, rounded } from './samples.js';
 import type { Measured } from './start.js';
 
 /** Times are microseconds. */
@@ -37,12 +37,12 @@ export function startRatios(starts: readonly Measured[], name: RatioName): numbe
   return starts.map((start) => ratioOf(start.operations[operation], start.floor[FLOOR_OF[operation]]));
 }
 
-/** How far the starts agree on each ratio: at most this, as a share. */
-const AGREED = 0.04;
+/** The standard error of a ratio that is small enough, as a share. */
+const SMALL_ERROR = 0.02;
 
 /** Whether the starts agree on every ratio. */
 export const agreed = (starts: readonly Measured[]): boolean =>
-  RATIO_NAMES.every((name) => agreement(startRatios(starts, name)).width <= AGREED);
+  RATIO_NAMES.every((name) => estimate(startRatios(starts, name)).error <= SMALL_ERROR);
 
 const record = <Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) =>
   Object.fromEntries(names.map((name) => [name, value(name)])) as Readonly<Record<Name, Value>>;
@@ -53,7 +53,7 @@ export function reportOf(
 ): Report {
   const figures = (rounds: (start: Measured) => readonly Round[]) => figuresOf(starts.flatMap(rounds));
   const byStart = record(RATIO_NAMES, (name) => startRatios(starts, name).map(rounded));
-  const ratios = record(RATIO_NAMES, (name) => rounded(agreement(byStart[name]).value));
+  const ratios = record(RATIO_NAMES, (name) => rounded(estimate(byStart[name]).value));
   const vsFloor = (operation: OperationName) =>
     ratios[RATIO_NAMES.find((name) => RATIOS[name] === operation) as RatioName];
   return {

@@ -4,7 +4,7 @@
  * A run has several starts of daemon and client, and a start has many short rounds. In a round each floor and
  * each operation runs once for a few milliseconds, so what disturbs the machine disturbs all of them. The
  * ratio of a start is that of the quieter rounds: the first quartile of their p50, of the operation to that of
- * the floor. The ratio of a run is where most starts agree (see agreement()).
+ * the floor. The ratio of a run is the median over its starts.
  *
  * Why starts are repeated: one start differs from the next by some percent (memory layout, what V8 compiled
  * when), and another program that runs for some seconds disturbs a start as a whole, by up to a half; no
@@ -103,16 +103,11 @@ export function ratioOf(operation: readonly Round[], floor: readonly Round[]): n
 }
 
 /**
- * Where the values agree: the shortest interval that has more than half of them. A minority that was disturbed
- * changes it little, in whatever direction.
- * @returns the median of the values in it, and its width as a share of that.
+ * The median, and its standard error as a share of it, from the interquartile range (for a normal
+ * distribution). Values that were disturbed move the median little, but make the error large.
  */
-export function agreement(values: readonly number[]): { value: number; width: number } {
-  const sorted = [...values].sort((a, b) => a - b);
-  const size = Math.floor(sorted.length / 2) + 1;
-  const intervals = sorted.slice(size - 1).map((_, first) => sorted.slice(first, first + size));
-  const width = (interval: readonly number[]) => (interval.at(-1) ?? 0) - (interval[0] ?? 0);
-  const shortest = intervals.reduce((best, each) => (width(each) < width(best) ? each : best));
-  const value = median(shortest);
-  return { value, width: width(shortest) / value };
+export function estimate(values: readonly number[]): { value: number; error: number } {
+  const value = median(values);
+  const deviation = (quantile(values, 0.75) - quantile(values, 0.25)) / 1.349;
+  return { value, error: (1.2533 * deviation) / Math.sqrt(values.length) / value };
 }
