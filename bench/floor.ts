@@ -38,6 +38,7 @@ export function compileFloor(folder: string): string {
 export class Floor implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string, undefined>;
+  readonly #exit: Promise<unknown[]>;
 
   /**
    * @param program of compileFloor().
@@ -45,6 +46,7 @@ export class Floor implements AsyncDisposable {
    */
   constructor(program: string, bytes: number) {
     this.#child = spawn(program, [String(bytes)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#exit = once(this.#child, 'exit');
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -62,9 +64,8 @@ export class Floor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const exit = once(this.#child, 'exit');
     this.#child.stdin.end();
-    const [code, signal] = await exit;
+    const [code, signal] = await this.#exit;
     if (code !== 0) throw new Error(`the floor ended with ${code ?? signal}`);
   }
 }

@@ -259,12 +259,16 @@ async function compose(
 function logLimits(log: pino.Logger, fds: FdBudget, { sessions }: Limits): void {
   const allowed = { fds: fds.capacity, sessions: fds.maxSessions };
   const tooFew = sessions !== DEFAULT_LIMITS.sessions && fds.maxSessions < sessions;
-  const needed = tooFew ? fds.limitFor(sessions) : undefined;
-  if (needed === undefined) log.info(allowed, 'limits that follow from RLIMIT_NOFILE');
-  else {
-    const text = `RLIMIT_NOFILE allows fewer sessions than the policy: set it (LimitNOFILE=) to ${needed}`;
-    log.warn({ ...allowed, policy: sessions, needed }, text);
+  if (!tooFew) {
+    log.info(allowed, 'limits that follow from RLIMIT_NOFILE');
+    return;
   }
+  const needed = fds.limitFor(sessions);
+  const next = needed ? `set it (LimitNOFILE=) to ${needed}` : 'lower sessions, no limit suffices for them';
+  log.warn(
+    { ...allowed, policy: sessions, needed },
+    `RLIMIT_NOFILE allows fewer sessions than the policy: ${next}`,
+  );
 }
 
 /** Keeps memory, sessions and locks for the next daemon. */

@@ -12,7 +12,7 @@ import { beginAsChild, isChild } from './supervisor/environment.js';
 import { type Log, openLog } from './systemd/log.js';
 
 /** The options whose values are checked only after the command line was parsed, by the field of the error. */
-const OPTIONS: readonly string[] = ['device', 'admin-listen', 'runtime-dir'];
+const OPTIONS: readonly string[] = ['admin-listen', 'runtime-dir'];
 /** Of a policy's faults in one line of the log, which is dropped, or cut, where it is too long. */
 const MAX_LOGGED_FAULTS = 100;
 
@@ -56,11 +56,14 @@ function refuse(failure: unknown): number {
   return statusOf(failure);
 }
 
-/** INVALID_ARGUMENT without an option is a socket or a variable of the service manager. */
+/**
+ * INVALID_ARGUMENT without an option is a socket or a variable of the service manager. A device that is missing
+ * may come later, when its driver is loaded: another start may succeed.
+ */
 function statusOf(failure: unknown): number {
   const { code, metadata } = asVkmemError(failure);
   if (code === 'POLICY_INVALID' || code === 'RUNTIME_UNSUPPORTED') return EX_CONFIG;
-  if (code !== 'INVALID_ARGUMENT') return EXIT_FAILURE;
+  if (code !== 'INVALID_ARGUMENT' || metadata.field === 'device') return EXIT_FAILURE;
   return OPTIONS.includes(metadata.field ?? '') ? EX_USAGE : EX_CONFIG;
 }
 

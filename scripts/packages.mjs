@@ -31,6 +31,8 @@ function hasDriver(pattern, purpose) {
 const [OTHER, OTHER_DEBIAN] = process.arch === 'x64' ? ['aarch64', 'arm64'] : ['x86_64', 'amd64'];
 const CROSS_TOOLS = {
   [`binutils-${OTHER.replaceAll('_', '-')}-linux-gnu`]: () => onPath(`${OTHER}-linux-gnu-strip`),
+  // It installs zig.
+  'python3-pip': () => spawnSync('python3', ['-m', 'pip', '--version']).status === 0,
 };
 /** Without them a package for it has no cached data of V8. */
 const EMULATOR = {

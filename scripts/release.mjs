@@ -49,9 +49,11 @@ const { execute, version } = parse();
 const tag = `v${version}`;
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 /** The scripts that build packages, with their arguments. */
-const builds = [['package', '--arch', 'amd64'], ['package', '--arch', 'arm64'], ['package:npm']].filter(
-  ([name]) => name in scripts,
-);
+const builds = [
+  ['package', '--arch', 'amd64'],
+  ['package', '--arch', 'arm64'],
+  ['package:npm', '--all'],
+].filter(([name]) => name in scripts);
 
 /** As a command for the shell. */
 const command = ([script, ...args]) =>

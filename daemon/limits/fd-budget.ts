@@ -22,6 +22,8 @@ const LISTENING = 3;
 const MAX_RESERVED = 1 / 6;
 /** The granularity of limits that are recommended to operators. */
 const STEP = 1024;
+/** The kernel's default of fs.nr_open: with a larger LimitNOFILE= a service does not start. */
+export const MAX_OPEN_FILES = 1 << 20;
 /** A session's socket and pidfd. */
 export const FDS_OF_SESSION = 2;
 /** The number of fds that every tenant can have at least. */
@@ -76,12 +78,17 @@ export class FdBudget {
     return Math.min(this.inFlight.maxSessions, Math.floor(this.capacity / FDS_OF_SESSION));
   }
 
-  /** The smallest RLIMIT_NOFILE, in steps of 1024, that suffices for this many sessions. */
-  limitFor(sessions: number): number {
+  /**
+   * The smallest RLIMIT_NOFILE, in steps of 1024, that suffices for this many sessions; undefined if that is more
+   * than MAX_OPEN_FILES.
+   */
+  limitFor(sessions: number): number | undefined {
     const [{ open }, reserved] = this.#made;
-    for (let max = STEP * Math.ceil((sessions * FDS_OF_SESSION) / STEP); ; max += STEP) {
+    const first = STEP * Math.ceil((sessions * FDS_OF_SESSION) / STEP);
+    for (let max = first; max <= MAX_OPEN_FILES; max += STEP) {
       if (new FdBudget({ max, open }, reserved).maxSessions >= sessions) return max;
     }
+    return undefined;
   }
 
   /** How many are leased. */

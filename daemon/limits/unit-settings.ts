@@ -6,13 +6,11 @@
  * that a policy may set: systemd closes the fds that it stores beyond a lowered limit, so neither a change of
  * the policy nor a fault in it may lower the setting.
  */
-import { FDS_OF_SESSION } from './fd-budget.js';
+import { FDS_OF_SESSION, MAX_OPEN_FILES } from './fd-budget.js';
 import { MIN_IN_FLIGHT } from './in-flight-fds.js';
 
 /** Settings of systemd/vkmemd.service and of its template. */
 export const SHIPPED = { storedFds: 16_384, openFiles: 131_072 };
-/** The kernel's default of fs.nr_open: with a larger LimitNOFILE= a service does not start. */
-const MAX_OPEN_FILES = 1 << 20;
 /** Other open files: addons, driver, sockets, requests under way. */
 const OTHER_FILES = 4096;
 

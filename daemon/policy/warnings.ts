@@ -9,9 +9,14 @@ import type { ReadRule } from './read.js';
 /** The first kernel with SO_PEERPIDFD. */
 const WITH_PEER_PIDFD = [6, 5] as const;
 
+/** The maximum number of rules of which each is compared with all others. */
+const MAX_COMPARED = 300;
+
 export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Findings): void {
   for (const rule of rules) warnOfRule(rule, findings);
-  for (const rule of rules) warnOfCombination(rule, rules, policy, findings);
+  if (rules.length <= MAX_COMPARED) {
+    for (const rule of rules) warnOfCombination(rule, rules, policy, findings);
+  }
   warnOfReservations(rules, policy, findings);
   const asks = rules.find(({ rule }) => rule.match.units !== undefined);
   if (asks && !hasPeerPidfd(release())) {
@@ -57,12 +62,15 @@ function warnOfCombination(
   findings: Findings,
 ): void {
   const { match, gives } = rule;
+  if (gives.connect === false) return;
   const beside = rules.map(({ rule: other }) => other).filter((other) => mayOverlap(match, other.match));
   if (gives.claimAccess && !beside.some((other) => (other.gives.claimFrom?.size ?? 0) > 0)) {
     findings.warn(at, 'claim_access has no effect: no rule gives these peers claim_from.');
   }
   const { connect: _, reservedBytes: _reserved, ...others } = gives;
   if (Object.keys(others).length === 0 || neverMatches(match)) return;
+  // Root is admitted without a rule.
+  if (!match.uids && (match.gids?.has(0) || match.groups?.has(0))) return;
   const admitted = beside.some((other) => other.gives.connect || other.gives.operator);
   // Without such a rule in any file, members of the sockets' group may connect.
   const byGroup = !rules.some((other) => other.rule.gives.connect);
@@ -78,8 +86,11 @@ const neverMatches = ({ uids, gids, groups, units }: Match): boolean =>
 
 /** Whether a peer may match both. Groups and units are not compared. */
 function mayOverlap(one: Match, other: Match): boolean {
-  const common = (a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined) =>
-    !a || !b || [...a].some((id) => b.has(id));
+  const common = (a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined) => {
+    if (!a || !b) return true;
+    for (const id of a) if (b.has(id)) return true;
+    return false;
+  };
   return common(one.uids, other.uids) && common(one.gids, other.gids);
 }
 

@@ -20,6 +20,14 @@ import { nameOfSession } from './names.js';
 import { identityOf, type SessionRecord } from './records.js';
 import type { StateWriter } from './state-writer.js';
 
+/** The time at which a session began, in milliseconds; now where the record has none, or no time of the past. */
+function timeOf(recorded: number | undefined): number {
+  const now = Date.now();
+  return Number.isInteger(recorded) && Number(recorded) >= 0 && Number(recorded) <= now
+    ? Number(recorded)
+    : now;
+}
+
 /** The parts of the core that sessions are restored into. */
 export interface SessionTargets {
   readonly sessions: Sessions;
@@ -67,7 +75,8 @@ export class RestoredSessions {
       this.#writer.release(name);
       return;
     }
-    const { id, tokenHash, clientName, beganAt = Date.now(), entrusted = false } = record;
+    const { id, tokenHash, clientName, entrusted = false } = record;
+    const beganAt = timeOf(record.beganAt);
     const process = new ClientProcess(identity.pid, pidfd, budget.count(identity.tenant, 1));
     const asleep = { id, identity, tokenHash, clientName, beganAt, process, entrusted };
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);

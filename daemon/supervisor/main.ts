@@ -7,6 +7,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { VkmemError } from '@vkmemd/proto';
 import { DisposableStack, lockFile } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
 import { EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
@@ -95,7 +96,9 @@ async function main(args: readonly string[]): Promise<void> {
     status = await run(args, log);
     log.info({ status }, 'the supervisor exits');
   } catch (failure) {
-    if (failure instanceof SettingsError) {
+    // An invalid argument is a runtime folder whose path is too long for the supervisor's socket in it.
+    const invalid = failure instanceof VkmemError && failure.code === 'INVALID_ARGUMENT';
+    if (failure instanceof SettingsError || invalid) {
       process.stderr.write(`vkmemd: ${failure.message}\n`);
       status = EX_USAGE;
     } else {

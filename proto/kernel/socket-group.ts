@@ -6,6 +6,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { VkmemError } from '../contract/errors.js';
 
 const SHUT = "The socket is open to the daemon's user and group alone.";
+/** The gid of groups that a user namespace does not map (/proc/sys/kernel/overflowgid). */
+const OVERFLOW_GID = 65_534;
 
 /**
  * NOT_PERMITTED for a connection that failed with EACCES or EPERM.
@@ -17,18 +19,29 @@ export function socketShut(
   metadata: Readonly<Record<string, string>>,
   cause: unknown,
 ): VkmemError {
-  return new VkmemError('NOT_PERMITTED', `${what} ${SHUT}`, { ...metadata }, cause, nextStep(path));
+  const gid = groupOf(path);
+  const [why, next] = gid === undefined ? noWay(path) : [SHUT, nextStep(gid)];
+  return new VkmemError('NOT_PERMITTED', `${what} ${why}`, { ...metadata }, cause, next);
 }
 
-function nextStep(path: string): string {
-  const gid = groupOf(path);
+const noWay = (path: string) =>
+  [
+    `A folder of ${path} cannot be entered.`,
+    'Ask the operator for a runtime folder that you may enter, or check the path.',
+  ] as const;
+
+/** The gid is that of this process's namespace: a name is only given where this host has one for it. */
+function nextStep(gid: number): string {
   if (gid === 0) {
     return 'Ask the operator to give the socket a group other than root: SocketGroup=, or that of the daemon.';
   }
-  const name = gid === undefined ? undefined : nameOf(gid);
-  const group = name ?? (gid === undefined ? '(vkmem, if the package made it)' : `with the gid ${gid}`);
-  const how = `usermod -aG ${name ?? 'GROUP'} USER`;
-  return `Ask the operator to add you to the socket's group ${group}: ${how}, then log in again.`;
+  if (process.getegid?.() === gid || process.getgroups?.().includes(gid)) {
+    return `You are in the socket's group (gid ${gid}): a security module of this host, such as AppArmor, may refuse.`;
+  }
+  if (gid === OVERFLOW_GID) return "Ask the operator to add you to the socket's group on the host.";
+  const name = nameOf(gid);
+  if (name === undefined) return `Ask the operator to add you to the socket's group with the gid ${gid}.`;
+  return `Ask the operator to add you to the socket's group ${name} (gid ${gid}): usermod -aG ${name} USER, then log in again.`;
 }
 
 /** Undefined if a folder of the path cannot be entered. */

@@ -63,7 +63,6 @@ t.test('invalid command lines exit with 64', async (t) => {
     [['--no-such-option', ...at], /unknown option/],
     [['--log-level', 'loud', ...at], /--log-level/],
     [['--pressure-elevated', '0', ...at], /from 1 to 100/],
-    [['--device', 'nvidia', ...at], /INVALID_ARGUMENT: No device matches 'nvidia'\. Devices: 0: /],
     [['--admin-listen', '0.0.0.0:9464', ...at], /must be a loopback address/],
     [
       ['--config', config, '--runtime-dir', join(folder, 'x'.repeat(100))],
@@ -71,8 +70,26 @@ t.test('invalid command lines exit with 64', async (t) => {
     ],
   ];
   for (const [args, stderr] of cases) t.match(run(args), { status: 64, stderr }, args.join(' ').slice(0, 60));
-  const supervised = run(['--supervisor', '--supervisor-max', '10', '--device', 'nvidia', ...at]);
-  t.match(supervised, { status: 64, stderr: /No device matches/ });
+  const supervised = run(['--supervisor', '--supervisor-max', '10', '--admin-listen', '0.0.0.0:9464', ...at]);
+  t.match(supervised, { status: 64, stderr: /must be a loopback address/ });
+  const long = [
+    '--config',
+    config,
+    '--supervisor',
+    '--runtime-dir',
+    join(folder, 'x'.repeat(90 - folder.length)),
+  ];
+  t.match(run(long), { status: 64, stderr: /107 bytes/ }, "the supervisor's own socket has a longer path");
+});
+
+t.test('a device that is missing exits with 1, since it may come later', async (t) => {
+  const folder = temporaryFolder(t);
+  const config = join(folder, 'policy.toml');
+  writeFileSync(config, '');
+  t.match(run(['--device', 'nvidia', '--config', config, '--runtime-dir', folder]), {
+    status: 1,
+    stderr: /INVALID_ARGUMENT: No device matches 'nvidia'\. Devices: 0: /,
+  });
 });
 
 t.test('an invalid configuration by the service manager exits with 78', async (t) => {

@@ -115,7 +115,7 @@ t.test('without --execute a release only prints its steps', async (t) => {
     'CHANGELOG.md: 1 items',
     'npm run package -- --arch amd64: ',
     'npm run package -- --arch arm64: ',
-    'npm run package:npm: ',
+    'npm run package:npm -- --all: ',
     `tag v${NEXT}`,
     'nothing was changed',
   ]) {
@@ -131,7 +131,7 @@ t.test('with --execute a release changes the version and tags the commit', async
   copy.git('commit', '--quiet', '--all', '--message', 'docs');
   const { status, stdout, stderr } = copy.release('minor', '--execute');
   t.equal(status, 0, stderr);
-  t.equal(copy.ran, 'lint package --arch amd64 package --arch arm64 package:npm');
+  t.equal(copy.ran, 'lint package --arch amd64 package --arch arm64 package:npm --all');
   t.match(stdout, `v${NEXT} is commit ${copy.git('rev-parse', '--short', 'HEAD')}`);
   t.equal(copy.git('log', '-1', '--format=%s'), `release: ${NEXT}`);
   t.equal(copy.git('describe'), `v${NEXT}`, 'an annotated tag');

@@ -16,6 +16,15 @@ export function parseUser(text: string): number {
     const uid = execFileSync('id', ['-u', text], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return parseNumber('uid', uid.trim());
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new VkmemError(
+        'INVALID_ARGUMENT',
+        'uid: this host has no id(1) to look the name up; give the uid.',
+        {
+          field: 'uid',
+        },
+      );
+    }
     const reason = `uid: this host knows no user ${JSON.stringify(text)}.`;
     const next = 'Check the name, or give the uid (id -u NAME, on a host that knows the user).';
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'uid' }, cause, next);

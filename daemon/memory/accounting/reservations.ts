@@ -33,7 +33,7 @@ const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const isNothing = (demands: readonly Demand[]): boolean =>
   demands.every((demand) => demand.every((bytes) => bytes === 0n));
 
-const NEXT = 'Reserve less, or set overcommit = true.';
+const NEXT = 'Reserve less, or raise max_bytes of a user above its reservation, or set overcommit = true.';
 
 /**
  * Checks that this device has the bytes that the policy reserves for users by their uid alone.
