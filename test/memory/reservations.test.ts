@@ -103,7 +103,7 @@ t.test('a policy that this device cannot satisfy is rejected', async (t) => {
     reason:
       'b.toml:7: reserved_bytes: user 101 reserves 200 B of heap 1, all users together 501 B; the heap has 500 B, and overcommit is off.\n' +
       'b.toml:9: reserved_bytes: user 102 reserves 301 B of heap 1, all users together 501 B; the heap has 500 B, and overcommit is off.',
-    next: 'Reserve less, or set overcommit = true.',
+    next: 'Reserve less, or raise max_bytes of a user above its reservation, or set overcommit = true.',
   });
   requireReservable(policyOf(much, { overcommit: true }), heaps);
   const later = [...much, rule({ reservedBytes: bytes(1n) }, 102)];

@@ -5,6 +5,9 @@ import t from 'tap';
 import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { allocate, controlled, nothingLeft } from './support.js';
 
+/** Of this process, whose sessions are counted. */
+const UID = process.getuid?.() ?? 0;
+
 t.test('tickets survive a restart', async (t) => {
   const daemon = await SupervisedDaemon.start(t);
   const wire = await daemon.open();
@@ -65,13 +68,13 @@ t.test('changed quotas survive a restart', async (t) => {
 
 t.test('restored usage is counted, even above the current limit', async (t) => {
   const policy = (sessions: number) =>
-    `[[rule]]\nuid = 0\nmax_sessions = ${sessions}\nmax_tickets = ${sessions}\n`;
+    `[[rule]]\nuid = ${UID}\nmax_sessions = ${sessions}\nmax_tickets = ${sessions}\n`;
   const daemon = await SupervisedDaemon.start(t, { policy: policy(2) });
   const quota = async () =>
-    (await controlled(daemon, (control) => control.call('GetQuota', { uid: 0 }))).quota;
+    (await controlled(daemon, (control) => control.call('GetQuota', { uid: UID }))).quota;
   const expectedRevision = (await quota())?.revision ?? 0n;
   await controlled(daemon, (control) =>
-    control.call('SetQuota', { uid: 0, expectedRevision, sessions: 4, tickets: 4 }),
+    control.call('SetQuota', { uid: UID, expectedRevision, sessions: 4, tickets: 4 }),
   );
   const wires = await Promise.all(Array.from({ length: 4 }, () => daemon.open()));
   const named = await Promise.all(wires.map((wire, at) => allocate(wire, at, { name: `frames-${at}` })));
@@ -87,7 +90,7 @@ t.test('restored usage is counted, even above the current limit', async (t) => {
   await t.rejects(daemon.open(), { code: 'TOO_MANY_SESSIONS' });
   const revision = (await quota())?.revision ?? 0n;
   await controlled(daemon, (control) =>
-    control.call('SetQuota', { uid: 0, expectedRevision: revision, reset: true }),
+    control.call('SetQuota', { uid: UID, expectedRevision: revision, reset: true }),
   );
   writeFileSync(daemon.policy, policy(3));
   await daemon.kill();
