@@ -25,8 +25,7 @@ export function schedule(files, times, alone) {
 }
 
 /**
- * Runs a schedule. A job of the computing lane takes files that wait when its own lane is empty, and the last
- * one of the waiting lane takes files that compute, since few use a processor all the time. @param run
+ * Runs a schedule. A job of the computing lane takes files that wait when its own lane is empty. @param run
  * One file.
  */
 export async function runSchedule({ computing, waiting, alone }, run) {
@@ -41,8 +40,7 @@ export async function runSchedule({ computing, waiting, alone }, run) {
   };
   await Promise.all([
     ...Array.from({ length: JOBS.computing }, () => job('computing', 'waiting')),
-    ...Array.from({ length: JOBS.waiting - 1 }, () => job('waiting')),
-    job('waiting', 'computing'),
+    ...Array.from({ length: JOBS.waiting }, () => job('waiting')),
   ]);
   for (const file of alone) await run(file);
 }
