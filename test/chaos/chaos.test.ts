@@ -1,5 +1,5 @@
 /**
- * Half a minute of chaos on lavapipe, and half a minute on the scripted layer (see main.ts). VKMEMD_SEED repeats a run; its
+ * A minute of chaos on lavapipe and one on the scripted layer (see main.ts). VKMEMD_SEED repeats a run; its
  * seed is printed with the figures. VKMEMD_CHAOS_MINUTES makes each longer.
  *
  * Latencies are an invariant, so they are asserted here; on a machine without time for it, which an idle
@@ -14,7 +14,7 @@ import { DRIVERS, type DriverName } from './driver.js';
 import type { Report } from './report.js';
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
-const minutes = process.env.VKMEMD_CHAOS_MINUTES ?? '0.5';
+const minutes = process.env.VKMEMD_CHAOS_MINUTES ?? '1';
 const seed = process.env.VKMEMD_SEED ?? String(Date.now());
 /** With fewer windows than this fraction, the latencies are inconclusive. */
 const ENOUGH = 0.25;
