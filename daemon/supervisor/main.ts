@@ -7,10 +7,9 @@
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { VkmemError } from '@vkmemd/proto';
-import { DisposableStack, lockFile } from '@vkmemd/proto/kernel';
+import { DisposableStack, lockFile, MAX_SOCKET_PATH_BYTES, VkmemError } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
-import { EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
+import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
 import { STATE_FOLDER } from '../store/names.js';
 import { StandardOutput } from '../systemd/standard-output.js';
 import { FdStore } from './fd-store.js';
@@ -22,6 +21,8 @@ const FOLDER = 'supervisor';
 /** The former name of the folder. A supervisor of the previous version may run and hold the lock in it. */
 const OLD_FOLDER = 'keeper';
 const LOCK_FILE = 'lock';
+/** The socket on which the daemon notifies the supervisor. */
+const NOTIFY_SOCKET = 'notify';
 
 /** Creates a folder with this mode, and its parents with mode 0755, regardless of the umask. */
 function makeFolder(path: string, mode: number): void {
@@ -34,10 +35,17 @@ function makeFolder(path: string, mode: number): void {
 
 /**
  * Creates the supervisor's folder, and holds its lock until `stack` is disposed.
- * @throws SettingsError if another supervisor holds the lock, or the folder cannot be created.
+ * @throws SettingsError if another supervisor holds the lock, the folder cannot be created, or its path is too
+ *   long for the socket in it.
  */
 function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
   const folder = join(runtimeFolder, FOLDER);
+  const socket = join(folder, NOTIFY_SOCKET);
+  const bytes = Buffer.byteLength(socket);
+  if (bytes > MAX_SOCKET_PATH_BYTES) {
+    const limit = `a socket path has at most ${MAX_SOCKET_PATH_BYTES} bytes`;
+    throw new SettingsError(`--runtime-dir: ${socket} has ${bytes} bytes; ${limit}.`);
+  }
   const old = join(runtimeFolder, OLD_FOLDER);
   const lock = (path: string) => {
     const file = lockFile(join(path, LOCK_FILE));
@@ -68,7 +76,7 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   );
   const settings = { ...given, watchdogMs: given.watchdogMs ?? manager.watchdogMs };
   const folder = claimFolder(runtimeFolder, stack);
-  const address = join(folder, 'notify');
+  const address = join(folder, NOTIFY_SOCKET);
   const fds = new FdStore(settings.max);
   for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
   // The path that started this process: after an upgrade it is that of the new program.
@@ -96,11 +104,11 @@ async function main(args: readonly string[]): Promise<void> {
     status = await run(args, log);
     log.info({ status }, 'the supervisor exits');
   } catch (failure) {
-    // An invalid argument is a runtime folder whose path is too long for the supervisor's socket in it.
-    const invalid = failure instanceof VkmemError && failure.code === 'INVALID_ARGUMENT';
-    if (failure instanceof SettingsError || invalid) {
+    const usage = failure instanceof SettingsError;
+    if (usage || (failure instanceof VkmemError && failure.code === 'INVALID_ARGUMENT')) {
       process.stderr.write(`vkmemd: ${failure.message}\n`);
-      status = EX_USAGE;
+      // An invalid argument is a variable of the service manager.
+      status = usage ? EX_USAGE : EX_CONFIG;
     } else {
       log.fatal({ err: failure }, 'the supervisor failed');
     }

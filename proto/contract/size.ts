@@ -4,7 +4,8 @@
  * because it could mean 1000 bytes.
  */
 
-const SIZE = /^(-?\d+)\s*(?:([KMGT])(?:iB)?|B)?$/i;
+/** With at most 30 digits: the time to convert more grows faster than their number. */
+const SIZE = /^(-?\d{1,30})\s*(?:([KMGT])(?:iB)?|B)?$/i;
 const PERCENT = /^(\d{1,9})\s*%$/;
 const POWERS: Readonly<Record<string, bigint>> = { K: 10n, M: 20n, G: 30n, T: 40n };
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

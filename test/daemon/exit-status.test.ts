@@ -103,6 +103,8 @@ t.test('an invalid configuration by the service manager exits with 78', async (t
     [{ NOTIFY_SOCKET: `/${'x'.repeat(120)}` }, /INVALID_ARGUMENT: NOTIFY_SOCKET is longer than 107 bytes/],
   ];
   for (const [env, stderr] of cases) t.match(run(at, env), { status: 78, stderr }, JSON.stringify(env));
+  const supervised = run(['--supervisor', ...at], { NOTIFY_SOCKET: `/${'x'.repeat(120)}` });
+  t.match(supervised, { status: 78, stderr: /an address has 1 to 107 bytes/ }, 'of a supervisor');
   t.match(run(['--config', join(folder, 'none.toml')]), { status: 78, stderr: /the file does not exist/ });
 });
 
