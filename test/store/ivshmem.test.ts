@@ -56,8 +56,7 @@ t.test('virtual machines continue through a restart', { skip: noQemu ?? false },
   const newcomer = await IvshmemGuest.of(late);
   t.same(await newcomer.position(), 4, 'earlier ids are not reused');
   t.strictSame(await wire.received(2), ['4+', '4+'], 'earlier peers are notified of the new one');
-  await newcomer.ring(0, 0);
-  await guest.interrupt(0);
+  await newcomer.ring(0, 0, guest.interrupt(0));
   t.same((await newcomer.read(0n, 6)).toString(), 'during', 'it has the same memory');
   await late.quit();
   t.strictSame(await wire.received(1), ['4']);

@@ -7,6 +7,7 @@
  * test nor a driver can count the rings of a vector: an eventfd adds up the rings until it is read.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bar, findPci, type PciDevice } from './pci.js';
 import type { Qemu } from './qemu.js';
 import type { Qtest } from './qtest.js';
@@ -26,6 +27,8 @@ const ENTRY_BYTES = 16n;
  */
 const WORDS_AT = 0x20_0000n;
 const WORDS_EACH = 0x1000n;
+const RING_AGAIN_MS = 1000;
+const MAX_RINGS = 60;
 
 /**
  * QEMU's arguments for a device that connects to a server's socket.
@@ -96,9 +99,22 @@ export class IvshmemGuest {
     return this.#qtest.read32(this.registers.address + IV_POSITION);
   }
 
-  /** Rings a peer. QEMU ignores the write, and reports nothing, if there is no such peer or vector. */
-  async ring(peer: number, vector: number): Promise<void> {
-    await this.#qtest.write32(this.registers.address + DOORBELL, ((peer << 16) | vector) >>> 0);
+  /**
+   * Rings a peer until it received the interrupt. QEMU ignores a ring, and reports nothing, while it has not
+   * read from the server that there is such a peer: a machine learns of a peer later than the peer itself.
+   * @param received settles when the peer received it.
+   */
+  async ring<T>(peer: number, vector: number, received: Promise<T>): Promise<T> {
+    const ended = Symbol('ended');
+    const settled = received.then(() => ended);
+    for (let rings = 0; rings < MAX_RINGS; rings += 1) {
+      await this.#qtest.write32(this.registers.address + DOORBELL, ((peer << 16) | vector) >>> 0);
+      const wait = new AbortController();
+      const first = await Promise.race([settled, sleep(RING_AGAIN_MS, undefined, { signal: wait.signal }).catch(() => {})]);
+      wait.abort();
+      if (first === ended) return received;
+    }
+    throw new Error(`peer ${peer} received no interrupt of vector ${vector}`);
   }
 
   /** Whether the vector's interrupt arrived since it was last cleared. */

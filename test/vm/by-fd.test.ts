@@ -26,8 +26,7 @@ t.test('a machine with an inherited connection', { skip: noQemu ?? false }, asyn
   const guest = await IvshmemGuest.of(machine);
   const worker = await client.ivshmem.join({ id: memory.id });
   const rung = new Promise((resolve) => worker.once('interrupt', resolve));
-  await guest.ring(worker.id, 0);
-  t.same(await rung, 0, 'it is a peer like any other');
+  t.same(await guest.ring(worker.id, 0, rung), 0, 'it is a peer like any other');
   const [server] = await client.control.ivshmem.list();
   t.strictSame(
     server?.peers.map(({ id, pid }) => [id, pid]),
