@@ -7,6 +7,8 @@
  *                   the program that it was made from: V8 itself compares only the length.
  *   loader.cjs      scripts/bundle-loader.cjs
  *
+ * The daemon's dist/bundle-test has the same with failpoints (daemon/store/failing.ts), for tests; no package has it.
+ *
  * Addons are found at run time: those of @vkmemd/proto in its package, all others in node_modules.
  */
 import { createHash } from 'node:crypto';
@@ -15,7 +17,7 @@ import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
-import { CACHES, makeCaches } from './caches.mjs';
+import { CACHES, makeCaches, makeTestCaches, TEST_CACHES, TEST_FOLDER } from './caches.mjs';
 import { root, say } from './command.mjs';
 
 const modules = join(root, 'node_modules');
@@ -27,6 +29,7 @@ const BUNDLES = {
     parser: 'daemon/dist/policy/parser.js',
   },
   'client/typescript/dist/bundle': { vkmemctl: 'client/typescript/dist/cli/main.js' },
+  [TEST_FOLDER]: { vkmemd: 'daemon/dist/main.js', supervisor: 'daemon/dist/supervisor/main.js' },
 };
 
 /** Folder of a workspace -> the package's name, for import.meta.url. */
@@ -126,7 +129,8 @@ async function bundle(folder, entries) {
     external: ['*.node', 'msgpackr-extract', 'bun:ffi', 'pino-pretty'],
     // Its module for import() evaluates code that refers to a variable of the module, which esbuild renames.
     alias: { 'ordered-binary': join(modules, 'ordered-binary/dist/index.cjs') },
-    plugins: [urls(folder.replace('/dist/bundle', '')), addons, schemas],
+    plugins: [urls(folder.split('/dist/')[0]), addons, schemas],
+    ...(folder === TEST_FOLDER && { conditions: ['vkmemd-test'] }),
     target: 'node20',
     // Libraries only: ours are replaced above.
     define: { 'import.meta.url': '__bundleUrl' },
@@ -156,7 +160,7 @@ const modified = (path) => (existsSync(join(root, path)) ? statSync(join(root, p
 
 /** Whether the bundles are those of the compiled modules, this script and the lock file, with all caches. */
 function isFresh() {
-  const made = ['daemon/dist/bundle/parser.cjs', ...CACHES];
+  const made = ['daemon/dist/bundle/parser.cjs', ...CACHES, ...TEST_CACHES];
   const scripts = ['bundle.mjs', 'bundle-loader.cjs', 'caches.mjs'].map((name) => `scripts/${name}`);
   const from = [...scripts, 'node_modules/.package-lock.json'];
   const builds = ['proto', 'daemon', 'client/typescript'].map((part) => `${part}/dist/tsconfig.tsbuildinfo`);
@@ -170,5 +174,6 @@ export async function bundlePrograms(node) {
   const begun = Date.now();
   for (const [folder, entries] of Object.entries(BUNDLES)) await bundle(folder, entries);
   await makeCaches([node], root);
+  await makeTestCaches([node], root);
   say(`bundling the programs: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 }

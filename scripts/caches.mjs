@@ -16,8 +16,18 @@ const PROGRAMS = {
   supervisor: ['daemon/dist/bundle', 'daemon/bin/vkmemd.js'],
   vkmemctl: ['client/typescript/dist/bundle', 'client/typescript/bin/vkmemctl.js'],
 };
+/** The bundles with failpoints, for tests. */
+export const TEST_FOLDER = 'daemon/dist/bundle-test';
+const TEST_PROGRAMS = {
+  vkmemd: [TEST_FOLDER, PROGRAMS.vkmemd[1]],
+  supervisor: [TEST_FOLDER, PROGRAMS.supervisor[1]],
+};
+
+const filesOf = (programs) =>
+  Object.entries(programs).map(([name, [folder]]) => `${folder}/${name}.v8-cache`);
 /** The files. */
-export const CACHES = Object.entries(PROGRAMS).map(([name, [folder]]) => `${folder}/${name}.v8-cache`);
+export const CACHES = filesOf(PROGRAMS);
+export const TEST_CACHES = filesOf(TEST_PROGRAMS);
 
 /** What they log once they serve, or the supervisor that its daemon does not. */
 const SETTLED = / ready: |"the daemon ended/;
@@ -29,7 +39,12 @@ const START_MS = 30_000;
  * @param command Starts the Node.js that the cached data is for.
  * @param base Has the folders of the programs, as the checkout has them.
  */
-export async function makeCaches([node, ...words], base) {
+export const makeCaches = (command, base) => make(PROGRAMS, command, base);
+
+/** Those of the bundles with failpoints. */
+export const makeTestCaches = (command, base) => make(TEST_PROGRAMS, command, base);
+
+async function make(programs, [node, ...words], base) {
   const runtimeDir = mkdtempSync(join(tmpdir(), 'vkmemd-bundle-'));
   const options = ['--runtime-dir', runtimeDir];
   const {
@@ -40,7 +55,7 @@ export async function makeCaches([node, ...words], base) {
     ...env
   } = process.env;
   const start = (name, args) => {
-    const [folder, program] = PROGRAMS[name].map((path) => join(base, path));
+    const [folder, program] = programs[name].map((path) => join(base, path));
     const script = join(root, 'scripts/v8-cache.cjs');
     const child = spawn(node, [...words, script, folder, name, program, ...options, ...args], {
       env,
@@ -56,7 +71,7 @@ export async function makeCaches([node, ...words], base) {
   try {
     const daemon = start('vkmemd', ['--config', '/dev/null']);
     await daemon.ready;
-    await start('vkmemctl', ['ls']).ended;
+    if (programs.vkmemctl) await start('vkmemctl', ['ls']).ended;
     daemon.child.kill('SIGTERM');
     await daemon.ended;
     const supervisor = start('supervisor', ['--supervisor', '--config', '/dev/null']);

@@ -13,9 +13,9 @@
  * The test of the arm64 package runs only when named (`npm run test:arm64`). The tests of test/gpu run only
  * when asked for (`npm run test:gpu`), one file at a time, since they look at what is used of the whole GPU.
  * Chaos (test/chaos/chaos.test.ts) runs by itself when all others have, since it measures how long victims
- * wait. The Debian package is built before its tests, each of which would build it otherwise.
+ * wait. The Debian package is built once, beside other tests, before its own.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -70,33 +70,40 @@ async function runOnOwnNode(file) {
   report(file, run);
 }
 
-/** Runs the client's tests on another version. Daemons run on vkmemd's own Node.js, whatever starts them. */
-async function runOnOtherNode(major, files) {
-  const node = nodeOf(major);
-  const on = ` on Node.js ${major}`;
-  if (!existsSync(node)) {
+/** Runs a file of the client's on another version. Daemons run on vkmemd's own Node.js, whatever starts them. */
+const runOnOtherNode = async ({ file, major }) =>
+  report(file, await runFile(nodeOf(major), file), ` on Node.js ${major}`);
+
+/** The client's tests on other versions, of those files. */
+function onOtherNodes(files) {
+  return OTHER_NODES.flatMap((major) => {
+    if (existsSync(nodeOf(major))) {
+      return CLIENT_TESTS.filter((file) => files.includes(file)).map((file) => ({ file, major }));
+    }
     tally.skipped += 1;
-    console.log(`  skipped  the client${on}: \`node scripts/setup.mjs test\` installs it`);
-    return;
-  }
-  const none = () => false;
-  await runSchedule(schedule(files, times, none), async (file) =>
-    report(file, await runFile(node, file), on),
-  );
+    console.log(`  skipped  the client on Node.js ${major}: \`node scripts/setup.mjs test\` installs it`);
+    return [];
+  });
+}
+
+/** Builds the Debian package. Where it cannot be built, its tests report why. */
+function buildPackage() {
+  const options = { stdio: ['ignore', 2, 2] };
+  return new Promise((resolve) => {
+    spawn(process.execPath, [join(root, 'scripts/package.mjs')], options).once('close', resolve);
+  });
 }
 
 await bundlePrograms(runtimeNode);
 console.log(`# Node.js ${execFileSync(runtimeNode, ['--version'], { encoding: 'utf8' }).trim()}`);
 const files = filesToRun();
-if (files.some(needsPackage)) {
-  // Where it cannot be built, its tests report why.
-  spawnSync(process.execPath, [join(root, 'scripts/package.mjs')], { stdio: ['ignore', 2, 2] });
-}
-await runSchedule(schedule(files, times, runsAlone), runOnOwnNode);
-if (options.nodes || (asked.length === 0 && !options.fast)) {
-  const clientFiles = CLIENT_TESTS.filter((file) => files.includes(file));
-  for (const major of OTHER_NODES) await runOnOtherNode(major, clientFiles);
-}
+const others = options.nodes || (asked.length === 0 && !options.fast) ? onOtherNodes(files) : [];
+const runs = [...files.map((file) => ({ file })), ...others];
+await runSchedule(
+  schedule(runs, times, runsAlone),
+  (each) => (each.major ? runOnOtherNode(each) : runOnOwnNode(each.file)),
+  { needs: needsPackage, make: buildPackage },
+);
 if (options.record) writeTimes(measured);
 const belowFloor = coverage?.report(options.coverage, options.record) ?? [];
 for (const line of belowFloor) console.log(`FAILED  ${line}`);

@@ -1,19 +1,22 @@
 /**
- * Runs a program from its bundle (scripts/bundle.mjs). It runs the compiled modules instead if there is no
- * bundle, the modules are newer, failpoints are requested (--conditions), or V8 reports coverage, which it
- * does by file.
+ * Runs a program from its bundle (scripts/bundle.mjs), or from the one with failpoints if these are requested
+ * (--conditions=vkmemd-test). It runs the compiled modules instead if there is no such bundle, the modules are
+ * newer, other conditions are requested, or V8 reports coverage, which it does by file.
  */
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const OWN_BUILD = new URL('../dist/tsconfig.tsbuildinfo', import.meta.url);
 const SETTINGS_OF_MODULES = /^(--conditions|-C)\b/;
+const FAILPOINTS = '--conditions=vkmemd-test';
 
 const modified = (url) => statSync(url, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 function needsModules(bundle, builds) {
-  if (process.env.NODE_V8_COVERAGE || process.execArgv.some((arg) => SETTINGS_OF_MODULES.test(arg)))
-    return true;
+  const hasOtherConditions = process.execArgv.some(
+    (arg) => SETTINGS_OF_MODULES.test(arg) && arg !== FAILPOINTS,
+  );
+  if (process.env.NODE_V8_COVERAGE || hasOtherConditions) return true;
   return builds.some((build) => modified(build) > modified(bundle));
 }
 
@@ -25,7 +28,8 @@ function needsModules(bundle, builds) {
  */
 export async function runProgram(from, name, path) {
   const dist = new URL('../dist/', from);
-  const bundle = new URL(`bundle/${name}.cjs`, dist);
+  const folder = process.execArgv.includes(FAILPOINTS) ? 'bundle-test' : 'bundle';
+  const bundle = new URL(`${folder}/${name}.cjs`, dist);
   const module = new URL(path, dist);
   const builds = [new URL('tsconfig.tsbuildinfo', dist), OWN_BUILD];
   if (!existsSync(bundle) || (existsSync(module) && needsModules(bundle, builds))) {

@@ -1,7 +1,7 @@
 /**
- * The order of the test files. Files that compute and files that mostly wait have lanes of their own beside
- * each other; in each lane the longest file runs first. Files that need the machine to themselves follow, one
- * at a time.
+ * The order of the runs of test files; a run is `{ file, major? }`, with a version of Node.js where that is not
+ * vkmemd's own. Files that compute and files that mostly wait have lanes of their own beside each other; in
+ * each lane the longest file runs first. Files that need the machine to themselves follow, one at a time.
  */
 import { mostlyWaits, wallSeconds } from './times.mjs';
 
@@ -9,38 +9,73 @@ import { mostlyWaits, wallSeconds } from './times.mjs';
 export const JOBS = { computing: 2, waiting: 2 };
 
 /** @param alone Whether a file needs the machine to itself. */
-export function schedule(files, times, alone) {
+export function schedule(runs, times, alone) {
   // A file without a time may be long.
-  const length = (file) => wallSeconds(times, file) ?? Number.POSITIVE_INFINITY;
-  const longestFirst = [...files].sort((one, other) => {
+  const length = ({ file }) => wallSeconds(times, file) ?? Number.POSITIVE_INFINITY;
+  const longestFirst = [...runs].sort((one, other) => {
     const [a, b] = [length(one), length(other)];
-    return a === b ? (one < other ? -1 : 1) : b - a;
+    return a === b ? (one.file < other.file ? -1 : 1) : b - a;
   });
-  const shared = longestFirst.filter((file) => !alone(file));
+  const shared = longestFirst.filter(({ file }) => !alone(file));
   return {
-    computing: shared.filter((file) => !mostlyWaits(times, file)),
-    waiting: shared.filter((file) => mostlyWaits(times, file)),
-    alone: files.filter(alone),
+    computing: shared.filter(({ file }) => !mostlyWaits(times, file)),
+    waiting: shared.filter(({ file }) => mostlyWaits(times, file)),
+    alone: runs.filter(({ file }) => alone(file)),
   };
 }
 
+/** What some files need, made by the first job while others run. */
+class Preparation {
+  /** @param needs Whether a file needs it. @param make Makes it. Called at most once. */
+  constructor({ needs, make } = { needs: () => false, make: () => {} }) {
+    this.needs = needs;
+    this.make = make;
+    this.done = false;
+  }
+
+  begin() {
+    this.made = Promise.resolve(this.make()).finally(() => {
+      this.done = true;
+    });
+    return this.made;
+  }
+
+  allows = ({ file }) => this.done || !this.needs(file);
+}
+
 /**
- * Runs a schedule. A job of the computing lane takes files that wait when its own lane is empty. @param run
- * One file.
+ * Runs a schedule. A job of the computing lane takes files that wait when its own lane is empty.
+ * @param run One run.
+ * @param prepared `{ needs, make }`: what `make` makes in the computing lane before the files that need it.
  */
-export async function runSchedule({ computing, waiting, alone }, run) {
+export async function runSchedule({ computing, waiting, alone }, run, prepared) {
   const lanes = { computing: [...computing], waiting: [...waiting] };
+  const all = [...computing, ...waiting, ...alone];
+  const preparation = new Preparation(prepared);
+  const needed = all.some(({ file }) => preparation.needs(file));
+  const preparing = needed ? preparation.begin() : Promise.resolve();
+  const take = (names) => {
+    for (const lane of names.map((name) => lanes[name])) {
+      const index = lane.findIndex(preparation.allows);
+      if (index >= 0) return lane.splice(index, 1)[0];
+    }
+    return undefined;
+  };
   const job = async (...names) => {
-    const next = () =>
-      names
-        .map((name) => lanes[name])
-        .find((files) => files.length > 0)
-        ?.shift();
-    for (let file = next(); file; file = next()) await run(file);
+    while (names.some((name) => lanes[name].length > 0)) {
+      const next = take(names);
+      if (next) await run(next);
+      else await preparing;
+    }
+  };
+  const occupied = async (...names) => {
+    await preparing;
+    await job(...names);
   };
   await Promise.all([
-    ...Array.from({ length: JOBS.computing }, () => job('computing', 'waiting')),
+    occupied('computing', 'waiting'),
+    ...Array.from({ length: JOBS.computing - 1 }, () => job('computing', 'waiting')),
     ...Array.from({ length: JOBS.waiting }, () => job('waiting')),
   ]);
-  for (const file of alone) await run(file);
+  for (const next of alone) await run(next);
 }

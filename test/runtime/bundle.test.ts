@@ -35,6 +35,12 @@ t.test('the cached data is accepted', async (t) => {
   }
 });
 
+t.test('failpoints are in the bundle for tests alone', async (t) => {
+  const program = (folder: string) => readFileSync(join(root, 'daemon/dist', folder, 'vkmemd.cjs'), 'latin1');
+  t.match(program('bundle-test'), 'VKMEMD_TEST_FAILPOINT');
+  t.notMatch(program('bundle'), 'VKMEMD_TEST_FAILPOINT');
+});
+
 t.test('a bundle with missing or wrong cached data runs all the same', async (t) => {
   const folder = join(temporaryFolder(t), 'dist/bundle');
   cpSync(join(root, 'client/typescript/dist/bundle'), folder, { recursive: true });

@@ -17,23 +17,25 @@ const alone = (file: string) => file === 'test/alone.test.ts';
 
 t.test('the longest file runs first, in the lane of its kind', async (t) => {
   const { schedule } = await load('schedule.mjs');
-  const files = ['a', 'alone', 'b', 'boot', 'new', 'wait'].map((name) => `test/${name}.test.ts`);
-  t.strictSame(schedule(files, TIMES, alone), {
-    computing: ['test/new.test.ts', 'test/b.test.ts', 'test/a.test.ts'],
-    waiting: ['test/wait.test.ts', 'test/boot.test.ts'],
-    alone: ['test/alone.test.ts'],
+  const run = (name: string) => ({ file: `test/${name}.test.ts` });
+  const runs = [...['a', 'alone', 'b', 'boot', 'new', 'wait'].map(run), { ...run('a'), major: 20 }];
+  t.strictSame(schedule(runs, TIMES, alone), {
+    computing: [run('new'), run('b'), run('a'), { ...run('a'), major: 20 }],
+    waiting: [run('wait'), run('boot')],
+    alone: [run('alone')],
   });
-  t.strictSame(schedule(files, {}, alone).computing.length, 5, 'without recorded times all of them run');
+  t.strictSame(schedule(runs, {}, alone).computing.length, 6, 'without recorded times all of them run');
 });
 
 t.test('each file runs once, no more at once than there are jobs, and alone where it must', async (t) => {
   const { JOBS, runSchedule } = await load('schedule.mjs');
-  const lane = (name: string) => Array.from({ length: 9 }, (_, index) => `${name} ${index}`);
+  const lane = (name: string) => Array.from({ length: 9 }, (_, index) => ({ file: `${name} ${index}` }));
   const [computing, waiting] = [lane('computing'), lane('waiting')];
   const running = new Set<string>();
   const ran: string[] = [];
   const most = { computing: 0, all: 0, alone: 0 };
-  await runSchedule({ computing, waiting, alone: ['alone 0', 'alone 1'] }, async (file: string) => {
+  const twice = [{ file: 'alone 0' }, { file: 'alone 1' }];
+  await runSchedule({ computing, waiting, alone: twice }, async ({ file }: { file: string }) => {
     running.add(file);
     const those = [...running];
     most.computing = Math.max(most.computing, those.filter((name) => name.startsWith('computing')).length);
@@ -43,8 +45,31 @@ t.test('each file runs once, no more at once than there are jobs, and alone wher
     running.delete(file);
     ran.push(file);
   });
-  t.strictSame([...ran].sort(), ['alone 0', 'alone 1', ...computing, ...waiting]);
+  t.strictSame(
+    [...ran].sort(),
+    [...twice, ...computing, ...waiting].map(({ file }) => file),
+  );
   t.strictSame(most, { computing: JOBS.computing, all: JOBS.computing + JOBS.waiting, alone: 1 });
+});
+
+t.test('what some files need is made once, beside the others and before them', async (t) => {
+  const { runSchedule } = await load('schedule.mjs');
+  const order: string[] = [];
+  const runs = (...files: string[]) => files.map((file) => ({ file }));
+  const needs = (file: string) => file.startsWith('needs');
+  const make = async () => {
+    order.push('making');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    order.push('made');
+  };
+  const run = async ({ file }: { file: string }) => void order.push(file);
+  const lanes = { computing: runs('needs 0', 'one', 'two'), waiting: runs('needs 1'), alone: [] };
+  await runSchedule(lanes, run, { needs, make });
+  t.strictSame(order.slice(0, 4), ['making', 'one', 'two', 'made']);
+  t.strictSame(order.slice(4).sort(), ['needs 0', 'needs 1']);
+  order.length = 0;
+  await runSchedule({ ...lanes, computing: runs('one'), waiting: [] }, run, { needs, make });
+  t.strictSame(order, ['one'], 'it is not made if no file needs it');
 });
 
 t.test('processor time is that of the children of the shell', async (t) => {

@@ -110,7 +110,10 @@ export class IvshmemGuest {
     for (let rings = 0; rings < MAX_RINGS; rings += 1) {
       await this.#qtest.write32(this.registers.address + DOORBELL, ((peer << 16) | vector) >>> 0);
       const wait = new AbortController();
-      const first = await Promise.race([settled, sleep(RING_AGAIN_MS, undefined, { signal: wait.signal }).catch(() => {})]);
+      const first = await Promise.race([
+        settled,
+        sleep(RING_AGAIN_MS, undefined, { signal: wait.signal }).catch(() => {}),
+      ]);
       wait.abort();
       if (first === ended) return received;
     }
