@@ -44,8 +44,9 @@ export function builtPackage(): string {
   return built;
 }
 
-/** Builds the same package again, which takes a while. */
-export const builtAnew = (t: Test): string => build('--output', temporaryFolder(t));
+/** Builds the same package again; with compression that takes a while. */
+export const builtAnew = (t: Test, ...options: string[]): string =>
+  build('--output', temporaryFolder(t), ...options);
 
 let folder: string | undefined;
 
