@@ -7,7 +7,8 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { EX_UNAVAILABLE, fail, root, run } from './command.mjs';
+import { EX_UNAVAILABLE, fail, root, run, say } from './command.mjs';
+import { debianRoot, noRoots, SUITES } from './debian-root.mjs';
 import { compileSchemas } from './descriptor-set.mjs';
 import { buildGuest } from './guest.mjs';
 import { digest, nodeHeaders, once, runtimeNode, sources } from './inputs.mjs';
@@ -78,6 +79,12 @@ async function installRuntime() {
   await installApart("vkmemd's Node.js", 'daemon/runtime', relative(root, runtimeNode));
 }
 
+/** The test that needs them reports why there are none. */
+async function makeDebianRoots() {
+  if (noRoots() !== undefined || process.env.VKMEMD_NO_INSTALL === '1') return;
+  await Promise.all(SUITES.map((suite) => debianRoot(suite).catch((error) => say(error.message))));
+}
+
 async function compileTypeScript() {
   const inputs = digest(
     sources(['proto', 'daemon', 'client', 'test', 'bench'], /\.ts$|^tsconfig.*\.json$/),
@@ -122,6 +129,7 @@ await buildAddon('daemon/vulkan/native', 'vkmem_vulkan');
 await compileSchemas();
 const forTests = [
   () => buildSanitized(),
+  () => makeDebianRoots(),
   () => installApart('other versions of Node.js', 'test/nodes', OTHER_NODES),
 ];
 await Promise.all([
