@@ -8,7 +8,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
-import { driverUnderTest, plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
+import { driverUnderTest, plainEnvironment, root } from '../support/daemon.js';
+import { roomyFolder } from './support.js';
 
 const PROGRAM = `
 const memory = await client.allocate({ size: 1 << 20 });
@@ -51,7 +52,7 @@ const EXPECTED =
   /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.(d\.ts|js)|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/\w+\.node|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
 
 const env: NodeJS.ProcessEnv = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() };
-const project = temporaryFolder(t);
+const project = roomyFolder(t);
 const tarballs = join(project, 'tarballs');
 const runtimeDir = join(project, 'runtime');
 const runtimeNode = process.execPath;

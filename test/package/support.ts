@@ -1,9 +1,10 @@
 /** The Debian package for tests: built from this checkout unless it was built already, and unpacked. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
+import { plainEnvironment, root } from '../support/daemon.js';
 
 const onPath = (command: string): boolean =>
   (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
@@ -17,6 +18,32 @@ export function lacking(...commands: string[]): string | false {
 /** The reason why no package can be built here; false where it can. */
 export const noPackage = lacking('dpkg', 'dpkg-deb', 'objdump', 'strip');
 
+const SHARED_MEMORY = '/dev/shm';
+/** Of one file of tests, at most. */
+const ROOM_BYTES = 2 ** 31;
+
+/** Whether files may be written to memory, and programs run there. */
+function hasMemory(): boolean {
+  const mount = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[1] === SHARED_MEMORY);
+  const [, , type, options = ''] = mount?.split(' ') ?? [];
+  if (type !== 'tmpfs' || /\b(ro|noexec)\b/.test(options)) return false;
+  const { bavail, bsize } = statfsSync(SHARED_MEMORY);
+  const [, available = '0'] = /^MemAvailable: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? [];
+  return Math.min(bavail * bsize, Number(available) * 1024) > 2 * ROOM_BYTES;
+}
+
+/** Where a test puts hundreds of megabytes: to write them to a disk may take most of its processor time. */
+const roomy = hasMemory() ? SHARED_MEMORY : tmpdir();
+
+/** A temporary folder for hundreds of megabytes. */
+export function roomyFolder(t: Test): string {
+  const folder = mkdtempSync(join(roomy, 'vkmemd-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /** The set-up's exit status where something cannot be installed. */
 const EX_UNAVAILABLE = 69;
 
@@ -25,7 +52,7 @@ export class Unavailable extends Error {}
 
 /** Runs the program that builds the package. @returns the package's path. */
 export function build(...args: string[]): string {
-  const env = plainEnvironment();
+  const env = { ...plainEnvironment(), TMPDIR: roomy };
   const program = join(root, 'scripts/package.mjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
     encoding: 'utf8',
@@ -46,14 +73,14 @@ export function builtPackage(): string {
 
 /** Builds the same package again; with compression that takes a while. */
 export const builtAnew = (t: Test, ...options: string[]): string =>
-  build('--output', temporaryFolder(t), ...options);
+  build('--output', roomyFolder(t), ...options);
 
 let folder: string | undefined;
 
 /** The files that the package installs, in a folder that is shared by the test file. */
 export function unpacked(): string {
   if (folder === undefined) {
-    folder = temporaryFolder(t);
+    folder = roomyFolder(t);
     execFileSync('dpkg-deb', ['--extract', builtPackage(), folder]);
   }
   return folder;
