@@ -97,7 +97,16 @@ export interface Listed {
   readonly target: string | undefined;
 }
 
+const lists = new Map<string, Listed[]>();
+
+/** The entries of a package, which is decompressed once for it. */
 export function listed(file = builtPackage()): Listed[] {
+  const list = lists.get(file) ?? listedBy(file);
+  lists.set(file, list);
+  return list;
+}
+
+function listedBy(file: string): Listed[] {
   const { stdout } = spawnSync('dpkg-deb', ['--contents', file], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
