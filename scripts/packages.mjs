@@ -8,6 +8,7 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from
 import { delimiter, dirname, join } from 'node:path';
 import { clangWithFuzzer } from './clang.mjs';
 import { EX_UNAVAILABLE, fail, root, run, say } from './command.mjs';
+import { pythonWithProtobuf } from './python.mjs';
 
 const onPath = (command) =>
   (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
@@ -72,7 +73,7 @@ const wanted = (purpose) =>
         lintian: () => onPath('lintian'),
         ...(process.arch === 'x64' && { 'qemu-system-x86': hasQemu }),
         groff: () => onPath('groff'),
-        'python3-protobuf': () => spawnSync('python3', ['-c', 'import google.protobuf']).status === 0,
+        'python3-protobuf': () => pythonWithProtobuf() !== undefined,
         strace: () => onPath('strace'),
         systemd: () => onPath('systemd-analyze'),
       }

@@ -7,7 +7,8 @@
  *
  *   --fast                   the files of `npm run test:fast`
  *   --nodes                  also the client's tests on other versions of Node.js; default without FILE
- *   --coverage all|chosen    measures coverage, in all or in the chosen files, and compares it with the floor
+ *   --coverage all|chosen    measures coverage, in all or in the chosen files, and compares it with the floor;
+ *                            default: $VKMEMD_COVERAGE
  *   --record                 writes test/times.json, and with --coverage the floor, as measured
  *
  * The test of the arm64 package runs only when named (`npm run test:arm64`). The tests of test/gpu run only
@@ -36,7 +37,7 @@ const { values: options, positionals: asked } = parseArgs({
   options: {
     fast: { type: 'boolean', default: false },
     nodes: { type: 'boolean', default: false },
-    coverage: { type: 'string' },
+    coverage: { type: 'string', default: process.env.VKMEMD_COVERAGE },
     record: { type: 'boolean', default: false },
   },
 });

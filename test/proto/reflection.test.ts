@@ -59,10 +59,9 @@ t.test('the files have the names and dependencies of the schemas', async (t) => 
   }
 });
 
-const noProtobuf =
-  spawnSync('python3', ['-c', 'import google.protobuf']).status === 0
-    ? false
-    : 'python3 has no google.protobuf';
+const { pythonWithProtobuf } = await import(join(root, 'scripts/python.mjs'));
+const python: string | undefined = pythonWithProtobuf();
+const noProtobuf = python ? false : 'no python3 has google.protobuf';
 
 /** The answer of reflection to one request. */
 async function reflect(runtimeDir: string, request: object): Promise<Record<string, never>> {
@@ -115,7 +114,7 @@ t.test('protobuf for Python accepts the files', { skip: noProtobuf }, async (t) 
   const input = descriptorFiles()
     .map((bytes) => bytes.toString('hex'))
     .join('\n');
-  const { stdout, stderr } = spawnSync('python3', ['-c', POOL, ...FILES], { input, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(python ?? '', ['-c', POOL, ...FILES], { input, encoding: 'utf8' });
   t.equal(stdout, 'size_bytes\n', stderr);
 });
 
