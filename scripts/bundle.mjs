@@ -13,7 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
@@ -159,8 +159,11 @@ async function bundle(folder, entries) {
 const modified = (path) => (existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0);
 
 /** Whether the bundles are those of the compiled modules, this script and the lock file, with all caches. */
-function isFresh() {
-  const made = ['daemon/dist/bundle/parser.cjs', ...CACHES, ...TEST_CACHES];
+function isFresh(forTests) {
+  const programs = [...CACHES, ...(forTests ? TEST_CACHES : [])];
+  const loaders = programs.map((file) => join(dirname(file), 'loader.cjs'));
+  const scriptsOf = programs.map((file) => file.replace(/v8-cache$/, 'cjs'));
+  const made = ['daemon/dist/bundle/parser.cjs', ...programs, ...loaders, ...scriptsOf];
   const scripts = ['bundle.mjs', 'bundle-loader.cjs', 'caches.mjs'].map((name) => `scripts/${name}`);
   const from = [...scripts, 'node_modules/.package-lock.json'];
   const builds = ['proto', 'daemon', 'client/typescript'].map((part) => `${part}/dist/tsconfig.tsbuildinfo`);
@@ -168,12 +171,16 @@ function isFresh() {
   return made.every((path) => modified(path) > newest);
 }
 
-/** Bundles the compiled programs, where something changed since. @param node The Node.js that runs them. */
-export async function bundlePrograms(node) {
-  if (isFresh()) return;
+/**
+ * Bundles the compiled programs, where something changed since.
+ * @param node The Node.js that runs them. @param forTests Whether also those with failpoints.
+ */
+export async function bundlePrograms(node, { forTests = false } = {}) {
+  if (isFresh(forTests)) return;
   const begun = Date.now();
-  for (const [folder, entries] of Object.entries(BUNDLES)) await bundle(folder, entries);
+  const folders = Object.entries(BUNDLES).filter(([folder]) => forTests || folder !== TEST_FOLDER);
+  for (const [folder, entries] of folders) await bundle(folder, entries);
   await makeCaches([node], root);
-  await makeTestCaches([node], root);
+  if (forTests) await makeTestCaches([node], root);
   say(`bundling the programs: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 }

@@ -1,8 +1,10 @@
 /**
- * Roots of stock Debian systems for the tests of the package: .setup/roots/SUITE.tar, as debootstrap makes
- * them, with a Vulkan driver. They are made of the mirror that this machine uses, and anew after a week.
+ * Roots of stock Debian systems for the tests of the package: .setup/roots/SUITE-DIGEST.tar, as debootstrap
+ * makes them, with LLVM, but without any package that vkmemd's depends on. They are made of the mirror that
+ * this machine uses, and anew after a week; where that fails, the older one stays.
  */
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,13 +15,18 @@ import {
   statSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { root, run } from './command.mjs';
+import { root, run, say } from './command.mjs';
+import { digest } from './inputs.mjs';
 
-export const SUITES = ['bookworm', 'trixie'];
+/** What is installed in them: the part of a Vulkan driver that takes as long as all else that a test installs. */
+const INSTALLED = { bookworm: 'libllvm15', trixie: 'libllvm19' };
+export const SUITES = Object.keys(INSTALLED);
 const FOLDER = '.setup/roots';
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
-/** With it comes LLVM: it takes as long to install as all that the package needs. */
-const INSTALLED = ['mesa-vulkan-drivers'];
+/** Of a folder that another run has not finished. */
+const MAX_UNFINISHED_MS = 3600 * 1000;
+/** For a root: one takes 40 s. A mirror may not answer. */
+const MAX_S = 300;
 /** How this machine reaches its mirror; the sources are those that debootstrap writes. */
 export const NETWORK = ['/etc/apt/apt.conf', '/etc/apt/apt.conf.d', '/etc/resolv.conf', '/etc/hosts'];
 
@@ -33,7 +40,7 @@ suite=$1 mirror=$2 file=$3 log=$4 packages=$5
 shift 5
 exec 3>&2 >"$log" 2>&1
 trap '[ $? = 0 ] || tail -n 20 "$log" >&3' EXIT
-mount -t tmpfs -o mode=0755 tmpfs "$0"
+mount -t tmpfs -o mode=0755,size=2g tmpfs "$0"
 debootstrap --variant=minbase "$suite" "$0" "$mirror"
 # dpkg need not wait for the disk: nothing of it must outlive a crash of the machine.
 echo force-unsafe-io >"$0/etc/dpkg/dpkg.cfg.d/unsafe-io"
@@ -46,6 +53,7 @@ inside() {
 inside apt-get update -qq
 inside apt-get install -y -qq --no-install-recommends $packages
 inside apt-get clean
+for path; do rm -rf "$0$path"; done
 tar --one-file-system --numeric-owner -C "$0" -cf "$file" .
 `;
 
@@ -74,34 +82,52 @@ export function noRoots() {
   return mirror() ? undefined : 'this machine has no Debian mirror';
 }
 
-const isFresh = (file) => existsSync(file) && Date.now() - statSync(file).mtimeMs < MAX_AGE_MS;
+/** Where the root of a suite is stored: under another name for another recipe or mirror. */
+function fileOf(suite) {
+  const name = digest([], MAKE, INSTALLED[suite], mirror() ?? '', process.arch).slice(0, 12);
+  return join(root, FOLDER, `${suite}-${name}.tar`);
+}
 
-/** The root of a suite, as a tar file; made if there is none that is fresh. @throws Error if that fails. */
+const ageMs = (file) => Date.now() - statSync(file).mtimeMs;
+
+/** The folder, for root alone: programs in it have the set-user-ID bit, and may be old. Removes leftovers. */
+function prepareFolder(suite, file) {
+  const folder = join(root, FOLDER);
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o700);
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const isLeft = name.startsWith('unfinished-') && ageMs(path) > MAX_UNFINISHED_MS;
+    if (isLeft || (name.startsWith(`${suite}-`) && path !== file)) rmSync(path, { recursive: true });
+  }
+  return mkdtempSync(join(folder, 'unfinished-'));
+}
+
+/**
+ * The root of a suite, as a tar file; made if there is none that is fresh.
+ * @throws Error if that fails and there is no older one.
+ */
 export async function debianRoot(suite) {
-  const file = join(root, FOLDER, `${suite}.tar`);
-  if (isFresh(file)) return file;
-  // In it are programs with the set-user-ID bit, which may be old: it is for root alone.
-  mkdirSync(join(root, FOLDER), { recursive: true, mode: 0o700 });
-  const work = mkdtempSync(join(root, FOLDER, 'unfinished-'));
+  const file = fileOf(suite);
+  if (existsSync(file) && ageMs(file) < MAX_AGE_MS) return file;
+  const work = prepareFolder(suite, file);
   const [mount, unfinished] = [join(work, 'mount'), join(work, 'tar')];
   mkdirSync(mount);
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child'];
-  const args = [mount, suite, mirror(), unfinished, join(work, 'log'), INSTALLED.join(' '), ...NETWORK];
-  const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+  const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child'];
+  const arguments_ = [mount, suite, mirror(), unfinished, join(work, 'log'), INSTALLED[suite], ...NETWORK];
+  const args = [String(MAX_S), ...namespaces, 'sh', '-c', MAKE, ...arguments_];
+  let made = true;
   const failed = () => {
-    throw new Error(`no root of Debian ${suite} could be made`);
+    made = false;
   };
   try {
-    const options = { env, failed };
-    await run(
-      `making a root of Debian ${suite}`,
-      'unshare',
-      [...namespaces, 'sh', '-c', MAKE, ...args],
-      options,
-    );
-    renameSync(unfinished, file);
-    return file;
+    const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+    await run(`making a root of Debian ${suite}`, 'timeout', args, { env, failed });
+    if (made) renameSync(unfinished, file);
   } finally {
     rmSync(work, { recursive: true });
   }
+  if (!existsSync(file)) throw new Error(`no root of Debian ${suite} could be made`);
+  if (!made) say(`no new root of Debian ${suite} could be made: an older one is used`);
+  return file;
 }

@@ -10,6 +10,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -41,6 +42,8 @@ const COMPRESSIONS = { xz: ['-Zxz', `-z${LEVEL}`], none: ['-Znone'] };
  */
 function runOnOwnNode() {
   const program = fileURLToPath(import.meta.url);
+  if (!existsSync(runtimeNode))
+    fail("vkmemd's Node.js is not installed: `node scripts/setup.mjs package` does");
   if (process.execPath === realpathSync(runtimeNode)) return;
   const { status } = spawnSync(runtimeNode, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
   process.exit(status ?? 1);

@@ -82,7 +82,8 @@ async function installRuntime() {
 /** The test that needs them reports why there are none. */
 async function makeDebianRoots() {
   if (noRoots() !== undefined || process.env.VKMEMD_NO_INSTALL === '1') return;
-  await Promise.all(SUITES.map((suite) => debianRoot(suite).catch((error) => say(error.message))));
+  // One after the other: each is made in memory.
+  for (const suite of SUITES) await debianRoot(suite).catch((error) => say(error.message));
 }
 
 async function compileTypeScript() {
@@ -98,7 +99,7 @@ async function compileTypeScript() {
 async function bundle() {
   // Loads esbuild, which is installed by now.
   const { bundlePrograms } = await import('./bundle.mjs');
-  await bundlePrograms(runtimeNode);
+  await bundlePrograms(runtimeNode, { forTests: purpose === 'test' });
 }
 
 const [major = 0] = process.versions.node.split('.').map(Number);

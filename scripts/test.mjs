@@ -7,9 +7,8 @@
  *
  *   --fast                   the files of `npm run test:fast`
  *   --nodes                  also the client's tests on other versions of Node.js; default without FILE
- *   --coverage all|chosen    measures coverage, in all or in the chosen files, and compares it with the floor;
- *                            default: $VKMEMD_COVERAGE
- *   --record                 writes test/times.json, and with --coverage the floor, as measured
+ *   --coverage all|chosen    measures coverage: of all files, or of the chosen ones, which has a floor
+ *   --record                 writes test/times.json; with --coverage chosen, the floor in its place
  *
  * The test of the arm64 package runs only when named (`npm run test:arm64`). The tests of test/gpu run only
  * when asked for (`npm run test:gpu`), one file at a time, since they look at what is used of the whole GPU.
@@ -37,7 +36,7 @@ const { values: options, positionals: asked } = parseArgs({
   options: {
     fast: { type: 'boolean', default: false },
     nodes: { type: 'boolean', default: false },
-    coverage: { type: 'string', default: process.env.VKMEMD_COVERAGE },
+    coverage: { type: 'string' },
     record: { type: 'boolean', default: false },
   },
 });
@@ -47,10 +46,10 @@ const times = readTimes();
 const tally = { passed: 0, failed: 0, skipped: 0 };
 const measured = {};
 const coverage = options.coverage && new Coverage();
-const chosen = new Set(coverage && coveredTests());
 
 function filesToRun() {
   if (options.fast) return fastTests(times);
+  if (options.coverage === 'chosen') return coveredTests();
   return (asked.length > 0 ? asked : ['test']).flatMap(testsIn);
 }
 
@@ -63,10 +62,9 @@ function report(file, { results, wall, processor }, on = '') {
 }
 
 async function runOnOwnNode(file) {
-  const covered = coverage && (options.coverage === 'all' || chosen.has(file));
-  const env = covered ? coverage.begin(file) : {};
+  const env = coverage ? coverage.begin(file) : {};
   const run = await runFile(runtimeNode, file, { timed: options.record, env });
-  if (covered) coverage.end(file);
+  coverage?.end(file);
   if (run.results.failed === 0) measured[file] = [run.wall, run.processor];
   report(file, run);
 }
@@ -91,22 +89,25 @@ function onOtherNodes(files) {
 function buildPackage() {
   const options = { stdio: ['ignore', 2, 2] };
   return new Promise((resolve) => {
-    spawn(process.execPath, [join(root, 'scripts/package.mjs')], options).once('close', resolve);
+    const child = spawn(process.execPath, [join(root, 'scripts/package.mjs')], options);
+    child.once('error', resolve).once('close', resolve);
   });
 }
 
-await bundlePrograms(runtimeNode);
+await bundlePrograms(runtimeNode, { forTests: true });
 console.log(`# Node.js ${execFileSync(runtimeNode, ['--version'], { encoding: 'utf8' }).trim()}`);
 const files = filesToRun();
-const others = options.nodes || (asked.length === 0 && !options.fast) ? onOtherNodes(files) : [];
+const all = asked.length === 0 && !options.fast && !coverage;
+const others = options.nodes || all ? onOtherNodes(files) : [];
 const runs = [...files.map((file) => ({ file })), ...others];
 await runSchedule(
   schedule(runs, times, runsAlone),
   (each) => (each.major ? runOnOtherNode(each) : runOnOwnNode(each.file)),
   { needs: needsPackage, make: buildPackage },
 );
-if (options.record) writeTimes(measured);
-const belowFloor = coverage?.report(options.coverage, options.record) ?? [];
+if (options.record && !coverage) writeTimes(measured);
+const floor = options.coverage === 'chosen';
+const belowFloor = coverage?.report({ floor, record: options.record }) ?? [];
 for (const line of belowFloor) console.log(`FAILED  ${line}`);
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
 process.exitCode = tally.failed > 0 || belowFloor.length > 0 ? 1 : 0;

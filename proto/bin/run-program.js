@@ -1,7 +1,8 @@
 /**
  * Runs a program from its bundle (scripts/bundle.mjs), or from the one with failpoints if these are requested
  * (--conditions=vkmemd-test). It runs the compiled modules instead if there is no such bundle, the modules are
- * newer, other conditions are requested, or V8 reports coverage, which it does by file.
+ * newer, other conditions are requested, or V8 reports coverage, which it does by file. Where there are no
+ * modules, as in a Debian package, it always runs the bundle.
  */
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -28,13 +29,15 @@ function needsModules(bundle, builds) {
  */
 export async function runProgram(from, name, path) {
   const dist = new URL('../dist/', from);
-  const folder = process.execArgv.includes(FAILPOINTS) ? 'bundle-test' : 'bundle';
-  const bundle = new URL(`${folder}/${name}.cjs`, dist);
+  const bundleIn = (folder) => new URL(`${folder}/${name}.cjs`, dist);
   const module = new URL(path, dist);
   const builds = [new URL('tsconfig.tsbuildinfo', dist), OWN_BUILD];
-  if (!existsSync(bundle) || (existsSync(module) && needsModules(bundle, builds))) {
+  const requested = bundleIn(process.execArgv.includes(FAILPOINTS) ? 'bundle-test' : 'bundle');
+  const hasModules = existsSync(module);
+  if (hasModules && (!existsSync(requested) || needsModules(requested, builds))) {
     await import(module.href);
-  } else {
-    createRequire(bundle)('./loader.cjs')(name);
+    return;
   }
+  const bundle = existsSync(requested) ? requested : bundleIn('bundle');
+  createRequire(bundle)('./loader.cjs')(name);
 }

@@ -14,7 +14,7 @@ export function schedule(runs, times, alone) {
   const length = ({ file }) => wallSeconds(times, file) ?? Number.POSITIVE_INFINITY;
   const longestFirst = [...runs].sort((one, other) => {
     const [a, b] = [length(one), length(other)];
-    return a === b ? (one.file < other.file ? -1 : 1) : b - a;
+    return b - a || one.file.localeCompare(other.file) || (one.major ?? 0) - (other.major ?? 0);
   });
   const shared = longestFirst.filter(({ file }) => !alone(file));
   return {
@@ -34,10 +34,11 @@ class Preparation {
   }
 
   begin() {
-    this.made = Promise.resolve(this.make()).finally(() => {
+    const made = () => {
       this.done = true;
-    });
-    return this.made;
+    };
+    // The files that need it report why it is missing.
+    return Promise.resolve(this.make()).then(made, made);
   }
 
   allows = ({ file }) => this.done || !this.needs(file);

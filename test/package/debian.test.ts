@@ -2,7 +2,7 @@
  * The package installs by apt on a stock Debian 12 and 13, with its dependencies from the distribution and no
  * package of Node.js. The daemon then serves there.
  *
- * Each root is a fresh copy of one that debootstrap made at most a week ago, with a Vulkan driver, and is
+ * Each root is a fresh copy of one that debootstrap made at most a week ago, with nothing more than LLVM, and is
  * temporary; packages come from the mirror that this machine uses (scripts/debian-root.mjs).
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -37,7 +37,7 @@ kill $! && wait $!`;
  */
 const HOLD = `
 set -e
-mount -t tmpfs -o mode=0755 tmpfs "$0"
+mount -t tmpfs -o mode=0755,size=2g tmpfs "$0"
 tar --numeric-owner -xpf "$1" -C "$0"
 cp "$2" "$0/opt/vkmemd.deb"
 shift 2
@@ -87,6 +87,7 @@ for (const [suite, number] of Object.entries(SUITES)) {
       return stdout;
     };
     t.not(inside('test', '-e', '/usr/lib/vkmemd').status, 0, 'the package was not installed before');
+    t.not(inside('dpkg-query', '--show', 'libvulkan1').status, 0, 'nor what it depends on');
     done('apt-get', 'update', '-qq');
     done(
       'apt-get',

@@ -26,7 +26,7 @@ const ROOM_BYTES = 2 ** 31;
 function hasMemory(): boolean {
   const mount = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
-    .find((line) => line.split(' ')[1] === SHARED_MEMORY);
+    .findLast((line) => line.split(' ')[1] === SHARED_MEMORY);
   const [, , type, options = ''] = mount?.split(' ') ?? [];
   if (type !== 'tmpfs' || /\b(ro|noexec)\b/.test(options)) return false;
   const { bavail, bsize } = statfsSync(SHARED_MEMORY);

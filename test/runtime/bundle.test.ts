@@ -3,7 +3,16 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import t from 'tap';
@@ -39,6 +48,23 @@ t.test('failpoints are in the bundle for tests alone', async (t) => {
   const program = (folder: string) => readFileSync(join(root, 'daemon/dist', folder, 'vkmemd.cjs'), 'latin1');
   t.match(program('bundle-test'), 'VKMEMD_TEST_FAILPOINT');
   t.notMatch(program('bundle'), 'VKMEMD_TEST_FAILPOINT');
+});
+
+t.test('without modules, as in a Debian package, the bundle runs whatever is requested', async (t) => {
+  const folder = temporaryFolder(t);
+  const copy = (path: string) => cpSync(join(root, path), join(folder, path), { recursive: true });
+  for (const path of ['client/typescript/bin', 'client/typescript/dist/bundle', 'proto/bin']) copy(path);
+  for (const part of ['client/typescript', 'proto']) copy(`${part}/package.json`);
+  mkdirSync(join(folder, 'node_modules/@vkmemd'), { recursive: true });
+  symlinkSync('../../proto', join(folder, 'node_modules/@vkmemd/proto'));
+  for (const option of ['--conditions=vkmemd-test', '--conditions=other', '--no-warnings']) {
+    const program = [option, join(folder, 'client/typescript/bin/vkmemctl.js'), '--version'];
+    t.match(
+      spawnSync(process.execPath, program, { env, encoding: 'utf8' }),
+      { status: 0, stderr: '' },
+      option,
+    );
+  }
 });
 
 t.test('a bundle with missing or wrong cached data runs all the same', async (t) => {

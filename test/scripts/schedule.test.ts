@@ -68,6 +68,10 @@ t.test('what some files need is made once, beside the others and before them', a
   t.strictSame(order.slice(0, 4), ['making', 'one', 'two', 'made']);
   t.strictSame(order.slice(4).sort(), ['needs 0', 'needs 1']);
   order.length = 0;
+  const broken = () => Promise.reject(new Error('it cannot be made'));
+  await runSchedule(lanes, run, { needs, make: broken });
+  t.equal(order.length, 4, 'where it cannot be made, the files run all the same');
+  order.length = 0;
   await runSchedule({ ...lanes, computing: runs('one'), waiting: [] }, run, { needs, make });
   t.strictSame(order, ['one'], 'it is not made if no file needs it');
 });

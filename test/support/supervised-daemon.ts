@@ -26,13 +26,16 @@ export interface SupervisedOptions {
 export type Greeted = HandoffWire & { welcome: Decoded<'Welcome'> };
 
 /** Polls every few milliseconds until the function returns a value. */
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+export async function until<T>(
+  what: string | (() => string),
+  look: () => Promise<T | undefined> | T | undefined,
+): Promise<T> {
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`timed out: ${what}`);
+  throw new Error(`timed out: ${typeof what === 'string' ? what : what()}`);
 }
 
 /** The memory files and processes that a process has open. */
@@ -124,19 +127,22 @@ export class SupervisedDaemon {
 
   /** Waits until the daemon serves requests. Returns its incarnation. */
   async serving(): Promise<string> {
-    return until(`a daemon that serves requests\n${this.#log}`, async () => {
-      // A new channel for each attempt, because gRPC waits longer after each failed attempt.
-      const control = new ControlWire(this.runtimeDir);
-      try {
-        return (await control.call('ListDevices', {})).incarnation;
-      } catch (failure) {
-        const { code } = failure as { code?: unknown };
-        if (code === 'UNAVAILABLE' || code === GRPC_UNAVAILABLE) return undefined;
-        throw failure;
-      } finally {
-        control.close();
-      }
-    });
+    return until(
+      () => `a daemon that serves requests\n${this.#log}`,
+      async () => {
+        // A new channel for each attempt, because gRPC waits longer after each failed attempt.
+        const control = new ControlWire(this.runtimeDir);
+        try {
+          return (await control.call('ListDevices', {})).incarnation;
+        } catch (failure) {
+          const { code } = failure as { code?: unknown };
+          if (code === 'UNAVAILABLE' || code === GRPC_UNAVAILABLE) return undefined;
+          throw failure;
+        } finally {
+          control.close();
+        }
+      },
+    );
   }
 
   /** Connects without a session, or resumes a session from before the restart. */
