@@ -4,7 +4,7 @@
  * changed, and says what it does on standard error. With VKMEMD_NO_INSTALL=1 the system is never touched.
  * Exit code 69 (EX_UNAVAILABLE): a Debian package is missing and could not be installed.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run, say } from './command.mjs';
@@ -65,9 +65,12 @@ async function buildPreloaded(what, source, library) {
 /** Installs what a lock file of its own pins, so that its `node` is not on the PATH. */
 async function installApart(what, folder, result) {
   const inputs = digest([`${folder}/package-lock.json`], process.arch);
-  await once(`${folder}/node_modules/.vkmemd-inputs`, inputs, result, () => {
+  await once(`${folder}/node_modules/.vkmemd-inputs`, inputs, result, async () => {
     const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', folder];
-    return run(`installing ${what}`, 'npm', args);
+    await run(`installing ${what}`, 'npm', args);
+    // It is an optional dependency, by platform: npm leaves out what it cannot fetch, and reports no error.
+    if (existsSync(join(root, result))) return;
+    fail(`installing ${what} failed: npm could not fetch it (see the newest log in ~/.npm/_logs)`);
   });
 }
 
