@@ -27,7 +27,7 @@ t.test(
 
     const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
     const [section = ''] = /^## The way of one Claim$.*?(?=^## )/ms.exec(page) ?? [];
-    const listed = [...section.matchAll(/^\d+\. `([^`]+)` — \S/gm)].map(([, path = '']) => path);
+    const listed = [...section.matchAll(/^\d+\. `([^`]+)`: \S/gm)].map(([, path = '']) => path);
     t.equal(new Set(listed).size, listed.length, 'the page lists each file once');
     t.strictSame(listed.sort(), files, 'the page lists these files');
   },
