@@ -107,7 +107,7 @@ export class IvshmemGuest {
   async ring<T>(peer: number, vector: number, received: Promise<T>): Promise<T> {
     const ended = Symbol('ended');
     const settled = received.then(() => ended);
-    settled.catch(() => {}); // reported by the race, or by whoever waits for `received`
+    settled.catch(() => {}); // The race reports it, or the owner of `received`.
     for (let rings = 0; rings < MAX_RINGS; rings += 1) {
       await this.#qtest.write32(this.registers.address + DOORBELL, ((peer << 16) | vector) >>> 0);
       const wait = new AbortController();
