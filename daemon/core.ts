@@ -4,6 +4,7 @@
  */
 import { FairScheduler, type SchedulerLimits } from './limits/fair-scheduler.js';
 import type { FdBudget } from './limits/fd-budget.js';
+import type { MappingBudget } from './limits/mapping-budget.js';
 import { Budget } from './memory/accounting/budget.js';
 import { Ledger } from './memory/accounting/ledger.js';
 import { Quotas } from './memory/accounting/quotas.js';
@@ -68,6 +69,7 @@ export interface CoreParts {
   /** Reads the policy again, for a reload. */
   readonly readPolicy: () => Promise<Policy>;
   readonly fds: FdBudget;
+  readonly mappings: MappingBudget;
   /** Persists what must outlive this process. Default: nothing is persisted. */
   readonly persistence?: Persistence | undefined;
   /** Creates the sockets of ivshmem servers. */
@@ -78,7 +80,8 @@ export interface CoreParts {
 export type Core = ReturnType<typeof makeCore>;
 
 export function makeCore(parts: CoreParts) {
-  const { version, device, authority, fds, sockets, reporter, persistence = NOT_PERSISTED } = parts;
+  const { version, device, authority, fds, mappings, sockets, reporter } = parts;
+  const { persistence = NOT_PERSISTED } = parts;
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const sessionEvents = eventChannel<SessionEvent>('session');
   const requestEvents = eventChannel<RequestEvent>('request');
@@ -116,7 +119,7 @@ export function makeCore(parts: CoreParts) {
     ...{ authority, sessions, sessionEvents, closing, registry, madeOnce, draining, reporter },
   });
   const creation = new Creation({
-    ...{ device, authority, fds, budget, quotas, registry, madeOnce, grants, draining },
+    ...{ device, authority, fds, mappings, budget, quotas, registry, madeOnce, grants, draining },
     ...{ persistence, allocationEvents, allocations },
   });
   const joining = new IvshmemJoining({
@@ -130,7 +133,7 @@ export function makeCore(parts: CoreParts) {
   const reload = new Reload(authority, parts.readPolicy);
 
   return {
-    ...{ version, device, authority, reload, fds, persistence, reporter },
+    ...{ version, device, authority, reload, fds, mappings, persistence, reporter },
     ...{ allocationEvents, sessionEvents, requestEvents },
     ...{ transfers, allocations, frees, seals, lists },
     ...{ ledger, quotas, budget, reports, registry, madeOnce, creation, draining },

@@ -29,6 +29,7 @@ import { HandoffServer } from './handoff/server.js';
 import { type InheritedResources, inheritResources } from './inherited-resources.js';
 import { IvshmemPlane } from './ivshmem/plane.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
+import { MappingBudget, openMappings } from './limits/mapping-budget.js';
 import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
@@ -192,7 +193,8 @@ async function compose(
   }
   const fds = new FdBudget(openFiles([...storedFds.values()].flat().length), limits.reservedFds);
   setMaxPendingCloses(fds.maxPendingCloses);
-  logLimits(log, fds, limits);
+  const mappings = new MappingBudget(openMappings());
+  logLimits(log, fds, mappings, limits);
 
   const authority = new Authority(reservable(policy));
   authority.onReplaced(({ files, rules }) => {
@@ -208,6 +210,7 @@ async function compose(
     authority,
     readPolicy: async () => reservable(await readPolicy(parseApart)),
     fds,
+    mappings,
     persistence: state?.writer,
     sockets: ivshmem,
     reporter,
@@ -255,12 +258,15 @@ async function compose(
   return { core, startLine: startLine(core, folder, admin.addresses) };
 }
 
-/** Logs how many fds and sessions RLIMIT_NOFILE allows; warns where a policy sets more sessions. */
-function logLimits(log: pino.Logger, fds: FdBudget, { sessions }: Limits): void {
-  const allowed = { fds: fds.capacity, sessions: fds.maxSessions };
+/**
+ * Logs how many fds and sessions RLIMIT_NOFILE allows, and how many allocations vm.max_map_count; warns where a
+ * policy sets more sessions.
+ */
+function logLimits(log: pino.Logger, fds: FdBudget, mappings: MappingBudget, { sessions }: Limits): void {
+  const allowed = { fds: fds.capacity, sessions: fds.maxSessions, allocations: mappings.capacity };
   const tooFew = sessions !== DEFAULT_LIMITS.sessions && fds.maxSessions < sessions;
   if (!tooFew) {
-    log.info(allowed, 'limits that follow from RLIMIT_NOFILE');
+    log.info(allowed, 'limits that follow from RLIMIT_NOFILE and vm.max_map_count');
     return;
   }
   const needed = fds.limitFor(sessions);

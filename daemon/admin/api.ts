@@ -8,6 +8,7 @@
  * exactly once.
  */
 
+import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { BudgetReports } from '../memory/accounting/report.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Registry } from '../memory/allocation/registry.js';
@@ -27,6 +28,7 @@ const SESSION_QUERY = schemas.pageQuery('^[0-9]{1,19}$');
 export interface ApiSources {
   readonly version: string;
   readonly device: Device;
+  readonly mappings: MappingBudget;
   readonly reports: BudgetReports;
   readonly registry: Registry;
   readonly grants: Grants;

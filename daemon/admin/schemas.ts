@@ -44,6 +44,7 @@ const DEVICE = Type.Object(
     memoryTypes: Type.Array(Type.Object({ index: Count, heapIndex: Count, propertyFlags: Count }, closed)),
     kinds: Type.Array(KIND_REPORT),
     maxAllocationCount: Count,
+    maxMappedAllocationCount: Count,
     maxAllocationSizeBytes: Decimal,
   },
   closed,

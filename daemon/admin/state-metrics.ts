@@ -1,5 +1,5 @@
 /**
- * Metrics of the state, read at each scrape: heaps, allocations, grants, sessions, connections, fds,
+ * Metrics of the state, read at each scrape: heaps, allocations, grants, sessions, connections, fds, mappings,
  * readiness.
  *
  * All metrics are set at once after everything has been read. Many allocations are read in slices, so that no
@@ -10,6 +10,7 @@ import { setImmediate } from 'node:timers/promises';
 import { KIND_NAMES, uuidText } from '@vkmemd/proto';
 import { Gauge, type Registry } from 'prom-client';
 import type { FdBudget } from '../limits/fd-budget.js';
+import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { Budget, HeapBudget } from '../memory/accounting/budget.js';
 import type { Registry as Allocations } from '../memory/allocation/registry.js';
 import type { Grants } from '../memory/grant/grants.js';
@@ -63,6 +64,7 @@ export interface StateSources {
   readonly grants: Pick<Grants, 'kindsOf'>;
   readonly sessions: Pick<Sessions, 'size'>;
   readonly fds: Pick<FdBudget, 'leased' | 'capacity'>;
+  readonly mappings: Pick<MappingBudget, 'leased' | 'capacity'>;
   readonly tickets: Pick<Tickets, 'size'>;
   readonly persistence: Pick<Persistence, 'restarts'>;
   readonly readiness: Pick<Readiness, 'report'>;
@@ -107,7 +109,7 @@ export class StateMetrics {
       grants: this.#gauge('grants', 'Grants of sessions.', ['kind']),
       connections: this.#gauge('connections', 'Open connections.', ['plane']),
     };
-    const { sessions, device, fds, tickets, persistence } = sources;
+    const { sessions, device, fds, mappings, tickets, persistence } = sources;
     this.#numbers = [
       [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(sources.readiness.report().ready)],
       [this.#gauge('sessions', 'Existing sessions.'), () => sessions.size],
@@ -119,6 +121,11 @@ export class StateMetrics {
       [this.#gauge('device_memories', 'VkDeviceMemory objects.'), () => device.liveMemories],
       [this.#gauge('fds_leased', 'Leased file descriptors.'), () => fds.leased],
       [this.#gauge('fds_leasable', 'File descriptors that can be leased in all.'), () => fds.capacity],
+      [this.#gauge('mappings_leased', 'Leased memory mappings.'), () => mappings.leased],
+      [
+        this.#gauge('mappings_leasable', 'Memory mappings that can be leased in all.'),
+        () => mappings.capacity,
+      ],
     ];
   }
 

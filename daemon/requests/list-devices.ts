@@ -1,5 +1,6 @@
 /** ListDevices: returns the device that the daemon owns, and what each kind can do on it. */
 import { type Decoded, KINDS_ON_WIRE } from '@vkmemd/proto';
+import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Device } from '../vulkan/device.js';
 import { type Handler, reply } from './handler.js';
@@ -7,6 +8,7 @@ import { type Handler, reply } from './handler.js';
 interface Collaborators {
   readonly device: Device;
   readonly sessions: Pick<Sessions, 'incarnation'>;
+  readonly mappings: Pick<MappingBudget, 'capacity'>;
   readonly version: string;
 }
 
@@ -18,12 +20,14 @@ export function listDevices(collaborators: Collaborators): Handler<'ListDevices'
 export function describeDevices({
   device,
   sessions,
+  mappings,
   version,
 }: Collaborators): Decoded<'ListDevicesResponse'> {
-  return { devices: [describeDevice(device)], daemonVersion: version, incarnation: sessions.incarnation };
+  const devices = [describeDevice(device, mappings)];
+  return { devices, daemonVersion: version, incarnation: sessions.incarnation };
 }
 
-function describeDevice({ info, kinds }: Device): Decoded<'Device'> {
+function describeDevice({ info, kinds }: Device, mappings: Collaborators['mappings']): Decoded<'Device'> {
   return {
     name: info.name,
     type: DEVICE_TYPES[info.type],
@@ -48,6 +52,7 @@ function describeDevice({ info, kinds }: Device): Decoded<'Device'> {
     })),
     maxAllocationCount: info.limits.maxMemoryAllocationCount,
     maxAllocationSizeBytes: info.limits.maxMemoryAllocationSize,
+    maxMappedAllocationCount: mappings.capacity,
   };
 }
 

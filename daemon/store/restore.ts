@@ -8,6 +8,7 @@
  * retried. Fds without a record, and records without fds, are released.
  */
 import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { Ledger } from '../memory/accounting/ledger.js';
 import { Allocation } from '../memory/allocation/allocation.js';
 import type { Draining } from '../memory/allocation/draining.js';
@@ -32,6 +33,7 @@ export interface RestoreTargets extends SessionTargets, QuotaTargets, TicketTarg
   readonly ledger: Ledger;
   readonly registry: Registry;
   readonly madeOnce: MadeOnce;
+  readonly mappings: Pick<MappingBudget, 'count'>;
   readonly draining: Draining;
   readonly allocationEvents: AllocationEvents;
 }
@@ -123,7 +125,7 @@ export class Restore {
     const { id, plan, imported } = record;
     const tenant = tenantOfKey(record.tenant);
     const terms = { ...record.terms, tenant };
-    const { device, ledger, registry, madeOnce, fds, allocationEvents, reporter } = this.#with;
+    const { device, ledger, registry, madeOnce, fds, mappings, allocationEvents, reporter } = this.#with;
     const owner = this.#sessions.awake(record.owner, tenant);
     const maker = this.#sessions.awake(record.maker, tenant);
     for (const { name } of record.fds) this.#writer.adopt(name, tenant, 1, id);
@@ -147,6 +149,7 @@ export class Restore {
     const charge = ledger.charge(memory.size, heap, tenant);
     charge.commit();
     charge.own(fds.count(tenant, found.size));
+    charge.own(mappings.count(tenant));
     const published = (allocation: Allocation) => publishEvent(allocationEvents, 'PUBLISHED', allocation);
     const allocation = new Allocation({ ...terms, owner, maker }, memory, charge, published, record);
     if (ends) registry.addEnding(allocation);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Core, makeCore } from 'vkmemd/dist/core.js';
 import { IvshmemPlane } from 'vkmemd/dist/ivshmem/plane.js';
 import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
+import { MappingBudget, openMappings } from 'vkmemd/dist/limits/mapping-budget.js';
 import { Authority } from 'vkmemd/dist/memory/authority.js';
 import type { Persistence } from 'vkmemd/dist/memory/persistence.js';
 import type { Policy } from 'vkmemd/dist/policy/policy.js';
@@ -15,13 +16,27 @@ interface Parts {
   /** For the sockets of virtual machines, which are created on demand. */
   readonly folder?: string;
   readonly persistence?: Persistence;
+  /** Default: those of this process. */
+  readonly mappings?: MappingBudget;
 }
 
-export function coreOn(device: Device, { policy, faults, folder = '/nowhere', persistence }: Parts): Core {
+export function coreOn(device: Device, parts: Parts): Core {
+  const { policy, faults, folder = '/nowhere', persistence } = parts;
+  const { mappings = new MappingBudget(openMappings()) } = parts;
   const reporter = { fault: (what: string) => void faults.push(what), note() {} };
   const fds = new FdBudget(openFiles(), 32);
   const authority = new Authority(policy);
   const sockets = new IvshmemPlane({ fds, authority, reporter }, join(folder, 'ivshmem'));
   const readPolicy = async () => policy;
-  return makeCore({ version: '0.0.0', device, authority, readPolicy, fds, persistence, sockets, reporter });
+  const limits = { fds, mappings };
+  return makeCore({
+    version: '0.0.0',
+    device,
+    authority,
+    readPolicy,
+    ...limits,
+    persistence,
+    sockets,
+    reporter,
+  });
 }

@@ -55,6 +55,7 @@ export function deviceObject(device: Device, { budgetSource, deviceMemories }: D
     budgetSource,
     limits: {
       maxMemoryAllocationCount: device.maxAllocationCount,
+      maxMappedAllocationCount: device.maxMappedAllocationCount,
       maxMemoryAllocationSize: device.maxAllocationSizeBytes,
       allocations: deviceMemories,
     },
@@ -92,7 +93,13 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
   });
   const held = deviceMemories === null ? 'at most' : `${deviceMemories} of at most`;
   const size = humanBytes(device.maxAllocationSizeBytes);
-  const counts = `Allocations: ${held} ${device.maxAllocationCount}`;
+  const { maxAllocationCount: driver, maxMappedAllocationCount: mapped } = device;
+  // A daemon of before does not report it.
+  const [most, by] =
+    mapped > 0 && mapped < driver
+      ? [mapped, `by vm.max_map_count; the driver allows ${driver}`]
+      : [driver, 'by the driver'];
+  const counts = `Allocations: ${held} ${most} (${by})`;
   const limits = `${counts}; the driver guarantees sizes up to ${size}, and larger ones may work`;
   return [
     ...wrap(`Device ${deviceLine(device)}`, WIDTH),

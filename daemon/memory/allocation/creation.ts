@@ -13,6 +13,7 @@ import {
 } from '@vkmemd/proto';
 import type { FairScheduler } from '../../limits/fair-scheduler.js';
 import type { FdBudget } from '../../limits/fd-budget.js';
+import type { MappingBudget } from '../../limits/mapping-budget.js';
 import { nameKeyOf } from '../../policy/tenant.js';
 import type { Device, DeviceMemory, MemoryPlan } from '../../vulkan/device.js';
 import type { Budget } from '../accounting/budget.js';
@@ -51,6 +52,7 @@ interface Collaborators {
   readonly device: Device;
   readonly authority: Authority;
   readonly fds: FdBudget;
+  readonly mappings: MappingBudget;
   readonly budget: Budget;
   readonly quotas: Quotas;
   readonly registry: Registry;
@@ -103,7 +105,7 @@ export class Creation {
   }
 
   async #make(caller: Caller, terms: AllocationTerms, sourceOf: () => Promise<Source>): Promise<Allocation> {
-    const { registry, madeOnce, fds, budget, quotas, persistence, allocationEvents } = this.#with;
+    const { registry, madeOnce, fds, mappings, budget, quotas, persistence, allocationEvents } = this.#with;
     requirePresent(caller);
     using undo = new DisposableStack();
     const nameKey = terms.lifetime === 'NAMED' ? nameKeyOf(terms.tenant, terms.name) : undefined;
@@ -113,9 +115,10 @@ export class Creation {
     }
     madeOnce.begin(terms.maker, terms.requestId);
     undo.defer(() => madeOnce.abandon(terms.maker, terms.requestId));
-    // The fd of its memfd, or of the driver's own handle.
+    // The fd of its memfd, or of the driver's own handle, and its mapping.
     using file = new DisposableStack();
     file.use(fds.lease(terms.tenant, 1));
+    file.use(mappings.lease(terms.tenant));
     const source = await sourceOf();
     const { size, heapIndex } = source.plan;
     const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity));

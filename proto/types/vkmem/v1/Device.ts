@@ -30,6 +30,11 @@ export interface Device {
    * ones may work.
    */
   'maxAllocationSizeBytes'?: (number | string | Long);
+  /**
+   * The number of allocations that vm.max_map_count of the daemon's kernel leaves mappings for: the daemon
+   * never holds more.
+   */
+  'maxMappedAllocationCount'?: (number);
 }
 
 export interface Device__Output {
@@ -56,4 +61,9 @@ export interface Device__Output {
    * ones may work.
    */
   'maxAllocationSizeBytes': (Long);
+  /**
+   * The number of allocations that vm.max_map_count of the daemon's kernel leaves mappings for: the daemon
+   * never holds more.
+   */
+  'maxMappedAllocationCount': (number);
 }
