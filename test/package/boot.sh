@@ -81,7 +81,7 @@ Wants=systemd-journald.service sockets.target
 UNIT
 ln -sf package-test.target etc/systemd/system/default.target
 systemd-id128 new >etc/machine-id
-mkdir old
+mkdir -p old
 pivot_root . old
 cd /
 umount -l old
