@@ -67,6 +67,16 @@ t.test('the service under systemd', { skip: unbootable(), timeout: 300_000 }, as
     );
   });
 
+  await t.test('systemctl reload reads the policy again', async (t) => {
+    await booted.systemctl('reload', SERVICE);
+    const reloaded = await until('the reload is logged', async () => {
+      const lines = await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`, 'SYSLOG_IDENTIFIER=vkmemd');
+      return lines.find(({ MESSAGE }) => MESSAGE?.startsWith('the policy was reloaded'));
+    });
+    t.equal(reloaded.PRIORITY, '6');
+    t.strictSame(await names(), ['frames'], 'and keeps the memory');
+  });
+
   await t.test('virtual machines find their socket before and after a crash', async (t) => {
     const offered = await booted.vkmemctl('worker', 'vm', 'ivshmem', 'frames', '--json');
     t.equal(offered.status, 0, offered.stderr);
