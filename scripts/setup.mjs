@@ -114,6 +114,7 @@ const plain = [
   () => buildFakeLayer(),
   () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
   () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
+  () => buildPreloaded('a trimmer of memory', `${native}/trim.c`, `${native}/build/libtrim.so`),
   () => buildPreloaded('slow locks', `${native}/slow-locks.c`, `${native}/build/libslow_locks.so`),
 ];
 const forPurpose = { test: [...plain, buildGuest], 'demo-vm': [buildGuest] };

@@ -12,21 +12,25 @@ const SHARE = 0.01;
  * The probability that a window of a daemon at that limit is judged wrongly: none of thousands of windows.
  */
 const MISTAKEN = 1e-6;
+/** The same of all requests of a kind in a whole run, of which there are tens. */
+export const MISTAKEN_OF_RUN = 1e-3;
 
-const max: number[] = [];
+const max = new Map<string, number>();
 
-/** The largest count that chance explains, of `requests` requests. */
-export function maxByChance(requests: number): number {
-  max[requests] ??= compute(requests);
-  return max[requests];
+/** The largest count that chance explains, of `requests` requests. @param mistaken See MISTAKEN. */
+export function maxByChance(requests: number, mistaken = MISTAKEN): number {
+  const key = `${requests} ${mistaken}`;
+  const known = max.get(key) ?? compute(requests, mistaken);
+  max.set(key, known);
+  return known;
 }
 
-function compute(requests: number): number {
+function compute(requests: number, mistaken: number): number {
   // The probability of exactly none; then of each count from the previous one.
   let exactly = (1 - SHARE) ** requests;
   let upTo = exactly;
   let count = 0;
-  while (1 - upTo > MISTAKEN && count < requests) {
+  while (1 - upTo > mistaken && count < requests) {
     exactly *= ((requests - count) / (count + 1)) * (SHARE / (1 - SHARE));
     upTo += exactly;
     count += 1;

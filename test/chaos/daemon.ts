@@ -86,7 +86,9 @@ export class ChaosDaemon {
         config,
       ],
       user,
-      env: { ...env, HOME: runtimeDir },
+      // One arena of the C library: with several, threads leave free memory in each, between what they still use,
+      // which the library cannot return. How much depends on the largest number of requests at one moment.
+      env: { ...env, HOME: runtimeDir, MALLOC_ARENA_MAX: '1' },
     });
     const daemon = new ChaosDaemon(companion, runtimeDir);
     const line = await daemon.#started;

@@ -2,7 +2,7 @@
 import type { BudgetReport } from '@vkmemd/client';
 import t from 'tap';
 import { type Account, disagreements } from './account.js';
-import { maxByChance } from './chance.js';
+import { MISTAKEN_OF_RUN, maxByChance } from './chance.js';
 import { Latencies, type Slow } from './latencies.js';
 import { REQUESTS, type Request, type Sample } from './messages.js';
 import { crowded, sharesBetween, ticks } from './processor.js';
@@ -54,17 +54,24 @@ t.test('a latency above five times the quiet p99 is a violation', async (t) => {
 
 t.test('chance explains slow requests in one window, but not in all of them', async (t) => {
   const few = afterQuiet();
-  few.add(0, samples(10_000, 1000, 520, 100, 60));
-  t.strictSame(few.judge(14_000, [], false), [], '14 of 800');
+  few.add(0, samples(10_000, 1000, 520, 100, 40));
+  t.strictSame(few.judge(14_000, [], false), [], '20 of 800');
   t.strictSame(few.judge(15_000, [], false), []);
-  t.match(few.overall()[0], { requests: 1000, slower: 17 }, 'each counted once');
+  t.match(few.overall()[0], { requests: 1000, slower: 25 }, 'each counted once');
 
   const seldom = afterQuiet();
   seldom.add(0, samples(10_000, 800, 9000, 100, 100));
   t.strictSame(seldom.judge(14_000, [], false), [], 'one in a hundred');
   t.strictSame(seldom.overall(), []);
 
-  t.strictSame([100, 200, 800].map(maxByChance), [8, 12, 24]);
+  t.strictSame(
+    [100, 200, 800].map((requests) => maxByChance(requests)),
+    [8, 12, 24],
+  );
+  t.strictSame(
+    [200, 700, 1000].map((requests) => maxByChance(requests, MISTAKEN_OF_RUN)),
+    [8, 16, 21],
+  );
 });
 
 t.test('windows without information about the daemon are left out', async (t) => {

@@ -2,14 +2,14 @@
  * Latencies: the time of victims' requests without attack, and whether it stays within limits under attack.
  *
  * For each victim and each request the p99 must stay within MAX_RATIO times the p99 without attack: over the
- * whole attack, and in each window that slides by a second, where more requests must not be slow than chance
- * explains (chance.ts). A window in which the daemon was stopped, and a moment after it, is left out, because
+ * whole attack, and in each window that slides by a second. More requests must not be slow than chance explains
+ * (chance.ts). A window in which the daemon was stopped, and a moment after it, is left out, because
  * no request can be served then. So is a window in which the machine was overloaded, because it is then
  * inconclusive: the p99 of pings, which are the same victim's messages to an idle process, has grown to
  * STARVED times; or other processes used the processors (processor.ts). The number of remaining windows is
  * reported.
  */
-import { maxByChance } from './chance.js';
+import { MISTAKEN_OF_RUN, maxByChance } from './chance.js';
 import type { Interval } from './daemon.js';
 import { now, REQUESTS, type Request, type Sample } from './messages.js';
 
@@ -179,7 +179,7 @@ export class Latencies {
     return this.#victims.flatMap((victim, index) =>
       REQUESTS.flatMap((request) => {
         const { requests, slower } = victim[request].judged;
-        const broken = requests >= FEWEST && slower > requests * (1 - P99);
+        const broken = requests >= FEWEST && slower > maxByChance(requests, MISTAKEN_OF_RUN);
         return broken ? [{ victim: index, request, requests, slower }] : [];
       }),
     );

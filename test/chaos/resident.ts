@@ -3,9 +3,9 @@
  *
  * A new process always grows: the driver creates its pools, the C library its arenas, V8 its code. So the
  * start is measured after a warm-up that lasts until the maximum has stopped growing, without clients; the
- * end is measured the same way. Before each, the daemon collects its garbage: the amount of garbage at one
- * moment, and the heap size that V8 chose for it, vary by more than a tenth. The difference is what it has
- * retained.
+ * end is measured the same way. Before each, the daemon collects its garbage and returns free memory: the
+ * amount of garbage at one moment, the heap size that V8 chose for it, and what the C library keeps of it, vary
+ * by more than a tenth. The difference is what it has retained.
  */
 import type { ChaosDaemon } from './daemon.js';
 import { type Resident, residentOf } from './proc.js';

@@ -1,19 +1,35 @@
 /**
  * Loaded into the daemon before its own code (`node --import`): for each line on standard input it collects
- * all garbage, makes V8 release unused memory, and prints a line on standard output. The daemon itself uses
- * neither.
+ * all garbage, makes V8 and the C library release unused memory, and prints a line on standard output. The
+ * daemon itself uses neither.
  */
 import { Session } from 'node:inspector';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** Of test/native/trim.c. */
+const TRIM = fileURLToPath(new URL('../../../native/build/libtrim.so', import.meta.url));
 
 const session = new Session();
 session.connect();
+
+/** @returns what failed; undefined if nothing did. */
+function trim(): string | undefined {
+  try {
+    process.dlopen({ exports: {} }, TRIM);
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    // It has done its work when it was loaded.
+    return message.includes('did not self-register') ? undefined : message;
+  }
+}
 
 // Listening does not keep the daemon from ending.
 (process.stdin as Partial<Socket>).unref?.();
 createInterface({ input: process.stdin }).on('line', () => {
   session.post('HeapProfiler.collectGarbage', (failure) => {
-    process.stdout.write(`collector: ${failure ? failure.message : 'done'}\n`);
+    process.stdout.write(`collector: ${failure?.message ?? trim() ?? 'done'}\n`);
   });
 });
