@@ -94,7 +94,7 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
   const held = deviceMemories === null ? 'at most' : `${deviceMemories} of at most`;
   const size = humanBytes(device.maxAllocationSizeBytes);
   const { maxAllocationCount: driver, maxMappedAllocationCount: mapped } = device;
-  // A daemon of before does not report it.
+  // An older daemon reports 0.
   const [most, by] =
     mapped > 0 && mapped < driver
       ? [mapped, `by vm.max_map_count; the driver allows ${driver}`]

@@ -116,14 +116,14 @@ export class Creation {
     madeOnce.begin(terms.maker, terms.requestId);
     undo.defer(() => madeOnce.abandon(terms.maker, terms.requestId));
     // The fd of its memfd, or of the driver's own handle, and its mapping.
-    using file = new DisposableStack();
-    file.use(fds.lease(terms.tenant, 1));
-    file.use(mappings.lease(terms.tenant));
+    using leases = new DisposableStack();
+    leases.use(fds.lease(terms.tenant, 1));
+    leases.use(mappings.lease(terms.tenant));
     const source = await sourceOf();
     const { size, heapIndex } = source.plan;
     const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity));
     undo.defer(() => charge.settle());
-    charge.own(file.move());
+    charge.own(leases.move());
     const memory = await this.#counted(source);
     // Without a refusal this continues synchronously, so that of two concurrent imports of one file the
     // second is seen.
