@@ -1,7 +1,7 @@
 /** Makes every driver call of one request fail in every way that the specification lists. */
 import type { ErrorCode } from '@vkmemd/proto';
 import type { Test } from 'tap';
-import { type FakeHost, fdsOf, refusalOf } from './support.js';
+import { type FakeHost, fdsOf, refusalOf, until } from './support.js';
 
 type Results = Readonly<Record<string, ErrorCode>>;
 
@@ -39,15 +39,15 @@ const RESULTS: Readonly<Record<string, Results>> = {
   vkWaitForFences: MEMORY,
 };
 
-/** The daemon's counts and fds, which a refused request must not change. */
-async function heldBy({ control, daemon }: FakeHost) {
+/** The daemon's counts, which a refused request must not change. */
+async function heldBy({ control }: FakeHost) {
   const { heaps, counts } = await control.budget();
   const bytes = heaps.map(({ liveBytes, drainingBytes, reservedBytes }) => [
     liveBytes,
     drainingBytes,
     reservedBytes,
   ]);
-  return { counts: { ...counts }, bytes, fds: fdsOf(daemon.pid) };
+  return { counts: { ...counts }, bytes };
 }
 
 /**
@@ -61,7 +61,14 @@ export async function failEach(
   expected: readonly string[],
   request: () => Promise<void>,
 ): Promise<void> {
-  const { layer } = host;
+  const { layer, daemon } = host;
+  // The fewest that were seen: the daemon closes a client's fds on threads, after its answer.
+  let fds = Number.POSITIVE_INFINITY;
+  const open = () => {
+    const now = fdsOf(daemon.pid);
+    fds = Math.min(fds, now);
+    return now;
+  };
   await request();
   const begun = layer.calls().length;
   await request();
@@ -78,6 +85,7 @@ export async function failEach(
     for (let nth = 1; nth <= Math.min(times(call), 2); nth += 1) {
       for (const [result, code] of Object.entries(RESULTS[call] ?? {})) {
         const before = await heldBy(host);
+        open();
         layer.script(...base, `fail ${call} ${nth} ${result}`);
         const refusal = await refusalOf(request());
         t.match(
@@ -86,6 +94,10 @@ export async function failEach(
           `${call} ${nth} ${result}`,
         );
         t.strictSame(await heldBy(host), before, 'nothing is left of the failed request');
+        await t.resolves(
+          until('the fds of before', () => open() <= fds),
+          'nor is an fd',
+        );
         await request();
       }
     }
