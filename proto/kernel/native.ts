@@ -99,6 +99,7 @@ export interface NativeListener {
     onError: (error: KernelError) => void,
   ): void;
   close(): void;
+  setPaused(paused: boolean): void;
   keepAlive(keep: boolean): void;
 }
 

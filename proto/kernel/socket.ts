@@ -130,6 +130,20 @@ export class Listener {
     return Listener.adopt(place, on, options.untrusted);
   }
 
+  /**
+   * Stops accepting until resume(). Connections wait in the kernel's backlog; when it is full, the kernel
+   * refuses further ones (Unix) or lets them wait (TCP). A paused listener does not keep the process running.
+   * Does nothing if it is paused or closed.
+   */
+  pause(): void {
+    this.#native.setPaused(true);
+  }
+
+  /** Accepts connections again, first those that wait. Does nothing if it is not paused, or closed. */
+  resume(): void {
+    this.#native.setPaused(false);
+  }
+
   /** Stops accepting and closes the socket. The socket file and the accepted connections remain. */
   close(): void {
     this.#native.close();

@@ -58,18 +58,21 @@ Napi::Value Listener::Open(const Napi::CallbackInfo& info) {
   on_connection_ = Napi::Persistent(on_connection);
   on_error_ = Napi::Persistent(on_error);
   Ref();  // until OnWatchClosed
-  watch_.Want(UV_READABLE);
+  UpdateWatch();
   return info.Env().Undefined();
 }
 
 void Listener::OnReady(int, bool) {
   Napi::HandleScope scope(Env());
-  for (int i = 0; i < kAcceptsPerWakeup && watch_.open(); ++i) {
+  // A callback may close or pause the listener.
+  for (int i = 0; i < kAcceptsPerWakeup && watch_.open() && !paused_; ++i) {
     if (!AcceptOne()) break;
   }
-  watch_.Want(resting_ ? 0 : UV_READABLE);
+  UpdateWatch();
   if (resting_) watch_.After(kRestMilliseconds);
 }
+
+void Listener::UpdateWatch() { watch_.Want(resting_ || paused_ ? 0 : UV_READABLE); }
 
 bool Listener::AcceptOne() {
   if (untrusted_ && Reaper::Get().Full()) {
@@ -112,11 +115,18 @@ void Listener::Report(const char* syscall, int err) {
 
 void Listener::OnTimer() {
   resting_ = false;
-  watch_.Want(UV_READABLE);
+  UpdateWatch();
 }
 
 Napi::Value Listener::Close(const Napi::CallbackInfo& info) {
   OnAbandon();
+  return info.Env().Undefined();
+}
+
+Napi::Value Listener::SetPaused(const Napi::CallbackInfo& info) {
+  REQUIRE_BOOLEAN(paused, 0);
+  paused_ = paused;
+  UpdateWatch();
   return info.Env().Undefined();
 }
 
@@ -140,9 +150,10 @@ void Listener::OnWatchClosed() {
 }
 
 Napi::Function Listener::Define(Napi::Env env) {
-  return DefineClass(env, "Listener",
-                     {InstanceMethod<&Listener::Open>("open"), InstanceMethod<&Listener::Close>("close"),
-                      InstanceMethod<&Listener::KeepAlive>("keepAlive")});
+  return DefineClass(
+      env, "Listener",
+      {InstanceMethod<&Listener::Open>("open"), InstanceMethod<&Listener::Close>("close"),
+       InstanceMethod<&Listener::SetPaused>("setPaused"), InstanceMethod<&Listener::KeepAlive>("keepAlive")});
 }
 
 void ExportListener(Napi::Env env, Napi::Object exports) { exports.Set("Listener", Listener::Define(env)); }

@@ -1,10 +1,11 @@
-// Listener: accepts connections on a listening Unix socket.
+// Listener: accepts connections on a listening socket.
 //
 // At most 16 connections are accepted per wakeup. When the process or the machine is out of fds (EMFILE,
 // ENFILE), accept4() fails and the connection stays in the backlog. The socket then remains readable, and a
-// level-triggered loop would spin; so the listener pauses for 50 ms, and reports the error once until
+// level-triggered loop would spin; so the listener rests for 50 ms, and reports the error once until
 // accepting succeeds again. The clients wait in the backlog; none is refused. For untrusted clients, it also
-// pauses while the reaper is full (reaper.h). An untrusted client may have sent fds before it is accepted: so
+// rests while the reaper is full (reaper.h). JavaScript may pause it besides; the two do not affect each
+// other. An untrusted client may have sent fds before it is accepted: so
 // the reaper closes its socket, unless a Connection has taken it, and the listening socket with its backlog.
 
 #ifndef VKMEM_PROTO_LISTENER_H_
@@ -25,6 +26,7 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   // open(listening fd taken, untrusted, onConnection(fd), onError(Error))
   Napi::Value Open(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
+  Napi::Value SetPaused(const Napi::CallbackInfo& info);
   Napi::Value KeepAlive(const Napi::CallbackInfo& info);
 
   void OnReady(int events, bool broken) override;
@@ -35,6 +37,8 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
  private:
   // Returns false when no more connections can be accepted now.
   bool AcceptOne();
+  // Waits for connections unless it rests or is paused.
+  void UpdateWatch();
   void Report(const char* syscall, int err);
 
   Watch watch_;
@@ -43,6 +47,7 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   Napi::FunctionReference on_error_;
   bool untrusted_ = false;
   bool resting_ = false;
+  bool paused_ = false;
   bool reported_ = false;
 };
 

@@ -1,4 +1,4 @@
-/** Listener and peer identity: who may connect, who connected, and the behaviour without free fds. */
+/** Listener and peer identity: who may connect, who connected, pauses, and the behaviour without free fds. */
 
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -144,6 +144,90 @@ t.test('without free fds it reports once, pauses, and accepts when there are fds
   for (const fd of fill) closeSync(fd);
   await until(() => accepted === 40);
   for (const client of clients) client.close();
+  listener.close();
+  await sameFds(t, before);
+});
+
+/** A listener that counts, and closes what it accepts. */
+function counting(path: string, then: () => void = () => {}) {
+  const counts = { accepted: 0, errors: 0 };
+  const listener = Listener.listen(
+    { type: 'seqpacket', path },
+    {
+      connection(fd, peer) {
+        counts.accepted++;
+        peer.pidfd?.close();
+        fd.close();
+        then();
+      },
+      error: () => counts.errors++,
+    },
+  );
+  return { listener, counts };
+}
+
+t.test('while paused it accepts nothing, and connections wait', async (t) => {
+  const path = freshPath();
+  const before = openFds();
+  const { listener, counts } = counting(path);
+  listener.pause();
+  listener.pause();
+  const clients = [1, 2, 3].map(() => connectSeqpacket(path, ignore));
+  const cpu = process.cpuUsage();
+  await sleep(200);
+  const { user, system } = process.cpuUsage(cpu);
+  t.ok(user + system < 100_000, `${(user + system) / 2000} % of a core while paused`);
+  t.equal(counts.accepted, 0);
+  listener.resume();
+  listener.resume();
+  await until(() => counts.accepted === 3);
+  listener.pause();
+  clients.push(connectSeqpacket(path, ignore));
+  await sleep(50);
+  t.equal(counts.accepted, 3, 'paused again');
+  listener.close();
+  listener.resume();
+  listener.pause();
+  t.throws(() => connectSeqpacket(path, ignore), { code: 'UNAVAILABLE' }, 'closed while paused');
+  for (const client of clients) client.close();
+  await sameFds(t, before);
+});
+
+t.test('paused by the handler of a connection, it accepts no further one', async (t) => {
+  const path = freshPath();
+  const before = openFds();
+  const { listener, counts } = counting(path, () => listener.pause());
+  const clients = [1, 2, 3].map(() => connectSeqpacket(path, ignore));
+  for (const expected of [1, 2, 3]) {
+    await until(() => counts.accepted === expected);
+    await sleep(50);
+    t.equal(counts.accepted, expected);
+    listener.resume();
+  }
+  for (const client of clients) client.close();
+  listener.close();
+  await sameFds(t, before);
+});
+
+t.test('a pause outlasts a rest, and resume() does not shorten one', async (t) => {
+  const path = freshPath();
+  const before = openFds();
+  const { listener, counts } = counting(path);
+  const client = connectSeqpacket(path, ignore);
+  const fill: number[] = [];
+  try {
+    for (;;) fill.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    t.equal((error as NodeJS.ErrnoException).code, 'EMFILE');
+  }
+  await until(() => counts.errors === 1);
+  listener.pause();
+  for (const fd of fill) closeSync(fd);
+  await sleep(200);
+  t.equal(counts.accepted, 0, 'its rest has ended, its pause has not');
+  listener.resume();
+  await until(() => counts.accepted === 1);
+  client.close();
   listener.close();
   await sameFds(t, before);
 });
