@@ -46,3 +46,4 @@ export * from './kernel/poll.js';
 export * from './kernel/program.js';
 export * from './kernel/socket.js';
 export { socketShut } from './kernel/socket-group.js';
+export * from './kernel/tcp.js';

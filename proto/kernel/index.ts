@@ -18,3 +18,4 @@ export { isKernelError, type KernelError } from './native.js';
 export * from './parent.js';
 export { becomeProgram, type Program } from './program.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket.js';
+export * from './tcp.js';

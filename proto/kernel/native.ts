@@ -165,6 +165,7 @@ export interface Native {
   /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that the socket is bound to, or ''. */
   listeningSocket(fd: number): { family: number; type: number; listening: number; path: string };
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;
+  listenTcp(host: string, port: number, backlog: number): { fd: number; host: string; port: number };
   connectTo(path: string, seqpacket: boolean): number;
   /**
    * Takes an inherited socket if it is a connected SEQPACKET socket, and otherwise leaves it unchanged.

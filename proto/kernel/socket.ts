@@ -76,27 +76,42 @@ export interface ListenerHandlers {
   error(error: Error): void;
 }
 
+/** The callbacks of a Listener whose peers have no identity. */
+export interface TcpListenerHandlers {
+  /** A connection was accepted. The handler owns the fd, which is non-blocking and CLOEXEC. */
+  connection(fd: OwnedFd): void;
+  /** A connection could not be accepted. The listener continues. */
+  error(error: Error): void;
+}
+
+/** Reads the identity of each peer first. */
+function identifying(on: ListenerHandlers): TcpListenerHandlers {
+  return {
+    connection(fd) {
+      let peer: PeerIdentity;
+      try {
+        peer = readPeer(fd.fd);
+      } catch (error) {
+        fd.close();
+        on.error(error as Error);
+        return;
+      }
+      on.connection(fd, peer);
+    },
+    error: (error) => on.error(error),
+  };
+}
+
 /** Accepts the connections of a listening socket. */
 export class Listener {
   readonly #native: NativeListener;
 
-  private constructor(fd: OwnedFd, on: ListenerHandlers, untrusted: boolean) {
+  private constructor(fd: OwnedFd, on: TcpListenerHandlers, untrusted: boolean) {
     this.#native = new native.Listener();
     this.#native.open(
       fd[kSurrender](),
       untrusted,
-      (accepted) => {
-        const connection = new OwnedFd(accepted, 'accepted connection');
-        let peer: PeerIdentity;
-        try {
-          peer = readPeer(connection.fd);
-        } catch (error) {
-          connection.close();
-          on.error(error as Error);
-          return;
-        }
-        on.connection(connection, peer);
-      },
+      (accepted) => on.connection(new OwnedFd(accepted, 'accepted connection')),
       (error) => on.error(error),
     );
   }
@@ -108,7 +123,7 @@ export class Listener {
    * @throws KernelError from socket(), bind() (EADDRINUSE, EACCES, ENOENT) or listen().
    */
   static listen(options: ListenOptions, on: ListenerHandlers): Listener {
-    return new Listener(listenAt(options), on, options.untrusted ?? false);
+    return new Listener(listenAt(options), identifying(on), options.untrusted ?? false);
   }
 
   /**
@@ -118,7 +133,16 @@ export class Listener {
    * @throws KernelError EINVAL if it does not listen, ENOTSOCK.
    */
   static adopt(fd: OwnedFd, on: ListenerHandlers, untrusted = false): Listener {
-    return new Listener(fd, on, untrusted);
+    return new Listener(fd, identifying(on), untrusted);
+  }
+
+  /**
+   * Accepts connections on a listening TCP socket (listenTcp()).
+   * @param fd Taken, also on failure.
+   * @throws KernelError EINVAL if it does not listen, ENOTSOCK.
+   */
+  static adoptTcp(fd: OwnedFd, on: TcpListenerHandlers): Listener {
+    return new Listener(fd, on, false);
   }
 
   /**

@@ -96,6 +96,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportReaper(env, exports);
   ExportSeal(env, exports);
   ExportSocket(env, exports);
+  ExportTcp(env, exports);
   return exports;
 }
 

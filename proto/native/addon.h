@@ -95,6 +95,7 @@ void ExportPeer(Napi::Env env, Napi::Object exports);
 void ExportReaper(Napi::Env env, Napi::Object exports);
 void ExportSeal(Napi::Env env, Napi::Object exports);
 void ExportSocket(Napi::Env env, Napi::Object exports);
+void ExportTcp(Napi::Env env, Napi::Object exports);
 
 }  // namespace vkmem
 

@@ -1,8 +1,8 @@
 {
-  # vkmem_proto: sockets that carry fds, peer identity, memfds, mappings, eventfds. Requires only libc and
-  # Node's headers.
   'targets': [
     {
+      # Sockets that carry fds, peer identity, memfds, mappings, eventfds. Requires only libc and Node's
+      # headers.
       'target_name': 'vkmem_proto',
       'sources': [
         'addon.cc',
@@ -30,6 +30,7 @@
         'reaper.cc',
         'seal.cc',
         'socket.cc',
+        'tcp.cc',
         'watch.cc',
       ],
       'defines': [
