@@ -43,6 +43,7 @@ export { type FileStatus, isKernelError, type KernelError } from './kernel/nativ
 export * from './kernel/parent.js';
 export * from './kernel/peer.js';
 export * from './kernel/poll.js';
+export * from './kernel/process-access.js';
 export * from './kernel/program.js';
 export * from './kernel/socket.js';
 export { socketShut } from './kernel/socket-group.js';

@@ -16,6 +16,7 @@ export { closeAll, fileStatus, lockFile, OwnedFd, sameFile } from './fd.js';
 export * from './fd-store.js';
 export { isKernelError, type KernelError } from './native.js';
 export * from './parent.js';
+export * from './process-access.js';
 export { becomeProgram, type Program } from './program.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket.js';
 export * from './tcp.js';

@@ -180,6 +180,7 @@ export interface Native {
   sendDatagram(socket: number, address: string, data: Uint8Array, fds: readonly number[]): boolean;
   sameFile(one: number, other: number): boolean;
   endWithParent(signal: number): void;
+  setDumpable(dumpable: boolean): void;
   /** The bytes that the kernel charges for messages that were sent on the socket and not read. */
   unreadBytes(fd: number): number;
   readPeer(fd: number): {

@@ -93,6 +93,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportMemfd(env, exports);
   ExportParent(env, exports);
   ExportPeer(env, exports);
+  ExportProcessAccess(env, exports);
   ExportReaper(env, exports);
   ExportSeal(env, exports);
   ExportSocket(env, exports);

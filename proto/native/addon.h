@@ -92,6 +92,7 @@ void ExportMapping(Napi::Env env, Napi::Object exports);
 void ExportMemfd(Napi::Env env, Napi::Object exports);
 void ExportParent(Napi::Env env, Napi::Object exports);
 void ExportPeer(Napi::Env env, Napi::Object exports);
+void ExportProcessAccess(Napi::Env env, Napi::Object exports);
 void ExportReaper(Napi::Env env, Napi::Object exports);
 void ExportSeal(Napi::Env env, Napi::Object exports);
 void ExportSocket(Napi::Env env, Napi::Object exports);

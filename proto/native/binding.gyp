@@ -27,6 +27,7 @@
         'outbox.cc',
         'parent.cc',
         'peer.cc',
+        'process_access.cc',
         'reaper.cc',
         'seal.cc',
         'socket.cc',
