@@ -17,6 +17,8 @@ const JOINTS = ['main', 'daemon', 'core', 'inherited-resources', 'inquiry'];
 const PLANES = ['daemon/handoff/', 'daemon/control/', 'daemon/admin/', 'daemon/ivshmem/'];
 const BELOW_MEMORY = ['proto/', 'daemon/limits/', 'daemon/policy/', 'daemon/vulkan/'];
 const BELOW_REQUESTS = [...BELOW_MEMORY, 'daemon/memory/'];
+/** What the daemon reports about itself as a whole. */
+const STATUS = 'daemon/status.ts';
 const BELOW_PLANES = ['proto/', 'daemon/limits/', 'daemon/policy/', 'daemon/memory/', 'daemon/requests/'];
 
 /** What a part may import besides itself, packages aside. */
@@ -27,9 +29,9 @@ const ARROWS = {
   'daemon/policy/': ['proto/'],
   'daemon/vulkan/': ['proto/'],
   'daemon/memory/': BELOW_MEMORY,
-  'daemon/requests/': BELOW_REQUESTS,
+  'daemon/requests/': [...BELOW_REQUESTS, STATUS],
   ...Object.fromEntries(PLANES.map((plane) => [plane, BELOW_PLANES])),
-  'daemon/admin/': [...BELOW_PLANES, DEVICE],
+  'daemon/admin/': [...BELOW_PLANES, DEVICE, STATUS],
   'daemon/store/': BELOW_REQUESTS,
   'daemon/systemd/': ['proto/', 'daemon/memory/', 'daemon/store/'],
   'daemon/supervisor/': [

@@ -44,6 +44,7 @@ import { hasPeerPidfd } from './policy/warnings.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
+import { Status } from './status.js';
 import { PersistentState } from './store/persistent-state.js';
 import { isEmpty } from './store/restore.js';
 import { logEvents } from './systemd/events-log.js';
@@ -219,6 +220,7 @@ async function compose(
   stack.defer(() => (state ? persistEverything(core) : endEverything(core)));
 
   const recovery = new Recovery(core);
+  const status = new Status({ ...core, recovery });
   const handlers = makeHandlers(core);
   const handoff = new HandoffServer({ ...core, handlers, greetings: hello(core) });
   const control = new ControlServer(core, { ...handlers, ...makeStreamHandlers(core) });
@@ -232,7 +234,7 @@ async function compose(
   });
   // It starts before the other planes and stops after them, because it reports on them.
   const admin = await AdminServer.open(
-    { ...core, recovery, connectionCounts },
+    { ...core, status, connectionCounts },
     sockets.admin?.fd ?? folder.adminSocket,
     addresses,
   );
@@ -253,8 +255,10 @@ async function compose(
   stack.use(control);
   control.listen(sockets.control?.fd ?? folder.controlSocket);
   stack.defer(() => handoff.stopAccepting());
-  stack.defer(() => admin.enter('STOPPING'));
-  admin.enter('SERVING');
+  stack.defer(() => {
+    status.stage = 'STOPPING';
+  });
+  status.stage = 'SERVING';
   return { core, startLine: startLine(core, folder, admin.addresses) };
 }
 

@@ -5,8 +5,9 @@
  * the daemon serves, and 503 with every reason while it does not.
  */
 import { Type } from 'typebox';
+import type { Status } from '../status.js';
+import { refusalOf } from './answers.js';
 import type { App } from './app.js';
-import type { Readiness } from './readiness.js';
 import { REFUSAL } from './schemas.js';
 
 const HEALTH = Type.Object({ status: Type.Literal('ok') }, { additionalProperties: false });
@@ -16,13 +17,15 @@ const READINESS = Type.Object(
   { additionalProperties: false },
 );
 
-export function addHealth(app: App, readiness: Readiness): void {
+export function addHealth(app: App, status: Status): void {
   app.get('/healthz', { config: { access: 'all' }, schema: { response: { 200: HEALTH } } }, async () => ({
     status: 'ok' as const,
   }));
   const response = { 200: READINESS, 503: READINESS };
   app.get('/readyz', { config: { access: 'public' }, schema: { response } }, async (_request, reply) => {
-    const { ready, reasons, warnings } = readiness.report();
-    return reply.code(ready ? 200 : 503).send({ ready, reasons: [...reasons], warnings: [...warnings] });
+    const { ready, reasons, warnings } = status.report();
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ ready, reasons: reasons.map(refusalOf), warnings: warnings.map(refusalOf) });
   });
 }

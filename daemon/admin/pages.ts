@@ -11,6 +11,7 @@ import type { FastifyRequest } from 'fastify';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Authority } from '../memory/authority.js';
 import type { Reporter } from '../memory/reporter.js';
+import type { Status } from '../status.js';
 import type { AdminConnection, AdminConnections } from './admin-connections.js';
 import { refuse } from './answers.js';
 import { type ApiSources, addApi } from './api.js';
@@ -18,19 +19,18 @@ import { makeApp } from './app.js';
 import { addHealth } from './health.js';
 import { namesThisHost } from './listen-address.js';
 import { addMetrics, type MetricSources } from './metrics.js';
-import type { Readiness } from './readiness.js';
 
 /** The sources of the pages. */
 export type PageSources = ApiSources &
-  Omit<MetricSources, 'readiness' | 'connectionCounts'> & {
+  Omit<MetricSources, 'connectionCounts'> & {
     readonly authority: Authority;
     readonly fds: FdBudget;
     readonly reporter: Reporter;
+    readonly status: Status;
   };
 
 type Collaborators = PageSources &
   MetricSources & {
-    readonly readiness: Readiness;
     readonly connections: AdminConnections;
   };
 
@@ -38,7 +38,7 @@ export type Pages = Awaited<ReturnType<typeof makePages>>;
 
 /** @returns the HTTP server, which accepts no connections by itself, and what closes it and the metrics. */
 export async function makePages(collaborators: Collaborators) {
-  const { authority, connections, readiness, reporter } = collaborators;
+  const { authority, connections, status, reporter } = collaborators;
   const app = makeApp(reporter);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
@@ -51,7 +51,7 @@ export async function makePages(collaborators: Collaborators) {
     if (fault.status === 405) reply.header('allow', 'GET, HEAD');
     return refuse(reply, fault.error, fault.status);
   });
-  addHealth(app, readiness);
+  addHealth(app, status);
   const metrics = addMetrics(app, collaborators);
   addApi(app, collaborators);
   await app.ready();

@@ -11,21 +11,17 @@
  * app          the HTTP server
  * pages        the rules of all pages
  * answers      errors as HTTP
- * readiness    whether the daemon can serve, and why not
  * health       /healthz and /readyz
  * metrics      /metrics, with event-metrics.ts, state-metrics.ts and process-metrics.ts
  * api          /api/v1, by the schemas of schemas.ts
  */
 import { createServer, Socket, type Server as TcpServer } from 'node:net';
 import { Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
-import type { Recovery } from '../memory/allocation/recovery.js';
-import type { Reload } from '../memory/reload.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { AdminConnections } from './admin-connections.js';
 import { addressText, type ListenAddress } from './listen-address.js';
 import { makePages, type PageSources, type Pages } from './pages.js';
-import { Readiness, type Stage } from './readiness.js';
 
 /** How long a stopping daemon waits for answers under way, in milliseconds. */
 const GRACE_MS = 1000;
@@ -37,28 +33,19 @@ const GRACE_MS = 1000;
 export type Where = string | OwnedFd;
 
 type Collaborators = PageSources & {
-  readonly reload: Pick<Reload, 'failure'>;
-  readonly recovery: Pick<Recovery, 'serving'>;
   /** The number of connections of each other plane. */
   readonly connectionCounts: () => Readonly<Record<string, number>>;
 };
 
 export class AdminServer implements AsyncDisposable {
   readonly #with: Collaborators;
-  readonly #readiness: Readiness;
   readonly #connections: AdminConnections;
   readonly #pages: Pages;
   readonly #tcp: TcpServer[] = [];
   #listener: Listener | undefined;
 
-  private constructor(
-    collaborators: Collaborators,
-    readiness: Readiness,
-    connections: AdminConnections,
-    pages: Pages,
-  ) {
+  private constructor(collaborators: Collaborators, connections: AdminConnections, pages: Pages) {
     this.#with = collaborators;
-    this.#readiness = readiness;
     this.#connections = connections;
     this.#pages = pages;
     // Runs before fastify's listener, since a header must be set before the answer is sent.
@@ -76,10 +63,9 @@ export class AdminServer implements AsyncDisposable {
     addresses: readonly ListenAddress[],
   ): Promise<AdminServer> {
     const connections = new AdminConnections(collaborators);
-    const readiness = new Readiness(collaborators);
     const connectionCounts = () => ({ ...collaborators.connectionCounts(), admin: connections.size });
-    const pages = await makePages({ ...collaborators, readiness, connections, connectionCounts });
-    const admin = new AdminServer(collaborators, readiness, connections, pages);
+    const pages = await makePages({ ...collaborators, connections, connectionCounts });
+    const admin = new AdminServer(collaborators, connections, pages);
     try {
       admin.#listen(where);
       for (const address of addresses) await admin.#listenTcp(address);
@@ -88,11 +74,6 @@ export class AdminServer implements AsyncDisposable {
       throw failure;
     }
     return admin;
-  }
-
-  /** Sets the stage that /readyz reports. */
-  enter(stage: Stage): void {
-    this.#readiness.stage = stage;
   }
 
   /** The TCP addresses that it listens on, as `127.0.0.1:9464`. */

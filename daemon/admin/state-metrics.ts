@@ -17,9 +17,9 @@ import type { Grants } from '../memory/grant/grants.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Tickets } from '../memory/ticket/tickets.js';
+import type { Status } from '../status.js';
 import type { Device } from '../vulkan/device.js';
 import { inTime } from './in-time.js';
-import type { Readiness } from './readiness.js';
 
 /** Allocations that are read in one turn of the event loop. */
 const SLICE = 1024;
@@ -67,7 +67,7 @@ export interface StateSources {
   readonly mappings: Pick<MappingBudget, 'leased' | 'capacity'>;
   readonly tickets: Pick<Tickets, 'size'>;
   readonly persistence: Pick<Persistence, 'restarts'>;
-  readonly readiness: Pick<Readiness, 'report'>;
+  readonly status: Pick<Status, 'report'>;
   readonly connectionCounts: () => Readonly<Record<string, number>>;
 }
 
@@ -111,7 +111,7 @@ export class StateMetrics {
     };
     const { sessions, device, fds, mappings, tickets, persistence } = sources;
     this.#numbers = [
-      [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(sources.readiness.report().ready)],
+      [this.#gauge('ready', '1 while /readyz is 200.'), () => Number(sources.status.report().ready)],
       [this.#gauge('sessions', 'Existing sessions.'), () => sessions.size],
       [
         this.#gauge('restarts_survived', 'Restarts of the daemon since a start without stored state.'),

@@ -9,6 +9,13 @@ import { asVkmemError, type VkmemError } from '@vkmemd/proto';
 import type { Policy } from '../policy/policy.js';
 import type { Authority } from './authority.js';
 
+/** A reload that failed. */
+export interface ReloadFailure {
+  readonly error: VkmemError;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
 export class Reload {
   readonly #authority: Authority;
   readonly #read: () => Promise<Policy>;
@@ -16,7 +23,7 @@ export class Reload {
   #running: Promise<unknown> = Promise.resolve();
   /** The reload that begins when `#running` has ended. */
   #next: Promise<Policy> | undefined;
-  #failure: VkmemError | undefined;
+  #failure: ReloadFailure | undefined;
 
   /** @param read reads all policy files; rejects with the fault found in them. */
   constructor(authority: Authority, read: () => Promise<Policy>) {
@@ -25,7 +32,7 @@ export class Reload {
   }
 
   /** Why the last completed reload failed; undefined if it succeeded, or if there was none. */
-  get failure(): VkmemError | undefined {
+  get failure(): ReloadFailure | undefined {
     return this.#failure;
   }
 
@@ -50,7 +57,7 @@ export class Reload {
       this.#failure = undefined;
       return policy;
     } catch (failure) {
-      this.#failure = asVkmemError(failure);
+      this.#failure = { error: asVkmemError(failure), at: Date.now() };
       throw failure;
     }
   }

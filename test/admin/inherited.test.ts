@@ -9,7 +9,9 @@ import { createServer } from 'node:net';
 import { OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
 import { AdminServer } from 'vkmemd/dist/admin/server.js';
+import type { Core } from 'vkmemd/dist/core.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
+import { Status } from 'vkmemd/dist/status.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { until } from '../faults/support.js';
 import { coreOn } from '../support/core.js';
@@ -31,7 +33,11 @@ async function inherited(path: string): Promise<OwnedFd> {
   return fd;
 }
 
-const SOURCES = { recovery: { serving: true }, connectionCounts: () => ({}) };
+const sourcesOf = (core: Core) => ({
+  ...core,
+  status: new Status({ ...core, recovery: { serving: true } }),
+  connectionCounts: () => ({}),
+});
 
 t.test('the admin plane serves on an inherited socket, keeps its file, and leaves no fd open', async (t) => {
   const device = await Device.open();
@@ -41,13 +47,14 @@ t.test('the admin plane serves on an inherited socket, keeps its file, and leave
   const path = adminSocket(folder);
   const fd = await inherited(path);
   const before = readdirSync('/proc/self/fd').length;
-  const admin = await AdminServer.open({ ...core, ...SOURCES }, fd, [{ host: '127.0.0.1', port: 0 }]);
+  const sources = sourcesOf(core);
+  const admin = await AdminServer.open(sources, fd, [{ host: '127.0.0.1', port: 0 }]);
   const starting = await get(folder, '/readyz');
   t.match(
     [starting.status, starting.json()],
     [503, { reasons: [{ code: 'UNAVAILABLE', message: /starting/ }] }],
   );
-  admin.enter('SERVING');
+  sources.status.stage = 'SERVING';
   t.equal((await get(folder, '/readyz')).status, 200);
   t.equal((await get(`http://${admin.addresses[0]}`, '/readyz')).status, 200);
   t.ok(core.requestEvents.hasSubscribers, 'it subscribes to request events');
@@ -65,7 +72,7 @@ t.test('an inherited fd that is not a listening socket is refused and closed', a
   const device = await Device.open();
   const core = coreOn(device, { policy: new Policy({ rules: [] }), faults: [] });
   const file = new OwnedFd(openSync('/dev/null', 'r'), 'null');
-  await t.rejects(AdminServer.open({ ...core, ...SOURCES }, file, []), { code: 'ENOTSOCK' });
+  await t.rejects(AdminServer.open(sourcesOf(core), file, []), { code: 'ENOTSOCK' });
   t.equal(file.open, false);
   t.notOk(core.requestEvents.hasSubscribers, 'no subscription remains');
   await device.close();

@@ -1,0 +1,82 @@
+/**
+ * The status of the daemon: whether it can serve, and if not, why not; and whether the front is present.
+ *
+ * It is ready while it serves on its sockets, has its device and all memory on it, and is not stopping. A
+ * problem that an operator should look at but that does not prevent service is a warning, for example a
+ * policy that could not be read again. Reporting never waits, and calls no driver.
+ */
+import { type ErrorCode, VkmemError } from '@vkmemd/proto';
+
+export type Stage = 'STARTING' | 'SERVING' | 'STOPPING';
+
+/** A reason why the daemon is not ready, or a warning. */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What to do about it. */
+  readonly next: string;
+  /** When it was detected, in milliseconds since 1970; undefined for a reason. */
+  readonly since: number | undefined;
+}
+
+/** The part of the daemon that serves gRPC and HTTP. */
+export interface FrontState {
+  readonly present: boolean;
+  /** Since when it is present or absent, in milliseconds since 1970. */
+  readonly since: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+}
+
+export interface StatusReport {
+  readonly ready: boolean;
+  /** Why it is not ready; empty if it is. */
+  readonly reasons: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  readonly front: FrontState;
+}
+
+interface Collaborators {
+  readonly reload: { readonly failure: { readonly error: VkmemError; readonly at: number } | undefined };
+  readonly recovery: { readonly serving: boolean };
+  /** Default: present since the start. */
+  readonly front?: FrontState;
+}
+
+export class Status {
+  /** Set by the composition root. */
+  stage: Stage = 'STARTING';
+  /** When the daemon was started, in milliseconds since 1970. */
+  readonly startedAt: number = Date.now();
+  readonly #with: Collaborators;
+  readonly #front: FrontState;
+
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+    this.#front = collaborators.front ?? { present: true, since: this.startedAt, restarts: 0 };
+  }
+
+  report(): StatusReport {
+    const reasons: VkmemError[] = [];
+    if (this.stage !== 'SERVING') {
+      const what = this.stage === 'STARTING' ? 'starting' : 'stopping';
+      reasons.push(new VkmemError('UNAVAILABLE', `The daemon is ${what}.`));
+    }
+    const { recovery, reload } = this.#with;
+    if (!recovery.serving) reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
+    const { failure } = reload;
+    return {
+      ready: reasons.length === 0,
+      reasons: reasons.map((reason) => problemOf(reason)),
+      warnings: failure ? [problemOf(failure.error, failure.at)] : [],
+      front: this.#front,
+    };
+  }
+}
+
+const problemOf = ({ code, message, next }: VkmemError, since?: number): Problem => ({
+  code,
+  message,
+  next,
+  since,
+});
