@@ -221,7 +221,7 @@ async function compose(
 
   const recovery = new Recovery(core);
   const status = new Status({ ...core, recovery });
-  const handlers = makeHandlers(core);
+  const handlers = makeHandlers({ ...core, status });
   const handoff = new HandoffServer({ ...core, handlers, greetings: hello(core) });
   const control = new ControlServer(core, { ...handlers, ...makeStreamHandlers(core) });
   recovery.onChange((serving) => {

@@ -21,7 +21,7 @@ import { allocationView, budgetView, devicesView, sessionView } from './views.js
 
 const DEFAULT_LIMIT = 100;
 
-const ALLOCATION_QUERY = schemas.pageQuery('^[0-9]{1,16}\\.[0-9a-f-]{36}$');
+const ALLOCATION_QUERY = schemas.pageQuery('^[0-9]{1,16}\\.[0-9]{1,16}$');
 const SESSION_QUERY = schemas.pageQuery('^[0-9]{1,19}$');
 
 /** The sources of the answers. */
@@ -50,8 +50,9 @@ export function addApi(app: App, sources: ApiSources): void {
     '/api/v1/allocations',
     { schema: { querystring: ALLOCATION_QUERY, response: { 200: schemas.ALLOCATIONS } } },
     async ({ query }) => {
-      const { all } = sources.registry;
-      const [found, next] = cut(inOrder(all, placeOf, query.after), query.limit, placeOf);
+      const [createdAt, serial] = query.after?.split('.').map(Number) ?? [0, 0];
+      const rest = sources.registry.after({ createdAt: createdAt ?? 0, serial: serial ?? 0 }, 501);
+      const [found, next] = cut(rest, query.limit, placeOf);
       return { allocations: found.map(allocationView), next };
     },
   );
@@ -81,21 +82,5 @@ function cut<T>(
   return [found, last === undefined || found.length === rest.length ? null : place(last)];
 }
 
-/** The position of an allocation: its creation time, and its id among those of one millisecond. */
-const placeOf = ({ createdAt, id }: Allocation): string => `${createdAt}.${id}`;
-
-/**
- * The allocations after a position, sorted by time and id. The list is already sorted by time, but not by id
- * within a millisecond.
- */
-function inOrder(
-  all: readonly Allocation[],
-  place: (allocation: Allocation) => string,
-  after: string | undefined,
-): readonly Allocation[] {
-  const time = Number(after?.split('.')[0] ?? -1);
-  const later = all.filter(
-    (one) => one.createdAt > time || (one.createdAt === time && place(one) > (after ?? '')),
-  );
-  return later.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-}
+/** The position of an allocation: its creation time, and its number among those of one millisecond. */
+const placeOf = ({ createdAt, serial }: Allocation): string => `${createdAt}.${serial}`;

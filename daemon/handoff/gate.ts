@@ -179,11 +179,12 @@ export class Gate implements Disposable {
     }
     this.#lastSequence = sequence;
     if (!name) throw new VkmemError('PROTOCOL_ERROR', 'The body of the message is not known to this daemon.');
-    if (!resumes && (name === 'Hello') === this.#greeted) {
-      const reason = this.#greeted ? 'Hello was sent twice.' : `${body} was sent before Hello.`;
-      throw new VkmemError('PROTOCOL_ERROR', reason);
+    if (name === 'Hello') {
+      if (this.#greeted && !resumes) throw new VkmemError('PROTOCOL_ERROR', 'Hello was sent twice.');
+      this.#greeted = true;
+    } else if (!this.#greeted && REQUESTS[name].who !== 'connect') {
+      throw new VkmemError('PROTOCOL_ERROR', `${body} was sent before Hello.`);
     }
-    this.#greeted = true;
     return name;
   }
 

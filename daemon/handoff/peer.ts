@@ -1,5 +1,6 @@
 /**
- * One handoff connection: the Hello, then requests and their answers, until it ends.
+ * One handoff connection: the Hello, then requests and their answers, until it ends. Requests that need no
+ * session may precede the Hello.
  *
  * A datagram is decoded, enters the gate (gate.ts) and is served; its answer is encoded and sent with its
  * fds. Requests run concurrently, and are answered as they finish. A message that breaks the protocol is
@@ -138,7 +139,7 @@ export class Peer {
       const permitted = !message.import || this.#with.authority.rightsOf(this.#identity).import;
       const entry = this.#gate.enter(message, fds.length, permitted);
       if (message.hello) this.#greet(sequence, message.hello, entry);
-      else if (this.#session) void this.#answer(this.#session, message, fds, entry);
+      else void this.#answer(message, fds, entry);
     } catch (failure) {
       closeAll(fds);
       this.#sayGoodbye(sequence, asVkmemError(failure));
@@ -167,14 +168,17 @@ export class Peer {
   }
 
   /** Serves a request. Takes ownership of the fds of the message. */
-  async #answer(session: Session, message: Message, incoming: OwnedFd[], entry: Entry): Promise<void> {
+  async #answer(message: Message, incoming: OwnedFd[], entry: Entry): Promise<void> {
+    const session = this.#session;
     const { sequence, body = 'message' } = message;
-    const { reporter, requestEvents } = this.#with;
+    const { authority, reporter, requestEvents } = this.#with;
     const takeCredit = async (fds: number) => entry.more(fds);
-    const caller = { identity: this.#identity, session, takeCredit, gone: () => session.ended };
+    const caller = { identity: this.#identity, session, takeCredit, gone: () => session?.ended === true };
     const answered = beginRequest(requestEvents, 'handoff', body);
     try {
       if (entry.ready) await entry.ready;
+      // A session was begun with this right.
+      if (!session) authority.requireConnect(this.#identity);
       const { name, row } = entry;
       const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
       const answer = await handler(caller, message[row.body] as never, incoming);

@@ -13,6 +13,7 @@ import { free } from './free.js';
 import { getAllocation } from './get-allocation.js';
 import { getBudget } from './get-budget.js';
 import { getQuota } from './get-quota.js';
+import { getStatus } from './get-status.js';
 import type { Handler, StreamHandler } from './handler.js';
 import { importMemory } from './import.js';
 import { joinIvshmem } from './join-ivshmem.js';
@@ -20,6 +21,7 @@ import { listAllocations } from './list-allocations.js';
 import { listDevices } from './list-devices.js';
 import { listIvshmem } from './list-ivshmem.js';
 import { listQuotas } from './list-quotas.js';
+import { listSessions } from './list-sessions.js';
 import { listTickets } from './list-tickets.js';
 import { openSignal } from './open-signal.js';
 import { publish } from './publish.js';
@@ -37,7 +39,7 @@ import { watchBudget } from './watch-budget.js';
 export type Handlers = { readonly [N in Exclude<UnaryRequest, 'Hello'>]: Handler<N> };
 export type StreamHandlers = { readonly [N in StreamRequest]: StreamHandler<N> };
 
-/** The collaborators of all requests. */
+/** The collaborators of all requests but the streams. */
 type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof claim>[0] &
   Parameters<typeof createSignal>[0] &
@@ -47,17 +49,20 @@ type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof free>[0] &
   Parameters<typeof getBudget>[0] &
   Parameters<typeof getQuota>[0] &
+  Parameters<typeof getStatus>[0] &
   Parameters<typeof joinIvshmem>[0] &
   Parameters<typeof listAllocations>[0] &
   Parameters<typeof listDevices>[0] &
+  Parameters<typeof listSessions>[0] &
   Parameters<typeof openSignal>[0] &
   Parameters<typeof publish>[0] &
   Parameters<typeof reloadPolicy>[0] &
   Parameters<typeof serveIvshmem>[0] &
   Parameters<typeof setQuota>[0] &
-  Parameters<typeof transfer>[0] &
-  Parameters<typeof watchAllocations>[0] &
-  Parameters<typeof watchBudget>[0];
+  Parameters<typeof transfer>[0];
+
+/** The collaborators of the streams. */
+type StreamCollaborators = Parameters<typeof watchAllocations>[0] & Parameters<typeof watchBudget>[0];
 
 export const makeHandlers = (core: Collaborators): Handlers => ({
   Allocate: allocate(core),
@@ -70,12 +75,14 @@ export const makeHandlers = (core: Collaborators): Handlers => ({
   GetAllocation: getAllocation(core),
   GetBudget: getBudget(core),
   GetQuota: getQuota(core),
+  GetStatus: getStatus(core),
   Import: importMemory(core),
   JoinIvshmem: joinIvshmem(core),
   ListAllocations: listAllocations(core),
   ListDevices: listDevices(core),
   ListIvshmem: listIvshmem(core),
   ListQuotas: listQuotas(core),
+  ListSessions: listSessions(core),
   ListTickets: listTickets(core),
   OpenSignal: openSignal(core),
   Publish: publish(core),
@@ -88,7 +95,7 @@ export const makeHandlers = (core: Collaborators): Handlers => ({
   Transfer: transfer(core),
 });
 
-export const makeStreamHandlers = (core: Collaborators): StreamHandlers => ({
+export const makeStreamHandlers = (core: StreamCollaborators): StreamHandlers => ({
   WatchAllocations: watchAllocations(core),
   WatchBudget: watchBudget(core),
 });

@@ -111,7 +111,11 @@ export class DeviceMemory {
 
   /** The number of fds that the daemon holds open for it: the memfd, or the adopted ones. */
   get fds(): number {
-    return [...allHandles(this.#handles).values()].filter(({ open }) => open).length;
+    const { memfd, adopted } = this.#handles;
+    if (memfd || !adopted) return Number(memfd?.open ?? 0);
+    let open = 0;
+    for (const fd of adopted.values()) open += Number(fd.open);
+    return open;
   }
 
   /**

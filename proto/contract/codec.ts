@@ -121,7 +121,12 @@ function definitionOf(name: string): MessageTypeDefinition<object, object> {
 }
 
 /** The gRPC services of the control socket. */
-export type ServiceName = 'MemoryService' | 'DeviceService' | 'PolicyService' | 'IvshmemService';
+export type ServiceName =
+  | 'MemoryService'
+  | 'DeviceService'
+  | 'StatusService'
+  | 'PolicyService'
+  | 'IvshmemService';
 
 /**
  * Encodes one message.

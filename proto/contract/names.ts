@@ -67,7 +67,7 @@ export type Grant = Decoded<'Grant'>;
 export type Device = Decoded<'Device'>;
 /** A decoded vkmem.v1.HeapBudget; see proto/vkmem/v1/control.proto. */
 export type HeapBudget = Decoded<'HeapBudget'>;
-/** A decoded vkmem.v1.Counts; see proto/vkmem/v1/control.proto. */
+/** A decoded vkmem.v1.Counts; see proto/vkmem/v1/memory.proto. */
 export type Counts = Decoded<'Counts'>;
 /** A decoded vkmem.v1.AllocationRef; see proto/vkmem/v1/memory.proto. */
 export type AllocationRef = Decoded<'AllocationRef'>;

@@ -49,7 +49,10 @@ export interface RequestRow {
   readonly service?: ServiceName;
   /** A control request: its method of the service. */
   readonly method?: string;
-  /** Who may send it. Not used yet: the handler decides, with Authority. */
+  /**
+   * Who may send it; the handler checks it, with Authority. On the handoff socket a request of `connect` may
+   * precede Hello.
+   */
   readonly who: Who;
   /** The exact number of fds that the request carries. */
   readonly fdsIn: number;
@@ -311,6 +314,26 @@ export const REQUESTS = {
     method: 'WatchBudget',
     who: 'connect',
     shape: 'stream',
+    repeat: 'free',
+  },
+  GetStatus: {
+    ...PLAIN,
+    request: 'GetStatusRequest',
+    response: 'GetStatusResponse',
+    body: 'getStatus',
+    answer: 'getStatus',
+    service: 'StatusService',
+    method: 'GetStatus',
+    who: 'connect',
+    repeat: 'free',
+  },
+  ListSessions: {
+    ...PLAIN,
+    request: 'ListSessionsRequest',
+    response: 'ListSessionsResponse',
+    service: 'StatusService',
+    method: 'ListSessions',
+    who: 'operator',
     repeat: 'free',
   },
   GetQuota: {

@@ -23,12 +23,15 @@ import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Out
 import type { Fill as _vkmem_v1_Fill, Fill__Output as _vkmem_v1_Fill__Output } from './vkmem/v1/Fill.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
+import type { FrontStatus as _vkmem_v1_FrontStatus, FrontStatus__Output as _vkmem_v1_FrontStatus__Output } from './vkmem/v1/FrontStatus.js';
 import type { GetAllocationRequest as _vkmem_v1_GetAllocationRequest, GetAllocationRequest__Output as _vkmem_v1_GetAllocationRequest__Output } from './vkmem/v1/GetAllocationRequest.js';
 import type { GetAllocationResponse as _vkmem_v1_GetAllocationResponse, GetAllocationResponse__Output as _vkmem_v1_GetAllocationResponse__Output } from './vkmem/v1/GetAllocationResponse.js';
 import type { GetBudgetRequest as _vkmem_v1_GetBudgetRequest, GetBudgetRequest__Output as _vkmem_v1_GetBudgetRequest__Output } from './vkmem/v1/GetBudgetRequest.js';
 import type { GetBudgetResponse as _vkmem_v1_GetBudgetResponse, GetBudgetResponse__Output as _vkmem_v1_GetBudgetResponse__Output } from './vkmem/v1/GetBudgetResponse.js';
 import type { GetQuotaRequest as _vkmem_v1_GetQuotaRequest, GetQuotaRequest__Output as _vkmem_v1_GetQuotaRequest__Output } from './vkmem/v1/GetQuotaRequest.js';
 import type { GetQuotaResponse as _vkmem_v1_GetQuotaResponse, GetQuotaResponse__Output as _vkmem_v1_GetQuotaResponse__Output } from './vkmem/v1/GetQuotaResponse.js';
+import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from './vkmem/v1/GetStatusRequest.js';
+import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from './vkmem/v1/GetStatusResponse.js';
 import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
 import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } from './vkmem/v1/Heap.js';
 import type { HeapBudget as _vkmem_v1_HeapBudget, HeapBudget__Output as _vkmem_v1_HeapBudget__Output } from './vkmem/v1/HeapBudget.js';
@@ -52,6 +55,8 @@ import type { ListIvshmemRequest as _vkmem_v1_ListIvshmemRequest, ListIvshmemReq
 import type { ListIvshmemResponse as _vkmem_v1_ListIvshmemResponse, ListIvshmemResponse__Output as _vkmem_v1_ListIvshmemResponse__Output } from './vkmem/v1/ListIvshmemResponse.js';
 import type { ListQuotasRequest as _vkmem_v1_ListQuotasRequest, ListQuotasRequest__Output as _vkmem_v1_ListQuotasRequest__Output } from './vkmem/v1/ListQuotasRequest.js';
 import type { ListQuotasResponse as _vkmem_v1_ListQuotasResponse, ListQuotasResponse__Output as _vkmem_v1_ListQuotasResponse__Output } from './vkmem/v1/ListQuotasResponse.js';
+import type { ListSessionsRequest as _vkmem_v1_ListSessionsRequest, ListSessionsRequest__Output as _vkmem_v1_ListSessionsRequest__Output } from './vkmem/v1/ListSessionsRequest.js';
+import type { ListSessionsResponse as _vkmem_v1_ListSessionsResponse, ListSessionsResponse__Output as _vkmem_v1_ListSessionsResponse__Output } from './vkmem/v1/ListSessionsResponse.js';
 import type { ListTicketsRequest as _vkmem_v1_ListTicketsRequest, ListTicketsRequest__Output as _vkmem_v1_ListTicketsRequest__Output } from './vkmem/v1/ListTicketsRequest.js';
 import type { ListTicketsResponse as _vkmem_v1_ListTicketsResponse, ListTicketsResponse__Output as _vkmem_v1_ListTicketsResponse__Output } from './vkmem/v1/ListTicketsResponse.js';
 import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from './vkmem/v1/MemoryHints.js';
@@ -61,6 +66,7 @@ import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
 import type { PolicyServiceClient as _vkmem_v1_PolicyServiceClient, PolicyServiceDefinition as _vkmem_v1_PolicyServiceDefinition } from './vkmem/v1/PolicyService.js';
+import type { Problem as _vkmem_v1_Problem, Problem__Output as _vkmem_v1_Problem__Output } from './vkmem/v1/Problem.js';
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
 import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
 import type { Quota as _vkmem_v1_Quota, Quota__Output as _vkmem_v1_Quota__Output } from './vkmem/v1/Quota.js';
@@ -70,8 +76,10 @@ import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicket
 import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from './vkmem/v1/RevokeTicketResponse.js';
 import type { ServeIvshmemRequest as _vkmem_v1_ServeIvshmemRequest, ServeIvshmemRequest__Output as _vkmem_v1_ServeIvshmemRequest__Output } from './vkmem/v1/ServeIvshmemRequest.js';
 import type { ServeIvshmemResponse as _vkmem_v1_ServeIvshmemResponse, ServeIvshmemResponse__Output as _vkmem_v1_ServeIvshmemResponse__Output } from './vkmem/v1/ServeIvshmemResponse.js';
+import type { SessionInfo as _vkmem_v1_SessionInfo, SessionInfo__Output as _vkmem_v1_SessionInfo__Output } from './vkmem/v1/SessionInfo.js';
 import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Output as _vkmem_v1_SetQuotaRequest__Output } from './vkmem/v1/SetQuotaRequest.js';
 import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from './vkmem/v1/SetQuotaResponse.js';
+import type { StatusServiceClient as _vkmem_v1_StatusServiceClient, StatusServiceDefinition as _vkmem_v1_StatusServiceDefinition } from './vkmem/v1/StatusService.js';
 import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemRequest__Output as _vkmem_v1_StopIvshmemRequest__Output } from './vkmem/v1/StopIvshmemRequest.js';
 import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from './vkmem/v1/StopIvshmemResponse.js';
 import type { Sync as _vkmem_v1_Sync, Sync__Output as _vkmem_v1_Sync__Output } from './vkmem/v1/Sync.js';
@@ -126,12 +134,15 @@ export interface ProtoGrpcType {
       Fill: MessageTypeDefinition<_vkmem_v1_Fill, _vkmem_v1_Fill__Output>
       FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
       FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
+      FrontStatus: MessageTypeDefinition<_vkmem_v1_FrontStatus, _vkmem_v1_FrontStatus__Output>
       GetAllocationRequest: MessageTypeDefinition<_vkmem_v1_GetAllocationRequest, _vkmem_v1_GetAllocationRequest__Output>
       GetAllocationResponse: MessageTypeDefinition<_vkmem_v1_GetAllocationResponse, _vkmem_v1_GetAllocationResponse__Output>
       GetBudgetRequest: MessageTypeDefinition<_vkmem_v1_GetBudgetRequest, _vkmem_v1_GetBudgetRequest__Output>
       GetBudgetResponse: MessageTypeDefinition<_vkmem_v1_GetBudgetResponse, _vkmem_v1_GetBudgetResponse__Output>
       GetQuotaRequest: MessageTypeDefinition<_vkmem_v1_GetQuotaRequest, _vkmem_v1_GetQuotaRequest__Output>
       GetQuotaResponse: MessageTypeDefinition<_vkmem_v1_GetQuotaResponse, _vkmem_v1_GetQuotaResponse__Output>
+      GetStatusRequest: MessageTypeDefinition<_vkmem_v1_GetStatusRequest, _vkmem_v1_GetStatusRequest__Output>
+      GetStatusResponse: MessageTypeDefinition<_vkmem_v1_GetStatusResponse, _vkmem_v1_GetStatusResponse__Output>
       Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
       Heap: MessageTypeDefinition<_vkmem_v1_Heap, _vkmem_v1_Heap__Output>
       HeapBudget: MessageTypeDefinition<_vkmem_v1_HeapBudget, _vkmem_v1_HeapBudget__Output>
@@ -162,6 +173,8 @@ export interface ProtoGrpcType {
       ListIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ListIvshmemResponse, _vkmem_v1_ListIvshmemResponse__Output>
       ListQuotasRequest: MessageTypeDefinition<_vkmem_v1_ListQuotasRequest, _vkmem_v1_ListQuotasRequest__Output>
       ListQuotasResponse: MessageTypeDefinition<_vkmem_v1_ListQuotasResponse, _vkmem_v1_ListQuotasResponse__Output>
+      ListSessionsRequest: MessageTypeDefinition<_vkmem_v1_ListSessionsRequest, _vkmem_v1_ListSessionsRequest__Output>
+      ListSessionsResponse: MessageTypeDefinition<_vkmem_v1_ListSessionsResponse, _vkmem_v1_ListSessionsResponse__Output>
       ListTicketsRequest: MessageTypeDefinition<_vkmem_v1_ListTicketsRequest, _vkmem_v1_ListTicketsRequest__Output>
       ListTicketsResponse: MessageTypeDefinition<_vkmem_v1_ListTicketsResponse, _vkmem_v1_ListTicketsResponse__Output>
       MemoryHints: MessageTypeDefinition<_vkmem_v1_MemoryHints, _vkmem_v1_MemoryHints__Output>
@@ -179,6 +192,7 @@ export interface ProtoGrpcType {
        */
       PolicyService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_PolicyServiceClient> & { service: _vkmem_v1_PolicyServiceDefinition }
       Pressure: EnumTypeDefinition
+      Problem: MessageTypeDefinition<_vkmem_v1_Problem, _vkmem_v1_Problem__Output>
       PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>
       PublishResponse: MessageTypeDefinition<_vkmem_v1_PublishResponse, _vkmem_v1_PublishResponse__Output>
       Quota: MessageTypeDefinition<_vkmem_v1_Quota, _vkmem_v1_Quota__Output>
@@ -191,9 +205,14 @@ export interface ProtoGrpcType {
       Rung: EnumTypeDefinition
       ServeIvshmemRequest: MessageTypeDefinition<_vkmem_v1_ServeIvshmemRequest, _vkmem_v1_ServeIvshmemRequest__Output>
       ServeIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ServeIvshmemResponse, _vkmem_v1_ServeIvshmemResponse__Output>
+      SessionInfo: MessageTypeDefinition<_vkmem_v1_SessionInfo, _vkmem_v1_SessionInfo__Output>
       SetQuotaRequest: MessageTypeDefinition<_vkmem_v1_SetQuotaRequest, _vkmem_v1_SetQuotaRequest__Output>
       SetQuotaResponse: MessageTypeDefinition<_vkmem_v1_SetQuotaResponse, _vkmem_v1_SetQuotaResponse__Output>
       Sharing: EnumTypeDefinition
+      /**
+       * The daemon as a whole.
+       */
+      StatusService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_StatusServiceClient> & { service: _vkmem_v1_StatusServiceDefinition }
       StopIvshmemRequest: MessageTypeDefinition<_vkmem_v1_StopIvshmemRequest, _vkmem_v1_StopIvshmemRequest__Output>
       StopIvshmemResponse: MessageTypeDefinition<_vkmem_v1_StopIvshmemResponse, _vkmem_v1_StopIvshmemResponse__Output>
       Sync: MessageTypeDefinition<_vkmem_v1_Sync, _vkmem_v1_Sync__Output>

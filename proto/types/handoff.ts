@@ -13,6 +13,7 @@ import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescriptio
 import type { ClaimRequest as _vkmem_v1_ClaimRequest, ClaimRequest__Output as _vkmem_v1_ClaimRequest__Output } from './vkmem/v1/ClaimRequest.js';
 import type { ClaimResponse as _vkmem_v1_ClaimResponse, ClaimResponse__Output as _vkmem_v1_ClaimResponse__Output } from './vkmem/v1/ClaimResponse.js';
 import type { ClientMessage as _vkmem_v1_ClientMessage, ClientMessage__Output as _vkmem_v1_ClientMessage__Output } from './vkmem/v1/ClientMessage.js';
+import type { Counts as _vkmem_v1_Counts, Counts__Output as _vkmem_v1_Counts__Output } from './vkmem/v1/Counts.js';
 import type { CreateSignalRequest as _vkmem_v1_CreateSignalRequest, CreateSignalRequest__Output as _vkmem_v1_CreateSignalRequest__Output } from './vkmem/v1/CreateSignalRequest.js';
 import type { CreateSignalResponse as _vkmem_v1_CreateSignalResponse, CreateSignalResponse__Output as _vkmem_v1_CreateSignalResponse__Output } from './vkmem/v1/CreateSignalResponse.js';
 import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from './vkmem/v1/CreateTicketRequest.js';
@@ -23,6 +24,9 @@ import type { EntrustRequest as _vkmem_v1_EntrustRequest, EntrustRequest__Output
 import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Output as _vkmem_v1_EntrustResponse__Output } from './vkmem/v1/EntrustResponse.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
+import type { FrontStatus as _vkmem_v1_FrontStatus, FrontStatus__Output as _vkmem_v1_FrontStatus__Output } from './vkmem/v1/FrontStatus.js';
+import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from './vkmem/v1/GetStatusRequest.js';
+import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from './vkmem/v1/GetStatusResponse.js';
 import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
 import type { Hello as _vkmem_v1_Hello, Hello__Output as _vkmem_v1_Hello__Output } from './vkmem/v1/Hello.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from './vkmem/v1/ImageDescription.js';
@@ -37,6 +41,7 @@ import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkme
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
+import type { Problem as _vkmem_v1_Problem, Problem__Output as _vkmem_v1_Problem__Output } from './vkmem/v1/Problem.js';
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
 import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
 import type { ReleaseRequest as _vkmem_v1_ReleaseRequest, ReleaseRequest__Output as _vkmem_v1_ReleaseRequest__Output } from './vkmem/v1/ReleaseRequest.js';
@@ -80,6 +85,7 @@ export interface ProtoGrpcType {
       ClaimRequest: MessageTypeDefinition<_vkmem_v1_ClaimRequest, _vkmem_v1_ClaimRequest__Output>
       ClaimResponse: MessageTypeDefinition<_vkmem_v1_ClaimResponse, _vkmem_v1_ClaimResponse__Output>
       ClientMessage: MessageTypeDefinition<_vkmem_v1_ClientMessage, _vkmem_v1_ClientMessage__Output>
+      Counts: MessageTypeDefinition<_vkmem_v1_Counts, _vkmem_v1_Counts__Output>
       CreateSignalRequest: MessageTypeDefinition<_vkmem_v1_CreateSignalRequest, _vkmem_v1_CreateSignalRequest__Output>
       CreateSignalResponse: MessageTypeDefinition<_vkmem_v1_CreateSignalResponse, _vkmem_v1_CreateSignalResponse__Output>
       CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
@@ -90,6 +96,9 @@ export interface ProtoGrpcType {
       EntrustResponse: MessageTypeDefinition<_vkmem_v1_EntrustResponse, _vkmem_v1_EntrustResponse__Output>
       FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
       FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
+      FrontStatus: MessageTypeDefinition<_vkmem_v1_FrontStatus, _vkmem_v1_FrontStatus__Output>
+      GetStatusRequest: MessageTypeDefinition<_vkmem_v1_GetStatusRequest, _vkmem_v1_GetStatusRequest__Output>
+      GetStatusResponse: MessageTypeDefinition<_vkmem_v1_GetStatusResponse, _vkmem_v1_GetStatusResponse__Output>
       Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
       Hello: MessageTypeDefinition<_vkmem_v1_Hello, _vkmem_v1_Hello__Output>
       ImageDescription: MessageTypeDefinition<_vkmem_v1_ImageDescription, _vkmem_v1_ImageDescription__Output>
@@ -108,6 +117,7 @@ export interface ProtoGrpcType {
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
+      Problem: MessageTypeDefinition<_vkmem_v1_Problem, _vkmem_v1_Problem__Output>
       PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>
       PublishResponse: MessageTypeDefinition<_vkmem_v1_PublishResponse, _vkmem_v1_PublishResponse__Output>
       ReadOnlyStrength: EnumTypeDefinition

@@ -11,10 +11,9 @@ import t from 'tap';
 import { AdminServer } from 'vkmemd/dist/admin/server.js';
 import type { Core } from 'vkmemd/dist/core.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
-import { Status } from 'vkmemd/dist/status.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { until } from '../faults/support.js';
-import { coreOn } from '../support/core.js';
+import { coreOn, statusOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { adminSocket, get } from './support.js';
 
@@ -35,7 +34,7 @@ async function inherited(path: string): Promise<OwnedFd> {
 
 const sourcesOf = (core: Core) => ({
   ...core,
-  status: new Status({ ...core, recovery: { serving: true } }),
+  status: statusOf(core),
   connectionCounts: () => ({}),
 });
 

@@ -13,7 +13,7 @@ import { describeDevices } from 'vkmemd/dist/requests/list-devices.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { scrape } from '../admin/support.js';
 import { allocate, nothingLeft } from '../store/support.js';
-import { coreOn } from '../support/core.js';
+import { coreOn, statusOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { LET_IN, policyOf } from '../support/quotas.js';
@@ -27,7 +27,11 @@ t.test('an allocation without a mapping is refused, and one that was freed makes
   const folder = temporaryFolder(t);
   const mappings = new MappingBudget({ max: 1000, open: 1000 - 250 - MAX });
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults: [], mappings });
-  const server = new HandoffServer({ ...core, handlers: makeHandlers(core), greetings: hello(core) });
+  const server = new HandoffServer({
+    ...core,
+    handlers: makeHandlers({ ...core, status: statusOf(core) }),
+    greetings: hello(core),
+  });
   server.listen(join(folder, HANDOFF_SOCKET));
   t.teardown(async () => {
     await server[Symbol.asyncDispose]();

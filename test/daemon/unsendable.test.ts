@@ -9,7 +9,7 @@ import { HandoffServer } from 'vkmemd/dist/handoff/server.js';
 import { makeHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { hello } from 'vkmemd/dist/requests/hello.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
-import { coreOn } from '../support/core.js';
+import { coreOn, statusOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { LET_IN, policyOf } from '../support/quotas.js';
@@ -21,7 +21,11 @@ async function serving(t: Test) {
   const faults: string[] = [];
   const folder = temporaryFolder(t);
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults });
-  const collaborators = { ...core, handlers: makeHandlers(core), greetings: hello(core) };
+  const collaborators = {
+    ...core,
+    handlers: makeHandlers({ ...core, status: statusOf(core) }),
+    greetings: hello(core),
+  };
   const server = new HandoffServer(collaborators);
   server.listen(join(folder, HANDOFF_SOCKET));
   t.teardown(async () => {

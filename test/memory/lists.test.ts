@@ -5,21 +5,29 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
-import type { Registry } from 'vkmemd/dist/memory/allocation/registry.js';
+import { byAge, type Position, type Registry } from 'vkmemd/dist/memory/allocation/registry.js';
 import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
+import { SortedList } from 'vkmemd/dist/memory/sorted-list.js';
 import { visibleParts } from 'vkmemd/dist/requests/list-allocations.js';
 import { ControlWire } from '../support/control-wire.js';
-import { startDaemon } from '../support/daemon.js';
+import { ANYBODY, assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const MANY = 150;
 
 t.test('a list is built in parts', async (t) => {
   const visible = Array.from({ length: MANY }, (_, at) => ({
+    createdAt: at >> 1,
+    serial: at,
+    terms: {},
     charge: { state: 'live' },
     describe: () => ({ id: String(at) }) as Decoded<'Allocation'>,
   }));
-  const registry = { visibleTo: () => visible } as unknown as Registry;
+  const list = new SortedList<Position, (typeof visible)[number]>(byAge);
+  for (const each of visible) list.add(each);
+  const registry = { last: list.last, after: list.after.bind(list) } as unknown as Registry;
+  const listed = { registry, authority: { may: () => true } };
+  const all = { size: Number.POSITIVE_INFINITY, after: undefined };
   let gone = false;
   const caller = { identity: { uid: 1 }, gone: () => gone } as unknown as Caller;
   const ids: string[] = [];
@@ -28,7 +36,7 @@ t.test('a list is built in parts', async (t) => {
   void (async () => {
     for (; sizes.length < 3; turns += 1) await setImmediate();
   })();
-  for await (const { allocations } of visibleParts(registry, caller)) {
+  for await (const { allocations } of visibleParts(listed, caller, all)) {
     sizes.push(allocations.length);
     ids.push(...allocations.map(({ id }) => id));
     const last = visible.at(-1);
@@ -38,7 +46,101 @@ t.test('a list is built in parts', async (t) => {
   t.ok(sizes.length > 2 && Math.max(...sizes) < 100, `parts of ${sizes.join(', ')}`);
   t.strictSame(ids, [...Array(MANY - 1).keys()].map(String), 'without the one that ended meanwhile');
   gone = true;
-  await t.rejects(visibleParts(registry, caller).next(), { code: 'UNAVAILABLE' });
+  await t.rejects(visibleParts(listed, caller, all).next(), { code: 'UNAVAILABLE' });
+});
+
+t.test('a sorted list finds the items after a position', async (t) => {
+  const list = new SortedList<{ readonly id: number }, { readonly id: number }>((a, b) => a.id - b.id);
+  const items = [5, 1, 9, 3, 7].map((id) => ({ id }));
+  for (const item of items) list.add(item);
+  const idsAfter = (id: number | undefined, max: number) =>
+    list.after(id === undefined ? undefined : { id }, max).map((item) => item.id);
+  t.strictSame(idsAfter(undefined, 9), [1, 3, 5, 7, 9]);
+  t.strictSame(idsAfter(3, 2), [5, 7]);
+  t.strictSame(idsAfter(4, 1), [5], 'a position without an item');
+  t.strictSame(idsAfter(9, 1), []);
+  list.remove({ id: 5 });
+  t.equal(list.size, 5, 'another object is not in the list');
+  for (const item of items) list.remove(item);
+  t.strictSame([list.size, list.last, [...list]], [0, undefined, []]);
+});
+
+/** The items of all pages, and the sizes of the pages. */
+async function pagesOf<T>(
+  page: (pageToken: string) => Promise<{ readonly items: readonly T[]; readonly nextPageToken: string }>,
+): Promise<{ readonly all: T[]; readonly sizes: number[] }> {
+  const all: T[] = [];
+  const sizes: number[] = [];
+  for (let token = '', more = true; more; more = token !== '') {
+    const { items, nextPageToken } = await page(token);
+    all.push(...items);
+    sizes.push(items.length);
+    token = nextPageToken;
+  }
+  return { all, sizes };
+}
+
+t.test('pages of allocations and of sessions', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+  const control = new ControlWire(runtimeDir);
+  t.strictSame(await control.call('ListSessions', {}), { sessions: [], nextPageToken: '' });
+  const wires = await Promise.all(Array.from({ length: 7 }, () => HandoffWire.open(runtimeDir)));
+  const [wire, other] = wires;
+  if (!wire || !other) throw new Error('no session');
+  const ids: string[] = [];
+  for (let i = 0; i < MANY; i += 1) {
+    const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
+    ids.push(message.allocate?.allocation?.id ?? '');
+  }
+  const allocations = (pageSize: number) =>
+    pagesOf(async (pageToken) => {
+      const answer = await control.call('ListAllocations', { pageSize, pageToken });
+      return { ...answer, items: answer.allocations.map(({ id }) => id) };
+    });
+  t.strictSame(await allocations(100), { all: ids, sizes: [100, 50] });
+  t.strictSame(await allocations(64), { all: ids, sizes: [64, 64, 22] });
+  t.strictSame(await allocations(75), { all: ids, sizes: [75, 75] }, 'a full page may be the last');
+  t.strictSame(await allocations(7), { all: ids, sizes: [...Array(21).fill(7), 3] });
+  t.strictSame(await allocations(100_000), { all: ids, sizes: [MANY] }, 'a larger size is lowered');
+  const first = await control.call('ListAllocations', { pageSize: 3 });
+  for (const id of ids.slice(0, 4)) await wire.ask({ free: { allocation: { id } } });
+  const second = await control.call('ListAllocations', { pageSize: 1, pageToken: first.nextPageToken });
+  t.strictSame(
+    second.allocations.map(({ id, ownerSessionId }) => [id, ownerSessionId]),
+    [[ids[4], wire.welcome.sessionId]],
+    'a position stays valid without its allocation',
+  );
+
+  const sessions = (pageSize: number) =>
+    pagesOf(async (pageToken) => {
+      const answer = await control.call('ListSessions', { pageSize, pageToken });
+      return { ...answer, items: answer.sessions };
+    });
+  const { all, sizes } = await sessions(3);
+  t.strictSame(sizes, [3, 3, 1]);
+  t.strictSame(
+    all.map(({ id }) => id),
+    wires.map(({ welcome }) => welcome.sessionId).sort((a, b) => Number(a - b)),
+  );
+  t.strictSame((await sessions(0)).all, all, 'the default holds them all');
+  const uid = process.getuid?.() ?? -1;
+  t.match(
+    all.find(({ id }) => id === wire.welcome.sessionId),
+    {
+      ...{ tenant: { key: `uid:${uid}`, uid }, uid, gid: process.getgid?.(), pid: process.pid },
+      ...{ clientName: 'test', allocations: MANY - 4, bytes: BigInt(MANY - 4) * 4096n, grants: 0 },
+    },
+  );
+  for (const method of ['ListAllocations', 'ListSessions'] as const) {
+    const refused = { code: 'INVALID_ARGUMENT' };
+    await t.rejects(control.call(method, { pageSize: -1 }), refused);
+    for (const pageToken of ['x', '1.x', '-1', ' 1']) {
+      await t.rejects(control.call(method, { pageToken }), refused, `${method} ${pageToken}`);
+    }
+  }
+  for (const each of wires) each.close();
+  control.close();
+  await assertNoLeaks(t, runtimeDir);
 });
 
 t.test('a long list over gRPC', async (t) => {

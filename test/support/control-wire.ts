@@ -29,6 +29,8 @@ export interface Methods {
   Publish: ['MemoryService', 'PublishRequest', 'PublishResponse'];
   ListDevices: ['DeviceService', 'ListDevicesRequest', 'ListDevicesResponse'];
   GetBudget: ['DeviceService', 'GetBudgetRequest', 'GetBudgetResponse'];
+  ListSessions: ['StatusService', 'ListSessionsRequest', 'ListSessionsResponse'];
+  GetStatus: ['StatusService', 'GetStatusRequest', 'GetStatusResponse'];
   GetQuota: ['PolicyService', 'GetQuotaRequest', 'GetQuotaResponse'];
   ListQuotas: ['PolicyService', 'ListQuotasRequest', 'ListQuotasResponse'];
   SetQuota: ['PolicyService', 'SetQuotaRequest', 'SetQuotaResponse'];
@@ -40,6 +42,7 @@ export type AllocationReport = Decoded<'WatchAllocationsResponse'>;
 const SERVICES = {
   ...serviceDefinition('MemoryService'),
   ...serviceDefinition('DeviceService'),
+  ...serviceDefinition('StatusService'),
   ...serviceDefinition('PolicyService'),
 };
 

@@ -7,6 +7,7 @@ import { MappingBudget, openMappings } from 'vkmemd/dist/limits/mapping-budget.j
 import { Authority } from 'vkmemd/dist/memory/authority.js';
 import type { Persistence } from 'vkmemd/dist/memory/persistence.js';
 import type { Policy } from 'vkmemd/dist/policy/policy.js';
+import { Status } from 'vkmemd/dist/status.js';
 import type { Device } from 'vkmemd/dist/vulkan/device.js';
 
 interface Parts {
@@ -40,3 +41,6 @@ export function coreOn(device: Device, parts: Parts): Core {
     reporter,
   });
 }
+
+/** The status of a core whose device is not lost. */
+export const statusOf = (core: Core): Status => new Status({ ...core, recovery: { serving: true } });

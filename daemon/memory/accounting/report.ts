@@ -9,7 +9,7 @@ interface Counted {
   readonly registry: {
     readonly live: number;
     readonly draining: number;
-    readonly all: readonly { readonly memory: { readonly fds: number } }[];
+    readonly fds: number;
   };
   readonly grants: { readonly size: number };
   readonly device: { readonly liveMemories: number };
@@ -39,7 +39,7 @@ export class BudgetReports {
       allocations: registry.live,
       drainingAllocations: registry.draining,
       grants: grants.size,
-      fds: registry.all.reduce((sum, { memory }) => sum + memory.fds, 0),
+      fds: registry.fds,
       deviceMemories: device.liveMemories,
     };
   }

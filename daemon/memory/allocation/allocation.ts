@@ -49,9 +49,14 @@ export interface Origin {
   readonly createdAt: number;
 }
 
+/** The number of allocations that this process has made or restored. */
+let made = 0;
+
 export class Allocation {
   readonly id: string;
   readonly createdAt: number;
+  /** Its place among the allocations of one millisecond, in this process. */
+  readonly serial: number;
   readonly terms: AllocationTerms;
   readonly memory: DeviceMemory;
   readonly charge: Charge;
@@ -83,6 +88,8 @@ export class Allocation {
   ) {
     this.id = origin.id;
     this.createdAt = origin.createdAt;
+    made += 1;
+    this.serial = made;
     this.terms = terms;
     this.memory = memory;
     this.charge = charge;
@@ -189,6 +196,7 @@ export class Allocation {
       state: `ALLOCATION_STATE_${this.#stateName()}` as const,
       ownerUid,
       owner,
+      ownerSessionId: terms.owner?.id ?? 0n,
       grants: this.grants,
       memoryTypeIndex: plan.memoryTypeIndex,
       memoryPropertyFlags: plan.propertyFlags,

@@ -10,17 +10,27 @@ import type { Identity } from '../../policy/identity.js';
 import { nameKeyOf, parseScopedName, shownNameKey, type Tenant } from '../../policy/tenant.js';
 import type { Authority, Purpose } from '../authority.js';
 import type { Session } from '../session/session.js';
+import { SortedList } from '../sorted-list.js';
 import { Allocation } from './allocation.js';
 
 /** Maximum number of ids and names of lost allocations that are remembered. */
 const MAX_LOST = 4096;
 const NOTHING: ReadonlySet<Allocation> = new Set();
 
+/** The position of an allocation in the list of all. */
+export type Position = Pick<Allocation, 'createdAt' | 'serial'>;
+
+/** Orders positions: oldest first. */
+export const byAge = (one: Position, other: Position): number =>
+  one.createdAt - other.createdAt || one.serial - other.serial;
+
 export class Registry {
   readonly #byId = new Map<string, Allocation>();
   /** By `KEY/NAME`. */
   readonly #byName = new Map<string, Allocation | 'pending'>();
   readonly #draining = new Set<Allocation>();
+  /** All of them, live and draining. */
+  readonly #listed = new SortedList<Position, Allocation>(byAge);
   /** Live allocations that end with a session. */
   readonly #owned = new Map<Session, Set<Allocation>>();
   /** The tenants of lost allocations, by id and by name key; the oldest first. */
@@ -41,7 +51,24 @@ export class Registry {
 
   /** Every allocation, live and draining, oldest first. */
   get all(): Allocation[] {
-    return [...this.#byId.values(), ...this.#draining].sort((a, b) => a.createdAt - b.createdAt);
+    return this.#listed.toArray();
+  }
+
+  /** The last of all. */
+  get last(): Allocation | undefined {
+    return this.#listed.last;
+  }
+
+  /** At most `max` allocations, live and draining, oldest first, after a position; from the first if none. */
+  after(position: Position | undefined, max: number): Allocation[] {
+    return this.#listed.after(position, max);
+  }
+
+  /** The number of fds that the daemon keeps open for all allocations. */
+  get fds(): number {
+    let fds = 0;
+    for (const { memory } of this.#listed) fds += memory.fds;
+    return fds;
   }
 
   /**
@@ -61,6 +88,7 @@ export class Registry {
 
   add(allocation: Allocation): void {
     this.#byId.set(allocation.id, allocation);
+    this.#listed.add(allocation);
     if (allocation.nameKey) this.#byName.set(allocation.nameKey, allocation);
     const { owner } = allocation.terms;
     if (owner) this.#owned.set(owner, (this.#owned.get(owner) ?? new Set()).add(allocation));
@@ -72,6 +100,7 @@ export class Registry {
    */
   addEnding(allocation: Allocation): void {
     this.#byId.set(allocation.id, allocation);
+    this.#listed.add(allocation);
   }
 
   /** The live allocations that end with the session. */
@@ -103,6 +132,7 @@ export class Registry {
   /** Removes the allocation: its bytes are free. */
   remove(allocation: Allocation): void {
     this.#draining.delete(allocation);
+    this.#listed.remove(allocation);
   }
 
   /** The allocations that a caller may see, oldest first. */

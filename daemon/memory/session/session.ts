@@ -15,6 +15,7 @@ import { VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import { sameTenant } from '../../policy/tenant.js';
 import type { Quota } from '../accounting/quotas.js';
+import { SortedList } from '../sorted-list.js';
 import type { ClientProcess } from './client-process.js';
 
 /**
@@ -73,6 +74,10 @@ export class Sessions {
   readonly #live = new Map<string, Session>();
   /** Sleeping sessions, by the hash of their token's secret. */
   readonly #asleep = new Map<string, Session>();
+  /** All of them, by id. */
+  readonly #listed = new SortedList<Pick<Session, 'id'>, Session>(({ id: one }, { id: other }) =>
+    one < other ? -1 : Number(one > other),
+  );
   /** Each session's entry in its tenant's quota. */
   readonly #leases = new Map<Session, Disposable>();
   readonly #quotas: SessionQuotas;
@@ -84,11 +89,17 @@ export class Sessions {
   }
 
   get size(): number {
-    return this.#live.size + this.#asleep.size;
+    return this.#listed.size;
   }
 
+  /** Every session, by id. */
   get all(): Iterable<Session> {
-    return [...this.#live.values(), ...this.#asleep.values()];
+    return this.#listed.toArray();
+  }
+
+  /** At most `max` sessions, by id, with ids after `id`; from the first if it is undefined. */
+  after(id: bigint | undefined, max: number): Session[] {
+    return this.#listed.after(id === undefined ? undefined : { id }, max);
   }
 
   /** @throws VkmemError TOO_MANY_SESSIONS if the tenant has reached its limit. */
@@ -97,6 +108,7 @@ export class Sessions {
     const session = new Session(this.#nextId, identity, this.#newToken(), clientName);
     this.#nextId += 1n;
     this.#live.set(session.token, session);
+    this.#listed.add(session);
     this.#leases.set(session, lease);
     return session;
   }
@@ -116,6 +128,7 @@ export class Sessions {
     session.entrusted = entrusted;
     this.skipIds(id);
     this.#asleep.set(hash, session);
+    this.#listed.add(session);
     this.#leases.set(session, this.#quotas.of(identity).count('sessions'));
     return session;
   }
@@ -147,6 +160,7 @@ export class Sessions {
   close(session: Session): void {
     session.ended = true;
     session.sleeping?.[Symbol.dispose]();
+    this.#listed.remove(session);
     this.#live.delete(session.token);
     for (const [hash, asleep] of session.token === '' ? this.#asleep : []) {
       if (asleep === session) this.#asleep.delete(hash);

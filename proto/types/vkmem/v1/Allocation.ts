@@ -89,6 +89,10 @@ export interface Allocation {
    */
   'owner'?: (_vkmem_v1_Tenant | null);
   /**
+   * The session that it ends with; 0 for LIFETIME_NAMED.
+   */
+  'ownerSessionId'?: (number | string | Long);
+  /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
   'resource'?: "buffer"|"image";
@@ -170,6 +174,10 @@ export interface Allocation__Output {
    * The owner. owner_uid repeats its uid; it is 4294967295 where the tenant is not a user.
    */
   'owner': (_vkmem_v1_Tenant__Output | null);
+  /**
+   * The session that it ends with; 0 for LIFETIME_NAMED.
+   */
+  'ownerSessionId': (Long);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

@@ -14,6 +14,7 @@ import type { CreateSignalRequest as _vkmem_v1_CreateSignalRequest, CreateSignal
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from '../../vkmem/v1/OpenSignalRequest.js';
 import type { EntrustRequest as _vkmem_v1_EntrustRequest, EntrustRequest__Output as _vkmem_v1_EntrustRequest__Output } from '../../vkmem/v1/EntrustRequest.js';
 import type { EndEntrustedRequest as _vkmem_v1_EndEntrustedRequest, EndEntrustedRequest__Output as _vkmem_v1_EndEntrustedRequest__Output } from '../../vkmem/v1/EndEntrustedRequest.js';
+import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from '../../vkmem/v1/GetStatusRequest.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -42,7 +43,8 @@ export interface ClientMessage {
   'openSignal'?: (_vkmem_v1_OpenSignalRequest | null);
   'entrust'?: (_vkmem_v1_EntrustRequest | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedRequest | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'getStatus'?: (_vkmem_v1_GetStatusRequest | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
 }
 
 /**
@@ -71,5 +73,6 @@ export interface ClientMessage__Output {
   'openSignal'?: (_vkmem_v1_OpenSignalRequest__Output | null);
   'entrust'?: (_vkmem_v1_EntrustRequest__Output | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedRequest__Output | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'getStatus'?: (_vkmem_v1_GetStatusRequest__Output | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
 }

@@ -88,14 +88,14 @@ export interface MemoryServiceClient extends grpc.Client {
   getAllocation(argument: _vkmem_v1_GetAllocationRequest, callback: grpc.requestCallback<_vkmem_v1_GetAllocationResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Lists the allocations that the caller may see, oldest first.
+   * Lists the allocations that the caller may see, oldest first; in pages, if page_size is set.
    */
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Lists the allocations that the caller may see, oldest first.
+   * Lists the allocations that the caller may see, oldest first; in pages, if page_size is set.
    */
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
@@ -200,7 +200,7 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   GetAllocation: grpc.handleUnaryCall<_vkmem_v1_GetAllocationRequest__Output, _vkmem_v1_GetAllocationResponse>;
   
   /**
-   * Lists the allocations that the caller may see, oldest first.
+   * Lists the allocations that the caller may see, oldest first; in pages, if page_size is set.
    */
   ListAllocations: grpc.handleUnaryCall<_vkmem_v1_ListAllocationsRequest__Output, _vkmem_v1_ListAllocationsResponse>;
   

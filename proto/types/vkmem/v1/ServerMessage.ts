@@ -15,6 +15,7 @@ import type { CreateSignalResponse as _vkmem_v1_CreateSignalResponse, CreateSign
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from '../../vkmem/v1/OpenSignalResponse.js';
 import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Output as _vkmem_v1_EntrustResponse__Output } from '../../vkmem/v1/EntrustResponse.js';
 import type { EndEntrustedResponse as _vkmem_v1_EndEntrustedResponse, EndEntrustedResponse__Output as _vkmem_v1_EndEntrustedResponse__Output } from '../../vkmem/v1/EndEntrustedResponse.js';
+import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from '../../vkmem/v1/GetStatusResponse.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -44,7 +45,8 @@ export interface ServerMessage {
   'openSignal'?: (_vkmem_v1_OpenSignalResponse | null);
   'entrust'?: (_vkmem_v1_EntrustResponse | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedResponse | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'getStatus'?: (_vkmem_v1_GetStatusResponse | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
 }
 
 /**
@@ -74,5 +76,6 @@ export interface ServerMessage__Output {
   'openSignal'?: (_vkmem_v1_OpenSignalResponse__Output | null);
   'entrust'?: (_vkmem_v1_EntrustResponse__Output | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedResponse__Output | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted";
+  'getStatus'?: (_vkmem_v1_GetStatusResponse__Output | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
 }

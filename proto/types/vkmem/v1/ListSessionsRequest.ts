@@ -1,0 +1,24 @@
+// Original file: proto/vkmem/v1/control.proto
+
+
+export interface ListSessionsRequest {
+  /**
+   * The maximum number of sessions in the answer; 0 means 100, above 500 means 500.
+   */
+  'pageSize'?: (number);
+  /**
+   * next_page_token of the previous page; empty for the first.
+   */
+  'pageToken'?: (string);
+}
+
+export interface ListSessionsRequest__Output {
+  /**
+   * The maximum number of sessions in the answer; 0 means 100, above 500 means 500.
+   */
+  'pageSize': (number);
+  /**
+   * next_page_token of the previous page; empty for the first.
+   */
+  'pageToken': (string);
+}
