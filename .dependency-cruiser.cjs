@@ -30,8 +30,8 @@ const ARROWS = {
   'daemon/vulkan/': ['proto/'],
   'daemon/memory/': BELOW_MEMORY,
   'daemon/requests/': [...BELOW_REQUESTS, STATUS],
+  'daemon/metrics/': [...BELOW_PLANES, DEVICE, STATUS],
   ...Object.fromEntries(PLANES.map((plane) => [plane, BELOW_PLANES])),
-  'daemon/admin/': [...BELOW_PLANES, DEVICE, STATUS],
   'daemon/store/': BELOW_REQUESTS,
   'daemon/systemd/': ['proto/', 'daemon/memory/', 'daemon/store/'],
   'daemon/supervisor/': [
@@ -117,7 +117,7 @@ module.exports = {
     ),
     rule(
       'metrics',
-      'only the admin plane serves HTTP and measures anything',
+      'only the admin plane serves HTTP and prints metrics',
       { pathNot: '^daemon/admin/' },
       { path: MEASURING },
     ),

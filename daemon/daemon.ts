@@ -34,6 +34,7 @@ import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
 import { Authority } from './memory/authority.js';
+import { Metrics } from './metrics/metrics.js';
 import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
 import { findingText } from './policy/findings.js';
@@ -41,6 +42,7 @@ import { DEFAULT_LIMITS, type Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { hasPeerPidfd } from './policy/warnings.js';
+import { makeAsk } from './requests/ask.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
@@ -221,20 +223,23 @@ async function compose(
 
   const recovery = new Recovery(core);
   const status = new Status({ ...core, recovery });
-  const handlers = makeHandlers({ ...core, status });
+  let admin: AdminServer | undefined;
+  const connectionCounts = () => ({
+    handoff: handoff.connections,
+    control: control.connections,
+    ivshmem: core.ivshmem.peers,
+    admin: admin?.connections ?? 0,
+  });
+  const metrics = stack.use(new Metrics({ ...core, status, connectionCounts }));
+  const handlers = makeHandlers({ ...core, status, metrics });
   const handoff = new HandoffServer({ ...core, handlers, greetings: hello(core) });
   const control = new ControlServer(core, { ...handlers, ...makeStreamHandlers(core) });
   recovery.onChange((serving) => {
     control.deviceServes = serving;
   });
-  const connectionCounts = () => ({
-    handoff: handoff.connections,
-    control: control.connections,
-    ivshmem: core.ivshmem.peers,
-  });
   // It starts before the other planes and stops after them, because it reports on them.
-  const admin = await AdminServer.open(
-    { ...core, status, connectionCounts },
+  admin = await AdminServer.open(
+    { ...core, ask: makeAsk(handlers, authority) },
     sockets.admin?.fd ?? folder.adminSocket,
     addresses,
   );

@@ -20,6 +20,7 @@ import { PerTickLimit } from '../limits/per-tick-limit.js';
 import { Shares } from '../limits/shares.js';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Authority } from '../memory/authority.js';
+import type { AnyCaller } from '../memory/session/caller.js';
 import type { Identity } from '../policy/identity.js';
 import type { Tenant } from '../policy/tenant.js';
 
@@ -37,11 +38,24 @@ export const IDLE_MS = 30_000;
 const NETWORK: Tenant = { key: 'network', uid: undefined, name: 'network' };
 
 export interface AdminConnection {
-  /** Undefined for TCP. */
-  readonly identity: Identity | undefined;
+  /** Without an identity on TCP. */
+  readonly caller: AnyCaller;
   /** The error of every request; undefined if the connection is served. */
   readonly refusal: VkmemError | undefined;
   readonly rate: TokenBucket;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent the request; set before its page is run. */
+    admin: AdminConnection | undefined;
+  }
+}
+
+/** @throws Error before the request's connection is known. */
+export function callerOf({ admin }: { readonly admin: AdminConnection | undefined }): AnyCaller {
+  if (!admin) throw new Error('the connection of the request is not known yet');
+  return admin.caller;
 }
 
 /** A connection, with its deadline. */
@@ -90,7 +104,9 @@ export class AdminConnections {
     const { handshakeMs } = this.#with.authority.policy.limits;
     const rate = new TokenBucket(RATE.perSecond, RATE.burst);
     const timer = setTimeout(() => socket.destroy(), handshakeMs);
-    this.#open.set(socket, { identity, refusal, rate, underWay: 0, timer });
+    const gone = () => socket.destroyed;
+    const caller = identity ? { identity, session: undefined, gone } : { identity, session: undefined, gone };
+    this.#open.set(socket, { caller, refusal, rate, underWay: 0, timer });
     // A hang-up is not an error; 'close' follows.
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
@@ -106,7 +122,7 @@ export class AdminConnections {
    * Resolves when it is the turn of the connection's tenant, whose requests per turn of the event loop are
    * limited; undefined if it may continue at once.
    */
-  turn({ identity }: AdminConnection): Promise<void> | undefined {
+  turn({ caller: { identity } }: AdminConnection): Promise<void> | undefined {
     return this.#ticks.take(identity?.tenant ?? NETWORK);
   }
 

@@ -7,14 +7,9 @@
  * stays valid when that object is gone: a client that follows it gets each object that exists all the time
  * exactly once.
  */
-
-import type { MappingBudget } from '../limits/mapping-budget.js';
-import type { BudgetReports } from '../memory/accounting/report.js';
-import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Registry } from '../memory/allocation/registry.js';
-import type { Grants } from '../memory/grant/grants.js';
-import type { Sessions } from '../memory/session/session.js';
-import type { Device } from '../vulkan/device.js';
+import { inTime } from '../limits/in-time.js';
+import type { Ask } from '../requests/ask.js';
+import { callerOf } from './admin-connections.js';
 import type { App } from './app.js';
 import * as schemas from './schemas.js';
 import { allocationView, budgetView, devicesView, sessionView } from './views.js';
@@ -24,63 +19,44 @@ const DEFAULT_LIMIT = 100;
 const ALLOCATION_QUERY = schemas.pageQuery('^[0-9]{1,16}\\.[0-9]{1,16}$');
 const SESSION_QUERY = schemas.pageQuery('^[0-9]{1,19}$');
 
-/** The sources of the answers. */
-export interface ApiSources {
-  readonly version: string;
-  readonly device: Device;
-  readonly mappings: MappingBudget;
-  readonly reports: BudgetReports;
-  readonly registry: Registry;
-  readonly grants: Grants;
-  readonly sessions: Sessions;
-}
-
-export function addApi(app: App, sources: ApiSources): void {
+export function addApi(app: App, ask: Ask): void {
   app.get(
     '/api/v1/devices',
     { schema: { querystring: schemas.NO_QUERY, response: { 200: schemas.DEVICES } } },
-    async () => devicesView(sources),
+    async (request) => devicesView(await ask(callerOf(request), 'ListDevices', {})),
   );
   app.get(
     '/api/v1/budget',
     { schema: { querystring: schemas.NO_QUERY, response: { 200: schemas.BUDGET } } },
-    async () => budgetView(sources.reports),
+    async (request) => {
+      const budget = ask(callerOf(request), 'GetBudget', {});
+      return budgetView(await inTime('The driver did not report its memory budget', budget));
+    },
   );
   app.get(
     '/api/v1/allocations',
     { schema: { querystring: ALLOCATION_QUERY, response: { 200: schemas.ALLOCATIONS } } },
-    async ({ query }) => {
-      const [createdAt, serial] = query.after?.split('.').map(Number) ?? [0, 0];
-      const rest = sources.registry.after({ createdAt: createdAt ?? 0, serial: serial ?? 0 }, 501);
-      const [found, next] = cut(rest, query.limit, placeOf);
-      return { allocations: found.map(allocationView), next };
+    async (request) => {
+      const answer = await ask(callerOf(request), 'ListAllocations', pageOf(request.query));
+      return { allocations: answer.allocations.map(allocationView), next: answer.nextPageToken || null };
     },
   );
   app.get(
     '/api/v1/sessions',
     { schema: { querystring: SESSION_QUERY, response: { 200: schemas.SESSIONS } } },
-    async ({ query }) => {
-      const after = BigInt(query.after ?? 0);
-      // Dormant sessions follow the connected ones in the list.
-      const rest = [...sources.sessions.all]
-        .filter(({ id }) => id > after)
-        .sort(({ id: a }, { id: b }) => (a < b ? -1 : 1));
-      const [found, next] = cut(rest, query.limit, ({ id }) => String(id));
-      return { sessions: found.map((session) => sessionView(session, sources)), next };
+    async (request) => {
+      const answer = await ask(callerOf(request), 'ListSessions', pageOf(request.query));
+      return { sessions: answer.sessions.map(sessionView), next: answer.nextPageToken || null };
     },
   );
 }
 
-/** The entries of a page, and the position of the next page. */
-function cut<T>(
-  rest: readonly T[],
-  limit: string | undefined,
-  place: (thing: T) => string,
-): [found: readonly T[], next: string | null] {
-  const found = rest.slice(0, limit === undefined ? DEFAULT_LIMIT : Number(limit));
-  const last = found.at(-1);
-  return [found, last === undefined || found.length === rest.length ? null : place(last)];
+interface PageQuery {
+  readonly limit?: string;
+  readonly after?: string;
 }
 
-/** The position of an allocation: its creation time, and its number among those of one millisecond. */
-const placeOf = ({ createdAt, serial }: Allocation): string => `${createdAt}.${serial}`;
+const pageOf = ({ limit, after }: PageQuery) => ({
+  pageSize: limit === undefined ? DEFAULT_LIMIT : Number(limit),
+  pageToken: after ?? '',
+});

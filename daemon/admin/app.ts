@@ -13,13 +13,6 @@ const MAX_QUOTED = 200;
 const PAGES =
   'The pages are /healthz, /readyz, /metrics, and /api/v1/ with devices, budget, allocations and sessions.';
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Who may request the page; see the header of pages.ts. */
-    readonly access?: 'all' | 'public' | 'operators';
-  }
-}
-
 export type App = ReturnType<typeof makeApp>;
 
 /** @param reporter reports the failures that are answered with INTERNAL. */

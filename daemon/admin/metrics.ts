@@ -1,84 +1,57 @@
 /**
- * /metrics: the metrics in Prometheus' text format, or in OpenMetrics if the scraper asks for it.
- *
- * State is read at each scrape (state-metrics.ts, process-metrics.ts); events are counted as they happen
- * (event-metrics.ts). The core and the other planes do not depend on either. No label contains a user, a
- * session or a name: the number of series is bounded by the device, the schema and the catalogue.
- *
- * Concurrent scrapes share one reading, and there is at most one reading per EVERY_MS: a client that scrapes
- * all the time waits, and costs the others little. A reading is never older than the request for it.
- * docs/metrics.md lists all metrics.
+ * /metrics: the answer to GetMetrics in Prometheus' text format, or in OpenMetrics if the scraper asks for it.
  */
-import { setTimeout } from 'node:timers/promises';
-import { Registry } from 'prom-client';
+import type { Decoded } from '@vkmemd/proto';
+import { type Metric, Registry, type RegistryContentType } from 'prom-client';
+import type { Ask } from '../requests/ask.js';
+import { callerOf } from './admin-connections.js';
 import type { App } from './app.js';
-import { countEvents, type EventSources } from './event-metrics.js';
-import { ProcessMetrics } from './process-metrics.js';
-import { StateMetrics, type StateSources } from './state-metrics.js';
 
-/** The minimum interval between the starts of two readings, in milliseconds. */
-const EVERY_MS = 50;
-
-const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
-const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
-
-export interface MetricSources extends StateSources, EventSources {}
-
-export class Metrics implements Disposable {
-  readonly #registry = new Registry();
-  readonly #state: StateMetrics;
-  readonly #process: ProcessMetrics;
-  readonly #counting: Disposable;
-  /** The reading that began last, which never rejects, and the time at which it began. */
-  #last: Promise<unknown> = Promise.resolve();
-  #begun = Number.NEGATIVE_INFINITY;
-  /** The reading that has not begun yet. */
-  #next: Promise<string> | undefined;
-
-  /** Counts events until it is disposed. */
-  constructor(sources: MetricSources) {
-    this.#state = new StateMetrics(this.#registry, sources);
-    this.#process = new ProcessMetrics(this.#registry);
-    this.#counting = countEvents(this.#registry, sources);
-  }
-
-  /** All metrics, in Prometheus' text format. */
-  text(): Promise<string> {
-    if (!this.#next) {
-      this.#next = this.#lookAfter(this.#last);
-      this.#last = this.#next.catch(() => {}); // reported to the callers
-    }
-    return this.#next;
-  }
-
-  [Symbol.dispose](): void {
-    this.#counting[Symbol.dispose]();
-    this.#process.close();
-  }
-
-  async #lookAfter(before: Promise<unknown>): Promise<string> {
-    await before;
-    const wait = this.#begun + EVERY_MS - performance.now();
-    if (wait > 0) await setTimeout(wait);
-    this.#begun = performance.now();
-    this.#next = undefined;
-    await Promise.all([this.#state.look(), this.#process.look()]);
-    return this.#registry.metrics();
-  }
+/** A line of the text: a value, its labels, and its name where that is not the family's. */
+interface Sample {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  readonly metricName?: string;
 }
 
-/**
- * Converts the text to OpenMetrics: counters are declared without `_total`, there are no empty lines, and the
- * end is marked. prom-client can do so too, but then renames its counters permanently.
- */
-export function asOpenMetrics(text: string): string {
-  const counters = [...text.matchAll(/^# TYPE (\w+)_total counter$/gm)].map(([, name]) => name);
-  const lines = text.split('\n').filter((line) => line !== '');
-  const declared = lines.map((line) => {
-    const [, name] = /^# (?:HELP|TYPE) (\w+)_total /.exec(line) ?? [];
-    return name !== undefined && counters.includes(name) ? line.replace(`${name}_total`, name) : line;
+const TYPES: Readonly<Record<string, string>> = {
+  METRIC_TYPE_COUNTER: 'counter',
+  METRIC_TYPE_GAUGE: 'gauge',
+  METRIC_TYPE_HISTOGRAM: 'histogram',
+};
+
+/** The metrics as text. */
+export function metricsText(
+  { families }: Decoded<'GetMetricsResponse'>,
+  openMetrics: boolean,
+): Promise<string> {
+  // A registry of prom-client prints whatever has a name and get(). It renames counters for OpenMetrics, so
+  // each text has a registry of its own.
+  const registry = new Registry<RegistryContentType>();
+  if (openMetrics) registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  for (const { name, help, type, metrics } of families) {
+    const values = metrics.flatMap((metric) => samplesOf(name, metric));
+    const printed = { name, help, type: TYPES[type] ?? 'untyped', values, get: async () => printed };
+    registry.registerMetric(printed as unknown as Metric);
+  }
+  return registry.metrics();
+}
+
+function samplesOf(name: string, { labels: pairs, value, histogram }: Decoded<'Metric'>): Sample[] {
+  const labels = Object.fromEntries(pairs.map((pair) => [pair.name, pair.value]));
+  if (!histogram) return [{ labels, value }];
+  const { buckets, sampleCount, sampleSum } = histogram;
+  const bucket = (le: number | string, count: bigint) => ({
+    metricName: `${name}_bucket`,
+    labels: { le, ...labels },
+    value: Number(count),
   });
-  return `${declared.join('\n')}\n# EOF\n`;
+  return [
+    ...buckets.map(({ upperBound, cumulativeCount }) => bucket(upperBound, cumulativeCount)),
+    bucket('+Inf', sampleCount),
+    { metricName: `${name}_sum`, labels, value: sampleSum },
+    { metricName: `${name}_count`, labels, value: Number(sampleCount) },
+  ];
 }
 
 /** Whether an Accept header prefers OpenMetrics to Prometheus' text format. */
@@ -91,14 +64,12 @@ export function wantsOpenMetrics(accept: string | undefined): boolean {
   return open > 0 && open >= weightOf('text/plain');
 }
 
-/** Adds the page. The caller disposes the metrics. */
-export function addMetrics(app: App, sources: MetricSources): Metrics {
-  const metrics = new Metrics(sources);
-  app.get('/metrics', { config: { access: 'public' } }, async ({ headers }, reply) => {
-    const text = await metrics.text();
-    const open = wantsOpenMetrics(headers.accept);
-    reply.header('vary', 'accept').type(open ? OPEN_METRICS : TEXT);
-    return open ? asOpenMetrics(text) : text;
+export function addMetrics(app: App, ask: Ask): void {
+  app.get('/metrics', async (request, reply) => {
+    const answer = await ask(callerOf(request), 'GetMetrics', {});
+    const open = wantsOpenMetrics(request.headers.accept);
+    const type = open ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE;
+    reply.header('vary', 'accept').type(type);
+    return metricsText(answer, open);
   });
-  return metrics;
 }

@@ -19,6 +19,22 @@ export const REFUSAL = Type.Object(
   closed,
 );
 
+const Time = Type.String({ format: 'date-time' });
+
+export const HEALTH = Type.Object({ status: Type.Literal('ok') }, closed);
+
+export const READINESS = Type.Object(
+  {
+    ready: Type.Boolean(),
+    reasons: Type.Array(REFUSAL),
+    warnings: Type.Array(
+      Type.Object({ code: Type.String(), message: Type.String(), next: Type.String(), since: Time }, closed),
+    ),
+    front: Type.Object({ present: Type.Boolean(), since: Time, restarts: Count }, closed),
+  },
+  closed,
+);
+
 const KIND_REPORT = Type.Object(
   {
     kind: Type.String(),
@@ -107,7 +123,7 @@ export const ALLOCATION = Type.Object(
     dedicated: Type.Boolean(),
     imported: Type.Boolean(),
     published: Type.Boolean(),
-    createdAt: Type.String({ format: 'date-time' }),
+    createdAt: Time,
   },
   closed,
 );
@@ -124,7 +140,7 @@ export const SESSION = Type.Object(
     unit: Type.Union([Type.String(), Type.Null()]),
     /** The name that the client chose. */
     clientName: Type.String(),
-    beganAt: Type.String({ format: 'date-time' }),
+    beganAt: Time,
     /** Allocations that end with it, and their bytes. */
     allocations: Count,
     bytes: Decimal,
@@ -139,6 +155,7 @@ const Next = Type.Union([Type.String(), Type.Null()]);
 export const ALLOCATIONS = Type.Object({ allocations: Type.Array(ALLOCATION), next: Next }, closed);
 export const SESSIONS = Type.Object({ sessions: Type.Array(SESSION), next: Next }, closed);
 
+export type ReadinessJson = Static<typeof READINESS>;
 export type DevicesJson = Static<typeof DEVICES>;
 export type BudgetJson = Static<typeof BUDGET>;
 export type AllocationJson = Static<typeof ALLOCATION>;

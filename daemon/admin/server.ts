@@ -12,16 +12,22 @@
  * pages        the rules of all pages
  * answers      errors as HTTP
  * health       /healthz and /readyz
- * metrics      /metrics, with event-metrics.ts, state-metrics.ts and process-metrics.ts
+ * metrics      /metrics
  * api          /api/v1, by the schemas of schemas.ts
+ *
+ * What the pages show, they ask for by requests, as clients do (requests/ask.ts).
  */
 import { createServer, Socket, type Server as TcpServer } from 'node:net';
 import { Listener, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Authority } from '../memory/authority.js';
+import type { Reporter } from '../memory/reporter.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
+import type { Ask } from '../requests/ask.js';
 import { AdminConnections } from './admin-connections.js';
 import { addressText, type ListenAddress } from './listen-address.js';
-import { makePages, type PageSources, type Pages } from './pages.js';
+import { makePages, type Pages } from './pages.js';
 
 /** How long a stopping daemon waits for answers under way, in milliseconds. */
 const GRACE_MS = 1000;
@@ -32,10 +38,12 @@ const GRACE_MS = 1000;
  */
 export type Where = string | OwnedFd;
 
-type Collaborators = PageSources & {
-  /** The number of connections of each other plane. */
-  readonly connectionCounts: () => Readonly<Record<string, number>>;
-};
+interface Collaborators {
+  readonly authority: Authority;
+  readonly fds: FdBudget;
+  readonly reporter: Reporter;
+  readonly ask: Ask;
+}
 
 export class AdminServer implements AsyncDisposable {
   readonly #with: Collaborators;
@@ -63,8 +71,7 @@ export class AdminServer implements AsyncDisposable {
     addresses: readonly ListenAddress[],
   ): Promise<AdminServer> {
     const connections = new AdminConnections(collaborators);
-    const connectionCounts = () => ({ ...collaborators.connectionCounts(), admin: connections.size });
-    const pages = await makePages({ ...collaborators, connections, connectionCounts });
+    const pages = await makePages({ ...collaborators, connections });
     const admin = new AdminServer(collaborators, connections, pages);
     try {
       admin.#listen(where);
@@ -74,6 +81,11 @@ export class AdminServer implements AsyncDisposable {
       throw failure;
     }
     return admin;
+  }
+
+  /** Number of open connections. */
+  get connections(): number {
+    return this.#connections.size;
   }
 
   /** The TCP addresses that it listens on, as `127.0.0.1:9464`. */

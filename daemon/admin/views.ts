@@ -1,20 +1,32 @@
-/** Views: the state in the format of the JSON pages (schemas.ts). */
-import { uuidText } from '@vkmemd/proto';
-import type { BudgetReports } from '../memory/accounting/report.js';
-import type { Allocation } from '../memory/allocation/allocation.js';
-import type { Registry } from '../memory/allocation/registry.js';
-import type { Grants } from '../memory/grant/grants.js';
-import type { Session } from '../memory/session/session.js';
-import { shownUid } from '../policy/tenant.js';
-import { describeDevices } from '../requests/list-devices.js';
-import { inTime } from './in-time.js';
+/** Views: decoded answers in the format of the JSON pages (schemas.ts). */
+import { type Decoded, uuidText } from '@vkmemd/proto';
 import type * as schemas from './schemas.js';
 
 /** An enumerator of the contract without its type's name. */
 const short = (prefix: string, value: unknown): string => String(value).replace(prefix, '');
 
-export function devicesView(sources: Parameters<typeof describeDevices>[0]): schemas.DevicesJson {
-  const { devices, daemonVersion, incarnation } = describeDevices(sources);
+/** ISO 8601 in UTC, of a time that is always set. */
+function isoTime(time: Decoded<'Allocation'>['createdAt']): string {
+  const { seconds, nanos } = time ?? { seconds: 0n, nanos: 0 };
+  return new Date(Number(seconds) * 1000 + Math.round(nanos / 1e6)).toISOString();
+}
+
+export function readinessView(status: Decoded<'GetStatusResponse'>): schemas.ReadinessJson {
+  const { ready, reasons, warnings, front } = status;
+  return {
+    ready,
+    reasons: reasons.map(({ code, message, next }) => ({ code, message, next })),
+    warnings: warnings.map(({ since, ...warning }) => ({ ...warning, since: isoTime(since) })),
+    front: {
+      present: front?.present ?? false,
+      since: isoTime(front?.since ?? null),
+      restarts: front?.restarts ?? 0,
+    },
+  };
+}
+
+export function devicesView(answer: Decoded<'ListDevicesResponse'>): schemas.DevicesJson {
+  const { devices, daemonVersion, incarnation } = answer;
   return {
     daemonVersion,
     incarnation,
@@ -34,9 +46,7 @@ export function devicesView(sources: Parameters<typeof describeDevices>[0]): sch
   };
 }
 
-/** @throws VkmemError UNAVAILABLE if the driver does not report its budget in time. */
-export async function budgetView(reports: BudgetReports): Promise<schemas.BudgetJson> {
-  const { heaps, counts } = await inTime('The driver did not report its memory budget', reports.now());
+export function budgetView({ heaps, counts }: Decoded<'GetBudgetResponse'>): schemas.BudgetJson {
   if (!counts) throw new Error('a budget without counts');
   return {
     heaps: heaps.map((heap) => ({
@@ -56,49 +66,42 @@ export async function budgetView(reports: BudgetReports): Promise<schemas.Budget
   };
 }
 
-export function allocationView(allocation: Allocation): schemas.AllocationJson {
-  const { id, terms, memory, state, publication, grants, createdAt } = allocation;
-  const { plan, size, dedicated, imported } = memory;
+export function allocationView(allocation: Decoded<'Allocation'>): schemas.AllocationJson {
+  const { owner, ownerSessionId } = allocation;
   return {
-    id,
-    name: terms.name,
-    owner: terms.tenant.key,
-    ownerUid: shownUid(terms.tenant),
-    ownerSessionId: terms.owner ? String(terms.owner.id) : null,
-    state,
-    lifetime: terms.lifetime,
-    kinds: [...terms.kinds],
-    sizeBytes: String(size),
-    heapIndex: plan.heapIndex,
-    memoryTypeIndex: plan.memoryTypeIndex,
-    grants,
-    sharing: terms.sharing,
-    dedicated,
-    imported,
-    published: publication?.published ?? false,
-    createdAt: new Date(createdAt).toISOString(),
+    id: allocation.id,
+    name: allocation.name,
+    owner: owner?.key ?? '',
+    ownerUid: allocation.ownerUid,
+    ownerSessionId: ownerSessionId === 0n ? null : String(ownerSessionId),
+    state: short('ALLOCATION_STATE_', allocation.state),
+    lifetime: short('LIFETIME_', allocation.lifetime),
+    kinds: allocation.kinds.map((kind) => short('KIND_', kind)),
+    sizeBytes: String(allocation.sizeBytes),
+    heapIndex: allocation.heapIndex,
+    memoryTypeIndex: allocation.memoryTypeIndex,
+    grants: allocation.grants,
+    sharing: short('SHARING_', allocation.sharing),
+    dedicated: allocation.dedicated,
+    imported: allocation.imported,
+    published: allocation.published,
+    createdAt: isoTime(allocation.createdAt),
   };
 }
 
-export function sessionView(
-  session: Session,
-  { registry, grants }: { readonly registry: Registry; readonly grants: Grants },
-): schemas.SessionJson {
-  const { id, identity, clientName, beganAt } = session;
-  const owned = registry.ownedBy(session);
-  let bytes = 0n;
-  for (const { memory } of owned) bytes += memory.size;
+export function sessionView(session: Decoded<'SessionInfo'>): schemas.SessionJson {
+  const { id, tenant, uid, gid, pid, unit, clientName, beganAt, allocations, bytes, grants } = session;
   return {
     id: String(id),
-    tenant: identity.tenant.key,
-    uid: identity.uid,
-    gid: identity.gid,
-    pid: identity.pid,
-    unit: identity.unit ?? null,
+    tenant: tenant?.key ?? '',
+    uid,
+    gid,
+    pid,
+    unit: unit ?? null,
     clientName,
-    beganAt: new Date(beganAt).toISOString(),
-    allocations: owned.size,
+    beganAt: isoTime(beganAt),
+    allocations,
     bytes: String(bytes),
-    grants: grants.sizeOf(session),
+    grants,
   };
 }

@@ -10,6 +10,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import {
   type OwnedFd,
   PROTOCOL_VERSION,
+  type RequestName,
   SESSION_METADATA,
   VERSION_METADATA,
   VkmemError,
@@ -18,6 +19,7 @@ import type { Authority } from '../memory/authority.js';
 import type { Caller } from '../memory/session/caller.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
+import { requirePlane } from '../requests/access.js';
 
 interface Collaborators {
   readonly authority: Authority;
@@ -51,13 +53,14 @@ export class Callers {
 
   /**
    * The caller of a call.
-   * @throws VkmemError NOT_PERMITTED if the policy does not permit the peer to connect; SESSION_INVALID,
+   * @throws VkmemError NOT_PERMITTED if the policy does not permit it (requirePlane()); SESSION_INVALID,
    *   STALE_INCARNATION, VERSION_UNSUPPORTED.
    */
-  of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }): Caller {
+  of(call: { getPeer(): string; metadata: Metadata; cancelled: boolean }, request: RequestName): Caller {
     const identity = this.#identities.get(call.getPeer());
     if (!identity) throw new Error(`a call arrived from ${call.getPeer()}, which was not accepted here`);
-    this.#with.authority.requireConnect(identity);
+    const { authority, sessions } = this.#with;
+    requirePlane(authority, 'control', { identity, session: undefined, gone: () => false }, request);
     const version = call.metadata.get(VERSION_METADATA)[0];
     if (version !== undefined && String(version) !== String(PROTOCOL_VERSION)) {
       throw new VkmemError(
@@ -69,7 +72,7 @@ export class Callers {
       );
     }
     const token = call.metadata.get(SESSION_METADATA)[0];
-    const session = token === undefined ? undefined : this.#with.sessions.byToken(String(token), identity);
+    const session = token === undefined ? undefined : sessions.byToken(String(token), identity);
     return { identity, session, gone: () => call.cancelled || session?.ended === true };
   }
 }

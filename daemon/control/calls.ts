@@ -15,9 +15,10 @@ import type {
 } from '@grpc/grpc-js';
 import {
   asVkmemError,
+  type ControlRequest,
   closeAll,
   type ErrorCode,
-  type RequestName,
+  REQUESTS,
   type StreamRequest,
   VkmemError,
 } from '@vkmemd/proto';
@@ -49,13 +50,14 @@ export class Calls {
     this.#callers = callers;
   }
 
-  /** @param name of the method, as events report it. */
-  unary<N extends RequestName>(name: string, handler: Handler<N>): handleUnaryCall<object, object> {
+  /** Events report the method of the request. */
+  unary<N extends ControlRequest>(request: N, handler: Handler<N>): handleUnaryCall<object, object> {
+    const name = REQUESTS[request].method;
     return async (call, callback) => {
       const answered = beginRequest(this.#events, 'control', name);
       let caller: Caller | undefined;
       try {
-        caller = this.#begin(call);
+        caller = this.#begin(call, request);
         const { response, fds } = await handler(caller, call.request as never, []);
         closeAll(fds); // gRPC carries no fds
         callback(null, response as object);
@@ -68,11 +70,12 @@ export class Calls {
     };
   }
 
-  /** @param name of the method, as events report it; a stream is reported once, at its end. */
+  /** As unary(). A stream is reported once, at its end. */
   stream<N extends StreamRequest>(
-    name: string,
+    request: N,
     handler: StreamHandler<N>,
   ): handleServerStreamingCall<object, object> {
+    const name = REQUESTS[request].method;
     return async (call) => {
       const end = new AbortController();
       if (this.#stopped) end.abort(this.#stopped);
@@ -81,7 +84,7 @@ export class Calls {
       let caller: Caller | undefined;
       let code: ErrorCode | 'OK' = 'OK';
       try {
-        caller = this.#begin(call);
+        caller = this.#begin(call, request);
         const answers = handler(caller, call.request as never, end.signal);
         for await (const answer of answers) await sent(call, answer as object, end.signal);
         call.end();
@@ -107,9 +110,9 @@ export class Calls {
   }
 
   /** @throws VkmemError if the request is a fault, or as Callers.of(). */
-  #begin(call: ServerUnaryCall<object, object> | StreamCall): Caller {
+  #begin(call: ServerUnaryCall<object, object> | StreamCall, request: ControlRequest): Caller {
     if (call.request instanceof VkmemError) throw call.request;
-    return this.#callers.of(call);
+    return this.#callers.of(call, request);
   }
 
   #expected(name: string, failure: unknown): VkmemError {

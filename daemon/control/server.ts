@@ -20,6 +20,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import {
+  type ControlRequest,
   DEVICE_HEALTH,
   descriptorFiles,
   Listener,
@@ -28,6 +29,7 @@ import {
   type PeerIdentity,
   requestsOf,
   type ServiceName,
+  type StreamRequest,
   serviceDefinition,
   VkmemError,
 } from '@vkmemd/proto';
@@ -178,7 +180,9 @@ export class ControlServer implements AsyncDisposable {
         const handler = handlers[request as keyof typeof handlers] as Handler<never> & StreamHandler<never>;
         return [
           method,
-          shape === 'stream' ? this.#calls.stream(method, handler) : this.#calls.unary(method, handler),
+          shape === 'stream'
+            ? this.#calls.stream(request as StreamRequest, handler)
+            : this.#calls.unary(request as ControlRequest, handler),
         ];
       });
     this.#server.addService(

@@ -6,7 +6,7 @@ import { timestamp } from '@vkmemd/proto';
 import type { BudgetReports } from '../memory/accounting/report.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Problem, Status } from '../status.js';
-import { type Handler, reply } from './handler.js';
+import { type OpenHandler, reply } from './handler.js';
 
 interface Collaborators {
   readonly status: Pick<Status, 'report' | 'startedAt'>;
@@ -15,7 +15,7 @@ interface Collaborators {
   readonly version: string;
 }
 
-export function getStatus({ status, reports, sessions, version }: Collaborators): Handler<'GetStatus'> {
+export function getStatus({ status, reports, sessions, version }: Collaborators): OpenHandler<'GetStatus'> {
   return () => {
     const { ready, reasons, warnings, front } = status.report();
     return reply({

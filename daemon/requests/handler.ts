@@ -6,7 +6,7 @@
  * open. The plane owns the fds of the answer.
  */
 import type { OwnedFd, RequestName, RequestOf, ResponseDraft, StreamRequest } from '@vkmemd/proto';
-import type { Caller } from '../memory/session/caller.js';
+import type { AnyCaller, Caller } from '../memory/session/caller.js';
 
 /** An answer, and its fds, in the order in which the message names them. The plane owns the fds. */
 export interface Answer<N extends RequestName> {
@@ -18,6 +18,13 @@ export interface Answer<N extends RequestName> {
 /** @throws VkmemError if the request is refused; nothing was changed then. */
 export type Handler<N extends RequestName> = (
   caller: Caller,
+  request: RequestOf<N>,
+  fds: readonly OwnedFd[],
+) => Promise<Answer<N>> | Answer<N>;
+
+/** The handler of a request that a caller without an identity may send too. */
+export type OpenHandler<N extends RequestName> = (
+  caller: AnyCaller,
   request: RequestOf<N>,
   fds: readonly OwnedFd[],
 ) => Promise<Answer<N>> | Answer<N>;

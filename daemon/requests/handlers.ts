@@ -12,9 +12,11 @@ import { entrust } from './entrust.js';
 import { free } from './free.js';
 import { getAllocation } from './get-allocation.js';
 import { getBudget } from './get-budget.js';
+import { getHealth } from './get-health.js';
+import { getMetrics } from './get-metrics.js';
 import { getQuota } from './get-quota.js';
 import { getStatus } from './get-status.js';
-import type { Handler, StreamHandler } from './handler.js';
+import type { Handler, OpenHandler, StreamHandler } from './handler.js';
 import { importMemory } from './import.js';
 import { joinIvshmem } from './join-ivshmem.js';
 import { listAllocations } from './list-allocations.js';
@@ -35,8 +37,12 @@ import { transfer } from './transfer.js';
 import { watchAllocations } from './watch-allocations.js';
 import { watchBudget } from './watch-budget.js';
 
+/** The requests that a caller without an identity may send. */
+export type OpenRequest = 'GetHealth' | 'GetMetrics' | 'GetStatus';
 /** All requests but Hello, which is served before there is a caller. */
-export type Handlers = { readonly [N in Exclude<UnaryRequest, 'Hello'>]: Handler<N> };
+export type Handlers = {
+  readonly [N in Exclude<UnaryRequest, 'Hello'>]: N extends OpenRequest ? OpenHandler<N> : Handler<N>;
+};
 export type StreamHandlers = { readonly [N in StreamRequest]: StreamHandler<N> };
 
 /** The collaborators of all requests but the streams. */
@@ -48,6 +54,7 @@ type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof entrust>[0] &
   Parameters<typeof free>[0] &
   Parameters<typeof getBudget>[0] &
+  Parameters<typeof getMetrics>[0] &
   Parameters<typeof getQuota>[0] &
   Parameters<typeof getStatus>[0] &
   Parameters<typeof joinIvshmem>[0] &
@@ -74,6 +81,8 @@ export const makeHandlers = (core: Collaborators): Handlers => ({
   Free: free(core),
   GetAllocation: getAllocation(core),
   GetBudget: getBudget(core),
+  GetHealth: getHealth(),
+  GetMetrics: getMetrics(core),
   GetQuota: getQuota(core),
   GetStatus: getStatus(core),
   Import: importMemory(core),

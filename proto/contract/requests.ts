@@ -3,7 +3,7 @@
  *
  * A row is named after its request. A handoff request is a field of ClientMessage (`body`), and its answer a
  * field of ServerMessage (`answer`). A control request is a method of a gRPC service (`service`, `method`). A
- * request can be both. Dispatch on both planes, credit, the frame check, and the client's encoding, checks
+ * request can be both. One that is neither is internal: only parts of the daemon send it. Dispatch on both planes, credit, the frame check, and the client's encoding, checks
  * and retries derive from these rows. Besides the schema, only daemon/requests/handlers.ts lists the
  * requests.
  *
@@ -13,8 +13,8 @@
 import type { Decoded, Draft, MessageName, ServiceName } from './codec.js';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
 
-/** Where a request can be sent. */
-export type Plane = 'handoff' | 'control';
+/** Where a request can be sent; `internal`: on no socket, only between the parts of the daemon. */
+export type Plane = 'handoff' | 'control' | 'internal';
 /**
  * Who may send it: any peer that may connect, a tenant (within the rights that the policy gives it), or an
  * operator.
@@ -336,6 +336,22 @@ export const REQUESTS = {
     who: 'operator',
     repeat: 'free',
   },
+  GetMetrics: {
+    ...PLAIN,
+    request: 'GetMetricsRequest',
+    response: 'GetMetricsResponse',
+    service: 'StatusService',
+    method: 'GetMetrics',
+    who: 'operator',
+    repeat: 'free',
+  },
+  GetHealth: {
+    ...PLAIN,
+    request: 'GetHealthRequest',
+    response: 'GetHealthResponse',
+    who: 'connect',
+    repeat: 'free',
+  },
   GetQuota: {
     ...PLAIN,
     request: 'GetQuotaRequest',
@@ -436,7 +452,10 @@ export const requestRow = (name: RequestName): RequestRow => REQUESTS[name];
 
 /** The names and rows of the requests that a plane accepts. */
 export function requestsOf(plane: Plane): (readonly [RequestName, RequestRow])[] {
-  return rows.filter(([, { body, method }]) => (plane === 'handoff' ? body : method) !== undefined);
+  return rows.filter(([, { body, method }]) => {
+    if (plane === 'internal') return body === undefined && method === undefined;
+    return (plane === 'handoff' ? body : method) !== undefined;
+  });
 }
 
 /** The maximum number of fds that one message of a client carries. */

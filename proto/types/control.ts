@@ -6,6 +6,7 @@ import type { AllocateRequest as _vkmem_v1_AllocateRequest, AllocateRequest__Out
 import type { AllocateResponse as _vkmem_v1_AllocateResponse, AllocateResponse__Output as _vkmem_v1_AllocateResponse__Output } from './vkmem/v1/AllocateResponse.js';
 import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v1_Allocation__Output } from './vkmem/v1/Allocation.js';
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from './vkmem/v1/AllocationRef.js';
+import type { Bucket as _vkmem_v1_Bucket, Bucket__Output as _vkmem_v1_Bucket__Output } from './vkmem/v1/Bucket.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from './vkmem/v1/BufferDescription.js';
 import type { Copy as _vkmem_v1_Copy, Copy__Output as _vkmem_v1_Copy__Output } from './vkmem/v1/Copy.js';
 import type { CountQuota as _vkmem_v1_CountQuota, CountQuota__Output as _vkmem_v1_CountQuota__Output } from './vkmem/v1/CountQuota.js';
@@ -28,6 +29,10 @@ import type { GetAllocationRequest as _vkmem_v1_GetAllocationRequest, GetAllocat
 import type { GetAllocationResponse as _vkmem_v1_GetAllocationResponse, GetAllocationResponse__Output as _vkmem_v1_GetAllocationResponse__Output } from './vkmem/v1/GetAllocationResponse.js';
 import type { GetBudgetRequest as _vkmem_v1_GetBudgetRequest, GetBudgetRequest__Output as _vkmem_v1_GetBudgetRequest__Output } from './vkmem/v1/GetBudgetRequest.js';
 import type { GetBudgetResponse as _vkmem_v1_GetBudgetResponse, GetBudgetResponse__Output as _vkmem_v1_GetBudgetResponse__Output } from './vkmem/v1/GetBudgetResponse.js';
+import type { GetHealthRequest as _vkmem_v1_GetHealthRequest, GetHealthRequest__Output as _vkmem_v1_GetHealthRequest__Output } from './vkmem/v1/GetHealthRequest.js';
+import type { GetHealthResponse as _vkmem_v1_GetHealthResponse, GetHealthResponse__Output as _vkmem_v1_GetHealthResponse__Output } from './vkmem/v1/GetHealthResponse.js';
+import type { GetMetricsRequest as _vkmem_v1_GetMetricsRequest, GetMetricsRequest__Output as _vkmem_v1_GetMetricsRequest__Output } from './vkmem/v1/GetMetricsRequest.js';
+import type { GetMetricsResponse as _vkmem_v1_GetMetricsResponse, GetMetricsResponse__Output as _vkmem_v1_GetMetricsResponse__Output } from './vkmem/v1/GetMetricsResponse.js';
 import type { GetQuotaRequest as _vkmem_v1_GetQuotaRequest, GetQuotaRequest__Output as _vkmem_v1_GetQuotaRequest__Output } from './vkmem/v1/GetQuotaRequest.js';
 import type { GetQuotaResponse as _vkmem_v1_GetQuotaResponse, GetQuotaResponse__Output as _vkmem_v1_GetQuotaResponse__Output } from './vkmem/v1/GetQuotaResponse.js';
 import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from './vkmem/v1/GetStatusRequest.js';
@@ -37,6 +42,7 @@ import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } f
 import type { HeapBudget as _vkmem_v1_HeapBudget, HeapBudget__Output as _vkmem_v1_HeapBudget__Output } from './vkmem/v1/HeapBudget.js';
 import type { HeapLimit as _vkmem_v1_HeapLimit, HeapLimit__Output as _vkmem_v1_HeapLimit__Output } from './vkmem/v1/HeapLimit.js';
 import type { HeapQuota as _vkmem_v1_HeapQuota, HeapQuota__Output as _vkmem_v1_HeapQuota__Output } from './vkmem/v1/HeapQuota.js';
+import type { Histogram as _vkmem_v1_Histogram, Histogram__Output as _vkmem_v1_Histogram__Output } from './vkmem/v1/Histogram.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from './vkmem/v1/ImageDescription.js';
 import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkmem_v1_ImageImport__Output } from './vkmem/v1/ImageImport.js';
 import type { ImportRequest as _vkmem_v1_ImportRequest, ImportRequest__Output as _vkmem_v1_ImportRequest__Output } from './vkmem/v1/ImportRequest.js';
@@ -47,6 +53,7 @@ import type { IvshmemServiceClient as _vkmem_v1_IvshmemServiceClient, IvshmemSer
 import type { JoinIvshmemRequest as _vkmem_v1_JoinIvshmemRequest, JoinIvshmemRequest__Output as _vkmem_v1_JoinIvshmemRequest__Output } from './vkmem/v1/JoinIvshmemRequest.js';
 import type { JoinIvshmemResponse as _vkmem_v1_JoinIvshmemResponse, JoinIvshmemResponse__Output as _vkmem_v1_JoinIvshmemResponse__Output } from './vkmem/v1/JoinIvshmemResponse.js';
 import type { KindReport as _vkmem_v1_KindReport, KindReport__Output as _vkmem_v1_KindReport__Output } from './vkmem/v1/KindReport.js';
+import type { LabelPair as _vkmem_v1_LabelPair, LabelPair__Output as _vkmem_v1_LabelPair__Output } from './vkmem/v1/LabelPair.js';
 import type { ListAllocationsRequest as _vkmem_v1_ListAllocationsRequest, ListAllocationsRequest__Output as _vkmem_v1_ListAllocationsRequest__Output } from './vkmem/v1/ListAllocationsRequest.js';
 import type { ListAllocationsResponse as _vkmem_v1_ListAllocationsResponse, ListAllocationsResponse__Output as _vkmem_v1_ListAllocationsResponse__Output } from './vkmem/v1/ListAllocationsResponse.js';
 import type { ListDevicesRequest as _vkmem_v1_ListDevicesRequest, ListDevicesRequest__Output as _vkmem_v1_ListDevicesRequest__Output } from './vkmem/v1/ListDevicesRequest.js';
@@ -63,6 +70,8 @@ import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkme
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
 import type { MemoryServiceClient as _vkmem_v1_MemoryServiceClient, MemoryServiceDefinition as _vkmem_v1_MemoryServiceDefinition } from './vkmem/v1/MemoryService.js';
 import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from './vkmem/v1/MemoryType.js';
+import type { Metric as _vkmem_v1_Metric, Metric__Output as _vkmem_v1_Metric__Output } from './vkmem/v1/Metric.js';
+import type { MetricFamily as _vkmem_v1_MetricFamily, MetricFamily__Output as _vkmem_v1_MetricFamily__Output } from './vkmem/v1/MetricFamily.js';
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
 import type { PolicyServiceClient as _vkmem_v1_PolicyServiceClient, PolicyServiceDefinition as _vkmem_v1_PolicyServiceDefinition } from './vkmem/v1/PolicyService.js';
@@ -111,6 +120,7 @@ export interface ProtoGrpcType {
       AllocationEvent: EnumTypeDefinition
       AllocationRef: MessageTypeDefinition<_vkmem_v1_AllocationRef, _vkmem_v1_AllocationRef__Output>
       AllocationState: EnumTypeDefinition
+      Bucket: MessageTypeDefinition<_vkmem_v1_Bucket, _vkmem_v1_Bucket__Output>
       BudgetSource: EnumTypeDefinition
       BufferDescription: MessageTypeDefinition<_vkmem_v1_BufferDescription, _vkmem_v1_BufferDescription__Output>
       CacheType: EnumTypeDefinition
@@ -139,6 +149,10 @@ export interface ProtoGrpcType {
       GetAllocationResponse: MessageTypeDefinition<_vkmem_v1_GetAllocationResponse, _vkmem_v1_GetAllocationResponse__Output>
       GetBudgetRequest: MessageTypeDefinition<_vkmem_v1_GetBudgetRequest, _vkmem_v1_GetBudgetRequest__Output>
       GetBudgetResponse: MessageTypeDefinition<_vkmem_v1_GetBudgetResponse, _vkmem_v1_GetBudgetResponse__Output>
+      GetHealthRequest: MessageTypeDefinition<_vkmem_v1_GetHealthRequest, _vkmem_v1_GetHealthRequest__Output>
+      GetHealthResponse: MessageTypeDefinition<_vkmem_v1_GetHealthResponse, _vkmem_v1_GetHealthResponse__Output>
+      GetMetricsRequest: MessageTypeDefinition<_vkmem_v1_GetMetricsRequest, _vkmem_v1_GetMetricsRequest__Output>
+      GetMetricsResponse: MessageTypeDefinition<_vkmem_v1_GetMetricsResponse, _vkmem_v1_GetMetricsResponse__Output>
       GetQuotaRequest: MessageTypeDefinition<_vkmem_v1_GetQuotaRequest, _vkmem_v1_GetQuotaRequest__Output>
       GetQuotaResponse: MessageTypeDefinition<_vkmem_v1_GetQuotaResponse, _vkmem_v1_GetQuotaResponse__Output>
       GetStatusRequest: MessageTypeDefinition<_vkmem_v1_GetStatusRequest, _vkmem_v1_GetStatusRequest__Output>
@@ -148,6 +162,7 @@ export interface ProtoGrpcType {
       HeapBudget: MessageTypeDefinition<_vkmem_v1_HeapBudget, _vkmem_v1_HeapBudget__Output>
       HeapLimit: MessageTypeDefinition<_vkmem_v1_HeapLimit, _vkmem_v1_HeapLimit__Output>
       HeapQuota: MessageTypeDefinition<_vkmem_v1_HeapQuota, _vkmem_v1_HeapQuota__Output>
+      Histogram: MessageTypeDefinition<_vkmem_v1_Histogram, _vkmem_v1_Histogram__Output>
       ImageDescription: MessageTypeDefinition<_vkmem_v1_ImageDescription, _vkmem_v1_ImageDescription__Output>
       ImageImport: MessageTypeDefinition<_vkmem_v1_ImageImport, _vkmem_v1_ImageImport__Output>
       ImageTiling: EnumTypeDefinition
@@ -164,6 +179,7 @@ export interface ProtoGrpcType {
       JoinIvshmemResponse: MessageTypeDefinition<_vkmem_v1_JoinIvshmemResponse, _vkmem_v1_JoinIvshmemResponse__Output>
       Kind: EnumTypeDefinition
       KindReport: MessageTypeDefinition<_vkmem_v1_KindReport, _vkmem_v1_KindReport__Output>
+      LabelPair: MessageTypeDefinition<_vkmem_v1_LabelPair, _vkmem_v1_LabelPair__Output>
       Lifetime: EnumTypeDefinition
       ListAllocationsRequest: MessageTypeDefinition<_vkmem_v1_ListAllocationsRequest, _vkmem_v1_ListAllocationsRequest__Output>
       ListAllocationsResponse: MessageTypeDefinition<_vkmem_v1_ListAllocationsResponse, _vkmem_v1_ListAllocationsResponse__Output>
@@ -184,6 +200,9 @@ export interface ProtoGrpcType {
        */
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_MemoryServiceClient> & { service: _vkmem_v1_MemoryServiceDefinition }
       MemoryType: MessageTypeDefinition<_vkmem_v1_MemoryType, _vkmem_v1_MemoryType__Output>
+      Metric: MessageTypeDefinition<_vkmem_v1_Metric, _vkmem_v1_Metric__Output>
+      MetricFamily: MessageTypeDefinition<_vkmem_v1_MetricFamily, _vkmem_v1_MetricFamily__Output>
+      MetricType: EnumTypeDefinition
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
       /**

@@ -11,9 +11,11 @@ import t from 'tap';
 import { AdminServer } from 'vkmemd/dist/admin/server.js';
 import type { Core } from 'vkmemd/dist/core.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
+import { makeAsk } from 'vkmemd/dist/requests/ask.js';
+import type { Status } from 'vkmemd/dist/status.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { until } from '../faults/support.js';
-import { coreOn, statusOf } from '../support/core.js';
+import { coreOn, handlersOf, statusOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { adminSocket, get } from './support.js';
 
@@ -32,10 +34,9 @@ async function inherited(path: string): Promise<OwnedFd> {
   return fd;
 }
 
-const sourcesOf = (core: Core) => ({
+const collaboratorsOf = (core: Core, status: Status) => ({
   ...core,
-  status: statusOf(core),
-  connectionCounts: () => ({}),
+  ask: makeAsk(handlersOf(core, { status }), core.authority),
 });
 
 t.test('the admin plane serves on an inherited socket, keeps its file, and leaves no fd open', async (t) => {
@@ -46,19 +47,17 @@ t.test('the admin plane serves on an inherited socket, keeps its file, and leave
   const path = adminSocket(folder);
   const fd = await inherited(path);
   const before = readdirSync('/proc/self/fd').length;
-  const sources = sourcesOf(core);
-  const admin = await AdminServer.open(sources, fd, [{ host: '127.0.0.1', port: 0 }]);
+  const status = statusOf(core);
+  const admin = await AdminServer.open(collaboratorsOf(core, status), fd, [{ host: '127.0.0.1', port: 0 }]);
   const starting = await get(folder, '/readyz');
   t.match(
     [starting.status, starting.json()],
     [503, { reasons: [{ code: 'UNAVAILABLE', message: /starting/ }] }],
   );
-  sources.status.stage = 'SERVING';
+  status.stage = 'SERVING';
   t.equal((await get(folder, '/readyz')).status, 200);
   t.equal((await get(`http://${admin.addresses[0]}`, '/readyz')).status, 200);
-  t.ok(core.requestEvents.hasSubscribers, 'it subscribes to request events');
   await admin[Symbol.asyncDispose]();
-  t.notOk(core.requestEvents.hasSubscribers, 'it unsubscribes');
   t.ok(existsSync(path), 'the owner of the socket removes the file');
   // Our own ends of the connections close a moment later.
   await until('no new fd is open', () => readdirSync('/proc/self/fd').length < before);
@@ -71,8 +70,7 @@ t.test('an inherited fd that is not a listening socket is refused and closed', a
   const device = await Device.open();
   const core = coreOn(device, { policy: new Policy({ rules: [] }), faults: [] });
   const file = new OwnedFd(openSync('/dev/null', 'r'), 'null');
-  await t.rejects(AdminServer.open(sourcesOf(core), file, []), { code: 'ENOTSOCK' });
+  await t.rejects(AdminServer.open(collaboratorsOf(core, statusOf(core)), file, []), { code: 'ENOTSOCK' });
   t.equal(file.open, false);
-  t.notOk(core.requestEvents.hasSubscribers, 'no subscription remains');
   await device.close();
 });

@@ -70,7 +70,10 @@ t.test('a policy that could not be reloaded is a warning', async (t) => {
     writeFileSync(daemon.config, 'nonsense = 1\n');
     await t.rejects(control.call('ReloadPolicy', {}), { code: 'POLICY_INVALID' });
     const { status, json } = await get(runtimeDir, '/readyz');
-    t.match([status, json()], [200, { ready: true, reasons: [], warnings: [{ code: 'POLICY_INVALID' }] }]);
+    t.match(
+      [status, json()],
+      [200, { ready: true, reasons: [], warnings: [{ code: 'POLICY_INVALID', since: /^\d{4}-/ }] }],
+    );
     writeFileSync(daemon.config, '');
     await control.call('ReloadPolicy', {});
     t.match((await get(runtimeDir, '/readyz')).json(), ready);

@@ -7,13 +7,12 @@ import { HANDOFF_SOCKET } from '@vkmemd/proto';
 import t from 'tap';
 import { HandoffServer } from 'vkmemd/dist/handoff/server.js';
 import { MappingBudget } from 'vkmemd/dist/limits/mapping-budget.js';
-import { makeHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { hello } from 'vkmemd/dist/requests/hello.js';
 import { describeDevices } from 'vkmemd/dist/requests/list-devices.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { scrape } from '../admin/support.js';
 import { allocate, nothingLeft } from '../store/support.js';
-import { coreOn, statusOf } from '../support/core.js';
+import { coreOn, handlersOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { LET_IN, policyOf } from '../support/quotas.js';
@@ -29,7 +28,7 @@ t.test('an allocation without a mapping is refused, and one that was freed makes
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults: [], mappings });
   const server = new HandoffServer({
     ...core,
-    handlers: makeHandlers({ ...core, status: statusOf(core) }),
+    handlers: handlersOf(core),
     greetings: hello(core),
   });
   server.listen(join(folder, HANDOFF_SOCKET));

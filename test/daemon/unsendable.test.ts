@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { errorOf, HANDOFF_SOCKET, type OwnedFd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { HandoffServer } from 'vkmemd/dist/handoff/server.js';
-import { makeHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { hello } from 'vkmemd/dist/requests/hello.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
-import { coreOn, statusOf } from '../support/core.js';
+import { coreOn, handlersOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { LET_IN, policyOf } from '../support/quotas.js';
@@ -23,7 +22,7 @@ async function serving(t: Test) {
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults });
   const collaborators = {
     ...core,
-    handlers: makeHandlers({ ...core, status: statusOf(core) }),
+    handlers: handlersOf(core),
     greetings: hello(core),
   };
   const server = new HandoffServer(collaborators);

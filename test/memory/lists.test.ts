@@ -63,6 +63,20 @@ t.test('a sorted list finds the items after a position', async (t) => {
   t.equal(list.size, 5, 'another object is not in the list');
   for (const item of items) list.remove(item);
   t.strictSame([list.size, list.last, [...list]], [0, undefined, []]);
+  // Longer than a chunk, added and removed in another order than the list's.
+  const many = Array.from({ length: 3000 }, (_, at) => ({ id: (at * 7919) % 3000 }));
+  for (const item of many) list.add(item);
+  const sorted = [...many].sort((one, other) => one.id - other.id);
+  t.strictSame(list.toArray(), sorted);
+  t.equal(list.last, sorted.at(-1));
+  t.strictSame(list.after({ id: 500.5 }, 1500), sorted.slice(501, 2001), 'a page over several chunks');
+  for (const item of many) if (item.id % 3 !== 0) list.remove(item);
+  t.strictSame(
+    [...list],
+    sorted.filter(({ id }) => id % 3 === 0),
+  );
+  for (const item of many) list.remove(item);
+  t.strictSame([list.size, list.toArray()], [0, []]);
 });
 
 /** The items of all pages, and the sizes of the pages. */

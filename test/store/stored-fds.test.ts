@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { closeAll, DatagramReceiver, type Decoded, decode, encode } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
-import { makeHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { PersistentState } from 'vkmemd/dist/store/persistent-state.js';
 import { NotifyFdStore } from 'vkmemd/dist/systemd/fd-store.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
-import { coreOn, statusOf } from '../support/core.js';
+import { coreOn, handlersOf } from '../support/core.js';
 import { driverUnderTest, temporaryFolder } from '../support/daemon.js';
 import { LET_IN, peer, policyOf } from '../support/quotas.js';
 import { SupervisedDaemon } from '../support/supervised-daemon.js';
@@ -37,7 +36,7 @@ async function storing(t: Test, max: number) {
   const store = new NotifyFdStore(address, 1000);
   const state = PersistentState.open(temporaryFolder(t), device.info, store, max, new Map(), fault);
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults, persistence: state.writer });
-  const handlers = makeHandlers({ ...core, status: statusOf(core) });
+  const handlers = handlersOf(core);
   const allocateFor = async (caller: Caller, request: Decoded<'AllocateRequest'>) => {
     const { response } = await handlers.Allocate(caller, request, []);
     return response as Decoded<'AllocateResponse'>;

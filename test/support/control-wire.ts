@@ -29,6 +29,7 @@ export interface Methods {
   Publish: ['MemoryService', 'PublishRequest', 'PublishResponse'];
   ListDevices: ['DeviceService', 'ListDevicesRequest', 'ListDevicesResponse'];
   GetBudget: ['DeviceService', 'GetBudgetRequest', 'GetBudgetResponse'];
+  GetMetrics: ['StatusService', 'GetMetricsRequest', 'GetMetricsResponse'];
   ListSessions: ['StatusService', 'ListSessionsRequest', 'ListSessionsResponse'];
   GetStatus: ['StatusService', 'GetStatusRequest', 'GetStatusResponse'];
   GetQuota: ['PolicyService', 'GetQuotaRequest', 'GetQuotaResponse'];

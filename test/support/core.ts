@@ -6,7 +6,9 @@ import { FdBudget, openFiles } from 'vkmemd/dist/limits/fd-budget.js';
 import { MappingBudget, openMappings } from 'vkmemd/dist/limits/mapping-budget.js';
 import { Authority } from 'vkmemd/dist/memory/authority.js';
 import type { Persistence } from 'vkmemd/dist/memory/persistence.js';
+import type { Metrics } from 'vkmemd/dist/metrics/metrics.js';
 import type { Policy } from 'vkmemd/dist/policy/policy.js';
+import { type Handlers, makeHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { Status } from 'vkmemd/dist/status.js';
 import type { Device } from 'vkmemd/dist/vulkan/device.js';
 
@@ -42,5 +44,15 @@ export function coreOn(device: Device, parts: Parts): Core {
   });
 }
 
-/** The status of a core whose device is not lost. */
+interface Reported {
+  /** Default: that of a daemon whose device is not lost. */
+  readonly status?: Status;
+  /** Default: none. */
+  readonly metrics?: Pick<Metrics, 'read'>;
+}
+
 export const statusOf = (core: Core): Status => new Status({ ...core, recovery: { serving: true } });
+
+/** The handlers of a core. */
+export const handlersOf = (core: Core, { status, metrics }: Reported = {}): Handlers =>
+  makeHandlers({ ...core, status: status ?? statusOf(core), metrics: metrics ?? { read: async () => [] } });

@@ -49,6 +49,7 @@ export class Grants implements GrantIndex {
   readonly #bySession = new WeakMap<Session, Map<bigint, GrantRecord>>();
   readonly #byAllocation = new WeakMap<Allocation, Set<GrantRecord>>();
   readonly #count: Shares;
+  readonly #ofKind = new Map<KindName, number>();
   #size = 0;
   #nextId = 1n;
 
@@ -86,9 +87,9 @@ export class Grants implements GrantIndex {
     return [...(this.#byAllocation.get(allocation) ?? [])];
   }
 
-  /** The kind of each grant of the allocation. */
-  *kindsOf(allocation: Allocation): Iterable<KindName> {
-    for (const { kind } of this.#byAllocation.get(allocation) ?? []) yield kind;
+  /** The number of all grants of the kind. */
+  sizeOfKind(kind: KindName): number {
+    return this.#ofKind.get(kind) ?? 0;
   }
 
   /**
@@ -222,7 +223,7 @@ export class Grants implements GrantIndex {
   }
 
   #add(grant: GrantRecord): void {
-    const { session, allocation } = grant;
+    const { session, allocation, kind } = grant;
     const ofSession = this.#bySession.get(session);
     if (ofSession) ofSession.set(grant.id, grant);
     else this.#bySession.set(session, new Map([[grant.id, grant]]));
@@ -230,14 +231,16 @@ export class Grants implements GrantIndex {
     if (ofAllocation) ofAllocation.add(grant);
     else this.#byAllocation.set(allocation, new Set([grant]));
     allocation.grants += 1;
+    this.#ofKind.set(kind, this.sizeOfKind(kind) + 1);
     this.#size += 1;
   }
 
   #remove(grant: GrantRecord): void {
-    const { session, allocation } = grant;
+    const { session, allocation, kind } = grant;
     this.#bySession.get(session)?.delete(grant.id);
     this.#byAllocation.get(allocation)?.delete(grant);
     allocation.grants -= 1;
+    this.#ofKind.set(kind, this.sizeOfKind(kind) - 1);
     this.#size -= 1;
   }
 

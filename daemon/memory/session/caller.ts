@@ -17,6 +17,19 @@ export interface Caller {
   gone(): boolean;
 }
 
+/**
+ * A process of this host that connected by TCP, which does not identify its peer. Only requests whose answers
+ * name no user are served to it.
+ */
+export interface UnknownCaller {
+  readonly identity: undefined;
+  readonly session: undefined;
+  gone(): boolean;
+}
+
+/** Any caller, identified or not. */
+export type AnyCaller = Caller | UnknownCaller;
+
 /** @throws VkmemError UNAVAILABLE if the caller is gone, so that the answer would have no receiver. */
 export function requirePresent(caller: Caller): void {
   if (caller.gone()) throw callerGone();

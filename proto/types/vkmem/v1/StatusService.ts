@@ -2,6 +2,8 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { GetMetricsRequest as _vkmem_v1_GetMetricsRequest, GetMetricsRequest__Output as _vkmem_v1_GetMetricsRequest__Output } from '../../vkmem/v1/GetMetricsRequest.js';
+import type { GetMetricsResponse as _vkmem_v1_GetMetricsResponse, GetMetricsResponse__Output as _vkmem_v1_GetMetricsResponse__Output } from '../../vkmem/v1/GetMetricsResponse.js';
 import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from '../../vkmem/v1/GetStatusRequest.js';
 import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from '../../vkmem/v1/GetStatusResponse.js';
 import type { ListSessionsRequest as _vkmem_v1_ListSessionsRequest, ListSessionsRequest__Output as _vkmem_v1_ListSessionsRequest__Output } from '../../vkmem/v1/ListSessionsRequest.js';
@@ -11,6 +13,21 @@ import type { ListSessionsResponse as _vkmem_v1_ListSessionsResponse, ListSessio
  * The daemon as a whole.
  */
 export interface StatusServiceClient extends grpc.Client {
+  /**
+   * Returns the metrics of docs/metrics.md. For operators.
+   */
+  GetMetrics(argument: _vkmem_v1_GetMetricsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  GetMetrics(argument: _vkmem_v1_GetMetricsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  GetMetrics(argument: _vkmem_v1_GetMetricsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  GetMetrics(argument: _vkmem_v1_GetMetricsRequest, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Returns the metrics of docs/metrics.md. For operators.
+   */
+  getMetrics(argument: _vkmem_v1_GetMetricsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  getMetrics(argument: _vkmem_v1_GetMetricsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  getMetrics(argument: _vkmem_v1_GetMetricsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  getMetrics(argument: _vkmem_v1_GetMetricsRequest, callback: grpc.requestCallback<_vkmem_v1_GetMetricsResponse__Output>): grpc.ClientUnaryCall;
+  
   /**
    * Returns whether the daemon is ready, and why not. It waits for no driver.
    */
@@ -48,6 +65,11 @@ export interface StatusServiceClient extends grpc.Client {
  */
 export interface StatusServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
+   * Returns the metrics of docs/metrics.md. For operators.
+   */
+  GetMetrics: grpc.handleUnaryCall<_vkmem_v1_GetMetricsRequest__Output, _vkmem_v1_GetMetricsResponse>;
+  
+  /**
    * Returns whether the daemon is ready, and why not. It waits for no driver.
    */
   GetStatus: grpc.handleUnaryCall<_vkmem_v1_GetStatusRequest__Output, _vkmem_v1_GetStatusResponse>;
@@ -60,6 +82,7 @@ export interface StatusServiceHandlers extends grpc.UntypedServiceImplementation
 }
 
 export interface StatusServiceDefinition extends grpc.ServiceDefinition {
+  GetMetrics: MethodDefinition<_vkmem_v1_GetMetricsRequest, _vkmem_v1_GetMetricsResponse, _vkmem_v1_GetMetricsRequest__Output, _vkmem_v1_GetMetricsResponse__Output>
   GetStatus: MethodDefinition<_vkmem_v1_GetStatusRequest, _vkmem_v1_GetStatusResponse, _vkmem_v1_GetStatusRequest__Output, _vkmem_v1_GetStatusResponse__Output>
   ListSessions: MethodDefinition<_vkmem_v1_ListSessionsRequest, _vkmem_v1_ListSessionsResponse, _vkmem_v1_ListSessionsRequest__Output, _vkmem_v1_ListSessionsResponse__Output>
 }

@@ -1,0 +1,8 @@
+// Original file: proto/vkmem/v1/control.proto
+
+
+export interface GetHealthResponse {
+}
+
+export interface GetHealthResponse__Output {
+}
