@@ -66,9 +66,7 @@ export class Registry {
 
   /** The number of fds that the daemon keeps open for all allocations. */
   get fds(): number {
-    let fds = 0;
-    for (const { memory } of this.#listed) fds += memory.fds;
-    return fds;
+    return this.#listed.sum(({ memory }) => memory.fds);
   }
 
   /**
