@@ -23,7 +23,7 @@ const PACKAGES = {
       'DeviceType',
       'ImageTiling',
     ],
-    ...['ImageType', 'Kind', 'Lifetime', 'Pressure', 'ReadOnlyStrength', 'Rung', 'Sharing'],
+    ...['ImageType', 'Kind', 'Lifetime', 'MetricType', 'Pressure', 'ReadOnlyStrength', 'Rung', 'Sharing'],
   ],
   vkmemd: [],
 };

@@ -61,6 +61,7 @@ import {
   type TicketRef,
 } from './request/tickets.js';
 import { type MadeSignal, Signal } from './signal.js';
+import { type DaemonStatus, daemonStatus } from './status.js';
 import { IvshmemPeer } from './vm/ivshmem-peer.js';
 
 /** Added to the error if the control socket of an inherited session cannot be reached. */
@@ -370,6 +371,15 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    */
   async devices(): Promise<DeviceReport> {
     return this.control.devices();
+  }
+
+  /**
+   * Returns whether the daemon is ready, and if not, why not, with warnings and counts; over the handoff
+   * socket.
+   * @throws VkmemError UNAVAILABLE.
+   */
+  async status(): Promise<DaemonStatus> {
+    return daemonStatus((await this.#link.request('GetStatus', {})).message);
   }
 
   /**

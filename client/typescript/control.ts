@@ -44,6 +44,10 @@ import {
   type Ticket,
   type TicketOptions,
 } from './request/tickets.js';
+import { type DaemonStatus, daemonStatus } from './status.js';
+
+/** Sessions in a page of ListSessions. */
+const SESSIONS_PAGE = 500;
 
 /** Options of connectControl(). */
 export interface ControlOptions {
@@ -54,7 +58,7 @@ export interface ControlOptions {
   readonly runtimeDir?: string | undefined;
   /** The path of the control socket. Default: control.sock in the runtime folder. */
   readonly controlSocket?: string | undefined;
-  /** Milliseconds that a call which only reads (get, list, devices, budget) may take. Default 10 000. */
+  /** Milliseconds that a call which only reads (get, list, devices, budget, status) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   /**
    * Milliseconds that requests wait for a daemon that was reached before and is away, for example during a
@@ -119,6 +123,12 @@ export interface PolicyReport {
 
 /** An allocation that is offered to virtual machines: its socket, and the connected peers. */
 export type IvshmemServer = Decoded<'IvshmemServer'>;
+
+/** A session of the daemon, without its token (SessionInfo in control.proto). */
+export type SessionReport = Decoded<'SessionInfo'>;
+
+/** A metric of the daemon, with a value for each set of labels (MetricFamily in control.proto). */
+export type MetricFamily = Decoded<'MetricFamily'>;
 
 /** Quotas, and the policy that defines them. */
 export class ControlPolicy {
@@ -351,6 +361,40 @@ export class ControlClient implements AsyncDisposable {
     for await (const { heaps, counts, pressure } of this.#channel.watch('WatchBudget', {}, signal)) {
       yield { heaps, counts: present(counts), pressure };
     }
+  }
+
+  /**
+   * Returns whether the daemon is ready, and if not, why not, with warnings and counts. The daemon queries no
+   * driver for it.
+   * @throws VkmemError UNAVAILABLE.
+   */
+  async status(): Promise<DaemonStatus> {
+    return daemonStatus(await this.#channel.call('GetStatus', {}, this.#timeoutMs));
+  }
+
+  /**
+   * Returns all sessions, oldest first. They are requested in pages: one that begins or ends meanwhile may be
+   * missing. For operators.
+   * @throws VkmemError NOT_PERMITTED, UNAVAILABLE.
+   */
+  async sessions(): Promise<SessionReport[]> {
+    const all: SessionReport[] = [];
+    let pageToken = '';
+    do {
+      const request = { pageSize: SESSIONS_PAGE, pageToken };
+      const page = await this.#channel.call('ListSessions', request, this.#timeoutMs);
+      all.push(...page.sessions);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    return all;
+  }
+
+  /**
+   * Returns the daemon's metrics (docs/metrics.md). For operators.
+   * @throws VkmemError NOT_PERMITTED, UNAVAILABLE.
+   */
+  async metrics(): Promise<MetricFamily[]> {
+    return (await this.#channel.call('GetMetrics', {}, this.#timeoutMs)).families;
   }
 
   /**

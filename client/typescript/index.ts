@@ -13,6 +13,7 @@
  *
  * - connect, client: connect(), Client: a session, with its signals and ivshmem peers.
  * - control: connectControl(), ControlClient: the gRPC services, without a session.
+ * - status: the status of the daemon, by either socket.
  * - memory: Memory: an allocation with grants.
  * - signal: Signal: two sessions wake each other with eventfds.
  * - mapping/: the fds and maps of grants, and one window of memory.
@@ -47,6 +48,7 @@ export {
   kindFromWire,
   type Lifetime,
   type LifetimeName,
+  type MetricType,
   OwnedFd,
   openPidfd,
   PROPERTY_FLAG_NAMES,
@@ -73,7 +75,9 @@ export {
   connectControl,
   type DeviceReport,
   type IvshmemServer,
+  type MetricFamily,
   type PolicyReport,
+  type SessionReport,
   type WatchAllocationsOptions,
   type WatchedAllocation,
   type WatchedBudget,
@@ -97,6 +101,7 @@ export type {
 } from './request/resources.js';
 export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './request/tickets.js';
 export { type MadeSignal, Signal, type SignalEvents } from './signal.js';
+export type { DaemonProblem, DaemonStatus, FrontStatus } from './status.js';
 export {
   type BackendCacheType,
   type BackendObject,

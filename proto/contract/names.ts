@@ -15,6 +15,7 @@ import type { ImageTiling__Output } from '../types/vkmem/v1/ImageTiling.js';
 import type { ImageType__Output } from '../types/vkmem/v1/ImageType.js';
 import type { Kind__Output } from '../types/vkmem/v1/Kind.js';
 import type { Lifetime__Output } from '../types/vkmem/v1/Lifetime.js';
+import type { MetricType__Output } from '../types/vkmem/v1/MetricType.js';
 import type { Pressure__Output } from '../types/vkmem/v1/Pressure.js';
 import type { ReadOnlyStrength__Output } from '../types/vkmem/v1/ReadOnlyStrength.js';
 import type { Rung__Output } from '../types/vkmem/v1/Rung.js';
@@ -84,6 +85,7 @@ export type {
   ImageType__Output as ImageType,
   Kind__Output as Kind,
   Lifetime__Output as Lifetime,
+  MetricType__Output as MetricType,
   Pressure__Output as Pressure,
   ReadOnlyStrength__Output as ReadOnlyStrength,
   Rung__Output as Rung,
