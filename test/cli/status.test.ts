@@ -1,9 +1,10 @@
 /**
  * vkmemctl status: for members of the daemon's group too; with a device, with a lost device, and without a
- * daemon.
+ * daemon or its front.
  */
 import { chmodSync } from 'node:fs';
 import t from 'tap';
+import { startFakeDaemon } from '../client/fake-daemon.js';
 import { allocate, loseDevice, onFake, PAGE, release, stillServes, wireKinds } from '../faults/support.js';
 import { asUser } from '../support/as-user.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
@@ -21,7 +22,7 @@ t.test('status shows the daemon, its device and its use', async (t) => {
   t.match([code, stderr], [0, '']);
   t.match(
     stdout,
-    /^vkmemd \d+\.\d+\.\d+ is ready\nDevice llvmpipe .*\n1 session, 0 grants, 1 live allocation, 0 draining\n/,
+    /^vkmemd \d+\.\d+\.\d+ is ready\nDevice llvmpipe .*\n1 session, 0 grants, 1 live allocation, 0 draining\nFront present for \d+[smhd], 0 restarts\n/,
   );
   t.match(
     stdout,
@@ -35,6 +36,9 @@ t.test('status shows the daemon, its device and its use', async (t) => {
     devices: [{ name: /llvmpipe/, type: 'CPU' }],
     heaps: [{ heapIndex: 0, liveBytes: 65_536, drainingBytes: 0, pressure: 'NORMAL' }],
     counts: { sessions: 1, allocations: 1, drainingAllocations: 0, grants: 0 },
+    warnings: [],
+    startedAt: /^\d{4}-\d\d-\d\dT/,
+    front: { present: true, since: /^\d{4}-\d\d-\d\dT/, restarts: 0 },
   });
   wire.close();
 });
@@ -72,4 +76,65 @@ t.test('status reports a lost device and a missing daemon', async (t) => {
   });
   const nobody = await vkmemctl(temporaryFolder(t), 'status', '--json');
   t.match([nobody.code, parsed(nobody)], [69, { error: { code: 'UNAVAILABLE' } }]);
+});
+
+t.test('status of a daemon whose front is away, by the handoff socket', async (t) => {
+  const since = { seconds: BigInt(Math.floor(Date.now() / 1000)) - 7200n, nanos: 0 };
+  const problem = (code: string) => ({ code, message: `${code} was found.`, next: 'Act.', since });
+  let ready = true;
+  let present = false;
+  const { runtimeDir } = startFakeDaemon(t, ({ sequence, getStatus }) => {
+    if (!getStatus) throw new Error('another request than GetStatus');
+    const getStatusAnswer = {
+      ready,
+      reasons: ready ? [] : [problem('DEVICE_LOST')],
+      warnings: [problem('POLICY_INVALID')],
+      front: { present, since, restarts: 3 },
+      counts: { sessions: 2, grants: 1, allocations: 4 },
+      daemonVersion: '9.9.9',
+      incarnation: 'fake',
+      startedAt: since,
+    };
+    return [{ message: { sequence, getStatus: getStatusAnswer } }];
+  });
+  const away = await vkmemctl(runtimeDir, 'status');
+  t.strictSame([away.code, away.stderr], [0, '']);
+  t.equal(
+    away.stdout,
+    [
+      'vkmemd 9.9.9 is ready',
+      '2 sessions, 1 grant, 4 live allocations, 0 draining',
+      'Warning for 2h: POLICY_INVALID: POLICY_INVALID was found.',
+      'Front away for 2h, 3 restarts: the control and admin sockets do not answer',
+      '',
+    ].join('\n'),
+  );
+  ready = false;
+  const object = await vkmemctl(runtimeDir, 'status', '--json');
+  t.match(
+    [object.code, parsed(object)],
+    [
+      1,
+      {
+        ready: false,
+        reasons: [{ code: 'DEVICE_LOST', message: /found/, next: 'Act.' }],
+        warnings: [{ code: 'POLICY_INVALID', since: /^\d{4}-.*Z$/ }],
+        version: '9.9.9',
+        front: { present: false, since: /^\d{4}-.*Z$/, restarts: 3 },
+        devices: null,
+        heaps: null,
+        counts: { sessions: 2, fds: 0 },
+      },
+    ],
+  );
+  // The front is present, but the control socket cannot be reached.
+  ready = true;
+  present = true;
+  const silent = await vkmemctl(runtimeDir, 'status');
+  t.equal(silent.code, 0);
+  t.match(
+    silent.stdout,
+    /^vkmemd 9\.9\.9 is ready\n2 sessions.*\nWarning .*\nFront present for 2h, 3 restarts\n$/,
+  );
+  t.match(silent.stderr, /^vkmemctl: the control socket: UNAVAILABLE: /);
 });

@@ -1,21 +1,25 @@
 /**
  * vkmemctl status: shows whether the daemon is ready, its version and device, and what it holds. Every user
  * whom the policy allows to connect may call it.
+ *
+ * The handoff socket is asked first: it answers while the front, which serves the control socket, is away.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { type Device, type HeapBudget, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
-import type { BudgetReport, DeviceReport } from '../control.js';
+import type { ControlClient } from '../control.js';
+import { type DaemonProblem, type DaemonStatus, statusOverHandoff } from '../status.js';
 import { heapObject } from './budget.js';
-import { actionOf, EXIT_FAILED, errorObject, newCommand } from './command.js';
+import { actionOf, EXIT_FAILED, newCommand } from './command.js';
 import { deviceLine } from './device.js';
-import { type Column, count, humanBytes, short, table } from './format.js';
+import { age, type Column, count, humanBytes, short, table } from './format.js';
 
 const DESCRIPTION = `Show whether the daemon is ready, its version and device, and what it holds. Every user
 whom the policy allows to connect may call it.
 
-The daemon is ready when it answers and its device works. Exit code 1: it is not ready; the reason is printed.
-Exit code 69: no daemon answers. 'budget' shows the whole account of every heap; 'doctor' tests whether memory
-can be allocated.`;
+The daemon is ready when it serves and its device works. Exit code 1: it is not ready; the reasons are
+printed. Exit code 69: no daemon answers. The front serves the control and admin sockets; while it is away,
+the daemon still hands out memory, and the device and the heaps are not shown. 'budget' shows the whole
+account of every heap; 'doctor' tests whether memory can be allocated.`;
 
 const COLUMNS: readonly Column[] = [
   { heading: 'HEAP', right: true },
@@ -26,25 +30,60 @@ const COLUMNS: readonly Column[] = [
   { heading: 'PRESSURE' },
 ];
 
-/** What the daemon reports about itself. */
-interface Status extends DeviceReport, BudgetReport {
-  /** Why it is not ready; undefined if it is. */
-  readonly reason: VkmemError | undefined;
+/** What the control socket reports beside the status; undefined if it does not answer. */
+interface Details {
+  readonly devices: readonly Device[];
+  readonly heaps: readonly HeapBudget[];
 }
 
-function statusObject({ reason, daemonVersion, incarnation, devices, heaps, counts }: Status): object {
+type Time = DaemonStatus['startedAt'];
+
+const isoTime = (time: Time): string | null =>
+  time && new Date(Number(time.seconds) * 1000 + Math.round(time.nanos / 1e6)).toISOString();
+
+function statusObject(status: DaemonStatus, details: Details | undefined): object {
+  const { ready, reasons, warnings, front, counts } = status;
   return {
-    ready: reason === undefined,
-    reasons: reason ? [errorObject(reason)] : [],
-    version: daemonVersion,
-    incarnation,
-    devices: devices.map((device) => ({ name: device.name, type: short('DEVICE_TYPE_', device.type) })),
-    heaps: heaps.map(heapObject),
+    ready,
+    reasons: reasons.map(({ code, message, next }) => ({ code, message, next })),
+    warnings: warnings.map(({ since, ...warning }) => ({ ...warning, since: isoTime(since) })),
+    version: status.daemonVersion,
+    incarnation: status.incarnation,
+    startedAt: isoTime(status.startedAt),
+    front: { ...front, since: isoTime(front.since) },
+    devices: details?.devices.map(({ name, type }) => ({ name, type: short('DEVICE_TYPE_', type) })) ?? null,
+    heaps: details?.heaps.map(heapObject) ?? null,
     counts,
   };
 }
 
-function statusText({ reason, daemonVersion, devices, heaps, counts }: Status): string {
+function statusText(status: DaemonStatus, details: Details | undefined): string {
+  const { ready, reasons, warnings, front, counts } = status;
+  const nowMs = Date.now();
+  const why = reasons.map(({ code, message }) => `${code}: ${message}`).join(' ');
+  const held = [
+    count(counts.sessions, 'session'),
+    count(counts.grants, 'grant'),
+    `${count(counts.allocations, 'live allocation')}, ${counts.drainingAllocations} draining`,
+  ];
+  const { present } = front;
+  const since = `${present ? 'present' : 'away'} for ${age(front.since, nowMs)}`;
+  return [
+    `vkmemd ${status.daemonVersion} is ${ready ? 'ready' : `not ready: ${why}`}`,
+    ...(details?.devices.map((device) => `Device ${deviceLine(device)}`) ?? []),
+    held.join(', '),
+    ...warnings.map((warning) => warningLine(warning, nowMs)),
+    `Front ${since}, ${count(front.restarts, 'restart')}${
+      present ? '' : ': the control and admin sockets do not answer'
+    }`,
+    ...(details ? ['', heapsTable(details.heaps)] : []),
+  ].join('\n');
+}
+
+const warningLine = ({ code, message, since }: DaemonProblem, nowMs: number): string =>
+  `Warning for ${age(since, nowMs)}: ${code}: ${message}`;
+
+function heapsTable(heaps: readonly HeapBudget[]): string {
   const rows = heaps.map((heap) => [
     String(heap.heapIndex),
     humanBytes(heap.sizeBytes),
@@ -53,36 +92,42 @@ function statusText({ reason, daemonVersion, devices, heaps, counts }: Status): 
     humanBytes(heap.drainingBytes),
     short('PRESSURE_', heap.pressure),
   ]);
-  const held = [
-    count(counts.sessions, 'session'),
-    count(counts.grants, 'grant'),
-    `${count(counts.allocations, 'live allocation')}, ${counts.drainingAllocations} draining`,
-  ];
-  return [
-    `vkmemd ${daemonVersion} is ${reason ? `not ready: ${reason.code}: ${reason.message}` : 'ready'}`,
-    ...devices.map((device) => `Device ${deviceLine(device)}`),
-    held.join(', '),
-    '',
-    table(COLUMNS, rows),
-  ].join('\n');
+  return table(COLUMNS, rows);
+}
+
+/** Asks the handoff socket, and if it does not answer, the control socket. @throws the error of the first. */
+async function askStatus(runtimeDir: string | undefined, control: ControlClient): Promise<DaemonStatus> {
+  try {
+    return await statusOverHandoff(runtimeDir);
+  } catch (failure) {
+    return await control.status().catch(() => {
+      throw failure;
+    });
+  }
+}
+
+async function askDetails(control: ControlClient): Promise<Details> {
+  const [{ devices }, { heaps }] = await Promise.all([control.devices(), control.budget()]);
+  return { devices, heaps };
 }
 
 export function statusCommand(): Command {
   return newCommand('status', DESCRIPTION, ['status', 'status --json | jq .ready'])
     .summary('show whether the daemon is ready, and what it holds')
     .action(
-      actionOf(async ({ control, print }) => {
-        const [report, budget, serves] = await Promise.all([
-          control.devices(),
-          control.budget(),
-          control.deviceServes(),
-        ]);
-        const reason = serves
-          ? undefined
-          : new VkmemError('DEVICE_LOST', 'The daemon is opening the device again.');
-        const status = { ...report, ...budget, reason };
-        print(statusObject(status), () => statusText(status));
-        if (reason) process.exitCode = EXIT_FAILED;
+      actionOf(async ({ runtimeDir, control, print }) => {
+        const status = await askStatus(runtimeDir, control);
+        let details: Details | undefined;
+        // Without the front a call would only wait.
+        if (status.front.present) {
+          details = await askDetails(control).catch((failure: unknown) => {
+            if (!(failure instanceof VkmemError)) throw failure;
+            process.stderr.write(`vkmemctl: the control socket: ${failure.code}: ${failure.message}\n`);
+            return undefined;
+          });
+        }
+        print(statusObject(status, details), () => statusText(status, details));
+        if (!status.ready) process.exitCode = EXIT_FAILED;
       }),
     );
 }
