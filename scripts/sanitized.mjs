@@ -43,7 +43,8 @@ async function buildAddon(folder, name) {
     writeFileSync(join(root, copy, 'all.cc'), all.join(''));
     writeFileSync(binding, readFileSync(binding, 'utf8').replace(list, `"sources": ["all.cc"]`));
     const gyp = join(root, 'node_modules/.bin/node-gyp');
-    const args = ['configure', 'build', '--loglevel=warn', '-C', copy, `--nodedir=${nodeHeaders()}`];
+    // Without the other targets of the folder.
+    const args = ['configure', 'build', name, '--loglevel=warn', '-C', copy, `--nodedir=${nodeHeaders()}`];
     const env = { ...process.env, CXXFLAGS: FLAGS.join(' '), LDFLAGS: LINK.join(' ') };
     return run(`building ${name} with sanitizers`, gyp, args, { env });
   });

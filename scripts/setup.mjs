@@ -19,7 +19,7 @@ const purpose = process.argv[2] ?? 'build';
 const OTHER_NODES = `test/nodes/node_modules/node26-${process.arch}/bin/node`;
 
 async function buildAddon(folder, name) {
-  const inputs = digest(sources([folder], /\.(cc|h|gyp)$/), process.arch);
+  const inputs = digest(sources([folder], /\.(c|cc|h|gyp)$/), process.arch);
   await once(`${folder}/build/.inputs`, inputs, `${folder}/build/Release/${name}.node`, () => {
     const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
     const jobs = `--jobs=${availableParallelism()}`;
@@ -59,6 +59,17 @@ async function buildPreloaded(what, source, library) {
     mkdirSync(join(root, dirname(library)), { recursive: true });
     const flags = ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra'];
     return run(`building ${what}`, 'g++', ['-x', 'c', ...flags, '-o', library, source]);
+  });
+}
+
+/** A program that tries what a confined process is refused. */
+async function buildAttempts() {
+  const [source, program] = ['test/native/attempts.c', 'test/native/build/attempts'];
+  const inputs = digest([source, 'proto/native/syscall_filter.h'], process.arch);
+  await once(`${program}.inputs`, inputs, program, () => {
+    mkdirSync(join(root, dirname(program)), { recursive: true });
+    const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-pthread'];
+    return run('building attempts', 'gcc', [...flags, '-o', program, source]);
   });
 }
 
@@ -115,6 +126,7 @@ const plain = [
   () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
   () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
   () => buildPreloaded('a trimmer of memory', `${native}/trim.c`, `${native}/build/libtrim.so`),
+  () => buildAttempts(),
   () => buildPreloaded('slow locks', `${native}/slow-locks.c`, `${native}/build/libslow_locks.so`),
 ];
 const forPurpose = { test: [...plain, buildGuest], 'demo-vm': [buildGuest] };

@@ -41,31 +41,46 @@ function libc(): 'glibc' | 'musl' {
 /** The platform as prebuilt addons are named by it: linux-x64-glibc. */
 export const addonPlatform = (): string => `${process.platform}-${process.arch}-${libc()}`;
 
+/** A file that was built from an addon's sources. */
+interface BuiltFile {
+  readonly path: string;
+  /** How to build it on this machine. Undefined if it was built here. */
+  readonly build?: string;
+}
+
+/**
+ * Finds a file that is built from an addon's sources: the one that was built here, if there is one, otherwise
+ * the prebuilt one of this platform.
+ * @param what What the file is, for the error.
+ * @throws Error if neither exists. The text says how to build it.
+ */
+export function builtFile({ sources, prebuilds, requires }: Addon, file: string, what: string): BuiltFile {
+  const built = fileURLToPath(new URL(`build/Release/${file}`, sources));
+  if (existsSync(built)) return { path: built };
+  const folder = relative('', fileURLToPath(sources)) || '.';
+  const platform = addonPlatform();
+  if (!existsSync(prebuilds)) throw new Error(`The ${what} is not built. Run \`npm run setup\`.`);
+  const build =
+    `Build it from its sources: install ${requires}, and run ` + `\`npx node-gyp rebuild -C ${folder}\`.`;
+  const path = fileURLToPath(new URL(`${platform}/${file}`, prebuilds));
+  if (!existsSync(path)) throw new Error(`This package has no ${what} for ${platform}. ${build}`);
+  return { path, build };
+}
+
 /**
  * Loads an addon: the one that was built from its sources, if there is one, otherwise the prebuilt one of this
  * platform.
  * @throws Error if neither exists or can be loaded. The text says how to build it.
  */
-export function loadAddon({ name, sources, prebuilds, requires }: Addon): unknown {
-  const require = createRequire(import.meta.url);
-  const built = fileURLToPath(new URL(`build/Release/${name}.node`, sources));
-  if (existsSync(built)) return require(built);
-  const folder = relative('', fileURLToPath(sources)) || '.';
-  const platform = addonPlatform();
-  if (!existsSync(prebuilds)) {
-    throw new Error(`The native addon ${name} is not built. Run \`npm run setup\`.`);
-  }
-  const build =
-    `Build it from its sources: install ${requires}, and run ` + `\`npx node-gyp rebuild -C ${folder}\`.`;
-  const prebuilt = fileURLToPath(new URL(`${platform}/${name}.node`, prebuilds));
-  if (!existsSync(prebuilt)) {
-    throw new Error(`This package has no native addon ${name} for ${platform}. ${build}`);
-  }
+export function loadAddon(addon: Addon): unknown {
+  const what = `native addon ${addon.name}`;
+  const { path, build } = builtFile(addon, `${addon.name}.node`, what);
   try {
-    return require(prebuilt);
+    return createRequire(import.meta.url)(path);
   } catch (error) {
+    if (build === undefined) throw error;
     const [reason] = String(error instanceof Error ? error.message : error).split('\n');
-    throw new Error(`The native addon ${name} for ${platform} cannot be loaded: ${reason}. ${build}`, {
+    throw new Error(`The ${what} for ${addonPlatform()} cannot be loaded: ${reason}. ${build}`, {
       cause: error,
     });
   }

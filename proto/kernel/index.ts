@@ -9,11 +9,13 @@
 export * from '../contract/errors.js';
 export * from '../contract/runtime-dir.js';
 export { type Addon, loadAddon } from './addon.js';
+export * from './confine.js';
 export * from './datagram.js';
 export * from './datagram-queue.js';
 export * from './disposable-stack.js';
 export { closeAll, fileStatus, lockFile, OwnedFd, sameFile } from './fd.js';
 export * from './fd-store.js';
+export * from './launcher.js';
 export { isKernelError, type KernelError } from './native.js';
 export * from './parent.js';
 export * from './process-access.js';

@@ -181,6 +181,8 @@ export interface Native {
   sameFile(one: number, other: number): boolean;
   endWithParent(signal: number): void;
   setDumpable(dumpable: boolean): void;
+  /** For all threads; cannot be undone. */
+  confine(): void;
   /** The bytes that the kernel charges for messages that were sent on the socket and not read. */
   unreadBytes(fd: number): number;
   readPeer(fd: number): {
@@ -234,7 +236,8 @@ export interface Native {
   syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
 }
 
-const ADDON: Addon = {
+/** The addon of this package. */
+export const ADDON: Addon = {
   name: 'vkmem_proto',
   sources: new URL('../../native/', import.meta.url),
   prebuilds: new URL('../../prebuilds/', import.meta.url),

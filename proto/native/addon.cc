@@ -77,6 +77,7 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Addon(env));
+  ExportConfine(env, exports);
   ExportConnection(env, exports);
   ExportDatagram(env, exports);
   ExportDatagramReceiver(env, exports);

@@ -76,6 +76,7 @@ void CallFromLoop(Napi::Env env, const Napi::FunctionReference& function,
                   std::initializer_list<napi_value> arguments);
 
 // The exports of each binding file.
+void ExportConfine(Napi::Env env, Napi::Object exports);
 void ExportConnection(Napi::Env env, Napi::Object exports);
 void ExportDatagram(Napi::Env env, Napi::Object exports);
 void ExportDatagramReceiver(Napi::Env env, Napi::Object exports);

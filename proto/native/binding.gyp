@@ -7,6 +7,7 @@
       'sources': [
         'addon.cc',
         'ancillary.cc',
+        'confine.cc',
         'connection.cc',
         'connection_binding.cc',
         'datagram.cc',
@@ -56,6 +57,14 @@
         # Warnings in system headers are ignored.
         '-isystem <!(node -p "require(\'path\').dirname(require.resolve(\'node-addon-api\'))")',
       ],
+    },
+    {
+      # The launcher of the daemon's front. Requires only libc.
+      'target_name': 'vkmemd_front_launcher',
+      'type': 'executable',
+      'sources': ['launcher.c', 'launcher_filter.c'],
+      'defines': ['_GNU_SOURCE'],
+      'cflags_c': ['-std=c11', '-Wall', '-Wextra', '-Wshadow'],
     },
   ],
 }

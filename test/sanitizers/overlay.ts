@@ -22,6 +22,7 @@ const COPIED = [
 const LINKED = [
   ...['proto/vkmem', 'proto/google', 'client/typescript/bin', 'daemon/bin', 'systemd'],
   ...['test/native/build', 'test/layer', 'test/support', 'proto/kernel'],
+  'proto/native/build/Release/vkmemd_front_launcher',
 ];
 
 /** Creates it in an empty folder. */
