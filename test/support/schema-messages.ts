@@ -90,6 +90,8 @@ const SCALARS: Readonly<Record<string, Arbitrary>> = {
   TYPE_INT32: int32,
   TYPE_UINT32: uint32,
   TYPE_FIXED32: uint32,
+  // Without -0 and NaN, which equal the default or nothing.
+  TYPE_DOUBLE: fc.double({ noNaN: true }).map((value) => (value === 0 ? 0 : value)),
   TYPE_BOOL: fc.boolean(),
   TYPE_STRING: text,
   TYPE_BYTES: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
