@@ -33,6 +33,8 @@ export const ADDONS = [
   'proto/native/build/Release/vkmem_proto.node',
   'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
 ];
+/** Starts a part of the daemon confined. */
+const LAUNCHER = 'proto/native/build/Release/vkmemd_front_launcher';
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
 /** The interpreter of the programs. */
 const NODE = `${LIBRARY}/bin/node`;
@@ -105,7 +107,7 @@ export function inputs(platform) {
     'scripts/package.mjs',
     ...Object.values(PROGRAMS),
   ];
-  const built = [...compiledFiles(platform), ...ADDONS].map(platform.find);
+  const built = [...compiledFiles(platform), ...ADDONS, LAUNCHER].map(platform.find);
   return [...built, ...own, ...PAGES, ...manifests, ...rest, ...SCHEMAS];
 }
 
@@ -137,7 +139,7 @@ export function stage(folder, about, documents) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(target, join(folder, path));
   };
-  for (const file of [...compiledFiles(platform), ...ADDONS, ...SCHEMAS]) {
+  for (const file of [...compiledFiles(platform), ...ADDONS, LAUNCHER, ...SCHEMAS]) {
     copy(file, `${LIBRARY}/${file}`);
   }
   for (const part of PARTS) {
@@ -174,7 +176,7 @@ export function stage(folder, about, documents) {
   for (const [name, text] of documents)
     put(`${DOC}/${name}`, name.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
   const addons = [...ADDONS, ...moduleFiles(platform).filter((file) => file.endsWith('.node'))];
-  const binaries = [NODE, ...addons.map((file) => join(LIBRARY, file))];
+  const binaries = [NODE, ...[...addons, LAUNCHER].map((file) => join(LIBRARY, file))];
   execFileSync(platform.strip, ['--strip-unneeded', ...binaries.map((file) => join(folder, file))]);
   return join(folder, LIBRARY);
 }
@@ -194,6 +196,7 @@ export function normalise(folder, seconds) {
   const executable = (path) =>
     Object.values(PROGRAMS).some((program) => path === `${LIBRARY}/${program}`) ||
     path === NODE ||
+    path === `${LIBRARY}/${LAUNCHER}` ||
     path === GENERATOR ||
     /^DEBIAN\/p(re|ost)/.test(path);
   for (const { path, entry } of [...walk(folder)].reverse()) {

@@ -115,7 +115,7 @@ const platform = platformOf(arch);
 const about = { version, seconds, date: new Date(seconds * 1000).toISOString().slice(0, 10), platform };
 const name = `vkmemd_${version}_${arch}.deb`;
 const into = output === undefined ? join(root, FOLDER) : resolve(output);
-const inputs = () => digest(packaged(platform), 'v3', String(seconds));
+const inputs = () => digest(packaged(platform), 'v4', String(seconds));
 if (platform.crossed) await prepare(about);
 if (output !== undefined) await build(into, name, about, compression);
 else

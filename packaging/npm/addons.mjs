@@ -1,12 +1,12 @@
 /**
- * The addons of the npm packages, for each platform: linux-ARCH-LIBC, where LIBC is glibc or musl.
+ * The addons of the npm packages, and the launcher, for each platform: linux-ARCH-LIBC, where LIBC is glibc or musl.
  *
  * Cross-built by zig, which brings the headers of each C library and links its own C++ library statically. So an addon depends
  * on the C library alone: glibc 2.28 or newer, as Node.js 20 does, or musl. Without that they are the addons of the
  * checkout, for the platform of the checkout, which is quick; they need the system libraries that they were built with.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run } from '../../scripts/command.mjs';
 import { digest, nodeHeaders, once, sources } from '../../scripts/inputs.mjs';
@@ -25,11 +25,12 @@ const MODULES = join(root, 'node_modules');
 const BUILT = '.setup/prebuilds';
 
 /**
- * Name -> its folder with binding.gyp, and the platforms that it is built for. unix-dgram is built for one version of Node.js,
- * vkmemd's own, which exists for glibc only.
+ * Name -> its folder with binding.gyp, and the platforms that it is built for. The launcher is a program in C.
+ * unix-dgram is built for one version of Node.js, vkmemd's own, which exists for glibc only.
  */
 export const ADDONS = {
   vkmem_proto: { folder: 'proto/native', platforms: PLATFORMS },
+  vkmemd_front_launcher: { folder: 'proto/native', program: true, platforms: PLATFORMS },
   vkmem_vulkan: { folder: 'daemon/vulkan/native', platforms: PLATFORMS },
   unix_dgram: {
     folder: 'node_modules/unix-dgram',
@@ -39,6 +40,9 @@ export const ADDONS = {
 };
 
 export const hostPlatform = `linux-${process.arch}-${process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl'}`;
+
+/** The name of its file. */
+const fileOf = (name) => (ADDONS[name].program ? name : `${name}.node`);
 
 /** The zig of PyPI's ziglang, below .setup. */
 async function installZig() {
@@ -63,34 +67,41 @@ function vulkanHeaders() {
   return folder;
 }
 
-/** The target of a binding.gyp, which is a Python literal. */
-function targetOf(folder) {
+/** A target of a binding.gyp, which is a Python literal. */
+function targetOf(folder, name) {
   const program = 'import ast, json, sys; print(json.dumps(ast.literal_eval(open(sys.argv[1]).read())))';
   const args = ['-c', program, join(root, folder, 'binding.gyp')];
-  return JSON.parse(execFileSync('python3', args, { encoding: 'utf8' })).targets[0];
+  const { targets } = JSON.parse(execFileSync('python3', args, { encoding: 'utf8' }));
+  return targets.find((target) => target.target_name === name);
 }
 
-async function build(name, platform) {
-  const { folder, ...own } = ADDONS[name];
-  const target = own.sources ? own : targetOf(folder);
+/** The arguments of zig for an addon. */
+function addonArguments(name, target) {
   const headers = [
     join(nodeHeaders(), 'include/node'),
     join(MODULES, 'node-addon-api'),
     join(MODULES, 'nan'),
     vulkanHeaders(),
   ];
-  const made = join(BUILT, platform, `${name}.node`);
-  mkdirSync(dirname(join(root, made)), { recursive: true });
   const cflags = (target.cflags_cc ?? []).filter((flag) => !flag.startsWith('-isystem'));
   const flags = [
-    ...['-target', TARGETS[platform], '-shared', '-fPIC', '-O2', '-s', '-pthread', '-fno-rtti'],
+    ...['-shared', '-fPIC', '-pthread', '-fno-rtti'],
     ...['-fno-exceptions', '-std=c++20', ...cflags, '-Wno-everything'],
-    ...(target.defines ?? []).map((define) => `-D${define}`),
     ...[`-DNODE_GYP_MODULE_NAME=${name}`, '-DBUILDING_NODE_EXTENSION'],
     ...headers.flatMap((header) => ['-isystem', header]),
   ];
-  const linked = [...(target.ldflags ?? []), ...(target.libraries ?? [])];
-  const args = ['c++', ...flags, ...target.sources, ...linked, '-o', join(root, made)];
+  return ['c++', ...flags, ...(target.ldflags ?? []), ...(target.libraries ?? [])];
+}
+
+async function build(name, platform) {
+  const { folder, program, ...own } = ADDONS[name];
+  const target = own.sources ? own : targetOf(folder, name);
+  const made = join(BUILT, platform, fileOf(name));
+  mkdirSync(dirname(join(root, made)), { recursive: true });
+  const language = program ? ['cc', '-fPIE', '-pie', ...target.cflags_c] : addonArguments(name, target);
+  const defines = (target.defines ?? []).map((define) => `-D${define}`);
+  const common = ['-target', TARGETS[platform], '-O2', '-s', ...defines];
+  const args = [...language, ...common, ...target.sources, '-o', join(root, made)];
   await run(`building ${name} for ${platform}`, join(ZIG, 'ziglang/zig'), args, { cwd: join(root, folder) });
 }
 
@@ -99,11 +110,11 @@ export async function buildAddons(platforms) {
   await installZig();
   for (const [name, { folder, platforms: possible }] of Object.entries(ADDONS)) {
     for (const platform of platforms.filter((each) => possible.includes(each))) {
-      const made = join(BUILT, platform, `${name}.node`);
+      const made = join(BUILT, platform, fileOf(name));
       const files = folder.startsWith('node_modules')
         ? ['package-lock.json', 'daemon/runtime/package-lock.json']
-        : sources([folder], /\.(cc|h|gyp)$/);
-      const inputs = digest(files, 'v1', ZIG_VERSION, TARGETS[platform]);
+        : sources([folder], /\.(c|cc|h|gyp)$/);
+      const inputs = digest(files, 'v2', ZIG_VERSION, TARGETS[platform]);
       await once(`${made}.inputs`, inputs, made, () => build(name, platform));
     }
   }
@@ -113,8 +124,8 @@ export async function buildAddons(platforms) {
 export const addonFiles = (platform) =>
   new Map(
     Object.entries(ADDONS).map(([name, { folder }]) => [
-      `${folder}/build/Release/${name}.node`,
-      join(BUILT, platform, `${name}.node`),
+      `${folder}/build/Release/${fileOf(name)}`,
+      join(BUILT, platform, fileOf(name)),
     ]),
   );
 
@@ -122,8 +133,8 @@ export const addonFiles = (platform) =>
 function copyHost() {
   for (const [name, { folder, platforms }] of Object.entries(ADDONS)) {
     if (!platforms.includes(hostPlatform)) continue;
-    const file = join(root, folder, 'build/Release', `${name}.node`);
-    const to = join(root, BUILT, 'host', hostPlatform, `${name}.node`);
+    const file = join(root, folder, 'build/Release', fileOf(name));
+    const to = join(root, BUILT, 'host', hostPlatform, fileOf(name));
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(file, to);
     execFileSync('strip', ['--strip-unneeded', to]);
@@ -140,8 +151,8 @@ export async function addons(all) {
   const folder = join(root, BUILT, all ? '' : 'host');
   const platforms = all ? PLATFORMS : [hostPlatform];
   const filesOf = (platform) => {
-    const all = readdirSync(join(folder, platform)).filter((file) => file.endsWith('.node'));
-    return new Map(all.sort().map((file) => [file.slice(0, -'.node'.length), join(folder, platform, file)]));
+    const built = Object.keys(ADDONS).map((name) => [name, join(folder, platform, fileOf(name))]);
+    return new Map(built.filter(([, file]) => existsSync(file)));
   };
   return new Map(platforms.map((platform) => [platform, filesOf(platform)]));
 }

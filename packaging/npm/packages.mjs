@@ -2,10 +2,10 @@
  * The npm packages: each one's files, from what is compiled and built, and its manifest, from that of its workspace.
  *
  * A package has compiled modules with their types, but no source maps, tests or build information, since the TypeScript
- * sources are not in it. It has the C++ sources of its addon, for platforms without a prebuilt one.
+ * sources are not in it. It has the C and C++ sources of its addon, for platforms without a prebuilt one.
  */
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { root } from '../../scripts/command.mjs';
 import { sources } from '../../scripts/inputs.mjs';
 import { programText } from '../program.mjs';
@@ -29,7 +29,7 @@ const UNIX_DGRAM = 'node_modules/unix-dgram';
 const unixDgram = (arch) => `@vkmemd/unix-dgram-linux-${arch}`;
 const types = { '@types/node': '>=20.19.0' };
 const toBuild = { 'node-addon-api': project.devDependencies['node-addon-api'] };
-const native = (folder) => sources([folder], /\.(cc|h)$|^binding\.gyp$/);
+const native = (folder) => sources([folder], /\.(c|cc|h)$|^binding\.gyp$/);
 
 /** What every manifest has of the project. */
 const common = (folder) => ({
@@ -48,7 +48,7 @@ const RUN_PROGRAM =
 
 /**
  * Of each workspace: its `folder`; `files` besides the compiled ones; `texts` of files that are written here; `entries`, the compiled modules that a project imports;
- * its addon; `change`, which returns what its manifest has in place of the workspace's.
+ * `prebuilt`, its addon and programs; `change`, which returns what its manifest has in place of the workspace's.
  */
 const WORKSPACES = [
   {
@@ -61,7 +61,7 @@ const WORKSPACES = [
       ...native('proto/native'),
     ],
     entries: ['index', 'kernel/index'],
-    addon: 'vkmem_proto',
+    prebuilt: ['vkmem_proto', 'vkmemd_front_launcher'],
     texts: { 'bin/run-program.d.ts': RUN_PROGRAM },
     change: ({ dependencies, devDependencies, exports }) => ({
       exports: {
@@ -102,7 +102,7 @@ const WORKSPACES = [
       ...native('daemon/vulkan/native'),
     ],
     entries: ['daemon'],
-    addon: 'vkmem_vulkan',
+    prebuilt: ['vkmem_vulkan'],
     change: ({ dependencies: { 'unix-dgram': _, ...dependencies }, version }, platforms) => ({
       exports: { '.': entry('daemon'), './package.json': './package.json' },
       imports: { '#failpoint': './dist/store/failpoint.js' },
@@ -162,7 +162,7 @@ function stageCompiled(staging, { folder, entries }) {
 }
 
 function stageWorkspace(into, workspace, platforms) {
-  const { folder, files, texts = {}, addon, change } = workspace;
+  const { folder, files, texts = {}, prebuilt = [], change } = workspace;
   const { files: _files, devDependencies: _development, ...own } = readJson(`${folder}/package.json`);
   const staging = new Staging(join(into, own.name.split('/').at(-1)));
   stageCompiled(staging, workspace);
@@ -173,8 +173,10 @@ function stageWorkspace(into, workspace, platforms) {
     else staging.copy(join(root, file), path);
   }
   for (const [path, text] of Object.entries(texts)) staging.put(path, text);
-  for (const [platform, built] of addon ? platforms : []) {
-    staging.copy(built.get(addon), `prebuilds/${platform}/${addon}.node`);
+  for (const [platform, built] of platforms) {
+    for (const file of prebuilt.map((name) => built.get(name))) {
+      staging.copy(file, `prebuilds/${platform}/${basename(file)}`);
+    }
   }
   for (const path of Object.values(own.bin ?? {})) chmodSync(join(staging.folder, path), 0o755);
   const { name, version, description, ...rest } = own;

@@ -68,6 +68,7 @@ t.test('its files', { skip }, async (t) => {
   const paths = listed(file).map(({ path }) => path);
   for (const addon of [
     'proto/native/build/Release/vkmem_proto.node',
+    'proto/native/build/Release/vkmemd_front_launcher',
     'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
     'node_modules/unix-dgram/build/Release/unix_dgram.node',
     'node_modules/@lmdb/lmdb-linux-arm64/node.napi.glibc.node',

@@ -33,6 +33,7 @@ t.test('the package has the files of the programs', { skip: noPackage, timeout: 
     '/usr/share/doc/vkmemd/examples/vkmemd.toml',
     '/etc/vkmemd/conf.d/',
     `${LIBRARY}/proto/native/build/Release/vkmem_proto.node`,
+    `${LIBRARY}/proto/native/build/Release/vkmemd_front_launcher`,
     `${LIBRARY}/daemon/vulkan/native/build/Release/vkmem_vulkan.node`,
     `${LIBRARY}/proto/vkmem/v1/handoff.proto`,
     `${LIBRARY}/bin/node`,
@@ -57,7 +58,7 @@ t.test('the package has the files of the programs', { skip: noPackage, timeout: 
 t.test('the package has no development files', { skip: noPackage, timeout: 300_000 }, async (t) => {
   const all = listed();
   const sources = all.filter(({ path }) =>
-    /((?<!\.d)\.[cm]?ts|\.(map|cc|h|gyp|tsbuildinfo|test\.js))$/.test(path),
+    /((?<!\.d)\.[cm]?ts|\.(map|c|cc|h|gyp|tsbuildinfo|test\.js))$/.test(path),
   );
   t.strictSame(sources, [], 'no sources or source maps');
   const tests = all.filter(({ path }) => /\/(store\/failing\.js|tests?\/|\.package-lock\.json)/.test(path));
@@ -86,7 +87,8 @@ t.test('the package does not depend on its builder', { skip: noPackage, timeout:
   );
   const odd = all.filter(({ mode, path, target }) => {
     if (target !== undefined) return false;
-    const program = /\/(bin\/vkmem(d|ctl)\.js|vkmemd\/bin\/node|vkmemd-generator)$/.test(path);
+    const program =
+      /\/(bin\/vkmem(d|ctl)\.js|vkmemd\/bin\/node|vkmemd-generator|vkmemd_front_launcher)$/.test(path);
     return mode !== (mode.startsWith('d') ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--');
   });
   t.strictSame(odd, [], 'every file is readable for all');

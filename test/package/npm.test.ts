@@ -49,7 +49,7 @@ const CHECKERS = {
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
 /** Paths of a tarball. */
 const EXPECTED =
-  /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.(d\.ts|js)|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/\w+\.node|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
+  /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.(d\.ts|js)|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(c|cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/(\w+\.node|vkmemd_front_launcher)|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
 
 const env: NodeJS.ProcessEnv = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() };
 const project = roomyFolder(t);
@@ -163,6 +163,16 @@ t.test('the daemon, with clients on several versions of Node.js', { skip, timeou
 t.test('it reports to systemd with the unix-dgram that it brings', { skip, timeout }, async (t) => {
   const args = ['-e', "console.log(typeof require('@vkmemd/unix-dgram-linux-' + process.arch).createSocket)"];
   t.match(outcome(runtimeNode, ...args), { status: 0, stdout: 'function\n' });
+});
+
+t.test('the launcher is installed as a program', { skip }, async (t) => {
+  const script = `
+    const { launcherPath } = require('@vkmemd/proto/kernel');
+    const { spawnSync } = require('node:child_process');
+    const { stdout } = spawnSync(launcherPath(), ['/bin/cat', '/proc/self/status'], { encoding: 'utf8' });
+    console.log(launcherPath(), /^Seccomp:.*$/m.exec(stdout)?.[0]);`;
+  const { stdout, stderr } = outcome(runtimeNode, '-e', script);
+  t.match(stdout, /\/proto\/prebuilds\/linux-\w+-\w+\/vkmemd_front_launcher Seccomp:\t2\n$/, stderr);
 });
 
 t.test('without an addon for the platform the error has the command that builds it', { skip }, async (t) => {
