@@ -6,7 +6,8 @@
  *
  * - the standard streams and fd 3, and no other fds
  * - no capabilities, and no way to gain any (no_new_privs)
- * - SIGKILL when its parent ends, more precisely the thread that started it
+ * - SIGKILL when its parent ends, more precisely the thread that started it; prctl() to change that is refused,
+ *   so endWithParent() fails in it
  * - an oom_score_adj that is 500 higher, 1000 at most, so that the kernel ends it before its parent
  * - a seccomp filter: see native/launcher_filter.c. It can read files, start threads and use fds that it was
  *   given or receives. It cannot open files for writing or change the file system, create, connect or accept
