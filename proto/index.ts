@@ -18,6 +18,7 @@ export * from './contract/requests.js';
 export * from './contract/runtime-dir.js';
 export * from './contract/size.js';
 export * from './contract/status.js';
+export * from './kernel/child.js';
 export * from './kernel/confine.js';
 export * from './kernel/datagram.js';
 export * from './kernel/datagram-queue.js';

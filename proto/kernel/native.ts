@@ -195,6 +195,12 @@ export interface Native {
   hasExited(pidfd: number): boolean;
   openPidfd(pid: number): number;
   /**
+   * @param fd Borrowed; number 3 in the child. Returns the pid. Each string of argv as bytes.
+   */
+  spawnChild(file: string, argv: readonly Uint8Array[], environment: readonly string[], fd: number): number;
+  /** Undefined while the child runs; then its exit status, or the negative number of its signal. */
+  reapChild(pid: number): number | undefined;
+  /**
    * Replaces this program; returns only by throwing.
    * @param argv Each string as bytes, without a zero byte.
    * @param environment The whole environment: 'NAME=VALUE', or 'NAME' for this process's value. Undefined for

@@ -85,6 +85,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportEvent(env, exports);
   ExportExec(env, exports);
   ExportExit(env, exports);
+  ExportSpawn(env, exports);
   ExportFd(env, exports);
   ExportFdStream(env, exports);
   ExportFileStatus(env, exports);

@@ -84,6 +84,7 @@ void ExportDmaBuf(Napi::Env env, Napi::Object exports);
 void ExportEvent(Napi::Env env, Napi::Object exports);
 void ExportExec(Napi::Env env, Napi::Object exports);
 void ExportExit(Napi::Env env, Napi::Object exports);
+void ExportSpawn(Napi::Env env, Napi::Object exports);
 void ExportFd(Napi::Env env, Napi::Object exports);
 void ExportFdStream(Napi::Env env, Napi::Object exports);
 void ExportFileStatus(Napi::Env env, Napi::Object exports);

@@ -11,16 +11,15 @@
 #include <napi.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "addon.h"
 #include "kernel_error.h"
+#include "program_strings.h"
 #include "require.h"
 
 namespace vkmem {
@@ -72,34 +71,6 @@ class PlainSignals {
   sigset_t mask_;
 };
 
-// Strings in the form that exec requires: an array of pointers that ends with a null pointer.
-class StringList {
- public:
-  void Add(std::string text) { texts_.push_back(std::move(text)); }
-  char** pointers() {
-    pointers_.clear();
-    for (std::string& text : texts_) pointers_.push_back(text.data());
-    pointers_.push_back(nullptr);
-    return pointers_.data();
-  }
-
- private:
-  std::vector<std::string> texts_;
-  std::vector<char*> pointers_;
-};
-
-// Arguments are bytes, because a command line need not be UTF-8.
-bool ReadArguments(Napi::Value value, StringList* list) {
-  if (!value.IsArray() || value.As<Napi::Array>().Length() == 0) return false;
-  const Napi::Array array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    Bytes bytes;
-    if (!ReadBytes(array.Get(i), &bytes)) return false;
-    list->Add(std::string(reinterpret_cast<const char*>(bytes.data), bytes.size));
-  }
-  return true;
-}
-
 bool ReadFds(Napi::Value value, std::vector<int>* fds) {
   if (!value.IsArray()) return false;
   const Napi::Array array = value.As<Napi::Array>();
@@ -107,26 +78,6 @@ bool ReadFds(Napi::Value value, std::vector<int>* fds) {
     const Napi::Value item = array.Get(i);
     if (!item.IsNumber() || item.As<Napi::Number>().Int32Value() < 0) return false;
     fds->push_back(item.As<Napi::Number>().Int32Value());
-  }
-  return true;
-}
-
-// 'NAME=VALUE', or 'NAME' for the value in this process's environment, byte for byte; omitted if there is
-// none.
-bool ReadEnvironment(Napi::Value value, StringList* list) {
-  if (!value.IsArray()) return false;
-  const Napi::Array array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Value item = array.Get(i);
-    if (!item.IsString()) return false;
-    std::string entry = item.As<Napi::String>().Utf8Value();
-    if (entry.find('=') == std::string::npos) {
-      const char* own = getenv(entry.c_str());
-      if (own == nullptr) continue;
-      entry += '=';
-      entry += own;
-    }
-    list->Add(std::move(entry));
   }
   return true;
 }
@@ -146,11 +97,11 @@ int SetInheritable(const std::vector<int>& fds, bool on) {
 Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   REQUIRE_STRING(file, 0);
-  StringList arguments;
-  REQUIRE_THAT(ReadArguments(info[1], &arguments), "argv", "a list of one Uint8Array or more");
-  StringList environment;
+  ProgramStrings arguments;
+  REQUIRE_THAT(arguments.ReadArguments(info[1]), "argv", "a list of one Uint8Array or more");
+  ProgramStrings environment;
   const bool own = info[2].IsUndefined();
-  REQUIRE_THAT(own || ReadEnvironment(info[2], &environment), "environment", "a list of strings");
+  REQUIRE_THAT(own || environment.ReadEnvironment(info[2]), "environment", "a list of strings");
   std::vector<int> fds;
   REQUIRE_THAT(ReadFds(info[3], &fds), "fds", "a list of fds");
   REQUIRE_INT32(standard_flags, 4);
