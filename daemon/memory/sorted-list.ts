@@ -70,13 +70,6 @@ export class SortedList<P, T extends P> implements Iterable<T> {
     return this.#chunks.flat();
   }
 
-  /** The sum of a number of each item. */
-  sum(of: (item: T) => number): number {
-    let sum = 0;
-    for (const chunk of this.#chunks) for (const item of chunk) sum += of(item);
-    return sum;
-  }
-
   [Symbol.iterator](): Iterator<T> {
     return this.toArray().values();
   }

@@ -29,6 +29,9 @@ export class Registry {
   /** By `KEY/NAME`. */
   readonly #byName = new Map<string, Allocation | 'pending'>();
   readonly #draining = new Set<Allocation>();
+  /** The fds of each allocation that does not drain: they stay open until it does. */
+  readonly #fdsOf = new Map<Allocation, number>();
+  #liveFds = 0;
   /** All of them, live and draining. */
   readonly #listed = new SortedList<Position, Allocation>(byAge);
   /** Live allocations that end with a session. */
@@ -66,7 +69,9 @@ export class Registry {
 
   /** The number of fds that the daemon keeps open for all allocations. */
   get fds(): number {
-    return this.#listed.sum(({ memory }) => memory.fds);
+    let draining = 0;
+    for (const { memory } of this.#draining) draining += memory.fds;
+    return this.#liveFds + draining;
   }
 
   /**
@@ -86,7 +91,7 @@ export class Registry {
 
   add(allocation: Allocation): void {
     this.#byId.set(allocation.id, allocation);
-    this.#listed.add(allocation);
+    this.#list(allocation);
     if (allocation.nameKey) this.#byName.set(allocation.nameKey, allocation);
     const { owner } = allocation.terms;
     if (owner) this.#owned.set(owner, (this.#owned.get(owner) ?? new Set()).add(allocation));
@@ -98,7 +103,7 @@ export class Registry {
    */
   addEnding(allocation: Allocation): void {
     this.#byId.set(allocation.id, allocation);
-    this.#listed.add(allocation);
+    this.#list(allocation);
   }
 
   /** The live allocations that end with the session. */
@@ -112,6 +117,7 @@ export class Registry {
     const { nameKey } = allocation;
     if (nameKey && this.#byName.get(nameKey) === allocation) this.#byName.delete(nameKey);
     this.#draining.add(allocation);
+    this.#uncountFds(allocation);
     const { owner } = allocation.terms;
     const owned = owner && this.#owned.get(owner);
     owned?.delete(allocation);
@@ -130,7 +136,20 @@ export class Registry {
   /** Removes the allocation: its bytes are free. */
   remove(allocation: Allocation): void {
     this.#draining.delete(allocation);
+    this.#uncountFds(allocation);
     this.#listed.remove(allocation);
+  }
+
+  #list(allocation: Allocation): void {
+    this.#listed.add(allocation);
+    const { fds } = allocation.memory;
+    this.#fdsOf.set(allocation, fds);
+    this.#liveFds += fds;
+  }
+
+  #uncountFds(allocation: Allocation): void {
+    this.#liveFds -= this.#fdsOf.get(allocation) ?? 0;
+    this.#fdsOf.delete(allocation);
   }
 
   /** The allocations that a caller may see, oldest first. */
