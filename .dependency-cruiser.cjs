@@ -14,12 +14,19 @@ const CORE = 'daemon/core.ts';
 const DEVICE = 'daemon/vulkan/device.ts';
 /** Files of daemon/ that join parts. What else lies there (arguments, signals, the runtime folder) knows none. */
 const JOINTS = ['main', 'daemon', 'core', 'inherited-resources', 'inquiry'];
-const PLANES = ['daemon/handoff/', 'daemon/control/', 'daemon/admin/', 'daemon/ivshmem/'];
+const PLANES = ['daemon/handoff/', 'daemon/callers/', 'daemon/ivshmem/'];
+/** The messages between the core and the front, the only part of ours that both know besides proto. */
+const LINK = 'daemon/link/';
+/** The front: a process of its own. */
+const FRONT = 'daemon/front/';
 const BELOW_MEMORY = ['proto/', 'daemon/limits/', 'daemon/policy/', 'daemon/vulkan/'];
 const BELOW_REQUESTS = [...BELOW_MEMORY, 'daemon/memory/'];
 /** What the daemon reports about itself as a whole. */
 const STATUS = 'daemon/status.ts';
 const BELOW_PLANES = ['proto/', 'daemon/limits/', 'daemon/policy/', 'daemon/memory/', 'daemon/requests/'];
+
+/** What both programs know about themselves. */
+const PROGRAM = ['daemon/exit-status.ts', 'daemon/version.ts'];
 
 /** What a part may import besides itself, packages aside. */
 const ARROWS = {
@@ -32,6 +39,9 @@ const ARROWS = {
   'daemon/requests/': [...BELOW_REQUESTS, STATUS],
   'daemon/metrics/': [...BELOW_PLANES, DEVICE, STATUS],
   ...Object.fromEntries(PLANES.map((plane) => [plane, BELOW_PLANES])),
+  'daemon/callers/': [...BELOW_PLANES, LINK, ...PROGRAM],
+  [LINK]: ['proto/'],
+  [FRONT]: ['proto/', LINK, ...PROGRAM],
   'daemon/store/': BELOW_REQUESTS,
   'daemon/systemd/': ['proto/', 'daemon/memory/', 'daemon/store/'],
   'daemon/supervisor/': [
@@ -58,7 +68,9 @@ const arrows = Object.entries(ARROWS).map(([part, allowed]) =>
 
 /** Every way in which a package can be depended upon. */
 const PACKAGE = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled', 'npm-no-pkg', 'npm-unknown'];
-const MEASURING = '^node_modules/(@fastify|fastify|prom-client)/';
+/** gRPC and HTTP, and what prints metrics. */
+const FRONT_PACKAGES =
+  '^node_modules/(@grpc/(grpc-js|reflection)|grpc-health-check|@fastify|fastify|prom-client|typebox)/';
 
 module.exports = {
   forbidden: [
@@ -74,6 +86,12 @@ module.exports = {
       'only the composition root imports a plane',
       { pathNot: starts([COMPOSITION_ROOT, ...PLANES]) },
       { path: starts(PLANES) },
+    ),
+    rule(
+      'front apart',
+      'nothing of the core loads the front, which is a process of its own',
+      { path: '^daemon/', pathNot: starts([FRONT]) },
+      { path: starts([FRONT]) },
     ),
     rule(
       'client and daemon',
@@ -112,14 +130,14 @@ module.exports = {
       {
         dependencyTypes: PACKAGE,
         dependencyTypesNot: ['type-only'],
-        pathNot: '^node_modules/(@grpc/proto-loader|protobufjs)/',
+        pathNot: '^node_modules/(@grpc/proto-loader|long|protobufjs)/',
       },
     ),
     rule(
-      'metrics',
-      'only the admin plane serves HTTP and prints metrics',
-      { pathNot: '^daemon/admin/' },
-      { path: MEASURING },
+      'front',
+      'only the front speaks gRPC and HTTP',
+      { path: '^daemon/', pathNot: starts([FRONT]) },
+      { path: FRONT_PACKAGES },
     ),
     rule(
       'declared packages',

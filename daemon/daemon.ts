@@ -20,16 +20,18 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { pino } from 'pino';
-import { parseListenAddress } from './admin/listen-address.js';
-import { AdminServer } from './admin/server.js';
-import { requireSafeHttp2 } from './control/http2.js';
-import { ControlServer } from './control/server.js';
+import { Front } from './callers/front.js';
+import { spawnFront } from './callers/front-process.js';
+import { addressText, parseListenAddress } from './callers/listen-address.js';
+import { CallersPlane } from './callers/plane.js';
 import { type Core, makeCore } from './core.js';
 import { HandoffServer } from './handoff/server.js';
+import { requireSafeHttp2 } from './http2-version.js';
 import { type InheritedResources, inheritResources } from './inherited-resources.js';
 import { IvshmemPlane } from './ivshmem/plane.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
 import { MappingBudget, openMappings } from './limits/mapping-budget.js';
+import type { StartFront } from './link/front-instance.js';
 import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
@@ -42,7 +44,6 @@ import { DEFAULT_LIMITS, type Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import { hasPeerPidfd } from './policy/warnings.js';
-import { makeAsk } from './requests/ask.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
@@ -56,6 +57,7 @@ import { Device } from './vulkan/device.js';
 
 const NO_UIDS: ReadonlySet<number> = new Set();
 
+export type { FrontInstance, StartFront } from './link/front-instance.js';
 export type { PolicyOptions } from './options.js';
 export { type Finding, Findings, type Place, PolicyError } from './policy/findings.js';
 
@@ -73,6 +75,11 @@ export interface DaemonOptions {
   readonly adminListen?: readonly string[];
   /** Where the policy is read from. Default: the files below /usr/lib/vkmemd and /etc/vkmemd. */
   readonly policy?: Partial<PolicyOptions>;
+  /**
+   * Starts the front, which speaks gRPC and HTTP. Default: a process of its own. 'none': the control and admin
+   * sockets are not served.
+   */
+  readonly front?: StartFront | 'none';
   /** Where it logs. Default: nowhere. */
   readonly log?: pino.Logger;
   /**
@@ -114,8 +121,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     const inherited = stack.use(inheritResources(env, log));
     const manager = await Manager.fromEnvironment(env, log);
-    const { core, startLine } = await compose(options, log, inherited, stack);
-    manager.ready(core);
+    const { core, front, startLine } = await compose(options, log, inherited, stack);
+    manager.ready({ ...core, front });
     stack.defer(() => manager.stopping());
     const running = stack.move();
     let stopped: Promise<void> | undefined;
@@ -152,7 +159,7 @@ async function compose(
   logger: pino.Logger,
   { activation, store, storedFds }: InheritedResources,
   stack: AsyncDisposableStack,
-): Promise<{ core: Core; startLine: string }> {
+): Promise<{ core: Core; front: Front; startLine: string }> {
   const socketGroups = activation.groups(process.getegid?.() ?? -1);
   const readPolicy = async (...where: [typeof parseApart?]) => {
     const defaults = { config: undefined, root: '/', importers: NO_UIDS, pressure: {} };
@@ -161,7 +168,8 @@ async function compose(
     for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
     return policy;
   };
-  requireSafeHttp2();
+  // The front runs on the same Node.js.
+  if (options.front !== 'none') requireSafeHttp2();
   // Options and policy are checked before anything is opened.
   const addresses = (options.adminListen ?? []).map(parseListenAddress);
   const policy = await readPolicy();
@@ -173,6 +181,16 @@ async function compose(
   });
   stack.use(folder);
 
+  let { frontMemory } = policy.limits;
+  const front = stack.use(
+    new Front({
+      start: options.front ?? spawnFront,
+      note: (what) => logger.warn(what),
+      maxBytes: () => frontMemory,
+    }),
+  );
+  // It starts while the device is opened.
+  front.start();
   const device = await Device.open(options.device);
   stack.defer(() => device.close());
   const log = logger.child({ device: uuidText(device.info.deviceUuid) });
@@ -200,7 +218,8 @@ async function compose(
   logLimits(log, fds, mappings, limits);
 
   const authority = new Authority(reservable(policy));
-  authority.onReplaced(({ files, rules }) => {
+  authority.onReplaced(({ files, rules, limits }) => {
+    ({ frontMemory } = limits);
     log.info({ files, rules: rules.length }, 'the policy was reloaded');
   });
   const ivshmem = new IvshmemPlane(
@@ -222,28 +241,28 @@ async function compose(
   stack.defer(() => (state ? persistEverything(core) : endEverything(core)));
 
   const recovery = new Recovery(core);
-  const status = new Status({ ...core, recovery });
-  let admin: AdminServer | undefined;
+  const status = new Status({ ...core, recovery, front });
   const connectionCounts = () => ({
     handoff: handoff.connections,
-    control: control.connections,
     ivshmem: core.ivshmem.peers,
-    admin: admin?.connections ?? 0,
+    ...callers.connections,
   });
   const metrics = stack.use(new Metrics({ ...core, status, connectionCounts }));
   const handlers = makeHandlers({ ...core, status, metrics });
-  const handoff = new HandoffServer({ ...core, handlers, greetings: hello(core) });
-  const control = new ControlServer(core, { ...handlers, ...makeStreamHandlers(core) });
-  recovery.onChange((serving) => {
-    control.deviceServes = serving;
-  });
-  // It starts before the other planes and stops after them, because it reports on them.
-  admin = await AdminServer.open(
-    { ...core, ask: makeAsk(handlers, authority) },
-    sockets.admin?.fd ?? folder.adminSocket,
-    addresses,
+  const handoff = new HandoffServer({ ...core, front, handlers, greetings: hello(core) });
+  // It starts before the other planes and stops after them, because its admin sockets report on them.
+  const callers = stack.use(
+    new CallersPlane({ ...core, front, handlers: { ...handlers, ...makeStreamHandlers(core) } }),
   );
-  stack.use(admin);
+  recovery.onChange((serving) => {
+    callers.deviceServes = serving;
+  });
+  const served = options.front !== 'none';
+  if (!served && (sockets.control || sockets.admin)) {
+    log.warn('without the front, the control and admin sockets of the service manager are not served');
+  }
+  if (served) callers.listen('ADMIN', sockets.admin?.fd ?? folder.adminSocket);
+  const tcp = addresses.map((address) => callers.listenTcp(address));
   stack.defer(() => {
     // A peer that is joining meanwhile is no longer announced.
     core.ivshmem.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
@@ -257,14 +276,16 @@ async function compose(
   stack.use(new DegradedRetry(core));
   stack.use(handoff);
   handoff.listen(sockets.handoff?.fd ?? folder.handoffSocket);
-  stack.use(control);
-  control.listen(sockets.control?.fd ?? folder.controlSocket);
+  if (served) callers.listen('CONTROL', sockets.control?.fd ?? folder.controlSocket);
+  stack.defer(() => callers.stopControl());
   stack.defer(() => handoff.stopAccepting());
   stack.defer(() => {
     status.stage = 'STOPPING';
   });
   status.stage = 'SERVING';
-  return { core, startLine: startLine(core, folder, admin.addresses) };
+  const urls = tcp.map((address) => `http://${addressText(address)}`);
+  const others = served ? [folder.controlSocket, folder.adminSocket, ...urls] : [];
+  return { core, front, startLine: startLine(core, folder, others) };
 }
 
 /**
@@ -309,15 +330,15 @@ async function endEverything({ lifecycle, signals, tickets, draining }: Core): P
   tickets[Symbol.dispose]();
 }
 
+/** @param others the sockets and addresses besides the handoff socket. */
 function startLine(
   { device, version }: Core,
-  { handoffSocket, controlSocket, adminSocket }: RuntimeFolder,
-  addresses: readonly string[],
+  { handoffSocket }: RuntimeFolder,
+  others: readonly string[],
 ): string {
   const { name, type, driverName, driverInfo } = device.info;
   const driver = [driverName, driverInfo].filter(Boolean).join(' ');
   const kinds = [...device.kinds].map(([kind, { rung }]) => `${kind} ${rung}`);
-  const urls = addresses.map((address) => `http://${address}`);
-  const sockets = ['sockets', handoffSocket, controlSocket, adminSocket, ...urls].join(' ');
+  const sockets = ['sockets', handoffSocket, ...others].join(' ');
   return `vkmemd ${version} ready: device ${name} (${type}); driver ${driver}; ${sockets}; kinds ${kinds.join(', ')}`;
 }

@@ -5,6 +5,8 @@
 
 /** Any other failure: another start may succeed. */
 export const EXIT_FAILURE = 1;
+/** The front is of another version than the core that started it. */
+export const EX_TEMPFAIL = 75;
 /** The command line is invalid. */
 export const EX_USAGE = 64;
 /** The configuration is invalid: the policy, a socket unit, or a variable that the service manager set. */

@@ -1,7 +1,7 @@
 /**
  * vkmemd: arguments, signals and exit codes. The daemon itself is daemon.ts.
  */
-import { asVkmemError } from '@vkmemd/proto';
+import { asVkmemError, setDumpable } from '@vkmemd/proto';
 import { startDaemon } from './daemon.js';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from './exit-status.js';
 import { answerInquiry } from './inquiry.js';
@@ -35,7 +35,13 @@ function faultsOf(failure: unknown): string[] {
 async function run(options: Options, { log, say }: Log): Promise<void> {
   const signalled = stopSignal();
   using sighup = new SighupHandler();
-  await using daemon = await startDaemon({ ...options, log, env: process.env });
+  const { front, ...rest } = options;
+  await using daemon = await startDaemon({
+    ...rest,
+    ...(!front && { front: 'none' as const }),
+    log,
+    env: process.env,
+  });
   const { manager, reload } = daemon;
   say(daemon.startLine);
   const failed = (failure: unknown) => {
@@ -73,6 +79,8 @@ async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
   const answered = await answerInquiry(options).catch(refuse);
   if (answered !== undefined) process.exit(answered);
+  // The memory and the fds of this process are its own: another process of its user may not read them.
+  setDumpable(false);
   const log = await openLog(options.logLevel, process.env);
   try {
     await run(options, log);

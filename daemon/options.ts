@@ -17,6 +17,8 @@ export interface Options {
   readonly logLevel: string;
   /** TCP addresses with ports to serve health and metrics on, as given. */
   readonly adminListen: readonly string[];
+  /** Whether gRPC and HTTP are served, on the control and admin sockets. */
+  readonly front: boolean;
   /** Where the policy is read from, and the parts of it that the command line sets. */
   readonly policy: PolicyOptions;
   /** Checks the policy, prints the result as text or as JSON, and exits; undefined: serves. */
@@ -41,6 +43,7 @@ interface Given {
   readonly adminListen: readonly string[];
   readonly allowImport: readonly number[];
   readonly device?: string;
+  readonly front: boolean;
   readonly runtimeDir?: string;
   readonly config?: string;
   readonly configRoot?: string;
@@ -117,6 +120,7 @@ export function parseOptions(argv: readonly string[]): Options {
       (text: string, before: readonly string[]) => [...before, text],
       [],
     )
+    .option('--no-front', 'serve the handoff socket alone: no control and admin sockets, no gRPC, no HTTP')
     .option(
       '--pressure-elevated <percent>',
       'percentage of a heap in use from which its pressure is ELEVATED (overrides the policy; default: 80)',
@@ -160,6 +164,9 @@ export function parseOptions(argv: readonly string[]): Options {
       'error: options --supervisor-* need --supervisor, and cannot be used with an option that prints and exits',
     );
   }
+  if (!given.front && given.adminListen.length > 0) {
+    command.error('error: --admin-listen needs the front: it cannot be used with --no-front');
+  }
   if (json && !checkConfig) command.error('error: --json needs --check-config');
   return {
     device: given.device,
@@ -167,6 +174,7 @@ export function parseOptions(argv: readonly string[]): Options {
     ivshmemDir: ivshmemDir(given.runtimeDir),
     logLevel: given.logLevel,
     adminListen: given.adminListen,
+    front: given.front,
     policy: {
       config: given.config,
       root: given.configRoot ?? '/',

@@ -39,8 +39,7 @@ export interface StatusReport {
 interface Collaborators {
   readonly reload: { readonly failure: { readonly error: VkmemError; readonly at: number } | undefined };
   readonly recovery: { readonly serving: boolean };
-  /** Default: present since the start. */
-  readonly front?: FrontState;
+  readonly front: FrontState;
 }
 
 export class Status {
@@ -65,11 +64,12 @@ export class Status {
     const { recovery, reload } = this.#with;
     if (!recovery.serving) reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
     const { failure } = reload;
+    const { present, since, restarts } = this.#front;
     return {
       ready: reasons.length === 0,
       reasons: reasons.map((reason) => problemOf(reason)),
       warnings: failure ? [problemOf(failure.error, failure.at)] : [],
-      front: this.#front,
+      front: { present, since, restarts },
     };
   }
 }

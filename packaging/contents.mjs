@@ -42,6 +42,8 @@ const BUNDLES = [
   ...[
     'loader.cjs',
     'parser.cjs',
+    'front.cjs',
+    'front.v8-cache',
     'supervisor.cjs',
     'supervisor.v8-cache',
     'vkmemd.cjs',
@@ -56,6 +58,7 @@ const BESIDE = [
   'proto/dist/vkmem.binpb',
   'proto/dist/vkmem.json',
   'proto/bin/run-program.js',
+  'daemon/bin/front.js',
   'daemon/bin/own-node.js',
 ];
 /** The documentation: its pages refer to each other. */

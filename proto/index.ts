@@ -9,13 +9,24 @@
  *
  * @module @vkmemd/proto
  */
-export * from './contract/codec.js';
-export { descriptorFiles } from './contract/descriptor-set.js';
+export {
+  type Decoded,
+  type Draft,
+  decode,
+  type Encodable,
+  encode,
+  loadSchemas,
+  type MessageName,
+  timestamp,
+  type WithBigint,
+} from './contract/codec.js';
+export { readDescriptorFiles } from './contract/descriptor-set.js';
 export * from './contract/errors.js';
 export * from './contract/ivshmem.js';
 export * from './contract/names.js';
 export * from './contract/requests.js';
 export * from './contract/runtime-dir.js';
+export * from './contract/services.js';
 export * from './contract/size.js';
 export * from './contract/status.js';
 export * from './kernel/child.js';

@@ -25,6 +25,7 @@ const LOADER = join(root, 'scripts/bundle-loader.cjs');
 const BUNDLES = {
   'daemon/dist/bundle': {
     vkmemd: 'daemon/dist/main.js',
+    front: 'daemon/dist/front/main.js',
     supervisor: 'daemon/dist/supervisor/main.js',
     parser: 'daemon/dist/policy/parser.js',
   },

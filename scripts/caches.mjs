@@ -1,10 +1,10 @@
 /**
  * V8's cached data of the bundled programs, made after a run, so that it has the functions that a start
- * needs: of the daemon and its supervisor, which answer requests and stop, and of vkmemctl. Where no driver
+ * needs: of the daemon, its front and its supervisor, which answer requests and stop, and of vkmemctl. Where no driver
  * works, the start ends early, and the cache has what it needs.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,7 @@ import { root } from './command.mjs';
 /** Program -> the folder of its bundle, and what starts it. */
 const PROGRAMS = {
   vkmemd: ['daemon/dist/bundle', 'daemon/bin/vkmemd.js'],
+  front: ['daemon/dist/bundle', 'daemon/bin/front.js'],
   supervisor: ['daemon/dist/bundle', 'daemon/bin/vkmemd.js'],
   vkmemctl: ['client/typescript/dist/bundle', 'client/typescript/bin/vkmemctl.js'],
 };
@@ -54,14 +55,14 @@ async function make(programs, [node, ...words], base) {
     NODE_OPTIONS: _options,
     ...env
   } = process.env;
-  const start = (name, args) => {
+  const run = (name, args, stdio) => {
     const [folder, program] = programs[name].map((path) => join(base, path));
     const script = join(root, 'scripts/v8-cache.cjs');
-    const child = spawn(node, [...words, script, folder, name, program, ...options, ...args], {
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: START_MS,
-    });
+    const all = [...words, script, folder, name, program, ...args];
+    return spawn(node, all, { env, stdio, timeout: START_MS });
+  };
+  const start = (name, args) => {
+    const child = run(name, [...options, ...args], ['ignore', 'pipe', 'ignore']);
     const ended = new Promise((resolve) => child.once('close', resolve));
     const ready = new Promise((resolve) => {
       createInterface({ input: child.stdout }).on('line', (line) => SETTLED.test(line) && resolve());
@@ -69,6 +70,13 @@ async function make(programs, [node, ...words], base) {
     return { child, ready: Promise.race([ready, ended]), ended };
   };
   try {
+    // First: the daemon starts it.
+    if (programs.front) {
+      // It needs the addon, which is built by now.
+      const { warmFront } = await import('./warm-front.mjs');
+      const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
+      await warmFront((stdio) => run('front', [version], stdio));
+    }
     const daemon = start('vkmemd', ['--config', '/dev/null']);
     await daemon.ready;
     if (programs.vkmemctl) await start('vkmemctl', ['ls']).ended;

@@ -12,13 +12,16 @@ import { digest, once, sources } from './inputs.mjs';
 
 const SET = 'proto/dist/vkmem.binpb';
 const JSON_FILE = 'proto/dist/vkmem.json';
-const SCHEMAS = ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', 'google/rpc/status.proto'];
+/** The messages between the daemon's processes, which reflection does not show. */
+const INTERNAL = 'vkmem/internal/front.proto';
+const SCHEMAS = ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', INTERNAL, 'google/rpc/status.proto'];
 
 export async function compileSchemas() {
-  const inputs = digest([...sources(['proto'], /\.proto$/), 'proto/buf.yaml', 'package-lock.json'], 'v1');
+  const inputs = digest([...sources(['proto'], /\.proto$/), 'proto/buf.yaml', 'package-lock.json'], 'v2');
   await once('.setup/schemas', inputs, JSON_FILE, async () => {
     mkdirSync(join(root, 'proto/dist'), { recursive: true });
-    const args = ['build', '--as-file-descriptor-set', '--exclude-source-info', '-o', join(root, SET)];
+    const args = ['build', '--as-file-descriptor-set', '--exclude-source-info', '--exclude-path', INTERNAL];
+    args.push('-o', join(root, SET));
     const cwd = join(root, 'proto');
     await run('compiling the schemas', join(root, 'node_modules/.bin/buf'), args, { cwd });
     // Installed by now.

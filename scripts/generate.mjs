@@ -11,7 +11,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = join(root, 'proto', 'types');
-const schemas = ['vkmem/v1/control.proto', 'vkmem/v1/handoff.proto', 'google/rpc/status.proto'];
+const schemas = [
+  'vkmem/v1/control.proto',
+  'vkmem/v1/handoff.proto',
+  'vkmem/internal/front.proto',
+  'google/rpc/status.proto',
+];
 
 function generate(into) {
   const options = [

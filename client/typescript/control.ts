@@ -44,7 +44,7 @@ import {
   type Ticket,
   type TicketOptions,
 } from './request/tickets.js';
-import { type DaemonStatus, daemonStatus } from './status.js';
+import { type DaemonStatus, daemonStatus, refusalOver } from './status.js';
 
 /** Sessions in a page of ListSessions. */
 const SESSIONS_PAGE = 500;
@@ -253,7 +253,8 @@ export class ControlClient implements AsyncDisposable {
     const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const sessionRef = typeof session === 'string' ? sessionRefFor(session) : session;
-    const grpc = new GrpcChannel(socket, { [VERSION_METADATA]: String(PROTOCOL_VERSION) }, unseen);
+    const headers = { [VERSION_METADATA]: String(PROTOCOL_VERSION) };
+    const grpc = new GrpcChannel(socket, headers, unseen, () => refusalOver(options.runtimeDir));
     this.#channel = new RetryingChannel(grpc, sessionRef, checkReconnect(options.reconnectMs ?? 0));
     this.#timeoutMs = timeoutMs;
     this.#inSession = session !== undefined;

@@ -58,3 +58,20 @@ export async function statusOverHandoff(
     await handoff.closed;
   }
 }
+
+/** Milliseconds for an answer that only explains another failure. */
+const REFUSAL_MS = 1000;
+
+/**
+ * Asks the handoff socket whether the daemon permits this user to connect.
+ * @param folder As in statusOverHandoff().
+ * @returns The daemon's refusal; undefined if it permits the user, or does not answer.
+ */
+export async function refusalOver(folder: string | undefined): Promise<VkmemError | undefined> {
+  try {
+    await statusOverHandoff(folder, REFUSAL_MS);
+  } catch (failure) {
+    if (failure instanceof VkmemError && failure.code === 'NOT_PERMITTED') return failure;
+  }
+  return undefined;
+}

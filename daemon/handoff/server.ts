@@ -22,6 +22,8 @@ interface Collaborators extends PeerCollaborators {
   readonly fds: FdBudget;
   readonly quotas: Quotas;
   readonly claimQueue: ClaimQueue;
+  /** The front, which strangers talk to: its process may not connect. */
+  readonly front: { readonly pid: number | undefined };
 }
 
 export class HandoffServer implements AsyncDisposable {
@@ -59,6 +61,7 @@ export class HandoffServer implements AsyncDisposable {
     let identity: Identity | undefined;
     try {
       identity = identityOf({ pidfd, ...ids }, this.#with.authority.policy);
+      this.#refuseFront(identity);
       const admitted = this.#admission.admit(identity);
       place = admitted;
       peer = new Peer(this.#with, fd, identity, admitted, (gone, unread) => {
@@ -83,6 +86,12 @@ export class HandoffServer implements AsyncDisposable {
       fd.close();
       this.#with.reporter.fault('a client of the handoff socket could not be served', failure);
     }
+  }
+
+  /** @throws VkmemError NOT_PERMITTED for the front's process. */
+  #refuseFront({ pid }: Identity): void {
+    if (pid === 0 || pid !== this.#with.front.pid) return;
+    throw new VkmemError('NOT_PERMITTED', 'The front may not use the handoff socket.');
   }
 
   #refuse(fd: OwnedFd, refusal: unknown, identity: Identity | undefined): void {

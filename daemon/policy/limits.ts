@@ -23,6 +23,8 @@ export interface Limits {
   readonly reservedFds: number;
   /** Maximum number of file descriptors in the service manager's fd store. */
   readonly storedFds: number;
+  /** Maximum resident memory of the front, in bytes; beyond it, it is started again. */
+  readonly frontMemory: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -37,4 +39,5 @@ export const DEFAULT_LIMITS: Limits = {
   controlConnectionsOfUser: 64,
   reservedFds: 32,
   storedFds: 16_384,
+  frontMemory: 256 << 20,
 };

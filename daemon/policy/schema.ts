@@ -65,6 +65,7 @@ export const LIMIT_KEYS: Keys<Limits> = {
   controlConnectionsOfUser: key('control_connections_per_user', whole(0, MANY)),
   reservedFds: key('reserved_fds', whole(8, MANY)),
   storedFds: key('stored_fds', whole(1, MAX_STORED)),
+  frontMemory: key('front_memory', bytesBetween(128 << 20, 64 * 2 ** 30)),
 };
 
 /** [pressure] */

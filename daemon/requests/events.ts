@@ -10,9 +10,11 @@ import type { EventChannel } from '../memory/event-channel.js';
 import type { Caller } from '../memory/session/caller.js';
 
 /** The planes that serve requests. */
-export type ReportedPlane = 'handoff' | 'control' | 'ivshmem';
+export type ReportedPlane = 'handoff' | 'control' | 'admin' | 'ivshmem';
 /** The caller, as far as it is known. */
-export type Asker = Partial<Pick<Caller, 'identity' | 'session'>>;
+export type Asker = {
+  readonly [Part in 'identity' | 'session']?: Caller[Part] | undefined;
+};
 
 export interface RequestEvent {
   readonly plane: ReportedPlane;

@@ -22,7 +22,7 @@ export function getStatus({ status, reports, sessions, version }: Collaborators)
       ready,
       reasons: reasons.map(describeProblem),
       warnings: warnings.map(describeProblem),
-      front: { ...front, since: timestamp(front.since) },
+      front: { present: front.present, since: timestamp(front.since), restarts: front.restarts },
       counts: reports.counts,
       daemonVersion: version,
       incarnation: sessions.incarnation,

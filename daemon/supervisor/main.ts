@@ -7,7 +7,13 @@
  */
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DisposableStack, lockFile, MAX_SOCKET_PATH_BYTES, VkmemError } from '@vkmemd/proto/kernel';
+import {
+  DisposableStack,
+  lockFile,
+  MAX_SOCKET_PATH_BYTES,
+  setDumpable,
+  VkmemError,
+} from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
 import { STATE_FOLDER } from '../store/names.js';
@@ -97,6 +103,8 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
 
 /** Runs until the last child has ended, and exits the process. */
 async function main(args: readonly string[]): Promise<void> {
+  // It holds the fds of all memory: another process of its user may not open them.
+  setDumpable(false);
   const output = new StandardOutput();
   const log = pino({ name: 'vkmemd-supervisor' }, output);
   let status = EXIT_FAILURE;

@@ -2,8 +2,8 @@
  * The status line that the service manager displays (STATUS=): the numbers of allocations, bytes and
  * sessions.
  *
- * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) cause an update.
- * It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
+ * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) cause an update,
+ * and so do the loss and the return of the front. It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
  * details.
  */
 import { DisposableStack, humanBytes } from '@vkmemd/proto';
@@ -21,6 +21,8 @@ export interface Figures {
   readonly drainingBytes: bigint;
   readonly sessions: number;
   readonly device: string;
+  /** Whether gRPC and HTTP are to be served, and no front serves them now. */
+  readonly frontAway: boolean;
 }
 
 /** The parts of the daemon that the figures are read from. */
@@ -31,11 +33,16 @@ export interface StatusSources {
   readonly sessions: { readonly size: number };
   readonly ledger: { heap(index: number): { readonly live: bigint; readonly draining: bigint } };
   readonly device: { readonly info: { readonly name: string; readonly heaps: readonly unknown[] } };
+  readonly front: {
+    readonly away: boolean;
+    /** Calls the listener when the front is lost, and when it is present again. */
+    onChange(listener: () => void): void;
+  };
 }
 
-/** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe'. */
+/** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe; the front is away'. */
 export function statusText(figures: Figures): string {
-  const { allocations, bytes, drainingBytes, sessions, device } = figures;
+  const { allocations, bytes, drainingBytes, sessions, device, frontAway } = figures;
   const draining = drainingBytes > 0n ? [`${humanBytes(drainingBytes)} draining`] : [];
   const parts = [
     counted(allocations, 'allocation'),
@@ -43,10 +50,10 @@ export function statusText(figures: Figures): string {
     ...draining,
     counted(sessions, 'session'),
   ];
-  return `${parts.join(', ')}; device ${device}`;
+  return `${parts.join(', ')}; device ${device}${frontAway ? '; the front is away' : ''}`;
 }
 
-function figuresOf({ registry, sessions, ledger, device }: StatusSources): Figures {
+function figuresOf({ registry, sessions, ledger, device, front }: StatusSources): Figures {
   const balances = device.info.heaps.map((_, index) => ledger.heap(index));
   const sum = (column: 'live' | 'draining') =>
     balances.reduce((total, balance) => total + balance[column], 0n);
@@ -56,6 +63,7 @@ function figuresOf({ registry, sessions, ledger, device }: StatusSources): Figur
     drainingBytes: sum('draining'),
     sessions: sessions.size,
     device: device.info.name,
+    frontAway: front.away,
   };
 }
 
@@ -66,6 +74,7 @@ export class StatusLine implements Disposable {
   readonly #send: (line: string) => void;
   readonly #subscriptions = new DisposableStack();
   #timer: NodeJS.Timeout | undefined;
+  #disposed = false;
   #sent: string;
   #sentAt: number;
 
@@ -79,7 +88,11 @@ export class StatusLine implements Disposable {
     this.#sentAt = performance.now();
     this.#subscriptions.use(onEvent(sources.allocationEvents, () => this.#schedule()));
     this.#subscriptions.use(onEvent(sources.sessionEvents, () => this.#schedule()));
-    this.#subscriptions.defer(() => clearTimeout(this.#timer));
+    this.#subscriptions.defer(() => {
+      clearTimeout(this.#timer);
+      this.#disposed = true;
+    });
+    sources.front.onChange(() => this.#schedule());
   }
 
   /** The current line. */
@@ -97,7 +110,7 @@ export class StatusLine implements Disposable {
    * loop.
    */
   #schedule(): void {
-    if (this.#timer) return;
+    if (this.#timer || this.#disposed) return;
     const wait = Math.max(0, Math.ceil(this.#sentAt + MIN_MS - performance.now()));
     this.#timer = setTimeout(() => this.#sendIfChanged(), wait);
     this.#timer.unref();

@@ -90,10 +90,12 @@ const WORKSPACES = [
   {
     folder: 'daemon',
     files: () => [
-      ...['vkmemd.js', 'own-node.js'].map((name) => `daemon/bin/${name}`),
+      ...['vkmemd.js', 'front.js', 'own-node.js'].map((name) => `daemon/bin/${name}`),
       ...[
         'loader.cjs',
         'vkmemd.cjs',
+        'front.cjs',
+        'front.v8-cache',
         'supervisor.cjs',
         'parser.cjs',
         'vkmemd.v8-cache',

@@ -1,26 +1,26 @@
 /**
  * The codec of both planes: converts vkmem.v1 messages to bytes and back, with 64-bit fields as bigint.
  *
- * The schemas are loaded once, at the first use, by proto-loader, which represents 64-bit fields as Long
- * objects; only this file converts them, to bigint when decoding and from bigint or number when encoding.
+ * The schemas are loaded once, at the first use, by protobufjs, which represents 64-bit fields as Long objects;
+ * only this file converts them, to bigint when decoding and from bigint or number when encoding.
  * Enumerators are represented by their names; one that this build does not define stays a number, so that a
  * receiver can report it. A field that is absent from a message has its default value; an absent sub-message
  * is null or undefined.
  */
-import {
-  Long,
-  type MessageTypeDefinition,
-  type MethodDefinition,
-  type PackageDefinition,
-  type ServiceDefinition,
-} from '@grpc/proto-loader';
+import type { MessageTypeDefinition, Long as WireLong } from '@grpc/proto-loader';
+import Long from 'long';
+import protobuf from 'protobufjs/light.js';
 import type { ProtoGrpcType as Control } from '../types/control.js';
+import type { ProtoGrpcType as Internal } from '../types/front.js';
 import type { ProtoGrpcType as Handoff } from '../types/handoff.js';
 import type { ProtoGrpcType as Rpc } from '../types/status.js';
-import { loadContract } from './descriptor-set.js';
+import { compiledSchemas } from './descriptor-set.js';
 import { VkmemError } from './errors.js';
 
-type Definitions = Control['vkmem']['v1'] & Handoff['vkmem']['v1'] & Rpc['google']['rpc'];
+type Definitions = Control['vkmem']['v1'] &
+  Handoff['vkmem']['v1'] &
+  Internal['vkmem']['internal'] &
+  Rpc['google']['rpc'];
 type Messages = {
   [N in keyof Definitions]: Definitions[N] extends MessageTypeDefinition<infer I, infer O> ? [I, O] : never;
 };
@@ -30,7 +30,7 @@ export type MessageName = {
 }[keyof Messages];
 
 /** The type of a decoded message: bigint where the schema has a 64-bit integer. */
-export type WithBigint<T> = T extends Long
+export type WithBigint<T> = T extends WireLong
   ? bigint
   : T extends Uint8Array | string | number | boolean | null | undefined
     ? T
@@ -44,7 +44,7 @@ export type WithBigint<T> = T extends Long
  */
 export type Encodable<T> = object extends T
   ? { readonly [K in keyof T]: Encodable<T[K]> }
-  : Long extends T
+  : WireLong extends T
     ? bigint | number | Extract<T, undefined | null>
     : T extends Uint8Array | string | number | boolean | null | undefined
       ? T
@@ -57,12 +57,33 @@ export type Decoded<N extends MessageName> = WithBigint<Messages[N][1]>;
 /** The type of message `N` that encode() accepts. */
 export type Draft<N extends MessageName> = Encodable<Messages[N][0]>;
 
-let loaded: PackageDefinition | undefined;
+/** How decoded messages represent what is absent, enumerators and oneofs. */
+const DECODED = { enums: String, defaults: true, oneofs: true } as const;
+const PACKAGES = ['vkmem.v1', 'vkmem.internal', 'google.rpc'];
 
-/** All definitions of the contract. They are loaded at the first use. */
-export function packageDefinition(): PackageDefinition {
-  loaded ??= loadContract({ enums: String, defaults: true, oneofs: true });
-  return loaded;
+let schemas: protobuf.Root | undefined;
+const types = new Map<string, protobuf.Type>();
+
+/** Loads the schemas now, instead of at the first use. */
+export function loadSchemas(): protobuf.Root {
+  if (schemas) return schemas;
+  // Otherwise protobufjs searches for it at run time, which a bundle has no file for.
+  protobuf.util.Long = Long;
+  protobuf.configure();
+  schemas = protobuf.Root.fromJSON(compiledSchemas());
+  return schemas;
+}
+
+/** @throws Error if the contract has no such message. */
+function typeOf(name: string): protobuf.Type {
+  let type = types.get(name);
+  if (!type) {
+    const root = loadSchemas();
+    const full = PACKAGES.map((part) => `${part}.${name}`).find((path) => root.lookup(path));
+    type = root.lookupType(full ?? name);
+    types.set(name, type);
+  }
+  return type;
 }
 
 function bigintOf({ high, low, unsigned }: Long): bigint {
@@ -79,7 +100,8 @@ function longOf(value: bigint): Long {
   return new Long(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), unsigned);
 }
 
-function fromWire(value: unknown): unknown {
+/** Replaces each Long by a bigint, in place. @internal */
+export function fromWire(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   if (Long.isLong(value)) return bigintOf(value);
   if (Array.isArray(value)) {
@@ -93,8 +115,8 @@ function fromWire(value: unknown): unknown {
   return fields;
 }
 
-/** Replaces each bigint by a Long. A value without bigints is returned as it is, not copied. */
-function toWire(value: unknown): unknown {
+/** Replaces each bigint by a Long. A value without bigints is returned as it is, not copied. @internal */
+export function toWire(value: unknown): unknown {
   if (typeof value === 'bigint') return longOf(value);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.some(isChanged) ? value.map(toWire) : value;
@@ -114,26 +136,13 @@ function toWire(value: unknown): unknown {
 
 const isChanged = (value: unknown): boolean => typeof value === 'object' || typeof value === 'bigint';
 
-function definitionOf(name: string): MessageTypeDefinition<object, object> {
-  const all = packageDefinition();
-  const definition = all[`vkmem.v1.${name}`] ?? all[`google.rpc.${name}`];
-  return definition as MessageTypeDefinition<object, object>;
-}
-
-/** The gRPC services of the control socket. */
-export type ServiceName =
-  | 'MemoryService'
-  | 'DeviceService'
-  | 'StatusService'
-  | 'PolicyService'
-  | 'IvshmemService';
-
 /**
  * Encodes one message.
  * @throws VkmemError INVALID_ARGUMENT for a bigint that does not fit 64 bits.
  */
 export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffer {
-  return definitionOf(name).serialize(toWire(message) as object);
+  const type = typeOf(name);
+  return type.encode(type.fromObject(toWire(message) as object)).finish() as Buffer;
 }
 
 /**
@@ -143,30 +152,13 @@ export function encode<N extends MessageName>(name: N, message: Draft<N>): Buffe
 export function decode<N extends MessageName>(name: N, bytes: Uint8Array): Decoded<N> {
   let message: object;
   try {
-    message = definitionOf(name).deserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const type = typeOf(name);
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    message = type.toObject(type.decode(buffer), DECODED);
   } catch (cause) {
     throw new VkmemError('PROTOCOL_ERROR', `The bytes are not a ${name}: ${String(cause)}.`, {}, cause);
   }
   return fromWire(message) as Decoded<N>;
-}
-
-/**
- * The definition of a gRPC service, for `Server.addService` and `makeClientConstructor`. Its handlers and
- * clients use bigint for 64-bit integers.
- * @param name Without its package, such as 'MemoryService'.
- */
-export function serviceDefinition(name: ServiceName): ServiceDefinition {
-  const service = packageDefinition()[`vkmem.v1.${name}`] as ServiceDefinition;
-  const wrap = (method: MethodDefinition<object, object>): MethodDefinition<object, object> => ({
-    ...method,
-    requestSerialize: (value) => method.requestSerialize(toWire(value) as object),
-    requestDeserialize: (bytes) => fromWire(method.requestDeserialize(bytes)) as object,
-    responseSerialize: (value) => method.responseSerialize(toWire(value) as object),
-    responseDeserialize: (bytes) => fromWire(method.responseDeserialize(bytes)) as object,
-  });
-  return Object.fromEntries(
-    Object.entries(service).map(([method, definition]) => [method, wrap(definition)]),
-  );
 }
 
 /**

@@ -3,22 +3,23 @@
  * run time.
  */
 import { readFileSync } from 'node:fs';
-import { fromJSON, type Options, type PackageDefinition } from '@grpc/proto-loader';
-import descriptor from 'protobufjs/ext/descriptor/index.js';
 
 const SET = new URL('../vkmem.binpb', import.meta.url);
 const JSON_FILE = new URL('../vkmem.json', import.meta.url);
 
-/** Loads all definitions of the contract, with field names in camelCase. */
-export function loadContract(options: Options): PackageDefinition {
-  return fromJSON(JSON.parse(readFileSync(JSON_FILE, 'utf8')), options);
-}
+/** All schemas as protobufjs has them, with field names in camelCase. */
+export const compiledSchemas = () => JSON.parse(readFileSync(JSON_FILE, 'utf8'));
 
 /**
- * The schemas as encoded google.protobuf.FileDescriptorProtos, with their names and dependencies. A schema
- * follows those that it depends on.
+ * Reads the schemas. The result decodes them: encoded google.protobuf.FileDescriptorProtos, with their names
+ * and dependencies. A schema follows those that it depends on.
  */
-export function descriptorFiles(): Buffer[] {
-  const { file } = descriptor.FileDescriptorSet.decode(readFileSync(SET)) as unknown as { file: object[] };
-  return file.map((each) => Buffer.from(descriptor.FileDescriptorProto.encode(each).finish()));
+export async function readDescriptorFiles(): Promise<() => Buffer[]> {
+  const bytes = readFileSync(SET);
+  // Few programs need it, and it takes long to load.
+  const { default: descriptor } = await import('protobufjs/ext/descriptor/index.js');
+  return () => {
+    const { file } = descriptor.FileDescriptorSet.decode(bytes) as unknown as { file: object[] };
+    return file.map((each) => Buffer.from(descriptor.FileDescriptorProto.encode(each).finish()));
+  };
 }

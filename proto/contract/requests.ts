@@ -10,8 +10,9 @@
  * Limits: `bytes`, `repeated` and `depth` bound the encoded message. Their defaults apply to every request; a
  * row that needs other bounds has its own.
  */
-import type { Decoded, Draft, MessageName, ServiceName } from './codec.js';
+import type { Decoded, Draft, MessageName } from './codec.js';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
+import type { ServiceName } from './services.js';
 
 /** Where a request can be sent; `internal`: on no socket, only between the parts of the daemon. */
 export type Plane = 'handoff' | 'control' | 'internal';

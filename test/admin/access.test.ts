@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import t from 'tap';
-import { parseListenAddress } from 'vkmemd/dist/admin/listen-address.js';
+import { parseListenAddress } from 'vkmemd/dist/callers/listen-address.js';
 import { ControlWire } from '../support/control-wire.js';
 import { ANYBODY, daemonProgram, plainEnvironment, startDaemon, temporaryFolder } from '../support/daemon.js';
 import { asOtherUser, noOtherUser, OTHER_UID } from '../support/uid.js';

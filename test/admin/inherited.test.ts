@@ -8,10 +8,12 @@ import { existsSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
-import { AdminServer } from 'vkmemd/dist/admin/server.js';
+import { Front } from 'vkmemd/dist/callers/front.js';
+import { CallersPlane } from 'vkmemd/dist/callers/plane.js';
 import type { Core } from 'vkmemd/dist/core.js';
+import { startFrontHere } from 'vkmemd/dist/front/in-process.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
-import { makeAsk } from 'vkmemd/dist/requests/ask.js';
+import { makeStreamHandlers } from 'vkmemd/dist/requests/handlers.js';
 import type { Status } from 'vkmemd/dist/status.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { until } from '../faults/support.js';
@@ -34,10 +36,18 @@ async function inherited(path: string): Promise<OwnedFd> {
   return fd;
 }
 
-const collaboratorsOf = (core: Core, status: Status) => ({
-  ...core,
-  ask: makeAsk(handlersOf(core, { status }), core.authority),
-});
+function frontHere(): Front {
+  const front = new Front({ start: startFrontHere, note: () => {}, maxBytes: () => Infinity });
+  front.start();
+  return front;
+}
+
+const planeOn = (core: Core, status: Status, front: Front): CallersPlane =>
+  new CallersPlane({
+    ...core,
+    front,
+    handlers: { ...handlersOf(core, { status }), ...makeStreamHandlers(core) },
+  });
 
 t.test('the admin plane serves on an inherited socket, keeps its file, and leaves no fd open', async (t) => {
   const device = await Device.open();
@@ -48,7 +58,10 @@ t.test('the admin plane serves on an inherited socket, keeps its file, and leave
   const fd = await inherited(path);
   const before = readdirSync('/proc/self/fd').length;
   const status = statusOf(core);
-  const admin = await AdminServer.open(collaboratorsOf(core, status), fd, [{ host: '127.0.0.1', port: 0 }]);
+  const front = frontHere();
+  const plane = planeOn(core, status, front);
+  plane.listen('ADMIN', fd);
+  const { host, port } = plane.listenTcp({ host: '127.0.0.1', port: 0 });
   const starting = await get(folder, '/readyz');
   t.match(
     [starting.status, starting.json()],
@@ -56,8 +69,9 @@ t.test('the admin plane serves on an inherited socket, keeps its file, and leave
   );
   status.stage = 'SERVING';
   t.equal((await get(folder, '/readyz')).status, 200);
-  t.equal((await get(`http://${admin.addresses[0]}`, '/readyz')).status, 200);
-  await admin[Symbol.asyncDispose]();
+  t.equal((await get(`http://${host}:${port}`, '/readyz')).status, 200);
+  await plane[Symbol.asyncDispose]();
+  await front[Symbol.asyncDispose]();
   t.ok(existsSync(path), 'the owner of the socket removes the file');
   // Our own ends of the connections close a moment later.
   await until('no new fd is open', () => readdirSync('/proc/self/fd').length < before);
@@ -70,7 +84,11 @@ t.test('an inherited fd that is not a listening socket is refused and closed', a
   const device = await Device.open();
   const core = coreOn(device, { policy: new Policy({ rules: [] }), faults: [] });
   const file = new OwnedFd(openSync('/dev/null', 'r'), 'null');
-  await t.rejects(AdminServer.open(collaboratorsOf(core, statusOf(core)), file, []), { code: 'ENOTSOCK' });
+  const front = frontHere();
+  const plane = planeOn(core, statusOf(core), front);
+  t.throws(() => plane.listen('ADMIN', file), { code: 'ENOTSOCK' });
   t.equal(file.open, false);
+  await plane[Symbol.asyncDispose]();
+  await front[Symbol.asyncDispose]();
   await device.close();
 });

@@ -45,7 +45,7 @@ interface Listed {
 }
 interface Status {
   readonly counts: Readonly<Record<string, number>>;
-  readonly heaps: readonly Readonly<Record<string, string>>[];
+  readonly heaps: readonly Readonly<Record<string, string>>[] | null;
 }
 
 export class Crew {
@@ -131,7 +131,7 @@ export class Crew {
     // Freed memory stops draining when its last reader has released it.
     const { ids, live, counts } = await until(`${what}: nothing drains`, async () => {
       const found = await this.has();
-      return found.counts.drainingAllocations === 0 ? found : undefined;
+      return found.counts.drainingAllocations === 0 && found.live !== undefined ? found : undefined;
     });
     t.strictSame(
       ids,
@@ -149,7 +149,7 @@ export class Crew {
   }
 
   /** The daemon's state, as an operator sees it. */
-  async has(): Promise<{ ids: string[]; live: bigint; counts: Status['counts'] }> {
+  async has(): Promise<{ ids: string[]; live: bigint | undefined; counts: Status['counts'] }> {
     const json = async (command: string) => {
       const { status, stdout, stderr } = await this.#booted.vkmemctl('root', command, '--json');
       if (status !== 0) throw new Error(stderr);
@@ -159,7 +159,8 @@ export class Crew {
       { allocations: Listed[] },
       Status,
     ];
-    const live = heaps.reduce((total, heap) => total + BigInt(heap.liveBytes ?? 0), 0n);
+    // Null while the front starts.
+    const live = heaps?.reduce((total, heap) => total + BigInt(heap.liveBytes ?? 0), 0n);
     return { ids: allocations.map(({ id }) => id).sort(), live, counts };
   }
 

@@ -2,9 +2,10 @@
  * The control socket through the client: with and without a session, and the device and budget that it
  * reports.
  */
+import { writeFileSync } from 'node:fs';
 import { connectControl, uuidText } from '@vkmemd/client';
 import t from 'tap';
-import { assertCounts, startDaemon } from '../support/daemon.js';
+import { ANYBODY, assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { connected, MIB, runProgram } from './support.js';
 
 t.test('a control client works without a session', async (t) => {
@@ -58,4 +59,19 @@ t.test('a program that never closes its clients exits when they are no longer us
   const { code, stdout, stderr } = await runProgram('control-worker.js', [runtimeDir]);
   t.same({ code, stderr }, { code: 0, stderr: '' }, 'an idle gRPC channel does not keep the process alive');
   t.equal(stdout, '0');
+});
+
+t.test('a user whom the policy does not let connect gets the reason', async (t) => {
+  const policy = '[[rule]]\nuid = 0\nconnect = false\noperator = false\n';
+  const { runtimeDir, config, pid, log } = await startDaemon(t, { policy });
+  await using control = connectControl({ runtimeDir, timeoutMs: 30_000 });
+  await t.rejects(control.list(), { code: 'NOT_PERMITTED', message: /policy/ });
+  const watch = control.watchBudget();
+  await t.rejects(watch.next(), { code: 'NOT_PERMITTED' });
+  writeFileSync(config, ANYBODY);
+  process.kill(pid, 'SIGHUP');
+  while (!log().includes('the policy was reloaded')) await new Promise((resolve) => setTimeout(resolve, 10));
+  await using later = connectControl({ runtimeDir });
+  t.strictSame(await later.list(), [], 'once the policy does');
+  await assertNoLeaks(t, runtimeDir);
 });

@@ -6,7 +6,7 @@ import { ANYBODY, assertNoLeaks, startDaemon } from '../support/daemon.js';
 t.test('status, sessions and metrics', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const control = connectControl({ runtimeDir });
-  t.match(await control.status(), { ready: true, counts: { sessions: 0 } });
+  t.match(await control.status(), { ready: true, front: { present: true }, counts: { sessions: 0 } });
   t.strictSame(await control.sessions(), []);
   const client = await connect({ runtimeDir, clientName: 'first' });
   const second = await connect({ runtimeDir, clientName: 'second' });

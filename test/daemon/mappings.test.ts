@@ -27,6 +27,7 @@ t.test('an allocation without a mapping is refused, and one that was freed makes
   const mappings = new MappingBudget({ max: 1000, open: 1000 - 250 - MAX });
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults: [], mappings });
   const server = new HandoffServer({
+    front: { pid: undefined },
     ...core,
     handlers: handlersOf(core),
     greetings: hello(core),

@@ -25,7 +25,7 @@ async function serving(t: Test) {
     handlers: handlersOf(core),
     greetings: hello(core),
   };
-  const server = new HandoffServer(collaborators);
+  const server = new HandoffServer({ ...collaborators, front: { pid: undefined } });
   server.listen(join(folder, HANDOFF_SOCKET));
   t.teardown(async () => {
     await server[Symbol.asyncDispose]();

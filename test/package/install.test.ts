@@ -92,7 +92,7 @@ t.test('install, use, upgrade and remove on a clean machine', { skip, timeout: 3
   await t.test('a user outside the group is refused', async (t) => {
     const { status, stderr } = machine.runAs('outsider', 'vkmemctl', 'status');
     t.equal(status, 1);
-    t.match(stderr, /^vkmemctl: NOT_PERMITTED: .*control\.sock/);
+    t.match(stderr, /^vkmemctl: NOT_PERMITTED: .*handoff\.sock/);
   });
 
   await t.test('an upgrade keeps all memory', async (t) => {

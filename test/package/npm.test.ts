@@ -25,14 +25,14 @@ const CONSUMERS = {
   'commonjs.cjs': `const { connect } = require('@vkmemd/client');
 (async () => {\nconst client = await connect(${OPTIONS});\n${PROGRAM}})();`,
   'esm.mts': `import { type Client, connect, type Memory, VkmemError } from '@vkmemd/client';
-import { CATALOGUE, descriptorFiles } from '@vkmemd/proto';
+import { CATALOGUE, readDescriptorFiles } from '@vkmemd/proto';
 import { OwnedFd } from '@vkmemd/proto/kernel';
 import { type DaemonOptions, startDaemon } from 'vkmemd';
 await using client: Client = await connect();
 await using memory: Memory = await client.allocate({ size: 64n << 20n, name: 'frames', ifExists: 'claim' });
 export const bytes: Uint8Array = memory.map().bytes;
 export const start = (options: DaemonOptions) => startDaemon(options);
-export { CATALOGUE, descriptorFiles, OwnedFd, VkmemError };\n`,
+export { CATALOGUE, readDescriptorFiles, OwnedFd, VkmemError };\n`,
   'commonjs.cts': `import { connect } from '@vkmemd/client';
 export const size: Promise<bigint> = connect().then(async (client) => (await client.allocate({ size: 4096 })).size);\n`,
 };

@@ -17,7 +17,8 @@ const UNLISTED = 64_010;
 
 const OPERATOR = { hello: 'served', session: 'served', named: 'served', list: 'served', reload: 'served' };
 const TENANT = { ...OPERATOR, reload: 'NOT_PERMITTED' };
-const REFUSED = { hello: 'NOT_PERMITTED', closed: true, list: 'NOT_PERMITTED', reload: 'NOT_PERMITTED' };
+/** The handoff socket says why; the control socket disconnects before gRPC is spoken. */
+const REFUSED = { hello: 'NOT_PERMITTED', closed: true, list: 'disconnected', reload: 'disconnected' };
 
 t.test(
   "without a policy only operators and members of the daemon's group are served",

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { descriptorFiles } from '@vkmemd/proto';
+import { readDescriptorFiles } from '@vkmemd/proto';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
 import t from 'tap';
@@ -19,6 +19,8 @@ const FILES = [
   'vkmem/v1/memory.proto',
   'google/rpc/status.proto',
 ];
+
+const descriptorFiles = await readDescriptorFiles();
 
 interface FileProto {
   readonly name: string;

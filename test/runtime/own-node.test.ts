@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
-import { requireSafeHttp2 } from 'vkmemd/dist/control/http2.js';
+import { requireSafeHttp2 } from 'vkmemd/dist/http2-version.js';
 import {
   daemonProgram,
   driverUnderTest,

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
-import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
+import { isOfFront, SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { allocate, budget, controlled, list, nothingLeft, rewritten } from './support.js';
 
 /** Starts a client of programs/, which prints a line when it has its memory. */
@@ -34,10 +34,10 @@ function fdsOf(pid: number, what: RegExp): string[] {
   });
 }
 
-/** The pidfds of the daemon, and those of them that its event loop watches. */
+/** The pidfds of the daemon, without its front's, and those of them that its event loop watches. */
 async function pidfds(daemon: SupervisedDaemon): Promise<{ open: number; watched: number }> {
   const pid = await until('a daemon', () => daemon.pid);
-  const open = fdsOf(pid, /pidfd/);
+  const open = fdsOf(pid, /pidfd/).filter((fd) => !isOfFront(pid, fd));
   const polls = fdsOf(pid, /eventpoll/).map((fd) => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
   const watched = open.filter((fd) => polls.some((text) => new RegExp(`^tfd: +${fd} `, 'm').test(text)));
   return { open: open.length, watched: watched.length };

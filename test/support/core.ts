@@ -51,7 +51,12 @@ interface Reported {
   readonly metrics?: Pick<Metrics, 'read'>;
 }
 
-export const statusOf = (core: Core): Status => new Status({ ...core, recovery: { serving: true } });
+export const statusOf = (core: Core): Status =>
+  new Status({
+    ...core,
+    recovery: { serving: true },
+    front: { present: true, since: Date.now(), restarts: 0 },
+  });
 
 /** The handlers of a core. */
 export const handlersOf = (core: Core, { status, metrics }: Reported = {}): Handlers =>

@@ -163,12 +163,21 @@ async function startInThisProcess(
 ): Promise<TestDaemon> {
   // The Vulkan loader reads it when the first instance is created.
   process.env.VK_DRIVER_FILES ??= driverUnderTest();
-  const [vkmemd, { pino }] = await Promise.all([import('vkmemd'), import('pino')]);
+  const [vkmemd, { startFrontHere }, { pino }] = await Promise.all([
+    import('vkmemd'),
+    import('vkmemd/dist/front/in-process.js'),
+    import('pino'),
+  ]);
   let log = '';
   const write = (line: string) => {
     log += line;
   };
-  const daemon = await vkmemd.startDaemon({ runtimeDir, policy: { config }, log: pino({}, { write }) });
+  const daemon = await vkmemd.startDaemon({
+    runtimeDir,
+    policy: { config },
+    front: startFrontHere,
+    log: pino({}, { write }),
+  });
   let stopped = false;
   const stop = async () => {
     stopped = true;

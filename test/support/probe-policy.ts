@@ -8,15 +8,18 @@ import { ControlWire } from './control-wire.js';
 import { HandoffWire } from './handoff-wire.js';
 
 const [runtimeDir = ''] = process.argv.slice(2);
+/** google.rpc.Code. */
+const UNAVAILABLE = 14;
 const kinds = ['KIND_MAPPABLE'] as const;
 
-/** The code that an attempt is refused with; 'served' where it succeeds. */
+/** The code that an attempt is refused with; 'served' where it succeeds; 'disconnected' without a reason. */
 async function attempt(work: Promise<unknown>): Promise<string> {
   try {
     await work;
     return 'served';
   } catch (failure) {
-    return failure instanceof VkmemError ? failure.code : String(failure);
+    if (failure instanceof VkmemError) return failure.code;
+    return (failure as { code?: unknown }).code === UNAVAILABLE ? 'disconnected' : String(failure);
   }
 }
 

@@ -64,7 +64,10 @@ for (const schema of (JSON.parse(image) as { file: Schema[] }).file) {
 
 /** The names of the contract's messages, without their packages. */
 export const messageNames = [...messages]
-  .filter(([name, { options }]) => /^\.(vkmem\.v1|google\.rpc)\.\w+$/.test(name) && !options?.mapEntry)
+  .filter(
+    ([name, { options }]) =>
+      /^\.(vkmem\.v1|vkmem\.internal|google\.rpc)\.\w+$/.test(name) && !options?.mapEntry,
+  )
   .map(([, { name }]) => name)
   .sort();
 
@@ -158,5 +161,6 @@ function ofType(typeName: string): Arbitrary<AnyMessage> {
 
 /** A message of this name, as decode() returns it. */
 export function messagesOf(name: string): Arbitrary<AnyMessage> {
-  return ofType(messages.has(`.vkmem.v1.${name}`) ? `.vkmem.v1.${name}` : `.google.rpc.${name}`);
+  const packages = ['vkmem.v1', 'vkmem.internal', 'google.rpc'].map((each) => `.${each}.${name}`);
+  return ofType(packages.find((full) => messages.has(full)) ?? name);
 }

@@ -137,6 +137,11 @@ export class ScriptedDaemon {
 
   #receive(connection: Connection, request: Request): void {
     if (!this.#open.has(connection)) return;
+    // Asked by a client whose control socket was not reached; this daemon does not know it.
+    if (request.body === 'getStatus') {
+      connection.close();
+      return;
+    }
     this.seen.push(request.body ?? '');
     const deed = this.deed(request);
     if (deed === 'ignore') return;

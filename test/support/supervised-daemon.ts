@@ -38,11 +38,19 @@ export async function until<T>(
   throw new Error(`timed out: ${typeof what === 'string' ? what : what()}`);
 }
 
-/** The memory files and processes that a process has open. */
+/** Whether an fd of a daemon is the pidfd of its front, which is its only child. */
+export function isOfFront(pid: number, fd: string): boolean {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  const [, watched] = /^Pid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? [];
+  return watched !== undefined && children.includes(watched);
+}
+
+/** The memory files and processes that a daemon has open, without its front. */
 export function openOf(pid: number): { readonly memory: number; readonly processes: number } {
   const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
-      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+      const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      return link.includes('pidfd') && isOfFront(pid, fd) ? [] : [link];
     } catch {
       return []; // It was closed meanwhile.
     }

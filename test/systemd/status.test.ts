@@ -37,12 +37,15 @@ t.test("the status follows the daemon's counts", async (t) => {
 });
 
 /** The parts of a daemon that a status needs. */
-function sourcesWith(sessions: { size: number }): StatusSources {
+function sourcesWith(
+  sessions: { size: number },
+  front: StatusSources['front'] = { away: false, onChange() {} },
+): StatusSources {
   const device = { info: { name: 'a device', heaps: [{}] } };
   const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const sessionEvents = eventChannel<SessionEvent>('session');
-  return { registry: { live: 0 }, sessions, ledger, device, allocationEvents, sessionEvents };
+  return { registry: { live: 0 }, sessions, ledger, device, front, allocationEvents, sessionEvents };
 }
 
 t.test('the status is sent at most once a second, and only if it changed', async (t) => {
@@ -78,11 +81,42 @@ t.test('the status is sent at most once a second, and only if it changed', async
   t.equal(sent.length, count, 'none after the end');
 });
 
+t.test('the loss and the return of the front are sent', async (t) => {
+  const front = { away: false, changed: () => {} };
+  const sources = sourcesWith(
+    { size: 0 },
+    {
+      get away() {
+        return front.away;
+      },
+      onChange(listener) {
+        front.changed = listener;
+      },
+    },
+  );
+  const sent: string[] = [];
+  using _status = new StatusLine(sources, (line) => sent.push(line));
+  for (const away of [true, false]) {
+    front.away = away;
+    front.changed();
+    await setTimeout(1100);
+  }
+  t.match(sent, [/; the front is away$/, /; device a device$/]);
+  t.equal(sent.length, 2);
+});
+
 t.test('the text of a status', async (t) => {
-  const figures = { allocations: 3, bytes: 3n << 29n, drainingBytes: 0n, sessions: 2, device: 'x' };
+  const figures = {
+    ...{ allocations: 3, bytes: 3n << 29n, drainingBytes: 0n, sessions: 2, device: 'x' },
+    frontAway: false,
+  };
   t.equal(statusText(figures), '3 allocations, 1.5 GiB, 2 sessions; device x');
   t.equal(
     statusText({ ...figures, bytes: 1023n, drainingBytes: 2n << 40n }),
     '3 allocations, 1023 B, 2 TiB draining, 2 sessions; device x',
+  );
+  t.equal(
+    statusText({ ...figures, frontAway: true }),
+    '3 allocations, 1.5 GiB, 2 sessions; device x; the front is away',
   );
 });

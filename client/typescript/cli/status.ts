@@ -36,6 +36,9 @@ interface Details {
   readonly heaps: readonly HeapBudget[];
 }
 
+/** Milliseconds that a front may take to start. */
+const START_MS = 1500;
+
 type Time = DaemonStatus['startedAt'];
 
 const isoTime = (time: Time): string | null =>
@@ -111,23 +114,37 @@ async function askDetails(control: ControlClient): Promise<Details> {
   return { devices, heaps };
 }
 
+/**
+ * Asks the control socket. While the front is away, a call waits in the socket's backlog: a front that is about
+ * to start answers it, and one that does not start is not waited for.
+ */
+async function detailsOf({ front }: DaemonStatus, control: ControlClient): Promise<Details | undefined> {
+  const limit = front.present ? undefined : AbortSignal.timeout(START_MS);
+  const aborted = new Promise<undefined>((resolve) => {
+    limit?.addEventListener('abort', () => resolve(undefined));
+  });
+  try {
+    return await Promise.race([askDetails(control), aborted]);
+  } catch (failure) {
+    if (!(failure instanceof VkmemError)) throw failure;
+    if (front.present)
+      process.stderr.write(`vkmemctl: the control socket: ${failure.code}: ${failure.message}\n`);
+    return undefined;
+  }
+}
+
 export function statusCommand(): Command {
   return newCommand('status', DESCRIPTION, ['status', 'status --json | jq .ready'])
     .summary('show whether the daemon is ready, and what it holds')
     .action(
       actionOf(async ({ runtimeDir, control, print }) => {
         const status = await askStatus(runtimeDir, control);
-        let details: Details | undefined;
-        // Without the front a call would only wait.
-        if (status.front.present) {
-          details = await askDetails(control).catch((failure: unknown) => {
-            if (!(failure instanceof VkmemError)) throw failure;
-            process.stderr.write(`vkmemctl: the control socket: ${failure.code}: ${failure.message}\n`);
-            return undefined;
-          });
-        }
-        print(statusObject(status, details), () => statusText(status, details));
-        if (!status.ready) process.exitCode = EXIT_FAILED;
+        const details = await detailsOf(status, control);
+        // It may have been about to start.
+        const present = details !== undefined && !status.front.present;
+        const latest = present ? await askStatus(runtimeDir, control) : status;
+        print(statusObject(latest, details), () => statusText(latest, details));
+        if (!latest.ready) process.exitCode = EXIT_FAILED;
       }),
     );
 }

@@ -42,6 +42,9 @@ interface Stub {
   readonly services: ReadonlyMap<ServiceName, ServiceDefinition>;
 }
 
+/** google.rpc.Code. */
+const DEADLINE_EXCEEDED = 4;
+
 const CHANNEL: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
@@ -54,19 +57,30 @@ export class GrpcChannel {
   readonly #socket: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #unseen: string | undefined;
+  readonly #refusal: () => Promise<VkmemError | undefined>;
   readonly #streams = new Set<ClientReadableStream<object>>();
   #stub: Promise<Stub> | undefined;
   #closed = false;
+  /** Whether the daemon has answered any call. */
+  #answered = false;
 
   /**
    * @param socket The path of the control socket.
    * @param headers The metadata of every call.
    * @param unseen A reason why the socket may be out of reach, for error texts.
+   * @param refusal Finds out why the daemon ends every connection: it disconnects a user whom the policy does
+   *   not permit to connect before gRPC is spoken. Undefined if that is not the reason.
    */
-  constructor(socket: string, headers: Readonly<Record<string, string>>, unseen?: string) {
+  constructor(
+    socket: string,
+    headers: Readonly<Record<string, string>>,
+    unseen?: string,
+    refusal: () => Promise<VkmemError | undefined> = async () => undefined,
+  ) {
     this.#socket = resolve(socket);
     this.#headers = headers;
     this.#unseen = unseen;
+    this.#refusal = refusal;
   }
 
   get closed(): boolean {
@@ -108,8 +122,11 @@ export class GrpcChannel {
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
       const done = (error: ServiceError | null, answer?: A) => {
-        if (error) reject(asCatalogued(error, this.#socket, this.#unseen));
-        else fulfil(answer as A);
+        if (error) void this.#explained(error).then(reject);
+        else {
+          this.#answered = true;
+          fulfil(answer as A);
+        }
       };
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, done);
     });
@@ -154,7 +171,7 @@ export class GrpcChannel {
     } catch (failure) {
       if (signal?.aborted) return;
       if (this.#closed) throw clientClosed(failure);
-      throw isServiceError(failure) ? asCatalogued(failure, this.#socket, this.#unseen) : failure;
+      throw isServiceError(failure) ? await this.#explained(failure) : failure;
     } finally {
       signal?.removeEventListener('abort', cancel);
       this.#streams.delete(stream);
@@ -167,6 +184,14 @@ export class GrpcChannel {
     this.#closed = true;
     for (const stream of this.#streams) stream.cancel();
     (await this.#stub)?.client.close();
+  }
+
+  /** The error of a failed call. It never rejects. */
+  async #explained(failure: ServiceError): Promise<VkmemError> {
+    const error = asCatalogued(failure, this.#socket, this.#unseen);
+    if (error.metadata.outcome === undefined) this.#answered ||= failure.code !== DEADLINE_EXCEEDED;
+    else if (!this.#answered) return (await this.#refusal()) ?? error;
+    return error;
   }
 
   async #ready(): Promise<Stub> {

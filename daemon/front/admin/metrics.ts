@@ -3,9 +3,9 @@
  */
 import type { Decoded } from '@vkmemd/proto';
 import { type Metric, Registry, type RegistryContentType } from 'prom-client';
-import type { Ask } from '../requests/ask.js';
-import { callerOf } from './admin-connections.js';
 import type { App } from './app.js';
+import type { Ask } from './ask.js';
+import { callerOf } from './caller.js';
 
 /** A line of the text: a value, its labels, and its name where that is not the family's. */
 interface Sample {

@@ -5,33 +5,31 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { FastifyRequest } from 'fastify';
-import type { Reporter } from '../memory/reporter.js';
-import type { Ask } from '../requests/ask.js';
-import type { AdminConnection, AdminConnections } from './admin-connections.js';
 import { refuse } from './answers.js';
 import { addApi } from './api.js';
 import { makeApp } from './app.js';
+import type { Ask } from './ask.js';
+import type { AdminConnection, Deadlines } from './deadlines.js';
 import { addHealth } from './health.js';
-import { namesThisHost } from './listen-address.js';
+import { namesThisHost } from './host-name.js';
 import { addMetrics } from './metrics.js';
 
 interface Collaborators {
   readonly ask: Ask;
-  readonly connections: AdminConnections;
-  readonly reporter: Reporter;
+  readonly deadlines: Deadlines;
+  readonly report: (what: string) => void;
 }
 
 export type Pages = Awaited<ReturnType<typeof makePages>>;
 
 /** @returns the HTTP server, which accepts no connections by itself. */
-export async function makePages({ ask, connections, reporter }: Collaborators) {
-  const app = makeApp(reporter);
+export async function makePages({ ask, deadlines, report }: Collaborators) {
+  const app = makeApp(report);
   app.decorateRequest('admin', undefined);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
-    const connection = connections.of(request.raw.socket);
+    const connection = deadlines.of(request.raw.socket);
     request.admin = connection;
-    await connections.turn(connection);
     const fault = faultIn(connection, request);
     if (!fault) return;
     // The body is not read.
@@ -48,17 +46,9 @@ export async function makePages({ ask, connections, reporter }: Collaborators) {
 
 /** Why a request is refused before its page is run. */
 function faultIn(
-  { caller, refusal, rate }: AdminConnection,
+  { tcp }: AdminConnection,
   { method, headers }: FastifyRequest,
 ): { error: VkmemError; status?: number; closes?: true } | undefined {
-  if (refusal) return { error: refusal };
-  const wait = rate.tryTake();
-  if (wait > 0) {
-    const error = new VkmemError('RATE_LIMITED', `The connection may send its next request in ${wait} ms.`, {
-      retry_after_ms: String(wait),
-    });
-    return { error };
-  }
   if (method !== 'GET' && method !== 'HEAD') {
     return {
       error: invalid(
@@ -73,7 +63,7 @@ function faultIn(
     const error = invalid('The request must not have a body.', 'Send the request without a body.');
     return { error, closes: true };
   }
-  if (!caller.identity && !namesThisHost(headers.host)) {
+  if (tcp && !namesThisHost(headers.host)) {
     return {
       error: refused(
         'The Host header must name this host (localhost or a loopback address).',

@@ -1,12 +1,12 @@
 /**
  * /healthz and /readyz: whether the process is alive, and whether it serves.
  *
- * /healthz is answered by the event loop alone: no answer means that the daemon hangs. /readyz is 200 while
+ * /healthz is answered by the core's event loop alone: no answer means that the daemon hangs. /readyz is 200 while
  * the daemon serves, and 503 with every reason while it does not.
  */
-import type { Ask } from '../requests/ask.js';
-import { callerOf } from './admin-connections.js';
 import type { App } from './app.js';
+import type { Ask } from './ask.js';
+import { callerOf } from './caller.js';
 import { HEALTH, READINESS } from './schemas.js';
 import { readinessView } from './views.js';
 

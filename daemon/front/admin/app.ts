@@ -1,9 +1,9 @@
 /** The HTTP server, without a socket of its own, and its error answers. */
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import { VkmemError } from '@vkmemd/proto';
 import fastify, { type FastifyReply } from 'fastify';
-import type { Reporter } from '../memory/reporter.js';
-import { IDLE_MS } from './admin-connections.js';
 import { faultOf, refuse, refuseUnread } from './answers.js';
+import { IDLE_MS } from './deadlines.js';
 
 /** Maximum size of a request's line and headers. */
 const MAX_HEADER_BYTES = 8192;
@@ -15,13 +15,13 @@ const PAGES =
 
 export type App = ReturnType<typeof makeApp>;
 
-/** @param reporter reports the failures that are answered with INTERNAL. */
-export function makeApp(reporter: Reporter) {
+/** @param report reports the failures that are answered with INTERNAL; the core reports its own. */
+export function makeApp(report: (what: string) => void) {
   const app = fastify({
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     clientErrorHandler: (failure, socket) => refuseUnread(socket, failure),
     frameworkErrors: (failure, _request, reply) => void refuse(reply as FastifyReply, faultOf(failure)),
-    // AdminConnections has its own deadlines, which received bytes do not extend.
+    // deadlines.ts has its own, which received bytes do not extend.
     keepAliveTimeout: IDLE_MS,
     requestTimeout: 0,
     return503OnClosing: false,
@@ -29,7 +29,9 @@ export function makeApp(reporter: Reporter) {
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler<Error>((failure, request, reply) => {
     const error = faultOf(failure);
-    if (error.code === 'INTERNAL') reporter.fault(`a request of ${request.routeOptions.url} failed`, failure);
+    if (error.code === 'INTERNAL' && !(failure instanceof VkmemError)) {
+      report(`a request of ${request.routeOptions.url} failed: ${failure.stack}`);
+    }
     return refuse(reply, error);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -35,15 +35,6 @@ export function parseListenAddress(text: string): ListenAddress {
 export const addressText = ({ host, port }: ListenAddress): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/**
- * Whether the Host header of a TCP request names this host. Otherwise a web page of another site could make a
- * browser on this host read the answers, by a name that resolves to this host (DNS rebinding).
- */
-export function namesThisHost(header: string | undefined): boolean {
-  const name = (header ?? '').replace(/:\d*$/, '');
-  return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
-}
-
 function wrong(text: string, why: string): VkmemError {
   return new VkmemError('INVALID_ARGUMENT', `${text}: ${why}`, { field: 'admin-listen' });
 }

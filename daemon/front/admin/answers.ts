@@ -25,6 +25,9 @@ const STATUSES: Readonly<Record<number, number>> = {
   [GrpcCode.UNAUTHENTICATED]: 401,
 };
 
+/** Refusals of a connection, not of a request. */
+const FINAL: readonly ErrorCode[] = ['TOO_MANY_SESSIONS', 'TOO_MANY_FILES'];
+
 export const statusOfCode = (code: ErrorCode): number => STATUSES[CATALOGUE[code].grpc] ?? 400;
 
 /** The body of every error answer. */
@@ -71,6 +74,8 @@ export function refuse(
   error: VkmemError | Refusal,
   status = statusOfCode(error.code),
 ): FastifyReply {
+  // The core disconnects a caller that it has no room for.
+  if (FINAL.includes(error.code)) reply.header('connection', 'close');
   const wait = error instanceof VkmemError ? error.metadata.retry_after_ms : undefined;
   if (wait !== undefined) reply.header('retry-after', String(Math.ceil(Number(wait) / 1000)));
   return reply

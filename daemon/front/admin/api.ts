@@ -7,14 +7,14 @@
  * stays valid when that object is gone: a client that follows it gets each object that exists all the time
  * exactly once.
  */
-import { inTime } from '../limits/in-time.js';
-import type { Ask } from '../requests/ask.js';
-import { callerOf } from './admin-connections.js';
 import type { App } from './app.js';
+import type { Ask } from './ask.js';
+import { callerOf } from './caller.js';
 import * as schemas from './schemas.js';
 import { allocationView, budgetView, devicesView, sessionView } from './views.js';
 
 const DEFAULT_LIMIT = 100;
+const BUDGET_MS = 2000;
 
 const ALLOCATION_QUERY = schemas.pageQuery('^[0-9]{1,16}\\.[0-9]{1,16}$');
 const SESSION_QUERY = schemas.pageQuery('^[0-9]{1,19}$');
@@ -29,8 +29,8 @@ export function addApi(app: App, ask: Ask): void {
     '/api/v1/budget',
     { schema: { querystring: schemas.NO_QUERY, response: { 200: schemas.BUDGET } } },
     async (request) => {
-      const budget = ask(callerOf(request), 'GetBudget', {});
-      return budgetView(await inTime('The driver did not report its memory budget', budget));
+      const limit = { ms: BUDGET_MS, what: 'The driver did not report its memory budget' };
+      return budgetView(await ask(callerOf(request), 'GetBudget', {}, limit));
     },
   );
   app.get(

@@ -1,0 +1,66 @@
+/** A caller: a connection that the front serves, as the core knows it. */
+import type { Decoded, VkmemError } from '@vkmemd/proto';
+import { TokenBucket } from '../limits/token-bucket.js';
+import type { Identity } from '../policy/identity.js';
+import type { Limits } from '../policy/limits.js';
+import type { Tenant } from '../policy/tenant.js';
+import { type Admitted, type CallerPlane, NETWORK } from './admission.js';
+import type { CallUnderWay } from './call.js';
+
+/** Rate of requests of one connection to an admin socket. */
+const ADMIN_RATE = { perSecond: 100, burst: 100 };
+
+export class ConnectedCaller implements Disposable {
+  readonly number: bigint;
+  readonly plane: CallerPlane;
+  /** What the kernel reported when the connection was accepted; undefined for TCP. */
+  readonly identity: Identity | undefined;
+  /** The error of all its calls; undefined if it is served. */
+  readonly refusal: VkmemError | undefined;
+  readonly rate: TokenBucket;
+  /** Its calls under way. */
+  readonly calls = new Set<CallUnderWay>();
+  /** Ends a connection that is refused. */
+  timer: NodeJS.Timeout | undefined;
+  /** Whether it has its refusal, or will have within LAST_WORD_MS. */
+  lastWord = false;
+  readonly #place: Disposable;
+
+  /** @param admitted its place is released when the caller is disposed. */
+  constructor(
+    number: bigint,
+    plane: CallerPlane,
+    identity: Identity | undefined,
+    { place, refusal }: Admitted,
+    { requestsPerSecond, requestBurst }: Limits,
+  ) {
+    this.number = number;
+    this.plane = plane;
+    this.identity = identity;
+    this.refusal = refusal;
+    this.rate =
+      plane === 'CONTROL'
+        ? new TokenBucket(requestsPerSecond, requestBurst)
+        : new TokenBucket(ADMIN_RATE.perSecond, ADMIN_RATE.burst);
+    this.#place = place;
+  }
+
+  /** The tenant that its calls take turns as. */
+  get tenant(): Tenant {
+    return this.identity?.tenant ?? NETWORK;
+  }
+
+  /** The message that passes it to the front. */
+  describe(handshakeMs: number): Decoded<'Caller'> {
+    const { identity } = this;
+    const shown = identity ? `uid ${identity.uid}, pid ${identity.pid}` : 'TCP';
+    return { number: this.number, plane: `PLANE_${this.plane}`, shown, handshakeMs };
+  }
+
+  /** The connection has ended: cancels its calls, and releases its place. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.timer);
+    for (const call of this.calls) call.cancel();
+    this.#place[Symbol.dispose]();
+  }
+}

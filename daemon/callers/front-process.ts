@@ -1,0 +1,45 @@
+/**
+ * The front as a process of its own: this Node.js with the front's program, started by the launcher, which
+ * confines it. Its only fds are the standard streams and the link.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ChildProcess, LAUNCHER_EXIT, launcherPath, type OwnedFd } from '@vkmemd/proto';
+import { EX_TEMPFAIL } from '../exit-status.js';
+import type { FrontInstance } from '../link/front-instance.js';
+import { version } from '../version.js';
+
+const PROGRAM = new URL('../../bin/front.js', import.meta.url);
+/** The share of its memory that V8's heap may have: a heap that grows beyond it ends the process. */
+const HEAP_SHARE = 0.75;
+const MIB = 1024 * 1024;
+/** Read when the core starts: an upgrade may replace the files later. */
+const VERSION = version();
+const PAGE_BYTES = 4096;
+/** Why it ended, by the status. The launcher writes details to standard error. */
+const ENDS: ReadonlyMap<string, string> = new Map([
+  [`exit status ${EX_TEMPFAIL}`, 'its program is of another version: restart the daemon'],
+  [`exit status ${LAUNCHER_EXIT.NOT_CONFINED}`, 'it cannot be confined; see standard error'],
+  [`exit status ${LAUNCHER_EXIT.NOT_EXECUTED}`, 'its program cannot be executed; see standard error'],
+]);
+
+/** @throws KernelError if the process cannot be started. */
+export function spawnFront(link: OwnedFd, maxBytes: number): FrontInstance {
+  const heap = Math.floor((maxBytes * HEAP_SHARE) / MIB);
+  const args = [`--max-old-space-size=${heap}`, fileURLToPath(PROGRAM), VERSION];
+  const program = { file: launcherPath(), args: [process.execPath, ...args], environment: [] };
+  const child = new ChildProcess(program, link);
+  link.close();
+  const { pid } = child;
+  const exited = child.exited.then((how) => ENDS.get(how) ?? how);
+  return { pid, exited, kill: () => child.kill(), residentBytes: () => residentBytes(pid) };
+}
+
+/** The resident memory of a process in bytes; 0 where it is not known, such as of one that has ended. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * The front, as the core sees it: started, watched, and started again.
+ *
+ * It is watched by its exit, by a ping every PING_MS, which it must answer before the third one after is
+ * over, and by its resident memory. A front that is lost is started again: at once the first time, then after
+ * 0.1 s and twice that each time, up to 5 s; one that served for STABLE_MS begins anew. The handoff plane does
+ * not depend on it.
+ */
+import { type Decoded, type Draft, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
+import type { FrontInstance, StartFront } from '../link/front-instance.js';
+import { Link } from '../link/link.js';
+
+const PING_MS = 1000;
+/** How long the last of the unanswered pings may take. */
+const LAST_PING_MS = 100;
+const MAX_UNANSWERED = 3;
+/** Until a front that was started answers the first ping. */
+const START_MS = 20_000;
+const MEMORY_MS = 250;
+/** From SIGKILL until the process has ended. */
+const EXIT_MS = 2000;
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 5000;
+const STABLE_MS = 1000;
+
+/** The state of the front, for status and metrics. */
+export interface FrontStatus {
+  readonly present: boolean;
+  /** When it became present, or was lost, in milliseconds since 1970. */
+  readonly since: number;
+  readonly restarts: number;
+}
+
+export interface FrontHandlers {
+  /** There is a front from now on, which has no callers. */
+  up(): void;
+  /** The front is lost, with all its callers. */
+  down(): void;
+  /** @throws if the front breaks the protocol. */
+  message(message: Decoded<'ToCore'>): void;
+}
+
+interface Collaborators {
+  /** 'none': it is never present. */
+  readonly start: StartFront | 'none';
+  /** Reports that the front was lost. */
+  readonly note: (what: string) => void;
+  /** Maximum resident memory, in bytes. */
+  readonly maxBytes: () => number;
+}
+
+export class Front implements AsyncDisposable {
+  readonly #with: Collaborators;
+  readonly #onChange: (() => void)[] = [];
+  #handlers: FrontHandlers | undefined;
+  #run: FrontRun | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #failures = 0;
+  #status: FrontStatus = { present: false, since: Date.now(), restarts: 0 };
+
+  constructor(collaborators: Collaborators) {
+    this.#with = collaborators;
+  }
+
+  get status(): FrontStatus {
+    return this.#status;
+  }
+
+  get present(): boolean {
+    return this.#status.present;
+  }
+
+  get since(): number {
+    return this.#status.since;
+  }
+
+  /** Whether it was lost, and has not returned. */
+  get away(): boolean {
+    return !this.#status.present && this.#status.restarts > 0;
+  }
+
+  get restarts(): number {
+    return this.#status.restarts;
+  }
+
+  /** Undefined while there is none, or if it runs in this process. */
+  get pid(): number | undefined {
+    return this.#run?.pid;
+  }
+
+  /** Calls the listener at each change of `status.present`. */
+  onChange(listener: () => void): void {
+    this.#onChange.push(listener);
+  }
+
+  /** Sets what its messages are passed to, which may be after the start. */
+  attach(handlers: FrontHandlers): void {
+    this.#handlers = handlers;
+    if (this.#status.present) handlers.up();
+  }
+
+  /** Starts it. Later it is started again whenever it is lost. */
+  start(): void {
+    const { start, maxBytes } = this.#with;
+    if (start === 'none') return;
+    try {
+      this.#run = new FrontRun(start, maxBytes, {
+        up: () => {
+          this.#set(true);
+          this.#handlers?.up();
+        },
+        message: (message) => this.#handlers?.message(message),
+        // What connects from now on waits for the next front.
+        ending: () => this.#down(),
+        lost: (why, servedMs) => this.#lost(why, servedMs),
+      });
+    } catch (failure) {
+      this.#lost(failure instanceof Error ? failure.message : String(failure), 0);
+    }
+  }
+
+  /** Sends a message; dropped while there is no front. @param fd of a Caller; taken. */
+  send(message: Draft<'ToFront'>, fd?: OwnedFd): void {
+    if (this.#run) this.#run.link.send(message, fd);
+    else fd?.close();
+  }
+
+  pause(): void {
+    this.#run?.link.pause();
+  }
+
+  resume(): void {
+    this.#run?.link.resume();
+  }
+
+  /** Ends it, without another start. Resolves when it has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    await this.#run?.end();
+  }
+
+  #set(present: boolean): void {
+    if (this.#status.present === present) return;
+    this.#status = { ...this.#status, present, since: Date.now() };
+    for (const listener of this.#onChange) listener();
+  }
+
+  #down(): void {
+    this.#set(false);
+    this.#handlers?.down();
+  }
+
+  #lost(why: string, servedMs: number): void {
+    this.#run = undefined;
+    this.#down();
+    if (this.#stopping) return;
+    this.#failures = servedMs >= STABLE_MS ? 0 : this.#failures;
+    const delay =
+      this.#failures === 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (this.#failures - 1), MAX_DELAY_MS);
+    this.#failures += 1;
+    this.#status = { ...this.#status, restarts: this.#status.restarts + 1 };
+    this.#with.note(`the front was lost (${why}); it is started again in ${delay} ms`);
+    this.#restart = setTimeout(() => this.start(), delay);
+  }
+}
+
+interface RunHandlers {
+  up(): void;
+  message(message: Decoded<'ToCore'>): void;
+  /** Its link has ended. */
+  ending(): void;
+  lost(why: string, servedMs: number): void;
+}
+
+/** One front, from its start to its end. */
+class FrontRun {
+  readonly link: Link<'ToFront', 'ToCore'>;
+  readonly #maxBytes: () => number;
+  readonly #handlers: RunHandlers;
+  readonly #instance: FrontInstance;
+  readonly #timers: NodeJS.Timeout[];
+  #upSince: number | undefined;
+  #unanswered = 0;
+  #ended: Promise<void> | undefined;
+  #why: string | undefined;
+
+  /** @throws if it cannot be started. */
+  constructor(start: StartFront, maxBytes: () => number, handlers: RunHandlers) {
+    this.#maxBytes = maxBytes;
+    this.#handlers = handlers;
+    const [ours, its] = seqpacketPair();
+    try {
+      this.#instance = start(its, maxBytes());
+    } catch (failure) {
+      ours.close();
+      its.close();
+      throw failure;
+    }
+    this.link = new Link(ours, 'ToFront', 'ToCore', {
+      message: (message) => this.#receive(message),
+      ended: (why) => void this.end(why),
+    });
+    void this.#instance.exited.then((how) => this.end(how));
+    this.#timers = [
+      setInterval(() => this.#ping(), PING_MS),
+      setInterval(() => this.#checkMemory(), MEMORY_MS),
+      setTimeout(() => {
+        if (this.#upSince === undefined) void this.end(`it did not answer within ${START_MS} ms`);
+      }, START_MS),
+    ];
+    this.link.send({ ping: {} });
+  }
+
+  get pid(): number | undefined {
+    return this.#instance.pid;
+  }
+
+  /** Ends it. Resolves when the process has ended, which is then reported once. */
+  end(why = 'the daemon stops'): Promise<void> {
+    this.#why ??= why;
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.link[Symbol.dispose]();
+    this.#handlers.ending();
+    this.#instance.kill();
+    const how = await this.#exit();
+    const served = this.#upSince === undefined ? 0 : performance.now() - this.#upSince;
+    this.#handlers.lost(this.#why?.startsWith('the link ended') ? how : (this.#why ?? how), served);
+  }
+
+  /** How it ended. One that the kernel cannot end yet, since it waits for a device, is not waited for. */
+  #exit(): Promise<string> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('its process has not ended yet'), EXIT_MS);
+      void this.#instance.exited.then((how) => {
+        clearTimeout(timer);
+        resolve(how);
+      });
+    });
+  }
+
+  #receive(message: Decoded<'ToCore'>): void {
+    if (this.#ended) return;
+    if (message.body === 'pong') {
+      this.#unanswered = 0;
+      if (this.#upSince !== undefined) return;
+      this.#upSince = performance.now();
+      this.#handlers.up();
+      return;
+    }
+    try {
+      this.#handlers.message(message);
+    } catch (failure) {
+      this.link.fail(`it broke the protocol: ${failure instanceof Error ? failure.message : failure}`);
+    }
+  }
+
+  #ping(): void {
+    if (this.#upSince === undefined) return;
+    this.link.send({ ping: {} });
+    this.#unanswered += 1;
+    if (this.#unanswered < MAX_UNANSWERED) return;
+    const timer = setTimeout(() => {
+      if (this.#unanswered >= MAX_UNANSWERED) {
+        void this.end(`it did not answer ${MAX_UNANSWERED} pings`);
+      }
+    }, LAST_PING_MS);
+    this.#timers.push(timer);
+  }
+
+  #checkMemory(): void {
+    const [bytes, max] = [this.#instance.residentBytes(), this.#maxBytes()];
+    if (bytes > max)
+      void this.end(`it had ${bytes} bytes of resident memory, more than front_memory (${max})`);
+  }
+}

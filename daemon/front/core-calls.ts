@@ -1,0 +1,114 @@
+/**
+ * The calls that the front makes to the core: each is sent with the number of its caller, and gets its
+ * answers, or a status, by the link.
+ *
+ * The front decides nothing: who the caller is and what it may do is the core's to say. A call whose
+ * caller has gone is cancelled.
+ */
+import type { Decoded } from '@vkmemd/proto';
+import type { Link } from '../link/link.js';
+import { Parts, partsOf } from '../link/parts.js';
+
+/** What a caller sent with a request. */
+export interface CallMetadata {
+  readonly sessionToken?: string;
+  readonly timeoutMs?: number;
+  readonly traceparent?: string;
+  readonly protocolVersion?: string;
+}
+
+/** What a call gets. Exactly one of `last` answer and `failed` ends it. */
+export interface Receiver {
+  /**
+   * An answer.
+   * @param last no more follow.
+   * @param taken to be called when there is room for another one.
+   */
+  answer(response: Uint8Array, last: boolean, taken: () => void): void;
+  failed(status: Decoded<'Status'>): void;
+}
+
+/** A call under way. */
+export interface PendingCall {
+  /** Its caller has gone. */
+  cancel(): void;
+}
+
+interface Pending {
+  readonly receiver: Receiver;
+  readonly caller: bigint;
+  readonly parts: Parts;
+  untaken: number;
+}
+
+export class CoreCalls {
+  #link: Link<'ToCore', 'ToFront'> | undefined;
+  readonly #pending = new Map<bigint, Pending>();
+  #id = 0n;
+
+  /** Before the first call. */
+  connect(link: Link<'ToCore', 'ToFront'>): void {
+    this.#link = link;
+  }
+
+  /** Number of calls under way. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Makes a call.
+   * @param caller the number of the connection that it came by.
+   * @param method the name of the request in the table of requests.
+   * @param request encoded; at most MAX_CALL_BYTES.
+   */
+  call(
+    caller: bigint,
+    method: string,
+    request: Uint8Array,
+    metadata: CallMetadata,
+    receiver: Receiver,
+  ): PendingCall {
+    this.#id += 1n;
+    const id = this.#id;
+    this.#pending.set(id, { receiver, caller, parts: new Parts(), untaken: 0 });
+    let rest: CallMetadata = metadata;
+    for (const { part, more } of partsOf(request)) {
+      this.#link?.send({ id, call: { caller, method, request: part, more, ...rest } });
+      rest = {};
+    }
+    return {
+      cancel: () => {
+        if (this.#pending.delete(id)) this.#link?.send({ id, cancel: {} });
+      },
+    };
+  }
+
+  /** The connection of a caller has ended, and with it its calls. */
+  hangUp(caller: bigint): void {
+    for (const [id, pending] of this.#pending) if (pending.caller === caller) this.#pending.delete(id);
+    this.#link?.send({ hangup: { number: caller } });
+  }
+
+  /** An answer has arrived. That of a call that was cancelled is ignored. */
+  receive(id: bigint, { response, status, last, more }: Decoded<'Answer'>): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    if (status) {
+      this.#pending.delete(id);
+      pending.receiver.failed(status);
+      return;
+    }
+    pending.untaken += 1;
+    const whole = pending.parts.add(response, more);
+    if (last) this.#pending.delete(id);
+    if (whole) pending.receiver.answer(whole, last, () => this.#taken(id, pending));
+    else this.#taken(id, pending);
+  }
+
+  #taken(id: bigint, pending: Pending): void {
+    const answers = pending.untaken;
+    pending.untaken = 0;
+    if (answers > 0 && this.#pending.has(id)) this.#link?.send({ id, credit: { answers } });
+  }
+}
