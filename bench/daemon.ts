@@ -52,16 +52,19 @@ export class BenchDaemon implements AsyncDisposable {
     }
   }
 
-  /**
-   * The processor time that its threads have used, in microseconds. A thread that ended is no longer counted:
-   * the daemon's threads stay.
-   */
+  /** The pid of the core. */
+  get core(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The pid of the front. */
+  get front(): number {
+    return Number(readFileSync(`/proc/${this.core}/task/${this.core}/children`, 'utf8').split(' ')[0]);
+  }
+
+  /** The processor time that its two processes have used, in microseconds. */
   get processorTime(): number {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    const nanoseconds = readdirSync(tasks).map((task) =>
-      Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
-    );
-    return nanoseconds.reduce((sum, ns) => sum + ns, 0) / 1000;
+    return processorTime(this.core) + processorTime(this.front);
   }
 
   /**
@@ -95,6 +98,18 @@ export class BenchDaemon implements AsyncDisposable {
       await control.close();
     }
   }
+}
+
+/**
+ * The processor time that the threads of a process have used, in microseconds. A thread that ended is no longer
+ * counted: the daemon's threads stay.
+ */
+export function processorTime(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(tasks).map((task) =>
+    Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return nanoseconds.reduce((sum, ns) => sum + ns, 0) / 1000;
 }
 
 const isEmpty = (counts: Counts): boolean => Object.values(counts).every((count) => count === 0);

@@ -28,7 +28,8 @@ export function numbersOf(list: string): number[] {
   });
 }
 
-function allowed(): number[] {
+/** The processors that this process may use. */
+export function allowed(): number[] {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1];
   if (!list) throw new Error('/proc/thread-self/status does not list the allowed processors');
   return numbersOf(list);
@@ -43,10 +44,15 @@ export function pin(count: number): string {
   const all = allowed();
   if (count > all.length) throw new Error(`--cpus ${count}: this process may use ${all.length} processors`);
   const list = all.slice(-count).join(',');
-  const args = ['--all-tasks', '--cpu-list', '--pid', list, String(process.pid)];
-  execFileSync('taskset', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  pinProcess(process.pid, list);
   if (allowed().join(',') !== list) throw new Error(`taskset did not pin this process to ${list}`);
   return list;
+}
+
+/** Pins a process, with all its threads, to processors such as `1` or `0,1`. */
+export function pinProcess(pid: number, list: string): void {
+  const args = ['--all-tasks', '--cpu-list', '--pid', list, String(pid)];
+  execFileSync('taskset', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /**
