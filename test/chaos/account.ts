@@ -13,16 +13,18 @@ export interface Account {
   readonly sockets: number;
   readonly pidfds: number;
   readonly others: number;
-  /** Connections, as the kernel reports them. */
+  /** Connections, as the kernel reports them: those of the core, and those of the front. */
   readonly handoff: number;
   readonly control: number;
 }
 
 /**
- * The fds of an idle daemon: sockets that are not connections, and fds that are neither sockets nor memory.
+ * The fds of an idle daemon: sockets that are not connections, the pidfd of the front, and fds that are
+ * neither sockets nor memory.
  */
 export interface Beginning {
   readonly sockets: number;
+  readonly pidfds: number;
   readonly others: number;
 }
 
@@ -64,7 +66,7 @@ function ofUsers({ budget, allocations, quotas, tickets }: Account): Row[] {
 
 /** The inconsistencies of an account. */
 export function disagreements(account: Account, begin: Beginning): string[] {
-  const { budget, allocations, memory, sockets, pidfds, others, handoff, control } = account;
+  const { budget, allocations, memory, sockets, pidfds, others, handoff } = account;
   const { counts, heaps } = budget;
   const charged = sum(heaps.map(({ liveBytes, drainingBytes }) => liveBytes + drainingBytes));
   const mappable = allocations.filter(({ kinds, imported }) => kinds.includes('KIND_MAPPABLE') || imported);
@@ -82,14 +84,16 @@ export function disagreements(account: Account, begin: Beginning): string[] {
       sum(mappable.map(({ sizeBytes }) => sizeBytes)),
       sum(memory.map(({ size }) => size)),
     ],
-    ['sockets, and connections', sockets - begin.sockets, handoff + control],
+    ['sockets, and connections', sockets - begin.sockets, handoff],
     ['other fds, and those at the start', others, begin.others],
   ];
   rows.push(...ofUsers(account));
   const wrong = rows.filter(([, one, other]) => one !== other);
   const texts = wrong.map(([what, one, other]) => `${what}: ${one} and ${other}`);
   if (counts.sessions > handoff) texts.push(`${counts.sessions} sessions on ${handoff} connections`);
-  if (pidfds < handoff) texts.push(`${pidfds} pidfds of ${handoff} connections`);
+  if (pidfds - begin.pidfds < handoff) {
+    texts.push(`${pidfds - begin.pidfds} pidfds of ${handoff} connections`);
+  }
   if (memory.some(({ size, allocated }) => allocated > size)) texts.push('a memfd has more than its size');
   return texts;
 }

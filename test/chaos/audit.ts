@@ -7,8 +7,10 @@
  *   - each MAPPABLE allocation is one memfd of that size among the daemon's fds, and there is no other memfd;
  *   - each user's quota has the bytes, allocations and tickets of that user, and reservations are available
  *     to it;
- *   - every fd of the daemon is one that it had while idle, a memfd, a connection's socket or pidfd, or the
- *     pidfd of a process that held a write lock when its connection ended.
+ *   - every fd of the core is one that it had while idle, a memfd, a handoff connection's socket or pidfd, or
+ *   the
+ *     pidfd of a process that held a write lock when its connection ended; control connections are the
+ *   front's.
  *
  * For the clients, the kernel reports whether processes of two users have the same memfd: memory must not be
  * shared between users.
@@ -17,10 +19,11 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ControlClient, connectControl } from '@vkmemd/client';
 import { CONTROL_SOCKET, HANDOFF_SOCKET, VkmemError } from '@vkmemd/proto';
+import { frontOf } from '../front/support.js';
 import { type Account, type Beginning, disagreements } from './account.js';
 import { Breach } from './behaviour.js';
 import type { ChaosDaemon } from './daemon.js';
-import { acceptedAt, filesOf, memoryFilesOf, memoryHeldBy, processes } from './proc.js';
+import { acceptedAt, filesOf, memoryFilesOf, memoryHeldBy, type OpenFile, processes } from './proc.js';
 import { rest } from './rest.js';
 import { mayShare } from './tenants.js';
 
@@ -36,11 +39,11 @@ export interface Outsider {
 export class Auditor {
   readonly control: ControlClient;
   readonly #daemon: ChaosDaemon;
-  #begin: Beginning = { sockets: 0, others: 0 };
+  #begin: Beginning = { sockets: 0, pidfds: 0, others: 0 };
 
   private constructor(daemon: ChaosDaemon) {
     this.#daemon = daemon;
-    this.control = connectControl({ runtimeDir: daemon.runtimeDir, timeoutMs: 20_000 });
+    this.control = connectControl({ runtimeDir: daemon.runtimeDir, timeoutMs: 20_000, reconnectMs: 20_000 });
   }
 
   /** Records the resources of a daemon that only the auditor uses. */
@@ -48,8 +51,9 @@ export class Auditor {
     const auditor = new Auditor(daemon);
     await auditor.control.budget();
     const account = await auditor.#look();
-    const sockets = account.sockets - account.control - account.handoff;
-    auditor.#begin = { sockets, others: account.others };
+    const sockets = account.sockets - account.handoff;
+    const { pidfds, others } = account;
+    auditor.#begin = { sockets, pidfds, others };
     return auditor;
   }
 
@@ -75,9 +79,11 @@ export class Auditor {
     const asked = await this.#ask();
     const files = filesOf(pid);
     const count = (pattern: RegExp) => files.filter(({ link }) => pattern.test(link)).length;
-    const inodes = new Set(files.map(({ link }) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-    const accepted = (name: string) =>
-      [...acceptedAt(join(runtimeDir, name))].filter((inode) => inodes.has(inode)).length;
+    const accepted = (name: string, by: readonly OpenFile[]) => {
+      const inodes = new Set(by.map(({ link }) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
+      return [...acceptedAt(join(runtimeDir, name))].filter((inode) => inodes.has(inode)).length;
+    };
+    const front = frontOf(this.#daemon);
     const memory = memoryFilesOf(pid);
     const [sockets, pidfds] = [count(/^socket:/), count(/pidfd/)];
     return {
@@ -86,8 +92,8 @@ export class Auditor {
       sockets,
       pidfds,
       others: files.length - sockets - pidfds - count(/^\/memfd:/),
-      handoff: accepted(HANDOFF_SOCKET),
-      control: accepted(CONTROL_SOCKET),
+      handoff: accepted(HANDOFF_SOCKET, files),
+      control: front === undefined ? 0 : accepted(CONTROL_SOCKET, filesOf(front)),
     };
   }
 
@@ -118,7 +124,8 @@ export class Auditor {
     for (const { uid, sessions } of account.quotas) {
       if (sessions?.used) texts.push(`${sessions.used} sessions on the quota of user ${uid}`);
     }
-    if (account.pidfds > 0) texts.push(`${account.pidfds} pidfds`);
+    const pidfds = account.pidfds - this.#begin.pidfds;
+    if (pidfds > 0) texts.push(`${pidfds} pidfds`);
     // One is the auditor's own.
     if (account.control > 1) texts.push(`${account.control - 1} control connections`);
     return [...texts, ...this.check(account)];

@@ -49,6 +49,12 @@ for (const driver of DRIVERS) {
       t.strictSame(report.breaches, [], `seed ${seed}: no invariant was violated`);
       if (!report.held) t.comment(report.lastActions.join('\n'));
       t.ok(report.actions > 0 && report.verifiedBytes > 0, 'attackers acted, and victims verified bytes');
+      const { ways, without } = report.front;
+      t.comment(
+        `figure: chaos and the front, ${JSON.stringify(ways)}: ${without.requests} handoff requests without one, ` +
+          `${without.slow} above 20 ms, ${without.longestMs.toFixed(1)} ms at most`,
+      );
+      t.ok(Object.keys(ways).length > 0, 'the front was disturbed');
       t.ok(audits.done > 0, `the account was checked ${audits.done} times`);
       const enough = windows.judged > 0 && windows.judged >= (all - windows.stopped) * ENOUGH;
       const busy = `the machine was too busy in ${windows.starved} of ${all} windows`;

@@ -47,7 +47,7 @@ export class Chronicle {
     this.#actions += 1;
     this.#log?.push(action);
     this.#note(JSON.stringify(action));
-    if (action.actor === 'daemon' || action.actor === 'driver') this.#count(action, 'done');
+    if (['daemon', 'driver', 'front'].includes(action.actor)) this.#count(action, 'done');
   }
 
   /** @param outcome undefined if the attacker was killed meanwhile. */

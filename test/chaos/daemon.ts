@@ -7,6 +7,7 @@
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { CONTROL_SOCKET } from '@vkmemd/proto';
 import { daemonProgram, startLineOf } from '../support/daemon.js';
 import { Companion, type End, programOf, type User } from './companion.js';
 import type { Guardian } from './guardian.js';
@@ -99,6 +100,10 @@ export class ChaosDaemon {
 
   get pid(): number {
     return this.#companion.pid;
+  }
+
+  get controlSocket(): string {
+    return join(this.runtimeDir, CONTROL_SOCKET);
   }
 
   get ended(): Promise<End> {

@@ -9,6 +9,7 @@ import type { Need } from './behaviour.js';
 import type { Chronicle } from './chronicle.js';
 import type { ChaosDaemon } from './daemon.js';
 import type { Driver } from './driver.js';
+import type { ChaosFront } from './front.js';
 import { Gate } from './gate.js';
 import type { Guardian } from './guardian.js';
 import type { Sample } from './messages.js';
@@ -20,6 +21,7 @@ import { Victim, type VictimEnd } from './victim.js';
 export interface FleetSetting {
   readonly guardian: Guardian;
   readonly daemon: ChaosDaemon;
+  readonly front: ChaosFront;
   readonly driver: Driver;
   readonly chronicle: Chronicle;
   readonly seed: string;
@@ -40,7 +42,7 @@ export class Fleet {
 
   /** Starts the victims, which work from then on. */
   async beginVictims(sampled: (victim: number, samples: readonly Sample[]) => void): Promise<void> {
-    const { guardian, daemon, driver, chronicle, seed } = this.#setting;
+    const { guardian, daemon, front, driver, chronicle, seed } = this.#setting;
     const starts = VICTIM_UIDS.map((uid, index) =>
       Victim.start({
         guardian,
@@ -51,6 +53,7 @@ export class Fleet {
         memory: `frames-${index}`,
         driverFails: driver.scripted,
         sampled: (samples) => sampled(index, samples),
+        unavailable: (atMs) => front.noteUnavailable(atMs),
         broke: (reason) => chronicle.broke(reason),
       }),
     );

@@ -21,6 +21,7 @@ t.test('options are validated and --help lists them', async (t) => {
     ['--minutes', '0'],
     ['--minutes', 'two'],
     ['--driver', 'none'],
+    ['--front-kills', 'none'],
     ['--only', 'kindness'],
     ['--nothing'],
   ]) {

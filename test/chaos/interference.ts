@@ -1,16 +1,18 @@
 /**
  * Events that affect all clients at once, as the seed determines: the daemon is stopped for up to a second,
- * and a scripted driver is slow or fails.
+ * its front is lost, and a scripted driver is slow or fails.
  */
 import type { Action } from './behaviour.js';
 import type { ChaosDaemon } from './daemon.js';
 import { Driver } from './driver.js';
+import { ChaosFront } from './front.js';
 import type { Gate } from './gate.js';
 import type { Random } from './random.js';
 import { rest } from './rest.js';
 
 /** Long enough in between for measurements. */
 const BETWEEN_STOPS_MS = [12_000, 24_000] as const;
+const BETWEEN_LOSSES_MS = [3000, 8000] as const;
 const BETWEEN_FAULTS_MS = [400, 1500] as const;
 const MAX_STOPPED_MS = 1000;
 
@@ -40,6 +42,19 @@ export class Interference {
     await this.#each('driver', random, BETWEEN_FAULTS_MS, max, (drawn) => {
       const line = Driver.plan(drawn);
       return { name: 'fault', params: { line }, work: async () => driver.disturb(line) };
+    });
+  }
+
+  /** Disturbs the front repeatedly. @param between the least and the longest time in between. */
+  async disturbFront(
+    front: ChaosFront,
+    random: Random,
+    max: number,
+    between: readonly [number, number] = BETWEEN_LOSSES_MS,
+  ): Promise<void> {
+    await this.#each('front', random, between, max, (drawn) => {
+      const way = ChaosFront.plan(drawn);
+      return { name: 'lose', params: { way }, work: () => front.disturb(way, drawn) };
     });
   }
 

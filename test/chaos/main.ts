@@ -27,6 +27,7 @@ const HELP = `npm run --silent chaos -- [options]
   --only A,B       only these behaviours, of
                    ${behaviours.map(({ name }) => name).join(', ')}
   --actions N      in place of minutes: N actions of each attacker, without latencies
+  --front-kills N  in place of minutes: the attack lasts until the front was lost N times
   --log FILE       writes every action, actor by actor; the same for the same seed and options
   --json           one JSON object in place of a table
   --help
@@ -52,6 +53,7 @@ function parse() {
         driver: { type: 'string' },
         only: { type: 'string' },
         actions: { type: 'string' },
+        'front-kills': { type: 'string' },
         log: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
@@ -84,6 +86,7 @@ const options: RunOptions = {
   driver: driver as DriverName,
   minutes: positive('minutes', given.minutes ?? '2'),
   actions: given.actions === undefined ? undefined : positive('actions', given.actions),
+  frontKills: given['front-kills'] === undefined ? undefined : positive('front-kills', given['front-kills']),
   only,
   folder,
   guardian,

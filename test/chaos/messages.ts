@@ -33,6 +33,8 @@ export type FromVictim =
   | { readonly ready: Prey }
   | { readonly samples: readonly Sample[] }
   | { readonly paused: true }
+  /** gRPC could not be reached, at that time of now(). */
+  | { readonly unavailable: number }
   | { readonly ended: true; readonly verified: number; readonly refused: Readonly<Record<string, number>> }
   | { readonly breach: string }
   | { readonly failed: string };

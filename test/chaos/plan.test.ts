@@ -101,7 +101,7 @@ t.test('two runs with one seed perform the same actions', async (t) => {
   );
   t.strictSame(
     [...actors],
-    [...ATTACKER_UIDS.map((_, index) => `attacker ${index}`), 'daemon', 'driver'],
-    'each attacker, the daemon and the driver',
+    [...ATTACKER_UIDS.map((_, index) => `attacker ${index}`), 'daemon', 'driver', 'front'],
+    'each attacker, the daemon, the driver and the front',
   );
 });

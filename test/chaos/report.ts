@@ -25,6 +25,7 @@ export interface Report {
   readonly refused: Readonly<Record<string, number>>;
   readonly left: number;
   readonly resident: Result['resident'] | null;
+  readonly front: Result['front'];
   readonly faults: Result['faults'];
 }
 
@@ -58,6 +59,7 @@ export function reportOf(options: RunOptions, result: Result): Report {
     refused,
     left: result.left,
     resident: result.resident ?? null,
+    front: result.front,
     faults: result.faults,
   };
 }
@@ -94,6 +96,18 @@ const listed = (counts: Readonly<Record<string, number>>): string =>
     .map(([what, count]) => `${what} ${count}`)
     .join('; ');
 
+function frontLines({ front }: Report): string[] {
+  const waits = ({ requests, slow, longestMs }: Report['front']['with']): string =>
+    `${requests} requests, ${slow} above 20 ms, ${longestMs.toFixed(1)} ms at most`;
+  const back = Object.entries(front.back).map(
+    ([way, { median, max }]) => `${way} ${median.toFixed(0)} ms, ${max.toFixed(0)} at most`,
+  );
+  return [
+    `the front: ${listed(front.ways) || 'undisturbed'}; gRPC back after ${back.join('; ') || 'no loss'}`,
+    `handoff without a front: ${waits(front.without)}; with one: ${waits(front.with)}`,
+  ];
+}
+
 /** The report as lines of text. */
 export function table(report: Report): string {
   const { audits, resident, outcomes, refused, faults } = report;
@@ -103,6 +117,7 @@ export function table(report: Report): string {
     ...latencyTable(report),
     `audits: ${audits.done} done, ${audits.unsettled} without a consistent moment`,
     `victims: ${report.verifiedBytes} bytes compared; refused: ${listed(refused) || 'nothing'}`,
+    ...frontLines(report),
     `left behind by name and freed: ${report.left}`,
     ...(resident
       ? [

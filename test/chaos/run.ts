@@ -15,6 +15,7 @@ import { Chronicle } from './chronicle.js';
 import { ChaosDaemon } from './daemon.js';
 import { Driver, type DriverName } from './driver.js';
 import { Fleet } from './fleet.js';
+import { ChaosFront, type FrontReport } from './front.js';
 import type { Guardian } from './guardian.js';
 import { Interference } from './interference.js';
 import { Latencies } from './latencies.js';
@@ -32,6 +33,8 @@ export interface RunOptions {
   readonly minutes: number;
   /** In place of minutes: the number of actions of each attacker. */
   readonly actions: number | undefined;
+  /** In place of minutes for the attack: the number of times that the front is lost. */
+  readonly frontKills: number | undefined;
   /** Names of behaviours; all if it is empty. */
   readonly only: readonly string[];
   /** An existing folder, which the caller removes. */
@@ -54,12 +57,15 @@ export interface Result extends Ended {
   readonly resident:
     | { readonly begin: Resident; readonly end: Resident; readonly peakKb: number }
     | undefined;
+  readonly front: FrontReport;
   /** The errors that the daemon logged. */
   readonly faults: Readonly<Record<string, number>>;
 }
 
 /** Fractions of the whole time. */
 const WARM_UP = { least: 1 / 6, max: 2 / 5 };
+/** So that each front is one that served for a while, and is started again at once. */
+const BETWEEN_KILLS_MS = [1000, 1300] as const;
 const QUIET = { share: 1 / 8, maxMs: 15_000 };
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
@@ -78,10 +84,12 @@ export async function run(options: RunOptions): Promise<Result> {
     if (!ending) chronicle.fail(`the daemon ended with ${code ?? signal}: ${daemon.errors}`);
   });
   const auditor = await Auditor.begin(daemon);
-  const fleet = new Fleet({ guardian, daemon, driver, chronicle, seed, only });
+  const front = new ChaosFront(daemon);
+  const fleet = new Fleet({ guardian, daemon, front, driver, chronicle, seed, only });
   const latencies = new Latencies(VICTIM_UIDS.length);
-  const acts = new Acts(options, driver, { daemon, auditor, fleet, chronicle, latencies });
+  const acts = new Acts(options, driver, { daemon, front, auditor, fleet, chronicle, latencies });
   const result = await acts.play();
+  for (const wrong of front.judge()) chronicle.record(wrong);
   await auditor.close();
   ending = true;
   const { code, signal } = await daemon.stop();
@@ -89,7 +97,7 @@ export async function run(options: RunOptions): Promise<Result> {
   for (const leak of driver.leaks()) chronicle.record(`the driver: ${leak}`);
   // With a driver that works correctly, the daemon must not log an error, whatever clients do.
   if (!driver.scripted) for (const fault of daemon.faults.keys()) chronicle.record(`it logged: ${fault}`);
-  return { ...result, faults: Object.fromEntries(daemon.faults) };
+  return { ...result, front: front.report(), faults: Object.fromEntries(daemon.faults) };
 }
 
 /** The acts of a run, one after the other. */
@@ -106,7 +114,7 @@ class Acts {
     this.#watch = new Watch(watched);
   }
 
-  async play(): Promise<Omit<Result, 'faults'>> {
+  async play(): Promise<Omit<Result, 'faults' | 'front'>> {
     const { actions } = this.#options;
     if (actions === undefined) return this.#inTime();
     const { fleet } = this.#watched;
@@ -115,9 +123,9 @@ class Acts {
     return this.#result(await this.#end(), undefined);
   }
 
-  async #inTime(): Promise<Omit<Result, 'faults'>> {
-    const { minutes, say } = this.#options;
-    const { fleet, daemon, chronicle } = this.#watched;
+  async #inTime(): Promise<Omit<Result, 'faults' | 'front'>> {
+    const { minutes, frontKills, say } = this.#options;
+    const { fleet, daemon, front, chronicle } = this.#watched;
     const wholeMs = minutes * 60_000;
     const began = Date.now();
     say('warming up');
@@ -132,8 +140,16 @@ class Acts {
     say(`victims alone for ${seconds(quietMs)}; ${begin.total} kB are resident`);
     await this.#quiet(quietMs);
     const attackMs = Math.max(began + wholeMs - Date.now(), wholeMs / 4);
-    say(`attacking for ${seconds(attackMs)}`);
-    await this.#attack('attack', (signal) => rest(attackMs, signal), { judged: true });
+    say(
+      frontKills === undefined
+        ? `attacking for ${seconds(attackMs)}`
+        : `losing the front ${frontKills} times`,
+    );
+    const enough = async (signal: AbortSignal) => {
+      if (frontKills === undefined) await rest(attackMs, signal);
+      else while (front.lost < frontKills && !signal.aborted) await rest(100, signal);
+    };
+    await this.#attack('attack', enough, { judged: true });
     for (const slow of this.#watched.latencies.overall()) chronicle.record(slowness(slow));
     const ended = await this.#end();
     if (chronicle.brokenOff) return this.#result(ended, undefined);
@@ -144,7 +160,7 @@ class Acts {
     return this.#result(ended, { begin, end, peakKb: this.#watch.peakKb });
   }
 
-  #result(ended: Ended, resident: Result['resident']): Omit<Result, 'faults'> {
+  #result(ended: Ended, resident: Result['resident']): Omit<Result, 'faults' | 'front'> {
     const { daemon, chronicle, latencies } = this.#watched;
     const stops = daemon.stops.length;
     return {
@@ -161,8 +177,8 @@ class Acts {
 
   /** Measures victims alone; they continue afterwards. */
   async #quiet(ms: number): Promise<void> {
-    const { fleet, latencies, chronicle } = this.#watched;
-    await fleet.beginVictims((victim, samples) => latencies.add(victim, samples));
+    const { fleet, front, latencies, chronicle } = this.#watched;
+    await fleet.beginVictims((victim, samples) => latencies.add(victim, front.heard(samples)));
     // Their first requests run while their code is being compiled.
     await rest(ms / 4);
     const fromMs = now();
@@ -185,13 +201,17 @@ class Acts {
     enough: (signal: AbortSignal) => Promise<unknown>,
     { max = Number.POSITIVE_INFINITY, judged = false } = {},
   ): Promise<void> {
-    const { fleet, daemon, chronicle } = this.#watched;
+    const { fleet, daemon, front, chronicle } = this.#watched;
     if (chronicle.brokenOff) return;
     const fail = (failure: unknown) => chronicle.broke(failure);
     const random = new Random(this.#options.seed).fork(act);
     const bounded = Number.isFinite(max);
     const interference = new Interference(fleet.gate, (action) => chronicle.began(action), bounded ? 8 : 1);
-    const disturbed = [interference.stopDaemon(daemon, random, Math.ceil(max / 10))];
+    const often = this.#options.frontKills === undefined ? undefined : BETWEEN_KILLS_MS;
+    const disturbed = [
+      interference.stopDaemon(daemon, random, Math.ceil(max / 10)),
+      interference.disturbFront(front, random, Math.ceil(max / 10), often),
+    ];
     if (this.#driver.scripted) disturbed.push(interference.disturbDriver(this.#driver, random, max));
     const interfering = Promise.all(disturbed).catch(fail);
     fleet.beginAttackers(act, max);

@@ -17,6 +17,8 @@ export interface VictimSetting {
   readonly memory: string;
   readonly driverFails: boolean;
   sampled(samples: readonly Sample[]): void;
+  /** It could not reach gRPC at that time. */
+  unavailable(atMs: number): void;
   /** It has found a violation, or ended by itself. */
   broke(reason: Error): void;
 }
@@ -48,6 +50,7 @@ export class Victim {
     const heard = new Heard();
     const all = companion.listen<FromVictim>((message) => {
       if ('samples' in message) setting.sampled(message.samples);
+      else if ('unavailable' in message) setting.unavailable(message.unavailable);
       else if ('breach' in message) setting.broke(new Breach(`a victim: ${message.breach}`));
       else if ('failed' in message) setting.broke(new Error(`a victim failed: ${message.failed}`));
       else heard.settle(message);

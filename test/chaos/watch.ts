@@ -9,6 +9,7 @@ import { type Auditor, sharedMemory } from './audit.js';
 import type { Chronicle } from './chronicle.js';
 import type { ChaosDaemon } from './daemon.js';
 import type { Fleet } from './fleet.js';
+import type { ChaosFront } from './front.js';
 import { type Latencies, MAX_RATIO, type Slow, STEP_MS, WINDOW_MS } from './latencies.js';
 import { now } from './messages.js';
 import { residentOf } from './proc.js';
@@ -30,6 +31,7 @@ export function slowness({ victim, request, requests, slower, pingRatio }: Slow)
 
 export interface Watched {
   readonly daemon: ChaosDaemon;
+  readonly front: ChaosFront;
   readonly auditor: Auditor;
   readonly fleet: Fleet;
   readonly latencies: Latencies;

@@ -19,6 +19,7 @@ import {
   endUnheard,
   type FromVictim,
   listen,
+  now,
   type Request,
   type Sample,
   send,
@@ -29,6 +30,8 @@ import { rest } from '../rest.js';
 
 const NAMED_BYTES = 1 << 16;
 const REPORT_MS = 200;
+/** The maximum time without a front, on a busy machine. */
+const AWAY_MS = 20_000;
 /** Errors that a driver which fails at times may cause. */
 const EXPECTED = ['DEVICE_OUT_OF_MEMORY', 'TOO_MANY_ALLOCATIONS', 'DEVICE_LOST'];
 
@@ -41,6 +44,8 @@ const written = random.fork('frames').bytes(NAMED_BYTES);
 const samples: Sample[] = [];
 const refused: Record<string, number> = {};
 let verified = 0;
+/** A call that is under way. */
+let getting: Promise<void> | undefined;
 let doing: ToVictim['do'] = 'pause';
 /** Whether the harness waits for its pause. */
 let asked = false;
@@ -78,6 +83,20 @@ async function timed<T>(request: Request, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
+const unavailable = (): void => say({ unavailable: now() });
+
+/** A call that only reads, repeated while there is no front. */
+async function byGrpc<T>(work: () => Promise<T>): Promise<T> {
+  for (const end = now() + AWAY_MS; ; await rest(20)) {
+    try {
+      return await work();
+    } catch (failure) {
+      if (!(failure instanceof VkmemError) || failure.code !== 'UNAVAILABLE' || now() > end) throw failure;
+      unavailable();
+    }
+  }
+}
+
 function check(memory: Memory, expected: Buffer, what: string): void {
   const map = memory.map();
   const same = Buffer.from(map.buffer, map.bytes.byteOffset, map.length).equals(expected);
@@ -111,7 +130,16 @@ async function namedMemory(client: Client): Promise<void> {
   const frames = await timed('claim', () => client.claim({ name }, { access: 'ro' }));
   check(frames, written, 'NAMED memory');
   await timed('release', () => frames.release());
-  const { ownerUid } = await timed('get', () => client.get({ name }));
+  // It does not delay the others: while there is no front, only gRPC waits.
+  getting ??= getMemory(client)
+    .catch(failed)
+    .finally(() => {
+      getting = undefined;
+    });
+}
+
+async function getMemory(client: Client): Promise<void> {
+  const { ownerUid } = await byGrpc(() => timed('get', () => client.get({ name })));
   if (ownerUid !== process.getuid?.()) say({ breach: `its memory is reported as user ${ownerUid}'s` });
 }
 
@@ -154,7 +182,7 @@ function report(): void {
 async function main(): Promise<void> {
   // The end of its session by the daemon is a violation, which a reconnecting client would hide.
   const client = await connect({ runtimeDir, clientName: 'victim', reconnectMs: 0 });
-  const control = connectControl({ runtimeDir });
+  const control = connectControl({ runtimeDir, reconnectMs: AWAY_MS });
   const echo = new Echo();
   const frames = await client.allocate({ size: NAMED_BYTES, name });
   await write(frames, written);
@@ -163,7 +191,7 @@ async function main(): Promise<void> {
   const mine = await client.createTicket({ name }, { forUid: uid, uses: 1_000_000 });
   const anybodys = await client.createTicket({ name }, { uses: 1000 });
   await client.revokeTicket(anybodys.ticket.id);
-  const watching = new Lives(uid, (what) => say({ breach: what })).watch(control, frames.id);
+  const watching = new Lives(uid, (what) => say({ breach: what })).watch(control, frames.id, unavailable);
   say({
     ready: {
       pid: process.pid,
@@ -182,6 +210,7 @@ async function main(): Promise<void> {
     if (doing !== 'end') say({ breach: 'its session was ended by the daemon' });
   });
   await working;
+  await getting;
   check(frames, written, 'NAMED memory');
   clearInterval(timer);
   report();

@@ -1,0 +1,28 @@
+/** A client that makes the front grow: requests that it declares, sends nearly in full, and never ends. */
+
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { CONTROL_SOCKET, serviceDefinition } from '@vkmemd/proto';
+
+/** gRPC buffers a request until its last byte. Both are what the front permits. */
+const REQUEST_BYTES = 256 * 1024;
+const STREAMS = 64;
+
+/** One connection with requests of 16 MiB in all. @returns ends it. */
+export function grow(runtimeDir: string): () => void {
+  const session = connectHttp2('http://localhost', {
+    createConnection: () => connect(join(runtimeDir, CONTROL_SOCKET)),
+  });
+  session.on('error', () => {});
+  const path = serviceDefinition('DeviceService').GetBudget?.path;
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const message = Buffer.alloc(REQUEST_BYTES + 4);
+  message.writeUInt32BE(REQUEST_BYTES, 1);
+  for (let i = 0; i < STREAMS; i += 1) {
+    const stream = session.request(headers);
+    stream.on('error', () => {});
+    stream.write(message);
+  }
+  return () => session.destroy();
+}
