@@ -37,10 +37,6 @@ const ROUNDS: readonly (readonly [Signalled, UseName])[] = [
   ['memory', 'idle'],
 ];
 
-/** Until gRPC is back, from the exit of the front, or from when it was stopped, in milliseconds. */
-const LIMITS_MS = { SIGKILL: 400, SIGSTOP: 3500, memory: 400, datagram: 400 };
-/** For a machine on which other tests run. */
-const SLACK = 3;
 /** A front that has served for this long is started again at once. */
 const STABLE_MS = 1000;
 const FRONT_MEMORY = '192MiB';
@@ -63,14 +59,12 @@ async function blowUp(runtimeDir: string, front: number, daemon: TestDaemon): Pr
   for (const end of ends) end();
 }
 
-/** Asserts that gRPC was back in time, most times: a machine may be busy at one of them. */
-function assertBack(t: Test, times: Readonly<Partial<Record<Way, number[]>>>): void {
+/** Prints how long gRPC was away, from the exit of the front, or from when it was stopped. */
+function printAway(t: Test, times: Readonly<Partial<Record<Way, number[]>>>): void {
   for (const way of WAYS) {
     const sorted = [...(times[way] ?? [])].sort((one, other) => one - other);
     if (sorted.length === 0) continue;
     t.comment(`figure: gRPC is back after ${way}: ${sorted.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-    const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-    t.ok(median < LIMITS_MS[way] * SLACK, `gRPC is back after ${way} in ${median.toFixed(0)} ms`);
   }
 }
 
@@ -111,7 +105,7 @@ t.test('the front is lost, by a signal or by its memory', async (t) => {
     });
   }
   assertServed(t, `${ROUNDS.length} lost fronts`, await load.end());
-  assertBack(t, times);
+  printAway(t, times);
   await place.close();
   await assertNothingLeft(t, runtimeDir);
 });
@@ -132,7 +126,7 @@ t.test('the front is lost, by what it sends', async (t) => {
     });
   }
   assertServed(t, `${datagram.length} lost fronts`, await load.end());
-  assertBack(t, { datagram });
+  printAway(t, { datagram });
   await place.close();
   await assertNothingLeft(t, runtimeDir);
   await daemon[Symbol.asyncDispose]();
