@@ -5,7 +5,7 @@
  * answers, so a caller that does not read stops its own call, and nothing is buffered here for it.
  */
 import { type Draft, VkmemError } from '@vkmemd/proto';
-import { CREDIT } from '../link/link.js';
+import { CREDIT, PART_BYTES } from '../link/link.js';
 import { partsOf } from '../link/parts.js';
 
 /** Sends one answer of the call with this id. */
@@ -14,7 +14,10 @@ export type SendAnswer = (id: bigint, answer: Draft<'Answer'>) => void;
 export class CallUnderWay {
   readonly id: bigint;
   readonly #send: SendAnswer;
-  readonly #end = new AbortController();
+  /** Created where a stream needs it. */
+  #end: AbortController | undefined;
+  /** Why it ends. */
+  #fault: VkmemError | undefined;
   readonly #deadline: number;
   readonly #maxCredit: number;
   #credit: number;
@@ -40,6 +43,8 @@ export class CallUnderWay {
 
   /** Aborted when the call is cancelled, or is to end. */
   get signal(): AbortSignal {
+    this.#end ??= new AbortController();
+    if (this.#fault) this.#end.abort(this.#fault);
     return this.#end.signal;
   }
 
@@ -51,7 +56,8 @@ export class CallUnderWay {
 
   /** Ends a stream with the fault. Of another call it ends only the wait for credit. */
   end(fault: VkmemError): void {
-    this.#end.abort(fault);
+    this.#fault ??= fault;
+    this.#end?.abort(fault);
     this.#onCredit?.();
   }
 
@@ -62,22 +68,34 @@ export class CallUnderWay {
   }
 
   /**
-   * Sends an answer, in parts as the front has room. Resolves when all are sent.
-   * @throws the signal's reason.
+   * Sends an answer, in parts as the front has room.
+   * @returns undefined if all was sent at once; otherwise resolves when it is, or rejects with the fault that
+   *   ends the call.
+   * @throws the fault that ends the call.
    */
-  async answer(response: Uint8Array, last: boolean): Promise<void> {
+  answer(response: Uint8Array, last: boolean): Promise<void> | undefined {
+    if (response.length > PART_BYTES || this.#credit === 0) return this.#answerInParts(response, last);
+    this.#sendPart(response, false, last);
+    return undefined;
+  }
+
+  async #answerInParts(response: Uint8Array, last: boolean): Promise<void> {
     for (const { part, more } of partsOf(response)) {
       while (this.#credit === 0) {
-        this.signal.throwIfAborted();
+        if (this.#fault) throw this.#fault;
         await new Promise<void>((resolve) => {
           this.#onCredit = resolve;
         });
         this.#onCredit = undefined;
       }
-      this.signal.throwIfAborted();
-      this.#credit -= 1;
-      this.#send(this.id, { response: part, more, last: last && !more });
+      this.#sendPart(part, more, last && !more);
     }
+  }
+
+  #sendPart(response: Uint8Array, more: boolean, last: boolean): void {
+    if (this.#fault) throw this.#fault;
+    this.#credit -= 1;
+    this.#send(this.id, { response, more, last });
   }
 
   /** Sends the failure that ends the call. It needs no credit. */

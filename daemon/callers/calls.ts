@@ -206,15 +206,18 @@ export class Calls {
   ): Promise<void> {
     const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
     // A caller without an identity was admitted to open requests only.
-    const { response, fds } = await handler(caller as Caller, request as never, []);
-    closeAll(fds); // the link carries none of them
+    const answering = handler(caller as Caller, request as never, []);
+    const { response, fds } = answering instanceof Promise ? await answering : answering;
+    if (fds.length > 0) closeAll(fds); // the link carries none of them
     const bytes = encodeResponse(row, response);
     if (this.#untakenBytes + bytes.length > MAX_UNTAKEN_BYTES) {
       throw new VkmemError('UNAVAILABLE', `The front has not taken ${this.#untakenBytes} bytes of answers.`);
     }
+    const sending = underWay.answer(bytes, true);
+    if (!sending) return;
     this.#untakenBytes += bytes.length;
     try {
-      await underWay.answer(bytes, true);
+      await sending;
     } finally {
       this.#untakenBytes -= bytes.length;
     }

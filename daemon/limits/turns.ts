@@ -2,7 +2,8 @@
  * Turns: short work of many tenants, a few pieces in each turn of the event loop, the tenants in rotation.
  *
  * A turn comes after the sockets that are ready were read, so what is read from sockets directly goes first,
- * and a tenant that queues a thousand pieces delays another tenant by a few pieces only.
+ * and a tenant that queues a thousand pieces delays another tenant by a few pieces only. While nothing waits, one
+ * piece begins at once: it need not wait for a turn in which there is nothing else to do.
  */
 import type { Sharer } from './shares.js';
 
@@ -15,7 +16,7 @@ export class Turns {
   readonly #turn = (): void => {
     this.#scheduled = false;
     for (let begun = 0; begun < this.#perTurn && this.#size > 0; begun += 1) this.#next();
-    this.#schedule();
+    if (this.#size > 0) this.#schedule();
   };
 
   /** @param perTurn pieces that begin in one turn of the event loop. */
@@ -28,8 +29,13 @@ export class Turns {
     return this.#size;
   }
 
-  /** Calls `begin` in the tenant's turn, never at once. */
+  /** Calls `begin` in the tenant's turn; at once for the first piece of a turn in which none waits. */
   add({ key }: Sharer, begin: () => void): void {
+    if (!this.#scheduled && this.#size === 0) {
+      this.#schedule();
+      begin();
+      return;
+    }
     const queue = this.#waiting.get(key);
     if (queue) queue.push(begin);
     else this.#waiting.set(key, [begin]);
@@ -49,7 +55,7 @@ export class Turns {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#size === 0) return;
+    if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
   }

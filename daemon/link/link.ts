@@ -11,12 +11,9 @@ import {
   closeAll,
   type Decoded,
   type Draft,
-  decode,
-  encode,
   type OwnedFd,
 } from '@vkmemd/proto';
-
-type Message = 'ToFront' | 'ToCore';
+import { decodeLink, encodeLink, type LinkMessage } from './codec.js';
 
 /** Maximum bytes of a request or an answer in one datagram. */
 export const PART_BYTES = 60 * 1024;
@@ -29,7 +26,7 @@ export const CREDIT = 8;
 const MAX_QUEUED = { maxQueuedMessages: 16_384, maxQueuedBytes: 64 * 1024 * 1024, maxQueuedFds: 64 };
 
 /** The callbacks of a link. */
-export interface LinkHandlers<In extends Message> {
+export interface LinkHandlers<In extends LinkMessage> {
   /** One message. The handler owns the fd of a Caller. */
   message(message: Decoded<In>, fd: OwnedFd | undefined): void;
   /** Called once, when the link has ended, with the reason. */
@@ -37,7 +34,7 @@ export interface LinkHandlers<In extends Message> {
 }
 
 /** One end: sends messages of type `Out`, and receives those of type `In`. */
-export class Link<Out extends Message, In extends Message> implements Disposable {
+export class Link<Out extends LinkMessage, In extends LinkMessage> implements Disposable {
   readonly #connection: Connection;
   readonly #out: Out;
   #fault: string | undefined;
@@ -48,7 +45,7 @@ export class Link<Out extends Message, In extends Message> implements Disposable
     const receive = (data: Buffer, fds: OwnedFd[]): void => {
       let message: Decoded<In>;
       try {
-        message = decode(into, data);
+        message = decodeLink(into, data);
         const carries = (message as { body?: string }).body === 'caller' ? 1 : 0;
         if (fds.length !== carries) throw new Error(`${fds.length} fds where ${carries} belong`);
       } catch (failure) {
@@ -68,7 +65,7 @@ export class Link<Out extends Message, In extends Message> implements Disposable
 
   /** Sends a message. If the link has ended, the message is dropped. @param fd of a Caller; taken. */
   send(message: Draft<Out>, fd?: OwnedFd): void {
-    this.#connection.send(encode(this.#out, message), fd && [fd]);
+    this.#connection.send(encodeLink(this.#out, message), fd && [fd]);
   }
 
   /** Ends the link, because the other end broke a rule. @param why for the report. */
