@@ -28,6 +28,15 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** Whether it is a front, or its launcher; also of a daemon that was killed, which it outlives for a moment. */
+function isFront(pid: string): boolean {
+  try {
+    return /bin\/front\.js\0|front_launcher\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+  } catch {
+    return true; // It has ended.
+  }
+}
+
 export class Booted {
   readonly #folder = mkdtempSync(join(tmpdir(), 'vkmemd-boot-'));
   readonly #group: string;
@@ -131,11 +140,14 @@ export class Booted {
       .map((line) => JSON.parse(line) as Record<string, string>);
   }
 
-  /** The processes of a unit, by their pids on the host. */
+  /** The processes of a unit, by their pids on the host, without the daemon's front. */
   pids(unit = SERVICE): number[] {
     try {
       const text = readFileSync(join(this.#group, 'system.slice', unit, 'cgroup.procs'), 'utf8');
-      return text.split('\n').filter(Boolean).map(Number);
+      return text
+        .split('\n')
+        .filter((pid) => pid !== '' && !isFront(pid))
+        .map(Number);
     } catch {
       return []; // The group exists only while the unit runs.
     }
