@@ -1,8 +1,8 @@
 /**
  * The front, as the core sees it: started, watched, and started again.
  *
- * It is watched by its exit, by a ping every PING_MS, which it must answer before the third one after is
- * over, and by its resident memory. A front that is lost is started again: at once the first time, then after
+ * It is watched by its exit, by its resident memory, and by a ping every PING_MS: a front that sends nothing until
+ * the third one has waited for LAST_PING_MS is lost. A front that is lost is started again: at once the first time, then after
  * 0.1 s and twice that each time, up to 5 s; one that served for STABLE_MS begins anew. The handoff plane does
  * not depend on it.
  */
@@ -247,8 +247,9 @@ class FrontRun {
 
   #receive(message: Decoded<'ToCore'>): void {
     if (this.#ended) return;
+    // A sign of life as a pong is: while many calls wait, the link is not read, and pongs wait behind them.
+    this.#unanswered = 0;
     if (message.body === 'pong') {
-      this.#unanswered = 0;
       if (this.#upSince !== undefined) return;
       this.#upSince = performance.now();
       this.#handlers.up();

@@ -9,6 +9,7 @@
  * - SIGKILL when its parent ends, more precisely the thread that started it; prctl() to change that is refused,
  *   so endWithParent() fails in it
  * - an oom_score_adj that is 500 higher, 1000 at most, so that the kernel ends it before its parent
+ * - a niceness that is 5 higher, so that its parent goes first where both want one processor
  * - a seccomp filter: see native/launcher_filter.c. It can read files, start threads and use fds that it was
  *   given or receives. It cannot open files for writing or change the file system, create, connect or accept
  *   sockets, start processes, or send signals to other processes. These fail with EPERM; clone3() and
