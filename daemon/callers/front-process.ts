@@ -13,8 +13,18 @@ const PROGRAM = new URL('../../bin/front.js', import.meta.url);
 /** The share of its memory that V8's heap may have: a heap that grows beyond it ends the process. */
 const HEAP_SHARE = 0.75;
 const MIB = 1024 * 1024;
+/**
+ * A small young generation: it is collected often, and with it the bytes of answers that were sent, of which V8 would
+ * otherwise keep 64 MiB.
+ */
+const YOUNG = '--max-semi-space-size=1';
 /** Read when the core starts: an upgrade may replace the files later. */
 const VERSION = version();
+/**
+ * Of glibc, mallopt(3): the parts of large answers are freed at once, instead of staying resident between used
+ * blocks of many arenas.
+ */
+const MALLOC = ['MALLOC_ARENA_MAX=1', 'MALLOC_MMAP_THRESHOLD_=32768', 'MALLOC_TRIM_THRESHOLD_=131072'];
 const PAGE_BYTES = 4096;
 /** Why it ended, by the status. The launcher writes details to standard error. */
 const ENDS: ReadonlyMap<string, string> = new Map([
@@ -26,8 +36,8 @@ const ENDS: ReadonlyMap<string, string> = new Map([
 /** @throws KernelError if the process cannot be started. */
 export function spawnFront(link: OwnedFd, maxBytes: number): FrontInstance {
   const heap = Math.floor((maxBytes * HEAP_SHARE) / MIB);
-  const args = [`--max-old-space-size=${heap}`, fileURLToPath(PROGRAM), VERSION];
-  const program = { file: launcherPath(), args: [process.execPath, ...args], environment: [] };
+  const args = [`--max-old-space-size=${heap}`, YOUNG, fileURLToPath(PROGRAM), VERSION];
+  const program = { file: launcherPath(), args: [process.execPath, ...args], environment: MALLOC };
   const child = new ChildProcess(program, link);
   link.close();
   const { pid } = child;
