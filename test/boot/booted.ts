@@ -31,7 +31,9 @@ export interface Ran {
 /** Whether it is a front, or its launcher; also of a daemon that was killed, which it outlives for a moment. */
 function isFront(pid: string): boolean {
   try {
-    return /bin\/front\.js\0|front_launcher\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    // A process that is ending has no memory any more, and no command line.
+    return command === '' || /bin\/front\.js\0|front_launcher\0/.test(command);
   } catch {
     return true; // It has ended.
   }
