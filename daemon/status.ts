@@ -48,11 +48,9 @@ export class Status {
   /** When the daemon was started, in milliseconds since 1970. */
   readonly startedAt: number = Date.now();
   readonly #with: Collaborators;
-  readonly #front: FrontState;
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
-    this.#front = collaborators.front ?? { present: true, since: this.startedAt, restarts: 0 };
   }
 
   report(): StatusReport {
@@ -61,10 +59,10 @@ export class Status {
       const what = this.stage === 'STARTING' ? 'starting' : 'stopping';
       reasons.push(new VkmemError('UNAVAILABLE', `The daemon is ${what}.`));
     }
-    const { recovery, reload } = this.#with;
+    const { recovery, reload, front } = this.#with;
     if (!recovery.serving) reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
     const { failure } = reload;
-    const { present, since, restarts } = this.#front;
+    const { present, since, restarts } = front;
     return {
       ready: reasons.length === 0,
       reasons: reasons.map((reason) => problemOf(reason)),

@@ -86,11 +86,6 @@ export class Calls {
     this.#link = link;
   }
 
-  /** Number of calls that are not answered yet. */
-  get size(): number {
-    return this.#underWay.size;
-  }
-
   /** The call with this id; undefined if it has been answered. */
   get(id: bigint): CallUnderWay | undefined {
     return this.#underWay.get(id);

@@ -1,10 +1,10 @@
 /**
  * The front, as the core sees it: started, watched, and started again.
  *
- * It is watched by its exit, by its resident memory, and by a ping every PING_MS: a front that sends nothing until
- * the third one has waited for LAST_PING_MS is lost. A front that is lost is started again: at once the first time, then after
- * 0.1 s and twice that each time, up to 5 s; one that served for STABLE_MS begins anew. The handoff plane does
- * not depend on it.
+ * It is watched by its exit, by its resident memory, and by a ping every PING_MS: a front that sends nothing
+ * until the third one has waited for LAST_PING_MS is lost. A front that is lost is started again: at once the
+ * first time, then after 0.1 s and twice that each time, up to 5 s; one that served for STABLE_MS begins anew.
+ * The handoff plane does not depend on it.
  */
 import { type Decoded, type Draft, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
 import type { FrontInstance, StartFront } from '../link/front-instance.js';
@@ -22,14 +22,6 @@ const EXIT_MS = 2000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;
 const STABLE_MS = 1000;
-
-/** The state of the front, for status and metrics. */
-export interface FrontStatus {
-  readonly present: boolean;
-  /** When it became present, or was lost, in milliseconds since 1970. */
-  readonly since: number;
-  readonly restarts: number;
-}
 
 export interface FrontHandlers {
   /** There is a front from now on, which has no callers. */
@@ -57,31 +49,30 @@ export class Front implements AsyncDisposable {
   #restart: NodeJS.Timeout | undefined;
   #stopping = false;
   #failures = 0;
-  #status: FrontStatus = { present: false, since: Date.now(), restarts: 0 };
+  #present = false;
+  #since = Date.now();
+  #restarts = 0;
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
   }
 
-  get status(): FrontStatus {
-    return this.#status;
-  }
-
   get present(): boolean {
-    return this.#status.present;
+    return this.#present;
   }
 
+  /** When it became present, or was lost, in milliseconds since 1970. */
   get since(): number {
-    return this.#status.since;
+    return this.#since;
   }
 
   /** Whether it was lost, and has not returned. */
   get away(): boolean {
-    return !this.#status.present && this.#status.restarts > 0;
+    return !this.#present && this.#restarts > 0;
   }
 
   get restarts(): number {
-    return this.#status.restarts;
+    return this.#restarts;
   }
 
   /** Undefined while there is none, or if it runs in this process. */
@@ -89,7 +80,7 @@ export class Front implements AsyncDisposable {
     return this.#run?.pid;
   }
 
-  /** Calls the listener at each change of `status.present`. */
+  /** Calls the listener at each change of `present`. */
   onChange(listener: () => void): void {
     this.#onChange.push(listener);
   }
@@ -97,7 +88,7 @@ export class Front implements AsyncDisposable {
   /** Sets what its messages are passed to, which may be after the start. */
   attach(handlers: FrontHandlers): void {
     this.#handlers = handlers;
-    if (this.#status.present) handlers.up();
+    if (this.#present) handlers.up();
   }
 
   /** Starts it. Later it is started again whenever it is lost. */
@@ -142,8 +133,9 @@ export class Front implements AsyncDisposable {
   }
 
   #set(present: boolean): void {
-    if (this.#status.present === present) return;
-    this.#status = { ...this.#status, present, since: Date.now() };
+    if (this.#present === present) return;
+    this.#present = present;
+    this.#since = Date.now();
     for (const listener of this.#onChange) listener();
   }
 
@@ -160,7 +152,7 @@ export class Front implements AsyncDisposable {
     const delay =
       this.#failures === 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (this.#failures - 1), MAX_DELAY_MS);
     this.#failures += 1;
-    this.#status = { ...this.#status, restarts: this.#status.restarts + 1 };
+    this.#restarts += 1;
     this.#with.note(`the front was lost (${why}); it is started again in ${delay} ms`);
     this.#restart = setTimeout(() => this.start(), delay);
   }
@@ -173,6 +165,9 @@ interface RunHandlers {
   ending(): void;
   lost(why: string, servedMs: number): void;
 }
+
+/** The link has ended without a fault. */
+const EXITED = 'it has exited';
 
 /** One front, from its start to its end. */
 class FrontRun {
@@ -200,7 +195,8 @@ class FrontRun {
     }
     this.link = new Link(ours, 'ToFront', 'ToCore', {
       message: (message) => this.#receive(message),
-      ended: (why) => void this.end(why),
+      // Without a fault it has ended, or is ending: how, its exit says.
+      ended: (fault) => void this.end(fault ?? EXITED),
     });
     void this.#instance.exited.then((how) => this.end(how));
     this.#timers = [
@@ -231,7 +227,7 @@ class FrontRun {
     this.#instance.kill();
     const how = await this.#exit();
     const served = this.#upSince === undefined ? 0 : performance.now() - this.#upSince;
-    this.#handlers.lost(this.#why?.startsWith('the link ended') ? how : (this.#why ?? how), served);
+    this.#handlers.lost(this.#why === undefined || this.#why === EXITED ? how : this.#why, served);
   }
 
   /** How it ended. One that the kernel cannot end yet, since it waits for a device, is not waited for. */

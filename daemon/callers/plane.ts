@@ -130,11 +130,6 @@ export class CallersPlane implements AsyncDisposable {
     return { control, admin: this.#callers.size - control };
   }
 
-  /** Number of calls under way. */
-  get callsUnderWay(): number {
-    return this.#calls.size;
-  }
-
   /**
    * Stops accepting on the control socket and ends streams; resolves when every call there is answered, or
    * has been cut off.
@@ -178,7 +173,7 @@ export class CallersPlane implements AsyncDisposable {
 
   #add(plane: CallerPlane, listener: Listener): void {
     this.#listeners.push({ plane, listener });
-    if (!this.#front.status.present) listener.pause();
+    if (!this.#front.present) listener.pause();
   }
 
   #frontUp(): void {
@@ -204,6 +199,7 @@ export class CallersPlane implements AsyncDisposable {
   /** Passes a connection to the front. Takes ownership of the fd. */
   #pass(plane: CallerPlane, fd: OwnedFd, identity: Identity | undefined): void {
     const { authority, requestEvents, reporter } = this.#with;
+    let caller: ConnectedCaller | undefined;
     try {
       if (identity) authority.requireConnect(identity);
       const admitted = this.#admission.admit(plane, identity);
@@ -213,12 +209,13 @@ export class CallersPlane implements AsyncDisposable {
       }
       const { limits } = authority.policy;
       this.#number += 1n;
-      const caller = new ConnectedCaller(this.#number, plane, identity, admitted, limits);
+      caller = new ConnectedCaller(this.#number, plane, identity, admitted, limits);
       this.#callers.set(caller.number, caller);
-      if (admitted.refusal) caller.timer = setTimeout(() => this.#hangUp(caller), limits.handshakeMs);
+      if (caller.refusal) this.#hangUpAfter(caller, limits.handshakeMs);
       this.#front.send({ caller: caller.describe(limits.handshakeMs) }, fd);
     } catch (failure) {
       fd.close();
+      if (caller) this.#end(caller);
       if (!(failure instanceof VkmemError))
         reporter.fault('a caller could not be passed to the front', failure);
       else if (identity) {
@@ -255,8 +252,12 @@ export class CallersPlane implements AsyncDisposable {
     const caller = this.#callers.get(call.caller);
     if (!caller?.refusal || caller.lastWord) return;
     caller.lastWord = true;
+    this.#hangUpAfter(caller, LAST_WORD_MS);
+  }
+
+  #hangUpAfter(caller: ConnectedCaller, ms: number): void {
     clearTimeout(caller.timer);
-    caller.timer = setTimeout(() => this.#hangUp(caller), LAST_WORD_MS);
+    caller.timer = setTimeout(() => this.#hangUp(caller), ms);
   }
 
   /** Ends a caller, and has the front close its connection. */

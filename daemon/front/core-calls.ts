@@ -51,11 +51,6 @@ export class CoreCalls {
     this.#link = link;
   }
 
-  /** Number of calls under way. */
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /**
    * Makes a call.
    * @param caller the number of the connection that it came by.

@@ -50,9 +50,9 @@ export class Front {
     return new Promise((resolve) => {
       this.#link = new Link<'ToCore', 'ToFront'>(link, 'ToCore', 'ToFront', {
         message: (message, fd) => this.#receive(message, fd),
-        ended: (why) => {
+        ended: (fault) => {
           for (const socket of this.#connections.values()) socket.destroy();
-          resolve(why);
+          resolve(fault ?? 'the link has ended');
         },
       });
       this.#calls.connect(this.#link);

@@ -29,8 +29,8 @@ const MAX_QUEUED = { maxQueuedMessages: 16_384, maxQueuedBytes: 64 * 1024 * 1024
 export interface LinkHandlers<In extends LinkMessage> {
   /** One message. The handler owns the fd of a Caller. */
   message(message: Decoded<In>, fd: OwnedFd | undefined): void;
-  /** Called once, when the link has ended, with the reason. */
-  ended(why: string): void;
+  /** Called once, when the link has ended. @param fault undefined if the other end has closed it, or this one. */
+  ended(fault: string | undefined): void;
 }
 
 /** One end: sends messages of type `Out`, and receives those of type `In`. */
@@ -55,7 +55,7 @@ export class Link<Out extends LinkMessage, In extends LinkMessage> implements Di
       }
       handlers.message(message, fds[0]);
     };
-    const close = (reason: CloseReason) => handlers.ended(this.#fault ?? describe(reason));
+    const close = (reason: CloseReason) => handlers.ended(this.#fault ?? faultOf(reason));
     this.#connection = new Connection(
       fd,
       { message: receive, close },
@@ -89,5 +89,8 @@ export class Link<Out extends LinkMessage, In extends LinkMessage> implements Di
   }
 }
 
-const describe = (reason: CloseReason): string =>
-  reason.kind === 'error' ? reason.message : `the link ended: ${reason.kind}`;
+/** What was wrong; undefined where one end has closed the link. */
+function faultOf(reason: CloseReason): string | undefined {
+  if (reason.kind === 'error') return reason.message;
+  return reason.kind === 'hangup' || reason.kind === 'closed' ? undefined : `the link ended: ${reason.kind}`;
+}
