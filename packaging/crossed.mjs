@@ -17,7 +17,9 @@ import { packagesFor } from './platform.mjs';
 
 const RUNTIME_LOCK = 'daemon/runtime/package-lock.json';
 /** What the cached data is made by. */
-const SCRIPTS = ['caches.mjs', 'v8-cache.cjs', 'bundle-loader.cjs'].map((name) => `scripts/${name}`);
+const SCRIPTS = ['caches.mjs', 'v8-cache.cjs', 'warm-front.mjs', 'bundle-loader.cjs'].map(
+  (name) => `scripts/${name}`,
+);
 
 /** A project of the packages that are for one processor alone, as the lock files have them. */
 async function installModules({ arch, folder, node, find }) {
@@ -63,12 +65,23 @@ export function emulator({ gnu, architecture, find, node }) {
   return { reason: `its Node.js does not run under ${qemu}: ${stderr.trim()}` };
 }
 
-/** A module by which the emulated Node.js starts itself again by the same command, as the supervisor does. */
-function ownPath(folder, command) {
-  const [node, module] = ['node', 'own-path.cjs'].map((name) => join(folder, name));
+const UNCONFINED = `
+const { dlopen } = process;
+process.dlopen = (module, ...args) => {
+  dlopen(module, ...args);
+  if (module.exports.confine) module.exports.confine = () => {};
+};
+`;
+
+/**
+ * A module for the emulated Node.js: it starts itself again by the same command, as the supervisor does, and the
+ * front confines itself to nothing, since qemu-user has no seccomp.
+ */
+function emulation(folder, command) {
+  const [node, module] = ['node', 'emulation.cjs'].map((name) => join(folder, name));
   const words = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   writeFileSync(node, `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
-  writeFileSync(module, `process.execPath = ${JSON.stringify(node)};\n`);
+  writeFileSync(module, `process.execPath = ${JSON.stringify(node)};\n${UNCONFINED}`);
   return module;
 }
 
@@ -106,7 +119,7 @@ async function makeCachedData(about) {
     try {
       const begun = Date.now();
       const library = stage(work, about, new Map());
-      await makeCaches([...command, '--require', ownPath(work, command)], library);
+      await makeCaches([...command, '--require', emulation(work, command)], library);
       const made = CACHES.map((file) => join(library, file));
       const [program, ...args] = command;
       const { status } = spawnSync(program, [...args, '-e', CHECK, ...made]);

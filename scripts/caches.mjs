@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { root } from './command.mjs';
+import { root, say } from './command.mjs';
 
 /** Program -> the folder of its bundle, and what starts it. */
 const PROGRAMS = {
@@ -75,7 +75,8 @@ async function make(programs, [node, ...words], base) {
       // It needs the addon, which is built by now.
       const { warmFront } = await import('./warm-front.mjs');
       const { version } = JSON.parse(readFileSync(join(root, 'daemon/package.json'), 'utf8'));
-      await warmFront((stdio) => run('front', [version], stdio));
+      const reason = await warmFront((stdio) => run('front', [version], stdio));
+      if (reason) say(`V8's cached data of the front is of its start alone: ${reason}`);
     }
     const daemon = start('vkmemd', ['--config', '/dev/null']);
     await daemon.ready;

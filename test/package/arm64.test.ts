@@ -77,7 +77,7 @@ t.test('its files', { skip }, async (t) => {
   }
   if (!emulation.skip) {
     // The build leaves it out where V8 does not accept it again.
-    t.equal(paths.filter((path) => path.endsWith('.v8-cache')).length, 3, "V8's cached data");
+    t.equal(paths.filter((path) => path.endsWith('.v8-cache')).length, 4, "V8's cached data");
   }
   t.strictSame(
     paths.filter((path) => /x64|x86_64|amd64/.test(path)),
