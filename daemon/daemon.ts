@@ -57,7 +57,7 @@ import { Device } from './vulkan/device.js';
 
 const NO_UIDS: ReadonlySet<number> = new Set();
 
-export type { FrontInstance, StartFront } from './link/front-instance.js';
+export type { FrontInstance, Scheduled, StartFront } from './link/front-instance.js';
 export type { PolicyOptions } from './options.js';
 export { type Finding, Findings, type Place, PolicyError } from './policy/findings.js';
 

@@ -2,11 +2,11 @@
  * The front as a process of its own: this Node.js with the front's program, started by the launcher, which
  * confines it. Its only fds are the standard streams and the link.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ChildProcess, LAUNCHER_EXIT, launcherPath, type OwnedFd } from '@vkmemd/proto';
 import { EX_TEMPFAIL } from '../exit-status.js';
-import type { FrontInstance } from '../link/front-instance.js';
+import type { FrontInstance, Scheduled } from '../link/front-instance.js';
 import { version } from '../version.js';
 
 const PROGRAM = new URL('../../bin/front.js', import.meta.url);
@@ -26,6 +26,8 @@ const VERSION = version();
  */
 const MALLOC = ['MALLOC_ARENA_MAX=1', 'MALLOC_MMAP_THRESHOLD_=32768', 'MALLOC_TRIM_THRESHOLD_=131072'];
 const PAGE_BYTES = 4096;
+/** Of the times in /proc: USER_HZ is 100 on x86-64 and arm64. */
+const MS_PER_TICK = 10;
 /** Why it ended, by the status. The launcher writes details to standard error. */
 const ENDS: ReadonlyMap<string, string> = new Map([
   [`exit status ${EX_TEMPFAIL}`, 'its program is of another version: restart the daemon'],
@@ -42,7 +44,13 @@ export function spawnFront(link: OwnedFd, maxBytes: number): FrontInstance {
   link.close();
   const { pid } = child;
   const exited = child.exited.then((how) => ENDS.get(how) ?? how);
-  return { pid, exited, kill: () => child.kill(), residentBytes: () => residentBytes(pid) };
+  return {
+    pid,
+    exited,
+    kill: () => child.kill(),
+    residentBytes: () => residentBytes(pid),
+    scheduled: () => scheduled(pid),
+  };
 }
 
 /** The resident memory of a process in bytes; 0 where it is not known, such as of one that has ended. */
@@ -52,4 +60,22 @@ function residentBytes(pid: number): number {
   } catch {
     return 0;
   }
+}
+
+function scheduled(pid: number): Scheduled | undefined {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`).map((thread) => stateOf(`${pid}/task/${thread}`));
+    const { ranMs } = stateOf(String(pid));
+    return { runnable: threads.some(({ state }) => state === 'R'), ranMs };
+  } catch {
+    return undefined;
+  }
+}
+
+/** See proc_pid_stat(5). The times of a process are those of all its threads. */
+function stateOf(task: string): { readonly state: string | undefined; readonly ranMs: number } {
+  const stat = readFileSync(`/proc/${task}/stat`, 'latin1');
+  // The name before it may have spaces.
+  const [state, ...rest] = stat.slice(stat.lastIndexOf(') ') + 2).split(' ');
+  return { state, ranMs: (Number(rest[10]) + Number(rest[11])) * MS_PER_TICK };
 }

@@ -2,18 +2,24 @@
  * The front, as the core sees it: started, watched, and started again.
  *
  * It is watched by its exit, by its resident memory, and by a ping every PING_MS: a front that sends nothing
- * until the third one has waited for LAST_PING_MS is lost. A front that is lost is started again: at once the
+ * until the third one has waited for LAST_PING_MS is lost, unless it is ready to run and gets no processor: such a one
+ * has more time, and a limit of processor time. A front that is lost is started again: at once the
  * first time, then after 0.1 s and twice that each time, up to 5 s; one that served for STABLE_MS begins anew.
  * The handoff plane does not depend on it.
  */
 import { type Decoded, type Draft, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
-import type { FrontInstance, StartFront } from '../link/front-instance.js';
+import type { FrontInstance, Scheduled, StartFront } from '../link/front-instance.js';
 import { Link } from '../link/link.js';
 
 const PING_MS = 1000;
 /** How long the last of the unanswered pings may take. */
 const LAST_PING_MS = 100;
 const MAX_UNANSWERED = 3;
+/**
+ * What a front that gets no processor may take instead: to answer a ping, and to start. Processor time is that in which
+ * one that works would have answered.
+ */
+const STARVED = { answer: { ms: 30_000, ranMs: 1000 }, start: { ms: 120_000, ranMs: 5000 } };
 /** Until a front that was started answers the first ping. */
 const START_MS = 20_000;
 const MEMORY_MS = 250;
@@ -166,6 +172,26 @@ interface RunHandlers {
   lost(why: string, servedMs: number): void;
 }
 
+/** A time in which a front sends nothing. */
+class Silence {
+  readonly #instance: FrontInstance;
+  readonly #since = performance.now();
+  readonly #before: Scheduled | undefined;
+
+  constructor(instance: FrontInstance) {
+    this.#instance = instance;
+    this.#before = instance.scheduled();
+  }
+
+  /** Whether it sends nothing because other threads have the processors. @param max until it is taken for lost. */
+  isOfStarved(max: { readonly ms: number; readonly ranMs: number }): boolean {
+    const [before, now] = [this.#before, this.#instance.scheduled()];
+    if (!before || !now) return false;
+    const silentMs = performance.now() - this.#since;
+    return now.runnable && silentMs < max.ms && now.ranMs - before.ranMs < max.ranMs;
+  }
+}
+
 /** The link has ended without a fault. */
 const EXITED = 'it has exited';
 
@@ -178,6 +204,9 @@ class FrontRun {
   readonly #timers: NodeJS.Timeout[];
   #upSince: number | undefined;
   #unanswered = 0;
+  /** Since the start, or the first ping that is not answered. */
+  #silence: Silence | undefined;
+  #judgement: NodeJS.Timeout | undefined;
   #ended: Promise<void> | undefined;
   #why: string | undefined;
 
@@ -202,11 +231,10 @@ class FrontRun {
     this.#timers = [
       setInterval(() => this.#ping(), PING_MS),
       setInterval(() => this.#checkMemory(), MEMORY_MS),
-      setTimeout(() => {
-        if (this.#upSince === undefined) void this.end(`it did not answer within ${START_MS} ms`);
-      }, START_MS),
     ];
     this.link.send({ ping: {} });
+    this.#silence = new Silence(this.#instance);
+    this.#judge(START_MS, 'start', `it did not answer within ${START_MS} ms`);
   }
 
   get pid(): number | undefined {
@@ -221,7 +249,7 @@ class FrontRun {
   }
 
   async #end(): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of [...this.#timers, this.#judgement]) clearTimeout(timer);
     this.link[Symbol.dispose]();
     this.#handlers.ending();
     this.#instance.kill();
@@ -245,6 +273,7 @@ class FrontRun {
     if (this.#ended) return;
     // A sign of life as a pong is: while many calls wait, the link is not read, and pongs wait behind them.
     this.#unanswered = 0;
+    this.#silence = undefined;
     if (message.body === 'pong') {
       if (this.#upSince !== undefined) return;
       this.#upSince = performance.now();
@@ -260,15 +289,23 @@ class FrontRun {
 
   #ping(): void {
     if (this.#upSince === undefined) return;
+    if (this.#unanswered >= MAX_UNANSWERED) return;
     this.link.send({ ping: {} });
     this.#unanswered += 1;
-    if (this.#unanswered < MAX_UNANSWERED) return;
-    const timer = setTimeout(() => {
-      if (this.#unanswered >= MAX_UNANSWERED) {
-        void this.end(`it did not answer ${MAX_UNANSWERED} pings`);
-      }
-    }, LAST_PING_MS);
-    this.#timers.push(timer);
+    if (this.#unanswered === 1) this.#silence = new Silence(this.#instance);
+    if (this.#unanswered === MAX_UNANSWERED)
+      this.#judge(LAST_PING_MS, 'answer', `it did not answer ${MAX_UNANSWERED} pings`);
+  }
+
+  /** Ends it if it is still silent after the time, and could have answered. */
+  #judge(afterMs: number, what: keyof typeof STARVED, why: string): void {
+    const silence = this.#silence;
+    this.#judgement = setTimeout(() => {
+      if (!silence || silence !== this.#silence) return;
+      if (silence.isOfStarved(STARVED[what])) this.#judge(LAST_PING_MS, what, why);
+      // After what has arrived by now was read.
+      else setImmediate(() => silence === this.#silence && void this.end(why));
+    }, afterMs);
   }
 
   #checkMemory(): void {

@@ -13,5 +13,6 @@ export const startFrontHere: StartFront = (link) => {
         () => {},
       ),
     residentBytes: () => 0,
+    scheduled: () => undefined,
   };
 };

@@ -1,6 +1,14 @@
 /** A front that was started, as what starts it makes it: a process of its own, or a part of this one. */
 import type { OwnedFd } from '@vkmemd/proto';
 
+/** A front on the machine's processors. */
+export interface Scheduled {
+  /** One of its threads runs, or is ready to run and those of others run; otherwise it waits or is stopped. */
+  readonly runnable: boolean;
+  /** Processor time of all its threads since its start, in milliseconds. */
+  readonly ranMs: number;
+}
+
 export interface FrontInstance {
   /** Undefined if it runs in this process. */
   readonly pid: number | undefined;
@@ -10,6 +18,8 @@ export interface FrontInstance {
   kill(): void;
   /** Its resident memory in bytes; 0 where it is not known. */
   residentBytes(): number;
+  /** Undefined where it is not known. */
+  scheduled(): Scheduled | undefined;
 }
 
 /**

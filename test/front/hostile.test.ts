@@ -6,7 +6,7 @@ import { encode } from '@vkmemd/proto';
 import t from 'tap';
 import { Play, type PlayedFront } from './played.js';
 import { someFd } from './relay.js';
-import { until } from './support.js';
+import { sleep, until } from './support.js';
 
 const PART = Buffer.alloc(60 * 1024);
 const GET = 'GetBudget';
@@ -78,6 +78,25 @@ t.test('a front that answers no pings is lost', async (t) => {
   const play = await Play.begin(t);
   await play.connect();
   play.front.alive = false;
+  await play.assertLost(/it did not answer 3 pings/);
+  await play.end();
+});
+
+t.test('a front that has no processor is waited for, and one that has used much is lost', async (t) => {
+  const play = await Play.begin(t);
+  await play.connect();
+  const { front } = play;
+  const LONGER_MS = 4500;
+  let ranMs = 0;
+  front.scheduled = () => ({ runnable: true, ranMs });
+  front.alive = false;
+  await sleep(LONGER_MS);
+  t.ok(play.played, 'it did not run');
+  front.begin();
+  front.alive = false;
+  await sleep(LONGER_MS);
+  t.ok(play.played, 'nor the next time');
+  ranMs = 2000;
   await play.assertLost(/it did not answer 3 pings/);
   await play.end();
 });

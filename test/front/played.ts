@@ -48,6 +48,8 @@ export class PlayedFront {
   readonly ended: bigint[] = [];
   /** Whether it answers pings. */
   alive: boolean;
+  /** What the core sees of it. */
+  scheduled: FrontInstance['scheduled'] | undefined;
   readonly #connection: Connection;
   readonly instance: FrontInstance;
   #id = 0n;
@@ -62,6 +64,7 @@ export class PlayedFront {
       }),
       kill: () => this.exit(),
       residentBytes: () => 0,
+      scheduled: () => this.scheduled?.(),
     };
     this.#connection = new Connection(
       link,

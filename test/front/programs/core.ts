@@ -23,7 +23,8 @@ function startProgram(link: OwnedFd): FrontInstance {
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? `exit status ${code}`));
   });
-  return { pid, exited, kill: () => void child.kill('SIGKILL'), residentBytes: () => 0 };
+  const kill = () => void child.kill('SIGKILL');
+  return { pid, exited, kill, residentBytes: () => 0, scheduled: () => undefined };
 }
 
 setDumpable(false);
