@@ -16,7 +16,6 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileS
 import { dirname, join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import protobuf from 'protobufjs';
-import descriptor from 'protobufjs/ext/descriptor/index.js';
 import { CACHES, makeCaches, makeTestCaches, TEST_CACHES, TEST_FOLDER } from './caches.mjs';
 import { root, say } from './command.mjs';
 
@@ -81,40 +80,64 @@ const addons = {
   },
 };
 
-/** Libraries that parse their own schemas when they are loaded: in a bundle these are compiled too. */
+const REFLECTION = '@grpc/reflection/build/proto';
+
+/**
+ * Libraries that parse their own schemas when they are loaded: in a bundle these are parsed already, and only the definitions
+ * of services are made, which is what these libraries use.
+ */
 const schemas = {
   name: 'schemas',
   setup(build) {
     const ofLibrary = /\/(@grpc\/reflection|grpc-health-check)\//;
     const namespace = 'schemas';
-    build.onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ importer, resolveDir, path }) =>
-      ofLibrary.test(importer) ? { path, namespace, pluginData: resolveDir } : undefined,
+    build.onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ importer, path }) =>
+      ofLibrary.test(importer) ? { path, namespace } : undefined,
     );
-    build.onLoad({ filter: /./, namespace }, ({ path, pluginData: resolveDir }) => ({
-      resolveDir,
+    build.onLoad({ filter: /./, namespace }, () => ({
+      resolveDir: root,
       contents: `
-        const loader = require(${JSON.stringify(path)});
-        const sets = ${JSON.stringify(LIBRARY_SCHEMAS)};
+        const { Root } = require('protobufjs/light');
+        const schemas = ${JSON.stringify(LIBRARY_SCHEMAS)};
+        const codec = (type, options) => [
+          (value) => type.encode(type.fromObject(value)).finish(),
+          (bytes) => type.toObject(type.decode(bytes), options),
+        ];
+        const definitionOf = (method, options) => {
+          const { name, parent, requestStream, responseStream, resolvedRequestType, resolvedResponseType } = method.resolve();
+          const [requestSerialize, requestDeserialize] = codec(resolvedRequestType, options);
+          const [responseSerialize, responseDeserialize] = codec(resolvedResponseType, options);
+          return {
+            path: '/' + parent.fullName.slice(1) + '/' + name,
+            ...{ requestStream: Boolean(requestStream), responseStream: Boolean(responseStream) },
+            ...{ requestSerialize, requestDeserialize, responseSerialize, responseDeserialize },
+          };
+        };
         exports.loadSync = (file, options) => {
-          const name = Object.keys(sets).find((name) => file.endsWith(name));
-          return loader.loadFileDescriptorSetFromBuffer(Buffer.from(sets[name], 'base64'), options);
+          const { schema, services } = schemas[Object.keys(schemas).find((name) => file.endsWith(name))];
+          const root = Root.fromJSON(schema);
+          const methodsOf = (service) =>
+            root.lookupService(service).methodsArray.map((method) => [method.name, definitionOf(method, options)]);
+          return Object.fromEntries(services.map((name) => [name, Object.fromEntries(methodsOf(name))]));
         };`,
     }));
   },
 };
 
-/** The end of a schema's path -> its descriptor set, with field names in the case that the library expects. */
+/** The end of a schema's path -> as protobufjs has it, with field names in the case that the library expects; its services. */
 const LIBRARY_SCHEMAS = Object.fromEntries(
   [
-    ['grpc-health-check/proto', 'health/v1/health.proto', true],
-    ['@grpc/reflection/build/proto', 'grpc/reflection/v1/reflection.proto', false],
-    ['@grpc/reflection/build/proto', 'grpc/reflection/v1alpha/reflection.proto', false],
-  ].map(([folder, file, keepCase]) => {
-    const root = new protobuf.Root();
-    root.loadSync(join(modules, folder, file), { keepCase });
-    root.resolveAll();
-    const set = descriptor.FileDescriptorSet.encode(root.toDescriptor('proto3')).finish();
-    return [file, Buffer.from(set).toString('base64')];
+    ['grpc-health-check/proto', 'health/v1/health.proto', true, 'grpc.health.v1.Health'],
+    [REFLECTION, 'grpc/reflection/v1/reflection.proto', false, 'grpc.reflection.v1.ServerReflection'],
+    [
+      REFLECTION,
+      'grpc/reflection/v1alpha/reflection.proto',
+      false,
+      'grpc.reflection.v1alpha.ServerReflection',
+    ],
+  ].map(([folder, file, keepCase, service]) => {
+    const schema = new protobuf.Root().loadSync(join(modules, folder, file), { keepCase }).toJSON();
+    return [file, { schema, services: [service] }];
   }),
 );
 
@@ -165,7 +188,9 @@ function isFresh(forTests) {
   const loaders = programs.map((file) => join(dirname(file), 'loader.cjs'));
   const scriptsOf = programs.map((file) => file.replace(/v8-cache$/, 'cjs'));
   const made = ['daemon/dist/bundle/parser.cjs', ...programs, ...loaders, ...scriptsOf];
-  const scripts = ['bundle.mjs', 'bundle-loader.cjs', 'caches.mjs'].map((name) => `scripts/${name}`);
+  const scripts = ['bundle.mjs', 'bundle-loader.cjs', 'caches.mjs', 'v8-cache.cjs', 'warm-front.mjs'].map(
+    (name) => `scripts/${name}`,
+  );
   const from = [...scripts, 'node_modules/.package-lock.json'];
   const builds = ['proto', 'daemon', 'client/typescript'].map((part) => `${part}/dist/tsconfig.tsbuildinfo`);
   const newest = Math.max(...[...from, ...builds].map(modified));
