@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connect, connectControl } from '@vkmemd/client';
-import { CONTROL_SOCKET, encode, type KindName } from '@vkmemd/proto';
+import { CONTROL_SOCKET, encode, type KindName, VkmemError } from '@vkmemd/proto';
 import { BenchDaemon, processorTime } from '../daemon.js';
 import { allowed, describe, pinProcess, prioritize } from '../machine.js';
 import { quantile } from '../samples.js';
@@ -24,6 +24,9 @@ const LOADS = ['quiet', 'budget', 'list', 'scrape', 'pages'] as const;
 /** Memory without an fd and a mapping in the daemon, of which there may be more than RLIMIT_NOFILE allows. */
 const MANY_KINDS = ['OPAQUE_FD'] as const;
 
+/** Left free, where allocations take all file descriptors. */
+const FDS_FOR_CONNECTIONS = 64;
+
 const USAGE = `Usage: npm run --silent bench:front -- [OPTION]...
 
 Measures claims while the front is busy, the pauses of the core with many allocations, gRPC calls as ratios to an
@@ -32,7 +35,7 @@ empty one, and the start.
   --json             print one JSON object in place of tables
   --quick            measure little, to see that everything works
   --allocations N    that exist while claims are measured; default 4000
-  --many N           that exist while pauses are measured; default 50000, 0 for none
+  --many N           that exist while pauses are measured, if RLIMIT_NOFILE permits; default 50000, 0 for none
   --help             print this text
 `;
 
@@ -57,24 +60,44 @@ interface Places {
   readonly clients: number;
 }
 
-async function makeAllocations(runtimeDir: string, count: number, kinds: readonly KindName[] = ['MAPPABLE']) {
-  const owner = await connect({ runtimeDir, clientName: 'bench owner' });
-  await owner.allocate({ size: 4096, name: NAME });
-  let made = 1;
+interface Owner {
+  readonly session: Awaited<ReturnType<typeof connect>>;
+  /** Fewer than asked for, where the daemon may have no more. */
+  readonly allocations: number;
+}
+
+async function makeAllocations(
+  runtimeDir: string,
+  count: number,
+  kinds: readonly KindName[] = ['MAPPABLE'],
+): Promise<Owner> {
+  const session = await connect({ runtimeDir, clientName: 'bench owner' });
+  await session.allocate({ size: 4096, name: NAME });
+  const made: string[] = [];
+  let [left, full] = [count - 1, false];
   const one = async () => {
-    for (; made < count; ) {
-      made += 1;
-      await owner.control.allocate({ size: 4096, kinds });
+    for (; left > 0 && !full; ) {
+      left -= 1;
+      try {
+        made.push((await session.control.allocate({ size: 4096, kinds })).id);
+      } catch (failure) {
+        if (!(failure instanceof VkmemError) || failure.code !== 'TOO_MANY_FILES') throw failure;
+        full = true;
+      }
     }
   };
   await Promise.all(Array.from({ length: 12 }, one));
-  return owner;
+  if (full) {
+    for (const id of made.splice(-FDS_FOR_CONNECTIONS)) await session.control.free({ id });
+    say(`RLIMIT_NOFILE permits ${made.length + 1} of ${count} allocations`);
+  }
+  return { session, allocations: made.length + 1 };
 }
 
-async function release(runtimeDir: string, owner: Awaited<ReturnType<typeof makeAllocations>>) {
+async function release(runtimeDir: string, { session }: Owner) {
   const control = connectControl({ runtimeDir });
   await control.free({ name: NAME });
-  await owner.close();
+  await session.close();
   for (;;) {
     const { counts } = await control.budget();
     if (counts.allocations + counts.drainingAllocations === 0) break;
@@ -217,10 +240,11 @@ async function main(): Promise<number> {
   const unary = await unaryCalls(daemon, places, values.quick ? 50 : 1500);
   await release(runtimeDir, owner);
   let pauses: Record<string, number> = {};
-  const many = Number(values.many);
+  let many = Number(values.many);
   if (many > 0) {
     say(`${many} allocations`);
     const all = await makeAllocations(runtimeDir, many, MANY_KINDS);
+    many = all.allocations;
     pinDaemon(daemon, places, 1);
     pauses = await pausesOf(daemon, places, ms);
     await release(runtimeDir, all);

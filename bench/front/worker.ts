@@ -22,7 +22,9 @@ export class Worker {
     const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
     const command = ['--cpu-list', String(processor), 'nice', '-n', String(nice), process.execPath];
     const child = spawn('taskset', [...command, program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     if (!child.stdout) throw new Error('no standard output');
     return new Worker(child, createInterface({ input: child.stdout }));
   }
