@@ -4,9 +4,9 @@
  *
  *   npm run --silent bench:front -- [OPTION]...
  *
- * The core has one processor of its own. The clients have another one, where the claiming one has priority. The
- * front is on the core's processor (one CPU), or may use both (two CPUs). The result goes to standard output,
- * progress to standard error.
+ * The front is on the core's processor (one CPU), or may use another one too (two CPUs). The claiming client and the others
+ * have a processor each where there are four; otherwise they share the second one, where the claiming one has priority.
+ * The result goes to standard output, progress to standard error.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,10 +54,23 @@ interface Claims {
   readonly loadPerSecond: number;
 }
 
+/** The processors, and a folder. */
 interface Places {
   readonly folder: string;
   readonly core: number;
-  readonly clients: number;
+  /** Which the front may use too. */
+  readonly second: number;
+  readonly claimer: number;
+  readonly others: number;
+}
+
+/** @throws Error where there are fewer than two processors. */
+function placesIn(folder: string): Places {
+  const processors = allowed().slice(-4);
+  const [core, second, claimer, others] = processors;
+  if (core === undefined || second === undefined) throw new Error('it needs two processors');
+  if (processors.length < 4) say('fewer than four processors: the clients share one with the front');
+  return { folder, core, second, claimer: claimer ?? second, others: others ?? second };
 }
 
 interface Owner {
@@ -106,9 +119,9 @@ async function release(runtimeDir: string, { session }: Owner) {
   await control.close();
 }
 
-function pinDaemon(daemon: BenchDaemon, { core, clients }: Places, cpus: 1 | 2): void {
+function pinDaemon(daemon: BenchDaemon, { core, second }: Places, cpus: 1 | 2): void {
   pinProcess(daemon.core, String(core));
-  pinProcess(daemon.front, cpus === 1 ? String(core) : `${core},${clients}`);
+  pinProcess(daemon.front, cpus === 1 ? String(core) : `${core},${second}`);
 }
 
 async function claimsUnder(
@@ -119,9 +132,9 @@ async function claimsUnder(
   ms: number,
 ): Promise<Claims> {
   const { runtimeDir } = daemon;
-  const claimer = Worker.start('claimer', [runtimeDir, NAME], places.clients, -20);
+  const claimer = Worker.start('claimer', [runtimeDir, NAME], places.claimer, -20);
   await claimer.line();
-  const busy = load === 'quiet' ? undefined : Worker.start('load', [runtimeDir, load], places.clients, 5);
+  const busy = load === 'quiet' ? undefined : Worker.start('load', [runtimeDir, load], places.others, 5);
   await busy?.line();
   await pause(ms / 5);
   const begun = performance.now();
@@ -152,7 +165,7 @@ async function pausesOf(daemon: BenchDaemon, places: Places, ms: number) {
   for (const load of ['quiet', 'list', 'scrape', 'pages']) {
     // The first round compiles.
     for (const round of ['warm', 'measured']) {
-      const busy = load === 'quiet' ? undefined : Worker.start('load', [runtimeDir, load], places.clients);
+      const busy = load === 'quiet' ? undefined : Worker.start('load', [runtimeDir, load], places.others);
       await busy?.line();
       await worstPause(runtimeDir);
       await pause(round === 'warm' ? ms / 2 : ms);
@@ -213,13 +226,10 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const processors = allowed();
-  const [core, clients] = processors.slice(-2);
-  if (core === undefined || clients === undefined) throw new Error('it needs two processors');
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   if (!prioritize()) say('without priority over other processes, which takes root: the spread may be larger');
-  const places = { folder, core, clients };
+  const places = placesIn(folder);
   const ms = values.quick ? 300 : 4000;
   say('starts');
   const start = await startFigures(places);
@@ -250,7 +260,14 @@ async function main(): Promise<number> {
     await release(runtimeDir, all);
   }
   await daemon[Symbol.asyncDispose]();
-  const report = { machine: describe(`${core},${clients}`), start, claims, unary, many, pauses };
+  const report = {
+    machine: describe([...new Set([places.core, places.second, places.claimer, places.others])].join()),
+    start,
+    claims,
+    unary,
+    many,
+    pauses,
+  };
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : textOf(report));
   return 0;
 }
