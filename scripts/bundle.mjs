@@ -108,6 +108,8 @@ const schemas = {
           const [requestSerialize, requestDeserialize] = codec(resolvedRequestType, options);
           const [responseSerialize, responseDeserialize] = codec(resolvedResponseType, options);
           return {
+            // By which a server finds the handlers.
+            originalName: name[0].toLowerCase() + name.slice(1),
             path: '/' + parent.fullName.slice(1) + '/' + name,
             ...{ requestStream: Boolean(requestStream), responseStream: Boolean(responseStream) },
             ...{ requestSerialize, requestDeserialize, responseSerialize, responseDeserialize },

@@ -254,7 +254,10 @@ export class ControlClient implements AsyncDisposable {
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const sessionRef = typeof session === 'string' ? sessionRefFor(session) : session;
     const headers = { [VERSION_METADATA]: String(PROTOCOL_VERSION) };
-    const grpc = new GrpcChannel(socket, headers, unseen, () => refusalOver(options.runtimeDir));
+    const grpc = new GrpcChannel(socket, headers, unseen, async () =>
+      // Another socket than the folder's may be another daemon's.
+      options.controlSocket === undefined ? refusalOver(options.runtimeDir) : undefined,
+    );
     this.#channel = new RetryingChannel(grpc, sessionRef, checkReconnect(options.reconnectMs ?? 0));
     this.#timeoutMs = timeoutMs;
     this.#inSession = session !== undefined;

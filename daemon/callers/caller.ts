@@ -1,5 +1,5 @@
 /** A caller: a connection that the front serves, as the core knows it. */
-import type { Decoded, VkmemError } from '@vkmemd/proto';
+import { type Decoded, ExitWatch, type OwnedFd, type VkmemError } from '@vkmemd/proto';
 import { TokenBucket } from '../limits/token-bucket.js';
 import type { Identity } from '../policy/identity.js';
 import type { Limits } from '../policy/limits.js';
@@ -25,6 +25,8 @@ export class ConnectedCaller implements Disposable {
   /** Whether it has its refusal, or will have within LAST_WORD_MS. */
   lastWord = false;
   readonly #place: Disposable;
+  #process: ExitWatch | undefined;
+  #gone = false;
 
   /** @param admitted its place is released when the caller is disposed. */
   constructor(
@@ -50,17 +52,40 @@ export class ConnectedCaller implements Disposable {
     return this.identity?.tenant ?? NETWORK;
   }
 
+  /** Whether it has ended, and the front is to close its connection. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /**
+   * Calls back when the process that connected has ended: only a front that was taken over says that it has not.
+   * @param pidfd of the process; taken. It stands for the connection, whose fd is in the front, on the
+   *   account of the daemon's fds.
+   * @throws KernelError, with the pidfd closed.
+   */
+  watch(pidfd: OwnedFd, exited: () => void): void {
+    this.#process = new ExitWatch(pidfd, exited);
+  }
+
   /** The message that passes it to the front. */
   describe(handshakeMs: number): Decoded<'Caller'> {
     const { identity } = this;
     const shown = identity ? `uid ${identity.uid}, pid ${identity.pid}` : 'TCP';
-    return { number: this.number, plane: `PLANE_${this.plane}`, shown, handshakeMs };
+    const tenant = this.tenant.key;
+    return { number: this.number, plane: `PLANE_${this.plane}`, shown, handshakeMs, tenant };
   }
 
-  /** The connection has ended: cancels its calls, and releases its place. */
-  [Symbol.dispose](): void {
+  /** Makes no more calls. Those under way are cancelled. */
+  end(): void {
+    this.#gone = true;
     clearTimeout(this.timer);
     for (const call of this.calls) call.cancel();
+  }
+
+  /** The connection has ended: releases its place. */
+  [Symbol.dispose](): void {
+    this.end();
+    this.#process?.close();
     this.#place[Symbol.dispose]();
   }
 }

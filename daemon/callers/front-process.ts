@@ -25,7 +25,6 @@ const VERSION = version();
  * blocks of many arenas.
  */
 const MALLOC = ['MALLOC_ARENA_MAX=1', 'MALLOC_MMAP_THRESHOLD_=32768', 'MALLOC_TRIM_THRESHOLD_=131072'];
-const PAGE_BYTES = 4096;
 /** Of the times in /proc: USER_HZ is 100 on x86-64 and arm64. */
 const MS_PER_TICK = 10;
 /** Why it ended, by the status. The launcher writes details to standard error. */
@@ -56,7 +55,8 @@ export function spawnFront(link: OwnedFd, maxBytes: number): FrontInstance {
 /** The resident memory of a process in bytes; 0 where it is not known, such as of one that has ended. */
 function residentBytes(pid: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }

@@ -188,16 +188,11 @@ export class CallersPlane implements AsyncDisposable {
   }
 
   #accept(plane: CallerPlane, fd: OwnedFd, peer: PeerIdentity): void {
-    try {
-      const identity = identityOf(peer, this.#with.authority.policy);
-      this.#pass(plane, fd, identity);
-    } finally {
-      peer.pidfd?.close();
-    }
+    this.#pass(plane, fd, identityOf(peer, this.#with.authority.policy), peer.pidfd);
   }
 
-  /** Passes a connection to the front. Takes ownership of the fd. */
-  #pass(plane: CallerPlane, fd: OwnedFd, identity: Identity | undefined): void {
+  /** Passes a connection to the front. Takes ownership of the fds. @param pidfd of the peer. */
+  #pass(plane: CallerPlane, fd: OwnedFd, identity: Identity | undefined, pidfd?: OwnedFd): void {
     const { authority, requestEvents, reporter } = this.#with;
     let caller: ConnectedCaller | undefined;
     try {
@@ -205,17 +200,21 @@ export class CallersPlane implements AsyncDisposable {
       const admitted = this.#admission.admit(plane, identity);
       if (!admitted) {
         fd.close();
+        pidfd?.close();
         return;
       }
       const { limits } = authority.policy;
       this.#number += 1n;
       caller = new ConnectedCaller(this.#number, plane, identity, admitted, limits);
-      this.#callers.set(caller.number, caller);
+      const passed = caller;
+      this.#callers.set(passed.number, passed);
+      if (pidfd) passed.watch(pidfd, () => this.#hangUp(passed));
       if (caller.refusal) this.#hangUpAfter(caller, limits.handshakeMs);
       this.#front.send({ caller: caller.describe(limits.handshakeMs) }, fd);
     } catch (failure) {
       fd.close();
       if (caller) this.#end(caller);
+      else pidfd?.close();
       if (!(failure instanceof VkmemError))
         reporter.fault('a caller could not be passed to the front', failure);
       else if (identity) {
@@ -248,8 +247,12 @@ export class CallersPlane implements AsyncDisposable {
   }
 
   #call(id: bigint, call: Decoded<'Call'>): void {
-    this.#calls.receive(id, call, (number) => this.#callers.get(number));
-    const caller = this.#callers.get(call.caller);
+    const callerOf = (number: bigint): ConnectedCaller | undefined => {
+      const caller = this.#callers.get(number);
+      return caller?.gone ? undefined : caller;
+    };
+    this.#calls.receive(id, call, callerOf);
+    const caller = callerOf(call.caller);
     if (!caller?.refusal || caller.lastWord) return;
     caller.lastWord = true;
     this.#hangUpAfter(caller, LAST_WORD_MS);
@@ -260,10 +263,11 @@ export class CallersPlane implements AsyncDisposable {
     caller.timer = setTimeout(() => this.#hangUp(caller), ms);
   }
 
-  /** Ends a caller, and has the front close its connection. */
+  /** Ends a caller, and has the front close its connection: until then it has its place. */
   #hangUp(caller: ConnectedCaller): void {
+    if (caller.gone) return;
+    caller.end();
     this.#front.send({ callerGone: { number: caller.number } });
-    this.#end(caller);
   }
 
   /** The connection of a caller has ended. */

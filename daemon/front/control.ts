@@ -26,6 +26,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { MAX_CALL_BYTES } from '../link/link.js';
 import type { CallMetadata, CoreCalls } from './core-calls.js';
 import { codedRefusals, grpcFault } from './grpc-faults.js';
+import { OwnRates } from './own-rates.js';
 import { addReflection } from './reflection.js';
 
 /** Calls of one connection at a time; the core has the same limit. */
@@ -50,6 +51,7 @@ export class ControlServer {
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
   /** The number of each connection, by the address that its socket was given. */
   readonly #callers = new Map<string, bigint>();
+  readonly #rates = new OwnRates();
 
   /** @param descriptorFiles each schema as an encoded google.protobuf.FileDescriptorProto. */
   constructor(core: CoreCalls, descriptorFiles: () => readonly Buffer[]) {
@@ -59,7 +61,7 @@ export class ControlServer {
       'grpc.max_receive_message_length': MAX_CALL_BYTES,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-      interceptors: [codedRefusals],
+      interceptors: [codedRefusals, this.#rates.interceptor],
     });
     const services = new Set(requestsOf('control').map(([, { service }]) => service as ServiceName));
     for (const service of services) this.#addService(service);
@@ -72,11 +74,15 @@ export class ControlServer {
    * Serves a connection. grpc-js identifies a peer only by its socket's remote address, which a Unix socket
    * does not have, so the socket is given an artificial one.
    */
-  serve(caller: bigint, socket: Socket): void {
+  serve(caller: bigint, tenant: string, socket: Socket): void {
     const address = `caller-${caller}`;
     Object.defineProperty(socket, 'remoteAddress', { value: address });
     this.#callers.set(address, caller);
-    socket.once('close', () => this.#callers.delete(address));
+    const rate = this.#rates.begin(address, tenant);
+    socket.once('close', () => {
+      this.#callers.delete(address);
+      rate[Symbol.dispose]();
+    });
     this.#injector.injectConnection(socket);
   }
 
@@ -147,6 +153,9 @@ export class ControlServer {
   }
 }
 
+/** Longer than any value that means something, and short beside a datagram of the link, in characters. */
+const MAX_METADATA = 256;
+
 function metadataOf(call: Call): CallMetadata {
   const deadline = call.getDeadline();
   const left = Number(deadline) - Date.now();
@@ -158,4 +167,6 @@ function metadataOf(call: Call): CallMetadata {
   };
 }
 
-const first = (metadata: Metadata, key: string): string => String(metadata.get(key)[0] ?? '');
+/** What is longer is cut, and refused by the core as any other value that it does not know. */
+const first = (metadata: Metadata, key: string): string =>
+  String(metadata.get(key)[0] ?? '').slice(0, MAX_METADATA);

@@ -66,12 +66,12 @@ export class CoreCalls {
   ): PendingCall {
     this.#id += 1n;
     const id = this.#id;
-    this.#pending.set(id, { receiver, caller, parts: new Parts(), untaken: 0 });
     let rest: CallMetadata = metadata;
     for (const { part, more } of partsOf(request)) {
       this.#link?.send({ id, call: { caller, method, request: part, more, ...rest } });
       rest = {};
     }
+    this.#pending.set(id, { receiver, caller, parts: new Parts(), untaken: 0 });
     return {
       cancel: () => {
         if (this.#pending.delete(id)) this.#link?.send({ id, cancel: {} });
@@ -94,11 +94,14 @@ export class CoreCalls {
       pending.receiver.failed(status);
       return;
     }
-    pending.untaken += 1;
     const whole = pending.parts.add(response, more);
+    if (!whole) {
+      this.#link?.send({ id, credit: { answers: 1 } });
+      return;
+    }
     if (last) this.#pending.delete(id);
-    if (whole) pending.receiver.answer(whole, last, () => this.#taken(id, pending));
-    else this.#taken(id, pending);
+    pending.untaken += 1;
+    pending.receiver.answer(whole, last, () => this.#taken(id, pending));
   }
 
   #taken(id: bigint, pending: Pending): void {

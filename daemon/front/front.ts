@@ -14,6 +14,8 @@ import { AdminServer } from './admin/server.js';
 import { ControlServer } from './control.js';
 import { CoreCalls } from './core-calls.js';
 
+const LAST_WORD_MS = 100;
+
 export class Front {
   readonly #calls: CoreCalls;
   readonly #control: ControlServer;
@@ -76,7 +78,7 @@ export class Front {
         if (message.answer) this.#calls.receive(message.id, message.answer);
         return;
       case 'callerGone':
-        this.#connections.get(message.callerGone?.number ?? 0n)?.destroySoon();
+        this.#end(message.callerGone?.number ?? 0n);
         return;
       case 'health':
         this.#control.deviceServes = message.health?.deviceServes ?? true;
@@ -89,7 +91,7 @@ export class Front {
     }
   }
 
-  #serve({ number, plane, shown, handshakeMs }: Decoded<'Caller'>, fd: OwnedFd): void {
+  #serve({ number, plane, shown, handshakeMs, tenant }: Decoded<'Caller'>, fd: OwnedFd): void {
     let socket: Socket | undefined;
     try {
       socket = new Socket({
@@ -106,7 +108,7 @@ export class Front {
         this.#connections.delete(number);
         this.#calls.hangUp(number);
       });
-      if (plane === 'PLANE_CONTROL') this.#control.serve(number, socket);
+      if (plane === 'PLANE_CONTROL') this.#control.serve(number, tenant, socket);
       else this.#admin.serve({ number, tcp: plane === 'PLANE_ADMIN_TCP' }, socket, handshakeMs);
     } catch (failure) {
       fd.close();
@@ -114,6 +116,15 @@ export class Front {
       else this.#calls.hangUp(number);
       this.#report(`a connection of ${shown} could not be served: ${failure}`);
     }
+  }
+
+  /** Ends a connection: what it has to send has LAST_WORD_MS, since a caller may read nothing. */
+  #end(number: bigint): void {
+    const socket = this.#connections.get(number);
+    if (!socket) return;
+    socket.destroySoon();
+    const timer = setTimeout(() => socket.destroy(), LAST_WORD_MS);
+    socket.once('close', () => clearTimeout(timer));
   }
 
   #drain({ plane, graceMs }: Decoded<'Drain'>): void {

@@ -2,7 +2,7 @@
  * Faults as gRPC carries them: every error answer has a code of the catalogue. Those of the core have one;
  * an error that gRPC itself produces is given one when it is sent.
  */
-import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { Metadata, type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { type Draft, encode, STATUS_METADATA, statusOf, VkmemError } from '@vkmemd/proto';
 
 /** A google.rpc.Status as gRPC carries it. */
@@ -22,5 +22,5 @@ export const codedRefusals: ServerInterceptor = (_method, call) => {
     if (ours || answer.code !== status.RESOURCE_EXHAUSTED) send(answer);
     else send(grpcFault(statusOf(new VkmemError('PROTOCOL_ERROR', `${answer.details}.`))));
   };
-  return new ServerInterceptingCall(call);
+  return call as ServerInterceptingCall;
 };

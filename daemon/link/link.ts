@@ -11,6 +11,7 @@ import {
   closeAll,
   type Decoded,
   type Draft,
+  MAX_MESSAGE_BYTES,
   type OwnedFd,
 } from '@vkmemd/proto';
 import { decodeLink, encodeLink, type LinkMessage } from './codec.js';
@@ -18,7 +19,7 @@ import { decodeLink, encodeLink, type LinkMessage } from './codec.js';
 /** Maximum bytes of a request or an answer in one datagram. */
 export const PART_BYTES = 60 * 1024;
 /** Maximum size of a request in all its parts, in bytes. */
-export const MAX_CALL_BYTES = 256 * 1024;
+export const MAX_CALL_BYTES = MAX_MESSAGE_BYTES;
 /** The answers of a call that may be on their way to the front at a time. */
 export const CREDIT = 8;
 
@@ -59,7 +60,8 @@ export class Link<Out extends LinkMessage, In extends LinkMessage> implements Di
     this.#connection = new Connection(
       fd,
       { message: receive, close },
-      { maxFds: into === 'ToFront' ? 1 : 0, ...MAX_QUEUED },
+      // To close an fd that a front took over sends may block.
+      { maxFds: into === 'ToFront' ? 1 : 0, untrusted: into === 'ToCore', ...MAX_QUEUED },
     );
   }
 

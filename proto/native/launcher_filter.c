@@ -14,9 +14,10 @@
 #define BOTH(value) \
   { (value), (value) }
 
-// It has the connections that it was given.
-static const uint32_t kConnections[] = {SYS_socket, SYS_socketpair, SYS_connect, SYS_bind,
-                                        SYS_listen, SYS_accept,     SYS_accept4};
+// It has the connections that it was given, and sends to no other address; sendmsg() has its address in
+// memory.
+static const uint32_t kConnections[] = {SYS_socket, SYS_socketpair, SYS_connect, SYS_bind,    SYS_listen,
+                                        SYS_accept, SYS_accept4,    SYS_sendto,  SYS_sendmmsg};
 // The memory, fds and threads of other processes, and new programs and namespaces; see kSignals and clone()
 // below.
 static const uint32_t kProcesses[] = {

@@ -3,13 +3,13 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { CONTROL_SOCKET, serviceDefinition } from '@vkmemd/proto';
+import { CONTROL_SOCKET, MAX_MESSAGE_BYTES, serviceDefinition } from '@vkmemd/proto';
 
 /** gRPC buffers a request until its last byte. Both are what the front permits. */
-const REQUEST_BYTES = 256 * 1024;
+const REQUEST_BYTES = MAX_MESSAGE_BYTES;
 const STREAMS = 64;
 
-/** One connection with requests of 16 MiB in all. @returns ends it. */
+/** One connection with requests of 4 MiB in all. @returns ends it. */
 export function grow(runtimeDir: string): () => void {
   const session = connectHttp2('http://localhost', {
     createConnection: () => connect(join(runtimeDir, CONTROL_SOCKET)),

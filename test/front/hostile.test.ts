@@ -2,7 +2,9 @@
  * A front that breaks the protocol of the link, or uses all that it permits: the core serves the handoff
  * socket, and starts a new front. Messages that mean nothing, but break no rule, are ignored.
  */
-import { encode } from '@vkmemd/proto';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { CONTROL_SOCKET, encode } from '@vkmemd/proto';
 import t from 'tap';
 import { Play, type PlayedFront } from './played.js';
 import { someFd } from './relay.js';
@@ -98,6 +100,28 @@ t.test('a front that has no processor is waited for, and one that has used much 
   t.ok(play.played, 'nor the next time');
   ranMs = 2000;
   await play.assertLost(/it did not answer 3 pings/);
+  await play.end();
+});
+
+t.test('a caller ends with the process that connected, whatever the front says', async (t) => {
+  const play = await Play.begin(t);
+  const { front } = play;
+  const connecting = `
+    const socket = require('node:net').connect(process.argv[1]);
+    process.stdin.resume().once('end', () => process.exit());`;
+  const path = join(play.runtimeDir, CONTROL_SOCKET);
+  const client = spawn(process.execPath, ['-e', connecting, path], { stdio: ['pipe', 'inherit', 'inherit'] });
+  await until('the caller', () => front.callers.length > 0);
+  const [caller] = front.callers;
+  const number = caller?.number ?? 0n;
+  t.equal(await front.outcome(front.call(number, GET)), 'served');
+  client.stdin.end();
+  await until('the core ends it', () => front.ended.includes(number));
+  const late = front.call(number, GET);
+  const other = await play.connect();
+  t.equal(await front.outcome(front.call(other.number, GET)), 'served', 'another caller');
+  t.strictSame(front.answersOf(late), [], 'nothing is answered in its name');
+  if (caller) front.hangUp(caller);
   await play.end();
 });
 

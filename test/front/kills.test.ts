@@ -50,7 +50,7 @@ async function blowUp(runtimeDir: string, front: number, daemon: TestDaemon): Pr
     'it grows too large',
     async () => {
       if (frontOf(daemon) !== front) return true;
-      if (ends.length < 20) ends.push(grow(runtimeDir));
+      if (ends.length < 60) ends.push(grow(runtimeDir));
       await sleep(50);
       return false;
     },

@@ -120,6 +120,8 @@ t.test('the system calls that it cannot make, against the core', async (t) => {
     'connect',
     'bind',
     'accept4',
+    'sendto',
+    'sendmmsg',
     'execveat',
   ];
   await until('the front is lost', () => core.lines.includes('lost'));

@@ -58,6 +58,8 @@ static void TryConnections(void) {
   TRY(listen, -1, 0);
   TRY(accept, -1, NULL, NULL);
   TRY(accept4, -1, NULL, NULL, 0);
+  TRY(sendto, -1, NULL, 0UL, 0, NULL, 0);
+  TRY(sendmmsg, -1, NULL, 0U, 0);
 }
 
 static void TryProcesses(void) {

@@ -90,6 +90,12 @@ export class HostileClient {
     }
   }
 
+  /** Sends while what receives does not read, for the same reason. @returns as send(). */
+  async sendNow(): Promise<string | undefined> {
+    this.#child.stdin.write('go\n');
+    return await this.next();
+  }
+
   /** The daemon's next message; undefined where the daemon has closed the connection. */
   async answer(): Promise<Decoded<'ServerMessage'> | undefined> {
     const line = await this.next();

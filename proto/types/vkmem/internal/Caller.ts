@@ -20,6 +20,10 @@ export interface Caller {
    * Time for the first request to arrive, in milliseconds.
    */
   'handshakeMs'?: (number);
+  /**
+   * Whose rate counts what the front answers by itself.
+   */
+  'tenant'?: (string);
 }
 
 /**
@@ -39,4 +43,8 @@ export interface Caller__Output {
    * Time for the first request to arrive, in milliseconds.
    */
   'handshakeMs': (number);
+  /**
+   * Whose rate counts what the front answers by itself.
+   */
+  'tenant': (string);
 }
