@@ -41,7 +41,7 @@ const ARROWS = {
   ...Object.fromEntries(PLANES.map((plane) => [plane, BELOW_PLANES])),
   'daemon/callers/': [...BELOW_PLANES, LINK, ...PROGRAM],
   [LINK]: ['proto/'],
-  [FRONT]: ['proto/', LINK, ...PROGRAM],
+  [FRONT]: ['proto/', LINK, 'daemon/limits/token-bucket.ts', ...PROGRAM],
   'daemon/store/': BELOW_REQUESTS,
   'daemon/systemd/': ['proto/', 'daemon/memory/', 'daemon/store/'],
   'daemon/supervisor/': [
