@@ -42,6 +42,8 @@ async function start(t: Test, ...args: string[]) {
   const daemon = await startDaemon(t, { args: ['--allow-import', String(uid), ...args] });
   const client = await connect({ runtimeDir: daemon.runtimeDir });
   t.teardown(() => client.close());
+  // By the control socket: its connection has an fd in the daemon from now on.
+  await client.control.budget();
   return { ...daemon, client };
 }
 

@@ -109,13 +109,15 @@ t.test(
   'a lock that is kept for a surviving process ends with the process or with the allocation',
   async (t) => {
     const host = await start(t, 'SHARING_EXCLUSIVE');
+    // Its connection has a pidfd too.
+    await host.control.budget();
     const before = pidfdsOf(host.pid);
     const reader = await WriterProcess.start(t, host.runtimeDir, NAME);
     t.equal(await reader.send('claim ro'), 'ok');
     await until('one pidfd', () => pidfdsOf(host.pid) === before + 1);
     t.equal(await reader.send('hang-up'), 'ok');
     await assertCounts(t, host.runtimeDir, { allocations: 1, fds: 1, deviceMemories: 1 });
-    t.equal(pidfdsOf(host.pid), before + 1, 'the process is watched');
+    await until('the process is watched', () => pidfdsOf(host.pid) === before + 1);
     const wire = await HandoffWire.open(host.runtimeDir);
     await t.rejects(claim(wire, 'rw'), { code: 'BUSY' }, 'readers are kept by the same rules');
     t.ok(await claim(wire, 'ro'));
