@@ -300,6 +300,7 @@ class FrontRun {
   /** Ends it if it is still silent after the time, and could have answered. */
   #judge(afterMs: number, what: keyof typeof STARVED, why: string): void {
     const silence = this.#silence;
+    clearTimeout(this.#judgement);
     this.#judgement = setTimeout(() => {
       if (!silence || silence !== this.#silence) return;
       if (silence.isOfStarved(STARVED[what])) this.#judge(LAST_PING_MS, what, why);
