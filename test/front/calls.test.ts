@@ -62,14 +62,7 @@ t.test('requests in parts arrive whole, and those above the limit do not', async
     };
     t.equal(answer.allocation.id, id, `${bytes} bytes`);
   }
-  for (const bytes of [64 * KIB + 1, 120 * KIB, 120 * KIB + 1, 256 * KIB]) {
-    const message = new RegExp(`has ${bytes} bytes; the maximum is 65536`);
-    await t.rejects(control.callRaw('GetAllocation', padded(get, bytes)), {
-      code: 'PROTOCOL_ERROR',
-      message,
-    });
-  }
-  for (const bytes of [256 * KIB + 1, 1000 * KIB]) {
+  for (const bytes of [64 * KIB + 1, 120 * KIB, 120 * KIB + 1, 256 * KIB, 1000 * KIB]) {
     const message = /larger than max/i;
     await t.rejects(control.callRaw('GetAllocation', padded(get, bytes)), {
       code: 'PROTOCOL_ERROR',
