@@ -68,6 +68,15 @@ t.test('the front closes it', { timeout: 60_000 }, async (t) => {
   for (const client of clients) client.destroy();
   t.equal(await anotherFront(daemon), front, 'it is the same front');
   for (const each of served) each.close();
-  await until('all are closed', () => socketsOf(front) < before);
+  await until('their places are free', async () => {
+    const control = new ControlWire(runtimeDir);
+    const free = await control.budget().then(
+      () => true,
+      () => false,
+    );
+    control.close();
+    return free;
+  });
+  await until('all are closed', () => socketsOf(front) <= before - served.length);
   await assertNoLeaks(t, runtimeDir);
 });
