@@ -26,7 +26,8 @@ const AFTER_LOSS_MS = 3000;
 const MAX_BACK_MS = 30_000;
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const FRAMES_KEPT_MS = 50;
-const MAX_GROWERS = 40;
+/** Each makes it grow by some 4 MiB. */
+const MAX_GROWERS = 100;
 
 /** A time without a front, on the clock of messages.ts. */
 interface Loss {
