@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { CACHES, makeCaches } from '../scripts/caches.mjs';
+import { CACHE_SCRIPTS, CACHES, makeCaches } from '../scripts/caches.mjs';
 import { EX_UNAVAILABLE, fail, root, run, say } from '../scripts/command.mjs';
 import { digest, once } from '../scripts/inputs.mjs';
 import { installPackages } from '../scripts/packages.mjs';
@@ -16,10 +16,6 @@ import { buildAddons } from './npm/addons.mjs';
 import { packagesFor } from './platform.mjs';
 
 const RUNTIME_LOCK = 'daemon/runtime/package-lock.json';
-/** What the cached data is made by. */
-const SCRIPTS = ['caches.mjs', 'v8-cache.cjs', 'warm-front.mjs', 'bundle-loader.cjs'].map(
-  (name) => `scripts/${name}`,
-);
 
 /** A project of the packages that are for one processor alone, as the lock files have them. */
 async function installModules({ arch, folder, node, find }) {
@@ -112,7 +108,7 @@ async function makeCachedData(about) {
   const { command, reason } = emulator(platform);
   if (!command) return leaveOut(reason);
   const bundles = CACHES.map((file) => file.replace('.v8-cache', '.cjs'));
-  const inputs = digest([...bundles, RUNTIME_LOCK, ...SCRIPTS], 'v1');
+  const inputs = digest([...bundles, RUNTIME_LOCK, ...CACHE_SCRIPTS], 'v1');
   await once(`${platform.folder}/.caches`, inputs, platform.find(CACHES[0]), async () => {
     remove();
     const work = mkdtempSync(join(tmpdir(), 'vkmemd-crossed-'));

@@ -16,7 +16,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileS
 import { dirname, join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import protobuf from 'protobufjs';
-import { CACHES, makeCaches, makeTestCaches, TEST_CACHES, TEST_FOLDER } from './caches.mjs';
+import { CACHE_SCRIPTS, CACHES, makeCaches, makeTestCaches, TEST_CACHES, TEST_FOLDER } from './caches.mjs';
 import { root, say } from './command.mjs';
 
 const modules = join(root, 'node_modules');
@@ -116,17 +116,16 @@ const schemas = {
           };
         };
         exports.loadSync = (file, options) => {
-          const { schema, services } = schemas[Object.keys(schemas).find((name) => file.endsWith(name))];
-          const root = Root.fromJSON(schema);
-          const methodsOf = (service) =>
-            root.lookupService(service).methodsArray.map((method) => [method.name, definitionOf(method, options)]);
-          return Object.fromEntries(services.map((name) => [name, Object.fromEntries(methodsOf(name))]));
+          const { schema, service } = schemas[Object.keys(schemas).find((name) => file.endsWith(name))];
+          const { methodsArray } = Root.fromJSON(schema).lookupService(service);
+          const definitions = methodsArray.map((method) => [method.name, definitionOf(method, options)]);
+          return { [service]: Object.fromEntries(definitions) };
         };`,
     }));
   },
 };
 
-/** The end of a schema's path -> as protobufjs has it, with field names in the case that the library expects; its services. */
+/** The end of a schema's path -> as protobufjs has it, with field names in the case that the library expects; its service. */
 const LIBRARY_SCHEMAS = Object.fromEntries(
   [
     ['grpc-health-check/proto', 'health/v1/health.proto', true, 'grpc.health.v1.Health'],
@@ -139,7 +138,7 @@ const LIBRARY_SCHEMAS = Object.fromEntries(
     ],
   ].map(([folder, file, keepCase, service]) => {
     const schema = new protobuf.Root().loadSync(join(modules, folder, file), { keepCase }).toJSON();
-    return [file, { schema, services: [service] }];
+    return [file, { schema, service }];
   }),
 );
 
@@ -190,10 +189,7 @@ function isFresh(forTests) {
   const loaders = programs.map((file) => join(dirname(file), 'loader.cjs'));
   const scriptsOf = programs.map((file) => file.replace(/v8-cache$/, 'cjs'));
   const made = ['daemon/dist/bundle/parser.cjs', ...programs, ...loaders, ...scriptsOf];
-  const scripts = ['bundle.mjs', 'bundle-loader.cjs', 'caches.mjs', 'v8-cache.cjs', 'warm-front.mjs'].map(
-    (name) => `scripts/${name}`,
-  );
-  const from = [...scripts, 'node_modules/.package-lock.json'];
+  const from = ['scripts/bundle.mjs', ...CACHE_SCRIPTS, 'node_modules/.package-lock.json'];
   const builds = ['proto', 'daemon', 'client/typescript'].map((part) => `${part}/dist/tsconfig.tsbuildinfo`);
   const newest = Math.max(...[...from, ...builds].map(modified));
   return made.every((path) => modified(path) > newest);

@@ -30,6 +30,11 @@ const filesOf = (programs) =>
 export const CACHES = filesOf(PROGRAMS);
 export const TEST_CACHES = filesOf(TEST_PROGRAMS);
 
+/** What they are made by. */
+export const CACHE_SCRIPTS = ['bundle-loader.cjs', 'caches.mjs', 'v8-cache.cjs', 'warm-front.mjs'].map(
+  (name) => `scripts/${name}`,
+);
+
 /** What they log once they serve, or the supervisor that its daemon does not. */
 const SETTLED = / ready: |"the daemon ended/;
 

@@ -13,8 +13,11 @@ const PACKAGE = 'test/package/';
 /** Cross-builds addons, which takes minutes the first time: `npm run test:arm64`. */
 const ARM64 = 'test/package/arm64.test.ts';
 
+/** It takes a processor from all others. */
+const STARVED = 'test/front/starved.test.ts';
+
 /** Whether a test needs the machine to itself. */
-export const runsAlone = (file) => file.startsWith(GPU) || file === CHAOS;
+export const runsAlone = (file) => file.startsWith(GPU) || file === CHAOS || file === STARVED;
 
 /** Whether a test needs the Debian package. */
 export const needsPackage = (file) => file.startsWith(PACKAGE);

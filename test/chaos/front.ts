@@ -6,7 +6,7 @@
  * of the handoff socket must not wait longer meanwhile than they do otherwise.
  */
 import { connect } from 'node:net';
-import { grow } from '../front/growth.js';
+import { growUntil } from '../front/growth.js';
 import { anotherFront, frontOf, grpcBack } from '../front/support.js';
 import { MISTAKEN_OF_RUN, maxByChance } from './chance.js';
 import type { ChaosDaemon } from './daemon.js';
@@ -26,8 +26,6 @@ const AFTER_LOSS_MS = 3000;
 const MAX_BACK_MS = 30_000;
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const FRAMES_KEPT_MS = 50;
-/** Each makes it grow by some 4 MiB. */
-const MAX_GROWERS = 100;
 
 /** A time without a front, on the clock of messages.ts. */
 interface Loss {
@@ -93,11 +91,12 @@ export class ChaosFront {
       await this.#sendFrames(random, pid);
       return;
     }
-    const ends = way === 'memory' ? await this.#growUntilLost(pid) : [];
+    const end =
+      way === 'memory' ? await growUntil(() => frontOf(this.#daemon) !== pid, runtimeDir) : () => {};
     const loss: Loss = { way, fromMs: now(), toMs: Number.POSITIVE_INFINITY };
     this.#losses.push(loss);
     if (way !== 'memory') process.kill(pid, way);
-    for (const end of ends) end();
+    end();
     await grpcBack(runtimeDir, MAX_BACK_MS);
     loss.toMs = now();
   }
@@ -156,16 +155,6 @@ export class ChaosFront {
   /** The same, with the time in which a call may be interrupted or repeated. */
   #away(fromMs: number, toMs: number): boolean {
     return this.#lostAt(fromMs - AFTER_LOSS_MS, toMs + FRAMES_KEPT_MS);
-  }
-
-  /** Connections with requests that never end, until the front is lost. @returns ends them. */
-  async #growUntilLost(pid: number): Promise<(() => void)[]> {
-    const ends: (() => void)[] = [];
-    while (frontOf(this.#daemon) === pid) {
-      if (ends.length < MAX_GROWERS) ends.push(grow(this.#daemon.runtimeDir));
-      await rest(20);
-    }
-    return ends;
   }
 
   /** Malformed HTTP/2, which must not end it. */

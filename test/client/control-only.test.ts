@@ -3,9 +3,10 @@
  * reports.
  */
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectControl, uuidText } from '@vkmemd/client';
 import t from 'tap';
-import { ANYBODY, assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
+import { ANYBODY, assertCounts, assertNoLeaks, startDaemon, temporaryFolder } from '../support/daemon.js';
 import { connected, MIB, runProgram } from './support.js';
 
 t.test('a control client works without a session', async (t) => {
@@ -68,6 +69,13 @@ t.test('a user whom the policy does not let connect gets the reason', async (t) 
   await t.rejects(control.list(), { code: 'NOT_PERMITTED', message: /policy/ });
   const watch = control.watchBudget();
   await t.rejects(watch.next(), { code: 'NOT_PERMITTED' });
+  const controlSocket = join(temporaryFolder(t), 'another.sock');
+  await using another = connectControl({ runtimeDir, controlSocket, timeoutMs: 500 });
+  await t.rejects(
+    another.list(),
+    { code: 'UNAVAILABLE' },
+    "another daemon's socket has nothing to do with it",
+  );
   writeFileSync(config, ANYBODY);
   process.kill(pid, 'SIGHUP');
   while (!log().includes('the policy was reloaded')) await new Promise((resolve) => setTimeout(resolve, 10));

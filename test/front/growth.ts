@@ -3,14 +3,36 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTROL_SOCKET, MAX_MESSAGE_BYTES, serviceDefinition } from '@vkmemd/proto';
 
 /** gRPC buffers a request until its last byte. Both are what the front permits. */
 const REQUEST_BYTES = MAX_MESSAGE_BYTES;
 const STREAMS = 64;
 
+/** Enough for the largest limit of its memory that tests set, and its default. */
+const MAX_CONNECTIONS = 100;
+const PAUSE_MS = 20;
+const PATIENCE_MS = 30_000;
+
+/** Makes the front grow until it is lost. @returns ends the connections. @throws Error after PATIENCE_MS. */
+export async function growUntil(lost: () => boolean, runtimeDir: string): Promise<() => void> {
+  const ends: (() => void)[] = [];
+  const end = (): void => {
+    for (const each of ends) each();
+  };
+  for (const last = performance.now() + PATIENCE_MS; !lost(); await sleep(PAUSE_MS)) {
+    if (performance.now() > last) {
+      end();
+      throw new Error(`the front was not lost with ${ends.length} connections that make it grow`);
+    }
+    if (ends.length < MAX_CONNECTIONS) ends.push(grow(runtimeDir));
+  }
+  return end;
+}
+
 /** One connection with requests of 4 MiB in all. @returns ends it. */
-export function grow(runtimeDir: string): () => void {
+function grow(runtimeDir: string): () => void {
   const session = connectHttp2('http://localhost', {
     createConnection: () => connect(join(runtimeDir, CONTROL_SOCKET)),
   });

@@ -5,12 +5,12 @@
  */
 import t, { type Test } from 'tap';
 import { startDaemon as startHere } from 'vkmemd';
-import { driverUnderTest, startDaemon, type TestDaemon, temporaryFolder } from '../support/daemon.js';
-import { grow } from './growth.js';
+import { driverUnderTest, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { growUntil } from './growth.js';
 import { assertNothingLeft } from './leftovers.js';
 import { assertServed, Load } from './load.js';
 import { CRAFTED, Relay } from './relay.js';
-import { anotherFront, frontOf, grpcBack, sleep, until } from './support.js';
+import { anotherFront, frontOf, grpcBack, sleep } from './support.js';
 import { openPlace, type Place, restartsOf, USES, type UseName } from './uses.js';
 
 const WAYS = ['SIGKILL', 'SIGSTOP', 'memory', 'datagram'] as const;
@@ -42,22 +42,6 @@ const STABLE_MS = 1000;
 const FRONT_MEMORY = '192MiB';
 
 t.setTimeout(300_000);
-
-/** Grows the front until it is ended. */
-async function blowUp(runtimeDir: string, front: number, daemon: TestDaemon): Promise<void> {
-  const ends: (() => void)[] = [];
-  await until(
-    'it grows too large',
-    async () => {
-      if (frontOf(daemon) !== front) return true;
-      if (ends.length < 60) ends.push(grow(runtimeDir));
-      await sleep(50);
-      return false;
-    },
-    30_000,
-  );
-  for (const end of ends) end();
-}
 
 /** Prints how long gRPC was away, from the exit of the front, or from when it was stopped. */
 function printAway(t: Test, times: Readonly<Partial<Record<Way, number[]>>>): void {
@@ -97,7 +81,7 @@ t.test('the front is lost, by a signal or by its memory', async (t) => {
     await t.test(`${way} during ${name}`, async (t) => {
       const lose = async (): Promise<void> => {
         const front = await anotherFront(daemon);
-        if (way === 'memory') await blowUp(runtimeDir, front, daemon);
+        if (way === 'memory') (await growUntil(() => frontOf(daemon) !== front, runtimeDir))();
         else process.kill(front, way);
       };
       const ms = await lostDuring(t, name, place, lose);
