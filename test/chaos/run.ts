@@ -66,6 +66,8 @@ export interface Result extends Ended {
 const WARM_UP = { least: 1 / 6, max: 2 / 5 };
 /** So that each front is one that served for a while, and is started again at once. */
 const BETWEEN_KILLS_MS = [1000, 1300] as const;
+/** How often a run that counts losses says how far it is. */
+const REPORTS = 20;
 const QUIET = { share: 1 / 8, maxMs: 15_000 };
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
@@ -125,7 +127,7 @@ class Acts {
 
   async #inTime(): Promise<Omit<Result, 'faults' | 'front'>> {
     const { minutes, frontKills, say } = this.#options;
-    const { fleet, daemon, front, chronicle } = this.#watched;
+    const { fleet, daemon, chronicle } = this.#watched;
     const wholeMs = minutes * 60_000;
     const began = Date.now();
     say('warming up');
@@ -147,7 +149,7 @@ class Acts {
     );
     const enough = async (signal: AbortSignal) => {
       if (frontKills === undefined) await rest(attackMs, signal);
-      else while (front.lost < frontKills && !signal.aborted) await rest(100, signal);
+      else await this.#lose(frontKills, signal);
     };
     await this.#attack('attack', enough, { judged: true });
     for (const slow of this.#watched.latencies.overall()) chronicle.record(slowness(slow));
@@ -158,6 +160,17 @@ class Acts {
     const grew = growth(begin, end);
     if (grew) chronicle.record(grew);
     return this.#result(ended, { begin, end, peakKb: this.#watch.peakKb });
+  }
+
+  /** Waits until the front was lost that often, and says how far it is. */
+  async #lose(times: number, signal: AbortSignal): Promise<void> {
+    const { front } = this.#watched;
+    const step = Math.ceil(times / REPORTS);
+    for (let next = step; front.lost < times && !signal.aborted; await rest(100, signal)) {
+      if (front.lost < next) continue;
+      this.#options.say(`the front was lost ${front.lost} of ${times} times`);
+      next += step;
+    }
   }
 
   #result(ended: Ended, resident: Result['resident']): Omit<Result, 'faults' | 'front'> {
