@@ -91,9 +91,16 @@ export class ChaosFront {
       await this.#sendFrames(random, pid);
       return;
     }
-    const end =
-      way === 'memory' ? await growUntil(() => frontOf(this.#daemon) !== pid, runtimeDir) : () => {};
-    const loss: Loss = { way, fromMs: now(), toMs: Number.POSITIVE_INFINITY };
+    let seenMs = now();
+    const isLost = (): boolean => {
+      if (frontOf(this.#daemon) !== pid) return true;
+      seenMs = now();
+      return false;
+    };
+    const end = way === 'memory' ? await growUntil(isLost, runtimeDir) : () => {};
+    // A front that grew was lost at any time since it was last seen: this process is busy making it grow.
+    const fromMs = way === 'memory' ? seenMs : now();
+    const loss: Loss = { way, fromMs, toMs: Number.POSITIVE_INFINITY };
     this.#losses.push(loss);
     if (way !== 'memory') process.kill(pid, way);
     end();
@@ -119,8 +126,10 @@ export class ChaosFront {
     const { without, with: others } = this.report();
     const strange = this.#unavailable.filter((atMs) => !this.#away(atMs, atMs));
     const wrong = [...this.#wrong];
-    if (strange.length > 0)
-      wrong.push(`gRPC was unavailable ${strange.length} times while there was a front`);
+    if (strange.length > 0) {
+      const when = strange.map((atMs) => this.#sinceLoss(atMs)).join(', ');
+      wrong.push(`gRPC was unavailable ${strange.length} times while there was a front: ${when}`);
+    }
     const usual = Math.ceil((without.requests * others.slow) / Math.max(1, others.requests));
     if (without.slow - usual > maxByChance(without.requests, MISTAKEN_OF_RUN)) {
       wrong.push(
@@ -150,6 +159,12 @@ export class ChaosFront {
 
   #lostAt(fromMs: number, toMs: number): boolean {
     return this.#losses.some((loss) => loss.fromMs <= toMs && loss.toMs >= fromMs);
+  }
+
+  /** How long after the last front was back, for a message. */
+  #sinceLoss(atMs: number): string {
+    const before = this.#losses.findLast(({ fromMs }) => fromMs <= atMs);
+    return before ? `${(atMs - before.toMs).toFixed(0)} ms after a ${before.way}` : 'before the first loss';
   }
 
   /** The same, with the time in which a call may be interrupted or repeated. */
