@@ -32,12 +32,15 @@ export interface DriverCapabilities {
   readonly exportBits: ReadonlyMap<number, number>;
 }
 
+/** A file that a client can map, and that the device uses. */
+export type MappableWay = 'memfd' | 'dma-buf';
+
 export interface Capabilities extends DriverCapabilities {
   readonly kinds: ReadonlyMap<KindName, KindReport>;
   /** MAPPABLE and OPAQUE_FD on the same memory. */
   readonly together: KindReport;
-  /** What MAPPABLE memory is; undefined if the kind is UNSUPPORTED. */
-  readonly mappableBy: 'memfd' | 'dma-buf' | undefined;
+  /** What MAPPABLE memory can be, the preferred way first; empty if the kind is UNSUPPORTED. */
+  readonly mappableBy: readonly MappableWay[];
   /** The type of file of this device's opaque fds; undefined if it exports none. */
   readonly opaqueFile: HandleFile | undefined;
   /** How long probing took, in milliseconds. */

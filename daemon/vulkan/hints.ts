@@ -38,27 +38,31 @@ export function boundsSize(hints: Hints | undefined): hints is Hints {
   return hints !== undefined && (hints.powerOfTwo || hints.alignment > 0n);
 }
 
+/** The name of a hint that only a memfd can satisfy; undefined if there is none. */
+export function onlyByMemfd(hints: Hints | undefined): string | undefined {
+  if (!hints) return undefined;
+  if (hints.prefault) return 'prefault';
+  if (hints.hugePage > 0n) return 'huge_page_bytes';
+  return hints.reopenable ? 'reopenable' : undefined;
+}
+
 /**
  * Refuses hints that only a memfd can satisfy, if the memory is not one.
- * @param mappableBy What MAPPABLE memory is on this device.
+ * @param mappableBy What MAPPABLE memory can be on this device.
  * @throws VkmemError INVALID_ARGUMENT for memory that is not MAPPABLE, KIND_UNSUPPORTED if MAPPABLE memory is
  *   not a memfd on this device.
  */
 export function requireHinted(
   hints: Hints | undefined,
   kinds: readonly KindName[],
-  mappableBy: string | undefined,
+  mappableBy: readonly string[],
 ): void {
-  const asked = [
-    hints?.prefault && 'prefault',
-    (hints?.hugePage ?? 0n) > 0n && 'huge_page_bytes',
-    hints?.reopenable && 'reopenable',
-  ].find((name) => typeof name === 'string');
-  if (!asked || (kinds.includes('MAPPABLE') && mappableBy === 'memfd')) return;
+  const asked = onlyByMemfd(hints);
+  if (!asked || (kinds.includes('MAPPABLE') && mappableBy.includes('memfd'))) return;
   if (kinds.includes('MAPPABLE')) {
     throw kindUnsupported(
       `MAPPABLE with ${asked}`,
-      `only a memfd supports it, and on this device MAPPABLE memory is a ${mappableBy}.`,
+      `only a memfd supports it, and on this device MAPPABLE memory is a ${mappableBy.join(' or ')}.`,
     );
   }
   const reason = `The hint ${asked} requires the kind MAPPABLE; requested: ${kinds.join(', ')}.`;

@@ -93,7 +93,7 @@ function requireGrantable(source: ForeignSource, kinds: readonly KindName[], fou
     requireKinds([source], found.kinds, found.together);
     return;
   }
-  if (found.mappableBy !== 'memfd') {
+  if (!found.mappableBy.includes('memfd')) {
     throw kindUnsupported('MAPPABLE', 'the device cannot import a memfd.', 'export');
   }
   if (kinds.length > 0) requireKinds(['MAPPABLE', 'OPAQUE_FD'], found.kinds, found.together);

@@ -87,13 +87,13 @@ export function kindUnsupported(what: string, reason: string, missing: Missing |
 
 /**
  * Refuses `publishable` for memory that cannot be sealed. Only a memfd can be sealed.
- * @param mappableBy What MAPPABLE memory is on this device.
+ * @param mappableBy What MAPPABLE memory can be on this device.
  * @throws VkmemError NOT_PUBLISHABLE.
  */
-export function requirePublishable(kinds: readonly KindName[], mappableBy: string | undefined): void {
-  if (kinds.includes('MAPPABLE') && mappableBy === 'memfd') return;
+export function requirePublishable(kinds: readonly KindName[], mappableBy: readonly string[]): void {
+  if (kinds.includes('MAPPABLE') && mappableBy.includes('memfd')) return;
   const reason = kinds.includes('MAPPABLE')
-    ? `On this device MAPPABLE memory is a ${mappableBy}, which cannot be sealed.`
+    ? `On this device MAPPABLE memory is a ${mappableBy.join(' or ')}, which cannot be sealed.`
     : `Only MAPPABLE memory can be published; requested: ${kinds.join(', ')}.`;
   throw new VkmemError('NOT_PUBLISHABLE', reason);
 }

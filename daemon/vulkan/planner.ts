@@ -6,9 +6,12 @@
  * to it. Without a description, as for virtual machines, nothing restricts the choice of memory types; only
  * if the driver requires all exportable buffers to be dedicated, the memory is dedicated to a transfer
  * buffer. Planning leaves nothing allocated: the resource whose requirements are queried is destroyed again.
+ *
+ * MAPPABLE memory is a memfd where the device can import one. Where the driver does not allow that together
+ * with the other kinds or with the resource, it is a dma-buf, if that can be mapped.
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
-import type { Capabilities } from './capabilities.js';
+import type { Capabilities, MappableWay } from './capabilities.js';
 import { native } from './errors.js';
 import {
   bitsOf,
@@ -18,14 +21,14 @@ import {
   supportForResource,
 } from './external-support.js';
 import { HandleType } from './flags.js';
-import { boundsSize, type Hints, requireHinted, roundFor } from './hints.js';
+import { boundsSize, type Hints, onlyByMemfd, requireHinted, roundFor } from './hints.js';
 import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
 import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 import { ANY_TYPE, cacheTypeOf, chooseType } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
 import { asMade, isClearable, sized, TRANSFER } from './resource.js';
 
-/** The handle type that memory of a kind is exported as; MAPPABLE depends on the device. */
+/** The handle type that memory of a kind is exported as; MAPPABLE depends on the way. */
 const EXPORTED_AS: Readonly<Record<KindName, number>> = {
   MAPPABLE: 0,
   OPAQUE_FD: HandleType.OPAQUE_FD,
@@ -57,13 +60,35 @@ export class Planner {
    */
   async plan(request: MemoryRequest): Promise<MemoryPlan> {
     const kinds = [...new Set(request.kinds)];
+    const { mappableBy } = this.#capabilities;
     requireKinds(kinds, this.#capabilities.kinds, this.#capabilities.together);
-    const memfd = kinds.includes('MAPPABLE') && this.#capabilities.mappableBy === 'memfd';
-    if (request.publishable) requirePublishable(kinds, this.#capabilities.mappableBy);
-    requireHinted(request.hints, kinds, this.#capabilities.mappableBy);
-    const handleTypes = this.#exportedAs(kinds);
-    const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
+    if (request.publishable) requirePublishable(kinds, mappableBy);
+    requireHinted(request.hints, kinds, mappableBy);
     this.#requireHeap(request.size);
+    if (!kinds.includes('MAPPABLE')) return this.#planAs(undefined, kinds, request);
+    const needsMemfd = request.publishable || onlyByMemfd(request.hints) !== undefined;
+    const [way, other] = needsMemfd ? (['memfd'] as const) : mappableBy;
+    try {
+      return await this.#planAs(way, kinds, request);
+    } catch (error) {
+      if (!other || !(error instanceof VkmemError) || error.code !== 'KIND_UNSUPPORTED') throw error;
+      // The refusal of the preferred way is the one that says most.
+      return this.#planAs(other, kinds, request).catch((second) => {
+        throw second instanceof VkmemError && second.code === 'KIND_UNSUPPORTED' ? error : second;
+      });
+    }
+  }
+
+  /** @param way What the memory is if it is MAPPABLE; otherwise undefined. */
+  async #planAs(
+    way: MappableWay | undefined,
+    kinds: readonly KindName[],
+    request: MemoryRequest,
+  ): Promise<MemoryPlan> {
+    const memfd = way === 'memfd';
+    const byDmaBuf = way === 'dma-buf' ? HandleType.DMA_BUF : 0;
+    const handleTypes = kinds.reduce((types, kind) => types | EXPORTED_AS[kind], byDmaBuf);
+    const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
     const whole = this.roundSize(request.size, request.hints);
     if (request.hints) this.#requireHeap(whole);
     const described = request.resource && sized(asMade(request.resource), whole);
@@ -110,12 +135,6 @@ export class Planner {
     const reason = `${size} bytes were requested; the largest heap has ${largest}.`;
     const particulars = { requested_bytes: String(size), maximum_bytes: String(largest) };
     throw new VkmemError('SIZE_ABOVE_MAXIMUM', reason, particulars);
-  }
-
-  /** The handle types that memory of these kinds is exported as. */
-  #exportedAs(kinds: readonly KindName[]): number {
-    const byDmaBuf = kinds.includes('MAPPABLE') && this.#capabilities.mappableBy === 'dma-buf';
-    return kinds.reduce((types, kind) => types | EXPORTED_AS[kind], byDmaBuf ? HandleType.DMA_BUF : 0);
   }
 
   /**

@@ -76,16 +76,57 @@ t.test('DMA_BUF: each grant is exported separately, and the daemon keeps no fd o
   });
 });
 
-t.test('DMA_BUF cannot be combined with other kinds here, and MAPPABLE stays a memfd', async (t) => {
+t.test('MAPPABLE memory is a memfd alone, and a dma-buf together with DMA_BUF', async (t) => {
   await onFake(t, ['dma_buf present'], async (host) => {
     const wire = await host.session();
     t.match(await reportOn(host, 'MAPPABLE'), { rung: 'RUNG_VERIFIED', via: /^memfd/ });
-    for (const other of ['OPAQUE_FD', 'MAPPABLE'] as const) {
-      const kinds = wireKinds(other, 'DMA_BUF');
-      const refusal = await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds }));
-      t.match(refusal, { code: 'KIND_UNSUPPORTED', metadata: { missing: 'export' } }, other);
-      t.match(refusal.reason, /not compatible/);
+    const alone = await allocate(wire, { sizeBytes: SIZE, kinds: mappable });
+    t.match(alone.grants[0], { dmaBufSync: false, handleTypes: 0 });
+    await release(alone);
+    const kinds = wireKinds('MAPPABLE', 'DMA_BUF');
+    const both = await allocate(wire, { sizeBytes: SIZE, kinds, access: 'ACCESS_READ_ONLY' });
+    const readOnly = 'READ_ONLY_STRENGTH_ADVISORY';
+    t.match(both.grants, [
+      { kind: 'KIND_MAPPABLE', dmaBufSync: true, handleTypes: DMA_BUF, mapSizeBytes: SIZE, readOnly },
+      { kind: 'KIND_DMA_BUF', dmaBufSync: false, handleTypes: DMA_BUF, mapSizeBytes: 0n, readOnly },
+    ]);
+    await host.fill(both.id, 0x22222222);
+    const view = mapped(both);
+    t.ok(
+      Buffer.from(view.buffer).equals(Buffer.alloc(Number(SIZE), 0x22)),
+      "the device's writes are visible",
+    );
+    view.unmap();
+    await release(both);
+    const opaque = wireKinds('OPAQUE_FD', 'DMA_BUF');
+    const refusal = await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds: opaque }));
+    t.match(refusal, { code: 'KIND_UNSUPPORTED', metadata: { missing: 'export' }, reason: /not compatible/ });
+  });
+});
+
+t.test('a request that only a memfd satisfies does not fall back to a dma-buf', async (t) => {
+  await onFake(t, ['dma_buf present'], async (host) => {
+    const wire = await host.session();
+    const kinds = wireKinds('MAPPABLE', 'DMA_BUF');
+    const name = 'sealed';
+    for (const wish of [
+      { publishable: true, name },
+      { hints: { prefault: true } },
+      { hints: { reopenable: true } },
+    ]) {
+      const refusal = await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds, ...wish }));
+      t.match(refusal, { code: 'KIND_UNSUPPORTED', metadata: { missing: 'export' } }, JSON.stringify(wish));
+      t.match(refusal.reason, /^MAPPABLE with DMA_BUF: .*HOST_ALLOCATION is not compatible with DMA_BUF/);
     }
+  });
+});
+
+t.test('where a dma-buf cannot be mapped, MAPPABLE with DMA_BUF is refused', async (t) => {
+  await onFake(t, ['dma_buf mmap-ENODEV'], async (host) => {
+    const wire = await host.session();
+    const kinds = wireKinds('MAPPABLE', 'DMA_BUF');
+    const refusal = await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds }));
+    t.match(refusal, { code: 'KIND_UNSUPPORTED', metadata: { missing: 'export' }, reason: /not compatible/ });
   });
 });
 

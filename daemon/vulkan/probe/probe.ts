@@ -12,6 +12,7 @@ import { type KindName, OwnedFd, VkmemError } from '@vkmemd/proto';
 import {
   type Capabilities,
   type DriverCapabilities,
+  type MappableWay,
   readDriverCapabilities,
   typeFor,
 } from '../capabilities.js';
@@ -28,6 +29,8 @@ import { HostSample, type ProbeSubject } from './sample.js';
 
 /** Bytes of each memory that a probe allocates; more if the driver's unit is larger. */
 const PROBE_BYTES = 65_536n;
+/** A memfd is preferred: its seals and access modes are enforced by the kernel. */
+const MAPPABLE_WAYS: readonly MappableWay[] = ['memfd', 'dma-buf'];
 
 /**
  * Probes an open device. The result also contains the kinds that are UNSUPPORTED.
@@ -41,7 +44,8 @@ export async function probe(device: NativeDevice, info: DeviceInfo): Promise<Cap
   subject.memfdWorks = byMemfd.rung === 'VERIFIED';
   const byDmaBuf = await attempt(() => probeMappedDmaBuf(subject));
   const mappable = better(byMemfd, byDmaBuf);
-  const mappableBy = mappable.rung === 'UNSUPPORTED' ? undefined : subject.memfdWorks ? 'memfd' : 'dma-buf';
+  const ways = { memfd: byMemfd, 'dma-buf': byDmaBuf };
+  const mappableBy = MAPPABLE_WAYS.filter((way) => ways[way].rung !== 'UNSUPPORTED');
   const opaqueFd = await attempt(() => probeOpaqueFd(subject));
   const kinds = new Map<KindName, KindReport>([
     ['MAPPABLE', mappable],
