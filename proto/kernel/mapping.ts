@@ -82,11 +82,12 @@ export function hugePageOf(fd: OwnedFd): bigint {
 
 /**
  * Maps a range of a file. Map only files that are sealed against shrinking (readSeals()), or that the kernel
- * never shrinks: an access beyond the end of a truncated file kills the process with SIGBUS.
+ * never shrinks: an access beyond the end of a truncated file kills the process with SIGBUS. A mapping for 'ro' is
+ * private: a write changes a copy of this process. A dma-buf may refuse that (EINVAL); then the mapping has no
+ * permission to write, and a write kills the process with SIGSEGV.
  * @param fd Borrowed for the call.
  * @throws VkmemError INVALID_RANGE if the range is empty, too long, unaligned or outside the file;
- *   NOT_MAPPABLE, with the errno, if the kernel or the fd's driver refuses (a driver may refuse only 'ro',
- *   which is a private mapping); HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages if not enough are free,
+ *   NOT_MAPPABLE, with the errno, if the kernel or the fd's driver refuses; HUGE_PAGES_UNAVAILABLE for 'ro' of huge pages if not enough are free,
  *   because the kernel reserves one for the copy of each mapped page.
  */
 export function mapFd(fd: OwnedFd, options: MapOptions): Mapping {

@@ -57,6 +57,10 @@ Napi::Value MapFd(const Napi::CallbackInfo& info) {
   // huge pages requires that: if no page is left for the copy, a write kills the process (SIGBUS).
   const int flags = writable ? MAP_SHARED : MAP_PRIVATE | (huge_page > 0 ? 0 : MAP_NORESERVE);
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, offset);
+  // A dma-buf cannot be mapped privately (udmabuf, dma-heaps). Its mapping for reading is really read-only.
+  if (address == MAP_FAILED && errno == EINVAL && !writable) {
+    address = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, offset);
+  }
   if (address == MAP_FAILED) return ThrowKernelError(info.Env(), "mmap", errno);
   // Otherwise a child from fork() would keep the memory in use without an fd that shows it.
   madvise(address, size, MADV_DONTFORK);

@@ -31,7 +31,8 @@ export interface MapOptions {
   readonly length?: Bytes;
   /**
    * Default: the granted access. With 'ro', writes of others are visible; a write through this map changes a
-   * private copy of the page, after which later writes of others to that page are no longer visible.
+   * private copy of the page, after which later writes of others to that page are no longer visible. Of a dma-buf
+   * (`dmaBufSync` of the grant) there is no private copy: a write through an 'ro' map ends the process (SIGSEGV).
    */
   readonly access?: AccessName;
 }
