@@ -335,7 +335,8 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   /**
    * Makes an allocation immutable for all later grants. Existing writable maps stay writable.
    * @returns The published allocation.
-   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, BUSY, INVALID_ARGUMENT, UNAVAILABLE.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, PAGES_PINNED, BUSY, INVALID_ARGUMENT,
+   *   UNAVAILABLE.
    */
   async publish(ref: Ref): Promise<Allocation> {
     return publish(this.#link, ref);

@@ -19,8 +19,8 @@ interface Collaborators {
 }
 
 /**
- * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE; BUSY if another session has
- *   write access; UNAVAILABLE if the daemon stops, or too many requests wait; TOO_MANY_FILES.
+ * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE, PAGES_PINNED; BUSY if another
+ *   session has write access; UNAVAILABLE if the daemon stops, or too many requests wait; TOO_MANY_FILES.
  */
 export function publish({ registry, fds, claimQueue, seals }: Collaborators): Handler<'Publish'> {
   return async (caller, request) => {

@@ -181,6 +181,11 @@ export const CATALOGUE = {
     'The allocation cannot be published.',
     'Allocate MAPPABLE memory with `publishable`; sharing.md of the documentation lists the requirements.',
   ),
+  PAGES_PINNED: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'A process has pinned pages through which a device may still write to the allocation.',
+    'Have the process named in the reason deregister the memory (ibv_dereg_mr) or end, then publish again.',
+  ),
   TICKET_INVALID: entry(
     GrpcCode.PERMISSION_DENIED,
     'The ticket is unknown, used up, expired or for another user.',

@@ -1,8 +1,12 @@
 /** Publish: grants before and after, refusals, and memory that a client sealed itself. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { connect, connectControl } from '@vkmemd/client';
-import { addSeals, mapFd, SEALS } from '@vkmemd/proto';
-import t from 'tap';
-import { startInProcess as startDaemon } from '../support/daemon.js';
+import { addSeals, mapFd, type OwnedFd, SEALS } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { root, startInProcess as startDaemon } from '../support/daemon.js';
 
 const SIZE = 65_536;
 const PATIENCE_MS = 60_000;
@@ -128,4 +132,36 @@ t.test('transfers concurrent with Publish are complete before it or refused', as
     t.ok(before.equals(memory.map({ access: 'ro' }).bytes), 'no byte changes after Publish has answered');
     await memory.free();
   }
+});
+
+/** A child of this process that pins the pages of a memfd, and keeps no mapping and no fd of it. */
+async function pin(t: Test, fd: OwnedFd): Promise<ChildProcess | undefined> {
+  const program = join(root, 'test/native/build/pin');
+  const child = spawn(program, [String(SIZE)], { stdio: ['pipe', 'pipe', 'inherit', fd.fd] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const said = await Promise.race([once(child.stdout as Readable, 'data'), once(child, 'close')]);
+  return String(said[0]) === 'pinned\n' ? child : undefined;
+}
+
+t.test('Publish is refused while a writer, or a child of one, has pinned pages', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  const memory = await client.allocate({ size: SIZE, name: 'pinned', publishable: true });
+  const fd = memory.fd('MAPPABLE');
+  const child = await pin(t, fd);
+  fd.close();
+  if (!child) {
+    await memory.free();
+    return t.pass('the kernel refuses io_uring: nothing can be pinned here', { skip: true });
+  }
+  await t.rejects(memory.publish(), {
+    code: 'PAGES_PINNED',
+    message: new RegExp(`Process ${child.pid},.* has pinned ${SIZE} bytes`),
+    metadata: { pid: String(child.pid), pinned_bytes: String(SIZE) },
+  });
+  t.match(await client.get(memory), { published: false }, 'and nothing is sealed');
+  child.stdin?.end();
+  await once(child, 'close');
+  t.match(await memory.publish(), { published: true }, 'once they are unpinned it is published');
+  await memory.free();
 });

@@ -5,7 +5,8 @@
  * makes the kernel refuse to every process, root included, to write to the memfd, map it for writing or punch
  * holes into it, through any fd. Existing writable mappings and other handles that were granted before stay
  * as they are. The daemon itself makes no grant any more that could be written through (only read-only
- * MAPPABLE ones), and no transfer into the memory.
+ * MAPPABLE ones), and no transfer into the memory. It refuses to publish while a process that was granted write
+ * access has pinned pages (writers.ts), because a device may write through these.
  *
  * Before it is published, a holder of a writable grant can set seals too. So the seals are read each time
  * they matter: once the kernel refuses writers, the allocation counts as published, whichever process set the
@@ -21,6 +22,7 @@ import {
   sealMemfd,
   VkmemError,
 } from '@vkmemd/proto';
+import { Writers } from './writers.js';
 
 const NO_WRITERS = SEALS.FUTURE_WRITE | SEALS.WRITE;
 
@@ -33,6 +35,8 @@ export interface Publishable {
 }
 
 export class Publication {
+  /** Whom Grants granted write access. */
+  readonly writers = new Writers();
   readonly #allocation: Publishable;
   readonly #onPublished: () => void;
   #published = false;
@@ -92,15 +96,16 @@ export class Publication {
 
   /**
    * Sets the seals, and waits for the device's writes that began before.
-   * @throws VkmemError NOT_PUBLISHABLE if the memfd was sealed against further seals; NOT_FOUND if the
-   *   allocation was freed meanwhile.
+   * @throws VkmemError PAGES_PINNED; NOT_PUBLISHABLE if the memfd was sealed against further seals; NOT_FOUND
+   *   if the allocation was freed meanwhile.
    */
   async publish(): Promise<void> {
-    const memfd = this.#allocation.memory.sealable;
-    if (!this.published && memfd) {
+    if (!this.published && this.#allocation.memory.sealable) {
       this.#sealing += 1;
       try {
-        await sealMemfd(memfd, SEALS.FUTURE_WRITE | SEALS.SEAL);
+        await this.#requireUnpinned();
+        const memfd = this.#allocation.memory.sealable;
+        if (memfd) await sealMemfd(memfd, SEALS.FUTURE_WRITE | SEALS.SEAL);
       } catch (failure) {
         // A writer may have sealed it first.
         if (!this.published) throw isRefused(failure) ? sealedBefore(failure) : failure;
@@ -111,6 +116,14 @@ export class Publication {
     if (!this.published)
       throw new VkmemError('NOT_FOUND', 'The allocation was freed while it was being published.');
     if (this.#writes > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
+  }
+
+  async #requireUnpinned(): Promise<void> {
+    const pinning = await this.writers.pinning();
+    if (!pinning) return;
+    const { pid, bytes } = pinning;
+    const reason = `Process ${pid}, which may have write access, has pinned ${bytes} bytes (VmPin).`;
+    throw new VkmemError('PAGES_PINNED', reason, { pid: String(pid), pinned_bytes: String(bytes) });
   }
 
   #refusal(): VkmemError {

@@ -223,7 +223,7 @@ export class Grants implements GrantIndex {
   }
 
   #add(grant: GrantRecord): void {
-    const { session, allocation, kind } = grant;
+    const { session, allocation, kind, access } = grant;
     const ofSession = this.#bySession.get(session);
     if (ofSession) ofSession.set(grant.id, grant);
     else this.#bySession.set(session, new Map([[grant.id, grant]]));
@@ -231,6 +231,7 @@ export class Grants implements GrantIndex {
     if (ofAllocation) ofAllocation.add(grant);
     else this.#byAllocation.set(allocation, new Set([grant]));
     allocation.grants += 1;
+    if (access === 'rw' && kind === 'MAPPABLE') allocation.publication?.writers.note(session.identity.pid);
     this.#ofKind.set(kind, this.sizeOfKind(kind) + 1);
     this.#size += 1;
   }
