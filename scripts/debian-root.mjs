@@ -1,7 +1,8 @@
 /**
- * Roots of stock Debian systems for the tests of the package: .setup/roots/SUITE-DIGEST.tar, as debootstrap
- * makes them, with LLVM, but without any package that vkmemd's depends on. They are made of the mirror that
- * this machine uses, and anew after a week; where that fails, the older one stays.
+ * Roots of stock Debian systems for tests: .setup/roots/NAME-DIGEST.tar, as debootstrap makes them, with more
+ * packages. Those of the tests of the package have LLVM, but no package that vkmemd's depends on; those of the
+ * lab are described in scripts/lab/systems.mjs. They are made of the mirror that this machine uses, and anew
+ * after a week; where that fails, the older one stays.
  */
 import {
   chmodSync,
@@ -18,15 +19,19 @@ import { delimiter, join } from 'node:path';
 import { root, run, say } from './command.mjs';
 import { digest } from './inputs.mjs';
 
-/** What is installed in them: the part of a Vulkan driver that takes as long as all else that a test installs. */
-const INSTALLED = { bookworm: 'libllvm15', trixie: 'libllvm19' };
-export const SUITES = Object.keys(INSTALLED);
+/**
+ * For the tests of the package, with the part of a Vulkan driver that takes as long to install as everything else.
+ */
+export const BARE_ROOTS = [
+  { name: 'bookworm', suite: 'bookworm', packages: ['libllvm15'] },
+  { name: 'trixie', suite: 'trixie', packages: ['libllvm19'] },
+];
 const FOLDER = '.setup/roots';
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
 /** Of a folder that another run has not finished. */
 const MAX_UNFINISHED_MS = 3600 * 1000;
-/** For a root: one takes 40 s. A mirror may not answer. */
-const MAX_S = 300;
+/** For a root: one takes 40 s, one of the lab twice as long. A mirror may not answer. */
+const MAX_S = 600;
 /** How this machine reaches its mirror; the sources are those that debootstrap writes. */
 export const NETWORK = ['/etc/apt/apt.conf', '/etc/apt/apt.conf.d', '/etc/resolv.conf', '/etc/hosts'];
 
@@ -82,39 +87,41 @@ export function noRoots() {
   return mirror() ? undefined : 'this machine has no Debian mirror';
 }
 
-/** Where the root of a suite is stored: under another name for another recipe or mirror. */
-function fileOf(suite) {
-  const name = digest([], MAKE, INSTALLED[suite], mirror() ?? '', process.arch).slice(0, 12);
-  return join(root, FOLDER, `${suite}-${name}.tar`);
+/** Where a root is stored: under another name for another recipe or mirror. */
+function fileOf({ name, suite, packages }) {
+  const recipe = digest([], MAKE, suite, ...packages, mirror() ?? '', process.arch).slice(0, 12);
+  return join(root, FOLDER, `${name}-${recipe}.tar`);
 }
 
 const ageMs = (file) => Date.now() - statSync(file).mtimeMs;
 
 /** The folder, for root alone: programs in it have the set-user-ID bit, and may be old. Removes leftovers. */
-function prepareFolder(suite, file) {
+function prepareFolder(name, file) {
   const folder = join(root, FOLDER);
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    const isLeft = name.startsWith('unfinished-') && ageMs(path) > MAX_UNFINISHED_MS;
-    if (isLeft || (name.startsWith(`${suite}-`) && path !== file)) rmSync(path, { recursive: true });
+  for (const entry of readdirSync(folder)) {
+    const path = join(folder, entry);
+    const isLeft = entry.startsWith('unfinished-') && ageMs(path) > MAX_UNFINISHED_MS;
+    if (isLeft || (entry.startsWith(`${name}-`) && path !== file)) rmSync(path, { recursive: true });
   }
   return mkdtempSync(join(folder, 'unfinished-'));
 }
 
 /**
- * The root of a suite, as a tar file; made if there is none that is fresh.
+ * A root, as a tar file; made if there is none that is fresh.
+ * @param recipe Its name, Debian's suite, and the packages that are installed beside those of `minbase`.
  * @throws Error if that fails and there is no older one.
  */
-export async function debianRoot(suite) {
-  const file = fileOf(suite);
+export async function debianRoot(recipe) {
+  const { name, suite, packages } = recipe;
+  const file = fileOf(recipe);
   if (existsSync(file) && ageMs(file) < MAX_AGE_MS) return file;
-  const work = prepareFolder(suite, file);
+  const work = prepareFolder(name, file);
   const [mount, unfinished] = [join(work, 'mount'), join(work, 'tar')];
   mkdirSync(mount);
   const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child'];
-  const arguments_ = [mount, suite, mirror(), unfinished, join(work, 'log'), INSTALLED[suite], ...NETWORK];
+  const arguments_ = [mount, suite, mirror(), unfinished, join(work, 'log'), packages.join(' '), ...NETWORK];
   const args = [String(MAX_S), ...namespaces, 'sh', '-c', MAKE, ...arguments_];
   let made = true;
   const failed = () => {
@@ -122,12 +129,12 @@ export async function debianRoot(suite) {
   };
   try {
     const env = { ...process.env, LC_ALL: 'C.UTF-8' };
-    await run(`making a root of Debian ${suite}`, 'timeout', args, { env, failed });
+    await run(`making the root ${name} of Debian ${suite}`, 'timeout', args, { env, failed });
     if (made) renameSync(unfinished, file);
   } finally {
     rmSync(work, { recursive: true });
   }
-  if (!existsSync(file)) throw new Error(`no root of Debian ${suite} could be made`);
-  if (!made) say(`no new root of Debian ${suite} could be made: an older one is used`);
+  if (!existsSync(file)) throw new Error(`the root ${name} of Debian ${suite} could not be made`);
+  if (!made) say(`no new root ${name} of Debian ${suite} could be made: an older one is used`);
   return file;
 }

@@ -70,6 +70,7 @@ const wanted = (purpose) =>
         'chromium-common': () => CHROMIUM.every((file) => existsSync(file)),
         'clang libclang-rt-dev': () => clangWithFuzzer() !== undefined,
         debootstrap: () => onPath('debootstrap'),
+        'libibverbs-dev': () => existsSync('/usr/include/infiniband/verbs.h'),
         lintian: () => onPath('lintian'),
         ...(process.arch === 'x64' && { 'qemu-system-x86': hasQemu }),
         groff: () => onPath('groff'),

@@ -6,9 +6,9 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { EX_UNAVAILABLE, fail, root, run, say } from './command.mjs';
-import { debianRoot, noRoots, SUITES } from './debian-root.mjs';
+import { BARE_ROOTS, debianRoot, noRoots } from './debian-root.mjs';
 import { compileSchemas } from './descriptor-set.mjs';
 import { buildGuest } from './guest.mjs';
 import { digest, nodeHeaders, once, runtimeNode, sources } from './inputs.mjs';
@@ -53,6 +53,12 @@ async function buildFakeLayer() {
   });
 }
 
+/** The example of RDMA, which runs in guests of the lab. */
+async function buildRdma() {
+  if (!existsSync('/usr/include/infiniband/verbs.h')) return;
+  await buildProgram('examples/rdma/rdma.c', 'examples/rdma/build/rdma', [], ['-libverbs']);
+}
+
 /** What a program is started with (LD_PRELOAD), to answer or to write down some of its system calls. */
 async function buildPreloaded(what, source, library) {
   await once(`${library}.inputs`, digest([source], process.arch), library, () => {
@@ -62,14 +68,13 @@ async function buildPreloaded(what, source, library) {
   });
 }
 
-/** A program that tries what a confined process is refused. */
-async function buildAttempts() {
-  const [source, program] = ['test/native/attempts.c', 'test/native/build/attempts'];
-  const inputs = digest([source, 'proto/native/syscall_filter.h'], process.arch);
+/** A program in C of the tests. @param more Other files that it includes. @param libraries Flags of the linker. */
+async function buildProgram(source, program, more = [], libraries = []) {
+  const inputs = digest([source, ...more], 'v1', process.arch);
   await once(`${program}.inputs`, inputs, program, () => {
     mkdirSync(join(root, dirname(program)), { recursive: true });
     const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-pthread'];
-    return run('building attempts', 'gcc', [...flags, '-o', program, source]);
+    return run(`building ${basename(program)}`, 'gcc', [...flags, '-o', program, source, ...libraries]);
   });
 }
 
@@ -97,7 +102,7 @@ async function installRuntime() {
 async function makeDebianRoots() {
   if (noRoots() !== undefined || process.env.VKMEMD_NO_INSTALL === '1') return;
   // One after the other: each is made in memory.
-  for (const suite of SUITES) await debianRoot(suite).catch((error) => say(error.message));
+  for (const recipe of BARE_ROOTS) await debianRoot(recipe).catch((error) => say(error.message));
 }
 
 async function compileTypeScript() {
@@ -126,7 +131,10 @@ const plain = [
   () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
   () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
   () => buildPreloaded('a trimmer of memory', `${native}/trim.c`, `${native}/build/libtrim.so`),
-  () => buildAttempts(),
+  () => buildProgram(`${native}/attempts.c`, `${native}/build/attempts`, ['proto/native/syscall_filter.h']),
+  () => buildProgram(`${native}/pin.c`, `${native}/build/pin`),
+  () => buildProgram('test/lab/dma-buf-source.c', 'test/lab/build/dma-buf-source'),
+  () => buildRdma(),
   () => buildPreloaded('slow locks', `${native}/slow-locks.c`, `${native}/build/libslow_locks.so`),
 ];
 const forPurpose = { test: [...plain, buildGuest], 'demo-vm': [buildGuest] };

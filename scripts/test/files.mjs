@@ -24,9 +24,12 @@ export const needsPackage = (file) => file.startsWith(PACKAGE);
 
 export const compiledOf = (file) => join(root, file.replace(/^test\//, 'test/dist/').replace(/\.ts$/, '.js'));
 
+/** They run in guests of the lab: `npm run test:lab`. */
+const LAB = 'test/lab/';
+
 /**
- * The test files at or below a path inside test/. Those for a GPU only where the path is inside test/gpu, and
- * that of the arm64 package only where it is named.
+ * The test files at or below a path inside test/. Those for a GPU only where the path is inside test/gpu, those
+ * of the lab and that of the arm64 package only where they are named.
  */
 export function testsIn(path) {
   if (/\.[jt]s$/.test(path)) return [path.replace('test/dist/', 'test/').replace(/\.js$/, '.ts')];
@@ -34,7 +37,8 @@ export function testsIn(path) {
   return readdirSync(join(root, folder.replace(/^test(?=\/|$)/, 'test/dist')), { recursive: true })
     .filter((file) => file.endsWith('.test.js'))
     .map((file) => `${folder}/${file.replace(/js$/, 'ts')}`)
-    .filter((file) => file !== ARM64 && (folder.startsWith('test/gpu') || !file.startsWith(GPU)))
+    .filter((file) => file !== ARM64 && !file.startsWith(LAB))
+    .filter((file) => folder.startsWith('test/gpu') || !file.startsWith(GPU))
     .sort();
 }
 

@@ -15,13 +15,17 @@ const MAX_CONNECTIONS = 100;
 const PAUSE_MS = 20;
 const PATIENCE_MS = 30_000;
 
-/** Makes the front grow until it is lost. @returns ends the connections. @throws Error after PATIENCE_MS. */
-export async function growUntil(lost: () => boolean, runtimeDir: string): Promise<() => void> {
+/** Makes the front grow until it is lost. @returns ends the connections. @throws Error after `patienceMs`. */
+export async function growUntil(
+  lost: () => boolean,
+  runtimeDir: string,
+  patienceMs = PATIENCE_MS,
+): Promise<() => void> {
   const ends: (() => void)[] = [];
   const end = (): void => {
     for (const each of ends) each();
   };
-  for (const last = performance.now() + PATIENCE_MS; !lost(); await sleep(PAUSE_MS)) {
+  for (const last = performance.now() + patienceMs; !lost(); await sleep(PAUSE_MS)) {
     if (performance.now() > last) {
       end();
       throw new Error(`the front was not lost with ${ends.length} connections that make it grow`);

@@ -13,9 +13,9 @@ import { plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 import { builtPackage, lacking, noPackage } from './support.js';
 
 const TIMEOUT_MS = 600_000;
-const SUITES = { bookworm: 12, trixie: 13 } as const;
+const NUMBERS: Readonly<Record<string, number>> = { bookworm: 12, trixie: 13 };
 
-const { debianRoot, NETWORK, noRoots } = await import(join(root, 'scripts/debian-root.mjs'));
+const { BARE_ROOTS, debianRoot, NETWORK, noRoots } = await import(join(root, 'scripts/debian-root.mjs'));
 const skip = noPackage || lacking('unshare', 'nsenter') || (noRoots() ?? false);
 
 /**
@@ -47,15 +47,15 @@ exec cat`;
 
 t.setTimeout(900_000);
 
-for (const [suite, number] of Object.entries(SUITES)) {
-  t.test(`apt installs it on Debian ${number}`, { skip, timeout: TIMEOUT_MS }, async (t) => {
+for (const recipe of BARE_ROOTS) {
+  t.test(`apt installs it on Debian ${NUMBERS[recipe.suite]}`, { skip, timeout: TIMEOUT_MS }, async (t) => {
     const system = temporaryFolder(t);
     const options = {
       encoding: 'utf8',
       env: { ...plainEnvironment(), LC_ALL: 'C.UTF-8' },
       timeout: TIMEOUT_MS,
     } as const;
-    const file: string = await debianRoot(suite);
+    const file: string = await debianRoot(recipe);
     const holder = spawn('unshare', ['--mount', 'sh', '-c', HOLD, system, file, builtPackage(), ...NETWORK], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: options.env,

@@ -1,0 +1,155 @@
+/**
+ * RDMA that moves bytes, over soft-RoCE: a client registers memory of the daemon, and a peer reads and writes it
+ * one-sided. The daemon's device and a process with a mapping see every byte.
+ */
+import { spawn } from 'node:child_process';
+import { type Client, connect, type Memory } from '@vkmemd/client';
+import t from 'tap';
+import { startDaemon } from '../support/daemon.js';
+import { until } from '../support/supervised-daemon.js';
+import { must, run } from './installed.js';
+import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
+
+const SIZE = 64 << 20;
+const SMALL = 1 << 20;
+const OURS = 0x0badcafe;
+const THEIRS = 0x5eedc0de;
+
+/** Whether all of a mapping is this word. */
+const isAll = (bytes: Uint8Array, word: number): boolean =>
+  new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).every((each) => each === word);
+
+/** Whether the device reads this word everywhere. */
+async function deviceSees(client: Client, memory: Memory, word: number): Promise<boolean> {
+  await using copy = await client.allocate({ size: memory.size });
+  await client.transfer({ copy: { from: memory, to: copy } });
+  using map = copy.map();
+  return isAll(map.bytes, word);
+}
+
+t.test('over soft-RoCE', async (t) => {
+  softRoce(t);
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+
+  await t.test('64 MiB of a memfd are read and written by a peer', async (t) => {
+    await using memory = await client.allocate({ size: SIZE });
+    using map = memory.map();
+    using fd = memory.fd('MAPPABLE');
+    await client.transfer({ fill: { to: memory, pattern: OURS } });
+    const served = new Served(t, fd, SIZE);
+    await served.registered();
+    const began = performance.now();
+    t.match(await peer('read', SIZE, OURS), { status: 0, stderr: '' }, "the peer reads the device's bytes");
+    t.match(await peer('write', SIZE, THEIRS), { status: 0, stderr: '' });
+    const seconds = (performance.now() - began) / 1000;
+    t.comment(`figure: 64 MiB read and 64 MiB written over soft-RoCE in ${seconds.toFixed(1)} s`);
+    t.ok(isAll(map.bytes, THEIRS), "the peer's bytes are in this process's mapping");
+    t.ok(await deviceSees(client, memory, THEIRS), 'and the device copies them');
+    t.match(await served.close(), { status: 0, stderr: '' });
+  });
+
+  await t.test("perftest, which is not part of vkmemd, writes into the daemon's memory", async (t) => {
+    await using memory = await client.allocate({ size: SMALL });
+    using map = memory.map();
+    using fd = memory.fd('MAPPABLE');
+    const file = `--mmap=/proc/${process.pid}/fd/${fd.fd}`;
+    const common = ['-d', DEVICE, '-x', '1', '-s', '65536', '-n', '64'];
+    const server = spawn('ib_write_bw', [...common, file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [server.stdout, server.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+    }
+    const ended = new Promise((resolve) => server.once('close', resolve));
+    await until('the server listens', () => run('ss', '-Hltn', 'sport = 18515').stdout !== '' || undefined);
+    const client_ = run('ib_write_bw', ...common, HOST);
+    t.equal(client_.status, 0, client_.stderr || client_.stdout);
+    t.equal(await ended, 0, said);
+    const [, bandwidth] = /^ 65536\s+\d+\s+[\d.]+\s+([\d.]+)/m.exec(client_.stdout) ?? [];
+    t.comment(`figure: ib_write_bw into memory of the daemon: ${bandwidth} MiB/s`);
+    t.ok(
+      map.bytes.some((byte) => byte !== 0),
+      'its bytes are in the memory',
+    );
+  });
+
+  await t.test('memory that is freed drains until it is deregistered', async (t) => {
+    const memory = await client.allocate({ size: SMALL, name: 'registered' });
+    const fd = memory.fd('MAPPABLE');
+    const served = new Served(t, fd, SMALL);
+    await served.registered();
+    fd.close();
+    await memory.free();
+    const counts = async () => (await client.budget()).counts;
+    t.match(await counts(), { allocations: 0, drainingAllocations: 1 });
+    t.match(await peer('write', SMALL, THEIRS), { status: 0, stderr: '' }, 'a peer still reaches it');
+    t.match(await counts(), { drainingAllocations: 1 });
+    await served.close();
+    await until('its bytes are free', async () => (await counts()).drainingAllocations === 0 || undefined);
+  });
+
+  await t.test('memory is not published while a NIC can write to it', async (t) => {
+    const memory = await client.allocate({ size: SMALL, name: 'publishing', publishable: true });
+    const fd = memory.fd('MAPPABLE');
+    const served = new Served(t, fd, SMALL);
+    await served.registered();
+    fd.close();
+    await t.rejects(memory.publish(), { code: 'PAGES_PINNED', metadata: { pid: String(served.pid) } });
+    t.match(await peer('write', SMALL, THEIRS), { status: 0 }, 'which would write past the seal');
+    await served.close();
+    t.match(await memory.publish(), { published: true }, 'once it is deregistered it is published');
+    await memory.free();
+  });
+
+  await t.test('a registrant that is killed leaves nothing', async (t) => {
+    const memory = await client.allocate({ size: SMALL, name: 'killed' });
+    const fd = memory.fd('MAPPABLE');
+    const served = new Served(t, fd, SMALL);
+    await served.registered();
+    fd.close();
+    await memory.free();
+    await served.kill();
+    await until(
+      'its bytes are free',
+      async () => (await client.budget()).counts.drainingAllocations === 0 || undefined,
+    );
+    t.notMatch(must('rdma', 'resource', 'show', 'mr'), `pid ${served.pid}`);
+  });
+
+  await t.test('a limit of locked memory is named where it is the reason', async (t) => {
+    await using memory = await client.allocate({ size: SMALL });
+    using fd = memory.fd('MAPPABLE');
+    const small = [
+      'prlimit',
+      '--memlock=65536:65536',
+      'setpriv',
+      '--reuid',
+      '65534',
+      '--regid',
+      '65534',
+      '--clear-groups',
+    ];
+    const { status, stderr } = await new Served(t, fd, SMALL, [], small).ended;
+    t.equal(status, 1);
+    t.match(stderr, /ibv_reg_mr of 1048576 bytes: RLIMIT_MEMLOCK permits 65536/);
+  });
+
+  await t.test('a dma-buf: by its mapping, and by itself', async (t) => {
+    const { devices } = await client.devices();
+    const offered = devices[0]?.kinds.some(
+      ({ kind, rung }) => kind === 'KIND_DMA_BUF' && rung === 'RUNG_VERIFIED',
+    );
+    if (!offered) return t.comment('figure: this driver has no dma-bufs');
+    await using memory = await client.allocate({ size: SMALL, kinds: ['MAPPABLE', 'DMA_BUF'] });
+    using mapped = memory.fd('MAPPABLE');
+    // Its pages have no struct page for the kernel to pin (VM_PFNMAP) since Linux 6.12.
+    const byMapping = await new Served(t, mapped, SMALL).ended;
+    t.match(byMapping, { status: 1, stderr: /ibv_reg_mr of 1048576 bytes: Bad address/ });
+    using fd = memory.fd('DMA_BUF');
+    const { status, stderr } = await new Served(t, fd, SMALL, ['--dmabuf', '--port', '18516']).ended;
+    t.equal(status, 1, 'soft-RoCE registers no dma-buf');
+    t.match(stderr, /ibv_reg_dmabuf_mr of 1048576 bytes: Operation not supported/);
+  });
+});

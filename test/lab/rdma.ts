@@ -1,0 +1,100 @@
+/**
+ * Soft-RoCE in a guest, and the program of examples/rdma on it. A device of this kind needs nothing but a network
+ * interface; its peer here is the same device.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { OwnedFd } from '@vkmemd/proto';
+import type { Test } from 'tap';
+import { root } from '../support/daemon.js';
+import { must, type Outcome } from './installed.js';
+
+const PROGRAM = join(root, 'examples/rdma/build/rdma');
+export const HOST = '10.77.0.1';
+export const DEVICE = 'rxe_lab';
+const INTERFACE = 'lab0';
+
+/** Adds the device; it is removed at the end. */
+export function softRoce(t: Test): void {
+  must('modprobe', 'rdma_rxe');
+  must('ip', 'link', 'add', INTERFACE, 'type', 'dummy');
+  t.teardown(() => must('ip', 'link', 'delete', INTERFACE));
+  must('ip', 'address', 'add', `${HOST}/24`, 'dev', INTERFACE);
+  must('ip', 'link', 'set', INTERFACE, 'up');
+  must('rdma', 'link', 'add', DEVICE, 'type', 'rxe', 'netdev', INTERFACE);
+  t.teardown(() => must('rdma', 'link', 'delete', DEVICE));
+}
+
+/** `rdma serve`, of memory behind an fd. */
+export class Served {
+  readonly #child: ChildProcess;
+  readonly ended: Promise<Outcome>;
+  #stdout = '';
+  #stderr = '';
+  #heard: (() => void) | undefined;
+
+  /** @param fd Borrowed. @param before What the program is started by, for example prlimit(1). */
+  constructor(
+    t: Test,
+    fd: OwnedFd,
+    bytes: number,
+    options: readonly string[] = [],
+    before: readonly string[] = [],
+  ) {
+    const command = [...before, PROGRAM, 'serve', '--fd', '3', '--bytes', String(bytes), ...options];
+    const [program = '', ...args] = command;
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', fd.fd] });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+      this.#heard?.();
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.ended = new Promise((resolve) =>
+      this.#child.once('close', (status) => {
+        resolve({ status, stdout: this.#stdout, stderr: this.#stderr });
+        this.#heard?.();
+      }),
+    );
+    t.teardown(() => this.kill());
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Waits until it has registered the memory. @throws Error with its messages if it ends instead. */
+  async registered(): Promise<void> {
+    while (!this.#stdout.includes('registered ')) {
+      if (this.#child.exitCode !== null) throw new Error(`rdma serve: ${this.#stderr.trim()}`);
+      await new Promise<void>((resolve) => {
+        this.#heard = resolve;
+      });
+    }
+  }
+
+  /** Deregisters the memory, and ends. */
+  close(): Promise<Outcome> {
+    this.#child.stdin?.end();
+    return this.ended;
+  }
+
+  kill(): Promise<Outcome> {
+    this.#child.kill('SIGKILL');
+    return this.ended;
+  }
+}
+
+/** A peer that writes into, or reads, what is served. Not sync: it must not hold up this process's fds. */
+export function peer(verb: 'read' | 'write', bytes: number, pattern: number): Promise<Outcome> {
+  const child = spawn(PROGRAM, [verb, HOST, '--bytes', String(bytes), '--pattern', String(pattern)]);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
+}
