@@ -2,8 +2,8 @@
  * A minute of chaos on lavapipe and one on the scripted layer (see main.ts). VKMEMD_SEED repeats a run; its
  * seed is printed with the figures. VKMEMD_CHAOS_MINUTES makes each longer.
  *
- * Latencies are an invariant, so they are asserted here; on a machine without time for it, which an idle
- * process notices as well, that part is skipped.
+ * Latencies are printed as figures, since other processes of the machine change them too; `npm run chaos` ends
+ * with 1 if one is above its limit.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,8 +16,6 @@ import type { Report } from './report.js';
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 const minutes = process.env.VKMEMD_CHAOS_MINUTES ?? '1';
 const seed = process.env.VKMEMD_SEED ?? String(Date.now());
-/** With fewer windows than this fraction, the latencies are inconclusive. */
-const ENOUGH = 0.25;
 
 t.setTimeout((Number(minutes) + 3) * DRIVERS.length * 60_000);
 
@@ -47,7 +45,8 @@ for (const driver of DRIVERS) {
         `figure: chaos on ${driver}, seed ${seed}: ${report.actions} actions, p99 at most ${worst.toFixed(1)} x quiet in ${windows.judged} of ${all} windows, resident ${resident?.begin.total} kB, then ${resident?.end.total} kB`,
       );
       t.strictSame(report.breaches, [], `seed ${seed}: no invariant was violated`);
-      if (!report.held) t.comment(report.lastActions.join('\n'));
+      if (report.breaches.length > 0) t.comment(report.lastActions.join('\n'));
+      for (const slow of report.slow) t.comment(`figure: chaos on ${driver}, slow: ${slow}`);
       t.ok(report.actions > 0 && report.verifiedBytes > 0, 'attackers acted, and victims verified bytes');
       const { ways, without } = report.front;
       t.comment(
@@ -56,9 +55,6 @@ for (const driver of DRIVERS) {
       );
       t.ok(Object.keys(ways).length > 0, 'the front was disturbed');
       t.ok(audits.done > 0, `the account was checked ${audits.done} times`);
-      const enough = windows.judged > 0 && windows.judged >= (all - windows.stopped) * ENOUGH;
-      const busy = `the machine was too busy in ${windows.starved} of ${all} windows`;
-      t.ok(enough, 'latencies could be judged', enough ? {} : { skip: busy });
     },
   );
 }

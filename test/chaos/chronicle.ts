@@ -14,6 +14,8 @@ export type Outcomes = Readonly<Record<string, number>>;
 export class Chronicle {
   /** Violated invariants, as text. */
   readonly breaches: string[] = [];
+  /** Latencies above their limits, as text. A busy machine causes them too. */
+  readonly slow: string[] = [];
   /** Resolves with the first violation that ends the run. */
   readonly broken: Promise<void>;
   readonly #log: Action[] | undefined;
@@ -62,7 +64,13 @@ export class Chronicle {
     this.#note(`broken: ${breach}`);
   }
 
-  /** The same; the run ends. */
+  /** A latency is above its limit; the run continues. */
+  recordSlow(slow: string): void {
+    this.slow.push(slow);
+    this.#note(`slow: ${slow}`);
+  }
+
+  /** An invariant is violated; the run ends. */
   fail(breach: string): void {
     this.record(breach);
     this.#end();

@@ -123,20 +123,21 @@ export class ChaosFront {
 
   /** @returns the violations. */
   judge(): string[] {
-    const { without, with: others } = this.report();
     const strange = this.#unavailable.filter((atMs) => !this.#away(atMs, atMs));
     const wrong = [...this.#wrong];
     if (strange.length > 0) {
       const when = strange.map((atMs) => this.#sinceLoss(atMs)).join(', ');
       wrong.push(`gRPC was unavailable ${strange.length} times while there was a front: ${when}`);
     }
-    const usual = Math.ceil((without.requests * others.slow) / Math.max(1, others.requests));
-    if (without.slow - usual > maxByChance(without.requests, MISTAKEN_OF_RUN)) {
-      wrong.push(
-        `${without.slow} of ${without.requests} requests waited above 20 ms while there was no front`,
-      );
-    }
     return wrong;
+  }
+
+  /** @returns the latencies above their limits. */
+  slow(): string[] {
+    const { without, with: others } = this.report();
+    const usual = Math.ceil((without.requests * others.slow) / Math.max(1, others.requests));
+    if (without.slow - usual <= maxByChance(without.requests, MISTAKEN_OF_RUN)) return [];
+    return [`${without.slow} of ${without.requests} requests waited above 20 ms while there was no front`];
   }
 
   report(): FrontReport {

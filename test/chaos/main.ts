@@ -5,8 +5,8 @@
  *   npm run --silent chaos -- --seed 1 --minutes 2 [--driver fake] [--json]
  *
  * It starts a daemon of its own in a folder of its own and leaves nothing behind. Progress is printed on
- * standard error, the report on standard output; the exit code is 1 if an invariant was violated, 2 if the
- * harness itself failed.
+ * standard error, the report on standard output; the exit code is 1 if an invariant was violated or a
+ * latency is above its limit, 2 if the harness itself failed.
  */
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

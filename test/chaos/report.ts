@@ -7,10 +7,13 @@ export interface Report {
   readonly driver: string;
   readonly device: string;
   readonly minutes: number | undefined;
+  /** Whether there is neither a violated invariant nor a latency above its limit. */
   readonly held: boolean;
-  /** The violated invariants. */
+  /** The violated invariants, without latencies. */
   readonly breaches: readonly string[];
-  /** The latest actions, if an invariant was violated. */
+  /** The latencies above their limits. */
+  readonly slow: readonly string[];
+  /** The latest actions, if not everything held. */
   readonly lastActions: readonly string[];
   readonly actions: number;
   readonly outcomes: Result['chronicle']['outcomes'];
@@ -36,7 +39,7 @@ export function reportOf(options: RunOptions, result: Result): Report {
   for (const [code, count] of victims.flatMap((victim) => Object.entries(victim.refused))) {
     refused[code] = (refused[code] ?? 0) + count;
   }
-  const held = chronicle.breaches.length === 0;
+  const held = chronicle.breaches.length === 0 && chronicle.slow.length === 0;
   return {
     seed,
     driver,
@@ -44,6 +47,7 @@ export function reportOf(options: RunOptions, result: Result): Report {
     minutes: actions === undefined ? minutes : undefined,
     held,
     breaches: chronicle.breaches,
+    slow: chronicle.slow,
     lastActions: held ? [] : chronicle.lastActions,
     actions: chronicle.actions,
     outcomes: chronicle.outcomes,
@@ -127,6 +131,9 @@ export function table(report: Report): string {
     ...Object.entries(faults).map(([fault, count]) => `the daemon logged ${count} times: ${fault}`),
     ...report.lastActions.map((action) => `  ${action}`),
     ...report.breaches.map((breach) => `BROKEN: ${breach}`),
-    report.held ? 'every invariant held' : `seed ${report.seed}: ${report.breaches.length} violated`,
+    ...report.slow.map((slow) => `SLOW: ${slow}`),
+    report.held
+      ? 'every invariant held'
+      : `seed ${report.seed}: ${report.breaches.length} violated, ${report.slow.length} latencies above their limits`,
   ].join('\n');
 }

@@ -92,6 +92,7 @@ export async function run(options: RunOptions): Promise<Result> {
   const acts = new Acts(options, driver, { daemon, front, auditor, fleet, chronicle, latencies });
   const result = await acts.play();
   for (const wrong of front.judge()) chronicle.record(wrong);
+  for (const slow of front.slow()) chronicle.recordSlow(slow);
   await auditor.close();
   ending = true;
   const { code, signal } = await daemon.stop();
@@ -152,7 +153,7 @@ class Acts {
       else await this.#lose(frontKills, signal);
     };
     await this.#attack('attack', enough, { judged: true });
-    for (const slow of this.#watched.latencies.overall()) chronicle.record(slowness(slow));
+    for (const slow of this.#watched.latencies.overall()) chronicle.recordSlow(slowness(slow));
     const ended = await this.#end();
     if (chronicle.brokenOff) return this.#result(ended, undefined);
     const end = await residentAtRest(daemon);

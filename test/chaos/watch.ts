@@ -76,7 +76,7 @@ export class Watch {
     const { daemon, latencies, chronicle } = this.#watched;
     this.foreign.push(shares.foreign);
     const slow = latencies.judge(toMs, daemon.stops, crowded(shares));
-    for (const one of slow) chronicle.record(slowness(one));
+    for (const one of slow) chronicle.recordSlow(slowness(one));
   }
 
   /** @param sinceMs from then on victims could send requests. */

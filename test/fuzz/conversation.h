@@ -54,6 +54,7 @@ class Conversation {
   void Send();
   void FinishWith(const char* kind, bool drop);
   void AskWhatIsUnread();
+  size_t Queued();
   void SetPaused(bool paused);
   void GiveUpFds(uint8_t how);
 
@@ -96,6 +97,7 @@ class Conversation {
   bool dropped_ = false;   // an event occurred after which our messages need not arrive
   bool too_long_ = false;  // a message was sent that is larger than the socket's buffer
   bool paused_ = false;
+  bool forwarded_ = false;  // fds that were received wait in a message, or did
   bool squeezed_ = false;
   bool closed_ = false;  // JavaScript was notified
   bool ended_ = false;   // the environment has ended too

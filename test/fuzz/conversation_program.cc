@@ -22,6 +22,7 @@ void Conversation::Send() {
     int fd;
     if (!held_.empty() && script_->Bit()) {
       fd = held_.back().fd;
+      forwarded_ = true;
       held_.pop_back();
     } else {
       fd = fcntl(Files()[(count + i) % Files().size()], F_DUPFD_CLOEXEC, 3);
@@ -51,14 +52,18 @@ void Conversation::FinishWith(const char* kind, bool drop) {
   connection_->Finish({&env_, {Text(kind), data, Boolean(drop)}});
 }
 
+size_t Conversation::Queued() {
+  const Napi::Value queued = connection_->QueuedMessages({&env_, {}});
+  return static_cast<size_t>(static_cast<napi_value>(queued)->number);
+}
+
 // Compares the unread counts of the kernel with what the peer has received.
 void Conversation::AskWhatIsUnread() {
   const Napi::Value fds = connection_->UnreadFds({&env_, {}});
   const Napi::Value crowded = connection_->Crowded({&env_, {}});
-  const Napi::Value queued = connection_->QueuedMessages({&env_, {}});
   if (dropped_ || closed_ || state_ != State::kOpen) return;
   const auto said = static_cast<size_t>(static_cast<napi_value>(fds)->number);
-  const auto waiting = static_cast<size_t>(static_cast<napi_value>(queued)->number);
+  const size_t waiting = Queued();
   const bool is_crowded = static_cast<napi_value>(crowded)->number != 0;
   CHECK(waiting <= accepted_.size(), "more is queued than was accepted");
   const size_t sent = accepted_.size() - waiting;
