@@ -12,6 +12,8 @@
 
 /** @type {Case[]} */
 export const CASES = [
+  { name: 'service', systems: ['debian12', 'debian13'], steps: ['test/lab/service.test.ts'] },
+  { name: 'out-of-memory', systems: ['debian12', 'debian13'], steps: ['test/lab/out-of-memory.test.ts'] },
   { name: 'dma-buf', systems: ['debian13'], steps: ['test/lab/dma-buf.test.ts'] },
   { name: 'rdma', systems: ['debian13'], steps: ['test/lab/rdma.test.ts'] },
 ];
