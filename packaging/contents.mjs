@@ -161,6 +161,7 @@ export function stage(folder, about, documents) {
     copy(file, `usr/lib/systemd/system/${file.slice('systemd/'.length)}`);
   }
   copy('systemd/vkmemd-generator', GENERATOR);
+  copy('systemd/apparmor.d/vkmemd', 'etc/apparmor.d/vkmemd');
   for (const kind of ['sysusers.d', 'tmpfiles.d'])
     copy(`systemd/${kind}/vkmemd.conf`, `usr/lib/${kind}/vkmemd.conf`);
   mkdirSync(join(folder, 'etc/vkmemd/conf.d'), { recursive: true });

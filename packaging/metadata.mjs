@@ -13,6 +13,8 @@ const { author: MAINTAINER, homepage: HOMEPAGE } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
 );
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
+/** Files below this folder are configuration: an administrator's changes survive an upgrade. */
+const CONFIGURATION = 'etc/';
 
 const DESCRIPTION = `Vulkan memory daemon
  vkmemd owns a GPU host's Vulkan device and every allocation on it, and hands
@@ -52,7 +54,10 @@ Priority: optional
 Homepage: ${HOMEPAGE}
 Description: ${DESCRIPTION}
 `;
-  const sums = files.map(({ path }) => {
+  const isConfiguration = ({ path }) => path.startsWith(CONFIGURATION);
+  const conffiles = files.filter(isConfiguration).map(({ path }) => `/${path}\n`);
+  const unchanging = files.filter((file) => !isConfiguration(file));
+  const sums = unchanging.map(({ path }) => {
     const sum = createHash('md5')
       .update(readFileSync(join(folder, path)))
       .digest('hex');
@@ -61,6 +66,7 @@ Description: ${DESCRIPTION}
   mkdirSync(join(folder, 'DEBIAN'));
   writeFileSync(join(folder, 'DEBIAN/control'), control);
   writeFileSync(join(folder, 'DEBIAN/md5sums'), sums.join(''));
+  writeFileSync(join(folder, 'DEBIAN/conffiles'), conffiles.join(''));
   for (const name of SCRIPTS) {
     writeFileSync(join(folder, 'DEBIAN', name), readFileSync(join(root, 'packaging/debian', name)));
   }

@@ -32,6 +32,7 @@ t.test('the package has the files of the programs', { skip: noPackage, timeout: 
     '/usr/share/doc/vkmemd/changelog.gz',
     '/usr/share/doc/vkmemd/examples/vkmemd.toml',
     '/etc/vkmemd/conf.d/',
+    '/etc/apparmor.d/vkmemd',
     `${LIBRARY}/proto/native/build/Release/vkmem_proto.node`,
     `${LIBRARY}/proto/native/build/Release/vkmemd_front_launcher`,
     `${LIBRARY}/daemon/vulkan/native/build/Release/vkmem_vulkan.node`,
@@ -50,7 +51,7 @@ t.test('the package has the files of the programs', { skip: noPackage, timeout: 
   t.equal(links.get('/usr/bin/vkmemd'), '../lib/vkmemd/daemon/bin/vkmemd.js');
   t.equal(links.get('/usr/bin/vkmemctl'), '../lib/vkmemd/client/typescript/bin/vkmemctl.js');
   const outside = all.filter(
-    ({ path }) => !/^\/(usr\/(bin|lib|share)?|etc\/vkmemd|$|etc\/$|usr\/$)/.test(path),
+    ({ path }) => !/^\/(usr\/(bin|lib|share)?|etc\/(vkmemd|apparmor\.d)\/|$|etc\/$|usr\/$)/.test(path),
   );
   t.strictSame(outside, [], 'no file elsewhere');
 });
@@ -134,13 +135,15 @@ t.test(
     const folder = unpacked();
     const scripts = join(folder, 'DEBIAN');
     execFileSync('dpkg-deb', ['--control', builtPackage(), scripts]);
-    t.strictSame(readdirSync(scripts).sort(), ['control', 'md5sums', 'postinst', 'postrm', 'prerm']);
+    const scriptNames = ['postinst', 'postrm', 'prerm'];
+    t.strictSame(readdirSync(scripts).sort(), ['conffiles', 'control', 'md5sums', ...scriptNames]);
+    t.equal(readFileSync(join(scripts, 'conffiles'), 'utf8'), '/etc/apparmor.d/vkmemd\n');
     const { status, stdout } = spawnSync('md5sum', ['--quiet', '--check', 'DEBIAN/md5sums'], {
       cwd: folder,
       encoding: 'utf8',
     });
     t.equal(status, 0, stdout);
-    for (const script of ['postinst', 'postrm', 'prerm']) {
+    for (const script of scriptNames) {
       t.equal(spawnSync('sh', ['-n', join(scripts, script)]).status, 0, `${script} is a script`);
     }
     for (const unit of ['vkmemd.service', 'vkmemd@.service']) {
