@@ -134,6 +134,7 @@ const plain = [
   () => buildProgram(`${native}/attempts.c`, `${native}/build/attempts`, ['proto/native/syscall_filter.h']),
   () => buildProgram(`${native}/pin.c`, `${native}/build/pin`),
   () => buildProgram('test/lab/dma-buf-source.c', 'test/lab/build/dma-buf-source'),
+  () => buildProgram('test/lab/image-importer.c', 'test/lab/build/image-importer', [], ['-lvulkan']),
   () => buildRdma(),
   () => buildPreloaded('slow locks', `${native}/slow-locks.c`, `${native}/build/libslow_locks.so`),
 ];

@@ -4,9 +4,10 @@
 //   rdma write HOST --bytes B --pattern P     writes the pattern (a 32-bit number) into a peer's memory
 //   rdma read HOST --bytes B --pattern P      reads a peer's memory, and checks that it is the pattern
 //
-// Options: --device NAME (default: the first one), --port P (18515), --offset O (0), --dmabuf: the fd itself
-// is registered (ibv_reg_dmabuf_mr), for NICs that reach the memory of a GPU; without it, a mapping of the fd
-// is (ibv_reg_mr), for memory of the host.
+// Options: --device NAME (default: the first one), --port P (18515), --offset O (0), --step S (0): word i of
+// the pattern is P + i * S, --address A: the address of the device's network interface (default: that of the
+// connection to the peer), --dmabuf: the fd itself is registered (ibv_reg_dmabuf_mr), for NICs that reach the
+// memory of a GPU; without it, a mapping of the fd is (ibv_reg_mr), for memory of the host.
 //
 // With a NIC, or soft-RoCE (`rdma link add rxe0 type rxe netdev eth0`), and libibverbs-dev, from a checkout:
 //
@@ -51,11 +52,13 @@ enum { kUsage = 64, kDefaultPort = 18515, kIbPort = 1, kChunk = 1 << 20, kDepth 
 typedef struct {
   const char* device;
   const char* host;
+  const char* address;
   int fd;
   uint16_t port;
   uint64_t bytes;
   uint64_t offset;
   uint32_t pattern;
+  uint32_t step;
   bool dmabuf;
 } Options;
 
@@ -117,23 +120,44 @@ static struct ibv_context* OpenDevice(const char* name) {
   return context;
 }
 
-// The address of this end of the TCP connection, as a GID: that of IPv4 is mapped (::ffff:a.b.c.d).
-static union ibv_gid GidOf(int socket) {
-  struct sockaddr_storage address;
-  socklen_t length = sizeof address;
-  if (getsockname(socket, (struct sockaddr*)&address, &length) != 0) Fail("getsockname");
+// An address as a GID: that of IPv4 is mapped (::ffff:a.b.c.d).
+static union ibv_gid GidOf(const struct sockaddr* address) {
   union ibv_gid gid = {.raw = {[10] = 0xff, [11] = 0xff}};
-  if (address.ss_family == AF_INET) {
-    memcpy(gid.raw + 12, &((struct sockaddr_in*)&address)->sin_addr, 4);
+  if (address->sa_family == AF_INET) {
+    memcpy(gid.raw + 12, &((const struct sockaddr_in*)address)->sin_addr, 4);
   } else {
-    memcpy(gid.raw, &((struct sockaddr_in6*)&address)->sin6_addr, 16);
+    memcpy(gid.raw, &((const struct sockaddr_in6*)address)->sin6_addr, 16);
   }
   return gid;
 }
 
-// The entry of the device's GID table for RoCE v2 and that address.
-static void FindGid(Endpoint* endpoint, int socket) {
-  const union ibv_gid wanted = GidOf(socket);
+static struct addrinfo* Resolve(const char* host, const char* service) {
+  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+  struct addrinfo* found = NULL;
+  const int error = getaddrinfo(host, service, &hints, &found);
+  if (error != 0) {
+    errno = 0;
+    Fail("%s: %s", host, gai_strerror(error));
+  }
+  return found;
+}
+
+// The GID of the address that was given, or of this end of the TCP connection.
+static union ibv_gid OwnGid(const char* given, int socket) {
+  if (given != NULL) {
+    struct addrinfo* found = Resolve(given, NULL);
+    const union ibv_gid gid = GidOf(found->ai_addr);
+    freeaddrinfo(found);
+    return gid;
+  }
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+  if (getsockname(socket, (struct sockaddr*)&address, &length) != 0) Fail("getsockname");
+  return GidOf((struct sockaddr*)&address);
+}
+
+// The entry of the device's GID table for RoCE v2 and that GID.
+static void FindGid(Endpoint* endpoint, union ibv_gid wanted) {
   struct ibv_gid_entry entries[kMaxGids];
   const ssize_t count = ibv_query_gid_table(endpoint->context, entries, kMaxGids, 0);
   if (count < 0) Must((int)-count, "ibv_query_gid_table");
@@ -147,15 +171,14 @@ static void FindGid(Endpoint* endpoint, int socket) {
   errno = 0;
   Fail(
       "the device has no RoCE v2 GID of the address that the peer is connected to: use an address of its "
-      "network "
-      "interface");
+      "network interface, or name one (--address)");
 }
 
-static void OpenQueuePair(Endpoint* endpoint, int socket) {
+static void OpenQueuePair(Endpoint* endpoint, union ibv_gid gid) {
   struct ibv_port_attr port;
   Must(ibv_query_port(endpoint->context, kIbPort, &port), "ibv_query_port");
   endpoint->mtu = port.active_mtu;
-  FindGid(endpoint, socket);
+  FindGid(endpoint, gid);
   endpoint->completions = ibv_create_cq(endpoint->context, kDepth, NULL, NULL, 0);
   if (endpoint->completions == NULL) Fail("ibv_create_cq");
   struct ibv_qp_init_attr attributes = {
@@ -206,8 +229,8 @@ static void Connect(Endpoint* endpoint, const Card* own, const Card* peer) {
        "ibv_modify_qp to RTR");
   struct ibv_qp_attr send = {
       .qp_state = IBV_QPS_RTS,
-      .timeout = 18,  // 4.096 us * 2^18: about a second for an answer
-      .retry_cnt = 7,
+      .timeout = 18,   // 4.096 us * 2^18: about a second for an answer
+      .retry_cnt = 6,  // soft-RoCE repeats without end at 7
       .rnr_retry = 7,
       .sq_psn = be32toh(own->sequence),
       .max_rd_atomic = 1,
@@ -283,8 +306,8 @@ static void End(int signal) {
   g_ended = 1;
 }
 
-static void ServePeer(Endpoint* endpoint, int socket) {
-  OpenQueuePair(endpoint, socket);
+static void ServePeer(Endpoint* endpoint, const char* address, int socket) {
+  OpenQueuePair(endpoint, OwnGid(address, socket));
   const Card own = CardOf(endpoint);
   Card peer;
   Exchange(socket, &own, &peer);
@@ -317,7 +340,7 @@ static int Serve(const Options* options) {
     if (waits[0].revents == 0) continue;
     const int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (peer < 0) Fail("accept");
-    ServePeer(&endpoint, peer);
+    ServePeer(&endpoint, options->address, peer);
     close(peer);
   }
   Must(ibv_dereg_mr(endpoint.region), "ibv_dereg_mr");
@@ -329,13 +352,7 @@ static int Serve(const Options* options) {
 static int Dial(const char* host, uint16_t port) {
   char service[8];
   snprintf(service, sizeof service, "%u", port);
-  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-  struct addrinfo* found = NULL;
-  const int error = getaddrinfo(host, service, &hints, &found);
-  if (error != 0) {
-    errno = 0;
-    Fail("%s: %s", host, gai_strerror(error));
-  }
+  struct addrinfo* found = Resolve(host, service);
   const int peer = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (peer < 0 || connect(peer, found->ai_addr, found->ai_addrlen) != 0) Fail("%s port %u", host, port);
   freeaddrinfo(found);
@@ -378,6 +395,11 @@ static void Move(Endpoint* endpoint, const Options* options, const Card* peer, e
   Complete(endpoint, under_way);
 }
 
+// Word `i` of the pattern, modulo 2^32.
+static uint32_t WordOf(const Options* options, uint64_t i) {
+  return options->pattern + (uint32_t)i * options->step;
+}
+
 static int Reach(const Options* options, bool writes) {
   const int peer = Dial(options->host, options->port);
   Endpoint endpoint = {.context = OpenDevice(options->device)};
@@ -386,10 +408,10 @@ static int Reach(const Options* options, bool writes) {
   uint32_t* words = mmap(NULL, options->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (words == MAP_FAILED) Fail("mmap");
   const uint64_t count = options->bytes / sizeof *words;
-  for (uint64_t i = 0; i < count; ++i) words[i] = writes ? options->pattern : ~options->pattern;
+  for (uint64_t i = 0; i < count; ++i) words[i] = writes ? WordOf(options, i) : ~WordOf(options, i);
   endpoint.region = ibv_reg_mr(endpoint.domain, words, options->bytes, IBV_ACCESS_LOCAL_WRITE);
   if (endpoint.region == NULL) FailRegistration("ibv_reg_mr", options->bytes);
-  OpenQueuePair(&endpoint, peer);
+  OpenQueuePair(&endpoint, OwnGid(options->address, peer));
   Card own = CardOf(&endpoint);
   own.key = 0;  // The other side never reaches this memory.
   Card theirs;
@@ -405,9 +427,9 @@ static int Reach(const Options* options, bool writes) {
   close(peer);
   errno = 0;
   for (uint64_t i = 0; i < count; ++i) {
-    if (words[i] != options->pattern) {
+    if (words[i] != WordOf(options, i)) {
       Fail("byte %llu: read 0x%08x, not 0x%08x", (unsigned long long)(i * sizeof *words), words[i],
-           options->pattern);
+           WordOf(options, i));
     }
   }
   printf("%s %llu bytes of 0x%08x\n", writes ? "wrote" : "read", (unsigned long long)options->bytes,
@@ -421,8 +443,9 @@ static int Reach(const Options* options, bool writes) {
 
 static int Usage(void) {
   fputs(
-      "usage: rdma serve --fd N --bytes B [--dmabuf] [--device NAME] [--port P] [--offset O]\n"
-      "       rdma write|read HOST --bytes B --pattern P [--device NAME] [--port P] [--offset O]\n",
+      "usage: rdma serve --fd N --bytes B [--dmabuf] [OPTION]...\n"
+      "       rdma write|read HOST --bytes B --pattern P [--step S] [OPTION]...\n"
+      "options: --device NAME, --port P, --offset O, --address A\n",
       stderr);
   return kUsage;
 }
@@ -442,6 +465,7 @@ int main(int argc, char** argv) {
       {"fd", required_argument, NULL, 'f'},     {"bytes", required_argument, NULL, 'b'},
       {"device", required_argument, NULL, 'd'}, {"port", required_argument, NULL, 'p'},
       {"offset", required_argument, NULL, 'o'}, {"pattern", required_argument, NULL, 'w'},
+      {"step", required_argument, NULL, 's'},   {"address", required_argument, NULL, 'a'},
       {"dmabuf", no_argument, NULL, 'm'},       {NULL, 0, NULL, 0}};
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     if (c == 'f')
@@ -456,6 +480,10 @@ int main(int argc, char** argv) {
       options.offset = Number(optarg, INT64_MAX);
     else if (c == 'w')
       options.pattern = (uint32_t)Number(optarg, UINT32_MAX);
+    else if (c == 's')
+      options.step = (uint32_t)Number(optarg, UINT32_MAX);
+    else if (c == 'a')
+      options.address = optarg;
     else if (c == 'm')
       options.dmabuf = true;
     else

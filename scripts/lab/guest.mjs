@@ -25,7 +25,12 @@ const MARK = '\x1e';
 const CONSOLE_BYTES = 1 << 14;
 const BOOT_MS = 180_000;
 const CONSOLE_LINES = 40;
-const MOUNT = `mkdir -p ${TREE} && mountpoint -q ${TREE} || mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=524288 tree ${TREE}`;
+/** The device is bound by a module that udev loads, which may not have ended when the agent runs. */
+const MOUNT = [
+  `mkdir -p ${TREE}; mountpoint -q ${TREE} && exit; tries=0`,
+  `until mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=524288 tree ${TREE}`,
+  'do tries=$((tries + 1)); [ $tries -lt 20 ] || exit 1; sleep 1; done',
+].join('; ');
 
 const TCG = ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'Nehalem'];
 const KVM = ['-accel', 'kvm', '-cpu', 'host'];
@@ -108,7 +113,7 @@ export class Guest {
   }
 
   #start(image, { socket, acceleration, memory, processors, append, network }) {
-    const commandLine = `root=/dev/vda rw console=ttyS0 loglevel=4 net.ifnames=0 TERM=dumb mitigations=off audit=0 ${append}`;
+    const commandLine = `root=/dev/vda rw console=ttyS0 loglevel=4 net.ifnames=0 TERM=dumb mitigations=off ${append}`;
     const args = [
       ...PLAIN,
       ...acceleration,

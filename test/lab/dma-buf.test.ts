@@ -2,6 +2,7 @@
  * Dma-bufs of a real kernel and a real driver: what the daemon reports, memory that is MAPPABLE and DMA_BUF at
  * once, imports from the kernel's own makers of dma-bufs, and survival of the daemon's death.
  */
+import { readFileSync } from 'node:fs';
 import { type Client, connect, type Memory } from '@vkmemd/client';
 import { createMemfd, mapFd, type OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
@@ -9,7 +10,11 @@ import { startDaemon } from '../support/daemon.js';
 import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { foreignDmaBuf } from './dma-buf-source.js';
 
-const SIZE = 1 << 20;
+const MIB = 1 << 20;
+const SIZE = MIB;
+const PAGE = 4096;
+/** Of a request: an emulated processor starts a daemon's front slowly. */
+const TIMEOUT_MS = 120_000;
 const PATTERN = 0x5eedc0de;
 const uid = String(process.getuid?.() ?? 0);
 
@@ -35,7 +40,7 @@ function mappedBytes(fd: OwnedFd): Buffer {
 
 t.test('on a real driver', async (t) => {
   const { runtimeDir } = await startDaemon(t, { args: ['--allow-import', uid] });
-  await using client = await connect({ runtimeDir });
+  await using client = await connect({ runtimeDir, timeoutMs: TIMEOUT_MS });
 
   await t.test('dma-bufs are VERIFIED, and MAPPABLE works by them too', async (t) => {
     const { devices } = await client.devices();
@@ -67,6 +72,18 @@ t.test('on a real driver', async (t) => {
       code: 'KIND_UNSUPPORTED',
       message: /HOST_ALLOCATION is not compatible with DMA_BUF/,
     });
+  });
+
+  await t.test("the kernel's maximum for one dma-buf is a typed refusal", async (t) => {
+    const limit = readFileSync('/sys/module/udmabuf/parameters/size_limit_mb', 'utf8').trim();
+    const size = Number(limit) * MIB;
+    for (const kinds of [['DMA_BUF'], ['MAPPABLE', 'DMA_BUF']] as const) {
+      const memory = await client.allocate({ size, kinds });
+      await memory.free();
+      await t.rejects(client.allocate({ size: size + PAGE, kinds }), { code: 'DEVICE_OUT_OF_MEMORY' });
+    }
+    await using larger = await client.allocate({ size: size + PAGE, kinds: ['MAPPABLE'] });
+    t.equal(larger.size, BigInt(size + PAGE), 'memory of no dma-buf may be larger');
   });
 
   for (const kind of ['udmabuf', 'heap'] as const) {

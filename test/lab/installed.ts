@@ -1,8 +1,14 @@
 /** The package as it is installed in a guest of the lab, where systemd is process 1. */
 import { spawnSync } from 'node:child_process';
-import { until } from '../support/supervised-daemon.js';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, ControlClient, connect, type DaemonStatus } from '@vkmemd/client';
 
 export const SERVICE = 'vkmemd.service';
+export const RUNTIME_DIR = '/run/vkmemd';
+/** Of an emulated processor that others use too. */
+const PATIENCE_MS = 180_000;
+const STEP_MS = 500;
 
 /** How a command ended. */
 export interface Outcome {
@@ -30,15 +36,50 @@ export const property = (name: string, unit = SERVICE): string =>
 export const systemdVersion = (): number =>
   Number(/^systemd (\d+)/.exec(must('systemctl', '--version'))?.[1]);
 
-/** What `vkmemctl COMMAND --json` prints. */
-export const vkmemctl = <T>(...args: readonly string[]): T =>
-  JSON.parse(must('/usr/bin/vkmemctl', ...args, '--json')) as T;
+/** Looks twice a second until there is a value. @throws Error after three minutes. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(STEP_MS)) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  throw new Error(`timed out: ${what}`);
+}
 
 /** Waits until another daemon than that of the invocation is ready. @returns its pid. */
 export async function ready(before = ''): Promise<number> {
-  await until('the service is active', () => {
-    const other = property('InvocationID') !== before && property('ActiveState') === 'active';
-    return other || undefined;
+  await eventually('the service is active', () => {
+    const [state, invocation] = [property('ActiveState'), property('InvocationID')];
+    return (state === 'active' && invocation !== before) || undefined;
   });
   return Number(property('MainPID'));
 }
+
+/** A session of root's. */
+export const session = (): Promise<Client> =>
+  connect({ runtimeDir: RUNTIME_DIR, clientName: 'lab', timeoutMs: PATIENCE_MS });
+
+export async function status(): Promise<DaemonStatus> {
+  const control = new ControlClient({ runtimeDir: RUNTIME_DIR, timeoutMs: PATIENCE_MS });
+  try {
+    return await control.status();
+  } finally {
+    await control.close();
+  }
+}
+
+/** The front's pid. */
+export const frontOf = (pid: number): string =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+
+/** Restarts the service. @returns the pid of the daemon. */
+export async function restart(): Promise<number> {
+  must('systemctl', 'restart', SERVICE);
+  return ready();
+}
+
+/** What the daemon that runs now has logged. */
+export const journal = (): string =>
+  must('journalctl', '--no-pager', '-o', 'cat', `_SYSTEMD_INVOCATION_ID=${property('InvocationID')}`);

@@ -1,6 +1,6 @@
 /**
  * Soft-RoCE in a guest, and the program of examples/rdma on it. A device of this kind needs nothing but a network
- * interface; its peer here is the same device.
+ * interface; its peer is the same device, or that of another guest.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -8,20 +8,26 @@ import type { OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { root } from '../support/daemon.js';
 import { must, type Outcome } from './installed.js';
+import type { Pattern } from './rdma-bytes.js';
 
 const PROGRAM = join(root, 'examples/rdma/build/rdma');
 export const HOST = '10.77.0.1';
 export const DEVICE = 'rxe_lab';
 const INTERFACE = 'lab0';
 
-/** Adds the device; it is removed at the end. */
+/** Adds the device, over an interface of its own; both are removed at the end. */
 export function softRoce(t: Test): void {
-  must('modprobe', 'rdma_rxe');
   must('ip', 'link', 'add', INTERFACE, 'type', 'dummy');
   t.teardown(() => must('ip', 'link', 'delete', INTERFACE));
-  must('ip', 'address', 'add', `${HOST}/24`, 'dev', INTERFACE);
-  must('ip', 'link', 'set', INTERFACE, 'up');
-  must('rdma', 'link', 'add', DEVICE, 'type', 'rxe', 'netdev', INTERFACE);
+  softRoceOver(t, INTERFACE, HOST);
+}
+
+/** Adds the device over an interface, with an address; it is removed at the end. */
+export function softRoceOver(t: Test, netdev: string, address: string): void {
+  must('modprobe', 'rdma_rxe');
+  must('ip', 'address', 'add', `${address}/24`, 'dev', netdev);
+  must('ip', 'link', 'set', netdev, 'up');
+  must('rdma', 'link', 'add', DEVICE, 'type', 'rxe', 'netdev', netdev);
   t.teardown(() => must('rdma', 'link', 'delete', DEVICE));
 }
 
@@ -86,9 +92,22 @@ export class Served {
   }
 }
 
-/** A peer that writes into, or reads, what is served. Not sync: it must not hold up this process's fds. */
-export function peer(verb: 'read' | 'write', bytes: number, pattern: number): Promise<Outcome> {
-  const child = spawn(PROGRAM, [verb, HOST, '--bytes', String(bytes), '--pattern', String(pattern)]);
+/**
+ * A peer that writes into, or reads, what is served. Not sync: it must not hold up this process's fds.
+ * @param options More options of the program. @param before What it is started by.
+ */
+export function peer(
+  verb: 'read' | 'write',
+  bytes: number,
+  { first, step }: Pattern,
+  host = HOST,
+  options: readonly string[] = [],
+  before: readonly string[] = [],
+): Promise<Outcome> {
+  const pattern = ['--pattern', String(first), '--step', String(step)];
+  const command = [...before, PROGRAM, verb, host, '--bytes', String(bytes), ...pattern, ...options];
+  const [program = '', ...args] = command;
+  const child = spawn(program, args);
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;

@@ -1,31 +1,46 @@
 /**
- * The installed service under a real systemd and a real kernel: it starts for its first client, is as confined as
- * its unit says, and keeps memory when it is killed.
+ * The installed service under a real systemd and a real kernel: it is as confined as its unit and its AppArmor
+ * profile say, and keeps memory when it is killed. With the drop-in of docs/kinds.md for software drivers.
  */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { until } from '../support/supervised-daemon.js';
-import { must, property, ready, SERVICE, systemdVersion, vkmemctl } from './installed.js';
+import {
+  eventually,
+  frontOf,
+  must,
+  property,
+  ready,
+  restart,
+  run,
+  SERVICE,
+  session,
+  status,
+  systemdVersion,
+} from './installed.js';
 
-interface Listed {
-  readonly allocations: readonly { readonly name: string; readonly sizeBytes: number }[];
-}
+const SIZE = 1 << 20;
+/** What the driver makes dma-bufs of: a device of the group kvm. */
+const DROP_IN = '[Service]\nDeviceAllow=/dev/udmabuf rw\nSupplementaryGroups=kvm\n';
 
 const seconds = (from: string, to: string): string =>
   ((Number(property(to)) - Number(property(from))) / 1e6).toFixed(1);
 
-t.test('the first client starts the service', async (t) => {
-  must('systemctl', 'start', SERVICE);
-  await ready();
+const label = (pid: number | string): string => readFileSync(`/proc/${pid}/attr/current`, 'utf8').trim();
+
+t.test('it starts, and offers what the driver can do', async (t) => {
+  mkdirSync(`/etc/systemd/system/${SERVICE}.d`, { recursive: true });
+  writeFileSync(`/etc/systemd/system/${SERVICE}.d/udmabuf.conf`, DROP_IN);
+  must('systemctl', 'daemon-reload');
+  await restart();
   const took = seconds('InactiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic');
   t.comment(`figure: the daemon was ready after ${took} s`);
-  const { ready: isReady, front } = vkmemctl<{ ready: boolean; front: { present: boolean } }>('status');
-  t.match({ isReady, front }, { isReady: true, front: { present: true } });
-  const release = must('uname', '-r');
-  const device = vkmemctl<{ devices: { name: string; kinds: Record<string, { rung: string }> }[] }>('doctor')
-    .devices[0];
-  const rungs = Object.entries(device?.kinds ?? {}).map(([kind, { rung }]) => `${kind} ${rung}`);
-  t.comment(`figure: Linux ${release}, systemd ${systemdVersion()}, ${device?.name}: ${rungs.join(', ')}`);
+  await using client = await session();
+  const [device] = (await client.devices()).devices;
+  const rungs = (device?.kinds ?? []).map(({ kind, rung }) => `${kind.slice(5)} ${rung.slice(5)}`);
+  const [release, systemd] = [must('uname', '-r'), systemdVersion()];
+  t.comment(`figure: Linux ${release}, systemd ${systemd}, ${device?.name}: ${rungs.join(', ')}`);
+  const dmaBuf = Number(release.split('.')[1]) >= 12 ? 'VERIFIED' : 'UNSUPPORTED';
+  t.strictSame(rungs.slice(0, 3), ['MAPPABLE VERIFIED', 'OPAQUE_FD VERIFIED', `DMA_BUF ${dmaBuf}`]);
 });
 
 t.test('systemd rates its exposure at most 1.0', async (t) => {
@@ -36,31 +51,56 @@ t.test('systemd rates its exposure at most 1.0', async (t) => {
 });
 
 t.test('restarts are delayed more and more where systemd can do that', async (t) => {
-  const steps = property('RestartSteps');
-  t.equal(steps, systemdVersion() >= 254 ? '6' : '');
+  t.equal(property('RestartSteps'), systemdVersion() >= 254 ? '6' : '');
 });
 
 t.test('a SIGKILL loses no memory', async (t) => {
-  vkmemctl('alloc', 'kept', '--size', '1M');
   const pid = await ready();
+  await using client = await session();
+  const memory = await client.allocate({ size: SIZE, name: 'kept' });
+  await client.transfer({ fill: { to: memory, pattern: 0x5eedc0de } });
   const before = property('InvocationID');
   t.ok(Number(property('NFileDescriptorStore')) > 0, 'systemd stores its fds');
   process.kill(pid, 'SIGKILL');
   t.not(await ready(before), pid);
-  const { allocations } = vkmemctl<Listed>('ls');
-  t.match(allocations, [{ name: 'kept', sizeBytes: 1 << 20 }]);
-  vkmemctl('free', 'kept');
-  await until('systemd stores nothing', () => property('NFileDescriptorStore') === '0' || undefined);
+  await using after = await session();
+  const again = await after.claim({ name: 'kept' });
+  using map = again.map();
+  t.equal(map.bytes[SIZE - 1], 0x5e);
+  map.unmap();
+  t.match(await again.free(), { freed: true });
 });
 
 t.test('it runs as its user, without capabilities, and so does the front', async (t) => {
   const pid = await ready();
-  const [front] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  for (const process of [String(pid), String(front)]) {
-    const status = readFileSync(`/proc/${process}/status`, 'utf8');
-    t.match(status, /^CapEff:\t0000000000000000$/m);
-    t.match(status, /^CapBnd:\t0000000000000000$/m);
-    t.match(status, /^NoNewPrivs:\t1$/m);
-    t.notMatch(status, /^Uid:\t0\t/m);
+  await eventually('the front is there', async () => (await status()).front.present || undefined);
+  for (const process of [String(pid), frontOf(pid)]) {
+    const text = readFileSync(`/proc/${process}/status`, 'utf8');
+    t.match(text, /^CapEff:\t0000000000000000$/m);
+    t.match(text, /^CapBnd:\t0000000000000000$/m);
+    t.match(text, /^NoNewPrivs:\t1$/m);
+    t.notMatch(text, /^Uid:\t0\t/m);
   }
+});
+
+t.test('AppArmor confines both, and refuses them nothing that they need', async (t) => {
+  const pid = await ready();
+  t.equal(label(pid), 'vkmemd (enforce)');
+  t.equal(label(frontOf(pid)), 'vkmemd//&vkmemd-front (enforce)');
+  must('systemctl', 'reload', SERVICE);
+  t.notMatch(must('dmesg'), /apparmor="DENIED"/, 'since the boot');
+  const core = run('aa-exec', '-p', 'vkmemd', '--', 'cat', '/etc/hostname');
+  t.match(core, { status: 1, stderr: /Permission denied/ }, 'the core reads no other file');
+  const write = "require('fs').writeFileSync('/run/vkmemd/lab', '')";
+  const front = run('aa-exec', '-p', 'vkmemd//&vkmemd-front', '--', '/usr/lib/vkmemd/bin/node', '-e', write);
+  t.match(front, { status: 1, stderr: /EACCES/ }, 'the front writes none');
+});
+
+t.test('it leaves nothing', async (t) => {
+  await eventually('systemd stores nothing', () => property('NFileDescriptorStore') === '0' || undefined);
+  const { allocations, drainingAllocations, sessions } = (await status()).counts;
+  t.match(
+    { allocations, drainingAllocations, sessions },
+    { allocations: 0, drainingAllocations: 0, sessions: 0 },
+  );
 });

@@ -1,19 +1,59 @@
 /**
- * Which test files run in which system of the lab (scripts/lab/systems.mjs). Each case runs in a guest of its
- * own if it says what is special about that guest, and otherwise after the others of its system.
+ * Which test files run in which system of the lab (scripts/lab/systems.mjs). The cases of one group share a guest, in
+ * this order. A file is one of test/lab, or any other that is to be seen on another kernel, systemd or driver.
  *
  * @typedef {object} Case
  * @property {string} name For the command line: `npm run test:lab -- debian13 dma-buf`.
+ * @property {string} group Of the guest.
  * @property {string[]} systems
  * @property {string[]} steps Test files, and commands that restart the user space of the guest.
+ * @property {string[]} [peer] Steps of a second guest, which run beside the others. The two have a guest each, of
+ *   their own, and eth0 of one is connected to eth0 of the other.
  * @property {Record<string, string>} [env] Of the files' processes.
- * @property {{ append?: string, memory?: number, processors?: number }} [guest] Of a guest of its own.
  */
+
+const BOTH = ['debian12', 'debian13'];
+const NEWEST = ['debian13'];
+/** The package, as systemd runs it. */
+const INSTALLED = 'installed';
+/** Daemons that tests start, on that kernel and driver. */
+const STARTED = 'started';
 
 /** @type {Case[]} */
 export const CASES = [
-  { name: 'service', systems: ['debian12', 'debian13'], steps: ['test/lab/service.test.ts'] },
-  { name: 'out-of-memory', systems: ['debian12', 'debian13'], steps: ['test/lab/out-of-memory.test.ts'] },
-  { name: 'dma-buf', systems: ['debian13'], steps: ['test/lab/dma-buf.test.ts'] },
-  { name: 'rdma', systems: ['debian13'], steps: ['test/lab/rdma.test.ts'] },
+  { name: 'service', group: INSTALLED, systems: BOTH, steps: ['test/lab/service.test.ts'] },
+  { name: 'peer-process', group: INSTALLED, systems: BOTH, steps: ['test/lab/peer-process.test.ts'] },
+  { name: 'out-of-memory', group: INSTALLED, systems: BOTH, steps: ['test/lab/out-of-memory.test.ts'] },
+  { name: 'logins', group: INSTALLED, systems: NEWEST, steps: ['test/lab/logins.test.ts'] },
+  {
+    name: 'soft-reboot',
+    group: INSTALLED,
+    systems: NEWEST,
+    steps: [
+      'test/lab/before-soft-reboot.test.ts',
+      'systemctl soft-reboot',
+      'test/lab/after-soft-reboot.test.ts',
+    ],
+  },
+  { name: 'dma-buf', group: STARTED, systems: NEWEST, steps: ['test/lab/dma-buf.test.ts'] },
+  { name: 'images', group: STARTED, systems: NEWEST, steps: ['test/lab/images.test.ts'] },
+  { name: 'budget', group: STARTED, systems: NEWEST, steps: ['test/lab/budget.test.ts'] },
+  { name: 'policy', group: STARTED, systems: BOTH, steps: ['test/policy/unit.test.ts'] },
+  {
+    name: 'matrix',
+    group: STARTED,
+    systems: BOTH,
+    steps: ['test/matrix/matrix.test.ts'],
+    env: { VKMEMD_MATRIX_DRIVERS: 'lavapipe' },
+  },
+  { name: 'preferred', systems: ['debian13'], steps: ['test/matrix/preferred.test.ts'] },
+  { name: 'rdma', group: STARTED, systems: NEWEST, steps: ['test/lab/rdma.test.ts'] },
+  { name: 'rdma-namespaces', group: STARTED, systems: NEWEST, steps: ['test/lab/rdma-namespaces.test.ts'] },
+  {
+    name: 'rdma-guests',
+    group: 'pair',
+    systems: NEWEST,
+    steps: ['test/lab/rdma-guests.test.ts'],
+    peer: ['test/lab/rdma-peer.test.ts'],
+  },
 ];

@@ -86,8 +86,13 @@ async function findGpu(): Promise<Found> {
   return { missing: `no GPU here: ${files} have ${seen}` };
 }
 
-/** @param folder for generated files; it must outlive the use of the drivers. */
+/**
+ * @param folder for generated files; it must outlive the use of the drivers.
+ * @returns the driver, or why it is missing: also where $VKMEMD_MATRIX_DRIVERS lists others only.
+ */
 export async function findDriver(name: DriverName, folder: string): Promise<Driver | { missing: string }> {
+  const wanted = process.env.VKMEMD_MATRIX_DRIVERS?.split(',');
+  if (wanted && !wanted.includes(name)) return { missing: `VKMEMD_MATRIX_DRIVERS is ${wanted.join(',')}` };
   const found =
     name === 'lavapipe'
       ? findLavapipe()

@@ -7,22 +7,26 @@ import type { Test } from 'tap';
 import { parsed, vkmemctl } from '../cli/support.js';
 import { SIZE } from './cases.js';
 import type { Seat } from './seat.js';
-import { BUDGET_SOURCES, RUNGS } from './table.js';
+import { known } from './table.js';
 
 const COLUMNS = 100;
 const RUNG = 'RUNG_';
+
+/** What the table says about the driver; undefined for a GPU. */
+const knownOf = ({ driver, device }: Seat) =>
+  driver.name === 'GPU' ? undefined : known(driver.name, device.driverInfo);
 
 /** One assertion for each kind: the rung is the known one of the driver, and has all its fields. */
 export function checkRungs(t: Test, seat: Seat): void {
   for (const kind of KIND_NAMES) {
     const { rung, via, reason, missing } = seat.report(kind);
     const supported = rung !== 'RUNG_UNSUPPORTED';
-    const known = seat.driver.name === 'GPU' ? undefined : RUNGS[seat.driver.name][kind];
+    const expected = knownOf(seat)?.rungs[kind];
     const found = [rung.slice(RUNG.length), missing].filter(Boolean).join(' ');
     const name = `${seat.driver.name} / ListDevices says ${kind} ${found}: pass`;
     const whole = /\S/.test(reason) && (via !== '') === supported && (missing === '') === supported;
-    if (whole && (known === undefined || known === found)) t.pass(name);
-    else t.fail(name, { known, rung, via, reason, missing });
+    if (whole && (expected === undefined || expected === found)) t.pass(name);
+    else t.fail(name, { expected, rung, via, reason, missing });
   }
 }
 
@@ -36,9 +40,9 @@ export async function checkBudget(t: Test, seat: Seat): Promise<void> {
     device.heaps.map(({ index, sizeBytes }) => [index, sizeBytes]),
     `${driver.name} / a budget for every heap: pass`,
   );
-  const known = driver.name === 'GPU' ? ['EXT', 'ESTIMATED'] : BUDGET_SOURCES[driver.name];
+  const possible = knownOf(seat)?.budgetSources ?? ['EXT', 'ESTIMATED'];
   t.ok(
-    sources.length === 1 && known.includes(sources[0] ?? ''),
+    sources.length === 1 && possible.includes(sources[0] ?? ''),
     `${driver.name} / the budget's source is ${sources.join(', ')}: pass`,
   );
   const within = heaps.every(

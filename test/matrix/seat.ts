@@ -1,5 +1,5 @@
 /**
- * A seat: a daemon on one driver, one client of it, and its device in ListDevices.
+ * A seat: a daemon on one driver, one client of it, its device in ListDevices, and a process that imports.
  *
  * settled() asserts that a case left nothing: every count is back to that of one idle session, and every
  * heap's account to zero.
@@ -11,29 +11,35 @@ import { type Decoded, type Device, type KindName, kindToWire } from '@vkmemd/pr
 import type { Test } from 'tap';
 import { NOTHING, startDaemon, temporaryFolder } from '../support/daemon.js';
 import type { Driver } from './drivers.js';
+import { Peer } from './peer.js';
 
 /** The time for which an abandoned request may still be in progress. */
 const SETTLING_MS = 5000;
+
+/** Of a request: where a processor is emulated, a daemon needs long to start. */
+const TIMEOUT_MS = 120_000;
 
 export class Seat {
   readonly driver: Driver;
   readonly client: Client;
   readonly device: Device;
   readonly runtimeDir: string;
+  readonly peer: Peer;
   /** The daemon logs unexpected errors here. */
   readonly log: () => string;
 
-  private constructor(driver: Driver, client: Client, device: Device, runtimeDir: string, log: () => string) {
-    this.driver = driver;
-    this.client = client;
-    this.device = device;
-    this.runtimeDir = runtimeDir;
-    this.log = log;
+  private constructor(parts: Pick<Seat, 'driver' | 'client' | 'device' | 'runtimeDir' | 'peer' | 'log'>) {
+    this.driver = parts.driver;
+    this.client = parts.client;
+    this.device = parts.device;
+    this.runtimeDir = parts.runtimeDir;
+    this.peer = parts.peer;
+    this.log = parts.log;
   }
 
   /**
    * A daemon that lets this user import. It ends with the test, which fails if the daemon still holds
-   * anything.
+   * anything, or if the importing process failed.
    */
   static async open(t: Test, driver: Driver): Promise<Seat> {
     const uid = String(process.getuid?.() ?? 0);
@@ -43,12 +49,14 @@ export class Seat {
       args: ['--allow-import', uid, ...device],
       env: { VK_DRIVER_FILES: driver.files },
     });
-    const client = await connect({ runtimeDir, clientName: 'matrix' });
+    const client = await connect({ runtimeDir, clientName: 'matrix', timeoutMs: TIMEOUT_MS });
     t.teardown(() => client.close());
     const { devices } = await client.devices();
     const [only] = devices;
     if (!only || devices.length > 1) throw new Error(`the daemon has ${devices.length} devices`);
-    return new Seat(driver, client, only, runtimeDir, log);
+    const peer = new Peer(driver.files);
+    t.teardown(() => peer.close());
+    return new Seat({ driver, client, device: only, runtimeDir, peer, log });
   }
 
   /** The daemon's report about a kind, made at its start. */

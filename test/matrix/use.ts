@@ -6,19 +6,14 @@
 import { deepStrictEqual, equal, notEqual, ok, throws } from 'node:assert/strict';
 import { createHash, randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Memory } from '@vkmemd/client';
 import { type Grant, type KindName, kindFromWire, type OwnedFd, uuidText } from '@vkmemd/proto';
-import { plainEnvironment } from '../support/daemon.js';
-import { runNode } from '../support/program.js';
 import type { Wanted } from './importer.js';
 import type { Seat } from './seat.js';
 
 const PATTERN = 0x5eedc0de;
 const O_CLOEXEC = 0o2000000;
 const IMAGE_TYPES = ['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'];
-/** The file is the importer's fd 3. */
-const importer = fileURLToPath(new URL('./importer.js', import.meta.url));
 
 /** Transfers cannot reach memory that is dedicated to an image. */
 const transferable = ({ allocation }: Memory): boolean => !(allocation.dedicated && allocation.image);
@@ -110,7 +105,7 @@ async function useImported(
 
 /** Asserts that a process which imports the grant of the kind finds the pattern in all of the memory. */
 export async function importerSees(
-  { driver, device }: Seat,
+  { peer, device }: Seat,
   memory: Memory,
   kind: 'OPAQUE_FD' | 'DMA_BUF',
   pattern: number,
@@ -118,13 +113,11 @@ export async function importerSees(
   const grant = memory.grants.find((one) => kindFromWire(one.kind) === kind);
   if (!grant) throw new Error(`no grant of ${kind}`);
   using fd = memory.fd(kind);
-  const env = { ...plainEnvironment(), VK_DRIVER_FILES: driver.files };
-  const { code, stdout, stderr } = await runNode([importer, JSON.stringify(importOf(grant))], env, [fd.fd]);
-  equal(code, 0, `the importer failed: ${stderr}`);
+  const seen = await peer.look(fd, importOf(grant));
   const expected = createHash('sha256')
     .update(patterned(Number(memory.size), pattern))
     .digest('hex');
-  deepStrictEqual(JSON.parse(stdout), {
+  deepStrictEqual(seen, {
     sha256: transferable(memory) ? expected : null,
     deviceUuid: uuidText(device.deviceUuid),
     driverUuid: uuidText(device.driverUuid),

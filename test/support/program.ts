@@ -1,4 +1,4 @@
-/** Runs Node.js programs until they end, as a user would. */
+/** Runs programs until they end, as a user would. */
 import { spawn } from 'node:child_process';
 
 /** How a program ended, and its output. */
@@ -8,18 +8,28 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/**
- * Runs Node.js with these arguments. Resolves when it has ended by itself.
- * @param env Default: this process's.
- * @param fds Borrowed; they become the program's fds 3, 4, ...
- */
+/** Runs Node.js with these arguments: runProgram(). */
 export function runNode(
   args: readonly string[],
   env = process.env,
   fds: readonly number[] = [],
 ): Promise<Ended> {
+  return runProgram(process.execPath, args, env, fds);
+}
+
+/**
+ * Runs a program with these arguments. Resolves when it has ended by itself.
+ * @param env Default: this process's.
+ * @param fds Borrowed; they become the program's fds 3, 4, ...
+ */
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  env = process.env,
+  fds: readonly number[] = [],
+): Promise<Ended> {
   const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const, ...fds];
-  const child = spawn(process.execPath, args, { stdio, env });
+  const child = spawn(program, args, { stdio, env });
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -5,7 +5,7 @@
  * is freed), and it drains. Its grants stay until they are released. Its charge is settled only when no
  * session has a grant of it, the kernel reports no other holder of its memfd, and the fd store has released
  * it. The kernel sends no notification about holders, so a draining allocation is polled. For an OPAQUE_FD
- * the kernel reports no holders: there only the grants count, which the sessions release.
+ * or a dma-buf the kernel reports no holders: there only the grants count, which the sessions release.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from '@vkmemd/proto';

@@ -1,0 +1,66 @@
+/**
+ * Real logins, by PAM and systemd-logind: $XDG_RUNTIME_DIR is set, a daemon of the user's own is found there, and
+ * membership of the sockets' group is taken up by the next login.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { eventually, must, type Outcome, RUNTIME_DIR, ready, run, SERVICE } from './installed.js';
+
+const USER = 'lab-user';
+const LIST = `vkmemctl --runtime-dir ${RUNTIME_DIR} ls --json`;
+
+/** Logs in, and runs a command there. */
+const login = (command: string): Outcome => run('su', '--login', USER, '--command', command);
+
+/** A login that runs `first`, waits for proceed(), and runs `then`. */
+function longLogin(t: Test, first: string, then: string) {
+  const child = spawn('su', ['--login', USER, '--command', `${first}; echo waits; read -r line; ${then}`]);
+  t.teardown(() => child.kill('SIGKILL'));
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<Outcome>((resolve) =>
+    child.once('close', (status) => resolve({ status, stdout, stderr })),
+  );
+  return {
+    waits: () => eventually('the login waits', () => stdout.includes('waits\n') || undefined),
+    proceed: () => {
+      child.stdin.end('\n');
+      return ended;
+    },
+  };
+}
+
+t.test('the group of the sockets', async (t) => {
+  must('systemctl', 'start', SERVICE);
+  await ready();
+  must('useradd', '--create-home', '--shell', '/bin/sh', USER);
+  const before = longLogin(t, 'id -nG', LIST);
+  await before.waits();
+  must('usermod', '-aG', 'vkmem', USER);
+  const { status, stderr } = await before.proceed();
+  t.equal(status, 1, 'a login from before has the old groups');
+  t.match(stderr, /EACCES/);
+  t.match(stderr, /vkmem/, 'the message names the group');
+  t.match(login(LIST), { status: 0, stderr: '' }, 'the next login has the new one');
+});
+
+t.test("a daemon of the user's own, in $XDG_RUNTIME_DIR", async (t) => {
+  const { stdout: folder } = login('printf %s "$XDG_RUNTIME_DIR"');
+  t.equal(folder, `/run/user/${must('id', '-u', USER)}`);
+  t.match(login('vkmemctl ls'), { status: 69, stderr: new RegExp(`${folder}/vkmemd`) }, 'there is none yet');
+  const own = longLogin(t, 'vkmemd 2>/dev/null & daemon=$!', 'kill $daemon; wait $daemon');
+  await own.waits();
+  const socket = join(folder, 'vkmemd/handoff.sock');
+  await eventually('its socket is there', () => existsSync(socket) || undefined);
+  t.match(login('vkmemctl alloc own --size 1M && vkmemctl ls'), { status: 0, stdout: /own/ });
+  t.notMatch(must('vkmemctl', '--runtime-dir', RUNTIME_DIR, 'ls'), /own/, "the system's daemon has it not");
+  t.match(await own.proceed(), { status: 0 });
+  t.notOk(existsSync(socket), 'its socket is removed');
+});

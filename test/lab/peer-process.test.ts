@@ -1,0 +1,84 @@
+/**
+ * What the daemon knows of its peers' processes: with SO_PEERPIDFD (Linux 6.5) a session ends with its process,
+ * SESSION memory outlives a daemon, and rules with `unit` match. Without it they do not, and the daemon warns.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import t from 'tap';
+import { hasPeerPidfd } from 'vkmemd/dist/policy/warnings.js';
+import {
+  eventually,
+  journal,
+  must,
+  property,
+  RUNTIME_DIR,
+  ready,
+  restart,
+  run,
+  SERVICE,
+  session,
+  status,
+} from './installed.js';
+
+const HAS_PIDFD = hasPeerPidfd(release());
+const POLICY = '/etc/vkmemd/conf.d/lab.toml';
+const UNIT = 'lab-tenant.service';
+
+const sessions = async (): Promise<number> => (await status()).counts.sessions;
+
+t.test('SESSION memory', async (t) => {
+  const pid = await restart();
+  const warned = /no SO_PEERPIDFD: SESSION memory does not outlive the daemon/.test(journal());
+  t.equal(warned, !HAS_PIDFD, 'the daemon warns where it ends with it');
+  const client = await session();
+  const memory = await client.allocate({ size: 1 << 20 });
+  t.equal(memory.allocation.kept, HAS_PIDFD, 'the answer says whether it is kept');
+  const before = property('InvocationID');
+  process.kill(pid, 'SIGKILL');
+  await ready(before);
+  const left = (await client.list()).map(({ id }) => id);
+  t.strictSame(left, HAS_PIDFD ? [memory.allocation.id] : [], 'after the end of the daemon');
+  await client.close();
+});
+
+t.test("a copy of a session's socket", async (t) => {
+  const before = await sessions();
+  const script = 'sleep 600 >/dev/null 2>&1 & echo $!; kill -KILL $$';
+  const { stdout } = run('vkmemctl', 'exec', '--allocate', 'name=copied,size=1M', '--', 'sh', '-c', script);
+  const sleeper = Number(stdout.trim());
+  t.ok(sleeper > 1, 'another process has a copy; the one that connected has ended');
+  t.equal((await sessions()) - before, HAS_PIDFD ? 0 : 1, HAS_PIDFD ? 'it has ended' : 'a copy prolongs it');
+  process.kill(sleeper, 'SIGKILL');
+  await eventually('it has ended', async () => (await sessions()) === before || undefined);
+  must('vkmemctl', 'free', 'copied');
+});
+
+t.test('a rule with a unit', async (t) => {
+  writeFileSync(POLICY, `[[rule]]\nunit = "${UNIT}"\nconnect = true\n`);
+  t.teardown(() => {
+    rmSync(POLICY);
+    must('systemctl', 'reload', SERVICE);
+  });
+  must('systemctl', 'reload', SERVICE);
+  const said = /has no SO_PEERPIDFD \(Linux 6\.5\): rules with unit match no peer/.test(journal());
+  t.equal(said, !HAS_PIDFD, 'the daemon warns where it matches no peer');
+  const user = ['-p', 'DynamicUser=yes', '-p', 'SupplementaryGroups=vkmem'];
+  const command = ['--runtime-dir', RUNTIME_DIR, 'exec', '--', 'true'];
+  const tenant = (unit: string) =>
+    run(
+      'systemd-run',
+      '--quiet',
+      '--wait',
+      '--pipe',
+      '--collect',
+      '--unit',
+      unit,
+      ...user,
+      'vkmemctl',
+      ...command,
+    );
+  const { status, stderr } = tenant(UNIT);
+  if (HAS_PIDFD) t.equal(status, 0, stderr);
+  else t.match({ stderr }, { stderr: /NOT_PERMITTED/ });
+  t.match(tenant('lab-other.service'), { stderr: /NOT_PERMITTED/ }, 'and another one never');
+});
