@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, ControlClient, connect, type DaemonStatus } from '@vkmemd/client';
+import { type Client, ControlClient, connect, type DaemonStatus, VkmemError } from '@vkmemd/client';
 
 export const SERVICE = 'vkmemd.service';
 export const RUNTIME_DIR = '/run/vkmemd';
@@ -57,9 +57,16 @@ export async function ready(before = ''): Promise<number> {
   return Number(property('MainPID'));
 }
 
-/** A session of root's. */
+/** A session of root's. While the processors are busy, this process may be too late with its Hello. */
 export const session = (): Promise<Client> =>
-  connect({ runtimeDir: RUNTIME_DIR, clientName: 'lab', timeoutMs: PATIENCE_MS });
+  eventually('a session is opened', async () => {
+    try {
+      return await connect({ runtimeDir: RUNTIME_DIR, clientName: 'lab', timeoutMs: PATIENCE_MS });
+    } catch (failure) {
+      if (failure instanceof VkmemError && failure.reason.startsWith('No Hello')) return undefined;
+      throw failure;
+    }
+  });
 
 export async function status(): Promise<DaemonStatus> {
   const control = new ControlClient({ runtimeDir: RUNTIME_DIR, timeoutMs: PATIENCE_MS });

