@@ -85,7 +85,8 @@ t.test('a daemon that is importing memory of its predecessor is not ready', asyn
   const supervised = await SupervisedDaemon.start(t, { env: layer.environment });
   const wire = await supervised.open();
   await wire.ask({ allocate: { sizeBytes: PAGE, kinds: wireKinds('OPAQUE_FD'), name: 'kept' } });
-  layer.script('delay vkAllocateMemory * 400');
+  // Longer than a front needs to start, on a busy machine too.
+  layer.script('delay vkAllocateMemory * 4000');
   await supervised.kill();
   await untilThere('the daemon is starting', async () => {
     const answer = await get(supervised.runtimeDir, '/readyz').catch(() => undefined);

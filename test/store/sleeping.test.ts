@@ -4,12 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
-import { isOfFront, SupervisedDaemon, until } from '../support/supervised-daemon.js';
+import { fdInfo, isOfFront, SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { allocate, budget, controlled, list, nothingLeft, rewritten } from './support.js';
 
 /** Starts a client of programs/, which prints a line when it has its memory. */
@@ -38,7 +38,7 @@ function fdsOf(pid: number, what: RegExp): string[] {
 async function pidfds(daemon: SupervisedDaemon): Promise<{ open: number; watched: number }> {
   const pid = await until('a daemon', () => daemon.pid);
   const open = fdsOf(pid, /pidfd/).filter((fd) => !isOfFront(pid, fd));
-  const polls = fdsOf(pid, /eventpoll/).map((fd) => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
+  const polls = fdsOf(pid, /eventpoll/).map((fd) => fdInfo(pid, fd));
   const watched = open.filter((fd) => polls.some((text) => new RegExp(`^tfd: +${fd} `, 'm').test(text)));
   return { open: open.length, watched: watched.length };
 }

@@ -29,9 +29,14 @@ if (plane === 'handoff') {
   wire?.close();
   process.stdout.write(JSON.stringify(answer));
 } else {
-  const controls = Array.from({ length: Number(count) }, () => new ControlWire(runtimeDir));
+  const controls: ControlWire[] = [];
   const answers: string[] = [];
-  for (const control of controls) answers.push(await reported(control.budget()));
+  // Each calls as soon as it is connected: a refused one that is silent for long is closed.
+  while (controls.length < Number(count)) {
+    const control = new ControlWire(runtimeDir);
+    controls.push(control);
+    answers.push(await reported(control.budget()));
+  }
   for (const control of controls) control.close();
   process.stdout.write(JSON.stringify(answers));
 }

@@ -38,10 +38,19 @@ export async function until<T>(
   throw new Error(`timed out: ${typeof what === 'string' ? what : what()}`);
 }
 
+/** What the kernel tells of an fd of a process; empty if that was closed meanwhile. */
+export function fdInfo(pid: number, fd: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Whether an fd of a daemon is the pidfd of its front, which is its only child. */
 export function isOfFront(pid: number, fd: string): boolean {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-  const [, watched] = /^Pid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? [];
+  const [, watched] = /^Pid:\s*(\d+)$/m.exec(fdInfo(pid, fd)) ?? [];
   return watched !== undefined && children.includes(watched);
 }
 
