@@ -88,5 +88,7 @@ export async function restart(): Promise<number> {
 }
 
 /** What the daemon that runs now has logged. */
-export const journal = (): string =>
-  must('journalctl', '--no-pager', '-o', 'cat', `_SYSTEMD_INVOCATION_ID=${property('InvocationID')}`);
+export function journal(): string {
+  must('journalctl', '--sync');
+  return must('journalctl', '--no-pager', '-o', 'cat', `_SYSTEMD_INVOCATION_ID=${property('InvocationID')}`);
+}
