@@ -62,7 +62,7 @@ t.test('a rule with a unit', async (t) => {
     must('systemctl', 'reload', SERVICE);
   });
   must('systemctl', 'reload', SERVICE);
-  // The reload is a signal, which the daemon handles in its own time.
+  // The command sends a signal, and does not wait until the daemon has handled it.
   await eventually('it is read', () => journal().includes('the policy was reloaded') || undefined);
   const said = /has no SO_PEERPIDFD \(Linux 6\.5\): rules with unit match no peer/.test(journal());
   t.equal(said, !HAS_PIDFD, 'the daemon warns where it matches no peer');
