@@ -76,7 +76,7 @@ export class Guest {
   /**
    * Boots it.
    * @param image The folder with disk, vmlinuz and initrd (image.mjs).
-   * @param options `acceleration`, of accelerate(); `memory` in MiB; `processors`; `append`, more of the kernel's command line; `network`, QEMU's
+   * @param options `acceleration`, of accelerate(); `memory` in MiB; `processors`; `network`, QEMU's
    *   options; `name`, for messages.
    * @returns the guest, with the seconds that the boot took in `booted`.
    * @throws Error with the end of its console if it does not boot.
@@ -95,7 +95,7 @@ export class Guest {
     }
   }
 
-  constructor(image, { name, acceleration = TCG, memory = 2048, processors = 2, append = '', network = [] }) {
+  constructor(image, { name, acceleration = TCG, memory = 2048, processors = 2, network = [] }) {
     this.name = name;
     process.once('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
     const socket = join(this.#folder, 'port');
@@ -107,13 +107,13 @@ export class Guest {
     });
     const listening = new Promise((resolve) => server.listen(socket, resolve));
     this.#ended = listening.then(() =>
-      this.#start(image, { socket, acceleration, memory, processors, append, network }),
+      this.#start(image, { socket, acceleration, memory, processors, network }),
     );
     this.#ended.finally(() => server.close());
   }
 
-  #start(image, { socket, acceleration, memory, processors, append, network }) {
-    const commandLine = `root=/dev/vda rw console=ttyS0 loglevel=4 net.ifnames=0 TERM=dumb mitigations=off ${append}`;
+  #start(image, { socket, acceleration, memory, processors, network }) {
+    const commandLine = `root=/dev/vda rw console=ttyS0 loglevel=4 net.ifnames=0 TERM=dumb mitigations=off`;
     const args = [
       ...PLAIN,
       ...acceleration,

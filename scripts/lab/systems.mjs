@@ -29,10 +29,12 @@ const PACKAGES = [
   'perftest',
   'rdma-core',
   'util-linux-extra',
+  // By its name too: systemd-sysv only depends on it.
+  'systemd',
 ];
 
 /** By their names in the lab. */
 export const SYSTEMS = {
-  debian12: { name: 'lab-debian12', suite: 'bookworm', packages: [...PACKAGES, 'systemd'] },
-  debian13: { name: 'lab-debian13', suite: 'trixie', packages: [...PACKAGES, 'systemd'] },
+  debian12: { name: 'lab-debian12', suite: 'bookworm', packages: PACKAGES },
+  debian13: { name: 'lab-debian13', suite: 'trixie', packages: PACKAGES },
 };

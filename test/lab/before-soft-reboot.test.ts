@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { must, property, restart, SERVICE, session } from './installed.js';
-import { NAME, PATTERN, SETTINGS, SIZE, STAMP } from './soft-reboot.js';
+import { OF_DEVICE } from './pattern.js';
+import { NAME, SETTINGS, SIZE, STAMP } from './soft-reboot.js';
 
 t.test('memory is allocated', async (t) => {
   mkdirSync(`/etc/systemd/system/${SERVICE}.d`, { recursive: true });
@@ -15,9 +16,9 @@ t.test('memory is allocated', async (t) => {
   await restart();
   await using client = await session();
   const memory = await client.allocate({ size: SIZE, name: NAME });
-  await client.transfer({ fill: { to: memory, pattern: PATTERN } });
+  await client.transfer({ fill: { to: memory, pattern: OF_DEVICE.first } });
   using map = memory.map();
-  t.equal(map.bytes[SIZE - 1], PATTERN >>> 24);
+  t.equal(map.bytes[SIZE - 1], OF_DEVICE.first >>> 24);
   // /run outlasts a soft-reboot.
   writeFileSync(
     STAMP,

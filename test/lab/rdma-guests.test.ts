@@ -7,15 +7,12 @@ import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { must } from './installed.js';
+import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { Served } from './rdma.js';
-import { firstOther, firstOtherOfDevice } from './rdma-bytes.js';
 import { type Done, meetPeer, OURS, overCable } from './rdma-orders.js';
 import { sandboxSees } from './rdma-sandbox.js';
 
 const SIZE = 64 << 20;
-const OF_DEVICE = { first: 0x0badcafe, step: 0 };
-/** Each word differs from those before, so that no page can stand in for another. */
-const OF_PEER = { first: 0x5eedc0de, step: 0x01000193 };
 const NAME = 'window';
 
 const rate = ({ seconds }: Done): string => (SIZE / seconds / (1 << 20)).toFixed(1);

@@ -9,13 +9,11 @@ import t, { type Test } from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 import { must, run, SERVICE } from './installed.js';
+import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
-import { firstOther, firstOtherOfDevice } from './rdma-bytes.js';
 
 const SIZE = 64 << 20;
 const SMALL = 1 << 20;
-const OF_DEVICE = { first: 0x0badcafe, step: 0 };
-const OF_PEER = { first: 0x5eedc0de, step: 0x01000193 };
 
 const SPACE = 'peer';
 const WITHIN = ['ip', 'netns', 'exec', SPACE] as const;

@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { must, type Outcome } from './installed.js';
+import type { Pattern } from './pattern.js';
 import { softRoceOver } from './rdma.js';
-import type { Pattern } from './rdma-bytes.js';
 
 export const OURS = '10.79.0.1';
 export const THEIRS = '10.79.0.2';

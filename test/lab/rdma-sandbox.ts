@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { executed } from '../cli/support.js';
 import { root } from '../support/daemon.js';
-import type { Pattern } from './rdma-bytes.js';
+import type { Pattern } from './pattern.js';
 
 const WORKER = join(root, 'test/dist/lab/rdma-worker.js');
 /** The devices of the sandbox: none of a GPU, of RDMA or of a heap. */

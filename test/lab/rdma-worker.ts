@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { connect } from '@vkmemd/client';
-import { firstOther } from './rdma-bytes.js';
+import { firstOther } from './pattern.js';
 
 const [label = '', first, step] = process.argv.slice(2);
 await using client = await connect({ clientName: 'rdma worker' });

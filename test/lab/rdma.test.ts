@@ -8,14 +8,11 @@ import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 import { must, run } from './installed.js';
+import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
-import { firstOther, firstOtherOfDevice } from './rdma-bytes.js';
 
 const SIZE = 64 << 20;
 const SMALL = 1 << 20;
-const OURS = { first: 0x0badcafe, step: 0 };
-/** Each word differs from those before. */
-const THEIRS = { first: 0x5eedc0de, step: 1 };
 
 t.test('over soft-RoCE', async (t) => {
   softRoce(t);
@@ -26,16 +23,20 @@ t.test('over soft-RoCE', async (t) => {
     await using memory = await client.allocate({ size: SIZE });
     using map = memory.map();
     using fd = memory.fd('MAPPABLE');
-    await client.transfer({ fill: { to: memory, pattern: OURS.first } });
+    await client.transfer({ fill: { to: memory, pattern: OF_DEVICE.first } });
     const served = new Served(t, fd, SIZE);
     await served.registered();
     const began = performance.now();
-    t.match(await peer('read', SIZE, OURS), { status: 0, stderr: '' }, "the peer reads the device's bytes");
-    t.match(await peer('write', SIZE, THEIRS), { status: 0, stderr: '' });
+    t.match(
+      await peer('read', SIZE, OF_DEVICE),
+      { status: 0, stderr: '' },
+      "the peer reads the device's bytes",
+    );
+    t.match(await peer('write', SIZE, OF_PEER), { status: 0, stderr: '' });
     const seconds = (performance.now() - began) / 1000;
     t.comment(`figure: 64 MiB read and 64 MiB written over soft-RoCE in ${seconds.toFixed(1)} s`);
-    t.equal(firstOther(map.bytes, THEIRS), undefined, "the peer's bytes are in this process's mapping");
-    t.equal(await firstOtherOfDevice(client, memory, THEIRS), undefined, 'and the device copies them');
+    t.equal(firstOther(map.bytes, OF_PEER), undefined, "the peer's bytes are in this process's mapping");
+    t.equal(await firstOtherOfDevice(client, memory, OF_PEER), undefined, 'and the device copies them');
     t.match(await served.close(), { status: 0, stderr: '' });
   });
 
@@ -74,7 +75,7 @@ t.test('over soft-RoCE', async (t) => {
     await memory.free();
     const counts = async () => (await client.budget()).counts;
     t.match(await counts(), { allocations: 0, drainingAllocations: 1 });
-    t.match(await peer('write', SMALL, THEIRS), { status: 0, stderr: '' }, 'a peer still reaches it');
+    t.match(await peer('write', SMALL, OF_PEER), { status: 0, stderr: '' }, 'a peer still reaches it');
     t.match(await counts(), { drainingAllocations: 1 });
     await served.close();
     await until('its bytes are free', async () => (await counts()).drainingAllocations === 0 || undefined);
@@ -87,7 +88,7 @@ t.test('over soft-RoCE', async (t) => {
     await served.registered();
     fd.close();
     await t.rejects(memory.publish(), { code: 'PAGES_PINNED', metadata: { pid: String(served.pid) } });
-    t.match(await peer('write', SMALL, THEIRS), { status: 0 }, 'which would write past the seal');
+    t.match(await peer('write', SMALL, OF_PEER), { status: 0 }, 'which would write past the seal');
     await served.close();
     t.match(await memory.publish(), { published: true }, 'once it is deregistered it is published');
     await memory.free();

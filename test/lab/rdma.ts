@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { root } from '../support/daemon.js';
+import { runProgram } from '../support/program.js';
 import { must, type Outcome } from './installed.js';
-import type { Pattern } from './rdma-bytes.js';
+import type { Pattern } from './pattern.js';
 
 const PROGRAM = join(root, 'examples/rdma/build/rdma');
 export const HOST = '10.77.0.1';
@@ -96,7 +97,7 @@ export class Served {
  * A peer that writes into, or reads, what is served. Not sync: it must not hold up this process's fds.
  * @param options More options of the program. @param before What it is started by.
  */
-export function peer(
+export async function peer(
   verb: 'read' | 'write',
   bytes: number,
   { first, step }: Pattern,
@@ -107,13 +108,6 @@ export function peer(
   const pattern = ['--pattern', String(first), '--step', String(step)];
   const command = [...before, PROGRAM, verb, host, '--bytes', String(bytes), ...pattern, ...options];
   const [program = '', ...args] = command;
-  const child = spawn(program, args);
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
+  const { code: status, stdout, stderr } = await runProgram(program, args);
+  return { status, stdout, stderr };
 }

@@ -1,7 +1,6 @@
 /** What the two tests beside a soft-reboot share. */
 export const SIZE = 1 << 20;
 export const NAME = 'over-a-soft-reboot';
-export const PATTERN = 0x5eedc0de;
 export const STAMP = '/run/lab-before-soft-reboot';
 
 /** The drop-in of docs/operations.md. */

@@ -7,6 +7,11 @@ export interface Pattern {
   readonly step: number;
 }
 
+/** What the daemon's device fills memory with. */
+export const OF_DEVICE: Pattern = { first: 0x0badcafe, step: 0 };
+/** What a peer writes. Each word differs from those before, so that no page can stand in for another. */
+export const OF_PEER: Pattern = { first: 0x5eedc0de, step: 0x01000193 };
+
 /** The index of the first word that is another one; undefined if all are the pattern's. */
 export function firstOther(bytes: Uint8Array, { first, step }: Pattern): number | undefined {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
