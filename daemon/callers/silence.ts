@@ -5,7 +5,7 @@
 import type { FrontInstance, Scheduled } from '../link/front-instance.js';
 
 /** How long, and how much processor time: in that, one that works would have started or answered. */
-const MAX = { answer: { ms: 30_000, ranMs: 1000 }, start: { ms: 120_000, ranMs: 5000 } };
+const MAX = { answer: { ms: 30_000, ranMs: 1000 }, start: { ms: 120_000, ranMs: 20_000 } };
 
 export class Silence {
   readonly #instance: FrontInstance;

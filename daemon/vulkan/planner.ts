@@ -66,12 +66,14 @@ export class Planner {
     requireHinted(request.hints, kinds, mappableBy);
     this.#requireHeap(request.size);
     if (!kinds.includes('MAPPABLE')) return this.#planAs(undefined, kinds, request);
-    const needsMemfd = request.publishable || onlyByMemfd(request.hints) !== undefined;
-    const [way, other] = needsMemfd ? (['memfd'] as const) : mappableBy;
+    const needing = request.publishable ? 'publishable' : onlyByMemfd(request.hints);
+    const [way, other] = needing ? (['memfd'] as const) : mappableBy;
     try {
       return await this.#planAs(way, kinds, request);
     } catch (error) {
-      if (!other || !(error instanceof VkmemError) || error.code !== 'KIND_UNSUPPORTED') throw error;
+      if (!(error instanceof VkmemError) || error.code !== 'KIND_UNSUPPORTED') throw error;
+      if (needing && mappableBy.includes('dma-buf')) throw onlyWithMemfd(needing, error);
+      if (!other) throw error;
       // The refusal of the preferred way is the one that says most.
       return this.#planAs(other, kinds, request).catch((second) => {
         throw second instanceof VkmemError && second.code === 'KIND_UNSUPPORTED' ? error : second;
@@ -215,4 +217,10 @@ export class Planner {
     if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested; the minimum is 1.`);
     return bytes;
   }
+}
+
+/** @param needing The field of the request that only a memfd satisfies. */
+function onlyWithMemfd(needing: string, error: VkmemError): VkmemError {
+  const advice = `Without \`${needing}\` MAPPABLE can be a dma-buf, which more kinds can be combined with.`;
+  return new VkmemError('KIND_UNSUPPORTED', `${error.reason} ${advice}`, error.metadata, error);
 }

@@ -211,7 +211,8 @@ static Card CardOf(const Endpoint* endpoint) {
   return card;
 }
 
-static void Connect(Endpoint* endpoint, const Card* own, const Card* peer) {
+// Returns an errno, or zero: what the peer says may be nonsense.
+static int Connect(Endpoint* endpoint, const Card* own, const Card* peer) {
   struct ibv_qp_attr receive = {
       .qp_state = IBV_QPS_RTR,
       .path_mtu = endpoint->mtu,
@@ -223,10 +224,10 @@ static void Connect(Endpoint* endpoint, const Card* own, const Card* peer) {
   };
   receive.ah_attr.grh.sgid_index = (uint8_t)endpoint->gid_index;
   memcpy(&receive.ah_attr.grh.dgid, peer->gid, sizeof peer->gid);
-  Must(ibv_modify_qp(endpoint->queue_pair, &receive,
-                     IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
-                         IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER),
-       "ibv_modify_qp to RTR");
+  const int failed = ibv_modify_qp(endpoint->queue_pair, &receive,
+                                   IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+                                       IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
+  if (failed != 0) return failed;
   struct ibv_qp_attr send = {
       .qp_state = IBV_QPS_RTS,
       .timeout = 18,   // 4.096 us * 2^18: about a second for an answer
@@ -235,10 +236,9 @@ static void Connect(Endpoint* endpoint, const Card* own, const Card* peer) {
       .sq_psn = be32toh(own->sequence),
       .max_rd_atomic = 1,
   };
-  Must(ibv_modify_qp(endpoint->queue_pair, &send,
-                     IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN |
-                         IBV_QP_MAX_QP_RD_ATOMIC),
-       "ibv_modify_qp to RTS");
+  return ibv_modify_qp(endpoint->queue_pair, &send,
+                       IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN |
+                           IBV_QP_MAX_QP_RD_ATOMIC);
 }
 
 static void CloseQueuePair(Endpoint* endpoint) {
@@ -278,15 +278,48 @@ static struct ibv_mr* RegisterFd(struct ibv_pd* domain, const Options* options) 
   return region;
 }
 
-static void Exchange(int socket, const Card* own, Card* peer) {
-  if (send(socket, own, sizeof *own, MSG_NOSIGNAL) != sizeof *own) Fail("the peer ended the connection");
-  if (recv(socket, peer, sizeof *peer, MSG_WAITALL) != sizeof *peer) Fail("the peer ended the connection");
+static volatile sig_atomic_t g_ended = 0;
+static void End(int signal) {
+  (void)signal;
+  g_ended = 1;
+}
+
+// Whose end ends this program: the standard input of `serve`; otherwise -1, which poll() ignores.
+static int g_input = -1;
+
+// Waits until the fd can be read. Returns false if the program is to end: a silent peer does not prevent
+// that.
+static bool Await(int fd) {
+  struct pollfd waits[] = {{.fd = fd, .events = POLLIN}, {.fd = g_input, .events = POLLIN}};
+  while (!g_ended) {
+    if (poll(waits, 2, -1) < 0) continue;  // by a signal
+    char byte;
+    if (waits[1].revents != 0 && read(g_input, &byte, 1) <= 0) return false;
+    if (waits[0].revents != 0) return true;
+  }
+  return false;
+}
+
+static bool ReceiveAll(int socket, void* into, size_t length) {
+  for (size_t at = 0; at < length;) {
+    if (!Await(socket)) return false;
+    const ssize_t got = recv(socket, (char*)into + at, length - at, 0);
+    if (got <= 0) return false;
+    at += (size_t)got;
+  }
+  return true;
+}
+
+// Returns false if the peer has ended the connection, or this program is to end.
+static bool Exchange(int socket, const Card* own, Card* peer) {
+  return send(socket, own, sizeof *own, MSG_NOSIGNAL) == sizeof *own &&
+         ReceiveAll(socket, peer, sizeof *peer);
 }
 
 // Waits until both sides can receive, or until the peer has finished.
 static bool Meet(int socket) {
   char byte = 0;
-  return send(socket, &byte, 1, MSG_NOSIGNAL) == 1 && recv(socket, &byte, 1, MSG_WAITALL) == 1;
+  return send(socket, &byte, 1, MSG_NOSIGNAL) == 1 && ReceiveAll(socket, &byte, 1);
 }
 
 static int Listen(uint16_t port) {
@@ -300,19 +333,11 @@ static int Listen(uint16_t port) {
   return listener;
 }
 
-static volatile sig_atomic_t g_ended = 0;
-static void End(int signal) {
-  (void)signal;
-  g_ended = 1;
-}
-
 static void ServePeer(Endpoint* endpoint, const char* address, int socket) {
   OpenQueuePair(endpoint, OwnGid(address, socket));
   const Card own = CardOf(endpoint);
   Card peer;
-  Exchange(socket, &own, &peer);
-  Connect(endpoint, &own, &peer);
-  const bool met = Meet(socket);
+  const bool met = Exchange(socket, &own, &peer) && Connect(endpoint, &own, &peer) == 0 && Meet(socket);
   printf("peer %s\n", met && Meet(socket) ? "finished" : "gone");
   fflush(stdout);
   CloseQueuePair(endpoint);
@@ -323,6 +348,7 @@ static int Serve(const Options* options) {
   const struct sigaction action = {.sa_handler = End};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
+  g_input = STDIN_FILENO;
   Endpoint endpoint = {.context = OpenDevice(options->device)};
   endpoint.domain = ibv_alloc_pd(endpoint.context);
   if (endpoint.domain == NULL) Fail("ibv_alloc_pd");
@@ -332,12 +358,7 @@ static int Serve(const Options* options) {
          options->dmabuf ? "of a dma-buf" : "of a mapping", ibv_get_device_name(endpoint.context->device),
          options->port);
   fflush(stdout);
-  struct pollfd waits[] = {{.fd = listener, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
-  while (!g_ended) {
-    if (poll(waits, 2, -1) < 0) continue;  // by a signal
-    char byte;
-    if (waits[1].revents != 0 && read(0, &byte, 1) <= 0) break;
-    if (waits[0].revents == 0) continue;
+  while (Await(listener)) {
     const int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (peer < 0) Fail("accept");
     ServePeer(&endpoint, options->address, peer);
@@ -415,12 +436,14 @@ static int Reach(const Options* options, bool writes) {
   Card own = CardOf(&endpoint);
   own.key = 0;  // The other side never reaches this memory.
   Card theirs;
-  Exchange(peer, &own, &theirs);
+  errno = 0;
+  if (!Exchange(peer, &own, &theirs)) Fail("the peer ended the connection");
   errno = 0;
   if (be64toh(theirs.length) < options->offset + options->bytes) {
     Fail("the peer's memory has %llu bytes", (unsigned long long)be64toh(theirs.length));
   }
-  Connect(&endpoint, &own, &theirs);
+  Must(Connect(&endpoint, &own, &theirs), "ibv_modify_qp");
+  errno = 0;
   if (!Meet(peer)) Fail("the peer ended the connection");
   Move(&endpoint, options, &theirs, writes ? IBV_WR_RDMA_WRITE : IBV_WR_RDMA_READ);
   Meet(peer);

@@ -7,6 +7,7 @@
       'sources': [
         'addon.cc',
         'ancillary.cc',
+        'close_on_exec.cc',
         'confine.cc',
         'connection.cc',
         'connection_binding.cc',

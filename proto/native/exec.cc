@@ -11,13 +11,13 @@
 #include <napi.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <utility>
 #include <vector>
 
 #include "addon.h"
+#include "close_on_exec.h"
 #include "kernel_error.h"
 #include "program_strings.h"
 #include "require.h"
@@ -26,10 +26,6 @@ namespace vkmem {
 
 namespace {
 
-// From linux/close_range.h (Linux 5.11). The oldest libc headers that the addon is built with do not have
-// these.
-constexpr long kCloseRange = 436;
-constexpr unsigned kCloseOnExec = 1U << 2;
 constexpr int kStandardFds = 3;
 
 int SetFlag(int fd, int get, int set, int flag, bool on) {
@@ -107,15 +103,14 @@ Napi::Value BecomeProgram(const Napi::CallbackInfo& info) {
   REQUIRE_INT32(standard_flags, 4);
   REQUIRE_INT32(session, 5);
 
-  if (syscall(kCloseRange, static_cast<unsigned>(kStandardFds), ~0U, kCloseOnExec) != 0) {
-    return ThrowKernelError(env, "close_range", errno);
-  }
+  int err = CloseOnExecFrom(kStandardFds);
+  if (err != 0) return ThrowKernelError(env, "close_range", err);
   for (int fd = 0; fd < kStandardFds; ++fd) {
     SetCloseOnExec(fd, false);
     SetNonBlocking(fd, (standard_flags & (1 << fd)) != 0);
   }
   // From now on only the started program uses the open file description. It expects a blocking socket.
-  int err = session < 0 ? 0 : SetNonBlocking(session, false);
+  err = session < 0 ? 0 : SetNonBlocking(session, false);
   if (err == 0) err = SetInheritable(fds, true);
   if (err != 0) return ThrowKernelError(env, "fcntl", err);
   {

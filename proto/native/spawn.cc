@@ -2,8 +2,9 @@
 // program. Node.js's own spawn() forks: it copies the page tables, and a process with a lot of memory is
 // stopped for as long, about 60 ms for each GiB.
 //
-// The child has the standard output and error of this process, and one more fd, as number 3. Its signals are
-// as a new program expects. Node.js waits only for children of its own, so this one is reaped here.
+// The child has the standard output and error of this process, and one more fd, as number 3, and no other:
+// from then on, all fds of this process are close-on-exec. Its signals are as a new program expects. Node.js
+// waits only for children of its own, so this one is reaped here.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "addon.h"
+#include "close_on_exec.h"
 #include "kernel_error.h"
 #include "program_strings.h"
 #include "require.h"
@@ -85,6 +87,8 @@ Napi::Value SpawnChild(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 3);
   const FileActions files(fd);
   if (files.error() != 0) return ThrowKernelError(info.Env(), "posix_spawn", files.error());
+  const int open = CloseOnExecFrom(kPassedFd);
+  if (open != 0) return ThrowKernelError(info.Env(), "close_range", open);
   const PlainAttributes attributes;
   pid_t pid = 0;
   const int err = posix_spawn(&pid, file.c_str(), files.get(), attributes.get(), arguments.pointers(),

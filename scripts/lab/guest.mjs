@@ -13,18 +13,15 @@ export const QEMU = 'qemu-system-x86_64';
 /** Where the guest sees the checkout. */
 export const TREE = '/opt/vkmemd';
 const PLAIN = [
-  '-nodefaults',
-  '-no-user-config',
-  '-display',
-  'none',
-  '-no-reboot',
-  '-machine',
-  'pc,usb=off,vmport=off',
+  ...['-nodefaults', '-no-user-config', '-no-reboot'],
+  ...['-display', 'none', '-machine', 'pc,usb=off,vmport=off'],
 ];
 const MARK = '\x1e';
 const CONSOLE_BYTES = 1 << 14;
-const BOOT_MS = 180_000;
+const BOOT_MS = 300_000;
 const CONSOLE_LINES = 40;
+/** It ends QEMU, by -no-reboot, so that no job waits for that guest. */
+const PANIC = 'panic=-1 oops=panic';
 /** The device is bound by a module that udev loads, which may not have ended when the agent runs. */
 const MOUNT = [
   `mkdir -p ${TREE}; mountpoint -q ${TREE} && exit; tries=0`,
@@ -47,7 +44,7 @@ export function accelerate(image) {
     return TCG;
   }
   if (!/^flags\s*:.* (vmx|svm)\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'))) return TCG;
-  const kernel = ['-kernel', join(image, 'vmlinuz'), '-append', 'panic=-1 quiet'];
+  const kernel = ['-kernel', join(image, 'vmlinuz'), '-append', `${PANIC} quiet`];
   const args = [...KVM, '-m', '256', ...PLAIN, ...kernel];
   return spawnSync(QEMU, args, { stdio: 'ignore', timeout: PROBE_MS }).status === 0 ? KVM : TCG;
 }
@@ -113,7 +110,7 @@ export class Guest {
   }
 
   #start(image, { socket, acceleration, memory, processors, network }) {
-    const commandLine = `root=/dev/vda rw console=ttyS0 loglevel=4 net.ifnames=0 TERM=dumb mitigations=off`;
+    const commandLine = `root=/dev/vda rw console=ttyS0 loglevel=4 net.ifnames=0 TERM=dumb mitigations=off ${PANIC}`;
     const args = [
       ...PLAIN,
       ...acceleration,

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -25,6 +26,7 @@ const DISK_MIB = 3072;
 const AGENT = 'scripts/lab/agent.sh';
 const UNIT = 'scripts/lab/agent.service';
 const INIT = 'scripts/lab/init.c';
+const OWN = 'scripts/lab/image.mjs';
 
 /**
  * Makes the three files in memory, in a mount namespace that ends with it.
@@ -117,14 +119,10 @@ function prepareFolder(system, keep) {
  */
 export async function labImage(system, file) {
   const tar = await debianRoot(SYSTEMS[system]);
-  const contents = readFileSync(file);
-  const recipe = digest(
-    [AGENT, UNIT, INIT],
-    MAKE,
-    basename(tar),
-    contents.toString('base64'),
-    ...INITRAMFS_MODULES,
-  );
+  const { size, mtimeMs } = statSync(tar);
+  const made = [basename(tar), String(size), String(mtimeMs)];
+  const contents = readFileSync(file).toString('base64');
+  const recipe = digest([AGENT, UNIT, INIT, OWN], ...made, contents, ...INITRAMFS_MODULES);
   const name = `${system}-${recipe.slice(0, 12)}`;
   const into = join(root, FOLDER, name);
   if (existsSync(into)) return into;

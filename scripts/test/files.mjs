@@ -32,7 +32,11 @@ const LAB = 'test/lab/';
  * of the lab and that of the arm64 package only where they are named.
  */
 export function testsIn(path) {
-  if (/\.[jt]s$/.test(path)) return [path.replace('test/dist/', 'test/').replace(/\.js$/, '.ts')];
+  if (/\.[jt]s$/.test(path)) {
+    const file = path.replace('test/dist/', 'test/').replace(/\.js$/, '.ts');
+    if (file.startsWith(LAB)) throw new Error(`${file} runs in a guest: npm run test:lab`);
+    return [file];
+  }
   const folder = path.replace(/\/+$/, '');
   return readdirSync(join(root, folder.replace(/^test(?=\/|$)/, 'test/dist')), { recursive: true })
     .filter((file) => file.endsWith('.test.js'))

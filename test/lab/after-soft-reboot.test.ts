@@ -1,7 +1,7 @@
 /** After `systemctl soft-reboot`: another systemd, another daemon, the same memory. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { eventually, must, property, ready, SERVICE, session } from './installed.js';
+import { denials, eventually, must, property, ready, SERVICE, session } from './installed.js';
 import { firstOther, OF_DEVICE } from './pattern.js';
 import { NAME, STAMP } from './soft-reboot.js';
 
@@ -32,4 +32,8 @@ t.test('without a daemon it is kept, and freed by systemctl clean', async (t) =>
   await using client = await session();
   await t.rejects(client.claim({ name: NAME }), { code: 'NOT_FOUND' });
   t.match((await client.budget()).counts, { allocations: 0, drainingAllocations: 0 });
+});
+
+t.test('AppArmor has refused nothing', async (t) => {
+  t.strictSame(denials(), []);
 });

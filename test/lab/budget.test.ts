@@ -3,17 +3,16 @@
  * available as used. So memory that another process fills is missing from what the daemon offers, and memory that
  * is freed while a process holds its dma-buf too.
  */
-import { type Client, connect, type HeapBudget } from '@vkmemd/client';
+import type { Client, HeapBudget } from '@vkmemd/client';
 import type { OwnedFd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { holdMapped } from '../support/holder.js';
 import { until } from '../support/supervised-daemon.js';
 import { Filler } from './filler.js';
+import { connectTo } from './guest.js';
 
 const MIB = 1n << 20n;
-/** Of a request: an emulated processor starts a daemon's front slowly. */
-const TIMEOUT_MS = 120_000;
 /** What other processes use or free meanwhile. */
 const NOISE = 48n * MIB;
 /** What the other process leaves. */
@@ -39,7 +38,7 @@ function note(t: Test, when: string, heap: HeapBudget): void {
 
 t.test('another process fills memory: the budget follows, and refuses what it no longer has', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  await using client = await connect({ runtimeDir, timeoutMs: TIMEOUT_MS });
+  await using client = await connectTo(runtimeDir);
   const before = await heapOf(client);
   note(t, 'before', before);
   t.match(before, { source: 'BUDGET_SOURCE_EXT', driverBudgetBytes: before.sizeBytes, liveBytes: 0n });
@@ -69,7 +68,7 @@ t.test('another process fills memory: the budget follows, and refuses what it no
 
 t.test('memory that is freed while another process holds its dma-buf', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  await using client = await connect({ runtimeDir, timeoutMs: TIMEOUT_MS });
+  await using client = await connectTo(runtimeDir);
 
   await t.test('it drains while a session has a grant', async (t) => {
     const memory = await client.allocate({ size: DMA_BUF, kinds: KINDS, name: 'held' });

@@ -5,19 +5,18 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
-import { connect, type Memory } from '@vkmemd/client';
+import type { Memory } from '@vkmemd/client';
 import t from 'tap';
 import { loadNative } from 'vkmemd/dist/vulkan/native.js';
 import { driverUnderTest, plainEnvironment, root, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { runProgram } from '../support/program.js';
 import { refusal } from '../vulkan/refusal.js';
+import { connectTo } from './guest.js';
 
 const IMPORTER = join(root, 'test/lab/build/image-importer');
 const KINDS = ['MAPPABLE', 'DMA_BUF'] as const;
 const TEXEL = 4;
-/** Of a request: an emulated processor starts a daemon's front slowly. */
-const TIMEOUT_MS = 120_000;
 /** A width whose rows may need padding; for transfers. */
 const IMAGE = { format: 37, width: 51, height: 24, tiling: 'LINEAR', usage: 0x3 } as const;
 const MODIFIER_TILING = 1_000_158_000;
@@ -54,7 +53,7 @@ function texelsOf(bytes: Uint8Array, { offset, rowPitch }: Found): string {
 
 t.test('images as dma-bufs', async (t) => {
   const { runtimeDir } = await startDaemon(t);
-  await using client = await connect({ runtimeDir, timeoutMs: TIMEOUT_MS });
+  await using client = await connectTo(runtimeDir);
   const { driverName, driverInfo } = (await client.devices()).devices[0] ?? {};
   for (const how of ['linear', 'modifier'] as const) {
     await t.test(`a linear image is imported by a second process and device: ${how}`, async (t) => {

@@ -2,12 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, ControlClient, connect, type DaemonStatus, VkmemError } from '@vkmemd/client';
+import { type Client, ControlClient, type DaemonStatus, VkmemError } from '@vkmemd/client';
+import { connectTo, TIMEOUT_MS } from './guest.js';
 
 export const SERVICE = 'vkmemd.service';
 export const RUNTIME_DIR = '/run/vkmemd';
-/** Of an emulated processor that others use too. */
-const PATIENCE_MS = 180_000;
 const STEP_MS = 500;
 
 /** How a command ended. */
@@ -41,7 +40,7 @@ export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
 ): Promise<T> {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(STEP_MS)) {
+  for (const end = Date.now() + TIMEOUT_MS; Date.now() < end; await sleep(STEP_MS)) {
     const found = await look();
     if (found !== undefined) return found;
   }
@@ -61,7 +60,7 @@ export async function ready(before = ''): Promise<number> {
 export const session = (): Promise<Client> =>
   eventually('a session is opened', async () => {
     try {
-      return await connect({ runtimeDir: RUNTIME_DIR, clientName: 'lab', timeoutMs: PATIENCE_MS });
+      return await connectTo(RUNTIME_DIR);
     } catch (failure) {
       if (failure instanceof VkmemError && failure.reason.startsWith('No Hello')) return undefined;
       throw failure;
@@ -69,7 +68,7 @@ export const session = (): Promise<Client> =>
   });
 
 export async function status(): Promise<DaemonStatus> {
-  const control = new ControlClient({ runtimeDir: RUNTIME_DIR, timeoutMs: PATIENCE_MS });
+  const control = new ControlClient({ runtimeDir: RUNTIME_DIR, timeoutMs: TIMEOUT_MS });
   try {
     return await control.status();
   } finally {
@@ -85,6 +84,17 @@ export const frontOf = (pid: number): string =>
 export async function restart(): Promise<number> {
   must('systemctl', 'restart', SERVICE);
   return ready();
+}
+
+/** Files that tests use by hand under the profiles: one that neither may read, and one of the core's. */
+export const TRIED = { other: '/etc/hostname', own: `${RUNTIME_DIR}/lab` } as const;
+
+/** What AppArmor has refused since the boot, in the kernel's words, but for what tests have tried. */
+export function denials(): string[] {
+  const refused = must('dmesg')
+    .split('\n')
+    .filter((line) => line.includes('apparmor="DENIED"'));
+  return refused.filter((line) => !Object.values(TRIED).some((file) => line.includes(`name="${file}"`)));
 }
 
 /** What the daemon that runs now has logged. */

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { eventually, must, type Outcome, RUNTIME_DIR, ready, run, SERVICE } from './installed.js';
+import { denials, eventually, must, type Outcome, RUNTIME_DIR, ready, run, SERVICE } from './installed.js';
 
 const USER = 'lab-user';
 const LIST = `vkmemctl --runtime-dir ${RUNTIME_DIR} ls --json`;
@@ -63,4 +63,8 @@ t.test("a daemon of the user's own, in $XDG_RUNTIME_DIR", async (t) => {
   t.notMatch(must('vkmemctl', '--runtime-dir', RUNTIME_DIR, 'ls'), /own/, "the system's daemon has it not");
   t.match(await own.proceed(), { status: 0 });
   t.notOk(existsSync(socket), 'its socket is removed');
+});
+
+t.test('AppArmor has refused nothing', async (t) => {
+  t.strictSame(denials(), []);
 });

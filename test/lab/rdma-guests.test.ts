@@ -3,9 +3,9 @@
  * registers its memory, and the other guest (rdma-peer.test.ts) reads and writes it one-sided. A process with a
  * mapping, a worker in a sandbox and the daemon's device see every byte.
  */
-import { connect } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
+import { connectTo } from './guest.js';
 import { must } from './installed.js';
 import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { Served } from './rdma.js';
@@ -21,7 +21,7 @@ t.test('between two guests', async (t) => {
   overCable(t, OURS);
   const ask = await meetPeer(t);
   const { runtimeDir } = await startDaemon(t);
-  await using client = await connect({ runtimeDir });
+  await using client = await connectTo(runtimeDir);
   const memory = await client.allocate({ size: SIZE, name: NAME });
   using map = memory.map();
   await client.transfer({ fill: { to: memory, pattern: OF_DEVICE.first } });

@@ -4,10 +4,10 @@
  * of another network namespace reaches memory of the daemon by a device of the initial one, which all of them see
  * while the mode of RDMA is `shared`; a device over an interface of another network namespace moves no bytes.
  */
-import { connect } from '@vkmemd/client';
 import t, { type Test } from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
+import { connectTo } from './guest.js';
 import { must, run, SERVICE } from './installed.js';
 import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
@@ -49,7 +49,7 @@ t.test('between two network namespaces', async (t) => {
   networkNamespace(t);
   softRoce(t);
   const { runtimeDir } = await startDaemon(t);
-  await using client = await connect({ runtimeDir });
+  await using client = await connectTo(runtimeDir);
 
   await t.test('a peer of another one reads and writes 64 MiB by the device of the first', async (t) => {
     await using memory = await client.allocate({ size: SIZE });

@@ -3,21 +3,30 @@
  * one-sided. The daemon's device and a process with a mapping see every byte.
  */
 import { spawn } from 'node:child_process';
-import { connect } from '@vkmemd/client';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
-import { startDaemon } from '../support/daemon.js';
+import { startDaemon, temporaryFolder } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
+import { connectTo } from './guest.js';
 import { must, run } from './installed.js';
 import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
 
 const SIZE = 64 << 20;
 const SMALL = 1 << 20;
+/** Of `rdma serve`. */
+const PORT = 18515;
+/** What perftest sends: messages of so many bytes, each these words again and again. */
+const MESSAGE = 65_536;
+const WORDS = Uint32Array.of(0x5eedc0de, 0x0badcafe, 0x12345678, 0x9abcdef1);
 
 t.test('over soft-RoCE', async (t) => {
   softRoce(t);
   const { runtimeDir } = await startDaemon(t);
-  await using client = await connect({ runtimeDir });
+  await using client = await connectTo(runtimeDir);
 
   await t.test('64 MiB of a memfd are read and written by a peer', async (t) => {
     await using memory = await client.allocate({ size: SIZE });
@@ -45,7 +54,7 @@ t.test('over soft-RoCE', async (t) => {
     using map = memory.map();
     using fd = memory.fd('MAPPABLE');
     const file = `--mmap=/proc/${process.pid}/fd/${fd.fd}`;
-    const common = ['-d', DEVICE, '-x', '1', '-s', '65536', '-n', '64'];
+    const common = ['-d', DEVICE, '-x', '1', '-s', String(MESSAGE), '-n', '64'];
     const server = spawn('ib_write_bw', [...common, file], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [server.stdout, server.stderr]) {
@@ -54,16 +63,37 @@ t.test('over soft-RoCE', async (t) => {
       });
     }
     const ended = new Promise((resolve) => server.once('close', resolve));
-    await until('the server listens', () => run('ss', '-Hltn', 'sport = 18515').stdout !== '' || undefined);
-    const client_ = run('ib_write_bw', ...common, HOST);
+    await until('the server listens', () => run('ss', '-Hltn', `sport = ${PORT}`).stdout !== '' || undefined);
+    const folder = temporaryFolder(t);
+    const payload = join(folder, 'payload');
+    writeFileSync(payload, Array.from(WORDS, (word) => `0x${word.toString(16)}`).join(', '));
+    const client_ = run('ib_write_bw', ...common, `--payload_file_path=${payload}`, HOST);
     t.equal(client_.status, 0, client_.stderr || client_.stdout);
     t.equal(await ended, 0, said);
     const [, bandwidth] = /^ 65536\s+\d+\s+[\d.]+\s+([\d.]+)/m.exec(client_.stdout) ?? [];
     t.comment(`figure: ib_write_bw into memory of the daemon: ${bandwidth} MiB/s`);
-    t.ok(
-      map.bytes.some((byte) => byte !== 0),
-      'its bytes are in the memory',
-    );
+    const sent = Buffer.alloc(MESSAGE, Buffer.from(WORDS.buffer));
+    t.not(Buffer.from(map.bytes).indexOf(sent), -1, "the client's bytes are in the memory");
+  });
+
+  await t.test('a peer that says nothing, or nonsense, ends nothing', async (t) => {
+    await using memory = await client.allocate({ size: SMALL });
+    using fd = memory.fd('MAPPABLE');
+    const served = new Served(t, fd, SMALL);
+    await served.registered();
+    for (const bytes of [0, 3, 4096])
+      createConnection(PORT, HOST)
+        .on('error', () => {})
+        .end(Buffer.alloc(bytes));
+    t.match(await peer('write', SMALL, OF_PEER), { status: 0, stderr: '' }, 'the next one is served');
+    const silent = createConnection(PORT, HOST);
+    t.teardown(() => silent.destroy());
+    await once(silent, 'connect');
+    t.match(await served.close(), {
+      status: 0,
+      stderr: '',
+      stdout: /(peer gone\n){3}peer finished\npeer gone\n$/,
+    });
   });
 
   await t.test('memory that is freed drains until it is deregistered', async (t) => {

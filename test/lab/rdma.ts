@@ -8,6 +8,7 @@ import type { OwnedFd } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { root } from '../support/daemon.js';
 import { runProgram } from '../support/program.js';
+import './guest.js';
 import { must, type Outcome } from './installed.js';
 import type { Pattern } from './pattern.js';
 
@@ -39,6 +40,7 @@ export class Served {
   #stdout = '';
   #stderr = '';
   #heard: (() => void) | undefined;
+  #hasEnded = false;
 
   /** @param fd Borrowed. @param before What the program is started by, for example prlimit(1). */
   constructor(
@@ -58,12 +60,18 @@ export class Served {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
-    this.ended = new Promise((resolve) =>
-      this.#child.once('close', (status) => {
+    this.ended = new Promise((resolve) => {
+      const end = (status: number | null) => {
+        this.#hasEnded = true;
         resolve({ status, stdout: this.#stdout, stderr: this.#stderr });
         this.#heard?.();
-      }),
-    );
+      };
+      this.#child.once('close', end);
+      this.#child.once('error', (failure) => {
+        this.#stderr += `${failure.message}: npm run setup builds it`;
+        end(null);
+      });
+    });
     t.teardown(() => this.kill());
   }
 
@@ -74,7 +82,7 @@ export class Served {
   /** Waits until it has registered the memory. @throws Error with its messages if it ends instead. */
   async registered(): Promise<void> {
     while (!this.#stdout.includes('registered ')) {
-      if (this.#child.exitCode !== null) throw new Error(`rdma serve: ${this.#stderr.trim()}`);
+      if (this.#hasEnded) throw new Error(`rdma serve: ${this.#stderr.trim()}`);
       await new Promise<void>((resolve) => {
         this.#heard = resolve;
       });

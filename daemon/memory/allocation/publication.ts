@@ -122,8 +122,10 @@ export class Publication {
     const pinning = await this.writers.pinning();
     if (!pinning) return;
     const { pid, bytes } = pinning;
-    const reason = `Process ${pid}, which may have write access, has pinned ${bytes} bytes (VmPin).`;
-    throw new VkmemError('PAGES_PINNED', reason, { pid: String(pid), pinned_bytes: String(bytes) });
+    const pins = bytes === undefined ? 'too many descendants to look at' : `pinned ${bytes} bytes (VmPin)`;
+    const reason = `Process ${pid}, which may have write access, has ${pins}.`;
+    const pinned = bytes === undefined ? {} : { pinned_bytes: String(bytes) };
+    throw new VkmemError('PAGES_PINNED', reason, { pid: String(pid), ...pinned });
   }
 
   #refusal(): VkmemError {

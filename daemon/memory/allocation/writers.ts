@@ -15,10 +15,11 @@ const MAX_UNCHECKED = 64;
 /** A client may have any number of children. */
 const MAX_DESCENDANTS = 256;
 
-/** A process with pinned pages. */
+/** A process with pinned pages, or with more descendants than are looked at, which may have some. */
 export interface Pinning {
   readonly pid: number;
-  readonly bytes: bigint;
+  /** Undefined: not known. */
+  readonly bytes: bigint | undefined;
 }
 
 /** When it started, in ticks of the clock: with the pid, that identifies a process. Undefined if it has ended. */
@@ -61,7 +62,7 @@ export class Writers {
     this.#max = Math.max(MAX_UNCHECKED, this.#known.size * 2);
   }
 
-  /** One of them, or of their descendants, that lives and has pinned pages. */
+  /** One of them, or of their descendants, that lives and has pinned pages, or may have. */
   async pinning(): Promise<Pinning | undefined> {
     this.#forgetEnded();
     const all = new Set(this.#known.keys());
@@ -70,7 +71,8 @@ export class Writers {
     for (const pid of all) {
       const bytes = await pinnedBy(pid);
       if (bytes > 0n) return { pid, bytes };
-      for (const child of await childrenOf(pid)) if (all.size < max) all.add(child);
+      for (const child of await childrenOf(pid)) all.add(child);
+      if (all.size > max) return { pid, bytes: undefined };
     }
     return undefined;
   }

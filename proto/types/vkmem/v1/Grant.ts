@@ -67,7 +67,8 @@ export interface Grant {
    */
   'remoteAddress'?: (number | string | Long);
   /**
-   * The fd is a dma-buf: put DMA_BUF_IOCTL_SYNC before and after each access through a mapping.
+   * KIND_MAPPABLE by a dma-buf, not by a memfd: put DMA_BUF_IOCTL_SYNC before and after each access through a
+   * mapping. It has no seals: read-only access is ADVISORY, and it cannot be published.
    */
   'dmaBufSync'?: (boolean);
   /**
@@ -143,7 +144,8 @@ export interface Grant__Output {
    */
   'remoteAddress': (Long);
   /**
-   * The fd is a dma-buf: put DMA_BUF_IOCTL_SYNC before and after each access through a mapping.
+   * KIND_MAPPABLE by a dma-buf, not by a memfd: put DMA_BUF_IOCTL_SYNC before and after each access through a
+   * mapping. It has no seals: read-only access is ADVISORY, and it cannot be published.
    */
   'dmaBufSync': (boolean);
   /**
