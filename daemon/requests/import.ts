@@ -9,7 +9,7 @@ import type { Device, ForeignSource, ImportTerms } from '../vulkan/device.js';
 import { ownFile } from '../vulkan/foreign-handle.js';
 import type { Handler } from './handler.js';
 import { parseKinds, parseTerms, type WantedTerms } from './parse.js';
-import { parseResource } from './parse-resource.js';
+import { parseResource, requireImportable } from './parse-resource.js';
 
 interface Collaborators {
   readonly authority: Authority;
@@ -56,11 +56,13 @@ function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTer
     const reason = `${String(request.source)} is not a source that can be imported.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
   }
+  const resource = parseResource(request.buffer, request.image);
+  requireImportable(resource);
   return {
     ...parseTerms(request, request.kinds.length > 0 ? parseKinds(request.kinds) : []),
     source,
     size: request.sizeBytes,
-    resource: parseResource(request.buffer, request.image),
+    resource,
     memoryTypeIndex: request.memoryTypeIndex,
     deviceUuid: request.deviceUuid,
     driverUuid: request.driverUuid,

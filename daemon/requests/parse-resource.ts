@@ -7,7 +7,13 @@
  * VkBufferCreateInfo, VkImageCreateInfo and their valid usage.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
-import { FIRST_COMPRESSED, type Resource } from '../vulkan/device.js';
+import {
+  FIRST_COMPRESSED,
+  type Resource,
+  TILING_DRM_FORMAT_MODIFIER,
+  TILING_LINEAR,
+  TILING_OPTIMAL,
+} from '../vulkan/device.js';
 
 /** VkBufferUsageFlagBits from TRANSFER_SRC to INDIRECT_BUFFER. */
 const BUFFER_USAGE = 0x1ff;
@@ -28,9 +34,16 @@ const STORAGE = 0x8;
 /** The last VkFormat of Vulkan 1.0. */
 const LAST_FORMAT = 184;
 const MAX_TEXELS = 1 << 20;
+/** The maximum number of DRM format modifiers in one description. */
+const MAX_MODIFIERS = 64;
 
 const TYPES = { IMAGE_TYPE_UNSPECIFIED: 1, IMAGE_TYPE_1D: 0, IMAGE_TYPE_2D: 1, IMAGE_TYPE_3D: 2 } as const;
-const TILINGS = { IMAGE_TILING_UNSPECIFIED: 0, IMAGE_TILING_OPTIMAL: 0, IMAGE_TILING_LINEAR: 1 } as const;
+const TILINGS = {
+  IMAGE_TILING_UNSPECIFIED: TILING_OPTIMAL,
+  IMAGE_TILING_OPTIMAL: TILING_OPTIMAL,
+  IMAGE_TILING_LINEAR: TILING_LINEAR,
+  IMAGE_TILING_DRM_FORMAT_MODIFIER: TILING_DRM_FORMAT_MODIFIER,
+} as const;
 
 function invalid(field: string, reason: string): VkmemError {
   return new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field });
@@ -77,9 +90,34 @@ function parseImage(image: Decoded<'ImageDescription'>): Resource {
     samples: image.samples || 1,
     tiling,
     usage: requireBits('image.usage', image.usage, IMAGE_USAGE),
+    ...parseModifiers(image.drmFormatModifiers, tiling),
   };
   requireExtent(parsed);
   return parsed;
+}
+
+function parseModifiers(
+  modifiers: readonly bigint[],
+  tiling: number,
+): { readonly modifiers?: readonly bigint[] } {
+  const field = 'image.drm_format_modifiers';
+  if (modifiers.length > MAX_MODIFIERS) {
+    throw invalid(field, `has ${modifiers.length} elements; the maximum is ${MAX_MODIFIERS}.`);
+  }
+  if (new Set(modifiers).size < modifiers.length) throw invalid(field, 'has an element twice.');
+  if (tiling === TILINGS.IMAGE_TILING_DRM_FORMAT_MODIFIER) return { modifiers };
+  if (modifiers.length > 0) throw invalid(field, 'needs the tiling IMAGE_TILING_DRM_FORMAT_MODIFIER.');
+  return {};
+}
+
+/**
+ * Refuses an image of DRM format modifiers that a client imports, because the request does not have the layout
+ * of its planes.
+ * @throws VkmemError INVALID_ARGUMENT that names the field.
+ */
+export function requireImportable(resource: Resource | undefined): void {
+  if (resource?.what !== 'image' || resource.tiling !== TILINGS.IMAGE_TILING_DRM_FORMAT_MODIFIER) return;
+  throw invalid('image.tiling', 'an import has no planes: IMAGE_TILING_DRM_FORMAT_MODIFIER is not possible.');
 }
 
 type Image = Extract<Resource, { what: 'image' }>;
@@ -119,6 +157,9 @@ function requireExtent({
   }
   if ((flags & EXTENDED_USAGE) !== 0 && (flags & MUTABLE_FORMAT) === 0) {
     throw invalid('image.flags', 'EXTENDED_USAGE needs MUTABLE_FORMAT.');
+  }
+  if (tiling === TILINGS.IMAGE_TILING_DRM_FORMAT_MODIFIER && (flags & MUTABLE_FORMAT) !== 0) {
+    throw invalid('image.flags', 'MUTABLE_FORMAT is not possible with IMAGE_TILING_DRM_FORMAT_MODIFIER.');
   }
   const cube = (flags & CUBE_COMPATIBLE) !== 0;
   if (cube && (type !== TYPES.IMAGE_TYPE_2D || width !== height || arrayLayers < 6)) {

@@ -11,7 +11,7 @@
  *   device, device-memory, exported-handle      what the rest of the daemon uses
  *   live-device, attachment, memory-handles     the current VkDevice; VkDeviceMemory and fds of one memory
  *   planner, imports, memory-plan               from a request to a plan
- *   memory-types, hints, resource               parts of a plan
+ *   memory-types, hints, resource, image-layout parts of a plan
  *   create                                      from a plan to memory
  *   mappable, opaque-fd, dma-buf, rdma-address  one file for each kind: how it is allocated and exported
  *   physical-device, kinds                      the choice of a device; the state of each kind on it
@@ -43,8 +43,22 @@ export type { KindReport, Rung } from './kinds.js';
 export type { MadeBy, PersistentHandles } from './memory-handles.js';
 export type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 export type { CacheType } from './memory-types.js';
-export type { DeviceInfo, HeapBudget, NativeImage, NativeResource, Requirements } from './native.js';
-export { FIRST_COMPRESSED, LAYOUT_GENERAL, type Resource } from './resource.js';
+export type {
+  DeviceInfo,
+  HeapBudget,
+  NativeImage,
+  NativeResource,
+  PlaneLayout,
+  Requirements,
+} from './native.js';
+export {
+  FIRST_COMPRESSED,
+  LAYOUT_GENERAL,
+  type Resource,
+  TILING_DRM_FORMAT_MODIFIER,
+  TILING_LINEAR,
+  TILING_OPTIMAL,
+} from './resource.js';
 
 export interface DeviceOptions {
   /**

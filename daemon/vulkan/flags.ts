@@ -27,12 +27,13 @@ export const HandleType = {
 /** VkExternalMemoryFeatureFlagBits. */
 export const ExternalFeature = { DEDICATED_ONLY: 0x1, EXPORTABLE: 0x2, IMPORTABLE: 0x4 } as const;
 
-/** The extensions that the kinds require. */
+/** The extensions that the kinds, and images of DRM format modifiers, require. */
 export const Extension = {
   MEMORY_FD: 'VK_KHR_external_memory_fd',
   MEMORY_HOST: 'VK_EXT_external_memory_host',
   DMA_BUF: 'VK_EXT_external_memory_dma_buf',
   RDMA: 'VK_NV_external_memory_rdma',
+  DRM_FORMAT_MODIFIER: 'VK_EXT_image_drm_format_modifier',
 } as const;
 
 /** Whether every bit of `wanted` is set in `flags`. */

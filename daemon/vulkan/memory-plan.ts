@@ -4,7 +4,7 @@
 import type { KindName } from '@vkmemd/proto';
 import type { Hints } from './hints.js';
 import type { CacheType, TypeWishes } from './memory-types.js';
-import type { NativeResource, Requirements } from './native.js';
+import type { NativeResource, PlaneLayout, Requirements } from './native.js';
 import type { Resource } from './resource.js';
 
 /** The requirements of a request. */
@@ -42,4 +42,9 @@ export interface MemoryPlan {
   /** The resource that the request described, as it is created, and the driver's requirements for it. */
   readonly resource: NativeResource | undefined;
   readonly requirements: Requirements | undefined;
+  /**
+   * The planes of the resource, if it is an image whose layout the driver reported. Absent for imported memory,
+   * and in records of earlier builds.
+   */
+  readonly planes?: readonly PlaneLayout[];
 }

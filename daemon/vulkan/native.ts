@@ -78,6 +78,17 @@ export interface NativeBuffer {
   readonly usage: number;
 }
 
+/** The layout of one plane of an image (VkSubresourceLayout), in bytes from the beginning of its memory. */
+export interface PlaneLayout {
+  readonly offset: bigint;
+  readonly size: bigint;
+  readonly rowPitch: bigint;
+  /** 0 for an image with one layer. */
+  readonly arrayPitch: bigint;
+  /** 0 for an image with one slice. */
+  readonly depthPitch: bigint;
+}
+
 /** An image to query, or to dedicate memory to (VkImageCreateInfo), in Vulkan's numbers. */
 export interface NativeImage {
   readonly what: 'image';
@@ -92,6 +103,25 @@ export interface NativeImage {
   readonly samples: number;
   readonly tiling: number;
   readonly usage: number;
+  /** DRM format modifiers, for that tiling only: the candidates; exactly one with `planes`. */
+  readonly modifiers?: readonly bigint[];
+  /** The layout that the image has with that modifier; without it, the driver decides. */
+  readonly planes?: readonly PlaneLayout[];
+}
+
+/** What the driver decided about the layout of an image. */
+export interface ImageLayout {
+  /** Absent unless the image has a DRM format modifier. */
+  readonly modifier?: bigint;
+  /** Of mip level 0 and layer 0. Empty for optimal tiling, and for linear images with depth and stencil. */
+  readonly planes: readonly PlaneLayout[];
+}
+
+/** A DRM format modifier that the driver lists for a format: its memory planes, VkFormatFeatureFlags. */
+export interface FormatModifier {
+  readonly modifier: bigint;
+  readonly planes: number;
+  readonly features: number;
 }
 
 export type NativeResource = NativeBuffer | NativeImage;
@@ -162,9 +192,13 @@ export interface NativeDevice {
   fdTypeBits(fd: number, handleType: number): Promise<number>;
   /** Requirements of the resource, which is created with these external handle types and destroyed again. */
   requirements(resource: NativeResource, handleTypes: number): Promise<Requirements>;
+  /** The layout of such an image, which is created with these external handle types and destroyed again. */
+  imageLayout(image: NativeImage, handleTypes: number): Promise<ImageLayout>;
+  /** The DRM format modifiers that the driver lists for a VkFormat; none without the extension. */
+  formatModifiers(format: number): Promise<FormatModifier[]>;
   /**
    * External properties of one handle type for such a resource. For an image that the driver does not support
-   * at all it rejects with VK_ERROR_FORMAT_NOT_SUPPORTED.
+   * at all it rejects with VK_ERROR_FORMAT_NOT_SUPPORTED. With DRM format modifiers it must have exactly one.
    */
   externalProperties(resource: NativeResource, handleType: number): Promise<ExternalInfo>;
   /**

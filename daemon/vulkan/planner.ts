@@ -22,6 +22,7 @@ import {
 } from './external-support.js';
 import { HandleType } from './flags.js';
 import { boundsSize, type Hints, onlyByMemfd, requireHinted, roundFor } from './hints.js';
+import { planesOf, withModifier } from './image-layout.js';
 import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
 import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 import { ANY_TYPE, cacheTypeOf, chooseType } from './memory-types.js';
@@ -94,9 +95,11 @@ export class Planner {
     const whole = this.roundSize(request.size, request.hints);
     if (request.hints) this.#requireHeap(whole);
     const described = request.resource && sized(asMade(request.resource), whole);
-    const { dedicatedOnly } = await this.#support(kinds, described, declared);
-    const resource = described ?? (dedicatedOnly ? sized(TRANSFER, whole) : undefined);
+    const bound = described && (await withModifier(this.#device, this.#info, described, declared));
+    const { dedicatedOnly } = await this.#support(kinds, bound, declared);
+    const resource = bound ?? (dedicatedOnly ? sized(TRANSFER, whole) : undefined);
     const requirements = resource && (await this.#requirements(resource, declared));
+    const planes = await planesOf(this.#device, resource, declared);
     const dedicated =
       resource !== undefined &&
       requirements !== undefined &&
@@ -127,6 +130,7 @@ export class Planner {
       dedicated: dedicated ? resource : undefined,
       resource,
       requirements,
+      planes,
     };
   }
 

@@ -6,13 +6,20 @@
  */
 import type { NativeImage, NativeResource } from './native.js';
 
-/** A buffer by its VkBufferUsageFlags, or an image by its VkImageCreateInfo. */
+/**
+ * A buffer by its VkBufferUsageFlags, or an image by its VkImageCreateInfo. An image of the tiling
+ * DRM_FORMAT_MODIFIER without `modifiers` may have any of them.
+ */
 export type Resource = { readonly what: 'buffer'; readonly usage: number } | NativeImage;
 
 /** VK_IMAGE_LAYOUT_GENERAL: the layout that an image must have while another API accesses it. */
 export const LAYOUT_GENERAL = 1;
+/** VK_IMAGE_TILING_OPTIMAL. */
+export const TILING_OPTIMAL = 0;
 /** VK_IMAGE_TILING_LINEAR. */
 export const TILING_LINEAR = 1;
+/** VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT. */
+export const TILING_DRM_FORMAT_MODIFIER = 1_000_158_000;
 
 /** The VkBufferUsageFlagBits that fills and copies require. */
 const TRANSFER_BUFFER = 0x1 | 0x2;

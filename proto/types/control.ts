@@ -74,6 +74,7 @@ import type { Metric as _vkmem_v1_Metric, Metric__Output as _vkmem_v1_Metric__Ou
 import type { MetricFamily as _vkmem_v1_MetricFamily, MetricFamily__Output as _vkmem_v1_MetricFamily__Output } from './vkmem/v1/MetricFamily.js';
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
+import type { PlaneLayout as _vkmem_v1_PlaneLayout, PlaneLayout__Output as _vkmem_v1_PlaneLayout__Output } from './vkmem/v1/PlaneLayout.js';
 import type { PolicyServiceClient as _vkmem_v1_PolicyServiceClient, PolicyServiceDefinition as _vkmem_v1_PolicyServiceDefinition } from './vkmem/v1/PolicyService.js';
 import type { Problem as _vkmem_v1_Problem, Problem__Output as _vkmem_v1_Problem__Output } from './vkmem/v1/Problem.js';
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
@@ -205,6 +206,7 @@ export interface ProtoGrpcType {
       MetricType: EnumTypeDefinition
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
+      PlaneLayout: MessageTypeDefinition<_vkmem_v1_PlaneLayout, _vkmem_v1_PlaneLayout__Output>
       /**
        * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all
        * quotas. Only operators may call SetQuota and ReloadPolicy.

@@ -41,6 +41,7 @@ import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkme
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from './vkmem/v1/MemoryRequirements.js';
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
+import type { PlaneLayout as _vkmem_v1_PlaneLayout, PlaneLayout__Output as _vkmem_v1_PlaneLayout__Output } from './vkmem/v1/PlaneLayout.js';
 import type { Problem as _vkmem_v1_Problem, Problem__Output as _vkmem_v1_Problem__Output } from './vkmem/v1/Problem.js';
 import type { PublishRequest as _vkmem_v1_PublishRequest, PublishRequest__Output as _vkmem_v1_PublishRequest__Output } from './vkmem/v1/PublishRequest.js';
 import type { PublishResponse as _vkmem_v1_PublishResponse, PublishResponse__Output as _vkmem_v1_PublishResponse__Output } from './vkmem/v1/PublishResponse.js';
@@ -117,6 +118,7 @@ export interface ProtoGrpcType {
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
+      PlaneLayout: MessageTypeDefinition<_vkmem_v1_PlaneLayout, _vkmem_v1_PlaneLayout__Output>
       Problem: MessageTypeDefinition<_vkmem_v1_Problem, _vkmem_v1_Problem__Output>
       PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>
       PublishResponse: MessageTypeDefinition<_vkmem_v1_PublishResponse, _vkmem_v1_PublishResponse__Output>

@@ -121,6 +121,11 @@ t.test('alloc sends its options and prints the answer', async (t) => {
     sizeBytes: 0n,
     image: { format: 37, width: 1920, height: 1080, usage: 0x13, tiling: 'IMAGE_TILING_LINEAR' },
   });
+  const tiled = 'format=37,width=8,usage=1,tiling=drm_format_modifier,drmFormatModifiers=0+0x100000000000001';
+  t.equal((await alloc('--kind', 'dma_buf', '--image', tiled)).code, 0);
+  t.match(asked.pop(), {
+    image: { tiling: 'IMAGE_TILING_DRM_FORMAT_MODIFIER', drmFormatModifiers: [0n, 0x0100_0000_0000_0001n] },
+  });
   const properties = ['--require', 'device_local', '--prefer', 'HOST_CACHED', '--forbid', 'PROTECTED'];
   const more = [
     '--forbid',

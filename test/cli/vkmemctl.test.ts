@@ -108,6 +108,16 @@ t.test('a refusal is printed with its code, as text and as JSON', async (t) => {
     [['alloc', 'x', '--image', 'format=37,width=8,usage=1,colour=3'], 'INVALID_ARGUMENT'],
     [['alloc', 'x', '--image', 'format=37,width=8,usage=1,width=9'], 'INVALID_ARGUMENT'],
     [['alloc', 'x', '--image', 'format=37,width=8,usage='], 'INVALID_ARGUMENT'],
+    [['alloc', 'x', '--image', 'format=37,width=8,usage=1,drmFormatModifiers=0'], 'INVALID_ARGUMENT'],
+    [
+      [
+        'alloc',
+        'x',
+        '--image',
+        'format=37,width=8,usage=1,tiling=drm_format_modifier,drmFormatModifiers=1+x',
+      ],
+      'INVALID_ARGUMENT',
+    ],
     [['alloc', 'a b', '--size', '1M'], 'INVALID_NAME'],
     [['alloc', '', '--size', '1M'], 'INVALID_NAME'],
     [['free', ''], 'INVALID_ARGUMENT'],

@@ -57,6 +57,7 @@ t.test('allocate() sends the options as a request', async (t) => {
         arrayLayers: 1,
         samples: 1,
         flags: 0,
+        drmFormatModifiers: [],
       },
     },
     'size 0 means the size that the image needs',
@@ -64,6 +65,13 @@ t.test('allocate() sends the options as a request', async (t) => {
   t.match(await ask({ size: 4096, image: { ...image, type: '3D', tiling: 'LINEAR', depth: 9, flags: 16 } }), {
     sizeBytes: 4096n,
     image: { type: 'IMAGE_TYPE_3D', tiling: 'IMAGE_TILING_LINEAR', depth: 9, flags: 16 },
+  });
+  const drmFormatModifiers = [0, 0x0100_0000_0000_0002n, 2n ** 64n - 1n];
+  t.match(await ask({ image: { ...image, tiling: 'DRM_FORMAT_MODIFIER', drmFormatModifiers } }), {
+    image: {
+      tiling: 'IMAGE_TILING_DRM_FORMAT_MODIFIER',
+      drmFormatModifiers: drmFormatModifiers.map(BigInt),
+    },
   });
 });
 
@@ -86,6 +94,22 @@ const MISTAKES: [string, AllocateOptions, ErrorCode, string?][] = [
   ['flags beyond 32 bits', { image: { ...IMAGE, flags: 2 ** 32 } }, 'INVALID_ARGUMENT', 'image.flags'],
   ['an invalid image type', { image: { ...IMAGE, type: any('4D') } }, 'INVALID_ARGUMENT', 'image.type'],
   ['an invalid tiling', { image: { ...IMAGE, tiling: any('SPIRAL') } }, 'INVALID_ARGUMENT', 'image.tiling'],
+  ...(
+    [
+      ['modifiers with another tiling', { tiling: 'LINEAR', drmFormatModifiers: [0] }],
+      ['a modifier that is no array', { drmFormatModifiers: any(0) }],
+      ['65 modifiers', { drmFormatModifiers: Array.from({ length: 65 }, (_, n) => n) }],
+      ['a modifier twice', { drmFormatModifiers: [7, 7n] }],
+      ['a negative modifier', { drmFormatModifiers: [-1] }],
+      ['a modifier of 65 bits', { drmFormatModifiers: [2n ** 64n] }],
+      ['a modifier that is not exact', { drmFormatModifiers: [2 ** 60] }],
+    ] as const
+  ).map(([what, change]): [string, AllocateOptions, ErrorCode, string] => [
+    what,
+    { image: { ...IMAGE, tiling: 'DRM_FORMAT_MODIFIER', ...change } },
+    'INVALID_ARGUMENT',
+    'image.drmFormatModifiers',
+  ]),
   ['a negative memory type', { size: 1, memoryTypeIndex: -1 }, 'INVALID_ARGUMENT', 'memoryTypeIndex'],
   ['a bigint as memory type', { size: 1, memoryTypeIndex: any(1n) }, 'INVALID_ARGUMENT', 'memoryTypeIndex'],
   [

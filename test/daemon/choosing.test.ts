@@ -6,6 +6,7 @@ import { connect, VkmemError } from '@vkmemd/client';
 import t from 'tap';
 import { startDaemon } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
+import { HandoffWire } from '../support/handoff-wire.js';
 
 const SIZE = 65_536n;
 /** R8G8B8A8_UNORM, for transfers and sampling. */
@@ -109,7 +110,20 @@ t.test('a grant for an image states the parameters that the importer repeats', a
       layoutForOtherApis: 1,
     },
   });
+  t.same(memory.grants[0]?.image?.planes, [], "the layout of an optimal image is the driver's own");
   await using linear = await client.allocate({ image: { ...IMAGE, tiling: 'LINEAR' } });
+  const [plane, ...others] = linear.grants[0]?.image?.planes ?? [];
+  t.same(others, [], 'one plane');
+  t.ok(plane && plane.offset + plane.rowPitch * BigInt(IMAGE.height) <= linear.size, 'in the memory');
+  t.ok(plane && plane.rowPitch >= BigInt(IMAGE.width * 4), 'rows with all of their texels');
+  t.match(plane, { arrayPitch: 0n, depthPitch: 0n }, 'no pitches that the image does not have');
+  const pair = { ...IMAGE, tiling: 'LINEAR', arrayLayers: 2 } as const;
+  const layered = await client.allocate({ image: pair }).catch(() => undefined);
+  if (layered) {
+    const pitch = layered.grants[0]?.image?.planes[0]?.arrayPitch ?? 0n;
+    t.ok(pitch >= bytes, `${pitch} bytes from layer to layer`);
+    await layered.free();
+  }
   linear.map().bytes.fill(1);
   await client.transfer({ fill: { to: linear, pattern: 2 } });
   t.equal(linear.map().bytes[0], 2, 'a linear image can be mapped');
@@ -136,6 +150,7 @@ t.test('values that Vulkan does not define are rejected before a driver call', a
     ['image.depth', { image: { ...IMAGE, depth: 2 } }],
     ['image.array_layers', { image: { ...IMAGE, type: '3D', arrayLayers: 2 } }],
     ['image.width', { image: { ...IMAGE, width: 1 << 24 } }],
+    ['image.flags', { image: { ...IMAGE, tiling: 'DRM_FORMAT_MODIFIER', flags: 0x8 } }],
   ];
   for (const [field, request] of wrong) {
     const refusal = await client.allocate(request as never).then(
@@ -150,6 +165,39 @@ t.test('values that Vulkan does not define are rejected before a driver call', a
   });
 });
 
+t.test('DRM format modifiers are checked, and refused by name without the extension', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  const wire = await HandoffWire.open(runtimeDir);
+  t.teardown(() => wire.close());
+  const image = { ...IMAGE, depth: 1, mipLevels: 1, arrayLayers: 1, samples: 1, flags: 0 };
+  const ask = (tiling: 'LINEAR' | 'DRM_FORMAT_MODIFIER', drmFormatModifiers: bigint[]) =>
+    wire.ask({
+      allocate: {
+        kinds: ['KIND_OPAQUE_FD'],
+        image: { ...image, type: 'IMAGE_TYPE_2D', tiling: `IMAGE_TILING_${tiling}`, drmFormatModifiers },
+      },
+    });
+  const wrong = { code: 'INVALID_ARGUMENT', metadata: { field: 'image.drm_format_modifiers' } };
+  const many = Array.from({ length: 65 }, (_, n) => BigInt(n));
+  await t.rejects(ask('LINEAR', [0n]), wrong, 'with another tiling');
+  await t.rejects(ask('DRM_FORMAT_MODIFIER', many), wrong, 'more than 64');
+  await t.rejects(ask('DRM_FORMAT_MODIFIER', [5n, 0n, 5n]), wrong, 'an element twice');
+  const unlisted = { code: 'KIND_UNSUPPORTED', metadata: { kind: 'image', missing: 'extension' } };
+  for (const modifiers of [[], [0n], [2n ** 64n - 1n], many.slice(1)]) {
+    await t.rejects(ask('DRM_FORMAT_MODIFIER', modifiers), { ...unlisted, message: EXTENSION });
+  }
+  await t.rejects(
+    client.allocate({
+      kinds: ['OPAQUE_FD'],
+      image: { ...IMAGE, tiling: 'DRM_FORMAT_MODIFIER', drmFormatModifiers: [0, 1n] },
+    }),
+    { ...unlisted, message: EXTENSION },
+    'by the library',
+  );
+});
+
+const EXTENSION = /the driver does not list VK_EXT_image_drm_format_modifier/;
 const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
 t.test('a sync moves no bytes and needs no more than the right to the memory', async (t) => {

@@ -101,6 +101,16 @@ t.test('an imported memfd shares its bytes with the device, in both directions',
   await hasOnly(t, pid, before, 'the daemon keeps no fd');
 });
 
+t.test('an image of DRM format modifiers is not imported: the request has no planes', async (t) => {
+  const { client } = await start(t);
+  using memfd = await filledMemfd(1);
+  const image = { format: 37, width: 8, usage: 1, tiling: 'DRM_FORMAT_MODIFIER' } as const;
+  await t.rejects(client.importMemory({ fd: memfd, source: 'MEMFD', image }), {
+    code: 'INVALID_ARGUMENT',
+    metadata: { field: 'image.tiling' },
+  });
+});
+
 t.test('a granted memfd may be imported again', async (t) => {
   const { client } = await start(t);
   const first = await client.allocate({ size: SIZE });

@@ -1,15 +1,17 @@
 // Another process and device: imports the dma-buf of a 2D image, reads its texels, and writes to all of them.
 //
-// Usage: image-importer (linear|modifier) SIZE TYPE DEDICATED FORMAT WIDTH HEIGHT USAGE HANDLE_TYPES
-// The numbers are those of the grant, in Vulkan's terms; DEDICATED is 0 or 1. The dma-buf is fd 3.
+// Usage: image-importer linear IMAGE
+//        image-importer modifier IMAGE MODIFIER (OFFSET ROW_PITCH)...
+// IMAGE: SIZE TYPE DEDICATED FORMAT WIDTH HEIGHT USAGE HANDLE_TYPES. All numbers are those of the grant, in
+// Vulkan's terms; DEDICATED is 0 or 1. The dma-buf is fd 3.
 //
 //   linear    the image has VK_IMAGE_TILING_LINEAR, as the one that the grant describes
-//   modifier  the same memory, as an image of VK_EXT_image_drm_format_modifier: DRM_FORMAT_MOD_LINEAR, with
-//   the
-//             plane layout of the linear image
+//   modifier  the image is one of VK_EXT_image_drm_format_modifier, with that modifier and an explicit
+//   layout: a
+//             pair of numbers for each memory plane
 //
 // Prints one line of JSON: the modifiers that the driver lists for the format, the layout of the image's
-// plane as the driver reports it, the texels as hexadecimal digits of 4 bytes each. Then every texel is
+// first plane as the driver reports it, the texels as hexadecimal digits of 4 bytes each. Then every texel is
 // (0x11, 0x22, 0x33, 0x44). Ends with 1 and a message on standard error if a call fails.
 
 #include <inttypes.h>
@@ -27,7 +29,7 @@
     }                                                  \
   } while (0)
 
-enum { TEXEL_BYTES = 4, DMA_BUF_FD = 3, MAX_MODIFIERS = 16 };
+enum { TEXEL_BYTES = 4, DMA_BUF_FD = 3, MAX_MODIFIERS = 16, MAX_PLANES = 4, IMAGE_ARGUMENTS = 10 };
 static const VkExternalMemoryHandleTypeFlagBits kDmaBuf = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
 static const VkImageSubresourceRange kWhole = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
 
@@ -39,6 +41,10 @@ struct Wanted {
   VkExtent3D extent;
   VkImageUsageFlags usage;
   VkExternalMemoryHandleTypeFlags handle_types;
+  // 0 planes: a linear image, whose layout the driver decides.
+  uint64_t modifier;
+  uint32_t plane_count;
+  VkSubresourceLayout planes[MAX_PLANES];
 };
 
 static VkPhysicalDevice physical;
@@ -69,16 +75,15 @@ static void OpenDevice(void) {
   vkGetDeviceQueue(device, 0, 0, &queue);
 }
 
-// `plane`: the layout that the image is to have; null for a linear image, whose layout the driver decides.
-static VkImage CreateImage(const struct Wanted* wanted, const VkSubresourceLayout* plane) {
+static VkImage CreateImage(const struct Wanted* wanted) {
   const VkImageDrmFormatModifierExplicitCreateInfoEXT modifier = {
       .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT,
-      .drmFormatModifier = 0,  // DRM_FORMAT_MOD_LINEAR
-      .drmFormatModifierPlaneCount = 1,
-      .pPlaneLayouts = plane};
+      .drmFormatModifier = wanted->modifier,
+      .drmFormatModifierPlaneCount = wanted->plane_count,
+      .pPlaneLayouts = wanted->planes};
   const VkExternalMemoryImageCreateInfo external = {
       .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
-      .pNext = plane ? &modifier : NULL,
+      .pNext = wanted->plane_count ? &modifier : NULL,
       .handleTypes = wanted->handle_types};
   const VkImageCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
@@ -89,7 +94,7 @@ static VkImage CreateImage(const struct Wanted* wanted, const VkSubresourceLayou
       .mipLevels = 1,
       .arrayLayers = 1,
       .samples = VK_SAMPLE_COUNT_1_BIT,
-      .tiling = plane ? VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT : VK_IMAGE_TILING_LINEAR,
+      .tiling = wanted->plane_count ? VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT : VK_IMAGE_TILING_LINEAR,
       .usage = wanted->usage};
   VkImage image;
   CHECK(vkCreateImage(device, &info, NULL, &image));
@@ -205,27 +210,32 @@ static void PrintModifiers(VkFormat format) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 10) return 64;
+  if (argc < IMAGE_ARGUMENTS) return 64;
   const int by_modifier = strcmp(argv[1], "modifier") == 0;
-  uint64_t n[10] = {0};
+  const int planes = (argc - IMAGE_ARGUMENTS - 1) / 2;
+  if (by_modifier ? planes < 1 || planes > MAX_PLANES : argc != IMAGE_ARGUMENTS) return 64;
+  uint64_t n[IMAGE_ARGUMENTS + 1 + 2 * MAX_PLANES] = {0};
   for (int i = 2; i < argc; i++) n[i] = strtoull(argv[i], NULL, 10);
-  const struct Wanted wanted = {.size = n[2],
-                                .type = (uint32_t)n[3],
-                                .dedicated = (VkBool32)n[4],
-                                .format = (VkFormat)n[5],
-                                .extent = {(uint32_t)n[6], (uint32_t)n[7], 1},
-                                .usage = (VkImageUsageFlags)n[8],
-                                .handle_types = (VkExternalMemoryHandleTypeFlags)n[9]};
-  OpenDevice();
-  VkImage image = CreateImage(&wanted, NULL);
-  VkSubresourceLayout layout = LayoutOf(image, VK_IMAGE_ASPECT_COLOR_BIT);
+  struct Wanted wanted = {.size = n[2],
+                          .type = (uint32_t)n[3],
+                          .dedicated = (VkBool32)n[4],
+                          .format = (VkFormat)n[5],
+                          .extent = {(uint32_t)n[6], (uint32_t)n[7], 1},
+                          .usage = (VkImageUsageFlags)n[8],
+                          .handle_types = (VkExternalMemoryHandleTypeFlags)n[9]};
   if (by_modifier) {
-    // What the specification requires of an explicit layout: no size, and no pitches that the image lacks.
-    const VkSubresourceLayout plane = {.offset = layout.offset, .rowPitch = layout.rowPitch};
-    vkDestroyImage(device, image, NULL);
-    image = CreateImage(&wanted, &plane);
-    layout = LayoutOf(image, VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT);
+    wanted.modifier = n[IMAGE_ARGUMENTS];
+    wanted.plane_count = (uint32_t)planes;
+    // An explicit layout has no size, and no pitches that the image lacks.
+    for (int i = 0; i < planes; i++) {
+      const uint64_t* plane = &n[IMAGE_ARGUMENTS + 1 + 2 * i];
+      wanted.planes[i] = (VkSubresourceLayout){.offset = plane[0], .rowPitch = plane[1]};
+    }
   }
+  OpenDevice();
+  const VkImage image = CreateImage(&wanted);
+  const VkSubresourceLayout layout =
+      LayoutOf(image, by_modifier ? VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT : VK_IMAGE_ASPECT_COLOR_BIT);
   ImportInto(image, &wanted);
   const VkDeviceSize count = (VkDeviceSize)wanted.extent.width * wanted.extent.height * TEXEL_BYTES;
   void* texels = NULL;

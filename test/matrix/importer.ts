@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { Connection, OwnedFd, uuidText } from '@vkmemd/proto';
 import { loadNative, type NativeDevice, type NativeImage } from 'vkmemd/dist/vulkan/native.js';
 import { listDevices } from 'vkmemd/dist/vulkan/physical-device.js';
+import { readBigint } from './bigint-json.js';
 
 /** The fields of a grant that an importer needs. */
 export interface Wanted {
@@ -95,7 +96,7 @@ async function look(wanted: Wanted, fd: OwnedFd | undefined): Promise<Seen> {
 
 async function answer(request: string, fds: readonly OwnedFd[]): Promise<Answer> {
   try {
-    return { seen: await look(JSON.parse(request) as Wanted, fds[0]) };
+    return { seen: await look(JSON.parse(request, readBigint) as Wanted, fds[0]) };
   } catch (failure) {
     return { failure: failure instanceof Error ? (failure.stack ?? failure.message) : String(failure) };
   } finally {

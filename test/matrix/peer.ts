@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Connection, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
+import { writeBigint } from './bigint-json.js';
 import type { Answer, Seen, Wanted } from './importer.js';
 
 const PROGRAM = fileURLToPath(new URL('./importer.js', import.meta.url));
@@ -39,7 +40,7 @@ export class Peer {
     const answered = new Promise<Answer>((resolve) => {
       this.#answered = resolve;
     });
-    this.#connection.send(Buffer.from(JSON.stringify(wanted)), [fd]);
+    this.#connection.send(Buffer.from(JSON.stringify(wanted, writeBigint)), [fd]);
     const ended = this.#ended.then((how) => ({ failure: `it ended with ${how}` }));
     const answer = await Promise.race([answered, ended]);
     if ('failure' in answer) throw new Error(`the importer failed: ${answer.failure}`);

@@ -29,6 +29,10 @@ const BC1 = 131;
 const IMAGES: readonly (readonly [string, ImageOptions])[] = [
   ['2D RGBA8 optimal', { format: RGBA8, width: 64, height: 64, usage: PLAIN }],
   ['2D RGBA8 linear', { format: RGBA8, width: 64, height: 64, tiling: 'LINEAR', usage: PLAIN }],
+  [
+    '2D RGBA8 by modifiers',
+    { format: RGBA8, width: 64, height: 64, tiling: 'DRM_FORMAT_MODIFIER', usage: PLAIN },
+  ],
   ['3D RGBA8', { type: '3D', format: RGBA8, width: 32, height: 32, depth: 8, usage: PLAIN }],
   [
     'an array with mips',
@@ -53,7 +57,12 @@ async function useFor(what: 'buffer' | 'image', seat: Seat, memory: Memory): Pro
   equal((requirements.memoryTypeBits >>> memoryTypeIndex) & 1, 1, 'a type that the resource can be bound to');
   ok(dedicated || !requirements.requiresDedicated);
   ok(memory.allocation[what], 'the resource of the memory');
+  const { image } = memory.allocation;
+  const tiled = image?.tiling === 'IMAGE_TILING_DRM_FORMAT_MODIFIER';
+  if (tiled) equal(image.drmFormatModifiers.length, 1, 'the modifier that the driver chose');
   for (const grant of memory.grants) {
+    const planes = grant.image?.planes.length ?? 0;
+    ok(planes >= (tiled || image?.tiling === 'IMAGE_TILING_LINEAR' ? 1 : 0), 'the planes of a known layout');
     ok(grant[what], 'the parameters that an importer repeats');
     const handle = kindFromWire(grant.kind) === 'MAPPABLE' ? 0 : grant.vulkanHandleType;
     equal(grant.handleTypes & handle, handle, 'the declared handle type');

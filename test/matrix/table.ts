@@ -112,6 +112,7 @@ a buffer of texels as DMA_BUF                              | KIND_UNSUPPORTED*  
 a buffer for everything as DMA_BUF                         | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 2D RGBA8 optimal as MAPPABLE                        | pass*               | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 2D RGBA8 linear as MAPPABLE                         | pass*               | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 2D RGBA8 by modifiers as MAPPABLE                   | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 3D RGBA8 as MAPPABLE                                | pass*               | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: an array with mips as MAPPABLE                      | pass*               | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: depth 32F as MAPPABLE                               | pass*               | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
@@ -120,6 +121,7 @@ image: BC1 compressed as MAPPABLE                          | pass*              
 image: 2^20 texels wide as MAPPABLE                        | KIND_UNSUPPORTED    | KIND_UNSUPPORTED   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 2D RGBA8 optimal as OPAQUE_FD                       | pass*               | pass               | pass                 | KIND_UNSUPPORTED
 image: 2D RGBA8 linear as OPAQUE_FD                        | pass*               | pass               | pass                 | KIND_UNSUPPORTED
+image: 2D RGBA8 by modifiers as OPAQUE_FD                  | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 3D RGBA8 as OPAQUE_FD                               | pass*               | pass               | pass                 | KIND_UNSUPPORTED
 image: an array with mips as OPAQUE_FD                     | pass*               | pass               | pass                 | KIND_UNSUPPORTED
 image: depth 32F as OPAQUE_FD                              | pass*               | pass               | pass                 | KIND_UNSUPPORTED
@@ -128,6 +130,7 @@ image: BC1 compressed as OPAQUE_FD                         | pass*              
 image: 2^20 texels wide as OPAQUE_FD                       | KIND_UNSUPPORTED    | KIND_UNSUPPORTED   | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 2D RGBA8 optimal as DMA_BUF                         | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 2D RGBA8 linear as DMA_BUF                          | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
+image: 2D RGBA8 by modifiers as DMA_BUF                    | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: 3D RGBA8 as DMA_BUF                                 | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: an array with mips as DMA_BUF                       | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED
 image: depth 32F as DMA_BUF                                | KIND_UNSUPPORTED*   | pass               | KIND_UNSUPPORTED     | KIND_UNSUPPORTED

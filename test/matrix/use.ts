@@ -13,6 +13,10 @@ import type { Seat } from './seat.js';
 
 const PATTERN = 0x5eedc0de;
 const O_CLOEXEC = 0o2000000;
+const TILINGS: Readonly<Record<string, number>> = {
+  IMAGE_TILING_LINEAR: 1,
+  IMAGE_TILING_DRM_FORMAT_MODIFIER: 1_000_158_000,
+};
 const IMAGE_TYPES = ['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'];
 
 /** Transfers cannot reach memory that is dedicated to an image. */
@@ -134,7 +138,11 @@ function importOf(grant: Grant): Wanted {
         ...description,
         what: 'image' as const,
         type: IMAGE_TYPES.indexOf(description.type),
-        tiling: description.tiling === 'IMAGE_TILING_LINEAR' ? 1 : 0,
+        tiling: TILINGS[description.tiling] ?? 0,
+        ...(image?.sameDeviceAndDriver === false && {
+          modifiers: description.drmFormatModifiers,
+          planes: image.planes,
+        }),
       };
   return {
     deviceUuid: uuidText(grant.deviceUuid),

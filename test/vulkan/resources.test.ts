@@ -88,6 +88,29 @@ else {
     await t.rejects(device.requirements(buffer, 0x5), refusal('NOT_LISTED'));
   });
 
+  t.test('the layout of a linear image is reported', async (t) => {
+    for (const handleTypes of [0, OPAQUE_FD]) {
+      const { modifier, planes } = await device.imageLayout({ ...image, tiling: 1 }, handleTypes);
+      t.equal(modifier, undefined);
+      t.match(planes, [{ offset: 0n, arrayPitch: 0n, depthPitch: 0n }]);
+      t.ok(planes[0] && planes[0].rowPitch >= 64n * 4n && planes[0].size >= planes[0].rowPitch * 64n);
+    }
+    const slices = await device.imageLayout({ ...image, tiling: 1, type: 2, depth: 4 }, 0);
+    t.ok(slices.planes[0] && slices.planes[0].depthPitch >= 64n * 64n * 4n, 'of a 3D image');
+    t.same(await device.imageLayout(image, 0), { planes: [] }, 'an optimal image has no known layout');
+    await t.rejects(device.imageLayout(buffer as never, 0), refusal('NOT_LISTED'), 'nor has a buffer');
+  });
+
+  t.test('DRM format modifiers need the extension', async (t) => {
+    t.same(await device.formatModifiers(37), [], 'none is listed');
+    t.same(await device.formatModifiers(2 ** 32 - 1), [], 'nor for a number that is no format');
+    const tiled = { ...image, tiling: 1_000_158_000, modifiers: [0n] };
+    const detail = 'VK_EXT_image_drm_format_modifier';
+    await t.rejects(device.requirements(tiled, 0), refusal('NOT_LISTED', { detail }));
+    await t.rejects(device.externalProperties(tiled, OPAQUE_FD), refusal('NOT_LISTED', { detail }));
+    await t.rejects(device.imageLayout(tiled, 0), refusal('NOT_LISTED', { detail }));
+  });
+
   t.test('an image that the driver does not support', async (t) => {
     // R4G4_UNORM_PACK8, a format with Y'CbCr planes that lavapipe lacks, and numbers that are not formats.
     for (const format of [1, 1_000_156_000, 123_456, 2 ** 31 - 2]) {
@@ -142,6 +165,10 @@ else {
       );
       await t.rejects(device.externalProperties(broken, OPAQUE_FD), refusal('RANGE'), JSON.stringify(change));
     }
+    const one = { offset: 0n, size: 0n, rowPitch: 256n, arrayPitch: 0n, depthPitch: 0n };
+    for (const change of [{ modifiers: [0n] }, { tiling: 1, planes: [one] }]) {
+      await t.rejects(device.requirements({ ...image, ...change }, 0), refusal('RANGE'));
+    }
     // Sparse, protected and disjoint images, tilings with modifiers, and usages of extensions.
     for (const change of [
       { flags: 0x1 },
@@ -171,6 +198,14 @@ else {
     for (const field of Object.keys(image).filter((key) => key !== 'what')) {
       names([{ ...image, [field]: '1' }, 0], `resource.${field} must be an unsigned 32-bit number`);
     }
+    names([{ ...image, modifiers: 7 }, 0], 'resource.modifiers must be an array of at most 1024 elements');
+    names([{ ...image, modifiers: [7] }, 0], 'resource.modifiers must be an unsigned 64-bit bigint');
+    names(
+      [{ ...image, planes: Array(5).fill({}) }, 0],
+      'resource.planes must be an array of at most 4 elements',
+    );
+    names([{ ...image, planes: [0n] }, 0], 'resource.planes must be an array of layouts');
+    names([{ ...image, planes: [{}] }, 0], 'resource.planes.offset must be an unsigned 64-bit bigint');
     const thrower = {
       get what(): string {
         throw new RangeError('a getter of the caller\u2019s');

@@ -28,7 +28,8 @@ HOST_VISIBLE, HOST_CACHED) restrict or influence the choice; --memory-type selec
 --buffer-usage or --image the daemon queries the driver for the requirements of that resource. With --image,
 --size may be omitted: the size is then what the image requires. IMAGE is a list of format=, width= and
 usage=, and optionally height=, depth=, mipLevels=, arrayLayers=, samples=, flags= (all numbers of Vulkan,
-decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL or LINEAR). 'doctor' lists the memory types.
+decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL, LINEAR or DRM_FORMAT_MODIFIER); with the last, the
+driver chooses one of drmFormatModifiers=M+M..., or any without it. 'doctor' lists the memory types.
 
 --sharing one-writer: one session at a time may write, while others read. --sharing exclusive: one session may
 write, or any number may read. An allocation with --publishable can later be made immutable with 'publish'.

@@ -1,10 +1,10 @@
 /**
  * Parses images: 'format=37,width=1920,height=1080,usage=0x13', with the fields in any order, each of them
- * once.
+ * once. Several DRM format modifiers are separated by '+'.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { ImageOptions } from '../request/resources.js';
-import { parseNumber } from './size.js';
+import { parseInteger, parseNumber } from './size.js';
 
 const NUMBERS = [
   'format',
@@ -18,6 +18,7 @@ const NUMBERS = [
   'flags',
 ] as const;
 const WORDS = ['type', 'tiling'] as const;
+const MODIFIERS = 'drmFormatModifiers';
 
 /**
  * Parses an image.
@@ -26,18 +27,20 @@ const WORDS = ['type', 'tiling'] as const;
  *   twice.
  */
 export function parseImage(text: string): ImageOptions {
-  const image: Record<string, number | string> = {};
+  const image: Record<string, number | string | bigint[]> = {};
   for (const part of text.split(',')) {
     const [, name = '', value = ''] = /^\s*(\w+)=(.*?)\s*$/.exec(part) ?? [];
     const number = NUMBERS.find((field) => field === name);
     const word = WORDS.find((field) => field === name);
-    const field = number ?? word;
+    const field = number ?? word ?? (name === MODIFIERS ? MODIFIERS : undefined);
     if (!field)
       throw wrong(
-        `${JSON.stringify(part)} does not begin with one of the fields ${[...NUMBERS, ...WORDS].join(', ')}.`,
+        `${JSON.stringify(part)} does not begin with one of the fields ${[...NUMBERS, ...WORDS, MODIFIERS].join(', ')}.`,
       );
     if (field in image) throw wrong(`the field ${field} occurs twice.`);
-    image[field] = word ? value.toUpperCase() : parseNumber(`--image ${field}`, value);
+    const option = `--image ${field}`;
+    if (field === MODIFIERS) image[field] = value.split('+').map((one) => parseInteger(option, one));
+    else image[field] = word ? value.toUpperCase() : parseNumber(option, value);
   }
   return image as unknown as ImageOptions;
 }

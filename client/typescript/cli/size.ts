@@ -24,8 +24,11 @@ export function parseSize(text: string): bigint {
  * @returns An integer. That it has 32 bits is checked with the request.
  * @throws VkmemError INVALID_ARGUMENT.
  */
-export function parseNumber(what: string, text: string): number {
-  if (/^(\d+|0x[0-9a-f]+)$/i.test(text.trim())) return Number(text);
+export const parseNumber = (what: string, text: string): number => Number(parseInteger(what, text));
+
+/** The same, for a number of up to 64 bits. */
+export function parseInteger(what: string, text: string): bigint {
+  if (/^(\d+|0x[0-9a-f]+)$/i.test(text.trim())) return BigInt(text.trim());
   const reason = `${what}: ${JSON.stringify(text)} is not a number; write 19 or 0x13.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: what });
 }

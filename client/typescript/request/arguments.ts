@@ -34,6 +34,7 @@ const END_OF_INT64 = 2n ** 63n;
 /** Longer than any name or id, and much shorter than a datagram. */
 const MAX_NAME_LENGTH = 256;
 const MAX_WAIT_MS = 3_600_000;
+const MAX_MODIFIERS = 64;
 
 function wholeBytes(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value;
@@ -180,6 +181,28 @@ export function checkPropertyFlags(field: string, flags: unknown): number {
   if (!Array.isArray(flags)) return checkUint32(field, flags);
   const names: PropertyFlagName[] = flags.map((name) => checkWord(field, name, PROPERTY_FLAG_NAMES));
   return propertyFlagsToWire(names);
+}
+
+/**
+ * Checks DRM format modifiers.
+ * @param tiling Of the image.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
+export function checkModifiers(field: string, modifiers: unknown, tiling: string): bigint[] {
+  const wrong = (reason: string) => new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field });
+  if (!Array.isArray(modifiers)) throw wrong(`${describe(modifiers)} is not an array.`);
+  if (modifiers.length > MAX_MODIFIERS) throw wrong(`at most ${MAX_MODIFIERS} are possible.`);
+  if (modifiers.length > 0 && tiling !== 'DRM_FORMAT_MODIFIER') {
+    throw wrong("they need the tiling 'DRM_FORMAT_MODIFIER'.");
+  }
+  const checked = modifiers.map((modifier: unknown) => {
+    const valid = typeof modifier === 'bigint' || Number.isSafeInteger(modifier);
+    const value = valid ? BigInt(modifier as bigint | number) : -1n;
+    if (value >= 0n && value < 2n ** 64n) return value;
+    throw wrong(`${describe(modifier)} is not an integer from 0 to 2^64 - 1.`);
+  });
+  if (new Set(checked).size < checked.length) throw wrong('one of them occurs twice.');
+  return checked;
 }
 
 /**

@@ -100,7 +100,9 @@ const lacks = (bits = 0, wanted = 0): number => wanted & ~bits;
 /** Whether the memory is dedicated to such an image. The daemon adds usage flags that it requires itself. */
 function holdsImage(existing: Allocation['image'], wanted: Draft<'ImageDescription'>): boolean {
   if (!existing || lacks(existing.usage, wanted.usage) !== 0) return false;
-  const { usage: _usage, ...fields } = existing;
+  const { usage: _usage, drmFormatModifiers, ...fields } = existing;
+  const candidates = wanted.drmFormatModifiers ?? [];
+  if (candidates.length > 0 && !drmFormatModifiers.every((one) => candidates.includes(one))) return false;
   return Object.entries(fields).every(([field, value]) => wanted[field as keyof typeof fields] === value);
 }
 

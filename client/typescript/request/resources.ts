@@ -5,7 +5,7 @@
  * not require a new version. The daemon checks whether the device supports such an image or memory type.
  */
 import { type Draft, type PropertyFlagName, VkmemError } from '@vkmemd/proto';
-import { checkPropertyFlags, checkUint32, checkWord } from './arguments.js';
+import { checkModifiers, checkPropertyFlags, checkUint32, checkWord } from './arguments.js';
 
 /** Memory properties: names, or VkMemoryPropertyFlags. */
 export type PropertyFlags = readonly PropertyFlagName[] | number;
@@ -44,8 +44,17 @@ export interface ImageOptions {
   readonly arrayLayers?: number;
   /** VkSampleCountFlagBits: 1, 2, 4 and so on. Default 1. */
   readonly samples?: number;
-  /** Default 'OPTIMAL'. */
-  readonly tiling?: 'OPTIMAL' | 'LINEAR';
+  /**
+   * Default 'OPTIMAL'. 'DRM_FORMAT_MODIFIER' (VK_EXT_image_drm_format_modifier) fails with KIND_UNSUPPORTED if
+   * the driver does not have it.
+   */
+  readonly tiling?: 'OPTIMAL' | 'LINEAR' | 'DRM_FORMAT_MODIFIER';
+  /**
+   * With that tiling only: the candidates, at most 64, as drm_fourcc.h defines them; a number up to 2^53 - 1.
+   * The driver chooses one that it supports for such an image: the only element of
+   * `grant.image.description.drmFormatModifiers`. Default: all that the driver lists for the format.
+   */
+  readonly drmFormatModifiers?: readonly (bigint | number)[];
   /** VkImageUsageFlags; not 0. */
   readonly usage: number;
   /** VkImageCreateFlags. Default 0. */
@@ -106,10 +115,10 @@ export function memoryTypeField(
 }
 
 const IMAGE_TYPES = ['1D', '2D', '3D'] as const;
-const TILINGS = ['OPTIMAL', 'LINEAR'] as const;
+const TILINGS = ['OPTIMAL', 'LINEAR', 'DRM_FORMAT_MODIFIER'] as const;
 
 function imageDescription(image: ImageOptions): Draft<'ImageDescription'> {
-  const { type = '2D', tiling = 'OPTIMAL', flags = 0 } = image;
+  const { type = '2D', tiling = 'OPTIMAL', flags = 0, drmFormatModifiers = [] } = image;
   const count = (field: 'height' | 'depth' | 'mipLevels' | 'arrayLayers' | 'samples') =>
     image[field] === undefined ? 1 : checkUint32(`image.${field}`, image[field], 1);
   return {
@@ -124,6 +133,7 @@ function imageDescription(image: ImageOptions): Draft<'ImageDescription'> {
     tiling: `IMAGE_TILING_${checkWord('image.tiling', tiling, TILINGS)}`,
     usage: checkUint32('image.usage', image.usage, 1),
     flags: checkUint32('image.flags', flags),
+    drmFormatModifiers: checkModifiers('image.drmFormatModifiers', drmFormatModifiers, tiling),
   };
 }
 

@@ -3,12 +3,19 @@
  * the hints.
  */
 import type { Decoded } from '@vkmemd/proto';
-import type { MemoryPlan, NativeResource } from '../../vulkan/device.js';
+import {
+  type MemoryPlan,
+  type NativeResource,
+  TILING_DRM_FORMAT_MODIFIER,
+  TILING_LINEAR,
+} from '../../vulkan/device.js';
 import type { Hints } from '../../vulkan/hints.js';
 
 const IMAGE_TYPES = ['IMAGE_TYPE_1D', 'IMAGE_TYPE_2D', 'IMAGE_TYPE_3D'] as const;
-/** VK_IMAGE_TILING_LINEAR. */
-const LINEAR = 1;
+const TILINGS: Readonly<Record<number, 'IMAGE_TILING_LINEAR' | 'IMAGE_TILING_DRM_FORMAT_MODIFIER'>> = {
+  [TILING_LINEAR]: 'IMAGE_TILING_LINEAR',
+  [TILING_DRM_FORMAT_MODIFIER]: 'IMAGE_TILING_DRM_FORMAT_MODIFIER',
+};
 
 /** The driver's memory requirements of the resource; null without one. */
 export function describeRequirements({ requirements }: MemoryPlan): Decoded<'MemoryRequirements'> | null {
@@ -24,12 +31,13 @@ export function describeResource(resource: NativeResource | undefined): {
 } {
   if (resource === undefined) return {};
   if (resource.what === 'buffer') return { buffer: { usage: resource.usage } };
-  const { what: _what, type, tiling, ...rest } = resource;
+  const { what: _what, type, tiling, modifiers = [], planes: _planes, ...rest } = resource;
   return {
     image: {
       ...rest,
       type: IMAGE_TYPES[type] ?? 'IMAGE_TYPE_UNSPECIFIED',
-      tiling: tiling === LINEAR ? 'IMAGE_TILING_LINEAR' : 'IMAGE_TILING_OPTIMAL',
+      tiling: TILINGS[tiling] ?? 'IMAGE_TILING_OPTIMAL',
+      drmFormatModifiers: [...modifiers],
     },
   };
 }

@@ -59,11 +59,17 @@ export function describeGrant(
 }
 
 /** What an importer must repeat of the resource, and what it must know about an image. */
-function toImport({ resource }: MemoryPlan): Pick<Decoded<'Grant'>, 'buffer' | 'image'> {
+function toImport({ resource, planes = [] }: MemoryPlan): Pick<Decoded<'Grant'>, 'buffer' | 'image'> {
   const { buffer, image } = describeResource(resource);
   if (!image) return buffer ? { buffer } : {};
   return {
-    image: { description: image, sameDeviceAndDriver: true, layoutForOtherApis: LAYOUT_GENERAL },
+    image: {
+      description: image,
+      // A modifier and its planes mean the same to every driver.
+      sameDeviceAndDriver: image.tiling !== 'IMAGE_TILING_DRM_FORMAT_MODIFIER',
+      layoutForOtherApis: LAYOUT_GENERAL,
+      planes: [...planes],
+    },
   };
 }
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "resource.h"
 #include "unique_fd.h"
@@ -49,6 +50,12 @@ class Args {
   Napi::Value Field(const Napi::Object& object, const char* name);
   uint32_t ToU32(const Napi::Value& value, const std::string& name);
   uint64_t ToU64(const Napi::Value& value, const std::string& name);
+  // The modifiers and planes of an image; both may be undefined.
+  std::vector<uint64_t> Modifiers(const Napi::Object& image, const std::string& name);
+  std::vector<VkSubresourceLayout> Planes(const Napi::Object& image, const std::string& name);
+  // The array in a field, of at most `most` elements; an empty array if the field is undefined.
+  std::vector<Napi::Value> Elements(const Napi::Object& object, const char* field, const std::string& name,
+                                    uint32_t most);
   void Refuse(const std::string& name, const std::string& expected);
 
   const Napi::CallbackInfo& info_;

@@ -68,6 +68,13 @@ Status Device::Create(uint64_t window) {
   VkPhysicalDeviceExternalMemoryRDMAFeaturesNV rdma{};
   rdma.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_RDMA_FEATURES_NV;
   rdma.externalMemoryRDMA = VK_TRUE;
+  if (physical.drm_format_modifiers) {
+    extensions.push_back(VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
+    // Part of Vulkan 1.2, and required by the other one before.
+    if (physical.Has(VK_KHR_IMAGE_FORMAT_LIST_EXTENSION_NAME)) {
+      extensions.push_back(VK_KHR_IMAGE_FORMAT_LIST_EXTENSION_NAME);
+    }
+  }
   if (physical.external_memory_rdma) extensions.push_back(VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
   const float priority = 1.0F;
   VkDeviceQueueCreateInfo queue{};
@@ -100,6 +107,7 @@ Status Device::Create(uint64_t window) {
   if (physical.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
     VKMEM_RESOLVE(GetMemoryHostPointerPropertiesEXT)
   }
+  if (physical.drm_format_modifiers) VKMEM_RESOLVE(GetImageDrmFormatModifierPropertiesEXT)
   if (physical.external_memory_rdma) VKMEM_RESOLVE(GetMemoryRemoteAddressNV)
 #undef VKMEM_REQUIRE
 #undef VKMEM_RESOLVE

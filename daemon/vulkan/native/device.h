@@ -8,8 +8,9 @@
 // Limits: every member function may block in the driver and must not be called on the event loop's thread.
 // These extensions are enabled if the device lists them: VK_KHR_external_memory_fd,
 // VK_EXT_external_memory_host, VK_EXT_external_memory_dma_buf, VK_EXT_queue_family_foreign,
-// VK_EXT_memory_budget, and VK_NV_external_memory_rdma if the device also has the feature. Functions of
-// extensions that are not enabled are null.
+// VK_EXT_memory_budget, VK_EXT_image_drm_format_modifier with VK_KHR_image_format_list, and
+// VK_NV_external_memory_rdma if the device also has the feature. Functions of extensions that are not enabled
+// are null.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -41,6 +42,7 @@ namespace vkmem {
   X(CreateImage)                  \
   X(DestroyImage)                 \
   X(GetImageMemoryRequirements2)  \
+  X(GetImageSubresourceLayout)    \
   X(BindImageMemory)              \
   X(CreateCommandPool)            \
   X(DestroyCommandPool)           \
@@ -62,6 +64,7 @@ namespace vkmem {
   X(GetMemoryFdKHR)                         \
   X(GetMemoryFdPropertiesKHR)               \
   X(GetMemoryHostPointerPropertiesEXT)      \
+  X(GetImageDrmFormatModifierPropertiesEXT) \
   X(GetMemoryRemoteAddressNV)
 
 struct DeviceTable {

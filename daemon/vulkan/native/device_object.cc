@@ -3,6 +3,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "drm_modifiers.h"
 #include "external.h"
 #include "guards.h"
 #include "memory.h"
@@ -34,6 +35,8 @@ Napi::Function DeviceObject::Define(Napi::Env env) {
        InstanceMethod<&DeviceObject::HostTypeBits>("hostTypeBits"),
        InstanceMethod<&DeviceObject::FdTypeBits>("fdTypeBits"),
        InstanceMethod<&DeviceObject::Requirements>("requirements"),
+       InstanceMethod<&DeviceObject::ImageLayout>("imageLayout"),
+       InstanceMethod<&DeviceObject::FormatModifiers>("formatModifiers"),
        InstanceMethod<&DeviceObject::ExternalProperties>("externalProperties"),
        InstanceMethod<&DeviceObject::Zero>("zero"), InstanceMethod<&DeviceObject::Sync>("sync"),
        InstanceMethod<&DeviceObject::Fill>("fill"), InstanceMethod<&DeviceObject::Copy>("copy"),
@@ -134,6 +137,43 @@ Napi::Value DeviceObject::Requirements(const Napi::CallbackInfo& info) {
         return made.value()->requirements();
       },
       [](Napi::Env env, vkmem::Requirements& needs) { return ToJs(env, needs); });
+}
+
+Napi::Value DeviceObject::ImageLayout(const Napi::CallbackInfo& info) {
+  Args args(info, "imageLayout");
+  const ResourceInfo resource = args.Resource("resource");
+  const uint32_t types = args.U32("handleTypes");
+  VKMEM_REQUIRE_OPEN(args, "vkCreateImage");
+  return Spawn(
+      info.Env(),
+      [core = core_, resource, types]() -> Outcome<vkmem::ImageLayout> {
+        auto made = Resource::Create(*core, resource, types);
+        if (!made.ok()) return made.failure();
+        return made.value()->Layout(resource);
+      },
+      [](Napi::Env env, vkmem::ImageLayout& layout) { return ToJs(env, layout); });
+}
+
+Napi::Value DeviceObject::FormatModifiers(const Napi::CallbackInfo& info) {
+  Args args(info, "formatModifiers");
+  const uint32_t number = args.U32("format");
+  // A larger number is not a value of the enumeration's type.
+  const auto format = static_cast<VkFormat>(number > INT32_MAX ? 0 : number);
+  VKMEM_REQUIRE_OPEN(args, "vkGetPhysicalDeviceFormatProperties2");
+  return Spawn(
+      info.Env(),
+      [core = core_, format] { return Outcome<std::vector<DrmModifier>>(ListModifiers(*core, format)); },
+      [](Napi::Env env, std::vector<DrmModifier>& listed) {
+        Napi::Array array = Napi::Array::New(env, listed.size());
+        for (uint32_t i = 0; i < listed.size(); i++) {
+          Napi::Object one = Napi::Object::New(env);
+          one.Set("modifier", Napi::BigInt::New(env, listed[i].modifier));
+          one.Set("planes", listed[i].planes);
+          one.Set("features", listed[i].features);
+          array[i] = one;
+        }
+        return array;
+      });
 }
 
 Napi::Value DeviceObject::ExternalProperties(const Napi::CallbackInfo& info) {

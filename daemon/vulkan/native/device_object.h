@@ -10,6 +10,7 @@
 //   importFd(fd, handleType, size, memoryTypeIndex, dedicated?): Promise<VulkanMemory>
 //   hostTypeBits(fd, size), fdTypeBits(fd, handleType): Promise<number>
 //   requirements(resource, handleTypes), externalProperties(resource, handleType): Promise<object>
+//   imageLayout(resource, handleTypes), formatModifiers(format): Promise<object>
 //   zero(memory), sync(memory), fill(memory, offset, size, pattern): Promise<void>
 //   copy(source, sourceOffset, target, targetOffset, size): Promise<void>
 //   memoryBudget(): Promise<{budget, usage}[] | undefined>, destroy(): Promise<void>
@@ -37,6 +38,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value HostTypeBits(const Napi::CallbackInfo& info);
   Napi::Value FdTypeBits(const Napi::CallbackInfo& info);
   Napi::Value Requirements(const Napi::CallbackInfo& info);
+  Napi::Value ImageLayout(const Napi::CallbackInfo& info);
+  Napi::Value FormatModifiers(const Napi::CallbackInfo& info);
   Napi::Value ExternalProperties(const Napi::CallbackInfo& info);
   Napi::Value Zero(const Napi::CallbackInfo& info);
   Napi::Value Sync(const Napi::CallbackInfo& info);

@@ -3,23 +3,13 @@
 
 #include <algorithm>
 
+#include "drm_modifiers.h"
 #include "resource_rules.h"
 
 namespace vkmem {
 namespace {
 
 constexpr char kImageCall[] = "vkGetPhysicalDeviceImageFormatProperties2";
-
-// Whether a number is a format of this version of Vulkan. Formats of extensions that are not part of a
-// version are excluded, because the addon enables none of these extensions. Formats with several planes are
-// excluded, because resource_rules.h does not check their rules.
-bool IsFormat(VkFormat format, uint32_t version) {
-  const auto within = [format](VkFormat first, VkFormat last) { return format >= first && format <= last; };
-  if (within(VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK)) return true;
-  return version >= VK_API_VERSION_1_3 &&
-         (within(VK_FORMAT_ASTC_4x4_SFLOAT_BLOCK, VK_FORMAT_ASTC_12x12_SFLOAT_BLOCK) ||
-          within(VK_FORMAT_A4R4G4B4_UNORM_PACK16, VK_FORMAT_A4B4G4R4_UNORM_PACK16));
-}
 
 // The driver's answer about an image with one handle type. With handle type 0 the image alone is queried.
 struct ImageAnswer {
@@ -28,10 +18,11 @@ struct ImageAnswer {
   VkExternalMemoryProperties external{};
 };
 
-ImageAnswer AskImage(const Device& device, const ImageInfo& image, VkExternalMemoryHandleTypeFlags type) {
+// `modifier` is null unless the image has DRM format modifiers.
+ImageAnswer AskImage(const Device& device, const ImageInfo& image, VkExternalMemoryHandleTypeFlags type,
+                     const uint64_t* modifier) {
   ImageAnswer answer;
-  const uint32_t version = std::min(device.physical.properties.apiVersion, device.instance().version());
-  if (!IsFormat(image.format, version)) {
+  if (!IsFormat(device, image.format)) {
     answer.result = VK_ERROR_FORMAT_NOT_SUPPORTED;
     return answer;
   }
@@ -41,6 +32,14 @@ ImageAnswer AskImage(const Device& device, const ImageInfo& image, VkExternalMem
   VkPhysicalDeviceImageFormatInfo2 info{};
   info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2;
   info.pNext = type == 0 ? nullptr : &shared;
+  VkPhysicalDeviceImageDrmFormatModifierInfoEXT tiled{};
+  tiled.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_DRM_FORMAT_MODIFIER_INFO_EXT;
+  tiled.sharingMode = VK_SHARING_MODE_EXCLUSIVE;
+  if (modifier != nullptr) {
+    tiled.drmFormatModifier = *modifier;
+    tiled.pNext = info.pNext;
+    info.pNext = &tiled;
+  }
   info.format = image.format;
   info.type = image.type;
   info.tiling = image.tiling;
@@ -77,7 +76,40 @@ Status Judge(const ImageInfo& image, const ImageAnswer& answer) {
   return Done{};
 }
 
+// The modifiers to ask about: one null for an image without modifiers.
+std::vector<const uint64_t*> ModifiersOf(const ImageInfo& image) {
+  if (image.tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT) return {nullptr};
+  std::vector<const uint64_t*> modifiers;
+  for (const uint64_t& modifier : image.modifiers) modifiers.push_back(&modifier);
+  return modifiers;
+}
+
+// The driver is asked only about modifiers that it lists, with the number of planes that it has for them.
+Status RequireModifiers(const Device& device, const ImageInfo& image) {
+  if (image.tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT) return Done{};
+  const std::vector<DrmModifier> listed = ListModifiers(device, image.format);
+  for (const uint64_t modifier : image.modifiers) {
+    const DrmModifier* found = FindModifier(listed, modifier);
+    if (found == nullptr) {
+      return Failure::Own("vkGetPhysicalDeviceFormatProperties2", kNotListed, "a DRM format modifier");
+    }
+    if (!image.planes.empty() && image.planes.size() != found->planes) {
+      return Failure::Own("vkCreateImage", kRange, "the modifier has another number of memory planes");
+    }
+  }
+  return Done{};
+}
+
 }  // namespace
+
+bool IsFormat(const Device& device, VkFormat format) {
+  const uint32_t version = std::min(device.physical.properties.apiVersion, device.instance().version());
+  const auto within = [format](VkFormat first, VkFormat last) { return format >= first && format <= last; };
+  if (within(VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK)) return true;
+  return version >= VK_API_VERSION_1_3 &&
+         (within(VK_FORMAT_ASTC_4x4_SFLOAT_BLOCK, VK_FORMAT_ASTC_12x12_SFLOAT_BLOCK) ||
+          within(VK_FORMAT_A4R4G4B4_UNORM_PACK16, VK_FORMAT_A4B4G4R4_UNORM_PACK16));
+}
 
 const char* MissingFor(const PhysicalDevice& device, VkExternalMemoryHandleTypeFlagBits type) {
   const auto unless = [&device](const char* name) { return device.Has(name) ? nullptr : name; };
@@ -137,7 +169,9 @@ Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const R
   auto offered = RequireImage(device, image, 0);
   if (!offered.ok()) return offered.failure();
   if (MissingFor(device.physical, type) != nullptr) return VkExternalMemoryProperties{};
-  ImageAnswer answer = AskImage(device, image, type);
+  const std::vector<const uint64_t*> modifiers = ModifiersOf(image);
+  if (modifiers.size() != 1) return Failure::Own(kImageCall, kRange, "properties are those of one modifier");
+  const ImageAnswer answer = AskImage(device, image, type, modifiers.front());
   if (answer.result == VK_ERROR_FORMAT_NOT_SUPPORTED) return VkExternalMemoryProperties{};
   Status shared = Judge(image, answer);
   if (!shared.ok()) return shared.failure();
@@ -146,15 +180,20 @@ Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const R
 
 Outcome<VkDeviceSize> RequireImage(const Device& device, const ImageInfo& image,
                                    VkExternalMemoryHandleTypeFlags types) {
-  const ImageAnswer alone = AskImage(device, image, 0);
-  Status had = Judge(image, alone);
-  if (!had.ok()) return had.failure();
-  VkDeviceSize most = alone.limits.maxResourceSize;
-  for (VkExternalMemoryHandleTypeFlags rest = types; rest != 0; rest &= rest - 1) {
-    const ImageAnswer shared = AskImage(device, image, rest & ~(rest - 1));
-    Status also = Judge(image, shared);
-    if (!also.ok()) return also.failure();
-    most = std::min(most, shared.limits.maxResourceSize);
+  Status listed = RequireModifiers(device, image);
+  if (!listed.ok()) return listed.failure();
+  VkDeviceSize most = UINT64_MAX;
+  for (const uint64_t* modifier : ModifiersOf(image)) {
+    const ImageAnswer alone = AskImage(device, image, 0, modifier);
+    Status had = Judge(image, alone);
+    if (!had.ok()) return had.failure();
+    most = std::min(most, alone.limits.maxResourceSize);
+    for (VkExternalMemoryHandleTypeFlags rest = types; rest != 0; rest &= rest - 1) {
+      const ImageAnswer shared = AskImage(device, image, rest & ~(rest - 1), modifier);
+      Status also = Judge(image, shared);
+      if (!also.ok()) return also.failure();
+      most = std::min(most, shared.limits.maxResourceSize);
+    }
   }
   return most;
 }

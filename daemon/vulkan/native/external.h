@@ -31,13 +31,20 @@ VkExternalMemoryProperties ReadBufferProperties(const Instance& instance, const 
                                                 VkBufferUsageFlags usage,
                                                 VkExternalMemoryHandleTypeFlagBits type);
 
-// The same for any resource. For an image that the driver does not support at all it fails with the driver's
-// result; an unknown format is not supported. For an image that the driver supports, but not with this handle
-// type, it returns all 0. An image above the driver's limits fails with NOT_LISTED.
+// The same for any resource; an image of DRM format modifiers must have exactly one. For an image that the
+// driver does not support at all it fails with the driver's result; an unknown format is not supported. For
+// an image that the driver supports, but not with this handle type, it returns all 0. An image above the
+// driver's limits fails with NOT_LISTED.
 Outcome<VkExternalMemoryProperties> ReadProperties(const Device& device, const ResourceInfo& resource,
                                                    VkExternalMemoryHandleTypeFlagBits type);
 
-// Fails unless the driver supports the image with each of the handle types. Returns the maximum size of the
+// Whether a number is a format of this version of Vulkan. Formats of extensions that are not part of a
+// version are excluded, because the addon enables none of these extensions. Formats with several planes are
+// excluded, because resource_rules.h does not check their rules.
+bool IsFormat(const Device& device, VkFormat format);
+
+// Fails unless the driver supports the image with each of the handle types, and with each of its DRM format
+// modifiers. Returns the maximum size of the
 // image in bytes (maxResourceSize), 0 if the driver reports none.
 Outcome<VkDeviceSize> RequireImage(const Device& device, const ImageInfo& image,
                                    VkExternalMemoryHandleTypeFlags types);

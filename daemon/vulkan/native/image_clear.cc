@@ -4,33 +4,10 @@
 #include <string>
 
 #include "commands.h"
+#include "format_aspects.h"
 
 namespace vkmem {
 namespace {
-
-// The aspects to clear of an image of this format; 0 if vkCmdClear* must not be used on it. Formats are
-// numbered in ranges: uncompressed colours come first, then depth and stencil, then compressed formats.
-VkImageAspectFlags AspectsOf(VkFormat format) {
-  switch (format) {
-    case VK_FORMAT_D16_UNORM:
-    case VK_FORMAT_X8_D24_UNORM_PACK32:
-    case VK_FORMAT_D32_SFLOAT:
-      return VK_IMAGE_ASPECT_DEPTH_BIT;
-    case VK_FORMAT_S8_UINT:
-      return VK_IMAGE_ASPECT_STENCIL_BIT;
-    case VK_FORMAT_D16_UNORM_S8_UINT:
-    case VK_FORMAT_D24_UNORM_S8_UINT:
-    case VK_FORMAT_D32_SFLOAT_S8_UINT:
-      return VK_IMAGE_ASPECT_DEPTH_BIT | VK_IMAGE_ASPECT_STENCIL_BIT;
-    case VK_FORMAT_A4R4G4B4_UNORM_PACK16:
-    case VK_FORMAT_A4B4G4R4_UNORM_PACK16:
-      return VK_IMAGE_ASPECT_COLOR_BIT;
-    default:
-      return format >= VK_FORMAT_R4G4_UNORM_PACK8 && format <= VK_FORMAT_E5B9G9R9_UFLOAT_PACK32
-                 ? VK_IMAGE_ASPECT_COLOR_BIT
-                 : 0;
-  }
-}
 
 // The reason why the image cannot be cleared; empty if it can.
 std::string Refusal(const Device& device, const ImageInfo& image, VkImageAspectFlags aspects) {
@@ -92,7 +69,7 @@ void Record(const Memory& memory, VkCommandBuffer commands, VkImageAspectFlags a
 
 Status ClearImage(std::shared_ptr<Memory> memory) {
   const ImageInfo& image = std::get<ImageInfo>(*memory->dedicated);
-  const VkImageAspectFlags aspects = AspectsOf(image.format);
+  const VkImageAspectFlags aspects = IsClearable(image.format) ? AspectsOf(image.format) : 0;
   const char* call =
       aspects == VK_IMAGE_ASPECT_COLOR_BIT ? "vkCmdClearColorImage" : "vkCmdClearDepthStencilImage";
   Device& device = *memory->device;

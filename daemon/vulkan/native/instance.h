@@ -24,6 +24,7 @@ namespace vkmem {
   X(EnumeratePhysicalDevices)                  \
   X(EnumerateDeviceExtensionProperties)        \
   X(GetPhysicalDeviceFeatures2)                \
+  X(GetPhysicalDeviceFormatProperties2)        \
   X(GetPhysicalDeviceProperties2)              \
   X(GetPhysicalDeviceMemoryProperties2)        \
   X(GetPhysicalDeviceQueueFamilyProperties)    \

@@ -99,6 +99,9 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   instance.fn.GetPhysicalDeviceQueueFamilyProperties(handle, &families, device.families.data());
 
   device.external_memory_rdma = ReadRdmaFeature(instance, device);
+  device.drm_format_modifiers =
+      device.Has(VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME) &&
+      (version >= VK_API_VERSION_1_2 || device.Has(VK_KHR_IMAGE_FORMAT_LIST_EXTENSION_NAME));
 
   const auto external = [&](VkExternalMemoryHandleTypeFlagBits type) {
     return ReadBufferProperties(instance, device, kTransferUsage, type);

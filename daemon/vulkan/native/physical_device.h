@@ -47,6 +47,10 @@ struct PhysicalDevice {
   // The feature of VK_NV_external_memory_rdma; false if the extension is not listed.
   bool external_memory_rdma = false;
 
+  // Whether images can have DRM format modifiers: VK_EXT_image_drm_format_modifier and what it requires are
+  // listed.
+  bool drm_format_modifiers = false;
+
   bool Has(const char* extension) const;
   Napi::Object ToJs(Napi::Env env) const;
 

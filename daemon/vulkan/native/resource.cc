@@ -1,10 +1,26 @@
 // Creating buffers and images: see resource.h.
 #include "resource.h"
 
+#include <bit>
+
+#include "drm_modifiers.h"
 #include "external.h"
+#include "format_aspects.h"
 #include "resource_rules.h"
 
 namespace vkmem {
+namespace {
+
+// A layout as Vulkan requires it in VkImageDrmFormatModifierExplicitCreateInfoEXT: without a size, and
+// without pitches that the image does not have.
+VkSubresourceLayout Explicit(const ImageInfo& image, VkSubresourceLayout plane) {
+  plane.size = 0;
+  if (image.array_layers == 1) plane.arrayPitch = 0;
+  if (image.extent.depth == 1) plane.depthPitch = 0;
+  return plane;
+}
+
+}  // namespace
 
 Outcome<std::unique_ptr<Resource>> Resource::Create(Device& device, const ResourceInfo& info,
                                                     VkExternalMemoryHandleTypeFlags handle_types) {
@@ -67,6 +83,26 @@ Status Resource::Make(const ImageInfo& image, VkExternalMemoryHandleTypeFlags ha
   VkImageCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO;
   info.pNext = handle_types == 0 ? nullptr : &external;
+  VkImageDrmFormatModifierListCreateInfoEXT list{};
+  list.sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_LIST_CREATE_INFO_EXT;
+  list.drmFormatModifierCount = static_cast<uint32_t>(image.modifiers.size());
+  list.pDrmFormatModifiers = image.modifiers.data();
+  std::vector<VkSubresourceLayout> planes;
+  for (const VkSubresourceLayout& plane : image.planes) planes.push_back(Explicit(image, plane));
+  VkImageDrmFormatModifierExplicitCreateInfoEXT fixed{};
+  fixed.sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT;
+  fixed.drmFormatModifierPlaneCount = static_cast<uint32_t>(planes.size());
+  fixed.pPlaneLayouts = planes.data();
+  if (image.tiling == VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT) {
+    list.pNext = info.pNext;
+    fixed.pNext = info.pNext;
+    if (planes.empty()) {
+      info.pNext = &list;
+    } else {
+      fixed.drmFormatModifier = image.modifiers.front();
+      info.pNext = &fixed;
+    }
+  }
   info.flags = image.flags;
   info.imageType = image.type;
   info.format = image.format;
@@ -110,6 +146,45 @@ void Resource::ReadRequirements() {
       dedicated.prefersDedicatedAllocation == VK_TRUE || requirements_.requires_dedicated;
   // 0 is not a valid alignment; a driver that reports none is treated as if it reported 1.
   if (requirements_.memory.alignment == 0) requirements_.memory.alignment = 1;
+}
+
+Outcome<ImageLayout> Resource::Layout(const ResourceInfo& described) const {
+  const auto* info = std::get_if<ImageInfo>(&described);
+  if (info == nullptr || image_ == VK_NULL_HANDLE) {
+    return Failure::Own("vkGetImageSubresourceLayout", kNotListed, "a buffer has no layout");
+  }
+  ImageLayout layout;
+  std::vector<VkImageAspectFlags> aspects;
+  if (info->tiling == VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT) {
+    VkImageDrmFormatModifierPropertiesEXT chosen{};
+    chosen.sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_PROPERTIES_EXT;
+    VkResult result = device_.fn.GetImageDrmFormatModifierPropertiesEXT(device_.handle(), image_, &chosen);
+    if (result != VK_SUCCESS) return device_.Fail("vkGetImageDrmFormatModifierPropertiesEXT", result);
+    layout.modifier = chosen.drmFormatModifier;
+    const std::vector<DrmModifier> listed = ListModifiers(device_, info->format);
+    const DrmModifier* found = FindModifier(listed, chosen.drmFormatModifier);
+    if (found == nullptr || found->planes == 0 || found->planes > kMaxMemoryPlanes) {
+      return Failure::Own("vkGetImageDrmFormatModifierPropertiesEXT", kNothingGiven,
+                          "the driver does not list the modifier of the image, with 1 to 4 planes");
+    }
+    for (uint32_t i = 0; i < found->planes; i++) {
+      aspects.push_back(static_cast<VkImageAspectFlags>(VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT) << i);
+    }
+  } else if (info->tiling == VK_IMAGE_TILING_LINEAR) {
+    const VkImageAspectFlags aspect = AspectsOf(info->format);
+    // Depth and stencil are two subresources, and the specification does not say that they are apart.
+    if (std::has_single_bit(aspect)) aspects.push_back(aspect);
+  }
+  for (const VkImageAspectFlags aspect : aspects) {
+    const VkImageSubresource first{aspect, 0, 0};
+    VkSubresourceLayout plane{};
+    device_.fn.GetImageSubresourceLayout(device_.handle(), image_, &first, &plane);
+    // Without layers or slices these are undefined.
+    if (info->array_layers == 1) plane.arrayPitch = 0;
+    if (info->extent.depth == 1) plane.depthPitch = 0;
+    layout.planes.push_back(plane);
+  }
+  return layout;
 }
 
 Status Resource::Bind(VkDeviceMemory memory, uint64_t offset) {

@@ -5,16 +5,20 @@
 // It is bound once and destroyed with the object. The addon uses resources in three ways: to query their
 // requirements, as windows for transfers (buffer_window.h), and as resources that memory is dedicated to
 // (memory.h).
-// Limits: before the driver creates a resource, its description is checked against Vulkan's rules
-// (resource_rules.h), and an image also against the driver's limits (external.h). The sharing mode is
-// exclusive, the initial layout UNDEFINED. A resource does not own memory, and must not outlive its device.
+// An image of DRM format modifiers has candidates, of which the driver chooses, or one modifier and the
+// layout of its planes, which the driver must then use. Limits: before the driver creates a resource, its
+// description is checked against Vulkan's rules (resource_rules.h), and an image also against the driver's
+// limits (external.h). The sharing mode is exclusive, the initial layout UNDEFINED. A resource does not own
+// memory, and must not outlive its device.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
+#include <vector>
 
 #include "device.h"
 #include "result.h"
@@ -36,6 +40,18 @@ struct ImageInfo {
   VkSampleCountFlagBits samples = VK_SAMPLE_COUNT_1_BIT;
   VkImageTiling tiling = VK_IMAGE_TILING_OPTIMAL;
   VkImageUsageFlags usage = 0;
+  // For VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT: the candidates, or exactly one if there are `planes`.
+  std::vector<uint64_t> modifiers;
+  // The layout of each memory plane, in bytes. Empty: the driver decides.
+  std::vector<VkSubresourceLayout> planes;
+};
+
+// What the driver decided about the layout of an image.
+struct ImageLayout {
+  // Unset unless the image has a DRM format modifier.
+  std::optional<uint64_t> modifier;
+  // Of mip level 0 and layer 0, in bytes; empty if the layout is the driver's own (OPTIMAL).
+  std::vector<VkSubresourceLayout> planes;
 };
 
 using ResourceInfo = std::variant<BufferInfo, ImageInfo>;
@@ -63,6 +79,8 @@ class Resource {
   VkBuffer buffer() const { return buffer_; }
   VkImage image() const { return image_; }
   const Requirements& requirements() const { return requirements_; }
+  // The layout of the image that `info` describes, which this is. Fails with NOT_LISTED for a buffer.
+  Outcome<ImageLayout> Layout(const ResourceInfo& info) const;
 
  private:
   explicit Resource(Device& device) : device_(device) {}

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "args.h"
+#include "drm_modifiers.h"
 
 namespace vkmem {
 
@@ -22,6 +23,27 @@ Napi::Object ToJs(Napi::Env env, const VkExternalMemoryProperties& external) {
   object.Set("features", external.externalMemoryFeatures);
   object.Set("exportFromImported", external.exportFromImportedHandleTypes);
   object.Set("compatible", external.compatibleHandleTypes);
+  return object;
+}
+
+Napi::Object ToJs(Napi::Env env, const ImageLayout& layout) {
+  Napi::Array planes = Napi::Array::New(env, layout.planes.size());
+  for (uint32_t i = 0; i < layout.planes.size(); i++) {
+    const VkSubresourceLayout& plane = layout.planes[i];
+    Napi::Object object = Napi::Object::New(env);
+    const auto set = [&](const char* name, uint64_t bytes) {
+      object.Set(name, Napi::BigInt::New(env, bytes));
+    };
+    set("offset", plane.offset);
+    set("size", plane.size);
+    set("rowPitch", plane.rowPitch);
+    set("arrayPitch", plane.arrayPitch);
+    set("depthPitch", plane.depthPitch);
+    planes[i] = object;
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("planes", planes);
+  if (layout.modifier.has_value()) object.Set("modifier", Napi::BigInt::New(env, *layout.modifier));
   return object;
 }
 
@@ -71,7 +93,46 @@ std::optional<ResourceInfo> Args::OptionalResource(const char* name) {
   image.samples = static_cast<VkSampleCountFlagBits>(enumerator("samples"));
   image.tiling = static_cast<VkImageTiling>(enumerator("tiling"));
   image.usage = u32("usage");
+  image.modifiers = Modifiers(object, name);
+  image.planes = Planes(object, name);
   return image;
+}
+
+std::vector<Napi::Value> Args::Elements(const Napi::Object& object, const char* field,
+                                        const std::string& name, uint32_t most) {
+  Napi::Value value = Field(object, field);
+  if (!ok_ || value.IsUndefined()) return {};
+  const std::string full = name + "." + field;
+  if (!value.IsArray() || value.As<Napi::Array>().Length() > most) {
+    Refuse(full, "an array of at most " + std::to_string(most) + " elements");
+    return {};
+  }
+  Napi::Array array = value.As<Napi::Array>();
+  std::vector<Napi::Value> elements;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    elements.push_back(Field(array, std::to_string(i).c_str()));
+  }
+  return elements;
+}
+
+std::vector<uint64_t> Args::Modifiers(const Napi::Object& image, const std::string& name) {
+  std::vector<uint64_t> modifiers;
+  for (const Napi::Value& element : Elements(image, "modifiers", name, kMaxModifiers)) {
+    modifiers.push_back(ToU64(element, name + ".modifiers"));
+  }
+  return modifiers;
+}
+
+std::vector<VkSubresourceLayout> Args::Planes(const Napi::Object& image, const std::string& name) {
+  std::vector<VkSubresourceLayout> planes;
+  for (const Napi::Value& element : Elements(image, "planes", name, kMaxMemoryPlanes)) {
+    if (ok_ && !element.IsObject()) Refuse(name + ".planes", "an array of layouts");
+    if (!ok_) return {};
+    const Napi::Object plane = element.As<Napi::Object>();
+    const auto u64 = [&](const char* field) { return ToU64(Field(plane, field), name + ".planes." + field); };
+    planes.push_back({u64("offset"), u64("size"), u64("rowPitch"), u64("arrayPitch"), u64("depthPitch")});
+  }
+  return planes;
 }
 
 // A getter of the object may throw; that exception is then passed to the caller.

@@ -1,4 +1,4 @@
-// Converts properties of resources to the types Requirements and ExternalInfo of ../native.ts.
+// Converts properties of resources to the types Requirements, ExternalInfo and ImageLayout of ../native.ts.
 //
 // Model: the opposite direction, from the type NativeResource, is in Args (args.h).
 // Limits: runs on the event loop's thread.
@@ -13,5 +13,6 @@ namespace vkmem {
 
 Napi::Object ToJs(Napi::Env env, const Requirements& requirements);
 Napi::Object ToJs(Napi::Env env, const VkExternalMemoryProperties& external);
+Napi::Object ToJs(Napi::Env env, const ImageLayout& layout);
 
 }  // namespace vkmem

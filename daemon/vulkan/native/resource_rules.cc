@@ -94,6 +94,22 @@ Status CheckSamples(const ImageInfo& image) {
   return Done{};
 }
 
+Status CheckModifiers(const ImageInfo& image) {
+  if (image.tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT) {
+    if (!image.modifiers.empty() || !image.planes.empty()) {
+      return Broken("modifiers and planes require the tiling DRM_FORMAT_MODIFIER");
+    }
+    return Done{};
+  }
+  if (image.modifiers.empty()) return Broken("the tiling DRM_FORMAT_MODIFIER requires modifiers");
+  if (!image.planes.empty() && image.modifiers.size() != 1) return Broken("planes require one modifier");
+  // VUID-VkImageCreateInfo-tiling-02353: it requires a list of the formats of views.
+  if ((image.flags & VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT) != 0) {
+    return Broken("MUTABLE_FORMAT excludes the tiling DRM_FORMAT_MODIFIER");
+  }
+  return Done{};
+}
+
 Status CheckUsage(const ImageInfo& image) {
   if (image.usage == 0) return Broken("the usage is 0");
   if ((image.usage & ~kImageUsages) != 0) {
@@ -131,10 +147,14 @@ Status CheckImage(const PhysicalDevice& device, const ImageInfo& image) {
                         "an attachment is larger than maxFramebufferWidth or maxFramebufferHeight");
   }
   if (image.format == VK_FORMAT_UNDEFINED) return Broken("the format is UNDEFINED");
-  if (image.tiling != VK_IMAGE_TILING_OPTIMAL && image.tiling != VK_IMAGE_TILING_LINEAR) {
+  if (image.tiling == VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT) {
+    if (!device.drm_format_modifiers) {
+      return Failure::Own("vkCreateImage", kNotListed, VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
+    }
+  } else if (image.tiling != VK_IMAGE_TILING_OPTIMAL && image.tiling != VK_IMAGE_TILING_LINEAR) {
     return Unlisted("vkCreateImage", "image tiling", image.tiling);
   }
-  for (const auto check : {CheckExtent, CheckFlags, CheckSamples, CheckUsage}) {
+  for (const auto check : {CheckExtent, CheckFlags, CheckSamples, CheckModifiers, CheckUsage}) {
     Status kept = check(image);
     if (!kept.ok()) return kept;
   }

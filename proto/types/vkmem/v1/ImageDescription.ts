@@ -2,6 +2,7 @@
 
 import type { ImageType as _vkmem_v1_ImageType, ImageType__Output as _vkmem_v1_ImageType__Output } from '../../vkmem/v1/ImageType.js';
 import type { ImageTiling as _vkmem_v1_ImageTiling, ImageTiling__Output as _vkmem_v1_ImageTiling__Output } from '../../vkmem/v1/ImageTiling.js';
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * An image that will be bound to the memory (VkImageCreateInfo). Numbers are Vulkan's own.
@@ -33,6 +34,12 @@ export interface ImageDescription {
    * VkImageCreateFlags.
    */
   'flags'?: (number);
+  /**
+   * With IMAGE_TILING_DRM_FORMAT_MODIFIER only. In a request: the candidates, at most 64, each once; none for
+   * all that the driver lists for the format. The driver chooses one of those that it supports for such an
+   * image. In an answer: the chosen modifier.
+   */
+  'drmFormatModifiers'?: (number | string | Long)[];
 }
 
 /**
@@ -65,4 +72,10 @@ export interface ImageDescription__Output {
    * VkImageCreateFlags.
    */
   'flags': (number);
+  /**
+   * With IMAGE_TILING_DRM_FORMAT_MODIFIER only. In a request: the candidates, at most 64, each once; none for
+   * all that the driver lists for the format. The driver chooses one of those that it supports for such an
+   * image. In an answer: the chosen modifier.
+   */
+  'drmFormatModifiers': (Long)[];
 }

@@ -10,6 +10,11 @@ export const ImageTiling = {
   IMAGE_TILING_UNSPECIFIED: 'IMAGE_TILING_UNSPECIFIED',
   IMAGE_TILING_OPTIMAL: 'IMAGE_TILING_OPTIMAL',
   IMAGE_TILING_LINEAR: 'IMAGE_TILING_LINEAR',
+  /**
+   * VK_EXT_image_drm_format_modifier: the layout is that of a DRM format modifier, by which other drivers and
+   * APIs know it too.
+   */
+  IMAGE_TILING_DRM_FORMAT_MODIFIER: 'IMAGE_TILING_DRM_FORMAT_MODIFIER',
 } as const;
 
 /**
@@ -25,6 +30,12 @@ export type ImageTiling =
   | 1
   | 'IMAGE_TILING_LINEAR'
   | 2
+  /**
+   * VK_EXT_image_drm_format_modifier: the layout is that of a DRM format modifier, by which other drivers and
+   * APIs know it too.
+   */
+  | 'IMAGE_TILING_DRM_FORMAT_MODIFIER'
+  | 3
 
 /**
  * How the texels of an image are laid out (VkImageTiling).

@@ -42,7 +42,7 @@ export interface ImportRequest {
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * The buffer or image that the exporter's memory is dedicated to (VkMemoryDedicatedAllocateInfo); unset
-   * where it is not dedicated.
+   * where it is not dedicated. An image of IMAGE_TILING_DRM_FORMAT_MODIFIER is refused.
    */
   'resource'?: "buffer"|"image";
 }
@@ -83,7 +83,7 @@ export interface ImportRequest__Output {
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * The buffer or image that the exporter's memory is dedicated to (VkMemoryDedicatedAllocateInfo); unset
-   * where it is not dedicated.
+   * where it is not dedicated. An image of IMAGE_TILING_DRM_FORMAT_MODIFIER is refused.
    */
   'resource'?: "buffer"|"image";
 }
