@@ -40,6 +40,9 @@ export interface Methods {
 
 export type AllocationReport = Decoded<'WatchAllocationsResponse'>;
 
+/** Of a call; an emulated processor starts a daemon's front slowly. */
+const DEADLINE_MS = process.env.VKMEMD_LAB === undefined ? 30_000 : 300_000;
+
 const SERVICES = {
   ...serviceDefinition('MemoryService'),
   ...serviceDefinition('DeviceService'),
@@ -129,7 +132,7 @@ export class ControlWire {
     request: object,
   ): Promise<O> {
     return new Promise((resolve, reject) => {
-      const options = { deadline: Date.now() + 30_000 };
+      const options = { deadline: Date.now() + DEADLINE_MS };
       this.#client.makeUnaryRequest(
         path,
         serialize,
