@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { HANDOFF_SOCKET, openSeqpacket, runtimeDir } from '@vkmemd/proto';
 import { Client } from './client.js';
 import { HandoffConnection } from './connection/handoff.js';
-import { greet } from './connection/hello.js';
+import { greet, prepareHello } from './connection/hello.js';
 import { inheritSession } from './connection/inherited.js';
 import type { ControlOptions } from './control.js';
 import { checkReconnect } from './request/arguments.js';
@@ -44,6 +44,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     ? inherited.path
     : resolve(handoffSocket ?? join(runtimeDir(folder), HANDOFF_SOCKET));
   const reconnectMs = path === undefined ? 0 : wanted;
+  prepareHello();
   const handoff = new HandoffConnection(inherited?.socket ?? openSeqpacket(path ?? ''));
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
   const linkOptions = { path, clientName, reconnectMs, inherited: inherited !== undefined };

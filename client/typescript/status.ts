@@ -13,7 +13,7 @@ import {
 } from '@vkmemd/proto';
 import { present } from './connection/answer.js';
 import { HandoffConnection } from './connection/handoff.js';
-import { DEFAULT_TIMEOUT_MS } from './connection/hello.js';
+import { DEFAULT_TIMEOUT_MS, prepareHello } from './connection/hello.js';
 
 /** A reason why the daemon is not ready, or a warning (Problem in memory.proto). */
 export type DaemonProblem = Decoded<'Problem'>;
@@ -46,6 +46,7 @@ export async function statusOverHandoff(
   folder?: string,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<DaemonStatus> {
+  prepareHello();
   const handoff = new HandoffConnection(openSeqpacket(join(runtimeDir(folder), HANDOFF_SOCKET)));
   const timer = setTimeout(() => {
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer within ${timeoutMs} ms.`));

@@ -65,6 +65,8 @@ for path in $(awk '$1 == "insmod" && !seen[$2]++ { print $2 }' "$0/depends"); do
 done
 cp "$package" "$root/vkmemd.deb"
 inside dpkg -i /vkmemd.deb
+# An emulated client may need more than 5 s from connect() to Hello.
+printf '[limits]\\nhandshake_ms = 60000\\n' >"$root/etc/vkmemd/conf.d/00-lab.toml"
 rm "$root/vkmemd.deb" "$root"/boot/*
 install -m 0755 "$agent" "$root/usr/local/lib/lab-agent"
 install -m 0644 "$unit" "$root/etc/systemd/system/lab-agent.service"

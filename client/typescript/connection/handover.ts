@@ -25,7 +25,7 @@ import {
 import { checkRef, type Ref } from '../request/arguments.js';
 import { claimRequest } from '../request/requests.js';
 import { HandoffConnection } from './handoff.js';
-import { greet } from './hello.js';
+import { greet, prepareHello } from './hello.js';
 
 /** A grant whose fd the program inherits. */
 export interface InheritedGrant {
@@ -60,6 +60,7 @@ export class Handover {
    */
   static async begin(path: string, clientName: string): Promise<Handover> {
     using owned = new DisposableStack();
+    prepareHello();
     const socket = owned.use(openSeqpacket(path));
     const handoff = new HandoffConnection(socket.dup());
     await greet(handoff, { clientName });

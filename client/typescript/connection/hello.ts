@@ -1,7 +1,7 @@
 /**
  * Hello and Welcome: opens a session, or resumes one that was inherited or has lost its connection.
  */
-import { type Decoded, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
+import { type Decoded, encode, PROTOCOL_VERSION, VkmemError } from '@vkmemd/proto';
 import type { HandoffConnection } from './handoff.js';
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
@@ -19,6 +19,14 @@ export interface Greeting {
   readonly keepAllGrants?: boolean;
   /** Milliseconds to wait for the answer; Infinity for no limit. Default 10 000. */
   readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Loads what Hello needs. Called before a connection is opened: the daemon waits a limited time for Hello, and a slow
+ * processor needs seconds to load the schemas.
+ */
+export function prepareHello(): void {
+  encode('ClientMessage', { hello: {} });
 }
 
 /**
