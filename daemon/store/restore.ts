@@ -161,6 +161,7 @@ export class Restore {
     this.#allocations.set(id, allocation);
     publishEvent(allocationEvents, 'CREATED', allocation);
     allocation.persisted = true;
+    allocation.stored = true;
     if (ends) this.#ending.push({ allocation, drained: record.state === 'DRAINING' });
     else if (memory.degraded) reporter.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
   }

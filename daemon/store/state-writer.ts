@@ -61,6 +61,7 @@ export class StateWriter implements Persistence {
       const fds = [...handles.keys()].map((type, index) => ({ name: nameOfFd(number, index), type }));
       const names = fds.map(({ name }) => name);
       this.#allocations.set(allocation.id, names);
+      allocation.stored = true;
       try {
         failpoint('made:nothing');
         for (const { name, type } of fds) {
@@ -69,11 +70,13 @@ export class StateWriter implements Persistence {
         failpoint('made:stored');
       } catch (failure) {
         for (const name of names) this.release(name);
+        allocation.stored = false;
         throw failure;
       }
       // The allocation may have ended meanwhile.
       if (allocation.charge.state === 'settled' || !names.every((name) => this.#fds.has(name))) {
         for (const name of names) this.release(name);
+        allocation.stored = false;
         return;
       }
       this.#ledger.allocations.put(allocation.id, recordOf(allocation, this.#device, fds));

@@ -36,6 +36,11 @@ export class Attachment {
     return this.#memory;
   }
 
+  /** The VkDeviceMemory; undefined while it is missing. */
+  get current(): NativeMemory | undefined {
+    return this.#memory;
+  }
+
   /** Whether this is the current VkDeviceMemory. */
   isCurrent(memory: NativeMemory): boolean {
     return this.#memory === memory;

@@ -43,6 +43,8 @@ export interface Capabilities extends DriverCapabilities {
   readonly mappableBy: readonly MappableWay[];
   /** The type of file of this device's opaque fds; undefined if it exports none. */
   readonly opaqueFile: HandleFile | undefined;
+  /** Whether the kernel counts all holders of a dma-buf of this device. */
+  readonly dmaBufCounted: boolean;
   /** How long probing took, in milliseconds. */
   readonly milliseconds: number;
 }

@@ -3,9 +3,11 @@
  *
  * It is freed in two steps. freeDevice() frees the VkDeviceMemory and unmaps the memfd, but keeps the memfd
  * open, so that heldElsewhere() can query the kernel whether another process still has it. closeHandles()
- * closes the memfd too; then the daemon holds nothing. For memory that the driver allocated there is no such
- * query, because only the driver has a list of its importers. For memory that a client imported the query
- * would be useless, because the client keeps its own fd.
+ * closes the memfd too; then the daemon holds nothing. Of memory that the driver allocated and exported as
+ * dma-bufs, one more dma-buf is exported before it is freed, for the same purpose (dma-buf.ts); nothing is
+ * exported or kept if no dma-buf of it was ever exported. For an OPAQUE_FD there is no such query, because
+ * only the driver has a list of its importers. For memory that a client imported the query would be useless,
+ * because the client keeps its own fd.
  *
  * When the device is lost, the VkDeviceMemory is detached (attachment.ts). If a memfd or another fd keeps the
  * bytes, revive() imports it again.
@@ -22,9 +24,10 @@ import {
 } from '@vkmemd/proto';
 import { Attachment } from './attachment.js';
 import { reimport } from './create.js';
-import { dmaBufHandle, mappedDmaBufHandle } from './dma-buf.js';
+import { dmaBufHandle, dmaBufHeldElsewhere, mappedDmaBufHandle } from './dma-buf.js';
 import { saysLost } from './errors.js';
 import { type ExportedHandle, exportFd, TYPE_OF_KIND } from './exported-handle.js';
+import { HandleType } from './flags.js';
 import { exportMappable } from './mappable.js';
 import {
   allHandles,
@@ -57,6 +60,10 @@ export class DeviceMemory {
   readonly #owner: MemoryOwner;
   readonly #attachment: Attachment;
   #freeing: Promise<void> | undefined;
+  /** Whether a dma-buf of it was exported. */
+  #dmaBufExported = false;
+  /** After freeDevice(): the dma-buf whose references the kernel counts; undefined if that is not known. */
+  #counted: OwnedFd | undefined;
 
   /**
    * @param memory Taken. A VkmemError is the reason why the device did not import memory of an earlier
@@ -109,10 +116,11 @@ export class DeviceMemory {
     return this.#attachment.memory;
   }
 
-  /** The number of fds that the daemon holds open for it: the memfd, or the adopted ones. */
+  /** The number of fds that the daemon holds open for it: the memfd, the adopted ones, or the counted one. */
   get fds(): number {
     const { memfd, adopted } = this.#handles;
-    if (memfd || !adopted) return Number(memfd?.open ?? 0);
+    if (memfd) return Number(memfd.open);
+    if (!adopted) return Number(this.#counted?.open ?? 0);
     let open = 0;
     for (const fd of adopted.values()) open += Number(fd.open);
     return open;
@@ -160,7 +168,13 @@ export class DeviceMemory {
 
   async #export(kind: KindName, memory: NativeMemory): Promise<ExportedHandle> {
     if (kind === 'RDMA_ADDRESS') return exportRdmaAddress(memory);
-    return this.#handleOf(kind, await exportFd(kind, memory));
+    return this.#handleOf(kind, await this.#exportFd(kind, memory));
+  }
+
+  /** As exportFd(). */
+  #exportFd(kind: KindName, memory: NativeMemory): Promise<OwnedFd> {
+    if (TYPE_OF_KIND[kind] === HandleType.DMA_BUF) this.#dmaBufExported = true;
+    return exportFd(kind, memory);
   }
 
   /** @param fd Taken. */
@@ -175,7 +189,7 @@ export class DeviceMemory {
 
   /**
    * Waits for transfers that use the memory, then frees the VkDeviceMemory and unmaps the memfd. The memfd
-   * stays open. It may be called again: every call returns the same promise.
+   * stays open, or one dma-buf. It may be called again: every call returns the same promise.
    */
   freeDevice(): Promise<void> {
     this.#freeing ??= this.#free();
@@ -183,11 +197,30 @@ export class DeviceMemory {
   }
 
   async #free(): Promise<void> {
+    this.#counted = await this.#dmaBufToCount();
     await this.#attachment.free();
     // Each of these fds would keep the bytes allocated.
-    closeAll(this.#handles.adopted?.values() ?? []);
+    for (const fd of this.#handles.adopted?.values() ?? []) if (fd !== this.#counted) fd.close();
     if (this.imported) this.#handles.memfd?.close();
     this.#owner.freed();
+  }
+
+  /**
+   * The dma-buf whose references show who holds the memory; undefined if the kernel does not count them, if
+   * none was exported, if the device was lost with the memory, or if the driver fails to export one more.
+   */
+  async #dmaBufToCount(): Promise<OwnedFd | undefined> {
+    if (this.imported || !this.plan.dmaBufCounted) return undefined;
+    const { adopted } = this.#handles;
+    if (adopted) return adopted.get(HandleType.DMA_BUF);
+    const memory = this.#attachment.current;
+    if (!this.#dmaBufExported || memory === undefined) return undefined;
+    try {
+      return await exportFd('DMA_BUF', memory);
+    } catch (failure) {
+      if (saysLost(failure)) this.#owner.lost();
+      return undefined;
+    }
   }
 
   /**
@@ -210,7 +243,7 @@ export class DeviceMemory {
    * @throws VkmemError if the driver fails; KernelError EMFILE.
    */
   async persistentHandles(): Promise<PersistentHandles> {
-    if (this.fds > 0) return duplicateHandles(this.#handles);
+    if (allHandles(this.#handles).size > 0) return duplicateHandles(this.#handles);
     try {
       return await this.#exportEach(this[kNative]);
     } catch (failure) {
@@ -229,7 +262,7 @@ export class DeviceMemory {
     for (const kind of this.plan.kinds) {
       const type = TYPE_OF_KIND[kind];
       if (kind === 'RDMA_ADDRESS' || exported.has(type)) continue;
-      exported.set(type, undo.use(await exportFd(kind, memory)));
+      exported.set(type, undo.use(await this.#exportFd(kind, memory)));
     }
     undo.move();
     return exported;
@@ -242,11 +275,23 @@ export class DeviceMemory {
   }
 
   /**
-   * Whether another process has the memfd open or mapped, as reported by the kernel. Undefined if there is no
-   * memfd, or it is closed. Call it after freeDevice(): before, the daemon's own mapping may count.
+   * Whether another process has the memory open, mapped or imported by the handles whose holders the kernel
+   * reports: the memfd, or the dma-bufs. Undefined if there are none, or they are closed. Call it after
+   * freeDevice(): before, the daemon's own mapping of the memfd may count, and it is undefined for dma-bufs.
+   * @param stored Whether an fd store has its fds, which is then no other holder.
    */
-  heldElsewhere(): boolean | undefined {
-    return this.#handles.memfd?.open ? heldElsewhere(this.#handles.memfd) : undefined;
+  heldElsewhere(stored = false): boolean | undefined {
+    const { memfd } = this.#handles;
+    if (memfd) return memfd.open ? heldElsewhere(memfd) : undefined;
+    if (!this.#counted?.open) return undefined;
+    // An fd store stores one file once, whatever it is stored as.
+    return dmaBufHeldElsewhere(this.#counted, stored ? 2 : 1);
+  }
+
+  /** Whether heldElsewhere() includes the holders of handles of the kind, once freeDevice() has ended. */
+  seesHolders(kind: KindName): boolean {
+    if (this.#handles.memfd) return kind === 'MAPPABLE';
+    return this.#counted !== undefined && TYPE_OF_KIND[kind] === HandleType.DMA_BUF;
   }
 
   /** Whether both memories were imported from the same open file description of a client. */
@@ -263,5 +308,6 @@ export class DeviceMemory {
   /** Closes the fds that the daemon holds. Fds of clients stay valid. */
   closeHandles(): void {
     closeAll(allHandles(this.#handles).values());
+    this.#counted?.close();
   }
 }

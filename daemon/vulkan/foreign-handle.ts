@@ -75,7 +75,7 @@ export function handleFile(fd: OwnedFd): HandleFile {
 const DMA_BUF_SIZE = /^size:\s*(\d+)\n(?:.*\n)*?exp_name:/m;
 
 /** The fdinfo of an fd of this process (proc(5)). */
-const fdInfo = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
+export const fdInfo = (fd: OwnedFd): string => readFileSync(`/proc/self/fdinfo/${fd.fd}`, 'utf8');
 
 function requireWritable(info: string): void {
   const flags = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);

@@ -37,6 +37,11 @@ export interface MemoryPlan {
   readonly hints?: Hints | undefined;
   /** VkExternalMemoryHandleTypeFlags that the memory is exportable as; 0 for a memfd that is only mapped. */
   readonly handleTypes: number;
+  /**
+   * Whether all its dma-bufs are one file, whose references the kernel counts. Absent in records of earlier
+   * builds.
+   */
+  readonly dmaBufCounted?: boolean;
   /** The resource that the memory is dedicated to, as it is created. */
   readonly dedicated: NativeResource | undefined;
   /** The resource that the request described, as it is created, and the driver's requirements for it. */

@@ -127,6 +127,7 @@ export class Planner {
       publishable: request.publishable === true,
       hints: request.hints,
       handleTypes,
+      dmaBufCounted: !memfd && (handleTypes & HandleType.DMA_BUF) !== 0 && this.#capabilities.dmaBufCounted,
       dedicated: dedicated ? resource : undefined,
       resource,
       requirements,

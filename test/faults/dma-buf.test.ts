@@ -76,6 +76,21 @@ t.test('DMA_BUF: each grant is exported separately, and the daemon keeps no fd o
   });
 });
 
+t.test('where the kernel counts no holders, only grants hold a freed dma-buf', async (t) => {
+  await onFake(t, ['dma_buf present'], async (host) => {
+    t.notMatch((await reportOn(host, 'DMA_BUF')).reason, /counts its holders/);
+    const wire = await host.session();
+    const before = dmaBufsOf(host).length;
+    const { id, fds } = await allocate(wire, { sizeBytes: PAGE, kinds: dmaBuf });
+    const exported = host.layer.calls('vkGetMemoryFdKHR').length;
+    const { message } = await wire.ask({ free: { allocation: { id } } });
+    t.match(message.free, { freed: true, allocation: { state: 'ALLOCATION_STATE_FREED' } });
+    t.equal(host.layer.calls('vkGetMemoryFdKHR').length, exported, 'nothing more is exported');
+    t.equal(dmaBufsOf(host).length, before, 'the daemon keeps no fd of it');
+    for (const fd of fds) fd.close();
+  });
+});
+
 t.test('MAPPABLE memory is a memfd alone, and a dma-buf together with DMA_BUF', async (t) => {
   await onFake(t, ['dma_buf present'], async (host) => {
     const wire = await host.session();

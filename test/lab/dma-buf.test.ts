@@ -45,6 +45,7 @@ t.test('on a real driver', async (t) => {
     const { devices } = await client.devices();
     const kinds = Object.fromEntries((devices[0]?.kinds ?? []).map((report) => [report.kind, report]));
     t.match(kinds.KIND_DMA_BUF, { rung: 'RUNG_VERIFIED', via: 'VK_EXT_external_memory_dma_buf' });
+    t.match(kinds.KIND_DMA_BUF?.reason, / The kernel counts its holders\.$/);
     t.match(kinds.KIND_MAPPABLE, { rung: 'RUNG_VERIFIED', via: /^memfd/, reason: /By dma-buf: 65536 bytes/ });
     t.match((await client.budget()).heaps[0], { source: 'BUDGET_SOURCE_EXT' });
   });

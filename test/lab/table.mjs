@@ -51,7 +51,7 @@ export const CASES = [
     name: 'dma-buf',
     group: STARTED,
     systems: NEWEST,
-    steps: ['test/lab/dma-buf.test.ts', 'test/lab/dma-buf-sync.test.ts'],
+    steps: ['test/lab/dma-buf.test.ts', 'test/lab/dma-buf-sync.test.ts', 'test/lab/dma-buf-holders.test.ts'],
   },
   { name: 'images', group: STARTED, systems: NEWEST, steps: ['test/lab/images.test.ts'] },
   { name: 'budget', group: STARTED, systems: NEWEST, steps: ['test/lab/budget.test.ts'] },

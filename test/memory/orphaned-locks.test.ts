@@ -25,12 +25,10 @@ class Fake {
     this.lock = new AccessLock(mode);
   }
 
-  readonly memory = {
-    heldElsewhere: () => {
-      this.looks += 1;
-      return this.held;
-    },
-  };
+  heldElsewhere(): boolean | undefined {
+    this.looks += 1;
+    return this.held;
+  }
 
   get allocation(): Allocation {
     return this as unknown as Allocation;

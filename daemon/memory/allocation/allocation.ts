@@ -69,6 +69,8 @@ export class Allocation {
   grants = 0;
   /** Whether it survives a restart of the daemon. */
   persisted = false;
+  /** Whether the fd store has its fds, or they are on the way there. */
+  stored = false;
   /** Set once only the fd store holds it; resolves when the store has released it and its bytes are free. */
   leavingStore: Promise<void> | undefined;
   readonly #fixed: ReturnType<typeof fixedPart>;
@@ -171,7 +173,15 @@ export class Allocation {
    */
   get held(): boolean {
     if (this.grants > 0 || this.publication?.sealing) return true;
-    return !this.memory.imported && this.memory.heldElsewhere() === true;
+    return !this.memory.imported && this.heldElsewhere() === true;
+  }
+
+  /**
+   * Whether a process other than the daemon and the fd store has it open, mapped or imported by a memfd or a
+   * dma-buf, as the kernel reports; undefined where the kernel does not.
+   */
+  heldElsewhere(): boolean | undefined {
+    return this.memory.heldElsewhere(this.stored);
   }
 
   #stateName(): 'LIVE' | 'DRAINING' | 'FREED' | 'DEGRADED' {

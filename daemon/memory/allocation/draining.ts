@@ -3,9 +3,10 @@
  *
  * Every end of an allocation does the same: it is retired (it cannot be found any more, and its device memory
  * is freed), and it drains. Its grants stay until they are released. Its charge is settled only when no
- * session has a grant of it, the kernel reports no other holder of its memfd, and the fd store has released
- * it. The kernel sends no notification about holders, so a draining allocation is polled. For an OPAQUE_FD
- * or a dma-buf the kernel reports no holders: there only the grants count, which the sessions release.
+ * session has a grant of it, the kernel reports no other holder of its memfd or its dma-bufs, and the fd
+ * store has released it. The kernel sends no notification about holders, so a draining allocation is polled.
+ * Of an OPAQUE_FD the kernel reports no holders, nor of the dma-bufs of some drivers
+ * (../../vulkan/dma-buf.ts): there only the grants count, which the sessions release.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from '@vkmemd/proto';
@@ -174,15 +175,15 @@ export class Draining {
   }
 
   /**
-   * A sleeping session cannot report which fds its process has closed since the daemon ended. For a memfd the
-   * kernel reports whether another process still holds it.
+   * A sleeping session cannot report which fds its process has closed since the daemon ended. For a memfd or
+   * a dma-buf the kernel may report whether another process still holds it.
    */
   #dropUnheld(allocation: Allocation): void {
     const { grants, closing } = this.#with;
     const asleep = grants
       .ofAllocation(allocation)
-      .filter(({ session, kind }) => session.sleeping && kind === 'MAPPABLE');
-    if (asleep.length === 0 || allocation.memory.heldElsewhere() !== false) return;
+      .filter(({ session, kind }) => session.sleeping && allocation.memory.seesHolders(kind));
+    if (asleep.length === 0 || allocation.heldElsewhere() !== false) return;
     for (const grant of asleep) {
       grants.drop(grant);
       if (this.isIdle(grant.session) && !grant.session.ended) closing.close(grant.session);

@@ -4,8 +4,9 @@
  * Such a process may still have the memory mapped, whether its socket is closed or not. So the lock
  * (access-lock.ts) stays with the ended session until the process's pidfd reports its exit, or until the
  * allocation ends. If the kernel provided no pidfd (before Linux 6.5), the lock stays until the kernel
- * reports no holder of the memfd but the daemon, which is polled. If the kernel cannot report holders,
- * because something other than a memfd was granted, the lock stays as long as the allocation.
+ * reports no holder of the memfd but the daemon, which is polled. If something other than a memfd was
+ * granted, the lock stays as long as the allocation: of a dma-buf the kernel reports the holders only once
+ * its device memory is freed.
  *
  * A process that connects again reclaims its own lock when it claims the allocation with at least the same
  * access: the new grant replaces the old lock. If the claim fails, the old lock stays, since the memory stays
@@ -141,7 +142,7 @@ export class OrphanedLocks {
   /** @returns whether the poll ends. */
   #look(session: Session, orphans: Entry['orphans']): boolean {
     for (const [allocation, { visible }] of orphans) {
-      if (visible && allocation.memory.heldElsewhere() === false) this.#release(session, allocation);
+      if (visible && allocation.heldElsewhere() === false) this.#release(session, allocation);
     }
     return orphans.size === 0;
   }

@@ -21,7 +21,7 @@ import { bitsOf, supportForBuffers } from '../external-support.js';
 import { Extension, HandleType } from '../flags.js';
 import { type KindReport, supported, unsupported } from '../kinds.js';
 import type { DeviceInfo, NativeDevice } from '../native.js';
-import { probeDmaBuf, probeMappedDmaBuf } from './dma-buf.js';
+import { probeDmaBuf, probeDmaBufCount, probeMappedDmaBuf } from './dma-buf.js';
 import { probeMemfd } from './memfd.js';
 import { probeOpaqueFd } from './opaque-fd.js';
 import { probeRdmaAddress } from './rdma-address.js';
@@ -47,15 +47,19 @@ export async function probe(device: NativeDevice, info: DeviceInfo): Promise<Cap
   const ways = { memfd: byMemfd, 'dma-buf': byDmaBuf };
   const mappableBy = MAPPABLE_WAYS.filter((way) => ways[way].rung !== 'UNSUPPORTED');
   const opaqueFd = await attempt(() => probeOpaqueFd(subject));
+  const dmaBuf = await attempt(() => probeDmaBuf(subject));
+  const exportsDmaBufs = dmaBuf.rung !== 'UNSUPPORTED' || mappableBy.includes('dma-buf');
+  const dmaBufCounted = exportsDmaBufs && (await probeDmaBufCount(subject));
   const kinds = new Map<KindName, KindReport>([
     ['MAPPABLE', mappable],
     ['OPAQUE_FD', opaqueFd],
-    ['DMA_BUF', await attempt(() => probeDmaBuf(subject))],
+    ['DMA_BUF', dmaBufCounted ? withCount(dmaBuf) : dmaBuf],
     ['RDMA_ADDRESS', await attempt(() => probeRdmaAddress(subject))],
   ]);
   const together = await attempt(() => probeTogether(subject, mappable, opaqueFd));
   const { opaqueFile } = subject;
-  return { ...driver, kinds, together, mappableBy, opaqueFile, milliseconds: performance.now() - began };
+  const milliseconds = performance.now() - began;
+  return { ...driver, kinds, together, mappableBy, opaqueFile, dmaBufCounted, milliseconds };
 }
 
 function subjectOf(device: NativeDevice, info: DeviceInfo, driver: DriverCapabilities): ProbeSubject {
@@ -90,6 +94,12 @@ async function attempt(run: () => Promise<KindReport>): Promise<KindReport> {
     if (error.code === 'DEVICE_LOST') throw error;
     return unsupported(`the probe failed: ${error.reason}`);
   }
+}
+
+/** The report on DMA_BUF where the holders of dma-bufs are known. */
+function withCount(report: KindReport): KindReport {
+  if (report.rung === 'UNSUPPORTED') return report;
+  return { ...report, reason: `${report.reason} The kernel counts its holders.` };
 }
 
 /** The report of the first way that works, with the reason of the other; if none works, both reasons. */
