@@ -91,7 +91,7 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .option(
       '--runtime-dir <folder>',
-      'folder of the sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)',
+      'folder of the sockets (default: $VKMEMD_RUNTIME_DIR, $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd, /run/vkmemd)',
     )
     .addOption(
       new Option(

@@ -15,8 +15,8 @@ import {
   CONTROL_SOCKET,
   HANDOFF_SOCKET,
   lockFile,
-  MAX_SOCKET_PATH_BYTES,
   type OwnedFd,
+  socketPath,
   VkmemError,
 } from '@vkmemd/proto';
 
@@ -54,7 +54,7 @@ export class RuntimeFolder implements Disposable {
    *   INVALID_ARGUMENT where the path is too long for sockets in it.
    */
   static claim(path: string, activated: ActivatedPaths = {}): RuntimeFolder {
-    requireShort(path);
+    socketPath(join(path, HANDOFF_SOCKET), 'runtime-dir');
     let lock: OwnedFd | undefined;
     try {
       makeFolder(path);
@@ -81,15 +81,6 @@ export class RuntimeFolder implements Disposable {
   #removeSockets(): void {
     for (const socket of this.#sockets) rmSync(socket, { force: true });
   }
-}
-
-function requireShort(path: string): void {
-  const socket = join(path, HANDOFF_SOCKET);
-  const bytes = Buffer.byteLength(socket);
-  if (bytes <= MAX_SOCKET_PATH_BYTES) return;
-  const limit = `a socket path has at most ${MAX_SOCKET_PATH_BYTES} bytes`;
-  const reason = `--runtime-dir: ${socket} has ${bytes} bytes; ${limit}.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'runtime-dir' });
 }
 
 /**

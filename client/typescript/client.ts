@@ -27,6 +27,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { present } from './connection/answer.js';
+import type { PlaceOfSocket } from './connection/discovery.js';
 import type { HandoffConnection } from './connection/handoff.js';
 import type { InheritedAllocations } from './connection/inherited.js';
 import { Link, type LinkOptions } from './connection/link.js';
@@ -200,7 +201,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   constructor(
     begun: { readonly handoff: HandoffConnection; readonly welcome: Decoded<'Welcome'> },
     linkOptions: LinkOptions,
-    options: ControlOptions,
+    options: ControlOptions & PlaceOfSocket,
     allocations?: InheritedAllocations,
   ) {
     super();

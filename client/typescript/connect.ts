@@ -1,9 +1,9 @@
 /**
  * connect(): opens a session, or continues an inherited one.
  */
-import { join, resolve } from 'node:path';
-import { HANDOFF_SOCKET, openSeqpacket, runtimeDir } from '@vkmemd/proto';
+import { openSeqpacket } from '@vkmemd/proto';
 import { Client } from './client.js';
+import { findDaemon, type PlaceOfSocket } from './connection/discovery.js';
 import { HandoffConnection } from './connection/handoff.js';
 import { greet, prepareHello } from './connection/hello.js';
 import { inheritSession } from './connection/inherited.js';
@@ -11,9 +11,7 @@ import type { ControlOptions } from './control.js';
 import { checkReconnect } from './request/arguments.js';
 
 /** Options of connect(). */
-export interface ConnectOptions extends ControlOptions {
-  /** The path of the handoff socket. Default: handoff.sock in the runtime folder. */
-  readonly handoffSocket?: string | undefined;
+export interface ConnectOptions extends ControlOptions, PlaceOfSocket {
   /**
    * The fd of a session that this process inherited; taken. Default: $VKMEM_SESSION_FD, if neither runtimeDir
    * nor handoffSocket is given, and not in a worker thread. Requests on the control socket still require
@@ -32,21 +30,20 @@ const DEFAULT_RECONNECT_MS = 60_000;
 /**
  * Opens a session with the daemon, or continues the session that this process inherited (`vkmemctl exec`). An
  * inherited session outlives a restart of the daemon only if $VKMEM_SESSION_PATH has the path of the socket.
- * @throws VkmemError UNAVAILABLE if no daemon listens, or it does not answer within `timeoutMs`;
+ * @throws VkmemError UNAVAILABLE if no daemon is found or listens, or it does not answer within `timeoutMs`;
  *   NOT_PERMITTED if the mode of the socket or the policy forbids it; TOO_MANY_SESSIONS, TOO_MANY_FILES;
  *   VERSION_UNSUPPORTED; INVALID_ARGUMENT for an invalid option, or if the inherited fd is not a session.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
-  const { timeoutMs, clientName = process.title, handoffSocket, runtimeDir: folder } = options;
+  const { timeoutMs, clientName = process.title } = options;
   const wanted = checkReconnect(options.reconnectMs ?? DEFAULT_RECONNECT_MS);
   const inherited = inheritSession(options);
-  const path = inherited
-    ? inherited.path
-    : resolve(handoffSocket ?? join(runtimeDir(folder), HANDOFF_SOCKET));
+  const path = inherited ? inherited.path : findDaemon(options).handoff;
   const reconnectMs = path === undefined ? 0 : wanted;
   prepareHello();
   const handoff = new HandoffConnection(inherited?.socket ?? openSeqpacket(path ?? ''));
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
   const linkOptions = { path, clientName, reconnectMs, inherited: inherited !== undefined };
-  return new Client({ handoff, welcome }, linkOptions, { ...options, reconnectMs }, inherited?.allocations);
+  const place = { ...options, handoffSocket: path, reconnectMs };
+  return new Client({ handoff, welcome }, linkOptions, place, inherited?.allocations);
 }

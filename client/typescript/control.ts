@@ -8,20 +8,18 @@
  * calls that can be repeated outlive a restart of the daemon (connection/retrying-channel.ts).
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import {
   type Allocation,
-  CONTROL_SOCKET,
   type Counts,
   DEVICE_HEALTH,
   type Decoded,
   type Device,
   type HeapBudget,
   PROTOCOL_VERSION,
-  runtimeDir,
   VERSION_METADATA,
 } from '@vkmemd/proto';
 import { present } from './connection/answer.js';
+import { findDaemon, type Place, type PlaceOfSocket } from './connection/discovery.js';
 import { GrpcChannel } from './connection/grpc.js';
 import { HEALTH_CHECK } from './connection/health.js';
 import { DEFAULT_TIMEOUT_MS } from './connection/hello.js';
@@ -50,13 +48,8 @@ import { type DaemonStatus, daemonStatus, refusalOver } from './status.js';
 const SESSIONS_PAGE = 500;
 
 /** Options of connectControl(). */
-export interface ControlOptions {
-  /**
-   * The daemon's runtime folder. Default: the first of $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd and
-   * /run/vkmemd that is set.
-   */
-  readonly runtimeDir?: string | undefined;
-  /** The path of the control socket. Default: control.sock in the runtime folder. */
+export interface ControlOptions extends Place {
+  /** The path of the control socket. Default: control.sock in the runtime folder, beside the handoff socket. */
   readonly controlSocket?: string | undefined;
   /** Milliseconds that a call which only reads (get, list, devices, budget, status) may take. Default 10 000. */
   readonly timeoutMs?: number | undefined;
@@ -249,14 +242,15 @@ export class ControlClient implements AsyncDisposable {
    * @param unseen Added to the error if the socket cannot be reached.
    * @internal
    */
-  constructor(options: ControlOptions, session?: string | SessionRef, unseen?: string) {
-    const socket = options.controlSocket ?? join(runtimeDir(options.runtimeDir), CONTROL_SOCKET);
+  constructor(options: ControlOptions & PlaceOfSocket, session?: string | SessionRef, unseen?: string) {
+    const { controlSocket } = options;
+    const socket = () => controlSocket ?? findDaemon(options).control;
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const sessionRef = typeof session === 'string' ? sessionRefFor(session) : session;
     const headers = { [VERSION_METADATA]: String(PROTOCOL_VERSION) };
     const grpc = new GrpcChannel(socket, headers, unseen, async () =>
       // Another socket than the folder's may be another daemon's.
-      options.controlSocket === undefined ? refusalOver(options.runtimeDir) : undefined,
+      controlSocket === undefined ? refusalOver(options) : undefined,
     );
     this.#channel = new RetryingChannel(grpc, sessionRef, checkReconnect(options.reconnectMs ?? 0));
     this.#timeoutMs = timeoutMs;

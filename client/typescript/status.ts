@@ -2,16 +2,9 @@
  * The status of the daemon. The handoff socket reports it without a session, and while the part of the daemon
  * that serves the control socket is away.
  */
-import { join } from 'node:path';
-import {
-  type Counts,
-  type Decoded,
-  HANDOFF_SOCKET,
-  openSeqpacket,
-  runtimeDir,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type Counts, type Decoded, openSeqpacket, VkmemError } from '@vkmemd/proto';
 import { present } from './connection/answer.js';
+import { findDaemon, type PlaceOfSocket } from './connection/discovery.js';
 import { HandoffConnection } from './connection/handoff.js';
 import { DEFAULT_TIMEOUT_MS, prepareHello } from './connection/hello.js';
 
@@ -38,16 +31,16 @@ export const daemonStatus = (answer: Decoded<'GetStatusResponse'>): DaemonStatus
 
 /**
  * Asks the handoff socket for the status, on a connection without a session.
- * @param folder The daemon's runtime folder; default as for connect().
+ * @param place Which daemon; default as for connect().
  * @param timeoutMs Milliseconds that the answer may take.
  * @throws VkmemError UNAVAILABLE, NOT_PERMITTED; TOO_MANY_SESSIONS, TOO_MANY_FILES; PROTOCOL_ERROR.
  */
 export async function statusOverHandoff(
-  folder?: string,
+  place: PlaceOfSocket = {},
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<DaemonStatus> {
   prepareHello();
-  const handoff = new HandoffConnection(openSeqpacket(join(runtimeDir(folder), HANDOFF_SOCKET)));
+  const handoff = new HandoffConnection(openSeqpacket(findDaemon(place).handoff));
   const timer = setTimeout(() => {
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer within ${timeoutMs} ms.`));
   }, timeoutMs);
@@ -65,12 +58,12 @@ const REFUSAL_MS = 1000;
 
 /**
  * Asks the handoff socket whether the daemon permits this user to connect.
- * @param folder As in statusOverHandoff().
+ * @param place As in statusOverHandoff().
  * @returns The daemon's refusal; undefined if it permits the user, or does not answer.
  */
-export async function refusalOver(folder: string | undefined): Promise<VkmemError | undefined> {
+export async function refusalOver(place: PlaceOfSocket): Promise<VkmemError | undefined> {
   try {
-    await statusOverHandoff(folder, REFUSAL_MS);
+    await statusOverHandoff(place, REFUSAL_MS);
   } catch (failure) {
     if (failure instanceof VkmemError && failure.code === 'NOT_PERMITTED') return failure;
   }

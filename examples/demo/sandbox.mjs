@@ -34,7 +34,7 @@ export function sandboxArguments(sockets) {
     ...['--dev', '/dev', '--tmpfs', '/tmp'],
     ...['--ro-bind', checkout, checkout, '--ro-bind', process.execPath, process.execPath],
     ...sockets.flatMap((socket) => ['--ro-bind', socket, join(RUNTIME_FOLDER, basename(socket))]),
-    ...['--setenv', 'RUNTIME_DIRECTORY', RUNTIME_FOLDER, '--chdir', checkout],
+    ...['--setenv', 'VKMEMD_RUNTIME_DIR', RUNTIME_FOLDER, '--chdir', checkout],
   ];
 }
 

@@ -19,14 +19,19 @@ export * from './connection.js';
  */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-function checkPath(path: string): void {
+/**
+ * Checks a path before it is passed to a library, which may cut it: another socket may be there.
+ * @param field What the error names.
+ * @returns the path.
+ * @throws VkmemError INVALID_ARGUMENT, with the path and its length.
+ */
+export function socketPath(path: string, field = 'path'): string {
   const bytes = Buffer.byteLength(path);
-  if (bytes === 0 || bytes > MAX_SOCKET_PATH_BYTES || path.includes('\0')) {
-    throw new VkmemError(
-      'INVALID_ARGUMENT',
-      `path: ${bytes} bytes; a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte.`,
-    );
-  }
+  const wrong = path.includes('\0') ? 'a zero byte' : `${bytes} bytes`;
+  if (bytes > 0 && bytes <= MAX_SOCKET_PATH_BYTES && !path.includes('\0')) return path;
+  const reason = `${field}: ${JSON.stringify(path)} has ${wrong}; a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes.`;
+  const next = 'Use a shorter path, or a symbolic link to its folder.';
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field }, undefined, next);
 }
 
 /** Options of a listening socket. */
@@ -58,7 +63,7 @@ export interface ListenOptions {
  * @throws VkmemError, KernelError as Listener.listen().
  */
 export function listenAt({ type, path, mode = 0o660, backlog = 1024 }: ListenOptions): OwnedFd {
-  checkPath(path);
+  socketPath(path);
   return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
 }
 
@@ -214,7 +219,7 @@ export function openSeqpacket(path: string): OwnedFd {
 export const openStream = (path: string): OwnedFd => open(path, false);
 
 function open(path: string, seqpacket: boolean): OwnedFd {
-  checkPath(path);
+  socketPath(path);
   const codes = {
     ENOENT: 'UNAVAILABLE',
     ECONNREFUSED: 'UNAVAILABLE',

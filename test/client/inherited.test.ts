@@ -48,7 +48,7 @@ t.test('connect() takes the session that the environment names, once', async (t)
   setVariables(t, {
     [SESSION_FD_VARIABLE]: String(fd),
     [ALLOCATIONS_VARIABLE]: JSON.stringify({ scratch: id }),
-    RUNTIME_DIRECTORY: temporaryFolder(t),
+    VKMEMD_RUNTIME_DIR: temporaryFolder(t),
   });
   for (const options of [{ runtimeDir }, { handoffSocket: own }]) {
     await using other = await connect(options);
@@ -152,7 +152,7 @@ t.test('a worker thread does not take the session of the environment', async (t)
   const env = {
     ...process.env,
     [SESSION_FD_VARIABLE]: String(one.fd),
-    RUNTIME_DIRECTORY: temporaryFolder(t),
+    VKMEMD_RUNTIME_DIR: temporaryFolder(t),
   };
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { env });
   const answer = await new Promise((resolve, reject) =>

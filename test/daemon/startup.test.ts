@@ -88,8 +88,12 @@ t.test('a missing runtime folder is created; a start fails if it cannot be creat
 t.test('the runtime folder is taken from --runtime-dir, systemd or the default', async (t) => {
   const env = { RUNTIME_DIRECTORY: '/run/a:/run/b', XDG_RUNTIME_DIR: '/run/user/7' };
   t.equal(defaultRuntimeDir('/x/y', env), '/x/y', '--runtime-dir has precedence');
+  t.equal(defaultRuntimeDir(undefined, { ...env, VKMEMD_RUNTIME_DIR: '/z' }), '/z', 'then the own variable');
   t.equal(defaultRuntimeDir(undefined, env), '/run/a', "then systemd's RUNTIME_DIRECTORY");
   t.equal(defaultRuntimeDir(undefined, { XDG_RUNTIME_DIR: '/run/user/7' }), '/run/user/7/vkmemd');
+  for (const none of ['', '.', 'run/user/7', '../x']) {
+    t.equal(defaultRuntimeDir(undefined, { XDG_RUNTIME_DIR: none }), '/run/vkmemd', `'${none}' is ignored`);
+  }
   t.equal(defaultRuntimeDir(undefined, {}), '/run/vkmemd');
   const folder = temporaryFolder(t);
   const { line } = await startDaemon(t, { runtimeDir: folder, env: { RUNTIME_DIRECTORY: '/nowhere' } });

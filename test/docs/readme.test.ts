@@ -66,7 +66,7 @@ t.test('its example runs twice', async (t) => {
   for (const run of [1, 2]) {
     const ended = await runNode([join(folder, 'example.mjs')], {
       ...plainEnvironment(),
-      RUNTIME_DIRECTORY: runtimeDir,
+      VKMEMD_RUNTIME_DIR: runtimeDir,
     });
     t.strictSame(ended, { code: 0, stdout: `run ${run}\n`, stderr: '' }, `run ${run}`);
   }

@@ -13,7 +13,7 @@ const readme = readFileSync(join(folder, 'README.md'), 'utf8');
 
 /** Runs a line of the page in a shell, in the checkout. */
 function run(line: string, runtimeDir: string) {
-  const env = { ...plainEnvironment(), RUNTIME_DIRECTORY: runtimeDir };
+  const env = { ...plainEnvironment(), VKMEMD_RUNTIME_DIR: runtimeDir };
   const { status, stdout, stderr } = spawnSync('sh', ['-c', line], { cwd: root, env, encoding: 'utf8' });
   return { status, stdout, stderr };
 }

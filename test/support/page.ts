@@ -45,11 +45,11 @@ export function commandLines(name: string): ReadonlyMap<string, CommandLine[]> {
 }
 
 /**
- * The environment of a reader: our programs on the PATH, and the daemon's folder in RUNTIME_DIRECTORY.
+ * The environment of a reader: our programs on the PATH, and the daemon's folder in VKMEMD_RUNTIME_DIR.
  * Command lines run in the checkout.
  */
 export function readersEnvironment(runtimeDir: string): NodeJS.ProcessEnv {
   const { PATH = '', ...rest } = plainEnvironment();
   const folders = [join(root, 'node_modules/.bin'), dirname(process.execPath), PATH];
-  return { ...rest, PATH: folders.join(':'), RUNTIME_DIRECTORY: runtimeDir };
+  return { ...rest, PATH: folders.join(':'), VKMEMD_RUNTIME_DIR: runtimeDir };
 }

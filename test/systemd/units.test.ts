@@ -76,7 +76,7 @@ t.test('the template equals the service, for one device', async (t) => {
     line
       .replaceAll('@%i.socket', '.socket')
       .replace(' --device %i', '')
-      .replaceAll('vkmemd/%i/', 'vkmemd/')
+      .replaceAll('vkmemd/devices/%i/', 'vkmemd/')
       .replace(' of device %i', ''),
   );
   t.strictSame(template, plain);
@@ -87,7 +87,7 @@ t.test('each socket has the name that the daemon expects', async (t) => {
   for (const [plane, listen] of Object.entries(kinds)) {
     for (const [at, instance, path] of [
       ['', '', '/run/vkmemd'],
-      ['@', '@%i', '/run/vkmemd/%i'],
+      ['@', '@%i', '/run/vkmemd/devices/%i'],
     ]) {
       const lines = linesOf(textOf(`vkmemd-${plane}${at}.socket`));
       for (const line of [

@@ -8,20 +8,21 @@
  */
 import { VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';
+import type { Place } from '../connection/discovery.js';
 import { type ControlClient, connectControl } from '../control.js';
 
 export const EXIT_FAILED = 1;
 export const EXIT_UNREACHABLE = 69;
 
 /** Options of every command. */
-interface Globals {
-  readonly runtimeDir?: string;
+interface Globals extends Place {
   readonly json?: boolean;
 }
 
 /** The environment of a command while it runs. */
 export interface Context {
-  readonly runtimeDir: string | undefined;
+  /** Which daemon. */
+  readonly place: Place;
   /** Closed when the command has ended. */
   readonly control: ControlClient;
   /** Prints the object with --json, and otherwise the text, unless it is ''. */
@@ -56,10 +57,10 @@ export function report(failure: unknown): VkmemError {
 const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
 
 /**
- * The option belongs to the program and is shown in the program's help. Commands accept it too, so that it
+ * These options belong to the program and are shown in the program's help. Commands accept them too, so that they
  * may appear anywhere on the command line.
  */
-const RUNTIME_DIR = new Option('--runtime-dir <folder>').hideHelp();
+const PLACE = ['--runtime-dir <folder>', '--device <uuid>'].map((flags) => new Option(flags).hideHelp());
 
 /**
  * Creates a command with the common options.
@@ -67,11 +68,11 @@ const RUNTIME_DIR = new Option('--runtime-dir <folder>').hideHelp();
  */
 export function newCommand(name: string, description: string, examples: readonly string[]): Command {
   const list = examples.map((example) => `  $ vkmemctl ${example}`).join('\n');
-  return new Command(name)
+  const command = new Command(name)
     .description(description.replace(/(?<!\n)\n(?!\n)/g, ' '))
-    .addOption(new Option('--json', 'print one JSON object'))
-    .addOption(RUNTIME_DIR)
-    .addHelpText('after', `\nExamples:\n${list}`);
+    .addOption(new Option('--json', 'print one JSON object'));
+  for (const option of PLACE) command.addOption(option);
+  return command.addHelpText('after', `\nExamples:\n${list}`);
 }
 
 /** The action of a command: calls `work` with a context, and reports its failure. */
@@ -82,12 +83,14 @@ export function actionOf(
     const command = args.at(-1) as Command;
     const {
       runtimeDir,
+      device,
       json = false,
       ...options
     }: Globals & Record<string, unknown> = { ...command.optsWithGlobals(), ...command.opts() };
-    await using control = connectControl({ runtimeDir });
+    const place: Place = { runtimeDir, device };
+    await using control = connectControl(place);
     const context: Context = {
-      runtimeDir,
+      place,
       control,
       print: (object, text) => {
         const lines = json ? [JSON.stringify(object, numbers)] : [text()].filter(Boolean);

@@ -6,9 +6,11 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { type Device, runtimeDir, VkmemError } from '@vkmemd/proto';
+import { dirname } from 'node:path';
+import { type Device, VkmemError } from '@vkmemd/proto';
 import type { Client } from '../client.js';
 import { connect } from '../connect.js';
+import { findDaemon, type Place } from '../connection/discovery.js';
 import type { ControlClient } from '../control.js';
 import { type DeviceState, deviceLine } from './device.js';
 import { count, short } from './format.js';
@@ -40,7 +42,7 @@ const UNKNOWN: DeviceState = { budgetSource: null, deviceMemories: null };
 /** The result of a check that passed, and the value for the checks that depend on it. */
 type Found<T> = readonly [detail: string, value: T];
 
-export async function diagnose(folder: string | undefined, control: ControlClient): Promise<Diagnosis> {
+export async function diagnose(place: Place, control: ControlClient): Promise<Diagnosis> {
   const checks: Check[] = [];
   const unreached = new Set<string>();
   const check = async <T>(
@@ -59,8 +61,8 @@ export async function diagnose(folder: string | undefined, control: ControlClien
     }
   };
 
-  await check('runtime folder', START, async () => runtimeFolder(runtimeDir(folder)));
-  const client = await check('handoff socket', START, () => greet(folder));
+  await check('runtime folder', START, async () => runtimeFolder(dirname(findDaemon(place).handoff)));
+  const client = await check('handoff socket', START, () => greet(place));
   try {
     const report = await check('control socket', START, () => askControl(control));
     const devices = report?.devices ?? [];
@@ -105,10 +107,10 @@ function runtimeFolder(path: string): Found<undefined> {
   return [path, undefined];
 }
 
-async function greet(folder: string | undefined): Promise<Found<Client>> {
+async function greet(place: Place): Promise<Found<Client>> {
   // If the daemon ends during the checks, they report it and do not wait.
   const patience = { timeoutMs: GREETING_MS, reconnectMs: 0 };
-  const client = await connect({ runtimeDir: folder, clientName: 'vkmemctl doctor', ...patience });
+  const client = await connect({ ...place, clientName: 'vkmemctl doctor', ...patience });
   const { id, daemonVersion } = client.session;
   return [`vkmemd ${daemonVersion} opened session ${id}`, client];
 }

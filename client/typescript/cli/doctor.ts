@@ -29,8 +29,8 @@ export function doctorCommand(): Command {
   return newCommand('doctor', DESCRIPTION, ['doctor', 'doctor --json', 'doctor --runtime-dir /run/vkmemd'])
     .summary('check that memory can be allocated')
     .action(
-      actionOf(async ({ runtimeDir, control, print }) => {
-        const { checks, devices, deviceState, answered } = await diagnose(runtimeDir, control);
+      actionOf(async ({ place, control, print }) => {
+        const { checks, devices, deviceState, answered } = await diagnose(place, control);
         const ok = checks.every((check) => check.ok);
         const object = {
           ok,

@@ -6,9 +6,10 @@
  * the command does not exist, 126 if it cannot be executed, otherwise like all commands of vkmemctl.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { HANDOFF_SOCKET, type Program, runtimeDir, VkmemError } from '@vkmemd/proto';
+import { basename } from 'node:path';
+import { type Program, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
+import { findDaemon, type Place } from '../connection/discovery.js';
 import { Handover } from '../connection/handover.js';
 import type { ControlClient } from '../control.js';
 import { allocateOrFind, hasCode, requireFit } from '../request/if-exists.js';
@@ -124,14 +125,14 @@ function described(failure: unknown, sandbox = false): unknown {
 }
 
 /** Opens the session for a command. */
-export function beginFor(command: string, folder: string | undefined): Promise<Handover> {
-  return Handover.begin(join(runtimeDir(folder), HANDOFF_SOCKET), basename(command).slice(0, MAX_NAME));
+export async function beginFor(command: string, place: Place): Promise<Handover> {
+  return Handover.begin(findDaemon(place).handoff, basename(command).slice(0, MAX_NAME));
 }
 
 async function run(context: Context, operands: readonly string[], options: Options): Promise<void> {
   const all = parseAllWanted(options.allocate ?? []);
   const program = programOf(operands, options);
-  const handover = await beginFor(operands[0] ?? '', context.runtimeDir);
+  const handover = await beginFor(operands[0] ?? '', context.place);
   try {
     for (const wanted of all) await provide(handover, context.control, wanted);
     handover.exec(program, options.sandbox !== true);

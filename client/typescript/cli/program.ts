@@ -50,7 +50,11 @@ const program = new Command('vkmemctl')
   .enablePositionalOptions() // so that the options of the program that 'exec' runs are not parsed
   .option(
     '--runtime-dir <folder>',
-    "the daemon's runtime folder (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/vkmemd or /run/vkmemd)",
+    "the daemon's runtime folder (default: $VKMEMD_RUNTIME_DIR; else /run/vkmemd or $XDG_RUNTIME_DIR/vkmemd)",
+  )
+  .option(
+    '--device <uuid>',
+    'where several daemons have a device each: the UUID of the device, or its first digits',
   )
   .addHelpText('after', HELP)
   .addCommand(statusCommand())

@@ -6,6 +6,7 @@
  */
 import { type Device, type HeapBudget, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
+import type { Place } from '../connection/discovery.js';
 import type { ControlClient } from '../control.js';
 import { type DaemonProblem, type DaemonStatus, statusOverHandoff } from '../status.js';
 import { heapObject } from './budget.js';
@@ -99,9 +100,9 @@ function heapsTable(heaps: readonly HeapBudget[]): string {
 }
 
 /** Asks the handoff socket, and if it does not answer, the control socket. @throws the error of the first. */
-async function askStatus(runtimeDir: string | undefined, control: ControlClient): Promise<DaemonStatus> {
+async function askStatus(place: Place, control: ControlClient): Promise<DaemonStatus> {
   try {
-    return await statusOverHandoff(runtimeDir);
+    return await statusOverHandoff(place);
   } catch (failure) {
     return await control.status().catch(() => {
       throw failure;
@@ -137,12 +138,12 @@ export function statusCommand(): Command {
   return newCommand('status', DESCRIPTION, ['status', 'status --json | jq .ready'])
     .summary('show whether the daemon is ready, and what it holds')
     .action(
-      actionOf(async ({ runtimeDir, control, print }) => {
-        const status = await askStatus(runtimeDir, control);
+      actionOf(async ({ place, control, print }) => {
+        const status = await askStatus(place, control);
         const details = await detailsOf(status, control);
         // It may have been about to start.
         const present = details !== undefined && !status.front.present;
-        const latest = present ? await askStatus(runtimeDir, control) : status;
+        const latest = present ? await askStatus(place, control) : status;
         print(statusObject(latest, details), () => statusText(latest, details));
         if (!latest.ready) process.exitCode = EXIT_FAILED;
       }),

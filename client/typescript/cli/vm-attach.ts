@@ -76,7 +76,7 @@ async function attach(context: Context, name: string, options: Options): Promise
       'INVALID_ARGUMENT',
       `--id: ${JSON.stringify(options.id)} is not a valid id in QEMU.`,
     );
-  await using client = await connect({ ...dirOf(context), clientName: 'vkmemctl vm attach', reconnectMs: 0 });
+  await using client = await connect({ ...context.place, clientName: 'vkmemctl vm attach', reconnectMs: 0 });
   using qmp = await Qmp.connect(options.qmp);
   using pidfd = processOf(qmp);
   const ref = UUID.test(name) ? { id: name } : { name };
@@ -111,8 +111,6 @@ async function attach(context: Context, name: string, options: Options): Promise
 function unlessGone(failure: unknown): void {
   if (!(failure instanceof VkmemError) || failure.code !== 'NOT_FOUND') throw failure;
 }
-
-const dirOf = ({ runtimeDir }: Context) => (runtimeDir === undefined ? {} : { runtimeDir });
 
 /** Adds the probable cause: QEMU only reports that permission was denied. */
 function explained(failure: unknown): unknown {

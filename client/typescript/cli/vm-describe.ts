@@ -105,13 +105,13 @@ export function vmDescribeCommand(): Command {
     .option('--kind <kind>', 'show this kind; may be repeated (default: all kinds)', upper)
     .option('--read-only', 'claim it for reading')
     .action(
-      actionOf(async ({ control, print, runtimeDir }, [name = ''], options) => {
+      actionOf(async ({ control, print, place }, [name = ''], options) => {
         const { kind, readOnly = false } = options as Options;
         const ref = UUID.test(name) ? { id: name } : { name };
         const { id, name: called, kinds } = await control.get(ref);
         const all = kinds.map((each) => each.replace('KIND_', '') as KindName);
         await using client = await connect({
-          runtimeDir,
+          ...place,
           clientName: 'vkmemctl vm describe',
           reconnectMs: 0,
         });

@@ -67,9 +67,8 @@ async function find({ control }: Context, qmp: Qmp, name: string): Promise<Hotpl
 
 async function detach(context: Context, name: string, { qmp: path, timeout }: Options): Promise<void> {
   const timeoutMs = Math.min(parseSeconds('--timeout', timeout) * 1000, MAX_MS);
-  const { runtimeDir } = context;
   await using client = await connect({
-    ...(runtimeDir === undefined ? {} : { runtimeDir }),
+    ...context.place,
     clientName: 'vkmemctl vm detach',
     reconnectMs: 0,
   });

@@ -84,7 +84,7 @@ function link(path: string, socket: string): void {
 /** Replaces this program by the command, which inherits a connection. Returns only by throwing. */
 async function execWithConnection(context: Context, ref: Ref, operands: readonly string[]): Promise<never> {
   const [file = '', ...args] = operands;
-  const handover = await beginFor(file, context.runtimeDir);
+  const handover = await beginFor(file, context.place);
   try {
     const fd = String(await handover.joinIvshmem(ref));
     const filled = rawArguments(args).map((arg) => {

@@ -134,7 +134,7 @@ async function run(context: Context, operands: readonly string[], options: Optio
       'INVALID_ARGUMENT',
       '-daemonize: the session would end with the process that forks; run QEMU in the foreground.',
     );
-  const handover = await beginFor(command, context.runtimeDir);
+  const handover = await beginFor(command, context.place);
   try {
     for (const wanted of all) await provide(handover, context.control, wanted);
     const claims = new Claims(handover);

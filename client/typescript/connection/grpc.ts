@@ -6,7 +6,6 @@
  * process alive. A channel that lost its connection reconnects within a second; gRPC's default is up to two
  * minutes, in which all calls fail.
  */
-import { resolve } from 'node:path';
 import type {
   ChannelOptions,
   Client,
@@ -26,6 +25,7 @@ import {
   type ServiceName,
   type StreamRequest,
   serviceDefinition,
+  socketPath,
   VkmemError,
 } from '@vkmemd/proto';
 import { asCatalogued, isServiceError } from './grpc-faults.js';
@@ -54,7 +54,9 @@ const CHANNEL: ChannelOptions = {
 };
 
 export class GrpcChannel {
-  readonly #socket: string;
+  readonly #find: () => string;
+  /** The path of the control socket, once it is found. */
+  #socket = '';
   readonly #headers: Readonly<Record<string, string>>;
   readonly #unseen: string | undefined;
   readonly #refusal: () => Promise<VkmemError | undefined>;
@@ -65,19 +67,19 @@ export class GrpcChannel {
   #answered = false;
 
   /**
-   * @param socket The path of the control socket.
+   * @param find Finds the path of the control socket, at the first call and while none is found.
    * @param headers The metadata of every call.
    * @param unseen A reason why the socket may be out of reach, for error texts.
    * @param refusal Finds out why the daemon ends every connection: it disconnects a user whom the policy does
    *   not permit to connect before gRPC is spoken. Undefined if that is not the reason.
    */
   constructor(
-    socket: string,
+    find: () => string,
     headers: Readonly<Record<string, string>>,
     unseen?: string,
     refusal: () => Promise<VkmemError | undefined> = async () => undefined,
   ) {
-    this.#socket = resolve(socket);
+    this.#find = find;
     this.#headers = headers;
     this.#unseen = unseen;
     this.#refusal = refusal;
@@ -196,13 +198,17 @@ export class GrpcChannel {
 
   async #ready(): Promise<Stub> {
     if (this.#closed) throw clientClosed();
-    this.#stub ??= this.#open();
+    this.#stub ??= this.#open().catch((failure) => {
+      this.#stub = undefined;
+      throw failure;
+    });
     const stub = await this.#stub;
     if (this.#closed) throw clientClosed();
     return stub;
   }
 
   async #open(): Promise<Stub> {
+    this.#socket = socketPath(this.#find());
     const grpc = await import('@grpc/grpc-js');
     const metadata = new grpc.Metadata();
     for (const [key, value] of Object.entries(this.#headers)) metadata.set(key, value);

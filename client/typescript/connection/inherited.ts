@@ -16,6 +16,7 @@ import {
   SESSION_PATH_VARIABLE,
   VkmemError,
 } from '@vkmemd/proto';
+import type { PlaceOfSocket } from './discovery.js';
 
 /** The ids of the allocations that were created for this process, by label. */
 export type InheritedAllocations = ReadonlyMap<string, string>;
@@ -33,10 +34,8 @@ export interface InheritedSession {
  * The fd of an inherited session; or the place of a new session, which takes precedence over the session in
  * the environment.
  */
-export interface InheritOptions {
+export interface InheritOptions extends PlaceOfSocket {
   readonly sessionFd?: number | undefined;
-  readonly handoffSocket?: string | undefined;
-  readonly runtimeDir?: string | undefined;
 }
 
 /**
@@ -46,10 +45,10 @@ export interface InheritOptions {
  *   Then nothing is taken.
  */
 export function inheritSession(options: InheritOptions): InheritedSession | undefined {
-  const { sessionFd, handoffSocket, runtimeDir } = options;
+  const { sessionFd, handoffSocket, runtimeDir, device } = options;
   const variable = isMainThread ? process.env[SESSION_FD_VARIABLE] : undefined;
-  if (sessionFd === undefined && (!variable || handoffSocket !== undefined || runtimeDir !== undefined))
-    return;
+  const elsewhere = handoffSocket !== undefined || runtimeDir !== undefined || device !== undefined;
+  if (sessionFd === undefined && (!variable || elsewhere)) return;
   const fd = sessionFd ?? parseFd(variable ?? '');
   const ours = variable !== undefined && (sessionFd === undefined || variable === String(fd));
   const allocations = ours ? parseAllocations(process.env[ALLOCATIONS_VARIABLE]) : new Map<string, string>();

@@ -6,7 +6,7 @@
  * was allocated as `reopenable`, or a published one, read-only. The daemon's own user and root may open any.
  * (QEMU's documentation: "Inter-VM Shared Memory device", docs/nvdimm.txt, "virtio pmem".)
  */
-import type { AccessName } from '@vkmemd/proto';
+import { type AccessName, socketPath } from '@vkmemd/proto';
 import type { BackendObject } from './backend.js';
 
 /**
@@ -108,7 +108,7 @@ export function qemuOptions(
  */
 export function qemuDoorbell(path: string, vectors: number, id: string): { chardev: string; device: string } {
   return {
-    chardev: `socket,id=${id}-chr,path=${path.replaceAll(',', ',,')}`,
+    chardev: `socket,id=${id}-chr,path=${socketPath(path).replaceAll(',', ',,')}`,
     device: `ivshmem-doorbell,id=${id}-dev,chardev=${id}-chr,vectors=${vectors}`,
   };
 }
