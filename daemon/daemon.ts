@@ -47,6 +47,7 @@ import { hasPeerPidfd } from './policy/warnings.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
+import { SocketGroups } from './socket-groups.js';
 import { Status } from './status.js';
 import { PersistentState } from './store/persistent-state.js';
 import { isEmpty } from './store/restore.js';
@@ -160,10 +161,10 @@ async function compose(
   { activation, store, storedFds }: InheritedResources,
   stack: AsyncDisposableStack,
 ): Promise<{ core: Core; front: Front; startLine: string }> {
-  const socketGroups = activation.groups(process.getegid?.() ?? -1);
+  const socketGroups = new SocketGroups(activation, process.getegid?.() ?? -1);
   const readPolicy = async (...where: [typeof parseApart?]) => {
     const defaults = { config: undefined, root: '/', importers: NO_UIDS, pressure: {} };
-    const settings = { ...defaults, ...options.policy, socketGroups };
+    const settings = { ...defaults, ...options.policy, socketGroups: socketGroups.all };
     const { policy, warnings } = await loadPolicy(settings, ...where);
     for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
     return policy;
@@ -277,6 +278,11 @@ async function compose(
   stack.use(handoff);
   handoff.listen(sockets.handoff?.fd ?? folder.handoffSocket);
   if (served) callers.listen('CONTROL', sockets.control?.fd ?? folder.controlSocket);
+  // Before the first connection is accepted.
+  socketGroups.created({
+    handoff: sockets.handoff ? undefined : folder.handoffSocket,
+    control: sockets.control || !served ? undefined : folder.controlSocket,
+  });
   stack.defer(() => callers.stopControl());
   stack.defer(() => handoff.stopAccepting());
   stack.defer(() => {

@@ -13,6 +13,11 @@ export interface PeerCredentials {
   readonly groups: readonly number[];
   /** The systemd unit of the process; undefined if it was in no unit, or the unit is unknown (unit.ts). */
   readonly unit?: string | undefined;
+  /**
+   * Whether its uid is that of an operator (root, or the daemon's user) in another user or pid namespace
+   * (namespaces.ts). Such a peer is no operator by its uid alone.
+   */
+  readonly foreign?: boolean | undefined;
 }
 
 export interface Identity extends PeerCredentials {

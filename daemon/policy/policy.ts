@@ -3,7 +3,8 @@
  * another.
  *
  * Every rule that matches a peer is applied, in order: first the built-in rules, then those of the files.
- * Root and the daemon's own user are operators unless a rule changes that. If no rule of a file allows any
+ * Root and the daemon's own user are operators, in the daemon's own user and pid namespaces, unless a rule changes
+ * that. If no rule of a file allows any
  * peer to connect, members of the sockets' group (the daemon's own group for sockets that it created) are
  * tenants. If one does, only peers that a rule allows may connect.
  *
@@ -11,10 +12,11 @@
  * that makes it an operator those of operators; then the rights of the rule itself apply. A peer that one
  * rule excludes and a later rule allows again keeps the rights that it had.
  */
+import { readFileSync } from 'node:fs';
 import type { Place } from './findings.js';
 import { inGroup, type PeerCredentials } from './identity.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import { NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
+import { asTenantAgain, NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
 import type { UnitPattern } from './unit-pattern.js';
 
 /**
@@ -29,6 +31,12 @@ export interface Match {
   readonly groups?: ReadonlySet<number>;
   /** A peer whose unit is unknown matches no pattern. */
   readonly units?: readonly UnitPattern[];
+}
+
+/** Of a built-in rule. */
+interface OwnMatch extends Match {
+  /** Only peers in the daemon's own namespaces. */
+  readonly own?: boolean;
 }
 
 /**
@@ -47,7 +55,7 @@ export interface Rule {
   readonly where: string;
   /** Its place; undefined for a rule of no file. */
   readonly at?: Place;
-  readonly match: Match;
+  readonly match: OwnMatch;
   readonly gives: Partial<Rights>;
 }
 
@@ -68,9 +76,24 @@ export interface Self {
   readonly gid: number;
   /** The groups of its sockets. Default: its own group. */
   readonly socketGroups?: ReadonlySet<number> | undefined;
+  /** The uid that stands for all users without a number in this user namespace. */
+  readonly overflowUid?: number | undefined;
 }
 
-export const self = (): Self => ({ uid: process.geteuid?.() ?? -1, gid: process.getegid?.() ?? -1 });
+export const self = (): Self => ({
+  uid: process.geteuid?.() ?? -1,
+  gid: process.getegid?.() ?? -1,
+  overflowUid: overflowUid(),
+});
+
+/** Undefined where /proc is missing: then no uid is known to stand for several users. */
+function overflowUid(): number | undefined {
+  try {
+    return Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
 
 export class Policy {
   readonly rules: readonly Rule[];
@@ -79,6 +102,8 @@ export class Policy {
   readonly overcommit: boolean;
   readonly files: readonly string[];
   readonly #builtIn: readonly Rule[];
+  readonly #operators: ReadonlySet<number>;
+  readonly #overflowUid: number | undefined;
 
   constructor(
     { rules, limits, pressure = {}, overcommit = false, files = [] }: PolicyTerms,
@@ -89,7 +114,10 @@ export class Policy {
     this.pressure = { ...DEFAULT_PRESSURE, ...pressure };
     this.overcommit = overcommit;
     this.files = files;
-    const operators: Rule = { where: 'built in', match: { uids: new Set([0, daemon.uid]) }, gives: OPERATOR };
+    this.#operators = new Set([0, daemon.uid]);
+    this.#overflowUid = daemon.overflowUid;
+    const match = { uids: this.#operators, own: true };
+    const operators: Rule = { where: 'built in', match, gives: OPERATOR };
     const members: Rule = {
       where: 'built in',
       match: { groups: daemon.socketGroups ?? new Set([daemon.gid]) },
@@ -102,16 +130,26 @@ export class Policy {
   /** The rights that the rules give a peer. */
   rightsOf(peer: PeerCredentials): Rights {
     let rights = NO_RIGHTS;
-    let [letIn, raised] = [false, false];
+    let [letIn, raised, named] = [false, false, peer.uid !== this.#overflowUid];
     for (const { match, gives } of [...this.#builtIn, ...this.rules]) {
       if (!matches(match, peer)) continue;
+      named ||= match.uids !== undefined;
+      if (gives.operator === false && rights.operator) {
+        rights = asTenantAgain(rights);
+        raised = false;
+      }
       const asTenant = gives.connect && !letIn ? TENANT : {};
       const asOperator = gives.operator && !raised ? OPERATOR : {};
       rights = { ...rights, ...asTenant, ...asOperator, ...gives };
       raised ||= gives.operator === true;
       letIn ||= raised || gives.connect === true;
     }
-    return rights;
+    return named ? rights : NO_RIGHTS;
+  }
+
+  /** Whether peers with this uid are operators by a built-in rule. */
+  isOperatorsUid(uid: number): boolean {
+    return this.#operators.has(uid);
   }
 
   /** The rule that sets what is reserved for a peer: the last one that does and matches it. */
@@ -125,8 +163,9 @@ export class Policy {
   }
 }
 
-function matches({ uids, gids, groups, units }: Match, peer: PeerCredentials): boolean {
+function matches({ uids, gids, groups, units, own }: OwnMatch, peer: PeerCredentials): boolean {
   const { uid, gid, unit } = peer;
+  if (own && peer.foreign) return false;
   if (uids && !uids.has(uid)) return false;
   if (gids && !gids.has(gid)) return false;
   if (groups && ![...groups].some((group) => inGroup(peer, group))) return false;

@@ -13,6 +13,7 @@
 import { readFileSync } from 'node:fs';
 import { hasExited, type PeerIdentity } from '@vkmemd/proto';
 import { type Identity, makeIdentity } from './identity.js';
+import { isInOurNamespaces } from './namespaces.js';
 import type { Policy } from './policy.js';
 import { isUnitName } from './unit-pattern.js';
 
@@ -41,10 +42,13 @@ export function unitOf(text: string): string | undefined {
 }
 
 /**
- * The identity of a peer, for the rules. Reads /proc once, and only if the policy has rules for units.
+ * The identity of a peer, for the rules. Reads /proc only if its uid is one of the built-in operators', or the
+ * policy has rules for units.
  * @param peer Its pidfd is borrowed.
  */
-export function identityOf({ pidfd, ...seen }: PeerIdentity, policy: Policy): Identity {
+export function identityOf({ pidfd, ...ids }: PeerIdentity, policy: Policy): Identity {
+  const foreign = policy.isOperatorsUid(ids.uid) && !isInOurNamespaces(ids.pid, pidfd);
+  const seen = foreign ? { ...ids, foreign } : ids;
   const identity = makeIdentity(seen);
   if (!policy.asksForUnits || !pidfd || identity.pid <= 0) return identity;
   try {

@@ -54,14 +54,6 @@ export class Activation implements Disposable {
     this.others = others;
   }
 
-  /**
-   * The groups whose members may connect.
-   * @param own The daemon's group, which is the group of sockets that it creates itself.
-   */
-  groups(own: number): ReadonlySet<number> {
-    return new Set([this.handoff?.gid ?? own, this.control?.gid ?? own]);
-  }
-
   /** Closes the fds that have no other owner yet. */
   [Symbol.dispose](): void {
     closeAll(this.#all);

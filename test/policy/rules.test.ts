@@ -28,6 +28,60 @@ t.test('the built-in rules apply without a file', async (t) => {
   t.strictSame(policy.limits, DEFAULT_LIMITS);
 });
 
+t.test("root and the daemon's user of other namespaces are no operators", async (t) => {
+  const policy = new Policy({ rules: [] }, DAEMON);
+  for (const uid of [0, 900]) {
+    t.strictSame(policy.rightsOf(peer(uid, { foreign: true })), NO_RIGHTS, `uid ${uid}`);
+    const member = policy.rightsOf(peer(uid, { foreign: true, groups: [901] }));
+    t.match(
+      member,
+      { connect: true, operator: false, seeOthers: false },
+      'a member of the group is a tenant',
+    );
+  }
+  const { policy: named } = await policyOf(t, '[[rule]]\nuid = 0\noperator = true\n');
+  t.equal(named.rightsOf(peer(0, { foreign: true })).operator, true, 'a rule can name it');
+});
+
+t.test('operator = false takes every right of an operator', async (t) => {
+  const { policy } = await policyOf(
+    t,
+    `[[rule]]
+uid = [0, 7]
+import = true
+kinds = ["MAPPABLE"]
+[[rule]]
+uid = 7
+operator = true
+max_tickets = 3
+[[rule]]
+uid = [0, 7]
+operator = false
+`,
+  );
+  const tenant = {
+    connect: true,
+    operator: false,
+    seeOthers: false,
+    maxAllocations: 4096,
+    maxSessions: 1024,
+  };
+  const [root, other] = [policy.rightsOf(peer(0)), policy.rightsOf(peer(7))];
+  t.match(root, { ...tenant, maxBytes: { every: 'share' }, maxTickets: 1024 }, 'of root');
+  t.match(other, { ...tenant, maxBytes: { every: 'share' }, maxTickets: 3 }, 'what a rule has set stays');
+  for (const rights of [root, other]) t.match([rights.import, [...rights.kinds]], [true, ['MAPPABLE']]);
+});
+
+t.test('the user that stands for all that are not mapped needs a rule that names it', async (t) => {
+  const daemon = { ...DAEMON, overflowUid: 65_534 };
+  const rules = [{ where: '', match: { groups: new Set([5]) }, gives: { connect: true } }];
+  const policy = new Policy({ rules }, daemon);
+  t.equal(policy.rightsOf(peer(7, { groups: [5] })).connect, true);
+  t.strictSame(policy.rightsOf(peer(65_534, { groups: [5] })), NO_RIGHTS);
+  const named = [...rules, { where: '', match: { uids: new Set([65_534]) }, gives: { maxTickets: 1 } }];
+  t.match(new Policy({ rules: named }, daemon).rightsOf(peer(65_534, { groups: [5] })), { connect: true });
+});
+
 t.test('a rule matches by uid, gid, group and unit', async (t) => {
   const { policy } = await policyOf(
     t,
@@ -124,7 +178,7 @@ connect = true
   const rights = policy.rightsOf(peer(5));
   t.match(rights, { connect: true, operator: false, maxTickets: 2 });
   t.strictSame([...rights.kinds], ['MAPPABLE'], 'the defaults of tenants are set once');
-  t.match(policy.rightsOf(peer(0)), { connect: true, maxBytes: { every: 'unlimited' }, maxTickets: 2 });
+  t.match(policy.rightsOf(peer(0)), { connect: true, maxBytes: { every: 'share' }, maxTickets: 2 });
 });
 
 t.test('sizes are bytes, percentages, shares or per heap', async (t) => {

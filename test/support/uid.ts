@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { CONTROL_SOCKET, HANDOFF_SOCKET } from '@vkmemd/proto';
 import { plainEnvironment, plainNode } from './daemon.js';
 
-/** A user that owns nothing: Debian's `nobody`. */
-export const OTHER_UID = 65_534;
+/** A user that owns nothing, and is no user of Debian: 65534 stands for all users that a namespace does not map. */
+export const OTHER_UID = 65_533;
 
 /** The reason why the test cannot act as other users; undefined where it can. */
 export const noOtherUser = process.getuid?.() === 0 ? undefined : 'only root can act as another user';

@@ -141,7 +141,7 @@ t.test(
           }
           child.once('close', () => resolve(said));
         });
-      t.match(await said(''), /NOT_PERMITTED.*own: user 65534 cannot reopen it.*reopenable/);
+      t.match(await said(''), /NOT_PERMITTED.*own: user 65533 cannot reopen it.*reopenable/);
       t.match(
         await said(',reopenable'),
         /^qemu-system-x86_64 -object .* -device pc-dimm,id=vkmem-own-dev,memdev=vkmem-own\s/,

@@ -1,0 +1,55 @@
+/**
+ * Whether a peer is in the user and pid namespaces of the daemon. Elsewhere the same uid is another user: root of a
+ * container is not root of the host, even without a user namespace of its own.
+ *
+ * The links in /proc/PID/ns answer that where the daemon may read them (ptrace access). Otherwise `NSpid` of
+ * /proc/PID/status and uid_map do, which need no privilege. Where /proc does not show a process, it counts as one of
+ * another namespace.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hasExited, isKernelError, type OwnedFd } from '@vkmemd/proto';
+
+const NAMESPACES = ['user', 'pid'] as const;
+
+const linksOf = (pid: number | 'self'): string[] =>
+  NAMESPACES.map((name) => readlinkSync(`/proc/${pid}/ns/${name}`));
+
+/** Its pids: in the namespace of this /proc first, then in each one below. */
+function pidsOf(pid: number | 'self'): string[] {
+  const [, pids = ''] = /^NSpid:\s*(.+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return pids.split(/\s+/);
+}
+
+const uidMapOf = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/uid_map`, 'utf8');
+
+function looksLikeOurs(pid: number): boolean {
+  const [ours, its] = [pidsOf('self'), pidsOf(pid)];
+  // This /proc may be that of another pid namespace than this process's.
+  if (ours.at(-1) !== String(process.pid) || its.at(-1) !== String(pid)) return false;
+  return its.length === ours.length && uidMapOf(pid) === uidMapOf('self');
+}
+
+/**
+ * Reads /proc a few times. A process that has ended, or whose pid is reused, is not one of ours.
+ * @param pid In this pid namespace; 0 for a process outside of it.
+ * @param pidfd Borrowed. Without one (before Linux 6.5) the process with that pid now is the one that is looked at.
+ */
+export function isInOurNamespaces(pid: number, pidfd: OwnedFd | undefined): boolean {
+  if (pid <= 0) return false;
+  let ours: boolean;
+  try {
+    ours = linksOf(pid).join() === linksOf('self').join();
+  } catch {
+    try {
+      ours = looksLikeOurs(pid);
+    } catch {
+      return false;
+    }
+  }
+  try {
+    return ours && (pidfd === undefined || !hasExited(pidfd));
+  } catch (failure) {
+    if (isKernelError(failure)) return false;
+    throw failure;
+  }
+}
