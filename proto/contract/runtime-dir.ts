@@ -14,7 +14,8 @@ export const RUNTIME_DIR_VARIABLE = 'VKMEMD_RUNTIME_DIR';
 /** The folder in a runtime folder that has one for each of several daemons, named after its device's UUID. */
 export const DEVICES_FOLDER = 'devices';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Variables by their names, as in process.env. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A relative path is ignored, as the XDG Base Directory Specification demands. */
 const absolute = (path: string | undefined): string | undefined =>

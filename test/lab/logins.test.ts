@@ -6,10 +6,13 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { denials, eventually, must, type Outcome, RUNTIME_DIR, ready, run, SERVICE } from './installed.js';
+import { denials, eventually, must, type Outcome, ready, run, SERVICE } from './installed.js';
 
 const USER = 'lab-user';
-const LIST = `vkmemctl --runtime-dir ${RUNTIME_DIR} ls --json`;
+const LIST = 'vkmemctl ls --json';
+const SOCKETS = ['handoff', 'control', 'admin'].map((plane) => `vkmemd-${plane}.socket`);
+/** Names the folder of the user's own daemon. */
+const OWN = 'VKMEMD_RUNTIME_DIR="$XDG_RUNTIME_DIR/vkmemd"';
 
 /** Logs in, and runs a command there. */
 const login = (command: string): Outcome => run('su', '--login', USER, '--command', command);
@@ -54,13 +57,24 @@ t.test('the group of the sockets', async (t) => {
 t.test("a daemon of the user's own, in $XDG_RUNTIME_DIR", async (t) => {
   const { stdout: folder } = login('printf %s "$XDG_RUNTIME_DIR"');
   t.equal(folder, `/run/user/${must('id', '-u', USER)}`);
-  t.match(login('vkmemctl ls'), { status: 69, stderr: new RegExp(`${folder}/vkmemd`) }, 'there is none yet');
+  t.match(
+    login(`${OWN} vkmemctl ls`),
+    { status: 69, stderr: new RegExp(`${folder}/vkmemd`) },
+    'there is none yet',
+  );
   const own = longLogin(t, 'vkmemd 2>/dev/null & daemon=$!', 'kill $daemon; wait $daemon');
   await own.waits();
   const socket = join(folder, 'vkmemd/handoff.sock');
   await eventually('its socket is there', () => existsSync(socket) || undefined);
-  t.match(login('vkmemctl alloc own --size 1M && vkmemctl ls'), { status: 0, stdout: /own/ });
-  t.notMatch(must('vkmemctl', '--runtime-dir', RUNTIME_DIR, 'ls'), /own/, "the system's daemon has it not");
+  t.match(login(`${OWN} vkmemctl alloc own --size 1M`), { status: 0 });
+  t.match(
+    login('vkmemctl ls'),
+    { status: 0, stdout: /^(?!.*own)/s },
+    "otherwise the system's daemon is found",
+  );
+  must('systemctl', 'stop', ...SOCKETS, SERVICE);
+  t.match(login('vkmemctl ls'), { status: 0, stdout: /own/ }, 'and without it the own one');
+  must('systemctl', 'start', ...SOCKETS);
   t.match(await own.proceed(), { status: 0 });
   t.notOk(existsSync(socket), 'its socket is removed');
 });
