@@ -54,7 +54,7 @@ export class RuntimeFolder implements Disposable {
    *   INVALID_ARGUMENT where the path is too long for sockets in it.
    */
   static claim(path: string, activated: ActivatedPaths = {}): RuntimeFolder {
-    socketPath(join(path, HANDOFF_SOCKET), 'runtime-dir');
+    socketPath(join(path, HANDOFF_SOCKET), '--runtime-dir');
     let lock: OwnedFd | undefined;
     try {
       makeFolder(path);

@@ -21,7 +21,7 @@ export const MAX_SOCKET_PATH_BYTES = 107;
 
 /**
  * Checks a path before it is passed to a library, which may cut it: another socket may be there.
- * @param field What the error names.
+ * @param field What the error names: a field, or an option with its dashes.
  * @returns the path.
  * @throws VkmemError INVALID_ARGUMENT, with the path and its length.
  */
@@ -31,7 +31,7 @@ export function socketPath(path: string, field = 'path'): string {
   if (bytes > 0 && bytes <= MAX_SOCKET_PATH_BYTES && !path.includes('\0')) return path;
   const reason = `${field}: ${JSON.stringify(path)} has ${wrong}; a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes.`;
   const next = 'Use a shorter path, or a symbolic link to its folder.';
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field }, undefined, next);
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: field.replace(/^--/, '') }, undefined, next);
 }
 
 /** Options of a listening socket. */

@@ -11,7 +11,7 @@ import { noOtherUser, OTHER_UID } from '../support/uid.js';
 
 const kinds = ['KIND_MAPPABLE'] as const;
 const SMALL = { sizeBytes: 4096n, kinds };
-const [OWNER, READER, WRITER, UNLISTED] = [OTHER_UID, 65_533, 65_532, 65_531];
+const [OWNER, READER, WRITER, UNLISTED] = [OTHER_UID, 65_532, 65_531, 65_530];
 
 /** Every user may connect; one may read OWNER's memory, one may also write to it. */
 const POLICY = `

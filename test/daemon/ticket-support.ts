@@ -12,7 +12,7 @@ import { noOtherUser, OTHER_UID } from '../support/uid.js';
 export const kinds = ['KIND_MAPPABLE'] as const;
 export const opaque = ['KIND_OPAQUE_FD'] as const;
 export const SMALL = { sizeBytes: 4096n, kinds };
-export const [HOLDER, OTHER, NARROW] = [OTHER_UID, 65_533, 65_532];
+export const [HOLDER, OTHER, NARROW] = [OTHER_UID, 65_532, 65_531];
 /** The answer to every ticket that is not valid, whatever the reason. */
 export const INVALID = { code: 'TICKET_INVALID', reason: '', metadata: {} };
 
