@@ -44,6 +44,6 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const handoff = new HandoffConnection(inherited?.socket ?? openSeqpacket(path ?? ''));
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
   const linkOptions = { path, clientName, reconnectMs, inherited: inherited !== undefined };
-  const place = { ...options, handoffSocket: path, reconnectMs };
+  const place = { ...options, handoffSocket: path ?? options.handoffSocket, reconnectMs };
   return new Client({ handoff, welcome }, linkOptions, place, inherited?.allocations);
 }

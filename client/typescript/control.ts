@@ -8,6 +8,7 @@
  * calls that can be repeated outlive a restart of the daemon (connection/retrying-channel.ts).
  */
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import {
   type Allocation,
   type Counts,
@@ -243,7 +244,7 @@ export class ControlClient implements AsyncDisposable {
    * @internal
    */
   constructor(options: ControlOptions & PlaceOfSocket, session?: string | SessionRef, unseen?: string) {
-    const { controlSocket } = options;
+    const controlSocket = options.controlSocket && resolve(options.controlSocket);
     const socket = () => controlSocket ?? findDaemon(options).control;
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const sessionRef = typeof session === 'string' ? sessionRefFor(session) : session;

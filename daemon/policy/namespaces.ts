@@ -7,12 +7,12 @@
  * another namespace.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
-import { hasExited, isKernelError, type OwnedFd } from '@vkmemd/proto';
+import { hasExited, type OwnedFd } from '@vkmemd/proto';
 
 const NAMESPACES = ['user', 'pid'] as const;
 
-const linksOf = (pid: number | 'self'): string[] =>
-  NAMESPACES.map((name) => readlinkSync(`/proc/${pid}/ns/${name}`));
+const linksOf = (pid: number | 'self'): string =>
+  NAMESPACES.map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)).join();
 
 /** Its pids: in the namespace of this /proc first, then in each one below. */
 function pidsOf(pid: number | 'self'): string[] {
@@ -22,11 +22,21 @@ function pidsOf(pid: number | 'self'): string[] {
 
 const uidMapOf = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/uid_map`, 'utf8');
 
-function looksLikeOurs(pid: number): boolean {
-  const [ours, its] = [pidsOf('self'), pidsOf(pid)];
-  // This /proc may be that of another pid namespace than this process's.
-  if (ours.at(-1) !== String(process.pid) || its.at(-1) !== String(pid)) return false;
-  return its.length === ours.length && uidMapOf(pid) === uidMapOf('self');
+/** Undefined where this process may not read the links of the other one. */
+function sameLinks(pid: number): boolean | undefined {
+  try {
+    return linksOf(pid) === linksOf('self');
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws Error if /proc does not show the process. */
+function inOurs(pid: number): boolean {
+  // In a /proc of another pid namespace the number is that of another process.
+  const [own, ...below] = pidsOf('self');
+  if (own !== String(process.pid) || below.length > 0) return false;
+  return sameLinks(pid) ?? (pidsOf(pid).length === 1 && uidMapOf(pid) === uidMapOf('self'));
 }
 
 /**
@@ -36,20 +46,9 @@ function looksLikeOurs(pid: number): boolean {
  */
 export function isInOurNamespaces(pid: number, pidfd: OwnedFd | undefined): boolean {
   if (pid <= 0) return false;
-  let ours: boolean;
   try {
-    ours = linksOf(pid).join() === linksOf('self').join();
+    return inOurs(pid) && (pidfd === undefined || !hasExited(pidfd));
   } catch {
-    try {
-      ours = looksLikeOurs(pid);
-    } catch {
-      return false;
-    }
-  }
-  try {
-    return ours && (pidfd === undefined || !hasExited(pidfd));
-  } catch (failure) {
-    if (isKernelError(failure)) return false;
-    throw failure;
+    return false;
   }
 }

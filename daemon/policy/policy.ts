@@ -4,9 +4,8 @@
  *
  * Every rule that matches a peer is applied, in order: first the built-in rules, then those of the files.
  * Root and the daemon's own user are operators, in the daemon's own user and pid namespaces, unless a rule changes
- * that. If no rule of a file allows any
- * peer to connect, members of the sockets' group (the daemon's own group for sockets that it created) are
- * tenants. If one does, only peers that a rule allows may connect.
+ * that. If no rule of a file allows any peer to connect, members of the sockets' group are tenants. If one does,
+ * only peers that a rule allows may connect.
  *
  * The first rule that allows a peer to connect gives it the default rights of tenants, and the first rule
  * that makes it an operator those of operators; then the rights of the rule itself apply. A peer that one
@@ -16,7 +15,7 @@ import { readFileSync } from 'node:fs';
 import type { Place } from './findings.js';
 import { inGroup, type PeerCredentials } from './identity.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import { asTenantAgain, NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
+import { NO_RIGHTS, OPERATOR, type Rights, TENANT } from './rights.js';
 import type { UnitPattern } from './unit-pattern.js';
 
 /**
@@ -117,7 +116,7 @@ export class Policy {
     this.#operators = new Set([0, daemon.uid]);
     this.#overflowUid = daemon.overflowUid;
     const match = { uids: this.#operators, own: true };
-    const operators: Rule = { where: 'built in', match, gives: OPERATOR };
+    const operators: Rule = { where: 'built in', match, gives: { operator: true } };
     const members: Rule = {
       where: 'built in',
       match: { groups: daemon.socketGroups ?? new Set([daemon.gid]) },
@@ -130,21 +129,22 @@ export class Policy {
   /** The rights that the rules give a peer. */
   rightsOf(peer: PeerCredentials): Rights {
     let rights = NO_RIGHTS;
-    let [letIn, raised, named] = [false, false, peer.uid !== this.#overflowUid];
-    for (const { match, gives } of [...this.#builtIn, ...this.rules]) {
-      if (!matches(match, peer)) continue;
-      named ||= match.uids !== undefined;
-      if (gives.operator === false && rights.operator) {
-        rights = asTenantAgain(rights);
-        raised = false;
-      }
-      const asTenant = gives.connect && !letIn ? TENANT : {};
-      const asOperator = gives.operator && !raised ? OPERATOR : {};
+    let [letIn, raised] = [false, false];
+    const matching = [...this.#builtIn, ...this.rules].filter(({ match }) => matches(match, peer));
+    const named = matching.some(({ match }) => match.uids !== undefined);
+    if (peer.uid === this.#overflowUid && !named) return NO_RIGHTS;
+    // Of a peer that is no operator in the end, a rule that made it one only let it connect.
+    const last = matching.findLast(({ gives }) => gives.operator !== undefined);
+    const operator = last?.gives.operator ? OPERATOR : { connect: true };
+    for (const { gives } of matching) {
+      const admits = gives.connect === true || gives.operator === true;
+      const asTenant = admits && !letIn ? TENANT : {};
+      const asOperator = gives.operator && !raised ? operator : {};
       rights = { ...rights, ...asTenant, ...asOperator, ...gives };
       raised ||= gives.operator === true;
-      letIn ||= raised || gives.connect === true;
+      letIn ||= admits;
     }
-    return named ? rights : NO_RIGHTS;
+    return rights;
   }
 
   /** Whether peers with this uid are operators by a built-in rule. */

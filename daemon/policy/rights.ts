@@ -86,17 +86,3 @@ export const TENANT: Partial<Rights> = {
   maxSessions: 1024,
   maxTickets: 1024,
 };
-
-/** The rights of an operator that is one no longer: what it had as one becomes what a tenant has. */
-export function asTenantAgain(rights: Rights): Rights {
-  const { maxBytes, maxAllocations, maxSessions, maxTickets } = rights;
-  return {
-    ...rights,
-    operator: false,
-    seeOthers: false,
-    ...(maxBytes === OPERATOR.maxBytes && { maxBytes: TENANT.maxBytes ?? NO_BYTES }),
-    ...(maxAllocations === OPERATOR.maxAllocations && { maxAllocations: TENANT.maxAllocations }),
-    ...(maxSessions === OPERATOR.maxSessions && { maxSessions: TENANT.maxSessions }),
-    ...(maxTickets === OPERATOR.maxTickets && { maxTickets: TENANT.maxTickets }),
-  };
-}

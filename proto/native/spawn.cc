@@ -87,8 +87,8 @@ Napi::Value SpawnChild(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 3);
   const FileActions files(fd);
   if (files.error() != 0) return ThrowKernelError(info.Env(), "posix_spawn", files.error());
-  const int open = CloseOnExecFrom(kPassedFd);
-  if (open != 0) return ThrowKernelError(info.Env(), "close_range", open);
+  const int inherits = CloseOnExecFrom(kPassedFd);
+  if (inherits != 0) return ThrowKernelError(info.Env(), "close_range", inherits);
   const PlainAttributes attributes;
   pid_t pid = 0;
   const int err = posix_spawn(&pid, file.c_str(), files.get(), attributes.get(), arguments.pointers(),

@@ -69,7 +69,12 @@ operator = false
   const [root, other] = [policy.rightsOf(peer(0)), policy.rightsOf(peer(7))];
   t.match(root, { ...tenant, maxBytes: { every: 'share' }, maxTickets: 1024 }, 'of root');
   t.match(other, { ...tenant, maxBytes: { every: 'share' }, maxTickets: 3 }, 'what a rule has set stays');
-  for (const rights of [root, other]) t.match([rights.import, [...rights.kinds]], [true, ['MAPPABLE']]);
+  t.strictSame([root.import, [...root.kinds]], [true, ['MAPPABLE']], 'root was admitted before that rule');
+  t.strictSame(
+    [other.import, other.kinds.size],
+    [true, 4],
+    'the other one by a later rule, with its defaults',
+  );
 });
 
 t.test('the user that stands for all that are not mapped needs a rule that names it', async (t) => {

@@ -10,6 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 import {
   CONTROL_SOCKET,
   DEVICES_FOLDER,
+  type Environment,
   HANDOFF_SOCKET,
   RUNTIME_DIR_VARIABLE,
   SYSTEM_RUNTIME_DIR,
@@ -42,8 +43,6 @@ export interface Sockets {
   readonly control: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const NEXT = `Start vkmemd, or name its folder (runtimeDir, --runtime-dir, $${RUNTIME_DIR_VARIABLE}).`;
 
 /**
@@ -62,8 +61,10 @@ export function findDaemon(
     return { handoff, control: join(dirname(handoff), CONTROL_SOCKET) };
   }
   const { device } = place;
-  const named = place.runtimeDir || env[RUNTIME_DIR_VARIABLE];
-  const folders = named ? [resolve(named)] : [system, ...[userRuntimeDir(env) ?? []].flat()];
+  const name = place.runtimeDir || env[RUNTIME_DIR_VARIABLE];
+  const named = name ? resolve(name) : undefined;
+  const user = userRuntimeDir(env);
+  const folders = named !== undefined ? [named] : user !== undefined ? [system, user] : [system];
   const looked: string[] = [];
   for (const folder of folders) {
     const seen = lookInto(folder, device);
@@ -71,9 +72,10 @@ export function findDaemon(
     looked.push(`${folder} (${seen.why})`);
   }
   // The failure to connect says more about a folder that is named.
-  if (named && device === undefined) return socketsIn(resolve(named));
+  if (named !== undefined && device === undefined) return socketsIn(named);
   const wanted = device === undefined ? 'No daemon' : `No daemon of device ${device}`;
-  throw new VkmemError('UNAVAILABLE', `${wanted} was found in ${looked.join(', ')}.`, {}, undefined, NEXT);
+  const reason = `${wanted} was found in ${looked.join(', ')}.`;
+  throw new VkmemError('UNAVAILABLE', reason, { retryable: 'true', outcome: 'not-done' }, undefined, NEXT);
 }
 
 const socketsIn = (folder: string): Sockets => ({

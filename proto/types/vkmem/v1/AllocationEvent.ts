@@ -16,8 +16,8 @@ export const AllocationEvent = {
    */
   ALLOCATION_EVENT_DRAINING: 'ALLOCATION_EVENT_DRAINING',
   /**
-   * Nothing holds it and its bytes are free. For memfds and most dma-bufs the kernel reports this; for all
-   * other memory, sessions do.
+   * Nothing holds it and its bytes are free. For memfds, and for dma-bufs that it counts, the kernel
+   * reports this; for all other memory, sessions do.
    */
   ALLOCATION_EVENT_FREED: 'ALLOCATION_EVENT_FREED',
 } as const;
@@ -43,8 +43,8 @@ export type AllocationEvent =
   | 'ALLOCATION_EVENT_DRAINING'
   | 4
   /**
-   * Nothing holds it and its bytes are free. For memfds and most dma-bufs the kernel reports this; for all
-   * other memory, sessions do.
+   * Nothing holds it and its bytes are free. For memfds, and for dma-bufs that it counts, the kernel
+   * reports this; for all other memory, sessions do.
    */
   | 'ALLOCATION_EVENT_FREED'
   | 5
