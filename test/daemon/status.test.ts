@@ -12,8 +12,8 @@ const statusOf = async (wire: HandoffWire) => (await wire.ask({ getStatus: {} })
 t.test('the status on both sockets, with and without a session', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const control = new ControlWire(runtimeDir);
-  const silent = new HandoffWire(runtimeDir);
   await control.budget(); // the daemon is ready before its front is
+  const silent = new HandoffWire(runtimeDir);
   const nothing = await statusOf(silent);
   t.match(nothing, {
     ready: true,
@@ -64,6 +64,7 @@ t.test('a policy that could not be read is a warning, with the time', async (t) 
 t.test('a peer that may not connect gets no status', async (t) => {
   const { runtimeDir, config } = await startDaemon(t, { unchecked: true });
   const control = new ControlWire(runtimeDir);
+  await control.budget(); // Without Hello the connection lasts 5 s, which a front may need to start.
   const wire = new HandoffWire(runtimeDir);
   await statusOf(wire);
   writeFileSync(config, `[[rule]]\nuid = ${process.getuid?.()}\noperator = true\nconnect = false\n`);
