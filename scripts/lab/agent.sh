@@ -4,6 +4,8 @@
 # separator (octal 036), its number, its status. The first such line of a boot is the separator and "ready".
 set -u
 port=/dev/virtio-ports/lab
+# udev makes it, in a busy guest after more than systemd waits for a device.
+until [ -e "$port" ]; do sleep 1; done
 # Only one process may have it open, and only once.
 exec 3<>"$port" 4>&3
 printf '\036ready\n' >&4

@@ -6,11 +6,11 @@
 import type { Client, HeapBudget } from '@vkmemd/client';
 import type { OwnedFd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
-import { startDaemon } from '../support/daemon.js';
 import { holdMapped } from '../support/holder.js';
 import { until } from '../support/supervised-daemon.js';
 import { Filler } from './filler.js';
 import { connectTo } from './guest.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const MIB = 1n << 20n;
 /** What other processes use or free meanwhile. */
@@ -39,7 +39,7 @@ function note(t: Test, when: string, heap: HeapBudget): void {
 }
 
 t.test('another process fills memory: the budget follows, and refuses what it no longer has', async (t) => {
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
   const before = await heapOf(client);
   note(t, 'before', before);
@@ -69,7 +69,7 @@ t.test('another process fills memory: the budget follows, and refuses what it no
 });
 
 t.test('memory that is freed while another process holds its dma-buf', async (t) => {
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
 
   await t.test('it drains while a session has a grant, and while only a mapping is left', async (t) => {

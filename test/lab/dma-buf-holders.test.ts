@@ -7,16 +7,16 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Client } from '@vkmemd/client';
 import { Connection, mapFd, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
-import { plainNode, startDaemon } from '../support/daemon.js';
+import { plainNode } from '../support/daemon.js';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { connectTo } from './guest.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const SIZE = 1 << 20;
 const BYTES = BigInt(SIZE);
 const KINDS = ['MAPPABLE', 'DMA_BUF'] as const;
 /** Longer than the longest interval between two polls of the daemon. */
 const POLLED_MS = 2500;
-const uid = process.getuid?.() ?? 0;
 
 /** The bytes that drain on the device, and those that the tenant is charged for. */
 async function account(client: Client): Promise<{ draining: bigint; charged: bigint }> {
@@ -98,7 +98,7 @@ const HOLDERS: Readonly<Record<string, Holder>> = {
 };
 
 t.test('a freed allocation drains while its dma-buf is held, and no longer', async (t) => {
-  const { runtimeDir, pid } = await startDaemon(t, { args: ['--allow-import', String(uid)] });
+  const { runtimeDir, pid } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
   const open = dmaBufsOf(pid);
 

@@ -4,9 +4,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { startDaemon } from '../support/daemon.js';
 import { connectTo } from './guest.js';
 import { must } from './installed.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const TRACING = '/sys/kernel/tracing';
 const GROUP = 'lab';
@@ -38,7 +38,7 @@ function watchCalls(t: Test): () => string[] {
 }
 
 t.test('DMA_BUF_IOCTL_SYNC', async (t) => {
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
   await using memory = await client.allocate({ size: 1 << 20, kinds: ['MAPPABLE', 'DMA_BUF'] });
   const calls = watchCalls(t);

@@ -6,16 +6,15 @@ import { readFileSync } from 'node:fs';
 import type { Client, Memory } from '@vkmemd/client';
 import { createMemfd, mapFd, type OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
-import { startDaemon } from '../support/daemon.js';
 import { SupervisedDaemon } from '../support/supervised-daemon.js';
 import { foreignDmaBuf } from './dma-buf-source.js';
 import { connectTo } from './guest.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const MIB = 1 << 20;
 const SIZE = MIB;
 const PAGE = 4096;
 const PATTERN = 0x5eedc0de;
-const uid = String(process.getuid?.() ?? 0);
 
 function patterned(pattern: number, length = SIZE): Buffer {
   const word = Buffer.alloc(4);
@@ -38,7 +37,7 @@ function mappedBytes(fd: OwnedFd): Buffer {
 }
 
 t.test('on a real driver', async (t) => {
-  const { runtimeDir } = await startDaemon(t, { args: ['--allow-import', uid] });
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
 
   await t.test('dma-bufs are VERIFIED, and MAPPABLE works by them too', async (t) => {

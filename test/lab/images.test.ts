@@ -9,12 +9,13 @@ import type { Memory } from '@vkmemd/client';
 import { type Grant, mapFd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { loadNative, type NativeImage } from 'vkmemd/dist/vulkan/native.js';
-import { driverUnderTest, plainEnvironment, root, startDaemon } from '../support/daemon.js';
+import { driverUnderTest, plainEnvironment, root } from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { runProgram } from '../support/program.js';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { refusal } from '../vulkan/refusal.js';
 import { connectTo } from './guest.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const IMPORTER = join(root, 'test/lab/build/image-importer');
 const TEXEL = 4;
@@ -100,7 +101,7 @@ async function exchanges(t: Test, how: 'linear' | 'modifier', memory: Memory): P
 }
 
 t.test('images as dma-bufs', async (t) => {
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
   const { driverName, driverInfo } = (await client.devices()).devices[0] ?? {};
   for (const how of ['linear', 'modifier'] as const) {

@@ -5,12 +5,12 @@
  * while the mode of RDMA is `shared`; a device over an interface of another network namespace moves no bytes.
  */
 import t, { type Test } from 'tap';
-import { startDaemon } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 import { connectTo } from './guest.js';
 import { must, run, SERVICE } from './installed.js';
 import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const SIZE = 64 << 20;
 const SMALL = 1 << 20;
@@ -48,7 +48,7 @@ const refused = (): number => {
 t.test('between two network namespaces', async (t) => {
   networkNamespace(t);
   softRoce(t);
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
 
   await t.test('a peer of another one reads and writes 64 MiB by the device of the first', async (t) => {

@@ -8,12 +8,13 @@ import { writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { startDaemon, temporaryFolder } from '../support/daemon.js';
+import { temporaryFolder } from '../support/daemon.js';
 import { until } from '../support/supervised-daemon.js';
 import { connectTo } from './guest.js';
 import { must, run } from './installed.js';
 import { firstOther, firstOtherOfDevice, OF_DEVICE, OF_PEER } from './pattern.js';
 import { DEVICE, HOST, peer, Served, softRoce } from './rdma.js';
+import { sharedDaemon } from './shared-daemon.js';
 
 const SIZE = 64 << 20;
 const SMALL = 1 << 20;
@@ -25,7 +26,7 @@ const WORDS = Uint32Array.of(0x5eedc0de, 0x0badcafe, 0x12345678, 0x9abcdef1);
 
 t.test('over soft-RoCE', async (t) => {
   softRoce(t);
-  const { runtimeDir } = await startDaemon(t);
+  const { runtimeDir } = await sharedDaemon(t);
   await using client = await connectTo(runtimeDir);
 
   await t.test('64 MiB of a memfd are read and written by a peer', async (t) => {

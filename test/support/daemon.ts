@@ -235,6 +235,9 @@ function startLine(
   });
 }
 
+/** @throws Error unless the daemon ends up with nothing allocated, granted or open. */
+export const requireNothing = (runtimeDir: string): Promise<void> => requireCounts(runtimeDir, NOTHING);
+
 /** Asserts that the daemon ends up with nothing allocated, granted or open. */
 export async function assertNoLeaks(t: Test, runtimeDir: string): Promise<void> {
   await assertCounts(t, runtimeDir, NOTHING);
