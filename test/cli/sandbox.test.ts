@@ -258,3 +258,22 @@ t.test('exec --sandbox without bubblewrap is refused', async (t) => {
   });
   t.match(await vkmemctl(runtimeDir, 'ls'), { stdout: 'No allocations.\n' });
 });
+
+t.test('a sandbox that cannot be made here is refused before memory is allocated', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  const folder = temporaryFolder(t);
+  const failing = join(folder, 'bwrap');
+  writeFileSync(failing, '#!/bin/sh\necho "bwrap: No permissions to create new namespace" >&2\nexit 1\n');
+  chmodSync(failing, 0o755);
+  const env = { ...plainEnvironment(), PATH: `${folder}:${process.env.PATH}` };
+  for (const repeated of [1, 2]) {
+    const ended = await executed(runtimeDir, [...FRAMES, ...shell('echo ran')], env);
+    t.match(ended, { code: 1, stdout: '' }, `time ${repeated}`);
+    t.match(
+      ended.stderr,
+      /INVALID_ARGUMENT: .*cannot make a sandbox here: .*No permissions.*user namespaces/,
+    );
+  }
+  t.match(await vkmemctl(runtimeDir, 'ls'), { stdout: 'No allocations.\n' });
+  await assertNoLeaks(t, runtimeDir);
+});

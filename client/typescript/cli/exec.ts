@@ -15,7 +15,7 @@ import type { ControlClient } from '../control.js';
 import { allocateOrFind, hasCode, requireFit } from '../request/if-exists.js';
 import { parseAllWanted, type Wanted } from './allocate-option.js';
 import { actionOf, type Context, errorObject, expected, newCommand } from './command.js';
-import { sandboxed } from './sandbox.js';
+import { requireSandbox, sandboxed } from './sandbox.js';
 
 const DESCRIPTION = `Run CMD with a session of the daemon that CMD inherits, and with memory that was
 allocated for it.
@@ -117,13 +117,6 @@ function exitCodeOf({ code, metadata }: VkmemError): number | undefined {
   return metadata.errno === 'ENOENT' ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
-/** Adds to the error of a sandbox that the program bwrap is missing. */
-function described(failure: unknown, sandbox = false): unknown {
-  if (!sandbox || !(failure instanceof VkmemError) || failure.metadata.errno !== 'ENOENT') return failure;
-  const reason = '--sandbox: the program bwrap is missing; install the package bubblewrap.';
-  return new VkmemError('INVALID_ARGUMENT', reason, {}, failure);
-}
-
 /** Opens the session for a command. */
 export async function beginFor(command: string, place: Place): Promise<Handover> {
   return Handover.begin(findDaemon(place).handoff, basename(command).slice(0, MAX_NAME));
@@ -132,13 +125,14 @@ export async function beginFor(command: string, place: Place): Promise<Handover>
 async function run(context: Context, operands: readonly string[], options: Options): Promise<void> {
   const all = parseAllWanted(options.allocate ?? []);
   const program = programOf(operands, options);
+  if (options.sandbox) requireSandbox(program);
   const handover = await beginFor(operands[0] ?? '', context.place);
   try {
     for (const wanted of all) await provide(handover, context.control, wanted);
     handover.exec(program, options.sandbox !== true);
   } catch (failure) {
     for (const left of await handover.cancel()) context.fail(left);
-    throw described(failure, options.sandbox);
+    throw failure;
   }
 }
 

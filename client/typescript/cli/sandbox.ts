@@ -7,6 +7,7 @@
  * environment has only a few variables. CMD has the session's fd; bubblewrap, which is the session's process,
  * closes its own copy.
  */
+import { spawnSync } from 'node:child_process';
 import { constants, existsSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import { type Program, VkmemError } from '@vkmemd/proto';
@@ -16,6 +17,9 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Folders, or links into /usr, as on the host. */
 const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 const ETC = ['/etc/ld.so.cache', '/etc/alternatives'];
+
+const NEXT =
+  'Allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, or AppArmor), or omit --sandbox.';
 
 export interface SandboxOptions {
   /** Paths of the host that are visible at the same place, read-only. */
@@ -58,6 +62,26 @@ export function sandboxed(command: string, args: Program['args'], options: Sandb
     ],
     environment: [...variables.values()],
   };
+}
+
+/**
+ * Tries the sandbox with a program that does nothing: bubblewrap, which replaces this program, would report only on
+ * standard error that it cannot make it, once memory is allocated.
+ * @throws VkmemError INVALID_ARGUMENT with what bubblewrap said.
+ */
+export function requireSandbox({ file, args }: Program): void {
+  const options = args.slice(0, args.indexOf('--')).map(String);
+  const { error, status, stderr } = spawnSync(String(file), [...options, '--', '/usr/bin/true'], {
+    encoding: 'utf8',
+  });
+  if (status === 0) return;
+  if (error && 'code' in error && error.code === 'ENOENT') {
+    const missing = '--sandbox: the program bwrap is missing; install the package bubblewrap.';
+    throw new VkmemError('INVALID_ARGUMENT', missing, {}, error);
+  }
+  const said = error?.message ?? (stderr.trim() || `it ended with ${status}`);
+  const reason = `--sandbox: bubblewrap cannot make a sandbox here: ${said}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: '--sandbox' }, error, NEXT);
 }
 
 function systemFolder(path: string): string[] {
