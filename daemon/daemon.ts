@@ -15,6 +15,7 @@ import {
   AsyncDisposableStack,
   disposalFailures,
   IVSHMEM_FOLDER,
+  peerSupport,
   setMaxPendingCloses,
   uuidText,
   VkmemError,
@@ -36,6 +37,7 @@ import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
 import { Authority } from './memory/authority.js';
+import { PacedFaults } from './memory/paced-faults.js';
 import { Metrics } from './metrics/metrics.js';
 import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
@@ -43,7 +45,6 @@ import { findingText } from './policy/findings.js';
 import { DEFAULT_LIMITS, type Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
-import { hasPeerPidfd } from './policy/warnings.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
@@ -196,8 +197,9 @@ async function compose(
   stack.defer(() => device.close());
   const log = logger.child({ device: uuidText(device.info.deviceUuid) });
   log.info('the device was opened');
+  const paced = stack.use(new PacedFaults((what, err) => log.error({ err }, what)));
   const reporter = {
-    fault: (what: string, cause: unknown) => log.error({ err: cause }, what),
+    fault: paced.fault,
     note: (what: string) => log.warn(what),
   };
   const reservable = (read: Policy) => {
@@ -210,8 +212,14 @@ async function compose(
     store &&
     PersistentState.open(folder.path, device.info, store, limits.storedFds, storedFds, reporter.fault);
   if (state) stack.use(state);
-  if (state && !hasPeerPidfd(release())) {
+  const peers = peerSupport();
+  if (state && !peers.pidfd) {
     log.warn(`this kernel (${release()}) has no SO_PEERPIDFD: SESSION memory does not outlive the daemon`);
+  }
+  if (!peers.groups) {
+    log.warn(
+      `this kernel (${release()}) refuses SO_PEERGROUPS: groups are those of the process, as /proc has them`,
+    );
   }
   const fds = new FdBudget(openFiles([...storedFds.values()].flat().length), limits.reservedFds);
   setMaxPendingCloses(fds.maxPendingCloses);

@@ -9,7 +9,10 @@
  *
  * @module @vkmemd/proto
  */
+
 export {
+  type Bounds,
+  costOf,
   type Decoded,
   type Draft,
   decode,
@@ -56,6 +59,7 @@ export * from './kernel/memfd.js';
 export { type FileStatus, isKernelError, type KernelError } from './kernel/native.js';
 export * from './kernel/parent.js';
 export * from './kernel/peer.js';
+export * from './kernel/peer-support.js';
 export * from './kernel/poll.js';
 export * from './kernel/process-access.js';
 export * from './kernel/program.js';

@@ -8,12 +8,12 @@
 import {
   asVkmemError,
   closeAll,
+  costOf,
   type Decoded,
   type Draft,
   decode,
   type ErrorCode,
   encode,
-  MAX_MESSAGE_BYTES,
   PROTOCOL_VERSION,
   REQUESTS,
   type RequestName,
@@ -139,7 +139,9 @@ export class Calls {
     this.#underWay.set(id, underWay);
     caller.calls.add(underWay);
     const answered = this.#begin(caller, asked);
-    this.#turns.add(caller.tenant, () => {
+    // What is in it is counted in its turn.
+    const cost = 1 + Math.floor(request.length / asked.row.cost.bytes);
+    const serve = () => {
       void this.#serve(caller, underWay, asked, call, request, answered).finally(() => {
         // A later front may have used the id for a call of its own.
         if (this.#underWay.get(id) === underWay) this.#underWay.delete(id);
@@ -149,7 +151,8 @@ export class Calls {
         this.#paused = false;
         this.#link.resume();
       }
-    });
+    };
+    this.#turns.add(caller.tenant, serve, cost);
     if (this.#turns.size < WAITING.pause || this.#paused) return;
     this.#paused = true;
     this.#link.pause();
@@ -177,8 +180,9 @@ export class Calls {
     let code: ErrorCode | 'OK' = 'OK';
     try {
       refuseOver(from);
+      from.rate.take(costOf(row.request, bytes, () => row) - 1);
       caller = this.#callerOf(from, underWay, name, call);
-      const request = decodeRequest(row, bytes);
+      const request: object = decode(row.request, bytes);
       if (row.shape === 'stream') await this.#stream(underWay, caller, name, row, request);
       else await this.#unary(underWay, caller, name, row, request);
     } catch (failure) {
@@ -286,15 +290,6 @@ function refuseOver({ refusal, rate }: ConnectedCaller): void {
   throw new VkmemError('RATE_LIMITED', `The connection may send its next call in ${wait} ms.`, {
     retry_after_ms: String(wait),
   });
-}
-
-/** @throws VkmemError PROTOCOL_ERROR if the message is too large, or cannot be decoded. */
-function decodeRequest(row: RequestRow, bytes: Uint8Array): object {
-  if (bytes.length > MAX_MESSAGE_BYTES) {
-    const reason = `The message has ${bytes.length} bytes; the maximum is ${MAX_MESSAGE_BYTES}.`;
-    throw new VkmemError('PROTOCOL_ERROR', reason);
-  }
-  return decode(row.request, bytes);
 }
 
 const encodeResponse = (row: RequestRow, response: object | Uint8Array): Uint8Array =>

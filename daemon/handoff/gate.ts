@@ -108,12 +108,13 @@ export class Gate implements Disposable {
   /**
    * Processes a received message.
    * @param fds how many fds were received with it.
+   * @param cost units of the rate (costOf()).
    * @param permitted false if the request will be refused at once: it takes no credit, so that its fds, which
    *   are not leased, are closed without a wait.
    * @throws VkmemError PROTOCOL_ERROR if the message breaks the protocol.
    */
-  enter(message: Message, fds: number, permitted = true): Entry {
-    this.#limitReading();
+  enter(message: Message, fds: number, cost = 1, permitted = true): Entry {
+    this.#limitReading(cost);
     const name = this.#checkFrame(message, fds);
     if (this.#waiting.length > 0) this.#begin();
     const asked = permitted ? fdsAskedBy(name, message[REQUESTS[name].body]) : 0;
@@ -148,13 +149,13 @@ export class Gate implements Disposable {
   }
 
   /** Counts the message against tick and rate. If a limit is reached, the next message is read later. */
-  #limitReading(): void {
-    const tick = this.#place.ticks.take(this.#place.tenant);
+  #limitReading(cost: number): void {
+    const tick = this.#place.ticks.take(this.#place.tenant, cost);
     if (tick) {
       this.#pause('tick');
       void tick.then(() => this.#resume('tick'));
     }
-    const waitMs = this.#rate.take();
+    const waitMs = this.#rate.take(cost);
     if (waitMs === 0 || this.#paused.has('rate')) return;
     this.#pause('rate');
     this.#rateTimer = setTimeout(() => this.#resume('rate'), waitMs);

@@ -12,9 +12,12 @@
  */
 import {
   asVkmemError,
+  BOUNDS_OF_BODY,
+  type Bounds,
   type CloseReason,
   Connection,
   closeAll,
+  costOf,
   type Decoded,
   type Draft,
   decode,
@@ -24,11 +27,13 @@ import {
   MAX_MESSAGE_BYTES,
   type OwnedFd,
   statusOf,
+  UNKNOWN_BODY,
   VkmemError,
 } from '@vkmemd/proto';
 import type { Authority } from '../memory/authority.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Reporter } from '../memory/reporter.js';
+import type { Caller } from '../memory/session/caller.js';
 import { ClientProcess } from '../memory/session/client-process.js';
 import type { SessionLifecycle } from '../memory/session/lifecycle.js';
 import type { Session } from '../memory/session/session.js';
@@ -42,6 +47,7 @@ import { type Entry, Gate } from './gate.js';
 import { errorOfFault, goodbye } from './reject.js';
 
 type Message = Decoded<'ClientMessage'>;
+const boundsOf = (body: string | undefined): Bounds => BOUNDS_OF_BODY.get(body) ?? UNKNOWN_BODY;
 
 /** The collaborators of a connection. */
 export interface PeerCollaborators {
@@ -134,10 +140,11 @@ export class Peer {
   #receive(data: Buffer, fds: OwnedFd[]): void {
     let sequence = 0n;
     try {
+      const cost = costOf('ClientMessage', data, boundsOf);
       const message = decode('ClientMessage', data);
       sequence = message.sequence;
       const permitted = !message.import || this.#with.authority.rightsOf(this.#identity).import;
-      const entry = this.#gate.enter(message, fds.length, permitted);
+      const entry = this.#gate.enter(message, fds.length, cost, permitted);
       if (message.hello) this.#greet(sequence, message.hello, entry);
       else void this.#answer(message, fds, entry);
     } catch (failure) {
@@ -183,13 +190,15 @@ export class Peer {
       const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
       const answer = await handler(caller, message[row.body] as never, incoming);
       const { response, fds } = answer;
-      const sent = this.#respond({ sequence, fdCount: fds.length, [row.answer]: response }, fds);
-      answered(sent ?? 'OK', caller);
+      const failed = this.#respond({ sequence, fdCount: fds.length, [row.answer]: response }, fds);
+      if (failed === 'undelivered') this.#takeBack(caller, response);
+      answered(failed === 'INTERNAL' ? failed : 'OK', caller);
     } catch (failure) {
       closeAll(incoming);
       const error = asVkmemError(failure);
       if (error.code === 'INTERNAL') reporter.fault(`a ${body} request failed`, failure);
-      answered(this.#respond({ sequence, error: statusOf(error) }) ?? error.code, caller);
+      const failed = this.#respond({ sequence, error: statusOf(error) });
+      answered(failed === 'INTERNAL' ? failed : error.code, caller);
     } finally {
       entry[Symbol.dispose]();
     }
@@ -198,12 +207,11 @@ export class Peer {
   /**
    * Sends an answer. If that fails, ends the connection.
    * @param fds ownership is taken.
-   * @returns the code of the failure; undefined if the answer was sent.
+   * @returns undefined if the answer was sent; 'undelivered' if the peer has gone, or reads no more.
    */
-  #respond(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): 'INTERNAL' | undefined {
+  #respond(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): 'INTERNAL' | 'undelivered' | undefined {
     try {
-      this.#send(message, fds);
-      return undefined;
+      return this.#send(message, fds) ? undefined : 'undelivered';
     } catch (failure) {
       this.#with.reporter.fault('an answer could not be sent', failure);
       this.#sayGoodbye(
@@ -214,8 +222,21 @@ export class Peer {
     }
   }
 
-  /** @param message its fd_count is the number of fds. @param fds ownership is taken, also on failure. */
-  #send(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): void {
+  /**
+   * Drops the grants of an answer that no process has received. Otherwise their locks would stay with the session's
+   * process, which could have mapped the memory.
+   */
+  #takeBack(caller: Caller, response: object): void {
+    const { grants = [] } = response as Partial<Decoded<'ClaimResponse'>>;
+    if (caller.gone()) return;
+    for (const { id } of grants) void this.#with.handlers.Release(caller, { grantId: id }, []);
+  }
+
+  /**
+   * @param message its fd_count is the number of fds. @param fds ownership is taken, also on failure.
+   * @returns false if the peer has gone.
+   */
+  #send(message: Draft<'ServerMessage'>, fds: OwnedFd[] = []): boolean {
     let data: Buffer;
     try {
       data = encode('ServerMessage', message);
@@ -223,7 +244,7 @@ export class Peer {
       closeAll(fds);
       throw failure;
     }
-    this.#connection.send(data, fds);
+    return this.#connection.send(data, fds);
   }
 
   #sayGoodbye(sequence: bigint, error: VkmemError): void {

@@ -62,6 +62,7 @@ export class HandoffServer implements AsyncDisposable {
     try {
       identity = identityOf({ pidfd, ...ids }, this.#with.authority.policy);
       this.#refuseFront(identity);
+      this.#with.authority.requireConnect(identity);
       const admitted = this.#admission.admit(identity);
       place = admitted;
       peer = new Peer(this.#with, fd, identity, admitted, (gone, unread) => {

@@ -1,20 +1,26 @@
 /**
  * A limit per tick: how many requests of one tenant begin in one turn of the event loop, over all its
- * connections.
+ * connections. A request counts as many units as it costs; one that costs more than a turn has waits for several.
  *
  * Otherwise all requests of a tenant with many connections could begin before any other tenant is served.
  * Once a tenant has reached the limit, its further requests wait, and the first of them continue in the next
  * turn. So others wait for a few requests of each tenant, not for all of them.
  *
- * Limits: it counts requests, not their cost; long work waits in queues of its own (fair-scheduler.ts).
+ * Limits: long work waits in queues of its own (fair-scheduler.ts).
  */
 import type { Sharer } from './shares.js';
 
+interface Waiting {
+  /** Units of the turns until it proceeds. */
+  left: number;
+  proceed(): void;
+}
+
 interface User {
-  /** Requests that arrived in this turn. */
+  /** Units of the requests that arrived in this turn. */
   came: number;
-  /** Resolves the waiting requests, in order of arrival. */
-  readonly waiting: (() => void)[];
+  /** In order of arrival. */
+  readonly waiting: Waiting[];
 }
 
 export class PerTickLimit {
@@ -26,12 +32,12 @@ export class PerTickLimit {
     for (const [key, user] of this.#users) {
       if (user.waiting.length === 0) this.#users.delete(key);
       user.came = 0;
-      for (const proceed of user.waiting.splice(0, this.#max)) proceed();
+      this.#proceed(user.waiting);
     }
     this.#schedule();
   };
 
-  /** @param max requests of one tenant in one turn: this many new ones, and this many that waited. */
+  /** @param max units of one tenant in one turn: this many of new requests, and this many of those that waited. */
   constructor(max: number) {
     this.#max = max;
   }
@@ -43,22 +49,37 @@ export class PerTickLimit {
 
   /**
    * Counts one request of the tenant.
+   * @param cost in units, at least 1.
    * @returns undefined if the tenant has room left in this turn; otherwise a promise that resolves in the
-   *   turn in which it has. The request that reaches the limit waits too.
+   *   turn in which it has, for as many units. The request that reaches the limit waits too.
    */
-  take({ key }: Sharer): Promise<void> | undefined {
+  take({ key }: Sharer, cost = 1): Promise<void> | undefined {
     let user = this.#users.get(key);
     if (!user) {
       user = { came: 0, waiting: [] };
       this.#users.set(key, user);
     }
-    user.came += 1;
+    user.came += cost;
     this.#schedule();
     if (user.came < this.#max) return undefined;
     const { waiting } = user;
-    return new Promise((resolve) => {
-      waiting.push(resolve);
+    return new Promise((proceed) => {
+      waiting.push({ left: cost, proceed });
     });
+  }
+
+  #proceed(waiting: Waiting[]): void {
+    let units = this.#max;
+    let count = 0;
+    for (const each of waiting) {
+      const used = Math.min(units, each.left);
+      units -= used;
+      each.left -= used;
+      if (each.left > 0) break;
+      each.proceed();
+      count += 1;
+    }
+    waiting.splice(0, count);
   }
 
   #schedule(): void {

@@ -1,9 +1,9 @@
 /**
  * A token bucket: permits a burst of requests, and a number of requests a second from then on.
  *
- * It has at most `burst` tokens, and gains tokens with time. take() takes a token even if none is left: the
- * caller then stops reading requests for the returned time. tryTake() takes none in that case: the caller
- * refuses the call.
+ * It has at most `burst` tokens, and gains tokens with time. A request takes as many as it costs, and may leave a
+ * debt. take() takes them even if none is left: the caller then stops reading requests for the returned time.
+ * tryTake() takes none in that case: the caller refuses the call.
  */
 export class TokenBucket {
   readonly #perMs: number;
@@ -19,19 +19,19 @@ export class TokenBucket {
     this.#counted = now;
   }
 
-  /** Takes a token. @returns the milliseconds until one is available again; 0 if one is. */
-  take(now = performance.now()): number {
-    this.#tokens = this.#at(now) - 1;
+  /** Takes the tokens. @returns the milliseconds until one is available again; 0 if one is. */
+  take(cost = 1, now = performance.now()): number {
+    this.#tokens = this.#at(now) - cost;
     this.#counted = now;
     return this.#wait();
   }
 
-  /** Takes a token if one is available. @returns 0 then; otherwise the milliseconds until one is. */
-  tryTake(now = performance.now()): number {
+  /** Takes the tokens if one is available. @returns 0 then; otherwise the milliseconds until one is. */
+  tryTake(cost = 1, now = performance.now()): number {
     this.#tokens = this.#at(now);
     this.#counted = now;
     const wait = this.#wait();
-    if (wait === 0) this.#tokens -= 1;
+    if (wait === 0) this.#tokens -= cost;
     return wait;
   }
 

@@ -7,19 +7,24 @@
  */
 import type { Sharer } from './shares.js';
 
+interface Piece {
+  readonly begin: () => void;
+  readonly cost: number;
+}
+
 export class Turns {
   readonly #perTurn: number;
   /** By the tenant's key; a tenant that had a turn moves to the end. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, Piece[]>();
   #size = 0;
   #scheduled = false;
   readonly #turn = (): void => {
     this.#scheduled = false;
-    for (let begun = 0; begun < this.#perTurn && this.#size > 0; begun += 1) this.#next();
+    for (let spent = 0; spent < this.#perTurn && this.#size > 0; ) spent += this.#next();
     if (this.#size > 0) this.#schedule();
   };
 
-  /** @param perTurn pieces that begin in one turn of the event loop. */
+  /** @param perTurn units of cost of the pieces that begin in one turn of the event loop; the last may cost more. */
   constructor(perTurn: number) {
     this.#perTurn = perTurn;
   }
@@ -29,29 +34,34 @@ export class Turns {
     return this.#size;
   }
 
-  /** Calls `begin` in the tenant's turn; at once for the first piece of a turn in which none waits. */
-  add({ key }: Sharer, begin: () => void): void {
+  /**
+   * Calls `begin` in the tenant's turn; at once for the first piece of a turn in which none waits.
+   * @param cost at least 1.
+   */
+  add({ key }: Sharer, begin: () => void, cost = 1): void {
     if (!this.#scheduled && this.#size === 0) {
       this.#schedule();
       begin();
       return;
     }
     const queue = this.#waiting.get(key);
-    if (queue) queue.push(begin);
-    else this.#waiting.set(key, [begin]);
+    if (queue) queue.push({ begin, cost });
+    else this.#waiting.set(key, [{ begin, cost }]);
     this.#size += 1;
     this.#schedule();
   }
 
-  #next(): void {
+  /** @returns what it costs. */
+  #next(): number {
     const [first] = this.#waiting;
-    if (!first) return;
+    if (!first) return 0;
     const [key, queue] = first;
-    const begin = queue.shift();
+    const piece = queue.shift();
     this.#size -= 1;
     this.#waiting.delete(key);
     if (queue.length > 0) this.#waiting.set(key, queue);
-    begin?.();
+    piece?.begin();
+    return piece?.cost ?? 0;
   }
 
   #schedule(): void {

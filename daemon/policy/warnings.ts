@@ -1,13 +1,10 @@
 /**
  * Warnings about a policy that is valid but probably does not do what its author intended.
  */
-import { release } from 'node:os';
+import { peerSupport } from '@vkmemd/proto';
 import type { Findings } from './findings.js';
 import type { Match, Policy } from './policy.js';
 import type { ReadRule } from './read.js';
-
-/** The first kernel with SO_PEERPIDFD. */
-const WITH_PEER_PIDFD = [6, 5] as const;
 
 /** The maximum number of rules of which each is compared with all others. */
 const MAX_COMPARED = 300;
@@ -19,11 +16,8 @@ export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Fin
   }
   warnOfReservations(rules, policy, findings);
   const asks = rules.find(({ rule }) => rule.match.units !== undefined);
-  if (asks && !hasPeerPidfd(release())) {
-    findings.warn(
-      asks.at,
-      `this kernel (${release()}) has no SO_PEERPIDFD (Linux 6.5): rules with unit match no peer.`,
-    );
+  if (asks && !peerSupport().pidfd) {
+    findings.warn(asks.at, 'this kernel has no SO_PEERPIDFD (Linux 6.5): rules with unit match no peer.');
   }
   if (!policy.rightsOf({ uid: 0, gid: 0, pid: 0, groups: [] }).connect) {
     const at = rules.findLast(({ rule }) => rule.gives.connect === false)?.at;
@@ -112,11 +106,4 @@ function warnOfReservations(rules: readonly ReadRule[], policy: Policy, findings
       `with this rule ${sum} % of a heap are reserved; only overcommit = true allows more than 100 %.`,
     );
   }
-}
-
-/** Whether the kernel has SO_PEERPIDFD. @param kernel As uname(2) reports it, such as 6.1.0-18-amd64. */
-export function hasPeerPidfd(kernel: string): boolean {
-  const [major = 0, minor = 0] = kernel.split('.').map(Number);
-  const [leastMajor, leastMinor] = WITH_PEER_PIDFD;
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }

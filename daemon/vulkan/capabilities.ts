@@ -6,7 +6,7 @@
  * different types), and the unit of sizes. Reading them moves no bytes and leaves nothing allocated. A query
  * that fails counts as "none". Capabilities add the results of probe/, which moves bytes.
  */
-import { createMemfd, type KindName, VkmemError } from '@vkmemd/proto';
+import { createMemfd, isKernelError, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
 import { bitsOf, refuseForBuffers } from './external-support.js';
 import { HandleType } from './flags.js';
@@ -23,6 +23,8 @@ export interface DriverCapabilities {
   readonly unit: bigint;
   /** Memory types, as bits, that a mapped memfd can be imported as; 0 if there are none. */
   readonly hostBits: number;
+  /** Why the kernel makes no memfd, so that there are none; undefined if it does, or was not asked. */
+  readonly memfdRefusal?: string | undefined;
   /** Memory types, as bits, that the daemon's transfer buffers can be bound to. */
   readonly transferBits: number;
   /**
@@ -72,9 +74,9 @@ export async function readDriverCapabilities(
   }
   const transferBits = await typeBits(0);
   const host = exportBits.has(HandleType.HOST_ALLOCATION);
-  const hostBits = host ? await readHostBits(device, alignment > PAGE_BYTES ? alignment : PAGE_BYTES) : 0;
+  const { hostBits, memfdRefusal } = host ? await readHostBits(device, alignment) : NO_HOST_BITS;
   while (unit < alignment) unit *= 2n;
-  return { unit, hostBits, transferBits, exportBits };
+  return { unit, hostBits, memfdRefusal, transferBits, exportBits };
 }
 
 /** The best memory type among `allowed` for the kinds; undefined if none is suitable. */
@@ -88,9 +90,22 @@ export function typeFor(info: DeviceInfo, kinds: readonly KindName[], allowed: n
   }
 }
 
-async function readHostBits(device: NativeDevice, size: bigint): Promise<number> {
-  using memfd = await createMemfd('vkmemd-probe', size);
-  return (await undefinedIfRefused(native(device.hostTypeBits(memfd.fd, size)))) ?? 0;
+type HostBits = Pick<DriverCapabilities, 'hostBits' | 'memfdRefusal'>;
+const NO_HOST_BITS: HostBits = { hostBits: 0 };
+
+/** Without memfds the other kinds work. Old container runtimes refuse calls with EPERM. */
+async function readHostBits(device: NativeDevice, alignment: bigint): Promise<HostBits> {
+  const size = alignment > PAGE_BYTES ? alignment : PAGE_BYTES;
+  let made: OwnedFd;
+  try {
+    made = await createMemfd('vkmemd-probe', size);
+  } catch (refusal) {
+    if (!isKernelError(refusal)) throw refusal;
+    const cause = 'A seccomp profile, as of an old container runtime, or a security module may refuse it.';
+    return { hostBits: 0, memfdRefusal: `the kernel makes no memfd: ${refusal.message}. ${cause}` };
+  }
+  using memfd = made;
+  return { hostBits: (await undefinedIfRefused(native(device.hostTypeBits(memfd.fd, size)))) ?? 0 };
 }
 
 /** Maps a refusal by the driver to undefined. A lost device, or a defect of the daemon, is thrown. */

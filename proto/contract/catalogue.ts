@@ -48,7 +48,7 @@ export const CATALOGUE = {
   ),
   TOO_MANY_FILES: entry(
     GrpcCode.RESOURCE_EXHAUSTED,
-    'The daemon has no file descriptors left for the request.',
+    'No file descriptors are left for the request.',
     'Try again later, or ask the operator to raise LimitNOFILE.',
   ),
   RATE_LIMITED: entry(

@@ -7,10 +7,10 @@
  * and retries derive from these rows. Besides the schema, only daemon/requests/handlers.ts lists the
  * requests.
  *
- * Limits: `bytes`, `repeated` and `depth` bound the encoded message. Their defaults apply to every request; a
- * row that needs other bounds has its own.
+ * Limits: `bytes`, `repeated` and `depth` bound the encoded message (codec.ts). Their defaults apply to every
+ * request; a row that needs other bounds has its own.
  */
-import type { Decoded, Draft, MessageName } from './codec.js';
+import type { Bounds, Decoded, Draft, MessageName } from './codec.js';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
 import type { ServiceName } from './services.js';
 
@@ -37,7 +37,7 @@ export type Repeat = 'free' | 'by session' | 'by request_id' | 'never';
 export type Turn = 'allocations' | 'transfers' | 'frees' | 'seals' | 'lists';
 
 /** One row of the table. */
-export interface RequestRow {
+export interface RequestRow extends Bounds {
   /** The message of the request. */
   readonly request: MessageName;
   /** The message of its answer. */
@@ -61,17 +61,6 @@ export interface RequestRow {
   readonly fdsOut: number;
   /** How many answers it has. */
   readonly shape: Shape;
-  /** The maximum size of the encoded request, in bytes. This and the next two bounds are not used yet. */
-  readonly bytes: number;
-  /** The maximum number of elements in all its repeated fields together. */
-  readonly repeated: number;
-  /** The maximum depth of nested messages. */
-  readonly depth: number;
-  /**
-   * Its cost, in units of the request rate: `base`, plus 1 for each `bytes` encoded bytes and 1 for each
-   * `items` elements of repeated fields. Not used yet: every request costs 1.
-   */
-  readonly cost: { readonly base: number; readonly bytes: number; readonly items: number };
   /**
    * The queue for its long-running work; undefined where it has none. Not used yet: the handler names its
    * queue.
@@ -82,7 +71,9 @@ export interface RequestRow {
 }
 
 /** The default bounds. */
-const BOUNDS = { bytes: MAX_MESSAGE_BYTES, repeated: MAX_MESSAGE_BYTES / 2, depth: 32 } as const;
+const BOUNDS = { bytes: MAX_MESSAGE_BYTES, repeated: 64, depth: 6 } as const;
+/** The maximum number of grants that Hello reports, and that Entrust moves. */
+export const MAX_LISTED_GRANTS = { Hello: 8192, Entrust: 4096 } as const;
 /** The default cost. */
 const COST = { base: 1, bytes: 1024, items: 16 } as const;
 /** The defaults of a row: one answer, no fds. */
@@ -92,6 +83,7 @@ const PLAIN = { ...BOUNDS, cost: COST, fdsIn: 0, fdsOut: 0, shape: 'unary' } as 
 export const REQUESTS = {
   Hello: {
     ...PLAIN,
+    repeated: MAX_LISTED_GRANTS.Hello,
     request: 'Hello',
     response: 'Welcome',
     body: 'hello',
@@ -223,6 +215,7 @@ export const REQUESTS = {
   },
   Entrust: {
     ...PLAIN,
+    repeated: MAX_LISTED_GRANTS.Entrust,
     request: 'EntrustRequest',
     response: 'EntrustResponse',
     body: 'entrust',
@@ -468,3 +461,10 @@ export const REQUEST_OF_BODY: ReadonlyMap<string | undefined, HandoffRequest> = 
     body === undefined ? [] : [[body, name as HandoffRequest]],
   ),
 );
+
+/** The bounds of a message of the handoff socket, by its field that is a message: the envelope is one more. */
+export const BOUNDS_OF_BODY: ReadonlyMap<string | undefined, Bounds> = new Map(
+  rows.map(([, row]) => [row.body, { ...row, depth: row.depth + 1 }]),
+);
+/** Of a body that this build does not know, which only decoding shows. */
+export const UNKNOWN_BODY: Bounds = { ...PLAIN };

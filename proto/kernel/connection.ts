@@ -36,6 +36,11 @@ export interface ConnectionHandlers {
    */
   message(data: Buffer, fds: OwnedFd[]): void;
   /**
+   * One message of which this process could not receive all fds (EMFILE); those that it received are closed.
+   * Without this handler the connection ends with the fault 'fds-truncated'.
+   */
+  truncated?(data: Buffer): void;
+  /**
    * Called once, after a fault and before the connection closes. Returns the last message to the other side.
    */
   fault?(fault: Fault): Uint8Array | undefined;
@@ -97,11 +102,11 @@ export class Connection {
       limits.maxQueuedFds ?? 64,
       limits.untrusted ?? false,
       limits.keepsUnread ?? false,
-      (data, raw) => {
-        handlers.message(
-          data,
-          raw === undefined ? [] : raw.map((received) => new OwnedFd(received, 'received')),
-        );
+      handlers.truncated !== undefined,
+      (data, raw, truncated) => {
+        const fds = raw === undefined ? [] : raw.map((received) => new OwnedFd(received, 'received'));
+        if (truncated && handlers.truncated) handlers.truncated(data);
+        else handlers.message(data, fds);
       },
       (kind) => this.#fault(kind as Fault['kind']),
       (kind, errno, message, raw) => {

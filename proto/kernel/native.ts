@@ -49,7 +49,8 @@ export interface NativeConnection {
     maxQueuedFds: number,
     untrusted: boolean,
     keepsUnread: boolean,
-    onMessage: (data: Buffer, fds: number[] | undefined) => void,
+    deliversTruncated: boolean,
+    onMessage: (data: Buffer, fds: number[] | undefined, truncated: boolean) => void,
     onFault: (kind: string) => void,
     /** `unread`: the socket, shut down, if the other side has not read all fds. JavaScript owns it. */
     onClose: (kind: string, errno: number, text: string, unread: number | undefined) => void,
@@ -189,7 +190,8 @@ export interface Native {
     uid: number;
     gid: number;
     pid: number;
-    groups: number[];
+    /** Undefined where the kernel refuses the option. */
+    groups: number[] | undefined;
     pidfd: number | undefined;
   };
   hasExited(pidfd: number): boolean;

@@ -26,7 +26,10 @@ export interface PeerIdentity {
    * ended.
    */
   readonly pid: number;
-  /** The supplementary groups. */
+  /**
+   * The supplementary groups. Where SO_PEERGROUPS is refused they are those that the process has when its
+   * identity is read, and none without a pidfd.
+   */
   readonly groups: readonly number[];
   /**
    * A pidfd of the process, readable after the process has exited; owned by the holder of the identity.
@@ -43,8 +46,20 @@ export interface PeerIdentity {
  * @throws KernelError ENOTCONN; ENOTSOCK; EMFILE if the pidfd cannot be opened.
  */
 export function readPeer(socketFd: number): PeerIdentity {
-  const { pidfd, ...ids } = native.readPeer(socketFd);
-  return { ...ids, pidfd: pidfd === undefined ? undefined : new OwnedFd(pidfd, `pidfd of ${ids.pid}`) };
+  const { pidfd: raw, groups, ...ids } = native.readPeer(socketFd);
+  const pidfd = raw === undefined ? undefined : new OwnedFd(raw, `pidfd of ${ids.pid}`);
+  return { ...ids, groups: groups ?? groupsOf(ids.pid, pidfd), pidfd };
+}
+
+/** @param pidfd Borrowed; it proves whose status was read. */
+function groupsOf(pid: number, pidfd: OwnedFd | undefined): number[] {
+  if (pid <= 0 || !pidfd) return [];
+  try {
+    const [, groups = ''] = /^Groups:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return hasExited(pidfd) ? [] : groups.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /**

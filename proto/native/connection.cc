@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -17,6 +18,12 @@ constexpr int kMessagesPerWakeup = 16;
 constexpr uint64_t kLingerMilliseconds = 5000;
 constexpr uint64_t kStarvedRetryMilliseconds = 10;
 constexpr uint64_t kHeldRetryMilliseconds = 2;
+
+// Whether the other side has closed its end, or shut down both directions.
+bool HasClosed(int socket_fd) {
+  pollfd state = {socket_fd, 0, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
+}
 
 }  // namespace
 
@@ -81,6 +88,9 @@ bool Connection::ReadOne() {
   }
   if (datagram.data_truncated) {
     Fault("message-too-large");
+  } else if (datagram.fds_truncated && delivers_truncated_) {
+    datagram.fds.clear();
+    Deliver(scratch, &datagram);
   } else if (datagram.fds_truncated && !(untrusted_ && datagram.fds.size() == max_fds_)) {
     Fault("fds-truncated");
   } else if (datagram.fds_truncated || datagram.fds.size() > max_fds_) {
@@ -109,7 +119,7 @@ void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
       napi_set_element(Env(), fds, at++, number);
     }
   }
-  CallFromLoop(Env(), on_message_, {message, fds});
+  CallFromLoop(Env(), on_message_, {message, fds, Napi::Boolean::New(Env(), datagram->fds_truncated)});
 }
 
 void Connection::Fault(const char* kind) {
@@ -141,6 +151,9 @@ void Connection::Settle(Outbox::Flushed flushed, int err) {
   if (flushed == Outbox::Flushed::kHangup) {
     deaf_peer_ = true;
     outbox_.Clear();
+    // It has not closed its end, but reads no more (SHUT_RD): what it asks for would be given to no process.
+    // Of one that has closed its end, the last messages are still served.
+    if (untrusted_ && state_ == State::kOpen && !HasClosed(socket_.get())) return Shut("hangup");
   }
   if (state_ == State::kFinishing && outbox_.empty()) Shut(nullptr);
 }

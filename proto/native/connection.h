@@ -46,7 +46,8 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   explicit Connection(const Napi::CallbackInfo& info);
 
   // open(fd taken, maxMessageBytes, maxFds, maxQueuedMessages, maxQueuedBytes, maxQueuedFds,
-  //      untrusted, keepsUnread, onMessage(Buffer, fds[] | undefined), onFault(kind),
+  //      untrusted, keepsUnread, deliversTruncated, onMessage(Buffer, fds[] | undefined, truncated),
+  //      onFault(kind),
   //      onClose(kind, errno, text, fd of a socket with fds unread | undefined))
   Napi::Value Open(const Napi::CallbackInfo& info);
   // send(Uint8Array, fds[] taken | undefined): 0 dropped, 1 sent or queued, 2 no room
@@ -101,6 +102,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   bool untrusted_ = false;
   uid_t peer_uid_ = 0;  // of an untrusted peer
   bool keeps_unread_ = false;
+  bool delivers_truncated_ = false;       // a message is delivered without fds that did not fit
   std::weak_ptr<const Arrival> arrival_;  // of the last message with fds
   State state_ = State::kNew;
   bool paused_ = false;

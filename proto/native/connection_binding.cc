@@ -43,9 +43,10 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   REQUIRE_SIZE(max_queued_fds, 5);
   REQUIRE_BOOLEAN(untrusted, 6);
   REQUIRE_BOOLEAN(keeps_unread, 7);
-  REQUIRE_FUNCTION(on_message, 8);
-  REQUIRE_FUNCTION(on_fault, 9);
-  REQUIRE_FUNCTION(on_close, 10);
+  REQUIRE_BOOLEAN(delivers_truncated, 8);
+  REQUIRE_FUNCTION(on_message, 9);
+  REQUIRE_FUNCTION(on_fault, 10);
+  REQUIRE_FUNCTION(on_close, 11);
   REQUIRE_THAT(state_ == State::kNew, "this", "a connection that was never opened");
 
   int type = 0;
@@ -62,6 +63,7 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   peer_uid_ = PeerUid(socket_fd);
   untrusted_ = untrusted;
   keeps_unread_ = keeps_unread;
+  delivers_truncated_ = delivers_truncated;
   // The origin is dropped: from here on, CloseSocket() determines whether close() may block.
   socket_ = UniqueFd(owned.Release());
   max_message_bytes_ = static_cast<size_t>(max_message_bytes);

@@ -40,7 +40,13 @@ int ReadGroups(int socket_fd, std::vector<gid_t>* groups) {
   }
 }
 
-// readPeer(socket fd borrowed): { uid, gid, pid, groups, pidfd | undefined }. JavaScript owns the pidfd.
+// Whether the errno means that the kernel does not have the option, or a seccomp filter refuses it.
+bool IsUnavailable(int err) {
+  return err == ENOPROTOOPT || err == EOPNOTSUPP || err == EPERM || err == EACCES || err == ENOSYS;
+}
+
+// readPeer(socket fd borrowed): { uid, gid, pid, groups | undefined, pidfd | undefined }. JavaScript owns the
+// pidfd.
 Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
   REQUIRE_FD(socket_fd, 0);
   const Napi::Env env = info.Env();
@@ -56,28 +62,32 @@ Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
 
   std::vector<gid_t> groups;
   const int err = ReadGroups(socket_fd, &groups);
-  if (err != 0) return ThrowKernelError(env, "getsockopt SO_PEERGROUPS", err);
+  if (err != 0 && !IsUnavailable(err)) return ThrowKernelError(env, "getsockopt SO_PEERGROUPS", err);
 
   // The kernel sets CLOEXEC on it.
   int pidfd = -1;
   size = sizeof pidfd;
   if (getsockopt(socket_fd, SOL_SOCKET, kSoPeerPidfd, &pidfd, &size) != 0) {
-    // Only these errors mean that no pidfd is available: no such option, no recorded peer, a peer that was
-    // reaped (ESRCH; EINVAL before Linux 6.9). Others, such as EMFILE, are reported.
-    if (errno != ENOPROTOOPT && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
+    // Only these errors mean that no pidfd is available: no such option, or it is refused, no recorded peer, a
+    // peer that was reaped (ESRCH; EINVAL before Linux 6.9). Others, such as EMFILE, are reported.
+    if (!IsUnavailable(errno) && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
       return ThrowKernelError(env, "getsockopt SO_PEERPIDFD", errno);
     }
     pidfd = -1;
   }
   UniqueFd owned_pidfd(pidfd);
 
-  Napi::Array group_list = Napi::Array::New(env, groups.size());
-  for (uint32_t i = 0; i < groups.size(); ++i) group_list.Set(i, Napi::Number::New(env, groups[i]));
   Napi::Object peer = Napi::Object::New(env);
   peer.Set("uid", Napi::Number::New(env, credentials.uid));
   peer.Set("gid", Napi::Number::New(env, credentials.gid));
   peer.Set("pid", Napi::Number::New(env, credentials.pid));
-  peer.Set("groups", group_list);
+  if (err == 0) {
+    Napi::Array list = Napi::Array::New(env, groups.size());
+    for (uint32_t i = 0; i < groups.size(); ++i) list.Set(i, Napi::Number::New(env, groups[i]));
+    peer.Set("groups", list);
+  } else {
+    peer.Set("groups", env.Undefined());
+  }
   if (owned_pidfd) {
     peer.Set("pidfd", Napi::Number::New(env, Addon::Of(env).HandOver(std::move(owned_pidfd))));
   } else {

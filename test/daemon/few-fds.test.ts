@@ -169,7 +169,7 @@ t.test('a client that allocates until it is refused leaves fds for others', { sk
   await t.rejects(control.call('Allocate', { sizeBytes: 4096n, kinds, name: 'n' }), {
     code: 'TOO_MANY_FILES',
   });
-  await t.rejects(HandoffWire.open(runtimeDir), /no welcome|TOO_MANY_FILES|no file descriptors/);
+  await t.rejects(HandoffWire.open(runtimeDir), /no welcome|TOO_MANY_FILES|No file descriptors/);
   const claimed = await wire.ask({ claim: { allocation: { id: ids[0] ?? '' }, kinds } });
   t.equal(claimed.fds.length, 1, 'its allocations can be claimed');
   closeAll(claimed.fds);

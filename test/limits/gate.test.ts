@@ -73,7 +73,12 @@ class Client {
 
   enter(body: Body, came = 0, permitted = true): Entry {
     this.#sequence += 1n;
-    return this.gate.enter(messageOf({ sequence: this.#sequence, fdCount: came, ...body }), came, permitted);
+    return this.gate.enter(
+      messageOf({ sequence: this.#sequence, fdCount: came, ...body }),
+      came,
+      1,
+      permitted,
+    );
   }
 
   /** Enters a request whose answer may carry this many fds. */

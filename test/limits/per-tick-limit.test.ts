@@ -30,6 +30,22 @@ t.test('the number of requests of one user per turn is limited', async (t) => {
   t.equal(ticks.size, 0, 'no state is left');
 });
 
+t.test('a request waits for as many units as it costs', async (t) => {
+  const ticks = new PerTickLimit(3);
+  const gone: string[] = [];
+  const bring = (name: string, cost: number) => void ticks.take(tenant(1), cost)?.then(() => gone.push(name));
+  bring('dear', 7);
+  bring('cheap', 1);
+  t.equal(ticks.take(tenant(2)), undefined, 'another user does not wait');
+  await setImmediate();
+  await setImmediate();
+  t.strictSame(gone, [], 'six units are over');
+  await setImmediate();
+  t.strictSame(gone, ['dear', 'cheap']);
+  for (let turn = 0; turn < 2; turn += 1) await setImmediate();
+  t.equal(ticks.size, 0, 'no state is left');
+});
+
 t.test('no request of a burst is lost', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   const wires = await Promise.all(Array.from({ length: 20 }, () => HandoffWire.open(runtimeDir)));

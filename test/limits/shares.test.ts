@@ -120,16 +120,19 @@ t.test("fds in flight never exceed the kernel's limit", async (t) => {
 
 t.test('a token bucket delays, refuses and refills', async (t) => {
   const reading = new TokenBucket(1000, 3, 0);
-  t.strictSame([reading.take(0), reading.take(0)], [0, 0]);
-  t.equal(reading.take(0), 1, 'the bucket is empty: the next token comes in 1 ms');
-  t.equal(reading.take(0), 2, 'a debt takes longer');
-  t.equal(reading.take(100), 0, 'it is paid off');
-  t.strictSame([reading.take(100), reading.take(100)], [0, 1], 'it holds at most the burst');
+  t.strictSame([reading.take(1, 0), reading.take(1, 0)], [0, 0]);
+  t.equal(reading.take(1, 0), 1, 'the bucket is empty: the next token comes in 1 ms');
+  t.equal(reading.take(1, 0), 2, 'a debt takes longer');
+  t.equal(reading.take(1, 100), 0, 'it is paid off');
+  t.strictSame([reading.take(1, 100), reading.take(1, 100)], [0, 1], 'it holds at most the burst');
   const refusing = new TokenBucket(1000, 2, 0);
   t.strictSame(
-    [1, 2, 3, 4].map(() => refusing.tryTake(0)),
+    [1, 2, 3, 4].map(() => refusing.tryTake(1, 0)),
     [0, 0, 1, 1],
     'a refusal takes no token',
   );
-  t.equal(refusing.tryTake(1), 0);
+  t.equal(refusing.tryTake(1, 1), 0);
+  t.equal(reading.take(3, 200), 1, 'a request takes what it costs');
+  t.equal(refusing.tryTake(100, 50), 0, 'and may leave a debt');
+  t.ok(refusing.tryTake(1, 60) > 10, 'which is paid off first');
 });

@@ -38,3 +38,21 @@ t.test('pieces that are added by pieces wait for their turn, and nothing keeps t
   t.equal(rounds, 5);
   t.equal(turns.size, 0);
 });
+
+t.test('a piece that costs more uses more of a turn', async (t) => {
+  const turns = new Turns(4);
+  const begun: string[] = [];
+  const add = (name: string, cost?: number) => turns.add(tenant(name), () => begun.push(name), cost);
+  for (const [name, cost] of [
+    ['first', 1],
+    ['dear', 60],
+    ['b', 1],
+    ['c', 1],
+  ] as const)
+    add(name, cost);
+  await setImmediate();
+  t.strictSame(begun, ['first', 'dear']);
+  await setImmediate();
+  t.strictSame(begun.slice(2), ['b', 'c']);
+  t.equal(turns.size, 0);
+});

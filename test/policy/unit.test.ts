@@ -5,15 +5,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { release } from 'node:os';
 import { join } from 'node:path';
-import { hasExited, Listener, type OwnedFd, type PeerIdentity } from '@vkmemd/proto';
+import { hasExited, Listener, type OwnedFd, type PeerIdentity, peerSupport } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { Policy } from 'vkmemd/dist/policy/policy.js';
 import { identityOf, unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
 import { UnitPattern } from 'vkmemd/dist/policy/unit-pattern.js';
-import { hasPeerPidfd } from 'vkmemd/dist/policy/warnings.js';
 import { asUser } from '../support/as-user.js';
 import { controlGroup, MOVED } from '../support/control-group.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
@@ -105,11 +103,6 @@ t.test('unit patterns match whole names', async (t) => {
   for (const may of ['*', 'ssh*', '*.service', '*vice', 'a?', 'sshd.service', 'a@b.scope', '*.scope']) {
     t.equal(UnitPattern.of(may)?.neverFits, false, may);
   }
-});
-
-t.test('kernels from 6.5 on report a unit reliably', async (t) => {
-  for (const old of ['6.1.0-18-amd64', '5.15.0', '6.4.99']) t.equal(hasPeerPidfd(old), false, old);
-  for (const young of ['6.5.0-rc1', '6.18.44-fc', '7.0', '10.1.2']) t.equal(hasPeerPidfd(young), true, young);
 });
 
 const asking = new Policy({ rules: [{ where: 'test', match: { units: [] }, gives: {} }] });
@@ -205,7 +198,7 @@ t.test('a rule for a unit admits the processes of that unit', { skip: noOtherUse
     reload: 'NOT_PERMITTED',
   };
   const refused = { hello: 'NOT_PERMITTED', closed: true, list: 'disconnected', reload: 'disconnected' };
-  if (!hasPeerPidfd(release())) {
+  if (!peerSupport().pidfd) {
     t.strictSame(await inside(group.folder), refused, 'without SO_PEERPIDFD the unit of a peer is unknown');
     return;
   }

@@ -27,6 +27,7 @@ import {
 } from '@vkmemd/proto';
 import { checkAnswer } from './answer.js';
 import { type Answer, type ConnectionLost, type Pending, type Requester, rejectAll } from './request.js';
+import { tooManyFiles, undoOf } from './truncated.js';
 
 const MAX_IN_FLIGHT = 32;
 
@@ -53,6 +54,7 @@ export class HandoffConnection implements Requester {
       socket,
       {
         message: (data, fds) => this.#receive(data, fds),
+        truncated: (data) => this.#receiveTruncated(data),
         close: (reason) => {
           this.#fail(endOf(reason));
           ended();
@@ -158,6 +160,33 @@ export class HandoffConnection implements Requester {
     }
   }
 
+  /** Fails the request alone, once what it has made is given back. */
+  #receiveTruncated(data: Buffer): void {
+    try {
+      const message = decode('ServerMessage', data);
+      const pending = this.#inFlight.get(message.sequence);
+      if (!pending) throw new VkmemError('PROTOCOL_ERROR', 'The daemon sent fds that were not requested.');
+      this.#inFlight.delete(message.sequence);
+      const undone = undoOf(message).map(([request, fields]) => this.#undo(request, fields));
+      const failure = tooManyFiles('This process has no room for the fds of the answer');
+      void Promise.all(undone).then(() => pending.reject(failure));
+      this.#pump();
+    } catch (failure) {
+      this.close(failure as VkmemError);
+    }
+  }
+
+  /** Resolves once it is answered, or cannot be: the end of the session gives back everything. */
+  #undo(request: HandoffRequest, fields: unknown): Promise<void> {
+    return new Promise((resolve) => {
+      const done = ({ fds }: { readonly fds: readonly OwnedFd[] }) => {
+        closeAll(fds);
+        resolve();
+      };
+      this.send({ request, fields, fds: [], attempts: 0, resolve: done, reject: () => resolve() });
+    });
+  }
+
   #settle(message: Decoded<'ServerMessage'>, pending: Pending, fds: OwnedFd[]): void {
     const { body, answer: field } = REQUESTS[pending.request];
     const answer = message[field];
@@ -185,8 +214,7 @@ function endOf(reason: CloseReason): VkmemError {
   if (reason.kind === 'error')
     return new VkmemError('UNAVAILABLE', `The connection failed: ${reason.message}.`);
   if (reason.kind === 'closed') return new VkmemError('UNAVAILABLE', 'The connection was closed.');
-  // This process has no fds left, or the daemon does not read. Both may be temporary.
-  const passing = reason.kind === 'fds-truncated' || reason.kind === 'overflow';
-  const code = passing ? 'UNAVAILABLE' : 'PROTOCOL_ERROR';
+  // The daemon does not read, which may be temporary.
+  const code = reason.kind === 'overflow' ? 'UNAVAILABLE' : 'PROTOCOL_ERROR';
   return new VkmemError(code, `A limit of the connection was exceeded: ${reason.kind}.`);
 }

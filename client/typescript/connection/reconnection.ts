@@ -13,6 +13,7 @@ import {
   encode,
   GrpcCode,
   isKernelError,
+  MAX_LISTED_GRANTS,
   MAX_MESSAGE_BYTES,
   openSeqpacket,
   VkmemError,
@@ -52,8 +53,9 @@ export function isTransient(failure: unknown): boolean {
 /** More bytes than the other fields of Hello require. */
 const ROOM = 1024;
 
-/** Whether Hello fits into a message with these fields. */
+/** Whether Hello may have these fields, and fits into a message with them. */
 const fits = (session: Draft<'Hello'>): boolean =>
+  (session.grantIds?.length ?? 0) <= MAX_LISTED_GRANTS.Hello &&
   encode('ClientMessage', { hello: session }).byteLength + ROOM <= MAX_MESSAGE_BYTES;
 
 function asVkmemError(failure: unknown): VkmemError {

@@ -19,6 +19,8 @@ export async function probeMemfd(subject: ProbeSubject): Promise<KindReport> {
       'the driver requires imported host memory to be dedicated (DEDICATED_ONLY), which Vulkan forbids.';
     return unsupported(reason, 'export');
   }
+  const { memfdRefusal } = subject.driver;
+  if (memfdRefusal !== undefined) return unsupported(memfdRefusal, 'works');
   if (subject.types.memfd === undefined) {
     return unsupported('no host-visible, coherent memory type can be imported from a mapped memfd.', 'type');
   }
