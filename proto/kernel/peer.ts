@@ -55,7 +55,7 @@ export function readPeer(socketFd: number): PeerIdentity {
 function groupsOf(pid: number, pidfd: OwnedFd | undefined): number[] {
   if (pid <= 0 || !pidfd) return [];
   try {
-    const [, groups = ''] = /^Groups:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    const [, groups = ''] = /^Groups:[ \t]*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
     return hasExited(pidfd) ? [] : groups.split(' ').filter(Boolean).map(Number);
   } catch {
     return [];

@@ -67,6 +67,8 @@ export interface DaemonOptions {
   readonly policy?: string;
   /** The folder that the daemon uses in place of / when it searches for its policy; replaces `policy`. */
   readonly configRoot?: string;
+  /** A command that runs the daemon as its last step. */
+  readonly before?: readonly string[];
   /** The user that it runs as. Default: the test's own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
   /**
@@ -125,7 +127,9 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   const args = [daemonProgram, '--runtime-dir', runtimeDir, ...source, ...(options.args ?? [])];
   const { user } = options;
   if (user) for (const path of [runtimeDir, folder]) chownSync(path, user.uid, user.gid);
-  const child = spawn(...plainNode(args), { env, ...user });
+  const [node, nodeArgs] = plainNode(args);
+  const [command = node, ...rest] = [...(options.before ?? []), node, ...nodeArgs];
+  const child = spawn(command, rest, { env, ...user });
   let log = '';
   const note = (line: string) => {
     log += `${line}\n`;
@@ -152,9 +156,9 @@ export function startInProcess(t: Test, options: DaemonOptions = {}): Promise<Te
   return startDaemon(t, { ...options, inProcess: true });
 }
 
-function canRunInProcess({ args, env, user, configRoot }: DaemonOptions): boolean {
+function canRunInProcess({ args, env, user, configRoot, before }: DaemonOptions): boolean {
   const own = realpathSync(process.execPath).startsWith(join(root, 'daemon/runtime/'));
-  return own && !args && !env && !user && !configRoot;
+  return own && !args && !env && !user && !configRoot && !before;
 }
 
 async function startInThisProcess(
