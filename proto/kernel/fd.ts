@@ -161,6 +161,15 @@ export function lockFile(path: string): OwnedFd | undefined {
 }
 
 /**
+ * As lockFile(), of a folder, which exists.
+ * @throws KernelError from open() (ENOTDIR) or flock() (EBADF on some network file systems).
+ */
+export function lockFolder(path: string): OwnedFd | undefined {
+  const fd = native.lockFolder(path);
+  return fd === undefined ? undefined : new OwnedFd(fd, `lock of the folder ${path}`);
+}
+
+/**
  * Whether both refer to the same open file description, which has one offset, one flock and one lifetime. The
  * result is also false where the kernel cannot compare them: before Linux 6.10 (F_DUPFD_QUERY) in a sandbox
  * that refuses kcmp(2).

@@ -156,6 +156,7 @@ export interface Native {
   fileSize(fd: number): bigint;
   fileStatus(fd: number): FileStatus;
   lockFile(path: string): number | undefined;
+  lockFolder(path: string): number | undefined;
   /**
    * The number of fds of untrusted peers that are being closed or queued for closing, of one user or of all.
    */

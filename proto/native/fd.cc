@@ -98,6 +98,18 @@ Napi::Value LockFile(const Napi::CallbackInfo& info) {
   return HandOver(info, std::move(locked_fd));
 }
 
+// lockFolder(path): as lockFile(), of a folder that exists.
+Napi::Value LockFolder(const Napi::CallbackInfo& info) {
+  REQUIRE_STRING(path, 0);
+  UniqueFd locked_fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!locked_fd) return ThrowKernelError(info.Env(), "open", errno);
+  if (flock(locked_fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return info.Env().Undefined();
+    return ThrowKernelError(info.Env(), "flock", errno);
+  }
+  return HandOver(info, std::move(locked_fd));
+}
+
 // F_DUPFD_QUERY of linux/fcntl.h (Linux 6.10). The oldest libc headers that the addon is built with do not
 // have it.
 constexpr int kDupfdQuery = 1024 + 3;
@@ -130,6 +142,7 @@ void ExportFd(Napi::Env env, Napi::Object exports) {
   exports.Set("reopenFd", Napi::Function::New<ReopenFd>(env, "reopenFd"));
   exports.Set("fileSize", Napi::Function::New<FileSize>(env, "fileSize"));
   exports.Set("sameFile", Napi::Function::New<SameFile>(env, "sameFile"));
+  exports.Set("lockFolder", Napi::Function::New<LockFolder>(env, "lockFolder"));
   exports.Set("lockFile", Napi::Function::New<LockFile>(env, "lockFile"));
 }
 

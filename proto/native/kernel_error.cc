@@ -1,6 +1,8 @@
 #include "kernel_error.h"
 
-#include <uv.h>
+#include <string>
+
+#include "errno_names.h"
 
 namespace vkmem {
 
@@ -10,27 +12,36 @@ namespace {
 // dma-buf, and libc has no name for it.
 constexpr int kKernelNotSupported = 524;
 
-// Uses libuv's tables, not strerror(): they are thread-safe, not localised, and the same that Node prints.
-std::string NameErrno(int err) {
-  if (err == kKernelNotSupported) return "ENOTSUPP";
-  char name[64];
-  uv_err_name_r(-err, name, sizeof name);
-  return name;
+struct Errno {
+  std::string name;
+  const char* text;
+};
+
+Errno Describe(int err) {
+  switch (err) {
+#define VKMEM_CASE(name, text) \
+  case name:                   \
+    return {#name, text};
+    VKMEM_ERRNOS(VKMEM_CASE)
+#undef VKMEM_CASE
+    case kKernelNotSupported:
+      return {"ENOTSUPP", "operation is not supported by the kernel driver"};
+    default:
+      return {"errno " + std::to_string(err), "unknown error"};
+  }
 }
 
 }  // namespace
 
 std::string DescribeErrno(int err) {
-  char text[128];
-  uv_strerror_r(-err, text, sizeof text);
-  return NameErrno(err) + " (" + std::to_string(err) + "), " +
-         (err == kKernelNotSupported ? "operation is not supported by the kernel driver" : text);
+  const auto [name, text] = Describe(err);
+  return name + " (" + std::to_string(err) + "), " + text;
 }
 
 Napi::Error KernelError(Napi::Env env, const char* syscall, int err) {
   Napi::Error error = Napi::Error::New(env, std::string(syscall) + ": " + DescribeErrno(err));
   error.Set("syscall", Napi::String::New(env, syscall));
-  error.Set("code", Napi::String::New(env, NameErrno(err)));
+  error.Set("code", Napi::String::New(env, Describe(err).name));
   error.Set("errno", Napi::Number::New(env, err));
   return error;
 }

@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "errno_names.h"
 #include "launcher_filter.h"
 #include "syscall_filter.h"
 
@@ -34,36 +35,16 @@ enum { kNiceness = 5 };
 
 extern char** environ;
 
-// The errnos of the calls below. libc has no such function in all versions.
 static const char* NameOf(int err) {
-#define NAMED(name) \
-  case name:        \
-    return #name
   switch (err) {
-    NAMED(E2BIG);
-    NAMED(EACCES);
-    NAMED(EBUSY);
-    NAMED(EFAULT);
-    NAMED(EINVAL);
-    NAMED(EIO);
-    NAMED(EISDIR);
-    NAMED(ELOOP);
-    NAMED(EMFILE);
-    NAMED(ENAMETOOLONG);
-    NAMED(ENFILE);
-    NAMED(ENOENT);
-    NAMED(ENOEXEC);
-    NAMED(ENOMEM);
-    NAMED(ENOSYS);
-    NAMED(ENOTDIR);
-    NAMED(EPERM);
-    NAMED(EROFS);
-    NAMED(ESRCH);
-    NAMED(ETXTBSY);
+#define NAMED(name, text) \
+  case name:              \
+    return #name;
+    VKMEM_ERRNOS(NAMED)
+#undef NAMED
     default:
       return "errno";
   }
-#undef NAMED
 }
 
 static void Report(const char* what, int err, const char* advice) {
