@@ -23,6 +23,8 @@ const BELOW_MEMORY = ['proto/', 'daemon/limits/', 'daemon/policy/', 'daemon/vulk
 const BELOW_REQUESTS = [...BELOW_MEMORY, 'daemon/memory/'];
 /** What the daemon reports about itself as a whole. */
 const STATUS = 'daemon/status.ts';
+/** The file of a socket: what may be removed. */
+const SOCKET_FILE = 'daemon/socket-file.ts';
 const BELOW_PLANES = ['proto/', 'daemon/limits/', 'daemon/policy/', 'daemon/memory/', 'daemon/requests/'];
 
 /** What both programs know about themselves. */
@@ -39,6 +41,7 @@ const ARROWS = {
   'daemon/requests/': [...BELOW_REQUESTS, STATUS],
   'daemon/metrics/': [...BELOW_PLANES, DEVICE, STATUS],
   ...Object.fromEntries(PLANES.map((plane) => [plane, BELOW_PLANES])),
+  'daemon/ivshmem/': [...BELOW_PLANES, SOCKET_FILE],
   'daemon/callers/': [...BELOW_PLANES, LINK, ...PROGRAM],
   [LINK]: ['proto/'],
   [FRONT]: ['proto/', LINK, 'daemon/limits/token-bucket.ts', ...PROGRAM],
@@ -47,6 +50,8 @@ const ARROWS = {
   'daemon/supervisor/': [
     'proto/',
     'daemon/exit-status.ts',
+    'daemon/folder-lock.ts',
+    SOCKET_FILE,
     'daemon/store/names.ts',
     'daemon/systemd/datagram.ts',
     'daemon/systemd/standard-output.ts',

@@ -26,6 +26,7 @@ import { spawnFront } from './callers/front-process.js';
 import { addressText, parseListenAddress } from './callers/listen-address.js';
 import { CallersPlane } from './callers/plane.js';
 import { type Core, makeCore } from './core.js';
+import { requireOwnFolder } from './folder-access.js';
 import { HandoffServer } from './handoff/server.js';
 import { requireSafeHttp2 } from './http2-version.js';
 import { type InheritedResources, inheritResources } from './inherited-resources.js';
@@ -50,6 +51,7 @@ import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { SocketGroups } from './socket-groups.js';
 import { Status } from './status.js';
+import { STATE_FOLDER } from './store/names.js';
 import { PersistentState } from './store/persistent-state.js';
 import { isEmpty } from './store/restore.js';
 import { logEvents } from './systemd/events-log.js';
@@ -182,6 +184,8 @@ async function compose(
     admin: sockets.admin?.path,
   });
   stack.use(folder);
+  if (store) requireOwnFolder(join(folder.path, STATE_FOLDER));
+  if (folder.exposure) logger.warn(folder.exposure.message);
 
   let { frontMemory } = policy.limits;
   const front = stack.use(
@@ -250,7 +254,7 @@ async function compose(
   stack.defer(() => (state ? persistEverything(core) : endEverything(core)));
 
   const recovery = new Recovery(core);
-  const status = new Status({ ...core, recovery, front });
+  const status = new Status({ ...core, recovery, front, exposure: folder.exposure });
   const connectionCounts = () => ({
     handoff: handoff.connections,
     ivshmem: core.ivshmem.peers,
@@ -270,7 +274,10 @@ async function compose(
   if (!served && (sockets.control || sockets.admin)) {
     log.warn('without the front, the control and admin sockets of the service manager are not served');
   }
-  if (served) callers.listen('ADMIN', sockets.admin?.fd ?? folder.adminSocket);
+  if (served) {
+    callers.listen('ADMIN', sockets.admin?.fd ?? folder.adminSocket);
+    if (!sockets.admin) folder.created(folder.adminSocket);
+  }
   const tcp = addresses.map((address) => callers.listenTcp(address));
   stack.defer(() => {
     // A peer that is joining meanwhile is no longer announced.
@@ -285,7 +292,11 @@ async function compose(
   stack.use(new DegradedRetry(core));
   stack.use(handoff);
   handoff.listen(sockets.handoff?.fd ?? folder.handoffSocket);
-  if (served) callers.listen('CONTROL', sockets.control?.fd ?? folder.controlSocket);
+  if (!sockets.handoff) folder.created(folder.handoffSocket);
+  if (served) {
+    callers.listen('CONTROL', sockets.control?.fd ?? folder.controlSocket);
+    if (!sockets.control) folder.created(folder.controlSocket);
+  }
   // Before the first connection is accepted.
   socketGroups.created({
     handoff: sockets.handoff ? undefined : folder.handoffSocket,

@@ -23,7 +23,7 @@ export interface InheritedResources extends Disposable {
  */
 export function inheritResources(env: NodeJS.ProcessEnv, log: pino.Logger): InheritedResources {
   const capacity = fdStoreCapacity(env);
-  const activation = new Activation(inheritListenFds(env));
+  const activation = new Activation(inheritListenFds(env, process.pid, (what) => log.warn(what)));
   const storedFds = new Map([...activation.others].map(([name, fds]) => [name, [...fds]]));
   const address = env.NOTIFY_SOCKET;
   if (address && capacity > 0) {

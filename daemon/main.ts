@@ -1,7 +1,7 @@
 /**
  * vkmemd: arguments, signals and exit codes. The daemon itself is daemon.ts.
  */
-import { asVkmemError, setDumpable } from '@vkmemd/proto';
+import { asVkmemError, CATALOGUE, setDumpable } from '@vkmemd/proto';
 import { startDaemon } from './daemon.js';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from './exit-status.js';
 import { answerInquiry } from './inquiry.js';
@@ -26,10 +26,12 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 /** What went wrong, a line each: a policy may have several faults. */
 function faultsOf(failure: unknown): string[] {
-  const { code, reason, message } = asVkmemError(failure);
-  const faults =
-    failure instanceof PolicyError ? failure.findings.faults.map(findingText) : [reason || message];
-  return faults.map((fault) => `${code}: ${fault}`);
+  const { code, reason, message, next } = asVkmemError(failure);
+  if (failure instanceof PolicyError)
+    return failure.findings.faults.map((at) => `${code}: ${findingText(at)}`);
+  if (reason === '') return [`${code}: ${message}`];
+  // The catalogue's step is for clients of a daemon that runs.
+  return [`${code}: ${reason}${next === CATALOGUE[code].next ? '' : ` ${next}`}`];
 }
 
 async function run(options: Options, { log, say }: Log): Promise<void> {

@@ -1,24 +1,17 @@
 /**
- * The runtime folder: the folder of the daemon's sockets. One daemon at a time uses it.
- *
- * The daemon holds the lock on `vkmemd.lock` in the folder. The kernel releases the lock when the process
- * ends for any reason. The holder of the lock may remove sockets that an earlier daemon left. The lock file
- * itself is never removed, because two daemons could then each hold a lock.
+ * The runtime folder: the folder of the daemon's sockets. One daemon at a time uses it, and holds its lock
+ * (folder-lock.ts). Of the files in the places of its sockets only those are removed that an earlier daemon
+ * left, and at the end those that this daemon created (socket-file.ts).
  *
  * Sockets that the service manager listens on are created and removed by the manager, and may be in another
  * folder.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import {
-  ADMIN_SOCKET,
-  CONTROL_SOCKET,
-  HANDOFF_SOCKET,
-  lockFile,
-  type OwnedFd,
-  socketPath,
-  VkmemError,
-} from '@vkmemd/proto';
+import { ADMIN_SOCKET, CONTROL_SOCKET, HANDOFF_SOCKET, socketPath, VkmemError } from '@vkmemd/proto';
+import { exposureOf } from './folder-access.js';
+import { FolderLock } from './folder-lock.js';
+import { removeStaleSocket, SocketFile } from './socket-file.js';
 
 /** The paths of the sockets that the service manager listens on. */
 export interface ActivatedPaths {
@@ -27,59 +20,67 @@ export interface ActivatedPaths {
   readonly admin?: string | undefined;
 }
 
+const LOCK_FILE = 'vkmemd.lock';
+const USABLE = 'Create the folder, writable by the daemon, or choose another --runtime-dir.';
+
 export class RuntimeFolder implements Disposable {
   readonly path: string;
   readonly handoffSocket: string;
   readonly controlSocket: string;
   readonly adminSocket: string;
-  readonly #lock: OwnedFd;
-  /** The sockets that this daemon creates. */
-  readonly #sockets: readonly string[];
+  /** Whether others can replace the sockets, at the start. */
+  readonly exposure: VkmemError | undefined;
+  readonly #lock: FolderLock;
+  /** The sockets that this daemon has created. */
+  readonly #created: SocketFile[] = [];
 
-  private constructor(path: string, lock: OwnedFd, { handoff, control, admin }: ActivatedPaths) {
+  private constructor(path: string, lock: FolderLock, { handoff, control, admin }: ActivatedPaths) {
     this.path = path;
     this.handoffSocket = handoff ?? join(path, HANDOFF_SOCKET);
     this.controlSocket = control ?? join(path, CONTROL_SOCKET);
     this.adminSocket = admin ?? join(path, ADMIN_SOCKET);
+    this.exposure = exposureOf(path);
     this.#lock = lock;
-    const given = [handoff, control, admin];
-    this.#sockets = [this.handoffSocket, this.controlSocket, this.adminSocket].filter(
-      (socket) => !given.includes(socket),
-    );
   }
 
   /**
    * Creates the folder if it does not exist, locks it, and removes stale sockets except those of `activated`.
-   * @throws VkmemError UNAVAILABLE where another daemon uses the folder, or it cannot be created or written;
-   *   INVALID_ARGUMENT where the path is too long for sockets in it.
+   * @throws VkmemError UNAVAILABLE where another daemon uses the folder, it cannot be created or written, or
+   *   another file has the place of a socket; INVALID_ARGUMENT where the path is too long for sockets in it.
    */
   static claim(path: string, activated: ActivatedPaths = {}): RuntimeFolder {
     socketPath(join(path, HANDOFF_SOCKET), '--runtime-dir');
-    let lock: OwnedFd | undefined;
+    let lock: FolderLock | undefined;
     try {
       makeFolder(path);
-      lock = lockFile(join(path, 'vkmemd.lock'));
+      lock = FolderLock.take(path, join(path, LOCK_FILE));
       if (lock) {
         const folder = new RuntimeFolder(path, lock, activated);
-        folder.#removeSockets();
+        const { handoff, control, admin } = activated;
+        if (handoff === undefined) removeStaleSocket(folder.handoffSocket);
+        if (control === undefined) removeStaleSocket(folder.controlSocket);
+        if (admin === undefined) removeStaleSocket(folder.adminSocket);
         return folder;
       }
     } catch (cause) {
-      lock?.close();
-      const reason = `The runtime folder ${path} cannot be used: ${String(cause)}.`;
-      throw new VkmemError('UNAVAILABLE', reason, {}, cause);
+      lock?.[Symbol.dispose]();
+      const known = cause instanceof VkmemError;
+      const reason = `The runtime folder ${path} cannot be used: ${known ? cause.reason : `${String(cause)}.`}`;
+      throw new VkmemError('UNAVAILABLE', reason, {}, cause, known ? cause.next : USABLE);
     }
-    throw new VkmemError('UNAVAILABLE', `Another vkmemd uses ${path}; choose another --runtime-dir.`);
+    const next = 'Stop the other daemon, or choose another --runtime-dir.';
+    throw new VkmemError('UNAVAILABLE', `Another vkmemd uses ${path}.`, {}, undefined, next);
+  }
+
+  /** @param path Of a socket of this folder on which this daemon listens now. */
+  created(path: string): void {
+    this.#created.push(new SocketFile(path));
   }
 
   /** Removes the sockets that this daemon created, and releases the lock. */
   [Symbol.dispose](): void {
-    this.#removeSockets();
-    this.#lock.close();
-  }
-
-  #removeSockets(): void {
-    for (const socket of this.#sockets) rmSync(socket, { force: true });
+    for (const socket of this.#created) socket[Symbol.dispose]();
+    this.#lock[Symbol.dispose]();
   }
 }
 

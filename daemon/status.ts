@@ -40,6 +40,8 @@ interface Collaborators {
   readonly reload: { readonly failure: { readonly error: VkmemError; readonly at: number } | undefined };
   readonly recovery: { readonly serving: boolean };
   readonly front: FrontState;
+  /** Whether others can replace the sockets, since the start. */
+  readonly exposure: VkmemError | undefined;
 }
 
 export class Status {
@@ -59,14 +61,17 @@ export class Status {
       const what = this.stage === 'STARTING' ? 'starting' : 'stopping';
       reasons.push(new VkmemError('UNAVAILABLE', `The daemon is ${what}.`));
     }
-    const { recovery, reload, front } = this.#with;
+    const { recovery, reload, front, exposure } = this.#with;
     if (!recovery.serving) reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
     const { failure } = reload;
     const { present, since, restarts } = front;
     return {
       ready: reasons.length === 0,
       reasons: reasons.map((reason) => problemOf(reason)),
-      warnings: failure ? [problemOf(failure.error, failure.at)] : [],
+      warnings: [
+        ...(failure ? [problemOf(failure.error, failure.at)] : []),
+        ...(exposure ? [problemOf(exposure, this.startedAt)] : []),
+      ],
       front: { present, since, restarts },
     };
   }

@@ -9,7 +9,7 @@
  *
  * link.ts has the link to one peer.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Listener, listenAt, type OwnedFd, streamPair, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -19,6 +19,7 @@ import type { IvshmemServer, PeerLink } from '../memory/ivshmem/server.js';
 import type { IvshmemSockets, LinkEvents, OnConnection } from '../memory/ivshmem/servers.js';
 import type { Reporter } from '../memory/reporter.js';
 import type { Session } from '../memory/session/session.js';
+import { removeIfStale, removeStaleSocket, SocketFile } from '../socket-file.js';
 import { IvshmemLink } from './link.js';
 
 /** Any user may connect: the grants of the memory decide which peers join. */
@@ -35,7 +36,7 @@ interface Collaborators {
 export class IvshmemPlane implements IvshmemSockets, Disposable {
   readonly #with: Collaborators;
   readonly #folder: string;
-  readonly #listeners = new Map<IvshmemServer, Listener>();
+  readonly #listeners = new Map<IvshmemServer, { listener: Listener; file: SocketFile }>();
 
   /** @param folder of the sockets; created with the first socket. */
   constructor(collaborators: Collaborators, folder: string) {
@@ -48,7 +49,7 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
     const known = new Set(servers.map(({ terms }) => terms.path));
     for (const name of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
       const path = join(this.#folder, name);
-      if (name.endsWith(SUFFIX) && !known.has(path)) rmSync(path, { force: true });
+      if (name.endsWith(SUFFIX) && !known.has(path)) removeIfStale(path);
     }
   }
 
@@ -57,8 +58,9 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
     try {
       mkdirSync(this.#folder, { recursive: true });
       chmodSync(this.#folder, FOLDER_MODE);
-      rmSync(path, { force: true });
+      removeStaleSocket(path);
     } catch (cause) {
+      if (cause instanceof VkmemError) throw cause;
       const reason = `The folder of the ivshmem sockets cannot be used: ${String(cause)}.`;
       throw new VkmemError('UNAVAILABLE', reason, {}, cause);
     }
@@ -74,13 +76,14 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
       },
       true,
     );
-    this.#listeners.set(server, listener);
+    this.#listeners.set(server, { listener, file: new SocketFile(server.terms.path) });
   }
 
   unserve(server: IvshmemServer): void {
-    this.#listeners.get(server)?.close();
+    const serving = this.#listeners.get(server);
+    serving?.listener.close();
+    serving?.file[Symbol.dispose]();
     this.#listeners.delete(server);
-    rmSync(server.terms.path, { force: true });
   }
 
   connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink {
@@ -106,7 +109,7 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
 
   /** Stops accepting connections. */
   [Symbol.dispose](): void {
-    for (const listener of this.#listeners.values()) listener.close();
+    for (const { listener } of this.#listeners.values()) listener.close();
     this.#listeners.clear();
   }
 }

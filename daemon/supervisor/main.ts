@@ -5,17 +5,13 @@
  * The folder `supervisor` in the runtime folder, with mode 0700, contains its socket and the lock that
  * excludes a second supervisor.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import {
-  DisposableStack,
-  lockFile,
-  MAX_SOCKET_PATH_BYTES,
-  setDumpable,
-  VkmemError,
-} from '@vkmemd/proto/kernel';
+import { DisposableStack, MAX_SOCKET_PATH_BYTES, setDumpable, VkmemError } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
+import { FolderLock } from '../folder-lock.js';
+import { removeIfStale } from '../socket-file.js';
 import { STATE_FOLDER } from '../store/names.js';
 import { StandardOutput } from '../systemd/standard-output.js';
 import { FdStore } from './fd-store.js';
@@ -54,9 +50,9 @@ function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
   }
   const old = join(runtimeFolder, OLD_FOLDER);
   const lock = (path: string) => {
-    const file = lockFile(join(path, LOCK_FILE));
-    if (!file) throw new SettingsError(`Another supervisor uses ${path}: choose another --runtime-dir.`);
-    stack.adopt(file, (locked) => locked.close());
+    const taken = FolderLock.take(path, join(path, LOCK_FILE));
+    if (!taken) throw new SettingsError(`Another supervisor uses ${path}: choose another --runtime-dir.`);
+    stack.use(taken);
   };
   try {
     makeFolder(folder, 0o700);
@@ -70,11 +66,16 @@ function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
   return folder;
 }
 
+/** Removes the sockets for virtual machines that the last daemon kept for a next one: no process listens on them. */
+function removeIvshmemSockets(folder: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) removeIfStale(join(folder, name));
+}
+
 /** @returns the exit status. */
 async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   const { argv, warning } = replaceOldNames(args);
   if (warning) process.stderr.write(`vkmemd: ${warning}\n`);
-  const { settings: given, rest, runtimeFolder } = parseSettings(argv);
+  const { settings: given, rest, runtimeFolder, ivshmemFolder } = parseSettings(argv);
   requireFds(given);
   using stack = new DisposableStack();
   const manager = new Manager(process.env, (err) =>
@@ -90,6 +91,7 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   const command = { file: process.execPath, args: [...process.execArgv, program, ...rest] };
   rmSync(address, { force: true });
   const supervisor = new Supervisor(command, address, fds, manager, settings, log);
+  stack.defer(() => removeIvshmemSockets(ivshmemFolder));
   // The ledger describes the stored fds, which have been closed when this runs.
   stack.defer(() => rmSync(join(runtimeFolder, STATE_FOLDER), { recursive: true, force: true }));
   stack.defer(() => rmSync(address, { force: true }));

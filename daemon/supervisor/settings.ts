@@ -3,7 +3,7 @@
  * the supervisor reads only --runtime-dir.
  */
 import { readFileSync } from 'node:fs';
-import { runtimeDir } from '@vkmemd/proto/kernel';
+import { ivshmemDir, runtimeDir } from '@vkmemd/proto/kernel';
 
 export interface Settings {
   /** The maximum number of stored fds. */
@@ -78,6 +78,7 @@ export function parseSettings(argv: readonly string[]): {
   settings: Settings;
   rest: string[];
   runtimeFolder: string;
+  ivshmemFolder: string;
 } {
   const given: Partial<Record<NumberOption, number>> = {};
   const rest: string[] = [];
@@ -96,7 +97,7 @@ export function parseSettings(argv: readonly string[]): {
     ...(watchdog !== undefined && { watchdogMs: watchdog * 1000 }),
     ...(stop !== undefined && { stopMs: stop * 1000 }),
   };
-  return { settings, rest, runtimeFolder: runtimeDir(folder) };
+  return { settings, rest, runtimeFolder: runtimeDir(folder), ivshmemFolder: ivshmemDir(folder) };
 }
 
 function parseNumber(option: NumberOption, text = ''): number {

@@ -20,13 +20,23 @@ const VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const;
 
 /**
  * Takes all passed fds. The caller owns them.
+ * @param note Receives a note if they were passed to another process.
  * @returns the fds by name; empty if none were passed, or they were passed to another process.
  * @throws VkmemError INVALID_ARGUMENT if the variables are invalid; no fd is taken then.
  */
-export function inheritListenFds(env: NodeJS.ProcessEnv, pid: number = process.pid): ListenFds {
+export function inheritListenFds(
+  env: NodeJS.ProcessEnv,
+  pid: number = process.pid,
+  note: (what: string) => void = () => {},
+): ListenFds {
   const [forPid, count, names] = VARIABLES.map((variable) => env[variable]);
   for (const variable of VARIABLES) delete env[variable];
-  if (forPid === undefined || wholeNumber('LISTEN_PID', forPid) !== pid || count === undefined) {
+  if (forPid === undefined || count === undefined) return new Map();
+  if (wholeNumber('LISTEN_PID', forPid) !== pid) {
+    note(
+      `LISTEN_PID is ${forPid}, and this process is ${pid}: the passed sockets and fds belong to another process, ` +
+        'and are not used. A shell script must start vkmemd with exec.',
+    );
     return new Map();
   }
   const max = wholeNumber('LISTEN_FDS', count);

@@ -241,6 +241,11 @@ export const CATALOGUE = {
     'The daemon cannot serve on this version of Node.js.',
     'Start vkmemd with its own program, which uses its own Node.js, or use the version named in the reason.',
   ),
+  RUNTIME_EXPOSED: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'Other users can replace the sockets of the daemon.',
+    'Make the folder writable by the daemon\u2019s user alone, or have clients check the peer (expectUid).',
+  ),
   UNAVAILABLE: entry(
     GrpcCode.UNAVAILABLE,
     'The daemon cannot serve the request now.',

@@ -56,6 +56,7 @@ export const statusOf = (core: Core): Status =>
     ...core,
     recovery: { serving: true },
     front: { present: true, since: Date.now(), restarts: 0 },
+    exposure: undefined,
   });
 
 /** The handlers of a core. */
