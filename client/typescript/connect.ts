@@ -1,8 +1,9 @@
 /**
  * connect(): opens a session, or continues an inherited one.
  */
-import { openSeqpacket } from '@vkmemd/proto';
+import type { OwnedFd } from '@vkmemd/proto';
 import { Client } from './client.js';
+import { type ExpectedUid, openDaemon, requirePeer } from './connection/daemon-peer.js';
 import { findDaemon, type PlaceOfSocket } from './connection/discovery.js';
 import { HandoffConnection } from './connection/handoff.js';
 import { greet, prepareHello } from './connection/hello.js';
@@ -31,7 +32,7 @@ const DEFAULT_RECONNECT_MS = 60_000;
  * Opens a session with the daemon, or continues the session that this process inherited (`vkmemctl exec`). An
  * inherited session outlives a restart of the daemon only if $VKMEM_SESSION_PATH has the path of the socket.
  * @throws VkmemError UNAVAILABLE if no daemon is found or listens, or it does not answer within `timeoutMs`;
- *   NOT_PERMITTED if the mode of the socket or the policy forbids it; TOO_MANY_SESSIONS, TOO_MANY_FILES;
+ *   NOT_PERMITTED if the mode of the socket, the policy or `expectUid` forbids it; TOO_MANY_SESSIONS, TOO_MANY_FILES;
  *   VERSION_UNSUPPORTED; INVALID_ARGUMENT for an invalid option, or if the inherited fd is not a session.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
@@ -41,9 +42,20 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const path = inherited ? inherited.path : findDaemon(options).handoff;
   const reconnectMs = path === undefined ? 0 : wanted;
   prepareHello();
-  const handoff = new HandoffConnection(inherited?.socket ?? openSeqpacket(path ?? ''));
+  const { expectUid } = options;
+  if (inherited && expectUid !== undefined) requireInherited(inherited.socket, expectUid);
+  const handoff = new HandoffConnection(inherited?.socket ?? openDaemon(path ?? '', expectUid));
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
-  const linkOptions = { path, clientName, reconnectMs, inherited: inherited !== undefined };
+  const linkOptions = { path, expectUid, clientName, reconnectMs, inherited: inherited !== undefined };
   const place = { ...options, handoffSocket: path ?? options.handoffSocket, reconnectMs };
   return new Client({ handoff, welcome }, linkOptions, place, inherited?.allocations);
+}
+
+function requireInherited(socket: OwnedFd, expectUid: ExpectedUid): void {
+  try {
+    requirePeer(socket, 'the inherited session', expectUid);
+  } catch (failure) {
+    socket.close();
+    throw failure;
+  }
 }

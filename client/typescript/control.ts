@@ -20,6 +20,7 @@ import {
   VERSION_METADATA,
 } from '@vkmemd/proto';
 import { present } from './connection/answer.js';
+import { checkControl } from './connection/daemon-peer.js';
 import { findDaemon, type Place, type PlaceOfSocket } from './connection/discovery.js';
 import { GrpcChannel } from './connection/grpc.js';
 import { HEALTH_CHECK } from './connection/health.js';
@@ -249,10 +250,10 @@ export class ControlClient implements AsyncDisposable {
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const sessionRef = typeof session === 'string' ? sessionRefFor(session) : session;
     const headers = { [VERSION_METADATA]: String(PROTOCOL_VERSION) };
-    const grpc = new GrpcChannel(socket, headers, unseen, async () =>
-      // Another socket than the folder's may be another daemon's.
-      controlSocket === undefined ? refusalOver(options) : undefined,
-    );
+    // Another socket than the folder's may be another daemon's.
+    const refusal = async () => (controlSocket === undefined ? refusalOver(options) : undefined);
+    const check = (path: string) => checkControl(path, options.expectUid);
+    const grpc = new GrpcChannel(socket, headers, unseen, refusal, check);
     this.#channel = new RetryingChannel(grpc, sessionRef, checkReconnect(options.reconnectMs ?? 0));
     this.#timeoutMs = timeoutMs;
     this.#inSession = session !== undefined;

@@ -2,8 +2,9 @@
  * The status of the daemon. The handoff socket reports it without a session, and while the part of the daemon
  * that serves the control socket is away.
  */
-import { type Counts, type Decoded, openSeqpacket, VkmemError } from '@vkmemd/proto';
+import { type Counts, type Decoded, VkmemError } from '@vkmemd/proto';
 import { present } from './connection/answer.js';
+import { openDaemon } from './connection/daemon-peer.js';
 import { findDaemon, type PlaceOfSocket } from './connection/discovery.js';
 import { HandoffConnection } from './connection/handoff.js';
 import { DEFAULT_TIMEOUT_MS, prepareHello } from './connection/hello.js';
@@ -40,7 +41,7 @@ export async function statusOverHandoff(
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<DaemonStatus> {
   prepareHello();
-  const handoff = new HandoffConnection(openSeqpacket(findDaemon(place).handoff));
+  const handoff = new HandoffConnection(openDaemon(findDaemon(place).handoff, place.expectUid));
   const timer = setTimeout(() => {
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer within ${timeoutMs} ms.`));
   }, timeoutMs);

@@ -164,7 +164,14 @@ t.test(
     await until(() => ready.length === 1, 60_000);
     t.equal(statSync(join(runtimeDir, 'handoff.sock')).gid, group);
     const list = (...groups: number[]) => {
-      const [file, rest] = plainNode([VKMEMCTL, '--runtime-dir', runtimeDir, 'ls']);
+      const [file, rest] = plainNode([
+        VKMEMCTL,
+        '--runtime-dir',
+        runtimeDir,
+        '--expect-uid',
+        `${daemonUid}`,
+        'ls',
+      ]);
       const [first = '', ...more] = [...setpriv({ uid: tenant, gid: tenant, groups }), file, ...rest];
       return spawnSync(first, more, { env, encoding: 'utf8' });
     };

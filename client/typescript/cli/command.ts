@@ -10,12 +10,14 @@ import { VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';
 import type { Place } from '../connection/discovery.js';
 import { type ControlClient, connectControl } from '../control.js';
+import { parseUser } from './user.js';
 
 export const EXIT_FAILED = 1;
 export const EXIT_UNREACHABLE = 69;
 
 /** Options of every command. */
-interface Globals extends Place {
+interface Globals extends Omit<Place, 'expectUid'> {
+  readonly expectUid?: string;
   readonly json?: boolean;
 }
 
@@ -60,7 +62,8 @@ const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? N
  * These options belong to the program and are shown in the program's help. Commands accept them too, so that they
  * may appear anywhere on the command line.
  */
-const PLACE = ['--runtime-dir <folder>', '--device <uuid>'].map((flags) => new Option(flags).hideHelp());
+const FLAGS = ['--runtime-dir <folder>', '--device <uuid>', '--expect-uid <user>'];
+const PLACE = FLAGS.map((flags) => new Option(flags).hideHelp());
 
 /**
  * Creates a command with the common options.
@@ -75,6 +78,15 @@ export function newCommand(name: string, description: string, examples: readonly
   return command.addHelpText('after', `\nExamples:\n${list}`);
 }
 
+/** Ends the program as for an invalid option if there is no such user. */
+function userOption(command: Command, text: string): number {
+  try {
+    return parseUser(text);
+  } catch (failure) {
+    return command.error(`--expect-uid: ${expected(failure).reason}`);
+  }
+}
+
 /** The action of a command: calls `work` with a context, and reports its failure. */
 export function actionOf(
   work: (context: Context, operands: readonly string[], options: Record<string, unknown>) => Promise<void>,
@@ -84,10 +96,12 @@ export function actionOf(
     const {
       runtimeDir,
       device,
+      expectUid: user,
       json = false,
       ...options
     }: Globals & Record<string, unknown> = { ...command.optsWithGlobals(), ...command.opts() };
-    const place: Place = { runtimeDir, device };
+    const expectUid = user === undefined ? undefined : userOption(command, user);
+    const place: Place = { runtimeDir, device, expectUid };
     await using control = connectControl(place);
     const context: Context = {
       place,

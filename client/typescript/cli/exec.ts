@@ -119,7 +119,7 @@ function exitCodeOf({ code, metadata }: VkmemError): number | undefined {
 
 /** Opens the session for a command. */
 export async function beginFor(command: string, place: Place): Promise<Handover> {
-  return Handover.begin(findDaemon(place).handoff, basename(command).slice(0, MAX_NAME));
+  return Handover.begin(findDaemon(place).handoff, basename(command).slice(0, MAX_NAME), place.expectUid);
 }
 
 async function run(context: Context, operands: readonly string[], options: Options): Promise<void> {

@@ -56,6 +56,10 @@ const program = new Command('vkmemctl')
     '--device <uuid>',
     'where several daemons have a device each: the UUID of the device, or its first digits',
   )
+  .option(
+    '--expect-uid <user>',
+    'refuse sockets that do not belong to this user (default: any, with a warning for an unknown one)',
+  )
   .addHelpText('after', HELP)
   .addCommand(statusCommand())
   .addCommand(doctorCommand())

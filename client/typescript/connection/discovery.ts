@@ -29,6 +29,12 @@ export interface Place {
    * Where several daemons have a device each: the UUID of the device, or the first digits of it. Required there.
    */
   readonly device?: string | undefined;
+  /**
+   * The user, or users, that the daemon's sockets must belong to: the one that runs it, and root where systemd
+   * listens. A socket of another user is refused with NOT_PERMITTED. Default: any user, with a warning if it is
+   * neither root, this user nor `vkmemd`.
+   */
+  readonly expectUid?: number | readonly number[] | undefined;
 }
 
 /** Which daemon, by its handoff socket if that is given. */

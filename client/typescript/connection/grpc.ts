@@ -63,6 +63,7 @@ export class GrpcChannel {
   readonly #streams = new Set<ClientReadableStream<object>>();
   #stub: Promise<Stub> | undefined;
   #closed = false;
+  readonly #check: (path: string) => void;
   /** Whether the daemon has answered any call. */
   #answered = false;
 
@@ -72,17 +73,20 @@ export class GrpcChannel {
    * @param unseen A reason why the socket may be out of reach, for error texts.
    * @param refusal Finds out why the daemon ends every connection: it disconnects a user whom the policy does
    *   not permit to connect before gRPC is spoken. Undefined if that is not the reason.
+   * @param check Checks the socket before each call.
    */
   constructor(
     find: () => string,
     headers: Readonly<Record<string, string>>,
     unseen?: string,
     refusal: () => Promise<VkmemError | undefined> = async () => undefined,
+    check: (path: string) => void = () => {},
   ) {
     this.#find = find;
     this.#headers = headers;
     this.#unseen = unseen;
     this.#refusal = refusal;
+    this.#check = check;
   }
 
   get closed(): boolean {
@@ -204,6 +208,7 @@ export class GrpcChannel {
     });
     const stub = await this.#stub;
     if (this.#closed) throw clientClosed();
+    this.#check(this.#socket);
     return stub;
   }
 

@@ -15,7 +15,6 @@ import {
   DisposableStack,
   type Grant,
   type OwnedFd,
-  openSeqpacket,
   type Program,
   type RequestDraft,
   SESSION_FD_VARIABLE,
@@ -24,6 +23,7 @@ import {
 } from '@vkmemd/proto';
 import { checkRef, type Ref } from '../request/arguments.js';
 import { claimRequest } from '../request/requests.js';
+import { type ExpectedUid, openDaemon } from './daemon-peer.js';
 import { HandoffConnection } from './handoff.js';
 import { greet, prepareHello } from './hello.js';
 
@@ -56,12 +56,13 @@ export class Handover {
    * Opens the session.
    * @param path The path of the handoff socket.
    * @param clientName The name of the session until the program sets another.
+   * @param expectUid As ConnectOptions.expectUid.
    * @throws VkmemError as connect().
    */
-  static async begin(path: string, clientName: string): Promise<Handover> {
+  static async begin(path: string, clientName: string, expectUid?: ExpectedUid): Promise<Handover> {
     using owned = new DisposableStack();
     prepareHello();
-    const socket = owned.use(openSeqpacket(path));
+    const socket = owned.use(openDaemon(path, expectUid));
     const handoff = new HandoffConnection(socket.dup());
     await greet(handoff, { clientName });
     return new Handover(path, handoff, socket, owned.move());

@@ -23,6 +23,7 @@ import {
 } from '@vkmemd/proto';
 import { Backlog } from './backlog.js';
 import { Backoff } from './backoff.js';
+import type { ExpectedUid } from './daemon-peer.js';
 import type { HandoffConnection } from './handoff.js';
 import { isTransient, Reconnection, type Resumed } from './reconnection.js';
 import {
@@ -42,6 +43,7 @@ export interface LinkOptions {
    * reconnect.
    */
   readonly path: string | undefined;
+  readonly expectUid: ExpectedUid | undefined;
   /** Whether another program opened the session; it may have allocated memory in it. */
   readonly inherited: boolean;
   readonly clientName: string;
@@ -184,7 +186,7 @@ export class Link implements Requester {
       rejectAll(unanswered, this.#end);
       return;
     }
-    const { path, clientName, reconnectMs } = this.#options;
+    const { path, expectUid, clientName, reconnectMs } = this.#options;
     if (path === undefined || reconnectMs === 0 || !isTransient(reason)) {
       this.#backlog.addLost(unanswered);
       this.#giveUp(reason);
@@ -202,7 +204,7 @@ export class Link implements Requester {
     const soon = performance.now() - this.#madeAt < SOON_MS;
     this.#backoff = (soon && this.#backoff?.renewed(reconnectMs)) || new Backoff(reconnectMs);
     const reconnection = new Reconnection(
-      { path, clientName, token, reconnectMs, grantIds, unlimited },
+      { path, expectUid, clientName, token, reconnectMs, grantIds, unlimited },
       keepsAlive,
       this.#backoff,
     );

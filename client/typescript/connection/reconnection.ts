@@ -15,10 +15,10 @@ import {
   isKernelError,
   MAX_LISTED_GRANTS,
   MAX_MESSAGE_BYTES,
-  openSeqpacket,
   VkmemError,
 } from '@vkmemd/proto';
 import { Backoff, pause } from './backoff.js';
+import { type ExpectedUid, openDaemon } from './daemon-peer.js';
 import { HandoffConnection } from './handoff.js';
 import { greet } from './hello.js';
 
@@ -26,6 +26,7 @@ import { greet } from './hello.js';
 export interface LostSession {
   /** The path of the handoff socket. */
   readonly path: string;
+  readonly expectUid: ExpectedUid | undefined;
   readonly clientName: string;
   readonly token: string;
   /** How long to try, in milliseconds, unless it is unlimited. */
@@ -118,8 +119,8 @@ export class Reconnection {
   }
 
   async #attempt(): Promise<Resumed> {
-    const { path, clientName, token: sessionToken } = this.#lost;
-    const handoff = new HandoffConnection(openSeqpacket(path));
+    const { path, expectUid, clientName, token: sessionToken } = this.#lost;
+    const handoff = new HandoffConnection(openDaemon(path, expectUid));
     this.#handoff = handoff;
     if (!this.#keepsAlive) handoff.unref();
     const grantIds = this.#lost.grantIds();
