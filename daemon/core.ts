@@ -22,7 +22,7 @@ import { OrphanedLocks } from './memory/grant/orphaned-locks.js';
 import { IvshmemJoining } from './memory/ivshmem/joining.js';
 import { IvshmemServers, type IvshmemSockets } from './memory/ivshmem/servers.js';
 import { NOT_PERSISTED, type Persistence } from './memory/persistence.js';
-import { Reload } from './memory/reload.js';
+import { Reload, type ReloadFailure } from './memory/reload.js';
 import type { Reporter } from './memory/reporter.js';
 import { SessionClosing } from './memory/session/closing.js';
 import type { SessionEvent } from './memory/session/events.js';
@@ -66,6 +66,8 @@ export interface CoreParts {
   readonly version: string;
   readonly device: Device;
   readonly authority: Authority;
+  /** Why the policy in force is not that of the files. */
+  readonly policyFailure?: ReloadFailure | undefined;
   /** Reads the policy again, for a reload. */
   readonly readPolicy: () => Promise<Policy>;
   readonly fds: FdBudget;
@@ -130,7 +132,7 @@ export function makeCore(parts: CoreParts) {
   const reports = new BudgetReports(budget, { sessions, registry, grants, device });
   const budgetWatch = new BudgetWatch(() => reports.now());
   const allocationWatch = new AllocationWatch({ authority, registry, allocationEvents, sessionEvents });
-  const reload = new Reload(authority, parts.readPolicy);
+  const reload = new Reload(authority, parts.readPolicy, parts.policyFailure);
 
   return {
     ...{ version, device, authority, reload, fds, mappings, persistence, reporter },

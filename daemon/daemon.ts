@@ -39,13 +39,16 @@ import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
 import { Authority } from './memory/authority.js';
 import { PacedFaults } from './memory/paced-faults.js';
+import type { ReloadFailure } from './memory/reload.js';
 import { Metrics } from './metrics/metrics.js';
 import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
-import { findingText } from './policy/findings.js';
+import { findingText, PolicyError } from './policy/findings.js';
+import { LastGoodPolicy } from './policy/last-good.js';
 import { DEFAULT_LIMITS, type Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
+import type { Source } from './policy/toml.js';
 import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
@@ -59,6 +62,7 @@ import { Manager } from './systemd/manager.js';
 import { version } from './version.js';
 import { Device } from './vulkan/device.js';
 
+const LAST_GOOD = 'the policy is faulty: the last good one is in force';
 const NO_UIDS: ReadonlySet<number> = new Set();
 
 export type { FrontInstance, Scheduled, StartFront } from './link/front-instance.js';
@@ -124,7 +128,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   try {
     const inherited = stack.use(inheritResources(env, log));
-    const manager = await Manager.fromEnvironment(env, log);
+    const manager = Manager.fromEnvironment(env, log);
     const { core, front, startLine } = await compose(options, log, inherited, stack);
     manager.ready({ ...core, front });
     stack.defer(() => manager.stopping());
@@ -165,18 +169,33 @@ async function compose(
   stack: AsyncDisposableStack,
 ): Promise<{ core: Core; front: Front; startLine: string }> {
   const socketGroups = new SocketGroups(activation, process.getegid?.() ?? -1);
-  const readPolicy = async (...where: [typeof parseApart?]) => {
+  const stateFolder = join(options.runtimeDir, STATE_FOLDER);
+  const lastGood = store && new LastGoodPolicy(stateFolder);
+  const keep = (sources: readonly Source[]) =>
+    lastGood
+      ?.save(sources)
+      .catch((err) => logger.warn({ err }, 'the policy could not be kept for a restart'));
+  const readPolicy = async (...how: [typeof parseApart?, (readonly Source[])?]) => {
     const defaults = { config: undefined, root: '/', importers: NO_UIDS, pressure: {} };
     const settings = { ...defaults, ...options.policy, socketGroups: socketGroups.all };
-    const { policy, warnings } = await loadPolicy(settings, ...where);
+    const { policy, warnings, sources } = await loadPolicy(settings, ...how);
     for (const warning of warnings) logger.warn(`the policy: ${findingText(warning)}`);
-    return policy;
+    return { policy, sources };
   };
   // The front runs on the same Node.js.
   if (options.front !== 'none') requireSafeHttp2();
   // Options and policy are checked before anything is opened.
   const addresses = (options.adminListen ?? []).map(parseListenAddress);
-  const policy = await readPolicy();
+  let policyFailure: ReloadFailure | undefined;
+  const { policy, sources } = await readPolicy().catch(async (failure) => {
+    if (store) requireOwnFolder(stateFolder);
+    const earlier = failure instanceof PolicyError ? lastGood?.read() : undefined;
+    const read = earlier && (await readPolicy(undefined, earlier).catch(() => undefined));
+    if (!read) throw failure;
+    policyFailure = { error: failure, at: Date.now() };
+    logger.error({ faults: failure.findings.faults.map(findingText) }, LAST_GOOD);
+    return read;
+  });
   const sockets = { handoff: activation.handoff, control: activation.control, admin: activation.admin };
   const folder = RuntimeFolder.claim(options.runtimeDir, {
     handoff: sockets.handoff?.path,
@@ -184,7 +203,8 @@ async function compose(
     admin: sockets.admin?.path,
   });
   stack.use(folder);
-  if (store) requireOwnFolder(join(folder.path, STATE_FOLDER));
+  if (store) requireOwnFolder(stateFolder);
+  if (!policyFailure) await keep(sources);
   if (folder.exposure) logger.warn(folder.exposure.message);
 
   let { frontMemory } = policy.limits;
@@ -243,7 +263,13 @@ async function compose(
     version: version(),
     device,
     authority,
-    readPolicy: async () => reservable(await readPolicy(parseApart)),
+    policyFailure,
+    readPolicy: async () => {
+      const { policy, sources } = await readPolicy(parseApart);
+      reservable(policy);
+      await keep(sources);
+      return policy;
+    },
     fds,
     mappings,
     persistence: state?.writer,

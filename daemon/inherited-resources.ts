@@ -9,6 +9,7 @@ import type { FdStore } from './store/fd-store.js';
 import { Activation } from './systemd/activation.js';
 import { fdStoreCapacity, NotifyFdStore } from './systemd/fd-store.js';
 import { inheritListenFds } from './systemd/listen-fds.js';
+import { notifyAddress } from './systemd/notify.js';
 
 export interface InheritedResources extends Disposable {
   readonly activation: Activation;
@@ -25,10 +26,10 @@ export function inheritResources(env: NodeJS.ProcessEnv, log: pino.Logger): Inhe
   const capacity = fdStoreCapacity(env);
   const activation = new Activation(inheritListenFds(env, process.pid, (what) => log.warn(what)));
   const storedFds = new Map([...activation.others].map(([name, fds]) => [name, [...fds]]));
-  const address = env.NOTIFY_SOCKET;
+  const address = notifyAddress(env);
   if (address && capacity > 0) {
     const names = [...storedFds].flatMap(([name, fds]) => fds.map(() => name));
-    const store = new NotifyFdStore(address, capacity, names);
+    const store = new NotifyFdStore(address, capacity, names, (what) => log.warn(what));
     const dispose = () => {
       store.close();
       for (const fds of storedFds.values()) closeAll(fds);

@@ -25,13 +25,17 @@ export class Reload {
   #next: Promise<Policy> | undefined;
   #failure: ReloadFailure | undefined;
 
-  /** @param read reads all policy files; rejects with the fault found in them. */
-  constructor(authority: Authority, read: () => Promise<Policy>) {
+  /**
+   * @param read reads all policy files; rejects with the fault found in them.
+   * @param failure Why the policy in force is an earlier one, from the start on.
+   */
+  constructor(authority: Authority, read: () => Promise<Policy>, failure?: ReloadFailure) {
     this.#authority = authority;
     this.#read = read;
+    this.#failure = failure;
   }
 
-  /** Why the last completed reload failed; undefined if it succeeded, or if there was none. */
+  /** Why the files are not in force: the fault of the start or of the last completed reload; otherwise undefined. */
   get failure(): ReloadFailure | undefined {
     return this.#failure;
   }

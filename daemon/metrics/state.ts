@@ -144,7 +144,8 @@ async function countAllocations({ all }: StateSources['registry']): Promise<Fami
 
 function numbers(sources: StateSources): Family[] {
   const { grants, sessions, device, fds, mappings, tickets, persistence } = sources;
-  const { ready, front } = sources.status.report();
+  const { ready, front, warnings } = sources.status.report();
+  const policyValid = warnings.every(({ code }) => code !== 'POLICY_INVALID');
   const one = (name: string, help: string, value: number) => gauge(`vkmemd_${name}`, help, single(value));
   return [
     gauge(
@@ -158,6 +159,7 @@ function numbers(sources: StateSources): Family[] {
       Object.entries(sources.connectionCounts()).map(([plane, count]) => [{ plane }, count]),
     ),
     one('ready', '1 while /readyz is 200.', Number(ready)),
+    one('policy_valid', '1 while the policy of the files is in force.', Number(policyValid)),
     one('front_present', '1 while the front serves the control and admin sockets.', Number(front.present)),
     counter('vkmemd_front_restarts_total', 'How often the front was started again.', single(front.restarts)),
     one('sessions', 'Existing sessions.', sessions.size),

@@ -28,18 +28,22 @@ export interface PolicySettings extends Sources {
 export interface LoadedPolicy {
   readonly policy: Policy;
   readonly warnings: readonly Finding[];
+  /** The files, with their texts. */
+  readonly sources: readonly Source[];
 }
 
 /**
  * @param parsing Parses the files. Default: on this thread, which is acceptable before the daemon serves.
+ * @param given Files that were read before. Default: they are read.
  * @throws PolicyError with all faults.
  */
 export async function loadPolicy(
   settings: PolicySettings,
   parsing: (sources: readonly Source[]) => Promise<Parsed[]> = async (sources) => sources.map(parse),
+  given?: readonly Source[],
 ): Promise<LoadedPolicy> {
   const findings = new Findings();
-  const sources = await readSources(settings, findings);
+  const sources = given ?? (await readSources(settings, findings));
   const parsed = await parsing(sources);
   const roots = parsed.flatMap((file) => ('root' in file ? [file.root] : []));
   findings.faults.push(...parsed.flatMap((file) => ('fault' in file ? [file.fault] : [])));
@@ -60,7 +64,7 @@ export async function loadPolicy(
   if (findings.faults.length === 0) warnOf(rules, policy, findings);
   findings.sort(policy.files);
   if (findings.faults.length > 0) throw new PolicyError(findings, nextStep(settings));
-  return { policy, warnings: findings.warnings };
+  return { policy, warnings: findings.warnings, sources };
 }
 
 /** The command that prints every fault of these files. */

@@ -24,8 +24,10 @@ export class Manager implements Disposable {
   /** @param onFailure Called if the manager does not receive a message. The supervisor continues to run. */
   constructor(env: NodeJS.ProcessEnv, onFailure: (failure: unknown) => void) {
     this.#onFailure = onFailure;
-    if (!env.NOTIFY_SOCKET) return;
-    this.#queue = new DatagramQueue(env.NOTIFY_SOCKET);
+    const address = env.NOTIFY_SOCKET;
+    // A manager outside of this virtual machine is not notified.
+    if (!address || address.startsWith('vsock')) return;
+    this.#queue = new DatagramQueue(address);
     const forThisProcess = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(process.pid);
     if (forThisProcess && /^[1-9]\d{0,14}$/.test(env.WATCHDOG_USEC ?? '')) {
       this.watchdogMs = Math.max(1, Number(env.WATCHDOG_USEC) / 1000);

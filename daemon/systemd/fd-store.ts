@@ -30,11 +30,18 @@ export function fdStoreCapacity(env: NodeJS.ProcessEnv): number {
   return /^\d{1,9}$/.test(max) ? Number(max) : 0;
 }
 
+/** The time in which a manager reads a message. */
+const ANSWER_MS = 5000;
+
 export class NotifyFdStore implements FdStore {
   readonly capacity: number;
   readonly #queue: DatagramQueue;
   /** The number of fds that are stored under each name. */
   readonly #names = new Map<string, number>();
+  readonly #note: (what: string) => void;
+  readonly #answerMs: number;
+  /** Whether the manager has not answered in time, and not since then. */
+  #deaf = false;
   #stored = 0;
   #nameBytes = 0;
   readonly #barriers = new Set<Connection>();
@@ -47,8 +54,17 @@ export class NotifyFdStore implements FdStore {
    * @param address $NOTIFY_SOCKET.
    * @param capacity The result of fdStoreCapacity().
    * @param inherited The name of each fd that the manager passed to this process and still stores.
+   * @param note Receives a note if the manager does not answer in time.
    */
-  constructor(address: string, capacity: number, inherited: readonly string[] = []) {
+  constructor(
+    address: string,
+    capacity: number,
+    inherited: readonly string[] = [],
+    note: (what: string) => void = () => {},
+    answerMs = ANSWER_MS,
+  ) {
+    this.#note = note;
+    this.#answerMs = answerMs;
     this.#queue = new DatagramQueue(address);
     this.capacity = capacity;
     for (const name of inherited) this.#count(name, 1);
@@ -66,7 +82,7 @@ export class NotifyFdStore implements FdStore {
     for (let at = 0; at < fds.length; at += MAX_DATAGRAM_FDS) {
       const some = fds.slice(at, at + MAX_DATAGRAM_FDS);
       sent.push(
-        this.#queue.send(`FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, some).catch((failure) => {
+        this.#queue.send(`FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, some, this.#answerMs).catch((failure) => {
           this.#count(name, -some.length);
           throw failure;
         }),
@@ -95,12 +111,35 @@ export class NotifyFdStore implements FdStore {
   }
 
   #begin(): Promise<void> {
-    const barrier = this.#barrier();
+    const barrier = this.#answered();
     const done = () => {
       this.#running = undefined;
     };
     this.#running = barrier.then(done, done); // The callers of settled() receive the failure.
     return barrier;
+  }
+
+  /** Resolves after a barrier, or when the manager has not answered in time: neither a start nor a stop waits longer. */
+  async #answered(): Promise<void> {
+    const barrier = this.#barrier().then(() => {
+      this.#deaf = false;
+    });
+    if (this.#deaf) {
+      barrier.catch(() => {}); // An earlier note has said it.
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), this.#answerMs);
+    });
+    const outcome = await Promise.race([barrier, late]).finally(() => clearTimeout(timer));
+    if (outcome !== 'late') return;
+    barrier.catch(() => {});
+    this.#deaf = true;
+    this.#note(
+      `the service manager has not read its socket for ${this.#answerMs / 1000} s: fds that are stored now may not ` +
+        'outlive this daemon',
+    );
   }
 
   async #barrier(): Promise<void> {

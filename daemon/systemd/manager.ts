@@ -36,9 +36,9 @@ export class Manager {
   }
 
   /** Removes the manager's variables from `env`. @throws VkmemError INVALID_ARGUMENT if they are invalid. */
-  static async fromEnvironment(env: NodeJS.ProcessEnv, log: pino.Logger): Promise<Manager> {
+  static fromEnvironment(env: NodeJS.ProcessEnv, log: pino.Logger): Manager {
     const watchdogMs = watchdogTime(env);
-    return new Manager(await Notifier.fromEnvironment(env), watchdogMs, log);
+    return new Manager(Notifier.fromEnvironment(env), watchdogMs, log);
   }
 
   /** The current status line; empty before ready(). */

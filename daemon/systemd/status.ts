@@ -12,6 +12,7 @@ import { onEvent } from '../memory/event-channel.js';
 import type { SessionEvents } from '../memory/session/events.js';
 
 const MIN_MS = 1000;
+const POLICY_FAULTY = '; the policy is faulty, the last good one is in force';
 
 export interface Figures {
   readonly allocations: number;
@@ -23,6 +24,8 @@ export interface Figures {
   readonly device: string;
   /** Whether gRPC and HTTP are to be served, and no front serves them now. */
   readonly frontAway: boolean;
+  /** Whether the policy files have a fault, and an earlier policy is in force. */
+  readonly policyFaulty: boolean;
 }
 
 /** The parts of the daemon that the figures are read from. */
@@ -33,6 +36,7 @@ export interface StatusSources {
   readonly sessions: { readonly size: number };
   readonly ledger: { heap(index: number): { readonly live: bigint; readonly draining: bigint } };
   readonly device: { readonly info: { readonly name: string; readonly heaps: readonly unknown[] } };
+  readonly reload: { readonly failure: object | undefined };
   readonly front: {
     readonly away: boolean;
     /** Calls the listener when the front is lost, and when it is present again. */
@@ -42,7 +46,7 @@ export interface StatusSources {
 
 /** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe; the front is away'. */
 export function statusText(figures: Figures): string {
-  const { allocations, bytes, drainingBytes, sessions, device, frontAway } = figures;
+  const { allocations, bytes, drainingBytes, sessions, device, frontAway, policyFaulty } = figures;
   const draining = drainingBytes > 0n ? [`${humanBytes(drainingBytes)} draining`] : [];
   const parts = [
     counted(allocations, 'allocation'),
@@ -50,10 +54,11 @@ export function statusText(figures: Figures): string {
     ...draining,
     counted(sessions, 'session'),
   ];
-  return `${parts.join(', ')}; device ${device}${frontAway ? '; the front is away' : ''}`;
+  const faults = [frontAway && '; the front is away', policyFaulty && POLICY_FAULTY].filter(Boolean);
+  return `${parts.join(', ')}; device ${device}${faults.join('')}`;
 }
 
-function figuresOf({ registry, sessions, ledger, device, front }: StatusSources): Figures {
+function figuresOf({ registry, sessions, ledger, device, front, reload }: StatusSources): Figures {
   const balances = device.info.heaps.map((_, index) => ledger.heap(index));
   const sum = (column: 'live' | 'draining') =>
     balances.reduce((total, balance) => total + balance[column], 0n);
@@ -64,6 +69,7 @@ function figuresOf({ registry, sessions, ledger, device, front }: StatusSources)
     sessions: sessions.size,
     device: device.info.name,
     frontAway: front.away,
+    policyFaulty: reload.failure !== undefined,
   };
 }
 

@@ -45,15 +45,29 @@ export class DatagramQueue {
    * Sends one message. Resolves when it is in the receiver's socket, after all earlier messages; at once
    * where there is room.
    * @param fds Borrowed until the promise settles. At most 253.
-   * @throws VkmemError UNAVAILABLE where no receiver is bound to the address, or after close(). Other errors
-   *   as of DatagramSender.send().
+   * @param timeoutMs After this time a message that was not sent is dropped. Default: never.
+   * @throws VkmemError UNAVAILABLE where no receiver is bound to the address, after the time, or after close().
+   *   Other errors as of DatagramSender.send().
    */
-  send(text: string, fds: readonly OwnedFd[] = []): Promise<void> {
+  send(text: string, fds: readonly OwnedFd[] = [], timeoutMs?: number): Promise<void> {
     if (this.closed) return Promise.reject(gone(this.#sender.address));
     return new Promise((resolve, reject) => {
-      const done = (failure?: unknown) => (failure === undefined ? resolve() : reject(failure));
-      this.#waiting.push({ data: Buffer.from(text), fds, done });
+      let timer: NodeJS.Timeout | undefined;
+      const done = (failure?: unknown) => {
+        clearTimeout(timer);
+        if (failure === undefined) resolve();
+        else reject(failure);
+      };
+      const message: Message = { data: Buffer.from(text), fds, done };
+      this.#waiting.push(message);
       if (!this.#sending) void this.#sendAll();
+      if (timeoutMs === undefined || !this.#waiting.includes(message)) return;
+      timer = setTimeout(() => {
+        const at = this.#waiting.indexOf(message);
+        if (at < 0) return;
+        this.#waiting.splice(at, 1);
+        done(unread(this.#sender.address, timeoutMs));
+      }, timeoutMs);
     });
   }
 
@@ -74,7 +88,7 @@ export class DatagramQueue {
     let wait = FIRST_WAIT_MS;
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       if (this.#settle(first)) {
-        this.#waiting.shift();
+        if (this.#waiting[0] === first) this.#waiting.shift();
         wait = FIRST_WAIT_MS;
         continue;
       }
@@ -96,6 +110,15 @@ export class DatagramQueue {
     return true;
   }
 }
+
+const unread = (address: string, timeoutMs: number) =>
+  new VkmemError(
+    'UNAVAILABLE',
+    `${address}: its queue was full for ${timeoutMs} ms.`,
+    {},
+    undefined,
+    'Check why the service manager does not read its socket, then try again.',
+  );
 
 const gone = (address: string) =>
   new VkmemError('UNAVAILABLE', `The queue of messages to ${address} was closed.`);

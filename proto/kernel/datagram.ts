@@ -53,7 +53,7 @@ function checkAddress(address: string): void {
   if (name === 0 || bytes > MAX_SOCKET_PATH_BYTES || address.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `address: ${bytes} bytes; an address has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte.`,
+      `${address.slice(0, 200)}: ${bytes} bytes; an address has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte.`,
     );
   }
 }

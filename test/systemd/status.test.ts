@@ -45,7 +45,8 @@ function sourcesWith(
   const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const sessionEvents = eventChannel<SessionEvent>('session');
-  return { registry: { live: 0 }, sessions, ledger, device, front, allocationEvents, sessionEvents };
+  const reload = { failure: undefined };
+  return { registry: { live: 0 }, sessions, ledger, device, front, reload, allocationEvents, sessionEvents };
 }
 
 t.test('the status is sent at most once a second, and only if it changed', async (t) => {
@@ -107,6 +108,7 @@ t.test('the loss and the return of the front are sent', async (t) => {
 
 t.test('the text of a status', async (t) => {
   const figures = {
+    policyFaulty: false,
     ...{ allocations: 3, bytes: 3n << 29n, drainingBytes: 0n, sessions: 2, device: 'x' },
     frontAway: false,
   };
@@ -114,6 +116,10 @@ t.test('the text of a status', async (t) => {
   t.equal(
     statusText({ ...figures, bytes: 1023n, drainingBytes: 2n << 40n }),
     '3 allocations, 1023 B, 2 TiB draining, 2 sessions; device x',
+  );
+  t.equal(
+    statusText({ ...figures, policyFaulty: true }),
+    '3 allocations, 1.5 GiB, 2 sessions; device x; the policy is faulty, the last good one is in force',
   );
   t.equal(
     statusText({ ...figures, frontAway: true }),

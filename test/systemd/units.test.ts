@@ -133,3 +133,10 @@ t.test(
     t.match(statSync(join(empty, 'run/vkmemd')), { uid: 0, gid: 0, mode: 0o40755 });
   },
 );
+
+t.test('a reload checks the policy first', async (t) => {
+  for (const unit of ['vkmemd.service', 'vkmemd@.service']) {
+    const reload = linesOf(textOf(unit)).filter((line) => line.startsWith('ExecReload='));
+    t.match(reload, ['ExecReload=/usr/bin/vkmemd --check-config', /kill -HUP/], unit);
+  }
+});
