@@ -98,6 +98,11 @@ export class CallUnderWay {
     this.#send(this.id, { response, more, last });
   }
 
+  /** Reports that a stream has begun, before its first answer. It needs no credit. */
+  begin(): void {
+    if (!this.cancelled && !this.#fault) this.#send(this.id, { begun: true });
+  }
+
   /** Sends the failure that ends the call. It needs no credit. */
   fail(status: Draft<'Status'>): void {
     if (!this.#cancelled) this.#send(this.id, { status, last: true });

@@ -232,11 +232,15 @@ export class Calls {
     const handler = this.#with.handlers[name as keyof StreamHandlers] as StreamHandler<never>;
     if (this.#stopped) underWay.end(this.#stopped);
     this.#streams.add(underWay);
+    // In the next turn it is subscribed or has failed: a client that sees the headers misses no event after them.
+    const begin = setImmediate(() => underWay.begin());
     try {
       for await (const answer of handler(caller as Caller, request as never, underWay.signal)) {
+        clearImmediate(begin);
         await underWay.answer(encodeResponse(row, answer), false);
       }
     } finally {
+      clearImmediate(begin);
       this.#streams.delete(underWay);
     }
   }

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
-  type Metadata,
+  Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -139,6 +139,7 @@ export class ControlServer {
           call.write(bufferOf(response), taken);
           if (last) call.end();
         },
+        begun: () => call.sendMetadata(new Metadata()),
         // gRPC sends the error after the answers that were written.
         failed: (status) => void call.emit('error', grpcFault(status)),
       });

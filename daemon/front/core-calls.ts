@@ -26,6 +26,8 @@ export interface Receiver {
    */
   answer(response: Uint8Array, last: boolean, taken: () => void): void;
   failed(status: Decoded<'Status'>): void;
+  /** The core has accepted a stream, which has no answer yet. */
+  begun?(): void;
 }
 
 /** A call under way. */
@@ -86,12 +88,16 @@ export class CoreCalls {
   }
 
   /** An answer has arrived. That of a call that was cancelled is ignored. */
-  receive(id: bigint, { response, status, last, more }: Decoded<'Answer'>): void {
+  receive(id: bigint, { response, status, last, more, begun }: Decoded<'Answer'>): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
     if (status) {
       this.#pending.delete(id);
       pending.receiver.failed(status);
+      return;
+    }
+    if (begun) {
+      pending.receiver.begun?.();
       return;
     }
     const whole = pending.parts.add(response, more);

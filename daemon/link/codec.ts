@@ -49,10 +49,11 @@ function withId(
   return writer.ldelim().finish();
 }
 
-function writeAnswer(writer: protobuf.Writer, { response, last, more }: Draft<'Answer'>): void {
+function writeAnswer(writer: protobuf.Writer, { response, last, more, begun }: Draft<'Answer'>): void {
   writer.uint32(tag(1, BYTES)).bytes((response ?? EMPTY) as Uint8Array);
   if (last) writer.uint32(tag(3, VARINT)).bool(true);
   if (more) writer.uint32(tag(4, VARINT)).bool(true);
+  if (begun) writer.uint32(tag(5, VARINT)).bool(true);
 }
 
 function writeCall(writer: protobuf.Writer, call: Draft<'Call'>): void {
@@ -93,15 +94,16 @@ function readQuickly(name: LinkMessage, bytes: Buffer): object | undefined {
 
 function readAnswer(reader: ProtobufReader): Decoded<'Answer'> | undefined {
   let response: Buffer = Buffer.alloc(0);
-  let [last, more] = [false, false];
+  let [last, more, begun] = [false, false, false];
   while (reader.pos < reader.len) {
     const field = reader.uint32();
     if (field === tag(1, BYTES)) response = reader.bytes() as Buffer;
     else if (field === tag(3, VARINT)) last = reader.bool();
     else if (field === tag(4, VARINT)) more = reader.bool();
+    else if (field === tag(5, VARINT)) begun = reader.bool();
     else return undefined;
   }
-  return { response, status: null, last, more };
+  return { response, status: null, last, more, begun };
 }
 
 function readCall(reader: ProtobufReader): Decoded<'Call'> | undefined {

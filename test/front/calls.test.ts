@@ -2,7 +2,8 @@
  * Calls by way of the front: large requests and answers in parts, a reader that does not read, calls that are
  * cancelled, and the end of the daemon.
  */
-import { closeAll, encode } from '@vkmemd/proto';
+import { once } from 'node:events';
+import { closeAll, encode, type ServiceName, serviceDefinition } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { startDaemon as startHere } from 'vkmemd';
 import { ControlWire } from '../support/control-wire.js';
@@ -14,7 +15,7 @@ import {
   temporaryFolder,
 } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
-import { rawSession } from '../support/raw-http2.js';
+import { rawCall, rawSession } from '../support/raw-http2.js';
 import { assertNothingLeft } from './leftovers.js';
 import { Play } from './played.js';
 import { Relay } from './relay.js';
@@ -49,6 +50,48 @@ function padded(request: Buffer, bytes: number): Buffer {
   const head = [0xfa, 0x07, (length & 0x7f) | 0x80, ((length >> 7) & 0x7f) | 0x80, length >> 14];
   return Buffer.concat([Buffer.from(head), Buffer.alloc(length), request]);
 }
+
+t.test('a watch sends its headers at once, and misses no event after them', async (t) => {
+  const { runtimeDir } = await startInProcess(t);
+  const wire = await HandoffWire.open(runtimeDir);
+  const session = rawSession(runtimeDir, 64 * KIB);
+  for (const watch of ['MemoryService.WatchAllocations', 'DeviceService.WatchBudget']) {
+    const [service = '', method = ''] = watch.split('.');
+    const definition = serviceDefinition(service as ServiceName)[method];
+    const stream = rawCall(session, definition?.path);
+    const [headers] = await once(stream, 'response');
+    t.match(headers, { ':status': 200, 'content-type': /^application\/grpc/ }, watch);
+    t.notOk(headers['grpc-status'], 'no trailers');
+    const received: Buffer[] = [];
+    stream.on('data', (data: Buffer) => received.push(data));
+    const events = () => Buffer.concat(received).length;
+    if (method === 'WatchAllocations') {
+      await sleep(50);
+      t.equal(events(), 0, 'without an event');
+    }
+    const ids = await allocate(wire);
+    await until('an event', () => events() > 5);
+    t.ok(
+      Buffer.concat(received).includes(ids[0] ?? '') || method === 'WatchBudget',
+      'that of the allocation',
+    );
+    await free(wire, ids);
+    stream.close(8);
+    await once(stream, 'close');
+  }
+  const token = { 'vkmem-session': 'x'.repeat(40) };
+  const refused = session.request({
+    ...{ ':method': 'POST', ':path': serviceDefinition('MemoryService').WatchAllocations?.path },
+    ...{ 'content-type': 'application/grpc', te: 'trailers', ...token },
+  });
+  refused.end(Buffer.alloc(5));
+  const [headers] = await once(refused, 'response');
+  t.equal(headers['grpc-status'], '16', 'a refusal is the only answer');
+  refused.resume();
+  await once(refused, 'close');
+  session.close();
+  wire.close();
+});
 
 t.test('requests in parts arrive whole, and those above the limit do not', async (t) => {
   const { runtimeDir } = await startInProcess(t);

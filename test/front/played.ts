@@ -114,7 +114,9 @@ export class PlayedFront {
 
   /** The answers of a call so far. */
   answersOf(id: bigint): Answer[] {
-    return this.answers.filter((each) => each.id === id).map(({ answer }) => answer);
+    return this.answers
+      .filter(({ id: of, answer }) => of === id && !answer.begun)
+      .map(({ answer }) => answer);
   }
 
   /** Resolves to the last answer of the call. */

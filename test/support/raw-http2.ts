@@ -16,8 +16,11 @@ export function rawSession(runtimeDir: string, window: number): ClientHttp2Sessi
 }
 
 /** A WatchBudget call with an empty request. */
-export function rawWatch(session: ClientHttp2Session): ClientHttp2Stream {
-  const path = serviceDefinition('DeviceService').WatchBudget?.path;
+export const rawWatch = (session: ClientHttp2Session): ClientHttp2Stream =>
+  rawCall(session, serviceDefinition('DeviceService').WatchBudget?.path);
+
+/** A call with an empty request. */
+export function rawCall(session: ClientHttp2Session, path: string | undefined): ClientHttp2Stream {
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
   const stream = session.request(headers);
   stream.end(Buffer.alloc(5));

@@ -19,6 +19,10 @@ export interface Answer {
    * The next answer continues this one: parts have 60 KiB.
    */
   'more'?: (boolean);
+  /**
+   * No answer yet: the stream has been accepted, and its caller is told. It takes no credit.
+   */
+  'begun'?: (boolean);
 }
 
 /**
@@ -38,4 +42,8 @@ export interface Answer__Output {
    * The next answer continues this one: parts have 60 KiB.
    */
   'more': (boolean);
+  /**
+   * No answer yet: the stream has been accepted, and its caller is told. It takes no credit.
+   */
+  'begun': (boolean);
 }
