@@ -6,6 +6,7 @@
  * its fds, also when it fails; the message handler owns the fds of a received message.
  */
 import { VkmemError } from '../contract/errors.js';
+import { connectFault } from './connect-fault.js';
 import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
 import { kSurrender, OwnedFd } from './fd.js';
 import { type NativeListener, native, translating } from './native.js';
@@ -198,8 +199,8 @@ export class Listener {
 /**
  * Connects to a listening SEQPACKET socket. Does not wait.
  * @returns The caller owns the fd; a Connection takes it.
- * @throws VkmemError UNAVAILABLE if no process listens at the path or the backlog is full (ENOENT,
- *   ECONNREFUSED, EAGAIN); NOT_PERMITTED if the mode of the file or of a folder forbids it; INVALID_ARGUMENT
+ * @throws VkmemError UNAVAILABLE if no process listens at the path or the backlog is full (ENOENT, ENOTDIR,
+ *   ELOOP, ECONNREFUSED, EAGAIN), with what is there instead; NOT_PERMITTED if the mode of the file or of a folder forbids it; INVALID_ARGUMENT
  *   for an invalid path, or the path of a socket of another type.
  * @throws KernelError otherwise, such as EMFILE.
  */
@@ -222,14 +223,30 @@ function open(path: string, seqpacket: boolean): OwnedFd {
   socketPath(path);
   const codes = {
     ENOENT: 'UNAVAILABLE',
+    ENOTDIR: 'UNAVAILABLE',
+    ELOOP: 'UNAVAILABLE',
+    ENAMETOOLONG: 'INVALID_ARGUMENT',
     ECONNREFUSED: 'UNAVAILABLE',
     EAGAIN: 'UNAVAILABLE',
     EACCES: 'NOT_PERMITTED',
     EPERM: 'NOT_PERMITTED',
     EPROTOTYPE: 'INVALID_ARGUMENT',
   } as const;
-  const fd = translating(codes, () => native.connectTo(path, seqpacket), path);
-  return new OwnedFd(fd, `connection to ${path}`);
+  try {
+    const fd = translating(codes, () => native.connectTo(path, seqpacket), path);
+    return new OwnedFd(fd, `connection to ${path}`);
+  } catch (failure) {
+    throw explained(path, failure);
+  }
+}
+
+/** Adds what is at the path, where that is known. */
+function explained(path: string, failure: unknown): unknown {
+  if (!(failure instanceof VkmemError)) return failure;
+  const fault = connectFault(path, failure.metadata.errno ?? '');
+  if (!fault) return failure;
+  const { code, reason, metadata, cause } = failure;
+  return new VkmemError(code, `${reason} ${fault.why}`, { ...metadata }, cause, fault.next);
 }
 
 /**

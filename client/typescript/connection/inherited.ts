@@ -62,13 +62,19 @@ export function inheritSession(options: InheritOptions): InheritedSession | unde
   return { socket, path, allocations };
 }
 
+const PASS_FDS =
+  'Start this program with the fd open (Python: pass_fds or close_fds=False), or unset the variable to connect anew.';
+
 function adopt(fd: number, field: string): OwnedFd {
   if (Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff) {
     try {
       return adoptSeqpacket(fd);
     } catch (failure) {
       if (!(failure instanceof VkmemError)) throw failure;
-      throw wrong(field, `${fd} is not a connected session (${failure.reason.replace(/\.$/, '')}).`, failure);
+      const closed =
+        failure.metadata.errno === 'EBADF' ? ' The program that started this one has closed it.' : '';
+      const what = `${fd} is not a connected session (${failure.reason.replace(/\.$/, '')}).`;
+      throw wrong(field, `${what}${closed}`, failure, closed ? PASS_FDS : undefined);
     }
   }
   throw wrong(field, `${fd} is not an fd.`);
@@ -94,6 +100,6 @@ function parseAllocations(text: string | undefined): InheritedAllocations {
   throw wrong(ALLOCATIONS_VARIABLE, 'the value is not an object of labels and ids.');
 }
 
-function wrong(field: string, reason: string, cause?: unknown): VkmemError {
-  return new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field }, cause);
+function wrong(field: string, reason: string, cause?: unknown, next?: string): VkmemError {
+  return new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field }, cause, next);
 }

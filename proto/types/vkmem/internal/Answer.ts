@@ -20,7 +20,7 @@ export interface Answer {
    */
   'more'?: (boolean);
   /**
-   * No answer yet: the stream has been accepted, and its caller is told. It takes no credit.
+   * No answer yet: the stream has been accepted, so its headers are sent. It takes no credit.
    */
   'begun'?: (boolean);
 }
@@ -43,7 +43,7 @@ export interface Answer__Output {
    */
   'more': (boolean);
   /**
-   * No answer yet: the stream has been accepted, and its caller is told. It takes no credit.
+   * No answer yet: the stream has been accepted, so its headers are sent. It takes no credit.
    */
   'begun': (boolean);
 }
