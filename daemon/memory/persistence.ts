@@ -2,11 +2,14 @@
  * Persistence: records allocations, sessions and grants so that they survive this process (implemented in
  * daemon/store).
  *
- * Each method is called after the change in memory and before the request is answered. The change is
- * persisted when the method returns, or when its promise resolves. A daemon without an fd store uses
- * NOT_PERSISTED: everything ends with the process.
+ * Each method is called before the request is answered. What makes something new is persisted when the method
+ * returns, or when its promise resolves; it throws LEDGER_FULL if the ledger cannot be written, and the request
+ * then changes nothing. What ends something is called after the change in memory, and never throws: if the
+ * ledger cannot be written, it is written as soon as that is possible. An end that a client requests is
+ * persisted before the change in memory (ending(), unserving(), ticketRevoked()), so that an answered request
+ * is not undone by a restart. A daemon without an fd store uses NOT_PERSISTED: everything ends with the process.
  */
-import type { OwnedFd } from '@vkmemd/proto';
+import type { OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../policy/tenant.js';
 import type { Change } from './accounting/terms.js';
 import type { Allocation } from './allocation/allocation.js';
@@ -17,7 +20,11 @@ import type { TicketJournal } from './ticket/tickets.js';
 
 /** Records the changes made by SetQuota. */
 export interface QuotaJournal {
-  /** @param change the sum of all changes so far; undefined after a reset. */
+  /**
+   * Called before the change in memory.
+   * @param change the sum of all changes so far; undefined after a reset.
+   * @throws VkmemError LEDGER_FULL.
+   */
   quotaChanged(tenant: Tenant, change: Change | undefined): void;
 }
 
@@ -32,12 +39,16 @@ export interface IvshmemJournal {
   /**
    * The allocation is now offered to virtual machines.
    * @param socket the listening socket; borrowed until the promise resolves.
+   * @throws VkmemError TOO_MANY_FILES, LEDGER_FULL; unserved() must follow.
    */
   served(server: IvshmemServer, socket: OwnedFd): Promise<void>;
+  /** A client ends the offer. Called before anything changes. @throws VkmemError LEDGER_FULL. */
+  unserving(server: IvshmemServer): void;
   unserved(server: IvshmemServer): void;
   /**
    * The peer joins. Called before it is announced to any other peer.
    * @param socket borrowed until the promise resolves.
+   * @throws VkmemError TOO_MANY_FILES, LEDGER_FULL, NOT_FOUND; nothing is persisted then.
    */
   joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void>;
   /** Records whether every message for the peer has been written to its socket. */
@@ -58,12 +69,15 @@ export interface Persistence {
   /**
    * The allocation exists. Once this resolves, the allocation survives this process for as long as its owner
    * does.
-   * @throws VkmemError TOO_MANY_FILES if the fd store is full, or the driver's error; nothing is persisted
-   *   then.
+   * @throws VkmemError TOO_MANY_FILES if the fd store is full, LEDGER_FULL, or the driver's error; nothing is
+   *   persisted then.
    */
   made(allocation: Allocation): Promise<void>;
 
-  /** The owner freed the allocation; it drains. */
+  /** A client frees the allocation. Called before anything changes. @throws VkmemError LEDGER_FULL. */
+  ending(allocation: Allocation): void;
+
+  /** The allocation was freed; it drains. */
   draining(allocation: Allocation): void;
 
   /**
@@ -87,8 +101,32 @@ export interface Persistence {
 
   readonly journal: Journal;
 
-  /** Persists all changes that `work` makes in one transaction. */
+  /** Persists all ends that `work` reports in one transaction. */
   together(work: () => void): void;
+
+  readonly health: PersistenceHealth;
+}
+
+/** Whether state can be persisted, and what could not be restored. */
+export interface PersistenceHealth {
+  /** Why the last write to the ledger failed, and since when it fails; undefined if everything is written. */
+  readonly failure: { readonly error: VkmemError; readonly at: number } | undefined;
+  /** Records that wait for the file system. */
+  readonly pending: number;
+  /** How many writes have failed. */
+  readonly failures: number;
+  /** The records that this start could not restore. They stay, with their fds, for a later start. */
+  readonly setAside: readonly SetAside[];
+  /** Calls the listener when writes begin to fail, and when everything is written again. */
+  onChange(listener: () => void): void;
+}
+
+/** A record of the ledger that could not be restored. */
+export interface SetAside {
+  /** Such as "allocation". */
+  readonly what: string;
+  readonly id: string;
+  readonly reason: string;
 }
 
 /** Persists nothing: for a daemon without an fd store. */
@@ -96,6 +134,7 @@ export const NOT_PERSISTED: Persistence = {
   persists: false,
   restarts: 0,
   made: async () => {},
+  ending() {},
   draining() {},
   gone: () => undefined,
   begun: async () => {},
@@ -105,12 +144,20 @@ export const NOT_PERSISTED: Persistence = {
   locksReleased() {},
   ivshmem: {
     served: async () => {},
+    unserving() {},
     unserved() {},
     joining: async () => {},
     settled() {},
     read() {},
     left() {},
   },
-  journal: { ticketChanged() {}, ticketEnded() {}, quotaChanged() {} },
+  journal: {
+    ticketChanged() {},
+    ticketReturned() {},
+    ticketRevoked() {},
+    ticketEnded() {},
+    quotaChanged() {},
+  },
   together: (work) => work(),
+  health: { failure: undefined, pending: 0, failures: 0, setAside: [], onChange() {} },
 };

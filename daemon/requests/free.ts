@@ -5,18 +5,21 @@
 import type { Draining } from '../memory/allocation/draining.js';
 import type { Registry } from '../memory/allocation/registry.js';
 import type { Grants } from '../memory/grant/grants.js';
+import type { Persistence } from '../memory/persistence.js';
 import { type Handler, reply } from './handler.js';
 
 interface Collaborators {
   readonly registry: Registry;
   readonly grants: Grants;
   readonly draining: Draining;
+  readonly persistence: Persistence;
 }
 
-/** @throws VkmemError NOT_FOUND, NOT_PERMITTED. */
-export function free({ registry, grants, draining }: Collaborators): Handler<'Free'> {
+/** @throws VkmemError NOT_FOUND, NOT_PERMITTED; LEDGER_FULL, nothing is freed then. */
+export function free({ registry, grants, draining, persistence }: Collaborators): Handler<'Free'> {
   return async ({ identity, session }, request) => {
     const allocation = registry.find(request.allocation, identity, 'use');
+    persistence.ending(allocation);
     for (const grant of grants.ofAllocation(allocation)) if (grant.session === session) grants.drop(grant);
     const freed = await draining.free(allocation);
     return reply({ allocation: allocation.describe(), freed });

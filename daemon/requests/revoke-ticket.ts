@@ -16,7 +16,7 @@ export function revokeTicket({ authority, tickets }: Collaborators): Handler<'Re
     if (!ticket || !authority.mayRevoke(identity, ticket)) {
       throw new VkmemError('NOT_FOUND', `No ticket has the id ${ticketId}.`);
     }
-    tickets.end(ticket);
+    tickets.revoke(ticket);
     return reply({});
   };
 }

@@ -22,7 +22,7 @@ interface Collaborators {
 /**
  * The answer has the outcome (applied, stale or in conflict) and the resulting quota.
  * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT if the change is empty
- *   or contradictory.
+ *   or contradictory; LEDGER_FULL.
  */
 export function setQuota({ authority, quotas, persistence }: Collaborators): Handler<'SetQuota'> {
   return ({ identity }, request) => {
@@ -33,8 +33,8 @@ export function setQuota({ authority, quotas, persistence }: Collaborators): Han
     const next = request.reset ? undefined : merged(quota.change, change);
     const reason = quotas.conflict(quota, next);
     if (reason !== undefined) return answer('CONFLICT', quota, reason);
-    quota.set(next);
     persistence.journal.quotaChanged(quota.tenant, next);
+    quota.set(next);
     return answer('APPLIED', quota);
   };
 }

@@ -11,7 +11,7 @@ interface Collaborators {
 /** @throws VkmemError NOT_FOUND, also if the allocation is not offered; NOT_PERMITTED. */
 export function stopIvshmem({ registry, ivshmem }: Collaborators): Handler<'StopIvshmem'> {
   return ({ identity }, request) => {
-    ivshmem.end(ivshmem.find(registry.find(request.allocation, identity, 'use')));
+    ivshmem.stopServing(ivshmem.find(registry.find(request.allocation, identity, 'use')));
     return reply({});
   };
 }

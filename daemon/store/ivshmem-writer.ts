@@ -13,10 +13,12 @@ import type { IvshmemServer } from '../memory/ivshmem/server.js';
 import type { IvshmemJournal, JoiningPeer } from '../memory/persistence.js';
 import type { Tenant } from '../policy/tenant.js';
 import type { LedgerFile } from './ledger-file.js';
+import { KEPT_BY } from './ledger-writes.js';
 import { nameOfIvshmem } from './names.js';
 import type { PeerRecord, ServerRecord } from './records.js';
 import type { StoredFds } from './stored-fds.js';
 
+const namesOf = (peers: readonly PeerRecord[]): string[] => peers.flatMap(({ names }) => names);
 const keyOf = ({ server, id }: Pick<PeerRecord, 'server' | 'id'>): string => `${server}/${id}`;
 
 export class IvshmemWriter implements IvshmemJournal {
@@ -24,6 +26,8 @@ export class IvshmemWriter implements IvshmemJournal {
   readonly #fds: StoredFds;
   /** The record of each server, with the name of its socket. */
   readonly #servers = new Map<IvshmemServer, ServerRecord>();
+  /** The names of the fds of peers whose records were removed by unserving(). */
+  readonly #leaving = new Map<IvshmemServer, string[]>();
 
   constructor(ledger: LedgerFile, fds: StoredFds) {
     this.#ledger = ledger;
@@ -37,21 +41,35 @@ export class IvshmemWriter implements IvshmemJournal {
     await this.#fds.put(name, allocation.terms.tenant, [socket]);
     const record = { allocation: allocation.id, terms, name, nextId: ids.next };
     this.#servers.set(server, record);
-    this.#ledger.servers.put(name, record);
+    this.#ledger.require(() => this.#ledger.servers.put(name, record));
+  }
+
+  unserving(server: IvshmemServer): void {
+    const record = this.#servers.get(server);
+    if (!record) return;
+    const peers = this.#peersOf(server, record);
+    this.#ledger.require(() => this.#removeRecords(record, peers), KEPT_BY.ENDS);
+    this.#leaving.set(server, namesOf(peers));
   }
 
   unserved(server: IvshmemServer): void {
     const record = this.#servers.get(server);
     if (!record) return;
     this.#servers.delete(server);
-    const peers = server.peers.flatMap(
-      ({ id }) => this.#ledger.peers.get(keyOf({ server: record.name, id })) ?? [],
-    );
-    this.#ledger.together(() => {
-      this.#ledger.servers.remove(record.name);
-      for (const peer of peers) this.#ledger.peers.remove(keyOf(peer));
-    });
-    for (const name of [record.name, ...peers.flatMap(({ names }) => names)]) this.#fds.release(name);
+    const peers = this.#peersOf(server, record);
+    const names = this.#leaving.get(server) ?? namesOf(peers);
+    this.#leaving.delete(server);
+    this.#ledger.eventually(() => this.#removeRecords(record, peers));
+    for (const name of [record.name, ...names]) this.#fds.release(name);
+  }
+
+  #peersOf({ peers }: IvshmemServer, { name }: ServerRecord): PeerRecord[] {
+    return peers.flatMap(({ id }) => this.#ledger.peers.get(keyOf({ server: name, id })) ?? []);
+  }
+
+  #removeRecords({ name }: ServerRecord, peers: readonly PeerRecord[]): void {
+    this.#ledger.servers.remove(name);
+    for (const peer of peers) this.#ledger.peers.remove(keyOf(peer));
   }
 
   async joining(server: IvshmemServer, peer: JoiningPeer, socket: OwnedFd): Promise<void> {
@@ -64,12 +82,15 @@ export class IvshmemWriter implements IvshmemJournal {
     const names = watched
       ? await this.#put(session.identity.tenant, [socket, ...doorbells.fds.map(({ fd }) => fd)])
       : [];
-    if (this.#servers.get(server) === served) {
+    try {
+      if (this.#servers.get(server) !== served) {
+        throw new VkmemError('NOT_FOUND', 'The ivshmem server was stopped meanwhile.');
+      }
       this.#write(server, served, peer, names);
-      return;
+    } catch (failure) {
+      for (const name of names) this.#fds.release(name);
+      throw failure;
     }
-    for (const name of names) this.#fds.release(name);
-    throw new VkmemError('NOT_FOUND', 'The ivshmem server was stopped meanwhile.');
   }
 
   #write(server: IvshmemServer, served: ServerRecord, peer: JoiningPeer, names: readonly string[]): void {
@@ -84,11 +105,11 @@ export class IvshmemWriter implements IvshmemJournal {
       settled: false,
       read: false,
     };
-    this.#servers.set(server, record);
-    this.#ledger.together(() => {
+    this.#ledger.require(() => {
       this.#ledger.servers.put(served.name, record);
       this.#ledger.peers.put(keyOf(joined), joined);
     });
+    this.#servers.set(server, record);
   }
 
   /** Stores all fds or none. @returns their names. @throws VkmemError TOO_MANY_FILES. */

@@ -42,8 +42,6 @@ export class PersistentState implements AsyncDisposable {
   ): PersistentState {
     try {
       const ledger = LedgerFile.open(join(runtimeDir, STATE_FOLDER));
-      const { unreadable } = ledger;
-      if (unreadable.length > 0) fault('the ledger had records that cannot be read', unreadable);
       const stored = new StoredFds(fds, max, fault);
       return new PersistentState(ledger, new StateWriter(ledger, device, stored), inherited);
     } catch (failure) {

@@ -6,8 +6,12 @@
  * has ended, drain until no process holds their bytes. Third, the grants with their locks, then tickets and
  * ivshmem servers. An allocation that the device refuses is degraded: its fds stay stored, and the import is
  * retried. Fds without a record, and records without fds, are released.
+ *
+ * Each record is restored by itself. One that cannot be restored (damaged, of another version, with a name or
+ * an fd that an older record has) is set aside (aside-records.ts), with what depends on it. A later start tries
+ * again.
  */
-import { closeAll, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { closeAll, DisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { Ledger } from '../memory/accounting/ledger.js';
 import { Allocation } from '../memory/allocation/allocation.js';
@@ -15,8 +19,9 @@ import type { Draining } from '../memory/allocation/draining.js';
 import { type AllocationEvents, publishEvent } from '../memory/allocation/events.js';
 import type { MadeOnce } from '../memory/allocation/made-once.js';
 import type { Registry } from '../memory/allocation/registry.js';
-import { tenantOfKey } from '../policy/tenant.js';
+import { nameKeyOf, tenantOfKey } from '../policy/tenant.js';
 import type { Device, MemoryPlan } from '../vulkan/device.js';
+import { reasonOf } from './aside-records.js';
 import { InheritedFds } from './inherited-fds.js';
 import type { LedgerFile } from './ledger-file.js';
 import { isOfIvshmem } from './names.js';
@@ -69,6 +74,8 @@ export class Restore {
   /** Allocations that drain, and whether they did before. */
   readonly #ending: { readonly allocation: Allocation; readonly drained: boolean }[] = [];
   readonly #lost: string[] = [];
+  /** The names of the fds of all records so far. */
+  readonly #fdNames = new Set<string>();
   /** The changes of device or driver that were logged already. */
   readonly #changes = new Set<string>();
 
@@ -85,19 +92,21 @@ export class Restore {
   async run(): Promise<Restored> {
     const { registry, draining } = this.#with;
     try {
-      restoreQuotas(this.#with, this.#ledger);
-      for (const record of this.#ledger.sessions.all) this.#sessions.restore(record);
-      const records = this.#ledger.allocations.all.sort((a, b) => a.createdAt - b.createdAt);
-      for (const record of records) await this.#restoreAllocation(record);
+      const aside = this.#writer.setAside;
+      restoreQuotas(this.#with, this.#ledger, aside);
+      this.#restoreSessions();
+      await this.#restoreAllocations();
       this.#restoreGrants();
-      restoreTickets(this.#with, this.#ledger, this.#allocations);
+      restoreTickets(this.#with, this.#ledger, this.#allocations, aside);
       restoreIvshmem(this.#with, {
         ledger: this.#ledger,
         writer: this.#writer.ivshmem,
         inherited: this.#inherited,
         sessions: this.#sessions,
         allocations: this.#allocations,
+        aside,
       });
+      aside.adopt(this.#inherited);
     } catch (failure) {
       this.#inherited.close();
       throw failure;
@@ -121,13 +130,57 @@ export class Restore {
     };
   }
 
+  #restoreSessions(): void {
+    const { setAside } = this.#writer;
+    const records = this.#ledger.sessions.read((one) => {
+      if (/^\d{1,19}$/.test(one.id)) this.#with.sessions.skipIds(BigInt(one.id));
+      setAside.add(one);
+    });
+    for (const record of records) {
+      const id = String(record.id);
+      setAside.guard({ table: 'sessions', id, value: record }, () => this.#sessions.restore(record));
+    }
+  }
+
+  async #restoreAllocations(): Promise<void> {
+    const { setAside } = this.#writer;
+    const records = this.#ledger.allocations.read((one) => setAside.add(one));
+    for (const record of records.sort((a, b) => a.createdAt - b.createdAt)) {
+      try {
+        await this.#restoreAllocation(record);
+      } catch (failure) {
+        if (failure instanceof VkmemError && failure.code === 'DEVICE_LOST') throw failure;
+        this.#writer.forget(record.id);
+        setAside.add({ table: 'allocations', id: record.id, value: record, reason: reasonOf(failure) });
+      }
+    }
+  }
+
+  /** @throws VkmemError NAME_TAKEN, Error if another record has the owner or an fd. */
+  #requireOwnFds({ owner, fds }: AllocationRecord): void {
+    if (this.#writer.setAside.has('sessions', owner)) throw new Error(`its session ${owner} was set aside`);
+    for (const [index, { name }] of fds.entries()) {
+      const twice = this.#fdNames.has(name) || fds.findIndex((fd) => fd.name === name) !== index;
+      if (twice) throw new Error(`its fd ${name} is also of another record`);
+    }
+    for (const { name } of fds) this.#fdNames.add(name);
+  }
+
   async #restoreAllocation(record: AllocationRecord): Promise<void> {
     const { id, plan, imported } = record;
+    this.#requireOwnFds(record);
+    using undo = new DisposableStack();
     const tenant = tenantOfKey(record.tenant);
     const terms = { ...record.terms, tenant };
     const { device, ledger, registry, madeOnce, fds, mappings, allocationEvents, reporter } = this.#with;
     const owner = this.#sessions.awake(record.owner, tenant);
     const maker = this.#sessions.awake(record.maker, tenant);
+    const ends = record.state === 'DRAINING' || (terms.lifetime === 'SESSION' && !owner);
+    const nameKey = !ends && terms.lifetime === 'NAMED' ? nameKeyOf(tenant, terms.name) : undefined;
+    if (nameKey) {
+      registry.reserveName(nameKey);
+      undo.defer(() => registry.releaseName(nameKey));
+    }
     for (const { name } of record.fds) this.#writer.adopt(name, tenant, 1, id);
     const found = this.#inherited.removeEach(record.fds);
     if (!found) {
@@ -135,7 +188,6 @@ export class Restore {
       await this.#writer.gone(record);
       return;
     }
-    const ends = record.state === 'DRAINING' || (terms.lifetime === 'SESSION' && !owner);
     const gone = ends ? new VkmemError('DEGRADED', 'Its owner has ended.') : undefined;
     const other = gone ? undefined : otherDevice(device.info, record.madeBy);
     const anew = other && (await this.#planAnew(record, other));
@@ -145,18 +197,18 @@ export class Restore {
       refused,
       madeBy: anew ? undefined : other && record.madeBy,
     });
+    undo.defer(() => void memory.freeDevice().finally(() => memory.closeHandles()));
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, tenant);
+    undo.defer(() => charge.settle());
     charge.commit();
     charge.own(fds.count(tenant, found.size));
     charge.own(mappings.count(tenant));
     const published = (allocation: Allocation) => publishEvent(allocationEvents, 'PUBLISHED', allocation);
     const allocation = new Allocation({ ...terms, owner, maker }, memory, charge, published, record);
     if (ends) registry.addEnding(allocation);
-    else {
-      if (allocation.nameKey) registry.reserveName(allocation.nameKey);
-      registry.add(allocation);
-    }
+    else registry.add(allocation);
+    undo.move();
     if (!ends) madeOnce.add(maker, terms.requestId, allocation);
     this.#allocations.set(id, allocation);
     publishEvent(allocationEvents, 'CREATED', allocation);
@@ -182,8 +234,14 @@ export class Restore {
 
   #restoreGrants(): void {
     const { grants } = this.#with;
-    for (const { allocation: of, session: to, ...record } of this.#ledger.grants.all) {
+    const { setAside } = this.#writer;
+    const records = this.#ledger.grants.read((one) => {
+      if (/^\d{1,19}$/.test(one.id)) grants.skipIds(BigInt(one.id));
+      setAside.add(one);
+    });
+    for (const { allocation: of, session: to, ...record } of records) {
       grants.skipIds(record.id);
+      if (setAside.has('allocations', of) || setAside.has('sessions', to)) continue;
       const [allocation, session] = [this.#allocations.get(of), this.#sessions.byId(to)];
       const shared = allocation?.lock.mode === 'SHARED';
       const lock = session && !shared ? allocation?.lock.tryAcquire(session, record.access) : undefined;

@@ -14,6 +14,7 @@ import type { IvshmemServers } from '../memory/ivshmem/servers.js';
 import { SharedFds } from '../memory/ivshmem/shared-fds.js';
 import type { Reporter } from '../memory/reporter.js';
 import type { SessionLifecycle } from '../memory/session/lifecycle.js';
+import type { AsideRecords } from './aside-records.js';
 import type { InheritedFds } from './inherited-fds.js';
 import type { IvshmemWriter } from './ivshmem-writer.js';
 import type { LedgerFile } from './ledger-file.js';
@@ -39,20 +40,30 @@ interface Found {
   readonly inherited: InheritedFds;
   readonly sessions: RestoredSessions;
   readonly allocations: ReadonlyMap<string, Allocation>;
+  readonly aside: AsideRecords;
 }
 
 /** Restores all servers and peers in one turn of the event loop, so that no peer joins in between. */
 export function restoreIvshmem(targets: IvshmemTargets, found: Found): void {
-  const { writer, ledger, sessions } = found;
-  const [servers, peers] = [ledger.servers.all, ledger.peers.all];
+  const { writer, ledger, sessions, aside } = found;
+  const servers = ledger.servers.read((one) => aside.add(one));
+  const peers = ledger.peers.read((one) => aside.add(one));
   for (const { names, session } of peers) writer.adopt(names, sessions.byId(session)?.identity.tenant);
   for (const record of servers) {
     const own = peers.filter(({ server }) => server === record.name);
-    restoreServer(targets, found, record, own);
+    if (aside.has('allocations', record.allocation)) {
+      for (const each of [record, ...own]) aside.keep(each);
+      continue;
+    }
+    aside.guard({ table: 'servers', id: record.name, value: record }, () =>
+      restoreServer(targets, found, record, own),
+    );
   }
   const known = new Set(servers.map(({ name }) => name));
-  for (const peer of peers)
-    if (!known.has(peer.server)) dropPeer(targets, found, peer, removeFds(found, peer));
+  for (const peer of peers) {
+    if (aside.has('servers', peer.server)) aside.keep(peer);
+    else if (!known.has(peer.server)) dropPeer(targets, found, peer, removeFds(found, peer));
+  }
 }
 
 function restoreServer(
@@ -63,6 +74,9 @@ function restoreServer(
 ): void {
   const { inherited, writer, allocations } = found;
   const allocation = allocations.get(record.allocation);
+  if (allocation && targets.ivshmem.of(allocation)) {
+    throw new Error(`allocation ${allocation.id} has another ivshmem server`);
+  }
   writer.adopt([record.name], allocation?.terms.tenant);
   const [socket, ...more] = inherited.remove(record.name);
   closeAll(more);

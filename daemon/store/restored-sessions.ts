@@ -44,6 +44,8 @@ export class RestoredSessions {
   readonly #writer: StateWriter;
   readonly #inherited: InheritedFds;
   readonly #sessions = new Map<bigint, Session>();
+  /** The hashes of the tokens of all records so far. */
+  readonly #tokens = new Set<string>();
   /** The sessions that had ended with orphaned locks. */
   readonly #ended = new Set<Session>();
 
@@ -59,17 +61,29 @@ export class RestoredSessions {
     return this.#sessions.size;
   }
 
-  /** Restores a session from its record, or removes the record if the process has exited. */
+  /**
+   * Restores a session from its record, or removes the record if the process has exited.
+   * @throws Error if another record has its token; KernelError if the stored fd is not a pidfd.
+   */
   restore(record: SessionRecord): void {
     const { sessions, sessionEvents, fds: budget } = this.#with;
     sessions.skipIds(record.id);
+    if (this.#tokens.has(record.tokenHash)) throw new Error('another session has its token');
+    this.#tokens.add(record.tokenHash);
     const name = nameOfSession(record.id);
     const fds = this.#inherited.remove(name);
     const identity = identityOf(record);
     if (fds.length > 0) this.#writer.adopt(name, identity.tenant, fds.length);
     const [pidfd, ...more] = fds;
     closeAll(more);
-    if (!pidfd || hasExited(pidfd)) {
+    let exited: boolean;
+    try {
+      exited = !pidfd || hasExited(pidfd);
+    } catch (failure) {
+      pidfd?.close();
+      throw failure;
+    }
+    if (!pidfd || exited) {
       pidfd?.close();
       this.#ledger.sessions.remove(record.id);
       this.#writer.release(name);

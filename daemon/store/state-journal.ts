@@ -11,7 +11,9 @@ import type { Reporter } from '../memory/reporter.js';
 import type { Ticket, Tickets } from '../memory/ticket/tickets.js';
 import type { Identity } from '../policy/identity.js';
 import { type Tenant, tenantOfKey } from '../policy/tenant.js';
+import type { AsideRecords } from './aside-records.js';
 import type { LedgerFile } from './ledger-file.js';
+import { KEPT_BY } from './ledger-writes.js';
 import { identityOf, type QuotaRecord, type TicketRecord } from './records.js';
 
 export class StateJournal implements Journal {
@@ -22,6 +24,10 @@ export class StateJournal implements Journal {
   }
 
   ticketChanged(ticket: Ticket): void {
+    this.#ledger.require(() => this.ticketReturned(ticket));
+  }
+
+  ticketReturned(ticket: Ticket): void {
     const { id, hash, tenant, expiryDate, usesLeft } = ticket;
     const { allocation, ...terms } = ticket.terms;
     // A ticket for memory that does not outlive this process would be useless.
@@ -38,17 +44,23 @@ export class StateJournal implements Journal {
     this.#ledger.tickets.put(id, record);
   }
 
+  ticketRevoked(ticket: Ticket): void {
+    this.#ledger.require(() => this.ticketEnded(ticket), KEPT_BY.ENDS);
+  }
+
   ticketEnded({ id }: Ticket): void {
     this.#ledger.tickets.remove(id);
   }
 
   quotaChanged({ key }: Tenant, change: Change | undefined): void {
-    if (!change) {
-      this.#ledger.quotas.remove(key);
-      return;
-    }
-    const { limits, reserved, ...counts } = change;
-    this.#ledger.quotas.put(key, { tenant: key, limits: [...limits], reserved: [...reserved], counts });
+    this.#ledger.require(() => {
+      if (!change) {
+        this.#ledger.quotas.remove(key);
+        return;
+      }
+      const { limits, reserved, ...counts } = change;
+      this.#ledger.quotas.put(key, { tenant: key, limits: [...limits], reserved: [...reserved], counts });
+    });
   }
 }
 
@@ -67,9 +79,14 @@ export interface TicketTargets {
 /**
  * Restores changed quotas, as far as the policy allows. Called before allocations are restored and charged.
  */
-export function restoreQuotas(targets: QuotaTargets, ledger: LedgerFile): void {
+export function restoreQuotas(targets: QuotaTargets, ledger: LedgerFile, aside: AsideRecords): void {
   const peers = new Map(ledger.sessions.all.map((record) => [record.tenant, identityOf(record)]));
-  for (const record of ledger.quotas.all) restoreQuota(targets, ledger, record, peers.get(record.tenant));
+  for (const record of ledger.quotas.read((one) => aside.add(one))) {
+    const { tenant } = record;
+    aside.guard({ table: 'quotas', id: tenant, value: record }, () =>
+      restoreQuota(targets, ledger, record, peers.get(tenant)),
+    );
+  }
 }
 
 /** Restores the tickets of restored allocations. */
@@ -77,9 +94,11 @@ export function restoreTickets(
   { quotas, tickets }: TicketTargets,
   ledger: LedgerFile,
   allocations: ReadonlyMap<string, Allocation>,
+  aside: AsideRecords,
 ): void {
-  for (const { allocation: of, terms, ...record } of ledger.tickets.all) {
+  for (const { allocation: of, terms, ...record } of ledger.tickets.read((one) => aside.add(one))) {
     const allocation = allocations.get(of);
+    if (aside.has('allocations', of)) continue;
     if (!allocation || record.expiryDate <= Date.now() || record.usesLeft <= 0) {
       ledger.tickets.remove(record.id);
       continue;

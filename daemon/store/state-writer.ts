@@ -6,27 +6,50 @@
  * allocation are stored before its record is written, and the record is removed before the fds. So fds
  * without a record belong to an allocation that was being freed, or whose request was never answered, and the
  * next start releases them. A session is persisted with the first object that it owns, and its process's
- * pidfd before its record.
+ * pidfd before its record. If a record of something new cannot be written, its fds are released again.
  */
 import { closeAll, type OwnedFd } from '@vkmemd/proto';
 import { failpoint } from '#failpoint';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { GrantRecord } from '../memory/grant/record.js';
-import type { Persistence } from '../memory/persistence.js';
+import type { Persistence, PersistenceHealth } from '../memory/persistence.js';
 import type { Session } from '../memory/session/session.js';
 import type { Tenant } from '../policy/tenant.js';
 import type { MadeBy } from '../vulkan/device.js';
+import { AsideRecords } from './aside-records.js';
 import { IvshmemWriter } from './ivshmem-writer.js';
 import type { LedgerFile } from './ledger-file.js';
+import { KEPT_BY } from './ledger-writes.js';
 import { nameOfFd, nameOfSession } from './names.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
 import { StateJournal } from './state-journal.js';
 import type { StoredFds } from './stored-fds.js';
 
+function healthOf({ health }: LedgerFile, setAside: AsideRecords): PersistenceHealth {
+  return {
+    get failure() {
+      return health.failure;
+    },
+    get pending() {
+      return health.pending;
+    },
+    get failures() {
+      return health.failures;
+    },
+    get setAside() {
+      return setAside.all;
+    },
+    onChange: (listener) => health.onChange(listener),
+  };
+}
+
 export class StateWriter implements Persistence {
   readonly persists = true;
   readonly journal: StateJournal;
   readonly ivshmem: IvshmemWriter;
+  /** The records that this start could not restore. */
+  readonly setAside: AsideRecords;
+  readonly health: PersistenceHealth;
   #restarts = 0;
   readonly #ledger: LedgerFile;
   readonly #device: MadeBy;
@@ -47,6 +70,8 @@ export class StateWriter implements Persistence {
     this.journal = new StateJournal(ledger);
     this.#fds = fds;
     this.ivshmem = new IvshmemWriter(ledger, fds);
+    this.setAside = new AsideRecords(fds);
+    this.health = healthOf(ledger, this.setAside);
   }
 
   async made(allocation: Allocation): Promise<void> {
@@ -68,18 +93,17 @@ export class StateWriter implements Persistence {
           await this.#fds.put(name, allocation.terms.tenant, [handles.get(type) as OwnedFd]);
         }
         failpoint('made:stored');
+        // Unless the allocation has ended meanwhile.
+        if (allocation.charge.state === 'settled' || !names.every((name) => this.#fds.has(name))) {
+          this.#releaseFds(allocation, names);
+          return;
+        }
+        const record = recordOf(allocation, this.#device, fds);
+        this.#ledger.require(() => this.#ledger.allocations.put(allocation.id, record));
       } catch (failure) {
-        for (const name of names) this.release(name);
-        allocation.stored = false;
+        this.#releaseFds(allocation, names);
         throw failure;
       }
-      // The allocation may have ended meanwhile.
-      if (allocation.charge.state === 'settled' || !names.every((name) => this.#fds.has(name))) {
-        for (const name of names) this.release(name);
-        allocation.stored = false;
-        return;
-      }
-      this.#ledger.allocations.put(allocation.id, recordOf(allocation, this.#device, fds));
       allocation.persisted = outlives;
       failpoint('made:written');
     } finally {
@@ -87,10 +111,24 @@ export class StateWriter implements Persistence {
     }
   }
 
+  ending({ id }: Allocation): void {
+    this.#ledger.require(() => this.#setState(id, 'DRAINING'), KEPT_BY.ENDS);
+  }
+
   draining({ id, state }: Allocation): void {
-    const record = this.#ledger.allocations.get(id);
-    if (record) this.#ledger.allocations.put(id, { ...record, state });
+    this.#setState(id, state);
     failpoint('draining:written');
+  }
+
+  #setState(id: string, state: Allocation['state']): void {
+    const record = this.#ledger.allocations.get(id);
+    if (record && record.state !== state) this.#ledger.allocations.put(id, { ...record, state });
+  }
+
+  #releaseFds(allocation: Allocation, names: readonly string[]): void {
+    for (const name of names) this.release(name);
+    this.#allocations.delete(allocation.id);
+    allocation.stored = false;
   }
 
   gone({ id }: Pick<Allocation, 'id'>): Promise<void> | undefined {
@@ -112,9 +150,9 @@ export class StateWriter implements Persistence {
     await this.#write(first.session);
     // The session may have ended meanwhile, and its grants with it.
     const remaining = grants.filter(({ dropped }) => !dropped);
-    this.together(() => {
+    this.#ledger.require(() => {
       for (const grant of remaining) this.#ledger.grants.put(grant.id, grantRecordOf(grant));
-    });
+    }, KEPT_BY.GRANTS);
     failpoint('granted:written');
   }
 
@@ -146,7 +184,7 @@ export class StateWriter implements Persistence {
   }
 
   together(work: () => void): void {
-    this.#ledger.together(work);
+    this.#ledger.eventually(work);
   }
 
   get restarts(): number {
@@ -171,6 +209,11 @@ export class StateWriter implements Persistence {
   adoptSession(session: Session, ended: boolean): void {
     this.#sessions.set(session, Promise.resolve(true));
     if (ended) this.#orphaned.set(session, []);
+  }
+
+  /** Leaves the adopted fds of an allocation in the store: its record is set aside. */
+  forget(id: string): void {
+    this.#allocations.delete(id);
   }
 
   /** Releases the fds that are stored under the name. */
@@ -210,8 +253,14 @@ export class StateWriter implements Persistence {
       if (pidfd) await this.#fds.put(name, session.identity.tenant, [pidfd]);
       failpoint('session:stored');
       if (session.ended) this.#remove(session);
-      else this.#ledger.sessions.put(session.id, sessionRecordOf(session, pidfd !== undefined));
+      else {
+        const record = sessionRecordOf(session, pidfd !== undefined);
+        this.#ledger.require(() => this.#ledger.sessions.put(session.id, record), KEPT_BY.GRANTS);
+      }
       return pidfd !== undefined;
+    } catch (failure) {
+      this.release(name);
+      throw failure;
     } finally {
       pidfd?.close();
     }

@@ -211,6 +211,16 @@ export const CATALOGUE = {
     'The ledger of allocations that an earlier start of the daemon wrote cannot be read.',
     'Start the version that wrote it, or remove the folder named in the reason, which drops the memory.',
   ),
+  LEDGER_FULL: entry(
+    GrpcCode.RESOURCE_EXHAUSTED,
+    'The ledger could not be written, and nothing was changed.',
+    'Free space on the file system of the folder that the reason names, or ask the operator to; then try again.',
+  ),
+  RECORD_SET_ASIDE: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'A record of the ledger could not be restored. It stays stored, with its file descriptors.',
+    'Start the version of vkmemd that wrote it; or stop the service, which releases all memory.',
+  ),
   SESSION_REQUIRED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The call requires a session that will own the allocation.',

@@ -37,7 +37,7 @@ t.test('records are read again', async (t) => {
   t.strictSame(second.sessions.all, [session]);
   t.strictSame(second.sessions.get(7n), session);
   t.throws(() =>
-    second.together(() => {
+    second.eventually(() => {
       second.sessions.remove(7n);
       throw new Error('in the middle');
     }),

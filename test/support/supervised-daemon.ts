@@ -2,7 +2,16 @@
  * A daemon under its supervisor (`vkmemd --supervisor`), which tests kill and restart to check what survives.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Decoded } from '@vkmemd/proto';
@@ -21,7 +30,15 @@ export interface SupervisedOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** TOML. */
   readonly policy?: string;
+  /**
+   * The runtime folder is a tmpfs of this size, such as '1m', in a mount namespace of the supervisor's own.
+   * Needs root.
+   */
+  readonly tmpfs?: string;
 }
+
+/** Mounts the tmpfs $1 of the size $0 and executes the other arguments. */
+const IN_TMPFS = 'mount -t tmpfs -o mode=0755,size="$0" vkmemd-test "$1" && shift && exec "$@"';
 
 export type Greeted = HandoffWire & { welcome: Decoded<'Welcome'> };
 
@@ -79,12 +96,12 @@ export class SupervisedDaemon {
   #log = '';
 
   private constructor(t: Test, options: SupervisedOptions) {
-    this.runtimeDir = temporaryFolder(t);
+    const runtimeDir = temporaryFolder(t);
     const folder = temporaryFolder(t);
     this.failpoint = join(folder, 'failpoint');
     this.policy = join(folder, 'policy.toml');
     writeFileSync(this.policy, options.policy ?? '');
-    const args = [PROGRAM, '--supervisor', '--runtime-dir', this.runtimeDir, '--config', this.policy];
+    const args = [PROGRAM, '--supervisor', '--runtime-dir', runtimeDir, '--config', this.policy];
     const env = {
       ...plainEnvironment(),
       VK_DRIVER_FILES: driverUnderTest(),
@@ -92,9 +109,14 @@ export class SupervisedDaemon {
       ...options.env,
     };
     const node = plainNode(['--conditions=vkmemd-test', ...args, ...(options.args ?? [])]);
-    const child = spawn(...node, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { tmpfs } = options;
+    const [program, words] = node;
+    const mounted = ['--mount', '--propagation', 'private', 'sh', '-c', IN_TMPFS, tmpfs ?? '', runtimeDir];
+    const run: [string, string[]] = tmpfs === undefined ? node : ['unshare', [...mounted, program, ...words]];
+    const child = spawn(...run, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     if (child.pid === undefined) throw new Error('the supervisor could not be started');
     this.supervisor = child.pid;
+    this.runtimeDir = tmpfs === undefined ? runtimeDir : `/proc/${child.pid}/root${runtimeDir}`;
     for (const input of [child.stdout, child.stderr]) {
       createInterface({ input }).on('line', (line) => {
         this.#log = `${this.#log}${line}\n`.slice(-1 << 16);
@@ -182,6 +204,17 @@ export class SupervisedDaemon {
   /** The memory files and processes that the supervisor has open. */
   get storedFds(): { readonly memory: number; readonly processes: number } {
     return openOf(this.supervisor);
+  }
+
+  /** Makes writes to the ledger fail by the pattern (daemon/store/failing.ts). */
+  failWrites(errno: string, pattern = '1'): void {
+    writeFileSync(`${this.failpoint}.new`, `ledger:write ${errno} ${pattern}`);
+    renameSync(`${this.failpoint}.new`, this.failpoint);
+  }
+
+  /** Lets writes to the ledger succeed again. */
+  writesSucceed(): void {
+    rmSync(this.failpoint, { force: true });
   }
 
   /** Makes the daemon end at a failpoint, once. */

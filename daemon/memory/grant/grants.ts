@@ -152,7 +152,6 @@ export class Grants implements GrantIndex {
       });
       return { grants, fds };
     } catch (failure) {
-      // Closed first, because the write in drop() may fail.
       for (const fd of fds) fd.close();
       for (const grant of made) this.drop(grant);
       throw failure;

@@ -159,6 +159,12 @@ export class IvshmemServers {
     for (const { link } of server.peers) link.hangUp();
   }
 
+  /** Ends an offer by a request, as end(). @throws VkmemError LEDGER_FULL; the offer then stays. */
+  stopServing(server: IvshmemServer): void {
+    this.#persistence.ivshmem.unserving(server);
+    this.end(server);
+  }
+
   /** The allocation ends. */
   endOf(allocation: Allocation): void {
     const server = this.of(allocation);

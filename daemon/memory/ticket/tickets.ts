@@ -124,18 +124,23 @@ export class Ticket {
 
   /**
    * Runs a claim with one use, which is restored if the claim fails.
-   * @param changed called after each change of the number of uses.
+   * @param taken called after the use is taken; may throw. @param returned called after it is restored.
    */
-  async use<T>(claim: () => Promise<T>, changed: () => void): Promise<T> {
+  async use<T>(claim: () => Promise<T>, taken: () => void, returned: () => void): Promise<T> {
     this.#usesLeft -= 1;
+    try {
+      // Recorded before the claim: after a crash, a lost use is better than one that can be used twice.
+      taken();
+    } catch (failure) {
+      this.#usesLeft += 1;
+      throw failure;
+    }
     this.#underWay += 1;
-    // Recorded before the claim: after a crash, a lost use is better than one that can be used twice.
-    changed();
     try {
       return await claim();
     } catch (failure) {
       this.#usesLeft += 1;
-      changed();
+      returned();
       throw failure;
     } finally {
       this.#underWay -= 1;
@@ -166,11 +171,21 @@ export type TakeFromQuota = (maker: Identity) => Disposable;
 
 /** Records each ticket when it is made, when its number of uses changes, and when it ends. */
 export interface TicketJournal {
+  /** It was made, or a use was taken. @throws VkmemError LEDGER_FULL. */
   ticketChanged(ticket: Ticket): void;
+  /** A use was restored. */
+  ticketReturned(ticket: Ticket): void;
+  /** Called before it ends by a request. @throws VkmemError LEDGER_FULL. */
+  ticketRevoked(ticket: Ticket): void;
   ticketEnded(ticket: Ticket): void;
 }
 
-const NO_JOURNAL: TicketJournal = { ticketChanged() {}, ticketEnded() {} };
+const NO_JOURNAL: TicketJournal = {
+  ticketChanged() {},
+  ticketReturned() {},
+  ticketRevoked() {},
+  ticketEnded() {},
+};
 
 /** Shortest and longest interval between two runs of expire(), in milliseconds. */
 const MIN_LOOK_MS = 1000;
@@ -219,13 +234,18 @@ export class Tickets {
     return this.#byId.size;
   }
 
-  /** Makes a ticket. Its secret is returned, and not stored. @throws VkmemError QUOTA_EXCEEDED. */
+  /** Makes a ticket. Its secret is returned, and not stored. @throws VkmemError QUOTA_EXCEEDED, LEDGER_FULL. */
   create(maker: Identity, terms: TicketTerms): { secret: string; ticket: Ticket } {
     const counted = this.#take(maker);
     const secret = newSecret();
     const ticket = new Ticket(terms, hashOf(secret) ?? '', maker.tenant, this.#now(), this.#date());
+    try {
+      this.#journal.ticketChanged(ticket);
+    } catch (failure) {
+      counted[Symbol.dispose]();
+      throw failure;
+    }
     this.#add(ticket, counted);
-    this.#journal.ticketChanged(ticket);
     return { secret, ticket };
   }
 
@@ -251,7 +271,7 @@ export class Tickets {
   /**
    * Runs a claim with one use of the ticket that has this secret.
    * @throws VkmemError TICKET_INVALID, with retry_after_ms in its metadata if the tenant made too many failed
-   *   attempts; and what the claim throws.
+   *   attempts; LEDGER_FULL; and what the claim throws.
    */
   async redeem<T>(secret: string, identity: Identity, claim: (ticket: Ticket) => Promise<T>): Promise<T> {
     const ticket = this.attempt(identity, () => {
@@ -262,9 +282,10 @@ export class Tickets {
     try {
       return await ticket.use(
         async () => claim(ticket),
+        () => this.#journal.ticketChanged(ticket),
         () => {
           // It may have been revoked meanwhile.
-          if (this.byId(ticket.id) === ticket) this.#journal.ticketChanged(ticket);
+          if (this.byId(ticket.id) === ticket) this.#journal.ticketReturned(ticket);
         },
       );
     } finally {
@@ -301,6 +322,14 @@ export class Tickets {
   requireValid(ticket: Ticket): void {
     if (this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
     throw new VkmemError('TICKET_INVALID');
+  }
+
+  /**
+   * Ends a ticket by a request, as end(). @throws VkmemError LEDGER_FULL; the ticket is then still valid.
+   */
+  revoke(ticket: Ticket): void {
+    this.#journal.ticketRevoked(ticket);
+    this.end(ticket);
   }
 
   /**
