@@ -53,7 +53,7 @@ import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { SocketGroups } from './socket-groups.js';
-import { Status } from './status.js';
+import { asideErrors, Status } from './status.js';
 import { STATE_FOLDER } from './store/names.js';
 import { PersistentState } from './store/persistent-state.js';
 import { isEmpty } from './store/restore.js';
@@ -312,6 +312,12 @@ async function compose(
   });
   const restored = await state?.restore(core);
   if (restored && !isEmpty(restored)) log.info(restored, 'the state of the previous daemon was restored');
+  for (const error of asideErrors(core.persistence.health.setAside)) log.error(error.message);
+  core.persistence.health.onChange(() => {
+    const { failure } = core.persistence.health;
+    if (failure) log.error({ err: failure.error }, 'the ledger cannot be written: new memory is refused');
+    else log.warn('the ledger can be written again');
+  });
   ivshmem.sweep(core.ivshmem.all);
   stack.use(recovery);
   recovery.begin();

@@ -50,7 +50,7 @@ export interface StateSources {
   readonly fds: Pick<FdBudget, 'leased' | 'capacity'>;
   readonly mappings: Pick<MappingBudget, 'leased' | 'capacity'>;
   readonly tickets: Pick<Tickets, 'size'>;
-  readonly persistence: Pick<Persistence, 'restarts'>;
+  readonly persistence: Pick<Persistence, 'restarts' | 'health'>;
   readonly status: Pick<Status, 'report'>;
   /** The number of connections of each plane. */
   readonly connectionCounts: () => Readonly<Record<string, number>>;
@@ -168,6 +168,14 @@ function numbers(sources: StateSources): Family[] {
       'Restarts of the daemon since a start without stored state.',
       persistence.restarts,
     ),
+    one('ledger_writable', '0 while writes to the ledger fail.', Number(!persistence.health.failure)),
+    one('ledger_pending', 'Records that wait to be written to the ledger.', persistence.health.pending),
+    counter(
+      'vkmemd_ledger_failures_total',
+      'Failed writes to the ledger.',
+      single(persistence.health.failures),
+    ),
+    one('records_set_aside', 'Records that could not be restored.', persistence.health.setAside.length),
     one('tickets', 'Usable tickets.', tickets.size),
     one('device_memories', 'VkDeviceMemory objects.', device.liveMemories),
     one('fds_leased', 'Leased file descriptors.', fds.leased),

@@ -3,16 +3,17 @@
  * sessions.
  *
  * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) cause an update,
- * and so do the loss and the return of the front. It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
+ * and so do the loss and the return of the front, and writes to the ledger that begin or cease to fail. It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
  * details.
  */
-import { DisposableStack, humanBytes } from '@vkmemd/proto';
+import { DisposableStack, humanBytes, type VkmemError } from '@vkmemd/proto';
 import type { AllocationEvents } from '../memory/allocation/events.js';
 import { onEvent } from '../memory/event-channel.js';
+import type { PersistenceHealth } from '../memory/persistence.js';
 import type { SessionEvents } from '../memory/session/events.js';
 
 const MIN_MS = 1000;
-const POLICY_FAULTY = '; the policy is faulty, the last good one is in force';
+const POLICY_FAULTY = 'the policy is faulty, the last good one is in force';
 
 export interface Figures {
   readonly allocations: number;
@@ -26,6 +27,8 @@ export interface Figures {
   readonly frontAway: boolean;
   /** Whether the policy files have a fault, and an earlier policy is in force. */
   readonly policyFaulty: boolean;
+  /** Why the ledger cannot be written, such as 'ENOSPC in /run/vkmemd/state'; undefined if it can. */
+  readonly ledgerFault: string | undefined;
 }
 
 /** The parts of the daemon that the figures are read from. */
@@ -42,11 +45,12 @@ export interface StatusSources {
     /** Calls the listener when the front is lost, and when it is present again. */
     onChange(listener: () => void): void;
   };
+  readonly persistence: { readonly health: Pick<PersistenceHealth, 'failure' | 'onChange'> };
 }
 
 /** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe; the front is away'. */
 export function statusText(figures: Figures): string {
-  const { allocations, bytes, drainingBytes, sessions, device, frontAway, policyFaulty } = figures;
+  const { allocations, bytes, drainingBytes, sessions, device, frontAway, policyFaulty, ledgerFault } = figures;
   const draining = drainingBytes > 0n ? [`${humanBytes(drainingBytes)} draining`] : [];
   const parts = [
     counted(allocations, 'allocation'),
@@ -54,11 +58,23 @@ export function statusText(figures: Figures): string {
     ...draining,
     counted(sessions, 'session'),
   ];
-  const faults = [frontAway && '; the front is away', policyFaulty && POLICY_FAULTY].filter(Boolean);
-  return `${parts.join(', ')}; device ${device}${faults.join('')}`;
+  const problems = [
+    ...(frontAway ? ['the front is away'] : []),
+    ...(policyFaulty ? [POLICY_FAULTY] : []),
+    ...(ledgerFault === undefined ? [] : [`the ledger cannot be written: ${ledgerFault}`]),
+  ];
+  return [parts.join(', '), `device ${device}`, ...problems].join('; ');
 }
 
-function figuresOf({ registry, sessions, ledger, device, front, reload }: StatusSources): Figures {
+function figuresOf({
+  registry,
+  sessions,
+  ledger,
+  device,
+  front,
+  reload,
+  persistence,
+}: StatusSources): Figures {
   const balances = device.info.heaps.map((_, index) => ledger.heap(index));
   const sum = (column: 'live' | 'draining') =>
     balances.reduce((total, balance) => total + balance[column], 0n);
@@ -70,7 +86,12 @@ function figuresOf({ registry, sessions, ledger, device, front, reload }: Status
     device: device.info.name,
     frontAway: front.away,
     policyFaulty: reload.failure !== undefined,
+    ledgerFault: faultOf(persistence.health.failure?.error),
   };
+}
+
+function faultOf(error: VkmemError | undefined): string | undefined {
+  return error && `${error.metadata.errno} in ${error.metadata.folder}`;
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -99,6 +120,7 @@ export class StatusLine implements Disposable {
       this.#disposed = true;
     });
     sources.front.onChange(() => this.#schedule());
+    sources.persistence.health.onChange(() => this.#schedule());
   }
 
   /** The current line. */

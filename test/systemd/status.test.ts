@@ -1,6 +1,7 @@
 /** STATUS=: the summary that the manager shows, when it changes, and at most once a second. */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import type { AllocationEvent } from 'vkmemd/dist/memory/allocation/events.js';
 import { eventChannel } from 'vkmemd/dist/memory/event-channel.js';
@@ -40,13 +41,15 @@ t.test("the status follows the daemon's counts", async (t) => {
 function sourcesWith(
   sessions: { size: number },
   front: StatusSources['front'] = { away: false, onChange() {} },
+  persistence: StatusSources['persistence'] = { health: { failure: undefined, onChange() {} } },
 ): StatusSources {
   const device = { info: { name: 'a device', heaps: [{}] } };
   const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const sessionEvents = eventChannel<SessionEvent>('session');
   const reload = { failure: undefined };
-  return { registry: { live: 0 }, sessions, ledger, device, front, reload, allocationEvents, sessionEvents };
+  const registry = { live: 0 };
+  return { registry, sessions, ledger, device, front, reload, persistence, allocationEvents, sessionEvents };
 }
 
 t.test('the status is sent at most once a second, and only if it changed', async (t) => {
@@ -106,11 +109,33 @@ t.test('the loss and the return of the front are sent', async (t) => {
   t.equal(sent.length, 2);
 });
 
+t.test('the status says that the ledger cannot be written, and that it can again', async (t) => {
+  let changed = () => {};
+  const health: { failure: { error: VkmemError; at: number } | undefined; onChange(f: () => void): void } = {
+    failure: undefined,
+    onChange(listener) {
+      changed = listener;
+    },
+  };
+  const sent: string[] = [];
+  const sources = sourcesWith({ size: 0 }, undefined, { health });
+  using _status = new StatusLine(sources, (line) => sent.push(line));
+  const error = new VkmemError('LEDGER_FULL', '', { errno: 'ENOSPC', folder: '/state' });
+  for (const failure of [{ error, at: 1 }, undefined]) {
+    health.failure = failure;
+    changed();
+    await setTimeout(1100);
+  }
+  t.match(sent, [/; the ledger cannot be written: ENOSPC in \/state$/, /; device a device$/]);
+  t.equal(sent.length, 2);
+});
+
 t.test('the text of a status', async (t) => {
   const figures = {
     policyFaulty: false,
     ...{ allocations: 3, bytes: 3n << 29n, drainingBytes: 0n, sessions: 2, device: 'x' },
     frontAway: false,
+    ledgerFault: undefined,
   };
   t.equal(statusText(figures), '3 allocations, 1.5 GiB, 2 sessions; device x');
   t.equal(
@@ -124,5 +149,9 @@ t.test('the text of a status', async (t) => {
   t.equal(
     statusText({ ...figures, frontAway: true }),
     '3 allocations, 1.5 GiB, 2 sessions; device x; the front is away',
+  );
+  t.equal(
+    statusText({ ...figures, ledgerFault: 'ENOSPC in /state' }),
+    '3 allocations, 1.5 GiB, 2 sessions; device x; the ledger cannot be written: ENOSPC in /state',
   );
 });
