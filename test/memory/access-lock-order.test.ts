@@ -1,11 +1,13 @@
 /**
  * Random sequences of operations on the lock of one allocation: never two writers, never a reader beside an
- * exclusive writer, no grant out of order, no waiting request forgotten.
+ * exclusive writer, no grant out of order, no waiting request forgotten. Each answer, and the order of all
+ * answers, is that of a plain model.
  */
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { AccessLock, type Holder, type LockRef, type Wait } from 'vkmemd/dist/memory/grant/access-lock.js';
 import { fc } from '../support/properties.js';
+import { LockModel } from './access-lock-model.js';
 
 const holder = (id: number): Holder => ({ id: BigInt(id) });
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -122,5 +124,78 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
       if (lock.waiting + lock.holders > 0) throw new Error('a request was forgotten');
     });
     await t.resolves(fc.assert(property, { numRuns: 400 }));
+  });
+}
+
+const step = fc.oneof(
+  operation,
+  fc.record({ kind: fc.constant('inherit' as const), which: fc.nat(30), who: fc.nat(4) }),
+  fc.record({ kind: fc.constant('refuse writers' as const) }),
+);
+
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+/** Performs operations on a lock. @returns what happened, in order. */
+async function history(lock: Pick<AccessLock, keyof AccessLock>, steps: readonly Step[]): Promise<string[]> {
+  const happened: string[] = [];
+  const people = Array.from({ length: 5 }, (_, id) => holder(id + 1));
+  const held: { readonly who: Holder; readonly access: 'rw' | 'ro'; readonly ref: LockRef }[] = [];
+  const waits: Wait[] = [];
+  const ended = new VkmemError('BUSY', 'ended');
+  let asked = 0;
+  const ask = (who: Holder, access: 'rw' | 'ro') => {
+    asked += 1;
+    const name = `${asked}: ${who.id} ${access}`;
+    const ref = lock.tryAcquire(who, access);
+    if (ref) held.push({ who, access, ref });
+    happened.push(`${name} ${ref ? 'has it' : 'waits'}`);
+    if (ref) return;
+    const wait = lock.wait(who, access);
+    waits.push(wait);
+    wait.lock.then(
+      (given) => {
+        held.push({ who, access, ref: given });
+        happened.push(`${name} got it`);
+      },
+      (fault) => void happened.push(`${name} ${String(fault)}`),
+    );
+  };
+  const inherit = (from: (typeof held)[number], who: Holder) => {
+    held.push({ who, access: from.access, ref: lock.inherit(from.who, who, from.access) });
+    for (const each of held.filter((other) => other.who === from.who && other.who !== who)) {
+      each.ref.release();
+      held.splice(held.indexOf(each), 1);
+    }
+  };
+  for (const one of steps) {
+    const which = 'which' in one ? one.which : 0;
+    const of = held[which % Math.max(held.length, 1)];
+    if (one.kind === 'ask') ask(people[one.who] as Holder, one.access);
+    else if (one.kind === 'refuse') waits[which % Math.max(waits.length, 1)]?.refuse(ended);
+    else if (one.kind === 'refuse writers') lock.refuseWriters(ended);
+    else if (of && one.kind === 'drop') {
+      held.splice(held.indexOf(of), 1);
+      of.ref.release();
+    } else if (of && one.kind === 'again') held.push({ ...of, ref: of.ref.retain() });
+    else if (of && one.kind === 'inherit') inherit(of, people[one.who] as Holder);
+    await settled();
+    happened.push(`${one.kind}: ${lock.writer?.id} writes, ${lock.holders} hold, ${lock.waiting} wait`);
+  }
+  lock.end(ended);
+  await settled();
+  for (const { ref } of held) ref.release();
+  return [...happened, `${lock.writer?.id} ${lock.holders} ${lock.waiting}`];
+}
+
+for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
+  t.test(`${mode}: the lock answers as the model does`, async (t) => {
+    const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const [found, expected] = await Promise.all([
+        history(new AccessLock(mode), steps),
+        history(new LockModel(mode), steps),
+      ]);
+      if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error('not as the model');
+    });
+    await t.resolves(fc.assert(property, { numRuns: 1500 }));
   });
 }

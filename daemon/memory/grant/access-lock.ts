@@ -9,8 +9,12 @@
  *
  * A reader that waits to write is served before writers that came earlier, since none of them can be served
  * before it releases the lock. Two such readers would wait for each other, so the second is refused.
+ *
+ * The cost of an operation does not grow with the number of holders and waiters, except by those that it serves
+ * or refuses.
  */
 import { type AccessName, type SharingName, VkmemError } from '@vkmemd/proto';
+import { LinkedQueue, type Place } from '../../limits/linked-queue.js';
 
 /** A holder of the lock. Two holders are the same if they are the same object. */
 export interface Holder {
@@ -36,9 +40,16 @@ export interface Wait {
 interface Waiter {
   readonly holder: Holder;
   readonly access: AccessName;
+  /** Its number in the order of arrival. */
+  readonly arrival: number;
   readonly resolve: (lock: LockRef) => void;
   readonly reject: (fault: unknown) => void;
+  /** Its place in the queue; undefined before it is there. */
+  place: Place<Waiter> | undefined;
 }
+
+/** The waiters of one holder by access, in order of arrival. */
+type Waits = Record<AccessName, Set<Waiter>>;
 
 /** How many references one holder has, by access. */
 type Held = Record<AccessName, number>;
@@ -48,7 +59,15 @@ const UNBOUNDED: LockRef = { retain: () => UNBOUNDED, release: () => {} };
 export class AccessLock {
   readonly mode: SharingName;
   readonly #held = new Map<Holder, Held>();
-  #queue: Waiter[] = [];
+  /** The holders that write: one, or two after inherit(). */
+  readonly #writing = new Set<Holder>();
+  readonly #queue = new LinkedQueue<Waiter>();
+  readonly #waits = new Map<Holder, Waits>();
+  /** Waiting holders that have acquired the lock, so that it may cover what they wait for. */
+  readonly #gained = new Set<Holder>();
+  /** Holders with a waiter that upgrades: at most one, except within #passOn(). */
+  readonly #upgrading = new Set<Holder>();
+  #arrivals = 0;
   #writer: Holder | undefined;
   #ended: VkmemError | undefined;
 
@@ -66,7 +85,7 @@ export class AccessLock {
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.size;
   }
 
   /**
@@ -77,7 +96,7 @@ export class AccessLock {
     if (this.mode === 'SHARED') return UNBOUNDED;
     if (this.#ended) throw this.#ended;
     if (this.#covers(holder, access)) return this.#acquire(holder, access);
-    const first = this.#queue.length === 0 || !this.#queues(access) || this.#upgrades({ holder, access });
+    const first = this.#queue.size === 0 || !this.#queues(access) || this.#upgrades(holder, access);
     return first && this.#isFree(holder, access) ? this.#acquire(holder, access) : undefined;
   }
 
@@ -88,13 +107,16 @@ export class AccessLock {
    */
   wait(holder: Holder, access: AccessName): Wait {
     if (this.#ended) throw this.#ended;
-    let waiter: Waiter | undefined;
+    this.#arrivals += 1;
+    const asked = { holder, access, arrival: this.#arrivals, place: undefined };
+    let refuse: Wait['refuse'] = () => {};
     const lock = new Promise<LockRef>((resolve, reject) => {
-      waiter = { holder, access, resolve, reject };
-      this.#queue.push(waiter);
+      const waiter = { ...asked, resolve, reject };
+      this.#enqueue(waiter);
+      refuse = (fault) => this.#refuse([waiter], fault);
     });
     this.#passOn();
-    return { lock, refuse: (fault) => this.#refuse((queued) => queued === waiter, fault) };
+    return { lock, refuse };
   }
 
   /** Acquires the lock beside another holder, which is about to release it. */
@@ -118,21 +140,51 @@ export class AccessLock {
 
   /** Refuses every waiting writer. */
   refuseWriters(fault: VkmemError): void {
-    this.#refuse(({ access }) => access === 'rw', fault);
+    this.#refuse(
+      [...this.#queue].filter(({ access }) => access === 'rw'),
+      fault,
+    );
   }
 
   /** Ends the lock: refuses all waiters, and all later calls. */
   end(fault: VkmemError): void {
     this.#ended ??= fault;
-    this.#refuse(() => true, fault);
+    this.#refuse([...this.#queue], fault);
   }
 
-  #refuse(which: (waiter: Waiter) => boolean, fault: unknown): void {
-    const refused = this.#queue.filter(which);
-    if (refused.length === 0) return;
-    this.#queue = this.#queue.filter((waiter) => !refused.includes(waiter));
-    for (const waiter of refused) waiter.reject(fault);
-    this.#passOn();
+  /** Refuses those of the waiters that still wait. */
+  #refuse(waiters: readonly Waiter[], fault: unknown): void {
+    let refused = 0;
+    for (const waiter of waiters) {
+      if (!this.#dequeue(waiter)) continue;
+      waiter.reject(fault);
+      refused += 1;
+    }
+    if (refused > 0) this.#passOn();
+  }
+
+  #enqueue(waiter: Waiter): void {
+    const { holder, access } = waiter;
+    waiter.place = this.#queue.push(waiter);
+    const waits = this.#waits.get(holder) ?? { rw: new Set(), ro: new Set() };
+    waits[access].add(waiter);
+    this.#waits.set(holder, waits);
+    if (this.#upgrades(holder, access)) this.#upgrading.add(holder);
+    if (this.#covers(holder, access)) this.#gained.add(holder);
+  }
+
+  /** @returns false if it does not wait any more. */
+  #dequeue(waiter: Waiter): boolean {
+    const { holder, access, place } = waiter;
+    if (!place || !this.#queue.remove(place)) return false;
+    const waits = this.#waits.get(holder);
+    waits?.[access].delete(waiter);
+    if (waits?.rw.size === 0) this.#upgrading.delete(holder);
+    if (waits && waits.rw.size + waits.ro.size === 0) {
+      this.#waits.delete(holder);
+      this.#gained.delete(holder);
+    }
+    return true;
   }
 
   /** Whether this access must queue. */
@@ -153,8 +205,8 @@ export class AccessLock {
     return this.#held.size === (this.#held.has(holder) ? 1 : 0);
   }
 
-  /** Whether the waiter reads, so that it excludes all writers, and waits to write. */
-  #upgrades({ holder, access }: Pick<Waiter, 'holder' | 'access'>): boolean {
+  /** Whether the holder reads, so that it excludes all writers, and asks to write. */
+  #upgrades(holder: Holder, access: AccessName): boolean {
     return this.mode === 'EXCLUSIVE' && access === 'rw' && this.#held.has(holder);
   }
 
@@ -162,7 +214,13 @@ export class AccessLock {
     const held = this.#held.get(holder) ?? { rw: 0, ro: 0 };
     held[access] += 1;
     this.#held.set(holder, held);
-    if (access === 'rw') this.#writer = holder;
+    if (access === 'rw') {
+      this.#writer = holder;
+      this.#writing.add(holder);
+    }
+    const waits = this.#waits.get(holder);
+    if (waits) this.#gained.add(holder);
+    if (waits && waits.rw.size > 0 && this.#upgrades(holder, 'rw')) this.#upgrading.add(holder);
     let dropped = false;
     return {
       retain: () => this.#acquire(holder, access),
@@ -177,38 +235,81 @@ export class AccessLock {
   #release(holder: Holder, held: Held, access: AccessName): void {
     held[access] -= 1;
     if (held[access] > 0) return;
-    if (held.rw + held.ro === 0) this.#held.delete(holder);
-    if (this.#writer === holder && held.rw === 0) this.#writer = this.#anyWriter();
+    if (held.rw === 0) this.#writing.delete(holder);
+    if (held.rw + held.ro === 0) {
+      this.#held.delete(holder);
+      this.#upgrading.delete(holder);
+    }
+    // Another holder writes only after inherit(), while both hold the lock.
+    if (this.#writer === holder && held.rw === 0) [this.#writer] = this.#writing;
     this.#passOn();
-  }
-
-  /** Another holder that writes. There is one only after inherit(), while both hold the lock. */
-  #anyWriter(): Holder | undefined {
-    for (const [holder, { rw }] of this.#held) if (rw > 0) return holder;
-    return undefined;
   }
 
   /** Serves all waiters that can acquire the lock now. */
   #passOn(): void {
-    for (let next = this.#next(); next; next = this.#next()) {
-      const { holder, access, resolve } = next;
-      this.#queue.splice(this.#queue.indexOf(next), 1);
-      resolve(this.#acquire(holder, access));
+    do {
+      for (let next = this.#next(); next; next = this.#next()) {
+        this.#dequeue(next);
+        next.resolve(this.#acquire(next.holder, next.access));
+      }
+    } while (this.#refuseStuck());
+  }
+
+  #next(): Waiter | undefined {
+    const covered = this.#firstCovered();
+    if (covered) return covered;
+    const { first } = this.#queue;
+    if (first && this.#isFree(first.holder, first.access)) return first;
+    const upgrade = this.#firstUpgrade();
+    return upgrade && this.#isFree(upgrade.holder, upgrade.access) ? upgrade : undefined;
+  }
+
+  /** The earliest waiter whose holder already has the lock with at least this access. */
+  #firstCovered(): Waiter | undefined {
+    let first: Waiter | undefined;
+    for (const holder of this.#gained) {
+      const { rw, ro } = this.#waits.get(holder) ?? {};
+      const covered = earlier(
+        this.#covers(holder, 'rw') ? firstOf(rw) : undefined,
+        this.#covers(holder, 'ro') ? firstOf(ro) : undefined,
+      );
+      if (!covered) this.#gained.delete(holder);
+      first = earlier(first, covered);
     }
-    const [first, ...others] = this.#queue.filter((waiter) => this.#upgrades(waiter));
-    const stuck = others.filter(({ holder }) => holder !== first?.holder);
-    if (stuck.length === 0) return;
+    return first;
+  }
+
+  /** The earliest waiter that upgrades. */
+  #firstUpgrade(): Waiter | undefined {
+    let first: Waiter | undefined;
+    for (const holder of this.#upgrading) first = earlier(first, firstOf(this.#waits.get(holder)?.rw));
+    return first;
+  }
+
+  /** Refuses waiters that upgrade, except those of the first holder. @returns whether there were any. */
+  #refuseStuck(): boolean {
+    if (this.#upgrading.size < 2) return false;
+    const first = this.#firstUpgrade();
+    const stuck = [...this.#upgrading]
+      .filter((holder) => holder !== first?.holder)
+      .flatMap((holder) => [...(this.#waits.get(holder)?.rw ?? [])])
+      .sort((one, other) => one.arrival - other.arrival);
     const fault = new VkmemError(
       'BUSY',
       'Another reader already waits for write access; release the read-only grant and claim again.',
     );
-    this.#refuse((waiter) => stuck.includes(waiter), fault);
+    for (const waiter of stuck) {
+      this.#dequeue(waiter);
+      waiter.reject(fault);
+    }
+    return true;
   }
+}
 
-  #next(): Waiter | undefined {
-    const covered = this.#queue.find(({ holder, access }) => this.#covers(holder, access));
-    if (covered) return covered;
-    const upgrade = this.#queue.find((waiter) => this.#upgrades(waiter));
-    return [this.#queue[0], upgrade].find((waiter) => waiter && this.#isFree(waiter.holder, waiter.access));
-  }
+const firstOf = (waiters: ReadonlySet<Waiter> | undefined): Waiter | undefined =>
+  waiters?.values().next().value;
+
+function earlier(one: Waiter | undefined, other: Waiter | undefined): Waiter | undefined {
+  if (!one || !other) return one ?? other;
+  return one.arrival < other.arrival ? one : other;
 }
