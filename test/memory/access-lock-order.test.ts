@@ -129,7 +129,7 @@ for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
 
 const step = fc.oneof(
   operation,
-  fc.record({ kind: fc.constant('inherit' as const), which: fc.nat(30), who: fc.nat(4) }),
+  fc.record({ kind: fc.constant('inherit' as const), which: fc.nat(30), who: fc.nat(2) }),
   fc.record({ kind: fc.constant('refuse writers' as const) }),
 );
 
@@ -138,7 +138,7 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 /** Performs operations on a lock. @returns what happened, in order. */
 async function history(lock: Pick<AccessLock, keyof AccessLock>, steps: readonly Step[]): Promise<string[]> {
   const happened: string[] = [];
-  const people = Array.from({ length: 5 }, (_, id) => holder(id + 1));
+  const people = Array.from({ length: 3 }, (_, id) => holder(id + 1));
   const held: { readonly who: Holder; readonly access: 'rw' | 'ro'; readonly ref: LockRef }[] = [];
   const waits: Wait[] = [];
   const ended = new VkmemError('BUSY', 'ended');
@@ -170,14 +170,14 @@ async function history(lock: Pick<AccessLock, keyof AccessLock>, steps: readonly
   for (const one of steps) {
     const which = 'which' in one ? one.which : 0;
     const of = held[which % Math.max(held.length, 1)];
-    if (one.kind === 'ask') ask(people[one.who] as Holder, one.access);
+    if (one.kind === 'ask') ask(people[one.who % 3] as Holder, one.access);
     else if (one.kind === 'refuse') waits[which % Math.max(waits.length, 1)]?.refuse(ended);
     else if (one.kind === 'refuse writers') lock.refuseWriters(ended);
     else if (of && one.kind === 'drop') {
       held.splice(held.indexOf(of), 1);
       of.ref.release();
     } else if (of && one.kind === 'again') held.push({ ...of, ref: of.ref.retain() });
-    else if (of && one.kind === 'inherit') inherit(of, people[one.who] as Holder);
+    else if (of && one.kind === 'inherit') inherit(of, people[one.who % 3] as Holder);
     await settled();
     happened.push(`${one.kind}: ${lock.writer?.id} writes, ${lock.holders} hold, ${lock.waiting} wait`);
   }
@@ -189,13 +189,13 @@ async function history(lock: Pick<AccessLock, keyof AccessLock>, steps: readonly
 
 for (const mode of ['ONE_WRITER', 'EXCLUSIVE'] as const) {
   t.test(`${mode}: the lock answers as the model does`, async (t) => {
-    const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
       const [found, expected] = await Promise.all([
         history(new AccessLock(mode), steps),
         history(new LockModel(mode), steps),
       ]);
       if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error('not as the model');
     });
-    await t.resolves(fc.assert(property, { numRuns: 1500 }));
+    await t.resolves(fc.assert(property, { numRuns: 500 }));
   });
 }
