@@ -19,6 +19,7 @@ import { VkmemError } from '@vkmemd/proto';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { failpoint } from '#failpoint';
 import { checks } from './check-record.js';
+import { Headroom } from './headroom.js';
 import { isFileSystemFault, ledgerFull } from './ledger-fault.js';
 import { type LedgerHealth, LedgerWrites, type Write } from './ledger-writes.js';
 import {
@@ -39,6 +40,8 @@ const HEAD = 'head';
 const FILE = 'ledger.mdb';
 /** The lock file of LMDB with its default of 126 readers, in whole pages. */
 const LOCK_FILE_BYTES = 3 * 4096;
+/** The part of a small file system that the headroom of the file takes at most. */
+const PART_OF_HEADROOM = 16;
 /** A new ledger with an empty table of each kind. */
 const MIN_BYTES = 64 << 10;
 /** MDB_MAGIC, which follows the header of the first page. */
@@ -170,6 +173,7 @@ export class LedgerFile {
   readonly peers: Table<string, PeerRecord>;
   readonly #folder: string;
   readonly #reserve: Reserve;
+  readonly #headroom: Headroom;
   readonly #writes: LedgerWrites;
   readonly #databases = new Map<string, Database<object, string>>();
   #root: RootDatabase<object, string>;
@@ -178,6 +182,11 @@ export class LedgerFile {
     this.#folder = folder;
     this.#root = root;
     this.#reserve = new Reserve(folder);
+    this.#headroom = new Headroom(
+      `${folder}/${FILE}`,
+      () => Number((this.#root.getStats() as { lastPageNumber: number }).lastPageNumber),
+      Math.max(1, Math.floor(this.#reserve.fileSystemBytes / PART_OF_HEADROOM / 4096)),
+    );
     this.#writes = new LedgerWrites({
       folder,
       reserve: this.#reserve,
@@ -270,6 +279,7 @@ export class LedgerFile {
   async close(): Promise<void> {
     this.#writes.close();
     this.#reserve.close();
+    this.#headroom.close();
     await this.#root.close();
   }
 
@@ -282,8 +292,9 @@ export class LedgerFile {
     return database;
   }
 
-  #commit(writes: Iterable<Write>): void {
+  #commit(writes: readonly Write[]): void {
     failpoint('ledger:write');
+    this.#headroom.require(writes.length, writes.filter(({ record }) => record).length);
     this.#root.transactionSync(() => {
       for (const { table, id, record } of writes) {
         if (record) this.#database(table).putSync(id, record);

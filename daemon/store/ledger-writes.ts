@@ -21,6 +21,8 @@ const PROBED_BYTES = 64 << 10;
  * take half of it; the rest is for the ends of grants and memory, which make room.
  */
 export const KEPT_BY = { MEMORY: 1, GRANTS: 0.5, ENDS: 0 } as const;
+/** The pending writes of one transaction while room is short. */
+const SLICE = 16;
 const RETRY = { firstMs: 100, maxMs: 5000 };
 
 /** A write of one record: the record, or undefined to remove it. */
@@ -37,7 +39,7 @@ interface Target {
   readonly folder: string;
   readonly reserve: Reserve;
   /** Performs all writes in one transaction, or none. @throws Error with an errno or a code of LMDB. */
-  commit(writes: Iterable<Write>): void;
+  commit(writes: readonly Write[]): void;
   /** Opens LMDB again, after it has refused all further writes. */
   reopen(): Promise<void>;
 }
@@ -116,7 +118,10 @@ export class LedgerWrites implements LedgerHealth {
     if (!batch || batch.size === 0) return;
     const { folder, reserve } = this.#target;
     try {
-      if (kept === KEPT_BY.MEMORY) reserve.fill();
+      if (kept === KEPT_BY.MEMORY) {
+        reserve.fill();
+        reserve.probe(BYTES_OF_RECORD);
+      }
       this.#commit(
         [...this.#pending, ...batch].map(([, write]) => write),
         kept,
@@ -197,9 +202,24 @@ export class LedgerWrites implements LedgerHealth {
   }
 
   #commitPending(): void {
-    if (this.#pending.size === 0) return;
-    this.#commit([...this.#pending.values()], KEPT_BY.ENDS);
-    this.#pending.clear();
+    while (this.#pending.size > 0) {
+      const all = [...this.#pending];
+      try {
+        this.#commitSome(all);
+      } catch (cause) {
+        if (!isLackOfRoom(cause) || all.length <= SLICE) throw cause;
+        // A part of it needs less room.
+        this.#commitSome(all.slice(0, SLICE));
+      }
+    }
+  }
+
+  #commitSome(writes: readonly (readonly [string, Write])[]): void {
+    this.#commit(
+      writes.map(([, write]) => write),
+      KEPT_BY.ENDS,
+    );
+    for (const [key] of writes) this.#pending.delete(key);
   }
 
   /** LMDB reports a write that had room for a part as EIO. */

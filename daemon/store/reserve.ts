@@ -8,8 +8,9 @@ import { join } from 'node:path';
 
 const FILE = 'reserve';
 const PAGE = 4096;
+/** Its size when it is full, unless the file system is small. */
 const MAX_BYTES = 256 << 10;
-/** The part of the file system that the reserve takes at most. */
+/** The part of a small file system that it takes. */
 const PART = 8;
 /** The room that one retry releases. */
 const STEP = 4 * PAGE;
@@ -17,12 +18,15 @@ const STEP = 4 * PAGE;
 export class Reserve {
   /** Its size when it is full. */
   readonly bytes: number;
+  /** The size of the file system; Infinity if it is not known. */
+  readonly fileSystemBytes: number;
   readonly #fd: number | undefined;
   #size = 0;
 
   /** @param folder The folder of the ledger. Never throws: without the file, the reserve is always empty. */
   constructor(folder: string) {
-    this.bytes = bytesFor(folder);
+    this.fileSystemBytes = sizeOf(folder);
+    this.bytes = Math.min(MAX_BYTES, Math.floor(this.fileSystemBytes / PART / PAGE) * PAGE);
     try {
       this.#fd = openSync(join(folder, FILE), 'a', 0o600);
       this.#size = Math.min(fstatSync(this.#fd).size, this.bytes);
@@ -75,13 +79,11 @@ export class Reserve {
   }
 }
 
-/** 256 KiB, or an eighth of a file system that is small. */
-function bytesFor(folder: string): number {
+function sizeOf(folder: string): number {
   try {
     const { blocks, bsize } = statfsSync(folder);
-    const part = blocks > 0 ? Math.floor((blocks * bsize) / PART / PAGE) * PAGE : MAX_BYTES;
-    return Math.min(MAX_BYTES, part);
+    return blocks > 0 ? blocks * bsize : Number.POSITIVE_INFINITY;
   } catch {
-    return MAX_BYTES;
+    return Number.POSITIVE_INFINITY;
   }
 }
