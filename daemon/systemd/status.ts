@@ -50,7 +50,8 @@ export interface StatusSources {
 
 /** Such as '3 allocations, 1.5 GiB, 2 sessions; device llvmpipe; the front is away'. */
 export function statusText(figures: Figures): string {
-  const { allocations, bytes, drainingBytes, sessions, device, frontAway, policyFaulty, ledgerFault } = figures;
+  const { allocations, bytes, drainingBytes, sessions, device, frontAway, policyFaulty, ledgerFault } =
+    figures;
   const draining = drainingBytes > 0n ? [`${humanBytes(drainingBytes)} draining`] : [];
   const parts = [
     counted(allocations, 'allocation'),

@@ -68,8 +68,8 @@ Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
   int pidfd = -1;
   size = sizeof pidfd;
   if (getsockopt(socket_fd, SOL_SOCKET, kSoPeerPidfd, &pidfd, &size) != 0) {
-    // Only these errors mean that no pidfd is available: no such option, or it is refused, no recorded peer, a
-    // peer that was reaped (ESRCH; EINVAL before Linux 6.9). Others, such as EMFILE, are reported.
+    // Only these errors mean that no pidfd is available: no such option, or it is refused, no recorded peer,
+    // a peer that was reaped (ESRCH; EINVAL before Linux 6.9). Others, such as EMFILE, are reported.
     if (!IsUnavailable(errno) && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
       return ThrowKernelError(env, "getsockopt SO_PEERPIDFD", errno);
     }
