@@ -180,8 +180,8 @@ export class Calls {
     let code: ErrorCode | 'OK' = 'OK';
     try {
       refuseOver(from);
-      from.rate.take(costOf(row.request, bytes, () => row) - 1);
       caller = this.#callerOf(from, underWay, name, call);
+      from.rate.take(costOf(row.request, bytes, () => row) - 1);
       const request: object = decode(row.request, bytes);
       if (row.shape === 'stream') await this.#stream(underWay, caller, name, row, request);
       else await this.#unary(underWay, caller, name, row, request);

@@ -51,7 +51,8 @@ m worker vkmem
 
 /** Lines of a drop-in that replace the daemon's program. */
 export const programIn = (tree: string): string =>
-  `ExecStart=\nExecStart=${NODE} ${tree}/daemon/bin/vkmemd.js --log-level debug\n`;
+  `ExecStart=\nExecStart=${NODE} ${tree}/daemon/bin/vkmemd.js --log-level debug\n` +
+  `ExecReload=\nExecReload=${NODE} ${tree}/daemon/bin/vkmemd.js --check-config\nExecReload=/bin/sh -c 'kill -HUP $MAINPID'\n`;
 
 const daemonDropIn = (): string =>
   `[Service]\n${programIn(TREE)}Environment=VK_DRIVER_FILES=${lavapipe()}\nLimitCORE=0\n`;

@@ -165,6 +165,7 @@ export function rawPeer(fd: OwnedFd, heard: (text: string | undefined) => void):
     max,
     false,
     false,
+    false,
     (data: Buffer) => heard(data.toString()),
     nothing,
     () => heard(undefined),
