@@ -38,7 +38,7 @@ function reported(daemon: SupervisedDaemon) {
   });
 }
 
-for (const size of ['80k', '1m']) {
+for (const size of ['96k', '1m']) {
   t.test(`a full file system of ${size}`, { skip: privileged }, async (t) => {
     const daemon = await SupervisedDaemon.start(t, { tmpfs: size });
     const wire = await daemon.open();
