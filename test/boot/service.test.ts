@@ -109,7 +109,7 @@ t.test('the service under systemd', { skip: unbootable(), timeout: 300_000 }, as
       t.strictSame(await names(), ['frames'], 'all memory is kept');
       const { StatusText } = await booted.show(SERVICE, 'StatusText');
       t.match(StatusText, /; the policy is faulty, the last good one is in force/);
-      await until('the log says so', async () => {
+      await until('the log reports it', async () => {
         const said = await booted.journal(`_SYSTEMD_UNIT=${SERVICE}`);
         return said.some(({ MESSAGE }) => MESSAGE?.includes('the last good one is in force')) || undefined;
       });

@@ -22,7 +22,7 @@ t.test('an answer with fds that do not fit fails its request alone', async (t) =
       name,
     );
   }
-  t.strictSame(counts[1], counts[0], 'what was granted is given back');
+  t.strictSame(counts[1], counts[0], 'what was granted is released');
   t.strictSame(
     left,
     { same: true, list: ['later', 'mine', 'offered'], byte: 7 },

@@ -1,5 +1,5 @@
 /**
- * A peer that shuts its reading (SHUT_RD) and goes on to ask: its session ends with the first answer, so that it is
+ * A peer that shuts its reading (SHUT_RD) and continues to ask: its session ends with the first answer, so that it is
  * granted nothing, and others get what it waited for.
  */
 import { spawn, spawnSync } from 'node:child_process';

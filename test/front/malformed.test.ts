@@ -1,6 +1,6 @@
 /**
  * Malformed frames of HTTP/2, before and after GOAWAY, in many orders: by a user that no rule lets in, and by a tenant.
- * Nobody else notices.
+ * No other user notices.
  */
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';

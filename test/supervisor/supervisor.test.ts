@@ -71,7 +71,10 @@ t.test('1000 fds are stored, and no additional fd', async (t) => {
   const texts = Array.from({ length: 250 }, (_, at) => `t${at}`);
   for (const name of ['a', 'b', 'c', 'd']) await supervisor.order({ store: [name, texts], settle: true });
   t.equal(supervisor.fds(), before + 1000);
-  await t.rejects(supervisor.order({ store: ['e', ['x']] }), /TOO_MANY|no more than 1000|descriptors left/);
+  await t.rejects(
+    supervisor.order({ store: ['e', ['x']] }),
+    /TOO_MANY|no more than 1000|descriptors are left/,
+  );
   process.kill(first.pid, 'SIGKILL');
   const second = await supervisor.begun();
   t.equal(second.inherited.length, 1000);

@@ -160,7 +160,7 @@ export class HandoffConnection implements Requester {
     }
   }
 
-  /** Fails the request alone, once what it has made is given back. */
+  /** Fails the request alone, once what it has made is released. */
   #receiveTruncated(data: Buffer): void {
     try {
       const message = decode('ServerMessage', data);
@@ -176,7 +176,7 @@ export class HandoffConnection implements Requester {
     }
   }
 
-  /** Resolves once it is answered, or cannot be: the end of the session gives back everything. */
+  /** Resolves once it is answered, or cannot be: the end of the session releases everything. */
   #undo(request: HandoffRequest, fields: unknown): Promise<void> {
     return new Promise((resolve) => {
       const done = ({ fds }: { readonly fds: readonly OwnedFd[] }) => {

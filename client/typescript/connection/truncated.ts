@@ -1,6 +1,6 @@
 /**
  * Answers whose fds this process could not receive, because it has too many open (EMFILE). The kernel drops what
- * does not fit, so the request has failed, although the daemon has served it: what it made is given back.
+ * does not fit, so the request has failed, although the daemon has served it: what it made is released.
  */
 import { readFileSync } from 'node:fs';
 import { type Decoded, type HandoffRequest, type RequestDraft, VkmemError } from '@vkmemd/proto';
@@ -32,7 +32,7 @@ export function tooManyFiles(what: string, cause?: unknown): VkmemError {
 }
 
 /**
- * What gives back what an answer has granted. Allocations that it created are freed: no other request returned
+ * The requests that release what an answer has granted. Allocations that it created are freed: no other request returned
  * them. The daemon ends a peer of an ivshmem server whose connection is closed.
  */
 export function undoOf(message: Decoded<'ServerMessage'>): Undo[] {
