@@ -71,7 +71,7 @@ export interface RequestRow extends Bounds {
 }
 
 /** The default bounds. */
-const BOUNDS = { bytes: MAX_MESSAGE_BYTES, repeated: 64, depth: 6 } as const;
+const BOUNDS = { bytes: MAX_MESSAGE_BYTES, repeated: 128, depth: 6 } as const;
 /** The maximum number of grants that Hello reports, and that Entrust moves. */
 export const MAX_LISTED_GRANTS = { Hello: 8192, Entrust: 4096 } as const;
 /** The default cost. */
