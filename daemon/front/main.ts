@@ -29,17 +29,19 @@ setInterval(() => {
 function report(what: string): void {
   reported += 1;
   if (reported > REPORTS_PER_SECOND) return;
-  const line = what.replaceAll(CONTROLS, ' ').slice(0, MAX_LINE);
+  const line = what.slice(0, MAX_LINE).replaceAll(CONTROLS, ' ');
   process.stderr.write(`vkmemd-front: ${line}\n`);
 }
 
 // Libraries have words of their own, such as grpc-js about each header that is no text.
-const say = (...words: unknown[]): void =>
-  report(
-    words
-      .map((word) => (typeof word === 'string' ? word : inspect(word, { breakLength: Infinity })))
-      .join(' '),
+function say(...words: unknown[]): void {
+  // Without work for what is dropped.
+  if (reported >= REPORTS_PER_SECOND) return;
+  const shown = words.map((word) =>
+    typeof word === 'string' ? word : inspect(word, { breakLength: Infinity }),
   );
+  report(shown.join(' '));
+}
 setLogger({ error: say, info: say, debug: say });
 Object.assign(console, { error: say, warn: say, info: say, log: say, debug: say });
 process.removeAllListeners('warning').on('warning', ({ name, message }) => say(`${name}: ${message}`));

@@ -85,12 +85,12 @@ export class Admission {
     return { tenant, limits, inFlight, ticks: this.#ticks, process, [Symbol.dispose]: () => held.dispose() };
   }
 
-  /** How many places the tenant may have. A limit of sessions that SetQuota set replaces the policy's. */
+  /** How many places a tenant that may connect may have. A limit of sessions that SetQuota set replaces the policy's. */
   #placesOf(identity: Identity): number {
     const { authority, quotas } = this.#with;
-    const { connect, maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
+    const { maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
     const sessions = quotas.ofTenant(identity.tenant).change?.sessions ?? maxSessions;
-    return MIN_PLACES + (connect ? 2 * sessions : 0);
+    return MIN_PLACES + 2 * sessions;
   }
 
   #tooManyPlaces(tenant: Tenant, whose: 'daemon' | 'user'): VkmemError {

@@ -24,6 +24,7 @@ export class Reload {
   /** The reload that begins when `#running` has ended. */
   #next: Promise<Policy> | undefined;
   #failure: ReloadFailure | undefined;
+  readonly #listeners: (() => void)[] = [];
 
   /**
    * @param read reads all policy files; rejects with the fault found in them.
@@ -38,6 +39,11 @@ export class Reload {
   /** Why the files are not in force: the fault of the start or of the last completed reload; otherwise undefined. */
   get failure(): ReloadFailure | undefined {
     return this.#failure;
+  }
+
+  /** Calls the listener after each reload. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /**
@@ -63,6 +69,8 @@ export class Reload {
     } catch (failure) {
       this.#failure = { error: asVkmemError(failure), at: Date.now() };
       throw failure;
+    } finally {
+      for (const listener of this.#listeners) listener();
     }
   }
 }

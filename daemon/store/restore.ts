@@ -197,7 +197,10 @@ export class Restore {
       refused,
       madeBy: anew ? undefined : other && record.madeBy,
     });
-    undo.defer(() => void memory.freeDevice().finally(() => memory.closeHandles()));
+    undo.defer(() => {
+      const freed = memory.freeDevice().finally(() => memory.closeHandles());
+      freed.catch((failure) => reporter.fault(`allocation ${id} could not be freed`, failure));
+    });
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
     const charge = ledger.charge(memory.size, heap, tenant);
     undo.defer(() => charge.settle());

@@ -3,8 +3,8 @@
  * sessions.
  *
  * Events of sessions and allocations (memory/session/events.ts, memory/allocation/events.ts) cause an update,
- * and so do the loss and the return of the front, and writes to the ledger that begin or cease to fail. It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the
- * details.
+ * and so do the loss and the return of the front, reloads of the policy, and writes to the ledger that begin or cease
+ * to fail. It is sent at most once a second, and only if it differs from the previous line. vkmemctl prints the details.
  */
 import { DisposableStack, humanBytes, type VkmemError } from '@vkmemd/proto';
 import type { AllocationEvents } from '../memory/allocation/events.js';
@@ -39,7 +39,11 @@ export interface StatusSources {
   readonly sessions: { readonly size: number };
   readonly ledger: { heap(index: number): { readonly live: bigint; readonly draining: bigint } };
   readonly device: { readonly info: { readonly name: string; readonly heaps: readonly unknown[] } };
-  readonly reload: { readonly failure: object | undefined };
+  readonly reload: {
+    readonly failure: object | undefined;
+    /** Calls the listener after each reload of the policy. */
+    onChange(listener: () => void): void;
+  };
   readonly front: {
     readonly away: boolean;
     /** Calls the listener when the front is lost, and when it is present again. */
@@ -121,6 +125,7 @@ export class StatusLine implements Disposable {
       this.#disposed = true;
     });
     sources.front.onChange(() => this.#schedule());
+    sources.reload.onChange(() => this.#schedule());
     sources.persistence.health.onChange(() => this.#schedule());
   }
 

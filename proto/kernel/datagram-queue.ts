@@ -61,7 +61,7 @@ export class DatagramQueue {
       const message: Message = { data: Buffer.from(text), fds, done };
       this.#waiting.push(message);
       if (!this.#sending) void this.#sendAll();
-      if (timeoutMs === undefined || !this.#waiting.includes(message)) return;
+      if (timeoutMs === undefined || this.#waiting.at(-1) !== message) return;
       timer = setTimeout(() => {
         const at = this.#waiting.indexOf(message);
         if (at < 0) return;

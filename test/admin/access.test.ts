@@ -10,7 +10,7 @@ import t from 'tap';
 import { parseListenAddress } from 'vkmemd/dist/callers/listen-address.js';
 import { ControlWire } from '../support/control-wire.js';
 import { ANYBODY, daemonProgram, plainEnvironment, startDaemon, temporaryFolder } from '../support/daemon.js';
-import { asOtherUser, noOtherUser, OTHER_UID } from '../support/uid.js';
+import { asOtherUser, noOtherUser, OTHER_UID, openToOthers } from '../support/uid.js';
 import { adminSocket, get, parseMetrics } from './support.js';
 
 const PAGES = [
@@ -120,6 +120,34 @@ t.test('TCP serves only pages without data about users', async (t) => {
   }
   t.equal((await get(runtimeDir, '/api/v1/sessions')).status, 200, 'the Unix socket still serves all pages');
 });
+
+t.test(
+  'the text of a policy that could not be read is for operators alone',
+  { skip: noOtherUser ?? false },
+  async (t) => {
+    const policy = `[[rule]]\nuid = ${OTHER_UID}\nconnect = true\n`;
+    const { line, config, runtimeDir } = await startDaemon(t, {
+      args: ['--admin-listen', '127.0.0.1:0'],
+      policy,
+    });
+    const [, tcp = ''] = / (http:\/\/127\.0\.0\.1:\d+);/.exec(line) ?? [];
+    openToOthers(runtimeDir);
+    writeFileSync(config, 'a-secret-name = 1\n');
+    const control = new ControlWire(runtimeDir);
+    await t.rejects(control.call('ReloadPolicy', {}), { code: 'POLICY_INVALID' });
+    t.match((await control.call('GetStatus', {})).warnings, [
+      { code: 'POLICY_INVALID', message: /a-secret-name/ },
+    ]);
+    control.close();
+    t.match((await get(runtimeDir, '/readyz')).text, /a-secret-name/, 'an operator');
+    const { text } = await get(tcp, '/readyz');
+    t.match(text, /POLICY_INVALID/);
+    t.notMatch(text, /a-secret-name/, 'by TCP');
+    const told = JSON.stringify(await asOtherUser('status-of.js', [runtimeDir]));
+    t.match(told, /POLICY_INVALID/);
+    t.notMatch(told, /a-secret-name/, 'a tenant');
+  },
+);
 
 t.test('only loopback addresses are valid for --admin-listen', async (t) => {
   t.strictSame(parseListenAddress('127.0.0.1:9464'), { host: '127.0.0.1', port: 9464 });

@@ -29,6 +29,9 @@ import {
 import { HandoffWire } from '../support/handoff-wire.js';
 import { noOtherUser, OTHER_UID } from '../support/uid.js';
 
+// Each starts several daemons.
+t.setTimeout(300_000);
+
 const SOCKETS = ['handoff.sock', 'control.sock', 'admin.sock'] as const;
 
 /** Starts a daemon that is expected to end by itself. */

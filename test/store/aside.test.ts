@@ -11,6 +11,9 @@ import { plainNode, root } from '../support/daemon.js';
 import { type Greeted, SupervisedDaemon } from '../support/supervised-daemon.js';
 import { allocate, between, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
 
+// Each starts several daemons.
+t.setTimeout(300_000);
+
 type Raw = Record<string, unknown>;
 const TABLES = ['allocations', 'sessions', 'grants', 'tickets', 'quotas', 'servers', 'peers'] as const;
 type Tables = Record<(typeof TABLES)[number], Map<string, Raw>>;

@@ -8,6 +8,9 @@ import t from 'tap';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
 import { allocate, claim, controlled, holds, kinds, list, nothingLeft } from './support.js';
 
+// Each starts several daemons.
+t.setTimeout(300_000);
+
 const privileged = process.getuid?.() === 0 ? false : 'needs root, to mount a tmpfs';
 const SHARED = { sizeBytes: 8192n, kinds };
 

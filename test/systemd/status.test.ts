@@ -4,9 +4,12 @@ import { setTimeout } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import type { AllocationEvent } from 'vkmemd/dist/memory/allocation/events.js';
+import { Authority } from 'vkmemd/dist/memory/authority.js';
 import { eventChannel } from 'vkmemd/dist/memory/event-channel.js';
+import { Reload } from 'vkmemd/dist/memory/reload.js';
 import type { SessionEvent } from 'vkmemd/dist/memory/session/events.js';
 import type { Session } from 'vkmemd/dist/memory/session/session.js';
+import { Policy } from 'vkmemd/dist/policy/policy.js';
 import { StatusLine, type StatusSources, statusText } from 'vkmemd/dist/systemd/status.js';
 import { until } from '../faults/support.js';
 import { startDaemon, temporaryFolder } from '../support/daemon.js';
@@ -47,7 +50,7 @@ function sourcesWith(
   const ledger = { heap: () => ({ live: 0n, draining: 0n, reserved: 0n }) };
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const sessionEvents = eventChannel<SessionEvent>('session');
-  const reload = { failure: undefined };
+  const reload: StatusSources['reload'] = { failure: undefined, onChange() {} };
   const registry = { live: 0 };
   return { registry, sessions, ledger, device, front, reload, persistence, allocationEvents, sessionEvents };
 }
@@ -154,4 +157,23 @@ t.test('the text of a status', async (t) => {
     statusText({ ...figures, ledgerFault: 'ENOSPC in /state' }),
     '3 allocations, 1.5 GiB, 2 sessions; device x; the ledger cannot be written: ENOSPC in /state',
   );
+});
+
+t.test('a reload that fails, and one that succeeds, are sent', async (t) => {
+  let result: Error | Policy = new Error('a fault');
+  const read = async () => {
+    if (result instanceof Error) throw result;
+    return result;
+  };
+  const policy = new Policy({ rules: [] });
+  const reload = new Reload(new Authority(policy), read);
+  const sent: string[] = [];
+  using _status = new StatusLine({ ...sourcesWith({ size: 0 }), reload }, (line) => sent.push(line));
+  await t.rejects(reload.run(), result);
+  await setTimeout(1100);
+  result = policy;
+  await reload.run();
+  await setTimeout(1100);
+  t.match(sent, [/; the policy is faulty, /, /; device a device$/]);
+  t.equal(sent.length, 2);
 });
