@@ -37,7 +37,7 @@ export interface ConnectionHandlers {
   message(data: Buffer, fds: OwnedFd[]): void;
   /**
    * One message of which this process could not receive all fds (EMFILE); those that it received are closed.
-   * Without this handler the connection ends with the fault 'fds-truncated'.
+   * Without this handler, and with `untrusted`, the connection ends with the fault 'fds-truncated'.
    */
   truncated?(data: Buffer): void;
   /**

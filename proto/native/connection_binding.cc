@@ -63,7 +63,8 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   peer_uid_ = PeerUid(socket_fd);
   untrusted_ = untrusted;
   keeps_unread_ = keeps_unread;
-  delivers_truncated_ = delivers_truncated;
+  // A message of an untrusted peer that lost fds stays in the socket.
+  delivers_truncated_ = delivers_truncated && !untrusted;
   // The origin is dropped: from here on, CloseSocket() determines whether close() may block.
   socket_ = UniqueFd(owned.Release());
   max_message_bytes_ = static_cast<size_t>(max_message_bytes);

@@ -26,6 +26,7 @@ Conversation::Conversation(Script* script, Ends ends) : script_(script), peer_(s
   const uint8_t flags = script->Byte();
   untrusted_ = (flags & 1) != 0;
   keeps_unread_ = (flags & 2) != 0;
+  delivers_truncated_ = !untrusted_ && (flags & 4) != 0;
   const int send_buffer = script->OneOf(kSendBuffers);
   if (send_buffer > 0) setsockopt(ends.ours.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
   socklen_t size = sizeof send_buffer_;
@@ -41,8 +42,8 @@ Conversation::Conversation(Script* script, Ends ends) : script_(script), peer_(s
   connection_->Open(
       {&env_,
        {Number(ours_), Number(max_bytes_), Number(max_fds_), Number(script->Below(8)), Number(script->Size()),
-        Number(script->Count()), Boolean(untrusted_), Boolean(keeps_unread_), on(&Conversation::OnMessage),
-        on(&Conversation::OnFault), on(&Conversation::OnClose)}});
+        Number(script->Count()), Boolean(untrusted_), Boolean(keeps_unread_), Boolean((flags & 4) != 0),
+        on(&Conversation::OnMessage), on(&Conversation::OnFault), on(&Conversation::OnClose)}});
 }
 
 void Conversation::Play() {

@@ -83,6 +83,7 @@ class Conversation {
   size_t max_fds_;
   bool untrusted_;
   bool keeps_unread_;
+  bool delivers_truncated_;
   State state_ = State::kOpen;
   std::deque<Held> held_;
   std::deque<Message> accepted_;  // to be sent, and not yet received by the peer
