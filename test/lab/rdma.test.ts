@@ -67,7 +67,9 @@ t.test('over soft-RoCE', async (t) => {
     await until('the server listens', () => run('ss', '-Hltn', `sport = ${PORT}`).stdout !== '' || undefined);
     const folder = temporaryFolder(t);
     const payload = join(folder, 'payload');
-    writeFileSync(payload, Array.from(WORDS, (word) => `0x${word.toString(16)}`).join(', '));
+    // It takes words of exactly eight digits, and no blanks.
+    const digits = Array.from(WORDS, (word) => `0x${word.toString(16).padStart(8, '0')}`);
+    writeFileSync(payload, digits.join(','));
     const client_ = run('ib_write_bw', ...common, `--payload_file_path=${payload}`, HOST);
     t.equal(client_.status, 0, client_.stderr || client_.stdout);
     t.equal(await ended, 0, said);
