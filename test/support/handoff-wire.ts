@@ -61,6 +61,8 @@ export class HandoffWire {
     target: string | OwnedFd,
     resume = false,
   ): Promise<HandoffWire & { welcome: Decoded<'Welcome'> }> {
+    // The daemon waits a limited time for Hello, and a slow processor needs seconds to load the schemas.
+    encode('ClientMessage', { hello: {} });
     const wire = new HandoffWire(target);
     const hello = { protocolVersion: PROTOCOL_VERSION, clientName: 'test', resume };
     const { message } = await wire.ask({ hello });
