@@ -81,6 +81,9 @@ export interface DaemonOptions {
   readonly unchecked?: boolean;
 }
 
+/** Without rules. An emulated client of the lab may need more than 5 s from connect() to Hello. */
+const PLAIN_POLICY = process.env.VKMEMD_LAB === undefined ? '' : '[limits]\nhandshake_ms = 60000\n';
+
 /** All counts of an idle daemon: zero. */
 export const NOTHING: Counts = {
   sessions: 0,
@@ -119,7 +122,7 @@ export async function startDaemon(t: Test, options: DaemonOptions = {}): Promise
   const env = { ...plainEnvironment(), ...options.env, VK_DRIVER_FILES: files };
   const folder = temporaryFolder(t);
   const config = join(folder, 'policy.toml');
-  writeFileSync(config, options.policy ?? '');
+  writeFileSync(config, options.policy ?? PLAIN_POLICY);
   const source = options.configRoot ? ['--config-root', options.configRoot] : ['--config', config];
   if (options.inProcess && canRunInProcess(options)) {
     return startInThisProcess(t, { runtimeDir, config, unchecked: options.unchecked });
